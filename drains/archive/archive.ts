@@ -1,0 +1,108 @@
+/**
+ * All drains' folders. Takes a drain token, a frame id and lines; a kept promise means they are in that drain's file.
+ * What goes wrong on the disk comes out as `CannotWrite`, is reported once, and is over when a write succeeds again.
+ */
+
+import { createHash } from 'node:crypto';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Compressor, type Reporter } from './compressor.ts';
+import { FOLDER_MODE } from './disk.ts';
+import { Folder, type FolderSettings } from './folder.ts';
+
+const SWEEP_MS = 1000;
+
+export class CannotWrite extends Error {}
+
+export interface ArchiveSettings extends FolderSettings {
+  dir: string;
+  keep: number;
+}
+
+export class Archive {
+  readonly #settings: ArchiveSettings;
+  readonly #report: Reporter;
+  readonly #compressor: Compressor;
+  /** By name; a promise, since opening reads the folder's journal. */
+  readonly #folders = new Map<string, Promise<Folder>>();
+  /** Names whose last write failed. */
+  readonly #failing = new Set<string>();
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(settings: ArchiveSettings, report: Reporter) {
+    this.#settings = settings;
+    this.#report = report;
+    this.#compressor = new Compressor(settings.keep, report);
+  }
+
+  /** Finishes in every folder what the last run left undone. */
+  async start(): Promise<void> {
+    for (const entry of await readdir(this.#settings.dir, { withFileTypes: true })) {
+      if (!entry.isDirectory() || folderName(entry.name) !== entry.name) continue;
+      await this.#attempt(entry.name, async (folder) => this.#compressor.tidy(folder.path)).catch(
+        () => undefined,
+      );
+    }
+    this.#sweep = setInterval(() => this.#rotateDue(), SWEEP_MS);
+  }
+
+  /** Resolves when the lines are written, or were before, under the same frame id. */
+  async append(token: string | undefined, frameId: string | undefined, text: Buffer): Promise<void> {
+    const name = folderName(token);
+    await this.#attempt(name, (folder) => folder.append(frameId, text));
+    if (this.#failing.delete(name)) this.#report.info(`writing to ${name} again`);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sweep);
+    for (const folder of this.#folders.values()) {
+      await folder.then((each) => each.settled()).catch(() => undefined);
+    }
+    await this.#compressor.stop();
+  }
+
+  #rotateDue(): void {
+    for (const name of this.#folders.keys()) {
+      // A failure is reported by then, and the next sweep tries again.
+      this.#attempt(name, (folder) => folder.rotateIfDue(Date.now())).catch(() => undefined);
+    }
+  }
+
+  async #attempt(name: string, work: (folder: Folder) => Promise<void>): Promise<void> {
+    try {
+      await work(await this.#folder(name));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!this.#failing.has(name)) {
+        this.#failing.add(name);
+        this.#report.problem(`cannot write to ${name}: ${reason}; senders are told to retry`);
+      }
+      throw new CannotWrite(reason, { cause: error });
+    }
+  }
+
+  #folder(name: string): Promise<Folder> {
+    const known = this.#folders.get(name);
+    if (known !== undefined) return known;
+    const opened = this.#open(name);
+    this.#folders.set(name, opened);
+    opened.catch(() => this.#folders.delete(name));
+    return opened;
+  }
+
+  async #open(name: string): Promise<Folder> {
+    const path = join(this.#settings.dir, name);
+    await mkdir(path, { recursive: true, mode: FOLDER_MODE });
+    const folder = new Folder(path, this.#settings, (rotated) => this.#compressor.tidy(rotated));
+    await folder.open();
+    return folder;
+  }
+}
+
+/** A folder name for whatever a header holds. A changed one gets a digest, so that two tokens never share a folder. */
+export function folderName(token: string | undefined): string {
+  if (token === undefined || token === '') return 'unknown';
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/.test(token)) return token;
+  const safe = token.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 80);
+  return `x${safe}-${createHash('sha256').update(token).digest('hex').slice(0, 16)}`;
+}

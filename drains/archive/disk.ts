@@ -1,0 +1,70 @@
+/** The few file operations that durable writing needs and Node.js leaves to its user. */
+
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+
+/** Logs may hold secrets: the owner writes, the group reads, nobody else. */
+export const FILE_MODE = 0o640;
+export const FOLDER_MODE = 0o750;
+
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** A file's length, `undefined` when there is none. */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** write(2) may stop short, above all when a disk fills up: then the next call says why. */
+export async function writeFully(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+export async function truncateFile(path: string, length: number, fsync: boolean): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.truncate(length);
+    if (fsync) await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The old content or the new, never a mixture; the caller syncs the folder. */
+export async function replaceFile(path: string, bytes: Buffer, fsync: boolean): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    const handle = await open(temporary, 'w', FILE_MODE);
+    try {
+      await writeFully(handle, bytes, 0);
+      if (fsync) await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** A new or renamed file survives a power cut only after its folder was synced, too. */
+export async function syncFolder(path: string): Promise<void> {
+  // Windows has no such call, and opening a folder fails there.
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env node
+/**
+ * The archive: a program that receives an HTTPS drain and writes its lines to files. This file wires the parts:
+ *
+ *     receiver (HTTP) ─► frames ─► header ─► display ─► archive ─► folder (log + journal) ─► rotation ─► compressor
+ *
+ * An answer of 204 promises that the lines are in the file, once, whatever dies next.
+ */
+
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { Archive } from './archive.ts';
+import type { Reporter } from './compressor.ts';
+import { FOLDER_MODE } from './disk.ts';
+import { lockFolder } from './lock.ts';
+import { Receiver } from './receiver.ts';
+import { readSettings, type Settings, SettingsError } from './settings.ts';
+import { help } from './settings-table.ts';
+
+/** A request has this long to arrive; it also bounds how long the rest of a refused body is read and forgotten. */
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than Logplex keeps an idle connection (2.5 minutes): whoever sends should be the one to close it. */
+const KEEP_ALIVE_MS = 180_000;
+/** What has not arrived this long after SIGTERM is cut off; it was not acknowledged, so its sender has it still. */
+const FAREWELL_MS = 10_000;
+
+const report: Reporter = {
+  info: (sentence) => process.stdout.write(`archive: ${sentence}\n`),
+  problem: (sentence) => process.stderr.write(`archive: ${sentence}\n`),
+};
+
+async function main(): Promise<void> {
+  const settings = readSettings(process.argv.slice(2), process.env);
+  if (settings === undefined) {
+    process.stdout.write(help());
+    return;
+  }
+  const server = createServer(settings);
+  makeFolder(settings.dir);
+  const lock = await lockFolder(settings.dir);
+  if (lock === 'taken') throw new SettingsError(`Another archive is already writing to ${settings.dir}.`);
+  if (lock === 'unsupported') report.problem(`cannot lock ${settings.dir}; start only one archive on it`);
+
+  const archive = new Archive(settings, report);
+  await archive.start();
+  const receiver = new Receiver(archive, settings);
+  server.on('request', (request, response) => {
+    receiver.handle(request, response).catch((error: unknown) => {
+      report.problem(`unexpected: ${error instanceof Error ? error.stack : error}`);
+      response.destroy();
+    });
+  });
+  const port = await listen(server, settings);
+  if (settings.credentials === undefined && !isLoopback(settings.host)) {
+    report.problem('everybody who reaches this port can write: set ARCHIVE_USER and ARCHIVE_PASSWORD');
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, async () => {
+      await close(server);
+      await archive.stop();
+      if (typeof lock === 'object') lock.release();
+      process.exit(0);
+    });
+  }
+  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+  report.info(
+    `listening on ${settings.tls ? 'https' : 'http'}://${host}:${port}, writing to ${settings.dir}`,
+  );
+}
+
+function createServer(settings: Settings): Server {
+  const options = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  if (settings.tls === undefined) return createHttpServer(options);
+  const { certFile, keyFile } = settings.tls;
+  const [cert, key] = [certFile, keyFile].map((file) =>
+    attempt(`Cannot read ${file}`, () => readFileSync(file)),
+  );
+  return attempt(`${certFile} and ${keyFile} are no certificate and key that belong together`, () =>
+    createHttpsServer({ ...options, cert, key }),
+  );
+}
+
+function makeFolder(dir: string): void {
+  attempt(`Cannot make the folder ${dir}`, () => mkdirSync(dir, { recursive: true, mode: FOLDER_MODE }));
+}
+
+function listen(server: Server, { port, host }: Settings): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new SettingsError(`Cannot listen on ${host} port ${port}: ${error.message}.`)),
+    );
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+/** No new connections; what is in flight is answered. */
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(() => server.closeAllConnections(), FAREWELL_MS);
+    // A kept-alive connection would stay for minutes after its last answer.
+    const idle = setInterval(() => server.closeIdleConnections(), 100);
+    server.close(() => {
+      clearTimeout(deadline);
+      clearInterval(idle);
+      resolve();
+    });
+  });
+}
+
+function attempt<T>(sentence: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new SettingsError(`${sentence}: ${error instanceof Error ? error.message : error}.`);
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+main().catch((error: unknown) => {
+  const isExpected = error instanceof SettingsError;
+  const text = isExpected ? error.message : error instanceof Error ? error.stack : error;
+  process.stderr.write(`archive: ${text}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,80 @@
+/** Bytes gathered for one write: a buffer that grows, so that a line costs copies but no objects. */
+
+const TAB = 0x09;
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const DELETE = 0x7f;
+/** In UTF-8, U+0080 to U+009F (controls too, among them a second way to start a terminal sequence) are C2 80 to C2 9F. */
+const C1_LEAD = 0xc2;
+
+/** Per byte: 1 if it needs a second look. A table, because every byte of every message is looked up. */
+const NEWLINES = tableOf((byte) => byte === NEWLINE);
+const CONTROLS = tableOf((byte) => (byte < 0x20 && byte !== TAB) || byte === DELETE || byte === C1_LEAD);
+
+export class Text {
+  #bytes: Buffer;
+  #length = 0;
+
+  constructor(byteCountGuess: number) {
+    this.#bytes = Buffer.allocUnsafe(Math.max(byteCountGuess, 64));
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  ascii(text: string): void {
+    this.#makeRoom(text.length);
+    this.#length += this.#bytes.write(text, this.#length, 'latin1');
+  }
+
+  /** Copies with newlines as `\n`; everything else stays. */
+  copyOneLine(source: Buffer, from: number, to: number): void {
+    this.#copy(source, from, to, NEWLINES);
+  }
+
+  /** Copies with every control character but the tab written out: `\n`, `\r`, `\x1b`. */
+  copyHarmless(source: Buffer, from: number, to: number): void {
+    this.#copy(source, from, to, CONTROLS);
+  }
+
+  #copy(source: Buffer, from: number, to: number, suspects: Uint8Array): void {
+    let start = from;
+    for (let at = from; at < to; at++) {
+      const byte = source[at];
+      if (suspects[byte] === 0) continue;
+      const byteCount = byte === C1_LEAD ? 2 : 1;
+      if (byteCount === 2 && !(at + 1 < to && source[at + 1] >= 0x80 && source[at + 1] <= 0x9f)) continue;
+      this.#append(source, start, at);
+      this.#escape(byte);
+      // The second byte alone would be invalid UTF-8.
+      if (byteCount === 2) this.#escape(source[at + 1]);
+      start = at + byteCount;
+      at = start - 1;
+    }
+    this.#append(source, start, to);
+  }
+
+  #escape(byte: number): void {
+    if (byte === NEWLINE) this.ascii('\\n');
+    else if (byte === CARRIAGE_RETURN) this.ascii('\\r');
+    else this.ascii(`\\x${byte.toString(16).padStart(2, '0')}`);
+  }
+
+  #append(source: Buffer, from: number, to: number): void {
+    this.#makeRoom(to - from);
+    this.#length += source.copy(this.#bytes, this.#length, from, to);
+  }
+
+  #makeRoom(byteCount: number): void {
+    const needed = this.#length + byteCount;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
+}
+
+function tableOf(isSuspect: (byte: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (isSuspect(byte) ? 1 : 0));
+}

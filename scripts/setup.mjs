@@ -1,0 +1,62 @@
+/**
+ * Installs what package-lock.json names and builds the sources, each only when it is out of date. `npm start`, `npm test`
+ * and `npm run build` begin with it, so that a fresh clone needs no other command.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19))
+  fail(`Node.js 20.19 or newer is needed; this is ${process.version}.`);
+
+const installed = join(root, 'node_modules', '.package-lock.json');
+const lock = join(root, 'package-lock.json');
+if (!existsSync(installed) || mtime(lock) > mtime(installed)) {
+  say('installing npm packages …');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
+const stamp = join(root, 'dist', '.built');
+const sources = ['src', 'drains', 'bench'].flatMap((folder) => files(join(root, folder)));
+const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(mtime));
+if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < newest) {
+  say('building …');
+  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root]);
+  for (const name of ['src/cli/main.js']) chmodSync(join(root, 'dist', name), 0o755);
+  writeFileSync(stamp, `${newest}\n`);
+}
+
+function files(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
+function mtime(file) {
+  return statSync(file).mtimeMs;
+}
+
+function run(program, args) {
+  try {
+    execFileSync(program, args, {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+      shell: program === 'npm' && process.platform === 'win32',
+    });
+  } catch {
+    fail(`\`${program} ${args[0]}\` failed; what it said is above.`);
+  }
+}
+
+function say(text) {
+  process.stderr.write(`tailrace: ${text}\n`);
+}
+
+function fail(text) {
+  say(text);
+  process.exit(1);
+}

@@ -1,0 +1,67 @@
+/**
+ * Runs everything that has to hold: lint, types, tests. Installs what it needs first: npm packages, and, on Debian and
+ * Ubuntu as root, the real servers that the tests talk to. Elsewhere a test whose program is missing says so and is
+ * skipped; with CI=true nothing may be skipped.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+/** Program → Debian package. */
+const programs = {
+  logger: 'bsdutils',
+  curl: 'curl',
+  openssl: 'openssl',
+  git: 'git',
+  rsyslogd: 'rsyslog',
+  'redis-server': 'redis-server',
+};
+
+step(process.execPath, ['scripts/setup.mjs']);
+installPrograms();
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+step(bin('biome'), ['ci', '--colors=off', '.']);
+step(bin('tsc'), ['--noEmit', '-p', 'tsconfig.test.json']);
+step(bin('vitest'), ['run', ...process.argv.slice(2)]);
+
+function installPrograms() {
+  const missing = Object.entries(programs).filter(([program]) => !find(program));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map(([, name]) => name))];
+  const canInstall = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+  if (!canInstall) {
+    process.stderr.write(
+      `tailrace: not installed: ${missing.map(([program]) => program).join(', ')}; get them with: apt-get install ${packages.join(' ')}\n`,
+    );
+    return;
+  }
+  process.stderr.write(`tailrace: installing ${packages.join(', ')} for the tests …\n`);
+  // Nothing of what is installed should start by itself.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const apt = (...args) =>
+    spawnSync('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 'ignore', 2] }).status === 0;
+  apt('update');
+  if (!apt('install', '-y', '--no-install-recommends', ...packages))
+    process.stderr.write('tailrace: apt-get failed; what it said is above.\n');
+}
+
+function find(program) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function step(program, args) {
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
+  if (status === 0) return;
+  if (error) process.stderr.write(`tailrace: ${error.message}\n`);
+  process.exit(status ?? 1);
+}

@@ -1,0 +1,99 @@
+/** One app on this machine: its dynos, their lines on the way to the router, and the terminal that shows the stream. */
+import { TailraceError } from './errors.ts';
+import type { Server } from './main.ts';
+import { APP_NAME } from './platform/directory.ts';
+import { Formation } from './runner/formation.ts';
+import { reapOrphans } from './runner/orphans.ts';
+import type { ProcfileEntry } from './runner/procfile.ts';
+import { Shipper } from './runner/shipper.ts';
+import { Filter } from './tails/filter.ts';
+import { TailSession, type TailSink } from './tails/session.ts';
+
+export interface AppOptions {
+  readonly server: Server;
+  readonly name: string;
+  readonly folder: string;
+  /** Where the list of running dynos is kept. */
+  readonly data: string;
+  readonly entries: readonly ProcfileEntry[];
+  readonly counts?: Readonly<Record<string, number>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly basePort?: number;
+  readonly color: boolean;
+  /** Takes the lines of the stream, for the terminal. */
+  readonly print: (lines: readonly string[]) => void;
+}
+
+/** A running app. */
+export interface RunningApp {
+  /** Stops the dynos, and shows what they still say. */
+  stop(): Promise<void>;
+  /** Ends all dynos at once. */
+  kill(): Promise<void>;
+}
+
+/** Starts an app's dynos, and shows its stream from here on. */
+export async function startApp(options: AppOptions): Promise<RunningApp> {
+  const { server, name, entries } = options;
+  if (!APP_NAME.test(name))
+    throw new TailraceError(
+      'invalid_params',
+      `"${name}" can't be an app's name: give one with --app (lowercase letters, digits and dashes).`,
+    );
+  const app = (await server.directory.findApp(name)) ?? (await server.directory.createApp(name));
+  const tokens = Object.fromEntries(
+    (await server.directory.tokens(app.id)).map(({ source, token }) => [source, token]),
+  );
+  const orphans = await reapOrphans(options.data);
+  for (const { name: dyno, pid } of orphans)
+    server.log.warn({ dyno, pid }, 'ended a dyno that was left behind by a runner that died');
+
+  const { reader, close } = server.readers.open(app.id);
+  await reader.ready;
+  const session = new TailSession(
+    reader,
+    { lines: 0, after: reader.newest, tail: true, filter: new Filter(), format: 'text' },
+    terminal(options.print),
+  );
+  await session.start();
+
+  let formation: Formation | undefined;
+  const shipper = new Shipper({
+    url: server.url,
+    key: server.key,
+    tokens,
+    onPressure: (full) => (full ? formation?.pause() : formation?.resume()),
+    onTrouble: (message) => server.log.warn(message),
+  });
+  const commands = new Map(entries.map(({ type, command }) => [type, command]));
+  let changed = (): void => {};
+  const dynos = new Formation({
+    entries,
+    counts: options.counts,
+    env: options.env,
+    cwd: options.folder,
+    lines: shipper,
+    basePort: options.basePort,
+    color: options.color,
+    stateFolder: options.data,
+    onChange: () => changed(),
+  });
+  formation = dynos;
+  changed = server.hosting.add(app.id, name, dynos, commands);
+  await dynos.start();
+  changed();
+
+  return {
+    async stop() {
+      await dynos.stop();
+      await shipper.close();
+      session.close();
+      close();
+    },
+    kill: () => dynos.kill(),
+  };
+}
+
+function terminal(print: (lines: readonly string[]) => void): TailSink {
+  return { lines: print, ready: () => true, end: () => {} };
+}

@@ -1,0 +1,26 @@
+import type { Server } from '../main.ts';
+
+/** What `tailrace start` says first: where things are, and what to type next. */
+export function banner(options: { name: string; server: Server; folder: string; private: boolean }): string {
+  const { name, server } = options;
+  const rows = [
+    ['app', server.webUrl(name)],
+    ['API', server.url],
+    [
+      'syslog',
+      `${new URL(server.url).hostname}:${server.syslogPort} (TCP and UDP, a token in APP-NAME: tailrace tokens)`,
+    ],
+    ['tail', 'npx tailrace logs --tail        (in another terminal, from this folder)'],
+    [
+      'heroku CLI',
+      `HEROKU_HOST=${server.url.replace('127.0.0.1', 'localhost')} HEROKU_API_KEY=$(npx tailrace auth:token) heroku logs --tail -a ${name}`,
+    ],
+  ];
+  if (options.private)
+    rows.push([
+      'drains',
+      'may point at this machine and private networks (TAILRACE_ALLOW_PRIVATE_DRAINS=no forbids it)',
+    ]);
+  const lines = rows.map(([label, text]) => `  ${label.padEnd(11)} ${text}`);
+  return `\ntailrace runs ${name} from ${options.folder}\n\n${lines.join('\n')}\n  stop        Ctrl-C (twice: at once)\n\n`;
+}

@@ -1,0 +1,173 @@
+/** How commands reach a server: its address and a key, from the environment or from a data folder on this machine. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { request } from 'undici';
+import { systemCode, TailraceError } from '../errors.ts';
+import { defaultDataFolder } from '../settings.ts';
+
+export interface Address {
+  readonly url: string;
+  readonly key: string;
+}
+
+/**
+ * Where the server is: `TAILRACE_URL` and `TAILRACE_API_KEY`, or the running server of the nearest `.tailrace/` folder
+ * at or above this one, or the one of the default data folder.
+ * @throws TailraceError when there is none, with what to do.
+ */
+export function findServer(): Address {
+  const { TAILRACE_URL: url, TAILRACE_API_KEY: key } = process.env;
+  if (url && key) return { url: url.replace(/\/+$/, ''), key };
+  const local = dataFolders()
+    .map(readAddress)
+    .find((found) => found !== undefined);
+  if (url) {
+    if (local) return { url: url.replace(/\/+$/, ''), key: local.key };
+    throw new TailraceError(
+      'unauthorized',
+      'TAILRACE_URL is set, but no key: set TAILRACE_API_KEY too (`tailrace auth:token` prints one).',
+    );
+  }
+  if (local) return local;
+  throw new TailraceError(
+    'unavailable',
+    'No tailrace server is running here: start one with `tailrace start` or `tailrace serve`, or set TAILRACE_URL and TAILRACE_API_KEY.',
+  );
+}
+
+function dataFolders(): string[] {
+  const folders: string[] = [];
+  if (process.env.TAILRACE_DATA) folders.push(process.env.TAILRACE_DATA);
+  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    folders.push(join(folder, '.tailrace'));
+    if (dirname(folder) === folder) break;
+  }
+  folders.push(defaultDataFolder(process.env), ...exampleFolder());
+  return folders;
+}
+
+/** In a clone, `npm start` runs the example: its server answers from the clone's top folder too. */
+function exampleFolder(): string[] {
+  const folder = join(process.cwd(), 'examples', 'counter', '.tailrace');
+  return existsSync(folder) ? [folder] : [];
+}
+
+function readAddress(folder: string): Address | undefined {
+  try {
+    const { url, pid } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
+    process.kill(Number(pid), 0);
+    return { url: String(url), key: readFileSync(join(folder, 'key'), 'utf8').trim() };
+  } catch (error) {
+    if (systemCode(error) !== 'EACCES') return undefined;
+    throw new TailraceError(
+      'forbidden',
+      `The data folder ${folder} belongs to another user: set TAILRACE_URL and TAILRACE_API_KEY.`,
+    );
+  }
+}
+
+/** A client of one server. */
+export class Client {
+  readonly address: Address;
+
+  constructor(address: Address = findServer()) {
+    this.address = address;
+  }
+
+  /**
+   * Asks the API; `T` is the shape of the answer.
+   * @throws TailraceError with the server's own sentence.
+   */
+  async ask<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
+    const json = body === undefined ? undefined : JSON.stringify(body);
+    const { statusCode, text } = await this.send(method, path, json, 'application/json');
+    const answer = text === '' ? undefined : JSON.parse(text);
+    if (statusCode >= 400) throw refusal(statusCode, answer);
+    return answer as T;
+  }
+
+  /** Pushes lines of text to `/logs`. */
+  async push(token: string, dyno: string, text: Buffer): Promise<void> {
+    const path = `/logs?token=${encodeURIComponent(token)}&dyno=${encodeURIComponent(dyno)}`;
+    const { statusCode, text: answer } = await this.send('POST', path, text, 'text/plain');
+    if (statusCode >= 400) throw refusal(statusCode, answer === '' ? undefined : JSON.parse(answer));
+  }
+
+  private async send(
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    body: string | Buffer | undefined,
+    type: string,
+  ): Promise<{ statusCode: number; text: string }> {
+    const headers = {
+      authorization: `Bearer ${this.address.key}`,
+      accept: 'application/json',
+      ...(body === undefined ? {} : { 'content-type': type }),
+    };
+    try {
+      const answer = await request(this.address.url + path, { method, headers, body });
+      return { statusCode: answer.statusCode, text: await answer.body.text() };
+    } catch (error) {
+      throw new TailraceError(
+        'unavailable',
+        `The server at ${this.address.url} doesn't answer (${systemCode(error) || String(error)}): is it running?`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function refusal(status: number, answer: { message?: string } | undefined): TailraceError {
+  const code = status === 401 ? 'unauthorized' : status === 404 ? 'not_found' : 'bad_request';
+  return new TailraceError(code, answer?.message ?? `The server answered ${status}.`);
+}
+
+/** Adds `-a, --app` and `--json`, which every client command has. */
+export function clientOptions(command: Command): Command {
+  return command
+    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option('--json', 'print JSON');
+}
+
+/**
+ * The app a command is about: `--app`, `TAILRACE_APP`, the git remote `tailrace`, an app named like this folder, or the
+ * only one there is.
+ * @throws TailraceError `not_found` when none of these is an app.
+ */
+export async function chooseApp(client: Client, given: string | undefined): Promise<string> {
+  const named = given ?? process.env.TAILRACE_APP ?? remoteApp();
+  if (named) return named;
+  const apps = await client.ask<{ name: string }[]>('GET', '/apps');
+  const folder = folderApp(process.cwd());
+  const found = apps.find(({ name }) => name === folder) ?? (apps.length === 1 ? apps[0] : undefined);
+  if (found) return found.name;
+  const names = apps.map(({ name }) => name).join(', ');
+  throw new TailraceError(
+    'not_found',
+    `Which app? Name it with --app${names ? ` (there are: ${names})` : '; there is none yet'}.`,
+  );
+}
+
+/** What an app in a folder is called, when nobody says otherwise. */
+export function folderApp(folder: string): string {
+  const name = basename(folder)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^[^a-z]+|-+$/g, '')
+    .slice(0, 30)
+    .replace(/-+$/, '');
+  return name.length >= 3 ? name : `app-${name || 'here'}`;
+}
+
+function remoteApp(): string | undefined {
+  try {
+    const url = execFileSync('git', ['remote', 'get-url', 'tailrace'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return basename(url.toString().trim(), '.git');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+/** The `tailrace` command. One file a command in this folder; they talk HTTP to a server, like any client. */
+import { Command, CommanderError } from 'commander';
+import { TailraceError } from '../errors.ts';
+import { VERSION } from '../version.ts';
+import { appsCommands } from './apps.ts';
+import { authTokenCommand } from './auth-token.ts';
+import { drainsCommand } from './drains.ts';
+import { drainsAddCommand } from './drains-add.ts';
+import { drainsRemoveCommand } from './drains-remove.ts';
+import { logCommand } from './log.ts';
+import { logsCommand } from './logs.ts';
+import { openCommand } from './open.ts';
+import { psCommand } from './ps.ts';
+import { restartCommand } from './restart.ts';
+import { scaleCommand } from './scale.ts';
+import { serveCommand } from './serve.ts';
+import { startCommand } from './start.ts';
+import { statusCommand } from './status.ts';
+import { tokensCommands } from './tokens.ts';
+
+const program = new Command('tailrace')
+  .description('A log router: every line of an app in one stream, out to live tails and drains.')
+  .version(VERSION)
+  .showSuggestionAfterError(true)
+  .exitOverride();
+
+const commands = [
+  startCommand,
+  serveCommand,
+  logsCommand,
+  logCommand,
+  drainsCommand,
+  drainsAddCommand,
+  drainsRemoveCommand,
+  appsCommands,
+  psCommand,
+  scaleCommand,
+  restartCommand,
+  tokensCommands,
+  openCommand,
+  statusCommand,
+  authTokenCommand,
+];
+for (const add of commands) add(program);
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: Error & { code?: string }) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else {
+    process.stderr.write(` ›   Error: ${explain(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** Expected errors are one sentence; others keep their trace, since somebody has to mend them. */
+function explain(error: unknown): string {
+  if (error instanceof TailraceError) return error.message;
+  if (
+    error instanceof Error &&
+    ['ProcfileError', 'EnvFileError', 'FormationError', 'RunnerActiveError'].includes(error.name)
+  )
+    return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { Client, chooseApp, clientOptions } from './client.ts';
+import { print } from './table.ts';
+
+interface ProcessView {
+  readonly type: string;
+  readonly quantity: number;
+}
+
+/** `tailrace scale web=2 worker+1` */
+export function scaleCommand(program: Command): void {
+  clientOptions(
+    program
+      .command('ps:scale [changes...]')
+      .alias('scale')
+      .description(
+        'say how many dynos of each process type to run: web=2, worker+1; without changes, show that',
+      ),
+  ).action(async (changes: string[], options: { app?: string; json?: boolean }) => {
+    const client = new Client();
+    const app = await chooseApp(client, options.app);
+    const path = `/apps/${encodeURIComponent(app)}/formation`;
+    const updates = changes.map((change) => {
+      const [, type, quantity] = /^([\w-]+?)(?:=(?=\d)|(?=[+-]\d))([+-]?\d+)$/.exec(change) ?? [];
+      return { type: type ?? change, quantity: quantity ?? '' };
+    });
+    const formation = await (updates.length > 0
+      ? client.ask<ProcessView[]>('PATCH', path, { updates })
+      : client.ask<ProcessView[]>('GET', path));
+    const shown = formation.map(({ type, quantity }) => `${type}=${quantity}`).join(' ');
+    print(options.json, formation, () =>
+      updates.length > 0 ? `Scaling dynos... done, now running ${shown}` : shown,
+    );
+  });
+}

@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { startServer } from '../main.ts';
+import { defaultDataFolder, readSettings } from '../settings.ts';
+import { untilStopped } from './signals.ts';
+
+/** `tailrace serve`: routers and platform, without an app. */
+export function serveCommand(program: Command): void {
+  program
+    .command('serve')
+    .description('run the server without an app: lines in, tails and drains out')
+    .action(async () => {
+      const settings = readSettings(process.env, {
+        data: defaultDataFolder(process.env),
+        allowPrivateDrains: false,
+      });
+      const server = await startServer(settings);
+      process.stdout.write(
+        [
+          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${settings.host}:${server.syslogPort} (TCP, UDP),`,
+          `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME\n`,
+        ].join('\n'),
+      );
+      await untilStopped(() => {});
+      await server.close();
+    });
+}

@@ -1,0 +1,18 @@
+/**
+ * Resolves at the first Ctrl-C or SIGTERM. At the second, `atOnce` is called and the process ends with the status
+ * that says so.
+ */
+export function untilStopped(atOnce: () => Promise<void> | void): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const stop = (signal: NodeJS.Signals): void => {
+      if (!asked) {
+        asked = true;
+        resolve();
+        return;
+      }
+      void Promise.resolve(atOnce()).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(signal));
+  });
+}

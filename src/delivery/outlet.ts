@@ -1,0 +1,43 @@
+import type { Sequence } from '../store/contract.ts';
+import type { Shipment } from './shipment.ts';
+
+/** Why a shipment wasn't accepted. */
+export class OutletError extends Error {
+  /** The destination will never take it: go on with the next. */
+  readonly refused: boolean;
+  /** When the destination asks to be left alone until then, milliseconds from now (`Retry-After`). */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: { refused?: boolean; retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'OutletError';
+    this.refused = options.refused ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** A way to one destination: one implementation a protocol; retrying, counting and cursors are the worker's. */
+export interface Outlet {
+  /** Largest shipment it likes, in bytes. */
+  readonly shipmentBytes: number;
+  /** Requests have names: a repeated one has to have exactly the same lines, so its extent is written down before. */
+  readonly named: boolean;
+  /**
+   * Sends a shipment, with the notice of a loss in front of it when there was one. Resolves when the next may be sent, with the sequence
+   * up to which everything is known to be accepted: a protocol without answers may say so later.
+   * @throws OutletError
+   */
+  send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence>;
+  /** Resolves when everything that was sent is known to be accepted. Called when there is nothing to send for now. */
+  settle(): Promise<Sequence>;
+  /** Gives the connection up; what isn't known to be accepted will be sent again. */
+  close(): Promise<void>;
+}
+
+/** A loss that the destination is told of (L10). */
+export interface LossNotice {
+  readonly count: number;
+  /** The message, without a header. */
+  readonly message: string;
+  readonly timestamp: string;
+}

@@ -1,0 +1,88 @@
+import type { AppId, Sequence, Store } from '../store/contract.ts';
+import { type CursorRecord, cursorKey, type DrainRecord } from './drain.ts';
+
+/** Somebody else works on the drain now: this process has to stop. */
+export class Superseded extends Error {
+  constructor() {
+    super('another router works on this drain now');
+    this.name = 'Superseded';
+  }
+}
+
+/** A drain's cursor: what is durable, and what is not yet. Every write checks that nobody else wrote meanwhile. */
+export class Progress {
+  private readonly store: Store;
+  private readonly app: AppId;
+  private readonly key: string;
+  private readonly fence: number;
+  private version = 0;
+  private saved: CursorRecord;
+  private saving: Promise<void> = Promise.resolve();
+  /** As it should be written. */
+  cursor: CursorRecord;
+
+  constructor(store: Store, drain: DrainRecord, fence: number) {
+    this.store = store;
+    this.app = drain.app;
+    this.key = cursorKey(drain.id);
+    this.fence = fence;
+    this.cursor = { after: drain.after, delivered: 0, lost: 0, fence };
+    this.saved = this.cursor;
+  }
+
+  /** Reads the cursor, and makes it this process's own. */
+  async load(): Promise<void> {
+    const record = await this.store.get<CursorRecord>(this.app, this.key);
+    if (record) {
+      if (record.value.fence > this.fence) throw new Superseded();
+      this.version = record.version;
+      this.cursor = { ...record.value, fence: this.fence };
+    }
+    await this.save();
+  }
+
+  /** Lines up to `after` were accepted. */
+  accepted(after: Sequence): void {
+    const { cursor } = this;
+    if (after <= cursor.after) return;
+    this.cursor = { ...cursor, after, delivered: cursor.delivered + after - cursor.after, upTo: undefined };
+  }
+
+  /** Lines up to `after` will never be accepted. */
+  lost(after: Sequence): number {
+    const { cursor } = this;
+    const count = after - cursor.after;
+    if (count > 0) this.cursor = { ...cursor, after, lost: cursor.lost + count, upTo: undefined };
+    return Math.max(count, 0);
+  }
+
+  /** The request that comes next covers lines up to here. */
+  intend(upTo: Sequence): void {
+    this.cursor = { ...this.cursor, upTo };
+  }
+
+  get dirty(): boolean {
+    return this.saved !== this.cursor;
+  }
+
+  /**
+   * Makes the cursor durable.
+   * @throws Superseded when somebody else wrote it.
+   */
+  save(): Promise<void> {
+    // One write after the other, each with the newest cursor.
+    this.saving = this.saving.catch(() => {}).then(() => this.write());
+    return this.saving;
+  }
+
+  private async write(): Promise<void> {
+    const { cursor } = this;
+    if (this.saved === cursor && this.version > 0) return;
+    const made = await this.store.transact(this.app, [
+      { key: this.key, value: cursor, ifVersion: this.version },
+    ]);
+    if (!made) throw new Superseded();
+    this.version++;
+    this.saved = cursor;
+  }
+}

@@ -1,0 +1,45 @@
+/** Every expected refusal has a stable code here; texts are made where they are thrown, statuses here. */
+const STATUS = {
+  bad_request: 400,
+  count_mismatch: 400,
+  malformed_lines: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  too_large: 413,
+  unsupported_type: 415,
+  invalid_params: 422,
+  unavailable: 503,
+  store_full: 503,
+  address_in_use: 500,
+  data_folder: 500,
+  settings: 500,
+} as const;
+
+export type ErrorCode = keyof typeof STATUS;
+
+/** An expected refusal: what was wrong and what to do, in one sentence; shown to the user as it is. */
+export class TailraceError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'TailraceError';
+    this.code = code;
+  }
+
+  /** The HTTP status that goes with the code. */
+  get status(): number {
+    return STATUS[this.code];
+  }
+}
+
+/** All codes, for the documentation's test. */
+export const ERROR_CODES = Object.keys(STATUS) as readonly ErrorCode[];
+
+/** The system's error code (`EADDRINUSE`, `ENOSPC` …) of an unknown thrown value, or ''. */
+export function systemCode(error: unknown): string {
+  if (!(error instanceof Error) || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
+}

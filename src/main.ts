@@ -1,0 +1,195 @@
+/** The composition root: reads settings, wires the parts, starts them, stops them in the reverse order. */
+import { randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pino, { type Logger } from 'pino';
+import { Deliveries } from './delivery/deliveries.ts';
+import { Hosting } from './hosting.ts';
+import { Directory } from './platform/directory.ts';
+import { Keys, makeKey, SCOPES } from './platform/keys.ts';
+import { makeServer, serveApi } from './platform/server.ts';
+import { type RunningProxy, startProxy } from './proxy/proxy.ts';
+import { Announcer, Priority } from './router/announcer.ts';
+import { Router } from './router/router.ts';
+import type { Settings } from './settings.ts';
+import { httpSource } from './sources/http.ts';
+import { listenError } from './sources/listening.ts';
+import { listenTcp, type Source } from './sources/tcp.ts';
+import { listenUdp } from './sources/udp.ts';
+import type { Store } from './store/contract.ts';
+import { EmbeddedStore } from './store/embedded/embedded.ts';
+import { Readers } from './store/reader.ts';
+import { VERSION } from './version.ts';
+
+/** How long drains may finish what is under way when the server stops. */
+const GRACE_MS = 3_000;
+/** One warning about a failing store in this time. */
+const WARN_MS = 10_000;
+
+/** A running server. */
+export interface Server {
+  readonly url: string;
+  readonly syslogPort: number;
+  readonly routerPort: number;
+  /** An API key that may do everything, for clients on this machine. */
+  readonly key: string;
+  readonly store: Store;
+  readonly readers: Readers;
+  readonly directory: Directory;
+  readonly hosting: Hosting;
+  readonly announcer: Announcer;
+  readonly log: Logger;
+  webUrl(appName: string): string;
+  /** Stops: takes no more lines, stores what was taken, lets drains finish what is under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts everything but apps.
+ * @throws TailraceError when a port is taken or the data folder can't be used, with what to do.
+ */
+export async function startServer(settings: Settings, log: Logger = makeLog(settings)): Promise<Server> {
+  const warn = (fields: object, message: string): void => log.warn(fields, message);
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    return await wire();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+
+  async function wire(): Promise<Server> {
+    const { host } = settings;
+    const retention = {
+      lines: settings.streamLines,
+      bytes: settings.streamBytes,
+      ageMs: settings.streamAgeMs,
+    };
+    const store = new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
+    closers.push(() => store.close());
+    const readers = new Readers(store);
+    let warnedMs = 0;
+    const router = new Router(store, {
+      pendingBytesMax: settings.pendingBytes,
+      onFailure: (app, error) => {
+        if (Date.now() - warnedMs < WARN_MS) return;
+        warnedMs = Date.now();
+        warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
+      },
+    });
+    closers.push(() => router.close());
+    const announcer = new Announcer(router);
+    const directory = new Directory(store);
+    const keys = new Keys(store);
+    const key = await localKey(settings.data, keys);
+
+    const tellApp = announcer.announce.bind(announcer);
+    const deliveries = new Deliveries({
+      store,
+      readers,
+      version: VERSION,
+      tellApp: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
+      warn,
+    });
+    closers.push(() => deliveries.close(GRACE_MS));
+    await deliveries.look();
+
+    const source = { host, port: settings.syslogPort, router, warn };
+    const tcp = await listenTcp(source);
+    closers.push(() => tcp.close());
+    const udp = await listenUdpBeside(tcp, source);
+    closers.push(() => udp.close());
+
+    const hosting = new Hosting((app, message) => tellApp(app, 'heroku', 'router', Priority.router, message));
+    const proxy = await startWebRouter(hosting, settings);
+    closers.push(() => proxy.close(GRACE_MS));
+    const webUrl = (name: string): string => `http://${name}.localhost:${proxy.port}/`;
+
+    const http = makeServer(warn);
+    const counters = await httpSource(http, {
+      router,
+      mayWrite: (shown) => keys.allows(shown, 'ingest'),
+      warn,
+    });
+    await serveApi(http, {
+      store,
+      directory,
+      keys,
+      readers,
+      deliveries,
+      announcer,
+      runner: hosting,
+      counters: [tcp.counters, udp.counters, counters],
+      webUrl,
+      version: VERSION,
+      startedAtMs: Date.now(),
+    });
+    await http.listen({ host, port: settings.httpPort }).catch((error: unknown) => {
+      throw listenError(error, host, settings.httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
+    });
+    closers.push(() => http.close());
+    const address = http.server.address();
+    const httpPort = typeof address === 'object' && address ? address.port : settings.httpPort;
+    const url = `http://${urlHost(host)}:${httpPort}`;
+    closers.push(leaveAddress(settings.data, url));
+    return {
+      url,
+      syslogPort: tcp.port,
+      routerPort: proxy.port,
+      key,
+      store,
+      readers,
+      directory,
+      hosting,
+      announcer,
+      log,
+      webUrl,
+      close,
+    };
+  }
+}
+
+/** The server's own log: JSON lines on stderr, so that stdout stays the stream's. */
+export function makeLog(settings: Pick<Settings, 'logLevel'>): Logger {
+  return pino(
+    { level: settings.logLevel, base: null, redact: ['url', '*.url', 'key', 'token'] },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+/** Listens for datagrams on the port that TCP got. */
+async function listenUdpBeside(tcp: Source, options: Parameters<typeof listenUdp>[0]): Promise<Source> {
+  return listenUdp({ ...options, port: tcp.port });
+}
+
+async function startWebRouter(directory: Hosting, { host, routerPort }: Settings): Promise<RunningProxy> {
+  return startProxy({ host, port: routerPort, directory }).catch((error: unknown) => {
+    throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
+  });
+}
+
+/** The key of clients on this machine: in the data folder, readable only by its owner. */
+async function localKey(folder: string, keys: Keys): Promise<string> {
+  const file = join(folder, 'key');
+  if (!existsSync(file)) writeFileSync(file, `${makeKey()}\n`, { mode: 0o600 });
+  chmodSync(file, 0o600);
+  const key = readFileSync(file, 'utf8').trim();
+  if (!(await keys.allows(key, 'write')))
+    await keys.add(key, { id: randomUUID(), scopes: SCOPES, createdAt: new Date().toISOString() });
+  return key;
+}
+
+/** Leaves a note in the data folder where clients on this machine find the server; returns how to take it away. */
+function leaveAddress(folder: string, url: string): () => void {
+  const file = join(folder, 'server.json');
+  writeFileSync(file, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 });
+  return () => rmSync(file, { force: true });
+}
+
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,12 @@
+import type { FastifyInstance } from 'fastify';
+
+/** The one owner of everything on this server. */
+export const OWNER = {
+  id: '00000000-0000-4000-8000-000000000001',
+  email: 'owner@tailrace.localhost',
+} as const;
+
+/** `GET /account`: who the key belongs to. */
+export function accountRoutes(api: FastifyInstance): void {
+  api.get('/account', async () => ({ ...OWNER, name: 'Owner' }));
+}

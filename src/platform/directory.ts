@@ -1,0 +1,170 @@
+/** The apps and their tokens and drains, as records in the store. */
+import { randomUUID } from 'node:crypto';
+import { cursorKey, type DrainRecord, drainKey, parseDrainUrl } from '../delivery/drain.ts';
+import { TailraceError } from '../errors.ts';
+import { type TokenRecord, tokenKey } from '../router/tenants.ts';
+import type { AppId, RecordChange, Store } from '../store/contract.ts';
+
+/** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
+export interface AppRecord {
+  readonly id: AppId;
+  readonly name: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** Heroku's rule for names. */
+export const APP_NAME = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
+/** Source names stand in every line: short, and without anything that a header can't hold. */
+const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
+const DRAINS_MAX = 20;
+
+export class Directory {
+  private readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  /**
+   * Makes an app with the tokens of its two usual sources, `app` and `heroku`.
+   * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
+   */
+  async createApp(name: string): Promise<AppRecord> {
+    if (!APP_NAME.test(name))
+      throw new TailraceError(
+        'invalid_params',
+        `Name must start with a letter, end with a letter or digit, and can only contain lowercase letters, digits, and dashes (3 to 30 characters), not "${name}".`,
+      );
+    const now = new Date().toISOString();
+    const app: AppRecord = { id: randomUUID() as AppId, name, createdAt: now, updatedAt: now };
+    const made = await this.store.transact('', [
+      { key: `name/${name}`, value: app.id, ifVersion: 0 },
+      { key: `app/${app.id}`, value: app },
+      ...['app', 'heroku'].map((source) => tokenChange(app.id, source)),
+    ]);
+    if (!made) throw new TailraceError('conflict', `Name ${name} is already taken.`);
+    return app;
+  }
+
+  async apps(): Promise<AppRecord[]> {
+    const records = await this.store.list<AppRecord>('', 'app/');
+    return records.map(({ value }) => value).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * The app with this name or id.
+   * @throws TailraceError `not_found`
+   */
+  async app(nameOrId: string): Promise<AppRecord> {
+    const found = await this.findApp(nameOrId);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that app.");
+    return found;
+  }
+
+  async findApp(nameOrId: string): Promise<AppRecord | undefined> {
+    const named = await this.store.get<AppId>('', `name/${nameOrId}`);
+    const record = await this.store.get<AppRecord>('', `app/${named?.value ?? nameOrId}`);
+    return record?.value;
+  }
+
+  /** Removes an app with its tokens, drains, records and stream. */
+  async destroyApp(app: AppRecord): Promise<void> {
+    const tokens = await this.tokens(app.id);
+    const drains = await this.drains(app.id);
+    await this.store.transact('', [
+      { key: `name/${app.name}`, value: undefined },
+      { key: `app/${app.id}`, value: undefined },
+      ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
+      ...drains.map(({ id }) => ({ key: drainKey(id), value: undefined })),
+    ]);
+    const own = await this.store.list(app.id, '');
+    await this.store.transact(
+      app.id,
+      own.map(({ key }) => ({ key, value: undefined })),
+    );
+    await this.store.drop(app.id);
+  }
+
+  async tokens(app: AppId): Promise<TokenRecord[]> {
+    const records = await this.store.list<TokenRecord>('', 'token/');
+    return records.map(({ value }) => value).filter((token) => token.app === app);
+  }
+
+  /**
+   * Makes a token for a source of the app.
+   * @throws TailraceError `invalid_params` for a bad source name.
+   */
+  async addToken(app: AppId, source: string): Promise<TokenRecord> {
+    if (!SOURCE_NAME.test(source))
+      throw new TailraceError(
+        'invalid_params',
+        `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores.`,
+      );
+    const change = tokenChange(app, source);
+    await this.store.transact('', [change]);
+    return change.value;
+  }
+
+  /** @throws TailraceError `not_found` when the app has no such token. */
+  async removeToken(app: AppId, token: string): Promise<TokenRecord> {
+    const found = await this.store.get<TokenRecord>('', tokenKey(token));
+    if (found?.value.app !== app) throw new TailraceError('not_found', "Couldn't find that token.");
+    await this.store.transact('', [{ key: tokenKey(token), value: undefined }]);
+    return found.value;
+  }
+
+  async drains(app: AppId): Promise<DrainRecord[]> {
+    const records = await this.store.list<DrainRecord>('', 'drain/');
+    return records
+      .map(({ value }) => value)
+      .filter((drain) => drain.app === app)
+      .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  }
+
+  /**
+   * Makes a drain; it gets the lines that come from now on.
+   * @throws TailraceError `invalid_params` for a URL that can't be drained to, `conflict` for one that is there.
+   */
+  async addDrain(app: AppId, url: string): Promise<DrainRecord> {
+    parseDrainUrl(url);
+    const drains = await this.drains(app);
+    if (drains.some((drain) => drain.url === url))
+      throw new TailraceError('conflict', 'Url has already been taken.');
+    if (drains.length >= DRAINS_MAX)
+      throw new TailraceError(
+        'invalid_params',
+        `You have already added the maximum number of drains allowed (${DRAINS_MAX}).`,
+      );
+    const now = new Date().toISOString();
+    const { last } = await this.store.bounds(app);
+    const id = randomUUID();
+    const drain = { id, token: `d.${randomUUID()}`, app, url, createdAt: now, updatedAt: now, after: last };
+    await this.store.transact('', [{ key: drainKey(id), value: drain }]);
+    return drain;
+  }
+
+  /**
+   * Removes the drain with this id, token or URL.
+   * @throws TailraceError `not_found`
+   */
+  async removeDrain(app: AppId, which: string): Promise<DrainRecord> {
+    const drain = await this.drain(app, which);
+    await this.store.transact('', [{ key: drainKey(drain.id), value: undefined }]);
+    await this.store.transact(app, [{ key: cursorKey(drain.id), value: undefined }]);
+    return drain;
+  }
+
+  /** @throws TailraceError `not_found` */
+  async drain(app: AppId, which: string): Promise<DrainRecord> {
+    const drains = await this.drains(app);
+    const drain = drains.find(({ id, token, url }) => which === id || which === token || which === url);
+    if (!drain) throw new TailraceError('not_found', "Couldn't find that drain.");
+    return drain;
+  }
+}
+
+function tokenChange(app: AppId, source: string): RecordChange & { value: TokenRecord } {
+  const token = `t.${randomUUID()}`;
+  return { key: tokenKey(token), value: { token, app, source, createdAt: new Date().toISOString() } };
+}

@@ -1,0 +1,63 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Store } from '../store/contract.ts';
+
+/** What a key may do: `read` and `write` through the API, `ingest` lines. */
+export type Scope = 'read' | 'write' | 'ingest';
+export const SCOPES: readonly Scope[] = ['read', 'write', 'ingest'];
+
+/** A key's record, under `key/<hash>` in the scope of no app: the key itself is nowhere kept. */
+export interface KeyRecord {
+  readonly id: string;
+  readonly scopes: readonly Scope[];
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+}
+
+/** A found key is remembered this long before the store is asked again. */
+const REMEMBER_MS = 5_000;
+const REMEMBERED_MAX = 10_000;
+
+/** API keys. They are looked up by their hash, so that no comparison depends on how much of a key is right. */
+export class Keys {
+  private readonly store: Store;
+  private readonly remembered = new Map<string, { record: KeyRecord | undefined; untilMs: number }>();
+
+  constructor(store: Store) {
+    this.store = store;
+    store.watch((scope) => {
+      if (scope === '') this.remembered.clear();
+    });
+  }
+
+  /** Makes a key known. */
+  async add(key: string, record: KeyRecord): Promise<void> {
+    await this.store.transact('', [{ key: recordKey(key), value: record }]);
+  }
+
+  /** May whoever shows this key do that? */
+  async allows(key: string, scope: Scope): Promise<boolean> {
+    const record = await this.find(key);
+    if (!record) return false;
+    if (record.expiresAt !== undefined && Date.parse(record.expiresAt) <= Date.now()) return false;
+    return record.scopes.includes(scope);
+  }
+
+  private async find(key: string): Promise<KeyRecord | undefined> {
+    const now = Date.now();
+    const known = this.remembered.get(key);
+    if (known && known.untilMs > now) return known.record;
+    const found = await this.store.get<KeyRecord>('', recordKey(key));
+    if (this.remembered.size >= REMEMBERED_MAX) this.remembered.clear();
+    this.remembered.set(key, { record: found?.value, untilMs: now + REMEMBER_MS });
+    return found?.value;
+  }
+}
+
+/** A new key: 32 random bytes. */
+export function makeKey(): string {
+  return `k.${randomBytes(32).toString('base64url')}`;
+}
+
+function recordKey(key: string): string {
+  return `key/${createHash('sha256').update(key).digest('hex')}`;
+}

@@ -1,0 +1,72 @@
+import type { FastifyInstance } from 'fastify';
+import { type CursorRecord, cursorKey, type DrainRecord } from '../delivery/drain.ts';
+import { TailraceError } from '../errors.ts';
+import type { Context } from './context.ts';
+
+interface AppParams {
+  Params: { app: string };
+}
+
+/** `/apps/:app/log-drains`. Beside Heroku's fields a drain has `delivery`: what it is doing. */
+export function drainRoutes(api: FastifyInstance, context: Context): void {
+  const { directory } = context;
+
+  api.get<AppParams>('/apps/:app/log-drains', async (request) => {
+    const app = await directory.app(request.params.app);
+    const drains = await directory.drains(app.id);
+    return Promise.all(drains.map((drain) => drainView(drain, context)));
+  });
+  api.post<AppParams & { Body: { url?: string } | null }>('/apps/:app/log-drains', async (request, reply) => {
+    const app = await directory.app(request.params.app);
+    const url = request.body?.url;
+    if (typeof url !== 'string' || url === '')
+      throw new TailraceError(
+        'invalid_params',
+        'A drain needs a url, such as https://host/path or syslog://host:port.',
+      );
+    const drain = await directory.addDrain(app.id, url);
+    await context.deliveries.look();
+    reply.code(201);
+    return drainView(drain, context);
+  });
+  api.get<{ Params: { app: string; '*': string } }>('/apps/:app/log-drains/*', async (request) => {
+    const app = await directory.app(request.params.app);
+    return drainView(await directory.drain(app.id, request.params['*']), context);
+  });
+  // The official CLI names a drain by its whole URL, percent-encoded; the slashes in it may arrive decoded.
+  api.delete<{ Params: { app: string; '*': string } }>('/apps/:app/log-drains/*', async (request) => {
+    const app = await directory.app(request.params.app);
+    const drain = await directory.removeDrain(app.id, request.params['*']);
+    await context.deliveries.look();
+    return drainView(drain, context);
+  });
+}
+
+/** A drain in the Platform API's shape, and what it is doing. */
+async function drainView(drain: DrainRecord, { store, deliveries }: Context) {
+  return {
+    id: drain.id,
+    token: drain.token,
+    url: drain.url,
+    addon: null,
+    extended: { drain_id: drain.id },
+    created_at: drain.createdAt,
+    updated_at: drain.updatedAt,
+    delivery: deliveries.describe(drain.id) ?? (await elsewhere(drain, store)),
+  };
+}
+
+/** What is known of a drain that another router works on. */
+async function elsewhere(drain: DrainRecord, store: Context['store']) {
+  const cursor = await store.get<CursorRecord>(drain.app, cursorKey(drain.id));
+  const { last } = await store.bounds(drain.app);
+  const after = cursor?.value.after ?? drain.after;
+  return {
+    state: 'elsewhere',
+    delivered: cursor?.value.delivered ?? 0,
+    lost: cursor?.value.lost ?? 0,
+    after,
+    lagLines: Math.max(0, last - after),
+    lagMs: 0,
+  };
+}

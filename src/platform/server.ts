@@ -1,0 +1,95 @@
+/** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { readAuthorization } from '../authorization.ts';
+import { TailraceError } from '../errors.ts';
+import { accountRoutes } from './account.ts';
+import { appRoutes } from './apps.ts';
+import type { Context } from './context.ts';
+import { dynoRoutes } from './dynos.ts';
+import { formationRoutes } from './formation.ts';
+import type { Scope } from './keys.ts';
+import { drainRoutes } from './log-drains.ts';
+import { sessionRoutes } from './log-sessions.ts';
+import { statusRoutes } from './status.ts';
+import { tailSockets } from './tail-sockets.ts';
+import { tokenRoutes } from './tokens.ts';
+
+/** A valid `Request-Id` of the client is kept. */
+const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
+
+/** A Fastify that speaks the API's errors; nothing is served on it yet. */
+export function makeServer(warn: (fields: object, message: string) => void): FastifyInstance {
+  const server = Fastify({
+    logger: false,
+    trustProxy: false,
+    bodyLimit: 1_048_576,
+    genReqId: (request) => {
+      const given = request.headers['request-id'] ?? request.headers['x-request-id'];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    forceCloseConnections: true,
+  });
+  server.addHook('onSend', async (request, reply) => {
+    if (request.routeOptions.url !== '/logs') reply.header('Request-Id', request.id);
+  });
+  server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
+    if (error instanceof TailraceError) {
+      // The rest of a body that wasn't read can't be told from the next request.
+      if (error.code === 'too_large') reply.header('Connection', 'close');
+      if (error.status === 503) reply.header('Retry-After', '1');
+      return reply.code(error.status).send({ id: error.code, message: error.message });
+    }
+    const status = error.statusCode ?? 500;
+    if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
+    warn(
+      { err: error, method: request.method, url: request.routeOptions.url },
+      'a request failed unexpectedly',
+    );
+    return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
+  });
+  server.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
+  );
+  return server;
+}
+
+/** Adds all resources to a server. */
+export async function serveApi(server: FastifyInstance, context: Context): Promise<void> {
+  server.get('/health', async () => ({ status: 'ok' }));
+  server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
+  await server.register(async (api) => {
+    api.addHook('onRequest', async (request, reply) => {
+      await authorise(request, context).catch((error) => {
+        reply.header('WWW-Authenticate', 'Bearer');
+        throw error;
+      });
+    });
+    for (const routes of [
+      accountRoutes,
+      appRoutes,
+      dynoRoutes,
+      formationRoutes,
+      drainRoutes,
+      tokenRoutes,
+      statusRoutes,
+    ])
+      routes(api, context);
+  });
+  sessionRoutes(server, context, (request) => authorise(request, context));
+  tailSockets(server, context, (header) => allowed(header, 'read', context));
+}
+
+async function authorise(request: FastifyRequest, context: Context): Promise<void> {
+  const scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
+  if (await allowed(request.headers.authorization, scope, context)) return;
+  throw new TailraceError(
+    'unauthorized',
+    `Invalid credentials provided: an API key with the scope ${scope} is needed (print one with \`tailrace auth:token\`).`,
+  );
+}
+
+async function allowed(header: string | undefined, scope: Scope, { keys }: Context): Promise<boolean> {
+  const shown = readAuthorization(header);
+  return shown.kind === 'key' && (await keys.allows(shown.key, scope));
+}

@@ -1,0 +1,45 @@
+/**
+ * How the end of a body is found (RFC 9112 section 6.3). Bodies pass through as the bytes they are; these
+ * only look for the end, and refuse what another parser might understand differently.
+ */
+export type Body = {
+  /** True when the last byte has been seen. */
+  done: boolean;
+  /** Bytes of content seen so far, without any framing. */
+  byteCount: number;
+  /** Where the body ends in `bytes`, looking from `start`: behind its last byte or the end of `bytes`. -1: malformed. */
+  take(bytes: Buffer, start: number): number;
+};
+
+/** No body at all. One is enough for everybody, since it never changes. */
+export const noBody: Body = { done: true, byteCount: 0, take: (_bytes, start) => start };
+
+/** A body of a length known beforehand, in bytes. */
+export class LengthBody implements Body {
+  done: boolean;
+  byteCount = 0;
+  readonly #length: number;
+
+  constructor(length: number) {
+    this.#length = length;
+    this.done = length === 0;
+  }
+
+  take(bytes: Buffer, start: number): number {
+    const count = Math.min(bytes.length - start, this.#length - this.byteCount);
+    this.byteCount += count;
+    this.done = this.byteCount === this.#length;
+    return start + count;
+  }
+}
+
+/** A body that ends where the connection ends; its owner learns that elsewhere, `done` stays false. */
+export class UntilCloseBody implements Body {
+  done = false;
+  byteCount = 0;
+
+  take(bytes: Buffer, start: number): number {
+    this.byteCount += bytes.length - start;
+    return bytes.length;
+  }
+}

@@ -1,0 +1,42 @@
+import type { ProxyApp } from './directory.ts';
+
+/** Requests that may wait for each dyno of an app before more are turned away (H11). */
+const WAITING_PER_DYNO_MAX = 50;
+
+/** A request that waits for a dyno to come up. */
+export type Waiter = { dynosChanged(): void };
+
+type Queue = { waiting: Set<Waiter>; unsubscribe: () => void };
+
+/** The requests that wait for dynos, by app. */
+export class BootQueue {
+  readonly #queues = new Map<string, Queue>();
+
+  /** Puts a request in the queue, until it leaves; false if the queue is full. */
+  join(app: ProxyApp, waiter: Waiter): boolean {
+    let queue = this.#queues.get(app.name);
+    if (queue === undefined) {
+      const waiting = new Set<Waiter>();
+      // A copy, because whoever is woken leaves the queue, and may come back to it.
+      const unsubscribe = app.onChange(() => {
+        for (const woken of [...waiting]) if (waiting.has(woken)) woken.dynosChanged();
+      });
+      queue = { waiting, unsubscribe };
+      this.#queues.set(app.name, queue);
+    }
+    if (queue.waiting.has(waiter)) return true;
+    if (queue.waiting.size >= WAITING_PER_DYNO_MAX * Math.max(1, app.formationCount())) return false;
+    queue.waiting.add(waiter);
+    return true;
+  }
+
+  /** Takes a request out of the queue, if it is in it. */
+  leave(app: ProxyApp, waiter: Waiter): void {
+    const queue = this.#queues.get(app.name);
+    if (queue === undefined) return;
+    queue.waiting.delete(waiter);
+    if (queue.waiting.size > 0) return;
+    queue.unsubscribe();
+    this.#queues.delete(app.name);
+  }
+}

@@ -1,0 +1,114 @@
+import type { DynoConnection, DynoUser } from './dyno-connection.ts';
+
+/** Longest wait between two requests when the dyno doesn't name one; many servers close after 5 s or more. */
+const IDLE_MAX_MS = 4_000;
+/** A POST may not be sent twice, so it only gets a connection that the dyno can't have tired of. */
+const FRESH_ENOUGH_MS = 1_000;
+/** More waiting connections than this to one dyno are closed. */
+const IDLE_COUNT_MAX = 256;
+
+type Dyno = {
+  idle: DynoConnection[];
+  /** Requests it is working on. */
+  inFlight: number;
+  quarantinedUntilMs: number;
+  /** Called when there are no more of those. */
+  drained: (() => void)[];
+};
+
+/**
+ * What is known of the dynos: connections that wait for their next request, how many requests each is working
+ * on, and which couldn't be connected to lately. All of it belongs to a port, not to a name: a dyno's successor has the same name.
+ */
+export class DynoPool {
+  readonly #dynos = new Map<number, Dyno>();
+
+  /** A connection that waits, the last one used first; undefined if there is none. */
+  take(port: number, user: DynoUser, repeatable: boolean): DynoConnection | undefined {
+    const idle = this.#dynos.get(port)?.idle;
+    if (idle === undefined) return undefined;
+    for (let found = idle.pop(); found !== undefined; found = idle.pop()) {
+      const waitedMs = performance.now() - found.idleSinceMs;
+      if (found.usable() && waitedMs < found.idleMaxMs) {
+        if (!repeatable && waitedMs > FRESH_ENOUGH_MS) {
+          idle.push(found);
+          return undefined;
+        }
+        found.user = user;
+        found.reused = true;
+        return found;
+      }
+      found.drop();
+    }
+    return undefined;
+  }
+
+  /** Takes a connection back for the next request. @param keepAliveS what the dyno's Keep-Alive header said */
+  release(port: number, connection: DynoConnection, keepAliveS: number | undefined): void {
+    const dyno = this.#dyno(port);
+    if (dyno.idle.length >= IDLE_COUNT_MAX || keepAliveS === 0) {
+      connection.drop();
+      return;
+    }
+    connection.user = undefined;
+    connection.idleSinceMs = performance.now();
+    // A second less than the dyno waits, so that we are the one who closes.
+    connection.idleMaxMs = keepAliveS === undefined ? IDLE_MAX_MS : Math.max(keepAliveS * 1_000 - 1_000, 500);
+    dyno.idle.push(connection);
+  }
+
+  /** A request begins with this dyno; to be followed by one `leave`. */
+  enter(port: number): void {
+    this.#dyno(port).inFlight++;
+  }
+
+  leave(port: number): void {
+    const dyno = this.#dyno(port);
+    if (--dyno.inFlight === 0) for (const drained of dyno.drained.splice(0)) drained();
+  }
+
+  /** Resolves when no request is in flight with this dyno; closes the connections that wait. */
+  async drained(port: number): Promise<void> {
+    const dyno = this.#dyno(port);
+    if (dyno.inFlight > 0) await new Promise<void>((resolve) => dyno.drained.push(resolve));
+    for (const connection of dyno.idle.splice(0)) connection.drop();
+  }
+
+  quarantine(port: number, ms: number): void {
+    this.#dyno(port).quarantinedUntilMs = performance.now() + ms;
+  }
+
+  isQuarantined(port: number): boolean {
+    const dyno = this.#dynos.get(port);
+    return dyno !== undefined && dyno.quarantinedUntilMs > performance.now();
+  }
+
+  /** Closes what waited too long. */
+  sweep(nowMs: number): void {
+    for (const [port, dyno] of this.#dynos) {
+      const stale = dyno.idle.filter((connection) => tired(connection, nowMs));
+      if (stale.length > 0) dyno.idle = dyno.idle.filter((connection) => !stale.includes(connection));
+      for (const connection of stale) connection.drop();
+      const forgettable = dyno.idle.length === 0 && dyno.inFlight === 0 && dyno.quarantinedUntilMs < nowMs;
+      if (forgettable) this.#dynos.delete(port);
+    }
+  }
+
+  /** Closes everything that waits. */
+  close(): void {
+    for (const dyno of this.#dynos.values()) for (const connection of dyno.idle.splice(0)) connection.drop();
+  }
+
+  #dyno(port: number): Dyno {
+    let dyno = this.#dynos.get(port);
+    if (dyno === undefined) {
+      dyno = { idle: [], inFlight: 0, quarantinedUntilMs: 0, drained: [] };
+      this.#dynos.set(port, dyno);
+    }
+    return dyno;
+  }
+}
+
+function tired(connection: DynoConnection, nowMs: number): boolean {
+  return !connection.usable() || nowMs - connection.idleSinceMs >= connection.idleMaxMs;
+}

@@ -1,0 +1,92 @@
+/** Longest request line, status line or header, in bytes. */
+export const LINE_BYTES_MAX = 8_192;
+/** Longest head (first line and all headers), in bytes. */
+export const HEAD_BYTES_MAX = 65_536;
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+// Besides control characters: a CR or LF alone, which other parsers may take for the end of a line.
+const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+
+/** Where the head that starts at `start` ends, behind its empty line; -1 while that hasn't come. */
+export function headEnd(bytes: Buffer, start: number): number {
+  const at = bytes.indexOf(HEAD_END, start);
+  return at === -1 ? -1 : at + 4;
+}
+
+/** True if a head contains what no HTTP head may contain (RFC 9112 section 2.2, RFC 9110 section 5.5). */
+export function hasControl(head: string): boolean {
+  return CONTROL.test(head);
+}
+
+/**
+ * Walks over the header lines of a head, and gathers those that are to be passed on.
+ *
+ * The lines stay the bytes that came in: kept ones are copied in runs, not one by one, which is what
+ * makes this cheap. A head is a latin-1 string with one character a byte, up to and without its empty line.
+ */
+export class FieldCursor {
+  /** Name of the current field, in lower case. */
+  name = '';
+  /** Length of the current line, in bytes, without its end. */
+  lineBytes = 0;
+  readonly #head: string;
+  #lineStart: number;
+  #valueStart = 0;
+  #lineEnd: number;
+  #runStart: number;
+  #kept = '';
+
+  /** @param start where the first header line starts */
+  constructor(head: string, start: number) {
+    this.#head = head;
+    this.#lineStart = start;
+    this.#lineEnd = start - 2;
+    this.#runStart = start;
+  }
+
+  /** Moves to the next line; false behind the last. A line that isn't `name: value` gets the name ''. */
+  next(): boolean {
+    const start = this.#lineEnd + 2;
+    if (start >= this.#head.length) return false;
+    const end = this.#head.indexOf('\r\n', start);
+    const colon = this.#head.indexOf(':', start);
+    this.#lineStart = start;
+    this.#lineEnd = end === -1 ? this.#head.length : end;
+    this.lineBytes = this.#lineEnd - start;
+    this.name = '';
+    if (colon === -1 || colon > this.#lineEnd) return true;
+    this.#valueStart = colon + 1;
+    const name = this.#head.slice(start, colon).toLowerCase();
+    if (TOKEN.test(name)) this.name = name;
+    return true;
+  }
+
+  /** Value of the current field, without the white space round it. */
+  value(): string {
+    return this.#head.slice(this.#valueStart, this.#lineEnd).trim();
+  }
+
+  /** Leaves the current line out of `kept`. */
+  drop(): void {
+    if (this.#runStart < this.#lineStart) this.#kept += this.#head.slice(this.#runStart, this.#lineStart);
+    this.#runStart = this.#lineEnd + 2;
+  }
+
+  /** All lines walked over and not dropped, each with its CRLF. */
+  kept(): string {
+    return this.#runStart < this.#head.length ? this.#kept + this.#head.slice(this.#runStart) : this.#kept;
+  }
+}
+
+// Taking these away because a Connection header names them would change what the message means.
+const NEVER_HOP_BY_HOP = new Set(['host', 'content-length', 'transfer-encoding']);
+
+/** Header lines without those that a Connection header declared as meant for the next hop only. */
+export function withoutNamed(lines: string, names: readonly string[]): string {
+  const cursor = new FieldCursor(lines, 0);
+  while (cursor.next()) {
+    if (names.includes(cursor.name) && !NEVER_HOP_BY_HOP.has(cursor.name)) cursor.drop();
+  }
+  return cursor.kept();
+}

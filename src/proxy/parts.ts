@@ -1,0 +1,19 @@
+import type { BootQueue } from './boot-queue.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Directory } from './directory.ts';
+import type { DynoPool } from './dyno-pool.ts';
+import type { Timeouts } from './timeouts.ts';
+
+/** What all connections of one proxy share. */
+export type Parts = {
+  readonly directory: Directory;
+  readonly timeouts: Timeouts;
+  readonly random: () => number;
+  readonly pool: DynoPool;
+  readonly queue: BootQueue;
+  readonly deadlines: Deadlines;
+  /** Where the proxy listens, sent on as X-Forwarded-Port. */
+  port: number;
+  /** True once the proxy is being closed: no connection is kept for another request. */
+  closing: boolean;
+};

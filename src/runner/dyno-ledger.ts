@@ -1,0 +1,94 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { processStat } from './process-group.ts';
+
+/** A process, named so that another one with the same number later on is not taken for it. */
+export interface ProcessMark {
+  pid: number;
+  /** Clock ticks after boot, from `/proc/<pid>/stat`. */
+  startTicks: string;
+}
+
+export interface LedgerEntry extends ProcessMark {
+  /** The dyno's UUID, which its processes carry as `HEROKU_DYNO_ID`. */
+  id: string;
+  name: string;
+}
+
+/** What `dynos.json` holds. */
+export interface LedgerContent {
+  runner: ProcessMark;
+  dynos: LedgerEntry[];
+}
+
+const FILE = 'dynos.json';
+
+/** Writes down which dynos run, for the day on which the runner crashes and leaves them behind (see `reapOrphans`). */
+export class DynoLedger {
+  readonly #folder: string;
+  readonly #entries = new Map<number, LedgerEntry>();
+
+  constructor(stateFolder: string) {
+    this.#folder = stateFolder;
+    mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+  }
+
+  add(pid: number, id: string, name: string): void {
+    const startTicks = processStat(pid)?.startTicks;
+    // Without /proc (macOS), or when it has ended already, nobody could tell later whether it is still the same.
+    if (startTicks === undefined) return;
+    this.#entries.set(pid, { pid, startTicks, id, name });
+    this.#write();
+  }
+
+  remove(pid: number): void {
+    if (this.#entries.delete(pid)) this.#write();
+  }
+
+  #write(): void {
+    const startTicks = processStat(process.pid)?.startTicks ?? '';
+    try {
+      writeLedger(this.#folder, {
+        runner: { pid: process.pid, startTicks },
+        dynos: [...this.#entries.values()],
+      });
+    } catch {
+      // A full disk or a removed folder: the list is a precaution, and no reason to let go of a running dyno.
+    }
+  }
+}
+
+/** Replaces the file in one step: a crash leaves the old one or the new one, never half of one. */
+export function writeLedger(stateFolder: string, content: LedgerContent): void {
+  mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+  const file = join(stateFolder, FILE);
+  const temporary = `${file}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+  renameSync(temporary, file);
+}
+
+/** Undefined if there is none, or nothing that this could have written. */
+export function readLedger(stateFolder: string): LedgerContent | undefined {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(join(stateFolder, FILE), 'utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof content !== 'object' || content === null) return undefined;
+  if (!('runner' in content) || !isMark(content.runner)) return undefined;
+  if (!('dynos' in content) || !Array.isArray(content.dynos)) return undefined;
+  return { runner: content.runner, dynos: content.dynos.filter(isEntry) };
+}
+
+function isMark(value: unknown): value is ProcessMark {
+  if (typeof value !== 'object' || value === null || !('pid' in value) || !('startTicks' in value))
+    return false;
+  // A pid of 0 or 1 would name our own group, or everybody.
+  return Number.isInteger(value.pid) && Number(value.pid) > 1 && typeof value.startTicks === 'string';
+}
+
+function isEntry(value: unknown): value is LedgerEntry {
+  if (!isMark(value)) return false;
+  return 'id' in value && typeof value.id === 'string' && 'name' in value && typeof value.name === 'string';
+}

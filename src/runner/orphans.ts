@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { type LedgerEntry, type ProcessMark, readLedger, writeLedger } from './dyno-ledger.ts';
+import { groupGone, groupMembers, processStat, signalGroup } from './process-group.ts';
+
+/** Another runner, alive, works with the same state folder. */
+export class RunnerActiveError extends Error {
+  override readonly name = 'RunnerActiveError';
+  readonly pid: number;
+
+  constructor(pid: number) {
+    super(`Another runner (process ${pid}) is running this app; stop it first.`);
+    this.pid = pid;
+  }
+}
+
+export interface Orphan {
+  name: string;
+  pid: number;
+}
+
+/** Orphans have nobody left to tell: they get less time than a dyno that is stopped. */
+const ORPHAN_GRACE_MS = 5_000;
+const KILLED_WITHIN_MS = 2_000;
+
+/**
+ * Ends the dynos that a crashed runner left behind: SIGTERM, and SIGKILL after the grace. A process is touched only if
+ * it is certainly one of them: the group's leader has the start time that was written down, or a member carries the
+ * dyno's id in its environment. A recycled process number is never killed, and without `/proc` nothing is.
+ *
+ * @returns those that were still running
+ * @throws {RunnerActiveError} if the runner that wrote the list is not dead at all
+ */
+export async function reapOrphans(stateFolder: string, graceMs = ORPHAN_GRACE_MS): Promise<Orphan[]> {
+  const ledger = readLedger(stateFolder);
+  if (ledger === undefined) return [];
+  if (ledger.runner.pid !== process.pid && isSame(ledger.runner))
+    throw new RunnerActiveError(ledger.runner.pid);
+  const orphans = ledger.dynos.filter(isOurs);
+  await Promise.all(orphans.map((orphan) => end(orphan, graceMs)));
+  writeLedger(stateFolder, { runner: ledger.runner, dynos: [] });
+  return orphans.map(({ name, pid }) => ({ name, pid }));
+}
+
+async function end(orphan: LedgerEntry, graceMs: number): Promise<void> {
+  signalGroup(orphan.pid, 'SIGTERM');
+  if (await groupGone(orphan.pid, graceMs)) return;
+  // Asked again: in the meantime the group may have ended and its number gone to others.
+  if (isOurs(orphan)) signalGroup(orphan.pid, 'SIGKILL');
+  await groupGone(orphan.pid, KILLED_WITHIN_MS);
+}
+
+function isSame(mark: ProcessMark): boolean {
+  const stat = processStat(mark.pid);
+  return stat !== undefined && stat.startTicks === mark.startTicks && stat.state !== 'Z';
+}
+
+function isOurs(entry: LedgerEntry): boolean {
+  const members = groupMembers(entry.pid);
+  const leader = members.find((member) => member.pid === entry.pid);
+  if (leader !== undefined) return leader.startTicks === entry.startTicks;
+  return members.some((member) => carries(member.pid, entry.id));
+}
+
+function carries(pid: number, dynoId: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`HEROKU_DYNO_ID=${dynoId}`);
+  } catch {
+    return false; // ended meanwhile, or somebody else's
+  }
+}

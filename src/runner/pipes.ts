@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** One way out of a process: what it writes to `writeFd` can be read from `reader`. */
+export interface Pipe {
+  reader: Socket;
+  /** Given to the child; the parent closes its own copy after the spawn, or it would never see the end. */
+  writeFd: number;
+}
+
+/**
+ * Makes real pipes. Node gives children socket pairs instead, and those can't be opened by name: `echo x >/dev/stderr`
+ * or nginx's `error_log /dev/stderr` would fail with "No such device or address". Node has no pipe(2), so each is a FIFO
+ * that is opened at both ends and then removed from its folder.
+ *
+ * @throws if the temporary folder can't be written to, or file descriptors have run out
+ */
+export function makePipes(count: number): Pipe[] {
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-'));
+  const pipes: Pipe[] = [];
+  try {
+    const files = Array.from({ length: count }, (_, index) => join(folder, String(index)));
+    execFileSync('mkfifo', ['-m', '600', ...files]);
+    for (const file of files) pipes.push(openBothEnds(file));
+    return pipes;
+  } catch (error) {
+    for (const pipe of pipes) {
+      pipe.reader.destroy();
+      closeSync(pipe.writeFd);
+    }
+    throw error;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function openBothEnds(file: string): Pipe {
+  // The reading end first and without blocking: otherwise each open would wait for the other.
+  const readFd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  const reader = new Socket({ fd: readFd, readable: true, writable: false });
+  try {
+    return { reader, writeFd: openSync(file, constants.O_WRONLY) };
+  } catch (error) {
+    reader.destroy();
+    throw error;
+  }
+}

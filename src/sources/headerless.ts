@@ -1,0 +1,14 @@
+/** local7.info, what Heroku gives to everything a dyno writes. */
+const PRIORITY = 190;
+
+/** An RFC 5424 header for a line that came without one; time and host are stamped by the router. */
+export function headerFor(dyno: string): Buffer {
+  return Buffer.from(`<${PRIORITY}>1 - - token ${dyno} - - `);
+}
+
+const unknown = headerFor('-');
+
+/** The message with a header in front that says nothing but what kind of line it is. */
+export function withHeader(message: Uint8Array, header: Buffer = unknown): Buffer {
+  return Buffer.concat([header, message]);
+}

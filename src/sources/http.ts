@@ -1,0 +1,171 @@
+/**
+ * Lines in over HTTP: `POST /logs`. A 2xx answer means that the lines are stored: whatever dies next, they are not
+ * lost.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { readAuthorization } from '../authorization.ts';
+import { TailraceError } from '../errors.ts';
+import type { Router } from '../router/router.ts';
+import type { Tenant } from '../router/tenants.ts';
+import { countFrames } from '../syslog/framing.ts';
+import { readBody } from './body.ts';
+import { type SourceCounters, sourceCounters } from './counters.ts';
+import { FrameBatches } from './frame-batches.ts';
+import { Intake, Taken } from './intake.ts';
+import { Refusals } from './refusals.ts';
+import { TextLines } from './text-lines.ts';
+
+/** Largest body of a request, unpacked. */
+export const BODY_BYTES_MAX = 8_000_000;
+/** Seconds after which a sender that was turned away may try again. */
+const RETRY_AFTER_S = '1';
+const LOGPLEX_TYPES = ['application/logplex-1', 'application/x-logplex-1'];
+
+export interface HttpSourceOptions {
+  readonly router: Router;
+  /** May this API key write lines to any app? */
+  readonly mayWrite: (key: string) => Promise<boolean>;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+interface Sender {
+  /** Whose all the lines are; undefined when every line names its own token. */
+  readonly tenant: Tenant | undefined;
+}
+
+/** Adds `POST /logs` to a server, in an encapsulation of its own: the bodies here are bytes. */
+export async function httpSource(
+  server: FastifyInstance,
+  options: HttpSourceOptions,
+): Promise<SourceCounters> {
+  const { router } = options;
+  const counters = sourceCounters('http');
+  const refusals = new Refusals(counters, options.warn);
+  await server.register(async (logs) => {
+    logs.removeAllContentTypeParsers();
+    logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    logs.route({
+      method: 'POST',
+      url: '/logs',
+      handler: async (request, reply) => {
+        await takeRequest(request, reply);
+        refusals.check();
+        return reply.code(204).send();
+      },
+    });
+    logs.route({
+      method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+      url: '/logs',
+      handler: async (_request, reply) => {
+        reply.code(405).header('Allow', 'POST');
+        return { id: 'method_not_allowed', message: 'Lines are pushed with POST.' };
+      },
+    });
+  });
+  return counters;
+
+  async function takeRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const type = request.headers['content-type']?.split(';', 1)[0].trim().toLowerCase() ?? '';
+    const isLogplex = LOGPLEX_TYPES.includes(type);
+    // `curl --data-binary @file` says that it sends a form.
+    const isText = type === 'text/plain' || type === 'application/x-www-form-urlencoded';
+    const sender = await authorise(request, reply);
+    if (!isLogplex && !isText)
+      throw new TailraceError(
+        'unsupported_type',
+        `Content-Type ${type || '(none)'} isn't supported: send application/logplex-1 or text/plain.`,
+      );
+    if (router.congested) {
+      reply.header('Retry-After', RETRY_AFTER_S);
+      throw new TailraceError('unavailable', 'Too much waits to be stored: try again in a moment.');
+    }
+    const body = await readBody(request.raw, BODY_BYTES_MAX);
+    if (isLogplex) await takeLogplex(request, body, sender);
+    else await takeText(request, body, sender);
+  }
+
+  async function authorise(request: FastifyRequest, reply: FastifyReply): Promise<Sender> {
+    const shown = readAuthorization(request.headers.authorization);
+    if (shown.kind === 'token') {
+      const tenant = router.findTenant(shown.token) ?? (await router.loadTenant(shown.token));
+      if (tenant) return { tenant };
+      counters.unknownToken++;
+    } else if (shown.kind === 'key' && (await options.mayWrite(shown.key))) {
+      const token = (request.query as { token?: string }).token;
+      if (!token) return { tenant: undefined };
+      const tenant = router.findTenant(token) ?? (await router.loadTenant(token));
+      if (tenant) return { tenant };
+    }
+    reply.header('WWW-Authenticate', 'Basic realm="Logplex"');
+    throw new TailraceError(
+      'unauthorized',
+      'Unauthorized: show a source token (Basic, user `token`, password `t.…`) or an API key that may write.',
+    );
+  }
+
+  async function takeLogplex(request: FastifyRequest, body: Buffer, sender: Sender): Promise<void> {
+    const frames = countFrames(body);
+    if (frames === -1) {
+      counters.malformed++;
+      throw new TailraceError('malformed_lines', 'Malformed log messages');
+    }
+    const claimed = request.headers['logplex-msg-count'];
+    if (claimed !== undefined && Number(claimed) !== frames)
+      throw new TailraceError('count_mismatch', 'Message count mismatch');
+    const frameId = request.headers['logplex-frame-id'];
+    if (typeof frameId === 'string' && frameId !== '') {
+      const batches = new FrameBatches(router, counters, request.ip, sender.tenant);
+      await eachFrame(
+        body,
+        (start, end) => batches.take(body, start, end),
+        () => batches.load(),
+      );
+      await batches.store(frameId.slice(0, 128));
+      return;
+    }
+    const intake = new Intake(router, counters, request.ip, sender.tenant);
+    await eachFrame(
+      body,
+      (start, end) => intake.take(body, start, end),
+      () => intake.load(),
+    );
+    await intake.stored();
+  }
+
+  async function takeText(request: FastifyRequest, body: Buffer, sender: Sender): Promise<void> {
+    if (!sender.tenant)
+      throw new TailraceError(
+        'bad_request',
+        'Plain text needs a source token: add ?token=t.… or authenticate with it.',
+      );
+    const { dyno } = request.query as { dyno?: string };
+    const intake = new Intake(router, counters, request.ip, sender.tenant);
+    new TextLines(dyno).take(body, intake);
+    await intake.stored();
+  }
+}
+
+/** Hands over the frames of a body that {@link countFrames} found to be well formed; asks for tokens between. */
+async function eachFrame(
+  body: Buffer,
+  take: (start: number, end: number) => Taken,
+  load: () => Promise<void>,
+): Promise<void> {
+  let i = 0;
+  while (i < body.length) {
+    let count = 0;
+    let byte = body[i];
+    while (byte !== 0x20) {
+      count = count * 10 + (byte - 0x30);
+      byte = body[++i];
+    }
+    const start = ++i;
+    i += count;
+    let taken = take(start, i);
+    if (taken === Taken.ask) {
+      await load();
+      taken = take(start, i);
+    }
+    if (taken === Taken.malformed) throw new TailraceError('malformed_lines', 'Malformed log messages');
+  }
+}

@@ -1,0 +1,42 @@
+import type { SourceCounters } from './counters.ts';
+
+/** How often a listener warns of what it turned away. */
+const WARN_MS = 60_000;
+type Refused = 'malformed' | 'unknownToken' | 'lost';
+const EXPLANATION: Record<Refused, string> = {
+  malformed: 'lines were malformed: expected RFC 5424, `<PRI>1 TIME HOST TOKEN DYNO MSGID SD MESSAGE`',
+  unknownToken: 'lines had an unknown token in their APP-NAME: make one with `tailrace tokens:add`',
+  lost: 'lines were turned away because too much waited to be stored',
+};
+
+/** Warns once a minute, and at once the first time, of what a listener turned away. */
+export class Refusals {
+  private readonly counters: SourceCounters;
+  private readonly warn: (fields: object, message: string) => void;
+  private readonly told: Record<Refused, number> = { malformed: 0, unknownToken: 0, lost: 0 };
+  private nextMs = 0;
+
+  constructor(counters: SourceCounters, warn: (fields: object, message: string) => void) {
+    this.counters = counters;
+    this.warn = warn;
+  }
+
+  /** Looks at the counters: cheap enough for every chunk. */
+  check(): void {
+    const { counters, told } = this;
+    if (
+      counters.malformed === told.malformed &&
+      counters.unknownToken === told.unknownToken &&
+      counters.lost === told.lost
+    )
+      return;
+    const now = Date.now();
+    if (now < this.nextMs) return;
+    this.nextMs = now + WARN_MS;
+    for (const kind of ['malformed', 'unknownToken', 'lost'] as const) {
+      const count = counters[kind] - told[kind];
+      told[kind] = counters[kind];
+      if (count > 0) this.warn({ protocol: counters.protocol, count }, `${count} ${EXPLANATION[kind]}`);
+    }
+  }
+}

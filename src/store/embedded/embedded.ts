@@ -1,0 +1,182 @@
+/**
+ * The embedded store: LMDB in the data folder. What was appended survives `kill -9` when the promise resolves
+ * (it is committed to the system's page cache); with `durability: 'disk'` it also survives a power cut (it is
+ * synced), at the price of a sync per commit.
+ */
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import { systemCode, TailraceError } from '../../errors.ts';
+import type { Batch } from '../../syslog/batch.ts';
+import type {
+  Appended,
+  AppendOptions,
+  AppId,
+  Lease,
+  RecordChange,
+  Retention,
+  Sequence,
+  Store,
+  StoredBatch,
+  StoredRecord,
+  StreamBounds,
+  Wake,
+} from '../contract.ts';
+import { Wakes } from '../wakes.ts';
+import { lockFolder } from './folder-lock.ts';
+import { Frames } from './frames.ts';
+import { Leases } from './leases.ts';
+import { Records } from './records.ts';
+import { Streams } from './streams.ts';
+
+/** How often streams are trimmed by age and old frame names forgotten. */
+const SWEEP_MS = 60_000;
+
+export interface EmbeddedOptions {
+  readonly folder: string;
+  readonly retention: Retention;
+  /** `process`: durable once committed, survives `kill -9`. `disk`: once synced, survives a power cut too. */
+  readonly durability: 'process' | 'disk';
+}
+
+export class EmbeddedStore implements Store {
+  private readonly root: RootDatabase;
+  private readonly unlock: () => void;
+  private readonly durability: EmbeddedOptions['durability'];
+  private readonly streams: Streams;
+  private readonly records: Records;
+  private readonly frames: Frames;
+  private readonly leases = new Leases();
+  private readonly wakes = new Wakes();
+  private readonly sweep: NodeJS.Timeout;
+
+  /**
+   * Opens the store, and makes the folder if it isn't there.
+   * @throws TailraceError `data_folder` when it can't be used, with what to do.
+   */
+  constructor(options: EmbeddedOptions) {
+    const { folder } = options;
+    this.durability = options.durability;
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      this.unlock = lockFolder(folder);
+      this.root = open({ path: join(folder, 'store.mdb'), maxDbs: 8, noMemInit: true, encoding: 'binary' });
+      chmodSync(join(folder, 'store.mdb'), 0o600);
+    } catch (error) {
+      if (error instanceof TailraceError) throw error;
+      const why = systemCode(error) || (error instanceof Error ? error.message : String(error));
+      throw new TailraceError(
+        'data_folder',
+        `The data folder ${folder} can't be used (${why}): make it readable and writable, or choose another one with TAILRACE_DATA.`,
+        { cause: error },
+      );
+    }
+    this.streams = new Streams(this.root, options.retention);
+    this.records = new Records(this.root);
+    this.frames = new Frames(this.root);
+    this.sweep = setInterval(() => {
+      this.streams.trimAged();
+      this.frames.forgetOld();
+    }, SWEEP_MS);
+    this.sweep.unref();
+  }
+
+  async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<Appended> {
+    const frameId = options?.frameId;
+    if (frameId !== undefined) {
+      const before = this.frames.find(app, frameId);
+      if (before) return { ...(await before), duplicate: true };
+    }
+    const { stored, committed } = this.streams.append(app, batch);
+    const { first, last } = stored;
+    const durable = this.durable(committed);
+    if (frameId !== undefined) this.frames.remember(app, frameId, { first, last }, durable);
+    await durable;
+    this.wakes.wake(app, stored);
+    return { first, last, duplicate: false };
+  }
+
+  async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
+    return this.streams.read(app, after, bytes);
+  }
+
+  async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
+    return this.streams.readBefore(app, before, bytes);
+  }
+
+  async bounds(app: AppId): Promise<StreamBounds> {
+    return this.streams.bounds(app);
+  }
+
+  async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
+    return this.streams.sequenceAt(app, ms);
+  }
+
+  subscribe(app: AppId, wake: Wake): () => void {
+    return this.wakes.subscribe(app, wake);
+  }
+
+  drop(app: AppId): Promise<void> {
+    return this.streams.drop(app);
+  }
+
+  async get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined> {
+    return this.records.get<T>(scope, key);
+  }
+
+  async list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]> {
+    return this.records.list<T>(scope, prefix);
+  }
+
+  async transact(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
+    const made = await this.durable(this.records.transact(scope, changes));
+    if (made) this.wakes.changed(scope);
+    return made;
+  }
+
+  watch(changed: (scope: string) => void): () => void {
+    return this.wakes.watch(changed);
+  }
+
+  async acquire(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
+    return this.leases.acquire(name, owner, ttlMs);
+  }
+
+  async release(lease: Lease): Promise<void> {
+    this.leases.release(lease);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.sweep);
+    await this.root.flushed;
+    await this.root.close();
+    this.unlock();
+  }
+
+  private async durable<T>(committed: Promise<T>): Promise<T> {
+    try {
+      const result = await committed;
+      if (this.durability === 'disk') await this.root.flushed;
+      return result;
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+}
+
+/** What went wrong with a commit, as the people who sent the lines should see it. */
+function storeError(error: unknown): TailraceError {
+  const cause = error instanceof Error && 'commitError' in error ? error.commitError : error;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text))
+    return new TailraceError(
+      'store_full',
+      'The disk that holds the data folder is full: make room; nothing that was accepted is lost.',
+      { cause },
+    );
+  return new TailraceError(
+    'unavailable',
+    `The store can't write (${text}): nothing that was accepted is lost.`,
+    { cause },
+  );
+}

@@ -1,0 +1,25 @@
+import type { Lease } from '../contract.ts';
+
+/** Leases for the one process that owns the data folder. */
+export class Leases {
+  private readonly held = new Map<string, { lease: Lease; untilMs: number }>();
+  /** Grows across restarts too: the clock is its start. */
+  private lastFence = Date.now();
+
+  acquire(name: string, owner: string, ttlMs: number): Lease | undefined {
+    const now = Date.now();
+    const current = this.held.get(name);
+    if (current && current.untilMs > now) {
+      if (current.lease.owner !== owner) return undefined;
+      current.untilMs = now + ttlMs;
+      return current.lease;
+    }
+    const lease = { name, owner, fence: ++this.lastFence };
+    this.held.set(name, { lease, untilMs: now + ttlMs });
+    return lease;
+  }
+
+  release(lease: Lease): void {
+    if (this.held.get(lease.name)?.lease.fence === lease.fence) this.held.delete(lease.name);
+  }
+}

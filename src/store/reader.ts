@@ -1,0 +1,169 @@
+/**
+ * Reads a stream once per app and process, however many tails and drains look at it: the newest batches stay in
+ * memory as the same objects for everybody, so that what is derived from a batch can be shared too.
+ */
+import type { AppId, Sequence, Store, StoredBatch } from './contract.ts';
+
+/** Bytes of recent batches that one reader keeps, and all readers of a process together. */
+const READER_BYTES = 8 * 1_048_576;
+const READERS_BYTES = 64 * 1_048_576;
+/** Bytes that are asked of the store at a time. */
+const READ_BYTES = 1_048_576;
+
+/** A shared reader of one app's stream. Get one with {@link Readers.open}, and close it. */
+export class Reader {
+  readonly app: AppId;
+  private readonly store: Store;
+  private readonly budget: { bytes: number };
+  private readonly listeners = new Set<() => void>();
+  private readonly unsubscribe: () => void;
+  /** The newest batches, without a gap, oldest first. */
+  private recent: StoredBatch[] = [];
+  private recentBytes = 0;
+  private catchingUp: Promise<void> | undefined;
+  private again = false;
+  private closed = false;
+  /** The newest sequence that is known here. */
+  newest: Sequence = 0;
+  /** Resolves when `newest` is known for the first time. */
+  readonly ready: Promise<void>;
+
+  constructor(app: AppId, store: Store, budget: { bytes: number }) {
+    this.app = app;
+    this.store = store;
+    this.budget = budget;
+    this.unsubscribe = store.subscribe(app, (batch) => this.woken(batch));
+    this.ready = store.bounds(app).then(({ last }) => {
+      if (last > this.newest) this.newest = last;
+    });
+    this.ready.catch(() => {});
+  }
+
+  /** Calls `grown` whenever there is something new, until the returned function is called. */
+  onGrow(grown: () => void): () => void {
+    this.listeners.add(grown);
+    return () => this.listeners.delete(grown);
+  }
+
+  /** Batches with lines after a sequence that are in memory; undefined when the store has to be asked. */
+  recentAfter(after: Sequence): readonly StoredBatch[] | undefined {
+    if (after >= this.newest) return [];
+    const { recent } = this;
+    if (recent.length === 0 || recent[0].first > after + 1) return undefined;
+    let low = 0;
+    let high = recent.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (recent[middle].last > after) high = middle;
+      else low = middle + 1;
+    }
+    return recent.slice(low);
+  }
+
+  /** Batches with lines after a sequence, from memory or the store; what was trimmed is skipped. */
+  async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
+    return this.recentAfter(after) ?? this.store.read(this.app, after, READ_BYTES);
+  }
+
+  /** Batches with lines before a sequence, newest first. */
+  readBefore(before: Sequence): Promise<StoredBatch[]> {
+    return this.store.readBefore(this.app, before, READ_BYTES);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.unsubscribe();
+    this.listeners.clear();
+    this.budget.bytes -= this.recentBytes;
+    this.recent = [];
+    this.recentBytes = 0;
+  }
+
+  private woken(batch: StoredBatch | undefined): void {
+    if (batch && (batch.first === this.newest + 1 || this.newest === 0)) {
+      this.push(batch);
+      this.tell();
+    } else if (!batch || batch.last > this.newest) void this.catchUp();
+  }
+
+  /** The wake-up brought no batch, or not the next one: the store has it. */
+  private catchUp(): Promise<void> {
+    this.again = true;
+    this.catchingUp ??= this.fetch().finally(() => {
+      this.catchingUp = undefined;
+    });
+    return this.catchingUp;
+  }
+
+  private async fetch(): Promise<void> {
+    await this.ready;
+    while (this.again && !this.closed) {
+      this.again = false;
+      const batches = await this.store.read(this.app, this.newest, READ_BYTES).catch(() => []);
+      let size = 0;
+      for (const batch of batches) {
+        size += batch.bytes.length;
+        if (batch.last <= this.newest) continue;
+        if (batch.first > this.newest + 1) this.forget(this.recent.length);
+        this.push(batch);
+      }
+      if (batches.length > 0) this.tell();
+      if (size >= READ_BYTES) this.again = true;
+    }
+  }
+
+  private push(batch: StoredBatch): void {
+    if (this.closed) return;
+    this.recent.push(batch);
+    this.recentBytes += batch.bytes.length;
+    this.budget.bytes += batch.bytes.length;
+    this.newest = batch.last;
+    const keep = this.budget.bytes > READERS_BYTES ? 0 : READER_BYTES;
+    let drop = 0;
+    let bytes = this.recentBytes;
+    while (drop < this.recent.length - 1 && bytes > keep) bytes -= this.recent[drop++].bytes.length;
+    if (drop > 0) this.forget(drop);
+  }
+
+  private forget(count: number): void {
+    for (const batch of this.recent.splice(0, count)) {
+      this.recentBytes -= batch.bytes.length;
+      this.budget.bytes -= batch.bytes.length;
+    }
+  }
+
+  private tell(): void {
+    for (const grown of this.listeners) grown();
+  }
+}
+
+/** The readers of this process, one an app, shared by whoever opens them. */
+export class Readers {
+  private readonly store: Store;
+  private readonly shared = new Map<AppId, { reader: Reader; users: number }>();
+  private readonly budget = { bytes: 0 };
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  /** The app's reader; close it with the function that comes with it. */
+  open(app: AppId): { reader: Reader; close: () => void } {
+    let entry = this.shared.get(app);
+    if (!entry) {
+      entry = { reader: new Reader(app, this.store, this.budget), users: 0 };
+      this.shared.set(app, entry);
+    }
+    const mine = entry;
+    mine.users++;
+    let closed = false;
+    const close = () => {
+      if (closed) return;
+      closed = true;
+      if (--mine.users > 0) return;
+      this.shared.delete(app);
+      mine.reader.close();
+    };
+    return { reader: mine.reader, close };
+  }
+}

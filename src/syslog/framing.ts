@@ -1,0 +1,135 @@
+/**
+ * Cuts a byte stream into frames, as RFC 6587 describes: octet counting (`<length> <line>`) and
+ * newline framing, told apart frame by frame, so that both may alternate on one connection.
+ */
+
+const SPACE = 0x20;
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
+/** Longest frame that is taken; a longer line is cut here by newline framing and refused by octet counting. */
+export const FRAME_BYTES_MAX = 1_048_576;
+
+/** What {@link FrameScanner.next} found. */
+export const Frame = {
+  /** `start` and `end` name one whole frame. */
+  whole: 0,
+  /** The rest, from `pos` on, is the beginning of a frame: more bytes are needed. */
+  partial: 1,
+  /** Bytes that belong to no frame were skipped up to the next newline, and counted. */
+  broken: 2,
+} as const;
+export type Frame = (typeof Frame)[keyof typeof Frame];
+
+/**
+ * Scans one chunk after another for frames. The caller keeps what is left (`pos` on) and puts it in front
+ * of the next chunk; the scanner itself only remembers whether it is inside of bytes to be skipped.
+ */
+export class FrameScanner {
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Where the next frame starts. */
+  pos = 0;
+  /** The frame that `next()` found: `bytes[start, end)`, without its length prefix or line end. */
+  start = 0;
+  end = 0;
+  /** Frames that were thrown away because nothing could be made of them. */
+  brokenCount = 0;
+  private skipping = false;
+  /** No newline before here: a line that arrives byte by byte is searched once, not once a byte. */
+  private searched = 0;
+
+  /** Gives the scanner the bytes to look at next: what was left from `pos` on, and what came after it. */
+  load(bytes: Uint8Array): void {
+    this.searched = this.searched > this.pos ? this.searched - this.pos : 0;
+    this.bytes = bytes;
+    this.pos = 0;
+  }
+
+  /** Finds the next frame. */
+  next(): Frame {
+    const bytes = this.bytes;
+    const length = bytes.length;
+    let i = this.pos;
+    if (this.skipping) return this.skip(i);
+    // Line ends and NULs between frames are separators (RFC 6587 section 3.4.2 knows senders of both).
+    while (i < length && (bytes[i] === NEWLINE || bytes[i] === RETURN || bytes[i] === 0)) i++;
+    this.pos = i;
+    if (i >= length) return Frame.partial;
+    let byte = bytes[i];
+    if (byte < 0x31 || byte > 0x39) return this.line(i);
+    let count = byte - 0x30;
+    let digits = 1;
+    while (++i < length) {
+      byte = bytes[i];
+      if (byte < 0x30 || byte > 0x39) break;
+      count = count * 10 + (byte - 0x30);
+      if (++digits > 10) return this.skip(this.pos);
+    }
+    if (i >= length) return Frame.partial;
+    if (byte !== SPACE) return this.line(this.pos);
+    if (count > FRAME_BYTES_MAX) return this.skip(this.pos);
+    i++;
+    // A counted frame that doesn't start with a PRI: the count, or an earlier one, was wrong.
+    if (i < length && bytes[i] !== 0x3c) return this.line(this.pos);
+    if (i + count > length) return Frame.partial;
+    this.start = i;
+    this.end = i + count;
+    this.pos = i + count;
+    return Frame.whole;
+  }
+
+  /** The bytes that are left when the connection ends: the last line may come without its newline. */
+  rest(): boolean {
+    if (this.skipping || this.pos >= this.bytes.length) return false;
+    this.start = this.pos;
+    this.end = this.bytes.length;
+    this.pos = this.end;
+    return true;
+  }
+
+  private line(from: number): Frame {
+    const at = this.bytes.indexOf(NEWLINE, Math.max(this.searched, from));
+    if (at === -1) {
+      this.searched = this.bytes.length;
+      if (this.bytes.length - from <= FRAME_BYTES_MAX) return Frame.partial;
+      return this.skip(from);
+    }
+    this.start = from;
+    this.end = at > from && this.bytes[at - 1] === RETURN ? at - 1 : at;
+    this.pos = at + 1;
+    return Frame.whole;
+  }
+
+  private skip(from: number): Frame {
+    if (!this.skipping) this.brokenCount++;
+    const at = this.bytes.indexOf(NEWLINE, from);
+    this.skipping = at === -1;
+    this.pos = at === -1 ? this.bytes.length : at + 1;
+    return this.skipping ? Frame.partial : Frame.broken;
+  }
+}
+
+/**
+ * Counts the frames of a body that is octet counted from end to end (`application/logplex-1`), or returns
+ * -1 when it isn't: a length that is missing, not a number, zero-led, or reaches over the body's end.
+ */
+export function countFrames(body: Uint8Array): number {
+  const length = body.length;
+  let i = 0;
+  let frames = 0;
+  while (i < length) {
+    let byte = body[i];
+    if (byte < 0x31 || byte > 0x39) return -1;
+    let count = 0;
+    const from = i;
+    while (i < length && byte >= 0x30 && byte <= 0x39) {
+      count = count * 10 + (byte - 0x30);
+      byte = body[++i];
+    }
+    if (byte !== SPACE || i - from > 10) return -1;
+    i += 1 + count;
+    if (i > length) return -1;
+    frames++;
+  }
+  return frames;
+}

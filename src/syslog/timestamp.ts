@@ -1,0 +1,61 @@
+/** RFC 3339 timestamps as RFC 5424 section 6.2.3 uses them: microseconds, and an offset. */
+
+const encoder = new TextEncoder();
+let stampedAtMs = -1;
+let stamped: Uint8Array = new Uint8Array(0);
+
+/** `2012-12-10T03:00:48.123000+00:00` for a time in milliseconds since 1970. */
+export function formatTimestamp(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 23)}000+00:00`;
+}
+
+/** The bytes of {@link formatTimestamp}; the last one is remembered, since lines come many a millisecond. */
+export function timestampBytes(ms: number): Uint8Array {
+  if (ms !== stampedAtMs) {
+    stamped = encoder.encode(formatTimestamp(ms));
+    stampedAtMs = ms;
+  }
+  return stamped;
+}
+
+/**
+ * Does `bytes[start, end)` look like an RFC 3339 timestamp? Fixed points and digits are looked at, ranges
+ * only roughly: it decides between keeping the sender's text and stamping the time of arrival.
+ */
+export function isTimestamp(bytes: Uint8Array, start: number, end: number): boolean {
+  const length = end - start;
+  if (length < 20 || length > 35) return false;
+  if (
+    bytes[start + 4] !== 0x2d ||
+    bytes[start + 7] !== 0x2d ||
+    bytes[start + 10] !== 0x54 ||
+    bytes[start + 13] !== 0x3a ||
+    bytes[start + 16] !== 0x3a
+  )
+    return false;
+  const month = pair(bytes, start + 5);
+  const day = pair(bytes, start + 8);
+  const hour = pair(bytes, start + 11);
+  const minute = pair(bytes, start + 14);
+  const second = pair(bytes, start + 17);
+  if (pair(bytes, start) < 0 || pair(bytes, start + 2) < 0) return false;
+  if (month < 1 || month > 12 || day < 1 || day > 31) return false;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return false;
+  let i = start + 19;
+  if (bytes[i] === 0x2e) {
+    i++;
+    const from = i;
+    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
+    if (i === from) return false;
+  }
+  if (bytes[i] === 0x5a) return i + 1 === end;
+  if (bytes[i] !== 0x2b && bytes[i] !== 0x2d) return false;
+  return i + 6 === end && pair(bytes, i + 1) >= 0 && bytes[i + 3] === 0x3a && pair(bytes, i + 4) >= 0;
+}
+
+/** The two digits at `i` as a number, or -1. */
+function pair(bytes: Uint8Array, i: number): number {
+  const tens = bytes[i] - 0x30;
+  const ones = bytes[i + 1] - 0x30;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -1;
+}

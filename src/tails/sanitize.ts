@@ -1,0 +1,31 @@
+/**
+ * Makes a message harmless for a terminal: escape sequences (ECMA-48) other than colours, and control
+ * characters other than the tab, are shown instead of obeyed. A line feed inside of a message is kept, its
+ * next line indented, so that no message can pass itself off as another line.
+ */
+
+const HARMLESS = /^[\t\x20-\x7e\u00a0-\u2027\u202f-\u2065\u206a-\ufeff]*$/;
+/** `ESC [ … m` (SGR: colours and styles) is let through; everything else a terminal might obey is not. */
+const OBEYED = /\x1b\[[0-9;:]*m|[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
+
+/** The message with colours kept and everything else that a terminal would obey shown as `\xNN`. */
+export function sanitize(message: string): string {
+  if (HARMLESS.test(message)) return message;
+  let coloured = false;
+  const clean = message.replace(OBEYED, (found) => {
+    if (found.length > 1) {
+      coloured = true;
+      return found;
+    }
+    if (found === '\n') return '\n    ';
+    const code = found.charCodeAt(0);
+    return code > 0xff ? `\\u${code.toString(16)}` : `\\x${code.toString(16).padStart(2, '0')}`;
+  });
+  // A colour that isn't ended would run on into the lines of others.
+  return coloured && !clean.endsWith('\x1b[0m') ? `${clean}\x1b[0m` : clean;
+}
+
+/** The text without any colours, for files, pipes and those who don't like them. */
+export function stripColours(text: string): string {
+  return text.includes('\x1b') ? text.replace(/\x1b\[[0-9;:]*m/g, '') : text;
+}

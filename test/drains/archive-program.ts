@@ -1,0 +1,117 @@
+/** Builds the archive once, starts it as a user would, and talks to it over HTTP. */
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { join, relative } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Compiles the archive and nothing else into `outDir`, and gives the path of its main.js. */
+export function buildArchive(name: string): string {
+  const outDir = join(ROOT, 'node_modules', '.cache', name);
+  mkdirSync(outDir, { recursive: true });
+  const root = relative(outDir, ROOT);
+  const config = {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: { rootDir: root, outDir: '.', typeRoots: [join(root, 'node_modules', '@types')] },
+    include: [join(root, 'drains', 'archive', '**', '*.ts')],
+  };
+  writeFileSync(join(outDir, 'tsconfig.json'), JSON.stringify(config));
+  writeFileSync(join(outDir, 'package.json'), '{ "type": "module" }');
+  execFileSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', outDir], { stdio: 'inherit' });
+  return join(outDir, 'drains', 'archive', 'main.js');
+}
+
+export interface Answer {
+  status: number;
+  body: string;
+}
+
+export class ArchiveProgram {
+  readonly child: ChildProcess;
+  /** Everything printed so far, stdout and stderr. */
+  readonly printed: string[] = [];
+  readonly exited: Promise<number | string>;
+  url = '';
+  #wakers: (() => void)[] = [];
+
+  constructor(command: string, args: string[], env: Record<string, string>) {
+    this.child = spawn(command, args, {
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      createInterface({ input: stream! }).on('line', (line) => {
+        this.printed.push(line);
+        this.#wake();
+      });
+    }
+    this.exited = once(this.child, 'close').then(([code, signal]) => {
+      this.#wake();
+      return code ?? signal;
+    });
+  }
+
+  /** The first printed line that contains `text`; an error when the program ends without it. */
+  async line(text: string): Promise<string> {
+    for (;;) {
+      const found = this.printed.find((line) => line.includes(text));
+      if (found !== undefined) return found;
+      const ended = await Promise.race([
+        this.exited,
+        new Promise<undefined>((resolve) => this.#wakers.push(() => resolve(undefined))),
+      ]);
+      if (ended !== undefined)
+        throw new Error(`ended with ${ended}, never printed "${text}": ${this.printed}`);
+    }
+  }
+
+  async listening(): Promise<this> {
+    this.url = /https?:\/\/[^,]+/.exec(await this.line('listening on '))![0];
+    return this;
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+    return this.exited;
+  }
+
+  /** Sends one request; `headers` may replace the usual ones. */
+  async post(body: Buffer | string, headers: Record<string, string> = {}, method = 'POST'): Promise<Answer> {
+    const send = this.url.startsWith('https') ? httpsRequest : httpRequest;
+    const request = send(`${this.url}/logs`, {
+      method,
+      headers: { 'content-type': 'application/logplex-1', ...headers },
+      agent: false,
+      rejectUnauthorized: false,
+    });
+    request.end(body);
+    const [response] = await once(request, 'response');
+    let text = '';
+    for await (const chunk of response) text += chunk;
+    return { status: response.statusCode, body: text };
+  }
+
+  #wake(): void {
+    for (const wake of this.#wakers.splice(0)) wake();
+  }
+}
+
+/** One frame with its length in bytes. */
+export function frame(message: Buffer | string, source = 'app', dyno = 'web.1'): Buffer {
+  const header = `<190>1 2012-12-10T03:00:48.123456+00:00 host ${source} ${dyno} - `;
+  return counted(Buffer.concat([Buffer.from(header), Buffer.from(message)]));
+}
+
+export function counted(message: Buffer | string): Buffer {
+  const bytes = Buffer.from(message);
+  return Buffer.concat([Buffer.from(`${bytes.length} `), bytes]);
+}
+
+export function displayed(message: string): string {
+  return `2012-12-10T03:00:48.123456+00:00 app[web.1]: ${message}\n`;
+}

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { exchange, failing, freePort, get, startTestProxy, statusOf, TestApp } from './harness.ts';
+
+describe('the page', () => {
+  test('is HTML for a browser and says what to do', async () => {
+    const { response } = await failing(await freePort(), {}, get('/', 'Accept: text/html,*/*\r\n'));
+    expect(response).toContain('Content-Type: text/html; charset=utf-8\r\n');
+    expect(response).toContain('tailrace logs --tail -a myapp');
+    expect(response).toContain('H21');
+  });
+
+  test('is text for everything else', async () => {
+    const { response } = await failing(await freePort());
+    expect(response).toContain('Content-Type: text/plain; charset=utf-8\r\n');
+    expect(response).not.toContain('<');
+  });
+
+  test('for HEAD has no body', async () => {
+    const { response } = await failing(await freePort(), {}, get().replace('GET', 'HEAD'));
+    expect(response).toMatch(/Content-Length: [1-9]\d*\r\n/);
+    expect(response).toMatch(/\r\n\r\n$/);
+  });
+
+  test('for an unknown host is 404 and leaves no line', async () => {
+    const app = new TestApp();
+    const proxy = await startTestProxy(app);
+    const response = await exchange(proxy.port, get().replace('myapp.localhost', 'nobody.localhost'));
+    expect(statusOf(response)).toBe(404);
+    expect(app.lines).toEqual([]);
+  });
+
+  test('leaves the connection open for the next request', async () => {
+    const app = new TestApp();
+    app.wanted = 0;
+    const proxy = await startTestProxy(app);
+    const response = await exchange(proxy.port, get().replace('Connection: close\r\n', '') + get());
+    expect(response.match(/HTTP\/1\.1 503/g)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { retryDelayMs, verdict } from '../../src/runner/verdict.ts';
+
+test('what an answer means for a batch', () => {
+  expect([200, 202, 204].map(verdict)).toEqual(['delivered', 'delivered', 'delivered']);
+  expect([429, 500, 502, 503, 504].map(verdict)).toEqual(Array(5).fill('retry'));
+  expect([301, 400, 401, 403, 404, 413, 415].map(verdict)).toEqual(Array(7).fill('refused'));
+});
+
+test('retries come quickly at first, and at most 5 seconds apart', () => {
+  expect([1, 2, 3, 7, 8, 1000].map(retryDelayMs)).toEqual([50, 100, 200, 3200, 5000, 5000]);
+});
