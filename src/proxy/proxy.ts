@@ -3,7 +3,7 @@
  * them to a dyno of that app and the response back, and writes one line about each. It promises that a request is
  * answered or its connection closed in bounded time, and that bodies are never gathered in memory.
  *
- * It reads HTTP itself, on node:net: with node:http on both sides a request cost five times the processor time.
+ * It reads HTTP itself, on node:net: with node:http on both sides a request cost four times the processor time.
  */
 import { createServer } from 'node:net';
 import { BootQueue } from './boot-queue.ts';

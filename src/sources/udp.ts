@@ -63,7 +63,10 @@ class DatagramTaker {
       return;
     }
     const intake = this.intake(address);
-    if (intake.take(datagram, 0, datagram.length) !== Taken.ask) return intake.entrust();
+    if (intake.take(datagram, 0, datagram.length) !== Taken.ask) {
+      intake.entrust();
+      return;
+    }
     if (this.asking >= ASKING_MAX) {
       this.counters.lost++;
       return;
