@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { RecordCursor } from '../syslog/batch.ts';
+import { writeFrames } from '../syslog/express.ts';
 import type { WireForm } from '../syslog/wire.ts';
 
 /** Lines of one stored batch. */
@@ -73,8 +74,13 @@ export function encodeShipment(shipment: Shipment, form: WireForm, prefix?: Uint
     out.set(prefix);
     at = prefix.length;
   }
-  for (const { batch, start, end, count: lines } of shipment.parts)
-    at = form.write(new RecordCursor(batch.bytes, start, end), batch.bytes, lines, out, at);
+  for (const { batch, start, end, count: lines } of shipment.parts) {
+    const express = writeFrames(batch.bytes, start, end, lines, form.express, out, at);
+    at =
+      express >= 0
+        ? express
+        : form.write(new RecordCursor(batch.bytes, start, end), batch.bytes, lines, out, at);
+  }
   return out.subarray(0, at);
 }
 

@@ -10,8 +10,8 @@ import type { Tenant } from '../router/tenants.ts';
 import { countFrames } from '../syslog/framing.ts';
 import { readBody } from './body.ts';
 import { type SourceCounters, sourceCounters } from './counters.ts';
-import { FrameBatches } from './frame-batches.ts';
 import { Intake, Taken } from './intake.ts';
+import { NamedBatch } from './named-batch.ts';
 import { Refusals } from './refusals.ts';
 import { TextLines } from './text-lines.ts';
 
@@ -113,22 +113,15 @@ export async function httpSource(
     if (claimed !== undefined && Number(claimed) !== frames)
       throw new TailraceError('count_mismatch', 'Message count mismatch');
     const frameId = request.headers['logplex-frame-id'];
-    if (typeof frameId === 'string' && frameId !== '') {
-      const batches = new FrameBatches(router, counters, request.ip, sender.tenant);
-      await eachFrame(
-        body,
-        (start, end) => batches.take(body, start, end),
-        () => batches.load(),
-      );
-      await batches.store(frameId.slice(0, 128));
-      return;
-    }
-    const intake = new Intake(router, counters, request.ip, sender.tenant);
-    await eachFrame(
-      body,
-      (start, end) => intake.take(body, start, end),
-      () => intake.load(),
+    const named = typeof frameId === 'string' && frameId !== '' ? frameId.slice(0, 128) : undefined;
+    const intake = new Intake(
+      router,
+      counters,
+      request.ip,
+      sender.tenant,
+      named === undefined ? undefined : (app) => new NamedBatch(router, app, named, counters),
     );
+    await takeAll(body, intake);
     await intake.stored();
   }
 
@@ -146,12 +139,8 @@ export async function httpSource(
 }
 
 /** Hands over the frames of a body that {@link countFrames} found to be well formed; asks for tokens between. */
-async function eachFrame(
-  body: Buffer,
-  take: (start: number, end: number) => Taken,
-  load: () => Promise<void>,
-): Promise<void> {
-  let i = 0;
+async function takeAll(body: Buffer, intake: Intake): Promise<void> {
+  let i = intake.takeUsual(body, 0);
   while (i < body.length) {
     let count = 0;
     let byte = body[i];
@@ -161,11 +150,12 @@ async function eachFrame(
     }
     const start = ++i;
     i += count;
-    let taken = take(start, i);
+    let taken = intake.take(body, start, i);
     if (taken === Taken.ask) {
-      await load();
-      taken = take(start, i);
+      await intake.load();
+      taken = intake.take(body, start, i);
     }
     if (taken === Taken.malformed) throw new TailraceError('malformed_lines', 'Malformed log messages');
+    i = intake.takeUsual(body, i);
   }
 }
