@@ -64,11 +64,16 @@ export function loadShipment(
   return first === undefined ? undefined : { first, last, storedAtMs, parts, bytes };
 }
 
-/** Writes a shipment's lines in a wire form, after `prefix`. */
-export function encodeShipment(shipment: Shipment, form: WireForm, prefix?: Uint8Array): Buffer {
+/** Writes a shipment's lines in a wire form, after `prefix`, into memory that `allocate` gives. */
+export function encodeShipment(
+  shipment: Shipment,
+  form: WireForm,
+  prefix?: Uint8Array,
+  allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
+): Buffer {
   const count = shipment.last - shipment.first + 1;
   const size = shipment.bytes + count * Math.max(form.extraBytes, 0) + (prefix?.length ?? 0);
-  const out = Buffer.allocUnsafeSlow(size);
+  const out = allocate(size);
   let at = 0;
   if (prefix) {
     out.set(prefix);
