@@ -119,7 +119,7 @@ export async function httpSource(
       counters,
       request.ip,
       sender.tenant,
-      named === undefined ? undefined : (app) => new NamedBatch(router, app, named, counters),
+      named === undefined ? undefined : (app) => new NamedBatch(router, app, named, body.length, counters),
     );
     await takeAll(body, intake);
     await intake.stored();

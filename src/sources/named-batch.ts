@@ -1,7 +1,7 @@
 import type { Router } from '../router/router.ts';
 import type { Tenant } from '../router/tenants.ts';
 import type { AppId } from '../store/contract.ts';
-import type { Batch } from '../syslog/batch.ts';
+import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { Header } from '../syslog/header.ts';
 import type { SourceCounters } from './counters.ts';
@@ -16,10 +16,12 @@ export class NamedBatch implements LineTarget {
   private readonly app: AppId;
   private readonly name: string;
   private readonly counters: SourceCounters;
-  private readonly builder = new BatchBuilder();
+  private readonly builder: BatchBuilder;
   private readonly full: Batch[] = [];
 
-  constructor(router: Router, app: AppId, name: string, counters: SourceCounters) {
+  /** @param bodyBytes how long the request's body is: its lines take about as much. */
+  constructor(router: Router, app: AppId, name: string, bodyBytes: number, counters: SourceCounters) {
+    this.builder = new BatchBuilder(Math.min(BATCH_BYTES, 4_096 + bodyBytes));
     this.router = router;
     this.app = app;
     this.name = name;
