@@ -8,6 +8,7 @@ import { TailraceError } from '../errors.ts';
 import type { Router } from '../router/router.ts';
 import type { Tenant } from '../router/tenants.ts';
 import { countFrames } from '../syslog/framing.ts';
+import { Header, scanHeader } from '../syslog/header.ts';
 import { readBody } from './body.ts';
 import { type SourceCounters, sourceCounters } from './counters.ts';
 import { FrameBatches } from './frame-batches.ts';
@@ -87,13 +88,13 @@ export async function httpSource(
   async function authorise(request: FastifyRequest, reply: FastifyReply): Promise<Sender> {
     const shown = readAuthorization(request.headers.authorization);
     if (shown.kind === 'token') {
-      const tenant = router.findTenant(shown.token) ?? (await router.loadTenant(shown.token));
+      const tenant = await tenantOf(shown.token);
       if (tenant) return { tenant };
       counters.unknownToken++;
     } else if (shown.kind === 'key' && (await options.mayWrite(shown.key))) {
       const token = (request.query as { token?: string }).token;
       if (!token) return { tenant: undefined };
-      const tenant = router.findTenant(token) ?? (await router.loadTenant(token));
+      const tenant = await tenantOf(token);
       if (tenant) return { tenant };
     }
     reply.header('WWW-Authenticate', 'Basic realm="Logplex"');
@@ -103,6 +104,11 @@ export async function httpSource(
     );
   }
 
+  async function tenantOf(token: string): Promise<Tenant | null> {
+    const known = router.findTenant(token);
+    return known === undefined ? router.loadTenant(token) : known; // null: known to be unknown
+  }
+
   async function takeLogplex(request: FastifyRequest, body: Buffer, sender: Sender): Promise<void> {
     const frames = countFrames(body);
     if (frames === -1) {
@@ -110,8 +116,9 @@ export async function httpSource(
       throw new TailraceError('malformed_lines', 'Malformed log messages');
     }
     const claimed = request.headers['logplex-msg-count'];
-    if (claimed !== undefined && Number(claimed) !== frames)
+    if (claimed !== undefined && (!/^\d+$/.test(String(claimed)) || Number(claimed) !== frames))
       throw new TailraceError('count_mismatch', 'Message count mismatch');
+    if (!sender.tenant) await refuseHeaderless(body);
     const frameId = request.headers['logplex-frame-id'];
     if (typeof frameId === 'string' && frameId !== '') {
       const batches = new FrameBatches(router, counters, request.ip, sender.tenant);
@@ -130,6 +137,17 @@ export async function httpSource(
       () => intake.load(),
     );
     await intake.stored();
+  }
+
+  /** A request is taken whole or not at all: lines that say nothing of whose they are must be found before the first is taken. */
+  async function refuseHeaderless(body: Buffer): Promise<void> {
+    const header = new Header();
+    const look = (start: number, end: number): Taken =>
+      scanHeader(body, start, end, header) ? Taken.line : Taken.malformed;
+    await eachFrame(body, look, async () => {}).catch((error: unknown) => {
+      counters.malformed++;
+      throw error;
+    });
   }
 
   async function takeText(request: FastifyRequest, body: Buffer, sender: Sender): Promise<void> {
