@@ -82,6 +82,14 @@ export class Gatherer {
     this.builder.add(bytes, start, end, header, source, host);
   }
 
+  /** Adds records that the express lane made; see {@link BatchBuilder.addRecords}. */
+  addRecords(records: Uint8Array, count: number): void {
+    if (this.builder.addRecords(records, count)) return;
+    this.opened().entrusted = true;
+    this.close();
+    this.builder.addRecords(records, count);
+  }
+
   /** The lines added so far needn't be waited for: they are kept and tried again until they are stored. */
   entrust(): void {
     if (this.builder.count === 0) return;

@@ -64,6 +64,7 @@ function serve(socket: Socket, router: Router, counters: SourceCounters, refusal
   /** Takes frame after frame; false when a token has to be asked for first. */
   const takeFrames = (): boolean => {
     for (;;) {
+      if (scanner.atFrame) scanner.pos = intake.takeUsual(bytes, scanner.pos);
       const frame = scanner.next();
       if (frame === Frame.partial) return true;
       if (frame === Frame.whole && intake.take(bytes, scanner.start, scanner.end) === Taken.ask) return false;

@@ -59,6 +59,17 @@ describe('a request that is sent again with the same Logplex-Frame-Id', () => {
     expect(await server.messages(other)).toEqual(['2']);
   });
 
+  it('is stored whole when several sources of an app speak in it in turns', async () => {
+    const app = await server.createApp();
+    const nginx = await server.addToken(app, 'nginx');
+    const bytes = Buffer.concat(
+      numbered(10).map((text, i) => counted(line(text, i % 2 ? nginx : app.token))),
+    );
+    const headers = { ...named, authorization: `Bearer ${server.key}` };
+    for (let i = 0; i < 2; i++) expect((await post(server, '', bytes, headers)).status).toBe(204);
+    expect(await server.messages(app)).toEqual(numbered(10));
+  });
+
   it('doesn’t use up the name for another app', async () => {
     const one = await server.createApp();
     const other = await server.createApp();
