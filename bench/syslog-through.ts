@@ -4,7 +4,6 @@
  *
  *   node dist/bench/syslog-through.js [--lines 3000000] [--runs 3] [--only tailrace|rsyslog]
  */
-import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadOrder, LoadResult } from './programs/syslog-load.ts';
 import { cpuSeconds, peakBytes } from './rig/proc.ts';
@@ -19,7 +18,7 @@ import {
   whole,
 } from './rig/report.ts';
 import { relay, rsyslogVersion } from './rig/rsyslog.ts';
-import { hear, startHelper, stop } from './rig/scratch.ts';
+import { ask, hear, startHelper, stop } from './rig/scratch.ts';
 import { serve } from './rig/tailrace.ts';
 
 /** Lines that go through before the clock runs: compilers and allocators have settled. */
@@ -32,6 +31,8 @@ interface Run {
   readonly linesPerS: number;
   readonly linesPerCpuS: number;
   readonly peakBytes: number;
+  /** What generator and sink used, of one core. */
+  readonly loadShare: number;
 }
 
 /** Something that relays lines. */
@@ -42,8 +43,8 @@ interface Relay {
   stop(): Promise<void>;
 }
 
-export async function measure(): Promise<Table> {
-  const { lines, runs, only } = readFlags({ lines: 3_000_000, runs: 3 }, ['only']);
+export async function measure(args: readonly string[]): Promise<Table> {
+  const { lines, runs, only } = readFlags(args, { lines: 3_000_000, runs: 3 }, ['only']);
   const version = rsyslogVersion();
   const names = ['tailrace', ...(version ? ['rsyslog'] : [])].filter((name) => !only || name === only);
   const results = new Map<string, Run[]>(names.map((name) => [name, []]));
@@ -52,7 +53,7 @@ export async function measure(): Promise<Table> {
       const run = await once(name === 'tailrace' ? tailrace : rsyslog, lines);
       results.get(name)!.push(run);
       progress(
-        `syslog through ${name}, run ${round}: ${whole(run.linesPerS)} lines/s, ${whole(run.linesPerCpuS)} lines a CPU second`,
+        `syslog through ${name}, run ${round}: ${whole(run.linesPerS)} lines/s, ${whole(run.linesPerCpuS)} lines a CPU second (generator and sink: ${decimal(run.loadShare)} of a core)`,
       );
     }
   }
@@ -64,32 +65,24 @@ async function once(startRelay: (sinkPort: number) => Promise<Relay>, lines: num
   const sinkPort = await hear(load, (message) => (message as { sinkPort?: number }).sinkPort, 10_000);
   const target = await startRelay(sinkPort);
   try {
-    await send(load, { port: target.port, token: target.token, lines: WARM_UP_LINES });
+    const order: LoadOrder = { port: target.port, token: target.token, lines };
+    await ask<LoadResult>(load, { ...order, lines: WARM_UP_LINES }, RUN_MS);
     await sleep(AFTERMATH_MS);
     const cpuBefore = cpuSeconds(target.pid);
-    const { seconds } = await send(load, { port: target.port, token: target.token, lines });
+    const loadBefore = cpuSeconds(load.pid!);
+    const { seconds } = await ask<LoadResult>(load, order, RUN_MS);
     await sleep(AFTERMATH_MS);
     const cpu = cpuSeconds(target.pid) - cpuBefore;
-    return { linesPerS: lines / seconds, linesPerCpuS: lines / cpu, peakBytes: peakBytes(target.pid) };
+    return {
+      linesPerS: lines / seconds,
+      linesPerCpuS: lines / cpu,
+      peakBytes: peakBytes(target.pid),
+      loadShare: (cpuSeconds(load.pid!) - loadBefore) / seconds,
+    };
   } finally {
     await target.stop();
     await stop(load);
   }
-}
-
-async function send(load: ChildProcess, order: LoadOrder): Promise<LoadResult> {
-  const answer = hear(
-    load,
-    (message) => {
-      const { result, failure } = message as { result?: LoadResult; failure?: string };
-      return result || failure ? { result, failure } : undefined;
-    },
-    RUN_MS,
-  );
-  load.send(order);
-  const { result, failure } = await answer;
-  if (!result) throw new Error(failure);
-  return result;
 }
 
 async function tailrace(sinkPort: number): Promise<Relay> {
@@ -124,7 +117,7 @@ function table(
     title: 'syslog TCP in → store → syslog TCP drain',
     note: [
       `Lines of 140 bytes, RFC 5424, octet counted, ${whole(lines)} a run; medians of ${runs} runs, alternating.`,
-      `The baseline, rsyslog ${version ?? '(not installed)'}, relays them (imtcp, omfwd) through a queue in memory and stores nothing;`,
+      `The baseline, rsyslog ${version ?? '(not installed)'}, relays them (imptcp, omfwd) through a queue in memory and stores nothing;`,
       'tailrace commits every line to its store before it goes out.',
     ].join('\n'),
     columns: ['', 'lines/s', '× rsyslog', 'lines a CPU second', '× rsyslog', 'peak memory'],

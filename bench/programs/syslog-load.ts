@@ -30,8 +30,10 @@ const SILENCE_MS = 15_000;
 let received = 0;
 let frameBytes = 0;
 let numberAt = 0;
+let expected = 0;
 let wanted = Number.POSITIVE_INFINITY;
 let finished = () => {};
+let failed = false;
 
 const sink = createServer((socket) => {
   socket.on('data', take);
@@ -60,28 +62,29 @@ async function run({ port, token, lines }: LoadOrder): Promise<LoadResult> {
   const socket = await dial(port);
   const startedMs = performance.now();
   const back = everythingBack(lines);
+  back.catch(() => {});
+  const pending: Promise<void>[] = [];
   for (let sent = 0, turn = 0; sent < lines; turn++) {
     const count = Math.min(LINES_A_BUFFER, lines - sent);
     const buffer = buffers[turn % BUFFERS];
     for (let k = 0; k < count; k++) encodeNumber(sent + k, buffer, k * frame.length + at);
-    const written = write(socket, buffer.subarray(0, count * frame.length));
-    pending.push(written);
+    // A buffer is written anew only when the system has all of it.
+    pending.push(write(socket, buffer.subarray(0, count * frame.length)));
     if (pending.length >= BUFFERS) await pending.shift();
     sent += count;
   }
-  await Promise.all(pending.splice(0));
-  await back;
+  await Promise.all([...pending, back]);
   const seconds = (performance.now() - startedMs) / 1_000;
   socket.destroy();
   return { seconds, lineBytesIn: frame.length, lineBytesOut: frameBytes };
 }
 
-const pending: Promise<void>[] = [];
-
 function write(socket: Socket, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
+  const written = new Promise<void>((resolve, reject) => {
     socket.write(bytes, (error) => (error ? reject(error) : resolve()));
   });
+  written.catch(() => {}); // whoever waits for it is told, perhaps later
+  return written;
 }
 
 function dial(port: number): Promise<Socket> {
@@ -112,8 +115,6 @@ function everythingBack(lines: number): Promise<void> {
   });
 }
 
-let expected = 0;
-
 function take(chunk: Buffer): void {
   if (frameBytes === 0) learn(chunk);
   check(chunk);
@@ -136,6 +137,7 @@ function check(chunk: Buffer): void {
   const at = into > numberAt ? numberAt + frameBytes - into : numberAt - into;
   if (at + DIGITS > chunk.length) return;
   const number = Number(chunk.toString('latin1', at, at + DIGITS));
-  if (number === index) return;
+  if (number === index || failed) return;
+  failed = true;
   process.send?.({ failure: `line ${index} came back as ${number}: lines are lost, doubled or changed` });
 }

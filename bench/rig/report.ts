@@ -1,7 +1,9 @@
 /** How results are put together and written. */
+import { execFileSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { VERSION } from '../../src/version.ts';
 
 /** A table of results, as Markdown shows it. */
 export interface Table {
@@ -48,7 +50,7 @@ export function markdown({ title, note, columns, rows }: Table): string {
   return `## ${title}\n\n${note}\n\n${[line(columns), rule, ...rows.map(line)].join('\n')}\n`;
 }
 
-/** The machine and the moment. */
+/** The machine, the code and the moment. */
 export function circumstances(): string {
   const all = cpus();
   const load = loadavg().map((value) => decimal(value));
@@ -56,8 +58,20 @@ export function circumstances(): string {
     `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
     `${all.length} cores (${all[0]?.model.trim()})`,
     `Node.js ${process.versions.node}`,
+    `code at ${commit()}`,
     `load average before: ${load.join(', ')}`,
   ].join(' · ');
+}
+
+/** The commit that is measured; `+` when files were changed since. */
+function commit(): string {
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', 'src') ? '+' : '');
+  } catch {
+    return VERSION;
+  }
 }
 
 /** Says how far a measurement is, on stderr: stdout is the table's. */
@@ -65,13 +79,18 @@ export function progress(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Flags of a measurement: numbers with defaults, and texts. */
+/**
+ * Flags of a measurement: numbers with defaults, and texts.
+ * @throws Error for a flag that doesn't exist, or a number that isn't one.
+ */
 export function readFlags<N extends string, T extends string = never>(
+  args: readonly string[],
   numbers: Readonly<Record<N, number>>,
   texts: readonly T[] = [],
 ): Record<N, number> & Partial<Record<T, string>> {
   const names = [...Object.keys(numbers), ...texts];
   const { values } = parseArgs({
+    args: [...args],
     options: Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
   });
   const read: Record<string, number | string | undefined> = { ...values };
@@ -83,11 +102,14 @@ export function readFlags<N extends string, T extends string = never>(
   return read as Record<N, number> & Partial<Record<T, string>>;
 }
 
+/** What a measurement is: reads its flags, measures, returns the table. */
+export type Measurement = (args: readonly string[]) => Promise<Table>;
+
 /** Measures and prints, when the file is the program that was started (and not a part of `npm run bench`). */
-export async function runAlone(moduleUrl: string, measure: () => Promise<Table>): Promise<void> {
+export async function runAlone(moduleUrl: string, measure: Measurement): Promise<void> {
   if (moduleUrl !== pathToFileURL(process.argv[1] ?? '').href) return;
   progress(circumstances());
-  const table = await measure();
+  const table = await measure(process.argv.slice(2));
   process.stdout.write(`\n${markdown(table)}`);
   process.exit();
 }

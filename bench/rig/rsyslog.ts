@@ -42,13 +42,15 @@ export async function relay(targetPort: number): Promise<Rsyslog> {
 }
 
 /**
- * The fastest of what was tried that keeps the order of lines, as a drain does. The parser is named, so that others
- * aren't tried; batches are large; no delay marks, no time-out: a full queue stops the sender and drops nothing.
+ * The fastest of what was tried that keeps the order of lines, as a drain does: imptcp (imtcp did 0.75 of it), batches of
+ * 2,048 (1,024 and 8,192 did no better), one worker (two put whole batches out of order), a queue (without one: a quarter).
+ * The parser is named, so that others aren't tried; no delay marks, no time-out: a full queue stops the sender and drops
+ * nothing.
  */
 function configuration(folder: string, port: number, targetPort: number): string {
   return `
 global(workDirectory="${folder}" net.enableDNS="off")
-module(load="imtcp")
+module(load="imptcp")
 ruleset(
   name="relay" parser="rsyslog.rfc5424"
   queue.type="FixedArray" queue.size="100000" queue.dequeueBatchSize="2048" queue.workerThreads="1"
@@ -59,7 +61,7 @@ ruleset(
     template="RSYSLOG_SyslogProtocol23Format" action.resumeRetryCount="-1"
   )
 }
-input(type="imtcp" address="127.0.0.1" port="${port}" ruleset="relay")
+input(type="imptcp" address="127.0.0.1" port="${port}" ruleset="relay")
 `;
 }
 

@@ -87,6 +87,26 @@ export function hear<T>(
   });
 }
 
+/**
+ * Gives a helper an order and waits for its result.
+ * @throws Error when the helper says that it failed.
+ */
+export async function ask<T>(child: ChildProcess, order: object, timeoutMs: number): Promise<T> {
+  interface Answer {
+    readonly result?: T;
+    readonly failure?: string;
+  }
+  const pick = (message: unknown): Answer | undefined => {
+    const answer = message as Answer;
+    return answer.result !== undefined || answer.failure !== undefined ? answer : undefined;
+  };
+  const answered = hear(child, pick, timeoutMs);
+  child.send(order);
+  const { result, failure } = await answered;
+  if (result === undefined) throw new Error(failure);
+  return result;
+}
+
 function watch(child: ChildProcess): ChildProcess {
   running.add(child);
   child.once('exit', () => running.delete(child));

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder, removeFolder, start, stop, TAILRACE } from './scratch.ts';
 
 const READY_MS = 20_000;
@@ -107,7 +108,12 @@ export function said(child: ChildProcess, pattern: RegExp): Promise<RegExpExecAr
   });
 }
 
-/** Has this clone been built? */
-export function isBuilt(): boolean {
-  return existsSync(TAILRACE);
+/** Waits until a server has left its address in a data folder. */
+export async function untilAddress(data: string, child: ChildProcess): Promise<void> {
+  const deadlineMs = performance.now() + READY_MS;
+  while (!existsSync(join(data, 'server.json')) || !existsSync(join(data, 'key'))) {
+    if (child.exitCode !== null) throw new Error(`tailrace ended with exit code ${child.exitCode}`);
+    if (performance.now() > deadlineMs) throw new Error(`not ready after ${READY_MS / 1_000} s`);
+    await sleep(5);
+  }
 }
