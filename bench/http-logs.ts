@@ -2,16 +2,17 @@
  * `POST /logs` under autocannon, with 1, 10, 100 and 500 lines a request, beside a bare Fastify server that reads and
  * discards the same bodies. tailrace answers when the lines are stored.
  *
- *   node dist/bench/http-logs.js [--seconds 4] [--runs 3] [--connections 10] [--lines 1,100] [--only tailrace|bare]
+ *   node dist/bench/http-logs.js [--seconds 3] [--runs 3] [--connections 10,100] [--lines 1,100] [--only tailrace|bare]
  */
 import type { ChildProcess } from 'node:child_process';
 import type { HttpOrder, HttpResult } from './programs/http-load.ts';
 import { cpuSeconds } from './rig/proc.ts';
-import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
+import { decimal, median, progress, readFlags, readList, runAlone, type Table, whole } from './rig/report.ts';
 import { ask, hear, startHelper, stop } from './rig/scratch.ts';
 import { serve } from './rig/tailrace.ts';
 
 const SIZES = [1, 10, 100, 500];
+const CONNECTIONS = [10, 100];
 const WARM_UP_S = 2;
 
 interface Target {
@@ -21,18 +22,34 @@ interface Target {
   readonly token: string;
 }
 
+/** What is asked for at once. */
+interface Load {
+  readonly connections: number;
+  readonly linesARequest: number;
+}
+
 interface Run {
   readonly requestsPerS: number;
   readonly cpuMicros: number;
   readonly p99Ms: number;
 }
 
+/** All runs under one load, by target. */
+interface Row {
+  readonly load: Load;
+  readonly tailrace: Run[];
+  readonly bare: Run[];
+}
+
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = readFlags(args, { seconds: 4, runs: 3, connections: 10 }, ['lines', 'only']);
-  const { seconds, runs, connections, only } = flags;
-  const sizes = flags.lines?.split(',').map(Number) ?? SIZES;
-  const load = startHelper('http-load');
-  await hear(load, (message) => (message as { ready?: boolean }).ready, 10_000);
+  const flags = readFlags(args, { seconds: 3, runs: 3 }, ['connections', 'lines', 'only']);
+  const { seconds, runs, only } = flags;
+  const sizes = readList(flags.lines, SIZES);
+  const loads = readList(flags.connections, CONNECTIONS).flatMap((connections) =>
+    sizes.map((linesARequest) => ({ connections, linesARequest })),
+  );
+  const generator = startHelper('http-load');
+  await hear(generator, (message) => (message as { ready?: boolean }).ready, 10_000);
   const server = await serve();
   const bare = startHelper('bare-server');
   const bareUrl = await hear(bare, (message) => (message as { url?: string }).url, 10_000);
@@ -42,39 +59,39 @@ export async function measure(args: readonly string[]): Promise<Table> {
     { name: 'bare', url: bareUrl, pid: bare.pid!, token },
   ];
   const targets = all.filter(({ name }) => !only || name === only);
-  const results = new Map<string, Run[]>();
+  const rows: Row[] = [];
   try {
-    for (const target of targets) await once(load, target, 100, connections, WARM_UP_S);
-    for (const size of sizes) {
+    for (const target of targets) await once(generator, target, loads[0], WARM_UP_S);
+    for (const load of loads) {
+      const row: Row = { load, tailrace: [], bare: [] };
+      rows.push(row);
       for (let round = 1; round <= runs; round++) {
         for (const target of targets) {
-          const run = await once(load, target, size, connections, seconds);
-          const key = `${target.name} ${size}`;
-          results.set(key, [...(results.get(key) ?? []), run]);
+          const run = await once(generator, target, load, seconds);
+          row[target.name].push(run);
           progress(
-            `POST /logs, ${size} lines, ${target.name}, run ${round}: ${whole(run.requestsPerS)} requests/s, ${decimal(run.cpuMicros, 0)} µs of CPU each`,
+            `POST /logs, ${load.connections} connections, ${load.linesARequest} lines, ${target.name}, run ${round}: ${whole(run.requestsPerS)} requests/s, ${decimal(run.cpuMicros, 0)} µs of CPU each`,
           );
         }
       }
     }
   } finally {
-    await stop(load);
+    await stop(generator);
     await stop(bare);
     await server.stop();
   }
-  return table(results, sizes, runs, connections);
+  return table(rows, runs);
 }
 
 async function once(
-  load: ChildProcess,
+  generator: ChildProcess,
   { name, url, pid, token }: Target,
-  linesARequest: number,
-  connections: number,
+  load: Load,
   seconds: number,
 ): Promise<Run> {
   const cpuBefore = cpuSeconds(pid);
-  const order: HttpOrder = { url, token, linesARequest, connections, seconds };
-  const result = await ask<HttpResult>(load, order, (seconds + 30) * 1_000);
+  const order: HttpOrder = { url, token, seconds, ...load };
+  const result = await ask<HttpResult>(generator, order, (seconds + 30) * 1_000);
   const cpu = cpuSeconds(pid) - cpuBefore;
   if (result.failures > 0)
     throw new Error(`${name}: ${result.failures} of ${result.requests} requests failed`);
@@ -85,23 +102,18 @@ async function once(
   };
 }
 
-function table(
-  results: ReadonlyMap<string, readonly Run[]>,
-  sizes: readonly number[],
-  runs: number,
-  connections: number,
-): Table {
-  const middle = (name: string, size: number, of: (run: Run) => number): number => {
-    const all = results.get(`${name} ${size}`);
-    return all ? median(all.map(of)) : Number.NaN;
-  };
+function table(rows: readonly Row[], runs: number): Table {
+  const middle = (all: readonly Run[], of: (run: Run) => number): number => median(all.map(of));
+  const byRate = (run: Run): number => run.requestsPerS;
+  const byCpu = (run: Run): number => run.cpuMicros;
   return {
     title: 'POST /logs',
     note: [
-      `autocannon, ${connections} connections, lines of 140 bytes; medians of ${runs} runs, alternating.`,
-      'The baseline is a bare Fastify server that reads and discards the same bodies; tailrace answers when the lines are stored.',
+      `autocannon, lines of 140 bytes; medians of ${runs} runs, alternating. The baseline is a bare Fastify server that reads`,
+      'and discards the same bodies; tailrace answers when the lines are stored.',
     ].join('\n'),
     columns: [
+      'connections',
       'lines a request',
       'requests/s',
       'bare',
@@ -112,24 +124,21 @@ function table(
       'bare',
       '× bare',
     ],
-    rows: sizes.map((size) => {
-      const rate = middle('tailrace', size, (run) => run.requestsPerS);
-      const bareRate = middle('bare', size, (run) => run.requestsPerS);
-      const cpu = middle('tailrace', size, (run) => run.cpuMicros);
-      const bareCpu = middle('bare', size, (run) => run.cpuMicros);
-      const p99Ms = middle('tailrace', size, (run) => run.p99Ms);
-      return [
-        String(size),
-        whole(rate),
-        whole(bareRate),
-        decimal(rate / bareRate),
-        whole(rate * size),
-        decimal(p99Ms, 0),
-        decimal(cpu, 0),
-        decimal(bareCpu, 0),
-        decimal(cpu / bareCpu),
-      ];
-    }),
+    rows: rows.map(({ load, tailrace, bare }) => [
+      String(load.connections),
+      String(load.linesARequest),
+      whole(middle(tailrace, byRate)),
+      whole(middle(bare, byRate)),
+      decimal(middle(tailrace, byRate) / middle(bare, byRate)),
+      whole(middle(tailrace, byRate) * load.linesARequest),
+      decimal(
+        middle(tailrace, (run) => run.p99Ms),
+        0,
+      ),
+      decimal(middle(tailrace, byCpu), 0),
+      decimal(middle(bare, byCpu), 0),
+      decimal(middle(tailrace, byCpu) / middle(bare, byCpu)),
+    ]),
   };
 }
 

@@ -103,14 +103,10 @@ function table(
   runs: number,
   version: string | undefined,
 ): Table {
-  const middle = (name: string, of: (run: Run) => number): number | undefined => {
-    const all = results.get(name);
-    return all && median(all.map(of));
-  };
-  const ratio = (name: string, of: (run: Run) => number): string => {
-    const base = middle('rsyslog', of);
-    return base ? decimal(middle(name, of)! / base) : '-';
-  };
+  const middle = (name: string, of: (run: Run) => number): number =>
+    median((results.get(name) ?? []).map(of));
+  const ratio = (name: string, of: (run: Run) => number): string =>
+    decimal(middle(name, of) / middle('rsyslog', of));
   const byRate = (run: Run): number => run.linesPerS;
   const byCpu = (run: Run): number => run.linesPerCpuS;
   return {
@@ -123,11 +119,11 @@ function table(
     columns: ['', 'lines/s', '× rsyslog', 'lines a CPU second', '× rsyslog', 'peak memory'],
     rows: [...results.keys()].map((name) => [
       name,
-      whole(middle(name, byRate)!),
+      whole(middle(name, byRate)),
       ratio(name, byRate),
-      whole(middle(name, byCpu)!),
+      whole(middle(name, byCpu)),
       ratio(name, byCpu),
-      megabytes(middle(name, (run) => run.peakBytes)!),
+      megabytes(middle(name, (run) => run.peakBytes)),
     ]),
   };
 }

@@ -5,7 +5,7 @@
  */
 import type { TailOrder, TailResult } from './programs/tail-load.ts';
 import { cpuSeconds } from './rig/proc.ts';
-import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
+import { decimal, median, progress, readFlags, readList, runAlone, type Table, whole } from './rig/report.ts';
 import { ask, hear, startHelper, stop } from './rig/scratch.ts';
 import { serve } from './rig/tailrace.ts';
 
@@ -21,7 +21,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const { seconds, runs, rates, only } = readFlags(args, { seconds: 5, runs: 3 }, ['rates', 'only']);
   const rows: string[][] = [];
   for (const protocol of PROTOCOLS.filter((name) => !only || name === only)) {
-    for (const linesPerS of rates?.split(',').map(Number) ?? RATES) {
+    for (const linesPerS of readList(rates, RATES)) {
       const results: Run[] = [];
       for (let round = 1; round <= runs; round++) {
         const run = await once(protocol, linesPerS, seconds + 1);

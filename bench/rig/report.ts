@@ -14,8 +14,9 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** The middle value; of an even number of values the mean of the two in the middle. */
+/** The middle value; of an even number of values the mean of the two in the middle; NaN of none. */
 export function median(values: readonly number[]): number {
+  if (values.length === 0) return Number.NaN;
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
@@ -26,14 +27,14 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))];
 }
 
-/** `1,234,567` */
+/** `1,234,567`, or `-` for what wasn't measured. */
 export function whole(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  return Number.isNaN(value) ? '-' : Math.round(value).toLocaleString('en-US');
 }
 
-/** `1.23` */
+/** `1.23`, or `-` for what wasn't measured. */
 export function decimal(value: number, digits = 2): string {
-  return value.toFixed(digits);
+  return Number.isNaN(value) ? '-' : value.toFixed(digits);
 }
 
 /** `123 MB` (of 1,048,576 bytes) */
@@ -100,6 +101,17 @@ export function readFlags<N extends string, T extends string = never>(
     read[name] = value;
   }
   return read as Record<N, number> & Partial<Record<T, string>>;
+}
+
+/**
+ * `1,10,100`
+ * @throws Error when one of them isn't a number above 0.
+ */
+export function readList(text: string | undefined, fallback: readonly number[]): readonly number[] {
+  const list = text?.split(',').map(Number) ?? fallback;
+  if (!list.every((value) => value > 0))
+    throw new Error(`${text} must be numbers above 0, with commas between`);
+  return list;
 }
 
 /** What a measurement is: reads its flags, measures, returns the table. */
