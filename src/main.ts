@@ -68,7 +68,12 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       bytes: settings.streamBytes,
       ageMs: settings.streamAgeMs,
     };
-    const store = new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
+    const store = new EmbeddedStore({
+      folder: settings.data,
+      retention,
+      durability: settings.durability,
+      warn: (message) => log.warn(message),
+    });
     closers.push(() => store.close());
     const readers = new Readers(store);
     let warnedMs = 0;
