@@ -13,6 +13,8 @@ export function serveCommand(program: Command): void {
         data: defaultDataFolder(process.env),
         allowPrivateDrains: false,
       });
+      // From the first moment on: whoever sees that it runs may stop it at once.
+      const stopped = untilStopped(() => {});
       const server = await startServer(settings);
       process.stdout.write(
         [
@@ -20,7 +22,7 @@ export function serveCommand(program: Command): void {
           `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME\n`,
         ].join('\n'),
       );
-      await untilStopped(() => {});
+      await stopped;
       await server.close();
     });
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { startApp } from '../app.ts';
+import { type RunningApp, startApp } from '../app.ts';
 import { TailraceError } from '../errors.ts';
 import { startServer } from '../main.ts';
 import { parseEnvFile } from '../runner/env-file.ts';
@@ -48,11 +48,14 @@ async function start(types: string[], options: StartOptions): Promise<void> {
   const counts = options.formation ? parseFormation(options.formation, names) : undefined;
   const config = readEnv(folder, options.env);
   const settings = readSettings(process.env, { data: join(folder, '.tailrace'), allowPrivateDrains: true });
+  // From the first moment on: a Ctrl-C while dynos are starting must not leave them behind.
+  let app: RunningApp | undefined;
+  const stopped = untilStopped(() => app?.kill());
   const server = await startServer(settings);
   const paint = new Paint(wantsColour(process.stdout, options.color));
   const name = options.app ?? folderApp(folder);
   process.stdout.write(banner({ name, server, folder, private: settings.allowPrivateDrains }));
-  const app = await startApp({
+  app = await startApp({
     server,
     name,
     folder,
@@ -67,7 +70,7 @@ async function start(types: string[], options: StartOptions): Promise<void> {
     await server.close();
     throw error;
   });
-  await untilStopped(() => app.kill());
+  await stopped;
   await app.stop();
   await server.close();
 }

@@ -28,6 +28,7 @@ import { Frames } from './frames.ts';
 import { Leases } from './leases.ts';
 import { Records } from './records.ts';
 import { Streams } from './streams.ts';
+import { commitError, DiskRoom, handleOwnPromises, refuseOtherFile } from './trouble.ts';
 
 /** How often streams are trimmed by age and old frame names forgotten. */
 const SWEEP_MS = 60_000;
@@ -42,6 +43,8 @@ export interface EmbeddedOptions {
 export class EmbeddedStore implements Store {
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
+  private readonly folder: string;
+  private readonly room: DiskRoom;
   private readonly durability: EmbeddedOptions['durability'];
   private readonly streams: Streams;
   private readonly records: Records;
@@ -57,12 +60,17 @@ export class EmbeddedStore implements Store {
   constructor(options: EmbeddedOptions) {
     const { folder } = options;
     this.durability = options.durability;
+    this.folder = folder;
+    this.room = new DiskRoom(folder);
+    let unlock = (): void => {};
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      this.unlock = lockFolder(folder);
+      unlock = lockFolder(folder);
+      refuseOtherFile(join(folder, 'store.mdb'));
       this.root = open({ path: join(folder, 'store.mdb'), maxDbs: 8, noMemInit: true, encoding: 'binary' });
       chmodSync(join(folder, 'store.mdb'), 0o600);
     } catch (error) {
+      unlock();
       if (error instanceof TailraceError) throw error;
       const why = systemCode(error) || (error instanceof Error ? error.message : String(error));
       throw new TailraceError(
@@ -71,6 +79,8 @@ export class EmbeddedStore implements Store {
         { cause: error },
       );
     }
+    this.unlock = unlock;
+    handleOwnPromises(this.root);
     this.streams = new Streams(this.root, options.retention);
     this.records = new Records(this.root);
     this.frames = new Frames(this.root);
@@ -87,6 +97,7 @@ export class EmbeddedStore implements Store {
       const before = this.frames.find(app, frameId);
       if (before) return { ...(await before), duplicate: true };
     }
+    this.room.require(batch.bytes.length);
     const { stored, committed } = this.streams.append(app, batch);
     const { first, last } = stored;
     const durable = this.durable(committed);
@@ -159,24 +170,7 @@ export class EmbeddedStore implements Store {
       if (this.durability === 'disk') await this.root.flushed;
       return result;
     } catch (error) {
-      throw storeError(error);
+      throw await commitError(error, this.folder);
     }
   }
-}
-
-/** What went wrong with a commit, as the people who sent the lines should see it. */
-function storeError(error: unknown): TailraceError {
-  const cause = error instanceof Error && 'commitError' in error ? error.commitError : error;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text))
-    return new TailraceError(
-      'store_full',
-      'The disk that holds the data folder is full: make room; nothing that was accepted is lost.',
-      { cause },
-    );
-  return new TailraceError(
-    'unavailable',
-    `The store can't write (${text}): nothing that was accepted is lost.`,
-    { cause },
-  );
 }

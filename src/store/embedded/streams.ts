@@ -200,7 +200,7 @@ export class Streams {
       const oldest = stream.oldest;
       if (!oldest || oldest.last === stream.next - 1) return;
       if (!tooMany && !tooLarge && now - oldest.storedAtMs <= ageMs) return;
-      this.db.remove(batchKey(app, oldest.last));
+      this.db.remove(batchKey(app, oldest.last)).catch(() => {}); // fails with the append before it
       stream.first = oldest.last + 1;
       stream.bytesBefore = oldest.bytesSoFar;
       stream.oldest = undefined;
