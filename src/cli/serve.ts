@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { startServer } from '../main.ts';
 import { defaultDataFolder, readSettings } from '../settings.ts';
 import { untilStopped } from './signals.ts';
 
@@ -15,6 +14,8 @@ export function serveCommand(program: Command): void {
       });
       // From the first moment on: whoever sees that it runs may stop it at once.
       const stopped = untilStopped(() => {});
+      // Loaded here, so that every other command starts without a server's weight.
+      const { startServer } = await import('../main.ts');
       const server = await startServer(settings);
       process.stdout.write(
         [

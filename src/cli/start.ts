@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type RunningApp, startApp } from '../app.ts';
+
+import type { RunningApp } from '../app.ts';
+
 import { TailraceError } from '../errors.ts';
-import { startServer } from '../main.ts';
 import { parseEnvFile } from '../runner/env-file.ts';
 import { parseFormation } from '../runner/formation-text.ts';
 import { type ProcfileEntry, parseProcfile } from '../runner/procfile.ts';
@@ -51,6 +52,8 @@ async function start(types: string[], options: StartOptions): Promise<void> {
   // From the first moment on: a Ctrl-C while dynos are starting must not leave them behind.
   let app: RunningApp | undefined;
   const stopped = untilStopped(() => app?.kill());
+  // Loaded here, so that every other command starts without a server's weight.
+  const [{ startServer }, { startApp }] = await Promise.all([import('../main.ts'), import('../app.ts')]);
   const server = await startServer(settings);
   const paint = new Paint(wantsColour(process.stdout, options.color));
   const name = options.app ?? folderApp(folder);

@@ -37,7 +37,7 @@ export function tailSockets(
         'unauthorized',
         'Invalid credentials provided: show an API key as `Authorization: Bearer …`.',
       );
-    const app = await context.directory.app(decodeURIComponent(match[1]));
+    const app = await context.directory.app(decoded(match[1]));
     const query: TailQuery = Object.fromEntries(url.searchParams);
     const options = parseTailQuery(query, { tail: true });
     sockets.handleUpgrade(request, socket, head, (connection) => {
@@ -52,6 +52,14 @@ export function tailSockets(
       connection.on('error', () => connection.terminate());
       session.start().catch(() => connection.close(1011, 'the stream can not be read'));
     });
+  }
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name; // no app is called like that
   }
 }
 

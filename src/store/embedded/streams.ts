@@ -7,6 +7,8 @@ import { batchKey, type Placement, readPlacement, storedBatch, writePlacement } 
 /** One app's stream as it stands, in memory from its first use on. */
 interface Stream {
   next: Sequence;
+  /** Last sequence that is committed: what readers may know of. */
+  stored: Sequence;
   /** First sequence that is held; equal to `next` when the stream is empty. */
   first: Sequence;
   bytesSoFar: number;
@@ -49,7 +51,10 @@ export class Streams {
     writePlacement(batch.bytes, { count: batch.count, storedAtMs, bytesSoFar, first });
     stream.underWay++;
     const committed = this.db.put(batchKey(app, last), asBuffer(batch.bytes)).then(
-      () => this.committed(app, stream, false),
+      () => {
+        stream.stored = last;
+        this.committed(app, stream, false);
+      },
       (error: unknown) => {
         this.committed(app, stream, true);
         throw error;
@@ -77,8 +82,10 @@ export class Streams {
     const found: StoredBatch[] = [];
     if (before <= 1) return found;
     let size = 0;
-    // The batch that holds line before - 1 is the first one whose last line is at or above it.
+    // The batch that holds line before - 1 is the first one whose last line is at or above it; when that line
+    // was trimmed, it is a batch after it.
     const newest = this.firstAt(app, before - 1);
+    if (newest && newest.first >= before) return found;
     if (newest) {
       found.push(newest);
       size = newest.bytes.length;
@@ -97,7 +104,7 @@ export class Streams {
     const stream = this.stream(app);
     return {
       first: stream.first,
-      last: stream.next - 1,
+      last: stream.stored,
       bytes: stream.bytesSoFar - stream.bytesBefore,
     };
   }
@@ -159,6 +166,7 @@ export class Streams {
     if (!oldest || !newest)
       return {
         next: 1,
+        stored: 0,
         first: 1,
         bytesSoFar: 0,
         bytesBefore: 0,
@@ -168,6 +176,7 @@ export class Streams {
       };
     return {
       next: newest.first + newest.count,
+      stored: newest.first + newest.count - 1,
       first: oldest.first,
       bytesSoFar: newest.bytesSoFar,
       bytesBefore: oldest.bytesSoFar - oldest.size,
