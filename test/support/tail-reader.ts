@@ -46,9 +46,10 @@ export class TailReader {
     });
   }
 
-  /** Resolves when the connection stands. */
+  /** Resolves when the connection stands (or has come and gone). */
   async open(): Promise<this> {
-    await until('the tail’s connection', () => this.socket.readyState === WebSocket.OPEN);
+    await until('the tail’s connection', () => this.socket.readyState !== WebSocket.CONNECTING);
+    if (this.refused) throw new Error(`the tail was refused: ${this.refused}`);
     return this;
   }
 
