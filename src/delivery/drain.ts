@@ -47,6 +47,7 @@ export function parseDrainUrl(text: string): URL {
   let url: URL;
   try {
     url = new URL(text);
+    decodeURIComponent(url.username + url.password);
   } catch {
     throw new TailraceError(
       'invalid_params',

@@ -72,6 +72,7 @@ export class DrainWorker {
       .catch(() => gone())
       .finally(() => {
         ungrow();
+        this.losses.close();
         this.state = 'stopped';
       });
   }
@@ -145,7 +146,7 @@ export class DrainWorker {
       // What was sent before the gap is accepted or not, but the cursor can't wait for it behind lines that are gone.
       this.accept(await outlet.settle());
       const count = this.progress.lost(first - 1);
-      if (count > 0) this.losses.add(count, this.waitingSinceMs || storedAtMs);
+      if (count > 0) this.losses.trimmed(count, this.waitingSinceMs || storedAtMs);
       this.sent = first - 1;
     }
     if (this.progress.cursor.after === this.sent) this.waitingSinceMs = storedAtMs;
@@ -162,6 +163,7 @@ export class DrainWorker {
     }
     try {
       this.accept(await outlet.send(shipment, notice));
+      this.losses.accepted(notice);
     } catch (error) {
       if (!(error instanceof OutletError) || !error.refused) throw error;
       this.refused(shipment, error);
@@ -169,7 +171,6 @@ export class DrainWorker {
     this.sent = shipment.last;
     this.attempt = 0;
     this.state = 'delivering';
-    if (notice) this.losses.delivered(notice.count);
     if (this.progress.dirty && Date.now() - this.savedAtMs > SAVE_MS && !outlet.named) await this.save();
   }
 
@@ -211,9 +212,7 @@ export class DrainWorker {
   private refused(shipment: Shipment, error: OutletError): void {
     const count = this.progress.lost(shipment.last);
     this.note(error.message);
-    this.options.tellApp(
-      `Error L10 (output buffer overflow): drain '${this.options.drain.token}' dropped ${count} messages: ${error.message}.`,
-    );
+    this.losses.refused(count, error.message);
   }
 
   private failed(error: unknown): void {

@@ -34,7 +34,9 @@ export class Reader {
     this.budget = budget;
     this.unsubscribe = store.subscribe(app, (batch) => this.woken(batch));
     this.ready = store.bounds(app).then(({ last }) => {
-      if (last > this.newest) this.newest = last;
+      // A wake-up may have been faster: then what lies between it and `last` has to be fetched.
+      if (this.newest === 0) this.newest = last;
+      else if (last > this.newest) void this.catchUp();
     });
     this.ready.catch(() => {});
   }

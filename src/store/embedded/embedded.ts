@@ -31,7 +31,9 @@ import { storedBatch } from './layout.ts';
 import { Leases } from './leases.ts';
 import { Records } from './records.ts';
 import { Rush } from './rush.ts';
+import { recovering } from './stream-table.ts';
 import { Streams } from './streams.ts';
+import { commitError, DiskRoom, handleOwnPromises, refuseOtherFile } from './trouble.ts';
 
 /** How often streams are trimmed by age and old frame names forgotten. */
 const SWEEP_MS = 60_000;
@@ -48,6 +50,8 @@ export interface EmbeddedOptions {
 export class EmbeddedStore implements Store {
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
+  private readonly folder: string;
+  private readonly room: DiskRoom;
   private readonly durability: EmbeddedOptions['durability'];
   private readonly warn: (message: string) => void;
   private readonly streams: Streams;
@@ -72,12 +76,17 @@ export class EmbeddedStore implements Store {
     const { folder } = options;
     this.durability = options.durability;
     this.warn = options.warn ?? (() => {});
+    this.folder = folder;
+    this.room = new DiskRoom(folder);
+    let unlock = (): void => {};
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      this.unlock = lockFolder(folder);
+      unlock = lockFolder(folder);
+      refuseOtherFile(join(folder, 'store.mdb'));
       this.root = open({ path: join(folder, 'store.mdb'), maxDbs: 8, noMemInit: true, encoding: 'binary' });
       chmodSync(join(folder, 'store.mdb'), 0o600);
     } catch (error) {
+      unlock();
       if (error instanceof TailraceError) throw error;
       const why = systemCode(error) || (error instanceof Error ? error.message : String(error));
       throw new TailraceError(
@@ -86,13 +95,15 @@ export class EmbeddedStore implements Store {
         { cause: error },
       );
     }
+    this.unlock = unlock;
+    handleOwnPromises(this.root);
     this.streams = new Streams(this.root, options.retention);
     this.records = new Records(this.root);
     this.frames = new Frames(this.root);
     this.committer = new Committer({
       put: (batches) => this.put(batches),
       done: (batches) => this.committed(batches),
-      failed: (givenUp, error) => this.failed(givenUp, storeError(error)),
+      failed: (givenUp, error) => void this.failed(givenUp, error),
     });
     this.recover(folder);
     this.journal = new Journal(folder);
@@ -110,6 +121,7 @@ export class EmbeddedStore implements Store {
     const frameId = options?.frameId;
     const before = frameId === undefined ? undefined : this.frames.find(app, frameId);
     if (before) return { ...(await before), duplicate: true };
+    this.room.require(batch.bytes.length);
     const stored = this.streams.table.place(app, batch);
     const { first, last } = stored;
     const written = this.write(app, stored, frameId);
@@ -204,7 +216,7 @@ export class EmbeddedStore implements Store {
       serial = await this.journal.append({ app, frameId, bytes: stored.bytes });
     } catch (error) {
       this.streams.table.displace(app);
-      throw storeError(error);
+      throw await commitError(error, this.folder);
     }
     this.streams.acknowledge(app, stored);
     this.committer.add({ app, stored, frameId, serial });
@@ -216,12 +228,8 @@ export class EmbeddedStore implements Store {
     );
     // What is on its way to the journal has to be on its way to LMDB first.
     await this.journal.idle();
-    if (this.streams.table.get(batch.app).failed)
-      this.failed(
-        [batch],
-        new TailraceError('unavailable', 'The store is recovering from a failed write: try again.'),
-      );
-    else this.committer.add(batch);
+    if (!this.streams.table.get(batch.app).failed) this.committer.add(batch);
+    else for (const reject of this.giveUp([batch])) reject(recovering());
     await committed;
   }
 
@@ -245,14 +253,21 @@ export class EmbeddedStore implements Store {
     }
   }
 
-  /** A transaction failed: whoever waits for it is told so. */
-  private failed(givenUp: readonly Departing[], error: TailraceError): void {
+  /** A transaction failed: the sequences are void at once, and whoever waits is told why. */
+  private async failed(givenUp: readonly Departing[], cause: unknown): Promise<void> {
+    const rejections = this.giveUp(givenUp);
+    const error = await commitError(cause, this.folder);
     this.warn(error.message);
-    for (const { app, stored } of givenUp) {
+    for (const reject of rejections) reject(error);
+  }
+
+  private giveUp(batches: readonly Departing[]): ((error: unknown) => void)[] {
+    return batches.map(({ app, stored }) => {
       this.streams.table.displace(app);
-      this.direct.get(stored)?.reject(error);
+      const reject = this.direct.get(stored)?.reject;
       this.direct.delete(stored);
-    }
+      return reject ?? (() => {});
+    });
   }
 
   /** Brings into LMDB what the journal holds and a process that died had not yet brought there. */
@@ -276,24 +291,7 @@ export class EmbeddedStore implements Store {
       if (this.durability === 'disk') await this.root.flushed;
       return result;
     } catch (error) {
-      throw storeError(error);
+      throw await commitError(error, this.folder);
     }
   }
-}
-
-/** What went wrong with a commit, as the people who sent the lines should see it. */
-function storeError(error: unknown): TailraceError {
-  const cause = error instanceof Error && 'commitError' in error ? error.commitError : error;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text))
-    return new TailraceError(
-      'store_full',
-      'The disk that holds the data folder is full: make room; nothing that was accepted is lost.',
-      { cause },
-    );
-  return new TailraceError(
-    'unavailable',
-    `The store can't write (${text}): nothing that was accepted is lost.`,
-    { cause },
-  );
 }

@@ -48,7 +48,8 @@ export class Frames {
 
   /** Forgets frames of the periods before the last one. */
   forgetOld(): void {
-    for (const key of this.db.getKeys({ end: [currentPeriod() - 1, '', ''] })) this.db.remove(key);
+    for (const key of this.db.getKeys({ end: [currentPeriod() - 1, '', ''] }))
+      this.db.remove(key).catch(() => {}); // next time
   }
 }
 

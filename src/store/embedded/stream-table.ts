@@ -73,8 +73,7 @@ export class StreamTable {
    */
   place(app: AppId, batch: Batch): StoredBatch {
     const stream = this.get(app);
-    if (stream.failed)
-      throw new TailraceError('unavailable', 'The store is recovering from a failed write: try again.');
+    if (stream.failed) throw recovering();
     const first = stream.placed.next;
     const last = first + batch.count - 1;
     const storedAtMs = Date.now();
@@ -136,4 +135,9 @@ export class StreamTable {
       failed: false,
     };
   }
+}
+
+/** An append before this one is failing: the sequences it would get are void. */
+export function recovering(): TailraceError {
+  return new TailraceError('unavailable', 'The store is recovering from a failed write: try again.');
 }
