@@ -30,7 +30,10 @@ export interface StreamBounds {
   readonly bytes: number;
 }
 
-/** Bounds of every stream; the oldest batches go when one of them is exceeded. */
+/**
+ * Bounds of every stream; the oldest batches go when one of them is exceeded, a limited number with each append. The newest
+ * batch stays, whatever its size; a stream to which nothing is added may go as a whole once all of it is too old.
+ */
 export interface Retention {
   readonly lines: number;
   readonly bytes: number;
@@ -66,6 +69,11 @@ export interface RecordChange {
   readonly value: unknown;
   /** Only if the record has this version now (0: only if it isn't there). */
   readonly ifVersion?: number;
+}
+
+export interface TransactOptions {
+  /** Nobody watches for this: for what is written all the time, such as cursors. */
+  readonly quiet?: boolean;
 }
 
 /** The right to work on something, for one owner at a time. */
@@ -111,9 +119,13 @@ export interface Store {
   list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]>;
 
   /** Makes all changes within one scope, or none: false when an `ifVersion` didn't hold. Resolves when durable. */
-  transact(scope: string, changes: readonly RecordChange[]): Promise<boolean>;
+  transact(scope: string, changes: readonly RecordChange[], options?: TransactOptions): Promise<boolean>;
 
-  /** Calls `changed` with the scope after every transaction, here or elsewhere, until the returned function is called. */
+  /**
+   * Calls `changed` with the scope after every transaction that isn't quiet, here or elsewhere, until the returned
+   * function is called. It may be called without a change. That the scope `''` changed is told within a second even when
+   * messages between routers get lost.
+   */
   watch(changed: (scope: string) => void): () => void;
 
   /** Takes or renews a lease for `ttlMs`; undefined while somebody else holds it. */

@@ -20,6 +20,7 @@ import type {
   StoredBatch,
   StoredRecord,
   StreamBounds,
+  TransactOptions,
   Wake,
 } from '../contract.ts';
 import { Wakes } from '../wakes.ts';
@@ -128,9 +129,13 @@ export class EmbeddedStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
-  async transact(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
+  async transact(
+    scope: string,
+    changes: readonly RecordChange[],
+    options?: TransactOptions,
+  ): Promise<boolean> {
     const made = await this.durable(this.records.transact(scope, changes));
-    if (made) this.wakes.changed(scope);
+    if (made && !options?.quiet) this.wakes.changed(scope);
     return made;
   }
 
