@@ -32,6 +32,7 @@ export class RedisServer {
   readonly port: number;
   readonly folder: string;
   private readonly options: RedisServerOptions;
+  private readonly added: string[] = [];
   private child: ChildProcess | undefined;
   private log = '';
 
@@ -53,6 +54,11 @@ export class RedisServer {
 
   get pid(): number {
     return this.child?.pid ?? 0;
+  }
+
+  /** Adds lines to redis.conf for the next start. */
+  addConfig(...lines: string[]): void {
+    this.added.push(...lines);
   }
 
   /** Starts the process (again); resolves when it listens. */
@@ -81,6 +87,7 @@ export class RedisServer {
       ...(sentinel ? [] : ['save ""']),
       ...(password ? [`requirepass ${password}`] : []),
       ...config,
+      ...this.added,
     ];
     writeFileSync(file, `${lines.join('\n')}\n`);
     const child = spawn('redis-server', sentinel ? [file, '--sentinel'] : [file], {

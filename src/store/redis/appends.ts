@@ -3,10 +3,11 @@
  * whatever happens to a call (a redirection in a Cluster, a connection that breaks), and a long way to Redis costs time,
  * not throughput.
  */
-import { type Batch, HEADROOM } from '../../syslog/batch.ts';
+import type { Batch } from '../../syslog/batch.ts';
 import type { Appended, AppId, Retention, Sequence } from '../contract.ts';
 import type { Argument, Connection } from './connection.ts';
 import { type StreamKeys, streamKeys } from './keys.ts';
+import { packRecords } from './packing.ts';
 import { SCRIPTS } from './scripts.ts';
 
 /** Bytes and batches that go with one call at the most, unless the first batch is larger. */
@@ -125,7 +126,7 @@ export class Appends {
       origin,
     ];
     for (const { batch, frameId } of batches)
-      args.push(batch.count, batch.bytes.length, frameId, recordsOf(batch.bytes));
+      args.push(batch.count, batch.bytes.length, frameId, packRecords(batch.bytes));
     const { lines, index, state, frames } = keys;
     return (await connection.run(SCRIPTS.append, [lines, index, state, ...frames], args)) as number[];
   }
@@ -146,8 +147,4 @@ function take(queue: Queue): Pending[] {
     count++;
   }
   return queue.waiting.splice(0, count);
-}
-
-function recordsOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + HEADROOM, bytes.length - HEADROOM);
 }

@@ -69,9 +69,8 @@ export class Connection {
   async ready(limitMs: number): Promise<void> {
     const endMs = Date.now() + limitMs;
     while (!this.up) {
-      const error = this.lastError === undefined ? undefined : this.explain(this.lastError);
-      if (error && (error.code === 'settings' || Date.now() > endMs)) throw error;
-      if (Date.now() > endMs) throw this.explain(new Error(`no answer within ${limitMs} ms`));
+      const error = this.explain(this.absence(new Error(`no answer within ${limitMs} ms`)));
+      if (error.code === 'settings' || Date.now() > endMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -152,9 +151,15 @@ export class Connection {
       // An answer that is late would be taken for the next command's: only a new connection is clean.
       if (error instanceof Error && error.message === 'Command timed out' && this.commands instanceof Redis)
         this.commands.disconnect(true);
-      // What is known about the connection says more than that it is away.
-      throw this.explain(isAway(error) && !this.up && this.lastError !== undefined ? this.lastError : error);
+      throw this.explain(isAway(error) && !this.up ? this.absence(error) : error);
     }
+  }
+
+  /** Why the connection is away, as well as that is known; `error` says only that it is. */
+  private absence(error: unknown): unknown {
+    // Connected, and still not ready: the client waits until the server has loaded its data.
+    if (this.commands instanceof Redis && this.commands.status === 'connect') return new Error('LOADING');
+    return this.lastError ?? error;
   }
 
   private explain(error: unknown): TailraceError {
@@ -165,7 +170,7 @@ export class Connection {
     this.lastError = error;
     if (this.up || this.warned || this.closed) return;
     this.warned = true;
-    this.warn({ redis: this.address.text, err: error }, this.explain(error).message);
+    this.warn({ redis: this.address.text }, this.explain(error).message);
   }
 
   private rose(): void {

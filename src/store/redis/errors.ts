@@ -66,17 +66,23 @@ const MEANINGS: readonly Meaning[] = [
   },
 ];
 
-/** Any error of a Redis client as a TailraceError; `where` is the address as it may be printed. */
+/**
+ * Any error of a Redis client as a TailraceError; `where` is the address as it may be printed. The original isn't kept as
+ * its cause: it carries the command with all that was sent, passwords too.
+ */
 export function redisError(error: unknown, where: string): TailraceError {
   if (error instanceof TailraceError) return error;
   const detail = describe(error);
+  const cause = detail;
   const meaning = MEANINGS.find(({ pattern }) => pattern.test(detail));
-  if (meaning) return new TailraceError(meaning.code, meaning.text, { cause: error });
-  const why = detail ? ` (${detail.slice(0, 160)})` : '';
+  if (meaning) return new TailraceError(meaning.code, meaning.text, { cause });
+  const why = detail.slice(0, 160);
+  if (error instanceof Error && error.name === 'ReplyError')
+    return new TailraceError('unavailable', `Redis at ${where} refuses a command: ${why}`, { cause });
   return new TailraceError(
     'unavailable',
-    `Redis at ${where} doesn't answer${why}: what waits is kept, and goes on by itself when Redis is back.`,
-    { cause: error },
+    `Redis at ${where} doesn't answer${why ? ` (${why})` : ''}: what waits is kept, and goes on by itself when Redis is back.`,
+    { cause },
   );
 }
 

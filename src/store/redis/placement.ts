@@ -1,6 +1,6 @@
 /** Where a batch is in its stream, as Redis keeps it beside the batch: struct `<I4I4dd`. */
-import { HEADROOM } from '../../syslog/batch.ts';
 import type { Sequence, StoredBatch } from '../contract.ts';
+import { unpackRecords } from './packing.ts';
 
 export interface Placement {
   readonly last: Sequence;
@@ -18,13 +18,10 @@ export function readPlacement([id, [, placement]]: Entry): Placement {
   return placementOf(id, placement);
 }
 
-/** The batch in an entry of the lines. Its bytes are copied: what comes from a socket would hold the whole chunk. */
-export function readBatch([id, [placement, records]]: Entry): StoredBatch {
-  const { last, count, storedAtMs } = placementOf(id, placement);
-  const bytes = Buffer.allocUnsafeSlow(HEADROOM + records.length);
-  bytes.fill(0, 0, HEADROOM);
-  bytes.set(records, HEADROOM);
-  return { bytes, count, first: last - count + 1, last, storedAtMs };
+/** The batch in an entry of the lines. */
+export function readBatch([id, [placement, packed]]: Entry): StoredBatch {
+  const { last, count, bytes, storedAtMs } = placementOf(id, placement);
+  return { bytes: unpackRecords(packed, bytes), count, first: last - count + 1, last, storedAtMs };
 }
 
 /** The id of the entry whose last line is `last`; also the lowest id above every entry before it. */

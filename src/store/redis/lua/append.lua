@@ -2,7 +2,7 @@
 Appends batches to an app's stream, all of them or none: numbers their lines, stores them, trims what is beyond
 the stream's bounds, wakes readers.
 
-  KEYS[1]  stream of the batches: id `<last sequence>-0`, one field: placement → the batch's records
+  KEYS[1]  stream of the batches: id `<last sequence>-0`, one field: placement → the batch's packed records
   KEYS[2]  stream of their placements alone, same ids, for whatever must not read the lines themselves
   KEYS[3]  hash of the stream's state
   KEYS[4]  hash of the names of frames that were stored, one generation
@@ -13,7 +13,7 @@ the stream's bounds, wakes readers.
   ARGV[6]  lowest sequence that may be given out: higher than the stream's own after a failover that lost lines
            which somebody saw already; what is skipped is a gap, and so a loss that readers count
   ARGV[7]  channel, ARGV[8] who appends: the wake-up is `<who> <last sequence>`
-  then for each batch:  number of lines | bytes it counts for | frame's name or '' | records
+  then for each batch:  number of lines | bytes it counts for | frame's name or '' | packed records
 
 Returns { stored at in ms, then for each batch: first sequence, 1 when the frame was stored before (else 0) }.
 
