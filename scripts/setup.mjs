@@ -3,7 +3,7 @@
  * and `npm run build` begin with it, so that a fresh clone needs no other command.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,7 +29,6 @@ if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < new
   // The compiler takes only TypeScript along.
   const scripts = join('src', 'store', 'redis', 'lua');
   cpSync(join(root, scripts), join(root, 'dist', scripts), { recursive: true });
-  for (const name of ['src/cli/main.js']) chmodSync(join(root, 'dist', name), 0o755);
   writeFileSync(stamp, `${newest}\n`);
 }
 

@@ -7,6 +7,9 @@ export type Shown =
   | { readonly kind: 'none' };
 
 const NONE: Shown = { kind: 'none' };
+/** The same few headers come thousands of times a second. */
+const REMEMBERED_MAX = 1_000;
+const remembered = new Map<string, Shown>();
 
 /**
  * Log senders show a source token as Basic `token:t.<uuid>`; everything else is an API key: Bearer, or the password of
@@ -14,6 +17,16 @@ const NONE: Shown = { kind: 'none' };
  */
 export function readAuthorization(header: string | undefined): Shown {
   if (!header) return NONE;
+  let shown = remembered.get(header);
+  if (!shown) {
+    shown = parse(header);
+    if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+    remembered.set(header, shown);
+  }
+  return shown;
+}
+
+function parse(header: string): Shown {
   const space = header.indexOf(' ');
   const scheme = header.slice(0, space).toLowerCase();
   const value = header.slice(space + 1).trim();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { RecordCursor } from '../syslog/batch.ts';
+import { writeFrames } from '../syslog/express.ts';
 import type { WireForm } from '../syslog/wire.ts';
 
 /** Lines of one stored batch. */
@@ -63,18 +64,28 @@ export function loadShipment(
   return first === undefined ? undefined : { first, last, storedAtMs, parts, bytes };
 }
 
-/** Writes a shipment's lines in a wire form, after `prefix`. */
-export function encodeShipment(shipment: Shipment, form: WireForm, prefix?: Uint8Array): Buffer {
+/** Writes a shipment's lines in a wire form, after `prefix`, into memory that `allocate` gives. */
+export function encodeShipment(
+  shipment: Shipment,
+  form: WireForm,
+  prefix?: Uint8Array,
+  allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
+): Buffer {
   const count = shipment.last - shipment.first + 1;
   const size = shipment.bytes + count * Math.max(form.extraBytes, 0) + (prefix?.length ?? 0);
-  const out = Buffer.allocUnsafeSlow(size);
+  const out = allocate(size);
   let at = 0;
   if (prefix) {
     out.set(prefix);
     at = prefix.length;
   }
-  for (const { batch, start, end, count: lines } of shipment.parts)
-    at = form.write(new RecordCursor(batch.bytes, start, end), batch.bytes, lines, out, at);
+  for (const { batch, start, end, count: lines } of shipment.parts) {
+    const express = writeFrames(batch.bytes, start, end, lines, form.express, out, at);
+    at =
+      express >= 0
+        ? express
+        : form.write(new RecordCursor(batch.bytes, start, end), batch.bytes, lines, out, at);
+  }
   return out.subarray(0, at);
 }
 

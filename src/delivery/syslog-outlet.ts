@@ -4,6 +4,7 @@ import { syslogForm } from '../syslog/wire.ts';
 import type { DrainRecord } from './drain.ts';
 import { type LossNotice, type Outlet, OutletError } from './outlet.ts';
 import { encodeShipment, type Shipment } from './shipment.ts';
+import { SpareMemory } from './spare-memory.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const DEFAULT_PORT = 514;
@@ -33,6 +34,7 @@ export class SyslogOutlet implements Outlet {
   /** What was written and isn't known to have arrived, oldest first. */
   private readonly uncertain: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
   private written = 0;
+  private readonly spare = new SpareMemory();
 
   constructor(drain: DrainRecord) {
     const url = new URL(drain.url);
@@ -45,9 +47,12 @@ export class SyslogOutlet implements Outlet {
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     this.socket ??= await this.connect();
     const socket = this.socket;
-    const bytes = encodeShipment(shipment, this.form, notice && this.noticeFrame(notice));
+    const memory = this.spare;
+    const bytes = encodeShipment(shipment, this.form, notice && this.noticeFrame(notice), (size) =>
+      memory.take(size),
+    );
     this.written += bytes.length;
-    socket.write(bytes);
+    socket.write(bytes, () => memory.giveBack(bytes));
     this.uncertain.push({ last: shipment.last, writtenUpTo: this.written, atMs: Date.now() });
     if (socket.writableLength > WAITING_BYTES_MAX) await this.drained(socket);
     if (this.failure) throw this.failure;

@@ -48,6 +48,7 @@ export class DrainWorker {
   private sent: Sequence = 0;
   /** Read, and not yet sent. */
   private ahead: readonly StoredBatch[] = [];
+  private settling: Promise<void> | undefined;
   private attempt = 0;
   private state: DrainState['state'] = 'starting';
   private lastError: { message: string; at: string } | undefined;
@@ -116,6 +117,7 @@ export class DrainWorker {
         this.failed(error);
       } finally {
         this.ahead = []; // a drain that waits costs no memory
+        this.settling = undefined;
         await outlet.close();
       }
       if (!this.stopping) await this.pause();
@@ -179,11 +181,21 @@ export class DrainWorker {
     });
     if (this.options.reader.newest > this.sent || this.stopping) return;
     if (this.progress.cursor.after < this.sent) {
-      const settled = outlet.settle().then((accepted) => this.accept(accepted));
-      settled.catch(() => {});
-      await Promise.race([grown, settled]);
+      await Promise.race([grown, this.settle(outlet)]);
     } else if (this.progress.dirty) await this.save();
     else await grown;
+  }
+
+  /** Waits for certainty about what was sent; one wait at a time, however often lines come between. */
+  private settle(outlet: Outlet): Promise<void> {
+    this.settling ??= outlet
+      .settle()
+      .then((accepted) => this.accept(accepted))
+      .finally(() => {
+        this.settling = undefined;
+      });
+    this.settling.catch(() => {});
+    return this.settling;
   }
 
   private accept(upTo: Sequence): void {

@@ -25,19 +25,21 @@ export function makeServer(warn: (fields: object, message: string) => void): Fas
     trustProxy: false,
     bodyLimit: 1_048_576,
     genReqId: (request) => {
+      // Nobody sees the id of a request that pushes lines, and there are thousands a second.
+      if (request.url?.startsWith('/logs')) return '';
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
     forceCloseConnections: true,
-  });
-  server.addHook('onSend', async (request, reply) => {
-    if (request.routeOptions.url !== '/logs') reply.header('Request-Id', request.id);
   });
   server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     if (error instanceof TailraceError) {
       // The rest of a body that wasn't read can't be told from the next request.
       if (error.code === 'too_large') reply.header('Connection', 'close');
       if (error.status === 503) reply.header('Retry-After', '1');
+      // Senders of lines know Logplex's answers, which are plain words.
+      if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
+        return reply.code(error.status).type('text/plain').send(error.message);
       return reply.code(error.status).send({ id: error.code, message: error.message });
     }
     const status = error.statusCode ?? 500;
@@ -60,6 +62,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
+      reply.header('Request-Id', request.id);
       await authorise(request, context).catch((error) => {
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;

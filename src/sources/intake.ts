@@ -2,9 +2,10 @@
  * What all listeners share: a frame's token is looked up, and its line goes to the gatherer of the token's app.
  * One intake a connection or request, so that a token that comes line after line is recognised by its bytes.
  */
-import type { Gatherer } from '../router/gatherer.ts';
 import type { Router } from '../router/router.ts';
 import type { Tenant } from '../router/tenants.ts';
+import type { AppId } from '../store/contract.ts';
+import { type RecordSink, takeFrames } from '../syslog/express.ts';
 import { Header, scanHeader } from '../syslog/header.ts';
 import type { SourceCounters } from './counters.ts';
 import { withHeader } from './headerless.ts';
@@ -22,7 +23,17 @@ export const Taken = {
 } as const;
 export type Taken = (typeof Taken)[keyof typeof Taken];
 
-export class Intake {
+const ANY_NAME = new Uint8Array(0);
+
+/** Where lines of one app go. */
+export interface LineTarget {
+  add(bytes: Uint8Array, start: number, end: number, header: Header, tenant: Tenant, host: Uint8Array): void;
+  addRecords(records: Uint8Array, count: number): void;
+  entrust(): void;
+  stored(): Promise<void>;
+}
+
+export class Intake implements RecordSink {
   private readonly router: Router;
   private readonly counters: SourceCounters;
   private readonly host: Uint8Array;
@@ -30,19 +41,31 @@ export class Intake {
   /** Whose the lines are whatever their APP-NAME says, when the sender authenticated with a token. */
   private readonly fixed: Tenant | undefined;
   private tenant: Tenant | undefined;
-  private gatherer: Gatherer | undefined;
+  private target: LineTarget | undefined;
   private tokensVersion = -1;
   private asked = '';
-  /** Gatherers that got lines since the last {@link entrust} or {@link stored}. */
-  private touched: Gatherer[] = [];
+  private readonly targetFor: (app: AppId) => LineTarget;
+  /** What got lines since the last {@link entrust} or {@link stored}. */
+  private touched: LineTarget[] = [];
 
-  /** @param host what to write as HOSTNAME when a line has none: the sender's address. */
-  constructor(router: Router, counters: SourceCounters, host: string, fixed?: Tenant) {
+  /**
+   * @param host what to write as HOSTNAME when a line has none: the sender's address.
+   * @param fixed whose all the lines are, when the sender authenticated with a token.
+   * @param targetFor where an app's lines go: its gatherer, unless they must stay together.
+   */
+  constructor(
+    router: Router,
+    counters: SourceCounters,
+    host: string,
+    fixed?: Tenant,
+    targetFor: (app: AppId) => LineTarget = (app) => router.gatherer(app),
+  ) {
     this.router = router;
+    this.targetFor = targetFor;
     this.counters = counters;
     this.host = Buffer.from(host.slice(0, 255));
     this.fixed = fixed;
-    if (fixed) this.use(fixed);
+    this.tenant = fixed;
   }
 
   /** Takes the frame `bytes[start, end)`. */
@@ -63,28 +86,50 @@ export class Intake {
         if (found !== Taken.line) return found;
       }
     }
-    const { tenant, gatherer } = this;
-    if (!tenant || !gatherer) return Taken.unknown;
-    gatherer.add(bytes, start, end, header, tenant, this.host);
+    const { tenant } = this;
+    if (!tenant) return Taken.unknown;
+    if (!this.target) this.use(tenant);
+    this.target?.add(bytes, start, end, header, tenant, this.host);
     counters.lines++;
     counters.bytes += end - start;
     return Taken.line;
   }
 
+  /**
+   * Takes usual frames from `bytes[pos, …)` on, as long as they carry the token of the frame before; returns where it
+   * stopped. What is there is for {@link take}.
+   */
+  takeUsual(bytes: Uint8Array, pos: number): number {
+    const { tenant } = this;
+    if (this.fixed) return takeFrames(bytes, pos, ANY_NAME, this.fixed.sourceBytes, this);
+    if (!tenant || this.tokensVersion !== this.router.tokensVersion) return pos;
+    return takeFrames(bytes, pos, tenant.tokenBytes, tenant.sourceBytes, this);
+  }
+
+  /** Called by the express lane. */
+  addRecords(records: Uint8Array, count: number, lineBytes: number): void {
+    if (!this.target && this.tenant) this.use(this.tenant);
+    this.target?.addRecords(records, count);
+    this.counters.lines += count;
+    this.counters.bytes += lineBytes;
+  }
+
   /** Asks the store for the token of the frame that got `Taken.ask`. */
   async load(): Promise<void> {
+    // Meanwhile others may send the lines taken so far on their way, before anybody asked whether they arrive.
+    for (const gatherer of this.touched) gatherer.entrust();
     await this.router.loadTenant(this.asked);
   }
 
   /** The lines taken so far needn't be waited for. */
   entrust(): void {
-    for (const gatherer of this.touched) gatherer.entrust();
+    for (const target of this.touched) target.entrust();
     this.settle();
   }
 
   /** Resolves when the lines taken so far are stored. */
   async stored(): Promise<void> {
-    const waiting = this.touched.map((gatherer) => gatherer.stored());
+    const waiting = this.touched.map((target) => target.stored());
     this.settle();
     if (waiting.length === 1) return waiting[0];
     await Promise.all(waiting);
@@ -93,16 +138,15 @@ export class Intake {
   private takeHeaderless(bytes: Uint8Array, start: number, end: number, tenant: Tenant): Taken {
     const frame = withHeader(bytes.subarray(start, end));
     scanHeader(frame, 0, frame.length, this.header);
-    this.gatherer?.add(frame, 0, frame.length, this.header, tenant, this.host);
+    if (!this.target) this.use(tenant);
+    this.target?.add(frame, 0, frame.length, this.header, tenant, this.host);
     this.counters.malformed++;
     return Taken.line;
   }
 
   private settle(): void {
     this.touched = [];
-    this.gatherer = undefined;
-    if (this.fixed) this.use(this.fixed);
-    else this.tenant = undefined;
+    this.target = undefined; // it may be given up before the next line comes
   }
 
   private find(bytes: Uint8Array, start: number, end: number): Taken {
@@ -123,8 +167,8 @@ export class Intake {
   private use(tenant: Tenant): void {
     this.tenant = tenant;
     this.tokensVersion = this.router.tokensVersion;
-    this.gatherer = this.router.gatherer(tenant.app);
-    if (!this.touched.includes(this.gatherer)) this.touched.push(this.gatherer);
+    this.target = this.targetFor(tenant.app);
+    if (!this.touched.includes(this.target)) this.touched.push(this.target);
   }
 }
 

@@ -24,6 +24,8 @@ export interface Source {
   close(): Promise<void>;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * Listens for syslog over TCP.
  * @throws TailraceError `address_in_use` when the port is taken.
@@ -62,6 +64,7 @@ function serve(socket: Socket, router: Router, counters: SourceCounters, refusal
   /** Takes frame after frame; false when a token has to be asked for first. */
   const takeFrames = (): boolean => {
     for (;;) {
+      if (scanner.atFrame) scanner.pos = intake.takeUsual(bytes, scanner.pos);
       const frame = scanner.next();
       if (frame === Frame.partial) return true;
       if (frame === Frame.whole && intake.take(bytes, scanner.start, scanner.end) === Taken.ask) return false;
@@ -97,6 +100,8 @@ function serve(socket: Socket, router: Router, counters: SourceCounters, refusal
   };
   /** The connection has ended: a last line may stand there without its newline. */
   const takeLast = (): void => {
+    bytes = remainder.join(NOTHING); // what was left may have moved
+    scanner.load(bytes);
     if (!scanner.rest()) return;
     const counted = bytes[scanner.start] >= 0x31 && bytes[scanner.start] <= 0x39;
     if (counted) counters.malformed++;

@@ -45,6 +45,11 @@ export class FrameScanner {
     this.pos = 0;
   }
 
+  /** A frame starts at `pos`, as far as is known: nothing is being skipped. */
+  get atFrame(): boolean {
+    return !this.skipping;
+  }
+
   /** Finds the next frame. */
   next(): Frame {
     const bytes = this.bytes;

@@ -11,6 +11,8 @@ const DASH = 0x2d;
 
 /** A form in which lines can be written. */
 export interface WireForm {
+  /** What the express lane has to know to write the same: see {@link writeFrames}. */
+  readonly express: { readonly head: Uint8Array; readonly heroku: boolean; readonly keepHost: boolean };
   /** Appends the lines under the cursor to `out` from `at` on, `count` at the most; returns the new end. */
   write(lines: RecordCursor, bytes: Uint8Array, count: number, out: Uint8Array, at: number): number;
   /** Bytes a line may take beyond its record in the batch. */
@@ -24,6 +26,7 @@ export interface WireForm {
 export function herokuForm(): WireForm {
   const host = Buffer.from('host ');
   return {
+    express: { head: host, heroku: true, keepHost: false },
     extraBytes: host.length + 10 - RECORD_HEADER + 8,
     write(lines, bytes, count, out, at) {
       const { buffer, byteOffset } = bytes;
@@ -56,6 +59,7 @@ export function syslogForm(hostname: string | undefined): WireForm {
   const host = hostname === undefined ? undefined : Buffer.from(`${hostname} `);
   const hostLength = host?.length ?? 0;
   return {
+    express: { head: host ?? new Uint8Array(0), heroku: false, keepHost: host === undefined },
     extraBytes: hostLength + 10 - RECORD_HEADER + 8,
     write(lines, bytes, count, out, at) {
       const { buffer, byteOffset } = bytes;

@@ -1,16 +1,17 @@
-const POLL_MS = 10;
-
-/** Asks again and again until there is an answer; fails after `limitMs` with what was waited for. */
+/**
+ * Looks again and again until there is something to see (anything but undefined, null and false), and gives it; an error that says what was
+ * waited for when there is nothing in time.
+ */
 export async function until<T>(
   what: string,
-  ask: () => Promise<T | undefined | false> | T | undefined | false,
-  limitMs = 10_000,
-): Promise<T> {
-  const endMs = Date.now() + limitMs;
+  look: () => T | Promise<T>,
+  timeoutMs = 15_000,
+): Promise<Exclude<NonNullable<T>, false>> {
+  const giveUpMs = performance.now() + timeoutMs;
   for (;;) {
-    const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > endMs) throw new Error(`waited ${limitMs} ms for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    const seen = await look();
+    if (seen !== undefined && seen !== null && seen !== false) return seen as Exclude<NonNullable<T>, false>;
+    if (performance.now() > giveUpMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
