@@ -84,7 +84,21 @@ export interface Lease {
   readonly fence: number;
 }
 
+/** How a store is doing, for people. */
+export interface StoreStatus {
+  readonly kind: 'embedded' | 'redis';
+  /** Why it doesn't answer; undefined when it does. */
+  readonly trouble?: string;
+  /** What would lose lines sooner or later, each in a sentence with what to do. */
+  readonly concerns: readonly string[];
+  /** Whatever else there is to say, by name. */
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
+}
+
 export interface Store {
+  /** May other processes work on the same data at the same time? */
+  readonly shared: boolean;
+
   /**
    * Appends a batch; resolves when it is durable. The batch's headroom belongs to the store from now on.
    * Appends of one app keep the order in which they were called.
@@ -133,6 +147,9 @@ export interface Store {
 
   /** Gives a lease back, if it is still held. */
   release(lease: Lease): Promise<void>;
+
+  /** How it is doing; never rejects. */
+  status(): Promise<StoreStatus>;
 
   /** Stops: what was appended is durable, nothing else is taken. */
   close(): Promise<void>;

@@ -3,7 +3,7 @@
  * (it is committed to the system's page cache); with `durability: 'disk'` it also survives a power cut (it is
  * synced), at the price of a sync per commit.
  */
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { systemCode, TailraceError } from '../../errors.ts';
@@ -19,6 +19,7 @@ import type {
   Store,
   StoredBatch,
   StoredRecord,
+  StoreStatus,
   StreamBounds,
   TransactOptions,
   Wake,
@@ -41,6 +42,8 @@ export interface EmbeddedOptions {
 }
 
 export class EmbeddedStore implements Store {
+  readonly shared = false;
+  private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
   private readonly durability: EmbeddedOptions['durability'];
@@ -57,6 +60,7 @@ export class EmbeddedStore implements Store {
    */
   constructor(options: EmbeddedOptions) {
     const { folder } = options;
+    this.folder = folder;
     this.durability = options.durability;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -149,6 +153,13 @@ export class EmbeddedStore implements Store {
 
   async release(lease: Lease): Promise<void> {
     this.leases.release(lease);
+  }
+
+  async status(): Promise<StoreStatus> {
+    const { bsize, bavail } = statfsSync(this.folder);
+    const { size } = statSync(join(this.folder, 'store.mdb'));
+    const facts = { durability: this.durability, bytes: size, free_bytes: bsize * bavail };
+    return { kind: 'embedded', concerns: [], facts };
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,7 @@ import type {
   Store,
   StoredBatch,
   StoredRecord,
+  StoreStatus,
   StreamBounds,
   TransactOptions,
   Wake,
@@ -27,7 +28,7 @@ import { Appends } from './appends.ts';
 import { Connection } from './connection.ts';
 import { RedisLeases } from './leases.ts';
 import { RedisRecords } from './records.ts';
-import { checkFormat, concerns, readFacts, refuseUnusable, type ServerFacts } from './server-check.ts';
+import { checkFormat, concerns, readFacts, refuseUnusable } from './server-check.ts';
 import { RedisStreams } from './streams.ts';
 import { Wakeups } from './wakeups.ts';
 
@@ -45,6 +46,7 @@ export interface RedisStoreOptions {
 }
 
 export class RedisStore implements Store {
+  readonly shared = true;
   private readonly connection: Connection;
   private readonly appends: Appends;
   private readonly streams: RedisStreams;
@@ -149,14 +151,26 @@ export class RedisStore implements Store {
     return this.leases.release(lease);
   }
 
+  async status(): Promise<StoreStatus> {
+    const { text } = this.connection.address;
+    const startedMs = performance.now();
+    try {
+      const { usedBytes, maxBytes, ...facts } = await readFacts(this.connection);
+      const answer_ms = Math.round((performance.now() - startedMs) * 10) / 10;
+      return {
+        kind: 'redis',
+        concerns: concerns({ usedBytes, maxBytes, ...facts }),
+        facts: { address: text, ...facts, used_bytes: usedBytes, max_bytes: maxBytes, answer_ms },
+      };
+    } catch (error) {
+      const trouble = error instanceof Error ? error.message : String(error);
+      return { kind: 'redis', trouble, concerns: [], facts: { address: text } };
+    }
+  }
+
   async close(): Promise<void> {
     this.wakeups.close();
     await this.appends.close();
     this.connection.close();
-  }
-
-  /** What the server says of itself. */
-  facts(): Promise<ServerFacts> {
-    return readFacts(this.connection);
   }
 }

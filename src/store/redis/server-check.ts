@@ -16,7 +16,7 @@ export interface ServerFacts {
   /** 0: no limit. */
   readonly maxBytes: number;
   readonly policy: string;
-  readonly appendOnly: boolean;
+  readonly append_only: boolean;
 }
 
 /**
@@ -41,7 +41,7 @@ export async function readFacts(connection: Connection): Promise<ServerFacts> {
     usedBytes: Number(field('used_memory')),
     maxBytes: Number(field('maxmemory')),
     policy: field('maxmemory_policy'),
-    appendOnly: field('aof_enabled') === '1',
+    append_only: field('aof_enabled') === '1',
   };
 }
 
@@ -59,7 +59,7 @@ export function refuseUnusable({ version }: ServerFacts): void {
 }
 
 /** What would lose lines sooner or later, each in a sentence with what to do. */
-export function concerns({ policy, maxBytes, role, appendOnly, replicas }: ServerFacts): string[] {
+export function concerns({ policy, maxBytes, role, append_only, replicas }: ServerFacts): string[] {
   const found: string[] = [];
   if (policy !== '' && policy !== 'noeviction')
     found.push(
@@ -69,7 +69,7 @@ export function concerns({ policy, maxBytes, role, appendOnly, replicas }: Serve
     found.push(
       'Redis is a read-only replica: point REDIS_URL at the master, or at the Sentinels (redis+sentinel://…/master).',
     );
-  if (!appendOnly && replicas === 0)
+  if (!append_only && replicas === 0)
     found.push(
       'Redis keeps its data in memory only (no append-only file, no replica): what it holds is lost when it stops. Set appendonly yes.',
     );

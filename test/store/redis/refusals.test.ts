@@ -121,7 +121,7 @@ describe('what Redis says', () => {
     usedBytes: 0,
     maxBytes: 0,
     policy: 'noeviction',
-    appendOnly: false,
+    append_only: false,
   };
 
   it('is refused when it is too old', () => {
