@@ -3,7 +3,7 @@
  * in the journal: it survives `kill -9`, and a power cut costs the last moments, never the store. With `'disk'` it resolves
  * when LMDB has synced it: a power cut costs nothing.
  */
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { systemCode, TailraceError } from '../../errors.ts';
@@ -19,7 +19,9 @@ import type {
   Store,
   StoredBatch,
   StoredRecord,
+  StoreStatus,
   StreamBounds,
+  TransactOptions,
   Wake,
 } from '../contract.ts';
 import { Wakes } from '../wakes.ts';
@@ -48,6 +50,8 @@ export interface EmbeddedOptions {
 }
 
 export class EmbeddedStore implements Store {
+  readonly shared = false;
+  private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
   private readonly folder: string;
@@ -74,6 +78,7 @@ export class EmbeddedStore implements Store {
    */
   constructor(options: EmbeddedOptions) {
     const { folder } = options;
+    this.folder = folder;
     this.durability = options.durability;
     this.warn = options.warn ?? (() => {});
     this.folder = folder;
@@ -172,9 +177,13 @@ export class EmbeddedStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
-  async transact(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
+  async transact(
+    scope: string,
+    changes: readonly RecordChange[],
+    options?: TransactOptions,
+  ): Promise<boolean> {
     const made = await this.durable(this.records.transact(scope, changes));
-    if (made) this.wakes.changed(scope);
+    if (made && !options?.quiet) this.wakes.changed(scope);
     return made;
   }
 
@@ -188,6 +197,13 @@ export class EmbeddedStore implements Store {
 
   async release(lease: Lease): Promise<void> {
     this.leases.release(lease);
+  }
+
+  async status(): Promise<StoreStatus> {
+    const { bsize, bavail } = statfsSync(this.folder);
+    const { size } = statSync(join(this.folder, 'store.mdb'));
+    const facts = { durability: this.durability, bytes: size, free_bytes: bsize * bavail };
+    return { kind: 'embedded', concerns: [], facts };
   }
 
   async close(): Promise<void> {
