@@ -11,6 +11,7 @@ import { findLast } from './history.ts';
 import { lossLine } from './loss.ts';
 import { onPulse } from './pulse.ts';
 import { sharedLines } from './shared-lines.ts';
+import { sharedRead } from './shared-reads.ts';
 import { Turn } from './turns.ts';
 
 /** Lines a reader may ask for: more than a stream holds. */
@@ -173,7 +174,7 @@ export class TailSession {
   /** What isn't in memory comes from the store. */
   private async readOn(): Promise<void> {
     const turn = new Turn();
-    const batches = await this.reader.readAfter(this.position);
+    const batches = await sharedRead(this.reader, this.position);
     // Nothing there: trimmed or dropped meanwhile.
     if (batches.length === 0) this.position = Math.max(this.position, this.reader.newest);
     for (let from = 0; from < batches.length && !this.closed && this.left > 0 && this.sink.ready(); ) {
