@@ -12,8 +12,7 @@ const FLUSH_TAIL_BYTES = 4;
  * One whole text message of a server (RFC 6455 section 5.2: not masked), ready to be written to any number of sockets. With
  * `deflate` it is compressed on its own, so that it fits every connection that agreed on `server_no_context_takeover`.
  */
-export function textFrame(text: string, deflate: boolean): Buffer {
-  const plain = Buffer.from(text);
+export function textFrame(plain: Buffer, deflate: boolean): Buffer {
   if (!deflate || plain.length < DEFLATE_BYTES_MIN) return withHeader(plain, FIN_TEXT);
   const flushed = deflateRawSync(plain, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
   return withHeader(flushed.subarray(0, flushed.length - FLUSH_TAIL_BYTES), FIN_TEXT | RSV1);
