@@ -18,6 +18,11 @@ export class Block {
     this.bytes = Buffer.allocUnsafeSlow(ROOM + size + MARGIN);
   }
 
+  /** Bytes that were added. */
+  get length(): number {
+    return this.end - ROOM;
+  }
+
   /** Adds a text in Latin-1. */
   put(text: string): void {
     this.reserve(text.length);

@@ -56,7 +56,7 @@ export class WebSocketSink implements TailSink<Buffer> {
 
   mark({ position, newest, live }: TailMark): void {
     const message = { position: String(position), newest: newest?.toString(), live, lines: [] };
-    this.take(textFrame(Buffer.from(JSON.stringify(message)), false), position);
+    this.take(textFrame(JSON.stringify(message)), position);
   }
 
   ready(): boolean {

@@ -6,7 +6,7 @@ import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { Block } from './block.ts';
 import type { Filter } from './filter.ts';
 import { type FormatName, jsonLine, textLine } from './format.ts';
-import { textFrame } from './frame.ts';
+import { deflatedFrame, frameHeader } from './frame.ts';
 import { eachMatch, type Range, type Reached } from './range.ts';
 
 /** Lines as they go out; nothing was written when `count` is 0. */
@@ -125,7 +125,11 @@ function webSocketWire(format: FormatName, deflates: boolean): Wire<Buffer> {
     quoted: format === 'text',
     lineFeed: '\n',
     end: ']}',
-    finish: (block, position) => textFrame(block.close(`{"position":"${position}","lines":[`), deflates),
+    finish: (block, position) => {
+      const start = `{"position":"${position}","lines":[`;
+      if (deflates) return deflatedFrame(block.close(start));
+      return block.close(frameHeader(start.length + block.length) + start);
+    },
   });
 }
 
