@@ -2,10 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { AppId, Lease, Store } from '../store/contract.ts';
 import type { Readers } from '../store/reader.ts';
-import { type DrainRecord, parseDrainUrl } from './drain.ts';
-import { HttpOutlet } from './http-outlet.ts';
-import type { Outlet } from './outlet.ts';
-import { SyslogOutlet } from './syslog-outlet.ts';
+import type { DrainRecord } from './drain.ts';
+import type { Outlets } from './outlets.ts';
 import { type DrainState, DrainWorker } from './worker.ts';
 
 /** A lease is held this long without being renewed; it is renewed three times as often. */
@@ -14,7 +12,7 @@ const LEASE_MS = 9_000;
 export interface DeliveriesOptions {
   readonly store: Store;
   readonly readers: Readers;
-  readonly version: string;
+  readonly outlets: Outlets;
   /** Writes a line of the platform into an app's stream. */
   readonly tellApp: (app: AppId, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
@@ -93,14 +91,14 @@ export class Deliveries {
   }
 
   private start(drain: DrainRecord, lease: Lease): void {
-    const { store, readers, version, tellApp } = this.options;
+    const { store, readers, outlets, tellApp } = this.options;
     const { reader, close } = readers.open(drain.app);
     const worker = new DrainWorker({
       drain,
       store,
       reader,
       lease,
-      outlet: (record) => outletFor(record, version),
+      outlet: (record) => outlets.make(record),
       tellApp: (message) => tellApp(drain.app, message),
       random: Math.random,
     });
@@ -119,11 +117,4 @@ export class Deliveries {
     work.close();
     await this.options.store.release(work.lease);
   }
-}
-
-/** The outlet for a drain's protocol. */
-function outletFor(drain: DrainRecord, version: string): Outlet {
-  return parseDrainUrl(drain.url).protocol === 'syslog:'
-    ? new SyslogOutlet(drain)
-    : new HttpOutlet(drain, version);
 }

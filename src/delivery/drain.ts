@@ -37,33 +37,69 @@ export function cursorKey(id: string): string {
   return `cursor/${id}`;
 }
 
-const SCHEMES = ['http:', 'https:', 'syslog:'];
+/** What can be drained to, with the port that is meant when a URL names none. */
+const PORTS: Record<string, number> = {
+  'http:': 80,
+  'https:': 443,
+  'syslog:': 514,
+  'syslog+tls:': 6514,
+};
+
+/** Where a drain's URL leads. */
+export interface DrainTarget {
+  readonly protocol: 'http:' | 'https:' | 'syslog:' | 'syslog+tls:';
+  readonly url: URL;
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  /** `#insecure`: the destination's certificate isn't checked. */
+  readonly insecure: boolean;
+}
 
 /**
  * Reads a drain's URL.
  * @throws TailraceError `invalid_params` when nothing can be sent there, saying why.
  */
-export function parseDrainUrl(text: string): URL {
+export function parseDrainUrl(text: string): DrainTarget {
   let url: URL;
   try {
     url = new URL(text);
   } catch {
     throw new TailraceError(
       'invalid_params',
-      `Invalid drain URL "${redactUrl(text)}": write https://host/path or syslog://host:port.`,
+      `Invalid drain URL "${redactUrl(text)}": write https://host/path, syslog://host:port or syslog+tls://host:port.`,
     );
   }
-  if (!SCHEMES.includes(url.protocol))
+  const { protocol } = url;
+  if (protocol !== 'http:' && protocol !== 'https:' && protocol !== 'syslog:' && protocol !== 'syslog+tls:')
     throw new TailraceError(
       'invalid_params',
-      `Drains to ${url.protocol}// aren't supported: use https://, http:// or syslog://.`,
+      `Drains to ${protocol}// aren't supported: use https://, http://, syslog+tls:// or syslog://.`,
     );
   if (!url.hostname)
     throw new TailraceError('invalid_params', `The drain URL "${redactUrl(text)}" names no host.`);
-  return url;
+  if (url.port === '0')
+    throw new TailraceError(
+      'invalid_params',
+      `The drain URL "${redactUrl(text)}" has port 0: nothing listens there.`,
+    );
+  return {
+    protocol,
+    url,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || PORTS[protocol],
+    secure: protocol === 'https:' || protocol === 'syslog+tls:',
+    insecure: url.hash === '#insecure',
+  };
 }
 
-/** The URL as it may be printed: without a password. Everything that prints a URL goes through here. */
+/** Names of query parameters that carry a credential. */
+const SECRET = /([?&][^=&#]*(?:key|token|secret|passw|auth|sig|credential)[^=&#]*=)[^&#]+/gi;
+
+/** The URL as it may be printed: without passwords and keys. Everything that prints a URL goes through here. */
 export function redactUrl(text: string): string {
-  return text.replace(/(:\/\/[^/?#@]*?):[^/?#]*@/, '$1:****@');
+  return text
+    .replace(/(:\/\/[^/?#@]*?):[^/?#]*@/, '$1:****@')
+    .replace(/(:\/\/)[^/?#@:]+@/, '$1****@')
+    .replace(SECRET, '$1****');
 }

@@ -1,18 +1,28 @@
 import type { Sequence } from '../store/contract.ts';
 import type { Shipment } from './shipment.ts';
 
+export interface OutletErrorOptions {
+  readonly refused?: boolean;
+  readonly retryAfterMs?: number;
+  readonly certificate?: boolean;
+  readonly cause?: unknown;
+}
+
 /** Why a shipment wasn't accepted. */
 export class OutletError extends Error {
   /** The destination will never take it: go on with the next. */
   readonly refused: boolean;
   /** When the destination asks to be left alone until then, milliseconds from now (`Retry-After`). */
   readonly retryAfterMs: number | undefined;
+  /** A certificate wasn't accepted, by us or by the destination (L14). */
+  readonly certificate: boolean;
 
-  constructor(message: string, options: { refused?: boolean; retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(message: string, options: OutletErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.name = 'OutletError';
     this.refused = options.refused ?? false;
     this.retryAfterMs = options.retryAfterMs;
+    this.certificate = options.certificate ?? false;
   }
 }
 

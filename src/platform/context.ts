@@ -1,4 +1,5 @@
 import type { Deliveries } from '../delivery/deliveries.ts';
+import type { TargetPolicy } from '../delivery/target-policy.ts';
 import type { Announcer } from '../router/announcer.ts';
 import type { SourceCounters } from '../sources/counters.ts';
 import type { AppId, Store } from '../store/contract.ts';
@@ -36,6 +37,8 @@ export interface Context {
   readonly keys: Keys;
   readonly readers: Readers;
   readonly deliveries: Deliveries;
+  /** Where drains may point. */
+  readonly targets: TargetPolicy;
   readonly announcer: Announcer;
   readonly runner: DynoRunner;
   readonly counters: readonly SourceCounters[];

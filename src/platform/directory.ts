@@ -1,6 +1,6 @@
 /** The apps and their tokens and drains, as records in the store. */
 import { randomUUID } from 'node:crypto';
-import { cursorKey, type DrainRecord, drainKey, parseDrainUrl } from '../delivery/drain.ts';
+import { cursorKey, type DrainRecord, drainKey, parseDrainUrl, redactUrl } from '../delivery/drain.ts';
 import { TailraceError } from '../errors.ts';
 import { type TokenRecord, tokenKey } from '../router/tenants.ts';
 import type { AppId, RecordChange, Store } from '../store/contract.ts';
@@ -158,7 +158,7 @@ export class Directory {
   /** @throws TailraceError `not_found` */
   async drain(app: AppId, which: string): Promise<DrainRecord> {
     const drains = await this.drains(app);
-    const drain = drains.find(({ id, token, url }) => which === id || which === token || which === url);
+    const drain = drains.find(({ id, token, url }) => [id, token, url, redactUrl(url)].includes(which));
     if (!drain) throw new TailraceError('not_found', "Couldn't find that drain.");
     return drain;
   }

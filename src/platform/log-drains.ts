@@ -1,5 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import { type CursorRecord, cursorKey, type DrainRecord } from '../delivery/drain.ts';
+import {
+  type CursorRecord,
+  cursorKey,
+  type DrainRecord,
+  parseDrainUrl,
+  redactUrl,
+} from '../delivery/drain.ts';
 import { TailraceError } from '../errors.ts';
 import type { Context } from './context.ts';
 
@@ -24,6 +30,7 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
         'invalid_params',
         'A drain needs a url, such as https://host/path or syslog://host:port.',
       );
+    await context.targets.vet(parseDrainUrl(url).host);
     const drain = await directory.addDrain(app.id, url);
     await context.deliveries.look();
     reply.code(201);
@@ -47,7 +54,7 @@ async function drainView(drain: DrainRecord, { store, deliveries }: Context) {
   return {
     id: drain.id,
     token: drain.token,
-    url: drain.url,
+    url: redactUrl(drain.url),
     addon: null,
     extended: { drain_id: drain.id },
     created_at: drain.createdAt,
