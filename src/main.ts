@@ -99,7 +99,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       store,
       readers,
       outlets,
-      tellApp: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
+      tellApp: (app, kind, message) => tellApp(app, 'heroku', 'logplex', Priority[kind], message),
       warn,
     });
     closers.push(() => deliveries.close(GRACE_MS));
@@ -129,6 +129,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       readers,
       deliveries,
       targets,
+      outlets,
       announcer,
       runner: hosting,
       counters: [tcp.counters, udp.counters, counters],

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { redactUrl } from '../delivery/drain.ts';
 import { Client, chooseApp, clientOptions } from './client.ts';
 import type { DrainView } from './drains.ts';
 import { print } from './table.ts';
@@ -14,6 +13,6 @@ export function drainsAddCommand(program: Command): void {
     const client = new Client();
     const app = await chooseApp(client, options.app);
     const drain = await client.ask<DrainView>('POST', `/apps/${encodeURIComponent(app)}/log-drains`, { url });
-    print(options.json, drain, () => `Successfully added drain ${redactUrl(drain.url)} (${drain.token})`);
+    print(options.json, drain, () => `Successfully added drain ${drain.url} (${drain.token})`);
   });
 }

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { AppId, Lease, Store } from '../store/contract.ts';
 import type { Readers } from '../store/reader.ts';
-import type { DrainRecord } from './drain.ts';
+import { type DrainRecord, isSameDrain } from './drain.ts';
 import type { Outlets } from './outlets.ts';
+import type { Tiding } from './tidings.ts';
 import { type DrainState, DrainWorker } from './worker.ts';
 
 /** A lease is held this long without being renewed; it is renewed three times as often. */
@@ -14,7 +15,7 @@ export interface DeliveriesOptions {
   readonly readers: Readers;
   readonly outlets: Outlets;
   /** Writes a line of the platform into an app's stream. */
-  readonly tellApp: (app: AppId, message: string) => void;
+  readonly tellApp: (app: AppId, kind: Tiding, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -78,9 +79,10 @@ export class Deliveries {
   }
 
   private async match(records: readonly { value: DrainRecord }[]): Promise<void> {
-    const wanted = new Map(records.map(({ value }) => [value.id, value]));
+    const active = records.filter(({ value }) => !value.paused);
+    const wanted = new Map(active.map(({ value }) => [value.id, value]));
     for (const [id, { drain }] of this.work)
-      if (wanted.get(id)?.url !== drain.url) await this.stop(id, 1_000);
+      if (!isSameDrain(wanted.get(id), drain)) await this.stop(id, 1_000);
     for (const drain of wanted.values()) {
       const lease = await this.options.store.acquire(`drain/${drain.id}`, this.owner, LEASE_MS);
       const running = this.work.get(drain.id);
@@ -99,7 +101,7 @@ export class Deliveries {
       reader,
       lease,
       outlet: (record) => outlets.make(record),
-      tellApp: (message) => tellApp(drain.app, message),
+      tellApp: (kind, message) => tellApp(drain.app, kind, message),
       random: Math.random,
     });
     this.work.set(drain.id, { drain, worker, lease, close });

@@ -1,5 +1,6 @@
 import { TailraceError } from '../errors.ts';
 import type { AppId, Sequence } from '../store/contract.ts';
+import type { LossSpan } from './losses.ts';
 
 /** A drain's record in the store, under `drain/<id>` in the scope of no app. The URL may hold a password. */
 export interface DrainRecord {
@@ -12,6 +13,15 @@ export interface DrainRecord {
   readonly updatedAt: string;
   /** Lines up to here were there before the drain, and aren't sent. */
   readonly after: Sequence;
+  /** Its lines wait in the stream until it is resumed. */
+  readonly paused?: boolean;
+  /** It was asked to go back: to send what comes after `after` once more. */
+  readonly replay?: { readonly id: string; readonly after: Sequence };
+}
+
+/** Nothing was changed between these two: a worker can go on. */
+export function isSameDrain(a: DrainRecord | undefined, b: DrainRecord): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** Key of a drain's record. */
@@ -25,9 +35,17 @@ export interface CursorRecord {
   readonly after: Sequence;
   /** The request that was under way covers the lines up to here: it is repeated with exactly these. */
   readonly upTo?: Sequence;
-  /** Lines accepted by the destination, and lines lost, since the drain was made. */
+  /** Lines accepted by the destination, lines lost, and lines kept from it by filters, since the drain was made. */
   readonly delivered: number;
   readonly lost: number;
+  readonly withheld?: number;
+  /** When the store took the line at `after`, milliseconds since 1970. */
+  readonly storedAtMs?: number;
+  /** Losses that the drain and the app's stream still have to be told of. */
+  readonly forDrain?: LossSpan;
+  readonly forApp?: LossSpan;
+  /** The last replay that was begun. */
+  readonly replayed?: string;
   /** Of the lease under which this was written. */
   readonly fence: number;
 }

@@ -66,7 +66,7 @@ export class HttpOutlet implements Outlet {
     const body = protocol.encode(shipment, notice);
     const answer = await this.post(body, {
       'Logplex-Msg-Count': String(shipment.count + (notice ? 1 : 0)),
-      'Logplex-Frame-Id': frameId(drain.token, shipment.first, shipment.last),
+      'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),
     });
     protocol.accepted?.(answer, shipment);
     this.accepted = shipment.last;

@@ -32,6 +32,8 @@ export interface Outlet {
   readonly shipmentBytes: number;
   /** Requests have names: a repeated one has to have exactly the same lines, so its extent is written down before. */
   readonly named: boolean;
+  /** What the destination said to the last shipment, for people; '' when it says nothing. */
+  readonly lastAnswer: string;
   /**
    * Sends a shipment, with the notice of a loss in front of it when there was one. Resolves when the next may be sent, with the sequence
    * up to which everything is known to be accepted: a protocol without answers may say so later.

@@ -31,6 +31,7 @@ export interface SyslogOutletOptions {
 export class SyslogOutlet implements Outlet {
   readonly shipmentBytes = 262_144;
   readonly named = false;
+  readonly lastAnswer = '';
   private readonly options: SyslogOutletOptions;
   private readonly form;
   private socket: Socket | undefined;
@@ -48,13 +49,18 @@ export class SyslogOutlet implements Outlet {
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     this.socket ??= await this.connect();
-    const socket = this.socket;
+    const { socket } = this;
     const memory = this.spare;
     const bytes = encodeShipment(shipment, this.form, notice && this.noticeFrame(notice), (size) =>
       memory.take(size),
     );
     this.written += bytes.length;
-    socket.write(bytes, () => memory.giveBack(bytes));
+    const beganMs = performance.now();
+    if (bytes.length > 0)
+      socket.write(bytes, () => {
+        memory.giveBack(bytes);
+        this.options.onPhase?.('send', performance.now() - beganMs);
+      });
     this.uncertain.push({ last: shipment.last, writtenUpTo: this.written, atMs: Date.now() });
     if (socket.writableLength > WAITING_BYTES_MAX) await this.drained(socket);
     if (this.failure) throw this.failure;

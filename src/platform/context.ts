@@ -1,4 +1,5 @@
 import type { Deliveries } from '../delivery/deliveries.ts';
+import type { Outlets } from '../delivery/outlets.ts';
 import type { TargetPolicy } from '../delivery/target-policy.ts';
 import type { Announcer } from '../router/announcer.ts';
 import type { SourceCounters } from '../sources/counters.ts';
@@ -39,6 +40,7 @@ export interface Context {
   readonly deliveries: Deliveries;
   /** Where drains may point. */
   readonly targets: TargetPolicy;
+  readonly outlets: Outlets;
   readonly announcer: Announcer;
   readonly runner: DynoRunner;
   readonly counters: readonly SourceCounters[];

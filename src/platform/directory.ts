@@ -1,6 +1,7 @@
 /** The apps and their tokens and drains, as records in the store. */
 import { randomUUID } from 'node:crypto';
 import { cursorKey, type DrainRecord, drainKey, parseDrainUrl, redactUrl } from '../delivery/drain.ts';
+import { refusedPrefix } from '../delivery/refused.ts';
 import { TailraceError } from '../errors.ts';
 import { type TokenRecord, tokenKey } from '../router/tenants.ts';
 import type { AppId, RecordChange, Store } from '../store/contract.ts';
@@ -151,8 +152,27 @@ export class Directory {
   async removeDrain(app: AppId, which: string): Promise<DrainRecord> {
     const drain = await this.drain(app, which);
     await this.store.transact('', [{ key: drainKey(drain.id), value: undefined }]);
-    await this.store.transact(app, [{ key: cursorKey(drain.id), value: undefined }]);
+    const refused = await this.store.list(app, refusedPrefix(drain.id));
+    const own = [cursorKey(drain.id), ...refused.map(({ key }) => key)];
+    await this.store.transact(
+      app,
+      own.map((key) => ({ key, value: undefined })),
+    );
     return drain;
+  }
+
+  /**
+   * Changes a drain's record.
+   * @throws TailraceError `not_found`, or `conflict` when somebody else changed it at the same time.
+   */
+  async changeDrain(app: AppId, which: string, change: Partial<DrainRecord>): Promise<DrainRecord> {
+    const { id } = await this.drain(app, which);
+    const record = await this.store.get<DrainRecord>('', drainKey(id));
+    if (!record) throw new TailraceError('not_found', "Couldn't find that drain.");
+    const value = { ...record.value, ...change, updatedAt: new Date().toISOString() };
+    const made = await this.store.transact('', [{ key: drainKey(id), value, ifVersion: record.version }]);
+    if (!made) throw new TailraceError('conflict', 'Somebody else is changing this drain: try again.');
+    return value;
   }
 
   /** @throws TailraceError `not_found` */

@@ -50,7 +50,10 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
 }
 
 /** A drain in the Platform API's shape, and what it is doing. */
-async function drainView(drain: DrainRecord, { store, deliveries }: Context) {
+export async function drainView(drain: DrainRecord, { store, deliveries }: Context) {
+  const delivery = deliveries.describe(drain.id) ?? (await elsewhere(drain, store));
+  const { first, last, bytes } = await store.bounds(drain.app);
+  const lineBytes = bytes / Math.max(1, last - first + 1);
   return {
     id: drain.id,
     token: drain.token,
@@ -59,21 +62,29 @@ async function drainView(drain: DrainRecord, { store, deliveries }: Context) {
     extended: { drain_id: drain.id },
     created_at: drain.createdAt,
     updated_at: drain.updatedAt,
-    delivery: deliveries.describe(drain.id) ?? (await elsewhere(drain, store)),
+    paused: drain.paused ?? false,
+    // About: the stream's bytes a line, as they are stored, times the lines.
+    delivery: {
+      ...delivery,
+      lagBytes: Math.round(lineBytes * Math.min(delivery.lagLines, last - first + 1)),
+    },
   };
 }
 
-/** What is known of a drain that another router works on. */
+/** What is known of a drain that isn't worked on here: it is paused, or another router's. */
 async function elsewhere(drain: DrainRecord, store: Context['store']) {
-  const cursor = await store.get<CursorRecord>(drain.app, cursorKey(drain.id));
+  const cursor = (await store.get<CursorRecord>(drain.app, cursorKey(drain.id)))?.value;
   const { last } = await store.bounds(drain.app);
-  const after = cursor?.value.after ?? drain.after;
+  const after = cursor?.after ?? drain.after;
+  const waiting = last > after ? (await store.read(drain.app, after, 1)).at(0) : undefined;
   return {
-    state: 'elsewhere',
-    delivered: cursor?.value.delivered ?? 0,
-    lost: cursor?.value.lost ?? 0,
+    state: drain.paused ? 'paused' : 'elsewhere',
+    delivered: cursor?.delivered ?? 0,
+    lost: cursor?.lost ?? 0,
+    withheld: cursor?.withheld ?? 0,
     after,
     lagLines: Math.max(0, last - after),
-    lagMs: 0,
+    lagMs: waiting ? Math.max(0, Date.now() - waiting.storedAtMs) : 0,
+    linesPerSecond: 0,
   };
 }
