@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import type { AppId, Lease, Store } from '../store/contract.ts';
 import type { Readers } from '../store/reader.ts';
 import { type DrainRecord, isSameDrain } from './drain.ts';
+import type { DrainState } from './drain-state.ts';
 import type { Outlets } from './outlets.ts';
+import { refineryOf } from './refinery.ts';
 import type { Tiding } from './tidings.ts';
-import { type DrainState, DrainWorker } from './worker.ts';
+import { DrainWorker } from './worker.ts';
 
 /** A lease is held this long without being renewed; it is renewed three times as often. */
 const LEASE_MS = 9_000;
@@ -101,6 +103,7 @@ export class Deliveries {
       reader,
       lease,
       outlet: (record) => outlets.make(record),
+      refine: refineryOf(drain.options),
       tellApp: (kind, message) => tellApp(drain.app, kind, message),
       random: Math.random,
     });

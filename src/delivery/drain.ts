@@ -1,5 +1,6 @@
 import { TailraceError } from '../errors.ts';
 import type { AppId, Sequence } from '../store/contract.ts';
+import type { DrainOptions } from './drain-options.ts';
 import type { LossSpan } from './losses.ts';
 
 /** A drain's record in the store, under `drain/<id>` in the scope of no app. The URL may hold a password. */
@@ -8,7 +9,10 @@ export interface DrainRecord {
   /** `d.<uuid>`, sent with every delivery. */
   readonly token: string;
   readonly app: AppId;
+  /** For receivers that want a name. */
+  readonly appName?: string;
   readonly url: string;
+  readonly options?: DrainOptions;
   readonly createdAt: string;
   readonly updatedAt: string;
   /** Lines up to here were there before the drain, and aren't sent. */

@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { Client } from 'undici';
 import type { Sequence } from '../store/contract.ts';
 import { type Dialer, type OnPhase, outletError, type TlsOptions } from './dialer.ts';
@@ -8,6 +10,7 @@ import type { HttpProtocol } from './protocol.ts';
 import { frameId, type Shipment } from './shipment.ts';
 import { verdict } from './verdict.ts';
 
+const zip = promisify(gzip);
 const ANSWER_TIMEOUT_MS = 30_000;
 /** Bytes of an answer that are looked at, for the error's text. */
 const ANSWER_BYTES_MAX = 200;
@@ -59,11 +62,17 @@ export class HttpOutlet implements Outlet {
       const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
       this.headers.Authorization = `Basic ${Buffer.from(user).toString('base64')}`;
     }
+    if (drain.options?.compression) this.headers['Content-Encoding'] = drain.options.compression;
+    for (const [name, value] of Object.entries(drain.options?.headers ?? {})) {
+      const same = Object.keys(this.headers).find((own) => own.toLowerCase() === name.toLowerCase());
+      this.headers[same ?? name] = value;
+    }
   }
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     const { protocol, drain } = this.options;
-    const body = protocol.encode(shipment, notice);
+    const plain = protocol.encode(shipment, notice);
+    const body = drain.options?.compression ? await zip(plain) : plain;
     const answer = await this.post(body, {
       'Logplex-Msg-Count': String(shipment.count + (notice ? 1 : 0)),
       'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),

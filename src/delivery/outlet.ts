@@ -3,15 +3,24 @@ import type { Shipment } from './shipment.ts';
 
 export interface OutletErrorOptions {
   readonly refused?: boolean;
+  readonly refusedLines?: RefusedLines;
   readonly retryAfterMs?: number;
   readonly certificate?: boolean;
   readonly cause?: unknown;
+}
+
+/** Some lines of a shipment were refused, and the others accepted: how many, and which if that is known, counted from 0. */
+export interface RefusedLines {
+  readonly count: number;
+  readonly indexes?: ReadonlySet<number>;
 }
 
 /** Why a shipment wasn't accepted. */
 export class OutletError extends Error {
   /** The destination will never take it: go on with the next. */
   readonly refused: boolean;
+  /** Left out: all of them were refused. */
+  readonly refusedLines: RefusedLines | undefined;
   /** When the destination asks to be left alone until then, milliseconds from now (`Retry-After`). */
   readonly retryAfterMs: number | undefined;
   /** A certificate wasn't accepted, by us or by the destination (L14). */
@@ -21,6 +30,7 @@ export class OutletError extends Error {
     super(message, { cause: options.cause });
     this.name = 'OutletError';
     this.refused = options.refused ?? false;
+    this.refusedLines = options.refusedLines;
     this.retryAfterMs = options.retryAfterMs;
     this.certificate = options.certificate ?? false;
   }

@@ -6,6 +6,7 @@ import type { DrainRecord, DrainTarget } from './drain.ts';
 import { type LossNotice, type Outlet, OutletError } from './outlet.ts';
 import { encodeShipment, type Shipment } from './shipment.ts';
 import { SpareMemory } from './spare-memory.ts';
+import type { Encode } from './text-lines.ts';
 
 /** The socket takes no more while this much waits in it. */
 const WAITING_BYTES_MAX = 1_048_576;
@@ -25,6 +26,8 @@ export interface SyslogOutletOptions {
   readonly tls: TlsOptions;
   readonly dialer: Dialer;
   readonly onPhase?: OnPhase;
+  /** How lines are written; left out: as Heroku's syslog drains do. */
+  readonly encode?: Encode;
 }
 
 /** Delivers over syslog TCP or TLS: RFC 5424, octet counted (RFC 6587), HOSTNAME the drain's token as Heroku has it. */
@@ -51,9 +54,9 @@ export class SyslogOutlet implements Outlet {
     this.socket ??= await this.connect();
     const { socket } = this;
     const memory = this.spare;
-    const bytes = encodeShipment(shipment, this.form, notice && this.noticeFrame(notice), (size) =>
-      memory.take(size),
-    );
+    const bytes =
+      this.options.encode?.(shipment, notice) ??
+      encodeShipment(shipment, this.form, notice && this.noticeFrame(notice), (size) => memory.take(size));
     this.written += bytes.length;
     const beganMs = performance.now();
     if (bytes.length > 0)

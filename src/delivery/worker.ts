@@ -7,10 +7,12 @@
 import type { Lease, Sequence, Store, StoredBatch } from '../store/contract.ts';
 import type { Reader } from '../store/reader.ts';
 import type { DrainRecord } from './drain.ts';
+import type { DrainState } from './drain-state.ts';
 import { Health } from './health.ts';
 import { Losses } from './losses.ts';
 import { type Outlet, OutletError } from './outlet.ts';
 import { Progress, Superseded } from './progress.ts';
+import { pickLines } from './refinery.ts';
 import { RefusedBatches } from './refused.ts';
 import { loadShipment, type Shipment } from './shipment.ts';
 import { isOwnTidings, type TellApp } from './tidings.ts';
@@ -29,26 +31,6 @@ export interface WorkerOptions {
   readonly refine?: (shipment: Shipment) => Shipment;
   readonly tellApp: TellApp;
   readonly random: () => number;
-}
-
-/** What a drain is doing, for people. */
-export interface DrainState {
-  readonly state: 'starting' | 'delivering' | 'idle' | 'retrying' | 'stopped';
-  readonly delivered: number;
-  readonly lost: number;
-  /** Lines that the drain's filters kept from it. */
-  readonly withheld: number;
-  readonly after: Sequence;
-  readonly lagLines: number;
-  /** How long the oldest line that isn't accepted has waited. */
-  readonly lagMs: number;
-  readonly linesPerSecond: number;
-  readonly lastAnswer?: string;
-  readonly lastAnswerAt?: string;
-  readonly lastAnswerMs?: number;
-  readonly lastError?: string;
-  readonly lastErrorAt?: string;
-  readonly nextAttemptAt?: string;
 }
 
 export class DrainWorker {
@@ -260,13 +242,19 @@ export class DrainWorker {
   /** The destination said that it will never take these lines: they are kept aside. */
   private async refused(shipment: Shipment, error: OutletError, ms: number): Promise<void> {
     const { store, drain } = this.options;
-    const { first, last, count, storedAtMs } = shipment;
+    const { first, last, storedAtMs } = shipment;
+    const { count, indexes } = error.refusedLines ?? { count: shipment.count };
     this.health.refused(error.message, ms);
-    const settle = (): void =>
-      this.progress.settled(last, { lost: count, withheld: last - first + 1 - count }, storedAtMs);
+    const counts = {
+      lost: count,
+      delivered: shipment.count - count,
+      withheld: last - first + 1 - shipment.count,
+    };
+    const settle = (): void => this.progress.settled(last, counts, storedAtMs);
     // What was said of the refusal before is refused as well: saying that again would never end.
     if (isOwnTidings(shipment)) return settle();
-    await new RefusedBatches(store, drain).keep(shipment, error.message);
+    const kept = indexes ? pickLines(shipment, (index) => indexes.has(index)) : shipment;
+    await new RefusedBatches(store, drain).keep(kept, error.message);
     settle();
     const sinceMs = shipment.parts[0]?.batch.storedAtMs ?? storedAtMs;
     this.losses.add({ count, sinceMs, untilMs: storedAtMs, refusal: error.message });

@@ -127,7 +127,11 @@ export class Directory {
    * Makes a drain; it gets the lines that come from now on.
    * @throws TailraceError `invalid_params` for a URL that can't be drained to, `conflict` for one that is there.
    */
-  async addDrain(app: AppId, url: string): Promise<DrainRecord> {
+  async addDrain(
+    app: AppId,
+    url: string,
+    extra: Pick<DrainRecord, 'options' | 'appName'> = {},
+  ): Promise<DrainRecord> {
     parseDrainUrl(url);
     const drains = await this.drains(app);
     if (drains.some((drain) => drain.url === url))
@@ -140,7 +144,16 @@ export class Directory {
     const now = new Date().toISOString();
     const { last } = await this.store.bounds(app);
     const id = randomUUID();
-    const drain = { id, token: `d.${randomUUID()}`, app, url, createdAt: now, updatedAt: now, after: last };
+    const drain = {
+      ...extra,
+      id,
+      token: `d.${randomUUID()}`,
+      app,
+      url,
+      createdAt: now,
+      updatedAt: now,
+      after: last,
+    };
     await this.store.transact('', [{ key: drainKey(id), value: drain }]);
     return drain;
   }

@@ -6,6 +6,7 @@ import {
   parseDrainUrl,
   redactUrl,
 } from '../delivery/drain.ts';
+import { readOptions, shownOptions } from '../delivery/drain-options.ts';
 import { TailraceError } from '../errors.ts';
 import type { Context } from './context.ts';
 
@@ -22,20 +23,25 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
     const drains = await directory.drains(app.id);
     return Promise.all(drains.map((drain) => drainView(drain, context)));
   });
-  api.post<AppParams & { Body: { url?: string } | null }>('/apps/:app/log-drains', async (request, reply) => {
-    const app = await directory.app(request.params.app);
-    const url = request.body?.url;
-    if (typeof url !== 'string' || url === '')
-      throw new TailraceError(
-        'invalid_params',
-        'A drain needs a url, such as https://host/path or syslog://host:port.',
-      );
-    await context.targets.vet(parseDrainUrl(url).host);
-    const drain = await directory.addDrain(app.id, url);
-    await context.deliveries.look();
-    reply.code(201);
-    return drainView(drain, context);
-  });
+  api.post<AppParams & { Body: { url?: string; options?: unknown } | null }>(
+    '/apps/:app/log-drains',
+    async (request, reply) => {
+      const app = await directory.app(request.params.app);
+      const url = request.body?.url;
+      if (typeof url !== 'string' || url === '')
+        throw new TailraceError(
+          'invalid_params',
+          'A drain needs a url, such as https://host/path or syslog://host:port.',
+        );
+      const target = parseDrainUrl(url);
+      const options = readOptions(target.url, request.body?.options);
+      await context.targets.vet(target.host);
+      const drain = await directory.addDrain(app.id, url, { options, appName: app.name });
+      await context.deliveries.look();
+      reply.code(201);
+      return drainView(drain, context);
+    },
+  );
   api.get<{ Params: { app: string; '*': string } }>('/apps/:app/log-drains/*', async (request) => {
     const app = await directory.app(request.params.app);
     return drainView(await directory.drain(app.id, request.params['*']), context);
@@ -63,6 +69,7 @@ export async function drainView(drain: DrainRecord, { store, deliveries }: Conte
     created_at: drain.createdAt,
     updated_at: drain.updatedAt,
     paused: drain.paused ?? false,
+    options: shownOptions(drain.options ?? {}),
     // About: the stream's bytes a line, as they are stored, times the lines.
     delivery: {
       ...delivery,
