@@ -86,6 +86,7 @@ export function parseDrainUrl(text: string): DrainTarget {
   let url: URL;
   try {
     url = new URL(text);
+    decodeURIComponent(url.username + url.password);
   } catch {
     throw new TailraceError(
       'invalid_params',

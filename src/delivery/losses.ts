@@ -23,6 +23,7 @@ export class Losses {
   private readonly drainToken: string;
   private readonly progress: Progress;
   private readonly tellApp: TellApp;
+  private sent: LossNotice | undefined;
   private toldAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
 
@@ -44,17 +45,24 @@ export class Losses {
     if (this.progress.cursor.forApp) this.tellSoon();
   }
 
-  /** What the drain has to be told with the next shipment. */
+  /** What the drain has to be told with the next shipment: the same, to the byte, until there is more of it. */
   get notice(): LossNotice | undefined {
     const { forDrain } = this.progress.cursor;
     if (!forDrain) return undefined;
-    return { count: forDrain.count, message: this.message(forDrain), timestamp: formatTimestamp(Date.now()) };
+    if (this.sent?.count !== forDrain.count)
+      this.sent = {
+        count: forDrain.count,
+        message: this.message(forDrain),
+        timestamp: formatTimestamp(Date.now()),
+      };
+    return this.sent;
   }
 
   /** The drain accepted a shipment that came with a notice of `count`. */
   delivered(count: number): void {
     const { forDrain, forApp } = this.progress.cursor;
     const left = (forDrain?.count ?? 0) - count;
+    this.sent = undefined;
     this.progress.untold(forDrain && left > 0 ? { ...forDrain, count: left } : undefined, forApp);
     this.tell();
   }

@@ -9,6 +9,8 @@ import { TailSession } from '../tails/session.ts';
 import { WebSocketSink } from '../tails/websocket.ts';
 import type { Context } from './context.ts';
 
+/** How long a reader may take to answer the goodbye. */
+const GOODBYE_MS = 500;
 const PATH = /^\/apps\/([^/]+)\/tail$/;
 
 /** Live tails over WebSockets: `GET /apps/:app/tail` with the query of {@link TailQuery} and an API key. */
@@ -22,8 +24,12 @@ export function tailSockets(
     socket.on('error', () => socket.destroy());
     upgrade(request, socket, head).catch((error: unknown) => refuse(socket, error));
   });
-  server.addHook('onClose', async () => {
-    for (const socket of sockets.clients) socket.close(1001, 'the server stops');
+  // Before the server waits for its connections to end: these are among them.
+  server.addHook('preClose', async () => {
+    for (const socket of sockets.clients) {
+      socket.close(1001, 'the server stops');
+      setTimeout(() => socket.terminate(), GOODBYE_MS).unref();
+    }
     sockets.close();
   });
 
@@ -37,7 +43,7 @@ export function tailSockets(
         'unauthorized',
         'Invalid credentials provided: show an API key as `Authorization: Bearer …`.',
       );
-    const app = await context.directory.app(decodeURIComponent(match[1]));
+    const app = await context.directory.app(decoded(match[1]));
     const query: TailQuery = Object.fromEntries(url.searchParams);
     const options = parseTailQuery(query, { tail: true });
     sockets.handleUpgrade(request, socket, head, (connection) => {
@@ -52,6 +58,14 @@ export function tailSockets(
       connection.on('error', () => connection.terminate());
       session.start().catch(() => connection.close(1011, 'the stream can not be read'));
     });
+  }
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name; // no app is called like that
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { RecordCursor } from '../syslog/batch.ts';
 import { type Filter, fieldEnd } from './filter.ts';
-import { sanitize } from './sanitize.ts';
+import { harmlessJson, sanitize } from './sanitize.ts';
 
 /** How lines are written for a reader. `text` as Heroku displays them, `json` with every field. */
 export type FormatName = 'text' | 'json';
@@ -65,7 +65,7 @@ function write(batch: StoredBatch, after: Sequence, filter: Filter, format: Form
   const lines: string[] = [];
   for (let sequence = batch.first + skipped; cursor.advance(); sequence++) {
     if (!filter.matches(cursor, bytes)) continue;
-    lines.push(format === 'text' ? asText(cursor, bytes) : JSON.stringify(asFields(cursor, bytes, sequence)));
+    lines.push(format === 'text' ? asText(cursor, bytes) : harmlessJson(asFields(cursor, bytes, sequence)));
   }
   return { lines, last: batch.last };
 }
