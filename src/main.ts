@@ -4,6 +4,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Deliveries } from './delivery/deliveries.ts';
+import { Outlets } from './delivery/outlets.ts';
+import { TargetPolicy } from './delivery/target-policy.ts';
 import { Hosting } from './hosting.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
@@ -86,11 +88,14 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     const key = await localKey(settings.data, keys);
 
     const tellApp = announcer.announce.bind(announcer);
+    const targets = new TargetPolicy(settings.allowPrivateDrains);
+    const outlets = new Outlets(targets, VERSION);
     const deliveries = new Deliveries({
       store,
       readers,
+      outlets,
       version: VERSION,
-      tellApp: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
+      tellApp: (app, kind, message) => tellApp(app, 'heroku', 'logplex', Priority[kind], message),
       warn,
     });
     closers.push(() => deliveries.close(GRACE_MS));
@@ -119,6 +124,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       keys,
       readers,
       deliveries,
+      targets,
+      outlets,
       announcer,
       runner: hosting,
       counters: [tcp.counters, udp.counters, counters],

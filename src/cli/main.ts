@@ -7,7 +7,12 @@ import { appsCommands } from './apps.ts';
 import { authTokenCommand } from './auth-token.ts';
 import { drainsCommand } from './drains.ts';
 import { drainsAddCommand } from './drains-add.ts';
+import { drainsInfoCommand } from './drains-info.ts';
+import { drainsPauseCommands } from './drains-pause.ts';
+import { drainsRefusedCommand } from './drains-refused.ts';
 import { drainsRemoveCommand } from './drains-remove.ts';
+import { drainsReplayCommand } from './drains-replay.ts';
+import { drainsTestCommand } from './drains-test.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
 import { openCommand } from './open.ts';
@@ -33,6 +38,11 @@ const commands = [
   drainsCommand,
   drainsAddCommand,
   drainsRemoveCommand,
+  drainsInfoCommand,
+  drainsPauseCommands,
+  drainsRefusedCommand,
+  drainsReplayCommand,
+  drainsTestCommand,
   appsCommands,
   psCommand,
   scaleCommand,

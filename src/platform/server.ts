@@ -6,6 +6,7 @@ import { TailraceError } from '../errors.ts';
 import { accountRoutes } from './account.ts';
 import { appRoutes } from './apps.ts';
 import type { Context } from './context.ts';
+import { drainActionRoutes } from './drain-actions.ts';
 import { dynoRoutes } from './dynos.ts';
 import { formationRoutes } from './formation.ts';
 import type { Scope } from './keys.ts';
@@ -75,6 +76,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       dynoRoutes,
       formationRoutes,
       drainRoutes,
+      drainActionRoutes,
       tokenRoutes,
       statusRoutes,
     ])
