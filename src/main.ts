@@ -1,6 +1,6 @@
 /** The composition root: reads settings, wires the parts, starts them, stops them in the reverse order. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Deliveries } from './delivery/deliveries.ts';
@@ -17,7 +17,7 @@ import { listenError } from './sources/listening.ts';
 import { listenTcp, type Source } from './sources/tcp.ts';
 import { listenUdp } from './sources/udp.ts';
 import type { Store } from './store/contract.ts';
-import { EmbeddedStore } from './store/embedded/embedded.ts';
+import { openStore } from './store/open.ts';
 import { Readers } from './store/reader.ts';
 import { VERSION } from './version.ts';
 
@@ -63,12 +63,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
 
   async function wire(): Promise<Server> {
     const { host } = settings;
-    const retention = {
-      lines: settings.streamLines,
-      bytes: settings.streamBytes,
-      ageMs: settings.streamAgeMs,
-    };
-    const store = new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
+    const store = await openStore(settings, warn);
     closers.push(() => store.close());
     const readers = new Readers(store);
     let warnedMs = 0;
@@ -177,6 +172,8 @@ async function startWebRouter(directory: Hosting, { host, routerPort }: Settings
 
 /** The key of clients on this machine: in the data folder, readable only by its owner. */
 async function localKey(folder: string, keys: Keys): Promise<string> {
+  // The embedded store has made the folder already; with another store there is only this in it.
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, 'key');
   if (!existsSync(file)) writeFileSync(file, `${makeKey()}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);

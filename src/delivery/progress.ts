@@ -78,9 +78,8 @@ export class Progress {
   private async write(): Promise<void> {
     const { cursor } = this;
     if (this.saved === cursor && this.version > 0) return;
-    const made = await this.store.transact(this.app, [
-      { key: this.key, value: cursor, ifVersion: this.version },
-    ]);
+    const change = { key: this.key, value: cursor, ifVersion: this.version };
+    const made = await this.store.transact(this.app, [change], { quiet: true });
     if (!made) throw new Superseded();
     this.version++;
     this.saved = cursor;

@@ -228,7 +228,11 @@ export class DrainWorker {
   }
 
   private async pause(): Promise<void> {
-    if (this.progress.dirty) await this.save();
+    if (this.progress.dirty)
+      await this.save().catch((error: unknown) => {
+        if (error instanceof Superseded) throw error;
+        this.failed(error); // the store is away as well
+      });
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       timer = setTimeout(resolve, Math.max(0, this.nextAttemptMs - Date.now()));

@@ -14,6 +14,9 @@ export const HISTORY_LINES_MAX = 100_000;
 /** Bytes of history that are looked through for lines that match, at the most. */
 const HISTORY_BYTES_MAX = 256 * 1_048_576;
 
+/** A store that is away is asked again after this time. */
+const RETRY_MS = 500;
+
 /** Where a session's lines go. */
 export interface TailSink {
   /** Takes lines; `last` is the position to resume after. */
@@ -99,6 +102,9 @@ export class TailSession {
       const batches = await this.reader.readAfter(this.position);
       if (batches.length > 0) this.send(batches);
       else this.position = this.reader.newest; // trimmed or dropped meanwhile
+    } catch {
+      // The store is away: the tail stays, and goes on when it is back.
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
     } finally {
       this.reading = false;
     }

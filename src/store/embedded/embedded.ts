@@ -1,9 +1,9 @@
 /**
- * The embedded store: LMDB in the data folder. What was appended survives `kill -9` when the promise resolves
- * (it is committed to the system's page cache); with `durability: 'disk'` it also survives a power cut (it is
- * synced), at the price of a sync per commit.
+ * The embedded store: LMDB in the data folder, and a journal before it. With `durability: 'process'` an append resolves when it is
+ * in the journal: it survives `kill -9`, and a power cut costs the last moments, never the store. With `'disk'` it resolves
+ * when LMDB has synced it: a power cut costs nothing.
  */
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { systemCode, TailraceError } from '../../errors.ts';
@@ -19,7 +19,9 @@ import type {
   Store,
   StoredBatch,
   StoredRecord,
+  StoreStatus,
   StreamBounds,
+  TransactOptions,
   Wake,
 } from '../contract.ts';
 import { Wakes } from '../wakes.ts';
@@ -29,6 +31,7 @@ import { Leases } from './leases.ts';
 import { Records } from './records.ts';
 import { Streams } from './streams.ts';
 import { commitError, DiskRoom, handleOwnPromises, refuseOtherFile } from './trouble.ts';
+import { Writer } from './writer.ts';
 
 /** How often streams are trimmed by age and old frame names forgotten. */
 const SWEEP_MS = 60_000;
@@ -36,14 +39,17 @@ const SWEEP_MS = 60_000;
 export interface EmbeddedOptions {
   readonly folder: string;
   readonly retention: Retention;
-  /** `process`: durable once committed, survives `kill -9`. `disk`: once synced, survives a power cut too. */
+  /** `process`: durable once in the journal, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
+  /** Told when the journal's contents can't be brought into LMDB for now. */
+  readonly warn?: (message: string) => void;
 }
 
 export class EmbeddedStore implements Store {
+  readonly shared = false;
+  private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
-  private readonly folder: string;
   private readonly room: DiskRoom;
   private readonly durability: EmbeddedOptions['durability'];
   private readonly streams: Streams;
@@ -51,6 +57,7 @@ export class EmbeddedStore implements Store {
   private readonly frames: Frames;
   private readonly leases = new Leases();
   private readonly wakes = new Wakes();
+  private readonly writer: Writer;
   private readonly sweep: NodeJS.Timeout;
 
   /**
@@ -59,8 +66,8 @@ export class EmbeddedStore implements Store {
    */
   constructor(options: EmbeddedOptions) {
     const { folder } = options;
-    this.durability = options.durability;
     this.folder = folder;
+    this.durability = options.durability;
     this.room = new DiskRoom(folder);
     let unlock = (): void => {};
     try {
@@ -84,25 +91,30 @@ export class EmbeddedStore implements Store {
     this.streams = new Streams(this.root, options.retention);
     this.records = new Records(this.root);
     this.frames = new Frames(this.root);
+    this.writer = new Writer({ ...options, root: this.root, streams: this.streams, frames: this.frames });
     this.sweep = setInterval(() => {
-      this.streams.trimAged();
+      void this.streams.trimAged();
       this.frames.forgetOld();
     }, SWEEP_MS);
     this.sweep.unref();
   }
 
   async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<Appended> {
+    await this.writer.ready();
     const frameId = options?.frameId;
-    if (frameId !== undefined) {
-      const before = this.frames.find(app, frameId);
-      if (before) return { ...(await before), duplicate: true };
-    }
+    const before = frameId === undefined ? undefined : this.frames.find(app, frameId);
+    if (before) return { ...(await before), duplicate: true };
     this.room.require(batch.bytes.length);
-    const { stored, committed } = this.streams.append(app, batch);
+    const stored = this.streams.table.place(app, batch);
     const { first, last } = stored;
-    const durable = this.durable(committed);
-    if (frameId !== undefined) this.frames.remember(app, frameId, { first, last }, durable);
-    await durable;
+    const written = this.writer.write(app, stored, frameId);
+    if (frameId !== undefined)
+      this.frames.expect(
+        app,
+        frameId,
+        written.then(() => ({ first, last })),
+      );
+    await written;
     this.wakes.wake(app, stored);
     return { first, last, duplicate: false };
   }
@@ -128,7 +140,7 @@ export class EmbeddedStore implements Store {
   }
 
   drop(app: AppId): Promise<void> {
-    return this.streams.drop(app);
+    return this.writer.drop(app);
   }
 
   async get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined> {
@@ -139,9 +151,13 @@ export class EmbeddedStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
-  async transact(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
+  async transact(
+    scope: string,
+    changes: readonly RecordChange[],
+    options?: TransactOptions,
+  ): Promise<boolean> {
     const made = await this.durable(this.records.transact(scope, changes));
-    if (made) this.wakes.changed(scope);
+    if (made && !options?.quiet) this.wakes.changed(scope);
     return made;
   }
 
@@ -157,8 +173,16 @@ export class EmbeddedStore implements Store {
     this.leases.release(lease);
   }
 
+  async status(): Promise<StoreStatus> {
+    const { bsize, bavail } = statfsSync(this.folder);
+    const { size } = statSync(join(this.folder, 'store.mdb'));
+    const facts = { durability: this.durability, bytes: size, free_bytes: bsize * bavail };
+    return { kind: 'embedded', concerns: [], facts };
+  }
+
   async close(): Promise<void> {
     clearInterval(this.sweep);
+    await this.writer.close();
     await this.root.flushed;
     await this.root.close();
     this.unlock();
