@@ -54,10 +54,13 @@ const commands = [
 ];
 for (const add of commands) add(program);
 
-// A reader that has seen enough (`| head`) is no error.
+// A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) is asked to, once.
+let isUnread = false;
 process.stdout.on('error', (error: Error & { code?: string }) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code !== 'EPIPE') throw error;
+  if (process.listenerCount('SIGTERM') === 0) process.exit(0);
+  if (!isUnread) process.emit('SIGTERM', 'SIGTERM');
+  isUnread = true;
 });
 
 try {
