@@ -37,6 +37,9 @@ export function makeServer(warn: (fields: object, message: string) => void): Fas
       // The rest of a body that wasn't read can't be told from the next request.
       if (error.code === 'too_large') reply.header('Connection', 'close');
       if (error.status === 503) reply.header('Retry-After', '1');
+      // Senders of lines know Logplex's answers, which are plain words.
+      if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
+        return reply.code(error.status).type('text/plain').send(error.message);
       return reply.code(error.status).send({ id: error.code, message: error.message });
     }
     const status = error.statusCode ?? 500;

@@ -7,7 +7,9 @@ import { readAuthorization } from '../authorization.ts';
 import { TailraceError } from '../errors.ts';
 import type { Router } from '../router/router.ts';
 import type { Tenant } from '../router/tenants.ts';
+import type { AppId } from '../store/contract.ts';
 import { countFrames } from '../syslog/framing.ts';
+import { Header, scanHeader } from '../syslog/header.ts';
 import { readBody } from './body.ts';
 import { type SourceCounters, sourceCounters } from './counters.ts';
 import { Intake, Taken } from './intake.ts';
@@ -19,6 +21,7 @@ import { TextLines } from './text-lines.ts';
 export const BODY_BYTES_MAX = 8_000_000;
 /** Seconds after which a sender that was turned away may try again. */
 const RETRY_AFTER_S = '1';
+const SPACE = 0x20;
 const LOGPLEX_TYPES = ['application/logplex-1', 'application/x-logplex-1'];
 
 export interface HttpSourceOptions {
@@ -87,13 +90,13 @@ export async function httpSource(
   async function authorise(request: FastifyRequest, reply: FastifyReply): Promise<Sender> {
     const shown = readAuthorization(request.headers.authorization);
     if (shown.kind === 'token') {
-      const tenant = router.findTenant(shown.token) ?? (await router.loadTenant(shown.token));
+      const tenant = await tenantOf(shown.token);
       if (tenant) return { tenant };
       counters.unknownToken++;
     } else if (shown.kind === 'key' && (await options.mayWrite(shown.key))) {
       const token = (request.query as { token?: string }).token;
       if (!token) return { tenant: undefined };
-      const tenant = router.findTenant(token) ?? (await router.loadTenant(token));
+      const tenant = await tenantOf(token);
       if (tenant) return { tenant };
     }
     reply.header('WWW-Authenticate', 'Basic realm="Logplex"');
@@ -103,6 +106,11 @@ export async function httpSource(
     );
   }
 
+  async function tenantOf(token: string): Promise<Tenant | null> {
+    const known = router.findTenant(token);
+    return known === undefined ? router.loadTenant(token) : known; // null: known to be unknown
+  }
+
   async function takeLogplex(request: FastifyRequest, body: Buffer, sender: Sender): Promise<void> {
     const frames = countFrames(body);
     if (frames === -1) {
@@ -110,8 +118,13 @@ export async function httpSource(
       throw new TailraceError('malformed_lines', 'Malformed log messages');
     }
     const claimed = request.headers['logplex-msg-count'];
-    if (claimed !== undefined && Number(claimed) !== frames)
+    if (claimed !== undefined && (!/^\d+$/.test(String(claimed)) || Number(claimed) !== frames))
       throw new TailraceError('count_mismatch', 'Message count mismatch');
+    // A request is taken whole or not at all: lines that don't say whose they are must be found before the first is taken.
+    if (!sender.tenant && !allHaveHeaders(body)) {
+      counters.malformed++;
+      throw new TailraceError('malformed_lines', 'Malformed log messages');
+    }
     const frameId = request.headers['logplex-frame-id'];
     const named = typeof frameId === 'string' && frameId !== '' ? frameId.slice(0, 128) : undefined;
     const intake = new Intake(
@@ -119,10 +132,20 @@ export async function httpSource(
       counters,
       request.ip,
       sender.tenant,
-      named === undefined ? undefined : (app) => new NamedBatch(router, app, named, body.length, counters),
+      named === undefined ? undefined : namedBatches(named, body.length),
     );
     await takeAll(body, intake);
     await intake.stored();
+  }
+
+  /** One batch an app, however many sources of it speak in turns: the name is used once. */
+  function namedBatches(name: string, bodyBytes: number): (app: AppId) => NamedBatch {
+    const batches = new Map<AppId, NamedBatch>();
+    return (app) => {
+      const batch = batches.get(app) ?? new NamedBatch(router, app, name, bodyBytes, counters);
+      batches.set(app, batch);
+      return batch;
+    };
   }
 
   async function takeText(request: FastifyRequest, body: Buffer, sender: Sender): Promise<void> {
@@ -142,14 +165,8 @@ export async function httpSource(
 async function takeAll(body: Buffer, intake: Intake): Promise<void> {
   let i = intake.takeUsual(body, 0);
   while (i < body.length) {
-    let count = 0;
-    let byte = body[i];
-    while (byte !== 0x20) {
-      count = count * 10 + (byte - 0x30);
-      byte = body[++i];
-    }
-    const start = ++i;
-    i += count;
+    const start = body.indexOf(SPACE, i) + 1;
+    i = start + frameLength(body, i);
     let taken = intake.take(body, start, i);
     if (taken === Taken.ask) {
       await intake.load();
@@ -158,4 +175,21 @@ async function takeAll(body: Buffer, intake: Intake): Promise<void> {
     if (taken === Taken.malformed) throw new TailraceError('malformed_lines', 'Malformed log messages');
     i = intake.takeUsual(body, i);
   }
+}
+
+function allHaveHeaders(body: Buffer): boolean {
+  const header = new Header();
+  for (let i = 0; i < body.length; ) {
+    const start = body.indexOf(SPACE, i) + 1;
+    i = start + frameLength(body, i);
+    if (!scanHeader(body, start, i, header)) return false;
+  }
+  return true;
+}
+
+/** The number that stands at `i`, up to a space. */
+function frameLength(body: Buffer, i: number): number {
+  let length = 0;
+  for (let byte = body[i]; byte !== SPACE; byte = body[++i]) length = length * 10 + (byte - 0x30);
+  return length;
 }

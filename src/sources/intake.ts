@@ -116,6 +116,8 @@ export class Intake implements RecordSink {
 
   /** Asks the store for the token of the frame that got `Taken.ask`. */
   async load(): Promise<void> {
+    // Meanwhile others may send the lines taken so far on their way, before anybody asked whether they arrive.
+    for (const gatherer of this.touched) gatherer.entrust();
     await this.router.loadTenant(this.asked);
   }
 

@@ -24,6 +24,8 @@ export interface Source {
   close(): Promise<void>;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * Listens for syslog over TCP.
  * @throws TailraceError `address_in_use` when the port is taken.
@@ -98,6 +100,8 @@ function serve(socket: Socket, router: Router, counters: SourceCounters, refusal
   };
   /** The connection has ended: a last line may stand there without its newline. */
   const takeLast = (): void => {
+    bytes = remainder.join(NOTHING); // what was left may have moved
+    scanner.load(bytes);
     if (!scanner.rest()) return;
     const counted = bytes[scanner.start] >= 0x31 && bytes[scanner.start] <= 0x39;
     if (counted) counters.malformed++;

@@ -117,7 +117,8 @@ export function take(
     while (p < limit && load<u8>(p) != SPACE) p++;
     const sdStart = p + 1;
     const messageStart = skipStructuredData(sdStart, stop, limit);
-    if (messageStart == 0) {
+    // Two spaces in a row are an empty field, which has to be filled in.
+    if (messageStart == 0 || msgidStart - rest == 2 || p == msgidStart) {
       i = frame;
       why = UNUSUAL;
       break;
@@ -277,7 +278,8 @@ function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
     i++;
     const idStart = i;
     while (i < limit && isNameByte(load<u8>(i))) i++;
-    if (i == idStart) return 0;
+    // Without parameters it may as well be the message's first word.
+    if (i == idStart || i >= limit || load<u8>(i) == 0x5d) return 0;
     while (i < limit && load<u8>(i) == SPACE) {
       i++;
       while (i < limit && isNameByte(load<u8>(i))) i++;

@@ -14,6 +14,7 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const AT = 0x40;
 
 /** Longest header (everything before the message) that is taken; a longer one is malformed. */
 export const HEADER_BYTES_MAX = 8_192;
@@ -88,7 +89,7 @@ export function scanHeader(bytes: Uint8Array, start: number, end: number, header
   header.sdStart = ++i;
   if (bytes[i] === DASH && bytes[i + 1] === SPACE && i + 1 < end) {
     header.messageStart = i + 2;
-    header.complete = true;
+    header.complete = hasNoEmptyField(header);
     return true;
   }
   return scanStructuredData(bytes, i, end, limit, header);
@@ -128,13 +129,21 @@ function scanStructuredData(
     return true;
   }
   header.messageStart = sdEnd === end ? end : sdEnd + 1;
-  header.complete = sdEnd < end;
+  header.complete = sdEnd < end && hasNoEmptyField(header);
   return true;
+}
+
+/** Two spaces in a row are an empty field, which nobody behind us could read: it has to be filled in. */
+function hasNoEmptyField({ hostStart, sourceStart, dynoStart, msgidStart, sdStart }: Header): boolean {
+  return sourceStart - hostStart > 1 && msgidStart - dynoStart > 1 && sdStart - msgidStart > 1;
 }
 
 /**
  * The end of the structured data elements that start at `i`, or -1 when they are not well formed or not
  * followed by a space or the line's end: then the bracket belongs to the message. RFC 5424 section 6.3.
+ *
+ * An element without parameters has to have an `@` in its name (section 6.3.2: names without one are registered,
+ * and all of them have parameters): `[info] started` is a message, of a sender who leaves structured data out.
  */
 function skipStructuredData(bytes: Uint8Array, i: number, limit: number): number {
   while (i < limit && bytes[i] === OPEN_BRACKET) {
@@ -143,6 +152,7 @@ function skipStructuredData(bytes: Uint8Array, i: number, limit: number): number
     const idStart = i;
     while (i < limit && isNameByte(bytes[i])) i++;
     if (i === idStart) return -1;
+    if (bytes[i] === CLOSE_BRACKET && bytes.subarray(idStart, i).indexOf(AT) === -1) return -1;
     while (i < limit && bytes[i] === SPACE) {
       i++;
       while (i < limit && isNameByte(bytes[i])) i++;

@@ -1,0 +1,27 @@
+/** Reads octet-counted frames back; what stands at the end without being whole is left out. */
+export function frames(text: string): string[] {
+  const bytes = Buffer.from(text);
+  const found: string[] = [];
+  for (let i = 0; i < bytes.length; ) {
+    const space = bytes.indexOf(0x20, i);
+    const count = Number(bytes.toString('latin1', i, space));
+    if (space === -1 || space + 1 + count > bytes.length) break;
+    if (!(count > 0))
+      throw new Error(`no frame at ${i}: ${JSON.stringify(bytes.toString('utf8', i, i + 80))}`);
+    found.push(bytes.toString('utf8', space + 1, space + 1 + count));
+    i = space + 1 + count;
+  }
+  return found;
+}
+
+/** The message of a line in Heroku's HTTPS form (no structured data) or in RFC 5424 form with `-` for it. */
+export function messageOf(frame: string): string {
+  const match = /^<\d+>1 \S+ \S+ \S+ \S+ \S+ (?:- )?(.*?)\n?$/s.exec(frame);
+  if (!match) throw new Error(`not a line: ${JSON.stringify(frame)}`);
+  return match[1];
+}
+
+/** At least once and in order: without what came again, the lines are exactly these. */
+export function firstArrivals(messages: readonly string[]): string[] {
+  return [...new Set(messages)];
+}

@@ -1,0 +1,121 @@
+/** Runs real programs: the `tailrace` command and what people use beside it. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { until } from './until.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+/** The built command. */
+export const TAILRACE = join(ROOT, 'dist', 'src', 'cli', 'main.js');
+
+export interface Ended {
+  /** Exit code, or the name of the signal. */
+  readonly status: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Written to its standard input, which is then closed. */
+  readonly input?: string | Buffer;
+}
+
+/** A running program, and everything it has said so far. */
+export class Program {
+  readonly child: ChildProcessWithoutNullStreams;
+  stdout = '';
+  stderr = '';
+  readonly ended: Promise<Ended>;
+  private status: number | string | undefined;
+
+  constructor(command: string, args: readonly string[], options: ProgramOptions = {}) {
+    this.child = spawn(command, args, {
+      cwd: options.cwd,
+      env: cleanEnvironment(options.env),
+      stdio: 'pipe',
+    });
+    this.child.stdin.on('error', () => {}); // it may end before it has read everything
+    if (options.input !== undefined) this.child.stdin.end(options.input);
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.ended = new Promise((resolve, reject) => {
+      this.child.on('error', reject);
+      this.child.on('close', (code, signal) => {
+        this.status = code ?? signal ?? 'unknown';
+        resolve({ status: this.status, stdout: this.stdout, stderr: this.stderr });
+      });
+    });
+    this.ended.catch(() => {});
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get isOver(): boolean {
+    return this.status !== undefined;
+  }
+
+  /** The first match in what it says on stdout; an error when it ends without. */
+  async says(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+    const match = await until(
+      `${pattern} from ${this.child.spawnargs.slice(1, 4).join(' ')}`,
+      () => pattern.exec(this.stdout) ?? (this.isOver ? 'over' : undefined),
+      timeoutMs,
+    ).catch((error: unknown) => {
+      throw new Error(`${error}\nstdout: ${this.stdout.slice(-2_000)}\nstderr: ${this.stderr.slice(-2_000)}`);
+    });
+    if (match !== 'over') return match;
+    throw new Error(`ended with ${this.status} without ${pattern}: ${this.stdout}${this.stderr}`);
+  }
+
+  /** Sends a signal, and resolves when the program is gone. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
+    if (!this.isOver) this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+/** Runs a program to its end. */
+export function run(command: string, args: readonly string[], options: ProgramOptions = {}): Promise<Ended> {
+  return new Program(command, args, { input: '', ...options }).ended;
+}
+
+/** Runs `tailrace …` to its end. */
+export function tailrace(args: readonly string[], options: ProgramOptions = {}): Promise<Ended> {
+  return run(process.execPath, [TAILRACE, ...args], options);
+}
+
+/** Only what a program needs, so that the settings of whoever runs the tests don't matter. */
+function cleanEnvironment(env: ProgramOptions['env'] = {}): NodeJS.ProcessEnv {
+  const { PATH, HOME, LANG, TMPDIR } = process.env;
+  return { PATH, HOME, LANG, TMPDIR, ...env };
+}
+
+/** Names what isn't installed, for `it.skipIf(missing('curl'))`; with CI=true nothing may be missing. */
+export function missing(...programs: string[]): boolean {
+  const absent = programs.filter((program) => !find(program));
+  if (absent.length === 0) return false;
+  const sentence = `not installed, so its tests are skipped: ${absent.join(', ')}`;
+  if (process.env.CI) throw new Error(sentence);
+  process.stderr.write(`${sentence}\n`);
+  return true;
+}
+
+function find(program: string): boolean {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

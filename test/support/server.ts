@@ -1,0 +1,170 @@
+/** A real `tailrace serve` in a process of its own, and what one asks of it. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Program, TAILRACE } from './program.ts';
+
+export interface ServeOptions {
+  /** Default: a new folder, removed in the end. */
+  readonly data?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Put in front of the command, such as `ulimit -f 100`. */
+  readonly shell?: string;
+}
+
+/** One app with the tokens of its sources. */
+export interface App {
+  readonly id: string;
+  readonly name: string;
+  /** Of the source `app`. */
+  readonly token: string;
+}
+
+export interface Drain {
+  readonly id: string;
+  readonly token: string;
+  readonly url: string;
+  readonly delivery: {
+    readonly state: string;
+    readonly delivered: number;
+    readonly lost: number;
+    readonly lagLines: number;
+    readonly lastError?: string;
+  };
+}
+
+export class Server {
+  readonly program: Program;
+  readonly data: string;
+  url = '';
+  key = '';
+  syslogPort = 0;
+
+  constructor(program: Program, data: string) {
+    this.program = program;
+    this.data = data;
+  }
+
+  /** What a client needs to find it. */
+  get env(): Record<string, string> {
+    return { TAILRACE_URL: this.url, TAILRACE_API_KEY: this.key };
+  }
+
+  /** Asks the API; throws when it refuses. */
+  async ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await fetch(this.url + path, {
+      method,
+      headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
+      body: body === undefined ? (method === 'GET' ? undefined : '{}') : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return JSON.parse(text) as T;
+  }
+
+  async createApp(name = `app-${Math.random().toString(36).slice(2, 10)}`): Promise<App> {
+    const { id } = await this.ask<{ id: string }>('POST', '/apps', { name });
+    return { id, name, token: await this.tokenOf(name, 'app') };
+  }
+
+  async tokenOf(app: string, source: string): Promise<string> {
+    const tokens = await this.ask<{ token: string; source: string }[]>('GET', `/apps/${app}/tokens`);
+    return tokens.find((token) => token.source === source)!.token;
+  }
+
+  async addToken(app: App, source: string): Promise<string> {
+    return (await this.ask<{ token: string }>('POST', `/apps/${app.name}/tokens`, { source })).token;
+  }
+
+  addDrain(app: App, url: string): Promise<Drain> {
+    return this.ask<Drain>('POST', `/apps/${app.name}/log-drains`, { url });
+  }
+
+  drains(app: App): Promise<Drain[]> {
+    return this.ask<Drain[]>('GET', `/apps/${app.name}/log-drains`);
+  }
+
+  /** The stream's lines as they are displayed, oldest first. */
+  async lines(app: App, query = 'lines=100000'): Promise<string[]> {
+    const answer = await fetch(`${this.url}/apps/${app.name}/logs?${query}`, {
+      headers: { authorization: `Bearer ${this.key}` },
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${answer.status} ${text}`);
+    return text.split('\n').slice(0, -1);
+  }
+
+  /** The same without time, source and dyno. */
+  async messages(app: App, query?: string): Promise<string[]> {
+    return (await this.lines(app, query)).map((line) => line.slice(line.indexOf(']: ') + 3));
+  }
+
+  async counters(protocol: string): Promise<Record<string, number>> {
+    const { sources } = await this.ask<{ sources: ({ protocol: string } & Record<string, number>)[] }>(
+      'GET',
+      '/status',
+    );
+    return sources.find((source) => source.protocol === protocol)!;
+  }
+
+  /** As if the power of this one process was cut. */
+  async kill(): Promise<void> {
+    await this.program.stop('SIGKILL');
+  }
+
+  async close(): Promise<void> {
+    await this.program.stop('SIGTERM');
+  }
+}
+
+/** A folder that is removed when the test (or, outside of tests, the caller) is done with it. */
+export function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'tailrace-test-'));
+}
+
+/** Starts `tailrace serve`, not awaited: it may be meant to fail. */
+export function launch(data: string, options: ServeOptions = {}): Program {
+  const env = {
+    TAILRACE_DATA: data,
+    TAILRACE_HTTP_PORT: '0',
+    TAILRACE_SYSLOG_PORT: '0',
+    TAILRACE_ROUTER_PORT: '0',
+    TAILRACE_ALLOW_PRIVATE_DRAINS: 'yes',
+    ...options.env,
+  };
+  if (!options.shell) return new Program(process.execPath, [TAILRACE, 'serve'], { env });
+  const script = `${options.shell} && exec "$0" "$@"`;
+  return new Program('bash', ['-c', script, process.execPath, TAILRACE, 'serve'], { env });
+}
+
+/** Starts `tailrace serve` on free ports; resolves when it is ready. Close it. */
+export async function serve(options: ServeOptions = {}): Promise<Server> {
+  const data = options.data ?? temporaryFolder();
+  const program = launch(data, options);
+  const server = new Server(program, data);
+  if (!options.data) void program.ended.then(() => rmSync(data, { recursive: true, force: true }));
+  const ready = /serves on (\S+) \(.*syslog on [^:\s]+:(\d+)/s;
+  const [, url, port] = await program.says(ready).catch(async (error: unknown) => {
+    await program.stop('SIGKILL');
+    throw error;
+  });
+  server.url = url;
+  server.syslogPort = Number(port);
+  server.key = readFileSync(join(data, 'key'), 'utf8').trim();
+  return server;
+}
+
+/** The same for one test: closed when it is over. */
+export async function serveForTest(options: ServeOptions = {}): Promise<Server> {
+  const server = await serve(options);
+  onTestFinished(() => server.kill());
+  return server;
+}
+
+/** A data folder that outlives the servers of one test. */
+export function dataForTest(): string {
+  const data = temporaryFolder();
+  onTestFinished(() => rmSync(data, { recursive: true, force: true }));
+  return data;
+}

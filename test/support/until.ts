@@ -1,0 +1,17 @@
+/**
+ * Looks again and again until there is something to see (anything but undefined, null and false), and gives it; an error that says what was
+ * waited for when there is nothing in time.
+ */
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  timeoutMs = 15_000,
+): Promise<Exclude<NonNullable<T>, false>> {
+  const giveUpMs = performance.now() + timeoutMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== null && seen !== false) return seen as Exclude<NonNullable<T>, false>;
+    if (performance.now() > giveUpMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
