@@ -15,7 +15,7 @@ const PRIORITY_MAX = 191;
 const HOUR_MS = 3_600_000;
 
 const PRI = /^<(\d{1,3})>/;
-/** `1 `, when somebody put RFC 5424's version in front of an old header; Cisco's `123: ` and its `*` for an unset clock. */
+/** Cisco's `123: `, its own name, and its `*` for a clock that isn't set. */
 const BEFORE_TIME = /^(?:\d{1,10}:\s+)?(?:[\w.-]{1,64}:\s+(?=[*.]?[A-Z][a-z]{2}\s))?[*.]?/;
 const MONTHS = 'Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec';
 const DATE = new RegExp(
@@ -64,6 +64,7 @@ function readHead(bytes: Uint8Array, start: number, end: number, now: number): B
   const priority = pri ? Number(pri[1]) : PRIORITY;
   if (priority > PRIORITY_MAX) return undefined;
   let at = pri ? pri[0].length : 0;
+  if (pri && /^1(?:\s|$)/.test(text.slice(at))) return undefined; // RFC 5424's version: a new line that is broken
   const skipped = BEFORE_TIME.exec(text.slice(at))?.[0].length ?? 0;
   const time = readTime(text.slice(at + skipped), now) ?? readTime(text.slice(at), now);
   if (!pri && !time) return undefined;
