@@ -20,6 +20,7 @@ import { psCommand } from './ps.ts';
 import { restartCommand } from './restart.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
+import { sourcesCommands } from './sources.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { tokensCommands } from './tokens.ts';
@@ -48,6 +49,7 @@ const commands = [
   scaleCommand,
   restartCommand,
   tokensCommands,
+  sourcesCommands,
   openCommand,
   statusCommand,
   authTokenCommand,
