@@ -8,6 +8,7 @@ import type { ProcfileEntry } from './runner/procfile.ts';
 import { Shipper } from './runner/shipper.ts';
 import { Filter } from './tails/filter.ts';
 import { TailSession, type TailSink } from './tails/session.ts';
+import { TEXTS } from './tails/wire.ts';
 
 export interface AppOptions {
   readonly server: Server;
@@ -56,7 +57,7 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   await reader.ready;
   const session = new TailSession(
     reader,
-    { lines: 0, after: reader.newest, tail: true, filter: new Filter(), format: 'text' },
+    { lines: 0, after: reader.newest, tail: true, filter: new Filter() },
     terminal(options.print),
   );
   await session.start();
@@ -98,6 +99,6 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   };
 }
 
-function terminal(print: (lines: readonly string[]) => void): TailSink {
-  return { lines: print, ready: () => true, end: () => {} };
+function terminal(print: (lines: readonly string[]) => void): TailSink<readonly string[]> {
+  return { wire: TEXTS, take: print, ready: () => true, end: () => {} };
 }

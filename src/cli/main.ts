@@ -7,7 +7,12 @@ import { appsCommands } from './apps.ts';
 import { authTokenCommand } from './auth-token.ts';
 import { drainsCommand } from './drains.ts';
 import { drainsAddCommand } from './drains-add.ts';
+import { drainsInfoCommand } from './drains-info.ts';
+import { drainsPauseCommands } from './drains-pause.ts';
+import { drainsRefusedCommand } from './drains-refused.ts';
 import { drainsRemoveCommand } from './drains-remove.ts';
+import { drainsReplayCommand } from './drains-replay.ts';
+import { drainsTestCommand } from './drains-test.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
 import { openCommand } from './open.ts';
@@ -15,6 +20,7 @@ import { psCommand } from './ps.ts';
 import { restartCommand } from './restart.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
+import { sourcesCommands } from './sources.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { tokensCommands } from './tokens.ts';
@@ -33,11 +39,17 @@ const commands = [
   drainsCommand,
   drainsAddCommand,
   drainsRemoveCommand,
+  drainsInfoCommand,
+  drainsPauseCommands,
+  drainsRefusedCommand,
+  drainsReplayCommand,
+  drainsTestCommand,
   appsCommands,
   psCommand,
   scaleCommand,
   restartCommand,
   tokensCommands,
+  sourcesCommands,
   openCommand,
   statusCommand,
   authTokenCommand,

@@ -1,92 +1,107 @@
 import { formatTimestamp } from '../syslog/timestamp.ts';
 import type { LossNotice } from './outlet.ts';
+import type { Progress } from './progress.ts';
+import type { TellApp } from './tidings.ts';
 
 /** While losses go on, the app's stream is told this often. */
 const TELL_MS = 60_000;
 
+/** Lines that were lost, and between which times the store had taken them. */
+export interface LossSpan {
+  readonly count: number;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** What a destination said that refused the last of them; left out: the stream had no more room for them. */
+  readonly refusal?: string;
+}
+
 /**
- * Counts what a drain loses, and says so: to the drain with its next shipment (unless it refused the lines itself), to the
- * app's stream at once, and then once a minute for as long as it goes on.
+ * Counts what a drain loses, and says so (L10): to the drain with its next shipment, to the app's stream as it
+ * happens. What wasn't told yet is written down with the cursor, so that it is told after a restart.
  */
 export class Losses {
   private readonly drainToken: string;
-  private readonly tellApp: (message: string) => void;
-  /** Not yet told to the drain. */
-  private readonly forDrain = { count: 0, sinceMs: 0 };
-  private readonly forApp = { count: 0, sinceMs: 0 };
-  /** Why, when it was the destination's own decision. */
-  private reason = '';
+  private readonly progress: Progress;
+  private readonly tellApp: TellApp;
   private sent: LossNotice | undefined;
   private toldAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
-  /** Lines of ours in the stream that the drain hasn't got yet: when only these are refused, that is no news. */
-  private ownLines = 0;
 
-  constructor(drainToken: string, tellApp: (message: string) => void) {
+  constructor(drainToken: string, progress: Progress, tellApp: TellApp) {
     this.drainToken = drainToken;
+    this.progress = progress;
     this.tellApp = tellApp;
   }
 
-  /** The stream no longer held `count` lines when their turn came. */
-  trimmed(count: number, sinceMs: number): void {
-    if (this.forDrain.count === 0) this.forDrain.sinceMs = sinceMs;
-    this.forDrain.count += count;
-    this.reason = '';
-    this.note(count, sinceMs);
+  /** The stream no longer held these lines when their turn came, or the destination refused them for good. */
+  add(span: LossSpan): void {
+    const { forDrain, forApp } = this.progress.cursor;
+    this.progress.untold(sum(forDrain, span), sum(forApp, span));
+    this.tellSoon();
   }
 
-  /** The destination said that it will never take `count` lines. */
-  refused(count: number, reason: string): void {
-    this.reason = reason;
-    this.note(count, Date.now());
+  /** Goes on telling what a process before this one couldn't. */
+  resume(): void {
+    if (this.progress.cursor.forApp) this.tellSoon();
   }
 
   /** What the drain has to be told with the next shipment: the same, to the byte, until there is more of it. */
   get notice(): LossNotice | undefined {
-    const { count, sinceMs } = this.forDrain;
-    if (count === 0) return undefined;
-    if (this.sent?.count !== count)
-      this.sent = { count, message: this.message(count, sinceMs), timestamp: formatTimestamp(Date.now()) };
+    const { forDrain } = this.progress.cursor;
+    if (!forDrain) return undefined;
+    if (this.sent?.count !== forDrain.count)
+      this.sent = {
+        count: forDrain.count,
+        message: this.message(forDrain),
+        timestamp: formatTimestamp(Date.now()),
+      };
     return this.sent;
   }
 
-  /** The drain accepted a shipment, which may have come with a notice. */
-  accepted(notice: LossNotice | undefined): void {
-    this.ownLines = 0;
-    if (!notice) return;
-    this.forDrain.count -= notice.count;
+  /** The drain accepted a shipment that came with a notice of `count`. */
+  delivered(count: number): void {
+    const { forDrain, forApp } = this.progress.cursor;
+    const left = (forDrain?.count ?? 0) - count;
     this.sent = undefined;
-    if (this.forApp.count > 0) this.tell();
+    this.progress.untold(forDrain && left > 0 ? { ...forDrain, count: left } : undefined, forApp);
+    this.tell();
   }
 
-  close(): void {
+  stop(): void {
     clearTimeout(this.timer);
   }
 
-  private note(count: number, sinceMs: number): void {
-    if (this.forApp.count === 0) this.forApp.sinceMs = sinceMs;
-    this.forApp.count += count;
-    if (this.forApp.count <= this.ownLines) return;
+  /** Now, or, when the app was told a while ago, a while after that. */
+  private tellSoon(): void {
     const waitMs = this.toldAtMs + TELL_MS - Date.now();
     if (waitMs <= 0) this.tell();
-    else {
-      this.timer ??= setTimeout(() => this.tell(), waitMs);
-      this.timer.unref();
-    }
+    else this.timer ??= setTimeout(() => this.tell(), waitMs).unref();
   }
 
   private tell(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
+    const { forDrain, forApp } = this.progress.cursor;
+    if (!forApp) return;
     this.toldAtMs = Date.now();
-    const { count, sinceMs } = this.forApp;
-    this.forApp.count = 0;
-    this.ownLines = 1;
-    this.tellApp(this.message(count, sinceMs, this.reason));
+    this.tellApp('loss', this.message(forApp));
+    this.progress.untold(forDrain, undefined);
   }
 
-  private message(count: number, sinceMs: number, reason = ''): string {
-    const why = reason ? `: ${reason}` : '';
-    return `Error L10 (output buffer overflow): drain '${this.drainToken}' dropped ${count} messages since ${formatTimestamp(sinceMs)}${why}.`;
+  private message({ count, sinceMs, untilMs, refusal }: LossSpan): string {
+    const since = formatTimestamp(sinceMs);
+    const range = untilMs > sinceMs ? ` The last of them came by ${formatTimestamp(untilMs)}.` : '';
+    const why = refusal ? ` Refused, and kept aside for tailrace drains:refused: ${refusal}.` : '';
+    return `Error L10 (output buffer overflow): drain '${this.drainToken}' dropped ${count} messages since ${since}.${range}${why}`;
   }
+}
+
+function sum(a: LossSpan | undefined, b: LossSpan): LossSpan {
+  if (!a) return b;
+  return {
+    count: a.count + b.count,
+    sinceMs: Math.min(a.sinceMs, b.sinceMs),
+    untilMs: Math.max(a.untilMs, b.untilMs),
+    refusal: b.refusal ?? a.refusal,
+  };
 }

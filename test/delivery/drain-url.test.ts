@@ -7,7 +7,8 @@ describe('a drain’s URL', () => {
     'http://user:p%40ss@host:8080/',
     'syslog://host:514',
     'syslog://[::1]:514',
-  ])('%s can be drained to', (url) => expect(parseDrainUrl(url).href).toBe(url));
+    'syslog+tls://host#insecure',
+  ])('%s can be drained to', (url) => expect(parseDrainUrl(url).url.href).toBe(url));
 
   it.each([
     ['', 'Invalid drain URL'],
@@ -31,6 +32,7 @@ describe('a drain’s URL', () => {
     ['https://:secret@host/', 'https://:****@host/'],
     ['https://host/path', 'https://host/path'],
     ['https://host/a:b@c', 'https://host/a:b@c'],
-    ['https://user@host/', 'https://user@host/'],
+    ['https://token@host/', 'https://****@host/'],
+    ['https://host/v1?dd-api-key=secret&a=b#x', 'https://host/v1?dd-api-key=****&a=b#x'],
   ])('%s is printed as %s', (url, shown) => expect(redactUrl(url)).toBe(shown));
 });
