@@ -10,6 +10,7 @@ import { drainsAddCommand } from './drains-add.ts';
 import { drainsRemoveCommand } from './drains-remove.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
+import { migrateCommand } from './migrate.ts';
 import { openCommand } from './open.ts';
 import { psCommand } from './ps.ts';
 import { restartCommand } from './restart.ts';
@@ -40,6 +41,7 @@ const commands = [
   tokensCommands,
   openCommand,
   statusCommand,
+  migrateCommand,
   authTokenCommand,
 ];
 for (const add of commands) add(program);

@@ -121,6 +121,10 @@ export class EmbeddedStore implements Store {
     return this.wakes.subscribe(app, wake);
   }
 
+  async restore(app: AppId, batch: StoredBatch): Promise<void> {
+    await this.durable(this.streams.restore(app, batch));
+  }
+
   drop(app: AppId): Promise<void> {
     return this.streams.drop(app);
   }
@@ -182,6 +186,7 @@ export class EmbeddedStore implements Store {
 
 /** What went wrong with a commit, as the people who sent the lines should see it. */
 function storeError(error: unknown): TailraceError {
+  if (error instanceof TailraceError) return error;
   const cause = error instanceof Error && 'commitError' in error ? error.commitError : error;
   const text = cause instanceof Error ? cause.message : String(cause);
   if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text))

@@ -2,6 +2,7 @@ import type { Database, RootDatabase } from 'lmdb';
 import { TailraceError } from '../../errors.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
+import { pastRestored } from '../restoring.ts';
 import { batchKey, type Placement, readPlacement, storedBatch, writePlacement } from './layout.ts';
 
 /** One app's stream as it stands, in memory from its first use on. */
@@ -61,6 +62,19 @@ export class Streams {
     return { stored: { ...batch, first, last, storedAtMs }, committed };
   }
 
+  /** Puts a batch of another store at the end of the stream, under its own numbers; resolves when it is durable. */
+  async restore(app: AppId, batch: StoredBatch): Promise<void> {
+    const stream = this.stream(app);
+    const { first, last, count, storedAtMs } = batch;
+    if (stream.next > first) throw pastRestored(first);
+    const bytesSoFar = stream.bytesSoFar + batch.bytes.length;
+    writePlacement(batch.bytes, { count, storedAtMs, bytesSoFar, first });
+    if (stream.first === stream.next) stream.first = first;
+    stream.next = last + 1;
+    stream.bytesSoFar = bytesSoFar;
+    await this.db.put(batchKey(app, last), asBuffer(batch.bytes));
+  }
+
   read(app: AppId, after: Sequence, bytes: number): StoredBatch[] {
     const found: StoredBatch[] = [];
     let size = 0;
@@ -112,7 +126,8 @@ export class Streams {
     while (low < high) {
       const middle = Math.floor((low + high + 1) / 2);
       const batch = this.firstAt(app, middle);
-      if (!batch || batch.storedAtMs >= ms) high = (batch?.first ?? middle) - 1;
+      // Between two batches there may be a gap: then the one above is found again and again.
+      if (!batch || batch.storedAtMs >= ms) high = Math.min(middle, batch?.first ?? middle) - 1;
       else low = batch.last;
     }
     return Math.max(low, stream.first - 1);
