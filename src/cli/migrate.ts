@@ -16,35 +16,16 @@ export function migrateCommand(program: Command): void {
         data: defaultDataFolder(process.env),
         allowPrivateDrains: false,
       });
-      const { openStore, isRedisUrl } = await import('../store/open.ts');
-      const { migrate } = await import('../platform/migration.ts');
       const source = options.from ?? (settings.redisUrl || settings.data);
       if (source === options.to)
         throw new TailraceError('invalid_params', 'The source and the target are the same store.');
-      const warn = (_fields: object, message: string): void => {
-        process.stderr.write(` !   ${message}\n`);
-      };
-      const open = (where: string) =>
-        openStore({ ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where }, warn);
-      const from = await open(source);
-      try {
-        const to = await open(options.to);
-        try {
-          const apps: { name: string; lines: number; bytes: number }[] = [];
-          await migrate(from, to, (app) => {
-            apps.push(app);
-            if (!options.json) process.stdout.write(`${app.name}: ${number(app.lines)} lines\n`);
-          });
-          print(
-            options.json,
-            apps,
-            () => `Moved ${number(apps.length)} ${apps.length === 1 ? 'app' : 'apps'}.`,
-          );
-        } finally {
-          await to.close();
-        }
-      } finally {
-        await from.close();
-      }
+      const { migrateStores } = await import('../migration.ts');
+      const apps: object[] = [];
+      const warn = (message: string): void => void process.stderr.write(` !   ${message}\n`);
+      await migrateStores(settings, [source, options.to], warn, (app) => {
+        apps.push(app);
+        if (!options.json) process.stdout.write(`${app.name}: ${number(app.lines)} lines\n`);
+      });
+      print(options.json, apps, () => `Moved ${number(apps.length)} ${apps.length === 1 ? 'app' : 'apps'}.`);
     });
 }

@@ -5,12 +5,13 @@
 import type { AppId, Lease, Store } from '../store/contract.ts';
 import type { Readers } from '../store/reader.ts';
 import { assign } from './assignment.ts';
-import { type DrainRecord, parseDrainUrl } from './drain.ts';
-import { HttpOutlet } from './http-outlet.ts';
-import type { Outlet } from './outlet.ts';
+import { type DrainRecord, isSameDrain } from './drain.ts';
+import type { DrainState } from './drain-state.ts';
+import type { Outlets } from './outlets.ts';
+import { refineryOf } from './refinery.ts';
 import { ROUTERS_SCOPE, Roster, type RouterRecord, type Share } from './roster.ts';
-import { SyslogOutlet } from './syslog-outlet.ts';
-import { type DrainState, DrainWorker } from './worker.ts';
+import type { Tiding } from './tidings.ts';
+import { DrainWorker } from './worker.ts';
 
 /** A lease is held this long without being renewed; it is renewed three times as often. */
 const LEASE_MS = 6_000;
@@ -22,9 +23,10 @@ const HAND_OVER_MS = 1_000;
 export interface DeliveriesOptions {
   readonly store: Store;
   readonly readers: Readers;
+  readonly outlets: Outlets;
   readonly version: string;
   /** Writes a line of the platform into an app's stream. */
-  readonly tellApp: (app: AppId, message: string) => void;
+  readonly tellApp: (app: AppId, kind: Tiding, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -107,7 +109,7 @@ export class Deliveries {
     const drains = await this.load();
     const mine = this.choose(drains, routers);
     const moved = [...this.work.values()].filter(
-      ({ drain }) => !mine.has(drain.id) || drains.get(drain.id)?.url !== drain.url,
+      ({ drain }) => !mine.has(drain.id) || !isSameDrain(drains.get(drain.id), drain),
     );
     await Promise.all(moved.map(({ drain }) => this.stop(drain.id, HAND_OVER_MS)));
     const wanted = [...mine];
@@ -136,7 +138,8 @@ export class Deliveries {
     this.drains = empty;
     try {
       const records = await this.options.store.list<DrainRecord>('', 'drain/');
-      const drains = new Map(records.map(({ value }) => [value.id, value]));
+      const active = records.map(({ value }) => value).filter(({ paused }) => !paused);
+      const drains = new Map(active.map((drain) => [drain.id, drain]));
       // Whoever said meanwhile that they changed is listened to next time.
       if (this.drains === empty) this.drains = drains;
       return drains;
@@ -158,15 +161,16 @@ export class Deliveries {
   }
 
   private start(drain: DrainRecord, lease: Lease): void {
-    const { store, readers, version, tellApp } = this.options;
+    const { store, readers, outlets, tellApp } = this.options;
     const { reader, close } = readers.open(drain.app);
     const worker = new DrainWorker({
       drain,
       store,
       reader,
       lease,
-      outlet: (record) => outletFor(record, version),
-      tellApp: (message) => tellApp(drain.app, message),
+      outlet: (record) => outlets.make(record),
+      refine: refineryOf(drain.options),
+      tellApp: (kind, message) => tellApp(drain.app, kind, message),
       random: Math.random,
     });
     this.work.set(drain.id, { drain, worker, lease, close });
@@ -184,11 +188,4 @@ export class Deliveries {
     work.close();
     await this.options.store.release(work.lease).catch(() => {}); // it runs out
   }
-}
-
-/** The outlet for a drain's protocol. */
-function outletFor(drain: DrainRecord, version: string): Outlet {
-  return parseDrainUrl(drain.url).protocol === 'syslog:'
-    ? new SyslogOutlet(drain)
-    : new HttpOutlet(drain, version);
 }

@@ -22,10 +22,15 @@ export async function openStore(
     bytes: settings.streamBytes,
     ageMs: settings.streamAgeMs,
   };
-  const { redisUrl: url, redisCa, data: folder, durability } = settings;
-  if (url === '') return new EmbeddedStore({ folder, retention, durability });
-  const ca = redisCa === '' ? undefined : readCertificate(redisCa);
-  return RedisStore.open({ url, ca, retention, warn });
+  if (settings.redisUrl === '')
+    return new EmbeddedStore({
+      folder: settings.data,
+      retention,
+      durability: settings.durability,
+      warn: (message) => warn({}, message),
+    });
+  const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
+  return RedisStore.open({ url: settings.redisUrl, ca, retention, warn });
 }
 
 /** Is this the address of a Redis, rather than a folder? */

@@ -69,6 +69,11 @@ export class Reader {
     return this.store.readBefore(this.app, before, READ_BYTES);
   }
 
+  /** The last sequence that was stored before a time, milliseconds since 1970. */
+  sequenceAt(ms: number): Promise<Sequence> {
+    return this.store.sequenceAt(this.app, ms);
+  }
+
   close(): void {
     this.closed = true;
     this.unsubscribe();
@@ -83,7 +88,9 @@ export class Reader {
     while (!this.closed) {
       try {
         const { last } = await this.store.bounds(this.app);
-        if (last > this.newest) this.newest = last;
+        // A wake-up may have been faster: then what lies between it and `last` has to be fetched.
+        if (this.newest === 0) this.newest = last;
+        else if (last > this.newest) void this.catchUp();
         return;
       } catch {
         await pause(RETRY_MS);

@@ -58,7 +58,9 @@ export async function torture(options: TortureOptions): Promise<Summary> {
     });
     const stored = await first.messages(APP);
     const whole = stored.length < 100_000 && !options.streamLines;
-    const verdict = judge(producers, drain.recorded, whole ? stored : undefined);
+    const [{ delivery }] = await first.ask<DrainView[]>('GET', `/apps/${APP}/log-drains`);
+    const known = { lost: delivery.lost, stored: whole ? stored : undefined };
+    const verdict = judge(producers, drain.recorded, known);
     if (verdict.broken.length > 0) for (const router of routers) options.say(router.log);
     return { ...verdict, troubles, refusals: producers.reduce((sum, { refusals }) => sum + refusals, 0) };
   } finally {
@@ -140,7 +142,7 @@ async function makeTrouble({
 }
 
 interface DrainView {
-  readonly delivery: { readonly lagLines: number };
+  readonly delivery: { readonly lagLines: number; readonly lost: number };
 }
 
 async function isUpToDate(router: RouterProcess): Promise<boolean> {

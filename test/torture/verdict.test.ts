@@ -18,7 +18,7 @@ describe('the verdict', () => {
       got('a', ['p 1', 'p 2']),
       got('b', ['p 3']),
     ];
-    expect(judge(sent(1, 2, 3), requests, ['p 1', 'p 2', 'p 3'])).toEqual({
+    expect(judge(sent(1, 2, 3), requests, { stored: ['p 1', 'p 2', 'p 3'], lost: 0 })).toEqual({
       acknowledged: 3,
       delivered: 3,
       repeated: 2,
@@ -34,6 +34,9 @@ describe('the verdict', () => {
     expect(judge(sent(1, 2), [got('a', ['p 1']), got('b', ['p 2'], false)]).broken).toHaveLength(1);
     expect(judge(sent(1, 2, 3), [got('a', ['p 1']), got('b', [loss(1), 'p 3'])]).broken).toEqual([]);
     expect(judge(sent(1, 2, 3, 4), [got('a', [loss(1), 'p 4'])]).broken).toHaveLength(1);
+    expect(judge(sent(1, 2, 3), [got('a', [loss(2), 'p 3'])], { lost: 2 }).broken).toEqual([]);
+    expect(judge(sent(1, 2, 3), [got('a', [loss(2), 'p 3'])], { lost: 1 }).broken).toHaveLength(1);
+    expect(judge(sent(1, 2, 3), [got('a', [loss(2), 'p 3'])], { lost: 3 }).broken).toHaveLength(1);
   });
 
   it('finds lines out of order', () => {
@@ -48,7 +51,9 @@ describe('the verdict', () => {
   });
 
   it('finds a named request that was stored twice', () => {
-    const { broken } = judge(sent(1), [got('a', ['p 1'])], ['p 1', 'q 1', 'q 1', 'p 1']);
+    const { broken } = judge(sent(1), [got('a', ['p 1'])], {
+      stored: ['p 1', 'q 1', 'q 1', 'p 1'],
+    });
     expect(broken).toEqual(['p 1 of a named request is stored 2 times']);
   });
 });

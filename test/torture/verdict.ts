@@ -38,11 +38,18 @@ const LOSS = /^Error L10 .* dropped (\d+) messages/;
 /** So many broken promises are told. */
 const TOLD = 20;
 
-/** @param stored the messages of the stream itself at the end, when they are all still there. */
+/** What else is known at the end. */
+export interface Known {
+  /** The messages of the stream itself, when they are all still there. */
+  readonly stored?: readonly string[];
+  /** How many lines the drain lost, by its cursor. An L10 goes to the drain and into the stream, so it may come there twice. */
+  readonly lost?: number;
+}
+
 export function judge(
   sent: readonly Sent[],
   recorded: readonly Recorded[],
-  stored?: readonly string[],
+  { stored, lost }: Known = {},
 ): Verdict {
   const broken: string[] = [];
   const accepted = recorded.filter((request) => request.accepted);
@@ -73,6 +80,11 @@ export function judge(
     broken.push(
       `${missing.length} lines are missing and L10s account for ${accounted}: ${missing.slice(0, 5)} …`,
     );
+
+  if (lost !== undefined && missing.length > lost)
+    broken.push(`${missing.length} lines are missing and the drain's cursor says that it lost ${lost}`);
+  if (lost !== undefined && accounted < lost)
+    broken.push(`the drain's cursor says that it lost ${lost} and L10s account for ${accounted}`);
 
   broken.push(...judgeNames(recorded));
   if (stored) broken.push(...judgeStored(sent, stored));

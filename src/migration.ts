@@ -3,16 +3,21 @@
  * their numbers, so that drains and tails go on where they were. What was moved before is not moved again: an
  * interrupted migration is simply started again.
  */
-import { ROUTERS_SCOPE } from '../delivery/roster.ts';
-import { TailraceError } from '../errors.ts';
-import type { AppId, RecordChange, Sequence, Store, StoredBatch } from '../store/contract.ts';
-import { BatchBuilder } from '../syslog/batch-builder.ts';
-import { Header, scanHeader } from '../syslog/header.ts';
-import type { AppRecord } from './directory.ts';
+import { ROUTERS_SCOPE } from './delivery/roster.ts';
+import { TailraceError } from './errors.ts';
+import type { AppRecord } from './platform/directory.ts';
+import type { Settings } from './settings.ts';
+import type { AppId, RecordChange, Sequence, Store, StoredBatch } from './store/contract.ts';
+import { isRedisUrl, openStore } from './store/open.ts';
+import { BatchBuilder } from './syslog/batch-builder.ts';
+import { Header, scanHeader } from './syslog/header.ts';
 
 const READ_BYTES = 1_048_576;
 /** Records that are written with one transaction. */
 const RECORDS = 500;
+
+/** Told of every app that was moved. */
+type Tell = (app: MovedApp) => void;
 
 export interface MovedApp {
   readonly name: string;
@@ -21,10 +26,33 @@ export interface MovedApp {
 }
 
 /**
+ * Opens two stores, data folders or Redis URLs, and moves all from one to the other.
+ * @throws TailraceError when one of them can't be used, and as {@link migrate} does.
+ */
+export async function migrateStores(
+  settings: Settings,
+  [source, target]: readonly [string, string],
+  warn: (message: string) => void,
+  moved: Tell,
+): Promise<void> {
+  const open = (where: string): Promise<Store> =>
+    openStore({ ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where }, (_fields, message) =>
+      warn(message),
+    );
+  const from = await open(source);
+  try {
+    const to = await open(target);
+    await migrate(from, to, moved).finally(() => to.close());
+  } finally {
+    await from.close();
+  }
+}
+
+/**
  * Moves all; `moved` is told of every app.
  * @throws TailraceError `conflict` when routers still run on one of the stores, or the target has other apps.
  */
-export async function migrate(from: Store, to: Store, moved: (app: MovedApp) => void): Promise<void> {
+export async function migrate(from: Store, to: Store, moved: Tell): Promise<void> {
   await refuseRunning(from, 'the source');
   await refuseRunning(to, 'the target');
   const apps = await appsOf(from);
