@@ -27,7 +27,16 @@ const parts = [
   `${circumstances()}\n`,
 ];
 progress(parts[1]);
-for (const { measure } of MEASUREMENTS) parts.push(markdown(await measure(args)));
+for (const { measure } of MEASUREMENTS) {
+  try {
+    parts.push(markdown(await measure(args)));
+  } catch (error) {
+    // The others are worth having; the exit code says that one is missing.
+    process.exitCode = 1;
+    parts.push(`A measurement failed: ${error}\n`);
+    progress(parts.at(-1)!);
+  }
+}
 parts.push(
   `Load average after: ${loadAverage()}. The measurements alone bring it to about 2: what is above came from others.\n`,
 );

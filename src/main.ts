@@ -16,8 +16,7 @@ import { Router } from './router/router.ts';
 import type { Settings } from './settings.ts';
 import { httpSource } from './sources/http.ts';
 import { listenError } from './sources/listening.ts';
-import { listenTcp, type Source } from './sources/tcp.ts';
-import { listenUdp } from './sources/udp.ts';
+import { startSyslog } from './sources/syslog.ts';
 import type { Store } from './store/contract.ts';
 import { openStore } from './store/open.ts';
 import { Readers } from './store/reader.ts';
@@ -32,6 +31,8 @@ const WARN_MS = 10_000;
 export interface Server {
   readonly url: string;
   readonly syslogPort: number;
+  /** Undefined without a certificate. */
+  readonly syslogTlsPort: number | undefined;
   readonly routerPort: number;
   /** An API key that may do everything, for clients on this machine. */
   readonly key: string;
@@ -101,20 +102,24 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(() => deliveries.close(GRACE_MS));
     await deliveries.look();
 
-    const source = { host, port: settings.syslogPort, router, warn };
-    const tcp = await listenTcp(source);
-    closers.push(() => tcp.close());
-    const udp = await listenUdpBeside(tcp, source);
-    closers.push(() => udp.close());
+    const syslog = await startSyslog({
+      settings,
+      store,
+      router,
+      tell: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
+      warn,
+    });
+    closers.push(() => syslog.close());
 
     const hosting = new Hosting((app, message) => tellApp(app, 'heroku', 'router', Priority.router, message));
     const proxy = await startWebRouter(hosting, settings);
     closers.push(() => proxy.close(GRACE_MS));
     const webUrl = (name: string): string => `http://${name}.localhost:${proxy.port}/`;
 
-    const http = makeServer(warn);
+    const http = makeServer(warn, settings.frameTimeoutMs);
     const counters = await httpSource(http, {
       router,
+      limits: syslog.limits,
       mayWrite: (shown) => keys.allows(shown, 'ingest'),
       warn,
     });
@@ -128,7 +133,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       outlets,
       announcer,
       runner: hosting,
-      counters: [tcp.counters, udp.counters, counters],
+      counters: [...syslog.counters, counters],
       webUrl,
       version: VERSION,
       startedAtMs: Date.now(),
@@ -143,7 +148,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(leaveAddress(settings.data, url));
     return {
       url,
-      syslogPort: tcp.port,
+      syslogPort: syslog.port,
+      syslogTlsPort: syslog.tlsPort,
       routerPort: proxy.port,
       key,
       store,
@@ -164,11 +170,6 @@ export function makeLog(settings: Pick<Settings, 'logLevel'>): Logger {
     { level: settings.logLevel, base: null, redact: ['url', '*.url', 'key', 'token'] },
     pino.destination({ dest: 2, sync: true }),
   );
-}
-
-/** Listens for datagrams on the port that TCP got. */
-async function listenUdpBeside(tcp: Source, options: Parameters<typeof listenUdp>[0]): Promise<Source> {
-  return listenUdp({ ...options, port: tcp.port });
 }
 
 async function startWebRouter(directory: Hosting, { host, routerPort }: Settings): Promise<RunningProxy> {

@@ -20,6 +20,7 @@ import { psCommand } from './ps.ts';
 import { restartCommand } from './restart.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
+import { sourcesCommands } from './sources.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { tokensCommands } from './tokens.ts';
@@ -48,16 +49,20 @@ const commands = [
   scaleCommand,
   restartCommand,
   tokensCommands,
+  sourcesCommands,
   openCommand,
   statusCommand,
   authTokenCommand,
 ];
 for (const add of commands) add(program);
 
-// A reader that has seen enough (`| head`) is no error.
+// A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) is asked to, once.
+let isUnread = false;
 process.stdout.on('error', (error: Error & { code?: string }) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code !== 'EPIPE') throw error;
+  if (process.listenerCount('SIGTERM') === 0) process.exit(0);
+  if (!isUnread) process.emit('SIGTERM', 'SIGTERM');
+  isUnread = true;
 });
 
 try {

@@ -19,7 +19,7 @@ export function serveCommand(program: Command): void {
       const server = await startServer(settings);
       process.stdout.write(
         [
-          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${settings.host}:${server.syslogPort} (TCP, UDP),`,
+          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${settings.host}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
           `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME\n`,
         ].join('\n'),
       );

@@ -49,14 +49,18 @@ async function start(types: string[], options: StartOptions): Promise<void> {
   const counts = options.formation ? parseFormation(options.formation, names) : undefined;
   const config = readEnv(folder, options.env);
   const settings = readSettings(process.env, { data: join(folder, '.tailrace'), allowPrivateDrains: true });
+  const name = options.app ?? folderApp(folder);
   // From the first moment on: a Ctrl-C while dynos are starting must not leave them behind.
   let app: RunningApp | undefined;
   const stopped = untilStopped(() => app?.kill());
   // Loaded here, so that every other command starts without a server's weight.
-  const [{ startServer }, { startApp }] = await Promise.all([import('../main.ts'), import('../app.ts')]);
+  const [{ startServer }, { requireAppName, startApp }] = await Promise.all([
+    import('../main.ts'),
+    import('../app.ts'),
+  ]);
+  requireAppName(name);
   const server = await startServer(settings);
   const paint = new Paint(wantsColour(process.stdout, options.color));
-  const name = options.app ?? folderApp(folder);
   process.stdout.write(banner({ name, server, folder, private: settings.allowPrivateDrains }));
   app = await startApp({
     server,

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { cursorKey, type DrainRecord, drainKey, parseDrainUrl, redactUrl } from '../delivery/drain.ts';
 import { refusedPrefix } from '../delivery/refused.ts';
 import { TailraceError } from '../errors.ts';
-import { type TokenRecord, tokenKey } from '../router/tenants.ts';
+import { type RuleRecord, ruleKey } from '../router/rules.ts';
+import { ANY_SOURCE, type TokenRecord, tokenKey } from '../router/tenants.ts';
 import type { AppId, RecordChange, Store } from '../store/contract.ts';
 
 /** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
@@ -17,7 +18,7 @@ export interface AppRecord {
 /** Heroku's rule for names. */
 export const APP_NAME = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
 /** Source names stand in every line: short, and without anything that a header can't hold. */
-const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
+export const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 const DRAINS_MAX = 20;
 
 export class Directory {
@@ -73,7 +74,11 @@ export class Directory {
   async destroyApp(app: AppRecord): Promise<void> {
     const tokens = await this.tokens(app.id);
     const drains = await this.drains(app.id);
+    const rules = (await this.store.list<RuleRecord>('', 'rule/')).filter(
+      ({ value }) => value.app === app.id,
+    );
     await this.store.transact('', [
+      ...rules.map(({ value }) => ({ key: ruleKey(value.id), value: undefined })),
       { key: `name/${app.name}`, value: undefined },
       { key: `app/${app.id}`, value: undefined },
       ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
@@ -97,10 +102,10 @@ export class Directory {
    * @throws TailraceError `invalid_params` for a bad source name.
    */
   async addToken(app: AppId, source: string): Promise<TokenRecord> {
-    if (!SOURCE_NAME.test(source))
+    if (source !== ANY_SOURCE && !SOURCE_NAME.test(source))
       throw new TailraceError(
         'invalid_params',
-        `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores.`,
+        `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores (or * for another router's drain).`,
       );
     const change = tokenChange(app, source);
     await this.store.transact('', [change]);
