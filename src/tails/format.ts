@@ -2,7 +2,7 @@ import type { Sequence } from '../store/contract.ts';
 import type { RecordCursor } from '../syslog/batch.ts';
 import type { Level } from '../syslog/level.ts';
 import { fieldEnd, lineLevel, priorityOf } from './filter.ts';
-import { sanitize } from './sanitize.ts';
+import { harmlessJson, sanitize } from './sanitize.ts';
 
 /** How lines are written for a reader. `text` as Heroku displays them, `json` with every field. */
 export type FormatName = 'text' | 'json';
@@ -38,7 +38,7 @@ export function textLine(line: RecordCursor, bytes: Buffer): string {
 
 /** The line as JSON, on one line. */
 export function jsonLine(line: RecordCursor, bytes: Buffer, sequence: Sequence): string {
-  return fieldsJson(asFields(line, bytes, sequence));
+  return harmlessJson(asFields(line, bytes, sequence));
 }
 
 function asFields(line: RecordCursor, bytes: Buffer, sequence: Sequence): LineFields {
@@ -61,15 +61,4 @@ function asFields(line: RecordCursor, bytes: Buffer, sequence: Sequence): LineFi
     ...(structured === '-' ? {} : { structured_data: structured }),
     message: bytes.toString('utf8', line.messageStart, line.textEnd),
   };
-}
-
-/** What JSON leaves as it is (RFC 8259 section 7) and a terminal might obey. */
-const OBEYED = /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
-
-/** A line's fields as JSON on one line, harmless when it is printed. */
-export function fieldsJson(fields: LineFields): string {
-  return JSON.stringify(fields).replace(
-    OBEYED,
-    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

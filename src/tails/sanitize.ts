@@ -29,3 +29,14 @@ export function sanitize(message: string): string {
 export function stripColours(text: string): string {
   return text.includes('\x1b') ? text.replace(/\x1b\[[0-9;:]*m/g, '') : text;
 }
+
+/** What JSON leaves as it is (RFC 8259 section 7) and a terminal might obey. */
+const OBEYED_IN_JSON = /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A value as JSON on one line, harmless when it is printed. */
+export function harmlessJson(value: object): string {
+  return JSON.stringify(value).replace(
+    OBEYED_IN_JSON,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
