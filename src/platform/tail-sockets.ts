@@ -15,6 +15,8 @@ const TAIL = /^\/apps\/([^/]+)\/tail$/;
 const SESSION = /^\/sessions\/([^/]+)\/([^/]+)$/;
 /** Readers send nothing but control frames. */
 const PAYLOAD_BYTES_MAX = 4_096;
+/** A reader that is slow to say goodbye doesn't hold up the server's end. */
+const GOODBYE_MS = 1_000;
 
 /** What a client may have of an app's stream. */
 interface Admission {
@@ -49,11 +51,13 @@ export function tailSockets(
     socket.on('error', () => socket.destroy());
     upgrade(request, socket, head).catch((error: unknown) => refuse(socket, error));
   });
-  server.addHook('onClose', async () => {
-    for (const sockets of [plain, deflating]) {
-      for (const socket of sockets.clients) socket.close(1001, 'the server stops');
-      sockets.close();
-    }
+  // Before the server closes: it waits for its connections, and doesn't know of those that were upgraded.
+  server.addHook('preClose', async () => {
+    for (const { clients } of [plain, deflating])
+      for (const client of clients) {
+        client.close(1001, 'the server stops');
+        setTimeout(() => client.terminate(), GOODBYE_MS).unref();
+      }
   });
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
