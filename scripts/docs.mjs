@@ -7,7 +7,8 @@ import { SETTINGS } from '../dist/src/settings.js';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const file = join(root, 'README.md');
 const rows = Object.values(SETTINGS).map(
-  ({ variable, fallback, meaning }) => `| \`${variable}\` | ${fallback ? `\`${fallback}\`` : '' } | ${meaning} |`,
+  ({ variable, fallback, meaning }) =>
+    `| \`${variable}\` | ${fallback ? `\`${fallback}\`` : ''} | ${meaning} |`,
 );
 const table = ['| variable | default | meaning |', '| --- | --- | --- |', ...rows].join('\n');
 const text = readFileSync(file, 'utf8');
