@@ -33,14 +33,18 @@ export interface RunningApp {
   kill(): Promise<void>;
 }
 
+/** @throws TailraceError `invalid_params` when no app can be called like that. */
+export function requireAppName(name: string): void {
+  if (APP_NAME.test(name)) return;
+  throw new TailraceError(
+    'invalid_params',
+    `"${name}" can't be an app's name: give one with --app (lowercase letters, digits and dashes).`,
+  );
+}
+
 /** Starts an app's dynos, and shows its stream from here on. */
 export async function startApp(options: AppOptions): Promise<RunningApp> {
   const { server, name, entries } = options;
-  if (!APP_NAME.test(name))
-    throw new TailraceError(
-      'invalid_params',
-      `"${name}" can't be an app's name: give one with --app (lowercase letters, digits and dashes).`,
-    );
   const app = (await server.directory.findApp(name)) ?? (await server.directory.createApp(name));
   const tokens = Object.fromEntries(
     (await server.directory.tokens(app.id)).map(({ source, token }) => [source, token]),

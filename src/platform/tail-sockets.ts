@@ -13,10 +13,10 @@ import type { LogSessions } from './session-records.ts';
 
 const TAIL = /^\/apps\/([^/]+)\/tail$/;
 const SESSION = /^\/sessions\/([^/]+)\/([^/]+)$/;
+/** How long a reader may take to answer the goodbye. */
+const GOODBYE_MS = 500;
 /** Readers send nothing but control frames. */
 const PAYLOAD_BYTES_MAX = 4_096;
-/** A reader that is slow to say goodbye doesn't hold up the server's end. */
-const GOODBYE_MS = 1_000;
 
 /** What a client may have of an app's stream. */
 interface Admission {
@@ -51,13 +51,15 @@ export function tailSockets(
     socket.on('error', () => socket.destroy());
     upgrade(request, socket, head).catch((error: unknown) => refuse(socket, error));
   });
-  // Before the server closes: it waits for its connections, and doesn't know of those that were upgraded.
+  // Before the server waits for its connections to end: these are among them.
   server.addHook('preClose', async () => {
-    for (const { clients } of [plain, deflating])
-      for (const client of clients) {
-        client.close(1001, 'the server stops');
-        setTimeout(() => client.terminate(), GOODBYE_MS).unref();
+    for (const sockets of [plain, deflating]) {
+      for (const socket of sockets.clients) {
+        socket.close(1001, 'the server stops');
+        setTimeout(() => socket.terminate(), GOODBYE_MS).unref();
       }
+      sockets.close();
+    }
   });
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

@@ -25,18 +25,15 @@ export function sanitize(message: string): string {
   return coloured && !clean.endsWith('\x1b[0m') ? `${clean}\x1b[0m` : clean;
 }
 
+/** JSON that is harmless for a terminal, too: `JSON.stringify` leaves DEL, C1 controls and changes of direction as they are. */
+export function harmlessJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** The text without any colours, for files, pipes and those who don't like them. */
 export function stripColours(text: string): string {
   return text.includes('\x1b') ? text.replace(/\x1b\[[0-9;:]*m/g, '') : text;
-}
-
-/** What JSON leaves as it is (RFC 8259 section 7) and a terminal might obey. */
-const OBEYED_IN_JSON = /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
-
-/** A value as JSON on one line, harmless when it is printed. */
-export function harmlessJson(value: object): string {
-  return JSON.stringify(value).replace(
-    OBEYED_IN_JSON,
-    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -70,7 +70,7 @@ describe('tailrace logs', () => {
 
   it.each([
     [
-      ['-n', '2', '-q', 'line'],
+      ['-n', '2', '-q', '"line "'],
       ['line 298', 'line 299'],
     ],
     [
