@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { LEVELS } from '../syslog/level.ts';
 import { followAll } from './all-logs.ts';
 import { Client, chooseApp } from './client.ts';
 import { LogOutput } from './log-output.ts';
@@ -43,7 +42,14 @@ export function logsCommand(program: Command): void {
     .option('-s, --source <name>', 'only lines of this source (app, heroku, …); several with commas')
     .option('-d, --dyno <name>', 'only lines of this dyno (web.1), or of all of a type (web)')
     .addOption(new Option('-p, --ps <name>', 'the same as --dyno').hideHelp())
-    .addOption(new Option('-l, --level <level>', 'only lines at least as serious').choices(LEVELS))
+    .addOption(
+      new Option('-l, --level <level>', 'only lines at least as serious').choices([
+        'error',
+        'warn',
+        'info',
+        'debug',
+      ]),
+    )
     .option(
       '-q, --query <words>',
       'only messages with these words, "phrases", /regular expressions/; without -these',
