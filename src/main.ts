@@ -127,7 +127,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       deliveries,
       announcer,
       runner: hosting,
-      counters: [...syslog.counters, counters],
+      counters: [...syslog.counters, ...counters],
       webUrl,
       version: VERSION,
       startedAtMs: Date.now(),
