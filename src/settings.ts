@@ -181,7 +181,7 @@ export const SETTINGS = {
 } as const satisfies Record<string, SettingRow>;
 
 /** Variables that clients read. */
-const CLIENT_VARIABLES = ['TAILRACE_URL', 'TAILRACE_API_KEY', 'TAILRACE_APP'];
+const CLIENT_VARIABLES = ['TAILRACE_URL', 'TAILRACE_API_KEY', 'TAILRACE_APP', 'TAILRACE_TOKEN'];
 
 export interface Settings {
   readonly data: string;
