@@ -1,9 +1,11 @@
 /** The composition root: reads settings, wires the parts, starts them, stops them in the reverse order. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Deliveries } from './delivery/deliveries.ts';
+import { Outlets } from './delivery/outlets.ts';
+import { TargetPolicy } from './delivery/target-policy.ts';
 import { Hosting } from './hosting.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
@@ -16,7 +18,7 @@ import { httpSource } from './sources/http.ts';
 import { listenError } from './sources/listening.ts';
 import { startSyslog } from './sources/syslog.ts';
 import type { Store } from './store/contract.ts';
-import { EmbeddedStore } from './store/embedded/embedded.ts';
+import { openStore } from './store/open.ts';
 import { Readers } from './store/reader.ts';
 import { VERSION } from './version.ts';
 
@@ -64,12 +66,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
 
   async function wire(): Promise<Server> {
     const { host } = settings;
-    const retention = {
-      lines: settings.streamLines,
-      bytes: settings.streamBytes,
-      ageMs: settings.streamAgeMs,
-    };
-    const store = new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
+    const store = await openStore(settings, warn);
     closers.push(() => store.close());
     const readers = new Readers(store);
     let warnedMs = 0;
@@ -81,18 +78,25 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
         warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
       },
     });
-    closers.push(() => router.close());
+    closers.push(async () => {
+      const lost = await router.close(GRACE_MS);
+      if (lost > 0)
+        warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
+    });
     const announcer = new Announcer(router);
     const directory = new Directory(store);
     const keys = new Keys(store);
     const key = await localKey(settings.data, keys);
 
     const tellApp = announcer.announce.bind(announcer);
+    const targets = new TargetPolicy(settings.allowPrivateDrains);
+    const outlets = new Outlets(targets, VERSION);
     const deliveries = new Deliveries({
       store,
       readers,
+      outlets,
       version: VERSION,
-      tellApp: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
+      tellApp: (app, kind, message) => tellApp(app, 'heroku', 'logplex', Priority[kind], message),
       warn,
     });
     closers.push(() => deliveries.close(GRACE_MS));
@@ -125,6 +129,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       keys,
       readers,
       deliveries,
+      targets,
+      outlets,
       announcer,
       runner: hosting,
       counters: [...syslog.counters, ...counters],
@@ -174,6 +180,8 @@ async function startWebRouter(directory: Hosting, { host, routerPort }: Settings
 
 /** The key of clients on this machine: in the data folder, readable only by its owner. */
 async function localKey(folder: string, keys: Keys): Promise<string> {
+  // The embedded store has made the folder already; with another store there is only this in it.
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, 'key');
   if (!existsSync(file)) writeFileSync(file, `${makeKey()}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);

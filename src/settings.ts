@@ -172,6 +172,19 @@ export const SETTINGS = {
     fallback: '',
     meaning: 'may drains point at loopback and private networks? `serve`: no, `start`: yes',
   },
+  redisUrl: {
+    variable: 'REDIS_URL',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'many routers on one Redis or Valkey instead of the embedded store: `redis://`, `rediss://` (TLS), `redis+cluster://host:port,host:port`, `redis+sentinel://host:port,host:port/master`',
+  },
+  redisCa: {
+    variable: 'REDIS_CA',
+    kind: 'text',
+    fallback: '',
+    meaning: 'PEM file of the CA that signed Redis’s certificate, when the system doesn’t know it',
+  },
   logLevel: {
     variable: 'TAILRACE_LOG_LEVEL',
     kind: 'level',
@@ -208,6 +221,9 @@ export interface Settings {
   readonly appLines: number | undefined;
   readonly appBytes: number | undefined;
   readonly allowPrivateDrains: boolean;
+  /** Empty: the embedded store. Holds a password: never printed. */
+  readonly redisUrl: string;
+  readonly redisCa: string;
   readonly logLevel: string;
 }
 
@@ -251,6 +267,8 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     appLines: rate(SETTINGS.appLines, text),
     appBytes: rate(SETTINGS.appBytes, text),
     allowPrivateDrains: flag(SETTINGS.allowPrivateDrains, text) ?? defaults.allowPrivateDrains,
+    redisUrl: text(SETTINGS.redisUrl),
+    redisCa: text(SETTINGS.redisCa),
     logLevel: choice(SETTINGS.logLevel, text, ['debug', 'info', 'warn', 'error', 'silent']),
   };
 }

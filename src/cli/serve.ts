@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { startServer } from '../main.ts';
 import { defaultDataFolder, readSettings } from '../settings.ts';
 import { untilStopped } from './signals.ts';
 
@@ -13,6 +12,10 @@ export function serveCommand(program: Command): void {
         data: defaultDataFolder(process.env),
         allowPrivateDrains: false,
       });
+      // From the first moment on: whoever sees that it runs may stop it at once.
+      const stopped = untilStopped(() => {});
+      // Loaded here, so that every other command starts without a server's weight.
+      const { startServer } = await import('../main.ts');
       const server = await startServer(settings);
       process.stdout.write(
         [
@@ -20,7 +23,7 @@ export function serveCommand(program: Command): void {
           `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME\n`,
         ].join('\n'),
       );
-      await untilStopped(() => {});
+      await stopped;
       await server.close();
     });
 }

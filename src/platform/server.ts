@@ -6,12 +6,14 @@ import { TailraceError } from '../errors.ts';
 import { accountRoutes } from './account.ts';
 import { appRoutes } from './apps.ts';
 import type { Context } from './context.ts';
+import { drainActionRoutes } from './drain-actions.ts';
 import { dynoRoutes } from './dynos.ts';
 import { formationRoutes } from './formation.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
 import { ruleRoutes } from './rules.ts';
+import { LogSessions } from './session-records.ts';
 import { statusRoutes } from './status.ts';
 import { tailSockets } from './tail-sockets.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -88,14 +90,16 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       dynoRoutes,
       formationRoutes,
       drainRoutes,
+      drainActionRoutes,
       tokenRoutes,
       ruleRoutes,
       statusRoutes,
     ])
       routes(api, context);
   });
-  sessionRoutes(server, context, (request) => authorise(request, context));
-  tailSockets(server, context, (header) => allowed(header, 'read', context));
+  const sessions = new LogSessions(context.store);
+  sessionRoutes(server, context, sessions, (request) => authorise(request, context));
+  tailSockets(server, context, sessions, (header) => allowed(header, 'read', context));
 }
 
 async function authorise(request: FastifyRequest, context: Context): Promise<void> {

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
+import { type Certificates, makeCertificates } from '../support/client-certificates.ts';
 import { missing } from '../support/program.ts';
 import { counted, line, numbered, send } from '../support/push.ts';
 import { launch, type Server, serve, serveForTest, temporaryFolder } from '../support/server.ts';

@@ -1,87 +1,69 @@
-/** Certificates for tests, made by the real openssl: an authority, a server's, a client's, and one that nobody signed. */
+/** Makes certificates with openssl: an authority of its own, and good, expired and foreign certificates. */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Certificates {
-  readonly authority: string;
-  readonly serverCert: string;
-  readonly serverKey: string;
-  readonly clientCert: string;
-  readonly clientKey: string;
-  readonly strangerCert: string;
-  readonly strangerKey: string;
+export interface Pair {
+  readonly cert: string;
+  readonly key: string;
+  readonly certFile: string;
+  readonly keyFile: string;
 }
 
-/** Makes them in a folder; the client is `CN=web-1,O=Example`. */
-export function makeCertificates(folder: string): Certificates {
-  const file = (name: string): string => join(folder, name);
-  const openssl = (...args: string[]): void => {
-    execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
-  };
-  const self = (name: string, subject: string): void =>
+export class Authority {
+  private readonly folder: string;
+  readonly cert: string;
+  readonly certFile: string;
+  private count = 0;
+
+  /** @param folder an existing one, for its files. */
+  constructor(folder: string, name = 'authority') {
+    this.folder = folder;
+    this.certFile = join(folder, `${name}.crt`);
     openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      subject,
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.pem`,
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+      ...[
+        '-keyout',
+        join(folder, `${name}.key`),
+        '-out',
+        this.certFile,
+        '-days',
+        '2',
+        '-subj',
+        `/CN=${name}`,
+      ],
     );
-  const signed = (name: string, subject: string): void => {
+    this.cert = readFileSync(this.certFile, 'utf8');
+  }
+
+  /** A certificate for these names (`DNS:localhost`, `IP:127.0.0.1`); `days` below 0: one that has expired. */
+  issue(names: string, days = 2): Pair {
+    const base = join(this.folder, `issued-${this.count++}`);
+    const [keyFile, requestFile, certFile, extensions] = ['key', 'csr', 'crt', 'ext'].map(
+      (end) => `${base}.${end}`,
+    );
+    writeFileSync(extensions, `subjectAltName=${names}\n`);
     openssl(
-      'req',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-subj',
-      subject,
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.csr`,
+      ...['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+      ...['-keyout', keyFile, '-out', requestFile, '-subj', '/CN=tailrace-test'],
+    );
+    const day = (offset: number) =>
+      `${new Date(Date.now() + offset * 86_400_000).toISOString().slice(2, 19).replace(/[-T:]/g, '')}Z`;
+    // `x509 -days` takes no negative number everywhere; `ca` takes dates.
+    writeFileSync(`${base}.index`, '');
+    writeFileSync(
+      `${base}.cnf`,
+      `[ca]\ndefault_ca=c\n[c]\ndatabase=${base}.index\nnew_certs_dir=${this.folder}\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n`,
     );
     openssl(
-      'x509',
-      '-req',
-      '-in',
-      `${name}.csr`,
-      '-CA',
-      'ca.pem',
-      '-CAkey',
-      'ca.key',
-      '-CAcreateserial',
-      '-days',
-      '2',
-      '-extfile',
-      'names.txt',
-      '-out',
-      `${name}.pem`,
+      ...['ca', '-batch', '-config', `${base}.cnf`, '-cert', this.certFile],
+      ...['-keyfile', this.certFile.replace(/crt$/, 'key'), '-in', requestFile, '-out', certFile, '-notext'],
+      ...['-startdate', day(-3), '-enddate', day(days), '-extfile', extensions],
     );
-  };
-  writeFileSync(file('names.txt'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
-  self('ca', '/CN=Tests');
-  signed('server', '/CN=localhost');
-  signed('client', '/O=Example/CN=web-1');
-  self('stranger', '/CN=web-1');
-  return {
-    authority: file('ca.pem'),
-    serverCert: file('server.pem'),
-    serverKey: file('server.key'),
-    clientCert: file('client.pem'),
-    clientKey: file('client.key'),
-    strangerCert: file('stranger.pem'),
-    strangerKey: file('stranger.key'),
-  };
+    return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile, keyFile };
+  }
+}
+
+function openssl(...args: string[]): void {
+  execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }

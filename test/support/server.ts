@@ -162,7 +162,13 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
 /** The same for one test: closed when it is over. */
 export async function serveForTest(options: ServeOptions = {}): Promise<Server> {
   const server = await serve(options);
-  onTestFinished(() => server.kill());
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail')
+      process.stderr.write(
+        `${server.program.stderr}\nended: ${server.program.child.exitCode} ${server.program.child.signalCode}\n`,
+      );
+    await server.kill();
+  });
   return server;
 }
 
