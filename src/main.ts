@@ -7,6 +7,7 @@ import { Deliveries } from './delivery/deliveries.ts';
 import { Outlets } from './delivery/outlets.ts';
 import { TargetPolicy } from './delivery/target-policy.ts';
 import { Hosting } from './hosting.ts';
+import { makeMetrics } from './metrics.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
 import { makeServer, serveApi } from './platform/server.ts';
@@ -16,6 +17,7 @@ import { Router } from './router/router.ts';
 import type { Settings } from './settings.ts';
 import { httpSource } from './sources/http.ts';
 import { listenError } from './sources/listening.ts';
+import { measureSources, measureStored } from './sources/metrics.ts';
 import { startSyslog } from './sources/syslog.ts';
 import type { Store } from './store/contract.ts';
 import { openStore } from './store/open.ts';
@@ -70,7 +72,9 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(() => store.close());
     const readers = new Readers(store);
     let warnedMs = 0;
+    const metrics = makeMetrics();
     const router = new Router(store, {
+      onStored: measureStored(metrics),
       pendingBytesMax: settings.pendingBytes,
       onFailure: (app, error) => {
         if (Date.now() - warnedMs < WARN_MS) return;
@@ -123,7 +127,10 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       mayWrite: (shown) => keys.allows(shown, 'ingest'),
       warn,
     });
+    const allCounters = [...syslog.counters, ...counters];
+    measureSources(metrics, { counters: allCounters, router, appName: nameOfApp(directory) });
     await serveApi(http, {
+      metrics,
       store,
       directory,
       keys,
@@ -133,7 +140,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       outlets,
       announcer,
       runner: hosting,
-      counters: [...syslog.counters, ...counters],
+      counters: allCounters,
       webUrl,
       version: VERSION,
       startedAtMs: Date.now(),
@@ -170,6 +177,11 @@ export function makeLog(settings: Pick<Settings, 'logLevel'>): Logger {
     { level: settings.logLevel, base: null, redact: ['url', '*.url', 'key', 'token'] },
     pino.destination({ dest: 2, sync: true }),
   );
+}
+
+/** Apps by the names that people gave them. */
+function nameOfApp(directory: Directory): () => Promise<ReadonlyMap<string, string>> {
+  return async () => new Map((await directory.apps()).map(({ id, name }) => [id, name]));
 }
 
 async function startWebRouter(directory: Hosting, { host, routerPort }: Settings): Promise<RunningProxy> {

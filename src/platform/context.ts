@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import type { Deliveries } from '../delivery/deliveries.ts';
 import type { Outlets } from '../delivery/outlets.ts';
 import type { TargetPolicy } from '../delivery/target-policy.ts';
@@ -33,6 +34,7 @@ export interface DynoRunner {
 
 /** The parts that the API's resources work with. */
 export interface Context {
+  readonly metrics: Registry;
   readonly store: Store;
   readonly directory: Directory;
   readonly keys: Keys;

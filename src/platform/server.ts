@@ -12,6 +12,7 @@ import { formationRoutes } from './formation.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
+import { metricsRoutes } from './metrics.ts';
 import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
 import { statusRoutes } from './status.ts';
@@ -94,6 +95,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       tokenRoutes,
       ruleRoutes,
       statusRoutes,
+      metricsRoutes,
     ])
       routes(api, context);
   });

@@ -14,6 +14,8 @@ export interface Load {
   pending(bytes: number): void;
   /** An append failed. */
   failed(app: AppId, error: unknown): void;
+  /** A batch is durable, so long after its first line had come. */
+  stored?(lines: number, bytes: number, afterMs: number): void;
 }
 
 /** A batch that is open, queued or on its way, and who cares about it. */
@@ -26,6 +28,8 @@ class Departure {
   batch: Batch | undefined;
   /** Lines came from somebody who won't send them again: they must be kept and tried again. */
   entrusted = false;
+  /** On the clock of `performance.now()`. */
+  readonly openedMs = performance.now();
 
   constructor(number: number) {
     this.number = number;
@@ -158,6 +162,7 @@ export class Gatherer {
         this.onTheWay--;
         this.retryMs = 0;
         this.settle(departure, batch);
+        this.load.stored?.(batch.count, batch.bytes.length, performance.now() - departure.openedMs);
         departure.resolve();
         this.sendQueued();
       },

@@ -15,6 +15,8 @@ export interface RouterOptions {
   readonly pendingBytesMax: number;
   /** Told when an append fails: once an app and outage would be too much, so the caller limits its own rate. */
   readonly onFailure: (app: AppId, error: unknown) => void;
+  /** Told of every batch that is durable, so long after its first line had come. */
+  readonly onStored?: (lines: number, bytes: number, afterMs: number) => void;
 }
 
 export class Router implements Load {
@@ -72,9 +74,12 @@ export class Router implements Load {
   /** Appends a batch that has a name, past the gatherer: the same name again stores nothing. */
   async appendFrame(app: AppId, batch: Batch, frameId: string): Promise<Appended> {
     const bytes = batch.bytes.length;
+    const startedMs = performance.now();
     this.pending(bytes);
     try {
-      return await this.store.append(app, batch, { frameId });
+      const appended = await this.store.append(app, batch, { frameId });
+      if (!appended.duplicate) this.stored(batch.count, bytes, performance.now() - startedMs);
+      return appended;
     } catch (error) {
       this.failed(app, error);
       throw error;
@@ -97,6 +102,15 @@ export class Router implements Load {
     const waiting = [...this.relief];
     this.relief.clear();
     for (const resume of waiting) resume();
+  }
+
+  stored(lines: number, bytes: number, afterMs: number): void {
+    this.options.onStored?.(lines, bytes, afterMs);
+  }
+
+  /** Bytes that wait to be stored. */
+  get waitingBytes(): number {
+    return this.pendingBytes;
   }
 
   failed(app: AppId, error: unknown): void {
