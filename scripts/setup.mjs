@@ -26,6 +26,12 @@ const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(m
 if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < newest) {
   say('building …');
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root]);
+  run(process.execPath, [
+    join(root, 'node_modules', 'vite', 'bin', 'vite.js'),
+    'build',
+    join(root, 'src', 'page'),
+    '--logLevel=warn',
+  ]);
   writeFileSync(stamp, `${newest}\n`);
 }
 

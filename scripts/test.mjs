@@ -17,6 +17,7 @@ const programs = {
   git: 'git',
   rsyslogd: 'rsyslog',
   'redis-server': 'redis-server',
+  chromium: 'chromium',
 };
 
 step(process.execPath, ['scripts/setup.mjs']);
@@ -24,6 +25,7 @@ installPrograms();
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 step(bin('biome'), ['ci', '--colors=off', '.']);
 step(bin('tsc'), ['--noEmit', '-p', 'tsconfig.test.json']);
+step(bin('tsc'), ['--noEmit', '-p', 'src/page']);
 step(bin('vitest'), ['run', ...process.argv.slice(2)]);
 
 function installPrograms() {

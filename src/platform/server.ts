@@ -11,6 +11,7 @@ import { formationRoutes } from './formation.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
+import { pageRoutes } from './page.ts';
 import { statusRoutes } from './status.ts';
 import { tailSockets } from './tail-sockets.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -60,6 +61,7 @@ export function makeServer(warn: (fields: object, message: string) => void): Fas
 export async function serveApi(server: FastifyInstance, context: Context): Promise<void> {
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
+  pageRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
