@@ -80,7 +80,11 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
         warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
       },
     });
-    closers.push(() => router.close());
+    closers.push(async () => {
+      const lost = await router.close(GRACE_MS);
+      if (lost > 0)
+        warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
+    });
     const announcer = new Announcer(router);
     const directory = new Directory(store);
     const keys = new Keys(store);

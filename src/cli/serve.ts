@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { startServer } from '../main.ts';
 import { defaultDataFolder, readSettings } from '../settings.ts';
 import { untilStopped } from './signals.ts';
 
@@ -13,6 +12,8 @@ export function serveCommand(program: Command): void {
         data: defaultDataFolder(process.env),
         allowPrivateDrains: false,
       });
+      // Loaded here, so that every other command starts without a server's weight.
+      const { startServer } = await import('../main.ts');
       const server = await startServer(settings);
       process.stdout.write(
         [

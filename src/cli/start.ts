@@ -1,9 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { startApp } from '../app.ts';
 import { TailraceError } from '../errors.ts';
-import { startServer } from '../main.ts';
 import { parseEnvFile } from '../runner/env-file.ts';
 import { parseFormation } from '../runner/formation-text.ts';
 import { type ProcfileEntry, parseProcfile } from '../runner/procfile.ts';
@@ -48,6 +46,8 @@ async function start(types: string[], options: StartOptions): Promise<void> {
   const counts = options.formation ? parseFormation(options.formation, names) : undefined;
   const config = readEnv(folder, options.env);
   const settings = readSettings(process.env, { data: join(folder, '.tailrace'), allowPrivateDrains: true });
+  // Loaded here, so that every other command starts without a server's weight.
+  const [{ startServer }, { startApp }] = await Promise.all([import('../main.ts'), import('../app.ts')]);
   const server = await startServer(settings);
   const paint = new Paint(wantsColour(process.stdout, options.color));
   const name = options.app ?? folderApp(folder);

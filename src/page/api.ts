@@ -58,6 +58,18 @@ export class Api {
     return this.ask(`${appPath(app)}/log-drains`);
   }
 
+  /** Makes a log session: the path of an address that can be read without the key, as WebSockets have to. */
+  async session(app: string, signal: AbortSignal): Promise<string> {
+    const answer = await this.send(`${appPath(app)}/log-sessions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+      signal,
+    });
+    const { logplex_url: url }: { logplex_url: string } = await answer.json();
+    return new URL(url).pathname;
+  }
+
   /**
    * Sends a request with the key.
    * @throws Refusal when the server says no, TypeError when it doesn't answer.

@@ -210,11 +210,9 @@ export class Page {
       Promise.all([this.api.dynos(app), this.api.drains(app), this.api.apps()]),
     );
     if (!found || app !== this.place.value.app) return;
-    const wasAway = this.away.value;
-    this.away.value = false;
     [this.dynos.value, this.drains.value, this.apps.value] = found;
     this.names.value.add(found[0].map(({ name }) => ({ source: '', dyno: name })));
-    if (wasAway) this.reading.value?.retry();
+    if (wasAway) this.reading.value?.renew();
   }
 
   private async ask<T>(question: () => Promise<T>): Promise<T | undefined> {

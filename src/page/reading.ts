@@ -97,6 +97,13 @@ export class Reading {
     else this.failure.value = '';
   }
 
+  /** The server was away: connections from before may be dead without knowing it. */
+  renew(): void {
+    this.failure.value = '';
+    if (this.window.lines.length === 0 && this.newest === 0) void this.open(undefined);
+    else this.tail.renew();
+  }
+
   /** Goes with the newest line again, from where the view stands when that isn't too far away. */
   async follow(): Promise<void> {
     if (!this.attached.value) {

@@ -1,7 +1,7 @@
 /** What a search looks for, as far as the page has to know to mark it: words and "phrases"; the server does the searching. */
 import type { Mark } from './marks.ts';
 
-const TERM = /(-?)(?:"([^"]*)"|\/(?:[^/\\]|\\.)*\/i?|(\S+))/g;
+const TERM = /(-?)(?:"([^"]*)"|\/(?:[^/\\]|\\.)*\/i?(?=\s|$)|(\S+))/g;
 
 /** The words and phrases that have to be in a line, in lower case. Patterns aren't among them. */
 export function wantedTerms(query: string): string[] {

@@ -1,9 +1,8 @@
 /** Lines as they come. After a lost connection it goes on behind the last one: nothing is missed, nothing comes twice. */
 import type { Filters } from './address.ts';
-import { type Api, appPath, Refusal } from './api.ts';
-import { EventReader } from './event-reader.ts';
+import { type Api, Refusal } from './api.ts';
 import { filterValues } from './history.ts';
-import { type Line, readLine } from './line.ts';
+import { type Line, type LineFields, readLine } from './line.ts';
 
 export type TailState =
   | { readonly name: 'connecting' }
@@ -21,10 +20,14 @@ export interface TailOptions {
   readonly onState: (state: TailState) => void;
 }
 
+/** One message of the server: some lines, or only how far it has come. */
+interface TailMessage {
+  readonly position: string;
+  readonly lines: readonly LineFields[];
+}
+
 const RETRY_FIRST_MS = 500;
 const RETRY_LONGEST_MS = 10_000;
-/** The server says something every 15 s; after this long it is gone. */
-const SILENCE_MS = 40_000;
 
 export class Tail {
   private readonly options: TailOptions;
@@ -40,6 +43,11 @@ export class Tail {
   /** Connects, or connects anew, and gives what is behind this position. */
   connect(after: number): void {
     this.after = after;
+    this.renew();
+  }
+
+  /** Connects anew, and goes on where it was. */
+  renew(): void {
     this.attempts = 0;
     this.options.onState({ name: 'connecting' });
     void this.open();
@@ -62,42 +70,46 @@ export class Tail {
     const connection = new AbortController();
     this.connection = connection;
     try {
-      await this.read(connection);
+      const { api, app } = this.options;
+      // A WebSocket of a browser can't show a key: it reads a log session, whose address is the secret.
+      const path = await api.session(app, connection.signal);
+      if (this.connection === connection) await this.read(path, connection.signal);
     } catch (error) {
+      if (this.connection !== connection) return;
       if (error instanceof Refusal && error.status < 500 && error.status !== 429) {
-        if (this.connection === connection)
-          this.options.onState({ name: 'refused', status: error.status, message: error.message });
+        this.options.onState({ name: 'refused', status: error.status, message: error.message });
         return;
       }
     }
     if (this.connection === connection) this.waitAndRetry();
   }
 
-  private async read(connection: AbortController): Promise<void> {
-    const { api, app, filters } = this.options;
-    const values = filterValues(filters);
+  /** Reads until the connection is lost or given up. */
+  private read(path: string, signal: AbortSignal): Promise<void> {
+    const values = filterValues(this.options.filters);
     values.set('format', 'json');
     values.set('tail', 'true');
     values.set('after', String(this.after));
-    const answer = await api.send(`${appPath(app)}/logs?${values}`, {
-      headers: { accept: 'text/event-stream' },
-      signal: connection.signal,
+    const url = new URL(`${path}?${values}`, location.href);
+    url.protocol = url.protocol.replace('http', 'ws');
+    const socket = new WebSocket(url);
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => socket.close());
+      socket.addEventListener('open', () => {
+        if (signal.aborted) return;
+        this.attempts = 0;
+        this.options.onState({ name: 'live' });
+      });
+      socket.addEventListener('message', ({ data }) => {
+        if (!signal.aborted) this.take(JSON.parse(data));
+      });
+      socket.addEventListener('close', () => resolve());
     });
-    if (this.connection !== connection || !answer.body) return;
-    this.attempts = 0;
-    this.options.onState({ name: 'live' });
-    const reader = answer.body.getReader();
-    const events = new EventReader();
-    const decoder = new TextDecoder();
-    for (;;) {
-      const silence = setTimeout(() => connection.abort(), SILENCE_MS);
-      const { done, value } = await reader.read().finally(() => clearTimeout(silence));
-      if (done || this.connection !== connection) return;
-      for (const { id, data } of events.read(decoder.decode(value, { stream: true }))) {
-        if (data.length > 0) this.options.onLines(data.map((text) => readLine(JSON.parse(text))));
-        if (id) this.after = Number(id);
-      }
-    }
+  }
+
+  private take({ position, lines }: TailMessage): void {
+    this.after = Math.max(this.after, Number(position));
+    if (lines.length > 0) this.options.onLines(lines.map(readLine));
   }
 
   private waitAndRetry(): void {

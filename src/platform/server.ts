@@ -12,6 +12,7 @@ import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
 import { pageRoutes } from './page.ts';
+import { LogSessions } from './session-records.ts';
 import { statusRoutes } from './status.ts';
 import { tailSockets } from './tail-sockets.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -81,8 +82,9 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
     ])
       routes(api, context);
   });
-  sessionRoutes(server, context, (request) => authorise(request, context));
-  tailSockets(server, context, (header) => allowed(header, 'read', context));
+  const sessions = new LogSessions(context.store);
+  sessionRoutes(server, context, sessions, (request) => authorise(request, context));
+  tailSockets(server, context, sessions, (header) => allowed(header, 'read', context));
 }
 
 async function authorise(request: FastifyRequest, context: Context): Promise<void> {

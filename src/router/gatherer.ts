@@ -107,13 +107,18 @@ export class Gatherer {
     return waiting.length === 1 ? waiting[0] : Promise.all(waiting).then(() => {});
   }
 
-  /** Sends what is open on its way, and resolves when nothing is left. */
-  async flush(): Promise<void> {
-    while (!this.idle) {
+  /** Sends what is open on its way; resolves when nothing is left, or after `graceMs`, with the number of lines that are left. */
+  async flush(graceMs: number): Promise<number> {
+    const giveUpMs = Date.now() + graceMs;
+    while (!this.idle && Date.now() < giveUpMs) {
       if (this.builder.count > 0) this.opened().entrusted = true;
       this.close();
-      await this.stored().catch(() => {});
+      // A store that fails is given time to recover; what is kept is tried again meanwhile.
+      await this.stored().catch(() => pause(RETRY_MS));
     }
+    let left = 0;
+    for (const { batch } of this.unsettled) left += batch?.count ?? 0;
+    return left;
   }
 
   private opened(): Departure {
@@ -192,4 +197,8 @@ export class Gatherer {
     for (const departure of this.queue.splice(0)) if (departure.batch) this.send(departure, departure.batch);
     if (this.onTheWay === 0) this.close();
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

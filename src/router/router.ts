@@ -83,15 +83,11 @@ export class Router implements Load {
     }
   }
 
-  /** Resolves when everything that was taken is stored. */
-  async flush(): Promise<void> {
-    await Promise.all([...this.gatherers.values()].map((gatherer) => gatherer.flush()));
-  }
-
-  /** Stores what is left and stops. */
-  async close(): Promise<void> {
+  /** Stores what is left, for up to `graceMs`, and stops; resolves with the number of lines that could not be stored. */
+  async close(graceMs: number): Promise<number> {
     clearInterval(this.sweep);
-    await this.flush();
+    const left = await Promise.all([...this.gatherers.values()].map((gatherer) => gatherer.flush(graceMs)));
+    return left.reduce((sum, lines) => sum + lines, 0);
   }
 
   pending(bytes: number): void {

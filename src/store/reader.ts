@@ -70,6 +70,11 @@ export class Reader {
     return this.store.readBefore(this.app, before, READ_BYTES);
   }
 
+  /** The last sequence that was stored before a time, milliseconds since 1970. */
+  sequenceAt(ms: number): Promise<Sequence> {
+    return this.store.sequenceAt(this.app, ms);
+  }
+
   close(): void {
     this.closed = true;
     this.unsubscribe();

@@ -14,6 +14,13 @@ const THEMES: Record<Theme, { next: Theme; icon: 'auto' | 'moon' | 'sun'; label:
   light: { next: 'auto', icon: 'sun', label: 'Colours: light' },
 };
 
+/** A level stands for itself and everything more serious; `debug` would be all lines. */
+const AT_LEAST = [
+  { value: 'error', label: 'errors' },
+  { value: 'warn', label: 'warnings, errors' },
+  { value: 'info', label: 'all but debug' },
+];
+
 /** The bar on top: which app, which lines, and how to look at them. */
 export function Bar({ page }: { page: Page }) {
   const { wrap, theme, panel } = page.preferences;
@@ -168,7 +175,7 @@ function Filters({ page }: { page: Page }) {
       <Choice
         label="level"
         value={filters.level}
-        choices={plain(LEVELS)}
+        choices={AT_LEAST}
         onChoose={(level) => void page.filter({ level: LEVELS.find((one) => one === level) ?? '' })}
       />
       {isFiltered(filters) && (

@@ -77,8 +77,10 @@ export class Streams {
     const found: StoredBatch[] = [];
     if (before <= 1) return found;
     let size = 0;
-    // The batch that holds line before - 1 is the first one whose last line is at or above it.
+    // The batch that holds line before - 1 is the first one whose last line is at or above it; when that line
+    // was trimmed, it is a batch after it.
     const newest = this.firstAt(app, before - 1);
+    if (newest && newest.first >= before) return found;
     if (newest) {
       found.push(newest);
       size = newest.bytes.length;

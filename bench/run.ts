@@ -1,0 +1,34 @@
+/**
+ * Runs all measurements, one after the other, and writes `bench/RESULTS.md`.
+ *
+ *   npm run bench [-- --runs 5]
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as httpLogs from './http-logs.ts';
+import { circumstances, type Measurement, markdown, progress } from './rig/report.ts';
+import { ROOT } from './rig/scratch.ts';
+import * as runnerLines from './runner-lines.ts';
+import * as startUp from './start-up.ts';
+import * as syslogThrough from './syslog-through.ts';
+import * as tailLatency from './tail-latency.ts';
+
+const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
+  syslogThrough,
+  httpLogs,
+  tailLatency,
+  startUp,
+  runnerLines,
+];
+
+const args = process.argv.slice(2);
+const parts = [
+  '# Results\n\nWritten by `npm run bench`; [README.md](README.md) says what is measured and what the numbers mean.\n',
+  `${circumstances()}\n`,
+];
+progress(parts[1]);
+for (const { measure } of MEASUREMENTS) parts.push(markdown(await measure(args)));
+const text = parts.join('\n');
+writeFileSync(join(ROOT, 'bench', 'RESULTS.md'), text);
+process.stdout.write(text);
+process.exit();
