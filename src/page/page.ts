@@ -206,6 +206,7 @@ export class Page {
       return;
     }
     const { app } = this.place.value;
+    const wasAway = this.away.value;
     const found = await this.ask(() =>
       Promise.all([this.api.dynos(app), this.api.drains(app), this.api.apps()]),
     );

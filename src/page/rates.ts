@@ -11,14 +11,19 @@ export class Rates {
   private newest = 0;
   private lastAt = 0;
 
-  /** Counts lines at their own time, or at their arrival when that is out of sight. A line counts once. */
-  add(lines: readonly Line[], nowMs: number): void {
+  /**
+   * Counts lines at their own time. When that is out of sight, those that are `fresh` count at their arrival: some senders'
+   * clocks are wrong. A line counts once.
+   */
+  add(lines: readonly Line[], nowMs: number, fresh: boolean): void {
     this.moveTo(nowMs);
     for (const line of lines) {
       if (line.at <= this.lastAt) continue;
       this.lastAt = line.at;
       const own = Math.floor(line.ms / 1_000);
-      const second = own <= this.newest && own > this.newest - SECONDS ? own : this.newest;
+      const isInSight = own <= this.newest && own > this.newest - SECONDS;
+      if (!isInSight && !fresh) continue;
+      const second = isInSight ? own : this.newest;
       this.all[second % SECONDS]++;
       if (line.level === 'error') this.errors[second % SECONDS]++;
     }

@@ -79,7 +79,7 @@ export class Reading {
       }
       const lines = await this.read({ before: this.newest + 1, lines: PAGE });
       this.replace(lines);
-      this.rates.add(lines, Date.now());
+      this.rates.add(lines, Date.now(), false);
       this.atStart.value = lines.length < PAGE;
       this.tail.connect(this.newest);
     });
@@ -225,7 +225,7 @@ export class Reading {
     this.waiting = [];
     const unknown = lines.filter(({ at }) => at > this.newest);
     this.newest = unknown.at(-1)?.at ?? this.newest;
-    this.rates.add(unknown, Date.now());
+    this.rates.add(unknown, Date.now(), true);
     this.onSeen(unknown);
     if (!this.following.value) this.unseen.value += unknown.length;
     if (!this.attached.value) return;

@@ -142,7 +142,7 @@ function Search({ page }: { page: Page }) {
         spellcheck={false}
         enterkeyhint="search"
         aria-label="Search all lines"
-        placeholder={'words  "a phrase"  -without  /pattern/'}
+        placeholder={'search: words "a phrase" -without /pattern/'}
         defaultValue={q}
         onInput={() => {
           clearTimeout(timer.current);
@@ -179,9 +179,14 @@ function Filters({ page }: { page: Page }) {
         onChoose={(level) => void page.filter({ level: LEVELS.find((one) => one === level) ?? '' })}
       />
       {isFiltered(filters) && (
-        <button type="button" class="clear" onClick={() => void page.filter(NO_FILTERS)}>
+        <button
+          type="button"
+          class="clear"
+          aria-label="Clear all filters"
+          onClick={() => void page.filter(NO_FILTERS)}
+        >
           <Icon name="close" />
-          clear
+          <span>clear</span>
         </button>
       )}
     </div>

@@ -1,5 +1,6 @@
 import type { Page } from '../page.ts';
 import { count } from '../words.ts';
+import { Icon } from './icon.tsx';
 
 const STATES = { live: 'live', connecting: 'connecting', away: 'server away', refused: 'refused' } as const;
 
@@ -15,6 +16,21 @@ export function Footer({ page }: { page: Page }) {
         {STATES[state]}
       </span>
       {reading && <span>{count(reading.window.lines.length, 'line')} here</span>}
+      {reading && (
+        <button
+          type="button"
+          class="follow"
+          aria-pressed={!reading.following.value}
+          title="Pause, and go on (space)"
+          onClick={() => {
+            if (reading.following.value) reading.hold();
+            else void page.follow();
+          }}
+        >
+          <Icon name={reading.following.value ? 'pause' : 'play'} />
+          {reading.following.value ? 'following' : 'paused'}
+        </button>
+      )}
       <span class="hints">
         <kbd>/</kbd> search <kbd>space</kbd> pause <kbd>j</kbd>
         <kbd>k</kbd> move <kbd>?</kbd> keys

@@ -45,8 +45,7 @@ export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
           <path class="errors" d={steps(errors, highest)} />
           {pointed !== undefined && <rect class="pointed" x={pointed} y="0" width="1" height={HEIGHT} />}
         </svg>
-        <span class="ago">5 min ago</span>
-        <span class="highest">{figure(highest)}/s</span>
+        <span class="ago">5 min, up to {figure(highest)}/s</span>
         {pointed !== undefined && (
           <span class="tip" data-side={pointed > SECONDS / 2 ? 'right' : 'left'}>
             {clock(msOf(pointed))} · {count(all[pointed], 'line')}

@@ -47,7 +47,7 @@ export function Lines({ page, reading }: { page: Page; reading: Reading }) {
   // Where the address or a key points is brought into view.
   useEffect(() => {
     if (selected > 0 && lines.length > 0) scroller.current?.show(selected, page.takeShare());
-  }, [selected, reading.loading.value]);
+  }, [selected, expanded, reading.loading.value]);
   useEffect(() => page.onStart(() => scroller.current?.toStart()), [page, reading]);
 
   return (
@@ -102,27 +102,14 @@ export function Lines({ page, reading }: { page: Page; reading: Reading }) {
   );
 }
 
-/** Does the view follow? And what came since it doesn't? */
+/** What came since the view doesn't follow; the way back. */
 function Pill({ page, reading }: { page: Page; reading: Reading }) {
   const unseen = reading.unseen.value;
-  if (reading.following.value) {
-    return (
-      <button
-        type="button"
-        class="pill"
-        data-following="true"
-        title="Pause (space)"
-        onClick={() => reading.hold()}
-      >
-        <Icon name="pause" /> <span>following</span>
-      </button>
-    );
-  }
+  if (reading.following.value) return null;
   return (
     <button
       type="button"
       class="pill"
-      data-following="false"
       title="Go on with the newest lines (space)"
       onClick={() => void page.follow()}
     >
