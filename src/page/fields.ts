@@ -62,7 +62,7 @@ function jsonMarks(text: string, from: number, to: number): Mark[] {
   for (const match of text.slice(from, to).matchAll(JSON_TOKEN)) {
     const [token, colon = ''] = match;
     const start = from + match.index;
-    const name = colon ? 'key' : token.startsWith('"') ? 'text' : 'number';
+    const name = colon ? 'key' : token.startsWith('"') ? 'value' : 'number';
     marks.push({ from: start, to: start + token.length - colon.length, name });
   }
   return marks;
@@ -82,7 +82,7 @@ function readLogfmt(text: string): Structured | undefined {
     fields.push({ key, value, kind: isNumber ? 'number' : 'text' });
     const middle = match.index + key.length + 1;
     marks.push({ from: match.index, to: middle, name: 'key' });
-    marks.push({ from: middle, to: middle + raw.length, name: isNumber ? 'number' : 'text' });
+    marks.push({ from: middle, to: middle + raw.length, name: isNumber ? 'number' : 'value' });
   }
   // A single `a=b` in the middle of a sentence isn't logfmt.
   const enough = fields.length > 1 || (fields.length === 1 && marks[0].from === 0);

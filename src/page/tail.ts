@@ -94,9 +94,15 @@ export class Tail {
     url.protocol = url.protocol.replace('http', 'ws');
     const socket = new WebSocket(url);
     return new Promise((resolve) => {
-      signal.addEventListener('abort', () => socket.close());
+      signal.addEventListener('abort', () => {
+        // To close one that isn't open yet would be an error in the browser's console.
+        if (socket.readyState !== WebSocket.CONNECTING) socket.close();
+      });
       socket.addEventListener('open', () => {
-        if (signal.aborted) return;
+        if (signal.aborted) {
+          socket.close();
+          return;
+        }
         this.attempts = 0;
         this.options.onState({ name: 'live' });
       });

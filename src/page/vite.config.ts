@@ -7,6 +7,8 @@ export default defineConfig({
     outDir: '../../dist/page',
     emptyOutDir: true,
     target: 'es2022',
+    // Where light-dark(), oklch() and nesting are understood, as they are written.
+    cssTarget: ['chrome123', 'firefox128', 'safari17.5'],
     modulePreload: { polyfill: false },
     // A data: address for a small file would be against the page's own Content-Security-Policy.
     assetsInlineLimit: 0,

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useReducer, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks';
 import type { Line } from '../line.ts';
 import type { Page } from '../page.ts';
 import type { Reading } from '../reading.ts';
@@ -7,7 +7,7 @@ import { count, dayNumber } from '../words.ts';
 import { Icon } from './icon.tsx';
 import { measure } from './measure.ts';
 import { NoLines } from './nothing.tsx';
-import { Row } from './row.tsx';
+import { RowCache } from './row-cache.tsx';
 import { type Range, Scroller } from './scroller.ts';
 
 /** The list of lines. Only the rows around what is visible exist, however many lines there are. */
@@ -22,7 +22,10 @@ export function Lines({ page, reading }: { page: Page; reading: Reading }) {
   const selected = page.selected.value;
   void reading.version.value;
   void reading.following.value;
-  const terms = wantedTerms(reading.filters.q);
+  const { terms, rowsFor } = useMemo(() => {
+    const cache = new RowCache();
+    return { terms: wantedTerms(reading.filters.q), rowsFor: cache.rows.bind(cache) };
+  }, [reading]);
   const { lines } = reading.window;
   const range: Range = scroller.current?.range() ?? { from: 0, to: 0 };
 
@@ -80,18 +83,17 @@ export function Lines({ page, reading }: { page: Page; reading: Reading }) {
         </p>
         <div ref={canvas} class="canvas">
           <div ref={rows} class="rows">
-            {lines.slice(range.from, range.to).map((line, i) => (
-              <Row
-                key={line.at}
-                line={line}
-                page={page}
-                terms={terms}
-                isNewDay={isNewDay(lines, range.from + i)}
-                isSelected={line.at === selected}
-                isOpen={expanded.has(line.at)}
-                wrap={wrap}
-              />
-            ))}
+            {rowsFor(
+              lines.slice(range.from, range.to).map((line, i) => ({
+                line,
+                page,
+                terms,
+                isNewDay: isNewDay(lines, range.from + i),
+                isSelected: line.at === selected,
+                isOpen: expanded.has(line.at),
+                wrap,
+              })),
+            )}
           </div>
         </div>
       </div>

@@ -7,7 +7,7 @@ import { Details } from './details.tsx';
 import { Icon } from './icon.tsx';
 import { Text } from './text.tsx';
 
-interface RowProps {
+export interface RowProps {
   readonly line: Line;
   readonly page: Page;
   readonly terms: readonly string[];

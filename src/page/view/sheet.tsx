@@ -11,7 +11,7 @@ export function Sheet({ page, title, children }: { page: Page; title: string; ch
   };
   useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog ref={dialog} class="sheet" aria-label={title} onClose={close}>
+    <dialog ref={dialog} class="sheet" aria-label={title} tabIndex={-1} autofocus onClose={close}>
       <header>
         <h2>{title}</h2>
         <button type="button" class="tool" aria-label="Close" onClick={close}>
