@@ -10,6 +10,7 @@ const STATUS = {
   too_large: 413,
   unsupported_type: 415,
   invalid_params: 422,
+  rate_limited: 429,
   unavailable: 503,
   store_full: 503,
   address_in_use: 500,

@@ -1,9 +1,11 @@
 /** The composition root: reads settings, wires the parts, starts them, stops them in the reverse order. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Deliveries } from './delivery/deliveries.ts';
+import { Outlets } from './delivery/outlets.ts';
+import { TargetPolicy } from './delivery/target-policy.ts';
 import { Hosting } from './hosting.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
@@ -14,10 +16,9 @@ import { Router } from './router/router.ts';
 import type { Settings } from './settings.ts';
 import { httpSource } from './sources/http.ts';
 import { listenError } from './sources/listening.ts';
-import { listenTcp, type Source } from './sources/tcp.ts';
-import { listenUdp } from './sources/udp.ts';
+import { startSyslog } from './sources/syslog.ts';
 import type { Store } from './store/contract.ts';
-import { EmbeddedStore } from './store/embedded/embedded.ts';
+import { openStore } from './store/open.ts';
 import { Readers } from './store/reader.ts';
 import { VERSION } from './version.ts';
 
@@ -30,6 +31,8 @@ const WARN_MS = 10_000;
 export interface Server {
   readonly url: string;
   readonly syslogPort: number;
+  /** Undefined without a certificate. */
+  readonly syslogTlsPort: number | undefined;
   readonly routerPort: number;
   /** An API key that may do everything, for clients on this machine. */
   readonly key: string;
@@ -63,12 +66,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
 
   async function wire(): Promise<Server> {
     const { host } = settings;
-    const retention = {
-      lines: settings.streamLines,
-      bytes: settings.streamBytes,
-      ageMs: settings.streamAgeMs,
-    };
-    const store = new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
+    const store = await openStore(settings, warn);
     closers.push(() => store.close());
     const readers = new Readers(store);
     let warnedMs = 0;
@@ -91,30 +89,37 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     const key = await localKey(settings.data, keys);
 
     const tellApp = announcer.announce.bind(announcer);
+    const targets = new TargetPolicy(settings.allowPrivateDrains);
+    const outlets = new Outlets(targets, VERSION);
     const deliveries = new Deliveries({
       store,
       readers,
+      outlets,
       version: VERSION,
-      tellApp: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
+      tellApp: (app, kind, message) => tellApp(app, 'heroku', 'logplex', Priority[kind], message),
       warn,
     });
     closers.push(() => deliveries.close(GRACE_MS));
     await deliveries.look();
 
-    const source = { host, port: settings.syslogPort, router, warn };
-    const tcp = await listenTcp(source);
-    closers.push(() => tcp.close());
-    const udp = await listenUdpBeside(tcp, source);
-    closers.push(() => udp.close());
+    const syslog = await startSyslog({
+      settings,
+      store,
+      router,
+      tell: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
+      warn,
+    });
+    closers.push(() => syslog.close());
 
     const hosting = new Hosting((app, message) => tellApp(app, 'heroku', 'router', Priority.router, message));
     const proxy = await startWebRouter(hosting, settings);
     closers.push(() => proxy.close(GRACE_MS));
     const webUrl = (name: string): string => `http://${name}.localhost:${proxy.port}/`;
 
-    const http = makeServer(warn);
+    const http = makeServer(warn, settings.frameTimeoutMs);
     const counters = await httpSource(http, {
       router,
+      limits: syslog.limits,
       mayWrite: (shown) => keys.allows(shown, 'ingest'),
       warn,
     });
@@ -124,9 +129,11 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       keys,
       readers,
       deliveries,
+      targets,
+      outlets,
       announcer,
       runner: hosting,
-      counters: [tcp.counters, udp.counters, counters],
+      counters: [...syslog.counters, counters],
       webUrl,
       version: VERSION,
       startedAtMs: Date.now(),
@@ -141,7 +148,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(leaveAddress(settings.data, url));
     return {
       url,
-      syslogPort: tcp.port,
+      syslogPort: syslog.port,
+      syslogTlsPort: syslog.tlsPort,
       routerPort: proxy.port,
       key,
       store,
@@ -164,11 +172,6 @@ export function makeLog(settings: Pick<Settings, 'logLevel'>): Logger {
   );
 }
 
-/** Listens for datagrams on the port that TCP got. */
-async function listenUdpBeside(tcp: Source, options: Parameters<typeof listenUdp>[0]): Promise<Source> {
-  return listenUdp({ ...options, port: tcp.port });
-}
-
 async function startWebRouter(directory: Hosting, { host, routerPort }: Settings): Promise<RunningProxy> {
   return startProxy({ host, port: routerPort, directory }).catch((error: unknown) => {
     throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
@@ -177,6 +180,8 @@ async function startWebRouter(directory: Hosting, { host, routerPort }: Settings
 
 /** The key of clients on this machine: in the data folder, readable only by its owner. */
 async function localKey(folder: string, keys: Keys): Promise<string> {
+  // The embedded store has made the folder already; with another store there is only this in it.
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, 'key');
   if (!existsSync(file)) writeFileSync(file, `${makeKey()}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);

@@ -4,7 +4,17 @@ import { join, resolve } from 'node:path';
 import { TailraceError } from './errors.ts';
 
 /** How a setting's text is read. */
-type Kind = 'port' | 'text' | 'folder' | 'flag' | 'bytes' | 'count' | 'duration' | 'durability' | 'level';
+type Kind =
+  | 'port'
+  | 'text'
+  | 'rate'
+  | 'folder'
+  | 'flag'
+  | 'bytes'
+  | 'count'
+  | 'duration'
+  | 'durability'
+  | 'level';
 
 export interface SettingRow {
   readonly variable: string;
@@ -78,11 +88,102 @@ export const SETTINGS = {
     fallback: '32MB',
     meaning: 'bytes that may wait to be stored before senders are slowed down',
   },
+  syslogTlsPort: {
+    variable: 'TAILRACE_SYSLOG_TLS_PORT',
+    kind: 'port',
+    fallback: '6514',
+    meaning: 'syslog over TLS, when a certificate is set (0: any free one)',
+  },
+  syslogTlsCert: {
+    variable: 'TAILRACE_SYSLOG_TLS_CERT',
+    kind: 'text',
+    fallback: '',
+    meaning: 'certificate for syslog over TLS: a file in PEM form, with its chain',
+  },
+  syslogTlsKey: {
+    variable: 'TAILRACE_SYSLOG_TLS_KEY',
+    kind: 'text',
+    fallback: '',
+    meaning: 'the certificate’s private key: a file in PEM form',
+  },
+  syslogTlsClientCa: {
+    variable: 'TAILRACE_SYSLOG_TLS_CLIENT_CA',
+    kind: 'text',
+    fallback: '',
+    meaning: 'who signs senders’ certificates: a file in PEM form; unset: they aren’t asked for',
+  },
+  proxyProtocol: {
+    variable: 'TAILRACE_PROXY_PROTOCOL',
+    kind: 'flag',
+    fallback: 'no',
+    meaning: 'do syslog connections begin with a PROXY protocol header (a load balancer in front)?',
+  },
+  connections: {
+    variable: 'TAILRACE_CONNECTIONS',
+    kind: 'count',
+    fallback: '10000',
+    meaning: 'open syslog connections at the most',
+  },
+  idleTimeout: {
+    variable: 'TAILRACE_IDLE_TIMEOUT',
+    kind: 'duration',
+    fallback: '1d',
+    meaning: 'a syslog connection that is silent for so long is closed',
+  },
+  frameTimeout: {
+    variable: 'TAILRACE_FRAME_TIMEOUT',
+    kind: 'duration',
+    fallback: '60s',
+    meaning: 'how long a syslog frame may take from its first byte to its last, and an HTTP request',
+  },
+  partialBytes: {
+    variable: 'TAILRACE_PARTIAL_BYTES',
+    kind: 'bytes',
+    fallback: '64MB',
+    meaning: 'bytes of unfinished syslog frames that are held at the most, of all connections together',
+  },
+  tokenLines: {
+    variable: 'TAILRACE_TOKEN_LINES_PER_S',
+    kind: 'rate',
+    fallback: '',
+    meaning: 'lines a second that a token may send (unset: any number)',
+  },
+  tokenBytes: {
+    variable: 'TAILRACE_TOKEN_BYTES_PER_S',
+    kind: 'rate',
+    fallback: '',
+    meaning: 'bytes a second that a token may send, such as 1MB (unset: any number)',
+  },
+  appLines: {
+    variable: 'TAILRACE_APP_LINES_PER_S',
+    kind: 'rate',
+    fallback: '',
+    meaning: 'lines a second that an app’s sources may send together (unset: any number)',
+  },
+  appBytes: {
+    variable: 'TAILRACE_APP_BYTES_PER_S',
+    kind: 'rate',
+    fallback: '',
+    meaning: 'bytes a second that an app’s sources may send together (unset: any number)',
+  },
   allowPrivateDrains: {
     variable: 'TAILRACE_ALLOW_PRIVATE_DRAINS',
     kind: 'flag',
     fallback: '',
     meaning: 'may drains point at loopback and private networks? `serve`: no, `start`: yes',
+  },
+  redisUrl: {
+    variable: 'REDIS_URL',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'many routers on one Redis or Valkey instead of the embedded store: `redis://`, `rediss://` (TLS), `redis+cluster://host:port,host:port`, `redis+sentinel://host:port,host:port/master`',
+  },
+  redisCa: {
+    variable: 'REDIS_CA',
+    kind: 'text',
+    fallback: '',
+    meaning: 'PEM file of the CA that signed Redis’s certificate, when the system doesn’t know it',
   },
   logLevel: {
     variable: 'TAILRACE_LOG_LEVEL',
@@ -106,7 +207,23 @@ export interface Settings {
   readonly streamAgeMs: number;
   readonly durability: 'process' | 'disk';
   readonly pendingBytes: number;
+  readonly syslogTlsPort: number;
+  readonly syslogTlsCert: string;
+  readonly syslogTlsKey: string;
+  readonly syslogTlsClientCa: string;
+  readonly proxyProtocol: boolean;
+  readonly connections: number;
+  readonly idleTimeoutMs: number;
+  readonly frameTimeoutMs: number;
+  readonly partialBytes: number;
+  readonly tokenLines: number | undefined;
+  readonly tokenBytes: number | undefined;
+  readonly appLines: number | undefined;
+  readonly appBytes: number | undefined;
   readonly allowPrivateDrains: boolean;
+  /** Empty: the embedded store. Holds a password: never printed. */
+  readonly redisUrl: string;
+  readonly redisCa: string;
   readonly logLevel: string;
 }
 
@@ -136,7 +253,22 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     streamAgeMs: duration(SETTINGS.streamAge, text),
     durability: choice(SETTINGS.durability, text, ['process', 'disk']),
     pendingBytes: bytes(SETTINGS.pendingBytes, text),
+    syslogTlsPort: port(SETTINGS.syslogTlsPort, text),
+    syslogTlsCert: text(SETTINGS.syslogTlsCert),
+    syslogTlsKey: text(SETTINGS.syslogTlsKey),
+    syslogTlsClientCa: text(SETTINGS.syslogTlsClientCa),
+    proxyProtocol: flag(SETTINGS.proxyProtocol, text) ?? false,
+    connections: count(SETTINGS.connections, text),
+    idleTimeoutMs: duration(SETTINGS.idleTimeout, text),
+    frameTimeoutMs: duration(SETTINGS.frameTimeout, text),
+    partialBytes: bytes(SETTINGS.partialBytes, text),
+    tokenLines: rate(SETTINGS.tokenLines, text),
+    tokenBytes: rate(SETTINGS.tokenBytes, text),
+    appLines: rate(SETTINGS.appLines, text),
+    appBytes: rate(SETTINGS.appBytes, text),
     allowPrivateDrains: flag(SETTINGS.allowPrivateDrains, text) ?? defaults.allowPrivateDrains,
+    redisUrl: text(SETTINGS.redisUrl),
+    redisCa: text(SETTINGS.redisCa),
     logLevel: choice(SETTINGS.logLevel, text, ['debug', 'info', 'warn', 'error', 'silent']),
   };
 }
@@ -174,6 +306,11 @@ function bytes(row: SettingRow, text: Text): number {
   const number = match ? Number(match[1]) * BYTE_UNITS[(match[2] ?? '').toUpperCase()] : 0;
   if (number <= 0) refuse(row, value, 'a number of bytes, such as 512MB');
   return number;
+}
+
+/** Undefined: no limit. */
+function rate(row: SettingRow, text: Text): number | undefined {
+  return text(row) === '' ? undefined : bytes(row, text);
 }
 
 const DURATION_UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

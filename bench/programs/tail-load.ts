@@ -36,7 +36,8 @@ const SLICE_MS = 2;
 const WARM_UP_MS = 1_000;
 /** What hasn't come this long after the last line was written is lost. */
 const LATE_MS = 5_000;
-const HTTP_CONNECTIONS = 8;
+/** Many, so that a request never waits for another one here: it would count as the age of its lines. */
+const HTTP_CONNECTIONS = 50;
 
 process.on('message', (order: TailOrder) => {
   run(order).then(

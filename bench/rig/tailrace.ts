@@ -108,10 +108,12 @@ export function said(child: ChildProcess, pattern: RegExp): Promise<RegExpExecAr
   });
 }
 
-/** Waits until a server has left its address in a data folder. */
+/** Waits until a server has left its address in a data folder, and all of it. */
 export async function untilAddress(data: string, child: ChildProcess): Promise<void> {
   const deadlineMs = performance.now() + READY_MS;
-  while (!existsSync(join(data, 'server.json')) || !existsSync(join(data, 'key'))) {
+  const left = (name: string, end: string): boolean =>
+    existsSync(join(data, name)) && readFileSync(join(data, name), 'utf8').trimEnd().endsWith(end);
+  while (!left('server.json', '}') || !left('key', '')) {
     if (child.exitCode !== null) throw new Error(`tailrace ended with exit code ${child.exitCode}`);
     if (performance.now() > deadlineMs) throw new Error(`not ready after ${READY_MS / 1_000} s`);
     await sleep(5);

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { harmlessJson } from '../tails/sanitize.ts';
 import { Client, chooseApp } from './client.ts';
 import { Paint, wantsColour } from './paint.ts';
 import { followTail } from './tail-client.ts';
@@ -57,7 +58,7 @@ async function showLogs(options: LogsOptions): Promise<void> {
 }
 
 function show(line: unknown, paint: Paint): string {
-  return typeof line === 'string' ? paint.line(line) : JSON.stringify(line);
+  return typeof line === 'string' ? paint.line(line) : harmlessJson(line);
 }
 
 function parseCount(text: string): number {

@@ -7,7 +7,12 @@ import { appsCommands } from './apps.ts';
 import { authTokenCommand } from './auth-token.ts';
 import { drainsCommand } from './drains.ts';
 import { drainsAddCommand } from './drains-add.ts';
+import { drainsInfoCommand } from './drains-info.ts';
+import { drainsPauseCommands } from './drains-pause.ts';
+import { drainsRefusedCommand } from './drains-refused.ts';
 import { drainsRemoveCommand } from './drains-remove.ts';
+import { drainsReplayCommand } from './drains-replay.ts';
+import { drainsTestCommand } from './drains-test.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
 import { openCommand } from './open.ts';
@@ -15,6 +20,7 @@ import { psCommand } from './ps.ts';
 import { restartCommand } from './restart.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
+import { sourcesCommands } from './sources.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { tokensCommands } from './tokens.ts';
@@ -33,21 +39,30 @@ const commands = [
   drainsCommand,
   drainsAddCommand,
   drainsRemoveCommand,
+  drainsInfoCommand,
+  drainsPauseCommands,
+  drainsRefusedCommand,
+  drainsReplayCommand,
+  drainsTestCommand,
   appsCommands,
   psCommand,
   scaleCommand,
   restartCommand,
   tokensCommands,
+  sourcesCommands,
   openCommand,
   statusCommand,
   authTokenCommand,
 ];
 for (const add of commands) add(program);
 
-// A reader that has seen enough (`| head`) is no error.
+// A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) is asked to, once.
+let isUnread = false;
 process.stdout.on('error', (error: Error & { code?: string }) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code !== 'EPIPE') throw error;
+  if (process.listenerCount('SIGTERM') === 0) process.exit(0);
+  if (!isUnread) process.emit('SIGTERM', 'SIGTERM');
+  isUnread = true;
 });
 
 try {

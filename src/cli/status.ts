@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { SourceCounters } from '../sources/counters.ts';
+import type { StoreStatus } from '../store/contract.ts';
 import { Client } from './client.ts';
 import { number, print, table, time } from './table.ts';
 
@@ -9,6 +10,18 @@ interface StatusView {
   readonly uptime_s: number;
   readonly memory_bytes: number;
   readonly sources: readonly SourceCounters[];
+  readonly store: StoreStatus;
+  readonly routers: readonly RouterView[];
+}
+
+interface RouterView {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly started_at: string;
+  readonly drains: number;
+  readonly lag_lines: number;
 }
 
 /** `tailrace status`: how the server is doing. */
@@ -33,7 +46,34 @@ export function statusCommand(program: Command): void {
             source.lost,
           ].map((cell) => (typeof cell === 'number' ? number(cell) : cell)),
         );
-        return `${head}\n\n${table([['in by', 'lines', 'malformed', 'unknown token', 'duplicates', 'lost'], ...rows])}`;
+        const sources = table([
+          ['in by', 'lines', 'malformed', 'unknown token', 'duplicates', 'lost'],
+          ...rows,
+        ]);
+        return [head, sources, describeRouters(status.routers), describeStore(status.store)].join('\n\n');
       });
     });
+}
+
+function describeRouters(routers: readonly RouterView[]): string {
+  const rows = routers.map(({ id, host, pid, version, started_at, drains, lag_lines }) => [
+    id.slice(0, 8),
+    `${host}, process ${pid}`,
+    version,
+    `${time(Date.now() - Date.parse(started_at))}`,
+    number(drains),
+    `${number(lag_lines)} lines`,
+  ]);
+  return table([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
+}
+
+function describeStore({ kind, trouble, concerns, facts }: StoreStatus): string {
+  const rows = Object.entries(facts).map(([name, value]) => [
+    `  ${name.replace(/_/g, ' ')}`,
+    name.endsWith('_bytes') || name === 'bytes'
+      ? `${Math.round(Number(value) / 1_048_576)} MB`
+      : String(value),
+  ]);
+  const notes = [...(trouble ? [trouble] : []), ...concerns].map((text) => `  ! ${text}`);
+  return [`store: ${kind}`, table(rows), ...notes].join('\n');
 }

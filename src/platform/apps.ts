@@ -12,8 +12,10 @@ export function appRoutes(api: FastifyInstance, context: Context): void {
   const list = async () => (await directory.apps()).map(view);
   api.get('/apps', list);
   api.get('/users/:user/apps', list);
-  api.post<{ Body: { name?: string } | null }>('/apps', async (request, reply) => {
-    const app = await directory.createApp(request.body?.name || randomName());
+  api.post<{ Body: { name?: unknown } | null }>('/apps', async (request, reply) => {
+    const name = request.body?.name || randomName();
+    if (typeof name !== 'string') throw new TailraceError('invalid_params', 'Name must be a string.');
+    const app = await directory.createApp(name);
     reply.code(201);
     return view(app);
   });

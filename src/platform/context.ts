@@ -1,4 +1,6 @@
 import type { Deliveries } from '../delivery/deliveries.ts';
+import type { Outlets } from '../delivery/outlets.ts';
+import type { TargetPolicy } from '../delivery/target-policy.ts';
 import type { Announcer } from '../router/announcer.ts';
 import type { SourceCounters } from '../sources/counters.ts';
 import type { AppId, Store } from '../store/contract.ts';
@@ -36,6 +38,9 @@ export interface Context {
   readonly keys: Keys;
   readonly readers: Readers;
   readonly deliveries: Deliveries;
+  /** Where drains may point. */
+  readonly targets: TargetPolicy;
+  readonly outlets: Outlets;
   readonly announcer: Announcer;
   readonly runner: DynoRunner;
   readonly counters: readonly SourceCounters[];

@@ -77,7 +77,9 @@ export function sessionRoutes(
     const options = parseTailQuery(query, { tail: false });
     const wantsEvents = request.headers.accept?.includes('text/event-stream') ?? false;
     reply.hijack();
-    const sink = wantsEvents ? new EventStreamSink(reply.raw) : new TextStreamSink(reply.raw, options.format);
+    const sink = wantsEvents
+      ? new EventStreamSink(reply.raw, options.format)
+      : new TextStreamSink(reply.raw, options.format);
     const close = openTail(context.readers, app, options, sink, () => reply.raw.destroy());
     const letGo = hold();
     reply.raw.on('close', () => {

@@ -6,12 +6,14 @@ import { TailraceError } from '../errors.ts';
 import { accountRoutes } from './account.ts';
 import { appRoutes } from './apps.ts';
 import type { Context } from './context.ts';
+import { drainActionRoutes } from './drain-actions.ts';
 import { dynoRoutes } from './dynos.ts';
 import { formationRoutes } from './formation.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
 import { pageRoutes } from './page.ts';
+import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
 import { statusRoutes } from './status.ts';
 import { tailSockets } from './tail-sockets.ts';
@@ -20,9 +22,22 @@ import { tokenRoutes } from './tokens.ts';
 /** A valid `Request-Id` of the client is kept. */
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
+/** A request has to be there in full after this time, and its header. */
+const REQUEST_MS = 60_000;
+const HEADERS_MS = 15_000;
+
 /** A Fastify that speaks the API's errors; nothing is served on it yet. */
-export function makeServer(warn: (fields: object, message: string) => void): FastifyInstance {
+export function makeServer(
+  warn: (fields: object, message: string) => void,
+  requestTimeoutMs = REQUEST_MS,
+): FastifyInstance {
   const server = Fastify({
+    // Who takes longer to say what they want is cut off: the answer (a tail, say) may take as long as it likes.
+    requestTimeout: requestTimeoutMs,
+    http: {
+      headersTimeout: Math.min(requestTimeoutMs, HEADERS_MS),
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+    },
     logger: false,
     trustProxy: false,
     bodyLimit: 1_048_576,
@@ -77,7 +92,9 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       dynoRoutes,
       formationRoutes,
       drainRoutes,
+      drainActionRoutes,
       tokenRoutes,
+      ruleRoutes,
       statusRoutes,
     ])
       routes(api, context);

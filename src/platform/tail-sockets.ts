@@ -13,6 +13,8 @@ import type { LogSessions } from './session-records.ts';
 
 const TAIL = /^\/apps\/([^/]+)\/tail$/;
 const SESSION = /^\/sessions\/([^/]+)\/([^/]+)$/;
+/** How long a reader may take to answer the goodbye. */
+const GOODBYE_MS = 500;
 /** Readers send nothing but control frames. */
 const PAYLOAD_BYTES_MAX = 4_096;
 
@@ -49,9 +51,13 @@ export function tailSockets(
     socket.on('error', () => socket.destroy());
     upgrade(request, socket, head).catch((error: unknown) => refuse(socket, error));
   });
-  server.addHook('onClose', async () => {
+  // Before the server waits for its connections to end: these are among them.
+  server.addHook('preClose', async () => {
     for (const sockets of [plain, deflating]) {
-      for (const socket of sockets.clients) socket.close(1001, 'the server stops');
+      for (const socket of sockets.clients) {
+        socket.close(1001, 'the server stops');
+        setTimeout(() => socket.terminate(), GOODBYE_MS).unref();
+      }
       sockets.close();
     }
   });

@@ -5,7 +5,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readAuthorization } from '../authorization.ts';
 import { TailraceError } from '../errors.ts';
+import type { Limits } from '../router/limits.ts';
 import type { Router } from '../router/router.ts';
+import { plainAddress } from '../router/rules.ts';
 import type { Tenant } from '../router/tenants.ts';
 import type { AppId } from '../store/contract.ts';
 import { countFrames } from '../syslog/framing.ts';
@@ -26,6 +28,7 @@ const LOGPLEX_TYPES = ['application/logplex-1', 'application/x-logplex-1'];
 
 export interface HttpSourceOptions {
   readonly router: Router;
+  readonly limits: Limits;
   /** May this API key write lines to any app? */
   readonly mayWrite: (key: string) => Promise<boolean>;
   readonly warn: (fields: object, message: string) => void;
@@ -78,6 +81,17 @@ export async function httpSource(
         'unsupported_type',
         `Content-Type ${type || '(none)'} isn't supported: send application/logplex-1 or text/plain.`,
       );
+    if (sender.tenant && !options.limits.off && !options.limits.isOpen(sender.tenant)) {
+      const claimed = Number(request.headers['logplex-msg-count']);
+      const refused = claimed > 0 && claimed < 1_000_000 ? Math.floor(claimed) : 1;
+      counters.limited += refused;
+      options.limits.refuse(sender.tenant.app, refused);
+      reply.header('Retry-After', RETRY_AFTER_S);
+      throw new TailraceError(
+        'rate_limited',
+        'This source or its app has sent more than it may: try again in a moment.',
+      );
+    }
     if (router.congested) {
       reply.header('Retry-After', RETRY_AFTER_S);
       throw new TailraceError('unavailable', 'Too much waits to be stored: try again in a moment.');
@@ -127,13 +141,14 @@ export async function httpSource(
     }
     const frameId = request.headers['logplex-frame-id'];
     const named = typeof frameId === 'string' && frameId !== '' ? frameId.slice(0, 128) : undefined;
-    const intake = new Intake(
+    const intake = new Intake({
       router,
       counters,
-      request.ip,
-      sender.tenant,
-      named === undefined ? undefined : namedBatches(named, body.length),
-    );
+      limits: options.limits,
+      host: plainAddress(request.ip),
+      fixed: sender.tenant,
+      targetFor: named === undefined ? undefined : namedBatches(named, body.length),
+    });
     await takeAll(body, intake);
     await intake.stored();
   }
@@ -155,7 +170,13 @@ export async function httpSource(
         'Plain text needs a source token: add ?token=t.… or authenticate with it.',
       );
     const { dyno } = request.query as { dyno?: string };
-    const intake = new Intake(router, counters, request.ip, sender.tenant);
+    const intake = new Intake({
+      router,
+      counters,
+      limits: options.limits,
+      host: plainAddress(request.ip),
+      fixed: sender.tenant,
+    });
     new TextLines(dyno).take(body, intake);
     await intake.stored();
   }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Sequence } from '../store/contract.ts';
 import type { FormatName } from './format.ts';
 import type { TailMark, TailSink } from './session.ts';
+import { EVENTS, PLAIN, type Wire } from './wire.ts';
 
 /** A sign of life this often keeps proxies and readers from giving the connection up. */
 const HEARTBEAT_MS = 15_000;
@@ -9,7 +10,8 @@ const HEARTBEAT_MS = 15_000;
 const BUFFERED_BYTES_MAX = 524_288;
 
 /** What live readers over plain HTTP have in common: a response that is written to as long as it takes it. */
-abstract class ResponseSink implements TailSink {
+abstract class ResponseSink implements TailSink<Buffer> {
+  readonly wire: Wire<Buffer>;
   protected readonly response: ServerResponse;
   private readonly heartbeat: NodeJS.Timeout;
   private paused = false;
@@ -18,8 +20,9 @@ abstract class ResponseSink implements TailSink {
   /** Asked for the session's position, which moves on over lines that don't match. */
   position: () => Sequence = () => 0;
 
-  constructor(response: ServerResponse, contentType: string) {
+  constructor(response: ServerResponse, contentType: string, wire: Wire<Buffer>) {
     this.response = response;
+    this.wire = wire;
     response.writeHead(200, {
       'Content-Type': contentType,
       'Cache-Control': 'no-cache, no-transform',
@@ -38,7 +41,9 @@ abstract class ResponseSink implements TailSink {
     response.on('close', () => clearInterval(this.heartbeat));
   }
 
-  abstract lines(lines: readonly string[], last: Sequence): void;
+  take(lines: Buffer, _last: Sequence): void {
+    this.response.write(lines);
+  }
 
   ready(): boolean {
     if (this.response.writableLength > BUFFERED_BYTES_MAX) this.paused = true;
@@ -52,8 +57,6 @@ abstract class ResponseSink implements TailSink {
   protected beat(): void {}
 }
 
-const events = new WeakMap<readonly string[], Buffer>();
-
 /**
  * A tail as server-sent events (HTML Living Standard, section 9.2): one event for some lines, its `id` the position to
  * resume after, one `data:` a line. An id without data moves the reader's position on and is no event for them.
@@ -61,17 +64,11 @@ const events = new WeakMap<readonly string[], Buffer>();
 export class EventStreamSink extends ResponseSink {
   private toldPosition: Sequence = 0;
 
-  constructor(response: ServerResponse) {
-    super(response, 'text/event-stream; charset=utf-8');
+  constructor(response: ServerResponse, format: FormatName) {
+    super(response, 'text/event-stream; charset=utf-8', EVENTS[format]);
   }
 
-  lines(lines: readonly string[], last: Sequence): void {
-    let event = events.get(lines);
-    if (event === undefined) {
-      const data = lines.map((line) => `data: ${line.replaceAll('\n', '\ndata: ')}\n`).join('');
-      event = Buffer.from(`id: ${last}\n${data}\n`);
-      events.set(lines, event);
-    }
+  override take(event: Buffer, last: Sequence): void {
     this.toldPosition = last;
     this.response.write(event);
   }
@@ -88,20 +85,10 @@ export class EventStreamSink extends ResponseSink {
   }
 }
 
-const texts = new WeakMap<readonly string[], Buffer>();
-
 /** A tail as plain text, for `curl -N`; with the format `json`, one object a line (NDJSON). */
 export class TextStreamSink extends ResponseSink {
   constructor(response: ServerResponse, format: FormatName) {
-    super(response, format === 'json' ? 'application/x-ndjson; charset=utf-8' : 'text/plain; charset=utf-8');
-  }
-
-  lines(lines: readonly string[]): void {
-    let text = texts.get(lines);
-    if (text === undefined) {
-      text = Buffer.from(`${lines.join('\n')}\n`);
-      texts.set(lines, text);
-    }
-    this.response.write(text);
+    const type = format === 'json' ? 'application/x-ndjson' : 'text/plain';
+    super(response, `${type}; charset=utf-8`, PLAIN[format]);
   }
 }

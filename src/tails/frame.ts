@@ -9,30 +9,29 @@ const RSV1 = 0x40;
 const FLUSH_TAIL_BYTES = 4;
 
 /**
- * One whole text message of a server (RFC 6455 section 5.2: not masked), ready to be written to any number of sockets. With
- * `deflate` it is compressed on its own, so that it fits every connection that agreed on `server_no_context_takeover`.
+ * The header of a server's whole text message of so many bytes (RFC 6455 section 5.2: not masked), as Latin-1.
  */
-export function textFrame(text: string, deflate: boolean): Buffer {
-  const plain = Buffer.from(text);
-  if (!deflate || plain.length < DEFLATE_BYTES_MIN) return withHeader(plain, FIN_TEXT);
-  const flushed = deflateRawSync(plain, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
-  return withHeader(flushed.subarray(0, flushed.length - FLUSH_TAIL_BYTES), FIN_TEXT | RSV1);
+export function frameHeader(length: number, first: number = FIN_TEXT): string {
+  if (length < 126) return String.fromCharCode(first, length);
+  if (length < 65_536) return String.fromCharCode(first, 126, length >> 8, length & 0xff);
+  const bytes = [24, 16, 8, 0].map((shift) => (length >>> shift) & 0xff);
+  return String.fromCharCode(first, 127, 0, 0, 0, 0, ...bytes);
 }
 
-function withHeader(payload: Buffer, first: number): Buffer {
-  const { length } = payload;
-  const headerBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafeSlow(headerBytes + length);
-  frame[0] = first;
-  if (headerBytes === 2) frame[1] = length;
-  else if (headerBytes === 4) {
-    frame[1] = 126;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = 127;
-    frame.writeUInt32BE(0, 2);
-    frame.writeUInt32BE(length, 6);
-  }
-  payload.copy(frame, headerBytes);
-  return frame;
+/** A whole text message, ready to be written to any number of sockets. */
+export function textFrame(text: string): Buffer {
+  const payload = Buffer.from(text);
+  return Buffer.concat([Buffer.from(frameHeader(payload.length), 'latin1'), payload]);
+}
+
+/**
+ * The same compressed on its own, so that it fits every connection that agreed on `server_no_context_takeover` (RFC 7692
+ * section 7).
+ */
+export function deflatedFrame(payload: Buffer): Buffer {
+  if (payload.length < DEFLATE_BYTES_MIN)
+    return Buffer.concat([Buffer.from(frameHeader(payload.length), 'latin1'), payload]);
+  const flushed = deflateRawSync(payload, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
+  const deflated = flushed.subarray(0, flushed.length - FLUSH_TAIL_BYTES);
+  return Buffer.concat([Buffer.from(frameHeader(deflated.length, FIN_TEXT | RSV1), 'latin1'), deflated]);
 }

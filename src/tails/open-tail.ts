@@ -3,7 +3,7 @@ import type { Readers } from '../store/reader.ts';
 import { type TailOptions, TailSession, type TailSink } from './session.ts';
 
 /** A sink of a connection: it says when it can take more. */
-export interface ConnectionSink extends TailSink {
+export interface ConnectionSink extends TailSink<Buffer> {
   onReady: () => void;
   position: () => Sequence;
 }

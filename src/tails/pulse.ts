@@ -22,6 +22,10 @@ class Pulse {
     this.reader = reader;
   }
 
+  get memberCount(): number {
+    return this.members.size;
+  }
+
   join(member: () => void): () => void {
     this.members.add(member);
     this.leave ??= this.reader.onGrow(() => this.grown());
@@ -61,4 +65,9 @@ export function onPulse(reader: Reader, grown: () => void): () => void {
     pulses.set(reader, pulse);
   }
   return pulse.join(grown);
+}
+
+/** Is there more than one tail of a stream? Then it is worth while to remember what was written for one of them. */
+export function hasCompany(reader: Reader): boolean {
+  return (pulses.get(reader)?.memberCount ?? 0) > 1;
 }

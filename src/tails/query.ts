@@ -29,6 +29,11 @@ export const TAIL_PARAMETERS = [
 export type TailParameter = (typeof TAIL_PARAMETERS)[number];
 export type TailQuery = { readonly [name in TailParameter]?: string };
 
+/** What was asked for: a range of the stream, and how to write it. */
+export interface TailRequest extends TailOptions {
+  readonly format: FormatName;
+}
+
 /**
  * Reads a tail's options.
  * @throws TailraceError `invalid_params` naming the value that can't be used.
@@ -37,12 +42,12 @@ export function parseTailQuery(
   query: TailQuery,
   defaults: { tail: boolean },
   nowMs: number = Date.now(),
-): TailOptions {
+): TailRequest {
   for (const name of TAIL_PARAMETERS)
     if (query[name] !== undefined && typeof query[name] !== 'string')
       throw new TailraceError('invalid_params', `${name} must be given once.`);
   const tail = parseFlag('tail', query.tail) ?? defaults.tail;
-  const options: TailOptions = {
+  const options: TailRequest = {
     lines: parseLines('lines', query.lines),
     first: parseLines('first', query.first),
     after: parsePosition('after', query.after),

@@ -6,23 +6,27 @@
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { Reader } from '../store/reader.ts';
 import type { Filter } from './filter.ts';
-import { type FormatName, type Formatted, formatBatches } from './format.ts';
 import { findLast } from './history.ts';
 import { lossLine } from './loss.ts';
-import { onPulse } from './pulse.ts';
-import { sharedLines } from './shared-lines.ts';
+import { hasCompany, onPulse } from './pulse.ts';
 import { sharedRead } from './shared-reads.ts';
 import { Turn } from './turns.ts';
+import { sharedWrite, type Wire, type Written } from './wire.ts';
 
 /** Lines a reader may ask for: more than a stream holds. */
 export const LINES_MAX = 100_000_000;
-/** Bytes of a stream that are written at a time. */
-const CHUNK_BYTES = 131_072;
+/**
+ * Lines that are written at a time: up to the next multiple of this, so that tails who are behind at different places
+ * still write the same. Where lines are long, a quarter of it, and so on.
+ */
+const CHUNK_LINES = 512;
+const CHUNK_BYTES_MAX = 262_144;
 
 /** Where a session's lines go. */
-export interface TailSink {
-  /** Takes lines; `last` is the position to resume after. Readers of the same lines get the same array. */
-  lines(lines: readonly string[], last: Sequence): void;
+export interface TailSink<T> {
+  readonly wire: Wire<T>;
+  /** Takes lines; `last` is the position to resume after. Readers of the same lines get the same object. */
+  take(lines: T, last: Sequence): void;
   /** Told where the session is: at its start, and when it has caught up. */
   mark?(mark: TailMark): void;
   /** Can it take more now? When it says no, `session.resume()` has to be called later. */
@@ -55,13 +59,12 @@ export interface TailOptions {
   /** Stay for what comes. */
   readonly tail: boolean;
   readonly filter: Filter;
-  readonly format: FormatName;
 }
 
-export class TailSession {
+export class TailSession<T> {
   private readonly reader: Reader;
   private readonly options: TailOptions;
-  private readonly sink: TailSink;
+  private readonly sink: TailSink<T>;
   private through = Number.POSITIVE_INFINITY;
   /** How many lines may still come. */
   private left: number;
@@ -78,7 +81,7 @@ export class TailSession {
   /** Everything up to here was looked at. */
   position: Sequence = 0;
 
-  constructor(reader: Reader, options: TailOptions, sink: TailSink) {
+  constructor(reader: Reader, options: TailOptions, sink: TailSink<T>) {
     this.reader = reader;
     this.options = options;
     this.sink = sink;
@@ -92,14 +95,14 @@ export class TailSession {
     const after = await this.lowerBound(newest);
     const through = await this.upperBound(newest);
     if (!this.options.tail) this.through = through;
-    const { lines, filter, format } = this.options;
+    const { lines, filter } = this.options;
     this.position = after;
     if (lines !== undefined && this.options.after === undefined) {
-      const wanted = { lines, after, through, filter, format };
+      const wanted = { lines, after, through, filter, wire: this.sink.wire };
       const { kept, start, position } = await findLast(this.reader, wanted, () => this.closed);
       if (this.closed) return;
       this.mark({ position: start, newest });
-      for (const formatted of kept) this.pass(formatted);
+      for (const written of kept) this.pass(written);
       this.position = position;
     } else this.mark({ position: after, newest });
     if (this.closed) return;
@@ -125,7 +128,7 @@ export class TailSession {
         this.live = true;
         return;
       }
-      this.sendChunk(batches, 0);
+      this.sendSome(batches, turn);
       if (turn.over) void this.later(() => turn.next());
     }
   }
@@ -177,43 +180,54 @@ export class TailSession {
     const batches = await sharedRead(this.reader, this.position);
     // Nothing there: trimmed or dropped meanwhile.
     if (batches.length === 0) this.position = Math.max(this.position, this.reader.newest);
-    for (let from = 0; from < batches.length && !this.closed && this.left > 0 && this.sink.ready(); ) {
-      from = this.sendChunk(batches, from);
-      if (turn.over) await turn.next();
+    while (this.sendSome(batches, turn)) await turn.next();
+  }
+
+  /** Sends of the batches what the sink takes; true when only the time was too short. */
+  private sendSome(batches: readonly StoredBatch[], turn: Turn): boolean {
+    for (let from = 0; from < batches.length && !this.closed && this.sink.ready(); ) {
+      if (this.position >= this.through || this.left <= 0) return false;
+      if (turn.over) return true;
+      this.sendChunk(batches, from);
+      while (from < batches.length && batches[from].last <= this.position) from++;
     }
+    return false;
   }
 
-  /** Sends some of the batches, beginning with `batches[from]`; returns which one is next. */
-  private sendChunk(batches: readonly StoredBatch[], from: number): number {
-    const { filter, format } = this.options;
-    let next = from;
-    for (let size = 0; next < batches.length && size < CHUNK_BYTES; next++)
-      size += batches[next].bytes.length;
-    const chunk = from === 0 && next === batches.length ? batches : batches.slice(from, next);
-    const first = chunk[0];
-    const last = chunk[chunk.length - 1];
-    if (first.first > this.position + 1 && this.joined) this.tellLoss(first.first - 1);
+  /** Sends lines behind the position, beginning with `batches[from]`, up to the end of a chunk. */
+  private sendChunk(batches: readonly StoredBatch[], from: number): void {
+    const first = batches[from];
+    if (first.first > this.position + 1) {
+      if (this.joined) this.tellLoss(first.first - 1);
+      this.position = first.first - 1;
+    }
     this.joined = true;
+    const { position, left } = this;
+    let size = CHUNK_LINES;
+    while (size > 2 && (first.bytes.length / first.count) * size > CHUNK_BYTES_MAX) size /= 4;
+    const chunkEnd = (Math.floor(position / size) + 1) * size;
+    let to = from + 1;
+    while (to < batches.length && batches[to].first <= chunkEnd) to++;
+    const chunk = batches.slice(from, to);
+    const last = chunk[chunk.length - 1];
     this.sentAtMs = last.storedAtMs;
-    const { position, through, left } = this;
-    const whole = last.last <= through && left === Number.POSITIVE_INFINITY;
-    this.pass(
-      whole
-        ? sharedLines(this.reader, chunk, position, filter, format)
-        : formatBatches(chunk, { after: position, through, count: left }, filter, format),
-    );
-    return next;
+    const range = { after: position, through: Math.min(last.last, chunkEnd, this.through), count: left };
+    const { wire } = this.sink;
+    const isShared = left === Number.POSITIVE_INFINITY && hasCompany(this.reader);
+    const { filter } = this.options;
+    this.pass(isShared ? sharedWrite(wire, chunk, range, filter) : wire.write(chunk, range, filter));
   }
 
-  private pass({ lines, last }: Formatted): void {
+  private pass({ lines, count, last }: Written<T>): void {
     this.position = Math.max(this.position, last);
-    if (lines.length === 0) return;
-    this.left -= lines.length;
-    this.sink.lines(lines, last);
+    if (count === 0) return;
+    this.left -= count;
+    this.sink.take(lines, last);
   }
 
   private tellLoss(through: Sequence): void {
     const loss = { count: through - this.position, sinceMs: this.sentAtMs, position: through };
-    this.sink.lines([lossLine(loss, this.options.format)], through);
+    const { wire } = this.sink;
+    this.sink.take(wire.writeOne(lossLine(loss, wire.format), through), through);
   }
 }

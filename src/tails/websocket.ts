@@ -4,18 +4,12 @@ import type { Sequence } from '../store/contract.ts';
 import type { FormatName } from './format.ts';
 import { textFrame } from './frame.ts';
 import type { TailMark, TailSink } from './session.ts';
+import { WEB_SOCKET, WEB_SOCKET_DEFLATED, type Wire } from './wire.ts';
 
 /** Bytes that may wait in a reader's socket before the session pauses. */
 const BUFFERED_BYTES_MAX = 524_288;
 /** A ping this often tells both ends that the other is still there. */
 const PING_MS = 20_000;
-
-/** Frames of the same lines, written once for all readers: as they are, and compressed. */
-interface Frames {
-  plain?: Buffer;
-  deflated?: Buffer;
-}
-const frames = new WeakMap<readonly string[], Frames>();
 
 /**
  * A tail over a WebSocket (RFC 6455): one message for some lines, `{"position":"42","lines":["…"]}`: texts, or objects with
@@ -24,11 +18,10 @@ const frames = new WeakMap<readonly string[], Frames>();
  *
  * Frames are written to the connection's own socket, past `ws`, which would make a header and a copy for each reader.
  */
-export class WebSocketSink implements TailSink {
+export class WebSocketSink implements TailSink<Buffer> {
+  readonly wire: Wire<Buffer>;
   private readonly connection: WebSocket;
   private readonly socket: Duplex;
-  private readonly format: FormatName;
-  private readonly deflates: boolean;
   private readonly ping: NodeJS.Timeout;
   private alive = true;
   private paused = false;
@@ -41,8 +34,8 @@ export class WebSocketSink implements TailSink {
   constructor(connection: WebSocket, socket: Duplex, format: FormatName) {
     this.connection = connection;
     this.socket = socket;
-    this.format = format;
-    this.deflates = connection.extensions.includes('permessage-deflate');
+    const deflates = connection.extensions.includes('permessage-deflate');
+    this.wire = (deflates ? WEB_SOCKET_DEFLATED : WEB_SOCKET)[format];
     connection.on('pong', () => {
       this.alive = true;
     });
@@ -55,20 +48,15 @@ export class WebSocketSink implements TailSink {
     connection.on('close', () => clearInterval(this.ping));
   }
 
-  lines(lines: readonly string[], last: Sequence): void {
-    let made = frames.get(lines);
-    if (!made) {
-      made = {};
-      frames.set(lines, made);
-    }
-    const which = this.deflates ? 'deflated' : 'plain';
-    made[which] ??= this.frame(last, lines);
-    this.write(made[which], last);
+  take(frame: Buffer, last: Sequence): void {
+    if (this.connection.readyState !== this.connection.OPEN) return;
+    this.toldPosition = last;
+    this.socket.write(frame);
   }
 
   mark({ position, newest, live }: TailMark): void {
     const message = { position: String(position), newest: newest?.toString(), live, lines: [] };
-    this.write(textFrame(JSON.stringify(message), this.deflates), position);
+    this.take(textFrame(JSON.stringify(message)), position);
   }
 
   ready(): boolean {
@@ -78,17 +66,6 @@ export class WebSocketSink implements TailSink {
 
   end(): void {
     this.connection.close(1000);
-  }
-
-  private frame(last: Sequence, lines: readonly string[]): Buffer {
-    const list = this.format === 'json' ? `[${lines.join(',')}]` : JSON.stringify(lines);
-    return textFrame(`{"position":"${last}","lines":${list}}`, this.deflates);
-  }
-
-  private write(frame: Buffer, position: Sequence): void {
-    if (this.connection.readyState !== this.connection.OPEN) return;
-    this.toldPosition = position;
-    this.socket.write(frame);
   }
 
   private beat(): void {

@@ -261,6 +261,17 @@ export function streamSuite(place: Opener): void {
     });
   });
 
+  describe('status', () => {
+    it('says that all is well, and whether others may work on the same data', async () => {
+      const store = await place.open();
+      expect(store.shared).toBe(place.shared);
+      const { kind, trouble, facts } = await store.status();
+      expect(['embedded', 'redis']).toContain(kind);
+      expect(trouble).toBeUndefined();
+      expect(Object.keys(facts).length).toBeGreaterThan(0);
+    });
+  });
+
   describe('closing', () => {
     it('waits for what was appended, and keeps all of it', async () => {
       const app = newApp();

@@ -40,6 +40,8 @@ export class Server {
   url = '';
   key = '';
   syslogPort = 0;
+  /** Over TLS; 0 when there is no certificate. */
+  tlsPort = 0;
 
   constructor(program: Program, data: string) {
     this.program = program;
@@ -129,6 +131,7 @@ export function launch(data: string, options: ServeOptions = {}): Program {
     TAILRACE_DATA: data,
     TAILRACE_HTTP_PORT: '0',
     TAILRACE_SYSLOG_PORT: '0',
+    TAILRACE_SYSLOG_TLS_PORT: '0',
     TAILRACE_ROUTER_PORT: '0',
     TAILRACE_ALLOW_PRIVATE_DRAINS: 'yes',
     ...options.env,
@@ -144,13 +147,14 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   const program = launch(data, options);
   const server = new Server(program, data);
   if (!options.data) void program.ended.then(() => rmSync(data, { recursive: true, force: true }));
-  const ready = /serves on (\S+) \(.*syslog on [^:\s]+:(\d+)/s;
-  const [, url, port] = await program.says(ready).catch(async (error: unknown) => {
+  const ready = /serves on (\S+) \(.*syslog on \S+?:(\d+) \(TCP, UDP\)(?: and (\d+))?/s;
+  const [, url, port, tlsPort] = await program.says(ready).catch(async (error: unknown) => {
     await program.stop('SIGKILL');
     throw error;
   });
   server.url = url;
   server.syslogPort = Number(port);
+  server.tlsPort = Number(tlsPort ?? 0);
   server.key = readFileSync(join(data, 'key'), 'utf8').trim();
   return server;
 }
@@ -158,7 +162,13 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
 /** The same for one test: closed when it is over. */
 export async function serveForTest(options: ServeOptions = {}): Promise<Server> {
   const server = await serve(options);
-  onTestFinished(() => server.kill());
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail')
+      process.stderr.write(
+        `${server.program.stderr}\nended: ${server.program.child.exitCode} ${server.program.child.signalCode}\n`,
+      );
+    await server.kill();
+  });
   return server;
 }
 

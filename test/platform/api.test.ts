@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Server, serve } from '../support/server.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await serve();
+});
+afterAll(() => server.close());
+
+async function ask(method: string, path: string, body?: string, headers: Record<string, string> = {}) {
+  const answer = await fetch(server.url + path, {
+    method,
+    headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json', ...headers },
+    body,
+  });
+  const text = await answer.text();
+  return { status: answer.status, json: JSON.parse(text), headers: answer.headers };
+}
+
+describe('apps', () => {
+  it('are made, found by name and id, listed and destroyed', async () => {
+    const made = await ask('POST', '/apps', JSON.stringify({ name: 'mill-race' }));
+    expect(made).toMatchObject({
+      status: 201,
+      json: { name: 'mill-race', web_url: expect.stringContaining('mill-race.localhost') },
+    });
+    expect((await ask('GET', '/apps/mill-race')).json).toEqual(made.json);
+    expect((await ask('GET', `/apps/${made.json.id}`)).json).toEqual(made.json);
+    expect((await ask('GET', '/apps')).json).toContainEqual(made.json);
+    expect((await ask('DELETE', '/apps/mill-race')).status).toBe(200);
+    expect(await ask('GET', '/apps/mill-race')).toMatchObject({ status: 404, json: { id: 'not_found' } });
+  });
+
+  it('get a name when none is given', async () => {
+    expect((await ask('POST', '/apps', '{}')).json.name).toMatch(/^[a-z]+-[a-z]+-\d{5}$/);
+  });
+
+  it('with a name that is taken: 409', async () => {
+    await ask('POST', '/apps', '{"name":"taken"}');
+    expect((await ask('POST', '/apps', '{"name":"taken"}')).status).toBe(409);
+  });
+
+  it('of which many are made at once with one name, there is one', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => ask('POST', '/apps', '{"name":"race"}')),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(9).fill(409)]);
+  });
+
+  it.each([
+    '"ab"',
+    '"1abc"',
+    '"Abc"',
+    '"a--"',
+    '"a b c"',
+    '"../../etc"',
+    `"${'a'.repeat(31)}"`,
+    '["abc"]',
+    '{"a":1}',
+  ])('with the name %s: 422', async (name) => {
+    expect(await ask('POST', '/apps', `{"name":${name}}`)).toMatchObject({
+      status: 422,
+      json: { id: 'invalid_params' },
+    });
+  });
+});
+
+describe('answers', () => {
+  it('have a Request-Id, the client’s own when it is a good one', async () => {
+    expect((await ask('GET', '/apps')).headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    const own = 'abcdefghij-0123456789';
+    expect((await ask('GET', '/apps', undefined, { 'request-id': own })).headers.get('request-id')).toBe(own);
+    expect((await ask('GET', '/apps', undefined, { 'request-id': 'x' })).headers.get('request-id')).not.toBe(
+      'x',
+    );
+  });
+
+  it.each([
+    ['no such endpoint', 'GET', '/nothing', undefined, 404],
+    ['a body that is no JSON', 'POST', '/apps', '{', 400],
+    ['a body that is too large', 'POST', '/apps', `"${'x'.repeat(1_100_000)}"`, 413],
+    ['a drain without a URL', 'POST', '/apps/APP/log-drains', '{}', 422],
+    ['a source without a name', 'POST', '/apps/APP/tokens', '{}', 422],
+    ['a source that can’t be one', 'POST', '/apps/APP/tokens', '{"source":"a b"}', 422],
+    ['a token that there isn’t', 'DELETE', '/apps/APP/tokens/t.x', '{}', 404],
+    ['a drain that there isn’t', 'DELETE', '/apps/APP/log-drains/d.x', '{}', 404],
+    ['a dyno that there isn’t', 'DELETE', '/apps/APP/dynos/web.1', '{}', 404],
+  ])('%s: an error with an id and a sentence', async (_name, method, path, body, status) => {
+    const app = await server.createApp();
+    const answer = await ask(method, path.replace('APP', app.name), body);
+    expect(answer.status).toBe(status);
+    expect(answer.json).toEqual({
+      id: expect.stringMatching(/^[a-z_]+$/),
+      message: expect.stringMatching(/.{10,}/),
+    });
+  });
+
+  it('another app’s tokens and drains can’t be reached through one’s own', async () => {
+    const mine = await server.createApp();
+    const theirs = await server.createApp();
+    const drain = await server.addDrain(theirs, 'http://127.0.0.1:9/');
+    expect((await ask('DELETE', `/apps/${mine.name}/tokens/${theirs.token}`, '{}')).status).toBe(404);
+    expect((await ask('DELETE', `/apps/${mine.name}/log-drains/${drain.id}`, '{}')).status).toBe(404);
+    expect(await server.drains(theirs)).toHaveLength(1);
+  });
+});
+
+describe('drains', () => {
+  it('are named by id, token, or URL, encoded or with its slashes', async () => {
+    const app = await server.createApp();
+    const url = 'http://127.0.0.1:9/a/b?c=d';
+    for (const name of ['id', 'token', 'encoded', 'plain'] as const) {
+      const drain = await server.addDrain(app, url);
+      const which = {
+        id: drain.id,
+        token: drain.token,
+        encoded: encodeURIComponent(url),
+        plain: url.replace('?', '%3F'),
+      };
+      expect((await ask('GET', `/apps/${app.name}/log-drains/${which[name]}`)).json.id).toBe(drain.id);
+      expect((await ask('DELETE', `/apps/${app.name}/log-drains/${which[name]}`, '{}')).status).toBe(200);
+    }
+    expect(await server.drains(app)).toEqual([]);
+  });
+
+  it('are twenty at the most', async () => {
+    const app = await server.createApp();
+    for (let i = 0; i < 20; i++) await server.addDrain(app, `http://127.0.0.1:9/${i}`);
+    await expect(server.addDrain(app, 'http://127.0.0.1:9/more')).rejects.toThrow('maximum number of drains');
+  });
+});
