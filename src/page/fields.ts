@@ -29,15 +29,15 @@ function readJson(text: string): Structured | undefined {
   const start = text.indexOf('{');
   const end = text.lastIndexOf('}');
   if (start === -1 || end < start || text.slice(end + 1).trim() !== '') return undefined;
-  let value: unknown;
+  const fields: Field[] = [];
   try {
-    value = JSON.parse(text.slice(start, end + 1));
+    const value: unknown = JSON.parse(text.slice(start, end + 1));
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    flatten('', value, 0, fields);
   } catch {
+    // It isn't JSON, or nested so deeply that nobody could read it.
     return undefined;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const fields: Field[] = [];
-  flatten('', value, 0, fields);
   return fields.length === 0 ? undefined : { fields, marks: jsonMarks(text, start, end + 1) };
 }
 

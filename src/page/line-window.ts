@@ -40,16 +40,22 @@ export class LineWindow {
   /** Lets the oldest go when there are too many; gives how many. */
   trimStart(): number {
     if (this.lines.length <= LINES_MAX) return 0;
-    const count = this.lines.length - LINES_MAX + LET_GO;
-    this.lines = this.lines.slice(count);
-    return count;
+    return this.dropFirst(this.lines.length - LINES_MAX + LET_GO);
   }
 
   /** Lets the newest go when there are too many; gives how many. */
   trimEnd(): number {
     if (this.lines.length <= LINES_MAX) return 0;
-    const count = this.lines.length - LINES_MAX + LET_GO;
-    this.lines.length -= count;
+    return this.dropLast(this.lines.length - LINES_MAX + LET_GO);
+  }
+
+  dropFirst(count: number): number {
+    this.lines = this.lines.slice(count);
+    return count;
+  }
+
+  dropLast(count: number): number {
+    this.lines = this.lines.slice(0, -count);
     return count;
   }
 

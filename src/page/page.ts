@@ -162,7 +162,8 @@ export class Page {
     if (!apps) return;
     this.apps.value = apps;
     const place = this.place.value;
-    const app = place.app || apps[0]?.name || '';
+    const last = apps.find(({ name }) => name === this.preferences.app.value);
+    const app = place.app || (last ?? apps[0])?.name || '';
     if (app) await this.goTo({ ...place, app }, 'replace');
   }
 
@@ -185,9 +186,12 @@ export class Page {
       reading.hold();
     }
     this.reading.value = reading;
+    this.preferences.app.value = app;
     document.title = `${app}${isFiltered(place.filters) ? ' (filtered)' : ''} · Tailrace`;
     void this.look();
     await reading.open(at);
+    if (at !== undefined && !isFiltered(place.filters) && reading.lacks(at))
+      this.say('That line is gone: the stream doesn’t reach back to it any more.');
   }
 
   private remember(place: Place, how?: 'push' | 'replace'): void {

@@ -85,6 +85,25 @@ export class Reading {
     });
   }
 
+  /** Was everything around a position read, and the line isn't there? */
+  lacks(at: number): boolean {
+    const { lines } = this.window;
+    return this.failure.value === '' && lines[this.window.indexOf(at)]?.at !== at;
+  }
+
+  /** The list can't be as high as the lines are: some go, the oldest or the newest. */
+  shorten(oldest: boolean): void {
+    const count = Math.ceil(this.window.lines.length / 4);
+    if (oldest) {
+      this.window.dropFirst(count);
+      this.atStart.value = false;
+    } else {
+      this.window.dropLast(count);
+      this.attached.value = false;
+    }
+    this.version.value++;
+  }
+
   close(): void {
     this.stop.abort();
     this.tail.close();

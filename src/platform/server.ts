@@ -100,12 +100,16 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       routes(api, context);
   });
   const sessions = new LogSessions(context.store);
-  sessionRoutes(server, context, sessions, (request) => authorise(request, context));
+  // A log session is made with POST, but lets nobody do more than read.
+  sessionRoutes(server, context, sessions, (request) => authorise(request, context, 'read'));
   tailSockets(server, context, sessions, (header) => allowed(header, 'read', context));
 }
 
-async function authorise(request: FastifyRequest, context: Context): Promise<void> {
-  const scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
+async function authorise(
+  request: FastifyRequest,
+  context: Context,
+  scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write',
+): Promise<void> {
   if (await allowed(request.headers.authorization, scope, context)) return;
   throw new TailraceError(
     'unauthorized',

@@ -97,7 +97,7 @@ describe.skipIf(noBrowser)('looks', () => {
     const folder = mkdtempSync(join(tmpdir(), 'tailrace-page-'));
     writeFileSync(
       join(folder, 'Procfile'),
-      'worker: node -e "console.log(`hello from the dyno`);setInterval(()=>{},1e6)"\n',
+      "worker: node -e \"console.log('hello from'+' the dyno');setInterval(()=>{},1e6)\"\n",
     );
     const env = { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROUTER_PORT: '0' };
     const program = new Program(process.execPath, [TAILRACE, 'start', '-d', folder, '-a', 'running'], {

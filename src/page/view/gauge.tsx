@@ -17,7 +17,8 @@ export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
     return () => clearInterval(timer);
   }, []);
   const { all, errors, endMs } = reading.rates.read(now);
-  const highest = Math.max(4, ...all);
+  const busiest = Math.max(...all);
+  const highest = Math.max(4, busiest);
   const recent = all.slice(-1 - RECENT_S, -1);
   const rate = recent.reduce((sum, value) => sum + value, 0) / RECENT_S;
   const errorCount = errors.reduce((sum, value) => sum + value, 0);
@@ -45,7 +46,7 @@ export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
           <path class="errors" d={steps(errors, highest)} />
           {pointed !== undefined && <rect class="pointed" x={pointed} y="0" width="1" height={HEIGHT} />}
         </svg>
-        <span class="ago">5 min, up to {figure(highest)}/s</span>
+        <span class="ago">5 min{busiest > 0 && `, up to ${figure(busiest)}/s`}</span>
         {pointed !== undefined && (
           <span class="tip" data-side={pointed > SECONDS / 2 ? 'right' : 'left'}>
             {clock(msOf(pointed))} · {count(all[pointed], 'line')}

@@ -132,6 +132,10 @@ function isNewDay(lines: readonly Line[], index: number): boolean {
 }
 
 function clicked(event: MouseEvent, page: Page, lines: readonly Line[]): void {
+  if (page.preferences.isPanelOver() && page.preferences.panel.value) {
+    page.preferences.panel.value = false;
+    return;
+  }
   const target = event.target instanceof Element ? event.target : undefined;
   const row = target?.closest('.row');
   if (!target || !row || target.closest('.details')) return;

@@ -60,7 +60,10 @@ export class Scroller {
     canvas.style.height = `${heights.total}px`;
     rows.style.transform = `translateY(${heights.offsetOf(range.from)}px)`;
     if (!this.touched || !this.reading.following.value) this.moveTo(this.wantedTop());
-    this.askForMore();
+    if (this.layout.isTooHigh) {
+      const oldest = this.put > heights.total / 2;
+      queueMicrotask(() => this.reading.shorten(oldest));
+    } else this.askForMore();
     const now = this.range();
     return now.from < range.from || now.to > range.to;
   }
