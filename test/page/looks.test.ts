@@ -39,7 +39,7 @@ describe.skipIf(noBrowser)('looks', () => {
   ] as const)('%s on a %s: nothing is cut off', async (colorScheme, device) => {
     const size = device === 'telephone' ? TELEPHONE : {};
     const tab = await openApp(browser, server, app, { colorScheme, ...size });
-    await tab.holds(35);
+    await tab.showsMessage('a line that the drain');
     await tab.screenshot(`${device}-${colorScheme}`);
     const [ground] = await tab.page.evaluate<string[]>('[getComputedStyle(document.body).backgroundColor]');
     const lightness = Number(/oklch\(([\d.]+)/.exec(ground)?.[1]);
@@ -52,7 +52,7 @@ describe.skipIf(noBrowser)('looks', () => {
 
   it('folds a structured line out into its fields, and keeps a trace of many lines together', async () => {
     const tab = await openApp(browser, server, app);
-    await tab.holds(35);
+    await tab.showsMessage('a line that the drain');
     const row = tab.page.locator('.row', { hasText: 'order.placed' });
     await row.locator('.fold').click();
     expect(await row.locator('.fields th').allInnerTexts()).toEqual([
