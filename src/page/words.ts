@@ -50,13 +50,13 @@ export function dayNumber(ms: number): number {
 export function harmlessUrl(text: string): string {
   try {
     const url = new URL(text);
-    if (url.password) url.password = '···';
-    if (url.username && !url.password) url.username = '···';
+    if (url.password) url.password = '****';
+    if (url.username && !url.password) url.username = '****';
     for (const name of url.searchParams.keys())
-      if (/key|token|secret|password|auth/i.test(name)) url.searchParams.set(name, '···');
-    return url.toString().replaceAll('%C2%B7', '·');
+      if (/key|token|secret|password|auth/i.test(name)) url.searchParams.set(name, '****');
+    return url.toString();
   } catch {
-    return text.replace(/\/\/[^@/]*@/, '//···@');
+    return text.replace(/\/\/[^@/]*@/, '//****@');
   }
 }
 

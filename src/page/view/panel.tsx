@@ -91,7 +91,7 @@ function Drain({ drain, now }: { drain: DrainInfo; now: number }) {
       {lastError && state !== 'idle' && state !== 'delivering' && (
         <p class="wrong">
           {lastError}
-          {wait > 0 && `; again in ${duration(wait)}`}
+          {wait > 0 && `; again in ${duration(Math.ceil(wait / 1_000) * 1_000)}`}
         </p>
       )}
     </li>
