@@ -1,24 +1,44 @@
 /**
- * The apps that run on this machine: joins the runner's formations with those who ask for them, the API (which
- * dynos are there?) and the HTTP router (which dynos may answer?).
+ * The apps that run on this machine: joins their dynos with those who ask for them, the API (which dynos are there?)
+ * and the HTTP router (which dynos may answer?).
  */
 import { TailraceError } from './errors.ts';
-import type { DynoRunner, DynoView } from './platform/context.ts';
+import type { HostedApp } from './host/hosted-app.ts';
+import type { DynoView, ProcessView } from './platform/context.ts';
+import type { Config } from './platform/release-history.ts';
 import type { ProxyApp, Directory as ProxyDirectory, Upstream } from './proxy/directory.ts';
 import type { DynoInfo } from './runner/dyno.ts';
-import type { Formation } from './runner/formation.ts';
 import type { AppId } from './store/contract.ts';
 
-interface Hosted {
-  readonly id: AppId;
+/** What the HTTP router has to know of an app. */
+export interface Face {
   readonly name: string;
-  readonly formation: Formation;
-  readonly commands: ReadonlyMap<string, string>;
-  readonly proxyApp: ProxyApp;
-  changed(): void;
+  readonly maintenance: boolean;
+  /** Host names of its own. */
+  readonly domains: readonly string[];
 }
 
-export class Hosting implements DynoRunner, ProxyDirectory {
+/** What a release changes for an app that runs in place. */
+export interface InPlaceRelease {
+  readonly version: number;
+  readonly config: Config;
+}
+
+export interface HostedParts {
+  readonly id: AppId;
+  readonly app: HostedApp;
+  /** Runs in its own folder, by `tailrace start`: takes new config vars, but no slugs. */
+  readonly inPlace?: (release: InPlaceRelease) => Promise<void>;
+}
+
+interface Hosted extends HostedParts {
+  face: Face;
+  web: readonly Upstream[];
+  readonly listeners: Set<() => void>;
+  readonly proxyApp: ProxyApp;
+}
+
+export class Hosting implements ProxyDirectory {
   private readonly hosted = new Map<AppId, Hosted>();
   private readonly routerLine: (app: AppId, message: string) => void;
 
@@ -28,78 +48,83 @@ export class Hosting implements DynoRunner, ProxyDirectory {
   }
 
   /** Takes an app in; call the returned function whenever its dynos have changed. */
-  add(id: AppId, name: string, formation: Formation, commands: ReadonlyMap<string, string>): () => void {
+  add(parts: HostedParts, face: Face): () => void {
+    const { id, app } = parts;
     const listeners = new Set<() => void>();
-    let web: readonly Upstream[] = [];
-    const changed = (): void => {
-      web = formation.dynos().filter(isListening).map(asUpstream);
+    const hosted: Hosted = { ...parts, face, web: app.web(), listeners, proxyApp: this.proxyApp(parts) };
+    this.hosted.set(id, hosted);
+    return () => {
+      hosted.web = app.web();
       for (const listener of listeners) listener();
     };
-    const proxyApp: ProxyApp = {
-      name,
-      maintenance: false,
-      webDynos: () => web,
-      formationCount: () => formation.counts().web ?? 0,
-      onChange: (listener) => {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
-      line: (message) => this.routerLine(id, message),
-    };
-    this.hosted.set(id, { id, name, formation, commands, proxyApp, changed });
-    return changed;
   }
 
-  /** `<app>.localhost`; with a single app here, every other name is its too. */
+  remove(id: AppId): void {
+    this.hosted.delete(id);
+  }
+
+  /** Its name, domains or maintenance have changed. */
+  show(id: AppId, face: Face): void {
+    const hosted = this.hosted.get(id);
+    if (!hosted) return;
+    hosted.face = face;
+    for (const listener of hosted.listeners) listener();
+  }
+
+  find(id: AppId): HostedParts | undefined {
+    return this.hosted.get(id);
+  }
+
+  /** @throws TailraceError `conflict` when the app runs nothing here */
+  required(id: AppId): HostedParts {
+    const hosted = this.hosted.get(id);
+    if (!hosted)
+      throw new TailraceError(
+        'conflict',
+        'This app runs no dynos here: deploy it with `tailrace push`, or start it with `tailrace start`.',
+      );
+    return hosted;
+  }
+
+  /** `<app>.localhost`, or a domain of the app; with a single app here, every other name is its too. */
   appForHost(host: string): ProxyApp | undefined {
     const all = [...this.hosted.values()];
-    const named = all.find(({ name }) => host === `${name}.localhost`);
+    const named = all.find(({ face }) => host === `${face.name}.localhost` || face.domains.includes(host));
     return (named ?? (all.length === 1 ? all[0] : undefined))?.proxyApp;
   }
 
-  dynos(app: AppId): readonly DynoView[] {
-    const hosted = this.hosted.get(app);
-    return hosted ? hosted.formation.dynos().map(asView) : [];
+  dynos(id: AppId): readonly DynoView[] {
+    const hosted = this.hosted.get(id);
+    return hosted ? hosted.app.dynos().map((dyno) => asView(dyno, hosted.app.version)) : [];
   }
 
-  formation(app: AppId): readonly { type: string; quantity: number; command: string }[] {
-    const hosted = this.hosted.get(app);
-    if (!hosted) return [];
-    const counts = hosted.formation.counts();
-    return [...hosted.commands].map(([type, command]) => ({ type, command, quantity: counts[type] ?? 0 }));
+  formation(id: AppId): readonly ProcessView[] {
+    return this.hosted.get(id)?.app.processes() ?? [];
   }
 
-  async scale(app: AppId, type: string, quantity: number): Promise<void> {
-    const hosted = this.required(app);
-    await hosted.formation.scale(type, quantity);
-    hosted.changed();
-  }
-
-  async restart(app: AppId, which: string | undefined): Promise<void> {
-    await this.required(app).formation.restart(which);
-  }
-
-  async stop(app: AppId, dyno: string): Promise<void> {
-    await this.required(app).formation.stopDyno(dyno);
-  }
-
-  private required(app: AppId): Hosted {
-    const hosted = this.hosted.get(app);
-    if (!hosted)
-      throw new TailraceError('conflict', 'This app runs no dynos here: start it with `tailrace start`.');
-    return hosted;
+  private proxyApp({ id, app }: HostedParts): ProxyApp {
+    const hosted = (): Hosted | undefined => this.hosted.get(id);
+    return {
+      get name() {
+        return hosted()?.face.name ?? '';
+      },
+      get maintenance() {
+        return hosted()?.face.maintenance ?? false;
+      },
+      webDynos: () => hosted()?.web ?? [],
+      formationCount: () => app.processes().find(({ type }) => type === 'web')?.quantity ?? 0,
+      onChange: (listener) => {
+        const listeners = hosted()?.listeners;
+        listeners?.add(listener);
+        return () => listeners?.delete(listener);
+      },
+      line: (message) => this.routerLine(id, message),
+    };
   }
 }
 
-function isListening(dyno: DynoInfo): dyno is DynoInfo & { port: number } {
-  return dyno.type === 'web' && dyno.port !== undefined;
-}
-
-function asUpstream({ name, port, state }: DynoInfo & { port: number }): Upstream {
-  return { name, port, state };
-}
-
-function asView(dyno: DynoInfo): DynoView {
+/** A dyno as the API shows it. */
+export function asView(dyno: DynoInfo, version: number): DynoView {
   const { id, name, type, command, state, createdAt, updatedAt } = dyno;
   return {
     id,
@@ -107,6 +132,7 @@ function asView(dyno: DynoInfo): DynoView {
     type,
     command,
     state,
+    version,
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),
   };

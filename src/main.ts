@@ -4,9 +4,11 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Deliveries } from './delivery/deliveries.ts';
+import { Host } from './host/host.ts';
 import { Hosting } from './hosting.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
+import { Releases } from './platform/release-history.ts';
 import { makeServer, serveApi } from './platform/server.ts';
 import { type RunningProxy, startProxy } from './proxy/proxy.ts';
 import { Announcer, Priority } from './router/announcer.ts';
@@ -36,7 +38,9 @@ export interface Server {
   readonly store: Store;
   readonly readers: Readers;
   readonly directory: Directory;
+  readonly releases: Releases;
   readonly hosting: Hosting;
+  readonly host: Host;
   readonly announcer: Announcer;
   readonly log: Logger;
   webUrl(appName: string): string;
@@ -83,6 +87,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(() => router.close());
     const announcer = new Announcer(router);
     const directory = new Directory(store);
+    const releases = new Releases(store);
     const keys = new Keys(store);
     const key = await localKey(settings.data, keys);
 
@@ -108,6 +113,19 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(() => proxy.close(GRACE_MS));
     const webUrl = (name: string): string => `http://${name}.localhost:${proxy.port}/`;
 
+    let url = '';
+    const runner = new Host({
+      store,
+      directory,
+      releases,
+      hosting,
+      folder: settings.data,
+      url: () => url,
+      key,
+      drained: proxy.drained,
+      warn,
+    });
+
     const http = makeServer(warn);
     const counters = await httpSource(http, {
       router,
@@ -118,12 +136,17 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       store,
       directory,
       keys,
+      releases,
       readers,
       deliveries,
       announcer,
-      runner: hosting,
+      runner,
+      services: runner.addons,
+      slug: (app, id) => runner.slug(app, id),
       counters: [tcp.counters, udp.counters, counters],
       webUrl,
+      gitUrl: (name) => `${url}/${name}.git`,
+      warn,
       version: VERSION,
       startedAtMs: Date.now(),
     });
@@ -133,7 +156,9 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(() => http.close());
     const address = http.server.address();
     const httpPort = typeof address === 'object' && address ? address.port : settings.httpPort;
-    const url = `http://${urlHost(host)}:${httpPort}`;
+    url = `http://${urlHost(host)}:${httpPort}`;
+    closers.push(() => runner.close());
+    await runner.open();
     closers.push(leaveAddress(settings.data, url));
     return {
       url,
@@ -143,7 +168,9 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       store,
       readers,
       directory,
+      releases,
       hosting,
+      host: runner,
       announcer,
       log,
       webUrl,
