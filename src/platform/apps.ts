@@ -43,8 +43,6 @@ export function appRoutes(api: FastifyInstance, context: Context): void {
     async (request, reply) => {
       const app = await directory.createApp(request.body?.name || randomName());
       await releases.begin(app.id, app.createdAt);
-      announcer.announce(app.id, 'app', 'api', Priority.api, `Release v1 created by user ${OWNER.email}`);
-      announcer.announce(app.id, 'app', 'api', Priority.api, `Initial release by user ${OWNER.email}`);
       reply.code(201);
       return view(app);
     },

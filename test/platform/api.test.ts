@@ -36,7 +36,7 @@ function faults(schema: JsonSchema, value: unknown, at = ''): string[] {
           : typeof value;
   if (types && !types.includes(type)) return [`${at}: ${type} instead of ${types}`];
   if (Array.isArray(value))
-    return value.flatMap((one, i) => (schema.items ? faults(schema.items, one, `${at}[${i}]`) : []));
+    return value.flatMap((one, i) => faults(Object.assign({}, schema.items), one, `${at}[${i}]`));
   if (type !== 'object') return [];
   const object = new Map(Object.entries(value as object));
   const missing = (Array.isArray(schema.required) ? schema.required : []).filter((name) => !object.has(name));
