@@ -4,8 +4,10 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Deliveries } from './delivery/deliveries.ts';
+import { Builder } from './host/builder.ts';
 import { Host } from './host/host.ts';
 import { Hosting } from './hosting.ts';
+import { OWNER } from './platform/account.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
 import { Releases } from './platform/release-history.ts';
@@ -126,6 +128,17 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       warn,
     });
 
+    const builder = new Builder({
+      store,
+      releases,
+      host: runner,
+      caches: join(settings.data, 'caches'),
+      webUrl,
+      announce: (app, priority, message) => tellApp(app, 'app', 'api', priority, message),
+      owner: OWNER.email,
+      warn,
+    });
+
     const http = makeServer(warn);
     const counters = await httpSource(http, {
       router,
@@ -142,6 +155,10 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       announcer,
       runner,
       services: runner.addons,
+      builds: builder,
+      uploads: join(settings.data, 'uploads'),
+      repositories: join(settings.data, 'repositories'),
+      url: () => url,
       slug: (app, id) => runner.slug(app, id),
       counters: [tcp.counters, udp.counters, counters],
       webUrl,
@@ -158,6 +175,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     const httpPort = typeof address === 'object' && address ? address.port : settings.httpPort;
     url = `http://${urlHost(host)}:${httpPort}`;
     closers.push(() => runner.close());
+    closers.push(() => builder.close());
     await runner.open();
     closers.push(leaveAddress(settings.data, url));
     return {

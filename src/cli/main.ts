@@ -3,20 +3,29 @@
 import { Command, CommanderError } from 'commander';
 import { TailraceError } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { addonCommands } from './addons.ts';
+import { appInfoCommands } from './app-info.ts';
 import { appsCommands } from './apps.ts';
 import { authTokenCommand } from './auth-token.ts';
+import { authorizationCommands } from './authorizations.ts';
+import { configCommands } from './config.ts';
+import { domainCommands } from './domains.ts';
 import { drainsCommand } from './drains.ts';
 import { drainsAddCommand } from './drains-add.ts';
 import { drainsRemoveCommand } from './drains-remove.ts';
+import { gitCommands } from './git-remote.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
 import { openCommand } from './open.ts';
 import { psCommand } from './ps.ts';
+import { pushCommand } from './push.ts';
+import { releaseCommands } from './releases.ts';
 import { restartCommand } from './restart.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
+import { stopCommand } from './stop.ts';
 import { tokensCommands } from './tokens.ts';
 
 const program = new Command('tailrace')
@@ -41,6 +50,15 @@ const commands = [
   openCommand,
   statusCommand,
   authTokenCommand,
+  authorizationCommands,
+  appInfoCommands,
+  configCommands,
+  releaseCommands,
+  addonCommands,
+  domainCommands,
+  stopCommand,
+  pushCommand,
+  gitCommands,
 ];
 for (const add of commands) add(program);
 

@@ -2,6 +2,7 @@
  * Runs the apps that were deployed to this server: for every app with a slug on this machine as many dynos as its
  * formation record says, again after a restart of the server.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../errors.ts';
 import type { Face, Hosting } from '../hosting.ts';
@@ -151,6 +152,8 @@ export class Host implements DynoRunner {
     await this.shippers.get(record.id)?.close();
     this.shippers.delete(record.id);
     for (const { value } of slugs) await this.files.remove(value.id);
+    for (const left of [`repositories/${record.id}.git`, `caches/${record.id}`])
+      await rm(join(this.options.folder, left), { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** @throws TailraceError `not_found` */

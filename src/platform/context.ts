@@ -3,6 +3,7 @@ import type { Announcer } from '../router/announcer.ts';
 import type { SourceCounters } from '../sources/counters.ts';
 import type { AppId, Store } from '../store/contract.ts';
 import type { Readers } from '../store/reader.ts';
+import type { Build } from './build-record.ts';
 import type { AppRecord, Directory } from './directory.ts';
 import type { Keys } from './keys.ts';
 import type { Releases } from './release-history.ts';
@@ -49,6 +50,17 @@ export interface DynoRunner {
   removed(app: AppRecord): Promise<void>;
 }
 
+/** The builds of apps. */
+export interface Builds {
+  /** The latest of an app, the oldest first. */
+  list(app: AppId): readonly Build[];
+  /**
+   * Begins to build an archive, which is removed in the end.
+   * @throws TailraceError `conflict` while another build of the app runs
+   */
+  begin(app: AppRecord, source: string, commit: string): Build;
+}
+
 /** Add-ons: programs on this machine that serve one app. */
 export interface AddonServices {
   /** Those whose programs are installed. */
@@ -72,6 +84,13 @@ export interface Context {
   readonly announcer: Announcer;
   readonly runner: DynoRunner;
   readonly services: AddonServices;
+  readonly builds: Builds;
+  /** Folder of source archives that wait to be built. */
+  readonly uploads: string;
+  /** Folder of the apps' git repositories. */
+  readonly repositories: string;
+  /** This server's own address. */
+  readonly url: () => string;
   /** @throws TailraceError `not_found` unless the app has this slug */
   readonly slug: (app: AppId, id: string) => Promise<SlugRecord>;
   readonly counters: readonly SourceCounters[];

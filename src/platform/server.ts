@@ -7,12 +7,14 @@ import { accountRoutes } from './account.ts';
 import { addonRoutes } from './addons.ts';
 import { appRoutes } from './apps.ts';
 import { authorizationRoutes } from './authorizations.ts';
+import { buildRoutes, sourceUploads } from './builds.ts';
 import { configRoutes } from './config-vars.ts';
 import type { Context } from './context.ts';
 import { domainRoutes, emptyLists } from './domains.ts';
 import { dynoRoutes } from './dynos.ts';
 import { entityTags } from './entity-tag.ts';
 import { formationRoutes } from './formation.ts';
+import { gitRoutes } from './git.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
@@ -38,6 +40,8 @@ export function makeServer(warn: (fields: object, message: string) => void): Fas
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
+    // A number may come as text: the official CLI sends what was typed.
+    ajv: { customOptions: { allowUnionTypes: true } },
     forceCloseConnections: true,
   });
   server.setErrorHandler(
@@ -90,6 +94,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       configRoutes,
       releaseRoutes,
       addonRoutes,
+      buildRoutes,
       domainRoutes,
       emptyLists,
       telemetryRoutes,
@@ -101,6 +106,8 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       routes(api, context);
   });
   sessionRoutes(server, context, (request) => authorise(request, context));
+  sourceUploads(server, context);
+  gitRoutes(server, context, (header) => allowed(header, 'write', context));
   tailSockets(server, context, (header) => allowed(header, 'read', context));
 }
 

@@ -40,6 +40,7 @@ export class Server {
   url = '';
   key = '';
   syslogPort = 0;
+  routerPort = 0;
 
   constructor(program: Program, data: string) {
     this.program = program;
@@ -144,13 +145,14 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   const program = launch(data, options);
   const server = new Server(program, data);
   if (!options.data) void program.ended.then(() => rmSync(data, { recursive: true, force: true }));
-  const ready = /serves on (\S+) \(.*syslog on [^:\s]+:(\d+)/s;
-  const [, url, port] = await program.says(ready).catch(async (error: unknown) => {
+  const ready = /serves on (\S+) \(.*syslog on [^:\s]+:(\d+).*web dynos on port (\d+)/s;
+  const [, url, port, routerPort] = await program.says(ready).catch(async (error: unknown) => {
     await program.stop('SIGKILL');
     throw error;
   });
   server.url = url;
   server.syslogPort = Number(port);
+  server.routerPort = Number(routerPort);
   server.key = readFileSync(join(data, 'key'), 'utf8').trim();
   return server;
 }
