@@ -1,8 +1,11 @@
 /** One app on this machine: its dynos, their lines on the way to the router, and the terminal that shows the stream. */
 import { TailraceError } from './errors.ts';
+import { HostedApp } from './host/hosted-app.ts';
 import type { Server } from './main.ts';
 import { APP_NAME } from './platform/directory.ts';
-import { Formation } from './runner/formation.ts';
+import type { Config } from './platform/release-history.ts';
+import { DynoLedger } from './runner/dyno-ledger.ts';
+import { defaultCounts } from './runner/formation-text.ts';
 import { reapOrphans } from './runner/orphans.ts';
 import type { ProcfileEntry } from './runner/procfile.ts';
 import { Shipper } from './runner/shipper.ts';
@@ -46,6 +49,7 @@ export function requireAppName(name: string): void {
 export async function startApp(options: AppOptions): Promise<RunningApp> {
   const { server, name, entries } = options;
   const app = (await server.directory.findApp(name)) ?? (await server.directory.createApp(name));
+  await server.releases.begin(app.id, app.createdAt);
   const tokens = Object.fromEntries(
     (await server.directory.tokens(app.id)).map(({ source, token }) => [source, token]),
   );
@@ -62,31 +66,34 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   );
   await session.start();
 
-  let formation: Formation | undefined;
+  let changed = (): void => {};
   const shipper = new Shipper({
     url: server.url,
     key: server.key,
     tokens,
-    onPressure: (full) => (full ? formation?.pause() : formation?.resume()),
+    onPressure: (full) => dynos.hold(full),
     onTrouble: (message) => server.log.warn(message),
   });
-  const commands = new Map(entries.map(({ type, command }) => [type, command]));
-  let changed = (): void => {};
-  const dynos = new Formation({
-    entries,
-    counts: options.counts,
-    env: options.env,
-    cwd: options.folder,
+  const dynos: HostedApp = new HostedApp({
     lines: shipper,
+    ports: server.host.ports,
+    ledger: new DynoLedger(options.data),
     basePort: options.basePort,
     color: options.color,
-    stateFolder: options.data,
+    overlap: false,
+    drain: server.host.drain,
     onChange: () => changed(),
   });
-  formation = dynos;
-  changed = server.hosting.add(app.id, name, dynos, commands);
-  await dynos.start();
-  changed();
+  const inPlace = ({ version, config }: { version: number; config: Config }): Promise<void> => {
+    const running = Object.fromEntries(dynos.processes().map(({ type, quantity }) => [type, quantity]));
+    const usual = options.counts ?? defaultCounts(entries.map(({ type }) => type));
+    // Config vars that were set by command are stronger than the `.env` file.
+    const env = { ...options.env, ...config };
+    return dynos.apply({ version, entries, counts: { ...usual, ...running }, env, cwd: options.folder });
+  };
+  changed = server.hosting.add({ id: app.id, app: dynos, inPlace }, await server.host.face(app));
+  const { version, config } = await server.releases.current(app.id);
+  await inPlace({ version, config });
 
   return {
     async stop() {

@@ -8,6 +8,7 @@ const STATUS = {
   not_found: 404,
   conflict: 409,
   too_large: 413,
+  requested_range_not_satisfiable: 416,
   unsupported_type: 415,
   invalid_params: 422,
   rate_limited: 429,

@@ -6,11 +6,15 @@ import pino, { type Logger } from 'pino';
 import { Deliveries } from './delivery/deliveries.ts';
 import { Outlets } from './delivery/outlets.ts';
 import { TargetPolicy } from './delivery/target-policy.ts';
-import { Hosting } from './hosting.ts';
+import { Builder } from './host/builder.ts';
+import { Host } from './host/host.ts';
+import { Hosting } from './host/hosting.ts';
 import { LogMetrics } from './metrics/log-metrics.ts';
 import { makeMetrics } from './metrics.ts';
+import { OWNER } from './platform/account.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
+import { Releases } from './platform/release-history.ts';
 import { makeServer, serveApi } from './platform/server.ts';
 import { type RunningProxy, startProxy } from './proxy/proxy.ts';
 import { Announcer, Priority } from './router/announcer.ts';
@@ -42,7 +46,9 @@ export interface Server {
   readonly store: Store;
   readonly readers: Readers;
   readonly directory: Directory;
+  readonly releases: Releases;
   readonly hosting: Hosting;
+  readonly host: Host;
   readonly announcer: Announcer;
   readonly log: Logger;
   webUrl(appName: string): string;
@@ -95,6 +101,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
         warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
     });
     const announcer = new Announcer(router);
+    const releases = new Releases(store);
     const keys = new Keys(store);
     const key = await localKey(settings.data, keys);
 
@@ -126,6 +133,30 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(() => proxy.close(GRACE_MS));
     const webUrl = (name: string): string => `http://${name}.localhost:${proxy.port}/`;
 
+    let url = '';
+    const runner = new Host({
+      store,
+      directory,
+      releases,
+      hosting,
+      folder: settings.data,
+      url: () => url,
+      key,
+      drained: proxy.drained,
+      warn,
+    });
+
+    const builder = new Builder({
+      store,
+      releases,
+      host: runner,
+      caches: join(settings.data, 'caches'),
+      webUrl,
+      announce: (app, priority, message) => tellApp(app, 'app', 'api', priority, message),
+      owner: OWNER.email,
+      warn,
+    });
+
     const http = makeServer(warn, settings.frameTimeoutMs);
     const counters = await httpSource(http, {
       router,
@@ -139,15 +170,24 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       store,
       directory,
       keys,
+      releases,
       readers,
       deliveries,
       targets,
       outlets,
       metrics,
       announcer,
-      runner: hosting,
+      runner,
+      services: runner.addons,
+      builds: builder,
+      uploads: join(settings.data, 'uploads'),
+      repositories: join(settings.data, 'repositories'),
+      url: () => url,
+      slug: (app, id) => runner.slug(app, id),
       counters: allCounters,
       webUrl,
+      gitUrl: (name) => `${url}/${name}.git`,
+      warn,
       version: VERSION,
       startedAtMs: Date.now(),
     });
@@ -157,7 +197,10 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(() => http.close());
     const address = http.server.address();
     const httpPort = typeof address === 'object' && address ? address.port : settings.httpPort;
-    const url = `http://${urlHost(host)}:${httpPort}`;
+    url = `http://${urlHost(host)}:${httpPort}`;
+    closers.push(() => runner.close());
+    closers.push(() => builder.close());
+    await runner.open();
     closers.push(leaveAddress(settings.data, url));
     return {
       url,
@@ -168,7 +211,9 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       store,
       readers,
       directory,
+      releases,
       hosting,
+      host: runner,
       announcer,
       log,
       webUrl,

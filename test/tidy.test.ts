@@ -15,6 +15,9 @@ const ARROWS: Record<string, readonly string[]> = {
   delivery: ['store', 'syslog'],
   proxy: [],
   runner: [],
+  metrics: ['store', 'syslog'],
+  // What runs apps on the server: it puts runner, proxy and records together.
+  host: ['platform', 'proxy', 'router', 'runner', 'store'],
   platform: ['store', 'tails', 'delivery', 'router', 'sources'],
   cli: ['platform', 'tails', 'delivery', 'runner', 'sources'],
 };
@@ -28,7 +31,7 @@ const SHARED = [
   'authorization.ts',
 ];
 /** They put the parts together, and so know them all. */
-const COMPOSITION = ['main.ts', 'app.ts', 'hosting.ts', 'migration.ts'];
+const COMPOSITION = ['main.ts', 'app.ts', 'migration.ts'];
 const LINES_MAX = 300;
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'common', 'misc'];
 

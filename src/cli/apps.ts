@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { Client } from './client.ts';
+import { addRemote } from './git-remote.ts';
 import { print } from './table.ts';
 
 interface AppView {
   readonly name: string;
   readonly web_url: string;
+  readonly git_url: string;
 }
 
 /** `tailrace apps`, `tailrace create [name]` */
@@ -25,9 +27,17 @@ export function appsCommands(program: Command): void {
     .command('create [name]')
     .alias('apps:create')
     .description('make an app')
+    .option('--no-remote', 'leave the git repository of this folder alone')
     .option('--json', 'print JSON')
-    .action(async (name: string | undefined, options: { json?: boolean }) => {
+    .action(async (name: string | undefined, options: { json?: boolean; remote: boolean }) => {
       const app = await new Client().ask<AppView>('POST', '/apps', { name });
-      print(options.json, app, () => `Creating ${app.name}... done\n${app.web_url}`);
+      const added = options.remote && addRemote(app.git_url);
+      print(options.json, app, () =>
+        [
+          `Creating ${app.name}... done`,
+          `${app.web_url} | ${app.git_url}`,
+          ...(added ? ['Git remote tailrace added; deploy with: git push tailrace main'] : []),
+        ].join('\n'),
+      );
     });
 }

@@ -3,8 +3,13 @@
 import { Command, CommanderError } from 'commander';
 import { TailraceError } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { addonCommands } from './addons.ts';
+import { appInfoCommands } from './app-info.ts';
 import { appsCommands } from './apps.ts';
 import { authTokenCommand } from './auth-token.ts';
+import { authorizationCommands } from './authorizations.ts';
+import { configCommands } from './config.ts';
+import { domainCommands } from './domains.ts';
 import { drainsCommand } from './drains.ts';
 import { drainsAddCommand } from './drains-add.ts';
 import { drainsInfoCommand } from './drains-info.ts';
@@ -13,11 +18,14 @@ import { drainsRefusedCommand } from './drains-refused.ts';
 import { drainsRemoveCommand } from './drains-remove.ts';
 import { drainsReplayCommand } from './drains-replay.ts';
 import { drainsTestCommand } from './drains-test.ts';
+import { gitCommands } from './git-remote.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
 import { migrateCommand } from './migrate.ts';
 import { openCommand } from './open.ts';
 import { psCommand } from './ps.ts';
+import { pushCommand } from './push.ts';
+import { releaseCommands } from './releases.ts';
 import { restartCommand } from './restart.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
@@ -25,6 +33,7 @@ import { shipCommand } from './ship.ts';
 import { sourcesCommands } from './sources.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
+import { stopCommand } from './stop.ts';
 import { tokensCommands } from './tokens.ts';
 
 const program = new Command('tailrace')
@@ -57,6 +66,15 @@ const commands = [
   statusCommand,
   migrateCommand,
   authTokenCommand,
+  authorizationCommands,
+  appInfoCommands,
+  configCommands,
+  releaseCommands,
+  addonCommands,
+  domainCommands,
+  stopCommand,
+  pushCommand,
+  gitCommands,
 ];
 for (const add of commands) add(program);
 

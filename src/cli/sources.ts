@@ -29,7 +29,7 @@ interface AddOptions extends CommonOptions {
 
 /** `tailrace sources`, `sources:add --source NAME --port|--network|--tag|--hostname|--certificate …`, `sources:remove RULE` */
 export function sourcesCommands(program: Command): void {
-  const path = (app: string): string => `/apps/${encodeURIComponent(app)}/sources`;
+  const path = (app: string): string => `/apps/${encodeURIComponent(app)}/source-rules`;
   clientOptions(
     program.command('sources').description('list the rules that say who speaks without a token'),
   ).action(async (options: CommonOptions) => {

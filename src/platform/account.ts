@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { describe } from './shapes.ts';
 
 /** The one owner of everything on this server. */
 export const OWNER = {
@@ -8,5 +9,11 @@ export const OWNER = {
 
 /** `GET /account`: who the key belongs to. */
 export function accountRoutes(api: FastifyInstance): void {
-  api.get('/account', async () => ({ ...OWNER, name: 'Owner' }));
+  api.get('/account', describe('Who the key belongs to', 'Account'), async () => ({
+    ...OWNER,
+    name: 'Owner',
+    federated: false,
+    verified: true,
+    two_factor_authentication: false,
+  }));
 }

@@ -1,60 +1,141 @@
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../errors.ts';
+import { Priority } from '../router/announcer.ts';
 import { OWNER } from './account.ts';
 import type { Context } from './context.ts';
 import type { AppRecord } from './directory.ts';
+import { onePage } from './page-range.ts';
+import { body, describe } from './shapes.ts';
+import { type SlugRecord, slugKey } from './slug-record.ts';
 
-/** `/apps`: create, list, look at, destroy. */
+interface AppParams {
+  Params: { app: string };
+}
+interface NewApp {
+  readonly name?: string | null;
+}
+interface AppChange {
+  readonly name?: string;
+  readonly maintenance?: boolean;
+}
+
+/** What every app runs on. */
+export const STACK = { id: '00000000-0000-4000-8000-000000000002', name: 'local' } as const;
+
+/** `/apps`: create, list, look at, rename, put under maintenance, destroy. */
 export function appRoutes(api: FastifyInstance, context: Context): void {
-  const { directory } = context;
-  const view = (app: AppRecord) => appView(app, context.webUrl(app.name));
+  const { directory, runner, announcer, releases } = context;
+  const view = (app: AppRecord) => appView(app, context);
 
-  const list = async () => (await directory.apps()).map(view);
-  api.get('/apps', list);
-  api.get('/users/:user/apps', list);
-  api.post<{ Body: { name?: unknown } | null }>('/apps', async (request, reply) => {
-    const name = request.body?.name || randomName();
-    if (typeof name !== 'string') throw new TailraceError('invalid_params', 'Name must be a string.');
-    const app = await directory.createApp(name);
-    reply.code(201);
-    return view(app);
-  });
-  api.get<{ Params: { app: string } }>('/apps/:app', async (request) =>
+  for (const path of ['/apps', '/users/:user/apps'])
+    api.get(path, describe('List the apps', 'App', { many: true }), async (request, reply) =>
+      onePage(request, reply, await Promise.all((await directory.apps()).map(view)), [
+        'name',
+        'id',
+        'updated_at',
+      ]),
+    );
+
+  const newApp = body({ name: { type: ['string', 'null'] } });
+  api.post<{ Body: NewApp | null }>(
+    '/apps',
+    describe('Create an app', 'App', { status: 201, body: newApp }),
+    async (request, reply) => {
+      const app = await directory.createApp(request.body?.name || randomName());
+      await releases.begin(app.id, app.createdAt);
+      reply.code(201);
+      return view(app);
+    },
+  );
+
+  api.get<AppParams>('/apps/:app', describe('Look at an app', 'App'), async (request) =>
     view(await directory.app(request.params.app)),
   );
-  api.delete<{ Params: { app: string } }>('/apps/:app', async (request) => {
+
+  const change = body({ name: { type: 'string' }, maintenance: { type: 'boolean' } });
+  api.patch<AppParams & { Body: AppChange | null }>(
+    '/apps/:app',
+    describe('Rename an app, or put it under maintenance', 'App', { body: change }),
+    async (request) => {
+      const before = await directory.app(request.params.app);
+      const app = await directory.updateApp(before, request.body ?? {});
+      await runner.shown(app);
+      if ((before.maintenance ?? false) !== (app.maintenance ?? false)) {
+        const word = app.maintenance ? 'on' : 'off';
+        announcer.announce(
+          app.id,
+          'app',
+          'api',
+          Priority.api,
+          `Maintenance mode turned ${word} by user ${OWNER.email}`,
+        );
+      }
+      return view(app);
+    },
+  );
+
+  api.delete<AppParams>('/apps/:app', describe('Destroy an app', 'App'), async (request) => {
     const app = await directory.app(request.params.app);
-    if (context.runner.dynos(app.id).length > 0)
+    if (runner.runsInPlace(app.id))
       throw new TailraceError(
         'conflict',
         `${app.name} is running here: stop it first (Ctrl-C in its \`tailrace start\`).`,
       );
+    const shown = await view(app);
+    await runner.removed(app);
     await directory.destroyApp(app);
-    return view(app);
+    await context.deliveries.look();
+    return shown;
   });
+
+  api.get<AppParams>(
+    '/apps/:app/collaborators',
+    describe('List who may work on an app: its one owner', 'Collaborator', { many: true }),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      return [
+        {
+          id: OWNER.id,
+          app: { id: app.id, name: app.name },
+          user: { ...OWNER, federated: false },
+          role: 'owner',
+          permissions: [],
+          created_at: app.createdAt,
+          updated_at: app.createdAt,
+        },
+      ];
+    },
+  );
 }
 
 /** An app in the Platform API's shape. */
-function appView(app: AppRecord, webUrl: string) {
+async function appView(app: AppRecord, context: Context) {
+  const release = await context.releases.current(app.id);
+  const slug =
+    release.slug === null
+      ? undefined
+      : (await context.store.get<SlugRecord>(app.id, slugKey(release.slug)))?.value;
   return {
     id: app.id,
     name: app.name,
-    generation: { name: 'cedar' },
+    generation: { id: STACK.id, name: 'cedar' },
     owner: OWNER,
     region: { id: OWNER.id, name: 'localhost' },
-    stack: { id: OWNER.id, name: 'local' },
-    build_stack: { id: OWNER.id, name: 'local' },
-    git_url: null,
-    web_url: webUrl,
+    stack: STACK,
+    build_stack: STACK,
+    git_url: context.gitUrl(app.name),
+    web_url: context.webUrl(app.name),
     created_at: app.createdAt,
     updated_at: app.updatedAt,
-    released_at: null,
+    released_at: release.version > 1 ? release.createdAt : null,
     archived_at: null,
-    maintenance: false,
-    slug_size: null,
+    buildpack_provided_description: slug?.buildpack ?? null,
+    maintenance: app.maintenance ?? false,
+    slug_size: slug?.byteCount ?? null,
     repo_size: null,
     space: null,
     team: null,
+    internal_routing: null,
     process_tier: 'basic',
   };
 }
@@ -63,7 +144,7 @@ const FIRST = ['clear', 'quiet', 'swift', 'deep', 'still', 'bright', 'cool', 'br
 const SECOND = ['brook', 'weir', 'river', 'spring', 'lake', 'sluice', 'mill', 'ford'];
 
 /** A name such as `quiet-weir-48213`. */
-function randomName(): string {
+export function randomName(): string {
   const pick = (list: readonly string[]) => list[Math.floor(Math.random() * list.length)];
   return `${pick(FIRST)}-${pick(SECOND)}-${10_000 + Math.floor(Math.random() * 90_000)}`;
 }

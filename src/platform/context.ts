@@ -6,8 +6,11 @@ import type { Announcer } from '../router/announcer.ts';
 import type { SourceCounters } from '../sources/counters.ts';
 import type { AppId, Store } from '../store/contract.ts';
 import type { Readers } from '../store/reader.ts';
-import type { Directory } from './directory.ts';
+import type { Build } from './build-record.ts';
+import type { AppRecord, Directory } from './directory.ts';
 import type { Keys } from './keys.ts';
+import type { Releases } from './release-history.ts';
+import type { SlugRecord } from './slug-record.ts';
 
 /** One dyno, as the API shows it. */
 export interface DynoView {
@@ -17,19 +20,60 @@ export interface DynoView {
   readonly type: string;
   readonly command: string;
   readonly state: string;
+  /** Of its release. */
+  readonly version: number;
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+/** How many dynos of a process type are wanted. */
+export interface ProcessView {
+  readonly type: string;
+  readonly quantity: number;
+  readonly command: string;
 }
 
 /** What the API asks of whatever runs the apps' dynos. */
 export interface DynoRunner {
   dynos(app: AppId): readonly DynoView[];
-  /** How many dynos of each process type are wanted. */
-  formation(app: AppId): readonly { type: string; quantity: number; command: string }[];
-  scale(app: AppId, type: string, quantity: number): Promise<void>;
+  formation(app: AppId): readonly ProcessView[];
+  /** Is it run in its own folder, by `tailrace start`? */
+  runsInPlace(app: AppId): boolean;
+  /** Changes how many are wanted of some process types, all of it or nothing. */
+  scale(app: AppId, counts: Readonly<Record<string, number>>): Promise<void>;
   /** Restarts a dyno, all of a process type, or all. */
   restart(app: AppId, which: string | undefined): Promise<void>;
-  stop(app: AppId, dyno: string): Promise<void>;
+  /** Stops a dyno, or all of a process type. */
+  stop(app: AppId, which: string): Promise<void>;
+  /** The app has a new release: its dynos become those of it. Resolves when that has begun. */
+  released(app: AppRecord): Promise<void>;
+  /** The app's name, domains or maintenance have changed. */
+  shown(app: AppRecord): Promise<void>;
+  /** The app is to be destroyed: stops what runs, removes its slugs. */
+  removed(app: AppRecord): Promise<void>;
+}
+
+/** The builds of apps. */
+export interface Builds {
+  /** The latest of an app, the oldest first. */
+  list(app: AppId): readonly Build[];
+  /**
+   * Begins to build an archive, which is removed in the end.
+   * @throws TailraceError `conflict` while another build of the app runs
+   */
+  begin(app: AppRecord, source: string, commit: string): Build;
+}
+
+/** Add-ons: programs on this machine that serve one app. */
+export interface AddonServices {
+  /** Those whose programs are installed. */
+  available(): readonly { readonly name: string; readonly description: string }[];
+  /** The service's name for what was typed: `redis`, `redis:dev`, `heroku-redis`. @throws TailraceError `not_found` */
+  find(typed: string): string;
+  /** Starts one. @returns the config vars it gives to the app */
+  create(app: AppId, service: string, id: string): Promise<Readonly<Record<string, string>>>;
+  /** Ends it, and removes what it holds. */
+  destroy(app: AppId, id: string): Promise<void>;
 }
 
 /** The parts that the API's resources work with. */
@@ -38,6 +82,7 @@ export interface Context {
   readonly store: Store;
   readonly directory: Directory;
   readonly keys: Keys;
+  readonly releases: Releases;
   readonly readers: Readers;
   readonly deliveries: Deliveries;
   /** Where drains may point. */
@@ -45,9 +90,22 @@ export interface Context {
   readonly outlets: Outlets;
   readonly announcer: Announcer;
   readonly runner: DynoRunner;
+  readonly services: AddonServices;
+  readonly builds: Builds;
+  /** Folder of source archives that wait to be built. */
+  readonly uploads: string;
+  /** Folder of the apps' git repositories. */
+  readonly repositories: string;
+  /** This server's own address. */
+  readonly url: () => string;
+  /** @throws TailraceError `not_found` unless the app has this slug */
+  readonly slug: (app: AppId, id: string) => Promise<SlugRecord>;
   readonly counters: readonly SourceCounters[];
   /** `http://<app>.localhost:8080/` */
   readonly webUrl: (appName: string) => string;
+  /** `http://…/<app>.git` */
+  readonly gitUrl: (appName: string) => string;
+  readonly warn: (fields: object, message: string) => void;
   readonly version: string;
   readonly startedAtMs: number;
 }

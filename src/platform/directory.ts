@@ -13,6 +13,16 @@ export interface AppRecord {
   readonly name: string;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** Unset: no. */
+  readonly maintenance?: boolean;
+}
+
+/** A host name of an app, under `domain/<hostname>` in the scope of no app. */
+export interface DomainRecord {
+  readonly id: string;
+  readonly app: AppId;
+  readonly hostname: string;
+  readonly createdAt: string;
 }
 
 /** Heroku's rule for names. */
@@ -20,6 +30,9 @@ export const APP_NAME = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
 /** Source names stand in every line: short, and without anything that a header can't hold. */
 export const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 const DRAINS_MAX = 20;
+/** RFC 1123 host names, with a wildcard for the first label. */
+const HOSTNAME =
+  /^(?=.{4,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export class Directory {
   private readonly store: Store;
@@ -33,11 +46,7 @@ export class Directory {
    * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
    */
   async createApp(name: string): Promise<AppRecord> {
-    if (!APP_NAME.test(name))
-      throw new TailraceError(
-        'invalid_params',
-        `Name must start with a letter, end with a letter or digit, and can only contain lowercase letters, digits, and dashes (3 to 30 characters), not "${name}".`,
-      );
+    refuseBadName(name);
     const now = new Date().toISOString();
     const app: AppRecord = { id: randomUUID() as AppId, name, createdAt: now, updatedAt: now };
     const made = await this.store.transact('', [
@@ -70,6 +79,67 @@ export class Directory {
     return record?.value;
   }
 
+  /**
+   * Changes an app's name or maintenance.
+   * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
+   */
+  async updateApp(app: AppRecord, change: { name?: string; maintenance?: boolean }): Promise<AppRecord> {
+    const name = change.name ?? app.name;
+    refuseBadName(name);
+    const before = await this.store.get<AppRecord>('', `app/${app.id}`);
+    const next: AppRecord = {
+      ...app,
+      name,
+      maintenance: change.maintenance ?? app.maintenance,
+      updatedAt: new Date().toISOString(),
+    };
+    const made = await this.store.transact('', [
+      { key: `app/${app.id}`, value: next, ifVersion: before?.version ?? 0 },
+      ...(name === app.name
+        ? []
+        : [
+            { key: `name/${name}`, value: app.id, ifVersion: 0 },
+            { key: `name/${app.name}`, value: undefined },
+          ]),
+    ]);
+    if (!made) throw new TailraceError('conflict', `Name ${name} is already taken.`);
+    return next;
+  }
+
+  async domains(app: AppId): Promise<DomainRecord[]> {
+    const records = await this.store.list<DomainRecord>('', 'domain/');
+    return records.map(({ value }) => value).filter((domain) => domain.app === app);
+  }
+
+  /** @throws TailraceError `invalid_params` for no host name, `conflict` for one that an app has */
+  async addDomain(app: AppId, hostname: string): Promise<DomainRecord> {
+    const lower = hostname.toLowerCase();
+    if (!HOSTNAME.test(lower))
+      throw new TailraceError(
+        'invalid_params',
+        `"${hostname}" is no host name: write it like www.example.com, without http:// and without a path.`,
+      );
+    const domain = { id: randomUUID(), app, hostname: lower, createdAt: new Date().toISOString() };
+    const made = await this.store.transact('', [{ key: `domain/${lower}`, value: domain, ifVersion: 0 }]);
+    if (!made) throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
+    return domain;
+  }
+
+  /** By host name or id. @throws TailraceError `not_found` */
+  async domain(app: AppId, which: string): Promise<DomainRecord> {
+    const domains = await this.domains(app);
+    const found = domains.find(({ id, hostname }) => which === id || which.toLowerCase() === hostname);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that domain name.");
+    return found;
+  }
+
+  /** @throws TailraceError `not_found` */
+  async removeDomain(app: AppId, which: string): Promise<DomainRecord> {
+    const domain = await this.domain(app, which);
+    await this.store.transact('', [{ key: `domain/${domain.hostname}`, value: undefined }]);
+    return domain;
+  }
+
   /** Removes an app with its tokens, drains, records and stream. */
   async destroyApp(app: AppRecord): Promise<void> {
     const tokens = await this.tokens(app.id);
@@ -77,8 +147,10 @@ export class Directory {
     const rules = (await this.store.list<RuleRecord>('', 'rule/')).filter(
       ({ value }) => value.app === app.id,
     );
+    const domains = await this.domains(app.id);
     await this.store.transact('', [
       ...rules.map(({ value }) => ({ key: ruleKey(value.id), value: undefined })),
+      ...domains.map(({ hostname }) => ({ key: `domain/${hostname}`, value: undefined })),
       { key: `name/${app.name}`, value: undefined },
       { key: `app/${app.id}`, value: undefined },
       ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
@@ -200,6 +272,14 @@ export class Directory {
     if (!drain) throw new TailraceError('not_found', "Couldn't find that drain.");
     return drain;
   }
+}
+
+function refuseBadName(name: string): void {
+  if (APP_NAME.test(name)) return;
+  throw new TailraceError(
+    'invalid_params',
+    `Name must start with a letter, end with a letter or digit, and can only contain lowercase letters, digits, and dashes (3 to 30 characters), not "${name}".`,
+  );
 }
 
 function tokenChange(app: AppId, source: string): RecordChange & { value: TokenRecord } {

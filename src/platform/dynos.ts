@@ -1,7 +1,10 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import type { Context, DynoView } from './context.ts';
 import type { AppRecord } from './directory.ts';
+import { SIZE } from './formation.ts';
+import { onePage } from './page-range.ts';
+import { describe } from './shapes.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -14,38 +17,81 @@ interface DynoParams {
 export function dynoRoutes(api: FastifyInstance, context: Context): void {
   const { directory, runner } = context;
 
-  api.get<AppParams>('/apps/:app/dynos', async (request) => {
-    const app = await directory.app(request.params.app);
-    return runner.dynos(app.id).map((dyno) => dynoView(dyno, app));
-  });
-  api.delete<AppParams>('/apps/:app/dynos', async (request, reply) => {
-    const app = await directory.app(request.params.app);
-    await runner.restart(app.id, undefined);
-    reply.code(202);
-    return {};
-  });
-  api.delete<DynoParams>('/apps/:app/dynos/:dyno', async (request, reply) => {
+  api.get<AppParams>(
+    '/apps/:app/dynos',
+    describe("List an app's dynos", 'Dyno', { many: true }),
+    async (request, reply) => {
+      const app = await directory.app(request.params.app);
+      const views = runner.dynos(app.id).map((dyno) => dynoView(dyno, app));
+      return onePage(request, reply, views, ['name', 'id']);
+    },
+  );
+  api.get<DynoParams>('/apps/:app/dynos/:dyno', describe('Look at a dyno', 'Dyno'), async (request) => {
     const app = await directory.app(request.params.app);
     const { dyno } = request.params;
-    const known = runner.dynos(app.id).some(({ name, type }) => name === dyno || type === dyno);
-    if (!known) throw new TailraceError('not_found', "Couldn't find that dyno.");
-    await runner.restart(app.id, dyno);
+    const found = runner.dynos(app.id).find(({ name, id }) => name === dyno || id === dyno);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that dyno.");
+    return dynoView(found, app);
+  });
+
+  api.delete<AppParams>('/apps/:app/dynos', accepted('Restart all dynos'), async (request, reply) => {
+    const app = await directory.app(request.params.app);
+    return begun(app, reply, runner.restart(app.id, undefined));
+  });
+  api.delete<DynoParams>('/apps/:app/dynos/:dyno', accepted('Restart a dyno'), async (request, reply) => {
+    const app = await known(request.params);
+    return begun(app, reply, runner.restart(app.id, request.params.dyno));
+  });
+  api.delete<DynoParams>(
+    '/apps/:app/formations/:dyno',
+    accepted('Restart the dynos of a process type'),
+    async (request, reply) => {
+      const app = await known(request.params);
+      return begun(app, reply, runner.restart(app.id, request.params.dyno));
+    },
+  );
+  for (const path of ['/apps/:app/dynos/:dyno/actions/stop', '/apps/:app/formations/:dyno/actions/stop'])
+    api.post<DynoParams>(
+      path,
+      accepted('Stop a dyno, or those of a process type'),
+      async (request, reply) => {
+        const app = await known(request.params);
+        return begun(app, reply, runner.stop(app.id, request.params.dyno));
+      },
+    );
+
+  async function known({ app: which, dyno }: DynoParams['Params']): Promise<AppRecord> {
+    const app = await directory.app(which);
+    const isThere = runner.dynos(app.id).some(({ name, type }) => name === dyno || type === dyno);
+    if (!isThere) throw new TailraceError('not_found', "Couldn't find that dyno.");
+    return app;
+  }
+
+  /** Answers at once: a dyno may take half a minute to end. What comes of it is in the stream. */
+  function begun({ name }: AppRecord, reply: FastifyReply, work: Promise<void>): object {
+    work.catch((error: unknown) =>
+      context.warn({ app: name, err: error }, 'a dyno could not be restarted or stopped'),
+    );
     reply.code(202);
     return {};
-  });
+  }
+}
+
+function accepted(summary: string) {
+  return describe(summary, 'Empty', { status: 202 });
 }
 
 /** A dyno in the Platform API's shape. */
-function dynoView(dyno: DynoView, app: AppRecord) {
+export function dynoView(dyno: DynoView, app: AppRecord, attachUrl: string | null = null) {
   return {
     id: dyno.id,
     name: dyno.name,
     type: dyno.type,
     command: dyno.command,
-    size: 'Basic',
+    size: SIZE,
     state: dyno.state,
-    attach_url: null,
-    release: { id: app.id, version: 1 },
+    attach_url: attachUrl,
+    release: { id: app.id, version: dyno.version },
     app: { id: app.id, name: app.name },
     created_at: dyno.createdAt,
     updated_at: dyno.updatedAt,

@@ -4,45 +4,99 @@ import { Priority } from '../router/announcer.ts';
 import { OWNER } from './account.ts';
 import type { Context } from './context.ts';
 import type { AppRecord } from './directory.ts';
+import { onePage } from './page-range.ts';
+import { body, describe } from './shapes.ts';
 
 interface AppParams {
   Params: { app: string };
 }
 interface Update {
-  readonly type?: string;
+  readonly type: string;
   /** A number, or a string as the official CLI sends it: `2`, `+1`, `-1`. */
   readonly quantity?: string | number;
+  readonly size?: string | null;
 }
+
+/** There is one size of dyno: this machine. */
+export const SIZE = 'Basic';
 
 /** `/apps/:app/formation`: how many dynos of each process type are wanted. */
 export function formationRoutes(api: FastifyInstance, context: Context): void {
   const { directory, runner, announcer } = context;
-  const view = (app: AppRecord) =>
+  const views = (app: AppRecord) =>
     runner.formation(app.id).map((process) => ({
       id: `${app.id}-${process.type}`,
       type: process.type,
       quantity: process.quantity,
-      size: 'Basic',
+      size: SIZE,
+      dyno_size: { name: SIZE },
       command: process.command,
       app: { id: app.id, name: app.name },
       created_at: app.createdAt,
       updated_at: app.updatedAt,
     }));
 
-  api.get<AppParams>('/apps/:app/formation', async (request) =>
-    view(await directory.app(request.params.app)),
+  async function scale(app: AppRecord, updates: readonly Update[]): Promise<string[]> {
+    const current = runner.formation(app.id);
+    const wanted = updates.map((update) => resolveUpdate(update, current));
+    if (wanted.length === 0) return [];
+    await runner.scale(app.id, Object.fromEntries(wanted.map(({ type, quantity }) => [type, quantity])));
+    const shown = wanted.map(({ type, quantity }) => `${type}@${quantity}:${SIZE}`).join(' ');
+    announcer.announce(app.id, 'app', 'api', Priority.api, `Scaled to ${shown} by user ${OWNER.email}`);
+    return wanted.map(({ type }) => type);
+  }
+
+  api.get<AppParams>(
+    '/apps/:app/formation',
+    describe('How many dynos of each process type are wanted', 'Formation', { many: true }),
+    async (request, reply) =>
+      onePage(request, reply, views(await directory.app(request.params.app)), ['type', 'id']),
   );
 
-  api.patch<AppParams & { Body: { updates?: readonly Update[] } | null }>(
-    '/apps/:app/formation',
+  api.get<AppParams & { Params: { type: string } }>(
+    '/apps/:app/formation/:type',
+    describe('How many dynos of one process type are wanted', 'Formation'),
     async (request) => {
       const app = await directory.app(request.params.app);
-      const wanted = (request.body?.updates ?? []).map((update) => resolveUpdate(update, view(app)));
-      for (const { type, quantity } of wanted) await runner.scale(app.id, type, quantity);
-      const shown = wanted.map(({ type, quantity }) => `${type}@${quantity}:Basic`).join(' ');
-      if (shown)
-        announcer.announce(app.id, 'app', 'api', Priority.api, `Scaled to ${shown} by user ${OWNER.email}`);
-      return view(app);
+      const found = views(app).find(({ type }) => type === request.params.type);
+      if (!found) throw new TailraceError('not_found', "Couldn't find that process type.");
+      return found;
+    },
+  );
+
+  const update = {
+    quantity: { type: ['string', 'integer'] },
+    size: { type: ['string', 'null'] },
+    dyno_size: {},
+  };
+  const updates = body(
+    {
+      updates: {
+        type: 'array',
+        maxItems: 100,
+        items: { type: 'object', required: ['type'], properties: { type: { type: 'string' }, ...update } },
+      },
+    },
+    ['updates'],
+  );
+  api.patch<AppParams & { Body: { updates: readonly Update[] } | null }>(
+    '/apps/:app/formation',
+    describe('Scale: all of these or none', 'Formation', { many: true, body: updates }),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      const types = await scale(app, request.body?.updates ?? []);
+      return views(app).filter(({ type }) => types.includes(type));
+    },
+  );
+
+  api.patch<AppParams & { Params: { type: string }; Body: Omit<Update, 'type'> | null }>(
+    '/apps/:app/formation/:type',
+    describe('Scale one process type', 'Formation', { body: body(update) }),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      const { type } = request.params;
+      await scale(app, [{ ...request.body, type }]);
+      return views(app).find((view) => view.type === type);
     },
   );
 }
@@ -57,8 +111,10 @@ function resolveUpdate(
       'not_found',
       `Couldn't find that process type (${type}); there are: ${current.map((one) => one.type).join(', ') || 'none running here'}.`,
     );
-  const text = String(quantity ?? '');
-  if (!/^[+-]?\d{1,4}$/.test(text))
+  // A change of size only: there is one size.
+  if (quantity === undefined) return process;
+  const text = String(quantity);
+  if (!/^[+-]?\d{1,6}$/.test(text))
     throw new TailraceError(
       'invalid_params',
       `"${text}" is not a number of dynos: write ${type}=2, ${type}+1 or ${type}-1.`,

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { TailraceError } from '../errors.ts';
 import type { Store } from '../store/contract.ts';
 
 /** What a key may do: `read` and `write` through the API, `ingest` lines. */
@@ -11,6 +12,7 @@ export interface KeyRecord {
   readonly scopes: readonly Scope[];
   readonly createdAt: string;
   readonly expiresAt?: string;
+  readonly description?: string;
 }
 
 /** A found key is remembered this long before the store is asked again. */
@@ -34,11 +36,38 @@ export class Keys {
     await this.store.transact('', [{ key: recordKey(key), value: record }]);
   }
 
+  /** All keys that have not expired, the oldest first. */
+  async list(): Promise<KeyRecord[]> {
+    const records = (await this.store.list<KeyRecord>('', 'key/')).map(({ value }) => value);
+    return records
+      .filter((record) => !hasExpired(record))
+      .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  }
+
+  /** @throws TailraceError `not_found` */
+  async get(id: string): Promise<KeyRecord> {
+    const found = (await this.list()).find((record) => record.id === id);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that authorization.");
+    return found;
+  }
+
+  /** Revokes a key, named by its id. @throws TailraceError `not_found` */
+  async remove(id: string): Promise<KeyRecord> {
+    const record = await this.get(id);
+    const all = await this.store.list<KeyRecord>('', 'key/');
+    const found = all.filter(({ value }) => value.id === id || hasExpired(value));
+    await this.store.transact(
+      '',
+      found.map(({ key }) => ({ key, value: undefined })),
+    );
+    return record;
+  }
+
   /** May whoever shows this key do that? */
   async allows(key: string, scope: Scope): Promise<boolean> {
     const record = await this.find(key);
     if (!record) return false;
-    if (record.expiresAt !== undefined && Date.parse(record.expiresAt) <= Date.now()) return false;
+    if (hasExpired(record)) return false;
     return record.scopes.includes(scope);
   }
 
@@ -51,6 +80,10 @@ export class Keys {
     this.remembered.set(key, { record: found?.value, untilMs: now + REMEMBER_MS });
     return found?.value;
   }
+}
+
+function hasExpired({ expiresAt }: KeyRecord): boolean {
+  return expiresAt !== undefined && Date.parse(expiresAt) <= Date.now();
 }
 
 /** A new key: 32 random bytes. */

@@ -11,17 +11,17 @@ interface RuleParams {
   Params: { app: string };
 }
 
-/** `/apps/:app/sources`: rules that say who speaks into the app's stream without a token. */
+/** `/apps/:app/source-rules`: rules that say who speaks into the app's stream without a token. */
 export function ruleRoutes(api: FastifyInstance, { directory, store }: Context): void {
   const rules = async (): Promise<RuleRecord[]> =>
     (await store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);
 
-  api.get<RuleParams>('/apps/:app/sources', async (request) => {
+  api.get<RuleParams>('/apps/:app/source-rules', async (request) => {
     const app = await directory.app(request.params.app);
     return (await rules()).filter((rule) => rule.app === app.id).map(ruleView);
   });
   api.post<RuleParams & { Body: Record<string, unknown> | null }>(
-    '/apps/:app/sources',
+    '/apps/:app/source-rules',
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const { source, conditions } = readBody(request.body ?? {});
@@ -44,7 +44,7 @@ export function ruleRoutes(api: FastifyInstance, { directory, store }: Context):
       return ruleView(rule);
     },
   );
-  api.delete<{ Params: { app: string; rule: string } }>('/apps/:app/sources/:rule', async (request) => {
+  api.delete<{ Params: { app: string; rule: string } }>('/apps/:app/source-rules/:rule', async (request) => {
     const app = await directory.app(request.params.app);
     const found = await store.get<RuleRecord>('', ruleKey(request.params.rule));
     if (found?.value.app !== app.id) throw new TailraceError('not_found', "Couldn't find that rule.");

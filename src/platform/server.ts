@@ -4,20 +4,30 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readAuthorization } from '../authorization.ts';
 import { TailraceError } from '../errors.ts';
 import { accountRoutes } from './account.ts';
+import { addonRoutes } from './addons.ts';
 import { appRoutes } from './apps.ts';
+import { authorizationRoutes } from './authorizations.ts';
+import { buildRoutes, sourceUploads } from './builds.ts';
+import { configRoutes } from './config-vars.ts';
 import type { Context } from './context.ts';
+import { domainRoutes, emptyLists } from './domains.ts';
 import { drainActionRoutes } from './drain-actions.ts';
 import { dynoRoutes } from './dynos.ts';
+import { entityTags } from './entity-tag.ts';
 import { formationRoutes } from './formation.ts';
+import { gitRoutes } from './git.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
 import { metricsRoutes } from './metrics.ts';
+import { describeRoutes } from './openapi.ts';
 import { pageRoutes } from './page.ts';
+import { releaseRoutes } from './releases.ts';
 import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
 import { statusRoutes } from './status.ts';
 import { tailSockets } from './tail-sockets.ts';
+import { telemetryRoutes } from './telemetry-drains.ts';
 import { tokenRoutes } from './tokens.ts';
 
 /** A valid `Request-Id` of the client is kept. */
@@ -48,6 +58,8 @@ export function makeServer(
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
+    // A number may come as text: the official CLI sends what was typed.
+    ajv: { customOptions: { allowUnionTypes: true } },
     forceCloseConnections: true,
   });
   // Clients say that they send JSON also where they send nothing (DELETE).
@@ -56,24 +68,28 @@ export function makeServer(
     if (body.length === 0) done(null, null);
     else parse(request, String(body), done);
   });
-  server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
-    if (error instanceof TailraceError) {
-      // The rest of a body that wasn't read can't be told from the next request.
-      if (error.code === 'too_large') reply.header('Connection', 'close');
-      if (error.status === 503) reply.header('Retry-After', '1');
-      // Senders of lines know Logplex's answers, which are plain words.
-      if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
-        return reply.code(error.status).type('text/plain').send(error.message);
-      return reply.code(error.status).send({ id: error.code, message: error.message });
-    }
-    const status = error.statusCode ?? 500;
-    if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
-    warn(
-      { err: error, method: request.method, url: request.routeOptions.url },
-      'a request failed unexpectedly',
-    );
-    return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
-  });
+  server.setErrorHandler(
+    (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
+      if (error instanceof TailraceError) {
+        // The rest of a body that wasn't read can't be told from the next request.
+        if (error.code === 'too_large') reply.header('Connection', 'close');
+        if (error.status === 503) reply.header('Retry-After', '1');
+        // Senders of lines know Logplex's answers, which are plain words.
+        if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
+          return reply.code(error.status).type('text/plain').send(error.message);
+        return reply.code(error.status).send({ id: error.code, message: error.message });
+      }
+      if (error.validation)
+        return reply.code(422).send({ id: 'invalid_params', message: sentence(error.message) });
+      const status = error.statusCode ?? 500;
+      if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
+      warn(
+        { err: error, method: request.method, url: request.routeOptions.url },
+        'a request failed unexpectedly',
+      );
+      return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
+    },
+  );
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
   );
@@ -93,11 +109,21 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
         throw error;
       });
     });
+    entityTags(api);
+    describeRoutes(api, context.version);
     for (const routes of [
       accountRoutes,
       appRoutes,
       dynoRoutes,
       formationRoutes,
+      configRoutes,
+      releaseRoutes,
+      addonRoutes,
+      buildRoutes,
+      domainRoutes,
+      emptyLists,
+      telemetryRoutes,
+      authorizationRoutes,
       drainRoutes,
       drainActionRoutes,
       tokenRoutes,
@@ -110,7 +136,14 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
   const sessions = new LogSessions(context.store);
   // A log session is made with POST, but lets nobody do more than read.
   sessionRoutes(server, context, sessions, (request) => authorise(request, context, 'read'));
+  sourceUploads(server, context);
+  gitRoutes(server, context, (header) => allowed(header, 'write', context));
   tailSockets(server, context, sessions, (header) => allowed(header, 'read', context));
+}
+
+/** What the schema's validator says: `body/updates/0 must have …`. */
+function sentence(message: string): string {
+  return `Invalid request: ${message}.`;
 }
 
 async function authorise(

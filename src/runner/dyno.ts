@@ -44,6 +44,10 @@ export interface DynoOptions {
   /** Is it up only when its port accepts connections? Default: if it is a web dyno with a port. */
   awaitPort?: boolean;
   bootTimeoutMs?: number;
+  /** Shell commands before the command, which nobody needs to see: `.profile`, say. */
+  prelude?: string;
+  /** Waits until nobody needs the port any more, before SIGTERM. Should resolve soon; never rejects. */
+  drain?: (port: number) => Promise<void>;
   /** One-off dynos are complete when they end, whatever their status; those of a formation have crashed. */
   oneOff?: boolean;
   onChange?: (info: DynoInfo) => void;
@@ -66,6 +70,7 @@ export class Dyno {
   #process: DynoProcess | undefined;
   #stopping = false;
   #ended = false;
+  #killed = false;
   #graceUntil = 0;
   #exit: (exit: DynoExit) => void = () => {};
   #timer: NodeJS.Timeout | undefined;
@@ -86,10 +91,11 @@ export class Dyno {
 
   /** Starts the process. To be called once. A command that can't be started crashes with status 127. */
   start(): void {
-    const { name, type, command, cwd, env, lines, port } = this.#options;
+    const { name, type, command, prelude, cwd, env, lines, port } = this.#options;
     this.#say(`Starting process with command \`${command}\``);
     const onLine = (line: Buffer) => lines.line('app', name, APP_PRIORITY, line);
-    this.#process = new DynoProcess({ command, cwd, env, onLine });
+    const script = prelude === undefined ? command : `${prelude}\n${command}`;
+    this.#process = new DynoProcess({ command: script, cwd, env, onLine });
     this.#info.pid = this.#process.pid;
     void this.#untilEnd(this.#process);
     if (this.#process.pid === undefined) return;
@@ -109,6 +115,16 @@ export class Dyno {
     if (this.#stopping) return this.exited;
     this.#stopping = true;
     this.#portWait.abort();
+    const { drain } = this.#options;
+    const { host, port } = this.#info;
+    // Only a dyno that was up has anybody's requests.
+    if (drain === undefined || port === undefined || host === undefined) this.#terminate(graceMs);
+    else void drain(port).then(() => this.#terminate(graceMs));
+    return this.exited;
+  }
+
+  #terminate(graceMs: number): void {
+    if (this.#ended || this.#killed) return;
     this.#say('Stopping all processes with SIGTERM');
     this.#process?.signal('SIGTERM');
     this.#graceUntil = performance.now() + graceMs;
@@ -117,13 +133,13 @@ export class Dyno {
       this.#say(`Error R12 (Exit timeout) -> ${text}`);
       this.#sigkill();
     });
-    return this.exited;
   }
 
   /** Ends every process of the dyno at once. Also after `stop()`, when somebody has lost patience. */
   kill(): Promise<DynoExit> {
     if (this.#ended) return this.exited;
     this.#stopping = true;
+    this.#killed = true;
     this.#graceUntil = 0;
     this.#portWait.abort();
     this.#become('down');

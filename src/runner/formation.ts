@@ -15,6 +15,14 @@ export interface FormationOptions {
   /** The whole environment of the dynos, without what is different for each (`PORT`, `DYNO`). */
   env: Environment;
   cwd: string;
+  /** Default: all dynos run in `cwd`. */
+  place?: KeeperSurroundings['place'];
+  prelude?: string;
+  drain?: (port: number) => Promise<void>;
+  /** Shared with other formations on this machine. */
+  ports?: Ports;
+  /** Shared with other formations with the same state folder. */
+  ledger?: DynoLedger;
   lines: LineSink;
   /** Foreman's `-p`: the first port of the first process type. */
   basePort?: number;
@@ -55,13 +63,16 @@ export class Formation {
       this.#counts[this.#entry(type).type] = checkedCount(type, quantity);
     }
     this.#basePort = options.basePort ?? BASE_PORT;
-    const ledger = stateFolder === undefined ? undefined : new DynoLedger(stateFolder);
+    const ledger = options.ledger ?? (stateFolder === undefined ? undefined : new DynoLedger(stateFolder));
     this.#around = {
       cwd: options.cwd,
+      place: options.place,
+      prelude: options.prelude,
+      drain: options.drain,
       env: options.env,
       color: options.color ?? false,
       lines: options.lines,
-      ports: new Ports(),
+      ports: options.ports ?? new Ports(),
       graceMs: options.graceMs ?? GRACE_MS,
       bootTimeoutMs: options.bootTimeoutMs ?? BOOT_TIMEOUT_MS,
       restartDelayMs: options.restartDelayMs,

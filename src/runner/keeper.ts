@@ -9,6 +9,11 @@ import { restartDelayMs, STABLE_AFTER_MS } from './restart-delay.ts';
 /** What all dynos of a formation have in common. */
 export interface KeeperSurroundings {
   cwd: string;
+  /** A folder of its own for each dyno; unset: all run in `cwd`. Rejects with what to tell the owner. */
+  place?: (id: string) => Promise<Place>;
+  prelude?: string;
+  /** See `DynoOptions`. */
+  drain?: (port: number) => Promise<void>;
   env: Environment;
   color: boolean;
   lines: LineSink;
@@ -19,6 +24,15 @@ export interface KeeperSurroundings {
   onChange: (info: DynoInfo) => void;
   onLaunch: (dyno: Dyno) => void;
   onGone: (dyno: Dyno, pid: number | undefined) => void;
+}
+
+/** Where one dyno runs. */
+export interface Place {
+  folder: string;
+  /** What only this dyno's environment has. */
+  env: Environment;
+  /** The dyno is gone. Never rejects. */
+  remove(): Promise<void>;
 }
 
 export interface KeeperPost {
@@ -115,34 +129,56 @@ export class Keeper {
         this.#wanted = false;
         return;
       }
-      if (this.#wanted) await this.#liveOnce(port);
+      if (this.#wanted) await this.#liveSomewhere(port);
       this.#around.ports.giveBack(port);
     }
   }
 
+  async #liveSomewhere(port: number): Promise<void> {
+    const id = randomUUID();
+    const { place, cwd } = this.#around;
+    if (place === undefined)
+      return this.#liveOnce(port, id, { folder: cwd, env: {}, remove: async () => {} });
+    let own: Place;
+    try {
+      own = await place(id);
+    } catch (error) {
+      this.#say(`The dyno can't be prepared: ${error instanceof Error ? error.message : String(error)}`);
+      this.#become('crashed');
+      return this.#pauseAfterCrash();
+    }
+    if (this.#wanted) await this.#liveOnce(port, id, own);
+    await own.remove();
+  }
+
   /** One dyno from launch to end, and the pause after its crash. */
-  async #liveOnce(port: number): Promise<void> {
-    const dyno = this.#launch(port);
+  async #liveOnce(port: number, id: string, place: Place): Promise<void> {
+    const dyno = this.#launch(port, id, place);
     const { pid } = dyno.info();
     const launchedAt = performance.now();
     const exit = await dyno.exited;
     this.#dyno = undefined;
     this.#around.onGone(dyno, pid);
     if (exit.reason === 'stopped') return this.#took(dyno.info());
-    this.#crashes = performance.now() - launchedAt >= STABLE_AFTER_MS ? 1 : this.#crashes + 1;
+    if (performance.now() - launchedAt >= STABLE_AFTER_MS) this.#crashes = 0;
+    await this.#pauseAfterCrash();
+  }
+
+  async #pauseAfterCrash(): Promise<void> {
+    this.#crashes += 1;
     this.#pause = new AbortController();
     if (!this.#wanted) return;
     const delayMs = (this.#around.restartDelayMs ?? restartDelayMs)(this.#crashes);
     await wait(delayMs, undefined, { signal: this.#pause.signal }).catch(() => undefined);
   }
 
-  #launch(port: number): Dyno {
-    const { cwd, lines, bootTimeoutMs, env: base, color } = this.#around;
+  #launch(port: number, id: string, { folder: cwd, env: own }: Place): Dyno {
+    const { lines, bootTimeoutMs, env: base, color, prelude, drain } = this.#around;
     const { name, type, command } = this.#post;
-    const id = randomUUID();
-    const env = dynoEnv({ base, name, id, port, color });
+    const env = dynoEnv({ base: { ...base, ...own }, name, id, port, color });
     const onChange = (info: DynoInfo) => this.#took(info);
-    const dyno = new Dyno({ name, type, command, cwd, env, lines, id, port, bootTimeoutMs, onChange });
+    const what = { name, type, command, prelude, cwd, env, lines, id, port };
+    const dyno = new Dyno({ ...what, bootTimeoutMs, drain, onChange });
     this.#dyno = dyno;
     dyno.start();
     if (dyno.info().state === 'starting') this.#took(dyno.info());

@@ -76,7 +76,10 @@ it('a receiver that fails by plan gets every line, in order', { timeout: 60_000 
     const accept = (body: string) => void accepted.push(body);
     if (isGood)
       void bodyOf(request).then(
-        (body) => (accept(body), response.end()),
+        (body) => {
+          accept(body);
+          response.end();
+        },
         () => {},
       );
     else {

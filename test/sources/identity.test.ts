@@ -29,7 +29,7 @@ async function arrived(app: App, count = 1): Promise<Fields[]> {
 }
 
 const rule = (app: App, body: object): Promise<{ id: string }> =>
-  server.ask('POST', `/apps/${app.name}/sources`, body);
+  server.ask('POST', `/apps/${app.name}/source-rules`, body);
 const freePort = async (): Promise<number> => {
   const socket = createSocket('udp4');
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', () => resolve()));
@@ -81,7 +81,7 @@ describe('a token', () => {
     await send(server.syslogPort, `<13>1 ${TIME} h t.00000000-0000-4000-8000-000000000000 - - - no\n`);
     await until('the count', async () => (await server.counters('tcp')).unknownToken > before);
     expect(await server.messages(app)).toEqual([]);
-    await server.ask('DELETE', `/apps/${app.name}/sources/${id}`);
+    await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
   });
 });
 
@@ -130,7 +130,7 @@ describe('a rule', () => {
     expect(all.filter(({ dyno }) => dyno === 'prog').map(({ message }) => message)).toEqual(
       expect.arrayContaining([...numbered(50), 'by UDP']),
     );
-    await server.ask('DELETE', `/apps/${app.name}/sources/${id}`);
+    await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
     await until('the port to be closed', async () =>
       dial(port).then(
         (socket) => void socket.destroy(),
@@ -145,7 +145,7 @@ describe('a rule', () => {
     const socket = await dial(server.syslogPort);
     socket.write('<13>short-lived: one\n');
     await arrived(app);
-    await server.ask('DELETE', `/apps/${app.name}/sources/${id}`);
+    await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
     const before = (await server.counters('tcp')).unknownToken;
     socket.end('<13>short-lived: two\n');
     await until('the count', async () => (await server.counters('tcp')).unknownToken > before);

@@ -75,7 +75,7 @@ describe.skipIf(absent)('syslog over TLS', () => {
     'a client’s certificate, by a rule for %s',
     async (certificate) => {
       const app = await server.createApp();
-      const { id } = await server.ask<{ id: string }>('POST', `/apps/${app.name}/sources`, {
+      const { id } = await server.ask<{ id: string }>('POST', `/apps/${app.name}/source-rules`, {
         source: 'edge',
         certificate,
       });
@@ -87,13 +87,13 @@ describe.skipIf(absent)('syslog over TLS', () => {
       expect((await server.lines(app))[0]).toMatch(/ edge\[cron\.5\]: hello$/);
       await sendTls(server.tlsPort, text);
       await until('the count', async () => (await server.counters('tls')).unknownToken === before + 1);
-      await server.ask('DELETE', `/apps/${app.name}/sources/${id}`);
+      await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
     },
   );
 
   it('a certificate of another authority is refused, whatever it says', async () => {
     const app = await server.createApp();
-    await server.ask('POST', `/apps/${app.name}/sources`, { source: 'edge', certificate: 'CN=web-1' });
+    await server.ask('POST', `/apps/${app.name}/source-rules`, { source: 'edge', certificate: 'CN=web-1' });
     const before = (await server.counters('tls')).cut;
     const stranger = { cert: readFileSync(files.strangerCert), key: readFileSync(files.strangerKey) };
     await sendTls(server.tlsPort, `${line('no', app.token)}\n`, stranger);
@@ -159,7 +159,7 @@ describe.skipIf(absent)('behind a load balancer', () => {
   it('the PROXY protocol’s address is the sender’s, over TCP and TLS, whole or in pieces', async () => {
     const own = await serveForTest({ env: { ...settings(), TAILRACE_PROXY_PROTOCOL: 'yes' } });
     const app = await own.createApp();
-    await own.ask('POST', `/apps/${app.name}/sources`, { source: 'ten', network: '10.0.0.0/8' });
+    await own.ask('POST', `/apps/${app.name}/source-rules`, { source: 'ten', network: '10.0.0.0/8' });
     const text = '<13>prog: hello\n';
     await send(own.syslogPort, `PROXY TCP4 10.1.2.3 127.0.0.1 40000 6001\r\n${text}`);
     await send(own.syslogPort, Buffer.concat([v2(10, 9, 8, 7), Buffer.from(text)]));

@@ -43,6 +43,7 @@ export class Server {
   syslogPort = 0;
   /** Over TLS; 0 when there is no certificate. */
   tlsPort = 0;
+  routerPort = 0;
 
   constructor(program: Program, data: string) {
     this.program = program;
@@ -148,14 +149,16 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   const program = launch(data, options);
   const server = new Server(program, data);
   if (!options.data) void program.ended.then(() => rmSync(data, { recursive: true, force: true }));
-  const ready = /serves on (\S+) \(.*syslog on \S+?:(\d+) \(TCP, UDP\)(?: and (\d+))?/s;
-  const [, url, port, tlsPort] = await program.says(ready).catch(async (error: unknown) => {
+  const ready =
+    /serves on (\S+) \(.*syslog on \S+?:(\d+) \(TCP, UDP\)(?: and (\d+))?.*web dynos on port (\d+)/s;
+  const [, url, port, tlsPort, routerPort] = await program.says(ready).catch(async (error: unknown) => {
     await program.stop('SIGKILL');
     throw error;
   });
   server.url = url;
   server.syslogPort = Number(port);
   server.tlsPort = Number(tlsPort ?? 0);
+  server.routerPort = Number(routerPort);
   server.key = readFileSync(join(data, 'key'), 'utf8').trim();
   return server;
 }

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { request } from 'undici';
+import { TailraceError } from '../errors.ts';
+import { Client, chooseApp } from './client.ts';
+
+/** `tailrace push`: deploys the current folder, committed or not. */
+export function pushCommand(program: Command): void {
+  program
+    .command('push')
+    .alias('deploy')
+    .description('deploy this folder, without what .slugignore names')
+    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option('-d, --dir <folder>', 'another folder', '.')
+    .action(async (options: { app?: string; dir: string }) => {
+      const client = new Client();
+      const app = await chooseApp(client, options.app);
+      const folder = resolve(options.dir);
+      const work = await mkdtemp(join(tmpdir(), 'tailrace-push-'));
+      try {
+        const file = join(work, 'source.tgz');
+        await pack(folder, file);
+        process.exitCode = await deploy(client, app, file);
+      } finally {
+        await rm(work, { recursive: true, force: true });
+      }
+    });
+}
+
+/** What is never part of an app. */
+const NEVER = ['.git', 'node_modules', '.tailrace', '.venv', '__pycache__'];
+
+async function pack(folder: string, file: string): Promise<void> {
+  if (!existsSync(folder)) throw new TailraceError('not_found', `There is no folder ${folder}.`);
+  const ignore = join(folder, '.slugignore');
+  const patterns = existsSync(ignore) ? readPatterns(await readFile(ignore, 'utf8')) : [];
+  const excludes = [...NEVER.map((name) => `./${name}`), ...patterns].map(
+    (pattern) => `--exclude=${pattern}`,
+  );
+  const args = ['-czf', file, '--anchored', ...excludes, '-C', folder, '.'];
+  const child = spawn('tar', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const status = await new Promise<number | null>((done, fail) => {
+    child.on('error', fail);
+    child.on('close', done);
+  });
+  if (status !== 0)
+    throw new TailraceError('bad_request', `The folder can't be packed: tar said why (status ${status}).`);
+}
+
+/**
+ * `.slugignore`: a pattern a line, like `.gitignore` without `!`. With a slash in it (or at its front) it is meant from
+ * the top folder, else for a file of that name anywhere.
+ */
+export function readPatterns(text: string): string[] {
+  return text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('!'))
+    .flatMap((line) => {
+      const pattern = line.replace(/\/+$/, '');
+      if (pattern.includes('/')) return [`./${pattern.replace(/^\/+/, '')}`];
+      return [`./${pattern}`, `./*/${pattern}`];
+    });
+}
+
+async function deploy(client: Client, app: string, file: string): Promise<number> {
+  const { url, key } = client.address;
+  const { source_blob: source } = await client.ask<{ source_blob: { put_url: string; get_url: string } }>(
+    'POST',
+    '/sources',
+    {},
+  );
+  const { size } = await stat(file);
+  const path = new URL(source.put_url).pathname;
+  const put = await request(url + path, {
+    method: 'PUT',
+    headers: { 'content-length': String(size), 'content-type': 'application/gzip' },
+    body: createReadStream(file),
+  });
+  if (put.statusCode >= 300) throw new TailraceError('bad_request', messageOf(await put.body.text()));
+  const builds = `/apps/${encodeURIComponent(app)}/builds`;
+  const build = await client.ask<{ id: string }>('POST', builds, { source_blob: { url: source.get_url } });
+  const headers = { authorization: `Bearer ${key}` };
+  const output = await request(`${url}${builds}/${build.id}/output`, { headers, bodyTimeout: 0 });
+  for await (const chunk of output.body) process.stdout.write(chunk);
+  const { status } = await client.ask<{ status: string }>('GET', `${builds}/${build.id}`);
+  return status === 'succeeded' ? 0 : 1;
+}
+
+function messageOf(body: string): string {
+  try {
+    return String(JSON.parse(body).message);
+  } catch {
+    return body;
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Add-ons: servers on this machine, one for each app that asked, started with this server and stopped with it. What they
+ * say goes into their app's stream.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TailraceError } from '../errors.ts';
+import type { AddonServices } from '../platform/context.ts';
+import { Dyno } from '../runner/dyno.ts';
+import type { DynoLedger } from '../runner/dyno-ledger.ts';
+import { APP_PRIORITY, type LineSink } from '../runner/line-sink.ts';
+import type { Ports } from '../runner/ports.ts';
+import { restartDelayMs } from '../runner/restart-delay.ts';
+import { hostEnvironment } from '../runner/slug-files.ts';
+import type { AppId, Store } from '../store/contract.ts';
+import { findProgram } from './find-program.ts';
+
+/** Under `addon/<id>` in its app's scope. */
+interface ProgramRecord {
+  readonly id: string;
+  readonly service: string;
+  readonly port: number;
+  readonly password: string;
+}
+
+interface Service {
+  readonly program: string;
+  readonly description: string;
+  readonly command: string;
+  /** What it has to find in its folder: passwords aren't for command lines, which everybody can read. */
+  files(record: ProgramRecord): Record<string, string>;
+  config(record: ProgramRecord): Record<string, string>;
+}
+
+const SERVICES: Readonly<Record<string, Service>> = {
+  redis: {
+    program: 'redis-server',
+    description: 'Redis on this machine',
+    command: 'exec redis-server redis.conf',
+    files: ({ port, password }) => ({
+      'redis.conf': `port ${port}\nbind 127.0.0.1\nappendonly yes\nrequirepass ${password}\n`,
+    }),
+    config: ({ port, password }) => ({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}` }),
+  },
+};
+
+/** First port of add-ons. */
+const BASE_PORT = 28_000;
+const GRACE_MS = 10_000;
+
+interface Running {
+  readonly app: AppId;
+  stop(): Promise<void>;
+}
+
+export interface AddonProgramsOptions {
+  readonly store: Store;
+  /** Where they keep their data. */
+  readonly folder: string;
+  readonly ports: Ports;
+  readonly ledger: () => DynoLedger;
+  /** Takes the lines of an app's add-ons. */
+  readonly lines: (app: AppId) => LineSink;
+}
+
+export class AddonPrograms implements AddonServices {
+  private readonly options: AddonProgramsOptions;
+  private readonly running = new Map<string, Running>();
+
+  constructor(options: AddonProgramsOptions) {
+    this.options = options;
+  }
+
+  available(): { name: string; description: string }[] {
+    return Object.entries(SERVICES)
+      .filter(([, { program }]) => findProgram(program))
+      .map(([name, { description }]) => ({ name, description }));
+  }
+
+  find(typed: string): string {
+    const name = typed.split(':')[0].replace(/^heroku-/, '');
+    const available = this.available().map((service) => service.name);
+    if (available.includes(name)) return name;
+    const service = SERVICES[name];
+    throw new TailraceError(
+      'not_found',
+      service
+        ? `Couldn't find that add-on service: ${service.program} is not installed on the server.`
+        : `Couldn't find that add-on service (${name}); there are: ${available.join(', ') || 'none'}.`,
+    );
+  }
+
+  async create(app: AppId, service: string, id: string): Promise<Record<string, string>> {
+    const port = await this.options.ports.take(BASE_PORT);
+    const record = { id, service, port, password: randomBytes(18).toString('hex') };
+    await this.options.store.transact(app, [{ key: `addon/${id}`, value: record }]);
+    await this.start(app, record);
+    return SERVICES[service].config(record);
+  }
+
+  async destroy(app: AppId, id: string): Promise<void> {
+    await this.running.get(id)?.stop();
+    this.running.delete(id);
+    await this.options.store.transact(app, [{ key: `addon/${id}`, value: undefined }]);
+    await rm(join(this.options.folder, id), { recursive: true, force: true });
+  }
+
+  /** Starts those of an app again. */
+  async open(app: AppId): Promise<void> {
+    for (const { value } of await this.options.store.list<ProgramRecord>(app, 'addon/'))
+      if (SERVICES[value.service]) await this.start(app, value);
+  }
+
+  /** Ends those of an app, and removes what they hold. */
+  async removeAll(app: AppId): Promise<void> {
+    for (const { value } of await this.options.store.list<ProgramRecord>(app, 'addon/'))
+      await this.destroy(app, value.id);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.running.values()].map((running) => running.stop()));
+  }
+
+  /** Keeps it running until it is stopped. */
+  private async start(app: AppId, record: ProgramRecord): Promise<void> {
+    const folder = join(this.options.folder, record.id);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const service = SERVICES[record.service];
+    for (const [file, text] of Object.entries(service.files(record)))
+      await writeFile(join(folder, file), text, { mode: 0o600 });
+    const lines = this.options.lines(app);
+    const name = `${record.service}.1`;
+    let dyno: Dyno | undefined;
+    let over = false;
+    let wake = (): void => {};
+    const ended = (async () => {
+      for (let crashes = 1; !over; crashes++) {
+        dyno = new Dyno({
+          name,
+          type: record.service,
+          command: service.command,
+          cwd: folder,
+          env: hostEnvironment(process.env),
+          // What an owner of an add-on has no use for stays here.
+          lines: {
+            line: (source, _dyno, _priority, text) => {
+              if (source === 'app') lines.line('app', name, APP_PRIORITY, text);
+            },
+          },
+          id: record.id,
+        });
+        dyno.start();
+        const { pid } = dyno.info();
+        if (pid !== undefined) this.options.ledger().add(pid, record.id, name);
+        await dyno.exited;
+        if (pid !== undefined) this.options.ledger().remove(pid);
+        if (over) return;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          setTimeout(resolve, restartDelayMs(crashes)).unref();
+        });
+      }
+    })();
+    const stop = async (): Promise<void> => {
+      over = true;
+      wake();
+      void dyno?.stop(GRACE_MS);
+      await ended;
+    };
+    this.running.set(record.id, { app, stop });
+  }
+}

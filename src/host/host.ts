@@ -1,0 +1,269 @@
+/**
+ * Runs the apps that were deployed to this server: for every app with a slug on this machine as many dynos as its
+ * formation record says, again after a restart of the server.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TailraceError } from '../errors.ts';
+import type { DynoRunner, DynoView, ProcessView } from '../platform/context.ts';
+import type { AppRecord, Directory } from '../platform/directory.ts';
+import type { Releases } from '../platform/release-history.ts';
+import { type SlugRecord, slugKey } from '../platform/slug-record.ts';
+import { DynoLedger } from '../runner/dyno-ledger.ts';
+import { checkedCount } from '../runner/formation-text.ts';
+import type { LineSink } from '../runner/line-sink.ts';
+import { reapOrphans } from '../runner/orphans.ts';
+import { Ports } from '../runner/ports.ts';
+import { Shipper } from '../runner/shipper.ts';
+import { hostEnvironment, PROFILE, SlugFiles } from '../runner/slug-files.ts';
+import type { AppId, Store } from '../store/contract.ts';
+import { AddonPrograms } from './addon-programs.ts';
+import { type Blueprint, HostedApp } from './hosted-app.ts';
+import type { Face, Hosting } from './hosting.ts';
+import { within } from './within.ts';
+
+/** How many dynos of each type an app shall have, under this key in its scope. */
+export const FORMATION_KEY = 'formation';
+export type FormationRecord = Readonly<Record<string, number>>;
+
+/** First port of the dynos of deployed apps; `tailrace start` begins at foreman's 5000. */
+const BASE_PORT = 20_000;
+/** A stopping dyno waits no longer than this for requests in flight. */
+const DRAIN_MS = 10_000;
+
+export interface HostOptions {
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly releases: Releases;
+  readonly hosting: Hosting;
+  /** Of slugs and running dynos. */
+  readonly folder: string;
+  /** This server, to which the dynos' lines go, and a key for it. */
+  readonly url: () => string;
+  readonly key: string;
+  /** Resolves when no request is in flight with the dyno on a port. */
+  readonly drained: (port: number) => Promise<void>;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+export class Host implements DynoRunner {
+  readonly files: SlugFiles;
+  readonly ports = new Ports();
+  private readonly options: HostOptions;
+  private readonly state: string;
+  private ledgerOnce: DynoLedger | undefined;
+  readonly addons: AddonPrograms;
+  private readonly running = new Map<AppId, HostedApp>();
+  private readonly shippers = new Map<AppId, Shipper>();
+  private closing = false;
+
+  constructor(options: HostOptions) {
+    this.options = options;
+    this.state = join(options.folder, 'host');
+    this.files = new SlugFiles(this.state);
+    this.addons = new AddonPrograms({
+      store: options.store,
+      folder: join(this.state, 'addons'),
+      ports: this.ports,
+      ledger: () => this.ledger,
+      lines: (app) => this.lines(app),
+    });
+  }
+
+  /** Ends what a server that died left behind, and starts the apps again. Resolves when all are on their way. */
+  async open(): Promise<void> {
+    const { directory, warn } = this.options;
+    for (const { name, pid } of await reapOrphans(this.state))
+      warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
+    await this.files.open();
+    for (const app of await directory.apps())
+      await this.start(app).catch((error: unknown) =>
+        warn({ app: app.name, err: error }, 'an app could not be started'),
+      );
+  }
+
+  /** Stops all dynos. */
+  async close(): Promise<void> {
+    this.closing = true;
+    await Promise.all([...this.running.values()].map((app) => app.stop()));
+    await this.addons.close();
+    await Promise.all([...this.shippers.values()].map((shipper) => shipper.close()));
+  }
+
+  // --- what the API asks ---
+
+  dynos(app: AppId): readonly DynoView[] {
+    return this.options.hosting.dynos(app);
+  }
+
+  formation(app: AppId): readonly ProcessView[] {
+    return this.options.hosting.formation(app);
+  }
+
+  runsInPlace(app: AppId): boolean {
+    return this.options.hosting.find(app)?.inPlace !== undefined;
+  }
+
+  async scale(app: AppId, counts: Readonly<Record<string, number>>): Promise<void> {
+    const hosted = this.options.hosting.required(app);
+    for (const [type, quantity] of Object.entries(counts)) checkedCount(type, quantity);
+    if (!hosted.inPlace) await this.remember(app, counts);
+    await hosted.app.scale(counts);
+  }
+
+  async restart(app: AppId, which: string | undefined): Promise<void> {
+    await this.options.hosting.required(app).app.restart(which);
+  }
+
+  async stop(app: AppId, which: string): Promise<void> {
+    await this.options.hosting.required(app).app.stopDyno(which);
+  }
+
+  /** Makes an app's dynos those of its newest release. Resolves when they are on their way. */
+  async released(record: AppRecord): Promise<void> {
+    const { hosting, releases } = this.options;
+    if (this.closing) return;
+    const hosted = hosting.find(record.id);
+    const release = await releases.current(record.id);
+    if (hosted?.inPlace) {
+      this.inBackground(record, hosted.inPlace({ version: release.version, config: release.config }));
+      return;
+    }
+    if (release.slug === null || !this.files.has(release.slug)) return;
+    const app = this.running.get(record.id) ?? (await this.adopt(record));
+    this.inBackground(record, app.apply(await this.blueprint(record.id)));
+  }
+
+  /** Its name, domains or maintenance have changed. */
+  async shown(record: AppRecord): Promise<void> {
+    this.options.hosting.show(record.id, await this.face(record));
+  }
+
+  /** Stops an app for good. */
+  async removed(record: AppRecord): Promise<void> {
+    const app = this.running.get(record.id);
+    const slugs = await this.options.store.list<SlugRecord>(record.id, slugKey(''));
+    if (app) {
+      this.running.delete(record.id);
+      await app.stop();
+      this.options.hosting.remove(record.id);
+    }
+    await this.addons.removeAll(record.id);
+    await this.shippers.get(record.id)?.close();
+    this.shippers.delete(record.id);
+    for (const { value } of slugs) await this.files.remove(value.id);
+    for (const left of [`repositories/${record.id}.git`, `caches/${record.id}`])
+      await rm(join(this.options.folder, left), { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** @throws TailraceError `not_found` */
+  async slug(app: AppId, id: string): Promise<SlugRecord> {
+    const found = await this.options.store.get<SlugRecord>(app, slugKey(id));
+    if (!found || !this.files.has(id)) throw new TailraceError('not_found', "Couldn't find that slug.");
+    return found.value;
+  }
+
+  // --- how it is done ---
+
+  get ledger(): DynoLedger {
+    this.ledgerOnce ??= new DynoLedger(this.state);
+    return this.ledgerOnce;
+  }
+
+  /** Waits for requests in flight, but not for ever: a WebSocket is one too. */
+  readonly drain = (port: number): Promise<void> => within(DRAIN_MS, this.options.drained(port));
+
+  async face({ id, name, maintenance }: AppRecord): Promise<Face> {
+    const domains = await this.options.directory.domains(id);
+    return { name, maintenance: maintenance ?? false, domains: domains.map(({ hostname }) => hostname) };
+  }
+
+  /** An app's own lines, on their way to its stream; they may come before its tokens are known. */
+  lines(app: AppId): LineSink {
+    return { line: (...line) => void this.shipper(app).then((shipper) => shipper.line(...line)) };
+  }
+
+  private async start(record: AppRecord): Promise<void> {
+    await this.addons.open(record.id);
+    await this.released(record);
+  }
+
+  private async adopt(record: AppRecord): Promise<HostedApp> {
+    const shipper = await this.shipper(record.id);
+    let changed = (): void => {};
+    const app: HostedApp = new HostedApp({
+      lines: shipper,
+      ports: this.ports,
+      ledger: this.ledger,
+      basePort: BASE_PORT,
+      color: false,
+      overlap: true,
+      drain: this.drain,
+      onChange: () => changed(),
+    });
+    this.running.set(record.id, app);
+    changed = this.options.hosting.add({ id: record.id, app }, await this.face(record));
+    return app;
+  }
+
+  private async shipper(app: AppId): Promise<Shipper> {
+    const known = this.shippers.get(app);
+    if (known) return known;
+    const { directory, url, key, warn } = this.options;
+    const tokens = Object.fromEntries(
+      (await directory.tokens(app)).map(({ source, token }) => [source, token]),
+    );
+    const made = this.shippers.get(app);
+    if (made) return made; // by somebody else, meanwhile
+    const shipper = new Shipper({
+      url: url(),
+      key,
+      tokens,
+      onPressure: (full) => this.running.get(app)?.hold(full),
+      onTrouble: (message) => warn({ app }, message),
+    });
+    this.shippers.set(app, shipper);
+    return shipper;
+  }
+
+  private async blueprint(app: AppId): Promise<Blueprint> {
+    const { store, releases } = this.options;
+    const release = await releases.current(app);
+    const { slug } = release;
+    const record = slug === null ? undefined : await store.get<SlugRecord>(app, slugKey(slug));
+    if (!record) throw new TailraceError('conflict', 'This app has no slug: deploy it first.');
+    const { processTypes } = record.value;
+    const entries = Object.entries(processTypes).map(([type, command], i) => ({
+      type,
+      command,
+      line: i + 1,
+    }));
+    const counts = (await store.get<FormationRecord>(app, FORMATION_KEY))?.value ?? { web: 1 };
+    return {
+      version: release.version,
+      entries,
+      counts: Object.fromEntries(entries.map(({ type }) => [type, counts[type] ?? 0])),
+      env: { ...hostEnvironment(process.env), ...release.config },
+      cwd: this.state,
+      place: (dynoId) => this.files.place(slug, dynoId),
+      prelude: PROFILE,
+    };
+  }
+
+  /** Adds to the formation record, so that it holds after a restart too. */
+  private async remember(app: AppId, counts: FormationRecord): Promise<void> {
+    const { store } = this.options;
+    for (;;) {
+      const before = await store.get<FormationRecord>(app, FORMATION_KEY);
+      const value = { ...(before?.value ?? { web: 1 }), ...counts };
+      const change = { key: FORMATION_KEY, value, ifVersion: before?.version ?? 0 };
+      if (await store.transact(app, [change])) return;
+    }
+  }
+
+  private inBackground({ name }: AppRecord, work: Promise<void>): void {
+    work.catch((error: unknown) =>
+      this.options.warn({ app: name, err: error }, 'the dynos of a release could not be started'),
+    );
+  }
+}

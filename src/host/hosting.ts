@@ -1,0 +1,139 @@
+/**
+ * The apps that run on this machine: joins their dynos with those who ask for them, the API (which dynos are there?)
+ * and the HTTP router (which dynos may answer?).
+ */
+import { TailraceError } from '../errors.ts';
+import type { DynoView, ProcessView } from '../platform/context.ts';
+import type { Config } from '../platform/release-history.ts';
+import type { ProxyApp, Directory as ProxyDirectory, Upstream } from '../proxy/directory.ts';
+import type { DynoInfo } from '../runner/dyno.ts';
+import type { AppId } from '../store/contract.ts';
+import type { HostedApp } from './hosted-app.ts';
+
+/** What the HTTP router has to know of an app. */
+export interface Face {
+  readonly name: string;
+  readonly maintenance: boolean;
+  /** Host names of its own. */
+  readonly domains: readonly string[];
+}
+
+/** What a release changes for an app that runs in place. */
+export interface InPlaceRelease {
+  readonly version: number;
+  readonly config: Config;
+}
+
+export interface HostedParts {
+  readonly id: AppId;
+  readonly app: HostedApp;
+  /** Runs in its own folder, by `tailrace start`: takes new config vars, but no slugs. */
+  readonly inPlace?: (release: InPlaceRelease) => Promise<void>;
+}
+
+interface Hosted extends HostedParts {
+  face: Face;
+  web: readonly Upstream[];
+  readonly listeners: Set<() => void>;
+  readonly proxyApp: ProxyApp;
+}
+
+export class Hosting implements ProxyDirectory {
+  private readonly hosted = new Map<AppId, Hosted>();
+  private readonly routerLine: (app: AppId, message: string) => void;
+
+  /** @param routerLine takes the HTTP router's lines. */
+  constructor(routerLine: (app: AppId, message: string) => void) {
+    this.routerLine = routerLine;
+  }
+
+  /** Takes an app in; call the returned function whenever its dynos have changed. */
+  add(parts: HostedParts, face: Face): () => void {
+    const { id, app } = parts;
+    const listeners = new Set<() => void>();
+    const hosted: Hosted = { ...parts, face, web: app.web(), listeners, proxyApp: this.proxyApp(parts) };
+    this.hosted.set(id, hosted);
+    return () => {
+      hosted.web = app.web();
+      for (const listener of listeners) listener();
+    };
+  }
+
+  remove(id: AppId): void {
+    this.hosted.delete(id);
+  }
+
+  /** Its name, domains or maintenance have changed. */
+  show(id: AppId, face: Face): void {
+    const hosted = this.hosted.get(id);
+    if (!hosted) return;
+    hosted.face = face;
+    for (const listener of hosted.listeners) listener();
+  }
+
+  find(id: AppId): HostedParts | undefined {
+    return this.hosted.get(id);
+  }
+
+  /** @throws TailraceError `conflict` when the app runs nothing here */
+  required(id: AppId): HostedParts {
+    const hosted = this.hosted.get(id);
+    if (!hosted)
+      throw new TailraceError(
+        'conflict',
+        'This app runs no dynos here: deploy it with `tailrace push`, or start it with `tailrace start`.',
+      );
+    return hosted;
+  }
+
+  /** `<app>.localhost`, or a domain of the app; with a single app here, every other name is its too. */
+  appForHost(host: string): ProxyApp | undefined {
+    const all = [...this.hosted.values()];
+    const named = all.find(({ face }) => host === `${face.name}.localhost` || face.domains.includes(host));
+    return (named ?? (all.length === 1 ? all[0] : undefined))?.proxyApp;
+  }
+
+  dynos(id: AppId): readonly DynoView[] {
+    const hosted = this.hosted.get(id);
+    return hosted ? hosted.app.dynos().map((dyno) => asView(dyno, hosted.app.version)) : [];
+  }
+
+  formation(id: AppId): readonly ProcessView[] {
+    return this.hosted.get(id)?.app.processes() ?? [];
+  }
+
+  private proxyApp({ id, app }: HostedParts): ProxyApp {
+    const hosted = (): Hosted | undefined => this.hosted.get(id);
+    return {
+      get name() {
+        return hosted()?.face.name ?? '';
+      },
+      get maintenance() {
+        return hosted()?.face.maintenance ?? false;
+      },
+      webDynos: () => hosted()?.web ?? [],
+      formationCount: () => app.processes().find(({ type }) => type === 'web')?.quantity ?? 0,
+      onChange: (listener) => {
+        const listeners = hosted()?.listeners;
+        listeners?.add(listener);
+        return () => listeners?.delete(listener);
+      },
+      line: (message) => this.routerLine(id, message),
+    };
+  }
+}
+
+/** A dyno as the API shows it. */
+export function asView(dyno: DynoInfo, version: number): DynoView {
+  const { id, name, type, command, state, createdAt, updatedAt } = dyno;
+  return {
+    id,
+    name,
+    type,
+    command,
+    state,
+    version,
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * The pre-receive hook of an app's repository: packs the pushed commit, has it built and released by the server, and
+ * prints what the build says, which git shows as `remote: …`. Its status decides whether git takes the push.
+ */
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { request } from 'undici';
+
+const BRANCHES = ['refs/heads/main', 'refs/heads/master'];
+const { HOOK_URL = '', HOOK_APP = '', HOOK_AUTHORIZATION = '' } = process.env;
+const authorization = HOOK_AUTHORIZATION;
+
+const updates = (await text(process.stdin))
+  .split('\n')
+  .filter((line) => line !== '')
+  .map((line) => line.split(' '));
+const deployed = updates.find(([, commit, ref]) => BRANCHES.includes(ref) && !/^0+$/.test(commit));
+if (updates.some(([, commit, ref]) => BRANCHES.includes(ref) && /^0+$/.test(commit))) {
+  say(' !     The branch that is deployed can’t be deleted.');
+  process.exitCode = 1;
+} else if (!deployed) {
+  say(`-----> Pushed to ${updates.map(([, , ref]) => ref).join(', ')}: only main and master are deployed.`);
+} else {
+  process.exitCode = await deploy(deployed[1]).catch((error: unknown) => {
+    say(` !     ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function deploy(commit: string): Promise<number> {
+  const file = join(tmpdir(), `tailrace-${randomUUID()}.tgz`);
+  try {
+    await archive(commit, file);
+    const { source_blob: source } = await ask<{ source_blob: { put_url: string; get_url: string } }>(
+      'POST',
+      '/sources',
+      {},
+    );
+    const { size } = await stat(file);
+    const put = await request(source.put_url, {
+      method: 'PUT',
+      headers: { 'content-length': String(size), 'content-type': 'application/gzip' },
+      body: createReadStream(file),
+    });
+    if (put.statusCode >= 300) throw new Error(messageOf(await put.body.text()));
+    const build = await ask<{ id: string }>('POST', `/apps/${HOOK_APP}/builds`, {
+      source_blob: { url: source.get_url, version: commit },
+    });
+    const path = `/apps/${HOOK_APP}/builds/${build.id}`;
+    const output = await request(`${HOOK_URL}${path}/output`, { headers: { authorization }, bodyTimeout: 0 });
+    for await (const chunk of output.body) process.stdout.write(chunk);
+    const { status } = await ask<{ status: string }>('GET', path);
+    return status === 'succeeded' ? 0 : 1;
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** Git sets the environment that lets this see objects which aren't taken yet. */
+async function archive(commit: string, file: string): Promise<void> {
+  const child = spawn('git', ['archive', '--format=tar.gz', '-o', file, commit], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  if (status !== 0) throw new Error('The commit can’t be read.');
+}
+
+async function ask<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+  const answer = await request(HOOK_URL + path, {
+    method,
+    headers: { authorization, ...(body ? { 'content-type': 'application/json' } : {}) },
+    body: body && JSON.stringify(body),
+  });
+  const said = await answer.body.text();
+  if (answer.statusCode >= 300) throw new Error(messageOf(said));
+  return JSON.parse(said) as T;
+}
+
+function messageOf(body: string): string {
+  try {
+    return String(JSON.parse(body).message);
+  } catch {
+    return body;
+  }
+}

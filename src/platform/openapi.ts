@@ -1,0 +1,99 @@
+import type { FastifyInstance, RouteOptions } from 'fastify';
+import { SHAPES } from './shapes.ts';
+
+interface Described {
+  readonly method: string;
+  readonly path: string;
+  readonly schema: unknown;
+}
+
+/**
+ * Gathers what the routes added from now on say about themselves, and serves it as an OpenAPI 3.1 description at
+ * `GET /openapi.json`: made from the same schemas that requests are checked with.
+ */
+export function describeRoutes(api: FastifyInstance, version: string): void {
+  const routes: Described[] = [];
+  for (const [name, schema] of Object.entries(SHAPES)) api.addSchema({ $id: name, ...schema });
+  // Answers are described, not filtered: JSON.stringify writes them as they are.
+  api.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  api.addHook('onRoute', (route: RouteOptions) => {
+    for (const method of [route.method].flat())
+      if (method !== 'HEAD') routes.push({ method, path: route.url, schema: route.schema });
+  });
+  api.get(
+    '/openapi.json',
+    { schema: { summary: 'This description', response: { 200: { type: 'object' } } } },
+    async () => openApi(routes, version),
+  );
+}
+
+function openApi(routes: readonly Described[], version: string) {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const { method, path, schema } of routes) {
+    const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
+    const template = path.replace(/:(\w+)/g, '{$1}').replace('*', '{rest}');
+    if (path.endsWith('*')) names.push('rest');
+    paths[template] ??= {};
+    paths[template][method.toLowerCase()] = operation(names, readSchema(schema));
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Tailrace',
+      version,
+      description: 'Heroku Platform API v3 shapes, for apps on this server.',
+    },
+    security: [{ key: [] }],
+    paths,
+    components: {
+      securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
+      schemas: SHAPES,
+    },
+  };
+}
+
+interface Said {
+  readonly summary?: unknown;
+  readonly body?: unknown;
+  readonly response?: Readonly<Record<string, unknown>>;
+}
+
+function operation(names: readonly string[], { summary, body, response = { 200: {} } }: Said) {
+  const error = { description: 'Refused', content: json({ $ref: 'Error#' }) };
+  return {
+    summary,
+    parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+    ...(body ? { requestBody: { content: json(body) } } : {}),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(response).map(([status, schema]) => [
+          status,
+          { description: 'Done', content: json(schema) },
+        ]),
+      ),
+      default: error,
+    },
+  };
+}
+
+function json(schema: unknown) {
+  return { 'application/json': { schema: withReferences(schema) } };
+}
+
+/** Fastify names a shared schema `App#`, OpenAPI `#/components/schemas/App`. */
+function withReferences(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withReferences);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [
+      key,
+      key === '$ref' && typeof value === 'string'
+        ? `#/components/schemas/${value.replace(/#$/, '')}`
+        : withReferences(value),
+    ]),
+  );
+}
+
+function readSchema(schema: unknown): Said {
+  return typeof schema === 'object' && schema !== null ? schema : {};
+}

@@ -1,0 +1,97 @@
+import type { FastifyInstance } from 'fastify';
+import type { DrainRecord } from '../delivery/drain.ts';
+import { TailraceError } from '../errors.ts';
+import type { Context } from './context.ts';
+import type { AppRecord } from './directory.ts';
+import { body, describe } from './shapes.ts';
+
+interface NewTelemetryDrain {
+  readonly owner: { readonly id: string; readonly type: string };
+  readonly signals?: readonly string[];
+  readonly exporter: {
+    readonly type: string;
+    readonly endpoint: string;
+    readonly headers?: Readonly<Record<string, string>>;
+  };
+}
+
+/** How a drain's URL says that its wire is OTLP. */
+const OTLP = 'otlp+';
+
+/** `/telemetry-drains`: drains that speak OTLP/HTTP. Of the signals there are logs. */
+export function telemetryRoutes(api: FastifyInstance, context: Context): void {
+  const { directory, deliveries } = context;
+  const ofApp = async (app: AppRecord) =>
+    (await directory.drains(app.id)).filter(({ url }) => url.startsWith(OTLP)).map(telemetryView);
+
+  api.get<{ Params: { app: string } }>(
+    '/apps/:app/telemetry-drains',
+    describe("List an app's telemetry drains", 'TelemetryDrain', { many: true }),
+    async (request) => ofApp(await directory.app(request.params.app)),
+  );
+  const wanted = body(
+    {
+      owner: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
+      signals: { type: 'array', items: { type: 'string' } },
+      exporter: {
+        type: 'object',
+        required: ['endpoint'],
+        properties: { endpoint: { type: 'string' }, type: { type: 'string' }, headers: { type: 'object' } },
+      },
+    },
+    ['owner', 'exporter'],
+  );
+  api.post<{ Body: NewTelemetryDrain }>(
+    '/telemetry-drains',
+    describe('Send logs by OTLP/HTTP', 'TelemetryDrain', { status: 201, body: wanted }),
+    async (request, reply) => {
+      const { owner, signals = ['logs'], exporter } = request.body;
+      const app = await directory.app(owner.id);
+      if (!signals.includes('logs'))
+        throw new TailraceError('invalid_params', 'Only logs can be sent: use --signals logs.');
+      if (exporter.type === 'otlp')
+        throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
+      if (Object.keys(exporter.headers ?? {}).length > 0)
+        throw new TailraceError(
+          'invalid_params',
+          'Headers of your own are not supported: put credentials into the URL, https://user:password@host.',
+        );
+      const drain = await directory.addDrain(app.id, OTLP + exporter.endpoint);
+      await deliveries.look();
+      reply.code(201);
+      return telemetryView(drain);
+    },
+  );
+  for (const method of ['GET', 'DELETE'] as const)
+    api.route<{ Params: { id: string } }>({
+      method,
+      url: '/telemetry-drains/:id',
+      ...describe(
+        method === 'GET' ? 'Look at a telemetry drain' : 'Remove a telemetry drain',
+        'TelemetryDrain',
+      ),
+      handler: async (request) => {
+        for (const app of await directory.apps()) {
+          const drain = (await directory.drains(app.id)).find(({ id }) => id === request.params.id);
+          if (!drain) continue;
+          if (method === 'DELETE') {
+            await directory.removeDrain(app.id, drain.id);
+            await deliveries.look();
+          }
+          return telemetryView(drain);
+        }
+        throw new TailraceError('not_found', "Couldn't find that telemetry drain.");
+      },
+    });
+}
+
+function telemetryView({ id, app, url, createdAt, updatedAt }: DrainRecord) {
+  return {
+    id,
+    exporter: { type: 'otlphttp', endpoint: url.slice(OTLP.length), headers: {} },
+    owner: { id: app, type: 'app' },
+    signals: ['logs'],
+    created_at: createdAt,
+    updated_at: updatedAt,
+  };
+}

@@ -1,0 +1,27 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** Packs a folder into a gzipped tar file, with the system's `tar`. Rejects with what `tar` said. */
+export async function packFolder(
+  folder: string,
+  file: string,
+  exclude: readonly string[] = [],
+): Promise<void> {
+  const excludes = exclude.map((pattern) => `--exclude=${pattern}`);
+  await tar(['-czf', file, ...excludes, '-C', folder, '.']);
+}
+
+/** Unpacks a gzipped tar file into a folder that is there. To be asked only for what `listTar` has accepted. */
+export async function unpackTo(file: string, folder: string): Promise<void> {
+  await tar(['-xzf', file, '--no-same-owner', '-C', folder]);
+}
+
+async function tar(args: readonly string[]): Promise<void> {
+  const child = spawn('tar', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-2_000);
+  });
+  const [status] = await once(child, 'close');
+  if (status !== 0) throw new Error(`tar failed: ${said.trim() || `status ${status}`}`);
+}

@@ -1,0 +1,85 @@
+/** A git repository with an app in it, as its developer has it. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { type Ended, run, tailrace } from './program.ts';
+import { type Server, temporaryFolder } from './server.ts';
+
+/** A web app that says what it runs with: only Node.js is needed. */
+export const WEB = `require('http').createServer((q, r) => r.end(JSON.stringify({
+  a: process.env.A, version: require('fs').readFileSync('version.txt', 'utf8').trim(), home: process.env.HOME,
+}))).listen(process.env.PORT);\n`;
+
+export const FILES = {
+  Procfile: 'web: node web.cjs\nworker: while true; do echo tick; sleep 0.3; done\n',
+  'web.cjs': WEB,
+  'version.txt': 'one\n',
+};
+
+export class Repository {
+  readonly folder = temporaryFolder();
+  private readonly server: Server;
+  private readonly home = temporaryFolder();
+
+  constructor(server: Server, files: Readonly<Record<string, string>> = FILES) {
+    this.server = server;
+    onTestFinished(() => {
+      rmSync(this.folder, { recursive: true, force: true });
+      rmSync(this.home, { recursive: true, force: true });
+    });
+    this.git('init', '-q', '-b', 'main');
+    this.git('config', 'user.email', 'dev@example.com');
+    this.git('config', 'user.name', 'Dev');
+    this.commit(files);
+  }
+
+  private get env(): Record<string, string | undefined> {
+    return { ...this.server.env, HOME: this.home, PATH: process.env.PATH, GIT_TERMINAL_PROMPT: '0' };
+  }
+
+  git(...args: string[]): string {
+    return execFileSync('git', args, { cwd: this.folder, env: this.env, stdio: 'pipe' }).toString();
+  }
+
+  write(files: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(this.folder, name)), { recursive: true });
+      writeFileSync(join(this.folder, name), text);
+      if (text.startsWith('#!')) chmodSync(join(this.folder, name), 0o755);
+    }
+  }
+
+  commit(files: Readonly<Record<string, string>>): void {
+    this.write(files);
+    this.git('add', '-A');
+    this.git('commit', '-q', '-m', 'change');
+  }
+
+  /** `tailrace …` in this folder. */
+  tailrace(...args: string[]): Promise<Ended> {
+    return tailrace(args, { cwd: this.folder, env: this.env });
+  }
+
+  /** `git push tailrace main` */
+  push(...args: string[]): Promise<Ended> {
+    return run('git', ['push', 'tailrace', ...(args.length > 0 ? args : ['main'])], {
+      cwd: this.folder,
+      env: this.env,
+    });
+  }
+}
+
+/** What the app answers through the HTTP router. */
+export async function ask(
+  server: Server,
+  app: string,
+): Promise<{ a?: string; version: string; home: string }> {
+  const { request } = await import('undici');
+  const answer = await request(`http://127.0.0.1:${server.routerPort}/`, {
+    headers: { host: `${app}.localhost` },
+  });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 200) throw new Error(`${answer.statusCode} ${text}`);
+  return JSON.parse(text);
+}
