@@ -44,7 +44,7 @@ export function makeServer(
     bodyLimit: 1_048_576,
     genReqId: (request) => {
       // Nobody sees the id of a request that pushes lines, and there are thousands a second.
-      if (request.url?.startsWith('/logs')) return '';
+      if (request.url?.startsWith('/logs') || request.url?.startsWith('/v1/logs')) return '';
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
