@@ -103,7 +103,7 @@ export class Tab {
         await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
         const at = [...document.querySelectorAll('.row')].map((row) => Number(row.dataset.at));
         const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 2;
-        if (!atEnd) box.scrollTop += box.clientHeight;
+        if (!atEnd) box.scrollTop += box.clientHeight + 400; // rows beyond the visible ones exist too
         return { at, atEnd };
       })()`);
       for (const at of seen.at) found.add(at);
