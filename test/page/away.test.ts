@@ -4,7 +4,7 @@ import { numbered, pushLines } from '../support/push.ts';
 import { dataForTest, serve } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser.ts';
 
-describe.skipIf(noBrowser)('a server that goes away', () => {
+describe.skipIf(noBrowser)('a server that goes away', { timeout: 90_000 }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();

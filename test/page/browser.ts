@@ -1,5 +1,6 @@
 /** A real Chromium, and what the tests look at in the live page. */
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 import { missing } from '../support/program.ts';
@@ -30,7 +31,9 @@ export const noBrowser = missing('chromium');
 
 /** Starts a browser with a new, empty profile; close it. */
 export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const executablePath = folders.map((folder) => join(folder, 'chromium')).find((file) => existsSync(file));
+  return chromium.launch({ executablePath, args: FLAGS });
 }
 
 /** One tab with the live page, and everything that went wrong in it. */
@@ -100,7 +103,7 @@ export class Tab {
         await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
         const at = [...document.querySelectorAll('.row')].map((row) => Number(row.dataset.at));
         const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 2;
-        if (!atEnd) box.scrollTop += box.clientHeight;
+        if (!atEnd) box.scrollTop += box.clientHeight + 400; // rows beyond the visible ones exist too
         return { at, atEnd };
       })()`);
       for (const at of seen.at) found.add(at);

@@ -4,7 +4,7 @@ import { numbered, pushLines } from '../support/push.ts';
 import { type Server, serve } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp, openPage } from './browser.ts';
 
-describe.skipIf(noBrowser)('the key', () => {
+describe.skipIf(noBrowser)('the key', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {

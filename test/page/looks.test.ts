@@ -11,7 +11,7 @@ import { launchBrowser, noBrowser, openApp, openPage, TELEPHONE } from './browse
 const JSON_LINE = JSON.stringify({ level: 'info', event: 'order.placed', user: { id: 7, name: 'Zoë' } });
 const TRACE = 'Error: gave up\n    at run (worker.mjs:38:9)\n    at async work (worker.mjs:24:5)';
 
-describe.skipIf(noBrowser)('looks', () => {
+describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   let app: App;
@@ -48,6 +48,17 @@ describe.skipIf(noBrowser)('looks', () => {
     expect(wide).toBe(false);
     await tab.page.getByRole('button', { name: 'Dynos and drains' }).click();
     await tab.screenshot(`${device}-${colorScheme}-panel`);
+    await tab.page.getByRole('button', { name: 'Dynos and drains' }).click();
+    const row = tab.page.locator('.row', { hasText: 'order.placed' });
+    await row.locator('.fold').click();
+    // A key is a word in one piece, however small the screen.
+    await row.locator('.fields').waitFor();
+    const heights = await tab.page.evaluate<number[]>(
+      `[...document.querySelectorAll('.fields th')].map((cell) => cell.getBoundingClientRect().height)`,
+    );
+    expect(heights.length).toBe(4);
+    expect(Math.max(...heights)).toBeLessThan(40);
+    await tab.screenshot(`${device}-${colorScheme}-details`);
   });
 
   it('folds a structured line out into its fields, and keeps a trace of many lines together', async () => {

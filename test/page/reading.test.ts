@@ -5,7 +5,7 @@ import { type App, type Server, serve } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { launchBrowser, noBrowser, openApp } from './browser.ts';
 
-describe.skipIf(noBrowser)('reading', () => {
+describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {

@@ -16,7 +16,7 @@ const HOSTILE = [
   '\u202egnitirw \u2066isolated\u2069 \x00\x07\x7f',
 ];
 
-describe.skipIf(noBrowser)('what a line says', () => {
+describe.skipIf(noBrowser)('what a line says', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {

@@ -74,13 +74,6 @@ export function Lines({ page, reading }: { page: Page; reading: Reading }) {
           if (['PageUp', 'ArrowUp', 'Home'].includes(event.key)) scroller.current?.turned(true);
         }}
       >
-        <p class="edge" data-shown={lines.length > 0}>
-          {reading.loading.value === 'older'
-            ? 'reading older lines …'
-            : reading.atStart.value
-              ? 'the stream begins here'
-              : ''}
-        </p>
         <div ref={canvas} class="canvas">
           <div ref={rows} class="rows">
             {rowsFor(

@@ -9,9 +9,14 @@ export function Sheet({ page, title, children }: { page: Page; title: string; ch
   const close = (): void => {
     page.overlay.value = '';
   };
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    dialog.current?.showModal();
+    // Not the button that closes it, which is where a browser would begin.
+    const first = dialog.current?.querySelector<HTMLElement>('input') ?? dialog.current;
+    first?.focus();
+  }, []);
   return (
-    <dialog ref={dialog} class="sheet" aria-label={title} tabIndex={-1} autofocus onClose={close}>
+    <dialog ref={dialog} class="sheet" aria-label={title} tabIndex={-1} onClose={close}>
       <header>
         <h2>{title}</h2>
         <button type="button" class="tool" aria-label="Close" onClick={close}>
