@@ -12,6 +12,7 @@ import { formationRoutes } from './formation.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
+import { OpenTails } from './open-tails.ts';
 import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
 import { statusRoutes } from './status.ts';
@@ -98,8 +99,9 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       routes(api, context);
   });
   const sessions = new LogSessions(context.store);
-  sessionRoutes(server, context, sessions, (request) => authorise(request, context));
-  tailSockets(server, context, sessions, (header) => allowed(header, 'read', context));
+  const tails = new OpenTails(context.store, context.directory);
+  sessionRoutes(server, context, sessions, tails, (request) => authorise(request, context));
+  tailSockets(server, context, sessions, tails, (header) => allowed(header, 'read', context));
 }
 
 async function authorise(request: FastifyRequest, context: Context): Promise<void> {
