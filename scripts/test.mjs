@@ -9,7 +9,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-/** Program → Debian package. */
+/** Program, or a module of rsyslog → Debian package. */
 const programs = {
   logger: 'bsdutils',
   curl: 'curl',
@@ -18,8 +18,12 @@ const programs = {
   openssl: 'openssl',
   git: 'git',
   rsyslogd: 'rsyslog',
+  'lmnsd_ossl.so': 'rsyslog-openssl',
+  nginx: 'nginx-light',
   'redis-server': 'redis-server',
 };
+
+const rsyslogModules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/rsyslog`);
 
 step(process.execPath, ['scripts/setup.mjs']);
 installPrograms();
@@ -50,10 +54,10 @@ function installPrograms() {
 }
 
 function find(program) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...rsyslogModules];
   return folders.some((folder) => {
     try {
-      accessSync(join(folder, program), constants.X_OK);
+      accessSync(join(folder, program), program.endsWith('.so') ? constants.R_OK : constants.X_OK);
       return true;
     } catch {
       return false;

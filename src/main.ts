@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
+import { Registry } from 'prom-client';
 import { Deliveries } from './delivery/deliveries.ts';
 import { Outlets } from './delivery/outlets.ts';
 import { TargetPolicy } from './delivery/target-policy.ts';
 import { Hosting } from './hosting.ts';
+import { LogMetrics } from './metrics/log-metrics.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
 import { makeServer, serveApi } from './platform/server.ts';
@@ -70,6 +72,9 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(() => store.close());
     const readers = new Readers(store);
     let warnedMs = 0;
+    const directory = new Directory(store);
+    const metrics = new Registry();
+    const logMetrics = new LogMetrics(metrics, async (app) => (await directory.findApp(app))?.name);
     const router = new Router(store, {
       pendingBytesMax: settings.pendingBytes,
       onFailure: (app, error) => {
@@ -77,6 +82,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
         warnedMs = Date.now();
         warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
       },
+      onStored: (app, batch) => logMetrics.take(app, batch.bytes),
     });
     closers.push(async () => {
       const lost = await router.close(GRACE_MS);
@@ -84,7 +90,6 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
         warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
     });
     const announcer = new Announcer(router);
-    const directory = new Directory(store);
     const keys = new Keys(store);
     const key = await localKey(settings.data, keys);
 
@@ -131,6 +136,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       deliveries,
       targets,
       outlets,
+      metrics,
       announcer,
       runner: hosting,
       counters: [...syslog.counters, counters],

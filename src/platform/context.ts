@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import type { Deliveries } from '../delivery/deliveries.ts';
 import type { Outlets } from '../delivery/outlets.ts';
 import type { TargetPolicy } from '../delivery/target-policy.ts';
@@ -41,6 +42,7 @@ export interface Context {
   /** Where drains may point. */
   readonly targets: TargetPolicy;
   readonly outlets: Outlets;
+  readonly metrics: Registry;
   readonly announcer: Announcer;
   readonly runner: DynoRunner;
   readonly counters: readonly SourceCounters[];

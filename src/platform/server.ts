@@ -12,6 +12,7 @@ import { formationRoutes } from './formation.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
+import { metricsRoutes } from './metrics.ts';
 import { OpenTails } from './open-tails.ts';
 import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
@@ -48,6 +49,12 @@ export function makeServer(
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
     forceCloseConnections: true,
+  });
+  // Clients say that they send JSON also where they send nothing (DELETE).
+  const parse = server.getDefaultJsonParser('error', 'ignore');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, null);
+    else parse(request, String(body), done);
   });
   server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     if (error instanceof TailraceError) {
@@ -95,6 +102,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       tokenRoutes,
       ruleRoutes,
       statusRoutes,
+      metricsRoutes,
     ])
       routes(api, context);
   });

@@ -12,6 +12,8 @@ const RETRY_MAX_MS = 5_000;
 export interface Load {
   /** Bytes more (or, negative, fewer) that wait to be stored. */
   pending(bytes: number): void;
+  /** A batch was stored. */
+  stored?(app: AppId, batch: Batch): void;
   /** An append failed. */
   failed(app: AppId, error: unknown): void;
 }
@@ -159,6 +161,7 @@ export class Gatherer {
         this.retryMs = 0;
         this.settle(departure, batch);
         departure.resolve();
+        this.load.stored?.(this.app, batch);
         this.sendQueued();
       },
       (error: unknown) => {

@@ -15,6 +15,8 @@ export interface RouterOptions {
   readonly pendingBytesMax: number;
   /** Told when an append fails: once an app and outage would be too much, so the caller limits its own rate. */
   readonly onFailure: (app: AppId, error: unknown) => void;
+  /** Told of every batch that was stored: it must be quick. */
+  readonly onStored?: (app: AppId, batch: Batch) => void;
 }
 
 export class Router implements Load {
@@ -74,7 +76,9 @@ export class Router implements Load {
     const bytes = batch.bytes.length;
     this.pending(bytes);
     try {
-      return await this.store.append(app, batch, { frameId });
+      const appended = await this.store.append(app, batch, { frameId });
+      if (!appended.duplicate) this.stored(app, batch);
+      return appended;
     } catch (error) {
       this.failed(app, error);
       throw error;
@@ -88,6 +92,10 @@ export class Router implements Load {
     clearInterval(this.sweep);
     const left = await Promise.all([...this.gatherers.values()].map((gatherer) => gatherer.flush(graceMs)));
     return left.reduce((sum, lines) => sum + lines, 0);
+  }
+
+  stored(app: AppId, batch: Batch): void {
+    this.options.onStored?.(app, batch);
   }
 
   pending(bytes: number): void {
