@@ -111,7 +111,7 @@ export function tailSockets(
 }
 
 /**
- * Compression saves four fifths of the bytes and costs time: worth it on a network, not within a machine. A client that wants
+ * Compression saves three quarters of the bytes for a microsecond a line: worth it on a network, not within a machine. A client that wants
  * a smaller window than the usual one goes without.
  */
 function deflateHelps(request: IncomingMessage): boolean {
