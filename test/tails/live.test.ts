@@ -260,3 +260,18 @@ it('is told that the server stops', async () => {
   await server.close();
   expect(await tail.untilClosed()).toBe(1001);
 });
+
+it('begins behind all it has looked through when nothing was found', async () => {
+  const server = await serveForTest();
+  const app = await server.createApp();
+  await pushLines(server, app.token, numbered(50));
+  const tail = socketTail(server, app, 'q=nowhere');
+  await tail.untilLive();
+  // A server may speak first in an app's stream: the newest line is what it says it is.
+  expect(tail.messages[0]).toEqual({
+    position: tail.messages[0].newest,
+    newest: tail.messages[0].newest,
+    lines: [],
+  });
+  expect(Number(tail.messages[0].newest)).toBeGreaterThanOrEqual(50);
+});
