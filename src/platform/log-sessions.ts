@@ -5,6 +5,7 @@ import { EventStreamSink, TextStreamSink } from '../tails/event-stream.ts';
 import { openTail } from '../tails/open-tail.ts';
 import { parseTailQuery, TAIL_PARAMETERS, type TailParameter, type TailQuery } from '../tails/query.ts';
 import type { Context } from './context.ts';
+import type { OpenTails } from './open-tails.ts';
 import type { LogSessions } from './session-records.ts';
 
 /** As a log session is asked for: Heroku's `lines`, `tail`, `source` and `dyno`, and all that a tail understands. */
@@ -19,6 +20,7 @@ export function sessionRoutes(
   server: FastifyInstance,
   context: Context,
   sessions: LogSessions,
+  tails: OpenTails,
   authorise: (request: FastifyRequest) => Promise<void>,
 ): void {
   const { directory } = context;
@@ -82,9 +84,11 @@ export function sessionRoutes(
       : new TextStreamSink(reply.raw, options.format);
     const close = openTail(context.readers, app, options, sink, () => reply.raw.destroy());
     const letGo = hold();
+    const forget = tails.add(app, () => sink.end());
     reply.raw.on('close', () => {
       close();
       letGo();
+      forget();
     });
   }
 }

@@ -20,6 +20,7 @@ import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
 import { metricsRoutes } from './metrics.ts';
+import { OpenTails } from './open-tails.ts';
 import { describeRoutes } from './openapi.ts';
 import { pageRoutes } from './page.ts';
 import { releaseRoutes } from './releases.ts';
@@ -134,11 +135,12 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       routes(api, context);
   });
   const sessions = new LogSessions(context.store);
+  const tails = new OpenTails(context.store, context.directory);
   // A log session is made with POST, but lets nobody do more than read.
-  sessionRoutes(server, context, sessions, (request) => authorise(request, context, 'read'));
+  sessionRoutes(server, context, sessions, tails, (request) => authorise(request, context, 'read'));
   sourceUploads(server, context);
   gitRoutes(server, context, (header) => allowed(header, 'write', context));
-  tailSockets(server, context, sessions, (header) => allowed(header, 'read', context));
+  tailSockets(server, context, sessions, tails, (header) => allowed(header, 'read', context));
 }
 
 /** What the schema's validator says: `body/updates/0 must have …`. */

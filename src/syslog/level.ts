@@ -42,7 +42,7 @@ export function levelOf(severity: number, message: string): Level {
 /** The level that a message itself names, if it does. */
 export function messageLevel(message: string): Level | undefined {
   const text = message.length > LEVEL_SEARCHED_MAX ? message.slice(0, LEVEL_SEARCHED_MAX) : message;
-  const field = FIELD.exec(text);
+  const field = mayHaveField(text) ? FIELD.exec(text) : null;
   if (field) {
     const level = named(field[1] ?? field[2]);
     if (level) return level;
@@ -52,11 +52,27 @@ export function messageLevel(message: string): Level | undefined {
   return initial ? named(initial[1]) : startLevel(text);
 }
 
+/** Is a part of a field's name there at all? That is quicker to see than to look for the field. */
+function mayHaveField(text: string): boolean {
+  return (
+    text.includes('eve') ||
+    text.includes('at=') ||
+    text.includes('lvl') ||
+    text.includes('EVE') ||
+    text.includes('LVL') ||
+    text.includes('AT=')
+  );
+}
+
+/** A beginning such as `method=` or `hello world`, which most lines have, has no level in it. */
+const ORDINARY = /^[a-z]+[\s=]/;
+
 /**
  * A level among the first words: `ERROR …`, `[warn] …`, `Warning: …`, `2012-12-10 03:00:48,123 - app - ERROR - …`. A word in small
  * letters counts only with a bracket or colon, since messages may begin with any word (`error handling improved`).
  */
 function startLevel(text: string): Level | undefined {
+  if (ORDINARY.test(text)) return undefined;
   let timed = false;
   let strangers = 0;
   const words = /[^\s|]+/g;

@@ -6,6 +6,7 @@ import { EVENTS, PLAIN, type Wire } from './wire.ts';
 
 /** A sign of life this often keeps proxies and readers from giving the connection up. */
 const HEARTBEAT_MS = 15_000;
+const COMMENT = Buffer.from(':\n\n');
 /** Bytes that may wait in a reader's socket before the session pauses. */
 const BUFFERED_BYTES_MAX = 524_288;
 
@@ -42,7 +43,8 @@ abstract class ResponseSink implements TailSink<Buffer> {
   }
 
   take(lines: Buffer, _last: Sequence): void {
-    this.response.write(lines);
+    // Its end may be decided elsewhere, in the middle of what was being sent.
+    if (!this.response.writableEnded) this.response.write(lines);
   }
 
   ready(): boolean {
@@ -70,18 +72,17 @@ export class EventStreamSink extends ResponseSink {
 
   override take(event: Buffer, last: Sequence): void {
     this.toldPosition = last;
-    this.response.write(event);
+    super.take(event, last);
   }
 
   mark({ position }: TailMark): void {
-    this.toldPosition = position;
-    this.response.write(`id: ${position}\n\n`);
+    this.take(Buffer.from(`id: ${position}\n\n`), position);
   }
 
   protected override beat(): void {
     const position = this.position();
     if (position > this.toldPosition) this.mark({ position });
-    else this.response.write(':\n\n');
+    else this.take(COMMENT, this.toldPosition);
   }
 }
 

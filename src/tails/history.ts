@@ -46,7 +46,9 @@ export async function findLast<T>(
   let bytes = 0;
   let count = 0;
   const found = (start: Sequence): Found<T> =>
-    bytes > KEPT_BYTES_MAX ? from(start) : { kept: kept.reverse(), start, position: through };
+    bytes > KEPT_BYTES_MAX
+      ? from(start)
+      : { kept: kept.reverse(), start: kept.length > 0 ? start : through, position: through };
   for (let before = through + 1; before > after + 1; ) {
     const batches = await reader.readBefore(before);
     if (batches.length === 0) break;

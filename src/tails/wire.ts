@@ -5,8 +5,9 @@
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { Block } from './block.ts';
 import type { Filter } from './filter.ts';
-import { type FormatName, jsonLine, textLine } from './format.ts';
+import { type FormatName, textLine } from './format.ts';
 import { deflatedFrame, frameHeader } from './frame.ts';
+import { putFormatted, putJsonLine, putTextLine } from './line-writer.ts';
 import { eachMatch, type Range, type Reached } from './range.ts';
 
 /** Lines as they go out; nothing was written when `count` is 0. */
@@ -71,23 +72,20 @@ interface Punctuation {
 }
 
 function bytesWire(marks: Punctuation): Wire<Buffer> {
-  const { format, open, close, between, quoted, end, finish } = marks;
-  const putText = (block: Block, line: string): void => {
-    if (quoted) block.putText(JSON.stringify(line).slice(1, -1));
-    else block.putText(marks.lineFeed === '\n' ? line : line.replaceAll('\n', marks.lineFeed));
-  };
+  const { format, open, close, between, lineFeed, end, finish } = marks;
+  const manner = marks.quoted ? 'quoted' : 'shown';
   return {
     format,
     memory: new WeakMap(),
     write(batches, range, filter) {
-      const block = new Block(sizeOf(batches, range));
+      const block = new Block(sizeOf(batches, range, format));
       let first = true;
       const reached = eachMatch(batches, range, filter, (line, bytes, sequence) => {
         if (!first) block.put(between);
         first = false;
         block.put(open);
-        if (format === 'json') block.putText(jsonLine(line, bytes, sequence));
-        else if (!block.copyLine(line, bytes, quoted)) putText(block, textLine(line, bytes));
+        if (format === 'json') putJsonLine(block, line, bytes, sequence);
+        else putTextLine(block, line, bytes, manner, lineFeed);
         block.put(close);
       });
       block.put(end);
@@ -96,8 +94,7 @@ function bytesWire(marks: Punctuation): Wire<Buffer> {
     writeOne(line, position) {
       const block = new Block(line.length);
       block.put(open);
-      if (format === 'json') block.putText(line);
-      else putText(block, line);
+      putFormatted(block, line, manner, lineFeed);
       block.put(close);
       block.put(end);
       return finish(block, position);
@@ -105,12 +102,16 @@ function bytesWire(marks: Punctuation): Wire<Buffer> {
   };
 }
 
+/** What a line's names and figures take as JSON beyond the line itself, mostly. */
+const JSON_BYTES = 160;
+
 /** Bytes that the lines of a range will mostly need. */
-function sizeOf(batches: readonly StoredBatch[], { after, through }: Range): number {
+function sizeOf(batches: readonly StoredBatch[], { after, through }: Range, format: FormatName): number {
+  const more = format === 'json' ? JSON_BYTES : 0;
   let size = 0;
   for (const { bytes, first, last, count } of batches) {
     const lines = Math.min(last, through) - Math.max(first - 1, after);
-    if (lines > 0) size += Math.ceil((bytes.length * lines) / count);
+    if (lines > 0) size += Math.ceil((bytes.length / count + more) * lines);
   }
   return size;
 }

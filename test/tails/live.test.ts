@@ -232,6 +232,25 @@ it('compresses for clients on other machines, each message once for all of them'
   expect(local.socket.extensions).toBe('');
 });
 
+it('ends when its app is destroyed', async () => {
+  const server = await serveForTest();
+  const app = await server.createApp();
+  const other = await server.createApp();
+  await pushLines(server, app.token, numbered(3));
+  const [tail, stays] = [socketTail(server, app), socketTail(server, other)];
+  const events = await new EventTail().open(`${server.url}/apps/${app.name}/logs?tail=true`, {
+    authorization: `Bearer ${server.key}`,
+  });
+  onTestFinished(() => events.close());
+  for (const one of [tail, stays]) await one.untilLive();
+  await server.ask('DELETE', `/apps/${app.name}`);
+  expect(await tail.untilClosed()).toBe(1000);
+  await until('the end of the events', () => events.isOver);
+  expect(tail.texts.slice(0, 3)).toEqual(numbered(3));
+  await pushLines(server, other.token, ['still here']);
+  await until('the other app', () => stays.texts.includes('still here'));
+});
+
 it('is told that the server stops', async () => {
   const server = await serveForTest();
   const app = await server.createApp();
@@ -240,4 +259,19 @@ it('is told that the server stops', async () => {
   await tail.untilLive();
   await server.close();
   expect(await tail.untilClosed()).toBe(1001);
+});
+
+it('begins behind all it has looked through when nothing was found', async () => {
+  const server = await serveForTest();
+  const app = await server.createApp();
+  await pushLines(server, app.token, numbered(50));
+  const tail = socketTail(server, app, 'q=nowhere');
+  await tail.untilLive();
+  // A server may speak first in an app's stream: the newest line is what it says it is.
+  expect(tail.messages[0]).toEqual({
+    position: tail.messages[0].newest,
+    newest: tail.messages[0].newest,
+    lines: [],
+  });
+  expect(Number(tail.messages[0].newest)).toBeGreaterThanOrEqual(50);
 });
