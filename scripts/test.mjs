@@ -13,6 +13,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const programs = {
   logger: 'bsdutils',
   curl: 'curl',
+  script: 'bsdutils',
+  tmux: 'tmux',
   openssl: 'openssl',
   git: 'git',
   rsyslogd: 'rsyslog',

@@ -49,6 +49,12 @@ export function makeServer(
     },
     forceCloseConnections: true,
   });
+  // Clients say that they send JSON also where they send nothing (DELETE).
+  const parse = server.getDefaultJsonParser('error', 'ignore');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, null);
+    else parse(request, String(body), done);
+  });
   server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     if (error instanceof TailraceError) {
       // The rest of a body that wasn't read can't be told from the next request.

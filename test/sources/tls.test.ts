@@ -161,7 +161,7 @@ describe.skipIf(absent)('behind a load balancer', () => {
     const app = await own.createApp();
     await own.ask('POST', `/apps/${app.name}/sources`, { source: 'ten', network: '10.0.0.0/8' });
     const text = '<13>prog: hello\n';
-    await send(own.syslogPort, 'PROXY TCP4 10.1.2.3 127.0.0.1 40000 6001\r\n' + text);
+    await send(own.syslogPort, `PROXY TCP4 10.1.2.3 127.0.0.1 40000 6001\r\n${text}`);
     await send(own.syslogPort, Buffer.concat([v2(10, 9, 8, 7), Buffer.from(text)]));
     await send(
       own.syslogPort,
