@@ -21,6 +21,7 @@ const programs = {
   'lmnsd_ossl.so': 'rsyslog-openssl',
   nginx: 'nginx-light',
   'redis-server': 'redis-server',
+  chromium: 'chromium',
 };
 
 const rsyslogModules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/rsyslog`);
@@ -30,6 +31,7 @@ installPrograms();
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 step(bin('biome'), ['ci', '--colors=off', '.']);
 step(bin('tsc'), ['--noEmit', '-p', 'tsconfig.test.json']);
+step(bin('tsc'), ['--noEmit', '-p', 'src/page']);
 step(bin('vitest'), ['run', ...process.argv.slice(2)]);
 
 function installPrograms() {

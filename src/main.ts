@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
-import { Registry } from 'prom-client';
 import { Deliveries } from './delivery/deliveries.ts';
 import { Outlets } from './delivery/outlets.ts';
 import { TargetPolicy } from './delivery/target-policy.ts';
 import { Hosting } from './hosting.ts';
 import { LogMetrics } from './metrics/log-metrics.ts';
+import { makeMetrics } from './metrics.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
 import { makeServer, serveApi } from './platform/server.ts';
@@ -18,6 +18,7 @@ import { Router } from './router/router.ts';
 import type { Settings } from './settings.ts';
 import { httpSource } from './sources/http.ts';
 import { listenError } from './sources/listening.ts';
+import { measureSources, measureStored } from './sources/metrics.ts';
 import { startSyslog } from './sources/syslog.ts';
 import type { Store } from './store/contract.ts';
 import { openStore } from './store/open.ts';
@@ -73,8 +74,9 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     const readers = new Readers(store);
     let warnedMs = 0;
     const directory = new Directory(store);
-    const metrics = new Registry();
+    const metrics = makeMetrics();
     const logMetrics = new LogMetrics(metrics, async (app) => (await directory.findApp(app))?.name);
+    const measure = measureStored(metrics);
     const router = new Router(store, {
       pendingBytesMax: settings.pendingBytes,
       onFailure: (app, error) => {
@@ -82,7 +84,10 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
         warnedMs = Date.now();
         warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
       },
-      onStored: (app, batch) => logMetrics.take(app, batch.bytes),
+      onStored: (app, batch, afterMs) => {
+        measure(batch.count, batch.bytes.length, afterMs);
+        logMetrics.take(app, batch.bytes);
+      },
     });
     closers.push(async () => {
       const lost = await router.close(GRACE_MS);
@@ -128,6 +133,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       mayWrite: (shown) => keys.allows(shown, 'ingest'),
       warn,
     });
+    const allCounters = [...syslog.counters, ...counters];
+    measureSources(metrics, { counters: allCounters, router, appName: nameOfApp(directory) });
     await serveApi(http, {
       store,
       directory,
@@ -139,7 +146,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       metrics,
       announcer,
       runner: hosting,
-      counters: [...syslog.counters, counters],
+      counters: allCounters,
       webUrl,
       version: VERSION,
       startedAtMs: Date.now(),
@@ -176,6 +183,11 @@ export function makeLog(settings: Pick<Settings, 'logLevel'>): Logger {
     { level: settings.logLevel, base: null, redact: ['url', '*.url', 'key', 'token'] },
     pino.destination({ dest: 2, sync: true }),
   );
+}
+
+/** Apps by the names that people gave them. */
+function nameOfApp(directory: Directory): () => Promise<ReadonlyMap<string, string>> {
+  return async () => new Map((await directory.apps()).map(({ id, name }) => [id, name]));
 }
 
 async function startWebRouter(directory: Hosting, { host, routerPort }: Settings): Promise<RunningProxy> {

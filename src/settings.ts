@@ -6,7 +6,7 @@ import { bytes, choice, count, duration, flag, port, rate } from './setting-valu
 import { SETTINGS, type SettingRow } from './settings-table.ts';
 
 /** Variables that clients read. */
-const CLIENT_VARIABLES = ['TAILRACE_URL', 'TAILRACE_API_KEY', 'TAILRACE_APP'];
+const CLIENT_VARIABLES = ['TAILRACE_URL', 'TAILRACE_API_KEY', 'TAILRACE_APP', 'TAILRACE_TOKEN'];
 
 export interface Settings {
   readonly data: string;

@@ -21,6 +21,7 @@ import { psCommand } from './ps.ts';
 import { restartCommand } from './restart.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
+import { shipCommand } from './ship.ts';
 import { sourcesCommands } from './sources.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
@@ -51,6 +52,7 @@ const commands = [
   restartCommand,
   tokensCommands,
   sourcesCommands,
+  shipCommand,
   openCommand,
   statusCommand,
   migrateCommand,

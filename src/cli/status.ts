@@ -3,14 +3,6 @@ import type { SourceCounters } from '../sources/counters.ts';
 import { Client } from './client.ts';
 import { number, print, table, time } from './table.ts';
 
-/** The store, as `GET /status` describes it. */
-interface StoreStatus {
-  readonly kind: string;
-  readonly trouble?: string;
-  readonly concerns: readonly string[];
-  readonly facts: Readonly<Record<string, string | number | boolean>>;
-}
-
 interface StatusView {
   readonly version: string;
   readonly pid: number;

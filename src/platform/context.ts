@@ -34,6 +34,7 @@ export interface DynoRunner {
 
 /** The parts that the API's resources work with. */
 export interface Context {
+  readonly metrics: Registry;
   readonly store: Store;
   readonly directory: Directory;
   readonly keys: Keys;
@@ -42,7 +43,6 @@ export interface Context {
   /** Where drains may point. */
   readonly targets: TargetPolicy;
   readonly outlets: Outlets;
-  readonly metrics: Registry;
   readonly announcer: Announcer;
   readonly runner: DynoRunner;
   readonly counters: readonly SourceCounters[];

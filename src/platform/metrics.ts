@@ -5,43 +5,10 @@ import type { Context } from './context.ts';
 /** `GET /metrics`: this router's sources and drains and the numbers in lines, as Prometheus reads them. */
 export function metricsRoutes(api: FastifyInstance, context: Context): void {
   const { metrics } = context;
-  sourceMetrics(metrics, context);
   drainMetrics(metrics, context);
-  processMetrics(metrics);
   api.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
-}
-
-function sourceMetrics(registry: Registry, { counters }: Context): void {
-  const fields = {
-    lines: 'Lines taken',
-    bytes: 'Bytes of the lines taken',
-    malformed: 'Lines that could not be read',
-    unknownToken: 'Lines with a token that does not exist',
-    lost: 'Lines turned away because too much waited to be stored',
-    limited: 'Lines turned away because their token or app had sent more than it may',
-    duplicates: 'Frames that had been stored before',
-  } as const;
-  for (const field of [
-    'lines',
-    'bytes',
-    'malformed',
-    'unknownToken',
-    'lost',
-    'limited',
-    'duplicates',
-  ] as const)
-    new Counter({
-      name: `tailrace_source_${snake(field)}_total`,
-      help: fields[field],
-      labelNames: ['protocol'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const counter of counters) this.inc({ protocol: counter.protocol }, counter[field]);
-      },
-    });
 }
 
 function drainMetrics(registry: Registry, { deliveries, directory }: Context): void {
@@ -92,27 +59,6 @@ function drainMetrics(registry: Registry, { deliveries, directory }: Context): v
     });
 }
 
-function processMetrics(registry: Registry): void {
-  new Gauge({
-    name: 'process_resident_memory_bytes',
-    help: 'Memory of this process',
-    registers: [registry],
-    collect() {
-      this.set(process.memoryUsage.rss());
-    },
-  });
-  new Counter({
-    name: 'process_cpu_seconds_total',
-    help: 'Processor time of this process, user and kernel',
-    registers: [registry],
-    collect() {
-      const { user, system } = process.cpuUsage();
-      this.reset();
-      this.inc((user + system) / 1_000_000);
-    },
-  });
-}
-
-function snake(name: string): string {
+function _snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -13,6 +13,7 @@ import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
 import { metricsRoutes } from './metrics.ts';
+import { pageRoutes } from './page.ts';
 import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
 import { statusRoutes } from './status.ts';
@@ -43,7 +44,7 @@ export function makeServer(
     bodyLimit: 1_048_576,
     genReqId: (request) => {
       // Nobody sees the id of a request that pushes lines, and there are thousands a second.
-      if (request.url?.startsWith('/logs')) return '';
+      if (request.url?.startsWith('/logs') || request.url?.startsWith('/v1/logs')) return '';
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
@@ -83,6 +84,7 @@ export function makeServer(
 export async function serveApi(server: FastifyInstance, context: Context): Promise<void> {
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
+  pageRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
@@ -106,12 +108,16 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       routes(api, context);
   });
   const sessions = new LogSessions(context.store);
-  sessionRoutes(server, context, sessions, (request) => authorise(request, context));
+  // A log session is made with POST, but lets nobody do more than read.
+  sessionRoutes(server, context, sessions, (request) => authorise(request, context, 'read'));
   tailSockets(server, context, sessions, (header) => allowed(header, 'read', context));
 }
 
-async function authorise(request: FastifyRequest, context: Context): Promise<void> {
-  const scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
+async function authorise(
+  request: FastifyRequest,
+  context: Context,
+  scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write',
+): Promise<void> {
   if (await allowed(request.headers.authorization, scope, context)) return;
   throw new TailraceError(
     'unauthorized',

@@ -12,10 +12,10 @@ const RETRY_MAX_MS = 5_000;
 export interface Load {
   /** Bytes more (or, negative, fewer) that wait to be stored. */
   pending(bytes: number): void;
-  /** A batch was stored. */
-  stored?(app: AppId, batch: Batch): void;
   /** An append failed. */
   failed(app: AppId, error: unknown): void;
+  /** A batch is durable, so long after its first line had come. */
+  stored?(app: AppId, batch: Batch, afterMs: number): void;
 }
 
 /** A batch that is open, queued or on its way, and who cares about it. */
@@ -28,6 +28,8 @@ class Departure {
   batch: Batch | undefined;
   /** Lines came from somebody who won't send them again: they must be kept and tried again. */
   entrusted = false;
+  /** On the clock of `performance.now()`. */
+  readonly openedMs = performance.now();
 
   constructor(number: number) {
     this.number = number;
@@ -160,8 +162,9 @@ export class Gatherer {
         this.onTheWay--;
         this.retryMs = 0;
         this.settle(departure, batch);
+        this.load.stored?.(this.app, batch, performance.now() - departure.openedMs);
         departure.resolve();
-        this.load.stored?.(this.app, batch);
+
         this.sendQueued();
       },
       (error: unknown) => {

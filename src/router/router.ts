@@ -15,8 +15,8 @@ export interface RouterOptions {
   readonly pendingBytesMax: number;
   /** Told when an append fails: once an app and outage would be too much, so the caller limits its own rate. */
   readonly onFailure: (app: AppId, error: unknown) => void;
-  /** Told of every batch that was stored: it must be quick. */
-  readonly onStored?: (app: AppId, batch: Batch) => void;
+  /** Told of every batch that is durable, so long after its first line had come: it must be quick. */
+  readonly onStored?: (app: AppId, batch: Batch, afterMs: number) => void;
 }
 
 export class Router implements Load {
@@ -74,10 +74,11 @@ export class Router implements Load {
   /** Appends a batch that has a name, past the gatherer: the same name again stores nothing. */
   async appendFrame(app: AppId, batch: Batch, frameId: string): Promise<Appended> {
     const bytes = batch.bytes.length;
+    const startedMs = performance.now();
     this.pending(bytes);
     try {
       const appended = await this.store.append(app, batch, { frameId });
-      if (!appended.duplicate) this.stored(app, batch);
+      if (!appended.duplicate) this.stored(app, batch, performance.now() - startedMs);
       return appended;
     } catch (error) {
       this.failed(app, error);
@@ -94,10 +95,6 @@ export class Router implements Load {
     return left.reduce((sum, lines) => sum + lines, 0);
   }
 
-  stored(app: AppId, batch: Batch): void {
-    this.options.onStored?.(app, batch);
-  }
-
   pending(bytes: number): void {
     const before = this.congested;
     this.pendingBytes += bytes;
@@ -105,6 +102,15 @@ export class Router implements Load {
     const waiting = [...this.relief];
     this.relief.clear();
     for (const resume of waiting) resume();
+  }
+
+  stored(app: AppId, batch: Batch, afterMs: number): void {
+    this.options.onStored?.(app, batch, afterMs);
+  }
+
+  /** Bytes that wait to be stored. */
+  get waitingBytes(): number {
+    return this.pendingBytes;
   }
 
   failed(app: AppId, error: unknown): void {
