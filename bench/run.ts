@@ -5,6 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
 import { circumstances, loadAverage, type Measurement, markdown, progress } from './rig/report.ts';
 import { ROOT } from './rig/scratch.ts';
@@ -19,6 +20,7 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   httpLogs,
   tailLatency,
   tails,
+  drains,
   startUp,
   runnerLines,
 ];

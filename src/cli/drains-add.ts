@@ -50,7 +50,7 @@ export function drainsAddCommand(program: Command): void {
     .option('--insecure', 'do not check the certificate of the destination')
     .option('--source <name>', 'only lines of this source', gather)
     .option('--dyno <name>', 'only lines of this dyno or process type', gather)
-    .option('--level <name>', 'only lines that are at least as severe: error, warning, notice, info …')
+    .option('--level <name>', 'only lines that are at least as serious: error, warn, info, debug')
     .option('--match <regex>', 'only lines whose message matches (RE2)', gather)
     .option('--exclude <regex>', 'no lines whose message matches (RE2)', gather)
     .option('--sample <part>', 'only a part of the lines, such as 10%')

@@ -80,7 +80,9 @@ export class Dialer {
         resolve(newest);
       };
       const closed = (): void => fail(new Error('the destination closed the connection'));
-      socket.once('lookup', () => over('resolve'));
+      socket.once('lookup', (error) => {
+        if (!error) over('resolve');
+      });
       socket.on('error', fail);
       socket.once('connect', () => {
         over('connect');

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { RE2JS } from 're2js';
 import { TailraceError } from '../errors.ts';
+import { LEVELS, type Level } from '../syslog/level.ts';
 
 /** How lines are written. The first of each scheme is the default. */
 export const HTTP_FORMATS = [
@@ -17,24 +18,8 @@ export const HTTP_FORMATS = [
 export const SYSLOG_FORMATS = ['syslog', 'rfc5424', 'json'] as const;
 export type Format = (typeof HTTP_FORMATS)[number] | (typeof SYSLOG_FORMATS)[number];
 
-/** RFC 5424 section 6.2.1, from 0. */
-export const LEVELS = [
-  'emergency',
-  'alert',
-  'critical',
-  'error',
-  'warning',
-  'notice',
-  'info',
-  'debug',
-] as const;
-export type Level = (typeof LEVELS)[number];
-const LEVEL_ALIASES: Record<string, Level> = {
-  emerg: 'emergency',
-  crit: 'critical',
-  err: 'error',
-  warn: 'warning',
-};
+/** Other names of levels. */
+const LEVEL_ALIASES: Record<string, Level> = { err: 'error', warning: 'warn', notice: 'info' };
 
 /** What is taken out of messages. */
 export const RULES = ['bearer', 'url-password', 'card', 'email'] as const;

@@ -11,7 +11,7 @@ export function asEcs(line: LineFields, app: string) {
       syslog: {
         priority,
         facility: { code: priority >> 3 },
-        severity: { code: priority & 7, name: levelOf(line) },
+        severity: { code: priority & 7 },
         appname: source,
         procid: dyno,
         ...(msgid === '-' ? {} : { msgid }),

@@ -1,6 +1,6 @@
 /** The lines of a shipment as fields, for receivers that don't speak syslog. */
 import { RecordCursor } from '../syslog/batch.ts';
-import { LEVELS } from './drain-options.ts';
+import { type Level, levelOf as levelOfMessage } from '../syslog/level.ts';
 import type { LossNotice } from './outlet.ts';
 import { priorityOf } from './selection.ts';
 import type { Shipment } from './shipment.ts';
@@ -60,9 +60,9 @@ function noticeLine({ timestamp, message }: LossNotice): LineFields {
   };
 }
 
-/** The name of a line's severity. */
-export function levelOf({ priority }: LineFields): string {
-  return LEVELS[priority & 7];
+/** How serious a line is; see `syslog/level.ts`. */
+export function levelOf({ priority, message }: LineFields): Level {
+  return levelOfMessage(priority & 7, message);
 }
 
 /** A line as an object for JSON, with the app's name; the names are those of the tails' JSON. */

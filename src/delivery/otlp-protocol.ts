@@ -5,6 +5,8 @@ import type { HttpProtocol } from './protocol.ts';
 
 /** SeverityNumber for each severity of RFC 5424, from emergency to debug (logs data model, appendix B). */
 const SEVERITY = [21, 19, 18, 17, 13, 10, 9, 5];
+/** For lines whose message says how serious they are. */
+const BY_LEVEL = { error: 17, warn: 13, info: 9, debug: 5 };
 
 export function otlpProtocol(app: string, version: string): HttpProtocol {
   return {
@@ -71,11 +73,13 @@ function request(lines: readonly LineFields[], app: string, version: string) {
 
 function record(line: LineFields) {
   const { priority, timestamp, message, msgid, structuredData } = line;
+  const severity = priority & 7;
+  const level = levelOf(line);
   return {
     timeUnixNano: nanoseconds(timestamp),
     observedTimeUnixNano: `${Date.now()}000000`,
-    severityNumber: SEVERITY[priority & 7],
-    severityText: levelOf(line),
+    severityNumber: severity === 5 || severity === 6 ? BY_LEVEL[level] : SEVERITY[severity],
+    severityText: level,
     body: { stringValue: message },
     attributes: [
       { key: 'syslog.facility', value: { intValue: String(priority >> 3) } },

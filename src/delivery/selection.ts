@@ -2,7 +2,8 @@
 import { RE2JS } from 're2js';
 import type { Sequence } from '../store/contract.ts';
 import type { RecordCursor } from '../syslog/batch.ts';
-import { type DrainOptions, LEVELS } from './drain-options.ts';
+import { LEVEL_SEARCHED_MAX, LEVELS, type Level, levelOf } from '../syslog/level.ts';
+import type { DrainOptions } from './drain-options.ts';
 
 /** Decides line by line; the line is under the cursor. */
 export type Selection = (line: RecordCursor, bytes: Buffer, sequence: Sequence) => boolean;
@@ -13,7 +14,7 @@ export function selectionOf(options: DrainOptions): Selection | undefined {
   const all: Selection[] = [];
   if (level) {
     const least = LEVELS.indexOf(level);
-    all.push((line, bytes) => (priorityOf(line, bytes) & 7) <= least);
+    all.push((line, bytes) => LEVELS.indexOf(lineLevel(line, bytes)) <= least);
   }
   if (sources) {
     const wanted = new Set(sources);
@@ -42,6 +43,12 @@ export function priorityOf(line: RecordCursor, bytes: Buffer): number {
   let priority = 0;
   for (let i = line.textStart + 1; bytes[i] !== 0x3e; i++) priority = priority * 10 + bytes[i] - 0x30;
   return priority;
+}
+
+/** How serious a line is: its severity says so, or, where every line has the same, its message. */
+function lineLevel(line: RecordCursor, bytes: Buffer): Level {
+  const end = Math.min(line.textEnd, line.messageStart + LEVEL_SEARCHED_MAX);
+  return levelOf(priorityOf(line, bytes) & 7, bytes.toString('latin1', line.messageStart, end));
 }
 
 export function sourceOf(line: RecordCursor, bytes: Buffer): string {

@@ -18,6 +18,9 @@ export interface LogValue {
 }
 
 const HASH = 0x23;
+/** What the three words end with: most other words with a `#` behind them are sorted out by that. */
+const LAST_E = 0x65;
+const LAST_T = 0x74;
 const KINDS: readonly { kind: Kind; bytes: Buffer }[] = (['measure', 'count', 'sample'] as const).map(
   (kind) => ({
     kind,
@@ -36,6 +39,8 @@ export function logValues(batch: Uint8Array): LogValue[] {
   const found: LogValue[] = [];
   let line: RecordCursor | undefined;
   for (let at = bytes.indexOf(HASH, HEADROOM); at !== -1; at = bytes.indexOf(HASH, at + 1)) {
+    const before = bytes[at - 1];
+    if (before !== LAST_E && before !== LAST_T) continue;
     const kind = kindBefore(bytes, at);
     if (!kind) continue;
     if (!line) {

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Context } from './context.ts';
 
-/** `GET /metrics`: this router's sources and drains and the numbers in lines, as Prometheus reads them. */
+/** `GET /metrics`: this router's drains, and what the other parts have registered,, as Prometheus reads them. */
 export function metricsRoutes(api: FastifyInstance, context: Context): void {
   const { metrics } = context;
   drainMetrics(metrics, context);

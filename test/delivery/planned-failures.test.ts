@@ -74,15 +74,13 @@ it('a receiver that fails by plan gets every line, in order', { timeout: 60_000 
     const [name, misdeed] = plan[(attempt >> 1) % plan.length];
     const isGood = attempt++ % 2 === 1;
     const accept = (body: string) => void accepted.push(body);
-    if (isGood)
-      void bodyOf(request).then(
-        (body) => {
-          accept(body);
-          response.end();
-        },
-        () => {},
-      );
-    else {
+    if (isGood) {
+      const taken = (body: string): void => {
+        accept(body);
+        response.end();
+      };
+      void bodyOf(request).then(taken, () => {});
+    } else {
       seen.add(name);
       misdeed(request, response, accept);
     }

@@ -52,7 +52,7 @@ describe('options', () => {
     ['syslog://h', { compression: 'gzip' }, 'compression is for http:// and https:// drains only'],
     ['https://h/', { match: ['(?=x)'] }, 'is no regular expression of RE2'],
     ['https://h/', { sample: '120%' }, 'sample is the part of the lines to send, such as 10% or 0.1'],
-    ['https://h/', { level: 'loud' }, 'level is one of emergency, alert'],
+    ['https://h/', { level: 'loud' }, 'level is one of error, warn, info, debug'],
     ['https://h/', { headers: { 'Content-Type': 'x' } }, 'Content-Type is set by tailrace itself'],
     ['https://h/', { headers: { X: 'a\r\nb' } }, 'headers are names and values'],
     ['https://h/?tailrace-format=yaml', undefined, 'format is one of'],

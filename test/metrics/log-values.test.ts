@@ -85,7 +85,7 @@ describe('GET /metrics', () => {
       `tailrace_drain_delivered_total{app="${app.name}",drain="${token}"} 5`,
       `tailrace_drain_lag_lines{app="${app.name}",drain="${token}"} 0`,
       `tailrace_drain_up{app="${app.name}",drain="${token}"} 1`,
-      'tailrace_source_lines_total{protocol="http"} 5',
+      `tailrace_in_lines_total{protocol="http",app="${app.name}"} 5`,
     ])
       expect(text).toContain(`${line}\n`);
   });
