@@ -13,6 +13,7 @@ const ARROWS: Record<string, readonly string[]> = {
   sources: ['router', 'store', 'syslog'],
   tails: ['store', 'syslog'],
   delivery: ['store', 'syslog'],
+  metrics: ['store', 'syslog'],
   proxy: [],
   runner: [],
   platform: ['store', 'tails', 'delivery', 'router', 'sources'],
