@@ -30,6 +30,7 @@ import { restartCommand } from './restart.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
 import { shipCommand } from './ship.ts';
+import { stopsByItself } from './signals.ts';
 import { sourcesCommands } from './sources.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
@@ -78,13 +79,10 @@ const commands = [
 ];
 for (const add of commands) add(program);
 
-// A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) is asked to, once.
-let isUnread = false;
+// A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) does that by itself.
 process.stdout.on('error', (error: Error & { code?: string }) => {
   if (error.code !== 'EPIPE') throw error;
-  if (process.listenerCount('SIGTERM') === 0) process.exit(0);
-  if (!isUnread) process.emit('SIGTERM', 'SIGTERM');
-  isUnread = true;
+  if (!stopsByItself()) process.exit(0);
 });
 
 try {

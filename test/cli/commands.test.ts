@@ -100,7 +100,7 @@ describe('tailrace logs', () => {
     await tail.says(/line 29\n/);
     const { status, stdout, stderr } = await tail.stop('SIGINT');
     expect(stdout.match(/line \d+/g)).toEqual(numbered(30));
-    expect(status).toBe(0);
+    expect(status).toBe(130);
     expect(stderr).toContain('connection lost');
   });
 
