@@ -47,6 +47,12 @@ export const SETTINGS = {
     fallback: '8080',
     meaning: 'HTTP router in front of web dynos (0: any free one)',
   },
+  rendezvousPort: {
+    variable: 'TAILRACE_RENDEZVOUS_PORT',
+    kind: 'port',
+    fallback: '0',
+    meaning: 'TLS: terminals of attached one-off dynos (0: any free one; clients are told)',
+  },
   streamLines: {
     variable: 'TAILRACE_STREAM_LINES',
     kind: 'count',
@@ -101,6 +107,7 @@ export interface Settings {
   readonly httpPort: number;
   readonly syslogPort: number;
   readonly routerPort: number;
+  readonly rendezvousPort: number;
   readonly streamLines: number;
   readonly streamBytes: number;
   readonly streamAgeMs: number;
@@ -131,6 +138,7 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     httpPort: port(SETTINGS.httpPort, text),
     syslogPort: port(SETTINGS.syslogPort, text),
     routerPort: port(SETTINGS.routerPort, text),
+    rendezvousPort: port(SETTINGS.rendezvousPort, text),
     streamLines: count(SETTINGS.streamLines, text),
     streamBytes: bytes(SETTINGS.streamBytes, text),
     streamAgeMs: duration(SETTINGS.streamAge, text),

@@ -18,6 +18,7 @@ import { gitRoutes } from './git.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
+import { oneOffRoutes } from './one-off-dynos.ts';
 import { describeRoutes } from './openapi.ts';
 import { releaseRoutes } from './releases.ts';
 import { statusRoutes } from './status.ts';
@@ -90,6 +91,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       accountRoutes,
       appRoutes,
       dynoRoutes,
+      oneOffRoutes,
       formationRoutes,
       configRoutes,
       releaseRoutes,
