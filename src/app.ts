@@ -11,6 +11,7 @@ import type { ProcfileEntry } from './runner/procfile.ts';
 import { Shipper } from './runner/shipper.ts';
 import { Filter } from './tails/filter.ts';
 import { TailSession, type TailSink } from './tails/session.ts';
+import { TEXTS } from './tails/wire.ts';
 
 export interface AppOptions {
   readonly server: Server;
@@ -35,14 +36,18 @@ export interface RunningApp {
   kill(): Promise<void>;
 }
 
+/** @throws TailraceError `invalid_params` when no app can be called like that. */
+export function requireAppName(name: string): void {
+  if (APP_NAME.test(name)) return;
+  throw new TailraceError(
+    'invalid_params',
+    `"${name}" can't be an app's name: give one with --app (lowercase letters, digits and dashes).`,
+  );
+}
+
 /** Starts an app's dynos, and shows its stream from here on. */
 export async function startApp(options: AppOptions): Promise<RunningApp> {
   const { server, name, entries } = options;
-  if (!APP_NAME.test(name))
-    throw new TailraceError(
-      'invalid_params',
-      `"${name}" can't be an app's name: give one with --app (lowercase letters, digits and dashes).`,
-    );
   const app = (await server.directory.findApp(name)) ?? (await server.directory.createApp(name));
   await server.releases.begin(app.id, app.createdAt);
   const tokens = Object.fromEntries(
@@ -56,7 +61,7 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   await reader.ready;
   const session = new TailSession(
     reader,
-    { lines: 0, after: reader.newest, tail: true, filter: new Filter(), format: 'text' },
+    { lines: 0, after: reader.newest, tail: true, filter: new Filter() },
     terminal(options.print),
   );
   await session.start();
@@ -101,6 +106,6 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   };
 }
 
-function terminal(print: (lines: readonly string[]) => void): TailSink {
-  return { lines: print, ready: () => true, end: () => {} };
+function terminal(print: (lines: readonly string[]) => void): TailSink<readonly string[]> {
+  return { wire: TEXTS, take: print, ready: () => true, end: () => {} };
 }

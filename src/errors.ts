@@ -11,6 +11,7 @@ const STATUS = {
   requested_range_not_satisfiable: 416,
   unsupported_type: 415,
   invalid_params: 422,
+  rate_limited: 429,
   unavailable: 503,
   store_full: 503,
   address_in_use: 500,

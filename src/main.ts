@@ -1,12 +1,16 @@
 /** The composition root: reads settings, wires the parts, starts them, stops them in the reverse order. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Deliveries } from './delivery/deliveries.ts';
+import { Outlets } from './delivery/outlets.ts';
+import { TargetPolicy } from './delivery/target-policy.ts';
 import { Builder } from './host/builder.ts';
 import { Host } from './host/host.ts';
 import { Hosting } from './hosting.ts';
+import { LogMetrics } from './metrics/log-metrics.ts';
+import { makeMetrics } from './metrics.ts';
 import { OWNER } from './platform/account.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
@@ -18,10 +22,10 @@ import { Router } from './router/router.ts';
 import type { Settings } from './settings.ts';
 import { httpSource } from './sources/http.ts';
 import { listenError } from './sources/listening.ts';
-import { listenTcp, type Source } from './sources/tcp.ts';
-import { listenUdp } from './sources/udp.ts';
+import { measureSources, measureStored } from './sources/metrics.ts';
+import { startSyslog } from './sources/syslog.ts';
 import type { Store } from './store/contract.ts';
-import { EmbeddedStore } from './store/embedded/embedded.ts';
+import { openStore } from './store/open.ts';
 import { Readers } from './store/reader.ts';
 import { VERSION } from './version.ts';
 
@@ -34,6 +38,8 @@ const WARN_MS = 10_000;
 export interface Server {
   readonly url: string;
   readonly syslogPort: number;
+  /** Undefined without a certificate. */
+  readonly syslogTlsPort: number | undefined;
   readonly routerPort: number;
   /** An API key that may do everything, for clients on this machine. */
   readonly key: string;
@@ -69,15 +75,14 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
 
   async function wire(): Promise<Server> {
     const { host } = settings;
-    const retention = {
-      lines: settings.streamLines,
-      bytes: settings.streamBytes,
-      ageMs: settings.streamAgeMs,
-    };
-    const store = new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
+    const store = await openStore(settings, warn);
     closers.push(() => store.close());
     const readers = new Readers(store);
     let warnedMs = 0;
+    const directory = new Directory(store);
+    const metrics = makeMetrics();
+    const logMetrics = new LogMetrics(metrics, async (app) => (await directory.findApp(app))?.name);
+    const measure = measureStored(metrics);
     const router = new Router(store, {
       pendingBytesMax: settings.pendingBytes,
       onFailure: (app, error) => {
@@ -85,30 +90,43 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
         warnedMs = Date.now();
         warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
       },
+      onStored: (app, batch, afterMs) => {
+        measure(batch.count, batch.bytes.length, afterMs);
+        logMetrics.take(app, batch.bytes);
+      },
     });
-    closers.push(() => router.close());
+    closers.push(async () => {
+      const lost = await router.close(GRACE_MS);
+      if (lost > 0)
+        warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
+    });
     const announcer = new Announcer(router);
-    const directory = new Directory(store);
     const releases = new Releases(store);
     const keys = new Keys(store);
     const key = await localKey(settings.data, keys);
 
     const tellApp = announcer.announce.bind(announcer);
+    const targets = new TargetPolicy(settings.allowPrivateDrains);
+    const outlets = new Outlets(targets, VERSION);
     const deliveries = new Deliveries({
       store,
       readers,
+      outlets,
       version: VERSION,
-      tellApp: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
+      tellApp: (app, kind, message) => tellApp(app, 'heroku', 'logplex', Priority[kind], message),
       warn,
     });
     closers.push(() => deliveries.close(GRACE_MS));
     await deliveries.look();
 
-    const source = { host, port: settings.syslogPort, router, warn };
-    const tcp = await listenTcp(source);
-    closers.push(() => tcp.close());
-    const udp = await listenUdpBeside(tcp, source);
-    closers.push(() => udp.close());
+    const syslog = await startSyslog({
+      settings,
+      store,
+      router,
+      tell: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
+      warn,
+    });
+    closers.push(() => syslog.close());
 
     const hosting = new Hosting((app, message) => tellApp(app, 'heroku', 'router', Priority.router, message));
     const proxy = await startWebRouter(hosting, settings);
@@ -140,12 +158,15 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       warn,
     });
 
-    const http = makeServer(warn);
+    const http = makeServer(warn, settings.frameTimeoutMs);
     const counters = await httpSource(http, {
       router,
+      limits: syslog.limits,
       mayWrite: (shown) => keys.allows(shown, 'ingest'),
       warn,
     });
+    const allCounters = [...syslog.counters, ...counters];
+    measureSources(metrics, { counters: allCounters, router, appName: nameOfApp(directory) });
     await serveApi(http, {
       store,
       directory,
@@ -153,6 +174,9 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       releases,
       readers,
       deliveries,
+      targets,
+      outlets,
+      metrics,
       announcer,
       runner,
       services: runner.addons,
@@ -161,7 +185,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       repositories: join(settings.data, 'repositories'),
       url: () => url,
       slug: (app, id) => runner.slug(app, id),
-      counters: [tcp.counters, udp.counters, counters],
+      counters: allCounters,
       webUrl,
       gitUrl: (name) => `${url}/${name}.git`,
       warn,
@@ -181,7 +205,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(leaveAddress(settings.data, url));
     return {
       url,
-      syslogPort: tcp.port,
+      syslogPort: syslog.port,
+      syslogTlsPort: syslog.tlsPort,
       routerPort: proxy.port,
       key,
       store,
@@ -206,9 +231,9 @@ export function makeLog(settings: Pick<Settings, 'logLevel'>): Logger {
   );
 }
 
-/** Listens for datagrams on the port that TCP got. */
-async function listenUdpBeside(tcp: Source, options: Parameters<typeof listenUdp>[0]): Promise<Source> {
-  return listenUdp({ ...options, port: tcp.port });
+/** Apps by the names that people gave them. */
+function nameOfApp(directory: Directory): () => Promise<ReadonlyMap<string, string>> {
+  return async () => new Map((await directory.apps()).map(({ id, name }) => [id, name]));
 }
 
 async function startWebRouter(directory: Hosting, { host, routerPort }: Settings): Promise<RunningProxy> {
@@ -219,6 +244,8 @@ async function startWebRouter(directory: Hosting, { host, routerPort }: Settings
 
 /** The key of clients on this machine: in the data folder, readable only by its owner. */
 async function localKey(folder: string, keys: Keys): Promise<string> {
+  // The embedded store has made the folder already; with another store there is only this in it.
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, 'key');
   if (!existsSync(file)) writeFileSync(file, `${makeKey()}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);

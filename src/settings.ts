@@ -1,105 +1,12 @@
-/** Every setting in one table: name, environment variable, default, meaning. The README's table is made from it. */
+/** Reads the settings: environment variables, as `settings-table.ts` lists them. */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TailraceError } from './errors.ts';
-
-/** How a setting's text is read. */
-type Kind = 'port' | 'text' | 'folder' | 'flag' | 'bytes' | 'count' | 'duration' | 'durability' | 'level';
-
-export interface SettingRow {
-  readonly variable: string;
-  readonly kind: Kind;
-  /** As it would be written; '' for none. */
-  readonly fallback: string;
-  readonly meaning: string;
-}
-
-/** The table. */
-export const SETTINGS = {
-  data: {
-    variable: 'TAILRACE_DATA',
-    kind: 'folder',
-    fallback: '',
-    meaning:
-      'data folder: `.tailrace/` beside the Procfile for `start`, `$XDG_DATA_HOME/tailrace` for `serve`',
-  },
-  host: {
-    variable: 'TAILRACE_HOST',
-    kind: 'text',
-    fallback: '127.0.0.1',
-    meaning: 'address to listen on; `0.0.0.0` for all',
-  },
-  httpPort: {
-    variable: 'TAILRACE_HTTP_PORT',
-    kind: 'port',
-    fallback: '8601',
-    meaning: 'HTTP: API, `/logs`, tails, page, `/health` (0: any free one)',
-  },
-  syslogPort: {
-    variable: 'TAILRACE_SYSLOG_PORT',
-    kind: 'port',
-    fallback: '6001',
-    meaning: 'syslog over TCP and UDP (0: any free one)',
-  },
-  routerPort: {
-    variable: 'TAILRACE_ROUTER_PORT',
-    kind: 'port',
-    fallback: '8080',
-    meaning: 'HTTP router in front of web dynos (0: any free one)',
-  },
-  rendezvousPort: {
-    variable: 'TAILRACE_RENDEZVOUS_PORT',
-    kind: 'port',
-    fallback: '0',
-    meaning: 'TLS: terminals of attached one-off dynos (0: any free one; clients are told)',
-  },
-  streamLines: {
-    variable: 'TAILRACE_STREAM_LINES',
-    kind: 'count',
-    fallback: '5000000',
-    meaning: 'lines that an app’s stream holds at the most',
-  },
-  streamBytes: {
-    variable: 'TAILRACE_STREAM_BYTES',
-    kind: 'bytes',
-    fallback: '256MB',
-    meaning: 'bytes that an app’s stream holds at the most',
-  },
-  streamAge: {
-    variable: 'TAILRACE_STREAM_AGE',
-    kind: 'duration',
-    fallback: '7d',
-    meaning: 'how long an app’s stream holds a line',
-  },
-  durability: {
-    variable: 'TAILRACE_DURABILITY',
-    kind: 'durability',
-    fallback: 'process',
-    meaning:
-      '`process`: what was acknowledged survives `kill -9`; `disk`: a power cut too (slower: one sync a commit)',
-  },
-  pendingBytes: {
-    variable: 'TAILRACE_PENDING_BYTES',
-    kind: 'bytes',
-    fallback: '32MB',
-    meaning: 'bytes that may wait to be stored before senders are slowed down',
-  },
-  allowPrivateDrains: {
-    variable: 'TAILRACE_ALLOW_PRIVATE_DRAINS',
-    kind: 'flag',
-    fallback: '',
-    meaning: 'may drains point at loopback and private networks? `serve`: no, `start`: yes',
-  },
-  logLevel: {
-    variable: 'TAILRACE_LOG_LEVEL',
-    kind: 'level',
-    fallback: 'info',
-    meaning: 'tailrace’s own log: `debug`, `info`, `warn`, `error`, `silent`',
-  },
-} as const satisfies Record<string, SettingRow>;
+import { bytes, choice, count, duration, flag, port, rate } from './setting-values.ts';
+import { SETTINGS, type SettingRow } from './settings-table.ts';
 
 /** Variables that clients read. */
-const CLIENT_VARIABLES = ['TAILRACE_URL', 'TAILRACE_API_KEY', 'TAILRACE_APP'];
+const CLIENT_VARIABLES = ['TAILRACE_URL', 'TAILRACE_API_KEY', 'TAILRACE_APP', 'TAILRACE_TOKEN'];
 
 export interface Settings {
   readonly data: string;
@@ -113,7 +20,23 @@ export interface Settings {
   readonly streamAgeMs: number;
   readonly durability: 'process' | 'disk';
   readonly pendingBytes: number;
+  readonly syslogTlsPort: number;
+  readonly syslogTlsCert: string;
+  readonly syslogTlsKey: string;
+  readonly syslogTlsClientCa: string;
+  readonly proxyProtocol: boolean;
+  readonly connections: number;
+  readonly idleTimeoutMs: number;
+  readonly frameTimeoutMs: number;
+  readonly partialBytes: number;
+  readonly tokenLines: number | undefined;
+  readonly tokenBytes: number | undefined;
+  readonly appLines: number | undefined;
+  readonly appBytes: number | undefined;
   readonly allowPrivateDrains: boolean;
+  /** Empty: the embedded store. Holds a password: never printed. */
+  readonly redisUrl: string;
+  readonly redisCa: string;
   readonly logLevel: string;
 }
 
@@ -144,7 +67,22 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     streamAgeMs: duration(SETTINGS.streamAge, text),
     durability: choice(SETTINGS.durability, text, ['process', 'disk']),
     pendingBytes: bytes(SETTINGS.pendingBytes, text),
+    syslogTlsPort: port(SETTINGS.syslogTlsPort, text),
+    syslogTlsCert: text(SETTINGS.syslogTlsCert),
+    syslogTlsKey: text(SETTINGS.syslogTlsKey),
+    syslogTlsClientCa: text(SETTINGS.syslogTlsClientCa),
+    proxyProtocol: flag(SETTINGS.proxyProtocol, text) ?? false,
+    connections: count(SETTINGS.connections, text),
+    idleTimeoutMs: duration(SETTINGS.idleTimeout, text),
+    frameTimeoutMs: duration(SETTINGS.frameTimeout, text),
+    partialBytes: bytes(SETTINGS.partialBytes, text),
+    tokenLines: rate(SETTINGS.tokenLines, text),
+    tokenBytes: rate(SETTINGS.tokenBytes, text),
+    appLines: rate(SETTINGS.appLines, text),
+    appBytes: rate(SETTINGS.appBytes, text),
     allowPrivateDrains: flag(SETTINGS.allowPrivateDrains, text) ?? defaults.allowPrivateDrains,
+    redisUrl: text(SETTINGS.redisUrl),
+    redisCa: text(SETTINGS.redisCa),
     logLevel: choice(SETTINGS.logLevel, text, ['debug', 'info', 'warn', 'error', 'silent']),
   };
 }
@@ -153,58 +91,6 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
 export function defaultDataFolder(environment: Environment): string {
   const base = environment.XDG_DATA_HOME || join(homedir(), '.local', 'share');
   return join(base, 'tailrace');
-}
-
-type Text = (row: SettingRow) => string;
-
-function refuse(row: SettingRow, text: string, expected: string): never {
-  throw new TailraceError('settings', `${row.variable} is "${text}": it must be ${expected}.`);
-}
-
-function port(row: SettingRow, text: Text): number {
-  const value = text(row);
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number > 65_535) refuse(row, value, 'a port from 0 to 65535');
-  return number;
-}
-
-function count(row: SettingRow, text: Text): number {
-  const value = text(row);
-  if (!/^[1-9]\d{0,14}$/.test(value)) refuse(row, value, 'a number above 0');
-  return Number(value);
-}
-
-const BYTE_UNITS: Record<string, number> = { '': 1, B: 1, KB: 1_024, MB: 1_048_576, GB: 1_073_741_824 };
-
-function bytes(row: SettingRow, text: Text): number {
-  const value = text(row);
-  const match = /^(\d{1,12})\s*(B|KB|MB|GB)?$/i.exec(value);
-  const number = match ? Number(match[1]) * BYTE_UNITS[(match[2] ?? '').toUpperCase()] : 0;
-  if (number <= 0) refuse(row, value, 'a number of bytes, such as 512MB');
-  return number;
-}
-
-const DURATION_UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function duration(row: SettingRow, text: Text): number {
-  const value = text(row);
-  const match = /^(\d{1,9})(s|m|h|d)$/.exec(value);
-  const number = match ? Number(match[1]) * DURATION_UNITS[match[2]] : 0;
-  if (number <= 0) refuse(row, value, 'a time, such as 90s, 30m, 12h or 7d');
-  return number;
-}
-
-function flag(row: SettingRow, text: Text): boolean | undefined {
-  const value = text(row);
-  if (value === '') return undefined;
-  if (['1', 'true', 'yes', 'on'].includes(value.toLowerCase())) return true;
-  if (['0', 'false', 'no', 'off'].includes(value.toLowerCase())) return false;
-  return refuse(row, value, 'yes or no');
-}
-
-function choice<const T extends string>(row: SettingRow, text: Text, choices: readonly T[]): T {
-  const value = text(row);
-  return choices.find((one) => one === value) ?? refuse(row, value, `one of ${choices.join(', ')}`);
 }
 
 function refuseUnknown(environment: Environment): void {

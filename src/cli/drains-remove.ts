@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { redactUrl } from '../delivery/drain.ts';
 import { Client, chooseApp, clientOptions } from './client.ts';
 import type { DrainView } from './drains.ts';
 import { print } from './table.ts';
@@ -15,6 +14,6 @@ export function drainsRemoveCommand(program: Command): void {
     const app = await chooseApp(client, options.app);
     const path = `/apps/${encodeURIComponent(app)}/log-drains/${encodeURIComponent(which)}`;
     const drain = await client.ask<DrainView>('DELETE', path);
-    print(options.json, drain, () => `Successfully removed drain ${redactUrl(drain.url)}`);
+    print(options.json, drain, () => `Successfully removed drain ${drain.url}`);
   });
 }

@@ -1,15 +1,31 @@
 import type { Command } from 'commander';
-import { redactUrl } from '../delivery/drain.ts';
-import type { DrainState } from '../delivery/worker.ts';
+import { TailraceError } from '../errors.ts';
 import { Client, chooseApp, clientOptions } from './client.ts';
-import { number, print, time } from './table.ts';
+import { number, print, size, time } from './table.ts';
 
-/** A drain as the API shows it. */
+/** A drain as the API shows it; its URL's credentials are masked. */
 export interface DrainView {
   readonly id: string;
   readonly token: string;
   readonly url: string;
-  readonly delivery: DrainState;
+  readonly created_at: string;
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly delivery: {
+    readonly state: string;
+    readonly delivered: number;
+    readonly lost: number;
+    readonly withheld: number;
+    readonly lagLines: number;
+    readonly lagBytes: number;
+    readonly lagMs: number;
+    readonly linesPerSecond: number;
+    readonly lastAnswer?: string;
+    readonly lastAnswerAt?: string;
+    readonly lastAnswerMs?: number;
+    readonly lastError?: string;
+    readonly lastErrorAt?: string;
+    readonly nextAttemptAt?: string;
+  };
 }
 
 /** `tailrace drains`: where an app's lines go, and how that goes. */
@@ -29,14 +45,46 @@ export function drainsCommand(program: Command): void {
 }
 
 function describe({ url, token, delivery }: DrainView): string {
-  const lines = [`${redactUrl(url)} (${token})`];
-  const lag =
-    delivery.lagLines > 0
-      ? `, ${number(delivery.lagLines)} lines (${time(delivery.lagMs)}) behind`
-      : ', up to date';
+  const lines = [`${url} (${token})`];
   const lost = delivery.lost > 0 ? `, ${number(delivery.lost)} lost` : '';
-  lines.push(`  ${delivery.state}: ${number(delivery.delivered)} lines delivered${lag}${lost}`);
+  lines.push(`  ${delivery.state}: ${number(delivery.delivered)} lines delivered, ${lag(delivery)}${lost}`);
   if (delivery.lastError) lines.push(`  last error: ${delivery.lastError} (${delivery.lastErrorAt})`);
   if (delivery.nextAttemptAt) lines.push(`  next attempt: ${delivery.nextAttemptAt}`);
   return lines.join('\n');
+}
+
+/** `1,234 lines (about 120 KB, 12 s) behind` */
+export function lag({ lagLines, lagBytes, lagMs }: DrainView['delivery']): string {
+  if (lagLines === 0) return 'up to date';
+  return `${number(lagLines)} lines (about ${size(lagBytes)}, ${time(lagMs)}) behind`;
+}
+
+/** The client, and the API's path of the drain that a command is about. */
+export interface DrainPath {
+  readonly client: Client;
+  readonly path: string;
+}
+
+/**
+ * Finds the drain named by its URL, token or id; without a name, the only one there is.
+ * @throws TailraceError `not_found`
+ */
+export async function chooseDrain(which: string | undefined, options: { app?: string }): Promise<DrainPath> {
+  const client = new Client();
+  const app = await chooseApp(client, options.app);
+  const drains = `/apps/${encodeURIComponent(app)}/log-drains`;
+  if (which) return { client, path: `${drains}/${encodeURIComponent(which)}` };
+  const all = await client.ask<DrainView[]>('GET', drains);
+  if (all.length === 1) return { client, path: `${drains}/${all[0].id}` };
+  throw new TailraceError(
+    'not_found',
+    all.length === 0
+      ? `${app} has no drains. Add one with: tailrace drains:add URL`
+      : `Which drain? Name it by its URL, token or id: ${all.map(({ token }) => token).join(', ')}.`,
+  );
+}
+
+/** A command about one drain. */
+export function drainCommand(program: Command, name: string, description: string): Command {
+  return clientOptions(program.command(`${name} [drain]`).description(description));
 }

@@ -12,10 +12,16 @@ import { configCommands } from './config.ts';
 import { domainCommands } from './domains.ts';
 import { drainsCommand } from './drains.ts';
 import { drainsAddCommand } from './drains-add.ts';
+import { drainsInfoCommand } from './drains-info.ts';
+import { drainsPauseCommands } from './drains-pause.ts';
+import { drainsRefusedCommand } from './drains-refused.ts';
 import { drainsRemoveCommand } from './drains-remove.ts';
+import { drainsReplayCommand } from './drains-replay.ts';
+import { drainsTestCommand } from './drains-test.ts';
 import { gitCommands } from './git-remote.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
+import { migrateCommand } from './migrate.ts';
 import { openCommand } from './open.ts';
 import { psCommand } from './ps.ts';
 import { pushCommand } from './push.ts';
@@ -24,6 +30,8 @@ import { restartCommand } from './restart.ts';
 import { runCommands } from './run.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
+import { shipCommand } from './ship.ts';
+import { sourcesCommands } from './sources.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { stopCommand } from './stop.ts';
@@ -44,13 +52,21 @@ const commands = [
   drainsCommand,
   drainsAddCommand,
   drainsRemoveCommand,
+  drainsInfoCommand,
+  drainsPauseCommands,
+  drainsRefusedCommand,
+  drainsReplayCommand,
+  drainsTestCommand,
   appsCommands,
   psCommand,
   scaleCommand,
   restartCommand,
   tokensCommands,
+  sourcesCommands,
+  shipCommand,
   openCommand,
   statusCommand,
+  migrateCommand,
   authTokenCommand,
   authorizationCommands,
   appInfoCommands,
@@ -65,10 +81,13 @@ const commands = [
 ];
 for (const add of commands) add(program);
 
-// A reader that has seen enough (`| head`) is no error.
+// A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) is asked to, once.
+let isUnread = false;
 process.stdout.on('error', (error: Error & { code?: string }) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code !== 'EPIPE') throw error;
+  if (process.listenerCount('SIGTERM') === 0) process.exit(0);
+  if (!isUnread) process.emit('SIGTERM', 'SIGTERM');
+  isUnread = true;
 });
 
 try {

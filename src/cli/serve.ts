@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { startServer } from '../main.ts';
 import { defaultDataFolder, readSettings } from '../settings.ts';
+import { printedPageAddress } from './page-address.ts';
 import { untilStopped } from './signals.ts';
 
 /** `tailrace serve`: routers and platform, without an app. */
@@ -13,14 +13,19 @@ export function serveCommand(program: Command): void {
         data: defaultDataFolder(process.env),
         allowPrivateDrains: false,
       });
+      // From the first moment on: whoever sees that it runs may stop it at once.
+      const stopped = untilStopped(() => {});
+      // Loaded here, so that every other command starts without a server's weight.
+      const { startServer } = await import('../main.ts');
       const server = await startServer(settings);
       process.stdout.write(
         [
-          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${settings.host}:${server.syslogPort} (TCP, UDP),`,
-          `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME\n`,
+          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${settings.host}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
+          `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME`,
+          `Live page: ${printedPageAddress(server, process.stdout)}\n`,
         ].join('\n'),
       );
-      await untilStopped(() => {});
+      await stopped;
       await server.close();
     });
 }

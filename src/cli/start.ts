@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { startApp } from '../app.ts';
+
+import type { RunningApp } from '../app.ts';
+
 import { TailraceError } from '../errors.ts';
-import { startServer } from '../main.ts';
 import { parseEnvFile } from '../runner/env-file.ts';
 import { parseFormation } from '../runner/formation-text.ts';
 import { type ProcfileEntry, parseProcfile } from '../runner/procfile.ts';
@@ -48,11 +49,20 @@ async function start(types: string[], options: StartOptions): Promise<void> {
   const counts = options.formation ? parseFormation(options.formation, names) : undefined;
   const config = readEnv(folder, options.env);
   const settings = readSettings(process.env, { data: join(folder, '.tailrace'), allowPrivateDrains: true });
+  const name = options.app ?? folderApp(folder);
+  // From the first moment on: a Ctrl-C while dynos are starting must not leave them behind.
+  let app: RunningApp | undefined;
+  const stopped = untilStopped(() => app?.kill());
+  // Loaded here, so that every other command starts without a server's weight.
+  const [{ startServer }, { requireAppName, startApp }] = await Promise.all([
+    import('../main.ts'),
+    import('../app.ts'),
+  ]);
+  requireAppName(name);
   const server = await startServer(settings);
   const paint = new Paint(wantsColour(process.stdout, options.color));
-  const name = options.app ?? folderApp(folder);
   process.stdout.write(banner({ name, server, folder, private: settings.allowPrivateDrains }));
-  const app = await startApp({
+  app = await startApp({
     server,
     name,
     folder,
@@ -67,7 +77,7 @@ async function start(types: string[], options: StartOptions): Promise<void> {
     await server.close();
     throw error;
   });
-  await untilStopped(() => app.kill());
+  await stopped;
   await app.stop();
   await server.close();
 }

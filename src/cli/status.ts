@@ -9,6 +9,25 @@ interface StatusView {
   readonly uptime_s: number;
   readonly memory_bytes: number;
   readonly sources: readonly SourceCounters[];
+  readonly store: StoreView;
+  readonly routers: readonly RouterView[];
+}
+
+interface StoreView {
+  readonly kind: string;
+  readonly trouble?: string;
+  readonly concerns: readonly string[];
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
+}
+
+interface RouterView {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly started_at: string;
+  readonly drains: number;
+  readonly lag_lines: number;
 }
 
 /** `tailrace status`: how the server is doing. */
@@ -33,7 +52,34 @@ export function statusCommand(program: Command): void {
             source.lost,
           ].map((cell) => (typeof cell === 'number' ? number(cell) : cell)),
         );
-        return `${head}\n\n${table([['in by', 'lines', 'malformed', 'unknown token', 'duplicates', 'lost'], ...rows])}`;
+        const sources = table([
+          ['in by', 'lines', 'malformed', 'unknown token', 'duplicates', 'lost'],
+          ...rows,
+        ]);
+        return [head, sources, describeRouters(status.routers), describeStore(status.store)].join('\n\n');
       });
     });
+}
+
+function describeRouters(routers: readonly RouterView[]): string {
+  const rows = routers.map(({ id, host, pid, version, started_at, drains, lag_lines }) => [
+    id.slice(0, 8),
+    `${host}, process ${pid}`,
+    version,
+    `${time(Date.now() - Date.parse(started_at))}`,
+    number(drains),
+    `${number(lag_lines)} lines`,
+  ]);
+  return table([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
+}
+
+function describeStore({ kind, trouble, concerns, facts }: StoreView): string {
+  const rows = Object.entries(facts).map(([name, value]) => [
+    `  ${name.replace(/_/g, ' ')}`,
+    name.endsWith('_bytes') || name === 'bytes'
+      ? `${Math.round(Number(value) / 1_048_576)} MB`
+      : String(value),
+  ]);
+  const notes = [...(trouble ? [trouble] : []), ...concerns].map((text) => `  ! ${text}`);
+  return [`store: ${kind}`, table(rows), ...notes].join('\n');
 }

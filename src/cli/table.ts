@@ -19,6 +19,13 @@ export function number(value: number): string {
   return value.toLocaleString('en-US');
 }
 
+/** Bytes in words: `0.5 KB`, `12 MB`. */
+export function size(bytes: number): string {
+  const [unit, name] = bytes < 1_000_000 ? [1_000, 'KB'] : bytes < 1_000_000_000 ? [1e6, 'MB'] : [1e9, 'GB'];
+  const value = bytes / unit;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${name}`;
+}
+
 /** A time in words as short as can be: `0.4 s`, `12 s`, `3 min`, `5 h`. */
 export function time(ms: number): string {
   if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;

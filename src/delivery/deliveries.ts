@@ -1,22 +1,32 @@
-/** All drains: one worker for each, in the router that holds its lease. */
-import { randomUUID } from 'node:crypto';
+/**
+ * All drains: one worker for each, in one of the routers. Which one is agreed upon without talking (assignment.ts); a
+ * lease with a fence keeps two from working on the same drain while they don't agree yet.
+ */
 import type { AppId, Lease, Store } from '../store/contract.ts';
 import type { Readers } from '../store/reader.ts';
-import { type DrainRecord, parseDrainUrl } from './drain.ts';
-import { HttpOutlet } from './http-outlet.ts';
-import type { Outlet } from './outlet.ts';
-import { SyslogOutlet } from './syslog-outlet.ts';
-import { type DrainState, DrainWorker } from './worker.ts';
+import { assign } from './assignment.ts';
+import { type DrainRecord, isSameDrain } from './drain.ts';
+import type { DrainState } from './drain-state.ts';
+import type { Outlets } from './outlets.ts';
+import { refineryOf } from './refinery.ts';
+import { ROUTERS_SCOPE, Roster, type RouterRecord, type Share } from './roster.ts';
+import type { Tiding } from './tidings.ts';
+import { DrainWorker } from './worker.ts';
 
 /** A lease is held this long without being renewed; it is renewed three times as often. */
-const LEASE_MS = 9_000;
+const LEASE_MS = 6_000;
+/** Leases that are asked for at a time. */
+const LEASES_AT_ONCE = 200;
+/** How long what is under way may take when a drain moves to another router. */
+const HAND_OVER_MS = 1_000;
 
 export interface DeliveriesOptions {
   readonly store: Store;
   readonly readers: Readers;
+  readonly outlets: Outlets;
   readonly version: string;
   /** Writes a line of the platform into an app's stream. */
-  readonly tellApp: (app: AppId, message: string) => void;
+  readonly tellApp: (app: AppId, kind: Tiding, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -29,18 +39,24 @@ interface Work {
 
 export class Deliveries {
   private readonly options: DeliveriesOptions;
-  private readonly owner = randomUUID();
+  private readonly roster: Roster;
   private readonly work = new Map<string, Work>();
   private readonly unwatch: () => void;
   private readonly timer: NodeJS.Timeout;
+  /** All drains, of all routers; undefined when they have to be read again. */
+  private drains: ReadonlyMap<string, DrainRecord> | undefined;
+  private mine: { readonly of: string; readonly ids: ReadonlySet<string> } = { of: '', ids: new Set() };
   private looking: Promise<void> | undefined;
   private again = false;
+  private failing = false;
   private closed = false;
 
   constructor(options: DeliveriesOptions) {
     this.options = options;
+    this.roster = new Roster(options.store, options.version, options.warn);
     this.unwatch = options.store.watch((scope) => {
-      if (scope === '') void this.look();
+      if (scope === '') this.drains = undefined;
+      if (scope === '' || scope === ROUTERS_SCOPE) void this.look();
     });
     this.timer = setInterval(() => void this.look(), LEASE_MS / 3);
   }
@@ -59,6 +75,16 @@ export class Deliveries {
     return this.work.get(drainId)?.worker.describe();
   }
 
+  /** The drains that are worked on here, and what they are doing. */
+  list(): { drain: DrainRecord; state: DrainState }[] {
+    return [...this.work.values()].map(({ drain, worker }) => ({ drain, state: worker.describe() }));
+  }
+
+  /** The routers that share the drains. */
+  routers(): Promise<RouterRecord[]> {
+    return this.roster.routers();
+  }
+
   /** Stops all workers: what is under way is finished for up to `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.closed = true;
@@ -66,42 +92,90 @@ export class Deliveries {
     this.unwatch();
     await this.looking;
     await Promise.all([...this.work.keys()].map((id) => this.stop(id, graceMs)));
+    await this.roster.leave().catch(() => {}); // its lease runs out
   }
 
   private async lookAgain(): Promise<void> {
     while (this.again && !this.closed) {
       this.again = false;
       try {
-        await this.match(await this.options.store.list<DrainRecord>('', 'drain/'));
+        await this.match();
+        this.failing = false;
       } catch (error) {
-        this.options.warn({ err: error }, 'the drains could not be looked up; they go on as they were');
+        const message = 'the drains could not be looked up; they go on as they were';
+        if (!this.failing) this.options.warn({ err: error }, message);
+        this.failing = true;
       }
     }
   }
 
-  private async match(records: readonly { value: DrainRecord }[]): Promise<void> {
-    const wanted = new Map(records.map(({ value }) => [value.id, value]));
-    for (const [id, { drain }] of this.work)
-      if (wanted.get(id)?.url !== drain.url) await this.stop(id, 1_000);
-    for (const drain of wanted.values()) {
-      const lease = await this.options.store.acquire(`drain/${drain.id}`, this.owner, LEASE_MS);
-      const running = this.work.get(drain.id);
-      if (!lease && running) await this.stop(drain.id, 0);
-      else if (lease && running && running.lease.fence !== lease.fence) await this.stop(drain.id, 0);
-      if (lease && !this.work.has(drain.id) && !this.closed) this.start(drain, lease);
+  private async match(): Promise<void> {
+    const routers = await this.roster.beat(this.share());
+    const drains = await this.load();
+    const mine = this.choose(drains, routers);
+    const moved = [...this.work.values()].filter(
+      ({ drain }) => !mine.has(drain.id) || !isSameDrain(drains.get(drain.id), drain),
+    );
+    await Promise.all(moved.map(({ drain }) => this.stop(drain.id, HAND_OVER_MS)));
+    const wanted = [...mine];
+    for (let i = 0; i < wanted.length && !this.closed; i += LEASES_AT_ONCE)
+      await Promise.all(wanted.slice(i, i + LEASES_AT_ONCE).map((id) => this.hold(id, drains)));
+  }
+
+  /** Renews a drain's lease, or takes it; works on the drain as long as that is possible. */
+  private async hold(id: string, drains: ReadonlyMap<string, DrainRecord>): Promise<void> {
+    const lease = await this.options.store.acquire(`drain/${id}`, this.roster.id, LEASE_MS);
+    const running = this.work.get(id);
+    if (running && running.lease.fence !== lease?.fence) await this.stop(id, 0);
+    const drain = drains.get(id);
+    if (lease && drain && !this.work.has(id) && !this.closed) this.start(drain, lease);
+  }
+
+  private share(): Share {
+    let lagLines = 0;
+    for (const { worker } of this.work.values()) lagLines += worker.describe().lagLines;
+    return { drains: this.work.size, lagLines };
+  }
+
+  private async load(): Promise<ReadonlyMap<string, DrainRecord>> {
+    if (this.drains) return this.drains;
+    const empty = new Map<string, DrainRecord>();
+    this.drains = empty;
+    try {
+      const records = await this.options.store.list<DrainRecord>('', 'drain/');
+      const active = records.map(({ value }) => value).filter(({ paused }) => !paused);
+      const drains = new Map(active.map((drain) => [drain.id, drain]));
+      // Whoever said meanwhile that they changed is listened to next time.
+      if (this.drains === empty) this.drains = drains;
+      return drains;
+    } catch (error) {
+      this.drains = undefined;
+      throw error;
     }
   }
 
+  /** The drains that are this router's. */
+  private choose(drains: ReadonlyMap<string, DrainRecord>, routers: readonly string[]): ReadonlySet<string> {
+    const ids = [...drains.keys()];
+    const of = [...[...routers].sort(), ...ids.sort()].join(' ');
+    if (of !== this.mine.of) {
+      const assigned = assign(ids, routers);
+      this.mine = { of, ids: new Set(ids.filter((id) => assigned.get(id) === this.roster.id)) };
+    }
+    return this.mine.ids;
+  }
+
   private start(drain: DrainRecord, lease: Lease): void {
-    const { store, readers, version, tellApp } = this.options;
+    const { store, readers, outlets, tellApp } = this.options;
     const { reader, close } = readers.open(drain.app);
     const worker = new DrainWorker({
       drain,
       store,
       reader,
       lease,
-      outlet: (record) => outletFor(record, version),
-      tellApp: (message) => tellApp(drain.app, message),
+      outlet: (record) => outlets.make(record),
+      refine: refineryOf(drain.options),
+      tellApp: (kind, message) => tellApp(drain.app, kind, message),
       random: Math.random,
     });
     this.work.set(drain.id, { drain, worker, lease, close });
@@ -117,13 +191,6 @@ export class Deliveries {
     this.work.delete(id);
     await work.worker.stop(graceMs);
     work.close();
-    await this.options.store.release(work.lease);
+    await this.options.store.release(work.lease).catch(() => {}); // it runs out
   }
-}
-
-/** The outlet for a drain's protocol. */
-function outletFor(drain: DrainRecord, version: string): Outlet {
-  return parseDrainUrl(drain.url).protocol === 'syslog:'
-    ? new SyslogOutlet(drain)
-    : new HttpOutlet(drain, version);
 }

@@ -1,54 +1,83 @@
+import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { Client } from 'undici';
 import type { Sequence } from '../store/contract.ts';
-import { herokuForm } from '../syslog/wire.ts';
-import type { DrainRecord } from './drain.ts';
+import { type Dialer, type OnPhase, outletError, type TlsOptions } from './dialer.ts';
+import { type DrainRecord, type DrainTarget, redactUrl } from './drain.ts';
 import { type LossNotice, type Outlet, OutletError } from './outlet.ts';
-import { encodeShipment, frameId, type Shipment } from './shipment.ts';
+import type { HttpProtocol } from './protocol.ts';
+import { frameId, type Shipment } from './shipment.ts';
 import { verdict } from './verdict.ts';
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const ANSWER_TIMEOUT_MS = 30_000;
-/** Heroku's requests are about 100 KB; receivers are built for that. */
-const SHIPMENT_BYTES = 262_144;
+const zip = promisify(gzip);
+const ANSWER_TIMEOUT_MS = 20_000;
 /** Bytes of an answer that are looked at, for the error's text. */
 const ANSWER_BYTES_MAX = 200;
 
-/** Delivers over HTTP and HTTPS as Heroku does: a POST of `application/logplex-1`, one at a time, accepted by a 2xx. */
+export interface HttpOutletOptions {
+  readonly drain: DrainRecord;
+  readonly target: DrainTarget;
+  readonly tls: TlsOptions;
+  readonly protocol: HttpProtocol;
+  readonly dialer: Dialer;
+  readonly version: string;
+  readonly onPhase?: OnPhase;
+}
+
+/** Delivers over HTTP and HTTPS: a POST a shipment, one at a time, accepted by a 2xx. Redirects aren't followed. */
 export class HttpOutlet implements Outlet {
-  readonly shipmentBytes = SHIPMENT_BYTES;
+  readonly shipmentBytes: number;
   readonly named = true;
-  private readonly drain: DrainRecord;
+  private readonly options: HttpOutletOptions;
   private readonly client: Client;
   private readonly path: string;
   private readonly headers: Record<string, string>;
-  private readonly form = herokuForm();
   private accepted: Sequence = 0;
+  lastAnswer = '';
 
-  constructor(drain: DrainRecord, version: string) {
-    const url = new URL(drain.url);
-    this.drain = drain;
-    this.client = new Client(url.origin, {
-      connect: { timeout: CONNECT_TIMEOUT_MS },
+  constructor(options: HttpOutletOptions) {
+    const { drain, target, tls, protocol, dialer, onPhase } = options;
+    const { url, host, port, secure } = target;
+    this.options = options;
+    this.shipmentBytes = protocol.shipmentBytes;
+    this.client = new Client(`${url.protocol}//${url.host}`, {
+      connect: (_, connected) => {
+        dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase).then(
+          (socket: Socket) => connected(null, socket),
+          (error: Error) => connected(error, null),
+        );
+      },
       headersTimeout: ANSWER_TIMEOUT_MS,
       bodyTimeout: ANSWER_TIMEOUT_MS,
       pipelining: 1,
     });
-    this.path = url.pathname + url.search;
+    this.path = protocol.path(url);
     this.headers = {
-      'Content-Type': 'application/logplex-1',
+      'Content-Type': protocol.contentType,
       'Logplex-Drain-Token': drain.token,
-      'User-Agent': `Logplex/tailrace-${version}`,
+      'User-Agent': `Logplex/tailrace-${options.version}`,
     };
     if (url.username || url.password) {
       const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
       this.headers.Authorization = `Basic ${Buffer.from(user).toString('base64')}`;
     }
+    if (drain.options?.compression) this.headers['Content-Encoding'] = drain.options.compression;
+    for (const [name, value] of Object.entries(drain.options?.headers ?? {})) {
+      const same = Object.keys(this.headers).find((own) => own.toLowerCase() === name.toLowerCase());
+      this.headers[same ?? name] = value;
+    }
   }
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
-    const body = encodeShipment(shipment, this.form, notice && noticeFrame(notice));
-    const count = shipment.last - shipment.first + 1 + (notice ? 1 : 0);
-    await this.post(body, count, frameId(this.drain.token, shipment.first, shipment.last));
+    const { protocol, drain } = this.options;
+    const plain = protocol.encode(shipment, notice);
+    const body = drain.options?.compression ? await zip(plain) : plain;
+    const answer = await this.post(body, {
+      'Logplex-Msg-Count': String(shipment.count + (notice ? 1 : 0)),
+      'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),
+    });
+    protocol.accepted?.(answer, shipment);
     this.accepted = shipment.last;
     return this.accepted;
   }
@@ -61,47 +90,60 @@ export class HttpOutlet implements Outlet {
     await this.client.destroy();
   }
 
-  private async post(body: Buffer, count: number, id: string): Promise<void> {
+  /** Resolves with the beginning of an accepting answer. */
+  private async post(body: Buffer, headers: Record<string, string>): Promise<string> {
+    const { onPhase, protocol } = this.options;
+    const beganMs = performance.now();
     let answer: Awaited<ReturnType<Client['request']>>;
     try {
       answer = await this.client.request({
         method: 'POST',
         path: this.path,
-        headers: { ...this.headers, 'Logplex-Msg-Count': String(count), 'Logplex-Frame-Id': id },
+        headers: { ...this.headers, ...headers },
         body,
       });
     } catch (error) {
-      throw new OutletError(describe(error), { cause: error });
+      throw outletError(error);
     }
-    const text = await readSome(answer.body);
+    onPhase?.('answer', performance.now() - beganMs);
+    this.lastAnswer = String(answer.statusCode);
+    const text = await readSome(answer.body, protocol.answerBytes ?? ANSWER_BYTES_MAX);
     const meaning = verdict(answer.statusCode);
-    if (meaning === 'accepted') return;
-    const said = text ? `: ${text}` : '';
-    throw new OutletError(`the destination answered ${answer.statusCode}${said}`, {
-      refused: meaning === 'refused',
-      retryAfterMs: retryAfterMs(answer.headers['retry-after']),
-    });
+    if (meaning === 'accepted') return text;
+    throw new OutletError(
+      `the destination answered ${answer.statusCode}${said(text, answer.headers.location)}`,
+      {
+        refused: meaning === 'refused',
+        retryAfterMs: retryAfterMs(answer.headers['retry-after']),
+      },
+    );
   }
 }
 
-/** `142 <172>1 2014-11-11T08:24:25+00:00 host heroku logplex - Error L10 …` */
-function noticeFrame(notice: LossNotice): Buffer {
-  const line = Buffer.from(`<172>1 ${notice.timestamp} host heroku logplex - ${notice.message}\n`);
-  return Buffer.concat([Buffer.from(`${line.length} `), line]);
-}
-
-/** Reads an answer to its end, so that the connection can be used again, and keeps its beginning. */
-async function readSome(body: AsyncIterable<Buffer>): Promise<string> {
-  let text = '';
-  try {
-    for await (const chunk of body) if (text.length < ANSWER_BYTES_MAX) text += chunk.toString('utf8');
-  } catch {
-    // The status has arrived; the rest of the answer doesn't matter.
-  }
-  return text
+/** What a refusing answer says, as one line of printable text. */
+function said(text: string, location: string | string[] | undefined): string {
+  if (typeof location === 'string')
+    return `: it redirects to ${redactUrl(location)}; redirects aren't followed, so drain there directly`;
+  const words = text
     .slice(0, ANSWER_BYTES_MAX)
     .replace(/[^\x20-\x7e]+/g, ' ')
     .trim();
+  return words && `: ${words}`;
+}
+
+/** Reads an answer to its end, so that the connection can be used again, and keeps its beginning. */
+async function readSome(body: AsyncIterable<Buffer>, bytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of body) {
+      if (length < bytes) chunks.push(chunk);
+      length += chunk.length;
+    }
+  } catch {
+    // The status has arrived; the rest of the answer doesn't matter.
+  }
+  return Buffer.concat(chunks).toString('utf8').slice(0, bytes);
 }
 
 /** `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), an hour at the most. */
@@ -109,10 +151,4 @@ function retryAfterMs(header: string | string[] | undefined): number | undefined
   if (typeof header !== 'string') return undefined;
   const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1_000;
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 3_600) * 1_000 : undefined;
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const causes = error instanceof AggregateError ? error.errors.map(String).join('; ') : '';
-  return error.message || causes || error.name;
 }

@@ -1,18 +1,38 @@
 import type { Sequence } from '../store/contract.ts';
 import type { Shipment } from './shipment.ts';
 
+export interface OutletErrorOptions {
+  readonly refused?: boolean;
+  readonly refusedLines?: RefusedLines;
+  readonly retryAfterMs?: number;
+  readonly certificate?: boolean;
+  readonly cause?: unknown;
+}
+
+/** Some lines of a shipment were refused, and the others accepted: how many, and which if that is known, counted from 0. */
+export interface RefusedLines {
+  readonly count: number;
+  readonly indexes?: ReadonlySet<number>;
+}
+
 /** Why a shipment wasn't accepted. */
 export class OutletError extends Error {
   /** The destination will never take it: go on with the next. */
   readonly refused: boolean;
+  /** Left out: all of them were refused. */
+  readonly refusedLines: RefusedLines | undefined;
   /** When the destination asks to be left alone until then, milliseconds from now (`Retry-After`). */
   readonly retryAfterMs: number | undefined;
+  /** A certificate wasn't accepted, by us or by the destination (L14). */
+  readonly certificate: boolean;
 
-  constructor(message: string, options: { refused?: boolean; retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(message: string, options: OutletErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.name = 'OutletError';
     this.refused = options.refused ?? false;
+    this.refusedLines = options.refusedLines;
     this.retryAfterMs = options.retryAfterMs;
+    this.certificate = options.certificate ?? false;
   }
 }
 
@@ -22,6 +42,8 @@ export interface Outlet {
   readonly shipmentBytes: number;
   /** Requests have names: a repeated one has to have exactly the same lines, so its extent is written down before. */
   readonly named: boolean;
+  /** What the destination said to the last shipment, for people; '' when it says nothing. */
+  readonly lastAnswer: string;
   /**
    * Sends a shipment, with the notice of a loss in front of it when there was one. Resolves when the next may be sent, with the sequence
    * up to which everything is known to be accepted: a protocol without answers may say so later.

@@ -1,5 +1,6 @@
 import type { AppId, Sequence, Store } from '../store/contract.ts';
 import { type CursorRecord, cursorKey, type DrainRecord } from './drain.ts';
+import type { LossSpan } from './losses.ts';
 
 /** Somebody else works on the drain now: this process has to stop. */
 export class Superseded extends Error {
@@ -9,12 +10,20 @@ export class Superseded extends Error {
   }
 }
 
+/** What became of some lines. */
+export interface Counts {
+  readonly delivered?: number;
+  readonly lost?: number;
+  readonly withheld?: number;
+}
+
 /** A drain's cursor: what is durable, and what is not yet. Every write checks that nobody else wrote meanwhile. */
 export class Progress {
   private readonly store: Store;
   private readonly app: AppId;
   private readonly key: string;
   private readonly fence: number;
+  private readonly replay: DrainRecord['replay'];
   private version = 0;
   private saved: CursorRecord;
   private saving: Promise<void> = Promise.resolve();
@@ -26,6 +35,7 @@ export class Progress {
     this.app = drain.app;
     this.key = cursorKey(drain.id);
     this.fence = fence;
+    this.replay = drain.replay;
     this.cursor = { after: drain.after, delivered: 0, lost: 0, fence };
     this.saved = this.cursor;
   }
@@ -38,22 +48,37 @@ export class Progress {
       this.version = record.version;
       this.cursor = { ...record.value, fence: this.fence };
     }
+    const { replay } = this;
+    if (replay && this.cursor.replayed !== replay.id)
+      this.cursor = {
+        ...this.cursor,
+        after: replay.after,
+        upTo: undefined,
+        storedAtMs: 0,
+        replayed: replay.id,
+      };
     await this.save();
   }
 
-  /** Lines up to `after` were accepted. */
-  accepted(after: Sequence): void {
+  /** Lines up to `after` are settled: accepted, withheld or lost. */
+  settled(after: Sequence, counts: Counts, storedAtMs: number): void {
     const { cursor } = this;
     if (after <= cursor.after) return;
-    this.cursor = { ...cursor, after, delivered: cursor.delivered + after - cursor.after, upTo: undefined };
+    const { delivered = 0, lost = 0, withheld = 0 } = counts;
+    this.cursor = {
+      ...cursor,
+      after,
+      upTo: undefined,
+      storedAtMs: Math.max(storedAtMs, cursor.storedAtMs ?? 0),
+      delivered: cursor.delivered + delivered,
+      lost: cursor.lost + lost,
+      withheld: (cursor.withheld ?? 0) + withheld,
+    };
   }
 
-  /** Lines up to `after` will never be accepted. */
-  lost(after: Sequence): number {
-    const { cursor } = this;
-    const count = after - cursor.after;
-    if (count > 0) this.cursor = { ...cursor, after, lost: cursor.lost + count, upTo: undefined };
-    return Math.max(count, 0);
+  /** What the drain and the app's stream still have to be told of. */
+  untold(forDrain: LossSpan | undefined, forApp: LossSpan | undefined): void {
+    this.cursor = { ...this.cursor, forDrain, forApp };
   }
 
   /** The request that comes next covers lines up to here. */
@@ -78,9 +103,8 @@ export class Progress {
   private async write(): Promise<void> {
     const { cursor } = this;
     if (this.saved === cursor && this.version > 0) return;
-    const made = await this.store.transact(this.app, [
-      { key: this.key, value: cursor, ifVersion: this.version },
-    ]);
+    const change = { key: this.key, value: cursor, ifVersion: this.version };
+    const made = await this.store.transact(this.app, [change], { quiet: true });
     if (!made) throw new Superseded();
     this.version++;
     this.saved = cursor;

@@ -5,7 +5,7 @@ import { writeFrames } from '../syslog/express.ts';
 import type { WireForm } from '../syslog/wire.ts';
 
 /** Lines of one stored batch. */
-interface Part {
+export interface Part {
   readonly batch: StoredBatch;
   /** Where the first record starts, and how many there are. */
   readonly start: number;
@@ -20,6 +20,8 @@ export interface Shipment {
   /** When the store took the newest of them. */
   readonly storedAtMs: number;
   readonly parts: readonly Part[];
+  /** Lines in the parts. */
+  readonly count: number;
   /** Bytes of the records. */
   readonly bytes: number;
 }
@@ -61,7 +63,8 @@ export function loadShipment(
     bytes += end - start;
     storedAtMs = batch.storedAtMs;
   }
-  return first === undefined ? undefined : { first, last, storedAtMs, parts, bytes };
+  if (first === undefined) return undefined;
+  return { first, last, storedAtMs, parts, bytes, count: last - first + 1 };
 }
 
 /** Writes a shipment's lines in a wire form, after `prefix`, into memory that `allocate` gives. */
@@ -71,8 +74,7 @@ export function encodeShipment(
   prefix?: Uint8Array,
   allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
 ): Buffer {
-  const count = shipment.last - shipment.first + 1;
-  const size = shipment.bytes + count * Math.max(form.extraBytes, 0) + (prefix?.length ?? 0);
+  const size = shipment.bytes + shipment.count * Math.max(form.extraBytes, 0) + (prefix?.length ?? 0);
   const out = allocate(size);
   let at = 0;
   if (prefix) {

@@ -1,13 +1,13 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Sequence } from '../store/contract.ts';
 import { syslogForm } from '../syslog/wire.ts';
-import type { DrainRecord } from './drain.ts';
+import { type Dialer, type OnPhase, outletError, type TlsOptions } from './dialer.ts';
+import type { DrainRecord, DrainTarget } from './drain.ts';
 import { type LossNotice, type Outlet, OutletError } from './outlet.ts';
 import { encodeShipment, type Shipment } from './shipment.ts';
 import { SpareMemory } from './spare-memory.ts';
+import type { Encode } from './text-lines.ts';
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const DEFAULT_PORT = 514;
 /** The socket takes no more while this much waits in it. */
 const WAITING_BYTES_MAX = 1_048_576;
 /**
@@ -20,13 +20,22 @@ const CERTAIN_MS = 1_000;
 /** A destination that takes nothing for this long is given up. */
 const STUCK_MS = 30_000;
 
-/** Delivers over syslog TCP: RFC 5424, octet counted (RFC 6587), HOSTNAME the drain's token as Heroku has it. */
+export interface SyslogOutletOptions {
+  readonly drain: DrainRecord;
+  readonly target: DrainTarget;
+  readonly tls: TlsOptions;
+  readonly dialer: Dialer;
+  readonly onPhase?: OnPhase;
+  /** How lines are written; left out: as Heroku's syslog drains do. */
+  readonly encode?: Encode;
+}
+
+/** Delivers over syslog TCP or TLS: RFC 5424, octet counted (RFC 6587), HOSTNAME the drain's token as Heroku has it. */
 export class SyslogOutlet implements Outlet {
   readonly shipmentBytes = 262_144;
   readonly named = false;
-  private readonly host: string;
-  private readonly port: number;
-  private readonly drain: DrainRecord;
+  readonly lastAnswer = '';
+  private readonly options: SyslogOutletOptions;
   private readonly form;
   private socket: Socket | undefined;
   private failure: OutletError | undefined;
@@ -36,23 +45,25 @@ export class SyslogOutlet implements Outlet {
   private written = 0;
   private readonly spare = new SpareMemory();
 
-  constructor(drain: DrainRecord) {
-    const url = new URL(drain.url);
-    this.drain = drain;
-    this.host = url.hostname.replace(/^\[|\]$/g, '');
-    this.port = Number(url.port) || DEFAULT_PORT;
-    this.form = syslogForm(drain.token);
+  constructor(options: SyslogOutletOptions) {
+    this.options = options;
+    this.form = syslogForm(options.drain.token);
   }
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     this.socket ??= await this.connect();
-    const socket = this.socket;
+    const { socket } = this;
     const memory = this.spare;
-    const bytes = encodeShipment(shipment, this.form, notice && this.noticeFrame(notice), (size) =>
-      memory.take(size),
-    );
+    const bytes =
+      this.options.encode?.(shipment, notice) ??
+      encodeShipment(shipment, this.form, notice && this.noticeFrame(notice), (size) => memory.take(size));
     this.written += bytes.length;
-    socket.write(bytes, () => memory.giveBack(bytes));
+    const beganMs = performance.now();
+    if (bytes.length > 0)
+      socket.write(bytes, () => {
+        memory.giveBack(bytes);
+        this.options.onPhase?.('send', performance.now() - beganMs);
+      });
     this.uncertain.push({ last: shipment.last, writtenUpTo: this.written, atMs: Date.now() });
     if (socket.writableLength > WAITING_BYTES_MAX) await this.drained(socket);
     if (this.failure) throw this.failure;
@@ -86,28 +97,23 @@ export class SyslogOutlet implements Outlet {
     return this.accepted;
   }
 
-  private connect(): Promise<Socket> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host: this.host, port: this.port, noDelay: true, keepAlive: true });
-      const timeout = setTimeout(() => {
-        socket.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1_000} s`));
-      }, CONNECT_TIMEOUT_MS);
-      const fail = (error: OutletError): void => {
-        clearTimeout(timeout);
-        this.failure ??= error;
-        reject(error);
-        socket.destroy();
-      };
-      socket.once('connect', () => {
-        clearTimeout(timeout);
-        resolve(socket);
-      });
-      socket.on('error', (error) => fail(new OutletError(error.message, { cause: error })));
-      // The destination has nothing to say: when it closes, it may not have read everything.
-      socket.on('end', () => fail(new OutletError('the destination closed the connection')));
-      socket.on('close', () => fail(new OutletError('the connection was closed')));
-      socket.resume();
-    });
+  private async connect(): Promise<Socket> {
+    const { dialer, target, tls, onPhase } = this.options;
+    const { host, port, secure } = target;
+    const socket = await dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase);
+    const over = (error: OutletError): void => {
+      socket.destroy();
+      if (this.socket !== socket) return;
+      // Nothing was under way: the destination may close a quiet connection, and gets a new one when there are lines.
+      if (this.uncertain.length === 0) this.socket = undefined;
+      else this.failure ??= error;
+    };
+    socket.on('error', (error) => over(outletError(error)));
+    // The destination has nothing to say: when it closes, it may not have read everything.
+    socket.on('end', () => over(new OutletError('the destination closed the connection')));
+    socket.on('close', () => over(new OutletError('the connection was closed')));
+    socket.resume();
+    return socket;
   }
 
   /** Waits until the socket takes more. */
@@ -143,7 +149,7 @@ export class SyslogOutlet implements Outlet {
 
   private noticeFrame(notice: LossNotice): Buffer {
     const line = Buffer.from(
-      `<172>1 ${notice.timestamp} ${this.drain.token} heroku logplex - - ${notice.message}\n`,
+      `<172>1 ${notice.timestamp} ${this.options.drain.token} heroku logplex - - ${notice.message}\n`,
     );
     return Buffer.concat([Buffer.from(`${line.length} `), line]);
   }

@@ -6,12 +6,17 @@
 
 import type { Lease, Sequence, Store, StoredBatch } from '../store/contract.ts';
 import type { Reader } from '../store/reader.ts';
-import { backoffMs } from './backoff.ts';
 import type { DrainRecord } from './drain.ts';
+import type { DrainState } from './drain-state.ts';
+import { Health } from './health.ts';
 import { Losses } from './losses.ts';
 import { type Outlet, OutletError } from './outlet.ts';
 import { Progress, Superseded } from './progress.ts';
+import { pickLines } from './refinery.ts';
+import { RefusedBatches } from './refused.ts';
 import { loadShipment, type Shipment } from './shipment.ts';
+import { isOwnTidings, type TellApp } from './tidings.ts';
+import { UnderWay } from './under-way.ts';
 
 /** A cursor that moves all the time is written this often. */
 const SAVE_MS = 250;
@@ -22,47 +27,37 @@ export interface WorkerOptions {
   readonly reader: Reader;
   readonly lease: Lease;
   readonly outlet: (drain: DrainRecord) => Outlet;
-  /** Writes a line of the platform (`heroku[logplex]`) into the app's stream. */
-  readonly tellApp: (message: string) => void;
+  /** What the drain's filters and rules leave of a shipment; left out: everything. */
+  readonly refine?: (shipment: Shipment) => Shipment;
+  readonly tellApp: TellApp;
   readonly random: () => number;
-}
-
-/** What a drain is doing, for people. */
-export interface DrainState {
-  readonly state: 'starting' | 'delivering' | 'idle' | 'retrying' | 'stopped';
-  readonly delivered: number;
-  readonly lost: number;
-  readonly after: Sequence;
-  readonly lagLines: number;
-  /** How long the oldest line that isn't accepted has waited. */
-  readonly lagMs: number;
-  readonly lastError?: string;
-  readonly lastErrorAt?: string;
-  readonly nextAttemptAt?: string;
 }
 
 export class DrainWorker {
   private readonly options: WorkerOptions;
   private readonly progress: Progress;
   private readonly losses: Losses;
+  private readonly health: Health;
+  private readonly underWay = new UnderWay();
   private sent: Sequence = 0;
   /** Read, and not yet sent. */
   private ahead: readonly StoredBatch[] = [];
   private settling: Promise<void> | undefined;
-  private attempt = 0;
   private state: DrainState['state'] = 'starting';
-  private lastError: { message: string; at: string } | undefined;
-  private nextAttemptMs = 0;
   private waitingSinceMs = 0;
   private savedAtMs = 0;
+  /** How long the last shipment took. */
+  private answerMs = 0;
   private stopping = false;
   private nudge = () => {};
   private finished: Promise<void> = Promise.resolve();
 
   constructor(options: WorkerOptions) {
+    const { store, drain, lease, tellApp } = options;
     this.options = options;
-    this.progress = new Progress(options.store, options.drain, options.lease.fence);
-    this.losses = new Losses(options.drain.token, options.tellApp);
+    this.progress = new Progress(store, drain, lease.fence);
+    this.losses = new Losses(drain.token, this.progress, tellApp);
+    this.health = new Health(options);
   }
 
   /** Starts to work; `gone` is called when it stops by itself, because another process took over. */
@@ -72,6 +67,7 @@ export class DrainWorker {
       .catch(() => gone())
       .finally(() => {
         ungrow();
+        this.losses.stop();
         this.state = 'stopped';
       });
   }
@@ -90,23 +86,29 @@ export class DrainWorker {
 
   describe(): DrainState {
     const { cursor } = this.progress;
-    const lagLines = Math.max(0, this.options.reader.newest - cursor.after);
+    const { lagLines } = this;
     return {
       state: this.state,
       delivered: cursor.delivered,
       lost: cursor.lost,
+      withheld: cursor.withheld ?? 0,
       after: cursor.after,
       lagLines,
       lagMs: lagLines > 0 && this.waitingSinceMs > 0 ? Math.max(0, Date.now() - this.waitingSinceMs) : 0,
-      lastError: this.lastError?.message,
-      lastErrorAt: this.lastError?.at,
-      nextAttemptAt: this.state === 'retrying' ? new Date(this.nextAttemptMs).toISOString() : undefined,
+      nextAttemptAt:
+        this.state === 'retrying' ? new Date(this.health.nextAttemptMs).toISOString() : undefined,
+      ...this.health.describe(),
     };
+  }
+
+  private get lagLines(): number {
+    return Math.max(0, this.options.reader.newest - this.progress.cursor.after);
   }
 
   private async run(): Promise<void> {
     await this.options.reader.ready;
     await this.progress.load();
+    this.losses.resume();
     while (!this.stopping) {
       this.sent = this.progress.cursor.after;
       const outlet = this.options.outlet(this.options.drain);
@@ -117,6 +119,7 @@ export class DrainWorker {
         this.failed(error);
       } finally {
         this.ahead = []; // a drain that waits costs no memory
+        this.underWay.clear();
         this.settling = undefined;
         await outlet.close();
       }
@@ -144,38 +147,62 @@ export class DrainWorker {
     if (first > this.sent + 1) {
       // What was sent before the gap is accepted or not, but the cursor can't wait for it behind lines that are gone.
       this.accept(await outlet.settle());
-      const count = this.progress.lost(first - 1);
-      if (count > 0) this.losses.add(count, this.waitingSinceMs || storedAtMs);
-      this.sent = first - 1;
+      this.underWay.clear();
+      this.lose(first - 1, storedAtMs);
     }
     if (this.progress.cursor.after === this.sent) this.waitingSinceMs = storedAtMs;
     const { upTo } = this.progress.cursor;
     return loadShipment(batches, this.sent, outlet.shipmentBytes, outlet.named ? upTo : undefined);
   }
 
-  private async ship(outlet: Outlet, shipment: Shipment): Promise<void> {
-    this.state = this.attempt > 0 ? 'retrying' : 'delivering';
-    const { notice } = this.losses;
-    if (outlet.named) {
-      if (this.progress.cursor.upTo !== shipment.last) this.progress.intend(shipment.last);
-      if (this.progress.dirty) await this.progress.save();
+  /** The stream doesn't hold the lines up to `upTo` any more; what it holds was stored from `untilMs` on. */
+  private lose(upTo: Sequence, untilMs: number): void {
+    const { after, storedAtMs } = this.progress.cursor;
+    const count = upTo - after;
+    if (count > 0) {
+      const sinceMs = storedAtMs || this.waitingSinceMs || untilMs;
+      this.progress.settled(upTo, { lost: count }, sinceMs);
+      this.losses.add({ count, sinceMs, untilMs });
     }
-    try {
-      this.accept(await outlet.send(shipment, notice));
-    } catch (error) {
-      if (!(error instanceof OutletError) || !error.refused) throw error;
-      this.refused(shipment, error);
+    this.sent = upTo;
+  }
+
+  private async ship(outlet: Outlet, loaded: Shipment): Promise<void> {
+    this.state = this.health.isFailing ? 'retrying' : 'delivering';
+    const shipment = this.options.refine?.(loaded) ?? loaded;
+    const notice = this.underWay.isTelling ? undefined : this.losses.notice;
+    const nothing = shipment.count === 0 && !notice && (outlet.named || this.underWay.isEmpty);
+    this.underWay.add(shipment, notice?.count ?? 0);
+    if (nothing) this.accept(shipment.last);
+    else {
+      if (outlet.named) {
+        if (this.progress.cursor.upTo !== shipment.last) this.progress.intend(shipment.last);
+        if (this.progress.dirty) await this.progress.save();
+      }
+      await this.send(outlet, shipment, notice);
+      this.state = 'delivering';
     }
     this.sent = shipment.last;
-    this.attempt = 0;
-    this.state = 'delivering';
-    if (notice) this.losses.delivered(notice.count);
-    if (this.progress.dirty && Date.now() - this.savedAtMs > SAVE_MS && !outlet.named) await this.save();
+    const late = Date.now() - this.savedAtMs > SAVE_MS;
+    if (this.progress.dirty && late && (nothing || !outlet.named)) await this.save();
+  }
+
+  private async send(outlet: Outlet, shipment: Shipment, notice: Losses['notice']): Promise<void> {
+    const beganMs = performance.now();
+    try {
+      const accepted = await outlet.send(shipment, notice);
+      this.answerMs = performance.now() - beganMs;
+      this.accept(accepted, outlet.lastAnswer);
+    } catch (error) {
+      if (!(error instanceof OutletError) || !error.refused) throw error;
+      this.underWay.clear();
+      await this.refused(shipment, error, performance.now() - beganMs);
+    }
   }
 
   /** Nothing to send: waits for lines, and meanwhile for certainty about what was sent. */
   private async rest(outlet: Outlet): Promise<void> {
-    this.state = 'idle';
+    if (!this.health.isFailing) this.state = 'idle';
     const grown = new Promise<void>((resolve) => {
       this.nudge = resolve;
     });
@@ -198,8 +225,13 @@ export class DrainWorker {
     return this.settling;
   }
 
-  private accept(upTo: Sequence): void {
-    this.progress.accepted(upTo);
+  private accept(upTo: Sequence, answer = ''): void {
+    const arrived = this.underWay.takeUpTo(upTo);
+    if (!arrived) return;
+    this.progress.settled(upTo, arrived, arrived.storedAtMs);
+    const { delivered, told } = arrived;
+    if (delivered + told > 0) this.health.accepted(delivered, answer, this.answerMs, this.lagLines);
+    if (arrived.told > 0) this.losses.delivered(arrived.told);
   }
 
   private async save(): Promise<void> {
@@ -207,32 +239,41 @@ export class DrainWorker {
     await this.progress.save();
   }
 
-  /** The destination said that it will never take these lines. */
-  private refused(shipment: Shipment, error: OutletError): void {
-    const count = this.progress.lost(shipment.last);
-    this.note(error.message);
-    this.options.tellApp(
-      `Error L10 (output buffer overflow): drain '${this.options.drain.token}' dropped ${count} messages: ${error.message}.`,
-    );
+  /** The destination said that it will never take these lines: they are kept aside. */
+  private async refused(shipment: Shipment, error: OutletError, ms: number): Promise<void> {
+    const { store, drain } = this.options;
+    const { first, last, storedAtMs } = shipment;
+    const { count, indexes } = error.refusedLines ?? { count: shipment.count };
+    this.health.refused(error.message, ms);
+    const counts = {
+      lost: count,
+      delivered: shipment.count - count,
+      withheld: last - first + 1 - shipment.count,
+    };
+    const settle = (): void => this.progress.settled(last, counts, storedAtMs);
+    // What was said of the refusal before is refused as well: saying that again would never end.
+    if (isOwnTidings(shipment)) return settle();
+    const kept = indexes ? pickLines(shipment, (index) => indexes.has(index)) : shipment;
+    await new RefusedBatches(store, drain).keep(kept, error.message);
+    settle();
+    const sinceMs = shipment.parts[0]?.batch.storedAtMs ?? storedAtMs;
+    this.losses.add({ count, sinceMs, untilMs: storedAtMs, refusal: error.message });
   }
 
   private failed(error: unknown): void {
-    this.attempt++;
-    this.note(error instanceof Error ? error.message : String(error));
-    const asked = error instanceof OutletError ? error.retryAfterMs : undefined;
-    this.nextAttemptMs = Date.now() + Math.max(backoffMs(this.attempt, this.options.random()), asked ?? 0);
+    this.health.failed(error);
     this.state = 'retrying';
   }
 
-  private note(message: string): void {
-    this.lastError = { message, at: new Date().toISOString() };
-  }
-
   private async pause(): Promise<void> {
-    if (this.progress.dirty) await this.save();
+    if (this.progress.dirty)
+      await this.save().catch((error: unknown) => {
+        if (error instanceof Superseded) throw error;
+        this.failed(error); // the store is away as well
+      });
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.max(0, this.nextAttemptMs - Date.now()));
+      timer = setTimeout(resolve, Math.max(0, this.health.nextAttemptMs - Date.now()));
       this.nudge = () => {
         if (this.stopping) resolve();
       };

@@ -15,10 +15,10 @@ import { checkedCount } from '../runner/formation-text.ts';
 import type { LineSink } from '../runner/line-sink.ts';
 import { reapOrphans } from '../runner/orphans.ts';
 import { Ports } from '../runner/ports.ts';
-import { Shipper } from '../runner/shipper.ts';
 import { hostEnvironment, PROFILE, SlugFiles } from '../runner/slug-files.ts';
 import type { AppId, Store } from '../store/contract.ts';
 import { AddonPrograms } from './addon-programs.ts';
+import { AppLines } from './app-lines.ts';
 import { type Blueprint, HostedApp } from './hosted-app.ts';
 import { OneOffs } from './one-offs.ts';
 import { within } from './within.ts';
@@ -58,13 +58,17 @@ export class Host implements DynoRunner {
   readonly addons: AddonPrograms;
   private readonly oneOffs: OneOffs;
   private readonly running = new Map<AppId, HostedApp>();
-  private readonly shippers = new Map<AppId, Shipper>();
+  private readonly shipping: AppLines;
   private closing = false;
 
   constructor(options: HostOptions) {
     this.options = options;
     this.state = join(options.folder, 'host');
     this.files = new SlugFiles(this.state);
+    this.shipping = new AppLines({
+      ...options,
+      onPressure: (app, full) => this.running.get(app)?.hold(full),
+    });
     this.oneOffs = new OneOffs({
       certificates: join(options.folder, 'tls'),
       listen: options.rendezvous,
@@ -96,7 +100,7 @@ export class Host implements DynoRunner {
     this.closing = true;
     await Promise.all([this.oneOffs.close(), ...[...this.running.values()].map((app) => app.stop())]);
     await this.addons.close();
-    await Promise.all([...this.shippers.values()].map((shipper) => shipper.close()));
+    await this.shipping.closeAll();
   }
 
   // --- what the API asks ---
@@ -181,8 +185,7 @@ export class Host implements DynoRunner {
       this.options.hosting.remove(record.id);
     }
     await this.addons.removeAll(record.id);
-    await this.shippers.get(record.id)?.close();
-    this.shippers.delete(record.id);
+    await this.shipping.close(record.id);
     for (const { value } of slugs) await this.files.remove(value.id);
     for (const left of [`repositories/${record.id}.git`, `caches/${record.id}`])
       await rm(join(this.options.folder, left), { recursive: true, force: true, maxRetries: 3 });
@@ -212,7 +215,7 @@ export class Host implements DynoRunner {
 
   /** An app's own lines, on their way to its stream; they may come before its tokens are known. */
   lines(app: AppId): LineSink {
-    return { line: (...line) => void this.shipper(app).then((shipper) => shipper.line(...line)) };
+    return this.shipping.sink(app);
   }
 
   private async start(record: AppRecord): Promise<void> {
@@ -221,7 +224,7 @@ export class Host implements DynoRunner {
   }
 
   private async adopt(record: AppRecord): Promise<HostedApp> {
-    const shipper = await this.shipper(record.id);
+    const shipper = await this.shipping.shipper(record.id);
     let changed = (): void => {};
     const app: HostedApp = new HostedApp({
       lines: shipper,
@@ -236,26 +239,6 @@ export class Host implements DynoRunner {
     this.running.set(record.id, app);
     changed = this.options.hosting.add({ id: record.id, app }, await this.face(record));
     return app;
-  }
-
-  private async shipper(app: AppId): Promise<Shipper> {
-    const known = this.shippers.get(app);
-    if (known) return known;
-    const { directory, url, key, warn } = this.options;
-    const tokens = Object.fromEntries(
-      (await directory.tokens(app)).map(({ source, token }) => [source, token]),
-    );
-    const made = this.shippers.get(app);
-    if (made) return made; // by somebody else, meanwhile
-    const shipper = new Shipper({
-      url: url(),
-      key,
-      tokens,
-      onPressure: (full) => this.running.get(app)?.hold(full),
-      onTrouble: (message) => warn({ app }, message),
-    });
-    this.shippers.set(app, shipper);
-    return shipper;
   }
 
   private async blueprint(app: AppId): Promise<Blueprint> {

@@ -1,4 +1,7 @@
+import type { Registry } from 'prom-client';
 import type { Deliveries } from '../delivery/deliveries.ts';
+import type { Outlets } from '../delivery/outlets.ts';
+import type { TargetPolicy } from '../delivery/target-policy.ts';
 import type { Announcer } from '../router/announcer.ts';
 import type { SourceCounters } from '../sources/counters.ts';
 import type { AppId, Store } from '../store/contract.ts';
@@ -99,12 +102,16 @@ export interface AddonServices {
 
 /** The parts that the API's resources work with. */
 export interface Context {
+  readonly metrics: Registry;
   readonly store: Store;
   readonly directory: Directory;
   readonly keys: Keys;
   readonly releases: Releases;
   readonly readers: Readers;
   readonly deliveries: Deliveries;
+  /** Where drains may point. */
+  readonly targets: TargetPolicy;
+  readonly outlets: Outlets;
   readonly announcer: Announcer;
   readonly runner: DynoRunner;
   readonly services: AddonServices;

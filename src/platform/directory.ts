@@ -1,8 +1,10 @@
 /** The apps and their tokens and drains, as records in the store. */
 import { randomUUID } from 'node:crypto';
-import { cursorKey, type DrainRecord, drainKey, parseDrainUrl } from '../delivery/drain.ts';
+import { cursorKey, type DrainRecord, drainKey, parseDrainUrl, redactUrl } from '../delivery/drain.ts';
+import { refusedPrefix } from '../delivery/refused.ts';
 import { TailraceError } from '../errors.ts';
-import { type TokenRecord, tokenKey } from '../router/tenants.ts';
+import { type RuleRecord, ruleKey } from '../router/rules.ts';
+import { ANY_SOURCE, type TokenRecord, tokenKey } from '../router/tenants.ts';
 import type { AppId, RecordChange, Store } from '../store/contract.ts';
 
 /** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
@@ -26,7 +28,7 @@ export interface DomainRecord {
 /** Heroku's rule for names. */
 export const APP_NAME = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
 /** Source names stand in every line: short, and without anything that a header can't hold. */
-const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
+export const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 const DRAINS_MAX = 20;
 /** RFC 1123 host names, with a wildcard for the first label. */
 const HOSTNAME =
@@ -143,7 +145,11 @@ export class Directory {
     const tokens = await this.tokens(app.id);
     const drains = await this.drains(app.id);
     const domains = await this.domains(app.id);
+    const rules = (await this.store.list<RuleRecord>('', 'rule/')).filter(
+      ({ value }) => value.app === app.id,
+    );
     await this.store.transact('', [
+      ...rules.map(({ value }) => ({ key: ruleKey(value.id), value: undefined })),
       ...domains.map(({ hostname }) => ({ key: `domain/${hostname}`, value: undefined })),
       { key: `name/${app.name}`, value: undefined },
       { key: `app/${app.id}`, value: undefined },
@@ -168,10 +174,10 @@ export class Directory {
    * @throws TailraceError `invalid_params` for a bad source name.
    */
   async addToken(app: AppId, source: string): Promise<TokenRecord> {
-    if (!SOURCE_NAME.test(source))
+    if (source !== ANY_SOURCE && !SOURCE_NAME.test(source))
       throw new TailraceError(
         'invalid_params',
-        `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores.`,
+        `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores (or * for another router's drain).`,
       );
     const change = tokenChange(app, source);
     await this.store.transact('', [change]);
@@ -198,7 +204,11 @@ export class Directory {
    * Makes a drain; it gets the lines that come from now on.
    * @throws TailraceError `invalid_params` for a URL that can't be drained to, `conflict` for one that is there.
    */
-  async addDrain(app: AppId, url: string): Promise<DrainRecord> {
+  async addDrain(
+    app: AppId,
+    url: string,
+    extra: Pick<DrainRecord, 'options' | 'appName'> = {},
+  ): Promise<DrainRecord> {
     parseDrainUrl(url);
     const drains = await this.drains(app);
     if (drains.some((drain) => drain.url === url))
@@ -211,7 +221,16 @@ export class Directory {
     const now = new Date().toISOString();
     const { last } = await this.store.bounds(app);
     const id = randomUUID();
-    const drain = { id, token: `d.${randomUUID()}`, app, url, createdAt: now, updatedAt: now, after: last };
+    const drain = {
+      ...extra,
+      id,
+      token: `d.${randomUUID()}`,
+      app,
+      url,
+      createdAt: now,
+      updatedAt: now,
+      after: last,
+    };
     await this.store.transact('', [{ key: drainKey(id), value: drain }]);
     return drain;
   }
@@ -223,14 +242,33 @@ export class Directory {
   async removeDrain(app: AppId, which: string): Promise<DrainRecord> {
     const drain = await this.drain(app, which);
     await this.store.transact('', [{ key: drainKey(drain.id), value: undefined }]);
-    await this.store.transact(app, [{ key: cursorKey(drain.id), value: undefined }]);
+    const refused = await this.store.list(app, refusedPrefix(drain.id));
+    const own = [cursorKey(drain.id), ...refused.map(({ key }) => key)];
+    await this.store.transact(
+      app,
+      own.map((key) => ({ key, value: undefined })),
+    );
     return drain;
+  }
+
+  /**
+   * Changes a drain's record.
+   * @throws TailraceError `not_found`, or `conflict` when somebody else changed it at the same time.
+   */
+  async changeDrain(app: AppId, which: string, change: Partial<DrainRecord>): Promise<DrainRecord> {
+    const { id } = await this.drain(app, which);
+    const record = await this.store.get<DrainRecord>('', drainKey(id));
+    if (!record) throw new TailraceError('not_found', "Couldn't find that drain.");
+    const value = { ...record.value, ...change, updatedAt: new Date().toISOString() };
+    const made = await this.store.transact('', [{ key: drainKey(id), value, ifVersion: record.version }]);
+    if (!made) throw new TailraceError('conflict', 'Somebody else is changing this drain: try again.');
+    return value;
   }
 
   /** @throws TailraceError `not_found` */
   async drain(app: AppId, which: string): Promise<DrainRecord> {
     const drains = await this.drains(app);
-    const drain = drains.find(({ id, token, url }) => which === id || which === token || which === url);
+    const drain = drains.find(({ id, token, url }) => [id, token, url, redactUrl(url)].includes(which));
     if (!drain) throw new TailraceError('not_found', "Couldn't find that drain.");
     return drain;
   }

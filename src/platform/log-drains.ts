@@ -1,5 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { type CursorRecord, cursorKey, type DrainRecord } from '../delivery/drain.ts';
+import {
+  type CursorRecord,
+  cursorKey,
+  type DrainRecord,
+  parseDrainUrl,
+  redactUrl,
+} from '../delivery/drain.ts';
+import { readOptions, shownOptions } from '../delivery/drain-options.ts';
 import { TailraceError } from '../errors.ts';
 import type { Context } from './context.ts';
 
@@ -16,19 +23,25 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
     const drains = await directory.drains(app.id);
     return Promise.all(drains.map((drain) => drainView(drain, context)));
   });
-  api.post<AppParams & { Body: { url?: string } | null }>('/apps/:app/log-drains', async (request, reply) => {
-    const app = await directory.app(request.params.app);
-    const url = request.body?.url;
-    if (typeof url !== 'string' || url === '')
-      throw new TailraceError(
-        'invalid_params',
-        'A drain needs a url, such as https://host/path or syslog://host:port.',
-      );
-    const drain = await directory.addDrain(app.id, url);
-    await context.deliveries.look();
-    reply.code(201);
-    return drainView(drain, context);
-  });
+  api.post<AppParams & { Body: { url?: string; options?: unknown } | null }>(
+    '/apps/:app/log-drains',
+    async (request, reply) => {
+      const app = await directory.app(request.params.app);
+      const url = request.body?.url;
+      if (typeof url !== 'string' || url === '')
+        throw new TailraceError(
+          'invalid_params',
+          'A drain needs a url, such as https://host/path or syslog://host:port.',
+        );
+      const target = parseDrainUrl(url);
+      const options = readOptions(target.url, request.body?.options);
+      await context.targets.vet(target.host);
+      const drain = await directory.addDrain(app.id, url, { options, appName: app.name });
+      await context.deliveries.look();
+      reply.code(201);
+      return drainView(drain, context);
+    },
+  );
   api.get<{ Params: { app: string; '*': string } }>('/apps/:app/log-drains/*', async (request) => {
     const app = await directory.app(request.params.app);
     return drainView(await directory.drain(app.id, request.params['*']), context);
@@ -43,30 +56,42 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
 }
 
 /** A drain in the Platform API's shape, and what it is doing. */
-async function drainView(drain: DrainRecord, { store, deliveries }: Context) {
+export async function drainView(drain: DrainRecord, { store, deliveries }: Context) {
+  const delivery = deliveries.describe(drain.id) ?? (await elsewhere(drain, store));
+  const { first, last, bytes } = await store.bounds(drain.app);
+  const lineBytes = bytes / Math.max(1, last - first + 1);
   return {
     id: drain.id,
     token: drain.token,
-    url: drain.url,
+    url: redactUrl(drain.url),
     addon: null,
     extended: { drain_id: drain.id },
     created_at: drain.createdAt,
     updated_at: drain.updatedAt,
-    delivery: deliveries.describe(drain.id) ?? (await elsewhere(drain, store)),
+    paused: drain.paused ?? false,
+    options: shownOptions(drain.options ?? {}),
+    // About: the stream's bytes a line, as they are stored, times the lines.
+    delivery: {
+      ...delivery,
+      lagBytes: Math.round(lineBytes * Math.min(delivery.lagLines, last - first + 1)),
+    },
   };
 }
 
-/** What is known of a drain that another router works on. */
+/** What is known of a drain that isn't worked on here: it is paused, or another router's. */
 async function elsewhere(drain: DrainRecord, store: Context['store']) {
-  const cursor = await store.get<CursorRecord>(drain.app, cursorKey(drain.id));
+  const cursor = (await store.get<CursorRecord>(drain.app, cursorKey(drain.id)))?.value;
   const { last } = await store.bounds(drain.app);
-  const after = cursor?.value.after ?? drain.after;
+  const after = cursor?.after ?? drain.after;
+  const waiting = last > after ? (await store.read(drain.app, after, 1)).at(0) : undefined;
   return {
-    state: 'elsewhere',
-    delivered: cursor?.value.delivered ?? 0,
-    lost: cursor?.value.lost ?? 0,
+    state: drain.paused ? 'paused' : 'elsewhere',
+    delivered: cursor?.delivered ?? 0,
+    lost: cursor?.lost ?? 0,
+    withheld: cursor?.withheld ?? 0,
     after,
     lagLines: Math.max(0, last - after),
-    lagMs: 0,
+    lagMs: waiting ? Math.max(0, Date.now() - waiting.storedAtMs) : 0,
+    linesPerSecond: 0,
   };
 }

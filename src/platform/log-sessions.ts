@@ -1,39 +1,27 @@
-import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import type { AppId } from '../store/contract.ts';
 import { EventStreamSink, TextStreamSink } from '../tails/event-stream.ts';
-import { parseTailQuery, type TailQuery } from '../tails/query.ts';
-import { TailSession } from '../tails/session.ts';
+import { openTail } from '../tails/open-tail.ts';
+import { parseTailQuery, TAIL_PARAMETERS, type TailParameter, type TailQuery } from '../tails/query.ts';
 import type { Context } from './context.ts';
+import type { LogSessions } from './session-records.ts';
 
-/** A session that nobody connects to ends after this long. */
-const SESSION_MS = 5 * 60_000;
-
-/** A log session's record, under `session/<secret>` in its app's scope. */
-interface SessionRecord {
-  readonly query: TailQuery;
-  readonly expiresAtMs: number;
-}
-
-interface SessionBody {
-  readonly lines?: number | string;
-  readonly tail?: boolean;
-  readonly source?: string;
-  readonly dyno?: string;
-  readonly format?: string;
-}
+/** As a log session is asked for: Heroku's `lines`, `tail`, `source` and `dyno`, and all that a tail understands. */
+type SessionBody = { readonly [name in keyof TailQuery]?: string | number | boolean | null };
 
 /**
- * Log sessions: `POST /apps/:app/log-sessions` gives an address that can be read for five minutes without a key;
- * `GET` there gives server-sent events, or plain text for those who don't ask for events.
+ * Log sessions: `POST /apps/:app/log-sessions` gives an address that can be read without a key until it is unused for five
+ * minutes; `GET` there gives server-sent events, or plain text for those who don't ask for events. `GET /apps/:app/logs` gives
+ * the same with a key.
  */
 export function sessionRoutes(
   server: FastifyInstance,
   context: Context,
+  sessions: LogSessions,
   authorise: (request: FastifyRequest) => Promise<void>,
 ): void {
-  const { directory, store } = context;
+  const { directory } = context;
 
   server.post<{ Params: { app: string }; Body: SessionBody | null }>(
     '/apps/:app/log-sessions',
@@ -41,17 +29,17 @@ export function sessionRoutes(
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const query = asQuery(request.body ?? {});
-      parseTailQuery(query, { tail: false });
-      const secret = randomBytes(24).toString('base64url');
-      const now = Date.now();
-      const record: SessionRecord = { query, expiresAtMs: now + SESSION_MS };
-      const old = await store.list<SessionRecord>(app.id, 'session/');
-      await store.transact(app.id, [
-        { key: `session/${secret}`, value: record },
-        ...old.filter(({ value }) => value.expiresAtMs < now).map(({ key }) => ({ key, value: undefined })),
-      ]);
+      const { sinceMs, untilMs } = parseTailQuery(query, { tail: false });
+      // `10m` counts from now, not from when somebody connects.
+      const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
+      const until = untilMs === undefined ? undefined : new Date(untilMs).toISOString();
+      const secret = await sessions.create(app.id, {
+        ...query,
+        ...(since && { since }),
+        ...(until && { until }),
+      });
       reply.code(201);
-      const createdAt = new Date(now).toISOString();
+      const createdAt = new Date().toISOString();
       return {
         id: secret,
         logplex_url: `${request.protocol}://${request.host}/sessions/${app.id}/${secret}`,
@@ -61,15 +49,12 @@ export function sessionRoutes(
     },
   );
 
-  server.get<{ Params: { app: string; secret: string }; Querystring: TailQuery }>(
+  server.get<{ Params: { app: AppId; secret: string }; Querystring: TailQuery }>(
     '/sessions/:app/:secret',
     async (request, reply) => {
       const { app, secret } = request.params;
-      const record = await store.get<SessionRecord>(app, `session/${secret}`);
-      if (!record || record.value.expiresAtMs < Date.now())
-        throw new TailraceError('not_found', 'This log session has expired: ask for a new one.');
-      const after = request.query.after ?? lastEventId(request);
-      stream(request, reply, app as AppId, { ...record.value.query, after });
+      const query = await sessions.query(app, secret, resuming(request));
+      stream(request, reply, app, query, () => sessions.hold(app, secret));
     },
   );
 
@@ -78,41 +63,48 @@ export function sessionRoutes(
     { onRequest: authorise },
     async (request, reply) => {
       const app = await directory.app(request.params.app);
-      stream(request, reply, app.id, {
-        ...request.query,
-        after: request.query.after ?? lastEventId(request),
-      });
+      stream(request, reply, app.id, resuming(request));
     },
   );
 
-  function stream(request: FastifyRequest, reply: FastifyReply, app: AppId, query: TailQuery): void {
+  function stream(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    app: AppId,
+    query: TailQuery,
+    hold: () => () => void = () => () => {},
+  ): void {
     const options = parseTailQuery(query, { tail: false });
     const wantsEvents = request.headers.accept?.includes('text/event-stream') ?? false;
     reply.hijack();
-    const sink = wantsEvents ? new EventStreamSink(reply.raw) : new TextStreamSink(reply.raw);
-    const { reader, close } = context.readers.open(app);
-    const session = new TailSession(reader, options, sink);
-    sink.onReady = () => session.resume();
+    const sink = wantsEvents
+      ? new EventStreamSink(reply.raw, options.format)
+      : new TextStreamSink(reply.raw, options.format);
+    const close = openTail(context.readers, app, options, sink, () => reply.raw.destroy());
+    const letGo = hold();
     reply.raw.on('close', () => {
-      session.close();
       close();
+      letGo();
     });
-    session.start().catch(() => reply.raw.destroy());
   }
 }
 
+/** @throws TailraceError `invalid_params` for what is neither text, number nor flag. */
 function asQuery(body: SessionBody): TailQuery {
-  return {
-    lines: body.lines === undefined ? undefined : String(body.lines),
-    tail: body.tail === undefined ? undefined : String(body.tail),
-    source: body.source,
-    dyno: body.dyno,
-    format: body.format,
-  };
+  const query: { [name in TailParameter]?: string } = {};
+  for (const name of TAIL_PARAMETERS) {
+    const value = body[name];
+    if (value === undefined || value === null) continue;
+    if (typeof value === 'object')
+      throw new TailraceError('invalid_params', `${name} must be a text, a number or true or false.`);
+    query[name] = String(value);
+  }
+  return query;
 }
 
-/** `Last-Event-ID`: where an event stream's reader was when it lost the connection. */
-function lastEventId(request: FastifyRequest): string | undefined {
+/** The query of an address; `Last-Event-ID` says where an event stream's reader was when it lost the connection. */
+function resuming(request: FastifyRequest<{ Querystring: TailQuery }>): TailQuery {
   const id = request.headers['last-event-id'];
-  return typeof id === 'string' && /^\d{1,16}$/.test(id) ? id : undefined;
+  const known = typeof id === 'string' && /^\d{1,15}$/.test(id) ? id : undefined;
+  return { ...request.query, after: known ?? request.query.after };
 }

@@ -11,6 +11,7 @@ import { buildRoutes, sourceUploads } from './builds.ts';
 import { configRoutes } from './config-vars.ts';
 import type { Context } from './context.ts';
 import { domainRoutes, emptyLists } from './domains.ts';
+import { drainActionRoutes } from './drain-actions.ts';
 import { dynoRoutes } from './dynos.ts';
 import { entityTags } from './entity-tag.ts';
 import { formationRoutes } from './formation.ts';
@@ -18,9 +19,13 @@ import { gitRoutes } from './git.ts';
 import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
+import { metricsRoutes } from './metrics.ts';
 import { oneOffRoutes } from './one-off-dynos.ts';
 import { describeRoutes } from './openapi.ts';
+import { pageRoutes } from './page.ts';
 import { releaseRoutes } from './releases.ts';
+import { ruleRoutes } from './rules.ts';
+import { LogSessions } from './session-records.ts';
 import { statusRoutes } from './status.ts';
 import { tailSockets } from './tail-sockets.ts';
 import { telemetryRoutes } from './telemetry-drains.ts';
@@ -29,21 +34,40 @@ import { tokenRoutes } from './tokens.ts';
 /** A valid `Request-Id` of the client is kept. */
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
+/** A request has to be there in full after this time, and its header. */
+const REQUEST_MS = 60_000;
+const HEADERS_MS = 15_000;
+
 /** A Fastify that speaks the API's errors; nothing is served on it yet. */
-export function makeServer(warn: (fields: object, message: string) => void): FastifyInstance {
+export function makeServer(
+  warn: (fields: object, message: string) => void,
+  requestTimeoutMs = REQUEST_MS,
+): FastifyInstance {
   const server = Fastify({
+    // Who takes longer to say what they want is cut off: the answer (a tail, say) may take as long as it likes.
+    requestTimeout: requestTimeoutMs,
+    http: {
+      headersTimeout: Math.min(requestTimeoutMs, HEADERS_MS),
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+    },
     logger: false,
     trustProxy: false,
     bodyLimit: 1_048_576,
     genReqId: (request) => {
       // Nobody sees the id of a request that pushes lines, and there are thousands a second.
-      if (request.url?.startsWith('/logs')) return '';
+      if (request.url?.startsWith('/logs') || request.url?.startsWith('/v1/logs')) return '';
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
-    // A number may come as text: the official CLI sends what was typed.
-    ajv: { customOptions: { allowUnionTypes: true } },
+    // What is no text isn't made to be: a list as a name is a mistake. A number may come as text where a schema says so.
+    ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
     forceCloseConnections: true,
+  });
+  // Clients say that they send JSON also where they send nothing (DELETE).
+  const parse = server.getDefaultJsonParser('error', 'ignore');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, null);
+    else parse(request, String(body), done);
   });
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
@@ -77,6 +101,7 @@ export function makeServer(warn: (fields: object, message: string) => void): Fas
 export async function serveApi(server: FastifyInstance, context: Context): Promise<void> {
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
+  pageRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
@@ -102,15 +127,20 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       telemetryRoutes,
       authorizationRoutes,
       drainRoutes,
+      drainActionRoutes,
       tokenRoutes,
+      ruleRoutes,
       statusRoutes,
+      metricsRoutes,
     ])
       routes(api, context);
   });
-  sessionRoutes(server, context, (request) => authorise(request, context));
+  const sessions = new LogSessions(context.store);
+  // A log session is made with POST, but lets nobody do more than read.
+  sessionRoutes(server, context, sessions, (request) => authorise(request, context, 'read'));
   sourceUploads(server, context);
   gitRoutes(server, context, (header) => allowed(header, 'write', context));
-  tailSockets(server, context, (header) => allowed(header, 'read', context));
+  tailSockets(server, context, sessions, (header) => allowed(header, 'read', context));
 }
 
 /** What the schema's validator says: `body/updates/0 must have …`. */
@@ -118,8 +148,11 @@ function sentence(message: string): string {
   return `Invalid request: ${message}.`;
 }
 
-async function authorise(request: FastifyRequest, context: Context): Promise<void> {
-  const scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
+async function authorise(
+  request: FastifyRequest,
+  context: Context,
+  scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write',
+): Promise<void> {
   if (await allowed(request.headers.authorization, scope, context)) return;
   throw new TailraceError(
     'unauthorized',

@@ -9,6 +9,10 @@ export const Priority = {
   router: 158,
   /** local5.warning */
   loss: 172,
+  /** local5.warning; local5.notice; local7.warning: of drains that break, recover, show a bad certificate */
+  failure: 172,
+  recovery: 173,
+  certificate: 188,
   /** local7.info, of `app[api]` */
   api: 190,
 } as const;

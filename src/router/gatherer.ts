@@ -14,6 +14,8 @@ export interface Load {
   pending(bytes: number): void;
   /** An append failed. */
   failed(app: AppId, error: unknown): void;
+  /** A batch is durable, so long after its first line had come. */
+  stored?(app: AppId, batch: Batch, afterMs: number): void;
 }
 
 /** A batch that is open, queued or on its way, and who cares about it. */
@@ -26,6 +28,8 @@ class Departure {
   batch: Batch | undefined;
   /** Lines came from somebody who won't send them again: they must be kept and tried again. */
   entrusted = false;
+  /** On the clock of `performance.now()`. */
+  readonly openedMs = performance.now();
 
   constructor(number: number) {
     this.number = number;
@@ -107,13 +111,18 @@ export class Gatherer {
     return waiting.length === 1 ? waiting[0] : Promise.all(waiting).then(() => {});
   }
 
-  /** Sends what is open on its way, and resolves when nothing is left. */
-  async flush(): Promise<void> {
-    while (!this.idle) {
+  /** Sends what is open on its way; resolves when nothing is left, or after `graceMs`, with the number of lines that are left. */
+  async flush(graceMs: number): Promise<number> {
+    const giveUpMs = Date.now() + graceMs;
+    while (!this.idle && Date.now() < giveUpMs) {
       if (this.builder.count > 0) this.opened().entrusted = true;
       this.close();
-      await this.stored().catch(() => {});
+      // A store that fails is given time to recover; what is kept is tried again meanwhile.
+      await this.stored().catch(() => pause(RETRY_MS));
     }
+    let left = 0;
+    for (const { batch } of this.unsettled) left += batch?.count ?? 0;
+    return left;
   }
 
   private opened(): Departure {
@@ -153,7 +162,9 @@ export class Gatherer {
         this.onTheWay--;
         this.retryMs = 0;
         this.settle(departure, batch);
+        this.load.stored?.(this.app, batch, performance.now() - departure.openedMs);
         departure.resolve();
+
         this.sendQueued();
       },
       (error: unknown) => {
@@ -192,4 +203,8 @@ export class Gatherer {
     for (const departure of this.queue.splice(0)) if (departure.batch) this.send(departure, departure.batch);
     if (this.onTheWay === 0) this.close();
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

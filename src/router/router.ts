@@ -15,6 +15,8 @@ export interface RouterOptions {
   readonly pendingBytesMax: number;
   /** Told when an append fails: once an app and outage would be too much, so the caller limits its own rate. */
   readonly onFailure: (app: AppId, error: unknown) => void;
+  /** Told of every batch that is durable, so long after its first line had come: it must be quick. */
+  readonly onStored?: (app: AppId, batch: Batch, afterMs: number) => void;
 }
 
 export class Router implements Load {
@@ -72,9 +74,12 @@ export class Router implements Load {
   /** Appends a batch that has a name, past the gatherer: the same name again stores nothing. */
   async appendFrame(app: AppId, batch: Batch, frameId: string): Promise<Appended> {
     const bytes = batch.bytes.length;
+    const startedMs = performance.now();
     this.pending(bytes);
     try {
-      return await this.store.append(app, batch, { frameId });
+      const appended = await this.store.append(app, batch, { frameId });
+      if (!appended.duplicate) this.stored(app, batch, performance.now() - startedMs);
+      return appended;
     } catch (error) {
       this.failed(app, error);
       throw error;
@@ -83,15 +88,11 @@ export class Router implements Load {
     }
   }
 
-  /** Resolves when everything that was taken is stored. */
-  async flush(): Promise<void> {
-    await Promise.all([...this.gatherers.values()].map((gatherer) => gatherer.flush()));
-  }
-
-  /** Stores what is left and stops. */
-  async close(): Promise<void> {
+  /** Stores what is left, for up to `graceMs`, and stops; resolves with the number of lines that could not be stored. */
+  async close(graceMs: number): Promise<number> {
     clearInterval(this.sweep);
-    await this.flush();
+    const left = await Promise.all([...this.gatherers.values()].map((gatherer) => gatherer.flush(graceMs)));
+    return left.reduce((sum, lines) => sum + lines, 0);
   }
 
   pending(bytes: number): void {
@@ -101,6 +102,15 @@ export class Router implements Load {
     const waiting = [...this.relief];
     this.relief.clear();
     for (const resume of waiting) resume();
+  }
+
+  stored(app: AppId, batch: Batch, afterMs: number): void {
+    this.options.onStored?.(app, batch, afterMs);
+  }
+
+  /** Bytes that wait to be stored. */
+  get waitingBytes(): number {
+    return this.pendingBytes;
   }
 
   failed(app: AppId, error: unknown): void {

@@ -18,6 +18,9 @@ export interface TokenRecord {
   readonly createdAt: string;
 }
 
+/** The source of a token that speaks for every source of its app: for other routers' drains. */
+export const ANY_SOURCE = '*';
+
 /** Key of a token's record. */
 export function tokenKey(token: string): string {
   return `token/${token}`;

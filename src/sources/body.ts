@@ -1,22 +1,44 @@
 import type { IncomingMessage } from 'node:http';
-import { gunzip } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { TailraceError } from '../errors.ts';
 
+type Unpack = (
+  body: Buffer,
+  options: { maxOutputLength: number },
+  done: (error: Error | null, unpacked: Buffer) => void,
+) => void;
+
+/** Zstandard is in Node 22.15 and later. */
+const zstd: unknown = 'zstdDecompress' in zlib ? zlib.zstdDecompress : undefined;
+const UNPACKERS: Readonly<Record<string, Unpack>> = {
+  gzip: zlib.gunzip,
+  'x-gzip': zlib.gunzip,
+  ...(isUnpack(zstd) ? { zstd } : {}),
+};
+
+function isUnpack(value: unknown): value is Unpack {
+  return typeof value === 'function';
+}
+
 /**
- * Reads a request's body, gzip undone.
+ * Reads a request's body, its compression undone.
  * @throws TailraceError `too_large` as soon as it is known to be over `maxBytes`, packed or unpacked;
- * `bad_request` when it isn't gzip though the header says so; `unsupported_type` for other encodings.
+ * `bad_request` when it isn't compressed as the header says; `unsupported_type` for other encodings.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'gzip' && encoding !== 'identity')
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase();
+  const isPacked = encoding !== undefined && encoding !== 'identity';
+  const unpacker = isPacked ? UNPACKERS[encoding] : undefined;
+  if (isPacked && !unpacker)
     throw new TailraceError(
       'unsupported_type',
-      `Content-Encoding ${encoding} isn't supported: send gzip, or none.`,
+      `Content-Encoding ${encoding} isn't supported: send ${Object.keys(UNPACKERS)
+        .filter((name) => !name.startsWith('x-'))
+        .join(' or ')}, or none.`,
     );
   if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
   const body = await collect(request, maxBytes);
-  return encoding === 'gzip' ? unpack(body, maxBytes) : body;
+  return unpacker ? unpack(body, maxBytes, unpacker, String(encoding)) : body;
 }
 
 function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
@@ -44,14 +66,16 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   });
 }
 
-function unpack(body: Buffer, maxBytes: number): Promise<Buffer> {
+function unpack(body: Buffer, maxBytes: number, unpacker: Unpack, encoding: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    gunzip(body, { maxOutputLength: maxBytes }, (error, unpacked) => {
+    unpacker(body, { maxOutputLength: maxBytes }, (error, unpacked) => {
       if (!error) resolve(unpacked);
       else if (error instanceof RangeError) reject(tooLarge(maxBytes));
       else
         reject(
-          new TailraceError('bad_request', 'Bad request: the body is not valid gzip.', { cause: error }),
+          new TailraceError('bad_request', `Bad request: the body is not valid ${encoding}.`, {
+            cause: error,
+          }),
         );
     });
   });

@@ -4,8 +4,10 @@ import type { SourceCounters } from './counters.ts';
 const WARN_MS = 60_000;
 type Refused = 'malformed' | 'unknownToken' | 'lost';
 const EXPLANATION: Record<Refused, string> = {
-  malformed: 'lines were malformed: expected RFC 5424, `<PRI>1 TIME HOST TOKEN DYNO MSGID SD MESSAGE`',
-  unknownToken: 'lines had an unknown token in their APP-NAME: make one with `tailrace tokens:add`',
+  malformed:
+    'lines were malformed: expected syslog, `<PRI>1 TIME HOST TOKEN DYNO MSGID SD MESSAGE` or `<PRI>TIME HOST TOKEN: MESSAGE`',
+  unknownToken:
+    'lines had an unknown token, or none and no rule for their sender: see `tailrace tokens:add` and `tailrace sources:add`',
   lost: 'lines were turned away because too much waited to be stored',
 };
 

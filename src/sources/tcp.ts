@@ -1,47 +1,48 @@
-/** Lines in over syslog TCP: RFC 5424 lines, octet counted or newline framed (RFC 6587), token in APP-NAME. */
+/** Lines in over syslog TCP: octet counted or framed by newlines or NULs (RFC 6587). */
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Router } from '../router/router.ts';
-import { Frame, FrameScanner } from '../syslog/framing.ts';
-import { type SourceCounters, sourceCounters } from './counters.ts';
-import { Intake, Taken } from './intake.ts';
+import { plainAddress } from '../router/rules.ts';
+import { sourceCounters } from './counters.ts';
 import { listening, portOf } from './listening.ts';
+import { readProxyHeader } from './proxy-protocol.ts';
 import { Refusals } from './refusals.ts';
-import { Remainder } from './remainder.ts';
+import type { Source, SourceOptions } from './source.ts';
+import { serveConnection } from './syslog-connection.ts';
 
-export interface SourceOptions {
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
-  readonly router: Router;
-  readonly warn: (fields: object, message: string) => void;
-}
-
-/** A running listener. */
-export interface Source {
-  readonly port: number;
-  readonly counters: SourceCounters;
-  /** Takes no more; what was taken is with the router. */
-  close(): Promise<void>;
-}
-
-const NOTHING = Buffer.alloc(0);
+/** A load balancer sends its header at once. */
+const PROXY_HEADER_MS = 5_000;
 
 /**
  * Listens for syslog over TCP.
  * @throws TailraceError `address_in_use` when the port is taken.
  */
 export async function listenTcp(options: SourceOptions): Promise<Source> {
-  const counters = sourceCounters('tcp');
+  const counters = options.counters ?? sourceCounters('tcp');
   const refusals = new Refusals(counters, options.warn);
   const sockets = new Set<Socket>();
+  let port = options.port;
   const server: Server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    serve(socket, options.router, counters, refusals);
+    const serve = (address: string): void =>
+      serveConnection(socket, { address, port }, options, counters, refusals);
+    if (!options.proxyProtocol) serve(addressOf(socket));
+    else
+      takeProxyHeader(
+        socket,
+        (address) => {
+          serve(address);
+          socket.resume();
+        },
+        () => {
+          counters.malformed++;
+          refusals.check();
+        },
+      );
   });
   await listening(server, options, 'syslog (TCP)', 'TAILRACE_SYSLOG_PORT');
+  port = portOf(server);
   return {
-    port: portOf(server),
+    port,
     counters,
     close: () =>
       new Promise((resolve) => {
@@ -51,90 +52,42 @@ export async function listenTcp(options: SourceOptions): Promise<Source> {
   };
 }
 
-function serve(socket: Socket, router: Router, counters: SourceCounters, refusals: Refusals): void {
-  counters.connections++;
-  const intake = new Intake(router, counters, socket.remoteAddress ?? 'unknown');
-  const scanner = new FrameScanner();
-  const remainder = new Remainder();
-  let bytes: Buffer = Buffer.alloc(0);
-  let broken = 0;
-  let asking = false;
-  let ended = false;
-
-  /** Takes frame after frame; false when a token has to be asked for first. */
-  const takeFrames = (): boolean => {
-    for (;;) {
-      if (scanner.atFrame) scanner.pos = intake.takeUsual(bytes, scanner.pos);
-      const frame = scanner.next();
-      if (frame === Frame.partial) return true;
-      if (frame === Frame.whole && intake.take(bytes, scanner.start, scanner.end) === Taken.ask) return false;
-    }
-  };
-  const settle = (): void => {
-    remainder.keep(bytes, scanner.pos);
-    intake.entrust();
-    counters.malformed += scanner.brokenCount - broken;
-    broken = scanner.brokenCount;
-    refusals.check();
-  };
-  const run = (): void => {
-    if (!takeFrames()) {
-      asking = true;
-      socket.pause();
-      void askAndGoOn();
-      return;
-    }
-    settle();
-    if (ended) takeLast();
-    else if (router.congested) {
-      socket.pause();
-      router.whenRelieved(() => socket.resume());
-    }
-  };
-  const askAndGoOn = async (): Promise<void> => {
-    await loadUntilAnswered(intake);
-    asking = false;
-    intake.take(bytes, scanner.start, scanner.end);
-    if (!ended) socket.resume();
-    run();
-  };
-  /** The connection has ended: a last line may stand there without its newline. */
-  const takeLast = (): void => {
-    bytes = remainder.join(NOTHING); // what was left may have moved
-    scanner.load(bytes);
-    if (!scanner.rest()) return;
-    const counted = bytes[scanner.start] >= 0x31 && bytes[scanner.start] <= 0x39;
-    if (counted) counters.malformed++;
-    else if (intake.take(bytes, scanner.start, scanner.end) === Taken.ask) {
-      void loadUntilAnswered(intake).then(() => {
-        intake.take(bytes, scanner.start, scanner.end);
-        intake.entrust();
-      });
-      return;
-    }
-    intake.entrust();
-    refusals.check();
-  };
-
-  socket.on('data', (chunk: Buffer) => {
-    bytes = remainder.join(chunk);
-    scanner.load(bytes);
-    run();
-  });
-  socket.on('end', () => {
-    ended = true;
-    if (!asking) takeLast();
-  });
-  socket.on('error', () => socket.destroy()); // the sender's trouble; what came is taken
+/** The other end's address, as people write it. */
+export function addressOf(socket: Socket): string {
+  return plainAddress(socket.remoteAddress ?? 'unknown');
 }
 
-/** The store may be away: the sender waits, it is not turned away. */
-async function loadUntilAnswered(intake: Intake): Promise<void> {
-  for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
-    try {
-      return await intake.load();
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+/**
+ * Reads the PROXY protocol's header off a connection, and goes on with the client's address; a connection that doesn't
+ * begin with one is closed. The connection is paused then, with what came behind the header still to be read.
+ */
+export function takeProxyHeader(socket: Socket, goOn: (address: string) => void, refused: () => void): void {
+  let head = Buffer.alloc(0);
+  const refuse = (): void => {
+    clearTimeout(timer);
+    refused();
+    socket.destroy();
+  };
+  const timer = setTimeout(refuse, PROXY_HEADER_MS);
+  const drop = (): void => void socket.destroy();
+  const forget = (): void => clearTimeout(timer);
+  const look = (chunk: Buffer): void => {
+    head = Buffer.concat([head, chunk]);
+    const header = readProxyHeader(head);
+    if (header === 'partial') return;
+    socket.off('data', look);
+    if (header === 'broken') {
+      refuse();
+      return;
     }
-  }
+    clearTimeout(timer);
+    socket.pause();
+    socket.off('error', drop);
+    socket.off('close', forget);
+    if (head.length > header.length) socket.unshift(head.subarray(header.length));
+    goOn(header.address ?? addressOf(socket));
+  };
+  socket.on('error', drop);
+  socket.on('close', forget);
+  socket.on('data', look);
 }

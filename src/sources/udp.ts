@@ -1,11 +1,12 @@
-/** Lines in over syslog UDP (RFC 5426): one RFC 5424 line a datagram, token in APP-NAME. Nobody answers, so losses are counted. */
+/** Lines in over syslog UDP (RFC 5426): one line a datagram. Nobody answers, so losses are counted. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import type { Router } from '../router/router.ts';
+import { plainAddress } from '../router/rules.ts';
 import { type SourceCounters, sourceCounters } from './counters.ts';
+import { Identity } from './identity.ts';
 import { Intake, Taken } from './intake.ts';
 import { listenError } from './listening.ts';
 import { Refusals } from './refusals.ts';
-import type { Source, SourceOptions } from './tcp.ts';
+import type { Source, SourceOptions } from './source.ts';
 
 /** Asked of the system, so that a burst finds room: 4 MiB. */
 const RECEIVE_BYTES = 4 * 1_048_576;
@@ -19,8 +20,8 @@ const SENDERS_MAX = 1_000;
  * @throws TailraceError `address_in_use` when the port is taken.
  */
 export async function listenUdp(options: SourceOptions): Promise<Source> {
-  const { host, port, router } = options;
-  const counters = sourceCounters('udp');
+  const { host, port } = options;
+  const counters = options.counters ?? sourceCounters('udp');
   const refusals = new Refusals(counters, options.warn);
   const socket: Socket = createSocket({
     type: host.includes(':') ? 'udp6' : 'udp4',
@@ -34,7 +35,7 @@ export async function listenUdp(options: SourceOptions): Promise<Source> {
   });
   socket.removeAllListeners('error');
   socket.on('error', (error) => options.warn({ err: error }, 'syslog (UDP) failed to receive'));
-  const taker = new DatagramTaker(router, counters);
+  const taker = new DatagramTaker(options, socket.address().port, counters);
   socket.on('message', (datagram: Buffer, sender: RemoteInfo) => {
     taker.take(datagram, sender.address);
     refusals.check();
@@ -47,23 +48,28 @@ export async function listenUdp(options: SourceOptions): Promise<Source> {
 }
 
 class DatagramTaker {
-  private readonly router: Router;
+  private readonly options: SourceOptions;
+  private readonly port: number;
   private readonly counters: SourceCounters;
   private readonly intakes = new Map<string, Intake>();
   private asking = 0;
 
-  constructor(router: Router, counters: SourceCounters) {
-    this.router = router;
+  /** @param port ours. */
+  constructor(options: SourceOptions, port: number, counters: SourceCounters) {
+    this.options = options;
+    this.port = port;
     this.counters = counters;
   }
 
   take(datagram: Buffer, address: string): void {
-    if (this.router.congested) {
+    if (this.options.router.congested) {
       this.counters.lost++;
       return;
     }
     const intake = this.intake(address);
-    if (intake.take(datagram, 0, datagram.length) !== Taken.ask) {
+    let end = datagram.length;
+    while (end > 0 && datagram[end - 1] === 0) end--; // some senders end their strings as C does
+    if (intake.take(datagram, 0, end) !== Taken.ask) {
       intake.entrust();
       return;
     }
@@ -75,7 +81,7 @@ class DatagramTaker {
     void intake
       .load()
       .then(() => {
-        intake.take(datagram, 0, datagram.length);
+        intake.take(datagram, 0, end);
         intake.entrust();
       })
       .catch(() => {
@@ -90,7 +96,10 @@ class DatagramTaker {
     let intake = this.intakes.get(address);
     if (!intake) {
       if (this.intakes.size >= SENDERS_MAX) this.intakes.clear();
-      intake = new Intake(this.router, this.counters, address);
+      const { router, rules, limits } = this.options;
+      const host = plainAddress(address);
+      const identity = new Identity(router, rules, { address: host, port: this.port });
+      intake = new Intake({ router, counters: this.counters, host, identity, limits });
       this.intakes.set(address, intake);
     }
     return intake;

@@ -30,7 +30,10 @@ export interface StreamBounds {
   readonly bytes: number;
 }
 
-/** Bounds of every stream; the oldest batches go when one of them is exceeded. */
+/**
+ * Bounds of every stream; the oldest batches go when one of them is exceeded, a limited number with each append. The newest
+ * batch stays, whatever its size; a stream to which nothing is added may go as a whole once all of it is too old.
+ */
 export interface Retention {
   readonly lines: number;
   readonly bytes: number;
@@ -68,6 +71,11 @@ export interface RecordChange {
   readonly ifVersion?: number;
 }
 
+export interface TransactOptions {
+  /** Nobody watches for this: for what is written all the time, such as cursors. */
+  readonly quiet?: boolean;
+}
+
 /** The right to work on something, for one owner at a time. */
 export interface Lease {
   readonly name: string;
@@ -76,7 +84,21 @@ export interface Lease {
   readonly fence: number;
 }
 
+/** How a store is doing, for people. */
+export interface StoreStatus {
+  readonly kind: 'embedded' | 'redis';
+  /** Why it doesn't answer; undefined when it does. */
+  readonly trouble?: string;
+  /** What would lose lines sooner or later, each in a sentence with what to do. */
+  readonly concerns: readonly string[];
+  /** Whatever else there is to say, by name. */
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
+}
+
 export interface Store {
+  /** May other processes work on the same data at the same time? */
+  readonly shared: boolean;
+
   /**
    * Appends a batch; resolves when it is durable. The batch's headroom belongs to the store from now on.
    * Appends of one app keep the order in which they were called.
@@ -101,6 +123,13 @@ export interface Store {
   /** Calls `wake` after every append, until the returned function is called. */
   subscribe(app: AppId, wake: Wake): () => void;
 
+  /**
+   * Puts a batch that was read from another store at the end of a stream, where it was there: its numbers and its time
+   * stay. Nobody is woken.
+   * @throws TailraceError `conflict` when the stream is already past the batch's first line.
+   */
+  restore(app: AppId, batch: StoredBatch): Promise<void>;
+
   /** Removes an app's whole stream. */
   drop(app: AppId): Promise<void>;
 
@@ -111,9 +140,13 @@ export interface Store {
   list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]>;
 
   /** Makes all changes within one scope, or none: false when an `ifVersion` didn't hold. Resolves when durable. */
-  transact(scope: string, changes: readonly RecordChange[]): Promise<boolean>;
+  transact(scope: string, changes: readonly RecordChange[], options?: TransactOptions): Promise<boolean>;
 
-  /** Calls `changed` with the scope after every transaction, here or elsewhere, until the returned function is called. */
+  /**
+   * Calls `changed` with the scope after every transaction that isn't quiet, here or elsewhere, until the returned
+   * function is called. It may be called without a change. That the scope `''` changed is told within a second even when
+   * messages between routers get lost.
+   */
   watch(changed: (scope: string) => void): () => void;
 
   /** Takes or renews a lease for `ttlMs`; undefined while somebody else holds it. */
@@ -121,6 +154,9 @@ export interface Store {
 
   /** Gives a lease back, if it is still held. */
   release(lease: Lease): Promise<void>;
+
+  /** How it is doing; never rejects. */
+  status(): Promise<StoreStatus>;
 
   /** Stops: what was appended is durable, nothing else is taken. */
   close(): Promise<void>;

@@ -9,6 +9,8 @@ const READER_BYTES = 8 * 1_048_576;
 const READERS_BYTES = 64 * 1_048_576;
 /** Bytes that are asked of the store at a time. */
 const READ_BYTES = 1_048_576;
+/** A store that is away is asked again after this time. */
+const RETRY_MS = 250;
 
 /** A shared reader of one app's stream. Get one with {@link Readers.open}, and close it. */
 export class Reader {
@@ -33,10 +35,7 @@ export class Reader {
     this.store = store;
     this.budget = budget;
     this.unsubscribe = store.subscribe(app, (batch) => this.woken(batch));
-    this.ready = store.bounds(app).then(({ last }) => {
-      if (last > this.newest) this.newest = last;
-    });
-    this.ready.catch(() => {});
+    this.ready = this.start();
   }
 
   /** Calls `grown` whenever there is something new, until the returned function is called. */
@@ -70,6 +69,11 @@ export class Reader {
     return this.store.readBefore(this.app, before, READ_BYTES);
   }
 
+  /** The last sequence that was stored before a time, milliseconds since 1970. */
+  sequenceAt(ms: number): Promise<Sequence> {
+    return this.store.sequenceAt(this.app, ms);
+  }
+
   close(): void {
     this.closed = true;
     this.unsubscribe();
@@ -77,6 +81,21 @@ export class Reader {
     this.budget.bytes -= this.recentBytes;
     this.recent = [];
     this.recentBytes = 0;
+  }
+
+  /** Learns where the stream ends; a store that is away is waited for. */
+  private async start(): Promise<void> {
+    while (!this.closed) {
+      try {
+        const { last } = await this.store.bounds(this.app);
+        // A wake-up may have been faster: then what lies between it and `last` has to be fetched.
+        if (this.newest === 0) this.newest = last;
+        else if (last > this.newest) void this.catchUp();
+        return;
+      } catch {
+        await pause(RETRY_MS);
+      }
+    }
   }
 
   private woken(batch: StoredBatch | undefined): void {
@@ -99,7 +118,13 @@ export class Reader {
     await this.ready;
     while (this.again && !this.closed) {
       this.again = false;
-      const batches = await this.store.read(this.app, this.newest, READ_BYTES).catch(() => []);
+      const batches = await this.store.read(this.app, this.newest, READ_BYTES).catch(() => undefined);
+      if (!batches) {
+        // Nobody will wake for these lines again.
+        await pause(RETRY_MS);
+        this.again = true;
+        continue;
+      }
       let size = 0;
       for (const batch of batches) {
         size += batch.bytes.length;
@@ -135,6 +160,10 @@ export class Reader {
   private tell(): void {
     for (const grown of this.listeners) grown();
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
 /** The readers of this process, one an app, shared by whoever opens them. */

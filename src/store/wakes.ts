@@ -18,6 +18,11 @@ export class Wakes {
     };
   }
 
+  /** Does anybody want to be woken? */
+  has(app: AppId): boolean {
+    return this.byApp.has(app);
+  }
+
   wake(app: AppId, batch: StoredBatch | undefined): void {
     const wakes = this.byApp.get(app);
     if (wakes) for (const wake of wakes) wake(batch);

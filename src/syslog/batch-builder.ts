@@ -183,7 +183,7 @@ export class BatchBuilder {
     this.putHeaderField(from, header.dynoStart, header.messageStart);
     const msgidAt = this.end - text;
     this.putHeaderField(from, header.msgidStart, header.messageStart);
-    const sdEnd = trimSpace(from, header.sdStart, header.messageStart);
+    const sdEnd = trimSpace(from, header.sdStart, header.sdEnd);
     // Structured data goes with the first part of a split line only.
     if (sdEnd > header.sdStart && messageStart === header.messageStart)
       this.putField(from.subarray(header.sdStart, sdEnd));

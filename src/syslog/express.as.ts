@@ -12,12 +12,15 @@
 export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
+/** The last day that a timestamp may name, as the number 20121210: set by the caller, see `dateMax` in timestamp.ts. */
+export let dateMax: u32 = 0;
 
 const SPACE: u32 = 0x20;
 const DASH: u32 = 0x2d;
 const RECORD_HEADER: u32 = 12;
 const MESSAGE_BYTES_MAX: u32 = 10_000;
 const HEADER_BYTES_MAX: u32 = 8_192;
+const DATE_MIN: u32 = 20_000_101;
 
 /** The input ends in the middle of a frame. */
 const PARTIAL: u32 = 0;
@@ -119,6 +122,12 @@ export function take(
     const messageStart = skipStructuredData(sdStart, stop, limit);
     // Two spaces in a row are an empty field, which has to be filled in.
     if (messageStart == 0 || msgidStart - rest == 2 || p == msgidStart) {
+      i = frame;
+      why = UNUSUAL;
+      break;
+    }
+    // A byte order mark (RFC 5424 section 6.4) is left out by the other lane.
+    if (load<u8>(messageStart) == 0xef && load<u16>(messageStart, 1) == 0xbfbb && messageStart + 3 <= stop) {
       i = frame;
       why = UNUSUAL;
       break;
@@ -236,8 +245,13 @@ function skipTime(start: u32, limit: u32): u32 {
   if (start + 21 > limit) return 0;
   if (load<u8>(start, 4) != 0x2d || load<u8>(start, 7) != 0x2d || load<u8>(start, 10) != 0x54) return 0;
   if (load<u8>(start, 13) != 0x3a || load<u8>(start, 16) != 0x3a) return 0;
-  if (pair(start) > 99 || pair(start + 2) > 99) return 0;
-  if (pair(start + 5) - 1 > 11 || pair(start + 8) - 1 > 30) return 0;
+  const century = pair(start);
+  const year = pair(start + 2);
+  const month = pair(start + 5);
+  const day = pair(start + 8);
+  if (century > 99 || year > 99 || month - 1 > 11 || day - 1 > 30) return 0;
+  const date = century * 1_000_000 + year * 10_000 + month * 100 + day;
+  if (date < DATE_MIN || date > dateMax) return 0;
   if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 60) return 0;
   let i = start + 19;
   if (load<u8>(i) == 0x2e) {

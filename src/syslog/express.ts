@@ -3,12 +3,14 @@
  * WebAssembly, several times as fast. What it doesn't know it leaves alone; `test/syslog/express.test.ts` holds it to the others.
  */
 import { EXPRESS_WASM } from './express-wasm.ts';
+import { dateMax } from './timestamp.ts';
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
   readonly position: WebAssembly.Global;
   readonly produced: WebAssembly.Global;
   readonly lines: WebAssembly.Global;
+  readonly dateMax: WebAssembly.Global;
   take(
     from: number,
     end: number,
@@ -75,6 +77,7 @@ export function takeFrames(
 ): number {
   if (token.length > NAME_BYTES_MAX || source.length > NAME_BYTES_MAX) return pos;
   name(token, source);
+  wasm.dateMax.value = dateMax();
   for (;;) {
     if (loaded !== bytes || pos < loadedStart || pos >= loadedEnd) load(bytes, pos);
     const shift = INPUT - loadedStart;

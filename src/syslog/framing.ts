@@ -1,8 +1,14 @@
 /**
- * Cuts a byte stream into frames, as RFC 6587 describes: octet counting (`<length> <line>`) and
- * newline framing, told apart frame by frame, so that both may alternate on one connection.
+ * Cuts a byte stream into frames, as RFC 6587 describes: octet counting (`<length> <line>`) and framing by a trailer,
+ * told apart frame by frame, so that both may alternate on one connection.
+ *
+ * The trailer is a newline or a NUL: the first one that a connection sends says which. The other one then belongs to
+ * the message (so NUL-framed messages may have several lines), unless what follows it can only be a new frame.
  */
 
+const NUL = 0x00;
+const LESS_THAN = 0x3c;
+const GREATER_THAN = 0x3e;
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -37,12 +43,17 @@ export class FrameScanner {
   private skipping = false;
   /** No newline before here: a line that arrives byte by byte is searched once, not once a byte. */
   private searched = 0;
+  /** What ends this connection's lines; undefined before the first one. */
+  private trailer: typeof NEWLINE | typeof NUL | undefined;
+  /** Where the next NUL is, `bytes.length` when there is none: most streams have none, and it is looked for once. */
+  private nul = -1;
 
   /** Gives the scanner the bytes to look at next: what was left from `pos` on, and what came after it. */
   load(bytes: Uint8Array): void {
     this.searched = this.searched > this.pos ? this.searched - this.pos : 0;
     this.bytes = bytes;
     this.pos = 0;
+    this.nul = -1;
   }
 
   /** A frame starts at `pos`, as far as is known: nothing is being skipped. */
@@ -89,20 +100,46 @@ export class FrameScanner {
     this.start = this.pos;
     this.end = this.bytes.length;
     this.pos = this.end;
+    if (this.bytes[this.end - 1] === NUL) this.end--;
     return true;
   }
 
   private line(from: number): Frame {
-    const at = this.bytes.indexOf(NEWLINE, Math.max(this.searched, from));
-    if (at === -1) {
-      this.searched = this.bytes.length;
-      if (this.bytes.length - from <= FRAME_BYTES_MAX) return Frame.partial;
-      return this.skip(from);
+    const { bytes } = this;
+    for (let search = Math.max(this.searched, from); ; ) {
+      const newline = bytes.indexOf(NEWLINE, search);
+      const nul = this.nextNul(search);
+      const at = newline === -1 || nul < newline ? nul : newline;
+      if (at === bytes.length) {
+        this.searched = at;
+        return bytes.length - from <= FRAME_BYTES_MAX ? Frame.partial : this.skip(from);
+      }
+      const trailer = at === nul ? NUL : NEWLINE;
+      if (this.trailer !== undefined && this.trailer !== trailer) {
+        const follows = startsFrame(bytes, at + 1);
+        if (follows === undefined) {
+          this.searched = at;
+          return bytes.length - from <= FRAME_BYTES_MAX ? Frame.partial : this.skip(from);
+        }
+        if (!follows) {
+          search = at + 1;
+          continue;
+        }
+      }
+      this.trailer = trailer;
+      this.start = from;
+      this.end = trailer === NEWLINE && at > from && bytes[at - 1] === RETURN ? at - 1 : at;
+      this.pos = at + 1;
+      return Frame.whole;
     }
-    this.start = from;
-    this.end = at > from && this.bytes[at - 1] === RETURN ? at - 1 : at;
-    this.pos = at + 1;
-    return Frame.whole;
+  }
+
+  private nextNul(from: number): number {
+    if (this.nul < from) {
+      const at = this.bytes.indexOf(NUL, from);
+      this.nul = at === -1 ? this.bytes.length : at;
+    }
+    return this.nul;
   }
 
   private skip(from: number): Frame {
@@ -112,6 +149,30 @@ export class FrameScanner {
     this.pos = at === -1 ? this.bytes.length : at + 1;
     return this.skipping ? Frame.partial : Frame.broken;
   }
+}
+
+/**
+ * Do the bytes at `i` begin a frame, `<PRI>` with or without a count before it? Undefined when there are too few of them
+ * to say.
+ */
+function startsFrame(bytes: Uint8Array, i: number): boolean | undefined {
+  const { length } = bytes;
+  let digits = 0;
+  while (i < length && isDigit(bytes[i]) && digits < 10) {
+    i++;
+    digits++;
+  }
+  if (i === length) return undefined;
+  if (digits > 0 && bytes[i++] !== SPACE) return false;
+  if (i === length) return undefined;
+  if (bytes[i++] !== LESS_THAN) return false;
+  for (digits = 0; digits < 3 && i < length && isDigit(bytes[i]); digits++) i++;
+  if (i === length) return undefined;
+  return digits > 0 && bytes[i] === GREATER_THAN;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
 }
 
 /**

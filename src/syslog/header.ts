@@ -34,6 +34,8 @@ export class Header {
   /** Where structured data starts; equal to messageStart when the sender left it out. */
   sdStart = 0;
   messageStart = 0;
+  /** Where structured data ends, and the space after it: before a byte order mark that the message doesn't keep. */
+  sdEnd = 0;
   /** All seven fields are there, one space apart: the line can be copied as it is. */
   complete = false;
 }
@@ -90,9 +92,30 @@ export function scanHeader(bytes: Uint8Array, start: number, end: number, header
   if (bytes[i] === DASH && bytes[i + 1] === SPACE && i + 1 < end) {
     header.messageStart = i + 2;
     header.complete = hasNoEmptyField(header);
-    return true;
-  }
-  return scanStructuredData(bytes, i, end, limit, header);
+  } else scanStructuredData(bytes, i, end, limit, header);
+  header.sdEnd = header.messageStart;
+  if (bytes[header.messageStart] === 0xef) skipMark(bytes, end, header);
+  return true;
+}
+
+/**
+ * The same for a line in the form of Heroku's HTTPS drains, which has no structured data: whatever comes after MSGID
+ * is the message, even a dash or a bracket.
+ */
+export function scanDrainHeader(bytes: Uint8Array, start: number, end: number, header: Header): boolean {
+  if (!scanHeader(bytes, start, end, header)) return false;
+  header.messageStart = header.sdStart;
+  header.sdEnd = header.sdStart;
+  header.complete = false;
+  return true;
+}
+
+/** The byte order mark of RFC 5424 section 6.4 says that the message is UTF-8; it isn't part of the text. */
+function skipMark(bytes: Uint8Array, end: number, header: Header): void {
+  const at = header.messageStart;
+  if (at + 3 > end || bytes[at + 1] !== 0xbb || bytes[at + 2] !== 0xbf) return;
+  header.messageStart = at + 3;
+  header.complete = false;
 }
 
 /** A timestamp of the usual 32 or 27 bytes is recognised by its fixed points; others are searched for their end. */
@@ -109,6 +132,7 @@ function skipTime(bytes: Uint8Array, i: number, limit: number): number {
 function truncated(header: Header, limit: number, end: number): boolean {
   header.sdStart = end;
   header.messageStart = end;
+  header.sdEnd = end;
   return limit === end;
 }
 
@@ -118,19 +142,18 @@ function scanStructuredData(
   end: number,
   limit: number,
   header: Header,
-): boolean {
+): void {
   if (sdStart === end - 1 && bytes[sdStart] === DASH) {
     header.messageStart = end;
-    return true;
+    return;
   }
   const sdEnd = bytes[sdStart] === OPEN_BRACKET ? skipStructuredData(bytes, sdStart, limit) : -1;
   if (sdEnd === -1) {
     header.messageStart = sdStart; // Heroku's form: after MSGID comes the message
-    return true;
+    return;
   }
   header.messageStart = sdEnd === end ? end : sdEnd + 1;
   header.complete = sdEnd < end && hasNoEmptyField(header);
-  return true;
 }
 
 /** Two spaces in a row are an empty field, which nobody behind us could read: it has to be filled in. */

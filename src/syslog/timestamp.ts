@@ -18,9 +18,28 @@ export function timestampBytes(ms: number): Uint8Array {
   return stamped;
 }
 
+/** Before this day clocks weren't set: a machine that starts without one says 1970, 1980 or 1999. */
+export const DATE_MIN = 20_000_101;
+const DAY_MS = 86_400_000;
+let latest = 0;
+let latestUntilMs = -1;
+
 /**
- * Does `bytes[start, end)` look like an RFC 3339 timestamp? Fixed points and digits are looked at, ranges
- * only roughly: it decides between keeping the sender's text and stamping the time of arrival.
+ * The last day (as the number 20121210) that a sender may claim it is: tomorrow in UTC, since offsets reach 14 hours
+ * into it. A later one is absurd, and the time of arrival is stamped instead.
+ */
+export function dateMax(nowMs: number = Date.now()): number {
+  if (nowMs >= latestUntilMs || nowMs < latestUntilMs - DAY_MS) {
+    const tomorrow = new Date(nowMs + DAY_MS);
+    latest = tomorrow.getUTCFullYear() * 10_000 + (tomorrow.getUTCMonth() + 1) * 100 + tomorrow.getUTCDate();
+    latestUntilMs = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
+  }
+  return latest;
+}
+
+/**
+ * Does `bytes[start, end)` look like an RFC 3339 timestamp of a clock that was set? Fixed points and digits are looked
+ * at, ranges only roughly: it decides between keeping the sender's text and stamping the time of arrival.
  */
 export function isTimestamp(bytes: Uint8Array, start: number, end: number): boolean {
   const length = end - start;
@@ -38,7 +57,11 @@ export function isTimestamp(bytes: Uint8Array, start: number, end: number): bool
   const hour = pair(bytes, start + 11);
   const minute = pair(bytes, start + 14);
   const second = pair(bytes, start + 17);
-  if (pair(bytes, start) < 0 || pair(bytes, start + 2) < 0) return false;
+  const century = pair(bytes, start);
+  const year = pair(bytes, start + 2);
+  if (century < 0 || year < 0) return false;
+  const date = century * 1_000_000 + year * 10_000 + month * 100 + day;
+  if (date < DATE_MIN || date > dateMax()) return false;
   if (month < 1 || month > 12 || day < 1 || day > 31) return false;
   if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return false;
   let i = start + 19;

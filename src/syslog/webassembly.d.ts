@@ -11,6 +11,6 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
   }
   class Global {
-    readonly value: number;
+    value: number;
   }
 }

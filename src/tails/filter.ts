@@ -1,45 +1,88 @@
 import type { RecordCursor } from '../syslog/batch.ts';
+import { LEVEL_SEARCHED_MAX, LEVELS, type Level, messageLevel } from '../syslog/level.ts';
+import { Message } from './message.ts';
+import { Search } from './search.ts';
 
 const DOT = 0x2e;
+const ZERO = 0x30;
+const GREATER_THAN = 0x3e;
 
 /** Which lines a reader wants; what is left out matches everything. */
 export interface FilterOptions {
-  /** The source's name, exactly. */
+  /** The source's name, exactly; several with commas. */
   readonly source?: string;
-  /** A dyno (`web.1`), or all dynos of a process type (`web`). */
+  /** A dyno (`web.1`), or all dynos of a process type (`web`); several with commas. */
   readonly dyno?: string;
+  /** Lines at least as serious as this. */
+  readonly level?: Level;
+  /** See {@link Search}. */
+  readonly q?: string;
 }
 
-/** Decides line by line, on bytes. */
+/** Decides line by line, on bytes as far as it can. */
 export class Filter {
   /** Equal for filters that decide alike: results can be shared under it. */
   readonly key: string;
-  private readonly source: Uint8Array | undefined;
-  private readonly dyno: Uint8Array | undefined;
+  /** Everything matches. */
+  readonly empty: boolean;
+  private readonly sources: readonly Uint8Array[];
+  private readonly dynos: readonly Uint8Array[];
+  /** The index in {@link LEVELS} of the least serious level that matches. */
+  private readonly level: number;
+  private readonly search: Search | undefined;
+  private readonly message = new Message();
 
+  /** @throws TailraceError `invalid_params` for a `q` that can't be read. */
   constructor(options: FilterOptions = {}) {
-    this.source = options.source === undefined ? undefined : Buffer.from(options.source);
-    this.dyno = options.dyno === undefined ? undefined : Buffer.from(options.dyno);
-    this.key = JSON.stringify([options.source, options.dyno]);
+    this.sources = names(options.source);
+    this.dynos = names(options.dyno);
+    this.level = options.level === undefined ? LEVELS.length - 1 : LEVELS.indexOf(options.level);
+    const search = new Search(options.q ?? '');
+    this.search = search.empty ? undefined : search;
+    this.key = JSON.stringify([options.source, options.dyno, this.level, options.q]);
+    this.empty =
+      this.sources.length + this.dynos.length === 0 && this.level === LEVELS.length - 1 && !this.search;
   }
 
-  /** Everything matches. */
-  get empty(): boolean {
-    return !this.source && !this.dyno;
+  /** False when no line of a batch can match; true says nothing. */
+  mayMatch(batch: Buffer): boolean {
+    return this.search?.mayMatch(batch) ?? true;
   }
 
   /** Does the line under the cursor match? */
-  matches(line: RecordCursor, bytes: Uint8Array): boolean {
-    const { source, dyno } = this;
-    const sourceEnd = fieldEnd(bytes, line.sourceStart, line.msgidStart);
-    if (source && !isEqual(bytes, line.sourceStart, sourceEnd, source)) return false;
-    if (!dyno) return true;
-    const start = sourceEnd + 1;
-    const end = line.msgidStart - 1;
-    if (isEqual(bytes, start, end, dyno)) return true;
-    const prefixEnd = start + dyno.length;
-    return prefixEnd < end && bytes[prefixEnd] === DOT && isEqual(bytes, start, prefixEnd, dyno);
+  matches(line: RecordCursor, bytes: Buffer): boolean {
+    const { sources, dynos, search, message } = this;
+    if (sources.length + dynos.length > 0) {
+      const sourceEnd = fieldEnd(bytes, line.sourceStart, line.msgidStart);
+      if (sources.length > 0 && !sources.some((name) => isEqual(bytes, line.sourceStart, sourceEnd, name)))
+        return false;
+      const end = line.msgidStart - 1;
+      if (dynos.length > 0 && !dynos.some((name) => isDyno(bytes, sourceEnd + 1, end, name))) return false;
+    }
+    if (search) {
+      message.look(line, bytes);
+      if (!search.matches(message)) return false;
+    }
+    return this.level === LEVELS.length - 1 || LEVELS.indexOf(lineLevel(line, bytes)) <= this.level;
   }
+}
+
+/** The level of the line under the cursor; see `levelOf`. */
+export function lineLevel(line: RecordCursor, bytes: Buffer): Level {
+  const severity = priorityOf(line, bytes) & 7;
+  if (severity <= 3) return 'error';
+  if (severity === 4) return 'warn';
+  if (severity === 7) return 'debug';
+  const end = Math.min(line.textEnd, line.messageStart + LEVEL_SEARCHED_MAX);
+  return messageLevel(bytes.toString('latin1', line.messageStart, end)) ?? 'info';
+}
+
+/** PRIVAL of the line under the cursor. */
+export function priorityOf(line: RecordCursor, bytes: Uint8Array): number {
+  let i = line.textStart + 1;
+  let priority = bytes[i] - ZERO;
+  while (bytes[++i] !== GREATER_THAN) priority = priority * 10 + bytes[i] - ZERO;
+  return priority;
 }
 
 /** Where the header field that starts at `start` ends. */
@@ -47,6 +90,21 @@ export function fieldEnd(bytes: Uint8Array, start: number, limit: number): numbe
   let i = start;
   while (i < limit && bytes[i] !== 0x20) i++;
   return i;
+}
+
+function names(list: string | undefined): Uint8Array[] {
+  if (list === undefined) return [];
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+    .map((name) => Buffer.from(name));
+}
+
+function isDyno(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  if (isEqual(bytes, start, end, wanted)) return true;
+  const prefixEnd = start + wanted.length;
+  return prefixEnd < end && bytes[prefixEnd] === DOT && isEqual(bytes, start, prefixEnd, wanted);
 }
 
 function isEqual(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {

@@ -25,6 +25,14 @@ export function sanitize(message: string): string {
   return coloured && !clean.endsWith('\x1b[0m') ? `${clean}\x1b[0m` : clean;
 }
 
+/** JSON that is harmless for a terminal, too: `JSON.stringify` leaves DEL, C1 controls and changes of direction as they are. */
+export function harmlessJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** The text without any colours, for files, pipes and those who don't like them. */
 export function stripColours(text: string): string {
   return text.includes('\x1b') ? text.replace(/\x1b\[[0-9;:]*m/g, '') : text;

@@ -1,90 +1,145 @@
 /**
- * A tail session: the last lines of a stream, then what comes, for one live reader. The stream itself is the
- * buffer: a reader who is slow lags behind, and only what is trimmed under it is lost, counted, and told (L11).
+ * A tail session: lines of a stream that were, then those that come, for one reader. The stream itself is the buffer: a
+ * reader who is slow lags behind, and only what is trimmed under it is lost, counted, and told (L11).
  */
 
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { Reader } from '../store/reader.ts';
-import { formatTimestamp } from '../syslog/timestamp.ts';
 import type { Filter } from './filter.ts';
-import { type FormatName, formatBatch, type LineFields } from './format.ts';
+import { findLast } from './history.ts';
+import { lossLine } from './loss.ts';
+import { hasCompany, onPulse } from './pulse.ts';
+import { sharedRead } from './shared-reads.ts';
+import { Turn } from './turns.ts';
+import { sharedWrite, type Wire, type Written } from './wire.ts';
 
-/** Lines a reader may ask for before the live ones. */
-export const HISTORY_LINES_MAX = 100_000;
-/** Bytes of history that are looked through for lines that match, at the most. */
-const HISTORY_BYTES_MAX = 256 * 1_048_576;
+/** Lines a reader may ask for: more than a stream holds. */
+export const LINES_MAX = 100_000_000;
+/**
+ * Lines that are written at a time: up to the next multiple of this, so that tails who are behind at different places
+ * still write the same. Where lines are long, a quarter of it, and so on.
+ */
+const CHUNK_LINES = 512;
+const CHUNK_BYTES_MAX = 262_144;
+/** While nothing matches, a reader is told this often how far the search is. */
+const MARK_MS = 500;
 
 /** Where a session's lines go. */
-export interface TailSink {
-  /** Takes lines; `last` is the position to resume after. */
-  lines(lines: readonly string[], last: Sequence): void;
+export interface TailSink<T> {
+  readonly wire: Wire<T>;
+  /** Takes lines; `last` is the position to resume after. Readers of the same lines get the same object. */
+  take(lines: T, last: Sequence): void;
+  /** Told where the session is: at its start, and when it has caught up. */
+  mark?(mark: TailMark): void;
   /** Can it take more now? When it says no, `session.resume()` has to be called later. */
   ready(): boolean;
   /** There is no more, and nothing will come. */
   end(): void;
 }
 
+export interface TailMark {
+  /** Everything up to here was looked at: the position to resume after. */
+  readonly position: Sequence;
+  /** At the start: the stream's newest line. */
+  readonly newest?: Sequence;
+  /** What comes from here on is new. */
+  readonly live?: true;
+}
+
+/** A range of a stream; without any bound, all that is there. */
 export interface TailOptions {
-  /** How many lines from before now; ignored with `after`. */
-  readonly lines: number;
-  /** Go on behind this position. */
+  /** Only the last so many lines of the range that match; ignored with `after`. */
+  readonly lines?: number;
+  /** Only the first so many. */
+  readonly first?: number;
+  /** Lines behind this position, and before that one. */
   readonly after?: Sequence;
+  readonly before?: Sequence;
+  /** Lines that the store took from this time on, and up to that one; milliseconds since 1970. */
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
   /** Stay for what comes. */
   readonly tail: boolean;
   readonly filter: Filter;
-  readonly format: FormatName;
 }
 
-export class TailSession {
+export class TailSession<T> {
   private readonly reader: Reader;
   private readonly options: TailOptions;
-  private readonly sink: TailSink;
-  private position: Sequence = 0;
-  private until: Sequence | undefined;
-  private reading = false;
+  private readonly sink: TailSink<T>;
+  private through = Number.POSITIVE_INFINITY;
+  /** How many lines may still come. */
+  private left: number;
+  private busy = false;
+  private live = false;
   private closed = false;
-  private unsubscribe = () => {};
+  /** Lines before the next batch were promised: their absence is a loss. */
+  private joined = false;
+  /** When the sink was told something last. */
+  private toldAtMs = performance.now();
+  /** When the last batch that was sent came, milliseconds since 1970. */
+  private sentAtMs = Date.now();
+  private leave = () => {};
+  /** Called when the stream can't be read; the session is over. */
+  onFailure: (error: unknown) => void = () => {};
+  /** Everything up to here was looked at. */
+  position: Sequence = 0;
 
-  constructor(reader: Reader, options: TailOptions, sink: TailSink) {
+  constructor(reader: Reader, options: TailOptions, sink: TailSink<T>) {
     this.reader = reader;
     this.options = options;
     this.sink = sink;
+    this.left = options.first ?? Number.POSITIVE_INFINITY;
   }
 
   /** Sends the history and, with `tail`, goes on until {@link close}. */
   async start(): Promise<void> {
     await this.reader.ready;
-    if (this.closed) return;
-    const { after, tail, lines } = this.options;
     const newest = this.reader.newest;
-    if (!tail) this.until = newest;
-    if (after !== undefined) this.position = Math.min(after, newest);
-    else await this.sendHistory(newest, Math.min(lines, HISTORY_LINES_MAX));
+    const after = await this.lowerBound(newest);
+    const through = await this.upperBound(newest);
+    if (!this.options.tail) this.through = through;
+    const { lines, filter } = this.options;
+    this.position = after;
+    if (lines !== undefined && this.options.after === undefined) {
+      const wanted = { lines, after, through, filter, wire: this.sink.wire };
+      const { kept, start, position } = await findLast(this.reader, wanted, () => this.closed);
+      if (this.closed) return;
+      this.mark({ position: start, newest });
+      for (const written of kept) this.pass(written);
+      this.position = position;
+    } else this.mark({ position: after, newest });
     if (this.closed) return;
-    this.unsubscribe = this.reader.onGrow(() => this.resume());
+    this.leave = onPulse(this.reader, () => this.resume());
     this.resume();
   }
 
   /** Sends what there is, as long as the sink takes it. */
   resume(): void {
-    while (!this.closed && !this.reading && this.sink.ready()) {
-      if (this.until !== undefined && this.position >= this.until) {
+    const turn = new Turn();
+    while (!this.closed && !this.busy && this.sink.ready()) {
+      if (this.position >= this.through || this.left <= 0) {
         this.finish();
         return;
       }
       const batches = this.reader.recentAfter(this.position);
       if (!batches) {
-        void this.readOn();
+        void this.later(() => this.readOn());
         return;
       }
-      if (batches.length === 0) return;
-      this.send(batches);
+      if (batches.length === 0) {
+        if (!this.live) this.mark({ position: this.position, live: true });
+        this.live = true;
+        return;
+      }
+      this.sendSome(batches, turn);
+      if (turn.over) void this.later(() => turn.next());
     }
   }
 
   close(): void {
     this.closed = true;
-    this.unsubscribe();
+    this.leave();
   }
 
   private finish(): void {
@@ -92,78 +147,96 @@ export class TailSession {
     this.sink.end();
   }
 
-  /** What isn't in memory comes from the store. */
-  private async readOn(): Promise<void> {
-    this.reading = true;
+  private mark(mark: TailMark): void {
+    this.toldAtMs = performance.now();
+    this.sink.mark?.(mark);
+  }
+
+  private async lowerBound(newest: Sequence): Promise<Sequence> {
+    const { after, sinceMs } = this.options;
+    this.joined = after !== undefined && after > 0;
+    if (sinceMs === undefined) return Math.min(after ?? 0, newest);
+    return Math.max(Math.min(after ?? 0, newest), await this.reader.sequenceAt(sinceMs));
+  }
+
+  private async upperBound(newest: Sequence): Promise<Sequence> {
+    const { before, untilMs } = this.options;
+    const through = before === undefined ? newest : Math.min(newest, Math.max(0, before - 1));
+    if (untilMs === undefined) return through;
+    return Math.min(through, await this.reader.sequenceAt(untilMs + 1));
+  }
+
+  /** Does something that takes time, and goes on. */
+  private async later(work: () => Promise<void>): Promise<void> {
+    this.busy = true;
     try {
-      const batches = await this.reader.readAfter(this.position);
-      if (batches.length > 0) this.send(batches);
-      else this.position = this.reader.newest; // trimmed or dropped meanwhile
-    } finally {
-      this.reading = false;
+      await work();
+    } catch (error) {
+      this.close();
+      this.onFailure(error);
     }
+    this.busy = false;
     this.resume();
   }
 
-  private send(batches: readonly StoredBatch[]): void {
-    for (const batch of batches) {
-      if (this.closed || !this.sink.ready()) return;
-      if (batch.first > this.position + 1 && this.position > 0) this.tellLoss(batch);
-      const { lines, last } = formatBatch(batch, this.position, this.options.filter, this.options.format);
-      this.position = last;
-      if (lines.length > 0) this.sink.lines(lines, last);
-    }
+  /** What isn't in memory comes from the store. */
+  private async readOn(): Promise<void> {
+    const turn = new Turn();
+    const batches = await sharedRead(this.reader, this.position);
+    // Nothing there: trimmed or dropped meanwhile.
+    if (batches.length === 0) this.position = Math.max(this.position, this.reader.newest);
+    while (this.sendSome(batches, turn)) await turn.next();
   }
 
-  private tellLoss(batch: StoredBatch): void {
-    const count = batch.first - this.position - 1;
-    const timestamp = formatTimestamp(Date.now());
-    const since = formatTimestamp(batch.storedAtMs);
-    const message = `Error L11 (Tail buffer overflow) -> This tail session dropped ${count} messages since ${since}.`;
-    const fields: LineFields = {
-      position: String(batch.first - 1),
-      timestamp,
-      facility: 21,
-      severity: 4,
-      hostname: 'host',
-      source: 'heroku',
-      dyno: 'logplex',
-      message,
-    };
-    const text = `${timestamp} heroku[logplex]: ${message}`;
-    this.sink.lines([this.options.format === 'text' ? text : JSON.stringify(fields)], batch.first - 1);
+  /** Sends of the batches what the sink takes; true when only the time was too short. */
+  private sendSome(batches: readonly StoredBatch[], turn: Turn): boolean {
+    for (let from = 0; from < batches.length && !this.closed && this.sink.ready(); ) {
+      if (this.position >= this.through || this.left <= 0) return false;
+      if (turn.over) return true;
+      this.sendChunk(batches, from);
+      while (from < batches.length && batches[from].last <= this.position) from++;
+    }
+    return false;
   }
 
-  /** The last `wanted` lines that match, oldest first: the filter counts before the limit does. */
-  private async sendHistory(newest: Sequence, wanted: number): Promise<void> {
-    this.position = newest;
-    if (wanted <= 0 || newest === 0) return;
-    const { filter, format } = this.options;
-    const found: { lines: readonly string[]; last: Sequence }[] = [];
-    let count = 0;
-    let bytes = 0;
-    let before = newest + 1;
-    while (count < wanted && bytes < HISTORY_BYTES_MAX) {
-      const batches = await this.reader.readBefore(before);
-      if (batches.length === 0) break;
-      for (const batch of batches) {
-        const { lines } = formatBatch(batch, batch.first - 1, filter, format);
-        found.push({ lines, last: batch.last });
-        count += lines.length;
-        bytes += batch.bytes.length;
-        before = batch.first;
-        if (count >= wanted) break;
-      }
-      if (before <= 1) break;
+  /** Sends lines behind the position, beginning with `batches[from]`, up to the end of a chunk. */
+  private sendChunk(batches: readonly StoredBatch[], from: number): void {
+    const first = batches[from];
+    if (first.first > this.position + 1) {
+      if (this.joined) this.tellLoss(first.first - 1);
+      this.position = first.first - 1;
     }
-    let skip = count - wanted;
-    for (const { lines, last } of found.reverse()) {
-      if (this.closed) return;
-      const rest = skip > 0 ? lines.slice(skip) : lines;
-      skip -= lines.length;
-      // The newest batch may have grown past `newest` meanwhile: the live part starts behind what was sent.
-      this.position = Math.max(this.position, last);
-      if (rest.length > 0) this.sink.lines(rest, last);
+    this.joined = true;
+    const { position, left } = this;
+    let size = CHUNK_LINES;
+    while (size > 2 && (first.bytes.length / first.count) * size > CHUNK_BYTES_MAX) size /= 4;
+    const chunkEnd = (Math.floor(position / size) + 1) * size;
+    let to = from + 1;
+    while (to < batches.length && batches[to].first <= chunkEnd) to++;
+    const chunk = batches.slice(from, to);
+    const last = chunk[chunk.length - 1];
+    this.sentAtMs = last.storedAtMs;
+    const range = { after: position, through: Math.min(last.last, chunkEnd, this.through), count: left };
+    const { wire } = this.sink;
+    const isShared = left === Number.POSITIVE_INFINITY && hasCompany(this.reader);
+    const { filter } = this.options;
+    this.pass(isShared ? sharedWrite(wire, chunk, range, filter) : wire.write(chunk, range, filter));
+  }
+
+  private pass({ lines, count, last }: Written<T>): void {
+    this.position = Math.max(this.position, last);
+    if (count === 0) {
+      if (!this.live && performance.now() - this.toldAtMs > MARK_MS) this.mark({ position: this.position });
+      return;
     }
+    this.toldAtMs = performance.now();
+    this.left -= count;
+    this.sink.take(lines, last);
+  }
+
+  private tellLoss(through: Sequence): void {
+    const loss = { count: through - this.position, sinceMs: this.sentAtMs, position: through };
+    const { wire } = this.sink;
+    this.sink.take(wire.writeOne(lossLine(loss, wire.format), through), through);
   }
 }

@@ -165,6 +165,19 @@ describe('drains', { timeout: 60_000 }, () => {
   });
 });
 
+describe('telemetry drains', { timeout: 60_000 }, () => {
+  it('are added for logs', async () => {
+    const endpoint = 'https://otlp.example.com/v1/logs';
+    expect(await h(`telemetry:add ${endpoint} --signals logs`)).toMatch(
+      /successfully added drain https:\/\/otlp/,
+    );
+    expect(await h('telemetry')).toMatch(/otlp\.example\.com/);
+    expect((await heroku.run(`telemetry:add ${endpoint} --signals traces -a shop`)).stderr).toMatch(
+      /Only logs/,
+    );
+  });
+});
+
 describe('domains, maintenance', { timeout: 60_000 }, () => {
   it('domains are added, answer, and are removed', async () => {
     expect(await h('domains')).toMatch(/=== shop Heroku Domain\s+shop\.localhost/);

@@ -217,7 +217,7 @@ describe('what is refused', () => {
   });
 
   it.each([
-    ['Content-Type', { 'content-type': 'application/json' }],
+    ['Content-Type', { 'content-type': 'application/xml' }],
     ['Content-Type', { 'content-type': 'image/png' }],
     ['Content-Encoding', { 'content-encoding': 'br' }],
   ])('another %s: 415', async (_name, headers) => {

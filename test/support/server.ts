@@ -29,6 +29,7 @@ export interface Drain {
     readonly state: string;
     readonly delivered: number;
     readonly lost: number;
+    readonly after: number;
     readonly lagLines: number;
     readonly lastError?: string;
   };
@@ -41,6 +42,8 @@ export class Server {
   key = '';
   syslogPort = 0;
   routerPort = 0;
+  /** Over TLS; 0 when there is no certificate. */
+  tlsPort = 0;
 
   constructor(program: Program, data: string) {
     this.program = program;
@@ -130,6 +133,7 @@ export function launch(data: string, options: ServeOptions = {}): Program {
     TAILRACE_DATA: data,
     TAILRACE_HTTP_PORT: '0',
     TAILRACE_SYSLOG_PORT: '0',
+    TAILRACE_SYSLOG_TLS_PORT: '0',
     TAILRACE_ROUTER_PORT: '0',
     TAILRACE_ALLOW_PRIVATE_DRAINS: 'yes',
     ...options.env,
@@ -145,14 +149,16 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   const program = launch(data, options);
   const server = new Server(program, data);
   if (!options.data) void program.ended.then(() => rmSync(data, { recursive: true, force: true }));
-  const ready = /serves on (\S+) \(.*syslog on [^:\s]+:(\d+).*web dynos on port (\d+)/s;
-  const [, url, port, routerPort] = await program.says(ready).catch(async (error: unknown) => {
+  const ready =
+    /serves on (\S+) \(.*syslog on \S+?:(\d+) \(TCP, UDP\)(?: and (\d+))?.*web dynos on port (\d+)/s;
+  const [, url, port, tlsPort, routerPort] = await program.says(ready).catch(async (error: unknown) => {
     await program.stop('SIGKILL');
     throw error;
   });
   server.url = url;
   server.syslogPort = Number(port);
   server.routerPort = Number(routerPort);
+  server.tlsPort = Number(tlsPort ?? 0);
   server.key = readFileSync(join(data, 'key'), 'utf8').trim();
   return server;
 }
@@ -160,7 +166,13 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
 /** The same for one test: closed when it is over. */
 export async function serveForTest(options: ServeOptions = {}): Promise<Server> {
   const server = await serve(options);
-  onTestFinished(() => server.kill());
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail')
+      process.stderr.write(
+        `${server.program.stderr}\nended: ${server.program.child.exitCode} ${server.program.child.signalCode}\n`,
+      );
+    await server.kill();
+  });
   return server;
 }
 

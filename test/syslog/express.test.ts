@@ -56,6 +56,8 @@ const lines = fc
       '-',
       '2012-13-10T03:00:48Z',
       '2012-12-10T03:00:48',
+      '1970-01-01T00:00:00Z',
+      '2199-01-01T00:00:00Z',
       'x',
     ),
     host: fc.constantFrom('host', '-', '', 'h'),
@@ -85,6 +87,8 @@ const lines = fc
         'a\r\n',
         'a\nb',
         '[x] y',
+        '\ufeffwith a mark',
+        '\ufeff',
         '- z',
         'm'.repeat(9_990),
         'm'.repeat(10_000),
@@ -96,6 +100,7 @@ const lines = fc
 
 const usual = fc
   .tuple(fc.constantFrom('web.1', 'worker.12', '-'), fc.string({ maxLength: 200, unit: 'binary' }))
+  .filter(([, message]) => !message.startsWith('\ufeff'))
   .map(([dyno, message]) => `<190>1 ${T} host ${TOKEN} ${dyno} - - ${message}`);
 
 describe('taking', () => {
@@ -131,7 +136,7 @@ describe('taking', () => {
           expect(taken.equals(slowly(bytes, position))).toBe(true);
         },
       ),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 

@@ -37,6 +37,17 @@ describe('octet counting and newline framing', () => {
     ['both, frame by frame', '<13>a\n5 <13>b<13>c\n5 <13>d', ['<13>a', '<13>b', '<13>c', '<13>d']],
     ['a newline after a counted frame, as some senders have it', '5 <13>a\n5 <13>b\n', ['<13>a', '<13>b']],
     ['NUL as a trailer, as old senders have it', '5 <13>a\u00005 <13>b\u0000', ['<13>a', '<13>b']],
+    ['NUL framing', '<13>a\u0000<13>b\u0000', ['<13>a', '<13>b']],
+    [
+      'several lines between NULs',
+      '<13>a\u0000<13>b\n\tc\u0000<13>d\u0000',
+      ['<13>a', '<13>b\n\tc', '<13>d'],
+    ],
+    ['a NUL inside of a line, when newlines end them', '<13>a\n<13>b\u0000c\n', ['<13>a', '<13>b\u0000c']],
+    ['NULs, then newlines', '<13>a\u0000<13>b\n<13>c\n<13>d\n', ['<13>a', '<13>b', '<13>c', '<13>d']],
+    ['newlines, then NULs', '<13>a\n<13>b\u0000<13>c\u0000<13>d\u0000', ['<13>a', '<13>b', '<13>c', '<13>d']],
+    ['several lines before the first NUL', '<13>a\nb\u0000<13>c\u0000', ['<13>a', 'b', '<13>c']],
+    ['NULs, a newline, a count', '<13>a\u0000<13>b\n5 <13>c', ['<13>a', '<13>b', '<13>c']],
     ['a line that begins with digits', '2026-01-01 hello\n<13>b\n', ['2026-01-01 hello', '<13>b']],
     ['a line that begins with a number and a word', '5 apples\n<13>b\n', ['5 apples', '<13>b']],
     ['a count before nothing', '12 \n<13>b\n', ['12 ', '<13>b']],
@@ -71,6 +82,11 @@ const frame = fc.oneof(
   lineText.map((text) => ({ wire: `${text}\r\n`, text })),
 );
 
+const withNul = fc.oneof(
+  lineText.map((text) => ({ wire: counted(text), text })),
+  lineText.map((text) => ({ wire: `${text}\0`, text })),
+);
+
 describe('any chunks', () => {
   it('give the same frames, cut at every single byte', () => {
     const bytes = Buffer.from(`${counted('<13>a b')}<13>c\n${counted('<13>d\ne')}\r\n<13>f\r\n`);
@@ -82,7 +98,7 @@ describe('any chunks', () => {
   it('give the same frames, cut anywhere', () => {
     fc.assert(
       fc.property(
-        fc.array(frame, { maxLength: 12 }),
+        fc.oneof(fc.array(frame, { maxLength: 12 }), fc.array(withNul, { maxLength: 12 })),
         fc.array(fc.nat(1_000), { maxLength: 20 }),
         (sent, places) => {
           const bytes = Buffer.from(sent.map(({ wire }) => wire).join(''), 'latin1');

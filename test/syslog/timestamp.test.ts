@@ -17,7 +17,9 @@ describe('a timestamp', () => {
     '2012-12-10T03:00:48+00:00',
     '2012-12-10T03:00:48.123456-08:00',
     '2016-12-31T23:59:60Z',
+    '2000-01-01T00:00:00Z',
     formatTimestamp(Date.now()),
+    formatTimestamp(Date.now() + 86_400_000),
   ])('%s is kept', (text) => expect(is(text)).toBe(true));
 
   it.each([
@@ -39,6 +41,11 @@ describe('a timestamp', () => {
     '2012-12-10T03:00:48+00:0x',
     '2012-12-10T03:00:48Z\u001b[2J',
     '2o12-12-10T03:00:48Z',
+    '1999-12-31T23:59:59Z',
+    '1970-01-01T00:00:00Z',
+    '0000-01-01T00:00:00Z',
+    '9999-12-31T23:59:59Z',
+    formatTimestamp(Date.now() + 2 * 86_400_000),
     '2012-12-10T03:00:48.1234567890123456789Z',
   ])('%j is not one, so the time of arrival is stamped', (text) => expect(is(text)).toBe(false));
 });

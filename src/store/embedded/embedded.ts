@@ -1,9 +1,9 @@
 /**
- * The embedded store: LMDB in the data folder. What was appended survives `kill -9` when the promise resolves
- * (it is committed to the system's page cache); with `durability: 'disk'` it also survives a power cut (it is
- * synced), at the price of a sync per commit.
+ * The embedded store: LMDB in the data folder, and a journal before it. With `durability: 'process'` an append resolves when it is
+ * in the journal: it survives `kill -9`, and a power cut costs the last moments, never the store. With `'disk'` it resolves
+ * when LMDB has synced it: a power cut costs nothing.
  */
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { systemCode, TailraceError } from '../../errors.ts';
@@ -19,7 +19,9 @@ import type {
   Store,
   StoredBatch,
   StoredRecord,
+  StoreStatus,
   StreamBounds,
+  TransactOptions,
   Wake,
 } from '../contract.ts';
 import { Wakes } from '../wakes.ts';
@@ -28,6 +30,8 @@ import { Frames } from './frames.ts';
 import { Leases } from './leases.ts';
 import { Records } from './records.ts';
 import { Streams } from './streams.ts';
+import { commitError, DiskRoom, handleOwnPromises, refuseOtherFile } from './trouble.ts';
+import { Writer } from './writer.ts';
 
 /** How often streams are trimmed by age and old frame names forgotten. */
 const SWEEP_MS = 60_000;
@@ -35,19 +39,25 @@ const SWEEP_MS = 60_000;
 export interface EmbeddedOptions {
   readonly folder: string;
   readonly retention: Retention;
-  /** `process`: durable once committed, survives `kill -9`. `disk`: once synced, survives a power cut too. */
+  /** `process`: durable once in the journal, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
+  /** Told when the journal's contents can't be brought into LMDB for now. */
+  readonly warn?: (message: string) => void;
 }
 
 export class EmbeddedStore implements Store {
+  readonly shared = false;
+  private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
+  private readonly room: DiskRoom;
   private readonly durability: EmbeddedOptions['durability'];
   private readonly streams: Streams;
   private readonly records: Records;
   private readonly frames: Frames;
   private readonly leases = new Leases();
   private readonly wakes = new Wakes();
+  private readonly writer: Writer;
   private readonly sweep: NodeJS.Timeout;
 
   /**
@@ -56,13 +66,18 @@ export class EmbeddedStore implements Store {
    */
   constructor(options: EmbeddedOptions) {
     const { folder } = options;
+    this.folder = folder;
     this.durability = options.durability;
+    this.room = new DiskRoom(folder);
+    let unlock = (): void => {};
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      this.unlock = lockFolder(folder);
+      unlock = lockFolder(folder);
+      refuseOtherFile(join(folder, 'store.mdb'));
       this.root = open({ path: join(folder, 'store.mdb'), maxDbs: 8, noMemInit: true, encoding: 'binary' });
       chmodSync(join(folder, 'store.mdb'), 0o600);
     } catch (error) {
+      unlock();
       if (error instanceof TailraceError) throw error;
       const why = systemCode(error) || (error instanceof Error ? error.message : String(error));
       throw new TailraceError(
@@ -71,27 +86,35 @@ export class EmbeddedStore implements Store {
         { cause: error },
       );
     }
+    this.unlock = unlock;
+    handleOwnPromises(this.root);
     this.streams = new Streams(this.root, options.retention);
     this.records = new Records(this.root);
     this.frames = new Frames(this.root);
+    this.writer = new Writer({ ...options, root: this.root, streams: this.streams, frames: this.frames });
     this.sweep = setInterval(() => {
-      this.streams.trimAged();
+      void this.streams.trimAged();
       this.frames.forgetOld();
     }, SWEEP_MS);
     this.sweep.unref();
   }
 
   async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<Appended> {
+    await this.writer.ready();
     const frameId = options?.frameId;
-    if (frameId !== undefined) {
-      const before = this.frames.find(app, frameId);
-      if (before) return { ...(await before), duplicate: true };
-    }
-    const { stored, committed } = this.streams.append(app, batch);
+    const before = frameId === undefined ? undefined : this.frames.find(app, frameId);
+    if (before) return { ...(await before), duplicate: true };
+    this.room.require(batch.bytes.length);
+    const stored = this.streams.table.place(app, batch);
     const { first, last } = stored;
-    const durable = this.durable(committed);
-    if (frameId !== undefined) this.frames.remember(app, frameId, { first, last }, durable);
-    await durable;
+    const written = this.writer.write(app, stored, frameId);
+    if (frameId !== undefined)
+      this.frames.expect(
+        app,
+        frameId,
+        written.then(() => ({ first, last })),
+      );
+    await written;
     this.wakes.wake(app, stored);
     return { first, last, duplicate: false };
   }
@@ -116,8 +139,14 @@ export class EmbeddedStore implements Store {
     return this.wakes.subscribe(app, wake);
   }
 
+  async restore(app: AppId, batch: StoredBatch): Promise<void> {
+    await this.writer.ready();
+    this.room.require(batch.bytes.length);
+    await this.writer.write(app, this.streams.table.restore(app, batch), undefined);
+  }
+
   drop(app: AppId): Promise<void> {
-    return this.streams.drop(app);
+    return this.writer.drop(app);
   }
 
   async get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined> {
@@ -128,9 +157,13 @@ export class EmbeddedStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
-  async transact(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
+  async transact(
+    scope: string,
+    changes: readonly RecordChange[],
+    options?: TransactOptions,
+  ): Promise<boolean> {
     const made = await this.durable(this.records.transact(scope, changes));
-    if (made) this.wakes.changed(scope);
+    if (made && !options?.quiet) this.wakes.changed(scope);
     return made;
   }
 
@@ -146,8 +179,16 @@ export class EmbeddedStore implements Store {
     this.leases.release(lease);
   }
 
+  async status(): Promise<StoreStatus> {
+    const { bsize, bavail } = statfsSync(this.folder);
+    const { size } = statSync(join(this.folder, 'store.mdb'));
+    const facts = { durability: this.durability, bytes: size, free_bytes: bsize * bavail };
+    return { kind: 'embedded', concerns: [], facts };
+  }
+
   async close(): Promise<void> {
     clearInterval(this.sweep);
+    await this.writer.close();
     await this.root.flushed;
     await this.root.close();
     this.unlock();
@@ -159,24 +200,7 @@ export class EmbeddedStore implements Store {
       if (this.durability === 'disk') await this.root.flushed;
       return result;
     } catch (error) {
-      throw storeError(error);
+      throw await commitError(error, this.folder);
     }
   }
-}
-
-/** What went wrong with a commit, as the people who sent the lines should see it. */
-function storeError(error: unknown): TailraceError {
-  const cause = error instanceof Error && 'commitError' in error ? error.commitError : error;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text))
-    return new TailraceError(
-      'store_full',
-      'The disk that holds the data folder is full: make room; nothing that was accepted is lost.',
-      { cause },
-    );
-  return new TailraceError(
-    'unavailable',
-    `The store can't write (${text}): nothing that was accepted is lost.`,
-    { cause },
-  );
 }

@@ -1,0 +1,145 @@
+/**
+ * `POST /logs` under autocannon, with 1, 10, 100 and 500 lines a request, beside a bare Fastify server that reads and
+ * discards the same bodies. tailrace answers when the lines are stored.
+ *
+ *   node dist/bench/http-logs.js [--seconds 3] [--runs 3] [--connections 10,100] [--lines 1,100] [--only tailrace|bare]
+ */
+import type { ChildProcess } from 'node:child_process';
+import type { HttpOrder, HttpResult } from './programs/http-load.ts';
+import { cpuSeconds } from './rig/proc.ts';
+import { decimal, median, progress, readFlags, readList, runAlone, type Table, whole } from './rig/report.ts';
+import { ask, hear, startHelper, stop } from './rig/scratch.ts';
+import { serve } from './rig/tailrace.ts';
+
+const SIZES = [1, 10, 100, 500];
+const CONNECTIONS = [10, 100];
+const WARM_UP_S = 2;
+
+interface Target {
+  readonly name: 'tailrace' | 'bare';
+  readonly url: string;
+  readonly pid: number;
+  readonly token: string;
+}
+
+/** What is asked for at once. */
+interface Load {
+  readonly connections: number;
+  readonly linesARequest: number;
+}
+
+interface Run {
+  readonly requestsPerS: number;
+  readonly cpuMicros: number;
+  readonly p99Ms: number;
+}
+
+/** All runs under one load, by target. */
+interface Row {
+  readonly load: Load;
+  readonly tailrace: Run[];
+  readonly bare: Run[];
+}
+
+export async function measure(args: readonly string[]): Promise<Table> {
+  const flags = readFlags(args, { seconds: 3, runs: 3 }, ['connections', 'lines', 'only']);
+  const { seconds, runs, only } = flags;
+  const sizes = readList(flags.lines, SIZES);
+  const loads = readList(flags.connections, CONNECTIONS).flatMap((connections) =>
+    sizes.map((linesARequest) => ({ connections, linesARequest })),
+  );
+  const generator = startHelper('http-load');
+  await hear(generator, (message) => (message as { ready?: boolean }).ready, 10_000);
+  const server = await serve();
+  const bare = startHelper('bare-server');
+  const bareUrl = await hear(bare, (message) => (message as { url?: string }).url, 10_000);
+  const token = await server.createApp('bench');
+  const all: Target[] = [
+    { name: 'tailrace', url: server.url, pid: server.pid, token },
+    { name: 'bare', url: bareUrl, pid: bare.pid!, token },
+  ];
+  const targets = all.filter(({ name }) => !only || name === only);
+  const rows: Row[] = [];
+  try {
+    for (const target of targets) await once(generator, target, loads[0], WARM_UP_S);
+    for (const load of loads) {
+      const row: Row = { load, tailrace: [], bare: [] };
+      rows.push(row);
+      for (let round = 1; round <= runs; round++) {
+        for (const target of targets) {
+          const run = await once(generator, target, load, seconds);
+          row[target.name].push(run);
+          progress(
+            `POST /logs, ${load.connections} connections, ${load.linesARequest} lines, ${target.name}, run ${round}: ${whole(run.requestsPerS)} requests/s, ${decimal(run.cpuMicros, 0)} µs of CPU each`,
+          );
+        }
+      }
+    }
+  } finally {
+    await stop(generator);
+    await stop(bare);
+    await server.stop();
+  }
+  return table(rows, runs);
+}
+
+async function once(
+  generator: ChildProcess,
+  { name, url, pid, token }: Target,
+  load: Load,
+  seconds: number,
+): Promise<Run> {
+  const cpuBefore = cpuSeconds(pid);
+  const order: HttpOrder = { url, token, seconds, ...load };
+  const result = await ask<HttpResult>(generator, order, (seconds + 30) * 1_000);
+  const cpu = cpuSeconds(pid) - cpuBefore;
+  if (result.failures > 0)
+    throw new Error(`${name}: ${result.failures} of ${result.requests} requests failed`);
+  return {
+    requestsPerS: result.requests / result.seconds,
+    cpuMicros: (cpu / result.requests) * 1e6,
+    p99Ms: result.p99Ms,
+  };
+}
+
+function table(rows: readonly Row[], runs: number): Table {
+  const middle = (all: readonly Run[], of: (run: Run) => number): number => median(all.map(of));
+  const byRate = (run: Run): number => run.requestsPerS;
+  const byCpu = (run: Run): number => run.cpuMicros;
+  return {
+    title: 'POST /logs',
+    note: [
+      `autocannon, lines of 140 bytes; medians of ${runs} runs, alternating. The baseline is a bare Fastify server that reads`,
+      'and discards the same bodies; tailrace answers when the lines are stored.',
+    ].join('\n'),
+    columns: [
+      'connections',
+      'lines a request',
+      'requests/s',
+      'bare',
+      '× bare',
+      'lines/s',
+      'p99 ms',
+      'CPU µs a request',
+      'bare',
+      '× bare',
+    ],
+    rows: rows.map(({ load, tailrace, bare }) => [
+      String(load.connections),
+      String(load.linesARequest),
+      whole(middle(tailrace, byRate)),
+      whole(middle(bare, byRate)),
+      decimal(middle(tailrace, byRate) / middle(bare, byRate)),
+      whole(middle(tailrace, byRate) * load.linesARequest),
+      decimal(
+        middle(tailrace, (run) => run.p99Ms),
+        0,
+      ),
+      decimal(middle(tailrace, byCpu), 0),
+      decimal(middle(bare, byCpu), 0),
+      decimal(middle(tailrace, byCpu) / middle(bare, byCpu)),
+    ]),
+  };
+}
+
+await runAlone(import.meta.url, measure);

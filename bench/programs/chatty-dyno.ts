@@ -1,0 +1,33 @@
+/**
+ * An app that says too much: numbered lines of 80 bytes, as fast as its stdout takes them, then silence.
+ * Written in pieces of 64 KiB, so that it is the runner that limits, not this.
+ */
+import { writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DIGITS, encodeNumber } from '../rig/lines.ts';
+
+const LINE_BYTES = 80;
+const LINES_A_PIECE = 819;
+
+const count = Number(process.argv[2]);
+const line = Buffer.from(`chatty ${'0'.repeat(DIGITS)} `.padEnd(LINE_BYTES - 1, 'x').concat('\n'));
+const piece = Buffer.alloc(LINE_BYTES * LINES_A_PIECE, line);
+for (let sent = 0; sent < count; ) {
+  const lines = Math.min(LINES_A_PIECE, count - sent);
+  for (let k = 0; k < lines; k++) encodeNumber(sent + k, piece, k * LINE_BYTES + 'chatty '.length);
+  await writeAll(piece.subarray(0, lines * LINE_BYTES));
+  sent += lines;
+}
+setInterval(() => {}, 1_000_000);
+
+/** Writes everything; a pipe that is full and doesn't block is tried again. */
+async function writeAll(bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      await sleep(1);
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/** Folders and processes of a measurement: none of them outlives it. */
+import { type ChildProcess, fork, type SpawnOptions, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The clone's top folder, seen from dist/bench/rig. */
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+/** The program under test. */
+export const TAILRACE = join(ROOT, 'dist', 'src', 'cli', 'main.js');
+/** A child that doesn't stop when asked is killed after this long. */
+const STOP_MS = 10_000;
+
+const running = new Set<ChildProcess>();
+const folders = new Set<string>();
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
+/** Makes a folder, on the disk that the clone is on: in memory a store would be too fast. */
+export function makeFolder(name: string): string {
+  const parent = join(ROOT, 'bench', '.tmp');
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, `${name}-`));
+  folders.add(folder);
+  return folder;
+}
+
+/** Takes a folder away. */
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}
+
+/** Starts a program. */
+export function start(program: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  return watch(spawn(program, args, options));
+}
+
+/** Starts one of the programs in `bench/programs/`, with a channel for messages. */
+export function startHelper(name: string, args: readonly string[] = []): ChildProcess {
+  return watch(fork(join(ROOT, 'dist', 'bench', 'programs', `${name}.js`), args, { stdio: 'inherit' }));
+}
+
+/** Stops a child and waits for its end. */
+export async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  child.kill(signal);
+  await ended;
+  clearTimeout(timer);
+}
+
+/**
+ * Waits for a message of a helper for which `pick` finds something.
+ * @throws Error when the helper ends before, or says nothing of the kind for `timeoutMs`.
+ */
+export function hear<T>(
+  child: ChildProcess,
+  pick: (message: unknown) => T | undefined,
+  timeoutMs: number,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+    };
+    const fail = (message: string): void => {
+      done();
+      reject(new Error(message));
+    };
+    const onMessage = (message: unknown): void => {
+      const picked = pick(message);
+      if (picked === undefined) return;
+      done();
+      resolve(picked);
+    };
+    const onExit = (): void => fail(`a helper process ended early (exit code ${child.exitCode})`);
+    const timer = setTimeout(() => fail(`a helper said nothing for ${timeoutMs / 1_000} s`), timeoutMs);
+    child.on('message', onMessage);
+    child.on('exit', onExit);
+  });
+}
+
+/**
+ * Gives a helper an order and waits for its result.
+ * @throws Error when the helper says that it failed.
+ */
+export async function ask<T>(child: ChildProcess, order: object, timeoutMs: number): Promise<T> {
+  interface Answer {
+    readonly result?: T;
+    readonly failure?: string;
+  }
+  const pick = (message: unknown): Answer | undefined => {
+    const answer = message as Answer;
+    return answer.result !== undefined || answer.failure !== undefined ? answer : undefined;
+  };
+  const answered = hear(child, pick, timeoutMs);
+  child.send(order);
+  const { result, failure } = await answered;
+  if (result === undefined) throw new Error(failure);
+  return result;
+}
+
+function watch(child: ChildProcess): ChildProcess {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}

@@ -1,0 +1,48 @@
+/**
+ * Runs all measurements, one after the other, and writes `bench/RESULTS.md`.
+ *
+ *   npm run bench [-- --runs 5]
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as httpLogs from './http-logs.ts';
+import { circumstances, loadAverage, type Measurement, markdown, progress } from './rig/report.ts';
+import { ROOT } from './rig/scratch.ts';
+import * as runnerLines from './runner-lines.ts';
+import * as startUp from './start-up.ts';
+import * as syslogThrough from './syslog-through.ts';
+import * as tailLatency from './tail-latency.ts';
+import * as tails from './tails.ts';
+
+const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
+  syslogThrough,
+  httpLogs,
+  tailLatency,
+  tails,
+  startUp,
+  runnerLines,
+];
+
+const args = process.argv.slice(2);
+const parts = [
+  '# Results\n\nWritten by `npm run bench`; [README.md](README.md) says what is measured and what the numbers mean.\n',
+  `${circumstances()}\n`,
+];
+progress(parts[1]);
+for (const { measure } of MEASUREMENTS) {
+  try {
+    parts.push(markdown(await measure(args)));
+  } catch (error) {
+    // The others are worth having; the exit code says that one is missing.
+    process.exitCode = 1;
+    parts.push(`A measurement failed: ${error}\n`);
+    progress(parts.at(-1)!);
+  }
+}
+parts.push(
+  `Load average after: ${loadAverage()}. The measurements alone bring it to about 2: what is above came from others.\n`,
+);
+const text = parts.join('\n');
+writeFileSync(join(ROOT, 'bench', 'RESULTS.md'), text);
+process.stdout.write(text);
+process.exit();

@@ -1,0 +1,131 @@
+/**
+ * Lines through the router: syslog TCP in, embedded store, syslog TCP drain out; beside rsyslog, which relays the same
+ * lines and stores nothing.
+ *
+ *   node dist/bench/syslog-through.js [--lines 3000000] [--runs 3] [--only tailrace|rsyslog]
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadOrder, LoadResult } from './programs/syslog-load.ts';
+import { cpuSeconds, peakBytes } from './rig/proc.ts';
+import {
+  decimal,
+  median,
+  megabytes,
+  progress,
+  readFlags,
+  runAlone,
+  type Table,
+  whole,
+} from './rig/report.ts';
+import { relay, rsyslogVersion } from './rig/rsyslog.ts';
+import { ask, hear, startHelper, stop } from './rig/scratch.ts';
+import { serve } from './rig/tailrace.ts';
+
+/** Lines that go through before the clock runs: compilers and allocators have settled. */
+const WARM_UP_LINES = 300_000;
+/** What a relay still does for the lines when the last has come out (cursors, syncs) is on its bill too. */
+const AFTERMATH_MS = 500;
+const RUN_MS = 300_000;
+
+interface Run {
+  readonly linesPerS: number;
+  readonly linesPerCpuS: number;
+  readonly peakBytes: number;
+  /** What generator and sink used, of one core. */
+  readonly loadShare: number;
+}
+
+/** Something that relays lines. */
+interface Relay {
+  readonly pid: number;
+  readonly port: number;
+  readonly token: string;
+  stop(): Promise<void>;
+}
+
+export async function measure(args: readonly string[]): Promise<Table> {
+  const { lines, runs, only } = readFlags(args, { lines: 3_000_000, runs: 3 }, ['only']);
+  const version = rsyslogVersion();
+  const names = ['tailrace', ...(version ? ['rsyslog'] : [])].filter((name) => !only || name === only);
+  const results = new Map<string, Run[]>(names.map((name) => [name, []]));
+  for (let round = 1; round <= runs; round++) {
+    for (const name of names) {
+      const run = await once(name === 'tailrace' ? tailrace : rsyslog, lines);
+      results.get(name)!.push(run);
+      progress(
+        `syslog through ${name}, run ${round}: ${whole(run.linesPerS)} lines/s, ${whole(run.linesPerCpuS)} lines a CPU second (generator and sink: ${decimal(run.loadShare)} of a core)`,
+      );
+    }
+  }
+  return table(results, lines, runs, version);
+}
+
+async function once(startRelay: (sinkPort: number) => Promise<Relay>, lines: number): Promise<Run> {
+  const load = startHelper('syslog-load');
+  const sinkPort = await hear(load, (message) => (message as { sinkPort?: number }).sinkPort, 10_000);
+  const target = await startRelay(sinkPort);
+  try {
+    const order: LoadOrder = { port: target.port, token: target.token, lines };
+    await ask<LoadResult>(load, { ...order, lines: WARM_UP_LINES }, RUN_MS);
+    await sleep(AFTERMATH_MS);
+    const cpuBefore = cpuSeconds(target.pid);
+    const loadBefore = cpuSeconds(load.pid!);
+    const { seconds } = await ask<LoadResult>(load, order, RUN_MS);
+    await sleep(AFTERMATH_MS);
+    const cpu = cpuSeconds(target.pid) - cpuBefore;
+    return {
+      linesPerS: lines / seconds,
+      linesPerCpuS: lines / cpu,
+      peakBytes: peakBytes(target.pid),
+      loadShare: (cpuSeconds(load.pid!) - loadBefore) / seconds,
+    };
+  } finally {
+    await target.stop();
+    await stop(load);
+  }
+}
+
+async function tailrace(sinkPort: number): Promise<Relay> {
+  const server = await serve();
+  const token = await server.createApp('bench');
+  await server.addDrain('bench', `syslog://127.0.0.1:${sinkPort}`);
+  return { pid: server.pid, port: server.syslogPort, token, stop: () => server.stop() };
+}
+
+async function rsyslog(sinkPort: number): Promise<Relay> {
+  const { pid, syslogPort, stop } = await relay(sinkPort);
+  return { pid, port: syslogPort, token: `t.${'0a'.repeat(18)}`, stop };
+}
+
+function table(
+  results: ReadonlyMap<string, readonly Run[]>,
+  lines: number,
+  runs: number,
+  version: string | undefined,
+): Table {
+  const middle = (name: string, of: (run: Run) => number): number =>
+    median((results.get(name) ?? []).map(of));
+  const ratio = (name: string, of: (run: Run) => number): string =>
+    decimal(middle(name, of) / middle('rsyslog', of));
+  const byRate = (run: Run): number => run.linesPerS;
+  const byCpu = (run: Run): number => run.linesPerCpuS;
+  return {
+    title: 'syslog TCP in → store → syslog TCP drain',
+    note: [
+      `Lines of 140 bytes, RFC 5424, octet counted, ${whole(lines)} a run; medians of ${runs} runs, alternating.`,
+      `The baseline, rsyslog ${version ?? '(not installed)'}, relays them (imptcp, omfwd) through a queue in memory and stores nothing;`,
+      'tailrace commits every line to its store before it goes out.',
+    ].join('\n'),
+    columns: ['', 'lines/s', '× rsyslog', 'lines a CPU second', '× rsyslog', 'peak memory'],
+    rows: [...results.keys()].map((name) => [
+      name,
+      whole(middle(name, byRate)),
+      ratio(name, byRate),
+      whole(middle(name, byCpu)),
+      ratio(name, byCpu),
+      megabytes(middle(name, (run) => run.peakBytes)),
+    ]),
+  };
+}
+
+await runAlone(import.meta.url, measure);

@@ -1,0 +1,25 @@
+import { type LineFields, levelOf } from './line-fields.ts';
+
+/** A line as a document of the Elastic Common Schema. */
+export function asEcs(line: LineFields, app: string) {
+  const { timestamp, priority, hostname, source, dyno, msgid, structuredData, message } = line;
+  return {
+    '@timestamp': timestamp,
+    message,
+    log: {
+      level: levelOf(line),
+      syslog: {
+        priority,
+        facility: { code: priority >> 3 },
+        severity: { code: priority & 7, name: levelOf(line) },
+        appname: source,
+        procid: dyno,
+        ...(msgid === '-' ? {} : { msgid }),
+        ...(structuredData === '-' ? {} : { structured_data: structuredData }),
+      },
+    },
+    service: { name: app, node: { name: dyno } },
+    host: { hostname },
+    event: { dataset: source },
+  };
+}

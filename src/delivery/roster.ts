@@ -1,0 +1,103 @@
+/**
+ * The routers that share one store. Each holds a lease in its own name, and leaves a record by which the others find it;
+ * whose lease has run out is dead. Time is the store's: the routers' clocks may differ.
+ */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Store } from '../store/contract.ts';
+
+/** A router that hasn't renewed its lease for this long is dead. */
+const ROUTER_MS = 6_000;
+/** For how long a lease is taken from a router that may be dead, to find out. */
+const PROBE_MS = 1_000;
+/** The routers' records have a scope of their own: nobody else is woken by them. */
+export const ROUTERS_SCOPE = 'routers';
+
+/** What a router tells about itself, under `router/<id>`. */
+export interface RouterRecord {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly startedAt: string;
+  /** How many drains it works on, and how many lines these are behind, together. */
+  readonly drains: number;
+  readonly lagLines: number;
+}
+
+export type Share = Pick<RouterRecord, 'drains' | 'lagLines'>;
+
+export class Roster {
+  readonly id = randomUUID();
+  private readonly store: Store;
+  private readonly warn: (fields: object, message: string) => void;
+  private readonly version: string;
+  private readonly startedAt = new Date().toISOString();
+  private told: Share | undefined;
+
+  constructor(store: Store, version: string, warn: (fields: object, message: string) => void) {
+    this.store = store;
+    this.version = version;
+    this.warn = warn;
+  }
+
+  /** Says that this router lives, and gives the ids of all that do. */
+  async beat(share: Share): Promise<string[]> {
+    const { store, id } = this;
+    if (!store.shared) {
+      this.told = share;
+      return [id];
+    }
+    await store.acquire(routerKey(id), id, ROUTER_MS);
+    const records = await store.list<RouterRecord>(ROUTERS_SCOPE, 'router/');
+    await this.tell(
+      share,
+      records.some(({ value }) => value.id === id),
+    );
+    const others = records.map(({ value }) => value).filter((router) => router.id !== id);
+    const dead = await Promise.all(others.map((router) => this.isDead(router)));
+    return [id, ...others.filter((_, i) => !dead[i]).map((router) => router.id)];
+  }
+
+  /** All routers, as they were when they last told. */
+  async routers(): Promise<RouterRecord[]> {
+    if (!this.store.shared) return [this.record(this.told ?? { drains: 0, lagLines: 0 })];
+    const records = await this.store.list<RouterRecord>(ROUTERS_SCOPE, 'router/');
+    return records.map(({ value }) => value).sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
+  }
+
+  /** Takes this router off the list; the others are told. */
+  async leave(): Promise<void> {
+    if (!this.store.shared) return;
+    await this.store.transact(ROUTERS_SCOPE, [{ key: routerKey(this.id), value: undefined }]);
+  }
+
+  private async tell(share: Share, known: boolean): Promise<void> {
+    const same = share.drains === this.told?.drains && share.lagLines === this.told?.lagLines;
+    if (known && same) return;
+    // That there is a new router is news for the others, what it does isn't.
+    const change = { key: routerKey(this.id), value: this.record(share) };
+    await this.store.transact(ROUTERS_SCOPE, [change], { quiet: known });
+    this.told = share;
+  }
+
+  private record(share: Share): RouterRecord {
+    const { id, version, startedAt } = this;
+    return { id, host: hostname(), pid: process.pid, version, startedAt, ...share };
+  }
+
+  private async isDead(router: RouterRecord): Promise<boolean> {
+    const key = routerKey(router.id);
+    const lease = await this.store.acquire(key, `${this.id} asks`, PROBE_MS);
+    if (!lease) return false;
+    await this.store.transact(ROUTERS_SCOPE, [{ key, value: undefined }]);
+    await this.store.release(lease);
+    const { id, host, pid } = router;
+    this.warn({ router: id, host, pid }, 'a router is gone; the others take over its drains');
+    return true;
+  }
+}
+
+function routerKey(id: string): string {
+  return `router/${id}`;
+}

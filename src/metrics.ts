@@ -1,0 +1,25 @@
+/** The registry of everything that is measured; each part adds its own, `GET /metrics` shows them all. */
+import { Gauge, Registry } from 'prom-client';
+
+/** A registry with what concerns the process as a whole. */
+export function makeMetrics(): Registry {
+  const registry = new Registry();
+  new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Memory of the process that is in RAM.',
+    registers: [registry],
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+  new Gauge({
+    name: 'process_cpu_seconds_total',
+    help: 'CPU time that the process has used, user and system.',
+    registers: [registry],
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.set((user + system) / 1e6);
+    },
+  });
+  return registry;
+}

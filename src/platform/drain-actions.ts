@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { probe } from '../delivery/probe.ts';
+import { RefusedBatches, textOf } from '../delivery/refused.ts';
+import { TailraceError } from '../errors.ts';
+import type { Context } from './context.ts';
+import { drainView } from './log-drains.ts';
+
+interface DrainParams {
+  Params: { app: string; drain: string };
+}
+
+/** What can be done with a drain beyond Heroku's API: `/apps/:app/log-drains/:drain/…` (id, token or URL, percent-encoded). */
+export function drainActionRoutes(api: FastifyInstance, context: Context): void {
+  const { directory, deliveries, outlets, store } = context;
+  const path = '/apps/:app/log-drains/:drain';
+
+  const change = async (
+    params: DrainParams['Params'],
+    values: Parameters<typeof directory.changeDrain>[2],
+  ) => {
+    const app = await directory.app(params.app);
+    const drain = await directory.changeDrain(app.id, params.drain, values);
+    await deliveries.look();
+    return drainView(drain, context);
+  };
+  const find = async ({ app, drain }: DrainParams['Params']) =>
+    directory.drain((await directory.app(app)).id, drain);
+
+  api.post<DrainParams>(`${path}/actions/pause`, ({ params }) => change(params, { paused: true }));
+  api.post<DrainParams>(`${path}/actions/resume`, ({ params }) => change(params, { paused: undefined }));
+  api.post<DrainParams>(`${path}/actions/test`, async ({ params }) => {
+    const { accepted, answer, phases, totalMs } = await probe(await find(params), outlets);
+    return { accepted, answer, phases, total_ms: totalMs };
+  });
+
+  api.post<DrainParams & { Body: { since?: unknown } | null }>(
+    `${path}/actions/replay`,
+    async ({ params, body }) => {
+      const app = await directory.app(params.app);
+      const sinceMs = typeof body?.since === 'string' ? Date.parse(body.since) : Number.NaN;
+      if (Number.isNaN(sinceMs))
+        throw new TailraceError(
+          'invalid_params',
+          'A replay needs a time to begin at: since, such as "2026-01-31T12:00:00Z".',
+        );
+      const { first, last } = await store.bounds(app.id);
+      const after = Math.max(await store.sequenceAt(app.id, sinceMs), first - 1);
+      const drain = await change(params, { replay: { id: randomUUID(), after } });
+      return { lines: Math.max(0, last - after), drain };
+    },
+  );
+
+  api.get<DrainParams>(`${path}/refused`, async ({ params }) => {
+    const batches = await new RefusedBatches(store, await find(params)).list();
+    return Promise.all(
+      batches.map(async (batch) => ({
+        first: String(batch.first),
+        last: String(batch.last),
+        count: batch.count,
+        refused_at: batch.refusedAt,
+        reason: batch.reason,
+        lines: await textOf(batch),
+      })),
+    );
+  });
+  api.post<DrainParams>(`${path}/refused/actions/resend`, async ({ params }) => {
+    const drain = await find(params);
+    const outlet = outlets.make(drain);
+    try {
+      return await new RefusedBatches(store, drain).resend(outlet);
+    } finally {
+      await outlet.close();
+    }
+  });
+  api.delete<DrainParams>(`${path}/refused`, async ({ params }) => ({
+    batches: await new RefusedBatches(store, await find(params)).drop(),
+  }));
+}

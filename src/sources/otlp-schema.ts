@@ -1,0 +1,74 @@
+/** The part of OpenTelemetry's logs protocol that is read here: messages and field numbers of its public .proto files. */
+import protobuf from 'protobufjs';
+
+const message = (fields: Record<string, readonly [number, string, ('repeated' | undefined)?]>) => ({
+  fields: Object.fromEntries(
+    Object.entries(fields).map(([name, [id, type, rule]]) => [
+      name,
+      rule ? { id, type, rule } : { id, type },
+    ]),
+  ),
+});
+
+const root = protobuf.Root.fromJSON({
+  nested: {
+    ExportLogsServiceRequest: message({ resourceLogs: [1, 'ResourceLogs', 'repeated'] }),
+    ResourceLogs: message({ resource: [1, 'Resource'], scopeLogs: [2, 'ScopeLogs', 'repeated'] }),
+    Resource: message({ attributes: [1, 'KeyValue', 'repeated'] }),
+    ScopeLogs: message({ scope: [1, 'Scope'], logRecords: [2, 'LogRecord', 'repeated'] }),
+    Scope: message({ name: [1, 'string'] }),
+    LogRecord: message({
+      timeUnixNano: [1, 'fixed64'],
+      severityNumber: [2, 'int32'],
+      severityText: [3, 'string'],
+      body: [5, 'AnyValue'],
+      attributes: [6, 'KeyValue', 'repeated'],
+      traceId: [9, 'bytes'],
+      spanId: [10, 'bytes'],
+      observedTimeUnixNano: [11, 'fixed64'],
+      eventName: [12, 'string'],
+    }),
+    KeyValue: message({ key: [1, 'string'], value: [2, 'AnyValue'] }),
+    AnyValue: {
+      oneofs: {
+        value: {
+          oneof: [
+            'stringValue',
+            'boolValue',
+            'intValue',
+            'doubleValue',
+            'arrayValue',
+            'kvlistValue',
+            'bytesValue',
+          ],
+        },
+      },
+      ...message({
+        stringValue: [1, 'string'],
+        boolValue: [2, 'bool'],
+        intValue: [3, 'int64'],
+        doubleValue: [4, 'double'],
+        arrayValue: [5, 'ArrayValue'],
+        kvlistValue: [6, 'KeyValueList'],
+        bytesValue: [7, 'bytes'],
+      }),
+    },
+    ArrayValue: message({ values: [1, 'AnyValue', 'repeated'] }),
+    KeyValueList: message({ values: [1, 'KeyValue', 'repeated'] }),
+  },
+});
+
+const request = root.lookupType('ExportLogsServiceRequest');
+
+/**
+ * Decodes a request in protobuf, into the shape that its JSON form has (identifiers as hexadecimal digits).
+ * @throws an error when the bytes are no such request, are cut short, or are nested too deep.
+ */
+export function decodeLogs(body: Uint8Array): unknown {
+  return request.toObject(request.decode(body), { longs: String });
+}
+
+/** Encodes a request, for tests and measurements. */
+export function encodeLogs(value: Record<string, unknown>): Uint8Array {
+  return request.encode(request.fromObject(value)).finish();
+}

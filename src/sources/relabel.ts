@@ -1,0 +1,80 @@
+/** Writes a line anew whose sender was recognised by something else than its APP-NAME. */
+import type { Header } from '../syslog/header.ts';
+
+const SPACE = 0x20;
+const NIL = '-';
+const ELEMENT = Buffer.from('[tailrace@32473 ');
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+
+/** Where the structured data element `[tailrace@32473 token="…"]` stands, and the token in it. */
+export interface TokenElement {
+  readonly start: number;
+  readonly end: number;
+  readonly token: string;
+}
+
+/** The element with the token, if the line has one (32473 is RFC 5612's number for examples and private use). */
+export function findTokenElement(bytes: Uint8Array, header: Header): TokenElement | undefined {
+  if (header.sdEnd - header.sdStart < ELEMENT.length) return undefined;
+  const data = Buffer.from(bytes.buffer, bytes.byteOffset + header.sdStart, header.sdEnd - header.sdStart);
+  const at = data.indexOf(ELEMENT);
+  if (at === -1) return undefined;
+  let end = at + ELEMENT.length;
+  for (let quoted = false; end < data.length && (quoted || data[end] !== CLOSE_BRACKET); end++) {
+    if (data[end] === BACKSLASH) end++;
+    else if (data[end] === QUOTE) quoted = !quoted;
+  }
+  const token = /[ ]token="(t\.[\w-]{1,64})"/.exec(data.toString('latin1', at, end))?.[1];
+  if (token === undefined) return undefined;
+  return { start: header.sdStart + at, end: header.sdStart + end + 1, token };
+}
+
+/** One field of a header, without the space behind it; '' when the line ended before it. */
+export function fieldAt(bytes: Uint8Array, start: number, end: number): string {
+  let stop = start;
+  while (stop < end && bytes[stop] !== SPACE) stop++;
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, stop - start).toString('latin1');
+}
+
+/** What is to be different in the new line. */
+export interface Changes {
+  /** The source's name. When APP-NAME says something else, that is a part of the dyno's name then: `postgres.4711`. */
+  readonly source: string;
+  /** HOSTNAME was the token: it is left out. */
+  readonly dropHost?: boolean;
+  /** This element of the structured data is left out. */
+  readonly drop?: TokenElement;
+}
+
+/** The line `bytes[start, end)`, as RFC 5424, with the program's name kept in the dyno's. */
+export function relabel(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  header: Header,
+  { source, dropHost, drop }: Changes,
+): Buffer {
+  const { hostStart, sourceStart, dynoStart, msgidStart, sdStart, sdEnd, messageStart } = header;
+  const host = dropHost ? NIL : fieldAt(bytes, hostStart, sourceStart) || NIL;
+  const program = fieldAt(bytes, sourceStart, end);
+  const pid = fieldAt(bytes, dynoStart, messageStart);
+  const msgid = fieldAt(bytes, msgidStart, messageStart) || NIL;
+  const head = `${host} ${source} ${dynoName(source, program, pid)} ${msgid} `;
+  const data = drop
+    ? [bytes.subarray(sdStart, drop.start), bytes.subarray(drop.end, sdEnd)]
+    : [bytes.subarray(sdStart, sdEnd)];
+  const text = Buffer.concat(data).toString('latin1').trimEnd();
+  return Buffer.concat([
+    bytes.subarray(start, hostStart),
+    Buffer.from(head, 'latin1'),
+    Buffer.from(`${text || NIL} `, 'latin1'),
+    bytes.subarray(messageStart, end),
+  ]);
+}
+
+function dynoName(source: string, program: string, pid: string): string {
+  const names = [program, pid].filter((name) => name !== '' && name !== NIL && name !== source);
+  return names.join('.') || NIL;
+}

@@ -1,0 +1,157 @@
+/**
+ * Lines in over syslog: TCP and UDP on one port, TLS on another when there is a certificate, and TCP and UDP on every port that a
+ * rule names.
+ */
+import { TailraceError } from '../errors.ts';
+import { Limits } from '../router/limits.ts';
+import type { Router } from '../router/router.ts';
+import { Rules } from '../router/rules.ts';
+import type { Settings } from '../settings.ts';
+import type { AppId, Store } from '../store/contract.ts';
+import type { SourceCounters } from './counters.ts';
+import { Guard } from './guard.ts';
+import type { Source, SourceOptions } from './source.ts';
+import { listenTcp } from './tcp.ts';
+import { listenTls } from './tls.ts';
+import { listenUdp } from './udp.ts';
+
+export interface SyslogOptions {
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly router: Router;
+  /** Adds a line to an app's stream. */
+  readonly tell: (app: AppId, message: string) => void;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** The running listeners. */
+export interface Syslog {
+  readonly port: number;
+  readonly tlsPort: number | undefined;
+  readonly counters: readonly SourceCounters[];
+  /** Shared with the other ways in. */
+  readonly limits: Limits;
+  close(): Promise<void>;
+}
+
+/** @throws TailraceError `address_in_use` when a port is taken, `settings` for a certificate that can't be used. */
+export async function startSyslog({ settings, store, router, tell, warn }: SyslogOptions): Promise<Syslog> {
+  const { tokenLines, tokenBytes, appLines, appBytes } = settings;
+  const rules = new Rules(store);
+  await rules.load();
+  const limits = new Limits({
+    token: { lines: tokenLines, bytes: tokenBytes },
+    app: { lines: appLines, bytes: appBytes },
+    tell,
+  });
+  const guard = new Guard({
+    connectionsMax: settings.connections,
+    idleMs: settings.idleTimeoutMs,
+    frameMs: settings.frameTimeoutMs,
+    partialBytesMax: settings.partialBytes,
+    warn,
+  });
+  const { host, proxyProtocol } = settings;
+  const options = { host, router, rules, limits, guard, proxyProtocol, warn };
+  const open: Source[] = [];
+  const closeAll = async (): Promise<void> => {
+    guard.close();
+    limits.close();
+    await Promise.all(open.splice(0).map((source) => source.close()));
+  };
+  try {
+    const tcp = await listenTcp({ ...options, port: settings.syslogPort });
+    open.push(tcp);
+    const udp = await listenUdp({ ...options, port: tcp.port });
+    open.push(udp);
+    const tls = await startTls(settings, options);
+    if (tls) open.push(tls);
+    const shared = { tcp: tcp.counters, udp: udp.counters };
+    const own = new Set([tcp.port, tls?.port]);
+    const ports = new RulePorts(options, shared, own);
+    await ports.follow();
+    return {
+      port: tcp.port,
+      tlsPort: tls?.port,
+      counters: open.map(({ counters }) => counters),
+      limits,
+      close: async () => {
+        await ports.close();
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+type Listening = Omit<SourceOptions, 'port'>;
+
+async function startTls(settings: Settings, options: Listening): Promise<Source | undefined> {
+  const { syslogTlsCert: certificate, syslogTlsKey: key, syslogTlsClientCa, syslogTlsPort } = settings;
+  if (!certificate && !key) return undefined;
+  if (!certificate || !key)
+    throw new TailraceError(
+      'settings',
+      'Syslog over TLS needs both TAILRACE_SYSLOG_TLS_CERT and TAILRACE_SYSLOG_TLS_KEY: set the other one too.',
+    );
+  return listenTls(
+    { ...options, port: syslogTlsPort },
+    { certificate, key, clientAuthority: syslogTlsClientCa || undefined },
+  );
+}
+
+/** Listens on the ports that rules name, as rules come and go. */
+class RulePorts {
+  private readonly options: Listening;
+  private readonly shared: { readonly tcp: SourceCounters; readonly udp: SourceCounters };
+  private readonly own: ReadonlySet<number | undefined>;
+  private readonly open = new Map<number, readonly Source[]>();
+  private work: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(options: Listening, shared: RulePorts['shared'], own: ReadonlySet<number | undefined>) {
+    this.options = options;
+    this.shared = shared;
+    this.own = own;
+  }
+
+  async follow(): Promise<void> {
+    this.options.rules.onChange(() => void this.adjust());
+    await this.adjust();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.adjust();
+  }
+
+  private adjust(): Promise<void> {
+    this.work = this.work.then(() => this.openAndClose());
+    return this.work;
+  }
+
+  private async openAndClose(): Promise<void> {
+    const wanted = this.closed ? [] : this.options.rules.ports().filter((port) => !this.own.has(port));
+    for (const [port, sources] of this.open) {
+      if (wanted.includes(port)) continue;
+      this.open.delete(port);
+      await Promise.all(sources.map((source) => source.close()));
+    }
+    for (const port of wanted) if (!this.open.has(port)) await this.listen(port);
+  }
+
+  private async listen(port: number): Promise<void> {
+    const { options, shared } = this;
+    const sources: Source[] = [];
+    try {
+      sources.push(await listenTcp({ ...options, port, counters: shared.tcp }));
+      sources.push(await listenUdp({ ...options, port, counters: shared.udp }));
+      this.open.set(port, sources);
+    } catch (error) {
+      await Promise.all(sources.map((source) => source.close()));
+      options.warn({ port, err: error }, 'a rule names a port that can’t be listened on');
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import type { Settings } from '../settings.ts';
+import type { Retention, Store } from './contract.ts';
+import { EmbeddedStore } from './embedded/embedded.ts';
+import { readCertificate } from './redis/address.ts';
+import { RedisStore } from './redis/redis.ts';
+
+type StoreSettings = Pick<
+  Settings,
+  'data' | 'durability' | 'redisUrl' | 'redisCa' | 'streamLines' | 'streamBytes' | 'streamAgeMs'
+>;
+
+/**
+ * Opens the store that the settings name: Redis when there is a `REDIS_URL`, else the one in the data folder.
+ * @throws TailraceError when it can't be used, with what to do.
+ */
+export async function openStore(
+  settings: StoreSettings,
+  warn: (fields: object, message: string) => void,
+): Promise<Store> {
+  const retention: Retention = {
+    lines: settings.streamLines,
+    bytes: settings.streamBytes,
+    ageMs: settings.streamAgeMs,
+  };
+  if (settings.redisUrl === '')
+    return new EmbeddedStore({
+      folder: settings.data,
+      retention,
+      durability: settings.durability,
+      warn: (message) => warn({}, message),
+    });
+  const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
+  return RedisStore.open({ url: settings.redisUrl, ca, retention, warn });
+}
+
+/** Is this the address of a Redis, rather than a folder? */
+export function isRedisUrl(text: string): boolean {
+  return /^rediss?(?:\+\w+)?:\/\//.test(text);
+}

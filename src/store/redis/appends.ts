@@ -1,0 +1,162 @@
+/**
+ * Appends: one call per app on its way at a time, with all batches that have gathered meanwhile. So the order holds
+ * whatever happens to a call (a redirection in a Cluster, a connection that breaks), and a long way to Redis costs time,
+ * not throughput.
+ */
+import type { Batch } from '../../syslog/batch.ts';
+import type { Appended, AppId, Retention, Sequence, StoredBatch } from '../contract.ts';
+import { pastRestored } from '../restoring.ts';
+import type { Argument, Connection } from './connection.ts';
+import { type StreamKeys, streamKeys } from './keys.ts';
+import { packRecords } from './packing.ts';
+import { SCRIPTS } from './scripts.ts';
+
+/** Bytes and batches that go with one call at the most, unless the first batch is larger. */
+const CALL_BYTES = 1_048_576;
+const CALL_BATCHES = 64;
+/** How long frames are remembered at the least, and how many of them at the most, twice over. */
+const FRAME_MEMORY_MS = 10 * 60_000;
+const FRAMES_MAX = 50_000;
+/** A stream that is restored is kept at least for this long, however old it is. */
+const KEEP_MS = 60_000;
+/** A queue that was unused for this long is given up. */
+const UNUSED_MS = 60_000;
+
+/** An append with the time at which it was stored. */
+export interface AppendedAt extends Appended {
+  readonly storedAtMs: number;
+}
+
+interface Pending {
+  readonly batch: Batch;
+  readonly frameId: string;
+  readonly resolve: (appended: AppendedAt) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Queue {
+  readonly keys: StreamKeys;
+  waiting: Pending[];
+  /** The newest sequence that was given to a line here. */
+  last: Sequence;
+  busy: boolean;
+  usedAtMs: number;
+}
+
+export interface AppendsOptions {
+  readonly connection: Connection;
+  readonly retention: Retention;
+  /** Who appends, in wake-ups. */
+  readonly origin: string;
+  /** The newest sequence that this process has seen of an app: no line may get a lower one. */
+  readonly newest: (app: AppId) => Sequence;
+}
+
+export class Appends {
+  private readonly options: AppendsOptions;
+  private readonly queues = new Map<AppId, Queue>();
+  private readonly sweep: NodeJS.Timeout;
+  private idle: (() => void) | undefined;
+
+  constructor(options: AppendsOptions) {
+    this.options = options;
+    this.sweep = setInterval(() => this.forgetUnused(), UNUSED_MS);
+    this.sweep.unref();
+  }
+
+  append(app: AppId, batch: Batch, frameId: string): Promise<AppendedAt> {
+    let queue = this.queues.get(app);
+    if (!queue) {
+      queue = { keys: streamKeys(app), waiting: [], last: 0, busy: false, usedAtMs: 0 };
+      this.queues.set(app, queue);
+    }
+    const mine = queue;
+    return new Promise((resolve, reject) => {
+      mine.waiting.push({ batch, frameId, resolve, reject });
+      if (!mine.busy) void this.send(app, mine);
+    });
+  }
+
+  /** Appends a batch of another store under its own numbers. */
+  async restore(app: AppId, { first, count, bytes, storedAtMs }: StoredBatch): Promise<void> {
+    const { lines, index, state } = streamKeys(app);
+    const keepMs = this.options.retention.ageMs + KEEP_MS;
+    const args = [first, count, bytes.length, storedAtMs, packRecords(bytes), keepMs];
+    const done = await this.options.connection.run(SCRIPTS.restore, [lines, index, state], args);
+    if (done !== 1) throw pastRestored(first);
+  }
+
+  /** The app's stream is gone: its numbers start anew. */
+  forget(app: AppId): void {
+    const queue = this.queues.get(app);
+    if (queue) queue.last = 0;
+  }
+
+  /** Resolves when nothing is on its way. */
+  async close(): Promise<void> {
+    clearInterval(this.sweep);
+    if (this.busy) await new Promise<void>((resolve) => (this.idle = resolve));
+  }
+
+  private get busy(): boolean {
+    return [...this.queues.values()].some(({ busy }) => busy);
+  }
+
+  private async send(app: AppId, queue: Queue): Promise<void> {
+    queue.busy = true;
+    while (queue.waiting.length > 0) {
+      const taken = take(queue);
+      try {
+        const reply = await this.call(app, queue, taken);
+        taken.forEach(({ batch, resolve }, i) => {
+          const first = reply[1 + i * 2];
+          const duplicate = reply[2 + i * 2] === 1;
+          const last = first + batch.count - 1;
+          queue.last = Math.max(queue.last, last);
+          resolve({ first, last, duplicate, storedAtMs: reply[0] });
+        });
+      } catch (error) {
+        // What waits behind a failed batch fails with it, or it would overtake.
+        for (const { reject } of [...taken, ...queue.waiting.splice(0)]) reject(error);
+      }
+    }
+    queue.busy = false;
+    queue.usedAtMs = Date.now();
+    if (this.idle && !this.busy) this.idle();
+  }
+
+  private async call(app: AppId, { keys, last }: Queue, batches: readonly Pending[]): Promise<number[]> {
+    const { connection, retention, origin, newest } = this.options;
+    const args: Argument[] = [
+      retention.lines,
+      retention.bytes,
+      retention.ageMs,
+      FRAME_MEMORY_MS,
+      FRAMES_MAX,
+      Math.max(newest(app), last) + 1,
+      keys.channel,
+      origin,
+    ];
+    for (const { batch, frameId } of batches)
+      args.push(batch.count, batch.bytes.length, frameId, packRecords(batch.bytes));
+    const { lines, index, state, frames } = keys;
+    return (await connection.run(SCRIPTS.append, [lines, index, state, ...frames], args)) as number[];
+  }
+
+  private forgetUnused(): void {
+    const before = Date.now() - UNUSED_MS;
+    for (const [app, queue] of this.queues)
+      if (!queue.busy && queue.usedAtMs < before) this.queues.delete(app);
+  }
+}
+
+function take(queue: Queue): Pending[] {
+  let bytes = 0;
+  let count = 0;
+  for (const { batch } of queue.waiting) {
+    if (count > 0 && (bytes + batch.bytes.length > CALL_BYTES || count >= CALL_BATCHES)) break;
+    bytes += batch.bytes.length;
+    count++;
+  }
+  return queue.waiting.splice(0, count);
+}

@@ -1,0 +1,265 @@
+/**
+ * The connection to Redis: one for commands, one for wake-ups. It comes back by itself; while it is away every
+ * command is refused at once, since whoever called knows better what to do than a queue that grows.
+ */
+import { isIP } from 'node:net';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { TailraceError } from '../../errors.ts';
+import type { RedisAddress } from './address.ts';
+import { isAway, redisError } from './errors.ts';
+import type { Script } from './scripts.ts';
+
+/** A command that wasn't answered within this time has failed; the connection is made anew. */
+const ANSWER_MS = 5_000;
+const CONNECT_MS = 5_000;
+/** Pauses between attempts to connect again: these many milliseconds more each time, up to the second figure. */
+const RETRY_STEP_MS = 50;
+const RETRY_MAX_MS = 1_000;
+
+export interface ConnectionOptions {
+  readonly address: RedisAddress;
+  /** PEM of the CA that signed the servers' certificates, when the system doesn't know it. */
+  readonly ca?: string;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+export type Argument = string | number | Buffer;
+
+export class Connection {
+  readonly address: RedisAddress;
+  private readonly commands: Redis | Cluster;
+  /** The same as `commands` for a Cluster, which brings its own connection for messages. */
+  private readonly messages: Redis | Cluster;
+  private readonly warn: ConnectionOptions['warn'];
+  private readonly upListeners = new Set<() => void>();
+  private lastError: unknown;
+  private up = false;
+  private warned = false;
+  private closed = false;
+
+  /** Starts to connect; {@link ready} tells when that was done. */
+  constructor(options: ConnectionOptions) {
+    this.address = options.address;
+    this.warn = options.warn;
+    const { commands, messages } = makeClients(options);
+    this.commands = commands;
+    this.messages = messages;
+    for (const client of new Set([commands, messages])) {
+      client.on('error', (error: unknown) => this.failed(error));
+      client.on('node error', (error: unknown) => this.failed(error));
+    }
+    commands.on('ready', () => this.rose());
+    commands.on('close', () => this.fell());
+    if (messages !== commands) messages.on('ready', () => this.tellUp());
+  }
+
+  /** Is it connected now? */
+  get isUp(): boolean {
+    return this.up;
+  }
+
+  get isCluster(): boolean {
+    return this.commands instanceof Cluster;
+  }
+
+  /**
+   * Resolves when it is connected.
+   * @throws TailraceError with the last reason, when that takes longer than `limitMs` or can't become better.
+   */
+  async ready(limitMs: number): Promise<void> {
+    const endMs = Date.now() + limitMs;
+    while (!this.up) {
+      const error = this.explain(this.absence(new Error(`no answer within ${limitMs} ms`)));
+      if (error.code === 'settings' || Date.now() > endMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Calls `listener` whenever a connection was made (again): nothing is subscribed to, and messages may have been lost. */
+  onUp(listener: () => void): void {
+    this.upListeners.add(listener);
+  }
+
+  onMessage(listener: (channel: string, message: string) => void): void {
+    this.messages.on('message', listener);
+  }
+
+  /** Sends a command; strings in its answer are strings. */
+  async call(command: string, ...args: Argument[]): Promise<unknown> {
+    return this.guarded(() => this.commands.call(command, args));
+  }
+
+  /** Sends a command; strings in its answer are bytes. */
+  async callBytes(command: string, ...args: Argument[]): Promise<unknown> {
+    return this.guarded(() => this.commands.callBuffer(command, args));
+  }
+
+  /** Runs a script. */
+  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    return this.guarded(async () => {
+      try {
+        return await this.commands.call('evalsha', [script.sha, keys.length, ...keys, ...args]);
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        return this.commands.call('eval', [script.source, keys.length, ...keys, ...args]);
+      }
+    });
+  }
+
+  /** Reads the same field of many hashes; what can't be read is missing. One round trip a server. */
+  async fields(keys: readonly string[], field: string): Promise<(string | undefined)[]> {
+    const { commands } = this;
+    if (!(commands instanceof Cluster)) throw new Error('ask a script instead');
+    const byNode = new Map<string, number[]>();
+    for (const [i, key] of keys.entries()) {
+      const node = commands.slots[slotOf(key)]?.[0] ?? '';
+      const mine = byNode.get(node);
+      if (mine) mine.push(i);
+      else byNode.set(node, [i]);
+    }
+    const found: (string | undefined)[] = new Array(keys.length);
+    await Promise.all(
+      [...byNode.values()].map(async (mine) => {
+        const pipeline = commands.pipeline();
+        for (const i of mine) pipeline.hget(keys[i], field);
+        const answers = await this.guarded(() => pipeline.exec());
+        answers?.forEach(([, value], j) => {
+          if (typeof value === 'string') found[mine[j]] = value;
+        });
+      }),
+    );
+    return found;
+  }
+
+  async subscribe(channels: readonly string[]): Promise<void> {
+    await this.guarded(() => this.messages.subscribe(...channels));
+  }
+
+  async unsubscribe(channels: readonly string[]): Promise<void> {
+    await this.guarded(() => this.messages.unsubscribe(...channels));
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const client of new Set([this.commands, this.messages])) client.disconnect();
+  }
+
+  private async guarded<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      // An answer that is late would be taken for the next command's: only a new connection is clean.
+      if (error instanceof Error && error.message === 'Command timed out' && this.commands instanceof Redis)
+        this.commands.disconnect(true);
+      throw this.explain(isAway(error) && !this.up ? this.absence(error) : error);
+    }
+  }
+
+  /** Why the connection is away, as well as that is known; `error` says only that it is. */
+  private absence(error: unknown): unknown {
+    // Connected, and still not ready: the client waits until the server has loaded its data.
+    if (this.commands instanceof Redis && this.commands.status === 'connect') return new Error('LOADING');
+    return this.lastError ?? error;
+  }
+
+  private explain(error: unknown): TailraceError {
+    return redisError(error, this.address.text);
+  }
+
+  private failed(error: unknown): void {
+    this.lastError = error;
+    if (this.up || this.warned || this.closed) return;
+    this.warned = true;
+    this.warn({ redis: this.address.text }, this.explain(error).message);
+  }
+
+  private rose(): void {
+    if (this.warned) this.warn({ redis: this.address.text }, 'Redis answers again');
+    this.up = true;
+    this.warned = false;
+    this.lastError = undefined;
+    this.tellUp();
+  }
+
+  private fell(): void {
+    if (!this.up || this.closed) return;
+    this.up = false;
+    this.warned = true;
+    const message =
+      'the connection to Redis is lost: lines wait, and senders are asked to wait, until it is back';
+    this.warn({ redis: this.address.text }, message);
+  }
+
+  private tellUp(): void {
+    for (const listener of this.upListeners) listener();
+  }
+}
+
+function makeClients({ address, ca }: ConnectionOptions): {
+  commands: Redis | Cluster;
+  messages: Redis | Cluster;
+} {
+  const retryStrategy = (times: number): number => Math.min(times * RETRY_STEP_MS, RETRY_MAX_MS);
+  const [{ host: name }] = address.nodes;
+  // An address is no server name (RFC 6066 section 3); the nodes of a Cluster are known by addresses.
+  const tls = address.tls ? { ca, ...(isIP(name) ? {} : { servername: name }) } : undefined;
+  const common = {
+    username: address.username,
+    password: address.password,
+    tls,
+    protocol: 2,
+    connectTimeout: CONNECT_MS,
+    keepAlive: 10_000,
+    connectionName: 'tailrace',
+    disableClientInfo: true,
+    commandTimeout: ANSWER_MS,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    // A master that was made a replica: the name may lead to the new one by now.
+    reconnectOnError: (error: Error) => /\bREADONLY\b/.test(error.message),
+  } as const;
+  if (address.kind === 'cluster') {
+    const cluster = new Cluster([...address.nodes], {
+      redisOptions: common,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: retryStrategy,
+      slotsRefreshTimeout: 2_000,
+      retryDelayOnFailover: 100,
+      retryDelayOnClusterDown: 200,
+      maxRedirections: 16,
+    });
+    return { commands: cluster, messages: cluster };
+  }
+  const [{ host, port }] = address.nodes;
+  const single: RedisOptions = {
+    ...common,
+    db: address.database,
+    retryStrategy,
+    enableOfflineQueue: false,
+    ...(address.kind === 'single'
+      ? { host, port }
+      : {
+          sentinels: [...address.nodes],
+          name: address.master,
+          sentinelRetryStrategy: retryStrategy,
+          sentinelTLS: tls,
+          enableTLSForSentinelMode: address.tls,
+          failoverDetector: true,
+        }),
+  };
+  return { commands: new Redis(single), messages: new Redis({ ...single, autoResubscribe: false }) };
+}
+
+/** The slot of a key in a Cluster: CRC-16 (XMODEM) of what stands between braces. */
+function slotOf(key: string): number {
+  const open = key.indexOf('{');
+  const close = key.indexOf('}', open + 1);
+  const hashed = open !== -1 && close > open + 1 ? key.slice(open + 1, close) : key;
+  let crc = 0;
+  for (const byte of Buffer.from(hashed)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++)
+      crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff;
+  }
+  return crc % 16_384;
+}

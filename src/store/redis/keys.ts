@@ -1,0 +1,57 @@
+/**
+ * The names of all keys in Redis. Whatever has to change together shares a hash tag (`{…}`), and so lives in one slot
+ * of a cluster: an app's stream by the app's id, a scope's records by the scope.
+ */
+import type { AppId } from '../contract.ts';
+
+const PREFIX = 'tailrace';
+
+/** The keys of an app's stream. */
+export interface StreamKeys {
+  /** The batches. */
+  readonly lines: string;
+  /** Their placements alone. */
+  readonly index: string;
+  readonly state: string;
+  /** Names of frames that were stored, two generations. */
+  readonly frames: readonly [string, string];
+  /** The channel of its wake-ups. */
+  readonly channel: string;
+}
+
+export function streamKeys(app: AppId): StreamKeys {
+  const base = `${PREFIX}:{${app}}`;
+  return {
+    lines: `${base}:lines`,
+    index: `${base}:index`,
+    state: `${base}:state`,
+    frames: [`${base}:frames:0`, `${base}:frames:1`],
+    channel: channelOf(app),
+  };
+}
+
+export function channelOf(app: AppId): string {
+  return `${PREFIX}:wake:${app}`;
+}
+
+/** The app whose wake-ups come through a channel. */
+export function appOf(channel: string): AppId {
+  return channel.slice(`${PREFIX}:wake:`.length) as AppId;
+}
+
+/** The channel on which changed records are told. */
+export const RECORDS_CHANNEL = `${PREFIX}:records`;
+
+/** The keys of a scope's records. */
+export function recordKeys(scope: string): { values: string; keys: string; revision: string } {
+  const base = `${PREFIX}:{${scope === '' ? 'platform' : scope}}`;
+  return { values: `${base}:records`, keys: `${base}:record-keys`, revision: `${base}:revision` };
+}
+
+export function leaseKey(name: string): string {
+  return `${PREFIX}:lease:{${name}}`;
+}
+
+/** Says how everything else is laid out. */
+export const FORMAT_KEY = `${PREFIX}:{platform}:format`;
+export const FORMAT = '1';

@@ -1,0 +1,13 @@
+--[[
+Tells the last sequence of many streams in one call.
+
+  KEYS     hashes of the streams' states
+
+Returns one number a key: the last sequence, 0 for a stream that is not there.
+]]
+
+local newest = {}
+for i, key in ipairs(KEYS) do
+  newest[i] = (tonumber(redis.call('HGET', key, 'next')) or 1) - 1
+end
+return newest

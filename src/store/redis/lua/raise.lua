@@ -1,0 +1,14 @@
+--[[
+Raises the next sequence of a stream: after a failover that lost lines which readers saw already, new lines must not get
+the numbers of the lost ones.
+
+  KEYS[1]  hash of the stream's state
+  ARGV[1]  lowest sequence that may be given out next
+
+Returns the next sequence.
+]]
+
+local next = tonumber(redis.call('HGET', KEYS[1], 'next')) or 1
+if next >= tonumber(ARGV[1]) then return next end
+redis.call('HSET', KEYS[1], 'next', ARGV[1])
+return tonumber(ARGV[1])

@@ -1,0 +1,12 @@
+--[[
+Gives a lease back, if it is still held; its fence stays known.
+
+  KEYS[1]  hash of the lease: owner, fence, until (ms)
+  ARGV[1]  fence under which it was taken
+
+Returns 1 when it was held.
+]]
+
+if tonumber(redis.call('HGET', KEYS[1], 'fence')) ~= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'until', 0)
+return 1

@@ -1,0 +1,31 @@
+--[[
+Finds the last sequence that was stored before a time, by halving.
+
+  KEYS[1]  stream of the placements
+  KEYS[2]  hash of the stream's state
+  ARGV[1]  milliseconds since 1970
+
+Returns the sequence; that of the line before the stream's first when everything is newer.
+]]
+
+local at = tonumber(ARGV[1])
+local state = redis.call('HMGET', KEYS[2], 'next', 'first')
+local high = (tonumber(state[1]) or 1) - 1
+if redis.call('EXISTS', KEYS[1]) == 0 then return high end
+local low = tonumber(state[2]) - 1
+while low < high do
+  local middle = math.floor((low + high + 1) / 2)
+  local entry = redis.call('XRANGE', KEYS[1], string.format('%.0f-0', middle), '+', 'COUNT', 1)[1]
+  if not entry then
+    high = middle - 1
+  else
+    local last = tonumber(string.match(entry[1], '^%d+'))
+    local count, _, stored_at = struct.unpack('<I4I4dd', entry[2][2])
+    if stored_at >= at then
+      high = math.min(last - count, middle - 1)
+    else
+      low = last
+    end
+  end
+end
+return math.max(low, tonumber(state[2]) - 1)

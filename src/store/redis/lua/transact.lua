@@ -1,0 +1,32 @@
+--[[
+Makes changes to the records of one scope, all of them or none.
+
+  KEYS[1]  hash: key → `<version>:<JSON>`
+  KEYS[2]  sorted set of the keys, all with score 0, for listing them by their beginning
+  KEYS[3]  number of transactions so far that others were to hear of
+  ARGV[1]  channel, ARGV[2] who changes, ARGV[3] the scope; the channel is '' when nobody has to hear of it
+  then for each change:  key | version that the record has to have, or '' | JSON, or '' to delete the record
+
+Returns { 1, number of transactions }, or { 0 } when a version didn't hold. The message is `<who> <number> <scope>`.
+]]
+
+local versions = {}
+for i = 4, #ARGV, 3 do
+  local record = redis.call('HGET', KEYS[1], ARGV[i])
+  local version = record and tonumber(string.match(record, '^%d+')) or 0
+  if ARGV[i + 1] ~= '' and tonumber(ARGV[i + 1]) ~= version then return { 0 } end
+  versions[i] = version
+end
+for i = 4, #ARGV, 3 do
+  if ARGV[i + 2] == '' then
+    redis.call('HDEL', KEYS[1], ARGV[i])
+    redis.call('ZREM', KEYS[2], ARGV[i])
+  else
+    redis.call('HSET', KEYS[1], ARGV[i], string.format('%.0f:', versions[i] + 1) .. ARGV[i + 2])
+    if versions[i] == 0 then redis.call('ZADD', KEYS[2], 0, ARGV[i]) end
+  end
+end
+if ARGV[1] == '' then return { 1, 0 } end
+local number = redis.call('INCR', KEYS[3])
+redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' ' .. number .. ' ' .. ARGV[3])
+return { 1, number }

@@ -1,0 +1,127 @@
+/**
+ * How a batch's records look in Redis, where memory and network are dear: neighbouring lines mostly have the
+ * same host, source, dyno and nearly the same time, so a line is written as what differs from the one before.
+ * Lines of 140 bytes with random messages take 0.68 of their own bytes (test/store/redis/packing.test.ts).
+ *
+ * A line, with P = length of the beginning that it shares with the line before (0 to 127):
+ *
+ *     u8 P         | varint text length | text[P, HOST) | text[MESSAGE, end)                 HOST … SD as before
+ *     u8 128 + P   | varint text length | u8 host | u16 source | u16 msgid | u16 message | text[P, end)
+ *
+ * Varints are LEB128, the rest is little endian. No line grows by this.
+ */
+import { HEADROOM, RECORD_HEADER } from '../../syslog/batch.ts';
+
+const SHARED_MAX = 127;
+const OTHER_FIELDS = 128;
+
+/** The records of a batch, packed. */
+export function packRecords(batch: Uint8Array): Buffer {
+  const size = batch.length;
+  const out = Buffer.allocUnsafeSlow(size - HEADROOM);
+  const { buffer, byteOffset } = batch;
+  let o = 0;
+  // The line before: where its text starts, and its fields. There is none at first.
+  let before = HEADROOM;
+  let beforeLength = 0;
+  let beforeFields = -1;
+  for (let i = HEADROOM; i < size; ) {
+    const length = batch[i] | (batch[i + 1] << 8) | (batch[i + 2] << 16);
+    const text = i + RECORD_HEADER;
+    const host = batch[i + 4];
+    const message = batch[i + 10] | (batch[i + 11] << 8);
+    const same = beforeFields !== -1 && sameFields(batch, i, beforeFields, text, before, host, message);
+    let limit = same ? host : length;
+    if (limit > beforeLength) limit = beforeLength;
+    if (limit > SHARED_MAX) limit = SHARED_MAX;
+    let shared = 0;
+    while (shared < limit && batch[text + shared] === batch[before + shared]) shared++;
+
+    out[o++] = same ? shared : OTHER_FIELDS + shared;
+    let rest = length;
+    while (rest > 127) {
+      out[o++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    out[o++] = rest;
+    if (same) {
+      for (let k = shared; k < host; k++) out[o++] = batch[text + k];
+      out.set(new Uint8Array(buffer, byteOffset + text + message, length - message), o);
+      o += length - message;
+    } else {
+      out[o++] = host;
+      for (let k = 6; k < RECORD_HEADER; k++) out[o++] = batch[i + k];
+      out.set(new Uint8Array(buffer, byteOffset + text + shared, length - shared), o);
+      o += length - shared;
+    }
+    beforeFields = i;
+    before = text;
+    beforeLength = length;
+    i = text + length;
+  }
+  return out.subarray(0, o);
+}
+
+/** The batch of `size` bytes, headroom included, from its packed records. */
+export function unpackRecords(packed: Buffer, size: number): Buffer {
+  const out = Buffer.allocUnsafeSlow(size);
+  out.fill(0, 0, HEADROOM);
+  const { buffer, byteOffset } = packed;
+  let before = HEADROOM;
+  let o = HEADROOM;
+  for (let i = 0; i < packed.length; ) {
+    const first = packed[i++];
+    const shared = first & SHARED_MAX;
+    let length = 0;
+    let byte: number;
+    let shift = 0;
+    do {
+      byte = packed[i++];
+      length |= (byte & 127) << shift;
+      shift += 7;
+    } while (byte > 127);
+    const text = o + RECORD_HEADER;
+    out[o] = length;
+    out[o + 1] = length >> 8;
+    out[o + 2] = length >> 16;
+    out[o + 3] = 0;
+    out[o + 5] = 0;
+    if (first < OTHER_FIELDS) {
+      const fields = before - RECORD_HEADER;
+      const host = out[fields + 4];
+      const message = out[fields + 10] | (out[fields + 11] << 8);
+      out[o + 4] = host;
+      for (let k = 6; k < RECORD_HEADER; k++) out[o + k] = out[fields + k];
+      // All of the old header, then what differs in it.
+      out.copyWithin(text, before, before + message);
+      for (let k = shared; k < host; k++) out[text + k] = packed[i++];
+      out.set(new Uint8Array(buffer, byteOffset + i, length - message), text + message);
+      i += length - message;
+    } else {
+      out[o + 4] = packed[i++];
+      for (let k = 6; k < RECORD_HEADER; k++) out[o + k] = packed[i++];
+      out.copyWithin(text, before, before + shared);
+      out.set(new Uint8Array(buffer, byteOffset + i, length - shared), text + shared);
+      i += length - shared;
+    }
+    before = text;
+    o = text + length;
+  }
+  return out;
+}
+
+/** Have two records the same fields at the same places, from HOST to before the message? */
+function sameFields(
+  batch: Uint8Array,
+  record: number,
+  beforeRecord: number,
+  text: number,
+  before: number,
+  host: number,
+  message: number,
+): boolean {
+  if (host !== batch[beforeRecord + 4] || message < host) return false;
+  for (let k = 6; k < RECORD_HEADER; k++) if (batch[record + k] !== batch[beforeRecord + k]) return false;
+  for (let k = host; k < message; k++) if (batch[text + k] !== batch[before + k]) return false;
+  return true;
+}

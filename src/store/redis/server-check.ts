@@ -1,0 +1,91 @@
+/** Is this a Redis that can be used, and is it set up so that nothing gets lost? */
+import { TailraceError } from '../../errors.ts';
+import type { Connection } from './connection.ts';
+import { FORMAT, FORMAT_KEY } from './keys.ts';
+
+/** XTRIM MINID came with this version. */
+const OLDEST = [6, 2] as const;
+
+/** What `INFO` says of a server, for people. */
+export interface ServerFacts {
+  readonly version: string;
+  readonly mode: string;
+  readonly role: string;
+  readonly replicas: number;
+  readonly usedBytes: number;
+  /** 0: no limit. */
+  readonly maxBytes: number;
+  readonly policy: string;
+  readonly append_only: boolean;
+}
+
+/**
+ * Looks at the server (any one of a Cluster).
+ * @throws TailraceError when it doesn't answer.
+ */
+export async function readFacts(connection: Connection): Promise<ServerFacts> {
+  const text = String(await connection.call('info'));
+  const fields = new Map(
+    text.split('\r\n').map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1)] as const;
+    }),
+  );
+  const field = (name: string): string => fields.get(name) ?? '';
+  return {
+    // Valkey says 7.2.4 as redis_version, for the sake of clients, and its own beside it.
+    version: field('redis_version'),
+    mode: field('redis_mode'),
+    role: field('role'),
+    replicas: Number(field('connected_slaves')),
+    usedBytes: Number(field('used_memory')),
+    maxBytes: Number(field('maxmemory')),
+    policy: field('maxmemory_policy'),
+    append_only: field('aof_enabled') === '1',
+  };
+}
+
+/**
+ * Refuses what can't work.
+ * @throws TailraceError `settings`
+ */
+export function refuseUnusable({ version }: ServerFacts): void {
+  const [major, minor] = version.split('.').map(Number);
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  throw new TailraceError(
+    'settings',
+    `Redis ${version} is too old: use Redis ${OLDEST.join('.')} or newer, or Valkey.`,
+  );
+}
+
+/** What would lose lines sooner or later, each in a sentence with what to do. */
+export function concerns({ policy, maxBytes, role, append_only, replicas }: ServerFacts): string[] {
+  const found: string[] = [];
+  if (policy !== '' && policy !== 'noeviction')
+    found.push(
+      `Redis has maxmemory-policy ${policy}${maxBytes === 0 ? ' (without a maxmemory, so far)' : ''}: when it is full it throws away whole streams, cursors and tokens. Set it to noeviction.`,
+    );
+  if (role === 'slave')
+    found.push(
+      'Redis is a read-only replica: point REDIS_URL at the master, or at the Sentinels (redis+sentinel://…/master).',
+    );
+  if (!append_only && replicas === 0)
+    found.push(
+      'Redis keeps its data in memory only (no append-only file, no replica): what it holds is lost when it stops. Set appendonly yes.',
+    );
+  return found;
+}
+
+/**
+ * Makes sure that what is there was written by a version that lays it out alike.
+ * @throws TailraceError `settings`
+ */
+export async function checkFormat(connection: Connection): Promise<void> {
+  await connection.call('set', FORMAT_KEY, FORMAT, 'NX');
+  const found = await connection.call('get', FORMAT_KEY);
+  if (found === FORMAT) return;
+  throw new TailraceError(
+    'settings',
+    `The data in this Redis was laid out by another version of tailrace (format ${String(found)}): use that version, or another database.`,
+  );
+}

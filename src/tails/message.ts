@@ -1,0 +1,30 @@
+import type { RecordCursor } from '../syslog/batch.ts';
+
+/** One line's message as text, decoded only when somebody asks; one object is reused for line after line. */
+export class Message {
+  private bytes: Buffer = Buffer.alloc(0);
+  private start = 0;
+  private end = 0;
+  private latin1Text: string | undefined = undefined;
+  private utf8Text: string | undefined;
+
+  /** Looks at the message of the line under the cursor. */
+  look(line: RecordCursor, bytes: Buffer): void {
+    this.bytes = bytes;
+    this.start = line.messageStart;
+    this.end = line.textEnd;
+    this.latin1Text = undefined;
+    this.utf8Text = undefined;
+  }
+
+  /** One character a byte: quick, and good enough to look for ASCII. */
+  get latin1(): string {
+    this.latin1Text ??= this.bytes.toString('latin1', this.start, this.end);
+    return this.latin1Text;
+  }
+
+  get utf8(): string {
+    this.utf8Text ??= this.bytes.toString('utf8', this.start, this.end);
+    return this.utf8Text;
+  }
+}

@@ -1,0 +1,177 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startCounter } from '../support/counter.ts';
+import { missing, Program, run, TAILRACE } from '../support/program.ts';
+import { numbered, pushLines } from '../support/push.ts';
+import { dataForTest, serveForTest } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+describe('commands about a running app', () => {
+  it('ps, scale, restart: show and change what runs', async () => {
+    const counter = await startCounter(['web']);
+    expect((await counter.run('ps')).stdout).toMatch(
+      /^=== web: node web\.mjs \(1\)\n\nweb\.1: up \d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \+0000 \(~ [\d.]+ s ago\)\n$/,
+    );
+    expect(await counter.run('scale', 'web=2')).toMatchObject({
+      status: 0,
+      stdout: 'Scaling dynos... done, now running web=2\n',
+    });
+    await counter.program.says(/app\[api\]: Scaled to web@2:Basic by user \S+/);
+    await counter.program.says(/heroku\[web\.2\]: State changed from starting to up/);
+    expect(await counter.run('scale', 'web-1')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('web=1'),
+    });
+    expect((await counter.run('scale')).stdout).toBe('web=1\n');
+    expect(await counter.run('restart', 'web.1')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('done'),
+    });
+    await counter.program.says(/Restarting|State changed from up to starting|Process exited with status 0/);
+    for (const [args, said] of [
+      [['scale', 'nothing=1'], 'nothing'],
+      [['scale', 'web=many'], 'web=many'],
+      [['restart', 'web.9'], "Couldn't find that dyno."],
+    ] as const) {
+      const { status, stderr } = await counter.run(...args);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
+      expect(stderr).toContain(said);
+    }
+  });
+
+  it('log: a message, or a pipe', async () => {
+    const counter = await startCounter(['web']);
+    expect(await counter.run('log', 'hello', 'there')).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    await counter.program.says(/app\[log\]: hello there\n/);
+    const input = `${numbered(3_000, 'piped').join('\n')}\n`;
+    expect(await run(process.execPath, [TAILRACE, 'log'], { cwd: counter.folder, input })).toMatchObject({
+      status: 0,
+    });
+    await counter.program.says(/app\[log\]: piped 2999\n/);
+    const { stdout } = await counter.run('logs', '-n', '3000', '--dyno', 'log');
+    expect(stdout.match(/piped \d+/g)).toEqual(numbered(3_000, 'piped'));
+    const unknown = await counter.run('log', '--source', 'nginx', 'x');
+    expect(unknown).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('tokens:add --source nginx'),
+    });
+  });
+});
+
+describe('tailrace logs', () => {
+  async function appWithLines() {
+    const server = await serveForTest();
+    const app = await server.createApp('rill');
+    await pushLines(server, app.token, numbered(200));
+    const logs = (...args: string[]) =>
+      run(process.execPath, [TAILRACE, 'logs', '-a', 'rill', ...args], { env: server.env });
+    return { server, app, logs };
+  }
+
+  it('-n, --source, --dyno, --json', async () => {
+    const { server, app, logs } = await appWithLines();
+    await pushLines(server, await server.tokenOf(app.name, 'heroku'), ['from heroku']);
+    const said = async (...args: string[]) => (await logs(...args)).stdout.match(/line \d+|from heroku/g);
+    expect(await said('-n', '5')).toEqual([...numbered(4, 'line', 196), 'from heroku']);
+    expect(await said('-n', '2', '--source', 'app')).toEqual(numbered(2, 'line', 198));
+    expect(await said('--source', 'heroku')).toEqual(['from heroku']);
+    expect(await said('-n', '1', '--dyno', 'web')).toEqual(['from heroku']);
+    expect(await said('--dyno', 'worker')).toBeNull();
+    expect((await said())?.length).toBe(100);
+    const json = JSON.parse((await logs('-n', '1', '--json')).stdout);
+    expect(json).toMatchObject({ source: 'heroku', dyno: 'web.1', message: 'from heroku' });
+  });
+
+  it('--tail goes on, and through a restart of the server: nothing missed, nothing twice', async () => {
+    const data = dataForTest();
+    const first = await serveForTest({ data, env: { TAILRACE_HTTP_PORT: '0' } });
+    const app = await first.createApp('rill');
+    await pushLines(first, app.token, numbered(10));
+    const tail = new Program(process.execPath, [TAILRACE, 'logs', '-a', 'rill', '--tail'], {
+      env: first.env,
+    });
+    onTestFinished(() => void tail.stop('SIGKILL'));
+    await tail.says(/line 9\n/);
+    await pushLines(first, app.token, numbered(10, 'line', 10));
+    await first.kill();
+    const port = new URL(first.url).port;
+    const second = await serveForTest({ data, env: { TAILRACE_HTTP_PORT: port } });
+    await pushLines(second, app.token, numbered(10, 'line', 20));
+    await tail.says(/line 29\n/);
+    const { status, stdout, stderr } = await tail.stop('SIGINT');
+    expect(stdout.match(/line \d+/g)).toEqual(numbered(30));
+    expect(status).toBe(0);
+    expect(stderr).toContain('connection lost');
+  });
+
+  it('colours: none in a pipe, none with NO_COLOR or --no-color, the messages’ own neither', async () => {
+    const { server, app, logs } = await appWithLines();
+    await pushLines(server, app.token, ['\u001b[31mred\u001b[0m']);
+    const coloured = async (env: Record<string, string>, ...args: string[]) => {
+      const all = ['logs', '-a', 'rill', '-n', '1', ...args];
+      return (
+        await run(process.execPath, [TAILRACE, ...all], { env: { ...server.env, ...env } })
+      ).stdout.includes('\u001b');
+    };
+    expect((await logs('-n', '1')).stdout).toMatch(/app\[web\.1\]: red\n$/);
+    expect(await coloured({ FORCE_COLOR: '1' })).toBe(true);
+    expect(await coloured({ FORCE_COLOR: '1', NO_COLOR: '1' })).toBe(false);
+    expect(await coloured({ FORCE_COLOR: '1' }, '--no-color')).toBe(false);
+  });
+
+  it('`| head -1` ends it quietly', async () => {
+    const { server, app } = await appWithLines();
+    const script = `set -o pipefail; "$0" "$1" logs -a rill --tail -n 1000 | head -1`;
+    const pipe = new Program('bash', ['-c', script, process.execPath, TAILRACE], { env: server.env });
+    onTestFinished(() => void pipe.stop('SIGKILL'));
+    await pipe.says(/line 0\n/);
+    // It learns that nobody reads when it writes the next time.
+    await until('its end', async () => {
+      await pushLines(server, app.token, ['more']);
+      return pipe.isOver;
+    });
+    expect(await pipe.ended).toMatchObject({
+      status: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^[^\n]+line 0\n$/),
+    });
+  });
+
+  it('an app that there isn’t, a key that is wrong, a number that is none', async () => {
+    const { server, logs } = await appWithLines();
+    expect(await logs('-n', 'many')).toMatchObject({ status: 1 });
+    for (const [app, env, said] of [
+      ['nothing-here', server.env, "Couldn't find that app."],
+      ['rill', { ...server.env, TAILRACE_API_KEY: 'k.wrong' }, 'Invalid credentials'],
+    ] as const) {
+      const { status, stderr } = await run(process.execPath, [TAILRACE, 'logs', '-a', app], { env });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
+      expect(stderr).toContain(said);
+    }
+  });
+});
+
+describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
+  it('print what a script needs, and nothing else', async () => {
+    const server = await serveForTest();
+    const app = await server.createApp('rill');
+    const say = (...args: string[]) => run(process.execPath, [TAILRACE, ...args], { env: server.env });
+    expect((await say('auth:token')).stdout).toBe(`${server.key}\n`);
+    const { stdout: token } = await say('tokens:add', '--source', 'nginx', '-a', 'rill');
+    expect(token).toMatch(/^t\.[0-9a-f-]{36}\n$/);
+    const curl = await run('curl', [
+      '-sS',
+      '-u',
+      `token:${token.trim()}`,
+      '-d',
+      'hello',
+      `${server.url}/logs`,
+    ]);
+    expect(curl.status).toBe(0);
+    expect((await server.lines(app)).at(-1)).toMatch(/ nginx\[log\]: hello$/);
+    expect((await say('tokens', '-a', 'rill')).stdout).toContain(token.trim());
+    expect((await say('tokens:remove', token.trim(), '-a', 'rill')).status).toBe(0);
+    expect((await say('tokens', '-a', 'rill')).stdout).not.toContain(token.trim());
+  });
+});

@@ -1,0 +1,86 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { tailrace } from '../support/program.ts';
+import { dataForTest } from '../support/server.ts';
+
+const PORTS = { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROUTER_PORT: '0' };
+
+/** What `tailrace start` says in a folder with these files: one sentence, and 1. */
+async function refusal(files: Record<string, string>, ...args: string[]): Promise<string> {
+  const folder = join(dataForTest(), 'some-app');
+  mkdirSync(folder);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const { status, stdout, stderr } = await tailrace(['start', ...args], { cwd: folder, env: PORTS });
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
+  return stderr;
+}
+
+describe('tailrace start', () => {
+  it.each<[string, Record<string, string>, string[], RegExp]>([
+    ['no Procfile', {}, [], /no Procfile in \/.*some-app.*web: node server\.js/],
+    ['another Procfile that isn’t there', {}, ['-f', 'Procfile.dev'], /no Procfile\.dev/],
+    ['a line that can’t be read', { Procfile: 'web: node x\nwhat is this\n' }, [], /Procfile line 2/],
+    [
+      'a type twice',
+      { Procfile: 'web: a\n\nweb: b\n' },
+      [],
+      /Procfile line 3: "web" is already defined on line 1/,
+    ],
+    ['an empty Procfile', { Procfile: '# nothing\n' }, [], /Procfile line 1/],
+    ['a bad .env', { Procfile: 'web: a', '.env': 'A=1\nnot an assignment\n' }, [], /line 2/],
+    ['an .env that isn’t there', { Procfile: 'web: a' }, ['-e', 'other.env'], /no other\.env/],
+    [
+      'an unknown type',
+      { Procfile: 'web: a\nworker: b' },
+      ['clock'],
+      /no process type "clock"; it has: web, worker/,
+    ],
+    ['a count of an unknown type', { Procfile: 'web: a' }, ['-m', 'clock=1'], /clock/],
+    ['a count that is none', { Procfile: 'web: a' }, ['-m', 'web=lots'], /web=lots|lots/],
+    ['a name that can’t be one', { Procfile: 'web: a' }, ['-a', 'No Such Name'], /No Such Name/],
+  ])('%s', async (_name, files, args, said) => expect(await refusal(files, ...args)).toMatch(said));
+});
+
+describe('any command', () => {
+  it.each([['logs'], ['ps'], ['drains'], ['apps'], ['log', 'x'], ['status'], ['auth:token']])(
+    '%s without a server: says how to start one',
+    async (...args) => {
+      const folder = dataForTest();
+      const { status, stderr } = await tailrace(args, { cwd: folder, env: { HOME: folder } });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^ › {3}Error: No tailrace server is running here: [^\n]+\n$/);
+    },
+  );
+
+  it('with a server that doesn’t answer: says so', async () => {
+    const env = { TAILRACE_URL: 'http://127.0.0.1:9', TAILRACE_API_KEY: 'k.x' };
+    for (const args of [
+      ['ps', '-a', 'x'],
+      ['logs', '-a', 'x'],
+      ['logs', '-a', 'x', '--tail'],
+    ]) {
+      const { status, stderr } = await tailrace(args, { env });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^ › {3}Error: The server at http:\/\/127\.0\.0\.1:9 doesn't answer[^\n]*\n$/);
+    }
+  });
+
+  it('that doesn’t exist: names the nearest', async () => {
+    const { status, stderr } = await tailrace(['lgos']);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/unknown command 'lgos'\n\(Did you mean logs\?\)/);
+  });
+
+  it('--help and --version', async () => {
+    expect(await tailrace(['--version'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+    expect(await tailrace(['--help'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('drains:add'),
+    });
+  });
+});

@@ -1,0 +1,68 @@
+/** The example app in a folder of its own, under `tailrace start`. */
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Program, TAILRACE, tailrace } from './program.ts';
+import { temporaryFolder } from './server.ts';
+
+const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'counter');
+const PORTS = { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROUTER_PORT: '0' };
+
+export class Counter {
+  readonly folder: string;
+  readonly program: Program;
+  /** Where the app answers. */
+  web = '';
+
+  constructor(folder: string, args: readonly string[], env: Record<string, string>) {
+    this.folder = folder;
+    this.program = new Program(process.execPath, [TAILRACE, 'start', ...args], {
+      cwd: folder,
+      env: { ...PORTS, ...env },
+    });
+  }
+
+  /** Runs a command in the app's folder, where it finds the server by itself. */
+  run(...args: string[]) {
+    return tailrace(args, { cwd: this.folder });
+  }
+
+  /** A request to the app by way of the HTTP router. */
+  async get(path: string): Promise<{ status: number; text: string }> {
+    const url = new URL(path, this.web);
+    // `counter.localhost` needs no look-up this way.
+    const answer = await fetch(`http://127.0.0.1:${url.port}${url.pathname}`, {
+      headers: { connection: 'close' },
+    });
+    return { status: answer.status, text: await answer.text() };
+  }
+}
+
+/** A copy of the example called `counter`, quicker than the original; removed when the test is over. */
+export function copyCounter(): string {
+  const parent = temporaryFolder();
+  const folder = join(parent, 'counter');
+  mkdirSync(folder);
+  cpSync(EXAMPLE, folder, { recursive: true, filter: (path) => !path.includes('.tailrace') });
+  writeFileSync(
+    join(folder, '.env'),
+    'WORKER_PAUSE_MS=200\nCLOCK_TICK_MS=300\nGREETING="Every drop counts"\n',
+  );
+  onTestFinished(() => rmSync(parent, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts the example; resolves when its web dyno is up. */
+export async function startCounter(
+  args: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<Counter> {
+  const counter = new Counter(copyCounter(), args, env);
+  onTestFinished(async () => {
+    await counter.program.stop('SIGINT');
+  });
+  const [, web] = await counter.program.says(/app +(http:\/\/counter\.localhost:\d+\/)/);
+  counter.web = web;
+  await counter.program.says(/heroku\[web\.1\]:\S* State changed from starting to up/);
+  return counter;
+}
