@@ -39,7 +39,7 @@ const run = async (args: readonly string[], input: string | Buffer = '') => {
 };
 const appLines = () => server.messages({ id: '', name: APP, token: '' });
 
-describe.skipIf(missing('openssl'))('tailrace run', { timeout: 60_000 }, () => {
+describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => {
   it('runs in a copy of the slug with the config vars, and ends with the command’s status', async () => {
     const { stdout, status } = await run(['cat file.txt; echo $A; echo err >&2; exit 7']);
     expect(stdout).toMatch(/in the slug\none\n/);
@@ -149,7 +149,7 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 60_000 }, () => {
   });
 });
 
-describe.skipIf(missing('openssl'))('heroku run', { timeout: 120_000 }, () => {
+describe.skipIf(missing('openssl'))('heroku run', { timeout: 240_000 }, () => {
   it('attaches over TLS that it trusts, with input and exit code', async () => {
     await deploy();
     await run(['true']); // the certificates are made at the first attached dyno
