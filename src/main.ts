@@ -143,6 +143,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       url: () => url,
       key,
       drained: proxy.drained,
+      rendezvous: { host, port: settings.rendezvousPort },
       warn,
     });
 

@@ -54,6 +54,12 @@ export const SETTINGS = {
     fallback: '8080',
     meaning: 'HTTP router in front of web dynos (0: any free one)',
   },
+  rendezvousPort: {
+    variable: 'TAILRACE_RENDEZVOUS_PORT',
+    kind: 'port',
+    fallback: '0',
+    meaning: 'TLS: terminals of attached one-off dynos (0: any free one; clients are told)',
+  },
   streamLines: {
     variable: 'TAILRACE_STREAM_LINES',
     kind: 'count',

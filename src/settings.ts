@@ -14,6 +14,7 @@ export interface Settings {
   readonly httpPort: number;
   readonly syslogPort: number;
   readonly routerPort: number;
+  readonly rendezvousPort: number;
   readonly streamLines: number;
   readonly streamBytes: number;
   readonly streamAgeMs: number;
@@ -60,6 +61,7 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     httpPort: port(SETTINGS.httpPort, text),
     syslogPort: port(SETTINGS.syslogPort, text),
     routerPort: port(SETTINGS.routerPort, text),
+    rendezvousPort: port(SETTINGS.rendezvousPort, text),
     streamLines: count(SETTINGS.streamLines, text),
     streamBytes: bytes(SETTINGS.streamBytes, text),
     streamAgeMs: duration(SETTINGS.streamAge, text),

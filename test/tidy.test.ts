@@ -13,7 +13,6 @@ const ARROWS: Record<string, readonly string[]> = {
   sources: ['router', 'store', 'syslog'],
   tails: ['store', 'syslog'],
   delivery: ['store', 'syslog'],
-  metrics: ['store', 'syslog'],
   proxy: [],
   runner: [],
   metrics: ['store', 'syslog'],

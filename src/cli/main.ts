@@ -27,6 +27,7 @@ import { psCommand } from './ps.ts';
 import { pushCommand } from './push.ts';
 import { releaseCommands } from './releases.ts';
 import { restartCommand } from './restart.ts';
+import { runCommands } from './run.ts';
 import { scaleCommand } from './scale.ts';
 import { serveCommand } from './serve.ts';
 import { shipCommand } from './ship.ts';
@@ -41,6 +42,7 @@ const program = new Command('tailrace')
   .description('A log router: every line of an app in one stream, out to live tails and drains.')
   .version(VERSION)
   .showSuggestionAfterError(true)
+  .enablePositionalOptions()
   .exitOverride();
 
 const commands = [
@@ -75,6 +77,7 @@ const commands = [
   domainCommands,
   stopCommand,
   pushCommand,
+  runCommands,
   gitCommands,
 ];
 for (const add of commands) add(program);

@@ -5,7 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../errors.ts';
-import type { DynoRunner, DynoView, ProcessView } from '../platform/context.ts';
+import type { DynoRunner, DynoView, ProcessView, RunRequest } from '../platform/context.ts';
 import type { AppRecord, Directory } from '../platform/directory.ts';
 import type { Releases } from '../platform/release-history.ts';
 import { type SlugRecord, slugKey } from '../platform/slug-record.ts';
@@ -14,12 +14,13 @@ import { checkedCount } from '../runner/formation-text.ts';
 import type { LineSink } from '../runner/line-sink.ts';
 import { reapOrphans } from '../runner/orphans.ts';
 import { Ports } from '../runner/ports.ts';
-import { Shipper } from '../runner/shipper.ts';
 import { hostEnvironment, PROFILE, SlugFiles } from '../runner/slug-files.ts';
 import type { AppId, Store } from '../store/contract.ts';
 import { AddonPrograms } from './addon-programs.ts';
+import { AppLines } from './app-lines.ts';
 import { type Blueprint, HostedApp } from './hosted-app.ts';
 import type { Face, Hosting } from './hosting.ts';
+import { OneOffs } from './one-offs.ts';
 import { within } from './within.ts';
 
 /** How many dynos of each type an app shall have, under this key in its scope. */
@@ -43,6 +44,8 @@ export interface HostOptions {
   readonly key: string;
   /** Resolves when no request is in flight with the dyno on a port. */
   readonly drained: (port: number) => Promise<void>;
+  /** Where clients of attached dynos come to. */
+  readonly rendezvous: { readonly host: string; readonly port: number };
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -53,14 +56,24 @@ export class Host implements DynoRunner {
   private readonly state: string;
   private ledgerOnce: DynoLedger | undefined;
   readonly addons: AddonPrograms;
+  private readonly oneOffs: OneOffs;
   private readonly running = new Map<AppId, HostedApp>();
-  private readonly shippers = new Map<AppId, Shipper>();
+  private readonly shipping: AppLines;
   private closing = false;
 
   constructor(options: HostOptions) {
     this.options = options;
     this.state = join(options.folder, 'host');
     this.files = new SlugFiles(this.state);
+    this.shipping = new AppLines({
+      ...options,
+      onPressure: (app, full) => this.running.get(app)?.hold(full),
+    });
+    this.oneOffs = new OneOffs({
+      certificates: join(options.folder, 'tls'),
+      listen: options.rendezvous,
+      ledger: () => this.ledger,
+    });
     this.addons = new AddonPrograms({
       store: options.store,
       folder: join(this.state, 'addons'),
@@ -85,15 +98,15 @@ export class Host implements DynoRunner {
   /** Stops all dynos. */
   async close(): Promise<void> {
     this.closing = true;
-    await Promise.all([...this.running.values()].map((app) => app.stop()));
+    await Promise.all([this.oneOffs.close(), ...[...this.running.values()].map((app) => app.stop())]);
     await this.addons.close();
-    await Promise.all([...this.shippers.values()].map((shipper) => shipper.close()));
+    await this.shipping.closeAll();
   }
 
   // --- what the API asks ---
 
   dynos(app: AppId): readonly DynoView[] {
-    return this.options.hosting.dynos(app);
+    return [...this.options.hosting.dynos(app), ...this.oneOffs.list(app)];
   }
 
   formation(app: AppId): readonly ProcessView[] {
@@ -112,11 +125,33 @@ export class Host implements DynoRunner {
   }
 
   async restart(app: AppId, which: string | undefined): Promise<void> {
-    await this.options.hosting.required(app).app.restart(which);
+    const known = which !== undefined && this.oneOffs.list(app).some(({ name }) => name === which);
+    // A one-off dyno has nothing to come back to.
+    if (known) await this.oneOffs.stop(app, which);
+    else await this.options.hosting.required(app).app.restart(which);
   }
 
   async stop(app: AppId, which: string): Promise<void> {
+    if ((await this.oneOffs.stop(app, which)) > 0) return;
     await this.options.hosting.required(app).app.stopDyno(which);
+  }
+
+  async run(record: AppRecord, request: RunRequest): Promise<DynoView> {
+    const { blueprint } = this.options.hosting.required(record.id).app;
+    if (!blueprint) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
+    return this.oneOffs.run(record.id, blueprint, request, this.lines(record.id));
+  }
+
+  oneOff(app: AppId, name: string): DynoView | undefined {
+    return this.oneOffs.find(app, name);
+  }
+
+  resize(app: AppId, name: string, columns: number, rows: number): boolean {
+    return this.oneOffs.resize(app, name, columns, rows);
+  }
+
+  authority(): Promise<string> {
+    return this.oneOffs.authority();
   }
 
   /** Makes an app's dynos those of its newest release. Resolves when they are on their way. */
@@ -143,14 +178,14 @@ export class Host implements DynoRunner {
   async removed(record: AppRecord): Promise<void> {
     const app = this.running.get(record.id);
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugKey(''));
+    await this.oneOffs.stop(record.id, 'run');
     if (app) {
       this.running.delete(record.id);
       await app.stop();
       this.options.hosting.remove(record.id);
     }
     await this.addons.removeAll(record.id);
-    await this.shippers.get(record.id)?.close();
-    this.shippers.delete(record.id);
+    await this.shipping.close(record.id);
     for (const { value } of slugs) await this.files.remove(value.id);
     for (const left of [`repositories/${record.id}.git`, `caches/${record.id}`])
       await rm(join(this.options.folder, left), { recursive: true, force: true, maxRetries: 3 });
@@ -180,7 +215,7 @@ export class Host implements DynoRunner {
 
   /** An app's own lines, on their way to its stream; they may come before its tokens are known. */
   lines(app: AppId): LineSink {
-    return { line: (...line) => void this.shipper(app).then((shipper) => shipper.line(...line)) };
+    return this.shipping.sink(app);
   }
 
   private async start(record: AppRecord): Promise<void> {
@@ -189,7 +224,7 @@ export class Host implements DynoRunner {
   }
 
   private async adopt(record: AppRecord): Promise<HostedApp> {
-    const shipper = await this.shipper(record.id);
+    const shipper = await this.shipping.shipper(record.id);
     let changed = (): void => {};
     const app: HostedApp = new HostedApp({
       lines: shipper,
@@ -204,26 +239,6 @@ export class Host implements DynoRunner {
     this.running.set(record.id, app);
     changed = this.options.hosting.add({ id: record.id, app }, await this.face(record));
     return app;
-  }
-
-  private async shipper(app: AppId): Promise<Shipper> {
-    const known = this.shippers.get(app);
-    if (known) return known;
-    const { directory, url, key, warn } = this.options;
-    const tokens = Object.fromEntries(
-      (await directory.tokens(app)).map(({ source, token }) => [source, token]),
-    );
-    const made = this.shippers.get(app);
-    if (made) return made; // by somebody else, meanwhile
-    const shipper = new Shipper({
-      url: url(),
-      key,
-      tokens,
-      onPressure: (full) => this.running.get(app)?.hold(full),
-      onTrouble: (message) => warn({ app }, message),
-    });
-    this.shippers.set(app, shipper);
-    return shipper;
   }
 
   private async blueprint(app: AppId): Promise<Blueprint> {

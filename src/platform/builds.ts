@@ -29,16 +29,15 @@ const SOURCE_NAME = /^[A-Za-z0-9_-]{32}$/;
 export function buildRoutes(api: FastifyInstance, context: Context): void {
   const { directory, builds, store, uploads } = context;
 
-  for (const path of ['/sources', '/apps/:app/sources'])
-    api.post(
-      path,
-      describe('Where to put a source archive', 'Any', { status: 201 }),
-      async (request, reply) => {
-        const url = `${request.protocol}://${request.host}/sources/${randomBytes(24).toString('base64url')}`;
-        reply.code(201);
-        return { source_blob: { get_url: url, put_url: url } };
-      },
-    );
+  api.post(
+    '/sources',
+    describe('Where to put a source archive', 'Any', { status: 201 }),
+    async (request, reply) => {
+      const url = `${request.protocol}://${request.host}/sources/${randomBytes(24).toString('base64url')}`;
+      reply.code(201);
+      return { source_blob: { get_url: url, put_url: url } };
+    },
+  );
 
   const wanted = body(
     {

@@ -22,8 +22,24 @@ export interface DynoView {
   readonly state: string;
   /** Of its release. */
   readonly version: number;
+  /** Exit status of a one-off dyno that has ended. */
+  readonly status?: number;
+  /** `:port/secret` of a one-off dyno that waits for its client. */
+  readonly attachPath?: string;
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+/** A one-off dyno that somebody wants. */
+export interface RunRequest {
+  readonly command: string;
+  /** `run`: it is called `run.1234`. */
+  readonly type: string;
+  /** Will a client come for its terminal? */
+  readonly attach: boolean;
+  /** Undefined: no terminal, only pipes. */
+  readonly window: { readonly columns: number; readonly rows: number } | undefined;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** How many dynos of a process type are wanted. */
@@ -45,6 +61,14 @@ export interface DynoRunner {
   restart(app: AppId, which: string | undefined): Promise<void>;
   /** Stops a dyno, or all of a process type. */
   stop(app: AppId, which: string): Promise<void>;
+  /** Starts a one-off dyno. @throws TailraceError `conflict` when the app runs nothing here */
+  run(app: AppRecord, request: RunRequest): Promise<DynoView>;
+  /** A one-off dyno, also one that has just ended. */
+  oneOff(app: AppId, name: string): DynoView | undefined;
+  /** @returns false if there is no such dyno */
+  resize(app: AppId, name: string, columns: number, rows: number): boolean;
+  /** PEM: what clients of attached dynos have to trust. */
+  authority(): Promise<string>;
   /** The app has a new release: its dynos become those of it. Resolves when that has begun. */
   released(app: AppRecord): Promise<void>;
   /** The app's name, domains or maintenance have changed. */

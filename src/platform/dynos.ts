@@ -29,7 +29,8 @@ export function dynoRoutes(api: FastifyInstance, context: Context): void {
   api.get<DynoParams>('/apps/:app/dynos/:dyno', describe('Look at a dyno', 'Dyno'), async (request) => {
     const app = await directory.app(request.params.app);
     const { dyno } = request.params;
-    const found = runner.dynos(app.id).find(({ name, id }) => name === dyno || id === dyno);
+    const running = runner.dynos(app.id).find(({ name, id }) => name === dyno || id === dyno);
+    const found = running ?? runner.oneOff(app.id, dyno);
     if (!found) throw new TailraceError('not_found', "Couldn't find that dyno.");
     return dynoView(found, app);
   });
@@ -91,6 +92,7 @@ export function dynoView(dyno: DynoView, app: AppRecord, attachUrl: string | nul
     size: SIZE,
     state: dyno.state,
     attach_url: attachUrl,
+    exit_status: dyno.status ?? null,
     release: { id: app.id, version: dyno.version },
     app: { id: app.id, name: app.name },
     created_at: dyno.createdAt,

@@ -20,6 +20,7 @@ import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
 import { metricsRoutes } from './metrics.ts';
+import { oneOffRoutes } from './one-off-dynos.ts';
 import { OpenTails } from './open-tails.ts';
 import { describeRoutes } from './openapi.ts';
 import { pageRoutes } from './page.ts';
@@ -59,8 +60,8 @@ export function makeServer(
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
-    // A number may come as text: the official CLI sends what was typed.
-    ajv: { customOptions: { allowUnionTypes: true } },
+    // What is no text isn't made to be: a list as a name is a mistake. A number may come as text where a schema says so.
+    ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
     forceCloseConnections: true,
   });
   // Clients say that they send JSON also where they send nothing (DELETE).
@@ -116,6 +117,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       accountRoutes,
       appRoutes,
       dynoRoutes,
+      oneOffRoutes,
       formationRoutes,
       configRoutes,
       releaseRoutes,

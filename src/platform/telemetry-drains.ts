@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { DrainRecord } from '../delivery/drain.ts';
+import { type DrainRecord, parseDrainUrl } from '../delivery/drain.ts';
+import { readOptions } from '../delivery/drain-options.ts';
 import { TailraceError } from '../errors.ts';
 import type { Context } from './context.ts';
 import type { AppRecord } from './directory.ts';
@@ -15,14 +16,11 @@ interface NewTelemetryDrain {
   };
 }
 
-/** How a drain's URL says that its wire is OTLP. */
-const OTLP = 'otlp+';
-
 /** `/telemetry-drains`: drains that speak OTLP/HTTP. Of the signals there are logs. */
 export function telemetryRoutes(api: FastifyInstance, context: Context): void {
   const { directory, deliveries } = context;
   const ofApp = async (app: AppRecord) =>
-    (await directory.drains(app.id)).filter(({ url }) => url.startsWith(OTLP)).map(telemetryView);
+    (await directory.drains(app.id)).filter(isTelemetry).map(telemetryView);
 
   api.get<{ Params: { app: string } }>(
     '/apps/:app/telemetry-drains',
@@ -51,12 +49,10 @@ export function telemetryRoutes(api: FastifyInstance, context: Context): void {
         throw new TailraceError('invalid_params', 'Only logs can be sent: use --signals logs.');
       if (exporter.type === 'otlp')
         throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
-      if (Object.keys(exporter.headers ?? {}).length > 0)
-        throw new TailraceError(
-          'invalid_params',
-          'Headers of your own are not supported: put credentials into the URL, https://user:password@host.',
-        );
-      const drain = await directory.addDrain(app.id, OTLP + exporter.endpoint);
+      const target = parseDrainUrl(exporter.endpoint);
+      const options = readOptions(target.url, { format: 'otlp', headers: exporter.headers });
+      await context.targets.vet(target.host);
+      const drain = await directory.addDrain(app.id, exporter.endpoint, { options, appName: app.name });
       await deliveries.look();
       reply.code(201);
       return telemetryView(drain);
@@ -72,7 +68,9 @@ export function telemetryRoutes(api: FastifyInstance, context: Context): void {
       ),
       handler: async (request) => {
         for (const app of await directory.apps()) {
-          const drain = (await directory.drains(app.id)).find(({ id }) => id === request.params.id);
+          const drain = (await directory.drains(app.id))
+            .filter(isTelemetry)
+            .find(({ id }) => id === request.params.id);
           if (!drain) continue;
           if (method === 'DELETE') {
             await directory.removeDrain(app.id, drain.id);
@@ -85,10 +83,14 @@ export function telemetryRoutes(api: FastifyInstance, context: Context): void {
     });
 }
 
-function telemetryView({ id, app, url, createdAt, updatedAt }: DrainRecord) {
+function isTelemetry({ options }: DrainRecord): boolean {
+  return options?.format === 'otlp';
+}
+
+function telemetryView({ id, app, url, createdAt, updatedAt, options }: DrainRecord) {
   return {
     id,
-    exporter: { type: 'otlphttp', endpoint: url.slice(OTLP.length), headers: {} },
+    exporter: { type: 'otlphttp', endpoint: url, headers: options?.headers ?? {} },
     owner: { id: app, type: 'app' },
     signals: ['logs'],
     created_at: createdAt,

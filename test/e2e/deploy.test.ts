@@ -27,7 +27,7 @@ const versions = async (name: string, on = server) =>
     await on.ask<{ version: number; description: string; status: string }[]>('GET', `/apps/${name}/releases`)
   ).map(({ version, status }) => `v${version} ${status}`);
 
-describe('git push', { timeout: 60_000 }, () => {
+describe('git push', { timeout: 180_000 }, () => {
   it('builds, releases and runs the app, and shows how', async () => {
     const { name, repository } = await created();
     const pushed = await repository.push();
@@ -127,7 +127,7 @@ describe('git push', { timeout: 60_000 }, () => {
   });
 });
 
-describe('tailrace push', { timeout: 60_000 }, () => {
+describe('tailrace push', { timeout: 180_000 }, () => {
   it('deploys what is there, committed or not, without what .slugignore names', async () => {
     const { name, repository } = await created();
     repository.write({
@@ -194,7 +194,7 @@ describe('tailrace push', { timeout: 60_000 }, () => {
   }
 });
 
-describe('buildpacks', { timeout: 60_000 }, () => {
+describe('buildpacks', { timeout: 180_000 }, () => {
   it('of one’s own are given the build, a cache that stays, and the config vars', async () => {
     const pack = temporaryFolder();
     const { repository } = await created();
@@ -214,7 +214,7 @@ describe('buildpacks', { timeout: 60_000 }, () => {
   });
 });
 
-describe('what a server runs', { timeout: 120_000 }, () => {
+describe('what a server runs', { timeout: 240_000 }, () => {
   it('each dyno has a copy of its own, removed afterwards, and none of the server’s secrets', async () => {
     const { name, repository } = await created();
     await repository.push();

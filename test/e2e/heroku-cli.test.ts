@@ -30,7 +30,7 @@ async function answer(): Promise<string> {
   return (await fetch(server.webUrl.replace('shop.localhost', '127.0.0.1'))).text();
 }
 
-describe('apps', { timeout: 60_000 }, () => {
+describe('apps', { timeout: 180_000 }, () => {
   it('are listed, created, shown and destroyed', async () => {
     expect(await heroku.prints('apps')).toMatch(/=== owner@tailrace.localhost Apps\s+shop \(localhost\)/);
     expect(await heroku.prints('apps:create blue-lake')).toMatch(
@@ -65,7 +65,7 @@ describe('apps', { timeout: 60_000 }, () => {
   });
 });
 
-describe('config vars and releases', { timeout: 60_000 }, () => {
+describe('config vars and releases', { timeout: 180_000 }, () => {
   it('config vars are set several at once, reach the dynos, and are taken away', async () => {
     expect(await h('config:set A=one B=two')).toMatch(/Setting A, B and restarting shop... done, v2/);
     expect(await h('config')).toMatch(/A: one\nB: two/);
@@ -97,7 +97,7 @@ describe('config vars and releases', { timeout: 60_000 }, () => {
   });
 });
 
-describe('dynos', { timeout: 60_000 }, () => {
+describe('dynos', { timeout: 180_000 }, () => {
   it('are shown and scaled, also by a difference', async () => {
     expect(await h('ps')).toMatch(/=== web \(Basic\): node web\.cjs \(1\)\s+web\.1: up /);
     expect(await h('ps:scale web=2 worker+1')).toMatch(
@@ -132,7 +132,7 @@ describe('dynos', { timeout: 60_000 }, () => {
   });
 });
 
-describe('logs', { timeout: 60_000 }, () => {
+describe('logs', { timeout: 180_000 }, () => {
   it('come by number, source and dyno', async () => {
     const lines = (await heroku.run('logs -n 5 -d worker.1 -a shop')).stdout.trim().split('\n');
     expect(lines).toHaveLength(5);
@@ -154,7 +154,7 @@ describe('logs', { timeout: 60_000 }, () => {
   });
 });
 
-describe('drains', { timeout: 60_000 }, () => {
+describe('drains', { timeout: 180_000 }, () => {
   it('are added, listed and removed', async () => {
     const url = 'https://user:pass@logs.example.com/x?y=1';
     expect(await h(`drains:add ${url}`)).toMatch(/Successfully added drain/);
@@ -165,7 +165,20 @@ describe('drains', { timeout: 60_000 }, () => {
   });
 });
 
-describe('domains, maintenance', { timeout: 60_000 }, () => {
+describe('telemetry drains', { timeout: 180_000 }, () => {
+  it('are added for logs', async () => {
+    const endpoint = 'https://otlp.example.com/v1/logs';
+    expect(await h(`telemetry:add ${endpoint} --signals logs`)).toMatch(
+      /successfully added drain https:\/\/otlp/,
+    );
+    expect(await h('telemetry')).toMatch(/otlp\.example\.com/);
+    expect((await heroku.run(`telemetry:add ${endpoint} --signals traces -a shop`)).stderr).toMatch(
+      /Only logs/,
+    );
+  });
+});
+
+describe('domains, maintenance', { timeout: 180_000 }, () => {
   it('domains are added, answer, and are removed', async () => {
     expect(await h('domains')).toMatch(/=== shop Heroku Domain\s+shop\.localhost/);
     expect(await h('domains:add www.example.com')).toMatch(/Adding www\.example\.com to shop... done/);
@@ -184,7 +197,7 @@ describe('domains, maintenance', { timeout: 60_000 }, () => {
   });
 });
 
-describe('add-ons', { timeout: 60_000 }, () => {
+describe('add-ons', { timeout: 180_000 }, () => {
   it('are none at first', async () => {
     expect(await h('addons')).toMatch(/No add-ons for app shop/);
     expect((await heroku.run('addons:create nosuch -a shop')).stderr).toMatch(
@@ -201,7 +214,7 @@ describe('add-ons', { timeout: 60_000 }, () => {
   });
 });
 
-describe('API keys', { timeout: 60_000 }, () => {
+describe('API keys', { timeout: 180_000 }, () => {
   it('are made with a scope, work, and are revoked', async () => {
     const made = await heroku.prints('authorizations:create -d reader -s read -e 600');
     const key = /Token:\s+(\S+)/.exec(made)?.[1] ?? '';

@@ -1,0 +1,34 @@
+import { Transform, type TransformCallback } from 'node:stream';
+
+/**
+ * Takes the frames that `tailrace run` sends, a length (32 bits, big endian) and so many bytes, apart. The empty frame is
+ * the end of the input: the end of the connection would be the end of the client.
+ */
+export class FramedInput extends Transform {
+  private header = Buffer.alloc(0);
+  private left = 0;
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.left > 0) {
+        const end = Math.min(chunk.length, at + this.left);
+        this.push(chunk.subarray(at, end));
+        this.left -= end - at;
+        at = end;
+        continue;
+      }
+      const needed = 4 - this.header.length;
+      this.header = Buffer.concat([this.header, chunk.subarray(at, at + needed)]);
+      at += needed;
+      if (this.header.length < 4) break;
+      this.left = this.header.readUInt32BE(0);
+      this.header = Buffer.alloc(0);
+      if (this.left === 0) {
+        this.push(null);
+        break;
+      }
+    }
+    done();
+  }
+}
