@@ -8,6 +8,7 @@ import { appInfoCommands } from './app-info.ts';
 import { appsCommands } from './apps.ts';
 import { authTokenCommand } from './auth-token.ts';
 import { authorizationCommands } from './authorizations.ts';
+import { completionCommand } from './completion.ts';
 import { configCommands } from './config.ts';
 import { domainCommands } from './domains.ts';
 import { drainsCommand } from './drains.ts';
@@ -79,6 +80,7 @@ const commands = [
   pushCommand,
   runCommands,
   gitCommands,
+  completionCommand,
 ];
 for (const add of commands) add(program);
 

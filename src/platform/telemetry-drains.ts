@@ -49,8 +49,12 @@ export function telemetryRoutes(api: FastifyInstance, context: Context): void {
         throw new TailraceError('invalid_params', 'Only logs can be sent: use --signals logs.');
       if (exporter.type === 'otlp')
         throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
+      const hasHeaders = Object.keys(exporter.headers ?? {}).length > 0;
       const target = parseDrainUrl(exporter.endpoint);
-      const options = readOptions(target.url, { format: 'otlp', headers: exporter.headers });
+      const options = readOptions(target.url, {
+        format: 'otlp',
+        ...(hasHeaders ? { headers: exporter.headers } : {}),
+      });
       await context.targets.vet(target.host);
       const drain = await directory.addDrain(app.id, exporter.endpoint, { options, appName: app.name });
       await deliveries.look();

@@ -93,9 +93,13 @@ describe('git push', { timeout: 180_000 }, () => {
   });
 
   it('two at once: one of them is told to wait', async () => {
+    const go = join(server.data, 'go');
     const { name, repository } = await created({
       ...FILES,
-      'package.json': '{"name":"slow","scripts":{"build":"sleep 2"}}',
+      'package.json': JSON.stringify({
+        name: 'slow',
+        scripts: { build: `until [ -e '${go}' ]; do sleep 0.1; done` },
+      }),
     });
     const first = repository.push();
     await until(
@@ -105,6 +109,7 @@ describe('git push', { timeout: 180_000 }, () => {
     const second = await repository.push('main:master');
     expect(second.stderr).toMatch(/Another build of \S+ is in progress/);
     expect(second.status).not.toBe(0);
+    writeFileSync(go, '');
     expect((await first).status).toBe(0);
   });
 
