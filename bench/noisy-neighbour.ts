@@ -18,6 +18,8 @@ interface Seen {
   readonly p50: number;
   readonly p99: number;
   readonly cores: number;
+  /** Of the loud app. */
+  readonly refusedPerS: number;
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
@@ -27,7 +29,12 @@ export async function measure(args: readonly string[]): Promise<Table> {
     const loud = await server.createApp('loud');
     const quiet = await server.createApp('quiet');
     const client = new Client(server.url);
+    const limited = async (): Promise<number> => {
+      const { sources } = await server.ask<{ sources: { limited: number }[] }>('GET', '/status');
+      return sources.reduce((sum, source) => sum + source.limited, 0);
+    };
     const ask = async (): Promise<Seen> => {
+      const limitedBefore = await limited();
       const times: number[] = [];
       const cpu = cpuSeconds(server.pid);
       const startedMs = performance.now();
@@ -45,8 +52,13 @@ export async function measure(args: readonly string[]): Promise<Table> {
         await sleep(2);
       }
       times.sort((a, b) => a - b);
-      const cores = (cpuSeconds(server.pid) - cpu) / ((performance.now() - startedMs) / 1_000);
-      return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), cores };
+      const seconds = (performance.now() - startedMs) / 1_000;
+      return {
+        p50: quantile(times, 0.5),
+        p99: quantile(times, 0.99),
+        cores: (cpuSeconds(server.pid) - cpu) / seconds,
+        refusedPerS: ((await limited()) - limitedBefore) / seconds,
+      };
     };
     await ask(); // warm
     const before = await ask();
@@ -54,17 +66,18 @@ export async function measure(args: readonly string[]): Promise<Table> {
     await sleep(1_000);
     const during = await ask();
     stop();
-    const row = (name: string, { p50, p99, cores }: Seen): string[] => [
+    const row = (name: string, { p50, p99, cores, refusedPerS }: Seen): string[] => [
       name,
       decimal(p50),
       decimal(p99),
       decimal(cores),
+      whole(refusedPerS),
     ];
     await client.close();
     return {
       title: 'One app at ten times its limit',
       note: `An app may send ${whole(limit)} lines/s and sends ${whole(limit * 10)} over TCP; ${requests} requests of another app, one after the other.`,
-      columns: ['', 'p50 ms', 'p99 ms', 'cores'],
+      columns: ['', 'p50 ms', 'p99 ms', 'cores', 'lines refused/s'],
       rows: [row('quiet', before), row('beside ten times the limit', during)],
     };
   } finally {

@@ -20,6 +20,8 @@ const programs = {
   nginx: 'nginx-light',
   haproxy: 'haproxy',
   pg_ctlcluster: 'postgresql',
+  // A part of rsyslog: what it speaks TLS with.
+  '/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so': 'rsyslog-openssl',
 };
 
 step(process.execPath, ['scripts/setup.mjs']);
@@ -64,6 +66,7 @@ function unpackSyslogNg() {
 }
 
 function find(program) {
+  if (program.startsWith('/')) return process.arch !== 'x64' || existsSync(program);
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   return folders.some((folder) => {
     try {

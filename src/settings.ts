@@ -2,27 +2,9 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TailraceError } from './errors.ts';
+import { bytes, choice, count, duration, flag, port, rate, type SettingRow } from './setting-values.ts';
 
-/** How a setting's text is read. */
-type Kind =
-  | 'port'
-  | 'text'
-  | 'rate'
-  | 'folder'
-  | 'flag'
-  | 'bytes'
-  | 'count'
-  | 'duration'
-  | 'durability'
-  | 'level';
-
-export interface SettingRow {
-  readonly variable: string;
-  readonly kind: Kind;
-  /** As it would be written; '' for none. */
-  readonly fallback: string;
-  readonly meaning: string;
-}
+export type { SettingRow } from './setting-values.ts';
 
 /** The table. */
 export const SETTINGS = {
@@ -277,63 +259,6 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
 export function defaultDataFolder(environment: Environment): string {
   const base = environment.XDG_DATA_HOME || join(homedir(), '.local', 'share');
   return join(base, 'tailrace');
-}
-
-type Text = (row: SettingRow) => string;
-
-function refuse(row: SettingRow, text: string, expected: string): never {
-  throw new TailraceError('settings', `${row.variable} is "${text}": it must be ${expected}.`);
-}
-
-function port(row: SettingRow, text: Text): number {
-  const value = text(row);
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number > 65_535) refuse(row, value, 'a port from 0 to 65535');
-  return number;
-}
-
-function count(row: SettingRow, text: Text): number {
-  const value = text(row);
-  if (!/^[1-9]\d{0,14}$/.test(value)) refuse(row, value, 'a number above 0');
-  return Number(value);
-}
-
-const BYTE_UNITS: Record<string, number> = { '': 1, B: 1, KB: 1_024, MB: 1_048_576, GB: 1_073_741_824 };
-
-function bytes(row: SettingRow, text: Text): number {
-  const value = text(row);
-  const match = /^(\d{1,12})\s*(B|KB|MB|GB)?$/i.exec(value);
-  const number = match ? Number(match[1]) * BYTE_UNITS[(match[2] ?? '').toUpperCase()] : 0;
-  if (number <= 0) refuse(row, value, 'a number of bytes, such as 512MB');
-  return number;
-}
-
-/** Undefined: no limit. */
-function rate(row: SettingRow, text: Text): number | undefined {
-  return text(row) === '' ? undefined : bytes(row, text);
-}
-
-const DURATION_UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function duration(row: SettingRow, text: Text): number {
-  const value = text(row);
-  const match = /^(\d{1,9})(s|m|h|d)$/.exec(value);
-  const number = match ? Number(match[1]) * DURATION_UNITS[match[2]] : 0;
-  if (number <= 0) refuse(row, value, 'a time, such as 90s, 30m, 12h or 7d');
-  return number;
-}
-
-function flag(row: SettingRow, text: Text): boolean | undefined {
-  const value = text(row);
-  if (value === '') return undefined;
-  if (['1', 'true', 'yes', 'on'].includes(value.toLowerCase())) return true;
-  if (['0', 'false', 'no', 'off'].includes(value.toLowerCase())) return false;
-  return refuse(row, value, 'yes or no');
-}
-
-function choice<const T extends string>(row: SettingRow, text: Text, choices: readonly T[]): T {
-  const value = text(row);
-  return choices.find((one) => one === value) ?? refuse(row, value, `one of ${choices.join(', ')}`);
 }
 
 function refuseUnknown(environment: Environment): void {

@@ -19,7 +19,7 @@ const ARROWS: Record<string, readonly string[]> = {
   cli: ['platform', 'tails', 'delivery', 'runner', 'sources'],
 };
 /** Files right in src/ that have no folder's knowledge in them. */
-const SHARED = ['errors.ts', 'settings.ts', 'version.ts', 'authorization.ts'];
+const SHARED = ['errors.ts', 'settings.ts', 'setting-values.ts', 'version.ts', 'authorization.ts'];
 /** They put the parts together, and so know them all. */
 const COMPOSITION = ['main.ts', 'app.ts', 'hosting.ts'];
 const LINES_MAX = 300;
