@@ -14,11 +14,13 @@ import * as runnerLines from './runner-lines.ts';
 import * as startUp from './start-up.ts';
 import * as syslogThrough from './syslog-through.ts';
 import * as tailLatency from './tail-latency.ts';
+import * as tails from './tails.ts';
 
 const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   syslogThrough,
   httpLogs,
   tailLatency,
+  tails,
   startUp,
   runnerLines,
   protocols,

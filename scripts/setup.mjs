@@ -26,6 +26,12 @@ const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(m
 if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < newest) {
   say('building …');
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root]);
+  run(process.execPath, [
+    join(root, 'node_modules', 'vite', 'bin', 'vite.js'),
+    'build',
+    join(root, 'src', 'page'),
+    '--logLevel=warn',
+  ]);
   // The compiler takes only TypeScript along.
   const scripts = join('src', 'store', 'redis', 'lua');
   cpSync(join(root, scripts), join(root, 'dist', scripts), { recursive: true });

@@ -9,20 +9,24 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-/** Program → Debian package. */
+/** Program, or a module of rsyslog → Debian package. */
 const programs = {
   logger: 'bsdutils',
   curl: 'curl',
+  script: 'bsdutils',
+  tmux: 'tmux',
   openssl: 'openssl',
   git: 'git',
   rsyslogd: 'rsyslog',
-  'redis-server': 'redis-server',
+  'lmnsd_ossl.so': 'rsyslog-openssl',
   nginx: 'nginx-light',
+  'redis-server': 'redis-server',
   haproxy: 'haproxy',
   pg_ctlcluster: 'postgresql',
-  // A part of rsyslog: what it speaks TLS with.
-  '/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so': 'rsyslog-openssl',
+  chromium: 'chromium',
 };
+
+const rsyslogModules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/rsyslog`);
 
 step(process.execPath, ['scripts/setup.mjs']);
 installPrograms();
@@ -30,6 +34,7 @@ unpackSyslogNg();
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 step(bin('biome'), ['ci', '--colors=off', '.']);
 step(bin('tsc'), ['--noEmit', '-p', 'tsconfig.test.json']);
+step(bin('tsc'), ['--noEmit', '-p', 'src/page']);
 step(bin('vitest'), ['run', ...process.argv.slice(2)]);
 
 function installPrograms() {
@@ -66,11 +71,10 @@ function unpackSyslogNg() {
 }
 
 function find(program) {
-  if (program.startsWith('/')) return process.arch !== 'x64' || existsSync(program);
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...rsyslogModules];
   return folders.some((folder) => {
     try {
-      accessSync(join(folder, program), constants.X_OK);
+      accessSync(join(folder, program), program.endsWith('.so') ? constants.R_OK : constants.X_OK);
       return true;
     } catch {
       return false;

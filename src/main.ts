@@ -7,6 +7,7 @@ import { Deliveries } from './delivery/deliveries.ts';
 import { Outlets } from './delivery/outlets.ts';
 import { TargetPolicy } from './delivery/target-policy.ts';
 import { Hosting } from './hosting.ts';
+import { LogMetrics } from './metrics/log-metrics.ts';
 import { makeMetrics } from './metrics.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
@@ -72,14 +73,20 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     closers.push(() => store.close());
     const readers = new Readers(store);
     let warnedMs = 0;
+    const directory = new Directory(store);
     const metrics = makeMetrics();
+    const logMetrics = new LogMetrics(metrics, async (app) => (await directory.findApp(app))?.name);
+    const measure = measureStored(metrics);
     const router = new Router(store, {
-      onStored: measureStored(metrics),
       pendingBytesMax: settings.pendingBytes,
       onFailure: (app, error) => {
         if (Date.now() - warnedMs < WARN_MS) return;
         warnedMs = Date.now();
         warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
+      },
+      onStored: (app, batch, afterMs) => {
+        measure(batch.count, batch.bytes.length, afterMs);
+        logMetrics.take(app, batch.bytes);
       },
     });
     closers.push(async () => {
@@ -88,7 +95,6 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
         warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
     });
     const announcer = new Announcer(router);
-    const directory = new Directory(store);
     const keys = new Keys(store);
     const key = await localKey(settings.data, keys);
 
@@ -130,7 +136,6 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     const allCounters = [...syslog.counters, ...counters];
     measureSources(metrics, { counters: allCounters, router, appName: nameOfApp(directory) });
     await serveApi(http, {
-      metrics,
       store,
       directory,
       keys,
@@ -138,6 +143,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       deliveries,
       targets,
       outlets,
+      metrics,
       announcer,
       runner: hosting,
       counters: allCounters,

@@ -1,29 +1,9 @@
-/** How the texts of settings are read: ports, counts, bytes, times, choices. */
+/** Reads the texts of settings; each throws a TailraceError `settings` that says what it must be. */
 import { TailraceError } from './errors.ts';
+import type { SettingRow } from './settings-table.ts';
 
-/** How a setting's text is read. */
-type Kind =
-  | 'port'
-  | 'text'
-  | 'rate'
-  | 'folder'
-  | 'flag'
-  | 'bytes'
-  | 'count'
-  | 'duration'
-  | 'durability'
-  | 'level';
-
-export interface SettingRow {
-  readonly variable: string;
-  readonly kind: Kind;
-  /** As it would be written; '' for none. */
-  readonly fallback: string;
-  readonly meaning: string;
-}
-
-/** Gives a setting's text: as it was set, or its default. */
-type Text = (row: SettingRow) => string;
+/** The text that was set for a row, or its default. */
+export type Text = (row: SettingRow) => string;
 
 function refuse(row: SettingRow, text: string, expected: string): never {
   throw new TailraceError('settings', `${row.variable} is "${text}": it must be ${expected}.`);

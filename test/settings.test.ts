@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { defaultDataFolder, distance, readSettings, SETTINGS } from '../src/settings.ts';
+import { defaultDataFolder, distance, readSettings } from '../src/settings.ts';
+import { SETTINGS } from '../src/settings-table.ts';
 
 const defaults = { data: '/data', allowPrivateDrains: false };
 const read = (environment: Record<string, string>) => readSettings(environment, defaults);

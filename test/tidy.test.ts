@@ -19,9 +19,16 @@ const ARROWS: Record<string, readonly string[]> = {
   cli: ['platform', 'tails', 'delivery', 'runner', 'sources'],
 };
 /** Files right in src/ that have no folder's knowledge in them. */
-const SHARED = ['errors.ts', 'settings.ts', 'setting-values.ts', 'version.ts', 'authorization.ts'];
+const SHARED = [
+  'errors.ts',
+  'settings.ts',
+  'setting-values.ts',
+  'settings-table.ts',
+  'version.ts',
+  'authorization.ts',
+];
 /** They put the parts together, and so know them all. */
-const COMPOSITION = ['main.ts', 'app.ts', 'hosting.ts'];
+const COMPOSITION = ['main.ts', 'app.ts', 'hosting.ts', 'migration.ts'];
 const LINES_MAX = 300;
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'common', 'misc'];
 
@@ -94,10 +101,14 @@ describe('imports', () => {
   });
 });
 
-/** `start` and `serve` are the two commands that run a server in their own process. */
+/**
+ * `start` and `serve` run a server in their own process, `migrate` works on stores that no server may have open; and the commands
+ * may know the shapes of what they get, which cost nothing.
+ */
 function isComposing(path: string, to: string, isType: boolean): boolean {
+  if (path === 'src/cli/migrate.ts' && to === 'src/migration.ts') return true;
   const starts = ['src/cli/start.ts', 'src/cli/serve.ts'].includes(path);
-  return ['src/main.ts', 'src/app.ts'].includes(to) && (starts || (isType && path.startsWith('src/cli/')));
+  return (starts && ['src/main.ts', 'src/app.ts'].includes(to)) || (isType && path.startsWith('src/cli/'));
 }
 
 describe('files', () => {

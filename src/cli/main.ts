@@ -15,6 +15,7 @@ import { drainsReplayCommand } from './drains-replay.ts';
 import { drainsTestCommand } from './drains-test.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
+import { migrateCommand } from './migrate.ts';
 import { openCommand } from './open.ts';
 import { psCommand } from './ps.ts';
 import { restartCommand } from './restart.ts';
@@ -54,6 +55,7 @@ const commands = [
   shipCommand,
   openCommand,
   statusCommand,
+  migrateCommand,
   authTokenCommand,
 ];
 for (const add of commands) add(program);

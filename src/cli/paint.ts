@@ -29,6 +29,11 @@ export class Paint {
     return `${DIM}${time}${RESET} \x1b[${this.colour(dyno)}m${name}${RESET} ${alarming ? `\x1b[31m${rest}${RESET}` : rest}`;
   }
 
+  /** A name in the colour that is its own. */
+  name(name: string, shown: string = name): string {
+    return this.on ? `\x1b[${this.colour(`app ${name}`)}m${shown}${RESET}` : shown;
+  }
+
   private colour(dyno: string): number {
     let colour = this.colours.get(dyno);
     if (colour === undefined) {

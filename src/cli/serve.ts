@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../settings.ts';
+import { printedPageAddress } from './page-address.ts';
 import { untilStopped } from './signals.ts';
 
 /** `tailrace serve`: routers and platform, without an app. */
@@ -20,7 +21,8 @@ export function serveCommand(program: Command): void {
       process.stdout.write(
         [
           `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${settings.host}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
-          `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME\n`,
+          `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME`,
+          `Live page: ${printedPageAddress(server, process.stdout)}\n`,
         ].join('\n'),
       );
       await stopped;

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { SourceCounters } from '../sources/counters.ts';
-import type { StoreStatus } from '../store/contract.ts';
 import { Client } from './client.ts';
 import { number, print, table, time } from './table.ts';
 
@@ -10,8 +9,15 @@ interface StatusView {
   readonly uptime_s: number;
   readonly memory_bytes: number;
   readonly sources: readonly SourceCounters[];
-  readonly store: StoreStatus;
+  readonly store: StoreView;
   readonly routers: readonly RouterView[];
+}
+
+interface StoreView {
+  readonly kind: string;
+  readonly trouble?: string;
+  readonly concerns: readonly string[];
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
 }
 
 interface RouterView {
@@ -67,7 +73,7 @@ function describeRouters(routers: readonly RouterView[]): string {
   return table([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
 }
 
-function describeStore({ kind, trouble, concerns, facts }: StoreStatus): string {
+function describeStore({ kind, trouble, concerns, facts }: StoreView): string {
   const rows = Object.entries(facts).map(([name, value]) => [
     `  ${name.replace(/_/g, ' ')}`,
     name.endsWith('_bytes') || name === 'bytes'

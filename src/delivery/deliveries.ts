@@ -75,6 +75,11 @@ export class Deliveries {
     return this.work.get(drainId)?.worker.describe();
   }
 
+  /** The drains that are worked on here, and what they are doing. */
+  list(): { drain: DrainRecord; state: DrainState }[] {
+    return [...this.work.values()].map(({ drain, worker }) => ({ drain, state: worker.describe() }));
+  }
+
   /** The routers that share the drains. */
   routers(): Promise<RouterRecord[]> {
     return this.roster.routers();

@@ -11,7 +11,7 @@ import { frameId, type Shipment } from './shipment.ts';
 import { verdict } from './verdict.ts';
 
 const zip = promisify(gzip);
-const ANSWER_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 20_000;
 /** Bytes of an answer that are looked at, for the error's text. */
 const ANSWER_BYTES_MAX = 200;
 

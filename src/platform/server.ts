@@ -13,6 +13,7 @@ import type { Scope } from './keys.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
 import { metricsRoutes } from './metrics.ts';
+import { pageRoutes } from './page.ts';
 import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
 import { statusRoutes } from './status.ts';
@@ -49,6 +50,12 @@ export function makeServer(
     },
     forceCloseConnections: true,
   });
+  // Clients say that they send JSON also where they send nothing (DELETE).
+  const parse = server.getDefaultJsonParser('error', 'ignore');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, null);
+    else parse(request, String(body), done);
+  });
   server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     if (error instanceof TailraceError) {
       // The rest of a body that wasn't read can't be told from the next request.
@@ -77,6 +84,7 @@ export function makeServer(
 export async function serveApi(server: FastifyInstance, context: Context): Promise<void> {
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
+  pageRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
@@ -100,12 +108,16 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       routes(api, context);
   });
   const sessions = new LogSessions(context.store);
-  sessionRoutes(server, context, sessions, (request) => authorise(request, context));
+  // A log session is made with POST, but lets nobody do more than read.
+  sessionRoutes(server, context, sessions, (request) => authorise(request, context, 'read'));
   tailSockets(server, context, sessions, (header) => allowed(header, 'read', context));
 }
 
-async function authorise(request: FastifyRequest, context: Context): Promise<void> {
-  const scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
+async function authorise(
+  request: FastifyRequest,
+  context: Context,
+  scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write',
+): Promise<void> {
   if (await allowed(request.headers.authorization, scope, context)) return;
   throw new TailraceError(
     'unauthorized',

@@ -15,7 +15,7 @@ export interface Load {
   /** An append failed. */
   failed(app: AppId, error: unknown): void;
   /** A batch is durable, so long after its first line had come. */
-  stored?(lines: number, bytes: number, afterMs: number): void;
+  stored?(app: AppId, batch: Batch, afterMs: number): void;
 }
 
 /** A batch that is open, queued or on its way, and who cares about it. */
@@ -162,8 +162,9 @@ export class Gatherer {
         this.onTheWay--;
         this.retryMs = 0;
         this.settle(departure, batch);
-        this.load.stored?.(batch.count, batch.bytes.length, performance.now() - departure.openedMs);
+        this.load.stored?.(this.app, batch, performance.now() - departure.openedMs);
         departure.resolve();
+
         this.sendQueued();
       },
       (error: unknown) => {

@@ -15,8 +15,8 @@ export interface RouterOptions {
   readonly pendingBytesMax: number;
   /** Told when an append fails: once an app and outage would be too much, so the caller limits its own rate. */
   readonly onFailure: (app: AppId, error: unknown) => void;
-  /** Told of every batch that is durable, so long after its first line had come. */
-  readonly onStored?: (lines: number, bytes: number, afterMs: number) => void;
+  /** Told of every batch that is durable, so long after its first line had come: it must be quick. */
+  readonly onStored?: (app: AppId, batch: Batch, afterMs: number) => void;
 }
 
 export class Router implements Load {
@@ -78,7 +78,7 @@ export class Router implements Load {
     this.pending(bytes);
     try {
       const appended = await this.store.append(app, batch, { frameId });
-      if (!appended.duplicate) this.stored(batch.count, bytes, performance.now() - startedMs);
+      if (!appended.duplicate) this.stored(app, batch, performance.now() - startedMs);
       return appended;
     } catch (error) {
       this.failed(app, error);
@@ -104,8 +104,8 @@ export class Router implements Load {
     for (const resume of waiting) resume();
   }
 
-  stored(lines: number, bytes: number, afterMs: number): void {
-    this.options.onStored?.(lines, bytes, afterMs);
+  stored(app: AppId, batch: Batch, afterMs: number): void {
+    this.options.onStored?.(app, batch, afterMs);
   }
 
   /** Bytes that wait to be stored. */

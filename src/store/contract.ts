@@ -123,6 +123,13 @@ export interface Store {
   /** Calls `wake` after every append, until the returned function is called. */
   subscribe(app: AppId, wake: Wake): () => void;
 
+  /**
+   * Puts a batch that was read from another store at the end of a stream, where it was there: its numbers and its time
+   * stay. Nobody is woken.
+   * @throws TailraceError `conflict` when the stream is already past the batch's first line.
+   */
+  restore(app: AppId, batch: StoredBatch): Promise<void>;
+
   /** Removes an app's whole stream. */
   drop(app: AppId): Promise<void>;
 

@@ -32,3 +32,8 @@ export async function openStore(
   const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
   return RedisStore.open({ url: settings.redisUrl, ca, retention, warn });
 }
+
+/** Is this the address of a Redis, rather than a folder? */
+export function isRedisUrl(text: string): boolean {
+  return /^rediss?(?:\+\w+)?:\/\//.test(text);
+}

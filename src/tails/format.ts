@@ -38,7 +38,7 @@ export function textLine(line: RecordCursor, bytes: Buffer): string {
 
 /** The line as JSON, on one line. */
 export function jsonLine(line: RecordCursor, bytes: Buffer, sequence: Sequence): string {
-  return fieldsJson(asFields(line, bytes, sequence));
+  return harmlessJson(asFields(line, bytes, sequence));
 }
 
 function asFields(line: RecordCursor, bytes: Buffer, sequence: Sequence): LineFields {
@@ -61,9 +61,4 @@ function asFields(line: RecordCursor, bytes: Buffer, sequence: Sequence): LineFi
     ...(structured === '-' ? {} : { structured_data: structured }),
     message: bytes.toString('utf8', line.messageStart, line.textEnd),
   };
-}
-
-/** A line's fields as JSON on one line, harmless when it is printed. */
-export function fieldsJson(fields: LineFields): string {
-  return harmlessJson(fields);
 }

@@ -1,6 +1,7 @@
 import type { Sequence } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
-import { type FormatName, fieldsJson } from './format.ts';
+import type { FormatName, LineFields } from './format.ts';
+import { harmlessJson } from './sanitize.ts';
 
 /** Lines that a tail was too slow for. */
 export interface Loss {
@@ -16,7 +17,7 @@ export function lossLine({ count, sinceMs, position }: Loss, format: FormatName)
   const timestamp = formatTimestamp(Date.now());
   const message = `Error L11 (Tail buffer overflow) -> This tail session dropped ${count} messages since ${formatTimestamp(sinceMs)}.`;
   if (format === 'text') return `${timestamp} heroku[logplex]: ${message}`;
-  return fieldsJson({
+  const fields: LineFields = {
     position: String(position),
     timestamp,
     facility: 21,
@@ -26,5 +27,6 @@ export function lossLine({ count, sinceMs, position }: Loss, format: FormatName)
     source: 'heroku',
     dyno: 'logplex',
     message,
-  });
+  };
+  return harmlessJson(fields);
 }

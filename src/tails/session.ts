@@ -21,6 +21,8 @@ export const LINES_MAX = 100_000_000;
  */
 const CHUNK_LINES = 512;
 const CHUNK_BYTES_MAX = 262_144;
+/** While nothing matches, a reader is told this often how far the search is. */
+const MARK_MS = 500;
 
 /** Where a session's lines go. */
 export interface TailSink<T> {
@@ -73,6 +75,8 @@ export class TailSession<T> {
   private closed = false;
   /** Lines before the next batch were promised: their absence is a loss. */
   private joined = false;
+  /** When the sink was told something last. */
+  private toldAtMs = performance.now();
   /** When the last batch that was sent came, milliseconds since 1970. */
   private sentAtMs = Date.now();
   private leave = () => {};
@@ -144,6 +148,7 @@ export class TailSession<T> {
   }
 
   private mark(mark: TailMark): void {
+    this.toldAtMs = performance.now();
     this.sink.mark?.(mark);
   }
 
@@ -220,7 +225,11 @@ export class TailSession<T> {
 
   private pass({ lines, count, last }: Written<T>): void {
     this.position = Math.max(this.position, last);
-    if (count === 0) return;
+    if (count === 0) {
+      if (!this.live && performance.now() - this.toldAtMs > MARK_MS) this.mark({ position: this.position });
+      return;
+    }
+    this.toldAtMs = performance.now();
     this.left -= count;
     this.sink.take(lines, last);
   }

@@ -46,7 +46,7 @@ describe('tailrace drains', () => {
     await pushLines(server, app.token, numbered(3));
     await until('the trouble', async () => (await server.drains(app))[0].delivery.lastError);
     const { stdout } = await tailrace(['drains', '-a', 'rill'], { env: server.env });
-    expect(stdout).toMatch(/retrying: 0 lines delivered, 3 lines \([\d.]+ s\) behind/);
+    expect(stdout).toMatch(/retrying: 0 lines delivered, \d+ lines \(.*[\d.]+ s\) behind/);
     expect(stdout).toMatch(/last error: .*ECONNREFUSED.*\(\d{4}-/);
     expect(stdout).toMatch(/next attempt: \d{4}-/);
   });

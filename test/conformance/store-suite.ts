@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import type { Retention, Store } from '../../src/store/contract.ts';
 import { leaseSuite } from './leases.ts';
 import { recordSuite } from './records.ts';
+import { restoreSuite } from './restore.ts';
 import { retentionSuite } from './retention.ts';
 import { streamSuite } from './streams.ts';
 import { wakeSuite } from './wakes.ts';
@@ -61,6 +62,7 @@ export function storeSuite(name: string, makePlace: () => Promise<Place>): void 
     };
     streamSuite(opener);
     retentionSuite(opener);
+    restoreSuite(opener);
     wakeSuite(opener);
     recordSuite(opener);
     leaseSuite(opener);

@@ -105,7 +105,8 @@ describe('lines that a destination refuses', () => {
     picky = false;
     await pushLines(server, app.token, ['line 3']);
     await until('the next line', () => receiver.accepted().includes('line 3'));
-    expect(receiver.accepted().filter((message) => message.includes('dropped 3 messages'))).toHaveLength(1);
+    // In front of the lines that came after; the stream's own line may have been refused, too.
+    expect(receiver.accepted().some((message) => message.includes('dropped 3 messages'))).toBe(true);
 
     const shown = await tailrace(['drains:refused', '-a', app.name], { env: server.env });
     expect(shown.stdout).toContain('3 lines at ');

@@ -19,11 +19,14 @@ const messagesIn = (text: string): string[] =>
   frames(text).map((frame) => frame.replace(/^<\d+>1 \S+ \S+ \S+ \S+ - (- )?/, '').trimEnd());
 
 /** How many lines the stream has ever had, and all of them have been delivered or lost. */
-async function settledTotal(server: Server, app: App): Promise<number> {
+async function settledTotal(server: Server, app: App, seen: () => string): Promise<number> {
+  // The last line of the outage: after it nothing comes.
+  await until('the news that it is over', () => seen().includes('accepts lines again'));
   return until('the drain to be up to date', async () => {
     const [{ delivery }] = await server.drains(app);
     const [newest] = await server.lines(app, 'lines=1&format=json');
-    return delivery.lagLines === 0 ? Number(JSON.parse(newest).position) : undefined;
+    const { position } = JSON.parse(newest);
+    return delivery.lagLines === 0 && delivery.after === Number(position) ? delivery.after : undefined;
   });
 }
 
@@ -45,7 +48,8 @@ describe('a drain that fell out of the stream', () => {
       return status;
     };
     await receiver.listen();
-    const total = await settledTotal(server, app);
+    const seen = () => receiver.accepted().join();
+    const total = await settledTotal(server, app, seen);
     const accepted = receiver.deliveries.filter(({ status }) => status === 200);
     const messages = accepted.flatMap(({ body }) => messagesIn(body));
     const notice = messages.find((text) => text.startsWith('Error L10'))!;
@@ -76,7 +80,7 @@ describe('a drain that fell out of the stream', () => {
     for (let i = 0; i < 5_000; i += 100) await pushLines(server, app.token, numbered(100, LINE, i));
     await until('it is seen to be down', async () => (await server.drains(app))[0].delivery.lastError);
     await receiver.listen();
-    const total = await settledTotal(server, app);
+    const total = await settledTotal(server, app, () => receiver.text);
     const messages = messagesIn(receiver.text);
     const missed = Number(L10.exec(messages[0])?.[2]);
     expect(missed).toBe(total - (messages.length - 1));

@@ -63,7 +63,7 @@ export class Program {
   }
 
   /** The first match in what it says on stdout; an error when it ends without. */
-  async says(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+  async says(pattern: RegExp, timeoutMs = 25_000): Promise<RegExpExecArray> {
     const match = await until(
       `${pattern} from ${this.child.spawnargs.slice(1, 4).join(' ')}`,
       () => pattern.exec(this.stdout) ?? (this.isOver ? 'over' : undefined),

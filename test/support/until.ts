@@ -5,7 +5,7 @@
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  timeoutMs = 15_000,
+  timeoutMs = 25_000,
 ): Promise<Exclude<NonNullable<T>, false>> {
   const giveUpMs = performance.now() + timeoutMs;
   for (;;) {

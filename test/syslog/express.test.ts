@@ -136,7 +136,7 @@ describe('taking', () => {
           expect(taken.equals(slowly(bytes, position))).toBe(true);
         },
       ),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 

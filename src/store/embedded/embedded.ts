@@ -139,6 +139,12 @@ export class EmbeddedStore implements Store {
     return this.wakes.subscribe(app, wake);
   }
 
+  async restore(app: AppId, batch: StoredBatch): Promise<void> {
+    await this.writer.ready();
+    this.room.require(batch.bytes.length);
+    await this.writer.write(app, this.streams.table.restore(app, batch), undefined);
+  }
+
   drop(app: AppId): Promise<void> {
     return this.writer.drop(app);
   }

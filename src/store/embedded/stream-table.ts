@@ -1,6 +1,7 @@
 import { TailraceError } from '../../errors.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type { AppId, Sequence, StoredBatch } from '../contract.ts';
+import { pastRestored } from '../restoring.ts';
 import { readPlacement, writePlacement } from './layout.ts';
 
 /** Where a stream ends. */
@@ -72,16 +73,29 @@ export class StreamTable {
    * @throws TailraceError `unavailable` while an append before this one is failing.
    */
   place(app: AppId, batch: Batch): StoredBatch {
+    return this.placeAt(app, batch, this.get(app).placed.next, Date.now());
+  }
+
+  /**
+   * Gives a batch of another store the place that it had there.
+   * @throws TailraceError `conflict` when the stream is already past it.
+   */
+  restore(app: AppId, batch: StoredBatch): StoredBatch {
+    const stream = this.get(app);
+    if (stream.placed.next > batch.first) throw pastRestored(batch.first);
+    if (stream.first === stream.placed.next) stream.first = batch.first;
+    return this.placeAt(app, batch, batch.first, batch.storedAtMs);
+  }
+
+  private placeAt(app: AppId, batch: Batch, first: Sequence, storedAtMs: number): StoredBatch {
     const stream = this.get(app);
     if (stream.failed) throw recovering();
-    const first = stream.placed.next;
     const last = first + batch.count - 1;
-    const storedAtMs = Date.now();
     const bytesSoFar = stream.placed.bytesSoFar + batch.bytes.length;
     writePlacement(batch.bytes, { count: batch.count, storedAtMs, bytesSoFar, first });
     stream.placed = { next: last + 1, bytesSoFar };
     stream.underWay++;
-    return { ...batch, first, last, storedAtMs };
+    return { bytes: batch.bytes, count: batch.count, first, last, storedAtMs };
   }
 
   /** The write of a placed batch failed. When nothing is under way any more, its sequences are given out again. */

@@ -102,7 +102,8 @@ export class Streams {
     while (low < high) {
       const middle = Math.floor((low + high + 1) / 2);
       const batch = this.firstAt(app, middle);
-      if (!batch || batch.storedAtMs >= ms) high = (batch?.first ?? middle) - 1;
+      // Between two batches there may be a gap: then the one above is found again and again.
+      if (!batch || batch.storedAtMs >= ms) high = Math.min(middle, batch?.first ?? middle) - 1;
       else low = batch.last;
     }
     return Math.max(low, first - 1);

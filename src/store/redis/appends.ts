@@ -4,7 +4,8 @@
  * not throughput.
  */
 import type { Batch } from '../../syslog/batch.ts';
-import type { Appended, AppId, Retention, Sequence } from '../contract.ts';
+import type { Appended, AppId, Retention, Sequence, StoredBatch } from '../contract.ts';
+import { pastRestored } from '../restoring.ts';
 import type { Argument, Connection } from './connection.ts';
 import { type StreamKeys, streamKeys } from './keys.ts';
 import { packRecords } from './packing.ts';
@@ -16,6 +17,8 @@ const CALL_BATCHES = 64;
 /** How long frames are remembered at the least, and how many of them at the most, twice over. */
 const FRAME_MEMORY_MS = 10 * 60_000;
 const FRAMES_MAX = 50_000;
+/** A stream that is restored is kept at least for this long, however old it is. */
+const KEEP_MS = 60_000;
 /** A queue that was unused for this long is given up. */
 const UNUSED_MS = 60_000;
 
@@ -72,6 +75,15 @@ export class Appends {
       mine.waiting.push({ batch, frameId, resolve, reject });
       if (!mine.busy) void this.send(app, mine);
     });
+  }
+
+  /** Appends a batch of another store under its own numbers. */
+  async restore(app: AppId, { first, count, bytes, storedAtMs }: StoredBatch): Promise<void> {
+    const { lines, index, state } = streamKeys(app);
+    const keepMs = this.options.retention.ageMs + KEEP_MS;
+    const args = [first, count, bytes.length, storedAtMs, packRecords(bytes), keepMs];
+    const done = await this.options.connection.run(SCRIPTS.restore, [lines, index, state], args);
+    if (done !== 1) throw pastRestored(first);
   }
 
   /** The app's stream is gone: its numbers start anew. */

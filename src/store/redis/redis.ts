@@ -115,6 +115,10 @@ export class RedisStore implements Store {
     return this.wakeups.subscribe(app, wake);
   }
 
+  restore(app: AppId, batch: StoredBatch): Promise<void> {
+    return this.appends.restore(app, batch);
+  }
+
   async drop(app: AppId): Promise<void> {
     await this.streams.drop(app);
     this.appends.forget(app);

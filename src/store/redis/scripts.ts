@@ -16,6 +16,7 @@ function script(name: string): Script {
 
 export const SCRIPTS = {
   append: script('append'),
+  restore: script('restore'),
   bounds: script('bounds'),
   newest: script('newest'),
   raise: script('raise'),

@@ -1,0 +1,77 @@
+/** The other end of many drains: takes syslog over TCP and HTTP posts, and says when so many lines have come. */
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+
+/** Sent by the parent: say when so many lines have come, from now on. */
+export interface SinkOrder {
+  readonly lines: number;
+}
+
+export interface SinkResult {
+  readonly lines: number;
+  /** When the last came, on the clock of `performance.timeOrigin`. */
+  readonly atMs: number;
+}
+
+/** Nothing comes for this long: lines are lost. */
+const SILENCE_MS = 20_000;
+
+let received = 0;
+let wanted = Number.POSITIVE_INFINITY;
+let lastMs = 0;
+
+const syslog = createServer((socket) => {
+  let frameBytes = 0;
+  let bytes = 0;
+  let counted = 0;
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk) => {
+    // The lines of one drain have one length: the first says which.
+    if (frameBytes === 0) {
+      const space = chunk.indexOf(0x20);
+      frameBytes = space + 1 + Number(chunk.toString('latin1', 0, space));
+    }
+    bytes += chunk.length;
+    const whole = Math.floor(bytes / frameBytes);
+    take(whole - counted);
+    counted = whole;
+  });
+});
+const http = createHttpServer((request, response) => {
+  request.resume();
+  request.on('end', () => {
+    response.end();
+    take(Number(request.headers['logplex-msg-count']));
+  });
+});
+
+syslog.listen(0, '127.0.0.1', () =>
+  http.listen(0, '127.0.0.1', () => {
+    const port = (server: typeof syslog | typeof http): number => (server.address() as AddressInfo).port;
+    process.send?.({ ports: { syslog: port(syslog), http: port(http) } });
+  }),
+);
+process.on('message', ({ lines }: SinkOrder) => {
+  received = 0;
+  wanted = lines;
+  lastMs = performance.now();
+  const watch = setInterval(() => {
+    if (received >= wanted) clearInterval(watch);
+    else if (performance.now() - lastMs > SILENCE_MS) {
+      clearInterval(watch);
+      process.send?.({
+        failure: `${received} of ${wanted} lines came, then nothing for ${SILENCE_MS / 1_000} s`,
+      });
+    }
+  }, 1_000);
+});
+process.on('disconnect', () => process.exit());
+
+function take(lines: number): void {
+  if (lines === 0) return;
+  received += lines;
+  lastMs = performance.now();
+  if (received < wanted) return;
+  process.send?.({ result: { lines: received, atMs: performance.timeOrigin + lastMs } satisfies SinkResult });
+  wanted = Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,71 @@
+/**
+ * Finds numbers that lines carry for metrics, as l2met and Heroku's own lines have them: `measure#db.get=12ms`,
+ * `count#user.signups=2`, `sample#db_size=26219348792bytes`, with `source=web.1` beside them.
+ */
+import { HEADROOM, RecordCursor } from '../syslog/batch.ts';
+
+export type Kind = 'measure' | 'count' | 'sample';
+
+/** One number of one line. */
+export interface LogValue {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly value: number;
+  /** What stands behind the number: `ms`, `bytes`, '' … */
+  readonly unit: string;
+  /** What the line says with `source=`, else the dyno that said it. */
+  readonly source: string;
+}
+
+const HASH = 0x23;
+const KINDS: readonly { kind: Kind; bytes: Buffer }[] = (['measure', 'count', 'sample'] as const).map(
+  (kind) => ({
+    kind,
+    bytes: Buffer.from(kind),
+  }),
+);
+/** Longest name, number and unit that are looked at. */
+const PAIR_BYTES_MAX = 200;
+const PAIR =
+  /^([A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99})=(-?\d{1,20}(?:\.\d{1,20})?)([A-Za-z%]{0,12})(?=$|[\s,"}\]])/;
+const SOURCE = /(?:^|\s)source=([^\s"]{1,100})/;
+
+/** All numbers in the lines of a batch. A batch without a `#` costs one search for this byte. */
+export function logValues(batch: Uint8Array): LogValue[] {
+  const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
+  const found: LogValue[] = [];
+  let line: RecordCursor | undefined;
+  for (let at = bytes.indexOf(HASH, HEADROOM); at !== -1; at = bytes.indexOf(HASH, at + 1)) {
+    const kind = kindBefore(bytes, at);
+    if (!kind) continue;
+    if (!line) {
+      line = new RecordCursor(bytes);
+      line.advance();
+    }
+    while (at >= line.textEnd && line.advance());
+    if (at < line.messageStart || at >= line.textEnd) continue;
+    const pair = PAIR.exec(bytes.toString('latin1', at + 1, Math.min(line.textEnd, at + 1 + PAIR_BYTES_MAX)));
+    if (!pair) continue;
+    const [, name, number, unit] = pair;
+    found.push({ kind, name, value: Number(number), unit, source: sourceOf(line, bytes) });
+  }
+  return found;
+}
+
+/** The word in front of the `#` at `at`, when it is one of ours and stands alone. */
+function kindBefore(bytes: Buffer, at: number): Kind | undefined {
+  for (const { kind, bytes: word } of KINDS) {
+    const start = at - word.length;
+    if (bytes[at - 1] !== word[word.length - 1] || bytes.compare(word, 0, word.length, start, at) !== 0)
+      continue;
+    const before = bytes[start - 1];
+    return before === 0x20 || before === 0x22 || before === 0x2c ? kind : undefined;
+  }
+  return undefined;
+}
+
+function sourceOf(line: RecordCursor, bytes: Buffer): string {
+  const said = SOURCE.exec(bytes.toString('utf8', line.messageStart, line.textEnd));
+  if (said) return said[1];
+  return bytes.toString('utf8', bytes.indexOf(0x20, line.sourceStart) + 1, line.msgidStart - 1);
+}

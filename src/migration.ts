@@ -1,0 +1,138 @@
+/**
+ * Moves everything from one store to another: apps, tokens, drains with their cursors, config, and the streams with
+ * their numbers, so that drains and tails go on where they were. What was moved before is not moved again: an
+ * interrupted migration is simply started again.
+ */
+import { ROUTERS_SCOPE } from './delivery/roster.ts';
+import { TailraceError } from './errors.ts';
+import type { AppRecord } from './platform/directory.ts';
+import type { Settings } from './settings.ts';
+import type { AppId, RecordChange, Sequence, Store, StoredBatch } from './store/contract.ts';
+import { isRedisUrl, openStore } from './store/open.ts';
+import { BatchBuilder } from './syslog/batch-builder.ts';
+import { Header, scanHeader } from './syslog/header.ts';
+
+const READ_BYTES = 1_048_576;
+/** Records that are written with one transaction. */
+const RECORDS = 500;
+
+/** Told of every app that was moved. */
+type Tell = (app: MovedApp) => void;
+
+export interface MovedApp {
+  readonly name: string;
+  readonly lines: number;
+  readonly bytes: number;
+}
+
+/**
+ * Opens two stores, data folders or Redis URLs, and moves all from one to the other.
+ * @throws TailraceError when one of them can't be used, and as {@link migrate} does.
+ */
+export async function migrateStores(
+  settings: Settings,
+  [source, target]: readonly [string, string],
+  warn: (message: string) => void,
+  moved: Tell,
+): Promise<void> {
+  const open = (where: string): Promise<Store> =>
+    openStore({ ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where }, (_fields, message) =>
+      warn(message),
+    );
+  const from = await open(source);
+  try {
+    const to = await open(target);
+    await migrate(from, to, moved).finally(() => to.close());
+  } finally {
+    await from.close();
+  }
+}
+
+/**
+ * Moves all; `moved` is told of every app.
+ * @throws TailraceError `conflict` when routers still run on one of the stores, or the target has other apps.
+ */
+export async function migrate(from: Store, to: Store, moved: Tell): Promise<void> {
+  await refuseRunning(from, 'the source');
+  await refuseRunning(to, 'the target');
+  const apps = await appsOf(from);
+  const ids = new Set(apps.map(({ id }) => id));
+  const others = (await appsOf(to)).filter(({ id }) => !ids.has(id));
+  if (others.length > 0)
+    throw new TailraceError(
+      'conflict',
+      `The target has apps of its own (${others
+        .slice(0, 3)
+        .map(({ name }) => name)
+        .join(', ')}…): migrate into an empty one.`,
+    );
+  for (const { id, name } of apps) {
+    const { lines, bytes } = await moveStream(from, to, id);
+    await moveRecords(from, to, id);
+    moved({ name, lines, bytes });
+  }
+  // The apps themselves come last: before, nobody there knows of them.
+  await moveRecords(from, to, '');
+}
+
+async function appsOf(store: Store): Promise<AppRecord[]> {
+  return (await store.list<AppRecord>('', 'app/')).map(({ value }) => value);
+}
+
+/** A router that goes on meanwhile would move cursors and append lines behind our back. */
+async function refuseRunning(store: Store, which: string): Promise<void> {
+  if (!store.shared) return; // it is locked by this process
+  for (const { key } of await store.list(ROUTERS_SCOPE, 'router/')) {
+    const lease = await store.acquire(key, 'migration', 1);
+    if (!lease)
+      throw new TailraceError(
+        'conflict',
+        `Routers run on ${which}: stop them all first (one that was killed counts for six seconds).`,
+      );
+    await store.release(lease);
+  }
+}
+
+async function moveStream(from: Store, to: Store, app: AppId): Promise<{ lines: number; bytes: number }> {
+  let after: Sequence = (await to.bounds(app)).last;
+  let lines = 0;
+  let bytes = 0;
+  for (;;) {
+    const batches = await from.read(app, after, READ_BYTES);
+    for (const batch of batches) {
+      if (batch.first <= after) continue;
+      await to.restore(app, batch);
+      lines += batch.count;
+      bytes += batch.bytes.length;
+    }
+    const last = batches.at(-1)?.last;
+    if (last === undefined) break;
+    after = last;
+  }
+  const { first, last } = await from.bounds(app);
+  // Everything has grown too old, but the numbers were used: cursors stand there.
+  if (last > after && first > last) await to.restore(app, marker(last));
+  return { lines, bytes };
+}
+
+async function moveRecords(from: Store, to: Store, scope: string): Promise<void> {
+  const records = await from.list(scope, '');
+  for (let i = 0; i < records.length; i += RECORDS) {
+    const changes: RecordChange[] = records.slice(i, i + RECORDS).map(({ key, value }) => ({ key, value }));
+    await to.transact(scope, changes);
+  }
+}
+
+/** One line in the place of the last one of a stream that holds none: the stream goes on counting behind it. */
+function marker(last: Sequence): StoredBatch {
+  const builder = new BatchBuilder(4_096);
+  const header = new Header();
+  const line = Buffer.from(
+    '<190>1 - - heroku tailrace - - Moved to another store; the lines before are gone',
+  );
+  scanHeader(line, 0, line.length, header);
+  builder.add(line, 0, line.length, header, Buffer.from('heroku'), Buffer.from('host'));
+  const batch = builder.close();
+  if (!batch) throw new Error('a batch of one line is empty');
+  return { ...batch, first: last, last, storedAtMs: Date.now() };
+}

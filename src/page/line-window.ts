@@ -1,0 +1,77 @@
+/** The part of the stream that the page holds: lines in order, each once, without a gap in what the filters let through. */
+import type { Line } from './line.ts';
+
+/** Lines that are held at the most: more is asked of the server again when somebody scrolls there. */
+export const LINES_MAX = 150_000;
+/** So many are let go at once, so that not every new line moves all others. */
+const LET_GO = 10_000;
+
+export class LineWindow {
+  lines: Line[] = [];
+
+  get first(): Line | undefined {
+    return this.lines[0];
+  }
+
+  get last(): Line | undefined {
+    return this.lines.at(-1);
+  }
+
+  get isFull(): boolean {
+    return this.lines.length >= LINES_MAX;
+  }
+
+  /** Adds newer lines, and gives those that weren't there yet. */
+  append(lines: readonly Line[]): readonly Line[] {
+    const last = this.last?.at ?? 0;
+    const fresh = lines.length > 0 && lines[0].at > last ? lines : lines.filter(({ at }) => at > last);
+    for (const line of fresh) this.lines.push(line);
+    return fresh;
+  }
+
+  /** Adds older lines, and gives those that weren't there yet. */
+  prepend(lines: readonly Line[]): readonly Line[] {
+    const first = this.first?.at ?? Number.POSITIVE_INFINITY;
+    const fresh = lines.filter(({ at }) => at < first);
+    if (fresh.length > 0) this.lines = [...fresh, ...this.lines];
+    return fresh;
+  }
+
+  /** Lets the oldest go when there are too many; gives how many. */
+  trimStart(): number {
+    if (this.lines.length <= LINES_MAX) return 0;
+    return this.dropFirst(this.lines.length - LINES_MAX + LET_GO);
+  }
+
+  /** Lets the newest go when there are too many; gives how many. */
+  trimEnd(): number {
+    if (this.lines.length <= LINES_MAX) return 0;
+    return this.dropLast(this.lines.length - LINES_MAX + LET_GO);
+  }
+
+  dropFirst(count: number): number {
+    this.lines = this.lines.slice(count);
+    return count;
+  }
+
+  dropLast(count: number): number {
+    this.lines = this.lines.slice(0, -count);
+    return count;
+  }
+
+  clear(): void {
+    this.lines = [];
+  }
+
+  /** The index of the line at a position, or of the next one; the last one's when it is behind all. -1 when empty. */
+  indexOf(at: number): number {
+    let low = 0;
+    let high = this.lines.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.lines[middle].at < at) low = middle + 1;
+      else high = middle;
+    }
+    return high < 0 ? -1 : low;
+  }
+}

@@ -1,0 +1,50 @@
+/** A line as the page has it. */
+
+/** How serious a line is, from the most serious on; the server decides. */
+export type Level = 'error' | 'warn' | 'info' | 'debug';
+export const LEVELS: readonly Level[] = ['error', 'warn', 'info', 'debug'];
+
+/** What the server sends for a line (`format=json`). */
+export interface LineFields {
+  readonly position: string;
+  readonly timestamp: string;
+  readonly facility: number;
+  readonly severity: number;
+  readonly level?: Level;
+  readonly hostname: string;
+  readonly source: string;
+  readonly dyno: string;
+  readonly msgid?: string;
+  readonly structured_data?: string;
+  readonly message: string;
+}
+
+export interface Line extends LineFields {
+  /** The position as a number, to compare and to order. */
+  readonly at: number;
+  /** Milliseconds since 1970. */
+  readonly ms: number;
+  readonly level: Level;
+}
+
+/** Severities of RFC 5424 section 6.2.1 by number. */
+export const SEVERITIES = [
+  'emergency',
+  'alert',
+  'critical',
+  'error',
+  'warning',
+  'notice',
+  'informational',
+  'debug',
+] as const;
+
+/** Reads one line of the server's JSON. */
+export function readLine(fields: LineFields): Line {
+  return {
+    ...fields,
+    at: Number(fields.position),
+    ms: Date.parse(fields.timestamp),
+    level: fields.level ?? 'info',
+  };
+}

@@ -1,0 +1,15 @@
+import './style/tokens.css';
+import './style/page.css';
+import './style/bar.css';
+import './style/gauge.css';
+import './style/lines.css';
+import './style/details.css';
+import './style/panel.css';
+import './style/overlay.css';
+import { render } from 'preact';
+import { Page } from './page.ts';
+import { Root } from './view/root.tsx';
+
+const page = new Page();
+page.start();
+render(<Root page={page} />, document.getElementById('page') ?? document.body);

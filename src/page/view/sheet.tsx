@@ -1,0 +1,24 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import type { Page } from '../page.ts';
+import { Icon } from './icon.tsx';
+
+/** Something over the page that is closed again. */
+export function Sheet({ page, title, children }: { page: Page; title: string; children: ComponentChildren }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const close = (): void => {
+    page.overlay.value = '';
+  };
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} class="sheet" aria-label={title} tabIndex={-1} autofocus onClose={close}>
+      <header>
+        <h2>{title}</h2>
+        <button type="button" class="tool" aria-label="Close" onClick={close}>
+          <Icon name="close" />
+        </button>
+      </header>
+      {children}
+    </dialog>
+  );
+}

@@ -1,0 +1,191 @@
+/** Every setting in one table: name, environment variable, default, meaning. The README's table is made from it. */
+
+/** How a setting's text is read. */
+type Kind =
+  | 'port'
+  | 'text'
+  | 'rate'
+  | 'folder'
+  | 'flag'
+  | 'bytes'
+  | 'count'
+  | 'duration'
+  | 'durability'
+  | 'level';
+
+export interface SettingRow {
+  readonly variable: string;
+  readonly kind: Kind;
+  /** As it would be written; '' for none. */
+  readonly fallback: string;
+  readonly meaning: string;
+}
+
+/** The table. */
+export const SETTINGS = {
+  data: {
+    variable: 'TAILRACE_DATA',
+    kind: 'folder',
+    fallback: '',
+    meaning:
+      'data folder: `.tailrace/` beside the Procfile for `start`, `$XDG_DATA_HOME/tailrace` for `serve`',
+  },
+  host: {
+    variable: 'TAILRACE_HOST',
+    kind: 'text',
+    fallback: '127.0.0.1',
+    meaning: 'address to listen on; `0.0.0.0` for all',
+  },
+  httpPort: {
+    variable: 'TAILRACE_HTTP_PORT',
+    kind: 'port',
+    fallback: '8601',
+    meaning: 'HTTP: API, `/logs`, tails, page, `/health` (0: any free one)',
+  },
+  syslogPort: {
+    variable: 'TAILRACE_SYSLOG_PORT',
+    kind: 'port',
+    fallback: '6001',
+    meaning: 'syslog over TCP and UDP (0: any free one)',
+  },
+  routerPort: {
+    variable: 'TAILRACE_ROUTER_PORT',
+    kind: 'port',
+    fallback: '8080',
+    meaning: 'HTTP router in front of web dynos (0: any free one)',
+  },
+  streamLines: {
+    variable: 'TAILRACE_STREAM_LINES',
+    kind: 'count',
+    fallback: '5000000',
+    meaning: 'lines that an app’s stream holds at the most',
+  },
+  streamBytes: {
+    variable: 'TAILRACE_STREAM_BYTES',
+    kind: 'bytes',
+    fallback: '256MB',
+    meaning: 'bytes that an app’s stream holds at the most',
+  },
+  streamAge: {
+    variable: 'TAILRACE_STREAM_AGE',
+    kind: 'duration',
+    fallback: '7d',
+    meaning: 'how long an app’s stream holds a line',
+  },
+  durability: {
+    variable: 'TAILRACE_DURABILITY',
+    kind: 'durability',
+    fallback: 'process',
+    meaning:
+      '`process`: what was acknowledged survives `kill -9`; `disk`: a power cut too (slower: one sync a commit)',
+  },
+  pendingBytes: {
+    variable: 'TAILRACE_PENDING_BYTES',
+    kind: 'bytes',
+    fallback: '32MB',
+    meaning: 'bytes that may wait to be stored before senders are slowed down',
+  },
+  syslogTlsPort: {
+    variable: 'TAILRACE_SYSLOG_TLS_PORT',
+    kind: 'port',
+    fallback: '6514',
+    meaning: 'syslog over TLS, when a certificate is set (0: any free one)',
+  },
+  syslogTlsCert: {
+    variable: 'TAILRACE_SYSLOG_TLS_CERT',
+    kind: 'text',
+    fallback: '',
+    meaning: 'certificate for syslog over TLS: a file in PEM form, with its chain',
+  },
+  syslogTlsKey: {
+    variable: 'TAILRACE_SYSLOG_TLS_KEY',
+    kind: 'text',
+    fallback: '',
+    meaning: 'the certificate’s private key: a file in PEM form',
+  },
+  syslogTlsClientCa: {
+    variable: 'TAILRACE_SYSLOG_TLS_CLIENT_CA',
+    kind: 'text',
+    fallback: '',
+    meaning: 'who signs senders’ certificates: a file in PEM form; unset: they aren’t asked for',
+  },
+  proxyProtocol: {
+    variable: 'TAILRACE_PROXY_PROTOCOL',
+    kind: 'flag',
+    fallback: 'no',
+    meaning: 'do syslog connections begin with a PROXY protocol header (a load balancer in front)?',
+  },
+  connections: {
+    variable: 'TAILRACE_CONNECTIONS',
+    kind: 'count',
+    fallback: '10000',
+    meaning: 'open syslog connections at the most',
+  },
+  idleTimeout: {
+    variable: 'TAILRACE_IDLE_TIMEOUT',
+    kind: 'duration',
+    fallback: '1d',
+    meaning: 'a syslog connection that is silent for so long is closed',
+  },
+  frameTimeout: {
+    variable: 'TAILRACE_FRAME_TIMEOUT',
+    kind: 'duration',
+    fallback: '60s',
+    meaning: 'how long a syslog frame may take from its first byte to its last, and an HTTP request',
+  },
+  partialBytes: {
+    variable: 'TAILRACE_PARTIAL_BYTES',
+    kind: 'bytes',
+    fallback: '64MB',
+    meaning: 'bytes of unfinished syslog frames that are held at the most, of all connections together',
+  },
+  tokenLines: {
+    variable: 'TAILRACE_TOKEN_LINES_PER_S',
+    kind: 'rate',
+    fallback: '',
+    meaning: 'lines a second that a token may send (unset: any number)',
+  },
+  tokenBytes: {
+    variable: 'TAILRACE_TOKEN_BYTES_PER_S',
+    kind: 'rate',
+    fallback: '',
+    meaning: 'bytes a second that a token may send, such as 1MB (unset: any number)',
+  },
+  appLines: {
+    variable: 'TAILRACE_APP_LINES_PER_S',
+    kind: 'rate',
+    fallback: '',
+    meaning: 'lines a second that an app’s sources may send together (unset: any number)',
+  },
+  appBytes: {
+    variable: 'TAILRACE_APP_BYTES_PER_S',
+    kind: 'rate',
+    fallback: '',
+    meaning: 'bytes a second that an app’s sources may send together (unset: any number)',
+  },
+  allowPrivateDrains: {
+    variable: 'TAILRACE_ALLOW_PRIVATE_DRAINS',
+    kind: 'flag',
+    fallback: '',
+    meaning: 'may drains point at loopback and private networks? `serve`: no, `start`: yes',
+  },
+  redisUrl: {
+    variable: 'REDIS_URL',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'many routers on one Redis or Valkey instead of the embedded store: `redis://`, `rediss://` (TLS), `redis+cluster://host:port,host:port`, `redis+sentinel://host:port,host:port/master`',
+  },
+  redisCa: {
+    variable: 'REDIS_CA',
+    kind: 'text',
+    fallback: '',
+    meaning: 'PEM file of the CA that signed Redis’s certificate, when the system doesn’t know it',
+  },
+  logLevel: {
+    variable: 'TAILRACE_LOG_LEVEL',
+    kind: 'level',
+    fallback: 'info',
+    meaning: 'tailrace’s own log: `debug`, `info`, `warn`, `error`, `silent`',
+  },
+} as const satisfies Record<string, SettingRow>;

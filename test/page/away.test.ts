@@ -1,0 +1,34 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { numbered, pushLines } from '../support/push.ts';
+import { dataForTest, serve } from '../support/server.ts';
+import { launchBrowser, noBrowser, openApp } from './browser.ts';
+
+describe.skipIf(noBrowser)('a server that goes away', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  it('is said to be away; when it is back the lines go on without a gap', async () => {
+    const data = dataForTest();
+    const first = await serve({ data });
+    onTestFinished(() => first.kill());
+    const app = await first.createApp();
+    await pushLines(first, app.token, numbered(20, 'before'));
+    const tab = await openApp(browser, first, app);
+    await tab.holds(20);
+    await first.kill();
+    await tab.page.getByText('The server is away.').waitFor();
+    await tab.showsMessage('before 19');
+    await tab.screenshot('away');
+
+    const again = await serve({ data, env: { TAILRACE_HTTP_PORT: new URL(first.url).port } });
+    onTestFinished(() => again.kill());
+    await pushLines(again, app.token, numbered(20, 'after'));
+    await tab.showsMessage('after 19');
+    expect(await tab.allPositions()).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+    await tab.page.locator('.trouble').waitFor({ state: 'detached' });
+  });
+});

@@ -1,0 +1,164 @@
+/** A real Chromium, and what the tests look at in the live page. */
+import { join } from 'node:path';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { onTestFinished } from 'vitest';
+import { missing } from '../support/program.ts';
+import type { App, Server } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+const SCREENSHOTS = join(import.meta.dirname, '.screenshots');
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export const TELEPHONE: BrowserContextOptions = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+  hasTouch: true,
+};
+
+/** There is no browser here: its tests are skipped (never with CI=true). */
+export const noBrowser = missing('chromium');
+
+/** Starts a browser with a new, empty profile; close it. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+}
+
+/** One tab with the live page, and everything that went wrong in it. */
+export class Tab {
+  readonly page: Page;
+  /** Errors, and violations of the Content-Security-Policy, as the console has them. */
+  readonly troubles: string[] = [];
+  /** Addresses of other servers that were asked for something. */
+  readonly strangers: string[] = [];
+
+  constructor(page: Page, server: Server) {
+    this.page = page;
+    page.setDefaultTimeout(15_000);
+    page.on('pageerror', (error) => this.troubles.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') this.troubles.push(message.text());
+    });
+    page.on('dialog', (dialog) => {
+      this.troubles.push(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    page.on('request', (request) => {
+      if (!request.url().startsWith(server.url)) this.strangers.push(request.url());
+    });
+  }
+
+  /** Messages of the rows that exist, which are those around the visible ones. */
+  messages(): Promise<string[]> {
+    return this.page.locator('.line > .text').allInnerTexts();
+  }
+
+  async showsMessage(text: string): Promise<void> {
+    await this.page.locator('.line > .text', { hasText: text }).first().waitFor({ timeout: 15_000 });
+  }
+
+  /** How many lines the page says that it holds. */
+  async held(): Promise<number> {
+    const text = await this.page.locator('.footer').textContent();
+    return Number(/([\d,]+) lines? here/.exec(text ?? '')?.[1].replaceAll(',', '') ?? Number.NaN);
+  }
+
+  async holds(count: number, timeoutMs = 15_000): Promise<void> {
+    let seen = Number.NaN;
+    await until(
+      `${count} lines in the page`,
+      async () => {
+        seen = await this.held();
+        return seen === count;
+      },
+      timeoutMs,
+    ).catch((error: unknown) => {
+      throw new Error(`${error}; it holds ${seen}`);
+    });
+  }
+
+  async isLive(): Promise<void> {
+    await this.page.locator('.state[data-state=live]').waitFor({ timeout: 15_000 });
+  }
+
+  /** Scrolls through all lines that the page holds, from the top, and gives their positions. */
+  async allPositions(): Promise<number[]> {
+    const found = new Set<number>();
+    await this.scrollTo(0);
+    for (;;) {
+      const seen = await this.page.evaluate<{ at: number[]; atEnd: boolean }>(`(async () => {
+        const box = document.querySelector('.lines');
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        const at = [...document.querySelectorAll('.row')].map((row) => Number(row.dataset.at));
+        const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 2;
+        if (!atEnd) box.scrollTop += box.clientHeight;
+        return { at, atEnd };
+      })()`);
+      for (const at of seen.at) found.add(at);
+      if (seen.atEnd) return [...found].sort((a, b) => a - b);
+    }
+  }
+
+  scrollTo(top: number): Promise<void> {
+    return this.page.evaluate(`document.querySelector('.lines').scrollTop = ${top}`);
+  }
+
+  scrollTop(): Promise<number> {
+    return this.page.evaluate(`document.querySelector('.lines').scrollTop`);
+  }
+
+  /** Is the list at its end? */
+  isAtEnd(): Promise<boolean> {
+    return this.page.evaluate(`(() => {
+      const box = document.querySelector('.lines');
+      return box.scrollTop + box.clientHeight >= box.scrollHeight - 2;
+    })()`);
+  }
+
+  async screenshot(name: string): Promise<void> {
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
+}
+
+export interface OpenOptions extends BrowserContextOptions {
+  /** What stands behind the `?`. */
+  readonly query?: string;
+  /** Default: the server's; '' for none. */
+  readonly key?: string;
+}
+
+/** Opens the page in a new context (its own storage), for one test. */
+export async function openPage(browser: Browser, server: Server, options: OpenOptions = {}): Promise<Tab> {
+  const { query = '', key = server.key, ...context } = options;
+  const own = await browser.newContext({
+    viewport: { width: 1360, height: 820 },
+    permissions: ['clipboard-read', 'clipboard-write'],
+    ...context,
+  });
+  onTestFinished(() => own.close());
+  const tab = new Tab(await own.newPage(), server);
+  await tab.page.goto(`${server.url}/${query && `?${query}`}${key && `#key=${key}`}`);
+  return tab;
+}
+
+/** The same, with an app's lines, when they are live. */
+export async function openApp(
+  browser: Browser,
+  server: Server,
+  app: App,
+  options: OpenOptions = {},
+): Promise<Tab> {
+  const query = `app=${app.name}${options.query ? `&${options.query}` : ''}`;
+  const tab = await openPage(browser, server, { ...options, query });
+  await tab.isLive();
+  return tab;
+}

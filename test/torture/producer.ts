@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import type { Sent } from './verdict.ts';
+
+/** A pause before lines that were refused are sent again. */
+const RETRY_MS = 50;
+const TIMEOUT_MS = 10_000;
+/** The longest pause between requests: the point is what happens, not how much. */
+const PACE_MS = 60;
+
+/** Where a producer may send to: the routers that live, as they are at the moment. */
+export type Ways = () => readonly string[];
+
+/** Sends numbered lines, a few at a time, each request again until it is acknowledged, through any router. */
+export class Producer implements Sent {
+  readonly producer: string;
+  readonly named: boolean;
+  readonly acknowledged: number[] = [];
+  refusals = 0;
+  private readonly token: string;
+  private readonly ways: Ways;
+  private readonly random: () => number;
+  private running = true;
+  private next = 1;
+  private readonly finished: Promise<void>;
+
+  constructor(producer: string, token: string, named: boolean, ways: Ways, random: () => number) {
+    this.producer = producer;
+    this.token = token;
+    this.named = named;
+    this.ways = ways;
+    this.random = random;
+    this.finished = this.run();
+  }
+
+  /** Resolves when what is under way is acknowledged. */
+  async stop(): Promise<void> {
+    this.running = false;
+    await this.finished;
+  }
+
+  private async run(): Promise<void> {
+    while (this.running) {
+      const count = 1 + Math.floor(this.random() * 20);
+      const numbers = Array.from({ length: count }, () => this.next++);
+      await this.send(numbers);
+      this.acknowledged.push(...numbers);
+      await pause(this.random() * PACE_MS);
+    }
+  }
+
+  private async send(numbers: readonly number[]): Promise<void> {
+    const frameId = randomUUID();
+    const body = numbers.map((number) => this.frame(number)).join('');
+    for (;;) {
+      const ways = this.ways();
+      const way = ways[Math.floor(this.random() * ways.length)];
+      try {
+        if (way !== undefined && (await this.post(way, body, numbers.length, frameId))) return;
+      } catch {
+        // Killed in the middle: whether it was stored isn't known.
+      }
+      this.refusals++;
+      await pause(RETRY_MS);
+    }
+  }
+
+  private async post(way: string, body: string, count: number, frameId: string): Promise<boolean> {
+    const answer = await fetch(`${way}/logs`, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${btoa(`token:${this.token}`)}`,
+        'content-type': 'application/logplex-1',
+        'logplex-msg-count': String(count),
+        ...(this.named ? { 'logplex-frame-id': frameId } : {}),
+      },
+      body,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    await answer.arrayBuffer();
+    return answer.status === 204;
+  }
+
+  private frame(number: number): string {
+    const line = `<190>1 ${new Date().toISOString()} host ${this.token} web.1 - - ${this.producer} ${number}\n`;
+    return `${Buffer.byteLength(line)} ${line}`;
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

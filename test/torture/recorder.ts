@@ -1,0 +1,77 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Recorded } from './verdict.ts';
+
+/** How the drain treats requests: well, with errors, by dying in the middle, after having taken them. */
+export type Mood = 'well' | 'error' | 'reset' | 'forgetful';
+
+/** The drain: keeps all that comes, in a mood that changes. */
+export class Recorder {
+  readonly recorded: Recorded[] = [];
+  mood: Mood = 'well';
+  private server: Server | undefined;
+  private port = 0;
+
+  async open(): Promise<void> {
+    const server = createServer((request, response) => void this.take(request, response));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.port, '127.0.0.1', resolve);
+    });
+    this.port = (server.address() as AddressInfo).port;
+    this.server = server;
+  }
+
+  /** Nobody listens any more, and connections are cut. */
+  async close(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    server?.closeAllConnections();
+    await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
+  }
+
+  get isOpen(): boolean {
+    return this.server !== undefined;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/drain`;
+  }
+
+  private async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.mood === 'reset') return void request.socket.resetAndDestroy();
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of request) chunks.push(chunk);
+    } catch {
+      return;
+    }
+    const messages = messagesOf(Buffer.concat(chunks));
+    const { mood } = this;
+    const accepted = mood !== 'error';
+    this.recorded.push({ frameId: String(request.headers['logplex-frame-id']), accepted, messages });
+    // Taken, but whoever sent it will never know.
+    if (mood === 'forgetful') return void request.socket.resetAndDestroy();
+    response.writeHead(accepted ? 200 : 500).end();
+  }
+}
+
+/** The messages of octet-counted lines. */
+function messagesOf(body: Buffer): string[] {
+  const messages: string[] = [];
+  for (let i = 0; i < body.length; ) {
+    const space = body.indexOf(0x20, i);
+    const end = space + 1 + Number(body.toString('latin1', i, space));
+    // `<PRI>1 TIME HOST SOURCE DYNO MSGID MESSAGE`, as Heroku writes it: without structured data.
+    messages.push(
+      body
+        .toString('utf8', space + 1, end)
+        .trimEnd()
+        .split(' ')
+        .slice(6)
+        .join(' '),
+    );
+    i = end;
+  }
+  return messages;
+}

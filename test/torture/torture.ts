@@ -1,0 +1,166 @@
+/**
+ * Numbered lines from several producers, through several routers, to a recording drain, while routers, Redis and the
+ * drain are killed at random; afterwards every promise is checked.
+ */
+import { RedisServer } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
+import { Producer } from './producer.ts';
+import { type Mood, Recorder } from './recorder.ts';
+import { RouterProcess } from './router-process.ts';
+import { judge, type Verdict } from './verdict.ts';
+
+export interface TortureOptions {
+  readonly seconds: number;
+  /** The same seed brings the same troubles in the same order. */
+  readonly seed: number;
+  readonly routers: number;
+  readonly producers: number;
+  /** Lines that the stream holds: a small number makes the drain lose some, and L10s. */
+  readonly streamLines?: number;
+  readonly say: (text: string) => void;
+}
+
+export interface Summary extends Verdict {
+  readonly troubles: Readonly<Record<string, number>>;
+  readonly refusals: number;
+}
+
+/** How long everything may take to arrive in the end. */
+const SETTLE_MS = 60_000;
+const APP = 'torture';
+
+export async function torture(options: TortureOptions): Promise<Summary> {
+  const random = randomOf(options.seed);
+  const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] });
+  const env = {
+    REDIS_URL: redis.url,
+    ...(options.streamLines ? { TAILRACE_STREAM_LINES: String(options.streamLines) } : {}),
+  };
+  const routers = Array.from({ length: options.routers }, () => new RouterProcess(env));
+  const drain = new Recorder();
+  try {
+    await Promise.all([drain.open(), ...routers.map((router) => router.start())]);
+    const [first] = routers;
+    await first.ask('POST', '/apps', { name: APP });
+    await first.ask('POST', `/apps/${APP}/log-drains`, { url: drain.url });
+    const tokens = await first.ask<{ token: string }[]>('GET', `/apps/${APP}/tokens`);
+    const ways = (): string[] => routers.filter(({ lives }) => lives).map(({ url }) => url);
+    const producers = Array.from(
+      { length: options.producers },
+      (_, i) => new Producer(`p${i}`, tokens[0].token, i % 2 === 0, ways, randomOf(options.seed + i + 1)),
+    );
+
+    const troubles = await makeTrouble({ options, random, redis, routers, drain });
+    options.say('no more troubles; everything has to arrive now');
+    await Promise.all(producers.map((producer) => producer.stop()));
+    await until('the drain is up to date', () => isUpToDate(first), SETTLE_MS).catch((error: unknown) => {
+      options.say(String(error)); // the verdict says what is missing
+    });
+    const stored = await first.messages(APP);
+    const whole = stored.length < 100_000 && !options.streamLines;
+    const [{ delivery }] = await first.ask<DrainView[]>('GET', `/apps/${APP}/log-drains`);
+    const known = { lost: delivery.lost, stored: whole ? stored : undefined };
+    const verdict = judge(producers, drain.recorded, known);
+    if (verdict.broken.length > 0) for (const router of routers) options.say(router.log);
+    return { ...verdict, troubles, refusals: producers.reduce((sum, { refusals }) => sum + refusals, 0) };
+  } finally {
+    await Promise.all(routers.map((router) => router.remove()));
+    await drain.close();
+    await redis.remove();
+  }
+}
+
+interface Scene {
+  readonly options: TortureOptions;
+  readonly random: () => number;
+  readonly redis: RedisServer;
+  readonly routers: readonly RouterProcess[];
+  readonly drain: Recorder;
+}
+
+/** One trouble after the other until the time is up; then everything is well again. Gives how often each came. */
+async function makeTrouble({
+  options,
+  random,
+  redis,
+  routers,
+  drain,
+}: Scene): Promise<Record<string, number>> {
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)];
+  const pause = (fromMs: number, toMs: number): Promise<void> =>
+    new Promise((resolve) => setTimeout(resolve, fromMs + random() * (toMs - fromMs)));
+  const moods: readonly Mood[] = ['error', 'reset', 'forgetful'];
+  const makers: Record<string, () => Promise<void>> = {
+    'router killed': async () => {
+      const router = pick(routers);
+      await router.stop('SIGKILL');
+      await pause(0, 3_000);
+      await router.start();
+    },
+    'router stopped': async () => {
+      const router = pick(routers);
+      await router.stop('SIGTERM');
+      await router.start();
+    },
+    'router hung': async () => {
+      const router = pick(routers);
+      router.pause(true);
+      await pause(500, 9_000);
+      router.pause(false);
+    },
+    'redis killed': async () => {
+      await redis.signal('SIGKILL');
+      await pause(0, 2_000);
+      await redis.start();
+    },
+    'redis hung': async () => {
+      await redis.signal('SIGSTOP');
+      await pause(200, 3_000);
+      await redis.signal('SIGCONT');
+    },
+    'drain gone': async () => {
+      await drain.close();
+      await pause(200, 4_000);
+      await drain.open();
+    },
+    'drain in a mood': async () => {
+      drain.mood = pick(moods);
+      await pause(200, 4_000);
+      drain.mood = 'well';
+    },
+  };
+  const counts: Record<string, number> = {};
+  const endMs = Date.now() + options.seconds * 1_000;
+  while (Date.now() < endMs) {
+    await pause(200, 1_500);
+    const name = pick(Object.keys(makers));
+    options.say(name);
+    counts[name] = (counts[name] ?? 0) + 1;
+    await makers[name]();
+  }
+  return counts;
+}
+
+interface DrainView {
+  readonly delivery: { readonly lagLines: number; readonly lost: number };
+}
+
+async function isUpToDate(router: RouterProcess): Promise<boolean> {
+  try {
+    const [{ delivery }] = await router.ask<DrainView[]>('GET', `/apps/${APP}/log-drains`);
+    return delivery.lagLines === 0;
+  } catch {
+    return false; // Redis may not be back yet
+  }
+}
+
+/** Mulberry32: small, and the same numbers for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+}

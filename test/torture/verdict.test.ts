@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { judge, type Recorded } from './verdict.ts';
+
+const sent = (...acknowledged: number[]) => [{ producer: 'p', acknowledged, named: true }];
+const got = (frameId: string, messages: string[], accepted = true): Recorded => ({
+  frameId,
+  messages,
+  accepted,
+});
+const loss = (count: number) =>
+  `Error L10 (output buffer overflow): drain 'd' dropped ${count} messages since 2026-11-21T08:00:00+00:00.`;
+
+describe('the verdict', () => {
+  it('is good when everything came in order, repeated or not', () => {
+    const requests = [
+      got('a', ['p 1', 'p 2'], false),
+      got('a', ['p 1', 'p 2']),
+      got('a', ['p 1', 'p 2']),
+      got('b', ['p 3']),
+    ];
+    expect(judge(sent(1, 2, 3), requests, { stored: ['p 1', 'p 2', 'p 3'], lost: 0 })).toEqual({
+      acknowledged: 3,
+      delivered: 3,
+      repeated: 2,
+      missing: 0,
+      accounted: 0,
+      requests: 4,
+      broken: [],
+    });
+  });
+
+  it('finds a line that is missing, unless an L10 accounts for it', () => {
+    expect(judge(sent(1, 2, 3), [got('a', ['p 1']), got('b', ['p 3'])]).broken).toHaveLength(1);
+    expect(judge(sent(1, 2), [got('a', ['p 1']), got('b', ['p 2'], false)]).broken).toHaveLength(1);
+    expect(judge(sent(1, 2, 3), [got('a', ['p 1']), got('b', [loss(1), 'p 3'])]).broken).toEqual([]);
+    expect(judge(sent(1, 2, 3, 4), [got('a', [loss(1), 'p 4'])]).broken).toHaveLength(1);
+    expect(judge(sent(1, 2, 3), [got('a', [loss(2), 'p 3'])], { lost: 2 }).broken).toEqual([]);
+    expect(judge(sent(1, 2, 3), [got('a', [loss(2), 'p 3'])], { lost: 1 }).broken).toHaveLength(1);
+    expect(judge(sent(1, 2, 3), [got('a', [loss(2), 'p 3'])], { lost: 3 }).broken).toHaveLength(1);
+  });
+
+  it('finds lines out of order', () => {
+    expect(judge(sent(1, 2), [got('a', ['p 2']), got('b', ['p 1'])]).broken).toEqual(['p 1 came after p 2']);
+  });
+
+  it('finds a repetition under another name, and a name with other lines', () => {
+    expect(judge(sent(1), [got('a', ['p 1'], false), got('b', ['p 1'])]).broken).toHaveLength(1);
+    expect(judge(sent(1, 2), [got('a', ['p 1'], false), got('a', ['p 1', 'p 2'])]).broken).toHaveLength(1);
+    // What was lost meanwhile is told in front of the same lines.
+    expect(judge(sent(1), [got('a', ['p 1'], false), got('a', [loss(7), 'p 1'])]).broken).toEqual([]);
+  });
+
+  it('finds a named request that was stored twice', () => {
+    const { broken } = judge(sent(1), [got('a', ['p 1'])], {
+      stored: ['p 1', 'q 1', 'q 1', 'p 1'],
+    });
+    expect(broken).toEqual(['p 1 of a named request is stored 2 times']);
+  });
+});

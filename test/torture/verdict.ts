@@ -1,0 +1,136 @@
+/**
+ * What has to be true of a drain after everything that happened to it: a pure function of what the producers know and
+ * what the drain recorded.
+ */
+
+/** A line is `<producer> <number>`: each producer counts its own from 1. */
+export interface Sent {
+  readonly producer: string;
+  /** Numbers that were acknowledged, in the order of their acknowledgement. */
+  readonly acknowledged: readonly number[];
+  /** Were its requests named (`Logplex-Frame-Id`), so that none is stored twice? */
+  readonly named: boolean;
+}
+
+/** One request that the drain got; it need not have accepted it. */
+export interface Recorded {
+  readonly frameId: string;
+  readonly accepted: boolean;
+  /** Messages of the lines. */
+  readonly messages: readonly string[];
+}
+
+export interface Verdict {
+  readonly acknowledged: number;
+  readonly delivered: number;
+  /** Deliveries of a line beyond the first. */
+  readonly repeated: number;
+  readonly missing: number;
+  /** Lines that L10s accounted for. */
+  readonly accounted: number;
+  readonly requests: number;
+  /** What was broken, each in a sentence; none when every promise held. */
+  readonly broken: readonly string[];
+}
+
+const LINE = /^(\S+) (\d+)\b/;
+const LOSS = /^Error L10 .* dropped (\d+) messages/;
+/** So many broken promises are told. */
+const TOLD = 20;
+
+/** What else is known at the end. */
+export interface Known {
+  /** The messages of the stream itself, when they are all still there. */
+  readonly stored?: readonly string[];
+  /** How many lines the drain lost, by its cursor. An L10 goes to the drain and into the stream, so it may come there twice. */
+  readonly lost?: number;
+}
+
+export function judge(
+  sent: readonly Sent[],
+  recorded: readonly Recorded[],
+  { stored, lost }: Known = {},
+): Verdict {
+  const broken: string[] = [];
+  const accepted = recorded.filter((request) => request.accepted);
+  const seen = new Map<string, number>();
+  const newest = new Map<string, number>();
+  let accounted = 0;
+  for (const { messages } of accepted)
+    for (const message of messages) {
+      accounted += Number(LOSS.exec(message)?.[1] ?? 0);
+      const [, producer, text] = LINE.exec(message) ?? [];
+      if (producer === undefined) continue;
+      const key = `${producer} ${text}`;
+      const times = seen.get(key) ?? 0;
+      seen.set(key, times + 1);
+      const before = newest.get(producer) ?? 0;
+      if (times === 0 && Number(text) < before) broken.push(`${key} came after ${producer} ${before}`);
+      newest.set(producer, Math.max(before, Number(text)));
+    }
+
+  let acknowledged = 0;
+  const missing: string[] = [];
+  for (const { producer, acknowledged: numbers } of sent) {
+    acknowledged += numbers.length;
+    for (const number of numbers)
+      if (!seen.has(`${producer} ${number}`)) missing.push(`${producer} ${number}`);
+  }
+  if (missing.length > accounted)
+    broken.push(
+      `${missing.length} lines are missing and L10s account for ${accounted}: ${missing.slice(0, 5)} …`,
+    );
+
+  if (lost !== undefined && missing.length > lost)
+    broken.push(`${missing.length} lines are missing and the drain's cursor says that it lost ${lost}`);
+  if (lost !== undefined && accounted < lost)
+    broken.push(`the drain's cursor says that it lost ${lost} and L10s account for ${accounted}`);
+
+  broken.push(...judgeNames(recorded));
+  if (stored) broken.push(...judgeStored(sent, stored));
+  let deliveries = 0;
+  for (const times of seen.values()) deliveries += times;
+  return {
+    acknowledged,
+    delivered: seen.size,
+    repeated: deliveries - seen.size,
+    missing: missing.length,
+    accounted,
+    requests: recorded.length,
+    broken: broken.slice(0, TOLD),
+  };
+}
+
+/** A request that is repeated has the same name and the same lines; another one has another name. */
+function judgeNames(recorded: readonly Recorded[]): string[] {
+  const broken: string[] = [];
+  const byName = new Map<string, string>();
+  const byLines = new Map<string, string>();
+  for (const { frameId, messages } of recorded) {
+    // A notice of a loss travels in front of the lines, and isn't one of them.
+    const lines = messages.filter((message) => !LOSS.test(message)).join('\n');
+    const before = byName.get(frameId);
+    if (before !== undefined && before !== lines) broken.push(`frame ${frameId} came with different lines`);
+    byName.set(frameId, lines);
+    // The platform's own lines may say the same twice; a producer's never do.
+    if (!LINE.test(lines)) continue;
+    const name = byLines.get(lines);
+    if (name !== undefined && name !== frameId && lines !== '')
+      broken.push(`the same lines came as frames ${name} and ${frameId}: ${lines.slice(0, 60)}`);
+    byLines.set(lines, frameId);
+  }
+  return broken;
+}
+
+/** A named request is stored once, however often it was sent. */
+function judgeStored(sent: readonly Sent[], stored: readonly string[]): string[] {
+  const named = new Set(sent.filter((one) => one.named).map(({ producer }) => producer));
+  const times = new Map<string, number>();
+  for (const message of stored) {
+    const [key, producer] = LINE.exec(message) ?? [];
+    if (key !== undefined && named.has(producer)) times.set(key, (times.get(key) ?? 0) + 1);
+  }
+  return [...times]
+    .filter(([, count]) => count > 1)
+    .map(([key, count]) => `${key} of a named request is stored ${count} times`);
+}
