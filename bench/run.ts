@@ -7,6 +7,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
+import * as noisyNeighbour from './noisy-neighbour.ts';
+import * as protocols from './protocols.ts';
 import { circumstances, loadAverage, type Measurement, markdown, progress } from './rig/report.ts';
 import { ROOT } from './rig/scratch.ts';
 import * as runnerLines from './runner-lines.ts';
@@ -23,6 +25,8 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   drains,
   startUp,
   runnerLines,
+  protocols,
+  noisyNeighbour,
 ];
 
 const args = process.argv.slice(2);

@@ -4,7 +4,7 @@
  * skipped; with CI=true nothing may be skipped.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,6 +21,8 @@ const programs = {
   'lmnsd_ossl.so': 'rsyslog-openssl',
   nginx: 'nginx-light',
   'redis-server': 'redis-server',
+  haproxy: 'haproxy',
+  pg_ctlcluster: 'postgresql',
   chromium: 'chromium',
 };
 
@@ -28,6 +30,7 @@ const rsyslogModules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machin
 
 step(process.execPath, ['scripts/setup.mjs']);
 installPrograms();
+unpackSyslogNg();
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 step(bin('biome'), ['ci', '--colors=off', '.']);
 step(bin('tsc'), ['--noEmit', '-p', 'tsconfig.test.json']);
@@ -53,6 +56,18 @@ function installPrograms() {
   apt('update');
   if (!apt('install', '-y', '--no-install-recommends', ...packages))
     process.stderr.write('tailrace: apt-get failed; what it said is above.\n');
+}
+
+/** Debian's syslog-ng can't be installed beside rsyslog: its package is unpacked where test/support/sender.ts looks for it. */
+function unpackSyslogNg() {
+  const folder = join(root, 'node_modules', '.cache', 'syslog-ng');
+  if (existsSync(join(folder, 'usr', 'sbin', 'syslog-ng')) || find('syslog-ng') || !find('apt-get')) return;
+  mkdirSync(folder, { recursive: true });
+  const sh = (command) =>
+    spawnSync('sh', ['-c', command], { cwd: folder, stdio: ['ignore', 'ignore', 2] }).status === 0;
+  // Its libraries are few; what is missing on this machine makes the tests of syslog-ng fail with their names.
+  if (!sh('apt-get -qq download syslog-ng-core && dpkg-deb -x syslog-ng-core_*.deb .'))
+    process.stderr.write('tailrace: syslog-ng could not be unpacked; what was said is above.\n');
 }
 
 function find(program) {

@@ -37,12 +37,12 @@ export function serverEnvironment(data: string): NodeJS.ProcessEnv {
 }
 
 /** Starts a server and waits until it says where it listens. */
-export async function serve(): Promise<Tailrace> {
+export async function serve(settings: Readonly<Record<string, string>> = {}): Promise<Tailrace> {
   const folder = makeFolder('tailrace');
   const data = join(folder, 'data');
   const child = start(process.execPath, [TAILRACE, 'serve'], {
     cwd: folder,
-    env: serverEnvironment(data),
+    env: { ...serverEnvironment(data), ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const text = await said(child, /syslog on \S+:(\d+)/);

@@ -1,11 +1,3 @@
-import type { AppId } from '../store/contract.ts';
-
-/** Lines and bytes that one app got. */
-export interface AppCount {
-  lines: number;
-  bytes: number;
-}
-
 /** What a listener took and what it turned away, since the start. */
 export interface SourceCounters {
   readonly protocol: string;
@@ -25,10 +17,8 @@ export interface SourceCounters {
   cut: number;
 }
 
-const byApp = new WeakMap<SourceCounters, Map<AppId, AppCount>>();
-
 export function sourceCounters(protocol: string): SourceCounters {
-  const counters = {
+  return {
     protocol,
     lines: 0,
     bytes: 0,
@@ -40,22 +30,4 @@ export function sourceCounters(protocol: string): SourceCounters {
     connections: 0,
     cut: 0,
   };
-  byApp.set(counters, new Map());
-  return counters;
-}
-
-/** What each app got through a listener; apart from the counters, which are shown as they are. */
-export function appCounts(counters: SourceCounters): Map<AppId, AppCount> {
-  return byApp.get(counters) ?? new Map();
-}
-
-/** Where to count the lines of one app. */
-export function countFor(counters: SourceCounters, app: AppId): AppCount {
-  const counts = appCounts(counters);
-  let count = counts.get(app);
-  if (!count) {
-    count = { lines: 0, bytes: 0 };
-    counts.set(app, count);
-  }
-  return count;
 }

@@ -1,7 +1,8 @@
 /** What is measured of the ways in. Counted are plain numbers on the hot path; they are collected when somebody asks. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Router } from '../router/router.ts';
-import { appCounts, type SourceCounters } from './counters.ts';
+import { appCounts } from './app-counts.ts';
+import type { SourceCounters } from './counters.ts';
 
 export interface SourceMetricsOptions {
   readonly counters: readonly SourceCounters[];

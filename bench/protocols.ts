@@ -1,0 +1,201 @@
+/**
+ * What a line costs by each way in: lines per CPU second of the server, stored, beside octet-counted TCP.
+ *
+ *   node dist/bench/protocols.js [--lines 200000] [--runs 1] [--only otlp]
+ */
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'undici';
+import { encodeLogs } from '../src/sources/otlp-schema.ts';
+import { cpuSeconds } from './rig/proc.ts';
+import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
+import { serve, type Tailrace } from './rig/tailrace.ts';
+
+const BATCH_LINES = 500;
+const WARM_UP_LINES = 20_000;
+const WAIT_MS = 120_000;
+const TIME = '2012-12-10T03:00:48.123456+00:00';
+const MESSAGE = 'at=info method=GET path="/" host=example.com fwd="10.0.0.1" dyno=web.1 status=200';
+
+/** Sends so many lines; resolves when the server has the last byte. */
+type Send = (lines: number) => Promise<void>;
+
+interface Way {
+  readonly name: string;
+  /** Of the listener that counts. */
+  readonly protocol: string;
+  readonly prepare: (server: Tailrace, token: string) => Promise<Send>;
+}
+
+const counted = (line: string): string => `${Buffer.byteLength(line)} ${line}`;
+const usual = (token: string): string => `<190>1 ${TIME} host ${token} web.1 - - ${MESSAGE}`;
+
+const WAYS: readonly Way[] = [
+  tcp('syslog TCP, octet counted', (token) => counted(usual(token))),
+  tcp('syslog TCP, newlines', (token) => `${usual(token)}\n`),
+  tcp('syslog TCP, NULs', (token) => `${usual(token)}\0`),
+  tcp('syslog TCP, token in structured data', (token) =>
+    counted(`<190>1 ${TIME} host web 1 - [tailrace@32473 token="${token}"] ${MESSAGE}`),
+  ),
+  tcp('syslog TCP, RFC 3164, token as tag', (token) => `<190>Nov 21 08:00:00 host ${token}[1]: ${MESSAGE}\n`),
+  tcp(
+    'syslog TCP, RFC 3164, a rule by tag',
+    () => `<190>Nov 21 08:00:00 host benchtag[1]: ${MESSAGE}\n`,
+    'benchtag',
+  ),
+  { name: 'syslog UDP', protocol: 'udp', prepare: prepareUdp },
+  http('HTTP, logplex-1', 'application/logplex-1', {}, () => counted(usual('token')).repeat(BATCH_LINES)),
+  http('HTTP, Heroku’s drain form', 'application/logplex-1', { 'logplex-drain-token': 'd.1' }, () =>
+    counted(`<190>1 ${TIME} host app web.1 - ${MESSAGE}\n`).repeat(BATCH_LINES),
+  ),
+  http('HTTP, text', 'text/plain', {}, () => `${MESSAGE}\n`.repeat(BATCH_LINES)),
+  http('HTTP, NDJSON (pino)', 'application/x-ndjson', {}, () =>
+    `${JSON.stringify({ level: 30, time: 1355108448123, pid: 7, hostname: 'box', status: 200, msg: MESSAGE })}\n`.repeat(
+      BATCH_LINES,
+    ),
+  ),
+  http('OTLP, JSON', 'application/json', {}, () => JSON.stringify(otlpRequest()), '/v1/logs', 'otlp'),
+  http(
+    'OTLP, protobuf',
+    'application/x-protobuf',
+    {},
+    () => Buffer.from(encodeLogs(otlpRequest())),
+    '/v1/logs',
+    'otlp',
+  ),
+];
+
+export async function measure(args: readonly string[]): Promise<Table> {
+  const { lines, runs, only } = readFlags(args, { lines: 200_000, runs: 1 }, ['only']);
+  const ways = WAYS.filter(
+    ({ name }, i) => i === 0 || !only || name.toLowerCase().includes(only.toLowerCase()),
+  );
+  const rates = new Map<string, number>();
+  for (const way of ways) {
+    const measured: number[] = [];
+    for (let run = 0; run < runs; run++) measured.push(await once(way, lines));
+    rates.set(way.name, median(measured));
+    progress(`${way.name}: ${whole(median(measured))} lines a CPU second`);
+  }
+  const base = rates.get(WAYS[0].name) ?? Number.NaN;
+  return {
+    title: 'What a line costs, by the way it comes in',
+    note: `${whole(lines)} lines with a message of ${MESSAGE.length} bytes, over one connection, in requests of ${BATCH_LINES}; stored in the embedded store. Median of ${runs} runs.`,
+    columns: ['', 'lines a CPU second', '× octet-counted TCP'],
+    rows: [...rates].map(([name, rate]) => [name, whole(rate), decimal(rate / base)]),
+  };
+}
+
+async function once({ protocol, prepare }: Way, lines: number): Promise<number> {
+  const server = await serve();
+  try {
+    const token = await server.createApp('bench');
+    const send = await prepare(server, token);
+    await send(WARM_UP_LINES);
+    await arrived(server, protocol, WARM_UP_LINES);
+    const before = cpuSeconds(server.pid);
+    await send(lines);
+    const taken = await arrived(server, protocol, WARM_UP_LINES + lines);
+    return (taken - WARM_UP_LINES) / (cpuSeconds(server.pid) - before);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Waits until the lines are counted; over UDP, until no more come. */
+async function arrived(server: Tailrace, protocol: string, lines: number): Promise<number> {
+  const deadlineMs = performance.now() + WAIT_MS;
+  for (let before = -1; ; ) {
+    const { sources } = await server.ask<{ sources: { protocol: string; lines: number }[] }>(
+      'GET',
+      '/status',
+    );
+    const taken = sources.find((source) => source.protocol === protocol)?.lines ?? 0;
+    if (taken >= lines || (protocol === 'udp' && taken === before)) return taken;
+    if (performance.now() > deadlineMs) throw new Error(`${protocol}: ${taken} of ${lines} lines came`);
+    before = taken;
+    await sleep(protocol === 'udp' ? 300 : 20);
+  }
+}
+
+function tcp(name: string, frame: (token: string) => string, tag?: string): Way {
+  return {
+    name,
+    protocol: 'tcp',
+    async prepare(server, token) {
+      if (tag) await server.ask('POST', '/apps/bench/sources', { source: 'ruled', tag });
+      const chunk = Buffer.from(frame(token).repeat(BATCH_LINES));
+      return (lines) =>
+        new Promise((resolve, reject) => {
+          const socket = connect(server.syslogPort, '127.0.0.1', async () => {
+            for (let sent = 0; sent < lines; sent += BATCH_LINES)
+              if (!socket.write(chunk)) await new Promise((drained) => socket.once('drain', drained));
+            socket.end(() => resolve());
+          });
+          socket.on('error', reject);
+        });
+    },
+  };
+}
+
+async function prepareUdp(server: Tailrace, token: string): Promise<Send> {
+  const datagram = Buffer.from(usual(token));
+  return async (lines) => {
+    const socket = createSocket('udp4');
+    for (let sent = 0; sent < lines; sent++) {
+      if (sent % 50 === 0)
+        await new Promise((resolve) => socket.send(datagram, server.syslogPort, '127.0.0.1', resolve));
+      else socket.send(datagram, server.syslogPort, '127.0.0.1');
+    }
+    socket.close();
+  };
+}
+
+function http(
+  name: string,
+  type: string,
+  headers: Record<string, string>,
+  body: () => string | Buffer,
+  path = '/logs',
+  protocol = 'http',
+): Way {
+  return {
+    name,
+    protocol,
+    async prepare(server, token) {
+      const bytes = Buffer.from(body());
+      return async (lines) => {
+        const client = new Client(server.url);
+        for (let sent = 0; sent < lines; sent += BATCH_LINES) {
+          const answer = await client.request({
+            method: 'POST',
+            path,
+            headers: { 'content-type': type, authorization: `Bearer ${token}`, ...headers },
+            body: bytes,
+          });
+          await answer.body.dump();
+          if (answer.statusCode >= 300) throw new Error(`${name}: ${answer.statusCode}`);
+        }
+        await client.close();
+      };
+    },
+  };
+}
+
+function otlpRequest(): Record<string, unknown> {
+  const record = {
+    timeUnixNano: '1355108448123456789',
+    severityNumber: 9,
+    body: { stringValue: MESSAGE },
+    attributes: [{ key: 'status', value: { intValue: '200' } }],
+  };
+  const attributes = [
+    { key: 'service.name', value: { stringValue: 'checkout' } },
+    { key: 'service.instance.id', value: { stringValue: 'i-1' } },
+  ];
+  const logRecords = Array.from({ length: BATCH_LINES }, () => record);
+  return { resourceLogs: [{ resource: { attributes }, scopeLogs: [{ logRecords }] }] };
+}
+
+await runAlone(import.meta.url, measure);
