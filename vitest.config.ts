@@ -6,8 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two cores: end-to-end tests start real servers beside the workers.
-    maxWorkers: 2,
+    // Two cores, but most tests wait for real servers most of the time.
+    maxWorkers: 3,
     reporters: process.env.CI ? ['default'] : ['default'],
   },
 });

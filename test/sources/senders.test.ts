@@ -66,7 +66,7 @@ async function line(app: App, message: string | RegExp, timeoutMs = 30_000): Pro
 }
 
 const addRule = (app: App, body: object): Promise<unknown> =>
-  server.ask('POST', `/apps/${app.name}/sources`, body);
+  server.ask('POST', `/apps/${app.name}/source-rules`, body);
 const host = hostname().split('.')[0];
 
 describe.skipIf(missing('logger'))('logger', () => {
