@@ -74,7 +74,7 @@ async function once(lines: number): Promise<Run> {
   const data = join(folder, '.tailrace');
   const program = join(ROOT, 'dist', 'bench', 'programs', 'chatty-dyno.js');
   writeFileSync(join(folder, 'Procfile'), `chatty: exec "${process.execPath}" "${program}" ${lines}\n`);
-  const child = start(process.execPath, [TAILRACE, 'start', '--app', APP], {
+  const child = start(TAILRACE, ['start', '--app', APP], {
     cwd: folder,
     // Nothing may be trimmed: all lines are read back.
     env: {

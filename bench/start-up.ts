@@ -73,7 +73,7 @@ async function startApp(): Promise<Start> {
   const folder = makeFolder('tiny-app');
   writeFileSync(join(folder, 'Procfile'), 'worker: echo ready; exec sleep 600\n');
   const startedMs = performance.now();
-  const child = start(process.execPath, [TAILRACE, 'start', '--no-color'], {
+  const child = start(TAILRACE, ['start', '--no-color'], {
     cwd: folder,
     env: serverEnvironment(join(folder, '.tailrace')),
     stdio: ['ignore', 'pipe', 'inherit'],

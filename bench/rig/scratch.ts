@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** The clone's top folder, seen from dist/bench/rig. */
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 /** The program under test. */
-export const TAILRACE = join(ROOT, 'dist', 'src', 'cli', 'main.js');
+export const TAILRACE = join(ROOT, 'bin', 'tailrace');
 /** A child that doesn't stop when asked is killed after this long. */
 const STOP_MS = 10_000;
 

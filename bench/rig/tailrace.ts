@@ -40,7 +40,7 @@ export function serverEnvironment(data: string): NodeJS.ProcessEnv {
 export async function serve(settings: Readonly<Record<string, string>> = {}): Promise<Tailrace> {
   const folder = makeFolder('tailrace');
   const data = join(folder, 'data');
-  const child = start(process.execPath, [TAILRACE, 'serve'], {
+  const child = start(TAILRACE, ['serve'], {
     cwd: folder,
     env: { ...serverEnvironment(data), ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
