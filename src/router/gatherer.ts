@@ -28,6 +28,8 @@ class Departure {
   batch: Batch | undefined;
   /** Lines came from somebody who won't send them again: they must be kept and tried again. */
   entrusted = false;
+  /** Somebody waits for an answer. */
+  awaited = false;
   /** On the clock of `performance.now()`. */
   readonly openedMs = performance.now();
 
@@ -104,7 +106,7 @@ export class Gatherer {
   /** Resolves when all lines added so far are stored; rejects when they can't be: then send them again. */
   stored(): Promise<void> {
     if (this.builder.count > 0) {
-      this.opened();
+      this.opened().awaited = true;
       this.schedule();
     }
     const waiting = [...this.unsettled].map((departure) => departure.settled);
@@ -157,7 +159,7 @@ export class Gatherer {
 
   private send(departure: Departure, batch: Batch): void {
     this.onTheWay++;
-    this.store.append(this.app, batch).then(
+    this.store.append(this.app, batch, { unhurried: !departure.awaited }).then(
       () => {
         this.onTheWay--;
         this.retryMs = 0;

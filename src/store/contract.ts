@@ -50,6 +50,8 @@ export interface Appended {
 export interface AppendOptions {
   /** A name for this append (an incoming `Logplex-Frame-Id`): the same name again stores nothing, for a while. */
   readonly frameId?: string;
+  /** Nobody waits for an answer: the store may take its time when much comes in. */
+  readonly unhurried?: boolean;
 }
 
 /** Told when a stream has grown. `batch` is there when the store has it at hand; wake-ups may come twice, or late. */

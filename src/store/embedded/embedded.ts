@@ -107,7 +107,7 @@ export class EmbeddedStore implements Store {
     this.room.require(batch.bytes.length);
     const stored = this.streams.table.place(app, batch);
     const { first, last } = stored;
-    const written = this.writer.write(app, stored, frameId);
+    const written = this.writer.write(app, stored, options);
     if (frameId !== undefined)
       this.frames.expect(
         app,

@@ -1,5 +1,5 @@
 import type { RootDatabase } from 'lmdb';
-import type { AppId, StoredBatch } from '../contract.ts';
+import type { AppendOptions, AppId, StoredBatch } from '../contract.ts';
 import { Committer, type Departing } from './committer.ts';
 import type { Frames } from './frames.ts';
 import { Journal } from './journal.ts';
@@ -74,8 +74,9 @@ export class Writer {
    * Makes a placed batch durable, and shows it to readers.
    * @throws TailraceError `store_full` or `unavailable`; then its sequences are void.
    */
-  async write(app: AppId, stored: StoredBatch, frameId: string | undefined): Promise<void> {
-    const rush = this.rush.add(stored.bytes.length, stored.storedAtMs);
+  async write(app: AppId, stored: StoredBatch, options: AppendOptions = {}): Promise<void> {
+    const { frameId, unhurried = false } = options;
+    const rush = this.rush.add(stored.bytes.length, stored.storedAtMs) && unhurried;
     // What comes behind a batch that waits for LMDB waits for it too: lines are acknowledged in their order.
     if (rush || this.options.durability === 'disk' || this.direct.size > 0) {
       await this.writeDirect({ app, stored, frameId, serial: undefined });
