@@ -1,5 +1,5 @@
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
-import { HEADER_BYTES_MAX, type Header } from './header.ts';
+import type { Header } from './header.ts';
 import { isTimestamp, timestampBytes } from './timestamp.ts';
 
 const SPACE = 0x20;
@@ -8,8 +8,6 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** What one line may need at the most beyond its own bytes, when everything missing is stamped. */
 const STAMP_BYTES_MAX = 512;
-/** No record is larger than this. */
-export const RECORD_BYTES_MAX = RECORD_HEADER + HEADER_BYTES_MAX + MESSAGE_BYTES_MAX + STAMP_BYTES_MAX;
 
 /**
  * Gathers lines into a batch: writes the source's name where the token was, stamps what is missing, splits
