@@ -10,6 +10,7 @@ import { authTokenCommand } from './auth-token.ts';
 import { authorizationCommands } from './authorizations.ts';
 import { completionCommand } from './completion.ts';
 import { configCommands } from './config.ts';
+import { doctorCommand } from './doctor.ts';
 import { domainCommands } from './domains.ts';
 import { drainsCommand } from './drains.ts';
 import { drainsAddCommand } from './drains-add.ts';
@@ -68,6 +69,7 @@ const commands = [
   shipCommand,
   openCommand,
   statusCommand,
+  doctorCommand,
   migrateCommand,
   authTokenCommand,
   authorizationCommands,

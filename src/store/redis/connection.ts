@@ -89,6 +89,13 @@ export class Connection {
     return this.guarded(() => this.commands.call(command, args));
   }
 
+  /** Sends a command to the server, or to every master of a Cluster. */
+  async ofMasters(command: string): Promise<unknown[]> {
+    const { commands } = this;
+    const servers = commands instanceof Cluster ? commands.nodes('master') : [commands];
+    return this.guarded(() => Promise.all(servers.map((server) => server.call(command))));
+  }
+
   /** Sends a command; strings in its answer are bytes. */
   async callBytes(command: string, ...args: Argument[]): Promise<unknown> {
     return this.guarded(() => this.commands.callBuffer(command, args));

@@ -28,7 +28,8 @@ import { Appends } from './appends.ts';
 import { Connection } from './connection.ts';
 import { RedisLeases } from './leases.ts';
 import { RedisRecords } from './records.ts';
-import { checkFormat, concerns, readFacts, refuseUnusable } from './server-check.ts';
+import { checkFormat, concerns, readAllFacts, refuseUnusable } from './server-check.ts';
+import { redisStatus } from './status.ts';
 import { RedisStreams } from './streams.ts';
 import { Wakeups } from './wakeups.ts';
 
@@ -76,9 +77,9 @@ export class RedisStore implements Store {
     try {
       const store = new RedisStore(connection, options.retention);
       await connection.ready(options.openMs ?? OPEN_MS);
-      const facts = await readFacts(connection);
-      refuseUnusable(facts);
-      for (const concern of concerns(facts)) warn({ redis: address.text }, concern);
+      const servers = await readAllFacts(connection);
+      for (const facts of servers) refuseUnusable(facts);
+      for (const concern of new Set(servers.flatMap(concerns))) warn({ redis: address.text }, concern);
       await checkFormat(connection);
       await store.wakeups.sweep();
       return store;
@@ -155,21 +156,8 @@ export class RedisStore implements Store {
     return this.leases.release(lease);
   }
 
-  async status(): Promise<StoreStatus> {
-    const { text } = this.connection.address;
-    const startedMs = performance.now();
-    try {
-      const { usedBytes, maxBytes, ...facts } = await readFacts(this.connection);
-      const answer_ms = Math.round((performance.now() - startedMs) * 10) / 10;
-      return {
-        kind: 'redis',
-        concerns: concerns({ usedBytes, maxBytes, ...facts }),
-        facts: { address: text, ...facts, used_bytes: usedBytes, max_bytes: maxBytes, answer_ms },
-      };
-    } catch (error) {
-      const trouble = error instanceof Error ? error.message : String(error);
-      return { kind: 'redis', trouble, concerns: [], facts: { address: text } };
-    }
+  status(): Promise<StoreStatus> {
+    return redisStatus(this.connection);
   }
 
   async close(): Promise<void> {
