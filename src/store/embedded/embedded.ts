@@ -145,6 +145,10 @@ export class EmbeddedStore implements Store {
     await this.writer.write(app, this.streams.table.restore(app, batch), undefined);
   }
 
+  watchAbsence(): () => void {
+    return () => {};
+  }
+
   drop(app: AppId): Promise<void> {
     return this.writer.drop(app);
   }

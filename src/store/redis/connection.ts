@@ -113,8 +113,11 @@ export class Connection {
     });
   }
 
-  /** Reads the same field of many hashes; what can't be read is missing. One round trip a server. */
-  async fields(keys: readonly string[], field: string): Promise<(string | undefined)[]> {
+  /**
+   * Reads the same field of many hashes: null where there is none, undefined where that can't be told. One round trip a
+   * server.
+   */
+  async fields(keys: readonly string[], field: string): Promise<(string | null | undefined)[]> {
     const { commands } = this;
     if (!(commands instanceof Cluster)) throw new Error('ask a script instead');
     const byNode = new Map<string, number[]>();
@@ -124,14 +127,14 @@ export class Connection {
       if (mine) mine.push(i);
       else byNode.set(node, [i]);
     }
-    const found: (string | undefined)[] = new Array(keys.length);
+    const found: (string | null | undefined)[] = new Array(keys.length);
     await Promise.all(
       [...byNode.values()].map(async (mine) => {
         const pipeline = commands.pipeline();
         for (const i of mine) pipeline.hget(keys[i], field);
-        const answers = await this.guarded(() => pipeline.exec());
-        answers?.forEach(([, value], j) => {
-          if (typeof value === 'string') found[mine[j]] = value;
+        const answers = await pipeline.exec().catch(() => undefined);
+        answers?.forEach(([error, value], j) => {
+          if (!error && (typeof value === 'string' || value === null)) found[mine[j]] = value;
         });
       }),
     );

@@ -120,6 +120,10 @@ export class RedisStore implements Store {
     return this.appends.restore(app, batch);
   }
 
+  watchAbsence(app: AppId, told: (away: boolean) => void): () => void {
+    return this.wakeups.watchAbsence(app, told);
+  }
+
   async drop(app: AppId): Promise<void> {
     await this.streams.drop(app);
     this.appends.forget(app);
