@@ -21,7 +21,7 @@ export function storeFindings({ kind, trouble, concerns, facts }: StoreStatus): 
 }
 
 /** The Redis that the settings name; without one, what lies in the data folder. */
-export async function examineStore({ redisUrl, redisCa, data }: Settings): Promise<Finding[]> {
+export async function examineStore({ redisUrl, redisCa, redisWait, data }: Settings): Promise<Finding[]> {
   if (redisUrl !== '') {
     const [{ examineRedis }, { readCertificate }] = await Promise.all([
       import('../store/redis/status.ts'),
@@ -29,7 +29,7 @@ export async function examineStore({ redisUrl, redisCa, data }: Settings): Promi
     ]);
     try {
       return storeFindings(
-        await examineRedis(redisUrl, redisCa === '' ? undefined : readCertificate(redisCa)),
+        await examineRedis(redisUrl, redisCa === '' ? undefined : readCertificate(redisCa), redisWait),
       );
     } catch (error) {
       return [finding('trouble', error instanceof Error ? error.message : String(error))];

@@ -6,7 +6,15 @@ import { RedisStore } from './redis/redis.ts';
 
 type StoreSettings = Pick<
   Settings,
-  'data' | 'durability' | 'redisUrl' | 'redisCa' | 'streamLines' | 'streamBytes' | 'streamAgeMs'
+  | 'data'
+  | 'durability'
+  | 'redisUrl'
+  | 'redisCa'
+  | 'redisWait'
+  | 'redisWaitTimeoutMs'
+  | 'streamLines'
+  | 'streamBytes'
+  | 'streamAgeMs'
 >;
 
 /**
@@ -30,7 +38,8 @@ export async function openStore(
       warn: (message) => warn({}, message),
     });
   const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
-  return RedisStore.open({ url: settings.redisUrl, ca, retention, warn });
+  const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
+  return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn });
 }
 
 /** Is this the address of a Redis, rather than a folder? */

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Program, TAILRACE } from '../support/program.ts';
-import { counted, dial, line } from '../support/push.ts';
+import { counted, dial, line, pushLines } from '../support/push.ts';
+import { Sentinels } from '../support/redis-deployments.ts';
 import { hasRedis, RedisServer } from '../support/redis-server.ts';
 import { type App, type Server, serveForTest } from '../support/server.ts';
 import { type SocketTail, socketTail } from '../support/tail.ts';
@@ -175,5 +176,45 @@ describe.runIf(hasRedis)('while Redis is away', () => {
     const stored = await server.messages(app);
     expectAll(numbersOf(stored), 24_000);
     expect(stored.join('\n')).not.toContain('The store');
+  });
+
+  it('a failover loses nothing when lines wait for a replica', { timeout: 60_000 }, async () => {
+    const sentinels = await Sentinels.start(['appendonly yes', 'appendfsync always']);
+    onTestFinished(() => sentinels.remove());
+    const server = await serveForTest({
+      env: { REDIS_URL: sentinels.url, REDIS_WAIT: '1', TAILRACE_PENDING_BYTES: String(PENDING_BYTES) },
+    });
+    const app = await server.createApp();
+    const other = await server.createApp();
+    const tail = socketTail(server, app, 'lines=100000');
+    const socket = await dial(server.syslogPort);
+    onTestFinished(() => void socket.destroy());
+    new Flood(socket, app, 1, 1_000);
+    await until('the first lines', () => ends(lastLines(tail), 1_000));
+    const acknowledged: number[] = [];
+    let posting = true;
+    const post = async (): Promise<void> => {
+      for (let number = 1; posting; number++)
+        await pushLines(server, other.token, [`${number} `]).then(
+          () => acknowledged.push(number),
+          () => new Promise((resolve) => setTimeout(resolve, 20)),
+        );
+    };
+    const posted = post();
+    const flood = new Flood(socket, app, 1_001, 19_000);
+    await until('some lines more', () => (tail.messages.at(-1)?.lines.length ?? 0) > 0);
+    const before = residentBytes(server.program.pid);
+    await sentinels.failOver();
+    await until('all lines are taken', () => flood.isOver);
+    await until('the last line', () => ends(lastLines(tail), 20_000));
+    expect(residentBytes(server.program.pid) - before).toBeLessThan(96 * 1_048_576);
+    expectAll(numbersOf(await server.messages(app)), 20_000);
+    expect(tail.closeCode).toBeUndefined();
+    const count = acknowledged.length;
+    await until('lines are acknowledged again', () => acknowledged.length > count + 10);
+    posting = false;
+    await posted;
+    const stored = new Set(numbersOf(await server.messages(other)));
+    expect(acknowledged.filter((number) => !stored.has(number))).toEqual([]);
   });
 });

@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   /** PEM of the CA that signed the servers' certificates, when the system doesn't know it. */
   readonly ca?: string;
   readonly warn: (fields: object, message: string) => void;
+  /** How long a command itself may wait (`WAIT`), ms; no messages come over such a connection. */
+  readonly waitMs?: number;
 }
 
 export type Argument = string | number | Buffer;
@@ -101,6 +103,25 @@ export class Connection {
     return this.guarded(() => this.commands.callBuffer(command, args));
   }
 
+  /** Sends commands one behind the other to the server of a key; strings in their answers are bytes. */
+  async together(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
+    return this.guarded(async () => {
+      const pipeline = this.commands.pipeline();
+      for (const [command, ...args] of commands) pipeline.callBuffer(command, ...args);
+      const answers = await pipeline.exec();
+      return (answers ?? []).map(([error, answer]) => {
+        if (error) throw error;
+        return answer;
+      });
+    });
+  }
+
+  /** Names the server that holds a key: keys of one server have the same. */
+  serverOf(key: string): string {
+    const { commands } = this;
+    return commands instanceof Cluster ? (commands.slots[slotOf(key)]?.[0] ?? '') : '';
+  }
+
   /** Runs a script. */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     return this.guarded(async () => {
@@ -122,7 +143,7 @@ export class Connection {
     if (!(commands instanceof Cluster)) throw new Error('ask a script instead');
     const byNode = new Map<string, number[]>();
     for (const [i, key] of keys.entries()) {
-      const node = commands.slots[slotOf(key)]?.[0] ?? '';
+      const node = this.serverOf(key);
       const mine = byNode.get(node);
       if (mine) mine.push(i);
       else byNode.set(node, [i]);
@@ -205,7 +226,7 @@ export class Connection {
   }
 }
 
-function makeClients({ address, ca }: ConnectionOptions): {
+function makeClients({ address, ca, waitMs }: ConnectionOptions): {
   commands: Redis | Cluster;
   messages: Redis | Cluster;
 } {
@@ -222,7 +243,7 @@ function makeClients({ address, ca }: ConnectionOptions): {
     keepAlive: 10_000,
     connectionName: 'tailrace',
     disableClientInfo: true,
-    commandTimeout: ANSWER_MS,
+    commandTimeout: ANSWER_MS + (waitMs ?? 0),
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     // A master that was made a replica: the name may lead to the new one by now.
@@ -257,7 +278,9 @@ function makeClients({ address, ca }: ConnectionOptions): {
           failoverDetector: true,
         }),
   };
-  return { commands: new Redis(single), messages: new Redis({ ...single, autoResubscribe: false }) };
+  const commands = new Redis(single);
+  if (waitMs !== undefined) return { commands, messages: commands };
+  return { commands, messages: new Redis({ ...single, autoResubscribe: false }) };
 }
 
 /** The slot of a key in a Cluster: CRC-16 (XMODEM) of what stands between braces. */

@@ -23,12 +23,13 @@ import type {
   TransactOptions,
   Wake,
 } from '../contract.ts';
-import { parseRedisUrl } from './address.ts';
+import { parseRedisUrl, type RedisAddress } from './address.ts';
 import { Appends } from './appends.ts';
 import { Connection } from './connection.ts';
 import { RedisLeases } from './leases.ts';
 import { RedisRecords } from './records.ts';
-import { checkFormat, concerns, readAllFacts, refuseUnusable } from './server-check.ts';
+import { Replicas, type WaitOptions } from './replicas.ts';
+import { checkFormat, concerns, missingReplicas, readAllFacts, refuseUnusable } from './server-check.ts';
 import { redisStatus } from './status.ts';
 import { RedisStreams } from './streams.ts';
 import { Wakeups } from './wakeups.ts';
@@ -44,6 +45,15 @@ export interface RedisStoreOptions {
   readonly warn: (fields: object, message: string) => void;
   /** How long Redis may be away when the store is opened, ms. */
   readonly openMs?: number;
+  /** Replicas that must have a line before it is acknowledged; left out: none. */
+  readonly wait?: WaitOptions;
+}
+
+interface Opened {
+  readonly address: RedisAddress;
+  readonly ca: string | undefined;
+  readonly retention: Retention;
+  readonly wait: WaitOptions | undefined;
 }
 
 export class RedisStore implements Store {
@@ -55,7 +65,9 @@ export class RedisStore implements Store {
   private readonly leases: RedisLeases;
   private readonly wakeups: Wakeups;
 
-  private constructor(connection: Connection, retention: Retention) {
+  private readonly wait: WaitOptions | undefined;
+
+  private constructor(connection: Connection, { address, ca, retention, wait }: Opened) {
     const origin = randomUUID();
     this.connection = connection;
     this.streams = new RedisStreams(connection);
@@ -63,7 +75,11 @@ export class RedisStore implements Store {
     this.leases = new RedisLeases(connection);
     this.wakeups = new Wakeups(connection, this.records, origin);
     const newest = (app: AppId): Sequence => this.wakeups.newest(app);
-    this.appends = new Appends({ connection, retention, origin, newest });
+    this.wait = wait;
+    // What this connection complains of, the other one says too.
+    const waiting = wait && new Connection({ address, ca, warn: () => {}, waitMs: wait.timeoutMs });
+    const replicas = wait && waiting && new Replicas(waiting, wait);
+    this.appends = new Appends({ connection, retention, origin, newest, replicas });
   }
 
   /**
@@ -74,16 +90,21 @@ export class RedisStore implements Store {
     const { ca, warn } = options;
     const address = parseRedisUrl(options.url);
     const connection = new Connection({ address, ca, warn });
+    let store: RedisStore | undefined;
+    const wait = options.wait && options.wait.replicas > 0 ? options.wait : undefined;
     try {
-      const store = new RedisStore(connection, options.retention);
+      store = new RedisStore(connection, { address, ca, retention: options.retention, wait });
       await connection.ready(options.openMs ?? OPEN_MS);
       const servers = await readAllFacts(connection);
+      const missing = missingReplicas(servers, wait?.replicas ?? 0);
+      if (missing) warn({ redis: address.text }, missing);
       for (const facts of servers) refuseUnusable(facts);
       for (const concern of new Set(servers.flatMap(concerns))) warn({ redis: address.text }, concern);
       await checkFormat(connection);
       await store.wakeups.sweep();
       return store;
     } catch (error) {
+      await store?.close();
       connection.close();
       throw error;
     }
@@ -161,7 +182,7 @@ export class RedisStore implements Store {
   }
 
   status(): Promise<StoreStatus> {
-    return redisStatus(this.connection);
+    return redisStatus(this.connection, this.wait?.replicas ?? 0);
   }
 
   async close(): Promise<void> {

@@ -92,6 +92,13 @@ export function concerns({
   return found;
 }
 
+/** What to say when a master has fewer replicas than each line has to reach before it is acknowledged (`REDIS_WAIT`). */
+export function missingReplicas(masters: readonly ServerFacts[], wanted: number): string | undefined {
+  const fewest = Math.min(...masters.map(({ replicas }) => replicas));
+  if (fewest >= wanted) return undefined;
+  return `REDIS_WAIT asks for ${wanted} replicas and Redis has ${fewest}: no line is taken. Bring replicas back, or lower REDIS_WAIT.`;
+}
+
 /**
  * Makes sure that what is there was written by a version that lays it out alike.
  * @throws TailraceError `settings`

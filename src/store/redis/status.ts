@@ -3,15 +3,18 @@ import type { StoreStatus } from '../contract.ts';
 import { parseRedisUrl } from './address.ts';
 import { Connection } from './connection.ts';
 import { FORMAT, FORMAT_KEY, PROBE_KEY } from './keys.ts';
-import { concerns, readAllFacts, refuseUnusable } from './server-check.ts';
+import { concerns, missingReplicas, readAllFacts, refuseUnusable } from './server-check.ts';
 
 /** Clocks that are this far apart mislead: lines are stored by Redis' clock, and asked for by the routers'. */
 const APART_MS = 5_000;
 /** How long a Redis may take to be connected to when somebody only wants to know. */
 const EXAMINE_MS = 2_000;
 
-/** Looks at the servers behind an open connection, and whether they take writes; never rejects. */
-export async function redisStatus(connection: Connection): Promise<StoreStatus> {
+/**
+ * Looks at the servers behind an open connection, and whether they take writes; never rejects.
+ * @param wait how many replicas must have a line before it is acknowledged.
+ */
+export async function redisStatus(connection: Connection, wait: number): Promise<StoreStatus> {
   const address = connection.address.text;
   const startedMs = performance.now();
   try {
@@ -28,6 +31,7 @@ export async function redisStatus(connection: Connection): Promise<StoreStatus> 
       ...facts,
       ...(connection.isCluster ? { masters: all.length } : {}),
       replicas: sum('replicas'),
+      ...(wait > 0 ? { wait_for_replicas: wait } : {}),
       used_bytes: sum('usedBytes'),
       max_bytes: sum('maxBytes'),
       answer_ms,
@@ -37,20 +41,21 @@ export async function redisStatus(connection: Connection): Promise<StoreStatus> 
       found.add(
         `Redis' clock is ${Math.round(Math.abs(apartMs) / 1_000)} s ${apartMs > 0 ? 'ahead of' : 'behind'} this router's: set both by NTP, or --since and the order of times mislead.`,
       );
-    return { kind: 'redis', trouble: await refusalOfWrites(connection), concerns: [...found], facts: total };
+    const trouble = (await refusalOfWrites(connection)) ?? missingReplicas(all, wait);
+    return { kind: 'redis', trouble, concerns: [...found], facts: total };
   } catch (error) {
     return { kind: 'redis', trouble: messageOf(error), concerns: [], facts: { address } };
   }
 }
 
 /** Connects to a Redis only to look at it, as {@link redisStatus} does; nothing is kept there. Never rejects. */
-export async function examineRedis(url: string, ca: string | undefined): Promise<StoreStatus> {
+export async function examineRedis(url: string, ca: string | undefined, wait: number): Promise<StoreStatus> {
   let connection: Connection | undefined;
   try {
     connection = new Connection({ address: parseRedisUrl(url), ca, warn: () => {} });
     await connection.ready(EXAMINE_MS);
     const format = await connection.call('get', FORMAT_KEY);
-    const status = await redisStatus(connection);
+    const status = await redisStatus(connection, wait);
     if (status.trouble !== undefined || format === null || format === FORMAT) return status;
     const trouble = `The data in this Redis was laid out by another version of tailrace (format ${String(format)}): use that version, or another database.`;
     return { ...status, trouble };
