@@ -31,12 +31,7 @@ export async function openStore(
     ageMs: settings.streamAgeMs,
   };
   if (settings.redisUrl === '')
-    return new EmbeddedStore({
-      folder: settings.data,
-      retention,
-      durability: settings.durability,
-      warn: (message) => warn({}, message),
-    });
+    return new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
   const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
   const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
   return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn });
