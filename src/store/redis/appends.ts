@@ -118,7 +118,7 @@ export class Appends {
         const stored = await (this.options.replicas
           ? this.storeSurely(this.options.replicas, app, queue, taken)
           : this.store(app, queue, taken));
-        taken.forEach(({ resolve }, i) => resolve(stored[i]));
+        for (const [i, { resolve }] of taken.entries()) resolve(stored[i]);
       } catch (error) {
         // What waits behind a failed batch fails with it, or it would overtake.
         for (const { reject } of [...taken, ...queue.waiting.splice(0)]) reject(error);
@@ -151,16 +151,16 @@ export class Appends {
     // Before anything is appended that would have to be refused.
     if (owed.length > 0 || replicas.isShort(keys)) {
       const there = await replicas.confirm(keys, this.places(owed));
-      owed.forEach(({ batch }, i) => there[i] || this.owed.delete(batch));
+      for (const [i, { batch }] of owed.entries()) if (!there[i]) this.owed.delete(batch);
     }
     const fresh = batches.filter(({ batch }) => !this.owed.has(batch));
     if (fresh.length > 0) {
       const stored = await this.store(app, queue, fresh);
-      fresh.forEach(({ batch }, i) => this.owed.set(batch, stored[i]));
+      for (const [i, { batch }] of fresh.entries()) this.owed.set(batch, stored[i]);
       const placed = fresh.filter((_, i) => !stored[i].duplicate);
       const there = await replicas.confirm(keys, this.places(placed));
       // A failover between the two has lost them.
-      placed.forEach(({ batch }, i) => there[i] || this.owed.delete(batch));
+      for (const [i, { batch }] of placed.entries()) if (!there[i]) this.owed.delete(batch);
       if (there.includes(false)) throw new TailraceError('unavailable', 'Redis failed over: send again.');
     }
     return batches.map(({ batch }) => {
