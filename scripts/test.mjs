@@ -24,6 +24,8 @@ const programs = {
   haproxy: 'haproxy',
   pg_ctlcluster: 'postgresql',
   chromium: 'chromium',
+  yamllint: 'yamllint',
+  'systemd-analyze': 'systemd',
 };
 
 const rsyslogModules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/rsyslog`);
