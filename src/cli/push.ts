@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { request } from 'undici';
 import { TailraceError } from '../errors.ts';
 import { Client, chooseApp } from './client.ts';
 
@@ -68,6 +67,7 @@ export function readPatterns(text: string): string[] {
 }
 
 async function deploy(client: Client, app: string, file: string): Promise<number> {
+  const { request } = await import('undici'); // only this command's weight
   const { url, key } = client.address;
   const { source_blob: source } = await client.ask<{ source_blob: { put_url: string; get_url: string } }>(
     'POST',
