@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TailraceError } from './errors.ts';
-import { bytes, choice, count, duration, flag, port, rate } from './setting-values.ts';
+import { bytes, choice, count, countOrNone, duration, flag, port, rate } from './setting-values.ts';
 import { SETTINGS, type SettingRow } from './settings-table.ts';
 
 /** Variables that clients read. */
@@ -37,6 +37,8 @@ export interface Settings {
   /** Empty: the embedded store. Holds a password: never printed. */
   readonly redisUrl: string;
   readonly redisCa: string;
+  readonly redisWait: number;
+  readonly redisWaitTimeoutMs: number;
   readonly logLevel: string;
 }
 
@@ -83,6 +85,8 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     allowPrivateDrains: flag(SETTINGS.allowPrivateDrains, text) ?? defaults.allowPrivateDrains,
     redisUrl: text(SETTINGS.redisUrl),
     redisCa: text(SETTINGS.redisCa),
+    redisWait: countOrNone(SETTINGS.redisWait, text),
+    redisWaitTimeoutMs: duration(SETTINGS.redisWaitTimeout, text),
     logLevel: choice(SETTINGS.logLevel, text, ['debug', 'info', 'warn', 'error', 'silent']),
   };
 }

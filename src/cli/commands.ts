@@ -7,6 +7,7 @@ import { authTokenCommand } from './auth-token.ts';
 import { authorizationCommands } from './authorizations.ts';
 import { completionCommand } from './completion.ts';
 import { configCommands } from './config.ts';
+import { doctorCommand } from './doctor.ts';
 import { domainCommands } from './domains.ts';
 import { drainsCommand } from './drains.ts';
 import { drainsAddCommand } from './drains-add.ts';
@@ -57,6 +58,7 @@ const COMMANDS = [
   shipCommand,
   openCommand,
   statusCommand,
+  doctorCommand,
   migrateCommand,
   authTokenCommand,
   authorizationCommands,

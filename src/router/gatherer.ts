@@ -6,7 +6,7 @@ import type { Tenant } from './tenants.ts';
 
 /** Pause before a failed append is tried again, doubled each time up to the second figure. */
 const RETRY_MS = 100;
-const RETRY_MAX_MS = 5_000;
+const RETRY_MAX_MS = 1_000;
 
 /** What the router keeps count of while batches are on their way to the store. */
 export interface Load {

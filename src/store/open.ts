@@ -5,7 +5,15 @@ import { readCertificate } from './redis/address.ts';
 
 type StoreSettings = Pick<
   Settings,
-  'data' | 'durability' | 'redisUrl' | 'redisCa' | 'streamLines' | 'streamBytes' | 'streamAgeMs'
+  | 'data'
+  | 'durability'
+  | 'redisUrl'
+  | 'redisCa'
+  | 'redisWait'
+  | 'redisWaitTimeoutMs'
+  | 'streamLines'
+  | 'streamBytes'
+  | 'streamAgeMs'
 >;
 
 /**
@@ -26,7 +34,8 @@ export async function openStore(
   const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
   // Loaded only by who uses it: a client for Redis is much code.
   const { RedisStore } = await import('./redis/redis.ts');
-  return RedisStore.open({ url: settings.redisUrl, ca, retention, warn });
+  const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
+  return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn });
 }
 
 /** Is this the address of a Redis, rather than a folder? */
