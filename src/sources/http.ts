@@ -58,6 +58,12 @@ export async function httpSource(
   await server.register(async (logs) => {
     logs.removeAllContentTypeParsers();
     logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    logs.setErrorHandler((error: Error & { code?: string }, request) => {
+      // Something without a slash: Fastify refuses it before we see it.
+      if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+        throw request.routeOptions.url === '/logs' ? unknownForm(request) : unknownOtlpForm(request);
+      throw error;
+    });
     logs.addHook('onResponse', async () => {
       for (const of of refusals) of.check();
     });
@@ -79,14 +85,9 @@ export async function httpSource(
   return [counters, otlpCounters];
 
   async function takeRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const type = contentType(request);
-    const form = FORMS[type];
+    const form = FORMS[contentType(request)];
     const sender = await senders.authorise(request, reply);
-    if (!form)
-      throw new TailraceError(
-        'unsupported_type',
-        `Content-Type ${type || '(none)'} isn't supported: send application/logplex-1, text/plain, application/x-ndjson or application/json.`,
-      );
+    if (!form) throw unknownForm(request);
     senders.admit(request, reply, sender);
     const { tenant } = sender;
     if (form !== 'logplex' && !tenant)
@@ -116,10 +117,7 @@ export async function httpSource(
     const isJson = type === 'application/json';
     const tenant = await otlpSenders.authoriseOne(request, reply, 'OTLP');
     if (!isJson && type !== 'application/x-protobuf' && type !== 'application/protobuf')
-      throw new TailraceError(
-        'unsupported_type',
-        `Content-Type ${type || '(none)'} isn't supported: send application/x-protobuf or application/json.`,
-      );
+      throw unknownOtlpForm(request);
     otlpSenders.admit(request, reply, { tenant });
     const body = await readBody(request.raw, BODY_BYTES_MAX);
     const lines = otlpLines(body, isJson, tenant.source, tenant.source === ANY_SOURCE);
@@ -170,4 +168,18 @@ function takeLines(lines: readonly Buffer[], intake: Intake): void {
 
 function contentType(request: FastifyRequest): string {
   return request.headers['content-type']?.split(';', 1)[0].trim().toLowerCase() ?? '';
+}
+
+function unknownForm(request: FastifyRequest): TailraceError {
+  return new TailraceError(
+    'unsupported_type',
+    `Content-Type ${contentType(request) || '(none)'} isn't supported: send application/logplex-1, text/plain, application/x-ndjson or application/json.`,
+  );
+}
+
+function unknownOtlpForm(request: FastifyRequest): TailraceError {
+  return new TailraceError(
+    'unsupported_type',
+    `Content-Type ${contentType(request) || '(none)'} isn't supported: send application/x-protobuf or application/json.`,
+  );
 }
