@@ -9,6 +9,7 @@ import { addonRoutes } from './addons.ts';
 import { appRoutes } from './apps.ts';
 import { authorizationRoutes } from './authorizations.ts';
 import { buildRoutes, sourceUploads } from './builds.ts';
+import { answerClientError } from './client-error.ts';
 import { configRoutes } from './config-vars.ts';
 import type { Context } from './context.ts';
 import { domainRoutes, emptyLists } from './domains.ts';
@@ -52,6 +53,7 @@ export function makeServer(
       headersTimeout: Math.min(requestTimeoutMs, HEADERS_MS),
       connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
     },
+    clientErrorHandler: answerClientError,
     logger: false,
     trustProxy: false,
     bodyLimit: 1_048_576,
