@@ -125,7 +125,7 @@ export const SETTINGS = {
     variable: 'TAILRACE_CONNECTIONS',
     kind: 'count',
     fallback: '10000',
-    meaning: 'open syslog connections at the most',
+    meaning: 'open connections at the most, of syslog and of HTTP each',
   },
   idleTimeout: {
     variable: 'TAILRACE_IDLE_TIMEOUT',
