@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readAuthorization } from '../authorization.ts';
 import { TailraceError } from '../errors.ts';
 import { accountRoutes } from './account.ts';
+import { addonDrainRoutes } from './addon-drains.ts';
 import { addonRoutes } from './addons.ts';
 import { appRoutes } from './apps.ts';
 import { authorizationRoutes } from './authorizations.ts';
@@ -128,6 +129,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       telemetryRoutes,
       authorizationRoutes,
       drainRoutes,
+      addonDrainRoutes,
       drainActionRoutes,
       tokenRoutes,
       ruleRoutes,

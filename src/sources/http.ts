@@ -144,7 +144,10 @@ export async function httpSource(
       limits,
       host: plainAddress(request.ip),
       fixed,
-      drainForm: request.headers['logplex-drain-token'] !== undefined,
+      // Drains in other formats name their token, too.
+      drainForm:
+        request.headers['logplex-drain-token'] !== undefined &&
+        contentType(request) === 'application/logplex-1',
       targetFor: named === undefined ? undefined : namedBatches(named, bodyBytes, counted),
     });
   }
