@@ -17,6 +17,7 @@ import { drainsRefusedCommand } from './drains-refused.ts';
 import { drainsRemoveCommand } from './drains-remove.ts';
 import { drainsReplayCommand } from './drains-replay.ts';
 import { drainsTestCommand } from './drains-test.ts';
+import { drainsUpdateCommand } from './drains-update.ts';
 import { gitCommands } from './git-remote.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
@@ -49,6 +50,7 @@ const COMMANDS = [
   drainsRefusedCommand,
   drainsReplayCommand,
   drainsTestCommand,
+  drainsUpdateCommand,
   appsCommands,
   psCommand,
   scaleCommand,

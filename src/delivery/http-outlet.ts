@@ -95,7 +95,7 @@ export class HttpOutlet implements Outlet {
   }
 
   /** Resolves with the beginning of an accepting answer. */
-  private async post(body: Buffer, headers: Record<string, string>): Promise<string> {
+  private async post(body: Buffer, headers: Record<string, string>): Promise<Buffer> {
     const { onPhase, protocol } = this.options;
     const beganMs = performance.now();
     let answer: Awaited<ReturnType<Client['request']>>;
@@ -112,11 +112,11 @@ export class HttpOutlet implements Outlet {
     }
     onPhase?.('answer', performance.now() - beganMs);
     this.lastAnswer = String(answer.statusCode);
-    const text = await readSome(answer.body, protocol.answerBytes ?? ANSWER_BYTES_MAX);
+    const beginning = await readSome(answer.body, protocol.answerBytes ?? ANSWER_BYTES_MAX);
     const meaning = verdict(answer.statusCode);
-    if (meaning === 'accepted') return text;
+    if (meaning === 'accepted') return beginning;
     throw new OutletError(
-      `the destination answered ${answer.statusCode}${said(text, answer.headers.location)}`,
+      `the destination answered ${answer.statusCode}${said(beginning.toString(), answer.headers.location)}`,
       {
         refused: meaning === 'refused',
         retryAfterMs: retryAfterMs(answer.headers['retry-after']),
@@ -137,7 +137,7 @@ function said(text: string, location: string | string[] | undefined): string {
 }
 
 /** Reads an answer to its end, so that the connection can be used again, and keeps its beginning. */
-async function readSome(body: AsyncIterable<Buffer>, bytes: number): Promise<string> {
+async function readSome(body: AsyncIterable<Buffer>, bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
@@ -148,7 +148,7 @@ async function readSome(body: AsyncIterable<Buffer>, bytes: number): Promise<str
   } catch {
     // The status has arrived; the rest of the answer doesn't matter.
   }
-  return Buffer.concat(chunks).toString('utf8').slice(0, bytes);
+  return Buffer.concat(chunks).subarray(0, bytes);
 }
 
 /** `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), an hour at the most. */

@@ -5,6 +5,7 @@ import { readAuthorization } from '../authorization.ts';
 import { TailraceError } from '../errors.ts';
 import { discardRest } from '../sources/body.ts';
 import { accountRoutes } from './account.ts';
+import { addonDrainRoutes } from './addon-drains.ts';
 import { addonRoutes } from './addons.ts';
 import { appRoutes } from './apps.ts';
 import { authorizationRoutes } from './authorizations.ts';
@@ -130,6 +131,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       telemetryRoutes,
       authorizationRoutes,
       drainRoutes,
+      addonDrainRoutes,
       drainActionRoutes,
       tokenRoutes,
       ruleRoutes,
