@@ -29,6 +29,8 @@ const programs = {
   'redis/__init__.py': 'python3-redis',
   'psycopg2/__init__.py': 'python3-psycopg2',
   'ensurepip/__init__.py': 'python3-venv',
+  'yaml/__init__.py': 'python3-yaml',
+  'systemd-analyze': 'systemd',
   bwrap: 'bubblewrap',
 };
 

@@ -19,6 +19,7 @@ import { drainsRefusedCommand } from './drains-refused.ts';
 import { drainsRemoveCommand } from './drains-remove.ts';
 import { drainsReplayCommand } from './drains-replay.ts';
 import { drainsTestCommand } from './drains-test.ts';
+import { exportCommand } from './export.ts';
 import { gitCommands } from './git-remote.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
@@ -80,6 +81,7 @@ const commands = [
   pushCommand,
   runCommands,
   gitCommands,
+  exportCommand,
   completionCommand,
 ];
 for (const add of commands) add(program);
