@@ -20,6 +20,7 @@ import { AddonPrograms } from './addon-programs.ts';
 import { AppLines } from './app-lines.ts';
 import { type Blueprint, HostedApp } from './hosted-app.ts';
 import type { Face, Hosting } from './hosting.ts';
+import { removeLeftBehind } from './left-behind.ts';
 import { OneOffs } from './one-offs.ts';
 import { within } from './within.ts';
 
@@ -89,7 +90,9 @@ export class Host implements DynoRunner {
     for (const { name, pid } of await reapOrphans(this.state))
       warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
     await this.files.open();
-    for (const app of await directory.apps())
+    const apps = await directory.apps();
+    await removeLeftBehind(this.options.folder, await this.slugIds(apps));
+    for (const app of apps)
       await this.start(app).catch((error: unknown) =>
         warn({ app: app.name, err: error }, 'an app could not be started'),
       );
@@ -216,6 +219,11 @@ export class Host implements DynoRunner {
   /** An app's own lines, on their way to its stream; they may come before its tokens are known. */
   lines(app: AppId): LineSink {
     return this.shipping.sink(app);
+  }
+
+  private async slugIds(apps: readonly AppRecord[]): Promise<Set<string>> {
+    const all = apps.map(({ id }) => this.options.store.list<SlugRecord>(id, slugKey('')));
+    return new Set((await Promise.all(all)).flat().map(({ value }) => value.id));
   }
 
   private async start(record: AppRecord): Promise<void> {
