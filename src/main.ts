@@ -144,6 +144,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       key,
       drained: proxy.drained,
       rendezvous: { host, port: settings.rendezvousPort },
+      memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
       warn,
     });
 

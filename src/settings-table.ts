@@ -10,6 +10,7 @@ type Kind =
   | 'bytes'
   | 'count'
   | 'duration'
+  | 'quota'
   | 'durability'
   | 'level';
 
@@ -174,6 +175,19 @@ export const SETTINGS = {
     kind: 'flag',
     fallback: '',
     meaning: 'may drains point at loopback and private networks? `serve`: no, `start`: yes',
+  },
+  dynoMemory: {
+    variable: 'TAILRACE_DYNO_MEMORY',
+    kind: 'quota',
+    fallback: '',
+    meaning:
+      'memory that a dyno of the usual size may use (R14; twice as much: R15), or `none`; `serve`: 512MB, `start`: none',
+  },
+  dynoSample: {
+    variable: 'TAILRACE_DYNO_SAMPLE',
+    kind: 'duration',
+    fallback: '20s',
+    meaning: 'how often the memory of dynos is measured',
   },
   redisUrl: {
     variable: 'REDIS_URL',

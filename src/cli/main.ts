@@ -21,6 +21,7 @@ import { drainsReplayCommand } from './drains-replay.ts';
 import { drainsTestCommand } from './drains-test.ts';
 import { exportCommand } from './export.ts';
 import { gitCommands } from './git-remote.ts';
+import { labsCommands } from './labs.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
 import { migrateCommand } from './migrate.ts';
@@ -82,6 +83,7 @@ const commands = [
   runCommands,
   gitCommands,
   exportCommand,
+  labsCommands,
   completionCommand,
 ];
 for (const add of commands) add(program);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { TailraceError } from '../errors.ts';
 import type { DynoRunner, DynoView, ProcessView, RunRequest } from '../platform/context.ts';
 import type { AppRecord, Directory } from '../platform/directory.ts';
+import type { SizesRecord } from '../platform/dyno-sizes.ts';
 import type { Releases } from '../platform/release-history.ts';
 import { type SlugRecord, slugKey } from '../platform/slug-record.ts';
 import { DynoLedger } from '../runner/dyno-ledger.ts';
@@ -18,15 +19,13 @@ import { hostEnvironment, PROFILE, SlugFiles } from '../runner/slug-files.ts';
 import type { AppId, Store } from '../store/contract.ts';
 import { AddonPrograms } from './addon-programs.ts';
 import { AppLines } from './app-lines.ts';
+import { rememberedCounts, rememberFormation } from './formation-record.ts';
 import { type Blueprint, HostedApp } from './hosted-app.ts';
 import type { Face, Hosting } from './hosting.ts';
 import { removeLeftBehind } from './left-behind.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import { OneOffs } from './one-offs.ts';
 import { within } from './within.ts';
-
-/** How many dynos of each type an app shall have, under this key in its scope. */
-export const FORMATION_KEY = 'formation';
-export type FormationRecord = Readonly<Record<string, number>>;
 
 /** First port of the dynos of deployed apps; `tailrace start` begins at foreman's 5000. */
 const BASE_PORT = 20_000;
@@ -47,6 +46,8 @@ export interface HostOptions {
   readonly drained: (port: number) => Promise<void>;
   /** Where clients of attached dynos come to. */
   readonly rendezvous: { readonly host: string; readonly port: number };
+  /** Memory of a usual dyno, in bytes (undefined: any), and how often it is measured. */
+  readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -60,6 +61,7 @@ export class Host implements DynoRunner {
   private readonly oneOffs: OneOffs;
   private readonly running = new Map<AppId, HostedApp>();
   private readonly shipping: AppLines;
+  private readonly memory: MemoryWatch;
   private closing = false;
 
   constructor(options: HostOptions) {
@@ -82,6 +84,12 @@ export class Host implements DynoRunner {
       ledger: () => this.ledger,
       lines: (app) => this.lines(app),
     });
+    this.memory = new MemoryWatch({
+      ...options,
+      ...options.memory,
+      dynos: () => this.options.hosting.running((app) => this.oneOffs.running(app)),
+      lines: (app) => this.lines(app),
+    });
   }
 
   /** Ends what a server that died left behind, and starts the apps again. Resolves when all are on their way. */
@@ -101,6 +109,7 @@ export class Host implements DynoRunner {
   /** Stops all dynos. */
   async close(): Promise<void> {
     this.closing = true;
+    this.memory.close();
     await Promise.all([this.oneOffs.close(), ...[...this.running.values()].map((app) => app.stop())]);
     await this.addons.close();
     await this.shipping.closeAll();
@@ -120,10 +129,11 @@ export class Host implements DynoRunner {
     return this.options.hosting.find(app)?.inPlace !== undefined;
   }
 
-  async scale(app: AppId, counts: Readonly<Record<string, number>>): Promise<void> {
+  async scale(app: AppId, counts: Readonly<Record<string, number>>, sizes: SizesRecord): Promise<void> {
     const hosted = this.options.hosting.required(app);
     for (const [type, quantity] of Object.entries(counts)) checkedCount(type, quantity);
-    if (!hosted.inPlace) await this.remember(app, counts);
+    // What runs in place has its formation from its command line.
+    await rememberFormation(this.options.store, app, hosted.inPlace ? {} : counts, sizes);
     await hosted.app.scale(counts);
   }
 
@@ -261,7 +271,7 @@ export class Host implements DynoRunner {
       command,
       line: i + 1,
     }));
-    const counts = (await store.get<FormationRecord>(app, FORMATION_KEY))?.value ?? { web: 1 };
+    const counts = await rememberedCounts(store, app);
     return {
       version: release.version,
       entries,
@@ -271,17 +281,6 @@ export class Host implements DynoRunner {
       place: (dynoId) => this.files.place(slug, dynoId),
       prelude: PROFILE,
     };
-  }
-
-  /** Adds to the formation record, so that it holds after a restart too. */
-  private async remember(app: AppId, counts: FormationRecord): Promise<void> {
-    const { store } = this.options;
-    for (;;) {
-      const before = await store.get<FormationRecord>(app, FORMATION_KEY);
-      const value = { ...(before?.value ?? { web: 1 }), ...counts };
-      const change = { key: FORMATION_KEY, value, ifVersion: before?.version ?? 0 };
-      if (await store.transact(app, [change])) return;
-    }
   }
 
   private inBackground({ name }: AppRecord, work: Promise<void>): void {

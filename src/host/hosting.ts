@@ -98,6 +98,15 @@ export class Hosting implements ProxyDirectory {
     return hosted ? hosted.app.dynos().map((dyno) => asView(dyno, hosted.app.version)) : [];
   }
 
+  /** All processes that run, by app. @param others that an app has beside its formation */
+  running(others: (app: AppId) => readonly DynoInfo[]): Map<AppId, DynoInfo[]> {
+    const all = [...this.hosted].map(([id, { app }]): [AppId, DynoInfo[]] => [
+      id,
+      [...app.everyDyno(), ...others(id)].filter(({ pid }) => pid !== undefined),
+    ]);
+    return new Map(all);
+  }
+
   formation(id: AppId): readonly ProcessView[] {
     return this.hosted.get(id)?.app.processes() ?? [];
   }

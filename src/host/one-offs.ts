@@ -53,6 +53,13 @@ export class OneOffs {
       .map((one) => view(one));
   }
 
+  /** Those with a process. */
+  running(app: AppId): DynoInfo[] {
+    return [...this.dynos.values()]
+      .filter((one) => one.app === app && one.status === undefined)
+      .map((one) => one.info());
+  }
+
   /** Also one that has ended a short while ago, with its status. */
   find(app: AppId, name: string): DynoView | undefined {
     const one = this.dynos.get(key(app, name));
@@ -213,6 +220,7 @@ class AttachedDyno implements OneOff {
     this.process = attach({ command: script, cwd: place.folder, env, window, ...ends });
     const { pid } = this.process;
     if (pid !== undefined) this.ledger.add(pid, id, name);
+    this.state.pid = pid;
     this.become('up');
     let exited = false;
     socket.on('close', () => {
