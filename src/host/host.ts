@@ -25,6 +25,7 @@ import type { Face, Hosting } from './hosting.ts';
 import { removeLeftBehind } from './left-behind.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { OneOffs } from './one-offs.ts';
+import { ownPages } from './own-pages.ts';
 import { within } from './within.ts';
 
 /** First port of the dynos of deployed apps; `tailrace start` begins at foreman's 5000. */
@@ -173,6 +174,7 @@ export class Host implements DynoRunner {
     if (this.closing) return;
     const hosted = hosting.find(record.id);
     const release = await releases.current(record.id);
+    hosting.show(record.id, await this.face(record));
     if (hosted?.inPlace) {
       this.inBackground(record, hosted.inPlace({ version: release.version, config: release.config }));
       return;
@@ -222,8 +224,9 @@ export class Host implements DynoRunner {
   readonly drain = (port: number): Promise<void> => within(DRAIN_MS, this.options.drained(port));
 
   async face({ id, name, maintenance }: AppRecord): Promise<Face> {
-    const domains = await this.options.directory.domains(id);
-    return { name, maintenance: maintenance ?? false, domains: domains.map(({ hostname }) => hostname) };
+    const domains = (await this.options.directory.domains(id)).map(({ hostname }) => hostname);
+    const { config } = await this.options.releases.current(id);
+    return { name, maintenance: maintenance ?? false, domains, pages: ownPages(config) };
   }
 
   /** An app's own lines, on their way to its stream; they may come before its tokens are known. */

@@ -43,6 +43,8 @@ export function featureRoutes(api: FastifyInstance, { directory, store, announce
       return view(app, known(request.params.feature));
     },
   );
+  // Clients look here first: whether it is the account's.
+  api.get('/account/features', describe('An empty list', 'Feature', { many: true }), async () => []);
   const change = body({ enabled: { type: 'boolean' } }, ['enabled']);
   api.patch<Params & { Body: { enabled: boolean } }>(
     '/apps/:app/features/:feature',
