@@ -72,7 +72,7 @@ export function featureRoutes(api: FastifyInstance, { directory, store, announce
       doc_url: '',
       enabled: await hasFeature(store, app.id, name),
       feedback_email: '',
-      state: 'general',
+      state: 'beta',
       created_at: app.createdAt,
       updated_at: app.updatedAt,
     };

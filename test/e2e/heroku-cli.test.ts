@@ -197,6 +197,7 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
     expect(await answer()).toMatch(/under maintenance/);
     await h('config:set MAINTENANCE_PAGE_URL=https://example.com/soon.html');
     expect(await answer('text/html')).toContain('<iframe src="https://example.com/soon.html">');
+    await h('config:unset MAINTENANCE_PAGE_URL');
     expect(await h('maintenance:off')).toMatch(/Disabling maintenance mode for shop... done/);
     expect(await answer()).toMatch(/^A is/);
   });
