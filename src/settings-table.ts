@@ -11,6 +11,7 @@ type Kind =
   | 'count'
   | 'duration'
   | 'quota'
+  | 'isolation'
   | 'durability'
   | 'level';
 
@@ -175,6 +176,18 @@ export const SETTINGS = {
     kind: 'flag',
     fallback: '',
     meaning: 'may drains point at loopback and private networks? `serve`: no, `start`: yes',
+  },
+  isolation: {
+    variable: 'TAILRACE_ISOLATION',
+    kind: 'isolation',
+    fallback: 'none',
+    meaning: 'keeps deployed dynos apart: `none`, or `bubblewrap` (the program `bwrap`)',
+  },
+  isolationReadable: {
+    variable: 'TAILRACE_ISOLATION_READABLE',
+    kind: 'text',
+    fallback: '',
+    meaning: 'folders in hidden ones (homes, `/tmp`) that isolated dynos may read, with colons between them',
   },
   dynoMemory: {
     variable: 'TAILRACE_DYNO_MEMORY',

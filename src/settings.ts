@@ -34,6 +34,9 @@ export interface Settings {
   readonly appLines: number | undefined;
   readonly appBytes: number | undefined;
   readonly allowPrivateDrains: boolean;
+  readonly isolation: 'none' | 'bubblewrap';
+  /** Folders that isolated dynos may read. */
+  readonly isolationReadable: readonly string[];
   /** Bytes of a usual dyno; undefined: no quota. */
   readonly dynoMemory: number | undefined;
   readonly dynoSampleMs: number;
@@ -86,6 +89,8 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     appLines: rate(SETTINGS.appLines, text),
     appBytes: rate(SETTINGS.appBytes, text),
     allowPrivateDrains: flag(SETTINGS.allowPrivateDrains, text) ?? defaults.allowPrivateDrains,
+    isolation: choice(SETTINGS.isolation, text, ['none', 'bubblewrap']),
+    isolationReadable: text(SETTINGS.isolationReadable).split(':').filter(Boolean),
     dynoMemory: quota(SETTINGS.dynoMemory, text, defaults.dynoMemory),
     dynoSampleMs: duration(SETTINGS.dynoSample, text),
     redisUrl: text(SETTINGS.redisUrl),

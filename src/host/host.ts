@@ -12,6 +12,7 @@ import type { Releases } from '../platform/release-history.ts';
 import { type SlugRecord, slugKey } from '../platform/slug-record.ts';
 import { DynoLedger } from '../runner/dyno-ledger.ts';
 import { checkedCount } from '../runner/formation-text.ts';
+import type { Isolation } from '../runner/isolation.ts';
 import type { LineSink } from '../runner/line-sink.ts';
 import { reapOrphans } from '../runner/orphans.ts';
 import { Ports } from '../runner/ports.ts';
@@ -47,6 +48,8 @@ export interface HostOptions {
   readonly drained: (port: number) => Promise<void>;
   /** Where clients of attached dynos come to. */
   readonly rendezvous: { readonly host: string; readonly port: number };
+  /** Of the dynos; undefined: none. */
+  readonly isolation: Isolation | undefined;
   /** Memory of a usual dyno, in bytes (undefined: any), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
   readonly warn: (fields: object, message: string) => void;
@@ -68,7 +71,7 @@ export class Host implements DynoRunner {
   constructor(options: HostOptions) {
     this.options = options;
     this.state = join(options.folder, 'host');
-    this.files = new SlugFiles(this.state);
+    this.files = new SlugFiles(this.state, options.isolation);
     this.shipping = new AppLines({
       ...options,
       onPressure: (app, full) => this.running.get(app)?.hold(full),
