@@ -28,8 +28,6 @@ class Departure {
   batch: Batch | undefined;
   /** Lines came from somebody who won't send them again: they must be kept and tried again. */
   entrusted = false;
-  /** Somebody waits for an answer. */
-  awaited = false;
   /** On the clock of `performance.now()`. */
   readonly openedMs = performance.now();
 
@@ -106,7 +104,7 @@ export class Gatherer {
   /** Resolves when all lines added so far are stored; rejects when they can't be: then send them again. */
   stored(): Promise<void> {
     if (this.builder.count > 0) {
-      this.opened().awaited = true;
+      this.opened();
       this.schedule();
     }
     const waiting = [...this.unsettled].map((departure) => departure.settled);
@@ -159,7 +157,7 @@ export class Gatherer {
 
   private send(departure: Departure, batch: Batch): void {
     this.onTheWay++;
-    this.store.append(this.app, batch, { unhurried: !departure.awaited }).then(
+    this.store.append(this.app, batch).then(
       () => {
         this.onTheWay--;
         this.retryMs = 0;

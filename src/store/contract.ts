@@ -1,6 +1,6 @@
 /**
  * The store: the ordered, bounded stream of every app, and the small records (apps, tokens, drains …).
- * `embedded` keeps it in LMDB on this machine; whatever else implements this interface is held to it by the
+ * `embedded` keeps it in files on this machine; whatever else implements this interface is held to it by the
  * suite in `test/conformance`.
  */
 import type { Batch } from '../syslog/batch.ts';
@@ -50,8 +50,6 @@ export interface Appended {
 export interface AppendOptions {
   /** A name for this append (an incoming `Logplex-Frame-Id`): the same name again stores nothing, for a while. */
   readonly frameId?: string;
-  /** Nobody waits for an answer: the store may take its time when much comes in. */
-  readonly unhurried?: boolean;
 }
 
 /** Told when a stream has grown. `batch` is there when the store has it at hand; wake-ups may come twice, or late. */

@@ -23,12 +23,7 @@ export async function openStore(
     ageMs: settings.streamAgeMs,
   };
   if (settings.redisUrl === '')
-    return new EmbeddedStore({
-      folder: settings.data,
-      retention,
-      durability: settings.durability,
-      warn: (message) => warn({}, message),
-    });
+    return new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
   const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
   return RedisStore.open({ url: settings.redisUrl, ca, retention, warn });
 }
