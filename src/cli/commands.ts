@@ -18,7 +18,9 @@ import { drainsRemoveCommand } from './drains-remove.ts';
 import { drainsReplayCommand } from './drains-replay.ts';
 import { drainsTestCommand } from './drains-test.ts';
 import { drainsUpdateCommand } from './drains-update.ts';
+import { exportCommand } from './export.ts';
 import { gitCommands } from './git-remote.ts';
+import { labsCommands } from './labs.ts';
 import { logCommand } from './log.ts';
 import { logsCommand } from './logs.ts';
 import { migrateCommand } from './migrate.ts';
@@ -73,6 +75,8 @@ const COMMANDS = [
   pushCommand,
   runCommands,
   gitCommands,
+  exportCommand,
+  labsCommands,
   completionCommand,
 ];
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { TailraceError } from '../errors.ts';
+import { readPatterns } from '../runner/slug-ignore.ts';
 import { Client, chooseApp } from './client.ts';
 
 /** `tailrace push`: deploys the current folder, committed or not. */
@@ -48,22 +49,6 @@ async function pack(folder: string, file: string): Promise<void> {
   });
   if (status !== 0)
     throw new TailraceError('bad_request', `The folder can't be packed: tar said why (status ${status}).`);
-}
-
-/**
- * `.slugignore`: a pattern a line, like `.gitignore` without `!`. With a slash in it (or at its front) it is meant from
- * the top folder, else for a file of that name anywhere.
- */
-export function readPatterns(text: string): string[] {
-  return text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('!'))
-    .flatMap((line) => {
-      const pattern = line.replace(/\/+$/, '');
-      if (pattern.includes('/')) return [`./${pattern.replace(/^\/+/, '')}`];
-      return [`./${pattern}`, `./*/${pattern}`];
-    });
 }
 
 async function deploy(client: Client, app: string, file: string): Promise<number> {

@@ -17,6 +17,7 @@ import { domainRoutes, emptyLists } from './domains.ts';
 import { drainActionRoutes } from './drain-actions.ts';
 import { dynoRoutes } from './dynos.ts';
 import { entityTags } from './entity-tag.ts';
+import { featureRoutes } from './features.ts';
 import { formationRoutes } from './formation.ts';
 import { gitRoutes } from './git.ts';
 import type { Scope } from './keys.ts';
@@ -122,6 +123,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       dynoRoutes,
       oneOffRoutes,
       formationRoutes,
+      featureRoutes,
       configRoutes,
       releaseRoutes,
       addonRoutes,
