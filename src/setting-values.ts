@@ -41,6 +41,12 @@ export function rate(row: SettingRow, text: Text): number | undefined {
   return text(row) === '' ? undefined : bytes(row, text);
 }
 
+/** Undefined: no limit, for `none`. */
+export function quota(row: SettingRow, text: Text, usual: number | undefined): number | undefined {
+  if (text(row) === '') return usual;
+  return text(row).toLowerCase() === 'none' ? undefined : bytes(row, text);
+}
+
 const DURATION_UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 export function duration(row: SettingRow, text: Text): number {

@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { request } from 'undici';
 import { systemCode, TailraceError } from '../errors.ts';
 import { defaultDataFolder } from '../settings.ts';
 
@@ -114,6 +113,7 @@ export class Client {
       accept: 'application/json',
       ...(body === undefined ? {} : { 'content-type': type }),
     };
+    const { request } = await import('undici'); // `serve` has no need of it
     try {
       const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
       const answer = await request(this.address.url + path, { method, headers, body, signal });

@@ -1,5 +1,5 @@
 import type { AppId, Store } from '../store/contract.ts';
-import type { Batch } from '../syslog/batch.ts';
+import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { Header } from '../syslog/header.ts';
 import type { Tenant } from './tenants.ts';
@@ -92,6 +92,11 @@ export class Gatherer {
     this.opened().entrusted = true;
     this.close();
     this.builder.addRecords(records, count);
+  }
+
+  /** Sees to it that so many bytes fit into the open batch: lines that are in one batch are stored all or none. */
+  reserve(bytes: number): void {
+    if (this.builder.count > 0 && this.builder.length + bytes > BATCH_BYTES) this.close();
   }
 
   /** The lines added so far needn't be waited for: they are kept and tried again until they are stored. */

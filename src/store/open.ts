@@ -2,7 +2,6 @@ import type { Settings } from '../settings.ts';
 import type { Retention, Store } from './contract.ts';
 import { EmbeddedStore } from './embedded/embedded.ts';
 import { readCertificate } from './redis/address.ts';
-import { RedisStore } from './redis/redis.ts';
 
 type StoreSettings = Pick<
   Settings,
@@ -33,6 +32,8 @@ export async function openStore(
   if (settings.redisUrl === '')
     return new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
   const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
+  // Loaded only by who uses it: a client for Redis is much code.
+  const { RedisStore } = await import('./redis/redis.ts');
   const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
   return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn });
 }

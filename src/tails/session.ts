@@ -83,8 +83,8 @@ export class TailSession<T> {
   private joined = false;
   /** When the sink was told something last. */
   private toldAtMs = performance.now();
-  /** When the last batch that was sent came, milliseconds since 1970. */
-  private sentAtMs = Date.now();
+  /** When the last batch that was sent came, milliseconds since 1970; undefined before the first one. */
+  private sentAtMs: number | undefined;
   private leave = () => {};
   private ignoreAbsence = () => {};
   /** Called when the stream can't be read; the session is over. */
@@ -169,7 +169,7 @@ export class TailSession<T> {
 
   private async lowerBound(newest: Sequence): Promise<Sequence> {
     const { after, sinceMs } = this.options;
-    this.joined = after !== undefined && after > 0;
+    this.joined = after !== undefined;
     if (sinceMs === undefined) return Math.min(after ?? 0, newest);
     return Math.max(Math.min(after ?? 0, newest), await this.reader.sequenceAt(sinceMs));
   }
@@ -240,7 +240,7 @@ export class TailSession<T> {
   private sendChunk(batches: readonly StoredBatch[], from: number): void {
     const first = batches[from];
     if (first.first > this.position + 1) {
-      if (this.joined) this.tellLoss(first.first - 1);
+      if (this.joined) this.tellLoss(first);
       this.position = first.first - 1;
     }
     this.joined = true;
@@ -271,8 +271,15 @@ export class TailSession<T> {
     this.sink.take(lines, last);
   }
 
-  private tellLoss(through: Sequence): void {
-    const loss = { count: through - this.position, sinceMs: this.sentAtMs, position: through };
+  /** The stream goes on with `next`; what was before it and behind the position is gone. */
+  private tellLoss(next: StoredBatch): void {
+    const through = next.first - 1;
+    const loss = {
+      count: through - this.position,
+      sinceMs: this.sentAtMs,
+      untilMs: next.storedAtMs,
+      position: through,
+    };
     const { wire } = this.sink;
     this.sink.take(wire.writeOne(lossLine(loss, wire.format), through), through);
   }
