@@ -101,7 +101,7 @@ function refuse(response: ServerResponse, error: unknown, warn: UsualRequestsOpt
     warn({ err: error, method: 'POST', url: '/logs' }, 'a request failed unexpectedly');
   const status = expected ? error.status : 500;
   response.writeHead(status, {
-    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Type': 'text/plain',
     ...(status === 503 ? { 'Retry-After': RETRY_AFTER_S } : {}),
   });
   response.end(expected ? error.message : 'Internal server error.');
