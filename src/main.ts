@@ -9,6 +9,7 @@ import { TargetPolicy } from './delivery/target-policy.ts';
 import { Builder } from './host/builder.ts';
 import { Host } from './host/host.ts';
 import { Hosting } from './host/hosting.ts';
+import { isolation } from './host/isolated.ts';
 import { LogMetrics } from './metrics/log-metrics.ts';
 import { makeMetrics } from './metrics.ts';
 import { OWNER } from './platform/account.ts';
@@ -21,6 +22,7 @@ import { Announcer, Priority } from './router/announcer.ts';
 import { Router } from './router/router.ts';
 import type { Settings } from './settings.ts';
 import { httpSource } from './sources/http.ts';
+import { guardHttp } from './sources/http-guard.ts';
 import { listenError } from './sources/listening.ts';
 import { measureSources, measureStored } from './sources/metrics.ts';
 import { startSyslog } from './sources/syslog.ts';
@@ -144,6 +146,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       key,
       drained: proxy.drained,
       rendezvous: { host, port: settings.rendezvousPort },
+      isolation: await isolation(settings),
+      memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
       warn,
     });
 
@@ -165,6 +169,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       mayWrite: (shown) => keys.allows(shown, 'ingest'),
       warn,
     });
+    guardHttp(http.server, { connectionsMax: settings.connections, counters: counters[0], warn });
     const allCounters = [...syslog.counters, ...counters];
     measureSources(metrics, { counters: allCounters, router, appName: nameOfApp(directory) });
     await serveApi(http, {

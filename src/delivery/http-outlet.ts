@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { Client } from 'undici';
+import type { Client } from 'undici';
 import type { Sequence } from '../store/contract.ts';
 import { type Dialer, type OnPhase, outletError, type TlsOptions } from './dialer.ts';
 import { type DrainRecord, type DrainTarget, redactUrl } from './drain.ts';
@@ -30,7 +30,7 @@ export class HttpOutlet implements Outlet {
   readonly shipmentBytes: number;
   readonly named = true;
   private readonly options: HttpOutletOptions;
-  private readonly client: Client;
+  private readonly client: Promise<Client>;
   private readonly path: string;
   private readonly headers: Record<string, string>;
   private accepted: Sequence = 0;
@@ -41,7 +41,7 @@ export class HttpOutlet implements Outlet {
     const { url, host, port, secure } = target;
     this.options = options;
     this.shipmentBytes = protocol.shipmentBytes;
-    this.client = new Client(`${url.protocol}//${url.host}`, {
+    const settings: Client.Options = {
       connect: (_, connected) => {
         dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase).then(
           (socket: Socket) => connected(null, socket),
@@ -51,7 +51,11 @@ export class HttpOutlet implements Outlet {
       headersTimeout: ANSWER_TIMEOUT_MS,
       bodyTimeout: ANSWER_TIMEOUT_MS,
       pipelining: 1,
-    });
+    };
+    // Loaded by the first drain that needs it.
+    this.client = import('undici').then(
+      (undici) => new undici.Client(`${url.protocol}//${url.host}`, settings),
+    );
     this.path = protocol.path(url);
     this.headers = {
       'Content-Type': protocol.contentType,
@@ -87,7 +91,7 @@ export class HttpOutlet implements Outlet {
   }
 
   async close(): Promise<void> {
-    await this.client.destroy();
+    await (await this.client).destroy();
   }
 
   /** Resolves with the beginning of an accepting answer. */
@@ -96,7 +100,8 @@ export class HttpOutlet implements Outlet {
     const beganMs = performance.now();
     let answer: Awaited<ReturnType<Client['request']>>;
     try {
-      answer = await this.client.request({
+      const client = await this.client;
+      answer = await client.request({
         method: 'POST',
         path: this.path,
         headers: { ...this.headers, ...headers },

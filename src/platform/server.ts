@@ -3,18 +3,21 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readAuthorization } from '../authorization.ts';
 import { TailraceError } from '../errors.ts';
+import { discardRest } from '../sources/body.ts';
 import { accountRoutes } from './account.ts';
 import { addonDrainRoutes } from './addon-drains.ts';
 import { addonRoutes } from './addons.ts';
 import { appRoutes } from './apps.ts';
 import { authorizationRoutes } from './authorizations.ts';
 import { buildRoutes, sourceUploads } from './builds.ts';
+import { answerClientError } from './client-error.ts';
 import { configRoutes } from './config-vars.ts';
 import type { Context } from './context.ts';
 import { domainRoutes, emptyLists } from './domains.ts';
 import { drainActionRoutes } from './drain-actions.ts';
 import { dynoRoutes } from './dynos.ts';
 import { entityTags } from './entity-tag.ts';
+import { featureRoutes } from './features.ts';
 import { formationRoutes } from './formation.ts';
 import { gitRoutes } from './git.ts';
 import type { Scope } from './keys.ts';
@@ -52,6 +55,7 @@ export function makeServer(
       headersTimeout: Math.min(requestTimeoutMs, HEADERS_MS),
       connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
     },
+    clientErrorHandler: answerClientError,
     logger: false,
     trustProxy: false,
     bodyLimit: 1_048_576,
@@ -74,8 +78,7 @@ export function makeServer(
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
-        // The rest of a body that wasn't read can't be told from the next request.
-        if (error.code === 'too_large') reply.header('Connection', 'close');
+        if (error.code === 'too_large') discardRest(request.raw);
         if (error.status === 503) reply.header('Retry-After', '1');
         // Senders of lines know Logplex's answers, which are plain words.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
@@ -120,6 +123,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       dynoRoutes,
       oneOffRoutes,
       formationRoutes,
+      featureRoutes,
       configRoutes,
       releaseRoutes,
       addonRoutes,

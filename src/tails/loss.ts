@@ -1,7 +1,7 @@
 import type { Sequence } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
-import type { FormatName, LineFields } from './format.ts';
-import { harmlessJson } from './sanitize.ts';
+import type { FormatName } from './format.ts';
+import { noticeLine } from './notice.ts';
 
 /** Lines that a tail was too slow for, or came too late for. */
 export interface Loss {
@@ -16,23 +16,10 @@ export interface Loss {
 
 /** The line that tells a tail's reader what they have missed: Heroku's error L11. */
 export function lossLine({ count, sinceMs, untilMs, position }: Loss, format: FormatName): string {
-  const timestamp = formatTimestamp(Date.now());
   const when =
     sinceMs === undefined
       ? `from before ${formatTimestamp(untilMs)}: the stream no longer has them`
       : `since ${formatTimestamp(sinceMs)}`;
   const message = `Error L11 (Tail buffer overflow) -> This tail session dropped ${count} messages ${when}.`;
-  if (format === 'text') return `${timestamp} heroku[logplex]: ${message}`;
-  const fields: LineFields = {
-    position: String(position),
-    timestamp,
-    facility: 21,
-    severity: 4,
-    level: 'warn',
-    hostname: 'host',
-    source: 'heroku',
-    dyno: 'logplex',
-    message,
-  };
-  return harmlessJson(fields);
+  return noticeLine(message, position, format);
 }
