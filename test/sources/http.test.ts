@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import * as zlib from 'node:zlib';
 import { gzipSync } from 'node:zlib';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -51,6 +52,31 @@ describe('POST /logs', () => {
     const packed = gzipSync(body(numbered(1_000)));
     expect((await post(server, app.token, packed, { 'content-encoding': 'gzip' })).status).toBe(204);
     expect(await server.messages(app)).toEqual(numbered(1_000));
+  });
+
+  it('takes zstd where Node.js has it, and neither bombs nor halves of it; elsewhere it says so', async () => {
+    await freshApp();
+    const zstd = { 'content-encoding': 'zstd' };
+    const { zstdCompressSync: pack } = zlib as { zstdCompressSync?: (bytes: Buffer) => Buffer };
+    if (!pack) {
+      const version = process.versions.node.split('.')[0];
+      expect(await post(server, app.token, 'x', zstd)).toMatchObject({
+        status: 415,
+        text: `Content-Encoding zstd isn't supported by Node.js ${version}: send gzip or none, or run tailrace on Node.js 22.15 or later.`,
+      });
+      return;
+    }
+    const packed = pack(body(numbered(1_000)));
+    expect((await post(server, app.token, packed, zstd)).status).toBe(204);
+    expect(await server.messages(app)).toEqual(numbered(1_000));
+    expect(await post(server, app.token, packed.subarray(0, 100), zstd)).toMatchObject({
+      status: 400,
+      text: 'Bad request: the body is not valid zstd.',
+    });
+    expect((await post(server, app.token, pack(Buffer.alloc(50_000_000)), zstd)).status).toBe(413);
+    const two = Buffer.concat([pack(body(['first frame'])), pack(body(['second frame']))]);
+    expect((await post(server, app.token, two, zstd)).status).toBe(204);
+    expect((await server.messages(app)).slice(-2)).toEqual(['first frame', 'second frame']);
   });
 
   it('takes a chunked body, as log-shuttle sends it', async () => {
