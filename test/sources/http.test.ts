@@ -8,6 +8,7 @@ import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { missing, run } from '../support/program.ts';
 import { basic, body, counted, line, numbered, post, TIME } from '../support/push.ts';
+import { expectSameLines } from '../support/same-lines.ts';
 import { type App, dataForTest, type Server, serve } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -51,7 +52,7 @@ describe('POST /logs', () => {
     await freshApp();
     const packed = gzipSync(body(numbered(1_000)));
     expect((await post(server, app.token, packed, { 'content-encoding': 'gzip' })).status).toBe(204);
-    expect(await server.messages(app)).toEqual(numbered(1_000));
+    expectSameLines(await server.messages(app), numbered(1_000));
   });
 
   it('takes zstd where Node.js has it, and neither bombs nor halves of it; elsewhere it says so', async () => {
@@ -68,7 +69,7 @@ describe('POST /logs', () => {
     }
     const packed = pack(body(numbered(1_000)));
     expect((await post(server, app.token, packed, zstd)).status).toBe(204);
-    expect(await server.messages(app)).toEqual(numbered(1_000));
+    expectSameLines(await server.messages(app), numbered(1_000));
     expect(await post(server, app.token, packed.subarray(0, 100), zstd)).toMatchObject({
       status: 400,
       text: 'Bad request: the body is not valid zstd.',
@@ -136,7 +137,7 @@ describe('POST /logs', () => {
     await freshApp();
     const messages = numbered(20_000, 'a rather long line to fill several batches'.repeat(3));
     expect((await post(server, app.token, body(messages))).status).toBe(204);
-    expect(await server.messages(app)).toEqual(messages);
+    expectSameLines(await server.messages(app), messages);
   });
 });
 
@@ -291,7 +292,7 @@ describe('too large', () => {
 
   it('a gzip bomb: 413, and the server’s memory doesn’t grow with it', async () => {
     await freshApp();
-    const bomb = gzipSync(Buffer.alloc(400_000_000));
+    const bomb = gzipSync(Buffer.alloc(100_000_000));
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => post(server, app.token, bomb, { 'content-encoding': 'gzip' })),
     );
