@@ -9,7 +9,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-/** Program, or a module of rsyslog → Debian package. */
+/** Program, or a module of rsyslog or of Debian's Python → Debian package. */
 const programs = {
   logger: 'bsdutils',
   curl: 'curl',
@@ -25,9 +25,21 @@ const programs = {
   'systemd-cat': 'systemd',
   pg_ctlcluster: 'postgresql',
   chromium: 'chromium',
+  'django-admin': 'python3-django',
+  celery: 'celery',
+  'redis/__init__.py': 'python3-redis',
+  'psycopg2/__init__.py': 'python3-psycopg2',
+  'ensurepip/__init__.py': 'python3-venv',
+  'yaml/__init__.py': 'python3-yaml',
+  'systemd-analyze': 'systemd',
+  bwrap: 'bubblewrap',
 };
 
 const rsyslogModules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/rsyslog`);
+const pythonModules = [
+  '/usr/lib/python3/dist-packages',
+  ...['3.11', '3.12', '3.13'].map((v) => `/usr/lib/python${v}`),
+];
 
 step(process.execPath, ['scripts/setup.mjs']);
 installPrograms();
@@ -72,10 +84,16 @@ function unpackSyslogNg() {
 }
 
 function find(program) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...rsyslogModules];
+  const folders = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    '/sbin',
+    ...rsyslogModules,
+    ...pythonModules,
+  ];
   return folders.some((folder) => {
     try {
-      accessSync(join(folder, program), program.endsWith('.so') ? constants.R_OK : constants.X_OK);
+      accessSync(join(folder, program), /\.(so|py)$/.test(program) ? constants.R_OK : constants.X_OK);
       return true;
     } catch {
       return false;

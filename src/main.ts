@@ -9,6 +9,7 @@ import { TargetPolicy } from './delivery/target-policy.ts';
 import { Builder } from './host/builder.ts';
 import { Host } from './host/host.ts';
 import { Hosting } from './host/hosting.ts';
+import { isolation } from './host/isolated.ts';
 import { LogMetrics } from './metrics/log-metrics.ts';
 import { makeMetrics } from './metrics.ts';
 import { OWNER } from './platform/account.ts';
@@ -145,6 +146,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       key,
       drained: proxy.drained,
       rendezvous: { host, port: settings.rendezvousPort },
+      isolation: await isolation(settings),
+      memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
       warn,
     });
 

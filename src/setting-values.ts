@@ -22,6 +22,10 @@ export function count(row: SettingRow, text: Text): number {
   return Number(value);
 }
 
+export function countOrNone(row: SettingRow, text: Text): number {
+  return text(row) === '0' ? 0 : count(row, text);
+}
+
 const BYTE_UNITS: Record<string, number> = { '': 1, B: 1, KB: 1_024, MB: 1_048_576, GB: 1_073_741_824 };
 
 export function bytes(row: SettingRow, text: Text): number {
@@ -35,6 +39,12 @@ export function bytes(row: SettingRow, text: Text): number {
 /** Undefined: no limit. */
 export function rate(row: SettingRow, text: Text): number | undefined {
   return text(row) === '' ? undefined : bytes(row, text);
+}
+
+/** Undefined: no limit, for `none`. */
+export function quota(row: SettingRow, text: Text, usual: number | undefined): number | undefined {
+  if (text(row) === '') return usual;
+  return text(row).toLowerCase() === 'none' ? undefined : bytes(row, text);
 }
 
 const DURATION_UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

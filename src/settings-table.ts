@@ -10,6 +10,8 @@ type Kind =
   | 'bytes'
   | 'count'
   | 'duration'
+  | 'quota'
+  | 'isolation'
   | 'durability'
   | 'level';
 
@@ -175,6 +177,31 @@ export const SETTINGS = {
     fallback: '',
     meaning: 'may drains point at loopback and private networks? `serve`: no, `start`: yes',
   },
+  isolation: {
+    variable: 'TAILRACE_ISOLATION',
+    kind: 'isolation',
+    fallback: 'none',
+    meaning: 'keeps deployed dynos apart: `none`, or `bubblewrap` (the program `bwrap`)',
+  },
+  isolationReadable: {
+    variable: 'TAILRACE_ISOLATION_READABLE',
+    kind: 'text',
+    fallback: '',
+    meaning: 'folders in hidden ones (homes, `/tmp`) that isolated dynos may read, with colons between them',
+  },
+  dynoMemory: {
+    variable: 'TAILRACE_DYNO_MEMORY',
+    kind: 'quota',
+    fallback: '',
+    meaning:
+      'memory that a dyno of the usual size may use (R14; twice as much: R15), or `none`; `serve`: 512MB, `start`: none',
+  },
+  dynoSample: {
+    variable: 'TAILRACE_DYNO_SAMPLE',
+    kind: 'duration',
+    fallback: '20s',
+    meaning: 'how often the memory of dynos is measured',
+  },
   redisUrl: {
     variable: 'REDIS_URL',
     kind: 'text',
@@ -187,6 +214,18 @@ export const SETTINGS = {
     kind: 'text',
     fallback: '',
     meaning: 'PEM file of the CA that signed Redis’s certificate, when the system doesn’t know it',
+  },
+  redisWait: {
+    variable: 'REDIS_WAIT',
+    kind: 'count',
+    fallback: '0',
+    meaning: 'replicas of Redis that must have a line before it is acknowledged (`WAIT`)',
+  },
+  redisWaitTimeout: {
+    variable: 'REDIS_WAIT_TIMEOUT',
+    kind: 'duration',
+    fallback: '1s',
+    meaning: 'how long they may take; then senders are asked to wait',
   },
   logLevel: {
     variable: 'TAILRACE_LOG_LEVEL',

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TailraceError } from './errors.ts';
-import { bytes, choice, count, duration, flag, port, rate } from './setting-values.ts';
+import { bytes, choice, count, countOrNone, duration, flag, port, quota, rate } from './setting-values.ts';
 import { SETTINGS, type SettingRow } from './settings-table.ts';
 
 /** Variables that clients read. */
@@ -34,9 +34,17 @@ export interface Settings {
   readonly appLines: number | undefined;
   readonly appBytes: number | undefined;
   readonly allowPrivateDrains: boolean;
+  readonly isolation: 'none' | 'bubblewrap';
+  /** Folders that isolated dynos may read. */
+  readonly isolationReadable: readonly string[];
+  /** Bytes of a usual dyno; undefined: no quota. */
+  readonly dynoMemory: number | undefined;
+  readonly dynoSampleMs: number;
   /** Empty: the embedded store. Holds a password: never printed. */
   readonly redisUrl: string;
   readonly redisCa: string;
+  readonly redisWait: number;
+  readonly redisWaitTimeoutMs: number;
   readonly logLevel: string;
 }
 
@@ -44,6 +52,8 @@ export interface Settings {
 export interface SettingDefaults {
   readonly data: string;
   readonly allowPrivateDrains: boolean;
+  /** Bytes; unset: no quota. */
+  readonly dynoMemory?: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -81,8 +91,14 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     appLines: rate(SETTINGS.appLines, text),
     appBytes: rate(SETTINGS.appBytes, text),
     allowPrivateDrains: flag(SETTINGS.allowPrivateDrains, text) ?? defaults.allowPrivateDrains,
+    isolation: choice(SETTINGS.isolation, text, ['none', 'bubblewrap']),
+    isolationReadable: text(SETTINGS.isolationReadable).split(':').filter(Boolean),
+    dynoMemory: quota(SETTINGS.dynoMemory, text, defaults.dynoMemory),
+    dynoSampleMs: duration(SETTINGS.dynoSample, text),
     redisUrl: text(SETTINGS.redisUrl),
     redisCa: text(SETTINGS.redisCa),
+    redisWait: countOrNone(SETTINGS.redisWait, text),
+    redisWaitTimeoutMs: duration(SETTINGS.redisWaitTimeout, text),
     logLevel: choice(SETTINGS.logLevel, text, ['debug', 'info', 'warn', 'error', 'silent']),
   };
 }

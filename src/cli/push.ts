@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { request } from 'undici';
 import { TailraceError } from '../errors.ts';
+import { readPatterns } from '../runner/slug-ignore.ts';
 import { Client, chooseApp } from './client.ts';
 
 /** `tailrace push`: deploys the current folder, committed or not. */
@@ -51,23 +51,8 @@ async function pack(folder: string, file: string): Promise<void> {
     throw new TailraceError('bad_request', `The folder can't be packed: tar said why (status ${status}).`);
 }
 
-/**
- * `.slugignore`: a pattern a line, like `.gitignore` without `!`. With a slash in it (or at its front) it is meant from
- * the top folder, else for a file of that name anywhere.
- */
-export function readPatterns(text: string): string[] {
-  return text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('!'))
-    .flatMap((line) => {
-      const pattern = line.replace(/\/+$/, '');
-      if (pattern.includes('/')) return [`./${pattern.replace(/^\/+/, '')}`];
-      return [`./${pattern}`, `./*/${pattern}`];
-    });
-}
-
 async function deploy(client: Client, app: string, file: string): Promise<number> {
+  const { request } = await import('undici'); // only this command's weight
   const { url, key } = client.address;
   const { source_blob: source } = await client.ask<{ source_blob: { put_url: string; get_url: string } }>(
     'POST',

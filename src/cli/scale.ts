@@ -14,15 +14,16 @@ export function scaleCommand(program: Command): void {
       .command('ps:scale [changes...]')
       .alias('scale')
       .description(
-        'say how many dynos of each process type to run: web=2, worker+1; without changes, show that',
+        'say how many dynos of each process type to run: web=2, worker+1, web=1:standard-2x; without changes, show that',
       ),
   ).action(async (changes: string[], options: { app?: string; json?: boolean }) => {
     const client = new Client();
     const app = await chooseApp(client, options.app);
     const path = `/apps/${encodeURIComponent(app)}/formation`;
     const updates = changes.map((change) => {
-      const [, type, quantity] = /^([\w-]+?)(?:=(?=\d)|(?=[+-]\d))([+-]?\d+)$/.exec(change) ?? [];
-      return { type: type ?? change, quantity: quantity ?? '' };
+      const [, type, quantity, size] =
+        /^([\w-]+?)(?:=(?=\d)|(?=[+-]\d))([+-]?\d+)(?::([\w-]+))?$/.exec(change) ?? [];
+      return { type: type ?? change, quantity: quantity ?? '', ...(size ? { size } : {}) };
     });
     const formation = await (updates.length > 0
       ? client.ask<ProcessView[]>('PATCH', path, { updates })

@@ -12,6 +12,7 @@ export function serveCommand(program: Command): void {
       const settings = readSettings(process.env, {
         data: defaultDataFolder(process.env),
         allowPrivateDrains: false,
+        dynoMemory: 512 * 1_048_576,
       });
       // From the first moment on: whoever sees that it runs may stop it at once.
       const stopped = untilStopped(() => {});

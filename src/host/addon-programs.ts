@@ -10,44 +10,17 @@ import type { AddonServices } from '../platform/context.ts';
 import { Dyno } from '../runner/dyno.ts';
 import type { DynoLedger } from '../runner/dyno-ledger.ts';
 import { APP_PRIORITY, type LineSink } from '../runner/line-sink.ts';
-import type { Ports } from '../runner/ports.ts';
+import { type Ports, portAnswers } from '../runner/ports.ts';
 import { restartDelayMs } from '../runner/restart-delay.ts';
 import { hostEnvironment } from '../runner/slug-files.ts';
 import type { AppId, Store } from '../store/contract.ts';
-import { findProgram } from './find-program.ts';
-
-/** Under `addon/<id>` in its app's scope. */
-interface ProgramRecord {
-  readonly id: string;
-  readonly service: string;
-  readonly port: number;
-  readonly password: string;
-}
-
-interface Service {
-  readonly program: string;
-  readonly description: string;
-  readonly command: string;
-  /** What it has to find in its folder: passwords aren't for command lines, which everybody can read. */
-  files(record: ProgramRecord): Record<string, string>;
-  config(record: ProgramRecord): Record<string, string>;
-}
-
-const SERVICES: Readonly<Record<string, Service>> = {
-  redis: {
-    program: 'redis-server',
-    description: 'Redis on this machine',
-    command: 'exec redis-server redis.conf',
-    files: ({ port, password }) => ({
-      'redis.conf': `port ${port}\nbind 127.0.0.1\nappendonly yes\nrequirepass ${password}\n`,
-    }),
-    config: ({ port, password }) => ({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}` }),
-  },
-};
+import { type ProgramRecord, SERVICES, serviceName } from './addon-services.ts';
 
 /** First port of add-ons. */
 const BASE_PORT = 28_000;
 const GRACE_MS = 10_000;
+/** How long the first start may take. */
+const READY_MS = 20_000;
 
 interface Running {
   readonly app: AppId;
@@ -74,12 +47,12 @@ export class AddonPrograms implements AddonServices {
 
   available(): { name: string; description: string }[] {
     return Object.entries(SERVICES)
-      .filter(([, { program }]) => findProgram(program))
+      .filter(([, { find }]) => find())
       .map(([name, { description }]) => ({ name, description }));
   }
 
   find(typed: string): string {
-    const name = typed.split(':')[0].replace(/^heroku-/, '');
+    const name = serviceName(typed);
     const available = this.available().map((service) => service.name);
     if (available.includes(name)) return name;
     const service = SERVICES[name];
@@ -94,14 +67,26 @@ export class AddonPrograms implements AddonServices {
   async create(app: AppId, service: string, id: string): Promise<Record<string, string>> {
     const port = await this.options.ports.take(BASE_PORT);
     const record = { id, service, port, password: randomBytes(18).toString('hex') };
-    await this.options.store.transact(app, [{ key: `addon/${id}`, value: record }]);
-    await this.start(app, record);
+    try {
+      const folder = await this.folder(record);
+      await SERVICES[service].prepare?.(folder, record);
+      await this.options.store.transact(app, [{ key: `addon/${id}`, value: record }]);
+      await this.start(app, record);
+      // Whoever gets its address may use it at once.
+      await portAnswers(port, AbortSignal.timeout(READY_MS));
+    } catch (error) {
+      this.options.ports.giveBack(port);
+      await this.destroy(app, id);
+      throw error;
+    }
     return SERVICES[service].config(record);
   }
 
   async destroy(app: AppId, id: string): Promise<void> {
     await this.running.get(id)?.stop();
     this.running.delete(id);
+    const record = await this.options.store.get<ProgramRecord>(app, `addon/${id}`);
+    if (record) this.options.ports.giveBack(record.value.port);
     await this.options.store.transact(app, [{ key: `addon/${id}`, value: undefined }]);
     await rm(join(this.options.folder, id), { recursive: true, force: true });
   }
@@ -122,10 +107,15 @@ export class AddonPrograms implements AddonServices {
     await Promise.all([...this.running.values()].map((running) => running.stop()));
   }
 
-  /** Keeps it running until it is stopped. */
-  private async start(app: AppId, record: ProgramRecord): Promise<void> {
+  private async folder(record: ProgramRecord): Promise<string> {
     const folder = join(this.options.folder, record.id);
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  }
+
+  /** Keeps it running until it is stopped. */
+  private async start(app: AppId, record: ProgramRecord): Promise<void> {
+    const folder = await this.folder(record);
     const service = SERVICES[record.service];
     for (const [file, text] of Object.entries(service.files(record)))
       await writeFile(join(folder, file), text, { mode: 0o600 });
@@ -139,7 +129,7 @@ export class AddonPrograms implements AddonServices {
         dyno = new Dyno({
           name,
           type: record.service,
-          command: service.command,
+          command: service.command(),
           cwd: folder,
           env: hostEnvironment(process.env),
           // What an owner of an add-on has no use for stays here.

@@ -168,6 +168,7 @@ export class Builder implements Builds {
       command,
       prelude: PROFILE,
       cwd: place.folder,
+      wrap: place.wrap,
       env: dynoEnv({ base, name, id, port: undefined, color: false }),
       lines: {
         line: (source, of, priority, text) => {

@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { TailraceError } from '../errors.ts';
 import type { DynoRunner, DynoView, ProcessView, RunRequest } from '../platform/context.ts';
 import type { AppRecord, Directory } from '../platform/directory.ts';
+import type { SizesRecord } from '../platform/dyno-sizes.ts';
 import type { Releases } from '../platform/release-history.ts';
 import { type SlugRecord, slugKey } from '../platform/slug-record.ts';
 import { DynoLedger } from '../runner/dyno-ledger.ts';
 import { checkedCount } from '../runner/formation-text.ts';
+import type { Isolation } from '../runner/isolation.ts';
 import type { LineSink } from '../runner/line-sink.ts';
 import { reapOrphans } from '../runner/orphans.ts';
 import { Ports } from '../runner/ports.ts';
@@ -18,14 +20,14 @@ import { hostEnvironment, PROFILE, SlugFiles } from '../runner/slug-files.ts';
 import type { AppId, Store } from '../store/contract.ts';
 import { AddonPrograms } from './addon-programs.ts';
 import { AppLines } from './app-lines.ts';
+import { rememberedCounts, rememberFormation } from './formation-record.ts';
 import { type Blueprint, HostedApp } from './hosted-app.ts';
 import type { Face, Hosting } from './hosting.ts';
+import { removeLeftBehind } from './left-behind.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import { OneOffs } from './one-offs.ts';
+import { ownPages } from './own-pages.ts';
 import { within } from './within.ts';
-
-/** How many dynos of each type an app shall have, under this key in its scope. */
-export const FORMATION_KEY = 'formation';
-export type FormationRecord = Readonly<Record<string, number>>;
 
 /** First port of the dynos of deployed apps; `tailrace start` begins at foreman's 5000. */
 const BASE_PORT = 20_000;
@@ -46,6 +48,10 @@ export interface HostOptions {
   readonly drained: (port: number) => Promise<void>;
   /** Where clients of attached dynos come to. */
   readonly rendezvous: { readonly host: string; readonly port: number };
+  /** Of the dynos; undefined: none. */
+  readonly isolation: Isolation | undefined;
+  /** Memory of a usual dyno, in bytes (undefined: any), and how often it is measured. */
+  readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -59,12 +65,13 @@ export class Host implements DynoRunner {
   private readonly oneOffs: OneOffs;
   private readonly running = new Map<AppId, HostedApp>();
   private readonly shipping: AppLines;
+  private readonly memory: MemoryWatch;
   private closing = false;
 
   constructor(options: HostOptions) {
     this.options = options;
     this.state = join(options.folder, 'host');
-    this.files = new SlugFiles(this.state);
+    this.files = new SlugFiles(this.state, options.isolation);
     this.shipping = new AppLines({
       ...options,
       onPressure: (app, full) => this.running.get(app)?.hold(full),
@@ -81,6 +88,12 @@ export class Host implements DynoRunner {
       ledger: () => this.ledger,
       lines: (app) => this.lines(app),
     });
+    this.memory = new MemoryWatch({
+      ...options,
+      ...options.memory,
+      dynos: () => this.options.hosting.running((app) => this.oneOffs.running(app)),
+      lines: (app) => this.lines(app),
+    });
   }
 
   /** Ends what a server that died left behind, and starts the apps again. Resolves when all are on their way. */
@@ -89,7 +102,9 @@ export class Host implements DynoRunner {
     for (const { name, pid } of await reapOrphans(this.state))
       warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
     await this.files.open();
-    for (const app of await directory.apps())
+    const apps = await directory.apps();
+    await removeLeftBehind(this.options.folder, await this.slugIds(apps));
+    for (const app of apps)
       await this.start(app).catch((error: unknown) =>
         warn({ app: app.name, err: error }, 'an app could not be started'),
       );
@@ -98,6 +113,7 @@ export class Host implements DynoRunner {
   /** Stops all dynos. */
   async close(): Promise<void> {
     this.closing = true;
+    this.memory.close();
     await Promise.all([this.oneOffs.close(), ...[...this.running.values()].map((app) => app.stop())]);
     await this.addons.close();
     await this.shipping.closeAll();
@@ -117,10 +133,11 @@ export class Host implements DynoRunner {
     return this.options.hosting.find(app)?.inPlace !== undefined;
   }
 
-  async scale(app: AppId, counts: Readonly<Record<string, number>>): Promise<void> {
+  async scale(app: AppId, counts: Readonly<Record<string, number>>, sizes: SizesRecord): Promise<void> {
     const hosted = this.options.hosting.required(app);
     for (const [type, quantity] of Object.entries(counts)) checkedCount(type, quantity);
-    if (!hosted.inPlace) await this.remember(app, counts);
+    // What runs in place has its formation from its command line.
+    await rememberFormation(this.options.store, app, hosted.inPlace ? {} : counts, sizes);
     await hosted.app.scale(counts);
   }
 
@@ -160,6 +177,7 @@ export class Host implements DynoRunner {
     if (this.closing) return;
     const hosted = hosting.find(record.id);
     const release = await releases.current(record.id);
+    hosting.show(record.id, await this.face(record));
     if (hosted?.inPlace) {
       this.inBackground(record, hosted.inPlace({ version: release.version, config: release.config }));
       return;
@@ -209,13 +227,19 @@ export class Host implements DynoRunner {
   readonly drain = (port: number): Promise<void> => within(DRAIN_MS, this.options.drained(port));
 
   async face({ id, name, maintenance }: AppRecord): Promise<Face> {
-    const domains = await this.options.directory.domains(id);
-    return { name, maintenance: maintenance ?? false, domains: domains.map(({ hostname }) => hostname) };
+    const domains = (await this.options.directory.domains(id)).map(({ hostname }) => hostname);
+    const { config } = await this.options.releases.current(id);
+    return { name, maintenance: maintenance ?? false, domains, pages: ownPages(config) };
   }
 
   /** An app's own lines, on their way to its stream; they may come before its tokens are known. */
   lines(app: AppId): LineSink {
     return this.shipping.sink(app);
+  }
+
+  private async slugIds(apps: readonly AppRecord[]): Promise<Set<string>> {
+    const all = apps.map(({ id }) => this.options.store.list<SlugRecord>(id, slugKey('')));
+    return new Set((await Promise.all(all)).flat().map(({ value }) => value.id));
   }
 
   private async start(record: AppRecord): Promise<void> {
@@ -253,7 +277,7 @@ export class Host implements DynoRunner {
       command,
       line: i + 1,
     }));
-    const counts = (await store.get<FormationRecord>(app, FORMATION_KEY))?.value ?? { web: 1 };
+    const counts = await rememberedCounts(store, app);
     return {
       version: release.version,
       entries,
@@ -263,17 +287,6 @@ export class Host implements DynoRunner {
       place: (dynoId) => this.files.place(slug, dynoId),
       prelude: PROFILE,
     };
-  }
-
-  /** Adds to the formation record, so that it holds after a restart too. */
-  private async remember(app: AppId, counts: FormationRecord): Promise<void> {
-    const { store } = this.options;
-    for (;;) {
-      const before = await store.get<FormationRecord>(app, FORMATION_KEY);
-      const value = { ...(before?.value ?? { web: 1 }), ...counts };
-      const change = { key: FORMATION_KEY, value, ifVersion: before?.version ?? 0 };
-      if (await store.transact(app, [change])) return;
-    }
   }
 
   private inBackground({ name }: AppRecord, work: Promise<void>): void {

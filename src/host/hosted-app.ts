@@ -69,6 +69,11 @@ export class HostedApp {
     return this.current?.formation.dynos() ?? [];
   }
 
+  /** Those of any release that still run. */
+  everyDyno(): DynoInfo[] {
+    return this.formations().flatMap((formation) => formation.dynos());
+  }
+
   /** Every web dyno that listens somewhere, of any release. */
   web(): Upstream[] {
     const formations = [...(this.current ? [this.current.formation] : []), ...this.leaving];

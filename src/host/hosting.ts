@@ -5,7 +5,7 @@
 import { TailraceError } from '../errors.ts';
 import type { DynoView, ProcessView } from '../platform/context.ts';
 import type { Config } from '../platform/release-history.ts';
-import type { ProxyApp, Directory as ProxyDirectory, Upstream } from '../proxy/directory.ts';
+import type { OwnPages, ProxyApp, Directory as ProxyDirectory, Upstream } from '../proxy/directory.ts';
 import type { DynoInfo } from '../runner/dyno.ts';
 import type { AppId } from '../store/contract.ts';
 import type { HostedApp } from './hosted-app.ts';
@@ -14,8 +14,10 @@ import type { HostedApp } from './hosted-app.ts';
 export interface Face {
   readonly name: string;
   readonly maintenance: boolean;
-  /** Host names of its own. */
+  /** Host names of its own; `*.example.com` stands for all below. */
   readonly domains: readonly string[];
+  /** Its own error pages. */
+  readonly pages: OwnPages;
 }
 
 /** What a release changes for an app that runs in place. */
@@ -40,6 +42,8 @@ interface Hosted extends HostedParts {
 
 export class Hosting implements ProxyDirectory {
   private readonly hosted = new Map<AppId, Hosted>();
+  /** By host name and wildcard. */
+  private readonly byHost = new Map<string, Hosted>();
   private readonly routerLine: (app: AppId, message: string) => void;
 
   /** @param routerLine takes the HTTP router's lines. */
@@ -53,6 +57,7 @@ export class Hosting implements ProxyDirectory {
     const listeners = new Set<() => void>();
     const hosted: Hosted = { ...parts, face, web: app.web(), listeners, proxyApp: this.proxyApp(parts) };
     this.hosted.set(id, hosted);
+    this.indexHosts();
     return () => {
       hosted.web = app.web();
       for (const listener of listeners) listener();
@@ -61,13 +66,15 @@ export class Hosting implements ProxyDirectory {
 
   remove(id: AppId): void {
     this.hosted.delete(id);
+    this.indexHosts();
   }
 
-  /** Its name, domains or maintenance have changed. */
+  /** Its name, domains, maintenance or pages have changed. */
   show(id: AppId, face: Face): void {
     const hosted = this.hosted.get(id);
     if (!hosted) return;
     hosted.face = face;
+    this.indexHosts();
     for (const listener of hosted.listeners) listener();
   }
 
@@ -88,14 +95,40 @@ export class Hosting implements ProxyDirectory {
 
   /** `<app>.localhost`, or a domain of the app; with a single app here, every other name is its too. */
   appForHost(host: string): ProxyApp | undefined {
-    const all = [...this.hosted.values()];
-    const named = all.find(({ face }) => host === `${face.name}.localhost` || face.domains.includes(host));
-    return (named ?? (all.length === 1 ? all[0] : undefined))?.proxyApp;
+    const named = this.byHost.get(host) ?? this.byWildcard(host);
+    if (named) return named.proxyApp;
+    return this.hosted.size === 1 ? [...this.hosted.values()][0].proxyApp : undefined;
+  }
+
+  /** Of `*.a.example.com` and `*.example.com` the first. */
+  private byWildcard(host: string): Hosted | undefined {
+    for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+      const found = this.byHost.get(`*${host.slice(dot)}`);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  private indexHosts(): void {
+    this.byHost.clear();
+    for (const hosted of this.hosted.values())
+      for (const host of hosted.face.domains) this.byHost.set(host, hosted);
+    // An app's own name is nobody else's.
+    for (const hosted of this.hosted.values()) this.byHost.set(`${hosted.face.name}.localhost`, hosted);
   }
 
   dynos(id: AppId): readonly DynoView[] {
     const hosted = this.hosted.get(id);
     return hosted ? hosted.app.dynos().map((dyno) => asView(dyno, hosted.app.version)) : [];
+  }
+
+  /** All processes that run, by app. @param others that an app has beside its formation */
+  running(others: (app: AppId) => readonly DynoInfo[]): Map<AppId, DynoInfo[]> {
+    const all = [...this.hosted].map(([id, { app }]): [AppId, DynoInfo[]] => [
+      id,
+      [...app.everyDyno(), ...others(id)].filter(({ pid }) => pid !== undefined),
+    ]);
+    return new Map(all);
   }
 
   formation(id: AppId): readonly ProcessView[] {
@@ -110,6 +143,9 @@ export class Hosting implements ProxyDirectory {
       },
       get maintenance() {
         return hosted()?.face.maintenance ?? false;
+      },
+      get pages() {
+        return hosted()?.face.pages ?? {};
       },
       webDynos: () => hosted()?.web ?? [],
       formationCount: () => app.processes().find(({ type }) => type === 'web')?.quantity ?? 0,

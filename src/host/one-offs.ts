@@ -1,33 +1,18 @@
 /** One-off dynos: `run bash`, `run:detached rake db:migrate`. */
 import { randomUUID } from 'node:crypto';
 import type { DynoView, RunRequest } from '../platform/context.ts';
-import { type AttachedProcess, attach } from '../runner/attached-process.ts';
 import { Dyno, type DynoInfo } from '../runner/dyno.ts';
 import { dynoEnv } from '../runner/dyno-env.ts';
 import type { DynoLedger } from '../runner/dyno-ledger.ts';
-import type { Place } from '../runner/keeper.ts';
-import { type LineSink, PLATFORM_PRIORITY } from '../runner/line-sink.ts';
-import { groupGone, signalGroup } from '../runner/process-group.ts';
+import type { LineSink } from '../runner/line-sink.ts';
 import type { AppId } from '../store/contract.ts';
+import { AttachedDyno, GRACE_MS, type OneOff, type OneOffParts } from './attached-dyno.ts';
 import { certificates } from './certificates.ts';
-import { FramedInput } from './framed-input.ts';
 import type { Blueprint } from './hosted-app.ts';
-import { Rendezvous, type Visitor } from './rendezvous.ts';
+import { Rendezvous } from './rendezvous.ts';
 
-/** How long a client may take to come (R13). */
-const ATTACH_MS = 60_000;
-const GRACE_MS = 10_000;
 /** Ended ones can be asked for their status for so long. */
 const REMEMBER_MS = 60_000;
-
-interface OneOff {
-  readonly app: AppId;
-  readonly version: number;
-  info(): DynoInfo;
-  status: number | undefined;
-  stop(): Promise<void>;
-  resize(columns: number, rows: number): void;
-}
 
 export interface OneOffsOptions {
   /** Where the certificates are kept. */
@@ -51,6 +36,13 @@ export class OneOffs {
     return [...this.dynos.values()]
       .filter((one) => one.app === app && one.status === undefined)
       .map((one) => view(one));
+  }
+
+  /** Those with a process. */
+  running(app: AppId): DynoInfo[] {
+    return [...this.dynos.values()]
+      .filter((one) => one.app === app && one.status === undefined)
+      .map((one) => one.info());
   }
 
   /** Also one that has ended a short while ago, with its status. */
@@ -102,9 +94,19 @@ export class OneOffs {
     if (this.meeting) await this.meeting.then(({ rendezvous }) => rendezvous.close()).catch(() => {});
   }
 
-  private detached({ app, id, name, env, place, blueprint, request, lines }: Parts): OneOff {
+  private detached({ app, id, name, env, place, blueprint, request, lines }: OneOffParts): OneOff {
     const { command, type } = request;
-    const options = { name, type, command, prelude: blueprint.prelude, cwd: place.folder, env, lines, id };
+    const options = {
+      name,
+      type,
+      command,
+      prelude: blueprint.prelude,
+      cwd: place.folder,
+      env,
+      wrap: place.wrap,
+      lines,
+      id,
+    };
     const dyno = new Dyno({ ...options, oneOff: true });
     dyno.start();
     const { pid } = dyno.info();
@@ -149,124 +151,6 @@ export class OneOffs {
       this.meeting = undefined;
     });
     return this.meeting;
-  }
-}
-
-interface Parts {
-  readonly app: AppId;
-  readonly id: string;
-  readonly name: string;
-  readonly env: Record<string, string | undefined>;
-  readonly place: Place;
-  readonly blueprint: Blueprint;
-  readonly request: RunRequest;
-  readonly lines: LineSink;
-}
-
-/** One that waits for its client, and then runs at the other end of its terminal. */
-class AttachedDyno implements OneOff {
-  readonly app: AppId;
-  readonly version: number;
-  status: number | undefined;
-  /** Never rejects. */
-  readonly ended: Promise<void>;
-  private readonly parts: Parts;
-  private readonly ledger: DynoLedger;
-  private readonly state: DynoInfo;
-  private readonly timer: NodeJS.Timeout;
-  private process: AttachedProcess | undefined;
-  private over = false;
-  private end: () => void = () => {};
-
-  constructor(parts: Parts, ledger: DynoLedger) {
-    const { app, id, name, blueprint, request } = parts;
-    this.app = app;
-    this.version = blueprint.version;
-    this.parts = parts;
-    this.ledger = ledger;
-    const now = new Date();
-    const { command, type } = request;
-    this.state = { id, name, type, command, state: 'starting', createdAt: now, updatedAt: now };
-    this.ended = new Promise((resolve) => {
-      this.end = resolve;
-    });
-    this.say('Awaiting client');
-    this.timer = setTimeout(() => {
-      this.say('Error R13 (Attach error) -> Failed to attach to process');
-      void this.finish(128);
-    }, ATTACH_MS);
-  }
-
-  info(): DynoInfo {
-    return { ...this.state };
-  }
-
-  start({ socket, framed }: Visitor): void {
-    if (this.over) return void socket.end();
-    clearTimeout(this.timer);
-    const { env, place, blueprint, request, id, name } = this.parts;
-    const { command, window } = request;
-    const script = blueprint.prelude === undefined ? command : `${blueprint.prelude}\n${command}`;
-    this.say(`Starting process with command \`${command}\``);
-    const input = framed ? socket.pipe(new FramedInput()) : socket;
-    const ends = { input, output: socket, endsByByte: !framed };
-    this.process = attach({ command: script, cwd: place.folder, env, window, ...ends });
-    const { pid } = this.process;
-    if (pid !== undefined) this.ledger.add(pid, id, name);
-    this.become('up');
-    let exited = false;
-    socket.on('close', () => {
-      if (exited) return;
-      this.say('Client connection closed. Sending SIGHUP to all processes');
-      void this.stop();
-    });
-    void this.process.status.then(async (status) => {
-      exited = true;
-      if (pid !== undefined) {
-        signalGroup(pid, 'SIGKILL');
-        this.ledger.remove(pid);
-      }
-      await this.finish(status);
-      socket.end();
-    });
-  }
-
-  resize(columns: number, rows: number): void {
-    if (!this.over) this.process?.resize(columns, rows);
-  }
-
-  async stop(): Promise<void> {
-    const pid = this.process?.pid;
-    if (pid === undefined) {
-      await this.finish(143);
-      return;
-    }
-    if (this.over) return;
-    signalGroup(pid, 'SIGHUP');
-    signalGroup(pid, 'SIGTERM');
-    if (!(await groupGone(pid, GRACE_MS))) signalGroup(pid, 'SIGKILL');
-    await this.ended;
-  }
-
-  private async finish(status: number): Promise<void> {
-    if (this.over) return;
-    this.over = true;
-    clearTimeout(this.timer);
-    this.status = status;
-    this.say(`Process exited with status ${status}`);
-    this.become('complete');
-    await this.parts.place.remove();
-    this.end();
-  }
-
-  private become(state: DynoInfo['state']): void {
-    this.say(`State changed from ${this.state.state} to ${state}`);
-    this.state.state = state;
-    this.state.updatedAt = new Date();
-  }
-
-  private say(text: string): void {
-    this.parts.lines.line('heroku', this.parts.name, PLATFORM_PRIORITY, text);
   }
 }
 

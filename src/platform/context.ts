@@ -55,8 +55,12 @@ export interface DynoRunner {
   formation(app: AppId): readonly ProcessView[];
   /** Is it run in its own folder, by `tailrace start`? */
   runsInPlace(app: AppId): boolean;
-  /** Changes how many are wanted of some process types, all of it or nothing. */
-  scale(app: AppId, counts: Readonly<Record<string, number>>): Promise<void>;
+  /** Changes how many are wanted of some process types, and their sizes, all of it or nothing. */
+  scale(
+    app: AppId,
+    counts: Readonly<Record<string, number>>,
+    sizes: Readonly<Record<string, string>>,
+  ): Promise<void>;
   /** Restarts a dyno, all of a process type, or all. */
   restart(app: AppId, which: string | undefined): Promise<void>;
   /** Stops a dyno, or all of a process type. */

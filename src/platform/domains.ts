@@ -53,9 +53,9 @@ export function domainRoutes(api: FastifyInstance, context: Context): void {
   );
 }
 
-/** Lists that are empty here, and that clients look at all the same: certificates, buildpacks, features. */
+/** Lists that are empty here, and that clients look at all the same: certificates, buildpacks. */
 export function emptyLists(api: FastifyInstance, { directory }: Context): void {
-  for (const path of ['sni-endpoints', 'features', 'buildpack-installations'])
+  for (const path of ['sni-endpoints', 'buildpack-installations'])
     api.get<AppParams>(
       `/apps/:app/${path}`,
       describe('An empty list', 'Any', { many: true }),

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import type { Context, DynoView } from './context.ts';
 import type { AppRecord } from './directory.ts';
-import { SIZE } from './formation.ts';
+import { type SizesRecord, sizesOf, USUAL_SIZE } from './dyno-sizes.ts';
 import { onePage } from './page-range.ts';
 import { describe } from './shapes.ts';
 
@@ -15,14 +15,15 @@ interface DynoParams {
 
 /** `/apps/:app/dynos`: what runs, and restarting and stopping it. */
 export function dynoRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, runner } = context;
+  const { directory, runner, store } = context;
 
   api.get<AppParams>(
     '/apps/:app/dynos',
     describe("List an app's dynos", 'Dyno', { many: true }),
     async (request, reply) => {
       const app = await directory.app(request.params.app);
-      const views = runner.dynos(app.id).map((dyno) => dynoView(dyno, app));
+      const sizes = await sizesOf(store, app.id);
+      const views = runner.dynos(app.id).map((dyno) => dynoView(dyno, app, sizes));
       return onePage(request, reply, views, ['name', 'id']);
     },
   );
@@ -32,7 +33,7 @@ export function dynoRoutes(api: FastifyInstance, context: Context): void {
     const running = runner.dynos(app.id).find(({ name, id }) => name === dyno || id === dyno);
     const found = running ?? runner.oneOff(app.id, dyno);
     if (!found) throw new TailraceError('not_found', "Couldn't find that dyno.");
-    return dynoView(found, app);
+    return dynoView(found, app, await sizesOf(store, app.id));
   });
 
   api.delete<AppParams>('/apps/:app/dynos', accepted('Restart all dynos'), async (request, reply) => {
@@ -83,13 +84,18 @@ function accepted(summary: string) {
 }
 
 /** A dyno in the Platform API's shape. */
-export function dynoView(dyno: DynoView, app: AppRecord, attachUrl: string | null = null) {
+export function dynoView(
+  dyno: DynoView,
+  app: AppRecord,
+  sizes: SizesRecord,
+  attachUrl: string | null = null,
+) {
   return {
     id: dyno.id,
     name: dyno.name,
     type: dyno.type,
     command: dyno.command,
-    size: SIZE,
+    size: sizes[dyno.type] ?? USUAL_SIZE,
     state: dyno.state,
     attach_url: attachUrl,
     exit_status: dyno.status ?? null,

@@ -4,6 +4,7 @@ import { Priority } from '../router/announcer.ts';
 import { OWNER } from './account.ts';
 import type { Context } from './context.ts';
 import type { AppRecord } from './directory.ts';
+import { sizeNamed, sizesOf, USUAL_SIZE } from './dyno-sizes.ts';
 import { onePage } from './page-range.ts';
 import { body, describe } from './shapes.ts';
 
@@ -15,33 +16,40 @@ interface Update {
   /** A number, or a string as the official CLI sends it: `2`, `+1`, `-1`. */
   readonly quantity?: string | number;
   readonly size?: string | null;
+  readonly dyno_size?: { readonly name: string } | string | null;
 }
-
-/** There is one size of dyno: this machine. */
-export const SIZE = 'Basic';
 
 /** `/apps/:app/formation`: how many dynos of each process type are wanted. */
 export function formationRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, runner, announcer } = context;
-  const views = (app: AppRecord) =>
-    runner.formation(app.id).map((process) => ({
+  const { directory, runner, announcer, store } = context;
+  const views = async (app: AppRecord) => {
+    const sizes = await sizesOf(store, app.id);
+    return runner.formation(app.id).map((process) => ({
       id: `${app.id}-${process.type}`,
       type: process.type,
       quantity: process.quantity,
-      size: SIZE,
-      dyno_size: { name: SIZE },
+      size: sizes[process.type] ?? USUAL_SIZE,
+      dyno_size: { name: sizes[process.type] ?? USUAL_SIZE },
       command: process.command,
       app: { id: app.id, name: app.name },
       created_at: app.createdAt,
       updated_at: app.updatedAt,
     }));
+  };
 
   async function scale(app: AppRecord, updates: readonly Update[]): Promise<string[]> {
     const current = runner.formation(app.id);
     const wanted = updates.map((update) => resolveUpdate(update, current));
     if (wanted.length === 0) return [];
-    await runner.scale(app.id, Object.fromEntries(wanted.map(({ type, quantity }) => [type, quantity])));
-    const shown = wanted.map(({ type, quantity }) => `${type}@${quantity}:${SIZE}`).join(' ');
+    await runner.scale(
+      app.id,
+      Object.fromEntries(wanted.map(({ type, quantity }) => [type, quantity])),
+      Object.fromEntries(wanted.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]]))),
+    );
+    const sizes = await sizesOf(store, app.id);
+    const shown = wanted
+      .map(({ type, quantity }) => `${type}@${quantity}:${sizes[type] ?? USUAL_SIZE}`)
+      .join(' ');
     announcer.announce(app.id, 'app', 'api', Priority.api, `Scaled to ${shown} by user ${OWNER.email}`);
     return wanted.map(({ type }) => type);
   }
@@ -50,7 +58,7 @@ export function formationRoutes(api: FastifyInstance, context: Context): void {
     '/apps/:app/formation',
     describe('How many dynos of each process type are wanted', 'Formation', { many: true }),
     async (request, reply) =>
-      onePage(request, reply, views(await directory.app(request.params.app)), ['type', 'id']),
+      onePage(request, reply, await views(await directory.app(request.params.app)), ['type', 'id']),
   );
 
   api.get<AppParams & { Params: { type: string } }>(
@@ -58,7 +66,7 @@ export function formationRoutes(api: FastifyInstance, context: Context): void {
     describe('How many dynos of one process type are wanted', 'Formation'),
     async (request) => {
       const app = await directory.app(request.params.app);
-      const found = views(app).find(({ type }) => type === request.params.type);
+      const found = (await views(app)).find(({ type }) => type === request.params.type);
       if (!found) throw new TailraceError('not_found', "Couldn't find that process type.");
       return found;
     },
@@ -67,7 +75,11 @@ export function formationRoutes(api: FastifyInstance, context: Context): void {
   const update = {
     quantity: { type: ['string', 'integer'] },
     size: { type: ['string', 'null'] },
-    dyno_size: {},
+    dyno_size: {
+      type: ['string', 'object', 'null'],
+      properties: { name: { type: 'string' } },
+      required: ['name'],
+    },
   };
   const updates = body(
     {
@@ -85,7 +97,7 @@ export function formationRoutes(api: FastifyInstance, context: Context): void {
     async (request) => {
       const app = await directory.app(request.params.app);
       const types = await scale(app, request.body?.updates ?? []);
-      return views(app).filter(({ type }) => types.includes(type));
+      return (await views(app)).filter(({ type }) => types.includes(type));
     },
   );
 
@@ -96,23 +108,24 @@ export function formationRoutes(api: FastifyInstance, context: Context): void {
       const app = await directory.app(request.params.app);
       const { type } = request.params;
       await scale(app, [{ ...request.body, type }]);
-      return views(app).find((view) => view.type === type);
+      return (await views(app)).find((view) => view.type === type);
     },
   );
 }
 
 function resolveUpdate(
-  { type, quantity }: Update,
+  { type, quantity, size: typed, dyno_size: also }: Update,
   current: readonly { type: string; quantity: number }[],
-): { type: string; quantity: number } {
+): { type: string; quantity: number; size: string | undefined } {
   const process = current.find((one) => one.type === type);
   if (!process)
     throw new TailraceError(
       'not_found',
       `Couldn't find that process type (${type}); there are: ${current.map((one) => one.type).join(', ') || 'none running here'}.`,
     );
-  // A change of size only: there is one size.
-  if (quantity === undefined) return process;
+  const named = typed ?? (typeof also === 'object' ? also?.name : also);
+  const size = named === undefined || named === null ? undefined : sizeNamed(named);
+  if (quantity === undefined) return { type, quantity: process.quantity, size };
   const text = String(quantity);
   if (!/^[+-]?\d{1,6}$/.test(text))
     throw new TailraceError(
@@ -125,5 +138,5 @@ function resolveUpdate(
       'invalid_params',
       `Cannot scale ${type} to ${absolute}: from 0 to 100 dynos of a type can run.`,
     );
-  return { type: process.type, quantity: absolute };
+  return { type, quantity: absolute, size };
 }

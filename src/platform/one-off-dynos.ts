@@ -56,7 +56,7 @@ export function oneOffRoutes(api: FastifyInstance, context: Context): void {
       });
       reply.code(201);
       const attachUrl = dyno.attachPath && `rendezvous://${request.hostname}${dyno.attachPath}`;
-      return dynoView(dyno, app, attachUrl ?? null);
+      return dynoView(dyno, app, {}, attachUrl ?? null);
     },
   );
   const window = body({ columns: { type: 'integer' }, lines: { type: 'integer' } }, ['columns', 'lines']);

@@ -5,6 +5,7 @@ import { readAuthorization } from '../authorization.ts';
 import { TailraceError } from '../errors.ts';
 import { discardRest } from '../sources/body.ts';
 import { accountRoutes } from './account.ts';
+import { addonDrainRoutes } from './addon-drains.ts';
 import { addonRoutes } from './addons.ts';
 import { appRoutes } from './apps.ts';
 import { authorizationRoutes } from './authorizations.ts';
@@ -16,6 +17,7 @@ import { domainRoutes, emptyLists } from './domains.ts';
 import { drainActionRoutes } from './drain-actions.ts';
 import { dynoRoutes } from './dynos.ts';
 import { entityTags } from './entity-tag.ts';
+import { featureRoutes } from './features.ts';
 import { formationRoutes } from './formation.ts';
 import { gitRoutes } from './git.ts';
 import type { Scope } from './keys.ts';
@@ -121,6 +123,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       dynoRoutes,
       oneOffRoutes,
       formationRoutes,
+      featureRoutes,
       configRoutes,
       releaseRoutes,
       addonRoutes,
@@ -130,6 +133,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       telemetryRoutes,
       authorizationRoutes,
       drainRoutes,
+      addonDrainRoutes,
       drainActionRoutes,
       tokenRoutes,
       ruleRoutes,

@@ -121,6 +121,18 @@ export const SHAPES = {
     updated_at: time,
   }),
   Error: shape({ id: text, message: text }),
+  Feature: shape({
+    id: text,
+    name: text,
+    display_name: text,
+    description: text,
+    doc_url: text,
+    enabled: flag,
+    feedback_email: text,
+    state: text,
+    created_at: time,
+    updated_at: time,
+  }),
   Formation: shape({
     id: text,
     type: text,

@@ -8,11 +8,20 @@ export type Upstream = {
   readonly state: string;
 };
 
+/** Addresses of pages that an app wants to be shown instead of ours. */
+export type OwnPages = {
+  /** When something fails that is not the client's fault. */
+  readonly error?: string;
+  /** While it is under maintenance. */
+  readonly maintenance?: string;
+};
+
 /** An app, as the proxy sees it. Read on every request, so its functions should be cheap. */
 export type ProxyApp = {
   readonly name: string;
   /** True: every request is answered with H80. */
   readonly maintenance: boolean;
+  readonly pages: OwnPages;
   /** All web dynos, in any state. */
   webDynos(): readonly Upstream[];
   /** How many web dynos are wanted; 0 means H14. */

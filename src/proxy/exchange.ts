@@ -261,7 +261,7 @@ export class Exchange implements DynoUser, Waiter {
       this.#client.socket.destroy();
     } else {
       const keep = this.#upload.done && this.#head.keepAlive && this.#head.failure === undefined;
-      const page = failurePage(failure, this.#app.name, this.#requestId);
+      const page = failurePage(failure, this.#app.name, this.#requestId, this.#app.pages);
       this.#client.sendPage(page, failure.status, this.#head, keep);
     }
   }

@@ -1,3 +1,4 @@
+import type { OwnPages } from './directory.ts';
 import type { Failure } from './failure.ts';
 
 /** What whoever opens the page should know, by code: a title, and what to do. */
@@ -20,16 +21,24 @@ const ADVICE: Record<string, readonly [string, string]> = {
 };
 
 /** A page to send instead of an app's answer. */
-export type Page = { title: string; text: string; footer: string; command: string };
+export type Page = {
+  title: string;
+  text: string;
+  footer: string;
+  command: string;
+  /** Address of a page of the app's own; for browsers. */
+  frame?: string;
+};
 
 /** The page about a failed request of an app. */
-export function failurePage(failure: Failure, app: string, requestId: string): Page {
+export function failurePage(failure: Failure, app: string, requestId: string, own: OwnPages): Page {
   const [title, text] = ADVICE[failure.code] ?? ['Something went wrong', 'Please try again in a moment.'];
   return {
     title,
     text,
     footer: `${failure.code} ${failure.desc} · ${app} · ${requestId}`,
     command: failure.at === 'info' ? '' : `tailrace logs --tail -a ${app}`,
+    frame: failure.code === 'H80' ? own.maintenance : failure.status >= 500 ? own.error : undefined,
   };
 }
 
@@ -86,6 +95,9 @@ function asText(page: Page): string {
 }
 
 function asHtml(page: Page): string {
+  // A frame, so that the page's relative addresses are its own.
+  if (page.frame !== undefined)
+    return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(page.title)}</title><style>html,body,iframe{margin:0;border:0;height:100%;width:100%;display:block}</style><iframe src="${escaped(page.frame)}"></iframe></html>\n`;
   const command = page.command === '' ? '' : `<pre>${escaped(page.command)}</pre>`;
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(page.title)}</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:18vh auto;padding:0 1.5rem;color:#1c2b33;background:#f6f8f9}h1{font-size:1.5rem}pre{background:#1c2b33;color:#d8f3ee;padding:.8rem 1rem;border-radius:6px;overflow:auto}footer{color:#60717a;font-size:.85rem;overflow-wrap:anywhere}@media(prefers-color-scheme:dark){body{color:#dfe7ea;background:#11191d}}</style><h1>${escaped(page.title)}</h1><p>${escaped(page.text)}</p>${command}<footer>${escaped(page.footer)}</footer></html>\n`;
 }

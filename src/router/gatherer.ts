@@ -6,7 +6,7 @@ import type { Tenant } from './tenants.ts';
 
 /** Pause before a failed append is tried again, doubled each time up to the second figure. */
 const RETRY_MS = 100;
-const RETRY_MAX_MS = 5_000;
+const RETRY_MAX_MS = 1_000;
 
 /** What the router keeps count of while batches are on their way to the store. */
 export interface Load {
@@ -28,8 +28,6 @@ class Departure {
   batch: Batch | undefined;
   /** Lines came from somebody who won't send them again: they must be kept and tried again. */
   entrusted = false;
-  /** Somebody waits for an answer. */
-  awaited = false;
   /** On the clock of `performance.now()`. */
   readonly openedMs = performance.now();
 
@@ -111,7 +109,7 @@ export class Gatherer {
   /** Resolves when all lines added so far are stored; rejects when they can't be: then send them again. */
   stored(): Promise<void> {
     if (this.builder.count > 0) {
-      this.opened().awaited = true;
+      this.opened();
       this.schedule();
     }
     const waiting = [...this.unsettled].map((departure) => departure.settled);
@@ -164,7 +162,7 @@ export class Gatherer {
 
   private send(departure: Departure, batch: Batch): void {
     this.onTheWay++;
-    this.store.append(this.app, batch, { unhurried: !departure.awaited }).then(
+    this.store.append(this.app, batch).then(
       () => {
         this.onTheWay--;
         this.retryMs = 0;

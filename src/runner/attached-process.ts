@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { spawn as spawnPty } from '@lydell/node-pty';
 import type { Environment } from './dyno-env.ts';
+import { plain, type Wrap } from './isolation.ts';
 import { signalGroup } from './process-group.ts';
 import { findShell } from './shell.ts';
 
@@ -12,6 +13,8 @@ export interface AttachedOptions {
   readonly command: string;
   readonly cwd: string;
   readonly env: Environment;
+  /** Isolates it. */
+  readonly wrap: Wrap | undefined;
   /** Undefined: pipes, no terminal. */
   readonly window: { readonly columns: number; readonly rows: number } | undefined;
   readonly input: Readable;
@@ -35,10 +38,11 @@ export function attach(options: AttachedOptions): AttachedProcess {
 }
 
 function attachTerminal(
-  { command, cwd, env, input, output }: AttachedOptions,
+  { command, cwd, env, wrap = plain, input, output }: AttachedOptions,
   { columns, rows }: { columns: number; rows: number },
 ): AttachedProcess {
-  const pty = spawnPty(findShell(env.PATH), ['-c', command], {
+  const { program, args } = wrap(findShell(env.PATH), ['-c', command]);
+  const pty = spawnPty(program, [...args], {
     name: env.TERM || 'xterm',
     cols: columns,
     rows,
@@ -64,8 +68,17 @@ function attachTerminal(
   };
 }
 
-function attachPipes({ command, cwd, env, input, output, endsByByte }: AttachedOptions): AttachedProcess {
-  const child = spawn(findShell(env.PATH), ['-c', command], {
+function attachPipes({
+  command,
+  cwd,
+  env,
+  wrap = plain,
+  input,
+  output,
+  endsByByte,
+}: AttachedOptions): AttachedProcess {
+  const { program, args } = wrap(findShell(env.PATH), ['-c', command]);
+  const child = spawn(program, args, {
     cwd,
     env: { ...env },
     detached: true,

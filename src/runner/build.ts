@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { BuildError, compile, defaultProcessTypes, detectBuildpack, fetchBuildpack } from './buildpack.ts';
 import { ProcfileError, parseProcfile } from './procfile.ts';
 import { hostEnvironment } from './slug-files.ts';
+import { readPatterns } from './slug-ignore.ts';
 import { unpackTo } from './tar.ts';
 import { listTar, TarError } from './tar-listing.ts';
 
@@ -74,6 +75,13 @@ async function unpack(source: string, folder: string): Promise<void> {
     throw error;
   }
   await unpackTo(source, folder);
+  const ignore = join(folder, '.slugignore');
+  if (!existsSync(ignore)) return;
+  // As if they had never been there: no buildpack sees them.
+  const patterns = readPatterns(await readFile(ignore, 'utf8'));
+  await rm(folder, { recursive: true });
+  await mkdir(folder, { mode: 0o700 });
+  await unpackTo(source, folder, patterns);
 }
 
 async function readProcfile(folder: string): Promise<Record<string, string>> {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Environment } from './dyno-env.ts';
+import { plain, type Wrap } from './isolation.ts';
 import { Output } from './output.ts';
 import { makePipes, type Pipe } from './pipes.ts';
 import { groupGone, signalGroup } from './process-group.ts';
@@ -11,6 +12,8 @@ export interface DynoProcessOptions {
   command: string;
   cwd: string;
   env: Environment;
+  /** Isolates it. */
+  wrap?: Wrap;
   onLine: (line: Buffer) => void;
 }
 
@@ -31,12 +34,13 @@ export class DynoProcess {
   /** Since the last look of `readToEnd()`. */
   #resumedLately = false;
 
-  constructor({ command, cwd, env, onLine }: DynoProcessOptions) {
+  constructor({ command, cwd, env, wrap = plain, onLine }: DynoProcessOptions) {
     let pipes: Pipe[] = [];
     try {
       pipes = makePipes(2);
       this.#outputs = pipes.map((pipe) => new Output(pipe.reader, onLine));
-      const child = spawn(findShell(env.PATH), ['-c', command], {
+      const { program, args } = wrap(findShell(env.PATH), ['-c', command]);
+      const child = spawn(program, args, {
         cwd,
         env: { ...env },
         // A session, and so a process group, of its own: signals reach all of the dyno, and a terminal's ^C none of it.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Environment } from './dyno-env.ts';
 import { DynoProcess } from './dyno-process.ts';
+import type { Wrap } from './isolation.ts';
 import { APP_PRIORITY, type LineSink, PLATFORM_PRIORITY } from './line-sink.ts';
 import { portAnswers } from './ports.ts';
 
@@ -38,6 +39,8 @@ export interface DynoOptions {
   cwd: string;
   /** All of the environment (see `dynoEnv`). */
   env: Environment;
+  /** Isolates it. */
+  wrap?: Wrap;
   lines: LineSink;
   id?: string;
   port?: number;
@@ -91,11 +94,11 @@ export class Dyno {
 
   /** Starts the process. To be called once. A command that can't be started crashes with status 127. */
   start(): void {
-    const { name, type, command, prelude, cwd, env, lines, port } = this.#options;
+    const { name, type, command, prelude, cwd, env, wrap, lines, port } = this.#options;
     this.#say(`Starting process with command \`${command}\``);
     const onLine = (line: Buffer) => lines.line('app', name, APP_PRIORITY, line);
     const script = prelude === undefined ? command : `${prelude}\n${command}`;
-    this.#process = new DynoProcess({ command: script, cwd, env, onLine });
+    this.#process = new DynoProcess({ command: script, cwd, env, wrap, onLine });
     this.#info.pid = this.#process.pid;
     void this.#untilEnd(this.#process);
     if (this.#process.pid === undefined) return;

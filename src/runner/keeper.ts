@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Dyno, type DynoInfo, type DynoState } from './dyno.ts';
 import { dynoEnv, type Environment } from './dyno-env.ts';
+import type { Wrap } from './isolation.ts';
 import { type LineSink, PLATFORM_PRIORITY } from './line-sink.ts';
 import type { Ports } from './ports.ts';
 import { restartDelayMs, STABLE_AFTER_MS } from './restart-delay.ts';
@@ -31,6 +32,8 @@ export interface Place {
   folder: string;
   /** What only this dyno's environment has. */
   env: Environment;
+  /** Unset: it runs as any process does. */
+  wrap?: Wrap;
   /** The dyno is gone. Never rejects. */
   remove(): Promise<void>;
 }
@@ -172,12 +175,12 @@ export class Keeper {
     await wait(delayMs, undefined, { signal: this.#pause.signal }).catch(() => undefined);
   }
 
-  #launch(port: number, id: string, { folder: cwd, env: own }: Place): Dyno {
+  #launch(port: number, id: string, { folder: cwd, env: own, wrap }: Place): Dyno {
     const { lines, bootTimeoutMs, env: base, color, prelude, drain } = this.#around;
     const { name, type, command } = this.#post;
     const env = dynoEnv({ base: { ...base, ...own }, name, id, port, color });
     const onChange = (info: DynoInfo) => this.#took(info);
-    const what = { name, type, command, prelude, cwd, env, lines, id, port };
+    const what = { name, type, command, prelude, cwd, env, wrap, lines, id, port };
     const dyno = new Dyno({ ...what, bootTimeoutMs, drain, onChange });
     this.#dyno = dyno;
     dyno.start();

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from './dyno-env.ts';
+import { bubblewrap, type Isolation } from './isolation.ts';
 import type { Place } from './keeper.ts';
 import { packFolder, unpackTo } from './tar.ts';
 
@@ -16,8 +17,14 @@ export class SlugFiles {
   private readonly dynos: string;
   private readonly work: string;
 
-  /** @param folder of its own */
-  constructor(folder: string) {
+  private readonly isolation: Isolation | undefined;
+
+  /**
+   * @param folder of its own
+   * @param isolation of the dynos; undefined: none
+   */
+  constructor(folder: string, isolation?: Isolation) {
+    this.isolation = isolation;
     this.slugs = join(folder, 'slugs');
     this.dynos = join(folder, 'dynos');
     this.work = join(folder, 'work');
@@ -70,7 +77,8 @@ export class SlugFiles {
       await remove();
       throw error;
     }
-    return { folder, env: { HOME: folder, TMPDIR: join(home, 'tmp') }, remove };
+    const wrap = this.isolation && bubblewrap(this.isolation, home);
+    return { folder, env: { HOME: folder, TMPDIR: join(home, 'tmp') }, wrap, remove };
   }
 }
 

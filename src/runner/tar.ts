@@ -11,9 +11,14 @@ export async function packFolder(
   await tar(['-czf', file, ...excludes, '-C', folder, '.']);
 }
 
-/** Unpacks a gzipped tar file into a folder that is there. To be asked only for what `listTar` has accepted. */
-export async function unpackTo(file: string, folder: string): Promise<void> {
-  await tar(['-xzf', file, '--no-same-owner', '-C', folder]);
+/**
+ * Unpacks a gzipped tar file into a folder that is there. To be asked only for what `listTar` has accepted.
+ * @param exclude patterns of names that begin with `./`, whether or not those in the archive do
+ */
+export async function unpackTo(file: string, folder: string, exclude: readonly string[] = []): Promise<void> {
+  const both = exclude.flatMap((pattern) => [pattern, pattern.replace(/^\.\//, '')]);
+  const excludes = both.map((pattern) => `--exclude=${pattern}`);
+  await tar(['-xzf', file, '--no-same-owner', '--anchored', ...excludes, '-C', folder]);
 }
 
 async function tar(args: readonly string[]): Promise<void> {

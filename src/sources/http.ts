@@ -169,7 +169,10 @@ export async function httpSource(
       limits,
       host: plainAddress(request.ip),
       fixed: tenant,
-      drainForm: request.headers['logplex-drain-token'] !== undefined,
+      // Drains in other formats name their token, too.
+      drainForm:
+        request.headers['logplex-drain-token'] !== undefined &&
+        contentType(request) === 'application/logplex-1',
       targetFor: named === undefined ? undefined : namedBatches(named, bytes, counted),
     });
     await take(intake);

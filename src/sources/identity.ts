@@ -33,7 +33,7 @@ export class Identity {
   /** Whose the line `bytes[start, end)` is, whose header has been scanned. */
   find(bytes: Uint8Array, start: number, end: number, header: Header): Finding {
     const tag = fieldAt(bytes, header.sourceStart, end);
-    if (tag.startsWith('t.')) return this.byToken(tag);
+    if (tag.startsWith('t.')) return this.byTag(tag, bytes, start, end, header);
     const element = findTokenElement(bytes, header);
     const hostname = fieldAt(bytes, header.hostStart, header.sourceStart);
     const token = element?.token ?? (TOKEN.test(hostname) ? hostname : undefined);
@@ -47,6 +47,16 @@ export class Identity {
   /** Whose a line is that has no header at all; only a rule about its sender can say. */
   findBare(): Tenant | undefined {
     return this.candidates().find(({ tag, hostname }) => tag === undefined && hostname === undefined)?.tenant;
+  }
+
+  /** A token, or `TOKEN/web.1`: for senders that can set the tag, and nothing else (Docker). */
+  private byTag(tag: string, bytes: Uint8Array, start: number, end: number, header: Header): Finding {
+    const slash = tag.indexOf('/');
+    if (slash === -1) return this.byToken(tag);
+    const finding = this.byToken(tag.slice(0, slash));
+    if (finding === 'unknown' || 'ask' in finding) return finding;
+    const changes: Changes = { source: finding.tenant.source, dyno: tag.slice(slash + 1) };
+    return { tenant: finding.tenant, line: relabel(bytes, start, end, header, changes) };
   }
 
   private byToken(token: string): Finding {

@@ -42,6 +42,8 @@ export function fieldAt(bytes: Uint8Array, start: number, end: number): string {
 export interface Changes {
   /** The source's name. When APP-NAME says something else, that is a part of the dyno's name then: `postgres.4711`. */
   readonly source: string;
+  /** The whole name of the dyno, when APP-NAME held it; a MSGID that repeats APP-NAME is left out then. */
+  readonly dyno?: string;
   /** HOSTNAME was the token: it is left out. */
   readonly dropHost?: boolean;
   /** This element of the structured data is left out. */
@@ -54,14 +56,15 @@ export function relabel(
   start: number,
   end: number,
   header: Header,
-  { source, dropHost, drop }: Changes,
+  { source, dyno, dropHost, drop }: Changes,
 ): Buffer {
   const { hostStart, sourceStart, dynoStart, msgidStart, sdStart, sdEnd, messageStart } = header;
   const host = dropHost ? NIL : fieldAt(bytes, hostStart, sourceStart) || NIL;
   const program = fieldAt(bytes, sourceStart, end);
   const pid = fieldAt(bytes, dynoStart, messageStart);
-  const msgid = fieldAt(bytes, msgidStart, messageStart) || NIL;
-  const head = `${host} ${source} ${dynoName(source, program, pid)} ${msgid} `;
+  const given = fieldAt(bytes, msgidStart, messageStart) || NIL;
+  const msgid = dyno !== undefined && given === program ? NIL : given;
+  const head = `${host} ${source} ${dyno === undefined ? dynoName(source, program, pid) : dyno || NIL} ${msgid} `;
   const data = drop
     ? [bytes.subarray(sdStart, drop.start), bytes.subarray(drop.end, sdEnd)]
     : [bytes.subarray(sdStart, sdEnd)];

@@ -1,6 +1,6 @@
 /**
  * The store: the ordered, bounded stream of every app, and the small records (apps, tokens, drains …).
- * `embedded` keeps it in LMDB on this machine; whatever else implements this interface is held to it by the
+ * `embedded` keeps it in files on this machine; whatever else implements this interface is held to it by the
  * suite in `test/conformance`.
  */
 import type { Batch } from '../syslog/batch.ts';
@@ -50,8 +50,6 @@ export interface Appended {
 export interface AppendOptions {
   /** A name for this append (an incoming `Logplex-Frame-Id`): the same name again stores nothing, for a while. */
   readonly frameId?: string;
-  /** Nobody waits for an answer: the store may take its time when much comes in. */
-  readonly unhurried?: boolean;
 }
 
 /** Told when a stream has grown. `batch` is there when the store has it at hand; wake-ups may come twice, or late. */
@@ -131,6 +129,12 @@ export interface Store {
    * @throws TailraceError `conflict` when the stream is already past the batch's first line.
    */
   restore(app: AppId, batch: StoredBatch): Promise<void>;
+
+  /**
+   * Calls `told` when an app's stream can't be reached for a second or so (`true`), and when it can again (`false`), until
+   * the returned function is called. Who comes while it is away is told so; a store that never is calls nobody.
+   */
+  watchAbsence(app: AppId, told: (away: boolean) => void): () => void;
 
   /** Removes an app's whole stream. */
   drop(app: AppId): Promise<void>;

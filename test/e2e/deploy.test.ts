@@ -84,6 +84,22 @@ describe('git push', { timeout: 180_000 }, () => {
     expect((await ask(server, name)).version).toBe('one');
   });
 
+  it('leaves out what .slugignore names', async () => {
+    const { name, repository } = await created({
+      ...FILES,
+      '.slugignore': '*.bin\n/docs\n',
+      'big.bin': 'x',
+      'docs/page': 'x',
+      'deep/docs/page': 'kept',
+      Procfile: 'web: find . -type f >&2; exec node web.cjs\n',
+    });
+    expect((await repository.push()).status).toBe(0);
+    await ask(server, name);
+    const lines = await server.messages({ id: '', name, token: '' });
+    expect(lines).toContain('./deep/docs/page');
+    expect(lines.filter((line) => /big\.bin|^\.\/docs/.test(line))).toEqual([]);
+  });
+
   it('other branches are taken, but not deployed', async () => {
     const { name, repository } = await created();
     const pushed = await repository.push('main:topic');

@@ -1,7 +1,9 @@
 /** The official `heroku` command, unmodified, against a real `tailrace start`: every command, and what it prints. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Heroku } from '../support/heroku.ts';
-import { missing } from '../support/program.ts';
+import { missing, run } from '../support/program.ts';
 import { startApp } from '../support/started-app.ts';
 import { until } from '../support/until.ts';
 
@@ -26,8 +28,9 @@ afterAll(async () => {
 const h = (command: string): Promise<string> => heroku.prints(`${command} -a shop`);
 
 /** What the app answers through the HTTP router, which waits while it restarts. */
-async function answer(): Promise<string> {
-  return (await fetch(server.webUrl.replace('shop.localhost', '127.0.0.1'))).text();
+async function answer(accept = '*/*'): Promise<string> {
+  const address = server.webUrl.replace('shop.localhost', '127.0.0.1');
+  return (await fetch(address, { headers: { accept } })).text();
 }
 
 describe('apps', { timeout: 180_000 }, () => {
@@ -192,8 +195,54 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
     expect(await h('maintenance:on')).toMatch(/Enabling maintenance mode for shop... done/);
     expect(await h('maintenance')).toMatch(/^on$/m);
     expect(await answer()).toMatch(/under maintenance/);
+    await h('config:set MAINTENANCE_PAGE_URL=https://example.com/soon.html');
+    expect(await answer('text/html')).toContain('<iframe src="https://example.com/soon.html">');
+    await h('config:unset MAINTENANCE_PAGE_URL');
     expect(await h('maintenance:off')).toMatch(/Disabling maintenance mode for shop... done/);
     expect(await answer()).toMatch(/^A is/);
+  });
+});
+
+describe('open, git:remote', { timeout: 180_000 }, () => {
+  it('open gives the app’s address to the browser', async () => {
+    const seen = join(heroku.home, 'seen');
+    const browser = join(heroku.home, 'browser');
+    writeFileSync(browser, `#!/bin/sh\nprintf %s "$1" >'${seen}'\n`, { mode: 0o755 });
+    const own = new Heroku(server, { BROWSER: browser, DISPLAY: '' });
+    expect(await own.prints('apps:open -a shop /status')).toMatch(
+      /Opening http:\/\/shop\.localhost:\d+\/status/,
+    );
+    const address = await until('the browser', () => existsSync(seen) && readFileSync(seen, 'utf8'));
+    expect(address).toBe(`${server.webUrl}status`);
+    own.close();
+  });
+
+  it('git:remote names the repository, and git push works with the two lines of the docs', async () => {
+    const own = new Heroku(server);
+    const git = (...args: string[]) =>
+      run('git', args, { cwd: own.home, env: { HOME: own.home, PATH: process.env.PATH } });
+    await server.ask('POST', '/apps', { name: 'pushed' });
+    writeFileSync(join(own.home, 'Procfile'), 'worker: exec sleep 1000\n');
+    await git('init', '-q', '-b', 'main');
+    await git('add', 'Procfile');
+    await git('-c', 'user.email=a@example.com', '-c', 'user.name=A', 'commit', '-qm', 'first');
+    const host = new URL(server.url.replace('127.0.0.1', 'localhost')).host;
+    expect(await own.prints('git:remote -a pushed')).toContain(
+      `set git remote heroku to https://${host}/pushed.git`,
+    );
+    await git('config', `url.http://key:${server.key}@${host}/.insteadOf`, `https://${host}/`);
+    const pushed = await git('push', 'heroku', 'main');
+    expect(pushed.stderr).toMatch(/remote: {8}Released v2/);
+    expect(await own.prints('ps:scale worker=1:standard-2x -a pushed')).toMatch(
+      /now running worker at 1:Standard-2X/,
+    );
+    expect(await own.prints('ps:type -a pushed')).toMatch(/worker\s+Standard-2X\s+1/);
+    expect(await own.prints('labs:enable log-runtime-metrics -a pushed')).toMatch(
+      /Enabling log-runtime-metrics for .*pushed... done/,
+    );
+    expect(await own.prints('labs -a pushed')).toMatch(/\[\+\] log-runtime-metrics/);
+    expect(await own.prints('apps:destroy -a pushed --confirm pushed')).toMatch(/done/);
+    own.close();
   });
 });
 

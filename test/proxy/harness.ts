@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { ProxyApp, Upstream } from '../../src/proxy/directory.ts';
+import type { OwnPages, ProxyApp, Upstream } from '../../src/proxy/directory.ts';
 import { type ProxyOptions, type RunningProxy, startProxy } from '../../src/proxy/proxy.ts';
 import type { Timeouts } from '../../src/proxy/timeouts.ts';
 
@@ -9,6 +9,7 @@ import type { Timeouts } from '../../src/proxy/timeouts.ts';
 export class TestApp implements ProxyApp {
   readonly name = 'myapp';
   maintenance = false;
+  pages: OwnPages = {};
   wanted = 1;
   dynos: Upstream[] = [];
   readonly lines: string[] = [];

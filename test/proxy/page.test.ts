@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { exchange, failing, freePort, get, startTestProxy, statusOf, TestApp } from './harness.ts';
+import { exchange, failing, freePort, get, startTestProxy, statusOf, TestApp, up } from './harness.ts';
 
 describe('the page', () => {
   test('is HTML for a browser and says what to do', async () => {
@@ -7,6 +7,22 @@ describe('the page', () => {
     expect(response).toContain('Content-Type: text/html; charset=utf-8\r\n');
     expect(response).toContain('tailrace logs --tail -a myapp');
     expect(response).toContain('H21');
+  });
+
+  test('of the app’s own is framed, for a browser', async () => {
+    const app = new TestApp();
+    app.dynos = [up(await freePort())];
+    app.pages = { error: 'https://example.com/a"b.html', maintenance: '//example.com/later.html' };
+    const proxy = await startTestProxy(app);
+    const html = 'Accept: text/html\r\n';
+    const failed = await exchange(proxy.port, get('/', html));
+    expect(statusOf(failed)).toBe(503);
+    expect(failed).toContain('<iframe src="https://example.com/a&quot;b.html"></iframe>');
+    expect(await exchange(proxy.port, get())).toContain('The app refuses connections');
+    // What is wrong with a request is not the app's fault.
+    expect(await exchange(proxy.port, get('/', `${html}Bad Header: x\r\n`))).not.toContain('<iframe');
+    app.maintenance = true;
+    expect(await exchange(proxy.port, get('/', html))).toContain('<iframe src="//example.com/later.html">');
   });
 
   test('is text for everything else', async () => {

@@ -39,7 +39,7 @@ export function installHeroku(): string {
 /** The command as a user of one server has it, with a home folder of its own. */
 export class Heroku {
   private readonly file = installHeroku();
-  private readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
+  readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
   private readonly env: Record<string, string>;
 
   constructor(server: { url: string; key: string }, env: Record<string, string> = {}) {

@@ -10,10 +10,13 @@ export interface FramePlace {
   readonly last: Sequence;
 }
 
-/** Remembers which named frames were stored, so that one that is sent again isn't stored again. */
+/**
+ * Remembers which named frames were stored, so that one that is sent again isn't stored again. The names stand in the streams too:
+ * what a process that died had not noted here is found there.
+ */
 export class Frames {
   private readonly db: Database<FramePlace, [number, string, string]>;
-  /** Frames on their way to the journal, or from there to LMDB: a copy that comes meanwhile waits for the first one. */
+  /** Frames on their way to the stream, or from there to LMDB: a copy that comes meanwhile waits for the first one. */
   private readonly recent = new Map<string, Promise<FramePlace>>();
 
   constructor(root: RootDatabase) {
@@ -32,18 +35,22 @@ export class Frames {
 
   /** The frame is on its way; when that fails, it never was. */
   expect(app: AppId, frameId: string, arrival: Promise<FramePlace>): void {
-    this.recent.set(app + frameId, arrival);
-    arrival.catch(() => this.recent.delete(app + frameId));
+    const key = app + frameId;
+    this.recent.set(key, arrival);
+    arrival
+      .then(
+        (place) => this.db.put([currentPeriod(), app, frameId], place),
+        () => true,
+      )
+      .then(
+        () => this.recent.delete(key),
+        () => {}, // LMDB can't take it: it is remembered here as long as this process runs
+      );
   }
 
-  /** Remembers a frame in the transaction of this turn. */
-  put(app: AppId, frameId: string, place: FramePlace): void {
-    this.db.put([currentPeriod(), app, frameId], place).catch(() => {}); // fails with its batch, and is tried again with it
-  }
-
-  /** The frame is in LMDB. */
-  committed(app: AppId, frameId: string): void {
-    this.recent.delete(app + frameId);
+  /** A frame was found in the stream. */
+  found(app: AppId, frameId: string, place: FramePlace): void {
+    if (this.find(app, frameId) === undefined) this.expect(app, frameId, Promise.resolve(place));
   }
 
   /** Forgets frames of the periods before the last one. */

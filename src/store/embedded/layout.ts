@@ -1,25 +1,21 @@
 /**
- * How the embedded store lays a stream out in LMDB: one entry a batch.
+ * How the embedded store lays streams out on the disk: a folder an app under `streams/`, in it segments, files of entries, each
+ * named after the first sequence in it and the bytes of the stream before it. An entry is a batch, its headroom filled in:
  *
- * Key: app id (16 bytes of its UUID), then the batch's last sequence (8 bytes, big endian), so that the entry
- * that holds the line after a position is the first one at or above it.
- * Value: the batch, its headroom filled in:
+ *     u8 2 | u24 checksum | u32 lines | f64 stored at, ms | f64 bytes of the stream so far | f64 first sequence
  *
- *     u8 format | 3 × u8 0 | u32 lines | f64 stored at, ms | f64 bytes of the stream so far | f64 first sequence
+ * all little endian; how long a batch is follows from the bytes so far. A batch that was appended under a name has one more
+ * entry in front of it: u8 3 | 3 × u8 0 | u32 bytes of the name | 24 × u8 0 | name.
  */
-import type { AppId, Sequence, StoredBatch } from '../contract.ts';
+import { HEADROOM } from '../../syslog/batch.ts';
+import type { Sequence, StoredBatch } from '../contract.ts';
 
-const FORMAT = 1;
-const KEY_BYTES = 24;
-
-/** The key of the batch whose last line is `last`. */
-export function batchKey(app: AppId, last: Sequence): Buffer {
-  const key = Buffer.allocUnsafe(KEY_BYTES);
-  key.write(app.replaceAll('-', ''), 0, 16, 'hex');
-  key.writeUInt32BE(Math.floor(last / 0x1_0000_0000), 16);
-  key.writeUInt32BE(last >>> 0, 20);
-  return key;
-}
+const BATCH = 2;
+const NAME = 3;
+/** One word of every sector goes into the checksum: what a power cut leaves undone is whole sectors. */
+const SECTOR_BYTES = 512;
+/** Digits that hold every whole number of JavaScript. */
+const DIGITS = 16;
 
 /** What the store writes into a batch's headroom. */
 export interface Placement {
@@ -30,31 +26,116 @@ export interface Placement {
   readonly first: Sequence;
 }
 
+/** An entry of a segment. */
+export interface Entry extends Placement {
+  /** Where it starts in the segment (its name, if it has one), where its batch starts, and where it ends. */
+  readonly start: number;
+  readonly batchStart: number;
+  readonly end: number;
+  readonly last: Sequence;
+  /** The name under which it was appended (`Logplex-Frame-Id`). */
+  readonly name: string | undefined;
+}
+
 export function writePlacement(bytes: Uint8Array, placement: Placement): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  view.setUint32(0, FORMAT, true);
   view.setUint32(4, placement.count, true);
   view.setFloat64(8, placement.storedAtMs, true);
   view.setFloat64(16, placement.bytesSoFar, true);
   view.setFloat64(24, placement.first, true);
-}
-
-export function readPlacement(bytes: Uint8Array): Placement {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (view.getUint32(0, true) !== FORMAT)
-    throw new Error(
-      'the data folder was written by another version of tailrace: use that version, or a new folder',
-    );
-  return {
-    count: view.getUint32(4, true),
-    storedAtMs: view.getFloat64(8, true),
-    bytesSoFar: view.getFloat64(16, true),
-    first: view.getFloat64(24, true),
-  };
+  view.setUint32(0, BATCH | (checksum(bytes) << 8), true);
 }
 
 /** The batch as readers know it. */
-export function storedBatch(bytes: Uint8Array): StoredBatch {
-  const { count, first, storedAtMs } = readPlacement(bytes);
+export function storedBatch(bytes: Uint8Array, { count, first, storedAtMs }: Placement): StoredBatch {
   return { bytes, count, first, last: first + count - 1, storedAtMs };
+}
+
+/** Is the batch what was written? */
+export function isWhole(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return view.getUint32(0, true) >>> 8 === checksum(bytes);
+}
+
+/** Bytes of the entry that says a name. */
+export function nameEntryBytes(name: string): number {
+  return HEADROOM + Buffer.byteLength(name);
+}
+
+/** The entry that says a batch's name. */
+export function nameEntry(name: string): Buffer {
+  const text = Buffer.from(name);
+  const entry = Buffer.alloc(HEADROOM + text.length);
+  entry[0] = NAME;
+  entry.writeUInt32LE(text.length, 4);
+  text.copy(entry, HEADROOM);
+  return entry;
+}
+
+/**
+ * Reads the head of the entry at `at` of `bytes`, which hold a segment from `offset` on; `bytesBefore` is how far the stream was
+ * before it. Undefined when it isn't all there, or is none.
+ */
+export function readEntry(bytes: Buffer, at: number, offset: number, bytesBefore: number): Entry | undefined {
+  let head = at;
+  let name: string | undefined;
+  if (head + HEADROOM > bytes.length) return undefined;
+  if (bytes[head] === NAME) {
+    const length = bytes.readUInt32LE(head + 4);
+    head += HEADROOM + length;
+    if (head + HEADROOM > bytes.length) return undefined;
+    name = bytes.toString('utf8', head - length, head);
+  }
+  if (bytes[head] !== BATCH) return undefined;
+  const count = bytes.readUInt32LE(head + 4);
+  const bytesSoFar = bytes.readDoubleLE(head + 16);
+  const first = bytes.readDoubleLE(head + 24);
+  const length = bytesSoFar - bytesBefore;
+  if (!Number.isSafeInteger(length) || length < HEADROOM || !Number.isSafeInteger(first)) return undefined;
+  return {
+    start: offset + at,
+    batchStart: offset + head,
+    end: offset + head + length,
+    count,
+    storedAtMs: bytes.readDoubleLE(head + 8),
+    bytesSoFar,
+    first,
+    last: first + count - 1,
+    name,
+  };
+}
+
+/** The entries of a whole segment, up to the first that isn't what was written. */
+export function* wholeEntries(segment: Buffer, bytesBefore: number): Generator<Entry> {
+  let bytesSoFar = bytesBefore;
+  for (let at = 0; at < segment.length; ) {
+    const entry = readEntry(segment, at, 0, bytesSoFar);
+    if (!entry || entry.end > segment.length || !isWhole(segment.subarray(entry.batchStart, entry.end)))
+      return;
+    yield entry;
+    at = entry.end;
+    ({ bytesSoFar } = entry);
+  }
+}
+
+/** The name of a segment's file. */
+export function segmentName(first: Sequence, bytesBefore: number): string {
+  return `${String(first).padStart(DIGITS, '0')}-${String(bytesBefore).padStart(DIGITS, '0')}.log`;
+}
+
+/** What a file's name says; undefined when it is no segment. */
+export function parseSegmentName(name: string): { first: Sequence; bytesBefore: number } | undefined {
+  const match = /^(\d{16})-(\d{16})\.log$/.exec(name);
+  return match ? { first: Number(match[1]), bytesBefore: Number(match[2]) } : undefined;
+}
+
+/** 24 bits over the headroom behind the first word, and a word of every sector. */
+function checksum(bytes: Uint8Array): number {
+  let sum = 0x811c9dc5;
+  for (let i = 4; i < HEADROOM; i++) sum = Math.imul(sum ^ bytes[i], 0x01000193);
+  for (let i = HEADROOM; i < bytes.length; i += SECTOR_BYTES)
+    sum = Math.imul(sum ^ bytes[i] ^ (bytes[i + 1] << 16) ^ (bytes[i + 2] << 8), 0x01000193);
+  for (let i = Math.max(HEADROOM, bytes.length - 8); i < bytes.length; i++)
+    sum = Math.imul(sum ^ bytes[i], 0x01000193);
+  return (sum ^ (sum >>> 24)) & 0xffffff;
 }

@@ -1,5 +1,6 @@
 /** What can be wrong with LMDB's file, said as the people who run the server or send lines should see it. */
-import { closeSync, openSync, readSync, statfsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { systemCode, TailraceError } from '../../errors.ts';
 
@@ -31,6 +32,15 @@ export function refuseOtherFile(file: string): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/**
+ * Looks whether the folder's streams are where this version has them.
+ * @throws Error when they aren't: their lines would be there, and not be seen.
+ */
+export function refuseOlderLayout(folder: string): void {
+  if (existsSync(join(folder, 'journal-0')))
+    throw new Error('its streams were written by an earlier version of tailrace');
 }
 
 /**

@@ -1,0 +1,57 @@
+/** An app as it is handed to an engine that runs it elsewhere. */
+export interface Plan {
+  readonly app: string;
+  readonly processes: readonly {
+    readonly type: string;
+    readonly command: string;
+    readonly quantity: number;
+  }[];
+  readonly config: Readonly<Record<string, string>>;
+  /** Of the source `app`: what the dynos' lines are sent with. */
+  readonly token: string;
+  /** The server that takes the lines. */
+  readonly url: string;
+  /** `host:port` of its syslog over TCP. */
+  readonly syslog: string;
+  /** First port of the web dynos. */
+  readonly basePort: number;
+  /** Where the app's files are, on the machine that runs it. */
+  readonly folder: string;
+  /** Who runs it there. */
+  readonly user: string;
+  /** The container image of the app, and one with tailrace in it. */
+  readonly image: string;
+  readonly shipperImage: string;
+  /** The tailrace program on the machine that runs the app. */
+  readonly program: string;
+}
+
+/** A file to be written. */
+export interface ExportedFile {
+  readonly name: string;
+  readonly text: string;
+  /** Holds config vars or a token. */
+  readonly isSecret?: boolean;
+}
+
+/** What an engine's files are, and what to do with them: shell commands, or sentences. */
+export interface Export {
+  readonly files: readonly ExportedFile[];
+  readonly next: readonly string[];
+}
+
+/** Process types that run; `release` is a part of deploying. */
+export function running({ processes }: Plan): Plan['processes'] {
+  return processes.filter(({ type, quantity }) => type !== 'release' && quantity > 0);
+}
+
+/**
+ * A command as a shell's last words: with `exec`, so that signals reach the program and not the shell, unless it is more
+ * than one command.
+ */
+export function asLast(command: string): string {
+  const isOne = !/[;&|\n()`]|^\s*(cd|export|source|\.|if|for|while|until|case|exec|\w+=)(\s|$|\S*=)/.test(
+    command,
+  );
+  return isOne ? `exec ${command}` : command;
+}

@@ -1,0 +1,86 @@
+import { closeSync, openSync, read } from 'node:fs';
+
+/** Segments that stay open, so that thousands of streams don't take all the handles that a process may have. */
+const OPEN_MAX = 256;
+
+interface OpenFile {
+  readonly fd: number;
+  /** Operations under way. */
+  users: number;
+  /** Close it when the last of them has ended. */
+  leaving: boolean;
+}
+
+/** The segments that are open, the ones used last at the end. */
+export class OpenFiles {
+  private readonly files = new Map<string, OpenFile>();
+
+  /** A new file. */
+  create(path: string): void {
+    this.add(path, openSync(path, 'wx+', 0o600));
+  }
+
+  /** The handle of a file, good until this turn of the event loop ends; it is opened when it isn't open. */
+  use(path: string): number {
+    return this.open(path).fd;
+  }
+
+  /** Keeps a file open until `work` has ended. */
+  async during<T>(path: string, work: (fd: number) => Promise<T>): Promise<T> {
+    const file = this.open(path);
+    file.users++;
+    try {
+      return await work(file.fd);
+    } finally {
+      file.users--;
+      if (file.leaving && file.users === 0) closeSync(file.fd);
+    }
+  }
+
+  /** Reads up to `bytes` from an offset on. */
+  read(path: string, offset: number, bytes: number): Promise<Buffer> {
+    return this.during(
+      path,
+      (fd) =>
+        new Promise((resolve, reject) => {
+          const buffer = Buffer.allocUnsafeSlow(bytes);
+          read(fd, buffer, 0, bytes, offset, (error, count) =>
+            error ? reject(error) : resolve(buffer.subarray(0, count)),
+          );
+        }),
+    );
+  }
+
+  /** Closes a file, as soon as nobody uses it. */
+  close(path: string): void {
+    const file = this.files.get(path);
+    if (!file) return;
+    this.files.delete(path);
+    if (file.users === 0) closeSync(file.fd);
+    else file.leaving = true;
+  }
+
+  closeAll(): void {
+    for (const path of [...this.files.keys()]) this.close(path);
+  }
+
+  private open(path: string): OpenFile {
+    const file = this.files.get(path);
+    if (!file) return this.add(path, openSync(path, 'r+'));
+    this.files.delete(path);
+    this.files.set(path, file);
+    return file;
+  }
+
+  private add(path: string, fd: number): OpenFile {
+    const file = { fd, users: 0, leaving: false };
+    this.files.set(path, file);
+    if (this.files.size > OPEN_MAX)
+      for (const [oldest, { users }] of this.files) {
+        if (users > 0) continue;
+        this.close(oldest);
+        break;
+      }
+    return file;
+  }
+}
