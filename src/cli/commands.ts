@@ -39,48 +39,41 @@ import { statusCommand } from './status.ts';
 import { stopCommand } from './stop.ts';
 import { tokensCommands } from './tokens.ts';
 
-const COMMANDS = [
-  startCommand,
-  serveCommand,
-  logsCommand,
-  logCommand,
-  drainsCommand,
-  drainsAddCommand,
-  drainsRemoveCommand,
-  drainsInfoCommand,
-  drainsPauseCommands,
-  drainsRefusedCommand,
-  drainsReplayCommand,
-  drainsTestCommand,
-  drainsUpdateCommand,
-  appsCommands,
-  psCommand,
-  scaleCommand,
-  restartCommand,
-  tokensCommands,
-  sourcesCommands,
-  shipCommand,
-  openCommand,
-  statusCommand,
-  doctorCommand,
-  migrateCommand,
-  authTokenCommand,
-  authorizationCommands,
-  appInfoCommands,
-  configCommands,
-  releaseCommands,
-  addonCommands,
-  domainCommands,
-  stopCommand,
-  pushCommand,
-  runCommands,
-  gitCommands,
-  exportCommand,
-  labsCommands,
-  completionCommand,
-];
+/** In the order of the help, under its headings. */
+const GROUPS = {
+  'Run and look:': [startCommand, serveCommand, logsCommand, logCommand, shipCommand, openCommand],
+  'Apps:': [
+    appsCommands,
+    appInfoCommands,
+    pushCommand,
+    gitCommands,
+    releaseCommands,
+    configCommands,
+    addonCommands,
+    domainCommands,
+    labsCommands,
+    exportCommand,
+  ],
+  'Dynos:': [psCommand, scaleCommand, restartCommand, stopCommand, runCommands],
+  'Drains:': [
+    drainsCommand,
+    drainsAddCommand,
+    drainsRemoveCommand,
+    drainsInfoCommand,
+    drainsUpdateCommand,
+    drainsTestCommand,
+    drainsPauseCommands,
+    drainsReplayCommand,
+    drainsRefusedCommand,
+  ],
+  'Senders and keys:': [tokensCommands, sourcesCommands, authTokenCommand, authorizationCommands],
+  'The server:': [statusCommand, doctorCommand, migrateCommand, completionCommand],
+} as const;
 
 /** Adds every command there is. */
 export function addCommands(program: Command): void {
-  for (const add of COMMANDS) add(program);
+  for (const [heading, commands] of Object.entries(GROUPS)) {
+    program.commandsGroup(heading);
+    for (const add of commands) add(program);
+  }
 }

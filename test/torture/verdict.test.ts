@@ -62,6 +62,9 @@ describe('the verdict', () => {
   it('finds a repetition under another name, and a name with other lines', () => {
     expect(judge(sent(1), [got('a', ['p 1'], false), got('b', ['p 1'])]).broken).toHaveLength(1);
     expect(judge(sent(1, 2), [got('a', ['p 1'], false), got('a', ['p 1', 'p 2'])]).broken).toHaveLength(1);
+    // What has no name may be stored twice.
+    const unnamed = [{ producer: 'p', acknowledged: [1], named: false }];
+    expect(judge(unnamed, [got('a', ['p 1'], false), got('b', ['p 1'])]).broken).toEqual([]);
     // What was lost meanwhile is told in front of the same lines.
     expect(judge(sent(1), [got('a', ['p 1'], false), got('a', ['p 1'], true, loss(7))]).broken).toEqual([]);
   });

@@ -85,7 +85,7 @@ export function judge(
   if (lost !== undefined && accounted !== lost)
     broken.push(`the drain's cursor says that it lost ${lost} and L10s account for ${accounted}`);
 
-  broken.push(...judgeNames(recorded));
+  broken.push(...judgeNames(sent, recorded));
   if (stored) broken.push(...judgeStored(sent, stored));
   let deliveries = 0;
   for (const times of seen.values()) deliveries += times;
@@ -114,7 +114,8 @@ function sumOfLosses(accepted: readonly Recorded[]): number {
 }
 
 /** A request that is repeated has the same name and the same lines; another one has another name. */
-function judgeNames(recorded: readonly Recorded[]): string[] {
+function judgeNames(sent: readonly Sent[], recorded: readonly Recorded[]): string[] {
+  const named = namedProducers(sent);
   const broken: string[] = [];
   const byName = new Map<string, string>();
   const byLines = new Map<string, string>();
@@ -123,8 +124,8 @@ function judgeNames(recorded: readonly Recorded[]): string[] {
     const before = byName.get(frameId);
     if (before !== undefined && before !== lines) broken.push(`frame ${frameId} came with different lines`);
     byName.set(frameId, lines);
-    // The platform's own lines may say the same twice; a producer's never do.
-    if (!LINE.test(lines)) continue;
+    // The platform's own lines may say the same twice, and what has no name may be stored again when nobody knew whether it was.
+    if (!messages.some((message) => named.has(LINE.exec(message)?.[1] ?? ''))) continue;
     const name = byLines.get(lines);
     if (name !== undefined && name !== frameId && lines !== '')
       broken.push(`the same lines came as frames ${name} and ${frameId}: ${lines.slice(0, 60)}`);
@@ -135,7 +136,7 @@ function judgeNames(recorded: readonly Recorded[]): string[] {
 
 /** A named request is stored once, however often it was sent. */
 function judgeStored(sent: readonly Sent[], stored: readonly string[]): string[] {
-  const named = new Set(sent.filter((one) => one.named).map(({ producer }) => producer));
+  const named = namedProducers(sent);
   const times = new Map<string, number>();
   for (const message of stored) {
     const [key, producer] = LINE.exec(message) ?? [];
@@ -144,4 +145,8 @@ function judgeStored(sent: readonly Sent[], stored: readonly string[]): string[]
   return [...times]
     .filter(([, count]) => count > 1)
     .map(([key, count]) => `${key} of a named request is stored ${count} times`);
+}
+
+function namedProducers(sent: readonly Sent[]): ReadonlySet<string> {
+  return new Set(sent.filter((one) => one.named).map(({ producer }) => producer));
 }
