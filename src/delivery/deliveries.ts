@@ -174,6 +174,7 @@ export class Deliveries {
       reader,
       lease,
       outlet: (record) => outlets.make(record),
+      whenOpen: (open) => outlets.whenOpen(drain, open),
       refine: refineryOf(drain.options),
       tellApp: (kind, message) => tellApp(drain.app, kind, message),
       random: Math.random,
