@@ -28,6 +28,7 @@ import { pageRoutes } from './page.ts';
 import { releaseRoutes } from './releases.ts';
 import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
+import { refuseClient } from './slow-bodies.ts';
 import { statusRoutes } from './status.ts';
 import { tailSockets } from './tail-sockets.ts';
 import { telemetryRoutes } from './telemetry-drains.ts';
@@ -52,6 +53,7 @@ export function makeServer(
       headersTimeout: Math.min(requestTimeoutMs, HEADERS_MS),
       connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
     },
+    clientErrorHandler: refuseClient,
     logger: false,
     trustProxy: false,
     bodyLimit: 1_048_576,
