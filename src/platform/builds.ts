@@ -32,7 +32,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
 
   api.post(
     '/sources',
-    describe('Where to put a source archive', 'Any', { status: 201 }),
+    describe('Where to put a source archive', 'Source', { status: 201, body: body({}) }),
     async (request, reply) => {
       const url = `${request.protocol}://${request.host}/sources/${randomBytes(24).toString('base64url')}`;
       reply.code(201);
@@ -52,7 +52,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
   );
   api.post<AppParams & { Body: NewBuild }>(
     '/apps/:app/builds',
-    describe('Build and release a source archive', 'Any', { status: 201, body: wanted }),
+    describe('Build and release a source archive', 'Build', { status: 201, body: wanted }),
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const { url, version } = request.body.source_blob;
@@ -70,7 +70,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
   );
   api.get<AppParams>(
     '/apps/:app/builds',
-    describe('List the latest builds', 'Any', { many: true }),
+    describe('List the latest builds', 'Build', { many: true }),
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const origin = `${request.protocol}://${request.host}`;
@@ -86,7 +86,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
   };
   api.get<AppParams & { Params: { build: string } }>(
     '/apps/:app/builds/:build',
-    describe('Look at a build', 'Any'),
+    describe('Look at a build', 'Build'),
     async (request) => {
       const { app, build } = await find(request.params);
       return buildView(build, app, `${request.protocol}://${request.host}`);
@@ -94,7 +94,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
   );
   api.get<AppParams & { Params: { build: string } }>(
     '/apps/:app/builds/:build/output',
-    describe('Follow what a build says, as text', 'Any'),
+    describe('Follow what a build says, as text', 'Text'),
     async (request, reply) => {
       const { build } = await find(request.params);
       return reply.type('text/plain; charset=utf-8').send(Readable.from(build.output()));

@@ -9,6 +9,7 @@ import {
 import { readOptions, shownOptions } from '../delivery/drain-options.ts';
 import { TailraceError } from '../errors.ts';
 import type { Context } from './context.ts';
+import { body, describe } from './shapes.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -18,13 +19,18 @@ interface AppParams {
 export function drainRoutes(api: FastifyInstance, context: Context): void {
   const { directory } = context;
 
-  api.get<AppParams>('/apps/:app/log-drains', async (request) => {
-    const app = await directory.app(request.params.app);
-    const drains = await directory.drains(app.id);
-    return Promise.all(drains.map((drain) => drainView(drain, context)));
-  });
+  api.get<AppParams>(
+    '/apps/:app/log-drains',
+    describe('List the drains', 'LogDrain', { many: true }),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      const drains = await directory.drains(app.id);
+      return Promise.all(drains.map((drain) => drainView(drain, context)));
+    },
+  );
   api.post<AppParams & { Body: { url?: string; options?: unknown } | null }>(
     '/apps/:app/log-drains',
+    describe('Add a drain', 'LogDrain', { status: 201, body: body({ url: {}, options: {} }) }),
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const url = request.body?.url;
@@ -42,17 +48,25 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
       return drainView(drain, context);
     },
   );
-  api.get<{ Params: { app: string; '*': string } }>('/apps/:app/log-drains/*', async (request) => {
-    const app = await directory.app(request.params.app);
-    return drainView(await directory.drain(app.id, request.params['*']), context);
-  });
+  api.get<{ Params: { app: string; '*': string } }>(
+    '/apps/:app/log-drains/*',
+    describe('Look at a drain, by id, token or URL', 'LogDrain'),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      return drainView(await directory.drain(app.id, request.params['*']), context);
+    },
+  );
   // The official CLI names a drain by its whole URL, percent-encoded; the slashes in it may arrive decoded.
-  api.delete<{ Params: { app: string; '*': string } }>('/apps/:app/log-drains/*', async (request) => {
-    const app = await directory.app(request.params.app);
-    const drain = await directory.removeDrain(app.id, request.params['*']);
-    await context.deliveries.look();
-    return drainView(drain, context);
-  });
+  api.delete<{ Params: { app: string; '*': string } }>(
+    '/apps/:app/log-drains/*',
+    describe('Remove a drain', 'LogDrain'),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      const drain = await directory.removeDrain(app.id, request.params['*']);
+      await context.deliveries.look();
+      return drainView(drain, context);
+    },
+  );
 }
 
 /** A drain in the Platform API's shape, and what it is doing. */
