@@ -22,6 +22,7 @@ const programs = {
   nginx: 'nginx-light',
   'redis-server': 'redis-server',
   haproxy: 'haproxy',
+  'systemd-cat': 'systemd',
   pg_ctlcluster: 'postgresql',
   chromium: 'chromium',
   'django-admin': 'python3-django',

@@ -22,6 +22,7 @@ import { Announcer, Priority } from './router/announcer.ts';
 import { Router } from './router/router.ts';
 import type { Settings } from './settings.ts';
 import { httpSource } from './sources/http.ts';
+import { guardHttp } from './sources/http-guard.ts';
 import { listenError } from './sources/listening.ts';
 import { measureSources, measureStored } from './sources/metrics.ts';
 import { startSyslog } from './sources/syslog.ts';
@@ -168,6 +169,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       mayWrite: (shown) => keys.allows(shown, 'ingest'),
       warn,
     });
+    guardHttp(http.server, { connectionsMax: settings.connections, counters: counters[0], warn });
     const allCounters = [...syslog.counters, ...counters];
     measureSources(metrics, { counters: allCounters, router, appName: nameOfApp(directory) });
     await serveApi(http, {

@@ -22,6 +22,10 @@ export function count(row: SettingRow, text: Text): number {
   return Number(value);
 }
 
+export function countOrNone(row: SettingRow, text: Text): number {
+  return text(row) === '0' ? 0 : count(row, text);
+}
+
 const BYTE_UNITS: Record<string, number> = { '': 1, B: 1, KB: 1_024, MB: 1_048_576, GB: 1_073_741_824 };
 
 export function bytes(row: SettingRow, text: Text): number {

@@ -127,7 +127,7 @@ export const SETTINGS = {
     variable: 'TAILRACE_CONNECTIONS',
     kind: 'count',
     fallback: '10000',
-    meaning: 'open syslog connections at the most',
+    meaning: 'open connections at the most, of syslog and of HTTP each',
   },
   idleTimeout: {
     variable: 'TAILRACE_IDLE_TIMEOUT',
@@ -220,6 +220,18 @@ export const SETTINGS = {
     kind: 'text',
     fallback: '',
     meaning: 'PEM file of the CA that signed Redis’s certificate, when the system doesn’t know it',
+  },
+  redisWait: {
+    variable: 'REDIS_WAIT',
+    kind: 'count',
+    fallback: '0',
+    meaning: 'replicas of Redis that must have a line before it is acknowledged (`WAIT`)',
+  },
+  redisWaitTimeout: {
+    variable: 'REDIS_WAIT_TIMEOUT',
+    kind: 'duration',
+    fallback: '1s',
+    meaning: 'how long they may take; then senders are asked to wait',
   },
   logLevel: {
     variable: 'TAILRACE_LOG_LEVEL',

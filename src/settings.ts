@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TailraceError } from './errors.ts';
-import { bytes, choice, count, duration, flag, port, quota, rate } from './setting-values.ts';
+import { bytes, choice, count, countOrNone, duration, flag, port, quota, rate } from './setting-values.ts';
 import { SETTINGS, type SettingRow } from './settings-table.ts';
 
 /** Variables that clients read. */
@@ -44,6 +44,8 @@ export interface Settings {
   /** Empty: the embedded store. Holds a password: never printed. */
   readonly redisUrl: string;
   readonly redisCa: string;
+  readonly redisWait: number;
+  readonly redisWaitTimeoutMs: number;
   readonly logLevel: string;
 }
 
@@ -97,6 +99,8 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     dynoSampleMs: duration(SETTINGS.dynoSample, text),
     redisUrl: text(SETTINGS.redisUrl),
     redisCa: text(SETTINGS.redisCa),
+    redisWait: countOrNone(SETTINGS.redisWait, text),
+    redisWaitTimeoutMs: duration(SETTINGS.redisWaitTimeout, text),
     logLevel: choice(SETTINGS.logLevel, text, ['debug', 'info', 'warn', 'error', 'silent']),
   };
 }

@@ -20,7 +20,8 @@ const ARROWS: Record<string, readonly string[]> = {
   // What runs apps on the server: it puts runner, proxy and records together.
   host: ['platform', 'proxy', 'router', 'runner', 'store'],
   platform: ['store', 'tails', 'delivery', 'router', 'sources'],
-  cli: ['platform', 'tails', 'delivery', 'runner', 'sources', 'engines'],
+  doctor: ['store'],
+  cli: ['platform', 'tails', 'delivery', 'runner', 'sources', 'doctor', 'engines'],
 };
 /** Files right in src/ that have no folder's knowledge in them. */
 const SHARED = [

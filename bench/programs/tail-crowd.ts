@@ -27,6 +27,8 @@ export interface CrowdResult {
 /** Nothing came for so long: something is lost. */
 const SILENCE_MS = 20_000;
 const SLICE_LINES = 400;
+/** Bytes that may wait to be written. */
+const AHEAD_BYTES = 1_048_576;
 /** The number of a line stands behind this word. */
 const MARK = Buffer.from('line ');
 
@@ -210,7 +212,9 @@ async function pour({ tcpPort, token, lines }: CrowdOrder): Promise<Socket> {
     const frames = Buffer.alloc(count * frame.length, frame);
     for (let k = 0; k < count; k++) encodeNumber(sent + k, frames, k * frame.length + at);
     sent += count;
-    if (!socket.write(frames)) await new Promise((resolve) => socket.once('drain', resolve));
+    const isTaken = new Promise<void>((resolve) => socket.write(frames, () => resolve()));
+    // The server must not run dry while this process is busy reading.
+    if (socket.writableLength > AHEAD_BYTES) await isTaken;
   }
   return socket;
 }

@@ -1,16 +1,17 @@
 /**
- * A source and a tail in one process, so that both read the same clock: sends lines at an even rate, each with the moment
- * it was written in it, and looks how old they are when the tail gets them.
+ * A source and a tail (or a drain's receiver) in one process, so that both read the same clock: sends lines at an even rate, each
+ * with the moment it was written in it, and looks how old they are when they come out.
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
-import { WebSocket } from 'ws';
 import { DIGITS, encodeNumber, syslogLine } from '../rig/lines.ts';
 import { quantile } from '../rig/report.ts';
+import { listen, type WayOut } from './ways-out.ts';
 
 /** Sent by the parent. */
 export interface TailOrder {
+  readonly out: WayOut;
   readonly protocol: 'syslog' | 'http';
   readonly url: string;
   readonly key: string;
@@ -59,9 +60,7 @@ async function run(order: TailOrder): Promise<TailResult> {
   let received = 0;
   let counted = 0;
   const countFromMicros = nowMicros() + WARM_UP_MS * 1_000;
-  const tail = await openTail(order, (line) => {
-    const at = line.indexOf('line ') + 5;
-    const writtenMicros = Number(line.slice(at, at + DIGITS));
+  const close = await listen(order.out, order, (writtenMicros) => {
     received++;
     if (writtenMicros >= countFromMicros) ages[counted++] = (nowMicros() - writtenMicros) / 1_000;
   });
@@ -70,7 +69,7 @@ async function run(order: TailOrder): Promise<TailResult> {
   const deadlineMs = performance.now() + LATE_MS;
   while (received < sent && performance.now() < deadlineMs) await sleep(20);
   await source.close();
-  tail.close();
+  close();
   const sorted = ages.subarray(0, counted).sort();
   return {
     sent,
@@ -106,21 +105,6 @@ async function pace(
     await sleep(SLICE_MS);
   }
   return sent;
-}
-
-function openTail({ url, key, app }: TailOrder, take: (line: string) => void): Promise<WebSocket> {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/apps/${app}/tail?lines=0`, {
-    headers: { authorization: `Bearer ${key}` },
-    perMessageDeflate: false,
-  });
-  socket.on('message', (data: Buffer) => {
-    const { lines } = JSON.parse(data.toString('utf8')) as { lines: string[] };
-    for (const line of lines) take(line);
-  });
-  return new Promise((resolve, reject) => {
-    socket.once('open', () => resolve(socket));
-    socket.once('error', reject);
-  });
 }
 
 interface Source {

@@ -59,6 +59,7 @@ export function circumstances(): string {
     `${all.length} cores (${all[0]?.model.trim()})`,
     `Node.js ${process.versions.node}`,
     `code at ${commit()}`,
+    ...(process.env.BENCH_STORE === 'redis' ? ['on Redis'] : []),
     `load average before: ${loadAverage()}`,
   ].join(' · ');
 }

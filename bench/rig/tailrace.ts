@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startRedis } from './redis.ts';
 import { makeFolder, removeFolder, start, stop, TAILRACE } from './scratch.ts';
 
 const READY_MS = 20_000;
@@ -36,8 +37,19 @@ export function serverEnvironment(data: string): NodeJS.ProcessEnv {
   };
 }
 
-/** Starts a server and waits until it says where it listens. */
+/** Starts a server and waits until it says where it listens; with `BENCH_STORE=redis` on a Redis of its own. */
 export async function serve(settings: Readonly<Record<string, string>> = {}): Promise<Tailrace> {
+  if (process.env.BENCH_STORE !== 'redis' || settings.REDIS_URL !== undefined) return serveOn(settings);
+  const redis = await startRedis();
+  const server = await serveOn({ ...settings, REDIS_URL: redis.url });
+  const end = async (): Promise<void> => {
+    await server.stop();
+    await redis.stop();
+  };
+  return { ...server, stop: end };
+}
+
+async function serveOn(settings: Readonly<Record<string, string>>): Promise<Tailrace> {
   const folder = makeFolder('tailrace');
   const data = join(folder, 'data');
   const child = start(TAILRACE, ['serve'], {

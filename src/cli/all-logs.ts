@@ -16,6 +16,7 @@ export interface AllLogsOptions {
   readonly output: LogOutput;
   readonly onLost: (why: string) => void;
   readonly onAgain: () => void;
+  readonly onNotice: (text: string) => void;
   /** The history is shown. */
   readonly onLive: () => void;
 }
@@ -73,6 +74,10 @@ export async function followAll(client: Client, options: AllLogsOptions, signal:
         onLost: (why) => {
           if (lost.size === 0) options.onLost(why);
           lost.add(app);
+        },
+        // The store is away for all of them: one says so.
+        onNotice: (text) => {
+          if (app === following.keys().next().value) options.onNotice(text);
         },
         onAgain: () => {
           if (lost.delete(app) && lost.size === 0) options.onAgain();

@@ -3,13 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { request } from 'undici';
 import { systemCode, TailraceError } from '../errors.ts';
 import { defaultDataFolder } from '../settings.ts';
 
 export interface Address {
   readonly url: string;
   readonly key: string;
+  /** A server of this machine, found by its data folder. */
+  readonly local?: { readonly pid: number; readonly folder: string };
 }
 
 /**
@@ -24,6 +25,7 @@ export function findServer(): Address {
     .map(readAddress)
     .find((found) => found !== undefined);
   if (url) {
+    if (local?.url === url.replace(/\/+$/, '')) return local;
     if (local) return { url: url.replace(/\/+$/, ''), key: local.key };
     throw new TailraceError(
       'unauthorized',
@@ -37,7 +39,8 @@ export function findServer(): Address {
   );
 }
 
-function dataFolders(): string[] {
+/** Folders in which a server of this machine may keep its data, the nearest first. */
+export function dataFolders(): string[] {
   const folders: string[] = [];
   if (process.env.TAILRACE_DATA) folders.push(process.env.TAILRACE_DATA);
   for (let folder = process.cwd(); ; folder = dirname(folder)) {
@@ -58,7 +61,8 @@ function readAddress(folder: string): Address | undefined {
   try {
     const { url, pid } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
     process.kill(Number(pid), 0);
-    return { url: String(url), key: readFileSync(join(folder, 'key'), 'utf8').trim() };
+    const key = readFileSync(join(folder, 'key'), 'utf8').trim();
+    return { url: String(url), key, local: { pid: Number(pid), folder } };
   } catch (error) {
     if (systemCode(error) !== 'EACCES') return undefined;
     throw new TailraceError(
@@ -71,9 +75,12 @@ function readAddress(folder: string): Address | undefined {
 /** A client of one server. */
 export class Client {
   readonly address: Address;
+  private readonly timeoutMs: number | undefined;
 
-  constructor(address: Address = findServer()) {
+  /** @param timeoutMs how long an answer may take; left out: as long as it takes. */
+  constructor(address: Address = findServer(), timeoutMs?: number) {
     this.address = address;
+    this.timeoutMs = timeoutMs;
   }
 
   /**
@@ -106,8 +113,10 @@ export class Client {
       accept: 'application/json',
       ...(body === undefined ? {} : { 'content-type': type }),
     };
+    const { request } = await import('undici'); // `serve` has no need of it
     try {
-      const answer = await request(this.address.url + path, { method, headers, body });
+      const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
+      const answer = await request(this.address.url + path, { method, headers, body, signal });
       return { statusCode: answer.statusCode, text: await answer.body.text() };
     } catch (error) {
       throw new TailraceError(

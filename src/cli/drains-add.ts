@@ -1,116 +1,30 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { systemCode, TailraceError } from '../errors.ts';
+import type { DrainView } from '../platform/drain-view.ts';
 import { Client, chooseApp, clientOptions } from './client.ts';
-import type { DrainView } from './drains.ts';
+import { type DrainFlags, drainFlags, optionsOf } from './drain-flags.ts';
 import { print } from './table.ts';
 
-interface Flags {
+interface Flags extends DrainFlags {
   app?: string;
   json?: boolean;
-  format?: string;
-  framing?: string;
-  gzip?: boolean;
-  insecure?: boolean;
-  ca?: string;
-  cert?: string;
-  key?: string;
-  serverName?: string;
-  header?: string[];
-  index?: string;
-  source?: string[];
-  dyno?: string[];
-  level?: string;
-  match?: string[];
-  exclude?: string[];
-  sample?: string;
-  redact?: string[];
-  redactPattern?: string[];
+  addon?: string;
 }
 
 /** `tailrace drains:add URL` */
 export function drainsAddCommand(program: Command): void {
-  const command = program
-    .command('drains:add <url>')
-    .description(
-      'send every line from now on to https://…, http://…, syslog+tls://host:port or syslog://host:port',
-    )
-    .option(
-      '--format <name>',
-      'https: logplex, rfc5424, json, webhook, otlp, loki, elasticsearch; syslog: syslog, rfc5424, json',
-    )
-    .option('--framing <name>', 'how syslog frames are told apart: octet (by their length) or newline')
-    .option('--gzip', 'compress requests')
-    .option('--header <header>', 'send "Name: value" with every request', gather)
-    .option('--index <name>', 'index or data stream of Elasticsearch')
-    .option('--ca <file>', 'PEM file of the authority that signed the certificate of the destination')
-    .option('--cert <file>', 'PEM file of a certificate to show to the destination')
-    .option('--key <file>', 'PEM file of its private key')
-    .option('--server-name <name>', 'name to ask for, and to find in the certificate')
-    .option('--insecure', 'do not check the certificate of the destination')
-    .option('--source <name>', 'only lines of this source', gather)
-    .option('--dyno <name>', 'only lines of this dyno or process type', gather)
-    .option('--level <name>', 'only lines that are at least as serious: error, warn, info, debug')
-    .option('--match <regex>', 'only lines whose message matches (RE2)', gather)
-    .option('--exclude <regex>', 'no lines whose message matches (RE2)', gather)
-    .option('--sample <part>', 'only a part of the lines, such as 10%')
-    .option('--redact <rule>', 'take out of messages: bearer, url-password, card, email, or all', gather)
-    .option('--redact-pattern <regex>', 'take out of messages what matches (RE2)', gather);
+  const command = drainFlags(
+    program
+      .command('drains:add <url>')
+      .description(
+        'send every line from now on to https://…, http://…, syslog+tls://host:port or syslog://host:port',
+      ),
+  ).option('--addon <name>', 'it belongs to this add-on of the app, and goes away with it');
   clientOptions(command).action(async (url: string, flags: Flags) => {
     const options = optionsOf(flags);
     const client = new Client();
     const app = await chooseApp(client, flags.app);
     const path = `/apps/${encodeURIComponent(app)}/log-drains`;
-    const drain = await client.ask<DrainView>('POST', path, { url, options });
+    const drain = await client.ask<DrainView>('POST', path, { url, options, addon: flags.addon });
     print(flags.json, drain, () => `Successfully added drain ${drain.url} (${drain.token})`);
   });
-}
-
-/** An option that may be given several times. */
-function gather(value: string, before: string[] = []): string[] {
-  return [...before, value];
-}
-
-const ALL_RULES = ['bearer', 'url-password', 'card', 'email'];
-
-/** The flags as the API takes them; it checks them. */
-function optionsOf(flags: Flags): Record<string, unknown> {
-  return {
-    format: flags.format,
-    framing: flags.framing,
-    compression: flags.gzip ? 'gzip' : undefined,
-    insecure: flags.insecure,
-    ca: readPem(flags.ca),
-    cert: readPem(flags.cert),
-    key: readPem(flags.key),
-    server_name: flags.serverName,
-    headers: flags.header && Object.fromEntries(flags.header.map(readHeader)),
-    index: flags.index,
-    sources: flags.source,
-    dynos: flags.dyno,
-    level: flags.level,
-    match: flags.match,
-    exclude: flags.exclude,
-    sample: flags.sample,
-    redact: flags.redact?.includes('all') ? ALL_RULES : flags.redact,
-    redact_patterns: flags.redactPattern,
-  };
-}
-
-function readPem(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new TailraceError(
-      'not_found',
-      `${file} can't be read (${systemCode(error)}): name an existing PEM file.`,
-    );
-  }
-}
-
-function readHeader(text: string): [string, string] {
-  const colon = text.indexOf(':');
-  if (colon > 0) return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
-  throw new TailraceError('invalid_params', `"${text}" is no header: write --header "Name: value".`);
 }

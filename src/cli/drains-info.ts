@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { chooseDrain, type DrainView, drainCommand, lag } from './drains.ts';
+import type { DrainView } from '../platform/drain-view.ts';
+import { chooseDrain, drainCommand, lag } from './drains.ts';
 import { number, print, table } from './table.ts';
 
 /** `tailrace drains:info`: everything that is known of a drain. */
@@ -15,7 +16,7 @@ export function drainsInfoCommand(program: Command): void {
   });
 }
 
-function describe({ url, token, id, created_at, options, delivery }: DrainView): string {
+function describe({ url, token, id, addon, created_at, options, delivery }: DrainView): string {
   const { delivered, lost, withheld, lastAnswer, lastAnswerAt, lastAnswerMs } = delivery;
   const answered = lastAnswerAt
     ? `${lastAnswer || 'none in this protocol'} in ${lastAnswerMs} ms (${lastAnswerAt})`
@@ -24,8 +25,9 @@ function describe({ url, token, id, created_at, options, delivery }: DrainView):
     ['Drain:', url],
     ['Token:', token],
     ['Id:', id],
+    ['Add-on:', addon?.name],
     ['Added:', created_at],
-    ['Options:', options && Object.keys(options).length > 0 ? JSON.stringify(options) : undefined],
+    ['Options:', Object.keys(options).length > 0 ? JSON.stringify(options) : undefined],
     ['State:', delivery.state],
     ['Delivered:', `${number(delivered)} lines, ${number(delivery.linesPerSecond)} a second lately`],
     ['Behind:', lag(delivery)],

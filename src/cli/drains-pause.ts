@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { chooseDrain, type DrainView, drainCommand, lag } from './drains.ts';
+import type { DrainView } from '../platform/drain-view.ts';
+import { chooseDrain, drainCommand, lag } from './drains.ts';
 import { print } from './table.ts';
 
 /** `tailrace drains:pause`, `drains:resume` */

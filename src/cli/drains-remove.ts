@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { DrainView } from '../platform/drain-view.ts';
 import { Client, chooseApp, clientOptions } from './client.ts';
-import type { DrainView } from './drains.ts';
 import { print } from './table.ts';
 
 /** `tailrace drains:remove URL|TOKEN|ID` */

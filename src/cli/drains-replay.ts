@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../errors.ts';
-import { chooseDrain, type DrainView, drainCommand } from './drains.ts';
+import type { DrainView } from '../platform/drain-view.ts';
+import { chooseDrain, drainCommand } from './drains.ts';
 import { number, print } from './table.ts';
 
 const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

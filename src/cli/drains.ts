@@ -1,32 +1,8 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../errors.ts';
+import type { DrainView } from '../platform/drain-view.ts';
 import { Client, chooseApp, clientOptions } from './client.ts';
 import { number, print, size, time } from './table.ts';
-
-/** A drain as the API shows it; its URL's credentials are masked. */
-export interface DrainView {
-  readonly id: string;
-  readonly token: string;
-  readonly url: string;
-  readonly created_at: string;
-  readonly options?: Readonly<Record<string, unknown>>;
-  readonly delivery: {
-    readonly state: string;
-    readonly delivered: number;
-    readonly lost: number;
-    readonly withheld: number;
-    readonly lagLines: number;
-    readonly lagBytes: number;
-    readonly lagMs: number;
-    readonly linesPerSecond: number;
-    readonly lastAnswer?: string;
-    readonly lastAnswerAt?: string;
-    readonly lastAnswerMs?: number;
-    readonly lastError?: string;
-    readonly lastErrorAt?: string;
-    readonly nextAttemptAt?: string;
-  };
-}
 
 /** `tailrace drains`: where an app's lines go, and how that goes. */
 export function drainsCommand(program: Command): void {
@@ -44,8 +20,8 @@ export function drainsCommand(program: Command): void {
   );
 }
 
-function describe({ url, token, delivery }: DrainView): string {
-  const lines = [`${url} (${token})`];
+function describe({ url, token, addon, delivery }: DrainView): string {
+  const lines = [`${url} (${token})${addon ? ` of the add-on ${addon.name}` : ''}`];
   const lost = delivery.lost > 0 ? `, ${number(delivery.lost)} lost` : '';
   lines.push(`  ${delivery.state}: ${number(delivery.delivered)} lines delivered, ${lag(delivery)}${lost}`);
   if (delivery.lastError) lines.push(`  last error: ${delivery.lastError} (${delivery.lastErrorAt})`);

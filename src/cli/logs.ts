@@ -98,7 +98,8 @@ async function showLogs(options: LogsOptions): Promise<void> {
     if (options.all) {
       const onLive = (): void => progress.end();
       const tail = options.tail ?? false;
-      await followAll(client, { query, tail, last: num, output, onLost, onAgain, onLive }, signal);
+      const heard = { onLost, onAgain, onNotice: note, onLive };
+      await followAll(client, { query, tail, last: num, output, ...heard }, signal);
       return;
     }
     const app = await chooseApp(client, options.app);
@@ -114,6 +115,7 @@ async function showLogs(options: LogsOptions): Promise<void> {
         },
         onLost,
         onAgain,
+        onNotice: note,
       },
       signal,
     );

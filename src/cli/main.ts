@@ -3,43 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { TailraceError } from '../errors.ts';
 import { VERSION } from '../version.ts';
-import { addonCommands } from './addons.ts';
-import { appInfoCommands } from './app-info.ts';
-import { appsCommands } from './apps.ts';
-import { authTokenCommand } from './auth-token.ts';
-import { authorizationCommands } from './authorizations.ts';
-import { completionCommand } from './completion.ts';
-import { configCommands } from './config.ts';
-import { domainCommands } from './domains.ts';
-import { drainsCommand } from './drains.ts';
-import { drainsAddCommand } from './drains-add.ts';
-import { drainsInfoCommand } from './drains-info.ts';
-import { drainsPauseCommands } from './drains-pause.ts';
-import { drainsRefusedCommand } from './drains-refused.ts';
-import { drainsRemoveCommand } from './drains-remove.ts';
-import { drainsReplayCommand } from './drains-replay.ts';
-import { drainsTestCommand } from './drains-test.ts';
-import { exportCommand } from './export.ts';
-import { gitCommands } from './git-remote.ts';
-import { labsCommands } from './labs.ts';
-import { logCommand } from './log.ts';
-import { logsCommand } from './logs.ts';
-import { migrateCommand } from './migrate.ts';
-import { openCommand } from './open.ts';
-import { psCommand } from './ps.ts';
-import { pushCommand } from './push.ts';
-import { releaseCommands } from './releases.ts';
-import { restartCommand } from './restart.ts';
-import { runCommands } from './run.ts';
-import { scaleCommand } from './scale.ts';
-import { serveCommand } from './serve.ts';
-import { shipCommand } from './ship.ts';
 import { stopsByItself } from './signals.ts';
-import { sourcesCommands } from './sources.ts';
-import { startCommand } from './start.ts';
-import { statusCommand } from './status.ts';
-import { stopCommand } from './stop.ts';
-import { tokensCommands } from './tokens.ts';
 
 const program = new Command('tailrace')
   .description('A log router: every line of an app in one stream, out to live tails and drains.')
@@ -48,45 +12,11 @@ const program = new Command('tailrace')
   .enablePositionalOptions()
   .exitOverride();
 
-const commands = [
-  startCommand,
-  serveCommand,
-  logsCommand,
-  logCommand,
-  drainsCommand,
-  drainsAddCommand,
-  drainsRemoveCommand,
-  drainsInfoCommand,
-  drainsPauseCommands,
-  drainsRefusedCommand,
-  drainsReplayCommand,
-  drainsTestCommand,
-  appsCommands,
-  psCommand,
-  scaleCommand,
-  restartCommand,
-  tokensCommands,
-  sourcesCommands,
-  shipCommand,
-  openCommand,
-  statusCommand,
-  migrateCommand,
-  authTokenCommand,
-  authorizationCommands,
-  appInfoCommands,
-  configCommands,
-  releaseCommands,
-  addonCommands,
-  domainCommands,
-  stopCommand,
-  pushCommand,
-  runCommands,
-  gitCommands,
-  exportCommand,
-  labsCommands,
-  completionCommand,
-];
-for (const add of commands) add(program);
+// What runs for long starts without the weight of the others.
+const [first] = process.argv.slice(2);
+if (first === 'start') (await import('./start.ts')).startCommand(program);
+else if (first === 'serve') (await import('./serve.ts')).serveCommand(program);
+else (await import('./commands.ts')).addCommands(program);
 
 // A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) does that by itself.
 process.stdout.on('error', (error: Error & { code?: string }) => {

@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { request } from 'undici';
 import { systemCode, TailraceError } from '../errors.ts';
 import { readPatterns } from '../runner/slug-ignore.ts';
 import { Client, chooseApp } from './client.ts';
@@ -60,6 +59,7 @@ async function pack(folder: string, file: string): Promise<void> {
 }
 
 async function deploy(client: Client, app: string, file: string): Promise<number> {
+  const { request } = await import('undici'); // only this command's weight
   const { url, key } = client.address;
   const { source_blob: source } = await client.ask<{ source_blob: SourceBlob }>('POST', '/sources', {});
   const { size } = await stat(file);

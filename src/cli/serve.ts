@@ -21,7 +21,7 @@ export function serveCommand(program: Command): void {
       const server = await startServer(settings);
       process.stdout.write(
         [
-          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${settings.host}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
+          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${bracketed(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
           `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME`,
           `Live page: ${printedPageAddress(server, process.stdout)}\n`,
         ].join('\n'),
@@ -29,4 +29,9 @@ export function serveCommand(program: Command): void {
       await stopped;
       await server.close();
     });
+}
+
+/** An IPv6 address as it stands in front of a port. */
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }

@@ -17,6 +17,8 @@ export interface TailMessage {
   readonly newest?: string;
   /** What comes from here on is new. */
   readonly live?: boolean;
+  /** What the server says about the tail; the message's lines say the same. */
+  readonly notice?: string;
   readonly lines: readonly unknown[];
 }
 
@@ -28,6 +30,8 @@ export interface TailClientOptions {
   readonly onMessage: (message: TailMessage) => void | Promise<void>;
   /** The connection was lost, and why; nothing is missed. */
   readonly onLost: (why: string) => void;
+  /** The server has something to say that is no line of the stream. */
+  readonly onNotice: (text: string) => void;
   readonly onAgain: () => void;
 }
 
@@ -49,6 +53,7 @@ export async function followTail(
     if (attempt > 0) options.onAgain();
     attempt = 0;
     if (message.position !== undefined) position = message.position;
+    if (message.notice !== undefined) return options.onNotice(message.notice);
     return options.onMessage(message);
   };
   for (;;) {

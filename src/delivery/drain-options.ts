@@ -12,6 +12,7 @@ export const HTTP_FORMATS = [
   'json',
   'webhook',
   'otlp',
+  'otlp-protobuf',
   'loki',
   'elasticsearch',
 ] as const;
@@ -65,7 +66,7 @@ const PEM_MAX = 65_536;
 type Check = (name: string, value: unknown) => unknown;
 
 const CHECKS: Record<keyof DrainOptions, Check> = {
-  format: oneOf([...HTTP_FORMATS, ...SYSLOG_FORMATS]),
+  format: oneOf([...new Set([...HTTP_FORMATS, ...SYSLOG_FORMATS])]),
   framing: oneOf(['octet', 'newline']),
   compression: oneOf(['gzip']),
   insecure: (name, value) =>
@@ -96,14 +97,36 @@ const CHECKS: Record<keyof DrainOptions, Check> = {
  * @throws TailraceError `invalid_params` for one that doesn't exist or doesn't fit, saying what would.
  */
 export function readOptions(url: URL, given: unknown): DrainOptions {
+  return checked(url, { ...inQuery(url), ...asObject(given) });
+}
+
+/**
+ * Changes some options of a drain: `null` takes one away, what isn't named stays. Those of a new URL's query count as given, too.
+ * @throws TailraceError `invalid_params`, as {@link readOptions}
+ */
+export function changeOptions(
+  before: DrainOptions,
+  url: URL,
+  isNewUrl: boolean,
+  given: unknown,
+): DrainOptions {
+  return checked(url, { ...before, ...(isNewUrl ? inQuery(url) : {}), ...asObject(given) });
+}
+
+function inQuery(url: URL): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const [name, value] of url.searchParams)
     if (name.startsWith(QUERY_PREFIX)) values[name.slice(QUERY_PREFIX.length).replaceAll('-', '_')] = value;
-  if (given !== undefined && given !== null) {
-    if (typeof given !== 'object' || Array.isArray(given))
-      throw refused('The options of a drain are an object.');
-    Object.assign(values, given);
-  }
+  return values;
+}
+
+function asObject(given: unknown): object {
+  if (given === undefined || given === null) return {};
+  if (typeof given === 'object' && !Array.isArray(given)) return given;
+  throw refused('The options of a drain are an object.');
+}
+
+function checked(url: URL, values: Readonly<Record<string, unknown>>): DrainOptions {
   const options: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(values)) {
     if (!isOption(name))

@@ -13,6 +13,8 @@ export interface DrainRecord {
   readonly appName?: string;
   readonly url: string;
   readonly options?: DrainOptions;
+  /** The add-on that it was added for: it goes away with it. */
+  readonly addon?: { readonly id: string; readonly name: string };
   readonly createdAt: string;
   readonly updatedAt: string;
   /** Lines up to here were there before the drain, and aren't sent. */

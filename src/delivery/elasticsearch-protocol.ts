@@ -39,8 +39,8 @@ interface Item {
 }
 
 /** A bulk request is answered by 200, whatever became of its documents. */
-function judge(answer: string, shipment: Shipment): void {
-  const { errors, items } = parse(answer);
+function judge(answer: Buffer, shipment: Shipment): void {
+  const { errors, items } = parse(answer.toString());
   if (!errors) return;
   const offset = items.length - shipment.count; // the notice
   const bad = items.flatMap((item, i) =>

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { Client } from 'undici';
+import type { Client } from 'undici';
 import type { Sequence } from '../store/contract.ts';
 import { type Dialer, type OnPhase, outletError, type TlsOptions } from './dialer.ts';
 import { type DrainRecord, type DrainTarget, redactUrl } from './drain.ts';
@@ -30,7 +30,7 @@ export class HttpOutlet implements Outlet {
   readonly shipmentBytes: number;
   readonly named = true;
   private readonly options: HttpOutletOptions;
-  private readonly client: Client;
+  private readonly client: Promise<Client>;
   private readonly path: string;
   private readonly headers: Record<string, string>;
   private accepted: Sequence = 0;
@@ -41,7 +41,7 @@ export class HttpOutlet implements Outlet {
     const { url, host, port, secure } = target;
     this.options = options;
     this.shipmentBytes = protocol.shipmentBytes;
-    this.client = new Client(`${url.protocol}//${url.host}`, {
+    const settings: Client.Options = {
       connect: (_, connected) => {
         dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase).then(
           (socket: Socket) => connected(null, socket),
@@ -51,7 +51,11 @@ export class HttpOutlet implements Outlet {
       headersTimeout: ANSWER_TIMEOUT_MS,
       bodyTimeout: ANSWER_TIMEOUT_MS,
       pipelining: 1,
-    });
+    };
+    // Loaded by the first drain that needs it.
+    this.client = import('undici').then(
+      (undici) => new undici.Client(`${url.protocol}//${url.host}`, settings),
+    );
     this.path = protocol.path(url);
     this.headers = {
       'Content-Type': protocol.contentType,
@@ -87,16 +91,17 @@ export class HttpOutlet implements Outlet {
   }
 
   async close(): Promise<void> {
-    await this.client.destroy();
+    await (await this.client).destroy();
   }
 
   /** Resolves with the beginning of an accepting answer. */
-  private async post(body: Buffer, headers: Record<string, string>): Promise<string> {
+  private async post(body: Buffer, headers: Record<string, string>): Promise<Buffer> {
     const { onPhase, protocol } = this.options;
     const beganMs = performance.now();
     let answer: Awaited<ReturnType<Client['request']>>;
     try {
-      answer = await this.client.request({
+      const client = await this.client;
+      answer = await client.request({
         method: 'POST',
         path: this.path,
         headers: { ...this.headers, ...headers },
@@ -107,11 +112,11 @@ export class HttpOutlet implements Outlet {
     }
     onPhase?.('answer', performance.now() - beganMs);
     this.lastAnswer = String(answer.statusCode);
-    const text = await readSome(answer.body, protocol.answerBytes ?? ANSWER_BYTES_MAX);
+    const beginning = await readSome(answer.body, protocol.answerBytes ?? ANSWER_BYTES_MAX);
     const meaning = verdict(answer.statusCode);
-    if (meaning === 'accepted') return text;
+    if (meaning === 'accepted') return beginning;
     throw new OutletError(
-      `the destination answered ${answer.statusCode}${said(text, answer.headers.location)}`,
+      `the destination answered ${answer.statusCode}${said(beginning.toString(), answer.headers.location)}`,
       {
         refused: meaning === 'refused',
         retryAfterMs: retryAfterMs(answer.headers['retry-after']),
@@ -132,7 +137,7 @@ function said(text: string, location: string | string[] | undefined): string {
 }
 
 /** Reads an answer to its end, so that the connection can be used again, and keeps its beginning. */
-async function readSome(body: AsyncIterable<Buffer>, bytes: number): Promise<string> {
+async function readSome(body: AsyncIterable<Buffer>, bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
@@ -143,7 +148,7 @@ async function readSome(body: AsyncIterable<Buffer>, bytes: number): Promise<str
   } catch {
     // The status has arrived; the rest of the answer doesn't matter.
   }
-  return Buffer.concat(chunks).toString('utf8').slice(0, bytes);
+  return Buffer.concat(chunks).subarray(0, bytes);
 }
 
 /** `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), an hour at the most. */

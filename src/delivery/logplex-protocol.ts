@@ -17,8 +17,11 @@ export function logplexProtocol(): HttpProtocol {
   };
 }
 
-/** `142 <172>1 2014-11-11T08:24:25+00:00 host heroku logplex - Error L10 …` */
+/**
+ * `182 <172>1 2014-11-11T08:24:25+00:00 d.51f5… heroku logplex - Error L10 …`: by the host a receiver tells what it lost itself
+ * from the same line in the app's stream, which goes to all drains.
+ */
 function noticeFrame(notice: LossNotice): Buffer {
-  const line = Buffer.from(`<172>1 ${notice.timestamp} host heroku logplex - ${notice.message}\n`);
+  const line = Buffer.from(`<172>1 ${notice.timestamp} ${notice.drain} heroku logplex - ${notice.message}\n`);
   return Buffer.concat([Buffer.from(`${line.length} `), line]);
 }

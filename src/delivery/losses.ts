@@ -51,6 +51,7 @@ export class Losses {
     if (!forDrain) return undefined;
     if (this.sent?.count !== forDrain.count)
       this.sent = {
+        drain: this.drainToken,
         count: forDrain.count,
         message: this.message(forDrain),
         timestamp: formatTimestamp(Date.now()),

@@ -1,5 +1,6 @@
-/** OTLP/HTTP logs in JSON (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
+/** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
 import { type LineFields, levelOf, linesOf, nanoseconds } from './line-fields.ts';
+import { type OtlpRequest, otlpBytes, rejectedIn } from './otlp-protobuf.ts';
 import { OutletError } from './outlet.ts';
 import type { HttpProtocol } from './protocol.ts';
 
@@ -8,25 +9,26 @@ const SEVERITY = [21, 19, 18, 17, 13, 10, 9, 5];
 /** For lines whose message says how serious they are. */
 const BY_LEVEL = { error: 17, warn: 13, info: 9, debug: 5 };
 
-export function otlpProtocol(app: string, version: string): HttpProtocol {
+/** @param encoding how requests are written; answers are read as they say they are. */
+export function otlpProtocol(app: string, version: string, encoding: 'json' | 'protobuf'): HttpProtocol {
   return {
-    contentType: 'application/json',
+    contentType: encoding === 'json' ? 'application/json' : 'application/x-protobuf',
     shipmentBytes: 262_144,
     answerBytes: 16_384,
     path: (url) => (url.pathname === '/' ? '/v1/logs' : url.pathname) + url.search,
-    encode: (shipment, notice) =>
-      Buffer.from(JSON.stringify(request(linesOf(shipment, notice), app, version))),
+    encode(shipment, notice) {
+      const wanted = request(linesOf(shipment, notice), app, version);
+      return encoding === 'json'
+        ? Buffer.from(JSON.stringify(wanted))
+        : otlpBytes(wanted, shipment.bytes * 2);
+    },
     accepted(answer, shipment) {
-      const { partialSuccess } = parse(answer);
-      const rejected = Number(partialSuccess?.rejectedLogRecords ?? 0);
-      if (!(rejected > 0)) return;
-      throw new OutletError(
-        `the destination rejected ${rejected} lines: ${partialSuccess?.errorMessage ?? ''}`,
-        {
-          refused: true,
-          refusedLines: { count: Math.min(rejected, shipment.count) },
-        },
-      );
+      const { count, message } = encoding === 'json' ? rejectedInJson(answer) : rejectedIn(answer);
+      if (!(count > 0)) return;
+      throw new OutletError(`the destination rejected ${count} lines: ${message}`, {
+        refused: true,
+        refusedLines: { count: Math.min(count, shipment.count) },
+      });
     },
   };
 }
@@ -35,6 +37,14 @@ interface Answer {
   readonly partialSuccess?: {
     readonly rejectedLogRecords?: string | number;
     readonly errorMessage?: string;
+  };
+}
+
+function rejectedInJson(answer: Buffer): { count: number; message: string } {
+  const { partialSuccess } = parse(answer.toString());
+  return {
+    count: Number(partialSuccess?.rejectedLogRecords ?? 0),
+    message: partialSuccess?.errorMessage ?? '',
   };
 }
 
@@ -48,7 +58,7 @@ function parse(answer: string): Answer {
 }
 
 /** One resource for each source and dyno, in the order in which they first speak. */
-function request(lines: readonly LineFields[], app: string, version: string) {
+function request(lines: readonly LineFields[], app: string, version: string): OtlpRequest {
   const groups = new Map<string, LineFields[]>();
   for (const line of lines) {
     const key = `${line.source} ${line.dyno} ${line.hostname}`;

@@ -58,6 +58,8 @@ export interface Outlet {
 
 /** A loss that the destination is told of (L10). */
 export interface LossNotice {
+  /** The drain's token: whose loss it is. */
+  readonly drain: string;
   readonly count: number;
   /** The message, without a header. */
   readonly message: string;

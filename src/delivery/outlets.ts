@@ -58,7 +58,9 @@ export class Outlets {
       case 'webhook':
         return webhookProtocol(app);
       case 'otlp':
-        return otlpProtocol(app, this.version);
+        return otlpProtocol(app, this.version, 'json');
+      case 'otlp-protobuf':
+        return otlpProtocol(app, this.version, 'protobuf');
       case 'loki':
         return lokiProtocol(app);
       case 'elasticsearch':

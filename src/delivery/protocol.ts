@@ -16,5 +16,5 @@ export interface HttpProtocol {
    * Looks into an answer that accepted the request: some accept a request and refuse lines in it.
    * @throws OutletError
    */
-  accepted?(answer: string, shipment: Shipment): void;
+  accepted?(answer: Buffer, shipment: Shipment): void;
 }

@@ -23,6 +23,8 @@ export interface TailOptions {
 /** One message of the server: some lines, or only how far it has come. */
 interface TailMessage {
   readonly position: string;
+  /** There when the lines say something about the tail itself, and stand nowhere in the stream. */
+  readonly notice?: string;
   readonly lines: readonly LineFields[];
 }
 
@@ -113,9 +115,9 @@ export class Tail {
     });
   }
 
-  private take({ position, lines }: TailMessage): void {
+  private take({ position, notice, lines }: TailMessage): void {
     this.after = Math.max(this.after, Number(position));
-    if (lines.length > 0) this.options.onLines(lines.map(readLine));
+    if (notice === undefined && lines.length > 0) this.options.onLines(lines.map(readLine));
   }
 
   private waitAndRetry(): void {

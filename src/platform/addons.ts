@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import { OWNER } from './account.ts';
+import { removeAddonDrains } from './addon-drains.ts';
 import { randomName } from './apps.ts';
 import { changedConfig } from './config-change.ts';
 import { announceRelease } from './config-vars.ts';
@@ -154,6 +155,7 @@ export function addonRoutes(api: FastifyInstance, context: Context): void {
       config: changedConfig(current.config, gone),
     }));
     await announceRelease(context, app, release);
+    await removeAddonDrains(context, app.id, addon.id);
     await services.destroy(app.id, addon.id);
   }
 }

@@ -207,7 +207,7 @@ export class Directory {
   async addDrain(
     app: AppId,
     url: string,
-    extra: Pick<DrainRecord, 'options' | 'appName'> = {},
+    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon'> = {},
   ): Promise<DrainRecord> {
     parseDrainUrl(url);
     const drains = await this.drains(app);

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import { parseDrainUrl, redactUrl } from '../delivery/drain.ts';
+import { changeOptions } from '../delivery/drain-options.ts';
 import { probe } from '../delivery/probe.ts';
 import { RefusedBatches, textOf } from '../delivery/refused.ts';
 import { TailraceError } from '../errors.ts';
 import type { Context } from './context.ts';
-import { drainView } from './log-drains.ts';
+import { drainView } from './drain-view.ts';
 import { body, describe } from './shapes.ts';
 
 interface DrainParams {
@@ -13,7 +15,7 @@ interface DrainParams {
 
 /** What can be done with a drain beyond Heroku's API: `/apps/:app/log-drains/:drain/…` (id, token or URL, percent-encoded). */
 export function drainActionRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, deliveries, outlets, store } = context;
+  const { directory, deliveries, outlets, store, targets } = context;
   const path = '/apps/:app/log-drains/:drain';
   const none = { body: body({}) };
 
@@ -28,6 +30,28 @@ export function drainActionRoutes(api: FastifyInstance, context: Context): void 
   };
   const find = async ({ app, drain }: DrainParams['Params']) =>
     directory.drain((await directory.app(app)).id, drain);
+
+  api.patch<DrainParams & { Body: { url?: unknown; options?: unknown } | null }>(
+    path,
+    describe("Change a drain's address or options", 'LogDrain', { body: body({ url: {}, options: {} }) }),
+    async ({ params, body }) => {
+      const drain = await find(params);
+      const url = body?.url ?? drain.url;
+      if (typeof url !== 'string') throw new TailraceError('invalid_params', 'A url is a text.');
+      const isNew = url !== drain.url && url !== redactUrl(drain.url);
+      if (!isNew) {
+        const { url: old } = parseDrainUrl(drain.url);
+        return change(params, { options: changeOptions(drain.options ?? {}, old, false, body?.options) });
+      }
+      const target = parseDrainUrl(url);
+      refuseMask(url);
+      const options = changeOptions(drain.options ?? {}, target.url, true, body?.options);
+      await targets.vet(target.host);
+      if ((await directory.drains(drain.app)).some((other) => other.url === url))
+        throw new TailraceError('conflict', 'Url has already been taken.');
+      return change(params, { url, options });
+    },
+  );
 
   api.post<DrainParams>(`${path}/actions/pause`, describe('Pause a drain', 'LogDrain', none), ({ params }) =>
     change(params, { paused: true }),
@@ -100,5 +124,14 @@ export function drainActionRoutes(api: FastifyInstance, context: Context): void 
     async ({ params }) => ({
       batches: await new RefusedBatches(store, await find(params)).drop(),
     }),
+  );
+}
+
+/** Somebody copied what they were shown. */
+function refuseMask(url: string): void {
+  if (!url.includes('****')) return;
+  throw new TailraceError(
+    'invalid_params',
+    'The url has a mask (****) where its password or key belongs: write it out.',
   );
 }

@@ -75,10 +75,17 @@ export class Keys {
     const now = Date.now();
     const known = this.remembered.get(key);
     if (known && known.untilMs > now) return known.record;
-    const found = await this.store.get<KeyRecord>('', recordKey(key));
+    let record: KeyRecord | undefined;
+    try {
+      record = (await this.store.get<KeyRecord>('', recordKey(key)))?.value;
+    } catch (error) {
+      // The store is away: who was let in a moment ago may go on, and ask what the matter is.
+      if (known?.record) return known.record;
+      throw error;
+    }
     if (this.remembered.size >= REMEMBERED_MAX) this.remembered.clear();
-    this.remembered.set(key, { record: found?.value, untilMs: now + REMEMBER_MS });
-    return found?.value;
+    this.remembered.set(key, { record, untilMs: now + REMEMBER_MS });
+    return record;
   }
 }
 

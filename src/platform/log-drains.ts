@@ -1,14 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import {
-  type CursorRecord,
-  cursorKey,
-  type DrainRecord,
-  parseDrainUrl,
-  redactUrl,
-} from '../delivery/drain.ts';
-import { readOptions, shownOptions } from '../delivery/drain-options.ts';
+import { parseDrainUrl } from '../delivery/drain.ts';
+import { readOptions } from '../delivery/drain-options.ts';
 import { TailraceError } from '../errors.ts';
+import { addonOfApp, refuseRemoval } from './addon-drains.ts';
 import type { Context } from './context.ts';
+import { drainView } from './drain-view.ts';
 import { body, describe } from './shapes.ts';
 
 interface AppParams {
@@ -28,9 +24,9 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
       return Promise.all(drains.map((drain) => drainView(drain, context)));
     },
   );
-  api.post<AppParams & { Body: { url?: string; options?: unknown } | null }>(
+  api.post<AppParams & { Body: { url?: string; options?: unknown; addon?: unknown } | null }>(
     '/apps/:app/log-drains',
-    describe('Add a drain', 'LogDrain', { status: 201, body: body({ url: {}, options: {} }) }),
+    describe('Add a drain', 'LogDrain', { status: 201, body: body({ url: {}, options: {}, addon: {} }) }),
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const url = request.body?.url;
@@ -42,7 +38,8 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
       const target = parseDrainUrl(url);
       const options = readOptions(target.url, request.body?.options);
       await context.targets.vet(target.host);
-      const drain = await directory.addDrain(app.id, url, { options, appName: app.name });
+      const addon = await addonOfApp(context, app.id, request.body?.addon);
+      const drain = await directory.addDrain(app.id, url, { options, appName: app.name, addon });
       await context.deliveries.look();
       reply.code(201);
       return drainView(drain, context);
@@ -62,50 +59,10 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
     describe('Remove a drain', 'LogDrain'),
     async (request) => {
       const app = await directory.app(request.params.app);
+      await refuseRemoval(context, await directory.drain(app.id, request.params['*']));
       const drain = await directory.removeDrain(app.id, request.params['*']);
       await context.deliveries.look();
       return drainView(drain, context);
     },
   );
-}
-
-/** A drain in the Platform API's shape, and what it is doing. */
-export async function drainView(drain: DrainRecord, { store, deliveries }: Context) {
-  const delivery = deliveries.describe(drain.id) ?? (await elsewhere(drain, store));
-  const { first, last, bytes } = await store.bounds(drain.app);
-  const lineBytes = bytes / Math.max(1, last - first + 1);
-  return {
-    id: drain.id,
-    token: drain.token,
-    url: redactUrl(drain.url),
-    addon: null,
-    extended: { drain_id: drain.id },
-    created_at: drain.createdAt,
-    updated_at: drain.updatedAt,
-    paused: drain.paused ?? false,
-    options: shownOptions(drain.options ?? {}),
-    // About: the stream's bytes a line, as they are stored, times the lines.
-    delivery: {
-      ...delivery,
-      lagBytes: Math.round(lineBytes * Math.min(delivery.lagLines, last - first + 1)),
-    },
-  };
-}
-
-/** What is known of a drain that isn't worked on here: it is paused, or another router's. */
-async function elsewhere(drain: DrainRecord, store: Context['store']) {
-  const cursor = (await store.get<CursorRecord>(drain.app, cursorKey(drain.id)))?.value;
-  const { last } = await store.bounds(drain.app);
-  const after = cursor?.after ?? drain.after;
-  const waiting = last > after ? (await store.read(drain.app, after, 1)).at(0) : undefined;
-  return {
-    state: drain.paused ? 'paused' : 'elsewhere',
-    delivered: cursor?.delivered ?? 0,
-    lost: cursor?.lost ?? 0,
-    withheld: cursor?.withheld ?? 0,
-    after,
-    lagLines: Math.max(0, last - after),
-    lagMs: waiting ? Math.max(0, Date.now() - waiting.storedAtMs) : 0,
-    linesPerSecond: 0,
-  };
 }

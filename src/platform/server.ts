@@ -3,11 +3,14 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readAuthorization } from '../authorization.ts';
 import { TailraceError } from '../errors.ts';
+import { discardRest } from '../sources/body.ts';
 import { accountRoutes } from './account.ts';
+import { addonDrainRoutes } from './addon-drains.ts';
 import { addonRoutes } from './addons.ts';
 import { appRoutes } from './apps.ts';
 import { authorizationRoutes } from './authorizations.ts';
 import { buildRoutes, sourceUploads } from './builds.ts';
+import { answerClientError } from './client-error.ts';
 import { configRoutes } from './config-vars.ts';
 import type { Context } from './context.ts';
 import { domainRoutes, emptyLists } from './domains.ts';
@@ -28,7 +31,7 @@ import { pageRoutes } from './page.ts';
 import { releaseRoutes } from './releases.ts';
 import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
-import { refuseClient } from './slow-bodies.ts';
+import { isSlowUpload } from './slow-bodies.ts';
 import { statusRoutes } from './status.ts';
 import { tailSockets } from './tail-sockets.ts';
 import { telemetryRoutes } from './telemetry-drains.ts';
@@ -53,7 +56,9 @@ export function makeServer(
       headersTimeout: Math.min(requestTimeoutMs, HEADERS_MS),
       connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
     },
-    clientErrorHandler: refuseClient,
+    clientErrorHandler: (error, socket) => {
+      if (!isSlowUpload(error, socket)) answerClientError(error, socket);
+    },
     logger: false,
     trustProxy: false,
     bodyLimit: 1_048_576,
@@ -76,8 +81,7 @@ export function makeServer(
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
-        // The rest of a body that wasn't read can't be told from the next request.
-        if (error.code === 'too_large') reply.header('Connection', 'close');
+        if (error.code === 'too_large') discardRest(request.raw);
         if (error.status === 503) reply.header('Retry-After', '1');
         // Senders of lines know Logplex's answers, which are plain words.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
@@ -132,6 +136,7 @@ export async function serveApi(server: FastifyInstance, context: Context): Promi
       telemetryRoutes,
       authorizationRoutes,
       drainRoutes,
+      addonDrainRoutes,
       drainActionRoutes,
       tokenRoutes,
       ruleRoutes,

@@ -2,7 +2,6 @@
  * A request has to be there in full after a while, or its connection is cut off: nobody shall hold one for ever. Uploads
  * of sources may take as long as they like, while something comes.
  */
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
@@ -28,16 +27,7 @@ function forget(socket: Socket, silent: () => void): void {
   socket.setTimeout(0);
 }
 
-/** Answers what is no request, or isn't there in time: Node.js says so once for each. */
-export function refuseClient(error: Error & { code?: string }, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && uploads.has(socket)) return;
-  const status = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }[error.code ?? ''] ?? 400;
-  const id = status === 408 ? 'request_timeout' : 'bad_request';
-  const body = JSON.stringify({ id, message: `${STATUS_CODES[status]}.` });
-  if (socket.writable)
-    socket.write(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Length: ${body.length}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n${body}`,
-    );
-  socket.destroy(error);
+/** Node.js says once that a request isn't there in time: of an upload it may be. */
+export function isSlowUpload(error: { readonly code?: string }, socket: Duplex): boolean {
+  return error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && uploads.has(socket);
 }

@@ -7,6 +7,7 @@ export function statusRoutes(api: FastifyInstance, context: Context): void {
   api.get('/status', describe('How this router is doing', 'Status'), async () => ({
     version: context.version,
     pid: process.pid,
+    time: new Date().toISOString(),
     uptime_s: Math.round((Date.now() - context.startedAtMs) / 1_000),
     memory_bytes: process.memoryUsage.rss(),
     sources: context.counters,

@@ -88,7 +88,7 @@ export function telemetryRoutes(api: FastifyInstance, context: Context): void {
 }
 
 function isTelemetry({ options }: DrainRecord): boolean {
-  return options?.format === 'otlp';
+  return options?.format === 'otlp' || options?.format === 'otlp-protobuf';
 }
 
 function telemetryView({ id, app, url, createdAt, updatedAt, options }: DrainRecord) {

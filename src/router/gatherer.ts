@@ -1,12 +1,12 @@
 import type { AppId, Store } from '../store/contract.ts';
-import type { Batch } from '../syslog/batch.ts';
+import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { Header } from '../syslog/header.ts';
 import type { Tenant } from './tenants.ts';
 
 /** Pause before a failed append is tried again, doubled each time up to the second figure. */
 const RETRY_MS = 100;
-const RETRY_MAX_MS = 5_000;
+const RETRY_MAX_MS = 1_000;
 
 /** What the router keeps count of while batches are on their way to the store. */
 export interface Load {
@@ -92,6 +92,11 @@ export class Gatherer {
     this.opened().entrusted = true;
     this.close();
     this.builder.addRecords(records, count);
+  }
+
+  /** Sees to it that so many bytes fit into the open batch: lines that are in one batch are stored all or none. */
+  reserve(bytes: number): void {
+    if (this.builder.count > 0 && this.builder.length + bytes > BATCH_BYTES) this.close();
   }
 
   /** The lines added so far needn't be waited for: they are kept and tried again until they are stored. */

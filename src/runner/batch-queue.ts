@@ -1,10 +1,13 @@
 import { LineBatch, type LineHead } from './line-batch.ts';
+import type { LineQueue } from './line-queue.ts';
 
 export interface BatchLimits {
   /** Lines in one batch at most. */
   lineCountMax: number;
   /** Bytes of one batch at most. */
   byteCountMax: number;
+  /** Bytes of all batches at most. */
+  bufferBytesMax: number;
 }
 
 /** A batch has to hold the longest line. */
@@ -12,23 +15,30 @@ const BATCH_BYTES_MIN = 16_384;
 /** One that is sent and one that is filled: with few lines nothing is ever allocated. */
 const SPARE_BUFFERS_MAX = 2;
 
-/** Lines in batches, in order: the last batch is open for more, the first is the next to go. */
-export class BatchQueue {
-  /** Bytes in all batches that haven't been `done` yet. */
+/** Lines in memory: the last batch is open for more, the first is the next to go. */
+export class BatchQueue implements LineQueue {
+  readonly isKept = false;
   byteCount = 0;
   readonly #limits: BatchLimits;
   #batches: LineBatch[] = [];
   #spare: Buffer[] = [];
 
-  constructor({ lineCountMax, byteCountMax }: BatchLimits) {
-    this.#limits = { lineCountMax, byteCountMax: Math.max(BATCH_BYTES_MIN, byteCountMax) };
+  constructor(limits: BatchLimits) {
+    this.#limits = { ...limits, byteCountMax: Math.max(BATCH_BYTES_MIN, limits.byteCountMax) };
+  }
+
+  get fill(): number {
+    return this.byteCount / this.#limits.bufferBytesMax;
   }
 
   get isEmpty(): boolean {
     return this.#batches.length === 0;
   }
 
-  /** @returns the batch the line is in now */
+  hasRoomFor(frameBytes: number): boolean {
+    return this.byteCount + frameBytes <= this.#limits.bufferBytesMax;
+  }
+
   add(head: LineHead, stamp: string, message: Uint8Array): LineBatch {
     let batch = this.#batches.at(-1);
     if (batch === undefined || !batch.hasRoomFor(LineBatch.frameBytes(head, message))) {
@@ -42,14 +52,19 @@ export class BatchQueue {
     return batch;
   }
 
-  /** Takes the next batch, which is closed to further lines by that. Its bytes count until it is `done`. */
+  ripeInMs(gatherMs: number): number {
+    return gatherMs === 0 || this.#batches.length > 1 ? 0 : (this.#batches[0]?.ripeInMs(gatherMs) ?? 0);
+  }
+
   take(): LineBatch | undefined {
     return this.#batches.shift();
   }
 
-  /** The batch was delivered or given up: forgets it and uses its memory again. */
+  /** Forgets the batch, and uses its memory again. */
   done(batch: LineBatch): void {
     this.byteCount -= batch.byteCount;
     if (this.#spare.length < SPARE_BUFFERS_MAX) this.#spare.push(batch.release());
   }
+  /** What is in memory ends with it. */
+  close(): void {}
 }

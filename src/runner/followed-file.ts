@@ -1,7 +1,8 @@
-/** Follows a file that grows, and its successor when it is rotated, as `tail -F` does. */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import { type FilePlace, HEAD_BYTES, readHead, type Unread, unreadSince } from './file-place.ts';
+import { Output } from './output.ts';
 
 /** How often the file is looked at. */
 const LOOK_MS = 250;
@@ -10,87 +11,195 @@ const LAST_LOOKS = 4;
 const READ_BYTES = 65_536;
 
 export interface FollowOptions {
-  /** Read what is there already; otherwise only what comes. */
+  /** Where somebody left off; the file is read on from there. */
+  readonly place?: FilePlace;
+  /** Without a place: read what is there already; otherwise only what comes. */
   readonly fromStart: boolean;
-  readonly signal: AbortSignal;
+  /** Gets every line, without its line ending. */
+  readonly onLine: (line: Buffer) => void;
   /** One sentence for people: the file isn't there, was rotated, was cut off. */
   readonly onNotice: (message: string) => void;
 }
 
 /**
- * What is written to the file, as a stream of bytes. It waits for a file that isn't there yet; after a rename it goes on
- * with the new file when the old one is read to its end, and after a truncation at the beginning. Nothing is read ahead
- * of the reader: what it doesn't take stays in the file. Ends when the signal is aborted, with what was written by then.
+ * Follows a file that grows, and its successor when it is rotated, as `tail -F` does: it waits for a file that isn't there
+ * yet; after a rename it goes on with the new file when the old one is read to its end, and after a truncation at the
+ * beginning. Nothing is read ahead of the reader by more than a chunk: what it doesn't take stays in the file.
  */
-export function followFile(path: string, options: FollowOptions): Readable {
-  return Readable.from(chunks(path, options), { objectMode: false, highWaterMark: READ_BYTES });
-}
+export class FollowedFile {
+  readonly #path: string;
+  readonly #options: FollowOptions;
+  readonly #stop = new AbortController();
+  #place: FilePlace | undefined;
+  #output: Output | undefined;
+  #paused = false;
 
-async function* chunks(path: string, { fromStart, signal, onNotice }: FollowOptions): AsyncGenerator<Buffer> {
-  let skipFirst = !fromStart;
-  for (let isFirst = true; ; isFirst = false) {
-    const file = await openWhenThere(path, signal, () => {
-      skipFirst = false; // a file that comes later is new from its start
-      if (isFirst) onNotice(`${path} can't be read yet: waiting for it.`);
-    });
+  constructor(path: string, options: FollowOptions) {
+    this.#path = path;
+    this.#options = options;
+    this.#place = options.place;
+  }
+
+  /** How far the lines go that were handed on: to be asked when the last one is safe. Undefined while there is no file. */
+  get place(): FilePlace | undefined {
+    return this.#place;
+  }
+
+  /** Follows the file until `stop()`. @param opened called as soon as its place is known */
+  async follow(opened: () => void = () => {}): Promise<void> {
+    let { fromStart } = this.#options;
+    let start = 0;
+    for (const { path, offset } of await this.#begin()) {
+      fromStart = true;
+      start = offset;
+      if (path !== this.#path) await this.#readOn(path, offset);
+    }
+    for (let isFirst = true; ; isFirst = false) {
+      const file = await this.#openWhenThere(() => {
+        if (isFirst) this.#options.onNotice(`${this.#path} can't be read yet: waiting for it.`);
+        fromStart = true; // a file that comes later is new from its start
+        start = 0;
+      });
+      if (!file) return;
+      try {
+        if (!fromStart) start = (await file.stat()).size;
+        await this.#readFile(file, start, true, isFirst ? opened : undefined);
+      } finally {
+        await file.close();
+      }
+      if (this.#stop.signal.aborted) return;
+      fromStart = true;
+      start = 0;
+    }
+  }
+
+  /** Holds the lines back; some that are read already still come. */
+  pause(): void {
+    this.#paused = true;
+    this.#output?.pause();
+    if (this.#stop.signal.aborted) this.#output?.abandon();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#output?.resume();
+  }
+
+  /** Ends with what is written by now, or, when it is held back, here. The beginning of a line is left for the next time. */
+  stop(): void {
+    this.#stop.abort();
+    if (this.#paused) this.#output?.abandon();
+  }
+
+  async #begin(): Promise<Unread[]> {
+    if (!this.#place) return [];
+    const unread = await unreadSince(this.#path, this.#place);
+    if (unread) return unread;
+    this.#options.onNotice(
+      `The file that was ${this.#path} isn't there any more: what came behind byte ${this.#place.offset} of it is missing.`,
+    );
+    return [{ path: this.#path, offset: 0 }];
+  }
+
+  /** Reads a file that nobody writes to any more. */
+  async #readOn(path: string, offset: number): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    const file = await open(path, 'r').catch(() => undefined);
     if (!file) return;
     try {
-      yield* readUntilReplaced(path, file, skipFirst, signal, onNotice);
+      await this.#readFile(file, offset, false);
     } finally {
       await file.close();
     }
-    skipFirst = false;
-    if (signal.aborted) return;
-    onNotice(`${path} was replaced: following the new file.`);
   }
-}
 
-async function openWhenThere(
-  path: string,
-  signal: AbortSignal,
-  onWait: () => void,
-): Promise<FileHandle | undefined> {
-  for (let waited = false; !signal.aborted; waited = true) {
-    const file = await open(path, 'r').catch(() => undefined);
-    if (file) return file;
-    if (!waited) onWait();
-    await pause(signal);
-  }
-  return undefined;
-}
-
-async function* readUntilReplaced(
-  path: string,
-  file: FileHandle,
-  skip: boolean,
-  signal: AbortSignal,
-  onNotice: (message: string) => void,
-): AsyncGenerator<Buffer> {
-  let position = skip ? (await file.stat()).size : 0;
-  for (let looksLeft = LAST_LOOKS; ; ) {
-    const isLast = signal.aborted;
-    for (;;) {
-      const buffer = Buffer.allocUnsafe(READ_BYTES);
-      const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position);
-      if (bytesRead === 0) break;
-      position += bytesRead;
-      looksLeft = LAST_LOOKS;
-      yield buffer.subarray(0, bytesRead);
+  async #openWhenThere(onWait: () => void): Promise<FileHandle | undefined> {
+    for (let waited = false; !this.#stop.signal.aborted; waited = true) {
+      const file = await open(this.#path, 'r').catch(() => undefined);
+      if (file) return file;
+      if (!waited) onWait();
+      await this.#pauseBetweenLooks();
     }
-    if (isLast) return;
-    const { size, ino, dev } = await file.stat();
-    if (size < position) {
-      onNotice(`${path} was cut off: reading it from its start.`);
-      position = 0;
-      continue;
-    }
-    const now = await stat(path).catch(() => undefined);
-    // Without a new file the old one may still be written to, for ever.
-    if (now && (now.ino !== ino || now.dev !== dev) && --looksLeft === 0) return;
-    await pause(signal);
+    return undefined;
   }
-}
 
-function pause(signal: AbortSignal): Promise<void> {
-  return wait(LOOK_MS, undefined, { signal }).catch(() => undefined);
+  /** Hands on the lines of one file, from `start` until it is replaced, cut off, or not to be waited for. */
+  async #readFile(file: FileHandle, start: number, isLive: boolean, opened?: () => void): Promise<void> {
+    const { ino, dev } = await file.stat();
+    const head = { bytes: await readHead(file, Math.min(start, HEAD_BYTES)) };
+    let offset = start;
+    const move = (): void => {
+      this.#place = {
+        dev,
+        ino,
+        offset,
+        head: head.bytes.toString('base64', 0, Math.min(offset, HEAD_BYTES)),
+      };
+    };
+    move();
+    opened?.();
+    const chunks = Readable.from(this.#chunks(file, start, isLive, head), {
+      objectMode: false,
+      highWaterMark: READ_BYTES,
+    });
+    const { signal } = this.#stop;
+    let isOver = false;
+    this.#output = new Output(chunks, (line, byteCount) => {
+      // Without its newline it is the beginning of a line, which may go on the next time.
+      isOver ||= byteCount === line.length && signal.aborted && isLive;
+      if (isOver) return;
+      offset += byteCount;
+      this.#options.onLine(line);
+      move();
+    });
+    if (this.#paused) this.#output.pause();
+    if (this.#paused && signal.aborted) this.#output.abandon();
+    await this.#output.ended;
+    this.#output = undefined;
+  }
+
+  async *#chunks(
+    file: FileHandle,
+    start: number,
+    isLive: boolean,
+    head: { bytes: Buffer },
+  ): AsyncGenerator<Buffer> {
+    const { signal } = this.#stop;
+    let position = start;
+    for (let looksLeft = LAST_LOOKS; ; ) {
+      const isLast = signal.aborted || !isLive;
+      const { size, ino, dev } = await file.stat();
+      // Cut off, and perhaps grown beyond where we were since the last look.
+      if (
+        size < position ||
+        (size > position && !(await readHead(file, head.bytes.length)).equals(head.bytes))
+      ) {
+        this.#options.onNotice(`${this.#path} was cut off: reading it from its start.`);
+        return;
+      }
+      for (;;) {
+        const buffer = Buffer.allocUnsafe(READ_BYTES);
+        const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position);
+        if (bytesRead === 0) break;
+        const chunk = buffer.subarray(0, bytesRead);
+        if (position === head.bytes.length && position < HEAD_BYTES)
+          head.bytes = Buffer.concat([head.bytes, chunk.subarray(0, HEAD_BYTES - position)]);
+        position += bytesRead;
+        looksLeft = LAST_LOOKS;
+        yield chunk;
+      }
+      if (isLast) return;
+      const now = await stat(this.#path).catch(() => undefined);
+      // Without a new file the old one may still be written to, for ever.
+      if (now && (now.ino !== ino || now.dev !== dev) && --looksLeft === 0) {
+        this.#options.onNotice(`${this.#path} was replaced: following the new file.`);
+        return;
+      }
+      await this.#pauseBetweenLooks();
+    }
+  }
+
+  #pauseBetweenLooks(): Promise<void> {
+    return wait(LOOK_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  }
 }

@@ -1,4 +1,5 @@
-import { Client } from 'undici';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import type { LineBatch } from './line-batch.ts';
 
 export interface IngestAnswer {
@@ -8,15 +9,14 @@ export interface IngestAnswer {
   retryAfterMs: number;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
-/** The router answers after its store has the batch. */
+/** The router answers after its store has the batch. Connecting is part of it. */
 const ANSWER_TIMEOUT_MS = 30_000;
 const RETRY_AFTER_MAX_MS = 30_000;
 
 /** A router's `POST /logs`, over one connection that is kept open. */
 export class IngestClient {
-  readonly #client: Client;
-  readonly #path: string;
+  readonly #url: URL;
+  readonly #agent: Agent;
   readonly #authorization: string;
 
   /**
@@ -25,41 +25,63 @@ export class IngestClient {
    * @throws if the URL isn't one
    */
   constructor(url: string, key: string) {
-    const { origin, pathname } = new URL(url);
-    this.#path = `${pathname.replace(/\/+$/, '')}/logs`;
+    this.#url = new URL(url);
+    this.#url.pathname = `${this.#url.pathname.replace(/\/+$/, '')}/logs`;
     this.#authorization = `Bearer ${key}`;
-    this.#client = new Client(origin, {
-      connect: { timeout: CONNECT_TIMEOUT_MS },
-      headersTimeout: ANSWER_TIMEOUT_MS,
-      bodyTimeout: ANSWER_TIMEOUT_MS,
-    });
+    const settings = { keepAlive: true, maxSockets: 1 };
+    this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(settings) : new Agent(settings);
   }
 
   /** @throws if there is no answer: refused, reset, timed out, aborted */
   async post(batch: LineBatch, signal: AbortSignal): Promise<IngestAnswer> {
-    const { statusCode, headers, body } = await this.#client.request({
-      method: 'POST',
-      path: this.#path,
-      headers: {
-        'content-type': 'application/logplex-1',
-        authorization: this.#authorization,
-        'logplex-msg-count': String(batch.lineCount),
-        'logplex-frame-id': batch.frameId,
-        'user-agent': 'tailrace-runner',
-      },
-      body: batch.body(),
-      signal,
-    });
+    const answer = await this.#send(batch, signal);
     // Unread, the answer's body would keep the connection busy. What it says is in the status.
-    await body.dump();
-    const seconds = Number(headers['retry-after'] ?? 0);
+    answer.resume();
+    const seconds = Number(answer.headers['retry-after'] ?? 0);
     const retryAfterMs = Number.isFinite(seconds)
       ? Math.min(RETRY_AFTER_MAX_MS, Math.max(0, seconds * 1000))
       : 0;
-    return { status: statusCode, retryAfterMs };
+    return { status: answer.statusCode ?? 0, retryAfterMs };
   }
 
   async close(): Promise<void> {
-    await this.#client.destroy();
+    this.#agent.destroy();
+  }
+
+  #send(batch: LineBatch, signal: AbortSignal): Promise<IncomingMessage> {
+    const body = batch.body();
+    const send = this.#url.protocol === 'https:' ? secureRequest : request;
+    return new Promise((resolve, reject) => {
+      const sent = send(
+        this.#url,
+        {
+          method: 'POST',
+          agent: this.#agent,
+          signal,
+          headers: {
+            'content-type': 'application/logplex-1',
+            'content-length': body.length,
+            authorization: this.#authorization,
+            'logplex-msg-count': String(batch.lineCount),
+            'logplex-frame-id': batch.frameId,
+            'user-agent': 'tailrace-runner',
+          },
+        },
+        (answer) => {
+          clearTimeout(late);
+          answer.on('error', () => {}); // the status has arrived
+          resolve(answer);
+        },
+      );
+      const late = setTimeout(
+        () => sent.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1_000} s`)),
+        ANSWER_TIMEOUT_MS,
+      );
+      sent.on('error', (error) => {
+        clearTimeout(late);
+        reject(error);
+      });
+      sent.end(body);
+    });
   }
 }

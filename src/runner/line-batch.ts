@@ -13,21 +13,40 @@ export interface LineHead {
   byteCount: number;
 }
 
+/** Messages whose loss a batch reports, and the lines that do so. */
+export interface Reported {
+  dropped: number;
+  lost: number;
+  lines: number;
+}
+
 /** Lines that travel together: RFC 5424 messages in octet counting (RFC 6587 §3.4.1), written as they come. */
 export class LineBatch {
   /** The same on every retry, so that the router can tell a repetition. */
-  readonly frameId = randomUUID().replaceAll('-', '');
+  readonly frameId: string;
+  /** On the clock of `performance.now()`. */
+  readonly #openedMs = performance.now();
   readonly #buffer: Buffer;
   readonly #lineCountMax: number;
   lineCount = 0;
   byteCount = 0;
   /** Messages whose loss is reported in this batch; if it fails, the report has to be made again. */
-  reported = { dropped: 0, lost: 0, lines: 0 };
+  reported: Reported = { dropped: 0, lost: 0, lines: 0 };
 
   /** @param buffer the batch's own until it was delivered; its length is the limit of the batch */
-  constructor(buffer: Buffer, lineCountMax: number) {
+  constructor(buffer: Buffer, lineCountMax: number, frameId: string = randomUUID().replaceAll('-', '')) {
     this.#buffer = buffer;
     this.#lineCountMax = lineCountMax;
+    this.frameId = frameId;
+  }
+
+  /** A batch that was written down, closed to further lines. */
+  static restore(frameId: string, body: Buffer, lineCount: number, reported: Reported): LineBatch {
+    const batch = new LineBatch(body, lineCount, frameId);
+    batch.lineCount = lineCount;
+    batch.byteCount = body.length;
+    batch.reported = reported;
+    return batch;
   }
 
   /** The bytes a line takes at most. */
@@ -49,6 +68,12 @@ export class LineBatch {
     buffer[at] = 0x0a; // as log-shuttle does: drains that know no framing need it
     this.byteCount = at + 1;
     this.lineCount += 1;
+  }
+
+  /** How long until its first line is `gatherMs` old; 0 as soon as it is full. */
+  ripeInMs(gatherMs: number): number {
+    if (this.lineCount >= this.#lineCountMax) return 0;
+    return Math.max(0, this.#openedMs + gatherMs - performance.now());
   }
 
   body(): Buffer {

@@ -9,6 +9,7 @@ const UNBROKEN_BYTES_MAX = 1_000_000;
  * lines are 4 MB.
  */
 const PORTION_BYTES = 4_096;
+const RETURN = 0x0d;
 
 /** Cuts what a process writes into lines, and hands each on the moment its newline is there. */
 export class Output {
@@ -21,14 +22,25 @@ export class Output {
   #paused = false;
   #feeding = false;
   #closed = false;
+  #abandoned = false;
   #unbrokenBytes = 0;
+  /** The newline that is written now is ours. */
+  #breaking = false;
 
-  constructor(stream: Readable, onLine: (line: Buffer) => void) {
+  /** @param onLine gets each line, and how many bytes of the stream it took, with its line ending */
+  constructor(stream: Readable, onLine: (line: Buffer, byteCount: number) => void) {
     this.#stream = stream;
     // split2 decodes its input as UTF-8, which destroys bytes that are none. So the bytes travel through it as latin1
     // strings, one character a byte, which it passes on as they are (`decodeStrings: false`), and become the same
     // bytes again afterwards. The lines leave through the mapper: nothing is pushed, so nothing waits in its buffer.
-    this.#splitter = split2((line) => void onLine(Buffer.from(line, 'latin1')), { decodeStrings: false });
+    const take = (line: string): void => {
+      if (this.#abandoned) return;
+      const byteCount = line.length + (this.#breaking || this.#splitter.writableEnded ? 0 : 1);
+      const bytes = Buffer.from(line, 'latin1');
+      const isReturned = bytes[bytes.length - 1] === RETURN && !this.#breaking;
+      onLine(isReturned ? bytes.subarray(0, -1) : bytes, byteCount);
+    };
+    this.#splitter = split2('\n', take, { decodeStrings: false });
     this.#splitter.resume();
     this.ended = new Promise((resolve) => {
       this.#splitter.once('finish', resolve);
@@ -64,7 +76,15 @@ export class Output {
     this.#stream.destroy();
   }
 
+  /** Ends at once: what was read and not handed on is forgotten. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#stream.destroy();
+    this.resume();
+  }
+
   #feed(): void {
+    if (this.#abandoned) this.#rest = '';
     if (this.#feeding) return; // resume() out of the middle of it
     this.#feeding = true;
     let at = 0;
@@ -84,6 +104,8 @@ export class Output {
     this.#splitter.write(portion);
     if (this.#unbrokenBytes < UNBROKEN_BYTES_MAX) return;
     this.#unbrokenBytes = 0;
+    this.#breaking = true;
     this.#splitter.write('\n');
+    this.#breaking = false;
   }
 }

@@ -1,13 +1,21 @@
 /** What an answer of the router means for a batch. */
 export type Verdict = 'delivered' | 'retry' | 'refused';
 
+/** What somebody has to mend, and then the same batch is taken: a token that was revoked, a wrong address. */
+const MENDABLE = [401, 403, 404, 405];
+
 /**
- * @param status the HTTP status. 429 and 5xx pass by themselves; every other answer would be the same the next time
+ * @param status the HTTP status. 408, 429 and 5xx pass by themselves; every other answer would be the same the next time
  */
 export function verdict(status: number): Verdict {
   if (status >= 200 && status < 300) return 'delivered';
-  if (status === 429 || status >= 500) return 'retry';
+  if (status === 408 || status === 429 || status >= 500) return 'retry';
   return 'refused';
+}
+
+/** The same for lines that are kept on disk, which may wait also for what somebody has to mend. */
+export function patientVerdict(status: number): Verdict {
+  return MENDABLE.includes(status) ? 'retry' : verdict(status);
 }
 
 const LONGEST_RETRY_MS = 5_000;

@@ -8,6 +8,9 @@ type Unpack = (
   done: (error: Error | null, unpacked: Buffer) => void,
 ) => void;
 
+/** Of a refused body that are still read. */
+const DISCARD_BYTES_MAX = 64 * 1_048_576;
+
 /** Zstandard is in Node 22.15 and later. */
 const zstd: unknown = 'zstdDecompress' in zlib ? zlib.zstdDecompress : undefined;
 const UNPACKERS: Readonly<Record<string, Unpack>> = {
@@ -41,6 +44,18 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return unpacker ? unpack(body, maxBytes, unpacker, String(encoding)) : body;
 }
 
+/**
+ * Reads what is left of a body that was refused, for nobody: a connection that is closed while the sender still writes is reset,
+ * and the sender never reads why. Who goes on for too long is cut off all the same.
+ */
+export function discardRest(request: IncomingMessage, maxBytes = DISCARD_BYTES_MAX): void {
+  let left = maxBytes;
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) request.destroy();
+  });
+}
+
 function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let first: Buffer | undefined;
@@ -49,7 +64,7 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxBytes) {
-        request.removeAllListeners('data');
+        request.removeAllListeners('data'); // what comes now is `discardRest`'s
         reject(tooLarge(maxBytes));
         return;
       }

@@ -5,7 +5,7 @@
 import type { SourceCounters } from './counters.ts';
 
 export interface GuardOptions {
-  /** Open syslog connections in all. */
+  /** Open syslog connections in all, those included that aren't ready for lines yet. */
   readonly connectionsMax: number;
   /** A connection that is silent for so long is closed. */
   readonly idleMs: number;
@@ -62,6 +62,17 @@ export class Guard {
     return true;
   }
 
+  /** The connection has to finish something before its first line: a TLS handshake, a PROXY header. */
+  opening(connection: Guarded): void {
+    connection.partialSinceMs = performance.now();
+  }
+
+  /** It is ready for lines. */
+  opened(connection: Guarded): void {
+    connection.partialSinceMs = 0;
+    connection.lastMs = performance.now();
+  }
+
   leave(connection: Guarded): void {
     if (!this.connections.delete(connection)) return;
     this.partialBytes -= connection.partialBytes;
@@ -91,7 +102,10 @@ export class Guard {
     const { idleMs, frameMs } = this.options;
     for (const connection of this.connections)
       if (connection.partialSinceMs > 0 && now - connection.partialSinceMs > frameMs)
-        this.end(connection, `a frame wasn't finished in ${frameMs / 1_000} s (TAILRACE_FRAME_TIMEOUT)`);
+        this.end(
+          connection,
+          `a frame, or a handshake, wasn't finished in ${frameMs / 1_000} s (TAILRACE_FRAME_TIMEOUT)`,
+        );
       else if (now - connection.lastMs > idleMs)
         this.end(connection, `nothing came for ${idleMs / 1_000} s (TAILRACE_IDLE_TIMEOUT)`);
   }

@@ -9,6 +9,7 @@ import type { Router } from '../router/router.ts';
 import { plainAddress } from '../router/rules.ts';
 import { ANY_SOURCE, type Tenant } from '../router/tenants.ts';
 import type { AppId } from '../store/contract.ts';
+import { BATCH_BYTES, RECORD_HEADER } from '../syslog/batch.ts';
 import { readBody } from './body.ts';
 import { type SourceCounters, sourceCounters } from './counters.ts';
 import { HttpSenders } from './http-sender.ts';
@@ -19,9 +20,16 @@ import { NamedBatch } from './named-batch.ts';
 import { otlpLines } from './otlp.ts';
 import { Refusals } from './refusals.ts';
 import { TextLines } from './text-lines.ts';
+import { type UnnamedRequest, UnnamedRequests } from './unnamed-requests.ts';
 
 /** Largest body of a request, unpacked. */
 export const BODY_BYTES_MAX = 8_000_000;
+
+const NEWLINE = 0x0a;
+/** Few lines of log-shuttle's form are shorter. */
+const LOGPLEX_LINE_BYTES = 64;
+/** What a line without time and host grows by in a batch. */
+const LINE_GROWTH_BYTES = RECORD_HEADER + 96;
 
 /** How a body is read, by its content type. */
 const FORMS: Readonly<Record<string, 'logplex' | 'text' | 'ndjson' | 'json'>> = {
@@ -45,6 +53,17 @@ export interface HttpSourceOptions {
   readonly warn: (fields: object, message: string) => void;
 }
 
+interface WholeRequest {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  /** Whose all the lines are. */
+  readonly tenant: Tenant | undefined;
+  readonly body: Buffer;
+  /** About what its lines take in a batch. */
+  readonly bytes: number;
+  readonly counted: SourceCounters;
+}
+
 /** Adds the routes to a server, in an encapsulation of their own: the bodies here are bytes. Counts `http` and `otlp`. */
 export async function httpSource(
   server: FastifyInstance,
@@ -54,10 +73,17 @@ export async function httpSource(
   const otlpCounters = sourceCounters('otlp');
   const senders = new HttpSenders({ router, limits, mayWrite, counters });
   const otlpSenders = new HttpSenders({ router, limits, mayWrite, counters: otlpCounters });
+  const unnamedRequests = new UnnamedRequests();
   const refusals = [counters, otlpCounters].map((of) => new Refusals(of, warn));
   await server.register(async (logs) => {
     logs.removeAllContentTypeParsers();
     logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    logs.setErrorHandler((error: Error & { code?: string }, request) => {
+      // Something without a slash: Fastify refuses it before we see it.
+      if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+        throw request.routeOptions.url === '/logs' ? unknownForm(request) : unknownOtlpForm(request);
+      throw error;
+    });
     logs.addHook('onResponse', async () => {
       for (const of of refusals) of.check();
     });
@@ -79,14 +105,9 @@ export async function httpSource(
   return [counters, otlpCounters];
 
   async function takeRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const type = contentType(request);
-    const form = FORMS[type];
+    const form = FORMS[contentType(request)];
     const sender = await senders.authorise(request, reply);
-    if (!form)
-      throw new TailraceError(
-        'unsupported_type',
-        `Content-Type ${type || '(none)'} isn't supported: send application/logplex-1, text/plain, application/x-ndjson or application/json.`,
-      );
+    if (!form) throw unknownForm(request);
     senders.admit(request, reply, sender);
     const { tenant } = sender;
     if (form !== 'logplex' && !tenant)
@@ -95,20 +116,24 @@ export async function httpSource(
         `${form === 'text' ? 'Plain text' : 'JSON'} needs a source token: add ?token=t.… or authenticate with it.`,
       );
     const body = await readBody(request.raw, BODY_BYTES_MAX);
-    const intake = intakeFor(request, tenant, body.length, counters);
     const { dyno } = request.query as { dyno?: string };
     if (form === 'logplex') {
       const claimed = request.headers['logplex-msg-count'];
-      await takeLogplex(body, intake, { claimed, ownTokens: !tenant, counters });
-    } else if (form === 'text') new TextLines(dyno).take(body, intake);
-    else {
-      const values = form === 'json' ? readJson(body) : readNdjson(body);
-      takeLines(
-        values.map((value) => jsonLine(value, dyno)),
-        intake,
+      const bytes = body.length + (Number(claimed) || body.length / LOGPLEX_LINE_BYTES) * RECORD_HEADER;
+      await takeWhole({ request, reply, tenant, body, bytes, counted: counters }, (intake) =>
+        takeLogplex(body, intake, { claimed, ownTokens: !tenant, counters }),
       );
+      return;
     }
-    await intake.stored();
+    if (form === 'text') {
+      const bytes = body.length + countLines(body) * LINE_GROWTH_BYTES;
+      const take = (intake: Intake): void => new TextLines(dyno).take(body, intake);
+      await takeWhole({ request, reply, tenant, body, bytes, counted: counters }, take);
+      return;
+    }
+    const lines = (form === 'json' ? readJson(body) : readNdjson(body)).map((value) => jsonLine(value, dyno));
+    const bytes = bytesOf(lines);
+    await takeWhole({ request, reply, tenant, body, bytes, counted: counters }, takeLines(lines));
   }
 
   async function takeOtlp(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -116,37 +141,46 @@ export async function httpSource(
     const isJson = type === 'application/json';
     const tenant = await otlpSenders.authoriseOne(request, reply, 'OTLP');
     if (!isJson && type !== 'application/x-protobuf' && type !== 'application/protobuf')
-      throw new TailraceError(
-        'unsupported_type',
-        `Content-Type ${type || '(none)'} isn't supported: send application/x-protobuf or application/json.`,
-      );
+      throw unknownOtlpForm(request);
     otlpSenders.admit(request, reply, { tenant });
     const body = await readBody(request.raw, BODY_BYTES_MAX);
     const lines = otlpLines(body, isJson, tenant.source, tenant.source === ANY_SOURCE);
-    const intake = intakeFor(request, tenant, body.length, otlpCounters);
-    takeLines(lines, intake);
-    await intake.stored();
+    const bytes = bytesOf(lines);
+    await takeWhole({ request, reply, tenant, body, bytes, counted: otlpCounters }, takeLines(lines));
     // An ExportLogsServiceResponse without a partial success: in protobuf, no bytes at all.
     return reply.type(isJson ? type : 'application/x-protobuf').send(isJson ? '{}' : Buffer.alloc(0));
   }
 
-  function intakeFor(
-    request: FastifyRequest,
-    fixed: Tenant | undefined,
-    bodyBytes: number,
-    counted: SourceCounters,
-  ): Intake {
+  /** Hands a request's lines over; resolves when they are stored. What fits into one batch is stored all or none. */
+  async function takeWhole(
+    { request, reply, tenant, body, bytes, counted }: WholeRequest,
+    take: (intake: Intake) => void | Promise<void>,
+  ): Promise<void> {
     const frameId = request.headers['logplex-frame-id'];
-    const named = typeof frameId === 'string' && frameId !== '' ? frameId.slice(0, 128) : undefined;
-    return new Intake({
+    let named = typeof frameId === 'string' && frameId !== '' ? frameId.slice(0, 128) : undefined;
+    let unnamed: UnnamedRequest | undefined;
+    if (named === undefined && bytes > BATCH_BYTES) {
+      unnamed = unnamedRequests.begin(`${tenant?.token} ${request.url} ${contentType(request)}`, body);
+      named = unnamed.name;
+    } else if (named === undefined && tenant) router.gatherer(tenant.app).reserve(bytes);
+    const intake = new Intake({
       router,
       counters: counted,
       limits,
       host: plainAddress(request.ip),
-      fixed,
-      drainForm: request.headers['logplex-drain-token'] !== undefined,
-      targetFor: named === undefined ? undefined : namedBatches(named, bodyBytes, counted),
+      fixed: tenant,
+      // Drains in other formats name their token, too.
+      drainForm:
+        request.headers['logplex-drain-token'] !== undefined &&
+        contentType(request) === 'application/logplex-1',
+      targetFor: named === undefined ? undefined : namedBatches(named, bytes, counted),
     });
+    await take(intake);
+    await intake.stored();
+    if (!unnamed) return;
+    // Whoever hangs up before the answer doesn't know, and sends it again.
+    const { done } = unnamed;
+    reply.raw.once('finish', done);
   }
 
   /** One batch an app, however many sources of it speak in turns: the name is used once. */
@@ -164,10 +198,36 @@ export async function httpSource(
   }
 }
 
-function takeLines(lines: readonly Buffer[], intake: Intake): void {
-  for (const line of lines) intake.take(line, 0, line.length);
+function takeLines(lines: readonly Buffer[]): (intake: Intake) => void {
+  return (intake) => {
+    for (const line of lines) intake.take(line, 0, line.length);
+  };
+}
+
+function bytesOf(lines: readonly Buffer[]): number {
+  return lines.reduce((sum, line) => sum + line.length + LINE_GROWTH_BYTES, 0);
+}
+
+function countLines(text: Buffer): number {
+  let count = 1;
+  for (let at = text.indexOf(NEWLINE); at !== -1; at = text.indexOf(NEWLINE, at + 1)) count++;
+  return count;
 }
 
 function contentType(request: FastifyRequest): string {
   return request.headers['content-type']?.split(';', 1)[0].trim().toLowerCase() ?? '';
+}
+
+function unknownForm(request: FastifyRequest): TailraceError {
+  return new TailraceError(
+    'unsupported_type',
+    `Content-Type ${contentType(request) || '(none)'} isn't supported: send application/logplex-1, text/plain, application/x-ndjson or application/json.`,
+  );
+}
+
+function unknownOtlpForm(request: FastifyRequest): TailraceError {
+  return new TailraceError(
+    'unsupported_type',
+    `Content-Type ${contentType(request) || '(none)'} isn't supported: send application/x-protobuf or application/json.`,
+  );
 }

@@ -1,5 +1,6 @@
 /** The part of OpenTelemetry's logs protocol that is read here: messages and field numbers of its public .proto files. */
-import protobuf from 'protobufjs';
+import { createRequire } from 'node:module';
+import type protobuf from 'protobufjs';
 
 const message = (fields: Record<string, readonly [number, string, ('repeated' | undefined)?]>) => ({
   fields: Object.fromEntries(
@@ -10,7 +11,7 @@ const message = (fields: Record<string, readonly [number, string, ('repeated' | 
   ),
 });
 
-const root = protobuf.Root.fromJSON({
+const SCHEMA = {
   nested: {
     ExportLogsServiceRequest: message({ resourceLogs: [1, 'ResourceLogs', 'repeated'] }),
     ResourceLogs: message({ resource: [1, 'Resource'], scopeLogs: [2, 'ScopeLogs', 'repeated'] }),
@@ -56,19 +57,30 @@ const root = protobuf.Root.fromJSON({
     ArrayValue: message({ values: [1, 'AnyValue', 'repeated'] }),
     KeyValueList: message({ values: [1, 'KeyValue', 'repeated'] }),
   },
-});
+};
 
-const request = root.lookupType('ExportLogsServiceRequest');
+let request: protobuf.Type | undefined;
+
+/** Loaded when the first such request comes: most servers never see one. */
+function requestType(): protobuf.Type {
+  if (!request) {
+    const { Root }: typeof protobuf = createRequire(import.meta.url)('protobufjs');
+    request = Root.fromJSON(SCHEMA).lookupType('ExportLogsServiceRequest');
+  }
+  return request;
+}
 
 /**
  * Decodes a request in protobuf, into the shape that its JSON form has (identifiers as hexadecimal digits).
  * @throws an error when the bytes are no such request, are cut short, or are nested too deep.
  */
 export function decodeLogs(body: Uint8Array): unknown {
-  return request.toObject(request.decode(body), { longs: String });
+  const type = requestType();
+  return type.toObject(type.decode(body), { longs: String });
 }
 
 /** Encodes a request, for tests and measurements. */
 export function encodeLogs(value: Record<string, unknown>): Uint8Array {
-  return request.encode(request.fromObject(value)).finish();
+  const type = requestType();
+  return type.encode(type.fromObject(value)).finish();
 }

@@ -69,12 +69,18 @@ export function asText(value: unknown): string {
 /** Seconds, milliseconds, microseconds or nanoseconds since 1970: which, is told by the size (until the year 5138). */
 export function timeOf(value: unknown): string | undefined {
   if (typeof value === 'string' && !/^\d{9,20}(?:\.\d+)?$/.test(value)) return isoTime(value);
-  const number = Number(value);
   if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  // Nanoseconds are beyond what a number holds exactly: their last digits are taken off before.
+  const isNanos = typeof value === 'string' && /^\d{18,20}$/.test(value);
+  const number = isNanos ? Number(value.slice(0, -3)) : Number(value);
+  if (isNanos) return microTime(number);
   if (!(number >= 1e8 && number < 1e20)) return undefined;
   const micros =
     number < 1e11 ? number * 1e6 : number < 1e14 ? number * 1e3 : number < 1e17 ? number : number / 1e3;
-  const whole = Math.floor(micros);
+  return microTime(Math.round(micros));
+}
+
+function microTime(whole: number): string {
   const ms = Math.floor(whole / 1_000);
   const text = formatTimestamp(ms);
   return text.replace(/000\+00:00$/, `${String(whole - ms * 1_000).padStart(3, '0')}+00:00`);

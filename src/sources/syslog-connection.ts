@@ -1,6 +1,6 @@
 /** One connection of a sender, over TCP or TLS: its bytes are cut into frames, which the intake takes. */
 import type { Socket } from 'node:net';
-import type { Certificate } from '../router/rules.ts';
+import { type Certificate, plainAddress } from '../router/rules.ts';
 import { Frame, FrameScanner } from '../syslog/framing.ts';
 import type { SourceCounters } from './counters.ts';
 import { Guarded } from './guard.ts';
@@ -23,6 +23,24 @@ export interface Peer {
   readonly certificate?: Certificate;
 }
 
+/** Puts a connection under guard as soon as it is there; undefined when there are too many: then it is closed. */
+export function guardConnection(
+  socket: Socket,
+  { guard }: SourceOptions,
+  counters: SourceCounters,
+): Guarded | undefined {
+  const guarded = new Guarded(plainAddress(socket.remoteAddress ?? 'unknown'), counters, () =>
+    socket.destroy(),
+  );
+  socket.on('error', () => socket.destroy()); // the sender's trouble; what came is taken
+  if (!guard.enter(guarded)) {
+    socket.destroy();
+    return undefined;
+  }
+  socket.on('close', () => guard.leave(guarded));
+  return guarded;
+}
+
 /** Takes lines from a connection until it ends. */
 export function serveConnection(
   socket: Socket,
@@ -30,14 +48,10 @@ export function serveConnection(
   { router, rules, limits, guard, warn }: SourceOptions,
   counters: SourceCounters,
   refusals: Refusals,
+  guarded: Guarded,
 ): void {
-  const guarded = new Guarded(peer.address, counters, () => socket.destroy());
-  socket.on('error', () => socket.destroy()); // the sender's trouble; what came is taken
-  if (!guard.enter(guarded)) {
-    socket.destroy();
-    return;
-  }
-  socket.on('close', () => guard.leave(guarded));
+  socket.on('error', () => socket.destroy());
+  guard.opened(guarded);
   counters.connections++;
   const identity = new Identity(router, rules, peer);
   const intake = new Intake({ router, counters, host: peer.address, identity, limits });

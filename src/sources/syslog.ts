@@ -60,10 +60,8 @@ export async function startSyslog({ settings, store, router, tell, warn }: Syslo
     await Promise.all(open.splice(0).map((source) => source.close()));
   };
   try {
-    const tcp = await listenTcp({ ...options, port: settings.syslogPort });
-    open.push(tcp);
-    const udp = await listenUdp({ ...options, port: tcp.port });
-    open.push(udp);
+    const [tcp, udp] = await listenBoth(options, settings.syslogPort);
+    open.push(tcp, udp);
     const tls = await startTls(settings, options);
     if (tls) open.push(tls);
     const shared = { tcp: tcp.counters, udp: udp.counters };
@@ -87,6 +85,23 @@ export async function startSyslog({ settings, store, router, tell, warn }: Syslo
 }
 
 type Listening = Omit<SourceOptions, 'port'>;
+
+/** How often another free port is tried. */
+const TRIES = 20;
+
+/** TCP and UDP on one port. Any free one, 0, has to be free for both. */
+async function listenBoth(options: Listening, port: number): Promise<[tcp: Source, udp: Source]> {
+  for (let left = TRIES; ; left--) {
+    const tcp = await listenTcp({ ...options, port });
+    try {
+      return [tcp, await listenUdp({ ...options, port: tcp.port })];
+    } catch (error) {
+      await tcp.close();
+      const isTaken = error instanceof TailraceError && error.code === 'address_in_use';
+      if (port !== 0 || !isTaken || left === 0) throw error;
+    }
+  }
+}
 
 async function startTls(settings: Settings, options: Listening): Promise<Source | undefined> {
   const { syslogTlsCert: certificate, syslogTlsKey: key, syslogTlsClientCa, syslogTlsPort } = settings;

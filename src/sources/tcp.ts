@@ -6,7 +6,7 @@ import { listening, portOf } from './listening.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 import { Refusals } from './refusals.ts';
 import type { Source, SourceOptions } from './source.ts';
-import { serveConnection } from './syslog-connection.ts';
+import { guardConnection, serveConnection } from './syslog-connection.ts';
 
 /** A load balancer sends its header at once. */
 const PROXY_HEADER_MS = 5_000;
@@ -23,10 +23,13 @@ export async function listenTcp(options: SourceOptions): Promise<Source> {
   const server: Server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
+    const guarded = guardConnection(socket, options, counters);
+    if (!guarded) return;
     const serve = (address: string): void =>
-      serveConnection(socket, { address, port }, options, counters, refusals);
+      serveConnection(socket, { address, port }, options, counters, refusals, guarded);
     if (!options.proxyProtocol) serve(addressOf(socket));
-    else
+    else {
+      options.guard.opening(guarded);
       takeProxyHeader(
         socket,
         (address) => {
@@ -38,6 +41,7 @@ export async function listenTcp(options: SourceOptions): Promise<Source> {
           refusals.check();
         },
       );
+    }
   });
   await listening(server, options, 'syslog (TCP)', 'TAILRACE_SYSLOG_PORT');
   port = portOf(server);

@@ -5,10 +5,11 @@ import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { systemCode, TailraceError } from '../errors.ts';
 import type { Certificate } from '../router/rules.ts';
 import { sourceCounters } from './counters.ts';
+import type { Guarded } from './guard.ts';
 import { listening, portOf } from './listening.ts';
 import { Refusals } from './refusals.ts';
 import type { Source, SourceOptions } from './source.ts';
-import { serveConnection } from './syslog-connection.ts';
+import { guardConnection, serveConnection } from './syslog-connection.ts';
 import { addressOf, takeProxyHeader } from './tcp.ts';
 
 /** Files in PEM form. */
@@ -29,8 +30,8 @@ export async function listenTls(options: SourceOptions, files: TlsFiles): Promis
   const counters = options.counters ?? sourceCounters('tls');
   const refusals = new Refusals(counters, options.warn);
   const sockets = new Set<Socket>();
-  /** Behind a load balancer: its end of each connection, and the client's address. */
-  const clients = new Map<string, string>();
+  /** By the other end of each connection: who is there, which behind a load balancer is somebody else. */
+  const clients = new Map<string, { address: string; guarded: Guarded }>();
   let port = options.port;
   const secure = makeSecure(files);
   const malformed = (): void => {
@@ -51,9 +52,14 @@ export async function listenTls(options: SourceOptions, files: TlsFiles): Promis
       socket.destroy();
       return;
     }
-    const address = clients.get(endOf(socket)) ?? addressOf(socket);
+    const client = clients.get(endOf(socket));
+    if (!client) {
+      socket.destroy(); // it has gone already
+      return;
+    }
+    const { address, guarded } = client;
     const certificate = isShown ? readCertificate(shown) : undefined;
-    serveConnection(socket, { address, port, certificate }, options, counters, refusals);
+    serveConnection(socket, { address, port, certificate }, options, counters, refusals, guarded);
   });
   secure.on('tlsClientError', (_error, socket: TLSSocket) => {
     malformed();
@@ -62,19 +68,17 @@ export async function listenTls(options: SourceOptions, files: TlsFiles): Promis
   const tcp = createTcpServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => socket.destroy());
-    if (!options.proxyProtocol) secure.emit('connection', socket);
-    else
-      takeProxyHeader(
-        socket,
-        (address) => {
-          const end = endOf(socket);
-          clients.set(end, address);
-          socket.on('close', () => clients.delete(end));
-          secure.emit('connection', socket);
-        },
-        malformed,
-      );
+    const guarded = guardConnection(socket, options, counters);
+    if (!guarded) return;
+    options.guard.opening(guarded);
+    const end = endOf(socket);
+    const greet = (address: string): void => {
+      clients.set(end, { address, guarded });
+      socket.on('close', () => clients.delete(end));
+      secure.emit('connection', socket);
+    };
+    if (options.proxyProtocol) takeProxyHeader(socket, greet, malformed);
+    else greet(addressOf(socket));
   });
   await listening(tcp, options, 'syslog (TLS)', 'TAILRACE_SYSLOG_TLS_PORT');
   port = portOf(tcp);

@@ -130,6 +130,12 @@ export interface Store {
    */
   restore(app: AppId, batch: StoredBatch): Promise<void>;
 
+  /**
+   * Calls `told` when an app's stream can't be reached for a second or so (`true`), and when it can again (`false`), until
+   * the returned function is called. Who comes while it is away is told so; a store that never is calls nobody.
+   */
+  watchAbsence(app: AppId, told: (away: boolean) => void): () => void;
+
   /** Removes an app's whole stream. */
   drop(app: AppId): Promise<void>;
 

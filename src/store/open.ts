@@ -2,11 +2,18 @@ import type { Settings } from '../settings.ts';
 import type { Retention, Store } from './contract.ts';
 import { EmbeddedStore } from './embedded/embedded.ts';
 import { readCertificate } from './redis/address.ts';
-import { RedisStore } from './redis/redis.ts';
 
 type StoreSettings = Pick<
   Settings,
-  'data' | 'durability' | 'redisUrl' | 'redisCa' | 'streamLines' | 'streamBytes' | 'streamAgeMs'
+  | 'data'
+  | 'durability'
+  | 'redisUrl'
+  | 'redisCa'
+  | 'redisWait'
+  | 'redisWaitTimeoutMs'
+  | 'streamLines'
+  | 'streamBytes'
+  | 'streamAgeMs'
 >;
 
 /**
@@ -25,7 +32,10 @@ export async function openStore(
   if (settings.redisUrl === '')
     return new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
   const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
-  return RedisStore.open({ url: settings.redisUrl, ca, retention, warn });
+  // Loaded only by who uses it: a client for Redis is much code.
+  const { RedisStore } = await import('./redis/redis.ts');
+  const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
+  return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn });
 }
 
 /** Is this the address of a Redis, rather than a folder? */

@@ -74,6 +74,11 @@ export class Reader {
     return this.store.sequenceAt(this.app, ms);
   }
 
+  /** Calls `told` when the store goes away, and when it is back, until the returned function is called. */
+  onAbsence(told: (away: boolean) => void): () => void {
+    return this.store.watchAbsence(this.app, told);
+  }
+
   close(): void {
     this.closed = true;
     this.unsubscribe();

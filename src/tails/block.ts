@@ -48,6 +48,13 @@ export class Block {
     this.end = o;
   }
 
+  /** Adds bytes as they are. */
+  putBytes(from: Uint8Array): void {
+    this.reserve(from.length);
+    this.bytes.set(from, this.end);
+    this.end += from.length;
+  }
+
   /** Adds a text in UTF-8. */
   putText(text: string): void {
     this.reserve(text.length * 3);

@@ -3,11 +3,13 @@
  * reader who is slow lags behind, and only what is trimmed under it is lost, counted, and told (L11).
  */
 
+import { TailraceError } from '../errors.ts';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { Reader } from '../store/reader.ts';
 import type { Filter } from './filter.ts';
 import { findLast } from './history.ts';
 import { lossLine } from './loss.ts';
+import { AbsenceNotices, noticeLine } from './notice.ts';
 import { hasCompany, onPulse } from './pulse.ts';
 import { sharedRead } from './shared-reads.ts';
 import { Turn } from './turns.ts';
@@ -23,6 +25,8 @@ const CHUNK_LINES = 512;
 const CHUNK_BYTES_MAX = 262_144;
 /** While nothing matches, a reader is told this often how far the search is. */
 const MARK_MS = 500;
+/** A store that is away is asked again after this time. */
+const RETRY_MS = 250;
 
 /** Where a session's lines go. */
 export interface TailSink<T> {
@@ -31,6 +35,8 @@ export interface TailSink<T> {
   take(lines: T, last: Sequence): void;
   /** Told where the session is: at its start, and when it has caught up. */
   mark?(mark: TailMark): void;
+  /** Takes something that stands in no stream, also written as a line; left out: the line alone, as any other. */
+  notice?(message: string, line: string, position: Sequence): void;
   /** Can it take more now? When it says no, `session.resume()` has to be called later. */
   ready(): boolean;
   /** There is no more, and nothing will come. */
@@ -77,9 +83,10 @@ export class TailSession<T> {
   private joined = false;
   /** When the sink was told something last. */
   private toldAtMs = performance.now();
-  /** When the last batch that was sent came, milliseconds since 1970. */
-  private sentAtMs = Date.now();
+  /** When the last batch that was sent came, milliseconds since 1970; undefined before the first one. */
+  private sentAtMs: number | undefined;
   private leave = () => {};
+  private ignoreAbsence = () => {};
   /** Called when the stream can't be read; the session is over. */
   onFailure: (error: unknown) => void = () => {};
   /** Everything up to here was looked at. */
@@ -94,16 +101,23 @@ export class TailSession<T> {
 
   /** Sends the history and, with `tail`, goes on until {@link close}. */
   async start(): Promise<void> {
+    if (this.options.tail) {
+      const notices = new AbsenceNotices((message) => this.notice(message));
+      this.ignoreAbsence = this.reader.onAbsence((away) => notices.change(away));
+    }
     await this.reader.ready;
     const newest = this.reader.newest;
-    const after = await this.lowerBound(newest);
-    const through = await this.upperBound(newest);
+    const after = await this.patiently(() => this.lowerBound(newest));
+    const through = await this.patiently(() => this.upperBound(newest));
+    if (this.closed) return;
     if (!this.options.tail) this.through = through;
     const { lines, filter } = this.options;
     this.position = after;
     if (lines !== undefined && this.options.after === undefined) {
       const wanted = { lines, after, through, filter, wire: this.sink.wire };
-      const { kept, start, position } = await findLast(this.reader, wanted, () => this.closed);
+      const { kept, start, position } = await this.patiently(() =>
+        findLast(this.reader, wanted, () => this.closed),
+      );
       if (this.closed) return;
       this.mark({ position: start, newest });
       for (const written of kept) this.pass(written);
@@ -140,6 +154,7 @@ export class TailSession<T> {
   close(): void {
     this.closed = true;
     this.leave();
+    this.ignoreAbsence();
   }
 
   private finish(): void {
@@ -154,7 +169,7 @@ export class TailSession<T> {
 
   private async lowerBound(newest: Sequence): Promise<Sequence> {
     const { after, sinceMs } = this.options;
-    this.joined = after !== undefined && after > 0;
+    this.joined = after !== undefined;
     if (sinceMs === undefined) return Math.min(after ?? 0, newest);
     return Math.max(Math.min(after ?? 0, newest), await this.reader.sequenceAt(sinceMs));
   }
@@ -179,10 +194,32 @@ export class TailSession<T> {
     this.resume();
   }
 
+  /** Asks the store; while that is away, a tail that is to stay waits for it. */
+  private async patiently<T>(ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        const isAway = error instanceof TailraceError && error.code === 'unavailable';
+        if (!isAway || !this.options.tail || this.closed) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  /** Says something to the reader that stands in no stream; who can't take more has other things to read. */
+  private notice(message: string): void {
+    if (this.closed || !this.sink.ready()) return;
+    const { wire } = this.sink;
+    const line = noticeLine(message, this.position, wire.format);
+    if (this.sink.notice) this.sink.notice(message, line, this.position);
+    else this.sink.take(wire.writeOne(line, this.position), this.position);
+  }
+
   /** What isn't in memory comes from the store. */
   private async readOn(): Promise<void> {
     const turn = new Turn();
-    const batches = await sharedRead(this.reader, this.position);
+    const batches = await this.patiently(() => sharedRead(this.reader, this.position));
     // Nothing there: trimmed or dropped meanwhile.
     if (batches.length === 0) this.position = Math.max(this.position, this.reader.newest);
     while (this.sendSome(batches, turn)) await turn.next();
@@ -203,7 +240,7 @@ export class TailSession<T> {
   private sendChunk(batches: readonly StoredBatch[], from: number): void {
     const first = batches[from];
     if (first.first > this.position + 1) {
-      if (this.joined) this.tellLoss(first.first - 1);
+      if (this.joined) this.tellLoss(first);
       this.position = first.first - 1;
     }
     this.joined = true;
@@ -234,8 +271,15 @@ export class TailSession<T> {
     this.sink.take(lines, last);
   }
 
-  private tellLoss(through: Sequence): void {
-    const loss = { count: through - this.position, sinceMs: this.sentAtMs, position: through };
+  /** The stream goes on with `next`; what was before it and behind the position is gone. */
+  private tellLoss(next: StoredBatch): void {
+    const through = next.first - 1;
+    const loss = {
+      count: through - this.position,
+      sinceMs: this.sentAtMs,
+      untilMs: next.storedAtMs,
+      position: through,
+    };
     const { wire } = this.sink;
     this.sink.take(wire.writeOne(lossLine(loss, wire.format), through), through);
   }

@@ -14,7 +14,8 @@ const PING_MS = 20_000;
 /**
  * A tail over a WebSocket (RFC 6455): one message for some lines, `{"position":"42","lines":["…"]}`: texts, or objects with
  * every field. Messages without lines bring a position (and, at first, the newest one there is), or say that what comes from
- * here on is `live`. A session without `tail` ends with the close code 1000.
+ * here on is `live`. What stands in no stream (the store is
+ * away) is a `notice`, with a line that says the same. A session without `tail` ends with the close code 1000.
  *
  * Frames are written to the connection's own socket, past `ws`, which would make a header and a copy for each reader.
  */
@@ -57,6 +58,12 @@ export class WebSocketSink implements TailSink<Buffer> {
   mark({ position, newest, live }: TailMark): void {
     const message = { position: String(position), newest: newest?.toString(), live, lines: [] };
     this.take(textFrame(JSON.stringify(message)), position);
+  }
+
+  notice(message: string, line: string, position: Sequence): void {
+    const shown: unknown = this.wire.format === 'text' ? line : JSON.parse(line);
+    const frame = { position: String(position), notice: message, lines: [shown] };
+    this.take(textFrame(JSON.stringify(frame)), position);
   }
 
   ready(): boolean {

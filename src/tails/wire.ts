@@ -9,6 +9,7 @@ import { type FormatName, textLine } from './format.ts';
 import { deflatedFrame, frameHeader } from './frame.ts';
 import { putFormatted, putJsonLine, putTextLine } from './line-writer.ts';
 import { eachMatch, type Range, type Reached } from './range.ts';
+import { putAllLines, type TextMarks } from './text-block.ts';
 
 /** Lines as they go out; nothing was written when `count` is 0. */
 export interface Written<T> extends Reached {
@@ -56,16 +57,8 @@ export function sharedWrite<T>(
 }
 
 /** What stands before, between and behind lines. */
-interface Punctuation {
+interface Punctuation extends TextMarks {
   readonly format: FormatName;
-  /** In front of each line and behind it; `between` only between two of them. */
-  readonly open: string;
-  readonly close: string;
-  readonly between: string;
-  /** Texts stand within a JSON string. */
-  readonly quoted: boolean;
-  /** A line feed within a line (only in texts). */
-  readonly lineFeed: string;
   /** Behind all lines. */
   readonly end: string;
   readonly finish: (block: Block, position: Sequence) => Buffer;
@@ -79,6 +72,11 @@ function bytesWire(marks: Punctuation): Wire<Buffer> {
     memory: new WeakMap(),
     write(batches, range, filter) {
       const block = new Block(sizeOf(batches, range, format));
+      if (format === 'text' && filter.empty) {
+        const reached = putAllLines(block, batches, range, marks);
+        block.put(end);
+        return { ...reached, lines: finish(block, reached.last) };
+      }
       let first = true;
       const reached = eachMatch(batches, range, filter, (line, bytes, sequence) => {
         if (!first) block.put(between);

@@ -1,4 +1,13 @@
-import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -92,6 +101,12 @@ describe('ship -- COMMAND', () => {
     [['ship', '--', '/no/such/program'], "can't be started (ENOENT)"],
     [['ship', '--token', 'x', '--', 'true'], 'The token must be one'],
     [['ship', '--buffer', '0', '--token', 't.x', '--', 'true'], '--buffer 0 must be'],
+    [['ship', '--batch', 'x', '--token', 't.x', '--', 'true'], '--batch x must be'],
+    [['ship', '--wait', '1s', '--token', 't.x', '--', 'true'], '--wait 1s must be'],
+    [
+      ['ship', '--spool', '/dev/null/x', '--token', 't.x', '--', 'true'],
+      "can't be kept in /dev/null/x (ENOTDIR)",
+    ],
     [['ship'], 'missing required argument'],
   ])('%j: one sentence', async (args, sentence) => {
     const ended = await tailrace(args, {
@@ -113,7 +128,7 @@ describe('ship --follow', () => {
     const program = new Program(
       process.execPath,
       [TAILRACE, 'ship', '-a', app.name, '--follow', file, late],
-      { env: server.env },
+      { env: { ...server.env, XDG_STATE_HOME: folder } },
     );
     onTestFinished(async () => void (await program.stop('SIGKILL')));
     await until('the wait for the second file', () => program.stderr.includes("late.log can't be read yet"));
@@ -140,7 +155,7 @@ describe('ship --follow', () => {
     await until('the new file', async () => (await server.messages(app)).includes('two 99'));
     truncateSync(file, 0);
     await until('the truncation', () => program.stderr.includes('was cut off'));
-    appendFileSync(file, 'after the cut\nwithout a newline');
+    appendFileSync(file, 'after the cut\nnot yet a line');
     await until('the last', async () => (await server.messages(app)).includes('after the cut'));
     await program.stop('SIGTERM');
     const own = (await server.lines(app))
@@ -152,8 +167,107 @@ describe('ship --follow', () => {
       'after the rename',
       ...numbered(100, 'two'),
       'after the cut',
-      'without a newline',
     ]);
     expect(await server.lines(app)).toContainEqual(expect.stringContaining(' app[late.log]: late'));
   }, 60_000);
+
+  it('killed again and again while the file grows and rotates, ships every line once', async () => {
+    const app = await server.createApp();
+    const folder = folderForTest();
+    const file = join(folder, 'a.log');
+    const env = { ...server.env, XDG_STATE_HOME: folder };
+    const follow = () =>
+      new Program(process.execPath, [TAILRACE, 'ship', '-a', app.name, '--wait', '5', '-f', file], { env });
+    let written = 0;
+    const write = (count: number): void => {
+      const lines = numbered(count, 'line', written);
+      written += count;
+      appendFileSync(file, lines.map((text) => `${text}\n`).join(''));
+    };
+    for (let round = 0; round < 5; round++) {
+      const program = follow();
+      onTestFinished(async () => void (await program.stop('SIGKILL')));
+      if (round === 0) await until('the wait', () => program.stderr.includes("can't be read yet"));
+      for (let i = 0; i < 20; i++) {
+        write(97);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      // Some rounds end while batches are on their way, some while nothing is read yet.
+      if (round % 2 === 0) await arrived(app, written - 1_000);
+      await program.stop(round === 3 ? 'SIGTERM' : 'SIGKILL');
+      write(100);
+      renameSync(file, `${file}.${5 - round}`);
+      write(100);
+    }
+    const last = follow();
+    await arrived(app, written);
+    await last.stop('SIGTERM');
+    expect((await server.messages(app)).join()).toBe(numbered(written).join());
+  }, 60_000);
+
+  it('two of the same file: the second says who has it', async () => {
+    const folder = folderForTest();
+    const env = { TAILRACE_URL: server.url, TAILRACE_TOKEN: 't.x', XDG_STATE_HOME: folder };
+    const file = join(folder, 'a.log');
+    const first = new Program(process.execPath, [TAILRACE, 'ship', '--follow', file], { env });
+    onTestFinished(async () => void (await first.stop('SIGKILL')));
+    await until('the wait', () => first.stderr.includes("can't be read yet"));
+    const { status, stderr } = await tailrace(['ship', '--follow', file], { env });
+    expect({ status, stderr }).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(`(process ${first.pid}) uses ${folder}`),
+    });
+  });
+});
+
+describe('ship --spool', () => {
+  it('what could not be delivered is sent by the next one, before its own lines', async () => {
+    const app = await server.createApp();
+    const spool = join(folderForTest(), 'spool');
+    const away = { TAILRACE_URL: 'http://127.0.0.1:1', TAILRACE_TOKEN: app.token };
+    const args = ['ship', '--spool', spool, '--batch', '10', '--'];
+    const killed = new Program(process.execPath, [TAILRACE, ...args, 'sh', '-c', 'seq 1 95; read x'], {
+      env: away,
+    });
+    const batches = (lines: number): number =>
+      existsSync(spool) ? readdirSync(spool).filter((name) => name.includes(`-${lines}.`)).length : 0;
+    await until('nine batches on disk', () => batches(10) === 9);
+    await until('and what is left of the lines', () => batches(5) === 1);
+    await killed.stop('SIGKILL');
+    const env = { TAILRACE_URL: server.url, TAILRACE_TOKEN: app.token };
+    expect((await tailrace([...args, 'echo', 'own'], { env })).status).toBe(0);
+    expect(await server.messages(app)).toEqual([...numbered(95, '', 1).map((text) => text.trim()), 'own']);
+    expect(readdirSync(spool)).toEqual([]);
+  });
+
+  it('a token that was revoked loses nothing', async () => {
+    const app = await server.createApp();
+    const token = await server.addToken(app, 'job');
+    await server.ask('DELETE', `/apps/${app.name}/tokens/${token}`);
+    const spool = join(folderForTest(), 'spool');
+    const ended = await tailrace(['ship', '--spool', spool, '--', 'sh', '-c', 'echo a; exit 4'], {
+      env: { TAILRACE_URL: server.url, TAILRACE_TOKEN: token },
+    });
+    expect(ended.status).toBe(4);
+    expect(ended.stderr).toContain('takes no lines (status 401)');
+    expect(ended.stderr).toContain(`wait in ${spool}`);
+    await tailrace(['ship', '--spool', spool, '--', 'true'], {
+      env: { TAILRACE_URL: server.url, TAILRACE_TOKEN: app.token },
+    });
+    expect(await server.messages(app)).toEqual(['a']);
+  });
+});
+
+describe('ship -', () => {
+  it('ships what it reads', async () => {
+    const app = await server.createApp();
+    const ended = await tailrace(['ship', '-a', app.name, '--batch', '2', '-'], {
+      env: server.env,
+      input: 'one\r\ntwo\n\nthree',
+    });
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    expect((await server.lines(app)).map((line) => line.replace(/^\S+ /, ''))).toEqual(
+      ['one', 'two', '', 'three'].map((text) => `app[stdin]: ${text}`),
+    );
+  });
 });

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { frames } from '../support/frames.ts';
 import { numbered, pushLines } from '../support/push.ts';
 import { HttpReceiver, TcpReceiver } from '../support/receivers.ts';
-import { type App, type Server, serveForTest } from '../support/server.ts';
+import { type App, dataForTest, type Server, serveForTest } from '../support/server.ts';
+import { TailReader } from '../support/tail-reader.ts';
 import { until } from '../support/until.ts';
 
 /** Long lines: what was read a moment ago is still in memory, trimmed or not, up to 8 MB of it. */
@@ -86,6 +87,53 @@ describe('a drain that fell out of the stream', () => {
     expect(missed).toBe(total - (messages.length - 1));
     const lines = messages.filter((text) => text.startsWith(LINE));
     expect(lines).toEqual(numbered(lines.length, LINE, 5_000 - lines.length));
+    await receiver.close();
+  });
+
+  it('is told of every line although the router is killed (-9) before it could say so', async () => {
+    const data = dataForTest();
+    const env = { TAILRACE_STREAM_LINES: '1000' };
+    let server = await serveForTest({ data, env });
+    const app = await server.createApp();
+    const receiver = await new HttpReceiver().listen();
+    receiver.plan = () => 500;
+    await server.addDrain(app, receiver.url);
+    const news = await new TailReader(server, app, { source: 'heroku', lines: 0 }).open();
+    const lost = async (): Promise<number> => (await server.drains(app))[0].delivery.lost;
+    const pushMany = async (from: number): Promise<void> => {
+      for (let i = from; i < from + 4_000; i += 100)
+        await pushLines(server, app.token, numbered(100, LINE, i));
+    };
+    // The first loss is told to the app at once, the second would be a minute later; to the drain neither can be told.
+    await pushMany(0);
+    const first = await until('the first loss', async () => (await lost()) || undefined);
+    await news.until(1);
+    await pushMany(4_000);
+    await until('another loss', async () => (await lost()) > first);
+    await until('another attempt', async () => {
+      const attempts = receiver.deliveries.length;
+      return until('it', () => receiver.deliveries.length > attempts);
+    });
+    await server.kill();
+    const toldBefore = news.messages().filter((text) => L10.test(text));
+    server = await serveForTest({ data, env });
+    receiver.plan = () => 200;
+    await pushLines(server, app.token, ['the last']);
+    await until('all of it', () => receiver.accepted().includes('the last'));
+    const counted = (texts: readonly string[]): number =>
+      texts.reduce((sum, text) => sum + Number(L10.exec(text)?.[2] ?? 0), 0);
+    const [{ delivery }] = await server.drains(app);
+    const accepted = receiver.deliveries.filter(({ status }) => status === 200);
+    const messages = accepted.flatMap(({ body }) => messagesIn(body));
+    const notices = messages.filter((text) => text.includes(delivery.lost.toString()) && L10.test(text));
+    expect(counted(notices)).toBe(delivery.lost);
+    const toldAfter = (await server.messages(app, 'source=heroku&lines=100')).filter(
+      (text) => L10.test(text) && !toldBefore.includes(text),
+    );
+    expect(toldAfter).not.toEqual([]);
+    expect(counted([...toldBefore, ...toldAfter])).toBe(delivery.lost);
+    const lines = messages.filter((text) => text.startsWith(LINE));
+    expect(lines).toEqual(numbered(lines.length, LINE, 8_000 - lines.length));
     await receiver.close();
   });
 });

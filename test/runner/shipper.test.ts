@@ -89,6 +89,21 @@ test('batches are bounded in lines and in bytes', async () => {
   expect(server.requests.slice(3).map(({ frames }) => frames.length)).toEqual([2, 1]);
 });
 
+test('lines wait for each other, until they are many or the first has waited long enough', async () => {
+  await using server = await ingestServer();
+  const shipper = ship(server.url, { batchLineCountMax: 10, gatherMs: 250 });
+  const startedMs = performance.now();
+  for (const text of numbered(23)) shipper.line('app', 'web.1', 190, text);
+  await expect.poll(() => server.requests.length).toBe(2);
+  expect(performance.now() - startedMs).toBeLessThan(240);
+  await expect.poll(() => server.requests.length).toBe(3);
+  expect(performance.now() - startedMs).toBeGreaterThan(245);
+  shipper.line('app', 'web.1', 190, 'line 24');
+  await shipper.flush();
+  expect(server.requests.map(({ frames }) => frames.length)).toEqual([10, 10, 3, 1]);
+  expect(server.messages()).toEqual(numbered(24));
+});
+
 test('lines over 10,000 bytes are split', async () => {
   await using server = await ingestServer();
   const shipper = ship(server.url);

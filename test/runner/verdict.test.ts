@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { retryDelayMs, verdict } from '../../src/runner/verdict.ts';
+import { patientVerdict, retryDelayMs, verdict } from '../../src/runner/verdict.ts';
 
 test('what an answer means for a batch', () => {
   expect([200, 202, 204].map(verdict)).toEqual(['delivered', 'delivered', 'delivered']);
@@ -9,4 +9,9 @@ test('what an answer means for a batch', () => {
 
 test('retries come quickly at first, and at most 5 seconds apart', () => {
   expect([1, 2, 3, 7, 8, 1000].map(retryDelayMs)).toEqual([50, 100, 200, 3200, 5000, 5000]);
+});
+
+test('what is kept on disk waits for a token that comes back, and for nothing else', () => {
+  expect([401, 403, 404].map(patientVerdict)).toEqual(Array(3).fill('retry'));
+  expect([204, 400, 413, 503].map(patientVerdict)).toEqual(['delivered', 'refused', 'refused', 'retry']);
 });

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { missing, run } from '../support/program.ts';
 import { body, counted, line, numbered, post } from '../support/push.ts';
 import { dataForTest, type Server, serve, serveForTest } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
@@ -82,5 +84,33 @@ describe('a request that is sent again with the same Logplex-Frame-Id', () => {
     const app = await server.createApp();
     for (let i = 0; i < 2; i++) await post(server, app.token, body(['a']));
     expect(await server.messages(app)).toEqual(['a', 'a']);
+  });
+});
+
+describe('a large request without a name', () => {
+  it.skipIf(missing('prlimit'))(
+    'that could be stored in part only is stored once when it is sent again',
+    async () => {
+      // A disk that is full in the middle of it, and has room again.
+      const own = await serveForTest({ data: dataForTest(), shell: 'ulimit -S -f 2500' });
+      const app = await own.createApp();
+      const messages = numbered(8_000, 'x'.repeat(700));
+      const bytes = body(messages);
+      const type = { 'content-type': 'application/logplex-1' };
+      expect((await post(own, app.token, bytes, type)).status).toBe(503);
+      await run('prlimit', [`--pid=${own.program.pid}`, '--fsize=unlimited']);
+      await until('room', async () => (await post(own, app.token, bytes, type)).status === 204);
+      expect((await own.counters('http')).duplicates).toBeGreaterThan(0);
+      const stored = await own.messages(app);
+      expect(stored.length).toBe(messages.length);
+      expect(stored.join() === messages.join()).toBe(true);
+    },
+  );
+
+  it('is stored again when it is sent again after it was accepted', async () => {
+    const app = await server.createApp();
+    const messages = numbered(5_000, 'the same lines, and many');
+    for (let i = 0; i < 2; i++) expect((await post(server, app.token, body(messages))).status).toBe(204);
+    expect((await server.messages(app)).length).toBe(10_000);
   });
 });

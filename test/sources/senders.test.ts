@@ -1,11 +1,12 @@
 /** Programs that people run, with the configurations that docs/sources.md gives; their lines are checked field by field. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Certificates, makeCertificates } from '../support/client-certificates.ts';
 import { missing, Program, run, TAILRACE } from '../support/program.ts';
+import { post } from '../support/push.ts';
 import {
   configure,
   freePort,
@@ -31,6 +32,8 @@ interface Fields {
   readonly message: string;
 }
 
+const ROOT = join(import.meta.dirname, '..', '..');
+const FIXTURES = join(ROOT, 'test', 'fixtures', 'senders');
 let server: Server;
 let files: Certificates | undefined;
 beforeAll(async () => {
@@ -141,6 +144,22 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
     });
   });
 
+  it.skipIf(missing('systemd-cat', 'unshare') || !mayUnshare())(
+    'systemd-journald through imjournal, the token in structured data',
+    async () => {
+      const app = await server.createApp();
+      const folder = senderFolder();
+      const config = configure(folder, 'rsyslog-journal.conf', { port: server.syslogPort, token: app.token });
+      const script = configure(folder, 'journal.sh', {});
+      const program = startSender('unshare', [...OWN_NAMESPACES, 'sh', script, config, folder]);
+      const fields = await line(app, 'from the journal');
+      expect(fields).toMatchObject({ severity: 4, source: 'app', hostname: host });
+      expect(fields.dyno).toMatch(/^backup\.\d+$/);
+      program.child.stdin.end();
+      await program.ended;
+    },
+  );
+
   it.skipIf(!existsSync('/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so'))(
     'omfwd over TLS, known by its certificate',
     async () => {
@@ -160,6 +179,13 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
     },
   );
 });
+
+const OWN_NAMESPACES = ['-mp', '--fork', '--kill-child', '--mount-proc'];
+
+/** Containers often may not. */
+function mayUnshare(): boolean {
+  return spawnSync('unshare', [...OWN_NAMESPACES, 'true']).status === 0;
+}
 
 describe.skipIf(missingSyslogNg())('syslog-ng', () => {
   it('syslog() over TCP, the token in structured data', async () => {
@@ -350,5 +376,71 @@ describe.skipIf(missing('redis-server'))('Redis', () => {
     });
     await program.stop('SIGTERM');
     await line(app, /Redis is now ready to exit, bye bye/);
+  });
+});
+
+describe('OpenTelemetry', () => {
+  it('its own SDK and exporters, protobuf and JSON, set by the environment', async () => {
+    const app = await server.createApp();
+    const { status, stderr } = await run(process.execPath, [join(FIXTURES, 'otel.mjs')], {
+      env: {
+        OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `${server.url}/v1/logs`,
+        OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${app.token}`,
+      },
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const all = (await server.lines(app, 'format=json&lines=1000')).map((text): Fields => JSON.parse(text));
+    expect(all).toHaveLength(202);
+    for (const [form, from] of [['protobuf', 0] as const, ['json', 101] as const]) {
+      for (let i = 0; i < 100; i++)
+        expect(all[from + i]).toEqual({
+          ...all[from],
+          position: expect.anything(),
+          timestamp: `2012-12-10T03:00:48.${123 + i}000+00:00`,
+          severity: 3,
+          hostname: 'box-7',
+          source: 'app',
+          dyno: 'checkout.i-1',
+          message: `${form} ${i}`,
+          structured_data: `[otlp@32473 n="${i}" tags="[\\"a\\",\\"b\\"\\]" ok="false"]`,
+        });
+      expect(all[from + 100]).toMatchObject({
+        severity: 6,
+        msgid: 'order.placed',
+        message: `{"${form}":{"nested":[1,2.5]}}`,
+      });
+    }
+  });
+});
+
+describe.each(['pino', 'bunyan'])('%s', (name) => {
+  it('what it writes, pushed as it is', async () => {
+    const app = await server.createApp();
+    const made =
+      name === 'pino'
+        ? 'import pino from "pino"; const log = pino({ name: "shop" }, pino.destination({ sync: true }));'
+        : 'import bunyan from "bunyan"; const log = bunyan.createLogger({ name: "shop", serializers: bunyan.stdSerializers });';
+    const said = `${made}
+      log.info({ user: "ada", n: 7 }, "signed in"); log.warn("low"); log.error({ err: new Error("no") }, "failed");
+      log.fatal("gone"); log.child({ part: "db" }).info("ünï"); log.debug("unseen")`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', said], { cwd: ROOT });
+    const type = { 'content-type': 'application/x-ndjson' };
+    expect((await post(server, app.token, stdout, type)).status).toBe(204);
+    const all = (await server.lines(app, 'format=json')).map((text): Fields => JSON.parse(text));
+    expect(all.map(({ severity, message }) => [severity, message])).toEqual([
+      [6, 'signed in'],
+      [4, 'low'],
+      [3, 'failed'],
+      [2, 'gone'],
+      [6, 'ünï'],
+    ]);
+    for (const fields of all) {
+      expect(fields).toMatchObject({ source: 'app', hostname: hostname() });
+      expect(Math.abs(Date.now() - Date.parse(fields.timestamp))).toBeLessThan(60_000);
+      expect(fields.structured_data).toContain('name="shop"');
+    }
+    expect(all[0].structured_data).toContain('user="ada" n="7"');
+    expect(all[2].structured_data).toMatch(/err="\{.*message\\":\\"no\\"/);
+    expect(all[4].structured_data).toContain('part="db"');
   });
 });

@@ -58,6 +58,21 @@ export class Sentinels {
     return found;
   }
 
+  /**
+   * Kills the master, and resolves when the replica is one; the old master is started again as its replica. (The Sentinels
+   * would do that too, ten seconds later.)
+   */
+  async failOver(): Promise<void> {
+    const old = await this.master();
+    await old.signal('SIGKILL');
+    const next = await until('another master', async () => {
+      const found = await this.master();
+      return found === old ? undefined : found;
+    });
+    old.addConfig(`replicaof 127.0.0.1 ${next.port}`);
+    await old.start();
+  }
+
   async remove(): Promise<void> {
     await Promise.all([...this.sentinels, ...this.servers].map((server) => server.remove()));
   }

@@ -84,7 +84,8 @@ export class RedisServer {
         : [`port ${this.port}`]),
       'bind 127.0.0.1',
       `dir ${this.folder}`,
-      ...(sentinel ? [] : ['save ""']),
+      // A master waits five seconds for more replicas unless it is told not to.
+      ...(sentinel ? [] : ['save ""', 'repl-diskless-sync-delay 0']),
       ...(password ? [`requirepass ${password}`] : []),
       ...config,
       ...this.added,

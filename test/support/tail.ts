@@ -9,6 +9,7 @@ interface TailMessage {
   readonly position: string;
   readonly newest?: string;
   readonly live?: boolean;
+  readonly notice?: string;
   readonly lines: readonly (string | Record<string, unknown>)[];
 }
 

@@ -19,7 +19,13 @@ function isRising(list: readonly number[]): boolean {
 function account(texts: readonly string[]): { got: number[]; dropped: number; notices: number } {
   const notices = texts.filter((text) => text.startsWith('Error L11'));
   const dropped = notices
-    .map((text) => Number(/dropped (\d+) messages since \S+\.$/.exec(text)?.[1]))
+    .map((text) =>
+      Number(
+        /dropped (\d+) messages (?:since \S+|from before \S+: the stream no longer has them)\.$/.exec(
+          text,
+        )?.[1],
+      ),
+    )
     .reduce((sum, count) => sum + count, 0);
   return { got: numbers(texts.filter((text) => text.startsWith('line '))), dropped, notices: notices.length };
 }

@@ -104,12 +104,20 @@ describe('a tail that is too slow', () => {
     const [notice, ...rest] = next.messages();
     expect(String(next.lines[0])).toContain(' heroku[logplex]: ');
     const match =
-      /^Error L11 \(Tail buffer overflow\) -> This tail session dropped (\d+) messages since \S+\.$/.exec(
+      /^Error L11 \(Tail buffer overflow\) -> This tail session dropped (\d+) messages from before (\S+): the stream no longer has them\.$/.exec(
         notice,
       );
     expect(rest).toEqual(numbered(rest.length, 'line', 5_010 - rest.length));
     expect(Number(match?.[1])).toBe(5_000 - rest.length);
     expect(rest.length).toBeLessThanOrEqual(1_100);
+    expect(Date.parse(match?.[2] ?? '')).toBeGreaterThan(Date.now() - 60_000);
+
+    // Who wants everything from the first line on is told how much of it is gone; who wants what there is, isn't.
+    const all = await small.messages(app, 'after=0');
+    expect(Number(/dropped (\d+) messages from before/.exec(all[0])?.[1])).toBe(5_010 - rest.length);
+    expect(all.slice(1)).toEqual(rest);
+    expect(await small.messages(app, 'lines=100000')).toEqual(rest);
+    expect(await small.messages(app, 'since=1h')).toEqual(rest);
   });
 
   it('costs the server no memory: it waits, and goes on from the stream', async () => {

@@ -49,29 +49,31 @@ export class Recorder {
     const messages = messagesOf(Buffer.concat(chunks));
     const { mood } = this;
     const accepted = mood !== 'error';
-    this.recorded.push({ frameId: String(request.headers['logplex-frame-id']), accepted, messages });
+    const frameId = String(request.headers['logplex-frame-id']);
+    this.recorded.push({ frameId, accepted, ...messages });
     // Taken, but whoever sent it will never know.
     if (mood === 'forgetful') return void request.socket.resetAndDestroy();
     response.writeHead(accepted ? 200 : 500).end();
   }
 }
 
-/** The messages of octet-counted lines. */
-function messagesOf(body: Buffer): string[] {
+/** The messages of octet-counted lines, and what was put in front of them: that the drain lost some. */
+function messagesOf(body: Buffer): Pick<Recorded, 'messages' | 'notice'> {
   const messages: string[] = [];
+  let notice: string | undefined;
   for (let i = 0; i < body.length; ) {
     const space = body.indexOf(0x20, i);
     const end = space + 1 + Number(body.toString('latin1', i, space));
     // `<PRI>1 TIME HOST SOURCE DYNO MSGID MESSAGE`, as Heroku writes it: without structured data.
-    messages.push(
-      body
-        .toString('utf8', space + 1, end)
-        .trimEnd()
-        .split(' ')
-        .slice(6)
-        .join(' '),
-    );
+    const fields = body
+      .toString('utf8', space + 1, end)
+      .trimEnd()
+      .split(' ');
+    const message = fields.slice(6).join(' ');
+    // Of the drain itself, and not of the app's stream, where the same is told to everybody.
+    if (fields[2].startsWith('d.')) notice = message;
+    else messages.push(message);
     i = end;
   }
-  return messages;
+  return { messages, notice };
 }

@@ -1,14 +1,35 @@
 /** A short run of the checker; `npm run torture` takes as long as one likes. */
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { hasRedis } from '../support/redis-server.ts';
 import { torture } from './torture.ts';
 
-describe.runIf(hasRedis)('while routers, Redis and the drain are killed at random', () => {
-  it('every promise holds', { timeout: 240_000 }, async () => {
+const OPTIONS = { seconds: 35, routers: 2, producers: 4 };
+
+// Beside each other: most of the time is waited.
+describe.runIf(hasRedis).concurrent('while routers, Redis and the drain are killed at random', () => {
+  it('every promise holds', { timeout: 240_000 }, async ({ expect }) => {
     const said: string[] = [];
-    const options = { seconds: 45, seed: 20261121, routers: 2, producers: 4 };
-    const { broken, acknowledged } = await torture({ ...options, say: (text) => said.push(text) });
+    const { broken, acknowledged, missing } = await torture({
+      ...OPTIONS,
+      seed: 20261121,
+      say: (text) => said.push(text),
+    });
     expect(broken, said.join('\n')).toEqual([]);
     expect(acknowledged).toBeGreaterThan(1_000);
+    expect(missing).toBe(0);
+  });
+
+  it('a stream that is too small loses lines, and L10s account for each', { timeout: 240_000 }, async ({
+    expect,
+  }) => {
+    const said: string[] = [];
+    const { broken, accounted } = await torture({
+      ...OPTIONS,
+      seed: 20261122,
+      streamLines: 400,
+      say: (text) => said.push(text),
+    });
+    expect(broken, said.join('\n')).toEqual([]);
+    expect(accounted).toBeGreaterThan(0);
   });
 });

@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { judge, type Recorded } from './verdict.ts';
 
 const sent = (...acknowledged: number[]) => [{ producer: 'p', acknowledged, named: true }];
-const got = (frameId: string, messages: string[], accepted = true): Recorded => ({
+const got = (frameId: string, messages: string[], accepted = true, notice?: string): Recorded => ({
   frameId,
   messages,
   accepted,
+  notice,
 });
-const loss = (count: number) =>
-  `Error L10 (output buffer overflow): drain 'd' dropped ${count} messages since 2026-11-21T08:00:00+00:00.`;
+/** A loss that began at a second of a minute. */
+const loss = (count: number, second = 10) =>
+  `Error L10 (output buffer overflow): drain 'd' dropped ${count} messages since 2026-11-21T08:00:${second}+00:00. The last of them came by 2026-11-21T08:00:59+00:00.`;
 
 describe('the verdict', () => {
   it('is good when everything came in order, repeated or not', () => {
@@ -32,11 +34,25 @@ describe('the verdict', () => {
   it('finds a line that is missing, unless an L10 accounts for it', () => {
     expect(judge(sent(1, 2, 3), [got('a', ['p 1']), got('b', ['p 3'])]).broken).toHaveLength(1);
     expect(judge(sent(1, 2), [got('a', ['p 1']), got('b', ['p 2'], false)]).broken).toHaveLength(1);
-    expect(judge(sent(1, 2, 3), [got('a', ['p 1']), got('b', [loss(1), 'p 3'])]).broken).toEqual([]);
-    expect(judge(sent(1, 2, 3, 4), [got('a', [loss(1), 'p 4'])]).broken).toHaveLength(1);
-    expect(judge(sent(1, 2, 3), [got('a', [loss(2), 'p 3'])], { lost: 2 }).broken).toEqual([]);
-    expect(judge(sent(1, 2, 3), [got('a', [loss(2), 'p 3'])], { lost: 1 }).broken).toHaveLength(1);
-    expect(judge(sent(1, 2, 3), [got('a', [loss(2), 'p 3'])], { lost: 3 }).broken).toHaveLength(1);
+    expect(judge(sent(1, 2, 3), [got('a', ['p 1']), got('b', ['p 3'], true, loss(1))]).broken).toEqual([]);
+    expect(judge(sent(1, 2, 3, 4), [got('a', ['p 4'], true, loss(1))]).broken).toHaveLength(1);
+    // What the stream says of a loss is told to everybody, and accounts for nothing.
+    expect(judge(sent(1, 2), [got('a', [loss(1), 'p 2'])]).broken).toHaveLength(1);
+  });
+
+  it('counts each loss once, and the cursor has to agree', () => {
+    const lost = (...notices: string[]): number =>
+      judge(
+        sent(),
+        notices.map((notice, i) => got(`${i}`, ['x'], true, notice)),
+      ).accounted;
+    expect(lost(loss(2), loss(2))).toBe(2);
+    expect(lost(loss(2), loss(5))).toBe(5);
+    expect(lost(loss(2), loss(5, 20), loss(5, 20))).toBe(7);
+    const requests = [got('a', ['p 3'], true, loss(2))];
+    expect(judge(sent(1, 2, 3), requests, { lost: 2 }).broken).toEqual([]);
+    for (const count of [1, 3])
+      expect(judge(sent(1, 2, 3), requests, { lost: count }).broken).toHaveLength(1);
   });
 
   it('finds lines out of order', () => {
@@ -46,8 +62,11 @@ describe('the verdict', () => {
   it('finds a repetition under another name, and a name with other lines', () => {
     expect(judge(sent(1), [got('a', ['p 1'], false), got('b', ['p 1'])]).broken).toHaveLength(1);
     expect(judge(sent(1, 2), [got('a', ['p 1'], false), got('a', ['p 1', 'p 2'])]).broken).toHaveLength(1);
+    // What has no name may be stored twice.
+    const unnamed = [{ producer: 'p', acknowledged: [1], named: false }];
+    expect(judge(unnamed, [got('a', ['p 1'], false), got('b', ['p 1'])]).broken).toEqual([]);
     // What was lost meanwhile is told in front of the same lines.
-    expect(judge(sent(1), [got('a', ['p 1'], false), got('a', [loss(7), 'p 1'])]).broken).toEqual([]);
+    expect(judge(sent(1), [got('a', ['p 1'], false), got('a', ['p 1'], true, loss(7))]).broken).toEqual([]);
   });
 
   it('finds a named request that was stored twice', () => {

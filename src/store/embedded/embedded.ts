@@ -151,6 +151,10 @@ export class EmbeddedStore implements Store {
     await this.write(app, this.streams.get(app).restore(batch));
   }
 
+  watchAbsence(): () => void {
+    return () => {};
+  }
+
   drop(app: AppId): Promise<void> {
     return this.streams.drop(app);
   }

@@ -3,12 +3,15 @@
  * whatever happens to a call (a redirection in a Cluster, a connection that breaks), and a long way to Redis costs time,
  * not throughput.
  */
+import { TailraceError } from '../../errors.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type { Appended, AppId, Retention, Sequence, StoredBatch } from '../contract.ts';
 import { pastRestored } from '../restoring.ts';
 import type { Argument, Connection } from './connection.ts';
 import { type StreamKeys, streamKeys } from './keys.ts';
 import { packRecords } from './packing.ts';
+import type { Placement } from './placement.ts';
+import type { Replicas } from './replicas.ts';
 import { SCRIPTS } from './scripts.ts';
 
 /** Bytes and batches that go with one call at the most, unless the first batch is larger. */
@@ -50,11 +53,15 @@ export interface AppendsOptions {
   readonly origin: string;
   /** The newest sequence that this process has seen of an app: no line may get a lower one. */
   readonly newest: (app: AppId) => Sequence;
+  /** Who must have a line before it is acknowledged, besides Redis itself. */
+  readonly replicas?: Replicas;
 }
 
 export class Appends {
   private readonly options: AppendsOptions;
   private readonly queues = new Map<AppId, Queue>();
+  /** Batches that are stored, and refused since too few replicas have them: whoever brings one again needn't store it again. */
+  private readonly owed = new WeakMap<Batch, AppendedAt>();
   private readonly sweep: NodeJS.Timeout;
   private idle: (() => void) | undefined;
 
@@ -96,6 +103,7 @@ export class Appends {
   async close(): Promise<void> {
     clearInterval(this.sweep);
     if (this.busy) await new Promise<void>((resolve) => (this.idle = resolve));
+    this.options.replicas?.close();
   }
 
   private get busy(): boolean {
@@ -107,14 +115,10 @@ export class Appends {
     while (queue.waiting.length > 0) {
       const taken = take(queue);
       try {
-        const reply = await this.call(app, queue, taken);
-        taken.forEach(({ batch, resolve }, i) => {
-          const first = reply[1 + i * 2];
-          const duplicate = reply[2 + i * 2] === 1;
-          const last = first + batch.count - 1;
-          queue.last = Math.max(queue.last, last);
-          resolve({ first, last, duplicate, storedAtMs: reply[0] });
-        });
+        const stored = await (this.options.replicas
+          ? this.storeSurely(this.options.replicas, app, queue, taken)
+          : this.store(app, queue, taken));
+        for (const [i, { resolve }] of taken.entries()) resolve(stored[i]);
       } catch (error) {
         // What waits behind a failed batch fails with it, or it would overtake.
         for (const { reject } of [...taken, ...queue.waiting.splice(0)]) reject(error);
@@ -123,6 +127,57 @@ export class Appends {
     queue.busy = false;
     queue.usedAtMs = Date.now();
     if (this.idle && !this.busy) this.idle();
+  }
+
+  private async store(app: AppId, queue: Queue, batches: readonly Pending[]): Promise<AppendedAt[]> {
+    const [storedAtMs, ...reply] = await this.call(app, queue, batches);
+    return batches.map(({ batch }, i) => {
+      const first = reply[i * 2];
+      const last = first + batch.count - 1;
+      queue.last = Math.max(queue.last, last);
+      return { first, last, duplicate: reply[i * 2 + 1] === 1, storedAtMs };
+    });
+  }
+
+  /** Stores what isn't stored yet, and resolves when enough replicas have it. */
+  private async storeSurely(
+    replicas: Replicas,
+    app: AppId,
+    queue: Queue,
+    batches: readonly Pending[],
+  ): Promise<AppendedAt[]> {
+    const { keys } = queue;
+    const owed = batches.filter(({ batch }) => this.owed.has(batch));
+    // Before anything is appended that would have to be refused.
+    if (owed.length > 0 || replicas.isShort(keys)) {
+      const there = await replicas.confirm(keys, this.places(owed));
+      for (const [i, { batch }] of owed.entries()) if (!there[i]) this.owed.delete(batch);
+    }
+    const fresh = batches.filter(({ batch }) => !this.owed.has(batch));
+    if (fresh.length > 0) {
+      const stored = await this.store(app, queue, fresh);
+      for (const [i, { batch }] of fresh.entries()) this.owed.set(batch, stored[i]);
+      const placed = fresh.filter((_, i) => !stored[i].duplicate);
+      const there = await replicas.confirm(keys, this.places(placed));
+      // A failover between the two has lost them.
+      for (const [i, { batch }] of placed.entries()) if (!there[i]) this.owed.delete(batch);
+      if (there.includes(false)) throw new TailraceError('unavailable', 'Redis failed over: send again.');
+    }
+    return batches.map(({ batch }) => {
+      const appended = this.owed.get(batch);
+      if (!appended) throw new Error('a batch is neither stored nor owed');
+      this.owed.delete(batch);
+      return appended;
+    });
+  }
+
+  private places(batches: readonly Pending[]): Placement[] {
+    return batches.flatMap(({ batch }) => {
+      const appended = this.owed.get(batch);
+      if (!appended) return [];
+      const { last, storedAtMs } = appended;
+      return [{ last, count: batch.count, bytes: batch.bytes.length, storedAtMs }];
+    });
   }
 
   private async call(app: AppId, { keys, last }: Queue, batches: readonly Pending[]): Promise<number[]> {

@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   /** PEM of the CA that signed the servers' certificates, when the system doesn't know it. */
   readonly ca?: string;
   readonly warn: (fields: object, message: string) => void;
+  /** How long a command itself may wait (`WAIT`), ms; no messages come over such a connection. */
+  readonly waitMs?: number;
 }
 
 export type Argument = string | number | Buffer;
@@ -89,9 +91,35 @@ export class Connection {
     return this.guarded(() => this.commands.call(command, args));
   }
 
+  /** Sends a command to the server, or to every master of a Cluster. */
+  async ofMasters(command: string): Promise<unknown[]> {
+    const { commands } = this;
+    const servers = commands instanceof Cluster ? commands.nodes('master') : [commands];
+    return this.guarded(() => Promise.all(servers.map((server) => server.call(command))));
+  }
+
   /** Sends a command; strings in its answer are bytes. */
   async callBytes(command: string, ...args: Argument[]): Promise<unknown> {
     return this.guarded(() => this.commands.callBuffer(command, args));
+  }
+
+  /** Sends commands one behind the other to the server of a key; strings in their answers are bytes. */
+  async together(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
+    return this.guarded(async () => {
+      const pipeline = this.commands.pipeline();
+      for (const [command, ...args] of commands) pipeline.callBuffer(command, ...args);
+      const answers = await pipeline.exec();
+      return (answers ?? []).map(([error, answer]) => {
+        if (error) throw error;
+        return answer;
+      });
+    });
+  }
+
+  /** Names the server that holds a key: keys of one server have the same. */
+  serverOf(key: string): string {
+    const { commands } = this;
+    return commands instanceof Cluster ? (commands.slots[slotOf(key)]?.[0] ?? '') : '';
   }
 
   /** Runs a script. */
@@ -106,25 +134,28 @@ export class Connection {
     });
   }
 
-  /** Reads the same field of many hashes; what can't be read is missing. One round trip a server. */
-  async fields(keys: readonly string[], field: string): Promise<(string | undefined)[]> {
+  /**
+   * Reads the same field of many hashes: null where there is none, undefined where that can't be told. One round trip a
+   * server.
+   */
+  async fields(keys: readonly string[], field: string): Promise<(string | null | undefined)[]> {
     const { commands } = this;
     if (!(commands instanceof Cluster)) throw new Error('ask a script instead');
     const byNode = new Map<string, number[]>();
     for (const [i, key] of keys.entries()) {
-      const node = commands.slots[slotOf(key)]?.[0] ?? '';
+      const node = this.serverOf(key);
       const mine = byNode.get(node);
       if (mine) mine.push(i);
       else byNode.set(node, [i]);
     }
-    const found: (string | undefined)[] = new Array(keys.length);
+    const found: (string | null | undefined)[] = new Array(keys.length);
     await Promise.all(
       [...byNode.values()].map(async (mine) => {
         const pipeline = commands.pipeline();
         for (const i of mine) pipeline.hget(keys[i], field);
-        const answers = await this.guarded(() => pipeline.exec());
-        answers?.forEach(([, value], j) => {
-          if (typeof value === 'string') found[mine[j]] = value;
+        const answers = await pipeline.exec().catch(() => undefined);
+        answers?.forEach(([error, value], j) => {
+          if (!error && (typeof value === 'string' || value === null)) found[mine[j]] = value;
         });
       }),
     );
@@ -195,7 +226,7 @@ export class Connection {
   }
 }
 
-function makeClients({ address, ca }: ConnectionOptions): {
+function makeClients({ address, ca, waitMs }: ConnectionOptions): {
   commands: Redis | Cluster;
   messages: Redis | Cluster;
 } {
@@ -212,7 +243,7 @@ function makeClients({ address, ca }: ConnectionOptions): {
     keepAlive: 10_000,
     connectionName: 'tailrace',
     disableClientInfo: true,
-    commandTimeout: ANSWER_MS,
+    commandTimeout: ANSWER_MS + (waitMs ?? 0),
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     // A master that was made a replica: the name may lead to the new one by now.
@@ -247,7 +278,9 @@ function makeClients({ address, ca }: ConnectionOptions): {
           failoverDetector: true,
         }),
   };
-  return { commands: new Redis(single), messages: new Redis({ ...single, autoResubscribe: false }) };
+  const commands = new Redis(single);
+  if (waitMs !== undefined) return { commands, messages: commands };
+  return { commands, messages: new Redis({ ...single, autoResubscribe: false }) };
 }
 
 /** The slot of a key in a Cluster: CRC-16 (XMODEM) of what stands between braces. */

@@ -55,3 +55,6 @@ export function leaseKey(name: string): string {
 /** Says how everything else is laid out. */
 export const FORMAT_KEY = `${PREFIX}:{platform}:format`;
 export const FORMAT = '1';
+
+/** Written to see whether Redis takes writes. */
+export const PROBE_KEY = `${PREFIX}:{platform}:probe`;

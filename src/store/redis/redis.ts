@@ -23,12 +23,14 @@ import type {
   TransactOptions,
   Wake,
 } from '../contract.ts';
-import { parseRedisUrl } from './address.ts';
+import { parseRedisUrl, type RedisAddress } from './address.ts';
 import { Appends } from './appends.ts';
 import { Connection } from './connection.ts';
 import { RedisLeases } from './leases.ts';
 import { RedisRecords } from './records.ts';
-import { checkFormat, concerns, readFacts, refuseUnusable } from './server-check.ts';
+import { Replicas, type WaitOptions } from './replicas.ts';
+import { checkFormat, concerns, missingReplicas, readAllFacts, refuseUnusable } from './server-check.ts';
+import { redisStatus } from './status.ts';
 import { RedisStreams } from './streams.ts';
 import { Wakeups } from './wakeups.ts';
 
@@ -43,6 +45,15 @@ export interface RedisStoreOptions {
   readonly warn: (fields: object, message: string) => void;
   /** How long Redis may be away when the store is opened, ms. */
   readonly openMs?: number;
+  /** Replicas that must have a line before it is acknowledged; left out: none. */
+  readonly wait?: WaitOptions;
+}
+
+interface Opened {
+  readonly address: RedisAddress;
+  readonly ca: string | undefined;
+  readonly retention: Retention;
+  readonly wait: WaitOptions | undefined;
 }
 
 export class RedisStore implements Store {
@@ -54,7 +65,9 @@ export class RedisStore implements Store {
   private readonly leases: RedisLeases;
   private readonly wakeups: Wakeups;
 
-  private constructor(connection: Connection, retention: Retention) {
+  private readonly wait: WaitOptions | undefined;
+
+  private constructor(connection: Connection, { address, ca, retention, wait }: Opened) {
     const origin = randomUUID();
     this.connection = connection;
     this.streams = new RedisStreams(connection);
@@ -62,7 +75,11 @@ export class RedisStore implements Store {
     this.leases = new RedisLeases(connection);
     this.wakeups = new Wakeups(connection, this.records, origin);
     const newest = (app: AppId): Sequence => this.wakeups.newest(app);
-    this.appends = new Appends({ connection, retention, origin, newest });
+    this.wait = wait;
+    // What this connection complains of, the other one says too.
+    const waiting = wait && new Connection({ address, ca, warn: () => {}, waitMs: wait.timeoutMs });
+    const replicas = wait && waiting && new Replicas(waiting, wait);
+    this.appends = new Appends({ connection, retention, origin, newest, replicas });
   }
 
   /**
@@ -73,16 +90,21 @@ export class RedisStore implements Store {
     const { ca, warn } = options;
     const address = parseRedisUrl(options.url);
     const connection = new Connection({ address, ca, warn });
+    let store: RedisStore | undefined;
+    const wait = options.wait && options.wait.replicas > 0 ? options.wait : undefined;
     try {
-      const store = new RedisStore(connection, options.retention);
+      store = new RedisStore(connection, { address, ca, retention: options.retention, wait });
       await connection.ready(options.openMs ?? OPEN_MS);
-      const facts = await readFacts(connection);
-      refuseUnusable(facts);
-      for (const concern of concerns(facts)) warn({ redis: address.text }, concern);
+      const servers = await readAllFacts(connection);
+      const missing = missingReplicas(servers, wait?.replicas ?? 0);
+      if (missing) warn({ redis: address.text }, missing);
+      for (const facts of servers) refuseUnusable(facts);
+      for (const concern of new Set(servers.flatMap(concerns))) warn({ redis: address.text }, concern);
       await checkFormat(connection);
       await store.wakeups.sweep();
       return store;
     } catch (error) {
+      await store?.close();
       connection.close();
       throw error;
     }
@@ -117,6 +139,10 @@ export class RedisStore implements Store {
 
   restore(app: AppId, batch: StoredBatch): Promise<void> {
     return this.appends.restore(app, batch);
+  }
+
+  watchAbsence(app: AppId, told: (away: boolean) => void): () => void {
+    return this.wakeups.watchAbsence(app, told);
   }
 
   async drop(app: AppId): Promise<void> {
@@ -155,21 +181,8 @@ export class RedisStore implements Store {
     return this.leases.release(lease);
   }
 
-  async status(): Promise<StoreStatus> {
-    const { text } = this.connection.address;
-    const startedMs = performance.now();
-    try {
-      const { usedBytes, maxBytes, ...facts } = await readFacts(this.connection);
-      const answer_ms = Math.round((performance.now() - startedMs) * 10) / 10;
-      return {
-        kind: 'redis',
-        concerns: concerns({ usedBytes, maxBytes, ...facts }),
-        facts: { address: text, ...facts, used_bytes: usedBytes, max_bytes: maxBytes, answer_ms },
-      };
-    } catch (error) {
-      const trouble = error instanceof Error ? error.message : String(error);
-      return { kind: 'redis', trouble, concerns: [], facts: { address: text } };
-    }
+  status(): Promise<StoreStatus> {
+    return redisStatus(this.connection, this.wait?.replicas ?? 0);
   }
 
   async close(): Promise<void> {

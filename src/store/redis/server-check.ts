@@ -5,6 +5,8 @@ import { FORMAT, FORMAT_KEY } from './keys.ts';
 
 /** XTRIM MINID came with this version. */
 const OLDEST = [6, 2] as const;
+/** Above this share of maxmemory somebody should do something. */
+const NEARLY_FULL = 0.9;
 
 /** What `INFO` says of a server, for people. */
 export interface ServerFacts {
@@ -20,11 +22,14 @@ export interface ServerFacts {
 }
 
 /**
- * Looks at the server (any one of a Cluster).
- * @throws TailraceError when it doesn't answer.
+ * Looks at the server; of a Cluster, at all of its masters.
+ * @throws TailraceError when one doesn't answer.
  */
-export async function readFacts(connection: Connection): Promise<ServerFacts> {
-  const text = String(await connection.call('info'));
+export async function readAllFacts(connection: Connection): Promise<ServerFacts[]> {
+  return (await connection.ofMasters('info')).map((text) => parseFacts(String(text)));
+}
+
+function parseFacts(text: string): ServerFacts {
   const fields = new Map(
     text.split('\r\n').map((line) => {
       const colon = line.indexOf(':');
@@ -59,8 +64,19 @@ export function refuseUnusable({ version }: ServerFacts): void {
 }
 
 /** What would lose lines sooner or later, each in a sentence with what to do. */
-export function concerns({ policy, maxBytes, role, append_only, replicas }: ServerFacts): string[] {
+export function concerns({
+  policy,
+  usedBytes,
+  maxBytes,
+  role,
+  append_only,
+  replicas,
+}: ServerFacts): string[] {
   const found: string[] = [];
+  if (maxBytes > 0 && usedBytes > maxBytes * NEARLY_FULL)
+    found.push(
+      `Redis holds ${Math.round((usedBytes / maxBytes) * 100)} % of its maxmemory (${Math.round(maxBytes / 1_048_576)} MB): raise it, or hold less (TAILRACE_STREAM_BYTES, TAILRACE_STREAM_AGE), before it refuses lines.`,
+    );
   if (policy !== '' && policy !== 'noeviction')
     found.push(
       `Redis has maxmemory-policy ${policy}${maxBytes === 0 ? ' (without a maxmemory, so far)' : ''}: when it is full it throws away whole streams, cursors and tokens. Set it to noeviction.`,
@@ -74,6 +90,13 @@ export function concerns({ policy, maxBytes, role, append_only, replicas }: Serv
       'Redis keeps its data in memory only (no append-only file, no replica): what it holds is lost when it stops. Set appendonly yes.',
     );
   return found;
+}
+
+/** What to say when a master has fewer replicas than each line has to reach before it is acknowledged (`REDIS_WAIT`). */
+export function missingReplicas(masters: readonly ServerFacts[], wanted: number): string | undefined {
+  const fewest = Math.min(...masters.map(({ replicas }) => replicas));
+  if (fewest >= wanted) return undefined;
+  return `REDIS_WAIT asks for ${wanted} replicas and Redis has ${fewest}: no line is taken. Bring replicas back, or lower REDIS_WAIT.`;
 }
 
 /**

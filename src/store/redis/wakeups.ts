@@ -8,6 +8,7 @@
  */
 import type { AppId, Sequence, Wake } from '../contract.ts';
 import { Wakes } from '../wakes.ts';
+import { Absences, AWAY_MS } from './absences.ts';
 import type { Connection } from './connection.ts';
 import { appOf, channelOf, RECORDS_CHANNEL, streamKeys } from './keys.ts';
 import type { RedisRecords } from './records.ts';
@@ -23,6 +24,7 @@ export class Wakeups {
   private readonly records: RedisRecords;
   private readonly origin: string;
   private readonly wakes = new Wakes();
+  private readonly absences = new Absences();
   /** Apps that somebody waits for, with the last sequence that they were told of; -1: not even subscribed yet. */
   private readonly told = new Map<AppId, Sequence>();
   private revision = -1;
@@ -30,6 +32,7 @@ export class Wakeups {
   private leaving: AppId[] = [];
   private readonly timer: NodeJS.Timeout;
   private sweeping = false;
+  private sweptAtMs = 0;
   private closed = false;
 
   constructor(connection: Connection, records: RedisRecords, origin: string) {
@@ -38,7 +41,7 @@ export class Wakeups {
     this.origin = origin;
     connection.onMessage((channel, message) => this.message(channel, message));
     connection.onUp(() => void this.joinAgain());
-    this.timer = setInterval(() => void this.sweep(), SWEEP_MS);
+    this.timer = setInterval(() => this.look(), SWEEP_MS);
     this.timer.unref();
   }
 
@@ -58,6 +61,10 @@ export class Wakeups {
 
   watch(changed: (scope: string) => void): () => void {
     return this.wakes.watch(changed);
+  }
+
+  watchAbsence(app: AppId, told: (away: boolean) => void): () => void {
+    return this.absences.watch(app, told);
   }
 
   /** This process appended: `last` is new. */
@@ -143,19 +150,25 @@ export class Wakeups {
     if (revision === this.revision + 1) this.revision = revision;
   }
 
+  private look(): void {
+    // A Redis that hangs keeps its connection. One server of a Cluster that does has apps of its own, and the sweep finds them.
+    const hangs = this.sweeping && !this.connection.isCluster && performance.now() - this.sweptAtMs > AWAY_MS;
+    if (hangs || !this.connection.isUp) this.absences.missedAll();
+    void this.sweep();
+  }
+
   /** Looks whether anything was appended or changed that nobody here was told of. */
   async sweep(): Promise<void> {
     if (this.sweeping || this.closed || !this.connection.isUp) return;
     this.sweeping = true;
-    try {
-      await this.sweepRecords();
-      const apps = [...this.told.keys()];
-      for (let i = 0; i < apps.length; i += SWEEP_APPS) await this.sweepApps(apps.slice(i, i + SWEEP_APPS));
-    } catch {
-      // Redis is away: the next sweep makes up for this one.
-    } finally {
-      this.sweeping = false;
-    }
+    this.sweptAtMs = performance.now();
+    const apps = [...this.told.keys()];
+    const parts = [this.sweepRecords()];
+    for (let i = 0; i < apps.length; i += SWEEP_APPS)
+      parts.push(this.sweepApps(apps.slice(i, i + SWEEP_APPS)));
+    // While Redis is away they fail: the next sweep makes up for this one.
+    await Promise.allSettled(parts);
+    this.sweeping = false;
   }
 
   private async sweepRecords(): Promise<void> {
@@ -171,6 +184,8 @@ export class Wakeups {
     for (const [i, app] of apps.entries()) {
       const last = newest[i];
       const told = this.told.get(app);
+      if (last === undefined) this.absences.missed(app);
+      else this.absences.reached(app);
       if (last === undefined || told === undefined) continue;
       if (last > told) this.wake(app, last);
       else if (last < told) await this.raise(app, told);
@@ -182,7 +197,7 @@ export class Wakeups {
     if (!this.connection.isCluster)
       return (await this.connection.run(SCRIPTS.newest, states, [])) as number[];
     const fields = await this.connection.fields(states, 'next');
-    return fields.map((next) => (next === undefined ? undefined : Number(next) - 1));
+    return fields.map((next) => (next === undefined ? undefined : Number(next ?? 1) - 1));
   }
 
   /**

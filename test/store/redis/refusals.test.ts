@@ -88,11 +88,11 @@ describe.runIf(hasRedis)('a Redis', () => {
 
   it('that loads its data from disk is waited for, and says so', { timeout: 60_000 }, async () => {
     const server = await startServer({ config: ['dbfilename dump.rdb'] });
-    const script = "for i = 1, 3000 do redis.call('SET', 'key' .. i, string.rep('x', 1000)) end";
+    const script = "for i = 1, 1500 do redis.call('SET', 'key' .. i, string.rep('x', 1000)) end";
     await server.ask('eval', script, 0);
     await server.ask('save');
     await server.signal('SIGKILL');
-    // Microseconds a key: three seconds.
+    // Microseconds a key: a second and a half.
     server.addConfig('key-load-delay 1000', 'loading-process-events-interval-bytes 1024');
     await server.start();
     const refusal = await refusalOf(openStore(server.url, { openMs: 300 }));

@@ -1,0 +1,21 @@
+/** What `tailrace doctor` says of one thing it looked at. */
+
+/**
+ * - `ok`: as it should be
+ * - `note`: nothing is wrong, but somebody may miss it
+ * - `concern`: it works, and will make trouble sooner or later
+ * - `trouble`: it doesn't work
+ */
+export type Level = 'ok' | 'note' | 'concern' | 'trouble';
+
+export interface Finding {
+  readonly check: string;
+  readonly level: Level;
+  /** A sentence; what isn't ok says what to do. */
+  readonly text: string;
+}
+
+/** Makes findings about one thing. */
+export function about(check: string): (level: Level, text: string) => Finding {
+  return (level, text) => ({ check, level, text });
+}

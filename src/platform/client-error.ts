@@ -1,0 +1,37 @@
+/** Answers to what is no HTTP, or comes too slowly: before there is a request. */
+import type { Socket } from 'node:net';
+
+const TLS_HANDSHAKE = 0x16;
+
+/** The error that Node's parser gives, with what it was reading. */
+export interface ClientError extends Error {
+  readonly code?: string;
+  readonly rawPacket?: unknown;
+}
+
+/** The status and sentence for it. */
+export function explainClientError({ code, rawPacket }: ClientError): [status: string, sentence: string] {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return ['431 Request Header Fields Too Large', 'The header is over 16 KB: send fewer or shorter fields.'];
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return ['408 Request Timeout', 'The request took too long: send it in one go.'];
+  if (rawPacket instanceof Uint8Array && rawPacket[0] === TLS_HANDSHAKE)
+    return [
+      '400 Bad Request',
+      'This port speaks HTTP, not HTTPS: use http:// or a proxy that ends TLS in front of it.',
+    ];
+  return ['400 Bad Request', 'That was no HTTP request.'];
+}
+
+/** Says why, and closes the connection. */
+export function answerClientError(error: ClientError, socket: Socket): void {
+  // Reset by the other end, or in the middle of an answer: there is nothing to say.
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+    socket.destroy(error);
+    return;
+  }
+  const [status, sentence] = explainClientError(error);
+  const body = JSON.stringify({ id: 'bad_request', message: sentence });
+  const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
+  socket.end(head + body, () => socket.destroy());
+}

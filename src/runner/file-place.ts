@@ -1,0 +1,105 @@
+import type { Stats } from 'node:fs';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+
+/** How many of a file's first bytes tell it from others. */
+export const HEAD_BYTES = 256;
+
+/** How far a file was read, and which one it was: its name may be another's by now, its number too. */
+export interface FilePlace {
+  readonly dev: number;
+  readonly ino: number;
+  /** Everything before it has been read. */
+  readonly offset: number;
+  /** The file's first bytes, up to `HEAD_BYTES` and not beyond `offset`, in base64. */
+  readonly head: string;
+}
+
+/** A part of a file that is still to be read. */
+export interface Unread {
+  readonly path: string;
+  readonly offset: number;
+}
+
+/** What rotation puts into names: access.log.1, access.log-20121210, access-2012-12-10.log; not access-ssl.log, nor .1.gz. */
+const ROTATED = /^(?:[.-]\d[\dT:._-]*|\.old)$/;
+
+export function isFilePlace(value: unknown): value is FilePlace {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    'dev' in value &&
+    'ino' in value &&
+    'offset' in value &&
+    Number.isSafeInteger(value.offset) &&
+    'head' in value &&
+    typeof value.head === 'string'
+  );
+}
+
+/**
+ * What was written since `place` was left, oldest first; the last one is the file that is called `path` now. A file that was
+ * renamed meanwhile (`access.log.1`) or copied and truncated is found beside it, by its number and its first bytes.
+ *
+ * @returns undefined when the file of `place` isn't there any more: its rest is lost
+ */
+export async function unreadSince(path: string, place: FilePlace): Promise<Unread[] | undefined> {
+  if (await holds(path, place, true)) return [{ path, offset: place.offset }];
+  const siblings = await rotated(path);
+  const isOne = await Promise.all(siblings.map((one) => holds(one.path, place, one.stats.ino === place.ino)));
+  const found = siblings.findLastIndex((one, i) => isOne[i] && one.stats.ino === place.ino);
+  // A copy has another number. Of several files that begin alike the newest is the likelier one.
+  const index = found === -1 ? isOne.lastIndexOf(true) : found;
+  if (index === -1) return undefined;
+  const later = siblings.slice(index + 1).map((one) => ({ path: one.path, offset: 0 }));
+  return [{ path: siblings[index].path, offset: place.offset }, ...later, { path, offset: 0 }];
+}
+
+/** Is this the file of `place`, grown since? `isSame`: it has its number, so that an empty beginning is enough. */
+async function holds(path: string, place: FilePlace, isSame: boolean): Promise<boolean> {
+  const head = Buffer.from(place.head, 'base64');
+  if (!isSame && head.length === 0) return false;
+  const file = await open(path, 'r').catch(() => undefined);
+  if (!file) return false;
+  try {
+    const { size, ino, dev } = await file.stat();
+    if (size < place.offset) return false;
+    if (isSame && (ino !== place.ino || dev !== place.dev)) return false;
+    return (await readHead(file, head.length)).equals(head);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The first bytes of a file, fewer when it is shorter. */
+export async function readHead(file: FileHandle, byteCount = HEAD_BYTES): Promise<Buffer> {
+  const head = Buffer.alloc(byteCount);
+  const { bytesRead } = await file.read(head, 0, byteCount, 0);
+  return head.subarray(0, bytesRead);
+}
+
+/** Files beside `path` that its rotation has left, oldest first. */
+async function rotated(path: string): Promise<{ path: string; stats: Stats }[]> {
+  const folder = dirname(path);
+  const name = basename(path);
+  const extension = extname(name);
+  const stem = basename(name, extension);
+  const names = (await readdir(folder).catch(() => [])).filter((one) => {
+    if (one.startsWith(name)) return ROTATED.test(one.slice(name.length));
+    if (!one.startsWith(stem) || !one.endsWith(extension)) return false;
+    return ROTATED.test(one.slice(stem.length, one.length - extension.length));
+  });
+  const files = await Promise.all(
+    names.map(async (one) => ({
+      path: join(folder, one),
+      stats: await stat(join(folder, one)).catch(() => undefined),
+    })),
+  );
+  return files
+    .flatMap((file) => (file.stats?.isFile() ? [{ path: file.path, stats: file.stats }] : []))
+    .sort((a, b) => numberOf(b.path) - numberOf(a.path) || a.stats.mtimeMs - b.stats.mtimeMs);
+}
+
+/** `access.log.2` is older than `access.log.1`, also when both were written in the same moment; 0 for other names. */
+function numberOf(path: string): number {
+  return Number(/\.(\d{1,4})$/.exec(path)?.[1] ?? 0);
+}
