@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
+import * as httpRouter from './http-router.ts';
 import * as idleApps from './idle-apps.ts';
 import * as noisyNeighbour from './noisy-neighbour.ts';
 import * as protocols from './protocols.ts';
@@ -15,6 +16,7 @@ import * as redisStore from './redis-store.ts';
 import { circumstances, loadAverage, type Measurement, markdown, progress } from './rig/report.ts';
 import { ROOT } from './rig/scratch.ts';
 import * as runnerLines from './runner-lines.ts';
+import * as scale from './scale.ts';
 import * as startUp from './start-up.ts';
 import * as syslogThrough from './syslog-through.ts';
 import * as tailLatency from './tail-latency.ts';
@@ -28,6 +30,8 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   drains,
   startUp,
   runnerLines,
+  httpRouter,
+  scale,
   protocols,
   noisyNeighbour,
   redisStore,

@@ -192,6 +192,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       services: runner.addons,
       builds: builder,
       uploads: join(settings.data, 'uploads'),
+      sourceBytesMax: settings.sourceBytes,
       repositories: join(settings.data, 'repositories'),
       url: () => url,
       slug: (app, id) => runner.slug(app, id),

@@ -177,6 +177,12 @@ export const SETTINGS = {
     fallback: '',
     meaning: 'may drains point at loopback and private networks? `serve`: no, `start`: yes',
   },
+  sourceBytes: {
+    variable: 'TAILRACE_SOURCE_BYTES',
+    kind: 'bytes',
+    fallback: '512MB',
+    meaning: 'what a push may hold, packed',
+  },
   isolation: {
     variable: 'TAILRACE_ISOLATION',
     kind: 'isolation',

@@ -34,6 +34,7 @@ export interface Settings {
   readonly appLines: number | undefined;
   readonly appBytes: number | undefined;
   readonly allowPrivateDrains: boolean;
+  readonly sourceBytes: number;
   readonly isolation: 'none' | 'bubblewrap';
   /** Folders that isolated dynos may read. */
   readonly isolationReadable: readonly string[];
@@ -91,6 +92,7 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
     appLines: rate(SETTINGS.appLines, text),
     appBytes: rate(SETTINGS.appBytes, text),
     allowPrivateDrains: flag(SETTINGS.allowPrivateDrains, text) ?? defaults.allowPrivateDrains,
+    sourceBytes: bytes(SETTINGS.sourceBytes, text),
     isolation: choice(SETTINGS.isolation, text, ['none', 'bubblewrap']),
     isolationReadable: text(SETTINGS.isolationReadable).split(':').filter(Boolean),
     dynoMemory: quota(SETTINGS.dynoMemory, text, defaults.dynoMemory),

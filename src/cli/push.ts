@@ -4,9 +4,16 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { TailraceError } from '../errors.ts';
+import { systemCode, TailraceError } from '../errors.ts';
 import { readPatterns } from '../runner/slug-ignore.ts';
 import { Client, chooseApp } from './client.ts';
+
+interface SourceBlob {
+  readonly put_url: string;
+  readonly get_url: string;
+  /** Packed. */
+  readonly max_bytes: number;
+}
 
 /** `tailrace push`: deploys the current folder, committed or not. */
 export function pushCommand(program: Command): void {
@@ -54,17 +61,26 @@ async function pack(folder: string, file: string): Promise<void> {
 async function deploy(client: Client, app: string, file: string): Promise<number> {
   const { request } = await import('undici'); // only this command's weight
   const { url, key } = client.address;
-  const { source_blob: source } = await client.ask<{ source_blob: { put_url: string; get_url: string } }>(
-    'POST',
-    '/sources',
-    {},
-  );
+  const { source_blob: source } = await client.ask<{ source_blob: SourceBlob }>('POST', '/sources', {});
   const { size } = await stat(file);
+  if (size > source.max_bytes)
+    throw new TailraceError(
+      'too_large',
+      `This folder has ${Math.ceil(size / 1_048_576)} MB packed, and may have ${Math.round(source.max_bytes / 1_048_576)}: leave out what isn't needed with a .slugignore file.`,
+    );
   const path = new URL(source.put_url).pathname;
   const put = await request(url + path, {
     method: 'PUT',
     headers: { 'content-length': String(size), 'content-type': 'application/gzip' },
     body: createReadStream(file),
+  }).catch((error: unknown) => {
+    throw new TailraceError(
+      'unavailable',
+      `The upload broke off (${systemCode(error) || error}): try again.`,
+      {
+        cause: error,
+      },
+    );
   });
   if (put.statusCode >= 300) throw new TailraceError('bad_request', messageOf(await put.body.text()));
   const builds = `/apps/${encodeURIComponent(app)}/builds`;

@@ -1,6 +1,7 @@
 /** A one-off dyno at the other end of somebody's terminal. */
 import type { RunRequest } from '../platform/context.ts';
 import { type AttachedProcess, attach } from '../runner/attached-process.ts';
+import { endDetached } from '../runner/detached.ts';
 import type { DynoInfo } from '../runner/dyno.ts';
 import type { DynoLedger } from '../runner/dyno-ledger.ts';
 import type { Place } from '../runner/keeper.ts';
@@ -128,6 +129,8 @@ export class AttachedDyno implements OneOff {
     this.over = true;
     clearTimeout(this.timer);
     this.status = status;
+    const { id, blueprint } = this.parts;
+    if (blueprint.place !== undefined) await endDetached(id);
     this.say(`Process exited with status ${status}`);
     this.become('complete');
     await this.parts.place.remove();

@@ -169,6 +169,7 @@ export class Builder implements Builds {
       prelude: PROFILE,
       cwd: place.folder,
       wrap: place.wrap,
+      holdsAll: true,
       env: dynoEnv({ base, name, id, port: undefined, color: false }),
       lines: {
         line: (source, of, priority, text) => {

@@ -107,7 +107,7 @@ export class OneOffs {
       lines,
       id,
     };
-    const dyno = new Dyno({ ...options, oneOff: true });
+    const dyno = new Dyno({ ...options, oneOff: true, holdsAll: blueprint.place !== undefined });
     dyno.start();
     const { pid } = dyno.info();
     const ledger = this.options.ledger();

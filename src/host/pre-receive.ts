@@ -40,12 +40,12 @@ async function deploy(commit: string): Promise<number> {
   const file = join(tmpdir(), `tailrace-${randomUUID()}.tgz`);
   try {
     await archive(commit, file);
-    const { source_blob: source } = await ask<{ source_blob: { put_url: string; get_url: string } }>(
-      'POST',
-      '/sources',
-      {},
-    );
+    const { source_blob: source } = await ask<{
+      source_blob: { put_url: string; get_url: string; max_bytes: number };
+    }>('POST', '/sources', {});
     const { size } = await stat(file);
+    if (size > source.max_bytes)
+      throw new Error(`The commit is larger than ${Math.round(source.max_bytes / 1_048_576)} MB packed.`);
     const put = await request(source.put_url, {
       method: 'PUT',
       headers: { 'content-length': String(size), 'content-type': 'application/gzip' },

@@ -4,20 +4,25 @@ import { TailraceError } from '../errors.ts';
 import type { AppId } from '../store/contract.ts';
 import type { Context } from './context.ts';
 import { drainView } from './drain-view.ts';
+import { describe } from './shapes.ts';
 
 /** Drains that were added for an add-on: they go away with it, and not without it. */
 export function addonDrainRoutes(api: FastifyInstance, context: Context): void {
   const { directory, releases } = context;
-  api.get<{ Params: { addon: string } }>('/addons/:addon/log-drains', async ({ params }) => {
-    for (const app of await directory.apps()) {
-      const { addons } = await releases.current(app.id);
-      const addon = addons.find(({ id, name }) => [id, name].includes(params.addon));
-      if (!addon) continue;
-      const drains = (await directory.drains(app.id)).filter((drain) => drain.addon?.id === addon.id);
-      return Promise.all(drains.map((drain) => drainView(drain, context)));
-    }
-    throw new TailraceError('not_found', "Couldn't find that add-on.");
-  });
+  api.get<{ Params: { addon: string } }>(
+    '/addons/:addon/log-drains',
+    describe("List an add-on's drains", 'LogDrain', { many: true }),
+    async ({ params }) => {
+      for (const app of await directory.apps()) {
+        const { addons } = await releases.current(app.id);
+        const addon = addons.find(({ id, name }) => [id, name].includes(params.addon));
+        if (!addon) continue;
+        const drains = (await directory.drains(app.id)).filter((drain) => drain.addon?.id === addon.id);
+        return Promise.all(drains.map((drain) => drainView(drain, context)));
+      }
+      throw new TailraceError('not_found', "Couldn't find that add-on.");
+    },
+  );
 }
 
 /**

@@ -36,7 +36,7 @@ export function addonRoutes(api: FastifyInstance, context: Context): void {
   const ofApp = async (app: AppRecord): Promise<Owned[]> =>
     (await releases.current(app.id)).addons.map((addon) => ({ app, addon }));
 
-  api.get('/addon-services', describe('List what can be added', 'Any', { many: true }), async () =>
+  api.get('/addon-services', describe('List what can be added', 'AddonService', { many: true }), async () =>
     services.available().map(({ name, description }) => ({
       id: name,
       name,

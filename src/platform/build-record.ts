@@ -50,13 +50,12 @@ export class Build {
 /** Characters of output that are kept. */
 const OUTPUT_MAX = 4_000_000;
 
-/** What an archive of somebody's source may hold, packed. */
-export const SOURCE_BYTES_MAX = 512 * 1_048_576;
+/** The archive holds more than that, packed. */
+export function sourceTooLarge(byteCountMax: number): TailraceError {
+  return new TailraceError('too_large', tooLarge(byteCountMax, 'with a .slugignore file'));
+}
 
-/** The archive is larger than {@link SOURCE_BYTES_MAX}. */
-export function sourceTooLarge(): TailraceError {
-  return new TailraceError(
-    'too_large',
-    `The source is larger than ${SOURCE_BYTES_MAX / 1_048_576} MB packed: leave out what isn't needed with a .slugignore file.`,
-  );
+/** What its owner has to do. */
+export function tooLarge(byteCountMax: number, how: string): string {
+  return `The source is larger than ${Math.round(byteCountMax / 1_048_576)} MB packed: leave out what isn't needed ${how}.`;
 }

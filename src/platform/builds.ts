@@ -8,11 +8,12 @@ import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import { OWNER } from './account.ts';
 import { STACK } from './apps.ts';
-import { type Build, SOURCE_BYTES_MAX, sourceTooLarge } from './build-record.ts';
+import { type Build, sourceTooLarge } from './build-record.ts';
 import type { Context } from './context.ts';
 import type { AppRecord } from './directory.ts';
 import { onePage } from './page-range.ts';
 import { body, describe } from './shapes.ts';
+import { mayBeSlow } from './slow-bodies.ts';
 import { type SlugRecord, slugKey } from './slug-record.ts';
 
 interface AppParams {
@@ -27,15 +28,15 @@ const SOURCE_NAME = /^[A-Za-z0-9_-]{32}$/;
 
 /** `/sources`, `/apps/:app/builds`, `/apps/:app/slugs`: from an archive of files to a release. */
 export function buildRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, builds, store, uploads } = context;
+  const { directory, builds, store, uploads, sourceBytesMax } = context;
 
   api.post(
     '/sources',
-    describe('Where to put a source archive', 'Any', { status: 201 }),
+    describe('Where to put a source archive', 'Source', { status: 201, body: body({}) }),
     async (request, reply) => {
       const url = `${request.protocol}://${request.host}/sources/${randomBytes(24).toString('base64url')}`;
       reply.code(201);
-      return { source_blob: { get_url: url, put_url: url } };
+      return { source_blob: { get_url: url, put_url: url, max_bytes: sourceBytesMax } };
     },
   );
 
@@ -51,7 +52,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
   );
   api.post<AppParams & { Body: NewBuild }>(
     '/apps/:app/builds',
-    describe('Build and release a source archive', 'Any', { status: 201, body: wanted }),
+    describe('Build and release a source archive', 'Build', { status: 201, body: wanted }),
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const { url, version } = request.body.source_blob;
@@ -69,7 +70,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
   );
   api.get<AppParams>(
     '/apps/:app/builds',
-    describe('List the latest builds', 'Any', { many: true }),
+    describe('List the latest builds', 'Build', { many: true }),
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const origin = `${request.protocol}://${request.host}`;
@@ -85,7 +86,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
   };
   api.get<AppParams & { Params: { build: string } }>(
     '/apps/:app/builds/:build',
-    describe('Look at a build', 'Any'),
+    describe('Look at a build', 'Build'),
     async (request) => {
       const { app, build } = await find(request.params);
       return buildView(build, app, `${request.protocol}://${request.host}`);
@@ -93,7 +94,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
   );
   api.get<AppParams & { Params: { build: string } }>(
     '/apps/:app/builds/:build/output',
-    describe('Follow what a build says, as text', 'Any'),
+    describe('Follow what a build says, as text', 'Text'),
     async (request, reply) => {
       const { build } = await find(request.params);
       return reply.type('text/plain; charset=utf-8').send(Readable.from(build.output()));
@@ -113,14 +114,15 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
 }
 
 /** `PUT /sources/<name>`: takes an archive, for whoever knows the name. */
-export function sourceUploads(server: FastifyInstance, { uploads }: Context): void {
+export function sourceUploads(server: FastifyInstance, { uploads, sourceBytesMax }: Context): void {
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
     scope.put<{ Params: { name: string }; Body: Readable | null }>(
       '/sources/:name',
-      { bodyLimit: SOURCE_BYTES_MAX },
+      { bodyLimit: sourceBytesMax },
       async (request) => {
+        mayBeSlow(request);
         const { name } = request.params;
         if (!SOURCE_NAME.test(name)) throw new TailraceError('not_found', "Couldn't find that source.");
         if (!request.body)
@@ -128,7 +130,7 @@ export function sourceUploads(server: FastifyInstance, { uploads }: Context): vo
         await mkdir(uploads, { recursive: true, mode: 0o700 });
         const unfinished = join(uploads, `${name}.part`);
         try {
-          await pipeline(request.body, limit(), createWriteStream(unfinished, { mode: 0o600 }));
+          await pipeline(request.body, limit(sourceBytesMax), createWriteStream(unfinished, { mode: 0o600 }));
           await rename(unfinished, join(uploads, name));
         } catch (error) {
           await rm(unfinished, { force: true });
@@ -140,12 +142,12 @@ export function sourceUploads(server: FastifyInstance, { uploads }: Context): vo
   });
 }
 
-function limit(): Transform {
+function limit(byteCountMax: number): Transform {
   let byteCount = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       byteCount += chunk.length;
-      if (byteCount > SOURCE_BYTES_MAX) done(sourceTooLarge());
+      if (byteCount > byteCountMax) done(sourceTooLarge(byteCountMax));
       else done(null, chunk);
     },
   });

@@ -122,6 +122,8 @@ export interface Context {
   readonly builds: Builds;
   /** Folder of source archives that wait to be built. */
   readonly uploads: string;
+  /** What a source may hold, packed. */
+  readonly sourceBytesMax: number;
   /** Folder of the apps' git repositories. */
   readonly repositories: string;
   /** This server's own address. */

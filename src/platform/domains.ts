@@ -58,7 +58,7 @@ export function emptyLists(api: FastifyInstance, { directory }: Context): void {
   for (const path of ['sni-endpoints', 'buildpack-installations'])
     api.get<AppParams>(
       `/apps/:app/${path}`,
-      describe('An empty list', 'Any', { many: true }),
+      describe('An empty list', 'Nothing', { many: true }),
       async (request) => {
         await directory.app(request.params.app);
         return [];

@@ -7,6 +7,7 @@ import { RefusedBatches, textOf } from '../delivery/refused.ts';
 import { TailraceError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { drainView } from './drain-view.ts';
+import { body, describe } from './shapes.ts';
 
 interface DrainParams {
   Params: { app: string; drain: string };
@@ -16,6 +17,7 @@ interface DrainParams {
 export function drainActionRoutes(api: FastifyInstance, context: Context): void {
   const { directory, deliveries, outlets, store, targets } = context;
   const path = '/apps/:app/log-drains/:drain';
+  const none = { body: body({}) };
 
   const change = async (
     params: DrainParams['Params'],
@@ -31,6 +33,7 @@ export function drainActionRoutes(api: FastifyInstance, context: Context): void 
 
   api.patch<DrainParams & { Body: { url?: unknown; options?: unknown } | null }>(
     path,
+    describe("Change a drain's address or options", 'LogDrain', { body: body({ url: {}, options: {} }) }),
     async ({ params, body }) => {
       const drain = await find(params);
       const url = body?.url ?? drain.url;
@@ -50,15 +53,26 @@ export function drainActionRoutes(api: FastifyInstance, context: Context): void 
     },
   );
 
-  api.post<DrainParams>(`${path}/actions/pause`, ({ params }) => change(params, { paused: true }));
-  api.post<DrainParams>(`${path}/actions/resume`, ({ params }) => change(params, { paused: undefined }));
-  api.post<DrainParams>(`${path}/actions/test`, async ({ params }) => {
-    const { accepted, answer, phases, totalMs } = await probe(await find(params), outlets);
-    return { accepted, answer, phases, total_ms: totalMs };
-  });
+  api.post<DrainParams>(`${path}/actions/pause`, describe('Pause a drain', 'LogDrain', none), ({ params }) =>
+    change(params, { paused: true }),
+  );
+  api.post<DrainParams>(
+    `${path}/actions/resume`,
+    describe('Let a drain go on', 'LogDrain', none),
+    ({ params }) => change(params, { paused: undefined }),
+  );
+  api.post<DrainParams>(
+    `${path}/actions/test`,
+    describe('Send a line, and say what came of it', 'Probe', none),
+    async ({ params }) => {
+      const { accepted, answer, phases, totalMs } = await probe(await find(params), outlets);
+      return { accepted, answer, phases, total_ms: totalMs };
+    },
+  );
 
   api.post<DrainParams & { Body: { since?: unknown } | null }>(
     `${path}/actions/replay`,
+    describe('Send again from a time on', 'Replay', { body: body({ since: {} }) }),
     async ({ params, body }) => {
       const app = await directory.app(params.app);
       const sinceMs = typeof body?.since === 'string' ? Date.parse(body.since) : Number.NaN;
@@ -74,31 +88,43 @@ export function drainActionRoutes(api: FastifyInstance, context: Context): void 
     },
   );
 
-  api.get<DrainParams>(`${path}/refused`, async ({ params }) => {
-    const batches = await new RefusedBatches(store, await find(params)).list();
-    return Promise.all(
-      batches.map(async (batch) => ({
-        first: String(batch.first),
-        last: String(batch.last),
-        count: batch.count,
-        refused_at: batch.refusedAt,
-        reason: batch.reason,
-        lines: await textOf(batch),
-      })),
-    );
-  });
-  api.post<DrainParams>(`${path}/refused/actions/resend`, async ({ params }) => {
-    const drain = await find(params);
-    const outlet = outlets.make(drain);
-    try {
-      return await new RefusedBatches(store, drain).resend(outlet);
-    } finally {
-      await outlet.close();
-    }
-  });
-  api.delete<DrainParams>(`${path}/refused`, async ({ params }) => ({
-    batches: await new RefusedBatches(store, await find(params)).drop(),
-  }));
+  api.get<DrainParams>(
+    `${path}/refused`,
+    describe('What the destination refused', 'RefusedBatch', { many: true }),
+    async ({ params }) => {
+      const batches = await new RefusedBatches(store, await find(params)).list();
+      return Promise.all(
+        batches.map(async (batch) => ({
+          first: String(batch.first),
+          last: String(batch.last),
+          count: batch.count,
+          refused_at: batch.refusedAt,
+          reason: batch.reason,
+          lines: await textOf(batch),
+        })),
+      );
+    },
+  );
+  api.post<DrainParams>(
+    `${path}/refused/actions/resend`,
+    describe('Send what was refused again', 'Resent', none),
+    async ({ params }) => {
+      const drain = await find(params);
+      const outlet = outlets.make(drain);
+      try {
+        return await new RefusedBatches(store, drain).resend(outlet);
+      } finally {
+        await outlet.close();
+      }
+    },
+  );
+  api.delete<DrainParams>(
+    `${path}/refused`,
+    describe('Forget what was refused', 'Dropped'),
+    async ({ params }) => ({
+      batches: await new RefusedBatches(store, await find(params)).drop(),
+    }),
+  );
 }
 
 /** Somebody copied what they were shown. */

@@ -4,7 +4,7 @@ import type { Context, DynoView } from './context.ts';
 import type { AppRecord } from './directory.ts';
 import { type SizesRecord, sizesOf, USUAL_SIZE } from './dyno-sizes.ts';
 import { onePage } from './page-range.ts';
-import { describe } from './shapes.ts';
+import { body, describe } from './shapes.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -55,7 +55,7 @@ export function dynoRoutes(api: FastifyInstance, context: Context): void {
   for (const path of ['/apps/:app/dynos/:dyno/actions/stop', '/apps/:app/formations/:dyno/actions/stop'])
     api.post<DynoParams>(
       path,
-      accepted('Stop a dyno, or those of a process type'),
+      accepted('Stop a dyno, or those of a process type', body({})),
       async (request, reply) => {
         const app = await known(request.params);
         return begun(app, reply, runner.stop(app.id, request.params.dyno));
@@ -79,8 +79,8 @@ export function dynoRoutes(api: FastifyInstance, context: Context): void {
   }
 }
 
-function accepted(summary: string) {
-  return describe(summary, 'Empty', { status: 202 });
+function accepted(summary: string, wanted?: ReturnType<typeof body>) {
+  return describe(summary, 'Empty', { status: 202, body: wanted });
 }
 
 /** A dyno in the Platform API's shape. */

@@ -12,8 +12,9 @@ import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import type { AppId } from '../store/contract.ts';
-import { SOURCE_BYTES_MAX } from './build-record.ts';
+import { tooLarge } from './build-record.ts';
 import type { Context } from './context.ts';
+import { mayBeSlow } from './slow-bodies.ts';
 
 const SERVICES = ['git-receive-pack', 'git-upload-pack'] as const;
 type Service = (typeof SERVICES)[number];
@@ -29,7 +30,7 @@ export function gitRoutes(
   context: Context,
   mayWrite: (authorization: string | undefined) => Promise<boolean>,
 ): void {
-  const { directory, repositories } = context;
+  const { directory, repositories, sourceBytesMax } = context;
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -56,8 +57,10 @@ export function gitRoutes(
     for (const service of SERVICES)
       scope.post<RepositoryParams>(
         `/:repository/${service}`,
-        { bodyLimit: SOURCE_BYTES_MAX * 2 },
+        // What git takes is less: it says so itself, in words that its user sees.
+        { bodyLimit: Number.MAX_SAFE_INTEGER },
         async (request, reply) => {
+          mayBeSlow(request);
           const folder = await repository(request.params.repository);
           await serve(request, reply, { service, folder, advertise: false, head: '', input: request.body });
         },
@@ -82,7 +85,7 @@ export function gitRoutes(
     const protocol = request.headers['git-protocol'];
     const child: ChildProcessWithoutNullStreams = spawn(
       'git',
-      [service.slice(4), '--stateless-rpc', ...args],
+      ['-c', `receive.maxInputSize=${sourceBytesMax}`, service.slice(4), '--stateless-rpc', ...args],
       {
         env: {
           PATH: process.env.PATH,
@@ -111,10 +114,23 @@ export function gitRoutes(
       if (child.exitCode === null) child.kill('SIGTERM');
     });
     child.stdout.pipe(reply.raw);
-    if (!input) child.stdin.end();
-    else if (request.headers['content-encoding'] === 'gzip')
-      input.pipe(createGunzip().on('error', () => child.kill('SIGTERM'))).pipe(child.stdin);
-    else input.pipe(child.stdin);
+    if (!input) return void child.stdin.end();
+    const isZipped = request.headers['content-encoding'] === 'gzip';
+    const plain = isZipped ? input.pipe(createGunzip().on('error', () => child.kill('SIGTERM'))) : input;
+    let byteCount = 0;
+    let isTold = false;
+    plain.on('data', (chunk: Buffer) => {
+      byteCount += chunk.length;
+      if (isTold || byteCount <= sourceBytesMax) return;
+      isTold = true;
+      reply.raw.write(remark(` !     ${tooLarge(sourceBytesMax, 'of the commits')}`));
+    });
+    plain.pipe(child.stdin);
+    // Git has seen enough. What still comes is thrown away: a client that sends can't read why.
+    child.stdin.on('close', () => {
+      plain.unpipe(child.stdin);
+      plain.resume();
+    });
   }
 
   function hookEnvironment(request: FastifyRequest) {
@@ -130,6 +146,12 @@ export function gitRoutes(
   }
 }
 
+/** A packet of the second band, which git shows as `remote: …` (gitprotocol-pack(5)). */
+function remark(text: string): Buffer {
+  const bytes = Buffer.from(`\u0002${text}\n`);
+  return Buffer.concat([Buffer.from((bytes.length + 4).toString(16).padStart(4, '0')), bytes]);
+}
+
 const HOOK = '#!/bin/sh\nexec "$HOOK_NODE" "$HOOK_PROGRAM"\n';
 
 /** An app's repository; makes it when it isn't there, whole or not at all. */
@@ -140,7 +162,6 @@ async function makeRepository(folder: string, app: AppId): Promise<string> {
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
   await git(['init', '--quiet', '--bare', '--initial-branch=main', unfinished]);
   const settings = {
-    'receive.maxInputSize': String(SOURCE_BYTES_MAX),
     'gc.auto': '0',
     'http.receivepack': 'true',
   };

@@ -5,6 +5,7 @@ import { TailraceError } from '../errors.ts';
 import { addonOfApp, refuseRemoval } from './addon-drains.ts';
 import type { Context } from './context.ts';
 import { drainView } from './drain-view.ts';
+import { body, describe } from './shapes.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -14,13 +15,18 @@ interface AppParams {
 export function drainRoutes(api: FastifyInstance, context: Context): void {
   const { directory } = context;
 
-  api.get<AppParams>('/apps/:app/log-drains', async (request) => {
-    const app = await directory.app(request.params.app);
-    const drains = await directory.drains(app.id);
-    return Promise.all(drains.map((drain) => drainView(drain, context)));
-  });
+  api.get<AppParams>(
+    '/apps/:app/log-drains',
+    describe('List the drains', 'LogDrain', { many: true }),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      const drains = await directory.drains(app.id);
+      return Promise.all(drains.map((drain) => drainView(drain, context)));
+    },
+  );
   api.post<AppParams & { Body: { url?: string; options?: unknown; addon?: unknown } | null }>(
     '/apps/:app/log-drains',
+    describe('Add a drain', 'LogDrain', { status: 201, body: body({ url: {}, options: {}, addon: {} }) }),
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const url = request.body?.url;
@@ -39,16 +45,24 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
       return drainView(drain, context);
     },
   );
-  api.get<{ Params: { app: string; '*': string } }>('/apps/:app/log-drains/*', async (request) => {
-    const app = await directory.app(request.params.app);
-    return drainView(await directory.drain(app.id, request.params['*']), context);
-  });
+  api.get<{ Params: { app: string; '*': string } }>(
+    '/apps/:app/log-drains/*',
+    describe('Look at a drain, by id, token or URL', 'LogDrain'),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      return drainView(await directory.drain(app.id, request.params['*']), context);
+    },
+  );
   // The official CLI names a drain by its whole URL, percent-encoded; the slashes in it may arrive decoded.
-  api.delete<{ Params: { app: string; '*': string } }>('/apps/:app/log-drains/*', async (request) => {
-    const app = await directory.app(request.params.app);
-    await refuseRemoval(context, await directory.drain(app.id, request.params['*']));
-    const drain = await directory.removeDrain(app.id, request.params['*']);
-    await context.deliveries.look();
-    return drainView(drain, context);
-  });
+  api.delete<{ Params: { app: string; '*': string } }>(
+    '/apps/:app/log-drains/*',
+    describe('Remove a drain', 'LogDrain'),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      await refuseRemoval(context, await directory.drain(app.id, request.params['*']));
+      const drain = await directory.removeDrain(app.id, request.params['*']);
+      await context.deliveries.look();
+      return drainView(drain, context);
+    },
+  );
 }

@@ -1,13 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Context } from './context.ts';
+import { describe } from './shapes.ts';
 
 /** `GET /metrics`: this router's drains, and what the other parts have registered,, as Prometheus reads them. */
 export function metricsRoutes(api: FastifyInstance, context: Context): void {
   const { metrics } = context;
   drainMetrics(metrics, context);
-  api.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.metrics()),
+  api.get(
+    '/metrics',
+    describe('What this router has counted, for Prometheus', 'Text'),
+    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
   );
 }
 

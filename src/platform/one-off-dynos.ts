@@ -73,7 +73,10 @@ export function oneOffRoutes(api: FastifyInstance, context: Context): void {
   );
   api.get(
     '/certificate-authority',
-    describe("The certificate of this server's own authority, PEM, for attached dynos", 'Any'),
+    describe(
+      "The certificate of this server's own authority, PEM, for attached dynos",
+      'CertificateAuthority',
+    ),
     async () => ({ certificate: await runner.authority() }),
   );
 }

@@ -1,5 +1,46 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
-import { SHAPES } from './shapes.ts';
+import { body, SHAPES } from './shapes.ts';
+
+/** What is served beside the API's own scope, where requests are read by hand. */
+const BESIDE: readonly Described[] = [
+  {
+    method: 'POST',
+    path: '/logs',
+    schema: {
+      summary: 'Send lines: with a source token, or an API key and ?token=',
+      body: { type: 'string', description: 'application/logplex-1, text/plain, application/json …' },
+      response: { 204: { type: 'string', maxLength: 0 } },
+    },
+  },
+  {
+    method: 'POST',
+    path: '/apps/:app/log-sessions',
+    schema: {
+      summary: 'Make an address that lines can be read from without a key, for a while',
+      body: body({ lines: {}, tail: {}, source: {}, dyno: {}, since: {}, until: {}, after: {} }),
+      response: { 201: { $ref: 'LogSession#' } },
+    },
+  },
+  {
+    method: 'GET',
+    path: '/sessions/:app/:secret',
+    schema: { summary: 'Read the lines of a log session', response: { 200: { type: 'string' } } },
+  },
+  {
+    method: 'GET',
+    path: '/apps/:app/logs',
+    schema: { summary: "Read an app's lines, as text or as events", response: { 200: { type: 'string' } } },
+  },
+  {
+    method: 'PUT',
+    path: '/sources/:name',
+    schema: {
+      summary: 'Take a source archive, for whoever knows its name',
+      body: { type: 'string', format: 'binary' },
+      response: { 200: { type: 'object', maxProperties: 0 } },
+    },
+  },
+];
 
 interface Described {
   readonly method: string;
@@ -22,8 +63,8 @@ export function describeRoutes(api: FastifyInstance, version: string): void {
   });
   api.get(
     '/openapi.json',
-    { schema: { summary: 'This description', response: { 200: { type: 'object' } } } },
-    async () => openApi(routes, version),
+    { schema: { summary: 'This description', response: { 200: { $ref: 'OpenApi#' } } } },
+    async () => openApi([...routes, ...BESIDE], version),
   );
 }
 
@@ -47,7 +88,7 @@ function openApi(routes: readonly Described[], version: string) {
     paths,
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
-      schemas: SHAPES,
+      schemas: withReferences(SHAPES),
     },
   };
 }
@@ -68,12 +109,16 @@ function operation(names: readonly string[], { summary, body, response = { 200: 
       ...Object.fromEntries(
         Object.entries(response).map(([status, schema]) => [
           status,
-          { description: 'Done', content: json(schema) },
+          { description: 'Done', content: isText(schema) ? { 'text/plain': { schema } } : json(schema) },
         ]),
       ),
       default: error,
     },
   };
+}
+
+function isText(schema: unknown): boolean {
+  return typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'string';
 }
 
 function json(schema: unknown) {

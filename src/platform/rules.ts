@@ -4,8 +4,11 @@ import { TailraceError } from '../errors.ts';
 import { checkConditions, type RuleConditions, type RuleRecord, ruleKey } from '../router/rules.ts';
 import type { Context } from './context.ts';
 import { SOURCE_NAME } from './directory.ts';
+import { body, describe } from './shapes.ts';
 
 const RULES_MAX = 1_000;
+/** What may be said; each is read below, with a sentence about what is wrong. */
+const CONDITIONS = { source: {}, port: {}, network: {}, tag: {}, hostname: {}, certificate: {} };
 
 interface RuleParams {
   Params: { app: string };
@@ -16,12 +19,17 @@ export function ruleRoutes(api: FastifyInstance, { directory, store }: Context):
   const rules = async (): Promise<RuleRecord[]> =>
     (await store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);
 
-  api.get<RuleParams>('/apps/:app/source-rules', async (request) => {
-    const app = await directory.app(request.params.app);
-    return (await rules()).filter((rule) => rule.app === app.id).map(ruleView);
-  });
+  api.get<RuleParams>(
+    '/apps/:app/source-rules',
+    describe('List the rules', 'SourceRule', { many: true }),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      return (await rules()).filter((rule) => rule.app === app.id).map(ruleView);
+    },
+  );
   api.post<RuleParams & { Body: Record<string, unknown> | null }>(
     '/apps/:app/source-rules',
+    describe('Make a rule that says who a sender is', 'SourceRule', { status: 201, body: body(CONDITIONS) }),
     async (request, reply) => {
       const app = await directory.app(request.params.app);
       const { source, conditions } = readBody(request.body ?? {});
@@ -44,13 +52,17 @@ export function ruleRoutes(api: FastifyInstance, { directory, store }: Context):
       return ruleView(rule);
     },
   );
-  api.delete<{ Params: { app: string; rule: string } }>('/apps/:app/source-rules/:rule', async (request) => {
-    const app = await directory.app(request.params.app);
-    const found = await store.get<RuleRecord>('', ruleKey(request.params.rule));
-    if (found?.value.app !== app.id) throw new TailraceError('not_found', "Couldn't find that rule.");
-    await store.transact('', [{ key: ruleKey(found.value.id), value: undefined }]);
-    return ruleView(found.value);
-  });
+  api.delete<{ Params: { app: string; rule: string } }>(
+    '/apps/:app/source-rules/:rule',
+    describe('Remove a rule', 'SourceRule'),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      const found = await store.get<RuleRecord>('', ruleKey(request.params.rule));
+      if (found?.value.app !== app.id) throw new TailraceError('not_found', "Couldn't find that rule.");
+      await store.transact('', [{ key: ruleKey(found.value.id), value: undefined }]);
+      return ruleView(found.value);
+    },
+  );
 }
 
 function readBody(body: Record<string, unknown>): { source: string; conditions: RuleConditions } {

@@ -31,6 +31,7 @@ import { pageRoutes } from './page.ts';
 import { releaseRoutes } from './releases.ts';
 import { ruleRoutes } from './rules.ts';
 import { LogSessions } from './session-records.ts';
+import { isSlowUpload } from './slow-bodies.ts';
 import { statusRoutes } from './status.ts';
 import { tailSockets } from './tail-sockets.ts';
 import { telemetryRoutes } from './telemetry-drains.ts';
@@ -55,7 +56,9 @@ export function makeServer(
       headersTimeout: Math.min(requestTimeoutMs, HEADERS_MS),
       connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
     },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => {
+      if (!isSlowUpload(error, socket)) answerClientError(error, socket);
+    },
     logger: false,
     trustProxy: false,
     bodyLimit: 1_048_576,

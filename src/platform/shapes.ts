@@ -3,31 +3,28 @@
  * from them, and the tests hold every answer against them.
  */
 
-/** A JSON Schema, as far as it is needed here. */
-export type JsonSchema = { readonly [keyword: string]: unknown };
-
-const text = { type: 'string' };
-const textOrNull = { type: ['string', 'null'] };
-const count = { type: 'integer' };
-const countOrNull = { type: ['integer', 'null'] };
-const flag = { type: 'boolean' };
-const time = { type: 'string', format: 'date-time' };
-const timeOrNull = { type: ['string', 'null'], format: 'date-time' };
-const anything = {};
-const texts = { type: 'array', items: text };
-
-function shape(properties: Record<string, JsonSchema>, title?: string): JsonSchema {
-  return { ...(title ? { title } : {}), type: 'object', required: Object.keys(properties), properties };
-}
-function orNull(schema: JsonSchema): JsonSchema {
-  return { anyOf: [schema, { type: 'null' }] };
-}
+import {
+  anything,
+  count,
+  countOrNull,
+  flag,
+  type JsonSchema,
+  orNull,
+  shape,
+  text,
+  textOrNull,
+  texts,
+  time,
+  timeOrNull,
+} from './json-schema.ts';
+import { OWN_SHAPES } from './own-shapes.ts';
 
 const named = shape({ id: text, name: text });
 const user = shape({ id: text, email: text });
 
 /** By name. */
 export const SHAPES = {
+  ...OWN_SHAPES,
   Account: shape({ id: text, email: text, name: text }),
   App: shape({
     id: text,
@@ -149,6 +146,9 @@ export const SHAPES = {
     url: text,
     addon: anything,
     extended: shape({ drain_id: text }),
+    paused: flag,
+    options: { type: 'object' },
+    delivery: { type: 'object' },
     created_at: time,
     updated_at: time,
   }),
@@ -188,7 +188,6 @@ export const SHAPES = {
     created_at: time,
     updated_at: time,
   }),
-  Token: shape({ token: text, source: text, created_at: time }),
 } as const satisfies Record<string, JsonSchema>;
 
 export type ShapeName = keyof typeof SHAPES;
@@ -200,14 +199,20 @@ export interface RouteSchema {
   readonly response: Readonly<Record<number, JsonSchema>>;
 }
 
+/** Answers that have no name: nothing, and text. */
+const PLAIN: Readonly<Record<string, JsonSchema>> = {
+  Empty: { type: 'object', maxProperties: 0 },
+  Text: { type: 'string' },
+};
+
 /** A route's description; `many` for lists. */
 export function describe(
   summary: string,
-  answer: ShapeName | 'Empty' | 'Any',
+  answer: ShapeName | 'Empty' | 'Text',
   options: { readonly many?: boolean; readonly status?: number; readonly body?: JsonSchema } = {},
 ): { schema: RouteSchema } {
   const { many = false, status = 200, body } = options;
-  const one = answer === 'Empty' || answer === 'Any' ? { type: 'object' } : { $ref: `${answer}#` };
+  const one = PLAIN[answer] ?? { $ref: `${answer}#` };
   const schema = many ? { type: 'array', items: one } : one;
   return { schema: { summary, ...(body ? { body } : {}), response: { [status]: schema } } };
 }

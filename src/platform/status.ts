@@ -4,7 +4,7 @@ import { describe } from './shapes.ts';
 
 /** `GET /status`: how this router is doing, and those that share its store, for `tailrace status`. */
 export function statusRoutes(api: FastifyInstance, context: Context): void {
-  api.get('/status', describe('How this router is doing', 'Any'), async () => ({
+  api.get('/status', describe('How this router is doing', 'Status'), async () => ({
     version: context.version,
     pid: process.pid,
     time: new Date().toISOString(),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { endDetached } from './detached.ts';
 import type { Environment } from './dyno-env.ts';
 import { DynoProcess } from './dyno-process.ts';
 import type { Wrap } from './isolation.ts';
@@ -41,6 +42,8 @@ export interface DynoOptions {
   env: Environment;
   /** Isolates it. */
   wrap?: Wrap;
+  /** Nothing may outlive it, daemons neither. What a developer starts in their own folder may. */
+  holdsAll?: boolean;
   lines: LineSink;
   id?: string;
   port?: number;
@@ -190,6 +193,8 @@ export class Dyno {
     const graceLeftMs = this.#stopping ? Math.max(0, this.#graceUntil - performance.now()) : 0;
     await process.groupEnded(graceLeftMs + KILLED_WITHIN_MS);
     clearTimeout(this.#timer);
+    if (this.#options.holdsAll && (await endDetached(this.#info.id)) > 0)
+      this.#say('Stopping remaining processes with SIGKILL');
     await process.readToEnd(READ_TO_END_MS, () => !this.#stopping);
     this.#ended = true;
     this.#info.pid = undefined;

@@ -180,7 +180,8 @@ export class Keeper {
     const { name, type, command } = this.#post;
     const env = dynoEnv({ base: { ...base, ...own }, name, id, port, color });
     const onChange = (info: DynoInfo) => this.#took(info);
-    const what = { name, type, command, prelude, cwd, env, wrap, lines, id, port };
+    const holdsAll = this.#around.place !== undefined;
+    const what = { name, type, command, prelude, cwd, env, wrap, holdsAll, lines, id, port };
     const dyno = new Dyno({ ...what, bootTimeoutMs, drain, onChange });
     this.#dyno = dyno;
     dyno.start();

@@ -1,6 +1,7 @@
 /** The API by itself: shapes, pages, entity tags, errors, keys, the description. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type JsonSchema, SHAPES, type ShapeName } from '../../src/platform/shapes.ts';
+import type { JsonSchema } from '../../src/platform/json-schema.ts';
+import { SHAPES, type ShapeName } from '../../src/platform/shapes.ts';
 import { type App, type Server, serve } from '../support/server.ts';
 
 let server: Server;
@@ -47,12 +48,19 @@ function faults(schema: JsonSchema, value: unknown, at = ''): string[] {
   return [...missing.map((name) => `${at}.${name} is missing`), ...inside];
 }
 
+interface Operation {
+  readonly summary: string;
+  readonly responses: Readonly<Record<string, object>>;
+  readonly requestBody?: object;
+}
+
 describe('shapes', () => {
   it('every answer has every field that Heroku’s has', async () => {
     await send('PATCH', `/apps/${app.name}/config-vars`, { A: '1' });
     await send('POST', `/apps/${app.name}/domains`, { hostname: 'shapes.example.com' });
     await send('POST', `/apps/${app.name}/log-drains`, { url: 'https://logs.example.com/' });
     const a = `/apps/${app.name}`;
+    await send('POST', `${a}/source-rules`, { source: 'nginx', tag: 'nginx' });
     const wanted: [string, ShapeName][] = [
       ['/account', 'Account'],
       ['/apps', 'App'],
@@ -64,6 +72,11 @@ describe('shapes', () => {
       [`${a}/log-drains`, 'LogDrain'],
       [`${a}/collaborators`, 'Collaborator'],
       ['/oauth/authorizations', 'Authorization'],
+      [`${a}/tokens`, 'Token'],
+      [`${a}/source-rules`, 'SourceRule'],
+      [`${a}/features`, 'Feature'],
+      ['/status', 'Status'],
+      ['/openapi.json', 'OpenApi'],
     ];
     for (const [path, name] of wanted) {
       const value: unknown = await (await get(path)).json();
@@ -78,7 +91,7 @@ describe('shapes', () => {
 
   it('are described for machines, with everything that is served', async () => {
     const description = (await (await get('/openapi.json')).json()) as {
-      paths: Record<string, Record<string, { responses: object; requestBody?: object }>>;
+      paths: Record<string, Record<string, Operation>>;
       components: { schemas: object };
     };
     expect(Object.keys(description.paths)).toEqual(
@@ -87,6 +100,25 @@ describe('shapes', () => {
     expect(JSON.stringify(description.paths['/apps/{app}/formation'].patch.requestBody)).toContain(
       'quantity',
     );
+    for (const [path, operations] of Object.entries(description.paths))
+      for (const [method, { summary, requestBody, responses }] of Object.entries(operations)) {
+        const at = `${method} ${path}`;
+        expect(summary, at).toMatch(/^[A-Z]/);
+        if (['post', 'put', 'patch'].includes(method)) expect(requestBody, at).toBeDefined();
+        // A shape with a name, text, or nothing at all.
+        const { default: _, ...good } = responses;
+        expect(JSON.stringify(Object.values(good)), at).toMatch(
+          /#\/components\/schemas\/|"text\/|"maxProperties":0/,
+        );
+      }
+    for (const path of [
+      '/logs',
+      '/apps/{app}/log-sessions',
+      '/apps/{app}/logs',
+      '/sources/{name}',
+      '/status',
+    ])
+      expect(Object.keys(description.paths)).toContain(path);
     const names = [...JSON.stringify(description).matchAll(/#\/components\/schemas\/(\w+)/g)].map(
       ([, name]) => name,
     );

@@ -1,0 +1,93 @@
+/** JSON Schemas of what the API answers with beyond Heroku's, or without a name of its own there. */
+import {
+  anything,
+  count,
+  countOrNull,
+  flag,
+  type JsonSchema,
+  orNull,
+  shape,
+  text,
+  textOrNull,
+  time,
+} from './json-schema.ts';
+
+const named = shape({ id: text, name: text });
+
+export const OWN_SHAPES = {
+  AddonService: shape({
+    id: text,
+    name: text,
+    human_name: text,
+    state: text,
+    cli_plugin_name: textOrNull,
+    supports_multiple_installations: flag,
+    supports_sharing: flag,
+  }),
+  Build: shape({
+    id: text,
+    app: named,
+    status: { enum: ['pending', 'succeeded', 'failed'] },
+    buildpacks: { type: 'array', items: shape({ name: text, url: text }) },
+    output_stream_url: text,
+    release: orNull(shape({ id: text, version: count })),
+    slug: orNull(shape({ id: text })),
+    source_blob: shape({ checksum: textOrNull, url: text, version: text, version_description: textOrNull }),
+    stack: text,
+    user: shape({ id: text, email: text }),
+    created_at: time,
+    updated_at: time,
+  }),
+  CertificateAuthority: shape({ certificate: text }),
+  Dropped: shape({ batches: count }),
+  /** A list that is always empty here. */
+  Nothing: { not: {} },
+  OpenApi: shape({ openapi: text, info: { type: 'object' }, paths: { type: 'object' } }),
+  Probe: shape({ accepted: flag, answer: text, phases: anything, total_ms: { type: 'number' } }),
+  RefusedBatch: shape({
+    first: text,
+    last: text,
+    count,
+    refused_at: time,
+    reason: text,
+    lines: anything,
+  }),
+  Replay: shape({ lines: count, drain: { $ref: 'LogDrain#' } }),
+  Resent: { type: 'object' },
+  Source: shape({ source_blob: shape({ get_url: text, put_url: text, max_bytes: count }) }),
+  SourceRule: {
+    type: 'object',
+    required: ['id', 'source', 'created_at'],
+    properties: {
+      id: text,
+      source: text,
+      port: countOrNull,
+      network: text,
+      tag: text,
+      hostname: text,
+      certificate: text,
+      created_at: time,
+    },
+  },
+  Status: shape({
+    version: text,
+    pid: count,
+    uptime_s: count,
+    memory_bytes: count,
+    sources: { type: 'array', items: { type: 'object' } },
+    store: { type: 'object' },
+    routers: {
+      type: 'array',
+      items: shape({
+        id: text,
+        host: text,
+        pid: count,
+        version: text,
+        started_at: text,
+        drains: count,
+        lag_lines: count,
+      }),
+    },
+  }),
+  Token: shape({ token: text, source: text, created_at: time }),
+} as const satisfies Record<string, JsonSchema>;
