@@ -3,13 +3,17 @@
  *
  *   node dist/bench/protocols.js [--lines 200000] [--runs 1] [--only otlp]
  */
+import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { Client } from 'undici';
 import { encodeLogs } from '../src/sources/otlp-schema.ts';
 import { cpuSeconds } from './rig/proc.ts';
 import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
+import { makeFolder, removeFolder } from './rig/scratch.ts';
 import { serve, type Tailrace } from './rig/tailrace.ts';
 
 const BATCH_LINES = 500;
@@ -44,6 +48,7 @@ const WAYS: readonly Way[] = [
     () => `<190>Nov 21 08:00:00 host benchtag[1]: ${MESSAGE}\n`,
     'benchtag',
   ),
+  { name: 'syslog TLS, octet counted', protocol: 'tls', prepare: prepareTls },
   { name: 'syslog UDP', protocol: 'udp', prepare: prepareUdp },
   http('HTTP, logplex-1', 'application/logplex-1', {}, () => counted(usual('token')).repeat(BATCH_LINES)),
   http('HTTP, Heroku’s drain form', 'application/logplex-1', { 'logplex-drain-token': 'd.1' }, () =>
@@ -88,7 +93,8 @@ export async function measure(args: readonly string[]): Promise<Table> {
 }
 
 async function once({ protocol, prepare }: Way, lines: number): Promise<number> {
-  const server = await serve();
+  const folder = makeFolder('certificates');
+  const server = await serve(protocol === 'tls' ? tlsSettings(folder) : {});
   try {
     const token = await server.createApp('bench');
     const send = await prepare(server, token);
@@ -100,6 +106,7 @@ async function once({ protocol, prepare }: Way, lines: number): Promise<number> 
     return (taken - WARM_UP_LINES) / (cpuSeconds(server.pid) - before);
   } finally {
     await server.stop();
+    removeFolder(folder);
   }
 }
 
@@ -119,12 +126,47 @@ async function arrived(server: Tailrace, protocol: string, lines: number): Promi
   }
 }
 
+async function prepareTls(server: Tailrace, token: string): Promise<Send> {
+  const chunk = Buffer.from(counted(usual(token)).repeat(BATCH_LINES));
+  return (lines) =>
+    new Promise((resolve, reject) => {
+      const socket = connectTls(
+        { port: tlsPort(server), host: '127.0.0.1', rejectUnauthorized: false },
+        async () => {
+          for (let sent = 0; sent < lines; sent += BATCH_LINES)
+            if (!socket.write(chunk)) await new Promise((drained) => socket.once('drain', drained));
+          socket.end(() => resolve());
+        },
+      );
+      socket.on('error', reject);
+    });
+}
+
+function tlsPort({ syslogTlsPort }: Tailrace): number {
+  if (syslogTlsPort === undefined) throw new Error('the server has no port for TLS: is openssl installed?');
+  return syslogTlsPort;
+}
+
+/** A certificate of its own, made by openssl; none of the others is slower for it. */
+function tlsSettings(folder: string): Record<string, string> {
+  const [key, cert] = [join(folder, 'server.key'), join(folder, 'server.pem')];
+  const made = spawnSync(
+    'openssl',
+    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -keyout ${key} -out ${cert}`.split(
+      ' ',
+    ),
+    { stdio: 'ignore' },
+  );
+  if (made.status !== 0) return {};
+  return { TAILRACE_SYSLOG_TLS_CERT: cert, TAILRACE_SYSLOG_TLS_KEY: key, TAILRACE_SYSLOG_TLS_PORT: '0' };
+}
+
 function tcp(name: string, frame: (token: string) => string, tag?: string): Way {
   return {
     name,
     protocol: 'tcp',
     async prepare(server, token) {
-      if (tag) await server.ask('POST', '/apps/bench/sources', { source: 'ruled', tag });
+      if (tag) await server.ask('POST', '/apps/bench/source-rules', { source: 'ruled', tag });
       const chunk = Buffer.from(frame(token).repeat(BATCH_LINES));
       return (lines) =>
         new Promise((resolve, reject) => {

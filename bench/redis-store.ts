@@ -2,7 +2,7 @@
  * The Redis store beside the embedded one, and two routers on one Redis beside one: two apps, each with its own source and
  * its own syslog drain, all of it on this machine. Then what lines take in Redis' memory.
  *
- *   node dist/bench/redis-store.js [--lines 1000000] [--runs 3] [--only embedded|Redis]
+ *   node dist/bench/redis-store.js [--lines 3000000] [--runs 3] [--only embedded|Redis]
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,7 +31,7 @@ type Setup = 'embedded' | 'Redis' | 'Redis, two routers';
 const SETUPS: readonly Setup[] = ['embedded', 'Redis', 'Redis, two routers'];
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { lines, runs, only } = readFlags(args, { lines: 1_000_000, runs: 3 }, ['only']);
+  const { lines, runs, only } = readFlags(args, { lines: 3_000_000, runs: 3 }, ['only']);
   const version = redisVersion();
   const setups = SETUPS.filter(
     (setup) => (version !== undefined || setup === 'embedded') && (only === undefined || setup === only),

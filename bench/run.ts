@@ -7,9 +7,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
+
 import * as httpRouter from './http-router.ts';
+import * as idleApps from './idle-apps.ts';
+
 import * as noisyNeighbour from './noisy-neighbour.ts';
 import * as protocols from './protocols.ts';
+import * as recovery from './recovery.ts';
+import * as redisStore from './redis-store.ts';
 import { circumstances, loadAverage, type Measurement, markdown, progress } from './rig/report.ts';
 import { ROOT } from './rig/scratch.ts';
 import * as runnerLines from './runner-lines.ts';
@@ -31,6 +36,9 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   scale,
   protocols,
   noisyNeighbour,
+  redisStore,
+  recovery,
+  idleApps,
 ];
 
 const args = process.argv.slice(2);

@@ -171,7 +171,12 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     });
     guardHttp(http.server, { connectionsMax: settings.connections, counters: counters[0], warn });
     const allCounters = [...syslog.counters, ...counters];
-    measureSources(metrics, { counters: allCounters, router, appName: nameOfApp(directory) });
+    measureSources(metrics, {
+      counters: allCounters,
+      router,
+      udpPort: syslog.port,
+      appName: nameOfApp(directory),
+    });
     await serveApi(http, {
       store,
       directory,

@@ -14,6 +14,8 @@ export interface Tailrace {
   readonly url: string;
   readonly key: string;
   readonly syslogPort: number;
+  /** Undefined without a certificate. */
+  readonly syslogTlsPort?: number;
   /** Asks the API; `T` is the shape of the answer. */
   ask<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T>;
   /** Makes an app and returns the token of its source `app`. */
@@ -57,11 +59,12 @@ async function serveOn(settings: Readonly<Record<string, string>>): Promise<Tail
     env: { ...serverEnvironment(data), ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const text = await said(child, /syslog on \S+:(\d+)/);
-  return running(child, data, Number(text[1]), async () => {
+  const [, port, tlsPort] = await said(child, /syslog on \S+:(\d+) \(TCP, UDP\)(?: and (\d+))?/);
+  const server = running(child, data, Number(port), async () => {
     await stop(child);
     removeFolder(folder);
   });
+  return { ...server, syslogTlsPort: tlsPort === undefined ? undefined : Number(tlsPort) };
 }
 
 /** The API of a server that has left its address in a data folder. */

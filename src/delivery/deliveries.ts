@@ -17,8 +17,8 @@ import { DrainWorker } from './worker.ts';
 const LEASE_MS = 6_000;
 /** Leases that are asked for at a time. */
 const LEASES_AT_ONCE = 200;
-/** How long what is under way may take when a drain moves to another router. */
-const HAND_OVER_MS = 1_000;
+/** How long what is under way may take when a drain is changed or moves to another router: syslog needs a second to be certain. */
+const HAND_OVER_MS = 1_500;
 
 export interface DeliveriesOptions {
   readonly store: Store;
@@ -174,6 +174,7 @@ export class Deliveries {
       reader,
       lease,
       outlet: (record) => outlets.make(record),
+      whenOpen: (open) => outlets.whenOpen(drain, open),
       refine: refineryOf(drain.options),
       tellApp: (kind, message) => tellApp(drain.app, kind, message),
       random: Math.random,

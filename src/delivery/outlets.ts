@@ -3,6 +3,7 @@ import { type DrainRecord, type DrainTarget, parseDrainUrl } from './drain.ts';
 import { type DrainOptions, withoutOptions } from './drain-options.ts';
 import { elasticsearchProtocol } from './elasticsearch-protocol.ts';
 import { HttpOutlet } from './http-outlet.ts';
+import { Knocking } from './knocking.ts';
 import { logplexProtocol } from './logplex-protocol.ts';
 import { lokiProtocol } from './loki-protocol.ts';
 import { otlpProtocol } from './otlp-protocol.ts';
@@ -17,10 +18,17 @@ import { jsonLinesProtocol, strictProtocol, webhookProtocol } from './text-proto
 export class Outlets {
   private readonly dialer: Dialer;
   private readonly version: string;
+  private readonly knocking: Knocking;
 
   constructor(policy: TargetPolicy, version: string) {
     this.dialer = new Dialer(policy);
     this.version = version;
+    this.knocking = new Knocking(this.dialer);
+  }
+
+  /** Calls `open` when somebody listens at the destination, unless the returned function was called before. */
+  whenOpen(drain: DrainRecord, open: () => void): () => void {
+    return this.knocking.wait(parseDrainUrl(drain.url), open);
   }
 
   /** @param onPhase is told how long each phase of a connection takes. */

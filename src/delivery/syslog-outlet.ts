@@ -17,6 +17,8 @@ const WAITING_BYTES_MAX = 1_048_576;
  */
 const CERTAIN_BYTES = 32 * 1_048_576;
 const CERTAIN_MS = 1_000;
+/** A timer may be so much early by another clock. */
+const TIMER_EARLY_MS = 2;
 /** A destination that takes nothing for this long is given up. */
 const STUCK_MS = 30_000;
 
@@ -72,7 +74,8 @@ export class SyslogOutlet implements Outlet {
 
   async settle(): Promise<Sequence> {
     const newest = this.uncertain.at(-1);
-    if (newest && this.socket) await this.quiet(this.socket, newest.atMs + CERTAIN_MS - Date.now());
+    if (newest && this.socket)
+      await this.quiet(this.socket, newest.atMs + CERTAIN_MS + TIMER_EARLY_MS - Date.now());
     if (this.failure) throw this.failure;
     return this.confirm();
   }

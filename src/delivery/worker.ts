@@ -9,6 +9,7 @@ import type { Reader } from '../store/reader.ts';
 import type { DrainRecord } from './drain.ts';
 import type { DrainState } from './drain-state.ts';
 import { Health } from './health.ts';
+import { nobodyListens } from './knocking.ts';
 import { Losses } from './losses.ts';
 import { type Outlet, OutletError } from './outlet.ts';
 import { Progress, Superseded } from './progress.ts';
@@ -27,6 +28,8 @@ export interface WorkerOptions {
   readonly reader: Reader;
   readonly lease: Lease;
   readonly outlet: (drain: DrainRecord) => Outlet;
+  /** Calls `open` when somebody listens at the destination again, until the returned function is called. */
+  readonly whenOpen?: (open: () => void) => () => void;
   /** What the drain's filters and rules leave of a shipment; left out: everything. */
   readonly refine?: (shipment: Shipment) => Shipment;
   readonly tellApp: TellApp;
@@ -49,6 +52,8 @@ export class DrainWorker {
   /** How long the last shipment took. */
   private answerMs = 0;
   private stopping = false;
+  /** Nobody listened at the destination the last time. */
+  private isAway = false;
   private nudge = () => {};
   private finished: Promise<void> = Promise.resolve();
 
@@ -261,6 +266,7 @@ export class DrainWorker {
   }
 
   private failed(error: unknown): void {
+    this.isAway = nobodyListens(error);
     this.health.failed(error);
     this.state = 'retrying';
   }
@@ -271,14 +277,20 @@ export class DrainWorker {
         if (error instanceof Superseded) throw error;
         this.failed(error); // the store is away as well
       });
+    const { reader, whenOpen } = this.options;
     let timer: NodeJS.Timeout | undefined;
+    let ends: (() => void)[] = [];
     await new Promise<void>((resolve) => {
       timer = setTimeout(resolve, Math.max(0, this.health.nextAttemptMs - Date.now()));
+      // What was waited for may be back before that: the store, or whoever listens at the destination.
+      ends = [reader.onAbsence((away) => away || resolve())];
+      if (this.isAway && whenOpen) ends.push(whenOpen(resolve));
       this.nudge = () => {
         if (this.stopping) resolve();
       };
       if (this.stopping) resolve();
     });
     clearTimeout(timer);
+    for (const end of ends) end();
   }
 }

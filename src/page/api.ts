@@ -28,6 +28,8 @@ export interface DynoInfo {
 export interface DrainInfo {
   readonly id: string;
   readonly url: string;
+  /** It belongs to this add-on. */
+  readonly addon: { readonly name: string } | null;
   readonly delivery: {
     readonly state: string;
     readonly delivered: number;

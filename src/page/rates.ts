@@ -10,6 +10,8 @@ export class Rates {
   private readonly errors = new Uint32Array(SECONDS);
   private newest = 0;
   private lastAt = 0;
+  /** Of what was before this time nothing is known here, milliseconds since 1970: those lines weren't read. */
+  knownFromMs = 0;
 
   /**
    * Counts lines at their own time. When that is out of sight, those that are `fresh` count at their arrival: some senders'
@@ -44,6 +46,7 @@ export class Rates {
     this.all.fill(0);
     this.errors.fill(0);
     this.lastAt = 0;
+    this.knownFromMs = 0;
   }
 
   private moveTo(nowMs: number): void {

@@ -73,6 +73,7 @@ export class Reading {
       const [newest] = await this.read({ lines: 1 }, NO_FILTERS);
       this.newest = newest?.at ?? 0;
       if (at !== undefined) {
+        this.rates.knownFromMs = Date.now();
         this.tail.connect(this.newest);
         await this.showAround(at);
         return;
@@ -81,6 +82,7 @@ export class Reading {
       this.replace(lines);
       this.rates.add(lines, Date.now(), false);
       this.atStart.value = lines.length < PAGE;
+      this.rates.knownFromMs = this.atStart.value ? 0 : (lines[0]?.ms ?? 0);
       this.tail.connect(this.newest);
     });
   }

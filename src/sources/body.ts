@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import * as zlib from 'node:zlib';
 import { TailraceError } from '../errors.ts';
+import { zstdFrames } from './zstd-frame.ts';
 
 type Unpack = (
   body: Buffer,
@@ -32,16 +33,22 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   const encoding = request.headers['content-encoding']?.trim().toLowerCase();
   const isPacked = encoding !== undefined && encoding !== 'identity';
   const unpacker = isPacked ? UNPACKERS[encoding] : undefined;
-  if (isPacked && !unpacker)
-    throw new TailraceError(
-      'unsupported_type',
-      `Content-Encoding ${encoding} isn't supported: send ${Object.keys(UNPACKERS)
-        .filter((name) => !name.startsWith('x-'))
-        .join(' or ')}, or none.`,
-    );
+  if (isPacked && !unpacker) throw unknownEncoding(encoding);
   if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
   const body = await collect(request, maxBytes);
-  return unpacker ? unpack(body, maxBytes, unpacker, String(encoding)) : body;
+  if (!unpacker) return body;
+  if (encoding !== 'zstd') return unpack(body, maxBytes, unpacker, String(encoding));
+  const frames = zstdFrames(body);
+  if (!frames) throw notPacked(encoding);
+  const parts: Buffer[] = [];
+  let left = maxBytes;
+  for (const frame of frames) {
+    const part = await unpack(frame, Math.max(1, left), unpacker, encoding);
+    left -= part.length;
+    if (left < 0) throw tooLarge(maxBytes);
+    parts.push(part);
+  }
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
 }
 
 /**
@@ -86,14 +93,23 @@ function unpack(body: Buffer, maxBytes: number, unpacker: Unpack, encoding: stri
     unpacker(body, { maxOutputLength: maxBytes }, (error, unpacked) => {
       if (!error) resolve(unpacked);
       else if (error instanceof RangeError) reject(tooLarge(maxBytes));
-      else
-        reject(
-          new TailraceError('bad_request', `Bad request: the body is not valid ${encoding}.`, {
-            cause: error,
-          }),
-        );
+      else reject(notPacked(encoding, error));
     });
   });
+}
+
+function notPacked(encoding: string, cause?: unknown): TailraceError {
+  return new TailraceError('bad_request', `Bad request: the body is not valid ${encoding}.`, { cause });
+}
+
+function unknownEncoding(encoding: string): TailraceError {
+  const sentence =
+    encoding === 'zstd'
+      ? `Content-Encoding zstd isn't supported by Node.js ${process.versions.node.split('.')[0]}: send gzip or none, or run tailrace on Node.js 22.15 or later.`
+      : `Content-Encoding ${encoding} isn't supported: send ${Object.keys(UNPACKERS)
+          .filter((name) => !name.startsWith('x-'))
+          .join(' or ')}, or none.`;
+  return new TailraceError('unsupported_type', sentence);
 }
 
 function tooLarge(maxBytes: number): TailraceError {

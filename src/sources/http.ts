@@ -15,19 +15,18 @@ import { type SourceCounters, sourceCounters } from './counters.ts';
 import { HttpSenders } from './http-sender.ts';
 import { Intake } from './intake.ts';
 import { jsonLine, readJson, readNdjson } from './json-lines.ts';
-import { takeLogplex } from './logplex-body.ts';
+import { logplexBatchBytes, takeLogplex } from './logplex-body.ts';
 import { NamedBatch } from './named-batch.ts';
 import { otlpLines } from './otlp.ts';
 import { Refusals } from './refusals.ts';
 import { TextLines } from './text-lines.ts';
 import { type UnnamedRequest, UnnamedRequests } from './unnamed-requests.ts';
+import { FRAME_NAME_CHARACTERS, takeUsualRequests } from './usual-requests.ts';
 
 /** Largest body of a request, unpacked. */
 export const BODY_BYTES_MAX = 8_000_000;
 
 const NEWLINE = 0x0a;
-/** Few lines of log-shuttle's form are shorter. */
-const LOGPLEX_LINE_BYTES = 64;
 /** What a line without time and host grows by in a batch. */
 const LINE_GROWTH_BYTES = RECORD_HEADER + 96;
 
@@ -75,6 +74,13 @@ export async function httpSource(
   const otlpSenders = new HttpSenders({ router, limits, mayWrite, counters: otlpCounters });
   const unnamedRequests = new UnnamedRequests();
   const refusals = [counters, otlpCounters].map((of) => new Refusals(of, warn));
+  takeUsualRequests(server.server, {
+    router,
+    limits,
+    counters,
+    answered: () => refusals[0].check(),
+    warn,
+  });
   await server.register(async (logs) => {
     logs.removeAllContentTypeParsers();
     logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -119,7 +125,7 @@ export async function httpSource(
     const { dyno } = request.query as { dyno?: string };
     if (form === 'logplex') {
       const claimed = request.headers['logplex-msg-count'];
-      const bytes = body.length + (Number(claimed) || body.length / LOGPLEX_LINE_BYTES) * RECORD_HEADER;
+      const bytes = logplexBatchBytes(body.length, claimed);
       await takeWhole({ request, reply, tenant, body, bytes, counted: counters }, (intake) =>
         takeLogplex(body, intake, { claimed, ownTokens: !tenant, counters }),
       );
@@ -157,7 +163,8 @@ export async function httpSource(
     take: (intake: Intake) => void | Promise<void>,
   ): Promise<void> {
     const frameId = request.headers['logplex-frame-id'];
-    let named = typeof frameId === 'string' && frameId !== '' ? frameId.slice(0, 128) : undefined;
+    let named =
+      typeof frameId === 'string' && frameId !== '' ? frameId.slice(0, FRAME_NAME_CHARACTERS) : undefined;
     let unnamed: UnnamedRequest | undefined;
     if (named === undefined && bytes > BATCH_BYTES) {
       unnamed = unnamedRequests.begin(`${tenant?.token} ${request.url} ${contentType(request)}`, body);

@@ -1,11 +1,14 @@
 /** Bodies of `application/logplex-1`: octet-counted lines, as log-shuttle and Heroku's HTTPS drains send them. */
 import { TailraceError } from '../errors.ts';
+import { RECORD_HEADER } from '../syslog/batch.ts';
 import { countFrames } from '../syslog/framing.ts';
 import { Header, scanHeader } from '../syslog/header.ts';
 import type { SourceCounters } from './counters.ts';
 import { type Intake, Taken } from './intake.ts';
 
 const SPACE = 0x20;
+/** Few lines of log-shuttle's form are shorter. */
+const LINE_BYTES = 64;
 
 export interface LogplexBodyOptions {
   /** `Logplex-Msg-Count`. */
@@ -13,6 +16,11 @@ export interface LogplexBodyOptions {
   /** Every line has its own token as APP-NAME. */
   readonly ownTokens: boolean;
   readonly counters: SourceCounters;
+}
+
+/** About what a body's lines take in a batch; `claimed` is `Logplex-Msg-Count`. Not a number when the length isn't one. */
+export function logplexBatchBytes(length: number, claimed: string | string[] | undefined): number {
+  return length + (Number(claimed) || length / LINE_BYTES) * RECORD_HEADER;
 }
 
 /**

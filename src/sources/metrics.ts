@@ -3,10 +3,13 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Router } from '../router/router.ts';
 import { appCounts } from './app-counts.ts';
 import type { SourceCounters } from './counters.ts';
+import { udpDrops } from './udp-drops.ts';
 
 export interface SourceMetricsOptions {
   readonly counters: readonly SourceCounters[];
   readonly router: Router;
+  /** Where datagrams come in. */
+  readonly udpPort: number;
   /** Names of apps by their ids. */
   readonly appName: () => Promise<ReadonlyMap<string, string>>;
 }
@@ -42,7 +45,7 @@ export function measureStored(registry: Registry): (lines: number, bytes: number
 /** Shows the listeners' counters. */
 export function measureSources(
   registry: Registry,
-  { counters, router, appName }: SourceMetricsOptions,
+  { counters, router, udpPort, appName }: SourceMetricsOptions,
 ): void {
   const registers = [registry];
   const byApp = (name: string, help: string, read: 'lines' | 'bytes'): void => {
@@ -85,6 +88,15 @@ export function measureSources(
   );
   plain('tailrace_in_connections_total', 'Connections that were opened.', (of) => of.connections);
   plain('tailrace_in_cut_total', 'Connections that were ended: too many, idle, too slow.', (of) => of.cut);
+  new Counter({
+    name: 'tailrace_in_udp_dropped_total',
+    help: 'Datagrams that the system dropped before they could be read (Linux).',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(udpDrops([udpPort]) ?? 0);
+    },
+  });
   new Gauge({
     name: 'tailrace_waiting_bytes',
     help: 'Bytes that wait to be stored.',

@@ -249,7 +249,13 @@ export class TailSession<T> {
     while (size > 2 && (first.bytes.length / first.count) * size > CHUNK_BYTES_MAX) size /= 4;
     const chunkEnd = (Math.floor(position / size) + 1) * size;
     let to = from + 1;
-    while (to < batches.length && batches[to].first <= chunkEnd) to++;
+    // What is missing between two batches is told in front of the next chunk.
+    while (
+      to < batches.length &&
+      batches[to].first <= chunkEnd &&
+      batches[to].first === batches[to - 1].last + 1
+    )
+      to++;
     const chunk = batches.slice(from, to);
     const last = chunk[chunk.length - 1];
     this.sentAtMs = last.storedAtMs;

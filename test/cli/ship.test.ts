@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { Program, TAILRACE, tailrace } from '../support/program.ts';
 import { numbered } from '../support/push.ts';
 import { HttpReceiver } from '../support/receivers.ts';
+import { expectSameLines } from '../support/same-lines.ts';
 import { type App, type Server, serve } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -202,7 +203,7 @@ describe('ship --follow', () => {
     const last = follow();
     await arrived(app, written);
     await last.stop('SIGTERM');
-    expect((await server.messages(app)).join()).toBe(numbered(written).join());
+    expectSameLines(await server.messages(app), numbered(written));
   }, 60_000);
 
   it('two of the same file: the second says who has it', async () => {

@@ -1,37 +1,15 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { TABLE } from '../../drains/archive/settings-table.ts';
-import { ArchiveProgram, buildArchive, counted, displayed, frame } from './archive-program.ts';
+import { Archives, counted, displayed, frame } from './archive-program.ts';
 
-let main = '';
-let dir = '';
-let running: ArchiveProgram[] = [];
-
-beforeAll(() => {
-  main = buildArchive('archive-answers-test');
-});
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'archive-test-'));
-});
-afterEach(async () => {
-  for (const program of running) await program.stop('SIGKILL');
-  running = [];
-  rmSync(dir, { recursive: true, force: true });
-});
-
-function launch(flags: string[] = [], env: Record<string, string> = {}): ArchiveProgram {
-  const args = [main, '--port', '0', '--dir', dir, ...flags];
-  const program = new ArchiveProgram(process.execPath, args, env);
-  running.push(program);
-  return program;
-}
-
-const start = (flags: string[] = [], env: Record<string, string> = {}) => launch(flags, env).listening();
-const wroteNothing = () => !existsSync(join(dir, 'unknown'));
+const archives = new Archives();
+const launch = archives.launch.bind(archives);
+const start = archives.start.bind(archives);
+const wroteNothing = () => !existsSync(join(archives.dir, 'unknown'));
 const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
 
 describe('a refused request', () => {
@@ -132,20 +110,20 @@ describe('the program', () => {
     }
     expect(answer).toContain('HTTP/1.1 204 ');
     expect(await archive.exited).toBe(0);
-    expect(readFileSync(join(dir, 'unknown', 'current.log'), 'utf8')).toBe(displayed('in flight'));
+    expect(readFileSync(join(archives.dir, 'unknown', 'current.log'), 'utf8')).toBe(displayed('in flight'));
   });
 
   it('refuses a folder that another archive writes to, but not after that one was killed', async () => {
     const first = await start();
     const second = launch();
     expect(await second.exited).toBe(1);
-    expect(second.printed).toEqual([`archive: Another archive is already writing to ${dir}.`]);
+    expect(second.printed).toEqual([`archive: Another archive is already writing to ${archives.dir}.`]);
     await first.stop('SIGKILL');
     await start();
   });
 
   it('says in one sentence which setting is wrong, and exits with 1', async () => {
-    const file = join(dir, 'file');
+    const file = join(archives.dir, 'file');
     writeFileSync(file, 'no certificate');
     const cases: [string[], Record<string, string>, RegExp][] = [
       [['--port', 'http'], {}, /--port is "http"; it must be a number/],

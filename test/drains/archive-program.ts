@@ -1,30 +1,16 @@
-/** Builds the archive once, starts it as a user would, and talks to it over HTTP. */
-
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+/** Starts the archive as a user would, and talks to it over HTTP. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { join, relative } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { afterEach, beforeEach } from 'vitest';
 
-const ROOT = join(import.meta.dirname, '..', '..');
-
-/** Compiles the archive and nothing else into `outDir`, and gives the path of its main.js. */
-export function buildArchive(name: string): string {
-  const outDir = join(ROOT, 'node_modules', '.cache', name);
-  mkdirSync(outDir, { recursive: true });
-  const root = relative(outDir, ROOT);
-  const config = {
-    extends: join(root, 'tsconfig.json'),
-    compilerOptions: { rootDir: root, outDir: '.', typeRoots: [join(root, 'node_modules', '@types')] },
-    include: [join(root, 'drains', 'archive', '**', '*.ts')],
-  };
-  writeFileSync(join(outDir, 'tsconfig.json'), JSON.stringify(config));
-  writeFileSync(join(outDir, 'package.json'), '{ "type": "module" }');
-  execFileSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', outDir], { stdio: 'inherit' });
-  return join(outDir, 'drains', 'archive', 'main.js');
-}
+/** The built program. */
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'drains', 'archive', 'main.js');
 
 export interface Answer {
   status: number;
@@ -114,4 +100,43 @@ export function counted(message: Buffer | string): Buffer {
 
 export function displayed(message: string): string {
   return `2012-12-10T03:00:48.123456+00:00 app[web.1]: ${message}\n`;
+}
+
+/** A folder for each test of a file, and the archives that write into it. */
+export class Archives {
+  private running: ArchiveProgram[] = [];
+  dir = '';
+
+  constructor() {
+    beforeEach(() => {
+      this.dir = mkdtempSync(join(tmpdir(), 'archive-test-'));
+    });
+    afterEach(async () => {
+      for (const program of this.running) await program.stop('SIGKILL');
+      this.running = [];
+      rmSync(this.dir, { recursive: true, force: true });
+    });
+  }
+
+  /** The program with `--port 0 --dir <dir>` and whatever else, not awaited. */
+  launch(flags: readonly string[] = [], env: Record<string, string> = {}): ArchiveProgram {
+    return this.run(process.execPath, [MAIN, '--port', '0', '--dir', this.dir, ...flags], env);
+  }
+
+  /** The same in a shell that lets no file grow past `blocks` of 1024 bytes: what a full disk looks like. */
+  launchOnSmallDisk(blocks: number): ArchiveProgram {
+    const script = `ulimit -f ${blocks} && exec "$0" "$@"`;
+    const args = ['-c', script, process.execPath, MAIN, '--port', '0', '--dir', this.dir];
+    return this.run('bash', args, {});
+  }
+
+  start(flags: readonly string[] = [], env: Record<string, string> = {}): Promise<ArchiveProgram> {
+    return this.launch(flags, env).listening();
+  }
+
+  private run(command: string, args: string[], env: Record<string, string>): ArchiveProgram {
+    const program = new ArchiveProgram(command, args, env);
+    this.running.push(program);
+    return program;
+  }
 }

@@ -1,57 +1,24 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ArchiveProgram, buildArchive, counted, displayed, frame } from './archive-program.ts';
+import { describe, expect, it } from 'vitest';
+import { type ArchiveProgram, Archives, counted, displayed, frame } from './archive-program.ts';
 
 const TOKEN = 'd.0a1b2c3d-0000-4000-8000-000000000001';
 
-let main = '';
-let dir = '';
-let running: ArchiveProgram[] = [];
-
-beforeAll(() => {
-  main = buildArchive('archive-test');
-});
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'archive-test-'));
-});
-afterEach(async () => {
-  for (const program of running) await program.stop('SIGKILL');
-  running = [];
-  rmSync(dir, { recursive: true, force: true });
-});
-
-/** The program with `--port 0 --dir <dir>` and whatever else, not awaited. */
-function launch(flags: string[] = [], env: Record<string, string> = {}): ArchiveProgram {
-  const args = [main, '--port', '0', '--dir', dir, ...flags];
-  const program = new ArchiveProgram(process.execPath, args, env);
-  running.push(program);
-  return program;
-}
-
-/** The same in a shell that lets no file grow past `blocks` of 1024 bytes: what a full disk looks like. */
-function launchOnSmallDisk(blocks: number): ArchiveProgram {
-  const script = `ulimit -f ${blocks} && exec "$0" "$@"`;
-  const args = ['-c', script, process.execPath, main, '--port', '0', '--dir', dir];
-  const program = new ArchiveProgram('bash', args, {});
-  running.push(program);
-  return program;
-}
-
-const start = (flags: string[] = [], env: Record<string, string> = {}) => launch(flags, env).listening();
+const archives = new Archives();
+const start = archives.start.bind(archives);
 
 function log(folder = 'unknown'): string {
-  return readFileSync(join(dir, folder, 'current.log'), 'utf8');
+  return readFileSync(join(archives.dir, folder, 'current.log'), 'utf8');
 }
 
 /** All lines of a drain, packed or not, oldest first. */
 function allLines(folder = 'unknown'): string[] {
-  const names = readdirSync(join(dir, folder)).filter((name) => name.includes('.log'));
+  const names = readdirSync(join(archives.dir, folder)).filter((name) => name.includes('.log'));
   const files = names.sort().map((name) => {
-    const bytes = readFileSync(join(dir, folder, name));
+    const bytes = readFileSync(join(archives.dir, folder, name));
     return (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
   });
   return files.join('').split('\n').slice(0, -1);
@@ -112,13 +79,13 @@ describe('lines', () => {
     for (const token of ['../../evil', '..', '.', '.lock', 'a/b', 'a_b']) {
       expect((await archive.post(frame(token), { 'logplex-drain-token': token })).status).toBe(204);
     }
-    const folders = readdirSync(dir).filter((name) => name !== '.lock');
+    const folders = readdirSync(archives.dir).filter((name) => name !== '.lock');
     expect(folders).toHaveLength(6);
     expect(folders.every((name) => /^[A-Za-z0-9_-]+$/.test(name))).toBe(true);
   });
 
   it('come gzipped and over https', async () => {
-    const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
+    const [key, cert] = [join(archives.dir, 'key.pem'), join(archives.dir, 'cert.pem')];
     const subject = ['-nodes', '-subj', '/CN=localhost', '-days', '2'];
     const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
     execFileSync('openssl', ['req', '-x509', ...newKey, ...subject, '-keyout', key, '-out', cert], {
@@ -192,8 +159,8 @@ describe('kill -9 in the middle', () => {
     const first = await start();
     await first.post(frame('acknowledged'));
     await first.stop('SIGKILL');
-    writeFileSync(join(dir, 'unknown', 'current.log'), 'half a li', { flag: 'a' });
-    writeFileSync(join(dir, 'unknown', 'frames.journal'), 'frame half 9', { flag: 'a' });
+    writeFileSync(join(archives.dir, 'unknown', 'current.log'), 'half a li', { flag: 'a' });
+    writeFileSync(join(archives.dir, 'unknown', 'frames.journal'), 'frame half 9', { flag: 'a' });
     const second = await start();
     expect(log()).toBe(displayed('acknowledged'));
     await second.post(frame('next'), { 'logplex-frame-id': 'half' });
@@ -217,7 +184,9 @@ describe('rotation', () => {
     const last = await start(['--keep', '2']);
     await last.stop();
     const lines = allLines();
-    const rotated = readdirSync(join(dir, 'unknown')).filter((name) => /Z(_\d+)?\.log(\.gz)?$/.test(name));
+    const rotated = readdirSync(join(archives.dir, 'unknown')).filter((name) =>
+      /Z(_\d+)?\.log(\.gz)?$/.test(name),
+    );
     expect(rotated).toHaveLength(2);
     const expected = Array.from({ length: 11 }, (_, at) => displayed(`line ${at}`).trimEnd());
     expect(lines).toEqual(expected.slice(-lines.length));
@@ -229,8 +198,8 @@ describe('rotation', () => {
     await archive.post(frame('grüße'));
     const [, name] = /packed unknown\/(\S+)/.exec(await archive.line('packed '))!;
     expect(name).toMatch(/^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.log\.gz$/);
-    expect(gunzipSync(readFileSync(join(dir, 'unknown', name))).toString()).toBe(displayed('grüße'));
-    expect(existsSync(join(dir, 'unknown', 'current.log'))).toBe(false);
+    expect(gunzipSync(readFileSync(join(archives.dir, 'unknown', name))).toString()).toBe(displayed('grüße'));
+    expect(existsSync(join(archives.dir, 'unknown', 'current.log'))).toBe(false);
     await archive.post(frame('later'));
     expect(log()).toBe(displayed('later'));
   });
@@ -239,7 +208,7 @@ describe('rotation', () => {
     const first = await start(['--max-bytes', '80']);
     await first.post(frame('one'));
     await first.stop();
-    const folder = join(dir, 'unknown');
+    const folder = join(archives.dir, 'unknown');
     writeFileSync(join(folder, '2020-01-01T00-00-00Z.log'), 'left over\n');
     writeFileSync(join(folder, '2020-01-01T00-00-00Z.log.gz.tmp'), 'half');
     writeFileSync(join(folder, '2020-01-02T00-00-00Z.log'), 'packed already\n');
@@ -257,7 +226,7 @@ describe('rotation', () => {
 
 describe('a disk that takes no more', () => {
   it('is a 503, leaves nothing half-written, and smaller lines still fit', async () => {
-    const archive = await launchOnSmallDisk(8).listening();
+    const archive = await archives.launchOnSmallDisk(8).listening();
     expect((await archive.post(frame('a'.repeat(5000)))).status).toBe(204);
     const refused = await archive.post(frame('b'.repeat(5000)), { 'logplex-frame-id': 'retry' });
     expect(refused).toEqual({ status: 503, body: 'The lines cannot be written at the moment.\n' });
@@ -271,10 +240,10 @@ describe('a disk that takes no more', () => {
 
   it('is over when it can be written again', async () => {
     const archive = await start();
-    writeFileSync(join(dir, TOKEN), 'in the way');
+    writeFileSync(join(archives.dir, TOKEN), 'in the way');
     const headers = { 'logplex-drain-token': TOKEN, 'logplex-frame-id': '1' };
     expect((await archive.post(frame('hello'), headers)).status).toBe(503);
-    rmSync(join(dir, TOKEN));
+    rmSync(join(archives.dir, TOKEN));
     expect((await archive.post(frame('hello'), headers)).status).toBe(204);
     expect(log(TOKEN)).toBe(displayed('hello'));
     await archive.line(`writing to ${TOKEN} again`);
@@ -284,7 +253,7 @@ describe('a disk that takes no more', () => {
 describe('what somebody does to current.log', () => {
   it('moving, emptying or deleting the folder does no harm to later lines', async () => {
     const archive = await start();
-    const path = join(dir, 'unknown', 'current.log');
+    const path = join(archives.dir, 'unknown', 'current.log');
     await archive.post(frame('one'));
     writeFileSync(path, '');
     await archive.post(frame('two'));
@@ -292,7 +261,7 @@ describe('what somebody does to current.log', () => {
     rmSync(path);
     await archive.post(frame('three'));
     expect(log()).toBe(displayed('three'));
-    rmSync(join(dir, 'unknown'), { recursive: true });
+    rmSync(join(archives.dir, 'unknown'), { recursive: true });
     expect((await archive.post(frame('four'))).status).toBe(204);
     expect(log()).toBe(displayed('four'));
   });
@@ -301,7 +270,7 @@ describe('what somebody does to current.log', () => {
     const first = await start();
     await first.post(frame('old'));
     await first.stop();
-    rmSync(join(dir, 'unknown', 'frames.journal'));
+    rmSync(join(archives.dir, 'unknown', 'frames.journal'));
     const second = await start();
     await second.post(frame('new'));
     await second.stop();

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { numbered, pushLines } from '../support/push.ts';
+import { numbered, post, pushLines } from '../support/push.ts';
 import { type Server, serve } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser.ts';
 
@@ -55,5 +55,19 @@ describe.skipIf(noBrowser)('100,000 lines', { timeout: 90_000 }, () => {
     await tab.page.keyboard.press('Shift+G');
     await tab.showsMessage(`${words} 99999`);
     expect(tab.troubles).toEqual([]);
+  });
+  it('from before are shaded in the gauge where they weren’t read', async () => {
+    const app = await server.createApp();
+    const now = async (lines: readonly string[]): Promise<void> => {
+      const { status } = await post(server, app.token, lines.join('\n'), { 'content-type': 'text/plain' });
+      expect(status).toBe(204);
+    };
+    await now(numbered(5_000));
+    const tab = await openApp(browser, server, app);
+    await tab.showsMessage('line 4999');
+    await tab.page.locator('.unread').waitFor({ state: 'attached' });
+    await now(numbered(500, 'level=error line', 5_000));
+    await tab.showsMessage('level=error line 5499');
+    await tab.screenshot('unread');
   });
 });

@@ -10,6 +10,7 @@ import { EmbeddedStore } from '../../src/store/embedded/embedded.ts';
 import { type Batch, RecordCursor } from '../../src/syslog/batch.ts';
 import { Header, scanHeader } from '../../src/syslog/header.ts';
 import { numbered } from '../support/push.ts';
+import { expectSameLines } from '../support/same-lines.ts';
 import { until } from '../support/until.ts';
 
 const APP = '00000000-0000-4000-8000-000000000001' as AppId;
@@ -132,7 +133,7 @@ describe('a gatherer', () => {
     const messages = numbered(3_000, 'x'.repeat(400));
     add(gatherer, ...messages);
     await gatherer.stored();
-    expect(await stored()).toEqual(messages);
+    expectSameLines(await stored(), messages);
   });
 
   it('flush gives up on a store that stays away, and says how many lines are left', async () => {

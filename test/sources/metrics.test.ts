@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { udpDrops } from '../../src/sources/udp-drops.ts';
 import { body, line, numbered, post, send } from '../support/push.ts';
-import { type Server, serve } from '../support/server.ts';
+import { type Server, serve, serveForTest } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
 let server: Server;
@@ -34,6 +35,7 @@ describe('GET /metrics', () => {
       'tailrace_in_duplicates_total{protocol="http"} 3',
       'tailrace_in_connections_total{protocol="tcp"} 1',
       'tailrace_waiting_bytes 0',
+      'tailrace_in_udp_dropped_total 0',
     ])
       expect(shown).toContain(`${row}\n`);
     expect(Number(/^tailrace_batch_lines_sum (\d+)$/m.exec(shown)?.[1])).toBe(5);
@@ -42,5 +44,47 @@ describe('GET /metrics', () => {
 
   it('needs a key', async () => {
     expect((await fetch(`${server.url}/metrics`)).status).toBe(401);
+  });
+
+  it('counts lines over rate limits, and each protocol by itself', async () => {
+    const own = await serveForTest({ env: { TAILRACE_APP_LINES_PER_S: '10' } });
+    const app = await own.createApp();
+    await send(own.syslogPort, ...numbered(50).map((text) => `${line(text, app.token)}\n`));
+    const otlp = { resourceLogs: [{ scopeLogs: [{ logRecords: [{}] }] }] };
+    await until('there is room for another', async () => {
+      const answer = await fetch(`${own.url}/v1/logs`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${app.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(otlp),
+      });
+      return answer.status === 200;
+    });
+    const headers = { authorization: `Bearer ${own.key}` };
+    const shown = await (await fetch(`${own.url}/metrics`, { headers })).text();
+    const value = (name: string): number =>
+      Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\d+)$`, 'm').exec(shown)?.[1]);
+    expect(value('tailrace_in_limited_total{protocol="tcp"}')).toBe(40);
+    expect(value(`tailrace_in_lines_total{protocol="tcp",app="${app.name}"}`)).toBe(10);
+    expect(value(`tailrace_in_lines_total{protocol="otlp",app="${app.name}"}`)).toBe(1);
+    expect(value('tailrace_in_connections_total{protocol="http"}')).toBeGreaterThan(0);
+  });
+
+  it('finds the system’s count of datagrams that were dropped', () => {
+    const head =
+      '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops';
+    const row = (port: string, drops: number): string =>
+      ` 3096: 0100007F:${port} 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0000000000000000 ${drops}`;
+    const files: Record<string, string> = {
+      '/proc/net/udp': [head, row('1771', 7), row('1772', 9), ''].join('\n'),
+      '/proc/net/udp6': [head, row('1771', 5), ''].join('\n'),
+    };
+    const read = (path: string): string => files[path];
+    expect(udpDrops([6001], read)).toBe(12);
+    expect(udpDrops([1], read)).toBe(0);
+    const none = (): string => {
+      throw new Error('ENOENT');
+    };
+    expect(udpDrops([6001], none)).toBeUndefined();
+    expect(udpDrops([server.syslogPort])).toBe(process.platform === 'linux' ? 0 : undefined);
   });
 });

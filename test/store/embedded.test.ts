@@ -56,6 +56,20 @@ const segments = () =>
 const MODULE = JSON.stringify(join(process.cwd(), 'dist/src/store/embedded/embedded.js'));
 
 describe('the files of a stream', () => {
+  it('are read without a hole while they grow', async () => {
+    const store = open();
+    await store.append(app, batchOf('the first'));
+    for (let ticks = 0; ticks < 30; ticks++) {
+      const reading = store.read(app, 0, 1e9);
+      for (let i = 0; i < ticks; i++) await undefined;
+      const appended = Array.from({ length: 10 }, () => store.append(app, batchOf('x'.repeat(20_000))));
+      const batches = await reading;
+      const holes = batches.filter(({ first }, i) => first !== (i === 0 ? 1 : batches[i - 1].last + 1));
+      expect(holes).toEqual([]);
+      await Promise.all(appended);
+    }
+  });
+
   it('are several when there is much, and only those that are needed when it was trimmed', async () => {
     const store = open(SMALL);
     for (let i = 0; i < 100; i++) await store.append(app, batchOf('x'.repeat(10_000)));

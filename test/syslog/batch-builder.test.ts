@@ -188,7 +188,7 @@ describe('wire forms', () => {
           );
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });

@@ -148,7 +148,7 @@ describe('lines of the old kind', () => {
         const timeEnd = header.hostStart - 1;
         expect(made[header.timeStart] === 0x2d || isTimestamp(made, header.timeStart, timeEnd)).toBe(true);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 });

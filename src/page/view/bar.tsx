@@ -1,3 +1,5 @@
+import type { Signal } from '@preact/signals';
+import type { ComponentProps } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { isFiltered, NO_FILTERS } from '../address.ts';
 import { LEVELS } from '../line.ts';
@@ -26,6 +28,9 @@ export function Bar({ page }: { page: Page }) {
   const { wrap, theme, panel } = page.preferences;
   const { app } = page.place.value;
   const look = THEMES[theme.value];
+  const open = (overlay: 'time' | 'help'): void => {
+    page.overlay.value = overlay;
+  };
   return (
     <header class="bar">
       <div class="brand">
@@ -47,66 +52,51 @@ export function Bar({ page }: { page: Page }) {
       <Search page={page} />
       <Filters page={page} />
       <div class="tools">
-        <button
-          type="button"
-          class="tool"
-          title="Jump to a time (t)"
-          aria-label="Jump to a time"
-          onClick={() => {
-            page.overlay.value = 'time';
-          }}
-        >
-          <Icon name="clock" />
-        </button>
-        <button
-          type="button"
-          class="tool"
-          title="Wrap long lines (w)"
-          aria-label="Wrap long lines"
-          aria-pressed={wrap.value}
-          onClick={() => {
-            wrap.value = !wrap.value;
-          }}
-        >
-          <Icon name="wrap" />
-        </button>
-        <button
-          type="button"
-          class="tool"
-          title={look.label}
-          aria-label={look.label}
+        <Tool icon="clock" label="Jump to a time" keys="t" onClick={() => open('time')} />
+        <Tool icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
+        <Tool
+          icon={look.icon}
+          label={look.label}
           onClick={() => {
             theme.value = look.next;
           }}
-        >
-          <Icon name={look.icon} />
-        </button>
-        <button
-          type="button"
-          class="tool help-tool"
-          title="Keys (?)"
-          aria-label="Keys"
-          onClick={() => {
-            page.overlay.value = 'help';
-          }}
-        >
-          <Icon name="help" />
-        </button>
-        <button
-          type="button"
-          class="tool"
-          title="Dynos and drains (d)"
-          aria-label="Dynos and drains"
-          aria-pressed={panel.value}
-          onClick={() => {
-            panel.value = !panel.value;
-          }}
-        >
-          <Icon name="panel" />
-          {page.isAlarming && <i class="alarm" />}
-        </button>
+        />
+        <Tool icon="help" label="Keys" keys="?" name="help-tool" onClick={() => open('help')} />
+        <Tool icon="panel" label="Dynos and drains" keys="d" isOn={panel} isAlarming={page.isAlarming} />
       </div>
     </header>
+  );
+}
+
+interface ToolProps {
+  icon: ComponentProps<typeof Icon>['name'];
+  label: string;
+  /** The key that does the same. */
+  keys?: string;
+  name?: string;
+  /** What it turns on and off. */
+  isOn?: Signal<boolean>;
+  isAlarming?: boolean;
+  onClick?: () => void;
+}
+
+/** A button with an icon. */
+function Tool({ icon, label, keys, name, isOn, isAlarming, onClick }: ToolProps) {
+  const turn = (): void => {
+    if (isOn) isOn.value = !isOn.value;
+  };
+  return (
+    <button
+      type="button"
+      class={name ? `tool ${name}` : 'tool'}
+      title={keys ? `${label} (${keys})` : label}
+      aria-label={label}
+      aria-pressed={isOn?.value}
+      onClick={onClick ?? turn}
+    >
+      <Icon name={icon} />
+      {isAlarming && <i class="alarm" />}
+    </button>
   );
 }
 

@@ -27,6 +27,8 @@ export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
     return Math.max(0, Math.min(SECONDS - 1, Math.floor(((event.clientX - left) / width) * SECONDS)));
   };
   const msOf = (second: number): number => endMs - (SECONDS - second) * 1_000;
+  /** Seconds whose lines weren't read: they are no zeros. */
+  const unread = Math.max(0, Math.min(SECONDS, SECONDS - (endMs - reading.rates.knownFromMs) / 1_000));
   return (
     <section class="gauge" aria-label="Lines per second">
       <p class="rate">
@@ -42,6 +44,7 @@ export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
         onClick={(event) => void page.jump(msOf(secondAt(event)))}
       >
         <svg viewBox={`0 0 ${SECONDS} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+          {unread > 0 && <rect class="unread" x="0" y="0" width={unread} height={HEIGHT} />}
           <path class="all" d={steps(all, highest)} />
           <path class="errors" d={steps(errors, highest)} />
           {pointed !== undefined && <rect class="pointed" x={pointed} y="0" width="1" height={HEIGHT} />}
@@ -49,7 +52,7 @@ export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
         <span class="ago">5 min{busiest > 0 && `, up to ${figure(busiest)}/s`}</span>
         {pointed !== undefined && (
           <span class="tip" data-side={pointed > SECONDS / 2 ? 'right' : 'left'}>
-            {clock(msOf(pointed))} · {count(all[pointed], 'line')}
+            {clock(msOf(pointed))} · {pointed < Math.floor(unread) ? 'not read' : count(all[pointed], 'line')}
             {errors[pointed] > 0 && ` · ${count(errors[pointed], 'error')}`}
           </span>
         )}

@@ -18,7 +18,7 @@ export function Panel({ page }: { page: Page }) {
     <aside class="panel" aria-label="Dynos and drains">
       <header>
         <h2>Dynos</h2>
-        {url && page.dynos.value.length > 0 && (
+        {url && page.dynos.value.some(({ type }) => type === 'web') && (
           <a href={url} target="_blank" rel="noreferrer">
             open <Icon name="open" />
           </a>
@@ -88,6 +88,7 @@ function Drain({ drain, now }: { drain: DrainInfo; now: number }) {
       <p>
         {figure(delivered)} delivered{lost > 0 && <em>, {figure(lost)} lost</em>}
       </p>
+      {drain.addon && <p>of {drain.addon.name}</p>}
       {lastError && state !== 'idle' && state !== 'delivering' && (
         <p class="wrong">
           {lastError}

@@ -64,13 +64,11 @@ export class Segment {
     await this.findMarks();
     const found: StoredBatch[] = [];
     let size = 0;
-    for (
-      let mark = this.markAt((candidate) => candidate.first <= from);
-      mark < this.marks.length && size < bytes;
-    ) {
+    // A mark that is made while this reads is not for this reader: between it and what was read there may be more.
+    const marks = this.marks.length;
+    for (let mark = this.markAt((candidate) => candidate.first <= from); mark < marks && size < bytes; ) {
       let end = mark + 1;
-      while (end < this.marks.length && this.marks[end].offset - this.marks[mark].offset < bytes - size)
-        end++;
+      while (end < marks && this.marks[end].offset - this.marks[mark].offset < bytes - size) end++;
       for (const batch of await this.between(mark, end)) {
         if (batch.last < from || size >= bytes) continue;
         found.push(batch);

@@ -10,6 +10,7 @@ import { pastRestored } from '../restoring.ts';
 import type { Argument, Connection } from './connection.ts';
 import { type StreamKeys, streamKeys } from './keys.ts';
 import { packRecords } from './packing.ts';
+import { PackingMemory } from './packing-memory.ts';
 import type { Placement } from './placement.ts';
 import type { Replicas } from './replicas.ts';
 import { SCRIPTS } from './scripts.ts';
@@ -62,6 +63,7 @@ export class Appends {
   private readonly queues = new Map<AppId, Queue>();
   /** Batches that are stored, and refused since too few replicas have them: whoever brings one again needn't store it again. */
   private readonly owed = new WeakMap<Batch, AppendedAt>();
+  private readonly memory = new PackingMemory();
   private readonly sweep: NodeJS.Timeout;
   private idle: (() => void) | undefined;
 
@@ -192,10 +194,17 @@ export class Appends {
       keys.channel,
       origin,
     ];
-    for (const { batch, frameId } of batches)
-      args.push(batch.count, batch.bytes.length, frameId, packRecords(batch.bytes));
+    const taken: Buffer[] = [];
+    for (const { batch, frameId } of batches) {
+      const memory = this.memory.take(batch.bytes.length);
+      taken.push(memory);
+      args.push(batch.count, batch.bytes.length, frameId, packRecords(batch.bytes, memory));
+    }
     const { lines, index, state, frames } = keys;
-    return (await connection.run(SCRIPTS.append, [lines, index, state, ...frames], args)) as number[];
+    const reply = await connection.run(SCRIPTS.append, [lines, index, state, ...frames], args);
+    // After a failure it may still be on its way.
+    this.memory.giveBack(taken);
+    return reply as number[];
   }
 
   private forgetUnused(): void {

@@ -15,11 +15,24 @@ import { HEADROOM, RECORD_HEADER } from '../../syslog/batch.ts';
 const SHARED_MAX = 127;
 const OTHER_FIELDS = 128;
 
-/** The records of a batch, packed. */
-export function packRecords(batch: Uint8Array): Buffer {
+/**
+ * More than a line's header before its message can take beyond what was read of it. Bytes are moved within one piece of
+ * memory: a view on each line would be an object a line, and the garbage collector busier than this.
+ */
+const SLACK = 512;
+
+/**
+ * The records of a batch, packed.
+ * @param memory at least as long as the batch; what is given back lies in it.
+ */
+export function packRecords(
+  batch: Uint8Array,
+  memory: Buffer = Buffer.allocUnsafeSlow(batch.length),
+): Buffer {
   const size = batch.length;
-  const out = Buffer.allocUnsafeSlow(size - HEADROOM);
-  const { buffer, byteOffset } = batch;
+  // No line grows: what is written never reaches what is still to be moved.
+  const out = memory;
+  out.set(batch);
   let o = 0;
   // The line before: where its text starts, and its fields. There is none at first.
   let before = HEADROOM;
@@ -46,12 +59,12 @@ export function packRecords(batch: Uint8Array): Buffer {
     out[o++] = rest;
     if (same) {
       for (let k = shared; k < host; k++) out[o++] = batch[text + k];
-      out.set(new Uint8Array(buffer, byteOffset + text + message, length - message), o);
+      out.copyWithin(o, text + message, text + length);
       o += length - message;
     } else {
       out[o++] = host;
       for (let k = 6; k < RECORD_HEADER; k++) out[o++] = batch[i + k];
-      out.set(new Uint8Array(buffer, byteOffset + text + shared, length - shared), o);
+      out.copyWithin(o, text + shared, text + length);
       o += length - shared;
     }
     beforeFields = i;
@@ -64,23 +77,26 @@ export function packRecords(batch: Uint8Array): Buffer {
 
 /** The batch of `size` bytes, headroom included, from its packed records. */
 export function unpackRecords(packed: Buffer, size: number): Buffer {
-  const out = Buffer.allocUnsafeSlow(size);
+  const end = size + SLACK;
+  const out = Buffer.allocUnsafeSlow(end);
   out.fill(0, 0, HEADROOM);
-  const { buffer, byteOffset } = packed;
+  // What is left to be read is never longer than what is left to be written, so that the one doesn't reach the other.
+  out.set(packed, end - packed.length);
   let before = HEADROOM;
   let o = HEADROOM;
-  for (let i = 0; i < packed.length; ) {
-    const first = packed[i++];
+  for (let i = end - packed.length; i < end; ) {
+    const first = out[i++];
     const shared = first & SHARED_MAX;
     let length = 0;
     let byte: number;
     let shift = 0;
     do {
-      byte = packed[i++];
+      byte = out[i++];
       length |= (byte & 127) << shift;
       shift += 7;
     } while (byte > 127);
     const text = o + RECORD_HEADER;
+    const host = first < OTHER_FIELDS ? out[before - RECORD_HEADER + 4] : out[i++];
     out[o] = length;
     out[o + 1] = length >> 8;
     out[o + 2] = length >> 16;
@@ -88,26 +104,25 @@ export function unpackRecords(packed: Buffer, size: number): Buffer {
     out[o + 5] = 0;
     if (first < OTHER_FIELDS) {
       const fields = before - RECORD_HEADER;
-      const host = out[fields + 4];
       const message = out[fields + 10] | (out[fields + 11] << 8);
       out[o + 4] = host;
       for (let k = 6; k < RECORD_HEADER; k++) out[o + k] = out[fields + k];
       // All of the old header, then what differs in it.
       out.copyWithin(text, before, before + message);
-      for (let k = shared; k < host; k++) out[text + k] = packed[i++];
-      out.set(new Uint8Array(buffer, byteOffset + i, length - message), text + message);
+      for (let k = shared; k < host; k++) out[text + k] = out[i++];
+      out.copyWithin(text + message, i, i + length - message);
       i += length - message;
     } else {
-      out[o + 4] = packed[i++];
-      for (let k = 6; k < RECORD_HEADER; k++) out[o + k] = packed[i++];
+      out[o + 4] = host;
+      for (let k = 6; k < RECORD_HEADER; k++) out[o + k] = out[i++];
       out.copyWithin(text, before, before + shared);
-      out.set(new Uint8Array(buffer, byteOffset + i, length - shared), text + shared);
+      out.copyWithin(text + shared, i, i + length - shared);
       i += length - shared;
     }
     before = text;
     o = text + length;
   }
-  return out;
+  return out.subarray(0, size);
 }
 
 /** Have two records the same fields at the same places, from HOST to before the message? */
