@@ -7,10 +7,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
-
 import * as httpRouter from './http-router.ts';
 import * as idleApps from './idle-apps.ts';
-
 import * as noisyNeighbour from './noisy-neighbour.ts';
 import * as protocols from './protocols.ts';
 import * as recovery from './recovery.ts';
