@@ -7,7 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Two cores, but most tests wait for real servers most of the time.
-    maxWorkers: 3,
+    maxWorkers: 4,
     reporters: process.env.CI ? ['default'] : ['default'],
   },
 });

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { TailraceError } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { addAlone } from './command-files.ts';
 import { stopsByItself } from './signals.ts';
 
 const program = new Command('tailrace')
@@ -12,11 +13,7 @@ const program = new Command('tailrace')
   .enablePositionalOptions()
   .exitOverride();
 
-// What runs for long starts without the weight of the others.
-const [first] = process.argv.slice(2);
-if (first === 'start') (await import('./start.ts')).startCommand(program);
-else if (first === 'serve') (await import('./serve.ts')).serveCommand(program);
-else (await import('./commands.ts')).addCommands(program);
+if (!(await addAlone(program, process.argv[2]))) (await import('./commands.ts')).addCommands(program);
 
 // A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) does that by itself.
 process.stdout.on('error', (error: Error & { code?: string }) => {

@@ -3,7 +3,7 @@ import { describe, it } from 'vitest';
 import { hasRedis } from '../support/redis-server.ts';
 import { torture } from './torture.ts';
 
-const OPTIONS = { seconds: 35, routers: 2, producers: 4 };
+const OPTIONS = { routers: 2, producers: 4 };
 
 // Beside each other: most of the time is waited.
 describe.runIf(hasRedis).concurrent('while routers, Redis and the drain are killed at random', () => {
@@ -11,6 +11,7 @@ describe.runIf(hasRedis).concurrent('while routers, Redis and the drain are kill
     const said: string[] = [];
     const { broken, acknowledged, missing } = await torture({
       ...OPTIONS,
+      seconds: 35,
       seed: 20261121,
       say: (text) => said.push(text),
     });
@@ -25,6 +26,7 @@ describe.runIf(hasRedis).concurrent('while routers, Redis and the drain are kill
     const said: string[] = [];
     const { broken, accounted } = await torture({
       ...OPTIONS,
+      seconds: 20,
       seed: 20261122,
       streamLines: 400,
       say: (text) => said.push(text),
