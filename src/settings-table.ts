@@ -85,7 +85,7 @@ export const SETTINGS = {
     kind: 'durability',
     fallback: 'process',
     meaning:
-      '`process`: what was acknowledged survives `kill -9`; `disk`: a power cut too (slower: one sync a commit)',
+      '`process`: what was acknowledged survives `kill -9`, a power cut costs at most the last five seconds; `disk`: a power cut costs nothing (slower: it is synced first)',
   },
   pendingBytes: {
     variable: 'TAILRACE_PENDING_BYTES',

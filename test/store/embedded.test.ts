@@ -84,6 +84,13 @@ describe('the files of a stream', () => {
     expect(await again.sequenceAt(app, Date.now() + 60_000)).toBe(last);
   });
 
+  it('count in what the store says of itself', async () => {
+    const store = open();
+    const before = Number((await store.status()).facts.bytes);
+    await store.append(app, batchOf('x'.repeat(100_000)));
+    expect(Number((await store.status()).facts.bytes) - before).toBeGreaterThanOrEqual(100_000);
+  });
+
   it('that end in half a batch are cut, and written on from there', async () => {
     const store = open();
     await store.append(app, batchOf('one'));

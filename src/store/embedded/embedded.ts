@@ -192,7 +192,8 @@ export class EmbeddedStore implements Store {
   async status(): Promise<StoreStatus> {
     const { bsize, bavail } = statfsSync(this.folder);
     const { size } = statSync(join(this.folder, 'store.mdb'));
-    const facts = { durability: this.durability, bytes: size, free_bytes: bsize * bavail };
+    const bytes = size + (await this.streams.diskBytes().catch(() => 0));
+    const facts = { durability: this.durability, bytes, free_bytes: bsize * bavail };
     return { kind: 'embedded', concerns: [], facts };
   }
 

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../errors.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
@@ -113,6 +113,19 @@ export class Streams {
   trimAged(): void {
     const now = Date.now();
     for (const { stream } of this.byApp.values()) stream.trim(now);
+  }
+
+  /** Bytes of all files on the disk. */
+  async diskBytes(): Promise<number> {
+    const entries = await readdir(this.options.folder, { recursive: true, withFileTypes: true });
+    let bytes = 0;
+    for (const entry of entries)
+      if (entry.isFile())
+        bytes += await stat(join(entry.parentPath, entry.name)).then(
+          ({ size }) => size,
+          () => 0, // trimmed meanwhile
+        );
+    return bytes;
   }
 
   /** Brings everything that was written to the disk. */
