@@ -46,13 +46,9 @@ export class Sentinels {
     return `redis+sentinel://${hosts}/${MASTER_NAME}`;
   }
 
-  /** The server that the Sentinels call the master now. */
-  async master(): Promise<RedisServer> {
-    const [, port] = (await this.sentinels[0].ask(
-      'sentinel',
-      'get-master-addr-by-name',
-      MASTER_NAME,
-    )) as string[];
+  /** The server that a Sentinel calls the master now. */
+  async master(asked = this.sentinels[0]): Promise<RedisServer> {
+    const [, port] = (await asked.ask('sentinel', 'get-master-addr-by-name', MASTER_NAME)) as string[];
     const found = this.servers.find((server) => server.port === Number(port));
     if (!found) throw new Error(`no server of ours has port ${port}`);
     return found;

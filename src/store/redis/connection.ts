@@ -2,27 +2,15 @@
  * The connection to Redis: one for commands, one for wake-ups. It comes back by itself; while it is away every
  * command is refused at once, since whoever called knows better what to do than a queue that grows.
  */
-import { isIP } from 'node:net';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import type { TailraceError } from '../../errors.ts';
 import type { RedisAddress } from './address.ts';
+import { type ClientOptions, makeClients, RETRY_STEP_MS, slotOf } from './clients.ts';
 import { isAway, redisError } from './errors.ts';
 import type { Script } from './scripts.ts';
 
-/** A command that wasn't answered within this time has failed; the connection is made anew. */
-const ANSWER_MS = 5_000;
-const CONNECT_MS = 5_000;
-/** Pauses between attempts to connect again: these many milliseconds more each time, up to the second figure. */
-const RETRY_STEP_MS = 50;
-const RETRY_MAX_MS = 1_000;
-
-export interface ConnectionOptions {
-  readonly address: RedisAddress;
-  /** PEM of the CA that signed the servers' certificates, when the system doesn't know it. */
-  readonly ca?: string;
+export interface ConnectionOptions extends ClientOptions {
   readonly warn: (fields: object, message: string) => void;
-  /** How long a command itself may wait (`WAIT`), ms; no messages come over such a connection. */
-  readonly waitMs?: number;
 }
 
 export type Argument = string | number | Buffer;
@@ -49,6 +37,7 @@ export class Connection {
     for (const client of new Set([commands, messages])) {
       client.on('error', (error: unknown) => this.failed(error));
       client.on('node error', (error: unknown) => this.failed(error));
+      client.on('end', () => this.revive(client));
     }
     commands.on('ready', () => this.rose());
     commands.on('close', () => this.fell());
@@ -204,6 +193,18 @@ export class Connection {
     this.warn({ redis: this.address.text }, this.explain(error).message);
   }
 
+  /**
+   * Connects a client that gave up for good. One behind Sentinels does, when the news of a failover comes while it asks
+   * a Sentinel for the master's address: it takes the news for an order to close.
+   */
+  private revive(client: Redis | Cluster): void {
+    const connect = (): void => {
+      // What goes wrong is told by the client's `error`, and leads here again by its `end`.
+      if (!this.closed && client.status === 'end') client.connect().catch(() => {});
+    };
+    if (!this.closed) setTimeout(connect, RETRY_STEP_MS);
+  }
+
   private rose(): void {
     if (this.warned) this.warn({ redis: this.address.text }, 'Redis answers again');
     this.up = true;
@@ -224,75 +225,4 @@ export class Connection {
   private tellUp(): void {
     for (const listener of this.upListeners) listener();
   }
-}
-
-function makeClients({ address, ca, waitMs }: ConnectionOptions): {
-  commands: Redis | Cluster;
-  messages: Redis | Cluster;
-} {
-  const retryStrategy = (times: number): number => Math.min(times * RETRY_STEP_MS, RETRY_MAX_MS);
-  const [{ host: name }] = address.nodes;
-  // An address is no server name (RFC 6066 section 3); the nodes of a Cluster are known by addresses.
-  const tls = address.tls ? { ca, ...(isIP(name) ? {} : { servername: name }) } : undefined;
-  const common = {
-    username: address.username,
-    password: address.password,
-    tls,
-    protocol: 2,
-    connectTimeout: CONNECT_MS,
-    keepAlive: 10_000,
-    connectionName: 'tailrace',
-    disableClientInfo: true,
-    commandTimeout: ANSWER_MS + (waitMs ?? 0),
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    // A master that was made a replica: the name may lead to the new one by now.
-    reconnectOnError: (error: Error) => /\bREADONLY\b/.test(error.message),
-  } as const;
-  if (address.kind === 'cluster') {
-    const cluster = new Cluster([...address.nodes], {
-      redisOptions: common,
-      enableOfflineQueue: false,
-      clusterRetryStrategy: retryStrategy,
-      slotsRefreshTimeout: 2_000,
-      retryDelayOnFailover: 100,
-      retryDelayOnClusterDown: 200,
-      maxRedirections: 16,
-    });
-    return { commands: cluster, messages: cluster };
-  }
-  const [{ host, port }] = address.nodes;
-  const single: RedisOptions = {
-    ...common,
-    db: address.database,
-    retryStrategy,
-    enableOfflineQueue: false,
-    ...(address.kind === 'single'
-      ? { host, port }
-      : {
-          sentinels: [...address.nodes],
-          name: address.master,
-          sentinelRetryStrategy: retryStrategy,
-          sentinelTLS: tls,
-          enableTLSForSentinelMode: address.tls,
-          failoverDetector: true,
-        }),
-  };
-  const commands = new Redis(single);
-  if (waitMs !== undefined) return { commands, messages: commands };
-  return { commands, messages: new Redis({ ...single, autoResubscribe: false }) };
-}
-
-/** The slot of a key in a Cluster: CRC-16 (XMODEM) of what stands between braces. */
-function slotOf(key: string): number {
-  const open = key.indexOf('{');
-  const close = key.indexOf('}', open + 1);
-  const hashed = open !== -1 && close > open + 1 ? key.slice(open + 1, close) : key;
-  let crc = 0;
-  for (const byte of Buffer.from(hashed)) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit++)
-      crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff;
-  }
-  return crc % 16_384;
 }

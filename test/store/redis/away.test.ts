@@ -130,6 +130,33 @@ describe.runIf(hasRedis)('when Redis', () => {
     }
   });
 
+  it('fails over while a Sentinel hangs, everything goes on there', { timeout: 60_000 }, async () => {
+    const sentinels = await Sentinels.start();
+    try {
+      const { store } = await openStore(sentinels.url);
+      const { store: other } = await openStore(sentinels.url);
+      const app = newApp();
+      const tail = follow(other, app);
+      const producer = new Producer(store, app);
+      await until('some lines', () => producer.taken.length > 10);
+      // The one that is asked first: the news of the failover comes from the others while its answer is waited for.
+      const [hanging, awake] = sentinels.sentinels;
+      const master = await sentinels.master(awake);
+      await hanging.signal('SIGSTOP');
+      await master.signal('SIGKILL');
+      await until('another master', async () => (await sentinels.master(awake)) !== master, 20_000);
+      const before = producer.taken.length;
+      await until('lines are taken again', () => producer.taken.length > before + 10, 20_000);
+      await producer.stop();
+      const { last } = await store.bounds(app);
+      await until('the reader of another router has caught up', () => tail.newest() === last, 5_000);
+      await hanging.signal('SIGCONT');
+      tail.close();
+    } finally {
+      await sentinels.remove();
+    }
+  });
+
   it('has lost the end of a stream, new lines get new numbers and readers see the gap', async () => {
     const server = await startServer();
     const [{ store: here }, { store: there }] = [await openStore(server.url), await openStore(server.url)];

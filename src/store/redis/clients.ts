@@ -1,0 +1,94 @@
+/** The clients behind a connection: for one server, for a master named by Sentinels, for a Cluster. */
+import { isIP } from 'node:net';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { RedisAddress } from './address.ts';
+
+/** A command that wasn't answered within this time has failed; the connection is made anew. */
+const ANSWER_MS = 5_000;
+const CONNECT_MS = 5_000;
+/** A Sentinel that took longer to name the master hangs: the next one is asked. */
+const SENTINEL_MS = 2_000;
+/** Pauses between attempts to connect again: these many milliseconds more each time, up to the second figure. */
+export const RETRY_STEP_MS = 50;
+const RETRY_MAX_MS = 1_000;
+
+export interface ClientOptions {
+  readonly address: RedisAddress;
+  /** PEM of the CA that signed the servers' certificates, when the system doesn't know it. */
+  readonly ca?: string;
+  /** How long a command itself may wait (`WAIT`), ms; no messages come over such a connection. */
+  readonly waitMs?: number;
+}
+
+/** Makes a client for commands and one for messages; a Cluster's is both. They start to connect. */
+export function makeClients({ address, ca, waitMs }: ClientOptions): {
+  commands: Redis | Cluster;
+  messages: Redis | Cluster;
+} {
+  const retryStrategy = (times: number): number => Math.min(times * RETRY_STEP_MS, RETRY_MAX_MS);
+  const [{ host: name }] = address.nodes;
+  // An address is no server name (RFC 6066 section 3); the nodes of a Cluster are known by addresses.
+  const tls = address.tls ? { ca, ...(isIP(name) ? {} : { servername: name }) } : undefined;
+  const common = {
+    username: address.username,
+    password: address.password,
+    tls,
+    protocol: 2,
+    connectTimeout: CONNECT_MS,
+    keepAlive: 10_000,
+    connectionName: 'tailrace',
+    disableClientInfo: true,
+    commandTimeout: ANSWER_MS + (waitMs ?? 0),
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    // A master that was made a replica: the name may lead to the new one by now.
+    reconnectOnError: (error: Error) => /\bREADONLY\b/.test(error.message),
+  } as const;
+  if (address.kind === 'cluster') {
+    const cluster = new Cluster([...address.nodes], {
+      redisOptions: common,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: retryStrategy,
+      slotsRefreshTimeout: 2_000,
+      retryDelayOnFailover: 100,
+      retryDelayOnClusterDown: 200,
+      maxRedirections: 16,
+    });
+    return { commands: cluster, messages: cluster };
+  }
+  const [{ host, port }] = address.nodes;
+  const single: RedisOptions = {
+    ...common,
+    db: address.database,
+    retryStrategy,
+    enableOfflineQueue: false,
+    ...(address.kind === 'single'
+      ? { host, port }
+      : {
+          sentinels: [...address.nodes],
+          name: address.master,
+          sentinelRetryStrategy: retryStrategy,
+          sentinelCommandTimeout: SENTINEL_MS,
+          sentinelTLS: tls,
+          enableTLSForSentinelMode: address.tls,
+          failoverDetector: true,
+        }),
+  };
+  const commands = new Redis(single);
+  if (waitMs !== undefined) return { commands, messages: commands };
+  return { commands, messages: new Redis({ ...single, autoResubscribe: false }) };
+}
+
+/** The slot of a key in a Cluster: CRC-16 (XMODEM) of what stands between braces. */
+export function slotOf(key: string): number {
+  const open = key.indexOf('{');
+  const close = key.indexOf('}', open + 1);
+  const hashed = open !== -1 && close > open + 1 ? key.slice(open + 1, close) : key;
+  let crc = 0;
+  for (const byte of Buffer.from(hashed)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++)
+      crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff;
+  }
+  return crc % 16_384;
+}
