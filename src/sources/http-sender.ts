@@ -1,13 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readAuthorization } from '../authorization.ts';
-import { TailraceError } from '../errors.ts';
+import { RETRY_AFTER_S, TailraceError } from '../errors.ts';
 import type { Limits } from '../router/limits.ts';
 import type { Router } from '../router/router.ts';
 import type { Tenant } from '../router/tenants.ts';
 import type { SourceCounters } from './counters.ts';
-
-/** Seconds after which a sender that was turned away may try again. */
-const RETRY_AFTER_S = '1';
 
 /** Who pushes lines over HTTP. */
 export interface HttpSender {

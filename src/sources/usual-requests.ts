@@ -6,21 +6,15 @@
  */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { readAuthorization } from '../authorization.ts';
-import { TailraceError } from '../errors.ts';
+import { RETRY_AFTER_S, TailraceError } from '../errors.ts';
 import type { Limits } from '../router/limits.ts';
 import type { Router } from '../router/router.ts';
-import { plainAddress } from '../router/rules.ts';
 import { ANY_SOURCE, type Tenant } from '../router/tenants.ts';
 import { BATCH_BYTES } from '../syslog/batch.ts';
 import { readBody } from './body.ts';
 import type { SourceCounters } from './counters.ts';
-import { Intake } from './intake.ts';
 import { logplexBatchBytes, takeLogplex } from './logplex-body.ts';
-import { NamedBatch } from './named-batch.ts';
-
-/** Names are cut to this length, here and in the routes. */
-export const FRAME_NAME_CHARACTERS = 128;
-const RETRY_AFTER_S = '1';
+import { frameName, intakeOf } from './whole-request.ts';
 
 export interface UsualRequestsOptions {
   readonly router: Router;
@@ -72,19 +66,10 @@ async function take(
   const { router, limits, counters, answered, warn } = options;
   try {
     const body = await readBody(request, BATCH_BYTES);
-    const { 'logplex-frame-id': name, 'logplex-msg-count': claimed } = request.headers;
+    const claimed = request.headers['logplex-msg-count'];
     const bytes = batchBytes(request.headers);
-    const named = typeof name === 'string' && name !== '' ? name.slice(0, FRAME_NAME_CHARACTERS) : undefined;
-    if (named === undefined) router.gatherer(tenant.app).reserve(bytes);
-    const intake = new Intake({
-      router,
-      counters,
-      limits,
-      host: plainAddress(request.socket.remoteAddress ?? 'unknown'),
-      fixed: tenant,
-      targetFor:
-        named === undefined ? undefined : (app) => new NamedBatch(router, app, named, bytes, counters),
-    });
+    const name = frameName(request);
+    const intake = intakeOf({ router, limits, counters, request, tenant, bytes, name });
     await takeLogplex(body, intake, { claimed, ownTokens: false, counters });
     await intake.stored();
     response.writeHead(204).end();
