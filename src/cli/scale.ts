@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { TailraceError } from '../errors.ts';
 import { Client, chooseApp, clientOptions } from './client.ts';
 import { print } from './table.ts';
 
@@ -23,6 +24,11 @@ export function scaleCommand(program: Command): void {
     const updates = changes.map((change) => {
       const [, type, quantity, size] =
         /^([\w-]+?)(?:=(?=\d)|(?=[+-]\d))([+-]?\d+)(?::([\w-]+))?$/.exec(change) ?? [];
+      if (type === undefined && /[=+:]|-\d/.test(change))
+        throw new TailraceError(
+          'invalid_params',
+          `"${change}" scales nothing: write it like web=2, web+1, web-1 or web=2:standard-2x.`,
+        );
       return { type: type ?? change, quantity: quantity ?? '', ...(size ? { size } : {}) };
     });
     const formation = await (updates.length > 0
