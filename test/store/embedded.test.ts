@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -82,6 +83,30 @@ describe('the files of a stream', () => {
     expect(await again.bounds(app)).toMatchObject({ first, last });
     expect(await again.readBefore(app, last + 1, 1e9)).toHaveLength(19);
     expect(await again.sequenceAt(app, Date.now() + 60_000)).toBe(last);
+  });
+
+  it('are not given up while somebody finds out what is in them', async () => {
+    const large: Retention = { ...ROOMY, bytes: 64_000_000 };
+    const store = open(large);
+    for (let i = 0; i < 673; i++) await store.append(app, batchOf('x'.repeat(100_000)));
+    await close(store);
+    // As if written long ago: then nothing is known of them at the start.
+    for (const file of segments().slice(0, -1)) utimesSync(file, 1_700_000_000, 1_700_000_000);
+    const again = open(large);
+    const { first } = await again.bounds(app);
+    let found = false;
+    const reading = again.read(app, first - 1, 1).then(() => {
+      found = true;
+    });
+    const held: number[] = [];
+    while (!found) {
+      await again.append(app, batchOf('y'.repeat(60_000)));
+      held.push((await again.bounds(app)).bytes);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await reading;
+    // Trimmed to within one batch of the bound, no further.
+    expect(Math.min(...held)).toBeGreaterThan(large.bytes - 160_000);
   });
 
   it('count in what the store says of itself', async () => {
