@@ -6,7 +6,11 @@ import { print } from './table.ts';
 interface ProcessView {
   readonly type: string;
   readonly quantity: number;
+  readonly size: string;
 }
+
+/** Of dynos that nobody gave another. */
+const USUAL_SIZE = 'Basic';
 
 /** `tailrace scale web=2 worker+1` */
 export function scaleCommand(program: Command): void {
@@ -34,7 +38,9 @@ export function scaleCommand(program: Command): void {
     const formation = await (updates.length > 0
       ? client.ask<ProcessView[]>('PATCH', path, { updates })
       : client.ask<ProcessView[]>('GET', path));
-    const shown = formation.map(({ type, quantity }) => `${type}=${quantity}`).join(' ');
+    const shown = formation
+      .map(({ type, quantity, size }) => `${type}=${quantity}${size === USUAL_SIZE ? '' : `:${size}`}`)
+      .join(' ');
     print(options.json, formation, () =>
       updates.length > 0 ? `Scaling dynos... done, now running ${shown}` : shown,
     );
