@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import type { Limits } from '../router/limits.ts';
 import type { Router } from '../router/router.ts';
+import { plainAddress } from '../router/rules.ts';
 import { ANY_SOURCE, type Tenant } from '../router/tenants.ts';
 import { BATCH_BYTES, RECORD_HEADER } from '../syslog/batch.ts';
 import { readBody } from './body.ts';
@@ -18,7 +19,7 @@ import { otlpLines } from './otlp.ts';
 import { Refusals } from './refusals.ts';
 import { TextLines } from './text-lines.ts';
 import { UnnamedRequests } from './unnamed-requests.ts';
-import { takeUsualRequests } from './usual-requests.ts';
+import { UsualConnections } from './usual-connections.ts';
 import { frameName, intakeOf } from './whole-request.ts';
 
 /** Largest body of a request, unpacked. */
@@ -72,13 +73,14 @@ export async function httpSource(
   const otlpSenders = new HttpSenders({ router, limits, mayWrite, counters: otlpCounters });
   const unnamedRequests = new UnnamedRequests();
   const refusals = [counters, otlpCounters].map((of) => new Refusals(of, warn));
-  takeUsualRequests(server.server, {
+  const usual = new UsualConnections(server.server, {
     router,
     limits,
     counters,
     answered: () => refusals[0].check(),
     warn,
   });
+  server.addHook('preClose', () => usual.close());
   await server.register(async (logs) => {
     logs.removeAllContentTypeParsers();
     logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -161,7 +163,7 @@ export async function httpSource(
     take: (intake: Intake) => void | Promise<void>,
   ): Promise<void> {
     const raw = request.raw;
-    const given = frameName(raw);
+    const given = frameName(raw.headers['logplex-frame-id']);
     const unnamed =
       given === undefined && bytes > BATCH_BYTES
         ? unnamedRequests.begin(`${tenant?.token} ${request.url} ${contentType(request)}`, body)
@@ -175,7 +177,7 @@ export async function httpSource(
       router,
       limits,
       counters: counted,
-      request: raw,
+      host: plainAddress(request.ip),
       tenant,
       bytes,
       name,
