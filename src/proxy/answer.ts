@@ -43,7 +43,7 @@ export class Answer {
     return this.#body === undefined ? 0 : this.#body.byteCount;
   }
 
-  /** Takes the next bytes from the dyno. */
+  /** Takes the next bytes from the dyno; they may become others as soon as it returns. */
   push(received: Buffer): Progress {
     if (this.#body !== undefined) return this.#passOn(this.#body, received, 0, '');
     const bytes = this.#rest === undefined ? received : Buffer.concat([this.#rest, received]);
@@ -74,7 +74,7 @@ export class Answer {
     const known = Math.min(bytes.length, HTTP.length);
     if (bytes.compare(HTTP, 0, known, 0, known) !== 0) return failures.malformed;
     if (bytes.length > HEAD_BYTES_MAX) return failures.oversizedHeader;
-    this.#rest = bytes;
+    this.#rest = Buffer.from(bytes);
     return 'more';
   }
 
@@ -112,7 +112,7 @@ export class Answer {
       this.#pieces.length = 0;
     }
     this.started = true;
-    this.full = head === '' ? !this.#client.write(content) : !writeWithHead(this.#client, head, content);
+    this.full = head === '' ? !this.#client.write(Buffer.from(content)) : !writeWithHead(this.#client, head, content);
     if (!body.done) return 'more';
     // Bytes behind the end belong to no request.
     if (end < bytes.length) this.keepDyno = false;

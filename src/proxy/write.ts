@@ -5,6 +5,7 @@ const JOIN_BYTES_MAX = 16_384;
 
 /**
  * Writes a head, and the first bytes of its body with it if there are any, in one packet if possible.
+ * The bytes are copied, so that they may become others afterwards.
  * @returns false when the socket would like a pause, as `Socket.write` does
  */
 export function writeWithHead(socket: Socket, head: string, bytes: Buffer | undefined): boolean {
@@ -12,7 +13,7 @@ export function writeWithHead(socket: Socket, head: string, bytes: Buffer | unde
   if (bytes.length <= JOIN_BYTES_MAX) return socket.write(head + bytes.toString('latin1'), 'latin1');
   socket.cork();
   socket.write(head, 'latin1');
-  const room = socket.write(bytes);
+  const room = socket.write(Buffer.from(bytes));
   socket.uncork();
   return room;
 }
