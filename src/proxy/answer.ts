@@ -112,7 +112,8 @@ export class Answer {
       this.#pieces.length = 0;
     }
     this.started = true;
-    this.full = head === '' ? !this.#client.write(Buffer.from(content)) : !writeWithHead(this.#client, head, content);
+    this.full =
+      head === '' ? !this.#client.write(Buffer.from(content)) : !writeWithHead(this.#client, head, content);
     if (!body.done) return 'more';
     // Bytes behind the end belong to no request.
     if (end < bytes.length) this.keepDyno = false;
