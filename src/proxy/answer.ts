@@ -3,6 +3,7 @@ import type { Body } from './body.ts';
 import { UntilCloseBody } from './body.ts';
 import { type Failure, failures } from './failure.ts';
 import { HEAD_BYTES_MAX, headEnd } from './field-cursor.ts';
+import { kept } from './read.ts';
 import type { RequestHead } from './request-head.ts';
 import { headForClient, parseResponseHead, type ResponseHead, responseBody } from './response-head.ts';
 import { part, writeWithHead } from './write.ts';
@@ -74,7 +75,7 @@ export class Answer {
     const known = Math.min(bytes.length, HTTP.length);
     if (bytes.compare(HTTP, 0, known, 0, known) !== 0) return failures.malformed;
     if (bytes.length > HEAD_BYTES_MAX) return failures.oversizedHeader;
-    this.#rest = Buffer.from(bytes);
+    this.#rest = kept(bytes);
     return 'more';
   }
 
@@ -113,7 +114,7 @@ export class Answer {
     }
     this.started = true;
     this.full =
-      head === '' ? !this.#client.write(Buffer.from(content)) : !writeWithHead(this.#client, head, content);
+      head === '' ? !this.#client.write(kept(content)) : !writeWithHead(this.#client, head, content);
     if (!body.done) return 'more';
     // Bytes behind the end belong to no request.
     if (end < bytes.length) this.keepDyno = false;
