@@ -3,7 +3,7 @@
  * Ubuntu as root, the real servers that the tests talk to. Elsewhere a test whose program is missing says so and is
  * skipped; with CI=true nothing may be skipped.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,6 +44,9 @@ const pythonModules = [
 step(process.execPath, ['scripts/setup.mjs']);
 installPrograms();
 unpackSyslogNg();
+// It is loaded while everything else goes on; its tests wait for it. If it can't be, they try again and say why.
+if (process.argv.length === 2)
+  spawn(process.execPath, ['scripts/heroku.mjs'], { cwd: root, stdio: ['ignore', 'ignore', 2] });
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 step(bin('biome'), ['ci', '--colors=off', '.']);
 step(bin('tsc'), ['--noEmit', '-p', 'tsconfig.test.json']);

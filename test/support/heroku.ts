@@ -1,48 +1,36 @@
-/** The official `heroku` command, unmodified, from npm. */
+/** The official `heroku` command, as npm has it. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Ended, Program } from './program.ts';
 
-/** The version that the tests know. */
-export const HEROKU_VERSION = '11.10.0';
-const FOLDER = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'heroku');
+const ROOT = join(import.meta.dirname, '..', '..');
+const FOLDER = join(ROOT, 'node_modules', '.cache', 'heroku');
 const COMMAND = join('node_modules', 'heroku', 'bin', 'run.js');
+/** Without the modules that report crashes to Heroku: half the time for a command (scripts/heroku.mjs). */
+const LEAN = ['--preserve-symlinks', '--preserve-symlinks-main', join(FOLDER, 'lean', COMMAND)];
 
-/** Installs it once, in a folder of its own; gives the command's file. Takes a minute or two. */
-export function installHeroku(): string {
-  const installed = join(FOLDER, 'node_modules', 'heroku', 'package.json');
-  if (existsSync(installed) && JSON.parse(readFileSync(installed, 'utf8')).version === HEROKU_VERSION)
-    return join(FOLDER, COMMAND);
-  rmSync(FOLDER, { recursive: true, force: true });
-  // Whole or not at all: another test may be waiting for it.
-  const unfinished = `${FOLDER}.${process.pid}`;
-  mkdirSync(unfinished, { recursive: true });
-  const args = [
-    'install',
-    '--no-audit',
-    '--no-fund',
-    '--ignore-scripts',
-    '--loglevel=error',
-    '--prefix',
-    '.',
-  ];
-  execFileSync('npm', [...args, `heroku@${HEROKU_VERSION}`], {
-    cwd: unfinished,
-    stdio: ['ignore', 'ignore', 2],
-  });
-  renameSync(unfinished, FOLDER);
-  return join(FOLDER, COMMAND);
+export interface HerokuOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** All of it, just as a user has it; default: without what reports crashes. */
+  readonly whole?: boolean;
 }
 
 /** The command as a user of one server has it, with a home folder of its own. */
 export class Heroku {
-  private readonly file = installHeroku();
   readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
+  private readonly command: readonly string[];
   private readonly env: Record<string, string>;
 
-  constructor(server: { url: string; key: string }, env: Record<string, string> = {}) {
+  constructor(server: { url: string; key: string }, options: HerokuOptions = {}) {
+    const whole = join(FOLDER, COMMAND);
+    this.command = options.whole ? [whole] : LEAN;
+    // `npm test` has done it already; installing takes half a minute.
+    if (!existsSync(join(FOLDER, 'lean')))
+      execFileSync(process.execPath, [join(ROOT, 'scripts', 'heroku.mjs')], {
+        stdio: ['ignore', 'ignore', 2],
+      });
     this.env = {
       HOME: this.home,
       HEROKU_HOST: server.url.replace('127.0.0.1', 'localhost'),
@@ -50,14 +38,22 @@ export class Heroku {
       HEROKU_SKIP_NEW_VERSION_CHECK: '1',
       HEROKU_DISABLE_ANALYTICS: '1',
       DISABLE_TELEMETRY: 'true',
-      ...env,
+      // It asks another server of Heroku's whether bills are paid, again and again for seconds where there is no way there.
+      HEROKU_PARTICLEBOARD_URL: server.url,
+      // Its tables are drawn by React, whose files for development are several times as large.
+      NODE_ENV: 'production',
+      ...options.env,
     };
   }
 
   /** Starts `heroku …`. */
   start(command: string | readonly string[], input?: string): Program {
     const args = typeof command === 'string' ? command.split(' ') : command;
-    return new Program(process.execPath, [this.file, ...args], { env: this.env, cwd: this.home, input });
+    return new Program(process.execPath, [...this.command, ...args], {
+      env: this.env,
+      cwd: this.home,
+      input,
+    });
   }
 
   /** Runs `heroku …` to its end. */
