@@ -17,7 +17,8 @@ import { serve } from './rig/tailrace.ts';
 
 const APP = 'bench';
 const HOST = `${APP}.localhost`;
-const WARM_UP_S = 1;
+/** So long until V8 has compiled what it is going to compile. */
+const WARM_UP_S = 3;
 
 interface Target {
   readonly name: string;
@@ -87,7 +88,8 @@ export async function measure(args: readonly string[]): Promise<Table> {
     const rate = Math.round(median((full.get('tailrace') ?? []).map(({ requestsPerS }) => requestsPerS)) / 2);
     for (let round = 1; round <= runs; round++)
       for (const { name, port } of [...targets, direct]) {
-        const { p50Ms, p99Ms } = await load(port, seconds, rate);
+        const { p50Ms, p99Ms, failures } = await load(port, seconds, rate);
+        if (failures > 0) throw new Error(`${failures} requests to ${name} failed at half load`);
         half.set(name, [...(half.get(name) ?? []), { p50Ms, p99Ms }]);
         progress(`at ${whole(rate)} requests/s, ${name}: ${decimal(p50Ms)} ms, p99 ${decimal(p99Ms)} ms`);
       }
@@ -134,7 +136,7 @@ function table(targets: readonly Target[], { full, half, rate, connections, runs
       `autocannon, ${connections} connections, small GETs to two dynos that cost next to nothing (nginx with a fixed answer); medians of ${runs} runs.`,
       'Requests a CPU second are what one core of the proxy could do: here load, dynos and proxy share two.',
       'tailrace writes and stores a line about each request meanwhile, nginx and HAProxy (one worker each) write none.',
-      `Added latency: at ${whole(rate)} requests/s, half of what tailrace did, above that of a dyno without anything in between.`,
+      `Added latency: at an even ${whole(rate)} requests/s, half of what tailrace did, above that of a dyno without anything in between.`,
     ].join('\n'),
     columns: ['', 'requests/s', 'CPU µs each', 'requests a CPU s', 'of HAProxy’s', 'p50 added', 'p99 added'],
     rows: targets.map(({ name, pid }) => [

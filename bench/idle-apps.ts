@@ -15,7 +15,7 @@ const AT_A_TIME = 32;
 const SETTLE_MS = 5_000;
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = readFlags(args, { apps: 10_000, drains: 1_000, seconds: 15, runs: 1 }, ['only']);
+  const flags = readFlags(args, { apps: 10_000, drains: 1_000, seconds: 15 }, ['only']);
   const { apps, drains, seconds, only } = flags;
   const stores = ['embedded', ...(redisVersion() ? ['Redis'] : [])].filter((name) => !only || name === only);
   const rows: string[][] = [];

@@ -23,7 +23,7 @@ interface Seen {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { limit, requests } = readFlags(args, { limit: 10_000, requests: 500, runs: 1 });
+  const { limit, requests } = readFlags(args, { limit: 10_000, requests: 500 });
   const server = await serve({ TAILRACE_APP_LINES_PER_S: String(limit) });
   try {
     const loud = await server.createApp('loud');

@@ -66,7 +66,7 @@ class Sink {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { lines, only } = readFlags(args, { lines: 1_000_000, runs: 1 }, ['only']);
+  const { lines, only } = readFlags(args, { lines: 1_000_000 }, ['only']);
   const stores = ['embedded', ...(redisVersion() ? ['Redis'] : [])].filter((name) => !only || name === only);
   const rows: string[][] = [];
   for (const store of stores) {

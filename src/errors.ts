@@ -37,8 +37,8 @@ export class TailraceError extends Error {
   }
 }
 
-/** All codes, for the documentation's test. */
-export const ERROR_CODES = Object.keys(STATUS) as readonly ErrorCode[];
+/** What `Retry-After` says to whoever was turned away for now: seconds. */
+export const RETRY_AFTER_S = '1';
 
 /** The system's error code (`EADDRINUSE`, `ENOSPC` …) of an unknown thrown value, or ''. */
 export function systemCode(error: unknown): string {

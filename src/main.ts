@@ -175,7 +175,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       counters: allCounters,
       router,
       udpPort: syslog.port,
-      appName: nameOfApp(directory),
+      appName: () => directory.appNames(),
     });
     await serveApi(http, {
       store,
@@ -240,11 +240,6 @@ export function makeLog(settings: Pick<Settings, 'logLevel'>): Logger {
     { level: settings.logLevel, base: null, redact: ['url', '*.url', 'key', 'token'] },
     pino.destination({ dest: 2, sync: true }),
   );
-}
-
-/** Apps by the names that people gave them. */
-function nameOfApp(directory: Directory): () => Promise<ReadonlyMap<string, string>> {
-  return async () => new Map((await directory.apps()).map(({ id, name }) => [id, name]));
 }
 
 async function startWebRouter(directory: Hosting, { host, routerPort }: Settings): Promise<RunningProxy> {

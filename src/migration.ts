@@ -3,6 +3,8 @@
  * their numbers, so that drains and tails go on where they were. What was moved before is not moved again: an
  * interrupted migration is simply started again.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { ROUTERS_SCOPE } from './delivery/roster.ts';
 import { TailraceError } from './errors.ts';
 import type { AppRecord } from './platform/directory.ts';
@@ -38,6 +40,11 @@ export async function migrateStores(
   const open = (where: string): Promise<Store> =>
     openStore({ ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where }, (_fields, message) =>
       warn(message),
+    );
+  if (!isRedisUrl(source) && !existsSync(join(source, 'store.mdb')))
+    throw new TailraceError(
+      'data_folder',
+      `There is no store in ${source}: name the data folder of a server with --from, or the URL of its Redis.`,
     );
   const from = await open(source);
   try {

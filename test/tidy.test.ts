@@ -31,6 +31,7 @@ const SHARED = [
   'settings-table.ts',
   'version.ts',
   'authorization.ts',
+  'release.ts',
 ];
 /** They put the parts together, and so know them all. */
 const COMPOSITION = ['main.ts', 'app.ts', 'migration.ts'];

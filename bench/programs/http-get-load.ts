@@ -1,5 +1,10 @@
-/** autocannon in a process of its own: asks for the same page again and again, as fast as it is answered or at a rate. */
+/**
+ * A load of GETs from a process of its own: by autocannon as fast as they are answered, or at an even rate. Not both by
+ * autocannon: its rate is a number of requests that it makes in each second, all of them as fast as it can at the
+ * second's beginning, so that it measures the latency under full load, then waits.
+ */
 import autocannon from 'autocannon';
+import { pacedGets } from '../rig/paced-gets.ts';
 import { quantile } from '../rig/report.ts';
 
 /** Sent by the parent. */
@@ -23,7 +28,9 @@ export interface GetResult {
 }
 
 process.on('message', (order: GetOrder) => {
-  run(order).then(
+  const { rate } = order;
+  const done = rate === undefined ? atFullSpeed(order) : atRate({ ...order, rate });
+  done.then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
   );
@@ -31,28 +38,30 @@ process.on('message', (order: GetOrder) => {
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });
 
-function run({ port, host, connections, seconds, rate }: GetOrder): Promise<GetResult> {
+async function atRate(order: GetOrder & { readonly rate: number }): Promise<GetResult> {
+  const { latenciesMs, seconds, failures } = await pacedGets(order);
+  return { requests: latenciesMs.length, seconds, failures, ...quantiles(latenciesMs) };
+}
+
+function atFullSpeed({ port, host, connections, seconds }: GetOrder): Promise<GetResult> {
   // autocannon's own histogram has whole milliseconds.
   const latencies: number[] = [];
   return new Promise((resolve, reject) => {
-    const options = {
-      url: `http://127.0.0.1:${port}/`,
-      headers: { host },
-      connections,
-      duration: seconds,
-      ...(rate === undefined ? {} : { overallRate: rate }),
-    };
+    const options = { url: `http://127.0.0.1:${port}/`, headers: { host }, connections, duration: seconds };
     const load = autocannon(options, (error, result) => {
       if (error) return reject(error);
-      const sorted = Float64Array.from(latencies).sort();
       resolve({
         requests: result['2xx'],
         seconds: result.duration,
         failures: result.errors + result.non2xx,
-        p50Ms: quantile(sorted, 0.5),
-        p99Ms: quantile(sorted, 0.99),
+        ...quantiles(latencies),
       });
     });
     load.on('response', (_client, _status, _bytes, milliseconds) => latencies.push(milliseconds));
   });
+}
+
+function quantiles(latenciesMs: readonly number[]): { p50Ms: number; p99Ms: number } {
+  const sorted = Float64Array.from(latenciesMs).sort();
+  return { p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) };
 }

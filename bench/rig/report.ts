@@ -88,7 +88,8 @@ export function progress(text: string): void {
 }
 
 /**
- * Flags of a measurement: numbers with defaults, and texts.
+ * Flags of a measurement: numbers with defaults, and texts. Each takes `--runs`, as `npm run bench` gives it to all; those that
+ * measure once make nothing of it.
  * @throws Error for a flag that doesn't exist, or a number that isn't one.
  */
 export function readFlags<N extends string, T extends string = never>(
@@ -96,13 +97,14 @@ export function readFlags<N extends string, T extends string = never>(
   numbers: Readonly<Record<N, number>>,
   texts: readonly T[] = [],
 ): Record<N, number> & Partial<Record<T, string>> {
-  const names = [...Object.keys(numbers), ...texts];
+  const defaults: Readonly<Record<string, number>> = { runs: 1, ...numbers };
+  const names = [...Object.keys(defaults), ...texts];
   const { values } = parseArgs({
     args: [...args],
     options: Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
   });
   const read: Record<string, number | string | undefined> = { ...values };
-  for (const [name, fallback] of Object.entries<number>(numbers)) {
+  for (const [name, fallback] of Object.entries(defaults)) {
     const value = values[name] === undefined ? fallback : Number(values[name]);
     if (!Number.isFinite(value) || value <= 0) throw new Error(`--${name} must be a number above 0`);
     read[name] = value;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../errors.ts';
 import { Client, chooseApp, clientOptions } from './client.ts';
+import { removeRemote } from './git-remote.ts';
 import { number, print, table } from './table.ts';
 
 interface AppView {
@@ -60,6 +61,7 @@ export function appInfoCommands(program: Command): void {
         );
       await client.ask('DELETE', `/apps/${encodeURIComponent(app)}`);
       process.stdout.write(`Destroying ${app} (including all add-ons)... done\n`);
+      if (removeRemote(app)) process.stdout.write('Git remote tailrace removed\n');
     });
 
   clientOptions(program.command('maintenance').description('is the app under maintenance?')).action(

@@ -6,6 +6,9 @@ import type { Command } from 'commander';
 import { systemCode, TailraceError } from '../errors.ts';
 import { defaultDataFolder } from '../settings.ts';
 
+/** The git remote that leads to an app. */
+export const REMOTE = 'tailrace';
+
 export interface Address {
   readonly url: string;
   readonly key: string;
@@ -19,14 +22,15 @@ export interface Address {
  * @throws TailraceError when there is none, with what to do.
  */
 export function findServer(): Address {
-  const { TAILRACE_URL: url, TAILRACE_API_KEY: key } = process.env;
-  if (url && key) return { url: url.replace(/\/+$/, ''), key };
+  const { TAILRACE_API_KEY: key } = process.env;
+  const url = givenUrl();
+  if (url && key) return { url, key };
   const local = dataFolders()
     .map(readAddress)
     .find((found) => found !== undefined);
   if (url) {
-    if (local?.url === url.replace(/\/+$/, '')) return local;
-    if (local) return { url: url.replace(/\/+$/, ''), key: local.key };
+    if (local?.url === url) return local;
+    if (local) return { url, key: local.key };
     throw new TailraceError(
       'unauthorized',
       'TAILRACE_URL is set, but no key: set TAILRACE_API_KEY too (`tailrace auth:token` prints one).',
@@ -36,6 +40,19 @@ export function findServer(): Address {
   throw new TailraceError(
     'unavailable',
     'No tailrace server is running here: start one with `tailrace start` or `tailrace serve`, or set TAILRACE_URL and TAILRACE_API_KEY.',
+  );
+}
+
+/**
+ * `TAILRACE_URL`, without slashes at its end; undefined when it isn't set.
+ * @throws TailraceError `invalid_params` when it is no address.
+ */
+export function givenUrl(): string | undefined {
+  const url = process.env.TAILRACE_URL?.replace(/\/+$/, '');
+  if (!url || (/^https?:/.test(url) && URL.canParse(url))) return url || undefined;
+  throw new TailraceError(
+    'invalid_params',
+    `TAILRACE_URL is "${url}": it must be an address such as http://127.0.0.1:8601 or https://logs.example.com.`,
   );
 }
 
@@ -75,6 +92,8 @@ function readAddress(folder: string): Address | undefined {
 /** A client of one server. */
 export class Client {
   readonly address: Address;
+  /** Said behind a refusal, when the app is one that nobody named on the command line. */
+  private hint = '';
   private readonly timeoutMs: number | undefined;
 
   /** @param timeoutMs how long an answer may take; left out: as long as it takes. */
@@ -91,8 +110,13 @@ export class Client {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const { statusCode, text } = await this.send(method, path, json, 'application/json');
     const answer = text === '' ? undefined : JSON.parse(text);
-    if (statusCode >= 400) throw refusal(statusCode, answer);
+    if (statusCode >= 400) throw refusal(statusCode, answer, statusCode === 404 ? this.hint : '');
     return answer as T;
+  }
+
+  /** What leads to the app that is asked about, which may be gone. */
+  useApp(name: string, because: string): void {
+    this.hint = ` (${name}, which ${because} names; name another with --app)`;
   }
 
   /** Pushes lines of text to `/logs`. */
@@ -128,9 +152,10 @@ export class Client {
   }
 }
 
-function refusal(status: number, answer: { message?: string } | undefined): TailraceError {
+function refusal(status: number, answer: { message?: string } | undefined, hint = ''): TailraceError {
   const code = status === 401 ? 'unauthorized' : status === 404 ? 'not_found' : 'bad_request';
-  return new TailraceError(code, answer?.message ?? `The server answered ${status}.`);
+  const message = answer?.message ?? `The server answered ${status}.`;
+  return new TailraceError(code, message.replace(/^(Couldn't find that app)\.$/, `$1${hint}.`));
 }
 
 /** Adds `-a, --app` and `--json`, which every client command has. */
@@ -146,8 +171,13 @@ export function clientOptions(command: Command): Command {
  * @throws TailraceError `not_found` when none of these is an app.
  */
 export async function chooseApp(client: Client, given: string | undefined): Promise<string> {
-  const named = given ?? process.env.TAILRACE_APP ?? remoteApp();
-  if (named) return named;
+  if (given) return given;
+  const { TAILRACE_APP: set } = process.env;
+  const named = set ?? remoteApp();
+  if (named) {
+    client.useApp(named, set === undefined ? `the git remote ${REMOTE}` : 'TAILRACE_APP');
+    return named;
+  }
   const apps = await client.ask<{ name: string }[]>('GET', '/apps');
   const folder = folderApp(process.cwd());
   const found = apps.find(({ name }) => name === folder) ?? (apps.length === 1 ? apps[0] : undefined);
@@ -170,9 +200,10 @@ export function folderApp(folder: string): string {
   return name.length >= 3 ? name : `app-${name || 'here'}`;
 }
 
-function remoteApp(): string | undefined {
+/** The app that the git remote of this folder's repository leads to. */
+export function remoteApp(): string | undefined {
   try {
-    const url = execFileSync('git', ['remote', 'get-url', 'tailrace'], {
+    const url = execFileSync('git', ['remote', 'get-url', REMOTE], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     return basename(url.toString().trim(), '.git');

@@ -1,79 +1,99 @@
-/** All commands, in the order of the help. */
+/**
+ * All commands: under which heading of the help, by which names, in which file. A command runs without the weight of the
+ * others: that halves the time of a short one. `test/cli/commands-alone.test.ts` holds the names to the files.
+ */
 import type { Command } from 'commander';
-import { addonCommands } from './addons.ts';
-import { appInfoCommands } from './app-info.ts';
-import { appsCommands } from './apps.ts';
-import { authTokenCommand } from './auth-token.ts';
-import { authorizationCommands } from './authorizations.ts';
-import { completionCommand } from './completion.ts';
-import { configCommands } from './config.ts';
-import { doctorCommand } from './doctor.ts';
-import { domainCommands } from './domains.ts';
-import { drainsCommand } from './drains.ts';
-import { drainsAddCommand } from './drains-add.ts';
-import { drainsInfoCommand } from './drains-info.ts';
-import { drainsPauseCommands } from './drains-pause.ts';
-import { drainsRefusedCommand } from './drains-refused.ts';
-import { drainsRemoveCommand } from './drains-remove.ts';
-import { drainsReplayCommand } from './drains-replay.ts';
-import { drainsTestCommand } from './drains-test.ts';
-import { drainsUpdateCommand } from './drains-update.ts';
-import { exportCommand } from './export.ts';
-import { gitCommands } from './git-remote.ts';
-import { labsCommands } from './labs.ts';
-import { logCommand } from './log.ts';
-import { logsCommand } from './logs.ts';
-import { migrateCommand } from './migrate.ts';
-import { openCommand } from './open.ts';
-import { psCommand } from './ps.ts';
-import { pushCommand } from './push.ts';
-import { releaseCommands } from './releases.ts';
-import { restartCommand } from './restart.ts';
-import { runCommands } from './run.ts';
-import { scaleCommand } from './scale.ts';
-import { serveCommand } from './serve.ts';
-import { shipCommand } from './ship.ts';
-import { sourcesCommands } from './sources.ts';
-import { startCommand } from './start.ts';
-import { statusCommand } from './status.ts';
-import { stopCommand } from './stop.ts';
-import { tokensCommands } from './tokens.ts';
+
+type AddCommands = (program: Command) => void;
+/** What a file's commands are called, with spaces between, and how they are loaded. */
+type Entry = readonly [names: string, load: () => Promise<AddCommands>];
+
+/** Instead of names: it looks at the other commands, and is never loaded alone. */
+const WITH_ALL = '';
 
 /** In the order of the help, under its headings. */
-const GROUPS = {
-  'Run and look:': [startCommand, serveCommand, logsCommand, logCommand, shipCommand, openCommand],
+const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
+  'Run and look:': [
+    ['start', async () => (await import('./start.ts')).startCommand],
+    ['serve', async () => (await import('./serve.ts')).serveCommand],
+    ['logs log:tail', async () => (await import('./logs.ts')).logsCommand],
+    [WITH_ALL, async () => (await import('./log.ts')).logCommand],
+    ['ship', async () => (await import('./ship.ts')).shipCommand],
+    ['open apps:open', async () => (await import('./open.ts')).openCommand],
+  ],
   'Apps:': [
-    appsCommands,
-    appInfoCommands,
-    pushCommand,
-    gitCommands,
-    releaseCommands,
-    configCommands,
-    addonCommands,
-    domainCommands,
-    labsCommands,
-    exportCommand,
+    ['apps create apps:create', async () => (await import('./apps.ts')).appsCommands],
+    [
+      'info apps:info destroy apps:destroy maintenance maintenance:on maintenance:off',
+      async () => (await import('./app-info.ts')).appInfoCommands,
+    ],
+    ['push deploy', async () => (await import('./push.ts')).pushCommand],
+    ['git:remote git:credentials', async () => (await import('./git-remote.ts')).gitCommands],
+    [
+      'releases releases:info rollback releases:rollback',
+      async () => (await import('./releases.ts')).releaseCommands,
+    ],
+    [
+      'config config:get config:set config:add config:unset config:remove',
+      async () => (await import('./config.ts')).configCommands,
+    ],
+    [
+      'addons addons:create addons:add addons:destroy addons:remove addons:services',
+      async () => (await import('./addons.ts')).addonCommands,
+    ],
+    ['domains domains:add domains:remove', async () => (await import('./domains.ts')).domainCommands],
+    ['labs labs:enable labs:disable', async () => (await import('./labs.ts')).labsCommands],
+    ['export', async () => (await import('./export.ts')).exportCommand],
   ],
-  'Dynos:': [psCommand, scaleCommand, restartCommand, stopCommand, runCommands],
+  'Dynos:': [
+    ['ps', async () => (await import('./ps.ts')).psCommand],
+    ['ps:scale scale', async () => (await import('./scale.ts')).scaleCommand],
+    ['ps:restart restart', async () => (await import('./restart.ts')).restartCommand],
+    ['ps:stop stop ps:kill', async () => (await import('./stop.ts')).stopCommand],
+    ['run run:detached', async () => (await import('./run.ts')).runCommands],
+  ],
   'Drains:': [
-    drainsCommand,
-    drainsAddCommand,
-    drainsRemoveCommand,
-    drainsInfoCommand,
-    drainsUpdateCommand,
-    drainsTestCommand,
-    drainsPauseCommands,
-    drainsReplayCommand,
-    drainsRefusedCommand,
+    ['drains', async () => (await import('./drains.ts')).drainsCommand],
+    ['drains:add', async () => (await import('./drains-add.ts')).drainsAddCommand],
+    ['drains:remove', async () => (await import('./drains-remove.ts')).drainsRemoveCommand],
+    ['drains:info', async () => (await import('./drains-info.ts')).drainsInfoCommand],
+    ['drains:update', async () => (await import('./drains-update.ts')).drainsUpdateCommand],
+    ['drains:test', async () => (await import('./drains-test.ts')).drainsTestCommand],
+    ['drains:pause drains:resume', async () => (await import('./drains-pause.ts')).drainsPauseCommands],
+    ['drains:replay', async () => (await import('./drains-replay.ts')).drainsReplayCommand],
+    ['drains:refused', async () => (await import('./drains-refused.ts')).drainsRefusedCommand],
   ],
-  'Senders and keys:': [tokensCommands, sourcesCommands, authTokenCommand, authorizationCommands],
-  'The server:': [statusCommand, doctorCommand, migrateCommand, completionCommand],
-} as const;
+  'Senders and keys:': [
+    ['tokens tokens:add tokens:remove', async () => (await import('./tokens.ts')).tokensCommands],
+    ['sources sources:add sources:remove', async () => (await import('./sources.ts')).sourcesCommands],
+    ['auth:token', async () => (await import('./auth-token.ts')).authTokenCommand],
+    [
+      'authorizations authorizations:create authorizations:revoke',
+      async () => (await import('./authorizations.ts')).authorizationCommands,
+    ],
+  ],
+  'The server:': [
+    ['status', async () => (await import('./status.ts')).statusCommand],
+    ['doctor', async () => (await import('./doctor.ts')).doctorCommand],
+    ['migrate', async () => (await import('./migrate.ts')).migrateCommand],
+    [WITH_ALL, async () => (await import('./completion.ts')).completionCommand],
+  ],
+};
 
 /** Adds every command there is. */
-export function addCommands(program: Command): void {
-  for (const [heading, commands] of Object.entries(GROUPS)) {
+export async function addCommands(program: Command): Promise<void> {
+  for (const [heading, entries] of Object.entries(GROUPS)) {
     program.commandsGroup(heading);
-    for (const add of commands) add(program);
+    for (const add of await Promise.all(entries.map(([, load]) => load()))) add(program);
   }
+}
+
+/** Adds the command of this name alone; false when it takes all of them (help, a name that isn't known). */
+export async function addAlone(program: Command, name = ''): Promise<boolean> {
+  const found = Object.values(GROUPS)
+    .flat()
+    .find(([names]) => names.split(' ').includes(name));
+  if (!found || found[0] === WITH_ALL) return false;
+  (await found[1]())(program);
+  return true;
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { chooseDrain, drainCommand } from './drains.ts';
 import { number, print } from './table.ts';
 
@@ -25,7 +25,7 @@ export function drainsRefusedCommand(program: Command): void {
   drainCommand(program, 'drains:refused', 'show what a drain refused for good; it is kept aside')
     .option('--lines', 'show every line')
     .option('--resend', 'send it once more, oldest first')
-    .option('--drop', 'forget it')
+    .addOption(new Option('--drop', 'forget it').conflicts('resend'))
     .action(async (which: string | undefined, options: Options) => {
       const { client, path } = await chooseDrain(which, options);
       if (options.resend) {

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Export, Plan } from '../engines/plan.ts';
-import { TailraceError } from '../errors.ts';
+import { systemCode, TailraceError } from '../errors.ts';
 import { Client, chooseApp } from './client.ts';
 
 const ENGINES: Readonly<Record<string, () => Promise<(plan: Plan) => Export>>> = {
@@ -89,13 +89,25 @@ async function makePlan(engine: string, options: ExportOptions): Promise<Plan> {
   };
 }
 
+/** @throws TailraceError `data_folder` when the folder can't be written */
 function save(folder: string, { files, next }: Export): void {
-  mkdirSync(folder, { recursive: true });
-  for (const { name, text, isSecret } of files) {
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const { name, text, isSecret } of files) {
+      const file = join(folder, name);
+      writeFileSync(file, text, { mode: isSecret ? 0o600 : 0o644 });
+      // An older one keeps its own mode otherwise.
+      chmodSync(file, isSecret ? 0o600 : 0o644);
+    }
+  } catch (error) {
+    throw new TailraceError(
+      'data_folder',
+      `The files can't be written to ${folder} (${systemCode(error) || error}): name another folder.`,
+      { cause: error },
+    );
+  }
+  for (const { name, isSecret } of files) {
     const file = join(folder, name);
-    writeFileSync(file, text, { mode: isSecret ? 0o600 : 0o644 });
-    // An older one keeps its own mode otherwise.
-    chmodSync(file, isSecret ? 0o600 : 0o644);
     process.stdout.write(`${file}${isSecret ? ' (has secrets in it)' : ''}\n`);
   }
   process.stdout.write(`\nNext:\n${next.map((line) => `  ${line}\n`).join('')}`);

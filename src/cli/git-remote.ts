@@ -3,9 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import type { Command } from 'commander';
 import { TailraceError } from '../errors.ts';
-import { Client, chooseApp, findServer } from './client.ts';
-
-export const REMOTE = 'tailrace';
+import { Client, chooseApp, findServer, REMOTE, remoteApp } from './client.ts';
 
 /** Adds the remote to the repository of this folder; false when this is none. */
 export function addRemote(gitUrl: string): boolean {
@@ -16,6 +14,11 @@ export function addRemote(gitUrl: string): boolean {
   const helper = `!${JSON.stringify(process.execPath)} ${JSON.stringify(realpathSync(process.argv[1]))} git:credentials`;
   git(['config', `credential.${new URL(gitUrl).origin}.helper`, helper]);
   return true;
+}
+
+/** Takes the remote away when it leads to this app; false when it doesn't. */
+export function removeRemote(app: string): boolean {
+  return remoteApp() === app && git(['remote', 'remove', REMOTE]);
 }
 
 /** `tailrace git:remote`, and `git:credentials`, which git runs. */

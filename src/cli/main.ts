@@ -3,7 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { TailraceError } from '../errors.ts';
 import { VERSION } from '../version.ts';
-import { addAlone } from './command-files.ts';
+import { addAlone, addCommands } from './commands.ts';
 import { stopsByItself } from './signals.ts';
 
 const program = new Command('tailrace')
@@ -13,7 +13,7 @@ const program = new Command('tailrace')
   .enablePositionalOptions()
   .exitOverride();
 
-if (!(await addAlone(program, process.argv[2]))) (await import('./commands.ts')).addCommands(program);
+if (!(await addAlone(program, process.argv[2]))) await addCommands(program);
 
 // A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) does that by itself.
 process.stdout.on('error', (error: Error & { code?: string }) => {

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { TailraceError } from '../errors.ts';
 import { isFilePlace } from '../runner/file-place.ts';
 import { FollowedFile } from '../runner/followed-file.ts';
 import { APP_PRIORITY } from '../runner/line-sink.ts';
@@ -26,6 +28,7 @@ export async function shipFiles(
   options: ShipOptions,
   to: Destination,
 ): Promise<number> {
+  for (const file of files) refuseUnfollowable(file);
   const base = resolve(options.spool ?? defaultFolder());
   const followed = [...new Set(files.map((file) => resolve(file)))].map((path) =>
     follow(path, join(base, folderName(path, to)), options, to),
@@ -40,6 +43,20 @@ export async function shipFiles(
     base,
   );
   return 0;
+}
+
+/** @throws TailraceError `invalid_params` */
+function refuseUnfollowable(file: string): void {
+  if (file === '-')
+    throw new TailraceError(
+      'invalid_params',
+      '--follow takes files: leave it out to ship what is piped in (… | tailrace ship -).',
+    );
+  if (!statSync(file, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new TailraceError(
+    'invalid_params',
+    `${file} is a folder: name files in it, such as ${join(file, '*.log')}.`,
+  );
 }
 
 function follow(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../errors.ts';
-import { Client, chooseApp, findServer } from './client.ts';
+import { Client, chooseApp, findServer, givenUrl } from './client.ts';
 import { shipFiles } from './ship-files.ts';
 import type { Destination, ShipOptions } from './ship-options.ts';
 import { shipOutput } from './ship-output.ts';
@@ -15,7 +15,7 @@ export function shipCommand(program: Command): void {
       'run a command and ship its output, or follow files: `ship -- COMMAND…`, `ship --follow FILE…`; `… | ship -` ships what it reads',
     )
     .argument(
-      '<what...>',
+      '[what...]',
       'the command with its arguments (after --), or with --follow the files; - for stdin',
     )
     .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
@@ -41,6 +41,11 @@ export function shipCommand(program: Command): void {
       'keep lines that wait on disk: they outlive this process, and the next one with this folder sends them. With --follow there is always one, with the place in each file (default: $XDG_STATE_HOME/tailrace/ship)',
     )
     .action(async (what: string[], options: ShipOptions) => {
+      if (what.length === 0)
+        throw new TailraceError(
+          'invalid_params',
+          'Say what to ship: a command after --, files after --follow, or - for what is piped in.',
+        );
       const destination = await findDestination(options);
       process.exitCode = options.follow
         ? await shipFiles(what, options, destination)
@@ -56,7 +61,7 @@ async function findDestination(options: ShipOptions): Promise<Destination> {
         'invalid_params',
         'The token must be one that `tailrace tokens:add` has printed: t.…',
       );
-    const url = process.env.TAILRACE_URL?.replace(/\/+$/, '') ?? findServer().url;
+    const url = givenUrl() ?? findServer().url;
     return { url, key: token, token };
   }
   const client = new Client();

@@ -105,7 +105,7 @@ function chosen(entries: ProcfileEntry[], types: readonly string[]): ProcfileEnt
 
 function readEnv(folder: string, given: string | undefined): Record<string, string> {
   const file = resolve(given ?? join(folder, '.env'));
-  if (existsSync(file)) return parseEnvFile(readFileSync(file, 'utf8'));
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return parseEnvFile(readFileSync(file, 'utf8'));
   if (given) throw new TailraceError('not_found', `There is no ${given}: name an existing file with -e.`);
   return {};
 }

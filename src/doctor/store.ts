@@ -11,11 +11,11 @@ const finding = about('store');
 export function storeFindings({ kind, trouble, concerns, facts }: StoreStatus): Finding[] {
   const findings = concerns.map((text) => finding('concern', text));
   if (trouble !== undefined) return [finding('trouble', trouble), ...findings];
-  const { address, version, role, replicas, masters } = facts;
+  const { address, server, version, role, replicas, masters } = facts;
   const servers = masters === undefined ? role : `${masters} masters`;
   const what =
     kind === 'redis'
-      ? `Redis ${version} at ${address} (${servers}, ${replicas} replicas)`
+      ? `${server} ${version} at ${address} (${servers}, ${replicas} replicas)`
       : 'embedded, in the data folder';
   return [finding('ok', what), ...findings];
 }

@@ -9,6 +9,7 @@ import type { AppId } from '../store/contract.ts';
 import { AttachedDyno, GRACE_MS, type OneOff, type OneOffParts } from './attached-dyno.ts';
 import { certificates } from './certificates.ts';
 import type { Blueprint } from './hosted-app.ts';
+import { asView } from './hosting.ts';
 import { Rendezvous } from './rendezvous.ts';
 
 /** Ended ones can be asked for their status for so long. */
@@ -159,16 +160,5 @@ function key(app: AppId, name: string): string {
 }
 
 function view(one: OneOff): DynoView {
-  const { id, name, type, command, state, createdAt, updatedAt } = one.info();
-  return {
-    id,
-    name,
-    type,
-    command,
-    state,
-    version: one.version,
-    status: one.status,
-    createdAt: createdAt.toISOString(),
-    updatedAt: updatedAt.toISOString(),
-  };
+  return { ...asView(one.info(), one.version), status: one.status };
 }

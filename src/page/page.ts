@@ -211,11 +211,14 @@ export class Page {
     }
     const { app } = this.place.value;
     const wasAway = this.away.value;
+    const reading = this.reading.value;
+    const notice = reading?.notice.value ?? '';
     const found = await this.ask(() =>
       Promise.all([this.api.dynos(app), this.api.drains(app), this.api.apps()]),
     );
     if (!found || app !== this.place.value.app) return;
     [this.dynos.value, this.drains.value, this.apps.value] = found;
+    reading?.outlive(notice);
     this.names.value.add(found[0].map(({ name }) => ({ source: '', dyno: name })));
     if (wasAway) this.reading.value?.renew();
   }

@@ -36,6 +36,8 @@ export class Reading {
   readonly loading = signal<'' | 'all' | 'older' | 'newer'>('');
   /** Why a part of the past couldn't be read, or ''. */
   readonly failure = signal('');
+  /** What the server said of the tail last, until lines come again; or ''. */
+  readonly notice = signal('');
   readonly tailState = signal<TailState>({ name: 'connecting' });
 
   readonly app: string;
@@ -60,7 +62,11 @@ export class Reading {
       app,
       filters,
       onLines: (lines) => this.take(lines),
+      onNotice: (notice) => {
+        this.notice.value = notice;
+      },
       onState: (state) => {
+        this.notice.value = '';
         this.tailState.value = state;
       },
     });
@@ -123,6 +129,11 @@ export class Reading {
     this.failure.value = '';
     if (this.window.lines.length === 0 && this.newest === 0) void this.open(undefined);
     else this.tail.renew();
+  }
+
+  /** The server has answered other questions since it said this: it needn't stand there any longer. */
+  outlive(notice: string): void {
+    if (this.notice.value === notice) this.notice.value = '';
   }
 
   /** Goes with the newest line again, from where the view stands when that isn't too far away. */
@@ -231,6 +242,7 @@ export class Reading {
   }
 
   private take(lines: readonly Line[]): void {
+    this.notice.value = '';
     for (const line of lines) this.waiting.push(line);
     if (this.flushing) return;
     this.flushing = true;

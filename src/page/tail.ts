@@ -18,6 +18,8 @@ export interface TailOptions {
   readonly filters: Filters;
   readonly onLines: (lines: readonly Line[]) => void;
   readonly onState: (state: TailState) => void;
+  /** What the server says of the tail itself: the store is away, or back. */
+  readonly onNotice: (notice: string) => void;
 }
 
 /** One message of the server: some lines, or only how far it has come. */
@@ -117,7 +119,8 @@ export class Tail {
 
   private take({ position, notice, lines }: TailMessage): void {
     this.after = Math.max(this.after, Number(position));
-    if (notice === undefined && lines.length > 0) this.options.onLines(lines.map(readLine));
+    if (notice !== undefined) this.options.onNotice(notice);
+    else if (lines.length > 0) this.options.onLines(lines.map(readLine));
   }
 
   private waitAndRetry(): void {

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { DrainRecord } from '../delivery/drain.ts';
 import { TailraceError } from '../errors.ts';
 import type { AppId } from '../store/contract.ts';
+import { isCalled } from './addon-names.ts';
 import type { Context } from './context.ts';
 import { drainView } from './drain-view.ts';
 import { describe } from './shapes.ts';
@@ -26,7 +27,7 @@ export function addonDrainRoutes(api: FastifyInstance, context: Context): void {
 }
 
 /**
- * The add-on of an app that a new drain is for, by its name or id; undefined when it is for none.
+ * The add-on of an app that a new drain is for, by its name, service or id; undefined when it is for none.
  * @throws TailraceError `not_found`
  */
 export async function addonOfApp(
@@ -36,7 +37,7 @@ export async function addonOfApp(
 ): Promise<DrainRecord['addon']> {
   if (which === undefined || which === null) return undefined;
   const { addons } = await releases.current(app);
-  const found = addons.find(({ id, name }) => id === which || name === which);
+  const found = addons.find((addon) => isCalled(addon, String(which)));
   if (found) return { id: found.id, name: found.name };
   const names = addons.map(({ name }) => name).join(', ');
   throw new TailraceError('not_found', `The app has no add-on ${which}: it has ${names || 'none'}.`);

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import { OWNER } from './account.ts';
 import { removeAddonDrains } from './addon-drains.ts';
+import { attachmentName, isCalled, serviceOf } from './addon-names.ts';
 import { randomName } from './apps.ts';
 import { changedConfig } from './config-change.ts';
 import { announceRelease } from './config-vars.ts';
@@ -162,22 +163,9 @@ export function addonRoutes(api: FastifyInstance, context: Context): void {
 
 /** By id, name, service, or the name of the attachment. */
 function pick(all: readonly Owned[], which: string): Owned {
-  const named = which.toLowerCase();
-  const found = all.find(
-    ({ addon }) =>
-      addon.id === which ||
-      [addon.name, serviceOf(addon), attachmentName(addon).toLowerCase()].includes(named),
-  );
+  const found = all.find(({ addon }) => isCalled(addon, which));
   if (!found) throw new TailraceError('not_found', "Couldn't find that add-on.");
   return found;
-}
-
-function serviceOf(addon: AddonRecord): string {
-  return addon.plan.split(':')[0];
-}
-
-function attachmentName(addon: AddonRecord): string {
-  return (addon.configVars[0] ?? serviceOf(addon).toUpperCase()).replace(/_URL$/, '');
 }
 
 const FREE = { cents: 0, contract: false, unit: 'month' } as const;

@@ -36,6 +36,7 @@ const HOSTNAME =
 
 export class Directory {
   private readonly store: Store;
+  private names: Promise<ReadonlyMap<AppId, string>> | undefined;
 
   constructor(store: Store) {
     this.store = store;
@@ -61,6 +62,16 @@ export class Directory {
   async apps(): Promise<AppRecord[]> {
     const records = await this.store.list<AppRecord>('', 'app/');
     return records.map(({ value }) => value).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** All names, by the apps' ids. Who asks while somebody is asking gets the same: a scrape does so for each of its metrics. */
+  appNames(): Promise<ReadonlyMap<AppId, string>> {
+    this.names ??= this.apps()
+      .then((apps) => new Map(apps.map(({ id, name }) => [id, name])))
+      .finally(() => {
+        this.names = undefined;
+      });
+    return this.names;
   }
 
   /**

@@ -3,7 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Context } from './context.ts';
 import { describe } from './shapes.ts';
 
-/** `GET /metrics`: this router's drains, and what the other parts have registered,, as Prometheus reads them. */
+/** `GET /metrics`: this router's drains, and what the other parts have registered, as Prometheus reads them. */
 export function metricsRoutes(api: FastifyInstance, context: Context): void {
   const { metrics } = context;
   drainMetrics(metrics, context);
@@ -17,7 +17,7 @@ export function metricsRoutes(api: FastifyInstance, context: Context): void {
 function drainMetrics(registry: Registry, { deliveries, directory }: Context): void {
   const labelNames = ['app', 'drain'] as const;
   const own = async () => {
-    const apps = new Map((await directory.apps()).map(({ id, name }) => [id, name]));
+    const apps = await directory.appNames();
     return deliveries.list().map(({ drain, state }) => ({
       labels: { app: apps.get(drain.app) ?? drain.app, drain: drain.token },
       state,
@@ -60,8 +60,4 @@ function drainMetrics(registry: Registry, { deliveries, directory }: Context): v
         for (const { labels, state } of drains) this.set(labels, value(state));
       },
     });
-}
-
-function _snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -3,6 +3,7 @@ import type { Body } from './body.ts';
 import { UntilCloseBody } from './body.ts';
 import { type Failure, failures } from './failure.ts';
 import { HEAD_BYTES_MAX, headEnd } from './field-cursor.ts';
+import { kept } from './read.ts';
 import type { RequestHead } from './request-head.ts';
 import { headForClient, parseResponseHead, type ResponseHead, responseBody } from './response-head.ts';
 import { part, writeWithHead } from './write.ts';
@@ -43,7 +44,7 @@ export class Answer {
     return this.#body === undefined ? 0 : this.#body.byteCount;
   }
 
-  /** Takes the next bytes from the dyno. */
+  /** Takes the next bytes from the dyno; they may become others as soon as it returns. */
   push(received: Buffer): Progress {
     if (this.#body !== undefined) return this.#passOn(this.#body, received, 0, '');
     const bytes = this.#rest === undefined ? received : Buffer.concat([this.#rest, received]);
@@ -74,7 +75,7 @@ export class Answer {
     const known = Math.min(bytes.length, HTTP.length);
     if (bytes.compare(HTTP, 0, known, 0, known) !== 0) return failures.malformed;
     if (bytes.length > HEAD_BYTES_MAX) return failures.oversizedHeader;
-    this.#rest = bytes;
+    this.#rest = kept(bytes);
     return 'more';
   }
 
@@ -112,7 +113,8 @@ export class Answer {
       this.#pieces.length = 0;
     }
     this.started = true;
-    this.full = head === '' ? !this.#client.write(content) : !writeWithHead(this.#client, head, content);
+    this.full =
+      head === '' ? !this.#client.write(kept(content)) : !writeWithHead(this.#client, head, content);
     if (!body.done) return 'more';
     // Bytes behind the end belong to no request.
     if (end < bytes.length) this.keepDyno = false;

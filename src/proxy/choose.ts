@@ -1,6 +1,9 @@
 import type { ProxyApp, Upstream } from './directory.ts';
 import { type Failure, failures } from './failure.ts';
 
+/** Dynos a request is sent to, at most, before it fails. */
+export const ATTEMPTS_MAX = 10;
+
 /** A dyno for the request, or 'wait' for one that starts, or why there is none. */
 export type Choice = Upstream | 'wait' | Failure;
 

@@ -3,6 +3,7 @@ import { Exchange } from './exchange.ts';
 import { HEAD_BYTES_MAX, headEnd, LINE_BYTES_MAX } from './field-cursor.ts';
 import { badRequestPage, type Page, pageResponse, unknownHostPage } from './page.ts';
 import type { Parts } from './parts.ts';
+import { acceptedSocket, kept } from './read.ts';
 import { parseRequestHead, type RequestHead } from './request-head.ts';
 
 const CR = 13;
@@ -22,13 +23,13 @@ export class Client {
   #lingering = false;
   #dispatching = false;
 
-  constructor(parts: Parts, socket: Socket) {
+  constructor(parts: Parts, accepted: Socket) {
     this.#parts = parts;
+    const socket = acceptedSocket(accepted, (bytes) => this.#data(bytes));
     this.socket = socket;
     this.address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     this.deadlineMs = performance.now() + parts.timeouts.headMs;
     parts.deadlines.add(this);
-    socket.on('data', (bytes) => this.#data(bytes));
     socket.on('drain', () => this.#exchange?.clientDrained());
     socket.on('end', () => this.#exchange?.clientEnded());
     // Always followed by 'close'.
@@ -37,6 +38,7 @@ export class Client {
       parts.deadlines.delete(this);
       this.#exchange?.clientClosed();
     });
+    socket.resume();
   }
 
   /** From now on all bytes go to the exchange, those that came early first. */
@@ -48,10 +50,10 @@ export class Client {
   }
 
   /** The exchange is over. @param keep may the connection be used for another request? */
-  finished(keep: boolean): void {
+  finished(keep: boolean, nowMs = performance.now()): void {
     this.#exchange = undefined;
     if (keep && !this.#parts.closing) {
-      this.deadlineMs = performance.now() + this.#parts.timeouts.keepAliveMs;
+      this.deadlineMs = nowMs + this.#parts.timeouts.keepAliveMs;
       this.#dispatch();
     } else this.#linger();
   }
@@ -97,6 +99,7 @@ export class Client {
     // A client that pipelines has to wait: its requests are answered in order, one at a time.
     if (this.#exchange !== undefined) this.socket.pause();
     else this.#dispatch();
+    if (this.#rest !== undefined) this.#rest = kept(this.#rest);
   }
 
   /** Begins with the next request, if its head is there. A loop, since some are answered at once. */

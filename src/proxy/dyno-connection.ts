@@ -1,8 +1,10 @@
 import { connect, type Socket } from 'node:net';
+import { onread } from './read.ts';
 
 /** Whoever is using a connection to a dyno at the moment. */
 export type DynoUser = {
   dynoConnected(connection: DynoConnection): void;
+  /** The bytes are others when it returns: what is kept must be copied. */
   dynoData(bytes: Buffer): void;
   /** The dyno said that it sends nothing more. */
   dynoEnded(): void;
@@ -27,19 +29,25 @@ export class DynoConnection {
   /** Starts to connect to 127.0.0.1; the user hears of the result. */
   constructor(port: number, user: DynoUser) {
     this.user = user;
-    this.socket = connect({ host: '127.0.0.1', port, noDelay: true });
-    this.socket.on('connect', () => this.user?.dynoConnected(this));
-    this.socket.on('data', (bytes) => {
-      // Nobody asked for these: whatever they answer, it isn't the next request.
-      if (this.user === undefined) this.socket.destroy();
-      else this.user.dynoData(bytes);
+    this.socket = connect({
+      host: '127.0.0.1',
+      port,
+      noDelay: true,
+      onread: onread((bytes) => this.#received(bytes)),
     });
+    this.socket.on('connect', () => this.user?.dynoConnected(this));
     this.socket.on('drain', () => this.user?.dynoDrained());
     this.socket.on('end', () => this.user?.dynoEnded());
     this.socket.on('error', (error) => {
       this.#code = 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
     });
     this.socket.on('close', () => this.user?.dynoClosed(this.#code));
+  }
+
+  #received(bytes: Buffer): void {
+    // Nobody asked for these: whatever they answer, it isn't the next request.
+    if (this.user === undefined) this.socket.destroy();
+    else this.user.dynoData(bytes);
   }
 
   /** Can another request be sent? */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Answer, type Progress } from './answer.ts';
 import type { Waiter } from './boot-queue.ts';
-import { choose } from './choose.ts';
+import { ATTEMPTS_MAX, choose } from './choose.ts';
 import type { Client } from './client.ts';
 import type { ProxyApp, Upstream } from './directory.ts';
 import { DynoConnection, type DynoUser } from './dyno-connection.ts';
@@ -9,11 +9,9 @@ import { type Failure, failures } from './failure.ts';
 import { routerLine } from './line.ts';
 import { failurePage } from './page.ts';
 import type { Parts } from './parts.ts';
+import { kept } from './read.ts';
 import { forwardedFor, headForDyno, type RequestHead } from './request-head.ts';
 import { Upload } from './upload.ts';
-
-/** Dynos a request is sent to, at most, before it fails. */
-const ATTEMPTS_MAX = 10;
 
 /**
  * One request from its head to its line: finds a dyno, sends it the request, passes the response on, and when
@@ -63,7 +61,7 @@ export class Exchange implements DynoUser, Waiter {
     const client = this.#client.socket;
     this.#touch();
     if (this.#phase === 'tunnel') {
-      if (dyno?.write(bytes.subarray(start)) === false) client.pause();
+      if (dyno?.write(kept(bytes.subarray(start))) === false) client.pause();
       return bytes.length;
     }
     const end = this.#upload.take(bytes, start, client, this.#phase === 'sent' ? dyno : undefined);
@@ -89,7 +87,7 @@ export class Exchange implements DynoUser, Waiter {
   clientClosed(): void {
     if (this.#phase === 'over') return;
     const failure = this.#phase === 'tunnel' ? undefined : failures.clientGone;
-    this.#leave(false);
+    this.#leave();
     this.#line(failure);
   }
 
@@ -140,15 +138,16 @@ export class Exchange implements DynoUser, Waiter {
     this.#attempts++;
     this.#dyno = dyno;
     pool.enter(dyno.port);
-    this.#attemptStartMs = performance.now();
+    const nowMs = performance.now();
+    this.#attemptStartMs = nowMs;
     this.#sentMs = -1;
-    const waiting = fresh ? undefined : pool.take(dyno.port, this, this.#head.idempotent);
+    const waiting = fresh ? undefined : pool.take(dyno.port, this, this.#head.idempotent, nowMs);
     if (waiting !== undefined) {
       this.#connection = waiting;
-      this.#send(waiting, 0);
+      this.#send(waiting, nowMs);
     } else {
       this.#phase = 'connecting';
-      this.#client.deadlineMs = this.#attemptStartMs + timeouts.connectMs;
+      this.#client.deadlineMs = nowMs + timeouts.connectMs;
       this.#connection = new DynoConnection(dyno.port, this);
     }
   }
@@ -164,7 +163,7 @@ export class Exchange implements DynoUser, Waiter {
   #again(failure: Failure, elsewhere: boolean): void {
     this.#lastFailure = failure;
     if (elsewhere && this.#dyno !== undefined) this.#tried.push(this.#dyno.name);
-    this.#release(false);
+    this.#release();
     if (this.#attempts >= ATTEMPTS_MAX) this.#fail(failure);
     else this.#route(true);
   }
@@ -172,14 +171,14 @@ export class Exchange implements DynoUser, Waiter {
   // --- from the dyno ---
 
   dynoConnected(connection: DynoConnection): void {
-    this.#send(connection, performance.now() - this.#attemptStartMs);
+    this.#send(connection, performance.now());
   }
 
-  #send(connection: DynoConnection, connectMs: number): void {
-    this.#connectMs = connectMs;
-    this.#sentMs = performance.now();
+  #send(connection: DynoConnection, nowMs: number): void {
+    this.#connectMs = nowMs - this.#attemptStartMs;
+    this.#sentMs = nowMs;
     this.#phase = 'sent';
-    this.#touch();
+    this.#touch(nowMs);
     const { address, socket } = this.#client;
     const hop = { address, port: this.#parts.port, requestId: this.#requestId, startedMs: Date.now() };
     this.#upload.send(headForDyno(this.#head, hop), socket, connection.socket);
@@ -191,7 +190,7 @@ export class Exchange implements DynoUser, Waiter {
       this.#upload.forget();
     }
     const progress = this.#answer.push(bytes);
-    this.#touch();
+    if (progress !== 'done') this.#touch();
     if (this.#answer.full && progress !== 'done') this.#connection?.socket.pause();
     this.#proceed(progress);
   }
@@ -238,23 +237,24 @@ export class Exchange implements DynoUser, Waiter {
   // --- the end ---
 
   /** Sets the deadline anew, after a sign of life. */
-  #touch(): void {
+  #touch(nowMs = performance.now()): void {
     if (this.#phase !== 'sent' && this.#phase !== 'tunnel') return;
     const { firstByteMs, idleMs } = this.#parts.timeouts;
     const flowing = this.#answer?.started === true || !this.#upload.done;
-    this.#client.deadlineMs = performance.now() + (flowing ? idleMs : firstByteMs);
+    this.#client.deadlineMs = nowMs + (flowing ? idleMs : firstByteMs);
   }
 
   #finish(): void {
     const keep = this.#upload.done && this.#phase === 'sent';
-    this.#leave(keep && this.#answer?.keepDyno === true);
-    this.#line(undefined);
-    this.#client.finished(keep && this.#answer?.keepClient === true);
+    const nowMs = performance.now();
+    this.#leave(keep && this.#answer?.keepDyno === true ? nowMs : undefined);
+    this.#line(undefined, nowMs);
+    this.#client.finished(keep && this.#answer?.keepClient === true, nowMs);
   }
 
   #fail(failure: Failure): void {
     if (this.#phase === 'over') return;
-    this.#leave(false);
+    this.#leave();
     this.#line(failure);
     if (this.#answer?.started === true) {
       // Half a response must not look like a whole one.
@@ -266,23 +266,23 @@ export class Exchange implements DynoUser, Waiter {
     }
   }
 
-  /** Lets go of everything shared. */
-  #leave(keepConnection: boolean): void {
+  /** Lets go of everything shared. @param keptMs when the dyno's connection became free for others, if it may be kept */
+  #leave(keptMs?: number): void {
     this.#phase = 'over';
     if (this.#bootDeadlineMs !== 0) this.#parts.queue.leave(this.#app, this);
-    this.#release(keepConnection);
+    this.#release(keptMs);
   }
 
-  #release(keepConnection: boolean): void {
+  #release(keptMs?: number): void {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection === undefined || this.#dyno === undefined) return;
-    if (keepConnection) this.#parts.pool.release(this.#dyno.port, connection, this.#answer?.keepAliveS);
-    else connection.drop();
+    if (keptMs === undefined) connection.drop();
+    else this.#parts.pool.release(this.#dyno.port, connection, this.#answer?.keepAliveS, keptMs);
     this.#parts.pool.leave(this.#dyno.port);
   }
 
-  #line(failure: Failure | undefined): void {
+  #line(failure: Failure | undefined, nowMs = performance.now()): void {
     const facts = {
       method: this.#head.method,
       path: this.#head.target,
@@ -291,7 +291,7 @@ export class Exchange implements DynoUser, Waiter {
       forwardedFor: forwardedFor(this.#head, this.#client.address),
       dyno: this.#dyno?.name ?? '',
       connectMs: this.#connectMs,
-      serviceMs: this.#sentMs < 0 ? -1 : performance.now() - this.#sentMs,
+      serviceMs: this.#sentMs < 0 ? -1 : nowMs - this.#sentMs,
       status: failure?.status ?? this.#answer?.status ?? 0,
       byteCount: this.#answer?.byteCount ?? 0,
     };

@@ -56,10 +56,10 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     closing: false,
   };
   const clients = new Set<Client>();
-  const server = createServer({ noDelay: true }, (socket) => {
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
     const client = new Client(parts, socket);
     clients.add(client);
-    socket.on('close', () => clients.delete(client));
+    client.socket.on('close', () => clients.delete(client));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

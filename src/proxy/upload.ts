@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Body, LengthBody, noBody } from './body.ts';
 import { ChunkedBody } from './chunked-body.ts';
+import { kept } from './read.ts';
 import { part, writeWithHead } from './write.ts';
 
 /**
@@ -35,9 +36,9 @@ export class Upload {
     if (dyno !== undefined) {
       this.repeatable = false;
       this.#held = undefined;
-      if (!dyno.write(piece)) client.pause();
+      if (!dyno.write(kept(piece))) client.pause();
     } else {
-      this.#held = this.#held === undefined ? piece : Buffer.concat([this.#held, piece]);
+      this.#held = this.#held === undefined ? kept(piece) : Buffer.concat([this.#held, piece]);
       if (!this.#body.done) client.pause();
     }
     return end;

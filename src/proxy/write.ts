@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { kept } from './read.ts';
 
 /** Up to here copying a body into its head's string is cheaper than a second buffer in the system call. */
 const JOIN_BYTES_MAX = 16_384;
@@ -12,7 +13,7 @@ export function writeWithHead(socket: Socket, head: string, bytes: Buffer | unde
   if (bytes.length <= JOIN_BYTES_MAX) return socket.write(head + bytes.toString('latin1'), 'latin1');
   socket.cork();
   socket.write(head, 'latin1');
-  const room = socket.write(bytes);
+  const room = socket.write(kept(bytes));
   socket.uncork();
   return room;
 }

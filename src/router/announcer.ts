@@ -1,5 +1,6 @@
 import type { AppId } from '../store/contract.ts';
 import { Header, scanHeader } from '../syslog/header.ts';
+import { timestampText } from '../syslog/timestamp.ts';
 import type { Router } from './router.ts';
 import type { Tenant } from './tenants.ts';
 
@@ -17,12 +18,20 @@ export const Priority = {
   api: 190,
 } as const;
 
-const NO_HOST = Buffer.from('host');
+/** Stands in every line as its host. */
+const HOST = 'host';
+const HOST_BYTES = Buffer.from(HOST);
+const SOURCES = { app: Buffer.from('app'), heroku: Buffer.from('heroku') } as const;
+/** A line's text takes at most three bytes a character. */
+const BYTES_A_CHARACTER = 3;
+const SCRATCH_BYTES = 65_536;
 
 /** Lets this process's own parts speak into an app's stream: the HTTP router, the API, the drains. */
 export class Announcer {
   private readonly router: Router;
   private readonly header = new Header();
+  /** Where a line's text becomes bytes: the gatherer copies them. */
+  private readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
   constructor(router: Router) {
     this.router = router;
@@ -30,12 +39,16 @@ export class Announcer {
 
   /** Adds the line `source[dyno]: message` to an app's stream; it is stored as soon as the store takes it. */
   announce(app: AppId, source: 'app' | 'heroku', dyno: string, priority: number, message: string): void {
-    const line = Buffer.from(`<${priority}>1 - - ${source} ${dyno} - - ${message}`);
-    if (!scanHeader(line, 0, line.length, this.header)) return;
-    const sourceBytes = Buffer.from(source);
+    // Complete, so that the gatherer takes it as it is: the HTTP router says one for every request.
+    const text = `<${priority}>1 ${timestampText(Date.now())} ${HOST} ${source} ${dyno} - - ${message}`;
+    const small = text.length * BYTES_A_CHARACTER <= SCRATCH_BYTES;
+    const line = small ? this.scratch : Buffer.from(text);
+    const length = small ? line.write(text) : line.length;
+    if (!scanHeader(line, 0, length, this.header)) return;
+    const sourceBytes = SOURCES[source];
     const speaker: Tenant = { token: '', tokenBytes: sourceBytes, app, source, sourceBytes };
     const gatherer = this.router.gatherer(app);
-    gatherer.add(line, 0, line.length, this.header, speaker, NO_HOST);
+    gatherer.add(line, 0, length, this.header, speaker, HOST_BYTES);
     gatherer.entrust();
   }
 }

@@ -1,13 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readAuthorization } from '../authorization.ts';
-import { TailraceError } from '../errors.ts';
+import { RETRY_AFTER_S, TailraceError } from '../errors.ts';
 import type { Limits } from '../router/limits.ts';
 import type { Router } from '../router/router.ts';
 import type { Tenant } from '../router/tenants.ts';
 import type { SourceCounters } from './counters.ts';
-
-/** Seconds after which a sender that was turned away may try again. */
-const RETRY_AFTER_S = '1';
 
 /** Who pushes lines over HTTP. */
 export interface HttpSender {
@@ -63,20 +60,10 @@ export class HttpSenders {
 
   /** @throws TailraceError `rate_limited` when the sender has sent too much, `unavailable` when all have. */
   admit(request: FastifyRequest, reply: FastifyReply, { tenant }: HttpSender): void {
-    const { limits, counters, router } = this.options;
-    if (tenant && !limits.off && !limits.isOpen(tenant)) {
-      const refused = claimedLines(request);
-      counters.limited += refused;
-      limits.refuse(tenant.app, refused);
-      reply.header('Retry-After', RETRY_AFTER_S);
-      throw new TailraceError(
-        'rate_limited',
-        'This source or its app has sent more than it may: try again in a moment.',
-      );
-    }
-    if (!router.congested) return;
+    const refusal = turnedAway(tenant, request.headers['logplex-msg-count'], this.options);
+    if (!refusal) return;
     reply.header('Retry-After', RETRY_AFTER_S);
-    throw new TailraceError('unavailable', 'Too much waits to be stored: try again in a moment.');
+    throw refusal;
   }
 
   private async tenantOf(token: string): Promise<Tenant | null> {
@@ -86,8 +73,30 @@ export class HttpSenders {
   }
 }
 
+/**
+ * Why a request is turned away before its lines are looked at: `rate_limited` when the sender has sent too much, `unavailable`
+ * when all have. `claimed` is its `Logplex-Msg-Count`.
+ */
+export function turnedAway(
+  tenant: Tenant | undefined,
+  claimed: string | string[] | undefined,
+  { limits, counters, router }: Pick<HttpSendersOptions, 'limits' | 'counters' | 'router'>,
+): TailraceError | undefined {
+  if (tenant && !limits.off && !limits.isOpen(tenant)) {
+    const refused = linesClaimed(claimed);
+    counters.limited += refused;
+    limits.refuse(tenant.app, refused);
+    return new TailraceError(
+      'rate_limited',
+      'This source or its app has sent more than it may: try again in a moment.',
+    );
+  }
+  if (!router.congested) return undefined;
+  return new TailraceError('unavailable', 'Too much waits to be stored: try again in a moment.');
+}
+
 /** Lines of a request that isn't read, as far as it says: at least one. */
-function claimedLines(request: FastifyRequest): number {
-  const claimed = Number(request.headers['logplex-msg-count']);
+function linesClaimed(header: string | string[] | undefined): number {
+  const claimed = Number(header);
   return claimed >= 1 && claimed < 1_000_000 ? Math.floor(claimed) : 1;
 }

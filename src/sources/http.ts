@@ -8,20 +8,19 @@ import type { Limits } from '../router/limits.ts';
 import type { Router } from '../router/router.ts';
 import { plainAddress } from '../router/rules.ts';
 import { ANY_SOURCE, type Tenant } from '../router/tenants.ts';
-import type { AppId } from '../store/contract.ts';
 import { BATCH_BYTES, RECORD_HEADER } from '../syslog/batch.ts';
 import { readBody } from './body.ts';
 import { type SourceCounters, sourceCounters } from './counters.ts';
 import { HttpSenders } from './http-sender.ts';
-import { Intake } from './intake.ts';
+import type { Intake } from './intake.ts';
 import { jsonLine, readJson, readNdjson } from './json-lines.ts';
 import { logplexBatchBytes, takeLogplex } from './logplex-body.ts';
-import { NamedBatch } from './named-batch.ts';
 import { otlpLines } from './otlp.ts';
 import { Refusals } from './refusals.ts';
 import { TextLines } from './text-lines.ts';
-import { type UnnamedRequest, UnnamedRequests } from './unnamed-requests.ts';
-import { FRAME_NAME_CHARACTERS, takeUsualRequests } from './usual-requests.ts';
+import { UnnamedRequests } from './unnamed-requests.ts';
+import { UsualConnections } from './usual-connections.ts';
+import { frameName, intakeOf } from './whole-request.ts';
 
 /** Largest body of a request, unpacked. */
 export const BODY_BYTES_MAX = 8_000_000;
@@ -52,7 +51,7 @@ export interface HttpSourceOptions {
   readonly warn: (fields: object, message: string) => void;
 }
 
-interface WholeRequest {
+interface PushedBody {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   /** Whose all the lines are. */
@@ -74,13 +73,14 @@ export async function httpSource(
   const otlpSenders = new HttpSenders({ router, limits, mayWrite, counters: otlpCounters });
   const unnamedRequests = new UnnamedRequests();
   const refusals = [counters, otlpCounters].map((of) => new Refusals(of, warn));
-  takeUsualRequests(server.server, {
+  const usual = new UsualConnections(server.server, {
     router,
     limits,
     counters,
     answered: () => refusals[0].check(),
     warn,
   });
+  server.addHook('preClose', () => usual.close());
   await server.register(async (logs) => {
     logs.removeAllContentTypeParsers();
     logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -159,28 +159,29 @@ export async function httpSource(
 
   /** Hands a request's lines over; resolves when they are stored. What fits into one batch is stored all or none. */
   async function takeWhole(
-    { request, reply, tenant, body, bytes, counted }: WholeRequest,
+    { request, reply, tenant, body, bytes, counted }: PushedBody,
     take: (intake: Intake) => void | Promise<void>,
   ): Promise<void> {
-    const frameId = request.headers['logplex-frame-id'];
-    let named =
-      typeof frameId === 'string' && frameId !== '' ? frameId.slice(0, FRAME_NAME_CHARACTERS) : undefined;
-    let unnamed: UnnamedRequest | undefined;
-    if (named === undefined && bytes > BATCH_BYTES) {
-      unnamed = unnamedRequests.begin(`${tenant?.token} ${request.url} ${contentType(request)}`, body);
-      named = unnamed.name;
-    } else if (named === undefined && tenant) router.gatherer(tenant.app).reserve(bytes);
-    const intake = new Intake({
+    const raw = request.raw;
+    const given = frameName(raw.headers['logplex-frame-id']);
+    const unnamed =
+      given === undefined && bytes > BATCH_BYTES
+        ? unnamedRequests.begin(`${tenant?.token} ${request.url} ${contentType(request)}`, body)
+        : undefined;
+    const name = given ?? unnamed?.name;
+    // Drains in other formats name their token, too.
+    const drainForm =
+      request.headers['logplex-drain-token'] !== undefined &&
+      contentType(request) === 'application/logplex-1';
+    const intake = intakeOf({
       router,
-      counters: counted,
       limits,
+      counters: counted,
       host: plainAddress(request.ip),
-      fixed: tenant,
-      // Drains in other formats name their token, too.
-      drainForm:
-        request.headers['logplex-drain-token'] !== undefined &&
-        contentType(request) === 'application/logplex-1',
-      targetFor: named === undefined ? undefined : namedBatches(named, bytes, counted),
+      tenant,
+      bytes,
+      name,
+      drainForm,
     });
     await take(intake);
     await intake.stored();
@@ -188,20 +189,6 @@ export async function httpSource(
     // Whoever hangs up before the answer doesn't know, and sends it again.
     const { done } = unnamed;
     reply.raw.once('finish', done);
-  }
-
-  /** One batch an app, however many sources of it speak in turns: the name is used once. */
-  function namedBatches(
-    name: string,
-    bodyBytes: number,
-    counted: SourceCounters,
-  ): (app: AppId) => NamedBatch {
-    const batches = new Map<AppId, NamedBatch>();
-    return (app) => {
-      const batch = batches.get(app) ?? new NamedBatch(router, app, name, bodyBytes, counted);
-      batches.set(app, batch);
-      return batch;
-    };
   }
 }
 

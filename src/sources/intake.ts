@@ -65,7 +65,7 @@ export class Intake implements RecordSink {
   private readonly host: Uint8Array;
   private readonly header = new Header();
   private readonly scan: typeof scanHeader;
-  private readonly fixed: Tenant | undefined;
+  readonly fixed: Tenant | undefined;
   private readonly identity: Identity | undefined;
   private readonly limits: Limits | undefined;
   private readonly targetFor: (app: AppId) => LineTarget;

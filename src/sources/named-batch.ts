@@ -7,6 +7,21 @@ import type { Header } from '../syslog/header.ts';
 import type { SourceCounters } from './counters.ts';
 import type { LineTarget } from './intake.ts';
 
+/** One batch an app, however many sources of it speak in turns: the name is used once. */
+export function namedBatches(
+  router: Router,
+  name: string,
+  bodyBytes: number,
+  counters: SourceCounters,
+): (app: AppId) => NamedBatch {
+  const batches = new Map<AppId, NamedBatch>();
+  return (app) => {
+    const batch = batches.get(app) ?? new NamedBatch(router, app, name, bodyBytes, counters);
+    batches.set(app, batch);
+    return batch;
+  };
+}
+
 /**
  * The lines of a request that has a name (`Logplex-Frame-Id`): batches of their own, appended under that name, so that
  * the same request again stores nothing. The name holds for one app: a sender can't use up another's.

@@ -1,5 +1,6 @@
 /** One connection of a sender, over TCP or TLS: its bytes are cut into frames, which the intake takes. */
 import type { Socket } from 'node:net';
+import { release } from '../release.ts';
 import { type Certificate, plainAddress } from '../router/rules.ts';
 import { Frame, FrameScanner } from '../syslog/framing.ts';
 import type { SourceCounters } from './counters.ts';
@@ -57,7 +58,9 @@ export function serveConnection(
   const intake = new Intake({ router, counters, host: peer.address, identity, limits });
   const scanner = new FrameScanner();
   const remainder = new Remainder();
-  let bytes: Buffer = Buffer.alloc(0);
+  let chunk: Buffer = Buffer.alloc(0);
+  /** The chunk, with what was left before it. */
+  let bytes = chunk;
   let broken = 0;
   let first = true;
   let asking = false;
@@ -89,6 +92,7 @@ export function serveConnection(
       return;
     }
     settle();
+    release(chunk);
     if (ended) takeLast();
     else if (router.congested) {
       socket.pause();
@@ -120,7 +124,8 @@ export function serveConnection(
     refusals.check();
   };
 
-  socket.on('data', (chunk: Buffer) => {
+  socket.on('data', (come: Buffer) => {
+    chunk = come;
     if (first && chunk[0] === TLS_HANDSHAKE && (chunk.length === 1 || chunk[1] === TLS_MAJOR)) {
       counters.malformed++;
       warn(

@@ -3,16 +3,27 @@
 const encoder = new TextEncoder();
 let stampedAtMs = -1;
 let stamped: Uint8Array = new Uint8Array(0);
+let textAtMs = -1;
+let text = '';
 
 /** `2012-12-10T03:00:48.123000+00:00` for a time in milliseconds since 1970. */
 export function formatTimestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 23)}000+00:00`;
 }
 
+/** {@link formatTimestamp}, which remembers the last one. */
+export function timestampText(ms: number): string {
+  if (ms !== textAtMs) {
+    text = formatTimestamp(ms);
+    textAtMs = ms;
+  }
+  return text;
+}
+
 /** The bytes of {@link formatTimestamp}; the last one is remembered, since lines come many a millisecond. */
 export function timestampBytes(ms: number): Uint8Array {
   if (ms !== stampedAtMs) {
-    stamped = encoder.encode(formatTimestamp(ms));
+    stamped = encoder.encode(timestampText(ms));
     stampedAtMs = ms;
   }
   return stamped;

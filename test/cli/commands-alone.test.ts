@@ -1,12 +1,11 @@
 /** A command that is loaded alone is the one that stands in the help. */
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { addAlone } from '../../src/cli/command-files.ts';
-import { addCommands } from '../../src/cli/commands.ts';
+import { addAlone, addCommands } from '../../src/cli/commands.ts';
 
 const make = (): Command => new Command('tailrace').enablePositionalOptions();
 const all = make();
-addCommands(all);
+await addCommands(all);
 const names = all.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 /** They look at the others. */
 const TOGETHER = ['log', 'completion'];

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { startCounter } from '../support/counter.ts';
 import { missing, Program, run, TAILRACE } from '../support/program.ts';
 import { numbered, pushLines } from '../support/push.ts';
+import { Repository } from '../support/repository.ts';
 import { dataForTest, type Server, serve, serveForTest } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -177,5 +178,28 @@ describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
     expect((await say('tokens', '-a', app.name)).stdout).toContain(token.trim());
     expect((await say('tokens:remove', token.trim(), '-a', app.name)).status).toBe(0);
     expect((await say('tokens', '-a', app.name)).stdout).not.toContain(token.trim());
+  });
+});
+
+describe.skipIf(missing('git'))('the git remote of an app', () => {
+  it('goes with it; one that leads to an app that is gone is named', async () => {
+    const repository = new Repository(server);
+    await repository.tailrace('create', 'first-one');
+    expect((await repository.tailrace('destroy', '--confirm', 'first-one')).stdout).toBe(
+      'Destroying first-one (including all add-ons)... done\nGit remote tailrace removed\n',
+    );
+    expect(repository.git('remote')).toBe('');
+
+    await repository.tailrace('create', 'second-one');
+    await server.createApp('another-one');
+    await repository.tailrace('destroy', 'another-one', '--confirm', 'another-one');
+    expect(repository.git('remote')).toBe('tailrace\n');
+    await server.ask('DELETE', '/apps/second-one');
+    expect((await repository.tailrace('ps')).stderr).toBe(
+      " ›   Error: Couldn't find that app (second-one, which the git remote tailrace names; name another with --app).\n",
+    );
+    expect((await repository.tailrace('ps', '-a', 'second-one')).stderr).toBe(
+      " ›   Error: Couldn't find that app.\n",
+    );
   });
 });

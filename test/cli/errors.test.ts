@@ -32,6 +32,12 @@ describe('tailrace start', () => {
     ['a bad .env', { Procfile: 'web: a', '.env': 'A=1\nnot an assignment\n' }, [], /line 2/],
     ['an .env that isn’t there', { Procfile: 'web: a' }, ['-e', 'other.env'], /no other\.env/],
     [
+      'an .env that is a folder',
+      { Procfile: 'web: a' },
+      ['-e', '/usr'],
+      /There is no \/usr: name an existing file/,
+    ],
+    [
       'an unknown type',
       { Procfile: 'web: a\nworker: b' },
       ['clock'],
@@ -65,6 +71,35 @@ describe('any command', () => {
       expect(status).toBe(1);
       expect(stderr).toMatch(/^ › {3}Error: The server at http:\/\/127\.0\.0\.1:9 doesn't answer[^\n]*\n$/);
     }
+  });
+
+  it.each<[string[], RegExp]>([
+    [['ps', '-a', 'x'], /TAILRACE_URL is "nonsense": it must be an address such as http:/],
+    [['ship', '-t', 't.x', '--', 'true'], /TAILRACE_URL is "nonsense"/],
+  ])('%j with an address that is none: says which', async (args, said) => {
+    const env = { TAILRACE_URL: 'nonsense', TAILRACE_API_KEY: 'k.x' };
+    const { status, stderr } = await tailrace(args, { env });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
+    expect(stderr).toMatch(said);
+  });
+
+  it.each<[string[], RegExp]>([
+    [['ship', '-t', 't.x'], /Say what to ship: a command after --/],
+    [['ship', '-t', 't.x', '--follow'], /Say what to ship/],
+    [['ship', '-t', 't.x', '--follow', '-'], /--follow takes files/],
+    [
+      ['ship', '-t', 't.x', '--follow', '/usr'],
+      /\/usr is a folder: name files in it, such as \/usr\/\*\.log/,
+    ],
+    [['scale', '-a', 'x', 'web=-1'], /"web=-1" scales nothing: write it like web=2/],
+    [['migrate', '--from', '/nowhere-at-all', '--to', '/tmp'], /There is no store in \/nowhere-at-all/],
+  ])('%j: says what is wrong', async (args, said) => {
+    const env = { TAILRACE_URL: 'http://127.0.0.1:9', TAILRACE_API_KEY: 'k.x' };
+    const { status, stderr } = await tailrace(args, { env });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
+    expect(stderr).toMatch(said);
   });
 
   it('that doesn’t exist: names the nearest', async () => {

@@ -108,7 +108,7 @@ describe('ship -- COMMAND', () => {
       ['ship', '--spool', '/dev/null/x', '--token', 't.x', '--', 'true'],
       "can't be kept in /dev/null/x (ENOTDIR)",
     ],
-    [['ship'], 'missing required argument'],
+    [['ship'], 'Say what to ship: a command after --'],
   ])('%j: one sentence', async (args, sentence) => {
     const ended = await tailrace(args, {
       env: { ...server.env, TAILRACE_TOKEN: args.includes('--token') ? undefined : 't.x' },

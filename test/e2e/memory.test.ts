@@ -41,7 +41,10 @@ describe('a dyno', { timeout: 60_000 }, () => {
     expect(Number(megabytes)).toBeLessThan(200);
     expect(Math.abs(Number(percent) - Number(megabytes))).toBeLessThan(1);
     await said('big.1', /Error R14 \(Memory quota exceeded\)$/);
-    expect((await t('scale', 'big=1:standard-2x')).status).toBe(0);
+    expect(await t('scale', 'big=1:standard-2x')).toMatchObject({
+      status: 0,
+      stdout: 'Scaling dynos... done, now running big=1:Standard-2X\n',
+    });
     const dynos = await server.ask<{ name: string; size: string; state: string }[]>(
       'GET',
       `/apps/${APP}/dynos`,

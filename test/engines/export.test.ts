@@ -245,6 +245,9 @@ describe('export', () => {
       (await tailrace(['export', ...args], { env: server.env })).stderr;
     expect(await asked('nomad', '-a', APP)).toMatch(/no engine "nomad": choose systemd, compose, kubernetes/);
     expect(await asked('compose', '-a', 'nobody')).toMatch(/Couldn't find that app/);
+    expect(await asked('compose', '/dev/null/x', '-a', APP)).toMatch(
+      /^ › {3}Error: The files can't be written to \/dev\/null\/x \(ENOTDIR\): name another folder\.\n$/,
+    );
     await server.ask('POST', '/apps', { name: 'empty-one' });
     expect(await asked('compose', '-a', 'empty-one')).toMatch(/runs no dynos: deploy it and scale it first/);
   });

@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { numbered, pushLines } from '../support/push.ts';
+import { hasRedis, RedisServer } from '../support/redis-server.ts';
 import { dataForTest, serve } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser.ts';
 
@@ -30,5 +31,23 @@ describe.skipIf(noBrowser)('a server that goes away', { timeout: 90_000 }, () =>
     await tab.showsMessage('after 19');
     expect(await tab.allPositions()).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
     await tab.page.locator('.trouble').waitFor({ state: 'detached' });
+  });
+
+  it.runIf(hasRedis)('is told from a store that goes away', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const server = await serve({ data: dataForTest(), env: { REDIS_URL: redis.url } });
+    onTestFinished(() => server.kill());
+    const app = await server.createApp();
+    await pushLines(server, app.token, numbered(5, 'before'));
+    const tab = await openApp(browser, server, app);
+    await tab.showsMessage('before 4');
+    await redis.signal('SIGSTOP');
+    await tab.page.getByText('The store is away: lines wait at their senders').waitFor();
+
+    await redis.signal('SIGCONT');
+    await tab.page.locator('.trouble').waitFor({ state: 'detached' });
+    await pushLines(server, app.token, numbered(5, 'after'));
+    await tab.showsMessage('after 4');
   });
 });

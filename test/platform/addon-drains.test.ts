@@ -16,7 +16,8 @@ describe.skipIf(missing('redis-server'))('a drain of an add-on', () => {
     await expect(unknown).rejects.toThrow(
       `404 {"id":"not_found","message":"The app has no add-on nosuch: it has ${name}."`,
     );
-    expect((await say('drains:add', addons.url, '--addon', name)).status).toBe(0);
+    // By its service, as addons:destroy takes it.
+    expect((await say('drains:add', addons.url, '--addon', 'redis')).status).toBe(0);
     await server.addDrain(app, own.url);
 
     expect((await say('drains')).stdout).toMatch(new RegExp(`\\(d\\.\\S+\\) of the add-on ${name}\n`));

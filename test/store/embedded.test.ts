@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -53,9 +54,46 @@ const segments = () =>
     .sort()
     .map((name) => join(folder, 'streams', app, name));
 
+/** What Node.js notes of a call to the file system. */
+interface TraceEvent {
+  readonly name: string;
+  /** `b`: it begins. */
+  readonly ph: string;
+  readonly args: { readonly path?: string };
+}
+
 const MODULE = JSON.stringify(join(process.cwd(), 'dist/src/store/embedded/embedded.js'));
 
 describe('the files of a stream', () => {
+  it.each([
+    ['disk', 2],
+    ['process', 0],
+  ] as const)(
+    'with durability `%s`: the names of %i new ones are brought to the disk',
+    (durability, synced) => {
+      const trace = join(folder, 'trace.json');
+      const script = `
+      import { EmbeddedStore } from ${MODULE};
+      const store = new EmbeddedStore({ folder: ${JSON.stringify(folder)}, durability: '${durability}', retention: ${JSON.stringify(SMALL)} });
+      for (let i = 0; i < 4; i++) {
+        const bytes = Buffer.alloc(40_000, 97);
+        bytes.writeUInt32LE(bytes.length - 44, 32);
+        await store.append(${JSON.stringify(app)}, { bytes, count: 1 });
+      }
+      await store.close();`;
+      const flags = ['--trace-event-categories', 'node.fs.async', '--trace-event-file-pattern', trace];
+      execFileSync(process.execPath, [...flags, '--input-type=module', '-e', script]);
+      expect(segments().length).toBe(2);
+      const { traceEvents } = JSON.parse(readFileSync(trace, 'utf8')) as { traceEvents: TraceEvent[] };
+      const begun = traceEvents.filter(({ ph }) => ph === 'b');
+      const opened = begun.filter(({ args }) => args.path === join(folder, 'streams', app));
+      expect(opened.length).toBe(synced);
+      const syncs = begun.filter(({ name }) => name === 'fsync');
+      // Those above it are synced once.
+      expect(syncs.length).toBe(synced === 0 ? 0 : synced + 2);
+    },
+  );
+
   it('are read without a hole while they grow', async () => {
     const store = open();
     await store.append(app, batchOf('the first'));
@@ -82,6 +120,30 @@ describe('the files of a stream', () => {
     expect(await again.bounds(app)).toMatchObject({ first, last });
     expect(await again.readBefore(app, last + 1, 1e9)).toHaveLength(19);
     expect(await again.sequenceAt(app, Date.now() + 60_000)).toBe(last);
+  });
+
+  it('are not given up while somebody finds out what is in them', async () => {
+    const large: Retention = { ...ROOMY, bytes: 64_000_000 };
+    const store = open(large);
+    for (let i = 0; i < 673; i++) await store.append(app, batchOf('x'.repeat(100_000)));
+    await close(store);
+    // As if written long ago: then nothing is known of them at the start.
+    for (const file of segments().slice(0, -1)) utimesSync(file, 1_700_000_000, 1_700_000_000);
+    const again = open(large);
+    const { first } = await again.bounds(app);
+    let found = false;
+    const reading = again.read(app, first - 1, 1).then(() => {
+      found = true;
+    });
+    const held: number[] = [];
+    while (!found) {
+      await again.append(app, batchOf('y'.repeat(60_000)));
+      held.push((await again.bounds(app)).bytes);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await reading;
+    // Trimmed to within one batch of the bound, no further.
+    expect(Math.min(...held)).toBeGreaterThan(large.bytes - 160_000);
   });
 
   it('count in what the store says of itself', async () => {

@@ -31,6 +31,7 @@ function describe(page: Page, reading: Reading | undefined): string {
     return `The server is away. Lines go on where they stopped as soon as it is back${wait > 900 ? `: next attempt in ${duration(wait)}` : ''}.`;
   }
   if (state?.name === 'refused') return state.message;
+  if (reading?.notice.value) return reading.notice.value;
   if (reading?.failure.value) return reading.failure.value;
   return page.away.value ? 'The server is away.' : '';
 }

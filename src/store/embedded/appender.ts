@@ -1,4 +1,6 @@
 import { ftruncateSync, fdatasync as sync, writev, writevSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { nameEntry } from './layout.ts';
 import type { OpenFiles } from './open-files.ts';
@@ -33,6 +35,8 @@ export class Appender {
   private waiting: Waiting[] = [];
   private writing: Promise<void> | undefined;
   private slowUntilMs = 0;
+  /** Its name is on the disk. */
+  private named: Segment | undefined;
   /** What was written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
 
@@ -99,7 +103,7 @@ export class Appender {
         const pieces = piecesOf(placed);
         const written = await this.files.during(segment.path, async (fd) => {
           const count = await writeTo(fd, pieces, segment.size);
-          if (this.durability === 'disk') await fdatasync(fd);
+          if (this.durability === 'disk') await this.secure(segment, fd);
           return count;
         });
         this.written(segment, placed, written, sizeOf(pieces));
@@ -109,6 +113,17 @@ export class Appender {
         for (const { reject } of [...group, ...this.waiting.splice(0)]) reject(error);
       }
     }
+  }
+
+  /** Brings what a segment holds to the disk, and its name, without which nobody would find it after a power cut. */
+  private async secure(segment: Segment, fd: number): Promise<void> {
+    await fdatasync(fd);
+    if (segment === this.named) return;
+    const folder = dirname(segment.path);
+    await syncFolder(folder);
+    // The stream's folder may be as new as the segment, and the one of all streams.
+    if (!this.named) for (const above of [dirname(folder), dirname(dirname(folder))]) await syncFolder(above);
+    this.named = segment;
   }
 
   /** As much as goes into one write. */
@@ -132,6 +147,12 @@ export class Appender {
     this.unsynced.add(segment);
     this.stream.acknowledge(segment, placed);
   }
+}
+
+/** Brings the names of a folder's files to the disk. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  await folder.sync().finally(() => folder.close());
 }
 
 function piecesOf(batches: readonly Placed[]): Uint8Array[] {

@@ -26,6 +26,12 @@ export interface Placement {
   readonly first: Sequence;
 }
 
+/** Where entries are read from on: an offset in a segment, and how far the stream is there. */
+export interface WalkStart {
+  readonly offset: number;
+  readonly bytesSoFar: number;
+}
+
 /** An entry of a segment. */
 export interface Entry extends Placement {
   /** Where it starts in the segment (its name, if it has one), where its batch starts, and where it ends. */
@@ -33,6 +39,8 @@ export interface Entry extends Placement {
   readonly batchStart: number;
   readonly end: number;
   readonly last: Sequence;
+  /** Bytes of all batches before it. */
+  readonly bytesBefore: number;
   /** The name under which it was appended (`Logplex-Frame-Id`). */
   readonly name: string | undefined;
 }
@@ -98,6 +106,7 @@ export function readEntry(bytes: Buffer, at: number, offset: number, bytesBefore
     end: offset + head + length,
     count,
     storedAtMs: bytes.readDoubleLE(head + 8),
+    bytesBefore,
     bytesSoFar,
     first,
     last: first + count - 1,
@@ -105,15 +114,17 @@ export function readEntry(bytes: Buffer, at: number, offset: number, bytesBefore
   };
 }
 
-/** The entries of a whole segment, up to the first that isn't what was written. */
-export function* wholeEntries(segment: Buffer, bytesBefore: number): Generator<Entry> {
-  let bytesSoFar = bytesBefore;
-  for (let at = 0; at < segment.length; ) {
-    const entry = readEntry(segment, at, 0, bytesSoFar);
-    if (!entry || entry.end > segment.length || !isWhole(segment.subarray(entry.batchStart, entry.end)))
-      return;
-    yield entry;
-    at = entry.end;
+/** The entries in `bytes`, which stand in a segment at `from`, and their batches, up to the first that isn't what was written. */
+export function* wholeEntries(bytes: Buffer, from: WalkStart): Generator<{ entry: Entry; batch: Buffer }> {
+  const { offset } = from;
+  let { bytesSoFar } = from;
+  for (let at = 0; at < bytes.length; ) {
+    const entry = readEntry(bytes, at, offset, bytesSoFar);
+    if (!entry || entry.end - offset > bytes.length) return;
+    at = entry.end - offset;
+    const batch = bytes.subarray(entry.batchStart - offset, at);
+    if (!isWhole(batch)) return;
+    yield { entry, batch };
     ({ bytesSoFar } = entry);
   }
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Sequence, StoredBatch } from '../contract.ts';
-import { visitEntries, type WalkStart } from './entry-walk.ts';
-import { type Entry, isWhole, readEntry, segmentName, storedBatch } from './layout.ts';
+import { visitEntries } from './entry-walk.ts';
+import { type Entry, segmentName, storedBatch, type WalkStart, wholeEntries } from './layout.ts';
 import type { OpenFiles } from './open-files.ts';
 
 /** There is a mark about every so many bytes. */
@@ -47,15 +47,8 @@ export class Segment {
   }
 
   /** An entry stands at the end now. */
-  added(entry: Entry, bytesBefore: number): void {
-    const newest = this.marks.at(-1);
-    if (!newest || entry.start - newest.offset >= MARK_BYTES)
-      this.marks.push({
-        offset: entry.start,
-        bytesSoFar: bytesBefore,
-        first: entry.first,
-        storedAtMs: entry.storedAtMs,
-      });
+  added(entry: Entry): void {
+    addMark(this.marks, entry);
     this.size = entry.end;
   }
 
@@ -131,20 +124,11 @@ export class Segment {
 
   /** The batches between two marks, up to the first that isn't what was written. */
   private async between(from: number, to: number): Promise<StoredBatch[]> {
-    const found: StoredBatch[] = [];
     const mark = this.marks[from];
-    if (!mark) return found;
+    if (!mark) return [];
     const bytes = await this.files.read(this.path, mark.offset, this.offsetAt(to) - mark.offset);
-    let { bytesSoFar } = mark;
-    for (let at = 0; at < bytes.length; ) {
-      const entry = readEntry(bytes, at, mark.offset, bytesSoFar);
-      if (!entry || entry.end - mark.offset > bytes.length) break;
-      at = entry.end - mark.offset;
-      ({ bytesSoFar } = entry);
-      const batch = bytes.subarray(entry.batchStart - mark.offset, at);
-      if (!isWhole(batch)) break;
-      found.push(storedBatch(batch, entry));
-    }
+    const found: StoredBatch[] = [];
+    for (const { entry, batch } of wholeEntries(bytes, mark)) found.push(storedBatch(batch, entry));
     return found;
   }
 
@@ -157,14 +141,16 @@ export class Segment {
   }
 
   private async look(): Promise<void> {
-    const { size } = this;
-    this.marks = [];
-    let before = this.bytesBefore;
+    const marks: Mark[] = [];
     const read = (offset: number, bytes: number) => this.files.read(this.path, offset, bytes);
-    await visitEntries(read, this.start, size, (entry) => {
-      this.added(entry, before);
-      before = entry.bytesSoFar;
-    });
-    this.size = size;
+    await visitEntries(read, this.start, this.size, (entry) => addMark(marks, entry));
+    this.marks = marks;
   }
+}
+
+/** Adds a mark for an entry that stands far enough behind the newest one. */
+function addMark(marks: Mark[], { start, bytesBefore, first, storedAtMs }: Entry): void {
+  const newest = marks.at(-1);
+  if (!newest || start - newest.offset >= MARK_BYTES)
+    marks.push({ offset: start, bytesSoFar: bytesBefore, first, storedAtMs });
 }

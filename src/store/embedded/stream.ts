@@ -3,8 +3,15 @@ import { systemCode, TailraceError } from '../../errors.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type { Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
 import { pastRestored } from '../restoring.ts';
-import { entryAt, type WalkStart } from './entry-walk.ts';
-import { type Entry, nameEntryBytes, parseSegmentName, wholeEntries, writePlacement } from './layout.ts';
+import { entryAt } from './entry-walk.ts';
+import {
+  type Entry,
+  nameEntryBytes,
+  parseSegmentName,
+  type WalkStart,
+  wholeEntries,
+  writePlacement,
+} from './layout.ts';
 import type { OpenFiles } from './open-files.ts';
 import { Segment } from './segment.ts';
 
@@ -114,8 +121,19 @@ export class Stream {
       const batchStart = name === undefined ? start : start + nameEntryBytes(name);
       const end = batchStart + stored.bytes.length;
       const { count, first, last, storedAtMs } = stored;
-      const entry = { start, batchStart, end, count, first, last, storedAtMs, bytesSoFar, name };
-      segment.added(entry, this.acknowledged.bytesSoFar);
+      const bytesBefore = this.acknowledged.bytesSoFar;
+      segment.added({
+        start,
+        batchStart,
+        end,
+        count,
+        first,
+        last,
+        storedAtMs,
+        bytesBefore,
+        bytesSoFar,
+        name,
+      });
       this.acknowledged = { next: last + 1, bytesSoFar };
       start = end;
     }
@@ -180,19 +198,18 @@ export class Stream {
         segment.left(size);
         continue;
       }
-      let before = segment.bytesBefore;
-      for (const entry of wholeEntries(readFileSync(segment.path), before)) {
-        segment.added(entry, before);
-        before = entry.bytesSoFar;
+      for (const { entry } of wholeEntries(readFileSync(segment.path), segment.start)) {
+        segment.added(entry);
         if (entry.name !== undefined) named(entry);
-        if (segment === newest) end = { next: entry.last + 1, bytesSoFar: before };
+        if (segment === newest) end = { next: entry.last + 1, bytesSoFar: entry.bytesSoFar };
       }
     }
     if (written[written.length - 1].size > newest.size) truncateSync(newest.path, newest.size);
     this.placed = end;
     this.acknowledged = end;
     this.head = this.list[0].start;
-    this.firstHeld = this.findOldest()?.first ?? end.next;
+    this.oldest = this.findOldest();
+    this.firstHeld = this.oldest?.first ?? end.next;
   }
 }
 

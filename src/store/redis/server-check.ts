@@ -10,6 +10,8 @@ const NEARLY_FULL = 0.9;
 
 /** What `INFO` says of a server, for people. */
 export interface ServerFacts {
+  /** Whose program it is: the two have numbers of their own. */
+  readonly server: 'Redis' | 'Valkey';
   readonly version: string;
   readonly mode: string;
   readonly role: string;
@@ -29,7 +31,8 @@ export async function readAllFacts(connection: Connection): Promise<ServerFacts[
   return (await connection.ofMasters('info')).map((text) => parseFacts(String(text)));
 }
 
-function parseFacts(text: string): ServerFacts {
+/** @param text the answer to `INFO` */
+export function parseFacts(text: string): ServerFacts {
   const fields = new Map(
     text.split('\r\n').map((line) => {
       const colon = line.indexOf(':');
@@ -37,9 +40,11 @@ function parseFacts(text: string): ServerFacts {
     }),
   );
   const field = (name: string): string => fields.get(name) ?? '';
+  const isValkey = field('server_name') === 'valkey';
   return {
+    server: isValkey ? 'Valkey' : 'Redis',
     // Valkey says 7.2.4 as redis_version, for the sake of clients, and its own beside it.
-    version: field('redis_version'),
+    version: field(isValkey ? 'valkey_version' : 'redis_version'),
     mode: field('redis_mode'),
     role: field('role'),
     replicas: Number(field('connected_slaves')),
@@ -54,7 +59,8 @@ function parseFacts(text: string): ServerFacts {
  * Refuses what can't work.
  * @throws TailraceError `settings`
  */
-export function refuseUnusable({ version }: ServerFacts): void {
+export function refuseUnusable({ server, version }: ServerFacts): void {
+  if (server === 'Valkey') return; // all of them can do what Redis 7.2 can
   const [major, minor] = version.split('.').map(Number);
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
   throw new TailraceError(

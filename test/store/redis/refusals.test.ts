@@ -1,9 +1,16 @@
 /** What Redis refuses is said in one sentence, with what to do. */
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { storeFindings } from '../../../src/doctor/store.ts';
 import { TailraceError } from '../../../src/errors.ts';
+import type { StoreStatus } from '../../../src/store/contract.ts';
 import { redisError } from '../../../src/store/redis/errors.ts';
-import { concerns, refuseUnusable, type ServerFacts } from '../../../src/store/redis/server-check.ts';
+import {
+  concerns,
+  parseFacts,
+  refuseUnusable,
+  type ServerFacts,
+} from '../../../src/store/redis/server-check.ts';
 import { batchOf, linesOf, newApp } from '../../support/batches.ts';
 import { freePort, hasRedis } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -114,6 +121,7 @@ describe.runIf(hasRedis)('a Redis', () => {
 
 describe('what Redis says', () => {
   const facts: ServerFacts = {
+    server: 'Redis',
     version: '7.0.15',
     mode: 'standalone',
     role: 'master',
@@ -129,6 +137,19 @@ describe('what Redis says', () => {
     expect(() => refuseUnusable({ ...facts, version: '5.0.3' })).toThrow('too old');
     for (const version of ['6.2.0', '7.0.15', '8.2.1']) refuseUnusable({ ...facts, version });
     expect(concerns(facts)).toEqual([]);
+  });
+
+  it('is known by its own name and version', () => {
+    const info = (...fields: string[]): string =>
+      ['# Server', ...fields, 'redis_mode:standalone'].join('\r\n');
+    expect(parseFacts(info('redis_version:8.2.1'))).toMatchObject({ server: 'Redis', version: '8.2.1' });
+    const valkey = parseFacts(info('redis_version:7.2.4', 'server_name:valkey', 'valkey_version:9.0.0'));
+    expect(valkey).toMatchObject({ server: 'Valkey', version: '9.0.0' });
+    refuseUnusable({ ...valkey, version: '1.0.0' });
+    const status: StoreStatus = { kind: 'redis', concerns: [], facts: { ...valkey, address: 'a:1' } };
+    expect(storeFindings(status)).toMatchObject([
+      { level: 'ok', text: expect.stringMatching(/^Valkey 9\.0\.0 at a:1/) },
+    ]);
   });
 
   it.each([

@@ -1,0 +1,117 @@
+/** Requests at an even rate: each goes out when its time has come, whether the ones before it are answered or not. */
+import { connect, type Socket } from 'node:net';
+
+/** What is due is sent this often. */
+const TICK_MS = 1;
+/** Answers that are still on their way at the end are waited for this long. */
+const REST_MS = 5_000;
+const OK = Buffer.from('HTTP/1.1 200 ');
+const LENGTH = /\r\ncontent-length: (\d+)\r\n/i;
+
+export interface PacedOrder {
+  readonly port: number;
+  readonly host: string;
+  readonly connections: number;
+  readonly seconds: number;
+  /** Requests a second, over all connections. */
+  readonly rate: number;
+}
+
+export interface PacedResult {
+  readonly latenciesMs: readonly number[];
+  readonly seconds: number;
+  /** Requests that were answered with something else than 200, or not at all. */
+  readonly failures: number;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  /** When its request was due; undefined while it has none. */
+  dueMs: number | undefined;
+  /** What has come of its answer. */
+  got: Buffer | undefined;
+}
+
+/**
+ * Sends GETs over connections that are kept alive, one at a time over each. A request's latency counts from the tick in
+ * which it was due: if no connection was free then, the wait for one is part of it.
+ */
+export async function pacedGets({
+  port,
+  host,
+  connections,
+  seconds,
+  rate,
+}: PacedOrder): Promise<PacedResult> {
+  const text = Buffer.from(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive\r\n\r\n`);
+  const latenciesMs: number[] = [];
+  const due: number[] = [];
+  const free: Connection[] = [];
+  let failures = 0;
+
+  const send = (connection: Connection, dueMs: number): void => {
+    connection.dueMs = dueMs;
+    connection.socket.write(text);
+  };
+  const take = (connection: Connection, bytes: Buffer): void => {
+    const got = connection.got === undefined ? bytes : Buffer.concat([connection.got, bytes]);
+    connection.got = got;
+    if (connection.dueMs === undefined || !isWhole(got)) return;
+    if (got.compare(OK, 0, OK.length, 0, OK.length) === 0)
+      latenciesMs.push(performance.now() - connection.dueMs);
+    else failures++;
+    connection.got = undefined;
+    connection.dueMs = undefined;
+    const next = due.shift();
+    if (next === undefined) free.push(connection);
+    else send(connection, next);
+  };
+  const all = await Promise.all(
+    Array.from({ length: connections }, async (): Promise<Connection> => {
+      const connection = { socket: await connected(port), dueMs: undefined, got: undefined };
+      connection.socket.on('data', (bytes) => take(connection, bytes));
+      free.push(connection);
+      return connection;
+    }),
+  );
+
+  const startMs = performance.now();
+  const count = Math.round(rate * seconds);
+  let sent = 0;
+  await new Promise<void>((resolve) => {
+    const timer = setInterval(() => {
+      const nowMs = performance.now();
+      for (; sent < count && startMs + (sent * 1_000) / rate <= nowMs; sent++) {
+        // Those that have waited longest first, so that every connection is used.
+        const connection = free.shift();
+        if (connection === undefined) due.push(nowMs);
+        else send(connection, nowMs);
+      }
+      const answered = latenciesMs.length + failures;
+      const late = nowMs > startMs + seconds * 1_000 + REST_MS;
+      if (answered < count && !late) return;
+      failures += count - answered;
+      clearInterval(timer);
+      resolve();
+    }, TICK_MS);
+  });
+  const took = (performance.now() - startMs) / 1_000;
+  for (const { socket } of all) socket.destroy();
+  return { latenciesMs, seconds: took, failures };
+}
+
+/** Resolves with a connection that is there. */
+function connected(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
+    socket.on('error', reject);
+  });
+}
+
+/** Is it a whole response? All of them have a length. */
+function isWhole(bytes: Buffer): boolean {
+  const end = bytes.indexOf('\r\n\r\n');
+  if (end === -1) return false;
+  const length = Number(LENGTH.exec(bytes.toString('latin1', 0, end + 2))?.[1]);
+  return bytes.length >= end + 4 + length;
+}

@@ -1,0 +1,90 @@
+/**
+ * Reads the head of a usual request: `POST /logs` of `application/logplex-1`, neither packed nor chunked, over a connection that
+ * stays open (RFC 9112). Anything else, and anything doubtful, is not read here but left to Node's own parser.
+ */
+
+const REQUEST_LINE = Buffer.from('POST /logs HTTP/1.1\r\n');
+const HEAD_END = Buffer.from('\r\n\r\n');
+/** Longer heads are Node's to refuse. */
+const HEAD_BYTES_MAX = 8_192;
+/** Whole lines `name: value`; no folding, no control characters, no line end but CRLF. */
+const FIELDS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+$/;
+const LENGTH = /^\d{1,9}$/;
+
+export interface UsualHead {
+  /** Where the body starts. */
+  readonly end: number;
+  /** Bytes of the body. */
+  readonly length: number;
+  readonly authorization: string;
+  /** `Logplex-Msg-Count`. */
+  readonly claimed: string | undefined;
+  /** `Logplex-Frame-Id`. */
+  readonly name: string | undefined;
+}
+
+/** The head at the beginning of `bytes`; undefined when it isn't a usual one, or isn't all there. */
+export function readUsualHead(bytes: Buffer): UsualHead | undefined {
+  if (!bytes.subarray(0, REQUEST_LINE.length).equals(REQUEST_LINE)) return undefined;
+  const end = bytes.indexOf(HEAD_END, REQUEST_LINE.length - 2) + HEAD_END.length;
+  if (end < HEAD_END.length || end > HEAD_BYTES_MAX) return undefined;
+  const text = bytes.toString('latin1', REQUEST_LINE.length, end - 2);
+  return FIELDS.test(text) ? readFields(text, end) : undefined;
+}
+
+function readFields(text: string, end: number): UsualHead | undefined {
+  let hosts = 0;
+  let type: string | undefined;
+  let length: string | undefined;
+  let authorization: string | undefined;
+  let claimed: string | undefined;
+  let name: string | undefined;
+  for (let at = 0; at < text.length; ) {
+    const colon = text.indexOf(':', at);
+    const lineEnd = text.indexOf('\r\n', colon);
+    const field = text.slice(at, colon).toLowerCase();
+    const value = text.slice(colon + 1, lineEnd).trim();
+    at = lineEnd + 2;
+    switch (field) {
+      case 'host':
+        hosts++;
+        break;
+      case 'content-type':
+        if (type !== undefined) return undefined;
+        type = value;
+        break;
+      case 'content-length':
+        if (length !== undefined) return undefined;
+        length = value;
+        break;
+      case 'authorization':
+        if (authorization !== undefined) return undefined;
+        authorization = value;
+        break;
+      case 'logplex-msg-count':
+        if (claimed !== undefined) return undefined;
+        claimed = value;
+        break;
+      case 'logplex-frame-id':
+        if (name !== undefined) return undefined;
+        name = value;
+        break;
+      case 'connection':
+        if (value.toLowerCase() !== 'keep-alive') return undefined;
+        break;
+      case 'accept':
+        // Answered in JSON, if anything is wrong.
+        if (value.includes('json')) return undefined;
+        break;
+      case 'content-encoding':
+      case 'transfer-encoding':
+      case 'expect':
+      case 'upgrade':
+      case 'logplex-drain-token':
+        return undefined;
+    }
+  }
+  if (hosts !== 1 || type !== 'application/logplex-1' || authorization === undefined) return undefined;
+  if (length === undefined || !LENGTH.test(length)) return undefined;
+  return { end, length: Number(length), authorization, claimed, name };
+}
