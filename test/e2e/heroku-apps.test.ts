@@ -13,18 +13,14 @@ const FILES = {
 
 let server: Awaited<ReturnType<typeof startApp>>;
 let heroku: Heroku;
-/** The same with all its modules: it has to be the command that users have. */
-let whole: Heroku;
 
 beforeAll(async () => {
   server = await startApp('shop', FILES, 25_100);
   heroku = new Heroku(server);
-  whole = new Heroku(server, { whole: true });
 }, 300_000);
 afterAll(async () => {
   await server?.close();
   heroku?.close();
-  whole?.close();
 });
 
 const h = (command: string): Promise<string> => heroku.prints(`${command} -a shop`);
@@ -40,7 +36,7 @@ async function answer(accept = '*/*'): Promise<string> {
 
 describe('apps', { timeout: 180_000 }, () => {
   it('are listed, created, shown and destroyed', async () => {
-    expect(await whole.prints('apps')).toMatch(/=== owner@tailrace.localhost Apps\s+shop \(localhost\)/);
+    expect(await heroku.prints('apps')).toMatch(/=== owner@tailrace.localhost Apps\s+shop \(localhost\)/);
     expect(await heroku.prints('apps:create blue-lake')).toMatch(
       /Creating blue-lake... done[\s\S]*http:\/\/blue-lake\.localhost:\d+\/ \| \S+\/blue-lake\.git/,
     );

@@ -15,18 +15,14 @@ const FILES = {
 
 let server: Awaited<ReturnType<typeof startApp>>;
 let heroku: Heroku;
-/** The same with all its modules: it has to be the command that users have. */
-let whole: Heroku;
 
 beforeAll(async () => {
   server = await startApp('shop', FILES, 25_200);
   heroku = new Heroku(server);
-  whole = new Heroku(server, { whole: true });
 }, 300_000);
 afterAll(async () => {
   await server?.close();
   heroku?.close();
-  whole?.close();
 });
 
 const h = (command: string): Promise<string> => heroku.prints(`${command} -a shop`);
@@ -39,7 +35,7 @@ async function idOf(dyno: string): Promise<string | undefined> {
 
 describe('dynos', { timeout: 180_000 }, () => {
   it('are shown and scaled, also by a difference', async () => {
-    expect(await whole.prints('ps -a shop')).toMatch(/=== web \(Basic\): node web\.cjs \(1\)\s+web\.1: up /);
+    expect(await heroku.prints('ps -a shop')).toMatch(/=== web \(Basic\): node web\.cjs \(1\)\s+web\.1: up /);
     expect(await h('ps:scale web=2 worker+1')).toMatch(
       /Scaling dynos... done, now running web at 2:Basic, worker at 2:Basic/,
     );

@@ -7,27 +7,20 @@ import { type Ended, Program } from './program.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const FOLDER = join(ROOT, 'node_modules', '.cache', 'heroku');
-const COMMAND = join('node_modules', 'heroku', 'bin', 'run.js');
-/** Without the modules that report crashes to Heroku: half the time for a command (scripts/heroku.mjs). */
-const LEAN = ['--preserve-symlinks', '--preserve-symlinks-main', join(FOLDER, 'lean', COMMAND)];
+const COMMAND = join(FOLDER, 'node_modules', 'heroku', 'bin', 'run.js');
 
 export interface HerokuOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** All of it, just as a user has it; default: without what reports crashes. */
-  readonly whole?: boolean;
 }
 
 /** The command as a user of one server has it, with a home folder of its own. */
 export class Heroku {
   readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
-  private readonly command: readonly string[];
   private readonly env: Record<string, string>;
 
   constructor(server: { url: string; key: string }, options: HerokuOptions = {}) {
-    const whole = join(FOLDER, COMMAND);
-    this.command = options.whole ? [whole] : LEAN;
     // `npm test` has done it already; installing takes half a minute.
-    if (!existsSync(join(FOLDER, 'lean')))
+    if (!existsSync(COMMAND))
       execFileSync(process.execPath, [join(ROOT, 'scripts', 'heroku.mjs')], {
         stdio: ['ignore', 'ignore', 2],
       });
@@ -49,7 +42,7 @@ export class Heroku {
   /** Starts `heroku …`. */
   start(command: string | readonly string[], input?: string): Program {
     const args = typeof command === 'string' ? command.split(' ') : command;
-    return new Program(process.execPath, [...this.command, ...args], {
+    return new Program(process.execPath, [COMMAND, ...args], {
       env: this.env,
       cwd: this.home,
       input,
