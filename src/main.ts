@@ -83,7 +83,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     let warnedMs = 0;
     const directory = new Directory(store);
     const metrics = makeMetrics();
-    const logMetrics = new LogMetrics(metrics, async (app) => (await directory.findApp(app))?.name);
+    const appName = async (app: string): Promise<string | undefined> => (await directory.findApp(app))?.name;
+    const logMetrics = new LogMetrics(metrics, appName);
     const measure = measureStored(metrics);
     const router = new Router(store, {
       pendingBytesMax: settings.pendingBytes,
@@ -125,6 +126,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       settings,
       store,
       router,
+      appName,
       tell: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
       warn,
     });
@@ -197,6 +199,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       url: () => url,
       slug: (app, id) => runner.slug(app, id),
       counters: allCounters,
+      requirePort: syslog.requirePort,
       webUrl,
       gitUrl: (name) => `${url}/${name}.git`,
       warn,
