@@ -94,6 +94,10 @@ describe('any command', () => {
     ],
     [['scale', '-a', 'x', 'web=-1'], /"web=-1" scales nothing: write it like web=2/],
     [['migrate', '--from', '/nowhere-at-all', '--to', '/tmp'], /There is no store in \/nowhere-at-all/],
+    [
+      ['ship', '-t', 't.x', '--spool', '/proc/nowhere/a', '--', 'true'],
+      /can't be kept in \/proc\/nowhere\/a \([^)]+\): give --spool/,
+    ],
   ])('%j: says what is wrong', async (args, said) => {
     const env = { TAILRACE_URL: 'http://127.0.0.1:9', TAILRACE_API_KEY: 'k.x' };
     const { status, stderr } = await tailrace(args, { env });
