@@ -44,7 +44,16 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
     await push(there, app, 'four');
     await until('the drain goes on', () => receiver.accepted().length === 4);
 
-    const running = await tailrace(['migrate', '--from', redis.url, '--to', dataForTest()]);
+    const [running, nowhere] = await Promise.all([
+      tailrace(['migrate', '--from', redis.url, '--to', dataForTest()]),
+      tailrace(['migrate', '--from', folder, '--to', 'redis://:hush@127.0.0.1:9']),
+    ]);
+    expect(nowhere).toEqual({
+      status: 1,
+      stdout: '',
+      stderr:
+        " ›   Error: Redis at redis://127.0.0.1:9 doesn't answer (connect ECONNREFUSED 127.0.0.1:9): start it, or correct its address.\n",
+    });
     expect(running).toMatchObject({ status: 1 });
     expect(running.stderr).toContain('Routers run on the source');
     await there.close();
