@@ -24,7 +24,7 @@ const programs = {
   haproxy: 'haproxy',
   'systemd-cat': 'systemd',
   pg_ctlcluster: 'postgresql',
-  chromium: 'chromium',
+  'chromium-headless-shell': 'chromium-headless-shell',
   'django-admin': 'python3-django',
   celery: 'celery',
   'redis/__init__.py': 'python3-redis',

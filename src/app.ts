@@ -10,8 +10,11 @@ import { reapOrphans } from './runner/orphans.ts';
 import type { ProcfileEntry } from './runner/procfile.ts';
 import { Shipper } from './runner/shipper.ts';
 import { Filter } from './tails/filter.ts';
+import { stripColours } from './tails/sanitize.ts';
 import { TailSession, type TailSink } from './tails/session.ts';
-import { TEXTS } from './tails/wire.ts';
+import { PLAIN, TEXTS } from './tails/wire.ts';
+
+const ESCAPE = 0x1b;
 
 export interface AppOptions {
   readonly server: Server;
@@ -24,8 +27,9 @@ export interface AppOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly basePort?: number;
   readonly color: boolean;
-  /** Takes the lines of the stream, for the terminal. */
-  readonly print: (lines: readonly string[]) => void;
+  /** Takes the stream for the terminal: as it is, or line by line where colours are wanted. */
+  readonly print: (text: Uint8Array | string) => void;
+  readonly paint?: (line: string) => string;
 }
 
 /** A running app. */
@@ -59,11 +63,11 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
 
   const { reader, close } = server.readers.open(app.id);
   await reader.ready;
-  const session = new TailSession(
-    reader,
-    { lines: 0, after: reader.newest, tail: true, filter: new Filter() },
-    terminal(options.print),
-  );
+  const range = { lines: 0, after: reader.newest, tail: true, filter: new Filter() };
+  const { print, paint } = options;
+  const session = paint
+    ? new TailSession(reader, range, coloured(print, paint))
+    : new TailSession(reader, range, plain(print));
   await session.start();
 
   let changed = (): void => {};
@@ -106,6 +110,16 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   };
 }
 
-function terminal(print: (lines: readonly string[]) => void): TailSink<readonly string[]> {
-  return { wire: TEXTS, take: print, ready: () => true, end: () => {} };
+type Print = AppOptions['print'];
+
+function coloured(print: Print, paint: (line: string) => string): TailSink<readonly string[]> {
+  const take = (lines: readonly string[]): void => print(`${lines.map(paint).join('\n')}\n`);
+  return { wire: TEXTS, take, ready: () => true, end: () => {} };
+}
+
+/** As bytes from the stream to the terminal: a dyno may say a great deal. */
+function plain(print: Print): TailSink<Buffer> {
+  const take = (lines: Buffer): void =>
+    print(lines.includes(ESCAPE) ? stripColours(lines.toString()) : lines);
+  return { wire: PLAIN.text, take, ready: () => true, end: () => {} };
 }

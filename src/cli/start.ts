@@ -60,7 +60,8 @@ async function start(types: string[], options: StartOptions): Promise<void> {
   ]);
   requireAppName(name);
   const server = await startServer(settings);
-  const paint = new Paint(wantsColour(process.stdout, options.color));
+  const colour = wantsColour(process.stdout, options.color);
+  const paint = new Paint(colour);
   process.stdout.write(banner({ name, server, folder, private: settings.allowPrivateDrains }));
   app = await startApp({
     server,
@@ -71,8 +72,9 @@ async function start(types: string[], options: StartOptions): Promise<void> {
     counts,
     env: { ...process.env, ...config },
     basePort: options.port,
-    color: wantsColour(process.stdout, options.color),
-    print: (lines) => process.stdout.write(`${lines.map((line) => paint.line(line)).join('\n')}\n`),
+    color: colour,
+    print: (text) => process.stdout.write(text),
+    paint: colour ? (line) => paint.line(line) : undefined,
   }).catch(async (error: unknown) => {
     await server.close();
     throw error;

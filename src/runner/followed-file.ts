@@ -169,24 +169,24 @@ export class FollowedFile {
     for (let looksLeft = LAST_LOOKS; ; ) {
       const isLast = signal.aborted || !isLive;
       const { size, ino, dev } = await file.stat();
-      // Cut off, and perhaps grown beyond where we were since the last look.
-      if (
-        size < position ||
-        (size > position && !(await readHead(file, head.bytes.length)).equals(head.bytes))
-      ) {
-        this.#options.onNotice(`${this.#path} was cut off: reading it from its start.`);
-        return;
-      }
-      for (;;) {
+      let isCutOff = size < position;
+      while (!isCutOff) {
         const buffer = Buffer.allocUnsafe(READ_BYTES);
         const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position);
         if (bytesRead === 0) break;
+        // It may have grown beyond where we were since: looked at behind the read, or it could happen between the two.
+        isCutOff = !(await readHead(file, head.bytes.length)).equals(head.bytes);
+        if (isCutOff) break;
         const chunk = buffer.subarray(0, bytesRead);
         if (position === head.bytes.length && position < HEAD_BYTES)
           head.bytes = Buffer.concat([head.bytes, chunk.subarray(0, HEAD_BYTES - position)]);
         position += bytesRead;
         looksLeft = LAST_LOOKS;
         yield chunk;
+      }
+      if (isCutOff) {
+        this.#options.onNotice(`${this.#path} was cut off: reading it from its start.`);
+        return;
       }
       if (isLast) return;
       const now = await stat(this.#path).catch(() => undefined);

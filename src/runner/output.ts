@@ -1,54 +1,45 @@
 import type { Readable } from 'node:stream';
-import split2 from 'split2';
 
 /** A line may grow to this before it is handed on in pieces: an endless line must not eat the memory. */
 const UNBROKEN_BYTES_MAX = 1_000_000;
 
-/**
- * A chunk (64 KiB) is cut up in portions of this size, so that a pause takes effect soon: as frames, 64 KiB of blank
- * lines are 4 MB.
- */
-const PORTION_BYTES = 4_096;
+const NEWLINE = 0x0a;
 const RETURN = 0x0d;
+const NOTHING = Buffer.alloc(0);
 
-/** Cuts what a process writes into lines, and hands each on the moment its newline is there. */
+/**
+ * Cuts what a process writes into lines, and hands each on the moment its newline is there. The lines stay where they
+ * were read: a dyno may write hundreds of thousands of them a second, and whoever takes them copies them anyway.
+ */
 export class Output {
   /** Resolves when the last line was handed on. Never rejects. */
   readonly ended: Promise<void>;
   readonly #stream: Readable;
-  readonly #splitter: ReturnType<typeof split2>;
-  /** Read, but not cut into lines yet: the rest of the chunk at which `pause()` came. */
-  #rest = '';
+  readonly #onLine: (line: Buffer, byteCount: number) => void;
+  #resolve: () => void = () => {};
+  /** Read, but from `#at` on not cut into lines yet: what comes behind the line at which `pause()` came. */
+  #rest: Buffer = NOTHING;
+  #at = 0;
+  /** The beginning of a line whose newline hasn't come. */
+  #begun: Buffer = NOTHING;
+  #begunBytes = 0;
   #paused = false;
   #feeding = false;
   #closed = false;
   #abandoned = false;
-  #unbrokenBytes = 0;
-  /** The newline that is written now is ours. */
-  #breaking = false;
 
   /** @param onLine gets each line, and how many bytes of the stream it took, with its line ending */
   constructor(stream: Readable, onLine: (line: Buffer, byteCount: number) => void) {
     this.#stream = stream;
-    // split2 decodes its input as UTF-8, which destroys bytes that are none. So the bytes travel through it as latin1
-    // strings, one character a byte, which it passes on as they are (`decodeStrings: false`), and become the same
-    // bytes again afterwards. The lines leave through the mapper: nothing is pushed, so nothing waits in its buffer.
-    const take = (line: string): void => {
-      if (this.#abandoned) return;
-      const byteCount = line.length + (this.#breaking || this.#splitter.writableEnded ? 0 : 1);
-      const bytes = Buffer.from(line, 'latin1');
-      const isReturned = bytes[bytes.length - 1] === RETURN && !this.#breaking;
-      onLine(isReturned ? bytes.subarray(0, -1) : bytes, byteCount);
-    };
-    this.#splitter = split2('\n', take, { decodeStrings: false });
-    this.#splitter.resume();
+    this.#onLine = onLine;
     this.ended = new Promise((resolve) => {
-      this.#splitter.once('finish', resolve);
+      this.#resolve = resolve;
     });
-    stream.setEncoding('latin1');
     // Not pipe(): it would resume a stream that pause() has stopped.
-    stream.on('data', (chunk: string) => {
-      this.#rest += chunk;
+    stream.on('data', (chunk: Buffer) => {
+      this.#rest =
+        this.#at === this.#rest.length ? chunk : Buffer.concat([this.#rest.subarray(this.#at), chunk]);
+      this.#at = 0;
       this.#feed();
     });
     // A read error ends the output like its end does; 'close' follows.
@@ -59,7 +50,7 @@ export class Output {
     });
   }
 
-  /** Stops reading: the pipe fills, and the process waits in its next write. Up to 4 KiB of lines still come. */
+  /** Stops reading: the pipe fills, and the process waits in its next write. No further line comes. */
   pause(): void {
     this.#paused = true;
     this.#stream.pause();
@@ -84,28 +75,54 @@ export class Output {
   }
 
   #feed(): void {
-    if (this.#abandoned) this.#rest = '';
     if (this.#feeding) return; // resume() out of the middle of it
     this.#feeding = true;
-    let at = 0;
-    while (at < this.#rest.length && !this.#paused) {
-      this.#split(this.#rest.slice(at, at + PORTION_BYTES));
-      at += PORTION_BYTES;
-    }
-    this.#rest = this.#rest.slice(at);
+    while (this.#at < this.#rest.length && !this.#paused && !this.#abandoned) this.#cut(this.#rest, this.#at);
     this.#feeding = false;
-    if (this.#closed && this.#rest === '') this.#splitter.end();
+    if (!this.#abandoned && this.#at < this.#rest.length) return;
+    this.#rest = NOTHING;
+    this.#at = 0;
+    if (!this.#closed) return;
+    if (this.#begunBytes > 0 && !this.#abandoned) this.#handBegun(0, true);
+    this.#resolve();
   }
 
-  #split(portion: string): void {
-    const lastBreak = portion.lastIndexOf('\n');
-    this.#unbrokenBytes =
-      lastBreak === -1 ? this.#unbrokenBytes + portion.length : portion.length - lastBreak - 1;
-    this.#splitter.write(portion);
-    if (this.#unbrokenBytes < UNBROKEN_BYTES_MAX) return;
-    this.#unbrokenBytes = 0;
-    this.#breaking = true;
-    this.#splitter.write('\n');
-    this.#breaking = false;
+  /** Hands on the line that starts at `start`, or keeps its beginning. */
+  #cut(bytes: Buffer, start: number): void {
+    const found = bytes.indexOf(NEWLINE, start);
+    const end = found === -1 ? bytes.length : found;
+    this.#at = found === -1 ? end : end + 1;
+    if (found !== -1 && this.#begunBytes === 0) {
+      const isReturned = end > start && bytes[end - 1] === RETURN;
+      this.#onLine(bytes.subarray(start, isReturned ? end - 1 : end), end + 1 - start);
+      return;
+    }
+    this.#keep(bytes, start, end);
+    if (found !== -1) this.#handBegun(1, true);
+    else if (this.#begunBytes >= UNBROKEN_BYTES_MAX) this.#handBegun(0, false);
+  }
+
+  /** Adds to the beginning of a line. In memory that doubles: it may come byte by byte. */
+  #keep(bytes: Buffer, start: number, end: number): void {
+    const length = this.#begunBytes + end - start;
+    if (length > this.#begun.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#begun.length * 2));
+      this.#begun.copy(larger, 0, 0, this.#begunBytes);
+      this.#begun = larger;
+    }
+    bytes.copy(this.#begun, this.#begunBytes, start, end);
+    this.#begunBytes = length;
+  }
+
+  /**
+   * @param endBytes of the newline that ended it
+   * @param whole is it a line's end? A return there belongs to the line ending.
+   */
+  #handBegun(endBytes: number, whole: boolean): void {
+    const line = this.#begun.subarray(0, this.#begunBytes);
+    this.#begun = NOTHING;
+    this.#begunBytes = 0;
+    const isReturned = whole && line[line.length - 1] === RETURN;
+    this.#onLine(isReturned ? line.subarray(0, -1) : line, line.length + endBytes);
   }
 }

@@ -59,6 +59,8 @@ export class Shipper implements LineSink {
   readonly #gatherMs: number;
   readonly #clock = new MicroClock();
   readonly #heads = new Map<string, LineHead>();
+  /** Whose line was the last: mostly the next one is theirs too. */
+  #last: { source: string; dyno: string; priority: number; head: LineHead } | undefined;
   readonly #abort = new AbortController();
   readonly #dropped = new LossCount();
   readonly #lost = new LossCount();
@@ -86,7 +88,10 @@ export class Shipper implements LineSink {
 
   /** @throws if there is no token for the source */
   line(source: string, dyno: string, priority: number, message: Uint8Array | string): void {
-    const head = this.#head(source, dyno, priority);
+    const last = this.#last;
+    const again = last?.dyno === dyno && last.source === source && last.priority === priority;
+    const head = again ? last.head : this.#head(source, dyno, priority);
+    if (!again) this.#last = { source, dyno, priority, head };
     const bytes = typeof message === 'string' ? Buffer.from(message) : message;
     if (bytes.length <= LINE_BYTES_MAX) this.#take(head, bytes);
     else for (const piece of linePieces(bytes)) this.#take(head, piece);

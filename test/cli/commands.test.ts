@@ -1,10 +1,16 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startCounter } from '../support/counter.ts';
 import { missing, Program, run, TAILRACE } from '../support/program.ts';
 import { numbered, pushLines } from '../support/push.ts';
 import { Repository } from '../support/repository.ts';
-import { dataForTest, serveForTest } from '../support/server.ts';
+import { dataForTest, type Server, serve, serveForTest } from '../support/server.ts';
 import { until } from '../support/until.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await serve();
+});
+afterAll(() => server?.close());
 
 describe('commands about a running app', () => {
   it('ps, scale, restart: show and change what runs', async () => {
@@ -61,16 +67,15 @@ describe('commands about a running app', () => {
 
 describe('tailrace logs', () => {
   async function appWithLines() {
-    const server = await serveForTest();
-    const app = await server.createApp('rill');
+    const app = await server.createApp();
     await pushLines(server, app.token, numbered(200));
     const logs = (...args: string[]) =>
-      run(process.execPath, [TAILRACE, 'logs', '-a', 'rill', ...args], { env: server.env });
-    return { server, app, logs };
+      run(process.execPath, [TAILRACE, 'logs', '-a', app.name, ...args], { env: server.env });
+    return { app, logs };
   }
 
   it('-n, --source, --dyno, --json', async () => {
-    const { server, app, logs } = await appWithLines();
+    const { app, logs } = await appWithLines();
     await pushLines(server, await server.tokenOf(app.name, 'heroku'), ['from heroku']);
     const said = async (...args: string[]) => (await logs(...args)).stdout.match(/line \d+|from heroku/g);
     expect(await said('-n', '5')).toEqual([...numbered(4, 'line', 196), 'from heroku']);
@@ -106,10 +111,10 @@ describe('tailrace logs', () => {
   });
 
   it('colours: none in a pipe, none with NO_COLOR or --no-color, the messages’ own neither', async () => {
-    const { server, app, logs } = await appWithLines();
+    const { app, logs } = await appWithLines();
     await pushLines(server, app.token, ['\u001b[31mred\u001b[0m']);
     const coloured = async (env: Record<string, string>, ...args: string[]) => {
-      const all = ['logs', '-a', 'rill', '-n', '1', ...args];
+      const all = ['logs', '-a', app.name, '-n', '1', ...args];
       return (
         await run(process.execPath, [TAILRACE, ...all], { env: { ...server.env, ...env } })
       ).stdout.includes('\u001b');
@@ -121,8 +126,8 @@ describe('tailrace logs', () => {
   });
 
   it('`| head -1` ends it quietly', async () => {
-    const { server, app } = await appWithLines();
-    const script = `set -o pipefail; "$0" "$1" logs -a rill --tail -n 1000 | head -1`;
+    const { app } = await appWithLines();
+    const script = `set -o pipefail; "$0" "$1" logs -a ${app.name} --tail -n 1000 | head -1`;
     const pipe = new Program('bash', ['-c', script, process.execPath, TAILRACE], { env: server.env });
     onTestFinished(() => void pipe.stop('SIGKILL'));
     await pipe.says(/line 0\n/);
@@ -139,11 +144,11 @@ describe('tailrace logs', () => {
   });
 
   it('an app that there isn’t, a key that is wrong, a number that is none', async () => {
-    const { server, logs } = await appWithLines();
+    const { app: lines, logs } = await appWithLines();
     expect(await logs('-n', 'many')).toMatchObject({ status: 1 });
     for (const [app, env, said] of [
       ['nothing-here', server.env, "Couldn't find that app."],
-      ['rill', { ...server.env, TAILRACE_API_KEY: 'k.wrong' }, 'Invalid credentials'],
+      [lines.name, { ...server.env, TAILRACE_API_KEY: 'k.wrong' }, 'Invalid credentials'],
     ] as const) {
       const { status, stderr } = await run(process.execPath, [TAILRACE, 'logs', '-a', app], { env });
       expect(status).toBe(1);
@@ -155,11 +160,10 @@ describe('tailrace logs', () => {
 
 describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
   it('print what a script needs, and nothing else', async () => {
-    const server = await serveForTest();
-    const app = await server.createApp('rill');
+    const app = await server.createApp();
     const say = (...args: string[]) => run(process.execPath, [TAILRACE, ...args], { env: server.env });
     expect((await say('auth:token')).stdout).toBe(`${server.key}\n`);
-    const { stdout: token } = await say('tokens:add', '--source', 'nginx', '-a', 'rill');
+    const { stdout: token } = await say('tokens:add', '--source', 'nginx', '-a', app.name);
     expect(token).toMatch(/^t\.[0-9a-f-]{36}\n$/);
     const curl = await run('curl', [
       '-sS',
@@ -171,15 +175,14 @@ describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
     ]);
     expect(curl.status).toBe(0);
     expect((await server.lines(app)).at(-1)).toMatch(/ nginx\[log\]: hello$/);
-    expect((await say('tokens', '-a', 'rill')).stdout).toContain(token.trim());
-    expect((await say('tokens:remove', token.trim(), '-a', 'rill')).status).toBe(0);
-    expect((await say('tokens', '-a', 'rill')).stdout).not.toContain(token.trim());
+    expect((await say('tokens', '-a', app.name)).stdout).toContain(token.trim());
+    expect((await say('tokens:remove', token.trim(), '-a', app.name)).status).toBe(0);
+    expect((await say('tokens', '-a', app.name)).stdout).not.toContain(token.trim());
   });
 });
 
 describe.skipIf(missing('git'))('the git remote of an app', () => {
   it('goes with it; one that leads to an app that is gone is named', async () => {
-    const server = await serveForTest();
     const repository = new Repository(server);
     await repository.tailrace('create', 'first-one');
     expect((await repository.tailrace('destroy', '--confirm', 'first-one')).stdout).toBe(

@@ -1,13 +1,18 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tailrace } from '../support/program.ts';
 import { numbered, pushLines } from '../support/push.ts';
 import { httpReceiver } from '../support/receivers.ts';
-import { serveForTest } from '../support/server.ts';
+import { type Server, serve } from '../support/server.ts';
 import { until } from '../support/until.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await serve();
+});
+afterAll(() => server?.close());
 
 describe('tailrace drains', () => {
   it('adds, shows and removes, and never shows a password', async () => {
-    const server = await serveForTest();
     const app = await server.createApp('rill');
     const receiver = await httpReceiver();
     const url = receiver.url.replace('//', '//user:secret@');
@@ -40,21 +45,19 @@ describe('tailrace drains', () => {
   });
 
   it('shows what is wrong with one that can’t be reached', async () => {
-    const server = await serveForTest();
-    const app = await server.createApp('rill');
+    const app = await server.createApp('dry');
     await server.addDrain(app, 'http://127.0.0.1:9/lines');
     await pushLines(server, app.token, numbered(3));
     await until('the trouble', async () => (await server.drains(app))[0].delivery.lastError);
-    const { stdout } = await tailrace(['drains', '-a', 'rill'], { env: server.env });
+    const { stdout } = await tailrace(['drains', '-a', 'dry'], { env: server.env });
     expect(stdout).toMatch(/retrying: 0 lines delivered, \d+ lines \(.*[\d.]+ s\) behind/);
     expect(stdout).toMatch(/last error: .*ECONNREFUSED.*\(\d{4}-/);
     expect(stdout).toMatch(/next attempt: \d{4}-/);
   });
 
   it.each(['nonsense', 'ftp://host/', 'https://', 'syslog://'])('refuses %s with a sentence', async (url) => {
-    const server = await serveForTest();
-    await server.createApp('rill');
-    const { status, stderr } = await tailrace(['drains:add', url, '-a', 'rill'], { env: server.env });
+    const { name } = await server.createApp();
+    const { status, stderr } = await tailrace(['drains:add', url, '-a', name], { env: server.env });
     expect(status).toBe(1);
     expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
   });

@@ -1,12 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { tailrace } from '../support/program.ts';
-import { dataForTest, serveForTest } from '../support/server.ts';
+import { dataForTest, type Server, serve } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
+let server: Server;
+beforeAll(async () => {
+  server = await serve();
+});
+afterAll(() => server?.close());
+
 it('open --logs gives the browser the address of the live page, with the app and the key', async () => {
-  const server = await serveForTest();
   const app = await server.createApp();
   const folder = dataForTest();
   const seen = join(folder, 'seen');
@@ -21,7 +26,6 @@ it('open --logs gives the browser the address of the live page, with the app and
 });
 
 it('serve prints the page’s address, without the key where nobody sits at a terminal', async () => {
-  const server = await serveForTest();
   const [, line] = await server.program.says(/Live page: (.*)\n/);
   expect(line).toBe(`${server.url}/ (asks for the key of \`tailrace auth:token\`)`);
   expect(server.program.stdout).not.toContain(server.key);

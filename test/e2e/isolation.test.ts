@@ -43,8 +43,9 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_0
   it('sees neither the server’s data, nor others’ files and processes, and can’t change the system', async () => {
     const run = async (command: string) => (await t('run', '-a', APP, command)).stdout.trim();
     const { home } = await ask(server, APP);
+    // One pipe for both, so that what is said first comes first.
     expect(
-      await run(`cat '${server.data}/key'; ls '${server.data}/host/dynos' | wc -l; ls '${home}'`),
+      await run(`exec 2>&1; cat '${server.data}/key'; ls '${server.data}/host/dynos' | wc -l; ls '${home}'`),
     ).toMatch(/No such file[\s\S]*\n1\n[\s\S]*No such file/);
     expect(await run('touch /etc/tailrace-was-here')).toMatch(/Read-only file system/);
     // Its shell, the first process of its namespace, and what looks.
