@@ -144,16 +144,15 @@ describe('a rule', () => {
     const udp = createSocket('udp4');
     await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', () => resolve()));
     const ports = [Number(new URL(server.url).port), udp.address().port];
-    for (const port of ports)
-      expect(
-        await tailrace(['sources:add', '-s', 'db', '--port', String(port), '-a', app.name], {
-          env: server.env,
-        }),
-      ).toEqual({
+    const add = (port: number) =>
+      tailrace(['sources:add', '-s', 'db', '--port', `${port}`, '-a', app.name], { env: server.env });
+    expect(await Promise.all(ports.map(add))).toEqual(
+      ports.map((port) => ({
         status: 1,
         stdout: '',
         stderr: ` ›   Error: Port ${port} is taken on this server: choose another, or free it.\n`,
-      });
+      })),
+    );
     udp.close();
     expect(await server.ask('GET', `/apps/${app.name}/source-rules`)).toEqual([]);
     // The server listens there already, whoever asks.
