@@ -1,11 +1,12 @@
 /** The composition root: reads settings, wires the parts, starts them, stops them in the reverse order. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Deliveries } from './delivery/deliveries.ts';
 import { Outlets } from './delivery/outlets.ts';
 import { TargetPolicy } from './delivery/target-policy.ts';
+import { makeFolder } from './folder.ts';
 import { Builder } from './host/builder.ts';
 import { Host } from './host/host.ts';
 import { Hosting } from './host/hosting.ts';
@@ -83,7 +84,8 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     let warnedMs = 0;
     const directory = new Directory(store);
     const metrics = makeMetrics();
-    const logMetrics = new LogMetrics(metrics, async (app) => (await directory.findApp(app))?.name);
+    const appName = async (app: string): Promise<string | undefined> => (await directory.findApp(app))?.name;
+    const logMetrics = new LogMetrics(metrics, appName);
     const measure = measureStored(metrics);
     const router = new Router(store, {
       pendingBytesMax: settings.pendingBytes,
@@ -125,6 +127,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       settings,
       store,
       router,
+      appName,
       tell: (app, message) => tellApp(app, 'heroku', 'logplex', Priority.loss, message),
       warn,
     });
@@ -197,6 +200,7 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
       url: () => url,
       slug: (app, id) => runner.slug(app, id),
       counters: allCounters,
+      requirePort: syslog.requirePort,
       webUrl,
       gitUrl: (name) => `${url}/${name}.git`,
       warn,
@@ -251,7 +255,7 @@ async function startWebRouter(directory: Hosting, { host, routerPort }: Settings
 /** The key of clients on this machine: in the data folder, readable only by its owner. */
 async function localKey(folder: string, keys: Keys): Promise<string> {
   // The embedded store has made the folder already; with another store there is only this in it.
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const file = join(folder, 'key');
   if (!existsSync(file)) writeFileSync(file, `${makeKey()}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);

@@ -15,6 +15,8 @@ import { BatchBuilder } from './syslog/batch-builder.ts';
 import { Header, scanHeader } from './syslog/header.ts';
 
 const READ_BYTES = 1_048_576;
+/** How long a Redis may take to answer first: somebody waits. */
+const OPEN_MS = 3_000;
 /** Records that are written with one transaction. */
 const RECORDS = 500;
 
@@ -37,10 +39,19 @@ export async function migrateStores(
   warn: (message: string) => void,
   moved: Tell,
 ): Promise<void> {
-  const open = (where: string): Promise<Store> =>
-    openStore({ ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where }, (_fields, message) =>
-      warn(message),
+  const open = async (where: string): Promise<Store> => {
+    const said: string[] = [];
+    let tell = (message: string): void => void said.push(message);
+    const store = await openStore(
+      { ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where },
+      (_fields, message) => tell(message),
+      OPEN_MS,
     );
+    // What was said before is in the error when there is one.
+    for (const message of said) warn(message);
+    tell = warn;
+    return store;
+  };
   if (!isRedisUrl(source) && !existsSync(join(source, 'store.mdb')))
     throw new TailraceError(
       'data_folder',

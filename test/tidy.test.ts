@@ -26,6 +26,7 @@ const ARROWS: Record<string, readonly string[]> = {
 /** Files right in src/ that have no folder's knowledge in them. */
 const SHARED = [
   'errors.ts',
+  'folder.ts',
   'settings.ts',
   'setting-values.ts',
   'settings-table.ts',

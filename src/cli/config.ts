@@ -65,6 +65,7 @@ async function changeVars(
   verb: string,
 ): Promise<void> {
   const { app, client, path } = await about(options);
+  const before = await client.ask<Vars>('GET', path);
   const vars = await client.ask<Vars>('PATCH', path, change);
   const releases = await client.ask<{ version: number }[]>(
     'GET',
@@ -73,12 +74,22 @@ async function changeVars(
   const version = Math.max(...releases.map((release) => release.version));
   const names = Object.keys(change).join(', ');
   const set = Object.entries(vars).filter(([name]) => name in change);
+  // The server makes no release then.
+  const isSame = Object.entries(change).every(([name, value]) => (before[name] ?? null) === value);
   print(options.json, vars, () =>
     [
-      `${verb} ${names} and restarting ${app}... done, v${version}`,
+      isSame
+        ? `${sameAsBefore(app, Object.keys(change), set.length > 0)}: nothing changes, ${app} stays at v${version}`
+        : `${verb} ${names} and restarting ${app}... done, v${version}`,
       ...set.map(([name, value]) => `${name}: ${value}`),
     ].join('\n'),
   );
+}
+
+function sameAsBefore(app: string, names: readonly string[], isSetting: boolean): string {
+  const all = names.join(', ');
+  if (!isSetting) return names.length === 1 ? `${app} has no config var ${all}` : `${app} has none of ${all}`;
+  return names.length === 1 ? `${all} has this value already` : `${all} have these values already`;
 }
 
 function assignment(text: string): [string, string] {

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Export, Plan } from '../engines/plan.ts';
 import { systemCode, TailraceError } from '../errors.ts';
+import { makeFolder } from '../folder.ts';
 import { Client, chooseApp } from './client.ts';
 
 const ENGINES: Readonly<Record<string, () => Promise<(plan: Plan) => Export>>> = {
@@ -92,7 +93,7 @@ async function makePlan(engine: string, options: ExportOptions): Promise<Plan> {
 /** @throws TailraceError `data_folder` when the folder can't be written */
 function save(folder: string, { files, next }: Export): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (const { name, text, isSecret } of files) {
       const file = join(folder, name);
       writeFileSync(file, text, { mode: isSecret ? 0o600 : 0o644 });
@@ -102,7 +103,7 @@ function save(folder: string, { files, next }: Export): void {
   } catch (error) {
     throw new TailraceError(
       'data_folder',
-      `The files can't be written to ${folder} (${systemCode(error) || error}): name another folder.`,
+      `The files can't be written to ${folder} (${systemCode(error) || (error instanceof Error ? error.message : error)}): name another folder.`,
       { cause: error },
     );
   }

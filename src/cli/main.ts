@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /** The `tailrace` command. One file a command in this folder; they talk HTTP to a server, like any client. */
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { TailraceError } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { addAlone, addCommands } from './commands.ts';
 import { stopsByItself } from './signals.ts';
+import { TypedCommand, unknownCommand } from './typed-command.ts';
 
-const program = new Command('tailrace')
+const program = new TypedCommand('tailrace')
   .description('A log router: every line of an app in one stream, out to live tails and drains.')
   .version(VERSION)
   .showSuggestionAfterError(true)
@@ -22,7 +23,10 @@ process.stdout.on('error', (error: Error & { code?: string }) => {
 });
 
 try {
-  await program.parseAsync();
+  const typed = process.argv.slice(2);
+  const unknown = unknownCommand(program, typed);
+  // By itself it is refused; with `help` around it, commander would print the help of everything.
+  await program.parseAsync(unknown === undefined ? typed : [unknown], { from: 'user' });
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {

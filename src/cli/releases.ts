@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { TailraceError } from '../errors.ts';
 import { Client, chooseApp, clientOptions } from './client.ts';
 import { print, table, time } from './table.ts';
 
@@ -67,16 +68,22 @@ export function releaseCommands(program: Command): void {
     const { app, client, path } = await about(options);
     const to =
       which === undefined
-        ? await before(client, path)
+        ? await before(client, path, app)
         : await client.ask<ReleaseView>('GET', `${path}/${encodeURIComponent(which)}`);
     const release = await client.ask<ReleaseView>('POST', path, { release: to.id });
     print(options.json, release, () => `Rolling back ${app} to v${to.version}... done, v${release.version}`);
   });
 }
 
-async function before(client: Client, path: string): Promise<ReleaseView> {
+/** The release before the current one. @throws TailraceError `not_found` when there is none */
+async function before(client: Client, path: string, app: string): Promise<ReleaseView> {
   const good = (await client.ask<ReleaseView[]>('GET', path)).filter(({ status }) => status === 'succeeded');
-  return good[Math.max(0, good.length - 2)];
+  const earlier = good.at(-2);
+  if (earlier) return earlier;
+  throw new TailraceError(
+    'not_found',
+    `${app} has no earlier release to go back to: v${good.at(-1)?.version ?? 1} is the first (see \`tailrace releases\`).`,
+  );
 }
 
 async function about(options: Options) {

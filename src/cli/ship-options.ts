@@ -66,7 +66,7 @@ export function openSpool(folder: string): Spool {
       );
     throw new TailraceError(
       'data_folder',
-      `Lines can't be kept in ${folder} (${systemCode(error) || error}): give --spool a folder that can be written.`,
+      `Lines can't be kept in ${folder} (${systemCode(error) || (error instanceof Error ? error.message : error)}): give --spool a folder that can be written.`,
       { cause: error },
     );
   }

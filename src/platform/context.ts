@@ -131,6 +131,8 @@ export interface Context {
   /** @throws TailraceError `not_found` unless the app has this slug */
   readonly slug: (app: AppId, id: string) => Promise<SlugRecord>;
   readonly counters: readonly SourceCounters[];
+  /** @throws TailraceError `conflict` when no rule can name this port, because it can't be listened on here. */
+  readonly requirePort: (port: number) => Promise<void>;
   /** `http://<app>.localhost:8080/` */
   readonly webUrl: (appName: string) => string;
   /** `http://…/<app>.git` */

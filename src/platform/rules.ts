@@ -15,7 +15,7 @@ interface RuleParams {
 }
 
 /** `/apps/:app/source-rules`: rules that say who speaks into the app's stream without a token. */
-export function ruleRoutes(api: FastifyInstance, { directory, store }: Context): void {
+export function ruleRoutes(api: FastifyInstance, { directory, requirePort, store }: Context): void {
   const rules = async (): Promise<RuleRecord[]> =>
     (await store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);
 
@@ -40,6 +40,7 @@ export function ruleRoutes(api: FastifyInstance, { directory, store }: Context):
         throw new TailraceError('conflict', `There is a rule with the same conditions already: ${same.id}.`);
       if (all.length >= RULES_MAX)
         throw new TailraceError('invalid_params', `There are ${RULES_MAX} rules: remove some first.`);
+      if (conditions.port !== undefined) await requirePort(conditions.port);
       const rule: RuleRecord = {
         id: randomUUID(),
         app: app.id,

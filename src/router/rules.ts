@@ -82,9 +82,9 @@ export class Rules {
     this.listeners.add(changed);
   }
 
-  /** Ports that rules name: somebody has to listen there. */
-  ports(): number[] {
-    return [...new Set(this.records.flatMap(({ port }) => port ?? []))];
+  /** Rules that name a port: somebody has to listen there. */
+  withPorts(): (RuleRecord & { readonly port: number })[] {
+    return this.records.flatMap((rule) => (rule.port === undefined ? [] : { ...rule, port: rule.port }));
   }
 
   /** The rules that may be meant for a sender, those with most conditions first, of these the oldest. */

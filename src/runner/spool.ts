@@ -1,14 +1,6 @@
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../folder.ts';
 import { LineBatch, type Reported } from './line-batch.ts';
 import { processStat } from './process-group.ts';
 
@@ -57,7 +49,7 @@ export class Spool {
   /** @throws {SpoolInUseError} */
   constructor(folder: string) {
     this.#folder = folder;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     lock(folder);
     this.#batches = readdirSync(folder).flatMap((name) => this.#found(name));
     this.#batches.sort((a, b) => a.number - b.number);

@@ -10,6 +10,7 @@ import type { Settings } from '../settings.ts';
 import type { AppId, Store } from '../store/contract.ts';
 import type { SourceCounters } from './counters.ts';
 import { Guard } from './guard.ts';
+import { RulePorts } from './rule-ports.ts';
 import type { Source, SourceOptions } from './source.ts';
 import { listenTcp } from './tcp.ts';
 import { listenTls } from './tls.ts';
@@ -19,6 +20,8 @@ export interface SyslogOptions {
   readonly settings: Settings;
   readonly store: Store;
   readonly router: Router;
+  /** What people call an app. */
+  readonly appName: (app: AppId) => Promise<string | undefined>;
   /** Adds a line to an app's stream. */
   readonly tell: (app: AppId, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
@@ -31,11 +34,14 @@ export interface Syslog {
   readonly counters: readonly SourceCounters[];
   /** Shared with the other ways in. */
   readonly limits: Limits;
+  /** @throws TailraceError `conflict` when a rule can't name this port, because it can't be listened on here. */
+  requirePort(port: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /** @throws TailraceError `address_in_use` when a port is taken, `settings` for a certificate that can't be used. */
-export async function startSyslog({ settings, store, router, tell, warn }: SyslogOptions): Promise<Syslog> {
+export async function startSyslog(syslogOptions: SyslogOptions): Promise<Syslog> {
+  const { settings, store, router, appName, tell, warn } = syslogOptions;
   const { tokenLines, tokenBytes, appLines, appBytes } = settings;
   const rules = new Rules(store);
   await rules.load();
@@ -64,15 +70,19 @@ export async function startSyslog({ settings, store, router, tell, warn }: Syslo
     open.push(tcp, udp);
     const tls = await startTls(settings, options);
     if (tls) open.push(tls);
-    const shared = { tcp: tcp.counters, udp: udp.counters };
-    const own = new Set([tcp.port, tls?.port]);
-    const ports = new RulePorts(options, shared, own);
+    const ports = new RulePorts({
+      listening: options,
+      counters: { tcp: tcp.counters, udp: udp.counters },
+      own: new Set([tcp.port, tls?.port]),
+      appName,
+    });
     await ports.follow();
     return {
       port: tcp.port,
       tlsPort: tls?.port,
       counters: open.map(({ counters }) => counters),
       limits,
+      requirePort: (port) => ports.require(port),
       close: async () => {
         await ports.close();
         await closeAll();
@@ -115,58 +125,4 @@ async function startTls(settings: Settings, options: Listening): Promise<Source 
     { ...options, port: syslogTlsPort },
     { certificate, key, clientAuthority: syslogTlsClientCa || undefined },
   );
-}
-
-/** Listens on the ports that rules name, as rules come and go. */
-class RulePorts {
-  private readonly options: Listening;
-  private readonly shared: { readonly tcp: SourceCounters; readonly udp: SourceCounters };
-  private readonly own: ReadonlySet<number | undefined>;
-  private readonly open = new Map<number, readonly Source[]>();
-  private work: Promise<void> = Promise.resolve();
-  private closed = false;
-
-  constructor(options: Listening, shared: RulePorts['shared'], own: ReadonlySet<number | undefined>) {
-    this.options = options;
-    this.shared = shared;
-    this.own = own;
-  }
-
-  async follow(): Promise<void> {
-    this.options.rules.onChange(() => void this.adjust());
-    await this.adjust();
-  }
-
-  async close(): Promise<void> {
-    this.closed = true;
-    await this.adjust();
-  }
-
-  private adjust(): Promise<void> {
-    this.work = this.work.then(() => this.openAndClose());
-    return this.work;
-  }
-
-  private async openAndClose(): Promise<void> {
-    const wanted = this.closed ? [] : this.options.rules.ports().filter((port) => !this.own.has(port));
-    for (const [port, sources] of this.open) {
-      if (wanted.includes(port)) continue;
-      this.open.delete(port);
-      await Promise.all(sources.map((source) => source.close()));
-    }
-    for (const port of wanted) if (!this.open.has(port)) await this.listen(port);
-  }
-
-  private async listen(port: number): Promise<void> {
-    const { options, shared } = this;
-    const sources: Source[] = [];
-    try {
-      sources.push(await listenTcp({ ...options, port, counters: shared.tcp }));
-      sources.push(await listenUdp({ ...options, port, counters: shared.udp }));
-      this.open.set(port, sources);
-    } catch (error) {
-      await Promise.all(sources.map((source) => source.close()));
-      options.warn({ port, err: error }, 'a rule names a port that can’t be listened on');
-    }
-  }
 }

@@ -28,9 +28,10 @@ export async function listenUdp(options: SourceOptions): Promise<Source> {
     recvBufferSize: RECEIVE_BYTES,
   });
   await new Promise<void>((resolve, reject) => {
-    socket.once('error', (error) =>
-      reject(listenError(error, host, port, 'syslog (UDP)', 'TAILRACE_SYSLOG_PORT')),
-    );
+    socket.once('error', (error) => {
+      socket.close();
+      reject(listenError(error, host, port, 'syslog (UDP)', 'TAILRACE_SYSLOG_PORT'));
+    });
     socket.bind({ address: host, port }, () => resolve());
   });
   socket.removeAllListeners('error');

@@ -18,11 +18,13 @@ type StoreSettings = Pick<
 
 /**
  * Opens the store that the settings name: Redis when there is a `REDIS_URL`, else the one in the data folder.
+ * @param openMs how long a Redis may be away first, ms; left out: as long as suits a server that starts beside it
  * @throws TailraceError when it can't be used, with what to do.
  */
 export async function openStore(
   settings: StoreSettings,
   warn: (fields: object, message: string) => void,
+  openMs?: number,
 ): Promise<Store> {
   const retention: Retention = {
     lines: settings.streamLines,
@@ -35,7 +37,7 @@ export async function openStore(
   // Loaded only by who uses it: a client for Redis is much code.
   const { RedisStore } = await import('./redis/redis.ts');
   const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
-  return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn });
+  return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn, openMs });
 }
 
 /** Is this the address of a Redis, rather than a folder? */

@@ -94,6 +94,10 @@ describe('any command', () => {
     ],
     [['scale', '-a', 'x', 'web=-1'], /"web=-1" scales nothing: write it like web=2/],
     [['migrate', '--from', '/nowhere-at-all', '--to', '/tmp'], /There is no store in \/nowhere-at-all/],
+    [
+      ['ship', '-t', 't.x', '--spool', '/proc/nowhere/a', '--', 'true'],
+      /can't be kept in \/proc\/nowhere\/a \([^)]+\): give --spool/,
+    ],
   ])('%j: says what is wrong', async (args, said) => {
     const env = { TAILRACE_URL: 'http://127.0.0.1:9', TAILRACE_API_KEY: 'k.x' };
     const { status, stderr } = await tailrace(args, { env });
@@ -102,10 +106,30 @@ describe('any command', () => {
     expect(stderr).toMatch(said);
   });
 
-  it('that doesn’t exist: names the nearest', async () => {
-    const { status, stderr } = await tailrace(['lgos']);
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/unknown command 'lgos'\n\(Did you mean logs\?\)/);
+  it.each<[string[], string, string]>([
+    [['lgos'], "Unknown command 'lgos'. Did you mean logs?", 'tailrace [options] [command]'],
+    [['help', 'lgos'], "Unknown command 'lgos'. Did you mean logs?", 'tailrace [options] [command]'],
+    [['lgos', '--help'], "Unknown command 'lgos'. Did you mean logs?", 'tailrace [options] [command]'],
+    [['logs', '--tial'], "Unknown option '--tial'. Did you mean --tail?", 'tailrace logs'],
+    [['drains:add'], "Missing required argument 'url'.", 'tailrace drains:add [options] <url>'],
+    [
+      ['sources:add', '--port', '7'],
+      "Required option '-s, --source <name>' not specified.",
+      'tailrace sources:add [options]',
+    ],
+  ])('%j: says what is wrong with it, and how it is used', async (args, said, usage) => {
+    const { status, stdout, stderr } = await tailrace(args);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    const [error, below, ...rest] = stderr.split('\n');
+    expect(error).toBe(` ›   Error: ${said}`);
+    expect(below.startsWith(`     Usage: ${usage}`), below).toBe(true);
+    expect(rest).toEqual(['']);
+  });
+
+  it('help with a command’s name: that command’s help', async () => {
+    const { status, stdout } = await tailrace(['help', 'drains:add']);
+    expect(status).toBe(0);
+    expect(stdout).toContain('Usage: tailrace drains:add');
   });
 
   it('--help and --version', async () => {

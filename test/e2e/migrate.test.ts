@@ -21,6 +21,8 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
     onTestFinished(() => redis.remove());
     const [folder, other] = [dataForTest(), dataForTest()];
     const receiver = await httpReceiver();
+    // Takes some seconds, in which the rest goes on.
+    const nowhere = tailrace(['migrate', '--from', 'redis://:hush@127.0.0.1:9', '--to', dataForTest()]);
     const before = await serveForTest({ data: folder });
     const app = await before.createApp('moving');
     await before.createApp('silent');
@@ -56,6 +58,12 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
     expect(await again.messages(app)).toEqual(['one', 'two', 'three', 'four', 'five']);
     await until('the drain goes on', () => receiver.accepted().length === 5);
     expect(receiver.accepted()).toEqual(['one', 'two', 'three', 'four', 'five']);
+    expect(await nowhere).toEqual({
+      status: 1,
+      stdout: '',
+      stderr:
+        " ›   Error: Redis at redis://127.0.0.1:9 doesn't answer (connect ECONNREFUSED 127.0.0.1:9): start it, or correct its address.\n",
+    });
   });
 
   it('goes on where it was interrupted, and leaves a store alone that has apps of its own', async () => {

@@ -55,10 +55,11 @@ describe('serve', () => {
     await serveForTest({ data });
   });
 
-  it('the data folder is a file: says so', async () => {
+  it('the data folder is a file, or can’t be made: says so', async () => {
     const file = join(dataForTest(), 'file');
     writeFileSync(file, 'hello');
-    expect(await refusal(file)).toContain('TAILRACE_DATA');
+    for (const said of await Promise.all([refusal(file), refusal('/proc/nowhere/a')]))
+      expect(said).toContain('TAILRACE_DATA');
   });
 
   it('the store is something else: says so', async () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../src/platform/json-schema.ts';
 import { SHAPES, type ShapeName } from '../../src/platform/shapes.ts';
+import { tailrace } from '../support/program.ts';
 import { type App, type Server, serve } from '../support/server.ts';
 
 let server: Server;
@@ -192,6 +193,30 @@ describe('config vars', () => {
     const before = await version();
     await send('PATCH', path(), { SAME: '1', NOT_THERE: null });
     expect(await version()).toBe(before);
+    const run = (...args: string[]) => tailrace([...args, '-a', app.name], { env: server.env });
+    const [unset, several, set] = await Promise.all([
+      run('config:unset', 'NOT_THERE'),
+      run('config:unset', 'NOT_THERE', 'NOR_THIS'),
+      run('config:set', 'SAME=1'),
+    ]);
+    const same = `nothing changes, ${app.name} stays at v${before}\n`;
+    expect(unset).toMatchObject({ status: 0, stdout: `${app.name} has no config var NOT_THERE: ${same}` });
+    expect(several.stdout).toBe(`${app.name} has none of NOT_THERE, NOR_THIS: ${same}`);
+    expect(set.stdout).toBe(`SAME has this value already: ${same}SAME: 1\n`);
+    expect(await version()).toBe(before);
+    expect((await run('config:unset', 'SAME', 'NOT_THERE')).stdout).toContain(`done, v${before + 1}\n`);
+  });
+
+  it('and code of the release before come back with a rollback; the first has none before it', async () => {
+    const { name } = await server.createApp();
+    const run = (...args: string[]) => tailrace([...args, '-a', name], { env: server.env });
+    expect(await run('rollback')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: ` ›   Error: ${name} has no earlier release to go back to: v1 is the first (see \`tailrace releases\`).\n`,
+    });
+    await send('PATCH', `/apps/${name}/config-vars`, { A: '1' });
+    expect((await run('rollback')).stdout).toBe(`Rolling back ${name} to v1... done, v3\n`);
   });
 
   it('changes at the same time all hold', async () => {

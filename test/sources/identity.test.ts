@@ -139,6 +139,28 @@ describe('a rule', () => {
     );
   });
 
+  it('by a port that is taken, for TCP or for UDP, is refused, and isn’t left behind', async () => {
+    const app = await server.createApp();
+    const udp = createSocket('udp4');
+    await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', () => resolve()));
+    const ports = [Number(new URL(server.url).port), udp.address().port];
+    const add = (port: number) =>
+      tailrace(['sources:add', '-s', 'db', '--port', `${port}`, '-a', app.name], { env: server.env });
+    expect(await Promise.all(ports.map(add))).toEqual(
+      ports.map((port) => ({
+        status: 1,
+        stdout: '',
+        stderr: ` ›   Error: Port ${port} is taken on this server: choose another, or free it.\n`,
+      })),
+    );
+    udp.close();
+    expect(await server.ask('GET', `/apps/${app.name}/source-rules`)).toEqual([]);
+    // The server listens there already, whoever asks.
+    const { id } = await rule(app, { source: 'db', port: server.syslogPort });
+    await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
+    expect(server.program.stderr).not.toContain('EADDRINUSE');
+  });
+
   it('that ends is forgotten at once, also by connections that are open', async () => {
     const app = await server.createApp();
     const { id } = await rule(app, { source: 'x', tag: 'short-lived' });

@@ -5,10 +5,11 @@
  *
  * Measured, beside streams in LMDB with a journal before it: 1.5 times as many lines per CPU second, in half the memory.
  */
-import { chmodSync, mkdirSync, statfsSync, statSync } from 'node:fs';
+import { chmodSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { systemCode, TailraceError } from '../../errors.ts';
+import { makeFolder } from '../../folder.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type {
   Appended,
@@ -73,7 +74,7 @@ export class EmbeddedStore implements Store {
     this.room = new DiskRoom(folder);
     let unlock = (): void => {};
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder, 0o700);
       unlock = lockFolder(folder);
       refuseOtherFile(join(folder, 'store.mdb'));
       refuseOlderLayout(folder);

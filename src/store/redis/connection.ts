@@ -24,6 +24,7 @@ export class Connection {
   private readonly upListeners = new Set<() => void>();
   private lastError: unknown;
   private up = false;
+  private wasUp = false;
   private warned = false;
   private closed = false;
 
@@ -183,7 +184,7 @@ export class Connection {
   }
 
   private explain(error: unknown): TailraceError {
-    return redisError(error, this.address.text);
+    return redisError(error, this.address.text, this.wasUp);
   }
 
   private failed(error: unknown): void {
@@ -208,6 +209,7 @@ export class Connection {
   private rose(): void {
     if (this.warned) this.warn({ redis: this.address.text }, 'Redis answers again');
     this.up = true;
+    this.wasUp = true;
     this.warned = false;
     this.lastError = undefined;
     this.tellUp();

@@ -69,8 +69,9 @@ const MEANINGS: readonly Meaning[] = [
 /**
  * Any error of a Redis client as a TailraceError; `where` is the address as it may be printed. The original isn't kept as
  * its cause: it carries the command with all that was sent, passwords too.
+ * @param hasAnswered did this Redis ever? Until then nothing waits for it.
  */
-export function redisError(error: unknown, where: string): TailraceError {
+export function redisError(error: unknown, where: string, hasAnswered: boolean): TailraceError {
   if (error instanceof TailraceError) return error;
   const detail = describe(error);
   const cause = detail;
@@ -79,9 +80,12 @@ export function redisError(error: unknown, where: string): TailraceError {
   const why = detail.slice(0, 160);
   if (error instanceof Error && error.name === 'ReplyError')
     return new TailraceError('unavailable', `Redis at ${where} refuses a command: ${why}`, { cause });
+  const then = hasAnswered
+    ? 'what waits is kept, and goes on by itself when Redis is back'
+    : 'start it, or correct its address';
   return new TailraceError(
     'unavailable',
-    `Redis at ${where} doesn't answer${why ? ` (${why})` : ''}: what waits is kept, and goes on by itself when Redis is back.`,
+    `Redis at ${where} doesn't answer${why ? ` (${why})` : ''}: ${then}.`,
     { cause },
   );
 }

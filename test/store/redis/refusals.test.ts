@@ -89,7 +89,9 @@ describe.runIf(hasRedis)('a Redis', () => {
   it('that is not there is named', async () => {
     const port = await freePort();
     const refusal = await refusalOf(openStore(`redis://:hush@127.0.0.1:${port}`, { openMs: 200 }));
-    expect(refusal.message).toContain(`Redis at redis://127.0.0.1:${port} doesn't answer`);
+    expect(refusal.message).toContain(
+      `Redis at redis://127.0.0.1:${port} doesn't answer (connect ECONNREFUSED 127.0.0.1:${port}): start it, or correct its address.`,
+    );
     expect(refusal.code).toBe('unavailable');
   });
 
@@ -171,7 +173,7 @@ describe('what Redis says', () => {
     ['Connection is closed.', 'unavailable'],
     ['ERR something new', 'unavailable'],
   ])('becomes one sentence: %s', (said, code) => {
-    const error = redisError(new Error(said), 'redis://h:1');
+    const error = redisError(new Error(said), 'redis://h:1', true);
     expect(error.code).toBe(code);
     expect(error.message.length).toBeGreaterThan(30);
   });
