@@ -21,6 +21,7 @@ import { featureRoutes } from './features.ts';
 import { formationRoutes } from './formation.ts';
 import { gitRoutes } from './git.ts';
 import type { Scope } from './keys.ts';
+import { compileLate } from './late-schemas.ts';
 import { drainRoutes } from './log-drains.ts';
 import { sessionRoutes } from './log-sessions.ts';
 import { metricsRoutes } from './metrics.ts';
@@ -70,6 +71,7 @@ export function makeServer(
     },
     // What is no text isn't made to be: a list as a name is a mistake. A number may come as text where a schema says so.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
+    schemaController: { compilersFactory: compileLate },
     forceCloseConnections: true,
   });
   // Clients say that they send JSON also where they send nothing (DELETE).

@@ -26,7 +26,7 @@ describe.runIf(hasRedis).concurrent('while routers, Redis and the drain are kill
     const said: string[] = [];
     const { broken, accounted } = await torture({
       ...OPTIONS,
-      seconds: 20,
+      seconds: 15,
       seed: 20261122,
       streamLines: 400,
       say: (text) => said.push(text),

@@ -50,6 +50,7 @@ export async function torture(options: TortureOptions): Promise<Summary> {
       (_, i) => new Producer(`p${i}`, tokens[0].token, i % 2 === 0, ways, randomOf(options.seed + i + 1)),
     );
 
+    if (options.streamLines) await overflow(options, drain, producers);
     const troubles = await makeTrouble({ options, random, redis, routers, drain });
     options.say('no more troubles; everything has to arrive now');
     await Promise.all(producers.map((producer) => producer.stop()));
@@ -76,6 +77,20 @@ interface Scene {
   readonly redis: RedisServer;
   readonly routers: readonly RouterProcess[];
   readonly drain: Recorder;
+}
+
+/** The drain is gone until the stream can't hold any more what it missed, however slow this machine is. */
+async function overflow(
+  { streamLines = 0, say }: TortureOptions,
+  drain: Recorder,
+  producers: readonly Producer[],
+): Promise<void> {
+  const sum = (): number => producers.reduce((lines, { acknowledged }) => lines + acknowledged.length, 0);
+  say('drain gone, until lines are lost');
+  await drain.close();
+  const before = sum();
+  await until('more lines than the stream holds', () => sum() - before > 2 * streamLines, SETTLE_MS);
+  await drain.open();
 }
 
 /** One trouble after the other until the time is up; then everything is well again. Gives how often each came. */
