@@ -163,11 +163,12 @@ export class UsualConnection {
       answer = refused(error, keepAliveMs());
     }
     this.options.answered();
+    socket.write(answer, 'latin1');
     if (this.last) {
-      socket.end(answer, 'latin1');
+      // Not only its half: nothing is read any more, so the other end's would never be seen to close.
+      socket.destroySoon();
       return;
     }
-    socket.write(answer, 'latin1');
     const { behind } = this;
     this.behind = undefined;
     if (behind) this.goOn(behind);

@@ -8,6 +8,8 @@ import { UsualConnection, type UsualConnectionOptions } from './usual-connection
 
 /** How often connections are looked at that wait, ms. */
 const CHECK_MS = 5_000;
+/** At the end of the server a request that is still not answered then has its connection closed: it is sent again elsewhere. */
+const GRACE_MS = 5_000;
 
 type Owner = (socket: Socket) => void;
 
@@ -24,6 +26,10 @@ export class UsualConnections {
     const [node] = server.listeners('connection') as Owner[];
     server.off('connection', node);
     server.prependListener('connection', (socket: Socket) => {
+      if (this.emptied) {
+        socket.destroy();
+        return;
+      }
       const connection = new UsualConnection(socket, options, {
         keepAliveMs: server.keepAliveTimeout,
         left: () => this.left(connection),
@@ -42,6 +48,9 @@ export class UsualConnections {
       this.emptied = resolve;
       for (const connection of this.open) connection.close();
       if (this.open.size === 0) resolve();
+      setTimeout(() => {
+        for (const { socket } of this.open) socket.destroy();
+      }, GRACE_MS).unref();
     });
   }
 

@@ -192,6 +192,22 @@ describe('a connection', () => {
     expect(await server.messages(app)).toEqual(request(app, 'usual', 'a').messages);
   });
 
+  it('that has just sent its first request doesn’t hold up the end of the server', async () => {
+    const ending = await serveForTest();
+    const app = await ending.createApp();
+    const port = Number(new URL(ending.url).port);
+    const sockets = await Promise.all(Array.from({ length: 50 }, () => dial(port)));
+    const answers = sockets.map((socket, i) => {
+      socket.write(request(app, 'usual', `${i}`).bytes);
+      return text(socket).catch(() => '');
+    });
+    await Promise.race(answers.map((_, i) => once(sockets[i], 'data')));
+    const startMs = performance.now();
+    await ending.close();
+    expect(performance.now() - startMs).toBeLessThan(4_000);
+    for (const answer of await Promise.all(answers)) expect([[], [204]]).toContainEqual(statuses(answer));
+  });
+
   it('that waits for its next request doesn’t hold up the end of the server', async () => {
     const ending = await serveForTest();
     const app = await ending.createApp();
