@@ -122,7 +122,12 @@ describe('tailrace logs', () => {
     expect(stdout).toBe('');
     expect(stderr).toMatch(sentence);
     // What the options themselves refuse has the usage below.
-    expect(stderr.trimEnd().replace(/\n {5}Usage: .*/, '').split('\n')).toHaveLength(1);
+    expect(
+      stderr
+        .trimEnd()
+        .replace(/\n {5}Usage: .*/, '')
+        .split('\n'),
+    ).toHaveLength(1);
   });
 
   it.each([
