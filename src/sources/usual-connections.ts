@@ -9,7 +9,7 @@ import { UsualConnection, type UsualConnectionOptions } from './usual-connection
 /** How often connections are looked at that wait, ms. */
 const CHECK_MS = 5_000;
 /** At the end of the server a request that is still not answered then has its connection closed: it is sent again elsewhere. */
-const GRACE_MS = 5_000;
+const GRACE_MS = 10_000;
 
 type Owner = (socket: Socket) => void;
 

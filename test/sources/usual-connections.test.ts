@@ -204,7 +204,8 @@ describe('a connection', () => {
     await Promise.race(answers.map((_, i) => once(sockets[i], 'data')));
     const startMs = performance.now();
     await ending.close();
-    expect(performance.now() - startMs).toBeLessThan(4_000);
+    // Before the server loses its patience.
+    expect(performance.now() - startMs).toBeLessThan(8_000);
     for (const answer of await Promise.all(answers)) expect([[], [204]]).toContainEqual(statuses(answer));
   });
 
@@ -223,7 +224,7 @@ describe('a connection', () => {
     const startMs = performance.now();
     await ending.close();
     await closed;
-    expect(performance.now() - startMs).toBeLessThan(5_000);
+    expect(performance.now() - startMs).toBeLessThan(8_000);
   });
 });
 

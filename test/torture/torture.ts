@@ -50,7 +50,7 @@ export async function torture(options: TortureOptions): Promise<Summary> {
       (_, i) => new Producer(`p${i}`, tokens[0].token, i % 2 === 0, ways, randomOf(options.seed + i + 1)),
     );
 
-    if (options.streamLines) await overflow(options, drain, producers);
+    if (options.streamLines) await overflow(options, drain, producers, routers);
     const troubles = await makeTrouble({ options, random, redis, routers, drain });
     options.say('no more troubles; everything has to arrive now');
     await Promise.all(producers.map((producer) => producer.stop()));
@@ -79,17 +79,23 @@ interface Scene {
   readonly drain: Recorder;
 }
 
-/** The drain is gone until the stream can't hold any more what it missed, however slow this machine is. */
+/**
+ * The drain is gone until the stream can't hold any more what it missed, however slow this machine is, and until no router is
+ * left that remembers more than the stream.
+ */
 async function overflow(
   { streamLines = 0, say }: TortureOptions,
   drain: Recorder,
   producers: readonly Producer[],
+  routers: readonly RouterProcess[],
 ): Promise<void> {
   const sum = (): number => producers.reduce((lines, { acknowledged }) => lines + acknowledged.length, 0);
   say('drain gone, until lines are lost');
   await drain.close();
   const before = sum();
   await until('more lines than the stream holds', () => sum() - before > 2 * streamLines, SETTLE_MS);
+  await Promise.all(routers.map((router) => router.stop('SIGKILL')));
+  await Promise.all(routers.map((router) => router.start()));
   await drain.open();
 }
 

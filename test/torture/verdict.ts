@@ -36,7 +36,7 @@ export interface Verdict {
 }
 
 const LINE = /^(\S+) (\d+)\b/;
-const LOSS = /^Error L10 .* dropped (\d+) messages since (\S+?)\. /;
+const LOSS = /^Error L10 .* dropped (\d+) messages since (\S+?)\.(?: |$)/;
 /** So many broken promises are told. */
 const TOLD = 20;
 
