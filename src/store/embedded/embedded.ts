@@ -111,7 +111,7 @@ export class EmbeddedStore implements Store {
     const frameId = options?.frameId;
     const stream = this.streams.get(app);
     const before = frameId === undefined ? undefined : this.frames.find(app, frameId);
-    if (before) return { ...(await before), duplicate: true };
+    if (before) return { ...(await before), duplicate: true, passedOn: false };
     this.room.require(batch.bytes.length);
     const placed = stream.place(batch, frameId);
     const { first, last } = placed.stored;
@@ -123,8 +123,9 @@ export class EmbeddedStore implements Store {
         written.then(() => ({ first, last })),
       );
     await written;
+    const passedOn = this.wakes.has(app);
     this.wakes.wake(app, placed.stored);
-    return { first, last, duplicate: false };
+    return { first, last, duplicate: false, passedOn };
   }
 
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
