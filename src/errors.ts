@@ -35,10 +35,12 @@ export class TailraceError extends Error {
   get status(): number {
     return STATUS[this.code];
   }
-}
 
-/** What `Retry-After` says to whoever was turned away for now: seconds. */
-export const RETRY_AFTER_S = '1';
+  /** What `Retry-After` says with it, in seconds (RFC 9110 section 10.2.3): undefined when to wait doesn't help. */
+  get retryAfter(): string | undefined {
+    return this.status === 429 || this.status === 503 ? '1' : undefined;
+  }
+}
 
 /** The system's error code (`EADDRINUSE`, `ENOSPC` …) of an unknown thrown value, or ''. */
 export function systemCode(error: unknown): string {
