@@ -162,8 +162,7 @@ export async function httpSource(
     { request, reply, tenant, body, bytes, counted }: PushedBody,
     take: (intake: Intake) => void | Promise<void>,
   ): Promise<void> {
-    const raw = request.raw;
-    const given = frameName(raw.headers['logplex-frame-id']);
+    const given = frameName(request.headers['logplex-frame-id']);
     const unnamed =
       given === undefined && bytes > BATCH_BYTES
         ? unnamedRequests.begin(`${tenant?.token} ${request.url} ${contentType(request)}`, body)
