@@ -47,3 +47,8 @@ export function systemCode(error: unknown): string {
   if (!(error instanceof Error) || !('code' in error)) return '';
   return typeof error.code === 'string' ? error.code : '';
 }
+
+/** Why something failed, for the brackets in a sentence: the system's code where there is one, or what the error says. */
+export function reasonOf(error: unknown): string {
+  return systemCode(error) || (error instanceof Error ? error.message : String(error));
+}
