@@ -110,7 +110,7 @@ describe('open, git:remote', { timeout: 180_000 }, () => {
     const seen = join(shop.heroku.home, 'seen');
     const browser = join(shop.heroku.home, 'browser');
     writeFileSync(browser, `#!/bin/sh\nprintf %s "$1" >'${seen}'\n`, { mode: 0o755 });
-    const own = new Heroku(shop.server, { env: { BROWSER: browser, DISPLAY: '' } });
+    const own = new Heroku(shop.server, { BROWSER: browser, DISPLAY: '' });
     expect(await own.prints('apps:open -a shop /status')).toMatch(
       /Opening http:\/\/shop\.localhost:\d+\/status/,
     );
