@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Export, Plan } from '../engines/plan.ts';
-import { systemCode, TailraceError } from '../errors.ts';
+import { reasonOf, TailraceError } from '../errors.ts';
 import { makeFolder } from '../folder.ts';
 import { Client, chooseApp } from './client.ts';
 
@@ -103,7 +103,7 @@ function save(folder: string, { files, next }: Export): void {
   } catch (error) {
     throw new TailraceError(
       'data_folder',
-      `The files can't be written to ${folder} (${systemCode(error) || (error instanceof Error ? error.message : error)}): name another folder.`,
+      `The files can't be written to ${folder} (${reasonOf(error)}): name another folder.`,
       { cause: error },
     );
   }
