@@ -85,8 +85,7 @@ async function makePlan(engine: string, options: ExportOptions): Promise<Plan> {
     user: options.user ?? app,
     image: options.image ?? `${app}:latest`,
     shipperImage: options.shipperImage,
-    program:
-      options.program ?? (engine === 'kubernetes' ? 'node /app/dist/src/cli/main.js' : '/usr/bin/tailrace'),
+    program: options.program ?? (engine === 'kubernetes' ? '/app/bin/tailrace' : '/usr/bin/tailrace'),
   };
 }
 
