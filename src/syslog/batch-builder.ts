@@ -7,6 +7,8 @@ const SPACE = 0x20;
 const DASH = 0x2d;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
+/** So many batches are on their way to the store at once, in a rush. */
+const SPARES_MAX = 2;
 /** What one line may need at the most beyond its own bytes, when everything missing is stamped. */
 const STAMP_BYTES_MAX = 512;
 
@@ -17,8 +19,10 @@ const STAMP_BYTES_MAX = 512;
 export class BatchBuilder {
   private bytes: Uint8Array;
   private end = HEADROOM;
-  /** Memory for the batch after this one. */
-  private spare: Uint8Array | undefined;
+  /** Memory for the next batches. */
+  private readonly spares: Uint8Array[] = [];
+  /** Whole memories of this builder that batches have now. */
+  private readonly handedOn = new WeakSet<ArrayBufferLike>();
   /** Lines gathered. */
   count = 0;
 
@@ -108,16 +112,17 @@ export class BatchBuilder {
     this.count = 0;
     if (end * 2 < bytes.length) return { bytes: Buffer.from(bytes.subarray(0, end)), count };
     // More than half full: hand the memory on instead of copying it.
-    this.bytes = this.spare ?? Buffer.allocUnsafeSlow(bytes.length);
-    this.spare = undefined;
+    this.handedOn.add(bytes.buffer);
+    this.bytes = this.spares.pop() ?? Buffer.allocUnsafeSlow(bytes.length);
     return { bytes: bytes.subarray(0, end), count };
   }
 
   /** Nobody reads the batch, which was closed here, any more: its memory can be used for others. */
   takeBack({ bytes }: Batch): void {
     const { buffer } = bytes;
-    if (buffer.byteLength === this.bytes.length) this.spare = Buffer.from(buffer);
-    else release(bytes);
+    if (!this.handedOn.delete(buffer)) release(bytes);
+    else if (this.spares.length < SPARES_MAX) this.spares.push(Buffer.from(buffer));
+    else release(Buffer.from(buffer));
   }
 
   private writeRecordHeader(
