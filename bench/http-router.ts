@@ -10,9 +10,9 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import type { GetOrder, GetResult } from './programs/http-get-load.ts';
-import { setApart } from './rig/cores.ts';
+import { setApart, setFirst } from './rig/cores.ts';
 import { cpuSeconds, descendants, stolenSeconds } from './rig/proc.ts';
-import { decimal, median, progress, quantile, readFlags, runAlone, type Table, whole } from './rig/report.ts';
+import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
 import { reverseProxies } from './rig/reverse-proxies.ts';
 import { ask, hear, makeFolder, removeFolder, startHelper, stop, TAILRACE } from './rig/scratch.ts';
 import { serve } from './rig/tailrace.ts';
@@ -20,10 +20,13 @@ import { serve } from './rig/tailrace.ts';
 const APP = 'bench';
 const HOST = `${APP}.localhost`;
 /** So long until V8 has compiled what it is going to compile. */
-const WARM_UP_S = 3;
-/** At half load more and shorter runs: what the machine's other users do lasts for seconds. */
-const HALF_SECONDS = 0.5;
-const HALF_RUNS = 2;
+const WARM_UP_S = 2;
+const WARM_UP_RATE = 2_000;
+/** At half load more and shorter runs, so that there are some in which the host takes nothing away. */
+const HALF_SECONDS = 0.25;
+const HALF_RUNS = 3;
+/** So many make a median. */
+const CALM_RUNS_MIN = 3;
 const DIRECT = 'a dyno itself';
 
 interface Target {
@@ -73,8 +76,8 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const generator = startHelper('http-get-load');
   await hear(generator, (message) => (message as { ready?: boolean }).ready, 10_000);
   const dynoPorts = await bothDynos(routerPort);
-  const others = await reverseProxies(dynoPorts);
-  const targets: Target[] = [{ name: 'tailrace', port: routerPort, pid: server.pid }, ...others];
+  const reverse = await reverseProxies(dynoPorts);
+  const targets: Target[] = [{ name: 'tailrace', port: routerPort, pid: server.pid }, ...reverse];
   const direct: Target = { name: DIRECT, port: dynoPorts[0], pid: undefined };
   const load = (port: number, secondsNow: number, rate?: number): Promise<GetResult> => {
     const order: GetOrder = { port, host: HOST, connections, seconds: secondsNow, ...(rate ? { rate } : {}) };
@@ -92,7 +95,8 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const full = new Map<string, Run[]>();
   const half = new Map<string, Delay[]>();
   try {
-    for (const { port } of all) await load(port, WARM_UP_S);
+    await load(routerPort, WARM_UP_S);
+    await load(routerPort, WARM_UP_S, WARM_UP_RATE);
     for (let round = 1; round <= runs; round++)
       for (const target of all) {
         const { requests, seconds: took, cpuMicros } = await run(target, seconds);
@@ -102,7 +106,9 @@ export async function measure(args: readonly string[]): Promise<Table> {
       }
     const rate = Math.round(median((full.get('tailrace') ?? []).map(({ requestsPerS }) => requestsPerS)) / 2);
     const proxies = targets.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
-    const apart = setApart(proxies, [generator.pid!, ...descendants(server.pid)]);
+    const others = [generator.pid!, ...descendants(server.pid)];
+    const apart = setApart(proxies, others);
+    const first = setFirst(proxies, others);
     for (let round = 1; round <= runs * HALF_RUNS; round++)
       for (const target of all) {
         const stolenBefore = stolenSeconds();
@@ -113,9 +119,9 @@ export async function measure(args: readonly string[]): Promise<Table> {
           `at ${whole(rate)} requests/s, ${target.name}: ${decimal(p50Ms)} ms, p99 ${decimal(p99Ms)} ms, stolen ${percent(stolen)}`,
         );
       }
-    return table(all, { full, half, rate, connections, runs, apart });
+    return table(all, { full, half, rate, connections, runs, apart, first });
   } finally {
-    for (const other of others) await other.stop();
+    for (const other of reverse) await other.stop();
     await stop(generator);
     await server.stop();
     removeFolder(folder);
@@ -143,33 +149,37 @@ interface Seen {
   readonly rate: number;
   readonly connections: number;
   readonly runs: number;
-  /** Had each proxy a processor of its own at half load? */
+  /** Had each proxy a processor of its own at half load, and did all of ours run before everything else? */
   readonly apart: boolean;
+  readonly first: boolean;
 }
 
-function table(targets: readonly Target[], { full, half, rate, connections, runs, apart }: Seen): Table {
+function table(
+  targets: readonly Target[],
+  { full, half, rate, connections, runs, apart, first }: Seen,
+): Table {
   const middle = <T>(all: readonly T[] | undefined, of: (one: T) => number): number =>
     median((all ?? []).map(of));
   const capacity = (name: string): number => 1e6 / middle(full.get(name), ({ cpuMicros }) => cpuMicros);
-  /** The middle of the runs, or with 0.25 what the calmest quarter of them stayed below. */
-  const delay = (name: string, which: 'p50Ms' | 'p99Ms', share: number): number => {
-    const values = (half.get(name) ?? []).map((one) => one[which]).sort((a, b) => a - b);
-    return share === 0.5 ? median(values) : quantile(values, share);
+  const best = (name: string): number =>
+    Math.min(...(full.get(name) ?? []).map(({ cpuMicros }) => cpuMicros));
+  const calm = (name: string): Delay[] => (half.get(name) ?? []).filter(({ stolen }) => stolen === 0);
+  const added = (name: string, of: (one: Delay) => number, pick = (which: string) => half.get(which)) => {
+    const [through, direct] = [pick(name) ?? [], pick(DIRECT) ?? []];
+    const enough = Math.min(through.length, direct.length) >= CALM_RUNS_MIN;
+    return name === DIRECT || !enough ? '-' : `${decimal(middle(through, of) - middle(direct, of))} ms`;
   };
-  const added = (name: string, which: 'p50Ms' | 'p99Ms', share: number): string =>
-    name === DIRECT ? '-' : `${decimal(delay(name, which, share) - delay(DIRECT, which, share))} ms`;
   const stolen = [...half.values()].flat().map((one) => one.stolen);
   return {
     title: 'HTTP router → two web dynos',
     note: [
       `autocannon, ${connections} connections, small GETs to two dynos that cost next to nothing (nginx with a fixed answer); all in turns, medians of ${runs} runs.`,
       'Requests a CPU second are what one core of the proxy could do: here load, dynos and proxy share all cores.',
+      'Best of both: by the best run of each, since everything that disturbs a run makes a request cost more.',
       'tailrace writes and stores a line about each request meanwhile, nginx and HAProxy (one worker each) write none.',
       `Half load: ${whole(rate)} requests/s, half of what tailrace did, at an even rate and counted from when each was due; medians of ${runs * HALF_RUNS} runs of ${HALF_SECONDS} s.`,
-      apart
-        ? 'Each proxy has a core of its own then, load and dynos have the rest.'
-        : 'Load, dynos and proxy share all cores then too.',
-      `Added: above a dyno without anything in between; calm: the lower quartiles instead of the medians. Meanwhile the host gave ${percent(median(stolen))} of the processors' time to others.`,
+      `${apart ? 'Each proxy has a core of its own then, load and dynos have the rest' : 'Load, dynos and proxy share all cores then too'}${first ? ', before all other programs.' : '.'}`,
+      `Added: above a dyno without anything in between. Calm: in those runs in which the host of this machine took nothing away; it took ${percent(median(stolen))} of the processors' time in the median run.`,
     ].join('\n'),
     columns: [
       '',
@@ -177,11 +187,13 @@ function table(targets: readonly Target[], { full, half, rate, connections, runs
       'CPU µs each',
       'requests a CPU s',
       'of HAProxy’s',
+      'best of both',
       'half load: CPU µs each',
       'p50',
       'p99',
       'p50 added',
       'p99 added',
+      'calm runs',
       'p99 added, calm',
     ],
     rows: targets.map(({ name }) => [
@@ -193,18 +205,23 @@ function table(targets: readonly Target[], { full, half, rate, connections, runs
       ),
       whole(capacity(name)),
       decimal(capacity(name) / capacity('HAProxy')),
+      decimal(best('HAProxy') / best(name)),
       decimal(
         middle(half.get(name), ({ cpuMicros }) => cpuMicros),
         1,
       ),
-      `${decimal(delay(name, 'p50Ms', 0.5))} ms`,
-      `${decimal(delay(name, 'p99Ms', 0.5))} ms`,
-      added(name, 'p50Ms', 0.5),
-      added(name, 'p99Ms', 0.5),
-      added(name, 'p99Ms', 0.25),
+      `${decimal(middle(half.get(name), p50))} ms`,
+      `${decimal(middle(half.get(name), p99))} ms`,
+      added(name, p50),
+      added(name, p99),
+      whole(calm(name).length),
+      added(name, p99, calm),
     ]),
   };
 }
+
+const p50 = ({ p50Ms }: Delay): number => p50Ms;
+const p99 = ({ p99Ms }: Delay): number => p99Ms;
 
 /** `7 %` */
 function percent(share: number): string {
