@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import type { GetOrder, GetResult } from './programs/http-get-load.ts';
-import { setApart, setFirst } from './rig/cores.ts';
+import { setApart } from './rig/cores.ts';
 import { cpuSeconds, descendants, stolenSeconds } from './rig/proc.ts';
 import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
 import { reverseProxies } from './rig/reverse-proxies.ts';
@@ -108,7 +108,6 @@ export async function measure(args: readonly string[]): Promise<Table> {
     const proxies = targets.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
     const others = [generator.pid!, ...descendants(server.pid)];
     const apart = setApart(proxies, others);
-    const first = setFirst(proxies, others);
     for (let round = 1; round <= runs * HALF_RUNS; round++)
       for (const target of all) {
         const stolenBefore = stolenSeconds();
@@ -119,7 +118,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
           `at ${whole(rate)} requests/s, ${target.name}: ${decimal(p50Ms)} ms, p99 ${decimal(p99Ms)} ms, stolen ${percent(stolen)}`,
         );
       }
-    return table(all, { full, half, rate, connections, runs, apart, first });
+    return table(all, { full, half, rate, connections, runs, apart });
   } finally {
     for (const other of reverse) await other.stop();
     await stop(generator);
@@ -149,15 +148,11 @@ interface Seen {
   readonly rate: number;
   readonly connections: number;
   readonly runs: number;
-  /** Had each proxy a processor of its own at half load, and did all of ours run before everything else? */
+  /** Had each proxy a processor of its own at half load? */
   readonly apart: boolean;
-  readonly first: boolean;
 }
 
-function table(
-  targets: readonly Target[],
-  { full, half, rate, connections, runs, apart, first }: Seen,
-): Table {
+function table(targets: readonly Target[], { full, half, rate, connections, runs, apart }: Seen): Table {
   const middle = <T>(all: readonly T[] | undefined, of: (one: T) => number): number =>
     median((all ?? []).map(of));
   const capacity = (name: string): number => 1e6 / middle(full.get(name), ({ cpuMicros }) => cpuMicros);
@@ -178,7 +173,9 @@ function table(
       'Best of both: by the best run of each, since everything that disturbs a run makes a request cost more.',
       'tailrace writes and stores a line about each request meanwhile, nginx and HAProxy (one worker each) write none.',
       `Half load: ${whole(rate)} requests/s, half of what tailrace did, at an even rate and counted from when each was due; medians of ${runs * HALF_RUNS} runs of ${HALF_SECONDS} s.`,
-      `${apart ? 'Each proxy has a core of its own then, load and dynos have the rest' : 'Load, dynos and proxy share all cores then too'}${first ? ', before all other programs.' : '.'}`,
+      apart
+        ? 'Each proxy has a core of its own then, load and dynos have the rest.'
+        : 'Load, dynos and proxy share all cores then too.',
       `Added: above a dyno without anything in between. Calm: in those runs in which the host of this machine took nothing away; it took ${percent(median(stolen))} of the processors' time in the median run.`,
     ].join('\n'),
     columns: [
