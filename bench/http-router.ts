@@ -2,14 +2,16 @@
  * The HTTP router in front of two web dynos, beside nginx and HAProxy as reverse proxies of the same two: requests a
  * second, processor time for each, and what is added to the latency at half of the load.
  *
- *   node dist/bench/http-router.js [--seconds 2] [--runs 3] [--connections 32]
+ *   node dist/bench/http-router.js [--seconds 1] [--runs 5] [--connections 32]
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import type { GetOrder, GetResult } from './programs/http-get-load.ts';
-import { cpuSeconds } from './rig/proc.ts';
+import { setApart } from './rig/cores.ts';
+import { cpuSeconds, descendants, stolenSeconds } from './rig/proc.ts';
 import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
 import { reverseProxies } from './rig/reverse-proxies.ts';
 import { ask, hear, makeFolder, removeFolder, startHelper, stop, TAILRACE } from './rig/scratch.ts';
@@ -18,7 +20,14 @@ import { serve } from './rig/tailrace.ts';
 const APP = 'bench';
 const HOST = `${APP}.localhost`;
 /** So long until V8 has compiled what it is going to compile. */
-const WARM_UP_S = 3;
+const WARM_UP_S = 2;
+const WARM_UP_RATE = 2_000;
+/** At half load more and shorter runs, so that there are some in which the host takes nothing away. */
+const HALF_SECONDS = 0.25;
+const HALF_RUNS = 3;
+/** So many make a median. */
+const CALM_RUNS_MIN = 3;
+const DIRECT = 'a dyno itself';
 
 interface Target {
   readonly name: string;
@@ -33,6 +42,9 @@ interface Run {
 interface Delay {
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly cpuMicros: number;
+  /** Of the processors' time in this run, given to others by the host: 0 to 1. */
+  readonly stolen: number;
 }
 
 /** The cheapest dyno there is: nginx with a fixed answer (its port), so that what is in front of it is measured. */
@@ -44,7 +56,7 @@ http { access_log off; keepalive_requests 1000000000; client_body_temp_path PORT
 `;
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { seconds, runs, connections } = readFlags(args, { seconds: 2, runs: 3, connections: 32 });
+  const { seconds, runs, connections } = readFlags(args, { seconds: 1, runs: 5, connections: 32 });
   const folder = makeFolder('http-router');
   writeFileSync(join(folder, 'dyno.conf'), DYNO_CONF);
   writeFileSync(
@@ -64,38 +76,51 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const generator = startHelper('http-get-load');
   await hear(generator, (message) => (message as { ready?: boolean }).ready, 10_000);
   const dynoPorts = await bothDynos(routerPort);
-  const others = await reverseProxies(dynoPorts);
-  const targets: Target[] = [{ name: 'tailrace', port: routerPort, pid: server.pid }, ...others];
-  const direct: Target = { name: 'a dyno itself', port: dynoPorts[0], pid: undefined };
+  const reverse = await reverseProxies(dynoPorts);
+  const targets: Target[] = [{ name: 'tailrace', port: routerPort, pid: server.pid }, ...reverse];
+  const direct: Target = { name: DIRECT, port: dynoPorts[0], pid: undefined };
   const load = (port: number, secondsNow: number, rate?: number): Promise<GetResult> => {
     const order: GetOrder = { port, host: HOST, connections, seconds: secondsNow, ...(rate ? { rate } : {}) };
     return ask<GetResult>(generator, order, (secondsNow + 20) * 1_000);
   };
+  const all = [direct, ...targets];
+  /** One run, and the processor time that each request took meanwhile. */
+  const run = async ({ name, port, pid }: Target, forS: number, rate?: number) => {
+    const before = pid === undefined ? 0 : cpuSeconds(pid);
+    const result = await load(port, forS, rate);
+    if (result.failures > 0) throw new Error(`${result.failures} requests to ${name} failed`);
+    const cpu = pid === undefined ? Number.NaN : cpuSeconds(pid) - before;
+    return { ...result, cpuMicros: (cpu / result.requests) * 1e6 };
+  };
   const full = new Map<string, Run[]>();
   const half = new Map<string, Delay[]>();
   try {
-    for (const { port } of [...targets, direct]) await load(port, WARM_UP_S);
+    await load(routerPort, WARM_UP_S);
+    await load(routerPort, WARM_UP_S, WARM_UP_RATE);
     for (let round = 1; round <= runs; round++)
-      for (const { name, port, pid } of [...targets, direct]) {
-        const before = pid === undefined ? 0 : cpuSeconds(pid);
-        const { requests, seconds: took, failures } = await load(port, seconds);
-        if (failures > 0) throw new Error(`${failures} requests to ${name} failed`);
-        const cpu = pid === undefined ? Number.NaN : cpuSeconds(pid) - before;
-        const run = { requestsPerS: requests / took, cpuMicros: (cpu / requests) * 1e6 };
-        full.set(name, [...(full.get(name) ?? []), run]);
-        progress(`HTTP router, ${name}, run ${round}: ${whole(run.requestsPerS)} requests/s`);
+      for (const target of all) {
+        const { requests, seconds: took, cpuMicros } = await run(target, seconds);
+        const requestsPerS = requests / took;
+        full.set(target.name, [...(full.get(target.name) ?? []), { requestsPerS, cpuMicros }]);
+        progress(`HTTP router, ${target.name}, run ${round}: ${whole(requestsPerS)} requests/s`);
       }
     const rate = Math.round(median((full.get('tailrace') ?? []).map(({ requestsPerS }) => requestsPerS)) / 2);
-    for (let round = 1; round <= runs; round++)
-      for (const { name, port } of [...targets, direct]) {
-        const { p50Ms, p99Ms, failures } = await load(port, seconds, rate);
-        if (failures > 0) throw new Error(`${failures} requests to ${name} failed at half load`);
-        half.set(name, [...(half.get(name) ?? []), { p50Ms, p99Ms }]);
-        progress(`at ${whole(rate)} requests/s, ${name}: ${decimal(p50Ms)} ms, p99 ${decimal(p99Ms)} ms`);
+    const proxies = targets.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    const others = [generator.pid!, ...descendants(server.pid)];
+    const apart = setApart(proxies, others);
+    for (let round = 1; round <= runs * HALF_RUNS; round++)
+      for (const target of all) {
+        const stolenBefore = stolenSeconds();
+        const { p50Ms, p99Ms, cpuMicros, seconds: took } = await run(target, HALF_SECONDS, rate);
+        const stolen = (stolenSeconds() - stolenBefore) / took / availableParallelism();
+        half.set(target.name, [...(half.get(target.name) ?? []), { p50Ms, p99Ms, cpuMicros, stolen }]);
+        progress(
+          `at ${whole(rate)} requests/s, ${target.name}: ${decimal(p50Ms)} ms, p99 ${decimal(p99Ms)} ms, stolen ${percent(stolen)}`,
+        );
       }
-    return table([...targets, direct], { full, half, rate, connections, runs });
+    return table(all, { full, half, rate, connections, runs, apart });
   } finally {
-    for (const other of others) await other.stop();
+    for (const other of reverse) await other.stop();
     await stop(generator);
     await server.stop();
     removeFolder(folder);
@@ -123,23 +148,52 @@ interface Seen {
   readonly rate: number;
   readonly connections: number;
   readonly runs: number;
+  /** Had each proxy a processor of its own at half load? */
+  readonly apart: boolean;
 }
 
-function table(targets: readonly Target[], { full, half, rate, connections, runs }: Seen): Table {
+function table(targets: readonly Target[], { full, half, rate, connections, runs, apart }: Seen): Table {
   const middle = <T>(all: readonly T[] | undefined, of: (one: T) => number): number =>
     median((all ?? []).map(of));
   const capacity = (name: string): number => 1e6 / middle(full.get(name), ({ cpuMicros }) => cpuMicros);
-  const bare = half.get('a dyno itself');
+  const best = (name: string): number =>
+    Math.min(...(full.get(name) ?? []).map(({ cpuMicros }) => cpuMicros));
+  const calm = (name: string): Delay[] => (half.get(name) ?? []).filter(({ stolen }) => stolen === 0);
+  const added = (name: string, of: (one: Delay) => number, pick = (which: string) => half.get(which)) => {
+    const [through, direct] = [pick(name) ?? [], pick(DIRECT) ?? []];
+    const enough = Math.min(through.length, direct.length) >= CALM_RUNS_MIN;
+    return name === DIRECT || !enough ? '-' : `${decimal(middle(through, of) - middle(direct, of))} ms`;
+  };
+  const stolen = [...half.values()].flat().map((one) => one.stolen);
   return {
     title: 'HTTP router → two web dynos',
     note: [
-      `autocannon, ${connections} connections, small GETs to two dynos that cost next to nothing (nginx with a fixed answer); medians of ${runs} runs.`,
-      'Requests a CPU second are what one core of the proxy could do: here load, dynos and proxy share two.',
+      `autocannon, ${connections} connections, small GETs to two dynos that cost next to nothing (nginx with a fixed answer); all in turns, medians of ${runs} runs.`,
+      'Requests a CPU second are what one core of the proxy could do: here load, dynos and proxy share all cores.',
+      'Best of both: by the best run of each, since everything that disturbs a run makes a request cost more.',
       'tailrace writes and stores a line about each request meanwhile, nginx and HAProxy (one worker each) write none.',
-      `Added latency: at an even ${whole(rate)} requests/s, half of what tailrace did, above that of a dyno without anything in between.`,
+      `Half load: ${whole(rate)} requests/s, half of what tailrace did, at an even rate and counted from when each was due; medians of ${runs * HALF_RUNS} runs of ${HALF_SECONDS} s.`,
+      apart
+        ? 'Each proxy has a core of its own then, load and dynos have the rest.'
+        : 'Load, dynos and proxy share all cores then too.',
+      `Added: above a dyno without anything in between. Calm: in those runs in which the host of this machine took nothing away; it took ${percent(median(stolen))} of the processors' time in the median run.`,
     ].join('\n'),
-    columns: ['', 'requests/s', 'CPU µs each', 'requests a CPU s', 'of HAProxy’s', 'p50 added', 'p99 added'],
-    rows: targets.map(({ name, pid }) => [
+    columns: [
+      '',
+      'requests/s',
+      'CPU µs each',
+      'requests a CPU s',
+      'of HAProxy’s',
+      'best of both',
+      'half load: CPU µs each',
+      'p50',
+      'p99',
+      'p50 added',
+      'p99 added',
+      'calm runs',
+      'p99 added, calm',
+    ],
+    rows: targets.map(({ name }) => [
       name,
       whole(middle(full.get(name), ({ requestsPerS }) => requestsPerS)),
       decimal(
@@ -148,18 +202,27 @@ function table(targets: readonly Target[], { full, half, rate, connections, runs
       ),
       whole(capacity(name)),
       decimal(capacity(name) / capacity('HAProxy')),
-      ...(pid === undefined
-        ? [
-            `(${decimal(middle(bare, ({ p50Ms }) => p50Ms))} ms)`,
-            `(${decimal(middle(bare, ({ p99Ms }) => p99Ms))} ms)`,
-          ]
-        : (['p50Ms', 'p99Ms'] as const).map((which) => {
-            const added =
-              middle(half.get(name), (delay) => delay[which]) - middle(bare, (delay) => delay[which]);
-            return `${decimal(added)} ms`;
-          })),
+      decimal(best('HAProxy') / best(name)),
+      decimal(
+        middle(half.get(name), ({ cpuMicros }) => cpuMicros),
+        1,
+      ),
+      `${decimal(middle(half.get(name), p50))} ms`,
+      `${decimal(middle(half.get(name), p99))} ms`,
+      added(name, p50),
+      added(name, p99),
+      whole(calm(name).length),
+      added(name, p99, calm),
     ]),
   };
+}
+
+const p50 = ({ p50Ms }: Delay): number => p50Ms;
+const p99 = ({ p99Ms }: Delay): number => p99Ms;
+
+/** `7 %` */
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
 }
 
 await runAlone(import.meta.url, measure);

@@ -34,6 +34,11 @@ import { Readers } from './store/reader.ts';
 
 /** How long drains may finish what is under way when the server stops. */
 const GRACE_MS = 3_000;
+/**
+ * The HTTP router's lines gather for so long: requests that come at an even rate would each store a batch, which cost a
+ * fifth of their processor time.
+ */
+const ROUTER_LINES_MS = 10;
 /** One warning about a failing store in this time. */
 const WARN_MS = 10_000;
 
@@ -133,7 +138,9 @@ export async function startServer(settings: Settings, log: Logger = makeLog(sett
     });
     closers.push(() => syslog.close());
 
-    const hosting = new Hosting((app, message) => tellApp(app, 'heroku', 'router', Priority.router, message));
+    const hosting = new Hosting((app, message) =>
+      tellApp(app, 'heroku', 'router', Priority.router, message, ROUTER_LINES_MS),
+    );
     const proxy = await startWebRouter(hosting, settings);
     closers.push(() => proxy.close(GRACE_MS));
     const webUrl = (name: string): string => `http://${name}.localhost:${proxy.port}/`;

@@ -1,10 +1,14 @@
 /** Requests at an even rate: each goes out when its time has come, whether the ones before it are answered or not. */
 import { connect, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { nowMs, type Pace } from './pacer.ts';
 
-/** What is due is sent this often. */
-const TICK_MS = 1;
+/** The first is due when the pacer is there for certain. */
+const START_MS = 100;
 /** Answers that are still on their way at the end are waited for this long. */
 const REST_MS = 5_000;
+/** So often it is looked whether all are answered. */
+const LOOK_MS = 20;
 const OK = Buffer.from('HTTP/1.1 200 ');
 const LENGTH = /\r\ncontent-length: (\d+)\r\n/i;
 
@@ -33,8 +37,8 @@ interface Connection {
 }
 
 /**
- * Sends GETs over connections that are kept alive, one at a time over each. A request's latency counts from the tick in
- * which it was due: if no connection was free then, the wait for one is part of it.
+ * Sends GETs over connections that are kept alive, one at a time over each. A request's latency counts from when it was
+ * due: if no connection was free then, or we were late, that is part of it.
  */
 export async function pacedGets({
   port,
@@ -57,8 +61,7 @@ export async function pacedGets({
     const got = connection.got === undefined ? bytes : Buffer.concat([connection.got, bytes]);
     connection.got = got;
     if (connection.dueMs === undefined || !isWhole(got)) return;
-    if (got.compare(OK, 0, OK.length, 0, OK.length) === 0)
-      latenciesMs.push(performance.now() - connection.dueMs);
+    if (got.compare(OK, 0, OK.length, 0, OK.length) === 0) latenciesMs.push(nowMs() - connection.dueMs);
     else failures++;
     connection.got = undefined;
     connection.dueMs = undefined;
@@ -75,27 +78,28 @@ export async function pacedGets({
     }),
   );
 
-  const startMs = performance.now();
   const count = Math.round(rate * seconds);
-  let sent = 0;
-  await new Promise<void>((resolve) => {
+  const pace: Pace = { startMs: nowMs() + START_MS, rate, count };
+  const pacer = new Worker(new URL('pacer.js', import.meta.url), { workerData: pace });
+  pacer.on('message', (dueMs: number) => {
+    // Those that have waited longest first, so that every connection is used.
+    const connection = free.shift();
+    if (connection === undefined) due.push(dueMs);
+    else send(connection, dueMs);
+  });
+  await new Promise<void>((resolve, reject) => {
+    pacer.on('error', reject);
     const timer = setInterval(() => {
-      const nowMs = performance.now();
-      for (; sent < count && startMs + (sent * 1_000) / rate <= nowMs; sent++) {
-        // Those that have waited longest first, so that every connection is used.
-        const connection = free.shift();
-        if (connection === undefined) due.push(nowMs);
-        else send(connection, nowMs);
-      }
       const answered = latenciesMs.length + failures;
-      const late = nowMs > startMs + seconds * 1_000 + REST_MS;
+      const late = nowMs() > pace.startMs + seconds * 1_000 + REST_MS;
       if (answered < count && !late) return;
       failures += count - answered;
       clearInterval(timer);
       resolve();
-    }, TICK_MS);
+    }, LOOK_MS);
   });
-  const took = (performance.now() - startMs) / 1_000;
+  const took = (nowMs() - pace.startMs) / 1_000;
+  await pacer.terminate();
   for (const { socket } of all) socket.destroy();
   return { latenciesMs, seconds: took, failures };
 }

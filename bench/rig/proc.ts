@@ -12,6 +12,19 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
 }
 
+/** Seconds that the host of a virtual machine gave to others while we wanted to run, over all processors (proc(5), stat). */
+export function stolenSeconds(): number {
+  return Number(readFileSync('/proc/stat', 'latin1').split('\n', 1)[0].split(/ +/)[8]) / TICKS_PER_S;
+}
+
+/** The processes that a process has started, and those that these have. */
+export function descendants(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+  return children === ''
+    ? []
+    : children.split(' ').flatMap((child) => [Number(child), ...descendants(Number(child))]);
+}
+
 /** Bytes of a process that are in memory now. */
 export function residentBytes(pid: number): number {
   return statusBytes(pid, 'VmRSS');

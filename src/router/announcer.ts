@@ -37,8 +37,19 @@ export class Announcer {
     this.router = router;
   }
 
-  /** Adds the line `source[dyno]: message` to an app's stream; it is stored as soon as the store takes it. */
-  announce(app: AppId, source: 'app' | 'heroku', dyno: string, priority: number, message: string): void {
+  /**
+   * Adds the line `source[dyno]: message` to an app's stream; it is stored as soon as the store takes it.
+   *
+   * @param gatherMs it may gather with others until so long after the app's last batch.
+   */
+  announce(
+    app: AppId,
+    source: 'app' | 'heroku',
+    dyno: string,
+    priority: number,
+    message: string,
+    gatherMs = 0,
+  ): void {
     // Complete, so that the gatherer takes it as it is: the HTTP router says one for every request.
     const text = `<${priority}>1 ${timestampText(Date.now())} ${HOST} ${source} ${dyno} - - ${message}`;
     const small = text.length * BYTES_A_CHARACTER <= SCRATCH_BYTES;
@@ -49,6 +60,6 @@ export class Announcer {
     const speaker: Tenant = { token: '', tokenBytes: sourceBytes, app, source, sourceBytes };
     const gatherer = this.router.gatherer(app);
     gatherer.add(line, 0, length, this.header, speaker, HOST_BYTES);
-    gatherer.entrust();
+    gatherer.entrust(gatherMs);
   }
 }

@@ -46,7 +46,8 @@ class Departure {
  *
  * No timer: while nothing is on its way, the open batch leaves at the end of this turn of the event loop; while
  * something is, lines gather until it has arrived, or until the batch is full. So a lone line is stored at
- * once, and under load a batch grows to what a commit takes.
+ * once, and under load a batch grows to what a commit takes. Only lines that come one in a turn, and that nobody waits for, may
+ * gather for a time: each of them would be a batch of its own, which costs more than many lines.
  */
 export class Gatherer {
   readonly app: AppId;
@@ -60,6 +61,10 @@ export class Gatherer {
   /** Resolves when all of these have; made when somebody asks. */
   private allSettled: Promise<unknown> | undefined;
   private scheduled = false;
+  /** A timer runs at whose end the open batch leaves. */
+  private gathering = false;
+  /** When the last batch was closed, on the clock of `performance.now()`. */
+  private closedMs = Number.NEGATIVE_INFINITY;
   private onTheWay = 0;
   private retryMs = 0;
   private retryTimer: NodeJS.Timeout | undefined;
@@ -101,11 +106,15 @@ export class Gatherer {
     if (this.builder.count > 0 && this.builder.length + bytes > BATCH_BYTES) this.close();
   }
 
-  /** The lines added so far needn't be waited for: they are kept and tried again until they are stored. */
-  entrust(): void {
+  /**
+   * The lines added so far needn't be waited for: they are kept and tried again until they are stored.
+   *
+   * @param gatherMs they may gather until so long after the batch before them; one that somebody waits for takes them along.
+   */
+  entrust(gatherMs = 0): void {
     if (this.builder.count === 0) return;
     this.opened().entrusted = true;
-    this.schedule();
+    if (gatherMs === 0 || !this.gather(gatherMs)) this.schedule();
   }
 
   /** Resolves when all lines added so far are stored; rejects when they can't be: then send them again. */
@@ -141,6 +150,19 @@ export class Gatherer {
     return this.open;
   }
 
+  /** Has the open batch leave later; false if the one before it is old enough. */
+  private gather(forMs: number): boolean {
+    if (this.gathering || this.scheduled) return true;
+    const restMs = this.closedMs + forMs - performance.now();
+    if (restMs <= 0) return false;
+    this.gathering = true;
+    setTimeout(() => {
+      this.gathering = false;
+      if (this.builder.count > 0) this.schedule();
+    }, restMs);
+    return true;
+  }
+
   private schedule(): void {
     if (this.scheduled || this.onTheWay > 0 || this.retryMs > 0) return;
     this.scheduled = true;
@@ -157,6 +179,7 @@ export class Gatherer {
     const departure = this.opened();
     this.open = undefined;
     this.usedAtMs = Date.now();
+    this.closedMs = performance.now();
     departure.batch = batch;
     this.load.pending(batch.bytes.length);
     if (this.retryMs > 0) this.queue.push(departure);

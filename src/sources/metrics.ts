@@ -31,7 +31,7 @@ export function measureStored(registry: Registry): (lines: number, bytes: number
   });
   const seconds = new Histogram({
     name: 'tailrace_durable_seconds',
-    help: "From the arrival of a batch's first line until the batch was durable.",
+    help: "From the arrival of a batch's first line until the batch was durable; the HTTP router's lines gather for up to 10 ms.",
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
     registers,
   });

@@ -102,6 +102,33 @@ describe('a gatherer', () => {
     expect(pendingBytes).toBe(0);
   });
 
+  it('gathers lines that nobody waits for, until somebody waits, it is closed, or the time is over', async () => {
+    const state = breakable();
+    const say = async (gatherer: Gatherer, gatherMs: number, ...messages: string[]): Promise<void> => {
+      for (const message of messages) {
+        add(gatherer, message);
+        gatherer.entrust(gatherMs);
+        await new Promise(setImmediate);
+        await new Promise(setImmediate);
+      }
+    };
+    const gatherer = new Gatherer(APP, state.store, load);
+    await say(gatherer, 60_000, ...numbered(3));
+    // The first is alone, and there was none before it.
+    expect(await stored()).toEqual(numbered(3).slice(0, 1));
+    await gatherer.stored();
+    expect(await stored()).toEqual(numbered(3));
+    await say(gatherer, 60_000, 'a', 'b');
+    expect(state.appends).toBe(2);
+    expect(await gatherer.flush(1_000)).toBe(0);
+    expect(await stored()).toEqual([...numbered(3), 'a', 'b']);
+    const sooner = new Gatherer(APP, state.store, load);
+    await say(sooner, 20, 'c', 'd');
+    await until('the time is over', () => sooner.idle);
+    expect(await stored()).toEqual([...numbered(3), 'a', 'b', 'c', 'd']);
+    expect(pendingBytes).toBe(0);
+  });
+
   it('tells who asked that their lines can’t be stored, and keeps nothing of them', async () => {
     const state = breakable();
     const gatherer = new Gatherer(APP, state.store, load);

@@ -40,6 +40,8 @@ export class Appender {
   private slowUntilMs = 0;
   /** Its name is on the disk. */
   private named: Segment | undefined;
+  /** Syncs that are under way: until they end, the system may make whoever writes wait for the disk. */
+  private syncs = 0;
   /** What was written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
 
@@ -63,6 +65,7 @@ export class Appender {
     const { bytes } = placed.stored;
     if (
       this.idle &&
+      this.syncs === 0 &&
       this.durability === 'process' &&
       bytes.length <= AT_ONCE_BYTES &&
       placed.stored.storedAtMs >= this.slowUntilMs
@@ -80,7 +83,10 @@ export class Appender {
   async sync(): Promise<void> {
     const segments = [...this.unsynced].filter((segment) => this.stream.segments.includes(segment));
     this.unsynced.clear();
-    await Promise.all(segments.map(({ path }) => this.files.during(path, fdatasync)));
+    this.syncs++;
+    await Promise.all(segments.map(({ path }) => this.files.during(path, fdatasync))).finally(() => {
+      this.syncs--;
+    });
   }
 
   private writeAtOnce(placed: Placed): void {
