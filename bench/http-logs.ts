@@ -13,7 +13,7 @@ import { serve } from './rig/tailrace.ts';
 
 const SIZES = [1, 10, 100, 500];
 const CONNECTIONS = [10, 100];
-const WARM_UP_S = 2;
+const WARM_UP_S = 4;
 
 interface Target {
   readonly name: 'tailrace' | 'bare';

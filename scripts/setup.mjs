@@ -35,6 +35,8 @@ if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < new
   // The compiler takes only TypeScript along.
   const scripts = join('src', 'store', 'redis', 'lua');
   cpSync(join(root, scripts), join(root, 'dist', scripts), { recursive: true });
+  const { bundle } = await import('./bundle.mjs');
+  await bundle(root);
   writeFileSync(stamp, `${newest}\n`);
 }
 

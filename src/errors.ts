@@ -35,13 +35,20 @@ export class TailraceError extends Error {
   get status(): number {
     return STATUS[this.code];
   }
-}
 
-/** What `Retry-After` says to whoever was turned away for now: seconds. */
-export const RETRY_AFTER_S = '1';
+  /** What `Retry-After` says with it, in seconds (RFC 9110 section 10.2.3): undefined when to wait doesn't help. */
+  get retryAfter(): string | undefined {
+    return this.status === 429 || this.status === 503 ? '1' : undefined;
+  }
+}
 
 /** The system's error code (`EADDRINUSE`, `ENOSPC` …) of an unknown thrown value, or ''. */
 export function systemCode(error: unknown): string {
   if (!(error instanceof Error) || !('code' in error)) return '';
   return typeof error.code === 'string' ? error.code : '';
+}
+
+/** Why something failed, for the brackets in a sentence: the system's code where there is one, or what the error says. */
+export function reasonOf(error: unknown): string {
+  return systemCode(error) || (error instanceof Error ? error.message : String(error));
 }

@@ -13,6 +13,7 @@ import { Hosting } from './host/hosting.ts';
 import { isolation } from './host/isolated.ts';
 import { LogMetrics } from './metrics/log-metrics.ts';
 import { makeMetrics } from './metrics.ts';
+import { VERSION } from './package.ts';
 import { OWNER } from './platform/account.ts';
 import { Directory } from './platform/directory.ts';
 import { Keys, makeKey, SCOPES } from './platform/keys.ts';
@@ -30,7 +31,6 @@ import { startSyslog } from './sources/syslog.ts';
 import type { Store } from './store/contract.ts';
 import { openStore } from './store/open.ts';
 import { Readers } from './store/reader.ts';
-import { VERSION } from './version.ts';
 
 /** How long drains may finish what is under way when the server stops. */
 const GRACE_MS = 3_000;

@@ -30,7 +30,7 @@ const SHARED = [
   'settings.ts',
   'setting-values.ts',
   'settings-table.ts',
-  'version.ts',
+  'package.ts',
   'authorization.ts',
   'release.ts',
 ];

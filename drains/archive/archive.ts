@@ -4,10 +4,10 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Compressor, type Reporter } from './compressor.ts';
-import { FOLDER_MODE } from './disk.ts';
+import { makeFolder } from './disk.ts';
 import { Folder, type FolderSettings } from './folder.ts';
 
 const SWEEP_MS = 1000;
@@ -92,7 +92,7 @@ export class Archive {
 
   async #open(name: string): Promise<Folder> {
     const path = join(this.#settings.dir, name);
-    await mkdir(path, { recursive: true, mode: FOLDER_MODE });
+    await makeFolder(path);
     const folder = new Folder(path, this.#settings, (rotated) => this.#compressor.tidy(rotated));
     await folder.open();
     return folder;

@@ -1,6 +1,7 @@
 /** The few file operations that durable writing needs and Node.js leaves to its user. */
 
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** Logs may hold secrets: the owner writes, the group reads, nobody else. */
 export const FILE_MODE = 0o640;
@@ -8,6 +9,33 @@ export const FOLDER_MODE = 0o750;
 
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/**
+ * Makes a folder and those above it that are missing, and says whether there was anything to make. Step by step: with `recursive`,
+ * Node.js 20 never comes back from a folder in which nothing can be made, but which says ENOENT (`/proc`).
+ */
+export async function makeFolder(path: string): Promise<boolean> {
+  const above = dirname(path);
+  try {
+    await mkdir(path, { mode: FOLDER_MODE });
+    return true;
+  } catch (error) {
+    if (await isFolder(path)) return false;
+    if (errorCode(error) !== 'ENOENT' || above === path) throw error;
+  }
+  await makeFolder(above);
+  await mkdir(path, { mode: FOLDER_MODE }).catch((error) => {
+    throw errorCode(error) === 'ENOENT' ? new Error(`${above} takes no folders`, { cause: error }) : error;
+  });
+  return true;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /** A file's length, `undefined` when there is none. */

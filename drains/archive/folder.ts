@@ -5,9 +5,9 @@
  */
 
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename } from 'node:fs/promises';
+import { open, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FILE_MODE, FOLDER_MODE, sizeOf, syncFolder, truncateFile, writeFully } from './disk.ts';
+import { FILE_MODE, makeFolder, sizeOf, syncFolder, truncateFile, writeFully } from './disk.ts';
 import { Journal } from './journal.ts';
 import { isDue, type MaxAge, nextStem } from './rotation.ts';
 
@@ -144,8 +144,8 @@ export class Folder {
       }
     }
     if (size === undefined || size === 0) {
-      const made = await mkdir(this.path, { recursive: true, mode: FOLDER_MODE });
-      if (made !== undefined && this.#settings.fsync) await syncFolder(dirname(this.path));
+      const isNew = await makeFolder(this.path);
+      if (isNew && this.#settings.fsync) await syncFolder(dirname(this.path));
       // Before the first byte: the old journal's length must never be taken for the new log's.
       await this.#journal.begin(nowMs);
       return 0;

@@ -7,12 +7,12 @@
  * An answer of 204 promises that the lines are in the file, once, whatever dies next.
  */
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { Archive } from './archive.ts';
 import type { Reporter } from './compressor.ts';
-import { FOLDER_MODE } from './disk.ts';
+import { makeFolder } from './disk.ts';
 import { lockFolder } from './lock.ts';
 import { Receiver } from './receiver.ts';
 import { readSettings, type Settings, SettingsError } from './settings.ts';
@@ -37,7 +37,9 @@ async function main(): Promise<void> {
     return;
   }
   const server = createServer(settings);
-  makeFolder(settings.dir);
+  await makeFolder(settings.dir).catch((error: unknown) => {
+    throw refusal(`Cannot make the folder ${settings.dir}`, error);
+  });
   const lock = await lockFolder(settings.dir);
   if (lock === 'taken') throw new SettingsError(`Another archive is already writing to ${settings.dir}.`);
   if (lock === 'unsupported') report.problem(`cannot lock ${settings.dir}; start only one archive on it`);
@@ -81,10 +83,6 @@ function createServer(settings: Settings): Server {
   );
 }
 
-function makeFolder(dir: string): void {
-  attempt(`Cannot make the folder ${dir}`, () => mkdirSync(dir, { recursive: true, mode: FOLDER_MODE }));
-}
-
 function listen(server: Server, { port, host }: Settings): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) =>
@@ -115,8 +113,12 @@ function attempt<T>(sentence: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new SettingsError(`${sentence}: ${error instanceof Error ? error.message : error}.`);
+    throw refusal(sentence, error);
   }
+}
+
+function refusal(sentence: string, error: unknown): SettingsError {
+  return new SettingsError(`${sentence}: ${error instanceof Error ? error.message : error}.`);
 }
 
 function isLoopback(host: string): boolean {

@@ -78,6 +78,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     ['migrate', async () => (await import('./migrate.ts')).migrateCommand],
     [WITH_ALL, async () => (await import('./completion.ts')).completionCommand],
   ],
+  'Commands:': [[WITH_ALL, async () => (await import('./help.ts')).helpCommand]],
 };
 
 /** Adds every command there is. */

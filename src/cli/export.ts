@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Export, Plan } from '../engines/plan.ts';
-import { systemCode, TailraceError } from '../errors.ts';
+import { reasonOf, TailraceError } from '../errors.ts';
 import { makeFolder } from '../folder.ts';
 import { Client, chooseApp } from './client.ts';
 
@@ -85,8 +85,7 @@ async function makePlan(engine: string, options: ExportOptions): Promise<Plan> {
     user: options.user ?? app,
     image: options.image ?? `${app}:latest`,
     shipperImage: options.shipperImage,
-    program:
-      options.program ?? (engine === 'kubernetes' ? 'node /app/dist/src/cli/main.js' : '/usr/bin/tailrace'),
+    program: options.program ?? (engine === 'kubernetes' ? '/app/bin/tailrace' : '/usr/bin/tailrace'),
   };
 }
 
@@ -103,7 +102,7 @@ function save(folder: string, { files, next }: Export): void {
   } catch (error) {
     throw new TailraceError(
       'data_folder',
-      `The files can't be written to ${folder} (${systemCode(error) || (error instanceof Error ? error.message : error)}): name another folder.`,
+      `The files can't be written to ${folder} (${reasonOf(error)}): name another folder.`,
       { cause: error },
     );
   }

@@ -2,7 +2,7 @@
 /** The `tailrace` command. One file a command in this folder; they talk HTTP to a server, like any client. */
 import { CommanderError } from 'commander';
 import { TailraceError } from '../errors.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../package.ts';
 import { addAlone, addCommands } from './commands.ts';
 import { stopsByItself } from './signals.ts';
 import { TypedCommand, unknownCommand } from './typed-command.ts';

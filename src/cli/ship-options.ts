@@ -1,5 +1,5 @@
 /** What `tailrace ship` is told, and the shipper that follows from it. */
-import { systemCode, TailraceError } from '../errors.ts';
+import { reasonOf, TailraceError } from '../errors.ts';
 import type { LineQueue } from '../runner/line-queue.ts';
 import { Shipper } from '../runner/shipper.ts';
 import { Spool, SpoolInUseError } from '../runner/spool.ts';
@@ -66,7 +66,7 @@ export function openSpool(folder: string): Spool {
       );
     throw new TailraceError(
       'data_folder',
-      `Lines can't be kept in ${folder} (${systemCode(error) || (error instanceof Error ? error.message : error)}): give --spool a folder that can be written.`,
+      `Lines can't be kept in ${folder} (${reasonOf(error)}): give --spool a folder that can be written.`,
       { cause: error },
     );
   }

@@ -19,9 +19,13 @@ export class TypedCommand extends Command {
  */
 export function unknownCommand(program: Command, typed: readonly string[]): string | undefined {
   const asked = typed[0] === 'help' ? typed[1] : typed[0];
-  if (asked === undefined || asked === 'help' || asked.startsWith('-')) return undefined;
-  const isKnown = program.commands.some((one) => one.name() === asked || one.aliases().includes(asked));
-  return isKnown ? undefined : asked;
+  if (asked === undefined || asked.startsWith('-')) return undefined;
+  return commandOf(program, asked) ? undefined : asked;
+}
+
+/** The command of this name or alias. */
+export function commandOf(program: Command, name = ''): Command | undefined {
+  return program.commands.find((one) => one.name() === name || one.aliases().includes(name));
 }
 
 /** `error: unknown command 'lgos'\n(Did you mean logs?)` as one line of sentences. */

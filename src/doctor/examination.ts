@@ -1,8 +1,8 @@
 /** Looks at everything that may be wrong: through the server, when one runs, and at this machine. */
 import { TailraceError } from '../errors.ts';
+import { VERSION } from '../package.ts';
 import type { Settings } from '../settings.ts';
 import type { StoreStatus } from '../store/contract.ts';
-import { VERSION } from '../version.ts';
 import { certificate } from './certificate.ts';
 import { clock } from './clock.ts';
 import { dataFolder, holderOf } from './data-folder.ts';

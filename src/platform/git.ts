@@ -7,10 +7,10 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../errors.ts';
+import { PACKAGE_FOLDER } from '../package.ts';
 import type { AppId } from '../store/contract.ts';
 import { tooLarge } from './build-record.ts';
 import type { Context } from './context.ts';
@@ -135,9 +135,8 @@ export function gitRoutes(
 
   function hookEnvironment(request: FastifyRequest) {
     const [, app] = /^\/([^/]+?)(?:\.git)?\//.exec(request.url) ?? [];
-    const here = dirname(fileURLToPath(import.meta.url));
     return {
-      HOOK_PROGRAM: join(here, '..', 'host', 'pre-receive.js'),
+      HOOK_PROGRAM: join(PACKAGE_FOLDER, 'dist', 'bundle', 'pre-receive.js'),
       HOOK_NODE: process.execPath,
       HOOK_URL: context.url(),
       HOOK_APP: app ?? '',

@@ -1,11 +1,11 @@
 /** The live page at `/`: what Vite has built of src/page, served from memory to anybody. What it shows asks for a key. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../errors.ts';
+import { PACKAGE_FOLDER } from '../package.ts';
 
 /**
  * Nothing but this server's own files and connections, nothing inline, no way to make HTML out of a text (Trusted Types),
@@ -75,9 +75,9 @@ function knows(header: string | undefined, etag: string): boolean {
 
 /** All files of the built page by the path they are served at. */
 function readFiles(): Map<string, PageFile> {
-  const folder = findFolder(dirname(fileURLToPath(import.meta.url)));
+  const folder = join(PACKAGE_FOLDER, 'dist', 'page');
   const files = new Map<string, PageFile>();
-  if (!folder) return files;
+  if (!existsSync(folder)) return files;
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const type = TYPES[extname(name)];
     if (!type) continue;
@@ -89,12 +89,4 @@ function readFiles(): Map<string, PageFile> {
     files.set(path, { type, body, gzipped: gzipSync(body, { level: 9 }), etag, cache });
   }
   return files;
-}
-
-/** `dist/page`, seen from the sources or from the build. */
-function findFolder(folder: string): string | undefined {
-  const built = join(folder, 'dist', 'page');
-  if (existsSync(join(built, 'index.html'))) return built;
-  const parent = dirname(folder);
-  return parent === folder ? undefined : findFolder(parent);
 }

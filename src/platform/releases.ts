@@ -81,11 +81,14 @@ export function releaseRoutes(api: FastifyInstance, context: Context): void {
     const to = await releases.find(app.id, id);
     if (to.status !== 'succeeded')
       throw new TailraceError('invalid_params', `v${to.version} failed: choose a release that succeeded.`);
-    return releases.add(app.id, () => ({
-      description: `Rollback to v${to.version}`,
-      slug: to.slug,
-      config: to.config,
-    }));
+    return releases.add(app.id, (current) => {
+      if (current.version === to.version)
+        throw new TailraceError(
+          'invalid_params',
+          `v${to.version} is the current release already: choose an earlier one.`,
+        );
+      return { description: `Rollback to v${to.version}`, slug: to.slug, config: to.config };
+    });
   }
 
   async function releaseSlug(app: AppRecord, slug: string, description?: string): Promise<ReleaseRecord> {

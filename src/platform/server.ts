@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readAuthorization } from '../authorization.ts';
-import { RETRY_AFTER_S, TailraceError } from '../errors.ts';
+import { TailraceError } from '../errors.ts';
 import { discardRest } from '../sources/body.ts';
 import { accountRoutes } from './account.ts';
 import { addonDrainRoutes } from './addon-drains.ts';
@@ -84,7 +84,7 @@ export function makeServer(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
         if (error.code === 'too_large') discardRest(request.raw);
-        if (error.status === 503) reply.header('Retry-After', RETRY_AFTER_S);
+        if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
         // Senders of lines know Logplex's answers, which are plain words.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
           return reply.code(error.status).type('text/plain').send(error.message);

@@ -57,6 +57,8 @@ export class Gatherer {
   /** Closed batches that wait for a failed one before them. */
   private queue: Departure[] = [];
   private readonly unsettled = new Set<Departure>();
+  /** Resolves when all of these have; made when somebody asks. */
+  private allSettled: Promise<unknown> | undefined;
   private scheduled = false;
   private onTheWay = 0;
   private retryMs = 0;
@@ -107,13 +109,13 @@ export class Gatherer {
   }
 
   /** Resolves when all lines added so far are stored; rejects when they can't be: then send them again. */
-  stored(): Promise<void> {
+  stored(): Promise<unknown> {
     if (this.builder.count > 0) {
       this.opened();
       this.schedule();
     }
-    const waiting = [...this.unsettled].map((departure) => departure.settled);
-    return waiting.length === 1 ? waiting[0] : Promise.all(waiting).then(() => {});
+    this.allSettled ??= Promise.all([...this.unsettled].map((departure) => departure.settled));
+    return this.allSettled;
   }
 
   /** Sends what is open on its way; resolves when nothing is left, or after `graceMs`, with the number of lines that are left. */
@@ -134,6 +136,7 @@ export class Gatherer {
     if (!this.open) {
       this.open = new Departure(this.count++);
       this.unsettled.add(this.open);
+      this.allSettled = undefined;
     }
     return this.open;
   }
@@ -163,13 +166,13 @@ export class Gatherer {
   private send(departure: Departure, batch: Batch): void {
     this.onTheWay++;
     this.store.append(this.app, batch).then(
-      () => {
+      ({ passedOn }) => {
         this.onTheWay--;
         this.retryMs = 0;
         this.settle(departure, batch);
         this.load.stored?.(this.app, batch, performance.now() - departure.openedMs);
         departure.resolve();
-
+        if (!passedOn) this.builder.takeBack(batch);
         this.sendQueued();
       },
       (error: unknown) => {
@@ -185,6 +188,7 @@ export class Gatherer {
 
   private settle(departure: Departure, batch: Batch): void {
     this.unsettled.delete(departure);
+    this.allSettled = undefined;
     this.load.pending(-batch.bytes.length);
   }
 

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { PACKAGE_FOLDER } from '../package.ts';
 import type { BuildStep } from './build-step.ts';
 import { runStep } from './build-step.ts';
 
@@ -30,7 +30,7 @@ type Around = Pick<BuildStep, 'env' | 'onLine' | 'signal'>;
  */
 export async function detectBuildpack(build: string, around: Around): Promise<Buildpack> {
   for (const name of BUILT_IN) {
-    const folder = join(packageFolder(), 'buildpacks', name);
+    const folder = join(PACKAGE_FOLDER, 'buildpacks', name);
     const found = await detect(folder, build, around);
     if (found) return found;
   }
@@ -119,11 +119,4 @@ async function detect(folder: string, build: string, around: Around): Promise<Bu
   if (!existsSync(program)) return { folder, name: 'custom' };
   const { status, stdout } = await runStep({ program, args: [build], cwd: build, captures: true, ...around });
   return status === 0 ? { folder, name: stdout.trim().split('\n')[0] || 'custom' } : undefined;
-}
-
-/** The package's own folder: that of the nearest `buildpacks/`, from `src/runner` or `dist/src/runner`. */
-function packageFolder(): string {
-  const here = fileURLToPath(new URL('.', import.meta.url));
-  const candidates = [join(here, '..', '..'), join(here, '..', '..', '..')];
-  return candidates.find((folder) => existsSync(join(folder, 'buildpacks'))) ?? candidates[0];
 }

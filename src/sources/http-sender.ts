@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readAuthorization } from '../authorization.ts';
-import { RETRY_AFTER_S, TailraceError } from '../errors.ts';
+import { TailraceError } from '../errors.ts';
 import type { Limits } from '../router/limits.ts';
 import type { Router } from '../router/router.ts';
 import type { Tenant } from '../router/tenants.ts';
@@ -59,11 +59,9 @@ export class HttpSenders {
   }
 
   /** @throws TailraceError `rate_limited` when the sender has sent too much, `unavailable` when all have. */
-  admit(request: FastifyRequest, reply: FastifyReply, { tenant }: HttpSender): void {
+  admit(request: FastifyRequest, { tenant }: HttpSender): void {
     const refusal = turnedAway(tenant, request.headers['logplex-msg-count'], this.options);
-    if (!refusal) return;
-    reply.header('Retry-After', RETRY_AFTER_S);
-    throw refusal;
+    if (refusal) throw refusal;
   }
 
   private async tenantOf(token: string): Promise<Tenant | null> {

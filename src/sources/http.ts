@@ -114,7 +114,7 @@ export async function httpSource(
     const form = FORMS[contentType(request)];
     const sender = await senders.authorise(request, reply);
     if (!form) throw unknownForm(request);
-    senders.admit(request, reply, sender);
+    senders.admit(request, sender);
     const { tenant } = sender;
     if (form !== 'logplex' && !tenant)
       throw new TailraceError(
@@ -148,7 +148,7 @@ export async function httpSource(
     const tenant = await otlpSenders.authoriseOne(request, reply, 'OTLP');
     if (!isJson && type !== 'application/x-protobuf' && type !== 'application/protobuf')
       throw unknownOtlpForm(request);
-    otlpSenders.admit(request, reply, { tenant });
+    otlpSenders.admit(request, { tenant });
     const body = await readBody(request.raw, BODY_BYTES_MAX);
     const lines = otlpLines(body, isJson, tenant.source, tenant.source === ANY_SOURCE);
     const bytes = bytesOf(lines);
@@ -162,8 +162,7 @@ export async function httpSource(
     { request, reply, tenant, body, bytes, counted }: PushedBody,
     take: (intake: Intake) => void | Promise<void>,
   ): Promise<void> {
-    const raw = request.raw;
-    const given = frameName(raw.headers['logplex-frame-id']);
+    const given = frameName(request.headers['logplex-frame-id']);
     const unnamed =
       given === undefined && bytes > BATCH_BYTES
         ? unnamedRequests.begin(`${tenant?.token} ${request.url} ${contentType(request)}`, body)

@@ -39,7 +39,7 @@ export interface LineTarget {
   add(bytes: Uint8Array, start: number, end: number, header: Header, tenant: Tenant, host: Uint8Array): void;
   addRecords(records: Uint8Array, count: number): void;
   entrust(): void;
-  stored(): Promise<void>;
+  stored(): Promise<unknown>;
 }
 
 export interface IntakeOptions {
@@ -158,11 +158,10 @@ export class Intake implements RecordSink {
   }
 
   /** Resolves when the lines taken so far are stored. */
-  async stored(): Promise<void> {
-    const waiting = this.touched.map((target) => target.stored());
+  stored(): Promise<unknown> {
+    const { touched } = this;
     this.settle();
-    if (waiting.length === 1) return waiting[0];
-    await Promise.all(waiting);
+    return touched.length === 1 ? touched[0].stored() : Promise.all(touched.map((target) => target.stored()));
   }
 
   /** Takes a line without an RFC 5424 header: one of the old kind, or, from somebody who is known, any bytes. */

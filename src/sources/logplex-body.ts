@@ -24,14 +24,14 @@ export function logplexBatchBytes(length: number, claimed: string | string[] | u
 }
 
 /**
- * Hands a body's lines over, all or none.
+ * Hands a body's lines over, all or none; there is something to wait for only when a token has to be asked for.
  * @throws TailraceError `malformed_lines` when it isn't well formed, `count_mismatch` when it has not as many lines as it says.
  */
-export async function takeLogplex(
+export function takeLogplex(
   body: Buffer,
   intake: Intake,
   { claimed, ownTokens, counters }: LogplexBodyOptions,
-): Promise<void> {
+): Promise<void> | undefined {
   const frames = countFrames(body);
   if (frames === -1) {
     counters.malformed++;
@@ -44,23 +44,20 @@ export async function takeLogplex(
     counters.malformed++;
     throw new TailraceError('malformed_lines', 'Malformed log messages');
   }
-  await takeAll(body, intake);
+  return takeFrom(0, body, intake);
 }
 
 /** Hands over the frames of a body that {@link countFrames} found to be well formed; asks for tokens between. */
-async function takeAll(body: Buffer, intake: Intake): Promise<void> {
-  let i = intake.takeUsual(body, 0);
-  while (i < body.length) {
+function takeFrom(frame: number, body: Buffer, intake: Intake): Promise<void> | undefined {
+  for (let i = intake.takeUsual(body, frame); i < body.length; ) {
     const start = body.indexOf(SPACE, i) + 1;
-    i = start + frameLength(body, i);
-    let taken = intake.take(body, start, i);
-    if (taken === Taken.ask) {
-      await intake.load();
-      taken = intake.take(body, start, i);
-    }
+    const end = start + frameLength(body, i);
+    const taken = intake.take(body, start, end);
+    if (taken === Taken.ask) return intake.load().then(() => takeFrom(i, body, intake));
     if (taken === Taken.malformed) throw new TailraceError('malformed_lines', 'Malformed log messages');
-    i = intake.takeUsual(body, i);
+    i = intake.takeUsual(body, end);
   }
+  return undefined;
 }
 
 function allHaveHeaders(body: Buffer): boolean {

@@ -1,6 +1,6 @@
 /** Answers to senders of lines, as they stand on a connection (RFC 9112): plain words, as Logplex's are. */
 import { STATUS_CODES } from 'node:http';
-import { RETRY_AFTER_S, TailraceError } from '../errors.ts';
+import { TailraceError } from '../errors.ts';
 
 /** The lines are stored. A connection that isn't kept alive (0 ms) is closed behind the answer. */
 export function accepted(keepAliveMs: number): string {
@@ -9,9 +9,10 @@ export function accepted(keepAliveMs: number): string {
 
 /** They aren't; whatever isn't expected to go wrong is not explained. */
 export function refused(error: unknown, keepAliveMs: number): string {
-  const [status, sentence] =
-    error instanceof TailraceError ? [error.status, error.message] : [500, 'Internal server error.'];
-  const retry = status === 429 || status === 503 ? `Retry-After: ${RETRY_AFTER_S}\r\n` : '';
+  const expected = error instanceof TailraceError ? error : undefined;
+  const status = expected?.status ?? 500;
+  const sentence = expected?.message ?? 'Internal server error.';
+  const retry = expected?.retryAfter === undefined ? '' : `Retry-After: ${expected.retryAfter}\r\n`;
   const content = `Content-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(sentence)}\r\n`;
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${content}${retry}${general(keepAliveMs)}\r\n${sentence}`;
 }

@@ -144,49 +144,63 @@ export class UsualConnection {
       this.behind = bytes.subarray(missing);
       this.socket.pause();
     }
-    void this.answer(request, body, bytes.length > missing ? body : chunk);
+    this.take(request, body, bytes.length > missing ? body : chunk);
   }
 
-  /** @param held holds the body, and nothing that is read later. */
-  private async answer(request: Request, body: Buffer, held: Buffer): Promise<void> {
-    const { socket } = this;
-    const keepAliveMs = (): number => (this.last ? 0 : this.surroundings.keepAliveMs);
-    let answer: string;
+  /** Hands the lines over, and answers when they are stored. @param held holds the body, and nothing that is read later. */
+  private take(request: Request, body: Buffer, held: Buffer): void {
     try {
-      if (request.refusal) throw request.refusal;
-      await this.take(request, body, held);
-      answer = accepted(keepAliveMs());
+      this.takeLines(request, body, held).then(this.onStored, this.onRefused);
     } catch (error) {
-      this.intake = undefined;
-      if (!(error instanceof TailraceError))
-        this.options.warn({ err: error, method: 'POST', url: '/logs' }, 'a request failed unexpectedly');
-      answer = refused(error, keepAliveMs());
+      this.onRefused(error);
     }
+  }
+
+  private takeLines(
+    { refusal, head, tenant, batchBytes }: Request,
+    body: Buffer,
+    held: Buffer,
+  ): Promise<unknown> {
+    if (refusal) throw refusal;
+    const { host } = this;
+    const { router, limits, counters } = this.options;
+    const name = frameName(head.name);
+    const intake = intakeOf({ router, limits, counters, host, tenant, bytes: batchBytes, name }, this.intake);
+    if (!name) this.intake = intake;
+    const asking = takeLogplex(body, intake, { claimed: head.claimed, ownTokens: false, counters });
+    if (asking) return asking.then(() => intake.stored());
+    release(held);
+    return intake.stored();
+  }
+
+  private readonly onStored = (): void => this.answer(accepted(this.keepAliveMs));
+
+  private readonly onRefused = (error: unknown): void => {
+    this.intake = undefined;
+    if (!(error instanceof TailraceError))
+      this.options.warn({ err: error, method: 'POST', url: '/logs' }, 'a request failed unexpectedly');
+    this.answer(refused(error, this.keepAliveMs));
+  };
+
+  private get keepAliveMs(): number {
+    return this.last ? 0 : this.surroundings.keepAliveMs;
+  }
+
+  private answer(text: string): void {
+    const { socket, behind } = this;
     this.options.answered();
-    socket.write(answer, 'latin1');
+    socket.write(text, 'latin1');
     if (this.last) {
       // Not only its half: nothing is read any more, so the other end's would never be seen to close.
       socket.destroySoon();
       return;
     }
-    const { behind } = this;
     this.behind = undefined;
     if (behind) this.goOn(behind);
     else {
       this.waitFor('next request');
       if (socket.isPaused()) socket.resume();
     }
-  }
-
-  /** Hands the lines over; resolves when they are stored. */
-  private async take({ head, tenant, batchBytes }: Request, body: Buffer, held: Buffer): Promise<void> {
-    const { options, host } = this;
-    const name = frameName(head.name);
-    const intake = intakeOf({ ...options, host, tenant, bytes: batchBytes, name }, this.intake);
-    if (!name) this.intake = intake;
-    await takeLogplex(body, intake, { claimed: head.claimed, ownTokens: false, counters: options.counters });
-    release(held);
-    await intake.stored();
   }
 
   /** Reads on, what is there already first: it starts with a request. */

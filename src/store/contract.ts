@@ -45,6 +45,8 @@ export interface Appended {
   readonly last: Sequence;
   /** The frame was stored before: these are its old sequences, and nothing was added. */
   readonly duplicate: boolean;
+  /** Somebody may still read the batch: its memory is to be left alone. */
+  readonly passedOn: boolean;
 }
 
 export interface AppendOptions {

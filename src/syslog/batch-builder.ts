@@ -1,3 +1,4 @@
+import { release } from '../release.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
 import type { Header } from './header.ts';
 import { isTimestamp, timestampBytes } from './timestamp.ts';
@@ -16,6 +17,8 @@ const STAMP_BYTES_MAX = 512;
 export class BatchBuilder {
   private bytes: Uint8Array;
   private end = HEADROOM;
+  /** Memory for the batch after this one. */
+  private spare: Uint8Array | undefined;
   /** Lines gathered. */
   count = 0;
 
@@ -105,8 +108,16 @@ export class BatchBuilder {
     this.count = 0;
     if (end * 2 < bytes.length) return { bytes: Buffer.from(bytes.subarray(0, end)), count };
     // More than half full: hand the memory on instead of copying it.
-    this.bytes = Buffer.allocUnsafeSlow(bytes.length);
+    this.bytes = this.spare ?? Buffer.allocUnsafeSlow(bytes.length);
+    this.spare = undefined;
     return { bytes: bytes.subarray(0, end), count };
+  }
+
+  /** Nobody reads the batch, which was closed here, any more: its memory can be used for others. */
+  takeBack({ bytes }: Batch): void {
+    const { buffer } = bytes;
+    if (buffer.byteLength === this.bytes.length) this.spare = Buffer.from(buffer);
+    else release(bytes);
   }
 
   private writeRecordHeader(

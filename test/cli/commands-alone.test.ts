@@ -8,7 +8,7 @@ const all = make();
 await addCommands(all);
 const names = all.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 /** They look at the others. */
-const TOGETHER = ['log', 'completion'];
+const TOGETHER = ['log', 'completion', 'help'];
 
 describe('a command alone', () => {
   it('is there for every name but those that need the others', async () => {

@@ -132,6 +132,20 @@ describe('any command', () => {
     expect(stdout).toContain('Usage: tailrace drains:add');
   });
 
+  it.each([[['help', 'help']], [['help', '--help']]])('%j: the help of help alone', async (args) => {
+    const { status, stdout } = await tailrace(args);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Usage: tailrace help .*\[command\]\n/);
+    expect(stdout).not.toContain('drains:add');
+  });
+
+  it('help alone, or before what isn’t a name: everything there is', async () => {
+    const all = await tailrace(['--help']);
+    expect(all.stdout).toMatch(/^ {2}help .*\[command\] /m);
+    expect(await tailrace(['help'])).toEqual(all);
+    expect((await tailrace(['help', 'logs', '--tail'])).stdout).toContain('Usage: tailrace logs');
+  });
+
   it('--help and --version', async () => {
     expect(await tailrace(['--version'])).toMatchObject({
       status: 0,

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { AppId, Store } from '../../src/store/contract.ts';
+import type { AppId, Store, StoredBatch } from '../../src/store/contract.ts';
 import { batchOf, linesOf, newApp } from '../support/batches.ts';
+import { numbered } from '../support/push.ts';
 import { until } from '../support/until.ts';
 import type { Opener } from './store-suite.ts';
 
@@ -30,6 +31,20 @@ export function wakeSuite(place: Opener): void {
       await store.append(app, batchOf('a', 'b'));
       await store.append(app, batchOf('c'));
       for (const one of new Set(seen)) expect(['1-2 a,b true', '3-3 c true']).toContain(one);
+      stop();
+    });
+
+    it('says that a batch was passed on when somebody was given it', async () => {
+      const store = await place.open();
+      const app = newApp();
+      const given: StoredBatch[] = [];
+      const stop = store.subscribe(app, (batch) => {
+        if (batch) given.push(batch);
+      });
+      for (const text of numbered(20)) {
+        const { first, passedOn } = await store.append(app, batchOf(text));
+        if (given.some((batch) => batch.first === first)) expect(passedOn).toBe(true);
+      }
       stop();
     });
 

@@ -149,6 +149,14 @@ describe('the program', () => {
     );
   });
 
+  it.runIf(existsSync('/proc/self'))('refuses a folder that can’t be made', { timeout: 10_000 }, async () => {
+    const program = launch(['--dir', '/proc/nowhere/a/b']);
+    expect(await program.exited).toBe(1);
+    expect(program.printed).toEqual([
+      'archive: Cannot make the folder /proc/nowhere/a/b: /proc takes no folders.',
+    ]);
+  });
+
   it('has every setting in its README', () => {
     const readme = readFileSync(
       join(import.meta.dirname, '../../drains/archive/README.md'),

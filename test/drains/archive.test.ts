@@ -264,6 +264,10 @@ describe('what somebody does to current.log', () => {
     rmSync(join(archives.dir, 'unknown'), { recursive: true });
     expect((await archive.post(frame('four'))).status).toBe(204);
     expect(log()).toBe(displayed('four'));
+    rmSync(archives.dir, { recursive: true });
+    const both = ['a', 'b'].map((token) => archive.post(frame('five'), { 'logplex-drain-token': token }));
+    expect((await Promise.all(both)).map(({ status }) => status)).toEqual([204, 204]);
+    expect([log('a'), log('b')]).toEqual([displayed('five'), displayed('five')]);
   });
 
   it('a log without its journal is put aside whole', async () => {

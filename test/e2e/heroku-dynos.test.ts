@@ -1,41 +1,29 @@
 /** The official `heroku` command against a real `tailrace start`: dynos, logs, drains and the way to git, and what it prints. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Heroku } from '../support/heroku.ts';
 import { run } from '../support/program.ts';
-import { startApp } from '../support/started-app.ts';
+import { Shop } from '../support/shop.ts';
 import { until } from '../support/until.ts';
 
-const WEB = `require('http').createServer((q, r) => r.end('A is ' + process.env.A)).listen(process.env.PORT)`;
-const FILES = {
-  Procfile: 'web: node web.cjs\nworker: while true; do echo tick; sleep 0.2; done\n',
-  'web.cjs': WEB,
-};
-
-let server: Awaited<ReturnType<typeof startApp>>;
-let heroku: Heroku;
-
-beforeAll(async () => {
-  server = await startApp('shop', FILES, 25_200);
-  heroku = new Heroku(server);
-}, 300_000);
-afterAll(async () => {
-  await server?.close();
-  heroku?.close();
-});
-
-const h = (command: string): Promise<string> => heroku.prints(`${command} -a shop`);
+const shop = new Shop(25_200);
+const { h } = shop;
 
 /** The processes of a dyno that is up: asked of the API, since a command takes seconds. */
 async function idOf(dyno: string): Promise<string | undefined> {
-  const dynos = await server.ask<{ name: string; id: string; state: string }[]>('GET', '/apps/shop/dynos');
+  const dynos = await shop.server.ask<{ name: string; id: string; state: string }[]>(
+    'GET',
+    '/apps/shop/dynos',
+  );
   return dynos.find(({ name, state }) => name === dyno && state === 'up')?.id;
 }
 
 describe('dynos', { timeout: 180_000 }, () => {
   it('are shown and scaled, also by a difference', async () => {
-    expect(await heroku.prints('ps -a shop')).toMatch(/=== web \(Basic\): node web\.cjs \(1\)\s+web\.1: up /);
+    expect(await shop.heroku.prints('ps -a shop')).toMatch(
+      /=== web \(Basic\): node web\.cjs \(1\)\s+web\.1: up /,
+    );
     expect(await h('ps:scale web=2 worker+1')).toMatch(
       /Scaling dynos... done, now running web at 2:Basic, worker at 2:Basic/,
     );
@@ -47,11 +35,13 @@ describe('dynos', { timeout: 180_000 }, () => {
 
   it('what can’t be is refused with Heroku’s errors', async () => {
     const scaled = (type: string, quantity: number) =>
-      server.ask('PATCH', '/apps/shop/formation', { updates: [{ type, quantity }] });
+      shop.server.ask('PATCH', '/apps/shop/formation', { updates: [{ type, quantity }] });
     await expect(scaled('nosuch', 1)).rejects.toThrow(/Couldn't find that process type/);
     await expect(scaled('web', 10_000)).rejects.toThrow(/Cannot scale web to 10000/);
-    expect((await heroku.run('ps:scale web-50 -a shop')).stderr).toMatch(/Cannot scale web to -\d+/);
-    await expect(server.ask('DELETE', '/apps/shop/dynos/web.77')).rejects.toThrow(/Couldn't find that dyno/);
+    expect((await shop.heroku.run('ps:scale web-50 -a shop')).stderr).toMatch(/Cannot scale web to -\d+/);
+    await expect(shop.server.ask('DELETE', '/apps/shop/dynos/web.77')).rejects.toThrow(
+      /Couldn't find that dyno/,
+    );
   });
 
   it('are restarted and stopped', async () => {
@@ -63,25 +53,25 @@ describe('dynos', { timeout: 180_000 }, () => {
     expect(await h('ps:stop -d worker.1')).toMatch(/Stopping dyno worker\.1 on shop... done/);
     await until('worker.1 to be down', async () => (await idOf('worker.1')) === undefined, 20_000);
     expect(await h('ps')).toMatch(/worker\.1: down/);
-    await server.ask('DELETE', '/apps/shop/dynos/worker.1');
+    await shop.server.ask('DELETE', '/apps/shop/dynos/worker.1');
   });
 });
 
 describe('logs', { timeout: 180_000 }, () => {
   it('come by number, source and dyno', async () => {
-    const lines = (await heroku.run('logs -n 5 -d worker.1 -a shop')).stdout.trim().split('\n');
+    const lines = (await shop.heroku.run('logs -n 5 -d worker.1 -a shop')).stdout.trim().split('\n');
     expect(lines).toHaveLength(5);
     expect(lines.every((line) => /^\S+ (app|heroku)\[worker\.1\]: /.test(line))).toBe(true);
-    expect((await heroku.run('logs -s heroku -n 100 -a shop')).stdout).not.toMatch(/ app\[/);
+    expect((await shop.heroku.run('logs -s heroku -n 100 -a shop')).stdout).not.toMatch(/ app\[/);
   });
 
   it('--tail shows lines as they come', async () => {
-    const tail = heroku.start('logs --tail -n 1 -a shop');
-    const token = await server.tokenOf('shop', 'app');
+    const tail = shop.heroku.start('logs --tail -n 1 -a shop');
+    const token = await shop.server.tokenOf('shop', 'app');
     await tail.says(/\n/);
-    await fetch(`${server.url}/logs?token=${token}&dyno=hand`, {
+    await fetch(`${shop.server.url}/logs?token=${token}&dyno=hand`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${server.key}`, 'content-type': 'text/plain' },
+      headers: { authorization: `Bearer ${shop.server.key}`, 'content-type': 'text/plain' },
       body: 'said by hand\n',
     });
     await tail.says(/app\[hand\]: said by hand/);
@@ -94,11 +84,11 @@ describe('drains', { timeout: 180_000 }, () => {
     const url = 'https://user:pass@logs.example.com/x?y=1';
     expect(await h(`drains:add ${url}`)).toMatch(/Successfully added drain/);
     expect(await h('drains')).toMatch(/=== Drains\s+https:\/\/\S+ \(d\.[0-9a-f-]{36}\)/);
-    await expect(server.ask('POST', '/apps/shop/log-drains', { url })).rejects.toThrow(
+    await expect(shop.server.ask('POST', '/apps/shop/log-drains', { url })).rejects.toThrow(
       /Url has already been taken/,
     );
     expect(await h(`drains:remove ${url}`)).toMatch(/Successfully removed drain/);
-    expect(await server.ask('GET', '/apps/shop/log-drains')).toEqual([]);
+    expect(await shop.server.ask('GET', '/apps/shop/log-drains')).toEqual([]);
   });
 });
 
@@ -109,7 +99,7 @@ describe('telemetry drains', { timeout: 180_000 }, () => {
       /successfully added drain https:\/\/otlp/,
     );
     expect(await h('telemetry')).toMatch(/otlp\.example\.com/);
-    expect((await heroku.run(`telemetry:add ${endpoint} --signals traces -a shop`)).stderr).toMatch(
+    expect((await shop.heroku.run(`telemetry:add ${endpoint} --signals traces -a shop`)).stderr).toMatch(
       /Only logs/,
     );
   });
@@ -117,32 +107,32 @@ describe('telemetry drains', { timeout: 180_000 }, () => {
 
 describe('open, git:remote', { timeout: 180_000 }, () => {
   it('open gives the app’s address to the browser', async () => {
-    const seen = join(heroku.home, 'seen');
-    const browser = join(heroku.home, 'browser');
+    const seen = join(shop.heroku.home, 'seen');
+    const browser = join(shop.heroku.home, 'browser');
     writeFileSync(browser, `#!/bin/sh\nprintf %s "$1" >'${seen}'\n`, { mode: 0o755 });
-    const own = new Heroku(server, { env: { BROWSER: browser, DISPLAY: '' } });
+    const own = new Heroku(shop.server, { BROWSER: browser, DISPLAY: '' });
     expect(await own.prints('apps:open -a shop /status')).toMatch(
       /Opening http:\/\/shop\.localhost:\d+\/status/,
     );
     const address = await until('the browser', () => existsSync(seen) && readFileSync(seen, 'utf8'));
-    expect(address).toBe(`${server.webUrl}status`);
+    expect(address).toBe(`${shop.server.webUrl}status`);
     own.close();
   });
 
   it('git:remote names the repository, and git push works with the two lines of the docs', async () => {
-    const own = new Heroku(server);
+    const own = new Heroku(shop.server);
     const git = (...args: string[]) =>
       run('git', args, { cwd: own.home, env: { HOME: own.home, PATH: process.env.PATH } });
-    await server.ask('POST', '/apps', { name: 'pushed' });
+    await shop.server.ask('POST', '/apps', { name: 'pushed' });
     writeFileSync(join(own.home, 'Procfile'), 'worker: exec sleep 1000\n');
     await git('init', '-q', '-b', 'main');
     await git('add', 'Procfile');
     await git('-c', 'user.email=a@example.com', '-c', 'user.name=A', 'commit', '-qm', 'first');
-    const host = new URL(server.url.replace('127.0.0.1', 'localhost')).host;
+    const host = new URL(shop.server.url.replace('127.0.0.1', 'localhost')).host;
     expect(await own.prints('git:remote -a pushed')).toContain(
       `set git remote heroku to https://${host}/pushed.git`,
     );
-    await git('config', `url.http://key:${server.key}@${host}/.insteadOf`, `https://${host}/`);
+    await git('config', `url.http://key:${shop.server.key}@${host}/.insteadOf`, `https://${host}/`);
     const pushed = await git('push', 'heroku', 'main');
     expect(pushed.stderr).toMatch(/remote: {8}Released v2/);
     expect(await own.prints('ps:scale worker=1:standard-2x -a pushed')).toMatch(
@@ -153,7 +143,7 @@ describe('open, git:remote', { timeout: 180_000 }, () => {
       /Enabling log-runtime-metrics for .*pushed... done/,
     );
     expect(await own.prints('labs -a pushed')).toMatch(/\[\+\] log-runtime-metrics/);
-    await server.ask('DELETE', '/apps/pushed');
+    await shop.server.ask('DELETE', '/apps/pushed');
     own.close();
   });
 });

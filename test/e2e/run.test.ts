@@ -154,7 +154,7 @@ describe.skipIf(missing('openssl'))('heroku run', { timeout: 240_000 }, () => {
     await deploy();
     await run(['true']); // the certificates are made at the first attached dyno
     const authority = join(server.data, 'tls', 'authority.pem');
-    const heroku = new Heroku(server, { env: { NODE_EXTRA_CA_CERTS: authority } });
+    const heroku = new Heroku(server, { NODE_EXTRA_CA_CERTS: authority });
     onTestFinished(() => heroku.close());
     const failed = await heroku.run([
       'run',

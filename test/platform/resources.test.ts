@@ -219,6 +219,24 @@ describe('config vars', () => {
     expect((await run('rollback')).stdout).toBe(`Rolling back ${name} to v1... done, v3\n`);
   });
 
+  it('can’t be rolled back to what the app is now', async () => {
+    const { name } = await server.createApp();
+    const count = async () => ((await (await get(`/apps/${name}/releases`)).json()) as unknown[]).length;
+    expect(await tailrace(['rollback', 'v1', '-a', name], { env: server.env })).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: ' ›   Error: v1 is the current release already: choose an earlier one.\n',
+    });
+    expect(await errorOf(await send('POST', `/apps/${name}/releases`, { release: '1' }))).toEqual([
+      422,
+      'invalid_params',
+    ]);
+    expect(await count()).toBe(1);
+    await send('PATCH', `/apps/${name}/config-vars`, { A: '1' });
+    expect((await send('POST', `/apps/${name}/releases`, { release: '1' })).status).toBe(201);
+    expect(await count()).toBe(3);
+  });
+
   it('changes at the same time all hold', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `AT_ONCE_${i}`);
     await Promise.all(names.map((name) => send('PATCH', path(), { [name]: 'yes' })));

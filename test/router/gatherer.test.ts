@@ -77,8 +77,12 @@ function add(gatherer: Gatherer, ...messages: string[]): void {
 }
 
 async function stored(): Promise<string[]> {
+  return messagesOf(await store.read(APP, 0, 1e9));
+}
+
+function messagesOf(batches: readonly Batch[]): string[] {
   const messages: string[] = [];
-  for (const { bytes } of await store.read(APP, 0, 1e9)) {
+  for (const { bytes } of batches) {
     const cursor = new RecordCursor(bytes);
     while (cursor.advance())
       messages.push(Buffer.from(bytes).toString('utf8', cursor.messageStart, cursor.textEnd));
@@ -126,6 +130,25 @@ describe('a gatherer', () => {
     expect(await stored()).toEqual(numbered(5));
     await until('nothing pending', () => gatherer.idle);
     expect(pendingBytes).toBe(0);
+  });
+
+  it('leaves what subscribers were given as it was, and uses the memory of what nobody was given again', async () => {
+    const gatherer = new Gatherer(APP, store, load);
+    const given: Batch[] = [];
+    const sent: string[] = [];
+    const watched: string[] = [];
+    for (let round = 0; round < 60; round++) {
+      // Batches of all sizes, nearly full ones too; every third round somebody reads.
+      const lines = numbered(round % 2 === 0 ? 3 : 400).map((text) => `${round} ${text} ${'x'.repeat(500)}`);
+      const stop = round % 3 === 0 ? store.subscribe(APP, (batch) => batch && given.push(batch)) : undefined;
+      if (stop) watched.push(...lines);
+      sent.push(...lines);
+      add(gatherer, ...lines);
+      await gatherer.stored();
+      stop?.();
+    }
+    expectSameLines(await stored(), sent);
+    expectSameLines(messagesOf(given), watched);
   });
 
   it('a body larger than a batch stays in order', async () => {

@@ -171,6 +171,15 @@ describe('limits', () => {
     const refused = await post(server, app.token, lines);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    // Node's own server answers this one.
+    const text = await request(`${server.url}/logs`, {
+      method: 'POST',
+      headers: { authorization: basic(app.token), 'content-type': 'text/plain' },
+      body: 'x',
+    });
+    expect(text.statusCode).toBe(429);
+    expect(text.headers['retry-after']).toBe(refused.headers['retry-after']);
+    await text.body.dump();
     const nginx = await server.addToken(app, 'nginx');
     expect((await post(server, nginx, body(['another token']))).status).toBe(204);
     await until(

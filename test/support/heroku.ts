@@ -9,16 +9,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const FOLDER = join(ROOT, 'node_modules', '.cache', 'heroku');
 const COMMAND = join(FOLDER, 'node_modules', 'heroku', 'bin', 'run.js');
 
-export interface HerokuOptions {
-  readonly env?: Readonly<Record<string, string>>;
-}
-
 /** The command as a user of one server has it, with a home folder of its own. */
 export class Heroku {
   readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
   private readonly env: Record<string, string>;
 
-  constructor(server: { url: string; key: string }, options: HerokuOptions = {}) {
+  constructor(server: { url: string; key: string }, env: Readonly<Record<string, string>> = {}) {
     // `npm test` has done it already; installing takes half a minute.
     if (!existsSync(COMMAND))
       execFileSync(process.execPath, [join(ROOT, 'scripts', 'heroku.mjs')], {
@@ -35,7 +31,7 @@ export class Heroku {
       HEROKU_PARTICLEBOARD_URL: server.url,
       // Its tables are drawn by React, whose files for development are several times as large.
       NODE_ENV: 'production',
-      ...options.env,
+      ...env,
     };
   }
 

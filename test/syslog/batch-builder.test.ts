@@ -103,6 +103,23 @@ describe('a batch', () => {
     expect(builder.close()).toBeUndefined();
   });
 
+  it('takes the memory of a batch back that nobody reads any more', () => {
+    const builder = new BatchBuilder(1_000);
+    const line = (name: string, text: string): string => `<1>1 ${T} h ${name} web.1 - - ${text}`;
+    const memories = new Set<ArrayBufferLike>();
+    let before: Batch | undefined;
+    for (const length of [600, 700, 500, 10, 650, 20, 20, 600, 550]) {
+      const text = `${length} ${'m'.repeat(length)}`;
+      expect(add(builder, line('t.x', text))).toBe(true);
+      const batch = builder.close()!;
+      expect(texts(batch)).toEqual([line('postgres', text)]);
+      if (length > 100) memories.add(batch.bytes.buffer);
+      if (before) builder.takeBack(before);
+      before = batch;
+    }
+    expect(memories.size).toBeLessThan(4);
+  });
+
   it('takes one line that is larger than it', () => {
     const builder = new BatchBuilder(1_000);
     expect(add(builder, `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(25_000)}`)).toBe(true);

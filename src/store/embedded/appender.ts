@@ -11,8 +11,11 @@ const fdatasync = promisify(sync);
 
 /** Up to this size a batch is written at once: that takes less time than having it written by another thread. */
 const AT_ONCE_BYTES = 65_536;
-/** A write that took this long means that the system makes writers wait: then another thread waits, for so long. */
-const SLOW_MS = 2;
+/**
+ * A write that took this long means that the system makes writers wait (it does so for 10 ms and more; less is another process's
+ * turn): then another thread waits, for so long.
+ */
+const SLOW_MS = 8;
 const SLOW_FOR_MS = 1_000;
 /** In one write: below the system's limit of 1,024 pieces. */
 const BATCHES_MAX = 500;

@@ -8,7 +8,7 @@
 import { chmodSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
-import { systemCode, TailraceError } from '../../errors.ts';
+import { reasonOf, TailraceError } from '../../errors.ts';
 import { makeFolder } from '../../folder.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type {
@@ -83,10 +83,9 @@ export class EmbeddedStore implements Store {
     } catch (error) {
       unlock();
       if (error instanceof TailraceError) throw error;
-      const why = systemCode(error) || (error instanceof Error ? error.message : String(error));
       throw new TailraceError(
         'data_folder',
-        `The data folder ${folder} can't be used (${why}): make it readable and writable, or choose another one with TAILRACE_DATA.`,
+        `The data folder ${folder} can't be used (${reasonOf(error)}): make it readable and writable, or choose another one with TAILRACE_DATA.`,
         { cause: error },
       );
     }
@@ -111,7 +110,7 @@ export class EmbeddedStore implements Store {
     const frameId = options?.frameId;
     const stream = this.streams.get(app);
     const before = frameId === undefined ? undefined : this.frames.find(app, frameId);
-    if (before) return { ...(await before), duplicate: true };
+    if (before) return { ...(await before), duplicate: true, passedOn: false };
     this.room.require(batch.bytes.length);
     const placed = stream.place(batch, frameId);
     const { first, last } = placed.stored;
@@ -123,8 +122,9 @@ export class EmbeddedStore implements Store {
         written.then(() => ({ first, last })),
       );
     await written;
+    const passedOn = this.wakes.has(app);
     this.wakes.wake(app, placed.stored);
-    return { first, last, duplicate: false };
+    return { first, last, duplicate: false, passedOn };
   }
 
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {

@@ -27,7 +27,7 @@ const KEEP_MS = 60_000;
 const UNUSED_MS = 60_000;
 
 /** An append with the time at which it was stored. */
-export interface AppendedAt extends Appended {
+export interface AppendedAt extends Omit<Appended, 'passedOn'> {
   readonly storedAtMs: number;
 }
 

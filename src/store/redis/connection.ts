@@ -199,11 +199,10 @@ export class Connection {
    * a Sentinel for the master's address: it takes the news for an order to close.
    */
   private revive(client: Redis | Cluster): void {
-    const connect = (): void => {
+    setTimeout(() => {
       // What goes wrong is told by the client's `error`, and leads here again by its `end`.
-      if (!this.closed && client.status === 'end') client.connect().catch(() => {});
-    };
-    if (!this.closed) setTimeout(connect, RETRY_STEP_MS);
+      if (!this.closed) client.connect().catch(() => {});
+    }, RETRY_STEP_MS).unref();
   }
 
   private rose(): void {

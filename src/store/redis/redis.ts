@@ -111,10 +111,13 @@ export class RedisStore implements Store {
   }
 
   async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<Appended> {
-    const { storedAtMs, ...appended } = await this.appends.append(app, batch, options?.frameId ?? '');
-    const { first, last, duplicate } = appended;
+    const { storedAtMs, first, last, duplicate } = await this.appends.append(
+      app,
+      batch,
+      options?.frameId ?? '',
+    );
     if (!duplicate) this.wakeups.appended(app, last, { ...batch, first, last, storedAtMs });
-    return appended;
+    return { first, last, duplicate, passedOn: !duplicate };
   }
 
   read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {

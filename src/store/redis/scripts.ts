@@ -1,6 +1,10 @@
-/** The Lua scripts beside this file, read once. */
+/** The Lua scripts in `lua/`, read once. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKAGE_FOLDER } from '../../package.ts';
+
+const FOLDER = join(PACKAGE_FOLDER, 'dist', 'src', 'store', 'redis', 'lua');
 
 export interface Script {
   readonly name: string;
@@ -10,7 +14,7 @@ export interface Script {
 }
 
 function script(name: string): Script {
-  const source = readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
+  const source = readFileSync(join(FOLDER, `${name}.lua`), 'utf8');
   return { name, source, sha: createHash('sha1').update(source).digest('hex') };
 }
 

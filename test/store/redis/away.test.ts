@@ -28,6 +28,17 @@ function follow(store: Store, app: AppId): { newest: () => number; close: () => 
   return { newest: () => reader.newest, close };
 }
 
+/** Lines are appended by one router and followed by another: there when more than `count` were taken. */
+async function produceAndFollow(url: string, count: number) {
+  const { store } = await openStore(url);
+  const { store: other } = await openStore(url);
+  const app = newApp();
+  const tail = follow(other, app);
+  const producer = new Producer(store, app);
+  await until('some lines', () => producer.taken.length > count);
+  return { store, app, tail, producer };
+}
+
 describe.runIf(hasRedis)('when Redis', () => {
   it('is killed and started again in the middle of appends, what was acknowledged is there', async () => {
     const server = await startServer({ config: AOF_ALWAYS });
@@ -106,12 +117,7 @@ describe.runIf(hasRedis)('when Redis', () => {
   it('fails over to a replica, everything goes on there', { timeout: 60_000 }, async () => {
     const sentinels = await Sentinels.start(AOF_ALWAYS);
     try {
-      const { store } = await openStore(sentinels.url);
-      const { store: other } = await openStore(sentinels.url);
-      const app = newApp();
-      const tail = follow(other, app);
-      const producer = new Producer(store, app);
-      await until('some lines', () => producer.taken.length > 100);
+      const { store, app, tail, producer } = await produceAndFollow(sentinels.url, 100);
       const master = await sentinels.master();
       await master.signal('SIGKILL');
       await until('another master', async () => (await sentinels.master()) !== master, 20_000);
@@ -133,12 +139,7 @@ describe.runIf(hasRedis)('when Redis', () => {
   it('fails over while a Sentinel hangs, everything goes on there', { timeout: 60_000 }, async () => {
     const sentinels = await Sentinels.start();
     try {
-      const { store } = await openStore(sentinels.url);
-      const { store: other } = await openStore(sentinels.url);
-      const app = newApp();
-      const tail = follow(other, app);
-      const producer = new Producer(store, app);
-      await until('some lines', () => producer.taken.length > 10);
+      const { store, app, tail, producer } = await produceAndFollow(sentinels.url, 10);
       // The one that is asked first: the news of the failover comes from the others while its answer is waited for.
       const [hanging, awake] = sentinels.sentinels;
       const master = await sentinels.master(awake);

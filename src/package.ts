@@ -1,0 +1,16 @@
+/** Where this package is, and its version: nothing else may depend on where the file it stands in was built to. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of the package's package.json: the nearest one above the sources, or what was built of them. */
+export const PACKAGE_FOLDER: string = findFolder(dirname(fileURLToPath(import.meta.url)));
+
+export const VERSION: string = String(
+  JSON.parse(readFileSync(join(PACKAGE_FOLDER, 'package.json'), 'utf8')).version,
+);
+
+function findFolder(folder: string): string {
+  const parent = dirname(folder);
+  return parent === folder || existsSync(join(folder, 'package.json')) ? folder : findFolder(parent);
+}
