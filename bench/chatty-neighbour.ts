@@ -99,7 +99,6 @@ async function once(chatty: number, seconds: number): Promise<Run> {
     await sleep(seconds * 1_000);
     const tookS = (performance.now() - startedMs) / 1_000;
     const sorted = ages.clear();
-    if (process.env.SHOW) console.error(sorted.map((x) => x.toFixed(0)).join(' '));
     const cores = (cpuSeconds(server.pid) - cpuBefore) / tookS;
     const linesPerS = ((await linesTaken(server)) - linesBefore) / tookS;
     ages.close();
