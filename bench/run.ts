@@ -5,6 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as chattyNeighbour from './chatty-neighbour.ts';
 import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
 import * as httpRouter from './http-router.ts';
@@ -30,6 +31,7 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   drains,
   startUp,
   runnerLines,
+  chattyNeighbour,
   httpRouter,
   scale,
   protocols,

@@ -22,7 +22,7 @@ const OPTIONS = [
   '1024',
 ];
 
-for (const part of ['src/syslog', 'src/tails']) {
+for (const part of ['src/syslog', 'src/tails', 'src/runner']) {
   const target = `${part}/express-wasm.ts`;
   const text = compiled(`${part}/express.as.ts`);
   if (!process.argv.includes('--check')) writeFileSync(join(root, target), text);

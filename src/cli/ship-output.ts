@@ -92,10 +92,11 @@ function ship(
   dyno: string,
   terminal: NodeJS.WritableStream,
 ): Output {
-  return new Output(stream, (line) => {
-    shipper.line(source, dyno, APP_PRIORITY, line);
+  const line = (bytes: Buffer): void => {
+    shipper.line(source, dyno, APP_PRIORITY, bytes);
     if (!tee) return;
-    terminal.write(line);
+    terminal.write(bytes);
     terminal.write('\n');
-  });
+  };
+  return new Output(stream, { line });
 }

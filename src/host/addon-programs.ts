@@ -9,7 +9,7 @@ import { TailraceError } from '../errors.ts';
 import type { AddonServices } from '../platform/context.ts';
 import { Dyno } from '../runner/dyno.ts';
 import type { DynoLedger } from '../runner/dyno-ledger.ts';
-import { APP_PRIORITY, type LineSink } from '../runner/line-sink.ts';
+import { APP_PRIORITY, type RunSink } from '../runner/line-sink.ts';
 import { type Ports, portAnswers } from '../runner/ports.ts';
 import { restartDelayMs } from '../runner/restart-delay.ts';
 import { hostEnvironment } from '../runner/slug-files.ts';
@@ -34,7 +34,7 @@ export interface AddonProgramsOptions {
   readonly ports: Ports;
   readonly ledger: () => DynoLedger;
   /** Takes the lines of an app's add-ons. */
-  readonly lines: (app: AppId) => LineSink;
+  readonly lines: (app: AppId) => RunSink;
 }
 
 export class AddonPrograms implements AddonServices {
@@ -121,6 +121,13 @@ export class AddonPrograms implements AddonServices {
       await writeFile(join(folder, file), text, { mode: 0o600 });
     const lines = this.options.lines(app);
     const name = `${record.service}.1`;
+    // What an owner of an add-on has no use for stays here.
+    const own: RunSink = {
+      line: (source, _dyno, _priority, text) => {
+        if (source === 'app') lines.line('app', name, APP_PRIORITY, text);
+      },
+      lines: (_source, _dyno, _priority, run, onRoom) => lines.lines('app', name, APP_PRIORITY, run, onRoom),
+    };
     let dyno: Dyno | undefined;
     let over = false;
     let wake = (): void => {};
@@ -132,12 +139,7 @@ export class AddonPrograms implements AddonServices {
           command: service.command(),
           cwd: folder,
           env: hostEnvironment(process.env),
-          // What an owner of an add-on has no use for stays here.
-          lines: {
-            line: (source, _dyno, _priority, text) => {
-              if (source === 'app') lines.line('app', name, APP_PRIORITY, text);
-            },
-          },
+          lines: own,
           id: record.id,
         });
         dyno.start();

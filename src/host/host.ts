@@ -13,7 +13,7 @@ import { type SlugRecord, slugKey } from '../platform/slug-record.ts';
 import { DynoLedger } from '../runner/dyno-ledger.ts';
 import { checkedCount } from '../runner/formation-text.ts';
 import type { Isolation } from '../runner/isolation.ts';
-import type { LineSink } from '../runner/line-sink.ts';
+import type { RunSink } from '../runner/line-sink.ts';
 import { reapOrphans } from '../runner/orphans.ts';
 import { Ports } from '../runner/ports.ts';
 import { hostEnvironment, PROFILE, SlugFiles } from '../runner/slug-files.ts';
@@ -233,7 +233,7 @@ export class Host implements DynoRunner {
   }
 
   /** An app's own lines, on their way to its stream; they may come before its tokens are known. */
-  lines(app: AppId): LineSink {
+  lines(app: AppId): RunSink {
     return this.shipping.sink(app);
   }
 

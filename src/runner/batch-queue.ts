@@ -52,6 +52,15 @@ export class BatchQueue implements LineQueue {
     return batch;
   }
 
+  addRun(head: LineHead, stamp: string, run: Uint8Array, start: number): number {
+    const batch = this.#batches.at(-1);
+    if (batch === undefined) return start;
+    const before = batch.byteCount;
+    const end = batch.addRun(head, stamp, run, start);
+    this.byteCount += batch.byteCount - before;
+    return end;
+  }
+
   ripeInMs(gatherMs: number): number {
     return gatherMs === 0 || this.#batches.length > 1 ? 0 : (this.#batches[0]?.ripeInMs(gatherMs) ?? 0);
   }
@@ -65,6 +74,7 @@ export class BatchQueue implements LineQueue {
     this.byteCount -= batch.byteCount;
     if (this.#spare.length < SPARE_BUFFERS_MAX) this.#spare.push(batch.release());
   }
+
   /** What is in memory ends with it. */
   close(): void {}
 }

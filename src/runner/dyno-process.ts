@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Environment } from './dyno-env.ts';
 import { plain, type Wrap } from './isolation.ts';
-import { Output } from './output.ts';
+import { Output, type OutputTaker } from './output.ts';
 import { makePipes, type Pipe } from './pipes.ts';
 import { groupGone, signalGroup } from './process-group.ts';
 import { findShell } from './shell.ts';
@@ -14,7 +14,8 @@ export interface DynoProcessOptions {
   env: Environment;
   /** Isolates it. */
   wrap?: Wrap;
-  onLine: (line: Buffer) => void;
+  /** Takes what it writes. */
+  taker: OutputTaker;
 }
 
 /** What a shell answers for a command it can't run. */
@@ -34,11 +35,11 @@ export class DynoProcess {
   /** Since the last look of `readToEnd()`. */
   #resumedLately = false;
 
-  constructor({ command, cwd, env, wrap = plain, onLine }: DynoProcessOptions) {
+  constructor({ command, cwd, env, wrap = plain, taker }: DynoProcessOptions) {
     let pipes: Pipe[] = [];
     try {
       pipes = makePipes(2);
-      this.#outputs = pipes.map((pipe) => new Output(pipe.reader, onLine));
+      this.#outputs = pipes.map((pipe) => new Output(pipe.reader, taker));
       const { program, args } = wrap(findShell(env.PATH), ['-c', command]);
       const child = spawn(program, args, {
         cwd,
@@ -74,14 +75,15 @@ export class DynoProcess {
    * Reads what the dead process left in its pipes, as fast as a pause allows.
    *
    * @param limitMs after that the pipes are closed (a daemon that left the group may hold them open for ever), but not
-   * while they are paused, unless nobody is patient any more
+   * while they are paused or wait for room, unless nobody is patient any more
    * @param isPatient false: go on in spite of a pause, after `limitMs`; it is 64 KiB a pipe at most
    */
   async readToEnd(limitMs: number, isPatient: () => boolean): Promise<void> {
     this.#resumedLately = true;
     const timer = setInterval(() => {
-      if (this.#paused && isPatient()) return;
-      if (this.#paused) this.resume();
+      const waits = this.#paused || this.#outputs.some((output) => output.waits);
+      if (waits && isPatient()) return;
+      if (waits) this.#hurry();
       else if (this.#resumedLately) this.#resumedLately = false;
       else for (const output of this.#outputs) output.close();
     }, limitMs / 2);
@@ -102,6 +104,11 @@ export class DynoProcess {
       // What the first hands on may bring the next pause.
       if (!this.#paused) output.resume();
     }
+  }
+
+  #hurry(): void {
+    this.resume();
+    for (const output of this.#outputs) if (output.waits) output.hurry();
   }
 
   #statusOf(child: ChildProcess): Promise<number> {

@@ -3,7 +3,8 @@ import { endDetached } from './detached.ts';
 import type { Environment } from './dyno-env.ts';
 import { DynoProcess } from './dyno-process.ts';
 import type { Wrap } from './isolation.ts';
-import { APP_PRIORITY, type LineSink, PLATFORM_PRIORITY } from './line-sink.ts';
+import { APP_PRIORITY, type LineSink, PLATFORM_PRIORITY, takesRuns } from './line-sink.ts';
+import type { OutputTaker } from './output.ts';
 import { portAnswers } from './ports.ts';
 
 export type DynoState = 'starting' | 'up' | 'crashed' | 'complete' | 'down';
@@ -99,9 +100,14 @@ export class Dyno {
   start(): void {
     const { name, type, command, prelude, cwd, env, wrap, lines, port } = this.#options;
     this.#say(`Starting process with command \`${command}\``);
-    const onLine = (line: Buffer) => lines.line('app', name, APP_PRIORITY, line);
+    const taker: OutputTaker = {
+      line: (line) => lines.line('app', name, APP_PRIORITY, line),
+      run: takesRuns(lines)
+        ? (run, onRoom) => lines.lines('app', name, APP_PRIORITY, run, onRoom)
+        : undefined,
+    };
     const script = prelude === undefined ? command : `${prelude}\n${command}`;
-    this.#process = new DynoProcess({ command: script, cwd, env, wrap, onLine });
+    this.#process = new DynoProcess({ command: script, cwd, env, wrap, taker });
     this.#info.pid = this.#process.pid;
     void this.#untilEnd(this.#process);
     if (this.#process.pid === undefined) return;

@@ -144,14 +144,15 @@ export class FollowedFile {
     });
     const { signal } = this.#stop;
     let isOver = false;
-    this.#output = new Output(chunks, (line, byteCount) => {
+    const line = (bytes: Buffer, byteCount: number): void => {
       // Without its newline it is the beginning of a line, which may go on the next time.
-      isOver ||= byteCount === line.length && signal.aborted && isLive;
+      isOver ||= byteCount === bytes.length && signal.aborted && isLive;
       if (isOver) return;
       offset += byteCount;
-      this.#options.onLine(line);
+      this.#options.onLine(bytes);
       move();
-    });
+    };
+    this.#output = new Output(chunks, { line });
     if (this.#paused) this.#output.pause();
     if (this.#paused && signal.aborted) this.#output.abandon();
     await this.#output.ended;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { framed, frameLines } from './express.ts';
 
 /** Room for the digits and the space of octet counting. */
 const COUNT_BYTES_MAX = 6;
@@ -68,6 +69,19 @@ export class LineBatch {
     buffer[at] = 0x0a; // as log-shuttle does: drains that know no framing need it
     this.byteCount = at + 1;
     this.lineCount += 1;
+  }
+
+  /**
+   * Copies lines that each end with a newline, as many as fit and need not be split.
+   *
+   * @returns where it stopped in the run
+   */
+  addRun(head: LineHead, stamp: string, run: Uint8Array, start: number): number {
+    const linesMax = this.#lineCountMax - this.lineCount;
+    frameLines(run, start, `${head.before}${stamp}${head.after}`, linesMax, this.#buffer, this.byteCount);
+    this.lineCount += framed.lines;
+    this.byteCount = framed.end;
+    return framed.position;
   }
 
   /** How long until its first line is `gatherMs` old; 0 as soon as it is full. */

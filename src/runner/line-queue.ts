@@ -17,6 +17,13 @@ export interface LineQueue {
   /** Adds a line, whether there is room or not. @returns the batch it is in now */
   add(head: LineHead, stamp: string, message: Uint8Array): LineBatch;
 
+  /**
+   * Adds lines that each end with a newline, as many as fit into the batch that is open and need not be split.
+   *
+   * @returns where it stopped in the run
+   */
+  addRun(head: LineHead, stamp: string, run: Uint8Array, start: number): number;
+
   /** How long until the next batch should go: it is full, or its first line is `gatherMs` old. */
   ripeInMs(gatherMs: number): number;
 

@@ -4,8 +4,15 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/**
+ * All pipes are read into this: dynos may write hundreds of megabytes a second, and left to the garbage collector, a buffer
+ * for each read costs more than what is done with the lines.
+ */
+const INTO = Buffer.allocUnsafeSlow(65_536);
+
 /** One way out of a process: what it writes to `writeFd` can be read from `reader`. */
 export interface Pipe {
+  /** The chunks of its `data` events become others when its listeners have returned: what is kept must be copied. */
   reader: Socket;
   /** Given to the child; the parent closes its own copy after the spawn, or it would never see the end. */
   writeFd: number;
@@ -40,7 +47,9 @@ export function makePipes(count: number): Pipe[] {
 function openBothEnds(file: string): Pipe {
   // The reading end first and without blocking: otherwise each open would wait for the other.
   const readFd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  const reader = new Socket({ fd: readFd, readable: true, writable: false });
+  const callback = (count: number): boolean => reader.emit('data', INTO.subarray(0, count));
+  const options = { fd: readFd, readable: true, writable: false, onread: { buffer: INTO, callback } };
+  const reader: Socket = new Socket(options);
   try {
     return { reader, writeFd: openSync(file, constants.O_WRONLY) };
   } catch (error) {

@@ -94,6 +94,10 @@ export class SpooledQueue implements LineQueue {
     return this.#open;
   }
 
+  addRun(head: LineHead, stamp: string, run: Uint8Array, start: number): number {
+    return this.#open ? this.#open.addRun(head, stamp, run, start) : start;
+  }
+
   ripeInMs(gatherMs: number): number {
     return this.#entries.length > 0 ? 0 : (this.#open?.ripeInMs(gatherMs) ?? 0);
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import * as zlib from 'node:zlib';
 import { TailraceError } from '../errors.ts';
+import { release } from '../release.ts';
 import { zstdFrames } from './zstd-frame.ts';
 
 type Unpack = (
@@ -79,13 +80,20 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
       else if (more) more.push(chunk);
       else more = [first, chunk];
     });
-    request.on('end', () => resolve(more ? Buffer.concat(more, size) : (first ?? Buffer.alloc(0))));
+    request.on('end', () => resolve(more ? joined(more, size) : (first ?? Buffer.alloc(0))));
     request.on('error', reject);
     request.on('close', () => {
       if (!request.complete)
         reject(new TailraceError('bad_request', 'The request ended in the middle of its body.'));
     });
   });
+}
+
+/** The parts as one, and their memory given back. */
+function joined(parts: readonly Buffer[], size: number): Buffer {
+  const whole = Buffer.concat(parts, size);
+  for (const part of parts) release(part);
+  return whole;
 }
 
 function unpack(body: Buffer, maxBytes: number, unpacker: Unpack, encoding: string): Promise<Buffer> {

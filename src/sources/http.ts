@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../errors.ts';
+import { release } from '../release.ts';
 import type { Limits } from '../router/limits.ts';
 import type { Router } from '../router/router.ts';
 import { plainAddress } from '../router/rules.ts';
@@ -126,9 +127,10 @@ export async function httpSource(
     if (form === 'logplex') {
       const claimed = request.headers['logplex-msg-count'];
       const bytes = logplexBatchBytes(body.length, claimed);
-      await takeWhole({ request, reply, tenant, body, bytes, counted: counters }, (intake) =>
-        takeLogplex(body, intake, { claimed, ownTokens: !tenant, counters }),
-      );
+      await takeWhole({ request, reply, tenant, body, bytes, counted: counters }, async (intake) => {
+        await takeLogplex(body, intake, { claimed, ownTokens: !tenant, counters });
+        release(body);
+      });
       return;
     }
     if (form === 'text') {

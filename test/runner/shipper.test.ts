@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { Dyno } from '../../src/runner/dyno.ts';
 import { Shipper, type ShipperOptions } from '../../src/runner/shipper.ts';
@@ -8,6 +9,9 @@ const tokens = { app: 't.aaaa', heroku: 't.bbbb' };
 const shippers: Shipper[] = [];
 const numbered = (count: number, from = 1) =>
   Array.from({ length: count }, (_, index) => `line ${from + index}`);
+
+/** A frame with its time left out. */
+const untimed = (frame: Buffer) => frame.toString('latin1').replace(/ \S+\+00:00 /, ' ');
 
 function ship(url: string, options: Partial<ShipperOptions> = {}) {
   const shipper = new Shipper({ url, key: 'the-key', tokens, retryDelayMs: () => 1, ...options });
@@ -137,6 +141,87 @@ test('a router that refuses everything is not asked for ever, and is told once i
   await shipper.flush();
   expect(server.messages().at(-1)).toMatch(/^Error L13: 2 messages lost since /);
   expect(shipper.stats()).toMatchObject({ accepted: 1, lost: 2 });
+});
+
+test('lines that are taken together arrive as they do one by one', async () => {
+  await using server = await ingestServer();
+  const text = fc.string({ unit: fc.constantFrom('a', ' ', '\r', '\0', 'é', '✓', '😀'), maxLength: 40 });
+  const long = fc.tuple(fc.integer({ min: 9_990, max: 30_000 }), text).map(([n, end]) => 'x'.repeat(n) + end);
+  const line = fc.oneof({ weight: 30, arbitrary: text }, { weight: 1, arbitrary: long });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(line, { minLength: 1, maxLength: 200 }),
+      fc.integer({ min: 1, max: 50 }),
+      async (lines, batchLineCountMax) => {
+        const run = Buffer.from(lines.map((each) => `${each}\n`).join(''));
+        const from = server.requests.length;
+        const one = ship(server.url, { batchLineCountMax, batchBytesMax: 20_000 });
+        for (const each of lines) one.line('app', 'web.1', 190, each.replace(/\r$/, ''));
+        await one.close();
+        const between = server.requests.length;
+        const many = ship(server.url, { batchLineCountMax, batchBytesMax: 20_000 });
+        expect(many.lines('app', 'web.1', 190, run, () => {})).toBe(run.length);
+        await many.close();
+        const [wanted, got] = [server.requests.slice(from, between), server.requests.slice(between)].map(
+          (requests) => requests.map(({ frames }) => frames.map(untimed)),
+        );
+        expect(got).toEqual(wanted);
+        server.requests.length = 0;
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('who says much waits for room, who says little is let in, and nothing is dropped', async () => {
+  let answer = () => {};
+  const after = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  await using server = await ingestServer([{ status: 204, after }]);
+  const pressure: boolean[] = [];
+  const shipper = ship(server.url, { onPressure: (full) => pressure.push(full) });
+  const run = Buffer.from('a line\n'.repeat(5_000));
+  let waiting = false;
+  let taken = 0;
+  const say = (): void => {
+    waiting = false;
+    for (let at = 0; taken < 200_000 && !waiting; ) {
+      const bytes = shipper.lines('app', 'loud.1', 190, run.subarray(at), () => say());
+      taken += bytes / 7;
+      waiting = bytes < run.length - at;
+      at = waiting ? at : 0;
+    }
+  };
+  say();
+  expect(waiting).toBe(true);
+  expect(taken).toBeGreaterThan(1_000);
+  expect(taken).toBeLessThan(30_000);
+  expect(shipper.lines('app', 'quiet.1', 190, Buffer.from('a\nb\n'), () => {})).toBe(4);
+  shipper.line('app', 'quiet.1', 190, 'c');
+  answer();
+  await shipper.flush();
+  const messages = server.messages();
+  expect(messages.filter((text) => text === 'a line').length).toBe(taken);
+  expect(taken).toBeGreaterThanOrEqual(200_000);
+  expect(messages.filter((text) => text.length === 1)).toEqual(['a', 'b', 'c']);
+  expect(messages.indexOf('c')).toBeLessThan(30_000);
+  expect(pressure).toEqual([]);
+  expect(shipper.stats()).toMatchObject({ dropped: 0, lost: 0 });
+});
+
+test('whoever waits for room when the shipper closes is let in, to be counted', async () => {
+  await using server = await ingestServer([], 503);
+  const shipper = ship(server.url);
+  const run = Buffer.from('x\n'.repeat(30_000));
+  let reached = shipper.lines('app', 'loud.1', 190, run, () => {
+    reached += shipper.lines('app', 'loud.1', 190, run.subarray(reached), () => {});
+  });
+  expect(reached).toBeLessThan(run.length);
+  const { dropped, lost } = await shipper.close(50);
+  expect(reached).toBe(run.length);
+  expect(dropped).toBeGreaterThan(0);
+  expect(dropped + lost).toBe(30_000);
 });
 
 test('a full buffer asks for a pause first, then drops, and says so (L12)', async () => {

@@ -40,8 +40,8 @@ export class Appender {
   private slowUntilMs = 0;
   /** Its name is on the disk. */
   private named: Segment | undefined;
-  /** Syncs that are under way: until they end, the system may make whoever writes wait for the disk. */
-  private syncs = 0;
+  /** A sync is under way: until it ends, the system may make whoever writes wait for the disk. */
+  private syncing = false;
   /** What was written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
 
@@ -65,7 +65,7 @@ export class Appender {
     const { bytes } = placed.stored;
     if (
       this.idle &&
-      this.syncs === 0 &&
+      !this.syncing &&
       this.durability === 'process' &&
       bytes.length <= AT_ONCE_BYTES &&
       placed.stored.storedAtMs >= this.slowUntilMs
@@ -79,14 +79,29 @@ export class Appender {
     });
   }
 
-  /** Brings everything that was written to the disk. */
+  /**
+   * Brings everything that was written to the disk. One file after the other: with two dozen at once, no thread was left for the
+   * batches that come meanwhile, and they waited for 150 ms.
+   */
   async sync(): Promise<void> {
-    const segments = [...this.unsynced].filter((segment) => this.stream.segments.includes(segment));
-    this.unsynced.clear();
-    this.syncs++;
-    await Promise.all(segments.map(({ path }) => this.files.during(path, fdatasync))).finally(() => {
-      this.syncs--;
-    });
+    this.syncing = true;
+    try {
+      for (const segment of [...this.unsynced]) {
+        this.unsynced.delete(segment);
+        if (this.stream.segments.includes(segment)) await this.syncOne(segment);
+      }
+    } finally {
+      this.syncing = false;
+    }
+  }
+
+  private async syncOne(segment: Segment): Promise<void> {
+    try {
+      await this.files.during(segment.path, fdatasync);
+    } catch (error) {
+      this.unsynced.add(segment);
+      throw error;
+    }
   }
 
   private writeAtOnce(placed: Placed): void {

@@ -62,6 +62,7 @@ export class EmbeddedStore implements Store {
   private readonly wakes = new Wakes();
   private readonly sweep: NodeJS.Timeout;
   private readonly syncing: NodeJS.Timeout;
+  private sync: Promise<void> | undefined;
 
   /**
    * Opens the store, and makes the folder if it isn't there.
@@ -103,7 +104,15 @@ export class EmbeddedStore implements Store {
       this.frames.forgetOld();
     }, SWEEP_MS).unref();
     // What can't be synced now is in the page cache still: appends will say what is wrong.
-    this.syncing = setInterval(() => void this.streams.sync().catch(() => {}), SYNC_MS).unref();
+    this.syncing = setInterval(() => {
+      // A slow disk may need longer than that.
+      this.sync ??= this.streams
+        .sync()
+        .catch(() => {})
+        .finally(() => {
+          this.sync = undefined;
+        });
+    }, SYNC_MS).unref();
   }
 
   async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<Appended> {
@@ -201,6 +210,7 @@ export class EmbeddedStore implements Store {
   async close(): Promise<void> {
     clearInterval(this.sweep);
     clearInterval(this.syncing);
+    await this.sync;
     await this.streams.close();
     await this.root.flushed;
     await this.root.close();
