@@ -53,6 +53,10 @@ describe('the verdict', () => {
     expect(judge(sent(1, 2, 3), requests, { lost: 2 }).broken).toEqual([]);
     for (const count of [1, 3])
       expect(judge(sent(1, 2, 3), requests, { lost: count }).broken).toHaveLength(1);
+    // Two losses of one millisecond, or one that has grown.
+    const same = [...requests, got('b', ['p 4'], true, loss(5))];
+    for (const count of [5, 6, 7]) expect(judge(sent(1, 2, 3, 4), same, { lost: count }).broken).toEqual([]);
+    for (const count of [4, 8]) expect(judge(sent(1, 2, 3, 4), same, { lost: count }).broken).toHaveLength(1);
   });
 
   it('finds lines out of order', () => {

@@ -28,7 +28,7 @@ export interface Verdict {
   /** Deliveries of a line beyond the first. */
   readonly repeated: number;
   readonly missing: number;
-  /** Lines that the L10s for this drain accounted for, each loss once. */
+  /** Lines that the L10s for this drain accounted for at the least, each loss once. */
   readonly accounted: number;
   readonly requests: number;
   /** What was broken, each in a sentence; none when every promise held. */
@@ -57,7 +57,7 @@ export function judge(
   const accepted = recorded.filter((request) => request.accepted);
   const seen = new Map<string, number>();
   const newest = new Map<string, number>();
-  const accounted = sumOfLosses(accepted);
+  const { least: accounted, most } = sumOfLosses(accepted);
   for (const { messages } of accepted)
     for (const message of messages) {
       const [, producer, text] = LINE.exec(message) ?? [];
@@ -77,13 +77,12 @@ export function judge(
     for (const number of numbers)
       if (!seen.has(`${producer} ${number}`)) missing.push(`${producer} ${number}`);
   }
-  if (missing.length > accounted)
+  if (missing.length > most)
+    broken.push(`${missing.length} lines are missing and L10s account for ${most}: ${missing.slice(0, 5)} …`);
+  if (lost !== undefined && (lost < accounted || lost > most))
     broken.push(
-      `${missing.length} lines are missing and L10s account for ${accounted}: ${missing.slice(0, 5)} …`,
+      `the drain's cursor says that it lost ${lost} and L10s account for ${accounted} to ${most}: ${notices(accepted)}`,
     );
-
-  if (lost !== undefined && accounted !== lost)
-    broken.push(`the drain's cursor says that it lost ${lost} and L10s account for ${accounted}`);
 
   broken.push(...judgeNames(sent, recorded));
   if (stored) broken.push(...judgeStored(sent, stored));
@@ -102,15 +101,26 @@ export function judge(
 
 /**
  * An L10 that is repeated, since its request was, begins at the same time; when more was lost meanwhile it says so. Another
- * loss begins later.
+ * loss begins later, or in the same millisecond: a store that is back takes all that waited at once. So two that begin at the same
+ * time and have different counts are one loss at the least, and two at the most.
  */
-function sumOfLosses(accepted: readonly Recorded[]): number {
-  const bySince = new Map<string, number>();
+function sumOfLosses(accepted: readonly Recorded[]): { least: number; most: number } {
+  const bySince = new Map<string, Set<number>>();
   for (const { notice } of accepted) {
     const [, count, since] = LOSS.exec(notice ?? '') ?? [];
-    if (since !== undefined) bySince.set(since, Math.max(Number(count), bySince.get(since) ?? 0));
+    if (since !== undefined) bySince.set(since, (bySince.get(since) ?? new Set()).add(Number(count)));
   }
-  return [...bySince.values()].reduce((sum, count) => sum + count, 0);
+  let least = 0;
+  let most = 0;
+  for (const counts of bySince.values()) {
+    least += Math.max(...counts);
+    for (const count of counts) most += count;
+  }
+  return { least, most };
+}
+
+function notices(accepted: readonly Recorded[]): string {
+  return [...new Set(accepted.map(({ notice }) => notice))].filter(Boolean).join('; ');
 }
 
 /** A request that is repeated has the same name and the same lines; another one has another name. */
