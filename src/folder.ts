@@ -13,6 +13,7 @@ export function makeFolder(folder: string, mode = 0o777): void {
   if (failure === undefined) return;
   if (systemCode(failure) !== 'ENOENT') throw failure;
   const above = dirname(folder);
+  if (above === folder) throw failure;
   if (existsSync(above)) throw new Error(`no folder can be made in ${above}`, { cause: failure });
   makeFolder(above, mode);
   const again = attempt(folder, mode);
