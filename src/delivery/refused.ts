@@ -6,6 +6,7 @@ import { HEADROOM, RecordCursor } from '../syslog/batch.ts';
 import type { DrainRecord } from './drain.ts';
 import type { Outlet } from './outlet.ts';
 import { OutletError } from './outlet.ts';
+import { pickLines } from './refinery.ts';
 import { loadShipment, type Shipment } from './shipment.ts';
 
 /** Batches that are kept for one drain; the oldest go first. */
@@ -47,8 +48,10 @@ export class RefusedBatches {
     this.drainId = drain.id;
   }
 
-  /** Keeps a shipment aside; of more than {@link REFUSED_MAX} the oldest is given up. */
-  async keep(shipment: Shipment, reason: string): Promise<void> {
+  /** Keeps aside what was refused of a shipment; of more than {@link REFUSED_MAX} the oldest is given up. */
+  async keep(shipped: Shipment, { message: reason, refusedLines }: OutletError): Promise<void> {
+    const indexes = refusedLines?.indexes;
+    const shipment = indexes ? pickLines(shipped, (index) => indexes.has(index)) : shipped;
     const parts = shipment.parts.map(({ batch, start, end }) => batch.bytes.subarray(start, end));
     const { first, last, count, storedAtMs } = shipment;
     const records = (await zip(Buffer.concat(parts))).toString('base64');

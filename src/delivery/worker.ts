@@ -3,7 +3,7 @@
  * cursor. Every line at least once and in order; what fell out of the stream before it could be sent is counted
  * and told.
  */
-
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Lease, Sequence, Store, StoredBatch } from '../store/contract.ts';
 import type { Reader } from '../store/reader.ts';
 import type { DrainRecord } from './drain.ts';
@@ -12,8 +12,8 @@ import { Health } from './health.ts';
 import { nobodyListens } from './knocking.ts';
 import { Losses } from './losses.ts';
 import { type Outlet, OutletError } from './outlet.ts';
+import { Pace } from './pace.ts';
 import { Progress, Superseded } from './progress.ts';
-import { pickLines } from './refinery.ts';
 import { RefusedBatches } from './refused.ts';
 import { loadShipment, type Shipment } from './shipment.ts';
 import { isOwnTidings, type TellApp } from './tidings.ts';
@@ -42,6 +42,7 @@ export class DrainWorker {
   private readonly losses: Losses;
   private readonly health: Health;
   private readonly underWay = new UnderWay();
+  private readonly pace = new Pace(() => (this.stopping ? Infinity : this.options.reader.newest - this.sent));
   private sent: Sequence = 0;
   /** Read, and not yet sent. */
   private ahead: readonly StoredBatch[] = [];
@@ -67,7 +68,7 @@ export class DrainWorker {
 
   /** Starts to work; `gone` is called when it stops by itself, because another process took over. */
   start(gone: () => void): void {
-    const ungrow = this.options.reader.onGrow(() => this.nudge());
+    const ungrow = this.options.reader.onGrow(() => this.wake());
     this.finished = this.run()
       .catch(() => gone())
       .finally(() => {
@@ -80,13 +81,10 @@ export class DrainWorker {
   /** Stops: what is under way is finished for up to `graceMs`, the cursor is written. */
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
-    this.nudge();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([this.finished, late]);
-    clearTimeout(timer);
+    this.wake();
+    const patience = new AbortController();
+    await Promise.race([this.finished, wait(graceMs, undefined, patience).catch(() => {})]);
+    patience.abort();
   }
 
   describe(): DrainState {
@@ -104,6 +102,11 @@ export class DrainWorker {
         this.state === 'retrying' ? new Date(this.health.nextAttemptMs).toISOString() : undefined,
       ...this.health.describe(),
     };
+  }
+
+  private wake(): void {
+    this.nudge();
+    this.pace.look();
   }
 
   private get lagLines(): number {
@@ -136,6 +139,7 @@ export class DrainWorker {
   /** Sends shipment after shipment until something fails or the worker is stopped. */
   private async deliver(outlet: Outlet): Promise<void> {
     while (!this.stopping) {
+      if (outlet.named) await this.pace.next();
       const shipment = await this.nextShipment(outlet);
       if (shipment) await this.ship(outlet, shipment);
       else await this.rest(outlet);
@@ -194,6 +198,7 @@ export class DrainWorker {
 
   private async send(outlet: Outlet, shipment: Shipment, notice: Losses['notice']): Promise<void> {
     const beganMs = performance.now();
+    this.pace.begins();
     try {
       const accepted = await outlet.send(shipment, notice);
       this.answerMs = performance.now() - beganMs;
@@ -248,7 +253,7 @@ export class DrainWorker {
   private async refused(shipment: Shipment, error: OutletError, ms: number): Promise<void> {
     const { store, drain } = this.options;
     const { first, last, storedAtMs } = shipment;
-    const { count, indexes } = error.refusedLines ?? { count: shipment.count };
+    const { count } = error.refusedLines ?? shipment;
     this.health.refused(error.message, ms);
     const counts = {
       lost: count,
@@ -258,8 +263,7 @@ export class DrainWorker {
     const settle = (): void => this.progress.settled(last, counts, storedAtMs);
     // What was said of the refusal before is refused as well: saying that again would never end.
     if (isOwnTidings(shipment)) return settle();
-    const kept = indexes ? pickLines(shipment, (index) => indexes.has(index)) : shipment;
-    await new RefusedBatches(store, drain).keep(kept, error.message);
+    await new RefusedBatches(store, drain).keep(shipment, error);
     settle();
     const sinceMs = shipment.parts[0]?.batch.storedAtMs ?? storedAtMs;
     this.losses.add({ count, sinceMs, untilMs: storedAtMs, refusal: error.message });
