@@ -27,10 +27,11 @@ export class Pace {
     if (this.waiting() >= MANY_LINES) this.go();
   }
 
-  /** Resolves when the next request may begin: the time is over, or enough has come. */
+  /** Resolves when the next request may begin: the time is over, or enough has come. At once when there is nothing to send. */
   async next(): Promise<void> {
     const restMs = this.begunMs + APART_MS - performance.now();
-    if (restMs <= 0 || this.waiting() >= MANY_LINES) return;
+    const waiting = this.waiting();
+    if (restMs <= 0 || waiting === 0 || waiting >= MANY_LINES) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, restMs);
       this.go = () => {

@@ -37,6 +37,12 @@ it('the next one waits until 20 ms after the one before has begun', async () => 
   expect(await isThereAfter(1, next)).toBe(true);
 });
 
+it('who has nothing to send doesn’t wait for it', async () => {
+  const pace = new Pace(() => 0);
+  pace.begins();
+  expect(await isThereAfter(0, pace.next())).toBe(true);
+});
+
 it('many lines don’t wait, however they come', async () => {
   let lines = 500;
   const pace = new Pace(() => lines);
