@@ -164,7 +164,7 @@ test('a web dyno is up when its port accepts connections', async () => {
   const port = await freePort();
   const env = { ...process.env, PORT: String(port) };
   const script =
-    'process.once("SIGUSR2",()=>require("http").createServer().listen(process.env.PORT));setInterval(()=>{},1e6);console.log("waiting")';
+    'process.once("SIGUSR2",()=>require("http").createServer().listen(process.env.PORT,"127.0.0.1"));setInterval(()=>{},1e6);console.log("waiting")';
   const { dyno, lines } = start(`exec ${node(script)}`, { type: 'web', port, env });
   await lines.until('waiting');
   expect(dyno.info().state).toBe('starting');
