@@ -5,6 +5,7 @@
  *
  * Memory is laid out by the caller (`express.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
  */
+import { copy, writeCount } from '../lane.as';
 
 /** Where the lines that were written end, where their frames end, and how many there are. */
 export let position: u32 = 0;
@@ -13,7 +14,6 @@ export let lines: u32 = 0;
 
 const NEWLINE: u32 = 0x0a;
 const RETURN: u32 = 0x0d;
-const SPACE: u32 = 0x20;
 const LINE_BYTES_MAX: u32 = 10_000;
 /** Room for the digits and the space of octet counting. */
 const COUNT_BYTES_MAX: u32 = 6;
@@ -64,29 +64,5 @@ function findNewline(from: u32, end: u32): u32 {
     const found = i8x16.bitmask(i8x16.eq(v128.load(i), wanted));
     if (found != 0) return i + <u32>ctz(found);
   }
-  return end;
-}
-
-/** Copies 16 bytes at a time, up to 15 more than asked: a call of `memory.copy` costs more than most lines. */
-function copy(to: u32, from: u32, length: u32): void {
-  for (let i: u32 = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
-}
-
-/** Writes a number below 100,000 in digits, and a space; returns the new end. */
-function writeCount(count: u32, at: u32): u32 {
-  let digits: u32 = 1;
-  if (count >= 10) digits = 2;
-  if (count >= 100) digits = 3;
-  if (count >= 1_000) digits = 4;
-  if (count >= 10_000) digits = 5;
-  let i = at + digits;
-  store<u8>(i, SPACE);
-  const end = i + 1;
-  do {
-    const tenth = count / 10;
-    i--;
-    store<u8>(i, 0x30 + count - tenth * 10);
-    count = tenth;
-  } while (i > at);
   return end;
 }

@@ -5,6 +5,7 @@
  *
  * Memory is laid out by the caller (`express.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
  */
+import { copy } from '../lane.as';
 
 /** Where the records that were written end, where the text ends, and how many lines it has. */
 export let position: u32 = 0;
@@ -117,9 +118,4 @@ function put(to: u32, start: u32, end: u32, quoted: bool): u32 {
     i++;
   }
   return o;
-}
-
-/** Copies 16 bytes at a time, up to 15 more than asked. */
-function copy(to: u32, from: u32, length: u32): void {
-  for (let i: u32 = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
 }
