@@ -24,8 +24,8 @@ export class AppLines {
   private readonly coming = new Map<AppId, Promise<Shipper>>();
   /** What to do with the shippers that are being made, before anybody else has them. */
   private readonly early = new Map<AppId, ((shipper: Shipper) => void)[]>();
-
-  private readonly retries = new Map<AppId, NodeJS.Timeout>();
+  /** Whose tokens are asked for again soon. */
+  private readonly retrying = new Set<AppId>();
 
   constructor(options: AppLinesOptions) {
     this.options = options;
@@ -68,17 +68,23 @@ export class AppLines {
     const early = this.early.get(app) ?? [];
     this.early.set(app, early);
     early.push(call);
-    this.make(app).catch((error: unknown) => this.tryLater(app, error));
+    this.makeSurely(app);
   }
 
-  private tryLater(app: AppId, error: unknown): void {
-    if (this.retries.has(app)) return;
-    this.options.warn({ app, err: error }, "an app's tokens could not be read; trying again until they are");
-    const again = (): void => {
-      this.retries.delete(app);
-      this.make(app).catch((next: unknown) => this.tryLater(app, next));
-    };
-    this.retries.set(app, setTimeout(again, RETRY_MS).unref());
+  /** Makes the app's shipper, however often the store has to be asked. */
+  private makeSurely(app: AppId): void {
+    this.make(app).catch((error: unknown) => {
+      if (this.retrying.has(app)) return;
+      this.options.warn(
+        { app, err: error },
+        "an app's tokens could not be read; trying again until they are",
+      );
+      this.retrying.add(app);
+      setTimeout(() => {
+        this.retrying.delete(app);
+        this.makeSurely(app);
+      }, RETRY_MS).unref();
+    });
   }
 
   private make(app: AppId): Promise<Shipper> {
