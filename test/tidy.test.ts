@@ -33,6 +33,9 @@ const SHARED = [
   'package.ts',
   'authorization.ts',
   'release.ts',
+  'within.ts',
+  // AssemblyScript's imports have no extension.
+  'lane.as',
 ];
 /** They put the parts together, and so know them all. */
 const COMPOSITION = ['main.ts', 'app.ts', 'migration.ts'];

@@ -3,9 +3,9 @@
  * cursor. Every line at least once and in order; what fell out of the stream before it could be sent is counted
  * and told.
  */
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Lease, Sequence, Store, StoredBatch } from '../store/contract.ts';
 import type { Reader } from '../store/reader.ts';
+import { within } from '../within.ts';
 import type { DrainRecord } from './drain.ts';
 import type { DrainState } from './drain-state.ts';
 import { Health } from './health.ts';
@@ -82,9 +82,7 @@ export class DrainWorker {
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
     this.wake();
-    const patience = new AbortController();
-    await Promise.race([this.finished, wait(graceMs, undefined, patience).catch(() => {})]);
-    patience.abort();
+    await within(graceMs, this.finished);
   }
 
   describe(): DrainState {

@@ -18,6 +18,7 @@ import { reapOrphans } from '../runner/orphans.ts';
 import { Ports } from '../runner/ports.ts';
 import { hostEnvironment, PROFILE, SlugFiles } from '../runner/slug-files.ts';
 import type { AppId, Store } from '../store/contract.ts';
+import { within } from '../within.ts';
 import { AddonPrograms } from './addon-programs.ts';
 import { AppLines } from './app-lines.ts';
 import { rememberedCounts, rememberFormation } from './formation-record.ts';
@@ -27,7 +28,6 @@ import { removeLeftBehind } from './left-behind.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { OneOffs } from './one-offs.ts';
 import { ownPages } from './own-pages.ts';
-import { within } from './within.ts';
 
 /** First port of the dynos of deployed apps; `tailrace start` begins at foreman's 5000. */
 const BASE_PORT = 20_000;

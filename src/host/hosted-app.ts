@@ -13,7 +13,7 @@ import type { KeeperSurroundings } from '../runner/keeper.ts';
 import type { LineSink } from '../runner/line-sink.ts';
 import type { Ports } from '../runner/ports.ts';
 import type { ProcfileEntry } from '../runner/procfile.ts';
-import { within } from './within.ts';
+import { within } from '../within.ts';
 
 /** What the dynos of one release are made from. */
 export interface Blueprint {
