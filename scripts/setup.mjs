@@ -16,8 +16,7 @@ const installed = join(root, 'node_modules', '.package-lock.json');
 const lock = join(root, 'package-lock.json');
 if (!existsSync(installed) || mtime(lock) > mtime(installed)) {
   say('installing npm packages …');
-  // Not `npm ci`: it refuses a lock file that doesn't name the binaries of every other platform.
-  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 const stamp = join(root, 'dist', '.built');

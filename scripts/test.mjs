@@ -76,16 +76,35 @@ function installPrograms() {
     process.stderr.write('tailrace: apt-get failed; what it said is above.\n');
 }
 
-/** Debian's syslog-ng can't be installed beside rsyslog: its package is unpacked where test/support/sender.ts looks for it. */
+/**
+ * Debian's syslog-ng can't be installed beside rsyslog: its package is unpacked where test/support/sender.ts looks for it, with the
+ * libraries that it needs and this machine lacks.
+ */
 function unpackSyslogNg() {
   const folder = join(root, 'node_modules', '.cache', 'syslog-ng');
   if (existsSync(join(folder, 'usr', 'sbin', 'syslog-ng')) || find('syslog-ng') || !find('apt-get')) return;
   mkdirSync(folder, { recursive: true });
   const sh = (command) =>
-    spawnSync('sh', ['-c', command], { cwd: folder, stdio: ['ignore', 'ignore', 2] }).status === 0;
-  // Its libraries are few; what is missing on this machine makes the tests of syslog-ng fail with their names.
-  if (!sh('apt-get -qq download syslog-ng-core && dpkg-deb -x syslog-ng-core_*.deb .'))
+    spawnSync('sh', ['-c', command], { cwd: folder, stdio: ['ignore', 'pipe', 2], encoding: 'utf8' });
+  // A machine on which nothing had to be installed may have no list of packages yet.
+  const isListed = sh('apt-cache show syslog-ng-core 2>&1 >/dev/null | grep -q .').status !== 0;
+  if (!isListed && process.getuid?.() === 0) sh('apt-get -qq update');
+  const download = (names) => sh(`apt-get -qq download ${names.join(' ')}`).status === 0;
+  const isDownloaded = download(['syslog-ng-core']);
+  // `libc6 (>= 2.34), libpcre3, foo | bar`
+  const needs = sh('dpkg-deb -f syslog-ng-core_*.deb Depends')
+    .stdout.split(',')
+    .map((one) => one.split('|')[0].replace(/\(.*/, '').trim())
+    .filter((name) => /^lib[a-z0-9.+-]+$/.test(name) && !isInstalled(name));
+  const isWhole = isDownloaded && (needs.length === 0 || download(needs));
+  if (!isWhole || sh('for file in *.deb; do dpkg-deb -x "$file" . || exit 1; done').status !== 0)
     process.stderr.write('tailrace: syslog-ng could not be unpacked; what was said is above.\n');
+}
+
+/** Is a Debian package installed? */
+function isInstalled(name) {
+  const { stdout } = spawnSync('dpkg-query', ['-s', name], { encoding: 'utf8' });
+  return (stdout ?? '').includes('ok installed');
 }
 
 function find(program) {

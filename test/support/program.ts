@@ -62,6 +62,11 @@ export class Program {
     return this.status !== undefined;
   }
 
+  /** Exit code, or the name of the signal; undefined while it runs. */
+  get endedWith(): number | string | undefined {
+    return this.status;
+  }
+
   /** The first match in what it says on stdout; an error when it ends without. */
   async says(pattern: RegExp, timeoutMs = 25_000): Promise<RegExpExecArray> {
     const match = await until(

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { missing, Program } from './program.ts';
+import { failWhen } from './until.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'senders');
 /** Debian's rsyslog and syslog-ng exclude each other: scripts/test.mjs unpacks the latter here. */
@@ -30,14 +31,28 @@ export function configure(folder: string, fixture: string, values: Record<string
   return file;
 }
 
-/** Starts a program for one test. */
+/** Starts a program for one test. A test that waits for something fails at once, with what the program printed, when it ends before. */
 export function startSender(
   command: string,
   args: readonly string[],
   env: Record<string, string> = {},
 ): Program {
   const program = new Program(command, args, { env });
-  onTestFinished(async () => void (await program.stop('SIGKILL')));
+  let stopping = false;
+  let failure: Error | undefined;
+  const forget = failWhen(() => {
+    if (failure || stopping || !program.isOver) return failure;
+    const { stdout, stderr } = program;
+    return new Error(`${command} has ended with ${program.endedWith}: ${stdout}${stderr}`);
+  });
+  program.ended.catch((error: Error) => {
+    failure = error;
+  });
+  onTestFinished(async () => {
+    stopping = true;
+    forget();
+    await program.stop('SIGKILL').catch(() => {});
+  });
   return program;
 }
 
@@ -54,6 +69,8 @@ export function syslogNg(folder: string, config: string): Program {
   const unpacked = join(SYSLOG_NG, 'usr', 'sbin', 'syslog-ng');
   const isUnpacked = existsSync(unpacked);
   const libraries = join(SYSLOG_NG, 'usr', 'lib', 'syslog-ng');
+  const triplet = `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+  const own = [join('usr', 'lib', triplet), join('lib', triplet)].map((path) => join(SYSLOG_NG, path));
   return startSender(
     isUnpacked ? unpacked : 'syslog-ng',
     [
@@ -69,7 +86,7 @@ export function syslogNg(folder: string, config: string): Program {
       join(folder, 'ng.ctl'),
       ...(isUnpacked ? [`--module-path=${join(libraries, '3.38')}`] : []),
     ],
-    isUnpacked ? { LD_LIBRARY_PATH: libraries } : {},
+    isUnpacked ? { LD_LIBRARY_PATH: [libraries, ...own].join(':') } : {},
   );
 }
 

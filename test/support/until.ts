@@ -1,3 +1,12 @@
+/** What has to go on while something is waited for; each gives an error when it doesn't. */
+const conditions = new Set<() => Error | undefined>();
+
+/** From now on nothing is waited for in vain: `until` fails at once with the error that `check` gives. Returns what ends that. */
+export function failWhen(check: () => Error | undefined): () => void {
+  conditions.add(check);
+  return () => void conditions.delete(check);
+}
+
 /**
  * Looks again and again until there is something to see (anything but undefined, null and false), and gives it; an error that says what was
  * waited for when there is nothing in time.
@@ -11,6 +20,10 @@ export async function until<T>(
   for (;;) {
     const seen = await look();
     if (seen !== undefined && seen !== null && seen !== false) return seen as Exclude<NonNullable<T>, false>;
+    for (const check of conditions) {
+      const error = check();
+      if (error) throw new Error(`${what}: ${error.message}`);
+    }
     if (performance.now() > giveUpMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
