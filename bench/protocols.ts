@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { Client } from 'undici';
-import { encodeLogs } from '../src/sources/otlp-schema.ts';
+import { encodeLogs } from '../src/logs/sources/formats/otlp-schema.ts';
 import { cpuSeconds } from './rig/proc.ts';
 import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
 import { makeFolder, removeFolder } from './rig/scratch.ts';

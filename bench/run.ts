@@ -5,10 +5,11 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as chattyNeighbour from './chatty-neighbour.ts';
+import * as chattyNeighbour from './apps/chatty-neighbour.ts';
+import * as httpRouter from './apps/http-router.ts';
+import * as runnerLines from './apps/runner-lines.ts';
 import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
-import * as httpRouter from './http-router.ts';
 import * as idleApps from './idle-apps.ts';
 import * as noisyNeighbour from './noisy-neighbour.ts';
 import * as protocols from './protocols.ts';
@@ -16,7 +17,6 @@ import * as recovery from './recovery.ts';
 import * as redisStore from './redis-store.ts';
 import { circumstances, loadAverage, type Measurement, markdown, progress } from './rig/report.ts';
 import { ROOT } from './rig/scratch.ts';
-import * as runnerLines from './runner-lines.ts';
 import * as scale from './scale.ts';
 import * as startUp from './start-up.ts';
 import * as syslogThrough from './syslog-through.ts';

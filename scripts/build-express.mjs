@@ -22,7 +22,7 @@ const OPTIONS = [
   '1024',
 ];
 
-for (const part of ['src/syslog', 'src/tails', 'src/runner']) {
+for (const part of ['src/logs/syslog/wasm', 'src/logs/tails/output', 'src/apps/forwarder']) {
   const target = `${part}/express-wasm.ts`;
   const text = compiled(`${part}/express.as.ts`);
   if (!process.argv.includes('--check')) writeFileSync(join(root, target), text);

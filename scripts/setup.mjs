@@ -28,11 +28,11 @@ if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < new
   run(process.execPath, [
     join(root, 'node_modules', 'vite', 'bin', 'vite.js'),
     'build',
-    join(root, 'src', 'page'),
+    join(root, 'src', 'web'),
     '--logLevel=warn',
   ]);
   // The compiler takes only TypeScript along.
-  const scripts = join('src', 'store', 'redis', 'lua');
+  const scripts = join('src', 'logs', 'store', 'redis', 'lua');
   cpSync(join(root, scripts), join(root, 'dist', scripts), { recursive: true });
   const { bundle } = await import('./bundle.mjs');
   await bundle(root);

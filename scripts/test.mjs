@@ -50,7 +50,7 @@ if (process.argv.length === 2)
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 step(bin('biome'), ['ci', '--colors=off', '.']);
 step(bin('tsc'), ['--noEmit', '-p', 'tsconfig.test.json']);
-step(bin('tsc'), ['--noEmit', '-p', 'src/page']);
+step(bin('tsc'), ['--noEmit', '-p', 'src/web']);
 step(bin('vitest'), ['run', ...process.argv.slice(2)]);
 
 function installPrograms() {

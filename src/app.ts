@@ -1,18 +1,19 @@
 /** One app on this machine: its dynos, their lines on the way to the router, and the terminal that shows the stream. */
-import { TailraceError } from './errors.ts';
-import { HostedApp } from './host/hosted-app.ts';
+
+import { Shipper } from './apps/forwarder/shipper.ts';
+import { HostedApp } from './apps/host/hosted-app.ts';
+import { defaultCounts } from './apps/processes/config/formation-text.ts';
+import type { ProcfileEntry } from './apps/processes/config/procfile.ts';
+import { DynoLedger } from './apps/processes/dyno-ledger.ts';
+import { reapOrphans } from './apps/processes/orphans.ts';
+import { APP_NAME } from './apps/records/directory.ts';
+import type { Config } from './apps/records/release-history.ts';
+import { TailraceError } from './common/errors.ts';
+import { Filter } from './logs/tails/filter.ts';
+import { stripColours } from './logs/tails/output/sanitize.ts';
+import { PLAIN, TEXTS } from './logs/tails/output/wire.ts';
+import { TailSession, type TailSink } from './logs/tails/session.ts';
 import type { Server } from './main.ts';
-import { APP_NAME } from './platform/directory.ts';
-import type { Config } from './platform/release-history.ts';
-import { DynoLedger } from './runner/dyno-ledger.ts';
-import { defaultCounts } from './runner/formation-text.ts';
-import { reapOrphans } from './runner/orphans.ts';
-import type { ProcfileEntry } from './runner/procfile.ts';
-import { Shipper } from './runner/shipper.ts';
-import { Filter } from './tails/filter.ts';
-import { stripColours } from './tails/sanitize.ts';
-import { TailSession, type TailSink } from './tails/session.ts';
-import { PLAIN, TEXTS } from './tails/wire.ts';
 
 const ESCAPE = 0x1b;
 

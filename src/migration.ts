@@ -5,14 +5,14 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROUTERS_SCOPE } from './delivery/roster.ts';
-import { TailraceError } from './errors.ts';
-import type { AppRecord } from './platform/directory.ts';
-import type { Settings } from './settings.ts';
-import type { AppId, RecordChange, Sequence, Store, StoredBatch } from './store/contract.ts';
-import { isRedisUrl, openStore } from './store/open.ts';
-import { BatchBuilder } from './syslog/batch-builder.ts';
-import { Header, scanHeader } from './syslog/header.ts';
+import type { AppRecord } from './apps/records/directory.ts';
+import type { Settings } from './common/config/settings.ts';
+import { TailraceError } from './common/errors.ts';
+import { ROUTERS_SCOPE } from './logs/drains/roster.ts';
+import type { AppId, RecordChange, Sequence, Store, StoredBatch } from './logs/store/contract.ts';
+import { isRedisUrl, openStore } from './logs/store/open.ts';
+import { BatchBuilder } from './logs/syslog/batch-builder.ts';
+import { Header, scanHeader } from './logs/syslog/header.ts';
 
 const READ_BYTES = 1_048_576;
 /** How long a Redis may take to answer first: somebody waits. */

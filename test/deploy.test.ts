@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { missing, Program, run } from './support/program.ts';
-import { freePort, hasRedis } from './support/redis-server.ts';
+import { freePort, hasRedis } from './support/redis/redis-server.ts';
 import { dataForTest } from './support/server.ts';
 import { until } from './support/until.ts';
 

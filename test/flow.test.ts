@@ -3,8 +3,8 @@
  * syslog drain. Everything else in this project is about keeping this true when something breaks.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { counted, post } from './support/push.ts';
-import { httpReceiver, tcpReceiver } from './support/receivers.ts';
+import { httpReceiver, tcpReceiver } from './support/receivers/receivers.ts';
+import { counted, post } from './support/senders/push.ts';
 import { type Server, serve } from './support/server.ts';
 import { until } from './support/until.ts';
 

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { systemCode, TailraceError } from '../errors.ts';
-import { defaultDataFolder } from '../settings.ts';
+import { defaultDataFolder } from '../common/config/settings.ts';
+import { systemCode, TailraceError } from '../common/errors.ts';
 
 /** The git remote that leads to an app. */
 export const REMOTE = 'tailrace';

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The `tailrace` command. One file a command in this folder; they talk HTTP to a server, like any client. */
 import { CommanderError } from 'commander';
-import { TailraceError } from '../errors.ts';
-import { VERSION } from '../package.ts';
+import { TailraceError } from '../common/errors.ts';
+import { VERSION } from '../common/package.ts';
 import { addAlone, addCommands } from './commands.ts';
 import { stopsByItself } from './signals.ts';
 import { TypedCommand, unknownCommand } from './typed-command.ts';

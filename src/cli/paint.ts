@@ -1,4 +1,4 @@
-import { stripColours } from '../tails/sanitize.ts';
+import { stripColours } from '../logs/tails/output/sanitize.ts';
 
 const RESET = '\x1b[0m';
 const DIM = '\x1b[2m';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startCounter } from '../support/counter.ts';
 import { missing, Program, run, TAILRACE } from '../support/program.ts';
-import { numbered, pushLines } from '../support/push.ts';
 import { Repository } from '../support/repository.ts';
+import { numbered, pushLines } from '../support/senders/push.ts';
 import { dataForTest, type Server, serve, serveForTest } from '../support/server.ts';
 import { until } from '../support/until.ts';
 

@@ -1,7 +1,7 @@
 /** Batches for tests of stores: lines of any text, without a router. */
 import { randomUUID } from 'node:crypto';
-import type { AppId, StoredBatch } from '../../src/store/contract.ts';
-import { type Batch, HEADROOM, RECORD_HEADER, RecordCursor } from '../../src/syslog/batch.ts';
+import type { AppId, StoredBatch } from '../../src/logs/store/contract.ts';
+import { type Batch, HEADROOM, RECORD_HEADER, RecordCursor } from '../../src/logs/syslog/batch.ts';
 
 export function newApp(): AppId {
   return randomUUID() as AppId;

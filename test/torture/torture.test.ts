@@ -1,6 +1,6 @@
 /** A short run of the checker; `npm run torture` takes as long as one likes. */
 import { describe, it } from 'vitest';
-import { hasRedis } from '../support/redis-server.ts';
+import { hasRedis } from '../support/redis/redis-server.ts';
 import { torture } from './torture.ts';
 
 const OPTIONS = { routers: 2, producers: 4 };

@@ -2,7 +2,7 @@
  * Numbered lines from several producers, through several routers, to a recording drain, while routers, Redis and the
  * drain are killed at random; afterwards every promise is checked.
  */
-import { RedisServer } from '../support/redis-server.ts';
+import { RedisServer } from '../support/redis/redis-server.ts';
 import { until } from '../support/until.ts';
 import { Producer } from './producer.ts';
 import { type Mood, Recorder } from './recorder.ts';

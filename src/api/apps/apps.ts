@@ -1,0 +1,150 @@
+import type { FastifyInstance } from 'fastify';
+import { OWNER } from '../../apps/records/account.ts';
+import type { AppRecord } from '../../apps/records/directory.ts';
+import { type SlugRecord, slugKey } from '../../apps/records/slug-record.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { Priority } from '../../logs/router/announcer.ts';
+import type { Context } from '../context.ts';
+import { onePage } from '../page-range.ts';
+import { body, describe } from '../shapes.ts';
+
+interface AppParams {
+  Params: { app: string };
+}
+interface NewApp {
+  readonly name?: string | null;
+}
+interface AppChange {
+  readonly name?: string;
+  readonly maintenance?: boolean;
+}
+
+/** What every app runs on. */
+export const STACK = { id: '00000000-0000-4000-8000-000000000002', name: 'local' } as const;
+
+/** `/apps`: create, list, look at, rename, put under maintenance, destroy. */
+export function appRoutes(api: FastifyInstance, context: Context): void {
+  const { directory, runner, announcer, releases } = context;
+  const view = (app: AppRecord) => appView(app, context);
+
+  for (const path of ['/apps', '/users/:user/apps'])
+    api.get(path, describe('List the apps', 'App', { many: true }), async (request, reply) =>
+      onePage(request, reply, await Promise.all((await directory.apps()).map(view)), [
+        'name',
+        'id',
+        'updated_at',
+      ]),
+    );
+
+  const newApp = body({ name: { type: ['string', 'null'] } });
+  api.post<{ Body: NewApp | null }>(
+    '/apps',
+    describe('Create an app', 'App', { status: 201, body: newApp }),
+    async (request, reply) => {
+      const app = await directory.createApp(request.body?.name || randomName());
+      await releases.begin(app.id, app.createdAt);
+      reply.code(201);
+      return view(app);
+    },
+  );
+
+  api.get<AppParams>('/apps/:app', describe('Look at an app', 'App'), async (request) =>
+    view(await directory.app(request.params.app)),
+  );
+
+  const change = body({ name: { type: 'string' }, maintenance: { type: 'boolean' } });
+  api.patch<AppParams & { Body: AppChange | null }>(
+    '/apps/:app',
+    describe('Rename an app, or put it under maintenance', 'App', { body: change }),
+    async (request) => {
+      const before = await directory.app(request.params.app);
+      const app = await directory.updateApp(before, request.body ?? {});
+      await runner.shown(app);
+      if ((before.maintenance ?? false) !== (app.maintenance ?? false)) {
+        const word = app.maintenance ? 'on' : 'off';
+        announcer.announce(
+          app.id,
+          'app',
+          'api',
+          Priority.api,
+          `Maintenance mode turned ${word} by user ${OWNER.email}`,
+        );
+      }
+      return view(app);
+    },
+  );
+
+  api.delete<AppParams>('/apps/:app', describe('Destroy an app', 'App'), async (request) => {
+    const app = await directory.app(request.params.app);
+    if (runner.runsInPlace(app.id))
+      throw new TailraceError(
+        'conflict',
+        `${app.name} is running here: stop it first (Ctrl-C in its \`tailrace start\`).`,
+      );
+    const shown = await view(app);
+    await runner.removed(app);
+    await directory.destroyApp(app);
+    await context.deliveries.look();
+    return shown;
+  });
+
+  api.get<AppParams>(
+    '/apps/:app/collaborators',
+    describe('List who may work on an app: its one owner', 'Collaborator', { many: true }),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      return [
+        {
+          id: OWNER.id,
+          app: { id: app.id, name: app.name },
+          user: { ...OWNER, federated: false },
+          role: 'owner',
+          permissions: [],
+          created_at: app.createdAt,
+          updated_at: app.createdAt,
+        },
+      ];
+    },
+  );
+}
+
+/** An app in the Platform API's shape. */
+async function appView(app: AppRecord, context: Context) {
+  const release = await context.releases.current(app.id);
+  const slug =
+    release.slug === null
+      ? undefined
+      : (await context.store.get<SlugRecord>(app.id, slugKey(release.slug)))?.value;
+  return {
+    id: app.id,
+    name: app.name,
+    generation: { id: STACK.id, name: 'cedar' },
+    owner: OWNER,
+    region: { id: OWNER.id, name: 'localhost' },
+    stack: STACK,
+    build_stack: STACK,
+    git_url: context.gitUrl(app.name),
+    web_url: context.webUrl(app.name),
+    created_at: app.createdAt,
+    updated_at: app.updatedAt,
+    released_at: release.version > 1 ? release.createdAt : null,
+    archived_at: null,
+    buildpack_provided_description: slug?.buildpack ?? null,
+    maintenance: app.maintenance ?? false,
+    slug_size: slug?.byteCount ?? null,
+    repo_size: null,
+    space: null,
+    team: null,
+    internal_routing: null,
+    process_tier: 'basic',
+  };
+}
+
+const FIRST = ['clear', 'quiet', 'swift', 'deep', 'still', 'bright', 'cool', 'broad'];
+const SECOND = ['brook', 'weir', 'river', 'spring', 'lake', 'sluice', 'mill', 'ford'];
+
+/** A name such as `quiet-weir-48213`. */
+export function randomName(): string {
+  const pick = (list: readonly string[]) => list[Math.floor(Math.random() * list.length)];
+  return `${pick(FIRST)}-${pick(SECOND)}-${10_000 + Math.floor(Math.random() * 90_000)}`;
+}

@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto';
+import { createWriteStream, existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { FastifyInstance } from 'fastify';
+import { OWNER } from '../../apps/records/account.ts';
+import { type Build, sourceTooLarge } from '../../apps/records/build-record.ts';
+import type { AppRecord } from '../../apps/records/directory.ts';
+import { type SlugRecord, slugKey } from '../../apps/records/slug-record.ts';
+import { TailraceError } from '../../common/errors.ts';
+import type { Context } from '../context.ts';
+import { onePage } from '../page-range.ts';
+import { body, describe } from '../shapes.ts';
+import { mayBeSlow } from '../slow-bodies.ts';
+import { STACK } from './apps.ts';
+
+interface AppParams {
+  Params: { app: string };
+}
+interface NewBuild {
+  readonly source_blob: { readonly url: string; readonly version?: string | null };
+}
+
+/** A source archive's name: nobody guesses it. */
+const SOURCE_NAME = /^[A-Za-z0-9_-]{32}$/;
+
+/** `/sources`, `/apps/:app/builds`, `/apps/:app/slugs`: from an archive of files to a release. */
+export function buildRoutes(api: FastifyInstance, context: Context): void {
+  const { directory, builds, store, uploads, sourceBytesMax } = context;
+
+  api.post(
+    '/sources',
+    describe('Where to put a source archive', 'Source', { status: 201, body: body({}) }),
+    async (request, reply) => {
+      const url = `${request.protocol}://${request.host}/sources/${randomBytes(24).toString('base64url')}`;
+      reply.code(201);
+      return { source_blob: { get_url: url, put_url: url, max_bytes: sourceBytesMax } };
+    },
+  );
+
+  const wanted = body(
+    {
+      source_blob: {
+        type: 'object',
+        required: ['url'],
+        properties: { url: { type: 'string' }, version: { type: ['string', 'null'], maxLength: 200 } },
+      },
+    },
+    ['source_blob'],
+  );
+  api.post<AppParams & { Body: NewBuild }>(
+    '/apps/:app/builds',
+    describe('Build and release a source archive', 'Build', { status: 201, body: wanted }),
+    async (request, reply) => {
+      const app = await directory.app(request.params.app);
+      const { url, version } = request.body.source_blob;
+      const name = url.slice(url.lastIndexOf('/') + 1);
+      const file = join(uploads, name);
+      if (!SOURCE_NAME.test(name) || !existsSync(file))
+        throw new TailraceError(
+          'invalid_params',
+          'There is no such source: PUT the archive where POST /sources says first.',
+        );
+      const build = builds.begin(app, file, version ?? '');
+      reply.code(201);
+      return buildView(build, app, `${request.protocol}://${request.host}`);
+    },
+  );
+  api.get<AppParams>(
+    '/apps/:app/builds',
+    describe('List the latest builds', 'Build', { many: true }),
+    async (request, reply) => {
+      const app = await directory.app(request.params.app);
+      const origin = `${request.protocol}://${request.host}`;
+      const views = builds.list(app.id).map((build) => buildView(build, app, origin));
+      return onePage(request, reply, views, ['created_at', 'id']);
+    },
+  );
+  const find = async ({ app: which, build: id }: { app: string; build: string }) => {
+    const app = await directory.app(which);
+    const build = builds.list(app.id).find((one) => one.id === id);
+    if (!build) throw new TailraceError('not_found', "Couldn't find that build.");
+    return { app, build };
+  };
+  api.get<AppParams & { Params: { build: string } }>(
+    '/apps/:app/builds/:build',
+    describe('Look at a build', 'Build'),
+    async (request) => {
+      const { app, build } = await find(request.params);
+      return buildView(build, app, `${request.protocol}://${request.host}`);
+    },
+  );
+  api.get<AppParams & { Params: { build: string } }>(
+    '/apps/:app/builds/:build/output',
+    describe('Follow what a build says, as text', 'Text'),
+    async (request, reply) => {
+      const { build } = await find(request.params);
+      return reply.type('text/plain; charset=utf-8').send(Readable.from(build.output()));
+    },
+  );
+
+  api.get<AppParams & { Params: { slug: string } }>(
+    '/apps/:app/slugs/:slug',
+    describe('Look at a slug', 'Slug'),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      const found = await store.get<SlugRecord>(app.id, slugKey(request.params.slug));
+      if (!found) throw new TailraceError('not_found', "Couldn't find that slug.");
+      return slugView(found.value);
+    },
+  );
+}
+
+/** `PUT /sources/<name>`: takes an archive, for whoever knows the name. */
+export function sourceUploads(server: FastifyInstance, { uploads, sourceBytesMax }: Context): void {
+  void server.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    scope.put<{ Params: { name: string }; Body: Readable | null }>(
+      '/sources/:name',
+      { bodyLimit: sourceBytesMax },
+      async (request) => {
+        mayBeSlow(request);
+        const { name } = request.params;
+        if (!SOURCE_NAME.test(name)) throw new TailraceError('not_found', "Couldn't find that source.");
+        if (!request.body)
+          throw new TailraceError('bad_request', 'The archive is missing: send it as the body.');
+        await mkdir(uploads, { recursive: true, mode: 0o700 });
+        const unfinished = join(uploads, `${name}.part`);
+        try {
+          await pipeline(request.body, limit(sourceBytesMax), createWriteStream(unfinished, { mode: 0o600 }));
+          await rename(unfinished, join(uploads, name));
+        } catch (error) {
+          await rm(unfinished, { force: true });
+          throw error;
+        }
+        return {};
+      },
+    );
+  });
+}
+
+function limit(byteCountMax: number): Transform {
+  let byteCount = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      byteCount += chunk.length;
+      if (byteCount > byteCountMax) done(sourceTooLarge(byteCountMax));
+      else done(null, chunk);
+    },
+  });
+}
+
+function buildView(build: Build, app: AppRecord, origin: string) {
+  return {
+    id: build.id,
+    app: { id: app.id, name: app.name },
+    status: build.status,
+    buildpacks: build.buildpack === '' ? [] : [{ name: build.buildpack, url: '' }],
+    output_stream_url: `${origin}/apps/${app.id}/builds/${build.id}/output`,
+    release: build.release,
+    slug: build.slug === null ? null : { id: build.slug },
+    source_blob: { checksum: null, url: '', version: build.commit, version_description: null },
+    stack: STACK.name,
+    user: OWNER,
+    created_at: build.createdAt,
+    updated_at: build.updatedAt,
+  };
+}
+
+function slugView(slug: SlugRecord) {
+  return {
+    id: slug.id,
+    blob: null,
+    buildpack_provided_description: slug.buildpack,
+    checksum: null,
+    commit: slug.commit || null,
+    commit_description: null,
+    process_types: slug.processTypes,
+    size: slug.byteCount,
+    stack: STACK,
+    created_at: slug.createdAt,
+    updated_at: slug.createdAt,
+  };
+}

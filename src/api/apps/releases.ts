@@ -1,0 +1,117 @@
+import type { FastifyInstance } from 'fastify';
+import { OWNER } from '../../apps/records/account.ts';
+import type { AppRecord } from '../../apps/records/directory.ts';
+import type { ReleaseRecord } from '../../apps/records/release-history.ts';
+import { TailraceError } from '../../common/errors.ts';
+import type { Context } from '../context.ts';
+import { onePage } from '../page-range.ts';
+import { body, describe } from '../shapes.ts';
+import { announceRelease } from './config-vars.ts';
+
+interface AppParams {
+  Params: { app: string };
+}
+interface ReleaseParams {
+  Params: { app: string; release: string };
+}
+interface NewRelease {
+  /** Roll back to this one. */
+  readonly release?: string;
+  /** Or run this slug. */
+  readonly slug?: string;
+  readonly description?: string;
+}
+
+/** `/apps/:app/releases`: list, look at, roll back. */
+export function releaseRoutes(api: FastifyInstance, context: Context): void {
+  const { directory, releases } = context;
+
+  api.get<AppParams>(
+    '/apps/:app/releases',
+    describe("List an app's releases", 'Release', { many: true }),
+    async (request, reply) => {
+      const app = await directory.app(request.params.app);
+      const current = await releases.current(app.id);
+      const all = (await releases.list(app.id)).map((release) => releaseView(release, app, current));
+      return onePage(request, reply, all, ['version', 'id']);
+    },
+  );
+
+  api.get<ReleaseParams>(
+    '/apps/:app/releases/:release',
+    describe('Look at a release, by version or id', 'Release'),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      const current = await releases.current(app.id);
+      return releaseView(await releases.find(app.id, request.params.release), app, current);
+    },
+  );
+
+  api.get<ReleaseParams>(
+    '/apps/:app/releases/:release/config-vars',
+    describe('The config vars of a release', 'ConfigVars'),
+    async (request) => {
+      const app = await directory.app(request.params.app);
+      return (await releases.find(app.id, request.params.release)).config;
+    },
+  );
+
+  const wanted = body({
+    release: { type: 'string' },
+    slug: { type: 'string' },
+    description: { type: 'string', maxLength: 200 },
+  });
+  api.post<AppParams & { Body: NewRelease | null }>(
+    '/apps/:app/releases',
+    describe('Roll back to a release, or release a slug', 'Release', { status: 201, body: wanted }),
+    async (request, reply) => {
+      const app = await directory.app(request.params.app);
+      const { release: id, slug, description } = request.body ?? {};
+      if ((id === undefined) === (slug === undefined))
+        throw new TailraceError('invalid_params', 'Name either a release to roll back to, or a slug.');
+      const release =
+        id !== undefined ? await rollBack(app, id) : await releaseSlug(app, slug ?? '', description);
+      await announceRelease(context, app, release);
+      reply.code(201);
+      return releaseView(release, app, release);
+    },
+  );
+
+  async function rollBack(app: AppRecord, id: string): Promise<ReleaseRecord> {
+    const to = await releases.find(app.id, id);
+    if (to.status !== 'succeeded')
+      throw new TailraceError('invalid_params', `v${to.version} failed: choose a release that succeeded.`);
+    return releases.add(app.id, (current) => {
+      if (current.version === to.version)
+        throw new TailraceError(
+          'invalid_params',
+          `v${to.version} is the current release already: choose an earlier one.`,
+        );
+      return { description: `Rollback to v${to.version}`, slug: to.slug, config: to.config };
+    });
+  }
+
+  async function releaseSlug(app: AppRecord, slug: string, description?: string): Promise<ReleaseRecord> {
+    await context.slug(app.id, slug);
+    return releases.add(app.id, () => ({ description: description ?? `Deploy ${slug.slice(0, 8)}`, slug }));
+  }
+}
+
+/** A release in the Platform API's shape. */
+export function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRecord) {
+  return {
+    id: release.id,
+    version: release.version,
+    current: release.version === current.version,
+    status: release.status,
+    description: release.description,
+    user: OWNER,
+    app: { id: app.id, name: app.name },
+    slug: release.slug === null ? null : { id: release.slug },
+    addon_plan_names: release.addons.map(({ plan }) => plan),
+    output_stream_url: null,
+    eligible_for_rollback: release.status === 'succeeded',
+    created_at: release.createdAt,
+    updated_at: release.createdAt,
+  };
+}

@@ -1,0 +1,119 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { TailraceError } from '../../common/errors.ts';
+import type { AppId } from '../../logs/store/contract.ts';
+import { openTail } from '../../logs/tails/open-tail.ts';
+import { EventStreamSink, TextStreamSink } from '../../logs/tails/output/event-stream.ts';
+import {
+  parseTailQuery,
+  TAIL_PARAMETERS,
+  type TailParameter,
+  type TailQuery,
+} from '../../logs/tails/query.ts';
+import type { Context } from '../context.ts';
+import type { OpenTails } from './open-tails.ts';
+import type { LogSessions } from './session-records.ts';
+
+/** As a log session is asked for: Heroku's `lines`, `tail`, `source` and `dyno`, and all that a tail understands. */
+type SessionBody = { readonly [name in keyof TailQuery]?: string | number | boolean | null };
+
+/**
+ * Log sessions: `POST /apps/:app/log-sessions` gives an address that can be read without a key until it is unused for five
+ * minutes; `GET` there gives server-sent events, or plain text for those who don't ask for events. `GET /apps/:app/logs` gives
+ * the same with a key.
+ */
+export function sessionRoutes(
+  server: FastifyInstance,
+  context: Context,
+  sessions: LogSessions,
+  tails: OpenTails,
+  authorise: (request: FastifyRequest) => Promise<void>,
+): void {
+  const { directory } = context;
+
+  server.post<{ Params: { app: string }; Body: SessionBody | null }>(
+    '/apps/:app/log-sessions',
+    { onRequest: authorise },
+    async (request, reply) => {
+      const app = await directory.app(request.params.app);
+      const query = asQuery(request.body ?? {});
+      const { sinceMs, untilMs } = parseTailQuery(query, { tail: false });
+      // `10m` counts from now, not from when somebody connects.
+      const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
+      const until = untilMs === undefined ? undefined : new Date(untilMs).toISOString();
+      const secret = await sessions.create(app.id, {
+        ...query,
+        ...(since && { since }),
+        ...(until && { until }),
+      });
+      reply.code(201);
+      const createdAt = new Date().toISOString();
+      return {
+        id: secret,
+        logplex_url: `${request.protocol}://${request.host}/sessions/${app.id}/${secret}`,
+        created_at: createdAt,
+        updated_at: createdAt,
+      };
+    },
+  );
+
+  server.get<{ Params: { app: AppId; secret: string }; Querystring: TailQuery }>(
+    '/sessions/:app/:secret',
+    async (request, reply) => {
+      const { app, secret } = request.params;
+      const query = await sessions.query(app, secret, resuming(request));
+      stream(request, reply, app, query, () => sessions.hold(app, secret));
+    },
+  );
+
+  server.get<{ Params: { app: string }; Querystring: TailQuery }>(
+    '/apps/:app/logs',
+    { onRequest: authorise },
+    async (request, reply) => {
+      const app = await directory.app(request.params.app);
+      stream(request, reply, app.id, resuming(request));
+    },
+  );
+
+  function stream(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    app: AppId,
+    query: TailQuery,
+    hold: () => () => void = () => () => {},
+  ): void {
+    const options = parseTailQuery(query, { tail: false });
+    const wantsEvents = request.headers.accept?.includes('text/event-stream') ?? false;
+    reply.hijack();
+    const sink = wantsEvents
+      ? new EventStreamSink(reply.raw, options.format)
+      : new TextStreamSink(reply.raw, options.format);
+    const close = openTail(context.readers, app, options, sink, () => reply.raw.destroy());
+    const letGo = hold();
+    const forget = tails.add(app, () => sink.end());
+    reply.raw.on('close', () => {
+      close();
+      letGo();
+      forget();
+    });
+  }
+}
+
+/** @throws TailraceError `invalid_params` for what is neither text, number nor flag. */
+function asQuery(body: SessionBody): TailQuery {
+  const query: { [name in TailParameter]?: string } = {};
+  for (const name of TAIL_PARAMETERS) {
+    const value = body[name];
+    if (value === undefined || value === null) continue;
+    if (typeof value === 'object')
+      throw new TailraceError('invalid_params', `${name} must be a text, a number or true or false.`);
+    query[name] = String(value);
+  }
+  return query;
+}
+
+/** The query of an address; `Last-Event-ID` says where an event stream's reader was when it lost the connection. */
+function resuming(request: FastifyRequest<{ Querystring: TailQuery }>): TailQuery {
+  const id = request.headers['last-event-id'];
+  const known = typeof id === 'string' && /^\d{1,15}$/.test(id) ? id : undefined;
+  return { ...request.query, after: known ?? request.query.after };
+}

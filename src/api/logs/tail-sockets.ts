@@ -1,0 +1,142 @@
+import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { WebSocketServer } from 'ws';
+import { TailraceError } from '../../common/errors.ts';
+import type { AppId } from '../../logs/store/contract.ts';
+import { openTail } from '../../logs/tails/open-tail.ts';
+import { WebSocketSink } from '../../logs/tails/output/websocket.ts';
+import { parseTailQuery, type TailQuery } from '../../logs/tails/query.ts';
+import type { Context } from '../context.ts';
+import type { OpenTails } from './open-tails.ts';
+import type { LogSessions } from './session-records.ts';
+
+const TAIL = /^\/apps\/([^/]+)\/tail$/;
+const SESSION = /^\/sessions\/([^/]+)\/([^/]+)$/;
+/** How long a reader may take to answer the goodbye. */
+const GOODBYE_MS = 500;
+/** Readers send nothing but control frames. */
+const PAYLOAD_BYTES_MAX = 4_096;
+
+/** What a client may have of an app's stream. */
+interface Admission {
+  readonly app: AppId;
+  readonly query: TailQuery;
+  /** Called when it is connected; returns what to call when it is gone. */
+  readonly hold: () => () => void;
+}
+
+/**
+ * Live tails over WebSockets: `GET /apps/:app/tail` with an API key, `GET /sessions/:app/:secret` without, for browsers, which
+ * can't show one; both with the query of {@link TailQuery}.
+ */
+export function tailSockets(
+  server: FastifyInstance,
+  context: Context,
+  sessions: LogSessions,
+  tails: OpenTails,
+  mayRead: (authorization: string | undefined) => Promise<boolean>,
+): void {
+  const plain = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: PAYLOAD_BYTES_MAX,
+  });
+  // Without context takeover a message is compressed once for all readers.
+  const deflating = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
+    maxPayload: PAYLOAD_BYTES_MAX,
+  });
+  server.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    upgrade(request, socket, head).catch((error: unknown) => refuse(socket, error));
+  });
+  // Before the server waits for its connections to end: these are among them.
+  server.addHook('preClose', async () => {
+    for (const sockets of [plain, deflating]) {
+      for (const socket of sockets.clients) {
+        socket.close(1001, 'the server stops');
+        setTimeout(() => socket.terminate(), GOODBYE_MS).unref();
+      }
+      sockets.close();
+    }
+  });
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { app, query, hold } = await admit(request);
+    const options = parseTailQuery(query, { tail: true });
+    const sockets = deflateHelps(request) ? deflating : plain;
+    sockets.handleUpgrade(request, socket, head, (connection) => {
+      const sink = new WebSocketSink(connection, socket, options.format);
+      const close = openTail(context.readers, app, options, sink, () =>
+        connection.close(1011, 'the stream can not be read'),
+      );
+      const letGo = hold();
+      const forget = tails.add(app, () => sink.end());
+      connection.on('close', () => {
+        close();
+        letGo();
+        forget();
+      });
+      connection.on('error', () => connection.terminate());
+    });
+  }
+
+  async function admit(request: IncomingMessage): Promise<Admission> {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const query: TailQuery = Object.fromEntries(url.searchParams);
+    const session = SESSION.exec(url.pathname);
+    if (session) {
+      const [, id, secret] = session;
+      const app = id as AppId;
+      const whole = await sessions.query(app, secret, query);
+      return { app, query: whole, hold: () => sessions.hold(app, secret) };
+    }
+    const tail = TAIL.exec(url.pathname);
+    if (!tail)
+      throw new TailraceError(
+        'not_found',
+        'There is no WebSocket here: tails are at /apps/<app>/tail and /sessions/….',
+      );
+    if (!(await mayRead(request.headers.authorization)))
+      throw new TailraceError(
+        'unauthorized',
+        'Invalid credentials provided: show an API key as `Authorization: Bearer …`.',
+      );
+    const { id } = await context.directory.app(decoded(tail[1]));
+    return { app: id, query, hold: () => () => {} };
+  }
+}
+
+/**
+ * Compression saves three quarters of the bytes for a microsecond a line: worth it on a network, not within a machine. A client that wants
+ * a smaller window than the usual one goes without.
+ */
+function deflateHelps(request: IncomingMessage): boolean {
+  const offer = request.headers['sec-websocket-extensions'] ?? '';
+  if (!offer.includes('permessage-deflate') || /server_max_window_bits\s*=\s*"?(?!15)/.test(offer))
+    return false;
+  const from = request.socket.remoteAddress ?? '';
+  const isProxied =
+    request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined;
+  return isProxied || !/^(?:127\.|::1$|::ffff:127\.)/.test(from);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new TailraceError('bad_request', 'The address is not percent-encoded correctly.');
+  }
+}
+
+function refuse(socket: Duplex, error: unknown): void {
+  const known =
+    error instanceof TailraceError ? error : new TailraceError('unavailable', 'Internal server error.');
+  const body = JSON.stringify({ id: known.code, message: known.message });
+  socket.end(
+    `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

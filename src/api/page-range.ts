@@ -1,0 +1,98 @@
+/** Lists in pages, by the `Range` header of the Platform API: `version ]3..; max=10, order=desc`. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TailraceError } from '../common/errors.ts';
+
+const PAGE_MAX = 1_000;
+const PAGE_USUAL = 200;
+const RANGE = /^(\w+)(?:\s+(\]?)([^;\s]*?)\.\.(\]?)([^;\s]*?)(\[?))?\s*(?:;\s*(.*))?$/;
+
+interface Wanted {
+  readonly field: string;
+  readonly from: string;
+  readonly fromExclusive: boolean;
+  readonly to: string;
+  readonly max: number;
+  readonly descending: boolean;
+}
+
+/**
+ * One page of a list: sets the status (206 when there is more, else 200), `Accept-Ranges`, `Content-Range` and
+ * `Next-Range`.
+ * @param fields what can be asked for, the first is the usual one
+ * @throws TailraceError `requested_range_not_satisfiable` for a range that can't be read
+ */
+export function onePage<T extends object>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  items: readonly T[],
+  fields: readonly (keyof T & string)[],
+): T[] {
+  const header = request.headers.range;
+  const wanted = readRange(typeof header === 'string' ? header : '', fields);
+  const field = fields.find((name) => name === wanted.field) ?? fields[0];
+  const value = (item: T): unknown => item[field];
+  const sorted = [...items].sort((a, b) => compare(value(a), value(b)));
+  if (wanted.descending) sorted.reverse();
+  const direction = wanted.descending ? -1 : 1;
+  const inside = sorted.filter((item) => {
+    const fromDistance = direction * compare(value(item), wanted.from);
+    if (wanted.from !== '' && (wanted.fromExclusive ? fromDistance <= 0 : fromDistance < 0)) return false;
+    return wanted.to === '' || direction * compare(value(item), wanted.to) <= 0;
+  });
+  const page = inside.slice(0, wanted.max);
+  reply.header('Accept-Ranges', fields.join(', '));
+  if (page.length > 0) {
+    const last = value(page[page.length - 1]);
+    reply.header('Content-Range', `${field} ${value(page[0])}..${last}`);
+    if (inside.length > page.length) {
+      const order = wanted.descending ? ', order=desc' : '';
+      reply.code(206).header('Next-Range', `${field} ]${last}..; max=${wanted.max}${order}`);
+    }
+  }
+  return page;
+}
+
+function readRange(header: string, fields: readonly string[]): Wanted {
+  const usual = {
+    field: fields[0],
+    from: '',
+    fromExclusive: false,
+    to: '',
+    max: PAGE_USUAL,
+    descending: false,
+  };
+  if (header === '' || header.startsWith('bytes=')) return usual;
+  const match = RANGE.exec(header.trim());
+  if (!match || !fields.includes(match[1]))
+    throw new TailraceError(
+      'requested_range_not_satisfiable',
+      `The range "${header}" can't be had: write for example "${fields[0]} ..; max=10, order=desc", by ${fields.join(' or ')}.`,
+    );
+  const [, field, exclusive = '', from = '', , to = '', , parameters = ''] = match;
+  const given = new Map(
+    parameters
+      .split(/[,;]\s*/)
+      .filter((part) => part !== '')
+      .map((part): [string, string] => [part.split('=')[0].trim(), (part.split('=')[1] ?? '').trim()]),
+  );
+  const max = Number(given.get('max') ?? PAGE_USUAL);
+  if (!Number.isInteger(max) || max < 1 || max > PAGE_MAX)
+    throw new TailraceError(
+      'requested_range_not_satisfiable',
+      `A page holds 1 to ${PAGE_MAX} entries, not ${given.get('max')}.`,
+    );
+  return {
+    field,
+    from,
+    fromExclusive: exclusive === ']',
+    to,
+    max,
+    descending: given.get('order') === 'desc',
+  };
+}
+
+function compare(a: unknown, b: unknown): number {
+  if (typeof a === 'number') return a - Number(b);
+  const [first, second] = [String(a), String(b)];
+  return first < second ? -1 : first > second ? 1 : 0;
+}

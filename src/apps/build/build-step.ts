@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Environment } from '../processes/config/dyno-env.ts';
+import { signalGroup } from '../processes/process-group.ts';
+
+export interface BuildStep {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Environment;
+  /** A line of stdout or stderr. */
+  readonly onLine: (line: string) => void;
+  /** Only stderr's lines go to `onLine`; stdout is the result. */
+  readonly captures?: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What one program of a build made of it. */
+export interface StepEnd {
+  /** 127 if it couldn't be started. */
+  readonly status: number;
+  /** Its stdout, when it was asked for. */
+  readonly stdout: string;
+}
+
+const STDOUT_MAX = 65_536;
+
+/** Runs one program of a build, in a process group of its own, which ends with it. Never rejects. */
+export async function runStep(step: BuildStep): Promise<StepEnd> {
+  const { program, args, cwd, env, onLine, captures = false, signal } = step;
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, { cwd, env: { ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    onLine(String(error));
+    return { status: 127, stdout: '' };
+  }
+  const { pid } = child;
+  const end = (): void => {
+    if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+  };
+  signal.addEventListener('abort', end);
+  let stdout = '';
+  if (captures)
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout = (stdout + text).slice(0, STDOUT_MAX);
+    });
+  else if (child.stdout) createInterface({ input: child.stdout }).on('line', onLine);
+  if (child.stderr) createInterface({ input: child.stderr }).on('line', onLine);
+  const status = await new Promise<number>((resolve) => {
+    child.once('error', (error) => {
+      onLine(error.message);
+      resolve(127);
+    });
+    // What it left in the background ends with it, and lets go of the pipes.
+    child.once('exit', end);
+    child.once('close', (code) => resolve(code ?? 137));
+  });
+  signal.removeEventListener('abort', end);
+  return { status, stdout };
+}

@@ -1,0 +1,94 @@
+/** The files of slugs, one gzipped tar each, and the folders that dynos run in. */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Environment } from '../processes/config/dyno-env.ts';
+import { bubblewrap, type Isolation } from '../processes/isolation.ts';
+import type { Place } from '../processes/keeper.ts';
+import { packFolder, unpackTo } from './tar.ts';
+
+/** What a dyno's shell does before its command: the app's own profile, as on Heroku. */
+export const PROFILE =
+  'for f in .profile.d/*.sh; do [ -r "$f" ] && . "./$f"; done; unset f; [ -r .profile ] && . ./.profile';
+
+export class SlugFiles {
+  private readonly slugs: string;
+  private readonly dynos: string;
+  private readonly work: string;
+
+  private readonly isolation: Isolation | undefined;
+
+  /**
+   * @param folder of its own
+   * @param isolation of the dynos; undefined: none
+   */
+  constructor(folder: string, isolation?: Isolation) {
+    this.isolation = isolation;
+    this.slugs = join(folder, 'slugs');
+    this.dynos = join(folder, 'dynos');
+    this.work = join(folder, 'work');
+  }
+
+  /** Makes the folders, and removes what a process that died left in them. To be called when no dyno runs. */
+  async open(): Promise<void> {
+    for (const folder of [this.dynos, this.work]) await rm(folder, { recursive: true, force: true });
+    for (const folder of [this.slugs, this.dynos, this.work])
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+
+  has(id: string): boolean {
+    return existsSync(this.path(id));
+  }
+
+  path(id: string): string {
+    return join(this.slugs, `${id}.tgz`);
+  }
+
+  /** Packs a folder as a slug: whole, or not at all. @returns bytes of the packed slug */
+  async pack(id: string, folder: string): Promise<number> {
+    const unfinished = join(this.work, `${id}.tgz`);
+    await packFolder(folder, unfinished);
+    await rename(unfinished, this.path(id));
+    return (await stat(this.path(id))).size;
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(this.path(id), { force: true });
+  }
+
+  /** An empty folder for a build. Remove it. */
+  async workFolder(): Promise<string> {
+    const folder = join(this.work, randomUUID());
+    await mkdir(folder, { mode: 0o700 });
+    return folder;
+  }
+
+  /** A fresh copy of a slug in a folder of its own, for one dyno. */
+  async place(slug: string | null, dynoId: string): Promise<Place> {
+    const home = join(this.dynos, dynoId);
+    const folder = join(home, 'app');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(join(home, 'tmp'), { mode: 0o700 });
+    const remove = () => rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
+    try {
+      if (slug !== null) await unpackTo(this.path(slug), folder);
+    } catch (error) {
+      await remove();
+      throw error;
+    }
+    const wrap = this.isolation && bubblewrap(this.isolation, home);
+    return { folder, env: { HOME: folder, TMPDIR: join(home, 'tmp') }, wrap, remove };
+  }
+}
+
+/**
+ * What dynos of slugs see of this machine's environment: enough to find programs, nothing that may be a secret of the
+ * server.
+ */
+export function hostEnvironment(environment: Environment): Environment {
+  const names = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'USER', 'LOGNAME', 'SHELL'];
+  return Object.fromEntries(
+    names.filter((name) => environment[name] !== undefined).map((name) => [name, environment[name]]),
+  );
+}

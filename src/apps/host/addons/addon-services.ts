@@ -1,0 +1,140 @@
+/** What can be added: the programs behind the add-ons, and how each is set up in a folder of its own. */
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { TailraceError } from '../../../common/errors.ts';
+import { hostEnvironment } from '../../build/slug-files.ts';
+import { findProgram } from './find-program.ts';
+
+/** Under `addon/<id>` in its app's scope. */
+export interface ProgramRecord {
+  readonly id: string;
+  readonly service: string;
+  readonly port: number;
+  readonly password: string;
+}
+
+export interface Service {
+  /** What has to be installed. */
+  readonly program: string;
+  readonly description: string;
+  /** Where the program is; undefined when it isn't installed. */
+  find(): string | undefined;
+  /** The shell command that runs it in its folder. */
+  command(): string;
+  /** What it has to find in its folder: passwords aren't for command lines, which everybody can read. */
+  files(record: ProgramRecord): Record<string, string>;
+  /** Done once, before the first start. */
+  prepare?(folder: string, record: ProgramRecord): Promise<void>;
+  /** The config vars that it gives to its app. */
+  config(record: ProgramRecord): Record<string, string>;
+}
+
+const redis: Service = {
+  program: 'redis-server',
+  description: 'Redis on this machine',
+  find: () => findProgram('redis-server'),
+  command: () => 'exec redis-server redis.conf',
+  files: ({ port, password }) => ({
+    'redis.conf': `port ${port}\nbind 127.0.0.1\nappendonly yes\nrequirepass ${password}\n`,
+  }),
+  config: ({ port, password }) => ({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}` }),
+};
+
+const PREPARE_MS = 60_000;
+
+const postgres: Service = {
+  program: 'postgres',
+  description: 'PostgreSQL on this machine',
+  find: () => postgresProgram('postgres'),
+  command: () => `exec ${notAsRoot()}${quoted(required('postgres'))} -D data --config-file=postgresql.conf`,
+  files: ({ port }) => ({
+    'postgresql.conf': [
+      `data_directory = 'data'`,
+      `hba_file = 'data/pg_hba.conf'`,
+      `ident_file = 'data/pg_ident.conf'`,
+      `port = ${port}`,
+      `listen_addresses = '127.0.0.1'`,
+      // A socket's path may have 107 bytes: data folders can be deeper.
+      `unix_socket_directories = ''`,
+      `max_connections = 100`,
+      // To stderr, and so into the app's stream; the time is the line's own.
+      `log_destination = 'stderr'`,
+      `logging_collector = off`,
+      `log_line_prefix = '[%p] %q%u@%d '`,
+      '',
+    ].join('\n'),
+  }),
+  async prepare(folder, { password }) {
+    const secret = join(folder, 'password');
+    await writeFile(secret, `${password}\n`, { mode: 0o600 });
+    try {
+      const how =
+        '--username=app --pwfile=password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync';
+      await inShell(folder, `${notAsRoot()}${quoted(required('initdb'))} ${how} data`);
+      const single = `${notAsRoot()}${quoted(required('postgres'))} --single -D data postgres`;
+      await inShell(folder, `echo 'CREATE DATABASE app' | ${single}`);
+    } finally {
+      await rm(secret, { force: true });
+    }
+  },
+  config: ({ port, password }) => ({ DATABASE_URL: `postgres://app:${password}@127.0.0.1:${port}/app` }),
+};
+
+/** By name. */
+export const SERVICES: Readonly<Record<string, Service>> = { redis, postgres };
+
+/** Heroku's names for them. */
+const ALIASES: Readonly<Record<string, string>> = { postgresql: 'postgres' };
+
+/** `redis` for `redis:dev`, `heroku-redis` and the like; not necessarily a service that there is. */
+export function serviceName(typed: string): string {
+  const name = typed.split(':')[0].replace(/^heroku-/, '');
+  return ALIASES[name] ?? name;
+}
+
+/** PostgreSQL's programs: Debian keeps those of each version in a folder of its own; the newest counts. */
+function postgresProgram(name: string): string | undefined {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const found = versions.map((version) => join(debian, version, 'bin', name)).find(existsSync);
+  return found ?? findProgram(name);
+}
+
+function required(name: string): string {
+  const found = postgresProgram(name);
+  if (found) return found;
+  throw new TailraceError(
+    'unavailable',
+    `PostgreSQL's program ${name} is not on the server: install PostgreSQL.`,
+  );
+}
+
+/**
+ * PostgreSQL refuses to run as root. A server that does gives it another name for itself, in a user namespace: it
+ * needs no other right on its files for that.
+ */
+function notAsRoot(): string {
+  if (process.getuid?.() !== 0) return '';
+  return 'unshare --map-user="$(id -u postgres 2>/dev/null || id -u nobody)" -- ';
+}
+
+async function inShell(cwd: string, script: string): Promise<void> {
+  try {
+    const env = { ...hostEnvironment(process.env) };
+    await promisify(execFile)('sh', ['-c', script], { cwd, env, timeout: PREPARE_MS });
+  } catch (error) {
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
+    throw new TailraceError(
+      'unavailable',
+      `PostgreSQL could not be set up on the server: ${said.split('\n').slice(-3).join(' ') || 'it said nothing'}`,
+      { cause: error },
+    );
+  }
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,128 @@
+/** This server's own certificate authority and certificate, for attached one-off dynos (rendezvous speaks TLS). */
+import { spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { TailraceError } from '../../../common/errors.ts';
+
+export interface Certificates {
+  /** PEM; what clients have to trust. */
+  readonly authority: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+const AUTHORITY_DAYS = 3_650;
+const CERTIFICATE_DAYS = 800;
+/** Renewed when less than this is left. */
+const RENEW_MS = 30 * 86_400_000;
+
+/**
+ * Reads them from a folder, and makes what isn't there, or is about to expire, with `openssl`.
+ * @throws TailraceError `unavailable` when `openssl` isn't installed
+ */
+export async function certificates(folder: string): Promise<Certificates> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = (name: string): string => join(folder, name);
+  if (!fresh(await read(file('authority.pem')))) {
+    await inFull(folder, ['authority.key', 'authority.pem'], async (work) => {
+      await newKey(join(work, 'authority.key'));
+      await openssl([
+        ...['req', '-x509', '-new', '-key', join(work, 'authority.key'), '-out', join(work, 'authority.pem')],
+        ...['-days', String(AUTHORITY_DAYS), '-subj', `/CN=Tailrace on ${hostname().slice(0, 40)}`],
+        ...[
+          '-addext',
+          'basicConstraints=critical,CA:TRUE,pathlen:0',
+          '-addext',
+          'keyUsage=critical,keyCertSign',
+        ],
+      ]);
+    });
+    await rm(file('server.pem'), { force: true });
+  }
+  if (!fresh(await read(file('server.pem')))) {
+    await inFull(folder, ['server.key', 'server.pem'], async (work) => {
+      const names = ['DNS:localhost', 'DNS:*.localhost', 'IP:127.0.0.1', 'IP:::1', `DNS:${hostname()}`];
+      await writeFile(
+        join(work, 'extensions'),
+        `subjectAltName=${names.join(',')}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n`,
+      );
+      await newKey(join(work, 'server.key'));
+      const request = join(work, 'request');
+      await openssl([
+        'req',
+        '-new',
+        '-key',
+        join(work, 'server.key'),
+        '-out',
+        request,
+        '-subj',
+        '/CN=localhost',
+      ]);
+      await openssl([
+        ...['x509', '-req', '-in', request, '-CA', file('authority.pem'), '-CAkey', file('authority.key')],
+        ...['-CAcreateserial', '-CAserial', join(work, 'serial'), '-days', String(CERTIFICATE_DAYS)],
+        ...['-extfile', join(work, 'extensions'), '-out', join(work, 'server.pem')],
+      ]);
+    });
+  }
+  return {
+    authority: await readFile(file('authority.pem'), 'utf8'),
+    certificate: await readFile(file('server.pem'), 'utf8'),
+    key: await readFile(file('server.key'), 'utf8'),
+  };
+}
+
+/** Makes files beside, and moves them in when all are there; the certificate, which says that they are, last. */
+async function inFull(
+  folder: string,
+  names: readonly string[],
+  make: (work: string) => Promise<void>,
+): Promise<void> {
+  const work = join(folder, `new.${process.pid}`);
+  await mkdir(work, { recursive: true, mode: 0o700 });
+  try {
+    await make(work);
+    for (const name of names) await rename(join(work, name), join(folder, name));
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function read(file: string): Promise<string | undefined> {
+  return existsSync(file) ? readFile(file, 'utf8') : undefined;
+}
+
+function fresh(pem: string | undefined): boolean {
+  if (pem === undefined) return false;
+  try {
+    return Date.parse(new X509Certificate(pem).validTo) - Date.now() > RENEW_MS;
+  } catch {
+    return false;
+  }
+}
+
+function newKey(file: string): Promise<void> {
+  return openssl(['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', file]);
+}
+
+async function openssl(args: readonly string[]): Promise<void> {
+  const child = spawn('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const status = await new Promise((resolve) => {
+    child.on('error', () => resolve('missing'));
+    child.on('close', resolve);
+  });
+  if (status === 0) return;
+  throw new TailraceError(
+    'unavailable',
+    status === 'missing'
+      ? 'Attached dynos need the program openssl on the server: install it (apt-get install openssl).'
+      : `openssl could not make a certificate: ${said.trim().split('\n').pop()}`,
+  );
+}

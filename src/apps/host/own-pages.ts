@@ -1,0 +1,11 @@
+import type { OwnPages } from '../http-router/directory.ts';
+import type { Config } from '../records/release-history.ts';
+
+/** What an app's config vars say about its error pages, by Heroku's names. What is no address of the web is left out. */
+export function ownPages({ ERROR_PAGE_URL: error, MAINTENANCE_PAGE_URL: maintenance }: Config): OwnPages {
+  return { error: address(error), maintenance: address(maintenance) };
+}
+
+function address(text: string | undefined): string | undefined {
+  return text !== undefined && /^(https?:)?\/\/[^\s/]/i.test(text) ? text : undefined;
+}

@@ -1,0 +1,125 @@
+import { type Failure, failures } from '../failure.ts';
+import { type Body, LengthBody, noBody, UntilCloseBody } from './body.ts';
+import { ChunkedBody } from './chunked-body.ts';
+import { connectionOptions } from './connection-field.ts';
+import { FieldCursor, hasControl, LINE_BYTES_MAX, withoutNamed } from './field-cursor.ts';
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+const LENGTH = /^\d{1,15}$/;
+const KEEP_ALIVE_TIMEOUT = /(?:^|[\s,])timeout=(\d{1,6})/i;
+
+/** The head of a dyno's response. */
+export type ResponseHead = {
+  failure: Failure | undefined;
+  status: number;
+  reason: string;
+  /** Where the body ends; 'close' for wherever the connection does. */
+  body: number | 'chunked' | 'close';
+  /** May the dyno's connection be used again? */
+  keepAlive: boolean;
+  /** How long the dyno keeps it open without a request, in seconds, if it said so. */
+  keepAliveS: number | undefined;
+  upgrade: string;
+  /** Header lines that are passed on as they are. */
+  kept: string;
+};
+
+/**
+ * @param text latin-1, the status line and all header lines, without the empty line at the end
+ * @param method of the request; a HEAD's response has no body, whatever its headers say
+ */
+export function parseResponseHead(text: string, method: string): ResponseHead {
+  const found = text.indexOf('\r\n');
+  const lineEnd = found === -1 ? text.length : found;
+  const line = text.slice(0, lineEnd);
+  const parts = STATUS_LINE.exec(line);
+  const head: ResponseHead = {
+    failure: parts === null || hasControl(text) ? failures.malformed : undefined,
+    status: parts === null ? 0 : Number(parts[2]),
+    reason: parts?.[3] ?? '',
+    body: 'close',
+    keepAlive: false,
+    keepAliveS: undefined,
+    upgrade: '',
+    kept: '',
+  };
+  if (line.length > LINE_BYTES_MAX) head.failure = failures.oversizedStatus;
+  readFields(head, new FieldCursor(text, lineEnd + 2), parts?.[1] === '1');
+  // RFC 9112 section 6.3, rule 1.
+  if (method === 'HEAD' || head.status < 200 || head.status === 204 || head.status === 304) head.body = 0;
+  if (head.body === 'close') head.keepAlive = false;
+  return head;
+}
+
+function readFields(head: ResponseHead, cursor: FieldCursor, http11: boolean): void {
+  let connection = '';
+  let length: string | undefined;
+  let chunked = false;
+  while (cursor.next()) {
+    if (cursor.lineBytes > LINE_BYTES_MAX) {
+      head.failure ??= cursor.name === 'set-cookie' ? failures.oversizedCookie : failures.oversizedHeader;
+    }
+    switch (cursor.name) {
+      case '':
+        head.failure ??= failures.malformed;
+        break;
+      case 'content-length': {
+        const value = cursor.value();
+        if (!LENGTH.test(value) || (length !== undefined && length !== value)) {
+          head.failure ??= failures.invalidLength;
+        }
+        // RFC 9110 section 8.6: not with these; and said twice it helps nobody.
+        if (length !== undefined || head.status < 200 || head.status === 204) cursor.drop();
+        length = value;
+        break;
+      }
+      case 'transfer-encoding':
+        if (chunked || cursor.value().toLowerCase() !== 'chunked') head.failure ??= failures.malformed;
+        chunked = true;
+        // Written again by headForClient, if the client is to get chunks.
+        cursor.drop();
+        break;
+      case 'connection':
+        connection = connection === '' ? cursor.value() : `${connection},${cursor.value()}`;
+        cursor.drop();
+        break;
+      case 'upgrade':
+        head.upgrade = cursor.value();
+        cursor.drop();
+        break;
+      case 'keep-alive': {
+        const timeout = KEEP_ALIVE_TIMEOUT.exec(cursor.value());
+        if (timeout !== null) head.keepAliveS = Number(timeout[1]);
+        cursor.drop();
+        break;
+      }
+      case 'proxy-connection':
+        cursor.drop();
+        break;
+    }
+  }
+  // Two answers to where the body ends; no honest server gives both (RFC 9112 section 6.3, rule 3).
+  if (chunked && length !== undefined) head.failure ??= failures.invalidLength;
+  if (chunked) head.body = 'chunked';
+  else if (length !== undefined) head.body = Number(length);
+  const options = connectionOptions(connection);
+  head.keepAlive = http11 ? !options.close : options.keepAlive && !options.close;
+  head.kept = options.names.length === 0 ? cursor.kept() : withoutNamed(cursor.kept(), options.names);
+}
+
+/** @param pieces gets the content of chunks one by one, for a client that doesn't know chunks */
+export function responseBody(head: ResponseHead, pieces: Buffer[] | undefined): Body {
+  if (head.body === 'chunked') return new ChunkedBody(pieces);
+  if (head.body === 'close') return new UntilCloseBody();
+  return head.body === 0 ? noBody : new LengthBody(head.body);
+}
+
+/**
+ * The head that is sent to the client.
+ * @param chunked does the client get a Transfer-Encoding header?
+ * @param connection value of the Connection header, '' for none
+ */
+export function headForClient(head: ResponseHead, chunked: boolean, connection: string): string {
+  const connectionLine = connection === '' ? '' : `Connection: ${connection}\r\n`;
+  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.kept}${chunked ? 'Transfer-Encoding: chunked\r\n' : ''}${connectionLine}Via: 1.1 tailrace\r\n\r\n`;
+}

@@ -1,0 +1,237 @@
+import { randomUUID } from 'node:crypto';
+import { APP_PRIORITY, type LineSink, PLATFORM_PRIORITY, takesRuns } from '../forwarder/line-sink.ts';
+import type { Environment } from './config/dyno-env.ts';
+import { endDetached } from './detached.ts';
+import { DynoProcess } from './dyno-process.ts';
+import type { Wrap } from './isolation.ts';
+import type { OutputTaker } from './output/output.ts';
+import { portAnswers } from './ports.ts';
+
+export type DynoState = 'starting' | 'up' | 'crashed' | 'complete' | 'down';
+
+export interface DynoInfo {
+  /** A UUID, new for every process. */
+  id: string;
+  /** `web.1` */
+  name: string;
+  type: string;
+  command: string;
+  state: DynoState;
+  port?: number;
+  /** The loopback address on which its port answered. */
+  host?: string;
+  /** The first process and the process group. Undefined while none runs. */
+  pid?: number;
+  createdAt: Date;
+  /** When the state last changed. */
+  updatedAt: Date;
+}
+
+export interface DynoExit {
+  /** 0–255; 128 + n for signal n; 127 if it couldn't be started. */
+  status: number;
+  /** `crashed` and `complete` on its own account, `stopped` because it was told to. */
+  reason: 'crashed' | 'complete' | 'stopped';
+}
+
+export interface DynoOptions {
+  name: string;
+  type: string;
+  command: string;
+  cwd: string;
+  /** All of the environment (see `dynoEnv`). */
+  env: Environment;
+  /** Isolates it. */
+  wrap?: Wrap;
+  /** Nothing may outlive it, daemons neither. What a developer starts in their own folder may. */
+  holdsAll?: boolean;
+  lines: LineSink;
+  id?: string;
+  port?: number;
+  /** Is it up only when its port accepts connections? Default: if it is a web dyno with a port. */
+  awaitPort?: boolean;
+  bootTimeoutMs?: number;
+  /** Shell commands before the command, which nobody needs to see: `.profile`, say. */
+  prelude?: string;
+  /** Waits until nobody needs the port any more, before SIGTERM. Should resolve soon; never rejects. */
+  drain?: (port: number) => Promise<void>;
+  /** One-off dynos are complete when they end, whatever their status; those of a formation have crashed. */
+  oneOff?: boolean;
+  onChange?: (info: DynoInfo) => void;
+}
+
+export const GRACE_MS = 30_000;
+export const BOOT_TIMEOUT_MS = 60_000;
+/** A process killed with SIGKILL is gone at once, unless it hangs in the kernel. */
+const KILLED_WITHIN_MS = 5_000;
+/** What a dead process left in its pipe is read in microseconds; this is for pipes that don't end. */
+const READ_TO_END_MS = 1_000;
+
+/** One process of an app, from its start to its end, and the lines Heroku's dyno manager would write about it. */
+export class Dyno {
+  /** Resolves when every process of the dyno is gone and its last line was handed on. Never rejects. */
+  readonly exited: Promise<DynoExit>;
+  readonly #options: DynoOptions;
+  readonly #info: DynoInfo;
+  readonly #portWait = new AbortController();
+  #process: DynoProcess | undefined;
+  #stopping = false;
+  #ended = false;
+  #killed = false;
+  #graceUntil = 0;
+  #exit: (exit: DynoExit) => void = () => {};
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: DynoOptions) {
+    const { id = randomUUID(), name, type, command, port } = options;
+    const now = new Date();
+    this.#options = options;
+    this.#info = { id, name, type, command, state: 'starting', port, createdAt: now, updatedAt: now };
+    this.exited = new Promise((resolve) => {
+      this.#exit = resolve;
+    });
+  }
+
+  info(): DynoInfo {
+    return { ...this.#info };
+  }
+
+  /** Starts the process. To be called once. A command that can't be started crashes with status 127. */
+  start(): void {
+    const { name, type, command, prelude, cwd, env, wrap, lines, port } = this.#options;
+    this.#say(`Starting process with command \`${command}\``);
+    const taker: OutputTaker = {
+      line: (line) => lines.line('app', name, APP_PRIORITY, line),
+      run: takesRuns(lines)
+        ? (run, onRoom) => lines.lines('app', name, APP_PRIORITY, run, onRoom)
+        : undefined,
+    };
+    const script = prelude === undefined ? command : `${prelude}\n${command}`;
+    this.#process = new DynoProcess({ command: script, cwd, env, wrap, taker });
+    this.#info.pid = this.#process.pid;
+    void this.#untilEnd(this.#process);
+    if (this.#process.pid === undefined) return;
+    if (port !== undefined && (this.#options.awaitPort ?? type === 'web')) void this.#boot(port);
+    else this.#become('up');
+  }
+
+  /**
+   * Asks every process of the dyno to end (SIGTERM), and ends them (SIGKILL) when the time is over.
+   *
+   * @param becoming `starting` if another will take its place at once: Heroku's word for a restart
+   * @returns how it ended, when it has
+   */
+  stop(graceMs = GRACE_MS, becoming: 'down' | 'starting' = 'down'): Promise<DynoExit> {
+    if (this.#ended) return this.exited;
+    this.#become(becoming);
+    if (this.#stopping) return this.exited;
+    this.#stopping = true;
+    this.#portWait.abort();
+    const { drain } = this.#options;
+    const { host, port } = this.#info;
+    // Only a dyno that was up has anybody's requests.
+    if (drain === undefined || port === undefined || host === undefined) this.#terminate(graceMs);
+    else void drain(port).then(() => this.#terminate(graceMs));
+    return this.exited;
+  }
+
+  #terminate(graceMs: number): void {
+    if (this.#ended || this.#killed) return;
+    this.#say('Stopping all processes with SIGTERM');
+    this.#process?.signal('SIGTERM');
+    this.#graceUntil = performance.now() + graceMs;
+    this.#setTimer(graceMs, () => {
+      const text = `Process failed to exit within ${graceMs / 1000} seconds of SIGTERM`;
+      this.#say(`Error R12 (Exit timeout) -> ${text}`);
+      this.#sigkill();
+    });
+  }
+
+  /** Ends every process of the dyno at once. Also after `stop()`, when somebody has lost patience. */
+  kill(): Promise<DynoExit> {
+    if (this.#ended) return this.exited;
+    this.#stopping = true;
+    this.#killed = true;
+    this.#graceUntil = 0;
+    this.#portWait.abort();
+    this.#become('down');
+    clearTimeout(this.#timer);
+    this.#sigkill();
+    return this.exited;
+  }
+
+  /**
+   * Back-pressure: the process has to wait when it writes. If it ends meanwhile, it has `exited` only when the last of
+   * its lines could be read; a stop waits for that no longer than a second.
+   */
+  pause(): void {
+    if (!this.#ended) this.#process?.pause();
+  }
+
+  resume(): void {
+    this.#process?.resume();
+  }
+
+  async #boot(port: number): Promise<void> {
+    const { bootTimeoutMs = BOOT_TIMEOUT_MS } = this.#options;
+    this.#setTimer(bootTimeoutMs, () => {
+      this.#portWait.abort();
+      const text = `Web process failed to bind to $PORT within ${bootTimeoutMs / 1000} seconds of launch`;
+      this.#say(`Error R10 (Boot timeout) -> ${text}`);
+      this.#sigkill();
+    });
+    const host = await portAnswers(port, this.#portWait.signal);
+    if (host === undefined || this.#stopping || this.#ended) return;
+    clearTimeout(this.#timer);
+    this.#info.host = host;
+    this.#become('up');
+  }
+
+  async #untilEnd(process: DynoProcess): Promise<void> {
+    const status = await process.status;
+    this.#portWait.abort();
+    if (!this.#stopping) {
+      // The first process is the dyno: what it leaves behind ends with it.
+      clearTimeout(this.#timer);
+      process.signal('SIGKILL');
+    }
+    // While stopping, the others may still be busy with ending well: `sh -c` dies of SIGTERM before its children do.
+    const graceLeftMs = this.#stopping ? Math.max(0, this.#graceUntil - performance.now()) : 0;
+    await process.groupEnded(graceLeftMs + KILLED_WITHIN_MS);
+    clearTimeout(this.#timer);
+    if (this.#options.holdsAll && (await endDetached(this.#info.id)) > 0)
+      this.#say('Stopping remaining processes with SIGKILL');
+    await process.readToEnd(READ_TO_END_MS, () => !this.#stopping);
+    this.#ended = true;
+    this.#info.pid = undefined;
+    if (process.failure !== undefined) this.#say(`Process failed to start: ${process.failure.message}`);
+    this.#say(`Process exited with status ${status}`);
+    if (this.#stopping) return this.#exit({ status, reason: 'stopped' });
+    const reason = this.#options.oneOff ? 'complete' : 'crashed';
+    this.#become(reason);
+    this.#exit({ status, reason });
+  }
+
+  #sigkill(): void {
+    this.#say('Stopping process with SIGKILL');
+    this.#process?.signal('SIGKILL');
+  }
+
+  /** There is one deadline at a time: of the boot, then of the end. */
+  #setTimer(ms: number, onTime: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(onTime, ms);
+  }
+
+  #become(state: DynoState): void {
+    if (this.#info.state === state) return;
+    this.#say(`State changed from ${this.#info.state} to ${state}`);
+    this.#info.state = state;
+    this.#info.updatedAt = new Date();
+    this.#options.onChange?.(this.info());
+  }
+
+  #say(text: string): void {
+    this.#options.lines.line('heroku', this.#options.name, PLATFORM_PRIORITY, text);
+  }
+}

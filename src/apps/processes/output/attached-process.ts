@@ -1,0 +1,105 @@
+/** A process at the other end of somebody's terminal: with a pseudo-terminal of its own, or with plain pipes. */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+import { spawn as spawnPty } from '@lydell/node-pty';
+import type { Environment } from '../config/dyno-env.ts';
+import { plain, type Wrap } from '../isolation.ts';
+import { signalGroup } from '../process-group.ts';
+import { findShell } from '../shell.ts';
+
+export interface AttachedOptions {
+  readonly command: string;
+  readonly cwd: string;
+  readonly env: Environment;
+  /** Isolates it. */
+  readonly wrap: Wrap | undefined;
+  /** Undefined: pipes, no terminal. */
+  readonly window: { readonly columns: number; readonly rows: number } | undefined;
+  readonly input: Readable;
+  readonly output: Writable;
+  /** The input's end is the byte 0x04, not its own. */
+  readonly endsByByte: boolean;
+}
+
+export interface AttachedProcess {
+  readonly pid: number | undefined;
+  /** 0–255, 128 + n for signal n, when everything it wrote has been handed on. Never rejects. */
+  readonly status: Promise<number>;
+  resize(columns: number, rows: number): void;
+}
+
+const END_OF_INPUT = 4;
+
+/** Starts it, and joins it with its client's input and output. */
+export function attach(options: AttachedOptions): AttachedProcess {
+  return options.window ? attachTerminal(options, options.window) : attachPipes(options);
+}
+
+function attachTerminal(
+  { command, cwd, env, wrap = plain, input, output }: AttachedOptions,
+  { columns, rows }: { columns: number; rows: number },
+): AttachedProcess {
+  const { program, args } = wrap(findShell(env.PATH), ['-c', command]);
+  const pty = spawnPty(program, [...args], {
+    name: env.TERM || 'xterm',
+    cols: columns,
+    rows,
+    cwd,
+    env: { ...env },
+    // Bytes, not text: what is cut in the middle of a character stays whole.
+    encoding: null,
+  });
+  // node-pty says string, and gives buffers when no encoding is set.
+  pty.onData((data: string | Buffer) => {
+    if (!output.write(data)) pty.pause();
+  });
+  output.on('drain', () => pty.resume());
+  const decoder = new StringDecoder('utf8');
+  input.on('data', (data: Buffer) => pty.write(decoder.write(data)));
+  input.resume();
+  return {
+    pid: pty.pid,
+    status: new Promise((resolve) => {
+      pty.onExit(({ exitCode, signal }) => resolve(signal ? 128 + signal : exitCode));
+    }),
+    resize: (newColumns, newRows) => pty.resize(newColumns, newRows),
+  };
+}
+
+function attachPipes({
+  command,
+  cwd,
+  env,
+  wrap = plain,
+  input,
+  output,
+  endsByByte,
+}: AttachedOptions): AttachedProcess {
+  const { program, args } = wrap(findShell(env.PATH), ['-c', command]);
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...env },
+    detached: true,
+    stdio: 'pipe',
+  });
+  child.stdin.on('error', () => {}); // it need not read all of it
+  for (const said of [child.stdout, child.stderr]) said.pipe(output, { end: false });
+  input.on('data', (data: Buffer) => {
+    const isEnd = endsByByte && data[data.length - 1] === END_OF_INPUT;
+    if (!child.stdin.write(isEnd ? data.subarray(0, -1) : data)) input.pause();
+    if (isEnd) child.stdin.end();
+  });
+  child.stdin.on('drain', () => input.resume());
+  input.on('end', () => child.stdin.end());
+  input.resume();
+  const { pid } = child;
+  const status = new Promise<number>((resolve) => {
+    child.on('error', () => resolve(127));
+    // What it left in the background ends with it, and lets go of the pipes.
+    child.on('exit', () => pid !== undefined && signalGroup(pid, 'SIGKILL'));
+    child.on('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+  });
+  return { pid, status, resize: () => {} };
+}

@@ -1,0 +1,305 @@
+/** The apps and their tokens and drains, as records in the store. */
+import { randomUUID } from 'node:crypto';
+import { TailraceError } from '../../common/errors.ts';
+import {
+  cursorKey,
+  type DrainRecord,
+  drainKey,
+  parseDrainUrl,
+  redactUrl,
+} from '../../logs/drains/options/drain.ts';
+import { refusedPrefix } from '../../logs/drains/progress/refused.ts';
+import { type RuleRecord, ruleKey } from '../../logs/router/rules.ts';
+import { ANY_SOURCE, type TokenRecord, tokenKey } from '../../logs/router/tenants.ts';
+import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
+
+/** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
+export interface AppRecord {
+  readonly id: AppId;
+  readonly name: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** Unset: no. */
+  readonly maintenance?: boolean;
+}
+
+/** A host name of an app, under `domain/<hostname>` in the scope of no app. */
+export interface DomainRecord {
+  readonly id: string;
+  readonly app: AppId;
+  readonly hostname: string;
+  readonly createdAt: string;
+}
+
+/** Heroku's rule for names. */
+export const APP_NAME = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
+/** Source names stand in every line: short, and without anything that a header can't hold. */
+export const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
+const DRAINS_MAX = 20;
+/** RFC 1123 host names, with a wildcard for the first label. */
+const HOSTNAME =
+  /^(?=.{4,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+export class Directory {
+  private readonly store: Store;
+  private names: Promise<ReadonlyMap<AppId, string>> | undefined;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  /**
+   * Makes an app with the tokens of its two usual sources, `app` and `heroku`.
+   * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
+   */
+  async createApp(name: string): Promise<AppRecord> {
+    refuseBadName(name);
+    const now = new Date().toISOString();
+    const app: AppRecord = { id: randomUUID() as AppId, name, createdAt: now, updatedAt: now };
+    const made = await this.store.transact('', [
+      { key: `name/${name}`, value: app.id, ifVersion: 0 },
+      { key: `app/${app.id}`, value: app },
+      ...['app', 'heroku'].map((source) => tokenChange(app.id, source)),
+    ]);
+    if (!made) throw new TailraceError('conflict', `Name ${name} is already taken.`);
+    return app;
+  }
+
+  async apps(): Promise<AppRecord[]> {
+    const records = await this.store.list<AppRecord>('', 'app/');
+    return records.map(({ value }) => value).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** All names, by the apps' ids. Who asks while somebody is asking gets the same: a scrape does so for each of its metrics. */
+  appNames(): Promise<ReadonlyMap<AppId, string>> {
+    this.names ??= this.apps()
+      .then((apps) => new Map(apps.map(({ id, name }) => [id, name])))
+      .finally(() => {
+        this.names = undefined;
+      });
+    return this.names;
+  }
+
+  /**
+   * The app with this name or id.
+   * @throws TailraceError `not_found`
+   */
+  async app(nameOrId: string): Promise<AppRecord> {
+    const found = await this.findApp(nameOrId);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that app.");
+    return found;
+  }
+
+  async findApp(nameOrId: string): Promise<AppRecord | undefined> {
+    const named = await this.store.get<AppId>('', `name/${nameOrId}`);
+    const record = await this.store.get<AppRecord>('', `app/${named?.value ?? nameOrId}`);
+    return record?.value;
+  }
+
+  /**
+   * Changes an app's name or maintenance.
+   * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
+   */
+  async updateApp(app: AppRecord, change: { name?: string; maintenance?: boolean }): Promise<AppRecord> {
+    const name = change.name ?? app.name;
+    refuseBadName(name);
+    const before = await this.store.get<AppRecord>('', `app/${app.id}`);
+    const next: AppRecord = {
+      ...app,
+      name,
+      maintenance: change.maintenance ?? app.maintenance,
+      updatedAt: new Date().toISOString(),
+    };
+    const made = await this.store.transact('', [
+      { key: `app/${app.id}`, value: next, ifVersion: before?.version ?? 0 },
+      ...(name === app.name
+        ? []
+        : [
+            { key: `name/${name}`, value: app.id, ifVersion: 0 },
+            { key: `name/${app.name}`, value: undefined },
+          ]),
+    ]);
+    if (!made) throw new TailraceError('conflict', `Name ${name} is already taken.`);
+    return next;
+  }
+
+  async domains(app: AppId): Promise<DomainRecord[]> {
+    const records = await this.store.list<DomainRecord>('', 'domain/');
+    return records.map(({ value }) => value).filter((domain) => domain.app === app);
+  }
+
+  /** @throws TailraceError `invalid_params` for no host name, `conflict` for one that an app has */
+  async addDomain(app: AppId, hostname: string): Promise<DomainRecord> {
+    const lower = hostname.toLowerCase();
+    if (!HOSTNAME.test(lower))
+      throw new TailraceError(
+        'invalid_params',
+        `"${hostname}" is no host name: write it like www.example.com, without http:// and without a path.`,
+      );
+    const domain = { id: randomUUID(), app, hostname: lower, createdAt: new Date().toISOString() };
+    const made = await this.store.transact('', [{ key: `domain/${lower}`, value: domain, ifVersion: 0 }]);
+    if (!made) throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
+    return domain;
+  }
+
+  /** By host name or id. @throws TailraceError `not_found` */
+  async domain(app: AppId, which: string): Promise<DomainRecord> {
+    const domains = await this.domains(app);
+    const found = domains.find(({ id, hostname }) => which === id || which.toLowerCase() === hostname);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that domain name.");
+    return found;
+  }
+
+  /** @throws TailraceError `not_found` */
+  async removeDomain(app: AppId, which: string): Promise<DomainRecord> {
+    const domain = await this.domain(app, which);
+    await this.store.transact('', [{ key: `domain/${domain.hostname}`, value: undefined }]);
+    return domain;
+  }
+
+  /** Removes an app with its tokens, drains, records and stream. */
+  async destroyApp(app: AppRecord): Promise<void> {
+    const tokens = await this.tokens(app.id);
+    const drains = await this.drains(app.id);
+    const rules = (await this.store.list<RuleRecord>('', 'rule/')).filter(
+      ({ value }) => value.app === app.id,
+    );
+    const domains = await this.domains(app.id);
+    await this.store.transact('', [
+      ...rules.map(({ value }) => ({ key: ruleKey(value.id), value: undefined })),
+      ...domains.map(({ hostname }) => ({ key: `domain/${hostname}`, value: undefined })),
+      { key: `name/${app.name}`, value: undefined },
+      { key: `app/${app.id}`, value: undefined },
+      ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
+      ...drains.map(({ id }) => ({ key: drainKey(id), value: undefined })),
+    ]);
+    const own = await this.store.list(app.id, '');
+    await this.store.transact(
+      app.id,
+      own.map(({ key }) => ({ key, value: undefined })),
+    );
+    await this.store.drop(app.id);
+  }
+
+  async tokens(app: AppId): Promise<TokenRecord[]> {
+    const records = await this.store.list<TokenRecord>('', 'token/');
+    return records.map(({ value }) => value).filter((token) => token.app === app);
+  }
+
+  /**
+   * Makes a token for a source of the app.
+   * @throws TailraceError `invalid_params` for a bad source name.
+   */
+  async addToken(app: AppId, source: string): Promise<TokenRecord> {
+    if (source !== ANY_SOURCE && !SOURCE_NAME.test(source))
+      throw new TailraceError(
+        'invalid_params',
+        `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores (or * for another router's drain).`,
+      );
+    const change = tokenChange(app, source);
+    await this.store.transact('', [change]);
+    return change.value;
+  }
+
+  /** @throws TailraceError `not_found` when the app has no such token. */
+  async removeToken(app: AppId, token: string): Promise<TokenRecord> {
+    const found = await this.store.get<TokenRecord>('', tokenKey(token));
+    if (found?.value.app !== app) throw new TailraceError('not_found', "Couldn't find that token.");
+    await this.store.transact('', [{ key: tokenKey(token), value: undefined }]);
+    return found.value;
+  }
+
+  async drains(app: AppId): Promise<DrainRecord[]> {
+    const records = await this.store.list<DrainRecord>('', 'drain/');
+    return records
+      .map(({ value }) => value)
+      .filter((drain) => drain.app === app)
+      .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  }
+
+  /**
+   * Makes a drain; it gets the lines that come from now on.
+   * @throws TailraceError `invalid_params` for a URL that can't be drained to, `conflict` for one that is there.
+   */
+  async addDrain(
+    app: AppId,
+    url: string,
+    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon'> = {},
+  ): Promise<DrainRecord> {
+    parseDrainUrl(url);
+    const drains = await this.drains(app);
+    if (drains.some((drain) => drain.url === url))
+      throw new TailraceError('conflict', 'Url has already been taken.');
+    if (drains.length >= DRAINS_MAX)
+      throw new TailraceError(
+        'invalid_params',
+        `You have already added the maximum number of drains allowed (${DRAINS_MAX}).`,
+      );
+    const now = new Date().toISOString();
+    const { last } = await this.store.bounds(app);
+    const id = randomUUID();
+    const drain = {
+      ...extra,
+      id,
+      token: `d.${randomUUID()}`,
+      app,
+      url,
+      createdAt: now,
+      updatedAt: now,
+      after: last,
+    };
+    await this.store.transact('', [{ key: drainKey(id), value: drain }]);
+    return drain;
+  }
+
+  /**
+   * Removes the drain with this id, token or URL.
+   * @throws TailraceError `not_found`
+   */
+  async removeDrain(app: AppId, which: string): Promise<DrainRecord> {
+    const drain = await this.drain(app, which);
+    await this.store.transact('', [{ key: drainKey(drain.id), value: undefined }]);
+    const refused = await this.store.list(app, refusedPrefix(drain.id));
+    const own = [cursorKey(drain.id), ...refused.map(({ key }) => key)];
+    await this.store.transact(
+      app,
+      own.map((key) => ({ key, value: undefined })),
+    );
+    return drain;
+  }
+
+  /**
+   * Changes a drain's record.
+   * @throws TailraceError `not_found`, or `conflict` when somebody else changed it at the same time.
+   */
+  async changeDrain(app: AppId, which: string, change: Partial<DrainRecord>): Promise<DrainRecord> {
+    const { id } = await this.drain(app, which);
+    const record = await this.store.get<DrainRecord>('', drainKey(id));
+    if (!record) throw new TailraceError('not_found', "Couldn't find that drain.");
+    const value = { ...record.value, ...change, updatedAt: new Date().toISOString() };
+    const made = await this.store.transact('', [{ key: drainKey(id), value, ifVersion: record.version }]);
+    if (!made) throw new TailraceError('conflict', 'Somebody else is changing this drain: try again.');
+    return value;
+  }
+
+  /** @throws TailraceError `not_found` */
+  async drain(app: AppId, which: string): Promise<DrainRecord> {
+    const drains = await this.drains(app);
+    const drain = drains.find(({ id, token, url }) => [id, token, url, redactUrl(url)].includes(which));
+    if (!drain) throw new TailraceError('not_found', "Couldn't find that drain.");
+    return drain;
+  }
+}
+
+function refuseBadName(name: string): void {
+  if (APP_NAME.test(name)) return;
+  throw new TailraceError(
+    'invalid_params',
+    `Name must start with a letter, end with a letter or digit, and can only contain lowercase letters, digits, and dashes (3 to 30 characters), not "${name}".`,
+  );
+}
+
+function tokenChange(app: AppId, source: string): RecordChange & { value: TokenRecord } {
+  const token = `t.${randomUUID()}`;
+  return { key: tokenKey(token), value: { token, app, source, createdAt: new Date().toISOString() } };
+}

@@ -1,0 +1,37 @@
+/** Sizes of dynos: how much memory one may use. All have the whole processor. */
+import { TailraceError } from '../../common/errors.ts';
+import type { AppId, Store } from '../../logs/store/contract.ts';
+
+/** Heroku's names and megabytes. */
+export const DYNO_SIZES = [
+  { name: 'Basic', memoryMb: 512 },
+  { name: 'Eco', memoryMb: 512 },
+  { name: 'Standard-1X', memoryMb: 512 },
+  { name: 'Standard-2X', memoryMb: 1_024 },
+  { name: 'Performance-M', memoryMb: 2_560 },
+  { name: 'Performance-L', memoryMb: 14_336 },
+] as const;
+
+/** Of every process type that nobody gave another. */
+export const USUAL_SIZE = 'Basic';
+
+/** Sizes by process type, under this key in an app's scope. */
+export const SIZES_KEY = 'sizes';
+export type SizesRecord = Readonly<Record<string, string>>;
+
+export async function sizesOf(store: Store, app: AppId): Promise<SizesRecord> {
+  return (await store.get<SizesRecord>(app, SIZES_KEY))?.value ?? {};
+}
+
+/** The name as it is written. @throws TailraceError `invalid_params` */
+export function sizeNamed(typed: string): string {
+  const found = DYNO_SIZES.find(({ name }) => name.toLowerCase() === typed.toLowerCase());
+  if (found) return found.name;
+  const names = DYNO_SIZES.map(({ name }) => name).join(', ');
+  throw new TailraceError('invalid_params', `No such size as ${typed}. Available sizes are ${names}.`);
+}
+
+/** How many times the memory of a usual dyno one of this size may use. */
+export function memoryFactor(size: string = USUAL_SIZE): number {
+  return (DYNO_SIZES.find(({ name }) => name === size)?.memoryMb ?? 512) / 512;
+}

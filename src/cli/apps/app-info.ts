@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import { TailraceError } from '../../common/errors.ts';
+import { Client, chooseApp, clientOptions } from '../client.ts';
+import { number, print, table } from '../table.ts';
+import { removeRemote } from './git-remote.ts';
+
+interface AppView {
+  readonly name: string;
+  readonly web_url: string;
+  readonly git_url: string;
+  readonly maintenance: boolean;
+  readonly slug_size: number | null;
+  readonly buildpack_provided_description: string | null;
+  readonly created_at: string;
+}
+interface Options {
+  readonly app?: string;
+  readonly json?: boolean;
+}
+
+/** `tailrace info`, `destroy --confirm NAME`, `maintenance[:on|:off]` */
+export function appInfoCommands(program: Command): void {
+  clientOptions(program.command('info').alias('apps:info').description('show an app')).action(
+    async (options: Options) => {
+      const { client, path } = await about(options);
+      const app = await client.ask<AppView>('GET', path);
+      const dynos = await client.ask<{ type: string }[]>('GET', `${path}/dynos`);
+      const addons = await client.ask<{ plan: { name: string } }[]>('GET', `${path}/addons`);
+      const types = [...new Set(dynos.map(({ type }) => type))];
+      const rows = [
+        ['Web URL:', app.web_url],
+        ['Git URL:', app.git_url],
+        [
+          'Dynos:',
+          types.map((type) => `${type}: ${dynos.filter((dyno) => dyno.type === type).length}`).join(', ') ||
+            'none',
+        ],
+        ['Add-ons:', addons.map(({ plan }) => plan.name).join(', ') || 'none'],
+        ['Buildpack:', app.buildpack_provided_description ?? 'none'],
+        ['Slug size:', app.slug_size === null ? 'none' : `${number(app.slug_size)} bytes`],
+        ['Maintenance:', app.maintenance ? 'on' : 'off'],
+        ['Created:', app.created_at],
+      ];
+      print(options.json, app, () => `=== ${app.name}\n\n${table(rows)}`);
+    },
+  );
+
+  program
+    .command('destroy [name]')
+    .alias('apps:destroy')
+    .description('destroy an app with everything it has')
+    .option('-a, --app <name>', 'the app')
+    .option('-c, --confirm <name>', 'the name of the app, again')
+    .action(async (name: string | undefined, options: { app?: string; confirm?: string }) => {
+      const client = new Client();
+      const app = await chooseApp(client, options.app ?? name);
+      if (options.confirm !== app)
+        throw new TailraceError(
+          'bad_request',
+          `This destroys ${app}, with its lines, releases and add-ons. If you mean it: tailrace destroy ${app} --confirm ${app}`,
+        );
+      await client.ask('DELETE', `/apps/${encodeURIComponent(app)}`);
+      process.stdout.write(`Destroying ${app} (including all add-ons)... done\n`);
+      if (removeRemote(app)) process.stdout.write('Git remote tailrace removed\n');
+    });
+
+  clientOptions(program.command('maintenance').description('is the app under maintenance?')).action(
+    async (options: Options) => {
+      const { client, path } = await about(options);
+      const app = await client.ask<AppView>('GET', path);
+      print(options.json, { maintenance: app.maintenance }, () => (app.maintenance ? 'on' : 'off'));
+    },
+  );
+  for (const word of ['on', 'off'] as const)
+    clientOptions(
+      program
+        .command(`maintenance:${word}`)
+        .description(
+          word === 'on' ? 'answer every request with a page that says so' : 'let requests through again',
+        ),
+    ).action(async (options: Options) => {
+      const { name, client, path } = await about(options);
+      const app = await client.ask<AppView>('PATCH', path, { maintenance: word === 'on' });
+      const verb = word === 'on' ? 'Enabling' : 'Disabling';
+      print(options.json, app, () => `${verb} maintenance mode for ${name}... done`);
+    });
+}
+
+async function about(options: Options) {
+  const client = new Client();
+  const name = await chooseApp(client, options.app);
+  return { name, client, path: `/apps/${encodeURIComponent(name)}` };
+}

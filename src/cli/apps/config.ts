@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import { TailraceError } from '../../common/errors.ts';
+import { Client, chooseApp, clientOptions } from '../client.ts';
+import { print } from '../table.ts';
+
+interface Options {
+  readonly app?: string;
+  readonly json?: boolean;
+}
+type Vars = Record<string, string>;
+
+/** `tailrace config`, `config:get`, `config:set A=1 B=2`, `config:unset A` */
+export function configCommands(program: Command): void {
+  clientOptions(program.command('config').description("show an app's config vars"))
+    .option('-s, --shell', 'as A=1 lines for a shell')
+    .action(async (options: Options & { shell?: boolean }) => {
+      const { app, client, path } = await about(options);
+      const vars = await client.ask<Vars>('GET', path);
+      const lines = Object.entries(vars).map(([name, value]) =>
+        options.shell ? `${name}=${quoted(value)}` : `${name}: ${value}`,
+      );
+      print(options.json, vars, () =>
+        options.shell ? lines.join('\n') : [`=== ${app} Config Vars`, '', ...lines].join('\n'),
+      );
+    });
+  clientOptions(
+    program.command('config:get <names...>').description('print the values of config vars'),
+  ).action(async (names: string[], options: Options) => {
+    const { app, client, path } = await about(options);
+    const vars = await client.ask<Vars>('GET', path);
+    for (const name of names)
+      if (!(name in vars)) throw new TailraceError('not_found', `${app} has no config var ${name}.`);
+    print(options.json, Object.fromEntries(names.map((name) => [name, vars[name]])), () =>
+      names.map((name) => vars[name]).join('\n'),
+    );
+  });
+  clientOptions(
+    program
+      .command('config:set <vars...>')
+      .alias('config:add')
+      .description('set config vars, several at once: A=1 B=2; the app restarts'),
+  ).action(async (given: string[], options: Options) => {
+    const change = Object.fromEntries(given.map(assignment));
+    await changeVars(options, change, 'Setting');
+  });
+  clientOptions(
+    program
+      .command('config:unset <names...>')
+      .alias('config:remove')
+      .description('take config vars away; the app restarts'),
+  ).action(async (names: string[], options: Options) => {
+    await changeVars(options, Object.fromEntries(names.map((name) => [name, null])), 'Unsetting');
+  });
+}
+
+async function about(options: Options) {
+  const client = new Client();
+  const app = await chooseApp(client, options.app);
+  return { app, client, path: `/apps/${encodeURIComponent(app)}/config-vars` };
+}
+
+async function changeVars(
+  options: Options,
+  change: Record<string, string | null>,
+  verb: string,
+): Promise<void> {
+  const { app, client, path } = await about(options);
+  const before = await client.ask<Vars>('GET', path);
+  const vars = await client.ask<Vars>('PATCH', path, change);
+  const releases = await client.ask<{ version: number }[]>(
+    'GET',
+    `/apps/${encodeURIComponent(app)}/releases`,
+  );
+  const version = Math.max(...releases.map((release) => release.version));
+  const names = Object.keys(change).join(', ');
+  const set = Object.entries(vars).filter(([name]) => name in change);
+  // The server makes no release then.
+  const isSame = Object.entries(change).every(([name, value]) => (before[name] ?? null) === value);
+  print(options.json, vars, () =>
+    [
+      isSame
+        ? `${sameAsBefore(app, Object.keys(change), set.length > 0)}: nothing changes, ${app} stays at v${version}`
+        : `${verb} ${names} and restarting ${app}... done, v${version}`,
+      ...set.map(([name, value]) => `${name}: ${value}`),
+    ].join('\n'),
+  );
+}
+
+function sameAsBefore(app: string, names: readonly string[], isSetting: boolean): string {
+  const all = names.join(', ');
+  if (!isSetting) return names.length === 1 ? `${app} has no config var ${all}` : `${app} has none of ${all}`;
+  return names.length === 1 ? `${all} has this value already` : `${all} have these values already`;
+}
+
+function assignment(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1)
+    throw new TailraceError(
+      'invalid_params',
+      `"${text}" sets nothing: write NAME=value, or take it away with config:unset.`,
+    );
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function quoted(value: string): string {
+  return /^[\w@%+:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
+}

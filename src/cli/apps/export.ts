@@ -1,0 +1,114 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { reasonOf, TailraceError } from '../../common/errors.ts';
+import { makeFolder } from '../../common/folder.ts';
+import { Client, chooseApp } from '../client.ts';
+import type { Export, Plan } from '../export/plan.ts';
+
+const ENGINES: Readonly<Record<string, () => Promise<(plan: Plan) => Export>>> = {
+  systemd: async () => (await import('../export/systemd.ts')).systemd,
+  compose: async () => (await import('../export/compose.ts')).compose,
+  kubernetes: async () => (await import('../export/kubernetes.ts')).kubernetes,
+};
+
+interface ExportOptions {
+  readonly app?: string;
+  readonly url?: string;
+  readonly syslog?: string;
+  readonly port: string;
+  readonly dir?: string;
+  readonly user?: string;
+  readonly image?: string;
+  readonly shipperImage: string;
+  readonly program?: string;
+}
+
+/** `tailrace export systemd`, `compose`, `kubernetes` */
+export function exportCommand(program: Command): void {
+  program
+    .command('export <engine> [folder]')
+    .description("write an app's formation for another engine: systemd, compose or kubernetes")
+    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option('--url <url>', "this server, as the app's new machine reaches it")
+    .option('--syslog <host:port>', 'its syslog over TCP, for compose (default: the same host, port 6001)')
+    .option('-p, --port <port>', 'first port of the web dynos', '5000')
+    .option('-d, --dir <folder>', "systemd: where the app's files will be (default: /srv/APP)")
+    .option('-u, --user <name>', 'systemd: who will run it (default: the name of the app)')
+    .option('--image <name>', 'containers: the image of the app (default: APP:latest)')
+    .option('--shipper-image <name>', 'kubernetes: an image with tailrace in it', 'tailrace:latest')
+    .option('--program <file>', 'tailrace on the new machine, or in the shipper image')
+    .action(async (engine: string, folder: string | undefined, options: ExportOptions) => {
+      const load = ENGINES[engine];
+      if (!load)
+        throw new TailraceError(
+          'invalid_params',
+          `There is no engine "${engine}": choose ${Object.keys(ENGINES).join(', ')}.`,
+        );
+      const plan = await makePlan(engine, options);
+      save(resolve(folder ?? `${plan.app}-${engine}`), (await load())(plan));
+    });
+}
+
+async function makePlan(engine: string, options: ExportOptions): Promise<Plan> {
+  const client = new Client();
+  const app = await chooseApp(client, options.app);
+  const path = `/apps/${encodeURIComponent(app)}`;
+  const [processes, config, tokens] = await Promise.all([
+    client.ask<Plan['processes']>('GET', `${path}/formation`),
+    client.ask<Record<string, string>>('GET', `${path}/config-vars`),
+    client.ask<{ source: string; token: string }[]>('GET', `${path}/tokens`),
+  ]);
+  if (!processes.some(({ type, quantity }) => type !== 'release' && quantity > 0))
+    throw new TailraceError('not_found', `${app} runs no dynos: deploy it and scale it first.`);
+  const token = tokens.find(({ source }) => source === 'app')?.token;
+  if (!token)
+    throw new TailraceError('not_found', `${app} has no token: make one with \`tailrace tokens:add\`.`);
+  const port = Number(options.port);
+  if (!Number.isInteger(port) || port < 1 || port > 65_000)
+    throw new TailraceError('invalid_params', `--port ${options.port} must be a port from 1 to 65000.`);
+  const url = (options.url ?? client.address.url).replace(/\/+$/, '');
+  if (!URL.canParse(url))
+    throw new TailraceError(
+      'invalid_params',
+      `--url ${url} must be an address such as https://logs.example.com`,
+    );
+  return {
+    app,
+    processes,
+    config,
+    token,
+    url,
+    syslog: options.syslog ?? `${new URL(url).hostname}:6001`,
+    basePort: port,
+    folder: options.dir ?? `/srv/${app}`,
+    user: options.user ?? app,
+    image: options.image ?? `${app}:latest`,
+    shipperImage: options.shipperImage,
+    program: options.program ?? (engine === 'kubernetes' ? '/app/bin/tailrace' : '/usr/bin/tailrace'),
+  };
+}
+
+/** @throws TailraceError `data_folder` when the folder can't be written */
+function save(folder: string, { files, next }: Export): void {
+  try {
+    makeFolder(folder);
+    for (const { name, text, isSecret } of files) {
+      const file = join(folder, name);
+      writeFileSync(file, text, { mode: isSecret ? 0o600 : 0o644 });
+      // An older one keeps its own mode otherwise.
+      chmodSync(file, isSecret ? 0o600 : 0o644);
+    }
+  } catch (error) {
+    throw new TailraceError(
+      'data_folder',
+      `The files can't be written to ${folder} (${reasonOf(error)}): name another folder.`,
+      { cause: error },
+    );
+  }
+  for (const { name, isSecret } of files) {
+    const file = join(folder, name);
+    process.stdout.write(`${file}${isSecret ? ' (has secrets in it)' : ''}\n`);
+  }
+  process.stdout.write(`\nNext:\n${next.map((line) => `  ${line}\n`).join('')}`);
+}

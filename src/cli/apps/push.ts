@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { readPatterns } from '../../apps/build/slug-ignore.ts';
+import { systemCode, TailraceError } from '../../common/errors.ts';
+import { Client, chooseApp } from '../client.ts';
+
+interface SourceBlob {
+  readonly put_url: string;
+  readonly get_url: string;
+  /** Packed. */
+  readonly max_bytes: number;
+}
+
+/** `tailrace push`: deploys the current folder, committed or not. */
+export function pushCommand(program: Command): void {
+  program
+    .command('push')
+    .alias('deploy')
+    .description('deploy this folder, without what .slugignore names')
+    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option('-d, --dir <folder>', 'another folder', '.')
+    .action(async (options: { app?: string; dir: string }) => {
+      const client = new Client();
+      const app = await chooseApp(client, options.app);
+      const folder = resolve(options.dir);
+      const work = await mkdtemp(join(tmpdir(), 'tailrace-push-'));
+      try {
+        const file = join(work, 'source.tgz');
+        await pack(folder, file);
+        process.exitCode = await deploy(client, app, file);
+      } finally {
+        await rm(work, { recursive: true, force: true });
+      }
+    });
+}
+
+/** What is never part of an app. */
+const NEVER = ['.git', 'node_modules', '.tailrace', '.venv', '__pycache__'];
+
+async function pack(folder: string, file: string): Promise<void> {
+  if (!existsSync(folder)) throw new TailraceError('not_found', `There is no folder ${folder}.`);
+  const ignore = join(folder, '.slugignore');
+  const patterns = existsSync(ignore) ? readPatterns(await readFile(ignore, 'utf8')) : [];
+  const excludes = [...NEVER.map((name) => `./${name}`), ...patterns].map(
+    (pattern) => `--exclude=${pattern}`,
+  );
+  const args = ['-czf', file, '--anchored', ...excludes, '-C', folder, '.'];
+  const child = spawn('tar', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const status = await new Promise<number | null>((done, fail) => {
+    child.on('error', fail);
+    child.on('close', done);
+  });
+  if (status !== 0)
+    throw new TailraceError('bad_request', `The folder can't be packed: tar said why (status ${status}).`);
+}
+
+async function deploy(client: Client, app: string, file: string): Promise<number> {
+  const { request } = await import('undici'); // only this command's weight
+  const { url, key } = client.address;
+  const { source_blob: source } = await client.ask<{ source_blob: SourceBlob }>('POST', '/sources', {});
+  const { size } = await stat(file);
+  if (size > source.max_bytes)
+    throw new TailraceError(
+      'too_large',
+      `This folder has ${Math.ceil(size / 1_048_576)} MB packed, and may have ${Math.round(source.max_bytes / 1_048_576)}: leave out what isn't needed with a .slugignore file.`,
+    );
+  const path = new URL(source.put_url).pathname;
+  const put = await request(url + path, {
+    method: 'PUT',
+    headers: { 'content-length': String(size), 'content-type': 'application/gzip' },
+    body: createReadStream(file),
+  }).catch((error: unknown) => {
+    throw new TailraceError(
+      'unavailable',
+      `The upload broke off (${systemCode(error) || error}): try again.`,
+      {
+        cause: error,
+      },
+    );
+  });
+  if (put.statusCode >= 300) throw new TailraceError('bad_request', messageOf(await put.body.text()));
+  const builds = `/apps/${encodeURIComponent(app)}/builds`;
+  const build = await client.ask<{ id: string }>('POST', builds, { source_blob: { url: source.get_url } });
+  const headers = { authorization: `Bearer ${key}` };
+  const output = await request(`${url}${builds}/${build.id}/output`, { headers, bodyTimeout: 0 });
+  for await (const chunk of output.body) process.stdout.write(chunk);
+  const { status } = await client.ask<{ status: string }>('GET', `${builds}/${build.id}`);
+  return status === 'succeeded' ? 0 : 1;
+}
+
+function messageOf(body: string): string {
+  try {
+    return String(JSON.parse(body).message);
+  } catch {
+    return body;
+  }
+}

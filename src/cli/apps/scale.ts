@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { TailraceError } from '../../common/errors.ts';
+import { Client, chooseApp, clientOptions } from '../client.ts';
+import { print } from '../table.ts';
+
+interface ProcessView {
+  readonly type: string;
+  readonly quantity: number;
+  readonly size: string;
+}
+
+/** Of dynos that nobody gave another. */
+const USUAL_SIZE = 'Basic';
+
+/** `tailrace scale web=2 worker+1` */
+export function scaleCommand(program: Command): void {
+  clientOptions(
+    program
+      .command('ps:scale [changes...]')
+      .alias('scale')
+      .description(
+        'say how many dynos of each process type to run: web=2, worker+1, web=1:standard-2x; without changes, show that',
+      ),
+  ).action(async (changes: string[], options: { app?: string; json?: boolean }) => {
+    const client = new Client();
+    const app = await chooseApp(client, options.app);
+    const path = `/apps/${encodeURIComponent(app)}/formation`;
+    const updates = changes.map((change) => {
+      const [, type, quantity, size] =
+        /^([\w-]+?)(?:=(?=\d)|(?=[+-]\d))([+-]?\d+)(?::([\w-]+))?$/.exec(change) ?? [];
+      if (type === undefined && /[=+:]|-\d/.test(change))
+        throw new TailraceError(
+          'invalid_params',
+          `"${change}" scales nothing: write it like web=2, web+1, web-1 or web=2:standard-2x.`,
+        );
+      return { type: type ?? change, quantity: quantity ?? '', ...(size ? { size } : {}) };
+    });
+    const formation = await (updates.length > 0
+      ? client.ask<ProcessView[]>('PATCH', path, { updates })
+      : client.ask<ProcessView[]>('GET', path));
+    const shown = formation
+      .map(({ type, quantity, size }) => `${type}=${quantity}${size === USUAL_SIZE ? '' : `:${size}`}`)
+      .join(' ');
+    print(options.json, formation, () =>
+      updates.length > 0 ? `Scaling dynos... done, now running ${shown}` : shown,
+    );
+  });
+}

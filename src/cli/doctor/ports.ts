@@ -1,0 +1,71 @@
+/** The ports: free for a server that is to start, or held by the one that runs. */
+import { createSocket } from 'node:dgram';
+import { createServer } from 'node:net';
+import { systemCode } from '../../common/errors.ts';
+import { about, type Finding } from './finding.ts';
+import { holderName, listeners, socketsOf, type Transport } from './listeners.ts';
+
+/** A port that a server wants. */
+export interface WantedPort {
+  readonly port: number;
+  readonly transport: Transport;
+  /** What for, and the setting that names it. */
+  readonly purpose: string;
+  readonly setting: string;
+}
+
+/** Can a server listen there? Tried, for each port. */
+export async function freePorts(host: string, wanted: readonly WantedPort[]): Promise<Finding[]> {
+  const fixed = wanted.filter(({ port }) => port !== 0);
+  return Promise.all(fixed.map((one) => tryPort(host, one)));
+}
+
+/** Where a running server listens; undefined where that can't be seen. */
+export function heldPorts(pid: number): Finding | undefined {
+  const sockets = socketsOf(pid);
+  const held = listeners().filter(({ inode }) => sockets.has(inode));
+  if (held.length === 0) return undefined;
+  const names = held.map(({ transport, port }) => `${port} (${transport.toUpperCase()})`);
+  return about('ports')('ok', `the server listens on ${[...new Set(names)].join(', ')}`);
+}
+
+async function tryPort(host: string, { port, transport, purpose, setting }: WantedPort): Promise<Finding> {
+  const finding = about(`port ${port}`);
+  const what = `${purpose} (${transport.toUpperCase()})`;
+  const error = await (transport === 'tcp' ? listenTcp : listenUdp)(host, port);
+  if (error === undefined) return finding('ok', `free for ${what}`);
+  if (error === 'EADDRINUSE')
+    return finding(
+      'trouble',
+      `Taken by ${holderName(transport, port) ?? 'another program'}, and wanted for ${what}: stop that, or set ${setting} to another port.`,
+    );
+  if (error === 'EACCES')
+    return finding(
+      'trouble',
+      `Ports below 1024 are root's, and this one is wanted for ${what}: set ${setting} to a higher one.`,
+    );
+  return finding(
+    'trouble',
+    `Nobody can listen there on ${host} (${error}): set TAILRACE_HOST to an address of this machine.`,
+  );
+}
+
+/** Tries to listen; gives the system's error code when that fails. */
+function listenTcp(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error) => resolve(systemCode(error) || String(error)));
+    server.listen({ host, port }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+function listenUdp(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    socket.once('error', (error) => {
+      socket.close();
+      resolve(systemCode(error) || String(error));
+    });
+    socket.bind({ address: host, port }, () => socket.close(() => resolve(undefined)));
+  });
+}

@@ -1,0 +1,100 @@
+/** What can be asked of a drain, as flags of `drains:add` and `drains:update`. */
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { systemCode, TailraceError } from '../../common/errors.ts';
+
+export interface DrainFlags {
+  format?: string;
+  framing?: string;
+  gzip?: boolean;
+  insecure?: boolean;
+  ca?: string;
+  cert?: string;
+  key?: string;
+  serverName?: string;
+  header?: string[];
+  index?: string;
+  source?: string[];
+  dyno?: string[];
+  level?: string;
+  match?: string[];
+  exclude?: string[];
+  sample?: string;
+  redact?: string[];
+  redactPattern?: string[];
+}
+
+/** Adds the flags to a command. */
+export function drainFlags(command: Command): Command {
+  return command
+    .option(
+      '--format <name>',
+      'https: logplex, rfc5424, json, webhook, otlp, otlp-protobuf, loki, elasticsearch; syslog: syslog, rfc5424, json',
+    )
+    .option('--framing <name>', 'how syslog frames are told apart: octet (by their length) or newline')
+    .option('--gzip', 'compress requests')
+    .option('--header <header>', 'send "Name: value" with every request', gather)
+    .option('--index <name>', 'index or data stream of Elasticsearch')
+    .option('--ca <file>', 'PEM file of the authority that signed the certificate of the destination')
+    .option('--cert <file>', 'PEM file of a certificate to show to the destination')
+    .option('--key <file>', 'PEM file of its private key')
+    .option('--server-name <name>', 'name to ask for, and to find in the certificate')
+    .option('--insecure', 'do not check the certificate of the destination')
+    .option('--source <name>', 'only lines of this source', gather)
+    .option('--dyno <name>', 'only lines of this dyno or process type', gather)
+    .option('--level <name>', 'only lines that are at least as serious: error, warn, info, debug')
+    .option('--match <regex>', 'only lines whose message matches (RE2)', gather)
+    .option('--exclude <regex>', 'no lines whose message matches (RE2)', gather)
+    .option('--sample <part>', 'only a part of the lines, such as 10%')
+    .option('--redact <rule>', 'take out of messages: bearer, url-password, card, email, or all', gather)
+    .option('--redact-pattern <regex>', 'take out of messages what matches (RE2)', gather);
+}
+
+/** An option that may be given several times. */
+function gather(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+const ALL_RULES = ['bearer', 'url-password', 'card', 'email'];
+
+/** The flags as the API takes them; it checks them. */
+export function optionsOf(flags: DrainFlags): Record<string, unknown> {
+  return {
+    format: flags.format,
+    framing: flags.framing,
+    compression: flags.gzip ? 'gzip' : undefined,
+    insecure: flags.insecure,
+    ca: readPem(flags.ca),
+    cert: readPem(flags.cert),
+    key: readPem(flags.key),
+    server_name: flags.serverName,
+    headers: flags.header && Object.fromEntries(flags.header.map(readHeader)),
+    index: flags.index,
+    sources: flags.source,
+    dynos: flags.dyno,
+    level: flags.level,
+    match: flags.match,
+    exclude: flags.exclude,
+    sample: flags.sample,
+    redact: flags.redact?.includes('all') ? ALL_RULES : flags.redact,
+    redact_patterns: flags.redactPattern,
+  };
+}
+
+function readPem(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new TailraceError(
+      'not_found',
+      `${file} can't be read (${systemCode(error)}): name an existing PEM file.`,
+    );
+  }
+}
+
+function readHeader(text: string): [string, string] {
+  const colon = text.indexOf(':');
+  if (colon > 0) return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
+  throw new TailraceError('invalid_params', `"${text}" is no header: write --header "Name: value".`);
+}

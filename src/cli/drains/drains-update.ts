@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import type { DrainView } from '../../api/logs/drain-view.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { print } from '../table.ts';
+import { type DrainFlags, drainFlags, optionsOf } from './drain-flags.ts';
+import { chooseDrain, drainCommand, lag } from './drains.ts';
+
+interface Flags extends DrainFlags {
+  app?: string;
+  json?: boolean;
+  url?: string;
+  unset?: string[];
+}
+
+/** Flags whose option has another name. */
+const OPTION_NAMES: Readonly<Record<string, string>> = {
+  gzip: 'compression',
+  header: 'headers',
+  source: 'sources',
+  dyno: 'dynos',
+  redact_pattern: 'redact_patterns',
+};
+
+/** `tailrace drains:update [DRAIN] [--url URL] [--level warn] [--unset sample]` */
+export function drainsUpdateCommand(program: Command): void {
+  drainFlags(
+    drainCommand(
+      program,
+      'drains:update',
+      'change where a drain leads, what it gets or how; it goes on where it is in the stream',
+    )
+      .option('--url <url>', 'where it leads from now on')
+      .option(
+        '--unset <option>',
+        'take an option away again, such as level or redact',
+        (one: string, before: string[] = []) => [...before, one],
+      ),
+  ).action(async (which: string | undefined, flags: Flags) => {
+    const given = Object.entries(optionsOf(flags)).filter(([, value]) => value !== undefined);
+    const unset = (flags.unset ?? []).map((flag) => [optionName(flag), null]);
+    if (given.length + unset.length === 0 && flags.url === undefined)
+      throw new TailraceError(
+        'invalid_params',
+        'Say what to change: --url, an option such as --level warn, or --unset level.',
+      );
+    const { client, path } = await chooseDrain(which, flags);
+    const options = Object.fromEntries([...unset, ...given]);
+    const drain = await client.ask<DrainView>('PATCH', path, { url: flags.url, options });
+    print(flags.json, drain, () => describe(drain));
+  });
+}
+
+/** `redact-pattern` → `redact_patterns` */
+function optionName(flag: string): string {
+  const name = flag.replace(/^--/, '').replaceAll('-', '_');
+  return OPTION_NAMES[name] ?? name;
+}
+
+function describe({ url, token, options, delivery }: DrainView): string {
+  const set = Object.keys(options).length > 0 ? `\nOptions: ${JSON.stringify(options)}` : '';
+  return `Updated drain ${url} (${token}), ${lag(delivery)}${set}`;
+}

@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import split2 from 'split2';
+import { TailraceError } from '../../common/errors.ts';
+import { Client, chooseApp } from '../client.ts';
+
+/** Lines in one request, at the most. */
+const LINES_MAX = 2_000;
+
+interface LogOptions {
+  app?: string;
+  source: string;
+  dyno: string;
+}
+
+/** `tailrace log "message"`, `anything | tailrace log` */
+export function logCommand(program: Command): void {
+  program
+    .command('log [message...]')
+    .description(
+      'push a line by hand, or every line of the standard input; without either, the same as `logs`',
+    )
+    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option('-s, --source <name>', 'the source to speak as', 'app')
+    .option('-d, --dyno <name>', 'the name in the brackets', 'log')
+    .option('-t, --tail', 'show lines as they come (the old spelling of `logs --tail`)')
+    .action(async (words: string[], options: LogOptions & { tail?: boolean }) => {
+      if (options.tail || (words.length === 0 && process.stdin.isTTY)) {
+        await program.parseAsync(
+          ['logs', ...(options.tail ? ['--tail'] : []), ...(options.app ? ['-a', options.app] : [])],
+          { from: 'user' },
+        );
+        return;
+      }
+      const client = new Client();
+      const token = await sourceToken(client, await chooseApp(client, options.app), options.source);
+      if (words.length > 0) await client.push(token, options.dyno, Buffer.from(words.join(' ')));
+      else await pushInput(client, token, options.dyno);
+    });
+}
+
+async function sourceToken(client: Client, app: string, source: string): Promise<string> {
+  const tokens = await client.ask<{ token: string; source: string }[]>(
+    'GET',
+    `/apps/${encodeURIComponent(app)}/tokens`,
+  );
+  const found = tokens.find((token) => token.source === source);
+  if (found) return found.token;
+  throw new TailraceError(
+    'not_found',
+    `${app} has no source "${source}": make one with \`tailrace tokens:add --source ${source}\`.`,
+  );
+}
+
+/** Sends what has gathered as soon as the request before is answered: a slow input is not held back, a fast one is batched. */
+async function pushInput(client: Client, token: string, dyno: string): Promise<void> {
+  const waiting: string[] = [];
+  let sending: Promise<void> | undefined;
+  const send = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const lines = waiting.splice(0, LINES_MAX);
+      await client.push(token, dyno, Buffer.from(lines.join('\n'), 'latin1'));
+    }
+    sending = undefined;
+  };
+  // latin1 keeps every byte as it is, whatever the encoding of the input.
+  process.stdin.setEncoding('latin1');
+  for await (const line of process.stdin.pipe(split2())) {
+    waiting.push(line);
+    sending ??= send();
+    if (waiting.length >= LINES_MAX * 2) await sending;
+  }
+  await sending;
+}

@@ -1,0 +1,130 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { Client, chooseApp } from '../client.ts';
+import { followAll } from './all-logs.ts';
+import { LogOutput } from './log-output.ts';
+import { LogProgress } from './log-progress.ts';
+import { parseLogTime } from './log-times.ts';
+import { followTail } from './tail-client.ts';
+
+/** Lines from before now, when nothing else says where to begin. */
+const LINES_DEFAULT = 100;
+
+interface LogsOptions {
+  app?: string;
+  all?: boolean;
+  json?: boolean;
+  num?: number;
+  source?: string;
+  dyno?: string;
+  ps?: string;
+  level?: string;
+  query?: string;
+  since?: string;
+  until?: string;
+  tail?: boolean;
+  color?: boolean;
+}
+
+/** `tailrace logs [-n 100] [--source app] [--dyno web] [--level error] [-q words] [--since 10m] [--tail]` */
+export function logsCommand(program: Command): void {
+  program
+    .command('logs')
+    .alias('log:tail')
+    .description("show an app's lines; with --tail, go on as they come")
+    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option('--all', 'all apps, each line with its app in front')
+    .option(
+      '-n, --num <lines>',
+      `the last so many lines (default: ${LINES_DEFAULT}, or all with --since)`,
+      parseCount,
+    )
+    .option('-t, --tail', 'stay, and show lines as they come')
+    .option('-s, --source <name>', 'only lines of this source (app, heroku, …); several with commas')
+    .option('-d, --dyno <name>', 'only lines of this dyno (web.1), or of all of a type (web)')
+    .addOption(new Option('-p, --ps <name>', 'the same as --dyno').hideHelp())
+    .addOption(
+      new Option('-l, --level <level>', 'only lines at least as serious').choices([
+        'error',
+        'warn',
+        'info',
+        'debug',
+      ]),
+    )
+    .option(
+      '-q, --query <words>',
+      'only messages with these words, "phrases", /regular expressions/; without -these',
+    )
+    .option('--since <time>', 'from then on: 10m, 2h, 03:00, 2012-12-10T03:00:48Z', parseLogTime)
+    .option('--until <time>', 'up to then', parseLogTime)
+    .option('--json', 'one JSON object a line, with every field')
+    .option('--no-color', 'no colours')
+    .action(showLogs);
+}
+
+async function showLogs(options: LogsOptions): Promise<void> {
+  const client = new Client();
+  const num = options.num ?? (options.since ? undefined : LINES_DEFAULT);
+  const query = {
+    lines: num?.toString(),
+    tail: String(options.tail ?? false),
+    source: options.source,
+    dyno: options.dyno ?? options.ps,
+    level: options.level,
+    q: options.query,
+    since: options.since,
+    until: options.until,
+    format: options.json ? 'json' : 'text',
+  };
+  const aborter = new AbortController();
+  const signal = aborter.signal;
+  for (const [name, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)
+    process.once(name, () => {
+      process.exitCode = status;
+      aborter.abort();
+    });
+  const progress = new LogProgress();
+  const output = new LogOutput(options.color, progress);
+  const note = (text: string): void => {
+    progress.clear();
+    process.stderr.write(` ›   ${text}\n`);
+  };
+  const onLost = (why: string): void => note(`connection lost (${why}); reconnecting`);
+  const onAgain = (): void => note('connected again');
+  try {
+    if (options.all) {
+      const onLive = (): void => progress.end();
+      const tail = options.tail ?? false;
+      const heard = { onLost, onAgain, onNotice: note, onLive };
+      await followAll(client, { query, tail, last: num, output, ...heard }, signal);
+      return;
+    }
+    const app = await chooseApp(client, options.app);
+    await followTail(
+      client.address,
+      {
+        app,
+        query,
+        onMessage: (message) => {
+          const held = output.write(message.lines);
+          progress.see(message);
+          return held;
+        },
+        onLost,
+        onAgain,
+        onNotice: note,
+      },
+      signal,
+    );
+  } finally {
+    progress.end();
+  }
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,8}$/.test(text)) throw new InvalidArgumentError('It must be a number of lines.');
+  return Number(text);
+}

@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { number, print } from '../table.ts';
+
+/** `tailrace migrate --to redis://…`: moves everything to another store, with all routers stopped. */
+export function migrateCommand(program: Command): void {
+  program
+    .command('migrate')
+    .description('move apps, tokens, drains, config and streams to another store; stop the routers first')
+    .requiredOption('--to <store>', 'a data folder, or the URL of a Redis')
+    .option('--from <store>', 'a data folder, or the URL of a Redis (default: what the settings name)')
+    .option('--json', 'print JSON')
+    .action(async (options: { from?: string; to: string; json?: boolean }) => {
+      const settings = readSettings(process.env, {
+        data: defaultDataFolder(process.env),
+        allowPrivateDrains: false,
+      });
+      const source = options.from ?? (settings.redisUrl || settings.data);
+      if (source === options.to)
+        throw new TailraceError('invalid_params', 'The source and the target are the same store.');
+      const { migrateStores } = await import('../../migration.ts');
+      const apps: object[] = [];
+      const warn = (message: string): void => void process.stderr.write(` !   ${message}\n`);
+      await migrateStores(settings, [source, options.to], warn, (app) => {
+        apps.push(app);
+        if (!options.json) process.stdout.write(`${app.name}: ${number(app.lines)} lines\n`);
+      });
+      print(options.json, apps, () => `Moved ${number(apps.length)} ${apps.length === 1 ? 'app' : 'apps'}.`);
+    });
+}

@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
+import { printedPageAddress } from '../page-address.ts';
+import { untilStopped } from '../signals.ts';
+
+/** `tailrace serve`: routers and platform, without an app. */
+export function serveCommand(program: Command): void {
+  program
+    .command('serve')
+    .description('run the server without an app: lines in, tails and drains out')
+    .action(async () => {
+      const settings = readSettings(process.env, {
+        data: defaultDataFolder(process.env),
+        allowPrivateDrains: false,
+        dynoMemory: 512 * 1_048_576,
+      });
+      // From the first moment on: whoever sees that it runs may stop it at once.
+      const stopped = untilStopped(() => {});
+      // Loaded here, so that every other command starts without a server's weight.
+      const { startServer } = await import('../../main.ts');
+      const server = await startServer(settings);
+      process.stdout.write(
+        [
+          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${bracketed(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
+          `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME`,
+          `Live page: ${printedPageAddress(server, process.stdout)}\n`,
+        ].join('\n'),
+      );
+      await stopped;
+      await server.close();
+    });
+}
+
+/** An IPv6 address as it stands in front of a port. */
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import type { SourceCounters } from '../../logs/sources/counters.ts';
+import { Client } from '../client.ts';
+import { number, print, table, time } from '../table.ts';
+
+interface StatusView {
+  readonly version: string;
+  readonly pid: number;
+  readonly uptime_s: number;
+  readonly memory_bytes: number;
+  readonly sources: readonly SourceCounters[];
+  readonly store: StoreView;
+  readonly routers: readonly RouterView[];
+}
+
+interface StoreView {
+  readonly kind: string;
+  readonly trouble?: string;
+  readonly concerns: readonly string[];
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
+}
+
+interface RouterView {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly started_at: string;
+  readonly drains: number;
+  readonly lag_lines: number;
+}
+
+/** `tailrace status`: how the server is doing. */
+export function statusCommand(program: Command): void {
+  program
+    .command('status')
+    .description('show how the server is doing')
+    .option('--json', 'print JSON')
+    .action(async (options: { json?: boolean }) => {
+      const client = new Client();
+      const status = await client.ask<StatusView>('GET', '/status');
+      print(options.json, status, () => {
+        const memory = `${Math.round(status.memory_bytes / 1_048_576)} MB`;
+        const head = `tailrace ${status.version} at ${client.address.url}: process ${status.pid}, up ${time(status.uptime_s * 1_000)}, ${memory}`;
+        const rows = status.sources.map((source) =>
+          [
+            source.protocol,
+            source.lines,
+            source.malformed,
+            source.unknownToken,
+            source.duplicates,
+            source.lost,
+          ].map((cell) => (typeof cell === 'number' ? number(cell) : cell)),
+        );
+        const sources = table([
+          ['in by', 'lines', 'malformed', 'unknown token', 'duplicates', 'lost'],
+          ...rows,
+        ]);
+        return [head, sources, describeRouters(status.routers), describeStore(status.store)].join('\n\n');
+      });
+    });
+}
+
+function describeRouters(routers: readonly RouterView[]): string {
+  const rows = routers.map(({ id, host, pid, version, started_at, drains, lag_lines }) => [
+    id.slice(0, 8),
+    `${host}, process ${pid}`,
+    version,
+    `${time(Date.now() - Date.parse(started_at))}`,
+    number(drains),
+    `${number(lag_lines)} lines`,
+  ]);
+  return table([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
+}
+
+function describeStore({ kind, trouble, concerns, facts }: StoreView): string {
+  const rows = Object.entries(facts).map(([name, value]) => [
+    `  ${name.replace(/_/g, ' ')}`,
+    name.endsWith('_bytes') || name === 'bytes'
+      ? `${Math.round(Number(value) / 1_048_576)} MB`
+      : String(value),
+  ]);
+  const notes = [...(trouble ? [trouble] : []), ...concerns].map((text) => `  ! ${text}`);
+  return [`store: ${kind}`, table(rows), ...notes].join('\n');
+}

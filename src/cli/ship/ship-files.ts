@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { isFilePlace } from '../../apps/forwarder/files/file-place.ts';
+import { FollowedFile } from '../../apps/forwarder/files/followed-file.ts';
+import { APP_PRIORITY } from '../../apps/forwarder/line-sink.ts';
+import type { Shipper } from '../../apps/forwarder/shipper.ts';
+import { TailraceError } from '../../common/errors.ts';
+import {
+  type Destination,
+  dynoName,
+  finish,
+  makeShipper,
+  notice,
+  openSpool,
+  type ShipOptions,
+  spooledQueue,
+} from './ship-options.ts';
+
+/**
+ * Ships what is written to files, until a signal comes. Each file has a spool of its own: a batch is written down together
+ * with the place in the file up to which it goes, before it is sent; so whenever this process ends, the next one sends
+ * what was on its way under the same name, and reads on behind it.
+ */
+export async function shipFiles(
+  files: readonly string[],
+  options: ShipOptions,
+  to: Destination,
+): Promise<number> {
+  for (const file of files) refuseUnfollowable(file);
+  const base = resolve(options.spool ?? defaultFolder());
+  const followed = [...new Set(files.map((file) => resolve(file)))].map((path) =>
+    follow(path, join(base, folderName(path, to)), options, to),
+  );
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      for (const { file } of followed) file.stop();
+    });
+  await Promise.all(followed.map(({ file, remember }) => file.follow(remember)));
+  await finish(
+    followed.map(({ shipper }) => shipper),
+    base,
+  );
+  return 0;
+}
+
+/** @throws TailraceError `invalid_params` */
+function refuseUnfollowable(file: string): void {
+  if (file === '-')
+    throw new TailraceError(
+      'invalid_params',
+      '--follow takes files: leave it out to ship what is piped in (… | tailrace ship -).',
+    );
+  if (!statSync(file, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new TailraceError(
+    'invalid_params',
+    `${file} is a folder: name files in it, such as ${join(file, '*.log')}.`,
+  );
+}
+
+function follow(
+  path: string,
+  folder: string,
+  options: ShipOptions,
+  to: Destination,
+): { file: FollowedFile; shipper: Shipper; remember: () => void } {
+  const { source, tee, fromStart = false } = options;
+  const dyno = dynoName(options.dyno ?? basename(path));
+  const spool = openSpool(folder);
+  const note = spool.note();
+  const queue = spooledQueue(spool, options, () => file.place);
+  const file = new FollowedFile(path, {
+    place: isFilePlace(note) ? note : undefined,
+    fromStart,
+    onLine: (line) => {
+      shipper.line(source, dyno, APP_PRIORITY, line);
+      if (!tee) return;
+      process.stdout.write(line);
+      process.stdout.write('\n');
+    },
+    onNotice: notice,
+  });
+  // Nothing is dropped: what isn't read stays in the file.
+  const shipper = makeShipper(to, options, queue, (full) => (full ? file.pause() : file.resume()));
+  return { file, shipper, remember: () => queue.remember() };
+}
+
+function defaultFolder(): string {
+  return join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'tailrace', 'ship');
+}
+
+/** The same file for another source is another matter; a server that has moved is not. */
+function folderName(path: string, { token }: Destination): string {
+  const digest = createHash('sha256').update(`${token}\n${path}`).digest('hex').slice(0, 16);
+  return `${dynoName(basename(path)).replace(/[^\w.-]/g, '_')}-${digest}`;
+}

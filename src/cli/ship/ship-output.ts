@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { basename } from 'node:path';
+import type { Readable } from 'node:stream';
+import { APP_PRIORITY } from '../../apps/forwarder/line-sink.ts';
+import type { Shipper } from '../../apps/forwarder/shipper.ts';
+import { Output } from '../../apps/processes/output/output.ts';
+import { systemCode, TailraceError } from '../../common/errors.ts';
+import {
+  type Destination,
+  dynoName,
+  finish,
+  makeShipper,
+  openSpool,
+  type ShipOptions,
+  spooledQueue,
+} from './ship-options.ts';
+
+/** Handed on to the command; those that a terminal sends to everybody in it are not, when there is one. */
+const SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const;
+const OF_TERMINALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
+
+/** Ships what a command writes (`-`: what comes on stdin). Resolves with the command's exit code. */
+export async function shipOutput(
+  what: readonly string[],
+  options: ShipOptions,
+  to: Destination,
+): Promise<number> {
+  const outputs: Output[] = [];
+  const spool = options.spool === undefined ? undefined : openSpool(options.spool);
+  const queue = spool && spooledQueue(spool, options);
+  const shipper = makeShipper(to, options, queue, (full) => {
+    // A command's output is dropped unless it may be held up.
+    if (options.block) for (const output of outputs) full ? output.pause() : output.resume();
+  });
+  try {
+    if (what.length === 1 && what[0] === '-') return await shipStdin(options, shipper, outputs);
+    return await shipCommandLine(what, options, shipper, outputs);
+  } finally {
+    await finish([shipper], options.spool);
+  }
+}
+
+async function shipStdin(options: ShipOptions, shipper: Shipper, outputs: Output[]): Promise<number> {
+  const output = ship(process.stdin, shipper, options, dynoName(options.dyno ?? 'stdin'), process.stdout);
+  outputs.push(output);
+  // Whoever writes ends by the same Ctrl-C; what it still says is read to its end.
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => output.close());
+  process.on('SIGINT', () => {});
+  await output.ended;
+  return 0;
+}
+
+async function shipCommandLine(
+  [command, ...args]: readonly string[],
+  options: ShipOptions,
+  shipper: Shipper,
+  outputs: Output[],
+): Promise<number> {
+  const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'] });
+  const dyno = dynoName(options.dyno ?? basename(command));
+  outputs.push(
+    ship(child.stdout, shipper, options, dyno, process.stdout),
+    ship(child.stderr, shipper, options, dyno, process.stderr),
+  );
+  let hasEnded = false;
+  for (const signal of SIGNALS)
+    process.on(signal, () => {
+      // Something that the command has left behind holds its output open: nobody else could end this.
+      if (hasEnded) for (const output of outputs) output.close();
+      else if (!(process.stdin.isTTY && OF_TERMINALS.includes(signal))) child.kill(signal);
+    });
+  try {
+    const [code, signal] = await once(child, 'exit');
+    hasEnded = true;
+    await Promise.all(outputs.map(({ ended }) => ended));
+    return typeof code === 'number' ? code : 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+  } catch (error) {
+    throw new TailraceError(
+      'invalid_params',
+      `${command} can't be started (${systemCode(error) || error}): name a program after --.`,
+      { cause: error },
+    );
+  }
+}
+
+function ship(
+  stream: Readable,
+  shipper: Shipper,
+  { source, tee }: ShipOptions,
+  dyno: string,
+  terminal: NodeJS.WritableStream,
+): Output {
+  const line = (bytes: Buffer): void => {
+    shipper.line(source, dyno, APP_PRIORITY, bytes);
+    if (!tee) return;
+    terminal.write(bytes);
+    terminal.write('\n');
+  };
+  return new Output(stream, { line });
+}

@@ -1,0 +1,130 @@
+import { TailraceError } from '../../../common/errors.ts';
+import type { AppId, Sequence } from '../../store/contract.ts';
+import type { LossSpan } from '../progress/losses.ts';
+import type { DrainOptions } from './drain-options.ts';
+
+/** A drain's record in the store, under `drain/<id>` in the scope of no app. The URL may hold a password. */
+export interface DrainRecord {
+  readonly id: string;
+  /** `d.<uuid>`, sent with every delivery. */
+  readonly token: string;
+  readonly app: AppId;
+  /** For receivers that want a name. */
+  readonly appName?: string;
+  readonly url: string;
+  readonly options?: DrainOptions;
+  /** The add-on that it was added for: it goes away with it. */
+  readonly addon?: { readonly id: string; readonly name: string };
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** Lines up to here were there before the drain, and aren't sent. */
+  readonly after: Sequence;
+  /** Its lines wait in the stream until it is resumed. */
+  readonly paused?: boolean;
+  /** It was asked to go back: to send what comes after `after` once more. */
+  readonly replay?: { readonly id: string; readonly after: Sequence };
+}
+
+/** Nothing was changed between these two: a worker can go on. */
+export function isSameDrain(a: DrainRecord | undefined, b: DrainRecord): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Key of a drain's record. */
+export function drainKey(id: string): string {
+  return `drain/${id}`;
+}
+
+/** A drain's durable progress, under `cursor/<id>` in its app's scope. */
+export interface CursorRecord {
+  /** Everything up to here was accepted, or is accounted for as lost. */
+  readonly after: Sequence;
+  /** The request that was under way covers the lines up to here: it is repeated with exactly these. */
+  readonly upTo?: Sequence;
+  /** Lines accepted by the destination, lines lost, and lines kept from it by filters, since the drain was made. */
+  readonly delivered: number;
+  readonly lost: number;
+  readonly withheld?: number;
+  /** When the store took the line at `after`, milliseconds since 1970. */
+  readonly storedAtMs?: number;
+  /** Losses that the drain and the app's stream still have to be told of. */
+  readonly forDrain?: LossSpan;
+  readonly forApp?: LossSpan;
+  /** The last replay that was begun. */
+  readonly replayed?: string;
+  /** Of the lease under which this was written. */
+  readonly fence: number;
+}
+
+/** Key of a drain's cursor. */
+export function cursorKey(id: string): string {
+  return `cursor/${id}`;
+}
+
+/** What can be drained to, with the port that is meant when a URL names none. */
+const PORTS: Record<string, number> = {
+  'http:': 80,
+  'https:': 443,
+  'syslog:': 514,
+  'syslog+tls:': 6514,
+};
+
+/** Where a drain's URL leads. */
+export interface DrainTarget {
+  readonly protocol: 'http:' | 'https:' | 'syslog:' | 'syslog+tls:';
+  readonly url: URL;
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  /** `#insecure`: the destination's certificate isn't checked. */
+  readonly insecure: boolean;
+}
+
+/**
+ * Reads a drain's URL.
+ * @throws TailraceError `invalid_params` when nothing can be sent there, saying why.
+ */
+export function parseDrainUrl(text: string): DrainTarget {
+  let url: URL;
+  try {
+    url = new URL(text);
+    decodeURIComponent(url.username + url.password);
+  } catch {
+    throw new TailraceError(
+      'invalid_params',
+      `Invalid drain URL "${redactUrl(text)}": write https://host/path, syslog://host:port or syslog+tls://host:port.`,
+    );
+  }
+  const { protocol } = url;
+  if (protocol !== 'http:' && protocol !== 'https:' && protocol !== 'syslog:' && protocol !== 'syslog+tls:')
+    throw new TailraceError(
+      'invalid_params',
+      `Drains to ${protocol}// aren't supported: use https://, http://, syslog+tls:// or syslog://.`,
+    );
+  if (!url.hostname)
+    throw new TailraceError('invalid_params', `The drain URL "${redactUrl(text)}" names no host.`);
+  if (url.port === '0')
+    throw new TailraceError(
+      'invalid_params',
+      `The drain URL "${redactUrl(text)}" has port 0: nothing listens there.`,
+    );
+  return {
+    protocol,
+    url,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || PORTS[protocol],
+    secure: protocol === 'https:' || protocol === 'syslog+tls:',
+    insecure: url.hash === '#insecure',
+  };
+}
+
+/** Names of query parameters that carry a credential. */
+const SECRET = /([?&][^=&#]*(?:key|token|secret|passw|auth|sig|credential)[^=&#]*=)[^&#]+/gi;
+
+/** The URL as it may be printed: without passwords and keys. Everything that prints a URL goes through here. */
+export function redactUrl(text: string): string {
+  return text
+    .replace(/(:\/\/[^/?#@]*?):[^/?#]*@/, '$1:****@')
+    .replace(/(:\/\/)[^/?#@:]+@/, '$1****@')
+    .replace(SECRET, '$1****');
+}

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import type { Sequence, StoredBatch } from '../store/contract.ts';
+import { RecordCursor } from '../syslog/batch.ts';
+import { writeFrames } from '../syslog/wasm/express.ts';
+import type { WireForm } from '../syslog/wire.ts';
+
+/** Lines of one stored batch. */
+export interface Part {
+  readonly batch: StoredBatch;
+  /** Where the first record starts, and how many there are. */
+  readonly start: number;
+  readonly count: number;
+  readonly end: number;
+}
+
+/** Lines that travel together to a destination: consecutive in the stream, `first` to `last`. */
+export interface Shipment {
+  readonly first: Sequence;
+  readonly last: Sequence;
+  /** When the store took the newest of them. */
+  readonly storedAtMs: number;
+  readonly parts: readonly Part[];
+  /** Lines in the parts. */
+  readonly count: number;
+  /** Bytes of the records. */
+  readonly bytes: number;
+}
+
+/**
+ * Takes lines after a sequence out of batches: about `maxBytes` of them (one line at least), or, when `upTo` is
+ * given, all up to exactly there. Returns undefined when there are none.
+ */
+export function loadShipment(
+  batches: readonly StoredBatch[],
+  after: Sequence,
+  maxBytes: number,
+  upTo?: Sequence,
+): Shipment | undefined {
+  const parts: Part[] = [];
+  let last = after;
+  let first: Sequence | undefined;
+  let bytes = 0;
+  let storedAtMs = 0;
+  for (const batch of batches) {
+    if (batch.last <= last) continue;
+    // What comes after a gap goes with the next shipment: between the two somebody counts the loss.
+    if (first !== undefined && batch.first > last + 1) break;
+    if (upTo !== undefined ? last >= upTo : bytes > 0 && bytes + batch.bytes.length > maxBytes) break;
+    const skip = Math.max(0, after + 1 - batch.first);
+    const cursor = new RecordCursor(batch.bytes);
+    cursor.skip(skip);
+    const start = cursor.nextStart;
+    const count = Math.min(
+      batch.count - skip,
+      upTo === undefined ? Number.POSITIVE_INFINITY : upTo - batch.first - skip + 1,
+    );
+    if (count <= 0) break;
+    cursor.skip(count);
+    const end = cursor.nextStart;
+    parts.push({ batch, start, count, end });
+    first ??= batch.first + skip;
+    last = batch.first + skip + count - 1;
+    bytes += end - start;
+    storedAtMs = batch.storedAtMs;
+  }
+  if (first === undefined) return undefined;
+  return { first, last, storedAtMs, parts, bytes, count: last - first + 1 };
+}
+
+/** Writes a shipment's lines in a wire form, after `prefix`, into memory that `allocate` gives. */
+export function encodeShipment(
+  shipment: Shipment,
+  form: WireForm,
+  prefix?: Uint8Array,
+  allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
+): Buffer {
+  const size = shipment.bytes + shipment.count * Math.max(form.extraBytes, 0) + (prefix?.length ?? 0);
+  const out = allocate(size);
+  let at = 0;
+  if (prefix) {
+    out.set(prefix);
+    at = prefix.length;
+  }
+  for (const { batch, start, end, count: lines } of shipment.parts) {
+    const express = writeFrames(batch.bytes, start, end, lines, form.express, out, at);
+    at =
+      express >= 0
+        ? express
+        : form.write(new RecordCursor(batch.bytes, start, end), batch.bytes, lines, out, at);
+  }
+  return out.subarray(0, at);
+}
+
+/**
+ * The name of a shipment (`Logplex-Frame-Id`): 32 hexadecimal digits made of the drain and the positions, so that it is
+ * the same on every retry, also from another process.
+ */
+export function frameId(drainToken: string, first: Sequence, last: Sequence): string {
+  return createHash('md5').update(`${drainToken} ${first} ${last}`).digest('hex');
+}

@@ -1,0 +1,159 @@
+import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Client } from 'undici';
+import type { Sequence } from '../../store/contract.ts';
+import { type DrainRecord, type DrainTarget, redactUrl } from '../options/drain.ts';
+import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
+import type { HttpProtocol } from '../protocol.ts';
+import { frameId, type Shipment } from '../shipment.ts';
+import { type Dialer, type OnPhase, outletError, type TlsOptions } from './dialer.ts';
+import { verdict } from './verdict.ts';
+
+const zip = promisify(gzip);
+const ANSWER_TIMEOUT_MS = 20_000;
+/** Bytes of an answer that are looked at, for the error's text. */
+const ANSWER_BYTES_MAX = 200;
+
+export interface HttpOutletOptions {
+  readonly drain: DrainRecord;
+  readonly target: DrainTarget;
+  readonly tls: TlsOptions;
+  readonly protocol: HttpProtocol;
+  readonly dialer: Dialer;
+  readonly version: string;
+  readonly onPhase?: OnPhase;
+}
+
+/** Delivers over HTTP and HTTPS: a POST a shipment, one at a time, accepted by a 2xx. Redirects aren't followed. */
+export class HttpOutlet implements Outlet {
+  readonly shipmentBytes: number;
+  readonly named = true;
+  private readonly options: HttpOutletOptions;
+  private readonly client: Promise<Client>;
+  private readonly path: string;
+  private readonly headers: Record<string, string>;
+  private accepted: Sequence = 0;
+  lastAnswer = '';
+
+  constructor(options: HttpOutletOptions) {
+    const { drain, target, tls, protocol, dialer, onPhase } = options;
+    const { url, host, port, secure } = target;
+    this.options = options;
+    this.shipmentBytes = protocol.shipmentBytes;
+    const settings: Client.Options = {
+      connect: (_, connected) => {
+        dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase).then(
+          (socket: Socket) => connected(null, socket),
+          (error: Error) => connected(error, null),
+        );
+      },
+      headersTimeout: ANSWER_TIMEOUT_MS,
+      bodyTimeout: ANSWER_TIMEOUT_MS,
+      pipelining: 1,
+    };
+    // Loaded by the first drain that needs it.
+    this.client = import('undici').then(
+      (undici) => new undici.Client(`${url.protocol}//${url.host}`, settings),
+    );
+    this.path = protocol.path(url);
+    this.headers = {
+      'Content-Type': protocol.contentType,
+      'Logplex-Drain-Token': drain.token,
+      'User-Agent': `Logplex/tailrace-${options.version}`,
+    };
+    if (url.username || url.password) {
+      const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+      this.headers.Authorization = `Basic ${Buffer.from(user).toString('base64')}`;
+    }
+    if (drain.options?.compression) this.headers['Content-Encoding'] = drain.options.compression;
+    for (const [name, value] of Object.entries(drain.options?.headers ?? {})) {
+      const same = Object.keys(this.headers).find((own) => own.toLowerCase() === name.toLowerCase());
+      this.headers[same ?? name] = value;
+    }
+  }
+
+  async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
+    const { protocol, drain } = this.options;
+    const plain = protocol.encode(shipment, notice);
+    const body = drain.options?.compression ? await zip(plain) : plain;
+    const answer = await this.post(body, {
+      'Logplex-Msg-Count': String(shipment.count + (notice ? 1 : 0)),
+      'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),
+    });
+    protocol.accepted?.(answer, shipment);
+    this.accepted = shipment.last;
+    return this.accepted;
+  }
+
+  async settle(): Promise<Sequence> {
+    return this.accepted;
+  }
+
+  async close(): Promise<void> {
+    await (await this.client).destroy();
+  }
+
+  /** Resolves with the beginning of an accepting answer. */
+  private async post(body: Buffer, headers: Record<string, string>): Promise<Buffer> {
+    const { onPhase, protocol } = this.options;
+    const beganMs = performance.now();
+    let answer: Awaited<ReturnType<Client['request']>>;
+    try {
+      const client = await this.client;
+      answer = await client.request({
+        method: 'POST',
+        path: this.path,
+        headers: { ...this.headers, ...headers },
+        body,
+      });
+    } catch (error) {
+      throw outletError(error);
+    }
+    onPhase?.('answer', performance.now() - beganMs);
+    this.lastAnswer = String(answer.statusCode);
+    const beginning = await readSome(answer.body, protocol.answerBytes ?? ANSWER_BYTES_MAX);
+    const meaning = verdict(answer.statusCode);
+    if (meaning === 'accepted') return beginning;
+    throw new OutletError(
+      `the destination answered ${answer.statusCode}${said(beginning.toString(), answer.headers.location)}`,
+      {
+        refused: meaning === 'refused',
+        retryAfterMs: retryAfterMs(answer.headers['retry-after']),
+      },
+    );
+  }
+}
+
+/** What a refusing answer says, as one line of printable text. */
+function said(text: string, location: string | string[] | undefined): string {
+  if (typeof location === 'string')
+    return `: it redirects to ${redactUrl(location)}; redirects aren't followed, so drain there directly`;
+  const words = text
+    .slice(0, ANSWER_BYTES_MAX)
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim();
+  return words && `: ${words}`;
+}
+
+/** Reads an answer to its end, so that the connection can be used again, and keeps its beginning. */
+async function readSome(body: AsyncIterable<Buffer>, bytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of body) {
+      if (length < bytes) chunks.push(chunk);
+      length += chunk.length;
+    }
+  } catch {
+    // The status has arrived; the rest of the answer doesn't matter.
+  }
+  return Buffer.concat(chunks).subarray(0, bytes);
+}
+
+/** `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), an hour at the most. */
+function retryAfterMs(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1_000;
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 3_600) * 1_000 : undefined;
+}

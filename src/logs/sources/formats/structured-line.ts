@@ -1,0 +1,99 @@
+/** Writes a record with fields (JSON, OTLP) as an RFC 5424 line: what has no field of its own becomes structured data. */
+import { formatTimestamp } from '../../syslog/timestamp.ts';
+
+/** local7, as everything that a dyno writes. */
+const FACILITY = 23;
+/** A header may take 8 KiB; so much of it is for structured data. */
+const DATA_BYTES_MAX = 6_000;
+/** RFC 5424 section 6: PARAM-NAME and SD-ID. */
+const NAME_MAX = 32;
+
+export interface StructuredLine {
+  /** Syslog's, 0 (emergency) to 7 (debug). */
+  readonly severity: number;
+  /** RFC 3339; undefined: the time of arrival. */
+  readonly time: string | undefined;
+  readonly hostname: string | undefined;
+  readonly source?: string;
+  readonly dyno: string | undefined;
+  readonly msgid?: string;
+  /** Name of the structured data element, such as `json@32473`. */
+  readonly element: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+/** The line's bytes. Data that don't fit into a header are put behind the message, as JSON. */
+export function writeLine(line: StructuredLine): Buffer {
+  const { severity, time, hostname, source, dyno, msgid, element, data, message } = line;
+  const structured = writeData(element, data);
+  const fits = structured.length <= DATA_BYTES_MAX;
+  const head = [
+    `<${FACILITY * 8 + severity}>1`,
+    time ?? '-',
+    word(hostname, 255),
+    word(source ?? 'token', 48),
+    word(dyno, 128),
+    word(msgid, NAME_MAX),
+    fits ? structured : '-',
+  ].join(' ');
+  return Buffer.from(`${head} ${fits ? message : `${message} ${JSON.stringify(data)}`}`);
+}
+
+/** A header field: one word of printable ASCII, `-` for none. */
+function word(text: string | undefined, max: number): string {
+  return (text ?? '').replace(/[^\x21-\x7e]/g, '_').slice(0, max) || '-';
+}
+
+function writeData(element: string, data: Readonly<Record<string, unknown>>): string {
+  const params = Object.entries(data)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([name, value]) => ` ${paramName(name)}="${escapeValue(asText(value))}"`);
+  return params.length === 0 ? '-' : `[${element}${params.join('')}]`;
+}
+
+function paramName(name: string): string {
+  return name.replace(/[^\x21-\x7e]|[="\]]/g, '_').slice(0, NAME_MAX) || '_';
+}
+
+/** RFC 5424 section 6.3.3. */
+function escapeValue(value: string): string {
+  return value.replace(/["\\\]]/g, '\\$&');
+}
+
+/** Text as it is, everything else as JSON. */
+export function asText(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}
+
+/** Seconds, milliseconds, microseconds or nanoseconds since 1970: which, is told by the size (until the year 5138). */
+export function timeOf(value: unknown): string | undefined {
+  if (typeof value === 'string' && !/^\d{9,20}(?:\.\d+)?$/.test(value)) return isoTime(value);
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  // Nanoseconds are beyond what a number holds exactly: their last digits are taken off before.
+  const isNanos = typeof value === 'string' && /^\d{18,20}$/.test(value);
+  const number = isNanos ? Number(value.slice(0, -3)) : Number(value);
+  if (isNanos) return microTime(number);
+  if (!(number >= 1e8 && number < 1e20)) return undefined;
+  const micros =
+    number < 1e11 ? number * 1e6 : number < 1e14 ? number * 1e3 : number < 1e17 ? number : number / 1e3;
+  return microTime(Math.round(micros));
+}
+
+function microTime(whole: number): string {
+  const ms = Math.floor(whole / 1_000);
+  const text = formatTimestamp(ms);
+  return text.replace(/000\+00:00$/, `${String(whole - ms * 1_000).padStart(3, '0')}+00:00`);
+}
+
+/** RFC 3339, or whatever else a date says. */
+function isoTime(text: string): string | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d:?\d\d)$/i.exec(text);
+  if (match) {
+    const [, date, clock, fraction, zone] = match;
+    const offset = zone.toUpperCase().replace(/^([+-]\d\d)(\d\d)$/, '$1:$2');
+    return `${date}T${clock}${fraction ? `.${fraction.slice(0, 6)}` : ''}${offset}`;
+  }
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) || Math.abs(ms) > 8e14 ? undefined : formatTimestamp(ms);
+}

@@ -1,0 +1,166 @@
+import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from '../../../common/errors.ts';
+import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
+import { Appender } from './appender.ts';
+import type { Entry } from './layout.ts';
+import { OpenFiles } from './open-files.ts';
+import { type Placed, Stream } from './stream.ts';
+
+/** What marks the folder of a stream that is being removed. */
+const DROPPED = '.dropped-';
+
+export interface StreamsOptions {
+  /** Where they are kept, a folder each. */
+  readonly folder: string;
+  readonly retention: Retention;
+  readonly durability: 'process' | 'disk';
+  /** Told of named batches that were written last, when a stream is opened. */
+  readonly named: (app: AppId, entry: Entry) => void;
+}
+
+interface Opened {
+  readonly stream: Stream;
+  readonly appender: Appender;
+}
+
+/** The streams of all apps, each opened at its first use. */
+export class Streams {
+  private readonly options: StreamsOptions;
+  private readonly files = new OpenFiles();
+  private readonly byApp = new Map<AppId, Opened>();
+
+  constructor(options: StreamsOptions) {
+    this.options = options;
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(options.folder))
+      if (name.startsWith(DROPPED)) void this.remove(join(options.folder, name));
+  }
+
+  /** The app's stream, opened. */
+  get(app: AppId): Stream {
+    return this.open(app).stream;
+  }
+
+  /** Writes a placed batch; resolves when it can be read. When that fails, it and all that was placed behind it are void. */
+  append(app: AppId, placed: Placed): Promise<void> {
+    return this.open(app).appender.append(placed);
+  }
+
+  async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
+    const { stream } = this.open(app);
+    const from = Math.max(after + 1, stream.first);
+    const found: StoredBatch[] = [];
+    let size = 0;
+    const segments = stream.segments.filter(
+      (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
+    );
+    for (const segment of segments) {
+      for (const batch of await reading(segment.batchesFrom(from, bytes - size))) {
+        found.push(batch);
+        size += batch.bytes.length;
+      }
+      if (size >= bytes) break;
+    }
+    return found;
+  }
+
+  async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
+    const { stream } = this.open(app);
+    const found: StoredBatch[] = [];
+    let size = 0;
+    for (const segment of stream.segments.filter(({ first }) => first < before).reverse()) {
+      for (const batch of await reading(segment.batchesBefore(before, bytes - size))) {
+        if (batch.last < stream.first) return found;
+        found.push(batch);
+        size += batch.bytes.length;
+      }
+      if (size >= bytes) break;
+    }
+    return found;
+  }
+
+  bounds(app: AppId): StreamBounds {
+    return this.open(app).stream.bounds;
+  }
+
+  async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
+    const { stream } = this.open(app);
+    let found: Sequence | undefined;
+    for (const segment of [...stream.segments].reverse()) {
+      if ((await segment.storedAtMs()) >= ms) continue;
+      found = await segment.sequenceAt(ms);
+      if (found !== undefined) break;
+    }
+    return Math.max(found ?? 0, stream.first - 1);
+  }
+
+  /** Removes an app's stream. */
+  async drop(app: AppId): Promise<void> {
+    const { stream, appender } = this.open(app);
+    while (!appender.idle) await appender.settled();
+    for (const { path } of stream.segments) this.files.close(path);
+    this.byApp.delete(app);
+    if (!existsSync(stream.folder)) return;
+    // At one stroke: what is half removed must not come back.
+    const aside = join(this.options.folder, `${DROPPED}${app}-${Date.now()}`);
+    renameSync(stream.folder, aside);
+    await this.remove(aside);
+  }
+
+  /** Removes what has grown too old, in the streams that were used since the start. */
+  trimAged(): void {
+    const now = Date.now();
+    for (const { stream } of this.byApp.values()) stream.trim(now);
+  }
+
+  /** Bytes of all files on the disk. */
+  async diskBytes(): Promise<number> {
+    const entries = await readdir(this.options.folder, { recursive: true, withFileTypes: true });
+    let bytes = 0;
+    for (const entry of entries)
+      if (entry.isFile())
+        bytes += await stat(join(entry.parentPath, entry.name)).then(
+          ({ size }) => size,
+          () => 0, // trimmed meanwhile
+        );
+    return bytes;
+  }
+
+  /** Brings everything that was written to the disk. */
+  async sync(): Promise<void> {
+    for (const { appender } of this.byApp.values()) await appender.sync();
+  }
+
+  async close(): Promise<void> {
+    for (const { appender } of this.byApp.values()) while (!appender.idle) await appender.settled();
+    await this.sync();
+    this.files.closeAll();
+  }
+
+  private open(app: AppId): Opened {
+    let opened = this.byApp.get(app);
+    if (!opened) {
+      const { folder, retention, durability, named } = this.options;
+      const stream = new Stream(join(folder, app), retention, this.files, (entry) => named(app, entry));
+      opened = { stream, appender: new Appender(stream, this.files, durability) };
+      this.byApp.set(app, opened);
+    }
+    return opened;
+  }
+
+  private async remove(folder: string): Promise<void> {
+    await rm(folder, { recursive: true, force: true }).catch(() => {}); // tried again at the next start
+  }
+}
+
+/** A segment that was trimmed away while it was read has nothing to give. */
+async function reading(batches: Promise<StoredBatch[]>): Promise<StoredBatch[]> {
+  try {
+    return await batches;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

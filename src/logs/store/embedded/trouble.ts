@@ -1,0 +1,121 @@
+/** What can be wrong with LMDB's file, said as the people who run the server or send lines should see it. */
+import { closeSync, existsSync, openSync, readSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RootDatabase } from 'lmdb';
+import { systemCode, TailraceError } from '../../../common/errors.ts';
+
+/** LMDB's own mark, behind the header of its first page. */
+const MAGIC = 0xbeefc0de;
+const MAGIC_AT = 24;
+/** With less than this the disk counts as full. */
+const FREE_BYTES_MIN = 8 * 1_048_576;
+/** The disk is looked at when so much was written, or so much time has passed, since the last time. */
+const LOOK_BYTES = 1_048_576;
+const LOOK_MS = 20;
+
+/**
+ * Looks whether an existing file is LMDB's: opening another one would end the process.
+ * @throws Error when it isn't.
+ */
+export function refuseOtherFile(file: string): void {
+  let handle: number;
+  try {
+    handle = openSync(file, 'r');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    const head = Buffer.alloc(MAGIC_AT + 4);
+    const read = readSync(handle, head, 0, head.length, 0);
+    if (read > 0 && head.readUInt32LE(MAGIC_AT) !== MAGIC) throw new Error('store.mdb is no LMDB file');
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/**
+ * Looks whether the folder's streams are where this version has them.
+ * @throws Error when they aren't: their lines would be there, and not be seen.
+ */
+export function refuseOlderLayout(folder: string): void {
+  if (existsSync(join(folder, 'journal-0')))
+    throw new Error('its streams were written by an earlier version of tailrace');
+}
+
+/**
+ * LMDB makes a promise of its own for the writes of every turn of the event loop, and leaves it alone: when that commit
+ * fails, Node.js would end for a rejection that nobody handles. Whoever wrote has a promise of their own.
+ */
+export function handleOwnPromises(root: RootDatabase): void {
+  const nothing = (): void => {};
+  // Called before that promise is made, in the same task.
+  root.on('beforecommit', () => queueMicrotask(() => void root.committed.then(nothing, nothing)));
+}
+
+/**
+ * Watches the room on the disk, so that it is never filled to the last byte: LMDB 0.9 as lmdb 3.5 has it corrupts the heap
+ * when several writes fail in a row (seen as `malloc(): corrupted top size`, and the end of the process).
+ */
+export class DiskRoom {
+  private readonly folder: string;
+  private writtenBytes = 0;
+  private lookedAtMs = 0;
+  private full = false;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** @throws TailraceError `store_full` when there is no room for so many bytes more. */
+  require(bytes: number): void {
+    this.writtenBytes += bytes;
+    const now = performance.now();
+    if (this.writtenBytes > LOOK_BYTES || now - this.lookedAtMs > LOOK_MS) {
+      this.full = freeBytes(this.folder) < FREE_BYTES_MIN;
+      this.writtenBytes = 0;
+      this.lookedAtMs = now;
+    }
+    if (this.full) throw storeFull();
+  }
+}
+
+function storeFull(cause?: unknown): TailraceError {
+  return new TailraceError(
+    'store_full',
+    'The disk that holds the data folder is full: make room; nothing that was accepted is lost.',
+    { cause },
+  );
+}
+
+/** What went wrong with a commit. */
+export async function commitError(error: unknown, folder: string): Promise<TailraceError> {
+  const cause = error instanceof Error && 'commitError' in error ? await settled(error.commitError) : error;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  // LMDB says "input/output error" when a write was cut short.
+  if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text) || freeBytes(folder) < FREE_BYTES_MIN)
+    return storeFull(cause);
+  return new TailraceError(
+    'unavailable',
+    `The store can't write (${text}): nothing that was accepted is lost.`,
+    { cause },
+  );
+}
+
+/** LMDB gives the reason as a promise that is rejected with it. */
+async function settled(reason: unknown): Promise<unknown> {
+  try {
+    return await reason;
+  } catch (error) {
+    return error;
+  }
+}
+
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * The connection to Redis: one for commands, one for wake-ups. It comes back by itself; while it is away every
+ * command is refused at once, since whoever called knows better what to do than a queue that grows.
+ */
+import { Cluster, Redis } from 'ioredis';
+import type { TailraceError } from '../../../../common/errors.ts';
+import type { Script } from '../scripts.ts';
+import type { RedisAddress } from './address.ts';
+import { type ClientOptions, makeClients, RETRY_STEP_MS, slotOf } from './clients.ts';
+import { isAway, redisError } from './errors.ts';
+
+export interface ConnectionOptions extends ClientOptions {
+  readonly warn: (fields: object, message: string) => void;
+}
+
+export type Argument = string | number | Buffer;
+
+export class Connection {
+  readonly address: RedisAddress;
+  private readonly commands: Redis | Cluster;
+  /** The same as `commands` for a Cluster, which brings its own connection for messages. */
+  private readonly messages: Redis | Cluster;
+  private readonly warn: ConnectionOptions['warn'];
+  private readonly upListeners = new Set<() => void>();
+  private lastError: unknown;
+  private up = false;
+  private wasUp = false;
+  private warned = false;
+  private closed = false;
+
+  /** Starts to connect; {@link ready} tells when that was done. */
+  constructor(options: ConnectionOptions) {
+    this.address = options.address;
+    this.warn = options.warn;
+    const { commands, messages } = makeClients(options);
+    this.commands = commands;
+    this.messages = messages;
+    for (const client of new Set([commands, messages])) {
+      client.on('error', (error: unknown) => this.failed(error));
+      client.on('node error', (error: unknown) => this.failed(error));
+      client.on('end', () => this.revive(client));
+    }
+    commands.on('ready', () => this.rose());
+    commands.on('close', () => this.fell());
+    if (messages !== commands) messages.on('ready', () => this.tellUp());
+  }
+
+  /** Is it connected now? */
+  get isUp(): boolean {
+    return this.up;
+  }
+
+  get isCluster(): boolean {
+    return this.commands instanceof Cluster;
+  }
+
+  /**
+   * Resolves when it is connected.
+   * @throws TailraceError with the last reason, when that takes longer than `limitMs` or can't become better.
+   */
+  async ready(limitMs: number): Promise<void> {
+    const endMs = Date.now() + limitMs;
+    while (!this.up) {
+      const error = this.explain(this.absence(new Error(`no answer within ${limitMs} ms`)));
+      if (error.code === 'settings' || Date.now() > endMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Calls `listener` whenever a connection was made (again): nothing is subscribed to, and messages may have been lost. */
+  onUp(listener: () => void): void {
+    this.upListeners.add(listener);
+  }
+
+  onMessage(listener: (channel: string, message: string) => void): void {
+    this.messages.on('message', listener);
+  }
+
+  /** Sends a command; strings in its answer are strings. */
+  async call(command: string, ...args: Argument[]): Promise<unknown> {
+    return this.guarded(() => this.commands.call(command, args));
+  }
+
+  /** Sends a command to the server, or to every master of a Cluster. */
+  async ofMasters(command: string): Promise<unknown[]> {
+    const { commands } = this;
+    const servers = commands instanceof Cluster ? commands.nodes('master') : [commands];
+    return this.guarded(() => Promise.all(servers.map((server) => server.call(command))));
+  }
+
+  /** Sends a command; strings in its answer are bytes. */
+  async callBytes(command: string, ...args: Argument[]): Promise<unknown> {
+    return this.guarded(() => this.commands.callBuffer(command, args));
+  }
+
+  /** Sends commands one behind the other to the server of a key; strings in their answers are bytes. */
+  async together(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
+    return this.guarded(async () => {
+      const pipeline = this.commands.pipeline();
+      for (const [command, ...args] of commands) pipeline.callBuffer(command, ...args);
+      const answers = await pipeline.exec();
+      return (answers ?? []).map(([error, answer]) => {
+        if (error) throw error;
+        return answer;
+      });
+    });
+  }
+
+  /** Names the server that holds a key: keys of one server have the same. */
+  serverOf(key: string): string {
+    const { commands } = this;
+    return commands instanceof Cluster ? (commands.slots[slotOf(key)]?.[0] ?? '') : '';
+  }
+
+  /** Runs a script. */
+  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    return this.guarded(async () => {
+      try {
+        return await this.commands.call('evalsha', [script.sha, keys.length, ...keys, ...args]);
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        return this.commands.call('eval', [script.source, keys.length, ...keys, ...args]);
+      }
+    });
+  }
+
+  /**
+   * Reads the same field of many hashes: null where there is none, undefined where that can't be told. One round trip a
+   * server.
+   */
+  async fields(keys: readonly string[], field: string): Promise<(string | null | undefined)[]> {
+    const { commands } = this;
+    if (!(commands instanceof Cluster)) throw new Error('ask a script instead');
+    const byNode = new Map<string, number[]>();
+    for (const [i, key] of keys.entries()) {
+      const node = this.serverOf(key);
+      const mine = byNode.get(node);
+      if (mine) mine.push(i);
+      else byNode.set(node, [i]);
+    }
+    const found: (string | null | undefined)[] = new Array(keys.length);
+    await Promise.all(
+      [...byNode.values()].map(async (mine) => {
+        const pipeline = commands.pipeline();
+        for (const i of mine) pipeline.hget(keys[i], field);
+        const answers = await pipeline.exec().catch(() => undefined);
+        answers?.forEach(([error, value], j) => {
+          if (!error && (typeof value === 'string' || value === null)) found[mine[j]] = value;
+        });
+      }),
+    );
+    return found;
+  }
+
+  async subscribe(channels: readonly string[]): Promise<void> {
+    await this.guarded(() => this.messages.subscribe(...channels));
+  }
+
+  async unsubscribe(channels: readonly string[]): Promise<void> {
+    await this.guarded(() => this.messages.unsubscribe(...channels));
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const client of new Set([this.commands, this.messages])) client.disconnect();
+  }
+
+  private async guarded<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      // An answer that is late would be taken for the next command's: only a new connection is clean.
+      if (error instanceof Error && error.message === 'Command timed out' && this.commands instanceof Redis)
+        this.commands.disconnect(true);
+      throw this.explain(isAway(error) && !this.up ? this.absence(error) : error);
+    }
+  }
+
+  /** Why the connection is away, as well as that is known; `error` says only that it is. */
+  private absence(error: unknown): unknown {
+    // Connected, and still not ready: the client waits until the server has loaded its data.
+    if (this.commands instanceof Redis && this.commands.status === 'connect') return new Error('LOADING');
+    return this.lastError ?? error;
+  }
+
+  private explain(error: unknown): TailraceError {
+    return redisError(error, this.address.text, this.wasUp);
+  }
+
+  private failed(error: unknown): void {
+    this.lastError = error;
+    if (this.up || this.warned || this.closed) return;
+    this.warned = true;
+    this.warn({ redis: this.address.text }, this.explain(error).message);
+  }
+
+  /**
+   * Connects a client that gave up for good. One behind Sentinels does, when the news of a failover comes while it asks
+   * a Sentinel for the master's address: it takes the news for an order to close.
+   */
+  private revive(client: Redis | Cluster): void {
+    setTimeout(() => {
+      // What goes wrong is told by the client's `error`, and leads here again by its `end`.
+      if (!this.closed) client.connect().catch(() => {});
+    }, RETRY_STEP_MS).unref();
+  }
+
+  private rose(): void {
+    if (this.warned) this.warn({ redis: this.address.text }, 'Redis answers again');
+    this.up = true;
+    this.wasUp = true;
+    this.warned = false;
+    this.lastError = undefined;
+    this.tellUp();
+  }
+
+  private fell(): void {
+    if (!this.up || this.closed) return;
+    this.up = false;
+    this.warned = true;
+    const message =
+      'the connection to Redis is lost: lines wait, and senders are asked to wait, until it is back';
+    this.warn({ redis: this.address.text }, message);
+  }
+
+  private tellUp(): void {
+    for (const listener of this.upListeners) listener();
+  }
+}

@@ -1,0 +1,105 @@
+/** What Redis and the connection to it complain about, as one sentence with what to do. */
+import { type ErrorCode, systemCode, TailraceError } from '../../../../common/errors.ts';
+
+interface Meaning {
+  readonly pattern: RegExp;
+  readonly code: ErrorCode;
+  readonly text: string;
+}
+
+/** In the order in which they are tried; errors from inside of a script carry the original one in their text. */
+const MEANINGS: readonly Meaning[] = [
+  {
+    pattern: /\bOOM\b/,
+    code: 'store_full',
+    text: 'Redis is out of memory: raise its maxmemory, or hold less (TAILRACE_STREAM_BYTES, TAILRACE_STREAM_AGE); nothing that was accepted is lost.',
+  },
+  {
+    pattern: /\bMISCONF\b/,
+    code: 'store_full',
+    text: "Redis can't save to its disk and takes no writes (MISCONF): make room on its disk, its log says what failed.",
+  },
+  {
+    pattern: /\bREADONLY\b/,
+    code: 'unavailable',
+    text: 'Redis is a read-only replica: point REDIS_URL at the master, or at the Sentinels (redis+sentinel://…/master).',
+  },
+  {
+    pattern: /\bLOADING\b|Redis is loading/i,
+    code: 'unavailable',
+    text: 'Redis is loading its data from disk: it will answer in a moment.',
+  },
+  {
+    pattern: /\bWRONGPASS\b|invalid password|invalid username/i,
+    code: 'settings',
+    text: 'Redis refuses the user name or password in REDIS_URL: correct them.',
+  },
+  {
+    pattern: /\bNOAUTH\b|Authentication required/i,
+    code: 'settings',
+    text: 'Redis asks for a password: put it into REDIS_URL (redis://user:password@host:port).',
+  },
+  {
+    pattern: /\bNOPERM\b/,
+    code: 'settings',
+    text: "Redis doesn't let this user do what is needed: give it ~tailrace:* &tailrace:* +@all -@admin +info, or use another user.",
+  },
+  {
+    pattern: /\bCLUSTERDOWN\b|Failed to refresh slots cache|None of startup nodes/i,
+    code: 'unavailable',
+    text: 'The Redis Cluster is down: some of its slots have no master that answers.',
+  },
+  {
+    pattern: /\bNOREPLICAS\b/,
+    code: 'unavailable',
+    text: 'Redis has too few replicas that keep up (min-replicas-to-write), and takes no writes until there are more.',
+  },
+  {
+    pattern: /All sentinels are unreachable|sentinel/i,
+    code: 'unavailable',
+    text: "No Sentinel names a master that answers: check REDIS_URL's hosts and the name of the master.",
+  },
+  {
+    pattern: /self.signed|unable to (?:get|verify)|certificate|SSL routines|wrong version number/i,
+    code: 'unavailable',
+    text: 'No TLS connection to Redis: check that it speaks TLS on this port, and name its CA with REDIS_CA.',
+  },
+];
+
+/**
+ * Any error of a Redis client as a TailraceError; `where` is the address as it may be printed. The original isn't kept as
+ * its cause: it carries the command with all that was sent, passwords too.
+ * @param hasAnswered did this Redis ever? Until then nothing waits for it.
+ */
+export function redisError(error: unknown, where: string, hasAnswered: boolean): TailraceError {
+  if (error instanceof TailraceError) return error;
+  const detail = describe(error);
+  const cause = detail;
+  const meaning = MEANINGS.find(({ pattern }) => pattern.test(detail));
+  if (meaning) return new TailraceError(meaning.code, meaning.text, { cause });
+  const why = detail.slice(0, 160);
+  if (error instanceof Error && error.name === 'ReplyError')
+    return new TailraceError('unavailable', `Redis at ${where} refuses a command: ${why}`, { cause });
+  const then = hasAnswered
+    ? 'what waits is kept, and goes on by itself when Redis is back'
+    : 'start it, or correct its address';
+  return new TailraceError(
+    'unavailable',
+    `Redis at ${where} doesn't answer${why ? ` (${why})` : ''}: ${then}.`,
+    { cause },
+  );
+}
+
+/** Did the connection fail, rather than a command be refused? */
+export function isAway(error: unknown): boolean {
+  return /Connection is closed|isn't writeable|isn't ready|timed out|ECONN|EPIPE|ETIMEDOUT|max retries/i.test(
+    describe(error),
+  );
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const inner =
+    'lastNodeError' in error && error.lastNodeError instanceof Error ? ` ${error.lastNodeError.message}` : '';
+  return `${error.message || systemCode(error) || error.name}${inner}`;
+}

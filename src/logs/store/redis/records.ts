@@ -1,0 +1,66 @@
+/** The small records in Redis: a hash per scope, and a sorted set of its keys for listing them. */
+import type { RecordChange, StoredRecord } from '../contract.ts';
+import type { Argument, Connection } from './connection/connection.ts';
+import { RECORDS_CHANNEL, recordKeys } from './keys.ts';
+import { SCRIPTS } from './scripts.ts';
+
+/** Records that are listed with one call: it keeps Redis from its other work only for a moment. */
+const PAGE = 1_000;
+
+export class RedisRecords {
+  private readonly connection: Connection;
+  private readonly origin: string;
+
+  /** @param origin who changes, in messages. */
+  constructor(connection: Connection, origin: string) {
+    this.connection = connection;
+    this.origin = origin;
+  }
+
+  async get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined> {
+    const text = await this.connection.call('hget', recordKeys(scope).values, key);
+    return typeof text === 'string' ? parse<T>(key, text) : undefined;
+  }
+
+  async list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]> {
+    const { values, keys } = recordKeys(scope);
+    const found: StoredRecord<T>[] = [];
+    // No key has the byte 0xff in it, since keys are UTF-8.
+    const end = Buffer.concat([Buffer.from(`(${prefix}`), Buffer.from([0xff])]);
+    let start = `[${prefix}`;
+    for (;;) {
+      const page = (await this.connection.run(SCRIPTS.list, [values, keys], [start, end, PAGE])) as string[];
+      for (let i = 0; i < page.length; i += 2) found.push(parse<T>(page[i], page[i + 1]));
+      if (page.length < PAGE * 2) return found;
+      start = `(${page[page.length - 2]}`;
+    }
+  }
+
+  /** Makes all changes or none; gives the number of the transaction, 0 when nobody was told, undefined when it wasn't made. */
+  async transact(
+    scope: string,
+    changes: readonly RecordChange[],
+    quiet: boolean,
+  ): Promise<number | undefined> {
+    const { values, keys, revision } = recordKeys(scope);
+    const args: Argument[] = [quiet ? '' : RECORDS_CHANNEL, this.origin, scope];
+    for (const { key, value, ifVersion } of changes)
+      args.push(key, ifVersion ?? '', value === undefined ? '' : JSON.stringify(value));
+    const [made, number] = (await this.connection.run(
+      SCRIPTS.transact,
+      [values, keys, revision],
+      args,
+    )) as number[];
+    return made === 1 ? number : undefined;
+  }
+
+  /** How many transactions others were to hear of. */
+  async revision(scope: string): Promise<number> {
+    return Number((await this.connection.call('get', recordKeys(scope).revision)) ?? 0);
+  }
+}
+
+function parse<T>(key: string, text: string): StoredRecord<T> {
+  const colon = text.indexOf(':');
+  return { key, version: Number(text.slice(0, colon)), value: JSON.parse(text.slice(colon + 1)) as T };
+}

@@ -1,0 +1,47 @@
+/** What the address bar says: the app, the filters, the line. So that a view can be bookmarked, linked and gone back to. */
+import { LEVELS, type Level } from './stream/line.ts';
+
+export interface Filters {
+  readonly source: string;
+  readonly dyno: string;
+  readonly level: Level | '';
+  readonly q: string;
+}
+
+export interface Place {
+  readonly app: string;
+  readonly filters: Filters;
+  /** The position of the line that is pointed at, or ''. */
+  readonly at: string;
+}
+
+export const NO_FILTERS: Filters = { source: '', dyno: '', level: '', q: '' };
+
+/** Reads the query part of an address. */
+export function readPlace(query: string): Place {
+  const values = new URLSearchParams(query);
+  const text = (name: string): string => values.get(name) ?? '';
+  const at = text('at');
+  return {
+    app: text('app'),
+    filters: {
+      source: text('source'),
+      dyno: text('dyno'),
+      level: LEVELS.find((level) => level === text('level')) ?? '',
+      q: text('q'),
+    },
+    at: /^\d{1,16}$/.test(at) ? at : '',
+  };
+}
+
+/** The query part of an address that leads to a place; what isn't set is left out. */
+export function writePlace({ app, filters, at }: Place): string {
+  const values = new URLSearchParams();
+  for (const [name, value] of Object.entries({ app, ...filters, at })) if (value) values.set(name, value);
+  const query = values.toString();
+  return query === '' ? '' : `?${query}`;
+}
+
+export function isFiltered(filters: Filters): boolean {
+  return Object.values(filters).some((value) => value !== '');
+}

@@ -1,0 +1,100 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { Page } from '../page.ts';
+import type { DrainInfo, DynoInfo } from '../stream/api.ts';
+import { dynoColour } from '../text/dyno-colour.ts';
+import { count, duration, figure, harmlessUrl } from '../text/words.ts';
+import { Icon } from './icon.tsx';
+
+/** Beside the lines: the dynos and the drains of the app. */
+export function Panel({ page }: { page: Page }) {
+  const [now, tick] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => tick(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  const { app } = page.place.value;
+  const url = page.apps.value?.find(({ name }) => name === app)?.web_url;
+  return (
+    <aside class="panel" aria-label="Dynos and drains">
+      <header>
+        <h2>Dynos</h2>
+        {url && page.dynos.value.some(({ type }) => type === 'web') && (
+          <a href={url} target="_blank" rel="noreferrer">
+            open <Icon name="open" />
+          </a>
+        )}
+      </header>
+      {page.dynos.value.length === 0 ? (
+        <p class="none">None runs on this server.</p>
+      ) : (
+        <ul>
+          {page.dynos.value.map((dyno) => (
+            <Dyno key={dyno.name} dyno={dyno} now={now} page={page} />
+          ))}
+        </ul>
+      )}
+      <header>
+        <h2>Drains</h2>
+      </header>
+      {page.drains.value.length === 0 ? (
+        <p class="none">
+          Lines go nowhere else. <code>tailrace drains:add URL</code>
+        </p>
+      ) : (
+        <ul>
+          {page.drains.value.map((drain) => (
+            <Drain key={drain.id} drain={drain} now={now} />
+          ))}
+        </ul>
+      )}
+    </aside>
+  );
+}
+
+function Dyno({ dyno, now, page }: { dyno: DynoInfo; now: number; page: Page }) {
+  const isChosen = page.place.value.filters.dyno === dyno.name;
+  return (
+    <li>
+      <button
+        type="button"
+        class={`dyno dyno-${dynoColour('app', dyno.name)}`}
+        aria-pressed={isChosen}
+        title={isChosen ? 'Show all dynos' : `Show only ${dyno.name}`}
+        onClick={() => void page.filter({ dyno: isChosen ? '' : dyno.name })}
+      >
+        <i class="dot" data-state={dyno.state} />
+        <b>{dyno.name}</b>
+        <span>
+          {dyno.state} {duration(now - Date.parse(dyno.updated_at))}
+        </span>
+        <code title={dyno.command}>{dyno.command}</code>
+      </button>
+    </li>
+  );
+}
+
+function Drain({ drain, now }: { drain: DrainInfo; now: number }) {
+  const { state, delivered, lost, lagLines, lagMs, lastError, nextAttemptAt } = drain.delivery;
+  const url = harmlessUrl(drain.url);
+  const wait = nextAttemptAt ? Date.parse(nextAttemptAt) - now : 0;
+  return (
+    <li class="drain" data-state={state}>
+      <b title={url}>{url.replace(/^(\w[\w+]*):\/\//, '').replace(/\/$/, '')}</b>
+      <i class="scheme">{url.split(':')[0]}</i>
+      <span class="dot" data-state={state} />
+      <p>
+        {state}, {lagLines > 0 ? `${count(lagLines, 'line')} (${duration(lagMs)}) behind` : 'up to date'}
+      </p>
+      <p>
+        {figure(delivered)} delivered{lost > 0 && <em>, {figure(lost)} lost</em>}
+      </p>
+      {drain.addon && <p>of {drain.addon.name}</p>}
+      {lastError && state !== 'idle' && state !== 'delivering' && (
+        <p class="wrong">
+          {lastError}
+          {wait > 0 && `; again in ${duration(Math.ceil(wait / 1_000) * 1_000)}`}
+        </p>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,283 @@
+/** The API by itself: shapes, pages, entity tags, errors, keys, the description. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonSchema } from '../../src/api/json-schema.ts';
+import { SHAPES, type ShapeName } from '../../src/api/shapes.ts';
+import { tailrace } from '../support/program.ts';
+import { type App, type Server, serve } from '../support/server.ts';
+
+let server: Server;
+let app: App;
+
+beforeAll(async () => {
+  server = await serve();
+  app = await server.createApp();
+});
+afterAll(() => server?.close());
+
+function get(path: string, headers: Record<string, string> = {}, key = server.key): Promise<Response> {
+  return fetch(server.url + path, { headers: { authorization: `Bearer ${key}`, ...headers } });
+}
+function send(method: string, path: string, body: unknown, key = server.key): Promise<Response> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  return fetch(server.url + path, { method, headers, body: JSON.stringify(body) });
+}
+const errorOf = async (answer: Response) => [answer.status, ((await answer.json()) as { id: string }).id];
+
+/** What is wrong with a value, by the parts of JSON Schema that the shapes use. */
+function faults(schema: JsonSchema, value: unknown, at = ''): string[] {
+  if (Array.isArray(schema.anyOf))
+    return schema.anyOf.some((one: JsonSchema) => faults(one, value, at).length === 0) ? [] : [`${at}: none`];
+  const types = schema.type === undefined ? undefined : [schema.type].flat();
+  const type =
+    value === null
+      ? 'null'
+      : Array.isArray(value)
+        ? 'array'
+        : Number.isInteger(value)
+          ? 'integer'
+          : typeof value;
+  if (types && !types.includes(type)) return [`${at}: ${type} instead of ${types}`];
+  if (Array.isArray(value))
+    return value.flatMap((one, i) => faults(Object.assign({}, schema.items), one, `${at}[${i}]`));
+  if (type !== 'object') return [];
+  const object = new Map(Object.entries(value as object));
+  const missing = (Array.isArray(schema.required) ? schema.required : []).filter((name) => !object.has(name));
+  const properties: Record<string, JsonSchema> = Object.assign({}, schema.properties);
+  const inside = Object.entries(properties).flatMap(([name, inner]) =>
+    object.has(name) ? faults(inner, object.get(name), `${at}.${name}`) : [],
+  );
+  return [...missing.map((name) => `${at}.${name} is missing`), ...inside];
+}
+
+interface Operation {
+  readonly summary: string;
+  readonly responses: Readonly<Record<string, object>>;
+  readonly requestBody?: object;
+}
+
+describe('shapes', () => {
+  it('every answer has every field that Heroku’s has', async () => {
+    await send('PATCH', `/apps/${app.name}/config-vars`, { A: '1' });
+    await send('POST', `/apps/${app.name}/domains`, { hostname: 'shapes.example.com' });
+    await send('POST', `/apps/${app.name}/log-drains`, { url: 'https://logs.example.com/' });
+    const a = `/apps/${app.name}`;
+    await send('POST', `${a}/source-rules`, { source: 'nginx', tag: 'nginx' });
+    const wanted: [string, ShapeName][] = [
+      ['/account', 'Account'],
+      ['/apps', 'App'],
+      [a, 'App'],
+      [`${a}/releases`, 'Release'],
+      [`${a}/releases/2`, 'Release'],
+      [`${a}/config-vars`, 'ConfigVars'],
+      [`${a}/domains`, 'Domain'],
+      [`${a}/log-drains`, 'LogDrain'],
+      [`${a}/collaborators`, 'Collaborator'],
+      ['/oauth/authorizations', 'Authorization'],
+      [`${a}/tokens`, 'Token'],
+      [`${a}/source-rules`, 'SourceRule'],
+      [`${a}/features`, 'Feature'],
+      ['/status', 'Status'],
+      ['/openapi.json', 'OpenApi'],
+    ];
+    for (const [path, name] of wanted) {
+      const value: unknown = await (await get(path)).json();
+      const all = Array.isArray(value) ? value : [value];
+      expect(all.length, path).toBeGreaterThan(0);
+      expect(
+        all.flatMap((one) => faults(SHAPES[name], one)),
+        path,
+      ).toEqual([]);
+    }
+  });
+
+  it('are described for machines, with everything that is served', async () => {
+    const description = (await (await get('/openapi.json')).json()) as {
+      paths: Record<string, Record<string, Operation>>;
+      components: { schemas: object };
+    };
+    expect(Object.keys(description.paths)).toEqual(
+      expect.arrayContaining(['/apps/{app}', '/apps/{app}/releases/{release}', '/oauth/authorizations']),
+    );
+    expect(JSON.stringify(description.paths['/apps/{app}/formation'].patch.requestBody)).toContain(
+      'quantity',
+    );
+    for (const [path, operations] of Object.entries(description.paths))
+      for (const [method, { summary, requestBody, responses }] of Object.entries(operations)) {
+        const at = `${method} ${path}`;
+        expect(summary, at).toMatch(/^[A-Z]/);
+        if (['post', 'put', 'patch'].includes(method)) expect(requestBody, at).toBeDefined();
+        // A shape with a name, text, or nothing at all.
+        const { default: _, ...good } = responses;
+        expect(JSON.stringify(Object.values(good)), at).toMatch(
+          /#\/components\/schemas\/|"text\/|"maxProperties":0/,
+        );
+      }
+    for (const path of [
+      '/logs',
+      '/apps/{app}/log-sessions',
+      '/apps/{app}/logs',
+      '/sources/{name}',
+      '/status',
+    ])
+      expect(Object.keys(description.paths)).toContain(path);
+    const names = [...JSON.stringify(description).matchAll(/#\/components\/schemas\/(\w+)/g)].map(
+      ([, name]) => name,
+    );
+    expect(Object.keys(description.components.schemas)).toEqual(expect.arrayContaining(names));
+  });
+});
+
+describe('pages', () => {
+  it('come in the order that was asked for, with the way to the next', async () => {
+    for (const value of ['2', '3', '4'])
+      await send('PATCH', `/apps/${app.name}/config-vars`, { PAGE: value });
+    const seen: number[] = [];
+    let range: string | null = 'version ..; max=2, order=desc';
+    let rounds = 0;
+    while (range !== null && rounds++ < 10) {
+      const answer: Response = await get(`/apps/${app.name}/releases`, { range });
+      const releases = (await answer.json()) as { version: number }[];
+      range = answer.headers.get('next-range');
+      expect(answer.status).toBe(range === null ? 200 : 206);
+      expect(answer.headers.get('content-range')).toBe(
+        `version ${releases[0].version}..${releases[releases.length - 1].version}`,
+      );
+      seen.push(...releases.map(({ version }) => version));
+    }
+    expect(seen).toEqual([...seen].sort((a, b) => b - a));
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen[seen.length - 1]).toBe(1);
+  });
+
+  it('ranges that mean nothing are refused', async () => {
+    const path = `/apps/${app.name}/releases`;
+    for (const range of ['colour ..', 'version ..; max=0', 'version ..; max=9999', ']['])
+      expect(await errorOf(await get(path, { range })), range).toEqual([
+        416,
+        'requested_range_not_satisfiable',
+      ]);
+  });
+});
+
+describe('entity tags', () => {
+  it('spare an answer that has not changed', async () => {
+    const path = `/apps/${app.name}/config-vars`;
+    const tag = (await get(path)).headers.get('etag') ?? '';
+    const same = await get(path, { 'if-none-match': tag });
+    expect([same.status, await same.text()]).toEqual([304, '']);
+    await send('PATCH', path, { ETAG: 'changed' });
+    expect((await get(path, { 'if-none-match': tag })).status).toBe(200);
+  });
+});
+
+describe('config vars', () => {
+  const path = () => `/apps/${app.name}/config-vars`;
+  const version = async () => ((await (await get(`/apps/${app.name}/releases`)).json()) as unknown[]).length;
+
+  it('one bad name leaves all as they were', async () => {
+    const before = await (await get(path())).text();
+    for (const name of ['1A', 'A-B', '', 'A B', 'Ä'])
+      expect(await errorOf(await send('PATCH', path(), { GOOD: 'x', [name]: 'y' })), name).toEqual([
+        422,
+        'invalid_params',
+      ]);
+    expect(await errorOf(await send('PATCH', path(), { BIG: 'x'.repeat(65_537) }))).toEqual([
+      422,
+      'invalid_params',
+    ]);
+    expect(await (await get(path())).text()).toBe(before);
+  });
+
+  it('the same again makes no release', async () => {
+    await send('PATCH', path(), { SAME: '1' });
+    const before = await version();
+    await send('PATCH', path(), { SAME: '1', NOT_THERE: null });
+    expect(await version()).toBe(before);
+    const run = (...args: string[]) => tailrace([...args, '-a', app.name], { env: server.env });
+    const [unset, several, set] = await Promise.all([
+      run('config:unset', 'NOT_THERE'),
+      run('config:unset', 'NOT_THERE', 'NOR_THIS'),
+      run('config:set', 'SAME=1'),
+    ]);
+    const same = `nothing changes, ${app.name} stays at v${before}\n`;
+    expect(unset).toMatchObject({ status: 0, stdout: `${app.name} has no config var NOT_THERE: ${same}` });
+    expect(several.stdout).toBe(`${app.name} has none of NOT_THERE, NOR_THIS: ${same}`);
+    expect(set.stdout).toBe(`SAME has this value already: ${same}SAME: 1\n`);
+    expect(await version()).toBe(before);
+    expect((await run('config:unset', 'SAME', 'NOT_THERE')).stdout).toContain(`done, v${before + 1}\n`);
+  });
+
+  it('and code of the release before come back with a rollback; the first has none before it', async () => {
+    const { name } = await server.createApp();
+    const run = (...args: string[]) => tailrace([...args, '-a', name], { env: server.env });
+    expect(await run('rollback')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: ` ›   Error: ${name} has no earlier release to go back to: v1 is the first (see \`tailrace releases\`).\n`,
+    });
+    await send('PATCH', `/apps/${name}/config-vars`, { A: '1' });
+    expect((await run('rollback')).stdout).toBe(`Rolling back ${name} to v1... done, v3\n`);
+  });
+
+  it('can’t be rolled back to what the app is now', async () => {
+    const { name } = await server.createApp();
+    const count = async () => ((await (await get(`/apps/${name}/releases`)).json()) as unknown[]).length;
+    expect(await tailrace(['rollback', 'v1', '-a', name], { env: server.env })).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: ' ›   Error: v1 is the current release already: choose an earlier one.\n',
+    });
+    expect(await errorOf(await send('POST', `/apps/${name}/releases`, { release: '1' }))).toEqual([
+      422,
+      'invalid_params',
+    ]);
+    expect(await count()).toBe(1);
+    await send('PATCH', `/apps/${name}/config-vars`, { A: '1' });
+    expect((await send('POST', `/apps/${name}/releases`, { release: '1' })).status).toBe(201);
+    expect(await count()).toBe(3);
+  });
+
+  it('changes at the same time all hold', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `AT_ONCE_${i}`);
+    await Promise.all(names.map((name) => send('PATCH', path(), { [name]: 'yes' })));
+    expect(Object.keys((await (await get(path())).json()) as object)).toEqual(expect.arrayContaining(names));
+  });
+});
+
+describe('requests', () => {
+  it('that don’t fit the schema get 422 and a sentence', async () => {
+    const formation = `/apps/${app.name}/formation`;
+    for (const [method, path, body] of [
+      ['PATCH', formation, { updates: 'web=1' }],
+      ['PATCH', formation, {}],
+      ['PATCH', `/apps/${app.name}`, { maintenance: 'perhaps' }],
+      ['POST', `/apps/${app.name}/domains`, {}],
+      ['POST', '/telemetry-drains', { owner: {} }],
+    ] as const)
+      expect(await errorOf(await send(method, path, body)), path).toEqual([422, 'invalid_params']);
+  });
+
+  it('have an id, the client’s when it gives one', async () => {
+    expect((await get('/account')).headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    const id = 'a-client-chose-this-one';
+    expect((await get('/account', { 'request-id': id })).headers.get('request-id')).toBe(id);
+  });
+
+  it('may do what their key’s scopes say, until it expires', async () => {
+    const make = async (body: object) =>
+      (await (await send('POST', '/oauth/authorizations', body)).json()) as {
+        access_token: { token: string };
+      };
+    const { token } = (await make({ scope: ['read'] })).access_token;
+    expect((await get('/apps', {}, token)).status).toBe(200);
+    expect((await send('PATCH', `/apps/${app.name}/config-vars`, { X: '1' }, token)).status).toBe(401);
+    const short = (await make({ scope: ['read'], expires_in: 1 })).access_token.token;
+    await expect.poll(async () => (await get('/apps', {}, short)).status, { timeout: 5_000 }).toBe(401);
+    expect(await errorOf(await send('POST', '/oauth/authorizations', { scope: ['everything'] }))).toEqual([
+      422,
+      'invalid_params',
+    ]);
+    const shown = await (await get('/oauth/authorizations')).text();
+    expect(shown).not.toContain(token);
+  });
+});

@@ -1,0 +1,207 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import type { OwnPages, ProxyApp, Upstream } from '../../../src/apps/http-router/directory.ts';
+import { type ProxyOptions, type RunningProxy, startProxy } from '../../../src/apps/http-router/proxy.ts';
+import type { Timeouts } from '../../../src/apps/http-router/timeouts.ts';
+
+/** An app whose dynos the test sets, and whose lines it can wait for. */
+export class TestApp implements ProxyApp {
+  readonly name = 'myapp';
+  maintenance = false;
+  pages: OwnPages = {};
+  wanted = 1;
+  dynos: Upstream[] = [];
+  readonly lines: string[] = [];
+  readonly #listeners = new Set<() => void>();
+  #lineWaiters: { count: number; resolve: () => void }[] = [];
+  #subscribed: (() => void)[] = [];
+
+  webDynos(): readonly Upstream[] {
+    return this.dynos;
+  }
+
+  formationCount(): number {
+    return this.wanted;
+  }
+
+  onChange(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    for (const resolve of this.#subscribed.splice(0)) resolve();
+    return () => this.#listeners.delete(changed);
+  }
+
+  line(message: string): void {
+    this.lines.push(message);
+    this.#lineWaiters = this.#lineWaiters.filter((waiter) => {
+      if (this.lines.length < waiter.count) return true;
+      waiter.resolve();
+      return false;
+    });
+  }
+
+  /** Sets the dynos and tells whoever listens. */
+  change(dynos: Upstream[]): void {
+    this.dynos = dynos;
+    for (const changed of [...this.#listeners]) changed();
+  }
+
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
+  /** Resolves when a request waits for a dyno. */
+  waitedFor(): Promise<void> {
+    if (this.#listeners.size > 0) return Promise.resolve();
+    return new Promise((resolve) => this.#subscribed.push(resolve));
+  }
+
+  /** The line with this number, the first being 1, as soon as it has been written. */
+  async lineNumber(count: number): Promise<string> {
+    if (this.lines.length < count) {
+      await new Promise<void>((resolve) => this.#lineWaiters.push({ count, resolve }));
+    }
+    return this.lines[count - 1];
+  }
+}
+
+export const up = (port: number, name = 'web.1'): Upstream => ({ name, port, state: 'up' });
+
+/** Starts a proxy for one app that answers to `myapp.localhost` and 127.0.0.1. */
+export async function startTestProxy(app: TestApp, options?: Partial<ProxyOptions>): Promise<RunningProxy> {
+  const proxy = await startProxy({
+    host: '127.0.0.1',
+    port: 0,
+    directory: {
+      appForHost: (host) => (['myapp.localhost', '127.0.0.1', ''].includes(host) ? app : undefined),
+    },
+    ...options,
+  });
+  onTestFinished(() => proxy.close(0));
+  return proxy;
+}
+
+/** Starts an HTTP server as a dyno; gives its port. */
+export async function startDyno(listener: RequestListener): Promise<number> {
+  return portOf(await startDynoServer(listener));
+}
+
+export async function startDynoServer(listener: RequestListener): Promise<Server> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return server;
+}
+
+/** Starts a dyno that speaks whatever bytes the test wants; gives its port. */
+export async function startRawDyno(connected: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    connected(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return portOf(server);
+}
+
+/** A dyno that answers every request with these bytes, then hangs up if asked to. */
+export function startCannedDyno(response: string, hangUp = false): Promise<number> {
+  return startRawDyno((socket) =>
+    socket.on('data', () => (hangUp ? socket.end(response, 'latin1') : socket.write(response, 'latin1'))),
+  );
+}
+
+/** A port where nothing listens. */
+export async function freePort(): Promise<number> {
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = portOf(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export function portOf(server: { address(): AddressInfo | string | null }): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
+  return address.port;
+}
+
+/** Sends bytes and gives everything that comes back until the proxy closes the connection. */
+export async function exchange(port: number, request: string): Promise<string> {
+  const connection = new RawClient(port);
+  connection.send(request);
+  return connection.ended();
+}
+
+/** A client that sends exactly the bytes it is told to. */
+export class RawClient {
+  readonly socket: Socket;
+  received = '';
+  #waiters: { text: string; resolve: () => void }[] = [];
+  readonly #closed: Promise<void>;
+
+  constructor(port: number) {
+    this.socket = connect(port, '127.0.0.1');
+    this.socket.setNoDelay(true);
+    this.socket.on('error', () => {});
+    this.socket.on('data', (bytes) => {
+      this.received += bytes.toString('latin1');
+      this.#waiters = this.#waiters.filter((waiter) => {
+        if (!this.received.includes(waiter.text)) return true;
+        waiter.resolve();
+        return false;
+      });
+    });
+    this.#closed = new Promise((resolve) => this.socket.on('close', () => resolve()));
+    onTestFinished(() => void this.socket.destroy());
+  }
+
+  send(text: string): void {
+    this.socket.write(text, 'latin1');
+  }
+
+  /** Resolves when this text has come. */
+  async until(text: string): Promise<string> {
+    if (!this.received.includes(text)) {
+      await new Promise<void>((resolve) => this.#waiters.push({ text, resolve }));
+    }
+    return this.received;
+  }
+
+  async ended(): Promise<string> {
+    await this.#closed;
+    return this.received;
+  }
+}
+
+/** A GET whose connection is closed afterwards. */
+export function get(path = '/', headers = ''): string {
+  return `GET ${path} HTTP/1.1\r\nHost: myapp.localhost\r\n${headers}Connection: close\r\n\r\n`;
+}
+
+export async function readAll(message: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of message) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
+
+export function statusOf(response: string): number {
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(response)?.[1]);
+}
+
+/** Sends one request to an app with one dyno at `port`; gives the response and the line about it. */
+export async function failing(port: number, timeouts: Partial<Timeouts> = {}, request = get()) {
+  const app = new TestApp();
+  app.dynos = [up(port)];
+  const proxy = await startTestProxy(app, { timeouts });
+  const response = await exchange(proxy.port, request);
+  return { response, line: await app.lineNumber(1), app };
+}

@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { expect, test } from 'vitest';
+import {
+  exchange,
+  RawClient,
+  readAll,
+  startDyno,
+  startRawDyno,
+  startTestProxy,
+  TestApp,
+  up,
+} from '../harness.ts';
+
+// All connections read into the same memory: whatever waits somewhere must be a copy by the time another one reads.
+
+const MIB = 1_048_576;
+
+test('bodies that wait for their receivers stay what they are while others are read', async () => {
+  const app = new TestApp();
+  const dyno = await startDyno(async (incoming, response) => {
+    const all = await readAll(incoming);
+    response.writeHead(200, { 'content-length': all.length });
+    response.end(all);
+  });
+  app.dynos = [up(dyno)];
+  const proxy = await startTestProxy(app);
+  const echoed = async (): Promise<boolean> => {
+    const body = randomBytes(2 * MIB + 7);
+    const sent = request({ port: proxy.port, host: '127.0.0.1', method: 'POST', agent: false });
+    sent.end(body);
+    const [response] = await once(sent, 'response');
+    // Nobody reads for a while: the proxy can't get rid of what it has.
+    await new Promise((resolve) => setImmediate(resolve));
+    return (await readAll(response)).equals(body);
+  };
+  const whole = await Promise.all(Array.from({ length: 12 }, echoed));
+  expect(whole).toEqual(Array(12).fill(true));
+});
+
+test('beginnings of heads, of requests and of responses, wait while other requests come and go', async () => {
+  const app = new TestApp();
+  const release: (() => void)[] = [];
+  const dyno = await startRawDyno((socket) => {
+    socket.on('data', (bytes) => {
+      const path = / (\S+) /.exec(bytes.toString('latin1'))?.[1] ?? '';
+      const end = `Path: ${path}\r\nContent-Length: 2\r\n\r\nok`;
+      if (!path.startsWith('/slow')) socket.write(`HTTP/1.1 200 OK\r\n${end}`);
+      else {
+        socket.write('HTTP/1.1 200 OK\r\nX-Half: ');
+        release.push(() => socket.write(`yes\r\n${end}`));
+      }
+    });
+  });
+  app.dynos = [up(dyno)];
+  const proxy = await startTestProxy(app);
+  const half = new RawClient(proxy.port);
+  half.send('GET /half HTTP/1.1\r\nHost: myapp.loc');
+  const slow = new RawClient(proxy.port);
+  slow.send('GET /slow HTTP/1.1\r\nHost: myapp.localhost\r\n\r\nGET /piped HTTP/1.1\r\nHost: myapp.loc');
+  const other = new RawClient(proxy.port);
+  for (let count = 0; release.length === 0 || count < 5; count++) {
+    other.send(`GET /other${count} HTTP/1.1\r\nHost: myapp.localhost\r\n\r\n`);
+    await other.until(`Path: /other${count}\r\n`);
+  }
+  for (const go of release) go();
+  expect(await slow.until('Path: /slow\r\n')).toContain('X-Half: yes\r\n');
+  slow.send('alhost\r\n\r\n');
+  await slow.until('Path: /piped\r\n');
+  half.send('alhost\r\nConnection: close\r\n\r\n');
+  expect(await half.ended()).toContain('Path: /half\r\n');
+});
+
+test('a body sent before there is a dyno is kept for it', async () => {
+  const app = new TestApp();
+  app.wanted = 1;
+  const proxy = await startTestProxy(app);
+  const early = new RawClient(proxy.port);
+  early.send(
+    'POST /early HTTP/1.1\r\nHost: myapp.localhost\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello',
+  );
+  await app.waitedFor();
+  const dyno = await startDyno(async (incoming, response) => response.end(`got ${await readAll(incoming)}`));
+  // Somebody else's bytes come in meanwhile.
+  const unknown = `GET /${'x'.repeat(4_000)} HTTP/1.1\r\nHost: nobody.localhost\r\nConnection: close\r\n\r\n`;
+  expect(await exchange(proxy.port, unknown)).toContain(' 404 ');
+  app.change([up(dyno)]);
+  expect(await early.ended()).toContain('got hello');
+});

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { EnvFileError, parseEnvFile } from '../../../../src/apps/processes/config/env-file.ts';
+
+test.each([
+  ['A=1\nB=two words\n', { A: '1', B: 'two words' }],
+  ['export A=1\n  export B = 2', { A: '1', B: '2' }],
+  ['# comment\n\n   # another\nA=1', { A: '1' }],
+  ['A=\'it is "literal" \\n $HOME #x\'', { A: 'it is "literal" \\n $HOME #x' }],
+  ['A="two\\nlines, a \\"quote\\" and a \\\\ "', { A: 'two\nlines, a "quote" and a \\ ' }],
+  ['A="-----BEGIN\nabc\n-----END"\nB=2', { A: '-----BEGIN\nabc\n-----END', B: '2' }],
+  ["A='one\ntwo'\nB=2", { A: 'one\ntwo', B: '2' }],
+  ['A="  kept  "  # comment', { A: '  kept  ' }],
+  ['A=  value   # comment', { A: 'value' }],
+  ['A=a#b', { A: 'a#b' }],
+  ['A=#b', { A: '#b' }],
+  ['A= # nothing\nB=\nC=""', { A: '', B: '', C: '' }],
+  ['A="\\d+ \\$x"', { A: '\\d+ $x' }],
+  ['A=postgres://u:p@h/db?x=1&y=2', { A: 'postgres://u:p@h/db?x=1&y=2' }],
+  ['A=1\r\nB="x"\r\n', { A: '1', B: 'x' }],
+  ['\uFEFFA=1\nA=2', { A: '2' }],
+  ['', {}],
+])('%j is read', (text, values) => {
+  expect(parseEnvFile(text)).toEqual(values);
+});
+
+test('a key may have any name, even one that objects are made of', () => {
+  expect(Object.entries(parseEnvFile('__proto__=x'))).toEqual([['__proto__', 'x']]);
+});
+
+test.each([
+  ['A=1\nnonsense', 2, 'no assignment'],
+  ['1A=1', 1, 'no assignment'],
+  ['A-B=1', 1, 'no assignment'],
+  ['A=1\n\nB="never closed\nC=1', 3, 'never closed'],
+  ["A='never closed", 1, 'never closed'],
+  ['A="x" y', 1, 'text after the closing "'],
+  ['A="x\ny" z', 2, 'text after the closing "'],
+  ['A=1\n\0', 2, 'NUL'],
+])('%j is refused', (text, line, part) => {
+  const parse = () => parseEnvFile(text);
+  expect(parse).toThrow(EnvFileError);
+  expect(parse).toThrow(expect.objectContaining({ line, message: expect.stringContaining(part) }));
+});
+
+test('an error never shows the line, which may hold a secret', () => {
+  expect(() => parseEnvFile('password hunter2')).toThrow(expect.not.stringContaining('hunter2'));
+});

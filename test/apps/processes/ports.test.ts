@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { Ports, portAnswers, usualPort } from '../../../src/apps/processes/ports.ts';
+
+/** A listener on loopback only: also that makes a port unusable for a dyno. */
+async function listener(host = '127.0.0.1') {
+  const server = createServer().listen(0, host);
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return { server, port: address.port };
+}
+
+test("ports are foreman's", () => {
+  expect([usualPort(5000, 0, 1), usualPort(5000, 0, 3), usualPort(5000, 2, 1)]).toEqual([5000, 5002, 5200]);
+});
+
+test('a port that something listens on is skipped, and none is given out twice', async () => {
+  const { server, port } = await listener();
+  const ports = new Ports();
+  const taken = await Promise.all([ports.take(port), ports.take(port), ports.take(port)]);
+  expect(new Set(taken).size).toBe(3);
+  expect(Math.min(...taken)).toBeGreaterThan(port);
+  server.close();
+  await once(server, 'close');
+  expect(await ports.take(port)).toBe(port);
+  ports.giveBack(port);
+  expect(await ports.take(port)).toBe(port);
+});
+
+test('when there is no port any more, that is said', async () => {
+  await expect(new Ports().take(65_536)).rejects.toThrow('no free TCP port');
+});
+
+test('waiting for a port ends when it answers, on either loopback address, or when aborted', async () => {
+  const { server, port } = await listener('127.0.0.1');
+  expect(await portAnswers(port, new AbortController().signal)).toBe('127.0.0.1');
+  server.close();
+  await once(server, 'close');
+  const abort = new AbortController();
+  const answer = portAnswers(port, abort.signal);
+  abort.abort();
+  expect(await answer).toBeUndefined();
+});

@@ -1,0 +1,274 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { Program, TAILRACE, tailrace } from '../../support/program.ts';
+import { HttpReceiver } from '../../support/receivers/receivers.ts';
+import { expectSameLines } from '../../support/same-lines.ts';
+import { numbered } from '../../support/senders/push.ts';
+import { type App, type Server, serve } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await serve();
+});
+afterAll(() => server.close());
+
+function folderForTest(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-ship-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const arrived = (app: App, count: number): Promise<string[]> =>
+  until(`${count} lines`, async () => {
+    const messages = await server.messages(app);
+    return messages.length >= count && messages;
+  });
+
+describe('ship -- COMMAND', () => {
+  it('ships both outputs, passes the exit code on, makes the source’s token', async () => {
+    const app = await server.createApp();
+    const script = 'for i in 1 2 3; do echo "out $i"; done; echo err >&2; printf "no newline"; exit 7';
+    const ended = await tailrace(
+      ['ship', '-a', app.name, '-s', 'batch', '-d', 'job.1', '--tee', '--', 'sh', '-c', script],
+      { env: server.env },
+    );
+    expect(ended.status).toBe(7);
+    expect(ended.stdout).toBe('out 1\nout 2\nout 3\nno newline\n');
+    expect(ended.stderr).toBe('err\n');
+    const lines = await server.lines(app);
+    expect(lines.every((line) => line.includes(' batch[job.1]: '))).toBe(true);
+    const messages = await server.messages(app);
+    expect(messages.filter((message) => message !== 'err')).toEqual([
+      'out 1',
+      'out 2',
+      'out 3',
+      'no newline',
+    ]);
+    expect(messages).toContain('err');
+  });
+
+  it('needs only a token; a signal goes to the command', async () => {
+    const app = await server.createApp();
+    const script = 'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done';
+    const program = new Program(process.execPath, [TAILRACE, 'ship', '--', 'sh', '-c', script], {
+      env: { TAILRACE_URL: server.url, TAILRACE_TOKEN: app.token },
+    });
+    await arrived(app, 1);
+    expect((await program.stop('SIGTERM')).status).toBe(3);
+    expect(await server.lines(app)).toEqual([
+      expect.stringContaining(' app[sh]: ready'),
+      expect.stringContaining(' app[sh]: bye'),
+    ]);
+  });
+
+  it('a router that fails first gets everything once it works; what doesn’t fit meanwhile is told as L12', async () => {
+    const receiver = await new HttpReceiver().listen();
+    onTestFinished(() => receiver.close());
+    let open = false;
+    receiver.plan = () => (open ? 204 : 503);
+    const program = new Program(
+      process.execPath,
+      [TAILRACE, 'ship', '--buffer', '1', '--', 'sh', '-c', 'yes 0123456789 | head -n 200000; read x'],
+      { env: { TAILRACE_URL: `http://127.0.0.1:${receiver.port}`, TAILRACE_TOKEN: 't.x' } },
+    );
+    await until('trouble', () => program.stderr.includes('takes no lines (status 503)'));
+    await until('some attempts', () => receiver.deliveries.length > 3);
+    open = true;
+    await until('the report', () => receiver.accepted().some((message) => message.startsWith('Error L12: ')));
+    program.child.stdin.end();
+    const { stderr } = await program.ended;
+    const accepted = receiver.accepted();
+    const dropped = accepted.reduce(
+      (sum, message) => sum + Number(/^Error L12: (\d+)/.exec(message)?.[1] ?? 0),
+      0,
+    );
+    expect(accepted.filter((message) => message === '0123456789').length + dropped).toBe(200_000);
+    expect(stderr).toContain('lines were dropped (L12)');
+  }, 60_000);
+
+  it.each([
+    [['ship', '--', '/no/such/program'], "can't be started (ENOENT)"],
+    [['ship', '--token', 'x', '--', 'true'], 'The token must be one'],
+    [['ship', '--buffer', '0', '--token', 't.x', '--', 'true'], '--buffer 0 must be'],
+    [['ship', '--batch', 'x', '--token', 't.x', '--', 'true'], '--batch x must be'],
+    [['ship', '--wait', '1s', '--token', 't.x', '--', 'true'], '--wait 1s must be'],
+    [
+      ['ship', '--spool', '/dev/null/x', '--token', 't.x', '--', 'true'],
+      "can't be kept in /dev/null/x (ENOTDIR)",
+    ],
+    [['ship'], 'Say what to ship: a command after --'],
+  ])('%j: one sentence', async (args, sentence) => {
+    const ended = await tailrace(args, {
+      env: { ...server.env, TAILRACE_TOKEN: args.includes('--token') ? undefined : 't.x' },
+    });
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toContain(sentence);
+    expect(ended.stderr).not.toContain('    at ');
+  });
+});
+
+describe('ship --follow', () => {
+  it('follows files through rotation and truncation, and loses nothing', async () => {
+    const app = await server.createApp();
+    const folder = folderForTest();
+    const file = join(folder, 'a.log');
+    const late = join(folder, 'late.log');
+    writeFileSync(file, 'old\n');
+    const program = new Program(
+      process.execPath,
+      [TAILRACE, 'ship', '-a', app.name, '--follow', file, late],
+      { env: { ...server.env, XDG_STATE_HOME: folder } },
+    );
+    onTestFinished(async () => void (await program.stop('SIGKILL')));
+    await until('the wait for the second file', () => program.stderr.includes("late.log can't be read yet"));
+    // The first file is at its end by now, or it isn't: then what is written is what it begins with.
+    await until('the beginning', async () => {
+      appendFileSync(file, 'begin\n');
+      return (await server.messages(app)).includes('begin');
+    });
+    appendFileSync(
+      file,
+      numbered(100, 'one')
+        .map((text) => `${text}\n`)
+        .join(''),
+    );
+    renameSync(file, `${file}.1`);
+    appendFileSync(`${file}.1`, 'after the rename\n');
+    writeFileSync(
+      file,
+      numbered(100, 'two')
+        .map((text) => `${text}\n`)
+        .join(''),
+    );
+    writeFileSync(late, 'late\n');
+    await until('the new file', async () => (await server.messages(app)).includes('two 99'));
+    truncateSync(file, 0);
+    await until('the truncation', () => program.stderr.includes('was cut off'));
+    appendFileSync(file, 'after the cut\nnot yet a line');
+    await until('the last', async () => (await server.messages(app)).includes('after the cut'));
+    await program.stop('SIGTERM');
+    const own = (await server.lines(app))
+      .filter((line) => line.includes('app[a.log]: '))
+      .map((line) => line.slice(line.indexOf(']: ') + 3));
+    expect(own).not.toContain('old');
+    expect(own.filter((text) => text !== 'begin')).toEqual([
+      ...numbered(100, 'one'),
+      'after the rename',
+      ...numbered(100, 'two'),
+      'after the cut',
+    ]);
+    expect(await server.lines(app)).toContainEqual(expect.stringContaining(' app[late.log]: late'));
+  }, 60_000);
+
+  it('killed again and again while the file grows and rotates, ships every line once', async () => {
+    const app = await server.createApp();
+    const folder = folderForTest();
+    const file = join(folder, 'a.log');
+    const env = { ...server.env, XDG_STATE_HOME: folder };
+    const follow = () =>
+      new Program(process.execPath, [TAILRACE, 'ship', '-a', app.name, '--wait', '5', '-f', file], { env });
+    let written = 0;
+    const write = (count: number): void => {
+      const lines = numbered(count, 'line', written);
+      written += count;
+      appendFileSync(file, lines.map((text) => `${text}\n`).join(''));
+    };
+    for (let round = 0; round < 5; round++) {
+      const program = follow();
+      onTestFinished(async () => void (await program.stop('SIGKILL')));
+      if (round === 0) await until('the wait', () => program.stderr.includes("can't be read yet"));
+      for (let i = 0; i < 20; i++) {
+        write(97);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      // Some rounds end while batches are on their way, some while nothing is read yet.
+      if (round % 2 === 0) await arrived(app, written - 1_000);
+      await program.stop(round === 3 ? 'SIGTERM' : 'SIGKILL');
+      write(100);
+      renameSync(file, `${file}.${5 - round}`);
+      write(100);
+    }
+    const last = follow();
+    await arrived(app, written);
+    await last.stop('SIGTERM');
+    expectSameLines(await server.messages(app), numbered(written));
+  }, 60_000);
+
+  it('two of the same file: the second says who has it', async () => {
+    const folder = folderForTest();
+    const env = { TAILRACE_URL: server.url, TAILRACE_TOKEN: 't.x', XDG_STATE_HOME: folder };
+    const file = join(folder, 'a.log');
+    const first = new Program(process.execPath, [TAILRACE, 'ship', '--follow', file], { env });
+    onTestFinished(async () => void (await first.stop('SIGKILL')));
+    await until('the wait', () => first.stderr.includes("can't be read yet"));
+    const { status, stderr } = await tailrace(['ship', '--follow', file], { env });
+    expect({ status, stderr }).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(`(process ${first.pid}) uses ${folder}`),
+    });
+  });
+});
+
+describe('ship --spool', () => {
+  it('what could not be delivered is sent by the next one, before its own lines', async () => {
+    const app = await server.createApp();
+    const spool = join(folderForTest(), 'spool');
+    const away = { TAILRACE_URL: 'http://127.0.0.1:1', TAILRACE_TOKEN: app.token };
+    const args = ['ship', '--spool', spool, '--batch', '10', '--'];
+    const killed = new Program(process.execPath, [TAILRACE, ...args, 'sh', '-c', 'seq 1 95; read x'], {
+      env: away,
+    });
+    const batches = (lines: number): number =>
+      existsSync(spool) ? readdirSync(spool).filter((name) => name.includes(`-${lines}.`)).length : 0;
+    await until('nine batches on disk', () => batches(10) === 9);
+    await until('and what is left of the lines', () => batches(5) === 1);
+    await killed.stop('SIGKILL');
+    const env = { TAILRACE_URL: server.url, TAILRACE_TOKEN: app.token };
+    expect((await tailrace([...args, 'echo', 'own'], { env })).status).toBe(0);
+    expect(await server.messages(app)).toEqual([...numbered(95, '', 1).map((text) => text.trim()), 'own']);
+    expect(readdirSync(spool)).toEqual([]);
+  });
+
+  it('a token that was revoked loses nothing', async () => {
+    const app = await server.createApp();
+    const token = await server.addToken(app, 'job');
+    await server.ask('DELETE', `/apps/${app.name}/tokens/${token}`);
+    const spool = join(folderForTest(), 'spool');
+    const ended = await tailrace(['ship', '--spool', spool, '--', 'sh', '-c', 'echo a; exit 4'], {
+      env: { TAILRACE_URL: server.url, TAILRACE_TOKEN: token },
+    });
+    expect(ended.status).toBe(4);
+    expect(ended.stderr).toContain('takes no lines (status 401)');
+    expect(ended.stderr).toContain(`wait in ${spool}`);
+    await tailrace(['ship', '--spool', spool, '--', 'true'], {
+      env: { TAILRACE_URL: server.url, TAILRACE_TOKEN: app.token },
+    });
+    expect(await server.messages(app)).toEqual(['a']);
+  });
+});
+
+describe('ship -', () => {
+  it('ships what it reads', async () => {
+    const app = await server.createApp();
+    const ended = await tailrace(['ship', '-a', app.name, '--batch', '2', '-'], {
+      env: server.env,
+      input: 'one\r\ntwo\n\nthree',
+    });
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    expect((await server.lines(app)).map((line) => line.replace(/^\S+ /, ''))).toEqual(
+      ['one', 'two', '', 'three'].map((text) => `app[stdin]: ${text}`),
+    );
+  });
+});

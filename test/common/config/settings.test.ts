@@ -1,0 +1,87 @@
+import { homedir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { defaultDataFolder, distance, readSettings } from '../../../src/common/config/settings.ts';
+import { SETTINGS } from '../../../src/common/config/settings-table.ts';
+
+const defaults = { data: '/data', allowPrivateDrains: false };
+const read = (environment: Record<string, string>) => readSettings(environment, defaults);
+
+describe('settings', () => {
+  it('have defaults', () => {
+    expect(read({})).toMatchObject({
+      data: '/data',
+      host: '127.0.0.1',
+      httpPort: 8601,
+      syslogPort: 6001,
+      routerPort: 8080,
+      streamAgeMs: 7 * 86_400_000,
+      durability: 'process',
+      allowPrivateDrains: false,
+    });
+  });
+
+  it.each([
+    [{ TAILRACE_HTTP_PORT: '0' }, { httpPort: 0 }],
+    [{ TAILRACE_HTTP_PORT: '65535' }, { httpPort: 65_535 }],
+    [{ TAILRACE_STREAM_LINES: '1' }, { streamLines: 1 }],
+    [{ TAILRACE_STREAM_BYTES: '512' }, { streamBytes: 512 }],
+    [{ TAILRACE_STREAM_BYTES: '2KB' }, { streamBytes: 2_048 }],
+    [{ TAILRACE_STREAM_BYTES: '3 mb' }, { streamBytes: 3 * 1_048_576 }],
+    [{ TAILRACE_STREAM_BYTES: '1GB' }, { streamBytes: 1_073_741_824 }],
+    [{ TAILRACE_STREAM_AGE: '90s' }, { streamAgeMs: 90_000 }],
+    [{ TAILRACE_STREAM_AGE: '30m' }, { streamAgeMs: 1_800_000 }],
+    [{ TAILRACE_STREAM_AGE: '12h' }, { streamAgeMs: 43_200_000 }],
+    [{ TAILRACE_DURABILITY: 'disk' }, { durability: 'disk' }],
+    [{ TAILRACE_ALLOW_PRIVATE_DRAINS: 'yes' }, { allowPrivateDrains: true }],
+    [{ TAILRACE_ALLOW_PRIVATE_DRAINS: '0' }, { allowPrivateDrains: false }],
+    [{ TAILRACE_HTTP_PORT: '' }, { httpPort: 8601 }],
+    [{ TAILRACE_URL: 'http://x', TAILRACE_API_KEY: 'k', TAILRACE_APP: 'a' }, {}],
+    [{ SOMETHING_ELSE: 'x' }, {}],
+  ])('%j: %j', (environment, expected) => expect(read(environment)).toMatchObject(expected));
+
+  it.each([
+    ['TAILRACE_HTTP_PORT', '65536'],
+    ['TAILRACE_HTTP_PORT', '-1'],
+    ['TAILRACE_HTTP_PORT', '80x'],
+    ['TAILRACE_STREAM_LINES', '0'],
+    ['TAILRACE_STREAM_LINES', '1.5'],
+    ['TAILRACE_STREAM_BYTES', '0'],
+    ['TAILRACE_STREAM_BYTES', '5 parsecs'],
+    ['TAILRACE_STREAM_AGE', '7'],
+    ['TAILRACE_STREAM_AGE', '0d'],
+    ['TAILRACE_DURABILITY', 'DISK'],
+    ['TAILRACE_ALLOW_PRIVATE_DRAINS', 'perhaps'],
+    ['TAILRACE_LOG_LEVEL', 'loud'],
+  ])('%s=%s is refused with its name, its value and what it must be', (name, value) => {
+    expect(() => read({ [name]: value })).toThrow(`${name} is "${value}": it must be `);
+  });
+
+  it.each([
+    ['TAILRACE_HTTPPORT', 'TAILRACE_HTTP_PORT'],
+    ['TAILRACE_DATE', 'TAILRACE_DATA'],
+    ['TAILRACE_STREAM_LINE', 'TAILRACE_STREAM_LINES'],
+    ['TAILRACE_APIKEY', 'TAILRACE_API_KEY'],
+  ])('%s doesn’t exist: %s is near', (name, nearest) => {
+    expect(() => read({ [name]: 'x' })).toThrow(`There is no setting ${name}: did you mean ${nearest}?`);
+  });
+
+  it('each has a variable of its own, and a meaning', () => {
+    const rows = Object.values(SETTINGS);
+    expect(new Set(rows.map(({ variable }) => variable)).size).toBe(rows.length);
+    for (const { variable, meaning } of rows) {
+      expect(variable).toMatch(/^[A-Z][A-Z_]+$/);
+      expect(meaning.length).toBeGreaterThan(10);
+    }
+  });
+
+  it('the data folder is where the XDG Base Directory Specification wants it', () => {
+    expect(defaultDataFolder({ XDG_DATA_HOME: '/xdg' })).toBe('/xdg/tailrace');
+    expect(defaultDataFolder({})).toBe(`${homedir()}/.local/share/tailrace`);
+  });
+});
+
+it('the distance of two names is how many characters differ', () => {
+  expect(distance('', 'abc')).toBe(3);
+  expect(distance('kitten', 'sitting')).toBe(3);
+  expect(distance('same', 'same')).toBe(0);
+});

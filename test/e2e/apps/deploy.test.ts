@@ -1,0 +1,345 @@
+/** From files to a running app: `git push`, `tailrace push`, builds that fail, servers that die. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask, FILES, Repository } from '../../support/repository.ts';
+import { dataForTest, type Server, serve, temporaryFolder } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await serve();
+});
+afterAll(() => server?.close());
+
+let number = 0;
+/** A new app with a repository whose remote it is. */
+async function created(files: Readonly<Record<string, string>> = FILES, on = server) {
+  const name = `app-${process.pid % 10_000}-${++number}`;
+  const repository = new Repository(on, files);
+  const made = await repository.tailrace('create', name);
+  expect(made.stdout).toMatch(/Git remote tailrace added/);
+  return { name, repository };
+}
+const versions = async (name: string, on = server) =>
+  (
+    await on.ask<{ version: number; description: string; status: string }[]>('GET', `/apps/${name}/releases`)
+  ).map(({ version, status }) => `v${version} ${status}`);
+
+describe('git push', { timeout: 180_000 }, () => {
+  it('builds, releases and runs the app, and shows how', async () => {
+    const { name, repository } = await created();
+    const pushed = await repository.push();
+    expect(pushed.stderr).toMatch(/remote: -----> Procfile app detected/);
+    expect(pushed.stderr).toMatch(/remote: {8}Procfile declares types {5}-> web, worker/);
+    expect(pushed.stderr).toMatch(/remote: {8}Released v2/);
+    expect(pushed.stderr).toMatch(
+      new RegExp(`remote: {8}http://${name}.localhost:\\d+/ deployed to Tailrace`),
+    );
+    expect(pushed.status).toBe(0);
+    expect((await ask(server, name)).version).toBe('one');
+
+    repository.commit({ 'version.txt': 'two\n' });
+    expect((await repository.push()).status).toBe(0);
+    await until('the second version', async () => (await ask(server, name)).version === 'two');
+
+    expect((await repository.tailrace('rollback')).stdout).toMatch(/Rolling back .* to v2... done, v4/);
+    await until('the first version', async () => (await ask(server, name)).version === 'one');
+    expect((await repository.tailrace('info')).stdout).toMatch(/Buildpack:\s+Procfile/);
+  });
+
+  it('without a key, or with a wrong one, gets nothing', async () => {
+    const { name, repository } = await created();
+    repository.git('config', '--unset', `credential.${server.url}.helper`);
+    expect((await repository.push()).status).not.toBe(0);
+    const address = `${server.url.replace('//', '//x:wrong@')}/${name}.git`;
+    const refused = await repository.push(address, 'main').catch(() => undefined);
+    expect(refused?.status).not.toBe(0);
+    expect(await versions(name)).toEqual(['v1 succeeded']);
+  });
+
+  it('a build that fails changes nothing', async () => {
+    const { name, repository } = await created();
+    await repository.push();
+    const before = repository.git('ls-remote', 'tailrace', 'main');
+    const broken = [
+      [{ Procfile: 'web\n' }, /Procfile line 1: "web" is no entry/],
+      [{ Procfile: '' }, /there is no process type in the file/],
+      [{ Procfile: '\u0000w\u0000e' }, /save the file as UTF-8/],
+      [
+        { Procfile: 'web: true\n', 'package.json': '{"scripts":{"build":"echo oh no; exit 3"}}' },
+        /Failed to compile Node\.js app/,
+      ],
+    ] as const;
+    for (const [files, message] of broken) {
+      repository.commit(files);
+      const pushed = await repository.push();
+      expect(pushed.stderr).toMatch(message);
+      expect(pushed.stderr).toMatch(/pre-receive hook declined/);
+      expect(pushed.status).not.toBe(0);
+    }
+    expect(repository.git('ls-remote', 'tailrace', 'main')).toBe(before);
+    expect(await versions(name)).toEqual(['v1 succeeded', 'v2 succeeded']);
+    expect((await ask(server, name)).version).toBe('one');
+  });
+
+  it('leaves out what .slugignore names', async () => {
+    const { name, repository } = await created({
+      ...FILES,
+      '.slugignore': '*.bin\n/docs\n',
+      'big.bin': 'x',
+      'docs/page': 'x',
+      'deep/docs/page': 'kept',
+      Procfile: 'web: find . -type f >&2; exec node web.cjs\n',
+    });
+    expect((await repository.push()).status).toBe(0);
+    await ask(server, name);
+    const lines = await server.messages({ id: '', name, token: '' });
+    expect(lines).toContain('./deep/docs/page');
+    expect(lines.filter((line) => /big\.bin|^\.\/docs/.test(line))).toEqual([]);
+  });
+
+  it('other branches are taken, but not deployed', async () => {
+    const { name, repository } = await created();
+    const pushed = await repository.push('main:topic');
+    expect(pushed.stderr).toMatch(/only main and master are deployed/);
+    expect(pushed.status).toBe(0);
+    expect(await versions(name)).toEqual(['v1 succeeded']);
+  });
+
+  it('two at once: one of them is told to wait', async () => {
+    const go = join(server.data, 'go');
+    const { name, repository } = await created({
+      ...FILES,
+      'package.json': JSON.stringify({
+        name: 'slow',
+        scripts: { build: `until [ -e '${go}' ]; do sleep 0.1; done` },
+      }),
+    });
+    const first = repository.push();
+    await until(
+      'the first build',
+      async () => (await server.ask<unknown[]>('GET', `/apps/${name}/builds`)).length > 0,
+    );
+    const second = await repository.push('main:master');
+    expect(second.stderr).toMatch(/Another build of \S+ is in progress/);
+    expect(second.status).not.toBe(0);
+    writeFileSync(go, '');
+    expect((await first).status).toBe(0);
+  });
+
+  it('the release command runs before, and when it fails the old release stays', async () => {
+    const { name, repository } = await created({
+      ...FILES,
+      Procfile: 'web: node web.cjs\nrelease: echo migrating; exit $FAIL\n',
+    });
+    await repository.tailrace('config:set', 'FAIL=0');
+    const good = await repository.push();
+    expect(good.stderr).toMatch(/remote: {8}migrating/);
+    expect(good.status).toBe(0);
+    await repository.tailrace('config:set', 'FAIL=7');
+    repository.commit({ 'version.txt': 'two\n' });
+    const bad = await repository.push();
+    expect(bad.stderr).toMatch(/The release command failed \(status 7\)/);
+    expect(bad.status).not.toBe(0);
+    expect((await versions(name)).at(-1)).toBe('v5 failed');
+    expect((await ask(server, name)).version).toBe('one');
+  });
+});
+
+describe('tailrace push', { timeout: 180_000 }, () => {
+  it('deploys what is there, committed or not, without what .slugignore names', async () => {
+    const { name, repository } = await created();
+    repository.write({
+      'version.txt': 'not committed\n',
+      '.slugignore': '# big things\n*.bin\n/secret\ndocs/private\n',
+      'big.bin': 'x',
+      'deep/other.bin': 'x',
+      'secret/key': 'x',
+      'deep/secret/key': 'kept',
+      'docs/private/page': 'x',
+      Procfile: 'web: find . -type f >&2; exec node web.cjs\n',
+    });
+    const pushed = await repository.tailrace('push');
+    expect(pushed.stdout).toMatch(/-----> Launching/);
+    expect(pushed.status).toBe(0);
+    expect((await ask(server, name)).version).toBe('not committed');
+    const lines = await server.messages({ id: '', name, token: '' });
+    expect(lines).toContain('./deep/secret/key');
+    for (const ignored of [
+      './big.bin',
+      './deep/other.bin',
+      './secret/key',
+      './docs/private/page',
+      './.git/HEAD',
+    ])
+      expect(lines, ignored).not.toContain(ignored);
+  });
+
+  it('archives that reach out of their folder, or are none, are refused', async () => {
+    const { name } = await created();
+    const folder = temporaryFolder();
+    const tar = (script: string): Buffer => {
+      execFileSync('sh', ['-c', `rm -rf x && mkdir x && cd x && ${script}`], { cwd: folder });
+      return readFileSync(join(folder, 'x', 'out.tgz'));
+    };
+    const bad: [Buffer, RegExp][] = [
+      [tar('echo evil >f && tar -czPf out.tgz --transform s,^f,../../f, f'), /outside of its folder/],
+      [tar('ln -s /etc/passwd link && tar -czf out.tgz link'), /link out of the folder/],
+      [tar('ln -s ../../up link && tar -czf out.tgz link'), /link out of the folder/],
+      [tar('mkfifo pipe && tar -czf out.tgz pipe'), /neither a file/],
+    ];
+    for (const [file, message] of bad) {
+      expect(await buildOf(name, file)).toMatch(message);
+    }
+    expect(await buildOf(name, Buffer.from('no archive at all'))).toMatch(/no gzipped tar archive/);
+    expect(await versions(name)).toEqual(['v1 succeeded']);
+    execFileSync('rm', ['-rf', folder]);
+  });
+
+  async function buildOf(name: string, archive: Buffer): Promise<string> {
+    const { source_blob: source } = await server.ask<{ source_blob: { put_url: string; get_url: string } }>(
+      'POST',
+      '/sources',
+    );
+    const put = await fetch(source.put_url, { method: 'PUT', body: new Uint8Array(archive) });
+    expect(put.status).toBe(200);
+    const build = await server.ask<{ output_stream_url: string }>('POST', `/apps/${name}/builds`, {
+      source_blob: { url: source.get_url },
+    });
+    const output = await fetch(build.output_stream_url, {
+      headers: { authorization: `Bearer ${server.key}` },
+    });
+    return output.text();
+  }
+});
+
+describe('buildpacks', { timeout: 180_000 }, () => {
+  it('of one’s own are given the build, a cache that stays, and the config vars', async () => {
+    const pack = temporaryFolder();
+    const { repository } = await created();
+    const own = new Repository(server, {
+      'bin/detect': '#!/bin/sh\necho Mine\n',
+      'bin/compile':
+        '#!/bin/sh\necho "-----> A is $(cat "$3/A")"\necho x >>"$2/builds"\necho "-----> build $(wc -l <"$2/builds")"\n',
+      'bin/release': '#!/bin/sh\nprintf -- "---\\ndefault_process_types:\\n  clock: sleep 1000\\n"\n',
+    });
+    await repository.tailrace('config:set', 'A=secret stuff', `BUILDPACK_URL=file://${own.folder}#main`);
+    const first = await repository.push();
+    expect(first.stderr).toMatch(/Mine app detected[\s\S]*A is secret stuff[\s\S]*build 1/);
+    expect(first.stderr).toMatch(/Default types for buildpack -> clock/);
+    repository.commit({ 'version.txt': 'two' });
+    expect((await repository.push()).stderr).toMatch(/build 2/);
+    execFileSync('rm', ['-rf', pack]);
+  });
+});
+
+describe('what a server runs', { timeout: 240_000 }, () => {
+  it('each dyno has a copy of its own, removed afterwards, and none of the server’s secrets', async () => {
+    const { name, repository } = await created();
+    await repository.push();
+    expect((await repository.tailrace('scale', 'web=2', 'worker=1')).stdout).toMatch(/now running/);
+    const dynos = join(server.data, 'host', 'dynos');
+    const homes = await until('two homes', async () => {
+      const seen = new Set<string>();
+      for (let i = 0; i < 20; i++) seen.add((await ask(server, name)).home);
+      return seen.size === 2 && [...seen];
+    });
+    writeFileSync(join(homes[0], 'scratch'), 'x');
+    expect(existsSync(join(homes[1], 'scratch'))).toBe(false);
+    await repository.tailrace('destroy', name, '--confirm', name);
+    await until('no folder of the app', () => homes.every((home) => !existsSync(home)));
+    expect(readdirSync(dynos).every((id) => !homes.some((home) => home.includes(id)))).toBe(true);
+  });
+
+  it('runs again after the server was killed, with the formation it had', async () => {
+    const data = dataForTest();
+    const first = await serve({ data });
+    const { name, repository } = await created(FILES, first);
+    await repository.push();
+    await repository.tailrace('scale', 'web=2', 'worker=0');
+    await repository.tailrace('config:set', 'A=kept');
+    await first.kill();
+    const second = await serve({ data });
+    try {
+      const app = await until('the app', () => ask(second, name).catch(() => undefined), 30_000);
+      expect([app.version, app.a]).toEqual(['one', 'kept']);
+      const formation = await second.ask<{ type: string; quantity: number }[]>(
+        'GET',
+        `/apps/${name}/formation`,
+      );
+      expect(formation.map(({ type, quantity }) => [type, quantity])).toEqual([
+        ['web', 2],
+        ['worker', 0],
+      ]);
+    } finally {
+      await second.close();
+    }
+  });
+
+  it('killed in the middle of a push: the old release, whole', async () => {
+    const data = dataForTest();
+    const first = await serve({ data });
+    const { name, repository } = await created(FILES, first);
+    await repository.push();
+    repository.commit({
+      'version.txt': 'two\n',
+      'package.json': '{"name":"slow","scripts":{"build":"sleep 5"}}',
+    });
+    const pushing = repository.push();
+    await until('the build', async () => {
+      const builds = await first.ask<{ status: string }[]>('GET', `/apps/${name}/builds`);
+      return builds.some(({ status }) => status === 'pending');
+    });
+    await first.kill();
+    expect((await pushing).status).not.toBe(0);
+    const second = await serve({ data });
+    try {
+      const app = await until('the app', () => ask(second, name).catch(() => undefined), 30_000);
+      expect(app.version).toBe('one');
+      expect(await versions(name, second)).toEqual(['v1 succeeded', 'v2 succeeded']);
+      const leftOver = readdirSync(join(data, 'host', 'work'));
+      expect(leftOver).toEqual([]);
+    } finally {
+      await second.close();
+    }
+  });
+
+  it('no request fails while two dynos restart, change config and are scaled under load', async () => {
+    const { name, repository } = await created();
+    await repository.push();
+    await repository.tailrace('scale', 'web=2');
+    await until('two dynos', async () => {
+      const dynos = await server.ask<{ type: string; state: string }[]>('GET', `/apps/${name}/dynos`);
+      return dynos.filter(({ type, state }) => type === 'web' && state === 'up').length === 2;
+    });
+    let over = false;
+    const counts = { good: 0, bad: [] as string[] };
+    const load = Array.from({ length: 8 }, async () => {
+      while (!over)
+        await ask(server, name).then(
+          () => counts.good++,
+          (error: unknown) => counts.bad.push(String(error)),
+        );
+    });
+    const homes = async () => (await ask(server, name)).home;
+    for (const args of [
+      ['restart'],
+      ['config:set', 'A=2'],
+      ['restart', 'web.1'],
+      ['scale', 'web=1'],
+      ['scale', 'web=2'],
+    ]) {
+      const before = counts.good;
+      const home = await homes();
+      expect((await repository.tailrace(...args)).status).toBe(0);
+      if (args[0] !== 'scale') await until('other dynos', async () => (await homes()) !== home);
+      await until('more requests', () => counts.good > before + 200);
+    }
+    over = true;
+    await Promise.all(load);
+    expect(counts.bad).toEqual([]);
+    expect(counts.good).toBeGreaterThan(1_000);
+  });
+});

@@ -1,0 +1,148 @@
+/** The official `heroku` command against a real `tailrace start`: apps, their settings, add-ons and keys, and what it prints. */
+import { describe, expect, it } from 'vitest';
+import { Heroku } from '../../support/heroku.ts';
+import { missing } from '../../support/program.ts';
+import { Shop } from '../../support/shop.ts';
+import { until } from '../../support/until.ts';
+
+const shop = new Shop(25_100);
+const { h } = shop;
+
+/** Asked of the API where a command has been seen to show them: it takes a second of processor time. */
+const configVars = () => shop.server.ask<Record<string, string>>('GET', '/apps/shop/config-vars');
+
+/** What the app answers through the HTTP router, which waits while it restarts. */
+async function answer(accept = '*/*'): Promise<string> {
+  const address = shop.server.webUrl.replace('shop.localhost', '127.0.0.1');
+  return (await fetch(address, { headers: { accept } })).text();
+}
+
+describe('apps', { timeout: 180_000 }, () => {
+  it('are listed, created, shown and destroyed', async () => {
+    expect(await shop.heroku.prints('apps')).toMatch(
+      /=== owner@tailrace.localhost Apps\s+shop \(localhost\)/,
+    );
+    expect(await shop.heroku.prints('apps:create blue-lake')).toMatch(
+      /Creating blue-lake... done[\s\S]*http:\/\/blue-lake\.localhost:\d+\/ \| \S+\/blue-lake\.git/,
+    );
+    expect(await shop.heroku.prints('apps:info -a blue-lake')).toMatch(
+      /=== blue-lake[\s\S]*Owner:\s+owner@tailrace\.localhost[\s\S]*Stack:\s+local/,
+    );
+    expect(await shop.heroku.prints('apps:destroy -a blue-lake --confirm blue-lake')).toMatch(
+      /Destroying blue-lake .*done/,
+    );
+    const gone = await shop.heroku.run('apps:info -a blue-lake');
+    expect(gone.status).not.toBe(0);
+    expect(gone.stderr).toMatch(/Couldn't find that app\.[\s\S]*not_found/);
+  });
+
+  it('have names by Heroku’s rule', async () => {
+    const refused = await shop.heroku.run('apps:create Blue_Lake');
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toMatch(/Name must start with a letter/);
+    await expect(shop.server.ask('POST', '/apps', { name: 'shop' })).rejects.toThrow(
+      /Name shop is already taken/,
+    );
+  });
+
+  it('are renamed', async () => {
+    expect(await h('apps:rename shoe')).toMatch(/Renaming shop to shoe... done/);
+    await shop.server.ask('PATCH', '/apps/shoe', { name: 'shop' });
+  });
+
+  it('belong to whoever has the key', async () => {
+    expect(await shop.heroku.prints('auth:whoami')).toMatch(/^owner@tailrace\.localhost$/m);
+    expect(await h('access')).toMatch(/owner@tailrace\.localhost\s+owner/);
+  });
+});
+
+describe('config vars and releases', { timeout: 180_000 }, () => {
+  it('config vars are set several at once, reach the dynos, and are taken away', async () => {
+    expect(await h('config:set A=one B=two')).toMatch(/Setting A, B and restarting shop... done, v2/);
+    expect(await h('config')).toMatch(/A: one\nB: two/);
+    expect(await h('config:get A')).toMatch(/^one$/m);
+    await until('the new value in the app', async () => (await answer()) === 'A is one');
+    expect(await h('config:unset B')).toMatch(/Unsetting B and restarting shop... done, v3/);
+    expect(await configVars()).toEqual({ A: 'one' });
+  });
+
+  it('their values are in no line of the stream', async () => {
+    await h('config:set SECRET=hunter2');
+    const lines = await shop.server.lines({ id: '', name: 'shop', token: '' });
+    expect(lines.some((line) => line.includes('Set SECRET config vars by user owner@'))).toBe(true);
+    expect(lines.filter((line) => line.includes('hunter2'))).toEqual([]);
+  });
+
+  it('releases are listed, shown and rolled back to', async () => {
+    expect(await h('releases')).toMatch(
+      /v3\s+Remove B config vars[\s\S]*v2\s+Set A, B config vars[\s\S]*v1\s+Initial release/,
+    );
+    expect(await h('releases:info v2')).toMatch(
+      /=== Release v2[\s\S]*Change:\s+Set A, B config vars[\s\S]*A: one\nB: two/,
+    );
+    expect(await h('rollback v2')).toMatch(/Rolling back shop to v2... done, v5/);
+    expect(await configVars()).toMatchObject({ A: 'one', B: 'two' });
+    await expect(shop.server.ask('GET', '/apps/shop/releases/v99')).rejects.toThrow(
+      /Couldn't find that release/,
+    );
+  });
+});
+
+describe('domains, maintenance', { timeout: 180_000 }, () => {
+  it('domains are added, answer, and are removed', async () => {
+    expect(await h('domains:add www.example.com')).toMatch(/Adding www\.example\.com to shop... done/);
+    expect(await h('domains')).toMatch(
+      /=== shop Heroku Domain\s+shop\.localhost[\s\S]*www\.example\.com\s+CNAME\s+shop\.localhost/,
+    );
+    expect(await h('domains:remove www.example.com')).toMatch(/Removing www\.example\.com from shop... done/);
+    expect((await shop.heroku.run('domains:add http://x/ -a shop')).stderr).toMatch(/is no host name/);
+  });
+
+  it('maintenance is switched on and off', async () => {
+    expect(await h('maintenance')).toMatch(/^off$/m);
+    expect(await h('maintenance:on')).toMatch(/Enabling maintenance mode for shop... done/);
+    expect(await shop.server.ask('GET', '/apps/shop')).toMatchObject({ maintenance: true });
+    expect(await answer()).toMatch(/under maintenance/);
+    const page = 'https://example.com/soon.html';
+    await shop.server.ask('PATCH', '/apps/shop/config-vars', { MAINTENANCE_PAGE_URL: page });
+    expect(await answer('text/html')).toContain('<iframe src="https://example.com/soon.html">');
+    await shop.server.ask('PATCH', '/apps/shop/config-vars', { MAINTENANCE_PAGE_URL: null });
+    expect(await h('maintenance:off')).toMatch(/Disabling maintenance mode for shop... done/);
+    expect(await answer()).toMatch(/^A is/);
+  });
+});
+
+describe('add-ons', { timeout: 180_000 }, () => {
+  it('are none at first', async () => {
+    expect(await h('addons')).toMatch(/No add-ons for app shop/);
+    await expect(shop.server.ask('POST', '/apps/shop/addons', { plan: 'nosuch' })).rejects.toThrow(
+      /Couldn't find that add-on service/,
+    );
+  });
+
+  it.skipIf(missing('redis-server'))('redis is created, gives a config var, and is destroyed', async () => {
+    expect(await h('addons:create redis:dev')).toMatch(/Created redis-\S+ as REDIS_URL/);
+    expect(await h('addons')).toMatch(/redis \(redis-\S+\)\s+local\s+free[\s\S]*as REDIS/);
+    expect((await configVars()).REDIS_URL).toMatch(/^redis:\/\/:\w+@127\.0\.0\.1:\d+/);
+    expect(await h('addons:destroy redis --confirm shop')).toMatch(/Destroying redis-\S+ on shop... done/);
+    expect(await configVars()).not.toHaveProperty('REDIS_URL');
+  });
+});
+
+describe('API keys', { timeout: 180_000 }, () => {
+  it('are made with a scope, work, and are revoked', async () => {
+    const made = await shop.heroku.prints('authorizations:create -d reader -s read -e 600');
+    const key = /Token:\s+(\S+)/.exec(made)?.[1] ?? '';
+    const id = /ID:\s+(\S+)/.exec(made)?.[1] ?? '';
+    const reader = new Heroku({ url: shop.server.url, key });
+    expect(await reader.prints('config:get A -a shop')).toMatch(/one/);
+    const refused = await reader.run('config:set A=2 -a shop');
+    expect(refused.status).not.toBe(0);
+    expect(await shop.heroku.prints(`authorizations:revoke ${id}`)).toMatch(/done/);
+    const answer = await fetch(`${shop.server.url}/apps/shop/config-vars`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    expect(answer.status).toBe(401);
+    reader.close();
+  });
+});

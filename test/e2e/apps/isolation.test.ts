@@ -1,0 +1,110 @@
+/** Isolated dynos (bubblewrap): what they see of the machine and of each other, and how they end. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { missing, tailrace } from '../../support/program.ts';
+import { ask, Repository, WEB } from '../../support/repository.ts';
+import { dataForTest, launch, type Server, serve } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+
+const APP = 'apart';
+let server: Server;
+
+beforeAll(async () => {
+  server = await serve({ env: { TAILRACE_ISOLATION: 'bubblewrap' } });
+});
+afterAll(() => server?.close());
+
+const t = (...args: string[]) => tailrace(args, { env: server.env });
+const lines = () => server.lines({ id: '', name: APP, token: '' });
+
+describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_000 }, () => {
+  it('answers requests, and speaks', async () => {
+    const repository = new Repository(server, {
+      Procfile: [
+        'web: echo to stderr >/dev/stderr; exec node web.cjs',
+        "worker: trap 'echo goodbye; exit 3' TERM; setsid sleep 1000 & echo ready; wait",
+        'release: touch ../../released && echo migrated',
+        '',
+      ].join('\n'),
+      'web.cjs': WEB,
+      'version.txt': 'one\n',
+    });
+    await repository.tailrace('create', APP);
+    const pushed = await repository.push();
+    expect(pushed.stderr).toMatch(/remote: {8}migrated/);
+    expect(pushed.status).toBe(0);
+    expect((await ask(server, APP)).version).toBe('one');
+    expect((await lines()).some((line) => / app\[web\.1\]: to stderr$/.test(line))).toBe(true);
+    // What it wrote outside of its own folder was in nobody's.
+    expect(existsSync(join(server.data, 'host', 'released'))).toBe(false);
+  });
+
+  it('sees neither the server’s data, nor others’ files and processes, and can’t change the system', async () => {
+    const run = async (command: string) => (await t('run', '-a', APP, command)).stdout.trim();
+    const { home } = await ask(server, APP);
+    // One pipe for both, so that what is said first comes first.
+    expect(
+      await run(`exec 2>&1; cat '${server.data}/key'; ls '${server.data}/host/dynos' | wc -l; ls '${home}'`),
+    ).toMatch(/No such file[\s\S]*\n1\n[\s\S]*No such file/);
+    expect(await run('touch /etc/tailrace-was-here')).toMatch(/Read-only file system/);
+    // Its shell, the first process of its namespace, and what looks.
+    expect(Number(await run('ls -d /proc/[0-9]* | wc -l'))).toBeLessThan(6);
+    expect(await run(`kill -9 ${server.program.pid}`)).toMatch(/No such process/);
+    expect(await run('ls /root /home /tmp /run 2>/dev/null | grep -v : | wc -w')).toMatch(/^[0-3]$/);
+    expect(await run('echo kept >file; cat file; echo $TMPDIR; touch $TMPDIR/x && echo writable')).toMatch(
+      /^kept\n\/\S+\/tmp\nwritable$/,
+    );
+    expect((await t('run', '-a', APP, 'exit 9')).status).toBe(9);
+  });
+
+  it('gets SIGTERM, says how it ended, and leaves nothing behind', async () => {
+    await t('scale', 'worker=1', '-a', APP);
+    await until('its line', async () =>
+      (await lines()).some((line) => / app\[worker\.1\]: ready$/.test(line)),
+    );
+    const { id } = await server.ask<{ id: string }>('GET', `/apps/${APP}/dynos/worker.1`);
+    expect(environments().filter((text) => text.includes(`\0HEROKU_DYNO_ID=${id}\0`)).length).toBeGreaterThan(
+      2,
+    );
+    await t('scale', 'worker=0', '-a', APP);
+    const own = await until('its end', async () => {
+      const all = (await lines()).filter((line) => /\[worker\.1\]: /.test(line));
+      return (
+        all.some((line) => /Process exited/.test(line)) &&
+        all.map((line) => line.slice(line.indexOf(']: ') + 3))
+      );
+    });
+    expect(own.slice(own.indexOf('Stopping all processes with SIGTERM'))).toEqual([
+      'Stopping all processes with SIGTERM',
+      'goodbye',
+      'Process exited with status 3',
+    ]);
+    // Its daemon had left the process group, but not the namespace.
+    await until('no daemon', () => !environments().some((text) => text.includes(`\0HEROKU_DYNO_ID=${id}\0`)));
+  });
+});
+
+/** Of every process on this machine. */
+function environments(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
+      } catch {
+        return '';
+      }
+    });
+}
+
+it('a server whose dynos can’t be isolated doesn’t start', async () => {
+  const { ended } = launch(dataForTest(), {
+    env: { TAILRACE_ISOLATION: 'bubblewrap', PATH: dataForTest() },
+  });
+  const { status, stderr } = await ended;
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /TAILRACE_ISOLATION is "bubblewrap", but that doesn't work here .*install bubblewrap/,
+  );
+});

@@ -1,0 +1,186 @@
+/** One-off dynos: with a terminal, with pipes, in the background; with our command and the official one. */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { spawn } from '@lydell/node-pty';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { Heroku } from '../../support/heroku.ts';
+import { missing, Program, TAILRACE, tailrace } from '../../support/program.ts';
+import { Repository } from '../../support/repository.ts';
+import { type Server, serve } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+
+const APP = 'runner';
+let server: Server;
+
+beforeAll(async () => {
+  server = await serve();
+  await server.ask('POST', '/apps', { name: APP });
+}, 60_000);
+afterAll(() => server?.close());
+
+/** Deploys the app once. */
+let deployed: Promise<void> | undefined;
+function deploy(): Promise<void> {
+  deployed ??= (async () => {
+    const repository = new Repository(server, {
+      Procfile: 'worker: sleep 1000\n',
+      'file.txt': 'in the slug\n',
+    });
+    const pushed = await repository.tailrace('push', '-a', APP);
+    expect(pushed.stdout).toMatch(/Released v2/);
+    await repository.tailrace('config:set', '-a', APP, 'A=one');
+  })();
+  return deployed;
+}
+const run = async (args: readonly string[], input: string | Buffer = '') => {
+  await deploy();
+  return tailrace(['run', '-a', APP, ...args], { env: server.env, input });
+};
+const appLines = () => server.messages({ id: '', name: APP, token: '' });
+
+describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => {
+  it('runs in a copy of the slug with the config vars, and ends with the command’s status', async () => {
+    const { stdout, status } = await run(['cat file.txt; echo $A; echo err >&2; exit 7']);
+    expect(stdout).toMatch(/in the slug\none\n/);
+    expect(stdout).toMatch(/err\n/);
+    expect(status).toBe(7);
+    expect((await run(['kill -9 $$'])).status).toBe(137);
+    expect((await run(['ls', '-1', 'file.txt'])).stdout).toBe('file.txt\n');
+    expect((await run(['no-such-program'])).status).toBe(127);
+  });
+
+  it('pipes input through, byte by byte', async () => {
+    const input = randomBytes(2_000_000).toString('base64');
+    const { stdout, status } = await run(['cat'], input);
+    expect(status).toBe(0);
+    expect(stdout === input).toBe(true);
+  });
+
+  it('what it deletes is its own', async () => {
+    expect((await run(['rm file.txt; ls'])).stdout).not.toMatch(/file\.txt/);
+    expect((await run(['ls'])).stdout).toMatch(/file\.txt/);
+  });
+
+  it('tells the stream, as Heroku does', async () => {
+    await run(['echo only for the terminal; exit 2']);
+    const lines = await appLines();
+    for (const line of [
+      'Awaiting client',
+      'Starting process with command `echo only for the terminal; exit 2`',
+      'State changed from starting to up',
+      'Process exited with status 2',
+      'State changed from up to complete',
+    ])
+      expect(lines).toContain(line);
+    expect(lines).not.toContain('only for the terminal');
+  });
+
+  it('has a terminal: input, Ctrl-C, window size, Ctrl-D', async () => {
+    await deploy();
+    const { PATH, HOME } = process.env;
+    const terminal = spawn(process.execPath, [TAILRACE, 'run', '-a', APP, 'bash --norc'], {
+      cols: 100,
+      rows: 30,
+      env: { PATH, HOME, TERM: 'xterm', ...server.env },
+    });
+    onTestFinished(() => terminal.kill('SIGKILL'));
+    let seen = '';
+    terminal.onData((text) => {
+      seen += text;
+    });
+    const status = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+    const sees = (pattern: RegExp) =>
+      until(`${pattern} on the terminal`, () => pattern.test(seen), 20_000).catch((error: unknown) => {
+        throw new Error(`${error}, but ${JSON.stringify(seen)}`);
+      });
+    await sees(/Running bash --norc on runner... up, run\.\d+[\s\S]*[#$] /);
+    terminal.write('tty && stty size; echo $((6*7))\r');
+    await sees(/\/dev\/pts\/\d+\s+30 100\s+42/);
+    terminal.write("sh -c 'echo asleep; exec sleep 1000'\r");
+    await sees(/[\r\n]asleep\r/);
+    terminal.write('\u0003');
+    await sees(/\^C[\s\S]*[#$] $/);
+    terminal.write('echo status $?\r');
+    await sees(/status 130/);
+    terminal.resize(120, 40);
+    await until('the new size', () => {
+      terminal.write('stty size\r');
+      return /40 120/.test(seen);
+    });
+    terminal.write('exit 9\r');
+    expect(await status).toBe(9);
+  });
+
+  it('ends when the client is gone', async () => {
+    await deploy();
+    const client = new Program(process.execPath, [TAILRACE, 'run', '-a', APP, 'echo $HOME; sleep 1000'], {
+      env: server.env,
+    });
+    const [, home] = await client.says(/(\S+)\n/);
+    expect(existsSync(home)).toBe(true);
+    await client.stop('SIGKILL');
+    await until('the line about it', async () =>
+      (await appLines()).includes('Client connection closed. Sending SIGHUP to all processes'),
+    );
+    await until('no folder', () => !existsSync(home));
+  });
+
+  it('run:detached says in the stream what it says, and can be stopped', async () => {
+    await deploy();
+    const { stdout } = await tailrace(['run:detached', '-a', APP, 'echo in the background; sleep 1000'], {
+      env: server.env,
+    });
+    const [, name] = /done, (run\.\d+)/.exec(stdout) ?? [];
+    await until('its line', async () => (await appLines()).includes('in the background'));
+    expect((await tailrace(['ps', '-a', APP], { env: server.env })).stdout).toContain(`${name}: up`);
+    await tailrace(['ps:stop', name, '-a', APP], { env: server.env });
+    await until(
+      'its end',
+      async () => !(await tailrace(['ps', '-a', APP], { env: server.env })).stdout.includes(name),
+    );
+  });
+
+  it('an app that runs nothing here says what to do', async () => {
+    await server.ask('POST', '/apps', { name: 'empty-app' });
+    const refused = await tailrace(['run', '-a', 'empty-app', 'true'], { env: server.env });
+    expect(refused.stderr).toMatch(/deploy it with `tailrace push`/);
+    expect(refused.status).toBe(1);
+  });
+});
+
+describe.skipIf(missing('openssl'))('heroku run', { timeout: 240_000 }, () => {
+  it('attaches over TLS that it trusts, with input and exit code', async () => {
+    await deploy();
+    await run(['true']); // the certificates are made at the first attached dyno
+    const authority = join(server.data, 'tls', 'authority.pem');
+    const heroku = new Heroku(server, { NODE_EXTRA_CA_CERTS: authority });
+    onTestFinished(() => heroku.close());
+    const failed = await heroku.run([
+      'run',
+      '--no-tty',
+      '--exit-code',
+      '-a',
+      APP,
+      '--',
+      'sh -c "echo $A; exit 4"',
+    ]);
+    expect(failed.stdout).toMatch(/^one$/m);
+    expect(failed.status).toBe(4);
+    const piped = await heroku.run(['run', '--no-tty', '-a', APP, '--', 'cat'], 'through a pipe\n');
+    expect(piped.stdout).toMatch(/^through a pipe$/m);
+    expect(piped.status).toBe(0);
+    expect((await heroku.run(['run', '-a', APP, '--', 'tty'])).stdout).toMatch(/\/dev\/pts\/\d+/);
+    expect(await heroku.prints(['run:detached', '-a', APP, '--', 'echo from afar'])).toMatch(/run\.\d+/);
+    await until('its line', async () => (await appLines()).includes('from afar'));
+  });
+
+  it('refuses a server whose authority it does not know', async () => {
+    await deploy();
+    const heroku = new Heroku(server);
+    onTestFinished(() => heroku.close());
+    const refused = await heroku.run(['run', '--no-tty', '-a', APP, '--', 'true']);
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toMatch(/certificate/i);
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { type Answer, body, line, numbered, post, send } from '../../support/senders/push.ts';
+import { type App, dataForTest, type Server, serveForTest } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+
+/** Posts batch after batch until the server is gone; gives the lines of every 2xx. */
+async function produce(server: Server, app: App, name: string, progress: () => void): Promise<string[]> {
+  const acknowledged: string[] = [];
+  for (let i = 0; ; i += 10) {
+    const lines = numbered(10, name, i);
+    let answer: Answer;
+    try {
+      answer = await post(server, app.token, body(lines));
+    } catch {
+      return acknowledged;
+    }
+    if (answer.status === 204) acknowledged.push(...lines);
+    progress();
+  }
+}
+
+/** Lines of one producer as they stand in the stream, without what came twice (an answer may have been lost). */
+function ofProducer(messages: readonly string[], name: string): string[] {
+  return messages.filter((message) => message.startsWith(`${name} `));
+}
+
+describe('kill -9 in the middle of concurrent requests', () => {
+  it.each([['process'], ['disk']])(
+    'every line of every 2xx is there after the restart, in order (%s)',
+    async (durability) => {
+      const data = dataForTest();
+      let server = await serveForTest({ data, env: { TAILRACE_DURABILITY: durability } });
+      const apps = [await server.createApp(), await server.createApp()];
+      const expected = new Map<string, string[]>();
+      for (let round = 0; round < 3; round++) {
+        let answers = 0;
+        const producers = Array.from({ length: 8 }, (_, i) => `producer-${round}-${i}`);
+        const running = producers.map((name, i) =>
+          produce(server, apps[i % 2], name, () => {
+            answers++;
+          }),
+        );
+        await until('some answers', () => answers > 60 + round * 37);
+        await server.kill();
+        for (const [i, acknowledged] of (await Promise.all(running)).entries())
+          expected.set(producers[i], acknowledged);
+        server = await serveForTest({ data, env: { TAILRACE_DURABILITY: durability } });
+      }
+      const messages = [await server.messages(apps[0]), await server.messages(apps[1])];
+      for (const [name, acknowledged] of expected) {
+        const there = ofProducer(messages[Number(name.slice(-1)) % 2], name);
+        expect(there.slice(0, acknowledged.length)).toEqual(acknowledged);
+        // The request that was under way may have been stored too, whole or not at all.
+        expect([0, 10]).toContain(there.length - acknowledged.length);
+      }
+    },
+  );
+
+  it('positions go on where they were', async () => {
+    const data = dataForTest();
+    const first = await serveForTest({ data });
+    const app = await first.createApp();
+    await post(first, app.token, body(numbered(25)));
+    const before = (await first.lines(app, 'format=json')).map((text) => JSON.parse(text).position);
+    await first.kill();
+    const second = await serveForTest({ data });
+    await post(second, app.token, body(['after']));
+    const after = (await second.lines(app, 'format=json')).map((text) => JSON.parse(text).position);
+    expect(after).toEqual([...before, String(Number(before.at(-1)) + 1)]);
+  });
+
+  it('the last lines of a graceful stop are stored, those of syslog connections too', async () => {
+    const data = dataForTest();
+    const first = await serveForTest({ data });
+    const app = await first.createApp();
+    await send(
+      first.syslogPort,
+      numbered(5_000)
+        .map((text) => `${line(text, app.token)}\n`)
+        .join(''),
+    );
+    expect(await first.program.stop('SIGTERM')).toMatchObject({ status: 0 });
+    const second = await serveForTest({ data });
+    expect(await second.messages(app)).toEqual(numbered(5_000));
+  });
+});

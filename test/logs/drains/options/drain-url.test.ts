@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { parseDrainUrl, redactUrl } from '../../../../src/logs/drains/options/drain.ts';
+
+describe('a drain’s URL', () => {
+  it.each([
+    'https://host/path?x=y',
+    'http://user:p%40ss@host:8080/',
+    'syslog://host:514',
+    'syslog://[::1]:514',
+    'syslog+tls://host#insecure',
+  ])('%s can be drained to', (url) => expect(parseDrainUrl(url).url.href).toBe(url));
+
+  it.each([
+    ['', 'Invalid drain URL'],
+    ['host:514', 'host://'],
+    ['/path', 'Invalid drain URL'],
+    ['https://', 'Invalid drain URL'],
+    ['https://host:99999/', 'Invalid drain URL'],
+    ['syslog://', 'names no host'],
+    ['syslog:host', 'names no host'],
+    ['ftp://host/', "Drains to ftp:// aren't supported"],
+    ['file:///etc/passwd', "Drains to file:// aren't supported"],
+    ['http://us%zzer:secret@host/', 'Invalid drain URL'],
+    ['https://user:se%cret@host/', 'Invalid drain URL'],
+  ])('%j: %s', (url, why) => {
+    expect(() => parseDrainUrl(url)).toThrow(why);
+    expect(() => parseDrainUrl(url)).not.toThrow('secret');
+  });
+
+  it.each([
+    ['https://user:secret@host/path', 'https://user:****@host/path'],
+    ['https://:secret@host/', 'https://:****@host/'],
+    ['https://host/path', 'https://host/path'],
+    ['https://host/a:b@c', 'https://host/a:b@c'],
+    ['https://token@host/', 'https://****@host/'],
+    ['https://host/v1?dd-api-key=secret&a=b#x', 'https://host/v1?dd-api-key=****&a=b#x'],
+  ])('%s is printed as %s', (url, shown) => expect(redactUrl(url)).toBe(shown));
+});

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { TargetPolicy } from '../../../../src/logs/drains/options/target-policy.ts';
+import { tailrace } from '../../../support/program.ts';
+import { httpReceiver } from '../../../support/receivers/receivers.ts';
+import { pushLines } from '../../../support/senders/push.ts';
+import { dataForTest, serveForTest } from '../../../support/server.ts';
+import { until } from '../../../support/until.ts';
+
+describe('addresses', () => {
+  const policy = new TargetPolicy(false);
+
+  it.each([
+    '127.0.0.1',
+    '127.9.9.9',
+    '0.0.0.0',
+    '10.0.0.1',
+    '172.31.255.255',
+    '192.168.1.1',
+    '100.64.0.1',
+    '100.100.100.200',
+    '169.254.169.254',
+    '168.63.129.16',
+    '192.0.0.192',
+    '224.0.0.1',
+    '255.255.255.255',
+    '::',
+    '::1',
+    '::127.0.0.1',
+    '::ffff:127.0.0.1',
+    '::ffff:a9fe:a9fe',
+    '::ffff:0:7f00:1',
+    '64:ff9b::169.254.169.254',
+    '2002:7f00:1::',
+    'fc00::1',
+    'fd00:ec2::254',
+    'fe80::1',
+    'fe80::1%eth0',
+    'fec0::1',
+    'ff02::1',
+  ])('%s is no target', (address) => {
+    expect(policy.forbids(address)).toBeTruthy();
+    expect(new TargetPolicy(true).forbids(address)).toBeUndefined();
+  });
+
+  it.each([
+    '8.8.8.8',
+    '172.32.0.1',
+    '100.63.255.255',
+    '2606:4700::1111',
+    '::ffff:8.8.8.8',
+    '64:ff9b::8.8.8.8',
+  ])('%s is one', (address) => expect(policy.forbids(address)).toBeUndefined());
+});
+
+describe('a server that is not a developer’s', () => {
+  it('refuses every spelling of itself when a drain is added, and says what to do', async () => {
+    const server = await serveForTest({ env: { TAILRACE_ALLOW_PRIVATE_DRAINS: '' } });
+    const app = await server.createApp();
+    for (const url of [
+      'https://127.0.0.1/',
+      'https://localhost:8601/logs',
+      'http://2130706433/',
+      'http://0x7f000001/',
+      'http://0177.0.0.1/',
+      'http://127.1/',
+      'http://[::ffff:127.0.0.1]/',
+      'http://[::1]/',
+      'http://169.254.169.254/latest/meta-data',
+      'syslog://127.0.0.1:514',
+      'syslog://2130706433:514',
+      'syslog://0x7f.1:514',
+      'syslog+tls://0177.1:6514',
+      'syslog://[::ffff:7f00:1]:514',
+    ]) {
+      const refusal = await server.addDrain(app, url).catch(String);
+      expect(refusal, url).toContain('TAILRACE_ALLOW_PRIVATE_DRAINS=yes');
+    }
+    const { status, stderr } = await tailrace(['drains:add', 'https://[::1]/', '-a', app.name], {
+      env: server.env,
+    });
+    expect(stderr).toContain('Error: Drains may not point at ::1, which is this machine: set TAILRACE_ALLOW');
+    expect(status).toBe(1);
+    expect(await server.drains(app)).toEqual([]);
+  });
+
+  it('checks again at every connect: a drain that was added when it was allowed gets nothing', async () => {
+    const data = dataForTest();
+    const receiver = await httpReceiver();
+    const before = await serveForTest({ data });
+    const app = await before.createApp();
+    await before.addDrain(app, receiver.url.replace('127.0.0.1', 'localhost'));
+    await pushLines(before, app.token, ['hello']);
+    await until('the first line', () => receiver.accepted().length === 1);
+    await before.close();
+
+    const after = await serveForTest({ data, env: { TAILRACE_ALLOW_PRIVATE_DRAINS: 'no' } });
+    await pushLines(after, app.token, ['are you there?']);
+    const error = await until('the refusal', async () => (await after.drains(app))[0].delivery.lastError);
+    expect(error).toMatch(/may not point at localhost \((127\.0\.0\.1|::1)\), which is this machine/);
+    expect(receiver.accepted()).toEqual(['hello']);
+  });
+
+  it('does not follow a redirect', async () => {
+    const server = await serveForTest();
+    const inside = await httpReceiver();
+    const outside = await httpReceiver(() => ({ status: 307, headers: { location: inside.url } }));
+    const app = await server.createApp();
+    await server.addDrain(app, outside.url);
+    await pushLines(server, app.token, ['hello']);
+    const error = await until('the answer', async () => (await server.drains(app))[0].delivery.lastError);
+    expect(error).toContain(`answered 307: it redirects to ${inside.url}`);
+    expect(inside.deliveries).toEqual([]);
+  });
+});

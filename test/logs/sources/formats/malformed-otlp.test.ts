@@ -1,0 +1,181 @@
+/** OTLP that is none, or not what one would expect: taken whole, or refused whole with one sentence. */
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import { type BodyCase, BodySender, type Outcome } from '../../../support/senders/bodies.ts';
+import { type Server, serve } from '../../../support/server.ts';
+
+const NOT_OTLP: Outcome = [400, 'Bad request: the body is no ExportLogsServiceRequest.'];
+const NOT_GZIP: Outcome = [400, 'Bad request: the body is not valid gzip.'];
+const TOO_LARGE: Outcome = [413, 'The body is over 8000000 bytes: send it in several requests.'];
+const TOO_MANY: Outcome = [413, 'The request has over 100000 lines: send several requests.'];
+const gzip = { 'content-encoding': 'gzip' };
+const type = (name: string): [Outcome, Record<string, string>] => [
+  [415, `Content-Type ${name} isn't supported: send application/x-protobuf or application/json.`],
+  { 'content-type': name },
+];
+
+const request = (...logRecords: unknown[]) => ({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] });
+const one = (record: unknown): string => JSON.stringify(request(record));
+const whole = Buffer.from(
+  encodeLogs({
+    resourceLogs: [
+      {
+        resource: { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] },
+        scopeLogs: [
+          { logRecords: [{ timeUnixNano: '1355108448123456789', body: { stringValue: 'it broke' } }] },
+        ],
+      },
+    ],
+  }),
+);
+/** A field with its length in front, as messages and texts are written. */
+const field = (number: number, content: Buffer): Buffer => {
+  if (content.length > 127) throw new Error('too long for one byte');
+  return Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content]);
+};
+/** A request with one record of these bytes. */
+const record = (...bytes: number[]): Buffer => field(1, field(2, field(2, Buffer.from(bytes))));
+const deepBody = `${'{"arrayValue":{"values":['.repeat(20_000)}${']}}'.repeat(20_000)}`;
+
+function nested(depth: number): Buffer {
+  const parts: Buffer[] = [];
+  let length = 0;
+  // AnyValue.arrayValue (5) of values (1), from the innermost out
+  for (let i = 0; i < depth; i++)
+    for (const number of [1, 5]) {
+      const head = Buffer.from([(number << 3) | 2, ...varint(length)]);
+      parts.push(head);
+      length += head.length;
+    }
+  for (const number of [5, 2, 2, 1]) {
+    const head = Buffer.from([(number << 3) | 2, ...varint(length)]);
+    parts.push(head);
+    length += head.length;
+  }
+  return Buffer.concat(parts.reverse());
+}
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  for (let left = value; ; left = Math.floor(left / 128)) {
+    if (left < 128) return [...bytes, left];
+    bytes.push((left % 128) | 128);
+  }
+}
+
+const JSON_BODIES: BodyCase[] = [
+  ['words', 'hello', NOT_OTLP],
+  ['nothing', '', NOT_OTLP],
+  ['an array', '[]', NOT_OTLP],
+  ['null', 'null', NOT_OTLP],
+  ['a number', '7', NOT_OTLP],
+  ['a text', '"x"', NOT_OTLP],
+  ['cut short', one({}).slice(0, -1), NOT_OTLP],
+  ['a trailing comma', '{"resourceLogs":[],}', NOT_OTLP],
+  ['two requests', `${one({})}${one({})}`, NOT_OTLP],
+  ['a NUL', '\0', NOT_OTLP],
+  ['UTF-16', Buffer.from(one({}), 'utf16le'), NOT_OTLP],
+  ['protobuf', whole, NOT_OTLP],
+  [
+    'values, 20,000 deep',
+    `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":${deepBody}}]}]}]}`,
+    NOT_OTLP,
+  ],
+  ['brackets, 200,000 deep', '['.repeat(200_000) + ']'.repeat(200_000), NOT_OTLP],
+  ['too many records', JSON.stringify(request(...Array(100_001).fill(0))), TOO_MANY],
+  ['too large', `{"a":"${'x'.repeat(8_000_000)}"}`, TOO_LARGE],
+  ['a gzip bomb', gzipSync(Buffer.alloc(50_000_000, 0x20)), TOO_LARGE, gzip],
+  ['no gzip', '{}', NOT_GZIP, gzip],
+  ['plain text', 'x', ...type('text/plain')],
+  ['what /logs takes', '{}', ...type('application/x-ndjson')],
+  ['logplex-1', '5 hello', ...type('application/logplex-1')],
+  ['gRPC', whole, ...type('application/grpc')],
+  // Odd, but read as far as it goes.
+  ['an empty object', '{}', 0],
+  ['other fields alone', '{"resourceSpans":[{"scopeSpans":[]}]}', 0],
+  ['lists that are none', '{"resourceLogs":{"a":1}}', 0],
+  ['lists of nothing', '{"resourceLogs":[null,7,"x",[]]}', 0],
+  ['scopes that are none', '{"resourceLogs":[{"scopeLogs":"x"}]}', 0],
+  ['records that are none', JSON.stringify(request(7, null, 'x')), 3],
+  ['an empty record', one({}), 1],
+  ['a body that is no value', one({ body: 7 }), 1],
+  ['a body of no kind', one({ body: {} }), 1],
+  ['a body of two kinds', one({ body: { stringValue: 'a', intValue: '1' } }), 1],
+  ['a body of a kind that isn’t there', one({ body: { dateValue: 'a' } }), 1],
+  ['an int that is none', one({ body: { intValue: 'x' } }), 1],
+  ['an int beyond 2^63', one({ body: { intValue: '99999999999999999999' } }), 1],
+  ['bytes that are no base64', one({ body: { bytesValue: '%%%' } }), 1],
+  ['attributes that are none', one({ attributes: 7 }), 1],
+  ['attributes without keys', one({ attributes: [{ value: { stringValue: 'a' } }, null, 7] }), 1],
+  [
+    'an attribute that breaks out',
+    one({ attributes: [{ key: 'a"] x', value: { stringValue: '"] x' } }] }),
+    1,
+  ],
+  ['a key that is __proto__', one({ attributes: [{ key: '__proto__', value: { stringValue: 'a' } }] }), 1],
+  ['an absurd severity', one({ severityNumber: 1e9 }), 1],
+  ['a negative severity', one({ severityNumber: -1 }), 1],
+  ['a severity that is a word', one({ severityNumber: 'SEVERITY_NUMBER_WARN' }), 1],
+  ['a time that is none', one({ timeUnixNano: 'yesterday' }), 1],
+  ['a negative time', one({ timeUnixNano: '-1' }), 1],
+  ['a time beyond all clocks', one({ timeUnixNano: '99999999999999999999999' }), 1],
+  ['a trace id that is none', one({ traceId: 7, spanId: {} }), 1],
+  ['an event name of several words', one({ eventName: 'a b - - <0>' }), 1],
+  ['a resource that is none', '{"resourceLogs":[{"resource":7,"scopeLogs":[{"logRecords":[{}]}]}]}', 1],
+];
+
+const PROTOBUF_BODIES: BodyCase[] = [
+  ['words', 'hello world', NOT_OTLP],
+  ['JSON', one({}), NOT_OTLP],
+  ['a wire type that isn’t there', Buffer.from([0x0f, 1, 2]), NOT_OTLP],
+  ['a length beyond the end', Buffer.from([0x0a, 0xff, 0xff, 0xff, 0x7f]), NOT_OTLP],
+  ['a length beyond 2^32', Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x1f]), NOT_OTLP],
+  ['a varint without an end', Buffer.alloc(20, 0xff), NOT_OTLP],
+  ['field number zero', Buffer.from([0x02, 1, 0]), NOT_OTLP],
+  ['the end of a group that never began', Buffer.from([0x0c]), NOT_OTLP],
+  ['a group that never ends', Buffer.from([0x7b, 0x08, 1]), NOT_OTLP],
+  ['a record cut short', record(0x09, 1, 2, 3), NOT_OTLP],
+  ['a text longer than its record', record(0x1a, 50, 0x61), NOT_OTLP],
+  ['a body longer than its record', record(0x2a, 50, 0x0a), NOT_OTLP],
+  ['a text that is no UTF-8', record(0x2a, 4, 0x0a, 2, 0xff, 0xfe), NOT_OTLP],
+  ['a megabyte of ones', Buffer.alloc(1_000_000, 0xff), NOT_OTLP],
+  ['values, 50,000 deep', nested(50_000), NOT_OTLP],
+  ['gzip that isn’t said', gzipSync(whole), NOT_OTLP],
+  ['gzip cut short', gzipSync(whole).subarray(0, 20), NOT_GZIP, gzip],
+  ...[1, 2, 5, 20, 40].map(
+    (left): BodyCase => [`without its last ${left} bytes`, whole.subarray(0, whole.length - left), NOT_OTLP],
+  ),
+  // Odd, but protobuf.
+  ['nothing', '', 0],
+  ['an empty record', record(), 1],
+  ['fields that nobody knows', record(0x78, 1, 0xf8, 0x07, 1), 1],
+  ['the same field twice', record(0x10, 1, 0x10, 17), 1],
+  ['a trace id of one byte', record(0x4a, 1, 7), 1],
+  ['a megabyte of empty requests', Buffer.alloc(1_000_000, Buffer.from([0x0a, 0])), 0],
+];
+
+let server: Server;
+let sender: BodySender;
+beforeAll(async () => {
+  server = await serve();
+  sender = new BodySender(server, await server.createApp(), '/v1/logs');
+});
+afterAll(async () => {
+  await sender.close();
+  await server.close();
+});
+
+describe('OTLP', () => {
+  it('at least sixty', () => expect(JSON_BODIES.length + PROTOBUF_BODIES.length).toBeGreaterThanOrEqual(60));
+  for (const one of JSON_BODIES) it(`JSON: ${one[0]}`, () => sender.check('otlp', 'application/json', one));
+  for (const one of PROTOBUF_BODIES)
+    it(`protobuf: ${one[0]}`, () => sender.check('otlp', 'application/x-protobuf', one));
+
+  it('after all of that every line has its source, and the next request is taken', async () => {
+    expect((await sender.send('application/x-protobuf', whole)).statusCode).toBe(200);
+    const lines = (await server.lines(sender.app, 'format=json&lines=1000')).map((text) => JSON.parse(text));
+    expect(lines.at(-1)).toMatchObject({ source: 'app', dyno: 'shop', message: 'it broke' });
+    expect(lines.filter(({ source }) => source !== 'app')).toEqual([]);
+  });
+});

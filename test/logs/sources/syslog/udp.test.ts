@@ -1,0 +1,53 @@
+import { createSocket } from 'node:dgram';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { line, numbered } from '../../../support/senders/push.ts';
+import { type Server, serve } from '../../../support/server.ts';
+import { until } from '../../../support/until.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await serve();
+});
+afterAll(() => server.close());
+
+function sender(): (datagram: string | Buffer) => Promise<void> {
+  const socket = createSocket('udp4');
+  onTestFinished(() => void socket.close());
+  return (datagram) =>
+    new Promise((resolve, reject) =>
+      socket.send(datagram, server.syslogPort, '127.0.0.1', (error) => (error ? reject(error) : resolve())),
+    );
+}
+
+describe('syslog over UDP', () => {
+  it('takes a line a datagram, in order, with and without a line end', async () => {
+    const app = await server.createApp();
+    const send = sender();
+    for (const [i, message] of numbered(200).entries())
+      await send(line(message, app.token) + (i % 2 ? '\n' : ''));
+    await until('all lines', async () => (await server.messages(app)).length === 200);
+    expect(await server.messages(app)).toEqual(numbered(200));
+  });
+
+  it('counts what is malformed or has an unknown token, and goes on', async () => {
+    const app = await server.createApp();
+    const send = sender();
+    const before = await server.counters('udp');
+    for (const bad of ['', 'junk', '<13>1', Buffer.from([0, 255]), line('m', 't.unknown')]) await send(bad);
+    await send(line('good', app.token));
+    await until('the good line', async () => (await server.messages(app)).length === 1);
+    const after = await server.counters('udp');
+    expect(after.malformed - before.malformed).toBe(4);
+    expect(after.unknownToken - before.unknownToken).toBe(1);
+  });
+
+  it('takes lines of several apps from one sender, the very first ones too', async () => {
+    const apps = await Promise.all(Array.from({ length: 5 }, () => server.createApp()));
+    const send = sender();
+    await Promise.all(apps.map((app) => send(line(app.name, app.token))));
+    for (const app of apps) {
+      await until('its line', async () => (await server.messages(app)).length === 1);
+      expect(await server.messages(app)).toEqual([app.name]);
+    }
+  });
+});

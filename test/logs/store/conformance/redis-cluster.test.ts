@@ -1,0 +1,16 @@
+import { describe } from 'vitest';
+import { RedisStore } from '../../../../src/logs/store/redis/redis.ts';
+import { RedisCluster } from '../../../support/redis/redis-deployments.ts';
+import { hasRedis } from '../../../support/redis/redis-server.ts';
+import { storeSuite } from './store-suite.ts';
+
+describe.runIf(hasRedis)('with redis-server', () => {
+  storeSuite('redis, a Cluster of three masters', async () => {
+    const cluster = await RedisCluster.start();
+    return {
+      shared: true,
+      open: (retention) => RedisStore.open({ url: cluster.url, retention, warn: () => {} }),
+      remove: () => cluster.remove(),
+    };
+  });
+});

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { batchOf, newApp } from '../../../support/batches.ts';
+import { until } from '../../../support/until.ts';
+import type { Opener } from './store-suite.ts';
+import { readAll, spans } from './streams.ts';
+
+export function retentionSuite(place: Opener): void {
+  describe('a stream that outgrows its bounds', () => {
+    it('gives up the oldest batches beyond its lines', async () => {
+      const store = await place.open({ lines: 10 });
+      const app = newApp();
+      for (let i = 0; i < 20; i++) await store.append(app, batchOf('a', 'b', 'c'));
+      expect(spans(await readAll(store, app))).toEqual([
+        [52, 54],
+        [55, 57],
+        [58, 60],
+      ]);
+      expect(await store.bounds(app)).toEqual({
+        first: 52,
+        last: 60,
+        bytes: batchOf('a', 'b', 'c').bytes.length * 3,
+      });
+    });
+
+    it('gives up the oldest batches beyond its bytes', async () => {
+      const text = 'x'.repeat(1_000);
+      const size = batchOf(text).bytes.length;
+      const store = await place.open({ bytes: size * 3 + 10 });
+      const app = newApp();
+      for (let i = 0; i < 20; i++) await store.append(app, batchOf(text));
+      expect(await store.bounds(app)).toEqual({ first: 18, last: 20, bytes: size * 3 });
+      expect(spans(await readAll(store, app))).toEqual([
+        [18, 18],
+        [19, 19],
+        [20, 20],
+      ]);
+    });
+
+    it('gives up many small batches for a large one, in the end', async () => {
+      const store = await place.open({ bytes: 100_000 });
+      const app = newApp();
+      await Promise.all(Array.from({ length: 500 }, () => store.append(app, batchOf('x'.repeat(100)))));
+      const large = batchOf('y'.repeat(99_000));
+      await store.append(app, large);
+      // The work of one append is bounded: the rest goes with the next ones.
+      await until('the bytes are within bounds', async () => {
+        await store.append(app, batchOf('z'));
+        return (await store.bounds(app)).bytes <= 100_000;
+      });
+      const held = await readAll(store, app);
+      expect(held.reduce((sum, batch) => sum + batch.bytes.length, 0)).toBe((await store.bounds(app)).bytes);
+    });
+
+    it('gives up what is too old', async () => {
+      const store = await place.open({ ageMs: 30 });
+      const app = newApp();
+      await store.append(app, batchOf('old', 'older'));
+      await until('the first batch is gone', async () => {
+        await store.append(app, batchOf('new'));
+        return (await store.bounds(app)).first >= 3;
+      });
+      const held = await readAll(store, app);
+      expect(held[0].first).toBeGreaterThanOrEqual(3);
+      expect(held.at(-1)?.last).toBe((await store.bounds(app)).last);
+    });
+
+    it('keeps its newest batch, however large', async () => {
+      const store = await place.open({ lines: 2, bytes: 100 });
+      const app = newApp();
+      await store.append(app, batchOf('1', '2', '3'));
+      expect(spans(await readAll(store, app))).toEqual([[1, 3]]);
+      await store.append(app, batchOf('x'.repeat(500)));
+      expect(spans(await readAll(store, app))).toEqual([[4, 4]]);
+    });
+
+    it('skips what is gone when it is read, and says so by its numbers', async () => {
+      const store = await place.open({ lines: 5 });
+      const app = newApp();
+      for (let i = 0; i < 10; i++) await store.append(app, batchOf('a', 'b'));
+      expect(spans(await store.read(app, 3, 1))).toEqual([[17, 18]]);
+      expect(spans(await store.readBefore(app, 21, 1e6))).toEqual([
+        [19, 20],
+        [17, 18],
+      ]);
+      expect(await store.readBefore(app, 17, 1e6)).toEqual([]);
+      expect(await store.sequenceAt(app, 0)).toBe(16);
+    });
+
+    it('goes on counting after it was opened again', async () => {
+      const app = newApp();
+      const before = await place.open({ lines: 5 });
+      for (let i = 0; i < 10; i++) await before.append(app, batchOf('a', 'b'));
+      const bounds = await before.bounds(app);
+      await before.close();
+      const store = await place.open({ lines: 5 });
+      expect(await store.bounds(app)).toEqual(bounds);
+      await store.append(app, batchOf('a', 'b'));
+      expect(await store.bounds(app)).toEqual({ ...bounds, first: 19, last: 22 });
+    });
+  });
+}

@@ -1,0 +1,70 @@
+/**
+ * What every store has to do, whatever it keeps its data in: run this suite against each implementation of
+ * `src/logs/store/contract.ts`, unchanged.
+ */
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import type { Retention, Store } from '../../../../src/logs/store/contract.ts';
+import { leaseSuite } from './leases.ts';
+import { recordSuite } from './records.ts';
+import { restoreSuite } from './restore.ts';
+import { retentionSuite } from './retention.ts';
+import { streamSuite } from './streams.ts';
+import { wakeSuite } from './wakes.ts';
+
+/** Where a store keeps its data: a folder, a server … */
+export interface Place {
+  /** Opens a store on what is there. */
+  open(retention: Retention): Promise<Store>;
+  /** May several stores be open at once (many routers on one server)? */
+  readonly shared: boolean;
+  remove(): Promise<void>;
+}
+
+/** Opens stores on one place; they are closed after the test. */
+export interface Opener {
+  open(retention?: Partial<Retention>): Promise<Store>;
+  readonly shared: boolean;
+}
+
+const ROOMY: Retention = { lines: 1_000_000, bytes: 1 << 30, ageMs: 86_400_000 };
+
+export function storeSuite(name: string, makePlace: () => Promise<Place>): void {
+  describe(`the store contract: ${name}`, () => {
+    let place: Place | undefined;
+    const opened = new Set<Store>();
+    beforeAll(async () => {
+      place = await makePlace();
+    });
+    afterEach(async () => {
+      for (const store of opened) await store.close();
+      opened.clear();
+    });
+    afterAll(async () => {
+      await place?.remove();
+    });
+
+    const opener: Opener = {
+      async open(retention) {
+        if (!place) throw new Error('there is no place to open a store on');
+        const store = await place.open({ ...ROOMY, ...retention });
+        opened.add(store);
+        // A test may close its store itself: then it isn't closed twice.
+        const close = store.close.bind(store);
+        store.close = () => {
+          opened.delete(store);
+          return close();
+        };
+        return store;
+      },
+      get shared() {
+        return place?.shared ?? false;
+      },
+    };
+    streamSuite(opener);
+    retentionSuite(opener);
+    restoreSuite(opener);
+    wakeSuite(opener);
+    recordSuite(opener);
+    leaseSuite(opener);
+  });
+}

@@ -1,0 +1,329 @@
+/** What the embedded store makes of its files: whole, cut short, broken, or of another version. */
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AppId, Retention } from '../../../src/logs/store/contract.ts';
+import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded.ts';
+import { batchOf, linesOf, newApp } from '../../support/batches.ts';
+import { until } from '../../support/until.ts';
+import { readAll, spans } from './conformance/streams.ts';
+
+const ROOMY: Retention = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
+/** Segments of 64 KiB: the smallest. */
+const SMALL: Retention = { ...ROOMY, bytes: 200_000 };
+
+let folder: string;
+let app: AppId;
+let stores: EmbeddedStore[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tailrace-embedded-'));
+  app = newApp();
+  stores = [];
+});
+afterEach(async () => {
+  for (const store of stores) await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function open(retention = ROOMY): EmbeddedStore {
+  const store = new EmbeddedStore({ folder, retention, durability: 'process' });
+  stores.push(store);
+  return store;
+}
+
+async function close(store: EmbeddedStore): Promise<void> {
+  stores.splice(stores.indexOf(store), 1);
+  await store.close();
+}
+
+const segments = () =>
+  readdirSync(join(folder, 'streams', app))
+    .sort()
+    .map((name) => join(folder, 'streams', app, name));
+
+/** What Node.js notes of a call to the file system. */
+interface TraceEvent {
+  readonly name: string;
+  /** `b`: it begins. */
+  readonly ph: string;
+  readonly args: { readonly path?: string };
+}
+
+const MODULE = JSON.stringify(join(process.cwd(), 'dist/src/logs/store/embedded/embedded.js'));
+
+describe('the files of a stream', () => {
+  it.each([
+    ['disk', 2],
+    ['process', 0],
+  ] as const)(
+    'with durability `%s`: the names of %i new ones are brought to the disk',
+    (durability, synced) => {
+      const trace = join(folder, 'trace.json');
+      const script = `
+      import { EmbeddedStore } from ${MODULE};
+      const store = new EmbeddedStore({ folder: ${JSON.stringify(folder)}, durability: '${durability}', retention: ${JSON.stringify(SMALL)} });
+      for (let i = 0; i < 4; i++) {
+        const bytes = Buffer.alloc(40_000, 97);
+        bytes.writeUInt32LE(bytes.length - 44, 32);
+        await store.append(${JSON.stringify(app)}, { bytes, count: 1 });
+      }
+      await store.close();`;
+      const flags = ['--trace-event-categories', 'node.fs.async', '--trace-event-file-pattern', trace];
+      execFileSync(process.execPath, [...flags, '--input-type=module', '-e', script]);
+      expect(segments().length).toBe(2);
+      const { traceEvents } = JSON.parse(readFileSync(trace, 'utf8')) as { traceEvents: TraceEvent[] };
+      const begun = traceEvents.filter(({ ph }) => ph === 'b');
+      const opened = begun.filter(({ args }) => args.path === join(folder, 'streams', app));
+      expect(opened.length).toBe(synced);
+      const syncs = begun.filter(({ name }) => name === 'fsync');
+      // Those above it are synced once.
+      expect(syncs.length).toBe(synced === 0 ? 0 : synced + 2);
+    },
+  );
+
+  it('are read without a hole while they grow', async () => {
+    const store = open();
+    await store.append(app, batchOf('the first'));
+    for (let ticks = 0; ticks < 30; ticks++) {
+      const reading = store.read(app, 0, 1e9);
+      for (let i = 0; i < ticks; i++) await undefined;
+      const appended = Array.from({ length: 10 }, () => store.append(app, batchOf('x'.repeat(20_000))));
+      const batches = await reading;
+      const holes = batches.filter(({ first }, i) => first !== (i === 0 ? 1 : batches[i - 1].last + 1));
+      expect(holes).toEqual([]);
+      await Promise.all(appended);
+    }
+  });
+
+  it('are several when there is much, and only those that are needed when it was trimmed', async () => {
+    const store = open(SMALL);
+    for (let i = 0; i < 100; i++) await store.append(app, batchOf('x'.repeat(10_000)));
+    const { first, last } = await store.bounds(app);
+    expect(last - first + 1).toBe(19);
+    await until('what is not needed is gone', async () => segments().length <= 4);
+    expect(spans(await readAll(store, app)).at(0)).toEqual([first, first]);
+    await close(store);
+    const again = open(SMALL);
+    expect(await again.bounds(app)).toMatchObject({ first, last });
+    expect(await again.readBefore(app, last + 1, 1e9)).toHaveLength(19);
+    expect(await again.sequenceAt(app, Date.now() + 60_000)).toBe(last);
+  });
+
+  it('are not given up while somebody finds out what is in them', async () => {
+    const large: Retention = { ...ROOMY, bytes: 64_000_000 };
+    const store = open(large);
+    for (let i = 0; i < 673; i++) await store.append(app, batchOf('x'.repeat(100_000)));
+    await close(store);
+    // As if written long ago: then nothing is known of them at the start.
+    for (const file of segments().slice(0, -1)) utimesSync(file, 1_700_000_000, 1_700_000_000);
+    const again = open(large);
+    const { first } = await again.bounds(app);
+    let found = false;
+    const reading = again.read(app, first - 1, 1).then(() => {
+      found = true;
+    });
+    const held: number[] = [];
+    while (!found) {
+      await again.append(app, batchOf('y'.repeat(60_000)));
+      held.push((await again.bounds(app)).bytes);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await reading;
+    // Trimmed to within one batch of the bound, no further.
+    expect(Math.min(...held)).toBeGreaterThan(large.bytes - 160_000);
+  });
+
+  it('count in what the store says of itself', async () => {
+    const store = open();
+    const before = Number((await store.status()).facts.bytes);
+    await store.append(app, batchOf('x'.repeat(100_000)));
+    expect(Number((await store.status()).facts.bytes) - before).toBeGreaterThanOrEqual(100_000);
+  });
+
+  it('that end in half a batch are cut, and written on from there', async () => {
+    const store = open();
+    await store.append(app, batchOf('one'));
+    const { size } = statSync(segments()[0]);
+    await store.append(app, batchOf('two', 'three'));
+    await close(store);
+    truncateSync(segments()[0], statSync(segments()[0]).size - 1);
+    const again = open();
+    expect(await again.bounds(app)).toMatchObject({ first: 1, last: 1 });
+    expect(statSync(segments()[0]).size).toBe(size);
+    await again.append(app, batchOf('2'));
+    expect(linesOf(await readAll(again, app))).toEqual(['one', '2']);
+  });
+
+  it('that end in sectors that never reached the disk are cut there', async () => {
+    const store = open();
+    for (const text of ['one', 'x'.repeat(5_000), 'three']) await store.append(app, batchOf(text));
+    await close(store);
+    const torn = readFileSync(segments()[0]);
+    torn.fill(0, 1_024, 2_048);
+    writeFileSync(segments()[0], torn);
+    expect(linesOf(await readAll(open(), app))).toEqual(['one']);
+  });
+
+  it('that are broken in the middle cost what is behind that in their segment, as a gap in the numbers', async () => {
+    const store = open({ ...ROOMY, bytes: 1_000_000 });
+    for (let i = 0; i < 30; i++) await store.append(app, batchOf('x'.repeat(10_000)));
+    await close(store);
+    const files = segments();
+    expect(files.length).toBeGreaterThan(2);
+    const broken = readFileSync(files[1]);
+    broken.fill(0, 25_000, 26_000);
+    writeFileSync(files[1], broken);
+    const again = open({ ...ROOMY, bytes: 1_000_000 });
+    const lines = spans(await readAll(again, app)).map(([first]) => first);
+    expect(lines[0]).toBe(1);
+    expect(lines.at(-1)).toBe(30);
+    const gaps = lines.filter((line, i) => i > 0 && line > lines[i - 1] + 1);
+    expect(gaps).toHaveLength(1);
+  });
+
+  it('that have nothing in them are a stream that goes on', async () => {
+    const store = open();
+    await store.append(app, batchOf('one', 'two'));
+    await close(store);
+    const { size } = statSync(segments()[0]);
+    writeFileSync(
+      join(folder, 'streams', app, `${'3'.padStart(16, '0')}-${String(size).padStart(16, '0')}.log`),
+      '',
+    );
+    const again = open();
+    expect((await again.append(app, batchOf('three'))).first).toBe(3);
+    expect(linesOf(await readAll(again, app))).toEqual(['one', 'two', 'three']);
+  });
+
+  it('go with the app, also when the process ended while they were being removed', async () => {
+    const store = open();
+    await store.append(app, batchOf('one'));
+    await store.drop(app);
+    expect(readdirSync(join(folder, 'streams'))).toEqual([]);
+    await store.append(app, batchOf('new'));
+    expect(linesOf(await readAll(store, app))).toEqual(['new']);
+    await close(store);
+    const aside = join(folder, 'streams', `.dropped-${newApp()}-1`);
+    execFileSync('cp', ['-r', join(folder, 'streams', app), aside]);
+    open();
+    await until('it is gone', async () => !existsSync(aside));
+  });
+
+  it('of an earlier version are refused, so that nobody believes they are empty', () => {
+    writeFileSync(join(folder, 'journal-0'), '');
+    expect(() => open()).toThrow(/earlier version/);
+  });
+});
+
+describe('a name', () => {
+  it('that was written last before the process died is known again', async () => {
+    const store = open();
+    const before = await store.append(app, batchOf('a', 'b'), { frameId: 'frame-1' });
+    // What stands in the files is what a killed process leaves; LMDB's part of it may be missing.
+    const copy = mkdtempSync(join(tmpdir(), 'tailrace-copy-'));
+    execFileSync('cp', ['-r', join(folder, 'streams'), copy]);
+    const other = new EmbeddedStore({ folder: copy, retention: ROOMY, durability: 'process' });
+    expect(await other.append(app, batchOf('a', 'b'), { frameId: 'frame-1' })).toMatchObject({
+      ...before,
+      duplicate: true,
+    });
+    expect(linesOf(await readAll(other, app))).toEqual(['a', 'b']);
+    await other.close();
+    rmSync(copy, { recursive: true });
+  });
+
+  it('of hundreds that come at once, some twice, is stored once', async () => {
+    const store = open();
+    const all = Array.from({ length: 400 }, (_, i) => i % 200);
+    await Promise.all(all.map((n) => store.append(app, batchOf(`${n}`), { frameId: `frame ${n}` })));
+    const lines = linesOf(await readAll(store, app));
+    expect(lines).toHaveLength(200);
+    expect(new Set(lines).size).toBe(200);
+  });
+});
+
+describe('a store whose process', () => {
+  it('can’t write is refusing, and goes on afterwards', async () => {
+    const script = `
+      import { EmbeddedStore } from ${MODULE};
+      process.on('SIGXFSZ', () => {});
+      const store = new EmbeddedStore({ folder: ${JSON.stringify(folder)}, durability: 'process', retention: ${JSON.stringify(ROOMY)} });
+      const outcomes = [];
+      for (const size of [1000, 3000000, 50000, 60000, 1000]) {
+        const bytes = Buffer.alloc(size, 122);
+        bytes.writeUInt32LE(size - 44, 32);
+        outcomes.push(await store.append(${JSON.stringify(app)}, { bytes, count: 1 }).then(({ first }) => first, ({ code }) => code));
+      }
+      console.log(outcomes.join(' '));
+      process.kill(process.pid, 'SIGKILL');`;
+    const child = spawn('bash', ['-c', 'ulimit -f 100; exec node --input-type=module'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    child.stdin.end(script);
+    let printed = '';
+    child.stdout.on('data', (chunk) => {
+      printed += chunk;
+    });
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(printed.trim()).toBe('1 store_full 2 store_full 3');
+    expect(spans(await readAll(open(), app))).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+  });
+
+  it('is killed has everything that was acknowledged', async () => {
+    const script = `
+      import { EmbeddedStore } from ${MODULE};
+      const store = new EmbeddedStore({ folder: ${JSON.stringify(folder)}, durability: 'process', retention: ${JSON.stringify(SMALL)} });
+      for (let i = 1; ; i++) {
+        const bytes = Buffer.alloc(44 + (i * 7919) % 5000 + (i % 50 === 0 ? 100000 : 0), 97);
+        bytes.writeUInt32LE(bytes.length - 44, 32);
+        const { last } = await store.append(${JSON.stringify(app)}, { bytes, count: 1 });
+        process.stdout.write(last + '\\n');
+      }`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let acknowledged = 0;
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        acknowledged = Number(chunk.toString().trim().split('\n').at(-1)) || acknowledged;
+        if (acknowledged > 2_000) child.kill('SIGKILL');
+      });
+      child.on('close', () => resolve());
+    });
+    const store = open(SMALL);
+    const { last } = await store.bounds(app);
+    expect(last).toBeGreaterThanOrEqual(acknowledged);
+    const held = spans(await readAll(store, app));
+    expect(held.at(-1)).toEqual([last, last]);
+    for (const [i, [first]] of held.entries()) expect(first).toBe(held[0][0] + i);
+    expect((await store.append(app, batchOf('next'))).first).toBe(last + 1);
+  });
+});
+
+describe('a hole', () => {
+  it('behind the last batch, as a power cut leaves it, is no batch', async () => {
+    const store = open();
+    await store.append(app, batchOf('one'));
+    await close(store);
+    appendFileSync(segments()[0], Buffer.alloc(10_000));
+    const again = open();
+    expect(await again.bounds(app)).toMatchObject({ first: 1, last: 1 });
+  });
+});

@@ -1,0 +1,70 @@
+/** What the tests of the Redis store share. */
+import { onTestFinished } from 'vitest';
+import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
+import { RedisStore, type RedisStoreOptions } from '../../../../src/logs/store/redis/redis.ts';
+import { batchOf } from '../../../support/batches.ts';
+import { RedisServer, type RedisServerOptions } from '../../../support/redis/redis-server.ts';
+
+export const RETENTION = { lines: 1_000_000, bytes: 1 << 30, ageMs: 86_400_000 };
+
+/** Durable as far as one server can be. */
+export const AOF_ALWAYS = ['appendonly yes', 'appendfsync always'];
+
+/** Starts a server for one test. */
+export async function startServer(options?: RedisServerOptions): Promise<RedisServer> {
+  const server = await RedisServer.start(options);
+  onTestFinished(() => server.remove());
+  return server;
+}
+
+/** Opens a store for one test; what it warns of is gathered. */
+export async function openStore(
+  url: string,
+  options?: Partial<RedisStoreOptions>,
+): Promise<{ store: RedisStore; warnings: string[] }> {
+  const warnings: string[] = [];
+  const warn = (_fields: object, message: string): void => {
+    warnings.push(message);
+  };
+  const store = await RedisStore.open({ url, retention: RETENTION, warn, ...options });
+  onTestFinished(() => store.close());
+  return { store, warnings };
+}
+
+/** Appends numbered lines one after the other, each again until it is taken, and says which were. */
+export class Producer {
+  /** Text and sequence of every line that was acknowledged. */
+  readonly taken: { text: string; first: number }[] = [];
+  readonly failures: string[] = [];
+  /** The longest that an append took to be refused, ms. */
+  slowestRefusalMs = 0;
+  private running = true;
+  private readonly finished: Promise<void>;
+
+  constructor(store: Store, app: AppId, name = 'line') {
+    this.finished = this.run(store, app, name);
+  }
+
+  async stop(): Promise<void> {
+    this.running = false;
+    await this.finished;
+  }
+
+  private async run(store: Store, app: AppId, name: string): Promise<void> {
+    for (let number = 1; this.running; number++) {
+      const text = `${name} ${number}`;
+      while (this.running) {
+        const startedMs = performance.now();
+        try {
+          const { first } = await store.append(app, batchOf(text));
+          this.taken.push({ text, first });
+          break;
+        } catch (error) {
+          this.failures.push(String(error));
+          this.slowestRefusalMs = Math.max(this.slowestRefusalMs, performance.now() - startedMs);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      }
+    }
+  }
+}

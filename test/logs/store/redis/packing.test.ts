@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { packRecords, unpackRecords } from '../../../../src/logs/store/redis/packing.ts';
+import { HEADROOM, RECORD_HEADER } from '../../../../src/logs/syslog/batch.ts';
+
+interface Line {
+  readonly text: Uint8Array;
+  readonly host: number;
+  readonly source: number;
+  readonly msgid: number;
+  readonly message: number;
+}
+
+function recordsOf(lines: readonly Line[]): Buffer {
+  const records = lines.map(({ text, host, source, msgid, message }) => {
+    const header = Buffer.alloc(RECORD_HEADER);
+    header.writeUInt32LE(text.length, 0);
+    header[4] = host;
+    header.writeUInt16LE(source, 6);
+    header.writeUInt16LE(msgid, 8);
+    header.writeUInt16LE(message, 10);
+    return Buffer.concat([header, text]);
+  });
+  return Buffer.concat([Buffer.alloc(HEADROOM), ...records]);
+}
+
+/** `<190>1 TIME HOST SOURCE DYNO MSGID SD MESSAGE` with its fields' places. */
+function line(time: string, host: string, source: string, dyno: string, message: string): Line {
+  const head = Buffer.from(`<190>1 ${time} `);
+  const text = Buffer.from(`<190>1 ${time} ${host} ${source} ${dyno} - - ${message}`);
+  const at = head.length + Buffer.byteLength(host) + 1;
+  const msgid = at + source.length + dyno.length + 2;
+  return { text, host: head.length, source: at, msgid, message: msgid + 4 };
+}
+
+function isKept(batch: Buffer): void {
+  const packed = packRecords(batch);
+  expect(packed.length).toBeLessThanOrEqual(batch.length - HEADROOM);
+  expect(unpackRecords(packed, batch.length).equals(batch)).toBe(true);
+}
+
+describe('packed records', () => {
+  it('are the same again, for lines as they come', () => {
+    const word = (...words: string[]) => fc.constantFrom(...words);
+    const lines = fc.array(
+      fc
+        .tuple(
+          word(
+            '2026-11-21T08:34:08.490000+00:00',
+            '2026-11-21T08:34:08.490001+00:00',
+            '2027-01-01T00:00:00Z',
+          ),
+          word('host', 'a-longer-host', 'hosu'),
+          word('app', 'heroku', 'apq'),
+          word('web.1', 'web.2', 'worker.17'),
+          fc.oneof(fc.string(), word('', 'GET / 200'), fc.string({ minLength: 200, maxLength: 20_000 })),
+        )
+        .map((parts) => line(...parts)),
+      { minLength: 1, maxLength: 30 },
+    );
+    fc.assert(fc.property(lines, (some) => isKept(recordsOf(some))));
+  });
+
+  it('are the same again, for any bytes and any places of fields', () => {
+    const lines = fc.array(
+      fc.uint8Array({ maxLength: 300 }).chain((text) =>
+        fc
+          .array(fc.nat({ max: Math.min(text.length, 255) }), { minLength: 4, maxLength: 4 })
+          .map((places) => places.sort((a, b) => a - b))
+          .map(([host, source, msgid, message]) => ({ text, host, source, msgid, message })),
+      ),
+      { minLength: 1, maxLength: 20 },
+    );
+    fc.assert(fc.property(lines, (some) => isKept(recordsOf(some))));
+    fc.assert(fc.property(lines, (some) => isKept(recordsOf([...some, ...some]))));
+  });
+
+  it('are much smaller for lines of one source', () => {
+    const some = Array.from({ length: 100 }, (_, i) =>
+      line(
+        `2026-11-21T08:34:08.49${String(i).padStart(4, '0')}+00:00`,
+        'host',
+        'app',
+        'web.1',
+        `request ${i} done in ${i * 7} ms`.padEnd(80, '.'),
+      ),
+    );
+    const batch = recordsOf(some);
+    isKept(batch);
+    const bytes = some.reduce((sum, { text }) => sum + text.length, 0);
+    expect(packRecords(batch).length / bytes).toBeLessThan(0.75);
+  });
+});

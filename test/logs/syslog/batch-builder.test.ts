@@ -1,0 +1,213 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Batch, MESSAGE_BYTES_MAX, RecordCursor } from '../../../src/logs/syslog/batch.ts';
+import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
+import { Header, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { herokuForm, syslogForm, type WireForm } from '../../../src/logs/syslog/wire.ts';
+import { frames } from '../../support/senders/frames.ts';
+
+const T = '2012-12-10T03:00:48.123456+00:00';
+const SOURCE = Buffer.from('postgres');
+const HOST = Buffer.from('10.0.0.1');
+
+function add(builder: BatchBuilder, line: string | Buffer): boolean {
+  const bytes = Buffer.concat([Buffer.from('before'), Buffer.from(line), Buffer.from('after')]);
+  const end = bytes.length - 5;
+  const header = new Header();
+  if (!scanHeader(bytes, 6, end, header)) throw new Error(`malformed: ${line}`);
+  return builder.add(bytes, 6, end, header, SOURCE, HOST);
+}
+
+function build(...lines: (string | Buffer)[]): Batch {
+  const builder = new BatchBuilder();
+  for (const line of lines) if (!add(builder, line)) throw new Error('no room');
+  return builder.close()!;
+}
+
+/** The texts of a batch's records. */
+function texts(batch: Batch): string[] {
+  const cursor = new RecordCursor(batch.bytes);
+  const found: string[] = [];
+  while (cursor.advance())
+    found.push(Buffer.from(batch.bytes).toString('utf8', cursor.textStart, cursor.textEnd));
+  return found;
+}
+
+/** Message bytes of each record. */
+function messages(batch: Batch): Buffer[] {
+  const cursor = new RecordCursor(batch.bytes);
+  const found: Buffer[] = [];
+  while (cursor.advance()) found.push(Buffer.from(batch.bytes.subarray(cursor.messageStart, cursor.textEnd)));
+  return found;
+}
+
+function write(form: WireForm, batch: Batch): string[] {
+  const out = Buffer.alloc(batch.bytes.length + batch.count * (Math.max(0, form.extraBytes) + 1));
+  const end = form.write(new RecordCursor(batch.bytes), batch.bytes, batch.count, out, 0);
+  return frames(out.toString('utf8', 0, end));
+}
+
+describe('a batch', () => {
+  it('has the source’s name where the token was', () => {
+    expect(texts(build(`<134>1 ${T} db1 t.feff-49f1 primary ID7 [a k="v"] hello`))).toEqual([
+      `<134>1 ${T} db1 postgres primary ID7 [a k="v"] hello`,
+    ]);
+  });
+
+  it.each([
+    ['no timestamp', '-'],
+    ['no timestamp that one could read', 'yesterday'],
+    ['an impossible one', '2012-13-41T03:00:48Z'],
+  ])('is stamped with the time of arrival: %s', (_name, time) => {
+    const before = Date.now();
+    const [text] = texts(build(`<134>1 ${time} db1 t.x primary - - hello`));
+    const match = /^<134>1 (\S+) db1 postgres primary - - hello$/.exec(text);
+    expect(Date.parse(match![1])).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(match![1])).toBeLessThanOrEqual(Date.now());
+  });
+
+  it.each([
+    ['no host', `<1>1 ${T} - t.x web.1 - - m`, `<1>1 ${T} 10.0.0.1 postgres web.1 - - m`],
+    ['no dyno', `<1>1 ${T} h t.x`, `<1>1 ${T} h postgres - - - `],
+    ['no msgid', `<1>1 ${T} h t.x web.1`, `<1>1 ${T} h postgres web.1 - - `],
+    ['no structured data', `<1>1 ${T} h t.x web.1 - hi there`, `<1>1 ${T} h postgres web.1 - - hi there`],
+    ['a dash as the whole rest', `<1>1 ${T} h t.x web.1 - -`, `<1>1 ${T} h postgres web.1 - - `],
+    ['structured data, no message', `<1>1 ${T} h t.x web.1 - [a@1]`, `<1>1 ${T} h postgres web.1 - [a@1] `],
+    ['an empty dyno', `<1>1 ${T} h t.x  - - m`, `<1>1 ${T} h postgres - - - m`],
+    ['an empty msgid', `<1>1 ${T} h t.x web.1  - m`, `<1>1 ${T} h postgres web.1 - - m`],
+    ['an empty host', `<1>1 ${T}  t.x web.1 - - m`, `<1>1 ${T} 10.0.0.1 postgres web.1 - - m`],
+  ])('what is missing is filled in: %s', (_name, line, expected) => {
+    expect(texts(build(line))).toEqual([expected]);
+  });
+
+  it('the sender’s line end isn’t part of the message, what is inside of it is', () => {
+    const line = (message: string) => `<1>1 ${T} h t.x web.1 - - ${message}`;
+    expect(messages(build(line('a\n'), line('b\r\n'), line('c\nd\n\n'), line('\n'), line('')))).toEqual(
+      ['a', 'b', 'c\nd\n', '', ''].map((text) => Buffer.from(text)),
+    );
+  });
+
+  it('keeps every byte of a message: NUL, bytes that are no UTF-8', () => {
+    const message = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    const line = Buffer.concat([Buffer.from(`<1>1 ${T} h t.x web.1 - - `), message, Buffer.from('.')]);
+    expect(messages(build(line))).toEqual([Buffer.concat([message, Buffer.from('.')])]);
+  });
+
+  it('says when it is full, and takes the line after it was closed', () => {
+    const builder = new BatchBuilder(1_000);
+    const line = `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(300)}`;
+    expect([add(builder, line), add(builder, line), add(builder, line)]).toEqual([true, true, false]);
+    expect(builder.close()?.count).toBe(2);
+    expect(add(builder, line)).toBe(true);
+    expect(builder.close()?.count).toBe(1);
+    expect(builder.close()).toBeUndefined();
+  });
+
+  it('takes the memory of a batch back that nobody reads any more', () => {
+    const builder = new BatchBuilder(1_000);
+    const line = (name: string, text: string): string => `<1>1 ${T} h ${name} web.1 - - ${text}`;
+    const memories = new Set<ArrayBufferLike>();
+    let before: Batch | undefined;
+    for (const length of [600, 700, 500, 10, 650, 20, 20, 600, 550]) {
+      const text = `${length} ${'m'.repeat(length)}`;
+      expect(add(builder, line('t.x', text))).toBe(true);
+      const batch = builder.close()!;
+      expect(texts(batch)).toEqual([line('postgres', text)]);
+      if (length > 100) memories.add(batch.bytes.buffer);
+      if (before) builder.takeBack(before);
+      before = batch;
+    }
+    expect(memories.size).toBeLessThan(4);
+    // Small batches lie in a memory that Node.js shares between many: it must still be there for all.
+    expect(Buffer.from('a text').toString()).toBe('a text');
+  });
+
+  it('takes one line that is larger than it', () => {
+    const builder = new BatchBuilder(1_000);
+    expect(add(builder, `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(25_000)}`)).toBe(true);
+    expect(builder.close()?.count).toBe(3);
+  });
+});
+
+describe('a message that is too long', () => {
+  const long = (message: string) => build(`<1>1 ${T} h t.x web.1 ID [a k="v"] ${message}`);
+
+  it.each([
+    [MESSAGE_BYTES_MAX, [MESSAGE_BYTES_MAX]],
+    [MESSAGE_BYTES_MAX + 1, [MESSAGE_BYTES_MAX, 1]],
+    [MESSAGE_BYTES_MAX * 3, [MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX]],
+  ])('of %i bytes becomes lines of %j', (length, lengths) => {
+    const batch = long('m'.repeat(length));
+    expect(batch.count).toBe(lengths.length);
+    expect(messages(batch).map((message) => message.length)).toEqual(lengths);
+  });
+
+  it('is split between characters', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('ü', '水', '🚰'), fc.nat(5), (character, offset) => {
+        const message = 'x'.repeat(offset) + character.repeat(8_000);
+        const parts = messages(long(message)).map((part) => part.toString('utf8'));
+        expect(parts.join('')).toBe(message);
+        expect(parts.join('')).not.toContain('\ufffd');
+        for (const part of parts) expect(Buffer.byteLength(part)).toBeLessThanOrEqual(MESSAGE_BYTES_MAX);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('is split anyhow when it is no UTF-8', () => {
+    const line = Buffer.concat([Buffer.from(`<1>1 ${T} h t.x web.1 - - `), Buffer.alloc(25_000, 0x80)]);
+    expect(messages(build(line)).map((part) => part.length)).toEqual([10_000, 10_000, 5_000]);
+  });
+
+  it('has its structured data once', () => {
+    const [first, second] = texts(long('m'.repeat(15_000)));
+    expect(first).toMatch(/^<1>1 \S+ h postgres web.1 ID \[a k="v"\] m+$/);
+    expect(second).toMatch(/^<1>1 \S+ h postgres web.1 ID - m+$/);
+  });
+});
+
+describe('wire forms', () => {
+  const lines = [
+    `<134>1 ${T} db1 t.x primary ID7 [a k="v"] hello`,
+    `<1>1 - - t.x`,
+    `<191>1 ${T} h t.x web.1 - - ${'ü'.repeat(6_000)}`,
+    `<13>1 ${T} h t.x web.1 - - multi\nline`,
+  ];
+
+  it('Heroku’s HTTPS form: host is `host`, no msgid, no structured data, one line end', () => {
+    const [first, ...rest] = write(herokuForm(), build(...lines));
+    expect(first).toBe(`<134>1 ${T} host postgres primary - hello\n`);
+    expect(rest).toHaveLength(4);
+    expect(rest.at(-1)).toBe(`<13>1 ${T} host postgres web.1 - multi\nline\n`);
+  });
+
+  it('syslog: the drain’s token as the host, everything else as it was', () => {
+    const written = write(syslogForm('d.1'), build(...lines));
+    expect(written[0]).toBe(`<134>1 ${T} d.1 postgres primary ID7 [a k="v"] hello\n`);
+    expect(written).toHaveLength(5);
+  });
+
+  it('strict: the sender’s own host', () => {
+    const [first] = write(syslogForm(undefined), build(...lines));
+    expect(first).toBe(`<134>1 ${T} db1 postgres primary ID7 [a k="v"] hello\n`);
+  });
+
+  it('what was written can be read again, whatever the message', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ unit: 'binary', maxLength: 300 }), { minLength: 1, maxLength: 20 }),
+        (said) => {
+          const sent = said.map((message) => message.replace(/\r?\n$/, ''));
+          const batch = build(...sent.map((message) => `<13>1 ${T} h t.x web.1 - - ${message}`));
+          const prefix = `<13>1 ${T} d.1 postgres web.1 - - `;
+          const read = write(syslogForm('d.1'), batch);
+          expect(read.map((text) => text.slice(prefix.length, -1))).toEqual(
+            sent.map((message) => Buffer.from(message.replace(/\r?\n$/, '')).toString()),
+          );
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});

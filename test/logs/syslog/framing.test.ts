@@ -1,0 +1,172 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Remainder } from '../../../src/logs/sources/syslog/remainder.ts';
+import { countFrames, FRAME_BYTES_MAX, Frame, FrameScanner } from '../../../src/logs/syslog/framing.ts';
+
+/** Scans chunks as the TCP listener does; gives the frames, and how many bytes were kept at the most. */
+function scan(chunks: readonly Buffer[]): { found: string[]; broken: number; keptMax: number } {
+  const scanner = new FrameScanner();
+  const remainder = new Remainder();
+  const found: string[] = [];
+  let keptMax = 0;
+  for (const chunk of chunks) {
+    const bytes = remainder.join(chunk);
+    scanner.load(bytes);
+    for (let frame = scanner.next(); frame !== Frame.partial; frame = scanner.next())
+      if (frame === Frame.whole) found.push(bytes.toString('latin1', scanner.start, scanner.end));
+    remainder.keep(bytes, scanner.pos);
+    keptMax = Math.max(keptMax, remainder.size);
+  }
+  return { found, broken: scanner.brokenCount, keptMax };
+}
+
+function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
+  const places = [...new Set(at.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
+  return [0, ...places].map((from, i) => bytes.subarray(from, places[i] ?? bytes.length));
+}
+
+const counted = (line: string): string => `${Buffer.byteLength(line, 'latin1')} ${line}`;
+
+describe('octet counting and newline framing', () => {
+  it.each([
+    ['octet counting', '5 <13>a', ['<13>a']],
+    ['frames without anything between them', '5 <13>a6 <13>bb', ['<13>a', '<13>bb']],
+    ['newlines inside of a counted frame', '9 <13>a\nb\n\n', ['<13>a\nb\n\n']],
+    ['newline framing', '<13>a\n<13>b\n', ['<13>a', '<13>b']],
+    ['CR LF', '<13>a\r\n<13>b\r\n', ['<13>a', '<13>b']],
+    ['both, frame by frame', '<13>a\n5 <13>b<13>c\n5 <13>d', ['<13>a', '<13>b', '<13>c', '<13>d']],
+    ['a newline after a counted frame, as some senders have it', '5 <13>a\n5 <13>b\n', ['<13>a', '<13>b']],
+    ['NUL as a trailer, as old senders have it', '5 <13>a\u00005 <13>b\u0000', ['<13>a', '<13>b']],
+    ['NUL framing', '<13>a\u0000<13>b\u0000', ['<13>a', '<13>b']],
+    [
+      'several lines between NULs',
+      '<13>a\u0000<13>b\n\tc\u0000<13>d\u0000',
+      ['<13>a', '<13>b\n\tc', '<13>d'],
+    ],
+    ['a NUL inside of a line, when newlines end them', '<13>a\n<13>b\u0000c\n', ['<13>a', '<13>b\u0000c']],
+    ['NULs, then newlines', '<13>a\u0000<13>b\n<13>c\n<13>d\n', ['<13>a', '<13>b', '<13>c', '<13>d']],
+    ['newlines, then NULs', '<13>a\n<13>b\u0000<13>c\u0000<13>d\u0000', ['<13>a', '<13>b', '<13>c', '<13>d']],
+    ['several lines before the first NUL', '<13>a\nb\u0000<13>c\u0000', ['<13>a', 'b', '<13>c']],
+    ['NULs, a newline, a count', '<13>a\u0000<13>b\n5 <13>c', ['<13>a', '<13>b', '<13>c']],
+    ['a line that begins with digits', '2026-01-01 hello\n<13>b\n', ['2026-01-01 hello', '<13>b']],
+    ['a line that begins with a number and a word', '5 apples\n<13>b\n', ['5 apples', '<13>b']],
+    ['a count before nothing', '12 \n<13>b\n', ['12 ', '<13>b']],
+    ['a line that isn’t there yet to its end', '<13>a\n<13>b', ['<13>a']],
+  ])('%s', (_name, text, expected) => {
+    expect(scan([Buffer.from(text, 'latin1')]).found).toEqual(expected);
+  });
+
+  it('resynchronises at the next newline after a count that can’t be', () => {
+    for (const wrong of ['99999999999999 <13>a', `${FRAME_BYTES_MAX + 1} <13>a`])
+      expect(scan([Buffer.from(`${wrong}\n<13>b\n5 <13>c`)])).toMatchObject({
+        found: ['<13>b', '<13>c'],
+        broken: 1,
+      });
+  });
+
+  it('resynchronises also when the broken bytes come in many chunks', () => {
+    const chunks = ['999999', '99999', '9 <13>', 'junk', ' and more', '\n<13', '>b\n'].map((text) =>
+      Buffer.from(text),
+    );
+    expect(scan(chunks)).toMatchObject({ found: ['<13>b'], broken: 1 });
+  });
+});
+
+// --- any chunks ---
+
+const lineText = fc.stringMatching(/^<13>[ -~]{0,40}$/);
+const frame = fc.oneof(
+  lineText.map((text) => ({ wire: counted(text), text })),
+  fc.stringMatching(/^<13>[ -~\n]{0,40}$/).map((text) => ({ wire: counted(text), text })),
+  lineText.map((text) => ({ wire: `${text}\n`, text })),
+  lineText.map((text) => ({ wire: `${text}\r\n`, text })),
+);
+
+const withNul = fc.oneof(
+  lineText.map((text) => ({ wire: counted(text), text })),
+  lineText.map((text) => ({ wire: `${text}\0`, text })),
+);
+
+describe('any chunks', () => {
+  it('give the same frames, cut at every single byte', () => {
+    const bytes = Buffer.from(`${counted('<13>a b')}<13>c\n${counted('<13>d\ne')}\r\n<13>f\r\n`);
+    const expected = ['<13>a b', '<13>c', '<13>d\ne', '<13>f'];
+    for (let at = 0; at <= bytes.length; at++) expect(scan(cut(bytes, [at])).found).toEqual(expected);
+    expect(scan([...bytes].map((byte) => Buffer.from([byte]))).found).toEqual(expected);
+  });
+
+  it('give the same frames, cut anywhere', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.array(frame, { maxLength: 12 }), fc.array(withNul, { maxLength: 12 })),
+        fc.array(fc.nat(1_000), { maxLength: 20 }),
+        (sent, places) => {
+          const bytes = Buffer.from(sent.map(({ wire }) => wire).join(''), 'latin1');
+          const { found, broken } = scan(cut(bytes, places));
+          expect(found).toEqual(sent.map(({ text }) => text));
+          expect(broken).toBe(0);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('of any bytes give the same as in one piece', () => {
+    const noise = fc.array(fc.constantFrom(...Buffer.from('0123459 <>\n\r\0a')), { maxLength: 60 });
+    fc.assert(
+      fc.property(noise, fc.array(fc.nat(100), { maxLength: 10 }), (noisy, places) => {
+        const bytes = Buffer.from(noisy);
+        const whole = scan([bytes]);
+        const pieces = scan(cut(bytes, places));
+        expect(pieces.found).toEqual(whole.found);
+        expect(pieces.broken).toBe(whole.broken);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('any bytes', () => {
+  it('never throw, and the lines after the next newline are found', () => {
+    const lines = ['<13>one', '<13>two', '<13>three'];
+    const tail = `\n${lines[0]}\n${counted(lines[1])}${lines[2]}\n`;
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (noise) => {
+        const garbage = Buffer.from(noise);
+        // A count with a line behind it is a promise of so many bytes: what it takes with it isn't noise.
+        fc.pre(!/[1-9]\d* <[^\n]*$/.test(garbage.toString('latin1')));
+        const { found } = scan([garbage, Buffer.from(tail)]);
+        expect(found.slice(-3)).toEqual(lines);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('never take more memory than one frame may have', () => {
+    const chunk = Buffer.alloc(65_536, 'x');
+    const endless = Array.from({ length: 40 }, () => chunk);
+    const { found, broken, keptMax } = scan([...endless, Buffer.from('\n<13>after\n')]);
+    expect(keptMax).toBeLessThanOrEqual(FRAME_BYTES_MAX);
+    expect({ found, broken }).toEqual({ found: ['<13>after'], broken: 1 });
+  });
+});
+
+describe('counting the frames of a body', () => {
+  it.each([
+    ['', 0],
+    ['5 <13>a', 1],
+    ['5 <13>a6 <13>bb', 2],
+    ['5 <13>a\n', -1],
+    ['6 <13>a', -1],
+    ['4 <13>a', -1],
+    ['<13>a\n', -1],
+    ['05 <13>a', -1],
+    ['5<13>a', -1],
+    ['5', -1],
+    ['5 ', -1],
+    ['99999999999 <13>a', -1],
+    ['5 apple', 1],
+  ])('%j: %i', (text, count) => {
+    expect(countFrames(Buffer.from(text))).toBe(count);
+  });
+});

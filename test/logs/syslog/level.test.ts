@@ -1,0 +1,66 @@
+import { expect, it } from 'vitest';
+import { type Level, levelOf, messageLevel } from '../../../src/logs/syslog/level.ts';
+
+const MESSAGES: [string, Level | undefined][] = [
+  ['ERROR: it broke', 'error'],
+  ['Error: it broke', 'error'],
+  ['[error] it broke', 'error'],
+  ['[WARN] hm', 'warn'],
+  ['<warning> hm', 'warn'],
+  ['WARNING  hm', 'warn'],
+  ['FATAL:  password authentication failed', 'error'],
+  ['LOG:  checkpoint complete', undefined],
+  ['INFO:root:started', 'info'],
+  ['DEBUG a', 'debug'],
+  ['trace: a', 'debug'],
+  ['level=error msg="no"', 'error'],
+  ['time="2012-12-10" level=warning msg=a', 'warn'],
+  ['{"time":1,"level":"debug","msg":"error"}', 'debug'],
+  ['{"level":50,"msg":"a"}', 'error'],
+  ['{"level":40,"msg":"a"}', 'warn'],
+  ['{"level":30,"msg":"a"}', 'info'],
+  ['{"short_message":"a","level":4}', 'warn'],
+  ['{"severity": "ERROR", "message":"a"}', 'error'],
+  ['at=error code=H12 desc="Request timeout"', 'error'],
+  ['at=info method=GET path="/"', 'info'],
+  ['Error R14 (Memory quota exceeded)', 'error'],
+  ['TypeError: x is undefined', 'error'],
+  ['Uncaught java.lang.IllegalStateException: x', 'error'],
+  ['Traceback (most recent call last):', 'error'],
+  ['panic: runtime error', 'error'],
+  ['E, [2012-12-10T03:00:48.123456 #7] ERROR -- : no', 'error'],
+  ['W, [2012-12-10T03:00:48.123456 #7]  WARN -- : no', 'warn'],
+  ['I1210 03:00:48.123456       7 main.go:1] hello', 'info'],
+  ['2012-12-10 03:00:48,123 ERROR it broke', 'error'],
+  ['2012-12-10 03:00:48,123 - my.app - WARNING - hm', 'warn'],
+  ['2012-12-10 03:00:48 UTC [77] ERROR:  no such table', 'error'],
+  ['[2012-12-10 03:00:48 +0000] [7] [INFO] Starting gunicorn', 'info'],
+  ['error handling was improved', undefined],
+  ['Warning signs were painted', undefined],
+  ['there was no error: all is well', undefined],
+  ['GET /error 200', undefined],
+  ['the level is 50', undefined],
+  ['sublevel=error', undefined],
+  ['hello', undefined],
+  ['', undefined],
+];
+
+it.each(MESSAGES)('%j is %s', (message, level) => {
+  expect(messageLevel(message)).toBe(level);
+});
+
+it('believes a severity that says something, and asks the message otherwise', () => {
+  expect(levelOf(3, 'level=info')).toBe('error');
+  expect(levelOf(0, '')).toBe('error');
+  expect(levelOf(4, 'ERROR')).toBe('warn');
+  expect(levelOf(7, 'ERROR')).toBe('debug');
+  expect(levelOf(6, 'ERROR')).toBe('error');
+  expect(levelOf(5, 'hello')).toBe('info');
+});
+
+it('takes no time over a long message', () => {
+  const startedMs = performance.now();
+  for (const message of ['level'.repeat(2_000), '[1'.repeat(5_000), 'a.'.repeat(5_000), ' '.repeat(10_000)])
+    for (let i = 0; i < 100; i++) messageLevel(message);
+  expect(performance.now() - startedMs).toBeLessThan(1_000);
+});

@@ -1,0 +1,155 @@
+/** The other ends of drains: real servers that take what comes, or behave badly as planned. */
+import { once } from 'node:events';
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from 'node:net';
+import { onTestFinished } from 'vitest';
+import { frames, messageOf } from '../senders/frames.ts';
+
+/** One request as it came. */
+export interface Delivery {
+  readonly frameId: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+  readonly path: string;
+  readonly status: number;
+}
+
+/** What becomes of one request: a status, or something worse. */
+export type Behaviour =
+  | number
+  | 'reset'
+  | 'reset-after-body'
+  | 'hang'
+  | { status: number; headers: Record<string, string> };
+
+/** An HTTP receiver: `plan` says what becomes of each request, by its number from 0. */
+export class HttpReceiver {
+  readonly deliveries: Delivery[] = [];
+  plan: (attempt: number) => Behaviour | Promise<Behaviour> = () => 200;
+  private server: HttpServer | undefined;
+  private attempts = 0;
+  port = 0;
+
+  async listen(port = this.port): Promise<this> {
+    this.server = createServer((request, response) => void this.answer(request, response));
+    this.server.listen({ host: '127.0.0.1', port });
+    await once(this.server, 'listening');
+    this.port = (this.server.address() as AddressInfo).port;
+    return this;
+  }
+
+  async close(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    server?.closeAllConnections();
+    await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/lines`;
+  }
+
+  /** Messages of all requests that were accepted, in the order of their arrival. */
+  accepted(): string[] {
+    return this.deliveries
+      .filter(({ status }) => status >= 200 && status < 300)
+      .flatMap(({ body }) => frames(body).map(messageOf));
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const behaviour = await this.plan(this.attempts++);
+    if (behaviour === 'reset') return void request.socket.resetAndDestroy();
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of request) chunks.push(chunk);
+    } catch {
+      return; // the sender is gone in the middle
+    }
+    const status =
+      typeof behaviour === 'number' ? behaviour : typeof behaviour === 'object' ? behaviour.status : 0;
+    this.deliveries.push({
+      frameId: String(request.headers['logplex-frame-id']),
+      headers: request.headers,
+      body: Buffer.concat(chunks).toString('utf8'),
+      path: request.url ?? '',
+      status,
+    });
+    if (behaviour === 'reset-after-body') return void request.socket.resetAndDestroy();
+    if (behaviour === 'hang') return;
+    response.writeHead(status, typeof behaviour === 'object' ? behaviour.headers : {}).end();
+  }
+}
+
+/** An HTTP receiver for one test. */
+export async function httpReceiver(plan?: HttpReceiver['plan']): Promise<HttpReceiver> {
+  const receiver = await new HttpReceiver().listen();
+  if (plan) receiver.plan = plan;
+  onTestFinished(() => receiver.close());
+  return receiver;
+}
+
+/** A syslog receiver over TCP that keeps what it reads, connection by connection. */
+export class TcpReceiver {
+  readonly connections: { text: string }[] = [];
+  /** Called with what a connection has brought so far; may end it. */
+  onBytes: (socket: Socket, connection: { text: string }) => void = () => {};
+  private readonly sockets = new Set<Socket>();
+  private server: TcpServer | undefined;
+  port = 0;
+
+  async listen(port = this.port): Promise<this> {
+    this.server = createTcpServer((socket) => {
+      const connection = { text: '' };
+      this.connections.push(connection);
+      this.sockets.add(socket);
+      socket.setEncoding('utf8');
+      socket.on('data', (text) => {
+        connection.text += text;
+        this.onBytes(socket, connection);
+      });
+      socket.on('error', () => socket.destroy());
+      socket.on('close', () => this.sockets.delete(socket));
+    });
+    this.server.listen({ host: '127.0.0.1', port });
+    await once(this.server, 'listening');
+    this.port = (this.server.address() as AddressInfo).port;
+    return this;
+  }
+
+  async close(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
+  }
+
+  get url(): string {
+    return `syslog://127.0.0.1:${this.port}`;
+  }
+
+  get text(): string {
+    return this.connections.map(({ text }) => text).join('');
+  }
+
+  /** Messages of the whole frames of all connections, in the order of their arrival. */
+  messages(): string[] {
+    return this.connections.flatMap(({ text }) => frames(text).map(messageOf));
+  }
+}
+
+/** A syslog receiver for one test. */
+export async function tcpReceiver(): Promise<TcpReceiver> {
+  const receiver = await new TcpReceiver().listen();
+  onTestFinished(() => receiver.close());
+  return receiver;
+}

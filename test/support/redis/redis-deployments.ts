@@ -1,0 +1,105 @@
+/** Redis as people run it in earnest: a master with replicas and Sentinels, a Cluster. */
+import { execFileSync } from 'node:child_process';
+import { until } from '../until.ts';
+import { RedisServer } from './redis-server.ts';
+
+const MASTER_NAME = 'logs';
+
+/** A master, a replica and three Sentinels. */
+export class Sentinels {
+  readonly servers: [RedisServer, RedisServer];
+  readonly sentinels: readonly RedisServer[];
+
+  private constructor(servers: [RedisServer, RedisServer], sentinels: readonly RedisServer[]) {
+    this.servers = servers;
+    this.sentinels = sentinels;
+  }
+
+  /** @param config lines of the servers' redis.conf. */
+  static async start(config: readonly string[] = []): Promise<Sentinels> {
+    const master = await RedisServer.start({ config });
+    const replica = await RedisServer.start({ config: [...config, `replicaof 127.0.0.1 ${master.port}`] });
+    await until('the replica is in sync', async () =>
+      String(await replica.ask('info', 'replication')).includes('master_link_status:up'),
+    );
+    const watch = [
+      `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${master.port} 2`,
+      `sentinel down-after-milliseconds ${MASTER_NAME} 500`,
+      `sentinel failover-timeout ${MASTER_NAME} 3000`,
+    ];
+    const sentinels = await Promise.all(
+      [1, 2, 3].map(() => RedisServer.start({ sentinel: true, config: watch })),
+    );
+    const all = new Sentinels([master, replica], sentinels);
+    await until('the Sentinels know each other and the replica', async () => {
+      for (const sentinel of sentinels) {
+        const info = String(await sentinel.ask('info', 'sentinel'));
+        if (!/status=ok.*slaves=1,sentinels=3/.test(info)) return false;
+      }
+      return true;
+    });
+    return all;
+  }
+
+  get url(): string {
+    const hosts = this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
+    return `redis+sentinel://${hosts}/${MASTER_NAME}`;
+  }
+
+  /** The server that a Sentinel calls the master now. */
+  async master(asked = this.sentinels[0]): Promise<RedisServer> {
+    const [, port] = (await asked.ask('sentinel', 'get-master-addr-by-name', MASTER_NAME)) as string[];
+    const found = this.servers.find((server) => server.port === Number(port));
+    if (!found) throw new Error(`no server of ours has port ${port}`);
+    return found;
+  }
+
+  /**
+   * Kills the master, and resolves when the replica is one; the old master is started again as its replica. (The Sentinels
+   * would do that too, ten seconds later.)
+   */
+  async failOver(): Promise<void> {
+    const old = await this.master();
+    await old.signal('SIGKILL');
+    const next = await until('another master', async () => {
+      const found = await this.master();
+      return found === old ? undefined : found;
+    });
+    old.addConfig(`replicaof 127.0.0.1 ${next.port}`);
+    await old.start();
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all([...this.sentinels, ...this.servers].map((server) => server.remove()));
+  }
+}
+
+/** Three masters without replicas. */
+export class RedisCluster {
+  readonly servers: readonly RedisServer[];
+
+  private constructor(servers: readonly RedisServer[]) {
+    this.servers = servers;
+  }
+
+  static async start(config: readonly string[] = []): Promise<RedisCluster> {
+    const all = ['cluster-enabled yes', 'cluster-node-timeout 2000', ...config];
+    const servers = await Promise.all([1, 2, 3].map(() => RedisServer.start({ config: all })));
+    const nodes = servers.map(({ port }) => `127.0.0.1:${port}`);
+    execFileSync('redis-cli', ['--cluster', 'create', ...nodes, '--cluster-yes'], { stdio: 'ignore' });
+    await until('the Cluster is up', async () => {
+      for (const server of servers)
+        if (!String(await server.ask('cluster', 'info')).includes('cluster_state:ok')) return false;
+      return true;
+    });
+    return new RedisCluster(servers);
+  }
+
+  get url(): string {
+    return `redis+cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.remove()));
+  }
+}

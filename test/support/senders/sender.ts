@@ -1,0 +1,112 @@
+/** Real senders of log lines, started with a configuration of `test/fixtures/senders`. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { missing, Program } from '../program.ts';
+import { failWhen } from '../until.ts';
+
+const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'senders');
+/** Debian's rsyslog and syslog-ng exclude each other: scripts/test.mjs unpacks the latter here. */
+const SYSLOG_NG = join(import.meta.dirname, '..', '..', '..', 'node_modules', '.cache', 'syslog-ng');
+
+/** A folder for one test's sender. */
+export function senderFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-sender-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes a configuration, its `{{names}}` filled in; gives its path. */
+export function configure(folder: string, fixture: string, values: Record<string, string | number>): string {
+  const text = readFileSync(join(FIXTURES, fixture), 'utf8').replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+    const value = name === 'folder' ? folder : values[name];
+    if (value === undefined) throw new Error(`${fixture} needs a value for ${name}`);
+    return String(value);
+  });
+  const file = join(folder, fixture);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** Starts a program for one test. A test that waits for something fails at once, with what the program printed, when it ends before. */
+export function startSender(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Program {
+  const program = new Program(command, args, { env });
+  let stopping = false;
+  let failure: Error | undefined;
+  const forget = failWhen(() => {
+    if (failure || stopping || !program.isOver) return failure;
+    const { stdout, stderr } = program;
+    return new Error(`${command} has ended with ${program.endedWith}: ${stdout}${stderr}`);
+  });
+  program.ended.catch((error: Error) => {
+    failure = error;
+  });
+  onTestFinished(async () => {
+    stopping = true;
+    forget();
+    await program.stop('SIGKILL').catch(() => {});
+  });
+  return program;
+}
+
+export function rsyslog(folder: string, config: string): Program {
+  return startSender('/usr/sbin/rsyslogd', ['-n', '-f', config, '-i', join(folder, 'rsyslog.pid')]);
+}
+
+/** Is syslog-ng there, unpacked or installed? */
+export function missingSyslogNg(): boolean {
+  return existsSync(join(SYSLOG_NG, 'usr', 'sbin', 'syslog-ng')) ? false : missing('syslog-ng');
+}
+
+export function syslogNg(folder: string, config: string): Program {
+  const unpacked = join(SYSLOG_NG, 'usr', 'sbin', 'syslog-ng');
+  const isUnpacked = existsSync(unpacked);
+  const libraries = join(SYSLOG_NG, 'usr', 'lib', 'syslog-ng');
+  const triplet = `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+  const own = [join('usr', 'lib', triplet), join('lib', triplet)].map((path) => join(SYSLOG_NG, path));
+  return startSender(
+    isUnpacked ? unpacked : 'syslog-ng',
+    [
+      '-F',
+      '--no-caps',
+      '-f',
+      config,
+      '-p',
+      join(folder, 'ng.pid'),
+      '-R',
+      join(folder, 'ng.persist'),
+      '-c',
+      join(folder, 'ng.ctl'),
+      ...(isUnpacked ? [`--module-path=${join(libraries, '3.38')}`] : []),
+    ],
+    isUnpacked ? { LD_LIBRARY_PATH: [libraries, ...own].join(':') } : {},
+  );
+}
+
+/** A TCP port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** Debian keeps PostgreSQL's programs apart; undefined when it isn't there, or nobody could run it. */
+export function postgresFolder(): string | undefined {
+  try {
+    const folder = execFileSync('sh', ['-c', 'ls -d /usr/lib/postgresql/*/bin | tail -n 1'], {
+      encoding: 'utf8',
+    }).trim();
+    return process.getuid?.() === 0 && existsSync(join(folder, 'initdb')) ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+}
