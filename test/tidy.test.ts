@@ -1,46 +1,41 @@
-/** The order of the house: who may import whom, how long a file may be, what nothing may be called. */
+/** The order of the house: who may import whom, no circles, how many files a folder holds, what nothing may be called. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** Folder → folders of src it may import from. What every part may use is in SHARED. */
-const ARROWS: Record<string, readonly string[]> = {
+/** Room of src → rooms it may import from. `typesOnly`: what it may know the shapes of. */
+const ROOMS: Record<string, { readonly imports: readonly string[]; readonly typesOnly?: readonly string[] }> =
+  {
+    common: { imports: [] },
+    logs: { imports: ['common'] },
+    apps: { imports: ['common', 'logs'] },
+    api: { imports: ['common', 'logs', 'apps'] },
+    cli: { imports: ['common', 'logs', 'apps'], typesOnly: ['api'] },
+    // A program of the browser: it talks HTTP and WebSocket to the API.
+    web: { imports: [] },
+  };
+/** Folder of src/logs → folders of src/logs it may import from. */
+const LOGS: Record<string, readonly string[]> = {
   syslog: [],
   store: ['syslog'],
   router: ['store', 'syslog'],
   sources: ['router', 'store', 'syslog'],
   tails: ['store', 'syslog'],
-  delivery: ['store', 'syslog'],
-  proxy: [],
-  runner: [],
-  engines: [],
+  drains: ['store', 'syslog'],
   metrics: ['store', 'syslog'],
-  // What runs apps on the server: it puts runner, proxy and records together.
-  host: ['platform', 'proxy', 'router', 'runner', 'store'],
-  platform: ['store', 'tails', 'delivery', 'router', 'sources'],
-  doctor: ['store'],
-  cli: ['platform', 'tails', 'delivery', 'runner', 'sources', 'doctor', 'engines'],
 };
-/** Files right in src/ that have no folder's knowledge in them. */
-const SHARED = [
-  'errors.ts',
-  'folder.ts',
-  'settings.ts',
-  'setting-values.ts',
-  'settings-table.ts',
-  'package.ts',
-  'authorization.ts',
-  'release.ts',
-  'within.ts',
-  // AssemblyScript's imports have no extension.
-  'lane.as',
-];
-/** They put the parts together, and so know them all. */
+/** They put the rooms together, and so know them all. */
 const COMPOSITION = ['main.ts', 'app.ts', 'migration.ts'];
-const LINES_MAX = 300;
-const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'common', 'misc'];
+/** Commands that compose: `start` and `serve` run a server in their own process, `migrate` works on stores that no server may have open. */
+const COMPOSING: Record<string, readonly string[]> = {
+  'src/cli/server/start.ts': ['src/main.ts', 'src/app.ts'],
+  'src/cli/server/serve.ts': ['src/main.ts'],
+  'src/cli/server/migrate.ts': ['src/migration.ts'],
+};
+const FILES_MAX = 15;
+const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'misc'];
 
 interface SourceFile {
   /** From the project's folder, with slashes. */
@@ -50,59 +45,143 @@ interface SourceFile {
   readonly imports: readonly { path: string; isType: boolean }[];
 }
 
-function sources(folder: string): SourceFile[] {
+const slashes = (path: string): string => path.split(sep).join('/');
+
+function filesOf(folder: string, pattern: RegExp): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-    .map((entry) => {
-      const file = join(entry.parentPath, entry.name);
-      const text = readFileSync(file, 'utf8');
-      const found = text.matchAll(
-        /(?:^|\n)\s*(?:import|export)(\s+type)?[^;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/g,
-      );
-      const imports = [...found].map(([, type, from, dynamic]) => ({
-        path: slashes(relative(ROOT, join(dirname(file), from ?? dynamic))),
-        isType: type !== undefined,
-      }));
-      return { path: slashes(relative(ROOT, file)), text, imports };
-    });
+    .filter((entry) => entry.isFile() && pattern.test(entry.name))
+    .map((entry) => slashes(relative(ROOT, join(entry.parentPath, entry.name))));
 }
 
-const slashes = (path: string): string => path.split(sep).join('/');
+function sources(folder: string): SourceFile[] {
+  return filesOf(folder, /\.tsx?$/).map((path) => {
+    const text = readFileSync(join(ROOT, path), 'utf8');
+    const found = text.matchAll(
+      /(?:^|\n)\s*(?:import|export)(\s+type)?[^;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)|(?:^|\n)import '(\.[^']+)'/g,
+    );
+    const imports = [...found].map(([, type, from, dynamic, effect]) => ({
+      path: slashes(relative(ROOT, join(ROOT, dirname(path), from ?? dynamic ?? effect))),
+      isType: type !== undefined,
+    }));
+    return { path, text, imports };
+  });
+}
+
 const src = sources('src');
 const drains = sources('drains');
+const isComposition = (path: string): boolean => COMPOSITION.includes(path.replace(/^src\//, ''));
 
-/** `src/router/router.ts` → `router`; a file right in src/ → its own name. */
-const partOf = (path: string): string => path.split('/')[1];
+/** `src/logs/router/router.ts` → `logs`; a file right in src/ → its own name. */
+const roomOf = (path: string): string => path.split('/')[1];
+
+/** Every circle of a graph once, as the names along it. */
+function circles(graph: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+  const found = new Set<string>();
+  const done = new Set<string>();
+  const visit = (node: string, path: readonly string[]): void => {
+    const at = path.indexOf(node);
+    if (at >= 0) {
+      const circle = path.slice(at);
+      const first = circle.indexOf([...circle].sort()[0]);
+      found.add([...circle.slice(first), ...circle.slice(0, first)].join(' → '));
+      return;
+    }
+    if (done.has(node)) return;
+    for (const next of graph.get(node) ?? []) visit(next, [...path, node]);
+    done.add(node);
+  };
+  for (const node of graph.keys()) visit(node, []);
+  return [...found];
+}
+
+function addTo(graph: Map<string, Set<string>>, from: string, to: string): void {
+  const all = graph.get(from) ?? new Set();
+  graph.set(from, all.add(to));
+}
 
 describe('imports', () => {
-  it('follow the arrows', () => {
-    const wrong = src.flatMap(({ path, imports }) => {
-      const from = partOf(path);
-      if (COMPOSITION.includes(from)) return [];
-      const allowed = [from, ...(ARROWS[from] ?? []), ...SHARED];
-      return imports
-        .filter(({ path: to }) => !allowed.includes(partOf(to)))
-        .filter(({ path: to, isType }) => !isComposing(path, to, isType))
-        .map(({ path: to }) => `${path} → ${to}`);
-    });
+  it('follow the arrows between the rooms', () => {
+    const wrong = src
+      .filter(({ path }) => !isComposition(path))
+      .flatMap(({ path, imports }) => {
+        const from = roomOf(path);
+        const { imports: allowed, typesOnly = [] } = ROOMS[from] ?? { imports: [] };
+        return imports
+          .filter(({ path: to, isType }) => {
+            const room = roomOf(to);
+            if (room === from || allowed.includes(room) || COMPOSING[path]?.includes(to)) return false;
+            return !(isType && (typesOnly.includes(room) || (from === 'cli' && isComposition(to))));
+          })
+          .map(({ path: to }) => `${path} → ${to}`);
+      });
     expect(wrong).toEqual([]);
   });
 
-  it('of drains/ are their own folder and src/syslog alone', () => {
+  it('follow the arrows within src/logs', () => {
+    const part = (path: string): string => path.split('/')[2];
+    const wrong = src
+      .filter(({ path }) => path.startsWith('src/logs/'))
+      .flatMap(({ path, imports }) =>
+        imports
+          .filter(({ path: to }) => to.startsWith('src/logs/'))
+          .filter(({ path: to }) => part(to) !== part(path) && !LOGS[part(path)]?.includes(part(to)))
+          .map(({ path: to }) => `${path} → ${to}`),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  it('of drains/ are their own folder and src/logs/syslog alone', () => {
     const wrong = drains.flatMap(({ path, imports }) => {
       const own = path.split('/').slice(0, 2).join('/');
       return imports
-        .filter(({ path: to }) => !to.startsWith(`${own}/`) && !to.startsWith('src/syslog/'))
+        .filter(({ path: to }) => !to.startsWith(`${own}/`) && !to.startsWith('src/logs/syslog/'))
         .map(({ path: to }) => `${path} → ${to}`);
     });
     expect(wrong).toEqual([]);
   });
 
+  it('make no circle of files', () => {
+    const graph = new Map<string, Set<string>>();
+    for (const { path, imports } of [...src, ...drains])
+      for (const { path: to } of imports) addTo(graph, path, to);
+    expect(circles(graph)).toEqual([]);
+  });
+
+  it('make no circle of sibling folders', () => {
+    // A file's folder, and every folder around it, against what stands beside it.
+    const graphs = new Map<string, Map<string, Set<string>>>();
+    for (const { path, imports } of [...src, ...drains])
+      for (const { path: to } of imports) {
+        const from = path.split('/').slice(0, -1);
+        const target = to.split('/').slice(0, -1);
+        let depth = 0;
+        while (depth < from.length && from[depth] === target[depth]) depth++;
+        if (depth >= from.length || depth >= target.length) continue;
+        const parent = from.slice(0, depth).join('/');
+        const graph = graphs.get(parent) ?? new Map<string, Set<string>>();
+        addTo(graph, from[depth], target[depth]);
+        graphs.set(parent, graph);
+      }
+    const found = [...graphs].flatMap(([parent, graph]) =>
+      circles(graph).map((circle) => `${parent}: ${circle}`),
+    );
+    expect(found).toEqual([]);
+  });
+
   it('are found at all', () => {
-    expect(src.length).toBeGreaterThan(80);
-    expect(src.flatMap(({ imports }) => imports).length).toBeGreaterThan(200);
-    for (const folder of Object.keys(ARROWS))
-      expect(src.some(({ path }) => partOf(path) === folder)).toBe(true);
+    expect(src.length).toBeGreaterThan(300);
+    expect(src.some(({ path }) => path.endsWith('.tsx'))).toBe(true);
+    expect(src.flatMap(({ imports }) => imports).length).toBeGreaterThan(1_000);
+    for (const room of Object.keys(ROOMS)) expect(src.some(({ path }) => roomOf(path) === room)).toBe(true);
+    expect(
+      circles(
+        new Map([
+          ['a', new Set(['b'])],
+          ['b', new Set(['c'])],
+          ['c', new Set(['b'])],
+        ]),
+      ),
+    ).toEqual(['b → c']);
   });
 
   it('nothing hands on what it imported', () => {
@@ -111,27 +190,34 @@ describe('imports', () => {
   });
 });
 
-/**
- * `start` and `serve` run a server in their own process, `migrate` works on stores that no server may have open; and the commands
- * may know the shapes of what they get, which cost nothing.
- */
-function isComposing(path: string, to: string, isType: boolean): boolean {
-  if (path === 'src/cli/migrate.ts' && to === 'src/migration.ts') return true;
-  const starts = ['src/cli/start.ts', 'src/cli/serve.ts'].includes(path);
-  return (starts && ['src/main.ts', 'src/app.ts'].includes(to)) || (isType && path.startsWith('src/cli/'));
-}
-
-describe('files', () => {
-  it(`are at most ${LINES_MAX} lines long`, () => {
-    // Compiled on its own, so it can't be split.
-    const long = [...src, ...drains].filter(
-      ({ path, text }) => text.split('\n').length - 1 > LINES_MAX && !path.endsWith('.as.ts'),
-    );
-    expect(long.map(({ path }) => path)).toEqual([]);
+describe('names', () => {
+  it('of what is exported are unique in src', () => {
+    const files = new Map<string, Set<string>>();
+    for (const { path, text } of src)
+      for (const [, name] of text.matchAll(
+        /^export (?:abstract |async |declare )*(?:function\*?|class|const|let|interface|type|enum) +([\w$]+)/gm,
+      ))
+        files.set(name, (files.get(name) ?? new Set()).add(path));
+    // Each AssemblyScript module exports what its loader calls; they are compiled on their own.
+    const twice = [...files]
+      .map(([name, all]) => [name, [...all].filter((path) => !path.endsWith('.as.ts'))] as const)
+      .filter(([, all]) => all.length > 1);
+    expect(twice).toEqual([]);
+    expect(files.size).toBeGreaterThan(500);
   });
 
-  it('and folders are called by what they are', () => {
-    const names = [...src, ...drains].flatMap(({ path }) => path.replace(/\.ts$/, '').split('/'));
+  it('of files and folders say what they are', () => {
+    const names = [...src, ...drains].flatMap(({ path }) => path.replace(/\.tsx?$/, '').split('/'));
     expect(names.filter((name) => VAGUE.includes(name))).toEqual([]);
+  });
+
+  it(`of more than ${FILES_MAX} files aren’t in one folder`, () => {
+    const counts = new Map<string, number>();
+    for (const folder of ['src', 'drains', 'test', 'bench'])
+      for (const path of filesOf(folder, /./)) {
+        if (path.includes('/.')) continue;
+        counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+      }
+    expect([...counts].filter(([, count]) => count > FILES_MAX)).toEqual([]);
   });
 });

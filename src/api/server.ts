@@ -1,11 +1,11 @@
 /** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { accountRoutes } from '../apps/records/account.ts';
 import type { Scope } from '../apps/records/keys.ts';
 import { readAuthorization } from '../common/authorization.ts';
 import { TailraceError } from '../common/errors.ts';
 import { discardRest } from '../logs/sources/http/body.ts';
+import { accountRoutes } from './apps/account.ts';
 import { addonRoutes } from './apps/addons.ts';
 import { appRoutes } from './apps/apps.ts';
 import { authorizationRoutes } from './apps/authorizations.ts';

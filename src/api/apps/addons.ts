@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { OWNER } from '../../apps/records/account.ts';
 import { attachmentName, isCalled, serviceOf } from '../../apps/records/addon-names.ts';
 import { changedConfig } from '../../apps/records/config-change.ts';
 import type { AppRecord } from '../../apps/records/directory.ts';
+import { OWNER } from '../../apps/records/owner.ts';
 import type { AddonRecord } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Context } from '../context.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { OWNER } from '../../apps/records/account.ts';
 import type { AppRecord } from '../../apps/records/directory.ts';
+import { OWNER } from '../../apps/records/owner.ts';
 import { type SlugRecord, slugKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { Priority } from '../../logs/router/announcer.ts';

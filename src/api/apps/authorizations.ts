@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { OWNER } from '../../apps/records/account.ts';
 import { type KeyRecord, makeKey, SCOPES, type Scope } from '../../apps/records/keys.ts';
+import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Context } from '../context.ts';
 import { onePage } from '../page-range.ts';

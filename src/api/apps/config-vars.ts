@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import { OWNER } from '../../apps/records/account.ts';
 import {
   type ConfigChange,
   changedConfig,
   changesAnything,
   describeChange,
 } from '../../apps/records/config-change.ts';
+import { OWNER } from '../../apps/records/owner.ts';
 import { Priority } from '../../logs/router/announcer.ts';
 import type { Context } from '../context.ts';
 import { describe } from '../shapes.ts';

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { DynoView } from '../../apps/host/contract.ts';
 import type { AppRecord } from '../../apps/records/directory.ts';
 import { type SizesRecord, sizesOf, USUAL_SIZE } from '../../apps/records/dyno-sizes.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { Context, DynoView } from '../context.ts';
+import type { Context } from '../context.ts';
 import { onePage } from '../page-range.ts';
 import { body, describe } from '../shapes.ts';
 

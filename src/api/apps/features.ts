@@ -1,25 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import { OWNER } from '../../apps/records/account.ts';
 import type { AppRecord } from '../../apps/records/directory.ts';
+import { FEATURES, type FeatureName, hasFeature, switchFeature } from '../../apps/records/features.ts';
+import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { Priority } from '../../logs/router/announcer.ts';
-import type { AppId, Store } from '../../logs/store/contract.ts';
 import type { Context } from '../context.ts';
 import { body, describe } from '../shapes.ts';
-
-/** What can be switched on for an app: Heroku's names. */
-const FEATURES = {
-  'log-runtime-metrics': 'Lines with the memory of each dyno, every 20 seconds (sample#memory_total=…)',
-} as const;
-type FeatureName = keyof typeof FEATURES;
-
-/** Those that are on, under this key in an app's scope. */
-const KEY = 'features';
-type FeaturesRecord = Partial<Record<string, boolean>>;
-
-export async function hasFeature(store: Store, app: AppId, name: FeatureName): Promise<boolean> {
-  return (await store.get<FeaturesRecord>(app, KEY))?.value[name] ?? false;
-}
 
 interface Params {
   Params: { app: string; feature: string };
@@ -53,10 +39,7 @@ export function featureRoutes(api: FastifyInstance, { directory, store, announce
       const app = await directory.app(request.params.app);
       const name = known(request.params.feature);
       const { enabled } = request.body;
-      const before = await store.get<FeaturesRecord>(app.id, KEY);
-      const value = { ...before?.value, [name]: enabled };
-      const made = await store.transact(app.id, [{ key: KEY, value, ifVersion: before?.version ?? 0 }]);
-      if (!made) throw new TailraceError('conflict', 'Somebody else is changing this app: try again.');
+      await switchFeature(store, app.id, name, enabled);
       const text = `${enabled ? 'Enable' : 'Disable'} ${name} feature by user ${OWNER.email}`;
       announcer.announce(app.id, 'app', 'api', Priority.api, text);
       return view(app, name);

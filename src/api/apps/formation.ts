@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { OWNER } from '../../apps/records/account.ts';
 import type { AppRecord } from '../../apps/records/directory.ts';
 import { sizeNamed, sizesOf, USUAL_SIZE } from '../../apps/records/dyno-sizes.ts';
+import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { Priority } from '../../logs/router/announcer.ts';
 import type { Context } from '../context.ts';

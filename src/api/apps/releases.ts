@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { OWNER } from '../../apps/records/account.ts';
 import type { AppRecord } from '../../apps/records/directory.ts';
+import { OWNER } from '../../apps/records/owner.ts';
 import type { ReleaseRecord } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Context } from '../context.ts';

@@ -1,11 +1,7 @@
 import type { DrainState } from '../../logs/drains/drain-state.ts';
-import {
-  type CursorRecord,
-  cursorKey,
-  type DrainRecord,
-  redactUrl,
-} from '../../logs/drains/options/drain.ts';
+import { type DrainRecord, redactUrl } from '../../logs/drains/options/drain.ts';
 import { shownOptions } from '../../logs/drains/options/drain-options.ts';
+import { type CursorRecord, cursorKey } from '../../logs/drains/progress/cursor-record.ts';
 import type { Context } from '../context.ts';
 
 /** A drain as the API shows it, in Heroku's shape, and what it is doing; its URL's credentials are masked. */

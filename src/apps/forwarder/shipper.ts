@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { LOSS_PRIORITY, type RunSink } from '../processes/output/line-sink.ts';
 import { BatchQueue } from './batch-queue.ts';
 import { IngestClient } from './ingest-client.ts';
 import { LineBatch, type LineHead } from './line-batch.ts';
 import { LineHeads } from './line-heads.ts';
 import { LINE_BYTES_MAX, linePieces } from './line-pieces.ts';
 import type { LineQueue } from './line-queue.ts';
-import { LOSS_PRIORITY, type RunSink } from './line-sink.ts';
 import { LossCount } from './loss-count.ts';
 import { MicroClock } from './micro-clock.ts';
 import { patientVerdict, retryDelayMs, verdict } from './verdict.ts';

@@ -1,6 +1,6 @@
 import type { AppId } from '../../logs/store/contract.ts';
-import type { RunSink } from '../forwarder/line-sink.ts';
 import { Shipper } from '../forwarder/shipper.ts';
+import type { RunSink } from '../processes/output/line-sink.ts';
 import type { Directory } from '../records/directory.ts';
 
 export interface AppLinesOptions {

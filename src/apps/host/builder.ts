@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Builds } from '../../api/context.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { Priority } from '../../logs/router/announcer.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
@@ -15,6 +14,7 @@ import { Build } from '../records/build-record.ts';
 import type { AppRecord } from '../records/directory.ts';
 import type { ReleaseRecord, Releases } from '../records/release-history.ts';
 import { type SlugRecord, slugKey } from '../records/slug-record.ts';
+import type { Builds } from './contract.ts';
 import type { Host } from './host.ts';
 
 /** Heroku's limit. */

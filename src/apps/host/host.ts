@@ -4,16 +4,15 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DynoRunner, DynoView, ProcessView, RunRequest } from '../../api/context.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { within } from '../../common/within.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE, SlugFiles } from '../build/slug-files.ts';
-import type { RunSink } from '../forwarder/line-sink.ts';
 import { checkedCount } from '../processes/config/formation-text.ts';
 import { DynoLedger } from '../processes/dyno-ledger.ts';
 import type { Isolation } from '../processes/isolation.ts';
 import { reapOrphans } from '../processes/orphans.ts';
+import type { RunSink } from '../processes/output/line-sink.ts';
 import { Ports } from '../processes/ports.ts';
 import type { AppRecord, Directory } from '../records/directory.ts';
 import type { SizesRecord } from '../records/dyno-sizes.ts';
@@ -22,6 +21,7 @@ import type { Releases } from '../records/release-history.ts';
 import { type SlugRecord, slugKey } from '../records/slug-record.ts';
 import { AddonPrograms } from './addons/addon-programs.ts';
 import { AppLines } from './app-lines.ts';
+import type { DynoRunner, DynoView, ProcessView, RunRequest } from './contract.ts';
 import { type Blueprint, HostedApp } from './hosted-app.ts';
 import type { Face, Hosting } from './hosting.ts';
 import { removeLeftBehind } from './left-behind.ts';

@@ -5,7 +5,6 @@
  */
 import { TailraceError } from '../../common/errors.ts';
 import { within } from '../../common/within.ts';
-import type { LineSink } from '../forwarder/line-sink.ts';
 import type { Upstream } from '../http-router/directory.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import type { ProcfileEntry } from '../processes/config/procfile.ts';
@@ -13,6 +12,7 @@ import type { DynoInfo } from '../processes/dyno.ts';
 import type { DynoLedger } from '../processes/dyno-ledger.ts';
 import { Formation } from '../processes/formation.ts';
 import type { KeeperSurroundings } from '../processes/keeper.ts';
+import type { LineSink } from '../processes/output/line-sink.ts';
 import type { Ports } from '../processes/ports.ts';
 
 /** What the dynos of one release are made from. */

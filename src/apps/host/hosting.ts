@@ -3,12 +3,12 @@
  * and the HTTP router (which dynos may answer?).
  */
 
-import type { DynoView, ProcessView } from '../../api/context.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { OwnPages, ProxyApp, Directory as ProxyDirectory, Upstream } from '../http-router/directory.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
 import type { Config } from '../records/release-history.ts';
+import type { DynoView, ProcessView } from './contract.ts';
 import type { HostedApp } from './hosted-app.ts';
 
 /** What the HTTP router has to know of an app. */

@@ -4,13 +4,13 @@
  * for the kernel to stop.
  */
 
-import { hasFeature } from '../../api/apps/features.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
-import { type LineSink, PLATFORM_PRIORITY } from '../forwarder/line-sink.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
 import { groupMemory, type Memory, totalMemory } from '../processes/memory.ts';
+import { type LineSink, PLATFORM_PRIORITY } from '../processes/output/line-sink.ts';
 import { signalGroup } from '../processes/process-group.ts';
 import { memoryFactor, sizesOf } from '../records/dyno-sizes.ts';
+import { hasFeature } from '../records/features.ts';
 
 /** This many times its quota, and a dyno is ended. */
 const VASTLY = 2;

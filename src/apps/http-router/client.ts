@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Exchange } from './exchange.ts';
+import { Exchange, type ExchangeClient } from './exchange.ts';
 import { HEAD_BYTES_MAX, headEnd, LINE_BYTES_MAX } from './http/field-cursor.ts';
 import { acceptedSocket, kept } from './http/read.ts';
 import { parseRequestHead, type RequestHead } from './http/request-head.ts';
@@ -10,7 +10,7 @@ const CR = 13;
 const LF = 10;
 
 /** One client's connection: takes requests out of it, one after the other, and hands each to an exchange. */
-export class Client {
+export class Client implements ExchangeClient {
   readonly socket: Socket;
   /** The client's address, without the prefix of an IPv4 address in IPv6. */
   readonly address: string;

@@ -1,17 +1,31 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { Answer, type Progress } from './answer.ts';
 import type { Waiter } from './boot-queue.ts';
 import { ATTEMPTS_MAX, choose } from './choose.ts';
-import type { Client } from './client.ts';
 import type { ProxyApp, Upstream } from './directory.ts';
 import { DynoConnection, type DynoUser } from './dyno-connection.ts';
 import { type Failure, failures } from './failure.ts';
 import { routerLine } from './http/line.ts';
 import { kept } from './http/read.ts';
 import { forwardedFor, headForDyno, type RequestHead } from './http/request-head.ts';
-import { failurePage } from './page.ts';
+import { failurePage, type Page } from './page.ts';
 import type { Parts } from './parts.ts';
 import { Upload } from './upload.ts';
+
+/** What an exchange needs of the connection that the request came on. */
+export interface ExchangeClient {
+  readonly socket: Socket;
+  /** The client's address, without the prefix of an IPv4 address in IPv6. */
+  readonly address: string;
+  deadlineMs: number;
+  /** From now on all bytes go to the exchange, those that came early first. */
+  tunnel(): void;
+  /** The exchange is over. @param keep may the connection be used for another request? */
+  finished(keep: boolean, nowMs?: number): void;
+  /** Sends a page as the whole response and ends the exchange. */
+  sendPage(page: Page, status: number, head: RequestHead | undefined, keep: boolean): void;
+}
 
 /**
  * One request from its head to its line: finds a dyno, sends it the request, passes the response on, and when
@@ -19,7 +33,7 @@ import { Upload } from './upload.ts';
  */
 export class Exchange implements DynoUser, Waiter {
   readonly #parts: Parts;
-  readonly #client: Client;
+  readonly #client: ExchangeClient;
   readonly #head: RequestHead;
   readonly #app: ProxyApp;
   readonly #requestId: string;
@@ -37,7 +51,7 @@ export class Exchange implements DynoUser, Waiter {
   #connectMs = -1;
   #sentMs = -1;
 
-  constructor(parts: Parts, client: Client, head: RequestHead, app: ProxyApp) {
+  constructor(parts: Parts, client: ExchangeClient, head: RequestHead, app: ProxyApp) {
     this.#parts = parts;
     this.#client = client;
     this.#head = head;

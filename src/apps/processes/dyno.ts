@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { APP_PRIORITY, type LineSink, PLATFORM_PRIORITY, takesRuns } from '../forwarder/line-sink.ts';
 import type { Environment } from './config/dyno-env.ts';
 import { endDetached } from './detached.ts';
 import { DynoProcess } from './dyno-process.ts';
 import type { Wrap } from './isolation.ts';
+import { APP_PRIORITY, type LineSink, PLATFORM_PRIORITY, takesRuns } from './output/line-sink.ts';
 import type { OutputTaker } from './output/output.ts';
 import { portAnswers } from './ports.ts';
 

@@ -1,10 +1,10 @@
-import type { LineSink } from '../forwarder/line-sink.ts';
 import type { Environment } from './config/dyno-env.ts';
 import { checkedCount, defaultCounts, FormationError } from './config/formation-text.ts';
 import type { ProcfileEntry } from './config/procfile.ts';
 import { BOOT_TIMEOUT_MS, type DynoInfo, GRACE_MS } from './dyno.ts';
 import { DynoLedger } from './dyno-ledger.ts';
 import { Keeper, type KeeperSurroundings } from './keeper.ts';
+import type { LineSink } from './output/line-sink.ts';
 import { Ports, usualPort } from './ports.ts';
 
 export interface FormationOptions {

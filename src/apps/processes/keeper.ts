@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type LineSink, PLATFORM_PRIORITY } from '../forwarder/line-sink.ts';
 import { dynoEnv, type Environment } from './config/dyno-env.ts';
 import { restartDelayMs, STABLE_AFTER_MS } from './config/restart-delay.ts';
 import { Dyno, type DynoInfo, type DynoState } from './dyno.ts';
 import type { Wrap } from './isolation.ts';
+import { type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
 import type { Ports } from './ports.ts';
 
 /** What all dynos of a formation have in common. */

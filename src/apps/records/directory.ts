@@ -1,13 +1,8 @@
 /** The apps and their tokens and drains, as records in the store. */
 import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../common/errors.ts';
-import {
-  cursorKey,
-  type DrainRecord,
-  drainKey,
-  parseDrainUrl,
-  redactUrl,
-} from '../../logs/drains/options/drain.ts';
+import { type DrainRecord, drainKey, parseDrainUrl, redactUrl } from '../../logs/drains/options/drain.ts';
+import { cursorKey } from '../../logs/drains/progress/cursor-record.ts';
 import { refusedPrefix } from '../../logs/drains/progress/refused.ts';
 import { type RuleRecord, ruleKey } from '../../logs/router/rules.ts';
 import { ANY_SOURCE, type TokenRecord, tokenKey } from '../../logs/router/tenants.ts';

@@ -4,8 +4,8 @@ import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { isFilePlace } from '../../apps/forwarder/files/file-place.ts';
 import { FollowedFile } from '../../apps/forwarder/files/followed-file.ts';
-import { APP_PRIORITY } from '../../apps/forwarder/line-sink.ts';
 import type { Shipper } from '../../apps/forwarder/shipper.ts';
+import { APP_PRIORITY } from '../../apps/processes/output/line-sink.ts';
 import { TailraceError } from '../../common/errors.ts';
 import {
   type Destination,

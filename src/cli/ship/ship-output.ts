@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
-import { APP_PRIORITY } from '../../apps/forwarder/line-sink.ts';
 import type { Shipper } from '../../apps/forwarder/shipper.ts';
+import { APP_PRIORITY } from '../../apps/processes/output/line-sink.ts';
 import { Output } from '../../apps/processes/output/output.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
 import {

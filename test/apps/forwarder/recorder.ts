@@ -1,4 +1,4 @@
-import type { LineSink } from '../../../src/apps/forwarder/line-sink.ts';
+import type { LineSink } from '../../../src/apps/processes/output/line-sink.ts';
 import { processStat } from '../../../src/apps/processes/process-group.ts';
 
 export interface RecordedLine {

@@ -5,15 +5,15 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AddonServices } from '../../../api/context.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import type { AppId, Store } from '../../../logs/store/contract.ts';
 import { hostEnvironment } from '../../build/slug-files.ts';
-import { APP_PRIORITY, type RunSink } from '../../forwarder/line-sink.ts';
 import { restartDelayMs } from '../../processes/config/restart-delay.ts';
 import { Dyno } from '../../processes/dyno.ts';
 import type { DynoLedger } from '../../processes/dyno-ledger.ts';
+import { APP_PRIORITY, type RunSink } from '../../processes/output/line-sink.ts';
 import { type Ports, portAnswers } from '../../processes/ports.ts';
+import type { AddonServices } from '../contract.ts';
 import { type ProgramRecord, SERVICES, serviceName } from './addon-services.ts';
 
 /** First port of add-ons. */

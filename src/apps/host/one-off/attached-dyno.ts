@@ -1,13 +1,14 @@
 /** A one-off dyno at the other end of somebody's terminal. */
-import type { RunRequest } from '../../../api/context.ts';
+
 import type { AppId } from '../../../logs/store/contract.ts';
-import { type LineSink, PLATFORM_PRIORITY } from '../../forwarder/line-sink.ts';
 import { endDetached } from '../../processes/detached.ts';
 import type { DynoInfo } from '../../processes/dyno.ts';
 import type { DynoLedger } from '../../processes/dyno-ledger.ts';
 import type { Place } from '../../processes/keeper.ts';
 import { type AttachedProcess, attach } from '../../processes/output/attached-process.ts';
+import { type LineSink, PLATFORM_PRIORITY } from '../../processes/output/line-sink.ts';
 import { groupGone, signalGroup } from '../../processes/process-group.ts';
+import type { RunRequest } from '../contract.ts';
 import type { Blueprint } from '../hosted-app.ts';
 import { FramedInput } from './framed-input.ts';
 import type { Visitor } from './rendezvous.ts';

@@ -1,11 +1,11 @@
 /** One-off dynos: `run bash`, `run:detached rake db:migrate`. */
 import { randomUUID } from 'node:crypto';
-import type { DynoView, RunRequest } from '../../../api/context.ts';
 import type { AppId } from '../../../logs/store/contract.ts';
-import type { LineSink } from '../../forwarder/line-sink.ts';
 import { dynoEnv } from '../../processes/config/dyno-env.ts';
 import { Dyno, type DynoInfo } from '../../processes/dyno.ts';
 import type { DynoLedger } from '../../processes/dyno-ledger.ts';
+import type { LineSink } from '../../processes/output/line-sink.ts';
+import type { DynoView, RunRequest } from '../contract.ts';
 import type { Blueprint } from '../hosted-app.ts';
 import { asView } from '../hosting.ts';
 import { AttachedDyno, GRACE_MS, type OneOff, type OneOffParts } from './attached-dyno.ts';

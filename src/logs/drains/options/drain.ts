@@ -1,6 +1,5 @@
 import { TailraceError } from '../../../common/errors.ts';
 import type { AppId, Sequence } from '../../store/contract.ts';
-import type { LossSpan } from '../progress/losses.ts';
 import type { DrainOptions } from './drain-options.ts';
 
 /** A drain's record in the store, under `drain/<id>` in the scope of no app. The URL may hold a password. */
@@ -33,32 +32,6 @@ export function isSameDrain(a: DrainRecord | undefined, b: DrainRecord): boolean
 /** Key of a drain's record. */
 export function drainKey(id: string): string {
   return `drain/${id}`;
-}
-
-/** A drain's durable progress, under `cursor/<id>` in its app's scope. */
-export interface CursorRecord {
-  /** Everything up to here was accepted, or is accounted for as lost. */
-  readonly after: Sequence;
-  /** The request that was under way covers the lines up to here: it is repeated with exactly these. */
-  readonly upTo?: Sequence;
-  /** Lines accepted by the destination, lines lost, and lines kept from it by filters, since the drain was made. */
-  readonly delivered: number;
-  readonly lost: number;
-  readonly withheld?: number;
-  /** When the store took the line at `after`, milliseconds since 1970. */
-  readonly storedAtMs?: number;
-  /** Losses that the drain and the app's stream still have to be told of. */
-  readonly forDrain?: LossSpan;
-  readonly forApp?: LossSpan;
-  /** The last replay that was begun. */
-  readonly replayed?: string;
-  /** Of the lease under which this was written. */
-  readonly fence: number;
-}
-
-/** Key of a drain's cursor. */
-export function cursorKey(id: string): string {
-  return `cursor/${id}`;
 }
 
 /** What can be drained to, with the port that is meant when a URL names none. */

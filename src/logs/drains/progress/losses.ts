@@ -1,19 +1,11 @@
 import { formatTimestamp } from '../../syslog/timestamp.ts';
 import type { LossNotice } from '../outlet.ts';
+import type { LossSpan } from './cursor-record.ts';
 import type { Progress } from './progress.ts';
 import type { TellApp } from './tidings.ts';
 
 /** While losses go on, the app's stream is told this often. */
 const TELL_MS = 60_000;
-
-/** Lines that were lost, and between which times the store had taken them. */
-export interface LossSpan {
-  readonly count: number;
-  readonly sinceMs: number;
-  readonly untilMs: number;
-  /** What a destination said that refused the last of them; left out: the stream had no more room for them. */
-  readonly refusal?: string;
-}
 
 /**
  * Counts what a drain loses, and says so (L10): to the drain with its next shipment, to the app's stream as it

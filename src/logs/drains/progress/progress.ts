@@ -1,6 +1,6 @@
 import type { AppId, Sequence, Store } from '../../store/contract.ts';
-import { type CursorRecord, cursorKey, type DrainRecord } from '../options/drain.ts';
-import type { LossSpan } from './losses.ts';
+import type { DrainRecord } from '../options/drain.ts';
+import { type CursorRecord, cursorKey, type LossSpan } from './cursor-record.ts';
 
 /** Somebody else works on the drain now: this process has to stop. */
 export class Superseded extends Error {

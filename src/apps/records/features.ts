@@ -1,0 +1,30 @@
+/** What can be switched on for an app (`labs:enable`), and what is. */
+import { TailraceError } from '../../common/errors.ts';
+import type { AppId, Store } from '../../logs/store/contract.ts';
+
+/** Heroku's names. */
+export const FEATURES = {
+  'log-runtime-metrics': 'Lines with the memory of each dyno, every 20 seconds (sample#memory_total=…)',
+} as const;
+export type FeatureName = keyof typeof FEATURES;
+
+/** Those that are on, under this key in an app's scope. */
+const KEY = 'features';
+type FeaturesRecord = Partial<Record<string, boolean>>;
+
+export async function hasFeature(store: Store, app: AppId, name: FeatureName): Promise<boolean> {
+  return (await store.get<FeaturesRecord>(app, KEY))?.value[name] ?? false;
+}
+
+/** @throws TailraceError `conflict` when somebody else changed the app's features meanwhile */
+export async function switchFeature(
+  store: Store,
+  app: AppId,
+  name: FeatureName,
+  enabled: boolean,
+): Promise<void> {
+  const before = await store.get<FeaturesRecord>(app, KEY);
+  const value = { ...before?.value, [name]: enabled };
+  const made = await store.transact(app, [{ key: KEY, value, ifVersion: before?.version ?? 0 }]);
+  if (!made) throw new TailraceError('conflict', 'Somebody else is changing this app: try again.');
+}
