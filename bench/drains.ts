@@ -6,20 +6,20 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SinkResult } from './programs/drain-sinks.ts';
-import { DIGITS, encodeNumber, syslogLine } from './rig/lines.ts';
-import { cpuSeconds, peakBytes, residentBytes } from './rig/proc.ts';
+import { DIGITS, syslogLine, writeNumber } from './rig/lines.ts';
+import { cpuSeconds, peakResidentBytes, residentBytes } from './rig/proc.ts';
 import {
+  formatInteger,
+  formatMegabytes,
+  logProgress,
   median,
-  megabytes,
-  progress,
-  readFlags,
-  readList,
-  runAlone,
+  parseFlags,
+  parseNumberList,
+  runIfMain,
   type Table,
-  whole,
 } from './rig/report.ts';
-import { ask, hear, startHelper, stop } from './rig/scratch.ts';
-import { serve, type Tailrace } from './rig/tailrace.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
+import { type BenchServer, startServer } from './rig/tailrace.ts';
 
 const DRAINS_PER_APP = 20;
 const RUN_MS = 300_000;
@@ -37,31 +37,33 @@ interface Run {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = readFlags(args, { deliveries: 2_000_000, runs: 3 }, ['drains', 'only']);
-  const counts = readList(flags.drains, [1, 100, 1_000]);
+  const flags = parseFlags(args, { deliveries: 2_000_000, runs: 3 }, ['drains', 'only']);
+  const counts = parseNumberList(flags.drains, [1, 100, 1_000]);
   const schemes = SCHEMES.filter((scheme) => !flags.only || scheme === flags.only);
   const rows: string[][] = [];
   for (const scheme of schemes)
     for (const drains of counts) {
       const runs: Run[] = [];
       for (let round = 1; round <= flags.runs; round++) {
-        const run = await once(scheme, drains, flags.deliveries);
+        const run = await runOnce(scheme, drains, flags.deliveries);
         runs.push(run);
-        progress(`${drains} ${scheme} drains, run ${round}: ${whole(run.deliveriesPerS)} deliveries/s`);
+        logProgress(
+          `${drains} ${scheme} drains, run ${round}: ${formatInteger(run.deliveriesPerS)} deliveries/s`,
+        );
       }
       const middle = (of: (run: Run) => number): number => median(runs.map(of));
       rows.push([
-        `${whole(drains)} × ${scheme}`,
-        whole(middle((run) => run.deliveriesPerS)),
-        whole(middle((run) => run.deliveriesPerCpuS)),
-        megabytes(middle((run) => run.peakBytes)),
-        megabytes(middle((run) => run.idleBytes)),
+        `${formatInteger(drains)} × ${scheme}`,
+        formatInteger(middle((run) => run.deliveriesPerS)),
+        formatInteger(middle((run) => run.deliveriesPerCpuS)),
+        formatMegabytes(middle((run) => run.peakBytes)),
+        formatMegabytes(middle((run) => run.idleBytes)),
       ]);
     }
   return {
     title: 'one line, many drains',
     note: [
-      `Lines of 140 bytes over syslog TCP, ${whole(flags.deliveries)} deliveries a run; medians of ${flags.runs} runs.`,
+      `Lines of 140 bytes over syslog TCP, ${formatInteger(flags.deliveries)} deliveries a run; medians of ${flags.runs} runs.`,
       'A delivery is one line accepted by one drain; an app has twenty drains at the most. All receivers are in one other process.',
     ].join('\n'),
     columns: ['', 'deliveries/s', 'deliveries a CPU second', 'peak memory', 'for idle drains'],
@@ -69,10 +71,14 @@ export async function measure(args: readonly string[]): Promise<Table> {
   };
 }
 
-async function once(scheme: Scheme, drains: number, deliveries: number): Promise<Run> {
-  const sinks = startHelper('drain-sinks');
-  const ports = await hear(sinks, (message) => (message as { ports?: Record<Scheme, number> }).ports, 10_000);
-  const server = await serve();
+async function runOnce(scheme: Scheme, drains: number, deliveries: number): Promise<Run> {
+  const sinks = startBenchProgram('drain-sinks');
+  const ports = await waitForMessage(
+    sinks,
+    (message) => (message as { ports?: Record<Scheme, number> }).ports,
+    10_000,
+  );
+  const server = await startServer();
   try {
     const before = residentBytes(server.pid);
     const tokens = await makeDrains(server, drains, (i) => `${scheme}://127.0.0.1:${ports[scheme]}/${i}`);
@@ -80,15 +86,15 @@ async function once(scheme: Scheme, drains: number, deliveries: number): Promise
     const idleBytes = Math.max(0, residentBytes(server.pid) - before);
     const lines = Math.max(1, Math.round(deliveries / drains));
     const warmUp = Math.max(1, Math.round(lines / 10));
-    await through(server, sinks, tokens, warmUp, warmUp * drains);
+    await sendThrough(server, sinks, tokens, warmUp, warmUp * drains);
     const cpuBefore = cpuSeconds(server.pid);
     const beganMs = performance.timeOrigin + performance.now();
-    const { atMs } = await through(server, sinks, tokens, lines, lines * drains);
+    const { atMs } = await sendThrough(server, sinks, tokens, lines, lines * drains);
     await sleep(AFTERMATH_MS);
     return {
       deliveriesPerS: (lines * drains) / ((atMs - beganMs) / 1_000),
       deliveriesPerCpuS: (lines * drains) / (cpuSeconds(server.pid) - cpuBefore),
-      peakBytes: peakBytes(server.pid),
+      peakBytes: peakResidentBytes(server.pid),
       idleBytes,
     };
   } finally {
@@ -98,7 +104,11 @@ async function once(scheme: Scheme, drains: number, deliveries: number): Promise
 }
 
 /** Makes drains, and the apps that they need; returns the apps' tokens. */
-async function makeDrains(server: Tailrace, drains: number, url: (i: number) => string): Promise<string[]> {
+async function makeDrains(
+  server: BenchServer,
+  drains: number,
+  url: (i: number) => string,
+): Promise<string[]> {
   const tokens: string[] = [];
   for (let i = 0; i < drains; i++) {
     const app = `bench-${Math.floor(i / DRAINS_PER_APP)}`;
@@ -109,14 +119,14 @@ async function makeDrains(server: Tailrace, drains: number, url: (i: number) => 
 }
 
 /** Writes so many lines to every app, and waits until so many were delivered. */
-async function through(
-  server: Tailrace,
-  sinks: Parameters<typeof ask>[0],
+async function sendThrough(
+  server: BenchServer,
+  sinks: Parameters<typeof runJob>[0],
   tokens: readonly string[],
   lines: number,
   deliveries: number,
 ): Promise<SinkResult> {
-  const all = ask<SinkResult>(sinks, { lines: deliveries }, RUN_MS);
+  const all = runJob<SinkResult>(sinks, { lines: deliveries }, RUN_MS);
   await Promise.all(tokens.map((token) => write(server.syslogPort, token, lines)));
   return all;
 }
@@ -129,7 +139,7 @@ async function write(port: number, token: string, lines: number): Promise<void> 
   for (let sent = 0; sent < lines; ) {
     const count = Math.min(4_096, lines - sent);
     const buffer = Buffer.alloc(frame.length * count, frame);
-    for (let k = 0; k < count; k++) encodeNumber(sent + k, buffer, k * frame.length + at);
+    for (let k = 0; k < count; k++) writeNumber(sent + k, buffer, k * frame.length + at);
     await new Promise<void>((resolve, reject) => {
       socket.write(buffer, (error) => (error ? reject(error) : resolve()));
     });
@@ -138,4 +148,4 @@ async function write(port: number, token: string, lines: number): Promise<void> 
   socket.end();
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

@@ -5,11 +5,20 @@
  *   node dist/bench/http-logs.js [--seconds 3] [--runs 3] [--connections 10,100] [--lines 1,100] [--only tailrace|bare]
  */
 import type { ChildProcess } from 'node:child_process';
-import type { HttpOrder, HttpResult } from './programs/http-load.ts';
+import type { HttpLoadJob, HttpLoadResult } from './programs/http-load.ts';
 import { cpuSeconds } from './rig/proc.ts';
-import { decimal, median, progress, readFlags, readList, runAlone, type Table, whole } from './rig/report.ts';
-import { ask, hear, startHelper, stop } from './rig/scratch.ts';
-import { serve } from './rig/tailrace.ts';
+import {
+  formatDecimal,
+  formatInteger,
+  logProgress,
+  median,
+  parseFlags,
+  parseNumberList,
+  runIfMain,
+  type Table,
+} from './rig/report.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
+import { startServer } from './rig/tailrace.ts';
 
 const SIZES = [1, 10, 100, 500];
 const CONNECTIONS = [10, 100];
@@ -42,17 +51,17 @@ interface Row {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = readFlags(args, { seconds: 3, runs: 3 }, ['connections', 'lines', 'only']);
+  const flags = parseFlags(args, { seconds: 3, runs: 3 }, ['connections', 'lines', 'only']);
   const { seconds, runs, only } = flags;
-  const sizes = readList(flags.lines, SIZES);
-  const loads = readList(flags.connections, CONNECTIONS).flatMap((connections) =>
+  const sizes = parseNumberList(flags.lines, SIZES);
+  const loads = parseNumberList(flags.connections, CONNECTIONS).flatMap((connections) =>
     sizes.map((linesARequest) => ({ connections, linesARequest })),
   );
-  const generator = startHelper('http-load');
-  await hear(generator, (message) => (message as { ready?: boolean }).ready, 10_000);
-  const server = await serve();
-  const bare = startHelper('bare-server');
-  const bareUrl = await hear(bare, (message) => (message as { url?: string }).url, 10_000);
+  const generator = startBenchProgram('http-load');
+  await waitForMessage(generator, (message) => (message as { ready?: boolean }).ready, 10_000);
+  const server = await startServer();
+  const bare = startBenchProgram('bare-server');
+  const bareUrl = await waitForMessage(bare, (message) => (message as { url?: string }).url, 10_000);
   const token = await server.createApp('bench');
   const all: Target[] = [
     { name: 'tailrace', url: server.url, pid: server.pid, token },
@@ -61,16 +70,16 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const targets = all.filter(({ name }) => !only || name === only);
   const rows: Row[] = [];
   try {
-    for (const target of targets) await once(generator, target, loads[0], WARM_UP_S);
+    for (const target of targets) await runOnce(generator, target, loads[0], WARM_UP_S);
     for (const load of loads) {
       const row: Row = { load, tailrace: [], bare: [] };
       rows.push(row);
       for (let round = 1; round <= runs; round++) {
         for (const target of targets) {
-          const run = await once(generator, target, load, seconds);
+          const run = await runOnce(generator, target, load, seconds);
           row[target.name].push(run);
-          progress(
-            `POST /logs, ${load.connections} connections, ${load.linesARequest} lines, ${target.name}, run ${round}: ${whole(run.requestsPerS)} requests/s, ${decimal(run.cpuMicros, 0)} µs of CPU each`,
+          logProgress(
+            `POST /logs, ${load.connections} connections, ${load.linesARequest} lines, ${target.name}, run ${round}: ${formatInteger(run.requestsPerS)} requests/s, ${formatDecimal(run.cpuMicros, 0)} µs of CPU each`,
           );
         }
       }
@@ -83,15 +92,15 @@ export async function measure(args: readonly string[]): Promise<Table> {
   return table(rows, runs);
 }
 
-async function once(
+async function runOnce(
   generator: ChildProcess,
   { name, url, pid, token }: Target,
   load: Load,
   seconds: number,
 ): Promise<Run> {
   const cpuBefore = cpuSeconds(pid);
-  const order: HttpOrder = { url, token, seconds, ...load };
-  const result = await ask<HttpResult>(generator, order, (seconds + 30) * 1_000);
+  const order: HttpLoadJob = { url, token, seconds, ...load };
+  const result = await runJob<HttpLoadResult>(generator, order, (seconds + 30) * 1_000);
   const cpu = cpuSeconds(pid) - cpuBefore;
   if (result.failures > 0)
     throw new Error(`${name}: ${result.failures} of ${result.requests} requests failed`);
@@ -127,19 +136,19 @@ function table(rows: readonly Row[], runs: number): Table {
     rows: rows.map(({ load, tailrace, bare }) => [
       String(load.connections),
       String(load.linesARequest),
-      whole(middle(tailrace, byRate)),
-      whole(middle(bare, byRate)),
-      decimal(middle(tailrace, byRate) / middle(bare, byRate)),
-      whole(middle(tailrace, byRate) * load.linesARequest),
-      decimal(
+      formatInteger(middle(tailrace, byRate)),
+      formatInteger(middle(bare, byRate)),
+      formatDecimal(middle(tailrace, byRate) / middle(bare, byRate)),
+      formatInteger(middle(tailrace, byRate) * load.linesARequest),
+      formatDecimal(
         middle(tailrace, (run) => run.p99Ms),
         0,
       ),
-      decimal(middle(tailrace, byCpu), 0),
-      decimal(middle(bare, byCpu), 0),
-      decimal(middle(tailrace, byCpu) / middle(bare, byCpu)),
+      formatDecimal(middle(tailrace, byCpu), 0),
+      formatDecimal(middle(bare, byCpu), 0),
+      formatDecimal(middle(tailrace, byCpu) / middle(bare, byCpu)),
     ]),
   };
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

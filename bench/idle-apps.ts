@@ -6,8 +6,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSeconds, residentBytes } from './rig/proc.ts';
 import { redisVersion, startRedis } from './rig/redis.ts';
-import { decimal, megabytes, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
-import { serve } from './rig/tailrace.ts';
+import {
+  formatDecimal,
+  formatInteger,
+  formatMegabytes,
+  logProgress,
+  parseFlags,
+  runIfMain,
+  type Table,
+} from './rig/report.ts';
+import { startServer } from './rig/tailrace.ts';
 
 /** Requests at a time while apps are made. */
 const AT_A_TIME = 32;
@@ -15,30 +23,30 @@ const AT_A_TIME = 32;
 const SETTLE_MS = 5_000;
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = readFlags(args, { apps: 10_000, drains: 1_000, seconds: 15 }, ['only']);
+  const flags = parseFlags(args, { apps: 10_000, drains: 1_000, seconds: 15 }, ['only']);
   const { apps, drains, seconds, only } = flags;
   const stores = ['embedded', ...(redisVersion() ? ['Redis'] : [])].filter((name) => !only || name === only);
   const rows: string[][] = [];
   for (const store of stores) {
     const redis = store === 'Redis' ? await startRedis() : undefined;
-    const server = await serve({ REDIS_URL: redis?.url ?? '' });
+    const server = await startServer({ REDIS_URL: redis?.url ?? '' });
     try {
       await inParallel(apps, async (i) => {
-        await server.ask('POST', '/apps', { name: `idle-${i}` });
+        await server.request('POST', '/apps', { name: `idle-${i}` });
         if (i < drains) await server.addDrain(`idle-${i}`, `https://127.0.0.1:9/${i}`);
       });
       await sleep(SETTLE_MS);
       const before = [cpuSeconds(server.pid), redis ? cpuSeconds(redis.pid) : 0];
       await sleep(seconds * 1_000);
       const percent = (now: number, then: number): string =>
-        `${decimal(((now - then) / seconds) * 100, 1)} %`;
+        `${formatDecimal(((now - then) / seconds) * 100, 1)} %`;
       const row = [
         store,
         percent(cpuSeconds(server.pid), before[0]),
-        megabytes(residentBytes(server.pid)),
+        formatMegabytes(residentBytes(server.pid)),
         redis ? percent(cpuSeconds(redis.pid), before[1]) : '-',
       ];
-      progress(`idle-apps: ${row.join(', ')}`);
+      logProgress(`idle-apps: ${row.join(', ')}`);
       rows.push(row);
     } finally {
       await server.stop();
@@ -47,7 +55,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
   }
   return {
     title: 'Many apps that nobody uses',
-    note: `${whole(apps)} apps and ${whole(drains)} drains, all idle, looked at for ${seconds} s.`,
+    note: `${formatInteger(apps)} apps and ${formatInteger(drains)} drains, all idle, looked at for ${seconds} s.`,
     columns: ['store', 'CPU of a core', 'memory (RSS)', "Redis' CPU of a core"],
     rows,
   };
@@ -62,4 +70,4 @@ async function inParallel(count: number, make: (i: number) => Promise<void>): Pr
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

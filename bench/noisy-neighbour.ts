@@ -7,8 +7,8 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
 import { cpuSeconds } from './rig/proc.ts';
-import { decimal, quantile, readFlags, runAlone, type Table, whole } from './rig/report.ts';
-import { serve } from './rig/tailrace.ts';
+import { formatDecimal, formatInteger, parseFlags, quantile, runIfMain, type Table } from './rig/report.ts';
+import { startServer } from './rig/tailrace.ts';
 
 const LINE =
   '<190>1 2012-12-10T03:00:48.123456+00:00 host TOKEN web.1 - - at=info method=GET path="/" status=200';
@@ -23,14 +23,14 @@ interface Seen {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { limit, requests } = readFlags(args, { limit: 10_000, requests: 500 });
-  const server = await serve({ TAILRACE_APP_LINES_PER_S: String(limit) });
+  const { limit, requests } = parseFlags(args, { limit: 10_000, requests: 500 });
+  const server = await startServer({ TAILRACE_APP_LINES_PER_S: String(limit) });
   try {
     const loud = await server.createApp('loud');
     const quiet = await server.createApp('quiet');
     const client = new Client(server.url);
     const limited = async (): Promise<number> => {
-      const { sources } = await server.ask<{ sources: { limited: number }[] }>('GET', '/status');
+      const { sources } = await server.request<{ sources: { limited: number }[] }>('GET', '/status');
       return sources.reduce((sum, source) => sum + source.limited, 0);
     };
     const ask = async (): Promise<Seen> => {
@@ -62,21 +62,21 @@ export async function measure(args: readonly string[]): Promise<Table> {
     };
     await ask(); // warm
     const before = await ask();
-    const stop = shout(server.syslogPort, loud, limit * 10);
+    const stop = sendAtRate(server.syslogPort, loud, limit * 10);
     await sleep(1_000);
     const during = await ask();
     stop();
     const row = (name: string, { p50, p99, cores, refusedPerS }: Seen): string[] => [
       name,
-      decimal(p50),
-      decimal(p99),
-      decimal(cores),
-      whole(refusedPerS),
+      formatDecimal(p50),
+      formatDecimal(p99),
+      formatDecimal(cores),
+      formatInteger(refusedPerS),
     ];
     await client.close();
     return {
       title: 'One app at ten times its limit',
-      note: `An app may send ${whole(limit)} lines/s and sends ${whole(limit * 10)} over TCP; ${requests} requests of another app, one after the other.`,
+      note: `An app may send ${formatInteger(limit)} lines/s and sends ${formatInteger(limit * 10)} over TCP; ${requests} requests of another app, one after the other.`,
       columns: ['', 'p50 ms', 'p99 ms', 'cores', 'lines refused/s'],
       rows: [row('quiet', before), row('beside ten times the limit', during)],
     };
@@ -86,7 +86,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
 }
 
 /** Sends lines at a steady rate, until the returned function is called. */
-function shout(port: number, token: string, linesPerS: number): () => void {
+function sendAtRate(port: number, token: string, linesPerS: number): () => void {
   const line = LINE.replace('TOKEN', token);
   const chunk = Buffer.from(`${line.length} ${line}`.repeat(Math.round((linesPerS * TICK_MS) / 1_000)));
   const socket = connect(port, '127.0.0.1');
@@ -98,4 +98,4 @@ function shout(port: number, token: string, linesPerS: number): () => void {
   };
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

@@ -10,11 +10,19 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { Client } from 'undici';
-import { encodeLogs } from '../src/logs/sources/formats/otlp-schema.ts';
+import { encodeOtlpLogs } from '../src/logs/sources/formats/otlp-schema.ts';
 import { cpuSeconds } from './rig/proc.ts';
-import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
+import {
+  formatDecimal,
+  formatInteger,
+  logProgress,
+  median,
+  parseFlags,
+  runIfMain,
+  type Table,
+} from './rig/report.ts';
 import { makeFolder, removeFolder } from './rig/scratch.ts';
-import { serve, type Tailrace } from './rig/tailrace.ts';
+import { type BenchServer, startServer } from './rig/tailrace.ts';
 
 const BATCH_LINES = 500;
 const WARM_UP_LINES = 20_000;
@@ -25,22 +33,22 @@ const MESSAGE = 'at=info method=GET path="/" host=example.com fwd="10.0.0.1" dyn
 /** Sends so many lines; resolves when the server has the last byte. */
 type Send = (lines: number) => Promise<void>;
 
-interface Way {
+interface IngressProtocol {
   readonly name: string;
   /** Of the listener that counts. */
   readonly protocol: string;
-  readonly prepare: (server: Tailrace, token: string) => Promise<Send>;
+  readonly prepare: (server: BenchServer, token: string) => Promise<Send>;
 }
 
-const counted = (line: string): string => `${Buffer.byteLength(line)} ${line}`;
-const usual = (token: string): string => `<190>1 ${TIME} host ${token} web.1 - - ${MESSAGE}`;
+const octetCounted = (line: string): string => `${Buffer.byteLength(line)} ${line}`;
+const rfc5424Line = (token: string): string => `<190>1 ${TIME} host ${token} web.1 - - ${MESSAGE}`;
 
-const WAYS: readonly Way[] = [
-  tcp('syslog TCP, octet counted', (token) => counted(usual(token))),
-  tcp('syslog TCP, newlines', (token) => `${usual(token)}\n`),
-  tcp('syslog TCP, NULs', (token) => `${usual(token)}\0`),
+const INGRESS_PROTOCOLS: readonly IngressProtocol[] = [
+  tcp('syslog TCP, octet counted', (token) => octetCounted(rfc5424Line(token))),
+  tcp('syslog TCP, newlines', (token) => `${rfc5424Line(token)}\n`),
+  tcp('syslog TCP, NULs', (token) => `${rfc5424Line(token)}\0`),
   tcp('syslog TCP, token in structured data', (token) =>
-    counted(`<190>1 ${TIME} host web 1 - [tailrace@32473 token="${token}"] ${MESSAGE}`),
+    octetCounted(`<190>1 ${TIME} host web 1 - [tailrace@32473 token="${token}"] ${MESSAGE}`),
   ),
   tcp('syslog TCP, RFC 3164, token as tag', (token) => `<190>Nov 21 08:00:00 host ${token}[1]: ${MESSAGE}\n`),
   tcp(
@@ -50,9 +58,11 @@ const WAYS: readonly Way[] = [
   ),
   { name: 'syslog TLS, octet counted', protocol: 'tls', prepare: prepareTls },
   { name: 'syslog UDP', protocol: 'udp', prepare: prepareUdp },
-  http('HTTP, logplex-1', 'application/logplex-1', {}, () => counted(usual('token')).repeat(BATCH_LINES)),
+  http('HTTP, logplex-1', 'application/logplex-1', {}, () =>
+    octetCounted(rfc5424Line('token')).repeat(BATCH_LINES),
+  ),
   http('HTTP, Heroku’s drain form', 'application/logplex-1', { 'logplex-drain-token': 'd.1' }, () =>
-    counted(`<190>1 ${TIME} host app web.1 - ${MESSAGE}\n`).repeat(BATCH_LINES),
+    octetCounted(`<190>1 ${TIME} host app web.1 - ${MESSAGE}\n`).repeat(BATCH_LINES),
   ),
   http('HTTP, text', 'text/plain', {}, () => `${MESSAGE}\n`.repeat(BATCH_LINES)),
   http('HTTP, NDJSON (pino)', 'application/x-ndjson', {}, () =>
@@ -65,44 +75,44 @@ const WAYS: readonly Way[] = [
     'OTLP, protobuf',
     'application/x-protobuf',
     {},
-    () => Buffer.from(encodeLogs(otlpRequest())),
+    () => Buffer.from(encodeOtlpLogs(otlpRequest())),
     '/v1/logs',
     'otlp',
   ),
 ];
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { lines, runs, only } = readFlags(args, { lines: 200_000, runs: 1 }, ['only']);
-  const ways = WAYS.filter(
+  const { lines, runs, only } = parseFlags(args, { lines: 200_000, runs: 1 }, ['only']);
+  const ways = INGRESS_PROTOCOLS.filter(
     ({ name }, i) => i === 0 || !only || name.toLowerCase().includes(only.toLowerCase()),
   );
   const rates = new Map<string, number>();
   for (const way of ways) {
     const measured: number[] = [];
-    for (let run = 0; run < runs; run++) measured.push(await once(way, lines));
+    for (let run = 0; run < runs; run++) measured.push(await runOnce(way, lines));
     rates.set(way.name, median(measured));
-    progress(`${way.name}: ${whole(median(measured))} lines a CPU second`);
+    logProgress(`${way.name}: ${formatInteger(median(measured))} lines a CPU second`);
   }
-  const base = rates.get(WAYS[0].name) ?? Number.NaN;
+  const base = rates.get(INGRESS_PROTOCOLS[0].name) ?? Number.NaN;
   return {
     title: 'What a line costs, by the way it comes in',
-    note: `${whole(lines)} lines with a message of ${MESSAGE.length} bytes, over one connection, in requests of ${BATCH_LINES}; stored in the embedded store. Median of ${runs} runs.`,
+    note: `${formatInteger(lines)} lines with a message of ${MESSAGE.length} bytes, over one connection, in requests of ${BATCH_LINES}; stored in the embedded store. Median of ${runs} runs.`,
     columns: ['', 'lines a CPU second', '× octet-counted TCP'],
-    rows: [...rates].map(([name, rate]) => [name, whole(rate), decimal(rate / base)]),
+    rows: [...rates].map(([name, rate]) => [name, formatInteger(rate), formatDecimal(rate / base)]),
   };
 }
 
-async function once({ protocol, prepare }: Way, lines: number): Promise<number> {
+async function runOnce({ protocol, prepare }: IngressProtocol, lines: number): Promise<number> {
   const folder = makeFolder('certificates');
-  const server = await serve(protocol === 'tls' ? tlsSettings(folder) : {});
+  const server = await startServer(protocol === 'tls' ? tlsSettings(folder) : {});
   try {
     const token = await server.createApp('bench');
     const send = await prepare(server, token);
     await send(WARM_UP_LINES);
-    await arrived(server, protocol, WARM_UP_LINES);
+    await waitForLines(server, protocol, WARM_UP_LINES);
     const before = cpuSeconds(server.pid);
     await send(lines);
-    const taken = await arrived(server, protocol, WARM_UP_LINES + lines);
+    const taken = await waitForLines(server, protocol, WARM_UP_LINES + lines);
     return (taken - WARM_UP_LINES) / (cpuSeconds(server.pid) - before);
   } finally {
     await server.stop();
@@ -111,10 +121,10 @@ async function once({ protocol, prepare }: Way, lines: number): Promise<number> 
 }
 
 /** Waits until the lines are counted; over UDP, until no more come. */
-async function arrived(server: Tailrace, protocol: string, lines: number): Promise<number> {
+async function waitForLines(server: BenchServer, protocol: string, lines: number): Promise<number> {
   const deadlineMs = performance.now() + WAIT_MS;
   for (let before = -1; ; ) {
-    const { sources } = await server.ask<{ sources: { protocol: string; lines: number }[] }>(
+    const { sources } = await server.request<{ sources: { protocol: string; lines: number }[] }>(
       'GET',
       '/status',
     );
@@ -126,8 +136,8 @@ async function arrived(server: Tailrace, protocol: string, lines: number): Promi
   }
 }
 
-async function prepareTls(server: Tailrace, token: string): Promise<Send> {
-  const chunk = Buffer.from(counted(usual(token)).repeat(BATCH_LINES));
+async function prepareTls(server: BenchServer, token: string): Promise<Send> {
+  const chunk = Buffer.from(octetCounted(rfc5424Line(token)).repeat(BATCH_LINES));
   return (lines) =>
     new Promise((resolve, reject) => {
       const socket = connectTls(
@@ -142,7 +152,7 @@ async function prepareTls(server: Tailrace, token: string): Promise<Send> {
     });
 }
 
-function tlsPort({ syslogTlsPort }: Tailrace): number {
+function tlsPort({ syslogTlsPort }: BenchServer): number {
   if (syslogTlsPort === undefined) throw new Error('the server has no port for TLS: is openssl installed?');
   return syslogTlsPort;
 }
@@ -161,12 +171,12 @@ function tlsSettings(folder: string): Record<string, string> {
   return { TAILRACE_SYSLOG_TLS_CERT: cert, TAILRACE_SYSLOG_TLS_KEY: key, TAILRACE_SYSLOG_TLS_PORT: '0' };
 }
 
-function tcp(name: string, frame: (token: string) => string, tag?: string): Way {
+function tcp(name: string, frame: (token: string) => string, tag?: string): IngressProtocol {
   return {
     name,
     protocol: 'tcp',
     async prepare(server, token) {
-      if (tag) await server.ask('POST', '/apps/bench/source-rules', { source: 'ruled', tag });
+      if (tag) await server.request('POST', '/apps/bench/source-rules', { source: 'ruled', tag });
       const chunk = Buffer.from(frame(token).repeat(BATCH_LINES));
       return (lines) =>
         new Promise((resolve, reject) => {
@@ -181,8 +191,8 @@ function tcp(name: string, frame: (token: string) => string, tag?: string): Way 
   };
 }
 
-async function prepareUdp(server: Tailrace, token: string): Promise<Send> {
-  const datagram = Buffer.from(usual(token));
+async function prepareUdp(server: BenchServer, token: string): Promise<Send> {
+  const datagram = Buffer.from(rfc5424Line(token));
   return async (lines) => {
     const socket = createSocket('udp4');
     for (let sent = 0; sent < lines; sent++) {
@@ -201,7 +211,7 @@ function http(
   body: () => string | Buffer,
   path = '/logs',
   protocol = 'http',
-): Way {
+): IngressProtocol {
   return {
     name,
     protocol,
@@ -240,4 +250,4 @@ function otlpRequest(): Record<string, unknown> {
   return { resourceLogs: [{ resource: { attributes }, scopeLogs: [{ logRecords }] }] };
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

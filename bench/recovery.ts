@@ -6,17 +6,24 @@
  */
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LoadOrder } from './programs/syslog-load.ts';
+import type { SyslogLoadJob } from './programs/syslog-load.ts';
 import { redisVersion, startRedis } from './rig/redis.ts';
-import { decimal, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
-import { hear, startHelper, stop } from './rig/scratch.ts';
-import { serve, type Tailrace } from './rig/tailrace.ts';
+import {
+  formatDecimal,
+  formatInteger,
+  logProgress,
+  parseFlags,
+  runIfMain,
+  type Table,
+} from './rig/report.ts';
+import { startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
+import { type BenchServer, startServer } from './rig/tailrace.ts';
 
 /** Lines that are taken before anything is measured. */
 const WARM_UP_LINES = 200_000;
 const RUN_MS = 60_000;
 /** Long enough for the pauses between attempts to have grown. */
-const AWAY_MS = 4_000;
+const OUTAGE_MS = 4_000;
 
 interface Result {
   readonly livePerS: number;
@@ -66,20 +73,26 @@ class Sink {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { lines, only } = readFlags(args, { lines: 1_000_000 }, ['only']);
+  const { lines, only } = parseFlags(args, { lines: 1_000_000 }, ['only']);
   const stores = ['embedded', ...(redisVersion() ? ['Redis'] : [])].filter((name) => !only || name === only);
   const rows: string[][] = [];
   for (const store of stores) {
-    const { livePerS, firstMs, backlogPerS } = await once(store === 'Redis', lines);
-    progress(
-      `recovery, ${store}: live ${whole(livePerS)} lines/s; first line after ${whole(firstMs)} ms, then ${whole(backlogPerS)} lines/s`,
+    const { livePerS, firstMs, backlogPerS } = await runOnce(store === 'Redis', lines);
+    logProgress(
+      `recovery, ${store}: live ${formatInteger(livePerS)} lines/s; first line after ${formatInteger(firstMs)} ms, then ${formatInteger(backlogPerS)} lines/s`,
     );
-    rows.push([store, whole(livePerS), whole(firstMs), whole(backlogPerS), decimal(backlogPerS / livePerS)]);
+    rows.push([
+      store,
+      formatInteger(livePerS),
+      formatInteger(firstMs),
+      formatInteger(backlogPerS),
+      formatDecimal(backlogPerS / livePerS),
+    ]);
   }
   return {
     title: 'A drain that comes back',
     note: [
-      `A syslog drain is away while ${whole(lines)} lines of 140 bytes come in, and for ${AWAY_MS / 1_000} s more. First line: from the moment it listens`,
+      `A syslog drain is away while ${formatInteger(lines)} lines of 140 bytes come in, and for ${OUTAGE_MS / 1_000} s more. First line: from the moment it listens`,
       'again. The live rate is that of as many lines that go through while it is there.',
     ].join('\n'),
     columns: ['store', 'live lines/s', 'first line after ms', 'backlog lines/s', '× live'],
@@ -87,34 +100,34 @@ export async function measure(args: readonly string[]): Promise<Table> {
   };
 }
 
-async function once(onRedis: boolean, lines: number): Promise<Result> {
+async function runOnce(onRedis: boolean, lines: number): Promise<Result> {
   const redis = onRedis ? await startRedis() : undefined;
-  const server = await serve({ REDIS_URL: redis?.url ?? '' });
-  const load = startHelper('syslog-load');
+  const server = await startServer({ REDIS_URL: redis?.url ?? '' });
+  const load = startBenchProgram('syslog-load');
   const sink = new Sink();
   try {
     await sink.open();
-    await hear(load, (message) => (message as { sinkPort?: number }).sinkPort, 10_000);
+    await waitForMessage(load, (message) => (message as { sinkPort?: number }).sinkPort, 10_000);
     const token = await server.createApp('bench');
     await server.addDrain('bench', `syslog://127.0.0.1:${sink.port}`);
     const send = (count: number): void => {
-      load.send({ port: server.syslogPort, token, lines: count } satisfies LoadOrder);
+      load.send({ port: server.syslogPort, token, lines: count } satisfies SyslogLoadJob);
     };
     send(WARM_UP_LINES);
-    await untilStored(server, WARM_UP_LINES);
-    await untilIdle(server);
+    await waitUntilStored(server, WARM_UP_LINES);
+    await waitUntilIdle(server);
     const lineBytes = sink.bytes / WARM_UP_LINES;
 
     let before = sink.bytes;
     let startedMs = performance.now();
     send(lines);
     const liveMs = (await sink.until(before + lines * lineBytes)) - startedMs;
-    await untilIdle(server);
+    await waitUntilIdle(server);
 
     await sink.close();
     send(lines);
-    await untilStored(server, WARM_UP_LINES + 2 * lines);
-    await sleep(AWAY_MS);
+    await waitUntilStored(server, WARM_UP_LINES + 2 * lines);
+    await sleep(OUTAGE_MS);
     before = sink.bytes;
     startedMs = performance.now();
     await sink.open();
@@ -133,14 +146,14 @@ async function once(onRedis: boolean, lines: number): Promise<Result> {
   }
 }
 
-async function untilStored(server: Tailrace, lines: number): Promise<void> {
+async function waitUntilStored(server: BenchServer, lines: number): Promise<void> {
   await waitFor(server, ({ sources }) =>
     sources.some((source) => source.protocol === 'tcp' && source.lines >= lines),
   );
 }
 
 /** Everything is delivered, and known to be. */
-async function untilIdle(server: Tailrace): Promise<void> {
+async function waitUntilIdle(server: BenchServer): Promise<void> {
   await waitFor(server, ({ routers }) => routers.every(({ lag_lines }) => lag_lines === 0));
   await sleep(2_500);
 }
@@ -150,12 +163,12 @@ interface Status {
   readonly routers: readonly { readonly lag_lines: number }[];
 }
 
-async function waitFor(server: Tailrace, holds: (status: Status) => boolean): Promise<void> {
+async function waitFor(server: BenchServer, holds: (status: Status) => boolean): Promise<void> {
   const deadlineMs = performance.now() + RUN_MS;
-  while (!holds(await server.ask<Status>('GET', '/status'))) {
+  while (!holds(await server.request<Status>('GET', '/status'))) {
     if (performance.now() > deadlineMs) throw new Error('the server did not get there');
     await sleep(50);
   }
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

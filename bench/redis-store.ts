@@ -6,19 +6,27 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LoadOrder, LoadResult } from './programs/syslog-load.ts';
+import type { SyslogLoadJob, SyslogLoadResult } from './programs/syslog-load.ts';
 import { cpuSeconds } from './rig/proc.ts';
 import { type BenchRedis, redisVersion, startRedis } from './rig/redis.ts';
-import { decimal, median, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
-import { ask, hear, startHelper, stop } from './rig/scratch.ts';
-import { serve, type Tailrace } from './rig/tailrace.ts';
+import {
+  formatDecimal,
+  formatInteger,
+  logProgress,
+  median,
+  parseFlags,
+  runIfMain,
+  type Table,
+} from './rig/report.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
+import { type BenchServer, startServer } from './rig/tailrace.ts';
 
 const WARM_UP_LINES = 100_000;
 const AFTERMATH_MS = 500;
 const RUN_MS = 120_000;
 /** Lines of a source and a router, for Redis' memory: requests of a hundred random lines. */
-const KEPT_LINES = 200_000;
-const KEPT_A_REQUEST = 100;
+const STORED_LINES = 200_000;
+const LINES_PER_REQUEST = 100;
 
 interface Run {
   readonly linesPerS: number;
@@ -31,7 +39,7 @@ type Setup = 'embedded' | 'Redis' | 'Redis, two routers';
 const SETUPS: readonly Setup[] = ['embedded', 'Redis', 'Redis, two routers'];
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { lines, runs, only } = readFlags(args, { lines: 3_000_000, runs: 3 }, ['only']);
+  const { lines, runs, only } = parseFlags(args, { lines: 3_000_000, runs: 3 }, ['only']);
   const version = redisVersion();
   const setups = SETUPS.filter(
     (setup) => (version !== undefined || setup === 'embedded') && (only === undefined || setup === only),
@@ -39,22 +47,22 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const results = new Map<Setup, Run[]>(setups.map((setup) => [setup, []]));
   for (let round = 1; round <= runs; round++)
     for (const setup of setups) {
-      const run = await once(setup, lines);
+      const run = await runOnce(setup, lines);
       results.get(setup)!.push(run);
-      progress(
-        `redis-store, ${setup}, run ${round}: ${whole(run.linesPerS)} lines/s, ${decimal(run.routerCpuS)} s of routers' and ${decimal(run.redisCpuS)} s of Redis' CPU a million`,
+      logProgress(
+        `redis-store, ${setup}, run ${round}: ${formatInteger(run.linesPerS)} lines/s, ${formatDecimal(run.routerCpuS)} s of routers' and ${formatDecimal(run.redisCpuS)} s of Redis' CPU a million`,
       );
     }
-  const kept = version === undefined || only !== undefined ? Number.NaN : await keptBytes();
+  const kept = version === undefined || only !== undefined ? Number.NaN : await storedBytes();
   const middle = (setup: Setup, of: (run: Run) => number): number =>
     median((results.get(setup) ?? []).map(of));
   const byRate = (run: Run): number => run.linesPerS;
   return {
     title: 'Redis store, two routers',
     note: [
-      `Two apps, a source and a syslog drain each; lines of 140 bytes, ${whole(lines)} a run, medians of ${runs} runs, alternating. Redis ${version ?? '(not installed)'}`,
+      `Two apps, a source and a syslog drain each; lines of 140 bytes, ${formatInteger(lines)} a run, medians of ${runs} runs, alternating. Redis ${version ?? '(not installed)'}`,
       'with an append-only file shares the cores of this machine with routers, sources and drains. With two routers each source sends to its own.',
-      `Random text of 140 bytes a line, a hundred lines a request, took ${decimal(kept)} bytes in Redis a byte of the lines.`,
+      `Random text of 140 bytes a line, a hundred lines a request, took ${formatDecimal(kept)} bytes in Redis a byte of the lines.`,
     ].join('\n'),
     columns: [
       '',
@@ -66,33 +74,39 @@ export async function measure(args: readonly string[]): Promise<Table> {
     ],
     rows: setups.map((setup) => [
       setup,
-      whole(middle(setup, byRate)),
-      decimal(middle(setup, byRate) / middle('embedded', byRate)),
-      setup === 'embedded' ? '-' : decimal(middle(setup, byRate) / middle('Redis', byRate)),
-      decimal(middle(setup, (run) => run.routerCpuS)),
-      setup === 'embedded' ? '-' : decimal(middle(setup, (run) => run.redisCpuS)),
+      formatInteger(middle(setup, byRate)),
+      formatDecimal(middle(setup, byRate) / middle('embedded', byRate)),
+      setup === 'embedded' ? '-' : formatDecimal(middle(setup, byRate) / middle('Redis', byRate)),
+      formatDecimal(middle(setup, (run) => run.routerCpuS)),
+      setup === 'embedded' ? '-' : formatDecimal(middle(setup, (run) => run.redisCpuS)),
     ]),
   };
 }
 
-async function once(setup: Setup, lines: number): Promise<Run> {
+async function runOnce(setup: Setup, lines: number): Promise<Run> {
   const redis = setup === 'embedded' ? undefined : await startRedis();
   const settings: Record<string, string> = redis ? { REDIS_URL: redis.url } : { REDIS_URL: '' };
-  const routers = [await serve(settings)];
-  if (setup === 'Redis, two routers') routers.push(await serve(settings));
-  const loads = ['a', 'b'].map(() => startHelper('syslog-load'));
+  const routers = [await startServer(settings)];
+  if (setup === 'Redis, two routers') routers.push(await startServer(settings));
+  const loads = ['a', 'b'].map(() => startBenchProgram('syslog-load'));
   try {
-    const orders: LoadOrder[] = [];
+    const orders: SyslogLoadJob[] = [];
     for (const [i, load] of loads.entries()) {
-      const sinkPort = await hear(load, (message) => (message as { sinkPort?: number }).sinkPort, 10_000);
+      const sinkPort = await waitForMessage(
+        load,
+        (message) => (message as { sinkPort?: number }).sinkPort,
+        10_000,
+      );
       const router = routers[i % routers.length];
       const token = await routers[0].createApp(`bench-${i}`);
       await routers[0].addDrain(`bench-${i}`, `syslog://127.0.0.1:${sinkPort}`);
       orders.push({ port: router.syslogPort, token, lines: lines / 2 });
     }
-    if (routers.length > 1) await untilShared(routers[0], routers.length);
-    const all = (count: number): Promise<LoadResult[]> =>
-      Promise.all(loads.map((load, i) => ask<LoadResult>(load, { ...orders[i], lines: count }, RUN_MS)));
+    if (routers.length > 1) await waitUntilShared(routers[0], routers.length);
+    const all = (count: number): Promise<SyslogLoadResult[]> =>
+      Promise.all(
+        loads.map((load, i) => runJob<SyslogLoadResult>(load, { ...orders[i], lines: count }, RUN_MS)),
+      );
     await all(WARM_UP_LINES / 2);
     await sleep(AFTERMATH_MS);
     const cpu = (): number => routers.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0);
@@ -113,9 +127,9 @@ async function once(setup: Setup, lines: number): Promise<Run> {
 }
 
 /** Waits until each router works on a drain. */
-async function untilShared(router: Tailrace, count: number): Promise<void> {
+async function waitUntilShared(router: BenchServer, count: number): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    const { routers } = await router.ask<{ routers: { drains: number }[] }>('GET', '/status');
+    const { routers } = await router.request<{ routers: { drains: number }[] }>('GET', '/status');
     if (routers.filter(({ drains }) => drains > 0).length === count) return;
     await sleep(100);
   }
@@ -123,22 +137,22 @@ async function untilShared(router: Tailrace, count: number): Promise<void> {
 }
 
 /** Bytes in Redis a byte of lines that have little in common. */
-async function keptBytes(): Promise<number> {
+async function storedBytes(): Promise<number> {
   const redis: BenchRedis = await startRedis();
-  const router = await serve({ REDIS_URL: redis.url });
+  const router = await startServer({ REDIS_URL: redis.url });
   try {
     const token = await router.createApp('kept');
     const before = await redis.dataBytes();
     let bytes = 0;
-    for (let sent = 0; sent < KEPT_LINES; sent += KEPT_A_REQUEST) {
-      const lines = Array.from({ length: KEPT_A_REQUEST }, () => randomLine(token));
+    for (let sent = 0; sent < STORED_LINES; sent += LINES_PER_REQUEST) {
+      const lines = Array.from({ length: LINES_PER_REQUEST }, () => randomLine(token));
       bytes += lines.reduce((sum, line) => sum + line.length, 0);
       const answer = await fetch(`${router.url}/logs`, {
         method: 'POST',
         headers: {
           authorization: `Basic ${btoa(`token:${token}`)}`,
           'content-type': 'application/logplex-1',
-          'logplex-msg-count': String(KEPT_A_REQUEST),
+          'logplex-msg-count': String(LINES_PER_REQUEST),
         },
         body: lines.map((line) => `${line.length} ${line}`).join(''),
       });
@@ -156,4 +170,4 @@ function randomLine(token: string): string {
   return `${(head + randomBytes(100).toString('base64')).slice(0, 139)}\n`;
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

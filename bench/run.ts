@@ -15,7 +15,13 @@ import * as noisyNeighbour from './noisy-neighbour.ts';
 import * as protocols from './protocols.ts';
 import * as recovery from './recovery.ts';
 import * as redisStore from './redis-store.ts';
-import { circumstances, loadAverage, type Measurement, markdown, progress } from './rig/report.ts';
+import {
+  describeEnvironment,
+  formatLoadAverage,
+  logProgress,
+  type Measurement,
+  toMarkdown,
+} from './rig/report.ts';
 import { ROOT } from './rig/scratch.ts';
 import * as scale from './scale.ts';
 import * as startUp from './start-up.ts';
@@ -44,21 +50,21 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
 const args = process.argv.slice(2);
 const parts = [
   '# Results\n\nWritten by `npm run bench`; [README.md](README.md) says what is measured and what the numbers mean.\n',
-  `${circumstances()}\n`,
+  `${describeEnvironment()}\n`,
 ];
-progress(parts[1]);
+logProgress(parts[1]);
 for (const { measure } of MEASUREMENTS) {
   try {
-    parts.push(markdown(await measure(args)));
+    parts.push(toMarkdown(await measure(args)));
   } catch (error) {
     // The others are worth having; the exit code says that one is missing.
     process.exitCode = 1;
     parts.push(`A measurement failed: ${error}\n`);
-    progress(parts.at(-1)!);
+    logProgress(parts.at(-1)!);
   }
 }
 parts.push(
-  `Load average after: ${loadAverage()}. The measurements alone bring it to about 2: what is above came from others.\n`,
+  `Load average after: ${formatLoadAverage()}. The measurements alone bring it to about 2: what is above came from others.\n`,
 );
 const text = parts.join('\n');
 writeFileSync(join(ROOT, 'bench', 'RESULTS.md'), text);

@@ -8,39 +8,39 @@ import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decimal, median, progress, readFlags, runAlone, type Table } from './rig/report.ts';
+import { formatDecimal, logProgress, median, parseFlags, runIfMain, type Table } from './rig/report.ts';
 import { makeFolder, removeFolder, start, stop, TAILRACE } from './rig/scratch.ts';
-import { serve, type Tailrace } from './rig/tailrace.ts';
+import { type BenchServer, startServer } from './rig/tailrace.ts';
 
 const APP = 'bench';
 const BASE_PORT = 26_500;
-const LOOK_MS = 25;
+const POLL_MS = 25;
 const LIMIT_MS = 60_000;
 const WEB = `require('http').createServer((q, r) => r.end('hello')).listen(process.env.PORT)\n`;
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { dynos, runs } = readFlags(args, { dynos: 20, runs: 3 });
+  const { dynos, runs } = parseFlags(args, { dynos: 20, runs: 3 });
   const folder = makeFolder('scale');
   writeFileSync(join(folder, 'Procfile'), 'web: exec node web.cjs\n');
   writeFileSync(join(folder, 'web.cjs'), WEB);
-  const server = await serve();
+  const server = await startServer();
   const up: number[] = [];
   const down: number[] = [];
   const byHand: number[] = [];
   try {
-    await server.ask('POST', '/apps', { name: APP });
+    await server.request('POST', '/apps', { name: APP });
     execFileSync(TAILRACE, ['push', '-a', APP], {
       cwd: folder,
       env: { ...process.env, TAILRACE_URL: server.url, TAILRACE_API_KEY: server.key },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
-    await scaled(server, 0);
+    await scaleTo(server, 0);
     for (let round = 1; round <= runs; round++) {
-      byHand.push(await handStarted(folder, dynos));
-      up.push(await scaled(server, dynos));
-      down.push(await scaled(server, 0));
-      progress(
-        `web=${dynos}, run ${round}: ${decimal(up.at(-1) ?? 0)} s, by hand ${decimal(byHand.at(-1) ?? 0)} s`,
+      byHand.push(await startByHand(folder, dynos));
+      up.push(await scaleTo(server, dynos));
+      down.push(await scaleTo(server, 0));
+      logProgress(
+        `web=${dynos}, run ${round}: ${formatDecimal(up.at(-1) ?? 0)} s, by hand ${formatDecimal(byHand.at(-1) ?? 0)} s`,
       );
     }
   } finally {
@@ -55,14 +55,14 @@ export async function measure(args: readonly string[]): Promise<Table> {
     ].join('\n'),
     columns: ['', 'all up', 'all gone'],
     rows: [
-      ['tailrace', `${decimal(median(up))} s`, `${decimal(median(down))} s`],
-      ['by hand', `${decimal(median(byHand))} s`, '-'],
+      ['tailrace', `${formatDecimal(median(up))} s`, `${formatDecimal(median(down))} s`],
+      ['by hand', `${formatDecimal(median(byHand))} s`, '-'],
     ],
   };
 }
 
 /** Scales, and waits until that many are up and no others are there. @returns seconds */
-async function scaled(server: Tailrace, quantity: number): Promise<number> {
+async function scaleTo(server: BenchServer, quantity: number): Promise<number> {
   const startedMs = performance.now();
   const answer = await fetch(`${server.url}/apps/${APP}/formation/web`, {
     method: 'PATCH',
@@ -71,28 +71,28 @@ async function scaled(server: Tailrace, quantity: number): Promise<number> {
   });
   if (!answer.ok) throw new Error(`not scaled: ${answer.status} ${await answer.text()}`);
   for (;;) {
-    const dynos = await server.ask<{ state: string }[]>('GET', `/apps/${APP}/dynos`);
+    const dynos = await server.request<{ state: string }[]>('GET', `/apps/${APP}/dynos`);
     if (dynos.length === quantity && dynos.every(({ state }) => state === 'up'))
       return (performance.now() - startedMs) / 1_000;
     if (performance.now() - startedMs > LIMIT_MS) throw new Error(`${quantity} dynos didn't come up`);
-    await sleep(LOOK_MS);
+    await sleep(POLL_MS);
   }
 }
 
-async function handStarted(folder: string, count: number): Promise<number> {
+async function startByHand(folder: string, count: number): Promise<number> {
   const startedMs = performance.now();
   const all = Array.from({ length: count }, (_, i) => {
     const port = BASE_PORT + i;
     const env = { ...process.env, PORT: String(port) };
     return { port, child: start('bash', ['-c', 'exec node web.cjs'], { cwd: folder, env, stdio: 'ignore' }) };
   });
-  await Promise.all(all.map(({ port }) => accepts(port)));
+  await Promise.all(all.map(({ port }) => waitUntilAccepting(port)));
   const seconds = (performance.now() - startedMs) / 1_000;
   await Promise.all(all.map(({ child }) => stop(child, 'SIGKILL')));
   return seconds;
 }
 
-async function accepts(port: number): Promise<void> {
+async function waitUntilAccepting(port: number): Promise<void> {
   for (;;) {
     const isThere = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => {
@@ -102,8 +102,8 @@ async function accepts(port: number): Promise<void> {
       socket.on('error', () => resolve(false));
     });
     if (isThere) return;
-    await sleep(LOOK_MS);
+    await sleep(POLL_MS);
   }
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

@@ -8,9 +8,17 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytes } from './rig/proc.ts';
-import { median, megabytes, progress, readFlags, runAlone, type Table, whole } from './rig/report.ts';
+import {
+  formatInteger,
+  formatMegabytes,
+  logProgress,
+  median,
+  parseFlags,
+  runIfMain,
+  type Table,
+} from './rig/report.ts';
 import { makeFolder, removeFolder, start, stop, TAILRACE } from './rig/scratch.ts';
-import { said, serve, serverEnvironment } from './rig/tailrace.ts';
+import { serverEnvironment, startServer, waitForOutput } from './rig/tailrace.ts';
 
 /** Milliseconds since the process was started. */
 interface Start {
@@ -23,7 +31,7 @@ interface Start {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = readFlags(args, { runs: 5, 'idle-seconds': 10 });
+  const flags = parseFlags(args, { runs: 5, 'idle-seconds': 10 });
   const { runs } = flags;
   const node: number[] = [];
   const starts: Start[] = [];
@@ -31,16 +39,16 @@ export async function measure(args: readonly string[]): Promise<Table> {
     node.push(await bareNode());
     const one = await startApp();
     starts.push(one);
-    progress(
-      `start-up, run ${round}: first line after ${whole(one.lineMs)} ms, the app's after ${whole(one.appLineMs)} ms`,
+    logProgress(
+      `start-up, run ${round}: first line after ${formatInteger(one.lineMs)} ms, the app's after ${formatInteger(one.appLineMs)} ms`,
     );
   }
   const idle: number[] = [];
   for (let round = 1; round <= Math.min(runs, 3); round++) {
     idle.push(await idleMemory(flags['idle-seconds']));
-    progress(`memory of an idle server, run ${round}: ${megabytes(idle[round - 1])}`);
+    logProgress(`memory of an idle server, run ${round}: ${formatMegabytes(idle[round - 1])}`);
   }
-  const ms = (values: readonly number[]): string => `${whole(median(values))} ms`;
+  const ms = (values: readonly number[]): string => `${formatInteger(median(values))} ms`;
   return {
     title: 'Start and idle memory',
     note: [
@@ -53,7 +61,10 @@ export async function measure(args: readonly string[]): Promise<Table> {
       ['`tailrace start`: banner (everything listens)', ms(starts.map(({ bannerMs }) => bannerMs))],
       ['`tailrace start`: first line of the stream', ms(starts.map(({ lineMs }) => lineMs))],
       ["`tailrace start`: the app's first line", ms(starts.map(({ appLineMs }) => appLineMs))],
-      [`idle \`tailrace serve\` after ${flags['idle-seconds']} s: memory (RSS)`, megabytes(median(idle))],
+      [
+        `idle \`tailrace serve\` after ${flags['idle-seconds']} s: memory (RSS)`,
+        formatMegabytes(median(idle)),
+      ],
     ],
   };
 }
@@ -63,7 +74,7 @@ async function bareNode(): Promise<number> {
   const child = start(process.execPath, ['-e', 'console.log("ready");setInterval(() => {}, 1e6)'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  await said(child, /ready/);
+  await waitForOutput(child, /ready/);
   const tookMs = performance.now() - startedMs;
   await stop(child);
   return tookMs;
@@ -80,9 +91,9 @@ async function startApp(): Promise<Start> {
   });
   const since = (): number => performance.now() - startedMs;
   const [bannerMs, lineMs, appLineMs] = await Promise.all([
-    said(child, /tailrace runs/).then(since),
-    said(child, /^\d{4}-\S+ \w+\[/m).then(since),
-    said(child, /app\[worker\.1\]: ready/).then(since),
+    waitForOutput(child, /tailrace runs/).then(since),
+    waitForOutput(child, /^\d{4}-\S+ \w+\[/m).then(since),
+    waitForOutput(child, /app\[worker\.1\]: ready/).then(since),
   ]);
   await stop(child);
   removeFolder(folder);
@@ -90,11 +101,11 @@ async function startApp(): Promise<Start> {
 }
 
 async function idleMemory(seconds: number): Promise<number> {
-  const server = await serve();
+  const server = await startServer();
   await sleep(seconds * 1_000);
   const bytes = residentBytes(server.pid);
   await server.stop();
   return bytes;
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

@@ -5,21 +5,21 @@
  *   node dist/bench/syslog-through.js [--lines 3000000] [--runs 3] [--only tailrace|rsyslog]
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LoadOrder, LoadResult } from './programs/syslog-load.ts';
-import { cpuSeconds, peakBytes } from './rig/proc.ts';
+import type { SyslogLoadJob, SyslogLoadResult } from './programs/syslog-load.ts';
+import { cpuSeconds, peakResidentBytes } from './rig/proc.ts';
 import {
-  decimal,
+  formatDecimal,
+  formatInteger,
+  formatMegabytes,
+  logProgress,
   median,
-  megabytes,
-  progress,
-  readFlags,
-  runAlone,
+  parseFlags,
+  runIfMain,
   type Table,
-  whole,
 } from './rig/report.ts';
-import { relay, rsyslogVersion } from './rig/rsyslog.ts';
-import { ask, hear, startHelper, stop } from './rig/scratch.ts';
-import { serve } from './rig/tailrace.ts';
+import { rsyslogVersion, startRsyslogRelay } from './rig/rsyslog.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
+import { startServer } from './rig/tailrace.ts';
 
 /** Lines that go through before the clock runs: compilers and allocators have settled. */
 const WARM_UP_LINES = 300_000;
@@ -44,39 +44,43 @@ interface Relay {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { lines, runs, only } = readFlags(args, { lines: 3_000_000, runs: 3 }, ['only']);
+  const { lines, runs, only } = parseFlags(args, { lines: 3_000_000, runs: 3 }, ['only']);
   const version = rsyslogVersion();
   const names = ['tailrace', ...(version ? ['rsyslog'] : [])].filter((name) => !only || name === only);
   const results = new Map<string, Run[]>(names.map((name) => [name, []]));
   for (let round = 1; round <= runs; round++) {
     for (const name of names) {
-      const run = await once(name === 'tailrace' ? tailrace : rsyslog, lines);
+      const run = await runOnce(name === 'tailrace' ? tailrace : rsyslog, lines);
       results.get(name)!.push(run);
-      progress(
-        `syslog through ${name}, run ${round}: ${whole(run.linesPerS)} lines/s, ${whole(run.linesPerCpuS)} lines a CPU second (generator and sink: ${decimal(run.loadShare)} of a core)`,
+      logProgress(
+        `syslog through ${name}, run ${round}: ${formatInteger(run.linesPerS)} lines/s, ${formatInteger(run.linesPerCpuS)} lines a CPU second (generator and sink: ${formatDecimal(run.loadShare)} of a core)`,
       );
     }
   }
   return table(results, lines, runs, version);
 }
 
-async function once(startRelay: (sinkPort: number) => Promise<Relay>, lines: number): Promise<Run> {
-  const load = startHelper('syslog-load');
-  const sinkPort = await hear(load, (message) => (message as { sinkPort?: number }).sinkPort, 10_000);
+async function runOnce(startRelay: (sinkPort: number) => Promise<Relay>, lines: number): Promise<Run> {
+  const load = startBenchProgram('syslog-load');
+  const sinkPort = await waitForMessage(
+    load,
+    (message) => (message as { sinkPort?: number }).sinkPort,
+    10_000,
+  );
   const target = await startRelay(sinkPort);
   try {
-    const order: LoadOrder = { port: target.port, token: target.token, lines };
-    await ask<LoadResult>(load, { ...order, lines: WARM_UP_LINES }, RUN_MS);
+    const order: SyslogLoadJob = { port: target.port, token: target.token, lines };
+    await runJob<SyslogLoadResult>(load, { ...order, lines: WARM_UP_LINES }, RUN_MS);
     await sleep(AFTERMATH_MS);
     const cpuBefore = cpuSeconds(target.pid);
     const loadBefore = cpuSeconds(load.pid!);
-    const { seconds } = await ask<LoadResult>(load, order, RUN_MS);
+    const { seconds } = await runJob<SyslogLoadResult>(load, order, RUN_MS);
     await sleep(AFTERMATH_MS);
     const cpu = cpuSeconds(target.pid) - cpuBefore;
     return {
       linesPerS: lines / seconds,
       linesPerCpuS: lines / cpu,
-      peakBytes: peakBytes(target.pid),
+      peakBytes: peakResidentBytes(target.pid),
       loadShare: (cpuSeconds(load.pid!) - loadBefore) / seconds,
     };
   } finally {
@@ -86,14 +90,14 @@ async function once(startRelay: (sinkPort: number) => Promise<Relay>, lines: num
 }
 
 async function tailrace(sinkPort: number): Promise<Relay> {
-  const server = await serve();
+  const server = await startServer();
   const token = await server.createApp('bench');
   await server.addDrain('bench', `syslog://127.0.0.1:${sinkPort}`);
   return { pid: server.pid, port: server.syslogPort, token, stop: () => server.stop() };
 }
 
 async function rsyslog(sinkPort: number): Promise<Relay> {
-  const { pid, syslogPort, stop } = await relay(sinkPort);
+  const { pid, syslogPort, stop } = await startRsyslogRelay(sinkPort);
   return { pid, port: syslogPort, token: `t.${'0a'.repeat(18)}`, stop };
 }
 
@@ -106,26 +110,26 @@ function table(
   const middle = (name: string, of: (run: Run) => number): number =>
     median((results.get(name) ?? []).map(of));
   const ratio = (name: string, of: (run: Run) => number): string =>
-    decimal(middle(name, of) / middle('rsyslog', of));
+    formatDecimal(middle(name, of) / middle('rsyslog', of));
   const byRate = (run: Run): number => run.linesPerS;
   const byCpu = (run: Run): number => run.linesPerCpuS;
   return {
     title: 'syslog TCP in → store → syslog TCP drain',
     note: [
-      `Lines of 140 bytes, RFC 5424, octet counted, ${whole(lines)} a run; medians of ${runs} runs, alternating.`,
+      `Lines of 140 bytes, RFC 5424, octet counted, ${formatInteger(lines)} a run; medians of ${runs} runs, alternating.`,
       `The baseline, rsyslog ${version ?? '(not installed)'}, relays them (imptcp, omfwd) through a queue in memory and stores nothing;`,
       'tailrace commits every line to its store before it goes out.',
     ].join('\n'),
     columns: ['', 'lines/s', '× rsyslog', 'lines a CPU second', '× rsyslog', 'peak memory'],
     rows: [...results.keys()].map((name) => [
       name,
-      whole(middle(name, byRate)),
+      formatInteger(middle(name, byRate)),
       ratio(name, byRate),
-      whole(middle(name, byCpu)),
+      formatInteger(middle(name, byCpu)),
       ratio(name, byCpu),
-      megabytes(middle(name, (run) => run.peakBytes)),
+      formatMegabytes(middle(name, (run) => run.peakBytes)),
     ]),
   };
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

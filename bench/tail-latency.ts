@@ -3,46 +3,55 @@
  *
  *   node dist/bench/tail-latency.js [--seconds 5] [--runs 3] [--rates 1000,20000] [--only syslog|http] [--out tail|syslog|http]
  */
-import type { TailOrder, TailResult } from './programs/tail-load.ts';
-import type { WayOut } from './programs/ways-out.ts';
+import type { TailLatencyJob, TailLatencyResult } from './programs/tail-load.ts';
+import type { Egress } from './programs/ways-out.ts';
 import { cpuSeconds } from './rig/proc.ts';
-import { decimal, median, progress, readFlags, readList, runAlone, type Table, whole } from './rig/report.ts';
-import { ask, hear, startHelper, stop } from './rig/scratch.ts';
-import { serve } from './rig/tailrace.ts';
+import {
+  formatDecimal,
+  formatInteger,
+  logProgress,
+  median,
+  parseFlags,
+  parseNumberList,
+  runIfMain,
+  type Table,
+} from './rig/report.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
+import { startServer } from './rig/tailrace.ts';
 
 const RATES = [1_000, 20_000, 100_000];
 const PROTOCOLS = ['syslog', 'http'] as const;
 /** Drains by the way in that most lines take. */
-const WAYS: readonly { readonly protocol: (typeof PROTOCOLS)[number]; readonly out: WayOut }[] = [
+const ROUTES: readonly { readonly protocol: (typeof PROTOCOLS)[number]; readonly out: Egress }[] = [
   ...PROTOCOLS.map((protocol) => ({ protocol, out: 'tail' as const })),
   { protocol: 'syslog', out: 'syslog' },
   { protocol: 'syslog', out: 'http' },
 ];
-const OUTS: Record<WayOut, string> = { tail: 'tail', syslog: 'syslog drain', http: 'HTTP drain' };
+const EGRESS_LABELS: Record<Egress, string> = { tail: 'tail', syslog: 'syslog drain', http: 'HTTP drain' };
 
-interface Run extends TailResult {
+interface Run extends TailLatencyResult {
   /** Of the router, of one core. */
   readonly cpuShare: number;
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = readFlags(args, { seconds: 5, runs: 3 }, ['rates', 'only', 'out']);
+  const flags = parseFlags(args, { seconds: 5, runs: 3 }, ['rates', 'only', 'out']);
   const { seconds, runs, rates } = flags;
   const rows: string[][] = [];
-  const wanted = WAYS.filter(
+  const wanted = ROUTES.filter(
     ({ protocol, out }) => (!flags.only || protocol === flags.only) && (!flags.out || out === flags.out),
   );
   for (const { protocol, out } of wanted) {
-    for (const linesPerS of readList(rates, RATES)) {
+    for (const linesPerS of parseNumberList(rates, RATES)) {
       const results: Run[] = [];
       for (let round = 1; round <= runs; round++) {
-        const run = await once({ protocol, out }, linesPerS, seconds + 1);
+        const run = await runOnce({ protocol, out }, linesPerS, seconds + 1);
         results.push(run);
-        progress(
-          `${whole(linesPerS)} lines/s by ${protocol} to a ${OUTS[out]}, run ${round}: p50 ${decimal(run.p50Ms, 1)} ms, p99 ${decimal(run.p99Ms, 1)} ms, ${whole(run.sent - run.received)} missing`,
+        logProgress(
+          `${formatInteger(linesPerS)} lines/s by ${protocol} to a ${EGRESS_LABELS[out]}, run ${round}: p50 ${formatDecimal(run.p50Ms, 1)} ms, p99 ${formatDecimal(run.p99Ms, 1)} ms, ${formatInteger(run.sent - run.received)} missing`,
         );
       }
-      rows.push(row([protocol, OUTS[out]], linesPerS, results));
+      rows.push(row([protocol, EGRESS_LABELS[out]], linesPerS, results));
     }
   }
   return {
@@ -66,17 +75,17 @@ export async function measure(args: readonly string[]): Promise<Table> {
   };
 }
 
-async function once(way: (typeof WAYS)[number], linesPerS: number, seconds: number): Promise<Run> {
-  const server = await serve();
-  const load = startHelper('tail-load');
+async function runOnce(way: (typeof ROUTES)[number], linesPerS: number, seconds: number): Promise<Run> {
+  const server = await startServer();
+  const load = startBenchProgram('tail-load');
   try {
-    await hear(load, (message) => (message as { ready?: boolean }).ready, 10_000);
+    await waitForMessage(load, (message) => (message as { ready?: boolean }).ready, 10_000);
     const token = await server.createApp('bench');
     const { url, key, syslogPort } = server;
     const cpuBefore = cpuSeconds(server.pid);
     const startedMs = performance.now();
-    const order: TailOrder = { ...way, url, key, app: 'bench', token, syslogPort, linesPerS, seconds };
-    const result = await ask<TailResult>(load, order, (seconds + 30) * 1_000);
+    const order: TailLatencyJob = { ...way, url, key, app: 'bench', token, syslogPort, linesPerS, seconds };
+    const result = await runJob<TailLatencyResult>(load, order, (seconds + 30) * 1_000);
     const tookS = (performance.now() - startedMs) / 1_000;
     return { ...result, cpuShare: (cpuSeconds(server.pid) - cpuBefore) / tookS };
   } finally {
@@ -89,17 +98,17 @@ function row(way: readonly string[], linesPerS: number, runs: readonly Run[]): s
   const middle = (of: (run: Run) => number): number => median(runs.map(of));
   return [
     ...way,
-    whole(linesPerS),
-    decimal(middle(({ p50Ms }) => p50Ms)),
-    decimal(middle(({ p99Ms }) => p99Ms)),
-    decimal(middle(({ p999Ms }) => p999Ms)),
-    decimal(
+    formatInteger(linesPerS),
+    formatDecimal(middle(({ p50Ms }) => p50Ms)),
+    formatDecimal(middle(({ p99Ms }) => p99Ms)),
+    formatDecimal(middle(({ p999Ms }) => p999Ms)),
+    formatDecimal(
       middle(({ maxMs }) => maxMs),
       1,
     ),
-    whole(middle(({ sent, received }) => sent - received)),
-    `${decimal(middle(({ cpuShare }) => cpuShare) * 100, 0)} %`,
+    formatInteger(middle(({ sent, received }) => sent - received)),
+    `${formatDecimal(middle(({ cpuShare }) => cpuShare) * 100, 0)} %`,
   ];
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

@@ -4,21 +4,21 @@
  *
  *   node dist/bench/tails.js [--runs 3] [--tails 1,100,1000] [--deliveries 20000000] [--only tailrace|bare]
  */
-import type { CrowdOrder, CrowdResult } from './programs/tail-crowd.ts';
-import { cpuSeconds, peakBytes } from './rig/proc.ts';
+import type { ManyTailsJob, ManyTailsResult } from './programs/tail-crowd.ts';
+import { cpuSeconds, peakResidentBytes } from './rig/proc.ts';
 import {
-  decimal,
+  formatDecimal,
+  formatInteger,
+  formatMegabytes,
+  logProgress,
   median,
-  megabytes,
-  progress,
-  readFlags,
-  readList,
-  runAlone,
+  parseFlags,
+  parseNumberList,
+  runIfMain,
   type Table,
-  whole,
 } from './rig/report.ts';
-import { ask, hear, startHelper, stop } from './rig/scratch.ts';
-import { serve } from './rig/tailrace.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
+import { startServer } from './rig/tailrace.ts';
 
 const TAILS = [1, 100, 1_000];
 /** Lines of a run, at the most: what a stream holds for certain. */
@@ -29,28 +29,28 @@ const TIMEOUT_MS = 180_000;
 /** As long as a token, so that the bare server's lines are as long. */
 const NO_TOKEN = `t.${'x'.repeat(36)}`;
 
-interface Run extends CrowdResult {
+interface Run extends ManyTailsResult {
   readonly cpuS: number;
   readonly peakBytes: number;
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = readFlags(args, { runs: 3, deliveries: 20_000_000 }, ['tails', 'only']);
+  const flags = parseFlags(args, { runs: 3, deliveries: 20_000_000 }, ['tails', 'only']);
   const rows: string[][] = [];
-  for (const tails of readList(flags.tails, TAILS)) {
+  for (const tails of parseNumberList(flags.tails, TAILS)) {
     const lines = Math.min(LINES_MAX, Math.ceil(flags.deliveries / tails));
     const ours: Run[] = [];
     const bare: Run[] = [];
     for (let round = 1; round <= flags.runs; round++) {
       for (const [name, once, runs] of [
-        ['bare', runBare, bare],
+        ['bare', runBaseline, bare],
         ['tailrace', runTailrace, ours],
       ] as const) {
         if (flags.only && flags.only !== name) continue;
         const run = await once(tails, lines);
         runs.push(run);
-        progress(
-          `${name}, ${tails} tails, run ${round}: ${whole((tails * lines) / run.seconds)} deliveries/s, ${whole(run.frames / tails)} messages each`,
+        logProgress(
+          `${name}, ${tails} tails, run ${round}: ${formatInteger((tails * lines) / run.seconds)} deliveries/s, ${formatInteger(run.frames / tails)} messages each`,
         );
       }
     }
@@ -68,14 +68,14 @@ export async function measure(args: readonly string[]): Promise<Table> {
 }
 
 async function runTailrace(tails: number, lines: number): Promise<Run> {
-  const server = await serve();
+  const server = await startServer();
   try {
     const { key, syslogPort: tcpPort, pid } = server;
     const httpPort = Number(new URL(server.url).port);
     const once = async (app: string, count: number): Promise<Run> => {
       const token = await server.createApp(app);
       const path = `/apps/${app}/tail?lines=0`;
-      return crowd(pid, { httpPort, tcpPort, path, key, token, tails, lines: count });
+      return runManyTails(pid, { httpPort, tcpPort, path, key, token, tails, lines: count });
     };
     await once('warm-up', Math.ceil(lines * WARM_UP));
     return await once('bench', lines);
@@ -84,16 +84,24 @@ async function runTailrace(tails: number, lines: number): Promise<Run> {
   }
 }
 
-async function runBare(tails: number, lines: number): Promise<Run> {
-  const server = startHelper('bare-broadcast');
+async function runBaseline(tails: number, lines: number): Promise<Run> {
+  const server = startBenchProgram('bare-broadcast');
   try {
-    const { httpPort, tcpPort } = await hear(
+    const { httpPort, tcpPort } = await waitForMessage(
       server,
       (message) => message as { httpPort: number; tcpPort: number },
       10_000,
     );
     const once = (count: number): Promise<Run> =>
-      crowd(server.pid!, { httpPort, tcpPort, path: '/', key: '', token: NO_TOKEN, tails, lines: count });
+      runManyTails(server.pid!, {
+        httpPort,
+        tcpPort,
+        path: '/',
+        key: '',
+        token: NO_TOKEN,
+        tails,
+        lines: count,
+      });
     await once(Math.ceil(lines * WARM_UP));
     return await once(lines);
   } finally {
@@ -101,13 +109,13 @@ async function runBare(tails: number, lines: number): Promise<Run> {
   }
 }
 
-async function crowd(pid: number, order: CrowdOrder): Promise<Run> {
-  const helper = startHelper('tail-crowd');
+async function runManyTails(pid: number, order: ManyTailsJob): Promise<Run> {
+  const helper = startBenchProgram('tail-crowd');
   try {
-    await hear(helper, (message) => (message as { ready?: boolean }).ready, 10_000);
+    await waitForMessage(helper, (message) => (message as { ready?: boolean }).ready, 10_000);
     const before = cpuSeconds(pid);
-    const result = await ask<CrowdResult>(helper, order, TIMEOUT_MS);
-    return { ...result, cpuS: cpuSeconds(pid) - before, peakBytes: peakBytes(pid) };
+    const result = await runJob<ManyTailsResult>(helper, order, TIMEOUT_MS);
+    return { ...result, cpuS: cpuSeconds(pid) - before, peakBytes: peakResidentBytes(pid) };
   } finally {
     await stop(helper);
   }
@@ -118,15 +126,15 @@ function row(tails: number, lines: number, ours: readonly Run[], bare: readonly 
   const rate = (runs: readonly Run[]): number => middle(runs, ({ seconds }) => (tails * lines) / seconds);
   const perCpu = (runs: readonly Run[]): number => middle(runs, ({ cpuS }) => (tails * lines) / cpuS);
   return [
-    whole(tails),
-    whole(lines),
-    whole(rate(ours)),
-    whole(rate(bare)),
-    decimal(rate(ours) / rate(bare)),
-    whole(perCpu(ours)),
-    whole(perCpu(bare)),
-    megabytes(middle(ours, (run) => run.peakBytes)),
+    formatInteger(tails),
+    formatInteger(lines),
+    formatInteger(rate(ours)),
+    formatInteger(rate(bare)),
+    formatDecimal(rate(ours) / rate(bare)),
+    formatInteger(perCpu(ours)),
+    formatInteger(perCpu(bare)),
+    formatMegabytes(middle(ours, (run) => run.peakBytes)),
   ];
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

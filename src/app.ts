@@ -1,24 +1,24 @@
 /** One app on this machine: its dynos, their lines on the way to the router, and the terminal that shows the stream. */
 
 import { Shipper } from './apps/forwarder/shipper.ts';
-import { HostedApp } from './apps/host/hosted-app.ts';
+import { AppDeployment } from './apps/host/hosted-app.ts';
 import { defaultCounts } from './apps/processes/config/formation-text.ts';
 import type { ProcfileEntry } from './apps/processes/config/procfile.ts';
-import { DynoLedger } from './apps/processes/dyno-ledger.ts';
+import { DynoPidFile } from './apps/processes/dyno-ledger.ts';
 import { reapOrphans } from './apps/processes/orphans.ts';
-import { APP_NAME } from './apps/records/directory.ts';
+import { APP_NAME_PATTERN } from './apps/records/directory.ts';
 import type { Config } from './apps/records/release-history.ts';
 import { TailraceError } from './common/errors.ts';
-import { Filter } from './logs/tails/filter.ts';
-import { stripColours } from './logs/tails/output/sanitize.ts';
-import { PLAIN, TEXTS } from './logs/tails/output/wire.ts';
+import { LineFilter } from './logs/tails/filter.ts';
+import { stripColors } from './logs/tails/output/sanitize.ts';
+import { PLAIN_TEXT_ENCODINGS, STRING_ENCODING } from './logs/tails/output/wire.ts';
 import { TailSession, type TailSink } from './logs/tails/session.ts';
-import type { Server } from './main.ts';
+import type { RunningServer } from './main.ts';
 
 const ESCAPE = 0x1b;
 
-export interface AppOptions {
-  readonly server: Server;
+export interface LocalAppOptions {
+  readonly server: RunningServer;
   readonly name: string;
   readonly folder: string;
   /** Where the list of running dynos is kept. */
@@ -34,7 +34,7 @@ export interface AppOptions {
 }
 
 /** A running app. */
-export interface RunningApp {
+export interface LocalApp {
   /** Stops the dynos, and shows what they still say. */
   stop(): Promise<void>;
   /** Ends all dynos at once. */
@@ -43,7 +43,7 @@ export interface RunningApp {
 
 /** @throws TailraceError `invalid_params` when no app can be called like that. */
 export function requireAppName(name: string): void {
-  if (APP_NAME.test(name)) return;
+  if (APP_NAME_PATTERN.test(name)) return;
   throw new TailraceError(
     'invalid_params',
     `"${name}" can't be an app's name: give one with --app (lowercase letters, digits and dashes).`,
@@ -51,12 +51,12 @@ export function requireAppName(name: string): void {
 }
 
 /** Starts an app's dynos, and shows its stream from here on. */
-export async function startApp(options: AppOptions): Promise<RunningApp> {
+export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp> {
   const { server, name, entries } = options;
-  const app = (await server.directory.findApp(name)) ?? (await server.directory.createApp(name));
-  await server.releases.begin(app.id, app.createdAt);
+  const app = (await server.appRegistry.findApp(name)) ?? (await server.appRegistry.createApp(name));
+  await server.releases.createInitial(app.id, app.createdAt);
   const tokens = Object.fromEntries(
-    (await server.directory.tokens(app.id)).map(({ source, token }) => [source, token]),
+    (await server.appRegistry.listTokens(app.id)).map(({ source, token }) => [source, token]),
   );
   const orphans = await reapOrphans(options.data);
   for (const { name: dyno, pid } of orphans)
@@ -64,11 +64,11 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
 
   const { reader, close } = server.readers.open(app.id);
   await reader.ready;
-  const range = { lines: 0, after: reader.newest, tail: true, filter: new Filter() };
+  const range = { lines: 0, after: reader.newest, tail: true, filter: new LineFilter() };
   const { print, paint } = options;
   const session = paint
-    ? new TailSession(reader, range, coloured(print, paint))
-    : new TailSession(reader, range, plain(print));
+    ? new TailSession(reader, range, coloredSink(print, paint))
+    : new TailSession(reader, range, plainSink(print));
   await session.start();
 
   let changed = (): void => {};
@@ -76,29 +76,32 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
     url: server.url,
     key: server.key,
     tokens,
-    onPressure: (full) => dynos.hold(full),
-    onTrouble: (message) => server.log.warn(message),
+    onBackpressure: (full) => dynos.setPaused(full),
+    onWarning: (message) => server.log.warn(message),
   });
-  const dynos: HostedApp = new HostedApp({
+  const dynos: AppDeployment = new AppDeployment({
     lines: shipper,
-    ports: server.host.ports,
-    ledger: new DynoLedger(options.data),
+    ports: server.dynoManager.ports,
+    pidFile: new DynoPidFile(options.data),
     basePort: options.basePort,
     color: options.color,
-    overlap: false,
-    drain: server.host.drain,
+    preboot: false,
+    drainConnections: server.dynoManager.drainConnections,
     onChange: () => changed(),
   });
-  const inPlace = ({ version, config }: { version: number; config: Config }): Promise<void> => {
+  const applyLocalRelease = ({ version, config }: { version: number; config: Config }): Promise<void> => {
     const running = Object.fromEntries(dynos.processes().map(({ type, quantity }) => [type, quantity]));
-    const usual = options.counts ?? defaultCounts(entries.map(({ type }) => type));
+    const defaults = options.counts ?? defaultCounts(entries.map(({ type }) => type));
     // Config vars that were set by command are stronger than the `.env` file.
     const env = { ...options.env, ...config };
-    return dynos.apply({ version, entries, counts: { ...usual, ...running }, env, cwd: options.folder });
+    return dynos.apply({ version, entries, counts: { ...defaults, ...running }, env, cwd: options.folder });
   };
-  changed = server.hosting.add({ id: app.id, app: dynos, inPlace }, await server.host.face(app));
+  changed = server.runningApps.add(
+    { id: app.id, deployment: dynos, applyLocalRelease },
+    await server.dynoManager.routingInfo(app),
+  );
   const { version, config } = await server.releases.current(app.id);
-  await inPlace({ version, config });
+  await applyLocalRelease({ version, config });
 
   return {
     async stop() {
@@ -111,16 +114,16 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   };
 }
 
-type Print = AppOptions['print'];
+type Print = LocalAppOptions['print'];
 
-function coloured(print: Print, paint: (line: string) => string): TailSink<readonly string[]> {
-  const take = (lines: readonly string[]): void => print(`${lines.map(paint).join('\n')}\n`);
-  return { wire: TEXTS, take, ready: () => true, end: () => {} };
+function coloredSink(print: Print, paint: (line: string) => string): TailSink<readonly string[]> {
+  const write = (lines: readonly string[]): void => print(`${lines.map(paint).join('\n')}\n`);
+  return { encoding: STRING_ENCODING, write, canWrite: () => true, end: () => {} };
 }
 
 /** As bytes from the stream to the terminal: a dyno may say a great deal. */
-function plain(print: Print): TailSink<Buffer> {
-  const take = (lines: Buffer): void =>
-    print(lines.includes(ESCAPE) ? stripColours(lines.toString()) : lines);
-  return { wire: PLAIN.text, take, ready: () => true, end: () => {} };
+function plainSink(print: Print): TailSink<Buffer> {
+  const write = (lines: Buffer): void =>
+    print(lines.includes(ESCAPE) ? stripColors(lines.toString()) : lines);
+  return { encoding: PLAIN_TEXT_ENCODINGS.text, write, canWrite: () => true, end: () => {} };
 }

@@ -12,18 +12,18 @@ import { ROUTERS_SCOPE } from './logs/drains/roster.ts';
 import type { AppId, RecordChange, Sequence, Store, StoredBatch } from './logs/store/contract.ts';
 import { isRedisUrl, openStore } from './logs/store/open.ts';
 import { BatchBuilder } from './logs/syslog/batch-builder.ts';
-import { Header, scanHeader } from './logs/syslog/header.ts';
+import { SyslogHeader, scanHeader } from './logs/syslog/header.ts';
 
 const READ_BYTES = 1_048_576;
 /** How long a Redis may take to answer first: somebody waits. */
-const OPEN_MS = 3_000;
+const OPEN_TIMEOUT_MS = 3_000;
 /** Records that are written with one transaction. */
-const RECORDS = 500;
+const RECORDS_PER_TRANSACTION = 500;
 
 /** Told of every app that was moved. */
-type Tell = (app: MovedApp) => void;
+type OnAppMigrated = (app: MigratedApp) => void;
 
-export interface MovedApp {
+export interface MigratedApp {
   readonly name: string;
   readonly lines: number;
   readonly bytes: number;
@@ -37,19 +37,19 @@ export async function migrateStores(
   settings: Settings,
   [source, target]: readonly [string, string],
   warn: (message: string) => void,
-  moved: Tell,
+  onAppMigrated: OnAppMigrated,
 ): Promise<void> {
   const open = async (where: string): Promise<Store> => {
-    const said: string[] = [];
-    let tell = (message: string): void => void said.push(message);
+    const messages: string[] = [];
+    let report = (message: string): void => void messages.push(message);
     const store = await openStore(
       { ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where },
-      (_fields, message) => tell(message),
-      OPEN_MS,
+      (_fields, message) => report(message),
+      OPEN_TIMEOUT_MS,
     );
     // What was said before is in the error when there is one.
-    for (const message of said) warn(message);
-    tell = warn;
+    for (const message of messages) warn(message);
+    report = warn;
     return store;
   };
   if (!isRedisUrl(source) && !existsSync(join(source, 'store.mdb')))
@@ -60,7 +60,7 @@ export async function migrateStores(
   const from = await open(source);
   try {
     const to = await open(target);
-    await migrate(from, to, moved).finally(() => to.close());
+    await migrate(from, to, onAppMigrated).finally(() => to.close());
   } finally {
     await from.close();
   }
@@ -70,12 +70,12 @@ export async function migrateStores(
  * Moves all; `moved` is told of every app.
  * @throws TailraceError `conflict` when routers still run on one of the stores, or the target has other apps.
  */
-export async function migrate(from: Store, to: Store, moved: Tell): Promise<void> {
-  await refuseRunning(from, 'the source');
-  await refuseRunning(to, 'the target');
-  const apps = await appsOf(from);
+export async function migrate(from: Store, to: Store, onAppMigrated: OnAppMigrated): Promise<void> {
+  await assertNoRoutersRunning(from, 'the source');
+  await assertNoRoutersRunning(to, 'the target');
+  const apps = await listApps(from);
   const ids = new Set(apps.map(({ id }) => id));
-  const others = (await appsOf(to)).filter(({ id }) => !ids.has(id));
+  const others = (await listApps(to)).filter(({ id }) => !ids.has(id));
   if (others.length > 0)
     throw new TailraceError(
       'conflict',
@@ -85,33 +85,33 @@ export async function migrate(from: Store, to: Store, moved: Tell): Promise<void
         .join(', ')}…): migrate into an empty one.`,
     );
   for (const { id, name } of apps) {
-    const { lines, bytes } = await moveStream(from, to, id);
-    await moveRecords(from, to, id);
-    moved({ name, lines, bytes });
+    const { lines, bytes } = await copyStream(from, to, id);
+    await copyRecords(from, to, id);
+    onAppMigrated({ name, lines, bytes });
   }
   // The apps themselves come last: before, nobody there knows of them.
-  await moveRecords(from, to, '');
+  await copyRecords(from, to, '');
 }
 
-async function appsOf(store: Store): Promise<AppRecord[]> {
+async function listApps(store: Store): Promise<AppRecord[]> {
   return (await store.list<AppRecord>('', 'app/')).map(({ value }) => value);
 }
 
 /** A router that goes on meanwhile would move cursors and append lines behind our back. */
-async function refuseRunning(store: Store, which: string): Promise<void> {
+async function assertNoRoutersRunning(store: Store, which: string): Promise<void> {
   if (!store.shared) return; // it is locked by this process
   for (const { key } of await store.list(ROUTERS_SCOPE, 'router/')) {
-    const lease = await store.acquire(key, 'migration', 1);
+    const lease = await store.acquireLease(key, 'migration', 1);
     if (!lease)
       throw new TailraceError(
         'conflict',
         `Routers run on ${which}: stop them all first (one that was killed counts for six seconds).`,
       );
-    await store.release(lease);
+    await store.releaseLease(lease);
   }
 }
 
-async function moveStream(from: Store, to: Store, app: AppId): Promise<{ lines: number; bytes: number }> {
+async function copyStream(from: Store, to: Store, app: AppId): Promise<{ lines: number; bytes: number }> {
   let after: Sequence = (await to.bounds(app)).last;
   let lines = 0;
   let bytes = 0;
@@ -129,28 +129,30 @@ async function moveStream(from: Store, to: Store, app: AppId): Promise<{ lines: 
   }
   const { first, last } = await from.bounds(app);
   // Everything has grown too old, but the numbers were used: cursors stand there.
-  if (last > after && first > last) await to.restore(app, marker(last));
+  if (last > after && first > last) await to.restore(app, placeholderBatch(last));
   return { lines, bytes };
 }
 
-async function moveRecords(from: Store, to: Store, scope: string): Promise<void> {
+async function copyRecords(from: Store, to: Store, scope: string): Promise<void> {
   const records = await from.list(scope, '');
-  for (let i = 0; i < records.length; i += RECORDS) {
-    const changes: RecordChange[] = records.slice(i, i + RECORDS).map(({ key, value }) => ({ key, value }));
+  for (let i = 0; i < records.length; i += RECORDS_PER_TRANSACTION) {
+    const changes: RecordChange[] = records
+      .slice(i, i + RECORDS_PER_TRANSACTION)
+      .map(({ key, value }) => ({ key, value }));
     await to.transact(scope, changes);
   }
 }
 
 /** One line in the place of the last one of a stream that holds none: the stream goes on counting behind it. */
-function marker(last: Sequence): StoredBatch {
+function placeholderBatch(last: Sequence): StoredBatch {
   const builder = new BatchBuilder(4_096);
-  const header = new Header();
+  const header = new SyslogHeader();
   const line = Buffer.from(
     '<190>1 - - heroku tailrace - - Moved to another store; the lines before are gone',
   );
   scanHeader(line, 0, line.length, header);
   builder.add(line, 0, line.length, header, Buffer.from('heroku'), Buffer.from('host'));
-  const batch = builder.close();
+  const batch = builder.takeBatch();
   if (!batch) throw new Error('a batch of one line is empty');
   return { ...batch, first: last, last, storedAtMs: Date.now() };
 }

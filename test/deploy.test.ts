@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { missing, Program, run } from './support/program.ts';
+import { missing, Program, runProgram } from './support/program.ts';
 import { freePort, hasRedis } from './support/redis/redis-server.ts';
-import { dataForTest } from './support/server.ts';
+import { dataFolderForTest } from './support/server.ts';
 import { until } from './support/until.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -16,7 +16,9 @@ if (noYaml && process.env.CI) throw new Error('not installed: python3-yaml');
 /** The documents of a YAML file. */
 async function parse<T>(file: string): Promise<T[]> {
   const script = 'import json, sys, yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)';
-  const { status, stdout, stderr } = await run('/usr/bin/python3', ['-c', script], { input: read(file) });
+  const { status, stdout, stderr } = await runProgram('/usr/bin/python3', ['-c', script], {
+    input: read(file),
+  });
   expect(stderr).toBe('');
   expect(status).toBe(0);
   return JSON.parse(stdout) as T[];
@@ -29,10 +31,10 @@ async function startsRedis(args: readonly string[]): Promise<void> {
     '--port',
     String(await freePort()),
     '--dir',
-    dataForTest(),
+    dataFolderForTest(),
   ]);
   try {
-    await program.says(/Ready to accept connections/);
+    await program.waitForOutput(/Ready to accept connections/);
   } finally {
     await program.stop('SIGKILL');
   }
@@ -56,12 +58,16 @@ describe('the Dockerfile', () => {
 
 describe('the systemd unit', () => {
   it.skipIf(missing('systemd-analyze'))('is one', async () => {
-    const file = join(dataForTest(), 'tailrace.service');
+    const file = join(dataFolderForTest(), 'tailrace.service');
     const text = read('tailrace.service');
     expect(text).toContain('ExecStart=/usr/bin/tailrace serve');
     writeFileSync(file, text.replace('/usr/bin/tailrace', join(ROOT, 'bin', 'tailrace')));
     // It says what it doesn't know, and goes on.
-    expect(await run('systemd-analyze', ['verify', file])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(await runProgram('systemd-analyze', ['verify', file])).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    });
   });
 });
 
@@ -109,9 +115,9 @@ describe.skipIf(noYaml)('the compose file', () => {
 
   it.skipIf(missing('haproxy'))('has a balancer that reads its settings', async () => {
     const [{ configs }] = await parse<Compose>('compose.yaml');
-    const file = join(dataForTest(), 'haproxy.cfg');
+    const file = join(dataFolderForTest(), 'haproxy.cfg');
     writeFileSync(file, configs.haproxy.content);
-    const { status, stdout, stderr } = await run('/usr/sbin/haproxy', ['-c', '-f', file]);
+    const { status, stdout, stderr } = await runProgram('/usr/sbin/haproxy', ['-c', '-f', file]);
     expect(stdout + stderr).not.toMatch(/ALERT|WARNING/);
     expect(status).toBe(0);
   });
@@ -203,12 +209,12 @@ describe.skipIf(noYaml)('the Kubernetes manifest', () => {
   it.skipIf(!hasRedis)('starts Redis with settings that it knows', async () => {
     const all = await parse<Resource>('kubernetes.yaml');
     const [redis] = all.find(({ kind }) => kind === 'StatefulSet')?.spec?.template?.spec.containers ?? [];
-    const command = `${redis.args?.[0]} --port ${await freePort()} --dir ${dataForTest()}`;
+    const command = `${redis.args?.[0]} --port ${await freePort()} --dir ${dataFolderForTest()}`;
     const program = new Program('sh', ['-c', command], { env: { REDIS_PASSWORD: 'change-me' } });
     try {
       await until(
         'Redis to be ready',
-        () => program.stdout.includes('Ready to accept connections') || program.isOver,
+        () => program.stdout.includes('Ready to accept connections') || program.hasExited,
       );
       expect(program.stdout).toContain('Ready to accept connections');
     } finally {

@@ -3,14 +3,14 @@
  * syslog drain. Everything else in this project is about keeping this true when something breaks.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { httpReceiver, tcpReceiver } from './support/receivers/receivers.ts';
-import { counted, post } from './support/senders/push.ts';
-import { type Server, serve } from './support/server.ts';
+import { startHttpReceiver, startTcpReceiver } from './support/receivers/receivers.ts';
+import { octetCounted, postLogs } from './support/senders/push.ts';
+import { type Server, startServer } from './support/server.ts';
 import { until } from './support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -76,15 +76,17 @@ const rows: Row[] = [
 describe('bytes in, bytes out', () => {
   it.each(rows)('$promise', async (row) => {
     const app = await server.createApp();
-    const https = await httpReceiver();
-    const syslog = await tcpReceiver();
-    await server.addDrain(app, https.url);
-    const { token } = await server.addDrain(app, syslog.url);
+    const https = await startHttpReceiver();
+    const syslog = await startTcpReceiver();
+    await server.createDrain(app, https.url);
+    const { token } = await server.createDrain(app, syslog.url);
 
-    expect((await post(server, app.token, counted(row.in), { 'logplex-msg-count': '1' })).status).toBe(204);
+    expect(
+      (await postLogs(server, app.token, octetCounted(row.in), { 'logplex-msg-count': '1' })).status,
+    ).toBe(204);
 
-    expect(await server.lines(app)).toEqual([row.tail]);
-    const [delivery] = await until('the HTTPS drain', () => https.deliveries.length > 0 && https.deliveries);
+    expect(await server.readLines(app)).toEqual([row.tail]);
+    const [delivery] = await until('the HTTPS drain', () => https.requests.length > 0 && https.requests);
     expect(delivery.body).toBe(row.https);
     await until('the syslog drain', () => syslog.text.endsWith('\n'));
     expect(syslog.text).toBe(row.syslog.replace('DRAIN', token));
@@ -92,13 +94,10 @@ describe('bytes in, bytes out', () => {
 
   it('an HTTPS delivery has the headers that receivers of Heroku’s drains look at', async () => {
     const app = await server.createApp();
-    const https = await httpReceiver();
-    const drain = await server.addDrain(app, https.url.replace('//', '//user:p%40ss@'));
-    await post(server, app.token, Buffer.concat([counted(rows[0].in), counted(rows[1].in)]));
-    const [{ headers, path }] = await until(
-      'a delivery',
-      () => https.deliveries.length > 0 && https.deliveries,
-    );
+    const https = await startHttpReceiver();
+    const drain = await server.createDrain(app, https.url.replace('//', '//user:p%40ss@'));
+    await postLogs(server, app.token, Buffer.concat([octetCounted(rows[0].in), octetCounted(rows[1].in)]));
+    const [{ headers, path }] = await until('a delivery', () => https.requests.length > 0 && https.requests);
     expect(path).toBe('/lines');
     expect(headers).toMatchObject({
       'content-type': 'application/logplex-1',

@@ -10,22 +10,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { cpuSeconds } from '../rig/proc.ts';
 import {
-  decimal,
+  formatDecimal,
+  formatInteger,
+  logProgress,
   median,
-  progress,
+  parseFlags,
   quantile,
-  readFlags,
-  runAlone,
+  runIfMain,
   type Table,
-  whole,
 } from '../rig/report.ts';
 import { makeFolder, ROOT, removeFolder, start, stop, TAILRACE } from '../rig/scratch.ts';
-import { running, serverEnvironment, type Tailrace, untilAddress } from '../rig/tailrace.ts';
+import {
+  type BenchServer,
+  connectToServer,
+  serverEnvironment,
+  waitForServerAddress,
+} from '../rig/tailrace.ts';
 
 const APP = 'neighbours';
 /** More than it can write in any measurement. */
-const CHATTY_LINES = 900_000_000;
-const WARM_MS = 2_000;
+const FLOOD_LINES = 900_000_000;
+const WARM_UP_MS = 2_000;
 
 interface Run {
   readonly p50Ms: number;
@@ -38,7 +43,7 @@ interface Run {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { seconds, runs } = readFlags(args, { seconds: 10, runs: 3 });
+  const { seconds, runs } = parseFlags(args, { seconds: 10, runs: 3 });
   const rows: string[][] = [];
   for (const [name, chatty] of [
     ['alone', 0],
@@ -47,24 +52,24 @@ export async function measure(args: readonly string[]): Promise<Table> {
   ] as const) {
     const results: Run[] = [];
     for (let round = 1; round <= runs; round++) {
-      const run = await once(chatty, seconds);
+      const run = await runOnce(chatty, seconds);
       results.push(run);
-      progress(
-        `even dyno ${name}, run ${round}: p50 ${decimal(run.p50Ms)} ms, p99 ${decimal(run.p99Ms)} ms, longest ${decimal(run.longestMs)} ms, ${whole(run.evenPerS)} lines/s of its own, ${whole(run.linesPerS)} of all`,
+      logProgress(
+        `even dyno ${name}, run ${round}: p50 ${formatDecimal(run.p50Ms)} ms, p99 ${formatDecimal(run.p99Ms)} ms, longest ${formatDecimal(run.longestMs)} ms, ${formatInteger(run.evenPerS)} lines/s of its own, ${formatInteger(run.linesPerS)} of all`,
       );
     }
     const middle = (of: (run: Run) => number): number => median(results.map(of));
     rows.push([
       name,
-      decimal(middle((run) => run.p50Ms)),
-      decimal(middle((run) => run.p99Ms)),
-      decimal(
+      formatDecimal(middle((run) => run.p50Ms)),
+      formatDecimal(middle((run) => run.p99Ms)),
+      formatDecimal(
         middle((run) => run.longestMs),
         1,
       ),
-      whole(middle((run) => run.evenPerS)),
-      whole(middle((run) => run.linesPerS)),
-      decimal(middle((run) => run.cores)),
+      formatInteger(middle((run) => run.evenPerS)),
+      formatInteger(middle((run) => run.linesPerS)),
+      formatDecimal(middle((run) => run.cores)),
     ]);
   }
   return {
@@ -78,14 +83,14 @@ export async function measure(args: readonly string[]): Promise<Table> {
   };
 }
 
-async function once(chatty: number, seconds: number): Promise<Run> {
+async function runOnce(chatty: number, seconds: number): Promise<Run> {
   const folder = makeFolder('neighbours');
   const data = join(folder, '.tailrace');
   const program = (name: string): string =>
     `exec "${process.execPath}" "${join(ROOT, 'dist', 'bench', 'programs', name)}"`;
   writeFileSync(
     join(folder, 'Procfile'),
-    `even: ${program('even-dyno.js')}\nchatty: ${program('chatty-dyno.js')} ${CHATTY_LINES}\n`,
+    `even: ${program('even-dyno.js')}\nchatty: ${program('chatty-dyno.js')} ${FLOOD_LINES}\n`,
   );
   const child = start(TAILRACE, ['start', '--app', APP, '--formation', `even=1,chatty=${chatty}`], {
     cwd: folder,
@@ -93,23 +98,23 @@ async function once(chatty: number, seconds: number): Promise<Run> {
     stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit'],
   });
   try {
-    await untilAddress(data, child);
-    const server = running(child, data, 0, async () => {});
-    await untilThere(server);
-    const ages = new Ages(server);
+    await waitForServerAddress(data, child);
+    const server = connectToServer(child, data, 0, async () => {});
+    await waitForApp(server);
+    const ages = new LineAges(server);
     await ages.first;
-    await sleep(WARM_MS);
-    ages.clear();
+    await sleep(WARM_UP_MS);
+    ages.takeSorted();
     const [linesBefore, cpuBefore, startedMs] = [
-      await linesTaken(server),
+      await linesReceived(server),
       cpuSeconds(server.pid),
       performance.now(),
     ];
     await sleep(seconds * 1_000);
     const tookS = (performance.now() - startedMs) / 1_000;
-    const sorted = ages.clear();
+    const sorted = ages.takeSorted();
     const cores = (cpuSeconds(server.pid) - cpuBefore) / tookS;
-    const linesPerS = ((await linesTaken(server)) - linesBefore) / tookS;
+    const linesPerS = ((await linesReceived(server)) - linesBefore) / tookS;
     ages.close();
     return {
       p50Ms: quantile(sorted, 0.5),
@@ -126,12 +131,12 @@ async function once(chatty: number, seconds: number): Promise<Run> {
 }
 
 /** Tails the even dyno, and notes how old its lines are, in milliseconds. */
-class Ages {
+class LineAges {
   readonly first: Promise<void>;
   private ms: number[] = [];
   private readonly socket: WebSocket;
 
-  constructor({ url, key }: Tailrace) {
+  constructor({ url, key }: BenchServer) {
     const address = `${url.replace(/^http/, 'ws')}/apps/${APP}/tail?lines=0&dyno=even.1&source=app&format=text`;
     this.socket = new WebSocket(address, {
       headers: { authorization: `Bearer ${key}` },
@@ -153,7 +158,7 @@ class Ages {
   }
 
   /** The ages since the last call, sorted. */
-  clear(): number[] {
+  takeSorted(): number[] {
     return this.ms.splice(0).sort((a, b) => a - b);
   }
 
@@ -163,9 +168,9 @@ class Ages {
 }
 
 /** The server listens before the app is made. */
-async function untilThere(server: Tailrace): Promise<void> {
+async function waitForApp(server: BenchServer): Promise<void> {
   while (
-    await server.ask('GET', `/apps/${APP}`).then(
+    await server.request('GET', `/apps/${APP}`).then(
       () => false,
       () => true,
     )
@@ -173,12 +178,12 @@ async function untilThere(server: Tailrace): Promise<void> {
     await sleep(20);
 }
 
-async function linesTaken(server: Tailrace): Promise<number> {
+async function linesReceived(server: BenchServer): Promise<number> {
   interface Status {
     readonly sources: readonly { readonly protocol: string; readonly lines: number }[];
   }
-  const { sources } = await server.ask<Status>('GET', '/status');
+  const { sources } = await server.request<Status>('GET', '/status');
   return sources.find(({ protocol }) => protocol === 'http')?.lines ?? 0;
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

@@ -9,13 +9,29 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
-import type { GetOrder, GetResult } from '../programs/http-get-load.ts';
-import { setApart } from '../rig/cores.ts';
+import type { HttpGetJob, HttpGetResult } from '../programs/http-get-load.ts';
+import { pinToSeparateCores } from '../rig/cores.ts';
 import { cpuSeconds, descendants, stolenSeconds } from '../rig/proc.ts';
-import { decimal, median, progress, readFlags, runAlone, type Table, whole } from '../rig/report.ts';
-import { reverseProxies } from '../rig/reverse-proxies.ts';
-import { ask, hear, makeFolder, removeFolder, startHelper, stop, TAILRACE } from '../rig/scratch.ts';
-import { serve } from '../rig/tailrace.ts';
+import {
+  formatDecimal,
+  formatInteger,
+  logProgress,
+  median,
+  parseFlags,
+  runIfMain,
+  type Table,
+} from '../rig/report.ts';
+import { startReverseProxies } from '../rig/reverse-proxies.ts';
+import {
+  makeFolder,
+  removeFolder,
+  runJob,
+  startBenchProgram,
+  stop,
+  TAILRACE,
+  waitForMessage,
+} from '../rig/scratch.ts';
+import { startServer } from '../rig/tailrace.ts';
 
 const APP = 'bench';
 const HOST = `${APP}.localhost`;
@@ -56,32 +72,38 @@ http { access_log off; keepalive_requests 1000000000; client_body_temp_path PORT
 `;
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { seconds, runs, connections } = readFlags(args, { seconds: 1, runs: 5, connections: 32 });
+  const { seconds, runs, connections } = parseFlags(args, { seconds: 1, runs: 5, connections: 32 });
   const folder = makeFolder('http-router');
   writeFileSync(join(folder, 'dyno.conf'), DYNO_CONF);
   writeFileSync(
     join(folder, 'Procfile'),
     'web: sed "s/PORT/$PORT/g" dyno.conf >$PORT.conf && exec /usr/sbin/nginx -p "$PWD" -c $PORT.conf\n',
   );
-  const server = await serve();
-  await server.ask('POST', '/apps', { name: APP });
+  const server = await startServer();
+  await server.request('POST', '/apps', { name: APP });
   for (const args of [['push'], ['scale', 'web=2']])
     execFileSync(TAILRACE, [...args, '-a', APP], {
       cwd: folder,
       env: { ...process.env, TAILRACE_URL: server.url, TAILRACE_API_KEY: server.key },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
-  const { web_url: webUrl } = await server.ask<{ web_url: string }>('GET', `/apps/${APP}`);
+  const { web_url: webUrl } = await server.request<{ web_url: string }>('GET', `/apps/${APP}`);
   const routerPort = Number(new URL(webUrl).port);
-  const generator = startHelper('http-get-load');
-  await hear(generator, (message) => (message as { ready?: boolean }).ready, 10_000);
+  const generator = startBenchProgram('http-get-load');
+  await waitForMessage(generator, (message) => (message as { ready?: boolean }).ready, 10_000);
   const dynoPorts = await bothDynos(routerPort);
-  const reverse = await reverseProxies(dynoPorts);
+  const reverse = await startReverseProxies(dynoPorts);
   const targets: Target[] = [{ name: 'tailrace', port: routerPort, pid: server.pid }, ...reverse];
   const direct: Target = { name: DIRECT, port: dynoPorts[0], pid: undefined };
-  const load = (port: number, secondsNow: number, rate?: number): Promise<GetResult> => {
-    const order: GetOrder = { port, host: HOST, connections, seconds: secondsNow, ...(rate ? { rate } : {}) };
-    return ask<GetResult>(generator, order, (secondsNow + 20) * 1_000);
+  const load = (port: number, secondsNow: number, rate?: number): Promise<HttpGetResult> => {
+    const order: HttpGetJob = {
+      port,
+      host: HOST,
+      connections,
+      seconds: secondsNow,
+      ...(rate ? { rate } : {}),
+    };
+    return runJob<HttpGetResult>(generator, order, (secondsNow + 20) * 1_000);
   };
   const all = [direct, ...targets];
   /** One run, and the processor time that each request took meanwhile. */
@@ -102,20 +124,20 @@ export async function measure(args: readonly string[]): Promise<Table> {
         const { requests, seconds: took, cpuMicros } = await run(target, seconds);
         const requestsPerS = requests / took;
         full.set(target.name, [...(full.get(target.name) ?? []), { requestsPerS, cpuMicros }]);
-        progress(`HTTP router, ${target.name}, run ${round}: ${whole(requestsPerS)} requests/s`);
+        logProgress(`HTTP router, ${target.name}, run ${round}: ${formatInteger(requestsPerS)} requests/s`);
       }
     const rate = Math.round(median((full.get('tailrace') ?? []).map(({ requestsPerS }) => requestsPerS)) / 2);
     const proxies = targets.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
     const others = [generator.pid!, ...descendants(server.pid)];
-    const apart = setApart(proxies, others);
+    const apart = pinToSeparateCores(proxies, others);
     for (let round = 1; round <= runs * HALF_RUNS; round++)
       for (const target of all) {
         const stolenBefore = stolenSeconds();
         const { p50Ms, p99Ms, cpuMicros, seconds: took } = await run(target, HALF_SECONDS, rate);
         const stolen = (stolenSeconds() - stolenBefore) / took / availableParallelism();
         half.set(target.name, [...(half.get(target.name) ?? []), { p50Ms, p99Ms, cpuMicros, stolen }]);
-        progress(
-          `at ${whole(rate)} requests/s, ${target.name}: ${decimal(p50Ms)} ms, p99 ${decimal(p99Ms)} ms, stolen ${percent(stolen)}`,
+        logProgress(
+          `at ${formatInteger(rate)} requests/s, ${target.name}: ${formatDecimal(p50Ms)} ms, p99 ${formatDecimal(p99Ms)} ms, stolen ${percent(stolen)}`,
         );
       }
     return table(all, { full, half, rate, connections, runs, apart });
@@ -162,7 +184,7 @@ function table(targets: readonly Target[], { full, half, rate, connections, runs
   const added = (name: string, of: (one: Delay) => number, pick = (which: string) => half.get(which)) => {
     const [through, direct] = [pick(name) ?? [], pick(DIRECT) ?? []];
     const enough = Math.min(through.length, direct.length) >= CALM_RUNS_MIN;
-    return name === DIRECT || !enough ? '-' : `${decimal(middle(through, of) - middle(direct, of))} ms`;
+    return name === DIRECT || !enough ? '-' : `${formatDecimal(middle(through, of) - middle(direct, of))} ms`;
   };
   const stolen = [...half.values()].flat().map((one) => one.stolen);
   return {
@@ -172,7 +194,7 @@ function table(targets: readonly Target[], { full, half, rate, connections, runs
       'Requests a CPU second are what one core of the proxy could do: here load, dynos and proxy share all cores.',
       'Best of both: by the best run of each, since everything that disturbs a run makes a request cost more.',
       'tailrace writes and stores a line about each request meanwhile, nginx and HAProxy (one worker each) write none.',
-      `Half load: ${whole(rate)} requests/s, half of what tailrace did, at an even rate and counted from when each was due; medians of ${runs * HALF_RUNS} runs of ${HALF_SECONDS} s.`,
+      `Half load: ${formatInteger(rate)} requests/s, half of what tailrace did, at an even rate and counted from when each was due; medians of ${runs * HALF_RUNS} runs of ${HALF_SECONDS} s.`,
       apart
         ? 'Each proxy has a core of its own then, load and dynos have the rest.'
         : 'Load, dynos and proxy share all cores then too.',
@@ -195,23 +217,23 @@ function table(targets: readonly Target[], { full, half, rate, connections, runs
     ],
     rows: targets.map(({ name }) => [
       name,
-      whole(middle(full.get(name), ({ requestsPerS }) => requestsPerS)),
-      decimal(
+      formatInteger(middle(full.get(name), ({ requestsPerS }) => requestsPerS)),
+      formatDecimal(
         middle(full.get(name), ({ cpuMicros }) => cpuMicros),
         1,
       ),
-      whole(capacity(name)),
-      decimal(capacity(name) / capacity('HAProxy')),
-      decimal(best('HAProxy') / best(name)),
-      decimal(
+      formatInteger(capacity(name)),
+      formatDecimal(capacity(name) / capacity('HAProxy')),
+      formatDecimal(best('HAProxy') / best(name)),
+      formatDecimal(
         middle(half.get(name), ({ cpuMicros }) => cpuMicros),
         1,
       ),
-      `${decimal(middle(half.get(name), p50))} ms`,
-      `${decimal(middle(half.get(name), p99))} ms`,
+      `${formatDecimal(middle(half.get(name), p50))} ms`,
+      `${formatDecimal(middle(half.get(name), p99))} ms`,
       added(name, p50),
       added(name, p99),
-      whole(calm(name).length),
+      formatInteger(calm(name).length),
       added(name, p99, calm),
     ]),
   };
@@ -225,4 +247,4 @@ function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

@@ -8,19 +8,24 @@ import { openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { cpuSeconds, peakBytes } from '../rig/proc.ts';
+import { cpuSeconds, peakResidentBytes } from '../rig/proc.ts';
 import {
-  decimal,
+  formatDecimal,
+  formatInteger,
+  formatMegabytes,
+  logProgress,
   median,
-  megabytes,
-  progress,
-  readFlags,
-  runAlone,
+  parseFlags,
+  runIfMain,
   type Table,
-  whole,
 } from '../rig/report.ts';
 import { makeFolder, ROOT, removeFolder, start, stop, TAILRACE } from '../rig/scratch.ts';
-import { running, serverEnvironment, type Tailrace, untilAddress } from '../rig/tailrace.ts';
+import {
+  type BenchServer,
+  connectToServer,
+  serverEnvironment,
+  waitForServerAddress,
+} from '../rig/tailrace.ts';
 
 /** The API is asked this often how many lines were taken. */
 const LOOK_MS = 20;
@@ -39,37 +44,37 @@ interface Run {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { lines, runs } = readFlags(args, { lines: 2_000_000, runs: 3 });
+  const { lines, runs } = parseFlags(args, { lines: 2_000_000, runs: 3 });
   const results: Run[] = [];
   for (let round = 1; round <= runs; round++) {
-    const run = await once(lines);
+    const run = await runOnce(lines);
     results.push(run);
-    progress(
-      `runner, run ${round}: ${whole(run.linesPerS)} lines/s, ${decimal(run.cpuMicros)} µs of CPU a line, ${run.missing} missing`,
+    logProgress(
+      `runner, run ${round}: ${formatInteger(run.linesPerS)} lines/s, ${formatDecimal(run.cpuMicros)} µs of CPU a line, ${run.missing} missing`,
     );
   }
   const middle = (of: (run: Run) => number): number => median(results.map(of));
   return {
     title: "A dyno's stdout → store",
     note: [
-      `One dyno under \`tailrace start\` writes ${whole(lines)} lines of 80 bytes as fast as its pipe takes them; medians of ${runs} runs.`,
+      `One dyno under \`tailrace start\` writes ${formatInteger(lines)} lines of 80 bytes as fast as its pipe takes them; medians of ${runs} runs.`,
       'The CPU is that of the tailrace process: runner, router, store, and the printing of all lines to its stdout (/dev/null).',
       'Missing: numbers that are not in the stream, read back afterwards.',
     ].join('\n'),
     columns: ['lines/s stored', 'CPU µs a line', 'lines a CPU second', 'peak memory', 'missing'],
     rows: [
       [
-        whole(middle((run) => run.linesPerS)),
-        decimal(middle((run) => run.cpuMicros)),
-        whole(1e6 / middle((run) => run.cpuMicros)),
-        megabytes(middle((run) => run.peakBytes)),
-        whole(Math.max(...results.map((run) => run.missing))),
+        formatInteger(middle((run) => run.linesPerS)),
+        formatDecimal(middle((run) => run.cpuMicros)),
+        formatInteger(1e6 / middle((run) => run.cpuMicros)),
+        formatMegabytes(middle((run) => run.peakBytes)),
+        formatInteger(Math.max(...results.map((run) => run.missing))),
       ],
     ],
   };
 }
 
-async function once(lines: number): Promise<Run> {
+async function runOnce(lines: number): Promise<Run> {
   const folder = makeFolder('runner');
   const data = join(folder, '.tailrace');
   const program = join(ROOT, 'dist', 'bench', 'programs', 'chatty-dyno.js');
@@ -85,13 +90,13 @@ async function once(lines: number): Promise<Run> {
     stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit'],
   });
   try {
-    await untilAddress(data, child);
-    const server = running(child, data, 0, async () => {});
+    await waitForServerAddress(data, child);
+    const server = connectToServer(child, data, 0, async () => {});
     const cpuBefore = cpuSeconds(server.pid);
-    const seconds = await untilTaken(server, lines);
+    const seconds = await waitForLines(server, lines);
     await sleep(AFTERMATH_MS);
     const cpu = cpuSeconds(server.pid) - cpuBefore;
-    const peak = peakBytes(server.pid);
+    const peak = peakResidentBytes(server.pid);
     const missing = lines - (await countStored(server));
     return { linesPerS: lines / seconds, cpuMicros: (cpu / lines) * 1e6, peakBytes: peak, missing };
   } finally {
@@ -101,7 +106,7 @@ async function once(lines: number): Promise<Run> {
 }
 
 /** Seconds from the dyno's first line to its last. */
-async function untilTaken(server: Tailrace, lines: number): Promise<number> {
+async function waitForLines(server: BenchServer, lines: number): Promise<number> {
   interface Status {
     readonly sources: readonly { readonly protocol: string; readonly lines: number }[];
   }
@@ -109,7 +114,7 @@ async function untilTaken(server: Tailrace, lines: number): Promise<number> {
   let changedMs = performance.now();
   let firstMs: number | undefined;
   for (;;) {
-    const { sources } = await server.ask<Status>('GET', '/status');
+    const { sources } = await server.request<Status>('GET', '/status');
     const now = sources.find(({ protocol }) => protocol === 'http')?.lines ?? 0;
     const nowMs = performance.now();
     if (now !== taken) changedMs = nowMs;
@@ -118,7 +123,7 @@ async function untilTaken(server: Tailrace, lines: number): Promise<number> {
     if (taken > 10) firstMs ??= nowMs - LOOK_MS;
     if (firstMs !== undefined && taken >= lines) return (nowMs - firstMs) / 1_000;
     if (nowMs - changedMs > SILENCE_MS) {
-      progress(`only ${whole(taken)} lines were taken, then none for ${SILENCE_MS / 1_000} s`);
+      logProgress(`only ${formatInteger(taken)} lines were taken, then none for ${SILENCE_MS / 1_000} s`);
       return (changedMs - (firstMs ?? 0)) / 1_000;
     }
     await sleep(LOOK_MS);
@@ -126,7 +131,7 @@ async function untilTaken(server: Tailrace, lines: number): Promise<number> {
 }
 
 /** Reads the whole stream and counts the dyno's lines that come in the order of their numbers. */
-function countStored({ url, key }: Tailrace): Promise<number> {
+function countStored({ url, key }: BenchServer): Promise<number> {
   return new Promise((resolve, reject) => {
     let next = 0;
     let stored = 0;
@@ -149,4 +154,4 @@ function countStored({ url, key }: Tailrace): Promise<number> {
   });
 }
 
-await runAlone(import.meta.url, measure);
+await runIfMain(import.meta.url, measure);

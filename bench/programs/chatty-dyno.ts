@@ -4,17 +4,17 @@
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DIGITS, encodeNumber } from '../rig/lines.ts';
+import { DIGITS, writeNumber } from '../rig/lines.ts';
 
 const LINE_BYTES = 80;
-const LINES_A_PIECE = 819;
+const LINES_PER_WRITE = 819;
 
 const count = Number(process.argv[2]);
 const line = Buffer.from(`chatty ${'0'.repeat(DIGITS)} `.padEnd(LINE_BYTES - 1, 'x').concat('\n'));
-const piece = Buffer.alloc(LINE_BYTES * LINES_A_PIECE, line);
+const piece = Buffer.alloc(LINE_BYTES * LINES_PER_WRITE, line);
 for (let sent = 0; sent < count; ) {
-  const lines = Math.min(LINES_A_PIECE, count - sent);
-  for (let k = 0; k < lines; k++) encodeNumber(sent + k, piece, k * LINE_BYTES + 'chatty '.length);
+  const lines = Math.min(LINES_PER_WRITE, count - sent);
+  for (let k = 0; k < lines; k++) writeNumber(sent + k, piece, k * LINE_BYTES + 'chatty '.length);
   await writeAll(piece.subarray(0, lines * LINE_BYTES));
   sent += lines;
 }

@@ -3,7 +3,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 
 /** Sent by the parent: say when so many lines have come, from now on. */
-export interface SinkOrder {
+export interface SinkJob {
   readonly lines: number;
 }
 
@@ -14,7 +14,7 @@ export interface SinkResult {
 }
 
 /** Nothing comes for this long: lines are lost. */
-const SILENCE_MS = 20_000;
+const STALL_TIMEOUT_MS = 20_000;
 
 let received = 0;
 let wanted = Number.POSITIVE_INFINITY;
@@ -51,16 +51,16 @@ syslog.listen(0, '127.0.0.1', () =>
     process.send?.({ ports: { syslog: port(syslog), http: port(http) } });
   }),
 );
-process.on('message', ({ lines }: SinkOrder) => {
+process.on('message', ({ lines }: SinkJob) => {
   received = 0;
   wanted = lines;
   lastMs = performance.now();
   const watch = setInterval(() => {
     if (received >= wanted) clearInterval(watch);
-    else if (performance.now() - lastMs > SILENCE_MS) {
+    else if (performance.now() - lastMs > STALL_TIMEOUT_MS) {
       clearInterval(watch);
       process.send?.({
-        failure: `${received} of ${wanted} lines came, then nothing for ${SILENCE_MS / 1_000} s`,
+        failure: `${received} of ${wanted} lines came, then nothing for ${STALL_TIMEOUT_MS / 1_000} s`,
       });
     }
   }, 1_000);

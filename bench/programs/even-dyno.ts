@@ -1,8 +1,8 @@
 /** A well-behaved app: a line every 10 ms, each with the time at which it was written (nanoseconds, the machine's monotonic clock). */
 import { writeSync } from 'node:fs';
 
-const EVERY_MS = 10;
+const INTERVAL_MS = 10;
 
 setInterval(() => {
   writeSync(1, `even ${process.hrtime.bigint()}\n`);
-}, EVERY_MS);
+}, INTERVAL_MS);

@@ -4,11 +4,11 @@
  * second's beginning, so that it measures the latency under full load, then waits.
  */
 import autocannon from 'autocannon';
-import { pacedGets } from '../rig/paced-gets.ts';
+import { sendPacedGets } from '../rig/paced-gets.ts';
 import { quantile } from '../rig/report.ts';
 
 /** Sent by the parent. */
-export interface GetOrder {
+export interface HttpGetJob {
   readonly port: number;
   readonly host: string;
   readonly connections: number;
@@ -18,7 +18,7 @@ export interface GetOrder {
 }
 
 /** What was seen. */
-export interface GetResult {
+export interface HttpGetResult {
   readonly requests: number;
   readonly seconds: number;
   /** Requests that failed or were not answered with 200. */
@@ -27,7 +27,7 @@ export interface GetResult {
   readonly p99Ms: number;
 }
 
-process.on('message', (order: GetOrder) => {
+process.on('message', (order: HttpGetJob) => {
   const { rate } = order;
   const done = rate === undefined ? atFullSpeed(order) : atRate({ ...order, rate });
   done.then(
@@ -38,12 +38,12 @@ process.on('message', (order: GetOrder) => {
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });
 
-async function atRate(order: GetOrder & { readonly rate: number }): Promise<GetResult> {
-  const { latenciesMs, seconds, failures } = await pacedGets(order);
+async function atRate(order: HttpGetJob & { readonly rate: number }): Promise<HttpGetResult> {
+  const { latenciesMs, seconds, failures } = await sendPacedGets(order);
   return { requests: latenciesMs.length, seconds, failures, ...quantiles(latenciesMs) };
 }
 
-function atFullSpeed({ port, host, connections, seconds }: GetOrder): Promise<GetResult> {
+function atFullSpeed({ port, host, connections, seconds }: HttpGetJob): Promise<HttpGetResult> {
   // autocannon's own histogram has whole milliseconds.
   const latencies: number[] = [];
   return new Promise((resolve, reject) => {

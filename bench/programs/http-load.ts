@@ -1,9 +1,9 @@
 /** autocannon in a process of its own: posts the same body again and again, as fast as it is answered. */
 import autocannon from 'autocannon';
-import { DIGITS, encodeNumber, syslogLine } from '../rig/lines.ts';
+import { DIGITS, syslogLine, writeNumber } from '../rig/lines.ts';
 
 /** Sent by the parent. */
-export interface HttpOrder {
+export interface HttpLoadJob {
   readonly url: string;
   readonly token: string;
   readonly linesARequest: number;
@@ -12,7 +12,7 @@ export interface HttpOrder {
 }
 
 /** What was seen. */
-export interface HttpResult {
+export interface HttpLoadResult {
   readonly requests: number;
   readonly seconds: number;
   /** Requests that failed or were not answered with 2xx. */
@@ -21,7 +21,7 @@ export interface HttpResult {
   readonly p99Ms: number;
 }
 
-process.on('message', (order: HttpOrder) => {
+process.on('message', (order: HttpLoadJob) => {
   run(order).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
@@ -30,7 +30,13 @@ process.on('message', (order: HttpOrder) => {
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });
 
-async function run({ url, token, linesARequest, connections, seconds }: HttpOrder): Promise<HttpResult> {
+async function run({
+  url,
+  token,
+  linesARequest,
+  connections,
+  seconds,
+}: HttpLoadJob): Promise<HttpLoadResult> {
   const result = await autocannon({
     url: `${url}/logs`,
     method: 'POST',
@@ -57,7 +63,7 @@ function makeBody(token: string, lines: number): Buffer {
   const at = line.indexOf('0'.repeat(DIGITS));
   const frames = Array.from({ length: lines }, (_, number) => {
     const numbered = Buffer.from(line);
-    encodeNumber(number, numbered, at);
+    writeNumber(number, numbered, at);
     return Buffer.concat([Buffer.from(`${numbered.length} `), numbered]);
   });
   return Buffer.concat(frames);

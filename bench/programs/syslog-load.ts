@@ -5,17 +5,17 @@
  * is looked at, whether its number is the one that belongs at this place.
  */
 import { connect, createServer, type Socket } from 'node:net';
-import { DIGITS, encodeNumber, syslogLine } from '../rig/lines.ts';
+import { DIGITS, syslogLine, writeNumber } from '../rig/lines.ts';
 
 /** Sent by the parent: write so many lines to that port. */
-export interface LoadOrder {
+export interface SyslogLoadJob {
   readonly port: number;
   readonly token: string;
   readonly lines: number;
 }
 
 /** What was seen. */
-export interface LoadResult {
+export interface SyslogLoadResult {
   /** From the first byte written to the last line back. */
   readonly seconds: number;
   readonly lineBytesIn: number;
@@ -25,7 +25,7 @@ export interface LoadResult {
 const LINES_A_BUFFER = 8_192;
 const BUFFERS = 4;
 /** Nothing comes back for this long: lines are lost. */
-const SILENCE_MS = 15_000;
+const STALL_TIMEOUT_MS = 15_000;
 
 let received = 0;
 let frameBytes = 0;
@@ -36,14 +36,14 @@ let finished = () => {};
 let failed = false;
 
 const sink = createServer((socket) => {
-  socket.on('data', take);
+  socket.on('data', onBytes);
   socket.on('error', () => socket.destroy());
 });
 sink.listen(0, '127.0.0.1', () => {
   const address = sink.address();
   if (address && typeof address === 'object') process.send?.({ sinkPort: address.port });
 });
-process.on('message', (order: LoadOrder) => {
+process.on('message', (order: SyslogLoadJob) => {
   run(order).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
@@ -51,7 +51,7 @@ process.on('message', (order: LoadOrder) => {
 });
 process.on('disconnect', () => process.exit());
 
-async function run({ port, token, lines }: LoadOrder): Promise<LoadResult> {
+async function run({ port, token, lines }: SyslogLoadJob): Promise<SyslogLoadResult> {
   const line = syslogLine(token);
   const frame = Buffer.concat([Buffer.from(`${line.length} `), line]);
   const at = frame.indexOf('0'.repeat(DIGITS));
@@ -59,15 +59,15 @@ async function run({ port, token, lines }: LoadOrder): Promise<LoadResult> {
   received = 0;
   frameBytes = 0;
   wanted = Number.POSITIVE_INFINITY;
-  const socket = await dial(port);
+  const socket = await connectTcp(port);
   const startedMs = performance.now();
-  const back = everythingBack(lines);
+  const back = waitForAllLines(lines);
   back.catch(() => {});
   const pending: Promise<void>[] = [];
   for (let sent = 0, turn = 0; sent < lines; turn++) {
     const count = Math.min(LINES_A_BUFFER, lines - sent);
     const buffer = buffers[turn % BUFFERS];
-    for (let k = 0; k < count; k++) encodeNumber(sent + k, buffer, k * frame.length + at);
+    for (let k = 0; k < count; k++) writeNumber(sent + k, buffer, k * frame.length + at);
     // A buffer is written anew only when the system has all of it.
     pending.push(write(socket, buffer.subarray(0, count * frame.length)));
     if (pending.length >= BUFFERS) await pending.shift();
@@ -87,7 +87,7 @@ function write(socket: Socket, bytes: Buffer): Promise<void> {
   return written;
 }
 
-function dial(port: number): Promise<Socket> {
+function connectTcp(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => resolve(socket));
     socket.on('error', reject);
@@ -96,17 +96,19 @@ function dial(port: number): Promise<Socket> {
 }
 
 /** Resolves when `lines` lines have come back. */
-function everythingBack(lines: number): Promise<void> {
+function waitForAllLines(lines: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let before = -1;
     const watch = setInterval(() => {
       if (received === before) {
         const count = frameBytes ? received / frameBytes : 0;
         clearInterval(watch);
-        reject(new Error(`${count} of ${lines} lines came back, then nothing for ${SILENCE_MS / 1_000} s`));
+        reject(
+          new Error(`${count} of ${lines} lines came back, then nothing for ${STALL_TIMEOUT_MS / 1_000} s`),
+        );
       }
       before = received;
-    }, SILENCE_MS);
+    }, STALL_TIMEOUT_MS);
     expected = lines;
     finished = () => {
       clearInterval(watch);
@@ -115,15 +117,15 @@ function everythingBack(lines: number): Promise<void> {
   });
 }
 
-function take(chunk: Buffer): void {
-  if (frameBytes === 0) learn(chunk);
-  check(chunk);
+function onBytes(chunk: Buffer): void {
+  if (frameBytes === 0) detectFrameLength(chunk);
+  checkSequence(chunk);
   received += chunk.length;
   if (received >= wanted) finished();
 }
 
 /** All frames have one length: the first says which. */
-function learn(chunk: Buffer): void {
+function detectFrameLength(chunk: Buffer): void {
   const space = chunk.indexOf(0x20);
   frameBytes = space + 1 + Number(chunk.toString('latin1', 0, space));
   numberAt = chunk.indexOf('0'.repeat(DIGITS));
@@ -131,7 +133,7 @@ function learn(chunk: Buffer): void {
 }
 
 /** Looks at the first number that lies wholly in the chunk. */
-function check(chunk: Buffer): void {
+function checkSequence(chunk: Buffer): void {
   const into = received % frameBytes;
   const index = Math.floor(received / frameBytes) + (into > numberAt ? 1 : 0);
   const at = into > numberAt ? numberAt + frameBytes - into : numberAt - into;

@@ -3,10 +3,10 @@
  * that the server is what is measured; the first one looks at every line as well.
  */
 import { connect, type Socket } from 'node:net';
-import { DIGITS, encodeNumber, syslogLine } from '../rig/lines.ts';
+import { DIGITS, syslogLine, writeNumber } from '../rig/lines.ts';
 
 /** Sent by the parent. */
-export interface CrowdOrder {
+export interface ManyTailsJob {
   readonly httpPort: number;
   readonly tcpPort: number;
   readonly path: string;
@@ -17,7 +17,7 @@ export interface CrowdOrder {
   readonly lines: number;
 }
 
-export interface CrowdResult {
+export interface ManyTailsResult {
   readonly seconds: number;
   /** WebSocket messages and bytes that all clients got. */
   readonly frames: number;
@@ -25,14 +25,14 @@ export interface CrowdResult {
 }
 
 /** Nothing came for so long: something is lost. */
-const SILENCE_MS = 20_000;
+const STALL_TIMEOUT_MS = 20_000;
 const SLICE_LINES = 400;
 /** Bytes that may wait to be written. */
-const AHEAD_BYTES = 1_048_576;
+const BUFFERED_BYTES_MAX = 1_048_576;
 /** The number of a line stands behind this word. */
 const MARK = Buffer.from('line ');
 
-process.on('message', (order: CrowdOrder) => {
+process.on('message', (order: ManyTailsJob) => {
   run(order).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
@@ -41,7 +41,7 @@ process.on('message', (order: CrowdOrder) => {
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });
 
-async function run(order: CrowdOrder): Promise<CrowdResult> {
+async function run(order: ManyTailsJob): Promise<ManyTailsResult> {
   const totals = { frames: 0, bytes: 0 };
   let left = order.tails;
   let lastMs = performance.now();
@@ -53,20 +53,20 @@ async function run(order: CrowdOrder): Promise<CrowdResult> {
   const sockets: Socket[] = [];
   for (let i = 0; i < order.tails; i++) {
     const client = i === 0 ? new CheckingClient(order.lines) : new Client(order.lines);
-    const took = (bytes: number, frames: number): void => {
+    const onFrames = (bytes: number, frames: number): void => {
       totals.bytes += bytes;
       totals.frames += frames;
       lastMs = performance.now();
       if (client.isDone && --left === 0) finish((lastMs - startedMs) / 1_000);
     };
-    sockets.push(await open(order, client, took));
+    sockets.push(await open(order, client, onFrames));
   }
   startedMs = performance.now();
-  const source = await pour(order);
+  const source = await sendLines(order);
   const watch = new Promise<never>((_, reject) => {
     const timer = setInterval(() => {
       if (left === 0) clearInterval(timer);
-      else if (performance.now() - lastMs > SILENCE_MS)
+      else if (performance.now() - lastMs > STALL_TIMEOUT_MS)
         reject(new Error(`${left} tails didn't get all lines`));
     }, 1_000);
   });
@@ -164,9 +164,9 @@ function readHeader(bytes: Buffer, at: number): { end: number; length: number } 
 }
 
 function open(
-  order: CrowdOrder,
+  order: ManyTailsJob,
   client: Client,
-  took: (bytes: number, frames: number) => void,
+  onFrames: (bytes: number, frames: number) => void,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port: order.httpPort, host: '127.0.0.1' });
@@ -191,13 +191,13 @@ function open(
       const frames = client.take(bytes);
       if (done) return;
       done = client.isDone;
-      took(bytes.length, frames);
+      onFrames(bytes.length, frames);
     });
   });
 }
 
 /** Writes all lines as fast as they are taken. */
-async function pour({ tcpPort, token, lines }: CrowdOrder): Promise<Socket> {
+async function sendLines({ tcpPort, token, lines }: ManyTailsJob): Promise<Socket> {
   const socket = connect({ port: tcpPort, host: '127.0.0.1', noDelay: true });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', () => resolve());
@@ -210,11 +210,11 @@ async function pour({ tcpPort, token, lines }: CrowdOrder): Promise<Socket> {
   for (let sent = 0; sent < lines; ) {
     const count = Math.min(SLICE_LINES, lines - sent);
     const frames = Buffer.alloc(count * frame.length, frame);
-    for (let k = 0; k < count; k++) encodeNumber(sent + k, frames, k * frame.length + at);
+    for (let k = 0; k < count; k++) writeNumber(sent + k, frames, k * frame.length + at);
     sent += count;
     const isTaken = new Promise<void>((resolve) => socket.write(frames, () => resolve()));
     // The server must not run dry while this process is busy reading.
-    if (socket.writableLength > AHEAD_BYTES) await isTaken;
+    if (socket.writableLength > BUFFERED_BYTES_MAX) await isTaken;
   }
   return socket;
 }

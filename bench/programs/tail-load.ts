@@ -5,13 +5,13 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
-import { DIGITS, encodeNumber, syslogLine } from '../rig/lines.ts';
+import { DIGITS, syslogLine, writeNumber } from '../rig/lines.ts';
 import { quantile } from '../rig/report.ts';
-import { listen, type WayOut } from './ways-out.ts';
+import { type Egress, startReceiver } from './ways-out.ts';
 
 /** Sent by the parent. */
-export interface TailOrder {
-  readonly out: WayOut;
+export interface TailLatencyJob {
+  readonly out: Egress;
   readonly protocol: 'syslog' | 'http';
   readonly url: string;
   readonly key: string;
@@ -23,7 +23,7 @@ export interface TailOrder {
 }
 
 /** What was seen; lines of the first second don't count. */
-export interface TailResult {
+export interface TailLatencyResult {
   readonly sent: number;
   readonly received: number;
   readonly p50Ms: number;
@@ -36,11 +36,11 @@ export interface TailResult {
 const SLICE_MS = 2;
 const WARM_UP_MS = 1_000;
 /** What hasn't come this long after the last line was written is lost. */
-const LATE_MS = 5_000;
+const ARRIVAL_TIMEOUT_MS = 5_000;
 /** Many, so that a request never waits for another one here: it would count as the age of its lines. */
 const HTTP_CONNECTIONS = 50;
 
-process.on('message', (order: TailOrder) => {
+process.on('message', (order: TailLatencyJob) => {
   run(order).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
@@ -54,19 +54,19 @@ function nowMicros(): number {
   return Math.floor(performance.now() * 1_000);
 }
 
-async function run(order: TailOrder): Promise<TailResult> {
+async function run(order: TailLatencyJob): Promise<TailLatencyResult> {
   const { linesPerS, seconds } = order;
   const ages = new Float64Array(Math.ceil(linesPerS * seconds) + 1);
   let received = 0;
   let counted = 0;
   const countFromMicros = nowMicros() + WARM_UP_MS * 1_000;
-  const close = await listen(order.out, order, (writtenMicros) => {
+  const close = await startReceiver(order.out, order, (writtenMicros) => {
     received++;
     if (writtenMicros >= countFromMicros) ages[counted++] = (nowMicros() - writtenMicros) / 1_000;
   });
   const source = order.protocol === 'syslog' ? await syslogSource(order) : httpSource(order);
-  const sent = await pace(order, source.write);
-  const deadlineMs = performance.now() + LATE_MS;
+  const sent = await sendAtRate(order, source.write);
+  const deadlineMs = performance.now() + ARRIVAL_TIMEOUT_MS;
   while (received < sent && performance.now() < deadlineMs) await sleep(20);
   await source.close();
   close();
@@ -82,8 +82,8 @@ async function run(order: TailOrder): Promise<TailResult> {
 }
 
 /** Writes what is due, slice after slice; returns how many lines that were. */
-async function pace(
-  { linesPerS, seconds, token }: TailOrder,
+async function sendAtRate(
+  { linesPerS, seconds, token }: TailLatencyJob,
   write: (frames: Buffer, lines: number) => void,
 ): Promise<number> {
   const line = syslogLine(token);
@@ -98,7 +98,7 @@ async function pace(
     if (count > 0) {
       const frames = Buffer.alloc(count * frame.length, frame);
       const micros = nowMicros();
-      for (let k = 0; k < count; k++) encodeNumber(micros, frames, k * frame.length + at);
+      for (let k = 0; k < count; k++) writeNumber(micros, frames, k * frame.length + at);
       write(frames, count);
       sent = due;
     }
@@ -112,7 +112,7 @@ interface Source {
   readonly close: () => Promise<void>;
 }
 
-function syslogSource({ syslogPort }: TailOrder): Promise<Source> {
+function syslogSource({ syslogPort }: TailLatencyJob): Promise<Source> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port: syslogPort, host: '127.0.0.1', noDelay: true }, () =>
       resolve({
@@ -127,7 +127,7 @@ function syslogSource({ syslogPort }: TailOrder): Promise<Source> {
   });
 }
 
-function httpSource({ url, token }: TailOrder): Source {
+function httpSource({ url, token }: TailLatencyJob): Source {
   const pool = new Pool(url, { connections: HTTP_CONNECTIONS });
   const authorization = `Basic ${Buffer.from(`token:${token}`).toString('base64')}`;
   const post = async (body: Buffer, lines: number): Promise<void> => {

@@ -5,24 +5,28 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { WebSocket } from 'ws';
 import { DIGITS } from '../rig/lines.ts';
 
-export type WayOut = 'tail' | 'syslog' | 'http';
+export type Egress = 'tail' | 'syslog' | 'http';
 
-export interface Listening {
+export interface EgressTarget {
   readonly url: string;
   readonly key: string;
   readonly app: string;
 }
 
 /** Gets the number in each line that arrives. */
-export type Take = (number: number) => void;
+export type OnNumber = (number: number) => void;
 
 /** The number of a line stands behind this word. */
 const MARK = Buffer.from('line ');
 
 /** Listens at one of the ends, until the function that it gives is called. */
-export async function listen(way: WayOut, where: Listening, take: Take): Promise<() => void> {
-  if (way === 'tail') return listenAtTail(where, take);
-  const [url, close] = way === 'syslog' ? await syslogReceiver(take) : await httpReceiver(take);
+export async function startReceiver(
+  egress: Egress,
+  where: EgressTarget,
+  take: OnNumber,
+): Promise<() => void> {
+  if (egress === 'tail') return receiveFromTail(where, take);
+  const [url, close] = egress === 'syslog' ? await syslogReceiver(take) : await httpReceiver(take);
   const answer = await fetch(`${where.url}/apps/${where.app}/log-drains`, {
     method: 'POST',
     headers: { authorization: `Bearer ${where.key}`, 'content-type': 'application/json' },
@@ -32,7 +36,7 @@ export async function listen(way: WayOut, where: Listening, take: Take): Promise
   return close;
 }
 
-async function listenAtTail({ url, key, app }: Listening, take: Take): Promise<() => void> {
+async function receiveFromTail({ url, key, app }: EgressTarget, take: OnNumber): Promise<() => void> {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/apps/${app}/tail?lines=0`, {
     headers: { authorization: `Bearer ${key}` },
     perMessageDeflate: false,
@@ -48,23 +52,23 @@ async function listenAtTail({ url, key, app }: Listening, take: Take): Promise<(
   return () => socket.close();
 }
 
-async function syslogReceiver(take: Take): Promise<[url: string, close: () => void]> {
+async function syslogReceiver(take: OnNumber): Promise<[url: string, close: () => void]> {
   const server = createTcpServer((socket) => {
     let rest: Buffer = Buffer.alloc(0);
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk: Buffer) => {
-      rest = takeAll(rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk, take);
+      rest = takeNumbers(rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk, take);
     });
   });
   return [`syslog://127.0.0.1:${await portOf(server)}`, () => server.close()];
 }
 
-async function httpReceiver(take: Take): Promise<[url: string, close: () => void]> {
+async function httpReceiver(take: OnNumber): Promise<[url: string, close: () => void]> {
   const server = createHttpServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      takeAll(Buffer.concat(chunks), take);
+      takeNumbers(Buffer.concat(chunks), take);
       response.writeHead(204).end();
     });
   });
@@ -78,7 +82,7 @@ async function portOf(server: ReturnType<typeof createTcpServer>): Promise<numbe
 }
 
 /** Takes the numbers of all whole lines; returns what may be the beginning of one. */
-function takeAll(bytes: Buffer, take: Take): Buffer {
+function takeNumbers(bytes: Buffer, take: OnNumber): Buffer {
   let at = 0;
   for (;;) {
     const found = bytes.indexOf(MARK, at);

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
  * Gives the first processor to the main threads of the processes `alone`, which take turns, and the rest to `others`.
  * @returns false when that isn't possible: a single processor, or no `taskset` (util-linux).
  */
-export function setApart(alone: readonly number[], others: readonly number[]): boolean {
+export function pinToSeparateCores(alone: readonly number[], others: readonly number[]): boolean {
   const cores = availableParallelism();
   if (cores < 2) return false;
   const rest = `1-${cores - 1}`;

@@ -13,7 +13,7 @@ export function syslogLine(token: string): Buffer {
 }
 
 /** Writes a number with leading zeros. */
-export function encodeNumber(number: number, out: Buffer, at: number): void {
+export function writeNumber(number: number, out: Buffer, at: number): void {
   let rest = number;
   for (let i = at + DIGITS - 1; i >= at; i--) {
     const tenth = (rest / 10) | 0;

@@ -1,18 +1,18 @@
 /** Requests at an even rate: each goes out when its time has come, whether the ones before it are answered or not. */
 import { connect, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import { nowMs, type Pace } from './pacer.ts';
+import { nowMs, type RequestSchedule } from './pacer.ts';
 
 /** The first is due when the pacer is there for certain. */
 const START_MS = 100;
 /** Answers that are still on their way at the end are waited for this long. */
-const REST_MS = 5_000;
+const DRAIN_TIMEOUT_MS = 5_000;
 /** So often it is looked whether all are answered. */
-const LOOK_MS = 20;
+const POLL_MS = 20;
 const OK = Buffer.from('HTTP/1.1 200 ');
 const LENGTH = /\r\ncontent-length: (\d+)\r\n/i;
 
-export interface PacedOrder {
+export interface PacedGetsOptions {
   readonly port: number;
   readonly host: string;
   readonly connections: number;
@@ -21,7 +21,7 @@ export interface PacedOrder {
   readonly rate: number;
 }
 
-export interface PacedResult {
+export interface PacedGetsResult {
   readonly latenciesMs: readonly number[];
   readonly seconds: number;
   /** Requests that were answered with something else than 200, or not at all. */
@@ -40,13 +40,13 @@ interface Connection {
  * Sends GETs over connections that are kept alive, one at a time over each. A request's latency counts from when it was
  * due: if no connection was free then, or we were late, that is part of it.
  */
-export async function pacedGets({
+export async function sendPacedGets({
   port,
   host,
   connections,
   seconds,
   rate,
-}: PacedOrder): Promise<PacedResult> {
+}: PacedGetsOptions): Promise<PacedGetsResult> {
   const text = Buffer.from(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive\r\n\r\n`);
   const latenciesMs: number[] = [];
   const due: number[] = [];
@@ -60,7 +60,7 @@ export async function pacedGets({
   const take = (connection: Connection, bytes: Buffer): void => {
     const got = connection.got === undefined ? bytes : Buffer.concat([connection.got, bytes]);
     connection.got = got;
-    if (connection.dueMs === undefined || !isWhole(got)) return;
+    if (connection.dueMs === undefined || !isCompleteResponse(got)) return;
     if (got.compare(OK, 0, OK.length, 0, OK.length) === 0) latenciesMs.push(nowMs() - connection.dueMs);
     else failures++;
     connection.got = undefined;
@@ -71,7 +71,7 @@ export async function pacedGets({
   };
   const all = await Promise.all(
     Array.from({ length: connections }, async (): Promise<Connection> => {
-      const connection = { socket: await connected(port), dueMs: undefined, got: undefined };
+      const connection = { socket: await connectTcp(port), dueMs: undefined, got: undefined };
       connection.socket.on('data', (bytes) => take(connection, bytes));
       free.push(connection);
       return connection;
@@ -79,8 +79,8 @@ export async function pacedGets({
   );
 
   const count = Math.round(rate * seconds);
-  const pace: Pace = { startMs: nowMs() + START_MS, rate, count };
-  const pacer = new Worker(new URL('pacer.js', import.meta.url), { workerData: pace });
+  const schedule: RequestSchedule = { startMs: nowMs() + START_MS, rate, count };
+  const pacer = new Worker(new URL('pacer.js', import.meta.url), { workerData: schedule });
   pacer.on('message', (dueMs: number) => {
     // Those that have waited longest first, so that every connection is used.
     const connection = free.shift();
@@ -91,21 +91,21 @@ export async function pacedGets({
     pacer.on('error', reject);
     const timer = setInterval(() => {
       const answered = latenciesMs.length + failures;
-      const late = nowMs() > pace.startMs + seconds * 1_000 + REST_MS;
+      const late = nowMs() > schedule.startMs + seconds * 1_000 + DRAIN_TIMEOUT_MS;
       if (answered < count && !late) return;
       failures += count - answered;
       clearInterval(timer);
       resolve();
-    }, LOOK_MS);
+    }, POLL_MS);
   });
-  const took = (nowMs() - pace.startMs) / 1_000;
+  const took = (nowMs() - schedule.startMs) / 1_000;
   await pacer.terminate();
   for (const { socket } of all) socket.destroy();
   return { latenciesMs, seconds: took, failures };
 }
 
 /** Resolves with a connection that is there. */
-function connected(port: number): Promise<Socket> {
+function connectTcp(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
     socket.on('error', reject);
@@ -113,7 +113,7 @@ function connected(port: number): Promise<Socket> {
 }
 
 /** Is it a whole response? All of them have a length. */
-function isWhole(bytes: Buffer): boolean {
+function isCompleteResponse(bytes: Buffer): boolean {
   const end = bytes.indexOf('\r\n\r\n');
   if (end === -1) return false;
   const length = Number(LENGTH.exec(bytes.toString('latin1', 0, end + 2))?.[1]);

@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 
-export interface Pace {
+export interface RequestSchedule {
   /** When the first is due, on the clock of {@link nowMs}. */
   readonly startMs: number;
   /** A second. */
@@ -17,7 +17,7 @@ export function nowMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-function keep({ startMs, rate, count }: Pace): void {
+function postDueTimes({ startMs, rate, count }: RequestSchedule): void {
   const nothing = new Int32Array(new SharedArrayBuffer(4));
   for (let i = 0; i < count; i++) {
     const dueMs = startMs + (i * 1_000) / rate;
@@ -27,4 +27,4 @@ function keep({ startMs, rate, count }: Pace): void {
   }
 }
 
-if (workerData) keep(workerData as Pace);
+if (workerData) postDueTimes(workerData as RequestSchedule);

@@ -31,7 +31,7 @@ export function residentBytes(pid: number): number {
 }
 
 /** The most bytes of a process that have been in memory at once. */
-export function peakBytes(pid: number): number {
+export function peakResidentBytes(pid: number): number {
   return statusBytes(pid, 'VmHWM');
 }
 

@@ -28,22 +28,22 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
 }
 
 /** `1,234,567`, or `-` for what wasn't measured. */
-export function whole(value: number): string {
+export function formatInteger(value: number): string {
   return Number.isNaN(value) ? '-' : Math.round(value).toLocaleString('en-US');
 }
 
 /** `1.23`, or `-` for what wasn't measured. */
-export function decimal(value: number, digits = 2): string {
+export function formatDecimal(value: number, digits = 2): string {
   return Number.isNaN(value) ? '-' : value.toFixed(digits);
 }
 
 /** `123 MB` (of 1,048,576 bytes) */
-export function megabytes(bytes: number): string {
+export function formatMegabytes(bytes: number): string {
   return `${Math.round(bytes / 1_048_576)} MB`;
 }
 
 /** Markdown, aligned so that it can be read as it is. */
-export function markdown({ title, note, columns, rows }: Table): string {
+export function toMarkdown({ title, note, columns, rows }: Table): string {
   const widths = columns.map((column, i) => Math.max(column.length, ...rows.map((row) => row[i].length)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`;
@@ -52,7 +52,7 @@ export function markdown({ title, note, columns, rows }: Table): string {
 }
 
 /** The machine, the code and the moment. */
-export function circumstances(): string {
+export function describeEnvironment(): string {
   const all = cpus();
   return [
     `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
@@ -60,14 +60,14 @@ export function circumstances(): string {
     `Node.js ${process.versions.node}`,
     `code at ${commit()}`,
     ...(process.env.BENCH_STORE === 'redis' ? ['on Redis'] : []),
-    `load average before: ${loadAverage()}`,
+    `load average before: ${formatLoadAverage()}`,
   ].join(' · ');
 }
 
 /** Of the last 1, 5 and 15 minutes: `0.13, 0.55, 0.63` */
-export function loadAverage(): string {
+export function formatLoadAverage(): string {
   return loadavg()
-    .map((value) => decimal(value))
+    .map((value) => formatDecimal(value))
     .join(', ');
 }
 
@@ -83,7 +83,7 @@ function commit(): string {
 }
 
 /** Says how far a measurement is, on stderr: stdout is the table's. */
-export function progress(text: string): void {
+export function logProgress(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
@@ -92,7 +92,7 @@ export function progress(text: string): void {
  * measure once make nothing of it.
  * @throws Error for a flag that doesn't exist, or a number that isn't one.
  */
-export function readFlags<N extends string, T extends string = never>(
+export function parseFlags<N extends string, T extends string = never>(
   args: readonly string[],
   numbers: Readonly<Record<N, number>>,
   texts: readonly T[] = [],
@@ -116,7 +116,7 @@ export function readFlags<N extends string, T extends string = never>(
  * `1,10,100`
  * @throws Error when one of them isn't a number above 0.
  */
-export function readList(text: string | undefined, fallback: readonly number[]): readonly number[] {
+export function parseNumberList(text: string | undefined, fallback: readonly number[]): readonly number[] {
   const list = text?.split(',').map(Number) ?? fallback;
   if (!list.every((value) => value > 0))
     throw new Error(`${text} must be numbers above 0, with commas between`);
@@ -127,10 +127,10 @@ export function readList(text: string | undefined, fallback: readonly number[]):
 export type Measurement = (args: readonly string[]) => Promise<Table>;
 
 /** Measures and prints, when the file is the program that was started (and not a part of `npm run bench`). */
-export async function runAlone(moduleUrl: string, measure: Measurement): Promise<void> {
+export async function runIfMain(moduleUrl: string, measure: Measurement): Promise<void> {
   if (moduleUrl !== pathToFileURL(process.argv[1] ?? '').href) return;
-  progress(circumstances());
+  logProgress(describeEnvironment());
   const table = await measure(process.argv.slice(2));
-  process.stdout.write(`\n${markdown(table)}`);
+  process.stdout.write(`\n${toMarkdown(table)}`);
   process.exit();
 }

@@ -17,7 +17,7 @@ const NGINX = ['/usr/sbin/nginx', '/usr/local/sbin/nginx'].find(existsSync);
 const HAPROXY = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy'].find(existsSync);
 
 /** Those that are installed, in front of the same dynos. Neither writes a line about a request. */
-export async function reverseProxies(dynoPorts: readonly number[]): Promise<ReverseProxy[]> {
+export async function startReverseProxies(dynoPorts: readonly number[]): Promise<ReverseProxy[]> {
   return [
     ...(NGINX ? [await run('nginx', NGINX, nginx, dynoPorts)] : []),
     ...(HAPROXY ? [await run('HAProxy', HAPROXY, haproxy, dynoPorts)] : []),
@@ -41,7 +41,7 @@ async function run(
   const { text, args } = setup(port, folder, dynoPorts);
   writeFileSync(file, text);
   const child = start(program, args(file), { stdio: ['ignore', 'ignore', 'inherit'] });
-  await untilListening(port);
+  await waitUntilListening(port);
   return {
     name,
     port,
@@ -110,7 +110,7 @@ async function freePort(): Promise<number> {
 }
 
 /** Waits until something accepts connections there. */
-async function untilListening(port: number): Promise<void> {
+async function waitUntilListening(port: number): Promise<void> {
   const deadlineMs = performance.now() + 10_000;
   for (;;) {
     const accepted = await new Promise<boolean>((resolve) => {

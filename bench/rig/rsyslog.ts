@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder, removeFolder, start, stop } from './scratch.ts';
 
-export interface Rsyslog {
+export interface RsyslogRelay {
   readonly pid: number;
   readonly syslogPort: number;
   stop(): Promise<void>;
@@ -21,7 +21,7 @@ export function rsyslogVersion(): string | undefined {
 }
 
 /** Starts rsyslog: syslog TCP in, an in-memory queue, syslog TCP out to `targetPort`. */
-export async function relay(targetPort: number): Promise<Rsyslog> {
+export async function startRsyslogRelay(targetPort: number): Promise<RsyslogRelay> {
   if (!PROGRAM) throw new Error('rsyslogd is not installed');
   const folder = makeFolder('rsyslog');
   const syslogPort = await freePort();
@@ -30,7 +30,7 @@ export async function relay(targetPort: number): Promise<Rsyslog> {
   const child = start(PROGRAM, ['-n', '-f', file, '-i', join(folder, 'pid')], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  await untilListening(syslogPort);
+  await waitUntilListening(syslogPort);
   return {
     pid: child.pid!,
     syslogPort,
@@ -74,7 +74,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function untilListening(port: number): Promise<void> {
+async function waitUntilListening(port: number): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const reached = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => {

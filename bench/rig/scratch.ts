@@ -37,12 +37,12 @@ export function removeFolder(folder: string): void {
 
 /** Starts a program. */
 export function start(program: string, args: readonly string[], options: SpawnOptions): ChildProcess {
-  return watch(spawn(program, args, options));
+  return killOnExit(spawn(program, args, options));
 }
 
 /** Starts one of the programs in `bench/programs/`, with a channel for messages. */
-export function startHelper(name: string, args: readonly string[] = []): ChildProcess {
-  return watch(fork(join(ROOT, 'dist', 'bench', 'programs', `${name}.js`), args, { stdio: 'inherit' }));
+export function startBenchProgram(name: string, args: readonly string[] = []): ChildProcess {
+  return killOnExit(fork(join(ROOT, 'dist', 'bench', 'programs', `${name}.js`), args, { stdio: 'inherit' }));
 }
 
 /** Stops a child and waits for its end. */
@@ -59,9 +59,9 @@ export async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTER
  * Waits for a message of a helper for which `pick` finds something.
  * @throws Error when the helper ends before, or says nothing of the kind for `timeoutMs`.
  */
-export function hear<T>(
+export function waitForMessage<T>(
   child: ChildProcess,
-  pick: (message: unknown) => T | undefined,
+  select: (message: unknown) => T | undefined,
   timeoutMs: number,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -75,7 +75,7 @@ export function hear<T>(
       reject(new Error(message));
     };
     const onMessage = (message: unknown): void => {
-      const picked = pick(message);
+      const picked = select(message);
       if (picked === undefined) return;
       done();
       resolve(picked);
@@ -91,23 +91,23 @@ export function hear<T>(
  * Gives a helper an order and waits for its result.
  * @throws Error when the helper says that it failed.
  */
-export async function ask<T>(child: ChildProcess, order: object, timeoutMs: number): Promise<T> {
-  interface Answer {
+export async function runJob<T>(child: ChildProcess, job: object, timeoutMs: number): Promise<T> {
+  interface JobReply {
     readonly result?: T;
     readonly failure?: string;
   }
-  const pick = (message: unknown): Answer | undefined => {
-    const answer = message as Answer;
+  const pick = (message: unknown): JobReply | undefined => {
+    const answer = message as JobReply;
     return answer.result !== undefined || answer.failure !== undefined ? answer : undefined;
   };
-  const answered = hear(child, pick, timeoutMs);
-  child.send(order);
+  const answered = waitForMessage(child, pick, timeoutMs);
+  child.send(job);
   const { result, failure } = await answered;
   if (result === undefined) throw new Error(failure);
   return result;
 }
 
-function watch(child: ChildProcess): ChildProcess {
+function killOnExit(child: ChildProcess): ChildProcess {
   running.add(child);
   child.once('exit', () => running.delete(child));
   return child;

@@ -9,7 +9,7 @@ import { makeFolder, removeFolder, start, stop, TAILRACE } from './scratch.ts';
 const READY_MS = 20_000;
 
 /** A running server, and its API. */
-export interface Tailrace {
+export interface BenchServer {
   readonly pid: number;
   readonly url: string;
   readonly key: string;
@@ -17,7 +17,7 @@ export interface Tailrace {
   /** Undefined without a certificate. */
   readonly syslogTlsPort?: number;
   /** Asks the API; `T` is the shape of the answer. */
-  ask<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T>;
+  request<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T>;
   /** Makes an app and returns the token of its source `app`. */
   createApp(name: string): Promise<string>;
   addDrain(app: string, url: string): Promise<void>;
@@ -40,10 +40,10 @@ export function serverEnvironment(data: string): NodeJS.ProcessEnv {
 }
 
 /** Starts a server and waits until it says where it listens; with `BENCH_STORE=redis` on a Redis of its own. */
-export async function serve(settings: Readonly<Record<string, string>> = {}): Promise<Tailrace> {
-  if (process.env.BENCH_STORE !== 'redis' || settings.REDIS_URL !== undefined) return serveOn(settings);
+export async function startServer(settings: Readonly<Record<string, string>> = {}): Promise<BenchServer> {
+  if (process.env.BENCH_STORE !== 'redis' || settings.REDIS_URL !== undefined) return startServerOn(settings);
   const redis = await startRedis();
-  const server = await serveOn({ ...settings, REDIS_URL: redis.url });
+  const server = await startServerOn({ ...settings, REDIS_URL: redis.url });
   const end = async (): Promise<void> => {
     await server.stop();
     await redis.stop();
@@ -51,7 +51,7 @@ export async function serve(settings: Readonly<Record<string, string>> = {}): Pr
   return { ...server, stop: end };
 }
 
-async function serveOn(settings: Readonly<Record<string, string>>): Promise<Tailrace> {
+async function startServerOn(settings: Readonly<Record<string, string>>): Promise<BenchServer> {
   const folder = makeFolder('tailrace');
   const data = join(folder, 'data');
   const child = start(TAILRACE, ['serve'], {
@@ -59,8 +59,8 @@ async function serveOn(settings: Readonly<Record<string, string>>): Promise<Tail
     env: { ...serverEnvironment(data), ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [, port, tlsPort] = await said(child, /syslog on \S+:(\d+) \(TCP, UDP\)(?: and (\d+))?/);
-  const server = running(child, data, Number(port), async () => {
+  const [, port, tlsPort] = await waitForOutput(child, /syslog on \S+:(\d+) \(TCP, UDP\)(?: and (\d+))?/);
+  const server = connectToServer(child, data, Number(port), async () => {
     await stop(child);
     removeFolder(folder);
   });
@@ -68,15 +68,15 @@ async function serveOn(settings: Readonly<Record<string, string>>): Promise<Tail
 }
 
 /** The API of a server that has left its address in a data folder. */
-export function running(
+export function connectToServer(
   child: ChildProcess,
   data: string,
   syslogPort: number,
   end: () => Promise<void>,
-): Tailrace {
+): BenchServer {
   const { url } = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as { url: string };
   const key = readFileSync(join(data, 'key'), 'utf8').trim();
-  const ask = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => {
+  const request = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => {
     const answer = await fetch(url + path, {
       method,
       headers: {
@@ -93,21 +93,21 @@ export function running(
     url,
     key,
     syslogPort,
-    ask,
+    request,
     async createApp(name) {
-      await ask('POST', '/apps', { name });
-      const tokens = await ask<{ token: string; source: string }[]>('GET', `/apps/${name}/tokens`);
+      await request('POST', '/apps', { name });
+      const tokens = await request<{ token: string; source: string }[]>('GET', `/apps/${name}/tokens`);
       return tokens.find(({ source }) => source === 'app')!.token;
     },
     async addDrain(app, drainUrl) {
-      await ask('POST', `/apps/${app}/log-drains`, { url: drainUrl });
+      await request('POST', `/apps/${app}/log-drains`, { url: drainUrl });
     },
     stop: end,
   };
 }
 
 /** Waits until a child has said something on stdout; what it says later is read and forgotten. */
-export function said(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
+export function waitForOutput(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = '';
     const timer = setTimeout(() => reject(new Error(`not ready after ${READY_MS / 1_000} s`)), READY_MS);
@@ -124,7 +124,7 @@ export function said(child: ChildProcess, pattern: RegExp): Promise<RegExpExecAr
 }
 
 /** Waits until a server has left its address in a data folder, and all of it. */
-export async function untilAddress(data: string, child: ChildProcess): Promise<void> {
+export async function waitForServerAddress(data: string, child: ChildProcess): Promise<void> {
   const deadlineMs = performance.now() + READY_MS;
   const left = (name: string, end: string): boolean =>
     existsSync(join(data, name)) && readFileSync(join(data, name), 'utf8').trimEnd().endsWith(end);

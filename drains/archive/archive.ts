@@ -6,57 +6,57 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Compressor, type Reporter } from './compressor.ts';
+import { Compressor, type Logger } from './compressor.ts';
 import { makeFolder } from './disk.ts';
-import { Folder, type FolderSettings } from './folder.ts';
+import { DrainFolder, type DrainFolderSettings } from './folder.ts';
 
-const SWEEP_MS = 1000;
+const ROTATION_CHECK_MS = 1000;
 
-export class CannotWrite extends Error {}
+export class WriteError extends Error {}
 
-export interface ArchiveSettings extends FolderSettings {
+export interface ArchiveSettings extends DrainFolderSettings {
   dir: string;
   keep: number;
 }
 
 export class Archive {
   readonly #settings: ArchiveSettings;
-  readonly #report: Reporter;
+  readonly #logger: Logger;
   readonly #compressor: Compressor;
   /** By name; a promise, since opening reads the folder's journal. */
-  readonly #folders = new Map<string, Promise<Folder>>();
+  readonly #folders = new Map<string, Promise<DrainFolder>>();
   /** Names whose last write failed. */
-  readonly #failing = new Set<string>();
-  #sweep: NodeJS.Timeout | undefined;
+  readonly #failingFolders = new Set<string>();
+  #rotationTimer: NodeJS.Timeout | undefined;
 
-  constructor(settings: ArchiveSettings, report: Reporter) {
+  constructor(settings: ArchiveSettings, logger: Logger) {
     this.#settings = settings;
-    this.#report = report;
-    this.#compressor = new Compressor(settings.keep, report);
+    this.#logger = logger;
+    this.#compressor = new Compressor(settings.keep, logger);
   }
 
   /** Finishes in every folder what the last run left undone. */
   async start(): Promise<void> {
     for (const entry of await readdir(this.#settings.dir, { withFileTypes: true })) {
       if (!entry.isDirectory() || folderName(entry.name) !== entry.name) continue;
-      await this.#attempt(entry.name, async (folder) => this.#compressor.tidy(folder.path)).catch(
+      await this.#withFolder(entry.name, async (folder) => this.#compressor.schedule(folder.path)).catch(
         () => undefined,
       );
     }
-    this.#sweep = setInterval(() => this.#rotateDue(), SWEEP_MS);
+    this.#rotationTimer = setInterval(() => this.#rotateDue(), ROTATION_CHECK_MS);
   }
 
   /** Resolves when the lines are written, or were before, under the same frame id. */
   async append(token: string | undefined, frameId: string | undefined, text: Buffer): Promise<void> {
     const name = folderName(token);
-    await this.#attempt(name, (folder) => folder.append(frameId, text));
-    if (this.#failing.delete(name)) this.#report.info(`writing to ${name} again`);
+    await this.#withFolder(name, (folder) => folder.append(frameId, text));
+    if (this.#failingFolders.delete(name)) this.#logger.info(`writing to ${name} again`);
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#sweep);
+    clearInterval(this.#rotationTimer);
     for (const folder of this.#folders.values()) {
-      await folder.then((each) => each.settled()).catch(() => undefined);
+      await folder.then((each) => each.whenIdle()).catch(() => undefined);
     }
     await this.#compressor.stop();
   }
@@ -64,24 +64,24 @@ export class Archive {
   #rotateDue(): void {
     for (const name of this.#folders.keys()) {
       // A failure is reported by then, and the next sweep tries again.
-      this.#attempt(name, (folder) => folder.rotateIfDue(Date.now())).catch(() => undefined);
+      this.#withFolder(name, (folder) => folder.rotateIfDue(Date.now())).catch(() => undefined);
     }
   }
 
-  async #attempt(name: string, work: (folder: Folder) => Promise<void>): Promise<void> {
+  async #withFolder(name: string, work: (folder: DrainFolder) => Promise<void>): Promise<void> {
     try {
-      await work(await this.#folder(name));
+      await work(await this.#openOnce(name));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (!this.#failing.has(name)) {
-        this.#failing.add(name);
-        this.#report.problem(`cannot write to ${name}: ${reason}; senders are told to retry`);
+      if (!this.#failingFolders.has(name)) {
+        this.#failingFolders.add(name);
+        this.#logger.warn(`cannot write to ${name}: ${reason}; senders are told to retry`);
       }
-      throw new CannotWrite(reason, { cause: error });
+      throw new WriteError(reason, { cause: error });
     }
   }
 
-  #folder(name: string): Promise<Folder> {
+  #openOnce(name: string): Promise<DrainFolder> {
     const known = this.#folders.get(name);
     if (known !== undefined) return known;
     const opened = this.#open(name);
@@ -90,10 +90,10 @@ export class Archive {
     return opened;
   }
 
-  async #open(name: string): Promise<Folder> {
+  async #open(name: string): Promise<DrainFolder> {
     const path = join(this.#settings.dir, name);
     await makeFolder(path);
-    const folder = new Folder(path, this.#settings, (rotated) => this.#compressor.tidy(rotated));
+    const folder = new DrainFolder(path, this.#settings, (rotated) => this.#compressor.schedule(rotated));
     await folder.open();
     return folder;
   }

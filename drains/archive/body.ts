@@ -7,24 +7,24 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
-export type BodyProblem = 'too large' | 'no memory' | 'not gzip' | 'cut off';
+export type BodyError = 'too large' | 'no memory' | 'not gzip' | 'cut off';
 
 /** Bytes that all requests together may hold. */
-export class Allowance {
-  #left: number;
+export class MemoryBudget {
+  #available: number;
 
   constructor(byteCount: number) {
-    this.#left = byteCount;
+    this.#available = byteCount;
   }
 
-  take(byteCount: number): boolean {
-    if (byteCount > this.#left) return false;
-    this.#left -= byteCount;
+  acquire(byteCount: number): boolean {
+    if (byteCount > this.#available) return false;
+    this.#available -= byteCount;
     return true;
   }
 
-  giveBack(byteCount: number): void {
-    this.#left += byteCount;
+  release(byteCount: number): void {
+    this.#available += byteCount;
   }
 }
 
@@ -33,15 +33,15 @@ export async function readBody(
   request: IncomingMessage,
   isGzip: boolean,
   bytesMax: number,
-  allowance: Allowance,
-): Promise<Buffer | BodyProblem> {
+  budget: MemoryBudget,
+): Promise<Buffer | BodyError> {
   const source: Readable = isGzip ? request.pipe(createGunzip()) : request;
   const chunks: Buffer[] = [];
   let byteCount = 0;
-  const problem = await new Promise<BodyProblem | undefined>((resolve) => {
+  const error = await new Promise<BodyError | undefined>((resolve) => {
     source.on('data', (chunk: Buffer) => {
       if (byteCount + chunk.length > bytesMax) return resolve('too large');
-      if (!allowance.take(chunk.length)) return resolve('no memory');
+      if (!budget.acquire(chunk.length)) return resolve('no memory');
       byteCount += chunk.length;
       chunks.push(chunk);
     });
@@ -52,8 +52,8 @@ export async function readBody(
       if (!request.complete) resolve('cut off');
     });
   });
-  if (problem === undefined) return Buffer.concat(chunks, byteCount);
-  allowance.giveBack(byteCount);
+  if (error === undefined) return Buffer.concat(chunks, byteCount);
+  budget.release(byteCount);
   source.removeAllListeners('data');
   if (isGzip) {
     request.unpipe();
@@ -61,5 +61,5 @@ export async function readBody(
   }
   // What is still coming is read and forgotten: a sender that is cut off in the middle never sees the answer.
   request.resume();
-  return problem;
+  return error;
 }

@@ -12,50 +12,51 @@ import { createGzip } from 'node:zlib';
 import { FILE_MODE, syncFolder } from './disk.ts';
 import { rotatedFiles } from './rotation.ts';
 
-const UNFINISHED = '.log.gz.tmp';
+const TEMPORARY_SUFFIX = '.log.gz.tmp';
 
-export interface Reporter {
+export interface Logger {
   /** Something worth knowing, in a sentence. */
   info(sentence: string): void;
   /** Something that needs somebody's attention. */
-  problem(sentence: string): void;
+  warn(sentence: string): void;
 }
 
 export class Compressor {
   readonly #keep: number;
-  readonly #report: Reporter;
-  readonly #waiting = new Set<string>();
-  readonly #stop = new AbortController();
-  #last: Promise<void> = Promise.resolve();
+  readonly #logger: Logger;
+  readonly #queued = new Set<string>();
+  readonly #aborter = new AbortController();
+  #tail: Promise<void> = Promise.resolve();
 
-  constructor(keep: number, report: Reporter) {
+  constructor(keep: number, logger: Logger) {
     this.#keep = keep;
-    this.#report = report;
+    this.#logger = logger;
   }
 
   /** Comes back at once. */
-  tidy(folder: string): void {
-    if (this.#waiting.has(folder)) return;
-    this.#waiting.add(folder);
-    this.#last = this.#last.then(async () => {
-      this.#waiting.delete(folder);
-      if (this.#stop.signal.aborted) return;
-      await this.#tidyNow(folder).catch((error: unknown) => {
+  schedule(folder: string): void {
+    if (this.#queued.has(folder)) return;
+    this.#queued.add(folder);
+    this.#tail = this.#tail.then(async () => {
+      this.#queued.delete(folder);
+      if (this.#aborter.signal.aborted) return;
+      await this.#pruneAndCompress(folder).catch((error: unknown) => {
         // The unpacked file is still there; the next rotation or start tries again.
-        if (!this.#stop.signal.aborted) this.#report.problem(`cannot pack files in ${folder}: ${error}`);
+        if (!this.#aborter.signal.aborted) this.#logger.warn(`cannot pack files in ${folder}: ${error}`);
       });
     });
   }
 
   /** Leaves what is half packed to the next start. */
   async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#last;
+    this.#aborter.abort();
+    await this.#tail;
   }
 
-  async #tidyNow(folder: string): Promise<void> {
+  async #pruneAndCompress(folder: string): Promise<void> {
     const names = new Set(await readdir(folder));
-    for (const name of names) if (name.endsWith(UNFINISHED)) await rm(join(folder, name), { force: true });
+    for (const name of names)
+      if (name.endsWith(TEMPORARY_SUFFIX)) await rm(join(folder, name), { force: true });
     const files = rotatedFiles(names);
     const surplus = this.#keep === 0 ? 0 : Math.max(0, files.length - this.#keep);
     // First deleting, then packing: that needs room on the disk.
@@ -65,20 +66,20 @@ export class Compressor {
     }
     for (const { stem } of files.slice(surplus)) {
       if (!names.has(`${stem}.log`)) continue;
-      if (!names.has(`${stem}.log.gz`)) await this.#pack(folder, stem);
+      if (!names.has(`${stem}.log.gz`)) await this.#compress(folder, stem);
       await rm(join(folder, `${stem}.log`), { force: true });
     }
   }
 
-  async #pack(folder: string, stem: string): Promise<void> {
-    const temporary = join(folder, `${stem}${UNFINISHED}`);
+  async #compress(folder: string, stem: string): Promise<void> {
+    const temporary = join(folder, `${stem}${TEMPORARY_SUFFIX}`);
     const final = join(folder, `${stem}.log.gz`);
     try {
       await pipeline(
         createReadStream(join(folder, `${stem}.log`)),
         createGzip(),
         createWriteStream(temporary, { mode: FILE_MODE }),
-        { signal: this.#stop.signal },
+        { signal: this.#aborter.signal },
       );
       const handle = await open(temporary, 'r+');
       await handle.sync().finally(() => handle.close());
@@ -89,6 +90,6 @@ export class Compressor {
     }
     await syncFolder(folder);
     const { size } = await stat(final);
-    this.#report.info(`packed ${basename(folder)}/${basename(final)} (${size} bytes)`);
+    this.#logger.info(`packed ${basename(folder)}/${basename(final)} (${size} bytes)`);
   }
 }

@@ -7,7 +7,7 @@ export interface Credentials {
   password: string;
 }
 
-export function isAuthorised(header: string | undefined, credentials: Credentials | undefined): boolean {
+export function isAuthorized(header: string | undefined, credentials: Credentials | undefined): boolean {
   if (credentials === undefined) return true;
   const [, encoded] = /^basic +([A-Za-z0-9+/=_-]+) *$/i.exec(header ?? '') ?? [];
   if (encoded === undefined) return false;

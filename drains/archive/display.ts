@@ -5,51 +5,51 @@
  */
 
 import { type Header, parseHeader, type Span } from './header.ts';
-import { Text } from './text.ts';
+import { EscapingWriter } from './text.ts';
 
 const DASH = 0x2d;
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-export function displayFrames(frames: Buffer[], form: 'heroku' | 'rfc5424', receivedMs: number): Buffer {
-  const received = new Date(receivedMs).toISOString().replace('Z', '+00:00');
-  const text = new Text(byteCountOf(frames) + frames.length);
+export function formatFrames(frames: Buffer[], form: 'heroku' | 'rfc5424', receivedMs: number): Buffer {
+  const receivedAt = new Date(receivedMs).toISOString().replace('Z', '+00:00');
+  const text = new EscapingWriter(byteCountOf(frames) + frames.length);
   for (const frame of frames) {
     const header = parseHeader(frame, form);
-    if (header === undefined) displayUnparsed(text, frame, received);
-    else displayLine(text, frame, header, received);
+    if (header === undefined) formatUnparsed(text, frame, receivedAt);
+    else formatLine(text, frame, header, receivedAt);
   }
   return text.bytes;
 }
 
 /** The frames as they came; only newlines are treated as above, since each frame takes one line. */
-export function rawFrames(frames: Buffer[]): Buffer {
-  const text = new Text(byteCountOf(frames) + frames.length);
+export function formatRawFrames(frames: Buffer[]): Buffer {
+  const text = new EscapingWriter(byteCountOf(frames) + frames.length);
   for (const frame of frames) {
-    text.copyOneLine(frame, 0, withoutLineEnding(frame, 0));
-    text.ascii('\n');
+    text.copyEscapingNewlines(frame, 0, withoutLineEnding(frame, 0));
+    text.writeAscii('\n');
   }
   return text.bytes;
 }
 
-function displayLine(text: Text, frame: Buffer, header: Header, received: string): void {
+function formatLine(text: EscapingWriter, frame: Buffer, header: Header, receivedAt: string): void {
   // RFC 5424's "no value": then the time of arrival is the best there is.
-  if (isNil(frame, header.time)) text.ascii(received);
-  else text.copyHarmless(frame, header.time.from, header.time.to);
-  text.ascii(' ');
-  text.copyHarmless(frame, header.source.from, header.source.to);
-  text.ascii('[');
-  text.copyHarmless(frame, header.dyno.from, header.dyno.to);
-  text.ascii(']: ');
-  text.copyHarmless(frame, header.messageFrom, withoutLineEnding(frame, header.messageFrom));
-  text.ascii('\n');
+  if (isNil(frame, header.time)) text.writeAscii(receivedAt);
+  else text.copyEscapingControls(frame, header.time.from, header.time.to);
+  text.writeAscii(' ');
+  text.copyEscapingControls(frame, header.source.from, header.source.to);
+  text.writeAscii('[');
+  text.copyEscapingControls(frame, header.dyno.from, header.dyno.to);
+  text.writeAscii(']: ');
+  text.copyEscapingControls(frame, header.messageFrom, withoutLineEnding(frame, header.messageFrom));
+  text.writeAscii('\n');
 }
 
 /** Refusing it would make the sender drop the whole batch, so a frame without a header is kept as a message. */
-function displayUnparsed(text: Text, frame: Buffer, received: string): void {
-  text.ascii(`${received} archive[unparsed]: `);
-  text.copyHarmless(frame, 0, withoutLineEnding(frame, 0));
-  text.ascii('\n');
+function formatUnparsed(text: EscapingWriter, frame: Buffer, receivedAt: string): void {
+  text.writeAscii(`${receivedAt} archive[unparsed]: `);
+  text.copyEscapingControls(frame, 0, withoutLineEnding(frame, 0));
+  text.writeAscii('\n');
 }
 
 function isNil(frame: Buffer, span: Span): boolean {

@@ -9,38 +9,38 @@ import { open, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FILE_MODE, makeFolder, sizeOf, syncFolder, truncateFile, writeFully } from './disk.ts';
 import { Journal } from './journal.ts';
-import { isDue, type MaxAge, nextStem } from './rotation.ts';
+import { isRotationDue, type MaxAge, nextRotatedStem } from './rotation.ts';
 
 const WRITE_BYTES_MAX = 8 * 2 ** 20;
 
-export interface FolderSettings {
+export interface DrainFolderSettings {
   maxBytes: number;
   maxAge: MaxAge;
   fsync: boolean;
 }
 
-interface Job {
+interface PendingWrite {
   frameId: string | undefined;
   text: Buffer;
   resolve: () => void;
   reject: (error: unknown) => void;
 }
 
-export class Folder {
+export class DrainFolder {
   readonly path: string;
-  readonly #log: string;
+  readonly #logPath: string;
   readonly #journal: Journal;
-  readonly #settings: FolderSettings;
+  readonly #settings: DrainFolderSettings;
   readonly #onRotated: (path: string) => void;
-  #queue: Job[] = [];
+  #queue: PendingWrite[] = [];
   /** Frames on their way to the disk: a retry that overtakes the answer waits for the same outcome. */
-  readonly #underway = new Map<string, Promise<void>>();
-  #isFlushPlanned = false;
-  #last: Promise<void> = Promise.resolve();
+  readonly #inFlight = new Map<string, Promise<void>>();
+  #isFlushScheduled = false;
+  #tail: Promise<void> = Promise.resolve();
 
-  constructor(path: string, settings: FolderSettings, onRotated: (path: string) => void) {
+  constructor(path: string, settings: DrainFolderSettings, onRotated: (path: string) => void) {
     this.path = path;
-    this.#log = join(path, 'current.log');
+    this.#logPath = join(path, 'current.log');
     this.#journal = new Journal(join(path, 'frames.journal'), settings.fsync);
     this.#settings = settings;
     this.#onRotated = onRotated;
@@ -49,62 +49,63 @@ export class Folder {
   /** Reads the journal and removes what a crash left half-written. To be awaited before anything else. */
   async open(): Promise<void> {
     await this.#journal.load();
-    await this.#exclusively(() => this.#cleanLog());
+    await this.#runExclusive(() => this.#truncateToCommitted());
   }
 
   append(frameId: string | undefined, text: Buffer): Promise<void> {
     if (frameId !== undefined) {
-      if (this.#journal.seen.has(frameId)) return Promise.resolve();
-      const same = this.#underway.get(frameId);
-      if (same !== undefined) return same;
+      if (this.#journal.recentFrameIds.has(frameId)) return Promise.resolve();
+      const inFlight = this.#inFlight.get(frameId);
+      if (inFlight !== undefined) return inFlight;
     }
     const written = new Promise<void>((resolve, reject) => {
       this.#queue.push({ frameId, text, resolve, reject });
     });
     if (frameId !== undefined) {
-      const forget = () => this.#underway.delete(frameId);
-      this.#underway.set(frameId, written);
+      const forget = () => this.#inFlight.delete(frameId);
+      this.#inFlight.set(frameId, written);
       written.then(forget, forget);
     }
-    if (!this.#isFlushPlanned) {
-      this.#isFlushPlanned = true;
-      this.#exclusively(() => this.#flush());
+    if (!this.#isFlushScheduled) {
+      this.#isFlushScheduled = true;
+      this.#runExclusive(() => this.#flush());
     }
     return written;
   }
 
   /** Rotates a file that has lines and is old enough, also when no new line comes. */
   async rotateIfDue(nowMs: number): Promise<void> {
-    const isWanted = () =>
-      (this.#journal.length ?? 0) > 0 && isDue(this.#journal.openedMs, nowMs, this.#settings.maxAge);
-    if (!isWanted()) return;
-    await this.#exclusively(async () => {
-      const size = await this.#cleanLog();
-      if (size !== undefined && isWanted()) await this.#rotate();
+    const isDueNow = () =>
+      (this.#journal.committedLength ?? 0) > 0 &&
+      isRotationDue(this.#journal.openedMs, nowMs, this.#settings.maxAge);
+    if (!isDueNow()) return;
+    await this.#runExclusive(async () => {
+      const size = await this.#truncateToCommitted();
+      if (size !== undefined && isDueNow()) await this.#rotate();
     });
   }
 
   /** After everything that was accepted so far is written, or has failed. */
-  settled(): Promise<void> {
-    return this.#last;
+  whenIdle(): Promise<void> {
+    return this.#tail;
   }
 
   async #flush(): Promise<void> {
-    this.#isFlushPlanned = false;
+    this.#isFlushScheduled = false;
     while (this.#queue.length > 0) {
-      const jobs = this.#takeJobs();
+      const jobs = this.#nextBatch();
       try {
         await this.#write(jobs);
         for (const job of jobs) job.resolve();
       } catch (error) {
         // What cannot be undone now is undone before the next write, or at the next start.
-        await this.#cleanLog().catch(() => undefined);
+        await this.#truncateToCommitted().catch(() => undefined);
         for (const job of jobs) job.reject(error);
       }
     }
   }
 
-  #takeJobs(): Job[] {
+  #nextBatch(): PendingWrite[] {
     const bytesMax = Math.min(WRITE_BYTES_MAX, this.#settings.maxBytes);
     let byteCount = 0;
     let count = 0;
@@ -113,10 +114,10 @@ export class Folder {
     return this.#queue.splice(0, count);
   }
 
-  async #write(jobs: Job[]): Promise<void> {
+  async #write(jobs: PendingWrite[]): Promise<void> {
     const bytes = Buffer.concat(jobs.map((job) => job.text));
-    const start = await this.#makeReady(bytes.length);
-    const handle = await open(this.#log, constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
+    const start = await this.#prepareLog(bytes.length);
+    const handle = await open(this.#logPath, constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
     try {
       await writeFully(handle, bytes, start);
       if (this.#settings.fsync) await handle.datasync();
@@ -133,12 +134,12 @@ export class Folder {
   }
 
   /** Where to write `byteCount` bytes, in a file that has room for them and is young enough. */
-  async #makeReady(byteCount: number): Promise<number> {
+  async #prepareLog(byteCount: number): Promise<number> {
     const nowMs = Date.now();
-    let size = await this.#cleanLog();
+    let size = await this.#truncateToCommitted();
     if (size !== undefined && size > 0) {
       const isFull = size + byteCount > this.#settings.maxBytes;
-      if (isFull || isDue(this.#journal.openedMs, nowMs, this.#settings.maxAge)) {
+      if (isFull || isRotationDue(this.#journal.openedMs, nowMs, this.#settings.maxAge)) {
         await this.#rotate();
         size = undefined;
       }
@@ -147,7 +148,7 @@ export class Folder {
       const isNew = await makeFolder(this.path);
       if (isNew && this.#settings.fsync) await syncFolder(dirname(this.path));
       // Before the first byte: the old journal's length must never be taken for the new log's.
-      await this.#journal.begin(nowMs);
+      await this.#journal.startLog(nowMs);
       return 0;
     }
     await this.#journal.compactIfLong();
@@ -155,34 +156,34 @@ export class Folder {
   }
 
   /** Brings the log back to its committed length, and tells it; `undefined` when there is no log. */
-  async #cleanLog(): Promise<number | undefined> {
+  async #truncateToCommitted(): Promise<number | undefined> {
     // First the journal: a frame id must not outlive its lines.
-    await this.#journal.restore();
-    const size = await sizeOf(this.#log);
+    await this.#journal.truncateTornRecord();
+    const size = await sizeOf(this.#logPath);
     if (size === undefined || size === 0) return size;
-    const committed = this.#journal.length;
+    const committed = this.#journal.committedLength;
     if (committed === undefined) {
       // A log without a journal is somebody's; it is put aside as it is.
       await this.#rotate();
       return undefined;
     }
-    if (size > committed) await truncateFile(this.#log, committed, this.#settings.fsync);
+    if (size > committed) await truncateFile(this.#logPath, committed, this.#settings.fsync);
     // Shorter: somebody has emptied it. Go on from there instead of leaving a hole.
-    else this.#journal.length = size;
+    else this.#journal.committedLength = size;
     return Math.min(size, committed);
   }
 
   async #rotate(): Promise<void> {
-    const stem = nextStem(this.#journal.openedMs, await readdir(this.path));
-    await rename(this.#log, join(this.path, `${stem}.log`));
-    this.#journal.length = 0;
+    const stem = nextRotatedStem(this.#journal.openedMs, await readdir(this.path));
+    await rename(this.#logPath, join(this.path, `${stem}.log`));
+    this.#journal.committedLength = 0;
     if (this.#settings.fsync) await syncFolder(this.path);
     this.#onRotated(this.path);
   }
 
-  #exclusively(work: () => Promise<unknown>): Promise<void> {
-    const done = this.#last.then(work).then(() => undefined);
-    this.#last = done.catch(() => undefined);
+  #runExclusive(work: () => Promise<unknown>): Promise<void> {
+    const done = this.#tail.then(work).then(() => undefined);
+    this.#tail = done.catch(() => undefined);
     return done;
   }
 }

@@ -11,9 +11,9 @@ const DIGITS_MAX = 9;
 /** Frames of a few bytes each would cost far more memory than the body they came in. */
 export const FRAME_COUNT_MAX = 250_000;
 
-export type Frames = { frames: Buffer[] } | { problem: 'malformed' | 'too many'; atByte: number };
+export type SplitResult = { frames: Buffer[] } | { problem: 'malformed' | 'too many'; atByte: number };
 
-export function splitFrames(body: Buffer): Frames {
+export function splitFrames(body: Buffer): SplitResult {
   const frames: Buffer[] = [];
   let at = 0;
   while (at < body.length) {

@@ -14,11 +14,11 @@ import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode, FILE_MODE, replaceFile, sizeOf, syncFolder, truncateFile, writeFully } from './disk.ts';
-import { Seen } from './seen.ts';
+import { LruSet } from './seen.ts';
 
 /** A sender has one frame in flight, or a few; this is hours of requests. */
-export const FRAME_IDS_MAX = 4096;
-const RECORDS_MAX = 3 * FRAME_IDS_MAX;
+export const RECENT_FRAME_IDS_MAX = 4096;
+const RECORDS_MAX = 3 * RECENT_FRAME_IDS_MAX;
 
 export interface FrameRecord {
   frameId: string | undefined;
@@ -27,9 +27,9 @@ export interface FrameRecord {
 }
 
 export class Journal {
-  readonly seen = new Seen(FRAME_IDS_MAX);
+  readonly recentFrameIds = new LruSet(RECENT_FRAME_IDS_MAX);
   /** Committed bytes of the log; `undefined` when no record says. */
-  length: number | undefined;
+  committedLength: number | undefined;
   openedMs = Date.now();
   readonly #path: string;
   readonly #fsync: boolean;
@@ -37,7 +37,7 @@ export class Journal {
   #size = 0;
   #recordCount = 0;
   /** There may be bytes behind `#size`, left by a crash or a failed write. */
-  #isTorn = false;
+  #hasTornRecord = false;
 
   constructor(path: string, fsync: boolean) {
     this.#path = path;
@@ -50,7 +50,7 @@ export class Journal {
       throw error;
     });
     this.#size = text.lastIndexOf('\n') + 1;
-    this.#isTorn = this.#size < text.length;
+    this.#hasTornRecord = this.#size < text.length;
     for (const record of text.slice(0, this.#size).split('\n')) this.#replay(record);
   }
 
@@ -58,32 +58,32 @@ export class Journal {
     this.#recordCount++;
     const [, opened] = /^open (\S+)$/.exec(record) ?? [];
     if (opened !== undefined) {
-      this.length = 0;
+      this.committedLength = 0;
       this.openedMs = Date.parse(opened) || this.openedMs;
     }
     const [, frameId, length] = /^frame (\S+) (\d{1,15})$/.exec(record) ?? [];
     if (frameId === undefined) return;
-    this.length = Number(length);
-    if (frameId !== '-') this.seen.add(frameId);
+    this.committedLength = Number(length);
+    if (frameId !== '-') this.recentFrameIds.add(frameId);
   }
 
   /** Cuts off half a record. To be done before anything is taken out of the log that such a record may vouch for. */
-  async restore(): Promise<void> {
-    if (!this.#isTorn) return;
+  async truncateTornRecord(): Promise<void> {
+    if (!this.#hasTornRecord) return;
     const size = await sizeOf(this.#path);
     if (size !== undefined && size > this.#size) await truncateFile(this.#path, this.#size, this.#fsync);
-    this.#isTorn = false;
+    this.#hasTornRecord = false;
   }
 
   /** A new, empty log begins. Older frame ids are still remembered. */
-  async begin(nowMs: number): Promise<void> {
+  async startLog(nowMs: number): Promise<void> {
     await this.#rewrite(nowMs, 0);
   }
 
   async append(records: FrameRecord[]): Promise<void> {
     const text = records.map(({ frameId, length }) => `frame ${frameId ?? '-'} ${length}\n`).join('');
     const bytes = Buffer.from(text, 'latin1');
-    this.#isTorn = true;
+    this.#hasTornRecord = true;
     const handle = await open(this.#path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
     try {
       await writeFully(handle, bytes, this.#size);
@@ -91,29 +91,29 @@ export class Journal {
     } finally {
       await handle.close();
     }
-    this.#isTorn = false;
+    this.#hasTornRecord = false;
     this.#size += bytes.length;
     this.#recordCount += records.length;
     for (const { frameId, length } of records) {
-      this.length = length;
-      if (frameId !== undefined) this.seen.add(frameId);
+      this.committedLength = length;
+      if (frameId !== undefined) this.recentFrameIds.add(frameId);
     }
   }
 
   /** Forgets what is superseded, so that the journal stays small however large the log may grow. */
   async compactIfLong(): Promise<void> {
-    if (this.#recordCount > RECORDS_MAX) await this.#rewrite(this.openedMs, this.length ?? 0);
+    if (this.#recordCount > RECORDS_MAX) await this.#rewrite(this.openedMs, this.committedLength ?? 0);
   }
 
   async #rewrite(openedMs: number, length: number): Promise<void> {
-    const frames = [...this.seen, '-'].map((frameId) => `frame ${frameId} ${length}\n`);
+    const frames = [...this.recentFrameIds, '-'].map((frameId) => `frame ${frameId} ${length}\n`);
     const bytes = Buffer.from(`open ${new Date(openedMs).toISOString()}\n${frames.join('')}`, 'latin1');
     await replaceFile(this.#path, bytes, this.#fsync);
     this.#size = bytes.length;
     this.#recordCount = frames.length + 1;
-    this.#isTorn = false;
+    this.#hasTornRecord = false;
     this.openedMs = openedMs;
-    this.length = length;
+    this.committedLength = length;
     if (this.#fsync) await syncFolder(dirname(this.#path));
   }
 }

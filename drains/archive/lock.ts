@@ -13,9 +13,9 @@ import { errorCode } from './disk.ts';
 /** macOS allows 103 bytes for a socket's path, Linux 107. */
 const SOCKET_PATH_MAX = 100;
 
-export type Lock = { release: () => void } | 'taken' | 'unsupported';
+export type FolderLock = { release: () => void } | 'taken' | 'unsupported';
 
-export async function lockFolder(dir: string): Promise<Lock> {
+export async function lockFolder(dir: string): Promise<FolderLock> {
   if (process.platform === 'win32') return 'unsupported';
   const inside = join(dir, '.lock');
   const digest = createHash('sha256').update(dir).digest('hex').slice(0, 16);
@@ -24,7 +24,7 @@ export async function lockFolder(dir: string): Promise<Lock> {
   try {
     let server = await listen(path);
     if (server === undefined) {
-      if (await isAnswered(path)) return 'taken';
+      if (await isListening(path)) return 'taken';
       await rm(path, { force: true });
       server = await listen(path);
     }
@@ -46,7 +46,7 @@ function listen(path: string): Promise<Server | undefined> {
   });
 }
 
-function isAnswered(path: string): Promise<boolean> {
+function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path, () => {
       socket.destroy();

@@ -11,62 +11,62 @@ import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { Archive } from './archive.ts';
-import type { Reporter } from './compressor.ts';
+import type { Logger } from './compressor.ts';
 import { makeFolder } from './disk.ts';
 import { lockFolder } from './lock.ts';
 import { Receiver } from './receiver.ts';
 import { readSettings, type Settings, SettingsError } from './settings.ts';
-import { help } from './settings-table.ts';
+import { helpText } from './settings-table.ts';
 
 /** A request has this long to arrive; it also bounds how long the rest of a refused body is read and forgotten. */
 const REQUEST_TIMEOUT_MS = 60_000;
 /** Longer than Logplex keeps an idle connection (2.5 minutes): whoever sends should be the one to close it. */
 const KEEP_ALIVE_MS = 180_000;
 /** What has not arrived this long after SIGTERM is cut off; it was not acknowledged, so its sender has it still. */
-const FAREWELL_MS = 10_000;
+const SHUTDOWN_GRACE_MS = 10_000;
 
-const report: Reporter = {
+const logger: Logger = {
   info: (sentence) => process.stdout.write(`archive: ${sentence}\n`),
-  problem: (sentence) => process.stderr.write(`archive: ${sentence}\n`),
+  warn: (sentence) => process.stderr.write(`archive: ${sentence}\n`),
 };
 
 async function main(): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);
   if (settings === undefined) {
-    process.stdout.write(help());
+    process.stdout.write(helpText());
     return;
   }
   const server = createServer(settings);
   await makeFolder(settings.dir).catch((error: unknown) => {
-    throw refusal(`Cannot make the folder ${settings.dir}`, error);
+    throw settingsError(`Cannot make the folder ${settings.dir}`, error);
   });
   const lock = await lockFolder(settings.dir);
   if (lock === 'taken') throw new SettingsError(`Another archive is already writing to ${settings.dir}.`);
-  if (lock === 'unsupported') report.problem(`cannot lock ${settings.dir}; start only one archive on it`);
+  if (lock === 'unsupported') logger.warn(`cannot lock ${settings.dir}; start only one archive on it`);
 
-  const archive = new Archive(settings, report);
+  const archive = new Archive(settings, logger);
   await archive.start();
   const receiver = new Receiver(archive, settings);
   server.on('request', (request, response) => {
     receiver.handle(request, response).catch((error: unknown) => {
-      report.problem(`unexpected: ${error instanceof Error ? error.stack : error}`);
+      logger.warn(`unexpected: ${error instanceof Error ? error.stack : error}`);
       response.destroy();
     });
   });
   const port = await listen(server, settings);
   if (settings.credentials === undefined && !isLoopback(settings.host)) {
-    report.problem('everybody who reaches this port can write: set ARCHIVE_USER and ARCHIVE_PASSWORD');
+    logger.warn('everybody who reaches this port can write: set ARCHIVE_USER and ARCHIVE_PASSWORD');
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, async () => {
-      await close(server);
+      await closeServer(server);
       await archive.stop();
       if (typeof lock === 'object') lock.release();
       process.exit(0);
     });
   }
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
-  report.info(
+  logger.info(
     `listening on ${settings.tls ? 'https' : 'http'}://${host}:${port}, writing to ${settings.dir}`,
   );
 }
@@ -76,9 +76,9 @@ function createServer(settings: Settings): Server {
   if (settings.tls === undefined) return createHttpServer(options);
   const { certFile, keyFile } = settings.tls;
   const [cert, key] = [certFile, keyFile].map((file) =>
-    attempt(`Cannot read ${file}`, () => readFileSync(file)),
+    orFail(`Cannot read ${file}`, () => readFileSync(file)),
   );
-  return attempt(`${certFile} and ${keyFile} are no certificate and key that belong together`, () =>
+  return orFail(`${certFile} and ${keyFile} are no certificate and key that belong together`, () =>
     createHttpsServer({ ...options, cert, key }),
   );
 }
@@ -96,9 +96,9 @@ function listen(server: Server, { port, host }: Settings): Promise<number> {
 }
 
 /** No new connections; what is in flight is answered. */
-function close(server: Server): Promise<void> {
+function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    const deadline = setTimeout(() => server.closeAllConnections(), FAREWELL_MS);
+    const deadline = setTimeout(() => server.closeAllConnections(), SHUTDOWN_GRACE_MS);
     // A kept-alive connection would stay for minutes after its last answer.
     const idle = setInterval(() => server.closeIdleConnections(), 100);
     server.close(() => {
@@ -109,15 +109,15 @@ function close(server: Server): Promise<void> {
   });
 }
 
-function attempt<T>(sentence: string, work: () => T): T {
+function orFail<T>(sentence: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw refusal(sentence, error);
+    throw settingsError(sentence, error);
   }
 }
 
-function refusal(sentence: string, error: unknown): SettingsError {
+function settingsError(sentence: string, error: unknown): SettingsError {
   return new SettingsError(`${sentence}: ${error instanceof Error ? error.message : error}.`);
 }
 

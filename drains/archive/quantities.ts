@@ -14,14 +14,14 @@ const BYTES: Record<string, number> = {
 const MILLISECONDS: Record<string, number> = { s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 };
 
 export function parseByteCount(text: string): number | undefined {
-  return quantity(/^(\d{1,12})\s*([a-z]*)$/i.exec(text), BYTES, (unit) => unit.toUpperCase());
+  return parseQuantity(/^(\d{1,12})\s*([a-z]*)$/i.exec(text), BYTES, (unit) => unit.toUpperCase());
 }
 
 export function parseDurationMs(text: string): number | undefined {
-  return quantity(/^(\d{1,9})\s*([smhd])$/.exec(text), MILLISECONDS, (unit) => unit);
+  return parseQuantity(/^(\d{1,9})\s*([smhd])$/.exec(text), MILLISECONDS, (unit) => unit);
 }
 
-function quantity(
+function parseQuantity(
   match: RegExpExecArray | null,
   units: Record<string, number>,
   normal: (unit: string) => string,

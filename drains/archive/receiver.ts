@@ -5,10 +5,10 @@
 
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Archive, CannotWrite } from './archive.ts';
-import { Allowance, type BodyProblem, readBody } from './body.ts';
-import { type Credentials, isAuthorised } from './credentials.ts';
-import { displayFrames, rawFrames } from './display.ts';
+import { type Archive, WriteError } from './archive.ts';
+import { type BodyError, MemoryBudget, readBody } from './body.ts';
+import { type Credentials, isAuthorized } from './credentials.ts';
+import { formatFrames, formatRawFrames } from './display.ts';
 import { FRAME_COUNT_MAX, splitFrames } from './frames.ts';
 
 /** How many bodies of the largest size may be in memory at once. */
@@ -23,7 +23,7 @@ export interface ReceiverSettings {
   bodyBytesMax: number;
 }
 
-interface Answer {
+interface ReceiverResponse {
   status: number;
   sentence?: string;
   headers?: Record<string, string>;
@@ -32,16 +32,16 @@ interface Answer {
 export class Receiver {
   readonly #archive: Archive;
   readonly #settings: ReceiverSettings;
-  readonly #allowance: Allowance;
+  readonly #bodyBudget: MemoryBudget;
 
   constructor(archive: Archive, settings: ReceiverSettings) {
     this.#archive = archive;
     this.#settings = settings;
-    this.#allowance = new Allowance(settings.bodyBytesMax * BODIES_MAX);
+    this.#bodyBudget = new MemoryBudget(settings.bodyBytesMax * BODIES_MAX);
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, sentence, headers } = await this.#answer(request);
+    const { status, sentence, headers } = await this.#respond(request);
     if (response.destroyed) return;
     response.writeHead(status, {
       ...(sentence && { 'content-type': 'text/plain; charset=utf-8' }),
@@ -50,7 +50,7 @@ export class Receiver {
     response.end(sentence && `${sentence}\n`);
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
+  async #respond(request: IncomingMessage): Promise<ReceiverResponse> {
     const { method, headers } = request;
     if ((method === 'GET' || method === 'HEAD') && request.url?.split('?')[0] === '/health') {
       return { status: 200, sentence: 'OK' };
@@ -62,7 +62,7 @@ export class Receiver {
         headers: { allow: 'POST' },
       };
     }
-    if (!isAuthorised(headers.authorization, this.#settings.credentials)) {
+    if (!isAuthorized(headers.authorization, this.#settings.credentials)) {
       return {
         status: 401,
         sentence: "The user or password is missing or wrong; both go into the drain's URL.",
@@ -78,18 +78,18 @@ export class Receiver {
       return { status: 415, sentence: 'The content encoding must be gzip, or none.' };
     }
     if (Number(headers['content-length'] ?? 0) > this.#settings.bodyBytesMax) {
-      return this.#refuseBody('too large');
+      return this.#rejectBody('too large');
     }
-    const body = await readBody(request, isGzip, this.#settings.bodyBytesMax, this.#allowance);
-    if (typeof body === 'string') return this.#refuseBody(body);
+    const body = await readBody(request, isGzip, this.#settings.bodyBytesMax, this.#bodyBudget);
+    if (typeof body === 'string') return this.#rejectBody(body);
     try {
       return await this.#store(request, body);
     } finally {
-      this.#allowance.giveBack(body.length);
+      this.#bodyBudget.release(body.length);
     }
   }
 
-  async #store(request: IncomingMessage, body: Buffer): Promise<Answer> {
+  async #store(request: IncomingMessage, body: Buffer): Promise<ReceiverResponse> {
     const split = splitFrames(body);
     if ('problem' in split) {
       return split.problem === 'malformed'
@@ -97,23 +97,26 @@ export class Receiver {
         : { status: 413, sentence: `A request may hold at most ${FRAME_COUNT_MAX} frames.` };
     }
     const { frames } = split;
-    const claimed = header(request, 'logplex-msg-count');
-    if (claimed !== undefined && !(/^\d{1,15}$/.test(claimed) && Number(claimed) === frames.length)) {
+    const claimedCount = headerText(request, 'logplex-msg-count');
+    if (
+      claimedCount !== undefined &&
+      !(/^\d{1,15}$/.test(claimedCount) && Number(claimedCount) === frames.length)
+    ) {
       return { status: 400, sentence: 'Message count mismatch' };
     }
     if (frames.length === 0) return { status: 204 };
     const { raw, form } = this.#settings;
-    const text = raw ? rawFrames(frames) : displayFrames(frames, form, Date.now());
+    const text = raw ? formatRawFrames(frames) : formatFrames(frames, form, Date.now());
     try {
-      await this.#archive.append(header(request, 'logplex-drain-token'), frameId(request), text);
+      await this.#archive.append(headerText(request, 'logplex-drain-token'), frameId(request), text);
     } catch (error) {
-      if (!(error instanceof CannotWrite)) throw error;
+      if (!(error instanceof WriteError)) throw error;
       return retryLater('The lines cannot be written at the moment.');
     }
     return { status: 204 };
   }
 
-  #refuseBody(problem: BodyProblem): Answer {
+  #rejectBody(problem: BodyError): ReceiverResponse {
     switch (problem) {
       case 'too large':
         return {
@@ -130,19 +133,19 @@ export class Receiver {
   }
 }
 
-function retryLater(sentence: string): Answer {
+function retryLater(sentence: string): ReceiverResponse {
   return { status: 503, sentence, headers: { 'retry-after': '1' } };
 }
 
 /** A header that is sent twice is one text to Node.js; the type only knows the few that never are. */
-function header(request: IncomingMessage, name: string): string | undefined {
+function headerText(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
 /** An id as the journal can hold it: short, without spaces, and never the `-` that means none. */
 function frameId(request: IncomingMessage): string | undefined {
-  const id = header(request, 'logplex-frame-id');
+  const id = headerText(request, 'logplex-frame-id');
   if (id === undefined || id === '') return undefined;
   if (/^[0-9A-Za-z][0-9A-Za-z_.:-]{0,127}$/.test(id)) return id;
   return `sha256:${createHash('sha256').update(id).digest('hex')}`;

@@ -6,7 +6,7 @@
 /** A number of milliseconds, or `day`: a file never holds lines received on two UTC days. */
 export type MaxAge = number | 'day';
 
-const NAME = /^(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:_(\d{3,}))?\.log(\.gz)?$/;
+const ROTATED_NAME = /^(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:_(\d{3,}))?\.log(\.gz)?$/;
 const DAY_MS = 86_400_000;
 
 export interface RotatedFile {
@@ -17,7 +17,7 @@ export interface RotatedFile {
   ordinal: number;
 }
 
-export function isDue(openedMs: number, nowMs: number, maxAge: MaxAge): boolean {
+export function isRotationDue(openedMs: number, nowMs: number, maxAge: MaxAge): boolean {
   if (maxAge === 'day') return Math.floor(nowMs / DAY_MS) !== Math.floor(openedMs / DAY_MS);
   return nowMs - openedMs >= maxAge;
 }
@@ -26,7 +26,7 @@ export function isDue(openedMs: number, nowMs: number, maxAge: MaxAge): boolean 
 export function rotatedFiles(names: Iterable<string>): RotatedFile[] {
   const files = new Map<string, RotatedFile>();
   for (const name of names) {
-    const match = NAME.exec(name);
+    const match = ROTATED_NAME.exec(name);
     if (match === null) continue;
     const stem = name.slice(0, name.indexOf('.log'));
     files.set(stem, { stem, second: match[1], ordinal: Number(match[2] ?? '1') });
@@ -40,7 +40,7 @@ export function rotatedFiles(names: Iterable<string>): RotatedFile[] {
  * The stem for a file opened at `openedMs`, later in order than every name that is there: a clock set back must not
  * make the newest file look like the oldest, which is the first to be deleted.
  */
-export function nextStem(openedMs: number, names: Iterable<string>): string {
+export function nextRotatedStem(openedMs: number, names: Iterable<string>): string {
   const second = `${new Date(openedMs).toISOString().slice(0, 19).replaceAll(':', '-')}Z`;
   const newest = rotatedFiles(names).at(-1);
   if (newest === undefined || newest.second < second) return second;

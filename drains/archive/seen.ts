@@ -1,30 +1,30 @@
 /** The frame ids written lately, at most `max`: the one not asked for or added for the longest time goes first. */
-export class Seen {
+export class LruSet {
   readonly #max: number;
   // A Set keeps the order of insertion: its first member is the oldest.
-  readonly #ids = new Set<string>();
+  readonly #members = new Set<string>();
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  has(id: string): boolean {
-    if (!this.#ids.delete(id)) return false;
-    this.#ids.add(id);
+  has(member: string): boolean {
+    if (!this.#members.delete(member)) return false;
+    this.#members.add(member);
     return true;
   }
 
-  add(id: string): void {
-    this.#ids.delete(id);
-    this.#ids.add(id);
-    if (this.#ids.size <= this.#max) return;
-    for (const oldest of this.#ids) {
-      this.#ids.delete(oldest);
+  add(member: string): void {
+    this.#members.delete(member);
+    this.#members.add(member);
+    if (this.#members.size <= this.#max) return;
+    for (const oldest of this.#members) {
+      this.#members.delete(oldest);
       return;
     }
   }
 
   *[Symbol.iterator](): Iterator<string> {
-    yield* this.#ids;
+    yield* this.#members;
   }
 }

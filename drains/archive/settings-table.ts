@@ -1,6 +1,6 @@
 /** Every setting of the archive: its flag, its environment variable, its default. `--help` and the README follow it. */
 
-export interface Row {
+export interface ArchiveSettingRow {
   name: string;
   env: string;
   default: string;
@@ -9,7 +9,7 @@ export interface Row {
   secret?: true;
 }
 
-export const TABLE = [
+export const ARCHIVE_SETTINGS = [
   {
     name: 'port',
     env: 'ARCHIVE_PORT',
@@ -80,11 +80,11 @@ export const TABLE = [
     default: '8MB',
     meaning: "limit of a request's body, unpacked",
   },
-] as const satisfies readonly Row[];
+] as const satisfies readonly ArchiveSettingRow[];
 
 /** What `--help` prints. */
-export function help(): string {
-  const rows: Row[] = [...TABLE];
+export function helpText(): string {
+  const rows: ArchiveSettingRow[] = [...ARCHIVE_SETTINGS];
   const left = rows.map((row) => `${row.secret ? '' : `--${row.name}`}`.padEnd(13) + row.env.padEnd(19));
   const lines = rows.map(
     (row, at) => `  ${left[at]}${row.meaning}${row.default === '' ? '' : ` (${row.default})`}`,

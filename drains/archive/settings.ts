@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseByteCount, parseDurationMs } from './quantities.ts';
 import type { MaxAge } from './rotation.ts';
-import { type Row, TABLE } from './settings-table.ts';
+import { ARCHIVE_SETTINGS, type ArchiveSettingRow } from './settings-table.ts';
 
 export interface Settings {
   port: number;
@@ -33,18 +33,18 @@ export interface Settings {
 
 export class SettingsError extends Error {}
 
-type Name = (typeof TABLE)[number]['name'];
+type SettingName = (typeof ARCHIVE_SETTINGS)[number]['name'];
 
 /** Reads flags and environment; `undefined` when help was asked for. */
 export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings | undefined {
-  refuseUnknownVariables(env);
+  rejectUnknownVariables(env);
   const flags = readFlags(args);
   if (flags === undefined) return undefined;
-  const value = (name: Name): string => {
-    const row: Row = TABLE.find((each) => each.name === name)!;
+  const value = (name: SettingName): string => {
+    const row: ArchiveSettingRow = ARCHIVE_SETTINGS.find((each) => each.name === name)!;
     return flags.get(name) ?? (env[row.env] || (name === 'port' && env.PORT) || row.default);
   };
-  const read = <T>(name: Name, parse: (text: string) => T | undefined, hint: string): T => {
+  const read = <T>(name: SettingName, parse: (text: string) => T | undefined, hint: string): T => {
     const parsed = parse(value(name));
     if (parsed === undefined) throw new SettingsError(`--${name} is "${value(name)}"; it must be ${hint}.`);
     return parsed;
@@ -80,8 +80,8 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
 }
 
 /** A misspelt `ARCHIVE_PASSWORD` would leave the door open without a word. */
-function refuseUnknownVariables(env: NodeJS.ProcessEnv): void {
-  const known = new Set<string>(TABLE.map((row) => row.env));
+function rejectUnknownVariables(env: NodeJS.ProcessEnv): void {
+  const known = new Set<string>(ARCHIVE_SETTINGS.map((row) => row.env));
   const unknown = Object.keys(env).find((name) => name.startsWith('ARCHIVE_') && !known.has(name));
   if (unknown !== undefined) {
     throw new SettingsError(`${unknown} is no setting of the archive; --help lists them.`);
@@ -89,7 +89,7 @@ function refuseUnknownVariables(env: NodeJS.ProcessEnv): void {
 }
 
 function readFlags(args: string[]): Map<string, string> | undefined {
-  const names = TABLE.filter((row) => row.name !== 'password').map((row) => row.name);
+  const names = ARCHIVE_SETTINGS.filter((row) => row.name !== 'password').map((row) => row.name);
   if (args.some((arg) => arg === '--password' || arg.startsWith('--password='))) {
     throw new SettingsError(
       'The password is read from ARCHIVE_PASSWORD only: arguments are visible to every user of the machine.',

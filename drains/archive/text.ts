@@ -8,10 +8,10 @@ const DELETE = 0x7f;
 const C1_LEAD = 0xc2;
 
 /** Per byte: 1 if it needs a second look. A table, because every byte of every message is looked up. */
-const NEWLINES = tableOf((byte) => byte === NEWLINE);
-const CONTROLS = tableOf((byte) => (byte < 0x20 && byte !== TAB) || byte === DELETE || byte === C1_LEAD);
+const NEWLINES = byteTable((byte) => byte === NEWLINE);
+const CONTROLS = byteTable((byte) => (byte < 0x20 && byte !== TAB) || byte === DELETE || byte === C1_LEAD);
 
-export class Text {
+export class EscapingWriter {
   #bytes: Buffer;
   #length = 0;
 
@@ -23,26 +23,26 @@ export class Text {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  ascii(text: string): void {
-    this.#makeRoom(text.length);
+  writeAscii(text: string): void {
+    this.#reserve(text.length);
     this.#length += this.#bytes.write(text, this.#length, 'latin1');
   }
 
   /** Copies with newlines as `\n`; everything else stays. */
-  copyOneLine(source: Buffer, from: number, to: number): void {
+  copyEscapingNewlines(source: Buffer, from: number, to: number): void {
     this.#copy(source, from, to, NEWLINES);
   }
 
   /** Copies with every control character but the tab written out: `\n`, `\r`, `\x1b`. */
-  copyHarmless(source: Buffer, from: number, to: number): void {
+  copyEscapingControls(source: Buffer, from: number, to: number): void {
     this.#copy(source, from, to, CONTROLS);
   }
 
-  #copy(source: Buffer, from: number, to: number, suspects: Uint8Array): void {
+  #copy(source: Buffer, from: number, to: number, escaped: Uint8Array): void {
     let start = from;
     for (let at = from; at < to; at++) {
       const byte = source[at];
-      if (suspects[byte] === 0) continue;
+      if (escaped[byte] === 0) continue;
       const byteCount = byte === C1_LEAD ? 2 : 1;
       if (byteCount === 2 && !(at + 1 < to && source[at + 1] >= 0x80 && source[at + 1] <= 0x9f)) continue;
       this.#append(source, start, at);
@@ -56,17 +56,17 @@ export class Text {
   }
 
   #escape(byte: number): void {
-    if (byte === NEWLINE) this.ascii('\\n');
-    else if (byte === CARRIAGE_RETURN) this.ascii('\\r');
-    else this.ascii(`\\x${byte.toString(16).padStart(2, '0')}`);
+    if (byte === NEWLINE) this.writeAscii('\\n');
+    else if (byte === CARRIAGE_RETURN) this.writeAscii('\\r');
+    else this.writeAscii(`\\x${byte.toString(16).padStart(2, '0')}`);
   }
 
   #append(source: Buffer, from: number, to: number): void {
-    this.#makeRoom(to - from);
+    this.#reserve(to - from);
     this.#length += source.copy(this.#bytes, this.#length, from, to);
   }
 
-  #makeRoom(byteCount: number): void {
+  #reserve(byteCount: number): void {
     const needed = this.#length + byteCount;
     if (needed <= this.#bytes.length) return;
     const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
@@ -75,6 +75,6 @@ export class Text {
   }
 }
 
-function tableOf(isSuspect: (byte: number) => boolean): Uint8Array {
+function byteTable(isSuspect: (byte: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => (isSuspect(byte) ? 1 : 0));
 }

@@ -1,7 +1,7 @@
 /** Answers to what is no HTTP, or comes too slowly: before there is a request. */
 import type { Socket } from 'node:net';
 
-const TLS_HANDSHAKE = 0x16;
+const TLS_HANDSHAKE_RECORD = 0x16;
 
 /** The error that Node's parser gives, with what it was reading. */
 export interface ClientError extends Error {
@@ -15,7 +15,7 @@ export function explainClientError({ code, rawPacket }: ClientError): [status: s
     return ['431 Request Header Fields Too Large', 'The header is over 16 KB: send fewer or shorter fields.'];
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return ['408 Request Timeout', 'The request took too long: send it in one go.'];
-  if (rawPacket instanceof Uint8Array && rawPacket[0] === TLS_HANDSHAKE)
+  if (rawPacket instanceof Uint8Array && rawPacket[0] === TLS_HANDSHAKE_RECORD)
     return [
       '400 Bad Request',
       'This port speaks HTTP, not HTTPS: use http:// or a proxy that ends TLS in front of it.',
@@ -24,7 +24,7 @@ export function explainClientError({ code, rawPacket }: ClientError): [status: s
 }
 
 /** Says why, and closes the connection. */
-export function answerClientError(error: ClientError, socket: Socket): void {
+export function sendClientErrorResponse(error: ClientError, socket: Socket): void {
   // Reset by the other end, or in the middle of an answer: there is nothing to say.
   if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy(error);

@@ -1,44 +1,44 @@
 import type { Registry } from 'prom-client';
 import type { AddonServices, Builds, DynoRunner } from '../apps/host/contract.ts';
-import type { Directory } from '../apps/records/directory.ts';
-import type { Keys } from '../apps/records/keys.ts';
+import type { AppRegistry } from '../apps/records/directory.ts';
+import type { ApiKeys } from '../apps/records/keys.ts';
 import type { Releases } from '../apps/records/release-history.ts';
 import type { SlugRecord } from '../apps/records/slug-record.ts';
-import type { Deliveries } from '../logs/drains/deliveries.ts';
+import type { DrainSupervisor } from '../logs/drains/deliveries.ts';
 import type { TargetPolicy } from '../logs/drains/options/target-policy.ts';
-import type { Outlets } from '../logs/drains/sinks/outlets.ts';
-import type { Announcer } from '../logs/router/announcer.ts';
-import type { SourceCounters } from '../logs/sources/counters.ts';
+import type { OutletFactory } from '../logs/drains/sinks/outlets.ts';
+import type { PlatformLog } from '../logs/router/announcer.ts';
+import type { ListenerCounters } from '../logs/sources/counters.ts';
 import type { AppId, Store } from '../logs/store/contract.ts';
-import type { Readers } from '../logs/store/reader.ts';
+import type { StreamReaders } from '../logs/store/reader.ts';
 
 /** The parts that the API's resources work with. */
-export interface Context {
+export interface ApiContext {
   readonly metrics: Registry;
   readonly store: Store;
-  readonly directory: Directory;
-  readonly keys: Keys;
+  readonly appRegistry: AppRegistry;
+  readonly apiKeys: ApiKeys;
   readonly releases: Releases;
-  readonly readers: Readers;
-  readonly deliveries: Deliveries;
+  readonly readers: StreamReaders;
+  readonly deliveries: DrainSupervisor;
   /** Where drains may point. */
-  readonly targets: TargetPolicy;
-  readonly outlets: Outlets;
-  readonly announcer: Announcer;
-  readonly runner: DynoRunner;
-  readonly services: AddonServices;
+  readonly targetPolicy: TargetPolicy;
+  readonly outlets: OutletFactory;
+  readonly platformLog: PlatformLog;
+  readonly dynoRunner: DynoRunner;
+  readonly addonServices: AddonServices;
   readonly builds: Builds;
   /** Folder of source archives that wait to be built. */
-  readonly uploads: string;
+  readonly uploadFolder: string;
   /** What a source may hold, packed. */
   readonly sourceBytesMax: number;
   /** Folder of the apps' git repositories. */
-  readonly repositories: string;
+  readonly repositoryFolder: string;
   /** This server's own address. */
   readonly url: () => string;
   /** @throws TailraceError `not_found` unless the app has this slug */
-  readonly slug: (app: AppId, id: string) => Promise<SlugRecord>;
-  readonly counters: readonly SourceCounters[];
+  readonly requireSlug: (app: AppId, id: string) => Promise<SlugRecord>;
+  readonly counters: readonly ListenerCounters[];
   /** @throws TailraceError `conflict` when no rule can name this port, because it can't be listened on here. */
   readonly requirePort: (port: number) => Promise<void>;
   /** `http://<app>.localhost:8080/` */

@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 
 /** Gives answers to GET an `ETag`, and answers 304 to whoever has the same already (RFC 9110, 8.8.3 and 13.1.2). */
-export function entityTags(api: FastifyInstance): void {
+export function addEtags(api: FastifyInstance): void {
   api.addHook('onSend', async (request, reply, payload) => {
     if (request.method !== 'GET' || typeof payload !== 'string') return payload;
     if (reply.statusCode !== 200 && reply.statusCode !== 206) return payload;
-    const tag = `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
-    reply.header('ETag', tag);
-    if (!matches(request.headers['if-none-match'], tag)) return payload;
+    const etag = `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
+    reply.header('ETag', etag);
+    if (!matchesEtag(request.headers['if-none-match'], etag)) return payload;
     reply.code(304).removeHeader('content-length').removeHeader('content-type');
     return '';
   });
 }
 
-function matches(header: string | undefined, tag: string): boolean {
+function matchesEtag(header: string | undefined, tag: string): boolean {
   if (header === undefined) return false;
   return header.split(',').some((one) => ['*', tag].includes(one.trim().replace(/^W\//, '')));
 }

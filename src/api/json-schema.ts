@@ -3,19 +3,19 @@
 /** A JSON Schema, as far as it is needed here. */
 export type JsonSchema = { readonly [keyword: string]: unknown };
 
-export const text = { type: 'string' };
-export const textOrNull = { type: ['string', 'null'] };
-export const count = { type: 'integer' };
-export const countOrNull = { type: ['integer', 'null'] };
-export const flag = { type: 'boolean' };
-export const time = { type: 'string', format: 'date-time' };
-export const timeOrNull = { type: ['string', 'null'], format: 'date-time' };
-export const anything = {};
-export const texts = { type: 'array', items: text };
+export const string = { type: 'string' };
+export const stringOrNull = { type: ['string', 'null'] };
+export const integer = { type: 'integer' };
+export const integerOrNull = { type: ['integer', 'null'] };
+export const boolean = { type: 'boolean' };
+export const dateTime = { type: 'string', format: 'date-time' };
+export const dateTimeOrNull = { type: ['string', 'null'], format: 'date-time' };
+export const anyValue = {};
+export const strings = { type: 'array', items: string };
 
-export function shape(properties: Record<string, JsonSchema>, title?: string): JsonSchema {
+export function objectSchema(properties: Record<string, JsonSchema>, title?: string): JsonSchema {
   return { ...(title ? { title } : {}), type: 'object', required: Object.keys(properties), properties };
 }
-export function orNull(schema: JsonSchema): JsonSchema {
+export function nullable(schema: JsonSchema): JsonSchema {
   return { anyOf: [schema, { type: 'null' }] };
 }

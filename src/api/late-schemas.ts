@@ -16,28 +16,28 @@ const buildValidator: BuildCompilerFromPool = (schemas, options) => {
   let compile: ReturnType<BuildCompilerFromPool> | undefined;
   return (route) => {
     let validate: Validate | undefined;
-    const late = (data: unknown): unknown => {
-      compile ??= load<() => BuildCompilerFromPool>('@fastify/ajv-compiler')()(schemas, options);
+    const lazyValidate = (data: unknown): unknown => {
+      compile ??= requireModule<() => BuildCompilerFromPool>('@fastify/ajv-compiler')()(schemas, options);
       validate ??= compile(route);
-      const answer = validate(data);
-      Object.assign(late, { errors: validate.errors });
-      return answer;
+      const result = validate(data);
+      Object.assign(lazyValidate, { errors: validate.errors });
+      return result;
     };
     // Fastify calls it with the data, and reads its errors; the rest is Ajv's own.
-    return late as Validate;
+    return lazyValidate as Validate;
   };
 };
 
 /** For Fastify's `schemaController.compilersFactory`. */
-export const compileLate: Factory = {
+export const lazySchemaCompilers: Factory = {
   buildValidator,
   buildSerializer: (schemas, options) =>
-    load<() => NonNullable<Factory['buildSerializer']>>('@fastify/fast-json-stringify-compiler')()(
+    requireModule<() => NonNullable<Factory['buildSerializer']>>('@fastify/fast-json-stringify-compiler')()(
       schemas,
       options,
     ),
 };
 
-function load<T>(name: string): T {
+function requireModule<T>(name: string): T {
   return require(name);
 }

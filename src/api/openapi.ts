@@ -1,8 +1,8 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
-import { body, SHAPES } from './shapes.ts';
+import { API_SCHEMAS, bodySchema } from './shapes.ts';
 
 /** What is served beside the API's own scope, where requests are read by hand. */
-const BESIDE: readonly Described[] = [
+const UNREGISTERED_ROUTES: readonly RouteDescription[] = [
   {
     method: 'POST',
     path: '/logs',
@@ -17,7 +17,7 @@ const BESIDE: readonly Described[] = [
     path: '/apps/:app/log-sessions',
     schema: {
       summary: 'Make an address that lines can be read from without a key, for a while',
-      body: body({ lines: {}, tail: {}, source: {}, dyno: {}, since: {}, until: {}, after: {} }),
+      body: bodySchema({ lines: {}, tail: {}, source: {}, dyno: {}, since: {}, until: {}, after: {} }),
       response: { 201: { $ref: 'LogSession#' } },
     },
   },
@@ -42,7 +42,7 @@ const BESIDE: readonly Described[] = [
   },
 ];
 
-interface Described {
+interface RouteDescription {
   readonly method: string;
   readonly path: string;
   readonly schema: unknown;
@@ -52,11 +52,11 @@ interface Described {
  * Gathers what the routes added from now on say about themselves, and serves it as an OpenAPI 3.1 description at
  * `GET /openapi.json`: made from the same schemas that requests are checked with.
  */
-export function describeRoutes(api: FastifyInstance, version: string): void {
-  const routes: Described[] = [];
-  for (const [name, schema] of Object.entries(SHAPES)) api.addSchema({ $id: name, ...schema });
+export function openApiRoutes(api: FastifyInstance, version: string): void {
+  const routes: RouteDescription[] = [];
+  for (const [name, schema] of Object.entries(API_SCHEMAS)) api.addSchema({ $id: name, ...schema });
   // Answers are described, not filtered: JSON.stringify writes them as they are.
-  api.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  api.setSerializerCompiler(() => (response) => JSON.stringify(response));
   api.addHook('onRoute', (route: RouteOptions) => {
     for (const method of [route.method].flat())
       if (method !== 'HEAD') routes.push({ method, path: route.url, schema: route.schema });
@@ -64,11 +64,11 @@ export function describeRoutes(api: FastifyInstance, version: string): void {
   api.get(
     '/openapi.json',
     { schema: { summary: 'This description', response: { 200: { $ref: 'OpenApi#' } } } },
-    async () => openApi([...routes, ...BESIDE], version),
+    async () => openApiDocument([...routes, ...UNREGISTERED_ROUTES], version),
   );
 }
 
-function openApi(routes: readonly Described[], version: string) {
+function openApiDocument(routes: readonly RouteDescription[], version: string) {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const { method, path, schema } of routes) {
     const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
@@ -88,28 +88,31 @@ function openApi(routes: readonly Described[], version: string) {
     paths,
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
-      schemas: withReferences(SHAPES),
+      schemas: withOpenApiRefs(API_SCHEMAS),
     },
   };
 }
 
-interface Said {
+interface OperationSchema {
   readonly summary?: unknown;
   readonly body?: unknown;
   readonly response?: Readonly<Record<string, unknown>>;
 }
 
-function operation(names: readonly string[], { summary, body, response = { 200: {} } }: Said) {
-  const error = { description: 'Refused', content: json({ $ref: 'Error#' }) };
+function operation(names: readonly string[], { summary, body, response = { 200: {} } }: OperationSchema) {
+  const error = { description: 'Refused', content: jsonContent({ $ref: 'Error#' }) };
   return {
     summary,
     parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
-    ...(body ? { requestBody: { content: json(body) } } : {}),
+    ...(body ? { requestBody: { content: jsonContent(body) } } : {}),
     responses: {
       ...Object.fromEntries(
         Object.entries(response).map(([status, schema]) => [
           status,
-          { description: 'Done', content: isText(schema) ? { 'text/plain': { schema } } : json(schema) },
+          {
+            description: 'Done',
+            content: isText(schema) ? { 'text/plain': { schema } } : jsonContent(schema),
+          },
         ]),
       ),
       default: error,
@@ -121,24 +124,24 @@ function isText(schema: unknown): boolean {
   return typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'string';
 }
 
-function json(schema: unknown) {
-  return { 'application/json': { schema: withReferences(schema) } };
+function jsonContent(schema: unknown) {
+  return { 'application/json': { schema: withOpenApiRefs(schema) } };
 }
 
 /** Fastify names a shared schema `App#`, OpenAPI `#/components/schemas/App`. */
-function withReferences(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(withReferences);
+function withOpenApiRefs(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withOpenApiRefs);
   if (typeof schema !== 'object' || schema === null) return schema;
   return Object.fromEntries(
     Object.entries(schema).map(([key, value]) => [
       key,
       key === '$ref' && typeof value === 'string'
         ? `#/components/schemas/${value.replace(/#$/, '')}`
-        : withReferences(value),
+        : withOpenApiRefs(value),
     ]),
   );
 }
 
-function readSchema(schema: unknown): Said {
+function readSchema(schema: unknown): OperationSchema {
   return typeof schema === 'object' && schema !== null ? schema : {};
 }

@@ -2,11 +2,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
 
-const PAGE_MAX = 1_000;
-const PAGE_USUAL = 200;
-const RANGE = /^(\w+)(?:\s+(\]?)([^;\s]*?)\.\.(\]?)([^;\s]*?)(\[?))?\s*(?:;\s*(.*))?$/;
+const PAGE_SIZE_MAX = 1_000;
+const PAGE_SIZE_DEFAULT = 200;
+const RANGE_HEADER = /^(\w+)(?:\s+(\]?)([^;\s]*?)\.\.(\]?)([^;\s]*?)(\[?))?\s*(?:;\s*(.*))?$/;
 
-interface Wanted {
+interface PageRange {
   readonly field: string;
   readonly from: string;
   readonly fromExclusive: boolean;
@@ -21,65 +21,65 @@ interface Wanted {
  * @param fields what can be asked for, the first is the usual one
  * @throws TailraceError `requested_range_not_satisfiable` for a range that can't be read
  */
-export function onePage<T extends object>(
+export function paginate<T extends object>(
   request: FastifyRequest,
   reply: FastifyReply,
   items: readonly T[],
   fields: readonly (keyof T & string)[],
 ): T[] {
   const header = request.headers.range;
-  const wanted = readRange(typeof header === 'string' ? header : '', fields);
-  const field = fields.find((name) => name === wanted.field) ?? fields[0];
+  const range = parseRangeHeader(typeof header === 'string' ? header : '', fields);
+  const field = fields.find((name) => name === range.field) ?? fields[0];
   const value = (item: T): unknown => item[field];
   const sorted = [...items].sort((a, b) => compare(value(a), value(b)));
-  if (wanted.descending) sorted.reverse();
-  const direction = wanted.descending ? -1 : 1;
-  const inside = sorted.filter((item) => {
-    const fromDistance = direction * compare(value(item), wanted.from);
-    if (wanted.from !== '' && (wanted.fromExclusive ? fromDistance <= 0 : fromDistance < 0)) return false;
-    return wanted.to === '' || direction * compare(value(item), wanted.to) <= 0;
+  if (range.descending) sorted.reverse();
+  const direction = range.descending ? -1 : 1;
+  const inRange = sorted.filter((item) => {
+    const fromDistance = direction * compare(value(item), range.from);
+    if (range.from !== '' && (range.fromExclusive ? fromDistance <= 0 : fromDistance < 0)) return false;
+    return range.to === '' || direction * compare(value(item), range.to) <= 0;
   });
-  const page = inside.slice(0, wanted.max);
+  const page = inRange.slice(0, range.max);
   reply.header('Accept-Ranges', fields.join(', '));
   if (page.length > 0) {
     const last = value(page[page.length - 1]);
     reply.header('Content-Range', `${field} ${value(page[0])}..${last}`);
-    if (inside.length > page.length) {
-      const order = wanted.descending ? ', order=desc' : '';
-      reply.code(206).header('Next-Range', `${field} ]${last}..; max=${wanted.max}${order}`);
+    if (inRange.length > page.length) {
+      const order = range.descending ? ', order=desc' : '';
+      reply.code(206).header('Next-Range', `${field} ]${last}..; max=${range.max}${order}`);
     }
   }
   return page;
 }
 
-function readRange(header: string, fields: readonly string[]): Wanted {
-  const usual = {
+function parseRangeHeader(header: string, fields: readonly string[]): PageRange {
+  const defaultRange = {
     field: fields[0],
     from: '',
     fromExclusive: false,
     to: '',
-    max: PAGE_USUAL,
+    max: PAGE_SIZE_DEFAULT,
     descending: false,
   };
-  if (header === '' || header.startsWith('bytes=')) return usual;
-  const match = RANGE.exec(header.trim());
+  if (header === '' || header.startsWith('bytes=')) return defaultRange;
+  const match = RANGE_HEADER.exec(header.trim());
   if (!match || !fields.includes(match[1]))
     throw new TailraceError(
       'requested_range_not_satisfiable',
       `The range "${header}" can't be had: write for example "${fields[0]} ..; max=10, order=desc", by ${fields.join(' or ')}.`,
     );
   const [, field, exclusive = '', from = '', , to = '', , parameters = ''] = match;
-  const given = new Map(
+  const options = new Map(
     parameters
       .split(/[,;]\s*/)
       .filter((part) => part !== '')
       .map((part): [string, string] => [part.split('=')[0].trim(), (part.split('=')[1] ?? '').trim()]),
   );
-  const max = Number(given.get('max') ?? PAGE_USUAL);
-  if (!Number.isInteger(max) || max < 1 || max > PAGE_MAX)
+  const max = Number(options.get('max') ?? PAGE_SIZE_DEFAULT);
+  if (!Number.isInteger(max) || max < 1 || max > PAGE_SIZE_MAX)
     throw new TailraceError(
       'requested_range_not_satisfiable',
-      `A page holds 1 to ${PAGE_MAX} entries, not ${given.get('max')}.`,
+      `A page holds 1 to ${PAGE_SIZE_MAX} entries, not ${options.get('max')}.`,
     );
   return {
     field,
@@ -87,7 +87,7 @@ function readRange(header: string, fields: readonly string[]): Wanted {
     fromExclusive: exclusive === ']',
     to,
     max,
-    descending: given.get('order') === 'desc',
+    descending: options.get('order') === 'desc',
   };
 }
 

@@ -5,13 +5,13 @@ import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
-import { PACKAGE_FOLDER } from '../common/package.ts';
+import { PACKAGE_ROOT } from '../common/package.ts';
 
 /**
  * Nothing but this server's own files and connections, nothing inline, no way to make HTML out of a text (Trusted Types),
  * and no other page may frame it.
  */
-export const PAGE_POLICY = [
+export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
@@ -24,8 +24,8 @@ export const PAGE_POLICY = [
   "trusted-types 'none'",
 ].join('; ');
 
-const HEADERS = {
-  'Content-Security-Policy': PAGE_POLICY,
+const SECURITY_HEADERS = {
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
   'Referrer-Policy': 'no-referrer',
@@ -33,14 +33,14 @@ const HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 } as const;
 
-const TYPES: Record<string, string> = {
+const CONTENT_TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
 
-interface PageFile {
+interface StaticFile {
   readonly type: string;
   readonly body: Buffer;
   readonly gzipped: Buffer;
@@ -49,37 +49,42 @@ interface PageFile {
 }
 
 /** Serves the page; where it wasn't built, `/` says how to. */
-export function pageRoutes(server: FastifyInstance): void {
-  const files = readFiles();
+export function webUiRoutes(server: FastifyInstance): void {
+  const files = loadStaticFiles();
   for (const [path, file] of files)
-    server.get(path, { exposeHeadRoute: true }, async (request, reply) => send(file, request, reply));
+    server.get(path, { exposeHeadRoute: true }, async (request, reply) => sendFile(file, request, reply));
   if (!files.has('/'))
     server.get('/', async () => {
       throw new TailraceError('not_found', 'The live page was not built: run `npm run build`.');
     });
 }
 
-function send(file: PageFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  reply.headers({ ...HEADERS, ETag: file.etag, 'Cache-Control': file.cache, Vary: 'Accept-Encoding' });
-  if (knows(request.headers['if-none-match'], file.etag)) return reply.code(304).send();
+function sendFile(file: StaticFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.headers({
+    ...SECURITY_HEADERS,
+    ETag: file.etag,
+    'Cache-Control': file.cache,
+    Vary: 'Accept-Encoding',
+  });
+  if (matchesEtag(request.headers['if-none-match'], file.etag)) return reply.code(304).send();
   reply.type(file.type);
   if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return reply.send(file.body);
   return reply.header('Content-Encoding', 'gzip').send(file.gzipped);
 }
 
 /** `If-None-Match` (RFC 9110 section 13.1.2): a list, or `*`. */
-function knows(header: string | undefined, etag: string): boolean {
+function matchesEtag(header: string | undefined, etag: string): boolean {
   if (!header) return false;
   return header.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
 }
 
 /** All files of the built page by the path they are served at. */
-function readFiles(): Map<string, PageFile> {
-  const folder = join(PACKAGE_FOLDER, 'dist', 'page');
-  const files = new Map<string, PageFile>();
+function loadStaticFiles(): Map<string, StaticFile> {
+  const folder = join(PACKAGE_ROOT, 'dist', 'page');
+  const files = new Map<string, StaticFile>();
   if (!existsSync(folder)) return files;
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    const type = TYPES[extname(name)];
+    const type = CONTENT_TYPES[extname(name)];
     if (!type) continue;
     const body = readFileSync(join(folder, name));
     const path = name === 'index.html' ? '/' : `/${name.replaceAll('\\', '/')}`;

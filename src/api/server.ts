@@ -1,64 +1,64 @@
 /** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import type { Scope } from '../apps/records/keys.ts';
+import type { KeyScope } from '../apps/records/keys.ts';
 import { readAuthorization } from '../common/authorization.ts';
 import { TailraceError } from '../common/errors.ts';
-import { discardRest } from '../logs/sources/http/body.ts';
+import { discardRemainingBody } from '../logs/sources/http/body.ts';
 import { accountRoutes } from './apps/account.ts';
 import { addonRoutes } from './apps/addons.ts';
 import { appRoutes } from './apps/apps.ts';
 import { authorizationRoutes } from './apps/authorizations.ts';
-import { buildRoutes, sourceUploads } from './apps/builds.ts';
-import { configRoutes } from './apps/config-vars.ts';
-import { domainRoutes, emptyLists } from './apps/domains.ts';
+import { buildRoutes, sourceUploadRoutes } from './apps/builds.ts';
+import { configVarRoutes } from './apps/config-vars.ts';
+import { domainRoutes, emptyListRoutes } from './apps/domains.ts';
 import { dynoRoutes } from './apps/dynos.ts';
 import { featureRoutes } from './apps/features.ts';
 import { formationRoutes } from './apps/formation.ts';
 import { gitRoutes } from './apps/git.ts';
-import { oneOffRoutes } from './apps/one-off-dynos.ts';
+import { oneOffDynoRoutes } from './apps/one-off-dynos.ts';
 import { releaseRoutes } from './apps/releases.ts';
-import { answerClientError } from './client-error.ts';
-import type { Context } from './context.ts';
-import { entityTags } from './entity-tag.ts';
-import { compileLate } from './late-schemas.ts';
+import { sendClientErrorResponse } from './client-error.ts';
+import type { ApiContext } from './context.ts';
+import { addEtags } from './entity-tag.ts';
+import { lazySchemaCompilers } from './late-schemas.ts';
 import { addonDrainRoutes } from './logs/addon-drains.ts';
 import { drainActionRoutes } from './logs/drain-actions.ts';
-import { drainRoutes } from './logs/log-drains.ts';
-import { sessionRoutes } from './logs/log-sessions.ts';
+import { logDrainRoutes } from './logs/log-drains.ts';
+import { logSessionRoutes } from './logs/log-sessions.ts';
 import { metricsRoutes } from './logs/metrics.ts';
-import { OpenTails } from './logs/open-tails.ts';
-import { ruleRoutes } from './logs/rules.ts';
-import { LogSessions } from './logs/session-records.ts';
+import { TailRegistry } from './logs/open-tails.ts';
+import { sourceRuleRoutes } from './logs/rules.ts';
+import { LogSessionStore } from './logs/session-records.ts';
 import { statusRoutes } from './logs/status.ts';
-import { tailSockets } from './logs/tail-sockets.ts';
-import { telemetryRoutes } from './logs/telemetry-drains.ts';
+import { tailWebSocketRoutes } from './logs/tail-sockets.ts';
+import { telemetryDrainRoutes } from './logs/telemetry-drains.ts';
 import { tokenRoutes } from './logs/tokens.ts';
-import { describeRoutes } from './openapi.ts';
-import { pageRoutes } from './page.ts';
+import { openApiRoutes } from './openapi.ts';
+import { webUiRoutes } from './page.ts';
 import { isSlowUpload } from './slow-bodies.ts';
 
 /** A valid `Request-Id` of the client is kept. */
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
 /** A request has to be there in full after this time, and its header. */
-const REQUEST_MS = 60_000;
-const HEADERS_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const HEADERS_TIMEOUT_MS = 15_000;
 
 /** A Fastify that speaks the API's errors; nothing is served on it yet. */
-export function makeServer(
+export function createApiServer(
   warn: (fields: object, message: string) => void,
-  requestTimeoutMs = REQUEST_MS,
+  requestTimeoutMs = REQUEST_TIMEOUT_MS,
 ): FastifyInstance {
   const server = Fastify({
     // Who takes longer to say what they want is cut off: the answer (a tail, say) may take as long as it likes.
     requestTimeout: requestTimeoutMs,
     http: {
-      headersTimeout: Math.min(requestTimeoutMs, HEADERS_MS),
+      headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
       connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
     },
     clientErrorHandler: (error, socket) => {
-      if (!isSlowUpload(error, socket)) answerClientError(error, socket);
+      if (!isSlowUpload(error, socket)) sendClientErrorResponse(error, socket);
     },
     logger: false,
     trustProxy: false,
@@ -71,7 +71,7 @@ export function makeServer(
     },
     // What is no text isn't made to be: a list as a name is a mistake. A number may come as text where a schema says so.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
-    schemaController: { compilersFactory: compileLate },
+    schemaController: { compilersFactory: lazySchemaCompilers },
     forceCloseConnections: true,
   });
   // Clients say that they send JSON also where they send nothing (DELETE).
@@ -83,7 +83,7 @@ export function makeServer(
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
-        if (error.code === 'too_large') discardRest(request.raw);
+        if (error.code === 'too_large') discardRemainingBody(request.raw);
         if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
         // Senders of lines know Logplex's answers, which are plain words.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
@@ -91,7 +91,7 @@ export function makeServer(
         return reply.code(error.status).send({ id: error.code, message: error.message });
       }
       if (error.validation)
-        return reply.code(422).send({ id: 'invalid_params', message: sentence(error.message) });
+        return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
       const status = error.statusCode ?? 500;
       if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
       warn(
@@ -108,72 +108,80 @@ export function makeServer(
 }
 
 /** Adds all resources to a server. */
-export async function serveApi(server: FastifyInstance, context: Context): Promise<void> {
+export async function registerApiRoutes(server: FastifyInstance, context: ApiContext): Promise<void> {
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
-  pageRoutes(server);
+  webUiRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
-      await authorise(request, context).catch((error) => {
+      await authorize(request, context).catch((error) => {
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
     });
-    entityTags(api);
-    describeRoutes(api, context.version);
-    for (const routes of [
+    addEtags(api);
+    openApiRoutes(api, context.version);
+    for (const registerRoutes of [
       accountRoutes,
       appRoutes,
       dynoRoutes,
-      oneOffRoutes,
+      oneOffDynoRoutes,
       formationRoutes,
       featureRoutes,
-      configRoutes,
+      configVarRoutes,
       releaseRoutes,
       addonRoutes,
       buildRoutes,
       domainRoutes,
-      emptyLists,
-      telemetryRoutes,
+      emptyListRoutes,
+      telemetryDrainRoutes,
       authorizationRoutes,
-      drainRoutes,
+      logDrainRoutes,
       addonDrainRoutes,
       drainActionRoutes,
       tokenRoutes,
-      ruleRoutes,
+      sourceRuleRoutes,
       statusRoutes,
       metricsRoutes,
     ])
-      routes(api, context);
+      registerRoutes(api, context);
   });
-  const sessions = new LogSessions(context.store);
-  const tails = new OpenTails(context.store, context.directory);
+  const sessionStore = new LogSessionStore(context.store);
+  const tailRegistry = new TailRegistry(context.store, context.appRegistry);
   // A log session is made with POST, but lets nobody do more than read.
-  sessionRoutes(server, context, sessions, tails, (request) => authorise(request, context, 'read'));
-  sourceUploads(server, context);
-  gitRoutes(server, context, (header) => allowed(header, 'write', context));
-  tailSockets(server, context, sessions, tails, (header) => allowed(header, 'read', context));
+  logSessionRoutes(server, context, sessionStore, tailRegistry, (request) =>
+    authorize(request, context, 'read'),
+  );
+  sourceUploadRoutes(server, context);
+  gitRoutes(server, context, (header) => isAuthorized(header, 'write', context));
+  tailWebSocketRoutes(server, context, sessionStore, tailRegistry, (header) =>
+    isAuthorized(header, 'read', context),
+  );
 }
 
 /** What the schema's validator says: `body/updates/0 must have …`. */
-function sentence(message: string): string {
+function validationMessage(message: string): string {
   return `Invalid request: ${message}.`;
 }
 
-async function authorise(
+async function authorize(
   request: FastifyRequest,
-  context: Context,
-  scope: Scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write',
+  context: ApiContext,
+  scope: KeyScope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write',
 ): Promise<void> {
-  if (await allowed(request.headers.authorization, scope, context)) return;
+  if (await isAuthorized(request.headers.authorization, scope, context)) return;
   throw new TailraceError(
     'unauthorized',
     `Invalid credentials provided: an API key with the scope ${scope} is needed (print one with \`tailrace auth:token\`).`,
   );
 }
 
-async function allowed(header: string | undefined, scope: Scope, { keys }: Context): Promise<boolean> {
-  const shown = readAuthorization(header);
-  return shown.kind === 'key' && (await keys.allows(shown.key, scope));
+async function isAuthorized(
+  header: string | undefined,
+  scope: KeyScope,
+  { apiKeys }: ApiContext,
+): Promise<boolean> {
+  const credentials = readAuthorization(header);
+  return credentials.kind === 'key' && (await apiKeys.allows(credentials.key, scope));
 }

@@ -7,27 +7,27 @@ import type { Duplex } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 
 /** An upload from which nothing comes for so long is cut off. */
-const SILENCE_MS = 60_000;
+const IDLE_TIMEOUT_MS = 60_000;
 
-const uploads = new WeakSet<Duplex>();
+const slowUploads = new WeakSet<Duplex>();
 
 /** Lets this request take its time. */
-export function mayBeSlow({ raw }: FastifyRequest): void {
+export function allowSlowUpload({ raw }: FastifyRequest): void {
   const { socket } = raw;
-  uploads.add(socket);
-  const silent = (): void => void socket.destroy();
-  socket.setTimeout(SILENCE_MS, silent);
-  raw.once('close', () => forget(socket, silent));
-  raw.once('end', () => forget(socket, silent));
+  slowUploads.add(socket);
+  const onIdle = (): void => void socket.destroy();
+  socket.setTimeout(IDLE_TIMEOUT_MS, onIdle);
+  raw.once('close', () => restoreTimeout(socket, onIdle));
+  raw.once('end', () => restoreTimeout(socket, onIdle));
 }
 
-function forget(socket: Socket, silent: () => void): void {
-  uploads.delete(socket);
-  socket.off('timeout', silent);
+function restoreTimeout(socket: Socket, onIdle: () => void): void {
+  slowUploads.delete(socket);
+  socket.off('timeout', onIdle);
   socket.setTimeout(0);
 }
 
 /** Node.js says once that a request isn't there in time: of an upload it may be. */
 export function isSlowUpload(error: { readonly code?: string }, socket: Duplex): boolean {
-  return error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && uploads.has(socket);
+  return error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && slowUploads.has(socket);
 }

@@ -1,12 +1,17 @@
-import type { Server } from '../main.ts';
-import { printedPageAddress } from './page-address.ts';
+import type { RunningServer } from '../main.ts';
+import { printableWebUiUrl } from './page-address.ts';
 
 /** What `tailrace start` says first: where things are, and what to type next. */
-export function banner(options: { name: string; server: Server; folder: string; private: boolean }): string {
+export function startBanner(options: {
+  name: string;
+  server: RunningServer;
+  folder: string;
+  private: boolean;
+}): string {
   const { name, server } = options;
   const rows = [
     ['app', server.webUrl(name)],
-    ['page', printedPageAddress(server, process.stdout, name)],
+    ['page', printableWebUiUrl(server, process.stdout, name)],
     ['API', server.url],
     [
       'syslog',

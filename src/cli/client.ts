@@ -7,9 +7,9 @@ import { defaultDataFolder } from '../common/config/settings.ts';
 import { systemCode, TailraceError } from '../common/errors.ts';
 
 /** The git remote that leads to an app. */
-export const REMOTE = 'tailrace';
+export const GIT_REMOTE = 'tailrace';
 
-export interface Address {
+export interface ServerAddress {
   readonly url: string;
   readonly key: string;
   /** A server of this machine, found by its data folder. */
@@ -21,12 +21,12 @@ export interface Address {
  * at or above this one, or the one of the default data folder.
  * @throws TailraceError when there is none, with what to do.
  */
-export function findServer(): Address {
+export function findServer(): ServerAddress {
   const { TAILRACE_API_KEY: key } = process.env;
-  const url = givenUrl();
+  const url = serverUrlFromEnvironment();
   if (url && key) return { url, key };
   const local = dataFolders()
-    .map(readAddress)
+    .map(readLocalServer)
     .find((found) => found !== undefined);
   if (url) {
     if (local?.url === url) return local;
@@ -47,7 +47,7 @@ export function findServer(): Address {
  * `TAILRACE_URL`, without slashes at its end; undefined when it isn't set.
  * @throws TailraceError `invalid_params` when it is no address.
  */
-export function givenUrl(): string | undefined {
+export function serverUrlFromEnvironment(): string | undefined {
   const url = process.env.TAILRACE_URL?.replace(/\/+$/, '');
   if (!url || (/^https?:/.test(url) && URL.canParse(url))) return url || undefined;
   throw new TailraceError(
@@ -64,17 +64,17 @@ export function dataFolders(): string[] {
     folders.push(join(folder, '.tailrace'));
     if (dirname(folder) === folder) break;
   }
-  folders.push(defaultDataFolder(process.env), ...exampleFolder());
+  folders.push(defaultDataFolder(process.env), ...exampleDataFolder());
   return folders;
 }
 
 /** In a clone, `npm start` runs the example: its server answers from the clone's top folder too. */
-function exampleFolder(): string[] {
+function exampleDataFolder(): string[] {
   const folder = join(process.cwd(), 'examples', 'counter', '.tailrace');
   return existsSync(folder) ? [folder] : [];
 }
 
-function readAddress(folder: string): Address | undefined {
+function readLocalServer(folder: string): ServerAddress | undefined {
   try {
     const { url, pid } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
     process.kill(Number(pid), 0);
@@ -90,14 +90,14 @@ function readAddress(folder: string): Address | undefined {
 }
 
 /** A client of one server. */
-export class Client {
-  readonly address: Address;
+export class ApiClient {
+  readonly address: ServerAddress;
   /** Said behind a refusal, when the app is one that nobody named on the command line. */
-  private hint = '';
+  private notFoundHint = '';
   private readonly timeoutMs: number | undefined;
 
   /** @param timeoutMs how long an answer may take; left out: as long as it takes. */
-  constructor(address: Address = findServer(), timeoutMs?: number) {
+  constructor(address: ServerAddress = findServer(), timeoutMs?: number) {
     this.address = address;
     this.timeoutMs = timeoutMs;
   }
@@ -106,24 +106,26 @@ export class Client {
    * Asks the API; `T` is the shape of the answer.
    * @throws TailraceError with the server's own sentence.
    */
-  async ask<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  async request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const { statusCode, text } = await this.send(method, path, json, 'application/json');
     const answer = text === '' ? undefined : JSON.parse(text);
-    if (statusCode >= 400) throw refusal(statusCode, answer, statusCode === 404 ? this.hint : '');
+    if (statusCode >= 400)
+      throw errorFromResponse(statusCode, answer, statusCode === 404 ? this.notFoundHint : '');
     return answer as T;
   }
 
   /** What leads to the app that is asked about, which may be gone. */
-  useApp(name: string, because: string): void {
-    this.hint = ` (${name}, which ${because} names; name another with --app)`;
+  setImpliedApp(name: string, origin: string): void {
+    this.notFoundHint = ` (${name}, which ${origin} names; name another with --app)`;
   }
 
   /** Pushes lines of text to `/logs`. */
-  async push(token: string, dyno: string, text: Buffer): Promise<void> {
+  async pushLines(token: string, dyno: string, text: Buffer): Promise<void> {
     const path = `/logs?token=${encodeURIComponent(token)}&dyno=${encodeURIComponent(dyno)}`;
     const { statusCode, text: answer } = await this.send('POST', path, text, 'text/plain');
-    if (statusCode >= 400) throw refusal(statusCode, answer === '' ? undefined : JSON.parse(answer));
+    if (statusCode >= 400)
+      throw errorFromResponse(statusCode, answer === '' ? undefined : JSON.parse(answer));
   }
 
   private async send(
@@ -152,14 +154,18 @@ export class Client {
   }
 }
 
-function refusal(status: number, answer: { message?: string } | undefined, hint = ''): TailraceError {
+function errorFromResponse(
+  status: number,
+  answer: { message?: string } | undefined,
+  hint = '',
+): TailraceError {
   const code = status === 401 ? 'unauthorized' : status === 404 ? 'not_found' : 'bad_request';
   const message = answer?.message ?? `The server answered ${status}.`;
   return new TailraceError(code, message.replace(/^(Couldn't find that app)\.$/, `$1${hint}.`));
 }
 
 /** Adds `-a, --app` and `--json`, which every client command has. */
-export function clientOptions(command: Command): Command {
+export function addClientOptions(command: Command): Command {
   return command
     .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
     .option('--json', 'print JSON');
@@ -170,16 +176,16 @@ export function clientOptions(command: Command): Command {
  * only one there is.
  * @throws TailraceError `not_found` when none of these is an app.
  */
-export async function chooseApp(client: Client, given: string | undefined): Promise<string> {
-  if (given) return given;
-  const { TAILRACE_APP: set } = process.env;
-  const named = set ?? remoteApp();
+export async function resolveApp(client: ApiClient, explicit: string | undefined): Promise<string> {
+  if (explicit) return explicit;
+  const { TAILRACE_APP: appVariable } = process.env;
+  const named = appVariable ?? appNameFromGitRemote();
   if (named) {
-    client.useApp(named, set === undefined ? `the git remote ${REMOTE}` : 'TAILRACE_APP');
+    client.setImpliedApp(named, appVariable === undefined ? `the git remote ${GIT_REMOTE}` : 'TAILRACE_APP');
     return named;
   }
-  const apps = await client.ask<{ name: string }[]>('GET', '/apps');
-  const folder = folderApp(process.cwd());
+  const apps = await client.request<{ name: string }[]>('GET', '/apps');
+  const folder = appNameFromFolder(process.cwd());
   const found = apps.find(({ name }) => name === folder) ?? (apps.length === 1 ? apps[0] : undefined);
   if (found) return found.name;
   const names = apps.map(({ name }) => name).join(', ');
@@ -190,7 +196,7 @@ export async function chooseApp(client: Client, given: string | undefined): Prom
 }
 
 /** What an app in a folder is called, when nobody says otherwise. */
-export function folderApp(folder: string): string {
+export function appNameFromFolder(folder: string): string {
   const name = basename(folder)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
@@ -201,9 +207,9 @@ export function folderApp(folder: string): string {
 }
 
 /** The app that the git remote of this folder's repository leads to. */
-export function remoteApp(): string | undefined {
+export function appNameFromGitRemote(): string | undefined {
   try {
-    const url = execFileSync('git', ['remote', 'get-url', REMOTE], {
+    const url = execFileSync('git', ['remote', 'get-url', GIT_REMOTE], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     return basename(url.toString().trim(), '.git');

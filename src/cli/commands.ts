@@ -6,18 +6,18 @@ import type { Command } from 'commander';
 
 type AddCommands = (program: Command) => void;
 /** What a file's commands are called, with spaces between, and how they are loaded. */
-type Entry = readonly [names: string, load: () => Promise<AddCommands>];
+type CommandEntry = readonly [names: string, load: () => Promise<AddCommands>];
 
 /** Instead of names: it looks at the other commands, and is never loaded alone. */
-const WITH_ALL = '';
+const NEEDS_ALL_COMMANDS = '';
 
 /** In the order of the help, under its headings. */
-const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
+const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   'Run and look:': [
     ['start', async () => (await import('./server/start.ts')).startCommand],
     ['serve', async () => (await import('./server/serve.ts')).serveCommand],
     ['logs log:tail', async () => (await import('./logs/logs.ts')).logsCommand],
-    [WITH_ALL, async () => (await import('./logs/log.ts')).logCommand],
+    [NEEDS_ALL_COMMANDS, async () => (await import('./logs/log.ts')).logCommand],
     ['ship', async () => (await import('./ship/ship.ts')).shipCommand],
     ['open apps:open', async () => (await import('./server/open.ts')).openCommand],
   ],
@@ -68,7 +68,10 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
   ],
   'Senders and keys:': [
     ['tokens tokens:add tokens:remove', async () => (await import('./logs/tokens.ts')).tokensCommands],
-    ['sources sources:add sources:remove', async () => (await import('./logs/sources.ts')).sourcesCommands],
+    [
+      'sources sources:add sources:remove',
+      async () => (await import('./logs/sources.ts')).sourceRuleCommands,
+    ],
     ['auth:token', async () => (await import('./server/auth-token.ts')).authTokenCommand],
     [
       'authorizations authorizations:create authorizations:revoke',
@@ -79,13 +82,13 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     ['status', async () => (await import('./server/status.ts')).statusCommand],
     ['doctor', async () => (await import('./server/doctor.ts')).doctorCommand],
     ['migrate', async () => (await import('./server/migrate.ts')).migrateCommand],
-    [WITH_ALL, async () => (await import('./completion.ts')).completionCommand],
+    [NEEDS_ALL_COMMANDS, async () => (await import('./completion.ts')).completionCommand],
   ],
-  'Commands:': [[WITH_ALL, async () => (await import('./help.ts')).helpCommand]],
+  'Commands:': [[NEEDS_ALL_COMMANDS, async () => (await import('./help.ts')).helpCommand]],
 };
 
 /** Adds every command there is. */
-export async function addCommands(program: Command): Promise<void> {
+export async function addAllCommands(program: Command): Promise<void> {
   for (const [heading, entries] of Object.entries(GROUPS)) {
     program.commandsGroup(heading);
     for (const add of await Promise.all(entries.map(([, load]) => load()))) add(program);
@@ -93,11 +96,11 @@ export async function addCommands(program: Command): Promise<void> {
 }
 
 /** Adds the command of this name alone; false when it takes all of them (help, a name that isn't known). */
-export async function addAlone(program: Command, name = ''): Promise<boolean> {
+export async function addSingleCommand(program: Command, name = ''): Promise<boolean> {
   const found = Object.values(GROUPS)
     .flat()
     .find(([names]) => names.split(' ').includes(name));
-  if (!found || found[0] === WITH_ALL) return false;
+  if (!found || found[0] === NEEDS_ALL_COMMANDS) return false;
   (await found[1]())(program);
   return true;
 }

@@ -11,11 +11,11 @@ export function completionCommand(program: Command): void {
     .action((shell: string) => {
       const hidden = ['git:credentials'];
       const names = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
-      process.stdout.write(script(shell, names.filter((name) => !hidden.includes(name)).sort()));
+      process.stdout.write(completionScript(shell, names.filter((name) => !hidden.includes(name)).sort()));
     });
 }
 
-function script(shell: string, names: readonly string[]): string {
+function completionScript(shell: string, names: readonly string[]): string {
   const words = names.join(' ');
   if (shell === 'fish') return `complete -c tailrace -n __fish_use_subcommand -f -a '${words}'\n`;
   const load = shell === 'zsh' ? 'autoload -U +X bashcompinit && bashcompinit\n' : '';

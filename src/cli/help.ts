@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { commandOf } from './typed-command.ts';
+import { findCommand } from './typed-command.ts';
 
 /** `tailrace help [command]`, a command like the others: commander's own knows no help of itself. */
 export function helpCommand(program: Command): void {
@@ -10,6 +10,6 @@ export function helpCommand(program: Command): void {
     .allowExcessArguments()
     .allowUnknownOption()
     .action((name?: string) => {
-      (commandOf(program, name) ?? program).help();
+      (findCommand(program, name) ?? program).help();
     });
 }

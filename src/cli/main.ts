@@ -3,8 +3,8 @@
 import { CommanderError } from 'commander';
 import { TailraceError } from '../common/errors.ts';
 import { VERSION } from '../common/package.ts';
-import { addAlone, addCommands } from './commands.ts';
-import { stopsByItself } from './signals.ts';
+import { addAllCommands, addSingleCommand } from './commands.ts';
+import { handlesShutdown } from './signals.ts';
 import { TypedCommand, unknownCommand } from './typed-command.ts';
 
 const program = new TypedCommand('tailrace')
@@ -14,12 +14,12 @@ const program = new TypedCommand('tailrace')
   .enablePositionalOptions()
   .exitOverride();
 
-if (!(await addAlone(program, process.argv[2]))) await addCommands(program);
+if (!(await addSingleCommand(program, process.argv[2]))) await addAllCommands(program);
 
 // A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) does that by itself.
 process.stdout.on('error', (error: Error & { code?: string }) => {
   if (error.code !== 'EPIPE') throw error;
-  if (!stopsByItself()) process.exit(0);
+  if (!handlesShutdown()) process.exit(0);
 });
 
 try {
@@ -30,13 +30,13 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
-    process.stderr.write(` ›   Error: ${explain(error)}\n`);
+    process.stderr.write(` ›   Error: ${errorMessage(error)}\n`);
     process.exitCode = 1;
   }
 }
 
 /** Expected errors are one sentence; others keep their trace, since somebody has to mend them. */
-function explain(error: unknown): string {
+function errorMessage(error: unknown): string {
   if (error instanceof TailraceError) return error.message;
   if (
     error instanceof Error &&

@@ -1,5 +1,5 @@
 /** Prints rows as aligned columns. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function formatTable(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
     (all, row) => row.map((cell, i) => Math.max(all[i] ?? 0, cell.length)),
     [],
@@ -15,19 +15,19 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 /** `1,234` */
-export function number(value: number): string {
+export function formatNumber(value: number): string {
   return value.toLocaleString('en-US');
 }
 
 /** Bytes in words: `0.5 KB`, `12 MB`. */
-export function size(bytes: number): string {
+export function formatByteCount(bytes: number): string {
   const [unit, name] = bytes < 1_000_000 ? [1_000, 'KB'] : bytes < 1_000_000_000 ? [1e6, 'MB'] : [1e9, 'GB'];
   const value = bytes / unit;
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${name}`;
 }
 
 /** A time in words as short as can be: `0.4 s`, `12 s`, `3 min`, `5 h`. */
-export function time(ms: number): string {
+export function formatElapsed(ms: number): string {
   if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
   if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
@@ -35,6 +35,6 @@ export function time(ms: number): string {
 }
 
 /** Prints one thing: as JSON when asked to, else as text. */
-export function print(json: boolean | undefined, value: unknown, text: () => string): void {
+export function printResult(json: boolean | undefined, value: unknown, text: () => string): void {
   process.stdout.write(`${json ? JSON.stringify(value, null, 2) : text()}\n`);
 }

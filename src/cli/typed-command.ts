@@ -8,7 +8,7 @@ export class TypedCommand extends Command {
 
   override error(message: string, options?: ErrorOptions): never {
     const usage = this.createHelp().commandUsage(this);
-    super.error(` ›   Error: ${sentence(message)}\n     Usage: ${usage}`, options);
+    super.error(` ›   Error: ${formatErrorMessage(message)}\n     Usage: ${usage}`, options);
   }
 }
 
@@ -18,19 +18,19 @@ export class TypedCommand extends Command {
  * @returns its name, or undefined when nothing is wrong
  */
 export function unknownCommand(program: Command, typed: readonly string[]): string | undefined {
-  const asked = typed[0] === 'help' ? typed[1] : typed[0];
-  if (asked === undefined || asked.startsWith('-')) return undefined;
-  return commandOf(program, asked) ? undefined : asked;
+  const requested = typed[0] === 'help' ? typed[1] : typed[0];
+  if (requested === undefined || requested.startsWith('-')) return undefined;
+  return findCommand(program, requested) ? undefined : requested;
 }
 
 /** The command of this name or alias. */
-export function commandOf(program: Command, name = ''): Command | undefined {
+export function findCommand(program: Command, name = ''): Command | undefined {
   return program.commands.find((one) => one.name() === name || one.aliases().includes(name));
 }
 
 /** `error: unknown command 'lgos'\n(Did you mean logs?)` as one line of sentences. */
-function sentence(message: string): string {
+function formatErrorMessage(message: string): string {
   const [what = '', hint] = message.replace(/^error: /, '').split('\n');
-  const said = `${what.charAt(0).toUpperCase()}${what.slice(1).replace(/\.$/, '')}.`;
-  return hint === undefined ? said : `${said} ${hint.replace(/^\((.*)\)$/, '$1')}`;
+  const firstSentence = `${what.charAt(0).toUpperCase()}${what.slice(1).replace(/\.$/, '')}.`;
+  return hint === undefined ? firstSentence : `${firstSentence} ${hint.replace(/^\((.*)\)$/, '$1')}`;
 }

@@ -1,42 +1,42 @@
 /** Reads `Authorization` headers: Basic (RFC 7617) and Bearer (RFC 6750). */
 
 /** What a client showed. */
-export type Shown =
+export type Credentials =
   | { readonly kind: 'token'; readonly token: string }
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'none' };
 
-const NONE: Shown = { kind: 'none' };
+const NO_CREDENTIALS: Credentials = { kind: 'none' };
 /** The same few headers come thousands of times a second. */
-const REMEMBERED_MAX = 1_000;
-const remembered = new Map<string, Shown>();
+const CACHE_MAX = 1_000;
+const cache = new Map<string, Credentials>();
 
 /**
  * Log senders show a source token as Basic `token:t.<uuid>`; everything else is an API key: Bearer, or the password of
  * Basic with any user (as HTTP clients and `.netrc` files send it).
  */
-export function readAuthorization(header: string | undefined): Shown {
-  if (!header) return NONE;
-  let shown = remembered.get(header);
-  if (!shown) {
-    shown = parse(header);
-    if (remembered.size >= REMEMBERED_MAX) remembered.clear();
-    remembered.set(header, shown);
+export function readAuthorization(header: string | undefined): Credentials {
+  if (!header) return NO_CREDENTIALS;
+  let credentials = cache.get(header);
+  if (!credentials) {
+    credentials = parse(header);
+    if (cache.size >= CACHE_MAX) cache.clear();
+    cache.set(header, credentials);
   }
-  return shown;
+  return credentials;
 }
 
-function parse(header: string): Shown {
+function parse(header: string): Credentials {
   const space = header.indexOf(' ');
   const scheme = header.slice(0, space).toLowerCase();
   const value = header.slice(space + 1).trim();
   if (scheme === 'bearer')
     return value.startsWith('t.') ? { kind: 'token', token: value } : { kind: 'key', key: value };
-  if (scheme !== 'basic') return NONE;
+  if (scheme !== 'basic') return NO_CREDENTIALS;
   const pair = Buffer.from(value, 'base64').toString('utf8');
   const colon = pair.indexOf(':');
-  if (colon === -1) return NONE;
+  if (colon === -1) return NO_CREDENTIALS;
   const password = pair.slice(colon + 1);
   if (password.startsWith('t.')) return { kind: 'token', token: password };
-  return password ? { kind: 'key', key: password } : NONE;
+  return password ? { kind: 'key', key: password } : NO_CREDENTIALS;
 }

@@ -8,24 +8,24 @@ import { systemCode } from './errors.ts';
  * @param mode of each that is made
  * @throws the system's error when that can't be, or one that says where nothing can be made
  */
-export function makeFolder(folder: string, mode = 0o777): void {
-  const failure = attempt(folder, mode);
+export function makeDirectory(directory: string, mode = 0o777): void {
+  const failure = tryMakeDirectory(directory, mode);
   if (failure === undefined) return;
   if (systemCode(failure) !== 'ENOENT') throw failure;
-  const above = dirname(folder);
-  if (above === folder) throw failure;
-  if (existsSync(above)) throw new Error(`no folder can be made in ${above}`, { cause: failure });
-  makeFolder(above, mode);
-  const again = attempt(folder, mode);
-  if (again !== undefined) throw again;
+  const parent = dirname(directory);
+  if (parent === directory) throw failure;
+  if (existsSync(parent)) throw new Error(`no folder can be made in ${parent}`, { cause: failure });
+  makeDirectory(parent, mode);
+  const secondFailure = tryMakeDirectory(directory, mode);
+  if (secondFailure !== undefined) throw secondFailure;
 }
 
 /** The error when there is no folder after this, whoever made it. */
-function attempt(folder: string, mode: number): unknown {
+function tryMakeDirectory(directory: string, mode: number): unknown {
   try {
-    mkdirSync(folder, { mode });
+    mkdirSync(directory, { mode });
     return undefined;
   } catch (error) {
-    return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? undefined : error;
+    return statSync(directory, { throwIfNoEntry: false })?.isDirectory() ? undefined : error;
   }
 }

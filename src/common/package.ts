@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The folder of the package's package.json: the nearest one above the sources, or what was built of them. */
-export const PACKAGE_FOLDER: string = findFolder(dirname(fileURLToPath(import.meta.url)));
+export const PACKAGE_ROOT: string = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
 
 export const VERSION: string = String(
-  JSON.parse(readFileSync(join(PACKAGE_FOLDER, 'package.json'), 'utf8')).version,
+  JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')).version,
 );
 
-function findFolder(folder: string): string {
+function findPackageRoot(folder: string): string {
   const parent = dirname(folder);
-  return parent === folder || existsSync(join(folder, 'package.json')) ? folder : findFolder(parent);
+  return parent === folder || existsSync(join(folder, 'package.json')) ? folder : findPackageRoot(parent);
 }

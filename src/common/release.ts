@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** Smaller ones cost more to give back than to leave. */
-const WORTH_BYTES = 2_048;
+const MIN_BYTES = 2_048;
 
 type Transfer = (this: ArrayBufferLike, bytes: number) => unknown;
 
@@ -19,9 +19,9 @@ let transfer: Transfer | undefined;
  * Takes the memory of `bytes` away, which have no length afterwards: nobody else may hold a view of it. Bytes that are a part of
  * something larger are left alone.
  */
-export function release(bytes: Uint8Array): void {
+export function detachBuffer(bytes: Uint8Array): void {
   const { buffer } = bytes;
-  if (bytes.length < WORTH_BYTES || bytes.length !== buffer.byteLength) return;
+  if (bytes.length < MIN_BYTES || bytes.length !== buffer.byteLength) return;
   transfer ??= findTransfer();
   transfer.call(buffer, 0);
 }

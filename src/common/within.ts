@@ -1,9 +1,9 @@
 /** Waits for something, but not longer than that. */
-export async function within(ms: number, what: Promise<unknown>): Promise<void> {
+export async function waitWithTimeout(timeoutMs: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+  const timedOut = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
   });
-  await Promise.race([what, over]);
+  await Promise.race([promise, timedOut]);
   clearTimeout(timer);
 }

@@ -1,14 +1,14 @@
 /** What the address bar says: the app, the filters, the line. So that a view can be bookmarked, linked and gone back to. */
-import { LEVELS, type Level } from './stream/line.ts';
+import { LINE_LEVELS, type LineLevel } from './stream/line.ts';
 
 export interface Filters {
   readonly source: string;
   readonly dyno: string;
-  readonly level: Level | '';
+  readonly level: LineLevel | '';
   readonly q: string;
 }
 
-export interface Place {
+export interface ViewLocation {
   readonly app: string;
   readonly filters: Filters;
   /** The position of the line that is pointed at, or ''. */
@@ -18,7 +18,7 @@ export interface Place {
 export const NO_FILTERS: Filters = { source: '', dyno: '', level: '', q: '' };
 
 /** Reads the query part of an address. */
-export function readPlace(query: string): Place {
+export function parseViewLocation(query: string): ViewLocation {
   const values = new URLSearchParams(query);
   const text = (name: string): string => values.get(name) ?? '';
   const at = text('at');
@@ -27,7 +27,7 @@ export function readPlace(query: string): Place {
     filters: {
       source: text('source'),
       dyno: text('dyno'),
-      level: LEVELS.find((level) => level === text('level')) ?? '',
+      level: LINE_LEVELS.find((level) => level === text('level')) ?? '',
       q: text('q'),
     },
     at: /^\d{1,16}$/.test(at) ? at : '',
@@ -35,7 +35,7 @@ export function readPlace(query: string): Place {
 }
 
 /** The query part of an address that leads to a place; what isn't set is left out. */
-export function writePlace({ app, filters, at }: Place): string {
+export function formatViewLocation({ app, filters, at }: ViewLocation): string {
   const values = new URLSearchParams();
   for (const [name, value] of Object.entries({ app, ...filters, at })) if (value) values.set(name, value);
   const query = values.toString();

@@ -1,21 +1,21 @@
 /** The API key of this browser tab: from the address's fragment, then kept for the tab's life and nowhere else. */
 
-const NAME = 'tailrace-key';
+const STORAGE_NAME = 'tailrace-key';
 
 /** Takes the key out of `#key=…`, so that it stands neither in the address bar nor in the history. */
-export function takeKey(): string {
-  const given = new URLSearchParams(location.hash.slice(1)).get('key');
-  if (given !== null) {
+export function loadApiKey(): string {
+  const fromFragment = new URLSearchParams(location.hash.slice(1)).get('key');
+  if (fromFragment !== null) {
     history.replaceState(history.state, '', location.pathname + location.search);
-    keepKey(given);
+    storeApiKey(fromFragment);
   }
-  return sessionStorage.getItem(NAME) ?? '';
+  return sessionStorage.getItem(STORAGE_NAME) ?? '';
 }
 
-export function keepKey(key: string): void {
-  sessionStorage.setItem(NAME, key);
+export function storeApiKey(key: string): void {
+  sessionStorage.setItem(STORAGE_NAME, key);
 }
 
-export function forgetKey(): void {
-  sessionStorage.removeItem(NAME);
+export function clearApiKey(): void {
+  sessionStorage.removeItem(STORAGE_NAME);
 }

@@ -7,9 +7,9 @@ import './style/details.css';
 import './style/panel.css';
 import './style/overlay.css';
 import { render } from 'preact';
-import { Page } from './page.ts';
+import { PageState } from './page.ts';
 import { Root } from './view/root.tsx';
 
-const page = new Page();
+const page = new PageState();
 page.start();
 render(<Root page={page} />, document.getElementById('page') ?? document.body);

@@ -1,44 +1,51 @@
 /** What the page knows and does: the app and filters that were chosen, the reading, the line that is pointed at. */
 import { signal } from '@preact/signals';
-import { type Filters, isFiltered, NO_FILTERS, type Place, readPlace, writePlace } from './address.ts';
-import { forgetKey, keepKey, takeKey } from './key.ts';
-import { readPreferences } from './preferences.ts';
-import { Api, type AppInfo, type DrainInfo, type DynoInfo, Refusal } from './stream/api.ts';
+import {
+  type Filters,
+  formatViewLocation,
+  isFiltered,
+  NO_FILTERS,
+  parseViewLocation,
+  type ViewLocation,
+} from './address.ts';
+import { clearApiKey, loadApiKey, storeApiKey } from './key.ts';
+import { loadPreferences } from './preferences.ts';
+import { ApiError, type AppJson, type DrainJson, type DynoJson, WebApiClient } from './stream/api.ts';
 import type { Line } from './stream/line.ts';
-import { Names } from './stream/names.ts';
-import { Reading } from './stream/reading.ts';
+import { Facets } from './stream/names.ts';
+import { LogView } from './stream/reading.ts';
 
 /** How often dynos and drains are asked for, and the apps of a server that is away. */
-const LOOK_MS = 4_000;
+const REFRESH_MS = 4_000;
 /** A line that was jumped to stands at this part of the visible height. */
-const SHARE = 0.35;
+const JUMP_SCROLL_FRACTION = 0.35;
 
-export class Page {
-  readonly preferences = readPreferences();
-  readonly key = signal(takeKey());
+export class PageState {
+  readonly preferences = loadPreferences();
+  readonly key = signal(loadApiKey());
   /** Why the key form is shown again, or ''. */
-  readonly keyTrouble = signal('');
-  readonly apps = signal<readonly AppInfo[] | undefined>(undefined);
-  readonly dynos = signal<readonly DynoInfo[]>([]);
-  readonly drains = signal<readonly DrainInfo[]>([]);
-  readonly place = signal<Place>(readPlace(location.search));
-  readonly reading = signal<Reading | undefined>(undefined);
-  readonly names = signal(new Names());
+  readonly keyError = signal('');
+  readonly apps = signal<readonly AppJson[] | undefined>(undefined);
+  readonly dynos = signal<readonly DynoJson[]>([]);
+  readonly drains = signal<readonly DrainJson[]>([]);
+  readonly viewLocation = signal<ViewLocation>(parseViewLocation(location.search));
+  readonly logView = signal<LogView | undefined>(undefined);
+  readonly facets = signal(new Facets());
   /** The position of the line that is pointed at; 0 for none. */
-  readonly selected = signal(0);
+  readonly selectedPosition = signal(0);
   readonly expanded = signal<ReadonlySet<number>>(new Set());
   readonly overlay = signal<'' | 'help' | 'time'>('');
   /** A word about what was just done, or ''. */
   readonly notice = signal('');
   /** Does the server not answer? */
-  readonly away = signal(false);
-  private api = new Api(this.key.value);
+  readonly unreachable = signal(false);
+  private api = new WebApiClient(this.key.value);
   private noticeTimer: number | undefined;
-  private share: number | undefined;
-  private startListener = (): void => {};
+  private scrollFraction: number | undefined;
+  private scrollToStartListener = (): void => {};
 
   /** Does a dyno or a drain need somebody to look at it? */
-  get isAlarming(): boolean {
+  get needsAttention(): boolean {
     return (
       this.dynos.value.some(({ state }) => state === 'crashed') ||
       this.drains.value.some(({ delivery }) => delivery.state === 'retrying' || delivery.lost > 0)
@@ -46,84 +53,87 @@ export class Page {
   }
 
   start(): void {
-    addEventListener('popstate', () => void this.goTo(readPlace(location.search)));
+    addEventListener('popstate', () => void this.navigate(parseViewLocation(location.search)));
     addEventListener('hashchange', () => {
       const before = this.key.value;
-      const key = takeKey();
-      if (key !== before) void this.useKey(key);
+      const key = loadApiKey();
+      if (key !== before) void this.signIn(key);
     });
-    setInterval(() => void this.look(), LOOK_MS);
-    document.addEventListener('visibilitychange', () => void this.look());
-    if (this.key.value) void this.enter();
+    setInterval(() => void this.refresh(), REFRESH_MS);
+    document.addEventListener('visibilitychange', () => void this.refresh());
+    if (this.key.value) void this.loadApps();
   }
 
-  async useKey(key: string): Promise<void> {
-    keepKey(key);
+  async signIn(key: string): Promise<void> {
+    storeApiKey(key);
     this.key.value = key;
-    this.keyTrouble.value = '';
-    this.api = new Api(key);
-    await this.enter();
+    this.keyError.value = '';
+    this.api = new WebApiClient(key);
+    await this.loadApps();
   }
 
-  async choose(app: string): Promise<void> {
-    await this.goTo({ app, filters: NO_FILTERS, at: '' }, 'push');
+  async selectApp(app: string): Promise<void> {
+    await this.navigate({ app, filters: NO_FILTERS, at: '' }, 'push');
   }
 
-  async filter(change: Partial<Filters>, how: 'push' | 'replace' = 'push'): Promise<void> {
-    const { app, filters } = this.place.value;
-    await this.goTo({ app, filters: { ...filters, ...change }, at: '' }, how);
+  async changeFilters(change: Partial<Filters>, historyAction: 'push' | 'replace' = 'push'): Promise<void> {
+    const { app, filters } = this.viewLocation.value;
+    await this.navigate({ app, filters: { ...filters, ...change }, at: '' }, historyAction);
   }
 
   /** From a line that a filter found to everything around it; the browser's way back leads to the filter again. */
   async showInContext(line: Line): Promise<void> {
-    this.remember({ ...this.place.value, at: String(line.at) }, 'replace');
-    await this.goTo({ app: this.place.value.app, filters: NO_FILTERS, at: String(line.at) }, 'push');
+    this.updateAddressBar({ ...this.viewLocation.value, at: String(line.at) }, 'replace');
+    await this.navigate(
+      { app: this.viewLocation.value.app, filters: NO_FILTERS, at: String(line.at) },
+      'push',
+    );
   }
 
-  async jump(ms: number): Promise<void> {
-    const reading = this.reading.value;
-    const at = await reading?.showTime(ms);
+  async jumpToTime(ms: number): Promise<void> {
+    const logView = this.logView.value;
+    const at = await logView?.showTime(ms);
     if (at !== undefined) {
-      this.share = SHARE;
-      this.select(at);
-    } else if (reading && reading.failure.value === '') this.say('There are no lines at that time.');
+      this.scrollFraction = JUMP_SCROLL_FRACTION;
+      this.selectLine(at);
+    } else if (logView && logView.error.value === '') this.showNotice('There are no lines at that time.');
   }
 
   /** Points at a line: the address leads to it now. */
-  select(at: number): void {
-    this.reading.value?.hold();
-    this.selected.value = at;
-    this.remember({ ...this.place.value, at: String(at) }, 'replace');
+  selectLine(at: number): void {
+    this.logView.value?.pause();
+    this.selectedPosition.value = at;
+    this.updateAddressBar({ ...this.viewLocation.value, at: String(at) }, 'replace');
   }
 
   async follow(): Promise<void> {
-    this.selected.value = 0;
-    if (this.place.value.at) this.remember({ ...this.place.value, at: '' }, 'replace');
-    await this.reading.value?.follow();
+    this.selectedPosition.value = 0;
+    if (this.viewLocation.value.at) this.updateAddressBar({ ...this.viewLocation.value, at: '' }, 'replace');
+    await this.logView.value?.follow();
   }
 
   /** Goes to the oldest line that is here. */
-  toStart(): void {
-    this.reading.value?.hold();
-    this.startListener();
+  scrollToStart(): void {
+    this.logView.value?.pause();
+    this.scrollToStartListener();
   }
 
-  /** Calls `listener` for {@link toStart}, until the returned function is called. */
-  onStart(listener: () => void): () => void {
-    this.startListener = listener;
+  /** Calls `listener` for {@link scrollToStart}, until the returned function is called. */
+  onScrollToStart(listener: () => void): () => void {
+    this.scrollToStartListener = listener;
     return () => {
-      this.startListener = () => {};
+      this.scrollToStartListener = () => {};
     };
   }
 
   /** Where on the screen the line that is pointed at should come to, once after a jump; else as little as needed moves. */
-  takeShare(): number | undefined {
-    const { share } = this;
-    this.share = undefined;
-    return share;
+  takeScrollFraction(): number | undefined {
+    const { scrollFraction } = this;
+    this.scrollFraction = undefined;
+    return scrollFraction;
   }
 
-  fold(at: number): void {
+  toggleExpanded(at: number): void {
     const expanded = new Set(this.expanded.value);
     if (!expanded.delete(at)) expanded.add(at);
     this.expanded.value = expanded;
@@ -131,19 +141,23 @@ export class Page {
 
   /** The address of a line, without the key. */
   linkTo(line: Line): string {
-    return location.origin + location.pathname + writePlace({ ...this.place.value, at: String(line.at) });
+    return (
+      location.origin +
+      location.pathname +
+      formatViewLocation({ ...this.viewLocation.value, at: String(line.at) })
+    );
   }
 
-  async copy(text: string, what: string): Promise<void> {
+  async copyToClipboard(text: string, label: string): Promise<void> {
     try {
       await navigator.clipboard.writeText(text);
-      this.say(`${what} copied`);
+      this.showNotice(`${label} copied`);
     } catch {
-      this.say('The browser doesn’t let this page copy.');
+      this.showNotice('The browser doesn’t let this page copy.');
     }
   }
 
-  say(notice: string): void {
+  showNotice(notice: string): void {
     this.notice.value = notice;
     clearTimeout(this.noticeTimer);
     this.noticeTimer = setTimeout(() => {
@@ -152,91 +166,91 @@ export class Page {
   }
 
   retry(): void {
-    void this.look();
-    this.reading.value?.retry();
+    void this.refresh();
+    this.logView.value?.retry();
   }
 
   /** The key is good, or isn't; then the app that the address names, or the first one. */
-  private async enter(): Promise<void> {
-    const apps = await this.ask(() => this.api.apps());
+  private async loadApps(): Promise<void> {
+    const apps = await this.request(() => this.api.listApps());
     if (!apps) return;
     this.apps.value = apps;
-    const place = this.place.value;
+    const viewLocation = this.viewLocation.value;
     const last = apps.find(({ name }) => name === this.preferences.app.value);
-    const app = place.app || (last ?? apps[0])?.name || '';
-    if (app) await this.goTo({ ...place, app }, 'replace');
+    const app = viewLocation.app || (last ?? apps[0])?.name || '';
+    if (app) await this.navigate({ ...viewLocation, app }, 'replace');
   }
 
-  private async goTo(place: Place, how?: 'push' | 'replace'): Promise<void> {
-    const old = this.reading.value;
-    const app = place.app || this.place.value.app;
-    if (app !== this.place.value.app || !old) {
-      this.names.value = new Names();
+  private async navigate(target: ViewLocation, historyAction?: 'push' | 'replace'): Promise<void> {
+    const previousView = this.logView.value;
+    const app = target.app || this.viewLocation.value.app;
+    if (app !== this.viewLocation.value.app || !previousView) {
+      this.facets.value = new Facets();
       this.dynos.value = [];
       this.drains.value = [];
     }
-    this.remember({ ...place, app }, how);
-    const at = place.at ? Number(place.at) : undefined;
-    this.selected.value = at ?? 0;
+    this.updateAddressBar({ ...target, app }, historyAction);
+    const at = target.at ? Number(target.at) : undefined;
+    this.selectedPosition.value = at ?? 0;
     this.expanded.value = new Set();
-    old?.close();
-    const reading = new Reading(this.api, app, place.filters, (lines) => this.names.value.add(lines));
+    previousView?.close();
+    const logView = new LogView(this.api, app, target.filters, (lines) => this.facets.value.add(lines));
     if (at !== undefined) {
-      this.share = SHARE;
-      reading.hold();
+      this.scrollFraction = JUMP_SCROLL_FRACTION;
+      logView.pause();
     }
-    this.reading.value = reading;
+    this.logView.value = logView;
     this.preferences.app.value = app;
-    document.title = `${app}${isFiltered(place.filters) ? ' (filtered)' : ''} · Tailrace`;
-    void this.look();
-    await reading.open(at);
-    if (at !== undefined && !isFiltered(place.filters) && reading.lacks(at))
-      this.say('That line is gone: the stream doesn’t reach back to it any more.');
+    document.title = `${app}${isFiltered(target.filters) ? ' (filtered)' : ''} · Tailrace`;
+    void this.refresh();
+    await logView.open(at);
+    if (at !== undefined && !isFiltered(target.filters) && logView.isMissing(at))
+      this.showNotice('That line is gone: the stream doesn’t reach back to it any more.');
   }
 
-  private remember(place: Place, how?: 'push' | 'replace'): void {
-    this.place.value = place;
-    if (how === undefined) return;
-    const address = location.pathname + writePlace(place);
-    if (how === 'push' && address !== location.pathname + location.search)
+  private updateAddressBar(viewLocation: ViewLocation, historyAction?: 'push' | 'replace'): void {
+    this.viewLocation.value = viewLocation;
+    if (historyAction === undefined) return;
+    const address = location.pathname + formatViewLocation(viewLocation);
+    if (historyAction === 'push' && address !== location.pathname + location.search)
       history.pushState(null, '', address);
     else history.replaceState(null, '', address);
   }
 
-  private async look(): Promise<void> {
+  private async refresh(): Promise<void> {
     if (document.hidden || !this.key.value) return;
     if (!this.apps.value || this.apps.value.length === 0) {
-      await this.enter();
+      await this.loadApps();
       return;
     }
-    const { app } = this.place.value;
-    const wasAway = this.away.value;
-    const reading = this.reading.value;
-    const notice = reading?.notice.value ?? '';
-    const found = await this.ask(() =>
-      Promise.all([this.api.dynos(app), this.api.drains(app), this.api.apps()]),
+    const { app } = this.viewLocation.value;
+    const wasUnreachable = this.unreachable.value;
+    const logView = this.logView.value;
+    const notice = logView?.notice.value ?? '';
+    const responses = await this.request(() =>
+      Promise.all([this.api.listDynos(app), this.api.listDrains(app), this.api.listApps()]),
     );
-    if (!found || app !== this.place.value.app) return;
-    [this.dynos.value, this.drains.value, this.apps.value] = found;
-    reading?.outlive(notice);
-    this.names.value.add(found[0].map(({ name }) => ({ source: '', dyno: name })));
-    if (wasAway) this.reading.value?.renew();
+    if (!responses || app !== this.viewLocation.value.app) return;
+    [this.dynos.value, this.drains.value, this.apps.value] = responses;
+    logView?.dismissNotice(notice);
+    this.facets.value.add(responses[0].map(({ name }) => ({ source: '', dyno: name })));
+    if (wasUnreachable) this.logView.value?.reconnect();
   }
 
-  private async ask<T>(question: () => Promise<T>): Promise<T | undefined> {
+  private async request<T>(send: () => Promise<T>): Promise<T | undefined> {
     try {
-      const answer = await question();
-      this.away.value = false;
-      return answer;
+      const response = await send();
+      this.unreachable.value = false;
+      return response;
     } catch (error) {
-      if (error instanceof Refusal && error.status === 401) {
-        forgetKey();
-        this.reading.value?.close();
-        this.reading.value = undefined;
+      if (error instanceof ApiError && error.status === 401) {
+        clearApiKey();
+        this.logView.value?.close();
+        this.logView.value = undefined;
         this.apps.value = undefined;
         this.key.value = '';
-        this.keyTrouble.value = 'The server doesn’t know this key.';
-      } else if (!(error instanceof Refusal)) this.away.value = true;
+        this.keyError.value = 'The server doesn’t know this key.';
+      } else if (!(error instanceof ApiError)) this.unreachable.value = true;
       return undefined;
     }
   }

@@ -9,34 +9,34 @@ export interface Preferences {
   /** Is the panel with dynos and drains open? */
   readonly panel: Signal<boolean>;
   /** Does the panel lie over the lines, for want of room? */
-  isPanelOver(): boolean;
+  isPanelOverlay(): boolean;
   /** The app that was looked at last. */
   readonly app: Signal<string>;
 }
 
-export function readPreferences(): Preferences {
+export function loadPreferences(): Preferences {
   const wide = matchMedia('(min-width: 60rem)');
   const isWide = wide.matches;
-  const wrap = signal(read('wrap') !== 'no');
-  const stored = read('theme');
+  const wrap = signal(load('wrap') !== 'no');
+  const stored = load('theme');
   const theme = signal<Theme>(stored === 'light' || stored === 'dark' ? stored : 'auto');
   // On a telephone the panel lies over the lines: it opens when asked for.
-  const panel = signal(isWide && read('panel') !== 'no');
-  const app = signal(read('app'));
-  effect(() => keep('app', app.value));
-  effect(() => keep('wrap', wrap.value ? 'yes' : 'no'));
+  const panel = signal(isWide && load('panel') !== 'no');
+  const app = signal(load('app'));
+  effect(() => store('app', app.value));
+  effect(() => store('wrap', wrap.value ? 'yes' : 'no'));
   effect(() => {
-    keep('theme', theme.value);
+    store('theme', theme.value);
     document.documentElement.dataset.theme = theme.value;
   });
   effect(() => {
-    if (isWide) keep('panel', panel.value ? 'yes' : 'no');
+    if (isWide) store('panel', panel.value ? 'yes' : 'no');
     else void panel.value;
   });
-  return { wrap, theme, panel, app, isPanelOver: () => !wide.matches };
+  return { wrap, theme, panel, app, isPanelOverlay: () => !wide.matches };
 }
 
-function read(name: string): string {
+function load(name: string): string {
   try {
     return localStorage.getItem(`tailrace-${name}`) ?? '';
   } catch {
@@ -44,7 +44,7 @@ function read(name: string): string {
   }
 }
 
-function keep(name: string, value: string): void {
+function store(name: string, value: string): void {
   try {
     localStorage.setItem(`tailrace-${name}`, value);
   } catch {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Server, serve } from '../support/server.ts';
+import { type Server, startServer } from '../support/server.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -98,10 +98,10 @@ describe('answers', () => {
   it('another app’s tokens and drains can’t be reached through one’s own', async () => {
     const mine = await server.createApp();
     const theirs = await server.createApp();
-    const drain = await server.addDrain(theirs, 'http://127.0.0.1:9/');
+    const drain = await server.createDrain(theirs, 'http://127.0.0.1:9/');
     expect((await ask('DELETE', `/apps/${mine.name}/tokens/${theirs.token}`, '{}')).status).toBe(404);
     expect((await ask('DELETE', `/apps/${mine.name}/log-drains/${drain.id}`, '{}')).status).toBe(404);
-    expect(await server.drains(theirs)).toHaveLength(1);
+    expect(await server.listDrains(theirs)).toHaveLength(1);
   });
 });
 
@@ -110,7 +110,7 @@ describe('drains', () => {
     const app = await server.createApp();
     const url = 'http://127.0.0.1:9/a/b?c=d';
     for (const name of ['id', 'token', 'encoded', 'plain'] as const) {
-      const drain = await server.addDrain(app, url);
+      const drain = await server.createDrain(app, url);
       const which = {
         id: drain.id,
         token: drain.token,
@@ -120,12 +120,14 @@ describe('drains', () => {
       expect((await ask('GET', `/apps/${app.name}/log-drains/${which[name]}`)).json.id).toBe(drain.id);
       expect((await ask('DELETE', `/apps/${app.name}/log-drains/${which[name]}`, '{}')).status).toBe(200);
     }
-    expect(await server.drains(app)).toEqual([]);
+    expect(await server.listDrains(app)).toEqual([]);
   });
 
   it('are twenty at the most', async () => {
     const app = await server.createApp();
-    for (let i = 0; i < 20; i++) await server.addDrain(app, `http://127.0.0.1:9/${i}`);
-    await expect(server.addDrain(app, 'http://127.0.0.1:9/more')).rejects.toThrow('maximum number of drains');
+    for (let i = 0; i < 20; i++) await server.createDrain(app, `http://127.0.0.1:9/${i}`);
+    await expect(server.createDrain(app, 'http://127.0.0.1:9/more')).rejects.toThrow(
+      'maximum number of drains',
+    );
   });
 });

@@ -1,15 +1,15 @@
 /** The API by itself: shapes, pages, entity tags, errors, keys, the description. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../src/api/json-schema.ts';
-import { SHAPES, type ShapeName } from '../../src/api/shapes.ts';
-import { tailrace } from '../support/program.ts';
-import { type App, type Server, serve } from '../support/server.ts';
+import { API_SCHEMAS, type SchemaName } from '../../src/api/shapes.ts';
+import { runTailrace } from '../support/program.ts';
+import { type App, type Server, startServer } from '../support/server.ts';
 
 let server: Server;
 let app: App;
 
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
   app = await server.createApp();
 });
 afterAll(() => server?.close());
@@ -62,7 +62,7 @@ describe('shapes', () => {
     await send('POST', `/apps/${app.name}/log-drains`, { url: 'https://logs.example.com/' });
     const a = `/apps/${app.name}`;
     await send('POST', `${a}/source-rules`, { source: 'nginx', tag: 'nginx' });
-    const wanted: [string, ShapeName][] = [
+    const wanted: [string, SchemaName][] = [
       ['/account', 'Account'],
       ['/apps', 'App'],
       [a, 'App'],
@@ -84,7 +84,7 @@ describe('shapes', () => {
       const all = Array.isArray(value) ? value : [value];
       expect(all.length, path).toBeGreaterThan(0);
       expect(
-        all.flatMap((one) => faults(SHAPES[name], one)),
+        all.flatMap((one) => faults(API_SCHEMAS[name], one)),
         path,
       ).toEqual([]);
     }
@@ -193,7 +193,7 @@ describe('config vars', () => {
     const before = await version();
     await send('PATCH', path(), { SAME: '1', NOT_THERE: null });
     expect(await version()).toBe(before);
-    const run = (...args: string[]) => tailrace([...args, '-a', app.name], { env: server.env });
+    const run = (...args: string[]) => runTailrace([...args, '-a', app.name], { env: server.env });
     const [unset, several, set] = await Promise.all([
       run('config:unset', 'NOT_THERE'),
       run('config:unset', 'NOT_THERE', 'NOR_THIS'),
@@ -209,7 +209,7 @@ describe('config vars', () => {
 
   it('and code of the release before come back with a rollback; the first has none before it', async () => {
     const { name } = await server.createApp();
-    const run = (...args: string[]) => tailrace([...args, '-a', name], { env: server.env });
+    const run = (...args: string[]) => runTailrace([...args, '-a', name], { env: server.env });
     expect(await run('rollback')).toEqual({
       status: 1,
       stdout: '',
@@ -222,7 +222,7 @@ describe('config vars', () => {
   it('can’t be rolled back to what the app is now', async () => {
     const { name } = await server.createApp();
     const count = async () => ((await (await get(`/apps/${name}/releases`)).json()) as unknown[]).length;
-    expect(await tailrace(['rollback', 'v1', '-a', name], { env: server.env })).toEqual({
+    expect(await runTailrace(['rollback', 'v1', '-a', name], { env: server.env })).toEqual({
       status: 1,
       stdout: '',
       stderr: ' ›   Error: v1 is the current release already: choose an earlier one.\n',

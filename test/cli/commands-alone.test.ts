@@ -1,11 +1,11 @@
 /** A command that is loaded alone is the one that stands in the help. */
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { addAlone, addCommands } from '../../src/cli/commands.ts';
+import { addAllCommands, addSingleCommand } from '../../src/cli/commands.ts';
 
 const make = (): Command => new Command('tailrace').enablePositionalOptions();
 const all = make();
-await addCommands(all);
+await addAllCommands(all);
 const names = all.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 /** They look at the others. */
 const TOGETHER = ['log', 'completion', 'help'];
@@ -13,15 +13,15 @@ const TOGETHER = ['log', 'completion', 'help'];
 describe('a command alone', () => {
   it('is there for every name but those that need the others', async () => {
     const missing: string[] = [];
-    for (const name of names) if (!(await addAlone(make(), name))) missing.push(name);
+    for (const name of names) if (!(await addSingleCommand(make(), name))) missing.push(name);
     expect(missing).toEqual(TOGETHER);
     for (const name of ['lgos', '--help', 'constructor', undefined])
-      expect(await addAlone(make(), name)).toBe(false);
+      expect(await addSingleCommand(make(), name)).toBe(false);
   });
 
   it.each(names.filter((name) => !TOGETHER.includes(name)))('%s says the same of itself', async (name) => {
     const alone = make();
-    await addAlone(alone, name);
+    await addSingleCommand(alone, name);
     const found = (program: Command) =>
       program.commands.find((command) => command.name() === name || command.aliases().includes(name));
     expect(found(alone)?.helpInformation()).toBe(found(all)?.helpInformation());

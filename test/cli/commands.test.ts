@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { startCounter } from '../support/counter.ts';
-import { missing, Program, run, TAILRACE } from '../support/program.ts';
-import { Repository } from '../support/repository.ts';
-import { numbered, pushLines } from '../support/senders/push.ts';
-import { dataForTest, type Server, serve, serveForTest } from '../support/server.ts';
+import { startCounterApp } from '../support/counter.ts';
+import { missing, Program, runProgram, TAILRACE } from '../support/program.ts';
+import { GitRepository } from '../support/repository.ts';
+import { numberedMessages, pushLines } from '../support/senders/push.ts';
+import { dataFolderForTest, type Server, startServer, startServerForTest } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server?.close());
 
 describe('commands about a running app', () => {
   it('ps, scale, restart: show and change what runs', async () => {
-    const counter = await startCounter(['web']);
+    const counter = await startCounterApp(['web']);
     expect((await counter.run('ps')).stdout).toMatch(
       /^=== web: node web\.mjs \(1\)\n\nweb\.1: up \d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \+0000 \(~ [\d.]+ s ago\)\n$/,
     );
@@ -22,8 +22,8 @@ describe('commands about a running app', () => {
       status: 0,
       stdout: 'Scaling dynos... done, now running web=2\n',
     });
-    await counter.program.says(/app\[api\]: Scaled to web@2:Basic by user \S+/);
-    await counter.program.says(/heroku\[web\.2\]: State changed from starting to up/);
+    await counter.program.waitForOutput(/app\[api\]: Scaled to web@2:Basic by user \S+/);
+    await counter.program.waitForOutput(/heroku\[web\.2\]: State changed from starting to up/);
     expect(await counter.run('scale', 'web-1')).toMatchObject({
       status: 0,
       stdout: expect.stringContaining('web=1'),
@@ -33,7 +33,9 @@ describe('commands about a running app', () => {
       status: 0,
       stdout: expect.stringContaining('done'),
     });
-    await counter.program.says(/Restarting|State changed from up to starting|Process exited with status 0/);
+    await counter.program.waitForOutput(
+      /Restarting|State changed from up to starting|Process exited with status 0/,
+    );
     for (const [args, said] of [
       [['scale', 'nothing=1'], 'nothing'],
       [['scale', 'web=many'], 'web=many'],
@@ -47,16 +49,18 @@ describe('commands about a running app', () => {
   });
 
   it('log: a message, or a pipe', async () => {
-    const counter = await startCounter(['web']);
+    const counter = await startCounterApp(['web']);
     expect(await counter.run('log', 'hello', 'there')).toMatchObject({ status: 0, stdout: '', stderr: '' });
-    await counter.program.says(/app\[log\]: hello there\n/);
-    const input = `${numbered(3_000, 'piped').join('\n')}\n`;
-    expect(await run(process.execPath, [TAILRACE, 'log'], { cwd: counter.folder, input })).toMatchObject({
+    await counter.program.waitForOutput(/app\[log\]: hello there\n/);
+    const input = `${numberedMessages(3_000, 'piped').join('\n')}\n`;
+    expect(
+      await runProgram(process.execPath, [TAILRACE, 'log'], { cwd: counter.folder, input }),
+    ).toMatchObject({
       status: 0,
     });
-    await counter.program.says(/app\[log\]: piped 2999\n/);
+    await counter.program.waitForOutput(/app\[log\]: piped 2999\n/);
     const { stdout } = await counter.run('logs', '-n', '3000', '--dyno', 'log');
-    expect(stdout.match(/piped \d+/g)).toEqual(numbered(3_000, 'piped'));
+    expect(stdout.match(/piped \d+/g)).toEqual(numberedMessages(3_000, 'piped'));
     const unknown = await counter.run('log', '--source', 'nginx', 'x');
     expect(unknown).toMatchObject({
       status: 1,
@@ -68,9 +72,9 @@ describe('commands about a running app', () => {
 describe('tailrace logs', () => {
   async function appWithLines() {
     const app = await server.createApp();
-    await pushLines(server, app.token, numbered(200));
+    await pushLines(server, app.token, numberedMessages(200));
     const logs = (...args: string[]) =>
-      run(process.execPath, [TAILRACE, 'logs', '-a', app.name, ...args], { env: server.env });
+      runProgram(process.execPath, [TAILRACE, 'logs', '-a', app.name, ...args], { env: server.env });
     return { app, logs };
   }
 
@@ -78,8 +82,8 @@ describe('tailrace logs', () => {
     const { app, logs } = await appWithLines();
     await pushLines(server, await server.tokenOf(app.name, 'heroku'), ['from heroku']);
     const said = async (...args: string[]) => (await logs(...args)).stdout.match(/line \d+|from heroku/g);
-    expect(await said('-n', '5')).toEqual([...numbered(4, 'line', 196), 'from heroku']);
-    expect(await said('-n', '2', '--source', 'app')).toEqual(numbered(2, 'line', 198));
+    expect(await said('-n', '5')).toEqual([...numberedMessages(4, 'line', 196), 'from heroku']);
+    expect(await said('-n', '2', '--source', 'app')).toEqual(numberedMessages(2, 'line', 198));
     expect(await said('--source', 'heroku')).toEqual(['from heroku']);
     expect(await said('-n', '1', '--dyno', 'web')).toEqual(['from heroku']);
     expect(await said('--dyno', 'worker')).toBeNull();
@@ -89,23 +93,23 @@ describe('tailrace logs', () => {
   });
 
   it('--tail goes on, and through a restart of the server: nothing missed, nothing twice', async () => {
-    const data = dataForTest();
-    const first = await serveForTest({ data, env: { TAILRACE_HTTP_PORT: '0' } });
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data, env: { TAILRACE_HTTP_PORT: '0' } });
     const app = await first.createApp('rill');
-    await pushLines(first, app.token, numbered(10));
+    await pushLines(first, app.token, numberedMessages(10));
     const tail = new Program(process.execPath, [TAILRACE, 'logs', '-a', 'rill', '--tail'], {
       env: first.env,
     });
     onTestFinished(() => void tail.stop('SIGKILL'));
-    await tail.says(/line 9\n/);
-    await pushLines(first, app.token, numbered(10, 'line', 10));
+    await tail.waitForOutput(/line 9\n/);
+    await pushLines(first, app.token, numberedMessages(10, 'line', 10));
     await first.kill();
     const port = new URL(first.url).port;
-    const second = await serveForTest({ data, env: { TAILRACE_HTTP_PORT: port } });
-    await pushLines(second, app.token, numbered(10, 'line', 20));
-    await tail.says(/line 29\n/);
+    const second = await startServerForTest({ data, env: { TAILRACE_HTTP_PORT: port } });
+    await pushLines(second, app.token, numberedMessages(10, 'line', 20));
+    await tail.waitForOutput(/line 29\n/);
     const { status, stdout, stderr } = await tail.stop('SIGINT');
-    expect(stdout.match(/line \d+/g)).toEqual(numbered(30));
+    expect(stdout.match(/line \d+/g)).toEqual(numberedMessages(30));
     expect(status).toBe(130);
     expect(stderr).toContain('connection lost');
   });
@@ -116,7 +120,7 @@ describe('tailrace logs', () => {
     const coloured = async (env: Record<string, string>, ...args: string[]) => {
       const all = ['logs', '-a', app.name, '-n', '1', ...args];
       return (
-        await run(process.execPath, [TAILRACE, ...all], { env: { ...server.env, ...env } })
+        await runProgram(process.execPath, [TAILRACE, ...all], { env: { ...server.env, ...env } })
       ).stdout.includes('\u001b');
     };
     expect((await logs('-n', '1')).stdout).toMatch(/app\[web\.1\]: red\n$/);
@@ -130,13 +134,13 @@ describe('tailrace logs', () => {
     const script = `set -o pipefail; "$0" "$1" logs -a ${app.name} --tail -n 1000 | head -1`;
     const pipe = new Program('bash', ['-c', script, process.execPath, TAILRACE], { env: server.env });
     onTestFinished(() => void pipe.stop('SIGKILL'));
-    await pipe.says(/line 0\n/);
+    await pipe.waitForOutput(/line 0\n/);
     // It learns that nobody reads when it writes the next time.
     await until('its end', async () => {
       await pushLines(server, app.token, ['more']);
-      return pipe.isOver;
+      return pipe.hasExited;
     });
-    expect(await pipe.ended).toMatchObject({
+    expect(await pipe.exited).toMatchObject({
       status: 0,
       stderr: '',
       stdout: expect.stringMatching(/^[^\n]+line 0\n$/),
@@ -150,7 +154,7 @@ describe('tailrace logs', () => {
       ['nothing-here', server.env, "Couldn't find that app."],
       [lines.name, { ...server.env, TAILRACE_API_KEY: 'k.wrong' }, 'Invalid credentials'],
     ] as const) {
-      const { status, stderr } = await run(process.execPath, [TAILRACE, 'logs', '-a', app], { env });
+      const { status, stderr } = await runProgram(process.execPath, [TAILRACE, 'logs', '-a', app], { env });
       expect(status).toBe(1);
       expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
       expect(stderr).toContain(said);
@@ -161,11 +165,11 @@ describe('tailrace logs', () => {
 describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
   it('print what a script needs, and nothing else', async () => {
     const app = await server.createApp();
-    const say = (...args: string[]) => run(process.execPath, [TAILRACE, ...args], { env: server.env });
+    const say = (...args: string[]) => runProgram(process.execPath, [TAILRACE, ...args], { env: server.env });
     expect((await say('auth:token')).stdout).toBe(`${server.key}\n`);
     const { stdout: token } = await say('tokens:add', '--source', 'nginx', '-a', app.name);
     expect(token).toMatch(/^t\.[0-9a-f-]{36}\n$/);
-    const curl = await run('curl', [
+    const curl = await runProgram('curl', [
       '-sS',
       '-u',
       `token:${token.trim()}`,
@@ -174,7 +178,7 @@ describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
       `${server.url}/logs`,
     ]);
     expect(curl.status).toBe(0);
-    expect((await server.lines(app)).at(-1)).toMatch(/ nginx\[log\]: hello$/);
+    expect((await server.readLines(app)).at(-1)).toMatch(/ nginx\[log\]: hello$/);
     expect((await say('tokens', '-a', app.name)).stdout).toContain(token.trim());
     expect((await say('tokens:remove', token.trim(), '-a', app.name)).status).toBe(0);
     expect((await say('tokens', '-a', app.name)).stdout).not.toContain(token.trim());
@@ -183,7 +187,7 @@ describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
 
 describe.skipIf(missing('git'))('the git remote of an app', () => {
   it('goes with it; one that leads to an app that is gone is named', async () => {
-    const repository = new Repository(server);
+    const repository = new GitRepository(server);
     await repository.tailrace('create', 'first-one');
     expect((await repository.tailrace('destroy', '--confirm', 'first-one')).stdout).toBe(
       'Destroying first-one (including all add-ons)... done\nGit remote tailrace removed\n',
@@ -194,7 +198,7 @@ describe.skipIf(missing('git'))('the git remote of an app', () => {
     await server.createApp('another-one');
     await repository.tailrace('destroy', 'another-one', '--confirm', 'another-one');
     expect(repository.git('remote')).toBe('tailrace\n');
-    await server.ask('DELETE', '/apps/second-one');
+    await server.request('DELETE', '/apps/second-one');
     expect((await repository.tailrace('ps')).stderr).toBe(
       " ›   Error: Couldn't find that app (second-one, which the git remote tailrace names; name another with --app).\n",
     );

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { run, tailrace } from '../support/program.ts';
+import { runProgram, runTailrace } from '../support/program.ts';
 
 describe('tailrace completion', () => {
   it('completes commands in bash, also after a colon', async () => {
-    const { stdout: script } = await tailrace(['completion', 'bash']);
+    const { stdout: script } = await runTailrace(['completion', 'bash']);
     const complete = async (line: string): Promise<string[]> => {
       const ask = `${script}\nCOMP_LINE='${line}'; COMP_POINT=\${#COMP_LINE}; _tailrace; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      const { stdout } = await run('bash', ['-c', ask]);
+      const { stdout } = await runProgram('bash', ['-c', ask]);
       return stdout.split('\n').filter((word) => word !== '');
     };
     expect(await complete('tailrace rollb')).toEqual(['rollback']);
@@ -15,7 +15,7 @@ describe('tailrace completion', () => {
   });
 
   it('names the shells it knows', async () => {
-    const { stderr, status } = await tailrace(['completion', 'tcsh']);
+    const { stderr, status } = await runTailrace(['completion', 'tcsh']);
     expect(stderr).toMatch(/Allowed choices are bash, zsh, fish/);
     expect(status).toBe(1);
   });

@@ -1,17 +1,17 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { tailrace } from '../support/program.ts';
-import { dataForTest } from '../support/server.ts';
+import { runTailrace } from '../support/program.ts';
+import { dataFolderForTest } from '../support/server.ts';
 
 const PORTS = { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROUTER_PORT: '0' };
 
 /** What `tailrace start` says in a folder with these files: one sentence, and 1. */
 async function refusal(files: Record<string, string>, ...args: string[]): Promise<string> {
-  const folder = join(dataForTest(), 'some-app');
+  const folder = join(dataFolderForTest(), 'some-app');
   mkdirSync(folder);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  const { status, stdout, stderr } = await tailrace(['start', ...args], { cwd: folder, env: PORTS });
+  const { status, stdout, stderr } = await runTailrace(['start', ...args], { cwd: folder, env: PORTS });
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
   return stderr;
@@ -53,8 +53,8 @@ describe('any command', () => {
   it.each([['logs'], ['ps'], ['drains'], ['apps'], ['log', 'x'], ['status'], ['auth:token']])(
     '%s without a server: says how to start one',
     async (...args) => {
-      const folder = dataForTest();
-      const { status, stderr } = await tailrace(args, { cwd: folder, env: { HOME: folder } });
+      const folder = dataFolderForTest();
+      const { status, stderr } = await runTailrace(args, { cwd: folder, env: { HOME: folder } });
       expect(status).toBe(1);
       expect(stderr).toMatch(/^ › {3}Error: No tailrace server is running here: [^\n]+\n$/);
     },
@@ -67,7 +67,7 @@ describe('any command', () => {
       ['logs', '-a', 'x'],
       ['logs', '-a', 'x', '--tail'],
     ]) {
-      const { status, stderr } = await tailrace(args, { env });
+      const { status, stderr } = await runTailrace(args, { env });
       expect(status).toBe(1);
       expect(stderr).toMatch(/^ › {3}Error: The server at http:\/\/127\.0\.0\.1:9 doesn't answer[^\n]*\n$/);
     }
@@ -78,7 +78,7 @@ describe('any command', () => {
     [['ship', '-t', 't.x', '--', 'true'], /TAILRACE_URL is "nonsense"/],
   ])('%j with an address that is none: says which', async (args, said) => {
     const env = { TAILRACE_URL: 'nonsense', TAILRACE_API_KEY: 'k.x' };
-    const { status, stderr } = await tailrace(args, { env });
+    const { status, stderr } = await runTailrace(args, { env });
     expect(status).toBe(1);
     expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
     expect(stderr).toMatch(said);
@@ -100,7 +100,7 @@ describe('any command', () => {
     ],
   ])('%j: says what is wrong', async (args, said) => {
     const env = { TAILRACE_URL: 'http://127.0.0.1:9', TAILRACE_API_KEY: 'k.x' };
-    const { status, stderr } = await tailrace(args, { env });
+    const { status, stderr } = await runTailrace(args, { env });
     expect(status).toBe(1);
     expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
     expect(stderr).toMatch(said);
@@ -118,7 +118,7 @@ describe('any command', () => {
       'tailrace sources:add [options]',
     ],
   ])('%j: says what is wrong with it, and how it is used', async (args, said, usage) => {
-    const { status, stdout, stderr } = await tailrace(args);
+    const { status, stdout, stderr } = await runTailrace(args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     const [error, below, ...rest] = stderr.split('\n');
     expect(error).toBe(` ›   Error: ${said}`);
@@ -127,31 +127,31 @@ describe('any command', () => {
   });
 
   it('help with a command’s name: that command’s help', async () => {
-    const { status, stdout } = await tailrace(['help', 'drains:add']);
+    const { status, stdout } = await runTailrace(['help', 'drains:add']);
     expect(status).toBe(0);
     expect(stdout).toContain('Usage: tailrace drains:add');
   });
 
   it.each([[['help', 'help']], [['help', '--help']]])('%j: the help of help alone', async (args) => {
-    const { status, stdout } = await tailrace(args);
+    const { status, stdout } = await runTailrace(args);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^Usage: tailrace help .*\[command\]\n/);
     expect(stdout).not.toContain('drains:add');
   });
 
   it('help alone, or before what isn’t a name: everything there is', async () => {
-    const all = await tailrace(['--help']);
+    const all = await runTailrace(['--help']);
     expect(all.stdout).toMatch(/^ {2}help .*\[command\] /m);
-    expect(await tailrace(['help'])).toEqual(all);
-    expect((await tailrace(['help', 'logs', '--tail'])).stdout).toContain('Usage: tailrace logs');
+    expect(await runTailrace(['help'])).toEqual(all);
+    expect((await runTailrace(['help', 'logs', '--tail'])).stdout).toContain('Usage: tailrace logs');
   });
 
   it('--help and --version', async () => {
-    expect(await tailrace(['--version'])).toMatchObject({
+    expect(await runTailrace(['--version'])).toMatchObject({
       status: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
     });
-    expect(await tailrace(['--help'])).toMatchObject({
+    expect(await runTailrace(['--help'])).toMatchObject({
       status: 0,
       stdout: expect.stringContaining('drains:add'),
     });

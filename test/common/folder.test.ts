@@ -1,7 +1,7 @@
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { makeFolder } from '../../src/common/folder.ts';
+import { makeDirectory } from '../../src/common/folder.ts';
 import { temporaryFolder } from '../support/server.ts';
 
 function base(): string {
@@ -13,10 +13,10 @@ function base(): string {
 it('makes what is missing above too, with the mode; what is there stays as it is', () => {
   const folder = base();
   const deep = join(folder, 'a', 'b', 'c');
-  makeFolder(deep, 0o700);
+  makeDirectory(deep, 0o700);
   expect([deep, join(folder, 'a')].map((one) => statSync(one).mode & 0o777)).toEqual([0o700, 0o700]);
-  makeFolder(join(folder, 'a', '.', 'd', '..', 'd', ''));
-  makeFolder(deep);
+  makeDirectory(join(folder, 'a', '.', 'd', '..', 'd', ''));
+  makeDirectory(deep);
   expect(statSync(deep).mode & 0o777).toBe(0o700);
   expect(statSync(join(folder, 'a', 'd')).isDirectory()).toBe(true);
 });
@@ -24,11 +24,11 @@ it('makes what is missing above too, with the mode; what is there stays as it is
 it('a file in its place, or above it', () => {
   const file = join(base(), 'file');
   writeFileSync(file, 'x');
-  expect(() => makeFolder(file)).toThrow('EEXIST');
-  expect(() => makeFolder(join(file, 'a', 'b'))).toThrow('ENOTDIR');
+  expect(() => makeDirectory(file)).toThrow('EEXIST');
+  expect(() => makeDirectory(join(file, 'a', 'b'))).toThrow('ENOTDIR');
 });
 
 // With `recursive: true`, Node.js 20 goes round in circles there.
 it.runIf(existsSync('/proc/self'))('where the system makes none: says where that is', () => {
-  expect(() => makeFolder('/proc/nowhere/a/b')).toThrow(/^no folder can be made in \/proc$/);
+  expect(() => makeDirectory('/proc/nowhere/a/b')).toThrow(/^no folder can be made in \/proc$/);
 });

@@ -3,10 +3,10 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { TABLE } from '../../drains/archive/settings-table.ts';
-import { Archives, counted, displayed, frame } from './archive-program.ts';
+import { ARCHIVE_SETTINGS } from '../../drains/archive/settings-table.ts';
+import { ArchiveTestFolder, archivedLine, logplexFrame, octetCounted } from './archive-program.ts';
 
-const archives = new Archives();
+const archives = new ArchiveTestFolder();
 const launch = archives.launch.bind(archives);
 const start = archives.start.bind(archives);
 const wroteNothing = () => !existsSync(join(archives.dir, 'unknown'));
@@ -16,15 +16,15 @@ describe('a refused request', () => {
   it('has the wrong password, or none', async () => {
     const archive = await start(['--user', 'dräin'], { ARCHIVE_PASSWORD: 'se:cret' });
     for (const headers of [{}, basic('dräin:wrong'), basic('dräin'), { authorization: 'Bearer se:cret' }]) {
-      expect((await archive.post(frame('x'), headers)).status).toBe(401);
+      expect((await archive.post(logplexFrame('x'), headers)).status).toBe(401);
     }
     expect(wroteNothing()).toBe(true);
-    expect((await archive.post(frame('x'), basic('dräin:se:cret'))).status).toBe(204);
+    expect((await archive.post(logplexFrame('x'), basic('dräin:se:cret'))).status).toBe(204);
   });
 
   it('has another number of frames than it says', async () => {
     const archive = await start();
-    const body = Buffer.concat([frame('a'), frame('b')]);
+    const body = Buffer.concat([logplexFrame('a'), logplexFrame('b')]);
     for (const count of ['1', '3', 'two', '']) {
       const answer = await archive.post(body, { 'logplex-msg-count': count });
       expect(answer).toEqual({ status: 400, body: 'Message count mismatch\n' });
@@ -34,7 +34,7 @@ describe('a refused request', () => {
 
   it('has frames that are no frames, of which not even the good ones are written', async () => {
     const archive = await start();
-    const good = frame('good');
+    const good = logplexFrame('good');
     for (const bad of ['hello', '5 hell', '05 hello', '0 ', '99999999999 x', '-1 x', '5', '5hello', '\n']) {
       const answer = await archive.post(Buffer.concat([good, Buffer.from(bad)]));
       expect(answer.status, bad).toBe(400);
@@ -47,27 +47,29 @@ describe('a refused request', () => {
     const archive = await start();
     expect((await archive.post('', {}, 'PUT')).status).toBe(405);
     expect((await archive.post('', {}, 'GET')).status).toBe(405);
-    expect((await archive.post(frame('x'), { 'content-type': 'text/plain' })).status).toBe(415);
-    expect((await archive.post(frame('x'), { 'content-encoding': 'br' })).status).toBe(415);
+    expect((await archive.post(logplexFrame('x'), { 'content-type': 'text/plain' })).status).toBe(415);
+    expect((await archive.post(logplexFrame('x'), { 'content-encoding': 'br' })).status).toBe(415);
     const withParameter = { 'content-type': 'Application/Logplex-1; charset=utf-8' };
-    expect((await archive.post(frame('x'), withParameter)).status).toBe(204);
+    expect((await archive.post(logplexFrame('x'), withParameter)).status).toBe(204);
   });
 
   it('is larger than it may be: as it is, in chunks, or after unpacking', async () => {
     const archive = await start(['--max-body', '100KB']);
-    const large = frame('a'.repeat(200_000));
+    const large = logplexFrame('a'.repeat(200_000));
     expect((await archive.post(large)).status).toBe(413);
     expect((await archive.post(large, { 'transfer-encoding': 'chunked' })).status).toBe(413);
-    const bomb = gzipSync(Buffer.alloc(50_000_000, counted('x')));
+    const bomb = gzipSync(Buffer.alloc(50_000_000, octetCounted('x')));
     expect(bomb.length).toBeLessThan(100_000);
     const answer = await archive.post(bomb, { 'content-encoding': 'gzip' });
     expect(answer).toEqual({ status: 413, body: 'A body may hold at most 100000 bytes, unpacked.\n' });
-    expect((await archive.post(gzipSync(frame('x')), { 'content-encoding': 'gzip' })).status).toBe(204);
+    expect((await archive.post(gzipSync(logplexFrame('x')), { 'content-encoding': 'gzip' })).status).toBe(
+      204,
+    );
   });
 
   it('has broken gzip', async () => {
     const archive = await start();
-    const whole = gzipSync(frame('hello'));
+    const whole = gzipSync(logplexFrame('hello'));
     for (const body of [whole.subarray(0, whole.length - 4), Buffer.from('not gzip'), Buffer.alloc(0)]) {
       expect((await archive.post(body, { 'content-encoding': 'gzip' })).status).toBe(400);
     }
@@ -96,7 +98,7 @@ describe('the program', () => {
     const archive = await start();
     const { hostname, port } = new URL(archive.url);
     const socket = connect(Number(port), hostname);
-    const body = frame('in flight');
+    const body = logplexFrame('in flight');
     const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/logplex-1\r\nContent-Length: ${body.length}\r\n`;
     // The server says 100 when it has begun with this request; then, and not before, the signal comes.
     socket.write(`${head}Expect: 100-continue\r\n\r\n`);
@@ -110,7 +112,9 @@ describe('the program', () => {
     }
     expect(answer).toContain('HTTP/1.1 204 ');
     expect(await archive.exited).toBe(0);
-    expect(readFileSync(join(archives.dir, 'unknown', 'current.log'), 'utf8')).toBe(displayed('in flight'));
+    expect(readFileSync(join(archives.dir, 'unknown', 'current.log'), 'utf8')).toBe(
+      archivedLine('in flight'),
+    );
   });
 
   it('refuses a folder that another archive writes to, but not after that one was killed', async () => {
@@ -162,7 +166,7 @@ describe('the program', () => {
       join(import.meta.dirname, '../../drains/archive/README.md'),
       'utf8',
     ).replaceAll(/ +/g, ' ');
-    for (const { env, default: usual, meaning } of TABLE) {
+    for (const { env, default: usual, meaning } of ARCHIVE_SETTINGS) {
       expect(readme).toContain(`\`${env}\` |${usual === '' ? '' : ` \`${usual}\``} | ${meaning} |`);
     }
   });

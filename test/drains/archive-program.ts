@@ -12,7 +12,7 @@ import { afterEach, beforeEach } from 'vitest';
 /** The built program. */
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'drains', 'archive', 'main.js');
 
-export interface Answer {
+export interface ArchiveResponse {
   status: number;
   body: string;
 }
@@ -43,7 +43,7 @@ export class ArchiveProgram {
   }
 
   /** The first printed line that contains `text`; an error when the program ends without it. */
-  async line(text: string): Promise<string> {
+  async waitForOutput(text: string): Promise<string> {
     for (;;) {
       const found = this.printed.find((line) => line.includes(text));
       if (found !== undefined) return found;
@@ -56,8 +56,8 @@ export class ArchiveProgram {
     }
   }
 
-  async listening(): Promise<this> {
-    this.url = /https?:\/\/[^,]+/.exec(await this.line('listening on '))![0];
+  async waitUntilListening(): Promise<this> {
+    this.url = /https?:\/\/[^,]+/.exec(await this.waitForOutput('listening on '))![0];
     return this;
   }
 
@@ -67,7 +67,11 @@ export class ArchiveProgram {
   }
 
   /** Sends one request; `headers` may replace the usual ones. */
-  async post(body: Buffer | string, headers: Record<string, string> = {}, method = 'POST'): Promise<Answer> {
+  async post(
+    body: Buffer | string,
+    headers: Record<string, string> = {},
+    method = 'POST',
+  ): Promise<ArchiveResponse> {
     const send = this.url.startsWith('https') ? httpsRequest : httpRequest;
     const request = send(`${this.url}/logs`, {
       method,
@@ -88,22 +92,22 @@ export class ArchiveProgram {
 }
 
 /** One frame with its length in bytes. */
-export function frame(message: Buffer | string, source = 'app', dyno = 'web.1'): Buffer {
+export function logplexFrame(message: Buffer | string, source = 'app', dyno = 'web.1'): Buffer {
   const header = `<190>1 2012-12-10T03:00:48.123456+00:00 host ${source} ${dyno} - `;
-  return counted(Buffer.concat([Buffer.from(header), Buffer.from(message)]));
+  return octetCounted(Buffer.concat([Buffer.from(header), Buffer.from(message)]));
 }
 
-export function counted(message: Buffer | string): Buffer {
+export function octetCounted(message: Buffer | string): Buffer {
   const bytes = Buffer.from(message);
   return Buffer.concat([Buffer.from(`${bytes.length} `), bytes]);
 }
 
-export function displayed(message: string): string {
+export function archivedLine(message: string): string {
   return `2012-12-10T03:00:48.123456+00:00 app[web.1]: ${message}\n`;
 }
 
 /** A folder for each test of a file, and the archives that write into it. */
-export class Archives {
+export class ArchiveTestFolder {
   private running: ArchiveProgram[] = [];
   dir = '';
 
@@ -131,7 +135,7 @@ export class Archives {
   }
 
   start(flags: readonly string[] = [], env: Record<string, string> = {}): Promise<ArchiveProgram> {
-    return this.launch(flags, env).listening();
+    return this.launch(flags, env).waitUntilListening();
   }
 
   private run(command: string, args: string[], env: Record<string, string>): ArchiveProgram {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { AppId, StoredBatch } from '../../src/logs/store/contract.ts';
 import { type Batch, HEADROOM, RECORD_HEADER, RecordCursor } from '../../src/logs/syslog/batch.ts';
 
-export function newApp(): AppId {
+export function newAppId(): AppId {
   return randomUUID() as AppId;
 }
 

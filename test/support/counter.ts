@@ -2,17 +2,17 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { Program, TAILRACE, tailrace } from './program.ts';
+import { Program, runTailrace, TAILRACE } from './program.ts';
 import { temporaryFolder } from './server.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'counter');
 const PORTS = { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROUTER_PORT: '0' };
 
-export class Counter {
+export class CounterApp {
   readonly folder: string;
   readonly program: Program;
   /** Where the app answers. */
-  web = '';
+  webUrl = '';
 
   constructor(folder: string, args: readonly string[], env: Record<string, string>) {
     this.folder = folder;
@@ -24,12 +24,12 @@ export class Counter {
 
   /** Runs a command in the app's folder, where it finds the server by itself. */
   run(...args: string[]) {
-    return tailrace(args, { cwd: this.folder });
+    return runTailrace(args, { cwd: this.folder });
   }
 
   /** A request to the app by way of the HTTP router. */
   async get(path: string): Promise<{ status: number; text: string }> {
-    const url = new URL(path, this.web);
+    const url = new URL(path, this.webUrl);
     // `counter.localhost` needs no look-up this way.
     const answer = await fetch(`http://127.0.0.1:${url.port}${url.pathname}`, {
       headers: { connection: 'close' },
@@ -39,7 +39,7 @@ export class Counter {
 }
 
 /** A copy of the example called `counter`, quicker than the original; removed when the test is over. */
-export function copyCounter(): string {
+export function copyCounterApp(): string {
   const parent = temporaryFolder();
   const folder = join(parent, 'counter');
   mkdirSync(folder);
@@ -53,16 +53,16 @@ export function copyCounter(): string {
 }
 
 /** Starts the example; resolves when its web dyno is up. */
-export async function startCounter(
+export async function startCounterApp(
   args: readonly string[] = [],
   env: Record<string, string> = {},
-): Promise<Counter> {
-  const counter = new Counter(copyCounter(), args, env);
+): Promise<CounterApp> {
+  const counter = new CounterApp(copyCounterApp(), args, env);
   onTestFinished(async () => {
     await counter.program.stop('SIGINT');
   });
-  const [, web] = await counter.program.says(/app +(http:\/\/counter\.localhost:\d+\/)/);
-  counter.web = web;
-  await counter.program.says(/heroku\[web\.1\]:\S* State changed from starting to up/);
+  const [, web] = await counter.program.waitForOutput(/app +(http:\/\/counter\.localhost:\d+\/)/);
+  counter.webUrl = web;
+  await counter.program.waitForOutput(/heroku\[web\.1\]:\S* State changed from starting to up/);
   return counter;
 }

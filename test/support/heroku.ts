@@ -3,14 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Ended, Program } from './program.ts';
+import { type ExitResult, Program } from './program.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const FOLDER = join(ROOT, 'node_modules', '.cache', 'heroku');
 const COMMAND = join(FOLDER, 'node_modules', 'heroku', 'bin', 'run.js');
 
 /** The command as a user of one server has it, with a home folder of its own. */
-export class Heroku {
+export class HerokuCli {
   readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
   private readonly env: Record<string, string>;
 
@@ -46,12 +46,12 @@ export class Heroku {
   }
 
   /** Runs `heroku …` to its end. */
-  run(command: string | readonly string[], input = ''): Promise<Ended> {
-    return this.start(command, input).ended;
+  run(command: string | readonly string[], input = ''): Promise<ExitResult> {
+    return this.start(command, input).exited;
   }
 
   /** The same, for commands that have to work: what it printed, warnings left out. */
-  async prints(command: string | readonly string[]): Promise<string> {
+  async runOk(command: string | readonly string[]): Promise<string> {
     const { status, stdout, stderr } = await this.run(command);
     if (status !== 0) throw new Error(`heroku ${command}: ${status}\n${stdout}\n${stderr}`);
     return `${stderr}\n${stdout}`;

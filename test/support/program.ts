@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** The built command. */
 export const TAILRACE = join(ROOT, 'dist', 'src', 'cli', 'main.js');
 
-export interface Ended {
+export interface ExitResult {
   /** Exit code, or the name of the signal. */
   readonly status: number | string;
   readonly stdout: string;
@@ -27,7 +27,7 @@ export class Program {
   readonly child: ChildProcessWithoutNullStreams;
   stdout = '';
   stderr = '';
-  readonly ended: Promise<Ended>;
+  readonly exited: Promise<ExitResult>;
   private status: number | string | undefined;
 
   constructor(command: string, args: readonly string[], options: ProgramOptions = {}) {
@@ -44,34 +44,34 @@ export class Program {
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
-    this.ended = new Promise((resolve, reject) => {
+    this.exited = new Promise((resolve, reject) => {
       this.child.on('error', reject);
       this.child.on('close', (code, signal) => {
         this.status = code ?? signal ?? 'unknown';
         resolve({ status: this.status, stdout: this.stdout, stderr: this.stderr });
       });
     });
-    this.ended.catch(() => {});
+    this.exited.catch(() => {});
   }
 
   get pid(): number {
     return this.child.pid ?? 0;
   }
 
-  get isOver(): boolean {
+  get hasExited(): boolean {
     return this.status !== undefined;
   }
 
   /** Exit code, or the name of the signal; undefined while it runs. */
-  get endedWith(): number | string | undefined {
+  get exitStatus(): number | string | undefined {
     return this.status;
   }
 
   /** The first match in what it says on stdout; an error when it ends without. */
-  async says(pattern: RegExp, timeoutMs = 25_000): Promise<RegExpExecArray> {
+  async waitForOutput(pattern: RegExp, timeoutMs = 25_000): Promise<RegExpExecArray> {
     const match = await until(
       `${pattern} from ${this.child.spawnargs.slice(1, 4).join(' ')}`,
-      () => pattern.exec(this.stdout) ?? (this.isOver ? 'over' : undefined),
+      () => pattern.exec(this.stdout) ?? (this.hasExited ? 'over' : undefined),
       timeoutMs,
     ).catch((error: unknown) => {
       throw new Error(`${error}\nstdout: ${this.stdout.slice(-2_000)}\nstderr: ${this.stderr.slice(-2_000)}`);
@@ -81,20 +81,24 @@ export class Program {
   }
 
   /** Sends a signal, and resolves when the program is gone. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
-    if (!this.isOver) this.child.kill(signal);
-    return this.ended;
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<ExitResult> {
+    if (!this.hasExited) this.child.kill(signal);
+    return this.exited;
   }
 }
 
 /** Runs a program to its end. */
-export function run(command: string, args: readonly string[], options: ProgramOptions = {}): Promise<Ended> {
-  return new Program(command, args, { input: '', ...options }).ended;
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Promise<ExitResult> {
+  return new Program(command, args, { input: '', ...options }).exited;
 }
 
 /** Runs `tailrace …` to its end. */
-export function tailrace(args: readonly string[], options: ProgramOptions = {}): Promise<Ended> {
-  return run(process.execPath, [TAILRACE, ...args], options);
+export function runTailrace(args: readonly string[], options: ProgramOptions = {}): Promise<ExitResult> {
+  return runProgram(process.execPath, [TAILRACE, ...args], options);
 }
 
 /** Only what a program needs, so that the settings of whoever runs the tests don't matter. */
@@ -105,7 +109,7 @@ function cleanEnvironment(env: ProgramOptions['env'] = {}): NodeJS.ProcessEnv {
 
 /** Names what isn't installed, for `it.skipIf(missing('curl'))`; with CI=true nothing may be missing. */
 export function missing(...programs: string[]): boolean {
-  const absent = programs.filter((program) => !find(program));
+  const absent = programs.filter((program) => !isInstalled(program));
   if (absent.length === 0) return false;
   const sentence = `not installed, so its tests are skipped: ${absent.join(', ')}`;
   if (process.env.CI) throw new Error(sentence);
@@ -113,7 +117,7 @@ export function missing(...programs: string[]): boolean {
   return true;
 }
 
-function find(program: string): boolean {
+function isInstalled(program: string): boolean {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   return folders.some((folder) => {
     try {

@@ -3,26 +3,26 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type Ended, run, tailrace } from './program.ts';
+import { type ExitResult, runProgram, runTailrace } from './program.ts';
 import { type Server, temporaryFolder } from './server.ts';
 
 /** A web app that says what it runs with: only Node.js is needed. */
-export const WEB = `require('http').createServer((q, r) => r.end(JSON.stringify({
+export const WEB_SOURCE = `require('http').createServer((q, r) => r.end(JSON.stringify({
   a: process.env.A, version: require('fs').readFileSync('version.txt', 'utf8').trim(), home: process.env.HOME,
 }))).listen(process.env.PORT);\n`;
 
-export const FILES = {
+export const APP_FILES = {
   Procfile: 'web: node web.cjs\nworker: while true; do echo tick; sleep 0.3; done\n',
-  'web.cjs': WEB,
+  'web.cjs': WEB_SOURCE,
   'version.txt': 'one\n',
 };
 
-export class Repository {
+export class GitRepository {
   readonly folder = temporaryFolder();
   private readonly server: Server;
   private readonly home = temporaryFolder();
 
-  constructor(server: Server, files: Readonly<Record<string, string>> = FILES) {
+  constructor(server: Server, files: Readonly<Record<string, string>> = APP_FILES) {
     this.server = server;
     onTestFinished(() => {
       rmSync(this.folder, { recursive: true, force: true });
@@ -57,13 +57,13 @@ export class Repository {
   }
 
   /** `tailrace …` in this folder. */
-  tailrace(...args: string[]): Promise<Ended> {
-    return tailrace(args, { cwd: this.folder, env: this.env });
+  tailrace(...args: string[]): Promise<ExitResult> {
+    return runTailrace(args, { cwd: this.folder, env: this.env });
   }
 
   /** `git push tailrace main` */
-  push(...args: string[]): Promise<Ended> {
-    return run('git', ['push', 'tailrace', ...(args.length > 0 ? args : ['main'])], {
+  push(...args: string[]): Promise<ExitResult> {
+    return runProgram('git', ['push', 'tailrace', ...(args.length > 0 ? args : ['main'])], {
       cwd: this.folder,
       env: this.env,
     });
@@ -71,7 +71,7 @@ export class Repository {
 }
 
 /** What the app answers through the HTTP router. */
-export async function ask(
+export async function fetchFromApp(
   server: Server,
   app: string,
 ): Promise<{ a?: string; version: string; home: string }> {

@@ -56,7 +56,7 @@ export class Server {
   }
 
   /** Asks the API; throws when it refuses. */
-  async ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async request<T>(method: string, path: string, body?: unknown): Promise<T> {
     const answer = await fetch(this.url + path, {
       method,
       headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
@@ -68,29 +68,29 @@ export class Server {
   }
 
   async createApp(name = `app-${Math.random().toString(36).slice(2, 10)}`): Promise<App> {
-    const { id } = await this.ask<{ id: string }>('POST', '/apps', { name });
+    const { id } = await this.request<{ id: string }>('POST', '/apps', { name });
     return { id, name, token: await this.tokenOf(name, 'app') };
   }
 
   async tokenOf(app: string, source: string): Promise<string> {
-    const tokens = await this.ask<{ token: string; source: string }[]>('GET', `/apps/${app}/tokens`);
+    const tokens = await this.request<{ token: string; source: string }[]>('GET', `/apps/${app}/tokens`);
     return tokens.find((token) => token.source === source)!.token;
   }
 
   async addToken(app: App, source: string): Promise<string> {
-    return (await this.ask<{ token: string }>('POST', `/apps/${app.name}/tokens`, { source })).token;
+    return (await this.request<{ token: string }>('POST', `/apps/${app.name}/tokens`, { source })).token;
   }
 
-  addDrain(app: App, url: string): Promise<Drain> {
-    return this.ask<Drain>('POST', `/apps/${app.name}/log-drains`, { url });
+  createDrain(app: App, url: string): Promise<Drain> {
+    return this.request<Drain>('POST', `/apps/${app.name}/log-drains`, { url });
   }
 
-  drains(app: App): Promise<Drain[]> {
-    return this.ask<Drain[]>('GET', `/apps/${app.name}/log-drains`);
+  listDrains(app: App): Promise<Drain[]> {
+    return this.request<Drain[]>('GET', `/apps/${app.name}/log-drains`);
   }
 
   /** The stream's lines as they are displayed, oldest first. */
-  async lines(app: App, query = 'lines=100000'): Promise<string[]> {
+  async readLines(app: App, query = 'lines=100000'): Promise<string[]> {
     const answer = await fetch(`${this.url}/apps/${app.name}/logs?${query}`, {
       headers: { authorization: `Bearer ${this.key}` },
     });
@@ -100,12 +100,12 @@ export class Server {
   }
 
   /** The same without time, source and dyno. */
-  async messages(app: App, query?: string): Promise<string[]> {
-    return (await this.lines(app, query)).map((line) => line.slice(line.indexOf(']: ') + 3));
+  async readMessages(app: App, query?: string): Promise<string[]> {
+    return (await this.readLines(app, query)).map((line) => line.slice(line.indexOf(']: ') + 3));
   }
 
-  async counters(protocol: string): Promise<Record<string, number>> {
-    const { sources } = await this.ask<{ sources: ({ protocol: string } & Record<string, number>)[] }>(
+  async sourceCounters(protocol: string): Promise<Record<string, number>> {
+    const { sources } = await this.request<{ sources: ({ protocol: string } & Record<string, number>)[] }>(
       'GET',
       '/status',
     );
@@ -128,7 +128,7 @@ export function temporaryFolder(): string {
 }
 
 /** Starts `tailrace serve`, not awaited: it may be meant to fail. */
-export function launch(data: string, options: ServeOptions = {}): Program {
+export function spawnServer(data: string, options: ServeOptions = {}): Program {
   const env = {
     TAILRACE_DATA: data,
     TAILRACE_HTTP_PORT: '0',
@@ -144,17 +144,19 @@ export function launch(data: string, options: ServeOptions = {}): Program {
 }
 
 /** Starts `tailrace serve` on free ports; resolves when it is ready. Close it. */
-export async function serve(options: ServeOptions = {}): Promise<Server> {
+export async function startServer(options: ServeOptions = {}): Promise<Server> {
   const data = options.data ?? temporaryFolder();
-  const program = launch(data, options);
+  const program = spawnServer(data, options);
   const server = new Server(program, data);
-  if (!options.data) void program.ended.then(() => rmSync(data, { recursive: true, force: true }));
+  if (!options.data) void program.exited.then(() => rmSync(data, { recursive: true, force: true }));
   const ready =
     /serves on (\S+) \(.*syslog on \S+?:(\d+) \(TCP, UDP\)(?: and (\d+))?.*web dynos on port (\d+)/s;
-  const [, url, port, tlsPort, routerPort] = await program.says(ready).catch(async (error: unknown) => {
-    await program.stop('SIGKILL');
-    throw error;
-  });
+  const [, url, port, tlsPort, routerPort] = await program
+    .waitForOutput(ready)
+    .catch(async (error: unknown) => {
+      await program.stop('SIGKILL');
+      throw error;
+    });
   server.url = url;
   server.syslogPort = Number(port);
   server.tlsPort = Number(tlsPort ?? 0);
@@ -164,8 +166,8 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
 }
 
 /** The same for one test: closed when it is over. */
-export async function serveForTest(options: ServeOptions = {}): Promise<Server> {
-  const server = await serve(options);
+export async function startServerForTest(options: ServeOptions = {}): Promise<Server> {
+  const server = await startServer(options);
   onTestFinished(async ({ task }) => {
     if (task.result?.state === 'fail')
       process.stderr.write(
@@ -177,7 +179,7 @@ export async function serveForTest(options: ServeOptions = {}): Promise<Server> 
 }
 
 /** A data folder that outlives the servers of one test. */
-export function dataForTest(): string {
+export function dataFolderForTest(): string {
   const data = temporaryFolder();
   onTestFinished(() => rmSync(data, { recursive: true, force: true }));
   return data;

@@ -1,6 +1,6 @@
 /** An app with a web and a worker dyno on a real `tailrace start`, and the official `heroku` command for its user. */
 import { afterAll, beforeAll } from 'vitest';
-import { Heroku } from './heroku.ts';
+import { HerokuCli } from './heroku.ts';
 import { startApp } from './started-app.ts';
 
 const WEB = `require('http').createServer((q, r) => r.end('A is ' + process.env.A)).listen(process.env.PORT)`;
@@ -10,15 +10,15 @@ const FILES = {
 };
 
 /** The app `shop`, there while the tests of a file run. */
-export class Shop {
+export class HerokuCliApp {
   server!: Awaited<ReturnType<typeof startApp>>;
-  heroku!: Heroku;
+  heroku!: HerokuCli;
 
   /** @param basePort of the dynos: another one for each file, since files run at the same time */
   constructor(basePort: number) {
     beforeAll(async () => {
       this.server = await startApp('shop', FILES, basePort);
-      this.heroku = new Heroku(this.server);
+      this.heroku = new HerokuCli(this.server);
     }, 300_000);
     afterAll(async () => {
       await this.server?.close();
@@ -27,5 +27,5 @@ export class Shop {
   }
 
   /** What `heroku … -a shop` prints; it has to work. */
-  readonly h = (command: string): Promise<string> => this.heroku.prints(`${command} -a shop`);
+  readonly run = (command: string): Promise<string> => this.heroku.runOk(`${command} -a shop`);
 }

@@ -18,10 +18,10 @@ export async function startApp(
     cwd: folder,
     env: { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROUTER_PORT: '0' },
   });
-  void program.ended.then(() => rmSync(parent, { recursive: true, force: true, maxRetries: 3 }));
+  void program.exited.then(() => rmSync(parent, { recursive: true, force: true, maxRetries: 3 }));
   const server = new Server(program, join(folder, '.tailrace'));
-  const [, webUrl] = await program.says(/app\s+(http:\S+)/);
-  const [, url] = await program.says(/API\s+(http:\S+)/);
+  const [, webUrl] = await program.waitForOutput(/app\s+(http:\S+)/);
+  const [, url] = await program.waitForOutput(/API\s+(http:\S+)/);
   server.url = url;
   server.key = readFileSync(join(server.data, 'key'), 'utf8').trim();
   return Object.assign(server, { webUrl });

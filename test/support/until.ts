@@ -13,12 +13,12 @@ export function failWhen(check: () => Error | undefined): () => void {
  */
 export async function until<T>(
   what: string,
-  look: () => T | Promise<T>,
+  probe: () => T | Promise<T>,
   timeoutMs = 25_000,
 ): Promise<Exclude<NonNullable<T>, false>> {
   const giveUpMs = performance.now() + timeoutMs;
   for (;;) {
-    const seen = await look();
+    const seen = await probe();
     if (seen !== undefined && seen !== null && seen !== false) return seen as Exclude<NonNullable<T>, false>;
     for (const check of conditions) {
       const error = check();

@@ -14,20 +14,20 @@ const { values } = parseArgs({
 const seed = Number(values.seed);
 process.stdout.write(`seed ${seed}\n`);
 const startMs = Date.now();
-const { broken, troubles, ...figures } = await torture({
+const { violations, faults, ...figures } = await torture({
   seconds: Number(values.seconds),
   seed,
   routers: Number(values.routers),
   producers: Number(values.producers),
   streamLines: values['stream-lines'] ? Number(values['stream-lines']) : undefined,
-  say: (text) => {
+  log: (text) => {
     process.stdout.write(`${((Date.now() - startMs) / 1_000).toFixed(1).padStart(7)} s  ${text}\n`);
   },
 });
-const rows = [...Object.entries(figures), ...Object.entries(troubles)];
+const rows = [...Object.entries(figures), ...Object.entries(faults)];
 process.stdout.write(
   `\n${rows.map(([name, count]) => `${String(count).padStart(9)}  ${name}`).join('\n')}\n`,
 );
-for (const promise of broken) process.stdout.write(`BROKEN: ${promise}\n`);
-process.stdout.write(broken.length === 0 ? 'Every promise held.\n' : `Broken promises; seed ${seed}.\n`);
-process.exitCode = broken.length === 0 ? 0 : 1;
+for (const promise of violations) process.stdout.write(`BROKEN: ${promise}\n`);
+process.stdout.write(violations.length === 0 ? 'Every promise held.\n' : `Broken promises; seed ${seed}.\n`);
+process.exitCode = violations.length === 0 ? 0 : 1;

@@ -1,33 +1,33 @@
 import { randomUUID } from 'node:crypto';
-import type { Sent } from './verdict.ts';
+import type { ProducerRecord } from './verdict.ts';
 
 /** A pause before lines that were refused are sent again. */
 const RETRY_MS = 50;
 const TIMEOUT_MS = 10_000;
 /** The longest pause between requests: the point is what happens, not how much. */
-const PACE_MS = 60;
+const PAUSE_MAX_MS = 60;
 
 /** Where a producer may send to: the routers that live, as they are at the moment. */
-export type Ways = () => readonly string[];
+export type Endpoints = () => readonly string[];
 
 /** Sends numbered lines, a few at a time, each request again until it is acknowledged, through any router. */
-export class Producer implements Sent {
+export class TortureProducer implements ProducerRecord {
   readonly producer: string;
-  readonly named: boolean;
+  readonly sendsFrameIds: boolean;
   readonly acknowledged: number[] = [];
-  refusals = 0;
+  rejections = 0;
   private readonly token: string;
-  private readonly ways: Ways;
+  private readonly endpoints: Endpoints;
   private readonly random: () => number;
   private running = true;
   private next = 1;
   private readonly finished: Promise<void>;
 
-  constructor(producer: string, token: string, named: boolean, ways: Ways, random: () => number) {
+  constructor(producer: string, token: string, named: boolean, ways: Endpoints, random: () => number) {
     this.producer = producer;
     this.token = token;
-    this.named = named;
-    this.ways = ways;
+    this.sendsFrameIds = named;
+    this.endpoints = ways;
     this.random = random;
     this.finished = this.run();
   }
@@ -44,7 +44,7 @@ export class Producer implements Sent {
       const numbers = Array.from({ length: count }, () => this.next++);
       await this.send(numbers);
       this.acknowledged.push(...numbers);
-      await pause(this.random() * PACE_MS);
+      await pause(this.random() * PAUSE_MAX_MS);
     }
   }
 
@@ -52,26 +52,26 @@ export class Producer implements Sent {
     const frameId = randomUUID();
     const body = numbers.map((number) => this.frame(number)).join('');
     for (;;) {
-      const ways = this.ways();
-      const way = ways[Math.floor(this.random() * ways.length)];
+      const endpoints = this.endpoints();
+      const endpoint = endpoints[Math.floor(this.random() * endpoints.length)];
       try {
-        if (way !== undefined && (await this.post(way, body, numbers.length, frameId))) return;
+        if (endpoint !== undefined && (await this.post(endpoint, body, numbers.length, frameId))) return;
       } catch {
         // Killed in the middle: whether it was stored isn't known.
       }
-      this.refusals++;
+      this.rejections++;
       await pause(RETRY_MS);
     }
   }
 
-  private async post(way: string, body: string, count: number, frameId: string): Promise<boolean> {
-    const answer = await fetch(`${way}/logs`, {
+  private async post(endpoint: string, body: string, count: number, frameId: string): Promise<boolean> {
+    const answer = await fetch(`${endpoint}/logs`, {
       method: 'POST',
       headers: {
         authorization: `Basic ${btoa(`token:${this.token}`)}`,
         'content-type': 'application/logplex-1',
         'logplex-msg-count': String(count),
-        ...(this.named ? { 'logplex-frame-id': frameId } : {}),
+        ...(this.sendsFrameIds ? { 'logplex-frame-id': frameId } : {}),
       },
       body,
       signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -1,19 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Recorded } from './verdict.ts';
+import type { RecordedRequest } from './verdict.ts';
 
 /** How the drain treats requests: well, with errors, by dying in the middle, after having taken them. */
-export type Mood = 'well' | 'error' | 'reset' | 'forgetful';
+export type FailureMode = 'well' | 'error' | 'reset' | 'forgetful';
 
 /** The drain: keeps all that comes, in a mood that changes. */
-export class Recorder {
-  readonly recorded: Recorded[] = [];
-  mood: Mood = 'well';
+export class RecordingDrain {
+  readonly requests: RecordedRequest[] = [];
+  failureMode: FailureMode = 'well';
   private server: Server | undefined;
   private port = 0;
 
   async open(): Promise<void> {
-    const server = createServer((request, response) => void this.take(request, response));
+    const server = createServer((request, response) => void this.onRequest(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.port, '127.0.0.1', resolve);
@@ -38,8 +38,8 @@ export class Recorder {
     return `http://127.0.0.1:${this.port}/drain`;
   }
 
-  private async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.mood === 'reset') return void request.socket.resetAndDestroy();
+  private async onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.failureMode === 'reset') return void request.socket.resetAndDestroy();
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of request) chunks.push(chunk);
@@ -47,10 +47,10 @@ export class Recorder {
       return;
     }
     const messages = messagesOf(Buffer.concat(chunks));
-    const { mood } = this;
+    const { failureMode: mood } = this;
     const accepted = mood !== 'error';
     const frameId = String(request.headers['logplex-frame-id']);
-    this.recorded.push({ frameId, accepted, ...messages });
+    this.requests.push({ frameId, accepted, ...messages });
     // Taken, but whoever sent it will never know.
     if (mood === 'forgetful') return void request.socket.resetAndDestroy();
     response.writeHead(accepted ? 200 : 500).end();
@@ -58,7 +58,7 @@ export class Recorder {
 }
 
 /** The messages of octet-counted lines, and what was put in front of them: that the drain lost some. */
-function messagesOf(body: Buffer): Pick<Recorded, 'messages' | 'notice'> {
+function messagesOf(body: Buffer): Pick<RecordedRequest, 'messages' | 'notice'> {
   const messages: string[] = [];
   let notice: string | undefined;
   for (let i = 0; i < body.length; ) {

@@ -18,8 +18,8 @@ export class RouterProcess {
     this.env = env;
   }
 
-  get lives(): boolean {
-    return this.program !== undefined && !this.program.isOver;
+  get isRunning(): boolean {
+    return this.program !== undefined && !this.program.hasExited;
   }
 
   /** What it said about itself, the newest part. */
@@ -40,7 +40,7 @@ export class RouterProcess {
       };
       this.program = new Program(process.execPath, [TAILRACE, 'serve'], { env });
       try {
-        [, this.url] = await this.program.says(/serves on (\S+)/, 30_000);
+        [, this.url] = await this.program.waitForOutput(/serves on (\S+)/, 30_000);
         this.key = readFileSync(join(this.data, 'key'), 'utf8').trim();
         return;
       } catch (error) {
@@ -59,7 +59,7 @@ export class RouterProcess {
     this.program?.child.kill(paused ? 'SIGSTOP' : 'SIGCONT');
   }
 
-  async ask<T>(method: string, path: string, body?: object): Promise<T> {
+  async request<T>(method: string, path: string, body?: object): Promise<T> {
     const answer = await fetch(this.url + path, {
       method,
       headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },

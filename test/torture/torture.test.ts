@@ -9,11 +9,15 @@ const OPTIONS = { routers: 2, producers: 4 };
 describe.runIf(hasRedis).concurrent('while routers, Redis and the drain are killed at random', () => {
   it('every promise holds', { timeout: 240_000 }, async ({ expect }) => {
     const said: string[] = [];
-    const { broken, acknowledged, missing } = await torture({
+    const {
+      violations: broken,
+      acknowledged,
+      missing,
+    } = await torture({
       ...OPTIONS,
       seconds: 35,
       seed: 20261121,
-      say: (text) => said.push(text),
+      log: (text) => said.push(text),
     });
     expect(broken, said.join('\n')).toEqual([]);
     expect(acknowledged).toBeGreaterThan(1_000);
@@ -24,12 +28,12 @@ describe.runIf(hasRedis).concurrent('while routers, Redis and the drain are kill
     expect,
   }) => {
     const said: string[] = [];
-    const { broken, accounted } = await torture({
+    const { violations: broken, lossesReported: accounted } = await torture({
       ...OPTIONS,
       seconds: 15,
       seed: 20261122,
       streamLines: 400,
-      say: (text) => said.push(text),
+      log: (text) => said.push(text),
     });
     expect(broken, said.join('\n')).toEqual([]);
     expect(accounted).toBeGreaterThan(0);

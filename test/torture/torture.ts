@@ -4,10 +4,10 @@
  */
 import { RedisServer } from '../support/redis/redis-server.ts';
 import { until } from '../support/until.ts';
-import { Producer } from './producer.ts';
-import { type Mood, Recorder } from './recorder.ts';
+import { TortureProducer } from './producer.ts';
+import { type FailureMode, RecordingDrain } from './recorder.ts';
 import { RouterProcess } from './router-process.ts';
-import { judge, type Verdict } from './verdict.ts';
+import { type CheckResult, checkDelivery } from './verdict.ts';
 
 export interface TortureOptions {
   readonly seconds: number;
@@ -17,53 +17,66 @@ export interface TortureOptions {
   readonly producers: number;
   /** Lines that the stream holds: a small number makes the drain lose some, and L10s. */
   readonly streamLines?: number;
-  readonly say: (text: string) => void;
+  readonly log: (text: string) => void;
 }
 
-export interface Summary extends Verdict {
-  readonly troubles: Readonly<Record<string, number>>;
-  readonly refusals: number;
+export interface TortureResult extends CheckResult {
+  readonly faults: Readonly<Record<string, number>>;
+  readonly rejections: number;
 }
 
 /** How long everything may take to arrive in the end. */
-const SETTLE_MS = 60_000;
+const QUIESCE_TIMEOUT_MS = 60_000;
 const APP = 'torture';
 
-export async function torture(options: TortureOptions): Promise<Summary> {
-  const random = randomOf(options.seed);
+export async function torture(options: TortureOptions): Promise<TortureResult> {
+  const random = seededRandom(options.seed);
   const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] });
   const env = {
     REDIS_URL: redis.url,
     ...(options.streamLines ? { TAILRACE_STREAM_LINES: String(options.streamLines) } : {}),
   };
   const routers = Array.from({ length: options.routers }, () => new RouterProcess(env));
-  const drain = new Recorder();
+  const drain = new RecordingDrain();
   try {
     await Promise.all([drain.open(), ...routers.map((router) => router.start())]);
     const [first] = routers;
-    await first.ask('POST', '/apps', { name: APP });
-    await first.ask('POST', `/apps/${APP}/log-drains`, { url: drain.url });
-    const tokens = await first.ask<{ token: string }[]>('GET', `/apps/${APP}/tokens`);
-    const ways = (): string[] => routers.filter(({ lives }) => lives).map(({ url }) => url);
+    await first.request('POST', '/apps', { name: APP });
+    await first.request('POST', `/apps/${APP}/log-drains`, { url: drain.url });
+    const tokens = await first.request<{ token: string }[]>('GET', `/apps/${APP}/tokens`);
+    const endpoints = (): string[] => routers.filter(({ isRunning: lives }) => lives).map(({ url }) => url);
     const producers = Array.from(
       { length: options.producers },
-      (_, i) => new Producer(`p${i}`, tokens[0].token, i % 2 === 0, ways, randomOf(options.seed + i + 1)),
+      (_, i) =>
+        new TortureProducer(
+          `p${i}`,
+          tokens[0].token,
+          i % 2 === 0,
+          endpoints,
+          seededRandom(options.seed + i + 1),
+        ),
     );
 
-    if (options.streamLines) await overflow(options, drain, producers, routers);
-    const troubles = await makeTrouble({ options, random, redis, routers, drain });
-    options.say('no more troubles; everything has to arrive now');
+    if (options.streamLines) await overflowStream(options, drain, producers, routers);
+    const faults = await injectFaults({ options, random, redis, routers, drain });
+    options.log('no more troubles; everything has to arrive now');
     await Promise.all(producers.map((producer) => producer.stop()));
-    await until('the drain is up to date', () => isUpToDate(first), SETTLE_MS).catch((error: unknown) => {
-      options.say(String(error)); // the verdict says what is missing
-    });
+    await until('the drain is up to date', () => isUpToDate(first), QUIESCE_TIMEOUT_MS).catch(
+      (error: unknown) => {
+        options.log(String(error)); // the verdict says what is missing
+      },
+    );
     const stored = await first.messages(APP);
     const whole = stored.length < 100_000 && !options.streamLines;
-    const [{ delivery }] = await first.ask<DrainView[]>('GET', `/apps/${APP}/log-drains`);
-    const known = { lost: delivery.lost, stored: whole ? stored : undefined };
-    const verdict = judge(producers, drain.recorded, known);
-    if (verdict.broken.length > 0) for (const router of routers) options.say(router.log);
-    return { ...verdict, troubles, refusals: producers.reduce((sum, { refusals }) => sum + refusals, 0) };
+    const [{ delivery }] = await first.request<DrainStatus[]>('GET', `/apps/${APP}/log-drains`);
+    const finalState = { lost: delivery.lost, stored: whole ? stored : undefined };
+    const result = checkDelivery(producers, drain.requests, finalState);
+    if (result.violations.length > 0) for (const router of routers) options.log(router.log);
+    return {
+      ...result,
+      faults,
+      rejections: producers.reduce((sum, { rejections: refusals }) => sum + refusals, 0),
+    };
   } finally {
     await Promise.all(routers.map((router) => router.remove()));
     await drain.close();
@@ -71,47 +84,47 @@ export async function torture(options: TortureOptions): Promise<Summary> {
   }
 }
 
-interface Scene {
+interface FaultTargets {
   readonly options: TortureOptions;
   readonly random: () => number;
   readonly redis: RedisServer;
   readonly routers: readonly RouterProcess[];
-  readonly drain: Recorder;
+  readonly drain: RecordingDrain;
 }
 
 /**
  * The drain is gone until the stream can't hold any more what it missed, however slow this machine is, and until no router is
  * left that remembers more than the stream.
  */
-async function overflow(
-  { streamLines = 0, say }: TortureOptions,
-  drain: Recorder,
-  producers: readonly Producer[],
+async function overflowStream(
+  { streamLines = 0, log: say }: TortureOptions,
+  drain: RecordingDrain,
+  producers: readonly TortureProducer[],
   routers: readonly RouterProcess[],
 ): Promise<void> {
   const sum = (): number => producers.reduce((lines, { acknowledged }) => lines + acknowledged.length, 0);
   say('drain gone, until lines are lost');
   await drain.close();
   const before = sum();
-  await until('more lines than the stream holds', () => sum() - before > 2 * streamLines, SETTLE_MS);
+  await until('more lines than the stream holds', () => sum() - before > 2 * streamLines, QUIESCE_TIMEOUT_MS);
   await Promise.all(routers.map((router) => router.stop('SIGKILL')));
   await Promise.all(routers.map((router) => router.start()));
   await drain.open();
 }
 
 /** One trouble after the other until the time is up; then everything is well again. Gives how often each came. */
-async function makeTrouble({
+async function injectFaults({
   options,
   random,
   redis,
   routers,
   drain,
-}: Scene): Promise<Record<string, number>> {
+}: FaultTargets): Promise<Record<string, number>> {
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)];
   const pause = (fromMs: number, toMs: number): Promise<void> =>
     new Promise((resolve) => setTimeout(resolve, fromMs + random() * (toMs - fromMs)));
-  const moods: readonly Mood[] = ['error', 'reset', 'forgetful'];
-  const makers: Record<string, () => Promise<void>> = {
+  const failureModes: readonly FailureMode[] = ['error', 'reset', 'forgetful'];
+  const faults: Record<string, () => Promise<void>> = {
     'router killed': async () => {
       const router = pick(routers);
       await router.stop('SIGKILL');
@@ -145,30 +158,30 @@ async function makeTrouble({
       await drain.open();
     },
     'drain in a mood': async () => {
-      drain.mood = pick(moods);
+      drain.failureMode = pick(failureModes);
       await pause(200, 4_000);
-      drain.mood = 'well';
+      drain.failureMode = 'well';
     },
   };
   const counts: Record<string, number> = {};
   const endMs = Date.now() + options.seconds * 1_000;
   while (Date.now() < endMs) {
     await pause(200, 1_500);
-    const name = pick(Object.keys(makers));
-    options.say(name);
+    const name = pick(Object.keys(faults));
+    options.log(name);
     counts[name] = (counts[name] ?? 0) + 1;
-    await makers[name]();
+    await faults[name]();
   }
   return counts;
 }
 
-interface DrainView {
+interface DrainStatus {
   readonly delivery: { readonly lagLines: number; readonly lost: number };
 }
 
 async function isUpToDate(router: RouterProcess): Promise<boolean> {
   try {
-    const [{ delivery }] = await router.ask<DrainView[]>('GET', `/apps/${APP}/log-drains`);
+    const [{ delivery }] = await router.request<DrainStatus[]>('GET', `/apps/${APP}/log-drains`);
     return delivery.lagLines === 0;
   } catch {
     return false; // Redis may not be back yet
@@ -176,7 +189,7 @@ async function isUpToDate(router: RouterProcess): Promise<boolean> {
 }
 
 /** Mulberry32: small, and the same numbers for the same seed. */
-function randomOf(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

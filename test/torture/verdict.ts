@@ -4,16 +4,16 @@
  */
 
 /** A line is `<producer> <number>`: each producer counts its own from 1. */
-export interface Sent {
+export interface ProducerRecord {
   readonly producer: string;
   /** Numbers that were acknowledged, in the order of their acknowledgement. */
   readonly acknowledged: readonly number[];
   /** Were its requests named (`Logplex-Frame-Id`), so that none is stored twice? */
-  readonly named: boolean;
+  readonly sendsFrameIds: boolean;
 }
 
 /** One request that the drain got; it need not have accepted it. */
-export interface Recorded {
+export interface RecordedRequest {
   readonly frameId: string;
   readonly accepted: boolean;
   /** Messages of the lines. */
@@ -22,42 +22,42 @@ export interface Recorded {
   readonly notice?: string;
 }
 
-export interface Verdict {
+export interface CheckResult {
   readonly acknowledged: number;
   readonly delivered: number;
   /** Deliveries of a line beyond the first. */
-  readonly repeated: number;
+  readonly duplicates: number;
   readonly missing: number;
   /** Lines that the L10s for this drain accounted for at the least, each loss once. */
-  readonly accounted: number;
+  readonly lossesReported: number;
   readonly requests: number;
   /** What was broken, each in a sentence; none when every promise held. */
-  readonly broken: readonly string[];
+  readonly violations: readonly string[];
 }
 
 const LINE = /^(\S+) (\d+)\b/;
 const LOSS = /^Error L10 .* dropped (\d+) messages since (\S+?)\.(?: |$)/;
 /** So many broken promises are told. */
-const TOLD = 20;
+const VIOLATIONS_MAX = 20;
 
 /** What else is known at the end. */
-export interface Known {
+export interface FinalState {
   /** The messages of the stream itself, when they are all still there. */
   readonly stored?: readonly string[];
   /** How many lines the drain lost, by its cursor: lines that were never acknowledged count as well. */
   readonly lost?: number;
 }
 
-export function judge(
-  sent: readonly Sent[],
-  recorded: readonly Recorded[],
-  { stored, lost }: Known = {},
-): Verdict {
-  const broken: string[] = [];
-  const accepted = recorded.filter((request) => request.accepted);
+export function checkDelivery(
+  producers: readonly ProducerRecord[],
+  requests: readonly RecordedRequest[],
+  { stored, lost }: FinalState = {},
+): CheckResult {
+  const violations: string[] = [];
+  const accepted = requests.filter((request) => request.accepted);
   const seen = new Map<string, number>();
   const newest = new Map<string, number>();
-  const { least: accounted, most } = sumOfLosses(accepted);
+  const { least: accounted, most } = reportedLosses(accepted);
   for (const { messages } of accepted)
     for (const message of messages) {
       const [, producer, text] = LINE.exec(message) ?? [];
@@ -66,36 +66,38 @@ export function judge(
       const times = seen.get(key) ?? 0;
       seen.set(key, times + 1);
       const before = newest.get(producer) ?? 0;
-      if (times === 0 && Number(text) < before) broken.push(`${key} came after ${producer} ${before}`);
+      if (times === 0 && Number(text) < before) violations.push(`${key} came after ${producer} ${before}`);
       newest.set(producer, Math.max(before, Number(text)));
     }
 
   let acknowledged = 0;
   const missing: string[] = [];
-  for (const { producer, acknowledged: numbers } of sent) {
+  for (const { producer, acknowledged: numbers } of producers) {
     acknowledged += numbers.length;
     for (const number of numbers)
       if (!seen.has(`${producer} ${number}`)) missing.push(`${producer} ${number}`);
   }
   if (missing.length > most)
-    broken.push(`${missing.length} lines are missing and L10s account for ${most}: ${missing.slice(0, 5)} …`);
+    violations.push(
+      `${missing.length} lines are missing and L10s account for ${most}: ${missing.slice(0, 5)} …`,
+    );
   if (lost !== undefined && (lost < accounted || lost > most))
-    broken.push(
-      `the drain's cursor says that it lost ${lost} and L10s account for ${accounted} to ${most}: ${notices(accepted)}`,
+    violations.push(
+      `the drain's cursor says that it lost ${lost} and L10s account for ${accounted} to ${most}: ${lossNotices(accepted)}`,
     );
 
-  broken.push(...judgeNames(sent, recorded));
-  if (stored) broken.push(...judgeStored(sent, stored));
+  violations.push(...checkFrameIds(producers, requests));
+  if (stored) violations.push(...checkStoredOnce(producers, stored));
   let deliveries = 0;
   for (const times of seen.values()) deliveries += times;
   return {
     acknowledged,
     delivered: seen.size,
-    repeated: deliveries - seen.size,
+    duplicates: deliveries - seen.size,
     missing: missing.length,
-    accounted,
-    requests: recorded.length,
-    broken: broken.slice(0, TOLD),
+    lossesReported: accounted,
+    requests: requests.length,
+    violations: violations.slice(0, VIOLATIONS_MAX),
   };
 }
 
@@ -104,7 +106,7 @@ export function judge(
  * loss begins later, or in the same millisecond: a store that is back takes all that waited at once. So two that begin at the same
  * time and have different counts are one loss at the least, and two at the most.
  */
-function sumOfLosses(accepted: readonly Recorded[]): { least: number; most: number } {
+function reportedLosses(accepted: readonly RecordedRequest[]): { least: number; most: number } {
   const bySince = new Map<string, Set<number>>();
   for (const { notice } of accepted) {
     const [, count, since] = LOSS.exec(notice ?? '') ?? [];
@@ -119,13 +121,13 @@ function sumOfLosses(accepted: readonly Recorded[]): { least: number; most: numb
   return { least, most };
 }
 
-function notices(accepted: readonly Recorded[]): string {
+function lossNotices(accepted: readonly RecordedRequest[]): string {
   return [...new Set(accepted.map(({ notice }) => notice))].filter(Boolean).join('; ');
 }
 
 /** A request that is repeated has the same name and the same lines; another one has another name. */
-function judgeNames(sent: readonly Sent[], recorded: readonly Recorded[]): string[] {
-  const named = namedProducers(sent);
+function checkFrameIds(sent: readonly ProducerRecord[], recorded: readonly RecordedRequest[]): string[] {
+  const named = producersWithFrameIds(sent);
   const broken: string[] = [];
   const byName = new Map<string, string>();
   const byLines = new Map<string, string>();
@@ -145,8 +147,8 @@ function judgeNames(sent: readonly Sent[], recorded: readonly Recorded[]): strin
 }
 
 /** A named request is stored once, however often it was sent. */
-function judgeStored(sent: readonly Sent[], stored: readonly string[]): string[] {
-  const named = namedProducers(sent);
+function checkStoredOnce(sent: readonly ProducerRecord[], stored: readonly string[]): string[] {
+  const named = producersWithFrameIds(sent);
   const times = new Map<string, number>();
   for (const message of stored) {
     const [key, producer] = LINE.exec(message) ?? [];
@@ -157,6 +159,6 @@ function judgeStored(sent: readonly Sent[], stored: readonly string[]): string[]
     .map(([key, count]) => `${key} of a named request is stored ${count} times`);
 }
 
-function namedProducers(sent: readonly Sent[]): ReadonlySet<string> {
-  return new Set(sent.filter((one) => one.named).map(({ producer }) => producer));
+function producersWithFrameIds(sent: readonly ProducerRecord[]): ReadonlySet<string> {
+  return new Set(sent.filter((one) => one.sendsFrameIds).map(({ producer }) => producer));
 }

@@ -19,7 +19,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-export const TELEPHONE: BrowserContextOptions = {
+export const PHONE: BrowserContextOptions = {
   viewport: { width: 390, height: 844 },
   deviceScaleFactor: 2,
   isMobile: true,
@@ -27,11 +27,11 @@ export const TELEPHONE: BrowserContextOptions = {
 };
 
 /** Without the windows around its pages Chromium opens one in a third of the processor time. */
-const SHELL = 'chromium-headless-shell';
-const executablePath = find(SHELL) ?? find('chromium');
+const HEADLESS_SHELL = 'chromium-headless-shell';
+const executablePath = find(HEADLESS_SHELL) ?? find('chromium');
 
 /** There is no browser here: its tests are skipped (never with CI=true). */
-export const noBrowser = executablePath === undefined && missing(SHELL);
+export const noBrowser = executablePath === undefined && missing(HEADLESS_SHELL);
 
 /** Starts a browser with a new, empty profile; close it. */
 export function launchBrowser(): Promise<Browser> {
@@ -47,23 +47,23 @@ function find(program: string): string | undefined {
 export class Tab {
   readonly page: Page;
   /** Errors, and violations of the Content-Security-Policy, as the console has them. */
-  readonly troubles: string[] = [];
+  readonly consoleErrors: string[] = [];
   /** Addresses of other servers that were asked for something. */
-  readonly strangers: string[] = [];
+  readonly foreignRequests: string[] = [];
 
   constructor(page: Page, server: Server) {
     this.page = page;
     page.setDefaultTimeout(15_000);
-    page.on('pageerror', (error) => this.troubles.push(String(error)));
+    page.on('pageerror', (error) => this.consoleErrors.push(String(error)));
     page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') this.troubles.push(message.text());
+      if (message.type() === 'error' || message.type() === 'warning') this.consoleErrors.push(message.text());
     });
     page.on('dialog', (dialog) => {
-      this.troubles.push(`dialog: ${dialog.message()}`);
+      this.consoleErrors.push(`dialog: ${dialog.message()}`);
       void dialog.dismiss();
     });
     page.on('request', (request) => {
-      if (!request.url().startsWith(server.url)) this.strangers.push(request.url());
+      if (!request.url().startsWith(server.url)) this.foreignRequests.push(request.url());
     });
   }
 
@@ -72,22 +72,22 @@ export class Tab {
     return this.page.locator('.line > .text').allInnerTexts();
   }
 
-  async showsMessage(text: string): Promise<void> {
+  async waitForMessage(text: string): Promise<void> {
     await this.page.locator('.line > .text', { hasText: text }).first().waitFor({ timeout: 15_000 });
   }
 
   /** How many lines the page says that it holds. */
-  async held(): Promise<number> {
+  async lineCount(): Promise<number> {
     const text = await this.page.locator('.footer').textContent();
     return Number(/([\d,]+) lines? here/.exec(text ?? '')?.[1].replaceAll(',', '') ?? Number.NaN);
   }
 
-  async holds(count: number, timeoutMs = 15_000): Promise<void> {
+  async waitForLineCount(count: number, timeoutMs = 15_000): Promise<void> {
     let seen = Number.NaN;
     await until(
       `${count} lines in the page`,
       async () => {
-        seen = await this.held();
+        seen = await this.lineCount();
         return seen === count;
       },
       timeoutMs,
@@ -96,7 +96,7 @@ export class Tab {
     });
   }
 
-  async isLive(): Promise<void> {
+  async waitUntilLive(): Promise<void> {
     await this.page.locator('.state[data-state=live]').waitFor({ timeout: 15_000 });
   }
 
@@ -169,6 +169,6 @@ export async function openApp(
 ): Promise<Tab> {
   const query = `app=${app.name}${options.query ? `&${options.query}` : ''}`;
   const tab = await openPage(browser, server, { ...options, query });
-  await tab.isLive();
+  await tab.waitUntilLive();
   return tab;
 }

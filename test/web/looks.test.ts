@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Program, TAILRACE } from '../support/program.ts';
-import { numbered, pushLines } from '../support/senders/push.ts';
-import { type App, type Server, serve } from '../support/server.ts';
-import { launchBrowser, noBrowser, openApp, openPage, TELEPHONE } from './browser.ts';
+import { numberedMessages, pushLines } from '../support/senders/push.ts';
+import { type App, type Server, startServer } from '../support/server.ts';
+import { launchBrowser, noBrowser, openApp, openPage, PHONE } from './browser.ts';
 
 const JSON_LINE = JSON.stringify({ level: 'info', event: 'order.placed', user: { id: 7, name: 'Zoë' } });
 const TRACE = 'Error: gave up\n    at run (worker.mjs:38:9)\n    at async work (worker.mjs:24:5)';
@@ -16,17 +16,17 @@ describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
   let server: Server;
   let app: App;
   beforeAll(async () => {
-    [browser, server] = await Promise.all([launchBrowser(), serve()]);
+    [browser, server] = await Promise.all([launchBrowser(), startServer()]);
     app = await server.createApp('counter');
     const heroku = await server.tokenOf(app.name, 'heroku');
     await pushLines(server, app.token, [
-      ...numbered(30, 'method=GET path="/" status=200 n'),
+      ...numberedMessages(30, 'method=GET path="/" status=200 n'),
       JSON_LINE,
       TRACE,
     ]);
     await pushLines(server, heroku, ['at=error code=H12 desc="Request timeout" method=GET path="/slow"']);
     await pushLines(server, app.token, ['Started \x1b[1m\x1b[36mGET\x1b[0m \x1b[32m"/about"\x1b[0m']);
-    await server.addDrain(app, 'http://user:hunter2@127.0.0.1:9/lines');
+    await server.createDrain(app, 'http://user:hunter2@127.0.0.1:9/lines');
     await pushLines(server, app.token, ['a line that the drain can’t deliver']);
   });
   afterAll(() => Promise.all([browser?.close(), server?.close()]));
@@ -37,9 +37,9 @@ describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
     ['dark', 'telephone'],
     ['light', 'telephone'],
   ] as const)('%s on a %s: nothing is cut off', async (colorScheme, device) => {
-    const size = device === 'telephone' ? TELEPHONE : {};
+    const size = device === 'telephone' ? PHONE : {};
     const tab = await openApp(browser, server, app, { colorScheme, ...size });
-    await tab.showsMessage('a line that the drain');
+    await tab.waitForMessage('a line that the drain');
     await tab.screenshot(`${device}-${colorScheme}`);
     const [ground] = await tab.page.evaluate<string[]>('[getComputedStyle(document.body).backgroundColor]');
     const lightness = Number(/oklch\(([\d.]+)/.exec(ground)?.[1]);
@@ -63,7 +63,7 @@ describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
 
   it('folds a structured line out into its fields, and keeps a trace of many lines together', async () => {
     const tab = await openApp(browser, server, app);
-    await tab.showsMessage('a line that the drain');
+    await tab.waitForMessage('a line that the drain');
     const row = tab.page.locator('.row', { hasText: 'order.placed' });
     await row.locator('.fold').click();
     expect(await row.locator('.fields th').allInnerTexts()).toEqual([
@@ -118,17 +118,17 @@ describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
       await program.stop();
       rmSync(folder, { recursive: true, force: true });
     });
-    const [, url] = await program.says(/page +(http:\S+)\/\?app=running /);
+    const [, url] = await program.waitForOutput(/page +(http:\S+)\/\?app=running /);
     const { stdout: key } = await new Program(process.execPath, [TAILRACE, 'auth:token'], { cwd: folder })
-      .ended;
+      .exited;
     const own = { url, key: key.trim() } as Server;
     const tab = await openPage(browser, own, { key: own.key });
-    await tab.showsMessage('hello from the dyno');
+    await tab.waitForMessage('hello from the dyno');
     await tab.page.locator('.dyno', { hasText: 'worker.1' }).waitFor();
     await tab.page.getByText(/^up \d/).waitFor();
     await tab.screenshot('dynos');
     const { stdout } = await new Program(process.execPath, [TAILRACE, 'create', 'second'], { cwd: folder })
-      .ended;
+      .exited;
     expect(stdout).toContain('second');
     await tab.page.getByLabel('App', { exact: true }).selectOption('second');
     await tab.page.getByText('Still water').waitFor();

@@ -1,14 +1,14 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { numbered, post, pushLines } from '../support/senders/push.ts';
-import { type Server, serve } from '../support/server.ts';
+import { numberedMessages, postLogs, pushLines } from '../support/senders/push.ts';
+import { type Server, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser.ts';
 
 describe.skipIf(noBrowser)('100,000 lines', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {
-    [browser, server] = await Promise.all([launchBrowser(), serve()]);
+    [browser, server] = await Promise.all([launchBrowser(), startServer()]);
   });
   afterAll(() => Promise.all([browser?.close(), server?.close()]));
 
@@ -16,9 +16,10 @@ describe.skipIf(noBrowser)('100,000 lines', { timeout: 90_000 }, () => {
     const app = await server.createApp();
     const tab = await openApp(browser, server, app);
     const words = 'method=GET path="/orders" status=200 service=12ms';
-    for (let i = 0; i < 100_000; i += 5_000) await pushLines(server, app.token, numbered(5_000, words, i));
-    await tab.holds(100_000, 30_000);
-    await tab.showsMessage(`${words} 99999`);
+    for (let i = 0; i < 100_000; i += 5_000)
+      await pushLines(server, app.token, numberedMessages(5_000, words, i));
+    await tab.waitForLineCount(100_000, 30_000);
+    await tab.waitForMessage(`${words} 99999`);
     expect(await tab.page.locator('.row').count()).toBeLessThan(200);
     await tab.page.keyboard.press('Space');
 
@@ -51,23 +52,25 @@ describe.skipIf(noBrowser)('100,000 lines', { timeout: 90_000 }, () => {
     console.log(`100,000 lines, ms a frame: median ${at(0.5)}, 95 % ${at(0.95)}, longest ${at(1)}`);
 
     await tab.page.keyboard.press('g');
-    await tab.showsMessage(`${words} 0`);
+    await tab.waitForMessage(`${words} 0`);
     await tab.page.keyboard.press('Shift+G');
-    await tab.showsMessage(`${words} 99999`);
-    expect(tab.troubles).toEqual([]);
+    await tab.waitForMessage(`${words} 99999`);
+    expect(tab.consoleErrors).toEqual([]);
   });
   it('from before are shaded in the gauge where they weren’t read', async () => {
     const app = await server.createApp();
     const now = async (lines: readonly string[]): Promise<void> => {
-      const { status } = await post(server, app.token, lines.join('\n'), { 'content-type': 'text/plain' });
+      const { status } = await postLogs(server, app.token, lines.join('\n'), {
+        'content-type': 'text/plain',
+      });
       expect(status).toBe(204);
     };
-    await now(numbered(5_000));
+    await now(numberedMessages(5_000));
     const tab = await openApp(browser, server, app);
-    await tab.showsMessage('line 4999');
+    await tab.waitForMessage('line 4999');
     await tab.page.locator('.unread').waitFor({ state: 'attached' });
-    await now(numbered(500, 'level=error line', 5_000));
-    await tab.showsMessage('level=error line 5499');
+    await now(numberedMessages(500, 'level=error line', 5_000));
+    await tab.waitForMessage('level=error line 5499');
     await tab.screenshot('unread');
   });
 });

@@ -1,19 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { readColours } from '../../src/web/text/ansi.ts';
-import { readFields } from '../../src/web/text/fields.ts';
-import { cut } from '../../src/web/text/marks.ts';
-import { asPhrase, findTerms, wantedTerms } from '../../src/web/text/search.ts';
+import { parseAnsi } from '../../src/web/text/ansi.ts';
+import { parseFields } from '../../src/web/text/fields.ts';
+import { splitIntoSpans } from '../../src/web/text/marks.ts';
+import { highlightTerms, searchTerms, toSearchPhrase } from '../../src/web/text/search.ts';
 
-const pairs = (text: string) => readFields(text).fields.map(({ key, value }) => [key, value]);
+const pairs = (text: string) => parseFields(text).fields.map(({ key, value }) => [key, value]);
 
 describe('a terminal’s colours', () => {
   it('become marks on the text that is left', () => {
-    const { text, marks } = readColours(
+    const { text, ranges: marks } = parseAnsi(
       'a \x1b[1;31mred\x1b[0m b \x1b[38;5;196mcube\x1b[39m \x1b[48;2;1;2;3mtrue\x1b[m.',
     );
     expect(text).toBe('a red b cube true.');
     expect(
-      marks.map(({ from, to, name, colour, ground }) => [text.slice(from, to), name, colour, ground]),
+      marks.map(({ from, to, className: name, color: colour, background: ground }) => [
+        text.slice(from, to),
+        name,
+        colour,
+        ground,
+      ]),
     ).toEqual([
       ['red', 'bold fore-1', undefined, undefined],
       ['cube', '', 'rgb(255 0 0)', undefined],
@@ -22,10 +27,10 @@ describe('a terminal’s colours', () => {
   });
 
   it('can’t carry anything else: numbers are bounded, other sequences and controls are shown', () => {
-    expect(readColours('\x1b[38;2;999;-1;url(x)mX').text).toBe('␛[38;2;999;-1;url(x)mX');
-    expect(readColours('\x1b[38;2;999;1;1mX').marks[0].colour).toBe('rgb(255 1 1)');
-    expect(readColours('\x1b[2J\x07\x7f\u202e\r\nend\r').text).toBe('␛[2J␇␡<U+202E>\nend');
-    expect(readColours('tab\tand\nline').text).toBe('tab\tand\nline');
+    expect(parseAnsi('\x1b[38;2;999;-1;url(x)mX').text).toBe('␛[38;2;999;-1;url(x)mX');
+    expect(parseAnsi('\x1b[38;2;999;1;1mX').ranges[0].color).toBe('rgb(255 1 1)');
+    expect(parseAnsi('\x1b[2J\x07\x7f\u202e\r\nend\r').text).toBe('␛[2J␇␡<U+202E>\nend');
+    expect(parseAnsi('tab\tand\nline').text).toBe('tab\tand\nline');
   });
 });
 
@@ -62,17 +67,17 @@ describe('fields', () => {
       '{'.repeat(60_000),
     ];
     const startMs = performance.now();
-    for (const text of hostile) expect(readFields(text).fields.length).toBeLessThan(2);
+    for (const text of hostile) expect(parseFields(text).fields.length).toBeLessThan(2);
     expect(performance.now() - startMs).toBeLessThan(2_000);
   });
 });
 
 describe('a search', () => {
   it('marks its words and phrases, not what has to be absent, and no patterns', () => {
-    const terms = wantedTerms('Time "Not Found" -skip -"skip this" /a b/i /api/users');
+    const terms = searchTerms('Time "Not Found" -skip -"skip this" /a b/i /api/users');
     expect(terms).toEqual(['time', 'not found', '/api/users']);
     const text = 'TIME: /api/users not found';
-    expect(findTerms(text, terms).map(({ from, to }) => text.slice(from, to))).toEqual([
+    expect(highlightTerms(text, terms).map(({ from, to }) => text.slice(from, to))).toEqual([
       'TIME',
       'not found',
       '/api/users',
@@ -80,19 +85,19 @@ describe('a search', () => {
   });
 
   it('for a value is a phrase wherever it has to be', () => {
-    expect(asPhrase('12ms')).toBe('12ms');
-    expect(asPhrase('/orders')).toBe('"/orders"');
-    expect(asPhrase('two words')).toBe('"two words"');
+    expect(toSearchPhrase('12ms')).toBe('12ms');
+    expect(toSearchPhrase('/orders')).toBe('"/orders"');
+    expect(toSearchPhrase('two words')).toBe('"two words"');
   });
 });
 
 describe('marks', () => {
   it('may overlap: the text is cut where they begin and end, and none of it is lost', () => {
-    const pieces = cut('abcdef', [
-      { from: 1, to: 4, name: 'x' },
-      { from: 3, to: 99, name: 'y', colour: 'rgb(1 2 3)' },
+    const pieces = splitIntoSpans('abcdef', [
+      { from: 1, to: 4, className: 'x' },
+      { from: 3, to: 99, className: 'y', color: 'rgb(1 2 3)' },
     ]);
-    expect(pieces.map(({ text, names }) => [text, names])).toEqual([
+    expect(pieces.map(({ text, classNames: names }) => [text, names])).toEqual([
       ['a', ''],
       ['bc', 'x'],
       ['d', 'x y'],

@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { numbered, pushLines } from '../support/senders/push.ts';
-import { type App, type Server, serve } from '../support/server.ts';
+import { numberedMessages, pushLines } from '../support/senders/push.ts';
+import { type App, type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { launchBrowser, noBrowser, openApp } from './browser.ts';
 
@@ -9,13 +9,13 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {
-    [browser, server] = await Promise.all([launchBrowser(), serve()]);
+    [browser, server] = await Promise.all([launchBrowser(), startServer()]);
   });
   afterAll(() => Promise.all([browser?.close(), server?.close()]));
 
   const push = async (app: App, count: number, name = 'line', from = 0): Promise<void> => {
     for (let i = 0; i < count; i += 5_000)
-      await pushLines(server, app.token, numbered(Math.min(5_000, count - i), name, from + i));
+      await pushLines(server, app.token, numberedMessages(Math.min(5_000, count - i), name, from + i));
   };
 
   it('shows lines as they come, and goes with the newest', async () => {
@@ -24,25 +24,25 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     await tab.page.getByText('Still water').waitFor();
     await tab.screenshot('empty');
     for (let i = 0; i < 10; i++) await push(app, 30, 'live', i * 30);
-    await tab.showsMessage('live 299');
-    await tab.holds(300);
+    await tab.waitForMessage('live 299');
+    await tab.waitForLineCount(300);
     expect(await tab.isAtEnd()).toBe(true);
-    expect(tab.troubles).toEqual([]);
+    expect(tab.consoleErrors).toEqual([]);
   });
 
   it('pauses with space, stands still, counts what comes, and goes on without a loss', async () => {
     const app = await server.createApp();
     await push(app, 200, 'before');
     const tab = await openApp(browser, server, app);
-    await tab.holds(200);
+    await tab.waitForLineCount(200);
     await tab.page.keyboard.press('Space');
     const top = await tab.scrollTop();
     for (let i = 0; i < 6; i++) await push(app, 200, 'meanwhile', i * 200);
     await tab.page.getByText('1,200 new lines').waitFor();
     expect(await tab.scrollTop()).toBe(top);
-    await tab.showsMessage('before 199');
+    await tab.waitForMessage('before 199');
     await tab.page.keyboard.press('Space');
-    await tab.showsMessage('meanwhile 1199');
+    await tab.waitForMessage('meanwhile 1199');
     expect(await tab.allPositions()).toEqual(Array.from({ length: 1_400 }, (_, i) => i + 1));
   });
 
@@ -50,7 +50,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     const app = await server.createApp();
     await push(app, 300);
     const tab = await openApp(browser, server, app);
-    await tab.holds(300);
+    await tab.waitForLineCount(300);
     await tab.page.mouse.move(500, 500);
     await tab.page.mouse.wheel(0, -600);
     await tab.page.locator('.pill').waitFor();
@@ -64,17 +64,17 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     expect(await first()).toBe(shown);
     await tab.page.mouse.wheel(0, 100_000);
     await tab.page.getByRole('button', { name: 'following' }).waitFor();
-    await tab.showsMessage('later 99');
+    await tab.waitForMessage('later 99');
   });
 
   it('reads older lines when somebody scrolls to the top, to where the stream begins', async () => {
     const app = await server.createApp();
     await push(app, 2_300);
     const tab = await openApp(browser, server, app);
-    await tab.holds(1_000);
+    await tab.waitForLineCount(1_000);
     await until('everything is read', async () => {
       await tab.scrollTo(0);
-      return (await tab.held()) === 2_300;
+      return (await tab.lineCount()) === 2_300;
     });
     expect(await tab.allPositions()).toEqual(Array.from({ length: 2_300 }, (_, i) => i + 1));
   });
@@ -85,33 +85,33 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     await push(app, 1, 'a silver needle');
     await push(app, 3_000, 'hay', 3_000);
     const tab = await openApp(browser, server, app);
-    await tab.holds(1_000);
+    await tab.waitForLineCount(1_000);
     await tab.page.keyboard.press('/');
     await tab.page.keyboard.type('"silver needle"');
     await tab.page.keyboard.press('Enter');
-    await tab.showsMessage('a silver needle 0');
-    await tab.holds(1);
+    await tab.waitForMessage('a silver needle 0');
+    await tab.waitForLineCount(1);
     expect(await tab.page.locator('.found').allInnerTexts()).toEqual(['silver needle']);
     expect(new URL(tab.page.url()).searchParams.get('q')).toBe('"silver needle"');
     // Live lines are filtered as well.
     await push(app, 1, 'more hay');
     await push(app, 1, 'another silver needle');
-    await tab.showsMessage('another silver needle 0');
-    await tab.holds(2);
+    await tab.waitForMessage('another silver needle 0');
+    await tab.waitForLineCount(2);
 
     await tab.page.keyboard.press('k');
     await tab.page.keyboard.press('k');
     await tab.page.keyboard.press('x');
-    await tab.showsMessage('hay 2999');
-    await tab.showsMessage('hay 3000');
+    await tab.waitForMessage('hay 2999');
+    await tab.waitForMessage('hay 3000');
     const selected = tab.page.locator('.row[data-selected=true]');
     expect(await selected.textContent()).toContain('a silver needle 0');
     expect(await tab.page.locator('#search').inputValue()).toBe('');
 
     await tab.page.goBack();
-    await tab.holds(2);
+    await tab.waitForLineCount(2);
     expect(await tab.page.locator('#search').inputValue()).toBe('"silver needle"');
-    expect(tab.troubles).toEqual([]);
+    expect(tab.consoleErrors).toEqual([]);
   });
 
   it('opens at the line that an address points at, and reads on to the live end', async () => {
@@ -140,18 +140,18 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     await pushLines(server, app.token, ['level=error something=broke']);
     await pushLines(server, heroku, ['State changed from starting to up']);
     const tab = await openApp(browser, server, app);
-    await tab.holds(7);
+    await tab.waitForLineCount(7);
     await tab.page.getByLabel('source').selectOption('heroku');
-    await tab.holds(1);
+    await tab.waitForLineCount(1);
     await tab.page.getByLabel('source').selectOption('');
     await tab.page.getByLabel('level').selectOption('error');
-    await tab.showsMessage('something=broke');
-    await tab.holds(1);
+    await tab.waitForMessage('something=broke');
+    await tab.waitForLineCount(1);
     expect(new URL(tab.page.url()).search).toBe(`?app=${app.name}&level=error`);
     await tab.page.reload();
-    await tab.holds(1);
+    await tab.waitForLineCount(1);
     await tab.page.keyboard.press('Escape');
-    await tab.holds(7);
+    await tab.waitForLineCount(7);
     await tab.page.locator('.who', { hasText: 'web.1' }).first().click();
     await tab.page.getByLabel('Clear all filters').waitFor();
     expect(new URL(tab.page.url()).searchParams.get('dyno')).toBe('web.1');
@@ -165,7 +165,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     await until('later than that', () => Date.now() > Date.parse(between) + 150 || undefined);
     await push(app, 20, 'late');
     const tab = await openApp(browser, server, app);
-    await tab.holds(40);
+    await tab.waitForLineCount(40);
     await tab.page.keyboard.press('t');
     await tab.page.getByLabel('or at').fill(between);
     await tab.page.keyboard.press('Enter');

@@ -3,10 +3,10 @@ import type { Browser } from 'playwright-core';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pushLines } from '../support/senders/push.ts';
-import { type Server, serve } from '../support/server.ts';
+import { type Server, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser.ts';
 
-const HOSTILE = [
+const HOSTILE_LINES = [
   '<img src=x onerror=alert(1)>',
   '<script>alert(2)</script>',
   '"><svg onload=alert(3)>',
@@ -20,25 +20,25 @@ describe.skipIf(noBrowser)('what a line says', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {
-    [browser, server] = await Promise.all([launchBrowser(), serve()]);
+    [browser, server] = await Promise.all([launchBrowser(), startServer()]);
   });
   afterAll(() => Promise.all([browser?.close(), server?.close()]));
 
   it('is text, whatever it pretends to be', async () => {
     const app = await server.createApp();
-    await pushLines(server, app.token, HOSTILE);
+    await pushLines(server, app.token, HOSTILE_LINES);
     const tab = await openApp(browser, server, app);
-    await tab.holds(HOSTILE.length);
-    for (let i = 0; i < HOSTILE.length; i++) {
+    await tab.waitForLineCount(HOSTILE_LINES.length);
+    for (let i = 0; i < HOSTILE_LINES.length; i++) {
       await tab.page.keyboard.press('k');
       await tab.page.keyboard.press('Enter');
     }
     await tab.page
       .locator('.details')
-      .nth(HOSTILE.length - 1)
+      .nth(HOSTILE_LINES.length - 1)
       .waitFor();
     const messages = await tab.messages();
-    expect(messages.slice(0, 3)).toEqual(HOSTILE.slice(0, 3));
+    expect(messages.slice(0, 3)).toEqual(HOSTILE_LINES.slice(0, 3));
     expect(messages[5]).toContain('␛]8;;javascript:alert(7)␇link');
     expect(messages[6]).toContain('<U+202E>gnitirw <U+2066>isolated<U+2069> ␀␇␡');
     const red = tab.page.locator('.row .fore-1', { hasText: 'red' });
@@ -46,10 +46,10 @@ describe.skipIf(noBrowser)('what a line says', { timeout: 90_000 }, () => {
     // A search for hostile text is text as well.
     await tab.page.locator('#search').fill('"<img src=x"');
     await tab.page.keyboard.press('Enter');
-    await tab.holds(2);
+    await tab.waitForLineCount(2);
     expect(await tab.page.locator('.lines img, .lines script, .lines iframe, .lines a').count()).toBe(0);
-    expect(tab.troubles).toEqual([]);
-    expect(tab.strangers).toEqual([]);
+    expect(tab.consoleErrors).toEqual([]);
+    expect(tab.foreignRequests).toEqual([]);
   });
 
   it('could do nothing if it were more: inline scripts, other servers and HTML from text are forbidden', async () => {

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readPlace, writePlace } from '../../src/web/address.ts';
-import { type Line, readLine } from '../../src/web/stream/line.ts';
+import { formatViewLocation, parseViewLocation } from '../../src/web/address.ts';
+import { type Line, parseLine } from '../../src/web/stream/line.ts';
 import { LineWindow } from '../../src/web/stream/line-window.ts';
-import { Rates, SECONDS } from '../../src/web/stream/rates.ts';
-import { readWhen } from '../../src/web/text/when.ts';
-import { harmlessUrl } from '../../src/web/text/words.ts';
-import { Heights } from '../../src/web/view/list/heights.ts';
-import { Layout } from '../../src/web/view/list/layout.ts';
+import { HISTORY_SECONDS, RateHistory } from '../../src/web/stream/rates.ts';
+import { parseTimeInput } from '../../src/web/text/when.ts';
+import { withoutUrlSecrets } from '../../src/web/text/words.ts';
+import { RowHeights } from '../../src/web/view/list/heights.ts';
+import { RowLayout } from '../../src/web/view/list/layout.ts';
 
 function line(at: number, fields: Partial<Line> = {}): Line {
-  const read = readLine({
+  const read = parseLine({
     position: String(at),
     timestamp: '2026-11-21T08:00:00.000000+00:00',
     facility: 23,
@@ -42,7 +42,7 @@ describe('heights', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
-        const tested = new Heights();
+        const tested = new RowHeights();
         let model: number[] = [];
         for (const one of steps) {
           if (one.do === 'append') {
@@ -77,7 +77,7 @@ describe('heights', () => {
 
 describe('a layout', () => {
   it('keeps measured heights while lines come and go on both sides', () => {
-    const layout = new Layout({ row: 20, line: 18, columns: 0 });
+    const layout = new RowLayout({ rowHeight: 20, lineHeight: 18, columns: 0 });
     layout.update(lines(100, 200));
     layout.heights.set(50, 77);
     layout.update(lines(90, 210));
@@ -91,7 +91,7 @@ describe('a layout', () => {
   });
 
   it('guesses long and multi-line messages', () => {
-    const layout = new Layout({ row: 20, line: 18, columns: 10 });
+    const layout = new RowLayout({ rowHeight: 20, lineHeight: 18, columns: 10 });
     layout.update([line(1), line(2, { message: 'a\nb\nc' }), line(3, { message: 'x'.repeat(25) })]);
     expect([0, 1, 2].map((i) => layout.heights.heightOf(i))).toEqual([20, 56, 56]);
   });
@@ -112,15 +112,15 @@ describe('the window', () => {
 
 describe('rates', () => {
   it('count each line once, in its second, and forget what is too old', () => {
-    const rates = new Rates();
+    const rates = new RateHistory();
     const nowMs = 1_000_000_500;
     rates.add([line(1, { ms: nowMs - 2_000 }), line(2, { ms: nowMs, level: 'error' })], nowMs, true);
     rates.add([line(2, { ms: nowMs }), line(3, { ms: 0 })], nowMs, true);
     rates.add([line(4, { ms: 0 })], nowMs, false);
-    const { all, errors } = rates.read(nowMs);
+    const { all, errors } = rates.snapshot(nowMs);
     expect([all.at(-3), all.at(-2), all.at(-1), errors.at(-1)]).toEqual([1, 0, 2, 1]);
-    expect(rates.read(nowMs + 1_000).all.at(-2)).toBe(2);
-    expect(rates.read(nowMs + SECONDS * 1_000).all.every((count) => count === 0)).toBe(true);
+    expect(rates.snapshot(nowMs + 1_000).all.at(-2)).toBe(2);
+    expect(rates.snapshot(nowMs + HISTORY_SECONDS * 1_000).all.every((count) => count === 0)).toBe(true);
   });
 });
 
@@ -131,28 +131,28 @@ describe('addresses and times', () => {
       filters: { source: 'app', dyno: 'web.1', level: 'error' as const, q: '"a b" -c /d+&e/' },
       at: '42',
     };
-    expect(readPlace(writePlace(place))).toEqual(place);
-    expect(readPlace('?at=x&level=loud').at).toBe('');
-    expect(writePlace(readPlace('?level=loud'))).toBe('');
+    expect(parseViewLocation(formatViewLocation(place))).toEqual(place);
+    expect(parseViewLocation('?at=x&level=loud').at).toBe('');
+    expect(formatViewLocation(parseViewLocation('?level=loud'))).toBe('');
   });
 
   it('times are read as people write them', () => {
     const now = new Date(2026, 10, 21, 14, 5, 30).getTime();
-    expect(readWhen('10m', now)).toBe(now - 600_000);
-    expect(readWhen('2 h ago', now)).toBe(now - 7_200_000);
-    expect(readWhen('14:05', now)).toBe(new Date(2026, 10, 21, 14, 5).getTime());
-    expect(readWhen('23:00', now)).toBe(new Date(2026, 10, 20, 23, 0).getTime());
-    expect(readWhen('2026-11-20 09:30', now)).toBe(new Date(2026, 10, 20, 9, 30).getTime());
-    expect(readWhen('2026-11-20T09:30:00Z', now)).toBe(Date.UTC(2026, 10, 20, 9, 30));
+    expect(parseTimeInput('10m', now)).toBe(now - 600_000);
+    expect(parseTimeInput('2 h ago', now)).toBe(now - 7_200_000);
+    expect(parseTimeInput('14:05', now)).toBe(new Date(2026, 10, 21, 14, 5).getTime());
+    expect(parseTimeInput('23:00', now)).toBe(new Date(2026, 10, 20, 23, 0).getTime());
+    expect(parseTimeInput('2026-11-20 09:30', now)).toBe(new Date(2026, 10, 20, 9, 30).getTime());
+    expect(parseTimeInput('2026-11-20T09:30:00Z', now)).toBe(Date.UTC(2026, 10, 20, 9, 30));
     for (const nonsense of ['', 'soon', '25:00', '10:61', '2026-13-45'])
-      expect(readWhen(nonsense, now)).toBeUndefined();
+      expect(parseTimeInput(nonsense, now)).toBeUndefined();
   });
 
   it('secrets in a drain’s address aren’t shown', () => {
-    expect(harmlessUrl('https://user:secret@host/path?api_key=abc&x=1')).toBe(
+    expect(withoutUrlSecrets('https://user:secret@host/path?api_key=abc&x=1')).toBe(
       'https://user:****@host/path?api_key=****&x=1',
     );
-    expect(harmlessUrl('https://token@host/')).toBe('https://****@host/');
-    expect(harmlessUrl('no url ://a:b@c')).not.toContain('a:b');
+    expect(withoutUrlSecrets('https://token@host/')).toBe('https://****@host/');
+    expect(withoutUrlSecrets('no url ://a:b@c')).not.toContain('a:b');
   });
 });

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { OWNER } from '../../apps/records/owner.ts';
-import { describe } from '../shapes.ts';
+import { routeSchema } from '../shapes.ts';
 
 /** `GET /account`: who the key belongs to. */
 export function accountRoutes(api: FastifyInstance): void {
-  api.get('/account', describe('Who the key belongs to', 'Account'), async () => ({
+  api.get('/account', routeSchema('Who the key belongs to', 'Account'), async () => ({
     ...OWNER,
     name: 'Owner',
     federated: false,

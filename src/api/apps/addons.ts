@@ -1,82 +1,89 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { attachmentName, isCalled, serviceOf } from '../../apps/records/addon-names.ts';
-import { changedConfig } from '../../apps/records/config-change.ts';
+import { addonAttachmentName, addonServiceName, isAddonNamed } from '../../apps/records/addon-names.ts';
+import { applyConfigChange } from '../../apps/records/config-change.ts';
 import type { AppRecord } from '../../apps/records/directory.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { AddonRecord } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { Context } from '../context.ts';
+import type { ApiContext } from '../context.ts';
 import { removeAddonDrains } from '../logs/addon-drains.ts';
-import { onePage } from '../page-range.ts';
-import { body, describe } from '../shapes.ts';
-import { randomName } from './apps.ts';
-import { announceRelease } from './config-vars.ts';
+import { paginate } from '../page-range.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
+import { randomAppName } from './apps.ts';
+import { rollOutRelease } from './config-vars.ts';
 
 interface AppParams {
   Params: { app: string };
 }
-interface NewAddon {
+interface NewAddonRequest {
   readonly plan: string | { readonly name: string };
   readonly name?: string | null;
 }
-interface Owned {
+interface AppAddon {
   readonly app: AppRecord;
   readonly addon: AddonRecord;
 }
 
 /** `/apps/:app/addons` and what hangs on them: programs on this machine that give an app a config var. */
-export function addonRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, releases, services } = context;
+export function addonRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry, releases, addonServices } = context;
 
-  const all = async (): Promise<Owned[]> => {
-    const apps = await directory.apps();
-    const owned = await Promise.all(apps.map(ofApp));
+  const allAddons = async (): Promise<AppAddon[]> => {
+    const apps = await appRegistry.listApps();
+    const owned = await Promise.all(apps.map(addonsOfApp));
     return owned.flat();
   };
-  const ofApp = async (app: AppRecord): Promise<Owned[]> =>
+  const addonsOfApp = async (app: AppRecord): Promise<AppAddon[]> =>
     (await releases.current(app.id)).addons.map((addon) => ({ app, addon }));
 
-  api.get('/addon-services', describe('List what can be added', 'AddonService', { many: true }), async () =>
-    services.available().map(({ name, description }) => ({
-      id: name,
-      name,
-      human_name: description,
-      state: 'ga',
-      cli_plugin_name: null,
-      supports_multiple_installations: false,
-      supports_sharing: false,
-    })),
+  api.get(
+    '/addon-services',
+    routeSchema('List what can be added', 'AddonService', { many: true }),
+    async () =>
+      addonServices.available().map(({ name, description }) => ({
+        id: name,
+        name,
+        human_name: description,
+        state: 'ga',
+        cli_plugin_name: null,
+        supports_multiple_installations: false,
+        supports_sharing: false,
+      })),
   );
-  api.get('/addons', describe('List all add-ons', 'Addon', { many: true }), async (request, reply) =>
-    onePage(request, reply, (await all()).map(addonView), ['name', 'id']),
+  api.get('/addons', routeSchema('List all add-ons', 'Addon', { many: true }), async (request, reply) =>
+    paginate(request, reply, (await allAddons()).map(addonView), ['name', 'id']),
   );
   api.get<AppParams>(
     '/apps/:app/addons',
-    describe("List an app's add-ons", 'Addon', { many: true }),
+    routeSchema("List an app's add-ons", 'Addon', { many: true }),
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
-      return onePage(request, reply, (await ofApp(app)).map(addonView), ['name', 'id']);
+      const app = await appRegistry.getApp(request.params.app);
+      return paginate(request, reply, (await addonsOfApp(app)).map(addonView), ['name', 'id']);
     },
   );
   for (const path of ['/addons/:addon', '/apps/:app/addons/:addon'])
-    api.get<{ Params: { addon: string } }>(path, describe('Look at an add-on', 'Addon'), async (request) => {
-      return addonView(pick(await all(), request.params.addon));
-    });
+    api.get<{ Params: { addon: string } }>(
+      path,
+      routeSchema('Look at an add-on', 'Addon'),
+      async (request) => {
+        return addonView(requireAddon(await allAddons(), request.params.addon));
+      },
+    );
 
-  const wanted = body(
+  const requestBody = bodySchema(
     {
       plan: { type: ['string', 'object'], properties: { name: { type: 'string' } } },
       name: { type: ['string', 'null'] },
     },
     ['plan'],
   );
-  api.post<AppParams & { Body: NewAddon }>(
+  api.post<AppParams & { Body: NewAddonRequest }>(
     '/apps/:app/addons',
-    describe('Add an add-on', 'Addon', { status: 201, body: wanted }),
+    routeSchema('Add an add-on', 'Addon', { status: 201, body: requestBody }),
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
-      const addon = await create(app, request.body);
+      const app = await appRegistry.getApp(request.params.app);
+      const addon = await createAddon(app, request.body);
       reply.code(201);
       return addonView({ app, addon });
     },
@@ -84,57 +91,60 @@ export function addonRoutes(api: FastifyInstance, context: Context): void {
   for (const path of ['/addons/:addon', '/apps/:app/addons/:addon'])
     api.delete<{ Params: { addon: string } }>(
       path,
-      describe('Remove an add-on and what it holds', 'Addon'),
+      routeSchema('Remove an add-on and what it holds', 'Addon'),
       async (request) => {
-        const owned = pick(await all(), request.params.addon);
-        await destroy(owned);
+        const owned = requireAddon(await allAddons(), request.params.addon);
+        await destroyAddon(owned);
         return { ...addonView(owned), state: 'deprovisioned' };
       },
     );
 
-  api.get('/addon-attachments', describe('List attachments', 'Attachment', { many: true }), async () =>
-    (await all()).map(attachmentView),
+  api.get('/addon-attachments', routeSchema('List attachments', 'Attachment', { many: true }), async () =>
+    (await allAddons()).map(attachmentView),
   );
   api.get<AppParams>(
     '/apps/:app/addon-attachments',
-    describe("List an app's attachments", 'Attachment', { many: true }),
-    async (request) => (await ofApp(await directory.app(request.params.app))).map(attachmentView),
+    routeSchema("List an app's attachments", 'Attachment', { many: true }),
+    async (request) => (await addonsOfApp(await appRegistry.getApp(request.params.app))).map(attachmentView),
   );
   api.get<{ Params: { addon: string } }>(
     '/addons/:addon/addon-attachments',
-    describe("List an add-on's attachments", 'Attachment', { many: true }),
-    async (request) => [attachmentView(pick(await all(), request.params.addon))],
+    routeSchema("List an add-on's attachments", 'Attachment', { many: true }),
+    async (request) => [attachmentView(requireAddon(await allAddons(), request.params.addon))],
   );
-  interface Question {
+  interface ResolveRequest {
     readonly addon?: string;
     readonly addon_attachment?: string;
     readonly app?: string | null;
   }
-  const question = body({ addon: { type: 'string' }, addon_attachment: { type: 'string' } });
-  const resolve = async ({ app, addon, addon_attachment: attachment }: Question): Promise<Owned> =>
-    pick(app ? await ofApp(await directory.app(app)) : await all(), addon ?? attachment ?? '');
-  api.post<{ Body: Question }>(
+  const resolveBody = bodySchema({ addon: { type: 'string' }, addon_attachment: { type: 'string' } });
+  const resolve = async ({ app, addon, addon_attachment: attachment }: ResolveRequest): Promise<AppAddon> =>
+    requireAddon(
+      app ? await addonsOfApp(await appRegistry.getApp(app)) : await allAddons(),
+      addon ?? attachment ?? '',
+    );
+  api.post<{ Body: ResolveRequest }>(
     '/actions/addons/resolve',
-    describe('Find add-ons by what was typed', 'Addon', { many: true, body: question }),
+    routeSchema('Find add-ons by what was typed', 'Addon', { many: true, body: resolveBody }),
     async (request) => [addonView(await resolve(request.body))],
   );
-  api.post<{ Body: Question }>(
+  api.post<{ Body: ResolveRequest }>(
     '/actions/addon-attachments/resolve',
-    describe('Find attachments by what was typed', 'Attachment', { many: true, body: question }),
+    routeSchema('Find attachments by what was typed', 'Attachment', { many: true, body: resolveBody }),
     async (request) => [attachmentView(await resolve(request.body))],
   );
 
-  async function create(app: AppRecord, { plan, name }: NewAddon): Promise<AddonRecord> {
+  async function createAddon(app: AppRecord, { plan, name }: NewAddonRequest): Promise<AddonRecord> {
     const typed = typeof plan === 'string' ? plan : plan.name;
-    const service = services.find(typed);
+    const service = addonServices.resolveService(typed);
     const id = randomUUID();
     const before = await releases.current(app.id);
     if (before.addons.some((addon) => addon.plan.startsWith(`${service}:`)))
       throw new TailraceError('conflict', `${app.name} has a ${service} add-on already.`);
-    const config = await services.create(app.id, service, id);
+    const config = await addonServices.create(app.id, service, id);
     const addon: AddonRecord = {
       id,
-      name: name || `${service}-${randomName()}`,
+      name: name || `${service}-${randomAppName()}`,
       plan: `${service}:local`,
       configVars: Object.keys(config),
       createdAt: new Date().toISOString(),
@@ -142,36 +152,36 @@ export function addonRoutes(api: FastifyInstance, context: Context): void {
     const release = await releases.add(app.id, (current) => ({
       description: `Attach ${addon.configVars.join(', ')} (${addon.name})`,
       addons: [...current.addons, addon],
-      config: changedConfig(current.config, config),
+      config: applyConfigChange(current.config, config),
     }));
-    await announceRelease(context, app, release);
+    await rollOutRelease(context, app, release);
     return addon;
   }
 
-  async function destroy({ app, addon }: Owned): Promise<void> {
-    const gone = Object.fromEntries(addon.configVars.map((name) => [name, null]));
+  async function destroyAddon({ app, addon }: AppAddon): Promise<void> {
+    const removedVars = Object.fromEntries(addon.configVars.map((name) => [name, null]));
     const release = await releases.add(app.id, (current) => ({
       description: `Detach ${addon.configVars.join(', ')} (${addon.name})`,
       addons: current.addons.filter(({ id }) => id !== addon.id),
-      config: changedConfig(current.config, gone),
+      config: applyConfigChange(current.config, removedVars),
     }));
-    await announceRelease(context, app, release);
+    await rollOutRelease(context, app, release);
     await removeAddonDrains(context, app.id, addon.id);
-    await services.destroy(app.id, addon.id);
+    await addonServices.destroy(app.id, addon.id);
   }
 }
 
 /** By id, name, service, or the name of the attachment. */
-function pick(all: readonly Owned[], which: string): Owned {
-  const found = all.find(({ addon }) => isCalled(addon, which));
+function requireAddon(all: readonly AppAddon[], which: string): AppAddon {
+  const found = all.find(({ addon }) => isAddonNamed(addon, which));
   if (!found) throw new TailraceError('not_found', "Couldn't find that add-on.");
   return found;
 }
 
-const FREE = { cents: 0, contract: false, unit: 'month' } as const;
+const FREE_PRICE = { cents: 0, contract: false, unit: 'month' } as const;
 
-function addonView({ app, addon }: Owned) {
-  const name = serviceOf(addon);
+function addonView({ app, addon }: AppAddon) {
+  const name = addonServiceName(addon);
   const owner = { id: app.id, name: app.name };
   return {
     id: addon.id,
@@ -179,8 +189,8 @@ function addonView({ app, addon }: Owned) {
     actions: [],
     app: owner,
     addon_service: { id: name, name },
-    plan: { id: addon.plan, name: addon.plan, price: FREE },
-    billed_price: FREE,
+    plan: { id: addon.plan, name: addon.plan, price: FREE_PRICE },
+    billed_price: FREE_PRICE,
     billing_entity: { ...owner, type: 'app' },
     config_vars: addon.configVars,
     provider_id: addon.id,
@@ -192,13 +202,13 @@ function addonView({ app, addon }: Owned) {
   };
 }
 
-function attachmentView({ app, addon }: Owned) {
+function attachmentView({ app, addon }: AppAddon) {
   const owner = { id: app.id, name: app.name };
   return {
     id: addon.id,
-    name: attachmentName(addon),
+    name: addonAttachmentName(addon),
     addon: { id: addon.id, name: addon.name, app: owner, plan: { id: addon.plan, name: addon.plan } },
-    addon_service: { id: serviceOf(addon), name: serviceOf(addon) },
+    addon_service: { id: addonServiceName(addon), name: addonServiceName(addon) },
     app: owner,
     config_vars: addon.configVars,
     namespace: null,

@@ -1,20 +1,20 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppRecord } from '../../apps/records/directory.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import { type SlugRecord, slugKey } from '../../apps/records/slug-record.ts';
+import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { Priority } from '../../logs/router/announcer.ts';
-import type { Context } from '../context.ts';
-import { onePage } from '../page-range.ts';
-import { body, describe } from '../shapes.ts';
+import { PlatformLinePriority } from '../../logs/router/announcer.ts';
+import type { ApiContext } from '../context.ts';
+import { paginate } from '../page-range.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
 
 interface AppParams {
   Params: { app: string };
 }
-interface NewApp {
+interface NewAppRequest {
   readonly name?: string | null;
 }
-interface AppChange {
+interface AppUpdateRequest {
   readonly name?: string;
   readonly maintenance?: boolean;
 }
@@ -23,50 +23,50 @@ interface AppChange {
 export const STACK = { id: '00000000-0000-4000-8000-000000000002', name: 'local' } as const;
 
 /** `/apps`: create, list, look at, rename, put under maintenance, destroy. */
-export function appRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, runner, announcer, releases } = context;
+export function appRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry, dynoRunner, platformLog, releases } = context;
   const view = (app: AppRecord) => appView(app, context);
 
   for (const path of ['/apps', '/users/:user/apps'])
-    api.get(path, describe('List the apps', 'App', { many: true }), async (request, reply) =>
-      onePage(request, reply, await Promise.all((await directory.apps()).map(view)), [
+    api.get(path, routeSchema('List the apps', 'App', { many: true }), async (request, reply) =>
+      paginate(request, reply, await Promise.all((await appRegistry.listApps()).map(view)), [
         'name',
         'id',
         'updated_at',
       ]),
     );
 
-  const newApp = body({ name: { type: ['string', 'null'] } });
-  api.post<{ Body: NewApp | null }>(
+  const newApp = bodySchema({ name: { type: ['string', 'null'] } });
+  api.post<{ Body: NewAppRequest | null }>(
     '/apps',
-    describe('Create an app', 'App', { status: 201, body: newApp }),
+    routeSchema('Create an app', 'App', { status: 201, body: newApp }),
     async (request, reply) => {
-      const app = await directory.createApp(request.body?.name || randomName());
-      await releases.begin(app.id, app.createdAt);
+      const app = await appRegistry.createApp(request.body?.name || randomAppName());
+      await releases.createInitial(app.id, app.createdAt);
       reply.code(201);
       return view(app);
     },
   );
 
-  api.get<AppParams>('/apps/:app', describe('Look at an app', 'App'), async (request) =>
-    view(await directory.app(request.params.app)),
+  api.get<AppParams>('/apps/:app', routeSchema('Look at an app', 'App'), async (request) =>
+    view(await appRegistry.getApp(request.params.app)),
   );
 
-  const change = body({ name: { type: 'string' }, maintenance: { type: 'boolean' } });
-  api.patch<AppParams & { Body: AppChange | null }>(
+  const change = bodySchema({ name: { type: 'string' }, maintenance: { type: 'boolean' } });
+  api.patch<AppParams & { Body: AppUpdateRequest | null }>(
     '/apps/:app',
-    describe('Rename an app, or put it under maintenance', 'App', { body: change }),
+    routeSchema('Rename an app, or put it under maintenance', 'App', { body: change }),
     async (request) => {
-      const before = await directory.app(request.params.app);
-      const app = await directory.updateApp(before, request.body ?? {});
-      await runner.shown(app);
+      const before = await appRegistry.getApp(request.params.app);
+      const app = await appRegistry.updateApp(before, request.body ?? {});
+      await dynoRunner.updateRoute(app);
       if ((before.maintenance ?? false) !== (app.maintenance ?? false)) {
         const word = app.maintenance ? 'on' : 'off';
-        announcer.announce(
+        platformLog.write(
           app.id,
           'app',
           'api',
-          Priority.api,
+          PlatformLinePriority.api,
           `Maintenance mode turned ${word} by user ${OWNER.email}`,
         );
       }
@@ -74,25 +74,25 @@ export function appRoutes(api: FastifyInstance, context: Context): void {
     },
   );
 
-  api.delete<AppParams>('/apps/:app', describe('Destroy an app', 'App'), async (request) => {
-    const app = await directory.app(request.params.app);
-    if (runner.runsInPlace(app.id))
+  api.delete<AppParams>('/apps/:app', routeSchema('Destroy an app', 'App'), async (request) => {
+    const app = await appRegistry.getApp(request.params.app);
+    if (dynoRunner.isLocalApp(app.id))
       throw new TailraceError(
         'conflict',
         `${app.name} is running here: stop it first (Ctrl-C in its \`tailrace start\`).`,
       );
     const shown = await view(app);
-    await runner.removed(app);
-    await directory.destroyApp(app);
-    await context.deliveries.look();
+    await dynoRunner.deleteApp(app);
+    await appRegistry.destroyApp(app);
+    await context.deliveries.reconcile();
     return shown;
   });
 
   api.get<AppParams>(
     '/apps/:app/collaborators',
-    describe('List who may work on an app: its one owner', 'Collaborator', { many: true }),
+    routeSchema('List who may work on an app: its one owner', 'Collaborator', { many: true }),
     async (request) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       return [
         {
           id: OWNER.id,
@@ -109,12 +109,12 @@ export function appRoutes(api: FastifyInstance, context: Context): void {
 }
 
 /** An app in the Platform API's shape. */
-async function appView(app: AppRecord, context: Context) {
+async function appView(app: AppRecord, context: ApiContext) {
   const release = await context.releases.current(app.id);
   const slug =
     release.slug === null
       ? undefined
-      : (await context.store.get<SlugRecord>(app.id, slugKey(release.slug)))?.value;
+      : (await context.store.get<SlugRecord>(app.id, slugRecordKey(release.slug)))?.value;
   return {
     id: app.id,
     name: app.name,
@@ -140,11 +140,11 @@ async function appView(app: AppRecord, context: Context) {
   };
 }
 
-const FIRST = ['clear', 'quiet', 'swift', 'deep', 'still', 'bright', 'cool', 'broad'];
-const SECOND = ['brook', 'weir', 'river', 'spring', 'lake', 'sluice', 'mill', 'ford'];
+const NAME_ADJECTIVES = ['clear', 'quiet', 'swift', 'deep', 'still', 'bright', 'cool', 'broad'];
+const NAME_NOUNS = ['brook', 'weir', 'river', 'spring', 'lake', 'sluice', 'mill', 'ford'];
 
 /** A name such as `quiet-weir-48213`. */
-export function randomName(): string {
+export function randomAppName(): string {
   const pick = (list: readonly string[]) => list[Math.floor(Math.random() * list.length)];
-  return `${pick(FIRST)}-${pick(SECOND)}-${10_000 + Math.floor(Math.random() * 90_000)}`;
+  return `${pick(NAME_ADJECTIVES)}-${pick(NAME_NOUNS)}-${10_000 + Math.floor(Math.random() * 90_000)}`;
 }

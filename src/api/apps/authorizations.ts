@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { type KeyRecord, makeKey, SCOPES, type Scope } from '../../apps/records/keys.ts';
+import { type ApiKeyRecord, generateApiKey, KEY_SCOPES, type KeyScope } from '../../apps/records/keys.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { Context } from '../context.ts';
-import { onePage } from '../page-range.ts';
-import { body, describe } from '../shapes.ts';
+import type { ApiContext } from '../context.ts';
+import { paginate } from '../page-range.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
 
-interface NewKey {
+interface NewAuthorizationRequest {
   readonly description?: string | null;
   /** Seconds; the official CLI sends what was typed. */
   readonly expires_in?: string | number | null;
@@ -15,91 +15,95 @@ interface NewKey {
 }
 
 /** `/oauth/authorizations`: API keys. A key is shown once, when it is made. */
-export function authorizationRoutes(api: FastifyInstance, { keys }: Context): void {
+export function authorizationRoutes(api: FastifyInstance, { apiKeys }: ApiContext): void {
   api.get(
     '/oauth/authorizations',
-    describe('List the API keys', 'Authorization', { many: true }),
+    routeSchema('List the API keys', 'Authorization', { many: true }),
     async (request, reply) =>
-      onePage(
+      paginate(
         request,
         reply,
-        (await keys.list()).map((key) => authorizationView(key)),
+        (await apiKeys.list()).map((key) => authorizationView(key)),
         ['id', 'created_at'],
       ),
   );
   api.get<{ Params: { id: string } }>(
     '/oauth/authorizations/:id',
-    describe('Look at an API key', 'Authorization'),
-    async (request) => authorizationView(await keys.get(request.params.id)),
+    routeSchema('Look at an API key', 'Authorization'),
+    async (request) => authorizationView(await apiKeys.get(request.params.id)),
   );
-  const wanted = body({
+  const requestBody = bodySchema({
     description: { type: ['string', 'null'], maxLength: 200 },
     expires_in: { type: ['string', 'integer', 'null'] },
     scope: { type: ['array', 'null'], items: { type: 'string' } },
   });
-  api.post<{ Body: NewKey | null }>(
+  api.post<{ Body: NewAuthorizationRequest | null }>(
     '/oauth/authorizations',
-    describe('Make an API key; the answer is the only one that has it', 'Authorization', {
+    routeSchema('Make an API key; the answer is the only one that has it', 'Authorization', {
       status: 201,
-      body: wanted,
+      body: requestBody,
     }),
     async (request, reply) => {
       const { description, expires_in: expiresIn, scope } = request.body ?? {};
       const now = Date.now();
-      const key = makeKey();
-      const record: KeyRecord = {
+      const key = generateApiKey();
+      const record: ApiKeyRecord = {
         id: randomUUID(),
         description: description ?? 'API key',
-        scopes: readScopes(scope ?? ['global']),
+        scopes: parseScopes(scope ?? ['global']),
         createdAt: new Date(now).toISOString(),
         expiresAt:
-          expiresIn == null ? undefined : new Date(now + readSeconds(expiresIn) * 1_000).toISOString(),
+          expiresIn == null ? undefined : new Date(now + parseExpirySeconds(expiresIn) * 1_000).toISOString(),
       };
-      await keys.add(key, record);
+      await apiKeys.add(key, record);
       reply.code(201);
       return authorizationView(record, key);
     },
   );
   api.delete<{ Params: { id: string } }>(
     '/oauth/authorizations/:id',
-    describe('Revoke an API key', 'Authorization'),
-    async (request) => authorizationView(await keys.remove(request.params.id)),
+    routeSchema('Revoke an API key', 'Authorization'),
+    async (request) => authorizationView(await apiKeys.remove(request.params.id)),
   );
 }
 
 /** Heroku's words for scopes are understood too. */
-const HEROKU_SCOPES: Readonly<Record<string, readonly Scope[]>> = {
-  global: SCOPES,
+const SCOPES_BY_HEROKU_NAME: Readonly<Record<string, readonly KeyScope[]>> = {
+  global: KEY_SCOPES,
   identity: ['read'],
   'read-protected': ['read'],
   'write-protected': ['read', 'write'],
 };
 
-function readScopes(given: readonly string[]): Scope[] {
-  const wanted = given.flatMap((word) => HEROKU_SCOPES[word] ?? SCOPES.filter((scope) => scope === word));
-  const unknown = given.find((word) => !(word in HEROKU_SCOPES) && !SCOPES.some((scope) => scope === word));
+function parseScopes(given: readonly string[]): KeyScope[] {
+  const wanted = given.flatMap(
+    (word) => SCOPES_BY_HEROKU_NAME[word] ?? KEY_SCOPES.filter((scope) => scope === word),
+  );
+  const unknown = given.find(
+    (word) => !(word in SCOPES_BY_HEROKU_NAME) && !KEY_SCOPES.some((scope) => scope === word),
+  );
   if (unknown !== undefined || wanted.length === 0)
     throw new TailraceError(
       'invalid_params',
-      `There is no scope "${unknown ?? ''}": choose from ${SCOPES.join(', ')}, or global for all of them.`,
+      `There is no scope "${unknown ?? ''}": choose from ${KEY_SCOPES.join(', ')}, or global for all of them.`,
     );
-  return SCOPES.filter((scope) => wanted.includes(scope));
+  return KEY_SCOPES.filter((scope) => wanted.includes(scope));
 }
 
-function readSeconds(given: string | number): number {
+function parseExpirySeconds(given: string | number): number {
   const seconds = Number(given);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > 315_360_000)
     throw new TailraceError('invalid_params', `"${given}" is no time in seconds: choose 1 to 315360000.`);
   return seconds;
 }
 
-function authorizationView(record: KeyRecord, key?: string) {
+function authorizationView(record: ApiKeyRecord, key?: string) {
   const { id, description, scopes, createdAt, expiresAt } = record;
   const expiresIn = expiresAt === undefined ? null : Math.round((Date.parse(expiresAt) - Date.now()) / 1_000);
   return {
     id,
     description: description ?? 'the key of this machine',
-    scope: scopes.length === SCOPES.length ? ['global'] : scopes,
+    scope: scopes.length === KEY_SCOPES.length ? ['global'] : scopes,
     access_token: { id, token: key ?? '', expires_in: expiresIn },
     client: null,
     grant: null,

@@ -5,34 +5,34 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance } from 'fastify';
-import { type Build, sourceTooLarge } from '../../apps/records/build-record.ts';
+import { type Build, sourceTooLargeError } from '../../apps/records/build-record.ts';
 import type { AppRecord } from '../../apps/records/directory.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import { type SlugRecord, slugKey } from '../../apps/records/slug-record.ts';
+import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { Context } from '../context.ts';
-import { onePage } from '../page-range.ts';
-import { body, describe } from '../shapes.ts';
-import { mayBeSlow } from '../slow-bodies.ts';
+import type { ApiContext } from '../context.ts';
+import { paginate } from '../page-range.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
+import { allowSlowUpload } from '../slow-bodies.ts';
 import { STACK } from './apps.ts';
 
 interface AppParams {
   Params: { app: string };
 }
-interface NewBuild {
+interface NewBuildRequest {
   readonly source_blob: { readonly url: string; readonly version?: string | null };
 }
 
 /** A source archive's name: nobody guesses it. */
-const SOURCE_NAME = /^[A-Za-z0-9_-]{32}$/;
+const SOURCE_ARCHIVE_NAME = /^[A-Za-z0-9_-]{32}$/;
 
 /** `/sources`, `/apps/:app/builds`, `/apps/:app/slugs`: from an archive of files to a release. */
-export function buildRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, builds, store, uploads, sourceBytesMax } = context;
+export function buildRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry, builds, store, uploadFolder, sourceBytesMax } = context;
 
   api.post(
     '/sources',
-    describe('Where to put a source archive', 'Source', { status: 201, body: body({}) }),
+    routeSchema('Where to put a source archive', 'Source', { status: 201, body: bodySchema({}) }),
     async (request, reply) => {
       const url = `${request.protocol}://${request.host}/sources/${randomBytes(24).toString('base64url')}`;
       reply.code(201);
@@ -40,7 +40,7 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
     },
   );
 
-  const wanted = body(
+  const requestBody = bodySchema(
     {
       source_blob: {
         type: 'object',
@@ -50,15 +50,15 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
     },
     ['source_blob'],
   );
-  api.post<AppParams & { Body: NewBuild }>(
+  api.post<AppParams & { Body: NewBuildRequest }>(
     '/apps/:app/builds',
-    describe('Build and release a source archive', 'Build', { status: 201, body: wanted }),
+    routeSchema('Build and release a source archive', 'Build', { status: 201, body: requestBody }),
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       const { url, version } = request.body.source_blob;
       const name = url.slice(url.lastIndexOf('/') + 1);
-      const file = join(uploads, name);
-      if (!SOURCE_NAME.test(name) || !existsSync(file))
+      const file = join(uploadFolder, name);
+      if (!SOURCE_ARCHIVE_NAME.test(name) || !existsSync(file))
         throw new TailraceError(
           'invalid_params',
           'There is no such source: PUT the archive where POST /sources says first.',
@@ -70,43 +70,43 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
   );
   api.get<AppParams>(
     '/apps/:app/builds',
-    describe('List the latest builds', 'Build', { many: true }),
+    routeSchema('List the latest builds', 'Build', { many: true }),
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       const origin = `${request.protocol}://${request.host}`;
       const views = builds.list(app.id).map((build) => buildView(build, app, origin));
-      return onePage(request, reply, views, ['created_at', 'id']);
+      return paginate(request, reply, views, ['created_at', 'id']);
     },
   );
-  const find = async ({ app: which, build: id }: { app: string; build: string }) => {
-    const app = await directory.app(which);
+  const requireBuild = async ({ app: which, build: id }: { app: string; build: string }) => {
+    const app = await appRegistry.getApp(which);
     const build = builds.list(app.id).find((one) => one.id === id);
     if (!build) throw new TailraceError('not_found', "Couldn't find that build.");
     return { app, build };
   };
   api.get<AppParams & { Params: { build: string } }>(
     '/apps/:app/builds/:build',
-    describe('Look at a build', 'Build'),
+    routeSchema('Look at a build', 'Build'),
     async (request) => {
-      const { app, build } = await find(request.params);
+      const { app, build } = await requireBuild(request.params);
       return buildView(build, app, `${request.protocol}://${request.host}`);
     },
   );
   api.get<AppParams & { Params: { build: string } }>(
     '/apps/:app/builds/:build/output',
-    describe('Follow what a build says, as text', 'Text'),
+    routeSchema('Follow what a build says, as text', 'Text'),
     async (request, reply) => {
-      const { build } = await find(request.params);
+      const { build } = await requireBuild(request.params);
       return reply.type('text/plain; charset=utf-8').send(Readable.from(build.output()));
     },
   );
 
   api.get<AppParams & { Params: { slug: string } }>(
     '/apps/:app/slugs/:slug',
-    describe('Look at a slug', 'Slug'),
+    routeSchema('Look at a slug', 'Slug'),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      const found = await store.get<SlugRecord>(app.id, slugKey(request.params.slug));
+      const app = await appRegistry.getApp(request.params.app);
+      const found = await store.get<SlugRecord>(app.id, slugRecordKey(request.params.slug));
       if (!found) throw new TailraceError('not_found', "Couldn't find that slug.");
       return slugView(found.value);
     },
@@ -114,7 +114,10 @@ export function buildRoutes(api: FastifyInstance, context: Context): void {
 }
 
 /** `PUT /sources/<name>`: takes an archive, for whoever knows the name. */
-export function sourceUploads(server: FastifyInstance, { uploads, sourceBytesMax }: Context): void {
+export function sourceUploadRoutes(
+  server: FastifyInstance,
+  { uploadFolder, sourceBytesMax }: ApiContext,
+): void {
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -122,16 +125,21 @@ export function sourceUploads(server: FastifyInstance, { uploads, sourceBytesMax
       '/sources/:name',
       { bodyLimit: sourceBytesMax },
       async (request) => {
-        mayBeSlow(request);
+        allowSlowUpload(request);
         const { name } = request.params;
-        if (!SOURCE_NAME.test(name)) throw new TailraceError('not_found', "Couldn't find that source.");
+        if (!SOURCE_ARCHIVE_NAME.test(name))
+          throw new TailraceError('not_found', "Couldn't find that source.");
         if (!request.body)
           throw new TailraceError('bad_request', 'The archive is missing: send it as the body.');
-        await mkdir(uploads, { recursive: true, mode: 0o700 });
-        const unfinished = join(uploads, `${name}.part`);
+        await mkdir(uploadFolder, { recursive: true, mode: 0o700 });
+        const unfinished = join(uploadFolder, `${name}.part`);
         try {
-          await pipeline(request.body, limit(sourceBytesMax), createWriteStream(unfinished, { mode: 0o600 }));
-          await rename(unfinished, join(uploads, name));
+          await pipeline(
+            request.body,
+            limitByteCount(sourceBytesMax),
+            createWriteStream(unfinished, { mode: 0o600 }),
+          );
+          await rename(unfinished, join(uploadFolder, name));
         } catch (error) {
           await rm(unfinished, { force: true });
           throw error;
@@ -142,12 +150,12 @@ export function sourceUploads(server: FastifyInstance, { uploads, sourceBytesMax
   });
 }
 
-function limit(byteCountMax: number): Transform {
+function limitByteCount(byteCountMax: number): Transform {
   let byteCount = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       byteCount += chunk.length;
-      if (byteCount > byteCountMax) done(sourceTooLarge(byteCountMax));
+      if (byteCount > byteCountMax) done(sourceTooLargeError(byteCountMax));
       else done(null, chunk);
     },
   });

@@ -1,56 +1,64 @@
 import type { FastifyInstance } from 'fastify';
 import {
+  applyConfigChange,
   type ConfigChange,
-  changedConfig,
-  changesAnything,
-  describeChange,
+  describeConfigChange,
+  isConfigChanged,
 } from '../../apps/records/config-change.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import { Priority } from '../../logs/router/announcer.ts';
-import type { Context } from '../context.ts';
-import { describe } from '../shapes.ts';
+import { PlatformLinePriority } from '../../logs/router/announcer.ts';
+import type { ApiContext } from '../context.ts';
+import { routeSchema } from '../shapes.ts';
 
 interface AppParams {
   Params: { app: string };
 }
 
 /** `/apps/:app/config-vars`: read them, or change several at once, which makes a release. */
-export function configRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, releases } = context;
+export function configVarRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry, releases } = context;
 
   const summary = "An app's config vars";
-  api.get<AppParams>('/apps/:app/config-vars', describe(summary, 'ConfigVars'), async (request) => {
-    const app = await directory.app(request.params.app);
+  api.get<AppParams>('/apps/:app/config-vars', routeSchema(summary, 'ConfigVars'), async (request) => {
+    const app = await appRegistry.getApp(request.params.app);
     return (await releases.current(app.id)).config;
   });
 
-  const change = { type: 'object', additionalProperties: { type: ['string', 'null'] } };
+  const requestBody = { type: 'object', additionalProperties: { type: ['string', 'null'] } };
   api.patch<AppParams & { Body: ConfigChange }>(
     '/apps/:app/config-vars',
-    describe('Change config vars: all of these or none; null takes one away', 'ConfigVars', { body: change }),
+    routeSchema('Change config vars: all of these or none; null takes one away', 'ConfigVars', {
+      body: requestBody,
+    }),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      const wanted = request.body;
+      const app = await appRegistry.getApp(request.params.app);
+      const change = request.body;
       let changed = false;
       const release = await releases.add(app.id, (current) => {
-        const config = changedConfig(current.config, wanted);
-        changed = changesAnything(current.config, wanted);
-        return changed ? { description: describeChange(wanted), config } : undefined;
+        const config = applyConfigChange(current.config, change);
+        changed = isConfigChanged(current.config, change);
+        return changed ? { description: describeConfigChange(change), config } : undefined;
       });
-      if (changed) await announceRelease(context, app, release);
+      if (changed) await rollOutRelease(context, app, release);
       return release.config;
     },
   );
 }
 
 /** Tells the stream of a new release, and makes the dynos those of it. */
-export async function announceRelease(
-  { announcer, runner }: Context,
-  app: Parameters<Context['runner']['released']>[0],
+export async function rollOutRelease(
+  { platformLog, dynoRunner }: ApiContext,
+  app: Parameters<ApiContext['dynoRunner']['deployRelease']>[0],
   release: { version: number; description: string },
 ): Promise<void> {
-  const by = `by user ${OWNER.email}`;
-  announcer.announce(app.id, 'app', 'api', Priority.api, `${release.description} ${by}`);
-  announcer.announce(app.id, 'app', 'api', Priority.api, `Release v${release.version} created ${by}`);
-  await runner.released(app);
+  const byUser = `by user ${OWNER.email}`;
+  platformLog.write(app.id, 'app', 'api', PlatformLinePriority.api, `${release.description} ${byUser}`);
+  platformLog.write(
+    app.id,
+    'app',
+    'api',
+    PlatformLinePriority.api,
+    `Release v${release.version} created ${byUser}`,
+  );
+  await dynoRunner.deployRelease(app);
 }

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { DynoView } from '../../apps/host/contract.ts';
+import type { DynoSummary } from '../../apps/host/contract.ts';
 import type { AppRecord } from '../../apps/records/directory.ts';
-import { type SizesRecord, sizesOf, USUAL_SIZE } from '../../apps/records/dyno-sizes.ts';
+import { DEFAULT_DYNO_SIZE, type DynoSizesRecord, loadDynoSizes } from '../../apps/records/dyno-sizes.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { Context } from '../context.ts';
-import { onePage } from '../page-range.ts';
-import { body, describe } from '../shapes.ts';
+import type { ApiContext } from '../context.ts';
+import { paginate } from '../page-range.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -15,63 +15,71 @@ interface DynoParams {
 }
 
 /** `/apps/:app/dynos`: what runs, and restarting and stopping it. */
-export function dynoRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, runner, store } = context;
+export function dynoRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry, dynoRunner, store } = context;
 
   api.get<AppParams>(
     '/apps/:app/dynos',
-    describe("List an app's dynos", 'Dyno', { many: true }),
+    routeSchema("List an app's dynos", 'Dyno', { many: true }),
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
-      const sizes = await sizesOf(store, app.id);
-      const views = runner.dynos(app.id).map((dyno) => dynoView(dyno, app, sizes));
-      return onePage(request, reply, views, ['name', 'id']);
+      const app = await appRegistry.getApp(request.params.app);
+      const sizes = await loadDynoSizes(store, app.id);
+      const views = dynoRunner.dynos(app.id).map((dyno) => dynoView(dyno, app, sizes));
+      return paginate(request, reply, views, ['name', 'id']);
     },
   );
-  api.get<DynoParams>('/apps/:app/dynos/:dyno', describe('Look at a dyno', 'Dyno'), async (request) => {
-    const app = await directory.app(request.params.app);
+  api.get<DynoParams>('/apps/:app/dynos/:dyno', routeSchema('Look at a dyno', 'Dyno'), async (request) => {
+    const app = await appRegistry.getApp(request.params.app);
     const { dyno } = request.params;
-    const running = runner.dynos(app.id).find(({ name, id }) => name === dyno || id === dyno);
-    const found = running ?? runner.oneOff(app.id, dyno);
+    const running = dynoRunner.dynos(app.id).find(({ name, id }) => name === dyno || id === dyno);
+    const found = running ?? dynoRunner.oneOff(app.id, dyno);
     if (!found) throw new TailraceError('not_found', "Couldn't find that dyno.");
-    return dynoView(found, app, await sizesOf(store, app.id));
+    return dynoView(found, app, await loadDynoSizes(store, app.id));
   });
 
-  api.delete<AppParams>('/apps/:app/dynos', accepted('Restart all dynos'), async (request, reply) => {
-    const app = await directory.app(request.params.app);
-    return begun(app, reply, runner.restart(app.id, undefined));
-  });
-  api.delete<DynoParams>('/apps/:app/dynos/:dyno', accepted('Restart a dyno'), async (request, reply) => {
-    const app = await known(request.params);
-    return begun(app, reply, runner.restart(app.id, request.params.dyno));
-  });
+  api.delete<AppParams>(
+    '/apps/:app/dynos',
+    acceptedRouteSchema('Restart all dynos'),
+    async (request, reply) => {
+      const app = await appRegistry.getApp(request.params.app);
+      return runInBackground(app, reply, dynoRunner.restart(app.id, undefined));
+    },
+  );
+  api.delete<DynoParams>(
+    '/apps/:app/dynos/:dyno',
+    acceptedRouteSchema('Restart a dyno'),
+    async (request, reply) => {
+      const app = await requireAppWithDyno(request.params);
+      return runInBackground(app, reply, dynoRunner.restart(app.id, request.params.dyno));
+    },
+  );
   api.delete<DynoParams>(
     '/apps/:app/formations/:dyno',
-    accepted('Restart the dynos of a process type'),
+    acceptedRouteSchema('Restart the dynos of a process type'),
     async (request, reply) => {
-      const app = await known(request.params);
-      return begun(app, reply, runner.restart(app.id, request.params.dyno));
+      const app = await requireAppWithDyno(request.params);
+      return runInBackground(app, reply, dynoRunner.restart(app.id, request.params.dyno));
     },
   );
   for (const path of ['/apps/:app/dynos/:dyno/actions/stop', '/apps/:app/formations/:dyno/actions/stop'])
     api.post<DynoParams>(
       path,
-      accepted('Stop a dyno, or those of a process type', body({})),
+      acceptedRouteSchema('Stop a dyno, or those of a process type', bodySchema({})),
       async (request, reply) => {
-        const app = await known(request.params);
-        return begun(app, reply, runner.stop(app.id, request.params.dyno));
+        const app = await requireAppWithDyno(request.params);
+        return runInBackground(app, reply, dynoRunner.stop(app.id, request.params.dyno));
       },
     );
 
-  async function known({ app: which, dyno }: DynoParams['Params']): Promise<AppRecord> {
-    const app = await directory.app(which);
-    const isThere = runner.dynos(app.id).some(({ name, type }) => name === dyno || type === dyno);
-    if (!isThere) throw new TailraceError('not_found', "Couldn't find that dyno.");
+  async function requireAppWithDyno({ app: which, dyno }: DynoParams['Params']): Promise<AppRecord> {
+    const app = await appRegistry.getApp(which);
+    const exists = dynoRunner.dynos(app.id).some(({ name, type }) => name === dyno || type === dyno);
+    if (!exists) throw new TailraceError('not_found', "Couldn't find that dyno.");
     return app;
   }
 
   /** Answers at once: a dyno may take half a minute to end. What comes of it is in the stream. */
-  function begun({ name }: AppRecord, reply: FastifyReply, work: Promise<void>): object {
+  function runInBackground({ name }: AppRecord, reply: FastifyReply, work: Promise<void>): object {
     work.catch((error: unknown) =>
       context.warn({ app: name, err: error }, 'a dyno could not be restarted or stopped'),
     );
@@ -80,15 +88,15 @@ export function dynoRoutes(api: FastifyInstance, context: Context): void {
   }
 }
 
-function accepted(summary: string, wanted?: ReturnType<typeof body>) {
-  return describe(summary, 'Empty', { status: 202, body: wanted });
+function acceptedRouteSchema(summary: string, wanted?: ReturnType<typeof bodySchema>) {
+  return routeSchema(summary, 'Empty', { status: 202, body: wanted });
 }
 
 /** A dyno in the Platform API's shape. */
 export function dynoView(
-  dyno: DynoView,
+  dyno: DynoSummary,
   app: AppRecord,
-  sizes: SizesRecord,
+  sizes: DynoSizesRecord,
   attachUrl: string | null = null,
 ) {
   return {
@@ -96,10 +104,10 @@ export function dynoView(
     name: dyno.name,
     type: dyno.type,
     command: dyno.command,
-    size: sizes[dyno.type] ?? USUAL_SIZE,
+    size: sizes[dyno.type] ?? DEFAULT_DYNO_SIZE,
     state: dyno.state,
     attach_url: attachUrl,
-    exit_status: dyno.status ?? null,
+    exit_status: dyno.exitStatus ?? null,
     release: { id: app.id, version: dyno.version },
     app: { id: app.id, name: app.name },
     created_at: dyno.createdAt,

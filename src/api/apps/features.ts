@@ -3,50 +3,50 @@ import type { AppRecord } from '../../apps/records/directory.ts';
 import { FEATURES, type FeatureName, hasFeature, switchFeature } from '../../apps/records/features.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { Priority } from '../../logs/router/announcer.ts';
-import type { Context } from '../context.ts';
-import { body, describe } from '../shapes.ts';
+import { PlatformLinePriority } from '../../logs/router/announcer.ts';
+import type { ApiContext } from '../context.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
 
 interface Params {
   Params: { app: string; feature: string };
 }
 
 /** `/apps/:app/features`: switches (`heroku labs`). */
-export function featureRoutes(api: FastifyInstance, { directory, store, announcer }: Context): void {
+export function featureRoutes(api: FastifyInstance, { appRegistry, store, platformLog }: ApiContext): void {
   api.get<Params>(
     '/apps/:app/features',
-    describe('List what can be switched on', 'Feature', { many: true }),
+    routeSchema('List what can be switched on', 'Feature', { many: true }),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      return Promise.all(names().map((name) => view(app, name)));
+      const app = await appRegistry.getApp(request.params.app);
+      return Promise.all(featureNames().map((name) => featureView(app, name)));
     },
   );
   api.get<Params>(
     '/apps/:app/features/:feature',
-    describe('Look at a switch', 'Feature'),
+    routeSchema('Look at a switch', 'Feature'),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      return view(app, known(request.params.feature));
+      const app = await appRegistry.getApp(request.params.app);
+      return featureView(app, requireFeatureName(request.params.feature));
     },
   );
   // Clients look here first: whether it is the account's.
-  api.get('/account/features', describe('An empty list', 'Feature', { many: true }), async () => []);
-  const change = body({ enabled: { type: 'boolean' } }, ['enabled']);
+  api.get('/account/features', routeSchema('An empty list', 'Feature', { many: true }), async () => []);
+  const change = bodySchema({ enabled: { type: 'boolean' } }, ['enabled']);
   api.patch<Params & { Body: { enabled: boolean } }>(
     '/apps/:app/features/:feature',
-    describe('Switch something on or off', 'Feature', { body: change }),
+    routeSchema('Switch something on or off', 'Feature', { body: change }),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      const name = known(request.params.feature);
+      const app = await appRegistry.getApp(request.params.app);
+      const name = requireFeatureName(request.params.feature);
       const { enabled } = request.body;
       await switchFeature(store, app.id, name, enabled);
       const text = `${enabled ? 'Enable' : 'Disable'} ${name} feature by user ${OWNER.email}`;
-      announcer.announce(app.id, 'app', 'api', Priority.api, text);
-      return view(app, name);
+      platformLog.write(app.id, 'app', 'api', PlatformLinePriority.api, text);
+      return featureView(app, name);
     },
   );
 
-  async function view(app: AppRecord, name: FeatureName) {
+  async function featureView(app: AppRecord, name: FeatureName) {
     return {
       id: name,
       name,
@@ -62,12 +62,15 @@ export function featureRoutes(api: FastifyInstance, { directory, store, announce
   }
 }
 
-function names(): FeatureName[] {
+function featureNames(): FeatureName[] {
   return ['log-runtime-metrics'];
 }
 
-function known(name: string): FeatureName {
-  const found = names().find((one) => one === name);
+function requireFeatureName(name: string): FeatureName {
+  const found = featureNames().find((one) => one === name);
   if (found) return found;
-  throw new TailraceError('not_found', `Couldn't find that feature; there are: ${names().join(', ')}.`);
+  throw new TailraceError(
+    'not_found',
+    `Couldn't find that feature; there are: ${featureNames().join(', ')}.`,
+  );
 }

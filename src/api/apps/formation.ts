@@ -1,17 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppRecord } from '../../apps/records/directory.ts';
-import { sizeNamed, sizesOf, USUAL_SIZE } from '../../apps/records/dyno-sizes.ts';
+import { DEFAULT_DYNO_SIZE, loadDynoSizes, parseDynoSize } from '../../apps/records/dyno-sizes.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { Priority } from '../../logs/router/announcer.ts';
-import type { Context } from '../context.ts';
-import { onePage } from '../page-range.ts';
-import { body, describe } from '../shapes.ts';
+import { PlatformLinePriority } from '../../logs/router/announcer.ts';
+import type { ApiContext } from '../context.ts';
+import { paginate } from '../page-range.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
 
 interface AppParams {
   Params: { app: string };
 }
-interface Update {
+interface FormationUpdate {
   readonly type: string;
   /** A number, or a string as the official CLI sends it: `2`, `+1`, `-1`. */
   readonly quantity?: string | number;
@@ -20,16 +20,16 @@ interface Update {
 }
 
 /** `/apps/:app/formation`: how many dynos of each process type are wanted. */
-export function formationRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, runner, announcer, store } = context;
-  const views = async (app: AppRecord) => {
-    const sizes = await sizesOf(store, app.id);
-    return runner.formation(app.id).map((process) => ({
+export function formationRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry, dynoRunner, platformLog, store } = context;
+  const formationViews = async (app: AppRecord) => {
+    const sizes = await loadDynoSizes(store, app.id);
+    return dynoRunner.formation(app.id).map((process) => ({
       id: `${app.id}-${process.type}`,
       type: process.type,
       quantity: process.quantity,
-      size: sizes[process.type] ?? USUAL_SIZE,
-      dyno_size: { name: sizes[process.type] ?? USUAL_SIZE },
+      size: sizes[process.type] ?? DEFAULT_DYNO_SIZE,
+      dyno_size: { name: sizes[process.type] ?? DEFAULT_DYNO_SIZE },
       command: process.command,
       app: { id: app.id, name: app.name },
       created_at: app.createdAt,
@@ -37,36 +37,45 @@ export function formationRoutes(api: FastifyInstance, context: Context): void {
     }));
   };
 
-  async function scale(app: AppRecord, updates: readonly Update[]): Promise<string[]> {
-    const current = runner.formation(app.id);
-    const wanted = updates.map((update) => resolveUpdate(update, current));
-    if (wanted.length === 0) return [];
-    await runner.scale(
+  async function scale(app: AppRecord, updates: readonly FormationUpdate[]): Promise<string[]> {
+    const current = dynoRunner.formation(app.id);
+    const resolved = updates.map((update) => resolveUpdate(update, current));
+    if (resolved.length === 0) return [];
+    await dynoRunner.scale(
       app.id,
-      Object.fromEntries(wanted.map(({ type, quantity }) => [type, quantity])),
-      Object.fromEntries(wanted.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]]))),
+      Object.fromEntries(resolved.map(({ type, quantity }) => [type, quantity])),
+      Object.fromEntries(resolved.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]]))),
     );
-    const sizes = await sizesOf(store, app.id);
-    const shown = wanted
-      .map(({ type, quantity }) => `${type}@${quantity}:${sizes[type] ?? USUAL_SIZE}`)
+    const sizes = await loadDynoSizes(store, app.id);
+    const shown = resolved
+      .map(({ type, quantity }) => `${type}@${quantity}:${sizes[type] ?? DEFAULT_DYNO_SIZE}`)
       .join(' ');
-    announcer.announce(app.id, 'app', 'api', Priority.api, `Scaled to ${shown} by user ${OWNER.email}`);
-    return wanted.map(({ type }) => type);
+    platformLog.write(
+      app.id,
+      'app',
+      'api',
+      PlatformLinePriority.api,
+      `Scaled to ${shown} by user ${OWNER.email}`,
+    );
+    return resolved.map(({ type }) => type);
   }
 
   api.get<AppParams>(
     '/apps/:app/formation',
-    describe('How many dynos of each process type are wanted', 'Formation', { many: true }),
+    routeSchema('How many dynos of each process type are wanted', 'Formation', { many: true }),
     async (request, reply) =>
-      onePage(request, reply, await views(await directory.app(request.params.app)), ['type', 'id']),
+      paginate(request, reply, await formationViews(await appRegistry.getApp(request.params.app)), [
+        'type',
+        'id',
+      ]),
   );
 
   api.get<AppParams & { Params: { type: string } }>(
     '/apps/:app/formation/:type',
-    describe('How many dynos of one process type are wanted', 'Formation'),
+    routeSchema('How many dynos of one process type are wanted', 'Formation'),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      const found = (await views(app)).find(({ type }) => type === request.params.type);
+      const app = await appRegistry.getApp(request.params.app);
+      const found = (await formationViews(app)).find(({ type }) => type === request.params.type);
       if (!found) throw new TailraceError('not_found', "Couldn't find that process type.");
       return found;
     },
@@ -81,7 +90,7 @@ export function formationRoutes(api: FastifyInstance, context: Context): void {
       required: ['name'],
     },
   };
-  const updates = body(
+  const updates = bodySchema(
     {
       updates: {
         type: 'array',
@@ -91,30 +100,30 @@ export function formationRoutes(api: FastifyInstance, context: Context): void {
     },
     ['updates'],
   );
-  api.patch<AppParams & { Body: { updates: readonly Update[] } | null }>(
+  api.patch<AppParams & { Body: { updates: readonly FormationUpdate[] } | null }>(
     '/apps/:app/formation',
-    describe('Scale: all of these or none', 'Formation', { many: true, body: updates }),
+    routeSchema('Scale: all of these or none', 'Formation', { many: true, body: updates }),
     async (request) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       const types = await scale(app, request.body?.updates ?? []);
-      return (await views(app)).filter(({ type }) => types.includes(type));
+      return (await formationViews(app)).filter(({ type }) => types.includes(type));
     },
   );
 
-  api.patch<AppParams & { Params: { type: string }; Body: Omit<Update, 'type'> | null }>(
+  api.patch<AppParams & { Params: { type: string }; Body: Omit<FormationUpdate, 'type'> | null }>(
     '/apps/:app/formation/:type',
-    describe('Scale one process type', 'Formation', { body: body(update) }),
+    routeSchema('Scale one process type', 'Formation', { body: bodySchema(update) }),
     async (request) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       const { type } = request.params;
       await scale(app, [{ ...request.body, type }]);
-      return (await views(app)).find((view) => view.type === type);
+      return (await formationViews(app)).find((view) => view.type === type);
     },
   );
 }
 
 function resolveUpdate(
-  { type, quantity, size: typed, dyno_size: also }: Update,
+  { type, quantity, size: typed, dyno_size: also }: FormationUpdate,
   current: readonly { type: string; quantity: number }[],
 ): { type: string; quantity: number; size: string | undefined } {
   const process = current.find((one) => one.type === type);
@@ -124,7 +133,7 @@ function resolveUpdate(
       `Couldn't find that process type (${type}); there are: ${current.map((one) => one.type).join(', ') || 'none running here'}.`,
     );
   const named = typed ?? (typeof also === 'object' ? also?.name : also);
-  const size = named === undefined || named === null ? undefined : sizeNamed(named);
+  const size = named === undefined || named === null ? undefined : parseDynoSize(named);
   if (quantity === undefined) return { type, quantity: process.quantity, size };
   const text = String(quantity);
   if (!/^[+-]?\d{1,6}$/.test(text))

@@ -9,15 +9,15 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { tooLarge } from '../../apps/records/build-record.ts';
+import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PACKAGE_FOLDER } from '../../common/package.ts';
+import { PACKAGE_ROOT } from '../../common/package.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import type { Context } from '../context.ts';
-import { mayBeSlow } from '../slow-bodies.ts';
+import type { ApiContext } from '../context.ts';
+import { allowSlowUpload } from '../slow-bodies.ts';
 
-const SERVICES = ['git-receive-pack', 'git-upload-pack'] as const;
-type Service = (typeof SERVICES)[number];
+const GIT_SERVICES = ['git-receive-pack', 'git-upload-pack'] as const;
+type GitService = (typeof GIT_SERVICES)[number];
 
 interface RepositoryParams {
   Params: { repository: string };
@@ -27,15 +27,15 @@ interface RepositoryParams {
 /** The routes of every app's repository, `/<app>.git`. */
 export function gitRoutes(
   server: FastifyInstance,
-  context: Context,
-  mayWrite: (authorization: string | undefined) => Promise<boolean>,
+  context: ApiContext,
+  isAuthorizedToWrite: (authorization: string | undefined) => Promise<boolean>,
 ): void {
-  const { directory, repositories, sourceBytesMax } = context;
+  const { appRegistry, repositoryFolder, sourceBytesMax } = context;
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
     scope.addHook('onRequest', async (request, reply) => {
-      if (await mayWrite(request.headers.authorization)) return;
+      if (await isAuthorizedToWrite(request.headers.authorization)) return;
       reply.header('WWW-Authenticate', 'Basic realm="Tailrace"');
       throw new TailraceError(
         'unauthorized',
@@ -45,42 +45,52 @@ export function gitRoutes(
     scope.get<RepositoryParams & { Querystring: { service?: string } }>(
       '/:repository/info/refs',
       async (request, reply) => {
-        const service = SERVICES.find((one) => one === request.query.service);
+        const service = GIT_SERVICES.find((one) => one === request.query.service);
         if (!service)
           throw new TailraceError('forbidden', 'Only the smart HTTP protocol of git is spoken here.');
-        const folder = await repository(request.params.repository);
+        const folder = await requireRepository(request.params.repository);
         const first = `# service=${service}\n`;
         const head = `${(first.length + 4).toString(16).padStart(4, '0')}${first}0000`;
-        await serve(request, reply, { service, folder, advertise: true, head, input: null });
+        await runGitService(request, reply, { service, folder, advertise: true, head, input: null });
       },
     );
-    for (const service of SERVICES)
+    for (const service of GIT_SERVICES)
       scope.post<RepositoryParams>(
         `/:repository/${service}`,
         // What git takes is less: it says so itself, in words that its user sees.
         { bodyLimit: Number.MAX_SAFE_INTEGER },
         async (request, reply) => {
-          mayBeSlow(request);
-          const folder = await repository(request.params.repository);
-          await serve(request, reply, { service, folder, advertise: false, head: '', input: request.body });
+          allowSlowUpload(request);
+          const folder = await requireRepository(request.params.repository);
+          await runGitService(request, reply, {
+            service,
+            folder,
+            advertise: false,
+            head: '',
+            input: request.body,
+          });
         },
       );
   });
 
-  async function repository(name: string): Promise<string> {
-    const app = await directory.app(name.replace(/\.git$/, ''));
-    return makeRepository(repositories, app.id);
+  async function requireRepository(name: string): Promise<string> {
+    const app = await appRegistry.getApp(name.replace(/\.git$/, ''));
+    return ensureRepository(repositoryFolder, app.id);
   }
 
-  interface Serving {
-    readonly service: Service;
+  interface GitServiceRequest {
+    readonly service: GitService;
     readonly folder: string;
     readonly advertise: boolean;
     readonly head: string;
     readonly input: Readable | null;
   }
-  async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serving): Promise<void> {
-    const { service, folder, advertise, head, input } = serving;
+  async function runGitService(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    serviceRequest: GitServiceRequest,
+  ): Promise<void> {
+    const { service, folder, advertise, head, input } = serviceRequest;
     const args = [...(advertise ? ['--advertise-refs'] : []), folder];
     const protocol = request.headers['git-protocol'];
     const child: ChildProcessWithoutNullStreams = spawn(
@@ -89,7 +99,7 @@ export function gitRoutes(
       {
         env: {
           PATH: process.env.PATH,
-          HOME: repositories,
+          HOME: repositoryFolder,
           GIT_PROTOCOL: typeof protocol === 'string' ? protocol : '',
           ...hookEnvironment(request),
         },
@@ -116,27 +126,29 @@ export function gitRoutes(
     child.stdout.pipe(reply.raw);
     if (!input) return void child.stdin.end();
     const isZipped = request.headers['content-encoding'] === 'gzip';
-    const plain = isZipped ? input.pipe(createGunzip().on('error', () => child.kill('SIGTERM'))) : input;
+    const uncompressed = isZipped
+      ? input.pipe(createGunzip().on('error', () => child.kill('SIGTERM')))
+      : input;
     let byteCount = 0;
-    let isTold = false;
-    plain.on('data', (chunk: Buffer) => {
+    let isSizeErrorSent = false;
+    uncompressed.on('data', (chunk: Buffer) => {
       byteCount += chunk.length;
-      if (isTold || byteCount <= sourceBytesMax) return;
-      isTold = true;
-      reply.raw.write(remark(` !     ${tooLarge(sourceBytesMax, 'of the commits')}`));
+      if (isSizeErrorSent || byteCount <= sourceBytesMax) return;
+      isSizeErrorSent = true;
+      reply.raw.write(sidebandMessage(` !     ${sourceTooLargeMessage(sourceBytesMax, 'of the commits')}`));
     });
-    plain.pipe(child.stdin);
+    uncompressed.pipe(child.stdin);
     // Git has seen enough. What still comes is thrown away: a client that sends can't read why.
     child.stdin.on('close', () => {
-      plain.unpipe(child.stdin);
-      plain.resume();
+      uncompressed.unpipe(child.stdin);
+      uncompressed.resume();
     });
   }
 
   function hookEnvironment(request: FastifyRequest) {
     const [, app] = /^\/([^/]+?)(?:\.git)?\//.exec(request.url) ?? [];
     return {
-      HOOK_PROGRAM: join(PACKAGE_FOLDER, 'dist', 'bundle', 'pre-receive.js'),
+      HOOK_PROGRAM: join(PACKAGE_ROOT, 'dist', 'bundle', 'pre-receive.js'),
       HOOK_NODE: process.execPath,
       HOOK_URL: context.url(),
       HOOK_APP: app ?? '',
@@ -146,39 +158,39 @@ export function gitRoutes(
 }
 
 /** A packet of the second band, which git shows as `remote: …` (gitprotocol-pack(5)). */
-function remark(text: string): Buffer {
+function sidebandMessage(text: string): Buffer {
   const bytes = Buffer.from(`\u0002${text}\n`);
   return Buffer.concat([Buffer.from((bytes.length + 4).toString(16).padStart(4, '0')), bytes]);
 }
 
-const HOOK = '#!/bin/sh\nexec "$HOOK_NODE" "$HOOK_PROGRAM"\n';
+const PRE_RECEIVE_HOOK = '#!/bin/sh\nexec "$HOOK_NODE" "$HOOK_PROGRAM"\n';
 
 /** An app's repository; makes it when it isn't there, whole or not at all. */
-async function makeRepository(folder: string, app: AppId): Promise<string> {
+async function ensureRepository(folder: string, app: AppId): Promise<string> {
   const path = join(folder, `${app}.git`);
   if (existsSync(path)) return path;
   const unfinished = join(folder, `${app}.${process.pid}.${Date.now()}`);
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
-  await git(['init', '--quiet', '--bare', '--initial-branch=main', unfinished]);
+  await runGit(['init', '--quiet', '--bare', '--initial-branch=main', unfinished]);
   const settings = {
     'gc.auto': '0',
     'http.receivepack': 'true',
   };
   for (const [name, value] of Object.entries(settings))
-    await git(['--git-dir', unfinished, 'config', name, value]);
+    await runGit(['--git-dir', unfinished, 'config', name, value]);
   const hook = join(unfinished, 'hooks', 'pre-receive');
   await mkdir(dirname(hook), { recursive: true });
-  await writeFile(hook, HOOK);
+  await writeFile(hook, PRE_RECEIVE_HOOK);
   await chmod(hook, 0o755);
   await rename(unfinished, path).catch(() => rm(unfinished, { recursive: true, force: true }));
   return path;
 }
 
-async function git(args: readonly string[]): Promise<void> {
+async function runGit(args: readonly string[]): Promise<void> {
   const child = spawn('git', args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
+  let stderrText = '';
   child.stderr.on('data', (text: Buffer) => {
-    said += text.toString('utf8');
+    stderrText += text.toString('utf8');
   });
   const status = await new Promise((resolve) => {
     child.on('error', () => resolve(127));
@@ -187,6 +199,6 @@ async function git(args: readonly string[]): Promise<void> {
   if (status !== 0)
     throw new TailraceError(
       'unavailable',
-      `git can't be run on the server (${said.trim() || status}): install it.`,
+      `git can't be run on the server (${stderrText.trim() || status}): install it.`,
     );
 }

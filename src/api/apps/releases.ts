@@ -3,10 +3,10 @@ import type { AppRecord } from '../../apps/records/directory.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { ReleaseRecord } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { Context } from '../context.ts';
-import { onePage } from '../page-range.ts';
-import { body, describe } from '../shapes.ts';
-import { announceRelease } from './config-vars.ts';
+import type { ApiContext } from '../context.ts';
+import { paginate } from '../page-range.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
+import { rollOutRelease } from './config-vars.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -14,7 +14,7 @@ interface AppParams {
 interface ReleaseParams {
   Params: { app: string; release: string };
 }
-interface NewRelease {
+interface NewReleaseRequest {
   /** Roll back to this one. */
   readonly release?: string;
   /** Or run this slug. */
@@ -23,62 +23,62 @@ interface NewRelease {
 }
 
 /** `/apps/:app/releases`: list, look at, roll back. */
-export function releaseRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, releases } = context;
+export function releaseRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry, releases } = context;
 
   api.get<AppParams>(
     '/apps/:app/releases',
-    describe("List an app's releases", 'Release', { many: true }),
+    routeSchema("List an app's releases", 'Release', { many: true }),
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       const current = await releases.current(app.id);
       const all = (await releases.list(app.id)).map((release) => releaseView(release, app, current));
-      return onePage(request, reply, all, ['version', 'id']);
+      return paginate(request, reply, all, ['version', 'id']);
     },
   );
 
   api.get<ReleaseParams>(
     '/apps/:app/releases/:release',
-    describe('Look at a release, by version or id', 'Release'),
+    routeSchema('Look at a release, by version or id', 'Release'),
     async (request) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       const current = await releases.current(app.id);
-      return releaseView(await releases.find(app.id, request.params.release), app, current);
+      return releaseView(await releases.get(app.id, request.params.release), app, current);
     },
   );
 
   api.get<ReleaseParams>(
     '/apps/:app/releases/:release/config-vars',
-    describe('The config vars of a release', 'ConfigVars'),
+    routeSchema('The config vars of a release', 'ConfigVars'),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      return (await releases.find(app.id, request.params.release)).config;
+      const app = await appRegistry.getApp(request.params.app);
+      return (await releases.get(app.id, request.params.release)).config;
     },
   );
 
-  const wanted = body({
+  const requestBody = bodySchema({
     release: { type: 'string' },
     slug: { type: 'string' },
     description: { type: 'string', maxLength: 200 },
   });
-  api.post<AppParams & { Body: NewRelease | null }>(
+  api.post<AppParams & { Body: NewReleaseRequest | null }>(
     '/apps/:app/releases',
-    describe('Roll back to a release, or release a slug', 'Release', { status: 201, body: wanted }),
+    routeSchema('Roll back to a release, or release a slug', 'Release', { status: 201, body: requestBody }),
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       const { release: id, slug, description } = request.body ?? {};
       if ((id === undefined) === (slug === undefined))
         throw new TailraceError('invalid_params', 'Name either a release to roll back to, or a slug.');
       const release =
         id !== undefined ? await rollBack(app, id) : await releaseSlug(app, slug ?? '', description);
-      await announceRelease(context, app, release);
+      await rollOutRelease(context, app, release);
       reply.code(201);
       return releaseView(release, app, release);
     },
   );
 
   async function rollBack(app: AppRecord, id: string): Promise<ReleaseRecord> {
-    const to = await releases.find(app.id, id);
+    const to = await releases.get(app.id, id);
     if (to.status !== 'succeeded')
       throw new TailraceError('invalid_params', `v${to.version} failed: choose a release that succeeded.`);
     return releases.add(app.id, (current) => {
@@ -92,7 +92,7 @@ export function releaseRoutes(api: FastifyInstance, context: Context): void {
   }
 
   async function releaseSlug(app: AppRecord, slug: string, description?: string): Promise<ReleaseRecord> {
-    await context.slug(app.id, slug);
+    await context.requireSlug(app.id, slug);
     return releases.add(app.id, () => ({ description: description ?? `Deploy ${slug.slice(0, 8)}`, slug }));
   }
 }

@@ -1,24 +1,24 @@
 import type { FastifyInstance } from 'fastify';
-import { isCalled } from '../../apps/records/addon-names.ts';
+import { isAddonNamed } from '../../apps/records/addon-names.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainRecord } from '../../logs/drains/options/drain.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import type { Context } from '../context.ts';
-import { describe } from '../shapes.ts';
+import type { ApiContext } from '../context.ts';
+import { routeSchema } from '../shapes.ts';
 import { drainView } from './drain-view.ts';
 
 /** Drains that were added for an add-on: they go away with it, and not without it. */
-export function addonDrainRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, releases } = context;
+export function addonDrainRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry, releases } = context;
   api.get<{ Params: { addon: string } }>(
     '/addons/:addon/log-drains',
-    describe("List an add-on's drains", 'LogDrain', { many: true }),
+    routeSchema("List an add-on's drains", 'LogDrain', { many: true }),
     async ({ params }) => {
-      for (const app of await directory.apps()) {
+      for (const app of await appRegistry.listApps()) {
         const { addons } = await releases.current(app.id);
         const addon = addons.find(({ id, name }) => [id, name].includes(params.addon));
         if (!addon) continue;
-        const drains = (await directory.drains(app.id)).filter((drain) => drain.addon?.id === addon.id);
+        const drains = (await appRegistry.listDrains(app.id)).filter((drain) => drain.addon?.id === addon.id);
         return Promise.all(drains.map((drain) => drainView(drain, context)));
       }
       throw new TailraceError('not_found', "Couldn't find that add-on.");
@@ -30,21 +30,24 @@ export function addonDrainRoutes(api: FastifyInstance, context: Context): void {
  * The add-on of an app that a new drain is for, by its name, service or id; undefined when it is for none.
  * @throws TailraceError `not_found`
  */
-export async function addonOfApp(
-  { releases }: Context,
+export async function findAddonForDrain(
+  { releases }: ApiContext,
   app: AppId,
   which: unknown,
 ): Promise<DrainRecord['addon']> {
   if (which === undefined || which === null) return undefined;
   const { addons } = await releases.current(app);
-  const found = addons.find((addon) => isCalled(addon, String(which)));
+  const found = addons.find((addon) => isAddonNamed(addon, String(which)));
   if (found) return { id: found.id, name: found.name };
   const names = addons.map(({ name }) => name).join(', ');
   throw new TailraceError('not_found', `The app has no add-on ${which}: it has ${names || 'none'}.`);
 }
 
 /** @throws TailraceError `forbidden` for a drain whose add-on is still there. */
-export async function refuseRemoval({ releases }: Context, { app, addon }: DrainRecord): Promise<void> {
+export async function rejectAddonDrainRemoval(
+  { releases }: ApiContext,
+  { app, addon }: DrainRecord,
+): Promise<void> {
   if (!addon) return;
   const { addons } = await releases.current(app);
   if (!addons.some(({ id }) => id === addon.id)) return;
@@ -56,11 +59,11 @@ export async function refuseRemoval({ releases }: Context, { app, addon }: Drain
 
 /** The add-on is gone: so are its drains. */
 export async function removeAddonDrains(
-  { directory, deliveries }: Context,
+  { appRegistry, deliveries }: ApiContext,
   app: AppId,
   addonId: string,
 ): Promise<void> {
-  const drains = (await directory.drains(app)).filter(({ addon }) => addon?.id === addonId);
-  for (const { id } of drains) await directory.removeDrain(app, id);
-  if (drains.length > 0) await deliveries.look();
+  const drains = (await appRegistry.listDrains(app)).filter(({ addon }) => addon?.id === addonId);
+  for (const { id } of drains) await appRegistry.removeDrain(app, id);
+  if (drains.length > 0) await deliveries.reconcile();
 }

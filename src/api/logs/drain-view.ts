@@ -1,8 +1,8 @@
 import type { DrainState } from '../../logs/drains/drain-state.ts';
 import { type DrainRecord, redactUrl } from '../../logs/drains/options/drain.ts';
-import { shownOptions } from '../../logs/drains/options/drain-options.ts';
+import { redactOptions } from '../../logs/drains/options/drain-options.ts';
 import { type CursorRecord, cursorKey } from '../../logs/drains/progress/cursor-record.ts';
-import type { Context } from '../context.ts';
+import type { ApiContext } from '../context.ts';
 
 /** A drain as the API shows it, in Heroku's shape, and what it is doing; its URL's credentials are masked. */
 export interface DrainView {
@@ -29,9 +29,9 @@ export interface DeliveryView extends Omit<DrainState, 'state'> {
 /** A drain in the Platform API's shape, and what it is doing. */
 export async function drainView(
   drain: DrainRecord,
-  { store, deliveries }: Pick<Context, 'store' | 'deliveries'>,
+  { store, deliveries }: Pick<ApiContext, 'store' | 'deliveries'>,
 ): Promise<DrainView> {
-  const delivery = deliveries.describe(drain.id) ?? (await elsewhere(drain, store));
+  const delivery = deliveries.stateOf(drain.id) ?? (await remoteDeliveryView(drain, store));
   const { first, last, bytes } = await store.bounds(drain.app);
   const lineBytes = bytes / Math.max(1, last - first + 1);
   return {
@@ -43,7 +43,7 @@ export async function drainView(
     created_at: drain.createdAt,
     updated_at: drain.updatedAt,
     paused: drain.paused ?? false,
-    options: shownOptions(drain.options ?? {}),
+    options: redactOptions(drain.options ?? {}),
     delivery: {
       ...delivery,
       lagBytes: Math.round(lineBytes * Math.min(delivery.lagLines, last - first + 1)),
@@ -52,9 +52,9 @@ export async function drainView(
 }
 
 /** What is known of a drain that isn't worked on here: it is paused, or another router's. */
-async function elsewhere(
+async function remoteDeliveryView(
   drain: DrainRecord,
-  store: Context['store'],
+  store: ApiContext['store'],
 ): Promise<Omit<DeliveryView, 'lagBytes'>> {
   const cursor = (await store.get<CursorRecord>(drain.app, cursorKey(drain.id)))?.value;
   const { last } = await store.bounds(drain.app);

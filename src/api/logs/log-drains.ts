@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../common/errors.ts';
 import { parseDrainUrl } from '../../logs/drains/options/drain.ts';
-import { readOptions } from '../../logs/drains/options/drain-options.ts';
-import type { Context } from '../context.ts';
-import { body, describe } from '../shapes.ts';
-import { addonOfApp, refuseRemoval } from './addon-drains.ts';
+import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
+import type { ApiContext } from '../context.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
+import { findAddonForDrain, rejectAddonDrainRemoval } from './addon-drains.ts';
 import { drainView } from './drain-view.ts';
 
 interface AppParams {
@@ -12,23 +12,26 @@ interface AppParams {
 }
 
 /** `/apps/:app/log-drains`. Beside Heroku's fields a drain has `delivery`: what it is doing. */
-export function drainRoutes(api: FastifyInstance, context: Context): void {
-  const { directory } = context;
+export function logDrainRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry } = context;
 
   api.get<AppParams>(
     '/apps/:app/log-drains',
-    describe('List the drains', 'LogDrain', { many: true }),
+    routeSchema('List the drains', 'LogDrain', { many: true }),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      const drains = await directory.drains(app.id);
+      const app = await appRegistry.getApp(request.params.app);
+      const drains = await appRegistry.listDrains(app.id);
       return Promise.all(drains.map((drain) => drainView(drain, context)));
     },
   );
   api.post<AppParams & { Body: { url?: string; options?: unknown; addon?: unknown } | null }>(
     '/apps/:app/log-drains',
-    describe('Add a drain', 'LogDrain', { status: 201, body: body({ url: {}, options: {}, addon: {} }) }),
+    routeSchema('Add a drain', 'LogDrain', {
+      status: 201,
+      body: bodySchema({ url: {}, options: {}, addon: {} }),
+    }),
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       const url = request.body?.url;
       if (typeof url !== 'string' || url === '')
         throw new TailraceError(
@@ -36,32 +39,32 @@ export function drainRoutes(api: FastifyInstance, context: Context): void {
           'A drain needs a url, such as https://host/path or syslog://host:port.',
         );
       const target = parseDrainUrl(url);
-      const options = readOptions(target.url, request.body?.options);
-      await context.targets.vet(target.host);
-      const addon = await addonOfApp(context, app.id, request.body?.addon);
-      const drain = await directory.addDrain(app.id, url, { options, appName: app.name, addon });
-      await context.deliveries.look();
+      const options = parseDrainOptions(target.url, request.body?.options);
+      await context.targetPolicy.assertAllowedHost(target.host);
+      const addon = await findAddonForDrain(context, app.id, request.body?.addon);
+      const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name, addon });
+      await context.deliveries.reconcile();
       reply.code(201);
       return drainView(drain, context);
     },
   );
   api.get<{ Params: { app: string; '*': string } }>(
     '/apps/:app/log-drains/*',
-    describe('Look at a drain, by id, token or URL', 'LogDrain'),
+    routeSchema('Look at a drain, by id, token or URL', 'LogDrain'),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      return drainView(await directory.drain(app.id, request.params['*']), context);
+      const app = await appRegistry.getApp(request.params.app);
+      return drainView(await appRegistry.getDrain(app.id, request.params['*']), context);
     },
   );
   // The official CLI names a drain by its whole URL, percent-encoded; the slashes in it may arrive decoded.
   api.delete<{ Params: { app: string; '*': string } }>(
     '/apps/:app/log-drains/*',
-    describe('Remove a drain', 'LogDrain'),
+    routeSchema('Remove a drain', 'LogDrain'),
     async (request) => {
-      const app = await directory.app(request.params.app);
-      await refuseRemoval(context, await directory.drain(app.id, request.params['*']));
-      const drain = await directory.removeDrain(app.id, request.params['*']);
-      await context.deliveries.look();
+      const app = await appRegistry.getApp(request.params.app);
+      await rejectAddonDrainRemoval(context, await appRegistry.getDrain(app.id, request.params['*']));
+      const drain = await appRegistry.removeDrain(app.id, request.params['*']);
+      await context.deliveries.reconcile();
       return drainView(drain, context);
     },
   );

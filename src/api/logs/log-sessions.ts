@@ -9,38 +9,38 @@ import {
   type TailParameter,
   type TailQuery,
 } from '../../logs/tails/query.ts';
-import type { Context } from '../context.ts';
-import type { OpenTails } from './open-tails.ts';
-import type { LogSessions } from './session-records.ts';
+import type { ApiContext } from '../context.ts';
+import type { TailRegistry } from './open-tails.ts';
+import type { LogSessionStore } from './session-records.ts';
 
 /** As a log session is asked for: Heroku's `lines`, `tail`, `source` and `dyno`, and all that a tail understands. */
-type SessionBody = { readonly [name in keyof TailQuery]?: string | number | boolean | null };
+type LogSessionRequest = { readonly [name in keyof TailQuery]?: string | number | boolean | null };
 
 /**
  * Log sessions: `POST /apps/:app/log-sessions` gives an address that can be read without a key until it is unused for five
  * minutes; `GET` there gives server-sent events, or plain text for those who don't ask for events. `GET /apps/:app/logs` gives
  * the same with a key.
  */
-export function sessionRoutes(
+export function logSessionRoutes(
   server: FastifyInstance,
-  context: Context,
-  sessions: LogSessions,
-  tails: OpenTails,
-  authorise: (request: FastifyRequest) => Promise<void>,
+  context: ApiContext,
+  sessionStore: LogSessionStore,
+  tailRegistry: TailRegistry,
+  authorize: (request: FastifyRequest) => Promise<void>,
 ): void {
-  const { directory } = context;
+  const { appRegistry } = context;
 
-  server.post<{ Params: { app: string }; Body: SessionBody | null }>(
+  server.post<{ Params: { app: string }; Body: LogSessionRequest | null }>(
     '/apps/:app/log-sessions',
-    { onRequest: authorise },
+    { onRequest: authorize },
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
-      const query = asQuery(request.body ?? {});
+      const app = await appRegistry.getApp(request.params.app);
+      const query = parseSessionBody(request.body ?? {});
       const { sinceMs, untilMs } = parseTailQuery(query, { tail: false });
       // `10m` counts from now, not from when somebody connects.
       const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
       const until = untilMs === undefined ? undefined : new Date(untilMs).toISOString();
-      const secret = await sessions.create(app.id, {
+      const secret = await sessionStore.create(app.id, {
         ...query,
         ...(since && { since }),
         ...(until && { until }),
@@ -60,26 +60,26 @@ export function sessionRoutes(
     '/sessions/:app/:secret',
     async (request, reply) => {
       const { app, secret } = request.params;
-      const query = await sessions.query(app, secret, resuming(request));
-      stream(request, reply, app, query, () => sessions.hold(app, secret));
+      const query = await sessionStore.resolveQuery(app, secret, queryWithLastEventId(request));
+      streamTail(request, reply, app, query, () => sessionStore.keepAlive(app, secret));
     },
   );
 
   server.get<{ Params: { app: string }; Querystring: TailQuery }>(
     '/apps/:app/logs',
-    { onRequest: authorise },
+    { onRequest: authorize },
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
-      stream(request, reply, app.id, resuming(request));
+      const app = await appRegistry.getApp(request.params.app);
+      streamTail(request, reply, app.id, queryWithLastEventId(request));
     },
   );
 
-  function stream(
+  function streamTail(
     request: FastifyRequest,
     reply: FastifyReply,
     app: AppId,
     query: TailQuery,
-    hold: () => () => void = () => () => {},
+    keepSessionAlive: () => () => void = () => () => {},
   ): void {
     const options = parseTailQuery(query, { tail: false });
     const wantsEvents = request.headers.accept?.includes('text/event-stream') ?? false;
@@ -88,18 +88,18 @@ export function sessionRoutes(
       ? new EventStreamSink(reply.raw, options.format)
       : new TextStreamSink(reply.raw, options.format);
     const close = openTail(context.readers, app, options, sink, () => reply.raw.destroy());
-    const letGo = hold();
-    const forget = tails.add(app, () => sink.end());
+    const releaseSession = keepSessionAlive();
+    const unregister = tailRegistry.add(app, () => sink.end());
     reply.raw.on('close', () => {
       close();
-      letGo();
-      forget();
+      releaseSession();
+      unregister();
     });
   }
 }
 
 /** @throws TailraceError `invalid_params` for what is neither text, number nor flag. */
-function asQuery(body: SessionBody): TailQuery {
+function parseSessionBody(body: LogSessionRequest): TailQuery {
   const query: { [name in TailParameter]?: string } = {};
   for (const name of TAIL_PARAMETERS) {
     const value = body[name];
@@ -112,7 +112,7 @@ function asQuery(body: SessionBody): TailQuery {
 }
 
 /** The query of an address; `Last-Event-ID` says where an event stream's reader was when it lost the connection. */
-function resuming(request: FastifyRequest<{ Querystring: TailQuery }>): TailQuery {
+function queryWithLastEventId(request: FastifyRequest<{ Querystring: TailQuery }>): TailQuery {
   const id = request.headers['last-event-id'];
   const known = typeof id === 'string' && /^\d{1,15}$/.test(id) ? id : undefined;
   return { ...request.query, after: known ?? request.query.after };

@@ -1,23 +1,23 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Context } from '../context.ts';
-import { describe } from '../shapes.ts';
+import type { ApiContext } from '../context.ts';
+import { routeSchema } from '../shapes.ts';
 
 /** `GET /metrics`: this router's drains, and what the other parts have registered, as Prometheus reads them. */
-export function metricsRoutes(api: FastifyInstance, context: Context): void {
+export function metricsRoutes(api: FastifyInstance, context: ApiContext): void {
   const { metrics } = context;
-  drainMetrics(metrics, context);
+  registerDrainMetrics(metrics, context);
   api.get(
     '/metrics',
-    describe('What this router has counted, for Prometheus', 'Text'),
+    routeSchema('What this router has counted, for Prometheus', 'Text'),
     async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
   );
 }
 
-function drainMetrics(registry: Registry, { deliveries, directory }: Context): void {
+function registerDrainMetrics(registry: Registry, { deliveries, appRegistry }: ApiContext): void {
   const labelNames = ['app', 'drain'] as const;
-  const own = async () => {
-    const apps = await directory.appNames();
+  const localDrains = async () => {
+    const apps = await appRegistry.appNames();
     return deliveries.list().map(({ drain, state }) => ({
       labels: { app: apps.get(drain.app) ?? drain.app, drain: drain.token },
       state,
@@ -34,7 +34,7 @@ function drainMetrics(registry: Registry, { deliveries, directory }: Context): v
       labelNames,
       registers: [registry],
       async collect() {
-        const drains = await own();
+        const drains = await localDrains();
         this.reset();
         for (const { labels, state } of drains) this.inc(labels, state[field]);
       },
@@ -47,7 +47,10 @@ function drainMetrics(registry: Registry, { deliveries, directory }: Context): v
       '0 while the destination accepts nothing',
       (state) => (state.state === 'retrying' ? 0 : 1),
     ],
-  } satisfies Record<string, [string, (state: Awaited<ReturnType<typeof own>>[number]['state']) => number]>;
+  } satisfies Record<
+    string,
+    [string, (state: Awaited<ReturnType<typeof localDrains>>[number]['state']) => number]
+  >;
   for (const [name, [help, value]] of Object.entries(gauges))
     new Gauge({
       name,
@@ -55,7 +58,7 @@ function drainMetrics(registry: Registry, { deliveries, directory }: Context): v
       labelNames,
       registers: [registry],
       async collect() {
-        const drains = await own();
+        const drains = await localDrains();
         this.reset();
         for (const { labels, state } of drains) this.set(labels, value(state));
       },

@@ -1,53 +1,53 @@
-import type { Directory } from '../../apps/records/directory.ts';
+import type { AppRegistry } from '../../apps/records/directory.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 
 /** The tails that are open here, by app: they end when their app is destroyed. */
-export class OpenTails {
-  private readonly directory: Directory;
-  private readonly ends = new Map<AppId, Set<() => void>>();
-  private looking = false;
-  private again = false;
+export class TailRegistry {
+  private readonly appRegistry: AppRegistry;
+  private readonly closersByApp = new Map<AppId, Set<() => void>>();
+  private isChecking = false;
+  private checkAgain = false;
 
-  constructor(store: Store, directory: Directory) {
-    this.directory = directory;
-    store.watch((scope) => {
+  constructor(store: Store, appRegistry: AppRegistry) {
+    this.appRegistry = appRegistry;
+    store.watchRecords((scope) => {
       // Apps are records of no app.
-      if (scope === '' && this.ends.size > 0) void this.look();
+      if (scope === '' && this.closersByApp.size > 0) void this.closeOrphans();
     });
   }
 
   /** Calls `end` when the app is gone, until the returned function is called. */
-  add(app: AppId, end: () => void): () => void {
-    let ends = this.ends.get(app);
-    if (!ends) {
-      ends = new Set();
-      this.ends.set(app, ends);
+  add(app: AppId, close: () => void): () => void {
+    let closers = this.closersByApp.get(app);
+    if (!closers) {
+      closers = new Set();
+      this.closersByApp.set(app, closers);
     }
-    ends.add(end);
-    const own = ends;
+    closers.add(close);
+    const ownClosers = closers;
     return () => {
-      own.delete(end);
-      if (own.size === 0 && this.ends.get(app) === own) this.ends.delete(app);
+      ownClosers.delete(close);
+      if (ownClosers.size === 0 && this.closersByApp.get(app) === ownClosers) this.closersByApp.delete(app);
     };
   }
 
   /** One look at a time; what changes meanwhile is looked at behind it. */
-  private async look(): Promise<void> {
-    this.again = true;
-    if (this.looking) return;
-    this.looking = true;
-    while (this.again) {
-      this.again = false;
-      for (const app of [...this.ends.keys()]) {
+  private async closeOrphans(): Promise<void> {
+    this.checkAgain = true;
+    if (this.isChecking) return;
+    this.isChecking = true;
+    while (this.checkAgain) {
+      this.checkAgain = false;
+      for (const app of [...this.closersByApp.keys()]) {
         // When the store is away, nobody can tell; the next change is looked at again.
-        const isThere = await this.directory.findApp(app).then(
+        const exists = await this.appRegistry.findApp(app).then(
           (found) => found !== undefined,
           () => true,
         );
-        if (isThere) continue;
-        for (const end of this.ends.get(app) ?? []) end();
+        if (exists) continue;
+        for (const close of this.closersByApp.get(app) ?? []) close();
       }
     }
-    this.looking = false;
+    this.isChecking = false;
   }
 }

@@ -1,43 +1,59 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { SOURCE_NAME } from '../../apps/records/directory.ts';
+import { SOURCE_NAME_PATTERN } from '../../apps/records/directory.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { checkConditions, type RuleConditions, type RuleRecord, ruleKey } from '../../logs/router/rules.ts';
-import type { Context } from '../context.ts';
-import { body, describe } from '../shapes.ts';
+import {
+  type RuleConditions,
+  type RuleRecord,
+  ruleKey,
+  validateRuleConditions,
+} from '../../logs/router/rules.ts';
+import type { ApiContext } from '../context.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
 
 const RULES_MAX = 1_000;
 /** What may be said; each is read below, with a sentence about what is wrong. */
-const CONDITIONS = { source: {}, port: {}, network: {}, tag: {}, hostname: {}, certificate: {} };
+const CONDITION_PROPERTIES = { source: {}, port: {}, network: {}, tag: {}, hostname: {}, certificate: {} };
 
 interface RuleParams {
   Params: { app: string };
 }
 
 /** `/apps/:app/source-rules`: rules that say who speaks into the app's stream without a token. */
-export function ruleRoutes(api: FastifyInstance, { directory, requirePort, store }: Context): void {
+export function sourceRuleRoutes(
+  api: FastifyInstance,
+  { appRegistry, requirePort, store }: ApiContext,
+): void {
   const rules = async (): Promise<RuleRecord[]> =>
     (await store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);
 
   api.get<RuleParams>(
     '/apps/:app/source-rules',
-    describe('List the rules', 'SourceRule', { many: true }),
+    routeSchema('List the rules', 'SourceRule', { many: true }),
     async (request) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       return (await rules()).filter((rule) => rule.app === app.id).map(ruleView);
     },
   );
   api.post<RuleParams & { Body: Record<string, unknown> | null }>(
     '/apps/:app/source-rules',
-    describe('Make a rule that says who a sender is', 'SourceRule', { status: 201, body: body(CONDITIONS) }),
+    routeSchema('Make a rule that says who a sender is', 'SourceRule', {
+      status: 201,
+      body: bodySchema(CONDITION_PROPERTIES),
+    }),
     async (request, reply) => {
-      const app = await directory.app(request.params.app);
-      const { source, conditions } = readBody(request.body ?? {});
-      checkConditions(conditions);
+      const app = await appRegistry.getApp(request.params.app);
+      const { source, conditions } = parseRuleBody(request.body ?? {});
+      validateRuleConditions(conditions);
       const all = await rules();
-      const same = all.find((rule) => JSON.stringify(conditionsOf(rule)) === JSON.stringify(conditions));
-      if (same)
-        throw new TailraceError('conflict', `There is a rule with the same conditions already: ${same.id}.`);
+      const duplicate = all.find(
+        (rule) => JSON.stringify(normalizeConditions(rule)) === JSON.stringify(conditions),
+      );
+      if (duplicate)
+        throw new TailraceError(
+          'conflict',
+          `There is a rule with the same conditions already: ${duplicate.id}.`,
+        );
       if (all.length >= RULES_MAX)
         throw new TailraceError('invalid_params', `There are ${RULES_MAX} rules: remove some first.`);
       if (conditions.port !== undefined) await requirePort(conditions.port);
@@ -55,9 +71,9 @@ export function ruleRoutes(api: FastifyInstance, { directory, requirePort, store
   );
   api.delete<{ Params: { app: string; rule: string } }>(
     '/apps/:app/source-rules/:rule',
-    describe('Remove a rule', 'SourceRule'),
+    routeSchema('Remove a rule', 'SourceRule'),
     async (request) => {
-      const app = await directory.app(request.params.app);
+      const app = await appRegistry.getApp(request.params.app);
       const found = await store.get<RuleRecord>('', ruleKey(request.params.rule));
       if (found?.value.app !== app.id) throw new TailraceError('not_found', "Couldn't find that rule.");
       await store.transact('', [{ key: ruleKey(found.value.id), value: undefined }]);
@@ -66,7 +82,7 @@ export function ruleRoutes(api: FastifyInstance, { directory, requirePort, store
   );
 }
 
-function readBody(body: Record<string, unknown>): { source: string; conditions: RuleConditions } {
+function parseRuleBody(body: Record<string, unknown>): { source: string; conditions: RuleConditions } {
   const text = (name: string): string | undefined => {
     const value = body[name];
     if (value === undefined || value === null) return undefined;
@@ -75,7 +91,7 @@ function readBody(body: Record<string, unknown>): { source: string; conditions: 
     return value;
   };
   const source = text('source');
-  if (!source || !SOURCE_NAME.test(source))
+  if (!source || !SOURCE_NAME_PATTERN.test(source))
     throw new TailraceError(
       'invalid_params',
       'A rule needs the name of its source: up to 48 letters, digits, dots, dashes and underscores.',
@@ -90,11 +106,11 @@ function readBody(body: Record<string, unknown>): { source: string; conditions: 
     hostname: text('hostname'),
     certificate: text('certificate'),
   };
-  return { source, conditions: conditionsOf(given) };
+  return { source, conditions: normalizeConditions(given) };
 }
 
 /** Only what is given, always in the same order. */
-function conditionsOf({ port, network, tag, hostname, certificate }: RuleConditions): RuleConditions {
+function normalizeConditions({ port, network, tag, hostname, certificate }: RuleConditions): RuleConditions {
   return {
     ...(port === undefined ? {} : { port }),
     ...(network === undefined ? {} : { network }),
@@ -105,5 +121,5 @@ function conditionsOf({ port, network, tag, hostname, certificate }: RuleConditi
 }
 
 function ruleView({ id, source, createdAt, ...rule }: RuleRecord) {
-  return { id, source, ...conditionsOf(rule), created_at: createdAt };
+  return { id, source, ...normalizeConditions(rule), created_at: createdAt };
 }

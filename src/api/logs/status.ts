@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import type { Context } from '../context.ts';
-import { describe } from '../shapes.ts';
+import type { ApiContext } from '../context.ts';
+import { routeSchema } from '../shapes.ts';
 
 /** `GET /status`: how this router is doing, and those that share its store, for `tailrace status`. */
-export function statusRoutes(api: FastifyInstance, context: Context): void {
-  api.get('/status', describe('How this router is doing', 'Status'), async () => ({
+export function statusRoutes(api: FastifyInstance, context: ApiContext): void {
+  api.get('/status', routeSchema('How this router is doing', 'Status'), async () => ({
     version: context.version,
     pid: process.pid,
     time: new Date().toISOString(),
@@ -12,12 +12,12 @@ export function statusRoutes(api: FastifyInstance, context: Context): void {
     memory_bytes: process.memoryUsage.rss(),
     sources: context.counters,
     store: await context.store.status(),
-    routers: await routers(context),
+    routers: await listRouters(context),
   }));
 }
 
 /** The routers on this store; none are known while it is away. */
-async function routers({ deliveries }: Context) {
+async function listRouters({ deliveries }: ApiContext) {
   const all = await deliveries.routers().catch(() => []);
   return all.map(({ id, host, pid, version, startedAt, drains, lagLines }) => ({
     id,

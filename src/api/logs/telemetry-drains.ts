@@ -2,11 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import type { AppRecord } from '../../apps/records/directory.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { type DrainRecord, parseDrainUrl } from '../../logs/drains/options/drain.ts';
-import { readOptions } from '../../logs/drains/options/drain-options.ts';
-import type { Context } from '../context.ts';
-import { body, describe } from '../shapes.ts';
+import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
+import type { ApiContext } from '../context.ts';
+import { bodySchema, routeSchema } from '../shapes.ts';
 
-interface NewTelemetryDrain {
+interface NewTelemetryDrainRequest {
   readonly owner: { readonly id: string; readonly type: string };
   readonly signals?: readonly string[];
   readonly exporter: {
@@ -17,17 +17,17 @@ interface NewTelemetryDrain {
 }
 
 /** `/telemetry-drains`: drains that speak OTLP/HTTP. Of the signals there are logs. */
-export function telemetryRoutes(api: FastifyInstance, context: Context): void {
-  const { directory, deliveries } = context;
-  const ofApp = async (app: AppRecord) =>
-    (await directory.drains(app.id)).filter(isTelemetry).map(telemetryView);
+export function telemetryDrainRoutes(api: FastifyInstance, context: ApiContext): void {
+  const { appRegistry, deliveries } = context;
+  const telemetryDrainsOfApp = async (app: AppRecord) =>
+    (await appRegistry.listDrains(app.id)).filter(isTelemetryDrain).map(telemetryDrainView);
 
   api.get<{ Params: { app: string } }>(
     '/apps/:app/telemetry-drains',
-    describe("List an app's telemetry drains", 'TelemetryDrain', { many: true }),
-    async (request) => ofApp(await directory.app(request.params.app)),
+    routeSchema("List an app's telemetry drains", 'TelemetryDrain', { many: true }),
+    async (request) => telemetryDrainsOfApp(await appRegistry.getApp(request.params.app)),
   );
-  const wanted = body(
+  const requestBody = bodySchema(
     {
       owner: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
       signals: { type: 'array', items: { type: 'string' } },
@@ -39,59 +39,59 @@ export function telemetryRoutes(api: FastifyInstance, context: Context): void {
     },
     ['owner', 'exporter'],
   );
-  api.post<{ Body: NewTelemetryDrain }>(
+  api.post<{ Body: NewTelemetryDrainRequest }>(
     '/telemetry-drains',
-    describe('Send logs by OTLP/HTTP', 'TelemetryDrain', { status: 201, body: wanted }),
+    routeSchema('Send logs by OTLP/HTTP', 'TelemetryDrain', { status: 201, body: requestBody }),
     async (request, reply) => {
       const { owner, signals = ['logs'], exporter } = request.body;
-      const app = await directory.app(owner.id);
+      const app = await appRegistry.getApp(owner.id);
       if (!signals.includes('logs'))
         throw new TailraceError('invalid_params', 'Only logs can be sent: use --signals logs.');
       if (exporter.type === 'otlp')
         throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
       const hasHeaders = Object.keys(exporter.headers ?? {}).length > 0;
       const target = parseDrainUrl(exporter.endpoint);
-      const options = readOptions(target.url, {
+      const options = parseDrainOptions(target.url, {
         format: 'otlp',
         ...(hasHeaders ? { headers: exporter.headers } : {}),
       });
-      await context.targets.vet(target.host);
-      const drain = await directory.addDrain(app.id, exporter.endpoint, { options, appName: app.name });
-      await deliveries.look();
+      await context.targetPolicy.assertAllowedHost(target.host);
+      const drain = await appRegistry.addDrain(app.id, exporter.endpoint, { options, appName: app.name });
+      await deliveries.reconcile();
       reply.code(201);
-      return telemetryView(drain);
+      return telemetryDrainView(drain);
     },
   );
   for (const method of ['GET', 'DELETE'] as const)
     api.route<{ Params: { id: string } }>({
       method,
       url: '/telemetry-drains/:id',
-      ...describe(
+      ...routeSchema(
         method === 'GET' ? 'Look at a telemetry drain' : 'Remove a telemetry drain',
         'TelemetryDrain',
       ),
       handler: async (request) => {
-        for (const app of await directory.apps()) {
-          const drain = (await directory.drains(app.id))
-            .filter(isTelemetry)
+        for (const app of await appRegistry.listApps()) {
+          const drain = (await appRegistry.listDrains(app.id))
+            .filter(isTelemetryDrain)
             .find(({ id }) => id === request.params.id);
           if (!drain) continue;
           if (method === 'DELETE') {
-            await directory.removeDrain(app.id, drain.id);
-            await deliveries.look();
+            await appRegistry.removeDrain(app.id, drain.id);
+            await deliveries.reconcile();
           }
-          return telemetryView(drain);
+          return telemetryDrainView(drain);
         }
         throw new TailraceError('not_found', "Couldn't find that telemetry drain.");
       },
     });
 }
 
-function isTelemetry({ options }: DrainRecord): boolean {
+function isTelemetryDrain({ options }: DrainRecord): boolean {
   return options?.format === 'otlp' || options?.format === 'otlp-protobuf';
 }
 
-function telemetryView({ id, app, url, createdAt, updatedAt, options }: DrainRecord) {
+function telemetryDrainView({ id, app, url, createdAt, updatedAt, options }: DrainRecord) {
   return {
     id,
     exporter: { type: 'otlphttp', endpoint: url, headers: options?.headers ?? {} },

@@ -11,12 +11,12 @@ export interface BuildStep {
   /** A line of stdout or stderr. */
   readonly onLine: (line: string) => void;
   /** Only stderr's lines go to `onLine`; stdout is the result. */
-  readonly captures?: boolean;
+  readonly capturesStdout?: boolean;
   readonly signal: AbortSignal;
 }
 
 /** What one program of a build made of it. */
-export interface StepEnd {
+export interface StepResult {
   /** 127 if it couldn't be started. */
   readonly status: number;
   /** Its stdout, when it was asked for. */
@@ -26,8 +26,8 @@ export interface StepEnd {
 const STDOUT_MAX = 65_536;
 
 /** Runs one program of a build, in a process group of its own, which ends with it. Never rejects. */
-export async function runStep(step: BuildStep): Promise<StepEnd> {
-  const { program, args, cwd, env, onLine, captures = false, signal } = step;
+export async function runStep(step: BuildStep): Promise<StepResult> {
+  const { program, args, cwd, env, onLine, capturesStdout = false, signal } = step;
   let child: ChildProcess;
   try {
     child = spawn(program, args, { cwd, env: { ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -36,12 +36,12 @@ export async function runStep(step: BuildStep): Promise<StepEnd> {
     return { status: 127, stdout: '' };
   }
   const { pid } = child;
-  const end = (): void => {
+  const killGroup = (): void => {
     if (pid !== undefined) signalGroup(pid, 'SIGKILL');
   };
-  signal.addEventListener('abort', end);
+  signal.addEventListener('abort', killGroup);
   let stdout = '';
-  if (captures)
+  if (capturesStdout)
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       stdout = (stdout + text).slice(0, STDOUT_MAX);
     });
@@ -53,9 +53,9 @@ export async function runStep(step: BuildStep): Promise<StepEnd> {
       resolve(127);
     });
     // What it left in the background ends with it, and lets go of the pipes.
-    child.once('exit', end);
+    child.once('exit', killGroup);
     child.once('close', (code) => resolve(code ?? 137));
   });
-  signal.removeEventListener('abort', end);
+  signal.removeEventListener('abort', killGroup);
   return { status, stdout };
 }

@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProcfileError, parseProcfile } from '../processes/config/procfile.ts';
-import { BuildError, compile, defaultProcessTypes, detectBuildpack, fetchBuildpack } from './buildpack.ts';
+import { BuildError, compileApp, defaultProcessTypes, detectBuildpack, fetchBuildpack } from './buildpack.ts';
 import { hostEnvironment } from './slug-files.ts';
-import { readPatterns } from './slug-ignore.ts';
-import { unpackTo } from './tar.ts';
+import { parseSlugIgnore } from './slug-ignore.ts';
+import { unpackTar } from './tar.ts';
 import { listTar, TarError } from './tar-listing.ts';
 
 export interface BuildOptions {
@@ -23,7 +23,7 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
 }
 
-export interface Built {
+export interface BuildResult {
   readonly folder: string;
   readonly processTypes: Readonly<Record<string, string>>;
   readonly buildpack: string;
@@ -33,25 +33,25 @@ export interface Built {
 const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
 
 /** Builds an app. @throws BuildError with what its owner has to do */
-export async function buildApp(options: BuildOptions): Promise<Built> {
+export async function buildApp(options: BuildOptions): Promise<BuildResult> {
   const { source, work, cache, config, commit, onLine, signal } = options;
   const folder = join(work, 'app');
   const env = join(work, 'env');
   for (const needed of [folder, env, cache]) await mkdir(needed, { recursive: true, mode: 0o700 });
-  await unpack(source, folder);
+  await unpackSource(source, folder);
   for (const [name, value] of Object.entries(config))
     await writeFile(join(env, name), value, { mode: 0o600 });
-  const own = { HOME: work, TMPDIR: work, STACK: 'local', SOURCE_VERSION: commit };
-  const around = { env: { ...hostEnvironment(process.env), ...own }, onLine, signal };
+  const buildVariables = { HOME: work, TMPDIR: work, STACK: 'local', SOURCE_VERSION: commit };
+  const stepContext = { env: { ...hostEnvironment(process.env), ...buildVariables }, onLine, signal };
   onLine('-----> Building on the local stack');
   // Before the long work; a buildpack may still write another one.
   await readProcfile(folder);
   const buildpack = config.BUILDPACK_URL
-    ? await fetchBuildpack(config.BUILDPACK_URL, join(work, 'buildpack'), folder, around)
-    : await detectBuildpack(folder, around);
+    ? await fetchBuildpack(config.BUILDPACK_URL, join(work, 'buildpack'), folder, stepContext)
+    : await detectBuildpack(folder, stepContext);
   onLine(`-----> ${buildpack.name} app detected`);
-  await compile(buildpack, { build: folder, cache, env }, around);
-  const defaults = await defaultProcessTypes(buildpack, folder, around);
+  await compileApp(buildpack, { build: folder, cache, env }, stepContext);
+  const defaults = await defaultProcessTypes(buildpack, folder, stepContext);
   const declared = await readProcfile(folder);
   onLine('-----> Discovering process types');
   const named = Object.keys(declared);
@@ -67,21 +67,21 @@ export async function buildApp(options: BuildOptions): Promise<Built> {
   return { folder, processTypes, buildpack: buildpack.name };
 }
 
-async function unpack(source: string, folder: string): Promise<void> {
+async function unpackSource(source: string, folder: string): Promise<void> {
   try {
     await listTar(source, SOURCE_BYTES_MAX);
   } catch (error) {
     if (error instanceof TarError) throw new BuildError(error.message, { cause: error });
     throw error;
   }
-  await unpackTo(source, folder);
-  const ignore = join(folder, '.slugignore');
-  if (!existsSync(ignore)) return;
+  await unpackTar(source, folder);
+  const slugIgnoreFile = join(folder, '.slugignore');
+  if (!existsSync(slugIgnoreFile)) return;
   // As if they had never been there: no buildpack sees them.
-  const patterns = readPatterns(await readFile(ignore, 'utf8'));
+  const patterns = parseSlugIgnore(await readFile(slugIgnoreFile, 'utf8'));
   await rm(folder, { recursive: true });
   await mkdir(folder, { mode: 0o700 });
-  await unpackTo(source, folder, patterns);
+  await unpackTar(source, folder, patterns);
 }
 
 async function readProcfile(folder: string): Promise<Record<string, string>> {

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { PACKAGE_FOLDER } from '../../common/package.ts';
+import { PACKAGE_ROOT } from '../../common/package.ts';
 import type { BuildStep } from './build-step.ts';
 import { runStep } from './build-step.ts';
 
@@ -22,16 +22,16 @@ export class BuildError extends Error {
   override readonly name = 'BuildError';
 }
 
-type Around = Pick<BuildStep, 'env' | 'onLine' | 'signal'>;
+type StepContext = Pick<BuildStep, 'env' | 'onLine' | 'signal'>;
 
 /**
  * The first built-in buildpack that takes the app.
  * @throws BuildError when none does
  */
-export async function detectBuildpack(build: string, around: Around): Promise<Buildpack> {
+export async function detectBuildpack(build: string, context: StepContext): Promise<Buildpack> {
   for (const name of BUILT_IN) {
-    const folder = join(PACKAGE_FOLDER, 'buildpacks', name);
-    const found = await detect(folder, build, around);
+    const folder = join(PACKAGE_ROOT, 'buildpacks', name);
+    const found = await detect(folder, build, context);
     if (found) return found;
   }
   throw new BuildError(
@@ -41,14 +41,14 @@ export async function detectBuildpack(build: string, around: Around): Promise<Bu
 
 /**
  * The buildpack at a folder or git URL (`https://…#branch`).
- * @param into where a repository is copied to
+ * @param cloneFolder where a repository is copied to
  * @throws BuildError when it can't be had, or doesn't take the app
  */
 export async function fetchBuildpack(
   url: string,
-  into: string,
+  cloneFolder: string,
   build: string,
-  around: Around,
+  context: StepContext,
 ): Promise<Buildpack> {
   let folder = url;
   if (!isAbsolute(url)) {
@@ -65,43 +65,43 @@ export async function fetchBuildpack(
       ...(branch ? ['--branch', branch] : []),
       '--',
       address,
-      into,
+      cloneFolder,
     ];
-    const { status } = await runStep({ program: 'git', args, cwd: build, ...around });
+    const { status } = await runStep({ program: 'git', args, cwd: build, ...context });
     if (status !== 0) throw new BuildError('The buildpack can’t be fetched: check BUILDPACK_URL.');
-    folder = into;
+    folder = cloneFolder;
   }
   if (!existsSync(join(folder, 'bin', 'compile')))
     throw new BuildError('There is no bin/compile in what BUILDPACK_URL names: that is no buildpack.');
-  const found = await detect(folder, build, around);
+  const found = await detect(folder, build, context);
   if (!found)
     throw new BuildError('The buildpack of BUILDPACK_URL does not take this app (bin/detect failed).');
   return found;
 }
 
 /** Runs `bin/compile`. @throws BuildError when it fails */
-export async function compile(
+export async function compileApp(
   { folder, name }: Buildpack,
   folders: { build: string; cache: string; env: string },
-  around: Around,
+  context: StepContext,
 ): Promise<void> {
   const { build, cache, env } = folders;
   const program = join(folder, 'bin', 'compile');
-  const { status } = await runStep({ program, args: [build, cache, env], cwd: build, ...around });
-  if (around.signal.aborted) throw new BuildError('The build took too long, and was stopped.');
+  const { status } = await runStep({ program, args: [build, cache, env], cwd: build, ...context });
+  if (context.signal.aborted) throw new BuildError('The build took too long, and was stopped.');
   if (status !== 0) throw new BuildError(`Failed to compile ${name} app (status ${status}).`);
 }
 
 /** The process types that `bin/release` gives, for apps without a Procfile. */
-export async function defaultProcessTypes({ folder }: Buildpack, build: string, around: Around) {
+export async function defaultProcessTypes({ folder }: Buildpack, build: string, context: StepContext) {
   const program = join(folder, 'bin', 'release');
   if (!existsSync(program)) return {};
-  const { stdout } = await runStep({ program, args: [build], cwd: build, captures: true, ...around });
-  return readDefaultTypes(stdout);
+  const { stdout } = await runStep({ program, args: [build], cwd: build, capturesStdout: true, ...context });
+  return parseDefaultProcessTypes(stdout);
 }
 
 /** Of the YAML only what the contract promises: `default_process_types:` and indented `type: command` lines. */
-export function readDefaultTypes(yaml: string): Record<string, string> {
+export function parseDefaultProcessTypes(yaml: string): Record<string, string> {
   const lines = yaml.split('\n');
   const start = lines.findIndex((line) => /^default_process_types:\s*$/.test(line));
   if (start === -1) return {};
@@ -114,9 +114,15 @@ export function readDefaultTypes(yaml: string): Record<string, string> {
   return Object.fromEntries(types);
 }
 
-async function detect(folder: string, build: string, around: Around): Promise<Buildpack | undefined> {
+async function detect(folder: string, build: string, context: StepContext): Promise<Buildpack | undefined> {
   const program = join(folder, 'bin', 'detect');
   if (!existsSync(program)) return { folder, name: 'custom' };
-  const { status, stdout } = await runStep({ program, args: [build], cwd: build, captures: true, ...around });
+  const { status, stdout } = await runStep({
+    program,
+    args: [build],
+    cwd: build,
+    capturesStdout: true,
+    ...context,
+  });
   return status === 0 ? { folder, name: stdout.trim().split('\n')[0] || 'custom' } : undefined;
 }

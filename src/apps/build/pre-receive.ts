@@ -21,26 +21,26 @@ const updates = (await text(process.stdin))
   .map((line) => line.split(' '));
 const deployed = updates.find(([, commit, ref]) => BRANCHES.includes(ref) && !/^0+$/.test(commit));
 if (updates.some(([, commit, ref]) => BRANCHES.includes(ref) && /^0+$/.test(commit))) {
-  say(' !     The branch that is deployed can’t be deleted.');
+  print(' !     The branch that is deployed can’t be deleted.');
   process.exitCode = 1;
 } else if (!deployed) {
-  say(`-----> Pushed to ${updates.map(([, , ref]) => ref).join(', ')}: only main and master are deployed.`);
+  print(`-----> Pushed to ${updates.map(([, , ref]) => ref).join(', ')}: only main and master are deployed.`);
 } else {
   process.exitCode = await deploy(deployed[1]).catch((error: unknown) => {
-    say(` !     ${error instanceof Error ? error.message : String(error)}`);
+    print(` !     ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   });
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
 async function deploy(commit: string): Promise<number> {
   const file = join(tmpdir(), `tailrace-${randomUUID()}.tgz`);
   try {
-    await archive(commit, file);
-    const { source_blob: source } = await ask<{
+    await archiveCommit(commit, file);
+    const { source_blob: source } = await callApi<{
       source_blob: { put_url: string; get_url: string; max_bytes: number };
     }>('POST', '/sources', {});
     const { size } = await stat(file);
@@ -51,14 +51,14 @@ async function deploy(commit: string): Promise<number> {
       headers: { 'content-length': String(size), 'content-type': 'application/gzip' },
       body: createReadStream(file),
     });
-    if (put.statusCode >= 300) throw new Error(messageOf(await put.body.text()));
-    const build = await ask<{ id: string }>('POST', `/apps/${HOOK_APP}/builds`, {
+    if (put.statusCode >= 300) throw new Error(errorMessage(await put.body.text()));
+    const build = await callApi<{ id: string }>('POST', `/apps/${HOOK_APP}/builds`, {
       source_blob: { url: source.get_url, version: commit },
     });
     const path = `/apps/${HOOK_APP}/builds/${build.id}`;
     const output = await request(`${HOOK_URL}${path}/output`, { headers: { authorization }, bodyTimeout: 0 });
     for await (const chunk of output.body) process.stdout.write(chunk);
-    const { status } = await ask<{ status: string }>('GET', path);
+    const { status } = await callApi<{ status: string }>('GET', path);
     return status === 'succeeded' ? 0 : 1;
   } finally {
     await rm(file, { force: true });
@@ -66,7 +66,7 @@ async function deploy(commit: string): Promise<number> {
 }
 
 /** Git sets the environment that lets this see objects which aren't taken yet. */
-async function archive(commit: string, file: string): Promise<void> {
+async function archiveCommit(commit: string, file: string): Promise<void> {
   const child = spawn('git', ['archive', '--format=tar.gz', '-o', file, commit], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -74,18 +74,18 @@ async function archive(commit: string, file: string): Promise<void> {
   if (status !== 0) throw new Error('The commit can’t be read.');
 }
 
-async function ask<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
-  const answer = await request(HOOK_URL + path, {
+async function callApi<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+  const response = await request(HOOK_URL + path, {
     method,
     headers: { authorization, ...(body ? { 'content-type': 'application/json' } : {}) },
     body: body && JSON.stringify(body),
   });
-  const said = await answer.body.text();
-  if (answer.statusCode >= 300) throw new Error(messageOf(said));
-  return JSON.parse(said) as T;
+  const responseText = await response.body.text();
+  if (response.statusCode >= 300) throw new Error(errorMessage(responseText));
+  return JSON.parse(responseText) as T;
 }
 
-function messageOf(body: string): string {
+function errorMessage(body: string): string {
   try {
     return String(JSON.parse(body).message);
   } catch {

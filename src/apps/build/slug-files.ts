@@ -5,11 +5,11 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import { bubblewrap, type Isolation } from '../processes/isolation.ts';
-import type { Place } from '../processes/keeper.ts';
-import { packFolder, unpackTo } from './tar.ts';
+import type { Workspace } from '../processes/keeper.ts';
+import { packFolder, unpackTar } from './tar.ts';
 
 /** What a dyno's shell does before its command: the app's own profile, as on Heroku. */
-export const PROFILE =
+export const PROFILE_SCRIPT =
   'for f in .profile.d/*.sh; do [ -r "$f" ] && . "./$f"; done; unset f; [ -r .profile ] && . ./.profile';
 
 export class SlugFiles {
@@ -47,9 +47,9 @@ export class SlugFiles {
 
   /** Packs a folder as a slug: whole, or not at all. @returns bytes of the packed slug */
   async pack(id: string, folder: string): Promise<number> {
-    const unfinished = join(this.work, `${id}.tgz`);
-    await packFolder(folder, unfinished);
-    await rename(unfinished, this.path(id));
+    const temporary = join(this.work, `${id}.tgz`);
+    await packFolder(folder, temporary);
+    await rename(temporary, this.path(id));
     return (await stat(this.path(id))).size;
   }
 
@@ -58,27 +58,27 @@ export class SlugFiles {
   }
 
   /** An empty folder for a build. Remove it. */
-  async workFolder(): Promise<string> {
+  async createWorkFolder(): Promise<string> {
     const folder = join(this.work, randomUUID());
     await mkdir(folder, { mode: 0o700 });
     return folder;
   }
 
   /** A fresh copy of a slug in a folder of its own, for one dyno. */
-  async place(slug: string | null, dynoId: string): Promise<Place> {
+  async createWorkspace(slug: string | null, dynoId: string): Promise<Workspace> {
     const home = join(this.dynos, dynoId);
     const folder = join(home, 'app');
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await mkdir(join(home, 'tmp'), { mode: 0o700 });
     const remove = () => rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
     try {
-      if (slug !== null) await unpackTo(this.path(slug), folder);
+      if (slug !== null) await unpackTar(this.path(slug), folder);
     } catch (error) {
       await remove();
       throw error;
     }
-    const wrap = this.isolation && bubblewrap(this.isolation, home);
-    return { folder, env: { HOME: folder, TMPDIR: join(home, 'tmp') }, wrap, remove };
+    const sandboxCommand = this.isolation && bubblewrap(this.isolation, home);
+    return { folder, env: { HOME: folder, TMPDIR: join(home, 'tmp') }, sandboxCommand, remove };
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * @returns patterns for tar's `--anchored --exclude`, for archives whose names begin with `./`
  */
-export function readPatterns(text: string): string[] {
+export function parseSlugIgnore(text: string): string[] {
   return text
     .split(/\r?\n/)
     .map((line) => line.trim())

@@ -26,38 +26,38 @@ export class TarError extends Error {
 export async function listTar(file: string, byteCountMax: number): Promise<TarEntry[]> {
   const entries: TarEntry[] = [];
   const pax = new Map<string, string>();
-  let long: { path?: string; link?: string } = {};
+  let gnuLong: { path?: string; link?: string } = {};
   let total = 0;
-  const blocks = new Blocks(file);
+  const blocks = new BlockReader(file);
   try {
-    for (let head = await blocks.take(BLOCK); head.length === BLOCK; head = await blocks.take(BLOCK)) {
-      if (head.every((byte) => byte === 0)) break;
-      const type = String.fromCharCode(head[156] || 48);
-      const byteCount = number(head.subarray(124, 136));
+    for (let header = await blocks.take(BLOCK); header.length === BLOCK; header = await blocks.take(BLOCK)) {
+      if (header.every((byte) => byte === 0)) break;
+      const type = String.fromCharCode(header[156] || 48);
+      const byteCount = parseNumber(header.subarray(124, 136));
       total += byteCount;
       if (total > byteCountMax)
         throw new TarError(`The files are more than ${Math.round(byteCountMax / 1_048_576)} MB in all.`);
       if (type === 'x' || type === 'g' || type === 'L' || type === 'K') {
-        const body = (await blocks.take(padded(byteCount))).subarray(0, byteCount).toString('utf8');
+        const body = (await blocks.take(paddedLength(byteCount))).subarray(0, byteCount).toString('utf8');
         if (type === 'x') for (const [key, value] of paxRecords(body)) pax.set(key, value);
-        if (type === 'L') long = { ...long, path: body.replace(/\0.*$/s, '') };
-        if (type === 'K') long = { ...long, link: body.replace(/\0.*$/s, '') };
+        if (type === 'L') gnuLong = { ...gnuLong, path: body.replace(/\0.*$/s, '') };
+        if (type === 'K') gnuLong = { ...gnuLong, link: body.replace(/\0.*$/s, '') };
         continue;
       }
-      await blocks.skip(padded(byteCount));
-      const prefix = text(head.subarray(345, 500));
-      const name = text(head.subarray(0, 100));
-      const usual =
-        prefix !== '' && head.subarray(257, 262).toString() === 'ustar' ? `${prefix}/${name}` : name;
+      await blocks.skip(paddedLength(byteCount));
+      const prefix = parseText(header.subarray(345, 500));
+      const name = parseText(header.subarray(0, 100));
+      const ustarPath =
+        prefix !== '' && header.subarray(257, 262).toString() === 'ustar' ? `${prefix}/${name}` : name;
       const entry = {
-        path: pax.get('path') ?? long.path ?? usual,
-        link: pax.get('linkpath') ?? long.link ?? text(head.subarray(157, 257)),
+        path: pax.get('path') ?? gnuLong.path ?? ustarPath,
+        link: pax.get('linkpath') ?? gnuLong.link ?? parseText(header.subarray(157, 257)),
         type,
         byteCount,
       };
       pax.clear();
-      long = {};
-      refuseEscape(entry);
+      gnuLong = {};
+      rejectPathTraversal(entry);
       entries.push(entry);
     }
   } catch (error) {
@@ -70,31 +70,31 @@ export async function listTar(file: string, byteCountMax: number): Promise<TarEn
   return entries;
 }
 
-function refuseEscape({ path, type, link }: TarEntry): void {
-  if (outside(path)) throw new TarError(`The archive has a file outside of its folder: ${path}`);
-  if (type === '1' && outside(link)) throw new TarError(`${path} is a link out of the folder, to ${link}`);
-  if (type === '2' && (link.startsWith('/') || outside(posix.join(posix.dirname(path), link))))
+function rejectPathTraversal({ path, type, link }: TarEntry): void {
+  if (isOutside(path)) throw new TarError(`The archive has a file outside of its folder: ${path}`);
+  if (type === '1' && isOutside(link)) throw new TarError(`${path} is a link out of the folder, to ${link}`);
+  if (type === '2' && (link.startsWith('/') || isOutside(posix.join(posix.dirname(path), link))))
     throw new TarError(`${path} is a link out of the folder, to ${link}`);
   if (!'01257'.includes(type)) throw new TarError(`${path} is neither a file, a folder nor a link.`);
 }
 
-function outside(path: string): boolean {
+function isOutside(path: string): boolean {
   return path.startsWith('/') || path.includes('\0') || posix.normalize(path).split('/')[0] === '..';
 }
 
-function padded(byteCount: number): number {
+function paddedLength(byteCount: number): number {
   return Math.ceil(byteCount / BLOCK) * BLOCK;
 }
 
-function text(field: Buffer): string {
+function parseText(field: Buffer): string {
   const end = field.indexOf(0);
   return field.subarray(0, end === -1 ? field.length : end).toString('utf8');
 }
 
 /** Octal digits, or GNU's binary numbers. */
-function number(field: Buffer): number {
+function parseNumber(field: Buffer): number {
   if ((field[0] & 0x80) !== 0) return Number(field.readBigUInt64BE(field.length - 8));
-  const digits = text(field).trim();
+  const digits = parseText(field).trim();
   const value = digits === '' ? 0 : Number.parseInt(digits, 8);
   if (!Number.isInteger(value) || value < 0) throw new TarError('This is no gzipped tar archive.');
   return value;
@@ -106,7 +106,7 @@ function paxRecords(body: string): [string, string][] {
 }
 
 /** The unzipped bytes in pieces of the wanted size. */
-class Blocks {
+class BlockReader {
   private readonly chunks: AsyncIterator<Buffer>;
   private readonly file;
   private rest: Buffer = Buffer.alloc(0);

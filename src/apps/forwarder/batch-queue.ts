@@ -1,4 +1,4 @@
-import { LineBatch, type LineHead } from './line-batch.ts';
+import { type HeaderTemplate, LineBatch } from './line-batch.ts';
 import type { LineQueue } from './line-queue.ts';
 
 export interface BatchLimits {
@@ -16,18 +16,18 @@ const BATCH_BYTES_MIN = 16_384;
 const SPARE_BUFFERS_MAX = 2;
 
 /** Lines in memory: the last batch is open for more, the first is the next to go. */
-export class BatchQueue implements LineQueue {
-  readonly isKept = false;
+export class MemoryQueue implements LineQueue {
+  readonly isPersistent = false;
   byteCount = 0;
   readonly #limits: BatchLimits;
   #batches: LineBatch[] = [];
-  #spare: Buffer[] = [];
+  #spareBuffers: Buffer[] = [];
 
   constructor(limits: BatchLimits) {
     this.#limits = { ...limits, byteCountMax: Math.max(BATCH_BYTES_MIN, limits.byteCountMax) };
   }
 
-  get fill(): number {
+  get fillRatio(): number {
     return this.byteCount / this.#limits.bufferBytesMax;
   }
 
@@ -39,30 +39,30 @@ export class BatchQueue implements LineQueue {
     return this.byteCount + frameBytes <= this.#limits.bufferBytesMax;
   }
 
-  add(head: LineHead, stamp: string, message: Uint8Array): LineBatch {
+  add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch {
     let batch = this.#batches.at(-1);
-    if (batch === undefined || !batch.hasRoomFor(LineBatch.frameBytes(head, message))) {
-      const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#limits.byteCountMax);
+    if (batch === undefined || !batch.hasRoomFor(LineBatch.frameBytesMax(header, message))) {
+      const buffer = this.#spareBuffers.pop() ?? Buffer.allocUnsafeSlow(this.#limits.byteCountMax);
       batch = new LineBatch(buffer, this.#limits.lineCountMax);
       this.#batches.push(batch);
     }
     const before = batch.byteCount;
-    batch.add(head, stamp, message);
+    batch.add(header, timestamp, message);
     this.byteCount += batch.byteCount - before;
     return batch;
   }
 
-  addRun(head: LineHead, stamp: string, run: Uint8Array, start: number): number {
+  addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number {
     const batch = this.#batches.at(-1);
     if (batch === undefined) return start;
     const before = batch.byteCount;
-    const end = batch.addRun(head, stamp, run, start);
+    const end = batch.addChunk(header, timestamp, chunk, start);
     this.byteCount += batch.byteCount - before;
     return end;
   }
 
-  ripeInMs(gatherMs: number): number {
-    return gatherMs === 0 || this.#batches.length > 1 ? 0 : (this.#batches[0]?.ripeInMs(gatherMs) ?? 0);
+  readyInMs(lingerMs: number): number {
+    return lingerMs === 0 || this.#batches.length > 1 ? 0 : (this.#batches[0]?.readyInMs(lingerMs) ?? 0);
   }
 
   take(): LineBatch | undefined {
@@ -70,9 +70,9 @@ export class BatchQueue implements LineQueue {
   }
 
   /** Forgets the batch, and uses its memory again. */
-  done(batch: LineBatch): void {
+  remove(batch: LineBatch): void {
     this.byteCount -= batch.byteCount;
-    if (this.#spare.length < SPARE_BUFFERS_MAX) this.#spare.push(batch.release());
+    if (this.#spareBuffers.length < SPARE_BUFFERS_MAX) this.#spareBuffers.push(batch.takeBuffer());
   }
 
   /** What is in memory ends with it. */

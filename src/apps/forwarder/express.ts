@@ -2,9 +2,9 @@
  * The express lane of a dyno's output: the same frames as `line-batch.ts` writes, many lines at a time, in WebAssembly. A line
  * that has to be split it leaves alone; `test/apps/forwarder/shipper.test.ts` holds it to the other.
  */
-import { EXPRESS_WASM } from './express-wasm.ts';
+import { FRAMER_WASM } from './express-wasm.ts';
 
-interface Exports {
+interface FramerExports {
   readonly memory: WebAssembly.Memory;
   readonly position: WebAssembly.Global;
   readonly produced: WebAssembly.Global;
@@ -21,15 +21,15 @@ interface Exports {
 }
 
 /** Where things are in the 2 MiB of memory. Between regions there is slack. */
-const HEAD = 2_048;
-const HEAD_BYTES_MAX = 2_048;
+const HEADER = 2_048;
+const HEADER_BYTES_MAX = 2_048;
 const INPUT = 8_192;
 const INPUT_BYTES = 131_072;
 const OUTPUT = INPUT + INPUT_BYTES + 64;
 const OUTPUT_BYTES = 2_097_152 - OUTPUT - 64;
 
 /** What {@link frameLines} has written: to be looked at before the next call. */
-export const framed = {
+export const frameResult = {
   /** Where it stopped in the run. */
   position: 0,
   lines: 0,
@@ -37,42 +37,42 @@ export const framed = {
   end: 0,
 };
 
-let express: { readonly wasm: Exports; readonly memory: Buffer } | undefined;
+let framer: { readonly wasm: FramerExports; readonly memory: Buffer } | undefined;
 
 /**
  * Writes lines `run[start, …)`, each with its newline, as frames to `out` from `at` on: at most `linesMax`, as many as have room, and
- * up to one that is longer than a line may be. Says in {@link framed} what became of it.
+ * up to one that is longer than a line may be. Says in {@link frameResult} what became of it.
  *
- * @param head what stands in front of each message: ASCII
+ * @param header what stands in front of each message: ASCII
  */
 export function frameLines(
-  run: Uint8Array,
+  chunk: Uint8Array,
   start: number,
-  head: string,
+  header: string,
   linesMax: number,
   out: Uint8Array,
-  at: number,
+  outStart: number,
 ): void {
-  framed.position = start;
-  framed.lines = 0;
-  framed.end = at;
-  if (head.length > HEAD_BYTES_MAX) return;
-  express ??= load();
-  const { wasm, memory } = express;
-  const end = Math.min(run.length, start + INPUT_BYTES);
-  const outEnd = OUTPUT + Math.min(OUTPUT_BYTES, out.length - at);
-  memory.write(head, HEAD, 'latin1');
-  memory.set(new Uint8Array(run.buffer, run.byteOffset + start, end - start), INPUT);
-  wasm.frame(INPUT, INPUT + end - start, OUTPUT, outEnd, HEAD, head.length, linesMax);
+  frameResult.position = start;
+  frameResult.lines = 0;
+  frameResult.end = outStart;
+  if (header.length > HEADER_BYTES_MAX) return;
+  framer ??= loadFramer();
+  const { wasm, memory } = framer;
+  const end = Math.min(chunk.length, start + INPUT_BYTES);
+  const outEnd = OUTPUT + Math.min(OUTPUT_BYTES, out.length - outStart);
+  memory.write(header, HEADER, 'latin1');
+  memory.set(new Uint8Array(chunk.buffer, chunk.byteOffset + start, end - start), INPUT);
+  wasm.frame(INPUT, INPUT + end - start, OUTPUT, outEnd, HEADER, header.length, linesMax);
   const produced = wasm.produced.value;
-  out.set(memory.subarray(OUTPUT, produced), at);
-  framed.position = start + wasm.position.value - INPUT;
-  framed.lines = wasm.lines.value;
-  framed.end = at + produced - OUTPUT;
+  out.set(memory.subarray(OUTPUT, produced), outStart);
+  frameResult.position = start + wasm.position.value - INPUT;
+  frameResult.lines = wasm.lines.value;
+  frameResult.end = outStart + produced - OUTPUT;
 }
 
-function load(): NonNullable<typeof express> {
-  const module = new WebAssembly.Module(Buffer.from(EXPRESS_WASM, 'base64'));
-  const wasm = new WebAssembly.Instance(module).exports as unknown as Exports;
+function loadFramer(): NonNullable<typeof framer> {
+  const module = new WebAssembly.Module(Buffer.from(FRAMER_WASM, 'base64'));
+  const wasm = new WebAssembly.Instance(module).exports as unknown as FramerExports;
   return { wasm, memory: Buffer.from(wasm.memory.buffer) };
 }

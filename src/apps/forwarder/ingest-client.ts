@@ -2,7 +2,7 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import type { LineBatch } from './line-batch.ts';
 
-export interface IngestAnswer {
+export interface IngestResponse {
   /** HTTP status. */
   status: number;
   /** From `Retry-After`; 0 if there was none. */
@@ -10,7 +10,7 @@ export interface IngestAnswer {
 }
 
 /** The router answers after its store has the batch. Connecting is part of it. */
-const ANSWER_TIMEOUT_MS = 30_000;
+const RESPONSE_TIMEOUT_MS = 30_000;
 const RETRY_AFTER_MAX_MS = 30_000;
 
 /** A router's `POST /logs`, over one connection that is kept open. */
@@ -33,15 +33,15 @@ export class IngestClient {
   }
 
   /** @throws if there is no answer: refused, reset, timed out, aborted */
-  async post(batch: LineBatch, signal: AbortSignal): Promise<IngestAnswer> {
-    const answer = await this.#send(batch, signal);
+  async post(batch: LineBatch, signal: AbortSignal): Promise<IngestResponse> {
+    const response = await this.#send(batch, signal);
     // Unread, the answer's body would keep the connection busy. What it says is in the status.
-    answer.resume();
-    const seconds = Number(answer.headers['retry-after'] ?? 0);
+    response.resume();
+    const seconds = Number(response.headers['retry-after'] ?? 0);
     const retryAfterMs = Number.isFinite(seconds)
       ? Math.min(RETRY_AFTER_MAX_MS, Math.max(0, seconds * 1000))
       : 0;
-    return { status: answer.statusCode ?? 0, retryAfterMs };
+    return { status: response.statusCode ?? 0, retryAfterMs };
   }
 
   async close(): Promise<void> {
@@ -52,7 +52,7 @@ export class IngestClient {
     const body = batch.body();
     const send = this.#url.protocol === 'https:' ? secureRequest : request;
     return new Promise((resolve, reject) => {
-      const sent = send(
+      const outgoing = send(
         this.#url,
         {
           method: 'POST',
@@ -67,21 +67,21 @@ export class IngestClient {
             'user-agent': 'tailrace-runner',
           },
         },
-        (answer) => {
-          clearTimeout(late);
-          answer.on('error', () => {}); // the status has arrived
-          resolve(answer);
+        (response) => {
+          clearTimeout(timeout);
+          response.on('error', () => {}); // the status has arrived
+          resolve(response);
         },
       );
-      const late = setTimeout(
-        () => sent.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1_000} s`)),
-        ANSWER_TIMEOUT_MS,
+      const timeout = setTimeout(
+        () => outgoing.destroy(new Error(`no answer within ${RESPONSE_TIMEOUT_MS / 1_000} s`)),
+        RESPONSE_TIMEOUT_MS,
       );
-      sent.on('error', (error) => {
-        clearTimeout(late);
+      outgoing.on('error', (error) => {
+        clearTimeout(timeout);
         reject(error);
       });
-      sent.end(body);
+      outgoing.end(body);
     });
   }
 }

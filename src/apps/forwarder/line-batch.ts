@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { framed, frameLines } from './express.ts';
+import { frameLines, frameResult } from './express.ts';
 
 /** Room for the digits and the space of octet counting. */
 const COUNT_BYTES_MAX = 6;
 
 /** What stands before the timestamp and after it, the same for all lines of a dyno. */
-export interface LineHead {
+export interface HeaderTemplate {
   /** `<190>1 ` */
-  before: string;
+  beforeTimestamp: string;
   /** ` host t.TOKEN web.1 - - ` */
-  after: string;
+  afterTimestamp: string;
   /** Of both, with the timestamp between them. All of it is ASCII. */
   byteCount: number;
 }
 
 /** Messages whose loss a batch reports, and the lines that do so. */
-export interface Reported {
+export interface ReportedLosses {
   dropped: number;
   lost: number;
   lines: number;
@@ -32,7 +32,7 @@ export class LineBatch {
   lineCount = 0;
   byteCount = 0;
   /** Messages whose loss is reported in this batch; if it fails, the report has to be made again. */
-  reported: Reported = { dropped: 0, lost: 0, lines: 0 };
+  reported: ReportedLosses = { dropped: 0, lost: 0, lines: 0 };
 
   /** @param buffer the batch's own until it was delivered; its length is the limit of the batch */
   constructor(buffer: Buffer, lineCountMax: number, frameId: string = randomUUID().replaceAll('-', '')) {
@@ -42,7 +42,7 @@ export class LineBatch {
   }
 
   /** A batch that was written down, closed to further lines. */
-  static restore(frameId: string, body: Buffer, lineCount: number, reported: Reported): LineBatch {
+  static restore(frameId: string, body: Buffer, lineCount: number, reported: ReportedLosses): LineBatch {
     const batch = new LineBatch(body, lineCount, frameId);
     batch.lineCount = lineCount;
     batch.byteCount = body.length;
@@ -51,8 +51,8 @@ export class LineBatch {
   }
 
   /** The bytes a line takes at most. */
-  static frameBytes(head: LineHead, message: Uint8Array): number {
-    return COUNT_BYTES_MAX + head.byteCount + message.length + 1;
+  static frameBytesMax(header: HeaderTemplate, message: Uint8Array): number {
+    return COUNT_BYTES_MAX + header.byteCount + message.length + 1;
   }
 
   hasRoomFor(frameBytes: number): boolean {
@@ -60,9 +60,9 @@ export class LineBatch {
   }
 
   /** Copies the line. To be asked for room first. */
-  add(head: LineHead, stamp: string, message: Uint8Array): void {
+  add(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
     const buffer = this.#buffer;
-    const start = `${head.byteCount + message.length + 1} ${head.before}${stamp}${head.after}`;
+    const start = `${header.byteCount + message.length + 1} ${header.beforeTimestamp}${timestamp}${header.afterTimestamp}`;
     let at = this.byteCount + buffer.write(start, this.byteCount, 'latin1');
     buffer.set(message, at);
     at += message.length;
@@ -76,18 +76,25 @@ export class LineBatch {
    *
    * @returns where it stopped in the run
    */
-  addRun(head: LineHead, stamp: string, run: Uint8Array, start: number): number {
+  addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number {
     const linesMax = this.#lineCountMax - this.lineCount;
-    frameLines(run, start, `${head.before}${stamp}${head.after}`, linesMax, this.#buffer, this.byteCount);
-    this.lineCount += framed.lines;
-    this.byteCount = framed.end;
-    return framed.position;
+    frameLines(
+      chunk,
+      start,
+      `${header.beforeTimestamp}${timestamp}${header.afterTimestamp}`,
+      linesMax,
+      this.#buffer,
+      this.byteCount,
+    );
+    this.lineCount += frameResult.lines;
+    this.byteCount = frameResult.end;
+    return frameResult.position;
   }
 
   /** How long until its first line is `gatherMs` old; 0 as soon as it is full. */
-  ripeInMs(gatherMs: number): number {
+  readyInMs(lingerMs: number): number {
     if (this.lineCount >= this.#lineCountMax) return 0;
-    return Math.max(0, this.#openedMs + gatherMs - performance.now());
+    return Math.max(0, this.#openedMs + lingerMs - performance.now());
   }
 
   body(): Buffer {
@@ -95,7 +102,7 @@ export class LineBatch {
   }
 
   /** The buffer, for another batch; this one must not be used any more. */
-  release(): Buffer {
+  takeBuffer(): Buffer {
     return this.#buffer;
   }
 }

@@ -1,11 +1,11 @@
-import type { LineHead } from './line-batch.ts';
+import type { HeaderTemplate } from './line-batch.ts';
 
 /** What stands around the time in front of a line: made once for each dyno. */
-export class LineHeads {
+export class HeaderCache {
   readonly #tokens: Readonly<Record<string, string>>;
-  readonly #known = new Map<string, LineHead>();
+  readonly #headers = new Map<string, HeaderTemplate>();
   /** Whose line was the last: mostly the next one is theirs too. */
-  #last: { source: string; dyno: string; priority: number; head: LineHead } | undefined;
+  #last: { source: string; dyno: string; priority: number; header: HeaderTemplate } | undefined;
 
   /** @param tokens the token of each source */
   constructor(tokens: Readonly<Record<string, string>>) {
@@ -13,22 +13,22 @@ export class LineHeads {
   }
 
   /** @throws if there is no token for the source */
-  of(source: string, dyno: string, priority: number): LineHead {
+  get(source: string, dyno: string, priority: number): HeaderTemplate {
     const last = this.#last;
-    if (last?.dyno === dyno && last.source === source && last.priority === priority) return last.head;
-    const name = `${priority} ${source} ${dyno}`;
-    const head = this.#known.get(name) ?? this.#made(source, dyno, priority);
-    this.#known.set(name, head);
-    this.#last = { source, dyno, priority, head };
-    return head;
+    if (last?.dyno === dyno && last.source === source && last.priority === priority) return last.header;
+    const key = `${priority} ${source} ${dyno}`;
+    const header = this.#headers.get(key) ?? this.#create(source, dyno, priority);
+    this.#headers.set(key, header);
+    this.#last = { source, dyno, priority, header };
+    return header;
   }
 
-  #made(source: string, dyno: string, priority: number): LineHead {
+  #create(source: string, dyno: string, priority: number): HeaderTemplate {
     const token = this.#tokens[source];
     if (token === undefined) throw new Error(`There is no token for the source "${source}".`);
     const before = `<${priority}>1 `;
     const after = ` host ${token} ${dyno} - - `;
     const byteCount = before.length + '2013-11-04T21:31:32.125756+00:00'.length + after.length;
-    return { before, after, byteCount };
+    return { beforeTimestamp: before, afterTimestamp: after, byteCount };
   }
 }

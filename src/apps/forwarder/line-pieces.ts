@@ -5,7 +5,7 @@ export const LINE_BYTES_MAX = 10_000;
  * Splits a line into pieces of 10,000 bytes. A UTF-8 character is not cut in two: its piece ends up to three bytes
  * earlier.
  */
-export function linePieces(line: Uint8Array): Uint8Array[] {
+export function splitLine(line: Uint8Array): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let start = 0;
   while (line.length - start > LINE_BYTES_MAX) {

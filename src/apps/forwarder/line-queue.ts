@@ -1,13 +1,13 @@
-import type { LineBatch, LineHead } from './line-batch.ts';
+import type { HeaderTemplate, LineBatch } from './line-batch.ts';
 
 /** Lines that wait to be sent, in batches, in order: in memory, or on disk. The shipper's. */
 export interface LineQueue {
   /** Bytes of everything that isn't `done` yet. */
   readonly byteCount: number;
   /** How much of what may wait does: 0 nothing, 1 and above no more fits. */
-  readonly fill: number;
+  readonly fillRatio: number;
   /** What waits outlives the process. */
-  readonly isKept: boolean;
+  readonly isPersistent: boolean;
   /** Nothing is left to take. */
   readonly isEmpty: boolean;
 
@@ -15,23 +15,23 @@ export interface LineQueue {
   hasRoomFor(frameBytes: number): boolean;
 
   /** Adds a line, whether there is room or not. @returns the batch it is in now */
-  add(head: LineHead, stamp: string, message: Uint8Array): LineBatch;
+  add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch;
 
   /**
    * Adds lines that each end with a newline, as many as fit into the batch that is open and need not be split.
    *
    * @returns where it stopped in the run
    */
-  addRun(head: LineHead, stamp: string, run: Uint8Array, start: number): number;
+  addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number;
 
   /** How long until the next batch should go: it is full, or its first line is `gatherMs` old. */
-  ripeInMs(gatherMs: number): number;
+  readyInMs(lingerMs: number): number;
 
   /** Takes the next batch, which is closed to further lines by that. Its bytes count until it is `done`. */
   take(): LineBatch | undefined;
 
   /** The batch was delivered or given up: forgets it. */
-  done(batch: LineBatch): void;
+  remove(batch: LineBatch): void;
 
   /** Takes no more; what is kept is kept. */
   close(): void;

@@ -1,5 +1,5 @@
 /** Counts messages that are gone, until somebody was told about them. */
-export class LossCount {
+export class LossCounter {
   count = 0;
   /** When the first of them went, as a timestamp in microseconds. */
   since = '';
@@ -11,8 +11,8 @@ export class LossCount {
   }
 
   /** `12 messages dropped since 2013-11-04T21:31:32.125756+00:00.` */
-  text(word: 'dropped' | 'lost'): string {
-    return `${this.count} messages ${word} since ${this.since}.`;
+  message(kind: 'dropped' | 'lost'): string {
+    return `${this.count} messages ${kind} since ${this.since}.`;
   }
 
   reset(): void {

@@ -4,7 +4,7 @@ const ADJUST_EVERY_MS = 1_000;
 const THREE_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'));
 
 /** Timestamps in microseconds for a hot path: all but the last three digits is made once a millisecond. */
-export class MicroClock {
+export class MicrosecondClock {
   #offsetMs = 0;
   #adjustAt = Number.NEGATIVE_INFINITY;
   #last = 0;
@@ -12,7 +12,7 @@ export class MicroClock {
   #prefix = '';
 
   /** Now, as `2013-11-04T21:31:32.125756+00:00`. Never earlier than the one before, unless the clock was set back. */
-  stamp(): string {
+  timestamp(): string {
     const monotonic = performance.now();
     if (monotonic >= this.#adjustAt) this.#adjust(monotonic);
     // Not below the last one: each adjustment may be off by the part of a millisecond that Date.now() leaves out.

@@ -1,14 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { LOSS_PRIORITY, type RunSink } from '../processes/output/line-sink.ts';
-import { BatchQueue } from './batch-queue.ts';
+import { type ChunkSink, LOSS_PRIORITY } from '../processes/output/line-sink.ts';
+import { MemoryQueue } from './batch-queue.ts';
 import { IngestClient } from './ingest-client.ts';
-import { LineBatch, type LineHead } from './line-batch.ts';
-import { LineHeads } from './line-heads.ts';
-import { LINE_BYTES_MAX, linePieces } from './line-pieces.ts';
+import { type HeaderTemplate, LineBatch } from './line-batch.ts';
+import { HeaderCache } from './line-heads.ts';
+import { LINE_BYTES_MAX, splitLine } from './line-pieces.ts';
 import type { LineQueue } from './line-queue.ts';
-import { LossCount } from './loss-count.ts';
-import { MicroClock } from './micro-clock.ts';
-import { patientVerdict, retryDelayMs, verdict } from './verdict.ts';
+import { LossCounter } from './loss-count.ts';
+import { MicrosecondClock } from './micro-clock.ts';
+import { classifyIngestStatus, classifyRetryingFixable, retryDelayMs } from './verdict.ts';
 
 export interface ShipperOptions {
   /** The router's address, without `/logs`. */
@@ -22,18 +22,18 @@ export interface ShipperOptions {
   /** Where lines wait, with limits of its own; default: in memory. Closed with the shipper. */
   queue?: LineQueue;
   /** How long the first line of a batch waits for others; default: not at all. */
-  gatherMs?: number;
+  lingerMs?: number;
   /** Don't give lines up because the router knows no such token: it may be told of it. */
-  patient?: boolean;
+  retriesFixable?: boolean;
   /** Lines in one request at most. */
   batchLineCountMax?: number;
   /** Bytes in one request at most. */
   batchBytesMax?: number;
   retryDelayMs?: (attempt: number) => number;
   /** True: whoever writes lines should pause. False: there is room again. */
-  onPressure?: (full: boolean) => void;
+  onBackpressure?: (full: boolean) => void;
   /** One sentence for people, at the start of an outage and for every refused batch. */
-  onTrouble?: (message: string) => void;
+  onWarning?: (message: string) => void;
 }
 
 export interface ShipperStats {
@@ -48,11 +48,11 @@ export interface ShipperStats {
 
 const BUFFER_BYTES_MAX = 8 * 1024 * 1024;
 /** So much may wait before those who say much have to: a batch that is sent, and one that is filled meanwhile. */
-const WAITING_BYTES = 1024 * 1024;
+const BACKPRESSURE_BYTES = 1024 * 1024;
 /** Who says so little at a time doesn't wait behind those who say much. */
-const LITTLE_BYTES = 4_096;
+const SMALL_CHUNK_BYTES = 4_096;
 /** From so many bytes on, lines that come together are taken together. */
-const EXPRESS_BYTES_MIN = 512;
+const WASM_CHUNK_BYTES_MIN = 512;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -61,76 +61,86 @@ const CLOSE_TIMEOUT_MS = 5_000;
  * Sends lines to a router: at once when nothing is under way, and everything that came meanwhile in the next request.
  * One request at a time, so that the order holds; repeated until it is accepted, with the same `Logplex-Frame-Id`.
  */
-export class Shipper implements RunSink {
+export class Shipper implements ChunkSink {
   readonly #options: ShipperOptions;
   readonly #client: IngestClient;
   readonly #queue: LineQueue;
-  readonly #gatherMs: number;
-  readonly #clock = new MicroClock();
-  readonly #heads: LineHeads;
+  readonly #lingerMs: number;
+  readonly #clock = new MicrosecondClock();
+  readonly #headers: HeaderCache;
   readonly #abort = new AbortController();
-  readonly #dropped = new LossCount();
-  readonly #lost = new LossCount();
+  readonly #dropped = new LossCounter();
+  readonly #lost = new LossCounter();
   readonly #stats = { accepted: 0, dropped: 0, lost: 0 };
   #idleWaiters: (() => void)[] = [];
-  #roomWaiters: (() => void)[] = [];
+  #writableWaiters: (() => void)[] = [];
   /** Until the open batch is old enough to go. */
-  #gathering: NodeJS.Timeout | undefined;
-  #pumping = false;
-  #pressed = false;
+  #lingerTimer: NodeJS.Timeout | undefined;
+  #isSending = false;
+  #isFull = false;
   #closing = false;
 
   /** @throws if the URL isn't one */
   constructor(options: ShipperOptions) {
     this.#options = options;
     this.#client = new IngestClient(options.url, options.key);
-    this.#heads = new LineHeads(options.tokens);
-    this.#gatherMs = options.gatherMs ?? 0;
+    this.#headers = new HeaderCache(options.tokens);
+    this.#lingerMs = options.lingerMs ?? 0;
     // Measured with one dyno that writes 80-byte lines, on two cores: 430,000 lines/s with 500 lines a request, 710,000
     // with these, and no more with larger ones.
     const { batchLineCountMax: lineCountMax = 5_000, batchBytesMax: byteCountMax = 512 * 1024 } = options;
     const { bufferBytesMax = BUFFER_BYTES_MAX } = options;
-    this.#queue = options.queue ?? new BatchQueue({ lineCountMax, byteCountMax, bufferBytesMax });
+    this.#queue = options.queue ?? new MemoryQueue({ lineCountMax, byteCountMax, bufferBytesMax });
     // What a shipper before this one has left.
-    if (!this.#queue.isEmpty) this.#wake();
+    if (!this.#queue.isEmpty) this.#scheduleSend();
   }
 
   /** @throws if there is no token for the source */
-  line(source: string, dyno: string, priority: number, message: Uint8Array | string): void {
-    const head = this.#heads.of(source, dyno, priority);
-    this.#takeLine(head, this.#clock.stamp(), typeof message === 'string' ? Buffer.from(message) : message);
+  writeLine(source: string, dyno: string, priority: number, message: Uint8Array | string): void {
+    const header = this.#headers.get(source, dyno, priority);
+    this.#splitAndEnqueue(
+      header,
+      this.#clock.timestamp(),
+      typeof message === 'string' ? Buffer.from(message) : message,
+    );
   }
 
   /** @throws if there is no token for the source */
-  lines(source: string, dyno: string, priority: number, run: Uint8Array, onRoom: () => void): number {
-    const head = this.#heads.of(source, dyno, priority);
-    const stamp = this.#clock.stamp();
-    const bytesMax = run.length > LITTLE_BYTES ? WAITING_BYTES : Number.POSITIVE_INFINITY;
-    for (let at = 0; at < run.length; ) {
+  writeChunk(
+    source: string,
+    dyno: string,
+    priority: number,
+    chunk: Uint8Array,
+    onWritable: () => void,
+  ): number {
+    const header = this.#headers.get(source, dyno, priority);
+    const timestamp = this.#clock.timestamp();
+    const bytesMax = chunk.length > SMALL_CHUNK_BYTES ? BACKPRESSURE_BYTES : Number.POSITIVE_INFINITY;
+    for (let at = 0; at < chunk.length; ) {
       if (!this.#hasRoom(bytesMax)) {
-        this.#roomWaiters.push(onRoom);
+        this.#writableWaiters.push(onWritable);
         return at;
       }
-      const isWorth = run.length - at >= EXPRESS_BYTES_MIN && !this.#closing;
-      const reached = isWorth ? this.#queue.addRun(head, stamp, run, at) : at;
+      const isWorthWasm = chunk.length - at >= WASM_CHUNK_BYTES_MIN && !this.#closing;
+      const reached = isWorthWasm ? this.#queue.addChunk(header, timestamp, chunk, at) : at;
       if (reached > at) {
         at = reached;
-        this.#added();
+        this.#onEnqueued();
         continue;
       }
-      const end = run.indexOf(NEWLINE, at);
-      const isReturned = end > at && run[end - 1] === RETURN;
-      this.#takeLine(head, stamp, run.subarray(at, isReturned ? end - 1 : end));
+      const end = chunk.indexOf(NEWLINE, at);
+      const isReturned = end > at && chunk[end - 1] === RETURN;
+      this.#splitAndEnqueue(header, timestamp, chunk.subarray(at, isReturned ? end - 1 : end));
       at = end + 1;
     }
-    return run.length;
+    return chunk.length;
   }
 
   /** Resolves when everything was accepted, refused, or (after `close()`) given up. */
   async flush(): Promise<void> {
-    if (!this.#pumping && this.#queue.isEmpty) return;
+    if (!this.#isSending && this.#queue.isEmpty) return;
     const idle = new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
-    this.#wake();
+    this.#scheduleSend();
     await idle;
   }
 
@@ -142,7 +152,7 @@ export class Shipper implements RunSink {
    */
   async close(timeoutMs = CLOSE_TIMEOUT_MS): Promise<ShipperStats> {
     this.#closing = true;
-    this.#tellRoom();
+    this.#notifyWritable();
     const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
     await this.flush();
     clearTimeout(timer);
@@ -155,80 +165,80 @@ export class Shipper implements RunSink {
     return { ...this.#stats, bufferedBytes: this.#queue.byteCount };
   }
 
-  #takeLine(head: LineHead, stamp: string, message: Uint8Array): void {
-    if (message.length <= LINE_BYTES_MAX) this.#take(head, stamp, message);
-    else for (const piece of linePieces(message)) this.#take(head, stamp, piece);
+  #splitAndEnqueue(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
+    if (message.length <= LINE_BYTES_MAX) this.#enqueue(header, timestamp, message);
+    else for (const piece of splitLine(message)) this.#enqueue(header, timestamp, piece);
   }
 
-  #take(head: LineHead, stamp: string, message: Uint8Array): void {
-    if (this.#closing || !this.#queue.hasRoomFor(LineBatch.frameBytes(head, message))) {
-      this.#dropped.add(1, stamp);
+  #enqueue(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
+    if (this.#closing || !this.#queue.hasRoomFor(LineBatch.frameBytesMax(header, message))) {
+      this.#dropped.add(1, timestamp);
       this.#stats.dropped += 1;
       return;
     }
-    this.#queue.add(head, stamp, message);
-    this.#added();
+    this.#queue.add(header, timestamp, message);
+    this.#onEnqueued();
   }
 
-  #added(): void {
-    if (!this.#pressed && this.#queue.fill >= 0.5) this.#press(true);
-    this.#wake();
+  #onEnqueued(): void {
+    if (!this.#isFull && this.#queue.fillRatio >= 0.5) this.#reportBackpressure(true);
+    this.#scheduleSend();
   }
 
   /** While less than that waits. At the end all is let in, to be counted. */
   #hasRoom(waitingBytesMax: number): boolean {
-    const { byteCount, fill } = this.#queue;
+    const { byteCount, fillRatio: fill } = this.#queue;
     return this.#closing || (byteCount < waitingBytesMax && fill < 0.5);
   }
 
-  #tellRoom(): void {
-    if (this.#roomWaiters.length === 0 || !this.#hasRoom(WAITING_BYTES)) return;
-    for (const wake of this.#roomWaiters.splice(0)) wake();
+  #notifyWritable(): void {
+    if (this.#writableWaiters.length === 0 || !this.#hasRoom(BACKPRESSURE_BYTES)) return;
+    for (const wake of this.#writableWaiters.splice(0)) wake();
   }
 
-  #press(full: boolean): void {
-    this.#pressed = full;
-    this.#options.onPressure?.(full);
+  #reportBackpressure(full: boolean): void {
+    this.#isFull = full;
+    this.#options.onBackpressure?.(full);
   }
 
-  #wake(): void {
-    if (this.#pumping) return;
-    if (this.#waits()) return;
-    this.#pumping = true;
+  #scheduleSend(): void {
+    if (this.#isSending) return;
+    if (this.#isLingering()) return;
+    this.#isSending = true;
     // Not at once: the other lines of the same read shall travel with this one.
-    setImmediate(() => void this.#pump());
+    setImmediate(() => void this.#sendBatches());
   }
 
   /** Does the next batch wait for more lines? Then somebody is woken when it has waited enough. */
-  #waits(): boolean {
-    if (this.#gatherMs === 0 || this.#closing || this.#idleWaiters.length > 0) return false;
-    const waitMs = this.#queue.ripeInMs(this.#gatherMs);
+  #isLingering(): boolean {
+    if (this.#lingerMs === 0 || this.#closing || this.#idleWaiters.length > 0) return false;
+    const waitMs = this.#queue.readyInMs(this.#lingerMs);
     if (waitMs === 0) return false;
-    this.#gathering ??= setTimeout(() => {
-      this.#gathering = undefined;
-      if (!this.#queue.isEmpty) this.#wake();
+    this.#lingerTimer ??= setTimeout(() => {
+      this.#lingerTimer = undefined;
+      if (!this.#queue.isEmpty) this.#scheduleSend();
     }, waitMs);
     return true;
   }
 
-  async #pump(): Promise<void> {
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
-    while (!this.#waits()) {
+  async #sendBatches(): Promise<void> {
+    clearTimeout(this.#lingerTimer);
+    this.#lingerTimer = undefined;
+    while (!this.#isLingering()) {
       const batch = this.#queue.take();
       if (batch === undefined) break;
       const accepted = await this.#deliver(batch);
       if (accepted) this.#stats.accepted += batch.lineCount;
-      else if (this.#abort.signal.aborted && this.#queue.isKept) break;
+      else if (this.#abort.signal.aborted && this.#queue.isPersistent) break;
       else this.#countLost(batch);
       // After a refusal the report goes out only if there was more than a report in the batch: a router that refuses
       // everything would be asked for ever.
-      if (accepted || batch.lineCount > batch.reported.lines) this.#report();
-      this.#queue.done(batch);
-      if (this.#pressed && this.#queue.fill <= 0.25) this.#press(false);
-      this.#tellRoom();
+      if (accepted || batch.lineCount > batch.reported.lines) this.#reportLosses();
+      this.#queue.remove(batch);
+      if (this.#isFull && this.#queue.fillRatio <= 0.25) this.#reportBackpressure(false);
+      this.#notifyWritable();
     }
-    this.#pumping = false;
+    this.#isSending = false;
     if (!this.#queue.isEmpty && !this.#abort.signal.aborted) return;
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
@@ -237,23 +247,25 @@ export class Shipper implements RunSink {
   async #deliver(batch: LineBatch): Promise<boolean> {
     const { signal } = this.#abort;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
-      let trouble: string;
+      let reason: string;
       let delayMs = (this.#options.retryDelayMs ?? retryDelayMs)(attempt);
       try {
         const { status, retryAfterMs } = await this.#client.post(batch, signal);
-        const meaning = this.#options.patient ? patientVerdict(status) : verdict(status);
-        if (meaning === 'delivered') return true;
-        if (meaning === 'refused') {
-          this.#options.onTrouble?.(`The router refused ${batch.lineCount} lines with status ${status}.`);
+        const outcome = this.#options.retriesFixable
+          ? classifyRetryingFixable(status)
+          : classifyIngestStatus(status);
+        if (outcome === 'delivered') return true;
+        if (outcome === 'refused') {
+          this.#options.onWarning?.(`The router refused ${batch.lineCount} lines with status ${status}.`);
           return false;
         }
         delayMs = Math.max(delayMs, retryAfterMs);
-        trouble = `status ${status}`;
+        reason = `status ${status}`;
       } catch (error) {
-        trouble = error instanceof Error ? error.message || error.name : String(error);
+        reason = error instanceof Error ? error.message || error.name : String(error);
       }
       if (attempt === 1 && !signal.aborted) {
-        this.#options.onTrouble?.(`The router takes no lines (${trouble}); trying again until it does.`);
+        this.#options.onWarning?.(`The router takes no lines (${reason}); trying again until it does.`);
       }
       await wait(delayMs, undefined, { signal }).catch(() => undefined);
     }
@@ -261,25 +273,25 @@ export class Shipper implements RunSink {
   }
 
   #countLost(batch: LineBatch): void {
-    const stamp = this.#clock.stamp();
+    const timestamp = this.#clock.timestamp();
     const lineCount = batch.lineCount - batch.reported.lines;
     this.#stats.lost += lineCount;
-    this.#lost.add(lineCount + batch.reported.lost, stamp);
-    this.#dropped.add(batch.reported.dropped, stamp);
+    this.#lost.add(lineCount + batch.reported.lost, timestamp);
+    this.#dropped.add(batch.reported.dropped, timestamp);
   }
 
   /** Tells the owner, in the stream itself, what is missing from it. Beyond the limit: it is two lines. */
-  #report(): void {
+  #reportLosses(): void {
     if (this.#abort.signal.aborted) return;
-    this.#reportOne(this.#dropped, 'Error L12: ', 'dropped');
-    this.#reportOne(this.#lost, 'Error L13: ', 'lost');
+    this.#reportLoss(this.#dropped, 'Error L12: ', 'dropped');
+    this.#reportLoss(this.#lost, 'Error L13: ', 'lost');
   }
 
-  #reportOne(losses: LossCount, code: string, word: 'dropped' | 'lost'): void {
+  #reportLoss(losses: LossCounter, code: string, kind: 'dropped' | 'lost'): void {
     if (losses.count === 0) return;
-    const head = this.#heads.of('app', 'log-shuttle', LOSS_PRIORITY);
-    const batch = this.#queue.add(head, this.#clock.stamp(), Buffer.from(code + losses.text(word)));
-    batch.reported[word] += losses.count;
+    const header = this.#headers.get('app', 'log-shuttle', LOSS_PRIORITY);
+    const batch = this.#queue.add(header, this.#clock.timestamp(), Buffer.from(code + losses.message(kind)));
+    batch.reported[kind] += losses.count;
     batch.reported.lines += 1;
     losses.reset();
   }

@@ -1,24 +1,24 @@
 /** What an answer of the router means for a batch. */
-export type Verdict = 'delivered' | 'retry' | 'refused';
+export type IngestOutcome = 'delivered' | 'retry' | 'refused';
 
 /** What somebody has to mend, and then the same batch is taken: a token that was revoked, a wrong address. */
-const MENDABLE = [401, 403, 404, 405];
+const FIXABLE_STATUSES = [401, 403, 404, 405];
 
 /**
  * @param status the HTTP status. 408, 429 and 5xx pass by themselves; every other answer would be the same the next time
  */
-export function verdict(status: number): Verdict {
+export function classifyIngestStatus(status: number): IngestOutcome {
   if (status >= 200 && status < 300) return 'delivered';
   if (status === 408 || status === 429 || status >= 500) return 'retry';
   return 'refused';
 }
 
 /** The same for lines that are kept on disk, which may wait also for what somebody has to mend. */
-export function patientVerdict(status: number): Verdict {
-  return MENDABLE.includes(status) ? 'retry' : verdict(status);
+export function classifyRetryingFixable(status: number): IngestOutcome {
+  return FIXABLE_STATUSES.includes(status) ? 'retry' : classifyIngestStatus(status);
 }
 
-const LONGEST_RETRY_MS = 5_000;
+const RETRY_DELAY_MAX_MS = 5_000;
 
 /**
  * How long to wait before a batch is sent again: 50 ms, doubled each time, at most 5 s. The router is near, often in
@@ -28,5 +28,5 @@ const LONGEST_RETRY_MS = 5_000;
  * @returns milliseconds
  */
 export function retryDelayMs(attempt: number): number {
-  return Math.min(LONGEST_RETRY_MS, 50 * 2 ** (attempt - 1));
+  return Math.min(RETRY_DELAY_MAX_MS, 50 * 2 ** (attempt - 1));
 }

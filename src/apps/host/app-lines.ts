@@ -1,15 +1,15 @@
 import type { AppId } from '../../logs/store/contract.ts';
 import { Shipper } from '../forwarder/shipper.ts';
-import type { RunSink } from '../processes/output/line-sink.ts';
-import type { Directory } from '../records/directory.ts';
+import type { ChunkSink } from '../processes/output/line-sink.ts';
+import type { AppRegistry } from '../records/directory.ts';
 
-export interface AppLinesOptions {
-  readonly directory: Pick<Directory, 'tokens'>;
+export interface AppShippersOptions {
+  readonly appRegistry: Pick<AppRegistry, 'listTokens'>;
   /** The server to which the lines go, and a key for it. */
   readonly url: () => string;
   readonly key: string;
   /** The app's dynos should pause, or may go on. */
-  readonly onPressure: (app: AppId, full: boolean) => void;
+  readonly onBackpressure: (app: AppId, full: boolean) => void;
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -17,40 +17,40 @@ export interface AppLinesOptions {
 const RETRY_MS = 1_000;
 
 /** The lines of the apps that run here, on their way to their streams: one shipper for each app. */
-export class AppLines {
-  private readonly options: AppLinesOptions;
+export class AppShippers {
+  private readonly options: AppShippersOptions;
   private readonly shippers = new Map<AppId, Shipper>();
   /** On their way to being made. */
-  private readonly coming = new Map<AppId, Promise<Shipper>>();
+  private readonly creating = new Map<AppId, Promise<Shipper>>();
   /** What to do with the shippers that are being made, before anybody else has them. */
-  private readonly early = new Map<AppId, ((shipper: Shipper) => void)[]>();
+  private readonly pendingCalls = new Map<AppId, ((shipper: Shipper) => void)[]>();
   /** Whose tokens are asked for again soon. */
-  private readonly retrying = new Set<AppId>();
+  private readonly retryScheduled = new Set<AppId>();
 
-  constructor(options: AppLinesOptions) {
+  constructor(options: AppShippersOptions) {
     this.options = options;
   }
 
   /** Takes an app's lines, also before its tokens are known. */
-  sink(app: AppId): RunSink {
+  sink(app: AppId): ChunkSink {
     return {
-      line: (source, dyno, priority, message) => {
+      writeLine: (source, dyno, priority, message) => {
         const shipper = this.shippers.get(app);
-        if (shipper) return shipper.line(source, dyno, priority, message);
-        const kept = typeof message === 'string' ? message : Buffer.from(message);
-        this.once(app, (made) => made.line(source, dyno, priority, kept));
+        if (shipper) return shipper.writeLine(source, dyno, priority, message);
+        const copied = typeof message === 'string' ? message : Buffer.from(message);
+        this.whenCreated(app, (made) => made.writeLine(source, dyno, priority, copied));
       },
-      lines: (source, dyno, priority, run, onRoom) => {
+      writeChunk: (source, dyno, priority, chunk, onWritable) => {
         const shipper = this.shippers.get(app);
-        if (shipper) return shipper.lines(source, dyno, priority, run, onRoom);
-        this.once(app, onRoom);
+        if (shipper) return shipper.writeChunk(source, dyno, priority, chunk, onWritable);
+        this.whenCreated(app, onWritable);
         return 0;
       },
     };
   }
 
-  async shipper(app: AppId): Promise<Shipper> {
-    return this.shippers.get(app) ?? this.make(app);
+  async shipperFor(app: AppId): Promise<Shipper> {
+    return this.shippers.get(app) ?? this.getOrCreate(app);
   }
 
   /** Sends what waits. */
@@ -64,48 +64,48 @@ export class AppLines {
   }
 
   /** Calls it, in the order of the calls, when the app's shipper is there. */
-  private once(app: AppId, call: (shipper: Shipper) => void): void {
-    const early = this.early.get(app) ?? [];
-    this.early.set(app, early);
-    early.push(call);
-    this.makeSurely(app);
+  private whenCreated(app: AppId, call: (shipper: Shipper) => void): void {
+    const calls = this.pendingCalls.get(app) ?? [];
+    this.pendingCalls.set(app, calls);
+    calls.push(call);
+    this.createWithRetry(app);
   }
 
   /** Makes the app's shipper, however often the store has to be asked. */
-  private makeSurely(app: AppId): void {
-    this.make(app).catch((error: unknown) => {
-      if (this.retrying.has(app)) return;
+  private createWithRetry(app: AppId): void {
+    this.getOrCreate(app).catch((error: unknown) => {
+      if (this.retryScheduled.has(app)) return;
       this.options.warn(
         { app, err: error },
         "an app's tokens could not be read; trying again until they are",
       );
-      this.retrying.add(app);
+      this.retryScheduled.add(app);
       setTimeout(() => {
-        this.retrying.delete(app);
-        this.makeSurely(app);
+        this.retryScheduled.delete(app);
+        this.createWithRetry(app);
       }, RETRY_MS).unref();
     });
   }
 
-  private make(app: AppId): Promise<Shipper> {
-    const coming = this.coming.get(app) ?? this.made(app).finally(() => this.coming.delete(app));
-    this.coming.set(app, coming);
-    return coming;
+  private getOrCreate(app: AppId): Promise<Shipper> {
+    const creating = this.creating.get(app) ?? this.create(app).finally(() => this.creating.delete(app));
+    this.creating.set(app, creating);
+    return creating;
   }
 
-  private async made(app: AppId): Promise<Shipper> {
-    const { directory, url, key, onPressure, warn } = this.options;
-    const all = await directory.tokens(app);
+  private async create(app: AppId): Promise<Shipper> {
+    const { appRegistry, url, key, onBackpressure, warn } = this.options;
+    const all = await appRegistry.listTokens(app);
     const shipper = new Shipper({
       url: url(),
       key,
       tokens: Object.fromEntries(all.map(({ source, token }) => [source, token])),
-      onPressure: (full) => onPressure(app, full),
-      onTrouble: (message) => warn({ app }, message),
+      onBackpressure: (full) => onBackpressure(app, full),
+      onWarning: (message) => warn({ app }, message),
     });
     this.shippers.set(app, shipper);
-    for (const call of this.early.get(app) ?? []) call(shipper);
-    this.early.delete(app);
+    for (const call of this.pendingCalls.get(app) ?? []) call(shipper);
+    this.pendingCalls.delete(app);
     return shipper;
   }
 }

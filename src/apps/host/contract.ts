@@ -4,7 +4,7 @@ import type { Build } from '../records/build-record.ts';
 import type { AppRecord } from '../records/directory.ts';
 
 /** One dyno, as the API shows it. */
-export interface DynoView {
+export interface DynoSummary {
   readonly id: string;
   /** `web.1` */
   readonly name: string;
@@ -14,7 +14,7 @@ export interface DynoView {
   /** Of its release. */
   readonly version: number;
   /** Exit status of a one-off dyno that has ended. */
-  readonly status?: number;
+  readonly exitStatus?: number;
   /** `:port/secret` of a one-off dyno that waits for its client. */
   readonly attachPath?: string;
   readonly createdAt: string;
@@ -22,19 +22,19 @@ export interface DynoView {
 }
 
 /** A one-off dyno that somebody wants. */
-export interface RunRequest {
+export interface OneOffDynoRequest {
   readonly command: string;
   /** `run`: it is called `run.1234`. */
   readonly type: string;
   /** Will a client come for its terminal? */
   readonly attach: boolean;
   /** Undefined: no terminal, only pipes. */
-  readonly window: { readonly columns: number; readonly rows: number } | undefined;
+  readonly terminalSize: { readonly columns: number; readonly rows: number } | undefined;
   readonly env: Readonly<Record<string, string>>;
 }
 
 /** How many dynos of a process type are wanted. */
-export interface ProcessView {
+export interface FormationEntry {
   readonly type: string;
   readonly quantity: number;
   readonly command: string;
@@ -42,10 +42,10 @@ export interface ProcessView {
 
 /** What the API asks of whatever runs the apps' dynos. */
 export interface DynoRunner {
-  dynos(app: AppId): readonly DynoView[];
-  formation(app: AppId): readonly ProcessView[];
+  dynos(app: AppId): readonly DynoSummary[];
+  formation(app: AppId): readonly FormationEntry[];
   /** Is it run in its own folder, by `tailrace start`? */
-  runsInPlace(app: AppId): boolean;
+  isLocalApp(app: AppId): boolean;
   /** Changes how many are wanted of some process types, and their sizes, all of it or nothing. */
   scale(
     app: AppId,
@@ -57,19 +57,19 @@ export interface DynoRunner {
   /** Stops a dyno, or all of a process type. */
   stop(app: AppId, which: string): Promise<void>;
   /** Starts a one-off dyno. @throws TailraceError `conflict` when the app runs nothing here */
-  run(app: AppRecord, request: RunRequest): Promise<DynoView>;
+  run(app: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary>;
   /** A one-off dyno, also one that has just ended. */
-  oneOff(app: AppId, name: string): DynoView | undefined;
+  oneOff(app: AppId, name: string): DynoSummary | undefined;
   /** @returns false if there is no such dyno */
   resize(app: AppId, name: string, columns: number, rows: number): boolean;
   /** PEM: what clients of attached dynos have to trust. */
-  authority(): Promise<string>;
+  caCertificate(): Promise<string>;
   /** The app has a new release: its dynos become those of it. Resolves when that has begun. */
-  released(app: AppRecord): Promise<void>;
+  deployRelease(app: AppRecord): Promise<void>;
   /** The app's name, domains or maintenance have changed. */
-  shown(app: AppRecord): Promise<void>;
+  updateRoute(app: AppRecord): Promise<void>;
   /** The app is to be destroyed: stops what runs, removes its slugs. */
-  removed(app: AppRecord): Promise<void>;
+  deleteApp(app: AppRecord): Promise<void>;
 }
 
 /** The builds of apps. */
@@ -88,7 +88,7 @@ export interface AddonServices {
   /** Those whose programs are installed. */
   available(): readonly { readonly name: string; readonly description: string }[];
   /** The service's name for what was typed: `redis`, `redis:dev`, `heroku-redis`. @throws TailraceError `not_found` */
-  find(typed: string): string;
+  resolveService(typed: string): string;
   /** Starts one. @returns the config vars it gives to the app */
   create(app: AppId, service: string, id: string): Promise<Readonly<Record<string, string>>>;
   /** Ends it, and removes what it holds. */

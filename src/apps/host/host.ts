@@ -5,47 +5,47 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
-import { within } from '../../common/within.ts';
+import { waitWithTimeout } from '../../common/within.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
-import { hostEnvironment, PROFILE, SlugFiles } from '../build/slug-files.ts';
-import { checkedCount } from '../processes/config/formation-text.ts';
-import { DynoLedger } from '../processes/dyno-ledger.ts';
+import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
+import { parseDynoCount } from '../processes/config/formation-text.ts';
+import { DynoPidFile } from '../processes/dyno-ledger.ts';
 import type { Isolation } from '../processes/isolation.ts';
 import { reapOrphans } from '../processes/orphans.ts';
-import type { RunSink } from '../processes/output/line-sink.ts';
-import { Ports } from '../processes/ports.ts';
-import type { AppRecord, Directory } from '../records/directory.ts';
-import type { SizesRecord } from '../records/dyno-sizes.ts';
-import { rememberedCounts, rememberFormation } from '../records/formation-record.ts';
+import type { ChunkSink } from '../processes/output/line-sink.ts';
+import { PortAllocator } from '../processes/ports.ts';
+import type { AppRecord, AppRegistry } from '../records/directory.ts';
+import type { DynoSizesRecord } from '../records/dyno-sizes.ts';
+import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
-import { type SlugRecord, slugKey } from '../records/slug-record.ts';
-import { AddonPrograms } from './addons/addon-programs.ts';
-import { AppLines } from './app-lines.ts';
-import type { DynoRunner, DynoView, ProcessView, RunRequest } from './contract.ts';
-import { type Blueprint, HostedApp } from './hosted-app.ts';
-import type { Face, Hosting } from './hosting.ts';
-import { removeLeftBehind } from './left-behind.ts';
-import { MemoryWatch } from './memory-watch.ts';
-import { OneOffs } from './one-off/one-offs.ts';
-import { ownPages } from './own-pages.ts';
+import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
+import { AddonSupervisor } from './addons/addon-programs.ts';
+import { AppShippers } from './app-lines.ts';
+import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
+import { AppDeployment, type ReleaseSpec } from './hosted-app.ts';
+import type { RoutingInfo, RunningApps } from './hosting.ts';
+import { removeStaleFiles } from './left-behind.ts';
+import { MemoryMonitor } from './memory-watch.ts';
+import { OneOffRunner } from './one-off/one-offs.ts';
+import { errorPageUrls } from './own-pages.ts';
 
 /** First port of the dynos of deployed apps; `tailrace start` begins at foreman's 5000. */
 const BASE_PORT = 20_000;
 /** A stopping dyno waits no longer than this for requests in flight. */
-const DRAIN_MS = 10_000;
+const DRAIN_TIMEOUT_MS = 10_000;
 
-export interface HostOptions {
+export interface DynoManagerOptions {
   readonly store: Store;
-  readonly directory: Directory;
+  readonly appRegistry: AppRegistry;
   readonly releases: Releases;
-  readonly hosting: Hosting;
+  readonly runningApps: RunningApps;
   /** Of slugs and running dynos. */
   readonly folder: string;
   /** This server, to which the dynos' lines go, and a key for it. */
   readonly url: () => string;
   readonly key: string;
   /** Resolves when no request is in flight with the dyno on a port. */
-  readonly drained: (port: number) => Promise<void>;
+  readonly waitForInFlight: (port: number) => Promise<void>;
   /** Where clients of attached dynos come to. */
   readonly rendezvous: { readonly host: string; readonly port: number };
   /** Of the dynos; undefined: none. */
@@ -55,57 +55,57 @@ export interface HostOptions {
   readonly warn: (fields: object, message: string) => void;
 }
 
-export class Host implements DynoRunner {
-  readonly files: SlugFiles;
-  readonly ports = new Ports();
-  private readonly options: HostOptions;
-  private readonly state: string;
-  private ledgerOnce: DynoLedger | undefined;
-  readonly addons: AddonPrograms;
-  private readonly oneOffs: OneOffs;
-  private readonly running = new Map<AppId, HostedApp>();
-  private readonly shipping: AppLines;
-  private readonly memory: MemoryWatch;
+export class DynoManager implements DynoRunner {
+  readonly slugFiles: SlugFiles;
+  readonly ports = new PortAllocator();
+  private readonly options: DynoManagerOptions;
+  private readonly stateFolder: string;
+  private lazyPidFile: DynoPidFile | undefined;
+  readonly addons: AddonSupervisor;
+  private readonly oneOffs: OneOffRunner;
+  private readonly deployments = new Map<AppId, AppDeployment>();
+  private readonly shippers: AppShippers;
+  private readonly memoryMonitor: MemoryMonitor;
   private closing = false;
 
-  constructor(options: HostOptions) {
+  constructor(options: DynoManagerOptions) {
     this.options = options;
-    this.state = join(options.folder, 'host');
-    this.files = new SlugFiles(this.state, options.isolation);
-    this.shipping = new AppLines({
+    this.stateFolder = join(options.folder, 'host');
+    this.slugFiles = new SlugFiles(this.stateFolder, options.isolation);
+    this.shippers = new AppShippers({
       ...options,
-      onPressure: (app, full) => this.running.get(app)?.hold(full),
+      onBackpressure: (app, full) => this.deployments.get(app)?.setPaused(full),
     });
-    this.oneOffs = new OneOffs({
-      certificates: join(options.folder, 'tls'),
+    this.oneOffs = new OneOffRunner({
+      certificateFolder: join(options.folder, 'tls'),
       listen: options.rendezvous,
-      ledger: () => this.ledger,
+      pidFile: () => this.pidFile,
     });
-    this.addons = new AddonPrograms({
+    this.addons = new AddonSupervisor({
       store: options.store,
-      folder: join(this.state, 'addons'),
+      folder: join(this.stateFolder, 'addons'),
       ports: this.ports,
-      ledger: () => this.ledger,
-      lines: (app) => this.lines(app),
+      pidFile: () => this.pidFile,
+      lines: (app) => this.lineSink(app),
     });
-    this.memory = new MemoryWatch({
+    this.memoryMonitor = new MemoryMonitor({
       ...options,
       ...options.memory,
-      dynos: () => this.options.hosting.running((app) => this.oneOffs.running(app)),
-      lines: (app) => this.lines(app),
+      dynos: () => this.options.runningApps.processesByApp((app) => this.oneOffs.processes(app)),
+      lines: (app) => this.lineSink(app),
     });
   }
 
   /** Ends what a server that died left behind, and starts the apps again. Resolves when all are on their way. */
   async open(): Promise<void> {
-    const { directory, warn } = this.options;
-    for (const { name, pid } of await reapOrphans(this.state))
+    const { appRegistry, warn } = this.options;
+    for (const { name, pid } of await reapOrphans(this.stateFolder))
       warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
-    await this.files.open();
-    const apps = await directory.apps();
-    await removeLeftBehind(this.options.folder, await this.slugIds(apps));
+    await this.slugFiles.open();
+    const apps = await appRegistry.listApps();
+    await removeStaleFiles(this.options.folder, await this.slugIds(apps));
     for (const app of apps)
-      await this.start(app).catch((error: unknown) =>
+      await this.startApp(app).catch((error: unknown) =>
         warn({ app: app.name, err: error }, 'an app could not be started'),
       );
   }
@@ -113,53 +113,53 @@ export class Host implements DynoRunner {
   /** Stops all dynos. */
   async close(): Promise<void> {
     this.closing = true;
-    this.memory.close();
-    await Promise.all([this.oneOffs.close(), ...[...this.running.values()].map((app) => app.stop())]);
+    this.memoryMonitor.close();
+    await Promise.all([this.oneOffs.close(), ...[...this.deployments.values()].map((app) => app.stop())]);
     await this.addons.close();
-    await this.shipping.closeAll();
+    await this.shippers.closeAll();
   }
 
   // --- what the API asks ---
 
-  dynos(app: AppId): readonly DynoView[] {
-    return [...this.options.hosting.dynos(app), ...this.oneOffs.list(app)];
+  dynos(app: AppId): readonly DynoSummary[] {
+    return [...this.options.runningApps.dynos(app), ...this.oneOffs.list(app)];
   }
 
-  formation(app: AppId): readonly ProcessView[] {
-    return this.options.hosting.formation(app);
+  formation(app: AppId): readonly FormationEntry[] {
+    return this.options.runningApps.formation(app);
   }
 
-  runsInPlace(app: AppId): boolean {
-    return this.options.hosting.find(app)?.inPlace !== undefined;
+  isLocalApp(app: AppId): boolean {
+    return this.options.runningApps.find(app)?.applyLocalRelease !== undefined;
   }
 
-  async scale(app: AppId, counts: Readonly<Record<string, number>>, sizes: SizesRecord): Promise<void> {
-    const hosted = this.options.hosting.required(app);
-    for (const [type, quantity] of Object.entries(counts)) checkedCount(type, quantity);
+  async scale(app: AppId, counts: Readonly<Record<string, number>>, sizes: DynoSizesRecord): Promise<void> {
+    const running = this.options.runningApps.requireApp(app);
+    for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
     // What runs in place has its formation from its command line.
-    await rememberFormation(this.options.store, app, hosted.inPlace ? {} : counts, sizes);
-    await hosted.app.scale(counts);
+    await saveFormation(this.options.store, app, running.applyLocalRelease ? {} : counts, sizes);
+    await running.deployment.scale(counts);
   }
 
   async restart(app: AppId, which: string | undefined): Promise<void> {
     const known = which !== undefined && this.oneOffs.list(app).some(({ name }) => name === which);
     // A one-off dyno has nothing to come back to.
     if (known) await this.oneOffs.stop(app, which);
-    else await this.options.hosting.required(app).app.restart(which);
+    else await this.options.runningApps.requireApp(app).deployment.restart(which);
   }
 
   async stop(app: AppId, which: string): Promise<void> {
     if ((await this.oneOffs.stop(app, which)) > 0) return;
-    await this.options.hosting.required(app).app.stopDyno(which);
+    await this.options.runningApps.requireApp(app).deployment.stopDyno(which);
   }
 
-  async run(record: AppRecord, request: RunRequest): Promise<DynoView> {
-    const { blueprint } = this.options.hosting.required(record.id).app;
-    if (!blueprint) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
-    return this.oneOffs.run(record.id, blueprint, request, this.lines(record.id));
+  async run(record: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary> {
+    const { releaseSpec } = this.options.runningApps.requireApp(record.id).deployment;
+    if (!releaseSpec) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
+    return this.oneOffs.run(record.id, releaseSpec, request, this.lineSink(record.id));
   }
 
-  oneOff(app: AppId, name: string): DynoView | undefined {
+  oneOff(app: AppId, name: string): DynoSummary | undefined {
     return this.oneOffs.find(app, name);
   }
 
@@ -167,109 +167,116 @@ export class Host implements DynoRunner {
     return this.oneOffs.resize(app, name, columns, rows);
   }
 
-  authority(): Promise<string> {
-    return this.oneOffs.authority();
+  caCertificate(): Promise<string> {
+    return this.oneOffs.caCertificate();
   }
 
   /** Makes an app's dynos those of its newest release. Resolves when they are on their way. */
-  async released(record: AppRecord): Promise<void> {
-    const { hosting, releases } = this.options;
+  async deployRelease(record: AppRecord): Promise<void> {
+    const { runningApps, releases } = this.options;
     if (this.closing) return;
-    const hosted = hosting.find(record.id);
+    const running = runningApps.find(record.id);
     const release = await releases.current(record.id);
-    hosting.show(record.id, await this.face(record));
-    if (hosted?.inPlace) {
-      this.inBackground(record, hosted.inPlace({ version: release.version, config: release.config }));
+    runningApps.updateRoute(record.id, await this.routingInfo(record));
+    if (running?.applyLocalRelease) {
+      this.runInBackground(
+        record,
+        running.applyLocalRelease({ version: release.version, config: release.config }),
+      );
       return;
     }
-    if (release.slug === null || !this.files.has(release.slug)) return;
-    const app = this.running.get(record.id) ?? (await this.adopt(record));
-    this.inBackground(record, app.apply(await this.blueprint(record.id)));
+    if (release.slug === null || !this.slugFiles.has(release.slug)) return;
+    const app = this.deployments.get(record.id) ?? (await this.createDeployment(record));
+    this.runInBackground(record, app.apply(await this.releaseSpec(record.id)));
   }
 
   /** Its name, domains or maintenance have changed. */
-  async shown(record: AppRecord): Promise<void> {
-    this.options.hosting.show(record.id, await this.face(record));
+  async updateRoute(record: AppRecord): Promise<void> {
+    this.options.runningApps.updateRoute(record.id, await this.routingInfo(record));
   }
 
   /** Stops an app for good. */
-  async removed(record: AppRecord): Promise<void> {
-    const app = this.running.get(record.id);
-    const slugs = await this.options.store.list<SlugRecord>(record.id, slugKey(''));
+  async deleteApp(record: AppRecord): Promise<void> {
+    const app = this.deployments.get(record.id);
+    const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
     await this.oneOffs.stop(record.id, 'run');
     if (app) {
-      this.running.delete(record.id);
+      this.deployments.delete(record.id);
       await app.stop();
-      this.options.hosting.remove(record.id);
+      this.options.runningApps.remove(record.id);
     }
     await this.addons.removeAll(record.id);
-    await this.shipping.close(record.id);
-    for (const { value } of slugs) await this.files.remove(value.id);
-    for (const left of [`repositories/${record.id}.git`, `caches/${record.id}`])
-      await rm(join(this.options.folder, left), { recursive: true, force: true, maxRetries: 3 });
+    await this.shippers.close(record.id);
+    for (const { value } of slugs) await this.slugFiles.remove(value.id);
+    for (const path of [`repositories/${record.id}.git`, `caches/${record.id}`])
+      await rm(join(this.options.folder, path), { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** @throws TailraceError `not_found` */
-  async slug(app: AppId, id: string): Promise<SlugRecord> {
-    const found = await this.options.store.get<SlugRecord>(app, slugKey(id));
-    if (!found || !this.files.has(id)) throw new TailraceError('not_found', "Couldn't find that slug.");
+  async requireSlug(app: AppId, id: string): Promise<SlugRecord> {
+    const found = await this.options.store.get<SlugRecord>(app, slugRecordKey(id));
+    if (!found || !this.slugFiles.has(id)) throw new TailraceError('not_found', "Couldn't find that slug.");
     return found.value;
   }
 
   // --- how it is done ---
 
-  get ledger(): DynoLedger {
-    this.ledgerOnce ??= new DynoLedger(this.state);
-    return this.ledgerOnce;
+  get pidFile(): DynoPidFile {
+    this.lazyPidFile ??= new DynoPidFile(this.stateFolder);
+    return this.lazyPidFile;
   }
 
   /** Waits for requests in flight, but not for ever: a WebSocket is one too. */
-  readonly drain = (port: number): Promise<void> => within(DRAIN_MS, this.options.drained(port));
+  readonly drainConnections = (port: number): Promise<void> =>
+    waitWithTimeout(DRAIN_TIMEOUT_MS, this.options.waitForInFlight(port));
 
-  async face({ id, name, maintenance }: AppRecord): Promise<Face> {
-    const domains = (await this.options.directory.domains(id)).map(({ hostname }) => hostname);
+  async routingInfo({ id, name, maintenance }: AppRecord): Promise<RoutingInfo> {
+    const domains = (await this.options.appRegistry.listDomains(id)).map(({ hostname }) => hostname);
     const { config } = await this.options.releases.current(id);
-    return { name, maintenance: maintenance ?? false, domains, pages: ownPages(config) };
+    return { name, maintenance: maintenance ?? false, domains, errorPages: errorPageUrls(config) };
   }
 
   /** An app's own lines, on their way to its stream; they may come before its tokens are known. */
-  lines(app: AppId): RunSink {
-    return this.shipping.sink(app);
+  lineSink(app: AppId): ChunkSink {
+    return this.shippers.sink(app);
   }
 
   private async slugIds(apps: readonly AppRecord[]): Promise<Set<string>> {
-    const all = apps.map(({ id }) => this.options.store.list<SlugRecord>(id, slugKey('')));
+    const all = apps.map(({ id }) => this.options.store.list<SlugRecord>(id, slugRecordKey('')));
     return new Set((await Promise.all(all)).flat().map(({ value }) => value.id));
   }
 
-  private async start(record: AppRecord): Promise<void> {
-    await this.addons.open(record.id);
-    await this.released(record);
+  private async startApp(record: AppRecord): Promise<void> {
+    await this.addons.startAll(record.id);
+    await this.deployRelease(record);
   }
 
-  private async adopt(record: AppRecord): Promise<HostedApp> {
-    const shipper = await this.shipping.shipper(record.id);
-    let changed = (): void => {};
-    const app: HostedApp = new HostedApp({
+  private async createDeployment(record: AppRecord): Promise<AppDeployment> {
+    const shipper = await this.shippers.shipperFor(record.id);
+    let notifyChanged = (): void => {};
+    const app: AppDeployment = new AppDeployment({
       lines: shipper,
       ports: this.ports,
-      ledger: this.ledger,
+      pidFile: this.pidFile,
       basePort: BASE_PORT,
       color: false,
-      overlap: true,
-      drain: this.drain,
-      onChange: () => changed(),
+      preboot: true,
+      drainConnections: this.drainConnections,
+      onChange: () => notifyChanged(),
     });
-    this.running.set(record.id, app);
-    changed = this.options.hosting.add({ id: record.id, app }, await this.face(record));
+    this.deployments.set(record.id, app);
+    notifyChanged = this.options.runningApps.add(
+      { id: record.id, deployment: app },
+      await this.routingInfo(record),
+    );
     return app;
   }
 
-  private async blueprint(app: AppId): Promise<Blueprint> {
+  private async releaseSpec(app: AppId): Promise<ReleaseSpec> {
     const { store, releases } = this.options;
     const release = await releases.current(app);
     const { slug } = release;
-    const record = slug === null ? undefined : await store.get<SlugRecord>(app, slugKey(slug));
+    const record = slug === null ? undefined : await store.get<SlugRecord>(app, slugRecordKey(slug));
     if (!record) throw new TailraceError('conflict', 'This app has no slug: deploy it first.');
     const { processTypes } = record.value;
     const entries = Object.entries(processTypes).map(([type, command], i) => ({
@@ -277,19 +284,19 @@ export class Host implements DynoRunner {
       command,
       line: i + 1,
     }));
-    const counts = await rememberedCounts(store, app);
+    const counts = await loadFormation(store, app);
     return {
       version: release.version,
       entries,
       counts: Object.fromEntries(entries.map(({ type }) => [type, counts[type] ?? 0])),
       env: { ...hostEnvironment(process.env), ...release.config },
-      cwd: this.state,
-      place: (dynoId) => this.files.place(slug, dynoId),
-      prelude: PROFILE,
+      cwd: this.stateFolder,
+      createWorkspace: (dynoId) => this.slugFiles.createWorkspace(slug, dynoId),
+      profileScript: PROFILE_SCRIPT,
     };
   }
 
-  private inBackground({ name }: AppRecord, work: Promise<void>): void {
+  private runInBackground({ name }: AppRecord, work: Promise<void>): void {
     work.catch((error: unknown) =>
       this.options.warn({ app: name, err: error }, 'the dynos of a release could not be started'),
     );

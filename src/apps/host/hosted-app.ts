@@ -4,19 +4,19 @@
  * (`tailrace start`), the old one ends first.
  */
 import { TailraceError } from '../../common/errors.ts';
-import { within } from '../../common/within.ts';
+import { waitWithTimeout } from '../../common/within.ts';
 import type { Upstream } from '../http-router/directory.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import type { ProcfileEntry } from '../processes/config/procfile.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
-import type { DynoLedger } from '../processes/dyno-ledger.ts';
+import type { DynoPidFile } from '../processes/dyno-ledger.ts';
 import { Formation } from '../processes/formation.ts';
-import type { KeeperSurroundings } from '../processes/keeper.ts';
+import type { SupervisorOptions } from '../processes/keeper.ts';
 import type { LineSink } from '../processes/output/line-sink.ts';
-import type { Ports } from '../processes/ports.ts';
+import type { PortAllocator } from '../processes/ports.ts';
 
 /** What the dynos of one release are made from. */
-export interface Blueprint {
+export interface ReleaseSpec {
   /** The release's version. */
   readonly version: number;
   readonly entries: readonly ProcfileEntry[];
@@ -24,43 +24,43 @@ export interface Blueprint {
   /** The whole environment. */
   readonly env: Environment;
   readonly cwd: string;
-  readonly place?: KeeperSurroundings['place'];
-  readonly prelude?: string;
+  readonly createWorkspace?: SupervisorOptions['createWorkspace'];
+  readonly profileScript?: string;
 }
 
-export interface HostedAppOptions {
+export interface AppDeploymentOptions {
   readonly lines: LineSink;
-  readonly ports: Ports;
-  readonly ledger: DynoLedger;
+  readonly ports: PortAllocator;
+  readonly pidFile: DynoPidFile;
   readonly basePort?: number;
   readonly color: boolean;
   /** Can an old and a new formation run at the same time? */
-  readonly overlap: boolean;
-  readonly drain?: (port: number) => Promise<void>;
+  readonly preboot: boolean;
+  readonly drainConnections?: (port: number) => Promise<void>;
   /** Something about the dynos has changed. */
   readonly onChange: () => void;
 }
 
 /** A release whose web dynos aren't up by then takes over anyway: what is wrong with it is in the stream. */
-const TAKE_OVER_MS = 60_000;
+const PREBOOT_TIMEOUT_MS = 60_000;
 
-interface Generation {
-  readonly blueprint: Blueprint;
+interface RunningRelease {
+  readonly spec: ReleaseSpec;
   readonly formation: Formation;
 }
 
-export class HostedApp {
-  private readonly options: HostedAppOptions;
-  private current: Generation | undefined;
+export class AppDeployment {
+  private readonly options: AppDeploymentOptions;
+  private current: RunningRelease | undefined;
   /** Running, but of an earlier release. */
-  private readonly leaving = new Set<Formation>();
-  private changed: (() => void)[] = [];
+  private readonly draining = new Set<Formation>();
+  private changeWaiters: (() => void)[] = [];
   /** Changes follow each other. */
-  private last: Promise<unknown> = Promise.resolve();
-  private held = false;
-  private over = false;
+  private lastChange: Promise<unknown> = Promise.resolve();
+  private paused = false;
+  private stopped = false;
 
-  constructor(options: HostedAppOptions) {
+  constructor(options: AppDeploymentOptions) {
     this.options = options;
   }
 
@@ -70,21 +70,21 @@ export class HostedApp {
   }
 
   /** Those of any release that still run. */
-  everyDyno(): DynoInfo[] {
+  allDynos(): DynoInfo[] {
     return this.formations().flatMap((formation) => formation.dynos());
   }
 
   /** Every web dyno that listens somewhere, of any release. */
-  web(): Upstream[] {
-    const formations = [...(this.current ? [this.current.formation] : []), ...this.leaving];
-    return formations.flatMap((formation) => formation.dynos().filter(isListening).map(asUpstream));
+  webUpstreams(): Upstream[] {
+    const formations = [...(this.current ? [this.current.formation] : []), ...this.draining];
+    return formations.flatMap((formation) => formation.dynos().filter(isListening).map(toUpstream));
   }
 
   /** Process types, commands, and how many are wanted, in the order of the Procfile. */
   processes(): { type: string; command: string; quantity: number }[] {
     if (!this.current) return [];
     const counts = this.current.formation.counts();
-    return this.current.blueprint.entries.map(({ type, command }) => ({
+    return this.current.spec.entries.map(({ type, command }) => ({
       type,
       command,
       quantity: counts[type] ?? 0,
@@ -92,53 +92,53 @@ export class HostedApp {
   }
 
   get version(): number {
-    return this.current?.blueprint.version ?? 1;
+    return this.current?.spec.version ?? 1;
   }
 
   /** The environment and folder of a new dyno of the current release. */
-  get blueprint(): Blueprint | undefined {
-    return this.current?.blueprint;
+  get releaseSpec(): ReleaseSpec | undefined {
+    return this.current?.spec;
   }
 
   /** Makes the dynos those of another blueprint. Resolves when they have taken over. */
-  apply(blueprint: Blueprint): Promise<void> {
-    return this.inTurn(async () => {
-      if (this.over) return;
+  apply(spec: ReleaseSpec): Promise<void> {
+    return this.serialize(async () => {
+      if (this.stopped) return;
       const old = this.current;
-      if (old && !this.options.overlap) await old.formation.stop();
-      const next: Generation = { blueprint, formation: this.formation(blueprint) };
-      if (old && this.options.overlap) await this.replace(old, next);
+      if (old && !this.options.preboot) await old.formation.stop();
+      const next: RunningRelease = { spec, formation: this.createFormation(spec) };
+      if (old && this.options.preboot) await this.rollOver(old, next);
       else {
         this.current = next;
         await next.formation.start();
       }
-      this.tell();
+      this.notifyChanged();
     });
   }
 
   /** @throws FormationError for an unknown type or an impossible number */
   scale(counts: Readonly<Record<string, number>>): Promise<void> {
-    return this.inTurn(async () => {
-      const { formation } = this.running();
+    return this.serialize(async () => {
+      const { formation } = this.requireCurrent();
       const changes = Object.entries(counts).map(([type, quantity]) => formation.scale(type, quantity));
-      this.tell();
+      this.notifyChanged();
       await Promise.all(changes);
-      this.tell();
+      this.notifyChanged();
     });
   }
 
   /** Restarts a dyno, all of a type, or all. */
   restart(which: string | undefined): Promise<void> {
-    const { blueprint } = this.running();
-    if (which === undefined && this.options.overlap)
-      return this.apply({ ...blueprint, counts: this.running().formation.counts() });
-    return this.inTurn(() => this.running().formation.restart(which));
+    const { spec } = this.requireCurrent();
+    if (which === undefined && this.options.preboot)
+      return this.apply({ ...spec, counts: this.requireCurrent().formation.counts() });
+    return this.serialize(() => this.requireCurrent().formation.restart(which));
   }
 
   /** Stops a dyno, or all of a type. */
   stopDyno(which: string): Promise<void> {
-    return this.inTurn(async () => {
-      const { formation } = this.running();
+    return this.serialize(async () => {
+      const { formation } = this.requireCurrent();
       const ofType = formation.dynos().filter(({ type }) => type === which);
       const names = ofType.length > 0 ? ofType.map(({ name }) => name) : [which];
       await Promise.all(names.map((name) => formation.stopDyno(name)));
@@ -146,87 +146,88 @@ export class HostedApp {
   }
 
   async stop(): Promise<void> {
-    this.over = true;
+    this.stopped = true;
     await Promise.all(this.formations().map((formation) => formation.stop()));
-    await this.last.catch(() => {});
+    await this.lastChange.catch(() => {});
   }
 
   async kill(): Promise<void> {
-    this.over = true;
+    this.stopped = true;
     await Promise.all(this.formations().map((formation) => formation.kill()));
   }
 
   /** Back-pressure of whoever takes the lines. */
-  hold(held: boolean): void {
-    this.held = held;
+  setPaused(paused: boolean): void {
+    this.paused = paused;
     for (const formation of this.formations()) {
-      if (held) formation.pause();
+      if (paused) formation.pause();
       else formation.resume();
     }
   }
 
-  private async replace(old: Generation, next: Generation): Promise<void> {
-    this.leaving.add(old.formation);
+  private async rollOver(old: RunningRelease, next: RunningRelease): Promise<void> {
+    this.draining.add(old.formation);
     this.current = next;
     await next.formation.start();
     // Two of a worker may be one too many: only those that answer requests wait for their successors.
-    const others = old.blueprint.entries.filter(({ type }) => type !== 'web');
-    const gone = others.map(({ type }) => old.formation.scale(type, 0));
-    await this.untilWebIsReady(next.formation, old.formation);
-    await Promise.all([...gone, old.formation.stop()]);
-    this.leaving.delete(old.formation);
+    const others = old.spec.entries.filter(({ type }) => type !== 'web');
+    const scaledDown = others.map(({ type }) => old.formation.scale(type, 0));
+    await this.waitUntilWebReady(next.formation, old.formation);
+    await Promise.all([...scaledDown, old.formation.stop()]);
+    this.draining.delete(old.formation);
   }
 
-  private async untilWebIsReady(formation: Formation, old: Formation): Promise<void> {
-    const serves = old.dynos().some(({ type, state }) => type === 'web' && state === 'up');
-    if (!serves) return;
-    const deadlineMs = performance.now() + TAKE_OVER_MS;
-    const starts = () => formation.dynos().some(({ type, state }) => type === 'web' && state === 'starting');
-    while (!this.over && starts() && performance.now() < deadlineMs)
-      await within(1_000, new Promise<void>((resolve) => this.changed.push(resolve)));
+  private async waitUntilWebReady(formation: Formation, old: Formation): Promise<void> {
+    const wasServing = old.dynos().some(({ type, state }) => type === 'web' && state === 'up');
+    if (!wasServing) return;
+    const deadlineMs = performance.now() + PREBOOT_TIMEOUT_MS;
+    const isStarting = () =>
+      formation.dynos().some(({ type, state }) => type === 'web' && state === 'starting');
+    while (!this.stopped && isStarting() && performance.now() < deadlineMs)
+      await waitWithTimeout(1_000, new Promise<void>((resolve) => this.changeWaiters.push(resolve)));
   }
 
-  private formation(blueprint: Blueprint): Formation {
-    const { lines, ports, ledger, basePort, color, drain } = this.options;
-    const { entries, env, cwd, place, prelude } = blueprint;
+  private createFormation(spec: ReleaseSpec): Formation {
+    const { lines, ports, pidFile, basePort, color, drainConnections } = this.options;
+    const { entries, env, cwd, createWorkspace, profileScript } = spec;
     const types = entries.map(({ type }) => type);
-    const counts = Object.fromEntries(types.map((type) => [type, blueprint.counts[type] ?? 0]));
+    const counts = Object.fromEntries(types.map((type) => [type, spec.counts[type] ?? 0]));
     const formation = new Formation({
       entries,
       counts,
       env,
       cwd,
-      place,
-      prelude,
-      drain,
+      createWorkspace,
+      profileScript,
+      drainConnections,
       lines,
       ports,
-      ledger,
+      pidFile,
       basePort,
       color,
-      onChange: () => this.tell(),
+      onChange: () => this.notifyChanged(),
     });
-    if (this.held) formation.pause();
+    if (this.paused) formation.pause();
     return formation;
   }
 
   private formations(): Formation[] {
-    return [...(this.current ? [this.current.formation] : []), ...this.leaving];
+    return [...(this.current ? [this.current.formation] : []), ...this.draining];
   }
 
-  private running(): Generation {
+  private requireCurrent(): RunningRelease {
     if (this.current) return this.current;
     throw new TailraceError('conflict', 'This app runs no dynos: deploy it first.');
   }
 
-  private tell(): void {
-    for (const wake of this.changed.splice(0)) wake();
+  private notifyChanged(): void {
+    for (const wake of this.changeWaiters.splice(0)) wake();
     this.options.onChange();
   }
 
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(work, work);
-    this.last = turn.catch(() => {});
+  private serialize<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.lastChange.then(work, work);
+    this.lastChange = turn.catch(() => {});
     return turn;
   }
 }
@@ -235,6 +236,6 @@ function isListening(dyno: DynoInfo): dyno is DynoInfo & { port: number } {
   return dyno.type === 'web' && dyno.port !== undefined;
 }
 
-function asUpstream({ name, port, state }: DynoInfo & { port: number }): Upstream {
+function toUpstream({ name, port, state }: DynoInfo & { port: number }): Upstream {
   return { name, port, state };
 }

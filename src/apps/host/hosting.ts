@@ -5,104 +5,115 @@
 
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import type { OwnPages, ProxyApp, Directory as ProxyDirectory, Upstream } from '../http-router/directory.ts';
+import type {
+  ErrorPageUrls,
+  AppLookup as ProxyDirectory,
+  RoutedApp,
+  Upstream,
+} from '../http-router/directory.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
 import type { Config } from '../records/release-history.ts';
-import type { DynoView, ProcessView } from './contract.ts';
-import type { HostedApp } from './hosted-app.ts';
+import type { DynoSummary, FormationEntry } from './contract.ts';
+import type { AppDeployment } from './hosted-app.ts';
 
 /** What the HTTP router has to know of an app. */
-export interface Face {
+export interface RoutingInfo {
   readonly name: string;
   readonly maintenance: boolean;
   /** Host names of its own; `*.example.com` stands for all below. */
   readonly domains: readonly string[];
   /** Its own error pages. */
-  readonly pages: OwnPages;
+  readonly errorPages: ErrorPageUrls;
 }
 
 /** What a release changes for an app that runs in place. */
-export interface InPlaceRelease {
+export interface LocalRelease {
   readonly version: number;
   readonly config: Config;
 }
 
-export interface HostedParts {
+export interface RunningAppEntry {
   readonly id: AppId;
-  readonly app: HostedApp;
+  readonly deployment: AppDeployment;
   /** Runs in its own folder, by `tailrace start`: takes new config vars, but no slugs. */
-  readonly inPlace?: (release: InPlaceRelease) => Promise<void>;
+  readonly applyLocalRelease?: (release: LocalRelease) => Promise<void>;
 }
 
-interface Hosted extends HostedParts {
-  face: Face;
-  web: readonly Upstream[];
+interface RoutedEntry extends RunningAppEntry {
+  routing: RoutingInfo;
+  upstreams: readonly Upstream[];
   readonly listeners: Set<() => void>;
-  readonly proxyApp: ProxyApp;
+  readonly routedApp: RoutedApp;
 }
 
-export class Hosting implements ProxyDirectory {
-  private readonly hosted = new Map<AppId, Hosted>();
+export class RunningApps implements ProxyDirectory {
+  private readonly entries = new Map<AppId, RoutedEntry>();
   /** By host name and wildcard. */
-  private readonly byHost = new Map<string, Hosted>();
-  private readonly routerLine: (app: AppId, message: string) => void;
+  private readonly byHost = new Map<string, RoutedEntry>();
+  private readonly logRouterLine: (app: AppId, message: string) => void;
 
-  /** @param routerLine takes the HTTP router's lines. */
-  constructor(routerLine: (app: AppId, message: string) => void) {
-    this.routerLine = routerLine;
+  /** @param logRouterLine takes the HTTP router's lines. */
+  constructor(logRouterLine: (app: AppId, message: string) => void) {
+    this.logRouterLine = logRouterLine;
   }
 
   /** Takes an app in; call the returned function whenever its dynos have changed. */
-  add(parts: HostedParts, face: Face): () => void {
-    const { id, app } = parts;
+  add(app: RunningAppEntry, routing: RoutingInfo): () => void {
+    const { id, deployment } = app;
     const listeners = new Set<() => void>();
-    const hosted: Hosted = { ...parts, face, web: app.web(), listeners, proxyApp: this.proxyApp(parts) };
-    this.hosted.set(id, hosted);
+    const entry: RoutedEntry = {
+      ...app,
+      routing,
+      upstreams: deployment.webUpstreams(),
+      listeners,
+      routedApp: this.createRoutedApp(app),
+    };
+    this.entries.set(id, entry);
     this.indexHosts();
     return () => {
-      hosted.web = app.web();
+      entry.upstreams = deployment.webUpstreams();
       for (const listener of listeners) listener();
     };
   }
 
   remove(id: AppId): void {
-    this.hosted.delete(id);
+    this.entries.delete(id);
     this.indexHosts();
   }
 
   /** Its name, domains, maintenance or pages have changed. */
-  show(id: AppId, face: Face): void {
-    const hosted = this.hosted.get(id);
-    if (!hosted) return;
-    hosted.face = face;
+  updateRoute(id: AppId, routing: RoutingInfo): void {
+    const entry = this.entries.get(id);
+    if (!entry) return;
+    entry.routing = routing;
     this.indexHosts();
-    for (const listener of hosted.listeners) listener();
+    for (const listener of entry.listeners) listener();
   }
 
-  find(id: AppId): HostedParts | undefined {
-    return this.hosted.get(id);
+  find(id: AppId): RunningAppEntry | undefined {
+    return this.entries.get(id);
   }
 
   /** @throws TailraceError `conflict` when the app runs nothing here */
-  required(id: AppId): HostedParts {
-    const hosted = this.hosted.get(id);
-    if (!hosted)
+  requireApp(id: AppId): RunningAppEntry {
+    const entry = this.entries.get(id);
+    if (!entry)
       throw new TailraceError(
         'conflict',
         'This app runs no dynos here: deploy it with `tailrace push`, or start it with `tailrace start`.',
       );
-    return hosted;
+    return entry;
   }
 
   /** `<app>.localhost`, or a domain of the app; with a single app here, every other name is its too. */
-  appForHost(host: string): ProxyApp | undefined {
-    const named = this.byHost.get(host) ?? this.byWildcard(host);
-    if (named) return named.proxyApp;
-    return this.hosted.size === 1 ? [...this.hosted.values()][0].proxyApp : undefined;
+  appForHost(host: string): RoutedApp | undefined {
+    const named = this.byHost.get(host) ?? this.findByWildcard(host);
+    if (named) return named.routedApp;
+    return this.entries.size === 1 ? [...this.entries.values()][0].routedApp : undefined;
   }
 
   /** Of `*.a.example.com` and `*.example.com` the first. */
-  private byWildcard(host: string): Hosted | undefined {
+  private findByWildcard(host: string): RoutedEntry | undefined {
     for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
       const found = this.byHost.get(`*${host.slice(dot)}`);
       if (found) return found;
@@ -112,56 +123,56 @@ export class Hosting implements ProxyDirectory {
 
   private indexHosts(): void {
     this.byHost.clear();
-    for (const hosted of this.hosted.values())
-      for (const host of hosted.face.domains) this.byHost.set(host, hosted);
+    for (const entry of this.entries.values())
+      for (const host of entry.routing.domains) this.byHost.set(host, entry);
     // An app's own name is nobody else's.
-    for (const hosted of this.hosted.values()) this.byHost.set(`${hosted.face.name}.localhost`, hosted);
+    for (const entry of this.entries.values()) this.byHost.set(`${entry.routing.name}.localhost`, entry);
   }
 
-  dynos(id: AppId): readonly DynoView[] {
-    const hosted = this.hosted.get(id);
-    return hosted ? hosted.app.dynos().map((dyno) => asView(dyno, hosted.app.version)) : [];
+  dynos(id: AppId): readonly DynoSummary[] {
+    const entry = this.entries.get(id);
+    return entry ? entry.deployment.dynos().map((dyno) => toDynoView(dyno, entry.deployment.version)) : [];
   }
 
   /** All processes that run, by app. @param others that an app has beside its formation */
-  running(others: (app: AppId) => readonly DynoInfo[]): Map<AppId, DynoInfo[]> {
-    const all = [...this.hosted].map(([id, { app }]): [AppId, DynoInfo[]] => [
+  processesByApp(others: (app: AppId) => readonly DynoInfo[]): Map<AppId, DynoInfo[]> {
+    const all = [...this.entries].map(([id, { deployment: app }]): [AppId, DynoInfo[]] => [
       id,
-      [...app.everyDyno(), ...others(id)].filter(({ pid }) => pid !== undefined),
+      [...app.allDynos(), ...others(id)].filter(({ pid }) => pid !== undefined),
     ]);
     return new Map(all);
   }
 
-  formation(id: AppId): readonly ProcessView[] {
-    return this.hosted.get(id)?.app.processes() ?? [];
+  formation(id: AppId): readonly FormationEntry[] {
+    return this.entries.get(id)?.deployment.processes() ?? [];
   }
 
-  private proxyApp({ id, app }: HostedParts): ProxyApp {
-    const hosted = (): Hosted | undefined => this.hosted.get(id);
+  private createRoutedApp({ id, deployment }: RunningAppEntry): RoutedApp {
+    const entry = (): RoutedEntry | undefined => this.entries.get(id);
     return {
       get name() {
-        return hosted()?.face.name ?? '';
+        return entry()?.routing.name ?? '';
       },
       get maintenance() {
-        return hosted()?.face.maintenance ?? false;
+        return entry()?.routing.maintenance ?? false;
       },
-      get pages() {
-        return hosted()?.face.pages ?? {};
+      get errorPages() {
+        return entry()?.routing.errorPages ?? {};
       },
-      webDynos: () => hosted()?.web ?? [],
-      formationCount: () => app.processes().find(({ type }) => type === 'web')?.quantity ?? 0,
+      webDynos: () => entry()?.upstreams ?? [],
+      desiredWebDynos: () => deployment.processes().find(({ type }) => type === 'web')?.quantity ?? 0,
       onChange: (listener) => {
-        const listeners = hosted()?.listeners;
+        const listeners = entry()?.listeners;
         listeners?.add(listener);
         return () => listeners?.delete(listener);
       },
-      line: (message) => this.routerLine(id, message),
+      log: (message) => this.logRouterLine(id, message),
     };
   }
 }
 
 /** A dyno as the API shows it. */
-export function asView(dyno: DynoInfo, version: number): DynoView {
+export function toDynoView(dyno: DynoInfo, version: number): DynoSummary {
   const { id, name, type, command, state, createdAt, updatedAt } = dyno;
   return {
     id,

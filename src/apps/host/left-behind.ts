@@ -8,22 +8,24 @@ import { join } from 'node:path';
  *
  * @param slugs the ids of all slugs that apps have
  */
-export async function removeLeftBehind(folder: string, slugs: ReadonlySet<string>): Promise<void> {
+export async function removeStaleFiles(folder: string, slugs: ReadonlySet<string>): Promise<void> {
   const remove = (...path: string[]) => rm(join(...path), { recursive: true, force: true, maxRetries: 3 });
   await remove(folder, 'uploads');
   const files = join(folder, 'host', 'slugs');
-  for (const name of await entries(files))
+  for (const name of await readFolder(files))
     if (!slugs.has(name.replace(/\.tgz$/, ''))) await remove(files, name);
   const repositories = join(folder, 'repositories');
-  for (const name of await entries(repositories)) {
+  for (const name of await readFolder(repositories)) {
     if (/\.\d+\.\d+$/.test(name)) await remove(repositories, name);
     const objects = join(repositories, name, 'objects');
     // Git keeps a push here until its hooks have agreed.
-    for (const held of (await entries(objects)).filter((entry) => /^(tmp_objdir-)?incoming-/.test(entry)))
-      await remove(objects, held);
+    for (const incoming of (await readFolder(objects)).filter((entry) =>
+      /^(tmp_objdir-)?incoming-/.test(entry),
+    ))
+      await remove(objects, incoming);
   }
 }
 
-async function entries(folder: string): Promise<string[]> {
+async function readFolder(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }

@@ -1,22 +1,22 @@
-import type { ProxyApp } from './directory.ts';
+import type { RoutedApp } from './directory.ts';
 
 /** Requests that may wait for each dyno of an app before more are turned away (H11). */
 const WAITING_PER_DYNO_MAX = 50;
 
 /** A request that waits for a dyno to come up. */
-export type Waiter = { dynosChanged(): void };
+export type WaitingRequest = { dynosChanged(): void };
 
-type Queue = { waiting: Set<Waiter>; unsubscribe: () => void };
+type AppQueue = { waiting: Set<WaitingRequest>; unsubscribe: () => void };
 
 /** The requests that wait for dynos, by app. */
 export class BootQueue {
-  readonly #queues = new Map<string, Queue>();
+  readonly #queues = new Map<string, AppQueue>();
 
   /** Puts a request in the queue, until it leaves; false if the queue is full. */
-  join(app: ProxyApp, waiter: Waiter): boolean {
+  join(app: RoutedApp, waiter: WaitingRequest): boolean {
     let queue = this.#queues.get(app.name);
     if (queue === undefined) {
-      const waiting = new Set<Waiter>();
+      const waiting = new Set<WaitingRequest>();
       // A copy, because whoever is woken leaves the queue, and may come back to it.
       const unsubscribe = app.onChange(() => {
         for (const woken of [...waiting]) if (waiting.has(woken)) woken.dynosChanged();
@@ -25,13 +25,13 @@ export class BootQueue {
       this.#queues.set(app.name, queue);
     }
     if (queue.waiting.has(waiter)) return true;
-    if (queue.waiting.size >= WAITING_PER_DYNO_MAX * Math.max(1, app.formationCount())) return false;
+    if (queue.waiting.size >= WAITING_PER_DYNO_MAX * Math.max(1, app.desiredWebDynos())) return false;
     queue.waiting.add(waiter);
     return true;
   }
 
   /** Takes a request out of the queue, if it is in it. */
-  leave(app: ProxyApp, waiter: Waiter): void {
+  leave(app: RoutedApp, waiter: WaitingRequest): void {
     const queue = this.#queues.get(app.name);
     if (queue === undefined) return;
     queue.waiting.delete(waiter);

@@ -1,34 +1,34 @@
 /** Something that has until `deadlineMs` (on `performance.now`'s clock) and is told when that has passed. */
-export type Timed = { deadlineMs: number; expire(nowMs: number): void };
+export type Expirable = { deadlineMs: number; expire(nowMs: number): void };
 
 /**
  * All deadlines, looked at now and then by one timer. A timer for each would be set and cleared for every
  * request, and for every chunk of a body; here a new deadline is an assignment.
  */
 export class Deadlines {
-  readonly #timed = new Set<Timed>();
+  readonly #expirables = new Set<Expirable>();
   readonly #timer: NodeJS.Timeout;
 
   /**
    * @param tickMs how often to look, which is how late an expiry may be
-   * @param each called on each look, for work of the same kind
+   * @param onTick called on each look, for work of the same kind
    */
-  constructor(tickMs: number, each: (nowMs: number) => void) {
+  constructor(tickMs: number, onTick: (nowMs: number) => void) {
     this.#timer = setInterval(() => {
       const nowMs = performance.now();
-      for (const timed of this.#timed) if (timed.deadlineMs <= nowMs) timed.expire(nowMs);
-      each(nowMs);
+      for (const timed of this.#expirables) if (timed.deadlineMs <= nowMs) timed.expire(nowMs);
+      onTick(nowMs);
     }, tickMs);
     // Connections keep the process alive, the clock alone must not.
     this.#timer.unref();
   }
 
-  add(timed: Timed): void {
-    this.#timed.add(timed);
+  add(timed: Expirable): void {
+    this.#expirables.add(timed);
   }
 
-  delete(timed: Timed): void {
-    this.#timed.delete(timed);
+  delete(timed: Expirable): void {
+    this.#expirables.delete(timed);
   }
 
   close(): void {

@@ -9,7 +9,7 @@ export type Upstream = {
 };
 
 /** Addresses of pages that an app wants to be shown instead of ours. */
-export type OwnPages = {
+export type ErrorPageUrls = {
   /** When something fails that is not the client's fault. */
   readonly error?: string;
   /** While it is under maintenance. */
@@ -17,23 +17,23 @@ export type OwnPages = {
 };
 
 /** An app, as the proxy sees it. Read on every request, so its functions should be cheap. */
-export type ProxyApp = {
+export type RoutedApp = {
   readonly name: string;
   /** True: every request is answered with H80. */
   readonly maintenance: boolean;
-  readonly pages: OwnPages;
+  readonly errorPages: ErrorPageUrls;
   /** All web dynos, in any state. */
   webDynos(): readonly Upstream[];
   /** How many web dynos are wanted; 0 means H14. */
-  formationCount(): number;
+  desiredWebDynos(): number;
   /** Calls back after any change of `webDynos`, `formationCount` or `maintenance`; returns how to stop that. */
   onChange(changed: () => void): () => void;
   /** Takes the text of one router line, without a newline. */
-  line(message: string): void;
+  log(message: string): void;
 };
 
 /** Knows which app a host name belongs to. */
-export type Directory = {
+export type AppLookup = {
   /** `host` is in lower case, without a port; empty when an HTTP/1.0 client sent none. */
-  appForHost(host: string): ProxyApp | undefined;
+  appForHost(host: string): RoutedApp | undefined;
 };

@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
-import { onread } from './http/read.ts';
+import { readIntoSharedBuffer } from './http/read.ts';
 
 /** Whoever is using a connection to a dyno at the moment. */
-export type DynoUser = {
+export type DynoConnectionHandler = {
   dynoConnected(connection: DynoConnection): void;
   /** The bytes are others when it returns: what is kept must be copied. */
   dynoData(bytes: Buffer): void;
@@ -18,46 +18,46 @@ export type DynoUser = {
 export class DynoConnection {
   readonly socket: Socket;
   /** undefined while it waits for a request. */
-  user: DynoUser | undefined;
+  handler: DynoConnectionHandler | undefined;
   /** True from its second request on: the dyno may have closed it while our request was on its way. */
   reused = false;
   /** Since when it waits, and for how long it may, in ms. */
   idleSinceMs = 0;
   idleMaxMs = 0;
-  #code = '';
+  #errorCode = '';
 
   /** Starts to connect to 127.0.0.1; the user hears of the result. */
-  constructor(port: number, user: DynoUser) {
-    this.user = user;
+  constructor(port: number, handler: DynoConnectionHandler) {
+    this.handler = handler;
     this.socket = connect({
       host: '127.0.0.1',
       port,
       noDelay: true,
-      onread: onread((bytes) => this.#received(bytes)),
+      onread: readIntoSharedBuffer((bytes) => this.#onBytes(bytes)),
     });
-    this.socket.on('connect', () => this.user?.dynoConnected(this));
-    this.socket.on('drain', () => this.user?.dynoDrained());
-    this.socket.on('end', () => this.user?.dynoEnded());
+    this.socket.on('connect', () => this.handler?.dynoConnected(this));
+    this.socket.on('drain', () => this.handler?.dynoDrained());
+    this.socket.on('end', () => this.handler?.dynoEnded());
     this.socket.on('error', (error) => {
-      this.#code = 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+      this.#errorCode = 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
     });
-    this.socket.on('close', () => this.user?.dynoClosed(this.#code));
+    this.socket.on('close', () => this.handler?.dynoClosed(this.#errorCode));
   }
 
-  #received(bytes: Buffer): void {
+  #onBytes(bytes: Buffer): void {
     // Nobody asked for these: whatever they answer, it isn't the next request.
-    if (this.user === undefined) this.socket.destroy();
-    else this.user.dynoData(bytes);
+    if (this.handler === undefined) this.socket.destroy();
+    else this.handler.dynoData(bytes);
   }
 
   /** Can another request be sent? */
-  usable(): boolean {
+  isUsable(): boolean {
     return this.socket.writable && this.socket.readable;
   }
 
   /** Gives it up; its user hears nothing more. */
-  drop(): void {
-    this.user = undefined;
+  destroy(): void {
+    this.handler = undefined;
     this.socket.destroy();
   }
 }

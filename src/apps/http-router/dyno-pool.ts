@@ -1,19 +1,19 @@
-import type { DynoConnection, DynoUser } from './dyno-connection.ts';
+import type { DynoConnection, DynoConnectionHandler } from './dyno-connection.ts';
 
 /** Longest wait between two requests when the dyno doesn't name one; many servers close after 5 s or more. */
 const IDLE_MAX_MS = 4_000;
 /** A POST may not be sent twice, so it only gets a connection that the dyno can't have tired of. */
-const FRESH_ENOUGH_MS = 1_000;
+const NON_IDEMPOTENT_IDLE_MAX_MS = 1_000;
 /** More waiting connections than this to one dyno are closed. */
-const IDLE_COUNT_MAX = 256;
+const IDLE_CONNECTIONS_MAX = 256;
 
-type Dyno = {
+type PooledDyno = {
   idle: DynoConnection[];
   /** Requests it is working on. */
   inFlight: number;
   quarantinedUntilMs: number;
   /** Called when there are no more of those. */
-  drained: (() => void)[];
+  inFlightWaiters: (() => void)[];
 };
 
 /**
@@ -21,24 +21,29 @@ type Dyno = {
  * on, and which couldn't be connected to lately. All of it belongs to a port, not to a name: a dyno's successor has the same name.
  */
 export class DynoPool {
-  readonly #dynos = new Map<number, Dyno>();
+  readonly #dynos = new Map<number, PooledDyno>();
 
   /** A connection that waits, the last one used first; undefined if there is none. @param nowMs on `performance.now`'s clock */
-  take(port: number, user: DynoUser, repeatable: boolean, nowMs: number): DynoConnection | undefined {
+  acquire(
+    port: number,
+    handler: DynoConnectionHandler,
+    idempotent: boolean,
+    nowMs: number,
+  ): DynoConnection | undefined {
     const idle = this.#dynos.get(port)?.idle;
     if (idle === undefined) return undefined;
     for (let found = idle.pop(); found !== undefined; found = idle.pop()) {
       const waitedMs = nowMs - found.idleSinceMs;
-      if (found.usable() && waitedMs < found.idleMaxMs) {
-        if (!repeatable && waitedMs > FRESH_ENOUGH_MS) {
+      if (found.isUsable() && waitedMs < found.idleMaxMs) {
+        if (!idempotent && waitedMs > NON_IDEMPOTENT_IDLE_MAX_MS) {
           idle.push(found);
           return undefined;
         }
-        found.user = user;
+        found.handler = handler;
         found.reused = true;
         return found;
       }
-      found.drop();
+      found.destroy();
     }
     return undefined;
   }
@@ -46,11 +51,11 @@ export class DynoPool {
   /** Takes a connection back for the next request. @param keepAliveS what the dyno's Keep-Alive header said */
   release(port: number, connection: DynoConnection, keepAliveS: number | undefined, nowMs: number): void {
     const dyno = this.#dyno(port);
-    if (dyno.idle.length >= IDLE_COUNT_MAX || keepAliveS === 0) {
-      connection.drop();
+    if (dyno.idle.length >= IDLE_CONNECTIONS_MAX || keepAliveS === 0) {
+      connection.destroy();
       return;
     }
-    connection.user = undefined;
+    connection.handler = undefined;
     connection.idleSinceMs = nowMs;
     // A second less than the dyno waits, so that we are the one who closes.
     connection.idleMaxMs = keepAliveS === undefined ? IDLE_MAX_MS : Math.max(keepAliveS * 1_000 - 1_000, 500);
@@ -58,20 +63,20 @@ export class DynoPool {
   }
 
   /** A request begins with this dyno; to be followed by one `leave`. */
-  enter(port: number): void {
+  requestStarted(port: number): void {
     this.#dyno(port).inFlight++;
   }
 
-  leave(port: number): void {
+  requestFinished(port: number): void {
     const dyno = this.#dyno(port);
-    if (--dyno.inFlight === 0) for (const drained of dyno.drained.splice(0)) drained();
+    if (--dyno.inFlight === 0) for (const drained of dyno.inFlightWaiters.splice(0)) drained();
   }
 
   /** Resolves when no request is in flight with this dyno; closes the connections that wait. */
-  async drained(port: number): Promise<void> {
+  async waitForInFlight(port: number): Promise<void> {
     const dyno = this.#dyno(port);
-    if (dyno.inFlight > 0) await new Promise<void>((resolve) => dyno.drained.push(resolve));
-    for (const connection of dyno.idle.splice(0)) connection.drop();
+    if (dyno.inFlight > 0) await new Promise<void>((resolve) => dyno.inFlightWaiters.push(resolve));
+    for (const connection of dyno.idle.splice(0)) connection.destroy();
   }
 
   quarantine(port: number, ms: number): void {
@@ -85,11 +90,11 @@ export class DynoPool {
   }
 
   /** Closes what waited too long. */
-  sweep(nowMs: number): void {
+  closeStale(nowMs: number): void {
     for (const [port, dyno] of this.#dynos) {
-      const stale = dyno.idle.filter((connection) => tired(connection, nowMs));
+      const stale = dyno.idle.filter((connection) => isStale(connection, nowMs));
       if (stale.length > 0) dyno.idle = dyno.idle.filter((connection) => !stale.includes(connection));
-      for (const connection of stale) connection.drop();
+      for (const connection of stale) connection.destroy();
       const forgettable = dyno.idle.length === 0 && dyno.inFlight === 0 && dyno.quarantinedUntilMs < nowMs;
       if (forgettable) this.#dynos.delete(port);
     }
@@ -97,19 +102,20 @@ export class DynoPool {
 
   /** Closes everything that waits. */
   close(): void {
-    for (const dyno of this.#dynos.values()) for (const connection of dyno.idle.splice(0)) connection.drop();
+    for (const dyno of this.#dynos.values())
+      for (const connection of dyno.idle.splice(0)) connection.destroy();
   }
 
-  #dyno(port: number): Dyno {
+  #dyno(port: number): PooledDyno {
     let dyno = this.#dynos.get(port);
     if (dyno === undefined) {
-      dyno = { idle: [], inFlight: 0, quarantinedUntilMs: 0, drained: [] };
+      dyno = { idle: [], inFlight: 0, quarantinedUntilMs: 0, inFlightWaiters: [] };
       this.#dynos.set(port, dyno);
     }
     return dyno;
   }
 }
 
-function tired(connection: DynoConnection, nowMs: number): boolean {
-  return !connection.usable() || nowMs - connection.idleSinceMs >= connection.idleMaxMs;
+function isStale(connection: DynoConnection, nowMs: number): boolean {
+  return !connection.isUsable() || nowMs - connection.idleSinceMs >= connection.idleMaxMs;
 }

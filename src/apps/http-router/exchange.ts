@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { Answer, type Progress } from './answer.ts';
-import type { Waiter } from './boot-queue.ts';
-import { ATTEMPTS_MAX, choose } from './choose.ts';
-import type { ProxyApp, Upstream } from './directory.ts';
-import { DynoConnection, type DynoUser } from './dyno-connection.ts';
+import { type RelayProgress, ResponseRelay } from './answer.ts';
+import type { WaitingRequest } from './boot-queue.ts';
+import { ATTEMPTS_MAX, pickUpstream } from './choose.ts';
+import type { RoutedApp, Upstream } from './directory.ts';
+import { DynoConnection, type DynoConnectionHandler } from './dyno-connection.ts';
 import { type Failure, failures } from './failure.ts';
-import { routerLine } from './http/line.ts';
-import { kept } from './http/read.ts';
+import { routerLogLine } from './http/line.ts';
+import { copyIfShared } from './http/read.ts';
 import { forwardedFor, headForDyno, type RequestHead } from './http/request-head.ts';
-import { failurePage, type Page } from './page.ts';
-import type { Parts } from './parts.ts';
-import { Upload } from './upload.ts';
+import { type ErrorPage, failurePage } from './page.ts';
+import type { HttpRouterContext } from './parts.ts';
+import { RequestBodyRelay } from './upload.ts';
 
 /** What an exchange needs of the connection that the request came on. */
 export interface ExchangeClient {
@@ -20,67 +20,67 @@ export interface ExchangeClient {
   readonly address: string;
   deadlineMs: number;
   /** From now on all bytes go to the exchange, those that came early first. */
-  tunnel(): void;
+  startTunnel(): void;
   /** The exchange is over. @param keep may the connection be used for another request? */
-  finished(keep: boolean, nowMs?: number): void;
+  exchangeFinished(keep: boolean, nowMs?: number): void;
   /** Sends a page as the whole response and ends the exchange. */
-  sendPage(page: Page, status: number, head: RequestHead | undefined, keep: boolean): void;
+  sendErrorPage(page: ErrorPage, status: number, head: RequestHead | undefined, keep: boolean): void;
 }
 
 /**
  * One request from its head to its line: finds a dyno, sends it the request, passes the response on, and when
  * something fails decides between another attempt and an error page. Writes exactly one line.
  */
-export class Exchange implements DynoUser, Waiter {
-  readonly #parts: Parts;
+export class Exchange implements DynoConnectionHandler, WaitingRequest {
+  readonly #context: HttpRouterContext;
   readonly #client: ExchangeClient;
   readonly #head: RequestHead;
-  readonly #app: ProxyApp;
+  readonly #app: RoutedApp;
   readonly #requestId: string;
-  readonly #upload: Upload;
+  readonly #requestBody: RequestBodyRelay;
   #phase: 'waiting' | 'connecting' | 'sent' | 'tunnel' | 'over' = 'waiting';
   #dyno: Upstream | undefined;
   #connection: DynoConnection | undefined;
-  #answer: Answer | undefined;
-  #tried: string[] = [];
+  #response: ResponseRelay | undefined;
+  #triedDynos: string[] = [];
   #attempts = 0;
   #lastFailure: Failure = failures.refused;
   /** 0 if it never had to wait for a dyno. */
   #bootDeadlineMs = 0;
   #attemptStartMs = 0;
   #connectMs = -1;
-  #sentMs = -1;
+  #sentAtMs = -1;
 
-  constructor(parts: Parts, client: ExchangeClient, head: RequestHead, app: ProxyApp) {
-    this.#parts = parts;
+  constructor(context: HttpRouterContext, client: ExchangeClient, head: RequestHead, app: RoutedApp) {
+    this.#context = context;
     this.#client = client;
     this.#head = head;
     this.#app = app;
     this.#requestId = head.requestId ?? randomUUID();
-    this.#upload = new Upload(head.body);
+    this.#requestBody = new RequestBodyRelay(head.body);
   }
 
   /** Begins. The body's beginning has been handed to `fromClient` before. */
   start(): void {
     if (this.#phase === 'over') return;
     if (this.#head.failure !== undefined) this.#fail(this.#head.failure);
-    else this.#route(false);
+    else this.#pickDyno(false);
   }
 
   // --- from the client ---
 
   /** Takes bytes of the body, or of the tunnel; gives the position of the first that belongs to neither. */
-  fromClient(bytes: Buffer, start: number): number {
+  clientData(bytes: Buffer, start: number): number {
     const dyno = this.#connection?.socket;
     const client = this.#client.socket;
-    this.#touch();
+    this.#extendDeadline();
     if (this.#phase === 'tunnel') {
-      if (dyno?.write(kept(bytes.subarray(start))) === false) client.pause();
+      if (dyno?.write(copyIfShared(bytes.subarray(start))) === false) client.pause();
       return bytes.length;
     }
-    const end = this.#upload.take(bytes, start, client, this.#phase === 'sent' ? dyno : undefined);
+    const end = this.#requestBody.take(bytes, start, client, this.#phase === 'sent' ? dyno : undefined);
     // The last byte of the body starts the dyno's time.
-    if (this.#upload.done) this.#touch();
+    if (this.#requestBody.done) this.#extendDeadline();
     if (end !== -1) return end;
     this.#fail(failures.badChunk);
     return bytes.length;
@@ -88,7 +88,7 @@ export class Exchange implements DynoUser, Waiter {
 
   /** The client takes bytes again. */
   clientDrained(): void {
-    this.#touch();
+    this.#extendDeadline();
     this.#connection?.socket.resume();
   }
 
@@ -101,8 +101,8 @@ export class Exchange implements DynoUser, Waiter {
   clientClosed(): void {
     if (this.#phase === 'over') return;
     const failure = this.#phase === 'tunnel' ? undefined : failures.clientGone;
-    this.#leave();
-    this.#line(failure);
+    this.#cleanUp();
+    this.#writeLogLine(failure);
   }
 
   /** The proxy stops and can't wait any longer. */
@@ -115,9 +115,9 @@ export class Exchange implements DynoUser, Waiter {
   expire(): void {
     if (this.#phase === 'waiting') this.#fail(failures.boot);
     else if (this.#phase === 'connecting') this.#connectFailed(failures.connectTimeout);
-    else if (this.#answer?.started === true) this.#fail(failures.idle);
+    else if (this.#response?.started === true) this.#fail(failures.idle);
     // A dyno that doesn't take the body is as slow as one that doesn't answer it.
-    else if (this.#upload.done || this.#connection?.socket.writableNeedDrain === true) {
+    else if (this.#requestBody.done || this.#connection?.socket.writableNeedDrain === true) {
       this.#fail(failures.timeout);
     } else this.#fail(failures.clientIdle);
   }
@@ -125,40 +125,40 @@ export class Exchange implements DynoUser, Waiter {
   // --- finding a dyno ---
 
   dynosChanged(): void {
-    this.#tried = [];
-    this.#route(false);
+    this.#triedDynos = [];
+    this.#pickDyno(false);
   }
 
-  /** @param fresh on a new connection, since one that had waited failed */
-  #route(fresh: boolean): void {
-    const { pool, random } = this.#parts;
-    const choice = choose(this.#app, this.#tried, this.#lastFailure, pool, random);
+  /** @param newConnection on a new connection, since one that had waited failed */
+  #pickDyno(newConnection: boolean): void {
+    const { pool, random } = this.#context;
+    const choice = pickUpstream(this.#app, this.#triedDynos, this.#lastFailure, pool, random);
     if (this.#app.maintenance) this.#fail(failures.maintenance);
-    else if (choice === 'wait') this.#wait();
+    else if (choice === 'wait') this.#waitForBoot();
     else if ('code' in choice) this.#fail(choice);
-    else this.#attempt(choice, fresh);
+    else this.#startAttempt(choice, newConnection);
   }
 
-  #wait(): void {
+  #waitForBoot(): void {
     this.#phase = 'waiting';
-    this.#bootDeadlineMs ||= performance.now() + this.#parts.timeouts.bootMs;
+    this.#bootDeadlineMs ||= performance.now() + this.#context.timeouts.bootMs;
     this.#client.deadlineMs = this.#bootDeadlineMs;
-    if (!this.#parts.queue.join(this.#app, this)) this.#fail(failures.backlog);
+    if (!this.#context.queue.join(this.#app, this)) this.#fail(failures.backlog);
   }
 
-  #attempt(dyno: Upstream, fresh: boolean): void {
-    const { pool, queue, timeouts } = this.#parts;
+  #startAttempt(dyno: Upstream, newConnection: boolean): void {
+    const { pool, queue, timeouts } = this.#context;
     if (this.#bootDeadlineMs !== 0) queue.leave(this.#app, this);
     this.#attempts++;
     this.#dyno = dyno;
-    pool.enter(dyno.port);
+    pool.requestStarted(dyno.port);
     const nowMs = performance.now();
     this.#attemptStartMs = nowMs;
-    this.#sentMs = -1;
-    const waiting = fresh ? undefined : pool.take(dyno.port, this, this.#head.idempotent, nowMs);
-    if (waiting !== undefined) {
-      this.#connection = waiting;
-      this.#send(waiting, nowMs);
+    this.#sentAtMs = -1;
+    const idle = newConnection ? undefined : pool.acquire(dyno.port, this, this.#head.idempotent, nowMs);
+    if (idle !== undefined) {
+      this.#connection = idle;
+      this.#send(idle, nowMs);
     } else {
       this.#phase = 'connecting';
       this.#client.deadlineMs = nowMs + timeouts.connectMs;
@@ -169,17 +169,17 @@ export class Exchange implements DynoUser, Waiter {
   #connectFailed(failure: Failure): void {
     this.#connectMs = performance.now() - this.#attemptStartMs;
     if (this.#dyno !== undefined)
-      this.#parts.pool.quarantine(this.#dyno.port, this.#parts.timeouts.quarantineMs);
-    this.#again(failure, true);
+      this.#context.pool.quarantine(this.#dyno.port, this.#context.timeouts.quarantineMs);
+    this.#retry(failure, true);
   }
 
-  /** Another attempt, unless there were too many. @param elsewhere not with this dyno */
-  #again(failure: Failure, elsewhere: boolean): void {
+  /** Another attempt, unless there were too many. @param otherDyno not with this dyno */
+  #retry(failure: Failure, otherDyno: boolean): void {
     this.#lastFailure = failure;
-    if (elsewhere && this.#dyno !== undefined) this.#tried.push(this.#dyno.name);
-    this.#release();
+    if (otherDyno && this.#dyno !== undefined) this.#triedDynos.push(this.#dyno.name);
+    this.#releaseDyno();
     if (this.#attempts >= ATTEMPTS_MAX) this.#fail(failure);
-    else this.#route(true);
+    else this.#pickDyno(true);
   }
 
   // --- from the dyno ---
@@ -190,42 +190,42 @@ export class Exchange implements DynoUser, Waiter {
 
   #send(connection: DynoConnection, nowMs: number): void {
     this.#connectMs = nowMs - this.#attemptStartMs;
-    this.#sentMs = nowMs;
+    this.#sentAtMs = nowMs;
     this.#phase = 'sent';
-    this.#touch(nowMs);
+    this.#extendDeadline(nowMs);
     const { address, socket } = this.#client;
-    const hop = { address, port: this.#parts.port, requestId: this.#requestId, startedMs: Date.now() };
-    this.#upload.send(headForDyno(this.#head, hop), socket, connection.socket);
+    const hop = { address, port: this.#context.port, requestId: this.#requestId, startedMs: Date.now() };
+    this.#requestBody.sendHead(headForDyno(this.#head, hop), socket, connection.socket);
   }
 
   dynoData(bytes: Buffer): void {
-    if (this.#answer === undefined) {
-      this.#answer = new Answer(this.#client.socket, this.#head, this.#parts.closing);
-      this.#upload.forget();
+    if (this.#response === undefined) {
+      this.#response = new ResponseRelay(this.#client.socket, this.#head, this.#context.closing);
+      this.#requestBody.discardBuffer();
     }
-    const progress = this.#answer.push(bytes);
-    if (progress !== 'done') this.#touch();
-    if (this.#answer.full && progress !== 'done') this.#connection?.socket.pause();
-    this.#proceed(progress);
+    const progress = this.#response.push(bytes);
+    if (progress !== 'done') this.#extendDeadline();
+    if (this.#response.needsDrain && progress !== 'done') this.#connection?.socket.pause();
+    this.#handleProgress(progress);
   }
 
   dynoDrained(): void {
-    if (this.#phase === 'tunnel' || !this.#upload.done) this.#client.socket.resume();
-    this.#touch();
+    if (this.#phase === 'tunnel' || !this.#requestBody.done) this.#client.socket.resume();
+    this.#extendDeadline();
   }
 
   dynoEnded(): void {
     if (this.#phase === 'tunnel') this.#finish();
-    else if (this.#answer === undefined) this.#dynoGone('');
-    else this.#proceed(this.#answer.end());
+    else if (this.#response === undefined) this.#dynoClosedEarly('');
+    else this.#handleProgress(this.#response.dynoEnded());
   }
 
   dynoClosed(code: string): void {
     if (this.#phase === 'connecting') this.#connectFailed(failures.refused);
     else if (this.#phase === 'tunnel') this.#finish();
-    else if (this.#answer === undefined) this.#dynoGone(code);
+    else if (this.#response === undefined) this.#dynoClosedEarly(code);
     // A reset isn't the orderly close that could be the end of a body.
-    else this.#fail(this.#answer.started ? failures.interrupted : failures.noResponse);
+    else this.#fail(this.#response.started ? failures.interrupted : failures.noResponse);
   }
 
   /**
@@ -233,71 +233,71 @@ export class Exchange implements DynoUser, Waiter {
    * probably just tired of that, and if it reset a new one it probably never accepted it: both deserve another
    * attempt, if it does no harm when the guess is wrong. A dyno that read the request and hung up doesn't.
    */
-  #dynoGone(code: string): void {
+  #dynoClosedEarly(code: string): void {
     const reused = this.#connection?.reused === true;
-    const harmless = this.#upload.repeatable && this.#head.idempotent;
-    if (harmless && (reused || code !== '')) this.#again(failures.noResponse, !reused);
+    const retryable = this.#requestBody.replayable && this.#head.idempotent;
+    if (retryable && (reused || code !== '')) this.#retry(failures.noResponse, !reused);
     else this.#fail(failures.noResponse);
   }
 
-  #proceed(progress: Progress): void {
+  #handleProgress(progress: RelayProgress): void {
     if (progress === 'done') this.#finish();
     else if (progress === 'switched') {
       this.#phase = 'tunnel';
-      this.#client.tunnel();
+      this.#client.startTunnel();
     } else if (progress !== 'more') this.#fail(progress);
   }
 
   // --- the end ---
 
   /** Sets the deadline anew, after a sign of life. */
-  #touch(nowMs = performance.now()): void {
+  #extendDeadline(nowMs = performance.now()): void {
     if (this.#phase !== 'sent' && this.#phase !== 'tunnel') return;
-    const { firstByteMs, idleMs } = this.#parts.timeouts;
-    const flowing = this.#answer?.started === true || !this.#upload.done;
-    this.#client.deadlineMs = nowMs + (flowing ? idleMs : firstByteMs);
+    const { firstByteMs, idleMs } = this.#context.timeouts;
+    const streaming = this.#response?.started === true || !this.#requestBody.done;
+    this.#client.deadlineMs = nowMs + (streaming ? idleMs : firstByteMs);
   }
 
   #finish(): void {
-    const keep = this.#upload.done && this.#phase === 'sent';
+    const keep = this.#requestBody.done && this.#phase === 'sent';
     const nowMs = performance.now();
-    this.#leave(keep && this.#answer?.keepDyno === true ? nowMs : undefined);
-    this.#line(undefined, nowMs);
-    this.#client.finished(keep && this.#answer?.keepClient === true, nowMs);
+    this.#cleanUp(keep && this.#response?.keepDynoConnection === true ? nowMs : undefined);
+    this.#writeLogLine(undefined, nowMs);
+    this.#client.exchangeFinished(keep && this.#response?.keepClientConnection === true, nowMs);
   }
 
   #fail(failure: Failure): void {
     if (this.#phase === 'over') return;
-    this.#leave();
-    this.#line(failure);
-    if (this.#answer?.started === true) {
+    this.#cleanUp();
+    this.#writeLogLine(failure);
+    if (this.#response?.started === true) {
       // Half a response must not look like a whole one.
       this.#client.socket.destroy();
     } else {
-      const keep = this.#upload.done && this.#head.keepAlive && this.#head.failure === undefined;
-      const page = failurePage(failure, this.#app.name, this.#requestId, this.#app.pages);
-      this.#client.sendPage(page, failure.status, this.#head, keep);
+      const keep = this.#requestBody.done && this.#head.keepAlive && this.#head.failure === undefined;
+      const page = failurePage(failure, this.#app.name, this.#requestId, this.#app.errorPages);
+      this.#client.sendErrorPage(page, failure.status, this.#head, keep);
     }
   }
 
-  /** Lets go of everything shared. @param keptMs when the dyno's connection became free for others, if it may be kept */
-  #leave(keptMs?: number): void {
+  /** Lets go of everything shared. @param reusableSinceMs when the dyno's connection became free for others, if it may be kept */
+  #cleanUp(reusableSinceMs?: number): void {
     this.#phase = 'over';
-    if (this.#bootDeadlineMs !== 0) this.#parts.queue.leave(this.#app, this);
-    this.#release(keptMs);
+    if (this.#bootDeadlineMs !== 0) this.#context.queue.leave(this.#app, this);
+    this.#releaseDyno(reusableSinceMs);
   }
 
-  #release(keptMs?: number): void {
+  #releaseDyno(reusableSinceMs?: number): void {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection === undefined || this.#dyno === undefined) return;
-    if (keptMs === undefined) connection.drop();
-    else this.#parts.pool.release(this.#dyno.port, connection, this.#answer?.keepAliveS, keptMs);
-    this.#parts.pool.leave(this.#dyno.port);
+    if (reusableSinceMs === undefined) connection.destroy();
+    else this.#context.pool.release(this.#dyno.port, connection, this.#response?.keepAliveS, reusableSinceMs);
+    this.#context.pool.requestFinished(this.#dyno.port);
   }
 
-  #line(failure: Failure | undefined, nowMs = performance.now()): void {
-    const facts = {
+  #writeLogLine(failure: Failure | undefined, nowMs = performance.now()): void {
+    const entry = {
       method: this.#head.method,
       path: this.#head.target,
       host: this.#head.host,
@@ -305,10 +305,10 @@ export class Exchange implements DynoUser, Waiter {
       forwardedFor: forwardedFor(this.#head, this.#client.address),
       dyno: this.#dyno?.name ?? '',
       connectMs: this.#connectMs,
-      serviceMs: this.#sentMs < 0 ? -1 : nowMs - this.#sentMs,
-      status: failure?.status ?? this.#answer?.status ?? 0,
-      byteCount: this.#answer?.byteCount ?? 0,
+      serviceMs: this.#sentAtMs < 0 ? -1 : nowMs - this.#sentAtMs,
+      status: failure?.status ?? this.#response?.status ?? 0,
+      byteCount: this.#response?.byteCount ?? 0,
     };
-    this.#app.line(routerLine(facts, failure));
+    this.#app.log(routerLogLine(entry, failure));
   }
 }

@@ -15,7 +15,7 @@ const badRequest = (cause: string, status = 400): Failure => ({
   ...error('H26', 'Request Error', status),
   cause,
 });
-const client = (code: string, desc: string): Failure => ({
+const clientError = (code: string, desc: string): Failure => ({
   ...error(code, desc, 499),
   at: 'warning',
   sock: 'client',
@@ -44,8 +44,8 @@ export const failures = {
   longRequestLine: badRequest('oversized request line', 414),
   longHeader: badRequest('oversized header', 431),
   expect: badRequest('unsupported expect header value', 417),
-  clientGone: client('H27', 'Client Request Interrupted'),
-  clientIdle: client('H28', 'Client Connection Idle'),
+  clientGone: clientError('H27', 'Client Request Interrupted'),
+  clientIdle: clientError('H28', 'Client Connection Idle'),
   maintenance: { ...error('H80', 'Maintenance mode'), at: 'info' },
   stopped: error('H99', 'Platform error'),
 } as const satisfies Record<string, Failure>;

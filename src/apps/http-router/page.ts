@@ -1,4 +1,4 @@
-import type { OwnPages } from './directory.ts';
+import type { ErrorPageUrls } from './directory.ts';
 import type { Failure } from './failure.ts';
 
 /** What whoever opens the page should know, by code: a title, and what to do. */
@@ -21,29 +21,34 @@ const ADVICE: Record<string, readonly [string, string]> = {
 };
 
 /** A page to send instead of an app's answer. */
-export type Page = {
+export type ErrorPage = {
   title: string;
   text: string;
   footer: string;
   command: string;
   /** Address of a page of the app's own; for browsers. */
-  frame?: string;
+  iframeUrl?: string;
 };
 
 /** The page about a failed request of an app. */
-export function failurePage(failure: Failure, app: string, requestId: string, own: OwnPages): Page {
+export function failurePage(
+  failure: Failure,
+  app: string,
+  requestId: string,
+  urls: ErrorPageUrls,
+): ErrorPage {
   const [title, text] = ADVICE[failure.code] ?? ['Something went wrong', 'Please try again in a moment.'];
   return {
     title,
     text,
     footer: `${failure.code} ${failure.desc} · ${app} · ${requestId}`,
     command: failure.at === 'info' ? '' : `tailrace logs --tail -a ${app}`,
-    frame: failure.code === 'H80' ? own.maintenance : failure.status >= 500 ? own.error : undefined,
+    iframeUrl: failure.code === 'H80' ? urls.maintenance : failure.status >= 500 ? urls.error : undefined,
   };
 }
 
 /** The page for a host name that no app answers to. */
-export const unknownHostPage: Page = {
+export const unknownHostPage: ErrorPage = {
   title: 'There’s nothing here, yet',
   text: 'No app answers to this name. These are the ones there are:',
   footer: '404 · Tailrace',
@@ -51,14 +56,14 @@ export const unknownHostPage: Page = {
 };
 
 /** The page for a request that belongs to no app, since it can't be read. */
-export const badRequestPage: Page = {
+export const badRequestPage: ErrorPage = {
   title: 'The request could not be understood',
   text: 'It is not well-formed HTTP/1.1.',
   footer: '400 · Tailrace',
   command: '',
 };
 
-const REASONS: Record<number, string> = {
+const REASON_PHRASES: Record<number, string> = {
   400: 'Bad Request',
   404: 'Not Found',
   408: 'Request Timeout',
@@ -73,36 +78,36 @@ const REASONS: Record<number, string> = {
 /**
  * A whole HTTP response with a page.
  * @param html as HTML, else as plain text
- * @param bodiless for HEAD
+ * @param headOnly for HEAD
  * @param connection value of the Connection header, '' for none
  */
-export function pageResponse(
-  page: Page,
+export function errorPageResponse(
+  page: ErrorPage,
   status: number,
   html: boolean,
-  bodiless: boolean,
+  headOnly: boolean,
   connection: string,
 ): Buffer {
   const body = Buffer.from(html ? asHtml(page) : asText(page));
   const head = Buffer.from(
-    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\nContent-Type: text/${html ? 'html' : 'plain'}; charset=utf-8\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\nDate: ${new Date().toUTCString()}\r\n${connection === '' ? '' : `Connection: ${connection}\r\n`}Via: 1.1 tailrace\r\n\r\n`,
+    `HTTP/1.1 ${status} ${REASON_PHRASES[status] ?? 'Error'}\r\nContent-Type: text/${html ? 'html' : 'plain'}; charset=utf-8\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\nDate: ${new Date().toUTCString()}\r\n${connection === '' ? '' : `Connection: ${connection}\r\n`}Via: 1.1 tailrace\r\n\r\n`,
   );
-  return bodiless ? head : Buffer.concat([head, body]);
+  return headOnly ? head : Buffer.concat([head, body]);
 }
 
-function asText(page: Page): string {
+function asText(page: ErrorPage): string {
   return `${page.title}. ${page.text}\n${page.command === '' ? '' : `\n  ${page.command}\n`}\n${page.footer}\n`;
 }
 
-function asHtml(page: Page): string {
+function asHtml(page: ErrorPage): string {
   // A frame, so that the page's relative addresses are its own.
-  if (page.frame !== undefined)
-    return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(page.title)}</title><style>html,body,iframe{margin:0;border:0;height:100%;width:100%;display:block}</style><iframe src="${escaped(page.frame)}"></iframe></html>\n`;
-  const command = page.command === '' ? '' : `<pre>${escaped(page.command)}</pre>`;
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(page.title)}</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:18vh auto;padding:0 1.5rem;color:#1c2b33;background:#f6f8f9}h1{font-size:1.5rem}pre{background:#1c2b33;color:#d8f3ee;padding:.8rem 1rem;border-radius:6px;overflow:auto}footer{color:#60717a;font-size:.85rem;overflow-wrap:anywhere}@media(prefers-color-scheme:dark){body{color:#dfe7ea;background:#11191d}}</style><h1>${escaped(page.title)}</h1><p>${escaped(page.text)}</p>${command}<footer>${escaped(page.footer)}</footer></html>\n`;
+  if (page.iframeUrl !== undefined)
+    return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(page.title)}</title><style>html,body,iframe{margin:0;border:0;height:100%;width:100%;display:block}</style><iframe src="${escapeHtml(page.iframeUrl)}"></iframe></html>\n`;
+  const command = page.command === '' ? '' : `<pre>${escapeHtml(page.command)}</pre>`;
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(page.title)}</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:18vh auto;padding:0 1.5rem;color:#1c2b33;background:#f6f8f9}h1{font-size:1.5rem}pre{background:#1c2b33;color:#d8f3ee;padding:.8rem 1rem;border-radius:6px;overflow:auto}footer{color:#60717a;font-size:.85rem;overflow-wrap:anywhere}@media(prefers-color-scheme:dark){body{color:#dfe7ea;background:#11191d}}</style><h1>${escapeHtml(page.title)}</h1><p>${escapeHtml(page.text)}</p>${command}<footer>${escapeHtml(page.footer)}</footer></html>\n`;
 }
 
-function escaped(text: string): string {
+function escapeHtml(text: string): string {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

@@ -1,13 +1,13 @@
 import type { BootQueue } from './boot-queue.ts';
 import type { Deadlines } from './deadlines.ts';
-import type { Directory } from './directory.ts';
+import type { AppLookup } from './directory.ts';
 import type { DynoPool } from './dyno-pool.ts';
-import type { Timeouts } from './timeouts.ts';
+import type { HttpRouterTimeouts } from './timeouts.ts';
 
 /** What all connections of one proxy share. */
-export type Parts = {
-  readonly directory: Directory;
-  readonly timeouts: Timeouts;
+export type HttpRouterContext = {
+  readonly apps: AppLookup;
+  readonly timeouts: HttpRouterTimeouts;
   readonly random: () => number;
   readonly pool: DynoPool;
   readonly queue: BootQueue;

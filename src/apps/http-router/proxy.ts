@@ -7,57 +7,57 @@
  */
 import { createServer } from 'node:net';
 import { BootQueue } from './boot-queue.ts';
-import { Client } from './client.ts';
+import { ClientConnection } from './client.ts';
 import { Deadlines } from './deadlines.ts';
-import type { Directory } from './directory.ts';
+import type { AppLookup } from './directory.ts';
 import { DynoPool } from './dyno-pool.ts';
-import type { Parts } from './parts.ts';
-import { defaultTimeouts, type Timeouts } from './timeouts.ts';
+import type { HttpRouterContext } from './parts.ts';
+import { DEFAULT_ROUTER_TIMEOUTS, type HttpRouterTimeouts } from './timeouts.ts';
 
 /** Deadlines are checked this often, or more often if the shortest time-out asks for it. */
 const TICK_MS = 100;
 
-export type ProxyOptions = {
+export type HttpRouterOptions = {
   /** Address to listen on. */
   host: string;
   /** Port to listen on; 0 for any free one. */
   port: number;
-  directory: Directory;
-  timeouts?: Partial<Timeouts>;
+  apps: AppLookup;
+  timeouts?: Partial<HttpRouterTimeouts>;
   /** Chooses dynos: a number from 0 (inclusive) to 1 (exclusive). */
   random?: () => number;
 };
 
-export type RunningProxy = {
+export type HttpRouter = {
   /** The port it listens on. */
   readonly port: number;
   /**
    * Resolves when no request is in flight with the dyno on this port. To stop a dyno without an error: give it
    * another state than `up`, wait for this (but not for ever: a WebSocket is a request too), then stop it.
    */
-  drained(port: number): Promise<void>;
+  waitForInFlight(port: number): Promise<void>;
   /** Takes no more connections, lets requests in flight finish for `graceMs`, then breaks them off. */
   close(graceMs: number): Promise<void>;
 };
 
 /** Starts to listen. Rejects with the system's error if the address can't be had. */
-export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  const timeouts = { ...defaultTimeouts, ...options.timeouts };
+export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpRouter> {
+  const timeouts = { ...DEFAULT_ROUTER_TIMEOUTS, ...options.timeouts };
   const pool = new DynoPool();
   const tickMs = Math.max(5, Math.min(TICK_MS, Math.min(...Object.values(timeouts)) / 4));
-  const parts: Parts = {
-    directory: options.directory,
+  const context: HttpRouterContext = {
+    apps: options.apps,
     timeouts,
     random: options.random ?? Math.random,
     pool,
     queue: new BootQueue(),
-    deadlines: new Deadlines(tickMs, (nowMs) => pool.sweep(nowMs)),
+    deadlines: new Deadlines(tickMs, (nowMs) => pool.closeStale(nowMs)),
     port: options.port,
     closing: false,
   };
-  const clients = new Set<Client>();
+  const clients = new Set<ClientConnection>();
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
-    const client = new Client(parts, socket);
+    const client = new ClientConnection(context, socket);
     clients.add(client);
     client.socket.on('close', () => clients.delete(client));
   });
@@ -68,17 +68,17 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
       resolve();
     });
   }).catch((error: unknown) => {
-    parts.deadlines.close();
+    context.deadlines.close();
     throw error;
   });
   const address = server.address();
-  if (address !== null && typeof address === 'object') parts.port = address.port;
+  if (address !== null && typeof address === 'object') context.port = address.port;
 
   return {
-    port: parts.port,
-    drained: (dynoPort) => pool.drained(dynoPort),
+    port: context.port,
+    waitForInFlight: (dynoPort) => pool.waitForInFlight(dynoPort),
     async close(graceMs) {
-      parts.closing = true;
+      context.closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const client of clients) client.close();
       const grace = setTimeout(() => {
@@ -86,7 +86,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
       }, graceMs);
       await closed;
       clearTimeout(grace);
-      parts.deadlines.close();
+      context.deadlines.close();
       pool.close();
     },
   };

@@ -1,5 +1,5 @@
 /** How long the proxy waits, in milliseconds. The defaults are Heroku's where Heroku has the number. */
-export type Timeouts = {
+export type HttpRouterTimeouts = {
   /** For a connection to a dyno, then H19 or the next dyno. */
   connectMs: number;
   /** From the last byte of the request to the first of the response, then H12. */
@@ -18,7 +18,7 @@ export type Timeouts = {
   lingerMs: number;
 };
 
-export const defaultTimeouts: Timeouts = {
+export const DEFAULT_ROUTER_TIMEOUTS: HttpRouterTimeouts = {
   connectMs: 5_000,
   firstByteMs: 30_000,
   idleMs: 55_000,

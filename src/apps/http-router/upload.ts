@@ -1,18 +1,18 @@
 import type { Socket } from 'node:net';
-import { type Body, LengthBody, noBody } from './http/body.ts';
+import { type BodyFraming, LengthBody, noBody } from './http/body.ts';
 import { ChunkedBody } from './http/chunked-body.ts';
-import { kept } from './http/read.ts';
-import { part, writeWithHead } from './http/write.ts';
+import { copyIfShared } from './http/read.ts';
+import { subarrayOrWhole, writeWithHead } from './http/write.ts';
 
 /**
  * The body of one request on its way to the dyno. What comes before there is a dyno is held, and kept until
  * more has been sent, so that another dyno can be given the same; nothing else is ever stored.
  */
-export class Upload {
+export class RequestBodyRelay {
   /** False once bytes have been passed on that can't be sent again. */
-  repeatable = true;
-  readonly #body: Body;
-  #held: Buffer | undefined;
+  replayable = true;
+  readonly #body: BodyFraming;
+  #buffered: Buffer | undefined;
 
   /** @param length of the body in bytes, or 'chunked' */
   constructor(length: number | 'chunked') {
@@ -32,25 +32,26 @@ export class Upload {
     if (this.#body.done) return start;
     const end = this.#body.take(bytes, start);
     if (end === -1) return -1;
-    const piece = part(bytes, start, end);
+    const piece = subarrayOrWhole(bytes, start, end);
     if (dyno !== undefined) {
-      this.repeatable = false;
-      this.#held = undefined;
-      if (!dyno.write(kept(piece))) client.pause();
+      this.replayable = false;
+      this.#buffered = undefined;
+      if (!dyno.write(copyIfShared(piece))) client.pause();
     } else {
-      this.#held = this.#held === undefined ? kept(piece) : Buffer.concat([this.#held, piece]);
+      this.#buffered =
+        this.#buffered === undefined ? copyIfShared(piece) : Buffer.concat([this.#buffered, piece]);
       if (!this.#body.done) client.pause();
     }
     return end;
   }
 
   /** Sends a request's head with what has come of the body, and lets the client send the rest. */
-  send(head: string, client: Socket, dyno: Socket): void {
-    if (writeWithHead(dyno, head, this.#held) && !this.#body.done) client.resume();
+  sendHead(head: string, client: Socket, dyno: Socket): void {
+    if (writeWithHead(dyno, head, this.#buffered) && !this.#body.done) client.resume();
   }
 
   /** The dyno has begun to answer: there will be no other. */
-  forget(): void {
-    this.#held = undefined;
+  discardBuffer(): void {
+    this.#buffered = undefined;
   }
 }

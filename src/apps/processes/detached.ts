@@ -5,32 +5,32 @@ import { readdir, readFile } from 'node:fs/promises';
  * Ends every process that carries a dyno's id, when the dyno itself has ended. Without `/proc` none is found.
  * @returns how many there were
  */
-export async function endDetached(dynoId: string): Promise<number> {
-  let ended = 0;
+export async function killDaemonized(dynoId: string): Promise<number> {
+  let killed = 0;
   // A daemon may have become two while we looked; a third look finds nothing that doesn't fork for ever.
-  for (let look = 0; look < 3; look++) {
-    const found = await carriers(dynoId);
+  for (let pass = 0; pass < 3; pass++) {
+    const found = await pidsWithDynoId(dynoId);
     if (found.length === 0) break;
     for (const pid of found) {
       try {
         process.kill(pid, 'SIGKILL');
-        ended += 1;
+        killed += 1;
       } catch {
         // ended meanwhile
       }
     }
   }
-  return ended;
+  return killed;
 }
 
-async function carriers(dynoId: string): Promise<number[]> {
+async function pidsWithDynoId(dynoId: string): Promise<number[]> {
   const names = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const mark = `HEROKU_DYNO_ID=${dynoId}`;
+  const marker = `HEROKU_DYNO_ID=${dynoId}`;
   const found: number[] = [];
   for (const name of names) {
     // Somebody else's can't be read. A zombie's is empty.
     const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
-    if (environment.split('\0').includes(mark)) found.push(Number(name));
+    if (environment.split('\0').includes(marker)) found.push(Number(name));
   }
   return found;
 }

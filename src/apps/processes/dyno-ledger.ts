@@ -3,30 +3,30 @@ import { join } from 'node:path';
 import { processStat } from './process-group.ts';
 
 /** A process, named so that another one with the same number later on is not taken for it. */
-export interface ProcessMark {
+export interface ProcessIdentity {
   pid: number;
   /** Clock ticks after boot, from `/proc/<pid>/stat`. */
   startTicks: string;
 }
 
-export interface LedgerEntry extends ProcessMark {
+export interface PidFileEntry extends ProcessIdentity {
   /** The dyno's UUID, which its processes carry as `HEROKU_DYNO_ID`. */
   id: string;
   name: string;
 }
 
 /** What `dynos.json` holds. */
-export interface LedgerContent {
-  runner: ProcessMark;
-  dynos: LedgerEntry[];
+export interface PidFileContent {
+  runner: ProcessIdentity;
+  dynos: PidFileEntry[];
 }
 
-const FILE = 'dynos.json';
+const FILE_NAME = 'dynos.json';
 
 /** Writes down which dynos run, for the day on which the runner crashes and leaves them behind (see `reapOrphans`). */
-export class DynoLedger {
+export class DynoPidFile {
   readonly #folder: string;
-  readonly #entries = new Map<number, LedgerEntry>();
+  readonly #entries = new Map<number, PidFileEntry>();
 
   constructor(stateFolder: string) {
     this.#folder = stateFolder;
@@ -48,7 +48,7 @@ export class DynoLedger {
   #write(): void {
     const startTicks = processStat(process.pid)?.startTicks ?? '';
     try {
-      writeLedger(this.#folder, {
+      writePidFile(this.#folder, {
         runner: { pid: process.pid, startTicks },
         dynos: [...this.#entries.values()],
       });
@@ -59,36 +59,36 @@ export class DynoLedger {
 }
 
 /** Replaces the file in one step: a crash leaves the old one or the new one, never half of one. */
-export function writeLedger(stateFolder: string, content: LedgerContent): void {
+export function writePidFile(stateFolder: string, content: PidFileContent): void {
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
-  const file = join(stateFolder, FILE);
+  const file = join(stateFolder, FILE_NAME);
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600 });
   renameSync(temporary, file);
 }
 
 /** Undefined if there is none, or nothing that this could have written. */
-export function readLedger(stateFolder: string): LedgerContent | undefined {
+export function readPidFile(stateFolder: string): PidFileContent | undefined {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(join(stateFolder, FILE), 'utf8'));
+    content = JSON.parse(readFileSync(join(stateFolder, FILE_NAME), 'utf8'));
   } catch {
     return undefined;
   }
   if (typeof content !== 'object' || content === null) return undefined;
-  if (!('runner' in content) || !isMark(content.runner)) return undefined;
+  if (!('runner' in content) || !isProcessIdentity(content.runner)) return undefined;
   if (!('dynos' in content) || !Array.isArray(content.dynos)) return undefined;
-  return { runner: content.runner, dynos: content.dynos.filter(isEntry) };
+  return { runner: content.runner, dynos: content.dynos.filter(isPidFileEntry) };
 }
 
-function isMark(value: unknown): value is ProcessMark {
+function isProcessIdentity(value: unknown): value is ProcessIdentity {
   if (typeof value !== 'object' || value === null || !('pid' in value) || !('startTicks' in value))
     return false;
   // A pid of 0 or 1 would name our own group, or everybody.
   return Number.isInteger(value.pid) && Number(value.pid) > 1 && typeof value.startTicks === 'string';
 }
 
-function isEntry(value: unknown): value is LedgerEntry {
-  if (!isMark(value)) return false;
+function isPidFileEntry(value: unknown): value is PidFileEntry {
+  if (!isProcessIdentity(value)) return false;
   return 'id' in value && typeof value.id === 'string' && 'name' in value && typeof value.name === 'string';
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Environment } from './config/dyno-env.ts';
-import { endDetached } from './detached.ts';
+import { killDaemonized } from './detached.ts';
 import { DynoProcess } from './dyno-process.ts';
-import type { Wrap } from './isolation.ts';
-import { APP_PRIORITY, type LineSink, PLATFORM_PRIORITY, takesRuns } from './output/line-sink.ts';
-import type { OutputTaker } from './output/output.ts';
-import { portAnswers } from './ports.ts';
+import type { SandboxCommand } from './isolation.ts';
+import { APP_PRIORITY, isChunkSink, type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
+import type { LineHandler } from './output/output.ts';
+import { waitForPort } from './ports.ts';
 
 export type DynoState = 'starting' | 'up' | 'crashed' | 'complete' | 'down';
 
@@ -42,9 +42,9 @@ export interface DynoOptions {
   /** All of the environment (see `dynoEnv`). */
   env: Environment;
   /** Isolates it. */
-  wrap?: Wrap;
+  sandboxCommand?: SandboxCommand;
   /** Nothing may outlive it, daemons neither. What a developer starts in their own folder may. */
-  holdsAll?: boolean;
+  killDaemonized?: boolean;
   lines: LineSink;
   id?: string;
   port?: number;
@@ -52,18 +52,18 @@ export interface DynoOptions {
   awaitPort?: boolean;
   bootTimeoutMs?: number;
   /** Shell commands before the command, which nobody needs to see: `.profile`, say. */
-  prelude?: string;
+  profileScript?: string;
   /** Waits until nobody needs the port any more, before SIGTERM. Should resolve soon; never rejects. */
-  drain?: (port: number) => Promise<void>;
+  drainConnections?: (port: number) => Promise<void>;
   /** One-off dynos are complete when they end, whatever their status; those of a formation have crashed. */
   oneOff?: boolean;
   onChange?: (info: DynoInfo) => void;
 }
 
-export const GRACE_MS = 30_000;
+export const STOP_GRACE_MS = 30_000;
 export const BOOT_TIMEOUT_MS = 60_000;
 /** A process killed with SIGKILL is gone at once, unless it hangs in the kernel. */
-const KILLED_WITHIN_MS = 5_000;
+const KILL_TIMEOUT_MS = 5_000;
 /** What a dead process left in its pipe is read in microseconds; this is for pipes that don't end. */
 const READ_TO_END_MS = 1_000;
 
@@ -79,7 +79,7 @@ export class Dyno {
   #ended = false;
   #killed = false;
   #graceUntil = 0;
-  #exit: (exit: DynoExit) => void = () => {};
+  #resolveExited: (exit: DynoExit) => void = () => {};
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: DynoOptions) {
@@ -88,7 +88,7 @@ export class Dyno {
     this.#options = options;
     this.#info = { id, name, type, command, state: 'starting', port, createdAt: now, updatedAt: now };
     this.exited = new Promise((resolve) => {
-      this.#exit = resolve;
+      this.#resolveExited = resolve;
     });
   }
 
@@ -98,51 +98,51 @@ export class Dyno {
 
   /** Starts the process. To be called once. A command that can't be started crashes with status 127. */
   start(): void {
-    const { name, type, command, prelude, cwd, env, wrap, lines, port } = this.#options;
-    this.#say(`Starting process with command \`${command}\``);
-    const taker: OutputTaker = {
-      line: (line) => lines.line('app', name, APP_PRIORITY, line),
-      run: takesRuns(lines)
-        ? (run, onRoom) => lines.lines('app', name, APP_PRIORITY, run, onRoom)
+    const { name, type, command, profileScript, cwd, env, sandboxCommand, lines, port } = this.#options;
+    this.#log(`Starting process with command \`${command}\``);
+    const lineHandler: LineHandler = {
+      onLine: (line) => lines.writeLine('app', name, APP_PRIORITY, line),
+      onChunk: isChunkSink(lines)
+        ? (chunk, onWritable) => lines.writeChunk('app', name, APP_PRIORITY, chunk, onWritable)
         : undefined,
     };
-    const script = prelude === undefined ? command : `${prelude}\n${command}`;
-    this.#process = new DynoProcess({ command: script, cwd, env, wrap, taker });
+    const script = profileScript === undefined ? command : `${profileScript}\n${command}`;
+    this.#process = new DynoProcess({ command: script, cwd, env, sandboxCommand, lineHandler });
     this.#info.pid = this.#process.pid;
-    void this.#untilEnd(this.#process);
+    void this.#waitForExit(this.#process);
     if (this.#process.pid === undefined) return;
-    if (port !== undefined && (this.#options.awaitPort ?? type === 'web')) void this.#boot(port);
-    else this.#become('up');
+    if (port !== undefined && (this.#options.awaitPort ?? type === 'web')) void this.#waitForPort(port);
+    else this.#setState('up');
   }
 
   /**
    * Asks every process of the dyno to end (SIGTERM), and ends them (SIGKILL) when the time is over.
    *
-   * @param becoming `starting` if another will take its place at once: Heroku's word for a restart
+   * @param nextState `starting` if another will take its place at once: Heroku's word for a restart
    * @returns how it ended, when it has
    */
-  stop(graceMs = GRACE_MS, becoming: 'down' | 'starting' = 'down'): Promise<DynoExit> {
+  stop(graceMs = STOP_GRACE_MS, nextState: 'down' | 'starting' = 'down'): Promise<DynoExit> {
     if (this.#ended) return this.exited;
-    this.#become(becoming);
+    this.#setState(nextState);
     if (this.#stopping) return this.exited;
     this.#stopping = true;
     this.#portWait.abort();
-    const { drain } = this.#options;
+    const { drainConnections } = this.#options;
     const { host, port } = this.#info;
     // Only a dyno that was up has anybody's requests.
-    if (drain === undefined || port === undefined || host === undefined) this.#terminate(graceMs);
-    else void drain(port).then(() => this.#terminate(graceMs));
+    if (drainConnections === undefined || port === undefined || host === undefined) this.#terminate(graceMs);
+    else void drainConnections(port).then(() => this.#terminate(graceMs));
     return this.exited;
   }
 
   #terminate(graceMs: number): void {
     if (this.#ended || this.#killed) return;
-    this.#say('Stopping all processes with SIGTERM');
+    this.#log('Stopping all processes with SIGTERM');
     this.#process?.signal('SIGTERM');
     this.#graceUntil = performance.now() + graceMs;
     this.#setTimer(graceMs, () => {
       const text = `Process failed to exit within ${graceMs / 1000} seconds of SIGTERM`;
-      this.#say(`Error R12 (Exit timeout) -> ${text}`);
+      this.#log(`Error R12 (Exit timeout) -> ${text}`);
       this.#sigkill();
     });
   }
@@ -154,7 +154,7 @@ export class Dyno {
     this.#killed = true;
     this.#graceUntil = 0;
     this.#portWait.abort();
-    this.#become('down');
+    this.#setState('down');
     clearTimeout(this.#timer);
     this.#sigkill();
     return this.exited;
@@ -172,22 +172,22 @@ export class Dyno {
     this.#process?.resume();
   }
 
-  async #boot(port: number): Promise<void> {
+  async #waitForPort(port: number): Promise<void> {
     const { bootTimeoutMs = BOOT_TIMEOUT_MS } = this.#options;
     this.#setTimer(bootTimeoutMs, () => {
       this.#portWait.abort();
       const text = `Web process failed to bind to $PORT within ${bootTimeoutMs / 1000} seconds of launch`;
-      this.#say(`Error R10 (Boot timeout) -> ${text}`);
+      this.#log(`Error R10 (Boot timeout) -> ${text}`);
       this.#sigkill();
     });
-    const host = await portAnswers(port, this.#portWait.signal);
+    const host = await waitForPort(port, this.#portWait.signal);
     if (host === undefined || this.#stopping || this.#ended) return;
     clearTimeout(this.#timer);
     this.#info.host = host;
-    this.#become('up');
+    this.#setState('up');
   }
 
-  async #untilEnd(process: DynoProcess): Promise<void> {
+  async #waitForExit(process: DynoProcess): Promise<void> {
     const status = await process.status;
     this.#portWait.abort();
     if (!this.#stopping) {
@@ -197,23 +197,23 @@ export class Dyno {
     }
     // While stopping, the others may still be busy with ending well: `sh -c` dies of SIGTERM before its children do.
     const graceLeftMs = this.#stopping ? Math.max(0, this.#graceUntil - performance.now()) : 0;
-    await process.groupEnded(graceLeftMs + KILLED_WITHIN_MS);
+    await process.waitForGroupExit(graceLeftMs + KILL_TIMEOUT_MS);
     clearTimeout(this.#timer);
-    if (this.#options.holdsAll && (await endDetached(this.#info.id)) > 0)
-      this.#say('Stopping remaining processes with SIGKILL');
+    if (this.#options.killDaemonized && (await killDaemonized(this.#info.id)) > 0)
+      this.#log('Stopping remaining processes with SIGKILL');
     await process.readToEnd(READ_TO_END_MS, () => !this.#stopping);
     this.#ended = true;
     this.#info.pid = undefined;
-    if (process.failure !== undefined) this.#say(`Process failed to start: ${process.failure.message}`);
-    this.#say(`Process exited with status ${status}`);
-    if (this.#stopping) return this.#exit({ status, reason: 'stopped' });
+    if (process.startError !== undefined) this.#log(`Process failed to start: ${process.startError.message}`);
+    this.#log(`Process exited with status ${status}`);
+    if (this.#stopping) return this.#resolveExited({ status, reason: 'stopped' });
     const reason = this.#options.oneOff ? 'complete' : 'crashed';
-    this.#become(reason);
-    this.#exit({ status, reason });
+    this.#setState(reason);
+    this.#resolveExited({ status, reason });
   }
 
   #sigkill(): void {
-    this.#say('Stopping process with SIGKILL');
+    this.#log('Stopping process with SIGKILL');
     this.#process?.signal('SIGKILL');
   }
 
@@ -223,15 +223,15 @@ export class Dyno {
     this.#timer = setTimeout(onTime, ms);
   }
 
-  #become(state: DynoState): void {
+  #setState(state: DynoState): void {
     if (this.#info.state === state) return;
-    this.#say(`State changed from ${this.#info.state} to ${state}`);
+    this.#log(`State changed from ${this.#info.state} to ${state}`);
     this.#info.state = state;
     this.#info.updatedAt = new Date();
     this.#options.onChange?.(this.info());
   }
 
-  #say(text: string): void {
-    this.#options.lines.line('heroku', this.#options.name, PLATFORM_PRIORITY, text);
+  #log(text: string): void {
+    this.#options.lines.writeLine('heroku', this.#options.name, PLATFORM_PRIORITY, text);
   }
 }

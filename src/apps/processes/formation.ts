@@ -1,11 +1,11 @@
 import type { Environment } from './config/dyno-env.ts';
-import { checkedCount, defaultCounts, FormationError } from './config/formation-text.ts';
+import { defaultCounts, FormationError, parseDynoCount } from './config/formation-text.ts';
 import type { ProcfileEntry } from './config/procfile.ts';
-import { BOOT_TIMEOUT_MS, type DynoInfo, GRACE_MS } from './dyno.ts';
-import { DynoLedger } from './dyno-ledger.ts';
-import { Keeper, type KeeperSurroundings } from './keeper.ts';
+import { BOOT_TIMEOUT_MS, type DynoInfo, STOP_GRACE_MS } from './dyno.ts';
+import { DynoPidFile } from './dyno-ledger.ts';
+import { DynoSupervisor, type SupervisorOptions } from './keeper.ts';
 import type { LineSink } from './output/line-sink.ts';
-import { Ports, usualPort } from './ports.ts';
+import { defaultPort, PortAllocator } from './ports.ts';
 
 export interface FormationOptions {
   /** Their order decides about the ports. */
@@ -16,13 +16,13 @@ export interface FormationOptions {
   env: Environment;
   cwd: string;
   /** Default: all dynos run in `cwd`. */
-  place?: KeeperSurroundings['place'];
-  prelude?: string;
-  drain?: (port: number) => Promise<void>;
+  createWorkspace?: SupervisorOptions['createWorkspace'];
+  profileScript?: string;
+  drainConnections?: (port: number) => Promise<void>;
   /** Shared with other formations on this machine. */
-  ports?: Ports;
+  ports?: PortAllocator;
   /** Shared with other formations with the same state folder. */
-  ledger?: DynoLedger;
+  pidFile?: DynoPidFile;
   lines: LineSink;
   /** Foreman's `-p`: the first port of the first process type. */
   basePort?: number;
@@ -46,12 +46,12 @@ export class Formation {
   readonly #entries: readonly ProcfileEntry[];
   readonly #counts: Record<string, number>;
   readonly #basePort: number;
-  readonly #around: KeeperSurroundings;
-  readonly #keepers = new Map<string, Keeper>();
+  readonly #supervisorOptions: SupervisorOptions;
+  readonly #supervisors = new Map<string, DynoSupervisor>();
   /** Scaled away, but not gone yet. */
-  readonly #leaving = new Set<Promise<void>>();
-  readonly #leavingKeepers = new Set<Keeper>();
-  #held = false;
+  readonly #stops = new Set<Promise<void>>();
+  readonly #stoppingSupervisors = new Set<DynoSupervisor>();
+  #paused = false;
   #running = false;
 
   /** @throws {FormationError} for counts of unknown types, or out of range */
@@ -60,30 +60,30 @@ export class Formation {
     this.#entries = entries;
     this.#counts = defaultCounts(entries.map((entry) => entry.type));
     for (const [type, quantity] of Object.entries(counts)) {
-      this.#counts[this.#entry(type).type] = checkedCount(type, quantity);
+      this.#counts[this.#requireEntry(type).type] = parseDynoCount(type, quantity);
     }
     this.#basePort = options.basePort ?? BASE_PORT;
-    const ledger = options.ledger ?? (stateFolder === undefined ? undefined : new DynoLedger(stateFolder));
-    this.#around = {
+    const pidFile = options.pidFile ?? (stateFolder === undefined ? undefined : new DynoPidFile(stateFolder));
+    this.#supervisorOptions = {
       cwd: options.cwd,
-      place: options.place,
-      prelude: options.prelude,
-      drain: options.drain,
+      createWorkspace: options.createWorkspace,
+      profileScript: options.profileScript,
+      drainConnections: options.drainConnections,
       env: options.env,
       color: options.color ?? false,
       lines: options.lines,
-      ports: options.ports ?? new Ports(),
-      graceMs: options.graceMs ?? GRACE_MS,
+      ports: options.ports ?? new PortAllocator(),
+      graceMs: options.graceMs ?? STOP_GRACE_MS,
       bootTimeoutMs: options.bootTimeoutMs ?? BOOT_TIMEOUT_MS,
       restartDelayMs: options.restartDelayMs,
       onChange: options.onChange ?? (() => {}),
       onLaunch: (dyno) => {
         const { pid, id, name } = dyno.info();
-        if (pid !== undefined) ledger?.add(pid, id, name);
-        if (this.#held) dyno.pause();
+        if (pid !== undefined) pidFile?.add(pid, id, name);
+        if (this.#paused) dyno.pause();
       },
-      onGone: (_, pid) => {
-        if (pid !== undefined) ledger?.remove(pid);
+      onExit: (_, pid) => {
+        if (pid !== undefined) pidFile?.remove(pid);
       },
     };
   }
@@ -91,26 +91,28 @@ export class Formation {
   /** Launches all dynos. Resolves when they run; `onChange` tells when they are up. */
   async start(): Promise<void> {
     this.#running = true;
-    await Promise.all(this.#entries.map((entry) => this.#adjust(entry)));
+    await Promise.all(this.#entries.map((entry) => this.#reconcile(entry)));
   }
 
   /** Stops all dynos at the same time. Resolves when every process of them is gone. */
   async stop(): Promise<void> {
     this.#running = false;
-    await Promise.all([...this.#keepers.values()].map((keeper) => keeper.stop()));
-    await Promise.all(this.#leaving);
+    await Promise.all([...this.#supervisors.values()].map((supervisor) => supervisor.stop()));
+    await Promise.all(this.#stops);
   }
 
   /** The same without asking: SIGKILL. Also while `stop()` waits. */
   async kill(): Promise<void> {
     this.#running = false;
-    const all = [...this.#keepers.values(), ...this.#leavingKeepers];
-    await Promise.all(all.map((keeper) => keeper.kill()));
+    const all = [...this.#supervisors.values(), ...this.#stoppingSupervisors];
+    await Promise.all(all.map((supervisor) => supervisor.kill()));
   }
 
   /** In the order of the Procfile, `web.2` before `web.10`. */
   dynos(): DynoInfo[] {
-    return this.#entries.flatMap((entry) => this.#keepersOf(entry.type).map((keeper) => keeper.info()));
+    return this.#entries.flatMap((entry) =>
+      this.#supervisorsOf(entry.type).map((supervisor) => supervisor.info()),
+    );
   }
 
   /** How many dynos of each type are wanted. */
@@ -125,7 +127,7 @@ export class Formation {
    */
   async restart(target?: string): Promise<void> {
     if (!this.#running) throw new FormationError('The app is not running; start it first.');
-    await Promise.all(this.#targets(target).map((keeper) => keeper.restart()));
+    await Promise.all(this.#selectSupervisors(target).map((supervisor) => supervisor.restart()));
   }
 
   /**
@@ -135,9 +137,9 @@ export class Formation {
    * @throws {FormationError} if there is no such type, or the number is impossible
    */
   async scale(type: string, quantity: number): Promise<void> {
-    const entry = this.#entry(type);
-    this.#counts[type] = checkedCount(type, quantity);
-    if (this.#running) await this.#adjust(entry);
+    const entry = this.#requireEntry(type);
+    this.#counts[type] = parseDynoCount(type, quantity);
+    if (this.#running) await this.#reconcile(entry);
   }
 
   /**
@@ -146,80 +148,81 @@ export class Formation {
    * @throws {FormationError} if there is no such dyno
    */
   async stopDyno(name: string): Promise<void> {
-    const keeper = this.#keepers.get(name);
-    if (keeper === undefined) throw this.#unknown(name);
-    await keeper.stop();
+    const supervisor = this.#supervisors.get(name);
+    if (supervisor === undefined) throw this.#unknownDyno(name);
+    await supervisor.stop();
   }
 
   /** Back-pressure: all dynos wait when they write, until `resume()`. */
   pause(): void {
-    this.#hold(true);
+    this.#setPaused(true);
   }
 
   resume(): void {
-    this.#hold(false);
+    this.#setPaused(false);
   }
 
-  #hold(held: boolean): void {
-    this.#held = held;
-    for (const keeper of [...this.#keepers.values(), ...this.#leavingKeepers]) {
+  #setPaused(paused: boolean): void {
+    this.#paused = paused;
+    for (const supervisor of [...this.#supervisors.values(), ...this.#stoppingSupervisors]) {
       // The first dynos that are let go may fill the buffer again at once.
-      if (this.#held === held) keeper.hold(held);
+      if (this.#paused === paused) supervisor.setPaused(paused);
     }
   }
 
-  async #adjust(entry: ProcfileEntry): Promise<void> {
+  async #reconcile(entry: ProcfileEntry): Promise<void> {
     const { type, command } = entry;
     const wanted = this.#counts[type];
     const changes: Promise<void>[] = [];
-    for (const keeper of this.#keepersOf(type).slice(wanted)) changes.push(this.#dismiss(keeper));
+    for (const supervisor of this.#supervisorsOf(type).slice(wanted))
+      changes.push(this.#stopSurplus(supervisor));
     const typeIndex = this.#entries.indexOf(entry);
     for (let number = 1; number <= wanted; number += 1) {
       const name = `${type}.${number}`;
-      let keeper = this.#keepers.get(name);
-      if (keeper === undefined) {
-        const post = { name, type, command, usualPort: usualPort(this.#basePort, typeIndex, number) };
-        keeper = new Keeper(post, this.#around);
-        this.#keepers.set(name, keeper);
+      let supervisor = this.#supervisors.get(name);
+      if (supervisor === undefined) {
+        const spec = { name, type, command, preferredPort: defaultPort(this.#basePort, typeIndex, number) };
+        supervisor = new DynoSupervisor(spec, this.#supervisorOptions);
+        this.#supervisors.set(name, supervisor);
       }
-      changes.push(keeper.start());
+      changes.push(supervisor.start());
     }
     await Promise.all(changes);
   }
 
-  #dismiss(keeper: Keeper): Promise<void> {
-    this.#keepers.delete(keeper.info().name);
-    this.#leavingKeepers.add(keeper);
-    const gone = keeper.stop().finally(() => {
-      this.#leaving.delete(gone);
-      this.#leavingKeepers.delete(keeper);
+  #stopSurplus(supervisor: DynoSupervisor): Promise<void> {
+    this.#supervisors.delete(supervisor.info().name);
+    this.#stoppingSupervisors.add(supervisor);
+    const stopped = supervisor.stop().finally(() => {
+      this.#stops.delete(stopped);
+      this.#stoppingSupervisors.delete(supervisor);
     });
-    this.#leaving.add(gone);
-    return gone;
+    this.#stops.add(stopped);
+    return stopped;
   }
 
   /** By number, which is the order in which they were added. */
-  #keepersOf(type: string): Keeper[] {
-    return [...this.#keepers.values()].filter((keeper) => keeper.info().type === type);
+  #supervisorsOf(type: string): DynoSupervisor[] {
+    return [...this.#supervisors.values()].filter((supervisor) => supervisor.info().type === type);
   }
 
-  #targets(target: string | undefined): Keeper[] {
-    if (target === undefined) return [...this.#keepers.values()];
-    const one = this.#keepers.get(target);
+  #selectSupervisors(target: string | undefined): DynoSupervisor[] {
+    if (target === undefined) return [...this.#supervisors.values()];
+    const one = this.#supervisors.get(target);
     if (one !== undefined) return [one];
-    if (!this.#entries.some((entry) => entry.type === target)) throw this.#unknown(target);
-    return this.#keepersOf(target);
+    if (!this.#entries.some((entry) => entry.type === target)) throw this.#unknownDyno(target);
+    return this.#supervisorsOf(target);
   }
 
-  #entry(type: string): ProcfileEntry {
+  #requireEntry(type: string): ProcfileEntry {
     const entry = this.#entries.find((candidate) => candidate.type === type);
     if (entry !== undefined) return entry;
     const known = this.#entries.map((candidate) => candidate.type).join(', ');
     throw new FormationError(`There is no process type "${type}"; the Procfile has ${known}.`);
   }
 
-  #unknown(target: string): FormationError {
-    const known = [...this.#keepers.keys()].join(', ') || 'none';
+  #unknownDyno(target: string): FormationError {
+    const known = [...this.#supervisors.keys()].join(', ') || 'none';
     return new FormationError(`There is no dyno "${target}"; there are: ${known}.`);
   }
 }

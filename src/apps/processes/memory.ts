@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 
 /** Bytes. What several processes share counts once: by the part that falls to each (PSS). */
-export interface Memory {
+export interface MemoryUsage {
   /** Of the processes' own. */
   readonly rss: number;
   /** Of files that are mapped: programs, libraries. */
@@ -14,8 +14,8 @@ export interface Memory {
  * Measures all of these process groups in one pass. Groups that are gone are missing in the answer; without `/proc`
  * (macOS) it is empty. Asynchronous all the way: the kernel may take a millisecond for a large process.
  */
-export async function groupMemory(groups: ReadonlySet<number>): Promise<Map<number, Memory>> {
-  const all = new Map<number, Memory>();
+export async function groupMemory(groups: ReadonlySet<number>): Promise<Map<number, MemoryUsage>> {
+  const all = new Map<number, MemoryUsage>();
   if (groups.size === 0) return all;
   const names = await readdir('/proc').catch(() => []);
   for (const name of names) {
@@ -34,7 +34,7 @@ export async function groupMemory(groups: ReadonlySet<number>): Promise<Map<numb
 }
 
 /** Bytes in all. */
-export function totalMemory({ rss, cache, swap }: Memory): number {
+export function totalMemory({ rss, cache, swap }: MemoryUsage): number {
   return rss + cache + swap;
 }
 
@@ -44,7 +44,7 @@ function groupOf(stat: string): number | undefined {
   return group === undefined ? undefined : Number(group);
 }
 
-async function processMemory(pid: string): Promise<Memory> {
+async function processMemory(pid: string): Promise<MemoryUsage> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1').catch(() => undefined);
   if (text === undefined) return residentMemory(pid);
   const bytes = (field: string): number => kilobytes(text, field) * 1_024;
@@ -53,7 +53,7 @@ async function processMemory(pid: string): Promise<Memory> {
 }
 
 /** For processes of somebody else: shared memory counts in each. */
-async function residentMemory(pid: string): Promise<Memory> {
+async function residentMemory(pid: string): Promise<MemoryUsage> {
   const text = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
   const bytes = (field: string): number => kilobytes(text, field) * 1_024;
   return { rss: bytes('RssAnon') + bytes('RssShmem'), cache: bytes('RssFile'), swap: bytes('VmSwap') };

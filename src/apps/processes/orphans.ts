@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type LedgerEntry, type ProcessMark, readLedger, writeLedger } from './dyno-ledger.ts';
-import { groupGone, groupMembers, processStat, signalGroup } from './process-group.ts';
+import { type PidFileEntry, type ProcessIdentity, readPidFile, writePidFile } from './dyno-ledger.ts';
+import { groupMembers, processStat, signalGroup, waitForGroupExit } from './process-group.ts';
 
 /** Another runner, alive, works with the same state folder. */
 export class RunnerActiveError extends Error {
@@ -20,7 +20,7 @@ export interface Orphan {
 
 /** Orphans have nobody left to tell: they get less time than a dyno that is stopped. */
 const ORPHAN_GRACE_MS = 5_000;
-const KILLED_WITHIN_MS = 2_000;
+const KILL_TIMEOUT_MS = 2_000;
 
 /**
  * Ends the dynos that a crashed runner left behind: SIGTERM, and SIGKILL after the grace. A process is touched only if
@@ -31,37 +31,37 @@ const KILLED_WITHIN_MS = 2_000;
  * @throws {RunnerActiveError} if the runner that wrote the list is not dead at all
  */
 export async function reapOrphans(stateFolder: string, graceMs = ORPHAN_GRACE_MS): Promise<Orphan[]> {
-  const ledger = readLedger(stateFolder);
-  if (ledger === undefined) return [];
-  if (ledger.runner.pid !== process.pid && isSame(ledger.runner))
-    throw new RunnerActiveError(ledger.runner.pid);
-  const orphans = ledger.dynos.filter(isOurs);
-  await Promise.all(orphans.map((orphan) => end(orphan, graceMs)));
-  writeLedger(stateFolder, { runner: ledger.runner, dynos: [] });
+  const pidFile = readPidFile(stateFolder);
+  if (pidFile === undefined) return [];
+  if (pidFile.runner.pid !== process.pid && isAlive(pidFile.runner))
+    throw new RunnerActiveError(pidFile.runner.pid);
+  const orphans = pidFile.dynos.filter(isOwnDyno);
+  await Promise.all(orphans.map((orphan) => terminate(orphan, graceMs)));
+  writePidFile(stateFolder, { runner: pidFile.runner, dynos: [] });
   return orphans.map(({ name, pid }) => ({ name, pid }));
 }
 
-async function end(orphan: LedgerEntry, graceMs: number): Promise<void> {
+async function terminate(orphan: PidFileEntry, graceMs: number): Promise<void> {
   signalGroup(orphan.pid, 'SIGTERM');
-  if (await groupGone(orphan.pid, graceMs)) return;
+  if (await waitForGroupExit(orphan.pid, graceMs)) return;
   // Asked again: in the meantime the group may have ended and its number gone to others.
-  if (isOurs(orphan)) signalGroup(orphan.pid, 'SIGKILL');
-  await groupGone(orphan.pid, KILLED_WITHIN_MS);
+  if (isOwnDyno(orphan)) signalGroup(orphan.pid, 'SIGKILL');
+  await waitForGroupExit(orphan.pid, KILL_TIMEOUT_MS);
 }
 
-function isSame(mark: ProcessMark): boolean {
+function isAlive(mark: ProcessIdentity): boolean {
   const stat = processStat(mark.pid);
   return stat !== undefined && stat.startTicks === mark.startTicks && stat.state !== 'Z';
 }
 
-function isOurs(entry: LedgerEntry): boolean {
+function isOwnDyno(entry: PidFileEntry): boolean {
   const members = groupMembers(entry.pid);
   const leader = members.find((member) => member.pid === entry.pid);
   if (leader !== undefined) return leader.startTicks === entry.startTicks;
-  return members.some((member) => carries(member.pid, entry.id));
+  return members.some((member) => hasDynoId(member.pid, entry.id));
 }
 
-function carries(pid: number, dynoId: string): boolean {
+function hasDynoId(pid: number, dynoId: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`HEROKU_DYNO_ID=${dynoId}`);
   } catch {

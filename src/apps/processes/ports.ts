@@ -10,31 +10,31 @@ export const PORTS_PER_TYPE = 100;
  * @param typeIndex position of the process type in the Procfile, from 0
  * @param number the dyno's, from 1
  */
-export function usualPort(basePort: number, typeIndex: number, number: number): number {
+export function defaultPort(basePort: number, typeIndex: number, number: number): number {
   return basePort + typeIndex * PORTS_PER_TYPE + number - 1;
 }
 
 /** Gives out TCP ports, none of them twice, none that something else listens on. */
-export class Ports {
-  readonly #taken = new Set<number>();
+export class PortAllocator {
+  readonly #allocated = new Set<number>();
 
   /**
-   * @param wanted the first free port from here upwards is taken
+   * @param firstPort the first free port from here upwards is taken
    * @throws if there is none up to 65535
    */
-  async take(wanted: number): Promise<number> {
-    for (let port = wanted; port <= 65_535; port += 1) {
-      if (this.#taken.has(port)) continue;
+  async allocate(firstPort: number): Promise<number> {
+    for (let port = firstPort; port <= 65_535; port += 1) {
+      if (this.#allocated.has(port)) continue;
       // Before the probe, which others might be doing at the same time.
-      this.#taken.add(port);
+      this.#allocated.add(port);
       if (await isFree(port)) return port;
-      this.#taken.delete(port);
+      this.#allocated.delete(port);
     }
-    throw new Error(`There is no free TCP port from ${wanted} upwards; choose a lower base port.`);
+    throw new Error(`There is no free TCP port from ${firstPort} upwards; choose a lower base port.`);
   }
 
-  giveBack(port: number): void {
-    this.#taken.delete(port);
+  release(port: number): void {
+    this.#allocated.delete(port);
   }
 }
 
@@ -55,25 +55,25 @@ const LOOPBACK = ['127.0.0.1', '::1'] as const;
  *
  * @returns the loopback address that answered; undefined when aborted
  */
-export async function portAnswers(port: number, signal: AbortSignal): Promise<string | undefined> {
+export async function waitForPort(port: number, signal: AbortSignal): Promise<string | undefined> {
   for (let pauseMs = 10; !signal.aborted; pauseMs = Math.min(250, pauseMs * 1.5)) {
     for (const host of LOOPBACK) {
-      if (await accepts(host, port)) return signal.aborted ? undefined : host;
+      if (await acceptsConnection(host, port)) return signal.aborted ? undefined : host;
     }
     await wait(pauseMs, undefined, { signal }).catch(() => undefined);
   }
   return undefined;
 }
 
-function accepts(host: string, port: number): Promise<boolean> {
+function acceptsConnection(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: 1000 });
-    const answer = (accepted: boolean) => {
+    const settle = (accepted: boolean) => {
       socket.destroy();
       resolve(accepted);
     };
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
-    socket.once('timeout', () => answer(false));
+    socket.once('connect', () => settle(true));
+    socket.once('error', () => settle(false));
+    socket.once('timeout', () => settle(false));
   });
 }

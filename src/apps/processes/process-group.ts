@@ -58,7 +58,7 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
 }
 
 /** Is nobody left? Zombies are nobody: in a container without an init they stay for ever. */
-export function groupIsGone(groupId: number): boolean {
+export function isGroupGone(groupId: number): boolean {
   if (!signalGroup(groupId, 0)) return true;
   return processStat(process.pid) !== undefined && groupMembers(groupId).length === 0;
 }
@@ -70,10 +70,10 @@ export function groupIsGone(groupId: number): boolean {
  * @param limitMs gives up after this time
  * @returns is it gone?
  */
-export async function groupGone(groupId: number, limitMs: number): Promise<boolean> {
+export async function waitForGroupExit(groupId: number, limitMs: number): Promise<boolean> {
   const until = performance.now() + limitMs;
   for (let pauseMs = 5; ; pauseMs = Math.min(100, pauseMs * 2)) {
-    if (groupIsGone(groupId)) return true;
+    if (isGroupGone(groupId)) return true;
     const leftMs = until - performance.now();
     if (leftMs <= 0) return false;
     await wait(Math.min(pauseMs, leftMs));

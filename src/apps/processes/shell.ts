@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const USUAL_FOLDERS = ['/bin', '/usr/bin', '/usr/local/bin'];
+const DEFAULT_FOLDERS = ['/bin', '/usr/bin', '/usr/local/bin'];
 
 /**
  * The shell that runs a Procfile's commands: `bash`, as on Heroku, or `sh` where there is none (Alpine).
@@ -10,7 +10,7 @@ const USUAL_FOLDERS = ['/bin', '/usr/bin', '/usr/local/bin'];
  * @returns an absolute path
  */
 export function findShell(path = ''): string {
-  for (const folder of [...USUAL_FOLDERS, ...path.split(delimiter)]) {
+  for (const folder of [...DEFAULT_FOLDERS, ...path.split(delimiter)]) {
     const candidate = join(folder, 'bash');
     if (folder.startsWith('/') && isExecutable(candidate)) return candidate;
   }

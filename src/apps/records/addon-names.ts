@@ -2,19 +2,20 @@
 import type { AddonRecord } from './release-history.ts';
 
 /** By its id, name, service, or the name of its attachment? */
-export function isCalled(addon: AddonRecord, which: string): boolean {
-  const named = which.toLowerCase();
+export function isAddonNamed(addon: AddonRecord, which: string): boolean {
+  const lowerCaseName = which.toLowerCase();
   return (
-    addon.id === which || [addon.name, serviceOf(addon), attachmentName(addon).toLowerCase()].includes(named)
+    addon.id === which ||
+    [addon.name, addonServiceName(addon), addonAttachmentName(addon).toLowerCase()].includes(lowerCaseName)
   );
 }
 
 /** `redis` */
-export function serviceOf(addon: AddonRecord): string {
+export function addonServiceName(addon: AddonRecord): string {
   return addon.plan.split(':')[0];
 }
 
 /** Its config var without the end: `REDIS` */
-export function attachmentName(addon: AddonRecord): string {
-  return (addon.configVars[0] ?? serviceOf(addon).toUpperCase()).replace(/_URL$/, '');
+export function addonAttachmentName(addon: AddonRecord): string {
+  return (addon.configVars[0] ?? addonServiceName(addon).toUpperCase()).replace(/_URL$/, '');
 }

@@ -12,7 +12,7 @@ export class Build {
   release: { readonly id: string; readonly version: number } | null = null;
   private readonly lines: string[] = [];
   private byteCount = 0;
-  private wake: (() => void)[] = [];
+  private waitingReaders: (() => void)[] = [];
 
   constructor(id: string, commit: string) {
     this.id = id;
@@ -20,17 +20,17 @@ export class Build {
   }
 
   /** Adds a line to what it says. */
-  say(line: string): void {
+  appendOutput(line: string): void {
     this.byteCount += line.length;
-    if (this.byteCount > OUTPUT_MAX) return;
+    if (this.byteCount > OUTPUT_CHARS_MAX) return;
     this.lines.push(line);
-    this.tell();
+    this.notifyReaders();
   }
 
-  end(status: 'succeeded' | 'failed'): void {
+  finish(status: 'succeeded' | 'failed'): void {
     this.status = status;
     this.updatedAt = new Date().toISOString();
-    this.tell();
+    this.notifyReaders();
   }
 
   /** Every line from the first on, until it has ended. */
@@ -38,24 +38,24 @@ export class Build {
     for (let at = 0; ; ) {
       while (at < this.lines.length) yield `${this.lines[at++]}\n`;
       if (this.status !== 'pending') return;
-      await new Promise<void>((resolve) => this.wake.push(resolve));
+      await new Promise<void>((resolve) => this.waitingReaders.push(resolve));
     }
   }
 
-  private tell(): void {
-    for (const wake of this.wake.splice(0)) wake();
+  private notifyReaders(): void {
+    for (const wake of this.waitingReaders.splice(0)) wake();
   }
 }
 
 /** Characters of output that are kept. */
-const OUTPUT_MAX = 4_000_000;
+const OUTPUT_CHARS_MAX = 4_000_000;
 
 /** The archive holds more than that, packed. */
-export function sourceTooLarge(byteCountMax: number): TailraceError {
-  return new TailraceError('too_large', tooLarge(byteCountMax, 'with a .slugignore file'));
+export function sourceTooLargeError(byteCountMax: number): TailraceError {
+  return new TailraceError('too_large', sourceTooLargeMessage(byteCountMax, 'with a .slugignore file'));
 }
 
 /** What its owner has to do. */
-export function tooLarge(byteCountMax: number, how: string): string {
-  return `The source is larger than ${Math.round(byteCountMax / 1_048_576)} MB packed: leave out what isn't needed ${how}.`;
+export function sourceTooLargeMessage(byteCountMax: number, advice: string): string {
+  return `The source is larger than ${Math.round(byteCountMax / 1_048_576)} MB packed: leave out what isn't needed ${advice}.`;
 }

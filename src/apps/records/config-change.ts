@@ -2,7 +2,7 @@ import { TailraceError } from '../../common/errors.ts';
 import type { Config } from './release-history.ts';
 
 /** What a shell can export. */
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const CONFIG_VAR_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Names and values of an app together, as on Heroku. */
 export const CONFIG_BYTES_MAX = 65_536;
 
@@ -13,14 +13,14 @@ export type ConfigChange = Readonly<Record<string, string | null>>;
  * The config vars after a change, all of it.
  * @throws TailraceError `invalid_params` for a name that can't be exported, or too much in all. No message holds a value.
  */
-export function changedConfig(config: Config, change: ConfigChange): Config {
+export function applyConfigChange(config: Config, change: ConfigChange): Config {
   const next = new Map(Object.entries(config));
   for (const [name, value] of Object.entries(change)) {
     if (value === null) {
       next.delete(name);
       continue;
     }
-    if (!NAME.test(name) || name.length > 256)
+    if (!CONFIG_VAR_NAME.test(name) || name.length > 256)
       throw new TailraceError(
         'invalid_params',
         `"${name.slice(0, 256)}" can't be a config var's name: use letters, digits and underscores, and no digit first.`,
@@ -43,7 +43,7 @@ export function changedConfig(config: Config, change: ConfigChange): Config {
 }
 
 /** `Set A, B config vars`, `Remove A config vars`: names only. */
-export function describeChange(change: ConfigChange): string {
+export function describeConfigChange(change: ConfigChange): string {
   const set = Object.keys(change).filter((name) => change[name] !== null);
   const removed = Object.keys(change).filter((name) => change[name] === null);
   const parts = [];
@@ -53,6 +53,6 @@ export function describeChange(change: ConfigChange): string {
 }
 
 /** Does it change anything? */
-export function changesAnything(config: Config, change: ConfigChange): boolean {
+export function isConfigChanged(config: Config, change: ConfigChange): boolean {
   return Object.entries(change).some(([name, value]) => (config[name] ?? null) !== value);
 }

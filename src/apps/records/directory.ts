@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../common/errors.ts';
 import { type DrainRecord, drainKey, parseDrainUrl, redactUrl } from '../../logs/drains/options/drain.ts';
 import { cursorKey } from '../../logs/drains/progress/cursor-record.ts';
-import { refusedPrefix } from '../../logs/drains/progress/refused.ts';
+import { refusedKeyPrefix } from '../../logs/drains/progress/refused.ts';
 import { type RuleRecord, ruleKey } from '../../logs/router/rules.ts';
-import { ANY_SOURCE, type TokenRecord, tokenKey } from '../../logs/router/tenants.ts';
+import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/tenants.ts';
 import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
 
 /** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
@@ -27,17 +27,17 @@ export interface DomainRecord {
 }
 
 /** Heroku's rule for names. */
-export const APP_NAME = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
+export const APP_NAME_PATTERN = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
 /** Source names stand in every line: short, and without anything that a header can't hold. */
-export const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
+export const SOURCE_NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 const DRAINS_MAX = 20;
 /** RFC 1123 host names, with a wildcard for the first label. */
-const HOSTNAME =
+const HOSTNAME_PATTERN =
   /^(?=.{4,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-export class Directory {
+export class AppRegistry {
   private readonly store: Store;
-  private names: Promise<ReadonlyMap<AppId, string>> | undefined;
+  private pendingAppNames: Promise<ReadonlyMap<AppId, string>> | undefined;
 
   constructor(store: Store) {
     this.store = store;
@@ -48,38 +48,38 @@ export class Directory {
    * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
    */
   async createApp(name: string): Promise<AppRecord> {
-    refuseBadName(name);
+    rejectInvalidAppName(name);
     const now = new Date().toISOString();
     const app: AppRecord = { id: randomUUID() as AppId, name, createdAt: now, updatedAt: now };
-    const made = await this.store.transact('', [
+    const committed = await this.store.transact('', [
       { key: `name/${name}`, value: app.id, ifVersion: 0 },
       { key: `app/${app.id}`, value: app },
-      ...['app', 'heroku'].map((source) => tokenChange(app.id, source)),
+      ...['app', 'heroku'].map((source) => newTokenChange(app.id, source)),
     ]);
-    if (!made) throw new TailraceError('conflict', `Name ${name} is already taken.`);
+    if (!committed) throw new TailraceError('conflict', `Name ${name} is already taken.`);
     return app;
   }
 
-  async apps(): Promise<AppRecord[]> {
+  async listApps(): Promise<AppRecord[]> {
     const records = await this.store.list<AppRecord>('', 'app/');
     return records.map(({ value }) => value).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** All names, by the apps' ids. Who asks while somebody is asking gets the same: a scrape does so for each of its metrics. */
   appNames(): Promise<ReadonlyMap<AppId, string>> {
-    this.names ??= this.apps()
+    this.pendingAppNames ??= this.listApps()
       .then((apps) => new Map(apps.map(({ id, name }) => [id, name])))
       .finally(() => {
-        this.names = undefined;
+        this.pendingAppNames = undefined;
       });
-    return this.names;
+    return this.pendingAppNames;
   }
 
   /**
    * The app with this name or id.
    * @throws TailraceError `not_found`
    */
-  async app(nameOrId: string): Promise<AppRecord> {
+  async getApp(nameOrId: string): Promise<AppRecord> {
     const found = await this.findApp(nameOrId);
     if (!found) throw new TailraceError('not_found', "Couldn't find that app.");
     return found;
@@ -97,7 +97,7 @@ export class Directory {
    */
   async updateApp(app: AppRecord, change: { name?: string; maintenance?: boolean }): Promise<AppRecord> {
     const name = change.name ?? app.name;
-    refuseBadName(name);
+    rejectInvalidAppName(name);
     const before = await this.store.get<AppRecord>('', `app/${app.id}`);
     const next: AppRecord = {
       ...app,
@@ -105,7 +105,7 @@ export class Directory {
       maintenance: change.maintenance ?? app.maintenance,
       updatedAt: new Date().toISOString(),
     };
-    const made = await this.store.transact('', [
+    const committed = await this.store.transact('', [
       { key: `app/${app.id}`, value: next, ifVersion: before?.version ?? 0 },
       ...(name === app.name
         ? []
@@ -114,11 +114,11 @@ export class Directory {
             { key: `name/${app.name}`, value: undefined },
           ]),
     ]);
-    if (!made) throw new TailraceError('conflict', `Name ${name} is already taken.`);
+    if (!committed) throw new TailraceError('conflict', `Name ${name} is already taken.`);
     return next;
   }
 
-  async domains(app: AppId): Promise<DomainRecord[]> {
+  async listDomains(app: AppId): Promise<DomainRecord[]> {
     const records = await this.store.list<DomainRecord>('', 'domain/');
     return records.map(({ value }) => value).filter((domain) => domain.app === app);
   }
@@ -126,20 +126,22 @@ export class Directory {
   /** @throws TailraceError `invalid_params` for no host name, `conflict` for one that an app has */
   async addDomain(app: AppId, hostname: string): Promise<DomainRecord> {
     const lower = hostname.toLowerCase();
-    if (!HOSTNAME.test(lower))
+    if (!HOSTNAME_PATTERN.test(lower))
       throw new TailraceError(
         'invalid_params',
         `"${hostname}" is no host name: write it like www.example.com, without http:// and without a path.`,
       );
     const domain = { id: randomUUID(), app, hostname: lower, createdAt: new Date().toISOString() };
-    const made = await this.store.transact('', [{ key: `domain/${lower}`, value: domain, ifVersion: 0 }]);
-    if (!made) throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
+    const committed = await this.store.transact('', [
+      { key: `domain/${lower}`, value: domain, ifVersion: 0 },
+    ]);
+    if (!committed) throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
     return domain;
   }
 
   /** By host name or id. @throws TailraceError `not_found` */
-  async domain(app: AppId, which: string): Promise<DomainRecord> {
-    const domains = await this.domains(app);
+  async getDomain(app: AppId, which: string): Promise<DomainRecord> {
+    const domains = await this.listDomains(app);
     const found = domains.find(({ id, hostname }) => which === id || which.toLowerCase() === hostname);
     if (!found) throw new TailraceError('not_found', "Couldn't find that domain name.");
     return found;
@@ -147,19 +149,19 @@ export class Directory {
 
   /** @throws TailraceError `not_found` */
   async removeDomain(app: AppId, which: string): Promise<DomainRecord> {
-    const domain = await this.domain(app, which);
+    const domain = await this.getDomain(app, which);
     await this.store.transact('', [{ key: `domain/${domain.hostname}`, value: undefined }]);
     return domain;
   }
 
   /** Removes an app with its tokens, drains, records and stream. */
   async destroyApp(app: AppRecord): Promise<void> {
-    const tokens = await this.tokens(app.id);
-    const drains = await this.drains(app.id);
+    const tokens = await this.listTokens(app.id);
+    const drains = await this.listDrains(app.id);
     const rules = (await this.store.list<RuleRecord>('', 'rule/')).filter(
       ({ value }) => value.app === app.id,
     );
-    const domains = await this.domains(app.id);
+    const domains = await this.listDomains(app.id);
     await this.store.transact('', [
       ...rules.map(({ value }) => ({ key: ruleKey(value.id), value: undefined })),
       ...domains.map(({ hostname }) => ({ key: `domain/${hostname}`, value: undefined })),
@@ -168,15 +170,15 @@ export class Directory {
       ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
       ...drains.map(({ id }) => ({ key: drainKey(id), value: undefined })),
     ]);
-    const own = await this.store.list(app.id, '');
+    const appRecords = await this.store.list(app.id, '');
     await this.store.transact(
       app.id,
-      own.map(({ key }) => ({ key, value: undefined })),
+      appRecords.map(({ key }) => ({ key, value: undefined })),
     );
-    await this.store.drop(app.id);
+    await this.store.dropStream(app.id);
   }
 
-  async tokens(app: AppId): Promise<TokenRecord[]> {
+  async listTokens(app: AppId): Promise<TokenRecord[]> {
     const records = await this.store.list<TokenRecord>('', 'token/');
     return records.map(({ value }) => value).filter((token) => token.app === app);
   }
@@ -186,12 +188,12 @@ export class Directory {
    * @throws TailraceError `invalid_params` for a bad source name.
    */
   async addToken(app: AppId, source: string): Promise<TokenRecord> {
-    if (source !== ANY_SOURCE && !SOURCE_NAME.test(source))
+    if (source !== WILDCARD_SOURCE && !SOURCE_NAME_PATTERN.test(source))
       throw new TailraceError(
         'invalid_params',
         `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores (or * for another router's drain).`,
       );
-    const change = tokenChange(app, source);
+    const change = newTokenChange(app, source);
     await this.store.transact('', [change]);
     return change.value;
   }
@@ -204,7 +206,7 @@ export class Directory {
     return found.value;
   }
 
-  async drains(app: AppId): Promise<DrainRecord[]> {
+  async listDrains(app: AppId): Promise<DrainRecord[]> {
     const records = await this.store.list<DrainRecord>('', 'drain/');
     return records
       .map(({ value }) => value)
@@ -222,7 +224,7 @@ export class Directory {
     extra: Pick<DrainRecord, 'options' | 'appName' | 'addon'> = {},
   ): Promise<DrainRecord> {
     parseDrainUrl(url);
-    const drains = await this.drains(app);
+    const drains = await this.listDrains(app);
     if (drains.some((drain) => drain.url === url))
       throw new TailraceError('conflict', 'Url has already been taken.');
     if (drains.length >= DRAINS_MAX)
@@ -252,13 +254,13 @@ export class Directory {
    * @throws TailraceError `not_found`
    */
   async removeDrain(app: AppId, which: string): Promise<DrainRecord> {
-    const drain = await this.drain(app, which);
+    const drain = await this.getDrain(app, which);
     await this.store.transact('', [{ key: drainKey(drain.id), value: undefined }]);
-    const refused = await this.store.list(app, refusedPrefix(drain.id));
-    const own = [cursorKey(drain.id), ...refused.map(({ key }) => key)];
+    const refused = await this.store.list(app, refusedKeyPrefix(drain.id));
+    const drainKeys = [cursorKey(drain.id), ...refused.map(({ key }) => key)];
     await this.store.transact(
       app,
-      own.map((key) => ({ key, value: undefined })),
+      drainKeys.map((key) => ({ key, value: undefined })),
     );
     return drain;
   }
@@ -267,34 +269,36 @@ export class Directory {
    * Changes a drain's record.
    * @throws TailraceError `not_found`, or `conflict` when somebody else changed it at the same time.
    */
-  async changeDrain(app: AppId, which: string, change: Partial<DrainRecord>): Promise<DrainRecord> {
-    const { id } = await this.drain(app, which);
+  async updateDrain(app: AppId, which: string, change: Partial<DrainRecord>): Promise<DrainRecord> {
+    const { id } = await this.getDrain(app, which);
     const record = await this.store.get<DrainRecord>('', drainKey(id));
     if (!record) throw new TailraceError('not_found', "Couldn't find that drain.");
     const value = { ...record.value, ...change, updatedAt: new Date().toISOString() };
-    const made = await this.store.transact('', [{ key: drainKey(id), value, ifVersion: record.version }]);
-    if (!made) throw new TailraceError('conflict', 'Somebody else is changing this drain: try again.');
+    const committed = await this.store.transact('', [
+      { key: drainKey(id), value, ifVersion: record.version },
+    ]);
+    if (!committed) throw new TailraceError('conflict', 'Somebody else is changing this drain: try again.');
     return value;
   }
 
   /** @throws TailraceError `not_found` */
-  async drain(app: AppId, which: string): Promise<DrainRecord> {
-    const drains = await this.drains(app);
+  async getDrain(app: AppId, which: string): Promise<DrainRecord> {
+    const drains = await this.listDrains(app);
     const drain = drains.find(({ id, token, url }) => [id, token, url, redactUrl(url)].includes(which));
     if (!drain) throw new TailraceError('not_found', "Couldn't find that drain.");
     return drain;
   }
 }
 
-function refuseBadName(name: string): void {
-  if (APP_NAME.test(name)) return;
+function rejectInvalidAppName(name: string): void {
+  if (APP_NAME_PATTERN.test(name)) return;
   throw new TailraceError(
     'invalid_params',
     `Name must start with a letter, end with a letter or digit, and can only contain lowercase letters, digits, and dashes (3 to 30 characters), not "${name}".`,
   );
 }
 
-function tokenChange(app: AppId, source: string): RecordChange & { value: TokenRecord } {
+function newTokenChange(app: AppId, source: string): RecordChange & { value: TokenRecord } {
   const token = `t.${randomUUID()}`;
   return { key: tokenKey(token), value: { token, app, source, createdAt: new Date().toISOString() } };
 }

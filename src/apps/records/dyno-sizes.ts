@@ -13,18 +13,18 @@ export const DYNO_SIZES = [
 ] as const;
 
 /** Of every process type that nobody gave another. */
-export const USUAL_SIZE = 'Basic';
+export const DEFAULT_DYNO_SIZE = 'Basic';
 
 /** Sizes by process type, under this key in an app's scope. */
-export const SIZES_KEY = 'sizes';
-export type SizesRecord = Readonly<Record<string, string>>;
+export const DYNO_SIZES_KEY = 'sizes';
+export type DynoSizesRecord = Readonly<Record<string, string>>;
 
-export async function sizesOf(store: Store, app: AppId): Promise<SizesRecord> {
-  return (await store.get<SizesRecord>(app, SIZES_KEY))?.value ?? {};
+export async function loadDynoSizes(store: Store, app: AppId): Promise<DynoSizesRecord> {
+  return (await store.get<DynoSizesRecord>(app, DYNO_SIZES_KEY))?.value ?? {};
 }
 
 /** The name as it is written. @throws TailraceError `invalid_params` */
-export function sizeNamed(typed: string): string {
+export function parseDynoSize(typed: string): string {
   const found = DYNO_SIZES.find(({ name }) => name.toLowerCase() === typed.toLowerCase());
   if (found) return found.name;
   const names = DYNO_SIZES.map(({ name }) => name).join(', ');
@@ -32,6 +32,6 @@ export function sizeNamed(typed: string): string {
 }
 
 /** How many times the memory of a usual dyno one of this size may use. */
-export function memoryFactor(size: string = USUAL_SIZE): number {
+export function memoryMultiplier(size: string = DEFAULT_DYNO_SIZE): number {
   return (DYNO_SIZES.find(({ name }) => name === size)?.memoryMb ?? 512) / 512;
 }

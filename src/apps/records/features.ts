@@ -9,11 +9,11 @@ export const FEATURES = {
 export type FeatureName = keyof typeof FEATURES;
 
 /** Those that are on, under this key in an app's scope. */
-const KEY = 'features';
+const FEATURES_KEY = 'features';
 type FeaturesRecord = Partial<Record<string, boolean>>;
 
 export async function hasFeature(store: Store, app: AppId, name: FeatureName): Promise<boolean> {
-  return (await store.get<FeaturesRecord>(app, KEY))?.value[name] ?? false;
+  return (await store.get<FeaturesRecord>(app, FEATURES_KEY))?.value[name] ?? false;
 }
 
 /** @throws TailraceError `conflict` when somebody else changed the app's features meanwhile */
@@ -23,8 +23,10 @@ export async function switchFeature(
   name: FeatureName,
   enabled: boolean,
 ): Promise<void> {
-  const before = await store.get<FeaturesRecord>(app, KEY);
+  const before = await store.get<FeaturesRecord>(app, FEATURES_KEY);
   const value = { ...before?.value, [name]: enabled };
-  const made = await store.transact(app, [{ key: KEY, value, ifVersion: before?.version ?? 0 }]);
-  if (!made) throw new TailraceError('conflict', 'Somebody else is changing this app: try again.');
+  const committed = await store.transact(app, [
+    { key: FEATURES_KEY, value, ifVersion: before?.version ?? 0 },
+  ]);
+  if (!committed) throw new TailraceError('conflict', 'Somebody else is changing this app: try again.');
 }

@@ -1,30 +1,30 @@
 /** How many dynos of each type an app shall have, and of what size, so that it holds after a restart too. */
 
 import type { AppId, Store } from '../../logs/store/contract.ts';
-import { SIZES_KEY, type SizesRecord } from './dyno-sizes.ts';
+import { DYNO_SIZES_KEY, type DynoSizesRecord } from './dyno-sizes.ts';
 
 /** In an app's scope. */
 const FORMATION_KEY = 'formation';
 type Counts = Readonly<Record<string, number>>;
 
 /** Before anybody has scaled it. */
-const FIRST: Counts = { web: 1 };
+const DEFAULT_COUNTS: Counts = { web: 1 };
 
-export async function rememberedCounts(store: Store, app: AppId): Promise<Counts> {
-  return (await store.get<Counts>(app, FORMATION_KEY))?.value ?? FIRST;
+export async function loadFormation(store: Store, app: AppId): Promise<Counts> {
+  return (await store.get<Counts>(app, FORMATION_KEY))?.value ?? DEFAULT_COUNTS;
 }
 
 /** Changes both, or nothing. */
-export async function rememberFormation(
+export async function saveFormation(
   store: Store,
   app: AppId,
   counts: Counts,
-  sizes: SizesRecord,
+  sizes: DynoSizesRecord,
 ): Promise<void> {
   for (;;) {
-    const [formation, all] = await Promise.all([
+    const [formation, storedSizes] = await Promise.all([
       store.get<Counts>(app, FORMATION_KEY),
-      store.get<SizesRecord>(app, SIZES_KEY),
+      store.get<DynoSizesRecord>(app, DYNO_SIZES_KEY),
     ]);
     const changes = [
       ...(Object.keys(counts).length === 0
@@ -32,13 +32,19 @@ export async function rememberFormation(
         : [
             {
               key: FORMATION_KEY,
-              value: { ...(formation?.value ?? FIRST), ...counts },
+              value: { ...(formation?.value ?? DEFAULT_COUNTS), ...counts },
               ifVersion: formation?.version ?? 0,
             },
           ]),
       ...(Object.keys(sizes).length === 0
         ? []
-        : [{ key: SIZES_KEY, value: { ...all?.value, ...sizes }, ifVersion: all?.version ?? 0 }]),
+        : [
+            {
+              key: DYNO_SIZES_KEY,
+              value: { ...storedSizes?.value, ...sizes },
+              ifVersion: storedSizes?.version ?? 0,
+            },
+          ]),
     ];
     if (changes.length === 0 || (await store.transact(app, changes))) return;
   }

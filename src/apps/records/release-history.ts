@@ -40,7 +40,7 @@ export interface ReleaseChange {
   readonly addons?: readonly AddonRecord[];
 }
 
-const PREFIX = 'release/';
+const RELEASE_KEY_PREFIX = 'release/';
 /** Two that change the same app at once: the later one looks again. More than a few in a row are no coincidence. */
 const ATTEMPTS_MAX = 20;
 
@@ -52,15 +52,15 @@ export class Releases {
   }
 
   /** Makes the first release of a new app. */
-  async begin(app: AppId, createdAt: string): Promise<void> {
-    const first = { ...initial(app), id: randomUUID(), createdAt };
-    await this.store.transact(app, [{ key: key(1), value: first, ifVersion: 0 }]);
+  async createInitial(app: AppId, createdAt: string): Promise<void> {
+    const first = { ...initialRelease(app), id: randomUUID(), createdAt };
+    await this.store.transact(app, [{ key: releaseKey(1), value: first, ifVersion: 0 }]);
   }
 
   /** All of an app, oldest first. An app has one from its beginning. */
   async list(app: AppId): Promise<ReleaseRecord[]> {
-    const records = await this.store.list<ReleaseRecord>(app, PREFIX);
-    return records.length > 0 ? records.map(({ value }) => value) : [initial(app)];
+    const records = await this.store.list<ReleaseRecord>(app, RELEASE_KEY_PREFIX);
+    return records.length > 0 ? records.map(({ value }) => value) : [initialRelease(app)];
   }
 
   /** What the app is now: the newest release that succeeded. */
@@ -72,7 +72,7 @@ export class Releases {
    * One release, by its version (`2`, `v2`) or id.
    * @throws TailraceError `not_found`
    */
-  async find(app: AppId, which: string): Promise<ReleaseRecord> {
+  async get(app: AppId, which: string): Promise<ReleaseRecord> {
     const version = /^v?(\d{1,8})$/.exec(which)?.[1];
     const found = (await this.list(app)).find(
       (release) => release.id === which || release.version === Number(version ?? -1),
@@ -92,26 +92,26 @@ export class Releases {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const all = await this.list(app);
       const current = newestSucceeded(all);
-      const wanted = change(current);
-      if (!wanted) return current;
+      const requested = change(current);
+      if (!requested) return current;
       const version = all[all.length - 1].version + 1;
       const next: ReleaseRecord = {
         id: randomUUID(),
         version,
-        description: wanted.description,
-        status: wanted.status ?? 'succeeded',
-        slug: wanted.slug === undefined ? current.slug : wanted.slug,
-        config: wanted.config ?? current.config,
-        addons: wanted.addons ?? current.addons,
+        description: requested.description,
+        status: requested.status ?? 'succeeded',
+        slug: requested.slug === undefined ? current.slug : requested.slug,
+        config: requested.config ?? current.config,
+        addons: requested.addons ?? current.addons,
         createdAt: new Date().toISOString(),
       };
       // The first release of an app made by an older version becomes a record together with the second.
-      const first = version === 2 ? [{ key: key(1), value: all[0] }] : [];
-      const made = await this.store.transact(app, [
+      const first = version === 2 ? [{ key: releaseKey(1), value: all[0] }] : [];
+      const committed = await this.store.transact(app, [
         ...first,
-        { key: key(version), value: next, ifVersion: 0 },
+        { key: releaseKey(version), value: next, ifVersion: 0 },
       ]);
-      if (made) return next;
+      if (committed) return next;
     }
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
@@ -121,12 +121,12 @@ function newestSucceeded(releases: readonly ReleaseRecord[]): ReleaseRecord {
   return releases.findLast(({ status }) => status === 'succeeded') ?? releases[0];
 }
 
-function key(version: number): string {
-  return PREFIX + String(version).padStart(8, '0');
+function releaseKey(version: number): string {
+  return RELEASE_KEY_PREFIX + String(version).padStart(8, '0');
 }
 
 /** What every app begins with. */
-function initial(app: AppId): ReleaseRecord {
+function initialRelease(app: AppId): ReleaseRecord {
   return {
     id: app,
     version: 1,

@@ -12,6 +12,6 @@ export interface SlugRecord {
 }
 
 /** Key of a slug's record. */
-export function slugKey(id: string): string {
+export function slugRecordKey(id: string): string {
   return `slug/${id}`;
 }

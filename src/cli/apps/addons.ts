@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { print, table } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { formatTable, printResult } from '../table.ts';
 
 interface AddonView {
   readonly name: string;
@@ -16,26 +16,28 @@ interface Options {
 
 /** `tailrace addons`, `addons:create redis`, `addons:destroy redis`, `addons:services` */
 export function addonCommands(program: Command): void {
-  clientOptions(program.command('addons').description("list an app's add-ons")).action(
+  addClientOptions(program.command('addons').description("list an app's add-ons")).action(
     async (options: Options) => {
-      const { app, client, path } = await about(options);
-      const addons = await client.ask<AddonView[]>('GET', path);
-      print(options.json, addons, () =>
+      const { app, client, path } = await addonsEndpoint(options);
+      const addons = await client.request<AddonView[]>('GET', path);
+      printResult(options.json, addons, () =>
         addons.length === 0
           ? `No add-ons for app ${app}.`
-          : table(addons.map(({ name, plan, config_vars: vars }) => [plan.name, name, vars.join(', ')])),
+          : formatTable(
+              addons.map(({ name, plan, config_vars: vars }) => [plan.name, name, vars.join(', ')]),
+            ),
       );
     },
   );
-  clientOptions(
+  addClientOptions(
     program
       .command('addons:create <service>')
       .alias('addons:add')
       .description('start an add-on on the server, such as redis, and give the app its address'),
   ).action(async (service: string, options: Options) => {
-    const { app, client, path } = await about(options);
-    const addon = await client.ask<AddonView>('POST', path, { plan: { name: service } });
-    print(options.json, addon, () =>
+    const { app, client, path } = await addonsEndpoint(options);
+    const addon = await client.request<AddonView>('POST', path, { plan: { name: service } });
+    printResult(options.json, addon, () =>
       [
         `Creating ${service} on ${app}... done`,
         addon.provision_message,
@@ -43,41 +45,41 @@ export function addonCommands(program: Command): void {
       ].join('\n'),
     );
   });
-  clientOptions(
+  addClientOptions(
     program
       .command('addons:destroy <addon>')
       .alias('addons:remove')
       .option('-c, --confirm <app>', 'the name of the app')
       .description('end an add-on, and remove what it holds'),
   ).action(async (which: string, options: Options & { confirm?: string }) => {
-    const { app, client, path } = await about(options);
+    const { app, client, path } = await addonsEndpoint(options);
     if (options.confirm !== app)
       throw new TailraceError(
         'bad_request',
         `This removes what the add-on holds. If you mean it, add --confirm ${app}`,
       );
-    const addon = await client.ask<AddonView>('DELETE', `${path}/${encodeURIComponent(which)}`);
-    print(options.json, addon, () => `Destroying ${addon.name} on ${app}... done`);
+    const addon = await client.request<AddonView>('DELETE', `${path}/${encodeURIComponent(which)}`);
+    printResult(options.json, addon, () => `Destroying ${addon.name} on ${app}... done`);
   });
   program
     .command('addons:services')
     .description('list what can be added')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
-      const services = await new Client().ask<{ name: string; human_name: string }[]>(
+      const services = await new ApiClient().request<{ name: string; human_name: string }[]>(
         'GET',
         '/addon-services',
       );
-      print(options.json, services, () =>
+      printResult(options.json, services, () =>
         services.length === 0
           ? 'None: no program for one is installed on the server (redis-server).'
-          : table(services.map(({ name, human_name: text }) => [name, text])),
+          : formatTable(services.map(({ name, human_name: text }) => [name, text])),
       );
     });
 }
 
-async function about(options: Options) {
-  const client = new Client();
-  const app = await chooseApp(client, options.app);
+async function addonsEndpoint(options: Options) {
+  const client = new ApiClient();
+  const app = await resolveApp(client, options.app);
   return { app, client, path: `/apps/${encodeURIComponent(app)}/addons` };
 }

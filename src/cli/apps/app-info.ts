@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { number, print, table } from '../table.ts';
-import { removeRemote } from './git-remote.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { formatNumber, formatTable, printResult } from '../table.ts';
+import { removeGitRemote } from './git-remote.ts';
 
 interface AppView {
   readonly name: string;
@@ -20,12 +20,12 @@ interface Options {
 
 /** `tailrace info`, `destroy --confirm NAME`, `maintenance[:on|:off]` */
 export function appInfoCommands(program: Command): void {
-  clientOptions(program.command('info').alias('apps:info').description('show an app')).action(
+  addClientOptions(program.command('info').alias('apps:info').description('show an app')).action(
     async (options: Options) => {
-      const { client, path } = await about(options);
-      const app = await client.ask<AppView>('GET', path);
-      const dynos = await client.ask<{ type: string }[]>('GET', `${path}/dynos`);
-      const addons = await client.ask<{ plan: { name: string } }[]>('GET', `${path}/addons`);
+      const { client, path } = await appEndpoint(options);
+      const app = await client.request<AppView>('GET', path);
+      const dynos = await client.request<{ type: string }[]>('GET', `${path}/dynos`);
+      const addons = await client.request<{ plan: { name: string } }[]>('GET', `${path}/addons`);
       const types = [...new Set(dynos.map(({ type }) => type))];
       const rows = [
         ['Web URL:', app.web_url],
@@ -37,11 +37,11 @@ export function appInfoCommands(program: Command): void {
         ],
         ['Add-ons:', addons.map(({ plan }) => plan.name).join(', ') || 'none'],
         ['Buildpack:', app.buildpack_provided_description ?? 'none'],
-        ['Slug size:', app.slug_size === null ? 'none' : `${number(app.slug_size)} bytes`],
+        ['Slug size:', app.slug_size === null ? 'none' : `${formatNumber(app.slug_size)} bytes`],
         ['Maintenance:', app.maintenance ? 'on' : 'off'],
         ['Created:', app.created_at],
       ];
-      print(options.json, app, () => `=== ${app.name}\n\n${table(rows)}`);
+      printResult(options.json, app, () => `=== ${app.name}\n\n${formatTable(rows)}`);
     },
   );
 
@@ -52,42 +52,42 @@ export function appInfoCommands(program: Command): void {
     .option('-a, --app <name>', 'the app')
     .option('-c, --confirm <name>', 'the name of the app, again')
     .action(async (name: string | undefined, options: { app?: string; confirm?: string }) => {
-      const client = new Client();
-      const app = await chooseApp(client, options.app ?? name);
+      const client = new ApiClient();
+      const app = await resolveApp(client, options.app ?? name);
       if (options.confirm !== app)
         throw new TailraceError(
           'bad_request',
           `This destroys ${app}, with its lines, releases and add-ons. If you mean it: tailrace destroy ${app} --confirm ${app}`,
         );
-      await client.ask('DELETE', `/apps/${encodeURIComponent(app)}`);
+      await client.request('DELETE', `/apps/${encodeURIComponent(app)}`);
       process.stdout.write(`Destroying ${app} (including all add-ons)... done\n`);
-      if (removeRemote(app)) process.stdout.write('Git remote tailrace removed\n');
+      if (removeGitRemote(app)) process.stdout.write('Git remote tailrace removed\n');
     });
 
-  clientOptions(program.command('maintenance').description('is the app under maintenance?')).action(
+  addClientOptions(program.command('maintenance').description('is the app under maintenance?')).action(
     async (options: Options) => {
-      const { client, path } = await about(options);
-      const app = await client.ask<AppView>('GET', path);
-      print(options.json, { maintenance: app.maintenance }, () => (app.maintenance ? 'on' : 'off'));
+      const { client, path } = await appEndpoint(options);
+      const app = await client.request<AppView>('GET', path);
+      printResult(options.json, { maintenance: app.maintenance }, () => (app.maintenance ? 'on' : 'off'));
     },
   );
   for (const word of ['on', 'off'] as const)
-    clientOptions(
+    addClientOptions(
       program
         .command(`maintenance:${word}`)
         .description(
           word === 'on' ? 'answer every request with a page that says so' : 'let requests through again',
         ),
     ).action(async (options: Options) => {
-      const { name, client, path } = await about(options);
-      const app = await client.ask<AppView>('PATCH', path, { maintenance: word === 'on' });
+      const { name, client, path } = await appEndpoint(options);
+      const app = await client.request<AppView>('PATCH', path, { maintenance: word === 'on' });
       const verb = word === 'on' ? 'Enabling' : 'Disabling';
-      print(options.json, app, () => `${verb} maintenance mode for ${name}... done`);
+      printResult(options.json, app, () => `${verb} maintenance mode for ${name}... done`);
     });
 }
 
-async function about(options: Options) {
-  const client = new Client();
-  const name = await chooseApp(client, options.app);
+async function appEndpoint(options: Options) {
+  const client = new ApiClient();
+  const name = await resolveApp(client, options.app);
   return { name, client, path: `/apps/${encodeURIComponent(name)}` };
 }

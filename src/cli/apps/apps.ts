@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { Client } from '../client.ts';
-import { print } from '../table.ts';
-import { addRemote } from './git-remote.ts';
+import { ApiClient } from '../client.ts';
+import { printResult } from '../table.ts';
+import { addGitRemote } from './git-remote.ts';
 
 interface AppView {
   readonly name: string;
@@ -16,8 +16,8 @@ export function appsCommands(program: Command): void {
     .description('list the apps')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
-      const apps = await new Client().ask<AppView[]>('GET', '/apps');
-      print(options.json, apps, () =>
+      const apps = await new ApiClient().request<AppView[]>('GET', '/apps');
+      printResult(options.json, apps, () =>
         apps.length === 0
           ? 'There are no apps. Make one with: tailrace create NAME'
           : apps.map(({ name }) => name).join('\n'),
@@ -30,9 +30,9 @@ export function appsCommands(program: Command): void {
     .option('--no-remote', 'leave the git repository of this folder alone')
     .option('--json', 'print JSON')
     .action(async (name: string | undefined, options: { json?: boolean; remote: boolean }) => {
-      const app = await new Client().ask<AppView>('POST', '/apps', { name });
-      const added = options.remote && addRemote(app.git_url);
-      print(options.json, app, () =>
+      const app = await new ApiClient().request<AppView>('POST', '/apps', { name });
+      const added = options.remote && addGitRemote(app.git_url);
+      printResult(options.json, app, () =>
         [
           `Creating ${app.name}... done`,
           `${app.web_url} | ${app.git_url}`,

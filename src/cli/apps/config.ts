@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { print } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { printResult } from '../table.ts';
 
 interface Options {
   readonly app?: string;
@@ -11,39 +11,39 @@ type Vars = Record<string, string>;
 
 /** `tailrace config`, `config:get`, `config:set A=1 B=2`, `config:unset A` */
 export function configCommands(program: Command): void {
-  clientOptions(program.command('config').description("show an app's config vars"))
+  addClientOptions(program.command('config').description("show an app's config vars"))
     .option('-s, --shell', 'as A=1 lines for a shell')
     .action(async (options: Options & { shell?: boolean }) => {
-      const { app, client, path } = await about(options);
-      const vars = await client.ask<Vars>('GET', path);
+      const { app, client, path } = await configEndpoint(options);
+      const vars = await client.request<Vars>('GET', path);
       const lines = Object.entries(vars).map(([name, value]) =>
-        options.shell ? `${name}=${quoted(value)}` : `${name}: ${value}`,
+        options.shell ? `${name}=${shellQuote(value)}` : `${name}: ${value}`,
       );
-      print(options.json, vars, () =>
+      printResult(options.json, vars, () =>
         options.shell ? lines.join('\n') : [`=== ${app} Config Vars`, '', ...lines].join('\n'),
       );
     });
-  clientOptions(
+  addClientOptions(
     program.command('config:get <names...>').description('print the values of config vars'),
   ).action(async (names: string[], options: Options) => {
-    const { app, client, path } = await about(options);
-    const vars = await client.ask<Vars>('GET', path);
+    const { app, client, path } = await configEndpoint(options);
+    const vars = await client.request<Vars>('GET', path);
     for (const name of names)
       if (!(name in vars)) throw new TailraceError('not_found', `${app} has no config var ${name}.`);
-    print(options.json, Object.fromEntries(names.map((name) => [name, vars[name]])), () =>
+    printResult(options.json, Object.fromEntries(names.map((name) => [name, vars[name]])), () =>
       names.map((name) => vars[name]).join('\n'),
     );
   });
-  clientOptions(
+  addClientOptions(
     program
       .command('config:set <vars...>')
       .alias('config:add')
       .description('set config vars, several at once: A=1 B=2; the app restarts'),
   ).action(async (given: string[], options: Options) => {
-    const change = Object.fromEntries(given.map(assignment));
+    const change = Object.fromEntries(given.map(parseAssignment));
     await changeVars(options, change, 'Setting');
   });
-  clientOptions(
+  addClientOptions(
     program
       .command('config:unset <names...>')
       .alias('config:remove')
@@ -53,9 +53,9 @@ export function configCommands(program: Command): void {
   });
 }
 
-async function about(options: Options) {
-  const client = new Client();
-  const app = await chooseApp(client, options.app);
+async function configEndpoint(options: Options) {
+  const client = new ApiClient();
+  const app = await resolveApp(client, options.app);
   return { app, client, path: `/apps/${encodeURIComponent(app)}/config-vars` };
 }
 
@@ -64,10 +64,10 @@ async function changeVars(
   change: Record<string, string | null>,
   verb: string,
 ): Promise<void> {
-  const { app, client, path } = await about(options);
-  const before = await client.ask<Vars>('GET', path);
-  const vars = await client.ask<Vars>('PATCH', path, change);
-  const releases = await client.ask<{ version: number }[]>(
+  const { app, client, path } = await configEndpoint(options);
+  const before = await client.request<Vars>('GET', path);
+  const vars = await client.request<Vars>('PATCH', path, change);
+  const releases = await client.request<{ version: number }[]>(
     'GET',
     `/apps/${encodeURIComponent(app)}/releases`,
   );
@@ -76,23 +76,23 @@ async function changeVars(
   const set = Object.entries(vars).filter(([name]) => name in change);
   // The server makes no release then.
   const isSame = Object.entries(change).every(([name, value]) => (before[name] ?? null) === value);
-  print(options.json, vars, () =>
+  printResult(options.json, vars, () =>
     [
       isSame
-        ? `${sameAsBefore(app, Object.keys(change), set.length > 0)}: nothing changes, ${app} stays at v${version}`
+        ? `${describeUnchanged(app, Object.keys(change), set.length > 0)}: nothing changes, ${app} stays at v${version}`
         : `${verb} ${names} and restarting ${app}... done, v${version}`,
       ...set.map(([name, value]) => `${name}: ${value}`),
     ].join('\n'),
   );
 }
 
-function sameAsBefore(app: string, names: readonly string[], isSetting: boolean): string {
+function describeUnchanged(app: string, names: readonly string[], isSetting: boolean): string {
   const all = names.join(', ');
   if (!isSetting) return names.length === 1 ? `${app} has no config var ${all}` : `${app} has none of ${all}`;
   return names.length === 1 ? `${all} has this value already` : `${all} have these values already`;
 }
 
-function assignment(text: string): [string, string] {
+function parseAssignment(text: string): [string, string] {
   const at = text.indexOf('=');
   if (at < 1)
     throw new TailraceError(
@@ -102,6 +102,6 @@ function assignment(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function quoted(value: string): string {
+function shellQuote(value: string): string {
   return /^[\w@%+:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { print } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { printResult } from '../table.ts';
 
 interface DomainView {
   readonly hostname: string;
@@ -12,31 +12,31 @@ interface Options {
 
 /** `tailrace domains`, `domains:add www.example.com`, `domains:remove …` */
 export function domainCommands(program: Command): void {
-  clientOptions(program.command('domains').description("list an app's host names")).action(
+  addClientOptions(program.command('domains').description("list an app's host names")).action(
     async (options: Options) => {
-      const { client, path } = await about(options);
-      const domains = await client.ask<DomainView[]>('GET', path);
-      print(options.json, domains, () => domains.map(({ hostname }) => hostname).join('\n'));
+      const { client, path } = await domainsEndpoint(options);
+      const domains = await client.request<DomainView[]>('GET', path);
+      printResult(options.json, domains, () => domains.map(({ hostname }) => hostname).join('\n'));
     },
   );
-  clientOptions(
+  addClientOptions(
     program.command('domains:add <hostname>').description('let the HTTP router answer for another host name'),
   ).action(async (hostname: string, options: Options) => {
-    const { app, client, path } = await about(options);
-    const domain = await client.ask<DomainView>('POST', path, { hostname });
-    print(options.json, domain, () => `Adding ${domain.hostname} to ${app}... done`);
+    const { app, client, path } = await domainsEndpoint(options);
+    const domain = await client.request<DomainView>('POST', path, { hostname });
+    printResult(options.json, domain, () => `Adding ${domain.hostname} to ${app}... done`);
   });
-  clientOptions(program.command('domains:remove <hostname>').description('take a host name away')).action(
+  addClientOptions(program.command('domains:remove <hostname>').description('take a host name away')).action(
     async (hostname: string, options: Options) => {
-      const { app, client, path } = await about(options);
-      const domain = await client.ask<DomainView>('DELETE', `${path}/${encodeURIComponent(hostname)}`);
-      print(options.json, domain, () => `Removing ${domain.hostname} from ${app}... done`);
+      const { app, client, path } = await domainsEndpoint(options);
+      const domain = await client.request<DomainView>('DELETE', `${path}/${encodeURIComponent(hostname)}`);
+      printResult(options.json, domain, () => `Removing ${domain.hostname} from ${app}... done`);
     },
   );
 }
 
-async function about(options: Options) {
-  const client = new Client();
-  const app = await chooseApp(client, options.app);
+async function domainsEndpoint(options: Options) {
+  const client = new ApiClient();
+  const app = await resolveApp(client, options.app);
   return { app, client, path: `/apps/${encodeURIComponent(app)}/domains` };
 }

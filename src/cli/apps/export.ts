@@ -2,14 +2,14 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
-import { makeFolder } from '../../common/folder.ts';
-import { Client, chooseApp } from '../client.ts';
-import type { Export, Plan } from '../export/plan.ts';
+import { makeDirectory } from '../../common/folder.ts';
+import { ApiClient, resolveApp } from '../client.ts';
+import type { ExportResult, ExportSpec } from '../export/plan.ts';
 
-const ENGINES: Readonly<Record<string, () => Promise<(plan: Plan) => Export>>> = {
-  systemd: async () => (await import('../export/systemd.ts')).systemd,
-  compose: async () => (await import('../export/compose.ts')).compose,
-  kubernetes: async () => (await import('../export/kubernetes.ts')).kubernetes,
+const EXPORT_FORMATS: Readonly<Record<string, () => Promise<(plan: ExportSpec) => ExportResult>>> = {
+  systemd: async () => (await import('../export/systemd.ts')).exportSystemd,
+  compose: async () => (await import('../export/compose.ts')).exportCompose,
+  kubernetes: async () => (await import('../export/kubernetes.ts')).exportKubernetes,
 };
 
 interface ExportOptions {
@@ -38,26 +38,26 @@ export function exportCommand(program: Command): void {
     .option('--image <name>', 'containers: the image of the app (default: APP:latest)')
     .option('--shipper-image <name>', 'kubernetes: an image with tailrace in it', 'tailrace:latest')
     .option('--program <file>', 'tailrace on the new machine, or in the shipper image')
-    .action(async (engine: string, folder: string | undefined, options: ExportOptions) => {
-      const load = ENGINES[engine];
+    .action(async (format: string, folder: string | undefined, options: ExportOptions) => {
+      const load = EXPORT_FORMATS[format];
       if (!load)
         throw new TailraceError(
           'invalid_params',
-          `There is no engine "${engine}": choose ${Object.keys(ENGINES).join(', ')}.`,
+          `There is no engine "${format}": choose ${Object.keys(EXPORT_FORMATS).join(', ')}.`,
         );
-      const plan = await makePlan(engine, options);
-      save(resolve(folder ?? `${plan.app}-${engine}`), (await load())(plan));
+      const spec = await makeExportSpec(format, options);
+      writeExport(resolve(folder ?? `${spec.app}-${format}`), (await load())(spec));
     });
 }
 
-async function makePlan(engine: string, options: ExportOptions): Promise<Plan> {
-  const client = new Client();
-  const app = await chooseApp(client, options.app);
+async function makeExportSpec(format: string, options: ExportOptions): Promise<ExportSpec> {
+  const client = new ApiClient();
+  const app = await resolveApp(client, options.app);
   const path = `/apps/${encodeURIComponent(app)}`;
   const [processes, config, tokens] = await Promise.all([
-    client.ask<Plan['processes']>('GET', `${path}/formation`),
-    client.ask<Record<string, string>>('GET', `${path}/config-vars`),
-    client.ask<{ source: string; token: string }[]>('GET', `${path}/tokens`),
+    client.request<ExportSpec['processes']>('GET', `${path}/formation`),
+    client.request<Record<string, string>>('GET', `${path}/config-vars`),
+    client.request<{ source: string; token: string }[]>('GET', `${path}/tokens`),
   ]);
   if (!processes.some(({ type, quantity }) => type !== 'release' && quantity > 0))
     throw new TailraceError('not_found', `${app} runs no dynos: deploy it and scale it first.`);
@@ -85,14 +85,14 @@ async function makePlan(engine: string, options: ExportOptions): Promise<Plan> {
     user: options.user ?? app,
     image: options.image ?? `${app}:latest`,
     shipperImage: options.shipperImage,
-    program: options.program ?? (engine === 'kubernetes' ? '/app/bin/tailrace' : '/usr/bin/tailrace'),
+    program: options.program ?? (format === 'kubernetes' ? '/app/bin/tailrace' : '/usr/bin/tailrace'),
   };
 }
 
 /** @throws TailraceError `data_folder` when the folder can't be written */
-function save(folder: string, { files, next }: Export): void {
+function writeExport(folder: string, { files, nextSteps }: ExportResult): void {
   try {
-    makeFolder(folder);
+    makeDirectory(folder);
     for (const { name, text, isSecret } of files) {
       const file = join(folder, name);
       writeFileSync(file, text, { mode: isSecret ? 0o600 : 0o644 });
@@ -110,5 +110,5 @@ function save(folder: string, { files, next }: Export): void {
     const file = join(folder, name);
     process.stdout.write(`${file}${isSecret ? ' (has secrets in it)' : ''}\n`);
   }
-  process.stdout.write(`\nNext:\n${next.map((line) => `  ${line}\n`).join('')}`);
+  process.stdout.write(`\nNext:\n${nextSteps.map((line) => `  ${line}\n`).join('')}`);
 }

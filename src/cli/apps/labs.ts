@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { print, table } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { formatTable, printResult } from '../table.ts';
 
 interface FeatureView {
   readonly name: string;
@@ -14,12 +14,14 @@ interface Options {
 
 /** `tailrace labs`, `labs:enable log-runtime-metrics`, `labs:disable …` */
 export function labsCommands(program: Command): void {
-  clientOptions(program.command('labs').description('list what can be switched on for an app')).action(
+  addClientOptions(program.command('labs').description('list what can be switched on for an app')).action(
     async (options: Options) => {
-      const { client, path } = await about(options);
-      const all = await client.ask<FeatureView[]>('GET', path);
-      print(options.json, all, () =>
-        table(all.map(({ name, description, enabled }) => [enabled ? '[+]' : '[ ]', name, description])),
+      const { client, path } = await featuresEndpoint(options);
+      const all = await client.request<FeatureView[]>('GET', path);
+      printResult(options.json, all, () =>
+        formatTable(
+          all.map(({ name, description, enabled }) => [enabled ? '[+]' : '[ ]', name, description]),
+        ),
       );
     },
   );
@@ -27,14 +29,14 @@ export function labsCommands(program: Command): void {
     ['enable', true],
     ['disable', false],
   ] as const)
-    clientOptions(
+    addClientOptions(
       program.command(`labs:${command} <feature>`).description(`${command} something for an app`),
     ).action(async (feature: string, options: Options) => {
-      const { app, client, path } = await about(options);
-      const view = await client.ask<FeatureView>('PATCH', `${path}/${encodeURIComponent(feature)}`, {
+      const { app, client, path } = await featuresEndpoint(options);
+      const view = await client.request<FeatureView>('PATCH', `${path}/${encodeURIComponent(feature)}`, {
         enabled,
       });
-      print(
+      printResult(
         options.json,
         view,
         () => `${enabled ? 'Enabling' : 'Disabling'} ${view.name} for ${app}... done`,
@@ -42,8 +44,8 @@ export function labsCommands(program: Command): void {
     });
 }
 
-async function about(options: Options) {
-  const client = new Client();
-  const app = await chooseApp(client, options.app);
+async function featuresEndpoint(options: Options) {
+  const client = new ApiClient();
+  const app = await resolveApp(client, options.app);
   return { app, client, path: `/apps/${encodeURIComponent(app)}/features` };
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { print, time } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { formatElapsed, printResult } from '../table.ts';
 
 interface DynoView {
   readonly name: string;
@@ -12,28 +12,30 @@ interface DynoView {
 
 /** `tailrace ps`: the dynos of an app. */
 export function psCommand(program: Command): void {
-  clientOptions(program.command('ps').description("show an app's dynos")).action(
+  addClientOptions(program.command('ps').description("show an app's dynos")).action(
     async (options: { app?: string; json?: boolean }) => {
-      const client = new Client();
-      const app = await chooseApp(client, options.app);
-      const dynos = await client.ask<DynoView[]>('GET', `/apps/${encodeURIComponent(app)}/dynos`);
-      print(options.json, dynos, () => (dynos.length === 0 ? `No dynos on ${app}` : describe(dynos)));
+      const client = new ApiClient();
+      const app = await resolveApp(client, options.app);
+      const dynos = await client.request<DynoView[]>('GET', `/apps/${encodeURIComponent(app)}/dynos`);
+      printResult(options.json, dynos, () =>
+        dynos.length === 0 ? `No dynos on ${app}` : formatDynos(dynos),
+      );
     },
   );
 }
 
-function describe(dynos: readonly DynoView[]): string {
+function formatDynos(dynos: readonly DynoView[]): string {
   const types = [...new Set(dynos.map(({ type }) => type))];
   const blocks = types.map((type) => {
     const own = dynos.filter((dyno) => dyno.type === type);
-    const lines = own.map((dyno) => `${dyno.name}: ${dyno.state} ${stamp(dyno.updated_at)}`);
+    const lines = own.map((dyno) => `${dyno.name}: ${dyno.state} ${formatUpdatedAt(dyno.updated_at)}`);
     return [`=== ${type}: ${own[0].command} (${own.length})`, '', ...lines].join('\n');
   });
   return blocks.join('\n\n');
 }
 
 /** `2026/11/21 10:00:00 +0000 (~ 3 min ago)` */
-function stamp(iso: string): string {
+function formatUpdatedAt(iso: string): string {
   const day = iso.slice(0, 10).replaceAll('-', '/');
-  return `${day} ${iso.slice(11, 19)} +0000 (~ ${time(Date.now() - Date.parse(iso))} ago)`;
+  return `${day} ${iso.slice(11, 19)} +0000 (~ ${formatElapsed(Date.now() - Date.parse(iso))} ago)`;
 }

@@ -4,9 +4,9 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { readPatterns } from '../../apps/build/slug-ignore.ts';
+import { parseSlugIgnore } from '../../apps/build/slug-ignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp } from '../client.ts';
+import { ApiClient, resolveApp } from '../client.ts';
 
 interface SourceBlob {
   readonly put_url: string;
@@ -24,8 +24,8 @@ export function pushCommand(program: Command): void {
     .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
     .option('-d, --dir <folder>', 'another folder', '.')
     .action(async (options: { app?: string; dir: string }) => {
-      const client = new Client();
-      const app = await chooseApp(client, options.app);
+      const client = new ApiClient();
+      const app = await resolveApp(client, options.app);
       const folder = resolve(options.dir);
       const work = await mkdtemp(join(tmpdir(), 'tailrace-push-'));
       try {
@@ -39,13 +39,13 @@ export function pushCommand(program: Command): void {
 }
 
 /** What is never part of an app. */
-const NEVER = ['.git', 'node_modules', '.tailrace', '.venv', '__pycache__'];
+const ALWAYS_IGNORED = ['.git', 'node_modules', '.tailrace', '.venv', '__pycache__'];
 
 async function pack(folder: string, file: string): Promise<void> {
   if (!existsSync(folder)) throw new TailraceError('not_found', `There is no folder ${folder}.`);
   const ignore = join(folder, '.slugignore');
-  const patterns = existsSync(ignore) ? readPatterns(await readFile(ignore, 'utf8')) : [];
-  const excludes = [...NEVER.map((name) => `./${name}`), ...patterns].map(
+  const patterns = existsSync(ignore) ? parseSlugIgnore(await readFile(ignore, 'utf8')) : [];
+  const excludes = [...ALWAYS_IGNORED.map((name) => `./${name}`), ...patterns].map(
     (pattern) => `--exclude=${pattern}`,
   );
   const args = ['-czf', file, '--anchored', ...excludes, '-C', folder, '.'];
@@ -58,10 +58,10 @@ async function pack(folder: string, file: string): Promise<void> {
     throw new TailraceError('bad_request', `The folder can't be packed: tar said why (status ${status}).`);
 }
 
-async function deploy(client: Client, app: string, file: string): Promise<number> {
+async function deploy(client: ApiClient, app: string, file: string): Promise<number> {
   const { request } = await import('undici'); // only this command's weight
   const { url, key } = client.address;
-  const { source_blob: source } = await client.ask<{ source_blob: SourceBlob }>('POST', '/sources', {});
+  const { source_blob: source } = await client.request<{ source_blob: SourceBlob }>('POST', '/sources', {});
   const { size } = await stat(file);
   if (size > source.max_bytes)
     throw new TailraceError(
@@ -84,11 +84,13 @@ async function deploy(client: Client, app: string, file: string): Promise<number
   });
   if (put.statusCode >= 300) throw new TailraceError('bad_request', messageOf(await put.body.text()));
   const builds = `/apps/${encodeURIComponent(app)}/builds`;
-  const build = await client.ask<{ id: string }>('POST', builds, { source_blob: { url: source.get_url } });
+  const build = await client.request<{ id: string }>('POST', builds, {
+    source_blob: { url: source.get_url },
+  });
   const headers = { authorization: `Bearer ${key}` };
   const output = await request(`${url}${builds}/${build.id}/output`, { headers, bodyTimeout: 0 });
   for await (const chunk of output.body) process.stdout.write(chunk);
-  const { status } = await client.ask<{ status: string }>('GET', `${builds}/${build.id}`);
+  const { status } = await client.request<{ status: string }>('GET', `${builds}/${build.id}`);
   return status === 'succeeded' ? 0 : 1;
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { print, table, time } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { formatElapsed, formatTable, printResult } from '../table.ts';
 
 interface ReleaseView {
   readonly id: string;
@@ -19,34 +19,38 @@ interface Options {
 
 /** `tailrace releases`, `releases:info v2`, `rollback [v1]` */
 export function releaseCommands(program: Command): void {
-  clientOptions(program.command('releases').description("list an app's releases")).action(
+  addClientOptions(program.command('releases').description("list an app's releases")).action(
     async (options: Options) => {
-      const { app, client, path } = await about(options);
-      const releases = (await client.ask<ReleaseView[]>('GET', path)).reverse();
-      print(options.json, releases, () => {
+      const { app, client, path } = await releasesEndpoint(options);
+      const releases = (await client.request<ReleaseView[]>('GET', path)).reverse();
+      printResult(options.json, releases, () => {
         const rows = releases.map(({ version, description, status, created_at: createdAt }) => [
           `v${version}`,
           status === 'failed' ? `${description} (failed)` : description,
-          `${time(Date.now() - Date.parse(createdAt))} ago`,
+          `${formatElapsed(Date.now() - Date.parse(createdAt))} ago`,
         ]);
         const current = releases.find((release) => release.current);
-        return [`=== ${app} Releases - Current: v${current?.version}`, '', table(rows)].join('\n');
+        return [`=== ${app} Releases - Current: v${current?.version}`, '', formatTable(rows)].join('\n');
       });
     },
   );
-  clientOptions(
+  addClientOptions(
     program.command('releases:info [release]').description('show a release (default: the last)'),
   ).action(async (which: string | undefined, options: Options) => {
-    const { client, path } = await about(options);
+    const { client, path } = await releasesEndpoint(options);
     const version =
-      which ?? String(Math.max(...(await client.ask<ReleaseView[]>('GET', path)).map((one) => one.version)));
-    const release = await client.ask<ReleaseView>('GET', `${path}/${encodeURIComponent(version)}`);
-    const vars = await client.ask<Record<string, string>>('GET', `${path}/${release.version}/config-vars`);
-    print(options.json, { ...release, config_vars: vars }, () =>
+      which ??
+      String(Math.max(...(await client.request<ReleaseView[]>('GET', path)).map((one) => one.version)));
+    const release = await client.request<ReleaseView>('GET', `${path}/${encodeURIComponent(version)}`);
+    const vars = await client.request<Record<string, string>>(
+      'GET',
+      `${path}/${release.version}/config-vars`,
+    );
+    printResult(options.json, { ...release, config_vars: vars }, () =>
       [
         `=== Release v${release.version}`,
         '',
-        table([
+        formatTable([
           ['By:', release.user.email],
           ['Change:', release.description],
           ['Status:', release.status],
@@ -59,35 +63,41 @@ export function releaseCommands(program: Command): void {
       ].join('\n'),
     );
   });
-  clientOptions(
+  addClientOptions(
     program
       .command('rollback [release]')
       .alias('releases:rollback')
       .description('go back to a release, code and config vars (default: the one before)'),
   ).action(async (which: string | undefined, options: Options) => {
-    const { app, client, path } = await about(options);
+    const { app, client, path } = await releasesEndpoint(options);
     const to =
       which === undefined
-        ? await before(client, path, app)
-        : await client.ask<ReleaseView>('GET', `${path}/${encodeURIComponent(which)}`);
-    const release = await client.ask<ReleaseView>('POST', path, { release: to.id });
-    print(options.json, release, () => `Rolling back ${app} to v${to.version}... done, v${release.version}`);
+        ? await requirePreviousRelease(client, path, app)
+        : await client.request<ReleaseView>('GET', `${path}/${encodeURIComponent(which)}`);
+    const release = await client.request<ReleaseView>('POST', path, { release: to.id });
+    printResult(
+      options.json,
+      release,
+      () => `Rolling back ${app} to v${to.version}... done, v${release.version}`,
+    );
   });
 }
 
 /** The release before the current one. @throws TailraceError `not_found` when there is none */
-async function before(client: Client, path: string, app: string): Promise<ReleaseView> {
-  const good = (await client.ask<ReleaseView[]>('GET', path)).filter(({ status }) => status === 'succeeded');
-  const earlier = good.at(-2);
+async function requirePreviousRelease(client: ApiClient, path: string, app: string): Promise<ReleaseView> {
+  const succeeded = (await client.request<ReleaseView[]>('GET', path)).filter(
+    ({ status }) => status === 'succeeded',
+  );
+  const earlier = succeeded.at(-2);
   if (earlier) return earlier;
   throw new TailraceError(
     'not_found',
-    `${app} has no earlier release to go back to: v${good.at(-1)?.version ?? 1} is the first (see \`tailrace releases\`).`,
+    `${app} has no earlier release to go back to: v${succeeded.at(-1)?.version ?? 1} is the first (see \`tailrace releases\`).`,
   );
 }
 
-async function about(options: Options) {
-  const client = new Client();
-  const app = await chooseApp(client, options.app);
+async function releasesEndpoint(options: Options) {
+  const client = new ApiClient();
+  const app = await resolveApp(client, options.app);
   return { app, client, path: `/apps/${encodeURIComponent(app)}/releases` };
 }

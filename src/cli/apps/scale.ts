@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { print } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { printResult } from '../table.ts';
 
 interface ProcessView {
   readonly type: string;
@@ -10,11 +10,11 @@ interface ProcessView {
 }
 
 /** Of dynos that nobody gave another. */
-const USUAL_SIZE = 'Basic';
+const DEFAULT_SIZE = 'Basic';
 
 /** `tailrace scale web=2 worker+1` */
 export function scaleCommand(program: Command): void {
-  clientOptions(
+  addClientOptions(
     program
       .command('ps:scale [changes...]')
       .alias('scale')
@@ -22,8 +22,8 @@ export function scaleCommand(program: Command): void {
         'say how many dynos of each process type to run: web=2, worker+1, web=1:standard-2x; without changes, show that',
       ),
   ).action(async (changes: string[], options: { app?: string; json?: boolean }) => {
-    const client = new Client();
-    const app = await chooseApp(client, options.app);
+    const client = new ApiClient();
+    const app = await resolveApp(client, options.app);
     const path = `/apps/${encodeURIComponent(app)}/formation`;
     const updates = changes.map((change) => {
       const [, type, quantity, size] =
@@ -36,12 +36,12 @@ export function scaleCommand(program: Command): void {
       return { type: type ?? change, quantity: quantity ?? '', ...(size ? { size } : {}) };
     });
     const formation = await (updates.length > 0
-      ? client.ask<ProcessView[]>('PATCH', path, { updates })
-      : client.ask<ProcessView[]>('GET', path));
+      ? client.request<ProcessView[]>('PATCH', path, { updates })
+      : client.request<ProcessView[]>('GET', path));
     const shown = formation
-      .map(({ type, quantity, size }) => `${type}=${quantity}${size === USUAL_SIZE ? '' : `:${size}`}`)
+      .map(({ type, quantity, size }) => `${type}=${quantity}${size === DEFAULT_SIZE ? '' : `:${size}`}`)
       .join(' ');
-    print(options.json, formation, () =>
+    printResult(options.json, formation, () =>
       updates.length > 0 ? `Scaling dynos... done, now running ${shown}` : shown,
     );
   });

@@ -11,36 +11,36 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../../common/errors.ts';
-import { about, type Finding } from './finding.ts';
+import { type CheckResult, resultsOf } from './finding.ts';
 
 /** With less than this lines are refused soon. */
-const LITTLE_BYTES = 1_073_741_824;
+const LOW_SPACE_BYTES = 1_073_741_824;
 /** With less than this they are refused now: what the store itself calls full. */
-const FULL_BYTES = 8 * 1_048_576;
+const FULL_DISK_BYTES = 8 * 1_048_576;
 
-const finding = about('data folder');
+const result = resultsOf('data folder');
 
 /** Looks at a data folder; one that isn't there yet is made by the first start. */
-export function dataFolder(folder: string): Finding[] {
+export function checkDataFolder(folder: string): CheckResult[] {
   const found = statSync(folder, { throwIfNoEntry: false });
-  if (!found) return [whereToBe(folder)];
+  if (!found) return [checkMissingFolder(folder)];
   if (!found.isDirectory())
     return [
-      finding('trouble', `${folder} is no folder: move it away, or choose another one with TAILRACE_DATA.`),
+      result('trouble', `${folder} is no folder: move it away, or choose another one with TAILRACE_DATA.`),
     ];
-  const refusal = writable(folder);
-  if (refusal)
+  const error = writeError(folder);
+  if (error)
     return [
-      finding(
+      result(
         'trouble',
-        `${folder} can't be written (${refusal}): give it to the user that runs tailrace, or choose another one with TAILRACE_DATA.`,
+        `${folder} can't be written (${error}): give it to the user that runs tailrace, or choose another one with TAILRACE_DATA.`,
       ),
     ];
-  return [room(folder), ...secrets(folder)];
+  return [checkFreeSpace(folder), ...checkKeyPermissions(folder)];
 }
 
 /** The living process that holds the folder, by its lock; undefined when nobody does. */
-export function holderOf(folder: string): number | undefined {
+export function lockHolderPid(folder: string): number | undefined {
   let pid: number;
   try {
     pid = Number(readFileSync(join(folder, 'lock'), 'utf8').split(' ')[0]);
@@ -51,14 +51,14 @@ export function holderOf(folder: string): number | undefined {
   return pid > 0 ? pid : undefined;
 }
 
-function whereToBe(folder: string): Finding {
+function checkMissingFolder(folder: string): CheckResult {
   let parent = dirname(folder);
   while (!statSync(parent, { throwIfNoEntry: false }) && dirname(parent) !== parent) parent = dirname(parent);
   try {
     accessSync(parent, constants.W_OK);
-    return finding('ok', `${folder} will be made by the first start`);
+    return result('ok', `${folder} will be made by the first start`);
   } catch {
-    return finding(
+    return result(
       'trouble',
       `${folder} isn't there and can't be made: ${parent} isn't writable. Choose another folder with TAILRACE_DATA.`,
     );
@@ -66,7 +66,7 @@ function whereToBe(folder: string): Finding {
 }
 
 /** Why nothing can be written there: tried, since rights alone don't tell (a disk may be mounted read-only). */
-function writable(folder: string): string | undefined {
+function writeError(folder: string): string | undefined {
   const file = join(folder, `doctor-${process.pid}`);
   try {
     closeSync(openSync(file, 'wx', 0o600));
@@ -77,25 +77,25 @@ function writable(folder: string): string | undefined {
   }
 }
 
-function room(folder: string): Finding {
+function checkFreeSpace(folder: string): CheckResult {
   const { bavail, bsize, ffree, files } = statfsSync(folder);
   const free = bavail * bsize;
   const text = `${folder}: ${(free / 1_073_741_824).toFixed(1)} GB free`;
-  if (free < FULL_BYTES)
-    return finding('trouble', `${text}: the disk is full, and lines are refused. Make room.`);
+  if (free < FULL_DISK_BYTES)
+    return result('trouble', `${text}: the disk is full, and lines are refused. Make room.`);
   if (files > 0 && ffree === 0)
-    return finding('trouble', `${text}, but no inodes: delete files on that disk.`);
-  if (free < LITTLE_BYTES)
-    return finding(
+    return result('trouble', `${text}, but no inodes: delete files on that disk.`);
+  if (free < LOW_SPACE_BYTES)
+    return result(
       'concern',
       `${text}: make room, or hold less (TAILRACE_STREAM_BYTES, TAILRACE_STREAM_AGE).`,
     );
-  return finding('ok', `${text}, writable`);
+  return result('ok', `${text}, writable`);
 }
 
 /** The key lets whoever reads it do everything. */
-function secrets(folder: string): Finding[] {
+function checkKeyPermissions(folder: string): CheckResult[] {
   const key = statSync(join(folder, 'key'), { throwIfNoEntry: false });
   if (!key || (key.mode & 0o077) === 0) return [];
-  return [finding('concern', `Others may read the API key ${join(folder, 'key')}: chmod 600 it.`)];
+  return [result('concern', `Others may read the API key ${join(folder, 'key')}: chmod 600 it.`)];
 }

@@ -1,8 +1,8 @@
 /** What the drains are doing. */
-import { about, type Finding } from './finding.ts';
+import { type CheckResult, resultsOf } from './finding.ts';
 
 /** Of a drain as the API shows it. */
-export interface SeenDrain {
+export interface CheckedDrain {
   readonly url: string;
   readonly token: string;
   readonly delivery: {
@@ -15,32 +15,32 @@ export interface SeenDrain {
 }
 
 /** A drain that is this far behind doesn't keep up. */
-const BEHIND_MS = 60_000;
+const LAG_MAX_MS = 60_000;
 
 /** One finding for each drain that isn't well. */
-export function drainFindings(app: string, drains: readonly SeenDrain[]): Finding[] {
-  return drains.flatMap((drain) => judge(app, drain) ?? []);
+export function checkDrains(app: string, drains: readonly CheckedDrain[]): CheckResult[] {
+  return drains.flatMap((drain) => checkDrain(app, drain) ?? []);
 }
 
-function judge(app: string, { url, token, delivery }: SeenDrain): Finding | undefined {
-  const finding = about('drain');
+function checkDrain(app: string, { url, token, delivery }: CheckedDrain): CheckResult | undefined {
+  const result = resultsOf('drain');
   const { state, lost, lagLines, lagMs, lastError } = delivery;
   const name = `${url} of ${app}`;
   const waiting = lagLines > 0 ? `, ${lagLines.toLocaleString('en-US')} lines wait` : '';
   const see = `tailrace drains:info -a ${app} ${token}`;
   if (state === 'retrying')
-    return finding(
+    return result(
       'trouble',
       `${name} takes no lines${waiting}: ${lastError ?? 'no reason is known'}. See ${see}.`,
     );
   if (state === 'paused')
-    return finding('note', `${name} is paused${waiting}: tailrace drains:resume -a ${app} ${token}.`);
-  if (lagMs > BEHIND_MS)
-    return finding(
+    return result('note', `${name} is paused${waiting}: tailrace drains:resume -a ${app} ${token}.`);
+  if (lagMs > LAG_MAX_MS)
+    return result(
       'concern',
       `${name} is ${Math.round(lagMs / 1_000)} s behind${waiting}: its destination or the way there is too slow. See ${see}.`,
     );
   if (lost > 0)
-    return finding('concern', `${name} has lost ${lost.toLocaleString('en-US')} lines so far. See ${see}.`);
+    return result('concern', `${name} has lost ${lost.toLocaleString('en-US')} lines so far. See ${see}.`);
   return undefined;
 }

@@ -4,34 +4,34 @@ import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { VERSION } from '../../common/package.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
-import { certificate } from './certificate.ts';
-import { clock } from './clock.ts';
-import { dataFolder, holderOf } from './data-folder.ts';
-import { drainFindings, type SeenDrain } from './drains.ts';
-import { about, type Finding } from './finding.ts';
-import { nodeVersion, serverProcess } from './node-findings.ts';
-import { freePorts, heldPorts, type WantedPort } from './ports.ts';
-import { programs } from './programs.ts';
-import { examineStore, storeFindings } from './store.ts';
+import { checkCertificate } from './certificate.ts';
+import { checkClock } from './clock.ts';
+import { checkDataFolder, lockHolderPid } from './data-folder.ts';
+import { type CheckedDrain, checkDrains } from './drains.ts';
+import { type CheckResult, resultsOf } from './finding.ts';
+import { checkNodeVersion, checkServerProcess } from './node-findings.ts';
+import { checkListeningPorts, checkPortsFree, type RequiredPort } from './ports.ts';
+import { checkPrograms } from './programs.ts';
+import { checkStore, checkStoreStatus } from './store.ts';
 
 /** Apps whose drains are looked at, and how many of them at a time. */
 const APPS_MAX = 1_000;
-const APPS_AT_A_TIME = 16;
+const APP_CONCURRENCY = 16;
 
 /** The server that a command here would talk to. */
-export interface SeenServer {
+export interface CheckedServer {
   readonly url: string;
   /** When it is on this machine. */
   readonly local?: { readonly pid: number; readonly folder: string };
   /** Asks its API; rejects with a sentence. */
-  ask<T>(path: string): Promise<T>;
+  get<T>(path: string): Promise<T>;
 }
 
-export interface Patient {
+export interface DoctorTarget {
   /** As a server started here would have them; undefined when they can't be read. */
   readonly settings: Settings | undefined;
   /** Undefined when none runs here and none is named. */
-  readonly server: SeenServer | undefined;
+  readonly server: CheckedServer | undefined;
 }
 
 interface StatusView {
@@ -40,87 +40,87 @@ interface StatusView {
   readonly store: StoreStatus;
 }
 
-const serverFinding = about('server');
+const serverResult = resultsOf('server');
 
 /** Makes all findings; never rejects. */
-export async function examine({ settings, server }: Patient): Promise<Finding[]> {
-  const found: Finding[] = [nodeVersion()];
-  const isUp = server ? await lookAtServer(server, found) : false;
-  if (!isUp) found.push(clock());
+export async function runChecks({ settings, server }: DoctorTarget): Promise<CheckResult[]> {
+  const results: CheckResult[] = [checkNodeVersion()];
+  const isUp = server ? await checkServer(server, results) : false;
+  if (!isUp) results.push(checkClock());
   // The machine of a server elsewhere is another one.
-  if (server && !server.local && isUp) return found;
+  if (server && !server.local && isUp) return results;
   const data = server?.local?.folder ?? settings?.data;
-  if (data !== undefined) found.push(...dataFolder(data));
-  if (server?.local) found.push(...lookAtProcess(server.local.pid, settings));
-  if (settings && !isUp) found.push(...(await examineStore(settings)));
-  if (settings && !server) found.push(...(await lookForRoom(settings)));
-  if (settings) found.push(...certificate(settings.syslogTlsCert, settings.syslogTlsKey));
-  found.push(...programs());
-  return found;
+  if (data !== undefined) results.push(...checkDataFolder(data));
+  if (server?.local) results.push(...checkProcess(server.local.pid, settings));
+  if (settings && !isUp) results.push(...(await checkStore(settings)));
+  if (settings && !server) results.push(...(await checkCanStart(settings)));
+  if (settings) results.push(...checkCertificate(settings.syslogTlsCert, settings.syslogTlsKey));
+  results.push(...checkPrograms());
+  return results;
 }
 
 /** What a running server says; false when it doesn't. */
-async function lookAtServer(server: SeenServer, found: Finding[]): Promise<boolean> {
+async function checkServer(server: CheckedServer, results: CheckResult[]): Promise<boolean> {
   const askedMs = Date.now();
   try {
-    const { version, time, store } = await server.ask<StatusView>('/status');
+    const { version, time, store } = await server.get<StatusView>('/status');
     const where = `tailrace ${version} at ${server.url}`;
-    if (version === VERSION) found.push(serverFinding('ok', where));
+    if (version === VERSION) results.push(serverResult('ok', where));
     else {
       const text = `${where}, and this command is ${VERSION}: install the same version at both ends.`;
-      found.push(serverFinding('concern', text));
+      results.push(serverResult('concern', text));
     }
-    found.push(clock(time === undefined ? undefined : Date.parse(time), askedMs, Date.now()));
-    found.push(...storeFindings(store));
+    results.push(checkClock(time === undefined ? undefined : Date.parse(time), askedMs, Date.now()));
+    results.push(...checkStoreStatus(store));
     // While the store is away nobody knows the drains; the finding above says so.
-    if (store.trouble === undefined) found.push(...(await lookAtDrains(server)));
+    if (store.trouble === undefined) results.push(...(await checkAllDrains(server)));
     return true;
   } catch (error) {
-    found.push(serverFinding('trouble', error instanceof Error ? error.message : String(error)));
+    results.push(serverResult('trouble', error instanceof Error ? error.message : String(error)));
     return error instanceof TailraceError && error.code === 'unauthorized';
   }
 }
 
-async function lookAtDrains(server: SeenServer): Promise<Finding[]> {
-  const apps = await server.ask<{ name: string }[]>('/apps');
-  const looked = apps.slice(0, APPS_MAX);
+async function checkAllDrains(server: CheckedServer): Promise<CheckResult[]> {
+  const apps = await server.get<{ name: string }[]>('/apps');
+  const checkedApps = apps.slice(0, APPS_MAX);
   let count = 0;
-  const bad: Finding[] = [];
-  for (let i = 0; i < looked.length; i += APPS_AT_A_TIME)
+  const problems: CheckResult[] = [];
+  for (let i = 0; i < checkedApps.length; i += APP_CONCURRENCY)
     await Promise.all(
-      looked.slice(i, i + APPS_AT_A_TIME).map(async ({ name }) => {
-        const drains = await server.ask<SeenDrain[]>(`/apps/${encodeURIComponent(name)}/log-drains`);
+      checkedApps.slice(i, i + APP_CONCURRENCY).map(async ({ name }) => {
+        const drains = await server.get<CheckedDrain[]>(`/apps/${encodeURIComponent(name)}/log-drains`);
         count += drains.length;
-        bad.push(...drainFindings(name, drains));
+        problems.push(...checkDrains(name, drains));
       }),
     );
-  if (count === bad.length && count > 0) return bad;
-  const rest = apps.length > looked.length ? ` (of the first ${APPS_MAX} of ${apps.length} apps)` : '';
-  const well = count === 0 ? 'there are none' : `${count - bad.length} of ${count} well`;
-  return [about('drains')('ok', `${well}${rest}`), ...bad];
+  if (count === problems.length && count > 0) return problems;
+  const rest = apps.length > checkedApps.length ? ` (of the first ${APPS_MAX} of ${apps.length} apps)` : '';
+  const well = count === 0 ? 'there are none' : `${count - problems.length} of ${count} well`;
+  return [resultsOf('drains')('ok', `${well}${rest}`), ...problems];
 }
 
-function lookAtProcess(pid: number, settings: Settings | undefined): Finding[] {
-  const held = heldPorts(pid);
-  return [...serverProcess({ pid, connections: settings?.connections }), ...(held ? [held] : [])];
+function checkProcess(pid: number, settings: Settings | undefined): CheckResult[] {
+  const held = checkListeningPorts(pid);
+  return [...checkServerProcess({ pid, connections: settings?.connections }), ...(held ? [held] : [])];
 }
 
 /** Could a server be started here? */
-async function lookForRoom(settings: Settings): Promise<Finding[]> {
-  const holder = holderOf(settings.data);
+async function checkCanStart(settings: Settings): Promise<CheckResult[]> {
+  const holder = lockHolderPid(settings.data);
   const text =
     holder === undefined
       ? 'none runs here: start one with `tailrace start` or `tailrace serve`.'
       : `Process ${holder} holds ${settings.data} and serves nobody: it is starting, or hangs; then end it with: kill ${holder}`;
   return [
-    serverFinding(holder === undefined ? 'note' : 'trouble', text),
-    ...(await freePorts(settings.host, wantedPorts(settings))),
+    serverResult(holder === undefined ? 'note' : 'trouble', text),
+    ...(await checkPortsFree(settings.host, requiredPorts(settings))),
   ];
 }
 
-function wantedPorts(settings: Settings): WantedPort[] {
+function requiredPorts(settings: Settings): RequiredPort[] {
   const { httpPort, syslogPort, routerPort, syslogTlsPort, syslogTlsCert } = settings;
-  const tls: WantedPort = {
+  const tls: RequiredPort = {
     port: syslogTlsPort,
     transport: 'tcp',
     purpose: 'syslog over TLS',

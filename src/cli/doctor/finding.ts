@@ -6,16 +6,16 @@
  * - `concern`: it works, and will make trouble sooner or later
  * - `trouble`: it doesn't work
  */
-export type Level = 'ok' | 'note' | 'concern' | 'trouble';
+export type CheckLevel = 'ok' | 'note' | 'concern' | 'trouble';
 
-export interface Finding {
+export interface CheckResult {
   readonly check: string;
-  readonly level: Level;
+  readonly level: CheckLevel;
   /** A sentence; what isn't ok says what to do. */
   readonly text: string;
 }
 
 /** Makes findings about one thing. */
-export function about(check: string): (level: Level, text: string) => Finding {
+export function resultsOf(check: string): (level: CheckLevel, text: string) => CheckResult {
   return (level, text) => ({ check, level, text });
 }

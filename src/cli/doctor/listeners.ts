@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export type Transport = 'tcp' | 'udp';
 
-export interface Listener {
+export interface ListeningSocket {
   readonly transport: Transport;
   readonly port: number;
   /** Of the socket, by which its process is found. */
@@ -11,16 +11,16 @@ export interface Listener {
 }
 
 /** States of a socket: a TCP one that listens, a UDP one that isn't connected. */
-const LISTENING = { tcp: '0A', udp: '07' } as const;
+const LISTENING_STATES = { tcp: '0A', udp: '07' } as const;
 
 /** All sockets that listen; none where there is no /proc. */
-export function listeners(): Listener[] {
+export function listeningSockets(): ListeningSocket[] {
   return (['tcp', 'udp'] as const).flatMap((transport) =>
-    [transport, `${transport}6`].flatMap((table) => read(table, transport)),
+    [transport, `${transport}6`].flatMap((table) => readSocketTable(table, transport)),
   );
 }
 
-function read(table: string, transport: Transport): Listener[] {
+function readSocketTable(table: string, transport: Transport): ListeningSocket[] {
   let text: string;
   try {
     text = readFileSync(`/proc/net/${table}`, 'latin1');
@@ -31,16 +31,16 @@ function read(table: string, transport: Transport): Listener[] {
     .split('\n')
     .slice(1)
     .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[3] === LISTENING[transport])
+    .filter((fields) => fields[3] === LISTENING_STATES[transport])
     .map((fields) => ({ transport, port: Number.parseInt(fields[1].split(':')[1], 16), inode: fields[9] }));
 }
 
 /** The inodes of a process's sockets; none when it isn't ours to see. */
-export function socketsOf(pid: number): Set<string> {
+export function socketInodes(pid: number): Set<string> {
   const inodes = new Set<string>();
   try {
     for (const file of readdirSync(`/proc/${pid}/fd`)) {
-      const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${file}`))?.[1];
+      const inode = /^socket:\[(\d+)\]$/.exec(readLink(`/proc/${pid}/fd/${file}`))?.[1];
       if (inode) inodes.add(inode);
     }
   } catch {
@@ -50,20 +50,20 @@ export function socketsOf(pid: number): Set<string> {
 }
 
 /** `nginx, process 812`: who holds a port, when that can be seen. */
-export function holderName(transport: Transport, port: number): string | undefined {
+export function describePortOwner(transport: Transport, port: number): string | undefined {
   const wanted = new Set(
-    listeners()
+    listeningSockets()
       .filter((one) => one.transport === transport && one.port === port)
       .map(({ inode }) => inode),
   );
   if (wanted.size === 0) return undefined;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-    for (const inode of socketsOf(Number(pid)))
-      if (wanted.has(inode)) return `${nameOf(pid)}, process ${pid}`;
+    for (const inode of socketInodes(Number(pid)))
+      if (wanted.has(inode)) return `${processName(pid)}, process ${pid}`;
   return undefined;
 }
 
-function nameOf(pid: string): string {
+function processName(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
   } catch {
@@ -71,7 +71,7 @@ function nameOf(pid: string): string {
   }
 }
 
-function linkOf(file: string): string {
+function readLink(file: string): string {
   try {
     return readlinkSync(file);
   } catch {

@@ -2,11 +2,11 @@
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { systemCode } from '../../common/errors.ts';
-import { about, type Finding } from './finding.ts';
-import { holderName, listeners, socketsOf, type Transport } from './listeners.ts';
+import { type CheckResult, resultsOf } from './finding.ts';
+import { describePortOwner, listeningSockets, socketInodes, type Transport } from './listeners.ts';
 
 /** A port that a server wants. */
-export interface WantedPort {
+export interface RequiredPort {
   readonly port: number;
   readonly transport: Transport;
   /** What for, and the setting that names it. */
@@ -15,43 +15,49 @@ export interface WantedPort {
 }
 
 /** Can a server listen there? Tried, for each port. */
-export async function freePorts(host: string, wanted: readonly WantedPort[]): Promise<Finding[]> {
-  const fixed = wanted.filter(({ port }) => port !== 0);
-  return Promise.all(fixed.map((one) => tryPort(host, one)));
+export async function checkPortsFree(
+  host: string,
+  required: readonly RequiredPort[],
+): Promise<CheckResult[]> {
+  const fixed = required.filter(({ port }) => port !== 0);
+  return Promise.all(fixed.map((one) => checkPortFree(host, one)));
 }
 
 /** Where a running server listens; undefined where that can't be seen. */
-export function heldPorts(pid: number): Finding | undefined {
-  const sockets = socketsOf(pid);
-  const held = listeners().filter(({ inode }) => sockets.has(inode));
+export function checkListeningPorts(pid: number): CheckResult | undefined {
+  const sockets = socketInodes(pid);
+  const held = listeningSockets().filter(({ inode }) => sockets.has(inode));
   if (held.length === 0) return undefined;
   const names = held.map(({ transport, port }) => `${port} (${transport.toUpperCase()})`);
-  return about('ports')('ok', `the server listens on ${[...new Set(names)].join(', ')}`);
+  return resultsOf('ports')('ok', `the server listens on ${[...new Set(names)].join(', ')}`);
 }
 
-async function tryPort(host: string, { port, transport, purpose, setting }: WantedPort): Promise<Finding> {
-  const finding = about(`port ${port}`);
+async function checkPortFree(
+  host: string,
+  { port, transport, purpose, setting }: RequiredPort,
+): Promise<CheckResult> {
+  const result = resultsOf(`port ${port}`);
   const what = `${purpose} (${transport.toUpperCase()})`;
-  const error = await (transport === 'tcp' ? listenTcp : listenUdp)(host, port);
-  if (error === undefined) return finding('ok', `free for ${what}`);
+  const error = await (transport === 'tcp' ? tryListenTcp : tryListenUdp)(host, port);
+  if (error === undefined) return result('ok', `free for ${what}`);
   if (error === 'EADDRINUSE')
-    return finding(
+    return result(
       'trouble',
-      `Taken by ${holderName(transport, port) ?? 'another program'}, and wanted for ${what}: stop that, or set ${setting} to another port.`,
+      `Taken by ${describePortOwner(transport, port) ?? 'another program'}, and wanted for ${what}: stop that, or set ${setting} to another port.`,
     );
   if (error === 'EACCES')
-    return finding(
+    return result(
       'trouble',
       `Ports below 1024 are root's, and this one is wanted for ${what}: set ${setting} to a higher one.`,
     );
-  return finding(
+  return result(
     'trouble',
     `Nobody can listen there on ${host} (${error}): set TAILRACE_HOST to an address of this machine.`,
   );
 }
 
 /** Tries to listen; gives the system's error code when that fails. */
-function listenTcp(host: string, port: number): Promise<string | undefined> {
+function tryListenTcp(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error) => resolve(systemCode(error) || String(error)));
@@ -59,7 +65,7 @@ function listenTcp(host: string, port: number): Promise<string | undefined> {
   });
 }
 
-function listenUdp(host: string, port: number): Promise<string | undefined> {
+function tryListenUdp(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     socket.once('error', (error) => {

@@ -1,10 +1,10 @@
 /** Programs that some features use. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { about, type Finding } from './finding.ts';
+import { type CheckResult, resultsOf } from './finding.ts';
 
 /** Program → what doesn't work without it. */
-const PROGRAMS: Readonly<Record<string, string>> = {
+const FEATURE_BY_PROGRAM: Readonly<Record<string, string>> = {
   git: 'git push to this server',
   tar: 'deploys',
   python3: 'deploys of Python apps',
@@ -13,20 +13,20 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 };
 
 /** Which of them are there; each that isn't is only missed by who needs it. */
-export function programs(path: string = process.env.PATH ?? ''): Finding[] {
-  const finding = about('programs');
-  const names = Object.keys(PROGRAMS);
-  const missing = names.filter((name) => !isThere(name, path));
-  const there = names.filter((name) => !missing.includes(name));
+export function checkPrograms(path: string = process.env.PATH ?? ''): CheckResult[] {
+  const result = resultsOf('programs');
+  const names = Object.keys(FEATURE_BY_PROGRAM);
+  const missing = names.filter((name) => !isInstalled(name, path));
+  const installed = names.filter((name) => !missing.includes(name));
   return [
-    ...(there.length > 0 ? [finding('ok', there.join(', '))] : []),
+    ...(installed.length > 0 ? [result('ok', installed.join(', '))] : []),
     ...missing.map((name) =>
-      finding('note', `${name} isn't installed: without it there is no ${PROGRAMS[name]}.`),
+      result('note', `${name} isn't installed: without it there is no ${FEATURE_BY_PROGRAM[name]}.`),
     ),
   ];
 }
 
-function isThere(name: string, path: string): boolean {
+function isInstalled(name: string, path: string): boolean {
   return path.split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK);

@@ -2,48 +2,48 @@
 import { join } from 'node:path';
 import type { Settings } from '../../common/config/settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
-import { refuseOtherFile } from '../../logs/store/embedded/trouble.ts';
-import { about, type Finding } from './finding.ts';
+import { assertLmdbFile } from '../../logs/store/embedded/trouble.ts';
+import { type CheckResult, resultsOf } from './finding.ts';
 
-const finding = about('store');
+const result = resultsOf('store');
 
 /** What a store says of itself. */
-export function storeFindings({ kind, trouble, concerns, facts }: StoreStatus): Finding[] {
-  const findings = concerns.map((text) => finding('concern', text));
-  if (trouble !== undefined) return [finding('trouble', trouble), ...findings];
+export function checkStoreStatus({ kind, trouble, concerns, facts }: StoreStatus): CheckResult[] {
+  const results = concerns.map((text) => result('concern', text));
+  if (trouble !== undefined) return [result('trouble', trouble), ...results];
   const { address, server, version, role, replicas, masters } = facts;
   const servers = masters === undefined ? role : `${masters} masters`;
   const what =
     kind === 'redis'
       ? `${server} ${version} at ${address} (${servers}, ${replicas} replicas)`
       : 'embedded, in the data folder';
-  return [finding('ok', what), ...findings];
+  return [result('ok', what), ...results];
 }
 
 /** The Redis that the settings name; without one, what lies in the data folder. */
-export async function examineStore({ redisUrl, redisCa, redisWait, data }: Settings): Promise<Finding[]> {
+export async function checkStore({ redisUrl, redisCa, redisWait, data }: Settings): Promise<CheckResult[]> {
   if (redisUrl !== '') {
-    const [{ examineRedis }, { readCertificate }] = await Promise.all([
+    const [{ checkRedis }, { readCaCertificate }] = await Promise.all([
       import('../../logs/store/redis/connection/status.ts'),
       import('../../logs/store/redis/connection/address.ts'),
     ]);
     try {
-      return storeFindings(
-        await examineRedis(redisUrl, redisCa === '' ? undefined : readCertificate(redisCa), redisWait),
+      return checkStoreStatus(
+        await checkRedis(redisUrl, redisCa === '' ? undefined : readCaCertificate(redisCa), redisWait),
       );
     } catch (error) {
-      return [finding('trouble', error instanceof Error ? error.message : String(error))];
+      return [result('trouble', error instanceof Error ? error.message : String(error))];
     }
   }
   try {
-    refuseOtherFile(join(data, 'store.mdb'));
+    assertLmdbFile(join(data, 'store.mdb'));
   } catch {
     return [
-      finding(
+      result(
         'trouble',
         `${join(data, 'store.mdb')} is not a store: move it away, or choose another folder with TAILRACE_DATA.`,
       ),
     ];
   }
-  return [finding('ok', 'embedded, in the data folder')];
+  return [result('ok', 'embedded, in the data folder')];
 }

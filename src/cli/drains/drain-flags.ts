@@ -25,7 +25,7 @@ export interface DrainFlags {
 }
 
 /** Adds the flags to a command. */
-export function drainFlags(command: Command): Command {
+export function addDrainFlags(command: Command): Command {
   return command
     .option(
       '--format <name>',
@@ -33,32 +33,36 @@ export function drainFlags(command: Command): Command {
     )
     .option('--framing <name>', 'how syslog frames are told apart: octet (by their length) or newline')
     .option('--gzip', 'compress requests')
-    .option('--header <header>', 'send "Name: value" with every request', gather)
+    .option('--header <header>', 'send "Name: value" with every request', collectValues)
     .option('--index <name>', 'index or data stream of Elasticsearch')
     .option('--ca <file>', 'PEM file of the authority that signed the certificate of the destination')
     .option('--cert <file>', 'PEM file of a certificate to show to the destination')
     .option('--key <file>', 'PEM file of its private key')
     .option('--server-name <name>', 'name to ask for, and to find in the certificate')
     .option('--insecure', 'do not check the certificate of the destination')
-    .option('--source <name>', 'only lines of this source', gather)
-    .option('--dyno <name>', 'only lines of this dyno or process type', gather)
+    .option('--source <name>', 'only lines of this source', collectValues)
+    .option('--dyno <name>', 'only lines of this dyno or process type', collectValues)
     .option('--level <name>', 'only lines that are at least as serious: error, warn, info, debug')
-    .option('--match <regex>', 'only lines whose message matches (RE2)', gather)
-    .option('--exclude <regex>', 'no lines whose message matches (RE2)', gather)
+    .option('--match <regex>', 'only lines whose message matches (RE2)', collectValues)
+    .option('--exclude <regex>', 'no lines whose message matches (RE2)', collectValues)
     .option('--sample <part>', 'only a part of the lines, such as 10%')
-    .option('--redact <rule>', 'take out of messages: bearer, url-password, card, email, or all', gather)
-    .option('--redact-pattern <regex>', 'take out of messages what matches (RE2)', gather);
+    .option(
+      '--redact <rule>',
+      'take out of messages: bearer, url-password, card, email, or all',
+      collectValues,
+    )
+    .option('--redact-pattern <regex>', 'take out of messages what matches (RE2)', collectValues);
 }
 
 /** An option that may be given several times. */
-function gather(value: string, before: string[] = []): string[] {
+function collectValues(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-const ALL_RULES = ['bearer', 'url-password', 'card', 'email'];
+const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'];
 
 /** The flags as the API takes them; it checks them. */
-export function optionsOf(flags: DrainFlags): Record<string, unknown> {
+export function drainOptionsFromFlags(flags: DrainFlags): Record<string, unknown> {
   return {
     format: flags.format,
     framing: flags.framing,
@@ -68,7 +72,7 @@ export function optionsOf(flags: DrainFlags): Record<string, unknown> {
     cert: readPem(flags.cert),
     key: readPem(flags.key),
     server_name: flags.serverName,
-    headers: flags.header && Object.fromEntries(flags.header.map(readHeader)),
+    headers: flags.header && Object.fromEntries(flags.header.map(parseHeader)),
     index: flags.index,
     sources: flags.source,
     dynos: flags.dyno,
@@ -76,7 +80,7 @@ export function optionsOf(flags: DrainFlags): Record<string, unknown> {
     match: flags.match,
     exclude: flags.exclude,
     sample: flags.sample,
-    redact: flags.redact?.includes('all') ? ALL_RULES : flags.redact,
+    redact: flags.redact?.includes('all') ? REDACTION_RULES : flags.redact,
     redact_patterns: flags.redactPattern,
   };
 }
@@ -93,7 +97,7 @@ function readPem(file: string | undefined): string | undefined {
   }
 }
 
-function readHeader(text: string): [string, string] {
+function parseHeader(text: string): [string, string] {
   const colon = text.indexOf(':');
   if (colon > 0) return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
   throw new TailraceError('invalid_params', `"${text}" is no header: write --header "Name: value".`);

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { print } from '../table.ts';
-import { type DrainFlags, drainFlags, optionsOf } from './drain-flags.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { printResult } from '../table.ts';
+import { addDrainFlags, type DrainFlags, drainOptionsFromFlags } from './drain-flags.ts';
 
 interface Flags extends DrainFlags {
   app?: string;
@@ -12,19 +12,19 @@ interface Flags extends DrainFlags {
 
 /** `tailrace drains:add URL` */
 export function drainsAddCommand(program: Command): void {
-  const command = drainFlags(
+  const command = addDrainFlags(
     program
       .command('drains:add <url>')
       .description(
         'send every line from now on to https://…, http://…, syslog+tls://host:port or syslog://host:port',
       ),
   ).option('--addon <name>', 'it belongs to this add-on of the app, and goes away with it');
-  clientOptions(command).action(async (url: string, flags: Flags) => {
-    const options = optionsOf(flags);
-    const client = new Client();
-    const app = await chooseApp(client, flags.app);
+  addClientOptions(command).action(async (url: string, flags: Flags) => {
+    const options = drainOptionsFromFlags(flags);
+    const client = new ApiClient();
+    const app = await resolveApp(client, flags.app);
     const path = `/apps/${encodeURIComponent(app)}/log-drains`;
-    const drain = await client.ask<DrainView>('POST', path, { url, options, addon: flags.addon });
-    print(flags.json, drain, () => `Successfully added drain ${drain.url} (${drain.token})`);
+    const drain = await client.request<DrainView>('POST', path, { url, options, addon: flags.addon });
+    printResult(flags.json, drain, () => `Successfully added drain ${drain.url} (${drain.token})`);
   });
 }

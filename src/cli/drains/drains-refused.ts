@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { number, print } from '../table.ts';
-import { chooseDrain, drainCommand } from './drains.ts';
+import { formatNumber, printResult } from '../table.ts';
+import { addDrainCommand, resolveDrain } from './drains.ts';
 
 interface RefusedView {
   readonly count: number;
@@ -10,7 +10,7 @@ interface RefusedView {
 }
 
 /** Lines of a batch that are shown unless `--lines` asks for all. */
-const SHOWN = 3;
+const LINES_SHOWN = 3;
 
 interface Options {
   app?: string;
@@ -22,44 +22,44 @@ interface Options {
 
 /** `tailrace drains:refused [--resend | --drop]` */
 export function drainsRefusedCommand(program: Command): void {
-  drainCommand(program, 'drains:refused', 'show what a drain refused for good; it is kept aside')
+  addDrainCommand(program, 'drains:refused', 'show what a drain refused for good; it is kept aside')
     .option('--lines', 'show every line')
     .option('--resend', 'send it once more, oldest first')
     .addOption(new Option('--drop', 'forget it').conflicts('resend'))
     .action(async (which: string | undefined, options: Options) => {
-      const { client, path } = await chooseDrain(which, options);
+      const { client, path } = await resolveDrain(which, options);
       if (options.resend) {
-        const answer = await client.ask<{ lines: number; left: number; error?: string }>(
+        const answer = await client.request<{ lines: number; left: number; error?: string }>(
           'POST',
           `${path}/refused/actions/resend`,
           {},
         );
-        print(options.json, answer, () =>
+        printResult(options.json, answer, () =>
           answer.error
-            ? `${number(answer.lines)} lines were accepted, then: ${answer.error}. ${answer.left} batches are still kept aside.`
-            : `${number(answer.lines)} lines were accepted; nothing is left.`,
+            ? `${formatNumber(answer.lines)} lines were accepted, then: ${answer.error}. ${answer.left} batches are still kept aside.`
+            : `${formatNumber(answer.lines)} lines were accepted; nothing is left.`,
         );
         if (answer.error) process.exitCode = 1;
       } else if (options.drop) {
-        const answer = await client.ask<{ batches: number }>('DELETE', `${path}/refused`);
-        print(options.json, answer, () => `Forgot ${answer.batches} batches.`);
+        const answer = await client.request<{ batches: number }>('DELETE', `${path}/refused`);
+        printResult(options.json, answer, () => `Forgot ${answer.batches} batches.`);
       } else {
-        const batches = await client.ask<RefusedView[]>('GET', `${path}/refused`);
-        print(options.json, batches, () => describe(batches, options.lines));
+        const batches = await client.request<RefusedView[]>('GET', `${path}/refused`);
+        printResult(options.json, batches, () => formatRefusedBatches(batches, options.lines));
       }
     });
 }
 
-function describe(batches: readonly RefusedView[], all: boolean | undefined): string {
+function formatRefusedBatches(batches: readonly RefusedView[], all: boolean | undefined): string {
   if (batches.length === 0) return 'Nothing was refused.';
   return batches
     .flatMap(({ count, refused_at, reason, lines }) => {
-      const shown = all ? lines : lines.slice(0, SHOWN);
+      const shown = all ? lines : lines.slice(0, LINES_SHOWN);
       const more =
         lines.length > shown.length ? [`  … ${lines.length - shown.length} more (--lines shows all)`] : [];
       // Control characters of a line must not reach the terminal.
       const safe = shown.map((line) => `  ${line.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '?')}`);
-      return [`${number(count)} lines at ${refused_at}: ${reason}`, ...safe, ...more];
+      return [`${formatNumber(count)} lines at ${refused_at}: ${reason}`, ...safe, ...more];
     })
     .join('\n');
 }

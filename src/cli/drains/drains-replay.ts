@@ -1,29 +1,33 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { number, print } from '../table.ts';
-import { chooseDrain, drainCommand } from './drains.ts';
+import { formatNumber, printResult } from '../table.ts';
+import { addDrainCommand, resolveDrain } from './drains.ts';
 
-const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `tailrace drains:replay --since 1h` */
 export function drainsReplayCommand(program: Command): void {
-  drainCommand(
+  addDrainCommand(
     program,
     'drains:replay',
     'send a drain once more what came since a time, as far as the stream reaches',
   )
     .requiredOption('--since <time>', 'how long ago (30m, 12h, 2d), or a time such as 2026-01-31T12:00:00Z')
     .action(async (which: string | undefined, options: { app?: string; json?: boolean; since: string }) => {
-      const since = new Date(sinceMs(options.since, Date.now())).toISOString();
-      const { client, path } = await chooseDrain(which, options);
-      const answer = await client.ask<{ lines: number; drain: DrainView }>('POST', `${path}/actions/replay`, {
-        since,
-      });
-      print(
+      const since = new Date(parseSince(options.since, Date.now())).toISOString();
+      const { client, path } = await resolveDrain(which, options);
+      const answer = await client.request<{ lines: number; drain: DrainView }>(
+        'POST',
+        `${path}/actions/replay`,
+        {
+          since,
+        },
+      );
+      printResult(
         options.json,
         answer,
-        () => `Replaying ${number(answer.lines)} lines since ${since} to ${answer.drain.url}`,
+        () => `Replaying ${formatNumber(answer.lines)} lines since ${since} to ${answer.drain.url}`,
       );
     });
 }
@@ -32,9 +36,9 @@ export function drainsReplayCommand(program: Command): void {
  * A time as people write it, milliseconds since 1970.
  * @throws TailraceError `invalid_params`
  */
-export function sinceMs(text: string, nowMs: number): number {
+export function parseSince(text: string, nowMs: number): number {
   const ago = /^(\d{1,9})(s|m|h|d)$/.exec(text);
-  if (ago) return nowMs - Number(ago[1]) * UNITS[ago[2]];
+  if (ago) return nowMs - Number(ago[1]) * UNIT_MS[ago[2]];
   const at = Date.parse(text);
   if (!Number.isNaN(at)) return at;
   throw new TailraceError(

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { print } from '../table.ts';
-import { type DrainFlags, drainFlags, optionsOf } from './drain-flags.ts';
-import { chooseDrain, drainCommand, lag } from './drains.ts';
+import { printResult } from '../table.ts';
+import { addDrainFlags, type DrainFlags, drainOptionsFromFlags } from './drain-flags.ts';
+import { addDrainCommand, formatLag, resolveDrain } from './drains.ts';
 
 interface Flags extends DrainFlags {
   app?: string;
@@ -13,7 +13,7 @@ interface Flags extends DrainFlags {
 }
 
 /** Flags whose option has another name. */
-const OPTION_NAMES: Readonly<Record<string, string>> = {
+const OPTION_NAME_BY_FLAG: Readonly<Record<string, string>> = {
   gzip: 'compression',
   header: 'headers',
   source: 'sources',
@@ -23,8 +23,8 @@ const OPTION_NAMES: Readonly<Record<string, string>> = {
 
 /** `tailrace drains:update [DRAIN] [--url URL] [--level warn] [--unset sample]` */
 export function drainsUpdateCommand(program: Command): void {
-  drainFlags(
-    drainCommand(
+  addDrainFlags(
+    addDrainCommand(
       program,
       'drains:update',
       'change where a drain leads, what it gets or how; it goes on where it is in the stream',
@@ -36,27 +36,27 @@ export function drainsUpdateCommand(program: Command): void {
         (one: string, before: string[] = []) => [...before, one],
       ),
   ).action(async (which: string | undefined, flags: Flags) => {
-    const given = Object.entries(optionsOf(flags)).filter(([, value]) => value !== undefined);
+    const given = Object.entries(drainOptionsFromFlags(flags)).filter(([, value]) => value !== undefined);
     const unset = (flags.unset ?? []).map((flag) => [optionName(flag), null]);
     if (given.length + unset.length === 0 && flags.url === undefined)
       throw new TailraceError(
         'invalid_params',
         'Say what to change: --url, an option such as --level warn, or --unset level.',
       );
-    const { client, path } = await chooseDrain(which, flags);
+    const { client, path } = await resolveDrain(which, flags);
     const options = Object.fromEntries([...unset, ...given]);
-    const drain = await client.ask<DrainView>('PATCH', path, { url: flags.url, options });
-    print(flags.json, drain, () => describe(drain));
+    const drain = await client.request<DrainView>('PATCH', path, { url: flags.url, options });
+    printResult(flags.json, drain, () => formatUpdatedDrain(drain));
   });
 }
 
 /** `redact-pattern` → `redact_patterns` */
 function optionName(flag: string): string {
   const name = flag.replace(/^--/, '').replaceAll('-', '_');
-  return OPTION_NAMES[name] ?? name;
+  return OPTION_NAME_BY_FLAG[name] ?? name;
 }
 
-function describe({ url, token, options, delivery }: DrainView): string {
+function formatUpdatedDrain({ url, token, options, delivery }: DrainView): string {
   const set = Object.keys(options).length > 0 ? `\nOptions: ${JSON.stringify(options)}` : '';
-  return `Updated drain ${url} (${token}), ${lag(delivery)}${set}`;
+  return `Updated drain ${url} (${token}), ${formatLag(delivery)}${set}`;
 }

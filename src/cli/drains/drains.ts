@@ -1,43 +1,45 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { number, print, size, time } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { formatByteCount, formatElapsed, formatNumber, printResult } from '../table.ts';
 
 /** `tailrace drains`: where an app's lines go, and how that goes. */
 export function drainsCommand(program: Command): void {
-  clientOptions(program.command('drains').description("list an app's drains and what they are doing")).action(
-    async (options: { app?: string; json?: boolean }) => {
-      const client = new Client();
-      const app = await chooseApp(client, options.app);
-      const drains = await client.ask<DrainView[]>('GET', `/apps/${encodeURIComponent(app)}/log-drains`);
-      print(options.json, drains, () =>
-        drains.length === 0
-          ? `${app} has no drains. Add one with: tailrace drains:add URL`
-          : drains.map(describe).join('\n'),
-      );
-    },
-  );
+  addClientOptions(
+    program.command('drains').description("list an app's drains and what they are doing"),
+  ).action(async (options: { app?: string; json?: boolean }) => {
+    const client = new ApiClient();
+    const app = await resolveApp(client, options.app);
+    const drains = await client.request<DrainView[]>('GET', `/apps/${encodeURIComponent(app)}/log-drains`);
+    printResult(options.json, drains, () =>
+      drains.length === 0
+        ? `${app} has no drains. Add one with: tailrace drains:add URL`
+        : drains.map(formatDrain).join('\n'),
+    );
+  });
 }
 
-function describe({ url, token, addon, delivery }: DrainView): string {
+function formatDrain({ url, token, addon, delivery }: DrainView): string {
   const lines = [`${url} (${token})${addon ? ` of the add-on ${addon.name}` : ''}`];
-  const lost = delivery.lost > 0 ? `, ${number(delivery.lost)} lost` : '';
-  lines.push(`  ${delivery.state}: ${number(delivery.delivered)} lines delivered, ${lag(delivery)}${lost}`);
+  const lost = delivery.lost > 0 ? `, ${formatNumber(delivery.lost)} lost` : '';
+  lines.push(
+    `  ${delivery.state}: ${formatNumber(delivery.delivered)} lines delivered, ${formatLag(delivery)}${lost}`,
+  );
   if (delivery.lastError) lines.push(`  last error: ${delivery.lastError} (${delivery.lastErrorAt})`);
   if (delivery.nextAttemptAt) lines.push(`  next attempt: ${delivery.nextAttemptAt}`);
   return lines.join('\n');
 }
 
 /** `1,234 lines (about 120 KB, 12 s) behind` */
-export function lag({ lagLines, lagBytes, lagMs }: DrainView['delivery']): string {
+export function formatLag({ lagLines, lagBytes, lagMs }: DrainView['delivery']): string {
   if (lagLines === 0) return 'up to date';
-  return `${number(lagLines)} lines (about ${size(lagBytes)}, ${time(lagMs)}) behind`;
+  return `${formatNumber(lagLines)} lines (about ${formatByteCount(lagBytes)}, ${formatElapsed(lagMs)}) behind`;
 }
 
 /** The client, and the API's path of the drain that a command is about. */
-export interface DrainPath {
-  readonly client: Client;
+export interface DrainEndpoint {
+  readonly client: ApiClient;
   readonly path: string;
 }
 
@@ -45,12 +47,15 @@ export interface DrainPath {
  * Finds the drain named by its URL, token or id; without a name, the only one there is.
  * @throws TailraceError `not_found`
  */
-export async function chooseDrain(which: string | undefined, options: { app?: string }): Promise<DrainPath> {
-  const client = new Client();
-  const app = await chooseApp(client, options.app);
+export async function resolveDrain(
+  which: string | undefined,
+  options: { app?: string },
+): Promise<DrainEndpoint> {
+  const client = new ApiClient();
+  const app = await resolveApp(client, options.app);
   const drains = `/apps/${encodeURIComponent(app)}/log-drains`;
   if (which) return { client, path: `${drains}/${encodeURIComponent(which)}` };
-  const all = await client.ask<DrainView[]>('GET', drains);
+  const all = await client.request<DrainView[]>('GET', drains);
   if (all.length === 1) return { client, path: `${drains}/${all[0].id}` };
   throw new TailraceError(
     'not_found',
@@ -61,6 +66,6 @@ export async function chooseDrain(which: string | undefined, options: { app?: st
 }
 
 /** A command about one drain. */
-export function drainCommand(program: Command, name: string, description: string): Command {
-  return clientOptions(program.command(`${name} [drain]`).description(description));
+export function addDrainCommand(program: Command, name: string, description: string): Command {
+  return addClientOptions(program.command(`${name} [drain]`).description(description));
 }

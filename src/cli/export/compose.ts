@@ -1,22 +1,22 @@
 /** Docker Compose: a service for each process type. Docker's own syslog driver sends the lines. */
-import { asLast, type Export, type Plan, running } from './plan.ts';
-import { yaml } from './yaml.ts';
+import { type ExportResult, type ExportSpec, runnableProcesses, withExec } from './plan.ts';
+import { toYaml } from './yaml.ts';
 
 /** Where web dynos listen, each in its own container. */
-const PORT = 5000;
-const label = (name: string): string => `{{index .ContainerLabels "com.docker.compose.${name}"}}`;
+const CONTAINER_PORT = 5000;
+const containerLabel = (name: string): string => `{{index .ContainerLabels "com.docker.compose.${name}"}}`;
 
-export function compose(plan: Plan): Export {
-  const { app, image, basePort, syslog } = plan;
-  const services = running(plan).map(({ type, command, quantity }) => [
+export function exportCompose(spec: ExportSpec): ExportResult {
+  const { app, image, basePort, syslog } = spec;
+  const services = runnableProcesses(spec).map(({ type, command, quantity }) => [
     type.toLowerCase(),
     {
       image,
       // Compose puts variables in for what begins with a dollar sign.
-      command: ['/bin/sh', '-c', asLast(command).replaceAll('$', '$$$$')],
+      command: ['/bin/sh', '-c', withExec(command).replaceAll('$', '$$$$')],
       env_file: [`${app}.env`],
-      environment: { ...(type === 'web' ? { PORT: String(PORT) } : {}), PYTHONUNBUFFERED: '1' },
-      ...(type === 'web' ? { ports: [`127.0.0.1:${ports(basePort, quantity)}:${PORT}`] } : {}),
+      environment: { ...(type === 'web' ? { PORT: String(CONTAINER_PORT) } : {}), PYTHONUNBUFFERED: '1' },
+      ...(type === 'web' ? { ports: [`127.0.0.1:${portRange(basePort, quantity)}:${CONTAINER_PORT}`] } : {}),
       deploy: { replicas: quantity },
       init: true,
       restart: 'always',
@@ -27,7 +27,7 @@ export function compose(plan: Plan): Export {
           'syslog-address': `tcp://${syslog}`,
           'syslog-format': 'rfc5424micro',
           // The token, and who speaks: web.1
-          tag: `\${TAILRACE_TOKEN}/${label('service')}.${label('container-number')}`,
+          tag: `\${TAILRACE_TOKEN}/${containerLabel('service')}.${containerLabel('container-number')}`,
           // A server that is away for a while doesn't hold up the app; what doesn't fit is lost, by Docker's choice.
           mode: 'non-blocking',
           'max-buffer-size': '8m',
@@ -39,20 +39,20 @@ export function compose(plan: Plan): Export {
     '# Lines: Docker sends them to the server over syslog; TAILRACE_TOKEN is in .env, beside this file.\n';
   return {
     files: [
-      { name: 'compose.yaml', text: head + yaml({ name: app, services: Object.fromEntries(services) }) },
-      { name: `${app}.env`, text: envFile(plan.config), isSecret: true },
-      { name: '.env', text: `TAILRACE_TOKEN=${plan.token}\n`, isSecret: true },
+      { name: 'compose.yaml', text: head + toYaml({ name: app, services: Object.fromEntries(services) }) },
+      { name: `${app}.env`, text: envFile(spec.config), isSecret: true },
+      { name: '.env', text: `TAILRACE_TOKEN=${spec.token}\n`, isSecret: true },
     ],
-    next: [`build the app's image as ${image}; then, in this folder:`, 'docker compose up -d'],
+    nextSteps: [`build the app's image as ${image}; then, in this folder:`, 'docker compose up -d'],
   };
 }
 
-function ports(base: number, quantity: number): string {
+function portRange(base: number, quantity: number): string {
   return quantity === 1 ? String(base) : `${base}-${base + quantity - 1}`;
 }
 
 /** Single quotes keep everything as it is; where there is one inside, double quotes with escapes. */
-function envFile(config: Plan['config']): string {
+function envFile(config: ExportSpec['config']): string {
   return Object.entries(config)
     .map(([name, value]) => {
       if (!/['\n\r]/.test(value)) return `${name}='${value}'\n`;

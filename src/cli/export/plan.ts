@@ -1,5 +1,5 @@
 /** An app as it is handed to an engine that runs it elsewhere. */
-export interface Plan {
+export interface ExportSpec {
   readonly app: string;
   readonly processes: readonly {
     readonly type: string;
@@ -35,13 +35,13 @@ export interface ExportedFile {
 }
 
 /** What an engine's files are, and what to do with them: shell commands, or sentences. */
-export interface Export {
+export interface ExportResult {
   readonly files: readonly ExportedFile[];
-  readonly next: readonly string[];
+  readonly nextSteps: readonly string[];
 }
 
 /** Process types that run; `release` is a part of deploying. */
-export function running({ processes }: Plan): Plan['processes'] {
+export function runnableProcesses({ processes }: ExportSpec): ExportSpec['processes'] {
   return processes.filter(({ type, quantity }) => type !== 'release' && quantity > 0);
 }
 
@@ -49,9 +49,8 @@ export function running({ processes }: Plan): Plan['processes'] {
  * A command as a shell's last words: with `exec`, so that signals reach the program and not the shell, unless it is more
  * than one command.
  */
-export function asLast(command: string): string {
-  const isOne = !/[;&|\n()`]|^\s*(cd|export|source|\.|if|for|while|until|case|exec|\w+=)(\s|$|\S*=)/.test(
-    command,
-  );
-  return isOne ? `exec ${command}` : command;
+export function withExec(command: string): string {
+  const isSingleCommand =
+    !/[;&|\n()`]|^\s*(cd|export|source|\.|if|for|while|until|case|exec|\w+=)(\s|$|\S*=)/.test(command);
+  return isSingleCommand ? `exec ${command}` : command;
 }

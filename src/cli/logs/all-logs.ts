@@ -1,18 +1,18 @@
 import { TailraceError } from '../../common/errors.ts';
-import type { Client } from '../client.ts';
-import type { LogOutput, Prefix } from './log-output.ts';
+import type { ApiClient } from '../client.ts';
+import type { AppPrefix, LogOutput } from './log-output.ts';
 import { followTail, type TailClientOptions } from './tail-client.ts';
 
 /** How often is looked for new apps. */
-const LOOK_MS = 5_000;
+const APP_POLL_MS = 5_000;
 /** Lines that are kept to be put in order before they are shown. */
-const ORDERED_MAX = 200_000;
+const SORTED_LINES_MAX = 200_000;
 
-export interface AllLogsOptions {
+export interface MergedTailOptions {
   readonly query: TailClientOptions['query'];
   readonly tail: boolean;
   /** Of all apps together, the last so many lines from before now. */
-  readonly last?: number;
+  readonly lineCount?: number;
   readonly output: LogOutput;
   readonly onLost: (why: string) => void;
   readonly onAgain: () => void;
@@ -21,9 +21,9 @@ export interface AllLogsOptions {
   readonly onLive: () => void;
 }
 
-interface Waiting {
+interface BufferedLine {
   readonly line: unknown;
-  readonly prefix: Prefix;
+  readonly prefix: AppPrefix;
   readonly ms: number;
 }
 
@@ -31,12 +31,16 @@ interface Waiting {
  * Shows the streams of all apps: what was in the order of time, then what comes, also of apps that are made meanwhile.
  * @throws TailraceError when there is no app, or the server refuses.
  */
-export async function followAll(client: Client, options: AllLogsOptions, signal: AbortSignal): Promise<void> {
+export async function followAllApps(
+  client: ApiClient,
+  options: MergedTailOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { output, tail } = options;
-  const following = new Map<string, Promise<void>>();
-  const behind = new Set<string>();
-  const lost = new Set<string>();
-  let waiting: Waiting[] | undefined = [];
+  const tailsByApp = new Map<string, Promise<void>>();
+  const catchingUp = new Set<string>();
+  const disconnected = new Set<string>();
+  let sortBuffer: BufferedLine[] | undefined = [];
   let width = 0;
   const stopped = new AbortController();
   let fail: (error: unknown) => void = () => {};
@@ -46,19 +50,19 @@ export async function followAll(client: Client, options: AllLogsOptions, signal:
   failed.catch(() => {}); // whoever waits for it has their own handler
   signal.addEventListener('abort', () => stopped.abort());
 
-  const showWaiting = (): void | Promise<void> => {
-    if (!waiting) return undefined;
-    const sorted = waiting.sort((a, b) => a.ms - b.ms);
-    waiting = undefined;
+  const flushSorted = (): void | Promise<void> => {
+    if (!sortBuffer) return undefined;
+    const sorted = sortBuffer.sort((a, b) => a.ms - b.ms);
+    sortBuffer = undefined;
     options.onLive();
-    const from = options.last === undefined ? 0 : Math.max(0, sorted.length - options.last);
-    return output.writeMixed(sorted.slice(from));
+    const from = options.lineCount === undefined ? 0 : Math.max(0, sorted.length - options.lineCount);
+    return output.writeMerged(sorted.slice(from));
   };
-  const isCaughtUp = (app: string): void | Promise<void> => {
-    if (behind.delete(app) && behind.size === 0) return showWaiting();
+  const markCaughtUp = (app: string): void | Promise<void> => {
+    if (catchingUp.delete(app) && catchingUp.size === 0) return flushSorted();
     return undefined;
   };
-  const follow = async (app: string, query: AllLogsOptions['query']): Promise<void> => {
+  const follow = async (app: string, query: MergedTailOptions['query']): Promise<void> => {
     await followTail(
       client.address,
       {
@@ -66,21 +70,21 @@ export async function followAll(client: Client, options: AllLogsOptions, signal:
         query,
         onMessage: ({ lines, live }) => {
           const prefix = { app, width };
-          if (!waiting) return output.write(lines, prefix);
-          for (const line of lines) waiting.push({ line, prefix, ms: timeOf(line) });
-          if (waiting.length > ORDERED_MAX) return showWaiting();
-          return live ? isCaughtUp(app) : undefined;
+          if (!sortBuffer) return output.write(lines, prefix);
+          for (const line of lines) sortBuffer.push({ line, prefix, ms: lineTimeMs(line) });
+          if (sortBuffer.length > SORTED_LINES_MAX) return flushSorted();
+          return live ? markCaughtUp(app) : undefined;
         },
         onLost: (why) => {
-          if (lost.size === 0) options.onLost(why);
-          lost.add(app);
+          if (disconnected.size === 0) options.onLost(why);
+          disconnected.add(app);
         },
         // The store is away for all of them: one says so.
         onNotice: (text) => {
-          if (app === following.keys().next().value) options.onNotice(text);
+          if (app === tailsByApp.keys().next().value) options.onNotice(text);
         },
         onAgain: () => {
-          if (lost.delete(app) && lost.size === 0) options.onAgain();
+          if (disconnected.delete(app) && disconnected.size === 0) options.onAgain();
         },
       },
       stopped.signal,
@@ -88,34 +92,34 @@ export async function followAll(client: Client, options: AllLogsOptions, signal:
       // An app that was destroyed has nothing more to say.
       if (!(error instanceof TailraceError && error.code === 'not_found')) throw error;
     });
-    lost.delete(app);
-    await isCaughtUp(app);
+    disconnected.delete(app);
+    await markCaughtUp(app);
   };
-  const look = async (isFirst: boolean): Promise<void> => {
-    const apps = await client.ask<{ name: string }[]>('GET', '/apps');
+  const refreshApps = async (isFirst: boolean): Promise<void> => {
+    const apps = await client.request<{ name: string }[]>('GET', '/apps');
     width = Math.max(width, ...apps.map(({ name }) => name.length));
-    const fresh = apps.map(({ name }) => name).filter((name) => !following.has(name));
-    if (isFirst) for (const app of fresh) behind.add(app);
+    const newApps = apps.map(({ name }) => name).filter((name) => !tailsByApp.has(name));
+    if (isFirst) for (const app of newApps) catchingUp.add(app);
     // What an app that is made now says is new from its first line on.
     const query = isFirst
       ? options.query
       : { ...options.query, lines: undefined, since: undefined, after: '0' };
-    for (const app of fresh) following.set(app, follow(app, query).catch(fail));
+    for (const app of newApps) tailsByApp.set(app, follow(app, query).catch(fail));
     const names = new Set(apps.map(({ name }) => name));
-    for (const app of following.keys()) if (!names.has(app)) following.delete(app);
+    for (const app of tailsByApp.keys()) if (!names.has(app)) tailsByApp.delete(app);
   };
 
-  await look(true);
-  if (following.size === 0)
+  await refreshApps(true);
+  if (tailsByApp.size === 0)
     throw new TailraceError('not_found', 'There is no app yet: make one with `tailrace create NAME`.');
   if (!tail) {
-    await Promise.race([failed, Promise.all(following.values())]);
+    await Promise.race([failed, Promise.all(tailsByApp.values())]);
     return;
   }
   const timer = setInterval(() => {
     // While the server is away, the tails say so.
-    if (lost.size === 0) look(false).catch(() => {});
-  }, LOOK_MS);
+    if (disconnected.size === 0) refreshApps(false).catch(() => {});
+  }, APP_POLL_MS);
   try {
     await Promise.race([failed, aborted(signal)]);
   } finally {
@@ -132,7 +136,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** When a line was written, milliseconds since 1970. */
-function timeOf(line: unknown): number {
+function lineTimeMs(line: unknown): number {
   const time =
     typeof line === 'string'
       ? line.slice(0, line.indexOf(' '))

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { harmlessJson } from '../../logs/tails/output/sanitize.ts';
-import { Paint, wantsColour } from '../paint.ts';
-import type { LogProgress } from './log-progress.ts';
+import { terminalSafeJson } from '../../logs/tails/output/sanitize.ts';
+import { Colorizer, wantsColor } from '../paint.ts';
+import type { ReplayProgress } from './log-progress.ts';
 
 /** Whose lines: shown in front of them when there are several apps. */
-export interface Prefix {
+export interface AppPrefix {
   readonly app: string;
   /** As wide as the longest name. */
   readonly width: number;
@@ -12,38 +12,40 @@ export interface Prefix {
 
 /** Writes lines to stdout, as text in colours or as JSON. */
 export class LogOutput {
-  private readonly paint: Paint;
-  private readonly progress: LogProgress;
+  private readonly colorizer: Colorizer;
+  private readonly progress: ReplayProgress;
 
-  constructor(color: boolean | undefined, progress: LogProgress) {
-    this.paint = new Paint(wantsColour(process.stdout, color));
+  constructor(color: boolean | undefined, progress: ReplayProgress) {
+    this.colorizer = new Colorizer(wantsColor(process.stdout, color));
     this.progress = progress;
   }
 
   /** Writes lines; a promise says that whoever reads them is behind. */
-  write(lines: readonly unknown[], prefix?: Prefix): void | Promise<void> {
+  write(lines: readonly unknown[], prefix?: AppPrefix): void | Promise<void> {
     if (lines.length === 0) return undefined;
-    return this.put(lines.map((line) => this.show(line, prefix)).join('\n'));
+    return this.writeText(lines.map((line) => this.formatLine(line, prefix)).join('\n'));
   }
 
   /** The same for lines that stand in an order of their own. */
-  writeMixed(lines: readonly { readonly line: unknown; readonly prefix: Prefix }[]): void | Promise<void> {
+  writeMerged(
+    lines: readonly { readonly line: unknown; readonly prefix: AppPrefix }[],
+  ): void | Promise<void> {
     if (lines.length === 0) return undefined;
-    return this.put(lines.map(({ line, prefix }) => this.show(line, prefix)).join('\n'));
+    return this.writeText(lines.map(({ line, prefix }) => this.formatLine(line, prefix)).join('\n'));
   }
 
-  private put(text: string): void | Promise<void> {
+  private writeText(text: string): void | Promise<void> {
     this.progress.clear();
     if (process.stdout.write(`${text}\n`)) return undefined;
     return once(process.stdout, 'drain').then(() => {});
   }
 
-  private show(line: unknown, prefix: Prefix | undefined): string {
+  private formatLine(line: unknown, prefix: AppPrefix | undefined): string {
     if (typeof line === 'object' && line !== null)
-      return harmlessJson(prefix ? { app: prefix.app, ...line } : line);
-    const text = this.paint.line(String(line));
+      return terminalSafeJson(prefix ? { app: prefix.app, ...line } : line);
+    const text = this.colorizer.colorizeLine(String(line));
     if (!prefix) return text;
-    const front = `${this.paint.name(prefix.app, prefix.app.padEnd(prefix.width))} | `;
+    const front = `${this.colorizer.colorizeName(prefix.app, prefix.app.padEnd(prefix.width))} | `;
     return front + text.replaceAll('\n', `\n${front}`);
   }
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { parseMoment } from '../../logs/tails/moment.ts';
+import { parseTimeOrAgo } from '../../logs/tails/moment.ts';
 
 const LOCAL_TIME = /^(?:(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?|(\d{1,2}:\d\d(?::\d\d)?))$/;
 
@@ -7,8 +7,8 @@ const LOCAL_TIME = /^(?:(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))
  * A time as people type it, in the form that the server understands: `10m` and RFC 3339 as they are; `2012-12-10 03:00`,
  * `2012-12-10` and `03:00` (the last one there was) are times of this machine's zone.
  */
-export function parseLogTime(text: string): string {
-  if (parseMoment(text, 0) !== undefined) return text;
+export function parseTimeOption(text: string): string {
+  if (parseTimeOrAgo(text, 0) !== undefined) return text;
   const match = LOCAL_TIME.exec(text);
   const time = match && localTime(match[1], match[2] ?? match[3]);
   if (time && !Number.isNaN(time.getTime())) return time.toISOString();

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import split2 from 'split2';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp } from '../client.ts';
+import { ApiClient, resolveApp } from '../client.ts';
 
 /** Lines in one request, at the most. */
-const LINES_MAX = 2_000;
+const REQUEST_LINES_MAX = 2_000;
 
 interface LogOptions {
   app?: string;
@@ -31,15 +31,15 @@ export function logCommand(program: Command): void {
         );
         return;
       }
-      const client = new Client();
-      const token = await sourceToken(client, await chooseApp(client, options.app), options.source);
-      if (words.length > 0) await client.push(token, options.dyno, Buffer.from(words.join(' ')));
-      else await pushInput(client, token, options.dyno);
+      const client = new ApiClient();
+      const token = await sourceToken(client, await resolveApp(client, options.app), options.source);
+      if (words.length > 0) await client.pushLines(token, options.dyno, Buffer.from(words.join(' ')));
+      else await pushStdin(client, token, options.dyno);
     });
 }
 
-async function sourceToken(client: Client, app: string, source: string): Promise<string> {
-  const tokens = await client.ask<{ token: string; source: string }[]>(
+async function sourceToken(client: ApiClient, app: string, source: string): Promise<string> {
+  const tokens = await client.request<{ token: string; source: string }[]>(
     'GET',
     `/apps/${encodeURIComponent(app)}/tokens`,
   );
@@ -52,22 +52,22 @@ async function sourceToken(client: Client, app: string, source: string): Promise
 }
 
 /** Sends what has gathered as soon as the request before is answered: a slow input is not held back, a fast one is batched. */
-async function pushInput(client: Client, token: string, dyno: string): Promise<void> {
-  const waiting: string[] = [];
+async function pushStdin(client: ApiClient, token: string, dyno: string): Promise<void> {
+  const queued: string[] = [];
   let sending: Promise<void> | undefined;
   const send = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      const lines = waiting.splice(0, LINES_MAX);
-      await client.push(token, dyno, Buffer.from(lines.join('\n'), 'latin1'));
+    while (queued.length > 0) {
+      const lines = queued.splice(0, REQUEST_LINES_MAX);
+      await client.pushLines(token, dyno, Buffer.from(lines.join('\n'), 'latin1'));
     }
     sending = undefined;
   };
   // latin1 keeps every byte as it is, whatever the encoding of the input.
   process.stdin.setEncoding('latin1');
   for await (const line of process.stdin.pipe(split2())) {
-    waiting.push(line);
+    queued.push(line);
     sending ??= send();
-    if (waiting.length >= LINES_MAX * 2) await sending;
+    if (queued.length >= REQUEST_LINES_MAX * 2) await sending;
   }
   await sending;
 }

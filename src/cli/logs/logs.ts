@@ -1,13 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { Client, chooseApp } from '../client.ts';
-import { followAll } from './all-logs.ts';
+import { ApiClient, resolveApp } from '../client.ts';
+import { followAllApps } from './all-logs.ts';
 import { LogOutput } from './log-output.ts';
-import { LogProgress } from './log-progress.ts';
-import { parseLogTime } from './log-times.ts';
+import { ReplayProgress } from './log-progress.ts';
+import { parseTimeOption } from './log-times.ts';
 import { followTail } from './tail-client.ts';
 
 /** Lines from before now, when nothing else says where to begin. */
-const LINES_DEFAULT = 100;
+const DEFAULT_LINE_COUNT = 100;
 
 interface LogsOptions {
   app?: string;
@@ -35,7 +35,7 @@ export function logsCommand(program: Command): void {
     .option('--all', 'all apps, each line with its app in front')
     .option(
       '-n, --num <lines>',
-      `the last so many lines (default: ${LINES_DEFAULT}, or all with --since)`,
+      `the last so many lines (default: ${DEFAULT_LINE_COUNT}, or all with --since)`,
       parseCount,
     )
     .option('-t, --tail', 'stay, and show lines as they come')
@@ -54,16 +54,16 @@ export function logsCommand(program: Command): void {
       '-q, --query <words>',
       'only messages with these words, "phrases", /regular expressions/; without -these',
     )
-    .option('--since <time>', 'from then on: 10m, 2h, 03:00, 2012-12-10T03:00:48Z', parseLogTime)
-    .option('--until <time>', 'up to then', parseLogTime)
+    .option('--since <time>', 'from then on: 10m, 2h, 03:00, 2012-12-10T03:00:48Z', parseTimeOption)
+    .option('--until <time>', 'up to then', parseTimeOption)
     .option('--json', 'one JSON object a line, with every field')
     .option('--no-color', 'no colours')
     .action(showLogs);
 }
 
 async function showLogs(options: LogsOptions): Promise<void> {
-  const client = new Client();
-  const num = options.num ?? (options.since ? undefined : LINES_DEFAULT);
+  const client = new ApiClient();
+  const num = options.num ?? (options.since ? undefined : DEFAULT_LINE_COUNT);
   const query = {
     lines: num?.toString(),
     tail: String(options.tail ?? false),
@@ -86,23 +86,23 @@ async function showLogs(options: LogsOptions): Promise<void> {
       process.exitCode = status;
       aborter.abort();
     });
-  const progress = new LogProgress();
+  const progress = new ReplayProgress();
   const output = new LogOutput(options.color, progress);
-  const note = (text: string): void => {
+  const printNote = (text: string): void => {
     progress.clear();
     process.stderr.write(` ›   ${text}\n`);
   };
-  const onLost = (why: string): void => note(`connection lost (${why}); reconnecting`);
-  const onAgain = (): void => note('connected again');
+  const onLost = (why: string): void => printNote(`connection lost (${why}); reconnecting`);
+  const onAgain = (): void => printNote('connected again');
   try {
     if (options.all) {
-      const onLive = (): void => progress.end();
+      const onLive = (): void => progress.finish();
       const tail = options.tail ?? false;
-      const heard = { onLost, onAgain, onNotice: note, onLive };
-      await followAll(client, { query, tail, last: num, output, ...heard }, signal);
+      const callbacks = { onLost, onAgain, onNotice: printNote, onLive };
+      await followAllApps(client, { query, tail, lineCount: num, output, ...callbacks }, signal);
       return;
     }
-    const app = await chooseApp(client, options.app);
+    const app = await resolveApp(client, options.app);
     await followTail(
       client.address,
       {
@@ -110,17 +110,17 @@ async function showLogs(options: LogsOptions): Promise<void> {
         query,
         onMessage: (message) => {
           const held = output.write(message.lines);
-          progress.see(message);
+          progress.update(message);
           return held;
         },
         onLost,
         onAgain,
-        onNotice: note,
+        onNotice: printNote,
       },
       signal,
     );
   } finally {
-    progress.end();
+    progress.finish();
   }
 }
 

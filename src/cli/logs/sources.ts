@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp, clientOptions } from '../client.ts';
-import { print, table } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
+import { formatTable, printResult } from '../table.ts';
 
 interface RuleView {
   readonly id: string;
@@ -28,21 +28,21 @@ interface AddOptions extends CommonOptions {
 }
 
 /** `tailrace sources`, `sources:add --source NAME --port|--network|--tag|--hostname|--certificate …`, `sources:remove RULE` */
-export function sourcesCommands(program: Command): void {
+export function sourceRuleCommands(program: Command): void {
   const path = (app: string): string => `/apps/${encodeURIComponent(app)}/source-rules`;
-  clientOptions(
+  addClientOptions(
     program.command('sources').description('list the rules that say who speaks without a token'),
   ).action(async (options: CommonOptions) => {
-    const client = new Client();
-    const app = await chooseApp(client, options.app);
-    const rules = await client.ask<RuleView[]>('GET', path(app));
-    print(options.json, rules, () =>
+    const client = new ApiClient();
+    const app = await resolveApp(client, options.app);
+    const rules = await client.request<RuleView[]>('GET', path(app));
+    printResult(options.json, rules, () =>
       rules.length === 0
         ? `${app} has no rules: its senders show tokens. Add one with: tailrace sources:add --source NAME --tag TAG`
-        : table(rules.map((rule) => [rule.source, conditions(rule), rule.id])),
+        : formatTable(rules.map((rule) => [rule.source, formatConditions(rule), rule.id])),
     );
   });
-  clientOptions(
+  addClientOptions(
     program
       .command('sources:add')
       .description('take lines without a token; all conditions that are given have to be met')
@@ -53,11 +53,11 @@ export function sourcesCommands(program: Command): void {
       .option('--hostname <name>', 'the hostname in the lines')
       .option('--certificate <subject>', 'of the client, over TLS: CN=web-1, or its SHA-256 fingerprint'),
   ).action(async (options: AddOptions) => {
-    const client = new Client();
-    const app = await chooseApp(client, options.app);
+    const client = new ApiClient();
+    const app = await resolveApp(client, options.app);
     const { source, network, tag, hostname, certificate } = options;
-    const port = options.port === undefined ? undefined : readPort(options.port);
-    const rule = await client.ask<RuleView>('POST', path(app), {
+    const port = options.port === undefined ? undefined : parseRulePort(options.port);
+    const rule = await client.request<RuleView>('POST', path(app), {
       source,
       port,
       network,
@@ -65,32 +65,32 @@ export function sourcesCommands(program: Command): void {
       hostname,
       certificate,
     });
-    print(
+    printResult(
       options.json,
       rule,
-      () => `Lines with ${conditions(rule)} go to ${app} as ${rule.source} (${rule.id})`,
+      () => `Lines with ${formatConditions(rule)} go to ${app} as ${rule.source} (${rule.id})`,
     );
   });
-  clientOptions(program.command('sources:remove <rule>').description('remove a rule, by its id')).action(
+  addClientOptions(program.command('sources:remove <rule>').description('remove a rule, by its id')).action(
     async (id: string, options: CommonOptions) => {
-      const client = new Client();
-      const app = await chooseApp(client, options.app);
-      const gone = await client.ask<RuleView>('DELETE', `${path(app)}/${encodeURIComponent(id)}`);
-      print(
+      const client = new ApiClient();
+      const app = await resolveApp(client, options.app);
+      const gone = await client.request<RuleView>('DELETE', `${path(app)}/${encodeURIComponent(id)}`);
+      printResult(
         options.json,
         gone,
-        () => `Removed the rule for ${gone.source} with ${conditions(gone)} from ${app}`,
+        () => `Removed the rule for ${gone.source} with ${formatConditions(gone)} from ${app}`,
       );
     },
   );
 }
 
-function readPort(text: string): number {
+function parseRulePort(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text);
   throw new TailraceError('invalid_params', `The port "${text}" must be a number from 1 to 65535.`);
 }
 
-function conditions({ port, network, tag, hostname, certificate }: RuleView): string {
+function formatConditions({ port, network, tag, hostname, certificate }: RuleView): string {
   return Object.entries({ port, network, tag, hostname, certificate })
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value}`)

@@ -1,13 +1,13 @@
 import { WebSocket } from 'ws';
 import { TailraceError } from '../../common/errors.ts';
-import type { Address } from '../client.ts';
+import type { ServerAddress } from '../client.ts';
 
-const RECONNECT_FIRST_MS = 200;
-const RECONNECT_LONGEST_MS = 5_000;
+const RECONNECT_MIN_MS = 200;
+const RECONNECT_MAX_MS = 5_000;
 /** The server pings every 20 s; after twice that and a little nothing will come any more. */
-const SILENCE_MS = 45_000;
+const SILENCE_TIMEOUT_MS = 45_000;
 /** After a pause of our own (a pager, a stopped terminal) what has come meanwhile is read first. */
-const SECOND_LOOK_MS = 2_000;
+const SILENCE_GRACE_MS = 2_000;
 
 /** What the server sends: lines, or where it is. */
 export interface TailMessage {
@@ -35,7 +35,7 @@ export interface TailClientOptions {
   readonly onAgain: () => void;
 }
 
-type Ended = { readonly why: 'done' } | { readonly why: 'lost'; readonly detail: string };
+type ConnectionEnd = { readonly why: 'done' } | { readonly why: 'lost'; readonly detail: string };
 
 /**
  * Follows a stream over a WebSocket until it ends or `signal` aborts. After a lost connection it goes on behind the last line it got:
@@ -43,13 +43,13 @@ type Ended = { readonly why: 'done' } | { readonly why: 'lost'; readonly detail:
  * @throws TailraceError when the server refuses, or can't be reached in the first place.
  */
 export async function followTail(
-  address: Address,
+  address: ServerAddress,
   options: TailClientOptions,
   signal: AbortSignal,
 ): Promise<void> {
   let position: string | undefined;
   let attempt = 0;
-  const heard = (message: TailMessage): void | Promise<void> => {
+  const handleMessage = (message: TailMessage): void | Promise<void> => {
     if (attempt > 0) options.onAgain();
     attempt = 0;
     if (message.position !== undefined) position = message.position;
@@ -57,33 +57,33 @@ export async function followTail(
     return options.onMessage(message);
   };
   for (;;) {
-    const ended = await new Connection(address, options, position, heard).run(signal);
+    const ended = await new TailConnection(address, options, position, handleMessage).run(signal);
     if (ended.why === 'done' || signal.aborted) return;
     if (attempt === 0) options.onLost(ended.detail);
     attempt++;
-    await pause(Math.min(RECONNECT_FIRST_MS * 2 ** (attempt - 1), RECONNECT_LONGEST_MS), signal);
+    await sleep(Math.min(RECONNECT_MIN_MS * 2 ** (attempt - 1), RECONNECT_MAX_MS), signal);
     if (signal.aborted) return;
   }
 }
 
 /** One connection, from the attempt to its end. */
-class Connection {
-  private readonly address: Address;
+class TailConnection {
+  private readonly address: ServerAddress;
   private readonly socket: WebSocket;
   private readonly isFirst: boolean;
-  private readonly heard: (message: TailMessage) => void | Promise<void>;
-  private silence: NodeJS.Timeout | undefined;
-  private detail = '';
+  private readonly onMessage: (message: TailMessage) => void | Promise<void>;
+  private silenceTimer: NodeJS.Timeout | undefined;
+  private failureReason = '';
 
   constructor(
-    address: Address,
+    address: ServerAddress,
     { app, query }: TailClientOptions,
     position: string | undefined,
-    heard: (message: TailMessage) => void | Promise<void>,
+    onMessage: (message: TailMessage) => void | Promise<void>,
   ) {
     this.address = address;
     this.isFirst = position === undefined;
-    this.heard = heard;
+    this.onMessage = onMessage;
     const url = new URL(`/apps/${encodeURIComponent(app)}/tail`, address.url.replace(/^http/, 'ws'));
     for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
     if (position !== undefined) url.searchParams.set('after', position);
@@ -93,76 +93,76 @@ class Connection {
     });
   }
 
-  run(signal: AbortSignal): Promise<Ended> {
+  run(signal: AbortSignal): Promise<ConnectionEnd> {
     const { socket } = this;
     return new Promise((resolve, reject) => {
       const abort = (): void => socket.terminate();
       signal.addEventListener('abort', abort);
-      const ended = (): void => {
-        clearTimeout(this.silence);
+      const cleanUp = (): void => {
+        clearTimeout(this.silenceTimer);
         signal.removeEventListener('abort', abort);
       };
-      socket.on('open', () => this.listen());
-      socket.on('ping', () => this.listen());
-      socket.on('message', (data) => this.take(String(data)));
+      socket.on('open', () => this.resetSilenceTimer());
+      socket.on('ping', () => this.resetSilenceTimer());
+      socket.on('message', (data) => this.receive(String(data)));
       socket.on('unexpected-response', (_request, response) => {
         let body = '';
         response.on('data', (chunk) => {
           body += chunk;
         });
         response.on('end', () => {
-          ended();
+          cleanUp();
           const status = response.statusCode ?? 500;
           if (status >= 500 && !this.isFirst)
             resolve({ why: 'lost', detail: `the server answered ${status}` });
-          else reject(refusal(status, body));
+          else reject(errorFromResponse(status, body));
           socket.terminate();
         });
       });
       socket.on('error', (error: Error & { code?: string }) => {
-        this.detail ||= error.code ?? error.message;
+        this.failureReason ||= error.code ?? error.message;
         // Never connected: there is nothing to resume, and the user should know at once.
-        if (!this.isFirst || this.silence || signal.aborted) return;
-        ended();
+        if (!this.isFirst || this.silenceTimer || signal.aborted) return;
+        cleanUp();
         reject(
           new TailraceError(
             'unavailable',
-            `The server at ${this.address.url} doesn't answer (${this.detail}): is it running?`,
+            `The server at ${this.address.url} doesn't answer (${this.failureReason}): is it running?`,
           ),
         );
       });
       socket.on('close', (code, reason) => {
-        ended();
+        cleanUp();
         if (code === 1000) resolve({ why: 'done' });
-        else resolve({ why: 'lost', detail: this.detail || String(reason) || 'closed' });
+        else resolve({ why: 'lost', detail: this.failureReason || String(reason) || 'closed' });
       });
     });
   }
 
-  private take(data: string): void {
-    this.listen();
-    const held = this.heard(JSON.parse(data));
-    if (!held) return;
+  private receive(data: string): void {
+    this.resetSilenceTimer();
+    const backpressure = this.onMessage(JSON.parse(data));
+    if (!backpressure) return;
     this.socket.pause();
-    held.then(
+    backpressure.then(
       () => this.socket.resume(),
       () => this.socket.terminate(),
     );
   }
 
   /** Something came: the next silence starts now. */
-  private listen(): void {
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => {
-      this.silence = setTimeout(() => {
-        this.detail = 'nothing came for a while';
+  private resetSilenceTimer(): void {
+    clearTimeout(this.silenceTimer);
+    this.silenceTimer = setTimeout(() => {
+      this.silenceTimer = setTimeout(() => {
+        this.failureReason = 'nothing came for a while';
         this.socket.terminate();
-      }, SECOND_LOOK_MS);
-    }, SILENCE_MS);
+      }, SILENCE_GRACE_MS);
+    }, SILENCE_TIMEOUT_MS);
   }
 }
 
-function refusal(status: number, body: string): TailraceError {
+function errorFromResponse(status: number, body: string): TailraceError {
   const code = status === 401 ? 'unauthorized' : status === 404 ? 'not_found' : 'invalid_params';
   try {
     return new TailraceError(code, String(JSON.parse(body).message));
@@ -171,7 +171,7 @@ function refusal(status: number, body: string): TailraceError {
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);

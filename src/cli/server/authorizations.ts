@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { Client } from '../client.ts';
-import { print, table } from '../table.ts';
+import { ApiClient } from '../client.ts';
+import { formatTable, printResult } from '../table.ts';
 
 interface AuthorizationView {
   readonly id: string;
@@ -16,9 +16,9 @@ export function authorizationCommands(program: Command): void {
     .description('list the API keys')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
-      const keys = await new Client().ask<AuthorizationView[]>('GET', '/oauth/authorizations');
-      print(options.json, keys, () =>
-        table(
+      const keys = await new ApiClient().request<AuthorizationView[]>('GET', '/oauth/authorizations');
+      printResult(options.json, keys, () =>
+        formatTable(
           keys.map(({ id, description, scope, access_token: { expires_in: left } }) => [
             id,
             scope.join(','),
@@ -39,15 +39,15 @@ export function authorizationCommands(program: Command): void {
       async (options: { description?: string; scope?: string[]; expiresIn?: number; json?: boolean }) => {
         const { description, scope, expiresIn } = options;
         const wanted = { description, scope, expires_in: expiresIn };
-        const key = await new Client().ask<AuthorizationView>('POST', '/oauth/authorizations', wanted);
-        print(options.json, key, () => key.access_token.token);
+        const key = await new ApiClient().request<AuthorizationView>('POST', '/oauth/authorizations', wanted);
+        printResult(options.json, key, () => key.access_token.token);
       },
     );
   program
     .command('authorizations:revoke <id>')
     .description('make an API key useless')
     .action(async (id: string) => {
-      const key = await new Client().ask<AuthorizationView>(
+      const key = await new ApiClient().request<AuthorizationView>(
         'DELETE',
         `/oauth/authorizations/${encodeURIComponent(id)}`,
       );
@@ -55,10 +55,10 @@ export function authorizationCommands(program: Command): void {
     });
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 function parseSeconds(text: string): number {
   const [, digits, unit] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? [];
   if (digits === undefined) throw new InvalidArgumentError('It must be a time, such as 90s, 30m, 12h or 7d.');
-  return Number(digits) * UNITS[unit || 's'];
+  return Number(digits) * UNIT_SECONDS[unit || 's'];
 }

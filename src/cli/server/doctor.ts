@@ -2,17 +2,17 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, dataFolders } from '../client.ts';
-import type { SeenServer } from '../doctor/examination.ts';
-import type { Finding, Level } from '../doctor/finding.ts';
-import { wantsColour } from '../paint.ts';
-import { print } from '../table.ts';
+import { ApiClient, dataFolders } from '../client.ts';
+import type { CheckedServer } from '../doctor/examination.ts';
+import type { CheckLevel, CheckResult } from '../doctor/finding.ts';
+import { wantsColor } from '../paint.ts';
+import { printResult } from '../table.ts';
 
 /** A server that is well answers within this time. */
-const ANSWER_MS = 10_000;
+const SERVER_TIMEOUT_MS = 10_000;
 
 /** Level → mark, and its colour. */
-const MARKS: Readonly<Record<Level, readonly [mark: string, colour: number]>> = {
+const LEVEL_MARKS: Readonly<Record<CheckLevel, readonly [mark: string, colour: number]>> = {
   ok: ['✓', 32],
   note: ['·', 90],
   concern: ['!', 33],
@@ -27,17 +27,17 @@ export function doctorCommand(program: Command): void {
     .option('--json', 'print JSON')
     .option('--no-color', 'no colours')
     .action(async (options: { json?: boolean; color?: boolean }) => {
-      const { examine } = await import('../doctor/examination.ts');
-      const refused: Finding[] = [];
-      const findings = await examine({
-        settings: attempt('settings', refused, () => readSettings(process.env, settingDefaults())),
-        server: attempt('server', refused, findAnyServer),
+      const { runChecks } = await import('../doctor/examination.ts');
+      const failures: CheckResult[] = [];
+      const results = await runChecks({
+        settings: tryOrReport('settings', failures, () => readSettings(process.env, settingDefaults())),
+        server: tryOrReport('server', failures, findServerIfRunning),
       });
-      findings.unshift(...refused);
-      const ok = !findings.some(({ level }) => level === 'trouble');
+      results.unshift(...failures);
+      const ok = !results.some(({ level }) => level === 'trouble');
       process.exitCode = ok ? 0 : 1;
-      const colour = wantsColour(process.stdout, options.color);
-      print(options.json, { ok, findings }, () => describe(findings, colour));
+      const useColor = wantsColor(process.stdout, options.color);
+      printResult(options.json, { ok, findings: results }, () => formatResults(results, useColor));
     });
 }
 
@@ -47,10 +47,10 @@ function settingDefaults(): { data: string; allowPrivateDrains: boolean } {
   return { data, allowPrivateDrains: false };
 }
 
-function findAnyServer(): SeenServer | undefined {
+function findServerIfRunning(): CheckedServer | undefined {
   try {
-    const client = new Client(undefined, ANSWER_MS);
-    return { ...client.address, ask: (path) => client.ask('GET', path) };
+    const client = new ApiClient(undefined, SERVER_TIMEOUT_MS);
+    return { ...client.address, get: (path) => client.request('GET', path) };
   } catch (error) {
     // None runs here, and none is named: that is no error.
     if (error instanceof TailraceError && error.code === 'unavailable') return undefined;
@@ -58,26 +58,26 @@ function findAnyServer(): SeenServer | undefined {
   }
 }
 
-function attempt<T>(check: string, refused: Finding[], what: () => T): T | undefined {
+function tryOrReport<T>(check: string, failures: CheckResult[], action: () => T): T | undefined {
   try {
-    return what();
+    return action();
   } catch (error) {
-    refused.push({ check, level: 'trouble', text: error instanceof Error ? error.message : String(error) });
+    failures.push({ check, level: 'trouble', text: error instanceof Error ? error.message : String(error) });
     return undefined;
   }
 }
 
-function describe(findings: readonly Finding[], colour: boolean): string {
-  const width = Math.max(...findings.map(({ check }) => check.length));
-  const lines = findings.map(({ check, level, text }) => {
-    const [mark, code] = MARKS[level];
-    return `${colour ? `\x1b[${code}m${mark}\x1b[0m` : mark} ${check.padEnd(width)}  ${text}`;
+function formatResults(results: readonly CheckResult[], useColor: boolean): string {
+  const width = Math.max(...results.map(({ check }) => check.length));
+  const lines = results.map(({ check, level, text }) => {
+    const [mark, code] = LEVEL_MARKS[level];
+    return `${useColor ? `\x1b[${code}m${mark}\x1b[0m` : mark} ${check.padEnd(width)}  ${text}`;
   });
-  return `${lines.join('\n')}\n\n${verdict(findings)}`;
+  return `${lines.join('\n')}\n\n${formatSummary(results)}`;
 }
 
-function verdict(findings: readonly Finding[]): string {
-  const count = (level: Level): number => findings.filter((one) => one.level === level).length;
+function formatSummary(results: readonly CheckResult[]): string {
+  const count = (level: CheckLevel): number => results.filter((one) => one.level === level).length;
   const [wrong, doubtful] = [count('trouble'), count('concern')];
   if (wrong + doubtful === 0) return 'Everything is well.';
   const care = doubtful > 0 ? `${doubtful} ${doubtful === 1 ? 'needs' : 'need'} care (!)` : '';

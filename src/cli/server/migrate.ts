@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { number, print } from '../table.ts';
+import { formatNumber, printResult } from '../table.ts';
 
 /** `tailrace migrate --to redis://…`: moves everything to another store, with all routers stopped. */
 export function migrateCommand(program: Command): void {
@@ -24,8 +24,12 @@ export function migrateCommand(program: Command): void {
       const warn = (message: string): void => void process.stderr.write(` !   ${message}\n`);
       await migrateStores(settings, [source, options.to], warn, (app) => {
         apps.push(app);
-        if (!options.json) process.stdout.write(`${app.name}: ${number(app.lines)} lines\n`);
+        if (!options.json) process.stdout.write(`${app.name}: ${formatNumber(app.lines)} lines\n`);
       });
-      print(options.json, apps, () => `Moved ${number(apps.length)} ${apps.length === 1 ? 'app' : 'apps'}.`);
+      printResult(
+        options.json,
+        apps,
+        () => `Moved ${formatNumber(apps.length)} ${apps.length === 1 ? 'app' : 'apps'}.`,
+      );
     });
 }

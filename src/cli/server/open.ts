@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
-import { Client, chooseApp } from '../client.ts';
-import { pageAddress } from '../page-address.ts';
+import { ApiClient, resolveApp } from '../client.ts';
+import { webUiUrl } from '../page-address.ts';
 
 /** `tailrace open`: the app in a browser; with `--logs`, its lines. */
 export function openCommand(program: Command): void {
@@ -12,13 +12,13 @@ export function openCommand(program: Command): void {
     .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
     .option('-l, --logs', "open the app's lines: the server's live page")
     .action(async (options: { app?: string; logs?: boolean }) => {
-      const client = new Client();
-      const app = await chooseApp(client, options.app);
-      const { web_url: webUrl } = await client.ask<{ web_url: string }>(
+      const client = new ApiClient();
+      const app = await resolveApp(client, options.app);
+      const { web_url: webUrl } = await client.request<{ web_url: string }>(
         'GET',
         `/apps/${encodeURIComponent(app)}`,
       );
-      const url = options.logs ? pageAddress(client.address, app) : webUrl;
+      const url = options.logs ? webUiUrl(client.address, app) : webUrl;
       process.stdout.write(`${url}\n`);
       const opener = process.platform === 'darwin' ? 'open' : 'xdg-open';
       // Where there is no browser, the address was printed.

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
-import { printedPageAddress } from '../page-address.ts';
-import { untilStopped } from '../signals.ts';
+import { printableWebUiUrl } from '../page-address.ts';
+import { waitForShutdown } from '../signals.ts';
 
 /** `tailrace serve`: routers and platform, without an app. */
 export function serveCommand(program: Command): void {
@@ -15,15 +15,15 @@ export function serveCommand(program: Command): void {
         dynoMemory: 512 * 1_048_576,
       });
       // From the first moment on: whoever sees that it runs may stop it at once.
-      const stopped = untilStopped(() => {});
+      const stopped = waitForShutdown(() => {});
       // Loaded here, so that every other command starts without a server's weight.
       const { startServer } = await import('../../main.ts');
       const server = await startServer(settings);
       process.stdout.write(
         [
-          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${bracketed(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
+          `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${bracketIpv6(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
           `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME`,
-          `Live page: ${printedPageAddress(server, process.stdout)}\n`,
+          `Live page: ${printableWebUiUrl(server, process.stdout)}\n`,
         ].join('\n'),
       );
       await stopped;
@@ -32,6 +32,6 @@ export function serveCommand(program: Command): void {
 }
 
 /** An IPv6 address as it stands in front of a port. */
-function bracketed(host: string): string {
+function bracketIpv6(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }

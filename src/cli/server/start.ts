@@ -2,16 +2,16 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 
-import type { RunningApp } from '../../app.ts';
+import type { LocalApp } from '../../app.ts';
 import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
 import { parseFormation } from '../../apps/processes/config/formation-text.ts';
 import { type ProcfileEntry, parseProcfile } from '../../apps/processes/config/procfile.ts';
 import { readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { banner } from '../banner.ts';
-import { folderApp } from '../client.ts';
-import { Paint, wantsColour } from '../paint.ts';
-import { untilStopped } from '../signals.ts';
+import { startBanner } from '../banner.ts';
+import { appNameFromFolder } from '../client.ts';
+import { Colorizer, wantsColor } from '../paint.ts';
+import { waitForShutdown } from '../signals.ts';
 
 interface StartOptions {
   dir?: string;
@@ -37,31 +37,31 @@ export function startCommand(program: Command): void {
     .option('-d, --dir <folder>', 'the folder of the app (default: this one)')
     .option('-a, --app <name>', "the app's name (default: the folder's)")
     .option('--no-color', 'no colours')
-    .action(start);
+    .action(runStart);
 }
 
-async function start(types: string[], options: StartOptions): Promise<void> {
+async function runStart(types: string[], options: StartOptions): Promise<void> {
   const procfile = resolve(options.dir ?? '.', options.procfile ?? 'Procfile');
   const folder = options.dir ? resolve(options.dir) : dirname(procfile);
-  const entries = chosen(readProcfile(procfile), types);
+  const entries = selectEntries(loadProcfile(procfile), types);
   const names = entries.map(({ type }) => type);
   const counts = options.formation ? parseFormation(options.formation, names) : undefined;
-  const config = readEnv(folder, options.env);
+  const config = loadEnvFile(folder, options.env);
   const settings = readSettings(process.env, { data: join(folder, '.tailrace'), allowPrivateDrains: true });
-  const name = options.app ?? folderApp(folder);
+  const name = options.app ?? appNameFromFolder(folder);
   // From the first moment on: a Ctrl-C while dynos are starting must not leave them behind.
-  let app: RunningApp | undefined;
-  const stopped = untilStopped(() => app?.kill());
+  let app: LocalApp | undefined;
+  const stopped = waitForShutdown(() => app?.kill());
   // Loaded here, so that every other command starts without a server's weight.
-  const [{ startServer }, { requireAppName, startApp }] = await Promise.all([
+  const [{ startServer }, { requireAppName, startLocalApp: startApp }] = await Promise.all([
     import('../../main.ts'),
     import('../../app.ts'),
   ]);
   requireAppName(name);
   const server = await startServer(settings);
-  const colour = wantsColour(process.stdout, options.color);
-  const paint = new Paint(colour);
-  process.stdout.write(banner({ name, server, folder, private: settings.allowPrivateDrains }));
+  const colour = wantsColor(process.stdout, options.color);
+  const paint = new Colorizer(colour);
+  process.stdout.write(startBanner({ name, server, folder, private: settings.allowPrivateDrains }));
   app = await startApp({
     server,
     name,
@@ -73,7 +73,7 @@ async function start(types: string[], options: StartOptions): Promise<void> {
     basePort: options.port,
     color: colour,
     print: (text) => process.stdout.write(text),
-    paint: colour ? (line) => paint.line(line) : undefined,
+    paint: colour ? (line) => paint.colorizeLine(line) : undefined,
   }).catch(async (error: unknown) => {
     await server.close();
     throw error;
@@ -83,7 +83,7 @@ async function start(types: string[], options: StartOptions): Promise<void> {
   await server.close();
 }
 
-function readProcfile(file: string): ProcfileEntry[] {
+function loadProcfile(file: string): ProcfileEntry[] {
   if (!existsSync(file) || !statSync(file).isFile())
     throw new TailraceError(
       'not_found',
@@ -92,7 +92,7 @@ function readProcfile(file: string): ProcfileEntry[] {
   return parseProcfile(readFileSync(file, 'utf8'));
 }
 
-function chosen(entries: ProcfileEntry[], types: readonly string[]): ProcfileEntry[] {
+function selectEntries(entries: ProcfileEntry[], types: readonly string[]): ProcfileEntry[] {
   if (types.length === 0) return entries;
   const known = entries.map(({ type }) => type);
   for (const type of types)
@@ -104,7 +104,7 @@ function chosen(entries: ProcfileEntry[], types: readonly string[]): ProcfileEnt
   return entries.filter(({ type }) => types.includes(type));
 }
 
-function readEnv(folder: string, given: string | undefined): Record<string, string> {
+function loadEnvFile(folder: string, given: string | undefined): Record<string, string> {
   const file = resolve(given ?? join(folder, '.env'));
   if (statSync(file, { throwIfNoEntry: false })?.isFile()) return parseEnvFile(readFileSync(file, 'utf8'));
   if (given) throw new TailraceError('not_found', `There is no ${given}: name an existing file with -e.`);

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import type { SourceCounters } from '../../logs/sources/counters.ts';
-import { Client } from '../client.ts';
-import { number, print, table, time } from '../table.ts';
+import type { ListenerCounters } from '../../logs/sources/counters.ts';
+import { ApiClient } from '../client.ts';
+import { formatElapsed, formatNumber, formatTable, printResult } from '../table.ts';
 
 interface StatusView {
   readonly version: string;
   readonly pid: number;
   readonly uptime_s: number;
   readonly memory_bytes: number;
-  readonly sources: readonly SourceCounters[];
+  readonly sources: readonly ListenerCounters[];
   readonly store: StoreView;
   readonly routers: readonly RouterView[];
 }
@@ -37,11 +37,11 @@ export function statusCommand(program: Command): void {
     .description('show how the server is doing')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
-      const client = new Client();
-      const status = await client.ask<StatusView>('GET', '/status');
-      print(options.json, status, () => {
+      const client = new ApiClient();
+      const status = await client.request<StatusView>('GET', '/status');
+      printResult(options.json, status, () => {
         const memory = `${Math.round(status.memory_bytes / 1_048_576)} MB`;
-        const head = `tailrace ${status.version} at ${client.address.url}: process ${status.pid}, up ${time(status.uptime_s * 1_000)}, ${memory}`;
+        const head = `tailrace ${status.version} at ${client.address.url}: process ${status.pid}, up ${formatElapsed(status.uptime_s * 1_000)}, ${memory}`;
         const rows = status.sources.map((source) =>
           [
             source.protocol,
@@ -50,30 +50,30 @@ export function statusCommand(program: Command): void {
             source.unknownToken,
             source.duplicates,
             source.lost,
-          ].map((cell) => (typeof cell === 'number' ? number(cell) : cell)),
+          ].map((cell) => (typeof cell === 'number' ? formatNumber(cell) : cell)),
         );
-        const sources = table([
+        const sources = formatTable([
           ['in by', 'lines', 'malformed', 'unknown token', 'duplicates', 'lost'],
           ...rows,
         ]);
-        return [head, sources, describeRouters(status.routers), describeStore(status.store)].join('\n\n');
+        return [head, sources, formatRouters(status.routers), formatStore(status.store)].join('\n\n');
       });
     });
 }
 
-function describeRouters(routers: readonly RouterView[]): string {
+function formatRouters(routers: readonly RouterView[]): string {
   const rows = routers.map(({ id, host, pid, version, started_at, drains, lag_lines }) => [
     id.slice(0, 8),
     `${host}, process ${pid}`,
     version,
-    `${time(Date.now() - Date.parse(started_at))}`,
-    number(drains),
-    `${number(lag_lines)} lines`,
+    `${formatElapsed(Date.now() - Date.parse(started_at))}`,
+    formatNumber(drains),
+    `${formatNumber(lag_lines)} lines`,
   ]);
-  return table([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
+  return formatTable([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
 }
 
-function describeStore({ kind, trouble, concerns, facts }: StoreView): string {
+function formatStore({ kind, trouble, concerns, facts }: StoreView): string {
   const rows = Object.entries(facts).map(([name, value]) => [
     `  ${name.replace(/_/g, ' ')}`,
     name.endsWith('_bytes') || name === 'bytes'
@@ -81,5 +81,5 @@ function describeStore({ kind, trouble, concerns, facts }: StoreView): string {
       : String(value),
   ]);
   const notes = [...(trouble ? [trouble] : []), ...concerns].map((text) => `  ! ${text}`);
-  return [`store: ${kind}`, table(rows), ...notes].join('\n');
+  return [`store: ${kind}`, formatTable(rows), ...notes].join('\n');
 }

@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { isFilePlace } from '../../apps/forwarder/files/file-place.ts';
-import { FollowedFile } from '../../apps/forwarder/files/followed-file.ts';
+import { isFileCheckpoint } from '../../apps/forwarder/files/file-place.ts';
+import { FileFollower } from '../../apps/forwarder/files/followed-file.ts';
 import type { Shipper } from '../../apps/forwarder/shipper.ts';
 import { APP_PRIORITY } from '../../apps/processes/output/line-sink.ts';
 import { TailraceError } from '../../common/errors.ts';
 import {
-  type Destination,
-  dynoName,
-  finish,
-  makeShipper,
-  notice,
+  createShipper,
+  createSpooledQueue,
+  flushShippers,
   openSpool,
+  printNotice,
+  type ShipDestination,
   type ShipOptions,
-  spooledQueue,
+  toDynoName,
 } from './ship-options.ts';
 
 /**
@@ -26,19 +26,19 @@ import {
 export async function shipFiles(
   files: readonly string[],
   options: ShipOptions,
-  to: Destination,
+  to: ShipDestination,
 ): Promise<number> {
-  for (const file of files) refuseUnfollowable(file);
-  const base = resolve(options.spool ?? defaultFolder());
+  for (const file of files) rejectUnfollowable(file);
+  const base = resolve(options.spool ?? defaultSpoolFolder());
   const followed = [...new Set(files.map((file) => resolve(file)))].map((path) =>
-    follow(path, join(base, folderName(path, to)), options, to),
+    followFile(path, join(base, spoolFolderName(path, to)), options, to),
   );
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
       for (const { file } of followed) file.stop();
     });
-  await Promise.all(followed.map(({ file, remember }) => file.follow(remember)));
-  await finish(
+  await Promise.all(followed.map(({ file, saveCheckpoint }) => file.follow(saveCheckpoint)));
+  await flushShippers(
     followed.map(({ shipper }) => shipper),
     base,
   );
@@ -46,7 +46,7 @@ export async function shipFiles(
 }
 
 /** @throws TailraceError `invalid_params` */
-function refuseUnfollowable(file: string): void {
+function rejectUnfollowable(file: string): void {
   if (file === '-')
     throw new TailraceError(
       'invalid_params',
@@ -59,39 +59,39 @@ function refuseUnfollowable(file: string): void {
   );
 }
 
-function follow(
+function followFile(
   path: string,
   folder: string,
   options: ShipOptions,
-  to: Destination,
-): { file: FollowedFile; shipper: Shipper; remember: () => void } {
+  to: ShipDestination,
+): { file: FileFollower; shipper: Shipper; saveCheckpoint: () => void } {
   const { source, tee, fromStart = false } = options;
-  const dyno = dynoName(options.dyno ?? basename(path));
+  const dyno = toDynoName(options.dyno ?? basename(path));
   const spool = openSpool(folder);
-  const note = spool.note();
-  const queue = spooledQueue(spool, options, () => file.place);
-  const file = new FollowedFile(path, {
-    place: isFilePlace(note) ? note : undefined,
+  const checkpoint = spool.checkpoint();
+  const queue = createSpooledQueue(spool, options, () => file.checkpoint);
+  const file = new FileFollower(path, {
+    checkpoint: isFileCheckpoint(checkpoint) ? checkpoint : undefined,
     fromStart,
     onLine: (line) => {
-      shipper.line(source, dyno, APP_PRIORITY, line);
+      shipper.writeLine(source, dyno, APP_PRIORITY, line);
       if (!tee) return;
       process.stdout.write(line);
       process.stdout.write('\n');
     },
-    onNotice: notice,
+    onNotice: printNotice,
   });
   // Nothing is dropped: what isn't read stays in the file.
-  const shipper = makeShipper(to, options, queue, (full) => (full ? file.pause() : file.resume()));
-  return { file, shipper, remember: () => queue.remember() };
+  const shipper = createShipper(to, options, queue, (full) => (full ? file.pause() : file.resume()));
+  return { file, shipper, saveCheckpoint: () => queue.saveCheckpoint() };
 }
 
-function defaultFolder(): string {
+function defaultSpoolFolder(): string {
   return join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'tailrace', 'ship');
 }
 
 /** The same file for another source is another matter; a server that has moved is not. */
-function folderName(path: string, { token }: Destination): string {
+function spoolFolderName(path: string, { token }: ShipDestination): string {
   const digest = createHash('sha256').update(`${token}\n${path}`).digest('hex').slice(0, 16);
-  return `${dynoName(basename(path)).replace(/[^\w.-]/g, '_')}-${digest}`;
+  return `${toDynoName(basename(path)).replace(/[^\w.-]/g, '_')}-${digest}`;
 }

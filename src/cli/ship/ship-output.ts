@@ -5,32 +5,32 @@ import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Shipper } from '../../apps/forwarder/shipper.ts';
 import { APP_PRIORITY } from '../../apps/processes/output/line-sink.ts';
-import { Output } from '../../apps/processes/output/output.ts';
+import { LineReader } from '../../apps/processes/output/output.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
 import {
-  type Destination,
-  dynoName,
-  finish,
-  makeShipper,
+  createShipper,
+  createSpooledQueue,
+  flushShippers,
   openSpool,
+  type ShipDestination,
   type ShipOptions,
-  spooledQueue,
+  toDynoName,
 } from './ship-options.ts';
 
 /** Handed on to the command; those that a terminal sends to everybody in it are not, when there is one. */
-const SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const;
-const OF_TERMINALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
+const FORWARDED_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const;
+const TERMINAL_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
 
 /** Ships what a command writes (`-`: what comes on stdin). Resolves with the command's exit code. */
 export async function shipOutput(
   what: readonly string[],
   options: ShipOptions,
-  to: Destination,
+  to: ShipDestination,
 ): Promise<number> {
-  const outputs: Output[] = [];
+  const outputs: LineReader[] = [];
   const spool = options.spool === undefined ? undefined : openSpool(options.spool);
-  const queue = spool && spooledQueue(spool, options);
-  const shipper = makeShipper(to, options, queue, (full) => {
+  const queue = spool && createSpooledQueue(spool, options);
+  const shipper = createShipper(to, options, queue, (full) => {
     // A command's output is dropped unless it may be held up.
     if (options.block) for (const output of outputs) full ? output.pause() : output.resume();
   });
@@ -38,12 +38,18 @@ export async function shipOutput(
     if (what.length === 1 && what[0] === '-') return await shipStdin(options, shipper, outputs);
     return await shipCommandLine(what, options, shipper, outputs);
   } finally {
-    await finish([shipper], options.spool);
+    await flushShippers([shipper], options.spool);
   }
 }
 
-async function shipStdin(options: ShipOptions, shipper: Shipper, outputs: Output[]): Promise<number> {
-  const output = ship(process.stdin, shipper, options, dynoName(options.dyno ?? 'stdin'), process.stdout);
+async function shipStdin(options: ShipOptions, shipper: Shipper, outputs: LineReader[]): Promise<number> {
+  const output = shipStream(
+    process.stdin,
+    shipper,
+    options,
+    toDynoName(options.dyno ?? 'stdin'),
+    process.stdout,
+  );
   outputs.push(output);
   // Whoever writes ends by the same Ctrl-C; what it still says is read to its end.
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => output.close());
@@ -56,20 +62,20 @@ async function shipCommandLine(
   [command, ...args]: readonly string[],
   options: ShipOptions,
   shipper: Shipper,
-  outputs: Output[],
+  outputs: LineReader[],
 ): Promise<number> {
   const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'] });
-  const dyno = dynoName(options.dyno ?? basename(command));
+  const dyno = toDynoName(options.dyno ?? basename(command));
   outputs.push(
-    ship(child.stdout, shipper, options, dyno, process.stdout),
-    ship(child.stderr, shipper, options, dyno, process.stderr),
+    shipStream(child.stdout, shipper, options, dyno, process.stdout),
+    shipStream(child.stderr, shipper, options, dyno, process.stderr),
   );
   let hasEnded = false;
-  for (const signal of SIGNALS)
+  for (const signal of FORWARDED_SIGNALS)
     process.on(signal, () => {
       // Something that the command has left behind holds its output open: nobody else could end this.
       if (hasEnded) for (const output of outputs) output.close();
-      else if (!(process.stdin.isTTY && OF_TERMINALS.includes(signal))) child.kill(signal);
+      else if (!(process.stdin.isTTY && TERMINAL_SIGNALS.includes(signal))) child.kill(signal);
     });
   try {
     const [code, signal] = await once(child, 'exit');
@@ -85,18 +91,18 @@ async function shipCommandLine(
   }
 }
 
-function ship(
+function shipStream(
   stream: Readable,
   shipper: Shipper,
   { source, tee }: ShipOptions,
   dyno: string,
   terminal: NodeJS.WritableStream,
-): Output {
+): LineReader {
   const line = (bytes: Buffer): void => {
-    shipper.line(source, dyno, APP_PRIORITY, bytes);
+    shipper.writeLine(source, dyno, APP_PRIORITY, bytes);
     if (!tee) return;
     terminal.write(bytes);
     terminal.write('\n');
   };
-  return new Output(stream, { line });
+  return new LineReader(stream, { onLine: line });
 }

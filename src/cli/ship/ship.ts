@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { Client, chooseApp, findServer, givenUrl } from '../client.ts';
+import { ApiClient, findServer, resolveApp, serverUrlFromEnvironment } from '../client.ts';
 import { shipFiles } from './ship-files.ts';
-import type { Destination, ShipOptions } from './ship-options.ts';
+import type { ShipDestination, ShipOptions } from './ship-options.ts';
 import { shipOutput } from './ship-output.ts';
 
 const TOKEN = /^t\.[\w-]{1,64}$/;
@@ -53,7 +53,7 @@ export function shipCommand(program: Command): void {
     });
 }
 
-async function findDestination(options: ShipOptions): Promise<Destination> {
+async function findDestination(options: ShipOptions): Promise<ShipDestination> {
   const token = options.token ?? process.env.TAILRACE_TOKEN;
   if (token !== undefined) {
     if (!TOKEN.test(token))
@@ -61,14 +61,14 @@ async function findDestination(options: ShipOptions): Promise<Destination> {
         'invalid_params',
         'The token must be one that `tailrace tokens:add` has printed: t.…',
       );
-    const url = givenUrl() ?? findServer().url;
+    const url = serverUrlFromEnvironment() ?? findServer().url;
     return { url, key: token, token };
   }
-  const client = new Client();
-  const path = `/apps/${encodeURIComponent(await chooseApp(client, options.app))}/tokens`;
-  const tokens = await client.ask<{ token: string; source: string }[]>('GET', path);
+  const client = new ApiClient();
+  const path = `/apps/${encodeURIComponent(await resolveApp(client, options.app))}/tokens`;
+  const tokens = await client.request<{ token: string; source: string }[]>('GET', path);
   const found =
     tokens.find(({ source }) => source === options.source) ??
-    (await client.ask<{ token: string }>('POST', path, { source: options.source }));
+    (await client.request<{ token: string }>('POST', path, { source: options.source }));
   return { ...client.address, token: found.token };
 }

@@ -3,69 +3,77 @@ import { TailraceError } from '../errors.ts';
 import type { SettingRow } from './settings-table.ts';
 
 /** The text that was set for a row, or its default. */
-export type Text = (row: SettingRow) => string;
+export type SettingText = (row: SettingRow) => string;
 
-function refuse(row: SettingRow, text: string, expected: string): never {
+function rejectSetting(row: SettingRow, text: string, expected: string): never {
   throw new TailraceError('settings', `${row.variable} is "${text}": it must be ${expected}.`);
 }
 
-export function port(row: SettingRow, text: Text): number {
+export function readPort(row: SettingRow, text: SettingText): number {
   const value = text(row);
   const number = Number(value);
-  if (!/^\d+$/.test(value) || number > 65_535) refuse(row, value, 'a port from 0 to 65535');
+  if (!/^\d+$/.test(value) || number > 65_535) rejectSetting(row, value, 'a port from 0 to 65535');
   return number;
 }
 
-export function count(row: SettingRow, text: Text): number {
+export function readCount(row: SettingRow, text: SettingText): number {
   const value = text(row);
-  if (!/^[1-9]\d{0,14}$/.test(value)) refuse(row, value, 'a number above 0');
+  if (!/^[1-9]\d{0,14}$/.test(value)) rejectSetting(row, value, 'a number above 0');
   return Number(value);
 }
 
-export function countOrNone(row: SettingRow, text: Text): number {
-  return text(row) === '0' ? 0 : count(row, text);
+export function readCountOrZero(row: SettingRow, text: SettingText): number {
+  return text(row) === '0' ? 0 : readCount(row, text);
 }
 
 const BYTE_UNITS: Record<string, number> = { '': 1, B: 1, KB: 1_024, MB: 1_048_576, GB: 1_073_741_824 };
 
-export function bytes(row: SettingRow, text: Text): number {
+export function readByteCount(row: SettingRow, text: SettingText): number {
   const value = text(row);
   const match = /^(\d{1,12})\s*(B|KB|MB|GB)?$/i.exec(value);
   const number = match ? Number(match[1]) * BYTE_UNITS[(match[2] ?? '').toUpperCase()] : 0;
-  if (number <= 0) refuse(row, value, 'a number of bytes, such as 512MB');
+  if (number <= 0) rejectSetting(row, value, 'a number of bytes, such as 512MB');
   return number;
 }
 
 /** Undefined: no limit. */
-export function rate(row: SettingRow, text: Text): number | undefined {
-  return text(row) === '' ? undefined : bytes(row, text);
+export function readRateLimit(row: SettingRow, text: SettingText): number | undefined {
+  return text(row) === '' ? undefined : readByteCount(row, text);
 }
 
 /** Undefined: no limit, for `none`. */
-export function quota(row: SettingRow, text: Text, usual: number | undefined): number | undefined {
-  if (text(row) === '') return usual;
-  return text(row).toLowerCase() === 'none' ? undefined : bytes(row, text);
+export function readQuota(
+  row: SettingRow,
+  text: SettingText,
+  defaultQuota: number | undefined,
+): number | undefined {
+  if (text(row) === '') return defaultQuota;
+  return text(row).toLowerCase() === 'none' ? undefined : readByteCount(row, text);
 }
 
 const DURATION_UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-export function duration(row: SettingRow, text: Text): number {
+export function readDurationMs(row: SettingRow, text: SettingText): number {
   const value = text(row);
   const match = /^(\d{1,9})(s|m|h|d)$/.exec(value);
   const number = match ? Number(match[1]) * DURATION_UNITS[match[2]] : 0;
-  if (number <= 0) refuse(row, value, 'a time, such as 90s, 30m, 12h or 7d');
+  if (number <= 0) rejectSetting(row, value, 'a time, such as 90s, 30m, 12h or 7d');
   return number;
 }
 
-export function flag(row: SettingRow, text: Text): boolean | undefined {
+export function readFlag(row: SettingRow, text: SettingText): boolean | undefined {
   const value = text(row);
   if (value === '') return undefined;
   if (['1', 'true', 'yes', 'on'].includes(value.toLowerCase())) return true;
   if (['0', 'false', 'no', 'off'].includes(value.toLowerCase())) return false;
-  return refuse(row, value, 'yes or no');
+  return rejectSetting(row, value, 'yes or no');
 }
 
-export function choice<const T extends string>(row: SettingRow, text: Text, choices: readonly T[]): T {
+export function readChoice<const T extends string>(
+  row: SettingRow,
+  text: SettingText,
+  choices: readonly T[],
+): T {
   const value = text(row);
-  return choices.find((one) => one === value) ?? refuse(row, value, `one of ${choices.join(', ')}`);
+  return choices.find((one) => one === value) ?? rejectSetting(row, value, `one of ${choices.join(', ')}`);
 }

@@ -1,7 +1,7 @@
 /** Every setting in one table: name, environment variable, default, meaning. The README's table is made from it. */
 
 /** How a setting's text is read. */
-type Kind =
+type SettingKind =
   | 'port'
   | 'text'
   | 'rate'
@@ -17,7 +17,7 @@ type Kind =
 
 export interface SettingRow {
   readonly variable: string;
-  readonly kind: Kind;
+  readonly kind: SettingKind;
   /** As it would be written; '' for none. */
   readonly fallback: string;
   readonly meaning: string;

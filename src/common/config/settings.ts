@@ -2,7 +2,17 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TailraceError } from '../errors.ts';
-import { bytes, choice, count, countOrNone, duration, flag, port, quota, rate } from './setting-values.ts';
+import {
+  readByteCount,
+  readChoice,
+  readCount,
+  readCountOrZero,
+  readDurationMs,
+  readFlag,
+  readPort,
+  readQuota,
+  readRateLimit,
+} from './setting-values.ts';
 import { SETTINGS, type SettingRow } from './settings-table.ts';
 
 /** Variables that clients read. */
@@ -64,44 +74,44 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws TailraceError `settings` for a value that can't be read, or a `TAILRACE_…` name that doesn't exist.
  */
 export function readSettings(environment: Environment, defaults: SettingDefaults): Settings {
-  refuseUnknown(environment);
+  rejectUnknownVariables(environment);
   const text = (row: SettingRow): string => environment[row.variable] || row.fallback;
   return {
     data: resolve(text(SETTINGS.data) || defaults.data),
     host: text(SETTINGS.host),
-    httpPort: port(SETTINGS.httpPort, text),
-    syslogPort: port(SETTINGS.syslogPort, text),
-    routerPort: port(SETTINGS.routerPort, text),
-    rendezvousPort: port(SETTINGS.rendezvousPort, text),
-    streamLines: count(SETTINGS.streamLines, text),
-    streamBytes: bytes(SETTINGS.streamBytes, text),
-    streamAgeMs: duration(SETTINGS.streamAge, text),
-    durability: choice(SETTINGS.durability, text, ['process', 'disk']),
-    pendingBytes: bytes(SETTINGS.pendingBytes, text),
-    syslogTlsPort: port(SETTINGS.syslogTlsPort, text),
+    httpPort: readPort(SETTINGS.httpPort, text),
+    syslogPort: readPort(SETTINGS.syslogPort, text),
+    routerPort: readPort(SETTINGS.routerPort, text),
+    rendezvousPort: readPort(SETTINGS.rendezvousPort, text),
+    streamLines: readCount(SETTINGS.streamLines, text),
+    streamBytes: readByteCount(SETTINGS.streamBytes, text),
+    streamAgeMs: readDurationMs(SETTINGS.streamAge, text),
+    durability: readChoice(SETTINGS.durability, text, ['process', 'disk']),
+    pendingBytes: readByteCount(SETTINGS.pendingBytes, text),
+    syslogTlsPort: readPort(SETTINGS.syslogTlsPort, text),
     syslogTlsCert: text(SETTINGS.syslogTlsCert),
     syslogTlsKey: text(SETTINGS.syslogTlsKey),
     syslogTlsClientCa: text(SETTINGS.syslogTlsClientCa),
-    proxyProtocol: flag(SETTINGS.proxyProtocol, text) ?? false,
-    connections: count(SETTINGS.connections, text),
-    idleTimeoutMs: duration(SETTINGS.idleTimeout, text),
-    frameTimeoutMs: duration(SETTINGS.frameTimeout, text),
-    partialBytes: bytes(SETTINGS.partialBytes, text),
-    tokenLines: rate(SETTINGS.tokenLines, text),
-    tokenBytes: rate(SETTINGS.tokenBytes, text),
-    appLines: rate(SETTINGS.appLines, text),
-    appBytes: rate(SETTINGS.appBytes, text),
-    allowPrivateDrains: flag(SETTINGS.allowPrivateDrains, text) ?? defaults.allowPrivateDrains,
-    sourceBytes: bytes(SETTINGS.sourceBytes, text),
-    isolation: choice(SETTINGS.isolation, text, ['none', 'bubblewrap']),
+    proxyProtocol: readFlag(SETTINGS.proxyProtocol, text) ?? false,
+    connections: readCount(SETTINGS.connections, text),
+    idleTimeoutMs: readDurationMs(SETTINGS.idleTimeout, text),
+    frameTimeoutMs: readDurationMs(SETTINGS.frameTimeout, text),
+    partialBytes: readByteCount(SETTINGS.partialBytes, text),
+    tokenLines: readRateLimit(SETTINGS.tokenLines, text),
+    tokenBytes: readRateLimit(SETTINGS.tokenBytes, text),
+    appLines: readRateLimit(SETTINGS.appLines, text),
+    appBytes: readRateLimit(SETTINGS.appBytes, text),
+    allowPrivateDrains: readFlag(SETTINGS.allowPrivateDrains, text) ?? defaults.allowPrivateDrains,
+    sourceBytes: readByteCount(SETTINGS.sourceBytes, text),
+    isolation: readChoice(SETTINGS.isolation, text, ['none', 'bubblewrap']),
     isolationReadable: text(SETTINGS.isolationReadable).split(':').filter(Boolean),
-    dynoMemory: quota(SETTINGS.dynoMemory, text, defaults.dynoMemory),
-    dynoSampleMs: duration(SETTINGS.dynoSample, text),
+    dynoMemory: readQuota(SETTINGS.dynoMemory, text, defaults.dynoMemory),
+    dynoSampleMs: readDurationMs(SETTINGS.dynoSample, text),
     redisUrl: text(SETTINGS.redisUrl),
     redisCa: text(SETTINGS.redisCa),
-    redisWait: countOrNone(SETTINGS.redisWait, text),
-    redisWaitTimeoutMs: duration(SETTINGS.redisWaitTimeout, text),
-    logLevel: choice(SETTINGS.logLevel, text, ['debug', 'info', 'warn', 'error', 'silent']),
+    redisWait: readCountOrZero(SETTINGS.redisWait, text),
+    redisWaitTimeoutMs: readDurationMs(SETTINGS.redisWaitTimeout, text),
+    logLevel: readChoice(SETTINGS.logLevel, text, ['debug', 'info', 'warn', 'error', 'silent']),
   };
 }
 
@@ -111,17 +121,19 @@ export function defaultDataFolder(environment: Environment): string {
   return join(base, 'tailrace');
 }
 
-function refuseUnknown(environment: Environment): void {
+function rejectUnknownVariables(environment: Environment): void {
   const known = [...Object.values(SETTINGS).map((row) => row.variable), ...CLIENT_VARIABLES];
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('TAILRACE_') || known.includes(name)) continue;
-    const nearest = known.reduce((best, one) => (distance(name, one) < distance(name, best) ? one : best));
+    const nearest = known.reduce((best, one) =>
+      editDistance(name, one) < editDistance(name, best) ? one : best,
+    );
     throw new TailraceError('settings', `There is no setting ${name}: did you mean ${nearest}?`);
   }
 }
 
 /** How many characters have to be changed, added or taken away (Levenshtein). */
-export function distance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

@@ -6,27 +6,31 @@
  * Every drain has its own order of preference among the routers (rendezvous hashing); the drains choose in turn
  * among the routers that have room.
  */
-export function assign(drains: readonly string[], routers: readonly string[]): Map<string, string> {
-  const chosen = new Map<string, string>();
-  if (routers.length === 0) return chosen;
-  const share = Math.floor(drains.length / routers.length);
+export function assignDrains(drains: readonly string[], routers: readonly string[]): Map<string, string> {
+  const assignments = new Map<string, string>();
+  if (routers.length === 0) return assignments;
+  const quota = Math.floor(drains.length / routers.length);
   /** How many routers may have one more. */
   let extras = drains.length % routers.length;
-  const room = new Map([...routers].sort().map((router) => [router, share]));
+  const capacity = new Map([...routers].sort().map((router) => [router, quota]));
   for (const drain of [...drains].sort()) {
-    const preferred = [...room.keys()].sort((a, b) => preference(drain, b) - preference(drain, a));
-    const router = preferred.find((one) => (room.get(one) ?? 0) > -1 && (room.get(one) !== 0 || extras > 0));
+    const preferred = [...capacity.keys()].sort(
+      (a, b) => rendezvousScore(drain, b) - rendezvousScore(drain, a),
+    );
+    const router = preferred.find(
+      (one) => (capacity.get(one) ?? 0) > -1 && (capacity.get(one) !== 0 || extras > 0),
+    );
     if (router === undefined) continue;
-    const left = room.get(router) ?? 0;
+    const left = capacity.get(router) ?? 0;
     if (left === 0) extras--;
-    room.set(router, left - 1);
-    chosen.set(drain, router);
+    capacity.set(router, left - 1);
+    assignments.set(drain, router);
   }
-  return chosen;
+  return assignments;
 }
 
 /** How much a drain likes a router: the FNV-1a hash of both, mixed once more, since similar ids have similar sums. */
-function preference(drain: string, router: string): number {
+function rendezvousScore(drain: string, router: string): number {
   let hash = 0x811c9dc5;
   for (const text of [drain, router])
     for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

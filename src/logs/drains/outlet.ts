@@ -2,10 +2,10 @@ import type { Sequence } from '../store/contract.ts';
 import type { Shipment } from './shipment.ts';
 
 export interface OutletErrorOptions {
-  readonly refused?: boolean;
+  readonly isPermanent?: boolean;
   readonly refusedLines?: RefusedLines;
   readonly retryAfterMs?: number;
-  readonly certificate?: boolean;
+  readonly isCertificateError?: boolean;
   readonly cause?: unknown;
 }
 
@@ -18,30 +18,30 @@ export interface RefusedLines {
 /** Why a shipment wasn't accepted. */
 export class OutletError extends Error {
   /** The destination will never take it: go on with the next. */
-  readonly refused: boolean;
+  readonly isPermanent: boolean;
   /** Left out: all of them were refused. */
   readonly refusedLines: RefusedLines | undefined;
   /** When the destination asks to be left alone until then, milliseconds from now (`Retry-After`). */
   readonly retryAfterMs: number | undefined;
   /** A certificate wasn't accepted, by us or by the destination (L14). */
-  readonly certificate: boolean;
+  readonly isCertificateError: boolean;
 
   constructor(message: string, options: OutletErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.name = 'OutletError';
-    this.refused = options.refused ?? false;
+    this.isPermanent = options.isPermanent ?? false;
     this.refusedLines = options.refusedLines;
     this.retryAfterMs = options.retryAfterMs;
-    this.certificate = options.certificate ?? false;
+    this.isCertificateError = options.isCertificateError ?? false;
   }
 }
 
 /** A way to one destination: one implementation a protocol; retrying, counting and cursors are the worker's. */
 export interface Outlet {
   /** Largest shipment it likes, in bytes. */
-  readonly shipmentBytes: number;
+  readonly shipmentBytesMax: number;
   /** Requests have names: a repeated one has to have exactly the same lines, so its extent is written down before. */
-  readonly named: boolean;
+  readonly hasFrameIds: boolean;
   /** What the destination said to the last shipment, for people; '' when it says nothing. */
   readonly lastAnswer: string;
   /**
@@ -51,7 +51,7 @@ export interface Outlet {
    */
   send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence>;
   /** Resolves when everything that was sent is known to be accepted. Called when there is nothing to send for now. */
-  settle(): Promise<Sequence>;
+  flush(): Promise<Sequence>;
   /** Gives the connection up; what isn't known to be accepted will be sent again. */
   close(): Promise<void>;
 }
@@ -59,7 +59,7 @@ export interface Outlet {
 /** A loss that the destination is told of (L10). */
 export interface LossNotice {
   /** The drain's token: whose loss it is. */
-  readonly drain: string;
+  readonly drainToken: string;
   readonly count: number;
   /** The message, without a header. */
   readonly message: string;

@@ -2,12 +2,12 @@ import type { LossNotice } from './outlet.ts';
 import type { Shipment } from './shipment.ts';
 
 /** What is said over HTTP: one implementation a kind of receiver. */
-export interface HttpProtocol {
+export interface HttpFormat {
   readonly contentType: string;
   /** Largest shipment it likes, in bytes. */
-  readonly shipmentBytes: number;
-  /** Bytes of an accepting answer that {@link accepted} wants to see. */
-  readonly answerBytes?: number;
+  readonly shipmentBytesMax: number;
+  /** Bytes of an accepting answer that {@link checkResponse} wants to see. */
+  readonly responseBytesMax?: number;
   /** Path and query of the requests to a drain's URL. */
   path(url: URL): string;
   /** The body of a request, with the notice of a loss in front when there was one. */
@@ -16,5 +16,5 @@ export interface HttpProtocol {
    * Looks into an answer that accepted the request: some accept a request and refuse lines in it.
    * @throws OutletError
    */
-  accepted?(answer: Buffer, shipment: Shipment): void;
+  checkResponse?(body: Buffer, shipment: Shipment): void;
 }

@@ -7,9 +7,9 @@ import { hostname } from 'node:os';
 import type { Store } from '../store/contract.ts';
 
 /** A router that hasn't renewed its lease for this long is dead. */
-const ROUTER_MS = 6_000;
+const ROUTER_LEASE_MS = 6_000;
 /** For how long a lease is taken from a router that may be dead, to find out. */
-const PROBE_MS = 1_000;
+const LIVENESS_CHECK_MS = 1_000;
 /** The routers' records have a scope of their own: nobody else is woken by them. */
 export const ROUTERS_SCOPE = 'routers';
 
@@ -25,15 +25,15 @@ export interface RouterRecord {
   readonly lagLines: number;
 }
 
-export type Share = Pick<RouterRecord, 'drains' | 'lagLines'>;
+export type RouterLoad = Pick<RouterRecord, 'drains' | 'lagLines'>;
 
-export class Roster {
+export class Membership {
   readonly id = randomUUID();
   private readonly store: Store;
   private readonly warn: (fields: object, message: string) => void;
   private readonly version: string;
   private readonly startedAt = new Date().toISOString();
-  private told: Share | undefined;
+  private lastPublished: RouterLoad | undefined;
 
   constructor(store: Store, version: string, warn: (fields: object, message: string) => void) {
     this.store = store;
@@ -42,26 +42,26 @@ export class Roster {
   }
 
   /** Says that this router lives, and gives the ids of all that do. */
-  async beat(share: Share): Promise<string[]> {
+  async heartbeat(load: RouterLoad): Promise<string[]> {
     const { store, id } = this;
     if (!store.shared) {
-      this.told = share;
+      this.lastPublished = load;
       return [id];
     }
-    await store.acquire(routerKey(id), id, ROUTER_MS);
+    await store.acquireLease(routerKey(id), id, ROUTER_LEASE_MS);
     const records = await store.list<RouterRecord>(ROUTERS_SCOPE, 'router/');
-    await this.tell(
-      share,
+    await this.publish(
+      load,
       records.some(({ value }) => value.id === id),
     );
     const others = records.map(({ value }) => value).filter((router) => router.id !== id);
-    const dead = await Promise.all(others.map((router) => this.isDead(router)));
+    const dead = await Promise.all(others.map((router) => this.removeIfDead(router)));
     return [id, ...others.filter((_, i) => !dead[i]).map((router) => router.id)];
   }
 
   /** All routers, as they were when they last told. */
   async routers(): Promise<RouterRecord[]> {
-    if (!this.store.shared) return [this.record(this.told ?? { drains: 0, lagLines: 0 })];
+    if (!this.store.shared) return [this.toRecord(this.lastPublished ?? { drains: 0, lagLines: 0 })];
     const records = await this.store.list<RouterRecord>(ROUTERS_SCOPE, 'router/');
     return records.map(({ value }) => value).sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
   }
@@ -72,26 +72,27 @@ export class Roster {
     await this.store.transact(ROUTERS_SCOPE, [{ key: routerKey(this.id), value: undefined }]);
   }
 
-  private async tell(share: Share, known: boolean): Promise<void> {
-    const same = share.drains === this.told?.drains && share.lagLines === this.told?.lagLines;
-    if (known && same) return;
+  private async publish(load: RouterLoad, isRegistered: boolean): Promise<void> {
+    const isUnchanged =
+      load.drains === this.lastPublished?.drains && load.lagLines === this.lastPublished?.lagLines;
+    if (isRegistered && isUnchanged) return;
     // That there is a new router is news for the others, what it does isn't.
-    const change = { key: routerKey(this.id), value: this.record(share) };
-    await this.store.transact(ROUTERS_SCOPE, [change], { quiet: known });
-    this.told = share;
+    const change = { key: routerKey(this.id), value: this.toRecord(load) };
+    await this.store.transact(ROUTERS_SCOPE, [change], { quiet: isRegistered });
+    this.lastPublished = load;
   }
 
-  private record(share: Share): RouterRecord {
+  private toRecord(load: RouterLoad): RouterRecord {
     const { id, version, startedAt } = this;
-    return { id, host: hostname(), pid: process.pid, version, startedAt, ...share };
+    return { id, host: hostname(), pid: process.pid, version, startedAt, ...load };
   }
 
-  private async isDead(router: RouterRecord): Promise<boolean> {
+  private async removeIfDead(router: RouterRecord): Promise<boolean> {
     const key = routerKey(router.id);
-    const lease = await this.store.acquire(key, `${this.id} asks`, PROBE_MS);
+    const lease = await this.store.acquireLease(key, `${this.id} asks`, LIVENESS_CHECK_MS);
     if (!lease) return false;
     await this.store.transact(ROUTERS_SCOPE, [{ key, value: undefined }]);
-    await this.store.release(lease);
+    await this.store.releaseLease(lease);
     const { id, host, pid } = router;
     this.warn({ router: id, host, pid }, 'a router is gone; the others take over its drains');
     return true;

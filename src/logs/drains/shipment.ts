@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { RecordCursor } from '../syslog/batch.ts';
-import { writeFrames } from '../syslog/wasm/express.ts';
-import type { WireForm } from '../syslog/wire.ts';
+import { encodeFrames } from '../syslog/wasm/express.ts';
+import type { LineEncoder } from '../syslog/wire.ts';
 
 /** Lines of one stored batch. */
-export interface Part {
+export interface BatchSlice {
   readonly batch: StoredBatch;
   /** Where the first record starts, and how many there are. */
   readonly start: number;
@@ -19,33 +19,34 @@ export interface Shipment {
   readonly last: Sequence;
   /** When the store took the newest of them. */
   readonly storedAtMs: number;
-  readonly parts: readonly Part[];
+  readonly slices: readonly BatchSlice[];
   /** Lines in the parts. */
   readonly count: number;
   /** Bytes of the records. */
-  readonly bytes: number;
+  readonly byteLength: number;
 }
 
 /**
  * Takes lines after a sequence out of batches: about `maxBytes` of them (one line at least), or, when `upTo` is
  * given, all up to exactly there. Returns undefined when there are none.
  */
-export function loadShipment(
+export function buildShipment(
   batches: readonly StoredBatch[],
   after: Sequence,
   maxBytes: number,
   upTo?: Sequence,
 ): Shipment | undefined {
-  const parts: Part[] = [];
+  const slices: BatchSlice[] = [];
   let last = after;
   let first: Sequence | undefined;
-  let bytes = 0;
+  let byteLength = 0;
   let storedAtMs = 0;
   for (const batch of batches) {
     if (batch.last <= last) continue;
     // What comes after a gap goes with the next shipment: between the two somebody counts the loss.
     if (first !== undefined && batch.first > last + 1) break;
-    if (upTo !== undefined ? last >= upTo : bytes > 0 && bytes + batch.bytes.length > maxBytes) break;
+    if (upTo !== undefined ? last >= upTo : byteLength > 0 && byteLength + batch.bytes.length > maxBytes)
+      break;
     const skip = Math.max(0, after + 1 - batch.first);
     const cursor = new RecordCursor(batch.bytes);
     cursor.skip(skip);
@@ -57,36 +58,37 @@ export function loadShipment(
     if (count <= 0) break;
     cursor.skip(count);
     const end = cursor.nextStart;
-    parts.push({ batch, start, count, end });
+    slices.push({ batch, start, count, end });
     first ??= batch.first + skip;
     last = batch.first + skip + count - 1;
-    bytes += end - start;
+    byteLength += end - start;
     storedAtMs = batch.storedAtMs;
   }
   if (first === undefined) return undefined;
-  return { first, last, storedAtMs, parts, bytes, count: last - first + 1 };
+  return { first, last, storedAtMs, slices, byteLength, count: last - first + 1 };
 }
 
 /** Writes a shipment's lines in a wire form, after `prefix`, into memory that `allocate` gives. */
 export function encodeShipment(
   shipment: Shipment,
-  form: WireForm,
+  wireForm: LineEncoder,
   prefix?: Uint8Array,
   allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
 ): Buffer {
-  const size = shipment.bytes + shipment.count * Math.max(form.extraBytes, 0) + (prefix?.length ?? 0);
+  const size =
+    shipment.byteLength + shipment.count * Math.max(wireForm.overheadBytes, 0) + (prefix?.length ?? 0);
   const out = allocate(size);
   let at = 0;
   if (prefix) {
     out.set(prefix);
     at = prefix.length;
   }
-  for (const { batch, start, end, count: lines } of shipment.parts) {
-    const express = writeFrames(batch.bytes, start, end, lines, form.express, out, at);
+  for (const { batch, start, end, count: lines } of shipment.slices) {
+    const fastPathEnd = encodeFrames(batch.bytes, start, end, lines, wireForm.fastPath, out, at);
     at =
-      express >= 0
-        ? express
-        : form.write(new RecordCursor(batch.bytes, start, end), batch.bytes, lines, out, at);
+      fastPathEnd >= 0
+        ? fastPathEnd
+        : wireForm.encode(new RecordCursor(batch.bytes, start, end), batch.bytes, lines, out, at);
   }
   return out.subarray(0, at);
 }

@@ -4,296 +4,307 @@
  * and told.
  */
 
-import { within } from '../../common/within.ts';
+import { waitWithTimeout } from '../../common/within.ts';
 import type { Lease, Sequence, Store, StoredBatch } from '../store/contract.ts';
-import type { Reader } from '../store/reader.ts';
+import type { StreamReader } from '../store/reader.ts';
 import type { DrainState } from './drain-state.ts';
 import type { DrainRecord } from './options/drain.ts';
 import { type Outlet, OutletError } from './outlet.ts';
-import { Health } from './progress/health.ts';
-import { Losses } from './progress/losses.ts';
-import { Pace } from './progress/pace.ts';
-import { Progress, Superseded } from './progress/progress.ts';
+import { DrainHealth } from './progress/health.ts';
+import { LossReporter } from './progress/losses.ts';
+import { RequestPacer } from './progress/pace.ts';
+import { DrainCursor, FencedError } from './progress/progress.ts';
 import { RefusedBatches } from './progress/refused.ts';
-import { isOwnTidings, type TellApp } from './progress/tidings.ts';
-import { UnderWay } from './progress/under-way.ts';
-import { loadShipment, type Shipment } from './shipment.ts';
-import { nobodyListens } from './sinks/knocking.ts';
+import { hasOnlyDrainEvents, type LogToApp } from './progress/tidings.ts';
+import { InFlightShipments } from './progress/under-way.ts';
+import { buildShipment, type Shipment } from './shipment.ts';
+import { isUnreachableError } from './sinks/knocking.ts';
 
 /** A cursor that moves all the time is written this often. */
-const SAVE_MS = 250;
+const SAVE_INTERVAL_MS = 250;
 
-export interface WorkerOptions {
+export interface DrainWorkerOptions {
   readonly drain: DrainRecord;
   readonly store: Store;
-  readonly reader: Reader;
+  readonly reader: StreamReader;
   readonly lease: Lease;
-  readonly outlet: (drain: DrainRecord) => Outlet;
+  readonly createOutlet: (drain: DrainRecord) => Outlet;
   /** Calls `open` when somebody listens at the destination again, until the returned function is called. */
-  readonly whenOpen?: (open: () => void) => () => void;
+  readonly onReachable?: (listener: () => void) => () => void;
   /** What the drain's filters and rules leave of a shipment; left out: everything. */
-  readonly refine?: (shipment: Shipment) => Shipment;
-  readonly tellApp: TellApp;
+  readonly transform?: (shipment: Shipment) => Shipment;
+  readonly logToApp: LogToApp;
   readonly random: () => number;
 }
 
 export class DrainWorker {
-  private readonly options: WorkerOptions;
-  private readonly progress: Progress;
-  private readonly losses: Losses;
-  private readonly health: Health;
-  private readonly underWay = new UnderWay();
-  private readonly pace = new Pace(() => (this.stopping ? Infinity : this.options.reader.newest - this.sent));
-  private sent: Sequence = 0;
+  private readonly options: DrainWorkerOptions;
+  private readonly cursor: DrainCursor;
+  private readonly lossReporter: LossReporter;
+  private readonly health: DrainHealth;
+  private readonly inFlight = new InFlightShipments();
+  private readonly pacer = new RequestPacer(() =>
+    this.isStopping ? Infinity : this.options.reader.newest - this.sentUpTo,
+  );
+  private sentUpTo: Sequence = 0;
   /** Read, and not yet sent. */
-  private ahead: readonly StoredBatch[] = [];
-  private settling: Promise<void> | undefined;
+  private prefetched: readonly StoredBatch[] = [];
+  private flushing: Promise<void> | undefined;
   private state: DrainState['state'] = 'starting';
   private waitingSinceMs = 0;
-  private savedAtMs = 0;
+  private lastSavedAtMs = 0;
   /** How long the last shipment took. */
-  private answerMs = 0;
-  private stopping = false;
+  private lastRequestMs = 0;
+  private isStopping = false;
   /** Nobody listened at the destination the last time. */
-  private isAway = false;
-  private nudge = () => {};
+  private isUnreachable = false;
+  private endWait = () => {};
   private finished: Promise<void> = Promise.resolve();
 
-  constructor(options: WorkerOptions) {
-    const { store, drain, lease, tellApp } = options;
+  constructor(options: DrainWorkerOptions) {
+    const { store, drain, lease, logToApp } = options;
     this.options = options;
-    this.progress = new Progress(store, drain, lease.fence);
-    this.losses = new Losses(drain.token, this.progress, tellApp);
-    this.health = new Health(options);
+    this.cursor = new DrainCursor(store, drain, lease.fence);
+    this.lossReporter = new LossReporter(drain.token, this.cursor, logToApp);
+    this.health = new DrainHealth(options);
   }
 
   /** Starts to work; `gone` is called when it stops by itself, because another process took over. */
-  start(gone: () => void): void {
-    const ungrow = this.options.reader.onGrow(() => this.wake());
+  start(onFenced: () => void): void {
+    const unsubscribe = this.options.reader.onAppend(() => this.wake());
     this.finished = this.run()
-      .catch(() => gone())
+      .catch(() => onFenced())
       .finally(() => {
-        ungrow();
-        this.losses.stop();
+        unsubscribe();
+        this.lossReporter.stop();
         this.state = 'stopped';
       });
   }
 
   /** Stops: what is under way is finished for up to `graceMs`, the cursor is written. */
   async stop(graceMs: number): Promise<void> {
-    this.stopping = true;
+    this.isStopping = true;
     this.wake();
-    await within(graceMs, this.finished);
+    await waitWithTimeout(graceMs, this.finished);
   }
 
-  describe(): DrainState {
-    const { cursor } = this.progress;
+  snapshot(): DrainState {
+    const { record } = this.cursor;
     const { lagLines } = this;
     return {
       state: this.state,
-      delivered: cursor.delivered,
-      lost: cursor.lost,
-      withheld: cursor.withheld ?? 0,
-      after: cursor.after,
+      delivered: record.delivered,
+      lost: record.lost,
+      withheld: record.withheld ?? 0,
+      after: record.after,
       lagLines,
       lagMs: lagLines > 0 && this.waitingSinceMs > 0 ? Math.max(0, Date.now() - this.waitingSinceMs) : 0,
       nextAttemptAt:
-        this.state === 'retrying' ? new Date(this.health.nextAttemptMs).toISOString() : undefined,
-      ...this.health.describe(),
+        this.state === 'retrying' ? new Date(this.health.nextAttemptAtMs).toISOString() : undefined,
+      ...this.health.snapshot(),
     };
   }
 
   private wake(): void {
-    this.nudge();
-    this.pace.look();
+    this.endWait();
+    this.pacer.linesArrived();
   }
 
   private get lagLines(): number {
-    return Math.max(0, this.options.reader.newest - this.progress.cursor.after);
+    return Math.max(0, this.options.reader.newest - this.cursor.record.after);
   }
 
   private async run(): Promise<void> {
     await this.options.reader.ready;
-    await this.progress.load();
-    this.losses.resume();
-    while (!this.stopping) {
-      this.sent = this.progress.cursor.after;
-      const outlet = this.options.outlet(this.options.drain);
+    await this.cursor.load();
+    this.lossReporter.resume();
+    while (!this.isStopping) {
+      this.sentUpTo = this.cursor.record.after;
+      const outlet = this.options.createOutlet(this.options.drain);
       try {
         await this.deliver(outlet);
       } catch (error) {
-        if (error instanceof Superseded) throw error;
-        this.failed(error);
+        if (error instanceof FencedError) throw error;
+        this.recordFailure(error);
       } finally {
-        this.ahead = []; // a drain that waits costs no memory
-        this.underWay.clear();
-        this.settling = undefined;
+        this.prefetched = []; // a drain that waits costs no memory
+        this.inFlight.clear();
+        this.flushing = undefined;
         await outlet.close();
       }
-      if (!this.stopping) await this.pause();
+      if (!this.isStopping) await this.waitForRetry();
     }
-    if (this.progress.dirty) await this.progress.save();
+    if (this.cursor.isDirty) await this.cursor.save();
   }
 
   /** Sends shipment after shipment until something fails or the worker is stopped. */
   private async deliver(outlet: Outlet): Promise<void> {
-    while (!this.stopping) {
-      if (outlet.named) await this.pace.next();
+    while (!this.isStopping) {
+      if (outlet.hasFrameIds) await this.pacer.waitForNext();
       const shipment = await this.nextShipment(outlet);
-      if (shipment) await this.ship(outlet, shipment);
-      else await this.rest(outlet);
+      if (shipment) await this.processShipment(outlet, shipment);
+      else await this.waitForLines(outlet);
     }
-    this.accept(await outlet.settle());
+    this.acknowledge(await outlet.flush());
   }
 
   private async nextShipment(outlet: Outlet): Promise<Shipment | undefined> {
-    const unsent = this.ahead.findIndex((batch) => batch.last > this.sent);
-    const batches = unsent === -1 ? await this.options.reader.readAfter(this.sent) : this.ahead.slice(unsent);
-    this.ahead = batches;
+    const firstUnsent = this.prefetched.findIndex((batch) => batch.last > this.sentUpTo);
+    const batches =
+      firstUnsent === -1
+        ? await this.options.reader.readAfter(this.sentUpTo)
+        : this.prefetched.slice(firstUnsent);
+    this.prefetched = batches;
     if (batches.length === 0) return undefined;
     const { first, storedAtMs } = batches[0];
-    if (first > this.sent + 1) {
+    if (first > this.sentUpTo + 1) {
       // What was sent before the gap is accepted or not, but the cursor can't wait for it behind lines that are gone.
-      this.accept(await outlet.settle());
-      this.underWay.clear();
-      this.lose(first - 1, storedAtMs);
+      this.acknowledge(await outlet.flush());
+      this.inFlight.clear();
+      this.recordLoss(first - 1, storedAtMs);
     }
-    if (this.progress.cursor.after === this.sent) this.waitingSinceMs = storedAtMs;
-    const { upTo } = this.progress.cursor;
-    return loadShipment(batches, this.sent, outlet.shipmentBytes, outlet.named ? upTo : undefined);
+    if (this.cursor.record.after === this.sentUpTo) this.waitingSinceMs = storedAtMs;
+    const { upTo } = this.cursor.record;
+    return buildShipment(
+      batches,
+      this.sentUpTo,
+      outlet.shipmentBytesMax,
+      outlet.hasFrameIds ? upTo : undefined,
+    );
   }
 
   /** The stream doesn't hold the lines up to `upTo` any more; what it holds was stored from `untilMs` on. */
-  private lose(upTo: Sequence, untilMs: number): void {
-    const { after, storedAtMs } = this.progress.cursor;
+  private recordLoss(upTo: Sequence, untilMs: number): void {
+    const { after, storedAtMs } = this.cursor.record;
     const count = upTo - after;
     if (count > 0) {
       const sinceMs = storedAtMs || this.waitingSinceMs || untilMs;
-      this.progress.settled(upTo, { lost: count }, sinceMs);
-      this.losses.add({ count, sinceMs, untilMs });
+      this.cursor.advance(upTo, { lost: count }, sinceMs);
+      this.lossReporter.record({ count, sinceMs, untilMs });
     }
-    this.sent = upTo;
+    this.sentUpTo = upTo;
   }
 
-  private async ship(outlet: Outlet, loaded: Shipment): Promise<void> {
+  private async processShipment(outlet: Outlet, loaded: Shipment): Promise<void> {
     this.state = this.health.isFailing ? 'retrying' : 'delivering';
-    const shipment = this.options.refine?.(loaded) ?? loaded;
-    const notice = this.underWay.isTelling ? undefined : this.losses.notice;
-    const nothing = shipment.count === 0 && !notice && (outlet.named || this.underWay.isEmpty);
-    this.underWay.add(shipment, notice?.count ?? 0);
-    if (nothing) this.accept(shipment.last);
+    const shipment = this.options.transform?.(loaded) ?? loaded;
+    const notice = this.inFlight.hasNotice ? undefined : this.lossReporter.notice;
+    const isNothingToSend = shipment.count === 0 && !notice && (outlet.hasFrameIds || this.inFlight.isEmpty);
+    this.inFlight.add(shipment, notice?.count ?? 0);
+    if (isNothingToSend) this.acknowledge(shipment.last);
     else {
-      if (outlet.named) {
-        if (this.progress.cursor.upTo !== shipment.last) this.progress.intend(shipment.last);
-        if (this.progress.dirty) await this.progress.save();
+      if (outlet.hasFrameIds) {
+        if (this.cursor.record.upTo !== shipment.last) this.cursor.markInFlight(shipment.last);
+        if (this.cursor.isDirty) await this.cursor.save();
       }
       await this.send(outlet, shipment, notice);
       this.state = 'delivering';
     }
-    this.sent = shipment.last;
-    const late = Date.now() - this.savedAtMs > SAVE_MS;
-    if (this.progress.dirty && late && (nothing || !outlet.named)) await this.save();
+    this.sentUpTo = shipment.last;
+    const isSaveDue = Date.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
+    if (this.cursor.isDirty && isSaveDue && (isNothingToSend || !outlet.hasFrameIds)) await this.save();
   }
 
-  private async send(outlet: Outlet, shipment: Shipment, notice: Losses['notice']): Promise<void> {
+  private async send(outlet: Outlet, shipment: Shipment, notice: LossReporter['notice']): Promise<void> {
     const beganMs = performance.now();
-    this.pace.begins();
+    this.pacer.requestStarted();
     try {
       const accepted = await outlet.send(shipment, notice);
-      this.answerMs = performance.now() - beganMs;
-      this.accept(accepted, outlet.lastAnswer);
+      this.lastRequestMs = performance.now() - beganMs;
+      this.acknowledge(accepted, outlet.lastAnswer);
     } catch (error) {
-      if (!(error instanceof OutletError) || !error.refused) throw error;
-      this.underWay.clear();
-      await this.refused(shipment, error, performance.now() - beganMs);
+      if (!(error instanceof OutletError) || !error.isPermanent) throw error;
+      this.inFlight.clear();
+      await this.handleRefusal(shipment, error, performance.now() - beganMs);
     }
   }
 
   /** Nothing to send: waits for lines, and meanwhile for certainty about what was sent. */
-  private async rest(outlet: Outlet): Promise<void> {
+  private async waitForLines(outlet: Outlet): Promise<void> {
     if (!this.health.isFailing) this.state = 'idle';
     const grown = new Promise<void>((resolve) => {
-      this.nudge = resolve;
+      this.endWait = resolve;
     });
-    if (this.options.reader.newest > this.sent || this.stopping) return;
-    if (this.progress.cursor.after < this.sent) {
-      await Promise.race([grown, this.settle(outlet)]);
-    } else if (this.progress.dirty) await this.save();
+    if (this.options.reader.newest > this.sentUpTo || this.isStopping) return;
+    if (this.cursor.record.after < this.sentUpTo) {
+      await Promise.race([grown, this.flush(outlet)]);
+    } else if (this.cursor.isDirty) await this.save();
     else await grown;
   }
 
   /** Waits for certainty about what was sent; one wait at a time, however often lines come between. */
-  private settle(outlet: Outlet): Promise<void> {
-    this.settling ??= outlet
-      .settle()
-      .then((accepted) => this.accept(accepted))
+  private flush(outlet: Outlet): Promise<void> {
+    this.flushing ??= outlet
+      .flush()
+      .then((accepted) => this.acknowledge(accepted))
       .finally(() => {
-        this.settling = undefined;
+        this.flushing = undefined;
       });
-    this.settling.catch(() => {});
-    return this.settling;
+    this.flushing.catch(() => {});
+    return this.flushing;
   }
 
-  private accept(upTo: Sequence, answer = ''): void {
-    const arrived = this.underWay.takeUpTo(upTo);
-    if (!arrived) return;
-    this.progress.settled(upTo, arrived, arrived.storedAtMs);
-    const { delivered, told } = arrived;
-    if (delivered + told > 0) this.health.accepted(delivered, answer, this.answerMs, this.lagLines);
-    if (arrived.told > 0) this.losses.delivered(arrived.told);
+  private acknowledge(upTo: Sequence, answer = ''): void {
+    const acknowledged = this.inFlight.acknowledge(upTo);
+    if (!acknowledged) return;
+    this.cursor.advance(upTo, acknowledged, acknowledged.storedAtMs);
+    const { delivered, reportedLost } = acknowledged;
+    if (delivered + reportedLost > 0)
+      this.health.recordSuccess(delivered, answer, this.lastRequestMs, this.lagLines);
+    if (acknowledged.reportedLost > 0) this.lossReporter.noticeDelivered(acknowledged.reportedLost);
   }
 
   private async save(): Promise<void> {
-    this.savedAtMs = Date.now();
-    await this.progress.save();
+    this.lastSavedAtMs = Date.now();
+    await this.cursor.save();
   }
 
   /** The destination said that it will never take these lines: they are kept aside. */
-  private async refused(shipment: Shipment, error: OutletError, ms: number): Promise<void> {
+  private async handleRefusal(shipment: Shipment, error: OutletError, ms: number): Promise<void> {
     const { store, drain } = this.options;
     const { first, last, storedAtMs } = shipment;
     const { count } = error.refusedLines ?? shipment;
-    this.health.refused(error.message, ms);
+    this.health.recordRefusal(error.message, ms);
     const counts = {
       lost: count,
       delivered: shipment.count - count,
       withheld: last - first + 1 - shipment.count,
     };
-    const settle = (): void => this.progress.settled(last, counts, storedAtMs);
+    const advance = (): void => this.cursor.advance(last, counts, storedAtMs);
     // What was said of the refusal before is refused as well: saying that again would never end.
-    if (isOwnTidings(shipment)) return settle();
-    await new RefusedBatches(store, drain).keep(shipment, error);
-    settle();
-    const sinceMs = shipment.parts[0]?.batch.storedAtMs ?? storedAtMs;
-    this.losses.add({ count, sinceMs, untilMs: storedAtMs, refusal: error.message });
+    if (hasOnlyDrainEvents(shipment)) return advance();
+    await new RefusedBatches(store, drain).add(shipment, error);
+    advance();
+    const sinceMs = shipment.slices[0]?.batch.storedAtMs ?? storedAtMs;
+    this.lossReporter.record({ count, sinceMs, untilMs: storedAtMs, refusal: error.message });
   }
 
-  private failed(error: unknown): void {
-    this.isAway = nobodyListens(error);
-    this.health.failed(error);
+  private recordFailure(error: unknown): void {
+    this.isUnreachable = isUnreachableError(error);
+    this.health.recordFailure(error);
     this.state = 'retrying';
   }
 
-  private async pause(): Promise<void> {
-    if (this.progress.dirty)
+  private async waitForRetry(): Promise<void> {
+    if (this.cursor.isDirty)
       await this.save().catch((error: unknown) => {
-        if (error instanceof Superseded) throw error;
-        this.failed(error); // the store is away as well
+        if (error instanceof FencedError) throw error;
+        this.recordFailure(error); // the store is away as well
       });
-    const { reader, whenOpen } = this.options;
+    const { reader, onReachable } = this.options;
     let timer: NodeJS.Timeout | undefined;
-    let ends: (() => void)[] = [];
+    let unsubscribes: (() => void)[] = [];
     await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.max(0, this.health.nextAttemptMs - Date.now()));
+      timer = setTimeout(resolve, Math.max(0, this.health.nextAttemptAtMs - Date.now()));
       // What was waited for may be back before that: the store, or whoever listens at the destination.
-      ends = [reader.onAbsence((away) => away || resolve())];
-      if (this.isAway && whenOpen) ends.push(whenOpen(resolve));
-      this.nudge = () => {
-        if (this.stopping) resolve();
+      unsubscribes = [reader.onOutage((unavailable) => unavailable || resolve())];
+      if (this.isUnreachable && onReachable) unsubscribes.push(onReachable(resolve));
+      this.endWait = () => {
+        if (this.isStopping) resolve();
       };
-      if (this.stopping) resolve();
+      if (this.isStopping) resolve();
     });
     clearTimeout(timer);
-    for (const end of ends) end();
+    for (const unsubscribe of unsubscribes) unsubscribe();
   }
 }

@@ -1,22 +1,22 @@
 /** Keeps the numbers that lines carry as metrics. Each router keeps those of the lines that it took in itself. */
 import { Counter, Gauge, type Registry, Summary } from 'prom-client';
 import type { AppId } from '../store/contract.ts';
-import { type LogValue, logValues } from './log-values.ts';
+import { type L2metValue, parseL2met } from './log-values.ts';
 
 /** Combinations of name, unit and source that are kept for one app, and in all: lines must not fill the memory. */
 const APP_SERIES_MAX = 500;
 const SERIES_MAX = 5_000;
 /** Numbers that wait for an app's name to be found. */
-const WAITING_MAX = 1_000;
+const PENDING_MAX = 1_000;
 /** Quantiles are over so many seconds. */
 const WINDOW_S = 600;
 
 const LABELS = ['app', 'name', 'unit', 'source'] as const;
 
 export class LogMetrics {
-  private readonly nameOf: (app: AppId) => Promise<string | undefined>;
-  private readonly names = new Map<AppId, string>();
-  private readonly waiting = new Map<AppId, LogValue[]>();
+  private readonly findAppName: (app: AppId) => Promise<string | undefined>;
+  private readonly appNames = new Map<AppId, string>();
+  private readonly pending = new Map<AppId, L2metValue[]>();
   private readonly series = new Map<string, Set<string>>();
   private seriesCount = 0;
   private readonly counts;
@@ -26,7 +26,7 @@ export class LogMetrics {
 
   /** @param nameOf finds an app's name. */
   constructor(registry: Registry, nameOf: (app: AppId) => Promise<string | undefined>) {
-    this.nameOf = nameOf;
+    this.findAppName = nameOf;
     const registers = [registry];
     this.counts = new Counter({
       name: 'tailrace_log_count_total',
@@ -57,44 +57,44 @@ export class LogMetrics {
   }
 
   /** Takes the numbers out of a batch that was stored. */
-  take(app: AppId, batch: Uint8Array): void {
-    const values = logValues(batch);
+  recordBatch(app: AppId, batch: Uint8Array): void {
+    const values = parseL2met(batch);
     if (values.length === 0) return;
-    const name = this.names.get(app);
+    const name = this.appNames.get(app);
     if (name !== undefined) this.record(name, values);
-    else this.wait(app, values);
+    else this.holdUntilNamed(app, values);
   }
 
-  private wait(app: AppId, values: readonly LogValue[]): void {
-    const waiting = this.waiting.get(app);
-    if (waiting) {
-      const room = Math.max(0, WAITING_MAX - waiting.length);
-      waiting.push(...values.slice(0, room));
+  private holdUntilNamed(app: AppId, values: readonly L2metValue[]): void {
+    const pending = this.pending.get(app);
+    if (pending) {
+      const room = Math.max(0, PENDING_MAX - pending.length);
+      pending.push(...values.slice(0, room));
       this.dropped.inc(Math.max(0, values.length - room));
       return;
     }
-    this.waiting.set(app, [...values]);
-    const found = (name: string | undefined): void => {
-      const all = this.waiting.get(app) ?? [];
-      this.waiting.delete(app);
+    this.pending.set(app, [...values]);
+    const nameFound = (name: string | undefined): void => {
+      const all = this.pending.get(app) ?? [];
+      this.pending.delete(app);
       if (name === undefined) return;
-      this.names.set(app, name);
+      this.appNames.set(app, name);
       this.record(name, all);
     };
-    this.nameOf(app).then(found, () => found(undefined));
+    this.findAppName(app).then(nameFound, () => nameFound(undefined));
   }
 
-  private record(app: string, values: readonly LogValue[]): void {
+  private record(app: string, values: readonly L2metValue[]): void {
     for (const { kind, name, value, unit, source } of values) {
       const labels = { app, name, unit, source };
-      if (!this.admit(app, `${kind} ${name} ${unit} ${source}`)) this.dropped.inc();
+      if (!this.admitSeries(app, `${kind} ${name} ${unit} ${source}`)) this.dropped.inc();
       else if (kind === 'sample') this.samples.set(labels, value);
       else if (kind === 'measure') this.measures.observe(labels, value);
       else if (value >= 0) this.counts.inc(labels, value);
     }
   }
 
-  private admit(app: string, key: string): boolean {
+  private admitSeries(app: string, key: string): boolean {
     let known = this.series.get(app);
     if (!known) {
       known = new Set();

@@ -4,11 +4,11 @@
  */
 import { HEADROOM, RecordCursor } from '../syslog/batch.ts';
 
-export type Kind = 'measure' | 'count' | 'sample';
+export type L2metKind = 'measure' | 'count' | 'sample';
 
 /** One number of one line. */
-export interface LogValue {
-  readonly kind: Kind;
+export interface L2metValue {
+  readonly kind: L2metKind;
   readonly name: string;
   readonly value: number;
   /** What stands behind the number: `ms`, `bytes`, '' … */
@@ -21,7 +21,7 @@ const HASH = 0x23;
 /** What the three words end with: most other words with a `#` behind them are sorted out by that. */
 const LAST_E = 0x65;
 const LAST_T = 0x74;
-const KINDS: readonly { kind: Kind; bytes: Buffer }[] = (['measure', 'count', 'sample'] as const).map(
+const KINDS: readonly { kind: L2metKind; bytes: Buffer }[] = (['measure', 'count', 'sample'] as const).map(
   (kind) => ({
     kind,
     bytes: Buffer.from(kind),
@@ -29,14 +29,14 @@ const KINDS: readonly { kind: Kind; bytes: Buffer }[] = (['measure', 'count', 's
 );
 /** Longest name, number and unit that are looked at. */
 const PAIR_BYTES_MAX = 200;
-const PAIR =
+const NAME_AND_VALUE =
   /^([A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99})=(-?\d{1,20}(?:\.\d{1,20})?)([A-Za-z%]{0,12})(?=$|[\s,"}\]])/;
 const SOURCE = /(?:^|\s)source=([^\s"]{1,100})/;
 
 /** All numbers in the lines of a batch. A batch without a `#` costs one search for this byte. */
-export function logValues(batch: Uint8Array): LogValue[] {
+export function parseL2met(batch: Uint8Array): L2metValue[] {
   const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
-  const found: LogValue[] = [];
+  const found: L2metValue[] = [];
   let line: RecordCursor | undefined;
   for (let at = bytes.indexOf(HASH, HEADROOM); at !== -1; at = bytes.indexOf(HASH, at + 1)) {
     const before = bytes[at - 1];
@@ -49,16 +49,18 @@ export function logValues(batch: Uint8Array): LogValue[] {
     }
     while (at >= line.textEnd && line.advance());
     if (at < line.messageStart || at >= line.textEnd) continue;
-    const pair = PAIR.exec(bytes.toString('latin1', at + 1, Math.min(line.textEnd, at + 1 + PAIR_BYTES_MAX)));
+    const pair = NAME_AND_VALUE.exec(
+      bytes.toString('latin1', at + 1, Math.min(line.textEnd, at + 1 + PAIR_BYTES_MAX)),
+    );
     if (!pair) continue;
     const [, name, number, unit] = pair;
-    found.push({ kind, name, value: Number(number), unit, source: sourceOf(line, bytes) });
+    found.push({ kind, name, value: Number(number), unit, source: valueSource(line, bytes) });
   }
   return found;
 }
 
 /** The word in front of the `#` at `at`, when it is one of ours and stands alone. */
-function kindBefore(bytes: Buffer, at: number): Kind | undefined {
+function kindBefore(bytes: Buffer, at: number): L2metKind | undefined {
   for (const { kind, bytes: word } of KINDS) {
     const start = at - word.length;
     if (bytes[at - 1] !== word[word.length - 1] || bytes.compare(word, 0, word.length, start, at) !== 0)
@@ -69,8 +71,8 @@ function kindBefore(bytes: Buffer, at: number): Kind | undefined {
   return undefined;
 }
 
-function sourceOf(line: RecordCursor, bytes: Buffer): string {
-  const said = SOURCE.exec(bytes.toString('utf8', line.messageStart, line.textEnd));
-  if (said) return said[1];
+function valueSource(line: RecordCursor, bytes: Buffer): string {
+  const match = SOURCE.exec(bytes.toString('utf8', line.messageStart, line.textEnd));
+  if (match) return match[1];
   return bytes.toString('utf8', bytes.indexOf(0x20, line.sourceStart) + 1, line.msgidStart - 1);
 }

@@ -2,7 +2,7 @@
 import { Gauge, Registry } from 'prom-client';
 
 /** A registry with what concerns the process as a whole. */
-export function makeMetrics(): Registry {
+export function createRegistry(): Registry {
   const registry = new Registry();
   new Gauge({
     name: 'process_resident_memory_bytes',

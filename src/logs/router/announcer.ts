@@ -1,11 +1,11 @@
 import type { AppId } from '../store/contract.ts';
-import { Header, scanHeader } from '../syslog/header.ts';
+import { SyslogHeader, scanHeader } from '../syslog/header.ts';
 import { timestampText } from '../syslog/timestamp.ts';
-import type { Router } from './router.ts';
-import type { Tenant } from './tenants.ts';
+import type { LogRouter } from './router.ts';
+import type { LogSource } from './tenants.ts';
 
 /** Priorities of the platform's own lines (facility * 8 + severity), as Heroku has them. */
-export const Priority = {
+export const PlatformLinePriority = {
   /** local3.info */
   router: 158,
   /** local5.warning */
@@ -27,28 +27,28 @@ const BYTES_A_CHARACTER = 3;
 const SCRATCH_BYTES = 65_536;
 
 /** Lets this process's own parts speak into an app's stream: the HTTP router, the API, the drains. */
-export class Announcer {
-  private readonly router: Router;
-  private readonly header = new Header();
+export class PlatformLog {
+  private readonly router: LogRouter;
+  private readonly header = new SyslogHeader();
   /** Where a line's text becomes bytes: the gatherer copies them. */
   private readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
-  constructor(router: Router) {
+  constructor(router: LogRouter) {
     this.router = router;
   }
 
   /**
    * Adds the line `source[dyno]: message` to an app's stream; it is stored as soon as the store takes it.
    *
-   * @param gatherMs it may gather with others until so long after the app's last batch.
+   * @param lingerMs it may gather with others until so long after the app's last batch.
    */
-  announce(
+  write(
     app: AppId,
     source: 'app' | 'heroku',
     dyno: string,
     priority: number,
     message: string,
-    gatherMs = 0,
+    lingerMs = 0,
   ): void {
     // Complete, so that the gatherer takes it as it is: the HTTP router says one for every request.
     const text = `<${priority}>1 ${timestampText(Date.now())} ${HOST} ${source} ${dyno} - - ${message}`;
@@ -57,9 +57,9 @@ export class Announcer {
     const length = small ? line.write(text) : line.length;
     if (!scanHeader(line, 0, length, this.header)) return;
     const sourceBytes = SOURCES[source];
-    const speaker: Tenant = { token: '', tokenBytes: sourceBytes, app, source, sourceBytes };
-    const gatherer = this.router.gatherer(app);
-    gatherer.add(line, 0, length, this.header, speaker, HOST_BYTES);
-    gatherer.entrust(gatherMs);
+    const platformSource: LogSource = { token: '', tokenBytes: sourceBytes, app, source, sourceBytes };
+    const batcher = this.router.batcher(app);
+    batcher.add(line, 0, length, this.header, platformSource, HOST_BYTES);
+    batcher.flushInBackground(lingerMs);
   }
 }

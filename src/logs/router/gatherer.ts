@@ -1,43 +1,43 @@
 import type { AppId, Store } from '../store/contract.ts';
 import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
-import type { Header } from '../syslog/header.ts';
-import type { Tenant } from './tenants.ts';
+import type { SyslogHeader } from '../syslog/header.ts';
+import type { LogSource } from './tenants.ts';
 
 /** Pause before a failed append is tried again, doubled each time up to the second figure. */
 const RETRY_MS = 100;
 const RETRY_MAX_MS = 1_000;
 
 /** What the router keeps count of while batches are on their way to the store. */
-export interface Load {
+export interface BatcherEvents {
   /** Bytes more (or, negative, fewer) that wait to be stored. */
-  pending(bytes: number): void;
+  addPendingBytes(bytes: number): void;
   /** An append failed. */
-  failed(app: AppId, error: unknown): void;
+  onAppendFailed(app: AppId, error: unknown): void;
   /** A batch is durable, so long after its first line had come. */
-  stored?(app: AppId, batch: Batch, afterMs: number): void;
+  onBatchStored?(app: AppId, batch: Batch, afterMs: number): void;
 }
 
 /** A batch that is open, queued or on its way, and who cares about it. */
-class Departure {
-  readonly settled: Promise<void>;
+class PendingBatch {
+  readonly done: Promise<void>;
   resolve: () => void = () => {};
   reject: (error: unknown) => void = () => {};
   /** Its place in the stream's order. */
   readonly number: number;
   batch: Batch | undefined;
   /** Lines came from somebody who won't send them again: they must be kept and tried again. */
-  entrusted = false;
+  retryUntilStored = false;
   /** On the clock of `performance.now()`. */
   readonly openedMs = performance.now();
 
   constructor(number: number) {
     this.number = number;
-    this.settled = new Promise((resolve, reject) => {
+    this.done = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
-    this.settled.catch(() => {}); // whoever asked has their own handler
+    this.done.catch(() => {}); // whoever asked has their own handler
   }
 }
 
@@ -49,191 +49,199 @@ class Departure {
  * once, and under load a batch grows to what a commit takes. Only lines that come one in a turn, and that nobody waits for, may
  * gather for a time: each of them would be a batch of its own, which costs more than many lines.
  */
-export class Gatherer {
+export class Batcher {
   readonly app: AppId;
   private readonly store: Store;
-  private readonly load: Load;
+  private readonly events: BatcherEvents;
   private readonly builder = new BatchBuilder();
-  private open: Departure | undefined;
+  private openBatch: PendingBatch | undefined;
   /** Closed batches that wait for a failed one before them. */
-  private queue: Departure[] = [];
-  private readonly unsettled = new Set<Departure>();
+  private retryQueue: PendingBatch[] = [];
+  private readonly unstored = new Set<PendingBatch>();
   /** Resolves when all of these have; made when somebody asks. */
-  private allSettled: Promise<unknown> | undefined;
-  private scheduled = false;
+  private allStored: Promise<unknown> | undefined;
+  private closeScheduled = false;
   /** A timer runs at whose end the open batch leaves. */
-  private gathering = false;
+  private lingering = false;
   /** When the last batch was closed, on the clock of `performance.now()`. */
-  private closedMs = Number.NEGATIVE_INFINITY;
-  private onTheWay = 0;
+  private lastClosedMs = Number.NEGATIVE_INFINITY;
+  private inFlight = 0;
   private retryMs = 0;
   private retryTimer: NodeJS.Timeout | undefined;
-  private count = 0;
+  private nextNumber = 0;
   /** When the last batch left, milliseconds since 1970. */
-  usedAtMs = Date.now();
+  lastUsedMs = Date.now();
 
-  constructor(app: AppId, store: Store, load: Load) {
+  constructor(app: AppId, store: Store, events: BatcherEvents) {
     this.app = app;
     this.store = store;
-    this.load = load;
+    this.events = events;
   }
 
   /** Nothing is open or on its way. */
   get idle(): boolean {
-    return this.unsettled.size === 0 && this.builder.count === 0;
+    return this.unstored.size === 0 && this.builder.count === 0;
   }
 
-  /** Adds one line; see {@link BatchBuilder.add}. Call {@link stored} or {@link entrust} after the last one. */
-  add(bytes: Uint8Array, start: number, end: number, header: Header, tenant: Tenant, host: Uint8Array): void {
-    const source = tenant.sourceBytes;
+  /** Adds one line; see {@link BatchBuilder.add}. Call {@link whenStored} or {@link flushInBackground} after the last one. */
+  add(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    header: SyslogHeader,
+    logSource: LogSource,
+    host: Uint8Array,
+  ): void {
+    const source = logSource.sourceBytes;
     if (this.builder.add(bytes, start, end, header, source, host)) return;
     // Full in the middle of somebody's lines, before they said how they care: keep these at any rate.
-    this.opened().entrusted = true;
-    this.close();
+    this.ensureOpenBatch().retryUntilStored = true;
+    this.closeBatch();
     this.builder.add(bytes, start, end, header, source, host);
   }
 
   /** Adds records that the express lane made; see {@link BatchBuilder.addRecords}. */
   addRecords(records: Uint8Array, count: number): void {
     if (this.builder.addRecords(records, count)) return;
-    this.opened().entrusted = true;
-    this.close();
+    this.ensureOpenBatch().retryUntilStored = true;
+    this.closeBatch();
     this.builder.addRecords(records, count);
   }
 
   /** Sees to it that so many bytes fit into the open batch: lines that are in one batch are stored all or none. */
   reserve(bytes: number): void {
-    if (this.builder.count > 0 && this.builder.length + bytes > BATCH_BYTES) this.close();
+    if (this.builder.count > 0 && this.builder.length + bytes > BATCH_BYTES) this.closeBatch();
   }
 
   /**
    * The lines added so far needn't be waited for: they are kept and tried again until they are stored.
    *
-   * @param gatherMs they may gather until so long after the batch before them; one that somebody waits for takes them along.
+   * @param lingerMs they may gather until so long after the batch before them; one that somebody waits for takes them along.
    */
-  entrust(gatherMs = 0): void {
+  flushInBackground(lingerMs = 0): void {
     if (this.builder.count === 0) return;
-    this.opened().entrusted = true;
-    if (gatherMs === 0 || !this.gather(gatherMs)) this.schedule();
+    this.ensureOpenBatch().retryUntilStored = true;
+    if (lingerMs === 0 || !this.linger(lingerMs)) this.scheduleClose();
   }
 
   /** Resolves when all lines added so far are stored; rejects when they can't be: then send them again. */
-  stored(): Promise<unknown> {
+  whenStored(): Promise<unknown> {
     if (this.builder.count > 0) {
-      this.opened();
-      this.schedule();
+      this.ensureOpenBatch();
+      this.scheduleClose();
     }
-    this.allSettled ??= Promise.all([...this.unsettled].map((departure) => departure.settled));
-    return this.allSettled;
+    this.allStored ??= Promise.all([...this.unstored].map((pendingBatch) => pendingBatch.done));
+    return this.allStored;
   }
 
   /** Sends what is open on its way; resolves when nothing is left, or after `graceMs`, with the number of lines that are left. */
   async flush(graceMs: number): Promise<number> {
     const giveUpMs = Date.now() + graceMs;
     while (!this.idle && Date.now() < giveUpMs) {
-      if (this.builder.count > 0) this.opened().entrusted = true;
-      this.close();
+      if (this.builder.count > 0) this.ensureOpenBatch().retryUntilStored = true;
+      this.closeBatch();
       // A store that fails is given time to recover; what is kept is tried again meanwhile.
-      await this.stored().catch(() => pause(RETRY_MS));
+      await this.whenStored().catch(() => pause(RETRY_MS));
     }
     let left = 0;
-    for (const { batch } of this.unsettled) left += batch?.count ?? 0;
+    for (const { batch } of this.unstored) left += batch?.count ?? 0;
     return left;
   }
 
-  private opened(): Departure {
-    if (!this.open) {
-      this.open = new Departure(this.count++);
-      this.unsettled.add(this.open);
-      this.allSettled = undefined;
+  private ensureOpenBatch(): PendingBatch {
+    if (!this.openBatch) {
+      this.openBatch = new PendingBatch(this.nextNumber++);
+      this.unstored.add(this.openBatch);
+      this.allStored = undefined;
     }
-    return this.open;
+    return this.openBatch;
   }
 
   /** Has the open batch leave later; false if the one before it is old enough. */
-  private gather(forMs: number): boolean {
-    if (this.gathering || this.scheduled) return true;
-    const restMs = this.closedMs + forMs - performance.now();
+  private linger(lingerMs: number): boolean {
+    if (this.lingering || this.closeScheduled) return true;
+    const restMs = this.lastClosedMs + lingerMs - performance.now();
     if (restMs <= 0) return false;
-    this.gathering = true;
+    this.lingering = true;
     setTimeout(() => {
-      this.gathering = false;
-      if (this.builder.count > 0) this.schedule();
+      this.lingering = false;
+      if (this.builder.count > 0) this.scheduleClose();
     }, restMs);
     return true;
   }
 
-  private schedule(): void {
-    if (this.scheduled || this.onTheWay > 0 || this.retryMs > 0) return;
-    this.scheduled = true;
+  private scheduleClose(): void {
+    if (this.closeScheduled || this.inFlight > 0 || this.retryMs > 0) return;
+    this.closeScheduled = true;
     setImmediate(() => {
-      this.scheduled = false;
-      if (this.onTheWay === 0) this.close();
+      this.closeScheduled = false;
+      if (this.inFlight === 0) this.closeBatch();
     });
   }
 
   /** Closes the open batch and appends it, or queues it behind one that failed. */
-  private close(): void {
-    const batch = this.builder.close();
+  private closeBatch(): void {
+    const batch = this.builder.takeBatch();
     if (!batch) return;
-    const departure = this.opened();
-    this.open = undefined;
-    this.usedAtMs = Date.now();
-    this.closedMs = performance.now();
-    departure.batch = batch;
-    this.load.pending(batch.bytes.length);
-    if (this.retryMs > 0) this.queue.push(departure);
-    else this.send(departure, batch);
+    const pendingBatch = this.ensureOpenBatch();
+    this.openBatch = undefined;
+    this.lastUsedMs = Date.now();
+    this.lastClosedMs = performance.now();
+    pendingBatch.batch = batch;
+    this.events.addPendingBytes(batch.bytes.length);
+    if (this.retryMs > 0) this.retryQueue.push(pendingBatch);
+    else this.append(pendingBatch, batch);
   }
 
-  private send(departure: Departure, batch: Batch): void {
-    this.onTheWay++;
+  private append(pendingBatch: PendingBatch, batch: Batch): void {
+    this.inFlight++;
     this.store.append(this.app, batch).then(
-      ({ passedOn }) => {
-        this.onTheWay--;
+      ({ retainedByReaders }) => {
+        this.inFlight--;
         this.retryMs = 0;
-        this.settle(departure, batch);
-        this.load.stored?.(this.app, batch, performance.now() - departure.openedMs);
-        departure.resolve();
-        if (!passedOn) this.builder.takeBack(batch);
-        this.sendQueued();
+        this.complete(pendingBatch, batch);
+        this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
+        pendingBatch.resolve();
+        if (!retainedByReaders) this.builder.reclaim(batch);
+        this.appendQueued();
       },
       (error: unknown) => {
-        this.onTheWay--;
-        this.load.failed(this.app, error);
-        departure.reject(error);
-        if (departure.entrusted) this.retryLater(departure);
-        else this.settle(departure, batch);
-        if (this.retryMs === 0) this.sendQueued();
+        this.inFlight--;
+        this.events.onAppendFailed(this.app, error);
+        pendingBatch.reject(error);
+        if (pendingBatch.retryUntilStored) this.retryLater(pendingBatch);
+        else this.complete(pendingBatch, batch);
+        if (this.retryMs === 0) this.appendQueued();
       },
     );
   }
 
-  private settle(departure: Departure, batch: Batch): void {
-    this.unsettled.delete(departure);
-    this.allSettled = undefined;
-    this.load.pending(-batch.bytes.length);
+  private complete(pendingBatch: PendingBatch, batch: Batch): void {
+    this.unstored.delete(pendingBatch);
+    this.allStored = undefined;
+    this.events.addPendingBytes(-batch.bytes.length);
   }
 
   /** Puts a failed batch back in its place; the first of them is tried again after a pause. */
-  private retryLater(departure: Departure): void {
-    this.queue.push(departure);
-    this.queue.sort((a, b) => a.number - b.number);
+  private retryLater(pendingBatch: PendingBatch): void {
+    this.retryQueue.push(pendingBatch);
+    this.retryQueue.sort((a, b) => a.number - b.number);
     if (this.retryTimer) return;
     this.retryMs = this.retryMs === 0 ? RETRY_MS : Math.min(this.retryMs * 2, RETRY_MAX_MS);
-    this.retryTimer = setTimeout(() => this.sendFirst(), this.retryMs);
+    this.retryTimer = setTimeout(() => this.retryFirst(), this.retryMs);
   }
 
-  private sendFirst(): void {
+  private retryFirst(): void {
     this.retryTimer = undefined;
-    const first = this.queue.shift();
-    if (first?.batch) this.send(first, first.batch);
+    const first = this.retryQueue.shift();
+    if (first?.batch) this.append(first, first.batch);
   }
 
   /** After a success: everything that waited, and what was gathered meanwhile. */
-  private sendQueued(): void {
-    for (const departure of this.queue.splice(0)) if (departure.batch) this.send(departure, departure.batch);
-    if (this.onTheWay === 0) this.close();
+  private appendQueued(): void {
+    for (const pendingBatch of this.retryQueue.splice(0))
+      if (pendingBatch.batch) this.append(pendingBatch, pendingBatch.batch);
+    if (this.inFlight === 0) this.closeBatch();
   }
 }
 

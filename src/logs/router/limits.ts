@@ -1,177 +1,177 @@
 /** How much a token and an app may send. What is over is turned away, and the app is told so, once a minute. */
 import type { AppId } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
-import type { Tenant } from './tenants.ts';
+import type { LogSource } from './tenants.ts';
 
 /** Lines and bytes a second; undefined: as many as they like. */
-export interface Rate {
+export interface RateLimit {
   readonly lines: number | undefined;
   readonly bytes: number | undefined;
 }
 
-export interface LimitOptions {
-  readonly token: Rate;
-  readonly app: Rate;
+export interface RateLimiterOptions {
+  readonly token: RateLimit;
+  readonly app: RateLimit;
   /** Adds a line to the app's stream. */
-  readonly tell: (app: AppId, message: string) => void;
+  readonly logToApp: (app: AppId, message: string) => void;
 }
 
 /** The first refusal is told after this time, so that there is something to count; further ones once a minute. */
-const TELL_FIRST_MS = 1_000;
-const TELL_MS = 60_000;
+const FIRST_REPORT_MS = 1_000;
+const REPORT_INTERVAL_MS = 60_000;
 
 /** Holds what may be sent in one second; may be overdrawn by a request that is taken whole. */
-class Bucket {
+class TokenBucket {
   private readonly rate: number;
-  private left: number;
-  private filledMs: number;
+  private remaining: number;
+  private refilledMs: number;
 
   constructor(rate: number, now: number) {
     this.rate = rate;
-    this.left = rate;
-    this.filledMs = now;
+    this.remaining = rate;
+    this.refilledMs = now;
   }
 
   available(now: number): number {
-    if (now > this.filledMs) {
-      this.left = Math.min(this.rate, this.left + ((now - this.filledMs) * this.rate) / 1_000);
-      this.filledMs = now;
+    if (now > this.refilledMs) {
+      this.remaining = Math.min(this.rate, this.remaining + ((now - this.refilledMs) * this.rate) / 1_000);
+      this.refilledMs = now;
     }
-    return this.left;
+    return this.remaining;
   }
 
   take(amount: number): void {
-    this.left -= amount;
+    this.remaining -= amount;
   }
 }
 
-interface Account {
-  readonly lines: Bucket | undefined;
-  readonly bytes: Bucket | undefined;
+interface Buckets {
+  readonly lines: TokenBucket | undefined;
+  readonly bytes: TokenBucket | undefined;
 }
 
-interface Refusal {
+interface LimitedLines {
   count: number;
   sinceMs: number;
   timer: NodeJS.Timeout | undefined;
 }
 
-export class Limits {
-  private readonly options: LimitOptions;
+export class RateLimiter {
+  private readonly options: RateLimiterOptions;
   private readonly now: () => number;
-  private readonly accounts = new Map<string, Account>();
-  private readonly refusals = new Map<AppId, Refusal>();
+  private readonly buckets = new Map<string, Buckets>();
+  private readonly limitedLines = new Map<AppId, LimitedLines>();
   /** Nothing is limited: nobody needs to ask. */
-  readonly off: boolean;
+  readonly disabled: boolean;
 
-  constructor(options: LimitOptions, now: () => number = Date.now) {
+  constructor(options: RateLimiterOptions, now: () => number = Date.now) {
     const { token, app } = options;
     this.options = options;
     this.now = now;
-    this.off = [token.lines, token.bytes, app.lines, app.bytes].every((rate) => rate === undefined);
+    this.disabled = [token.lines, token.bytes, app.lines, app.bytes].every((rate) => rate === undefined);
   }
 
   /**
    * Asks for `lines` lines of `bytes` bytes in all; returns how many of them may pass. Bytes are looked at before, not
    * after: the last lines may go over, by less than a chunk.
    */
-  admit(tenant: Tenant, lines: number, bytes: number): number {
+  admit(logSource: LogSource, lines: number, bytes: number): number {
     const now = this.now();
-    const accounts = this.accountsOf(tenant);
+    const allBuckets = this.bucketsFor(logSource);
     let granted = lines;
-    for (const account of accounts) {
-      if (account.bytes && account.bytes.available(now) <= 0) granted = 0;
-      if (account.lines) granted = Math.min(granted, Math.max(0, Math.floor(account.lines.available(now))));
+    for (const buckets of allBuckets) {
+      if (buckets.bytes && buckets.bytes.available(now) <= 0) granted = 0;
+      if (buckets.lines) granted = Math.min(granted, Math.max(0, Math.floor(buckets.lines.available(now))));
     }
-    this.take(accounts, granted, (bytes * granted) / lines);
-    if (granted < lines) this.refuse(tenant.app, lines - granted);
+    this.takeFrom(allBuckets, granted, (bytes * granted) / lines);
+    if (granted < lines) this.countLimited(logSource.app, lines - granted);
     return granted;
   }
 
   /** May a request be taken now? It is taken whole, and what is too much is missing afterwards: {@link charge} it. */
-  isOpen(tenant: Tenant): boolean {
+  allowsRequest(logSource: LogSource): boolean {
     const now = this.now();
-    return this.accountsOf(tenant).every(
+    return this.bucketsFor(logSource).every(
       ({ lines, bytes }) => (lines?.available(now) ?? 1) >= 1 && (bytes?.available(now) ?? 1) > 0,
     );
   }
 
-  charge(tenant: Tenant, lines: number, bytes: number): void {
-    this.take(this.accountsOf(tenant), lines, bytes);
+  charge(logSource: LogSource, lines: number, bytes: number): void {
+    this.takeFrom(this.bucketsFor(logSource), lines, bytes);
   }
 
   /** Counts lines that were turned away. */
-  refuse(app: AppId, lines: number): void {
-    let refusal = this.refusals.get(app);
-    if (!refusal) {
-      refusal = { count: 0, sinceMs: this.now(), timer: undefined };
-      this.refusals.set(app, refusal);
+  countLimited(app: AppId, lines: number): void {
+    let limited = this.limitedLines.get(app);
+    if (!limited) {
+      limited = { count: 0, sinceMs: this.now(), timer: undefined };
+      this.limitedLines.set(app, limited);
     }
-    refusal.count += lines;
-    if (!refusal.timer) this.schedule(app, refusal, TELL_FIRST_MS);
+    limited.count += lines;
+    if (!limited.timer) this.scheduleReport(app, limited, FIRST_REPORT_MS);
   }
 
   /** Tells what hasn't been told yet. */
   close(): void {
-    for (const [app, refusal] of this.refusals) {
-      clearTimeout(refusal.timer);
-      if (refusal.count > 0) this.tell(app, refusal);
+    for (const [app, limited] of this.limitedLines) {
+      clearTimeout(limited.timer);
+      if (limited.count > 0) this.report(app, limited);
     }
-    this.refusals.clear();
+    this.limitedLines.clear();
   }
 
-  private schedule(app: AppId, refusal: Refusal, afterMs: number): void {
-    refusal.timer = setTimeout(() => {
-      if (refusal.count === 0) {
-        this.refusals.delete(app);
+  private scheduleReport(app: AppId, limited: LimitedLines, afterMs: number): void {
+    limited.timer = setTimeout(() => {
+      if (limited.count === 0) {
+        this.limitedLines.delete(app);
         return;
       }
-      this.tell(app, refusal);
-      this.schedule(app, refusal, TELL_MS);
+      this.report(app, limited);
+      this.scheduleReport(app, limited, REPORT_INTERVAL_MS);
     }, afterMs);
-    refusal.timer.unref();
+    limited.timer.unref();
   }
 
-  private tell(app: AppId, refusal: Refusal): void {
-    const since = formatTimestamp(refusal.sinceMs);
-    const { count } = refusal;
-    refusal.count = 0;
-    refusal.sinceMs = this.now();
-    this.options.tell(
+  private report(app: AppId, limited: LimitedLines): void {
+    const since = formatTimestamp(limited.sinceMs);
+    const { count } = limited;
+    limited.count = 0;
+    limited.sinceMs = this.now();
+    this.options.logToApp(
       app,
       `Rate limit: ${count} messages refused since ${since}. Allowed are ${describe(this.options)}.`,
     );
   }
 
-  private take(accounts: readonly Account[], lines: number, bytes: number): void {
-    for (const account of accounts) {
-      account.lines?.take(lines);
-      account.bytes?.take(bytes);
+  private takeFrom(allBuckets: readonly Buckets[], lines: number, bytes: number): void {
+    for (const buckets of allBuckets) {
+      buckets.lines?.take(lines);
+      buckets.bytes?.take(bytes);
     }
   }
 
-  private accountsOf({ token, app }: Tenant): readonly Account[] {
+  private bucketsFor({ token, app }: LogSource): readonly Buckets[] {
     const { options } = this;
-    const ofApp = this.account(app, options.app);
-    return token ? [this.account(token, options.token), ofApp] : [ofApp];
+    const ofApp = this.bucketsNamed(app, options.app);
+    return token ? [this.bucketsNamed(token, options.token), ofApp] : [ofApp];
   }
 
-  private account(name: string, rate: Rate): Account {
-    let account = this.accounts.get(name);
-    if (!account) {
+  private bucketsNamed(name: string, rate: RateLimit): Buckets {
+    let buckets = this.buckets.get(name);
+    if (!buckets) {
       const now = this.now();
-      account = {
-        lines: rate.lines === undefined ? undefined : new Bucket(rate.lines, now),
-        bytes: rate.bytes === undefined ? undefined : new Bucket(rate.bytes, now),
+      buckets = {
+        lines: rate.lines === undefined ? undefined : new TokenBucket(rate.lines, now),
+        bytes: rate.bytes === undefined ? undefined : new TokenBucket(rate.bytes, now),
       };
-      this.accounts.set(name, account);
+      this.buckets.set(name, buckets);
     }
-    return account;
+    return buckets;
   }
 }
 
-function describe({ token, app }: LimitOptions): string {
-  const rates = (name: string, { lines, bytes }: Rate): string[] => [
+function describe({ token, app }: RateLimiterOptions): string {
+  const rates = (name: string, { lines, bytes }: RateLimit): string[] => [
     ...(lines === undefined ? [] : [`${lines} lines/s ${name}`]),
     ...(bytes === undefined ? [] : [`${bytes} bytes/s ${name}`]),
   ];

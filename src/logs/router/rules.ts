@@ -5,7 +5,7 @@
 import ipaddr from 'ipaddr.js';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId, Store } from '../store/contract.ts';
-import type { Tenant } from './tenants.ts';
+import type { LogSource } from './tenants.ts';
 
 /** What a rule asks for; all that is given has to be true of a line. */
 export interface RuleConditions {
@@ -29,15 +29,15 @@ export interface RuleRecord extends RuleConditions {
 }
 
 /** What is known of a sender before its first line. */
-export interface SenderFacts {
+export interface SenderInfo {
   readonly address: string;
   /** The port that it sends to. */
   readonly port: number;
-  readonly certificate?: Certificate;
+  readonly certificate?: ClientCertificate;
 }
 
 /** A client's certificate that a certificate authority of ours has signed. */
-export interface Certificate {
+export interface ClientCertificate {
   readonly commonName: string;
   /** `CN=web-1`, `O=example`: one entry an attribute. */
   readonly subject: readonly string[];
@@ -46,17 +46,17 @@ export interface Certificate {
 }
 
 /** A rule whose conditions on the sender are met: its tag and hostname are left to look at. */
-export interface Candidate {
+export interface CandidateRule {
   readonly tag: string | undefined;
   readonly hostname: string | undefined;
-  readonly tenant: Tenant;
+  readonly logSource: LogSource;
 }
 
 export function ruleKey(id: string): string {
   return `rule/${id}`;
 }
 
-export class Rules {
+export class SourceRules {
   private readonly store: Store;
   private records: readonly RuleRecord[] = [];
   private readonly listeners = new Set<() => void>();
@@ -66,7 +66,7 @@ export class Rules {
 
   constructor(store: Store) {
     this.store = store;
-    store.watch((scope) => {
+    store.watchRecords((scope) => {
       if (scope === '') void this.load().catch(() => {}); // the store is away: the rules stay as they were
     });
   }
@@ -83,20 +83,20 @@ export class Rules {
   }
 
   /** Rules that name a port: somebody has to listen there. */
-  withPorts(): (RuleRecord & { readonly port: number })[] {
+  rulesWithPort(): (RuleRecord & { readonly port: number })[] {
     return this.records.flatMap((rule) => (rule.port === undefined ? [] : { ...rule, port: rule.port }));
   }
 
   /** The rules that may be meant for a sender, those with most conditions first, of these the oldest. */
-  candidates(sender: SenderFacts): readonly Candidate[] {
+  candidatesFor(sender: SenderInfo): readonly CandidateRule[] {
     return this.records
-      .filter((rule) => isFor(rule, sender))
-      .map(({ app, source, tag, hostname }) => ({ tag, hostname, tenant: tenantOf(app, source) }));
+      .filter((rule) => matchesSender(rule, sender))
+      .map(({ app, source, tag, hostname }) => ({ tag, hostname, logSource: logSourceOf(app, source) }));
   }
 
   private async read(): Promise<void> {
     const records = (await this.store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);
-    records.sort((a, b) => strength(b) - strength(a) || (a.createdAt < b.createdAt ? -1 : 1));
+    records.sort((a, b) => conditionCount(b) - conditionCount(a) || (a.createdAt < b.createdAt ? -1 : 1));
     if (JSON.stringify(records) === JSON.stringify(this.records)) return;
     this.records = records;
     this.version++;
@@ -108,9 +108,9 @@ export class Rules {
  * Refuses conditions that can't be met.
  * @throws TailraceError `invalid_params`, with what would be right.
  */
-export function checkConditions(conditions: RuleConditions): void {
+export function validateRuleConditions(conditions: RuleConditions): void {
   const { port, network, tag, hostname } = conditions;
-  if (strength(conditions) === 0)
+  if (conditionCount(conditions) === 0)
     throw new TailraceError(
       'invalid_params',
       'A rule needs a condition: --port, --network, --tag, --hostname or --certificate.',
@@ -128,23 +128,27 @@ export function checkConditions(conditions: RuleConditions): void {
 }
 
 /** `::ffff:10.0.0.1`, as sockets that speak both call IPv4 clients, is `10.0.0.1`. */
-export function plainAddress(address: string): string {
+export function normalizeAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
-function strength({ port, network, tag, hostname, certificate }: RuleConditions): number {
+function conditionCount({ port, network, tag, hostname, certificate }: RuleConditions): number {
   return [port, network, tag, hostname, certificate].filter((given) => given !== undefined).length;
 }
 
-function isFor(rule: RuleRecord, { address, port, certificate }: SenderFacts): boolean {
+function matchesSender(rule: RuleRecord, { address, port, certificate }: SenderInfo): boolean {
   if (rule.port !== undefined && rule.port !== port) return false;
-  if (rule.network !== undefined && !contains(rule.network, address)) return false;
+  if (rule.network !== undefined && !networkContains(rule.network, address)) return false;
   return (
-    rule.certificate === undefined || (certificate !== undefined && names(rule.certificate, certificate))
+    rule.certificate === undefined ||
+    (certificate !== undefined && matchesCertificate(rule.certificate, certificate))
   );
 }
 
-function names(wanted: string, { commonName, subject, fingerprint }: Certificate): boolean {
+function matchesCertificate(
+  wanted: string,
+  { commonName, subject, fingerprint }: ClientCertificate,
+): boolean {
   if (wanted === commonName || subject.includes(wanted)) return true;
   return (
     wanted
@@ -154,7 +158,7 @@ function names(wanted: string, { commonName, subject, fingerprint }: Certificate
   );
 }
 
-function contains(network: string, address: string): boolean {
+function networkContains(network: string, address: string): boolean {
   const range = parseNetwork(network);
   if (!range || !ipaddr.isValid(address)) return false;
   const client = ipaddr.process(address);
@@ -168,6 +172,6 @@ function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | undef
   return [address, address.kind() === 'ipv4' ? 32 : 128];
 }
 
-function tenantOf(app: AppId, source: string): Tenant {
+function logSourceOf(app: AppId, source: string): LogSource {
   return { token: '', tokenBytes: new Uint8Array(0), app, source, sourceBytes: Buffer.from(source) };
 }

@@ -1,7 +1,7 @@
 import type { AppId, Store } from '../store/contract.ts';
 
 /** Whom a token speaks for: one app, one source name. */
-export interface Tenant {
+export interface LogSource {
   readonly token: string;
   /** The token as it stands in a line's APP-NAME. */
   readonly tokenBytes: Uint8Array;
@@ -19,7 +19,7 @@ export interface TokenRecord {
 }
 
 /** The source of a token that speaks for every source of its app: for other routers' drains. */
-export const ANY_SOURCE = '*';
+export const WILDCARD_SOURCE = '*';
 
 /** Key of a token's record. */
 export function tokenKey(token: string): string {
@@ -27,14 +27,14 @@ export function tokenKey(token: string): string {
 }
 
 /** How long an unknown token stays unknown without asking again: a flood of them must not become a flood of look-ups. */
-const MISS_MS = 5_000;
+const MISS_TTL_MS = 5_000;
 /** Unknown tokens remembered at the most. */
 const MISSES_MAX = 10_000;
 
 /** Looks tokens up: in memory, and in the store on a miss. Misses are remembered too, for a while. */
-export class Tenants {
+export class TokenCache {
   private readonly store: Store;
-  private readonly known = new Map<string, Tenant>();
+  private readonly hits = new Map<string, LogSource>();
   private readonly misses = new Map<string, number>();
   private readonly now: () => number;
   /** Grows when tokens were made or revoked. */
@@ -43,16 +43,16 @@ export class Tenants {
   constructor(store: Store, now: () => number = Date.now) {
     this.store = store;
     this.now = now;
-    store.watch((scope) => {
+    store.watchRecords((scope) => {
       // Tokens live in the scope of no app. They change seldom: forget all, and ask again.
-      if (scope === '') this.forget();
+      if (scope === '') this.clear();
     });
   }
 
   /** The token's tenant, null when it is known to be unknown, undefined when the store has to be asked. */
-  find(token: string): Tenant | null | undefined {
-    const tenant = this.known.get(token);
-    if (tenant) return tenant;
+  lookup(token: string): LogSource | null | undefined {
+    const logSource = this.hits.get(token);
+    if (logSource) return logSource;
     const until = this.misses.get(token);
     if (until === undefined) return undefined;
     if (until > this.now()) return null;
@@ -61,30 +61,30 @@ export class Tenants {
   }
 
   /** Asks the store for a token that `find` doesn't know. */
-  async load(token: string): Promise<Tenant | null> {
+  async load(token: string): Promise<LogSource | null> {
     const record = token.startsWith('t.')
       ? await this.store.get<TokenRecord>('', tokenKey(token))
       : undefined;
     if (!record) {
       if (this.misses.size >= MISSES_MAX) this.misses.clear();
-      this.misses.set(token, this.now() + MISS_MS);
+      this.misses.set(token, this.now() + MISS_TTL_MS);
       return null;
     }
     const { app, source } = record.value;
-    const tenant: Tenant = {
+    const logSource: LogSource = {
       token,
       tokenBytes: Buffer.from(token),
       app,
       source,
       sourceBytes: Buffer.from(source),
     };
-    this.known.set(token, tenant);
-    return tenant;
+    this.hits.set(token, logSource);
+    return logSource;
   }
 
-  private forget(): void {
+  private clear(): void {
     this.version++;
-    this.known.clear();
+    this.hits.clear();
     this.misses.clear();
   }
 }

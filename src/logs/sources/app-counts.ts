@@ -1,27 +1,27 @@
 import type { AppId } from '../store/contract.ts';
-import type { SourceCounters } from './counters.ts';
+import type { ListenerCounters } from './counters.ts';
 
 /** Lines and bytes that one app got. */
-export interface AppCount {
+export interface AppCounters {
   lines: number;
   bytes: number;
 }
 
-const byApp = new WeakMap<SourceCounters, Map<AppId, AppCount>>();
+const appCounters = new WeakMap<ListenerCounters, Map<AppId, AppCounters>>();
 
 /** What each app got through a listener; apart from the counters, which are shown as they are. */
-export function appCounts(counters: SourceCounters): Map<AppId, AppCount> {
-  let counts = byApp.get(counters);
+export function countersByApp(counters: ListenerCounters): Map<AppId, AppCounters> {
+  let counts = appCounters.get(counters);
   if (!counts) {
     counts = new Map();
-    byApp.set(counters, counts);
+    appCounters.set(counters, counts);
   }
   return counts;
 }
 
 /** Where to count the lines of one app. */
-export function countFor(counters: SourceCounters, app: AppId): AppCount {
-  const counts = appCounts(counters);
+export function countersForApp(counters: ListenerCounters, app: AppId): AppCounters {
+  const counts = countersByApp(counters);
   let count = counts.get(app);
   if (!count) {
     count = { lines: 0, bytes: 0 };

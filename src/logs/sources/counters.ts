@@ -1,5 +1,5 @@
 /** What a listener took and what it turned away, since the start. */
-export interface SourceCounters {
+export interface ListenerCounters {
   readonly protocol: string;
   lines: number;
   /** Bytes of the lines that were taken. */
@@ -17,7 +17,7 @@ export interface SourceCounters {
   cut: number;
 }
 
-export function sourceCounters(protocol: string): SourceCounters {
+export function createListenerCounters(protocol: string): ListenerCounters {
   return {
     protocol,
     lines: 0,

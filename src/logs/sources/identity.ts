@@ -2,84 +2,95 @@
  * Who is it? A line's APP-NAME is its token; a sender that can't write it there has it in structured data or in the
  * hostname, or is known by a rule.
  */
-import type { Router } from '../router/router.ts';
-import type { Candidate, Rules, SenderFacts } from '../router/rules.ts';
-import type { Tenant } from '../router/tenants.ts';
-import type { Header } from '../syslog/header.ts';
-import { speakerOf } from './any-source.ts';
-import { type Changes, fieldAt, findTokenElement, relabel } from './relabel.ts';
+import type { LogRouter } from '../router/router.ts';
+import type { CandidateRule, SenderInfo, SourceRules } from '../router/rules.ts';
+import type { LogSource } from '../router/tenants.ts';
+import type { SyslogHeader } from '../syslog/header.ts';
+import { sourceForAppName } from './any-source.ts';
+import { findTokenElement, type HeaderChanges, readHeaderField, rewriteHeader } from './relabel.ts';
 
 /** Whose a line is: found, unknown, or the store has to be asked for a token. */
-export type Finding =
-  | { readonly tenant: Tenant /** The line, when it had to be written anew. */; readonly line?: Buffer }
+export type SourceResolution =
+  | { readonly logSource: LogSource /** The line, when it had to be written anew. */; readonly line?: Buffer }
   | 'unknown'
-  | { readonly ask: string };
+  | { readonly tokenToLoad: string };
 
 const TOKEN = /^t\.[\w-]{1,64}$/;
 
-export class Identity {
-  private readonly router: Router;
-  private readonly rules: Rules;
-  private readonly sender: SenderFacts;
-  private version = -1;
-  private remembered: readonly Candidate[] = [];
+export class SourceResolver {
+  private readonly router: LogRouter;
+  private readonly rules: SourceRules;
+  private readonly sender: SenderInfo;
+  private rulesVersion = -1;
+  private cachedCandidates: readonly CandidateRule[] = [];
 
-  constructor(router: Router, rules: Rules, sender: SenderFacts) {
+  constructor(router: LogRouter, rules: SourceRules, sender: SenderInfo) {
     this.router = router;
     this.rules = rules;
     this.sender = sender;
   }
 
   /** Whose the line `bytes[start, end)` is, whose header has been scanned. */
-  find(bytes: Uint8Array, start: number, end: number, header: Header): Finding {
-    const tag = fieldAt(bytes, header.sourceStart, end);
+  resolve(bytes: Uint8Array, start: number, end: number, header: SyslogHeader): SourceResolution {
+    const tag = readHeaderField(bytes, header.sourceStart, end);
     if (tag.startsWith('t.')) return this.byTag(tag, bytes, start, end, header);
     const element = findTokenElement(bytes, header);
-    const hostname = fieldAt(bytes, header.hostStart, header.sourceStart);
+    const hostname = readHeaderField(bytes, header.hostStart, header.sourceStart);
     const token = element?.token ?? (TOKEN.test(hostname) ? hostname : undefined);
-    const finding = token ? this.byToken(token) : this.byRule(tag, hostname);
-    if (finding === 'unknown' || 'ask' in finding) return finding;
-    const tenant = speakerOf(finding.tenant, tag);
-    const changes: Changes = { source: tenant.source, dropHost: token === hostname, drop: element };
-    return { tenant, line: relabel(bytes, start, end, header, changes) };
+    const resolution = token ? this.byToken(token) : this.byRule(tag, hostname);
+    if (resolution === 'unknown' || 'tokenToLoad' in resolution) return resolution;
+    const logSource = sourceForAppName(resolution.logSource, tag);
+    const changes: HeaderChanges = {
+      source: logSource.source,
+      dropHost: token === hostname,
+      dropElement: element,
+    };
+    return { logSource, line: rewriteHeader(bytes, start, end, header, changes) };
   }
 
   /** Whose a line is that has no header at all; only a rule about its sender can say. */
-  findBare(): Tenant | undefined {
-    return this.candidates().find(({ tag, hostname }) => tag === undefined && hostname === undefined)?.tenant;
+  resolveHeaderless(): LogSource | undefined {
+    return this.candidates().find(({ tag, hostname }) => tag === undefined && hostname === undefined)
+      ?.logSource;
   }
 
   /** A token, or `TOKEN/web.1`: for senders that can set the tag, and nothing else (Docker). */
-  private byTag(tag: string, bytes: Uint8Array, start: number, end: number, header: Header): Finding {
+  private byTag(
+    tag: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    header: SyslogHeader,
+  ): SourceResolution {
     const slash = tag.indexOf('/');
     if (slash === -1) return this.byToken(tag);
-    const finding = this.byToken(tag.slice(0, slash));
-    if (finding === 'unknown' || 'ask' in finding) return finding;
-    const changes: Changes = { source: finding.tenant.source, dyno: tag.slice(slash + 1) };
-    return { tenant: finding.tenant, line: relabel(bytes, start, end, header, changes) };
+    const resolution = this.byToken(tag.slice(0, slash));
+    if (resolution === 'unknown' || 'tokenToLoad' in resolution) return resolution;
+    const changes: HeaderChanges = { source: resolution.logSource.source, dyno: tag.slice(slash + 1) };
+    return { logSource: resolution.logSource, line: rewriteHeader(bytes, start, end, header, changes) };
   }
 
-  private byToken(token: string): Finding {
-    const tenant = this.router.findTenant(token);
-    if (tenant === undefined) return { ask: token };
-    return tenant ? { tenant } : 'unknown';
+  private byToken(token: string): SourceResolution {
+    const logSource = this.router.lookupToken(token);
+    if (logSource === undefined) return { tokenToLoad: token };
+    return logSource ? { logSource } : 'unknown';
   }
 
-  private byRule(tag: string, hostname: string): Finding {
+  private byRule(tag: string, hostname: string): SourceResolution {
     for (const candidate of this.candidates())
       if (
         (candidate.tag === undefined || candidate.tag === tag) &&
         (candidate.hostname === undefined || candidate.hostname === hostname)
       )
-        return { tenant: candidate.tenant };
+        return { logSource: candidate.logSource };
     return 'unknown';
   }
 
-  private candidates(): readonly Candidate[] {
-    if (this.version !== this.rules.version) {
-      this.version = this.rules.version;
-      this.remembered = this.rules.candidates(this.sender);
+  private candidates(): readonly CandidateRule[] {
+    if (this.rulesVersion !== this.rules.version) {
+      this.rulesVersion = this.rules.version;
+      this.cachedCandidates = this.rules.candidatesFor(this.sender);
     }
-    return this.remembered;
+    return this.cachedCandidates;
   }
 }

@@ -2,242 +2,270 @@
  * What all listeners share: whose a frame's line is gets found out, and the line goes to the gatherer of its app.
  * One intake a connection or request, so that a token that comes line after line is recognised by its bytes.
  */
-import type { Limits } from '../router/limits.ts';
-import type { Router } from '../router/router.ts';
-import { ANY_SOURCE, type Tenant } from '../router/tenants.ts';
+import type { RateLimiter } from '../router/limits.ts';
+import type { LogRouter } from '../router/router.ts';
+import { type LogSource, WILDCARD_SOURCE } from '../router/tenants.ts';
 import type { AppId } from '../store/contract.ts';
 import { RECORD_HEADER } from '../syslog/batch.ts';
-import { Header, scanDrainHeader, scanHeader } from '../syslog/header.ts';
-import { withHeader } from '../syslog/headerless.ts';
-import { fromBsd } from '../syslog/rfc3164.ts';
-import { type RecordSink, takeFrames } from '../syslog/wasm/express.ts';
-import { speakerOf } from './any-source.ts';
-import { type AppCount, countFor } from './app-counts.ts';
-import type { SourceCounters } from './counters.ts';
-import type { Identity } from './identity.ts';
-import { fieldAt } from './relabel.ts';
+import { SyslogHeader, scanHeader, scanHerokuDrainHeader } from '../syslog/header.ts';
+import { withDefaultHeader } from '../syslog/headerless.ts';
+import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
+import { decodeFrames, type RecordSink } from '../syslog/wasm/express.ts';
+import { sourceForAppName } from './any-source.ts';
+import { type AppCounters, countersForApp } from './app-counts.ts';
+import type { ListenerCounters } from './counters.ts';
+import type { SourceResolver } from './identity.ts';
+import { readHeaderField } from './relabel.ts';
 
 /** What became of a frame. */
-export const Taken = {
+export const FrameOutcome = {
   /** It is with its app's gatherer. */
-  line: 0,
+  accepted: 0,
   /** Nobody knows whose it is: counted, dropped. */
-  unknown: 1,
+  unknownSource: 1,
   /** It is no line, as far as can be seen: counted, dropped. */
   malformed: 2,
-  /** Its token has to be asked for: await {@link Intake.load}, then take the frame again. */
-  ask: 3,
+  /** Its token has to be asked for: await {@link LineReceiver.loadToken}, then take the frame again. */
+  needsTokenLookup: 3,
   /** Its token or app has sent more than it may: counted, dropped. */
-  limited: 4,
+  rateLimited: 4,
 } as const;
-export type Taken = (typeof Taken)[keyof typeof Taken];
+export type FrameOutcome = (typeof FrameOutcome)[keyof typeof FrameOutcome];
 
-const ANY_NAME = new Uint8Array(0);
+const ANY_APP_NAME = new Uint8Array(0);
 
 /** Where lines of one app go. */
 export interface LineTarget {
-  add(bytes: Uint8Array, start: number, end: number, header: Header, tenant: Tenant, host: Uint8Array): void;
+  add(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    header: SyslogHeader,
+    logSource: LogSource,
+    host: Uint8Array,
+  ): void;
   addRecords(records: Uint8Array, count: number): void;
-  entrust(): void;
-  stored(): Promise<unknown>;
+  flushInBackground(): void;
+  whenStored(): Promise<unknown>;
 }
 
-export interface IntakeOptions {
-  readonly router: Router;
-  readonly counters: SourceCounters;
+export interface LineReceiverOptions {
+  readonly router: LogRouter;
+  readonly counters: ListenerCounters;
   /** What to write as HOSTNAME when a line has none: the sender's address. */
   readonly host: string;
   /** Whose all the lines are, when the sender authenticated with a token. */
-  readonly fixed?: Tenant;
+  readonly authenticatedSource?: LogSource;
   /** Says whose lines are that don't have their token as APP-NAME. */
-  readonly identity?: Identity;
+  readonly sourceResolver?: SourceResolver;
   /** Asked line by line; a request that is taken whole is asked for before, and only charged here. */
-  readonly limits?: Limits;
+  readonly rateLimiter?: RateLimiter;
   /** The lines are in the form of Heroku's HTTPS drains: without structured data. */
-  readonly drainForm?: boolean;
+  readonly fromHerokuDrain?: boolean;
   /** Where an app's lines go: its gatherer, unless they must stay together. */
   readonly targetFor?: (app: AppId) => LineTarget;
 }
 
-export class Intake implements RecordSink {
-  private readonly router: Router;
-  private readonly counters: SourceCounters;
+export class LineReceiver implements RecordSink {
+  private readonly router: LogRouter;
+  private readonly counters: ListenerCounters;
   private readonly host: Uint8Array;
-  private readonly header = new Header();
+  private readonly header = new SyslogHeader();
   private readonly scan: typeof scanHeader;
-  readonly fixed: Tenant | undefined;
-  private readonly identity: Identity | undefined;
-  private readonly limits: Limits | undefined;
+  readonly authenticatedSource: LogSource | undefined;
+  private readonly sourceResolver: SourceResolver | undefined;
+  private readonly rateLimiter: RateLimiter | undefined;
   private readonly targetFor: (app: AppId) => LineTarget;
-  private readonly usual: boolean;
-  private tenant: Tenant | undefined;
+  private readonly fastPathAllowed: boolean;
+  private logSource: LogSource | undefined;
   private target: LineTarget | undefined;
-  private count: AppCount | undefined;
+  private appCounters: AppCounters | undefined;
   private tokensVersion = -1;
-  private asked = '';
-  /** What got lines since the last {@link entrust} or {@link stored}. */
-  private touched: LineTarget[] = [];
+  private tokenToLoad = '';
+  /** What got lines since the last {@link flushInBackground} or {@link whenStored}. */
+  private pendingTargets: LineTarget[] = [];
 
-  constructor(options: IntakeOptions) {
-    const { router, counters, host, fixed, identity, limits, drainForm, targetFor } = options;
+  constructor(options: LineReceiverOptions) {
+    const {
+      router,
+      counters,
+      host,
+      authenticatedSource,
+      sourceResolver,
+      rateLimiter,
+      fromHerokuDrain,
+      targetFor,
+    } = options;
     this.router = router;
     this.counters = counters;
     this.host = Buffer.from(host.slice(0, 255));
-    this.fixed = fixed;
-    this.tenant = fixed;
-    this.identity = identity;
-    this.limits = limits?.off ? undefined : limits;
-    this.scan = drainForm ? scanDrainHeader : scanHeader;
-    this.usual = !drainForm;
-    this.targetFor = targetFor ?? ((app) => router.gatherer(app));
+    this.authenticatedSource = authenticatedSource;
+    this.logSource = authenticatedSource;
+    this.sourceResolver = sourceResolver;
+    this.rateLimiter = rateLimiter?.disabled ? undefined : rateLimiter;
+    this.scan = fromHerokuDrain ? scanHerokuDrainHeader : scanHeader;
+    this.fastPathAllowed = !fromHerokuDrain;
+    this.targetFor = targetFor ?? ((app) => router.batcher(app));
   }
 
   /** Takes the frame `bytes[start, end)`. */
-  take(bytes: Uint8Array, start: number, end: number): Taken {
-    const { header, fixed } = this;
-    if (!this.scan(bytes, start, end, header)) return this.takeOther(bytes, start, end);
-    if (fixed) {
-      if (fixed.source === ANY_SOURCE)
-        this.tenant = speakerOf(fixed, fieldAt(bytes, header.sourceStart, end));
-      return this.add(bytes, start, end, this.tenant ?? fixed);
+  take(bytes: Uint8Array, start: number, end: number): FrameOutcome {
+    const { header, authenticatedSource } = this;
+    if (!this.scan(bytes, start, end, header)) return this.takeLegacy(bytes, start, end);
+    if (authenticatedSource) {
+      if (authenticatedSource.source === WILDCARD_SOURCE)
+        this.logSource = sourceForAppName(
+          authenticatedSource,
+          readHeaderField(bytes, header.sourceStart, end),
+        );
+      return this.add(bytes, start, end, this.logSource ?? authenticatedSource);
     }
     const tokenEnd =
       header.dynoStart === end ? fieldEnd(bytes, header.sourceStart, end) : header.dynoStart - 1;
-    const { tenant } = this;
+    const { logSource } = this;
     if (
-      tenant &&
+      logSource &&
       this.tokensVersion === this.router.tokensVersion &&
-      isToken(bytes, header.sourceStart, tokenEnd, tenant)
+      hasToken(bytes, header.sourceStart, tokenEnd, logSource)
     )
-      return this.add(bytes, start, end, tenant);
-    return this.takeFrom(bytes, start, end);
+      return this.add(bytes, start, end, logSource);
+    return this.resolveAndAdd(bytes, start, end);
   }
 
   /**
    * Takes usual frames from `bytes[pos, …)` on, as long as they carry the token of the frame before; returns where it
    * stopped. What is there is for {@link take}.
    */
-  takeUsual(bytes: Uint8Array, pos: number): number {
-    const { tenant, fixed } = this;
-    if (!this.usual || !tenant) return pos;
-    if (fixed === tenant)
-      return fixed.source === ANY_SOURCE ? pos : takeFrames(bytes, pos, ANY_NAME, fixed.sourceBytes, this);
+  takeFastPath(bytes: Uint8Array, pos: number): number {
+    const { logSource, authenticatedSource } = this;
+    if (!this.fastPathAllowed || !logSource) return pos;
+    if (authenticatedSource === logSource)
+      return authenticatedSource.source === WILDCARD_SOURCE
+        ? pos
+        : decodeFrames(bytes, pos, ANY_APP_NAME, authenticatedSource.sourceBytes, this);
     // No token (a rule says who it is): an empty one would let every line pass.
-    if (tenant.tokenBytes.length === 0) return pos;
-    if (!fixed && this.tokensVersion !== this.router.tokensVersion) return pos;
-    return takeFrames(bytes, pos, tenant.tokenBytes, tenant.sourceBytes, this);
+    if (logSource.tokenBytes.length === 0) return pos;
+    if (!authenticatedSource && this.tokensVersion !== this.router.tokensVersion) return pos;
+    return decodeFrames(bytes, pos, logSource.tokenBytes, logSource.sourceBytes, this);
   }
 
   /** Called by the express lane. */
   addRecords(records: Uint8Array, count: number, lineBytes: number): void {
-    const { tenant, limits } = this;
-    if (!tenant) return;
+    const { logSource, rateLimiter } = this;
+    if (!logSource) return;
     let lines = count;
-    if (limits && this.fixed) limits.charge(tenant, count, lineBytes);
-    else if (limits) {
-      lines = limits.admit(tenant, count, lineBytes);
+    if (rateLimiter && this.authenticatedSource) rateLimiter.charge(logSource, count, lineBytes);
+    else if (rateLimiter) {
+      lines = rateLimiter.admit(logSource, count, lineBytes);
       this.counters.limited += count - lines;
       if (lines === 0) return;
     }
-    if (!this.target) this.use(tenant);
+    if (!this.target) this.selectTarget(logSource);
     this.target?.addRecords(lines === count ? records : firstRecords(records, lines), lines);
-    this.counted(lines, lines === count ? lineBytes : Math.round((lineBytes * lines) / count));
+    this.countLines(lines, lines === count ? lineBytes : Math.round((lineBytes * lines) / count));
   }
 
   /** Asks the store for the token of the frame that got `Taken.ask`. */
-  async load(): Promise<void> {
+  async loadToken(): Promise<void> {
     // Meanwhile others may send the lines taken so far on their way, before anybody asked whether they arrive.
-    for (const gatherer of this.touched) gatherer.entrust();
-    await this.router.loadTenant(this.asked);
+    for (const target of this.pendingTargets) target.flushInBackground();
+    await this.router.loadToken(this.tokenToLoad);
   }
 
   /** The lines taken so far needn't be waited for. */
-  entrust(): void {
-    for (const target of this.touched) target.entrust();
-    this.settle();
+  flushInBackground(): void {
+    for (const target of this.pendingTargets) target.flushInBackground();
+    this.resetTargets();
   }
 
   /** Resolves when the lines taken so far are stored. */
-  stored(): Promise<unknown> {
-    const { touched } = this;
-    this.settle();
-    return touched.length === 1 ? touched[0].stored() : Promise.all(touched.map((target) => target.stored()));
+  whenStored(): Promise<unknown> {
+    const { pendingTargets: targets } = this;
+    this.resetTargets();
+    return targets.length === 1
+      ? targets[0].whenStored()
+      : Promise.all(targets.map((target) => target.whenStored()));
   }
 
   /** Takes a line without an RFC 5424 header: one of the old kind, or, from somebody who is known, any bytes. */
-  private takeOther(bytes: Uint8Array, start: number, end: number): Taken {
-    const old = fromBsd(bytes, start, end, Date.now());
-    if (old && scanHeader(old, 0, old.length, this.header)) {
-      if (!this.fixed) return this.takeFrom(old, 0, old.length);
-      return this.add(old, 0, old.length, this.fixed);
+  private takeLegacy(bytes: Uint8Array, start: number, end: number): FrameOutcome {
+    const converted = rfc3164ToRfc5424(bytes, start, end, Date.now());
+    if (converted && scanHeader(converted, 0, converted.length, this.header)) {
+      if (!this.authenticatedSource) return this.resolveAndAdd(converted, 0, converted.length);
+      return this.add(converted, 0, converted.length, this.authenticatedSource);
     }
     this.counters.malformed++;
-    const known = end > start ? (this.fixed ?? this.identity?.findBare()) : this.fixed;
-    if (!known) return Taken.malformed;
+    const known =
+      end > start
+        ? (this.authenticatedSource ?? this.sourceResolver?.resolveHeaderless())
+        : this.authenticatedSource;
+    if (!known) return FrameOutcome.malformed;
     // Whose line it is may be known all the same: then it is kept, as a message without a header.
-    const line = withHeader(bytes.subarray(start, end));
+    const line = withDefaultHeader(bytes.subarray(start, end));
     scanHeader(line, 0, line.length, this.header);
     return this.add(line, 0, line.length, known);
   }
 
   /** Takes a line whose header has been scanned, from whoever it says that it is from. */
-  private takeFrom(bytes: Uint8Array, start: number, end: number): Taken {
-    const { header, identity } = this;
-    const found = identity
-      ? identity.find(bytes, start, end, header)
-      : this.findToken(fieldAt(bytes, header.sourceStart, end));
-    if (found === 'unknown') {
+  private resolveAndAdd(bytes: Uint8Array, start: number, end: number): FrameOutcome {
+    const { header, sourceResolver } = this;
+    const resolution = sourceResolver
+      ? sourceResolver.resolve(bytes, start, end, header)
+      : this.resolveToken(readHeaderField(bytes, header.sourceStart, end));
+    if (resolution === 'unknown') {
       this.counters.unknownToken++;
-      return Taken.unknown;
+      return FrameOutcome.unknownSource;
     }
-    if ('ask' in found) {
-      this.asked = found.ask;
-      return Taken.ask;
+    if ('tokenToLoad' in resolution) {
+      this.tokenToLoad = resolution.tokenToLoad;
+      return FrameOutcome.needsTokenLookup;
     }
-    const { tenant, line } = found;
-    if (!line) return this.add(bytes, start, end, speakerOf(tenant, ''));
+    const { logSource, line } = resolution;
+    if (!line) return this.add(bytes, start, end, sourceForAppName(logSource, ''));
     scanHeader(line, 0, line.length, header);
-    return this.add(line, 0, line.length, tenant);
+    return this.add(line, 0, line.length, logSource);
   }
 
-  private findToken(token: string): { tenant: Tenant; line?: undefined } | { ask: string } | 'unknown' {
-    const tenant = this.router.findTenant(token);
-    if (tenant === undefined) return { ask: token };
-    return tenant ? { tenant } : 'unknown';
+  private resolveToken(
+    token: string,
+  ): { logSource: LogSource; line?: undefined } | { tokenToLoad: string } | 'unknown' {
+    const logSource = this.router.lookupToken(token);
+    if (logSource === undefined) return { tokenToLoad: token };
+    return logSource ? { logSource } : 'unknown';
   }
 
-  private add(bytes: Uint8Array, start: number, end: number, tenant: Tenant): Taken {
-    const { limits } = this;
-    if (limits && this.fixed) limits.charge(tenant, 1, end - start);
-    else if (limits && limits.admit(tenant, 1, end - start) === 0) {
+  private add(bytes: Uint8Array, start: number, end: number, logSource: LogSource): FrameOutcome {
+    const { rateLimiter } = this;
+    if (rateLimiter && this.authenticatedSource) rateLimiter.charge(logSource, 1, end - start);
+    else if (rateLimiter && rateLimiter.admit(logSource, 1, end - start) === 0) {
       this.counters.limited++;
-      return Taken.limited;
+      return FrameOutcome.rateLimited;
     }
-    if (!this.target || tenant !== this.tenant) this.use(tenant);
-    this.target?.add(bytes, start, end, this.header, tenant, this.host);
-    this.counted(1, end - start);
-    return Taken.line;
+    if (!this.target || logSource !== this.logSource) this.selectTarget(logSource);
+    this.target?.add(bytes, start, end, this.header, logSource, this.host);
+    this.countLines(1, end - start);
+    return FrameOutcome.accepted;
   }
 
-  private counted(lines: number, bytes: number): void {
+  private countLines(lines: number, bytes: number): void {
     this.counters.lines += lines;
     this.counters.bytes += bytes;
-    if (!this.count) return;
-    this.count.lines += lines;
-    this.count.bytes += bytes;
+    if (!this.appCounters) return;
+    this.appCounters.lines += lines;
+    this.appCounters.bytes += bytes;
   }
 
-  private settle(): void {
-    this.touched = [];
+  private resetTargets(): void {
+    this.pendingTargets = [];
     this.target = undefined; // it may be given up before the next line comes
   }
 
-  private use(tenant: Tenant): void {
-    this.tenant = tenant;
+  private selectTarget(logSource: LogSource): void {
+    this.logSource = logSource;
     this.tokensVersion = this.router.tokensVersion;
-    this.target = this.targetFor(tenant.app);
-    this.count = countFor(this.counters, tenant.app);
-    if (!this.touched.includes(this.target)) this.touched.push(this.target);
+    this.target = this.targetFor(logSource.app);
+    this.appCounters = countersForApp(this.counters, logSource.app);
+    if (!this.pendingTargets.includes(this.target)) this.pendingTargets.push(this.target);
   }
 }
 
@@ -248,7 +276,7 @@ function firstRecords(records: Uint8Array, count: number): Uint8Array {
   return records.subarray(0, end);
 }
 
-function isToken(bytes: Uint8Array, start: number, end: number, { tokenBytes }: Tenant): boolean {
+function hasToken(bytes: Uint8Array, start: number, end: number, { tokenBytes }: LogSource): boolean {
   const length = tokenBytes.length;
   if (length === 0 || end - start !== length) return false;
   for (let i = length - 1; i >= 0; i--) if (bytes[start + i] !== tokenBytes[i]) return false;

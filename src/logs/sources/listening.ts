@@ -3,17 +3,17 @@ import { systemCode, TailraceError } from '../../common/errors.ts';
 
 /**
  * Resolves when the server listens.
- * @param what what it listens for, and `setting` the setting that names its port, for the error.
+ * @param purpose what it listens for, and `setting` the setting that names its port, for the error.
  * @throws TailraceError `address_in_use` with what to do.
  */
-export function listening(
+export function listen(
   server: Server,
   { host, port }: { host: string; port: number },
-  what: string,
+  purpose: string,
   setting: string,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(listenError(error, host, port, what, setting)));
+    server.once('error', (error) => reject(listenError(error, host, port, purpose, setting)));
     server.listen({ host, port }, () => resolve());
   });
 }
@@ -23,7 +23,7 @@ export function listenError(
   error: unknown,
   host: string,
   port: number,
-  what: string,
+  purpose: string,
   setting: string,
 ): Error {
   const code = systemCode(error);
@@ -31,20 +31,20 @@ export function listenError(
   if (code === 'EADDRINUSE')
     return new TailraceError(
       'address_in_use',
-      `Port ${port} is taken, so ${what} can't listen on ${where}: stop the program that holds it, or set ${setting} to another port (0 for any free one).`,
+      `Port ${port} is taken, so ${purpose} can't listen on ${where}: stop the program that holds it, or set ${setting} to another port (0 for any free one).`,
       { cause: error },
     );
   if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     return new TailraceError(
       'address_in_use',
-      `${what} can't listen on ${where} (${code}): set TAILRACE_HOST and ${setting} to an address and port of this machine.`,
+      `${purpose} can't listen on ${where} (${code}): set TAILRACE_HOST and ${setting} to an address and port of this machine.`,
       { cause: error },
     );
   return error instanceof Error ? error : new Error(String(error));
 }
 
 /** The port a listening server got. */
-export function portOf(server: Server): number {
+export function boundPort(server: Server): number {
   const address = server.address();
   return typeof address === 'object' && address ? address.port : 0;
 }

@@ -1,21 +1,23 @@
 /** What is measured of the ways in. Counted are plain numbers on the hot path; they are collected when somebody asks. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Router } from '../router/router.ts';
-import { appCounts } from './app-counts.ts';
-import type { SourceCounters } from './counters.ts';
-import { udpDrops } from './udp-drops.ts';
+import type { LogRouter } from '../router/router.ts';
+import { countersByApp } from './app-counts.ts';
+import type { ListenerCounters } from './counters.ts';
+import { countUdpDrops } from './udp-drops.ts';
 
-export interface SourceMetricsOptions {
-  readonly counters: readonly SourceCounters[];
-  readonly router: Router;
+export interface ListenerMetricsOptions {
+  readonly counters: readonly ListenerCounters[];
+  readonly router: LogRouter;
   /** Where datagrams come in. */
   readonly udpPort: number;
   /** Names of apps by their ids. */
-  readonly appName: () => Promise<ReadonlyMap<string, string>>;
+  readonly appNames: () => Promise<ReadonlyMap<string, string>>;
 }
 
 /** Measures batches and the time from their first line's arrival until they are durable; give it to the router. */
-export function measureStored(registry: Registry): (lines: number, bytes: number, afterMs: number) => void {
+export function registerBatchMetrics(
+  registry: Registry,
+): (lines: number, bytes: number, afterMs: number) => void {
   const registers = [registry];
   const lineCounts = new Histogram({
     name: 'tailrace_batch_lines',
@@ -43,29 +45,29 @@ export function measureStored(registry: Registry): (lines: number, bytes: number
 }
 
 /** Shows the listeners' counters. */
-export function measureSources(
+export function registerListenerMetrics(
   registry: Registry,
-  { counters, router, udpPort, appName }: SourceMetricsOptions,
+  { counters, router, udpPort, appNames }: ListenerMetricsOptions,
 ): void {
   const registers = [registry];
-  const byApp = (name: string, help: string, read: 'lines' | 'bytes'): void => {
+  const perApp = (name: string, help: string, read: 'lines' | 'bytes'): void => {
     new Counter({
       name,
       help,
       labelNames: ['protocol', 'app'],
       registers,
       async collect() {
-        const names = await appName();
+        const names = await appNames();
         this.reset();
         for (const of of counters)
-          for (const [app, count] of appCounts(of))
+          for (const [app, count] of countersByApp(of))
             this.inc({ protocol: of.protocol, app: names.get(app) ?? app }, count[read]);
       },
     });
   };
-  byApp('tailrace_in_lines_total', 'Lines that were taken.', 'lines');
-  byApp('tailrace_in_bytes_total', 'Bytes of the lines that were taken.', 'bytes');
-  const plain = (name: string, help: string, read: (of: SourceCounters) => number): void => {
+  perApp('tailrace_in_lines_total', 'Lines that were taken.', 'lines');
+  perApp('tailrace_in_bytes_total', 'Bytes of the lines that were taken.', 'bytes');
+  const perListener = (name: string, help: string, read: (of: ListenerCounters) => number): void => {
     new Counter({
       name,
       help,
@@ -77,24 +79,32 @@ export function measureSources(
       },
     });
   };
-  plain('tailrace_in_malformed_total', 'Frames and bodies that were no lines.', (of) => of.malformed);
-  plain('tailrace_in_unknown_total', 'Lines of which nobody knows whose they are.', (of) => of.unknownToken);
-  plain('tailrace_in_limited_total', 'Lines refused by rate limits.', (of) => of.limited);
-  plain('tailrace_in_lost_total', 'Lines turned away because too much waited.', (of) => of.lost);
-  plain(
+  perListener('tailrace_in_malformed_total', 'Frames and bodies that were no lines.', (of) => of.malformed);
+  perListener(
+    'tailrace_in_unknown_total',
+    'Lines of which nobody knows whose they are.',
+    (of) => of.unknownToken,
+  );
+  perListener('tailrace_in_limited_total', 'Lines refused by rate limits.', (of) => of.limited);
+  perListener('tailrace_in_lost_total', 'Lines turned away because too much waited.', (of) => of.lost);
+  perListener(
     'tailrace_in_duplicates_total',
     'Lines of requests that had been stored before.',
     (of) => of.duplicates,
   );
-  plain('tailrace_in_connections_total', 'Connections that were opened.', (of) => of.connections);
-  plain('tailrace_in_cut_total', 'Connections that were ended: too many, idle, too slow.', (of) => of.cut);
+  perListener('tailrace_in_connections_total', 'Connections that were opened.', (of) => of.connections);
+  perListener(
+    'tailrace_in_cut_total',
+    'Connections that were ended: too many, idle, too slow.',
+    (of) => of.cut,
+  );
   new Counter({
     name: 'tailrace_in_udp_dropped_total',
     help: 'Datagrams that the system dropped before they could be read (Linux).',
     registers,
     collect() {
       this.reset();
-      this.inc(udpDrops([udpPort]) ?? 0);
+      this.inc(countUdpDrops([udpPort]) ?? 0);
     },
   });
   new Gauge({

@@ -1,9 +1,9 @@
-import type { SourceCounters } from './counters.ts';
+import type { ListenerCounters } from './counters.ts';
 
 /** How often a listener warns of what it turned away. */
-const WARN_MS = 60_000;
-type Refused = 'malformed' | 'unknownToken' | 'lost';
-const EXPLANATION: Record<Refused, string> = {
+const WARN_INTERVAL_MS = 60_000;
+type RejectionKind = 'malformed' | 'unknownToken' | 'lost';
+const EXPLANATION: Record<RejectionKind, string> = {
   malformed:
     'lines were malformed: expected syslog, `<PRI>1 TIME HOST TOKEN DYNO MSGID SD MESSAGE` or `<PRI>TIME HOST TOKEN: MESSAGE`',
   unknownToken:
@@ -12,20 +12,20 @@ const EXPLANATION: Record<Refused, string> = {
 };
 
 /** Warns once a minute, and at once the first time, of what a listener turned away. */
-export class Refusals {
-  private readonly counters: SourceCounters;
+export class RejectionWarnings {
+  private readonly counters: ListenerCounters;
   private readonly warn: (fields: object, message: string) => void;
-  private readonly told: Record<Refused, number> = { malformed: 0, unknownToken: 0, lost: 0 };
+  private readonly reported: Record<RejectionKind, number> = { malformed: 0, unknownToken: 0, lost: 0 };
   private nextMs = 0;
 
-  constructor(counters: SourceCounters, warn: (fields: object, message: string) => void) {
+  constructor(counters: ListenerCounters, warn: (fields: object, message: string) => void) {
     this.counters = counters;
     this.warn = warn;
   }
 
   /** Looks at the counters: cheap enough for every chunk. */
   check(): void {
-    const { counters, told } = this;
+    const { counters, reported: told } = this;
     if (
       counters.malformed === told.malformed &&
       counters.unknownToken === told.unknownToken &&
@@ -34,7 +34,7 @@ export class Refusals {
       return;
     const now = Date.now();
     if (now < this.nextMs) return;
-    this.nextMs = now + WARN_MS;
+    this.nextMs = now + WARN_INTERVAL_MS;
     for (const kind of ['malformed', 'unknownToken', 'lost'] as const) {
       const count = counters[kind] - told[kind];
       told[kind] = counters[kind];

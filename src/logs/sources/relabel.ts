@@ -1,5 +1,5 @@
 /** Writes a line anew whose sender was recognised by something else than its APP-NAME. */
-import type { Header } from '../syslog/header.ts';
+import type { SyslogHeader } from '../syslog/header.ts';
 
 const SPACE = 0x20;
 const NIL = '-';
@@ -16,7 +16,7 @@ export interface TokenElement {
 }
 
 /** The element with the token, if the line has one (32473 is RFC 5612's number for examples and private use). */
-export function findTokenElement(bytes: Uint8Array, header: Header): TokenElement | undefined {
+export function findTokenElement(bytes: Uint8Array, header: SyslogHeader): TokenElement | undefined {
   if (header.sdEnd - header.sdStart < ELEMENT.length) return undefined;
   const data = Buffer.from(bytes.buffer, bytes.byteOffset + header.sdStart, header.sdEnd - header.sdStart);
   const at = data.indexOf(ELEMENT);
@@ -32,14 +32,14 @@ export function findTokenElement(bytes: Uint8Array, header: Header): TokenElemen
 }
 
 /** One field of a header, without the space behind it; '' when the line ended before it. */
-export function fieldAt(bytes: Uint8Array, start: number, end: number): string {
+export function readHeaderField(bytes: Uint8Array, start: number, end: number): string {
   let stop = start;
   while (stop < end && bytes[stop] !== SPACE) stop++;
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, stop - start).toString('latin1');
 }
 
 /** What is to be different in the new line. */
-export interface Changes {
+export interface HeaderChanges {
   /** The source's name. When APP-NAME says something else, that is a part of the dyno's name then: `postgres.4711`. */
   readonly source: string;
   /** The whole name of the dyno, when APP-NAME held it; a MSGID that repeats APP-NAME is left out then. */
@@ -47,26 +47,26 @@ export interface Changes {
   /** HOSTNAME was the token: it is left out. */
   readonly dropHost?: boolean;
   /** This element of the structured data is left out. */
-  readonly drop?: TokenElement;
+  readonly dropElement?: TokenElement;
 }
 
 /** The line `bytes[start, end)`, as RFC 5424, with the program's name kept in the dyno's. */
-export function relabel(
+export function rewriteHeader(
   bytes: Uint8Array,
   start: number,
   end: number,
-  header: Header,
-  { source, dyno, dropHost, drop }: Changes,
+  header: SyslogHeader,
+  { source, dyno, dropHost, dropElement }: HeaderChanges,
 ): Buffer {
   const { hostStart, sourceStart, dynoStart, msgidStart, sdStart, sdEnd, messageStart } = header;
-  const host = dropHost ? NIL : fieldAt(bytes, hostStart, sourceStart) || NIL;
-  const program = fieldAt(bytes, sourceStart, end);
-  const pid = fieldAt(bytes, dynoStart, messageStart);
-  const given = fieldAt(bytes, msgidStart, messageStart) || NIL;
+  const host = dropHost ? NIL : readHeaderField(bytes, hostStart, sourceStart) || NIL;
+  const program = readHeaderField(bytes, sourceStart, end);
+  const pid = readHeaderField(bytes, dynoStart, messageStart);
+  const given = readHeaderField(bytes, msgidStart, messageStart) || NIL;
   const msgid = dyno !== undefined && given === program ? NIL : given;
   const head = `${host} ${source} ${dyno === undefined ? dynoName(source, program, pid) : dyno || NIL} ${msgid} `;
-  const data = drop
-    ? [bytes.subarray(sdStart, drop.start), bytes.subarray(drop.end, sdEnd)]
+  const data = dropElement
+    ? [bytes.subarray(sdStart, dropElement.start), bytes.subarray(dropElement.end, sdEnd)]
     : [bytes.subarray(sdStart, sdEnd)];
   const text = Buffer.concat(data).toString('latin1').trimEnd();
   return Buffer.concat([

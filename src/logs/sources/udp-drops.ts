@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
  * Datagrams that the system threw away because our socket's buffer was full, since the socket is open: Linux counts them in
  * `/proc/net/udp` (proc_net_udp: last column). Undefined where there is no such file.
  */
-export function udpDrops(
+export function countUdpDrops(
   ports: readonly number[],
   read: (path: string) => string = readText,
 ): number | undefined {

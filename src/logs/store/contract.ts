@@ -40,13 +40,13 @@ export interface Retention {
   readonly ageMs: number;
 }
 
-export interface Appended {
+export interface AppendResult {
   readonly first: Sequence;
   readonly last: Sequence;
   /** The frame was stored before: these are its old sequences, and nothing was added. */
   readonly duplicate: boolean;
   /** Somebody may still read the batch: its memory is to be left alone. */
-  readonly passedOn: boolean;
+  readonly retainedByReaders: boolean;
 }
 
 export interface AppendOptions {
@@ -55,7 +55,7 @@ export interface AppendOptions {
 }
 
 /** Told when a stream has grown. `batch` is there when the store has it at hand; wake-ups may come twice, or late. */
-export type Wake = (batch: StoredBatch | undefined) => void;
+export type AppendListener = (batch: StoredBatch | undefined) => void;
 
 /** A record with its version, for compare-and-set. Versions grow by one; 0 stands for "isn't there". */
 export interface StoredRecord<T = unknown> {
@@ -106,7 +106,7 @@ export interface Store {
    * Appends of one app keep the order in which they were called.
    * @throws TailraceError `store_full` when the disk (or memory) is full, `unavailable` when the store is away.
    */
-  append(app: AppId, batch: Batch, options?: AppendOptions): Promise<Appended>;
+  append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
 
   /**
    * Batches with lines after a sequence, oldest first: at least one when there is one, then up to `bytes`.
@@ -123,7 +123,7 @@ export interface Store {
   sequenceAt(app: AppId, ms: number): Promise<Sequence>;
 
   /** Calls `wake` after every append, until the returned function is called. */
-  subscribe(app: AppId, wake: Wake): () => void;
+  subscribe(app: AppId, listener: AppendListener): () => void;
 
   /**
    * Puts a batch that was read from another store at the end of a stream, where it was there: its numbers and its time
@@ -136,10 +136,10 @@ export interface Store {
    * Calls `told` when an app's stream can't be reached for a second or so (`true`), and when it can again (`false`), until
    * the returned function is called. Who comes while it is away is told so; a store that never is calls nobody.
    */
-  watchAbsence(app: AppId, told: (away: boolean) => void): () => void;
+  watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void;
 
   /** Removes an app's whole stream. */
-  drop(app: AppId): Promise<void>;
+  dropStream(app: AppId): Promise<void>;
 
   /** One record of a scope (an app's id, or `''` for what belongs to none). */
   get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined>;
@@ -155,13 +155,13 @@ export interface Store {
    * function is called. It may be called without a change. That the scope `''` changed is told within a second even when
    * messages between routers get lost.
    */
-  watch(changed: (scope: string) => void): () => void;
+  watchRecords(listener: (scope: string) => void): () => void;
 
   /** Takes or renews a lease for `ttlMs`; undefined while somebody else holds it. */
-  acquire(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
+  acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
 
   /** Gives a lease back, if it is still held. */
-  release(lease: Lease): Promise<void>;
+  releaseLease(lease: Lease): Promise<void>;
 
   /** How it is doing; never rejects. */
   status(): Promise<StoreStatus>;

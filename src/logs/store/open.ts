@@ -1,7 +1,7 @@
 import type { Settings } from '../../common/config/settings.ts';
 import type { Retention, Store } from './contract.ts';
 import { EmbeddedStore } from './embedded/embedded.ts';
-import { readCertificate } from './redis/connection/address.ts';
+import { readCaCertificate } from './redis/connection/address.ts';
 
 type StoreSettings = Pick<
   Settings,
@@ -33,7 +33,7 @@ export async function openStore(
   };
   if (settings.redisUrl === '')
     return new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
-  const ca = settings.redisCa === '' ? undefined : readCertificate(settings.redisCa);
+  const ca = settings.redisCa === '' ? undefined : readCaCertificate(settings.redisCa);
   // Loaded only by who uses it: a client for Redis is much code.
   const { RedisStore } = await import('./redis/redis.ts');
   const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };

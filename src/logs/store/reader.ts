@@ -5,15 +5,15 @@
 import type { AppId, Sequence, Store, StoredBatch } from './contract.ts';
 
 /** Bytes of recent batches that one reader keeps, and all readers of a process together. */
-const READER_BYTES = 8 * 1_048_576;
-const READERS_BYTES = 64 * 1_048_576;
+const READER_CACHE_BYTES = 8 * 1_048_576;
+const TOTAL_CACHE_BYTES = 64 * 1_048_576;
 /** Bytes that are asked of the store at a time. */
 const READ_BYTES = 1_048_576;
 /** A store that is away is asked again after this time. */
 const RETRY_MS = 250;
 
-/** A shared reader of one app's stream. Get one with {@link Readers.open}, and close it. */
-export class Reader {
+/** A shared reader of one app's stream. Get one with {@link StreamReaders.open}, and close it. */
+export class StreamReader {
   readonly app: AppId;
   private readonly store: Store;
   private readonly budget: { bytes: number };
@@ -23,7 +23,7 @@ export class Reader {
   private recent: StoredBatch[] = [];
   private recentBytes = 0;
   private catchingUp: Promise<void> | undefined;
-  private again = false;
+  private refetch = false;
   private closed = false;
   /** The newest sequence that is known here. */
   newest: Sequence = 0;
@@ -34,14 +34,14 @@ export class Reader {
     this.app = app;
     this.store = store;
     this.budget = budget;
-    this.unsubscribe = store.subscribe(app, (batch) => this.woken(batch));
-    this.ready = this.start();
+    this.unsubscribe = store.subscribe(app, (batch) => this.onWake(batch));
+    this.ready = this.loadNewest();
   }
 
   /** Calls `grown` whenever there is something new, until the returned function is called. */
-  onGrow(grown: () => void): () => void {
-    this.listeners.add(grown);
-    return () => this.listeners.delete(grown);
+  onAppend(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   /** Batches with lines after a sequence that are in memory; undefined when the store has to be asked. */
@@ -75,8 +75,8 @@ export class Reader {
   }
 
   /** Calls `told` when the store goes away, and when it is back, until the returned function is called. */
-  onAbsence(told: (away: boolean) => void): () => void {
-    return this.store.watchAbsence(this.app, told);
+  onOutage(listener: (unavailable: boolean) => void): () => void {
+    return this.store.watchOutage(this.app, listener);
   }
 
   close(): void {
@@ -89,7 +89,7 @@ export class Reader {
   }
 
   /** Learns where the stream ends; a store that is away is waited for. */
-  private async start(): Promise<void> {
+  private async loadNewest(): Promise<void> {
     while (!this.closed) {
       try {
         const { last } = await this.store.bounds(this.app);
@@ -103,16 +103,16 @@ export class Reader {
     }
   }
 
-  private woken(batch: StoredBatch | undefined): void {
+  private onWake(batch: StoredBatch | undefined): void {
     if (batch && (batch.first === this.newest + 1 || this.newest === 0)) {
       this.push(batch);
-      this.tell();
+      this.notifyListeners();
     } else if (!batch || batch.last > this.newest) void this.catchUp();
   }
 
   /** The wake-up brought no batch, or not the next one: the store has it. */
   private catchUp(): Promise<void> {
-    this.again = true;
+    this.refetch = true;
     this.catchingUp ??= this.fetch().finally(() => {
       this.catchingUp = undefined;
     });
@@ -121,24 +121,24 @@ export class Reader {
 
   private async fetch(): Promise<void> {
     await this.ready;
-    while (this.again && !this.closed) {
-      this.again = false;
+    while (this.refetch && !this.closed) {
+      this.refetch = false;
       const batches = await this.store.read(this.app, this.newest, READ_BYTES).catch(() => undefined);
       if (!batches) {
         // Nobody will wake for these lines again.
         await pause(RETRY_MS);
-        this.again = true;
+        this.refetch = true;
         continue;
       }
       let size = 0;
       for (const batch of batches) {
         size += batch.bytes.length;
         if (batch.last <= this.newest) continue;
-        if (batch.first > this.newest + 1) this.forget(this.recent.length);
+        if (batch.first > this.newest + 1) this.evict(this.recent.length);
         this.push(batch);
       }
-      if (batches.length > 0) this.tell();
-      if (size >= READ_BYTES) this.again = true;
+      if (batches.length > 0) this.notifyListeners();
+      if (size >= READ_BYTES) this.refetch = true;
     }
   }
 
@@ -148,22 +148,22 @@ export class Reader {
     this.recentBytes += batch.bytes.length;
     this.budget.bytes += batch.bytes.length;
     this.newest = batch.last;
-    const keep = this.budget.bytes > READERS_BYTES ? 0 : READER_BYTES;
+    const keep = this.budget.bytes > TOTAL_CACHE_BYTES ? 0 : READER_CACHE_BYTES;
     let drop = 0;
     let bytes = this.recentBytes;
     while (drop < this.recent.length - 1 && bytes > keep) bytes -= this.recent[drop++].bytes.length;
-    if (drop > 0) this.forget(drop);
+    if (drop > 0) this.evict(drop);
   }
 
-  private forget(count: number): void {
+  private evict(count: number): void {
     for (const batch of this.recent.splice(0, count)) {
       this.recentBytes -= batch.bytes.length;
       this.budget.bytes -= batch.bytes.length;
     }
   }
 
-  private tell(): void {
-    for (const grown of this.listeners) grown();
+  private notifyListeners(): void {
+    for (const listener of this.listeners) listener();
   }
 }
 
@@ -172,9 +172,9 @@ function pause(ms: number): Promise<void> {
 }
 
 /** The readers of this process, one an app, shared by whoever opens them. */
-export class Readers {
+export class StreamReaders {
   private readonly store: Store;
-  private readonly shared = new Map<AppId, { reader: Reader; users: number }>();
+  private readonly shared = new Map<AppId, { reader: StreamReader; refCount: number }>();
   private readonly budget = { bytes: 0 };
 
   constructor(store: Store) {
@@ -182,19 +182,19 @@ export class Readers {
   }
 
   /** The app's reader; close it with the function that comes with it. */
-  open(app: AppId): { reader: Reader; close: () => void } {
+  open(app: AppId): { reader: StreamReader; close: () => void } {
     let entry = this.shared.get(app);
     if (!entry) {
-      entry = { reader: new Reader(app, this.store, this.budget), users: 0 };
+      entry = { reader: new StreamReader(app, this.store, this.budget), refCount: 0 };
       this.shared.set(app, entry);
     }
     const mine = entry;
-    mine.users++;
+    mine.refCount++;
     let closed = false;
     const close = () => {
       if (closed) return;
       closed = true;
-      if (--mine.users > 0) return;
+      if (--mine.refCount > 0) return;
       this.shared.delete(app);
       mine.reader.close();
     };

@@ -1,39 +1,40 @@
-import type { AppId, StoredBatch, Wake } from './contract.ts';
+import type { AppendListener, AppId, StoredBatch } from './contract.ts';
 
 /** Who wants to be woken: by a stream that has grown, or by records that changed. */
-export class Wakes {
-  private readonly byApp = new Map<AppId, Set<Wake>>();
-  private readonly watchers = new Set<(scope: string) => void>();
+export class Subscriptions {
+  private readonly appendListeners = new Map<AppId, Set<AppendListener>>();
+  private readonly recordListeners = new Set<(scope: string) => void>();
 
-  subscribe(app: AppId, wake: Wake): () => void {
-    let wakes = this.byApp.get(app);
-    if (!wakes) {
-      wakes = new Set();
-      this.byApp.set(app, wakes);
+  subscribe(app: AppId, listener: AppendListener): () => void {
+    let listeners = this.appendListeners.get(app);
+    if (!listeners) {
+      listeners = new Set();
+      this.appendListeners.set(app, listeners);
     }
-    wakes.add(wake);
+    listeners.add(listener);
     return () => {
-      wakes.delete(wake);
-      if (wakes.size === 0 && this.byApp.get(app) === wakes) this.byApp.delete(app);
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.appendListeners.get(app) === listeners)
+        this.appendListeners.delete(app);
     };
   }
 
   /** Does anybody want to be woken? */
-  has(app: AppId): boolean {
-    return this.byApp.has(app);
+  hasSubscribers(app: AppId): boolean {
+    return this.appendListeners.has(app);
   }
 
-  wake(app: AppId, batch: StoredBatch | undefined): void {
-    const wakes = this.byApp.get(app);
-    if (wakes) for (const wake of wakes) wake(batch);
+  notifyAppend(app: AppId, batch: StoredBatch | undefined): void {
+    const listeners = this.appendListeners.get(app);
+    if (listeners) for (const listener of listeners) listener(batch);
   }
 
-  watch(changed: (scope: string) => void): () => void {
-    this.watchers.add(changed);
-    return () => this.watchers.delete(changed);
+  watchRecords(listener: (scope: string) => void): () => void {
+    this.recordListeners.add(listener);
+    return () => this.recordListeners.delete(listener);
   }
 
-  changed(scope: string): void {
-    for (const watcher of this.watchers) watcher(scope);
+  notifyRecordChange(scope: string): void {
+    for (const listener of this.recordListeners) listener(scope);
   }
 }

@@ -1,6 +1,6 @@
-import { release } from '../../common/release.ts';
+import { detachBuffer } from '../../common/release.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
-import type { Header } from './header.ts';
+import type { SyslogHeader } from './header.ts';
 import { isTimestamp, timestampBytes } from './timestamp.ts';
 
 const SPACE = 0x20;
@@ -8,7 +8,7 @@ const DASH = 0x2d;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** So many batches are on their way to the store at once, in a rush. */
-const SPARES_MAX = 2;
+const FREE_BUFFERS_MAX = 2;
 /** What one line may need at the most beyond its own bytes, when everything missing is stamped. */
 const STAMP_BYTES_MAX = 512;
 
@@ -20,9 +20,9 @@ export class BatchBuilder {
   private bytes: Uint8Array;
   private end = HEADROOM;
   /** Memory for the next batches. */
-  private readonly spares: Uint8Array[] = [];
+  private readonly freeBuffers: Uint8Array[] = [];
   /** Whole memories of this builder that batches have now. */
-  private readonly handedOn = new WeakSet<ArrayBufferLike>();
+  private readonly lentBuffers = new WeakSet<ArrayBufferLike>();
   /** Lines gathered. */
   count = 0;
 
@@ -46,7 +46,7 @@ export class BatchBuilder {
     from: Uint8Array,
     start: number,
     end: number,
-    header: Header,
+    header: SyslogHeader,
     source: Uint8Array,
     host: Uint8Array,
   ): boolean {
@@ -63,7 +63,7 @@ export class BatchBuilder {
       (from[hostStart] === DASH && sourceStart - hostStart === 2) ||
       !isTimestamp(from, header.timeStart, hostStart - 1)
     )
-      return this.addMended(from, start, end, header, source, host);
+      return this.addNormalized(from, start, end, header, source, host);
 
     const sourceLength = source.length;
     const shift = sourceLength - (header.dynoStart - 1 - sourceStart);
@@ -105,24 +105,24 @@ export class BatchBuilder {
   }
 
   /** The gathered lines as a batch; the builder starts anew. Returns undefined when there are none. */
-  close(): Batch | undefined {
+  takeBatch(): Batch | undefined {
     if (this.count === 0) return undefined;
     const { bytes, end, count } = this;
     this.end = HEADROOM;
     this.count = 0;
     if (end * 2 < bytes.length) return { bytes: Buffer.from(bytes.subarray(0, end)), count };
     // More than half full: hand the memory on instead of copying it.
-    this.handedOn.add(bytes.buffer);
-    this.bytes = this.spares.pop() ?? Buffer.allocUnsafeSlow(bytes.length);
+    this.lentBuffers.add(bytes.buffer);
+    this.bytes = this.freeBuffers.pop() ?? Buffer.allocUnsafeSlow(bytes.length);
     return { bytes: bytes.subarray(0, end), count };
   }
 
   /** Nobody reads the batch, which was closed here, any more: its memory can be used for others. */
-  takeBack({ bytes }: Batch): void {
+  reclaim({ bytes }: Batch): void {
     const { buffer } = bytes;
-    if (!this.handedOn.delete(buffer)) release(bytes);
-    else if (this.spares.length < SPARES_MAX) this.spares.push(Buffer.from(buffer));
-    else release(Buffer.from(buffer));
+    if (!this.lentBuffers.delete(buffer)) detachBuffer(bytes);
+    else if (this.freeBuffers.length < FREE_BUFFERS_MAX) this.freeBuffers.push(Buffer.from(buffer));
+    else detachBuffer(Buffer.from(buffer));
   }
 
   private writeRecordHeader(
@@ -149,11 +149,11 @@ export class BatchBuilder {
   }
 
   /** The slow way, for a line with something missing, unreadable or too long. */
-  private addMended(
+  private addNormalized(
     from: Uint8Array,
     start: number,
     end: number,
-    header: Header,
+    header: SyslogHeader,
     source: Uint8Array,
     host: Uint8Array,
   ): boolean {
@@ -167,16 +167,16 @@ export class BatchBuilder {
     let messageStart = header.messageStart;
     do {
       const messageEnd = splitEnd(from, messageStart, end);
-      this.writeMended(from, start, header, source, host, messageStart, messageEnd);
+      this.writeNormalized(from, start, header, source, host, messageStart, messageEnd);
       messageStart = messageEnd;
     } while (messageStart < end);
     return true;
   }
 
-  private writeMended(
+  private writeNormalized(
     from: Uint8Array,
     start: number,
-    header: Header,
+    header: SyslogHeader,
     source: Uint8Array,
     host: Uint8Array,
     messageStart: number,

@@ -17,15 +17,15 @@ const RETURN = 0x0d;
 export const FRAME_BYTES_MAX = 1_048_576;
 
 /** What {@link FrameScanner.next} found. */
-export const Frame = {
+export const FrameStatus = {
   /** `start` and `end` name one whole frame. */
-  whole: 0,
+  complete: 0,
   /** The rest, from `pos` on, is the beginning of a frame: more bytes are needed. */
   partial: 1,
   /** Bytes that belong to no frame were skipped up to the next newline, and counted. */
-  broken: 2,
+  skipped: 2,
 } as const;
-export type Frame = (typeof Frame)[keyof typeof Frame];
+export type FrameStatus = (typeof FrameStatus)[keyof typeof FrameStatus];
 
 /**
  * Scans one chunk after another for frames. The caller keeps what is left (`pos` on) and puts it in front
@@ -39,63 +39,63 @@ export class FrameScanner {
   start = 0;
   end = 0;
   /** Frames that were thrown away because nothing could be made of them. */
-  brokenCount = 0;
+  skippedCount = 0;
   private skipping = false;
   /** No newline before here: a line that arrives byte by byte is searched once, not once a byte. */
-  private searched = 0;
+  private searchedUpTo = 0;
   /** What ends this connection's lines; undefined before the first one. */
   private trailer: typeof NEWLINE | typeof NUL | undefined;
   /** Where the next NUL is, `bytes.length` when there is none: most streams have none, and it is looked for once. */
-  private nul = -1;
+  private nulAt = -1;
 
   /** Gives the scanner the bytes to look at next: what was left from `pos` on, and what came after it. */
-  load(bytes: Uint8Array): void {
-    this.searched = this.searched > this.pos ? this.searched - this.pos : 0;
+  setInput(bytes: Uint8Array): void {
+    this.searchedUpTo = this.searchedUpTo > this.pos ? this.searchedUpTo - this.pos : 0;
     this.bytes = bytes;
     this.pos = 0;
-    this.nul = -1;
+    this.nulAt = -1;
   }
 
   /** A frame starts at `pos`, as far as is known: nothing is being skipped. */
-  get atFrame(): boolean {
+  get isAtFrameStart(): boolean {
     return !this.skipping;
   }
 
   /** Finds the next frame. */
-  next(): Frame {
+  next(): FrameStatus {
     const bytes = this.bytes;
     const length = bytes.length;
     let i = this.pos;
-    if (this.skipping) return this.skip(i);
+    if (this.skipping) return this.skipToNewline(i);
     // Line ends and NULs between frames are separators (RFC 6587 section 3.4.2 knows senders of both).
     while (i < length && (bytes[i] === NEWLINE || bytes[i] === RETURN || bytes[i] === 0)) i++;
     this.pos = i;
-    if (i >= length) return Frame.partial;
+    if (i >= length) return FrameStatus.partial;
     let byte = bytes[i];
-    if (byte < 0x31 || byte > 0x39) return this.line(i);
+    if (byte < 0x31 || byte > 0x39) return this.scanLine(i);
     let count = byte - 0x30;
     let digits = 1;
     while (++i < length) {
       byte = bytes[i];
       if (byte < 0x30 || byte > 0x39) break;
       count = count * 10 + (byte - 0x30);
-      if (++digits > 10) return this.skip(this.pos);
+      if (++digits > 10) return this.skipToNewline(this.pos);
     }
-    if (i >= length) return Frame.partial;
-    if (byte !== SPACE) return this.line(this.pos);
-    if (count > FRAME_BYTES_MAX) return this.skip(this.pos);
+    if (i >= length) return FrameStatus.partial;
+    if (byte !== SPACE) return this.scanLine(this.pos);
+    if (count > FRAME_BYTES_MAX) return this.skipToNewline(this.pos);
     i++;
     // A counted frame that doesn't start with a PRI: the count, or an earlier one, was wrong.
-    if (i < length && bytes[i] !== 0x3c) return this.line(this.pos);
-    if (i + count > length) return Frame.partial;
+    if (i < length && bytes[i] !== 0x3c) return this.scanLine(this.pos);
+    if (i + count > length) return FrameStatus.partial;
     this.start = i;
     this.end = i + count;
     this.pos = i + count;
-    return Frame.whole;
+    return FrameStatus.complete;
   }
 
   /** The bytes that are left when the connection ends: the last line may come without its newline. */
-  rest(): boolean {
+  takeFinalLine(): boolean {
     if (this.skipping || this.pos >= this.bytes.length) return false;
     this.start = this.pos;
     this.end = this.bytes.length;
@@ -104,22 +104,22 @@ export class FrameScanner {
     return true;
   }
 
-  private line(from: number): Frame {
+  private scanLine(from: number): FrameStatus {
     const { bytes } = this;
-    for (let search = Math.max(this.searched, from); ; ) {
+    for (let search = Math.max(this.searchedUpTo, from); ; ) {
       const newline = bytes.indexOf(NEWLINE, search);
       const nul = this.nextNul(search);
       const at = newline === -1 || nul < newline ? nul : newline;
       if (at === bytes.length) {
-        this.searched = at;
-        return bytes.length - from <= FRAME_BYTES_MAX ? Frame.partial : this.skip(from);
+        this.searchedUpTo = at;
+        return bytes.length - from <= FRAME_BYTES_MAX ? FrameStatus.partial : this.skipToNewline(from);
       }
       const trailer = at === nul ? NUL : NEWLINE;
       if (this.trailer !== undefined && this.trailer !== trailer) {
         const follows = startsFrame(bytes, at + 1);
         if (follows === undefined) {
-          this.searched = at;
-          return bytes.length - from <= FRAME_BYTES_MAX ? Frame.partial : this.skip(from);
+          this.searchedUpTo = at;
+          return bytes.length - from <= FRAME_BYTES_MAX ? FrameStatus.partial : this.skipToNewline(from);
         }
         if (!follows) {
           search = at + 1;
@@ -130,24 +130,24 @@ export class FrameScanner {
       this.start = from;
       this.end = trailer === NEWLINE && at > from && bytes[at - 1] === RETURN ? at - 1 : at;
       this.pos = at + 1;
-      return Frame.whole;
+      return FrameStatus.complete;
     }
   }
 
   private nextNul(from: number): number {
-    if (this.nul < from) {
+    if (this.nulAt < from) {
       const at = this.bytes.indexOf(NUL, from);
-      this.nul = at === -1 ? this.bytes.length : at;
+      this.nulAt = at === -1 ? this.bytes.length : at;
     }
-    return this.nul;
+    return this.nulAt;
   }
 
-  private skip(from: number): Frame {
-    if (!this.skipping) this.brokenCount++;
+  private skipToNewline(from: number): FrameStatus {
+    if (!this.skipping) this.skippedCount++;
     const at = this.bytes.indexOf(NEWLINE, from);
     this.skipping = at === -1;
     this.pos = at === -1 ? this.bytes.length : at + 1;
-    return this.skipping ? Frame.partial : Frame.broken;
+    return this.skipping ? FrameStatus.partial : FrameStatus.skipped;
   }
 }
 

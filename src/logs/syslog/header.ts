@@ -23,7 +23,7 @@ export const HEADER_BYTES_MAX = 8_192;
  * Offsets of one line's fields, absolute in the buffer that was scanned. One object is reused for
  * line after line, so that the hot path makes no garbage.
  */
-export class Header {
+export class SyslogHeader {
   /** PRIVAL of RFC 5424 section 6.2.1: facility * 8 + severity. */
   priority = 0;
   timeStart = 0;
@@ -48,7 +48,7 @@ export class Header {
  * PRI is over 191, there is no APP-NAME, or the header is longer than {@link HEADER_BYTES_MAX}: malformed.
  * RFC 5424 section 6.
  */
-export function scanHeader(bytes: Uint8Array, start: number, end: number, header: Header): boolean {
+export function scanHeader(bytes: Uint8Array, start: number, end: number, header: SyslogHeader): boolean {
   let i = start;
   if (end - start < 8 || bytes[i] !== LESS_THAN) return false;
   i++;
@@ -81,20 +81,20 @@ export function scanHeader(bytes: Uint8Array, start: number, end: number, header
   if (i >= limit) return false;
   header.sourceStart = ++i;
   while (i < limit && bytes[i] !== SPACE) i++;
-  if (i >= limit) return truncated(header, limit, end);
+  if (i >= limit) return markTruncated(header, limit, end);
   header.dynoStart = ++i;
   while (i < limit && bytes[i] !== SPACE) i++;
-  if (i >= limit) return truncated(header, limit, end);
+  if (i >= limit) return markTruncated(header, limit, end);
   header.msgidStart = ++i;
   while (i < limit && bytes[i] !== SPACE) i++;
-  if (i >= limit) return truncated(header, limit, end);
+  if (i >= limit) return markTruncated(header, limit, end);
   header.sdStart = ++i;
   if (bytes[i] === DASH && bytes[i + 1] === SPACE && i + 1 < end) {
     header.messageStart = i + 2;
     header.complete = hasNoEmptyField(header);
   } else scanStructuredData(bytes, i, end, limit, header);
   header.sdEnd = header.messageStart;
-  if (bytes[header.messageStart] === 0xef) skipMark(bytes, end, header);
+  if (bytes[header.messageStart] === 0xef) skipByteOrderMark(bytes, end, header);
   return true;
 }
 
@@ -102,7 +102,12 @@ export function scanHeader(bytes: Uint8Array, start: number, end: number, header
  * The same for a line in the form of Heroku's HTTPS drains, which has no structured data: whatever comes after MSGID
  * is the message, even a dash or a bracket.
  */
-export function scanDrainHeader(bytes: Uint8Array, start: number, end: number, header: Header): boolean {
+export function scanHerokuDrainHeader(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  header: SyslogHeader,
+): boolean {
   if (!scanHeader(bytes, start, end, header)) return false;
   header.messageStart = header.sdStart;
   header.sdEnd = header.sdStart;
@@ -111,7 +116,7 @@ export function scanDrainHeader(bytes: Uint8Array, start: number, end: number, h
 }
 
 /** The byte order mark of RFC 5424 section 6.4 says that the message is UTF-8; it isn't part of the text. */
-function skipMark(bytes: Uint8Array, end: number, header: Header): void {
+function skipByteOrderMark(bytes: Uint8Array, end: number, header: SyslogHeader): void {
   const at = header.messageStart;
   if (at + 3 > end || bytes[at + 1] !== 0xbb || bytes[at + 2] !== 0xbf) return;
   header.messageStart = at + 3;
@@ -129,7 +134,7 @@ function skipTime(bytes: Uint8Array, i: number, limit: number): number {
 }
 
 /** The line ends inside its header, after APP-NAME: what is missing counts as absent (NILVALUE). */
-function truncated(header: Header, limit: number, end: number): boolean {
+function markTruncated(header: SyslogHeader, limit: number, end: number): boolean {
   header.sdStart = end;
   header.messageStart = end;
   header.sdEnd = end;
@@ -141,7 +146,7 @@ function scanStructuredData(
   sdStart: number,
   end: number,
   limit: number,
-  header: Header,
+  header: SyslogHeader,
 ): void {
   if (sdStart === end - 1 && bytes[sdStart] === DASH) {
     header.messageStart = end;
@@ -157,7 +162,7 @@ function scanStructuredData(
 }
 
 /** Two spaces in a row are an empty field, which nobody behind us could read: it has to be filled in. */
-function hasNoEmptyField({ hostStart, sourceStart, dynoStart, msgidStart, sdStart }: Header): boolean {
+function hasNoEmptyField({ hostStart, sourceStart, dynoStart, msgidStart, sdStart }: SyslogHeader): boolean {
   return sourceStart - hostStart > 1 && msgidStart - dynoStart > 1 && sdStart - msgidStart > 1;
 }
 

@@ -2,13 +2,13 @@
 const PRIORITY = 190;
 
 /** An RFC 5424 header for a line that came without one; time and host are stamped by the router. */
-export function headerFor(dyno: string): Buffer {
+export function defaultHeader(dyno: string): Buffer {
   return Buffer.from(`<${PRIORITY}>1 - - token ${dyno} - - `);
 }
 
-const unknown = headerFor('-');
+const UNKNOWN_DYNO_HEADER = defaultHeader('-');
 
 /** The message with a header in front that says nothing but what kind of line it is. */
-export function withHeader(message: Uint8Array, header: Buffer = unknown): Buffer {
+export function withDefaultHeader(message: Uint8Array, header: Buffer = UNKNOWN_DYNO_HEADER): Buffer {
   return Buffer.concat([header, message]);
 }

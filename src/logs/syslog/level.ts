@@ -4,8 +4,8 @@
  */
 
 /** From the most serious on. */
-export const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
-export type Level = (typeof LEVELS)[number];
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Characters of a message in which a level is looked for. */
 export const LEVEL_SEARCHED_MAX = 2_000;
@@ -32,7 +32,7 @@ const FAILURE =
  *
  * @param message decoded as UTF-8 or Latin-1: levels are ASCII.
  */
-export function levelOf(severity: number, message: string): Level {
+export function logLevelOf(severity: number, message: string): LogLevel {
   if (severity <= 3) return 'error';
   if (severity === 4) return 'warn';
   if (severity >= 7) return 'debug';
@@ -40,16 +40,16 @@ export function levelOf(severity: number, message: string): Level {
 }
 
 /** The level that a message itself names, if it does. */
-export function messageLevel(message: string): Level | undefined {
+export function messageLevel(message: string): LogLevel | undefined {
   const text = message.length > LEVEL_SEARCHED_MAX ? message.slice(0, LEVEL_SEARCHED_MAX) : message;
   const field = mayHaveField(text) ? FIELD.exec(text) : null;
   if (field) {
-    const level = named(field[1] ?? field[2]);
+    const level = levelFromWord(field[1] ?? field[2]);
     if (level) return level;
   }
   if (FAILURE.test(text)) return 'error';
   const initial = INITIAL.exec(text);
-  return initial ? named(initial[1]) : startLevel(text);
+  return initial ? levelFromWord(initial[1]) : leadingWordLevel(text);
 }
 
 /** Is a part of a field's name there at all? That is quicker to see than to look for the field. */
@@ -71,7 +71,7 @@ const ORDINARY = /^[a-z]+[\s=]/;
  * A level among the first words: `ERROR …`, `[warn] …`, `Warning: …`, `2012-12-10 03:00:48,123 - app - ERROR - …`. A word in small
  * letters counts only with a bracket or colon, since messages may begin with any word (`error handling improved`).
  */
-function startLevel(text: string): Level | undefined {
+function leadingWordLevel(text: string): LogLevel | undefined {
   if (ORDINARY.test(text)) return undefined;
   let timed = false;
   let strangers = 0;
@@ -83,7 +83,7 @@ function startLevel(text: string): Level | undefined {
     const bare = (colon > 0 ? raw.slice(0, colon) : raw).replace(/^[[(<*-]{1,3}|[\])>*,-]{1,3}$/g, '');
     if (WORD.test(bare)) {
       const shouted = bare === bare.toUpperCase();
-      return shouted || (bare !== raw && !timed) ? named(bare) : undefined;
+      return shouted || (bare !== raw && !timed) ? levelFromWord(bare) : undefined;
     }
     if (/\d/.test(bare)) timed = true;
     else if (bare !== '' && !/^[[(<]/.test(raw) && ++strangers > (timed ? 3 : 0)) return undefined;
@@ -92,7 +92,7 @@ function startLevel(text: string): Level | undefined {
 }
 
 /** The level that a word, an initial or a number stands for. */
-function named(word: string): Level | undefined {
+function levelFromWord(word: string): LogLevel | undefined {
   const number = Number(word);
   if (!Number.isNaN(number)) {
     // Below 8 a syslog severity (GELF), else pino's and bunyan's figures.

@@ -31,7 +31,7 @@ const TAG = /^([^\s:[\]<>{}"'=,;|]{1,128})(?:\[([^\]\s]{0,64})\])?:(?:\s|$)/;
 const TAG_WITH_PID = /^([\w./@+-]{1,128})\[(\d{1,10})\]\s/;
 
 /** What was read. */
-interface BsdHead {
+interface Rfc3164Head {
   readonly priority: number;
   /** RFC 3339, or undefined when there was none. */
   readonly time: string | undefined;
@@ -49,15 +49,25 @@ interface BsdHead {
  * @param now milliseconds since 1970, for the year, which the old kind leaves out. Times without an offset are in this
  * machine's time zone, as RFC 3164 section 5.1 would have it.
  */
-export function fromBsd(bytes: Uint8Array, start: number, end: number, now: number): Buffer | undefined {
-  const head = readHead(bytes, start, end, now);
+export function rfc3164ToRfc5424(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  now: number,
+): Buffer | undefined {
+  const head = readRfc3164Head(bytes, start, end, now);
   if (!head) return undefined;
   const { priority, time, host, tag, pid, messageStart } = head;
   const header = `<${priority}>1 ${time ?? '-'} ${host || '-'} ${tag || '-'} ${pid || '-'} - - `;
   return Buffer.concat([Buffer.from(header, 'latin1'), bytes.subarray(start + messageStart, end)]);
 }
 
-function readHead(bytes: Uint8Array, start: number, end: number, now: number): BsdHead | undefined {
+function readRfc3164Head(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  now: number,
+): Rfc3164Head | undefined {
   const slice = bytes.subarray(start, Math.min(end, start + HEAD_BYTES));
   const text = Buffer.from(slice.buffer, slice.byteOffset, slice.length).toString('latin1');
   const pri = PRI.exec(text);
@@ -74,7 +84,7 @@ function readHead(bytes: Uint8Array, start: number, end: number, now: number): B
     while (text[at] === ' ') at++;
   }
   const rest = text.slice(at);
-  const named = (time && readUsual(rest)) ?? readNames(rest, time !== undefined);
+  const named = (time && readCommonForm(rest)) ?? readHostAndTag(rest, time !== undefined);
   return {
     priority,
     time: time?.time,
@@ -86,7 +96,7 @@ function readHead(bytes: Uint8Array, start: number, end: number, now: number): B
 }
 
 /** `HOST TAG[PID]: message`, as `syslog-parse` reads it behind a time in the usual spelling. */
-function readUsual(rest: string): Names | undefined {
+function readCommonForm(rest: string): HostAndTag | undefined {
   const read = parse(`<${PRIORITY}>Jan 01 00:00:00 ${rest}`);
   if (!read) return undefined;
   const { host, process: tag, pid } = read;
@@ -99,7 +109,7 @@ function readUsual(rest: string): Names | undefined {
   return { host, tag, pid: pid === undefined ? '' : String(pid), length: Math.min(end + 1, rest.length) };
 }
 
-interface Names {
+interface HostAndTag {
   readonly host: string;
   readonly tag: string;
   readonly pid: string;
@@ -107,7 +117,7 @@ interface Names {
   readonly length: number;
 }
 
-function readNames(text: string, hasTime: boolean): Names {
+function readHostAndTag(text: string, hasTime: boolean): HostAndTag {
   const alone = readTag(text);
   if (alone) return { host: '', ...alone };
   // Only behind a time a bare word is a host; elsewhere the message has begun.
@@ -118,7 +128,7 @@ function readNames(text: string, hasTime: boolean): Names {
   return { host: host[1], tag: '', pid: '', length: host[0].length };
 }
 
-function readTag(text: string): Omit<Names, 'host'> | undefined {
+function readTag(text: string): Omit<HostAndTag, 'host'> | undefined {
   const match = TAG.exec(text) ?? TAG_WITH_PID.exec(text);
   return match ? { tag: match[1], pid: match[2] ?? '', length: match[0].length } : undefined;
 }

@@ -39,7 +39,7 @@ let latestUntilMs = -1;
  * The last day (as the number 20121210) that a sender may claim it is: tomorrow in UTC, since offsets reach 14 hours
  * into it. A later one is absurd, and the time of arrival is stamped instead.
  */
-export function dateMax(nowMs: number = Date.now()): number {
+export function latestDate(nowMs: number = Date.now()): number {
   if (nowMs >= latestUntilMs || nowMs < latestUntilMs - DAY_MS) {
     const tomorrow = new Date(nowMs + DAY_MS);
     latest = tomorrow.getUTCFullYear() * 10_000 + (tomorrow.getUTCMonth() + 1) * 100 + tomorrow.getUTCDate();
@@ -72,7 +72,7 @@ export function isTimestamp(bytes: Uint8Array, start: number, end: number): bool
   const year = pair(bytes, start + 2);
   if (century < 0 || year < 0) return false;
   const date = century * 1_000_000 + year * 10_000 + month * 100 + day;
-  if (date < DATE_MIN || date > dateMax()) return false;
+  if (date < DATE_MIN || date > latestDate()) return false;
   if (month < 1 || month > 12 || day < 1 || day > 31) return false;
   if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return false;
   let i = start + 19;

@@ -10,25 +10,25 @@ const NEWLINE = 0x0a;
 const DASH = 0x2d;
 
 /** A form in which lines can be written. */
-export interface WireForm {
+export interface LineEncoder {
   /** What the express lane has to know to write the same: see {@link writeFrames}. */
-  readonly express: { readonly head: Uint8Array; readonly heroku: boolean; readonly keepHost: boolean };
+  readonly fastPath: { readonly head: Uint8Array; readonly heroku: boolean; readonly keepHost: boolean };
   /** Appends the lines under the cursor to `out` from `at` on, `count` at the most; returns the new end. */
-  write(lines: RecordCursor, bytes: Uint8Array, count: number, out: Uint8Array, at: number): number;
+  encode(lines: RecordCursor, bytes: Uint8Array, count: number, out: Uint8Array, at: number): number;
   /** Bytes a line may take beyond its record in the batch. */
-  readonly extraBytes: number;
+  readonly overheadBytes: number;
 }
 
 /**
  * `83 <40>1 2012-11-30T06:45:29+00:00 host app web.3 - State changed…`: what receivers of Heroku's HTTPS drains
  * expect. HOSTNAME is the literal `host`, MSGID is `-`, and there is no structured data.
  */
-export function herokuForm(): WireForm {
+export function herokuLineEncoder(): LineEncoder {
   const host = Buffer.from('host ');
   return {
-    express: { head: host, heroku: true, keepHost: false },
-    extraBytes: host.length + 10 - RECORD_HEADER + 8,
-    write(lines, bytes, count, out, at) {
+    fastPath: { head: host, heroku: true, keepHost: false },
+    overheadBytes: host.length + 10 - RECORD_HEADER + 8,
+    encode(lines, bytes, count, out, at) {
       const { buffer, byteOffset } = bytes;
       while (count-- > 0 && lines.advance()) {
         const { textStart, textEnd, hostStart, sourceStart, msgidStart, messageStart } = lines;
@@ -55,13 +55,13 @@ export function herokuForm(): WireForm {
  * `83 <40>1 2012-11-30T06:45:29+00:00 d.<uuid> app web.3 - - State changed…`: RFC 5424 over RFC 6587, with
  * `hostname` (Heroku: the drain's token) in the place of HOSTNAME, or the sender's own when it is undefined.
  */
-export function syslogForm(hostname: string | undefined): WireForm {
+export function syslogLineEncoder(hostname: string | undefined): LineEncoder {
   const host = hostname === undefined ? undefined : Buffer.from(`${hostname} `);
   const hostLength = host?.length ?? 0;
   return {
-    express: { head: host ?? new Uint8Array(0), heroku: false, keepHost: host === undefined },
-    extraBytes: hostLength + 10 - RECORD_HEADER + 8,
-    write(lines, bytes, count, out, at) {
+    fastPath: { head: host ?? new Uint8Array(0), heroku: false, keepHost: host === undefined },
+    overheadBytes: hostLength + 10 - RECORD_HEADER + 8,
+    encode(lines, bytes, count, out, at) {
       const { buffer, byteOffset } = bytes;
       while (count-- > 0 && lines.advance()) {
         const { textStart, textEnd } = lines;

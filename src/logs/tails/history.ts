@@ -1,27 +1,27 @@
 import type { Sequence } from '../store/contract.ts';
-import type { Reader } from '../store/reader.ts';
-import type { Filter } from './filter.ts';
-import type { Wire, Written } from './output/wire.ts';
-import { eachMatch } from './range.ts';
-import { Turn } from './turns.ts';
+import type { StreamReader } from '../store/reader.ts';
+import type { LineFilter } from './filter.ts';
+import type { EncodedLines, TailEncoding } from './output/wire.ts';
+import { forEachMatch } from './range.ts';
+import { TimeSlice } from './turns.ts';
 
 /** Found lines, in bytes of their batches, that are kept while the search goes on; beyond, they are read again. */
-const KEPT_BYTES_MAX = 4 * 1_048_576;
+const CACHED_BYTES_MAX = 4 * 1_048_576;
 
-export interface Wanted<T> {
+export interface LastLinesQuery<T> {
   /** How many lines. */
   readonly lines: number;
   /** Only lines after this one, up to that one. */
   readonly after: Sequence;
   readonly through: Sequence;
-  readonly filter: Filter;
-  readonly wire: Wire<T>;
+  readonly filter: LineFilter;
+  readonly encoding: TailEncoding<T>;
 }
 
 /** Where the last lines that were wanted begin. */
-export interface Found<T> {
+export interface LastLinesResult<T> {
   /** These are the lines, oldest first, as long as they aren't too many. */
-  readonly kept: readonly Written<T>[];
+  readonly encoded: readonly EncodedLines<T>[];
   /** Behind this position they begin. */
   readonly start: Sequence;
   /** Read on behind this position. */
@@ -32,23 +32,23 @@ export interface Found<T> {
  * Looks backwards for the last lines that match: the filter counts before the limit does, and all of the stream is looked
  * through if need be.
  */
-export async function findLast<T>(
-  reader: Reader,
-  wanted: Wanted<T>,
-  isGivenUp: () => boolean,
-): Promise<Found<T>> {
-  const { lines, after, through, filter, wire } = wanted;
-  if (lines === 0 || through <= after) return from(Math.max(after, through));
+export async function findLastLines<T>(
+  reader: StreamReader,
+  query: LastLinesQuery<T>,
+  isCancelled: () => boolean,
+): Promise<LastLinesResult<T>> {
+  const { lines, after, through, filter, encoding } = query;
+  if (lines === 0 || through <= after) return readFrom(Math.max(after, through));
   // Sequences have no gaps: without a filter there is nothing to look for.
-  if (filter.empty) return from(Math.max(after, through - lines));
-  const turn = new Turn();
-  const kept: Written<T>[] = [];
+  if (filter.matchesAll) return readFrom(Math.max(after, through - lines));
+  const slice = new TimeSlice();
+  const encoded: EncodedLines<T>[] = [];
   let bytes = 0;
   let count = 0;
-  const found = (start: Sequence): Found<T> =>
-    bytes > KEPT_BYTES_MAX
-      ? from(start)
-      : { kept: kept.reverse(), start: kept.length > 0 ? start : through, position: through };
+  const result = (start: Sequence): LastLinesResult<T> =>
+    bytes > CACHED_BYTES_MAX
+      ? readFrom(start)
+      : { encoded: encoded.reverse(), start: encoded.length > 0 ? start : through, position: through };
   for (let before = through + 1; before > after + 1; ) {
     const batches = await reader.readBefore(before);
     if (batches.length === 0) break;
@@ -60,23 +60,24 @@ export async function findLast<T>(
         count: Number.POSITIVE_INFINITY,
       };
       const matches: Sequence[] = [];
-      eachMatch([batch], inside, filter, (_line, _bytes, sequence) => matches.push(sequence));
+      forEachMatch([batch], inside, filter, (_line, _bytes, sequence) => matches.push(sequence));
       const surplus = Math.max(0, count + matches.length - lines);
       const start = surplus === 0 ? inside.after : matches[surplus] - 1;
       count += matches.length - surplus;
       if (matches.length > 0) {
         bytes += (batch.bytes.length * matches.length) / batch.count;
-        if (bytes <= KEPT_BYTES_MAX) kept.push(wire.write([batch], { ...inside, after: start }, filter));
+        if (bytes <= CACHED_BYTES_MAX)
+          encoded.push(encoding.encode([batch], { ...inside, after: start }, filter));
       }
-      if (count >= lines) return found(start);
+      if (count >= lines) return result(start);
       if (before <= after + 1) break;
-      if (turn.over) await turn.next();
-      if (isGivenUp()) return from(through);
+      if (slice.expired) await slice.yieldNow();
+      if (isCancelled()) return readFrom(through);
     }
   }
-  return found(after);
+  return result(after);
 }
 
-function from(start: Sequence): { kept: []; start: Sequence; position: Sequence } {
-  return { kept: [], start, position: start };
+function readFrom(start: Sequence): { encoded: []; start: Sequence; position: Sequence } {
+  return { encoded: [], start, position: start };
 }

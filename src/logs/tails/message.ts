@@ -1,7 +1,7 @@
 import type { RecordCursor } from '../syslog/batch.ts';
 
 /** One line's message as text, decoded only when somebody asks; one object is reused for line after line. */
-export class Message {
+export class MessageText {
   private bytes: Buffer = Buffer.alloc(0);
   private start = 0;
   private end = 0;
@@ -9,7 +9,7 @@ export class Message {
   private utf8Text: string | undefined;
 
   /** Looks at the message of the line under the cursor. */
-  look(line: RecordCursor, bytes: Buffer): void {
+  setLine(line: RecordCursor, bytes: Buffer): void {
     this.bytes = bytes;
     this.start = line.messageStart;
     this.end = line.textEnd;

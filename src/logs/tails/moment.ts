@@ -14,9 +14,9 @@ const TIME = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(?:([Zz]
  * A point in time as people write it: RFC 3339 (`2012-12-10T03:00:48Z`, seconds may be left out), or how long ago
  * (`10m`, `1h30m`, `2d`). Milliseconds since 1970; undefined when it is neither.
  */
-export function parseMoment(text: string, nowMs: number): number | undefined {
-  const length = parseDuration(text);
-  if (length !== undefined) return nowMs - length;
+export function parseTimeOrAgo(text: string, nowMs: number): number | undefined {
+  const ago = parseDuration(text);
+  if (ago !== undefined) return nowMs - ago;
   const match = TIME.exec(text);
   if (!match) return undefined;
   const [, date, time, zulu, sign, offset] = match;

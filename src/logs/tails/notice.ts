@@ -1,14 +1,14 @@
 /** What a tail itself has to say to its reader: a line like the platform's own, which stands in no stream. */
 import type { Sequence } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
-import type { FormatName, LineFields } from './output/format.ts';
-import { harmlessJson } from './output/sanitize.ts';
+import type { LogRecordJson, TailFormat } from './output/format.ts';
+import { terminalSafeJson } from './output/sanitize.ts';
 
 /** @param position where the reader is. */
-export function noticeLine(message: string, position: Sequence, format: FormatName): string {
+export function platformLine(message: string, position: Sequence, format: TailFormat): string {
   const timestamp = formatTimestamp(Date.now());
   if (format === 'text') return `${timestamp} heroku[logplex]: ${message}`;
-  const fields: LineFields = {
+  const fields: LogRecordJson = {
     position: String(position),
     timestamp,
     facility: 21,
@@ -19,29 +19,29 @@ export function noticeLine(message: string, position: Sequence, format: FormatNa
     dyno: 'logplex',
     message,
   };
-  return harmlessJson(fields);
+  return terminalSafeJson(fields);
 }
 
 /** What a reader is told when the store goes away, and when it is back. */
-export class AbsenceNotices {
-  private readonly tell: (message: string) => void;
-  private awaySinceMs: number | undefined;
+export class OutageNotices {
+  private readonly notify: (message: string) => void;
+  private unavailableSinceMs: number | undefined;
 
   /** @param tell gives the reader a message. */
   constructor(tell: (message: string) => void) {
-    this.tell = tell;
+    this.notify = tell;
   }
 
-  change(away: boolean): void {
-    if (away) {
-      this.awaySinceMs = Date.now();
-      this.tell(
+  onChange(unavailable: boolean): void {
+    if (unavailable) {
+      this.unavailableSinceMs = Date.now();
+      this.notify(
         'The store is away: lines wait at their senders, and this tail goes on by itself when it is back.',
       );
-    } else if (this.awaySinceMs !== undefined) {
-      const seconds = Math.round((Date.now() - this.awaySinceMs) / 1_000);
-      this.awaySinceMs = undefined;
-      this.tell(`The store is back after ${seconds} s: this tail goes on.`);
+    } else if (this.unavailableSinceMs !== undefined) {
+      const seconds = Math.round((Date.now() - this.unavailableSinceMs) / 1_000);
+      this.unavailableSinceMs = undefined;
+      this.notify(`The store is back after ${seconds} s: this tail goes on.`);
     }
   }
 }

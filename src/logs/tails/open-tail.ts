@@ -1,6 +1,6 @@
 import type { AppId, Sequence } from '../store/contract.ts';
-import type { Readers } from '../store/reader.ts';
-import { type TailOptions, TailSession, type TailSink } from './session.ts';
+import type { StreamReaders } from '../store/reader.ts';
+import { TailSession, type TailSessionOptions, type TailSink } from './session.ts';
 
 /** A sink of a connection: it says when it can take more. */
 export interface ConnectionSink extends TailSink<Buffer> {
@@ -10,21 +10,21 @@ export interface ConnectionSink extends TailSink<Buffer> {
 
 /**
  * Starts a tail of an app's stream into a connection; returns how to end it.
- * @param failed called when the stream can't be read.
+ * @param onFailure called when the stream can't be read.
  */
 export function openTail(
-  readers: Readers,
+  readers: StreamReaders,
   app: AppId,
-  options: TailOptions,
+  options: TailSessionOptions,
   sink: ConnectionSink,
-  failed: () => void,
+  onFailure: () => void,
 ): () => void {
   const { reader, close } = readers.open(app);
   const session = new TailSession(reader, options, sink);
   sink.onReady = () => session.resume();
   sink.position = () => session.position;
-  session.onFailure = failed;
-  session.start().catch(failed);
+  session.onFailure = onFailure;
+  session.start().catch(onFailure);
   return () => {
     session.close();
     close();

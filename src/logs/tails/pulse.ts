@@ -1,4 +1,4 @@
-import type { Reader } from '../store/reader.ts';
+import type { StreamReader } from '../store/reader.ts';
 
 /** Pauses between rounds are no longer than this: a tail should feel live with a thousand others beside it. */
 const PAUSE_MAX_MS = 50;
@@ -10,64 +10,64 @@ const PAUSE_MIN_MS = 1;
  * pause as long as the last round took. Lines gather meanwhile and go out together, and half of the processor is left for
  * lines coming in.
  */
-class Pulse {
-  private readonly reader: Reader;
-  private readonly members = new Set<() => void>();
-  private leave: (() => void) | undefined;
+class GrowthNotifier {
+  private readonly reader: StreamReader;
+  private readonly listeners = new Set<() => void>();
+  private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private endedMs = 0;
-  private tookMs = 0;
+  private lastRoundEndMs = 0;
+  private lastRoundMs = 0;
 
-  constructor(reader: Reader) {
+  constructor(reader: StreamReader) {
     this.reader = reader;
   }
 
-  get memberCount(): number {
-    return this.members.size;
+  get listenerCount(): number {
+    return this.listeners.size;
   }
 
-  join(member: () => void): () => void {
-    this.members.add(member);
-    this.leave ??= this.reader.onGrow(() => this.grown());
+  add(listener: () => void): () => void {
+    this.listeners.add(listener);
+    this.unsubscribe ??= this.reader.onAppend(() => this.onGrow());
     return () => {
-      this.members.delete(member);
-      if (this.members.size > 0) return;
+      this.listeners.delete(listener);
+      if (this.listeners.size > 0) return;
       clearTimeout(this.timer);
       this.timer = undefined;
-      this.leave?.();
-      this.leave = undefined;
+      this.unsubscribe?.();
+      this.unsubscribe = undefined;
     };
   }
 
-  private grown(): void {
+  private onGrow(): void {
     if (this.timer) return;
-    const pauseMs = this.endedMs + Math.min(this.tookMs, PAUSE_MAX_MS) - performance.now();
-    if (pauseMs < PAUSE_MIN_MS) this.round();
-    else this.timer = setTimeout(() => this.round(), pauseMs);
+    const pauseMs = this.lastRoundEndMs + Math.min(this.lastRoundMs, PAUSE_MAX_MS) - performance.now();
+    if (pauseMs < PAUSE_MIN_MS) this.notifyAll();
+    else this.timer = setTimeout(() => this.notifyAll(), pauseMs);
   }
 
-  private round(): void {
+  private notifyAll(): void {
     this.timer = undefined;
     const startedMs = performance.now();
-    for (const member of this.members) member();
-    this.endedMs = performance.now();
-    this.tookMs = this.endedMs - startedMs;
+    for (const listener of this.listeners) listener();
+    this.lastRoundEndMs = performance.now();
+    this.lastRoundMs = this.lastRoundEndMs - startedMs;
   }
 }
 
-const pulses = new WeakMap<Reader, Pulse>();
+const notifiers = new WeakMap<StreamReader, GrowthNotifier>();
 
 /** Calls `grown` when there is something new in a stream, until the returned function is called. */
-export function onPulse(reader: Reader, grown: () => void): () => void {
-  let pulse = pulses.get(reader);
-  if (!pulse) {
-    pulse = new Pulse(reader);
-    pulses.set(reader, pulse);
+export function onGrowth(reader: StreamReader, listener: () => void): () => void {
+  let notifier = notifiers.get(reader);
+  if (!notifier) {
+    notifier = new GrowthNotifier(reader);
+    notifiers.set(reader, notifier);
   }
-  return pulse.join(grown);
+  return notifier.add(listener);
 }
 
 /** Is there more than one tail of a stream? Then it is worth while to remember what was written for one of them. */
-export function hasCompany(reader: Reader): boolean {
-  return (pulses.get(reader)?.memberCount ?? 0) > 1;
+export function hasOtherTails(reader: StreamReader): boolean {
+  return (notifiers.get(reader)?.listenerCount ?? 0) > 1;
 }

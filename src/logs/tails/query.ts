@@ -1,9 +1,9 @@
 import { TailraceError } from '../../common/errors.ts';
-import { LEVELS } from '../syslog/level.ts';
-import { Filter } from './filter.ts';
-import { parseMoment } from './moment.ts';
-import type { FormatName } from './output/format.ts';
-import { LINES_MAX, type TailOptions } from './session.ts';
+import { LOG_LEVELS } from '../syslog/level.ts';
+import { LineFilter } from './filter.ts';
+import { parseTimeOrAgo } from './moment.ts';
+import type { TailFormat } from './output/format.ts';
+import { TAIL_LINES_MAX, type TailSessionOptions } from './session.ts';
 
 /** Lines from before now, when a reader doesn't say what they want. */
 const LINES_DEFAULT = 100;
@@ -30,8 +30,8 @@ export type TailParameter = (typeof TAIL_PARAMETERS)[number];
 export type TailQuery = { readonly [name in TailParameter]?: string };
 
 /** What was asked for: a range of the stream, and how to write it. */
-export interface TailRequest extends TailOptions {
-  readonly format: FormatName;
+export interface TailRequest extends TailSessionOptions {
+  readonly format: TailFormat;
 }
 
 /**
@@ -46,7 +46,7 @@ export function parseTailQuery(
   for (const name of TAIL_PARAMETERS)
     if (query[name] !== undefined && typeof query[name] !== 'string')
       throw new TailraceError('invalid_params', `${name} must be given once.`);
-  const tail = parseFlag('tail', query.tail) ?? defaults.tail;
+  const tail = parseBoolean('tail', query.tail) ?? defaults.tail;
   const options: TailRequest = {
     lines: parseLines('lines', query.lines),
     first: parseLines('first', query.first),
@@ -55,7 +55,7 @@ export function parseTailQuery(
     sinceMs: parseTime('since', query.since, nowMs),
     untilMs: parseTime('until', query.until, nowMs),
     tail,
-    filter: new Filter({
+    filter: new LineFilter({
       source: query.source || undefined,
       dyno: query.dyno || undefined,
       level: parseLevel(query.level),
@@ -81,10 +81,10 @@ export function parseTailQuery(
 
 function parseLines(name: 'lines' | 'first', text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,9}$/.test(text) || Number(text) > LINES_MAX)
+  if (!/^\d{1,9}$/.test(text) || Number(text) > TAIL_LINES_MAX)
     throw new TailraceError(
       'invalid_params',
-      `${name} must be a number from 0 to ${LINES_MAX}, not "${text}".`,
+      `${name} must be a number from 0 to ${TAIL_LINES_MAX}, not "${text}".`,
     );
   return Number(text);
 }
@@ -101,7 +101,7 @@ function parsePosition(name: 'after' | 'before', text: string | undefined): numb
 
 function parseTime(name: 'since' | 'until', text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined || text === '') return undefined;
-  const ms = parseMoment(text, nowMs);
+  const ms = parseTimeOrAgo(text, nowMs);
   if (ms !== undefined) return ms;
   throw new TailraceError(
     'invalid_params',
@@ -109,21 +109,21 @@ function parseTime(name: 'since' | 'until', text: string | undefined, nowMs: num
   );
 }
 
-function parseLevel(text: string | undefined): (typeof LEVELS)[number] | undefined {
+function parseLevel(text: string | undefined): (typeof LOG_LEVELS)[number] | undefined {
   if (text === undefined || text === '') return undefined;
-  const level = LEVELS.find((name) => name === text.toLowerCase());
+  const level = LOG_LEVELS.find((name) => name === text.toLowerCase());
   if (level) return level;
-  throw new TailraceError('invalid_params', `level must be one of ${LEVELS.join(', ')}, not "${text}".`);
+  throw new TailraceError('invalid_params', `level must be one of ${LOG_LEVELS.join(', ')}, not "${text}".`);
 }
 
-function parseFlag(name: string, text: string | undefined): boolean | undefined {
+function parseBoolean(name: string, text: string | undefined): boolean | undefined {
   if (text === undefined) return undefined;
   if (text === 'true' || text === '1' || text === '') return true;
   if (text === 'false' || text === '0') return false;
   throw new TailraceError('invalid_params', `${name} must be true or false, not "${text}".`);
 }
 
-function parseFormat(text: string | undefined): FormatName {
+function parseFormat(text: string | undefined): TailFormat {
   if (text === undefined || text === '' || text === 'text') return 'text';
   if (text === 'json') return 'json';
   throw new TailraceError('invalid_params', `format must be text or json, not "${text}".`);

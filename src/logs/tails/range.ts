@@ -1,9 +1,9 @@
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { RecordCursor } from '../syslog/batch.ts';
-import type { Filter } from './filter.ts';
+import type { LineFilter } from './filter.ts';
 
 /** Which of the lines of some batches are looked at. */
-export interface Range {
+export interface LineRange {
   /** Only lines after this one. */
   readonly after: Sequence;
   /** Only lines up to this one. */
@@ -13,7 +13,7 @@ export interface Range {
 }
 
 /** How far somebody came. */
-export interface Reached {
+export interface ScanResult {
   /** Lines that matched. */
   readonly count: number;
   /** The last line looked at, whether it matched or not. */
@@ -21,12 +21,12 @@ export interface Reached {
 }
 
 /** Calls `found` for each line of the batches (oldest first) that is in a range and that a filter lets through. */
-export function eachMatch(
+export function forEachMatch(
   batches: readonly StoredBatch[],
-  range: Range,
-  filter: Filter,
-  found: (line: RecordCursor, bytes: Buffer, sequence: Sequence) => void,
-): Reached {
+  range: LineRange,
+  filter: LineFilter,
+  onMatch: (line: RecordCursor, bytes: Buffer, sequence: Sequence) => void,
+): ScanResult {
   const { after, through } = range;
   let count = 0;
   let last = after;
@@ -39,8 +39,8 @@ export function eachMatch(
     const skipped = Math.max(0, after + 1 - batch.first);
     cursor.skip(skipped);
     for (let sequence = batch.first + skipped; sequence <= through && cursor.advance(); sequence++) {
-      if (!filter.empty && !filter.matches(cursor, bytes)) continue;
-      found(cursor, bytes, sequence);
+      if (!filter.matchesAll && !filter.matches(cursor, bytes)) continue;
+      onMatch(cursor, bytes, sequence);
       if (++count >= range.count) return { count, last: sequence };
     }
   }

@@ -4,7 +4,7 @@
  */
 import { RE2JS, RE2JSException } from 're2js';
 import { TailraceError } from '../../common/errors.ts';
-import type { Message } from './message.ts';
+import type { MessageText } from './message.ts';
 
 /** Longest query, in characters, and most terms in it: every line of a stream is looked at with each of them. */
 const QUERY_LENGTH_MAX = 1_000;
@@ -15,15 +15,15 @@ const REGEX_LENGTH_MAX = 250;
 /** One term; what it finds counts against the line when it is `negated`. */
 interface Term {
   readonly negated: boolean;
-  readonly found: (message: Message) => boolean;
+  readonly matches: (message: MessageText) => boolean;
   /** Matches whatever bytes (as Latin-1) hold a line that the term can be in; undefined when that can't be told. */
-  readonly hint?: RegExp;
+  readonly prefilter?: RegExp;
 }
 
 /** A query, ready to look at messages. */
-export class Search {
+export class SearchQuery {
   private readonly terms: readonly Term[];
-  private readonly hints: readonly RegExp[];
+  private readonly prefilters: readonly RegExp[];
 
   /**
    * Reads a query: words and "phrases" (found anywhere, in any case), `/regular expressions/` (RE2 syntax, linear time; `/…/i`
@@ -33,12 +33,14 @@ export class Search {
   constructor(query: string) {
     if (query.length > QUERY_LENGTH_MAX)
       throw new TailraceError('invalid_params', `q may have ${QUERY_LENGTH_MAX} characters at the most.`);
-    this.terms = split(query).map(({ negated, text, kind }) =>
+    this.terms = tokenize(query).map(({ negated, text, kind }) =>
       kind === 'words' ? wordTerm(text, negated) : regexTerm(text, negated, kind === 'regex-i'),
     );
     if (this.terms.length > TERMS_MAX)
       throw new TailraceError('invalid_params', `q may have ${TERMS_MAX} terms at the most.`);
-    this.hints = this.terms.flatMap(({ negated, hint }) => (hint && !negated ? [hint] : []));
+    this.prefilters = this.terms.flatMap(({ negated, prefilter }) =>
+      prefilter && !negated ? [prefilter] : [],
+    );
   }
 
   /** There is nothing to look for. */
@@ -47,42 +49,43 @@ export class Search {
   }
 
   /** Does the message have what is looked for? */
-  matches(message: Message): boolean {
-    for (const { negated, found } of this.terms) if (found(message) === negated) return false;
+  matches(message: MessageText): boolean {
+    for (const { negated, matches: termMatches } of this.terms)
+      if (termMatches(message) === negated) return false;
     return true;
   }
 
   /** False when none of these bytes' lines can match: quicker than to look at each of them. */
   mayMatch(bytes: Buffer): boolean {
-    if (this.hints.length === 0) return true;
+    if (this.prefilters.length === 0) return true;
     const text = bytes.toString('latin1', 0, bytes.length);
-    return this.hints.every((hint) => hint.test(text));
+    return this.prefilters.every((prefilter) => prefilter.test(text));
   }
 }
 
-interface Piece {
+interface QueryToken {
   readonly negated: boolean;
   readonly text: string;
   readonly kind: 'words' | 'regex' | 'regex-i';
 }
 
 /** `-`, then a phrase, an expression that ends before a space, or a word. A phrase without its end goes to the end. */
-const PIECE = /(-?)(?:"([^"]*)"?|\/((?:[^/\\]|\\.)+)\/(i?)(?=\s|$)|(\S+))/gsy;
+const TOKEN = /(-?)(?:"([^"]*)"?|\/((?:[^/\\]|\\.)+)\/(i?)(?=\s|$)|(\S+))/gsy;
 
-function split(query: string): Piece[] {
-  const pieces: Piece[] = [];
+function tokenize(query: string): QueryToken[] {
+  const tokens: QueryToken[] = [];
   let at = 0;
   for (;;) {
     while (/\s/.test(query[at] ?? '')) at++;
-    PIECE.lastIndex = at;
-    const match = PIECE.exec(query);
-    if (!match) return pieces;
-    at = PIECE.lastIndex;
+    TOKEN.lastIndex = at;
+    const match = TOKEN.exec(query);
+    if (!match) return tokens;
+    at = TOKEN.lastIndex;
     const [whole, dash, phrase, regex, flag, word] = match;
     if (whole === '-') continue;
     const text = phrase ?? regex ?? word;
     if (text === '') continue;
-    pieces.push({
+    tokens.push({
       negated: dash === '-',
       text,
       kind: regex === undefined ? 'words' : flag ? 'regex-i' : 'regex',
@@ -95,9 +98,9 @@ function wordTerm(text: string, negated: boolean): Term {
   const literal = text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
   const pattern = new RegExp(literal, 'i');
   if (/^[\x20-\x7e]*$/.test(text))
-    return { negated, found: (message) => pattern.test(message.latin1), hint: pattern };
+    return { negated, matches: (message) => pattern.test(message.latin1), prefilter: pattern };
   const lower = text.toLowerCase();
-  return { negated, found: (message) => message.utf8.toLowerCase().includes(lower) };
+  return { negated, matches: (message) => message.utf8.toLowerCase().includes(lower) };
 }
 
 function regexTerm(text: string, negated: boolean, anyCase: boolean): Term {
@@ -108,7 +111,7 @@ function regexTerm(text: string, negated: boolean, anyCase: boolean): Term {
     );
   try {
     const expression = RE2JS.compile(text, anyCase ? RE2JS.CASE_INSENSITIVE : 0);
-    return { negated, found: (message) => expression.test(message.utf8) };
+    return { negated, matches: (message) => expression.test(message.utf8) };
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error;
     throw new TailraceError(

@@ -1,25 +1,25 @@
 import type { Sequence, StoredBatch } from '../store/contract.ts';
-import type { Reader } from '../store/reader.ts';
+import type { StreamReader } from '../store/reader.ts';
 
 /** Reads of one stream that are remembered; each is about a megabyte. */
-const REMEMBERED_MAX = 4;
-const remembered = new WeakMap<Reader, Map<Sequence, Promise<readonly StoredBatch[]>>>();
+const CACHED_READS_MAX = 4;
+const cache = new WeakMap<StreamReader, Map<Sequence, Promise<readonly StoredBatch[]>>>();
 
 /**
  * Batches after a sequence, from memory or the store. Tails that read the same history beside each other read it once, as the
  * same objects; what is remembered is given up as others read on.
  */
-export function sharedRead(reader: Reader, after: Sequence): Promise<readonly StoredBatch[]> {
-  let reads = remembered.get(reader);
+export function cachedRead(reader: StreamReader, after: Sequence): Promise<readonly StoredBatch[]> {
+  let reads = cache.get(reader);
   if (!reads) {
     reads = new Map();
-    remembered.set(reader, reads);
+    cache.set(reader, reads);
   }
-  const known = reads.get(after);
-  if (known) return known;
+  const cached = reads.get(after);
+  if (cached) return cached;
   const read = reader.readAfter(after);
   for (const oldest of reads.keys()) {
-    if (reads.size < REMEMBERED_MAX) break;
+    if (reads.size < CACHED_READS_MAX) break;
     reads.delete(oldest);
   }
   reads.set(after, read);

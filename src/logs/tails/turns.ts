@@ -1,5 +1,5 @@
 /** A search may work so long before it has to wait for its next turn. */
-const TURN_MS = 5;
+const SLICE_MS = 5;
 
 /**
  * Turns at the processor: whoever looks through much history works a few milliseconds at a time, one of them in each turn of
@@ -19,16 +19,16 @@ function schedule(): void {
 }
 
 /** One worker's time; take a new one whenever work starts. */
-export class Turn {
+export class TimeSlice {
   private startedMs = performance.now();
 
-  /** The time is used up: wait for {@link next}. */
-  get over(): boolean {
-    return performance.now() - this.startedMs > TURN_MS;
+  /** The time is used up: wait for {@link yieldNow}. */
+  get expired(): boolean {
+    return performance.now() - this.startedMs > SLICE_MS;
   }
 
   /** Resolves when it is this worker's turn again. */
-  next(): Promise<void> {
+  yieldNow(): Promise<void> {
     return new Promise((resolve) => {
       waiting.push(() => {
         this.startedMs = performance.now();

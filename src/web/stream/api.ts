@@ -1,7 +1,7 @@
 /** The server's HTTP API. */
 
 /** The server answered, and said no. `message` is its own sentence. */
-export class Refusal extends Error {
+export class ApiError extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {
@@ -11,13 +11,13 @@ export class Refusal extends Error {
   }
 }
 
-export interface AppInfo {
+export interface AppJson {
   readonly id: string;
   readonly name: string;
   readonly web_url: string | null;
 }
 
-export interface DynoInfo {
+export interface DynoJson {
   readonly name: string;
   readonly type: string;
   readonly state: string;
@@ -25,7 +25,7 @@ export interface DynoInfo {
   readonly updated_at: string;
 }
 
-export interface DrainInfo {
+export interface DrainJson {
   readonly id: string;
   readonly url: string;
   /** It belongs to this add-on. */
@@ -41,34 +41,34 @@ export interface DrainInfo {
   };
 }
 
-export class Api {
+export class WebApiClient {
   private readonly key: string;
 
   constructor(key: string) {
     this.key = key;
   }
 
-  apps(): Promise<AppInfo[]> {
-    return this.ask('/apps');
+  listApps(): Promise<AppJson[]> {
+    return this.getJson('/apps');
   }
 
-  dynos(app: string): Promise<DynoInfo[]> {
-    return this.ask(`${appPath(app)}/dynos`);
+  listDynos(app: string): Promise<DynoJson[]> {
+    return this.getJson(`${appPath(app)}/dynos`);
   }
 
-  drains(app: string): Promise<DrainInfo[]> {
-    return this.ask(`${appPath(app)}/log-drains`);
+  listDrains(app: string): Promise<DrainJson[]> {
+    return this.getJson(`${appPath(app)}/log-drains`);
   }
 
   /** Makes a log session: the path of an address that can be read without the key, as WebSockets have to. */
-  async session(app: string, signal: AbortSignal): Promise<string> {
-    const answer = await this.send(`${appPath(app)}/log-sessions`, {
+  async createLogSession(app: string, signal: AbortSignal): Promise<string> {
+    const response = await this.send(`${appPath(app)}/log-sessions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: '{}',
       signal,
     });
-    const { logplex_url: url }: { logplex_url: string } = await answer.json();
+    const { logplex_url: url }: { logplex_url: string } = await response.json();
     return new URL(url).pathname;
   }
 
@@ -77,19 +77,22 @@ export class Api {
    * @throws Refusal when the server says no, TypeError when it doesn't answer.
    */
   async send(path: string, options: RequestInit = {}): Promise<Response> {
-    const answer = await fetch(path, {
+    const response = await fetch(path, {
       cache: 'no-store',
       ...options,
       headers: { ...options.headers, authorization: `Bearer ${this.key}` },
     });
-    if (answer.ok) return answer;
-    const text = await answer.text();
-    throw new Refusal(answer.status, readMessage(text) ?? `The server answered ${answer.status}.`);
+    if (response.ok) return response;
+    const text = await response.text();
+    throw new ApiError(
+      response.status,
+      messageInErrorBody(text) ?? `The server answered ${response.status}.`,
+    );
   }
 
-  private async ask<T>(path: string): Promise<T> {
-    const answer = await this.send(path, { signal: AbortSignal.timeout(10_000) });
-    return answer.json();
+  private async getJson<T>(path: string): Promise<T> {
+    const response = await this.send(path, { signal: AbortSignal.timeout(10_000) });
+    return response.json();
   }
 }
 
@@ -97,7 +100,7 @@ export function appPath(app: string): string {
   return `/apps/${encodeURIComponent(app)}`;
 }
 
-function readMessage(text: string): string | undefined {
+function messageInErrorBody(text: string): string | undefined {
   try {
     const { message } = JSON.parse(text);
     return typeof message === 'string' ? message : undefined;

@@ -1,7 +1,7 @@
 /** Lines of the past, a page at a time. */
 import type { Filters } from '../address.ts';
-import { type Api, appPath } from './api.ts';
-import { type Line, readLine } from './line.ts';
+import { appPath, type WebApiClient } from './api.ts';
+import { type Line, parseLine } from './line.ts';
 
 export interface HistoryQuery {
   /** The last lines before this position … */
@@ -15,36 +15,36 @@ export interface HistoryQuery {
 }
 
 /** Reads lines that match, oldest first. */
-export async function readHistory(
-  api: Api,
+export async function fetchHistory(
+  api: WebApiClient,
   app: string,
   filters: Filters,
   query: HistoryQuery,
   signal: AbortSignal,
 ): Promise<Line[]> {
-  const values = filterValues(filters);
-  values.set('format', 'json');
-  values.set('tail', 'false');
-  values.set(query.after === undefined ? 'lines' : 'first', String(query.lines));
-  if (query.before !== undefined) values.set('before', String(query.before));
-  if (query.after !== undefined) values.set('after', String(query.after));
-  if (query.untilMs !== undefined) values.set('until', new Date(query.untilMs).toISOString());
-  const answer = await api.send(`${appPath(app)}/logs?${values}`, {
+  const params = filterParams(filters);
+  params.set('format', 'json');
+  params.set('tail', 'false');
+  params.set(query.after === undefined ? 'lines' : 'first', String(query.lines));
+  if (query.before !== undefined) params.set('before', String(query.before));
+  if (query.after !== undefined) params.set('after', String(query.after));
+  if (query.untilMs !== undefined) params.set('until', new Date(query.untilMs).toISOString());
+  const response = await api.send(`${appPath(app)}/logs?${params}`, {
     headers: { accept: 'text/plain' },
     signal,
   });
-  return answer.body ? readAtMost(answer.body, query.lines) : [];
+  return response.body ? readLines(response.body, query.lines) : [];
 }
 
 /** The filters as the server knows them; what isn't set is left out. */
-export function filterValues(filters: Filters): URLSearchParams {
-  const values = new URLSearchParams();
-  for (const [name, value] of Object.entries(filters)) if (value) values.set(name, value);
-  return values;
+export function filterParams(filters: Filters): URLSearchParams {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(filters)) if (value) params.set(name, value);
+  return params;
 }
 
 /** One JSON object a line; the rest isn't read when there are enough. */
-async function readAtMost(body: ReadableStream<Uint8Array>, count: number): Promise<Line[]> {
+async function readLines(body: ReadableStream<Uint8Array>, linesMax: number): Promise<Line[]> {
   const lines: Line[] = [];
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -54,8 +54,8 @@ async function readAtMost(body: ReadableStream<Uint8Array>, count: number): Prom
     const texts = (rest + (done ? decoder.decode() : decoder.decode(value, { stream: true }))).split('\n');
     rest = done ? '' : (texts.pop() ?? '');
     for (const text of texts) {
-      if (text !== '') lines.push(readLine(JSON.parse(text)));
-      if (lines.length < count) continue;
+      if (text !== '') lines.push(parseLine(JSON.parse(text)));
+      if (lines.length < linesMax) continue;
       await reader.cancel();
       return lines;
     }

@@ -2,9 +2,9 @@
 import type { Line } from './line.ts';
 
 /** Lines that are held at the most: more is asked of the server again when somebody scrolls there. */
-export const LINES_MAX = 150_000;
+export const WINDOW_LINES_MAX = 150_000;
 /** So many are let go at once, so that not every new line moves all others. */
-const LET_GO = 10_000;
+const EVICTED_LINES = 10_000;
 
 export class LineWindow {
   lines: Line[] = [];
@@ -18,7 +18,7 @@ export class LineWindow {
   }
 
   get isFull(): boolean {
-    return this.lines.length >= LINES_MAX;
+    return this.lines.length >= WINDOW_LINES_MAX;
   }
 
   /** Adds newer lines, and gives those that weren't there yet. */
@@ -39,14 +39,14 @@ export class LineWindow {
 
   /** Lets the oldest go when there are too many; gives how many. */
   trimStart(): number {
-    if (this.lines.length <= LINES_MAX) return 0;
-    return this.dropFirst(this.lines.length - LINES_MAX + LET_GO);
+    if (this.lines.length <= WINDOW_LINES_MAX) return 0;
+    return this.dropFirst(this.lines.length - WINDOW_LINES_MAX + EVICTED_LINES);
   }
 
   /** Lets the newest go when there are too many; gives how many. */
   trimEnd(): number {
-    if (this.lines.length <= LINES_MAX) return 0;
-    return this.dropLast(this.lines.length - LINES_MAX + LET_GO);
+    if (this.lines.length <= WINDOW_LINES_MAX) return 0;
+    return this.dropLast(this.lines.length - WINDOW_LINES_MAX + EVICTED_LINES);
   }
 
   dropFirst(count: number): number {

@@ -1,16 +1,16 @@
 /** A line as the page has it. */
 
 /** How serious a line is, from the most serious on; the server decides. */
-export type Level = 'error' | 'warn' | 'info' | 'debug';
-export const LEVELS: readonly Level[] = ['error', 'warn', 'info', 'debug'];
+export type LineLevel = 'error' | 'warn' | 'info' | 'debug';
+export const LINE_LEVELS: readonly LineLevel[] = ['error', 'warn', 'info', 'debug'];
 
 /** What the server sends for a line (`format=json`). */
-export interface LineFields {
+export interface LineJson {
   readonly position: string;
   readonly timestamp: string;
   readonly facility: number;
   readonly severity: number;
-  readonly level?: Level;
+  readonly level?: LineLevel;
   readonly hostname: string;
   readonly source: string;
   readonly dyno: string;
@@ -19,12 +19,12 @@ export interface LineFields {
   readonly message: string;
 }
 
-export interface Line extends LineFields {
+export interface Line extends LineJson {
   /** The position as a number, to compare and to order. */
   readonly at: number;
   /** Milliseconds since 1970. */
   readonly ms: number;
-  readonly level: Level;
+  readonly level: LineLevel;
 }
 
 /** Severities of RFC 5424 section 6.2.1 by number. */
@@ -40,11 +40,11 @@ export const SEVERITIES = [
 ] as const;
 
 /** Reads one line of the server's JSON. */
-export function readLine(fields: LineFields): Line {
+export function parseLine(json: LineJson): Line {
   return {
-    ...fields,
-    at: Number(fields.position),
-    ms: Date.parse(fields.timestamp),
-    level: fields.level ?? 'info',
+    ...json,
+    at: Number(json.position),
+    ms: Date.parse(json.timestamp),
+    level: json.level ?? 'info',
   };
 }

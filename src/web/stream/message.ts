@@ -1,38 +1,42 @@
 /** A line's message made ready to be drawn: colours, fields and found words as marks on plain text. */
-import { readColours } from '../text/ansi.ts';
-import { type Field, readFields } from '../text/fields.ts';
-import { cut, type Mark, type Piece } from '../text/marks.ts';
-import { findTerms } from '../text/search.ts';
+import { parseAnsi } from '../text/ansi.ts';
+import { type MessageField, parseFields } from '../text/fields.ts';
+import { type StyledRange, splitIntoSpans, type TextSpan } from '../text/marks.ts';
+import { highlightTerms } from '../text/search.ts';
 import type { Line } from './line.ts';
 
 /** Characters of a message that are drawn as long as it isn't folded out. */
-export const SHOWN_MAX = 4_000;
+export const PREVIEW_CHARACTERS_MAX = 4_000;
 
-interface Read {
+interface ParsedMessage {
   readonly text: string;
-  readonly marks: readonly Mark[];
-  readonly fields: readonly Field[];
+  readonly ranges: readonly StyledRange[];
+  readonly fields: readonly MessageField[];
 }
 
 /** Reading a message costs more than drawing it, and the same lines are drawn again and again. */
-const read = new WeakMap<Line, Read>();
+const cache = new WeakMap<Line, ParsedMessage>();
 
-export function readMessage(line: Line): Read {
-  let found = read.get(line);
-  if (!found) {
-    const { text, marks } = readColours(line.message);
-    const structured = readFields(text);
+export function parseMessage(line: Line): ParsedMessage {
+  let parsed = cache.get(line);
+  if (!parsed) {
+    const { text, ranges } = parseAnsi(line.message);
+    const structured = parseFields(text);
     // A sender's own colours count for more than ours.
-    found = { text, marks: marks.length > 0 ? marks : structured.marks, fields: structured.fields };
-    read.set(line, found);
+    parsed = { text, ranges: ranges.length > 0 ? ranges : structured.ranges, fields: structured.fields };
+    cache.set(line, parsed);
   }
-  return found;
+  return parsed;
 }
 
 /** The message in pieces, with the words that were searched for marked. */
-export function drawMessage(line: Line, terms: readonly string[], lengthMax = SHOWN_MAX): Piece[] {
-  const { text, marks } = readMessage(line);
+export function messageSpans(
+  line: Line,
+  terms: readonly string[],
+  lengthMax = PREVIEW_CHARACTERS_MAX,
+): TextSpan[] {
+  const { text, ranges } = parseMessage(line);
   const shown = text.length > lengthMax ? text.slice(0, lengthMax) : text;
-  const within = text.length > lengthMax ? marks.filter(({ from }) => from < lengthMax) : marks;
-  return cut(shown, [...findTerms(shown, terms), ...within]);
+  const shownRanges = text.length > lengthMax ? ranges.filter(({ from }) => from < lengthMax) : ranges;
+  return splitIntoSpans(shown, [...highlightTerms(shown, terms), ...shownRanges]);
 }

@@ -3,9 +3,9 @@ import { signal } from '@preact/signals';
 import type { Line } from './line.ts';
 
 /** Names beyond this many would make no list to choose from. */
-const NAMES_MAX = 200;
+const FACET_VALUES_MAX = 200;
 
-export class Names {
+export class Facets {
   readonly sources = signal<readonly string[]>([]);
   readonly dynos = signal<readonly string[]>([]);
   private readonly seenSources = new Set<string>();
@@ -13,18 +13,18 @@ export class Names {
 
   add(lines: readonly Pick<Line, 'source' | 'dyno'>[]): void {
     const before = this.seenSources.size + this.seenDynos.size;
-    if (before > NAMES_MAX) return;
+    if (before > FACET_VALUES_MAX) return;
     for (const { source, dyno } of lines) {
       if (source) this.seenSources.add(source);
       if (dyno) this.seenDynos.add(dyno);
     }
     if (this.seenSources.size + this.seenDynos.size === before) return;
     this.sources.value = [...this.seenSources].sort();
-    this.dynos.value = [...this.seenDynos].sort(byNumber);
+    this.dynos.value = [...this.seenDynos].sort(naturalOrder);
   }
 }
 
-function byNumber(a: string, b: string): number {
+function naturalOrder(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 

@@ -1,8 +1,8 @@
 /** Lines as they come. After a lost connection it goes on behind the last one: nothing is missed, nothing comes twice. */
 import type { Filters } from '../address.ts';
-import { type Api, Refusal } from './api.ts';
-import { filterValues } from './history.ts';
-import { type Line, type LineFields, readLine } from './line.ts';
+import { ApiError, type WebApiClient } from './api.ts';
+import { filterParams } from './history.ts';
+import { type Line, type LineJson, parseLine } from './line.ts';
 
 export type TailState =
   | { readonly name: 'connecting' }
@@ -12,8 +12,8 @@ export type TailState =
   /** The server said no, and asking again would not help. */
   | { readonly name: 'refused'; readonly status: number; readonly message: string };
 
-export interface TailOptions {
-  readonly api: Api;
+export interface LiveTailOptions {
+  readonly api: WebApiClient;
   readonly app: string;
   readonly filters: Filters;
   readonly onLines: (lines: readonly Line[]) => void;
@@ -27,74 +27,74 @@ interface TailMessage {
   readonly position: string;
   /** There when the lines say something about the tail itself, and stand nowhere in the stream. */
   readonly notice?: string;
-  readonly lines: readonly LineFields[];
+  readonly lines: readonly LineJson[];
 }
 
 const RETRY_FIRST_MS = 500;
-const RETRY_LONGEST_MS = 10_000;
+const RETRY_MAX_MS = 10_000;
 
-export class Tail {
-  private readonly options: TailOptions;
-  private after = 0;
+export class LiveTail {
+  private readonly options: LiveTailOptions;
+  private lastPosition = 0;
   private attempts = 0;
   private connection: AbortController | undefined;
-  private retry: number | undefined;
+  private retryTimer: number | undefined;
 
-  constructor(options: TailOptions) {
+  constructor(options: LiveTailOptions) {
     this.options = options;
   }
 
   /** Connects, or connects anew, and gives what is behind this position. */
   connect(after: number): void {
-    this.after = after;
-    this.renew();
+    this.lastPosition = after;
+    this.reconnect();
   }
 
   /** Connects anew, and goes on where it was. */
-  renew(): void {
+  reconnect(): void {
     this.attempts = 0;
     this.options.onState({ name: 'connecting' });
-    void this.open();
+    void this.openConnection();
   }
 
   /** Connects at once instead of waiting for the next attempt. */
-  hurry(): void {
-    if (this.retry !== undefined) void this.open();
+  retryNow(): void {
+    if (this.retryTimer !== undefined) void this.openConnection();
   }
 
   close(): void {
     this.connection?.abort();
     this.connection = undefined;
-    clearTimeout(this.retry);
-    this.retry = undefined;
+    clearTimeout(this.retryTimer);
+    this.retryTimer = undefined;
   }
 
-  private async open(): Promise<void> {
+  private async openConnection(): Promise<void> {
     this.close();
     const connection = new AbortController();
     this.connection = connection;
     try {
       const { api, app } = this.options;
       // A WebSocket of a browser can't show a key: it reads a log session, whose address is the secret.
-      const path = await api.session(app, connection.signal);
-      if (this.connection === connection) await this.read(path, connection.signal);
+      const path = await api.createLogSession(app, connection.signal);
+      if (this.connection === connection) await this.readUntilClosed(path, connection.signal);
     } catch (error) {
       if (this.connection !== connection) return;
-      if (error instanceof Refusal && error.status < 500 && error.status !== 429) {
+      if (error instanceof ApiError && error.status < 500 && error.status !== 429) {
         this.options.onState({ name: 'refused', status: error.status, message: error.message });
         return;
       }
     }
-    if (this.connection === connection) this.waitAndRetry();
+    if (this.connection === connection) this.scheduleRetry();
   }
 
   /** Reads until the connection is lost or given up. */
-  private read(path: string, signal: AbortSignal): Promise<void> {
-    const values = filterValues(this.options.filters);
-    values.set('format', 'json');
-    values.set('tail', 'true');
-    values.set('after', String(this.after));
-    const url = new URL(`${path}?${values}`, location.href);
+  private readUntilClosed(path: string, signal: AbortSignal): Promise<void> {
+    const params = filterParams(this.options.filters);
+    params.set('format', 'json');
+    params.set('tail', 'true');
+    params.set('after', String(this.lastPosition));
+    const url = new URL(`${path}?${params}`, location.href);
     url.protocol = url.protocol.replace('http', 'ws');
     const socket = new WebSocket(url);
     return new Promise((resolve) => {
@@ -111,22 +111,22 @@ export class Tail {
         this.options.onState({ name: 'live' });
       });
       socket.addEventListener('message', ({ data }) => {
-        if (!signal.aborted) this.take(JSON.parse(data));
+        if (!signal.aborted) this.onMessage(JSON.parse(data));
       });
       socket.addEventListener('close', () => resolve());
     });
   }
 
-  private take({ position, notice, lines }: TailMessage): void {
-    this.after = Math.max(this.after, Number(position));
+  private onMessage({ position, notice, lines }: TailMessage): void {
+    this.lastPosition = Math.max(this.lastPosition, Number(position));
     if (notice !== undefined) this.options.onNotice(notice);
-    else if (lines.length > 0) this.options.onLines(lines.map(readLine));
+    else if (lines.length > 0) this.options.onLines(lines.map(parseLine));
   }
 
-  private waitAndRetry(): void {
-    const waitMs = Math.min(RETRY_FIRST_MS * 2 ** this.attempts, RETRY_LONGEST_MS);
+  private scheduleRetry(): void {
+    const waitMs = Math.min(RETRY_FIRST_MS * 2 ** this.attempts, RETRY_MAX_MS);
     this.attempts++;
     this.options.onState({ name: 'away', retryAtMs: Date.now() + waitMs });
-    this.retry = setTimeout(() => void this.open(), waitMs);
+    this.retryTimer = setTimeout(() => void this.openConnection(), waitMs);
   }
 }

@@ -1,23 +1,23 @@
 /** Every dyno has a colour of its own, the same one on every visit as long as two don't want the same. */
 
 /** Colours in the style sheet: `.dyno-0` … */
-const COLOURS = 12;
-const given = new Map<string, number>();
+const COLOR_COUNT = 12;
+const assigned = new Map<string, number>();
 
 /** The number of a dyno's colour. */
-export function dynoColour(source: string, dyno: string): number {
+export function dynoColor(source: string, dyno: string): number {
   const name = `${source}[${dyno}]`;
-  let colour = given.get(name);
-  if (colour === undefined) {
-    const taken = new Set(given.values());
-    const wished = hash(name) % COLOURS;
-    colour = wished;
-    for (let i = 0; i < COLOURS && taken.size < COLOURS && taken.has(colour); i++)
+  let color = assigned.get(name);
+  if (color === undefined) {
+    const taken = new Set(assigned.values());
+    const preferred = hash(name) % COLOR_COUNT;
+    color = preferred;
+    for (let i = 0; i < COLOR_COUNT && taken.size < COLOR_COUNT && taken.has(color); i++)
       // 5 and 12 have no common factor: all colours are tried, neighbours late.
-      colour = (wished + i * 5) % COLOURS;
-    given.set(name, colour);
+      color = (preferred + i * 5) % COLOR_COUNT;
+    assigned.set(name, color);
   }
-  return colour;
+  return color;
 }
 
 /** FNV-1a, 32 bits. */

@@ -1,38 +1,38 @@
 /** Text with marks on it: what is drawn differently from where to where. */
 
-export interface Mark {
+export interface StyledRange {
   readonly from: number;
   readonly to: number;
   /** A class of the style sheet, or ''. */
-  readonly name: string;
+  readonly className: string;
   /** A colour that no class can name, such as `rgb(1 2 3)`. */
-  readonly colour?: string;
-  readonly ground?: string;
+  readonly color?: string;
+  readonly background?: string;
 }
 
 /** A stretch of text that is drawn in one way. */
-export interface Piece {
+export interface TextSpan {
   readonly text: string;
-  readonly names: string;
-  readonly colour?: string;
-  readonly ground?: string;
+  readonly classNames: string;
+  readonly color?: string;
+  readonly background?: string;
 }
 
 /** Marks beyond this many are left out: a message of nothing but marks must not stop the page. */
-const MARKS_MAX = 600;
+const RANGES_MAX = 600;
 
 /** Cuts a text into pieces where marks begin and end. Marks may overlap; of two colours the later mark's holds. */
-export function cut(text: string, marks: readonly Mark[]): Piece[] {
-  if (marks.length === 0) return text === '' ? [] : [{ text, names: '' }];
-  const used = marks.slice(0, MARKS_MAX);
+export function splitIntoSpans(text: string, ranges: readonly StyledRange[]): TextSpan[] {
+  if (ranges.length === 0) return text === '' ? [] : [{ text, classNames: '' }];
+  const used = ranges.slice(0, RANGES_MAX);
   const edges = new Set([0, text.length]);
   for (const { from, to } of used) {
     edges.add(Math.min(from, text.length));
     edges.add(Math.min(to, text.length));
   }
   const sorted = [...edges].sort((a, b) => a - b);
-  const pieces: Piece[] = [];
-  const active = new Set<Mark>();
+  const spans: TextSpan[] = [];
+  const active = new Set<StyledRange>();
   const byStart = [...used].sort((a, b) => a.from - b.from);
   let next = 0;
   for (let i = 0; i + 1 < sorted.length; i++) {
@@ -40,15 +40,20 @@ export function cut(text: string, marks: readonly Mark[]): Piece[] {
     for (const mark of active) if (mark.to <= from) active.delete(mark);
     for (; next < byStart.length && byStart[next].from <= from; next++)
       if (byStart[next].to > from) active.add(byStart[next]);
-    const names: string[] = [];
-    let colour: string | undefined;
-    let ground: string | undefined;
+    const classNames: string[] = [];
+    let color: string | undefined;
+    let background: string | undefined;
     for (const mark of active) {
-      if (mark.name) names.push(mark.name);
-      colour = mark.colour ?? colour;
-      ground = mark.ground ?? ground;
+      if (mark.className) classNames.push(mark.className);
+      color = mark.color ?? color;
+      background = mark.background ?? background;
     }
-    pieces.push({ text: text.slice(from, sorted[i + 1]), names: names.join(' '), colour, ground });
+    spans.push({
+      text: text.slice(from, sorted[i + 1]),
+      classNames: classNames.join(' '),
+      color,
+      background,
+    });
   }
-  return pieces;
+  return spans;
 }

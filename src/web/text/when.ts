@@ -6,7 +6,7 @@ const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 
  * Milliseconds since 1970 for `10m` (ago), `14:05`, `14:05:30`, `2026-11-21`, `2026-11-21 14:05` (local time) or anything in
  * ISO 8601; undefined when it is no time. A time of day that is still to come was yesterday.
  */
-export function readWhen(text: string, nowMs: number): number | undefined {
+export function parseTimeInput(text: string, nowMs: number): number | undefined {
   const trimmed = text.trim();
   const ago = /^-?(\d{1,6})\s*(s|m|h|d)[a-z]*(?: ago)?$/i.exec(trimmed);
   if (ago) return nowMs - Number(ago[1]) * UNIT_MS[ago[2].toLowerCase()];

@@ -1,23 +1,23 @@
 /** Numbers and times as people read them. */
 
-const NUMBER = new Intl.NumberFormat('en');
-const DAY = new Intl.DateTimeFormat('en', {
+const NUMBER_FORMAT = new Intl.NumberFormat('en');
+const DATE_FORMAT = new Intl.DateTimeFormat('en', {
   weekday: 'long',
   day: 'numeric',
   month: 'long',
   year: 'numeric',
 });
 
-export function count(number: number, noun: string): string {
-  return `${NUMBER.format(number)} ${noun}${number === 1 ? '' : 's'}`;
+export function formatCount(number: number, noun: string): string {
+  return `${NUMBER_FORMAT.format(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-export function figure(number: number): string {
-  return NUMBER.format(number);
+export function formatGroupedNumber(number: number): string {
+  return NUMBER_FORMAT.format(number);
 }
 
 /** `850 ms`, `12 s`, `3 min`, `2 h`, `5 d` */
-export function duration(ms: number): string {
+export function formatDurationMs(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
@@ -26,28 +26,28 @@ export function duration(ms: number): string {
 }
 
 /** `14:05:09`, local time */
-export function clock(ms: number): string {
+export function formatTimeOfDay(ms: number): string {
   const date = new Date(ms);
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => pad(part, 2)).join(':');
 }
 
 /** `.042` */
-export function thousandths(ms: number): string {
+export function formatMilliseconds(ms: number): string {
   return `.${pad(((ms % 1_000) + 1_000) % 1_000, 3)}`;
 }
 
 /** `Saturday, November 21, 2026` */
-export function day(ms: number): string {
-  return DAY.format(ms);
+export function formatDate(ms: number): string {
+  return DATE_FORMAT.format(ms);
 }
 
 /** The number of a day, to see whether two times are on the same one. */
-export function dayNumber(ms: number): number {
+export function localDayNumber(ms: number): number {
   return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / 86_400_000);
 }
 
 /** An address without the secrets that may stand in it. */
-export function harmlessUrl(text: string): string {
+export function withoutUrlSecrets(text: string): string {
   try {
     const url = new URL(text);
     if (url.password) url.password = '****';

@@ -2,14 +2,14 @@ import type { Signal } from '@preact/signals';
 import type { ComponentProps } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { isFiltered, NO_FILTERS } from '../address.ts';
-import type { Page } from '../page.ts';
+import type { PageState } from '../page.ts';
 import type { Theme } from '../preferences.ts';
-import { LEVELS } from '../stream/line.ts';
+import { LINE_LEVELS } from '../stream/line.ts';
 import { processTypes } from '../stream/names.ts';
-import { Icon, Waves } from './icon.tsx';
+import { Icon, Logo } from './icon.tsx';
 
 /** How long somebody has to stop typing before it is searched. */
-const TYPING_MS = 350;
+const SEARCH_DEBOUNCE_MS = 350;
 const THEMES: Record<Theme, { next: Theme; icon: 'auto' | 'moon' | 'sun'; label: string }> = {
   auto: { next: 'dark', icon: 'auto', label: 'Colours: as the system has them' },
   dark: { next: 'light', icon: 'moon', label: 'Colours: dark' },
@@ -17,29 +17,29 @@ const THEMES: Record<Theme, { next: Theme; icon: 'auto' | 'moon' | 'sun'; label:
 };
 
 /** A level stands for itself and everything more serious; `debug` would be all lines. */
-const AT_LEAST = [
+const LEVEL_OPTIONS = [
   { value: 'error', label: 'errors' },
   { value: 'warn', label: 'warnings, errors' },
   { value: 'info', label: 'all but debug' },
 ];
 
 /** The bar on top: which app, which lines, and how to look at them. */
-export function Bar({ page }: { page: Page }) {
+export function Toolbar({ page }: { page: PageState }) {
   const { wrap, theme, panel } = page.preferences;
-  const { app } = page.place.value;
-  const look = THEMES[theme.value];
+  const { app } = page.viewLocation.value;
+  const themeButton = THEMES[theme.value];
   const open = (overlay: 'time' | 'help'): void => {
     page.overlay.value = overlay;
   };
   return (
     <header class="bar">
       <div class="brand">
-        <Waves />
+        <Logo />
         <select
           class="app"
           aria-label="App"
           value={app}
-          onChange={(event) => void page.choose(event.currentTarget.value)}
+          onChange={(event) => void page.selectApp(event.currentTarget.value)}
         >
           {(page.apps.value ?? []).map(({ id, name }) => (
             <option key={id} value={name}>
@@ -49,26 +49,32 @@ export function Bar({ page }: { page: Page }) {
           {app && !page.apps.value?.some(({ name }) => name === app) && <option value={app}>{app}</option>}
         </select>
       </div>
-      <Search page={page} />
-      <Filters page={page} />
+      <SearchBox page={page} />
+      <FilterControls page={page} />
       <div class="tools">
-        <Tool icon="clock" label="Jump to a time" keys="t" onClick={() => open('time')} />
-        <Tool icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
-        <Tool
-          icon={look.icon}
-          label={look.label}
+        <ToolbarButton icon="clock" label="Jump to a time" keys="t" onClick={() => open('time')} />
+        <ToolbarButton icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
+        <ToolbarButton
+          icon={themeButton.icon}
+          label={themeButton.label}
           onClick={() => {
-            theme.value = look.next;
+            theme.value = themeButton.next;
           }}
         />
-        <Tool icon="help" label="Keys" keys="?" name="help-tool" onClick={() => open('help')} />
-        <Tool icon="panel" label="Dynos and drains" keys="d" isOn={panel} isAlarming={page.isAlarming} />
+        <ToolbarButton icon="help" label="Keys" keys="?" name="help-tool" onClick={() => open('help')} />
+        <ToolbarButton
+          icon="panel"
+          label="Dynos and drains"
+          keys="d"
+          isOn={panel}
+          needsAttention={page.needsAttention}
+        />
       </div>
     </header>
   );
 }
 
-interface ToolProps {
+interface ToolbarButtonProps {
   icon: ComponentProps<typeof Icon>['name'];
   label: string;
   /** The key that does the same. */
@@ -76,13 +82,13 @@ interface ToolProps {
   name?: string;
   /** What it turns on and off. */
   isOn?: Signal<boolean>;
-  isAlarming?: boolean;
+  needsAttention?: boolean;
   onClick?: () => void;
 }
 
 /** A button with an icon. */
-function Tool({ icon, label, keys, name, isOn, isAlarming, onClick }: ToolProps) {
-  const turn = (): void => {
+function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick }: ToolbarButtonProps) {
+  const toggle = (): void => {
     if (isOn) isOn.value = !isOn.value;
   };
   return (
@@ -92,18 +98,18 @@ function Tool({ icon, label, keys, name, isOn, isAlarming, onClick }: ToolProps)
       title={keys ? `${label} (${keys})` : label}
       aria-label={label}
       aria-pressed={isOn?.value}
-      onClick={onClick ?? turn}
+      onClick={onClick ?? toggle}
     >
       <Icon name={icon} />
-      {isAlarming && <i class="alarm" />}
+      {needsAttention && <i class="alarm" />}
     </button>
   );
 }
 
-function Search({ page }: { page: Page }) {
+function SearchBox({ page }: { page: PageState }) {
   const box = useRef<HTMLInputElement>(null);
   const timer = useRef<number>(0);
-  const { q } = page.place.value.filters;
+  const { q } = page.viewLocation.value.filters;
   useEffect(() => {
     // What somebody is typing isn't taken from under their hands.
     if (box.current && box.current !== document.activeElement) box.current.value = q;
@@ -111,7 +117,7 @@ function Search({ page }: { page: Page }) {
   const search = (): void => {
     clearTimeout(timer.current);
     const wanted = box.current?.value.trim() ?? '';
-    if (wanted !== page.place.value.filters.q) void page.filter({ q: wanted }, 'replace');
+    if (wanted !== page.viewLocation.value.filters.q) void page.changeFilters({ q: wanted }, 'replace');
   };
   return (
     <form
@@ -136,7 +142,7 @@ function Search({ page }: { page: Page }) {
         defaultValue={q}
         onInput={() => {
           clearTimeout(timer.current);
-          timer.current = setTimeout(search, TYPING_MS);
+          timer.current = setTimeout(search, SEARCH_DEBOUNCE_MS);
         }}
       />
       <kbd>/</kbd>
@@ -144,36 +150,38 @@ function Search({ page }: { page: Page }) {
   );
 }
 
-function Filters({ page }: { page: Page }) {
-  const { filters } = page.place.value;
-  const { sources, dynos } = page.names.value;
+function FilterControls({ page }: { page: PageState }) {
+  const { filters } = page.viewLocation.value;
+  const { sources, dynos } = page.facets.value;
   const types = processTypes(dynos.value).map((type) => ({ value: type, label: `${type} (all)` }));
   return (
     <div class="filters">
-      <Choice
+      <FilterSelect
         label="source"
         value={filters.source}
-        choices={plain(sources.value)}
-        onChoose={(source) => void page.filter({ source })}
+        options={toOptions(sources.value)}
+        onSelect={(source) => void page.changeFilters({ source })}
       />
-      <Choice
+      <FilterSelect
         label="dyno"
         value={filters.dyno}
-        choices={[...types, ...plain(dynos.value)]}
-        onChoose={(dyno) => void page.filter({ dyno })}
+        options={[...types, ...toOptions(dynos.value)]}
+        onSelect={(dyno) => void page.changeFilters({ dyno })}
       />
-      <Choice
+      <FilterSelect
         label="level"
         value={filters.level}
-        choices={AT_LEAST}
-        onChoose={(level) => void page.filter({ level: LEVELS.find((one) => one === level) ?? '' })}
+        options={LEVEL_OPTIONS}
+        onSelect={(level) =>
+          void page.changeFilters({ level: LINE_LEVELS.find((one) => one === level) ?? '' })
+        }
       />
       {isFiltered(filters) && (
         <button
           type="button"
           class="clear"
           aria-label="Clear all filters"
-          onClick={() => void page.filter(NO_FILTERS)}
+          onClick={() => void page.changeFilters(NO_FILTERS)}
         >
           <Icon name="close" />
           <span>clear</span>
@@ -183,22 +191,22 @@ function Filters({ page }: { page: Page }) {
   );
 }
 
-interface ChoiceProps {
+interface FilterSelectProps {
   label: string;
   value: string;
-  choices: readonly { value: string; label: string }[];
-  onChoose: (value: string) => void;
+  options: readonly { value: string; label: string }[];
+  onSelect: (value: string) => void;
 }
 
-function Choice({ label, value, choices, onChoose }: ChoiceProps) {
-  const known = choices.some((choice) => choice.value === value);
+function FilterSelect({ label, value, options, onSelect }: FilterSelectProps) {
+  const known = options.some((choice) => choice.value === value);
   return (
     <label class="choice" data-set={value !== ''}>
       <span>{label}</span>
-      <select name={label} value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
+      <select name={label} value={value} onChange={(event) => onSelect(event.currentTarget.value)}>
         <option value="">all</option>
         {value !== '' && !known && <option value={value}>{value}</option>}
-        {choices.map((choice) => (
+        {options.map((choice) => (
           <option key={choice.value} value={choice.value}>
             {choice.label}
           </option>
@@ -208,6 +216,6 @@ function Choice({ label, value, choices, onChoose }: ChoiceProps) {
   );
 }
 
-function plain(values: readonly string[]): { value: string; label: string }[] {
+function toOptions(values: readonly string[]): { value: string; label: string }[] {
   return values.map((value) => ({ value, label: value }));
 }

@@ -1,21 +1,21 @@
 import { isFiltered } from '../address.ts';
-import type { Page } from '../page.ts';
+import type { PageState } from '../page.ts';
 import { type Line, SEVERITIES } from '../stream/line.ts';
-import { drawMessage, readMessage, SHOWN_MAX } from '../stream/message.ts';
-import { asPhrase } from '../text/search.ts';
-import { duration } from '../text/words.ts';
+import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../stream/message.ts';
+import { toSearchPhrase } from '../text/search.ts';
+import { formatDurationMs } from '../text/words.ts';
 import { Icon } from './icon.tsx';
-import { Text } from './list/text.tsx';
+import { StyledText } from './list/text.tsx';
 
 /** A line folded out: its fields, what else is known of it, and what can be done with it. */
-export function Details({ line, page }: { line: Line; page: Page }) {
-  const { text, fields } = readMessage(line);
-  const isCut = text.length > SHOWN_MAX || !page.preferences.wrap.value;
+export function LineDetails({ line, page }: { line: Line; page: PageState }) {
+  const { text, fields } = parseMessage(line);
+  const isTruncated = text.length > PREVIEW_CHARACTERS_MAX || !page.preferences.wrap.value;
   return (
     <div class="details">
-      {isCut && (
+      {isTruncated && (
         <pre class="whole">
-          <Text pieces={drawMessage(line, [], 1_000_000)} />
+          <StyledText spans={messageSpans(line, [], 1_000_000)} />
         </pre>
       )}
       {fields.length > 0 && (
@@ -31,7 +31,7 @@ export function Details({ line, page }: { line: Line; page: Page }) {
                     title="Search for this value"
                     aria-label={`Search for ${key}`}
                     disabled={value === ''}
-                    onClick={() => void page.filter({ q: asPhrase(value.split('\n')[0]) })}
+                    onClick={() => void page.changeFilters({ q: toSearchPhrase(value.split('\n')[0]) })}
                   >
                     <Icon name="search" />
                   </button>
@@ -39,7 +39,7 @@ export function Details({ line, page }: { line: Line; page: Page }) {
                     type="button"
                     title="Copy this value"
                     aria-label={`Copy ${key}`}
-                    onClick={() => void page.copy(value, key)}
+                    onClick={() => void page.copyToClipboard(value, key)}
                   >
                     <Icon name="copy" />
                   </button>
@@ -50,30 +50,33 @@ export function Details({ line, page }: { line: Line; page: Page }) {
         </table>
       )}
       <dl class="facts">
-        <Fact name="time" value={`${line.timestamp} (${duration(Date.now() - line.ms)} ago)`} />
-        <Fact name="from" value={`${line.source}[${line.dyno}]`} />
-        <Fact name="host" value={line.hostname} />
-        <Fact
+        <DetailRow name="time" value={`${line.timestamp} (${formatDurationMs(Date.now() - line.ms)} ago)`} />
+        <DetailRow name="from" value={`${line.source}[${line.dyno}]`} />
+        <DetailRow name="host" value={line.hostname} />
+        <DetailRow
           name="level"
           value={`${line.level} (severity ${line.severity}, ${SEVERITIES[line.severity] ?? '?'})`}
         />
-        {line.msgid && <Fact name="msgid" value={line.msgid} />}
-        {line.structured_data && <Fact name="structured data" value={line.structured_data} />}
-        <Fact name="position" value={line.position} />
+        {line.msgid && <DetailRow name="msgid" value={line.msgid} />}
+        {line.structured_data && <DetailRow name="structured data" value={line.structured_data} />}
+        <DetailRow name="position" value={line.position} />
       </dl>
       <div class="deeds">
-        {isFiltered(page.place.value.filters) && (
+        {isFiltered(page.viewLocation.value.filters) && (
           <button type="button" onClick={() => void page.showInContext(line)}>
             <Icon name="context" /> View in context <kbd>x</kbd>
           </button>
         )}
-        <button type="button" onClick={() => void page.copy(page.linkTo(line), 'Link')}>
+        <button type="button" onClick={() => void page.copyToClipboard(page.linkTo(line), 'Link')}>
           <Icon name="link" /> Copy link <kbd>c</kbd>
         </button>
-        <button type="button" onClick={() => void page.copy(line.message, 'Message')}>
+        <button type="button" onClick={() => void page.copyToClipboard(line.message, 'Message')}>
           <Icon name="copy" /> Copy message
         </button>
-        <button type="button" onClick={() => void page.filter({ dyno: line.dyno, source: line.source })}>
+        <button
+          type="button"
+          onClick={() => void page.changeFilters({ dyno: line.dyno, source: line.source })}
+        >
           Only {line.source}[{line.dyno}]
         </button>
       </div>
@@ -81,7 +84,7 @@ export function Details({ line, page }: { line: Line; page: Page }) {
   );
 }
 
-function Fact({ name, value }: { name: string; value: string }) {
+function DetailRow({ name, value }: { name: string; value: string }) {
   return (
     <div>
       <dt>{name}</dt>

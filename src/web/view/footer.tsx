@@ -1,34 +1,39 @@
-import type { Page } from '../page.ts';
-import { count } from '../text/words.ts';
+import type { PageState } from '../page.ts';
+import { formatCount } from '../text/words.ts';
 import { Icon } from './icon.tsx';
 
-const STATES = { live: 'live', connecting: 'connecting', away: 'server away', refused: 'refused' } as const;
+const STATE_LABELS = {
+  live: 'live',
+  connecting: 'connecting',
+  away: 'server away',
+  refused: 'refused',
+} as const;
 
 /** The bottom line: the connection, what is held, and the keys one needs first. */
-export function Footer({ page }: { page: Page }) {
-  const reading = page.reading.value;
-  const state = page.away.value ? 'away' : (reading?.tailState.value.name ?? 'connecting');
-  void reading?.version.value;
+export function Footer({ page }: { page: PageState }) {
+  const logView = page.logView.value;
+  const state = page.unreachable.value ? 'away' : (logView?.tailState.value.name ?? 'connecting');
+  void logView?.version.value;
   return (
     <footer class="footer">
       <span class="state" data-state={state}>
         <i />
-        {STATES[state]}
+        {STATE_LABELS[state]}
       </span>
-      {reading && <span>{count(reading.window.lines.length, 'line')} here</span>}
-      {reading && (
+      {logView && <span>{formatCount(logView.window.lines.length, 'line')} here</span>}
+      {logView && (
         <button
           type="button"
           class="follow"
-          aria-pressed={!reading.following.value}
+          aria-pressed={!logView.following.value}
           title="Pause, and go on (space)"
           onClick={() => {
-            if (reading.following.value) reading.hold();
+            if (logView.following.value) logView.pause();
             else void page.follow();
           }}
         >
-          <Icon name={reading.following.value ? 'pause' : 'play'} />
-          {reading.following.value ? 'following' : 'paused'}
+          <Icon name={logView.following.value ? 'pause' : 'play'} />
+          {logView.following.value ? 'following' : 'paused'}
         </button>
       )}
       <span class="hints">

@@ -1,22 +1,22 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Page } from '../page.ts';
-import { SECONDS } from '../stream/rates.ts';
-import type { Reading } from '../stream/reading.ts';
-import { clock, count, figure } from '../text/words.ts';
+import type { PageState } from '../page.ts';
+import { HISTORY_SECONDS } from '../stream/rates.ts';
+import type { LogView } from '../stream/reading.ts';
+import { formatCount, formatGroupedNumber, formatTimeOfDay } from '../text/words.ts';
 
-const HEIGHT = 36;
+const CHART_HEIGHT = 36;
 /** The rate is said for the last few whole seconds: a single one jumps about. */
 const RECENT_S = 5;
 
 /** The gauge: lines and errors per second of the last five minutes. A click goes to that time. */
-export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
+export function RateChart({ page, logView }: { page: PageState; logView: LogView }) {
   const [now, tick] = useState(Date.now());
-  const [pointed, point] = useState<number | undefined>(undefined);
+  const [hoveredSecond, setHoveredSecond] = useState<number | undefined>(undefined);
   useEffect(() => {
     const timer = setInterval(() => tick(Date.now()), 1_000);
     return () => clearInterval(timer);
   }, []);
-  const { all, errors, endMs } = reading.rates.read(now);
+  const { all, errors, endMs } = logView.rates.snapshot(now);
   const busiest = Math.max(...all);
   const highest = Math.max(4, busiest);
   const recent = all.slice(-1 - RECENT_S, -1);
@@ -24,36 +24,45 @@ export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
   const errorCount = errors.reduce((sum, value) => sum + value, 0);
   const secondAt = (event: { clientX: number; currentTarget: Element }): number => {
     const { left, width } = event.currentTarget.getBoundingClientRect();
-    return Math.max(0, Math.min(SECONDS - 1, Math.floor(((event.clientX - left) / width) * SECONDS)));
+    return Math.max(
+      0,
+      Math.min(HISTORY_SECONDS - 1, Math.floor(((event.clientX - left) / width) * HISTORY_SECONDS)),
+    );
   };
-  const msOf = (second: number): number => endMs - (SECONDS - second) * 1_000;
+  const msOf = (second: number): number => endMs - (HISTORY_SECONDS - second) * 1_000;
   /** Seconds whose lines weren't read: they are no zeros. */
-  const unread = Math.max(0, Math.min(SECONDS, SECONDS - (endMs - reading.rates.knownFromMs) / 1_000));
+  const unread = Math.max(
+    0,
+    Math.min(HISTORY_SECONDS, HISTORY_SECONDS - (endMs - logView.rates.completeFromMs) / 1_000),
+  );
   return (
     <section class="gauge" aria-label="Lines per second">
       <p class="rate">
-        <strong>{rate >= 10 ? figure(Math.round(rate)) : rate.toFixed(rate > 0 ? 1 : 0)}</strong>
+        <strong>{rate >= 10 ? formatGroupedNumber(Math.round(rate)) : rate.toFixed(rate > 0 ? 1 : 0)}</strong>
         <span>lines/s</span>
       </p>
       <button
         type="button"
         class="chart"
         aria-label="Lines per second of the last five minutes: jump to a time"
-        onPointerMove={(event) => point(secondAt(event))}
-        onPointerLeave={() => point(undefined)}
-        onClick={(event) => void page.jump(msOf(secondAt(event)))}
+        onPointerMove={(event) => setHoveredSecond(secondAt(event))}
+        onPointerLeave={() => setHoveredSecond(undefined)}
+        onClick={(event) => void page.jumpToTime(msOf(secondAt(event)))}
       >
-        <svg viewBox={`0 0 ${SECONDS} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-          {unread > 0 && <rect class="unread" x="0" y="0" width={unread} height={HEIGHT} />}
-          <path class="all" d={steps(all, highest)} />
-          <path class="errors" d={steps(errors, highest)} />
-          {pointed !== undefined && <rect class="pointed" x={pointed} y="0" width="1" height={HEIGHT} />}
+        <svg viewBox={`0 0 ${HISTORY_SECONDS} ${CHART_HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+          {unread > 0 && <rect class="unread" x="0" y="0" width={unread} height={CHART_HEIGHT} />}
+          <path class="all" d={barsPath(all, highest)} />
+          <path class="errors" d={barsPath(errors, highest)} />
+          {hoveredSecond !== undefined && (
+            <rect class="pointed" x={hoveredSecond} y="0" width="1" height={CHART_HEIGHT} />
+          )}
         </svg>
-        <span class="ago">5 min{busiest > 0 && `, up to ${figure(busiest)}/s`}</span>
-        {pointed !== undefined && (
-          <span class="tip" data-side={pointed > SECONDS / 2 ? 'right' : 'left'}>
-            {clock(msOf(pointed))} · {pointed < Math.floor(unread) ? 'not read' : count(all[pointed], 'line')}
-            {errors[pointed] > 0 && ` · ${count(errors[pointed], 'error')}`}
+        <span class="ago">5 min{busiest > 0 && `, up to ${formatGroupedNumber(busiest)}/s`}</span>
+        {hoveredSecond !== undefined && (
+          <span class="tip" data-side={hoveredSecond > HISTORY_SECONDS / 2 ? 'right' : 'left'}>
+            {formatTimeOfDay(msOf(hoveredSecond))} ·{' '}
+            {hoveredSecond < Math.floor(unread) ? 'not read' : formatCount(all[hoveredSecond], 'line')}
+            {errors[hoveredSecond] > 0 && ` · ${formatCount(errors[hoveredSecond], 'error')}`}
           </span>
         )}
       </button>
@@ -62,9 +71,9 @@ export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
         class="error-count"
         data-some={errorCount > 0}
         title="Show errors only"
-        onClick={() => void page.filter({ level: 'error' })}
+        onClick={() => void page.changeFilters({ level: 'error' })}
       >
-        <strong>{figure(errorCount)}</strong>
+        <strong>{formatGroupedNumber(errorCount)}</strong>
         <span>{errorCount === 1 ? 'error' : 'errors'}</span>
       </button>
     </section>
@@ -72,12 +81,12 @@ export function Gauge({ page, reading }: { page: Page; reading: Reading }) {
 }
 
 /** A step for each second that has something: what has nothing isn't drawn. */
-function steps(values: readonly number[], highest: number): string {
+function barsPath(values: readonly number[], highest: number): string {
   let path = '';
   values.forEach((value, i) => {
     if (value === 0) return;
-    const height = Math.max(1.5, (value / highest) * (HEIGHT - 2));
-    path += `M${i} ${HEIGHT}v${(-height).toFixed(2)}h1V${HEIGHT}z`;
+    const height = Math.max(1.5, (value / highest) * (CHART_HEIGHT - 2));
+    path += `M${i} ${CHART_HEIGHT}v${(-height).toFixed(2)}h1V${CHART_HEIGHT}z`;
   });
   return path;
 }

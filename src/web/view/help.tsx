@@ -1,7 +1,7 @@
-import type { Page } from '../page.ts';
-import { Sheet } from './sheet.tsx';
+import type { PageState } from '../page.ts';
+import { Modal } from './sheet.tsx';
 
-const KEYS: readonly (readonly [string, string])[] = [
+const SHORTCUTS: readonly (readonly [string, string])[] = [
   ['/', 'search all lines'],
   ['space', 'pause, and go on'],
   ['j  k', 'next line, line before'],
@@ -19,11 +19,11 @@ const KEYS: readonly (readonly [string, string])[] = [
 ];
 
 /** All keys. */
-export function Help({ page }: { page: Page }) {
+export function ShortcutsHelp({ page }: { page: PageState }) {
   return (
-    <Sheet page={page} title="Keys">
+    <Modal page={page} title="Keys">
       <dl class="keys">
-        {KEYS.map(([keys, meaning]) => (
+        {SHORTCUTS.map(([keys, meaning]) => (
           <div key={keys}>
             <dt>
               {keys.split('  ').map((key) => (
@@ -39,6 +39,6 @@ export function Help({ page }: { page: Page }) {
         <code>-without</code>, <code>/pattern/</code>. It looks through the whole stream, and through what
         comes.
       </p>
-    </Sheet>
+    </Modal>
   );
 }

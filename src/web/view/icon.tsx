@@ -28,7 +28,7 @@ export function Icon({ name }: { name: keyof typeof PATHS }) {
 }
 
 /** The brand: water on its way out. */
-export function Waves() {
+export function Logo() {
   return (
     <svg class="waves" viewBox="0 0 24 20" aria-hidden="true">
       <path d="M2 4.500c3.300-2.600 6.700-2.600 10 0s6.700 2.600 10 0" />

@@ -1,9 +1,9 @@
 import { useEffect, useRef } from 'preact/hooks';
-import type { Page } from '../page.ts';
-import { Waves } from './icon.tsx';
+import type { PageState } from '../page.ts';
+import { Logo } from './icon.tsx';
 
 /** Asks for the key, and says how to get it. */
-export function KeyForm({ page }: { page: Page }) {
+export function ApiKeyForm({ page }: { page: PageState }) {
   const box = useRef<HTMLInputElement>(null);
   useEffect(() => box.current?.focus(), []);
   return (
@@ -13,10 +13,10 @@ export function KeyForm({ page }: { page: Page }) {
         onSubmit={(event) => {
           event.preventDefault();
           const key = box.current?.value.trim() ?? '';
-          if (key) void page.useKey(key);
+          if (key) void page.signIn(key);
         }}
       >
-        <Waves />
+        <Logo />
         <h1>Show the key</h1>
         <p>
           Lines may hold secrets, so this server shows them only to somebody with an API key. In a terminal:
@@ -36,7 +36,7 @@ export function KeyForm({ page }: { page: Page }) {
             placeholder="k.…"
           />
         </label>
-        {page.keyTrouble.value && <p class="wrong">{page.keyTrouble.value}</p>}
+        {page.keyError.value && <p class="wrong">{page.keyError.value}</p>}
         <button type="submit">Read the stream</button>
         <p class="aside">
           Or let <code>tailrace open --logs</code> bring you here with it.

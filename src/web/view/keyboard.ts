@@ -1,9 +1,9 @@
 /** The page's keys. They are listed in help.tsx. */
 import { isFiltered, NO_FILTERS } from '../address.ts';
-import type { Page } from '../page.ts';
+import type { PageState } from '../page.ts';
 
 /** Listens until the returned function is called. */
-export function listenToKeys(page: Page): () => void {
+export function listenToShortcuts(page: PageState): () => void {
   const listener = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (page.key.value === '' || page.overlay.value !== '') return;
@@ -14,7 +14,7 @@ export function listenToKeys(page: Page): () => void {
     }
     // A focused button is pressed by these two.
     if (target?.closest('button, a') && (event.key === ' ' || event.key === 'Enter')) return;
-    const action = ACTIONS[event.key];
+    const action = SHORTCUT_ACTIONS[event.key];
     if (!action) return;
     event.preventDefault();
     action(page);
@@ -23,36 +23,36 @@ export function listenToKeys(page: Page): () => void {
   return () => document.removeEventListener('keydown', listener);
 }
 
-const ACTIONS: Record<string, (page: Page) => void> = {
+const SHORTCUT_ACTIONS: Record<string, (page: PageState) => void> = {
   '/': () => {
     const box = document.querySelector<HTMLInputElement>('#search');
     box?.focus();
     box?.select();
   },
   ' ': (page) => {
-    const reading = page.reading.value;
-    if (reading?.following.value) reading.hold();
+    const logView = page.logView.value;
+    if (logView?.following.value) logView.pause();
     else void page.follow();
   },
-  j: (page) => step(page, 1),
-  k: (page) => step(page, -1),
-  ArrowDown: (page) => step(page, 1),
-  ArrowUp: (page) => step(page, -1),
-  e: (page) => stepToError(page, 1),
-  E: (page) => stepToError(page, -1),
+  j: (page) => moveSelection(page, 1),
+  k: (page) => moveSelection(page, -1),
+  ArrowDown: (page) => moveSelection(page, 1),
+  ArrowUp: (page) => moveSelection(page, -1),
+  e: (page) => selectNextError(page, 1),
+  E: (page) => selectNextError(page, -1),
   Enter: (page) => {
-    if (page.selected.value) page.fold(page.selected.value);
+    if (page.selectedPosition.value) page.toggleExpanded(page.selectedPosition.value);
   },
-  o: (page) => ACTIONS.Enter(page),
+  o: (page) => SHORTCUT_ACTIONS.Enter(page),
   x: (page) => {
     const line = selectedLine(page);
     if (line) void page.showInContext(line);
   },
   c: (page) => {
     const line = selectedLine(page);
-    if (line) void page.copy(page.linkTo(line), 'Link');
+    if (line) void page.copyToClipboard(page.linkTo(line), 'Link');
   },
-  g: (page) => page.toStart(),
+  g: (page) => page.scrollToStart(),
   G: (page) => void page.follow(),
   t: (page) => {
     page.overlay.value = 'time';
@@ -68,34 +68,38 @@ const ACTIONS: Record<string, (page: Page) => void> = {
   },
   Escape: (page) => {
     if (page.expanded.value.size > 0) page.expanded.value = new Set();
-    else if (isFiltered(page.place.value.filters)) void page.filter(NO_FILTERS);
+    else if (isFiltered(page.viewLocation.value.filters)) void page.changeFilters(NO_FILTERS);
   },
 };
 
-function selectedLine(page: Page) {
-  const lines = page.reading.value?.window.lines ?? [];
-  return lines[page.reading.value?.window.indexOf(page.selected.value) ?? -1];
+function selectedLine(page: PageState) {
+  const lines = page.logView.value?.window.lines ?? [];
+  return lines[page.logView.value?.window.indexOf(page.selectedPosition.value) ?? -1];
 }
 
 /** Points at the line a step further; without any, at the last one. */
-function step(page: Page, by: number): void {
-  const window = page.reading.value?.window;
+function moveSelection(page: PageState, by: number): void {
+  const window = page.logView.value?.window;
   if (!window?.last) return;
-  const index = page.selected.value ? window.indexOf(page.selected.value) + by : window.lines.length - 1;
+  const index = page.selectedPosition.value
+    ? window.indexOf(page.selectedPosition.value) + by
+    : window.lines.length - 1;
   const line = window.lines[Math.max(0, Math.min(window.lines.length - 1, index))];
-  page.select(line.at);
+  page.selectLine(line.at);
 }
 
-function stepToError(page: Page, by: number): void {
-  const window = page.reading.value?.window;
+function selectNextError(page: PageState, by: number): void {
+  const window = page.logView.value?.window;
   if (!window?.last) return;
-  const start = page.selected.value ? window.indexOf(page.selected.value) + by : window.lines.length - 1;
+  const start = page.selectedPosition.value
+    ? window.indexOf(page.selectedPosition.value) + by
+    : window.lines.length - 1;
   for (let i = start; i >= 0 && i < window.lines.length; i += by) {
     if (window.lines[i].level !== 'error') continue;
-    page.select(window.lines[i].at);
+    page.selectLine(window.lines[i].at);
     return;
   }
   // Without a line to start from, the nearest error is above.
-  if (by > 0 && !page.selected.value) stepToError(page, -1);
-  else page.say('No further error among these lines.');
+  if (by > 0 && !page.selectedPosition.value) selectNextError(page, -1);
+  else page.showNotice('No further error among these lines.');
 }

@@ -1,18 +1,18 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Page } from '../page.ts';
-import type { DrainInfo, DynoInfo } from '../stream/api.ts';
-import { dynoColour } from '../text/dyno-colour.ts';
-import { count, duration, figure, harmlessUrl } from '../text/words.ts';
+import type { PageState } from '../page.ts';
+import type { DrainJson, DynoJson } from '../stream/api.ts';
+import { dynoColor } from '../text/dyno-colour.ts';
+import { formatCount, formatDurationMs, formatGroupedNumber, withoutUrlSecrets } from '../text/words.ts';
 import { Icon } from './icon.tsx';
 
 /** Beside the lines: the dynos and the drains of the app. */
-export function Panel({ page }: { page: Page }) {
+export function Panel({ page }: { page: PageState }) {
   const [now, tick] = useState(Date.now());
   useEffect(() => {
     const timer = setInterval(() => tick(Date.now()), 1_000);
     return () => clearInterval(timer);
   }, []);
-  const { app } = page.place.value;
+  const { app } = page.viewLocation.value;
   const url = page.apps.value?.find(({ name }) => name === app)?.web_url;
   return (
     <aside class="panel" aria-label="Dynos and drains">
@@ -51,21 +51,21 @@ export function Panel({ page }: { page: Page }) {
   );
 }
 
-function Dyno({ dyno, now, page }: { dyno: DynoInfo; now: number; page: Page }) {
-  const isChosen = page.place.value.filters.dyno === dyno.name;
+function Dyno({ dyno, now, page }: { dyno: DynoJson; now: number; page: PageState }) {
+  const isChosen = page.viewLocation.value.filters.dyno === dyno.name;
   return (
     <li>
       <button
         type="button"
-        class={`dyno dyno-${dynoColour('app', dyno.name)}`}
+        class={`dyno dyno-${dynoColor('app', dyno.name)}`}
         aria-pressed={isChosen}
         title={isChosen ? 'Show all dynos' : `Show only ${dyno.name}`}
-        onClick={() => void page.filter({ dyno: isChosen ? '' : dyno.name })}
+        onClick={() => void page.changeFilters({ dyno: isChosen ? '' : dyno.name })}
       >
         <i class="dot" data-state={dyno.state} />
         <b>{dyno.name}</b>
         <span>
-          {dyno.state} {duration(now - Date.parse(dyno.updated_at))}
+          {dyno.state} {formatDurationMs(now - Date.parse(dyno.updated_at))}
         </span>
         <code title={dyno.command}>{dyno.command}</code>
       </button>
@@ -73,9 +73,9 @@ function Dyno({ dyno, now, page }: { dyno: DynoInfo; now: number; page: Page }) 
   );
 }
 
-function Drain({ drain, now }: { drain: DrainInfo; now: number }) {
+function Drain({ drain, now }: { drain: DrainJson; now: number }) {
   const { state, delivered, lost, lagLines, lagMs, lastError, nextAttemptAt } = drain.delivery;
-  const url = harmlessUrl(drain.url);
+  const url = withoutUrlSecrets(drain.url);
   const wait = nextAttemptAt ? Date.parse(nextAttemptAt) - now : 0;
   return (
     <li class="drain" data-state={state}>
@@ -83,16 +83,17 @@ function Drain({ drain, now }: { drain: DrainInfo; now: number }) {
       <i class="scheme">{url.split(':')[0]}</i>
       <span class="dot" data-state={state} />
       <p>
-        {state}, {lagLines > 0 ? `${count(lagLines, 'line')} (${duration(lagMs)}) behind` : 'up to date'}
+        {state},{' '}
+        {lagLines > 0 ? `${formatCount(lagLines, 'line')} (${formatDurationMs(lagMs)}) behind` : 'up to date'}
       </p>
       <p>
-        {figure(delivered)} delivered{lost > 0 && <em>, {figure(lost)} lost</em>}
+        {formatGroupedNumber(delivered)} delivered{lost > 0 && <em>, {formatGroupedNumber(lost)} lost</em>}
       </p>
       {drain.addon && <p>of {drain.addon.name}</p>}
       {lastError && state !== 'idle' && state !== 'delivering' && (
         <p class="wrong">
           {lastError}
-          {wait > 0 && `; again in ${duration(Math.ceil(wait / 1_000) * 1_000)}`}
+          {wait > 0 && `; again in ${formatDurationMs(Math.ceil(wait / 1_000) * 1_000)}`}
         </p>
       )}
     </li>

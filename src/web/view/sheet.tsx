@@ -1,10 +1,18 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import type { Page } from '../page.ts';
+import type { PageState } from '../page.ts';
 import { Icon } from './icon.tsx';
 
 /** Something over the page that is closed again. */
-export function Sheet({ page, title, children }: { page: Page; title: string; children: ComponentChildren }) {
+export function Modal({
+  page,
+  title,
+  children,
+}: {
+  page: PageState;
+  title: string;
+  children: ComponentChildren;
+}) {
   const dialog = useRef<HTMLDialogElement>(null);
   const close = (): void => {
     page.overlay.value = '';

@@ -1,33 +1,33 @@
 import { useRef, useState } from 'preact/hooks';
-import type { Page } from '../page.ts';
-import { readWhen } from '../text/when.ts';
-import { clock, day } from '../text/words.ts';
-import { Sheet } from './sheet.tsx';
+import type { PageState } from '../page.ts';
+import { parseTimeInput } from '../text/when.ts';
+import { formatDate, formatTimeOfDay } from '../text/words.ts';
+import { Modal } from './sheet.tsx';
 
-const SOON = ['1m', '5m', '15m', '1h', '6h', '1d'];
+const RECENT_TIMES = ['1m', '5m', '15m', '1h', '6h', '1d'];
 
 /** Asks for a time to jump to. */
-export function TimeForm({ page }: { page: Page }) {
+export function TimeForm({ page }: { page: PageState }) {
   const box = useRef<HTMLInputElement>(null);
-  const [text, write] = useState('');
-  const ms = readWhen(text, Date.now());
-  const go = (wanted: number | undefined): void => {
+  const [text, setText] = useState('');
+  const ms = parseTimeInput(text, Date.now());
+  const jumpTo = (wanted: number | undefined): void => {
     if (wanted === undefined) return;
     page.overlay.value = '';
-    void page.jump(wanted);
+    void page.jumpToTime(wanted);
   };
   return (
-    <Sheet page={page} title="Jump to a time">
+    <Modal page={page} title="Jump to a time">
       <form
         class="time-form"
         onSubmit={(event) => {
           event.preventDefault();
-          go(ms);
+          jumpTo(ms);
         }}
       >
         <div class="soon">
-          {SOON.map((ago) => (
-            <button key={ago} type="button" onClick={() => go(readWhen(ago, Date.now()))}>
+          {RECENT_TIMES.map((ago) => (
+            <button key={ago} type="button" onClick={() => jumpTo(parseTimeInput(ago, Date.now()))}>
               {ago} ago
             </button>
           ))}
@@ -39,12 +39,12 @@ export function TimeForm({ page }: { page: Page }) {
             name="time"
             autocomplete="off"
             placeholder="14:05   2026-11-21 14:05   90s"
-            onInput={(event) => write(event.currentTarget.value)}
+            onInput={(event) => setText(event.currentTarget.value)}
           />
         </label>
         <p class="aside">
           {ms !== undefined
-            ? `${day(ms)}, ${clock(ms)}`
+            ? `${formatDate(ms)}, ${formatTimeOfDay(ms)}`
             : text.trim()
               ? 'A time of day, a date with a time, or how long ago.'
               : 'Local time.'}
@@ -53,6 +53,6 @@ export function TimeForm({ page }: { page: Page }) {
           Jump
         </button>
       </form>
-    </Sheet>
+    </Modal>
   );
 }

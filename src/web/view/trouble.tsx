@@ -1,12 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Page } from '../page.ts';
-import type { Reading } from '../stream/reading.ts';
-import { duration } from '../text/words.ts';
+import type { PageState } from '../page.ts';
+import type { LogView } from '../stream/reading.ts';
+import { formatDurationMs } from '../text/words.ts';
 
 /** What goes wrong, and what is done about it. */
-export function Trouble({ page }: { page: Page }) {
-  const reading = page.reading.value;
-  const text = describe(page, reading);
+export function ErrorBanner({ page }: { page: PageState }) {
+  const logView = page.logView.value;
+  const text = bannerText(page, logView);
   const [, tick] = useState(0);
   useEffect(() => {
     if (!text) return undefined;
@@ -24,14 +24,14 @@ export function Trouble({ page }: { page: Page }) {
   );
 }
 
-function describe(page: Page, reading: Reading | undefined): string {
-  const state = reading?.tailState.value;
+function bannerText(page: PageState, logView: LogView | undefined): string {
+  const state = logView?.tailState.value;
   if (state?.name === 'away') {
     const wait = state.retryAtMs - Date.now();
-    return `The server is away. Lines go on where they stopped as soon as it is back${wait > 900 ? `: next attempt in ${duration(wait)}` : ''}.`;
+    return `The server is away. Lines go on where they stopped as soon as it is back${wait > 900 ? `: next attempt in ${formatDurationMs(wait)}` : ''}.`;
   }
   if (state?.name === 'refused') return state.message;
-  if (reading?.notice.value) return reading.notice.value;
-  if (reading?.failure.value) return reading.failure.value;
-  return page.away.value ? 'The server is away.' : '';
+  if (logView?.notice.value) return logView.notice.value;
+  if (logView?.error.value) return logView.error.value;
+  return page.unreachable.value ? 'The server is away.' : '';
 }

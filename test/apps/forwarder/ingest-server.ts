@@ -9,10 +9,10 @@ export interface ReceivedRequest {
 }
 
 /** What is done with the next request: a status to answer, or a connection cut before the answer. */
-export type Step = number | 'reset' | { status: number; after: Promise<unknown> };
+export type PlannedResponse = number | 'reset' | { status: number; after: Promise<unknown> };
 
 /** A router's `POST /logs`, which answers by plan and 204 afterwards. */
-export async function ingestServer(plan: Step[] = [], always = 204, port = 0) {
+export async function startIngestServer(plan: PlannedResponse[] = [], defaultResponse = 204, port = 0) {
   const requests: ReceivedRequest[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -22,7 +22,7 @@ export async function ingestServer(plan: Step[] = [], always = 204, port = 0) {
       headers: request.headers,
       frames: framesOf(Buffer.concat(chunks)),
     });
-    const step = plan.shift() ?? always;
+    const step = plan.shift() ?? defaultResponse;
     if (step === 'reset') return request.socket.resetAndDestroy();
     if (typeof step === 'object') await step.after;
     response.writeHead(typeof step === 'object' ? step.status : step).end();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { linePieces } from '../../../src/apps/forwarder/line-pieces.ts';
+import { splitLine } from '../../../src/apps/forwarder/line-pieces.ts';
 
-const lengths = (line: Uint8Array) => linePieces(line).map((piece) => piece.length);
+const lengths = (line: Uint8Array) => splitLine(line).map((piece) => piece.length);
 
 test('long lines are split into pieces of 10,000 bytes', () => {
   expect(lengths(Buffer.alloc(10_000, 'x'))).toEqual([10_000]);
@@ -12,7 +12,7 @@ test('long lines are split into pieces of 10,000 bytes', () => {
 
 test('a character is not cut in two', () => {
   const line = Buffer.from(`x${'😀'.repeat(5_000)}`);
-  const pieces = linePieces(line);
+  const pieces = splitLine(line);
   expect(pieces.map((piece) => piece.length)).toEqual([9_997, 10_000, 4]);
   expect(pieces.map((piece) => Buffer.from(piece).toString()).join('')).toBe(line.toString());
 });

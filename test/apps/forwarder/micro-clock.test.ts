@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { MicroClock } from '../../../src/apps/forwarder/micro-clock.ts';
+import { MicrosecondClock } from '../../../src/apps/forwarder/micro-clock.ts';
 
 test('timestamps have microseconds, and never go backwards', () => {
-  const clock = new MicroClock();
+  const clock = new MicrosecondClock();
   const before = Date.now();
-  const stamps = Array.from({ length: 20_000 }, () => clock.stamp());
+  const stamps = Array.from({ length: 20_000 }, () => clock.timestamp());
   for (const stamp of stamps) expect(stamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/);
   expect(stamps.toSorted()).toEqual(stamps);
   expect(new Set(stamps).size).toBeGreaterThan(100);

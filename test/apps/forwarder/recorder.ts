@@ -10,12 +10,12 @@ export interface RecordedLine {
 }
 
 /** Keeps every line, and wakes whoever waits for one. */
-export class Recorder implements LineSink {
+export class RecordingSink implements LineSink {
   readonly lines: RecordedLine[] = [];
   onLine: (line: RecordedLine) => void = () => {};
   #waiters: (() => void)[] = [];
 
-  line(source: string, dyno: string, priority: number, message: Uint8Array | string): void {
+  writeLine(source: string, dyno: string, priority: number, message: Uint8Array | string): void {
     const bytes = Buffer.from(message);
     const recorded = { source, dyno, priority, bytes, text: bytes.toString() };
     this.lines.push(recorded);
@@ -27,7 +27,7 @@ export class Recorder implements LineSink {
    * Resolves when so many lines contain the text, not counting those that only repeat the command; the test's own
    * time-out is the limit.
    */
-  async until(text: string, count = 1, dyno = ''): Promise<RecordedLine> {
+  async waitForLine(text: string, count = 1, dyno = ''): Promise<RecordedLine> {
     for (;;) {
       const found = this.lines.filter(
         (line) =>

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { Shipper, type ShipperOptions } from '../../../src/apps/forwarder/shipper.ts';
 import { Dyno } from '../../../src/apps/processes/dyno.ts';
-import { ingestServer } from './ingest-server.ts';
+import { startIngestServer } from './ingest-server.ts';
 
 const tokens = { app: 't.aaaa', heroku: 't.bbbb' };
 const shippers: Shipper[] = [];
@@ -24,10 +24,10 @@ afterEach(async () => {
 });
 
 test('lines arrive as frames of RFC 5424, with the token of their source', async () => {
-  await using server = await ingestServer();
+  await using server = await startIngestServer();
   const shipper = ship(`${server.url}/base/`);
-  shipper.line('app', 'web.1', 190, Buffer.from([0x68, 0xff, 0x00, 0xc3]));
-  shipper.line('heroku', 'web.1', 45, 'State changed from starting to up ✓');
+  shipper.writeLine('app', 'web.1', 190, Buffer.from([0x68, 0xff, 0x00, 0xc3]));
+  shipper.writeLine('heroku', 'web.1', 45, 'State changed from starting to up ✓');
   await shipper.flush();
   expect(server.requests).toHaveLength(1);
   const { path, headers, frames } = server.requests[0];
@@ -48,12 +48,12 @@ test('lines arrive as frames of RFC 5424, with the token of their source', async
 });
 
 test('a batch is repeated until it is accepted, with the same frame id, and the order holds', async () => {
-  await using server = await ingestServer([503, 503, 'reset', 429, 500]);
+  await using server = await startIngestServer([503, 503, 'reset', 429, 500]);
   const trouble: string[] = [];
-  const shipper = ship(server.url, { onTrouble: (message) => trouble.push(message) });
-  for (const text of numbered(3)) shipper.line('app', 'web.1', 190, text);
+  const shipper = ship(server.url, { onWarning: (message) => trouble.push(message) });
+  for (const text of numbered(3)) shipper.writeLine('app', 'web.1', 190, text);
   await expect.poll(() => server.requests.length).toBeGreaterThan(0);
-  for (const text of numbered(3, 4)) shipper.line('app', 'web.1', 190, text);
+  for (const text of numbered(3, 4)) shipper.writeLine('app', 'web.1', 190, text);
   await shipper.flush();
   const ids = server.requests.map(({ headers }) => headers['logplex-frame-id']);
   expect(ids.length).toBe(7);
@@ -70,11 +70,11 @@ test('one request at a time: what comes meanwhile travels together in the next o
   const after = new Promise<void>((resolve) => {
     answer = resolve;
   });
-  await using server = await ingestServer([{ status: 204, after }]);
+  await using server = await startIngestServer([{ status: 204, after }]);
   const shipper = ship(server.url);
-  shipper.line('app', 'web.1', 190, 'line 1');
+  shipper.writeLine('app', 'web.1', 190, 'line 1');
   await expect.poll(() => server.requests.length).toBe(1);
-  for (const text of numbered(200, 2)) shipper.line('app', 'web.1', 190, text);
+  for (const text of numbered(200, 2)) shipper.writeLine('app', 'web.1', 190, text);
   expect(server.requests.length).toBe(1);
   answer();
   await shipper.flush();
@@ -83,44 +83,44 @@ test('one request at a time: what comes meanwhile travels together in the next o
 });
 
 test('batches are bounded in lines and in bytes', async () => {
-  await using server = await ingestServer();
+  await using server = await startIngestServer();
   const shipper = ship(server.url, { batchLineCountMax: 10, batchBytesMax: 20_000 });
-  for (const text of numbered(25)) shipper.line('app', 'web.1', 190, text);
+  for (const text of numbered(25)) shipper.writeLine('app', 'web.1', 190, text);
   await shipper.flush();
   expect(server.requests.map(({ frames }) => frames.length)).toEqual([10, 10, 5]);
-  for (let count = 0; count < 3; count += 1) shipper.line('app', 'web.1', 190, Buffer.alloc(9_000, 'x'));
+  for (let count = 0; count < 3; count += 1) shipper.writeLine('app', 'web.1', 190, Buffer.alloc(9_000, 'x'));
   await shipper.flush();
   expect(server.requests.slice(3).map(({ frames }) => frames.length)).toEqual([2, 1]);
 });
 
 test('lines wait for each other, until they are many or the first has waited long enough', async () => {
-  await using server = await ingestServer();
-  const shipper = ship(server.url, { batchLineCountMax: 10, gatherMs: 250 });
+  await using server = await startIngestServer();
+  const shipper = ship(server.url, { batchLineCountMax: 10, lingerMs: 250 });
   const startedMs = performance.now();
-  for (const text of numbered(23)) shipper.line('app', 'web.1', 190, text);
+  for (const text of numbered(23)) shipper.writeLine('app', 'web.1', 190, text);
   await expect.poll(() => server.requests.length).toBe(2);
   expect(performance.now() - startedMs).toBeLessThan(240);
   await expect.poll(() => server.requests.length).toBe(3);
   expect(performance.now() - startedMs).toBeGreaterThan(245);
-  shipper.line('app', 'web.1', 190, 'line 24');
+  shipper.writeLine('app', 'web.1', 190, 'line 24');
   await shipper.flush();
   expect(server.requests.map(({ frames }) => frames.length)).toEqual([10, 10, 3, 1]);
   expect(server.messages()).toEqual(numbered(24));
 });
 
 test('lines over 10,000 bytes are split', async () => {
-  await using server = await ingestServer();
+  await using server = await startIngestServer();
   const shipper = ship(server.url);
-  shipper.line('app', 'web.1', 190, Buffer.alloc(25_000, 'x'));
+  shipper.writeLine('app', 'web.1', 190, Buffer.alloc(25_000, 'x'));
   await shipper.flush();
   expect(server.messages().map((message) => message.length)).toEqual([10_000, 10_000, 5_000]);
 });
 
 test('a refused batch is counted and reported in the stream (L13)', async () => {
-  await using server = await ingestServer([400]);
+  await using server = await startIngestServer([400]);
   const trouble: string[] = [];
-  const shipper = ship(server.url, { onTrouble: (message) => trouble.push(message) });
-  for (const text of numbered(3)) shipper.line('app', 'web.1', 190, text);
+  const shipper = ship(server.url, { onWarning: (message) => trouble.push(message) });
+  for (const text of numbered(3)) shipper.writeLine('app', 'web.1', 190, text);
   await shipper.flush();
   const report = server.requests[1].frames[0].toString();
   expect(report).toMatch(
@@ -131,20 +131,20 @@ test('a refused batch is counted and reported in the stream (L13)', async () => 
 });
 
 test('a router that refuses everything is not asked for ever, and is told once it accepts again', async () => {
-  await using server = await ingestServer([401, 401, 401, 204]);
+  await using server = await startIngestServer([401, 401, 401, 204]);
   const shipper = ship(server.url);
-  shipper.line('app', 'web.1', 190, 'line 1');
+  shipper.writeLine('app', 'web.1', 190, 'line 1');
   await shipper.flush();
   // The line, then its report: no third request.
   expect(server.requests).toHaveLength(2);
-  shipper.line('app', 'web.1', 190, 'line 2');
+  shipper.writeLine('app', 'web.1', 190, 'line 2');
   await shipper.flush();
   expect(server.messages().at(-1)).toMatch(/^Error L13: 2 messages lost since /);
   expect(shipper.stats()).toMatchObject({ accepted: 1, lost: 2 });
 });
 
 test('lines that are taken together arrive as they do one by one', async () => {
-  await using server = await ingestServer();
+  await using server = await startIngestServer();
   const text = fc.string({ unit: fc.constantFrom('a', ' ', '\r', '\0', 'é', '✓', '😀'), maxLength: 40 });
   const long = fc.tuple(fc.integer({ min: 9_990, max: 30_000 }), text).map(([n, end]) => 'x'.repeat(n) + end);
   const line = fc.oneof({ weight: 30, arbitrary: text }, { weight: 1, arbitrary: long });
@@ -156,11 +156,11 @@ test('lines that are taken together arrive as they do one by one', async () => {
         const run = Buffer.from(lines.map((each) => `${each}\n`).join(''));
         const from = server.requests.length;
         const one = ship(server.url, { batchLineCountMax, batchBytesMax: 20_000 });
-        for (const each of lines) one.line('app', 'web.1', 190, each.replace(/\r$/, ''));
+        for (const each of lines) one.writeLine('app', 'web.1', 190, each.replace(/\r$/, ''));
         await one.close();
         const between = server.requests.length;
         const many = ship(server.url, { batchLineCountMax, batchBytesMax: 20_000 });
-        expect(many.lines('app', 'web.1', 190, run, () => {})).toBe(run.length);
+        expect(many.writeChunk('app', 'web.1', 190, run, () => {})).toBe(run.length);
         await many.close();
         const [wanted, got] = [server.requests.slice(from, between), server.requests.slice(between)].map(
           (requests) => requests.map(({ frames }) => frames.map(untimed)),
@@ -178,16 +178,16 @@ test('who says much waits for room, who says little is let in, and nothing is dr
   const after = new Promise<void>((resolve) => {
     answer = resolve;
   });
-  await using server = await ingestServer([{ status: 204, after }]);
+  await using server = await startIngestServer([{ status: 204, after }]);
   const pressure: boolean[] = [];
-  const shipper = ship(server.url, { onPressure: (full) => pressure.push(full) });
+  const shipper = ship(server.url, { onBackpressure: (full) => pressure.push(full) });
   const run = Buffer.from('a line\n'.repeat(5_000));
   let waiting = false;
   let taken = 0;
   const say = (): void => {
     waiting = false;
     for (let at = 0; taken < 200_000 && !waiting; ) {
-      const bytes = shipper.lines('app', 'loud.1', 190, run.subarray(at), () => say());
+      const bytes = shipper.writeChunk('app', 'loud.1', 190, run.subarray(at), () => say());
       taken += bytes / 7;
       waiting = bytes < run.length - at;
       at = waiting ? at : 0;
@@ -197,8 +197,8 @@ test('who says much waits for room, who says little is let in, and nothing is dr
   expect(waiting).toBe(true);
   expect(taken).toBeGreaterThan(1_000);
   expect(taken).toBeLessThan(30_000);
-  expect(shipper.lines('app', 'quiet.1', 190, Buffer.from('a\nb\n'), () => {})).toBe(4);
-  shipper.line('app', 'quiet.1', 190, 'c');
+  expect(shipper.writeChunk('app', 'quiet.1', 190, Buffer.from('a\nb\n'), () => {})).toBe(4);
+  shipper.writeLine('app', 'quiet.1', 190, 'c');
   answer();
   await shipper.flush();
   const messages = server.messages();
@@ -211,11 +211,11 @@ test('who says much waits for room, who says little is let in, and nothing is dr
 });
 
 test('whoever waits for room when the shipper closes is let in, to be counted', async () => {
-  await using server = await ingestServer([], 503);
+  await using server = await startIngestServer([], 503);
   const shipper = ship(server.url);
   const run = Buffer.from('x\n'.repeat(30_000));
-  let reached = shipper.lines('app', 'loud.1', 190, run, () => {
-    reached += shipper.lines('app', 'loud.1', 190, run.subarray(reached), () => {});
+  let reached = shipper.writeChunk('app', 'loud.1', 190, run, () => {
+    reached += shipper.writeChunk('app', 'loud.1', 190, run.subarray(reached), () => {});
   });
   expect(reached).toBeLessThan(run.length);
   const { dropped, lost } = await shipper.close(50);
@@ -229,14 +229,14 @@ test('a full buffer asks for a pause first, then drops, and says so (L12)', asyn
   const after = new Promise<void>((resolve) => {
     answer = resolve;
   });
-  await using server = await ingestServer([{ status: 204, after }]);
+  await using server = await startIngestServer([{ status: 204, after }]);
   const pressure: boolean[] = [];
   const bufferBytesMax = 100_000;
-  const shipper = ship(server.url, { bufferBytesMax, onPressure: (full) => pressure.push(full) });
+  const shipper = ship(server.url, { bufferBytesMax, onBackpressure: (full) => pressure.push(full) });
   const kilobyte = Buffer.alloc(1_000, 'x');
   const frameBytes = 1_000 + '1060 <190>1 2013-11-04T21:31:32.125756+00:00 host t.aaaa web.1 - - \n'.length;
   for (let count = 1; count <= 150; count += 1) {
-    shipper.line('app', 'web.1', 190, kilobyte);
+    shipper.writeLine('app', 'web.1', 190, kilobyte);
     expect(pressure).toEqual(count * frameBytes < bufferBytesMax / 2 ? [] : [true]);
     expect(shipper.stats().bufferedBytes).toBeLessThanOrEqual(bufferBytesMax);
   }
@@ -252,48 +252,48 @@ test('a full buffer asks for a pause first, then drops, and says so (L12)', asyn
 });
 
 test('close delivers what waits, and gives up what it cannot deliver in time', async () => {
-  await using server = await ingestServer();
+  await using server = await startIngestServer();
   const shipper = ship(server.url);
-  shipper.line('app', 'web.1', 190, 'line 1');
+  shipper.writeLine('app', 'web.1', 190, 'line 1');
   expect(await shipper.close()).toMatchObject({ accepted: 1, lost: 0 });
-  shipper.line('app', 'web.1', 190, 'too late');
+  shipper.writeLine('app', 'web.1', 190, 'too late');
   expect(shipper.stats()).toMatchObject({ dropped: 1 });
 
-  await using busy = await ingestServer([], 503);
+  await using busy = await startIngestServer([], 503);
   const stuck = ship(busy.url, { batchLineCountMax: 2 });
-  for (const text of numbered(5)) stuck.line('app', 'web.1', 190, text);
+  for (const text of numbered(5)) stuck.writeLine('app', 'web.1', 190, text);
   expect(await stuck.close(50)).toEqual({ accepted: 0, dropped: 0, lost: 5, bufferedBytes: 0 });
 });
 
 test('a router that is not there yet gets everything once it is', async () => {
   const port = await (async () => {
-    await using server = await ingestServer();
+    await using server = await startIngestServer();
     return new URL(server.url).port;
   })();
   const trouble: string[] = [];
-  const shipper = ship(`http://127.0.0.1:${port}`, { onTrouble: (message) => trouble.push(message) });
-  shipper.line('app', 'web.1', 190, 'line 1');
+  const shipper = ship(`http://127.0.0.1:${port}`, { onWarning: (message) => trouble.push(message) });
+  shipper.writeLine('app', 'web.1', 190, 'line 1');
   await expect.poll(() => trouble.length).toBe(1);
   expect(trouble[0]).toContain('ECONNREFUSED');
-  await using server = await ingestServer([], 204, Number(port));
+  await using server = await startIngestServer([], 204, Number(port));
   await shipper.flush();
   expect(server.messages()).toEqual(['line 1']);
 });
 
 test('a source without a token is an error', () => {
-  expect(() => ship('http://127.0.0.1:1').line('postgres', 'db', 134, 'x')).toThrow(
+  expect(() => ship('http://127.0.0.1:1').writeLine('postgres', 'db', 134, 'x')).toThrow(
     'no token for the source "postgres"',
   );
 });
 
 test('from a chatty dyno through back-pressure to a router that stumbles, every line arrives, in order', async () => {
-  await using server = await ingestServer([204, 503, 'reset', 503, 204, 'reset', 503]);
+  await using server = await startIngestServer([204, 503, 'reset', 503, 204, 'reset', 503]);
   const lineCount = 100_000;
   const pressure: boolean[] = [];
   const shipper = ship(server.url, {
     bufferBytesMax: 400_000,
     batchBytesMax: 100_000,
-    onPressure: (full) => {
+    onBackpressure: (full) => {
       pressure.push(full);
       if (full) dyno.pause();
       else dyno.resume();

@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
-import { patientVerdict, retryDelayMs, verdict } from '../../../src/apps/forwarder/verdict.ts';
+import {
+  classifyIngestStatus,
+  classifyRetryingFixable,
+  retryDelayMs,
+} from '../../../src/apps/forwarder/verdict.ts';
 
 test('what an answer means for a batch', () => {
-  expect([200, 202, 204].map(verdict)).toEqual(['delivered', 'delivered', 'delivered']);
-  expect([429, 500, 502, 503, 504].map(verdict)).toEqual(Array(5).fill('retry'));
-  expect([301, 400, 401, 403, 404, 413, 415].map(verdict)).toEqual(Array(7).fill('refused'));
+  expect([200, 202, 204].map(classifyIngestStatus)).toEqual(['delivered', 'delivered', 'delivered']);
+  expect([429, 500, 502, 503, 504].map(classifyIngestStatus)).toEqual(Array(5).fill('retry'));
+  expect([301, 400, 401, 403, 404, 413, 415].map(classifyIngestStatus)).toEqual(Array(7).fill('refused'));
 });
 
 test('retries come quickly at first, and at most 5 seconds apart', () => {
@@ -12,6 +16,11 @@ test('retries come quickly at first, and at most 5 seconds apart', () => {
 });
 
 test('what is kept on disk waits for a token that comes back, and for nothing else', () => {
-  expect([401, 403, 404].map(patientVerdict)).toEqual(Array(3).fill('retry'));
-  expect([204, 400, 413, 503].map(patientVerdict)).toEqual(['delivered', 'refused', 'refused', 'retry']);
+  expect([401, 403, 404].map(classifyRetryingFixable)).toEqual(Array(3).fill('retry'));
+  expect([204, 400, 413, 503].map(classifyRetryingFixable)).toEqual([
+    'delivered',
+    'refused',
+    'refused',
+    'retry',
+  ]);
 });

@@ -1,19 +1,28 @@
 import { expect, it } from 'vitest';
-import { HostedApp } from '../../../src/apps/host/hosted-app.ts';
-import { type Face, Hosting } from '../../../src/apps/host/hosting.ts';
-import { ownPages } from '../../../src/apps/host/own-pages.ts';
-import { DynoLedger } from '../../../src/apps/processes/dyno-ledger.ts';
-import { Ports } from '../../../src/apps/processes/ports.ts';
+import { AppDeployment } from '../../../src/apps/host/hosted-app.ts';
+import { type RoutingInfo, RunningApps } from '../../../src/apps/host/hosting.ts';
+import { errorPageUrls } from '../../../src/apps/host/own-pages.ts';
+import { DynoPidFile } from '../../../src/apps/processes/dyno-ledger.ts';
+import { PortAllocator } from '../../../src/apps/processes/ports.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
-import { dataForTest } from '../../support/server.ts';
+import { dataFolderForTest } from '../../support/server.ts';
 
-function hosting(...faces: (Partial<Face> & { name: string })[]): Hosting {
-  const all = new Hosting(() => {});
-  const ledger = new DynoLedger(dataForTest());
+function hosting(...faces: (Partial<RoutingInfo> & { name: string })[]): RunningApps {
+  const all = new RunningApps(() => {});
+  const ledger = new DynoPidFile(dataFolderForTest());
   for (const face of faces) {
-    const options = { lines: { line() {} }, ports: new Ports(), ledger, color: false, overlap: true };
-    const app = new HostedApp({ ...options, onChange() {} });
-    all.add({ id: face.name as AppId, app }, { maintenance: false, domains: [], pages: {}, ...face });
+    const options = {
+      lines: { writeLine() {} },
+      ports: new PortAllocator(),
+      pidFile: ledger,
+      color: false,
+      preboot: true,
+    };
+    const app = new AppDeployment({ ...options, onChange() {} });
+    all.add(
+      { id: face.name as AppId, deployment: app },
+      { maintenance: false, domains: [], errorPages: {}, ...face },
+    );
   }
   return all;
 }
@@ -33,7 +42,7 @@ it('an app is found by its name, its domains, and its wildcards, the nearest fir
   expect(app('x.v1.api.example.com')).toBe('api');
   for (const host of ['example.com', 'notexample.com', 'nobody.localhost', ''])
     expect(app(host)).toBeUndefined();
-  all.show('api' as AppId, { name: 'api', maintenance: false, domains: [], pages: {} });
+  all.updateRoute('api' as AppId, { name: 'api', maintenance: false, domains: [], errorPages: {} });
   expect(app('v1.api.example.com')).toBe('shop');
   all.remove('shop' as AppId);
   expect(app('nobody.localhost')).toBe('api');
@@ -41,10 +50,10 @@ it('an app is found by its name, its domains, and its wildcards, the nearest fir
 
 it('only addresses of the web are error pages', () => {
   expect(
-    ownPages({ ERROR_PAGE_URL: 'https://a.example/e.html', MAINTENANCE_PAGE_URL: '//a.example/m' }),
+    errorPageUrls({ ERROR_PAGE_URL: 'https://a.example/e.html', MAINTENANCE_PAGE_URL: '//a.example/m' }),
   ).toEqual({
     error: 'https://a.example/e.html',
     maintenance: '//a.example/m',
   });
-  expect(ownPages({ ERROR_PAGE_URL: 'javascript:alert(1)', MAINTENANCE_PAGE_URL: '' })).toEqual({});
+  expect(errorPageUrls({ ERROR_PAGE_URL: 'javascript:alert(1)', MAINTENANCE_PAGE_URL: '' })).toEqual({});
 });

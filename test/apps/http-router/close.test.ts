@@ -1,8 +1,17 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { startProxy } from '../../../src/apps/http-router/proxy.ts';
-import { get, RawClient, startDyno, startRawDyno, startTestProxy, statusOf, TestApp, up } from './harness.ts';
+import { startHttpRouter } from '../../../src/apps/http-router/proxy.ts';
+import {
+  getRequest,
+  RawClient,
+  startDyno,
+  startRawDyno,
+  startTestRouter,
+  statusOf,
+  TestApp,
+  upstreamUp,
+} from './harness.ts';
 
 const HOST = 'Host: myapp.localhost\r\n';
 
@@ -14,21 +23,21 @@ test('closing lets a request in flight finish, and takes no other', async () => 
     void startDyno((_request, response) => {
       held.finish = () => response.end('finished');
       resolve();
-    }).then((port) => app.change([up(port)]));
+    }).then((port) => app.setDynos([upstreamUp(port)]));
   });
-  const proxy = await startTestProxy(app);
+  const proxy = await startTestRouter(app);
   const idle = new RawClient(proxy.port);
   await once(idle.socket, 'connect');
   const client = new RawClient(proxy.port);
   client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
   await asked;
   const closed = proxy.close(10_000);
-  await idle.ended();
+  await idle.readToEnd();
   const late = connect(proxy.port, '127.0.0.1');
   const [error] = await once(late, 'error');
   expect(error).toMatchObject({ code: 'ECONNREFUSED' });
   held.finish?.();
-  expect(await client.ended()).toMatch(/Connection: close\r\n.*\r\n\r\nfinished$/s);
+  expect(await client.readToEnd()).toMatch(/Connection: close\r\n.*\r\n\r\nfinished$/s);
   await closed;
   expect(app.lines[0]).toContain('at=info');
 });
@@ -36,31 +45,35 @@ test('closing lets a request in flight finish, and takes no other', async () => 
 test('what is not finished after the grace period is broken off, with a line', async () => {
   const app = new TestApp();
   const asked = new Promise<void>((resolve) => {
-    void startRawDyno((socket) => socket.on('data', () => resolve())).then((port) => app.change([up(port)]));
+    void startRawDyno((socket) => socket.on('data', () => resolve())).then((port) =>
+      app.setDynos([upstreamUp(port)]),
+    );
   });
-  const proxy = await startTestProxy(app);
+  const proxy = await startTestRouter(app);
   const client = new RawClient(proxy.port);
-  client.send(get());
+  client.send(getRequest());
   await asked;
   await proxy.close(20);
   expect(app.lines).toHaveLength(1);
   expect(app.lines[0]).toContain('at=error code=H99 desc="Platform error"');
-  await client.ended();
+  await client.readToEnd();
 });
 
 test('an idle connection of a client is closed in the end', async () => {
   const app = new TestApp();
-  app.dynos = [up(await startDyno((_request, response) => response.end('ok')))];
-  const proxy = await startTestProxy(app, { timeouts: { keepAliveMs: 40 } });
+  app.dynos = [upstreamUp(await startDyno((_request, response) => response.end('ok')))];
+  const proxy = await startTestRouter(app, { timeouts: { keepAliveMs: 40 } });
   const client = new RawClient(proxy.port);
   client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
-  expect(statusOf(await client.ended())).toBe(200);
+  expect(statusOf(await client.readToEnd())).toBe(200);
 });
 
 test('a port that is taken is an error', async () => {
-  const proxy = await startTestProxy(new TestApp());
+  const proxy = await startTestRouter(new TestApp());
   const directory = { appForHost: () => undefined };
-  await expect(startProxy({ host: '127.0.0.1', port: proxy.port, directory })).rejects.toMatchObject({
+  await expect(
+    startHttpRouter({ host: '127.0.0.1', port: proxy.port, apps: directory }),
+  ).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
 });

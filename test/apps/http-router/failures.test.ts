@@ -2,28 +2,28 @@ import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
-  exchange,
-  failing,
   freePort,
-  get,
+  getRequest,
   RawClient,
-  startCannedDyno,
+  requestThroughRouter,
+  sendAndReadAll,
   startDyno,
+  startFixedResponseDyno,
   startRawDyno,
-  startTestProxy,
+  startTestRouter,
   statusOf,
   TestApp,
-  up,
+  upstreamUp,
 } from './harness.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 describe('when there is no dyno to ask', () => {
-  async function without(set: (app: TestApp) => void, request = get()) {
+  async function without(set: (app: TestApp) => void, request = getRequest()) {
     const app = new TestApp();
     set(app);
-    const proxy = await startTestProxy(app, { timeouts: { bootMs: 40 } });
-    return { response: await exchange(proxy.port, request), line: await app.lineNumber(1), app };
+    const proxy = await startTestRouter(app, { timeouts: { bootMs: 40 } });
+    return { response: await sendAndReadAll(proxy.port, request), line: await app.waitForLine(1), app };
   }
 
   test('H10: every web dyno has crashed', async () => {
@@ -41,7 +41,7 @@ describe('when there is no dyno to ask', () => {
 
   test('H14: none is wanted', async () => {
     const { response, line } = await without((app) => {
-      app.wanted = 0;
+      app.desiredCount = 0;
     });
     expect(statusOf(response)).toBe(503);
     expect(line).toContain('at=error code=H14 desc="No web processes running"');
@@ -67,10 +67,10 @@ describe('when there is no dyno to ask', () => {
   test('H11: fifty requests wait for the dyno, the next is turned away', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestProxy(app);
-    const responses = Array.from({ length: 51 }, () => exchange(proxy.port, get()));
-    expect(await app.lineNumber(1)).toContain('at=error code=H11 desc="Backlog too deep"');
-    app.change([up(await startDyno((_request, response) => response.end('ok')))]);
+    const proxy = await startTestRouter(app);
+    const responses = Array.from({ length: 51 }, () => sendAndReadAll(proxy.port, getRequest()));
+    expect(await app.waitForLine(1)).toContain('at=error code=H11 desc="Backlog too deep"');
+    app.setDynos([upstreamUp(await startDyno((_request, response) => response.end('ok')))]);
     const statuses = (await Promise.all(responses)).map(statusOf).sort();
     expect(statuses).toEqual([...new Array<number>(50).fill(200), 503]);
   });
@@ -78,11 +78,11 @@ describe('when there is no dyno to ask', () => {
   test('a request that waits is served as soon as a dyno is up', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestProxy(app);
-    const response = exchange(proxy.port, get());
-    await app.waitedFor();
-    app.change([{ name: 'web.1', port: 1, state: 'starting' }]);
-    app.change([up(await startDyno((_request, answer) => answer.end('ok')))]);
+    const proxy = await startTestRouter(app);
+    const response = sendAndReadAll(proxy.port, getRequest());
+    await app.requestWaiting();
+    app.setDynos([{ name: 'web.1', port: 1, state: 'starting' }]);
+    app.setDynos([upstreamUp(await startDyno((_request, answer) => answer.end('ok')))]);
     expect(await response).toContain('\r\n\r\nok');
     expect(app.listenerCount).toBe(0);
   });
@@ -90,11 +90,11 @@ describe('when there is no dyno to ask', () => {
   test('a request that waits is told of maintenance', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestProxy(app);
-    const response = exchange(proxy.port, get());
-    await app.waitedFor();
+    const proxy = await startTestRouter(app);
+    const response = sendAndReadAll(proxy.port, getRequest());
+    await app.requestWaiting();
     app.maintenance = true;
-    app.change(app.dynos);
+    app.setDynos(app.dynos);
     expect(statusOf(await response)).toBe(503);
     expect(app.lines[0]).toContain('code=H80');
   });
@@ -102,10 +102,10 @@ describe('when there is no dyno to ask', () => {
   test('a request that waits fails when the dyno crashes instead', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestProxy(app);
-    const response = exchange(proxy.port, get());
-    await app.waitedFor();
-    app.change([{ name: 'web.1', port: 1, state: 'crashed' }]);
+    const proxy = await startTestRouter(app);
+    const response = sendAndReadAll(proxy.port, getRequest());
+    await app.requestWaiting();
+    app.setDynos([{ name: 'web.1', port: 1, state: 'crashed' }]);
     expect(statusOf(await response)).toBe(503);
     expect(app.lines[0]).toContain('code=H10');
   });
@@ -113,7 +113,7 @@ describe('when there is no dyno to ask', () => {
 
 describe('when the dyno fails', () => {
   test('H12: no first byte in time', async () => {
-    const { response, line } = await failing(await startRawDyno(() => {}), { firstByteMs: 40 });
+    const { response, line } = await requestThroughRouter(await startRawDyno(() => {}), { firstByteMs: 40 });
     expect(statusOf(response)).toBe(503);
     expect(line).toMatch(
       /^at=error code=H12 desc="Request timeout" method=GET path="\/" .* dyno=web\.1 connect=\d+ms service=\d+ms status=503 bytes=0 protocol=http$/,
@@ -121,19 +121,21 @@ describe('when the dyno fails', () => {
   });
 
   test('H13: it hangs up without an answer', async () => {
-    const { response, line } = await failing(await startCannedDyno('', true));
+    const { response, line } = await requestThroughRouter(await startFixedResponseDyno('', true));
     expect(statusOf(response)).toBe(503);
     expect(line).toContain('at=error code=H13 desc="Connection closed without response"');
   });
 
   test('H13: it hangs up in the middle of the headers', async () => {
-    const { line } = await failing(await startCannedDyno('HTTP/1.1 200 OK\r\nContent-Le', true));
+    const { line } = await requestThroughRouter(
+      await startFixedResponseDyno('HTTP/1.1 200 OK\r\nContent-Le', true),
+    );
     expect(line).toContain('code=H13');
   });
 
   test('H15: it falls silent in the middle of the body', async () => {
     const half = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf';
-    const { response, line } = await failing(await startCannedDyno(half), { idleMs: 40 });
+    const { response, line } = await requestThroughRouter(await startFixedResponseDyno(half), { idleMs: 40 });
     expect(response).toMatch(/half$/);
     expect(line).toContain('at=error code=H15 desc="Idle connection"');
     expect(line).toContain('status=503 bytes=4 ');
@@ -147,14 +149,14 @@ describe('when the dyno fails', () => {
     ['a chunk without a size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
     ['a tunnel nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
   ])('H17: it answers with %s', async (_what, bytes) => {
-    const { response, line } = await failing(await startCannedDyno(bytes));
+    const { response, line } = await requestThroughRouter(await startFixedResponseDyno(bytes));
     expect(statusOf(response)).toBe(503);
     expect(line).toContain('at=error code=H17 desc="Poorly formatted HTTP response"');
   });
 
   test('H18: it breaks off its response, and the client can tell', async () => {
     const half = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n';
-    const { response, line } = await failing(await startCannedDyno(half, true));
+    const { response, line } = await requestThroughRouter(await startFixedResponseDyno(half, true));
     expect(response).not.toContain('\r\n0\r\n');
     expect(line).toMatch(/^sock=backend at=error code=H18 desc="Server Request Interrupted" method=GET/);
     expect(line).toContain('status=503 bytes=4 ');
@@ -162,13 +164,13 @@ describe('when the dyno fails', () => {
 
   test('H19: it does not take connections', async () => {
     const port = await startDeafDyno();
-    const { response, line } = await failing(port, { connectMs: 60 });
+    const { response, line } = await requestThroughRouter(port, { connectMs: 60 });
     expect(statusOf(response)).toBe(503);
     expect(line).toMatch(/^at=error code=H19 desc="Backend connection timeout" .* connect=\d+ms service= /);
   });
 
   test('H21: it refuses connections', async () => {
-    const { response, line } = await failing(await freePort());
+    const { response, line } = await requestThroughRouter(await freePort());
     expect(statusOf(response)).toBe(503);
     expect(line).toMatch(
       /^at=error code=H21 desc="Backend connection refused" .* dyno=web\.1 connect=\d+ms service= /,
@@ -183,7 +185,7 @@ describe('when the dyno fails', () => {
     ['oversized header', `HTTP/1.1 200 OK\r\n${'X-Many: yes\r\n'.repeat(9000)}`],
     ['oversized status line', `HTTP/1.1 200 ${'x'.repeat(8200)}\r\n\r\n`],
   ])('H25: %s', async (what, bytes) => {
-    const { response, line } = await failing(await startCannedDyno(bytes));
+    const { response, line } = await requestThroughRouter(await startFixedResponseDyno(bytes));
     expect(statusOf(response)).toBe(502);
     expect(line).toContain(`at=error code=H25 desc="HTTP restriction: ${what}" method=GET`);
   });
@@ -207,8 +209,8 @@ describe('when the client fails', () => {
     [431, 'oversized header', `GET / HTTP/1.1\r\n${host}X-Big: ${'x'.repeat(8200)}\r\n\r\n`],
     [431, 'oversized header', `GET / HTTP/1.1\r\n${host}${'X-Many: yes\r\n'.repeat(9000)}`],
   ])('H26: %i %s', async (status, cause, request) => {
-    const port = await startCannedDyno(OK);
-    const { response, line } = await failing(port, {}, request);
+    const port = await startFixedResponseDyno(OK);
+    const { response, line } = await requestThroughRouter(port, {}, request);
     expect(statusOf(response)).toBe(status);
     expect(line).toContain(`at=error code=H26 desc="Request Error" cause="${cause}" method=`);
     expect(line).toContain(`status=${status} bytes=0 `);
@@ -217,11 +219,13 @@ describe('when the client fails', () => {
   test('H27: it leaves while the dyno works', async () => {
     const app = new TestApp();
     const client: { current?: RawClient } = {};
-    app.dynos = [up(await startRawDyno((socket) => socket.on('data', () => client.current?.socket.end())))];
-    const proxy = await startTestProxy(app);
+    app.dynos = [
+      upstreamUp(await startRawDyno((socket) => socket.on('data', () => client.current?.socket.end()))),
+    ];
+    const proxy = await startTestRouter(app);
     client.current = new RawClient(proxy.port);
-    client.current.send(get());
-    expect(await app.lineNumber(1)).toMatch(
+    client.current.send(getRequest());
+    expect(await app.waitForLine(1)).toMatch(
       /^sock=client at=warning code=H27 desc="Client Request Interrupted" method=GET .* dyno=web\.1 .* status=499 bytes=0 protocol=http$/,
     );
   });
@@ -229,25 +233,25 @@ describe('when the client fails', () => {
   test('H27: it leaves while it waits for a dyno', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestProxy(app);
+    const proxy = await startTestRouter(app);
     const client = new RawClient(proxy.port);
-    client.send(get());
-    await app.waitedFor();
+    client.send(getRequest());
+    await app.requestWaiting();
     client.socket.destroy();
-    expect(await app.lineNumber(1)).toContain('code=H27');
+    expect(await app.waitForLine(1)).toContain('code=H27');
     expect(app.listenerCount).toBe(0);
   });
 
   test('H28: it stops in the middle of the body', async () => {
     const request = `POST / HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\nhalf`;
-    const { line } = await failing(await startRawDyno(() => {}), { idleMs: 40 }, request);
+    const { line } = await requestThroughRouter(await startRawDyno(() => {}), { idleMs: 40 }, request);
     expect(line).toMatch(/^sock=client at=warning code=H28 desc="Client Connection Idle" method=POST/);
   });
 
   test('a head that never ends gets 408', async () => {
     const app = new TestApp();
-    const proxy = await startTestProxy(app, { timeouts: { headMs: 40 } });
-    expect(statusOf(await exchange(proxy.port, 'GET / HTTP/1.1\r\nHost: my'))).toBe(408);
+    const proxy = await startTestRouter(app, { timeouts: { headMs: 40 } });
+    expect(statusOf(await sendAndReadAll(proxy.port, 'GET / HTTP/1.1\r\nHost: my'))).toBe(408);
     expect(app.lines).toEqual([]);
   });
 });

@@ -1,17 +1,17 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { expect, test } from 'vitest';
 import {
-  exchange,
-  get,
+  getRequest,
   RawClient,
   readAll,
-  startCannedDyno,
+  sendAndReadAll,
   startDyno,
+  startFixedResponseDyno,
   startRawDyno,
-  startTestProxy,
+  startTestRouter,
   statusOf,
   TestApp,
-  up,
+  upstreamUp,
 } from './harness.ts';
 
 const HOST = 'Host: myapp.localhost\r\n';
@@ -24,8 +24,8 @@ async function echo() {
     const { method, url, headers, rawHeaders } = incoming;
     response.end(JSON.stringify({ method, url, headers, rawHeaders, body }));
   });
-  app.dynos = [up(port)];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(port)];
+  const proxy = await startTestRouter(app);
   return { app, proxy };
 }
 
@@ -44,15 +44,15 @@ function echoed(response: string): Echo {
 /** A proxy in front of a dyno that answers with exactly these bytes. */
 async function canned(response: string, hangUp = false) {
   const app = new TestApp();
-  app.dynos = [up(await startCannedDyno(response, hangUp))];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(await startFixedResponseDyno(response, hangUp))];
+  const proxy = await startTestRouter(app);
   return { app, proxy };
 }
 
 test('a request gets the headers of a platform, and a line', async () => {
   const { app, proxy } = await echo();
   const startedMs = Date.now();
-  const response = await exchange(proxy.port, get('/a?b=c'));
+  const response = await sendAndReadAll(proxy.port, getRequest('/a?b=c'));
   const { method, url, headers } = echoed(response);
   expect([method, url, headers.host]).toEqual(['GET', '/a?b=c', 'myapp.localhost']);
   expect(headers['x-forwarded-for']).toBe('127.0.0.1');
@@ -62,7 +62,7 @@ test('a request gets the headers of a platform, and a line', async () => {
   expect(Number(headers['x-request-start'])).toBeGreaterThanOrEqual(startedMs);
   expect(response).toContain('\r\nVia: 1.1 tailrace\r\n');
   const bytes = response.length - response.indexOf('\r\n\r\n') - 4;
-  expect(await app.lineNumber(1)).toMatch(
+  expect(await app.waitForLine(1)).toMatch(
     new RegExp(
       `^at=info method=GET path="/a\\?b=c" host=myapp\\.localhost request_id=${headers['x-request-id']} fwd="127\\.0\\.0\\.1" dyno=web\\.1 connect=\\d+ms service=\\d+ms status=200 bytes=${bytes} protocol=http$`,
     ),
@@ -73,7 +73,7 @@ test('a chain of proxies is appended to, all else the client claims is replaced'
   const { app, proxy } = await echo();
   const claims =
     'X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8\r\nX-Forwarded-Proto: https\r\nX_Forwarded_For: 6.6.6.6\r\nX-Forwarded-Port: 1\r\nX-Request-Start: 1\r\nProxy: evil\r\n';
-  const { headers } = echoed(await exchange(proxy.port, get('/', claims)));
+  const { headers } = echoed(await sendAndReadAll(proxy.port, getRequest('/', claims)));
   expect(headers['x-forwarded-for']).toBe('1.2.3.4, 5.6.7.8, 127.0.0.1');
   expect(headers['x-forwarded-proto']).toBe('http');
   expect(headers['x-forwarded-port']).toBe(String(proxy.port));
@@ -86,11 +86,11 @@ test('a chain of proxies is appended to, all else the client claims is replaced'
 test('a valid request id is kept, another replaced', async () => {
   const { app, proxy } = await echo();
   const own = 'a'.repeat(20);
-  const kept = echoed(await exchange(proxy.port, get('/', `X-Request-Id: ${own}\r\n`)));
+  const kept = echoed(await sendAndReadAll(proxy.port, getRequest('/', `X-Request-Id: ${own}\r\n`)));
   expect(kept.headers['x-request-id']).toBe(own);
   expect(app.lines[0]).toContain(`request_id=${own} `);
   for (const bad of ['short', 'b'.repeat(201), `${'c'.repeat(20)} status=200`, `${'d'.repeat(20)}"`]) {
-    const { headers } = echoed(await exchange(proxy.port, get('/', `X-Request-Id: ${bad}\r\n`)));
+    const { headers } = echoed(await sendAndReadAll(proxy.port, getRequest('/', `X-Request-Id: ${bad}\r\n`)));
     expect(headers['x-request-id']).toMatch(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
   }
 });
@@ -99,7 +99,7 @@ test('headers keep their order and spelling, those for one hop are taken out', a
   const { proxy } = await echo();
   const headers =
     'X-ONE: 1\r\nKeep-Alive: timeout=5\r\nx-Two: 2\r\nTE: trailers\r\nX-Secret: 1\r\nConnection: x-secret, Host\r\nX-Three:  3 \r\n';
-  const { rawHeaders } = echoed(await exchange(proxy.port, get('/', headers)));
+  const { rawHeaders } = echoed(await sendAndReadAll(proxy.port, getRequest('/', headers)));
   const names = rawHeaders.filter((_name, index) => index % 2 === 0);
   expect(names.slice(0, 4)).toEqual(['Host', 'X-ONE', 'x-Two', 'X-Three']);
   for (const gone of ['Keep-Alive', 'TE', 'X-Secret', 'Connection']) expect(names).not.toContain(gone);
@@ -112,8 +112,8 @@ test('connections are kept on both sides', async () => {
     seen.add(incoming.socket.remotePort);
     response.end('ok');
   });
-  app.dynos = [up(dyno)];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(dyno)];
+  const proxy = await startTestRouter(app);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const own = new Set<number | undefined>();
   for (let count = 0; count < 5; count++) {
@@ -134,7 +134,7 @@ test('pipelined requests are answered in order', async () => {
   const { proxy } = await echo();
   const one = (path: string) => `GET ${path} HTTP/1.1\r\n${HOST}\r\n`;
   const post = `POST /2 HTTP/1.1\r\n${HOST}Content-Length: 4\r\n\r\nbody`;
-  const response = await exchange(proxy.port, one('/1') + post + one('/3') + get('/4'));
+  const response = await sendAndReadAll(proxy.port, one('/1') + post + one('/3') + getRequest('/4'));
   expect([...response.matchAll(/"url":"\/(\d)"/g)].map((found) => found[1])).toEqual(['1', '2', '3', '4']);
 });
 
@@ -142,11 +142,11 @@ test('a connection with pipelined requests is still watched afterwards', async (
   const { proxy } = await echo();
   const client = new RawClient(proxy.port);
   client.send(`GET /1 HTTP/1.1\r\n${HOST}\r\nGET /2 HTTP/1.1\r\n${HOST}\r\n`);
-  await client.until('/2');
+  await client.waitForText('/2');
   client.send(`GET /3 HTTP/1.1\r\n${HOST}\r\n`);
-  await client.until('/3');
-  client.send(get('/4'));
-  expect(await client.ended()).toContain('/4');
+  await client.waitForText('/3');
+  client.send(getRequest('/4'));
+  expect(await client.readToEnd()).toContain('/4');
 });
 
 test('a request may come in single bytes', async () => {
@@ -155,7 +155,7 @@ test('a request may come in single bytes', async () => {
   const chunked = 'POST / HTTP/1.1\r\nHost: myapp.localhost\r\nTransfer-Encoding: chunked\r\n';
   const request = `${chunked}Connection: close\r\n\r\n5;x=y\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n`;
   for (const byte of request) client.send(byte);
-  expect(echoed(await client.ended()).body).toBe('hello');
+  expect(echoed(await client.readToEnd()).body).toBe('hello');
 });
 
 test('a response may come in single bytes', async () => {
@@ -167,9 +167,9 @@ test('a response may come in single bytes', async () => {
       for (const byte of response) socket.write(byte);
     });
   });
-  app.dynos = [up(dyno)];
-  const proxy = await startTestProxy(app);
-  const received = await exchange(proxy.port, get());
+  app.dynos = [upstreamUp(dyno)];
+  const proxy = await startTestRouter(app);
+  const received = await sendAndReadAll(proxy.port, getRequest());
   expect(received).toMatch(/^HTTP\/1\.1 200 Fine\r\n/);
   expect(received).toMatch(/\r\n\r\n5\r\nhello\r\n0\r\n\r\n$/);
   expect(app.lines[0]).toContain('status=200 bytes=5 ');
@@ -178,7 +178,7 @@ test('a response may come in single bytes', async () => {
 test('an HTTP/1.0 client gets neither chunks nor 100 Continue', async () => {
   const chunks = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
   const { app, proxy } = await canned(`${chunks}5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n`);
-  const received = await exchange(proxy.port, 'GET / HTTP/1.0\r\n\r\n');
+  const received = await sendAndReadAll(proxy.port, 'GET / HTTP/1.0\r\n\r\n');
   expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/);
   expect(received).toMatch(/\r\n\r\nhello world$/);
   expect(app.lines[0]).toContain('status=200 bytes=11 ');
@@ -187,14 +187,14 @@ test('an HTTP/1.0 client gets neither chunks nor 100 Continue', async () => {
 test('an HTTP/1.0 client can keep its connection if the length is known', async () => {
   const { proxy } = await canned('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   const again = 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n';
-  const received = await exchange(proxy.port, `${again}GET / HTTP/1.0\r\n\r\n`);
+  const received = await sendAndReadAll(proxy.port, `${again}GET / HTTP/1.0\r\n\r\n`);
   expect(received.match(/Connection: keep-alive/g)).toHaveLength(1);
   expect(received.match(/ok/g)).toHaveLength(2);
 });
 
 test('a response without a length ends with the connection', async () => {
   const { app, proxy } = await canned('HTTP/1.0 200 OK\r\n\r\nuntil the end', true);
-  const received = await exchange(proxy.port, `GET / HTTP/1.1\r\n${HOST}\r\n`);
+  const received = await sendAndReadAll(proxy.port, `GET / HTTP/1.1\r\n${HOST}\r\n`);
   expect(received).toMatch(/\r\nConnection: close\r\n.*\r\n\r\nuntil the end$/s);
   expect(app.lines[0]).toContain('at=info');
 });
@@ -205,7 +205,7 @@ test.each([
   ['GET', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n'],
 ])('a response to %s that has no body ends with its head: %j', async (method, response) => {
   const { app, proxy } = await canned(response);
-  const received = await exchange(proxy.port, get().replace('GET', method));
+  const received = await sendAndReadAll(proxy.port, getRequest().replace('GET', method));
   expect(received).toMatch(/\r\n\r\n$/);
   if (response.includes('1000')) expect(received).toContain('Content-Length: 1000');
   expect(app.lines[0]).toContain('at=info');
@@ -218,16 +218,16 @@ test('Expect: 100-continue: the client sends its body when the dyno asks for it'
   client.send(
     `POST / HTTP/1.1\r\n${HOST}Expect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n`,
   );
-  await client.until('HTTP/1.1 100 Continue\r\n');
+  await client.waitForText('HTTP/1.1 100 Continue\r\n');
   client.send('hello');
-  expect(echoed(await client.ended()).body).toBe('hello');
+  expect(echoed(await client.readToEnd()).body).toBe('hello');
 });
 
 test('early hints are passed on', async () => {
   const { proxy } = await canned(
     'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n',
   );
-  expect(await exchange(proxy.port, get())).toMatch(
+  expect(await sendAndReadAll(proxy.port, getRequest())).toMatch(
     /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a\.css>\r\n.*204/s,
   );
 });
@@ -236,16 +236,16 @@ test('an answer before the end of the body is passed on, and the rest of the bod
   const { app, proxy } = await canned('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
   const client = new RawClient(proxy.port);
   client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 1000000\r\n\r\n`);
-  await client.until('\r\n\r\nno');
+  await client.waitForText('\r\n\r\nno');
   client.send('x'.repeat(1_000_000));
   client.socket.end();
-  expect(statusOf(await client.ended())).toBe(413);
+  expect(statusOf(await client.readToEnd())).toBe(413);
   expect(app.lines[0]).toContain('status=413');
 });
 
 test('bytes over 127 in headers pass unchanged', async () => {
   const { proxy } = await canned('HTTP/1.1 200 \xfc\r\nX-Name: \xe9\xff\r\nContent-Length: 1\r\n\r\n\xfe');
-  const received = await exchange(proxy.port, get());
+  const received = await sendAndReadAll(proxy.port, getRequest());
   expect(received).toContain('200 \xfc\r\nX-Name: \xe9\xff\r\n');
   expect(received).toMatch(/\xfe$/);
 });
@@ -253,6 +253,6 @@ test('bytes over 127 in headers pass unchanged', async () => {
 test('an absolute target names the host', async () => {
   const { proxy } = await echo();
   const request = 'GET http://myapp.localhost/a HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n';
-  const { url, headers } = echoed(await exchange(proxy.port, request));
+  const { url, headers } = echoed(await sendAndReadAll(proxy.port, request));
   expect([url, headers.host]).toEqual(['/a', 'myapp.localhost']);
 });

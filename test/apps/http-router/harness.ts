@@ -1,16 +1,20 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { OwnPages, ProxyApp, Upstream } from '../../../src/apps/http-router/directory.ts';
-import { type ProxyOptions, type RunningProxy, startProxy } from '../../../src/apps/http-router/proxy.ts';
-import type { Timeouts } from '../../../src/apps/http-router/timeouts.ts';
+import type { ErrorPageUrls, RoutedApp, Upstream } from '../../../src/apps/http-router/directory.ts';
+import {
+  type HttpRouter,
+  type HttpRouterOptions,
+  startHttpRouter,
+} from '../../../src/apps/http-router/proxy.ts';
+import type { HttpRouterTimeouts } from '../../../src/apps/http-router/timeouts.ts';
 
 /** An app whose dynos the test sets, and whose lines it can wait for. */
-export class TestApp implements ProxyApp {
+export class TestApp implements RoutedApp {
   readonly name = 'myapp';
   maintenance = false;
-  pages: OwnPages = {};
-  wanted = 1;
+  errorPages: ErrorPageUrls = {};
+  desiredCount = 1;
   dynos: Upstream[] = [];
   readonly lines: string[] = [];
   readonly #listeners = new Set<() => void>();
@@ -21,8 +25,8 @@ export class TestApp implements ProxyApp {
     return this.dynos;
   }
 
-  formationCount(): number {
-    return this.wanted;
+  desiredWebDynos(): number {
+    return this.desiredCount;
   }
 
   onChange(changed: () => void): () => void {
@@ -31,7 +35,7 @@ export class TestApp implements ProxyApp {
     return () => this.#listeners.delete(changed);
   }
 
-  line(message: string): void {
+  log(message: string): void {
     this.lines.push(message);
     this.#lineWaiters = this.#lineWaiters.filter((waiter) => {
       if (this.lines.length < waiter.count) return true;
@@ -41,7 +45,7 @@ export class TestApp implements ProxyApp {
   }
 
   /** Sets the dynos and tells whoever listens. */
-  change(dynos: Upstream[]): void {
+  setDynos(dynos: Upstream[]): void {
     this.dynos = dynos;
     for (const changed of [...this.#listeners]) changed();
   }
@@ -51,13 +55,13 @@ export class TestApp implements ProxyApp {
   }
 
   /** Resolves when a request waits for a dyno. */
-  waitedFor(): Promise<void> {
+  requestWaiting(): Promise<void> {
     if (this.#listeners.size > 0) return Promise.resolve();
     return new Promise((resolve) => this.#subscribed.push(resolve));
   }
 
   /** The line with this number, the first being 1, as soon as it has been written. */
-  async lineNumber(count: number): Promise<string> {
+  async waitForLine(count: number): Promise<string> {
     if (this.lines.length < count) {
       await new Promise<void>((resolve) => this.#lineWaiters.push({ count, resolve }));
     }
@@ -65,14 +69,17 @@ export class TestApp implements ProxyApp {
   }
 }
 
-export const up = (port: number, name = 'web.1'): Upstream => ({ name, port, state: 'up' });
+export const upstreamUp = (port: number, name = 'web.1'): Upstream => ({ name, port, state: 'up' });
 
 /** Starts a proxy for one app that answers to `myapp.localhost` and 127.0.0.1. */
-export async function startTestProxy(app: TestApp, options?: Partial<ProxyOptions>): Promise<RunningProxy> {
-  const proxy = await startProxy({
+export async function startTestRouter(
+  app: TestApp,
+  options?: Partial<HttpRouterOptions>,
+): Promise<HttpRouter> {
+  const proxy = await startHttpRouter({
     host: '127.0.0.1',
     port: 0,
-    directory: {
+    apps: {
       appForHost: (host) => (['myapp.localhost', '127.0.0.1', ''].includes(host) ? app : undefined),
     },
     ...options,
@@ -113,7 +120,7 @@ export async function startRawDyno(connected: (socket: Socket) => void): Promise
 }
 
 /** A dyno that answers every request with these bytes, then hangs up if asked to. */
-export function startCannedDyno(response: string, hangUp = false): Promise<number> {
+export function startFixedResponseDyno(response: string, hangUp = false): Promise<number> {
   return startRawDyno((socket) =>
     socket.on('data', () => (hangUp ? socket.end(response, 'latin1') : socket.write(response, 'latin1'))),
   );
@@ -135,10 +142,10 @@ export function portOf(server: { address(): AddressInfo | string | null }): numb
 }
 
 /** Sends bytes and gives everything that comes back until the proxy closes the connection. */
-export async function exchange(port: number, request: string): Promise<string> {
+export async function sendAndReadAll(port: number, request: string): Promise<string> {
   const connection = new RawClient(port);
   connection.send(request);
-  return connection.ended();
+  return connection.readToEnd();
 }
 
 /** A client that sends exactly the bytes it is told to. */
@@ -169,21 +176,21 @@ export class RawClient {
   }
 
   /** Resolves when this text has come. */
-  async until(text: string): Promise<string> {
+  async waitForText(text: string): Promise<string> {
     if (!this.received.includes(text)) {
       await new Promise<void>((resolve) => this.#waiters.push({ text, resolve }));
     }
     return this.received;
   }
 
-  async ended(): Promise<string> {
+  async readToEnd(): Promise<string> {
     await this.#closed;
     return this.received;
   }
 }
 
 /** A GET whose connection is closed afterwards. */
-export function get(path = '/', headers = ''): string {
+export function getRequest(path = '/', headers = ''): string {
   return `GET ${path} HTTP/1.1\r\nHost: myapp.localhost\r\n${headers}Connection: close\r\n\r\n`;
 }
 
@@ -198,10 +205,14 @@ export function statusOf(response: string): number {
 }
 
 /** Sends one request to an app with one dyno at `port`; gives the response and the line about it. */
-export async function failing(port: number, timeouts: Partial<Timeouts> = {}, request = get()) {
+export async function requestThroughRouter(
+  port: number,
+  timeouts: Partial<HttpRouterTimeouts> = {},
+  request = getRequest(),
+) {
   const app = new TestApp();
-  app.dynos = [up(port)];
-  const proxy = await startTestProxy(app, { timeouts });
-  const response = await exchange(proxy.port, request);
-  return { response, line: await app.lineNumber(1), app };
+  app.dynos = [upstreamUp(port)];
+  const proxy = await startTestRouter(app, { timeouts });
+  const response = await sendAndReadAll(proxy.port, request);
+  return { response, line: await app.waitForLine(1), app };
 }

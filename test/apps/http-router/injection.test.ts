@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { routerLine } from '../../../src/apps/http-router/http/line.ts';
+import { routerLogLine } from '../../../src/apps/http-router/http/line.ts';
 import {
-  exchange,
-  get,
-  startCannedDyno,
+  getRequest,
+  sendAndReadAll,
   startDyno,
-  startTestProxy,
+  startFixedResponseDyno,
+  startTestRouter,
   statusOf,
   TestApp,
-  up,
+  upstreamUp,
 } from './harness.ts';
 
 async function proxied() {
@@ -18,8 +18,8 @@ async function proxied() {
     urls.push(incoming.url ?? '');
     response.end('ok');
   });
-  app.dynos = [up(port)];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(port)];
+  const proxy = await startTestRouter(app);
   return { app, proxy, urls };
 }
 
@@ -33,10 +33,10 @@ test.each([
   ['/a"%20at=error%20code=H10', '/a%22%20at=error%20code=H10'],
 ])('a path cannot write its own fields: %s', async (path, printed) => {
   const app = new TestApp();
-  app.dynos = [up(await startCannedDyno('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))];
-  const proxy = await startTestProxy(app);
-  await exchange(proxy.port, get(path));
-  const line = await app.lineNumber(1);
+  app.dynos = [upstreamUp(await startFixedResponseDyno('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))];
+  const proxy = await startTestRouter(app);
+  await sendAndReadAll(proxy.port, getRequest(path));
+  const line = await app.waitForLine(1);
   expect(line).toMatch(LINE);
   expect(line).toContain(`path="${printed}"`);
 });
@@ -45,7 +45,7 @@ test.each(['/a b', '/a\tb', '/a\x00b', '/a\nb', '/a\rb', '/\x1b[31m', '/\x7f'])(
   'a path with white space or control characters is refused: %j',
   async (path) => {
     const { app, proxy, urls } = await proxied();
-    expect(statusOf(await exchange(proxy.port, get(path)))).toBe(400);
+    expect(statusOf(await sendAndReadAll(proxy.port, getRequest(path)))).toBe(400);
     expect(urls).toEqual([]);
     for (const line of app.lines) expect(line).not.toMatch(/[\x00-\x1f\x7f]/);
   },
@@ -63,28 +63,28 @@ test.each([
   'myapp.localhost:x',
 ])('a host that is none is refused: %j', async (host) => {
   const { app, proxy, urls } = await proxied();
-  const response = await exchange(proxy.port, get().replace('myapp.localhost', host));
+  const response = await sendAndReadAll(proxy.port, getRequest().replace('myapp.localhost', host));
   expect(statusOf(response)).toBe(400);
   expect([app.lines, urls]).toEqual([[], []]);
 });
 
 test('two hosts are refused, and none', async () => {
   const { proxy, urls } = await proxied();
-  expect(statusOf(await exchange(proxy.port, get('/', 'Host: other\r\n')))).toBe(400);
-  expect(statusOf(await exchange(proxy.port, get().replace(/Host.*\r\n/, '')))).toBe(400);
+  expect(statusOf(await sendAndReadAll(proxy.port, getRequest('/', 'Host: other\r\n')))).toBe(400);
+  expect(statusOf(await sendAndReadAll(proxy.port, getRequest().replace(/Host.*\r\n/, '')))).toBe(400);
   expect(urls).toEqual([]);
 });
 
 test('a port and capitals in the host do not reach the line', async () => {
   const { app, proxy } = await proxied();
-  await exchange(proxy.port, get().replace('myapp.localhost', 'MyApp.LOCALHOST:8080'));
-  expect(await app.lineNumber(1)).toContain(' host=myapp.localhost request_id=');
+  await sendAndReadAll(proxy.port, getRequest().replace('myapp.localhost', 'MyApp.LOCALHOST:8080'));
+  expect(await app.waitForLine(1)).toContain(' host=myapp.localhost request_id=');
 });
 
 test('a chain of addresses cannot end its quotes', async () => {
   const { app, proxy } = await proxied();
-  await exchange(proxy.port, get('/', 'X-Forwarded-For: 1.1.1.1" dyno=web.9 x="\\\r\n'));
-  const line = await app.lineNumber(1);
+  await sendAndReadAll(proxy.port, getRequest('/', 'X-Forwarded-For: 1.1.1.1" dyno=web.9 x="\\\r\n'));
+  const line = await app.waitForLine(1);
   expect(line).toMatch(LINE);
   expect(line).toContain('fwd="1.1.1.1%22 dyno=web.9 x=%22%5C, 127.0.0.1"');
 });
@@ -103,7 +103,7 @@ test('a line without a single safe value is still one line', () => {
     status: 200,
     byteCount: 0,
   };
-  expect(routerLine(facts)).toBe(
+  expect(routerLogLine(facts)).toBe(
     'at=info method=a%0D%0A%22%5C%20%00%7F%FF path="a%0D%0A%22%5C%20%00%7F%FF" host=a%0D%0A%22%5C%20%00%7F%FF request_id=id fwd="a%0D%0A%22%5C %00%7F%FF" dyno=web.1 connect= service=2ms status=200 bytes=0 protocol=http',
   );
 });
@@ -131,6 +131,6 @@ test.each([
   ],
 ])('a request is not smuggled past with %s', async (_how, request) => {
   const { proxy, urls } = await proxied();
-  expect(statusOf(await exchange(proxy.port, request + smuggled))).toBe(400);
+  expect(statusOf(await sendAndReadAll(proxy.port, request + smuggled))).toBe(400);
   expect(urls).not.toContain('/smuggled');
 });

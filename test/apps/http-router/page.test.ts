@@ -1,9 +1,22 @@
 import { describe, expect, test } from 'vitest';
-import { exchange, failing, freePort, get, startTestProxy, statusOf, TestApp, up } from './harness.ts';
+import {
+  freePort,
+  getRequest,
+  requestThroughRouter,
+  sendAndReadAll,
+  startTestRouter,
+  statusOf,
+  TestApp,
+  upstreamUp,
+} from './harness.ts';
 
 describe('the page', () => {
   test('is HTML for a browser and says what to do', async () => {
-    const { response } = await failing(await freePort(), {}, get('/', 'Accept: text/html,*/*\r\n'));
+    const { response } = await requestThroughRouter(
+      await freePort(),
+      {},
+      getRequest('/', 'Accept: text/html,*/*\r\n'),
+    );
     expect(response).toContain('Content-Type: text/html; charset=utf-8\r\n');
     expect(response).toContain('tailrace logs --tail -a myapp');
     expect(response).toContain('H21');
@@ -11,45 +24,59 @@ describe('the page', () => {
 
   test('of the app’s own is framed, for a browser', async () => {
     const app = new TestApp();
-    app.dynos = [up(await freePort())];
-    app.pages = { error: 'https://example.com/a"b.html', maintenance: '//example.com/later.html' };
-    const proxy = await startTestProxy(app);
+    app.dynos = [upstreamUp(await freePort())];
+    app.errorPages = { error: 'https://example.com/a"b.html', maintenance: '//example.com/later.html' };
+    const proxy = await startTestRouter(app);
     const html = 'Accept: text/html\r\n';
-    const failed = await exchange(proxy.port, get('/', html));
+    const failed = await sendAndReadAll(proxy.port, getRequest('/', html));
     expect(statusOf(failed)).toBe(503);
     expect(failed).toContain('<iframe src="https://example.com/a&quot;b.html"></iframe>');
-    expect(await exchange(proxy.port, get())).toContain('The app refuses connections');
+    expect(await sendAndReadAll(proxy.port, getRequest())).toContain('The app refuses connections');
     // What is wrong with a request is not the app's fault.
-    expect(await exchange(proxy.port, get('/', `${html}Bad Header: x\r\n`))).not.toContain('<iframe');
+    expect(await sendAndReadAll(proxy.port, getRequest('/', `${html}Bad Header: x\r\n`))).not.toContain(
+      '<iframe',
+    );
     app.maintenance = true;
-    expect(await exchange(proxy.port, get('/', html))).toContain('<iframe src="//example.com/later.html">');
+    expect(await sendAndReadAll(proxy.port, getRequest('/', html))).toContain(
+      '<iframe src="//example.com/later.html">',
+    );
   });
 
   test('is text for everything else', async () => {
-    const { response } = await failing(await freePort());
+    const { response } = await requestThroughRouter(await freePort());
     expect(response).toContain('Content-Type: text/plain; charset=utf-8\r\n');
     expect(response).not.toContain('<');
   });
 
   test('for HEAD has no body', async () => {
-    const { response } = await failing(await freePort(), {}, get().replace('GET', 'HEAD'));
+    const { response } = await requestThroughRouter(
+      await freePort(),
+      {},
+      getRequest().replace('GET', 'HEAD'),
+    );
     expect(response).toMatch(/Content-Length: [1-9]\d*\r\n/);
     expect(response).toMatch(/\r\n\r\n$/);
   });
 
   test('for an unknown host is 404 and leaves no line', async () => {
     const app = new TestApp();
-    const proxy = await startTestProxy(app);
-    const response = await exchange(proxy.port, get().replace('myapp.localhost', 'nobody.localhost'));
+    const proxy = await startTestRouter(app);
+    const response = await sendAndReadAll(
+      proxy.port,
+      getRequest().replace('myapp.localhost', 'nobody.localhost'),
+    );
     expect(statusOf(response)).toBe(404);
     expect(app.lines).toEqual([]);
   });
 
   test('leaves the connection open for the next request', async () => {
     const app = new TestApp();
-    app.wanted = 0;
-    const proxy = await startTestProxy(app);
-    const response = await exchange(proxy.port, get().replace('Connection: close\r\n', '') + get());
+    app.desiredCount = 0;
+    const proxy = await startTestRouter(app);
+    const response = await sendAndReadAll(
+      proxy.port,
+      getRequest().replace('Connection: close\r\n', '') + getRequest(),
+    );
     expect(response.match(/HTTP\/1\.1 503/g)).toHaveLength(2);
   });
 });

@@ -3,49 +3,50 @@ import { Agent, request, type Server } from 'node:http';
 import { expect, test } from 'vitest';
 import type { Upstream } from '../../../src/apps/http-router/directory.ts';
 import {
-  exchange,
   freePort,
-  get,
+  getRequest,
   portOf,
+  sendAndReadAll,
   startDyno,
   startDynoServer,
   startRawDyno,
-  startTestProxy,
+  startTestRouter,
   statusOf,
   TestApp,
-  up,
+  upstreamUp,
 } from './harness.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-const post = get().replace('GET', 'POST').replace('Connection', 'Content-Length: 4\r\nConnection');
+const post = getRequest().replace('GET', 'POST').replace('Connection', 'Content-Length: 4\r\nConnection');
 
 test('each dyno gets its share', async () => {
   const app = new TestApp();
   const names = ['web.1', 'web.2', 'web.3'];
   for (const name of names) {
-    app.dynos.push(up(await startDyno((_request, response) => response.end(name)), name));
+    app.dynos.push(upstreamUp(await startDyno((_request, response) => response.end(name)), name));
   }
   const randoms = [0, 0.34, 0.99];
-  const proxy = await startTestProxy(app, { random: () => randoms.shift() ?? 0 });
-  for (const name of names) expect(await exchange(proxy.port, get())).toMatch(new RegExp(`${name}$`));
+  const proxy = await startTestRouter(app, { random: () => randoms.shift() ?? 0 });
+  for (const name of names)
+    expect(await sendAndReadAll(proxy.port, getRequest())).toMatch(new RegExp(`${name}$`));
 });
 
 test('a dyno that refuses is replaced by another, and left alone for a while', async () => {
   const app = new TestApp();
   const good = await startDyno((_request, response) => response.end('ok'));
-  app.dynos = [up(await freePort(), 'web.1'), up(good, 'web.2')];
+  app.dynos = [upstreamUp(await freePort(), 'web.1'), upstreamUp(good, 'web.2')];
   const picks: number[] = [];
-  const proxy = await startTestProxy(app, {
+  const proxy = await startTestRouter(app, {
     random: () => {
       picks.push(app.lines.length);
       return 0;
     },
   });
-  expect(statusOf(await exchange(proxy.port, get()))).toBe(200);
+  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(200);
   expect(picks).toEqual([0, 0]);
-  expect(statusOf(await exchange(proxy.port, post.replace('Content-Length: 4', 'Content-Length: 0')))).toBe(
-    200,
-  );
+  expect(
+    statusOf(await sendAndReadAll(proxy.port, post.replace('Content-Length: 4', 'Content-Length: 0'))),
+  ).toBe(200);
   expect(picks).toEqual([0, 0, 1]);
   expect(app.lines.every((line) => line.includes('dyno=web.2') && line.includes('status=200'))).toBe(true);
 });
@@ -53,21 +54,21 @@ test('a dyno that refuses is replaced by another, and left alone for a while', a
 test('a body that came before the connection goes to the dyno that takes it', async () => {
   const app = new TestApp();
   const good = await startDyno((incoming, response) => incoming.pipe(response));
-  app.dynos = [up(await freePort(), 'web.1'), up(good, 'web.2')];
-  const proxy = await startTestProxy(app, { random: () => 0 });
-  expect(await exchange(proxy.port, `${post}body`)).toContain('\r\nbody\r\n');
+  app.dynos = [upstreamUp(await freePort(), 'web.1'), upstreamUp(good, 'web.2')];
+  const proxy = await startTestRouter(app, { random: () => 0 });
+  expect(await sendAndReadAll(proxy.port, `${post}body`)).toContain('\r\nbody\r\n');
 });
 
 test('ten dynos are tried, not more', async () => {
   const app = new TestApp();
-  for (let number = 1; number <= 12; number++) app.dynos.push(up(await freePort(), `web.${number}`));
+  for (let number = 1; number <= 12; number++) app.dynos.push(upstreamUp(await freePort(), `web.${number}`));
   let tries = 0;
   const random = () => {
     tries++;
     return 0;
   };
-  const proxy = await startTestProxy(app, { random });
-  expect(statusOf(await exchange(proxy.port, get()))).toBe(503);
+  const proxy = await startTestRouter(app, { random });
+  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(503);
   expect(tries).toBe(10);
   expect(app.lines).toHaveLength(1);
   expect(app.lines[0]).toContain('code=H21');
@@ -76,12 +77,12 @@ test('ten dynos are tried, not more', async () => {
 test('a dyno in quarantine is asked when there is no other', async () => {
   const app = new TestApp();
   const port = await freePort();
-  app.dynos = [up(port)];
-  const proxy = await startTestProxy(app);
-  expect(statusOf(await exchange(proxy.port, get()))).toBe(503);
+  app.dynos = [upstreamUp(port)];
+  const proxy = await startTestRouter(app);
+  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(503);
   const server = await startDynoServer((_request, response) => response.end('ok'));
-  app.dynos = [up(portOf(server))];
-  expect(statusOf(await exchange(proxy.port, get()))).toBe(200);
+  app.dynos = [upstreamUp(portOf(server))];
+  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(200);
 });
 
 /** A dyno that answers once on each connection, and hangs up when asked a second time. */
@@ -100,9 +101,10 @@ function tiredDyno(asked: string[]): Promise<number> {
 test('a connection the dyno tired of is no error for the client', async () => {
   const app = new TestApp();
   const asked: string[] = [];
-  app.dynos = [up(await tiredDyno(asked))];
-  const proxy = await startTestProxy(app);
-  for (let count = 0; count < 4; count++) expect(statusOf(await exchange(proxy.port, get()))).toBe(200);
+  app.dynos = [upstreamUp(await tiredDyno(asked))];
+  const proxy = await startTestRouter(app);
+  for (let count = 0; count < 4; count++)
+    expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(200);
   expect(asked).toHaveLength(7);
   expect(app.lines.filter((line) => line.includes('at=info'))).toHaveLength(4);
 });
@@ -110,10 +112,10 @@ test('a connection the dyno tired of is no error for the client', async () => {
 test('a POST is never sent twice', async () => {
   const app = new TestApp();
   const asked: string[] = [];
-  app.dynos = [up(await tiredDyno(asked))];
-  const proxy = await startTestProxy(app);
-  await exchange(proxy.port, get());
-  expect(statusOf(await exchange(proxy.port, `${post}body`))).toBe(503);
+  app.dynos = [upstreamUp(await tiredDyno(asked))];
+  const proxy = await startTestRouter(app);
+  await sendAndReadAll(proxy.port, getRequest());
+  expect(statusOf(await sendAndReadAll(proxy.port, `${post}body`))).toBe(503);
   expect(asked).toEqual(['GET ', 'POST']);
   expect(app.lines[1]).toContain('code=H13');
 });
@@ -128,9 +130,9 @@ test('a GET that kills a dyno is not sent to the next', async () => {
         socket.destroy();
       }),
     );
-  app.dynos = [up(await killed(), 'web.1'), up(await killed(), 'web.2')];
-  const proxy = await startTestProxy(app);
-  expect(statusOf(await exchange(proxy.port, get()))).toBe(503);
+  app.dynos = [upstreamUp(await killed(), 'web.1'), upstreamUp(await killed(), 'web.2')];
+  const proxy = await startTestRouter(app);
+  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(503);
   expect(asked).toBe(1);
 });
 
@@ -141,10 +143,10 @@ test('a connection is not used again behind a response that was too long', async
     connections++;
     socket.on('data', () => socket.write(`${OK}HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong`));
   });
-  app.dynos = [up(dyno)];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(dyno)];
+  const proxy = await startTestRouter(app);
   for (let count = 0; count < 3; count++) {
-    expect(await exchange(proxy.port, get())).toMatch(/\r\n\r\nok$/);
+    expect(await sendAndReadAll(proxy.port, getRequest())).toMatch(/\r\n\r\nok$/);
   }
   expect(connections).toBe(3);
 });
@@ -201,18 +203,18 @@ test.each(['GET', 'POST'])('no %s fails while one of two dynos is replaced under
   const app = new TestApp();
   const first = await answer('one');
   const second = await answer('two');
-  const one = up(portOf(first), 'web.1');
-  app.dynos = [one, up(portOf(second), 'web.2')];
-  const proxy = await startTestProxy(app);
+  const one = upstreamUp(portOf(first), 'web.1');
+  app.dynos = [one, upstreamUp(portOf(second), 'web.2')];
+  const proxy = await startTestRouter(app);
   const clients = load(proxy.port, method);
   await clients.more(300);
   const stopping: Upstream = { ...app.dynos[1], state: 'stopping' };
-  app.change([one, stopping]);
-  await proxy.drained(stopping.port);
+  app.setDynos([one, stopping]);
+  await proxy.waitForInFlight(stopping.port);
   await stopOrderly(second);
-  app.change([one, { ...stopping, state: 'starting' }]);
+  app.setDynos([one, { ...stopping, state: 'starting' }]);
   await clients.more(300);
-  app.change([one, up(portOf(await answer('three')), 'web.2')]);
+  app.setDynos([one, upstreamUp(portOf(await answer('three')), 'web.2')]);
   await clients.more(300);
   const statuses = await clients.stop();
   expect([...statuses.keys()]).toEqual([200]);
@@ -221,8 +223,8 @@ test.each(['GET', 'POST'])('no %s fails while one of two dynos is replaced under
 test('no GET fails when a dyno stops and nobody tells the proxy', async () => {
   const app = new TestApp();
   const second = await answer('two');
-  app.dynos = [up(portOf(await answer('one')), 'web.1'), up(portOf(second), 'web.2')];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(portOf(await answer('one')), 'web.1'), upstreamUp(portOf(second), 'web.2')];
+  const proxy = await startTestRouter(app);
   const clients = load(proxy.port, 'GET');
   await clients.more(300);
   await stopOrderly(second);

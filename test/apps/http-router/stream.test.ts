@@ -4,16 +4,16 @@ import { request } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
-  exchange,
-  get,
+  getRequest,
   portOf,
   RawClient,
+  sendAndReadAll,
   startDyno,
   startDynoServer,
   startRawDyno,
-  startTestProxy,
+  startTestRouter,
   TestApp,
-  up,
+  upstreamUp,
 } from './harness.ts';
 
 const HOST = 'Host: myapp.localhost\r\n';
@@ -27,17 +27,17 @@ test('server-sent events arrive one by one, not when there are enough of them', 
     response.flushHeaders();
     sent.next = (text) => response.write(`data: ${text}\n\n`);
   });
-  app.dynos = [up(dyno)];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(dyno)];
+  const proxy = await startTestRouter(app);
   const client = new RawClient(proxy.port);
   client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
-  await client.until('text/event-stream');
+  await client.waitForText('text/event-stream');
   for (const event of ['first', 'second', 'third']) {
     sent.next?.(event);
-    await client.until(`data: ${event}\n\n`);
+    await client.waitForText(`data: ${event}\n\n`);
   }
   client.socket.destroy();
-  expect(await app.lineNumber(1)).toMatch(/code=H27 .* status=499 bytes=40 /);
+  expect(await app.waitForLine(1)).toMatch(/code=H27 .* status=499 bytes=40 /);
 });
 
 test('a body of 50 MB goes up whole', async () => {
@@ -47,8 +47,8 @@ test('a body of 50 MB goes up whole', async () => {
     for await (const piece of incoming) hash.update(piece);
     response.end(hash.digest('hex'));
   });
-  app.dynos = [up(dyno)];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(dyno)];
+  const proxy = await startTestRouter(app);
   const piece = Buffer.alloc(MIB, 'abcdefg');
   const expected = createHash('sha256');
   for (let count = 0; count < 50; count++) expected.update(piece);
@@ -68,8 +68,8 @@ test('a body of 50 MB goes up whole', async () => {
 
 test('a dyno that does not read slows the client down', async () => {
   const app = new TestApp();
-  app.dynos = [up(await startRawDyno((socket) => socket.pause()))];
-  const proxy = await startTestProxy(app, { timeouts: { idleMs: 150 } });
+  app.dynos = [upstreamUp(await startRawDyno((socket) => socket.pause()))];
+  const proxy = await startTestRouter(app, { timeouts: { idleMs: 150 } });
   const client = new RawClient(proxy.port);
   client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: ${200 * MIB}\r\n\r\n`);
   let accepted = 0;
@@ -83,7 +83,7 @@ test('a dyno that does not read slows the client down', async () => {
     });
   };
   pump();
-  const line = await app.lineNumber(1);
+  const line = await app.waitForLine(1);
   expect(line).toContain('code=H12');
   // What the kernel's buffers hold on two connections, and no more.
   expect(accepted).toBeLessThan(40);
@@ -106,21 +106,21 @@ test('a client that does not read slows the dyno down', async () => {
       pump();
     });
   });
-  app.dynos = [up(dyno)];
-  const proxy = await startTestProxy(app, { timeouts: { idleMs: 150 } });
+  app.dynos = [upstreamUp(dyno)];
+  const proxy = await startTestRouter(app, { timeouts: { idleMs: 150 } });
   const client = new RawClient(proxy.port);
   client.socket.pause();
-  client.send(get());
-  expect(await app.lineNumber(1)).toContain('code=H15');
+  client.send(getRequest());
+  expect(await app.waitForLine(1)).toContain('code=H15');
   expect(accepted).toBeLessThan(40);
 });
 
 test('a large response comes down whole', async () => {
   const app = new TestApp();
   const body = 'abcdefgh'.repeat(MIB);
-  app.dynos = [up(await startDyno((_request, response) => response.end(body)))];
-  const proxy = await startTestProxy(app);
-  const response = await exchange(proxy.port, get());
+  app.dynos = [upstreamUp(await startDyno((_request, response) => response.end(body)))];
+  const proxy = await startTestRouter(app);
+  const response = await sendAndReadAll(proxy.port, getRequest());
   expect(response.slice(response.indexOf('\r\n\r\n') + 4)).toBe(body);
   expect(app.lines[0]).toContain(`bytes=${8 * MIB} `);
 });
@@ -139,8 +139,8 @@ async function webSocketDyno() {
 
 test('a WebSocket is tunnelled, and its line is written at its end', async () => {
   const app = new TestApp();
-  app.dynos = [up(await webSocketDyno())];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(await webSocketDyno())];
+  const proxy = await startTestRouter(app);
   const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}/chat`);
   await once(socket, 'open');
   for (const text of ['hello', 'x'.repeat(200_000)]) {
@@ -150,7 +150,7 @@ test('a WebSocket is tunnelled, and its line is written at its end', async () =>
   expect(app.lines).toEqual([]);
   socket.close();
   await once(socket, 'close');
-  const line = await app.lineNumber(1);
+  const line = await app.waitForLine(1);
   expect(line).toMatch(
     /^at=info method=GET path="\/chat" .* dyno=web\.1 .* status=101 bytes=\d+ protocol=http$/,
   );
@@ -159,11 +159,11 @@ test('a WebSocket is tunnelled, and its line is written at its end', async () =>
 
 test('a WebSocket where nobody speaks ends with H15', async () => {
   const app = new TestApp();
-  app.dynos = [up(await webSocketDyno())];
-  const proxy = await startTestProxy(app, { timeouts: { idleMs: 60 } });
+  app.dynos = [upstreamUp(await webSocketDyno())];
+  const proxy = await startTestRouter(app, { timeouts: { idleMs: 60 } });
   const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}/`);
   await once(socket, 'close');
-  expect(await app.lineNumber(1)).toContain('code=H15');
+  expect(await app.waitForLine(1)).toContain('code=H15');
 });
 
 test('bytes right behind an upgrade, on either side, belong to the tunnel', async () => {
@@ -176,20 +176,22 @@ test('bytes right behind an upgrade, on either side, belong to the tunnel', asyn
       socket.on('data', (bytes) => socket.end(`got ${bytes}`));
     });
   });
-  app.dynos = [up(dyno)];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(dyno)];
+  const proxy = await startTestRouter(app);
   const client = new RawClient(proxy.port);
   client.send(`GET / HTTP/1.1\r\n${HOST}Connection: upgrade\r\nUpgrade: raw\r\n\r\nearly`);
-  expect(await client.ended()).toMatch(/^HTTP\/1\.1 101 .*Upgrade: raw\r\n.*\r\n\r\nfirst wordsgot early$/s);
+  expect(await client.readToEnd()).toMatch(
+    /^HTTP\/1\.1 101 .*Upgrade: raw\r\n.*\r\n\r\nfirst wordsgot early$/s,
+  );
 });
 
 test('a refused upgrade is an ordinary response', async () => {
   const app = new TestApp();
-  app.dynos = [up(await startDyno((_request, response) => response.end('no')))];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(await startDyno((_request, response) => response.end('no')))];
+  const proxy = await startTestRouter(app);
   const client = new RawClient(proxy.port);
   client.send(`GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
-  await client.until('no');
-  client.send(get());
-  expect((await client.ended()).match(/200 OK/g)).toHaveLength(2);
+  await client.waitForText('no');
+  client.send(getRequest());
+  expect((await client.readToEnd()).match(/200 OK/g)).toHaveLength(2);
 });

@@ -3,12 +3,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterEach, expect, test } from 'vitest';
 import { Dyno, type DynoOptions } from '../../../src/apps/processes/dyno.ts';
-import { isAlive, Recorder } from '../forwarder/recorder.ts';
+import { isAlive, RecordingSink } from '../forwarder/recorder.ts';
 
 const dynos: Dyno[] = [];
 
 function start(command: string, options: Partial<DynoOptions> = {}) {
-  const lines = new Recorder();
+  const lines = new RecordingSink();
   const type = options.type ?? 'worker';
   const dyno = new Dyno({
     name: `${type}.1`,
@@ -82,7 +82,7 @@ test('bytes that are no UTF-8 arrive unchanged', async () => {
 
 test('a line is handed on while the process goes on running', async () => {
   const { dyno, lines } = start('echo now; exec sleep 1000');
-  await lines.until('now');
+  await lines.waitForLine('now');
   expect(dyno.info().state).toBe('up');
 });
 
@@ -102,7 +102,7 @@ test('a process may open /dev/stdout and /dev/stderr by name', async () => {
 
 test('a stop ends every process of the dyno', async () => {
   const { dyno, lines } = start('sleep 1000 & echo child $!; wait');
-  const child = Number((await lines.until('child')).text.split(' ')[1]);
+  const child = Number((await lines.waitForLine('child')).text.split(' ')[1]);
   const { pid = 0 } = dyno.info();
   expect([isAlive(pid), isAlive(child)]).toEqual([true, true]);
   expect(await dyno.stop()).toEqual({ status: 143, reason: 'stopped' });
@@ -124,7 +124,7 @@ test('a child may end well although its shell died of SIGTERM at once', async ()
   const script =
     'process.on("SIGTERM",()=>setTimeout(()=>{console.log("bye");process.exit()},50));setInterval(()=>{},1e6);console.log("ready")';
   const { dyno, lines } = start(`${node(script)}; true`);
-  await lines.until('ready');
+  await lines.waitForLine('ready');
   await dyno.stop();
   expect(lines.texts('app')).toEqual(['ready', 'bye']);
   expect(lines.texts('heroku').join()).not.toContain('SIGKILL');
@@ -132,7 +132,7 @@ test('a child may end well although its shell died of SIGTERM at once', async ()
 
 test('R12: who does not end in time is killed', async () => {
   const { dyno, lines } = start("trap '' TERM; echo ready; while :; do sleep 0.02; done");
-  await lines.until('ready');
+  await lines.waitForLine('ready');
   expect(await dyno.stop(60)).toEqual({ status: 137, reason: 'stopped' });
   expect(lines.texts('heroku').slice(3)).toEqual([
     'Stopping all processes with SIGTERM',
@@ -145,7 +145,7 @@ test('R12: who does not end in time is killed', async () => {
 test('R12 also for a child that stays when its shell has gone', async () => {
   const stubborn = 'process.on("SIGTERM",()=>{});setInterval(()=>{},1e6);console.log("child",process.pid)';
   const { dyno, lines } = start(`${node(stubborn)}; true`);
-  const child = Number((await lines.until('child')).text.split(' ')[1]);
+  const child = Number((await lines.waitForLine('child')).text.split(' ')[1]);
   expect(await dyno.stop(60)).toMatchObject({ status: 143 });
   expect(isAlive(child)).toBe(false);
   expect(lines.texts('heroku').join('\n')).toContain('Error R12');
@@ -153,7 +153,7 @@ test('R12 also for a child that stays when its shell has gone', async () => {
 
 test('kill does not ask', async () => {
   const { dyno, lines } = start("trap '' TERM; echo ready; while :; do sleep 0.02; done");
-  await lines.until('ready');
+  await lines.waitForLine('ready');
   const stopped = dyno.stop();
   expect(await dyno.kill()).toEqual({ status: 137, reason: 'stopped' });
   expect(await stopped).toEqual({ status: 137, reason: 'stopped' });
@@ -166,10 +166,10 @@ test('a web dyno is up when its port accepts connections', async () => {
   const script =
     'process.once("SIGUSR2",()=>require("http").createServer().listen(process.env.PORT,"127.0.0.1"));setInterval(()=>{},1e6);console.log("waiting")';
   const { dyno, lines } = start(`exec ${node(script)}`, { type: 'web', port, env });
-  await lines.until('waiting');
+  await lines.waitForLine('waiting');
   expect(dyno.info().state).toBe('starting');
   process.kill(dyno.info().pid ?? 0, 'SIGUSR2');
-  await lines.until('State changed from starting to up');
+  await lines.waitForLine('State changed from starting to up');
   expect(dyno.info()).toMatchObject({ state: 'up', port, host: '127.0.0.1' });
 });
 
@@ -185,7 +185,7 @@ test('R10: a web dyno that does not listen in time has crashed', async () => {
 });
 
 test('by default the times are those of Heroku, and the messages say so', async () => {
-  const { BOOT_TIMEOUT_MS, GRACE_MS } = await import('../../../src/apps/processes/dyno.ts');
+  const { BOOT_TIMEOUT_MS, STOP_GRACE_MS: GRACE_MS } = await import('../../../src/apps/processes/dyno.ts');
   expect([BOOT_TIMEOUT_MS, GRACE_MS]).toEqual([60_000, 30_000]);
 });
 
@@ -211,7 +211,7 @@ test('a paused dyno waits when it writes, and nothing is lost', async () => {
   lines.onLine = ({ source }) => {
     if (source === 'app') dyno.pause();
   };
-  await lines.until('line 1');
+  await lines.waitForLine('line 1');
   // Something else that takes as long, from start to end: in the meantime the paused one could have written all.
   await start(`i=0; while [ $((i+=1)) -le ${lineCount} ]; do echo "line $i"; done`).dyno.exited;
   expect(dyno.info().state).toBe('up');
@@ -227,7 +227,7 @@ test('a paused dyno can be stopped, and what it had written is read', async () =
   const script = `console.log("first");console.log("last");require("http").createServer().listen(${port})`;
   const { dyno, lines } = start(node(script), { type: 'web', port });
   dyno.pause();
-  await lines.until('State changed from starting to up');
+  await lines.waitForLine('State changed from starting to up');
   expect(lines.texts('app')).toEqual([]);
   await dyno.stop();
   expect(lines.texts('app')).toEqual(['first', 'last']);

@@ -6,14 +6,14 @@ import { FormationError } from '../../../src/apps/processes/config/formation-tex
 import { parseProcfile } from '../../../src/apps/processes/config/procfile.ts';
 import type { DynoInfo } from '../../../src/apps/processes/dyno.ts';
 import { Formation, type FormationOptions } from '../../../src/apps/processes/formation.ts';
-import { isAlive, Recorder } from '../forwarder/recorder.ts';
+import { isAlive, RecordingSink } from '../forwarder/recorder.ts';
 
 const formations: Formation[] = [];
 const WAITS = 'echo here PORT=$PORT DYNO=$DYNO PS=$PS COLOR=$FORCE_COLOR; exec sleep 1000';
 let basePort = 21_000;
 
 function form(procfile: string, options: Partial<FormationOptions> = {}) {
-  const lines = new Recorder();
+  const lines = new RecordingSink();
   const changes: DynoInfo[] = [];
   basePort += 1_000;
   const formation = new Formation({
@@ -43,7 +43,7 @@ test('one dyno of each type runs, and each knows its name and port', async () =>
   await formation.start();
   expect(names(formation)).toEqual(['web.1', 'web.2', 'worker.1']);
   for (const { name, port } of formation.dynos()) {
-    const line = await lines.until('here', 1, name);
+    const line = await lines.waitForLine('here', 1, name);
     expect(line.text).toBe(`here PORT=${port} DYNO=${name} PS=${name} COLOR=`);
   }
   expect(formation.dynos().map((dyno) => dyno.port)).toEqual([basePort, basePort + 1, basePort + 100]);
@@ -54,13 +54,13 @@ test('one dyno of each type runs, and each knows its name and port', async () =>
 test('colour is asked for if wanted', async () => {
   const { formation, lines } = form(`worker: ${WAITS}`, { color: true });
   await formation.start();
-  expect((await lines.until('here')).text).toContain('COLOR=1');
+  expect((await lines.waitForLine('here')).text).toContain('COLOR=1');
 });
 
 test('stop ends all dynos together, gracefully, and they stay down', async () => {
   const { formation, lines, changes } = form(`worker: ${WAITS}`, { counts: { worker: 3 } });
   await formation.start();
-  await lines.until('here', 3);
+  await lines.waitForLine('here', 3);
   const running = pids(formation);
   await formation.stop();
   expect(running.map(isAlive)).toEqual([false, false, false]);
@@ -82,7 +82,7 @@ test('any exit is a crash; the dyno comes back at once, then after growing pause
   };
   const { formation, lines } = form('worker: exit 0', { restartDelayMs });
   await formation.start();
-  await lines.until('State changed from up to crashed', 4);
+  await lines.waitForLine('State changed from up to crashed', 4);
   const once = [
     'Starting process with command `exit 0`',
     'State changed from starting to up',
@@ -94,7 +94,7 @@ test('any exit is a crash; the dyno comes back at once, then after growing pause
   expect(formation.dynos()[0]).toMatchObject({ state: 'crashed', pid: undefined });
   // A million milliseconds are not waited for: neither by a restart, after which counting starts anew, …
   await formation.restart('worker.1');
-  await lines.until('State changed from up to crashed', 8);
+  await lines.waitForLine('State changed from up to crashed', 8);
   expect(counts).toEqual([1, 2, 3, 4, 1, 2, 3, 4]);
   // … nor by a stop.
   await formation.stop();
@@ -104,10 +104,10 @@ test('any exit is a crash; the dyno comes back at once, then after growing pause
 test('a restart is told in the words of Heroku, and gives a new process with the same name and port', async () => {
   const { formation, lines } = form(`worker: ${WAITS}\nclock: ${WAITS}`);
   await formation.start();
-  await lines.until('here', 2);
+  await lines.waitForLine('here', 2);
   const before = formation.dynos();
   await formation.restart('worker');
-  await lines.until('here', 2, 'worker.1');
+  await lines.waitForLine('here', 2, 'worker.1');
   const after = formation.dynos();
   expect(after[0]).toMatchObject({ name: 'worker.1', state: 'up', port: before[0].port });
   expect(after[0].pid).not.toBe(before[0].pid);
@@ -126,7 +126,7 @@ test('a restart is told in the words of Heroku, and gives a new process with the
 test('a stop during a restart wins', async () => {
   const { formation, lines } = form(`worker: ${WAITS}`);
   await formation.start();
-  await lines.until('here');
+  await lines.waitForLine('here');
   const restarted = formation.restart();
   await formation.stop();
   await restarted;
@@ -138,7 +138,7 @@ test('scaling starts and stops dynos, the highest numbers first', async () => {
   const { formation, lines } = form(`worker: ${WAITS}`);
   await formation.start();
   await formation.scale('worker', 3);
-  await lines.until('here', 3);
+  await lines.waitForLine('here', 3);
   expect(names(formation)).toEqual(['worker.1', 'worker.2', 'worker.3']);
   const [first, second, third] = pids(formation);
   await formation.scale('worker', 1);
@@ -153,7 +153,7 @@ test('scaling starts and stops dynos, the highest numbers first', async () => {
 test('one dyno can be stopped alone, and started again', async () => {
   const { formation, lines } = form(`worker: ${WAITS}`, { counts: { worker: 2 } });
   await formation.start();
-  await lines.until('here', 2);
+  await lines.waitForLine('here', 2);
   await formation.stopDyno('worker.2');
   expect(formation.dynos().map((dyno) => dyno.state)).toEqual(['up', 'down']);
   await formation.restart('worker.2');
@@ -180,8 +180,8 @@ test('back-pressure holds all dynos, also those that start later', async () => {
   expect(lines.texts('heroku').length).toBe(4);
   expect(lines.texts('app')).toEqual([]);
   formation.resume();
-  await lines.until('worker.2');
-  await lines.until('worker.1');
+  await lines.waitForLine('worker.2');
+  await lines.waitForLine('worker.1');
 });
 
 test('what runs is written down, and crossed out when it has ended', async () => {

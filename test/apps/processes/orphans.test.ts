@@ -4,7 +4,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { readLedger, writeLedger } from '../../../src/apps/processes/dyno-ledger.ts';
+import { readPidFile, writePidFile } from '../../../src/apps/processes/dyno-ledger.ts';
 import { RunnerActiveError, reapOrphans } from '../../../src/apps/processes/orphans.ts';
 import { processStat } from '../../../src/apps/processes/process-group.ts';
 import { isAlive } from '../forwarder/recorder.ts';
@@ -36,17 +36,17 @@ afterEach(() => {
 test('the groups that a crashed runner left behind are ended', async () => {
   const stateFolder = await folder();
   const { pid, second, startTicks } = await leftBehind('sleep 1000 & echo $!; wait');
-  writeLedger(stateFolder, { runner: DEAD_RUNNER, dynos: [{ pid, startTicks, id: 'x', name: 'web.1' }] });
+  writePidFile(stateFolder, { runner: DEAD_RUNNER, dynos: [{ pid, startTicks, id: 'x', name: 'web.1' }] });
   expect(await reapOrphans(stateFolder)).toEqual([{ name: 'web.1', pid }]);
   expect([isAlive(pid), isAlive(second)]).toEqual([false, false]);
-  expect(readLedger(stateFolder)?.dynos).toEqual([]);
+  expect(readPidFile(stateFolder)?.dynos).toEqual([]);
   expect(await reapOrphans(stateFolder)).toEqual([]);
 });
 
 test('an orphan that ignores SIGTERM is killed', async () => {
   const stateFolder = await folder();
   const { pid, startTicks } = await leftBehind("trap '' TERM; echo 0; while :; do sleep 0.02; done");
-  writeLedger(stateFolder, { runner: DEAD_RUNNER, dynos: [{ pid, startTicks, id: 'x', name: 'web.1' }] });
+  writePidFile(stateFolder, { runner: DEAD_RUNNER, dynos: [{ pid, startTicks, id: 'x', name: 'web.1' }] });
   await reapOrphans(stateFolder, 50);
   expect(isAlive(pid)).toBe(false);
 });
@@ -54,7 +54,7 @@ test('an orphan that ignores SIGTERM is killed', async () => {
 test('a recycled process number is never killed', async () => {
   const stateFolder = await folder();
   const { pid } = await leftBehind('echo 0; exec sleep 1000');
-  writeLedger(stateFolder, {
+  writePidFile(stateFolder, {
     runner: DEAD_RUNNER,
     dynos: [{ pid, startTicks: '1', id: 'x', name: 'web.1' }],
   });
@@ -70,7 +70,7 @@ test('members of a group without its leader are known by the id in their environ
   const entry = { startTicks: '1', id: 'the-id', name: 'web.1' };
   for (const { child } of [ours, foreign]) if (child.exitCode === null) await once(child, 'exit');
   const dynos = [ours, foreign].map(({ pid }) => ({ ...entry, pid }));
-  writeLedger(stateFolder, { runner: DEAD_RUNNER, dynos });
+  writePidFile(stateFolder, { runner: DEAD_RUNNER, dynos });
   expect(await reapOrphans(stateFolder)).toEqual([{ name: 'web.1', pid: ours.pid }]);
   expect([isAlive(ours.second), isAlive(foreign.second)]).toEqual([false, true]);
 });
@@ -79,7 +79,7 @@ test('a runner that is alive keeps its dynos', async () => {
   const stateFolder = await folder();
   const { pid, startTicks } = await leftBehind('echo 0; exec sleep 1000');
   const dynos = [{ pid, startTicks, id: 'x', name: 'web.1' }];
-  writeLedger(stateFolder, { runner: { pid, startTicks }, dynos });
+  writePidFile(stateFolder, { runner: { pid, startTicks }, dynos });
   await expect(reapOrphans(stateFolder)).rejects.toThrow(RunnerActiveError);
   expect(isAlive(pid)).toBe(true);
 });

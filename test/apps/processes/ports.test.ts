@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { Ports, portAnswers, usualPort } from '../../../src/apps/processes/ports.ts';
+import { defaultPort, PortAllocator, waitForPort } from '../../../src/apps/processes/ports.ts';
 
 /** A listener on loopback only: also that makes a port unusable for a dyno. */
 async function listener(host = '127.0.0.1') {
@@ -13,33 +13,35 @@ async function listener(host = '127.0.0.1') {
 }
 
 test("ports are foreman's", () => {
-  expect([usualPort(5000, 0, 1), usualPort(5000, 0, 3), usualPort(5000, 2, 1)]).toEqual([5000, 5002, 5200]);
+  expect([defaultPort(5000, 0, 1), defaultPort(5000, 0, 3), defaultPort(5000, 2, 1)]).toEqual([
+    5000, 5002, 5200,
+  ]);
 });
 
 test('a port that something listens on is skipped, and none is given out twice', async () => {
   const { server, port } = await listener();
-  const ports = new Ports();
-  const taken = await Promise.all([ports.take(port), ports.take(port), ports.take(port)]);
+  const ports = new PortAllocator();
+  const taken = await Promise.all([ports.allocate(port), ports.allocate(port), ports.allocate(port)]);
   expect(new Set(taken).size).toBe(3);
   expect(Math.min(...taken)).toBeGreaterThan(port);
   server.close();
   await once(server, 'close');
-  expect(await ports.take(port)).toBe(port);
-  ports.giveBack(port);
-  expect(await ports.take(port)).toBe(port);
+  expect(await ports.allocate(port)).toBe(port);
+  ports.release(port);
+  expect(await ports.allocate(port)).toBe(port);
 });
 
 test('when there is no port any more, that is said', async () => {
-  await expect(new Ports().take(65_536)).rejects.toThrow('no free TCP port');
+  await expect(new PortAllocator().allocate(65_536)).rejects.toThrow('no free TCP port');
 });
 
 test('waiting for a port ends when it answers, on either loopback address, or when aborted', async () => {
   const { server, port } = await listener('127.0.0.1');
-  expect(await portAnswers(port, new AbortController().signal)).toBe('127.0.0.1');
+  expect(await waitForPort(port, new AbortController().signal)).toBe('127.0.0.1');
   server.close();
   await once(server, 'close');
   const abort = new AbortController();
-  const answer = portAnswers(port, abort.signal);
+  const answer = waitForPort(port, abort.signal);
   abort.abort();
   expect(await answer).toBeUndefined();
 });

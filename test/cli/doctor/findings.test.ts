@@ -5,23 +5,23 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { certificate } from '../../../src/cli/doctor/certificate.ts';
-import { clock } from '../../../src/cli/doctor/clock.ts';
-import { dataFolder, holderOf } from '../../../src/cli/doctor/data-folder.ts';
-import { drainFindings, type SeenDrain } from '../../../src/cli/doctor/drains.ts';
-import { nodeVersion, serverProcess } from '../../../src/cli/doctor/node-findings.ts';
-import { freePorts, heldPorts, type WantedPort } from '../../../src/cli/doctor/ports.ts';
-import { programs } from '../../../src/cli/doctor/programs.ts';
+import { checkCertificate } from '../../../src/cli/doctor/certificate.ts';
+import { checkClock } from '../../../src/cli/doctor/clock.ts';
+import { checkDataFolder, lockHolderPid } from '../../../src/cli/doctor/data-folder.ts';
+import { type CheckedDrain, checkDrains } from '../../../src/cli/doctor/drains.ts';
+import { checkNodeVersion, checkServerProcess } from '../../../src/cli/doctor/node-findings.ts';
+import { checkListeningPorts, checkPortsFree, type RequiredPort } from '../../../src/cli/doctor/ports.ts';
+import { checkPrograms } from '../../../src/cli/doctor/programs.ts';
 import { makeCertificate } from '../../support/redis/redis-server.ts';
-import { dataForTest } from '../../support/server.ts';
+import { dataFolderForTest } from '../../support/server.ts';
 
 describe('the doctor', () => {
   it('knows which Node.js is too old', () => {
-    expect(nodeVersion('20.18.3')).toMatchObject({
+    expect(checkNodeVersion('20.18.3')).toMatchObject({
       level: 'trouble',
       text: expect.stringContaining('20.19'),
     });
-    for (const version of ['20.19.0', '22.1.0', '24.0.0']) expect(nodeVersion(version).level).toBe('ok');
+    for (const version of ['20.19.0', '22.1.0', '24.0.0']) expect(checkNodeVersion(version).level).toBe('ok');
   });
 
   it('knows how a server should be started', async () => {
@@ -34,7 +34,7 @@ describe('the doctor', () => {
       const child = spawn('sh', ['-c', `ulimit -n ${limit}; exec "$0" "$@"`, process.execPath, ...args]);
       onTestFinished(() => void child.kill());
       await once(child.stdout, 'data');
-      expect(serverProcess({ pid: child.pid!, connections: 1_000 }).map((one) => one.text)).toEqual([
+      expect(checkServerProcess({ pid: child.pid!, connections: 1_000 }).map((one) => one.text)).toEqual([
         expect.stringMatching(text),
       ]);
     }
@@ -42,46 +42,46 @@ describe('the doctor', () => {
 
   it('compares clocks, but for the way of the answer', () => {
     const now = Date.now();
-    expect(clock(now - 3_000, now - 20_000, now).level).toBe('ok');
-    expect(clock(now + 60_000, now, now)).toMatchObject({
+    expect(checkClock(now - 3_000, now - 20_000, now).level).toBe('ok');
+    expect(checkClock(now + 60_000, now, now)).toMatchObject({
       level: 'concern',
       text: expect.stringMatching(/^60 s behind/),
     });
-    expect(clock(now - 60_000, now, now)).toMatchObject({
+    expect(checkClock(now - 60_000, now, now)).toMatchObject({
       level: 'concern',
       text: expect.stringMatching(/^60 s ahead/),
     });
   });
 
   it('tries the data folder', () => {
-    const folder = dataForTest();
-    expect(dataFolder(folder)).toMatchObject([
+    const folder = dataFolderForTest();
+    expect(checkDataFolder(folder)).toMatchObject([
       { level: 'ok', text: expect.stringMatching(/GB free, writable$/) },
     ]);
-    expect(dataFolder(join(folder, 'new', 'one'))).toMatchObject([{ level: 'ok' }]);
+    expect(checkDataFolder(join(folder, 'new', 'one'))).toMatchObject([{ level: 'ok' }]);
     const file = join(folder, 'file');
     writeFileSync(file, '');
-    expect(dataFolder(file)).toMatchObject([
+    expect(checkDataFolder(file)).toMatchObject([
       { level: 'trouble', text: expect.stringContaining('is no folder') },
     ]);
     // Nobody, not even root, may write there.
-    expect(dataFolder('/proc/1')).toMatchObject([
+    expect(checkDataFolder('/proc/1')).toMatchObject([
       { level: 'trouble', text: expect.stringContaining("can't be written") },
     ]);
     writeFileSync(join(folder, 'key'), 'k.secret', { mode: 0o644 });
-    expect(dataFolder(folder)).toMatchObject([
+    expect(checkDataFolder(folder)).toMatchObject([
       { level: 'ok' },
       { level: 'concern', text: expect.stringContaining('chmod 600') },
     ]);
   });
 
   it('knows who holds a data folder', () => {
-    const folder = dataForTest();
-    expect(holderOf(folder)).toBeUndefined();
+    const folder = dataFolderForTest();
+    expect(lockHolderPid(folder)).toBeUndefined();
     writeFileSync(join(folder, 'lock'), '4194304 1\n'); // above the highest process id
-    expect(holderOf(folder)).toBeUndefined();
+    expect(lockHolderPid(folder)).toBeUndefined();
     writeFileSync(join(folder, 'lock'), `${process.pid} 1\n`);
-    expect(holderOf(folder)).toBe(process.pid);
+    expect(lockHolderPid(folder)).toBe(process.pid);
   });
 
   it('tries ports, and names who holds one', async () => {
@@ -90,14 +90,14 @@ describe('the doctor', () => {
     onTestFinished(() => void holder.close());
     const address = holder.address();
     const port = typeof address === 'object' && address ? address.port : 0;
-    const wanted = (more: Partial<WantedPort>): WantedPort => ({
+    const wanted = (more: Partial<RequiredPort>): RequiredPort => ({
       port,
       transport: 'tcp',
       purpose: 'syslog',
       setting: 'TAILRACE_SYSLOG_PORT',
       ...more,
     });
-    const findings = await freePorts('127.0.0.1', [
+    const findings = await checkPortsFree('127.0.0.1', [
       wanted({}),
       wanted({ transport: 'udp' }),
       wanted({ port: 0 }),
@@ -108,51 +108,51 @@ describe('the doctor', () => {
         `^Taken by .+, process ${process.pid}, and wanted for syslog \\(TCP\\): .* TAILRACE_SYSLOG_PORT`,
       ),
     );
-    const [elsewhere] = await freePorts('192.0.2.1', [wanted({})]);
+    const [elsewhere] = await checkPortsFree('192.0.2.1', [wanted({})]);
     expect(elsewhere).toMatchObject({ level: 'trouble', text: expect.stringContaining('TAILRACE_HOST') });
-    expect(heldPorts(process.pid)?.text).toContain(`${port} (TCP)`);
+    expect(checkListeningPorts(process.pid)?.text).toContain(`${port} (TCP)`);
   });
 
   it('misses programs only for what needs them', () => {
-    const bin = dataForTest();
+    const bin = dataFolderForTest();
     for (const name of ['git', 'tar', 'python3', 'npm']) writeFileSync(join(bin, name), '', { mode: 0o755 });
-    expect(programs(bin)).toEqual([
+    expect(checkPrograms(bin)).toEqual([
       { check: 'programs', level: 'ok', text: 'git, tar, python3, npm' },
       { check: 'programs', level: 'note', text: expect.stringMatching(/^openssl isn't installed/) },
     ]);
   });
 
   it('reads certificates', () => {
-    const [folder, other] = [dataForTest(), dataForTest()];
+    const [folder, other] = [dataFolderForTest(), dataFolderForTest()];
     const { certificate: cert, key } = makeCertificate(folder);
     const strange = makeCertificate(other).key;
     const inDays = (days: number): number => Date.now() + days * 86_400_000;
-    expect(certificate('', '')).toEqual([]);
-    expect(certificate(cert, key, inDays(-60))).toMatchObject([
+    expect(checkCertificate('', '')).toEqual([]);
+    expect(checkCertificate(cert, key, inDays(-60))).toMatchObject([
       { level: 'trouble', text: expect.stringContaining('not valid before') },
     ]);
-    expect(certificate(cert, key)).toMatchObject([
+    expect(checkCertificate(cert, key)).toMatchObject([
       { level: 'concern', text: expect.stringContaining('expires in 1 days') },
     ]);
-    expect(certificate(cert, key, inDays(3))).toMatchObject([
+    expect(checkCertificate(cert, key, inDays(3))).toMatchObject([
       { level: 'trouble', text: expect.stringContaining('expired on') },
     ]);
-    expect(certificate(cert, strange)).toMatchObject([
+    expect(checkCertificate(cert, strange)).toMatchObject([
       { level: 'trouble', text: expect.stringContaining('is not the key of') },
     ]);
-    expect(certificate(cert, join(folder, 'none'))).toMatchObject([
+    expect(checkCertificate(cert, join(folder, 'none'))).toMatchObject([
       { level: 'trouble', text: expect.stringContaining('ENOENT') },
     ]);
-    expect(certificate(cert, '')).toMatchObject([{ level: 'trouble' }]);
+    expect(checkCertificate(cert, '')).toMatchObject([{ level: 'trouble' }]);
   });
 
   it('tells which drains are not well', () => {
-    const drain = (delivery: Partial<SeenDrain['delivery']>): SeenDrain => ({
+    const drain = (delivery: Partial<CheckedDrain['delivery']>): CheckedDrain => ({
       url: 'https://logs.example/x',
       token: 'd.1',
       delivery: { state: 'idle', lost: 0, lagLines: 0, lagMs: 0, ...delivery },
     });
-    const findings = drainFindings('rill', [
+    const findings = checkDrains('rill', [
       drain({}),
       drain({ state: 'retrying', lagLines: 12_345, lastError: '503 from the server' }),
       drain({ state: 'paused' }),

@@ -1,30 +1,30 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tailrace } from '../../support/program.ts';
-import { httpReceiver } from '../../support/receivers/receivers.ts';
-import { numbered, pushLines } from '../../support/senders/push.ts';
-import { type Server, serve } from '../../support/server.ts';
+import { runTailrace } from '../../support/program.ts';
+import { startHttpReceiver } from '../../support/receivers/receivers.ts';
+import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server?.close());
 
 describe('tailrace drains', () => {
   it('adds, shows and removes, and never shows a password', async () => {
     const app = await server.createApp('rill');
-    const receiver = await httpReceiver();
+    const receiver = await startHttpReceiver();
     const url = receiver.url.replace('//', '//user:secret@');
-    const say = (...args: string[]) => tailrace([...args, '-a', 'rill'], { env: server.env });
+    const say = (...args: string[]) => runTailrace([...args, '-a', 'rill'], { env: server.env });
 
     expect((await say('drains')).stdout).toContain('rill has no drains');
     const added = await say('drains:add', url);
     const shown = url.replace('secret', '****');
     expect(added.stdout).toMatch(/^Successfully added drain \S+ \(d\.[0-9a-f-]{36}\)\n$/);
     expect(added.stdout).toContain(shown);
-    await pushLines(server, app.token, numbered(1_234));
-    await until('the delivery', async () => (await server.drains(app))[0].delivery.delivered === 1_234);
+    await pushLines(server, app.token, numberedMessages(1_234));
+    await until('the delivery', async () => (await server.listDrains(app))[0].delivery.delivered === 1_234);
     const listed = await say('drains');
     expect(listed.stdout).toContain(shown);
     expect(listed.stdout).toMatch(/idle: 1,234 lines delivered, up to date/);
@@ -46,10 +46,10 @@ describe('tailrace drains', () => {
 
   it('shows what is wrong with one that can’t be reached', async () => {
     const app = await server.createApp('dry');
-    await server.addDrain(app, 'http://127.0.0.1:9/lines');
-    await pushLines(server, app.token, numbered(3));
-    await until('the trouble', async () => (await server.drains(app))[0].delivery.lastError);
-    const { stdout } = await tailrace(['drains', '-a', 'dry'], { env: server.env });
+    await server.createDrain(app, 'http://127.0.0.1:9/lines');
+    await pushLines(server, app.token, numberedMessages(3));
+    await until('the trouble', async () => (await server.listDrains(app))[0].delivery.lastError);
+    const { stdout } = await runTailrace(['drains', '-a', 'dry'], { env: server.env });
     expect(stdout).toMatch(/retrying: 0 lines delivered, \d+ lines \(.*[\d.]+ s\) behind/);
     expect(stdout).toMatch(/last error: .*ECONNREFUSED.*\(\d{4}-/);
     expect(stdout).toMatch(/next attempt: \d{4}-/);
@@ -57,7 +57,7 @@ describe('tailrace drains', () => {
 
   it.each(['nonsense', 'ftp://host/', 'https://', 'syslog://'])('refuses %s with a sentence', async (url) => {
     const { name } = await server.createApp();
-    const { status, stderr } = await tailrace(['drains:add', url, '-a', name], { env: server.env });
+    const { status, stderr } = await runTailrace(['drains:add', url, '-a', name], { env: server.env });
     expect(status).toBe(1);
     expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
   });

@@ -12,10 +12,10 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { signalGroup } from '../../../src/apps/processes/process-group.ts';
-import { missing, tailrace } from '../../support/program.ts';
-import { Repository } from '../../support/repository.ts';
-import { counted, send } from '../../support/senders/push.ts';
-import { type Server, serve, temporaryFolder } from '../../support/server.ts';
+import { missing, runTailrace } from '../../support/program.ts';
+import { GitRepository } from '../../support/repository.ts';
+import { octetCounted, sendOverTcp } from '../../support/senders/push.ts';
+import { type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const APP = 'shop';
@@ -33,11 +33,11 @@ const FILES = {
   'web.cjs': `require('http').createServer((q, r) => r.end('hello')).listen(process.env.PORT, () => console.log('port ' + process.env.PORT))\n`,
 };
 let server: Server;
-let repository: Repository;
+let repository: GitRepository;
 let folder: string;
 
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
   folder = temporaryFolder();
 }, 60_000);
 afterAll(async () => {
@@ -49,7 +49,7 @@ afterAll(async () => {
 let deployed: Promise<void> | undefined;
 function deploy(): Promise<void> {
   deployed ??= (async () => {
-    repository = new Repository(server, FILES);
+    repository = new GitRepository(server, FILES);
     await repository.tailrace('create', APP);
     await repository.tailrace('config:set', `GREETING=${GREETING}`);
     expect((await repository.tailrace('push')).stdout).toMatch(/Released v3/);
@@ -60,7 +60,7 @@ function deploy(): Promise<void> {
 async function exported(engine: string, ...args: string[]): Promise<{ stdout: string; folder: string }> {
   await deploy();
   const to = join(folder, engine);
-  const { stdout, stderr, status } = await tailrace(['export', engine, to, '-a', APP, ...args], {
+  const { stdout, stderr, status } = await runTailrace(['export', engine, to, '-a', APP, ...args], {
     env: server.env,
   });
   expect([status, stderr]).toEqual([0, '']);
@@ -69,7 +69,9 @@ async function exported(engine: string, ...args: string[]): Promise<{ stdout: st
 const file = (...path: string[]): string => readFileSync(join(folder, ...path), 'utf8');
 const linesOf = (pattern: RegExp) =>
   until(`lines like ${pattern}`, async () => {
-    const found = (await server.lines({ id: '', name: APP, token: '' })).filter((line) => pattern.test(line));
+    const found = (await server.readLines({ id: '', name: APP, token: '' })).filter((line) =>
+      pattern.test(line),
+    );
     return found.length > 0 && found;
   });
 /** Runs it in a group of its own, until the test is over. */
@@ -174,12 +176,12 @@ describe('export compose', { timeout: 120_000 }, () => {
       .replace(/^\$\{TAILRACE_TOKEN\}/, token)
       .replace('{{index .ContainerLabels "com.docker.compose.service"}}', 'worker')
       .replace('{{index .ContainerLabels "com.docker.compose.container-number"}}', '7');
-    await send(
+    await sendOverTcp(
       server.syslogPort,
-      counted(`<30>1 2026-11-21T10:00:00.123456Z box ${tag} 812 ${tag} - from a container`),
+      octetCounted(`<30>1 2026-11-21T10:00:00.123456Z box ${tag} 812 ${tag} - from a container`),
     );
     await linesOf(/ app\[worker\.7\]: from a container$/);
-    const json = await server.lines({ id: '', name: APP, token: '' }, 'format=json&lines=1000');
+    const json = await server.readLines({ id: '', name: APP, token: '' }, 'format=json&lines=1000');
     expect(json.join('\n')).not.toContain(token);
   });
 });
@@ -242,13 +244,13 @@ describe('export', () => {
   it('says what it can’t do', async () => {
     await deploy();
     const asked = async (...args: string[]) =>
-      (await tailrace(['export', ...args], { env: server.env })).stderr;
+      (await runTailrace(['export', ...args], { env: server.env })).stderr;
     expect(await asked('nomad', '-a', APP)).toMatch(/no engine "nomad": choose systemd, compose, kubernetes/);
     expect(await asked('compose', '-a', 'nobody')).toMatch(/Couldn't find that app/);
     expect(await asked('compose', '/dev/null/x', '-a', APP)).toMatch(
       /^ › {3}Error: The files can't be written to \/dev\/null\/x \(ENOTDIR\): name another folder\.\n$/,
     );
-    await server.ask('POST', '/apps', { name: 'empty-one' });
+    await server.request('POST', '/apps', { name: 'empty-one' });
     expect(await asked('compose', '-a', 'empty-one')).toMatch(/runs no dynos: deploy it and scale it first/);
   });
 });

@@ -1,14 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { missing, Program, type ProgramOptions, run, TAILRACE, tailrace } from '../../support/program.ts';
-import { numbered, pushLines } from '../../support/senders/push.ts';
+import {
+  missing,
+  Program,
+  type ProgramOptions,
+  runProgram,
+  runTailrace,
+  TAILRACE,
+} from '../../support/program.ts';
+import { numberedMessages, pushLines } from '../../support/senders/push.ts';
 import {
   type App,
-  dataForTest,
+  dataFolderForTest,
   type Server,
-  serve,
-  serveForTest,
+  startServer,
+  startServerForTest,
   temporaryFolder,
 } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
@@ -17,10 +24,10 @@ let server: Server;
 let app: App;
 
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
   app = await server.createApp('shop');
   await pushLines(server, app.token, [
-    ...numbered(300),
+    ...numberedMessages(300),
     'ERROR: kaputt',
     'two\nlines',
     '\x1b[35mviolet\x1b[0m',
@@ -28,8 +35,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-function logs(args: readonly string[], options: ProgramOptions = {}): ReturnType<typeof tailrace> {
-  return tailrace(['logs', ...args], { ...options, env: { ...server.env, ...options.env } });
+function logs(args: readonly string[], options: ProgramOptions = {}): ReturnType<typeof runTailrace> {
+  return runTailrace(['logs', ...args], { ...options, env: { ...server.env, ...options.env } });
 }
 
 function follow(args: readonly string[], env: Record<string, string> = server.env): Program {
@@ -49,7 +56,7 @@ function messages(stdout: string): string[] {
 
 /** Runs a command line in a terminal of its own; what is printed there. */
 async function inTerminal(command: string, env: Record<string, string> = {}): Promise<string> {
-  const { stdout } = await run('script', ['-qec', command, '/dev/null'], {
+  const { stdout } = await runProgram('script', ['-qec', command, '/dev/null'], {
     env: { ...server.env, TERM: 'xterm-256color', ...env },
   });
   return stdout;
@@ -141,7 +148,7 @@ describe('tailrace logs', () => {
 
   it('ends quietly when the reader has seen enough', async () => {
     const script = `${COMMAND} logs --since 1h | head -n 2; echo "\${PIPESTATUS[0]}"`;
-    const { stdout, stderr } = await run('bash', ['-c', script], { env: server.env });
+    const { stdout, stderr } = await runProgram('bash', ['-c', script], { env: server.env });
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('0');
     expect(messages(stdout).slice(0, 2)).toEqual(['line 0', 'line 1']);
     expect(stderr).toBe('');
@@ -150,10 +157,10 @@ describe('tailrace logs', () => {
     onTestFinished(async () => {
       await tail.stop('SIGKILL');
     });
-    await tail.says(/line 29[\s\S]*\n[\s\S]*\n[\s\S]*\n/);
+    await tail.waitForOutput(/line 29[\s\S]*\n[\s\S]*\n[\s\S]*\n/);
     await until('the end of the pipe', async () => {
       await pushLines(server, app.token, ['level=debug one more']);
-      return tail.isOver;
+      return tail.hasExited;
     });
     expect(tail.stderr).toBe('');
   });
@@ -207,7 +214,7 @@ describe.skipIf(missing('tmux'))('a message', () => {
       'the last line',
     ]);
     const socket = join(temporaryFolder(), 'tmux');
-    const tmux = (...args: string[]) => run('tmux', ['-S', socket, '-f', '/dev/null', ...args]);
+    const tmux = (...args: string[]) => runProgram('tmux', ['-S', socket, '-f', '/dev/null', ...args]);
     onTestFinished(async () => {
       await tmux('kill-server');
     });
@@ -235,20 +242,20 @@ describe.skipIf(missing('tmux'))('a message', () => {
 
 describe('a lost connection', () => {
   it('is noted on stderr, and nothing is missed or comes twice', async () => {
-    const data = dataForTest();
-    const first = await serveForTest({ data });
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data });
     const port = new URL(first.url).port;
     const own = await first.createApp('steady');
-    await pushLines(first, own.token, numbered(10));
+    await pushLines(first, own.token, numberedMessages(10));
     const tail = follow(['-a', 'steady', '--tail', '-n', '5'], first.env);
-    await tail.says(/line 9\n/);
-    await pushLines(first, own.token, numbered(20, 'line', 10));
+    await tail.waitForOutput(/line 9\n/);
+    await pushLines(first, own.token, numberedMessages(20, 'line', 10));
     await first.kill();
     await until('the note', () => /connection lost \(.+\); reconnecting/.test(tail.stderr));
-    const second = await serveForTest({ data, env: { TAILRACE_HTTP_PORT: port } });
-    await pushLines(second, own.token, numbered(20, 'line', 30));
-    await tail.says(/line 49\n/);
-    expect(messages(tail.stdout)).toEqual(numbered(45, 'line', 5));
+    const second = await startServerForTest({ data, env: { TAILRACE_HTTP_PORT: port } });
+    await pushLines(second, own.token, numberedMessages(20, 'line', 30));
+    await tail.waitForOutput(/line 49\n/);
+    expect(messages(tail.stdout)).toEqual(numberedMessages(45, 'line', 5));
     expect(tail.stderr).toMatch(/reconnecting\n.*connected again\n$/);
   });
 
@@ -256,38 +263,38 @@ describe('a lost connection', () => {
     const gone = await server.createApp('gone');
     const tail = follow(['-a', 'gone', '--tail']);
     await pushLines(server, gone.token, ['hello']);
-    await tail.says(/hello/);
+    await tail.waitForOutput(/hello/);
     expect((await tail.stop('SIGTERM')).status).toBe(143);
   });
 });
 
 describe('--all', () => {
   it('shows all apps in the order of time, with their names in front, and new ones', async () => {
-    const own = await serveForTest();
+    const own = await startServerForTest();
     const early = await own.createApp('early');
     const late = await own.createApp('late');
     await pushLines(own, early.token, ['one']);
     await pushLines(own, late.token, ['two\nparts']);
     await pushLines(own, early.token, ['three']);
-    const { stdout, status } = await tailrace(['logs', '--all'], { env: own.env });
+    const { stdout, status } = await runTailrace(['logs', '--all'], { env: own.env });
     expect(status).toBe(0);
     expect(stdout.replace(/ \| \S+ app\S+: /g, ' | ')).toContain('early | one\nearly | three\n');
     expect(stdout).toMatch(/^late {2}\| .*: two\nlate {2}\| {5}parts$/m);
-    const few = await tailrace(['logs', '--all', '--json', '-n', '2'], { env: own.env });
+    const few = await runTailrace(['logs', '--all', '--json', '-n', '2'], { env: own.env });
     expect(few.stdout.trimEnd().split('\n')).toHaveLength(2);
     expect(JSON.parse(few.stdout.split('\n')[0])).toHaveProperty('app');
     const tail = follow(['--all', '--tail', '-n', '1'], own.env);
-    await tail.says(/ \| /);
+    await tail.waitForOutput(/ \| /);
     const newer = await own.createApp('newer');
     await pushLines(own, newer.token, ['hello']);
     await pushLines(own, late.token, ['four']);
-    await tail.says(/newer \| .*: hello\n/);
-    await tail.says(/late {2}\| .*: four\n/);
+    await tail.waitForOutput(/newer \| .*: hello\n/);
+    await tail.waitForOutput(/late {2}\| .*: four\n/);
   });
 
   it('says so when there is none', async () => {
-    const own = await serveForTest();
-    const { status, stderr } = await tailrace(['logs', '--all'], { env: own.env });
+    const own = await startServerForTest();
+    const { status, stderr } = await runTailrace(['logs', '--all'], { env: own.env });
     expect(status).toBe(1);
     expect(stderr).toMatch(/There is no app yet/);
   });
@@ -295,14 +302,14 @@ describe('--all', () => {
 
 it('writes to a file what it shows, whatever the size', async () => {
   const big = await server.createApp('big');
-  for (let i = 0; i < 40; i++) await pushLines(server, big.token, numbered(2_500, 'line', i * 2_500));
+  for (let i = 0; i < 40; i++) await pushLines(server, big.token, numberedMessages(2_500, 'line', i * 2_500));
   const file = join(temporaryFolder(), 'out');
-  const { status } = await run('bash', ['-c', `${COMMAND} logs -a big --since 1h > ${file}`], {
+  const { status } = await runProgram('bash', ['-c', `${COMMAND} logs -a big --since 1h > ${file}`], {
     env: server.env,
   });
   expect(status).toBe(0);
-  expect(messages(readFileSync(file, 'utf8'))).toEqual(numbered(100_000));
-  const { stdout } = await run('bash', ['-c', `${COMMAND} logs -a big -n 100000 | (sleep 1; wc -l)`], {
+  expect(messages(readFileSync(file, 'utf8'))).toEqual(numberedMessages(100_000));
+  const { stdout } = await runProgram('bash', ['-c', `${COMMAND} logs -a big -n 100000 | (sleep 1; wc -l)`], {
     env: server.env,
   });
   expect(stdout.trim()).toBe('100000');

@@ -2,9 +2,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { tailrace } from '../../support/program.ts';
+import { runTailrace } from '../../support/program.ts';
 import { freePort, hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
-import { dataForTest, serveForTest } from '../../support/server.ts';
+import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 interface Finding {
@@ -17,7 +17,7 @@ const FREE = { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROUT
 
 /** `level: text` of each finding about something, and the exit code. */
 async function doctor(env: Record<string, string>) {
-  const { stdout, status } = await tailrace(['doctor', '--json'], { env, cwd: '/' });
+  const { stdout, status } = await runTailrace(['doctor', '--json'], { env, cwd: '/' });
   const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: Finding[] };
   expect(ok).toBe(status === 0);
   const of = (check: string): string[] =>
@@ -33,8 +33,8 @@ async function redisForTest(...config: string[]): Promise<RedisServer> {
 
 describe('tailrace doctor', () => {
   it('without a server says whether one could be started', async () => {
-    const env = { TAILRACE_DATA: dataForTest(), ...FREE };
-    const well = await tailrace(['doctor'], { env, cwd: '/' });
+    const env = { TAILRACE_DATA: dataFolderForTest(), ...FREE };
+    const well = await runTailrace(['doctor'], { env, cwd: '/' });
     expect(well.stdout).toMatch(
       /^✓ node .*\n[\s\S]*· server +none runs here: start one[\s\S]*\n\nEverything is well\.\n$/,
     );
@@ -51,18 +51,18 @@ describe('tailrace doctor', () => {
   });
 
   it('with a server says how it and its drains are', async () => {
-    const server = await serveForTest();
+    const server = await startServerForTest();
     const sink = createServer((_request, response) => void response.writeHead(503).end());
     await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void sink.close());
     const app = await server.createApp('rill');
-    await server.addDrain(app, `http://127.0.0.1:${(sink.address() as AddressInfo).port}/`);
+    await server.createDrain(app, `http://127.0.0.1:${(sink.address() as AddressInfo).port}/`);
     const env = { TAILRACE_DATA: server.data };
-    const { stdout } = await tailrace(['log', '-a', 'rill', 'hello'], { env, cwd: '/' });
+    const { stdout } = await runTailrace(['log', '-a', 'rill', 'hello'], { env, cwd: '/' });
     expect(stdout).toBe('');
     await until(
       'the drain is refused',
-      async () => (await server.drains(app))[0].delivery.state === 'retrying',
+      async () => (await server.listDrains(app))[0].delivery.state === 'retrying',
     );
     const { status, of } = await doctor(env);
     expect(status).toBe(1);
@@ -80,15 +80,15 @@ describe('tailrace doctor', () => {
 
 describe.runIf(hasRedis)('tailrace doctor, of a Redis', () => {
   it('says what is wrong with it, with no server running', async () => {
-    const data = dataForTest();
+    const data = dataFolderForTest();
     const store = async (url: string): Promise<string[]> =>
       (await doctor({ TAILRACE_DATA: data, ...FREE, REDIS_URL: url })).of('store');
     const full = await redisForTest('maxmemory 1mb', 'maxmemory-policy noeviction', 'appendonly yes');
-    await full.ask('config', 'set', 'maxmemory', 1_000);
+    await full.command('config', 'set', 'maxmemory', 1_000);
     const master = await redisForTest('requirepass right', 'maxmemory 1gb', 'maxmemory-policy allkeys-lru');
     const replica = await redisForTest(`replicaof 127.0.0.1 ${full.port}`);
     await until('the replica is in sync', async () =>
-      String(await replica.ask('info', 'replication')).includes('master_link_status:up'),
+      String(await replica.command('info', 'replication')).includes('master_link_status:up'),
     );
     const [outOfMemory, noPassword, wrongPassword, evicting, readOnly, nobody] = await Promise.all([
       store(full.url),
@@ -116,7 +116,7 @@ describe.runIf(hasRedis)('tailrace doctor, of a Redis', () => {
 
   it('goes on asking the server when its Redis is away', async () => {
     const redis = await redisForTest('appendonly yes');
-    const server = await serveForTest({ env: { REDIS_URL: redis.url } });
+    const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
     const env = { TAILRACE_DATA: server.data };
     expect((await doctor(env)).of('store')).toEqual([expect.stringMatching(/^ok: Redis/)]);
     await redis.signal('SIGKILL');

@@ -1,24 +1,24 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { tailrace } from '../../support/program.ts';
-import { dataForTest, type Server, serve } from '../../support/server.ts';
+import { runTailrace } from '../../support/program.ts';
+import { dataFolderForTest, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server?.close());
 
 it('open --logs gives the browser the address of the live page, with the app and the key', async () => {
   const app = await server.createApp();
-  const folder = dataForTest();
+  const folder = dataFolderForTest();
   const seen = join(folder, 'seen');
   writeFileSync(join(folder, 'xdg-open'), `#!/bin/sh\nprintf %s "$1" > '${seen}'\n`, { mode: 0o755 });
   writeFileSync(join(folder, 'open'), readFileSync(join(folder, 'xdg-open')), { mode: 0o755 });
   const env = { ...server.env, PATH: folder };
-  const { status, stdout } = await tailrace(['open', '--logs', '-a', app.name], { env });
+  const { status, stdout } = await runTailrace(['open', '--logs', '-a', app.name], { env });
   expect(status).toBe(0);
   const address = `${server.url}/?app=${app.name}#key=${server.key}`;
   expect(stdout).toBe(`${address}\n`);
@@ -26,7 +26,7 @@ it('open --logs gives the browser the address of the live page, with the app and
 });
 
 it('serve prints the page’s address, without the key where nobody sits at a terminal', async () => {
-  const [, line] = await server.program.says(/Live page: (.*)\n/);
+  const [, line] = await server.program.waitForOutput(/Live page: (.*)\n/);
   expect(line).toBe(`${server.url}/ (asks for the key of \`tailrace auth:token\`)`);
   expect(server.program.stdout).not.toContain(server.key);
 });

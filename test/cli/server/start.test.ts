@@ -2,50 +2,50 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { isAlive } from '../../apps/forwarder/recorder.ts';
-import { Counter, copyCounter, startCounter } from '../../support/counter.ts';
+import { CounterApp, copyCounterApp, startCounterApp } from '../../support/counter.ts';
 import { until } from '../../support/until.ts';
 
 const STAMP = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00`;
 
 /** Pids of the dynos, as the runner has written them down. */
-function dynoPids(counter: Counter): number[] {
+function dynoPids(counter: CounterApp): number[] {
   const { dynos } = JSON.parse(readFileSync(join(counter.folder, '.tailrace', 'dynos.json'), 'utf8'));
   return dynos.map((dyno: { pid: number }) => dyno.pid);
 }
 
 describe('tailrace start', () => {
   it('says where everything is, then shows the stream', async () => {
-    const { program, get } = await startCounter().then((counter) => ({
+    const { program, get } = await startCounterApp().then((counter) => ({
       program: counter.program,
       get: (path: string) => counter.get(path),
     }));
     for (const words of [/API +http:\/\/127\.0\.0\.1:\d+/, /logs --tail/, /heroku CLI/, /Ctrl-C/])
       expect(program.stdout).toMatch(words);
-    await program.says(
+    await program.waitForOutput(
       new RegExp(`${STAMP} heroku\\[web\\.1\\]: Starting process with command \`node web\\.mjs\``),
     );
-    await program.says(new RegExp(`${STAMP} app\\[web\\.1\\]: listening on http://localhost:\\d+`));
-    await program.says(/app\[worker\.1\]: at=ready/);
-    await program.says(/app\[clock\.1\]: ticking/);
+    await program.waitForOutput(new RegExp(`${STAMP} app\\[web\\.1\\]: listening on http://localhost:\\d+`));
+    await program.waitForOutput(/app\[worker\.1\]: at=ready/);
+    await program.waitForOutput(/app\[clock\.1\]: ticking/);
     expect(await get('/about')).toMatchObject({
       status: 200,
       text: expect.stringContaining('Every drop counts'),
     });
-    await program.says(
+    await program.waitForOutput(
       /heroku\[router\]: at=info method=GET path="\/about" host=\S+ .* dyno=web\.1 .* status=200 /,
     );
-    await program.says(/app\[web\.1\]: method=GET path="\/about" status=200/);
+    await program.waitForOutput(/app\[web\.1\]: method=GET path="\/about" status=200/);
     expect(program.stdout).not.toContain('\u001b[');
   });
 
   it('in colour when it is asked for', async () => {
-    const { program } = await startCounter([], { FORCE_COLOR: '1' });
-    await program.says(/\u001b\[2m\S+\u001b\[0m \u001b\[\d+mapp\[/);
+    const { program } = await startCounterApp([], { FORCE_COLOR: '1' });
+    await program.waitForOutput(/\u001b\[2m\S+\u001b\[0m \u001b\[\d+mapp\[/);
   });
 
   it('Ctrl-C stops all dynos gracefully, shows what they still say, and leaves no process behind', async () => {
-    const counter = await startCounter();
-    await counter.program.says(/app\[worker\.1\]: at=ready/);
+    const counter = await startCounterApp();
+    await counter.program.waitForOutput(/app\[worker\.1\]: at=ready/);
     const pids = dynoPids(counter);
     expect(pids).toHaveLength(3);
     const { status, stdout, stderr } = await counter.program.stop('SIGINT');
@@ -58,14 +58,14 @@ describe('tailrace start', () => {
   });
 
   it('a second Ctrl-C ends them at once', async () => {
-    const counter = await startCounter();
-    await counter.program.says(/app\[worker\.1\]: at=ready/);
+    const counter = await startCounterApp();
+    await counter.program.waitForOutput(/app\[worker\.1\]: at=ready/);
     // A request under way would hold the web dyno up for seconds.
     const slow = counter.get('/slow').catch(() => {});
     await until('the request to have arrived', async () => (await counter.get('/about')).status === 200);
     const pids = dynoPids(counter);
     counter.program.child.kill('SIGINT');
-    await counter.program.says(/Stopping all processes with SIGTERM/);
+    await counter.program.waitForOutput(/Stopping all processes with SIGTERM/);
     const { status } = await counter.program.stop('SIGINT');
     expect([130, 0]).toContain(status);
     expect(pids.filter(isAlive)).toEqual([]);
@@ -73,9 +73,9 @@ describe('tailrace start', () => {
   });
 
   it('Ctrl-C while the dynos are starting leaves nothing behind', async () => {
-    const counter = new Counter(copyCounter(), [], {});
+    const counter = new CounterApp(copyCounterApp(), [], {});
     onTestFinished(() => void counter.program.stop('SIGKILL'));
-    await counter.program.says(/Ctrl-C/);
+    await counter.program.waitForOutput(/Ctrl-C/);
     const { status } = await counter.program.stop('SIGINT');
     expect(status).toBe(0);
     expect(counter.program.stdout).not.toMatch(/Error/);
@@ -83,28 +83,28 @@ describe('tailrace start', () => {
   });
 
   it('a reader that has seen enough (`| head`) leaves nothing behind either', async () => {
-    const counter = await startCounter();
+    const counter = await startCounterApp();
     const pids = dynoPids(counter);
     counter.program.child.stdout.destroy();
-    await until('its end', () => counter.program.isOver);
+    await until('its end', () => counter.program.hasExited);
     await until('the end of its dynos', () => pids.filter(isAlive).length === 0);
   });
 
   it('-m, process types and -p choose what runs', async () => {
-    const counter = await startCounter(['web', 'worker', '-m', 'web=2,worker=0']);
-    await counter.program.says(/heroku\[web\.2\]: State changed from starting to up/);
+    const counter = await startCounterApp(['web', 'worker', '-m', 'web=2,worker=0']);
+    await counter.program.waitForOutput(/heroku\[web\.2\]: State changed from starting to up/);
     const { stdout } = await counter.run('ps');
     expect(stdout).toMatch(/=== web: node web\.mjs \(2\)\n\nweb\.1: up .*\nweb\.2: up /);
     expect(stdout).not.toMatch(/worker|clock/);
   });
 
   it('runs what a killed runner left behind to its end, and starts anew with the old stream', async () => {
-    const first = await startCounter();
+    const first = await startCounterApp();
     const pids = dynoPids(first);
     await first.program.stop('SIGKILL');
-    const second = new Counter(first.folder, [], {});
+    const second = new CounterApp(first.folder, [], {});
     onTestFinished(async () => void (await second.program.stop('SIGINT')));
-    await second.program.says(/heroku\[web\.1\]: State changed from starting to up/);
+    await second.program.waitForOutput(/heroku\[web\.1\]: State changed from starting to up/);
     expect(pids.filter(isAlive)).toEqual([]);
     const { stdout } = await second.run('logs', '-n', '1000', '--dyno', 'web.1', '--source', 'heroku');
     expect(stdout.match(/State changed from starting to up/g)).toHaveLength(2);

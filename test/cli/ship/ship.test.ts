@@ -11,16 +11,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { Program, TAILRACE, tailrace } from '../../support/program.ts';
+import { Program, runTailrace, TAILRACE } from '../../support/program.ts';
 import { HttpReceiver } from '../../support/receivers/receivers.ts';
 import { expectSameLines } from '../../support/same-lines.ts';
-import { numbered } from '../../support/senders/push.ts';
-import { type App, type Server, serve } from '../../support/server.ts';
+import { numberedMessages } from '../../support/senders/push.ts';
+import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -32,7 +32,7 @@ function folderForTest(): string {
 
 const arrived = (app: App, count: number): Promise<string[]> =>
   until(`${count} lines`, async () => {
-    const messages = await server.messages(app);
+    const messages = await server.readMessages(app);
     return messages.length >= count && messages;
   });
 
@@ -40,16 +40,16 @@ describe('ship -- COMMAND', () => {
   it('ships both outputs, passes the exit code on, makes the source’s token', async () => {
     const app = await server.createApp();
     const script = 'for i in 1 2 3; do echo "out $i"; done; echo err >&2; printf "no newline"; exit 7';
-    const ended = await tailrace(
+    const ended = await runTailrace(
       ['ship', '-a', app.name, '-s', 'batch', '-d', 'job.1', '--tee', '--', 'sh', '-c', script],
       { env: server.env },
     );
     expect(ended.status).toBe(7);
     expect(ended.stdout).toBe('out 1\nout 2\nout 3\nno newline\n');
     expect(ended.stderr).toBe('err\n');
-    const lines = await server.lines(app);
+    const lines = await server.readLines(app);
     expect(lines.every((line) => line.includes(' batch[job.1]: '))).toBe(true);
-    const messages = await server.messages(app);
+    const messages = await server.readMessages(app);
     expect(messages.filter((message) => message !== 'err')).toEqual([
       'out 1',
       'out 2',
@@ -67,7 +67,7 @@ describe('ship -- COMMAND', () => {
     });
     await arrived(app, 1);
     expect((await program.stop('SIGTERM')).status).toBe(3);
-    expect(await server.lines(app)).toEqual([
+    expect(await server.readLines(app)).toEqual([
       expect.stringContaining(' app[sh]: ready'),
       expect.stringContaining(' app[sh]: bye'),
     ]);
@@ -84,12 +84,14 @@ describe('ship -- COMMAND', () => {
       { env: { TAILRACE_URL: `http://127.0.0.1:${receiver.port}`, TAILRACE_TOKEN: 't.x' } },
     );
     await until('trouble', () => program.stderr.includes('takes no lines (status 503)'));
-    await until('some attempts', () => receiver.deliveries.length > 3);
+    await until('some attempts', () => receiver.requests.length > 3);
     open = true;
-    await until('the report', () => receiver.accepted().some((message) => message.startsWith('Error L12: ')));
+    await until('the report', () =>
+      receiver.acceptedMessages().some((message) => message.startsWith('Error L12: ')),
+    );
     program.child.stdin.end();
-    const { stderr } = await program.ended;
-    const accepted = receiver.accepted();
+    const { stderr } = await program.exited;
+    const accepted = receiver.acceptedMessages();
     const dropped = accepted.reduce(
       (sum, message) => sum + Number(/^Error L12: (\d+)/.exec(message)?.[1] ?? 0),
       0,
@@ -110,7 +112,7 @@ describe('ship -- COMMAND', () => {
     ],
     [['ship'], 'Say what to ship: a command after --'],
   ])('%j: one sentence', async (args, sentence) => {
-    const ended = await tailrace(args, {
+    const ended = await runTailrace(args, {
       env: { ...server.env, TAILRACE_TOKEN: args.includes('--token') ? undefined : 't.x' },
     });
     expect(ended.status).toBe(1);
@@ -136,11 +138,11 @@ describe('ship --follow', () => {
     // The first file is at its end by now, or it isn't: then what is written is what it begins with.
     await until('the beginning', async () => {
       appendFileSync(file, 'begin\n');
-      return (await server.messages(app)).includes('begin');
+      return (await server.readMessages(app)).includes('begin');
     });
     appendFileSync(
       file,
-      numbered(100, 'one')
+      numberedMessages(100, 'one')
         .map((text) => `${text}\n`)
         .join(''),
     );
@@ -148,28 +150,28 @@ describe('ship --follow', () => {
     appendFileSync(`${file}.1`, 'after the rename\n');
     writeFileSync(
       file,
-      numbered(100, 'two')
+      numberedMessages(100, 'two')
         .map((text) => `${text}\n`)
         .join(''),
     );
     writeFileSync(late, 'late\n');
-    await until('the new file', async () => (await server.messages(app)).includes('two 99'));
+    await until('the new file', async () => (await server.readMessages(app)).includes('two 99'));
     truncateSync(file, 0);
     await until('the truncation', () => program.stderr.includes('was cut off'));
     appendFileSync(file, 'after the cut\nnot yet a line');
-    await until('the last', async () => (await server.messages(app)).includes('after the cut'));
+    await until('the last', async () => (await server.readMessages(app)).includes('after the cut'));
     await program.stop('SIGTERM');
-    const own = (await server.lines(app))
+    const own = (await server.readLines(app))
       .filter((line) => line.includes('app[a.log]: '))
       .map((line) => line.slice(line.indexOf(']: ') + 3));
     expect(own).not.toContain('old');
     expect(own.filter((text) => text !== 'begin')).toEqual([
-      ...numbered(100, 'one'),
+      ...numberedMessages(100, 'one'),
       'after the rename',
-      ...numbered(100, 'two'),
+      ...numberedMessages(100, 'two'),
       'after the cut',
     ]);
-    expect(await server.lines(app)).toContainEqual(expect.stringContaining(' app[late.log]: late'));
+    expect(await server.readLines(app)).toContainEqual(expect.stringContaining(' app[late.log]: late'));
   }, 60_000);
 
   it('killed again and again while the file grows and rotates, ships every line once', async () => {
@@ -181,7 +183,7 @@ describe('ship --follow', () => {
       new Program(process.execPath, [TAILRACE, 'ship', '-a', app.name, '--wait', '5', '-f', file], { env });
     let written = 0;
     const write = (count: number): void => {
-      const lines = numbered(count, 'line', written);
+      const lines = numberedMessages(count, 'line', written);
       written += count;
       appendFileSync(file, lines.map((text) => `${text}\n`).join(''));
     };
@@ -203,7 +205,7 @@ describe('ship --follow', () => {
     const last = follow();
     await arrived(app, written);
     await last.stop('SIGTERM');
-    expectSameLines(await server.messages(app), numbered(written));
+    expectSameLines(await server.readMessages(app), numberedMessages(written));
   }, 60_000);
 
   it('two of the same file: the second says who has it', async () => {
@@ -213,7 +215,7 @@ describe('ship --follow', () => {
     const first = new Program(process.execPath, [TAILRACE, 'ship', '--follow', file], { env });
     onTestFinished(async () => void (await first.stop('SIGKILL')));
     await until('the wait', () => first.stderr.includes("can't be read yet"));
-    const { status, stderr } = await tailrace(['ship', '--follow', file], { env });
+    const { status, stderr } = await runTailrace(['ship', '--follow', file], { env });
     expect({ status, stderr }).toMatchObject({
       status: 1,
       stderr: expect.stringContaining(`(process ${first.pid}) uses ${folder}`),
@@ -236,38 +238,41 @@ describe('ship --spool', () => {
     await until('and what is left of the lines', () => batches(5) === 1);
     await killed.stop('SIGKILL');
     const env = { TAILRACE_URL: server.url, TAILRACE_TOKEN: app.token };
-    expect((await tailrace([...args, 'echo', 'own'], { env })).status).toBe(0);
-    expect(await server.messages(app)).toEqual([...numbered(95, '', 1).map((text) => text.trim()), 'own']);
+    expect((await runTailrace([...args, 'echo', 'own'], { env })).status).toBe(0);
+    expect(await server.readMessages(app)).toEqual([
+      ...numberedMessages(95, '', 1).map((text) => text.trim()),
+      'own',
+    ]);
     expect(readdirSync(spool)).toEqual([]);
   });
 
   it('a token that was revoked loses nothing', async () => {
     const app = await server.createApp();
     const token = await server.addToken(app, 'job');
-    await server.ask('DELETE', `/apps/${app.name}/tokens/${token}`);
+    await server.request('DELETE', `/apps/${app.name}/tokens/${token}`);
     const spool = join(folderForTest(), 'spool');
-    const ended = await tailrace(['ship', '--spool', spool, '--', 'sh', '-c', 'echo a; exit 4'], {
+    const ended = await runTailrace(['ship', '--spool', spool, '--', 'sh', '-c', 'echo a; exit 4'], {
       env: { TAILRACE_URL: server.url, TAILRACE_TOKEN: token },
     });
     expect(ended.status).toBe(4);
     expect(ended.stderr).toContain('takes no lines (status 401)');
     expect(ended.stderr).toContain(`wait in ${spool}`);
-    await tailrace(['ship', '--spool', spool, '--', 'true'], {
+    await runTailrace(['ship', '--spool', spool, '--', 'true'], {
       env: { TAILRACE_URL: server.url, TAILRACE_TOKEN: app.token },
     });
-    expect(await server.messages(app)).toEqual(['a']);
+    expect(await server.readMessages(app)).toEqual(['a']);
   });
 });
 
 describe('ship -', () => {
   it('ships what it reads', async () => {
     const app = await server.createApp();
-    const ended = await tailrace(['ship', '-a', app.name, '--batch', '2', '-'], {
+    const ended = await runTailrace(['ship', '-a', app.name, '--batch', '2', '-'], {
       env: server.env,
       input: 'one\r\ntwo\n\nthree',
     });
     expect(ended).toMatchObject({ status: 0, stderr: '' });
-    expect((await server.lines(app)).map((line) => line.replace(/^\S+ /, ''))).toEqual(
+    expect((await server.readLines(app)).map((line) => line.replace(/^\S+ /, ''))).toEqual(
       ['one', 'two', '', 'three'].map((text) => `app[stdin]: ${text}`),
     );
   });

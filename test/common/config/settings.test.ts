@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { defaultDataFolder, distance, readSettings } from '../../../src/common/config/settings.ts';
+import { defaultDataFolder, editDistance, readSettings } from '../../../src/common/config/settings.ts';
 import { SETTINGS } from '../../../src/common/config/settings-table.ts';
 
 const defaults = { data: '/data', allowPrivateDrains: false };
@@ -81,7 +81,7 @@ describe('settings', () => {
 });
 
 it('the distance of two names is how many characters differ', () => {
-  expect(distance('', 'abc')).toBe(3);
-  expect(distance('kitten', 'sitting')).toBe(3);
-  expect(distance('same', 'same')).toBe(0);
+  expect(editDistance('', 'abc')).toBe(3);
+  expect(editDistance('kitten', 'sitting')).toBe(3);
+  expect(editDistance('same', 'same')).toBe(0);
 });

@@ -3,28 +3,31 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ask, FILES, Repository } from '../../support/repository.ts';
-import { dataForTest, type Server, serve, temporaryFolder } from '../../support/server.ts';
+import { APP_FILES, fetchFromApp, GitRepository } from '../../support/repository.ts';
+import { dataFolderForTest, type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server?.close());
 
 let number = 0;
 /** A new app with a repository whose remote it is. */
-async function created(files: Readonly<Record<string, string>> = FILES, on = server) {
+async function created(files: Readonly<Record<string, string>> = APP_FILES, on = server) {
   const name = `app-${process.pid % 10_000}-${++number}`;
-  const repository = new Repository(on, files);
+  const repository = new GitRepository(on, files);
   const made = await repository.tailrace('create', name);
   expect(made.stdout).toMatch(/Git remote tailrace added/);
   return { name, repository };
 }
 const versions = async (name: string, on = server) =>
   (
-    await on.ask<{ version: number; description: string; status: string }[]>('GET', `/apps/${name}/releases`)
+    await on.request<{ version: number; description: string; status: string }[]>(
+      'GET',
+      `/apps/${name}/releases`,
+    )
   ).map(({ version, status }) => `v${version} ${status}`);
 
 describe('git push', { timeout: 180_000 }, () => {
@@ -38,14 +41,14 @@ describe('git push', { timeout: 180_000 }, () => {
       new RegExp(`remote: {8}http://${name}.localhost:\\d+/ deployed to Tailrace`),
     );
     expect(pushed.status).toBe(0);
-    expect((await ask(server, name)).version).toBe('one');
+    expect((await fetchFromApp(server, name)).version).toBe('one');
 
     repository.commit({ 'version.txt': 'two\n' });
     expect((await repository.push()).status).toBe(0);
-    await until('the second version', async () => (await ask(server, name)).version === 'two');
+    await until('the second version', async () => (await fetchFromApp(server, name)).version === 'two');
 
     expect((await repository.tailrace('rollback')).stdout).toMatch(/Rolling back .* to v2... done, v4/);
-    await until('the first version', async () => (await ask(server, name)).version === 'one');
+    await until('the first version', async () => (await fetchFromApp(server, name)).version === 'one');
     expect((await repository.tailrace('info')).stdout).toMatch(/Buildpack:\s+Procfile/);
   });
 
@@ -81,12 +84,12 @@ describe('git push', { timeout: 180_000 }, () => {
     }
     expect(repository.git('ls-remote', 'tailrace', 'main')).toBe(before);
     expect(await versions(name)).toEqual(['v1 succeeded', 'v2 succeeded']);
-    expect((await ask(server, name)).version).toBe('one');
+    expect((await fetchFromApp(server, name)).version).toBe('one');
   });
 
   it('leaves out what .slugignore names', async () => {
     const { name, repository } = await created({
-      ...FILES,
+      ...APP_FILES,
       '.slugignore': '*.bin\n/docs\n',
       'big.bin': 'x',
       'docs/page': 'x',
@@ -94,8 +97,8 @@ describe('git push', { timeout: 180_000 }, () => {
       Procfile: 'web: find . -type f >&2; exec node web.cjs\n',
     });
     expect((await repository.push()).status).toBe(0);
-    await ask(server, name);
-    const lines = await server.messages({ id: '', name, token: '' });
+    await fetchFromApp(server, name);
+    const lines = await server.readMessages({ id: '', name, token: '' });
     expect(lines).toContain('./deep/docs/page');
     expect(lines.filter((line) => /big\.bin|^\.\/docs/.test(line))).toEqual([]);
   });
@@ -111,7 +114,7 @@ describe('git push', { timeout: 180_000 }, () => {
   it('two at once: one of them is told to wait', async () => {
     const go = join(server.data, 'go');
     const { name, repository } = await created({
-      ...FILES,
+      ...APP_FILES,
       'package.json': JSON.stringify({
         name: 'slow',
         scripts: { build: `until [ -e '${go}' ]; do sleep 0.1; done` },
@@ -120,7 +123,7 @@ describe('git push', { timeout: 180_000 }, () => {
     const first = repository.push();
     await until(
       'the first build',
-      async () => (await server.ask<unknown[]>('GET', `/apps/${name}/builds`)).length > 0,
+      async () => (await server.request<unknown[]>('GET', `/apps/${name}/builds`)).length > 0,
     );
     const second = await repository.push('main:master');
     expect(second.stderr).toMatch(/Another build of \S+ is in progress/);
@@ -131,7 +134,7 @@ describe('git push', { timeout: 180_000 }, () => {
 
   it('the release command runs before, and when it fails the old release stays', async () => {
     const { name, repository } = await created({
-      ...FILES,
+      ...APP_FILES,
       Procfile: 'web: node web.cjs\nrelease: echo migrating; exit $FAIL\n',
     });
     await repository.tailrace('config:set', 'FAIL=0');
@@ -144,7 +147,7 @@ describe('git push', { timeout: 180_000 }, () => {
     expect(bad.stderr).toMatch(/The release command failed \(status 7\)/);
     expect(bad.status).not.toBe(0);
     expect((await versions(name)).at(-1)).toBe('v5 failed');
-    expect((await ask(server, name)).version).toBe('one');
+    expect((await fetchFromApp(server, name)).version).toBe('one');
   });
 });
 
@@ -164,8 +167,8 @@ describe('tailrace push', { timeout: 180_000 }, () => {
     const pushed = await repository.tailrace('push');
     expect(pushed.stdout).toMatch(/-----> Launching/);
     expect(pushed.status).toBe(0);
-    expect((await ask(server, name)).version).toBe('not committed');
-    const lines = await server.messages({ id: '', name, token: '' });
+    expect((await fetchFromApp(server, name)).version).toBe('not committed');
+    const lines = await server.readMessages({ id: '', name, token: '' });
     expect(lines).toContain('./deep/secret/key');
     for (const ignored of [
       './big.bin',
@@ -199,13 +202,12 @@ describe('tailrace push', { timeout: 180_000 }, () => {
   });
 
   async function buildOf(name: string, archive: Buffer): Promise<string> {
-    const { source_blob: source } = await server.ask<{ source_blob: { put_url: string; get_url: string } }>(
-      'POST',
-      '/sources',
-    );
+    const { source_blob: source } = await server.request<{
+      source_blob: { put_url: string; get_url: string };
+    }>('POST', '/sources');
     const put = await fetch(source.put_url, { method: 'PUT', body: new Uint8Array(archive) });
     expect(put.status).toBe(200);
-    const build = await server.ask<{ output_stream_url: string }>('POST', `/apps/${name}/builds`, {
+    const build = await server.request<{ output_stream_url: string }>('POST', `/apps/${name}/builds`, {
       source_blob: { url: source.get_url },
     });
     const output = await fetch(build.output_stream_url, {
@@ -219,7 +221,7 @@ describe('buildpacks', { timeout: 180_000 }, () => {
   it('of one’s own are given the build, a cache that stays, and the config vars', async () => {
     const pack = temporaryFolder();
     const { repository } = await created();
-    const own = new Repository(server, {
+    const own = new GitRepository(server, {
       'bin/detect': '#!/bin/sh\necho Mine\n',
       'bin/compile':
         '#!/bin/sh\necho "-----> A is $(cat "$3/A")"\necho x >>"$2/builds"\necho "-----> build $(wc -l <"$2/builds")"\n',
@@ -243,7 +245,7 @@ describe('what a server runs', { timeout: 240_000 }, () => {
     const dynos = join(server.data, 'host', 'dynos');
     const homes = await until('two homes', async () => {
       const seen = new Set<string>();
-      for (let i = 0; i < 20; i++) seen.add((await ask(server, name)).home);
+      for (let i = 0; i < 20; i++) seen.add((await fetchFromApp(server, name)).home);
       return seen.size === 2 && [...seen];
     });
     writeFileSync(join(homes[0], 'scratch'), 'x');
@@ -254,18 +256,18 @@ describe('what a server runs', { timeout: 240_000 }, () => {
   });
 
   it('runs again after the server was killed, with the formation it had', async () => {
-    const data = dataForTest();
-    const first = await serve({ data });
-    const { name, repository } = await created(FILES, first);
+    const data = dataFolderForTest();
+    const first = await startServer({ data });
+    const { name, repository } = await created(APP_FILES, first);
     await repository.push();
     await repository.tailrace('scale', 'web=2', 'worker=0');
     await repository.tailrace('config:set', 'A=kept');
     await first.kill();
-    const second = await serve({ data });
+    const second = await startServer({ data });
     try {
-      const app = await until('the app', () => ask(second, name).catch(() => undefined), 30_000);
+      const app = await until('the app', () => fetchFromApp(second, name).catch(() => undefined), 30_000);
       expect([app.version, app.a]).toEqual(['one', 'kept']);
-      const formation = await second.ask<{ type: string; quantity: number }[]>(
+      const formation = await second.request<{ type: string; quantity: number }[]>(
         'GET',
         `/apps/${name}/formation`,
       );
@@ -279,9 +281,9 @@ describe('what a server runs', { timeout: 240_000 }, () => {
   });
 
   it('killed in the middle of a push: the old release, whole', async () => {
-    const data = dataForTest();
-    const first = await serve({ data });
-    const { name, repository } = await created(FILES, first);
+    const data = dataFolderForTest();
+    const first = await startServer({ data });
+    const { name, repository } = await created(APP_FILES, first);
     await repository.push();
     repository.commit({
       'version.txt': 'two\n',
@@ -289,14 +291,14 @@ describe('what a server runs', { timeout: 240_000 }, () => {
     });
     const pushing = repository.push();
     await until('the build', async () => {
-      const builds = await first.ask<{ status: string }[]>('GET', `/apps/${name}/builds`);
+      const builds = await first.request<{ status: string }[]>('GET', `/apps/${name}/builds`);
       return builds.some(({ status }) => status === 'pending');
     });
     await first.kill();
     expect((await pushing).status).not.toBe(0);
-    const second = await serve({ data });
+    const second = await startServer({ data });
     try {
-      const app = await until('the app', () => ask(second, name).catch(() => undefined), 30_000);
+      const app = await until('the app', () => fetchFromApp(second, name).catch(() => undefined), 30_000);
       expect(app.version).toBe('one');
       expect(await versions(name, second)).toEqual(['v1 succeeded', 'v2 succeeded']);
       const leftOver = readdirSync(join(data, 'host', 'work'));
@@ -311,19 +313,19 @@ describe('what a server runs', { timeout: 240_000 }, () => {
     await repository.push();
     await repository.tailrace('scale', 'web=2');
     await until('two dynos', async () => {
-      const dynos = await server.ask<{ type: string; state: string }[]>('GET', `/apps/${name}/dynos`);
+      const dynos = await server.request<{ type: string; state: string }[]>('GET', `/apps/${name}/dynos`);
       return dynos.filter(({ type, state }) => type === 'web' && state === 'up').length === 2;
     });
     let over = false;
     const counts = { good: 0, bad: [] as string[] };
     const load = Array.from({ length: 8 }, async () => {
       while (!over)
-        await ask(server, name).then(
+        await fetchFromApp(server, name).then(
           () => counts.good++,
           (error: unknown) => counts.bad.push(String(error)),
         );
     });
-    const homes = async () => (await ask(server, name)).home;
+    const homes = async () => (await fetchFromApp(server, name)).home;
     for (const args of [
       ['restart'],
       ['config:set', 'A=2'],

@@ -1,15 +1,15 @@
 /** The official `heroku` command against a real `tailrace start`: apps, their settings, add-ons and keys, and what it prints. */
 import { describe, expect, it } from 'vitest';
-import { Heroku } from '../../support/heroku.ts';
+import { HerokuCli } from '../../support/heroku.ts';
 import { missing } from '../../support/program.ts';
-import { Shop } from '../../support/shop.ts';
+import { HerokuCliApp } from '../../support/shop.ts';
 import { until } from '../../support/until.ts';
 
-const shop = new Shop(25_100);
-const { h } = shop;
+const shop = new HerokuCliApp(25_100);
+const { run: h } = shop;
 
 /** Asked of the API where a command has been seen to show them: it takes a second of processor time. */
-const configVars = () => shop.server.ask<Record<string, string>>('GET', '/apps/shop/config-vars');
+const configVars = () => shop.server.request<Record<string, string>>('GET', '/apps/shop/config-vars');
 
 /** What the app answers through the HTTP router, which waits while it restarts. */
 async function answer(accept = '*/*'): Promise<string> {
@@ -19,16 +19,14 @@ async function answer(accept = '*/*'): Promise<string> {
 
 describe('apps', { timeout: 180_000 }, () => {
   it('are listed, created, shown and destroyed', async () => {
-    expect(await shop.heroku.prints('apps')).toMatch(
-      /=== owner@tailrace.localhost Apps\s+shop \(localhost\)/,
-    );
-    expect(await shop.heroku.prints('apps:create blue-lake')).toMatch(
+    expect(await shop.heroku.runOk('apps')).toMatch(/=== owner@tailrace.localhost Apps\s+shop \(localhost\)/);
+    expect(await shop.heroku.runOk('apps:create blue-lake')).toMatch(
       /Creating blue-lake... done[\s\S]*http:\/\/blue-lake\.localhost:\d+\/ \| \S+\/blue-lake\.git/,
     );
-    expect(await shop.heroku.prints('apps:info -a blue-lake')).toMatch(
+    expect(await shop.heroku.runOk('apps:info -a blue-lake')).toMatch(
       /=== blue-lake[\s\S]*Owner:\s+owner@tailrace\.localhost[\s\S]*Stack:\s+local/,
     );
-    expect(await shop.heroku.prints('apps:destroy -a blue-lake --confirm blue-lake')).toMatch(
+    expect(await shop.heroku.runOk('apps:destroy -a blue-lake --confirm blue-lake')).toMatch(
       /Destroying blue-lake .*done/,
     );
     const gone = await shop.heroku.run('apps:info -a blue-lake');
@@ -40,18 +38,18 @@ describe('apps', { timeout: 180_000 }, () => {
     const refused = await shop.heroku.run('apps:create Blue_Lake');
     expect(refused.status).not.toBe(0);
     expect(refused.stderr).toMatch(/Name must start with a letter/);
-    await expect(shop.server.ask('POST', '/apps', { name: 'shop' })).rejects.toThrow(
+    await expect(shop.server.request('POST', '/apps', { name: 'shop' })).rejects.toThrow(
       /Name shop is already taken/,
     );
   });
 
   it('are renamed', async () => {
     expect(await h('apps:rename shoe')).toMatch(/Renaming shop to shoe... done/);
-    await shop.server.ask('PATCH', '/apps/shoe', { name: 'shop' });
+    await shop.server.request('PATCH', '/apps/shoe', { name: 'shop' });
   });
 
   it('belong to whoever has the key', async () => {
-    expect(await shop.heroku.prints('auth:whoami')).toMatch(/^owner@tailrace\.localhost$/m);
+    expect(await shop.heroku.runOk('auth:whoami')).toMatch(/^owner@tailrace\.localhost$/m);
     expect(await h('access')).toMatch(/owner@tailrace\.localhost\s+owner/);
   });
 });
@@ -68,7 +66,7 @@ describe('config vars and releases', { timeout: 180_000 }, () => {
 
   it('their values are in no line of the stream', async () => {
     await h('config:set SECRET=hunter2');
-    const lines = await shop.server.lines({ id: '', name: 'shop', token: '' });
+    const lines = await shop.server.readLines({ id: '', name: 'shop', token: '' });
     expect(lines.some((line) => line.includes('Set SECRET config vars by user owner@'))).toBe(true);
     expect(lines.filter((line) => line.includes('hunter2'))).toEqual([]);
   });
@@ -82,7 +80,7 @@ describe('config vars and releases', { timeout: 180_000 }, () => {
     );
     expect(await h('rollback v2')).toMatch(/Rolling back shop to v2... done, v5/);
     expect(await configVars()).toMatchObject({ A: 'one', B: 'two' });
-    await expect(shop.server.ask('GET', '/apps/shop/releases/v99')).rejects.toThrow(
+    await expect(shop.server.request('GET', '/apps/shop/releases/v99')).rejects.toThrow(
       /Couldn't find that release/,
     );
   });
@@ -101,12 +99,12 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
   it('maintenance is switched on and off', async () => {
     expect(await h('maintenance')).toMatch(/^off$/m);
     expect(await h('maintenance:on')).toMatch(/Enabling maintenance mode for shop... done/);
-    expect(await shop.server.ask('GET', '/apps/shop')).toMatchObject({ maintenance: true });
+    expect(await shop.server.request('GET', '/apps/shop')).toMatchObject({ maintenance: true });
     expect(await answer()).toMatch(/under maintenance/);
     const page = 'https://example.com/soon.html';
-    await shop.server.ask('PATCH', '/apps/shop/config-vars', { MAINTENANCE_PAGE_URL: page });
+    await shop.server.request('PATCH', '/apps/shop/config-vars', { MAINTENANCE_PAGE_URL: page });
     expect(await answer('text/html')).toContain('<iframe src="https://example.com/soon.html">');
-    await shop.server.ask('PATCH', '/apps/shop/config-vars', { MAINTENANCE_PAGE_URL: null });
+    await shop.server.request('PATCH', '/apps/shop/config-vars', { MAINTENANCE_PAGE_URL: null });
     expect(await h('maintenance:off')).toMatch(/Disabling maintenance mode for shop... done/);
     expect(await answer()).toMatch(/^A is/);
   });
@@ -115,7 +113,7 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
 describe('add-ons', { timeout: 180_000 }, () => {
   it('are none at first', async () => {
     expect(await h('addons')).toMatch(/No add-ons for app shop/);
-    await expect(shop.server.ask('POST', '/apps/shop/addons', { plan: 'nosuch' })).rejects.toThrow(
+    await expect(shop.server.request('POST', '/apps/shop/addons', { plan: 'nosuch' })).rejects.toThrow(
       /Couldn't find that add-on service/,
     );
   });
@@ -131,14 +129,14 @@ describe('add-ons', { timeout: 180_000 }, () => {
 
 describe('API keys', { timeout: 180_000 }, () => {
   it('are made with a scope, work, and are revoked', async () => {
-    const made = await shop.heroku.prints('authorizations:create -d reader -s read -e 600');
+    const made = await shop.heroku.runOk('authorizations:create -d reader -s read -e 600');
     const key = /Token:\s+(\S+)/.exec(made)?.[1] ?? '';
     const id = /ID:\s+(\S+)/.exec(made)?.[1] ?? '';
-    const reader = new Heroku({ url: shop.server.url, key });
-    expect(await reader.prints('config:get A -a shop')).toMatch(/one/);
+    const reader = new HerokuCli({ url: shop.server.url, key });
+    expect(await reader.runOk('config:get A -a shop')).toMatch(/one/);
     const refused = await reader.run('config:set A=2 -a shop');
     expect(refused.status).not.toBe(0);
-    expect(await shop.heroku.prints(`authorizations:revoke ${id}`)).toMatch(/done/);
+    expect(await shop.heroku.runOk(`authorizations:revoke ${id}`)).toMatch(/done/);
     const answer = await fetch(`${shop.server.url}/apps/shop/config-vars`, {
       headers: { authorization: `Bearer ${key}` },
     });

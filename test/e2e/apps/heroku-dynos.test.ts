@@ -2,17 +2,17 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Heroku } from '../../support/heroku.ts';
-import { run } from '../../support/program.ts';
-import { Shop } from '../../support/shop.ts';
+import { HerokuCli } from '../../support/heroku.ts';
+import { runProgram } from '../../support/program.ts';
+import { HerokuCliApp } from '../../support/shop.ts';
 import { until } from '../../support/until.ts';
 
-const shop = new Shop(25_200);
-const { h } = shop;
+const shop = new HerokuCliApp(25_200);
+const { run: h } = shop;
 
 /** The processes of a dyno that is up: asked of the API, since a command takes seconds. */
 async function idOf(dyno: string): Promise<string | undefined> {
-  const dynos = await shop.server.ask<{ name: string; id: string; state: string }[]>(
+  const dynos = await shop.server.request<{ name: string; id: string; state: string }[]>(
     'GET',
     '/apps/shop/dynos',
   );
@@ -21,7 +21,7 @@ async function idOf(dyno: string): Promise<string | undefined> {
 
 describe('dynos', { timeout: 180_000 }, () => {
   it('are shown and scaled, also by a difference', async () => {
-    expect(await shop.heroku.prints('ps -a shop')).toMatch(
+    expect(await shop.heroku.runOk('ps -a shop')).toMatch(
       /=== web \(Basic\): node web\.cjs \(1\)\s+web\.1: up /,
     );
     expect(await h('ps:scale web=2 worker+1')).toMatch(
@@ -35,11 +35,11 @@ describe('dynos', { timeout: 180_000 }, () => {
 
   it('what can’t be is refused with Heroku’s errors', async () => {
     const scaled = (type: string, quantity: number) =>
-      shop.server.ask('PATCH', '/apps/shop/formation', { updates: [{ type, quantity }] });
+      shop.server.request('PATCH', '/apps/shop/formation', { updates: [{ type, quantity }] });
     await expect(scaled('nosuch', 1)).rejects.toThrow(/Couldn't find that process type/);
     await expect(scaled('web', 10_000)).rejects.toThrow(/Cannot scale web to 10000/);
     expect((await shop.heroku.run('ps:scale web-50 -a shop')).stderr).toMatch(/Cannot scale web to -\d+/);
-    await expect(shop.server.ask('DELETE', '/apps/shop/dynos/web.77')).rejects.toThrow(
+    await expect(shop.server.request('DELETE', '/apps/shop/dynos/web.77')).rejects.toThrow(
       /Couldn't find that dyno/,
     );
   });
@@ -53,7 +53,7 @@ describe('dynos', { timeout: 180_000 }, () => {
     expect(await h('ps:stop -d worker.1')).toMatch(/Stopping dyno worker\.1 on shop... done/);
     await until('worker.1 to be down', async () => (await idOf('worker.1')) === undefined, 20_000);
     expect(await h('ps')).toMatch(/worker\.1: down/);
-    await shop.server.ask('DELETE', '/apps/shop/dynos/worker.1');
+    await shop.server.request('DELETE', '/apps/shop/dynos/worker.1');
   });
 });
 
@@ -68,13 +68,13 @@ describe('logs', { timeout: 180_000 }, () => {
   it('--tail shows lines as they come', async () => {
     const tail = shop.heroku.start('logs --tail -n 1 -a shop');
     const token = await shop.server.tokenOf('shop', 'app');
-    await tail.says(/\n/);
+    await tail.waitForOutput(/\n/);
     await fetch(`${shop.server.url}/logs?token=${token}&dyno=hand`, {
       method: 'POST',
       headers: { authorization: `Bearer ${shop.server.key}`, 'content-type': 'text/plain' },
       body: 'said by hand\n',
     });
-    await tail.says(/app\[hand\]: said by hand/);
+    await tail.waitForOutput(/app\[hand\]: said by hand/);
     await tail.stop('SIGINT');
   });
 });
@@ -84,11 +84,11 @@ describe('drains', { timeout: 180_000 }, () => {
     const url = 'https://user:pass@logs.example.com/x?y=1';
     expect(await h(`drains:add ${url}`)).toMatch(/Successfully added drain/);
     expect(await h('drains')).toMatch(/=== Drains\s+https:\/\/\S+ \(d\.[0-9a-f-]{36}\)/);
-    await expect(shop.server.ask('POST', '/apps/shop/log-drains', { url })).rejects.toThrow(
+    await expect(shop.server.request('POST', '/apps/shop/log-drains', { url })).rejects.toThrow(
       /Url has already been taken/,
     );
     expect(await h(`drains:remove ${url}`)).toMatch(/Successfully removed drain/);
-    expect(await shop.server.ask('GET', '/apps/shop/log-drains')).toEqual([]);
+    expect(await shop.server.request('GET', '/apps/shop/log-drains')).toEqual([]);
   });
 });
 
@@ -110,8 +110,8 @@ describe('open, git:remote', { timeout: 180_000 }, () => {
     const seen = join(shop.heroku.home, 'seen');
     const browser = join(shop.heroku.home, 'browser');
     writeFileSync(browser, `#!/bin/sh\nprintf %s "$1" >'${seen}'\n`, { mode: 0o755 });
-    const own = new Heroku(shop.server, { BROWSER: browser, DISPLAY: '' });
-    expect(await own.prints('apps:open -a shop /status')).toMatch(
+    const own = new HerokuCli(shop.server, { BROWSER: browser, DISPLAY: '' });
+    expect(await own.runOk('apps:open -a shop /status')).toMatch(
       /Opening http:\/\/shop\.localhost:\d+\/status/,
     );
     const address = await until('the browser', () => existsSync(seen) && readFileSync(seen, 'utf8'));
@@ -120,30 +120,30 @@ describe('open, git:remote', { timeout: 180_000 }, () => {
   });
 
   it('git:remote names the repository, and git push works with the two lines of the docs', async () => {
-    const own = new Heroku(shop.server);
+    const own = new HerokuCli(shop.server);
     const git = (...args: string[]) =>
-      run('git', args, { cwd: own.home, env: { HOME: own.home, PATH: process.env.PATH } });
-    await shop.server.ask('POST', '/apps', { name: 'pushed' });
+      runProgram('git', args, { cwd: own.home, env: { HOME: own.home, PATH: process.env.PATH } });
+    await shop.server.request('POST', '/apps', { name: 'pushed' });
     writeFileSync(join(own.home, 'Procfile'), 'worker: exec sleep 1000\n');
     await git('init', '-q', '-b', 'main');
     await git('add', 'Procfile');
     await git('-c', 'user.email=a@example.com', '-c', 'user.name=A', 'commit', '-qm', 'first');
     const host = new URL(shop.server.url.replace('127.0.0.1', 'localhost')).host;
-    expect(await own.prints('git:remote -a pushed')).toContain(
+    expect(await own.runOk('git:remote -a pushed')).toContain(
       `set git remote heroku to https://${host}/pushed.git`,
     );
     await git('config', `url.http://key:${shop.server.key}@${host}/.insteadOf`, `https://${host}/`);
     const pushed = await git('push', 'heroku', 'main');
     expect(pushed.stderr).toMatch(/remote: {8}Released v2/);
-    expect(await own.prints('ps:scale worker=1:standard-2x -a pushed')).toMatch(
+    expect(await own.runOk('ps:scale worker=1:standard-2x -a pushed')).toMatch(
       /now running worker at 1:Standard-2X/,
     );
-    expect(await own.prints('ps:type -a pushed')).toMatch(/worker\s+Standard-2X\s+1/);
-    expect(await own.prints('labs:enable log-runtime-metrics -a pushed')).toMatch(
+    expect(await own.runOk('ps:type -a pushed')).toMatch(/worker\s+Standard-2X\s+1/);
+    expect(await own.runOk('labs:enable log-runtime-metrics -a pushed')).toMatch(
       /Enabling log-runtime-metrics for .*pushed... done/,
     );
-    expect(await own.prints('labs -a pushed')).toMatch(/\[\+\] log-runtime-metrics/);
-    await shop.server.ask('DELETE', '/apps/pushed');
+    expect(await own.runOk('labs -a pushed')).toMatch(/\[\+\] log-runtime-metrics/);
+    await shop.server.request('DELETE', '/apps/pushed');
     own.close();
   });
 });

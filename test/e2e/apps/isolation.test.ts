@@ -2,39 +2,39 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missing, tailrace } from '../../support/program.ts';
-import { ask, Repository, WEB } from '../../support/repository.ts';
-import { dataForTest, launch, type Server, serve } from '../../support/server.ts';
+import { missing, runTailrace } from '../../support/program.ts';
+import { fetchFromApp, GitRepository, WEB_SOURCE } from '../../support/repository.ts';
+import { dataFolderForTest, type Server, spawnServer, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const APP = 'apart';
 let server: Server;
 
 beforeAll(async () => {
-  server = await serve({ env: { TAILRACE_ISOLATION: 'bubblewrap' } });
+  server = await startServer({ env: { TAILRACE_ISOLATION: 'bubblewrap' } });
 });
 afterAll(() => server?.close());
 
-const t = (...args: string[]) => tailrace(args, { env: server.env });
-const lines = () => server.lines({ id: '', name: APP, token: '' });
+const t = (...args: string[]) => runTailrace(args, { env: server.env });
+const lines = () => server.readLines({ id: '', name: APP, token: '' });
 
 describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_000 }, () => {
   it('answers requests, and speaks', async () => {
-    const repository = new Repository(server, {
+    const repository = new GitRepository(server, {
       Procfile: [
         'web: echo to stderr >/dev/stderr; exec node web.cjs',
         "worker: trap 'echo goodbye; exit 3' TERM; setsid sleep 1000 & echo ready; wait",
         'release: touch ../../released && echo migrated',
         '',
       ].join('\n'),
-      'web.cjs': WEB,
+      'web.cjs': WEB_SOURCE,
       'version.txt': 'one\n',
     });
     await repository.tailrace('create', APP);
     const pushed = await repository.push();
     expect(pushed.stderr).toMatch(/remote: {8}migrated/);
     expect(pushed.status).toBe(0);
-    expect((await ask(server, APP)).version).toBe('one');
+    expect((await fetchFromApp(server, APP)).version).toBe('one');
     expect((await lines()).some((line) => / app\[web\.1\]: to stderr$/.test(line))).toBe(true);
     // What it wrote outside of its own folder was in nobody's.
     expect(existsSync(join(server.data, 'host', 'released'))).toBe(false);
@@ -42,7 +42,7 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_0
 
   it('sees neither the server’s data, nor others’ files and processes, and can’t change the system', async () => {
     const run = async (command: string) => (await t('run', '-a', APP, command)).stdout.trim();
-    const { home } = await ask(server, APP);
+    const { home } = await fetchFromApp(server, APP);
     // One pipe for both, so that what is said first comes first.
     expect(
       await run(`exec 2>&1; cat '${server.data}/key'; ls '${server.data}/host/dynos' | wc -l; ls '${home}'`),
@@ -63,7 +63,7 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_0
     await until('its line', async () =>
       (await lines()).some((line) => / app\[worker\.1\]: ready$/.test(line)),
     );
-    const { id } = await server.ask<{ id: string }>('GET', `/apps/${APP}/dynos/worker.1`);
+    const { id } = await server.request<{ id: string }>('GET', `/apps/${APP}/dynos/worker.1`);
     expect(environments().filter((text) => text.includes(`\0HEROKU_DYNO_ID=${id}\0`)).length).toBeGreaterThan(
       2,
     );
@@ -99,8 +99,8 @@ function environments(): string[] {
 }
 
 it('a server whose dynos can’t be isolated doesn’t start', async () => {
-  const { ended } = launch(dataForTest(), {
-    env: { TAILRACE_ISOLATION: 'bubblewrap', PATH: dataForTest() },
+  const { exited: ended } = spawnServer(dataFolderForTest(), {
+    env: { TAILRACE_ISOLATION: 'bubblewrap', PATH: dataFolderForTest() },
   });
   const { status, stderr } = await ended;
   expect(status).toBe(1);

@@ -3,17 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Repository } from '../../support/repository.ts';
-import { type Server, serve } from '../../support/server.ts';
+import { GitRepository } from '../../support/repository.ts';
+import { type Server, startServer } from '../../support/server.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve({ env: { TAILRACE_SOURCE_BYTES: '2MB', TAILRACE_FRAME_TIMEOUT: '1s' } });
+  server = await startServer({ env: { TAILRACE_SOURCE_BYTES: '2MB', TAILRACE_FRAME_TIMEOUT: '1s' } });
 });
 afterAll(() => server?.close());
 
 it('one that is too large is refused in words, whichever way it comes', { timeout: 60_000 }, async () => {
-  const repository = new Repository(server, {
+  const repository = new GitRepository(server, {
     Procfile: 'worker: sleep 1000\n',
     'big.bin': randomBytes(6_000_000).toString('base64'),
   });
@@ -37,7 +37,10 @@ it('one that is too large is refused in words, whichever way it comes', { timeou
 });
 
 it('an upload may take longer than a request, while something comes', { timeout: 60_000 }, async () => {
-  const { source_blob: source } = await server.ask<{ source_blob: { put_url: string } }>('POST', '/sources');
+  const { source_blob: source } = await server.request<{ source_blob: { put_url: string } }>(
+    'POST',
+    '/sources',
+  );
   const slow = Readable.from(
     (async function* () {
       for (let i = 0; i < 8; i++) {

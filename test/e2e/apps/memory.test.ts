@@ -1,8 +1,8 @@
 /** Memory of dynos: measured over all of their processes, told when it is too much (R14), ended when far too much (R15). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tailrace } from '../../support/program.ts';
-import { Repository } from '../../support/repository.ts';
-import { type Server, serve } from '../../support/server.ts';
+import { runTailrace } from '../../support/program.ts';
+import { GitRepository } from '../../support/repository.ts';
+import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const APP = 'eaters';
@@ -13,12 +13,12 @@ let server: Server;
 
 beforeAll(async () => {
   // A Node.js process that does nothing uses 15 to 40 MB: the more of them there are, the more they share.
-  server = await serve({ env: { TAILRACE_DYNO_MEMORY: '100MB', TAILRACE_DYNO_SAMPLE: '1s' } });
+  server = await startServer({ env: { TAILRACE_DYNO_MEMORY: '100MB', TAILRACE_DYNO_SAMPLE: '1s' } });
 });
 afterAll(() => server?.close());
 
-const t = (...args: string[]) => tailrace([...args, '-a', APP], { env: server.env });
-const lines = () => server.lines({ id: '', name: APP, token: '' });
+const t = (...args: string[]) => runTailrace([...args, '-a', APP], { env: server.env });
+const lines = () => server.readLines({ id: '', name: APP, token: '' });
 /** The first such line; `from` is the source and dyno. On a machine that is busy, samples come late. */
 const first = (from: string, pattern: RegExp, after: number) =>
   until(
@@ -34,7 +34,7 @@ const said = (dyno: string, pattern: RegExp, after = 0) => first(`heroku[${dyno}
 
 describe('a dyno', { timeout: 240_000 }, () => {
   it('that uses more than its size allows is told so (R14), until it is of another size', async () => {
-    const repository = new Repository(server, {
+    const repository = new GitRepository(server, {
       Procfile: `small: exec sleep 1000\nbig: ${eat(130)}\nhuge: ${eat(230)}\n`,
     });
     await repository.tailrace('create', APP);
@@ -53,7 +53,7 @@ describe('a dyno', { timeout: 240_000 }, () => {
       status: 0,
       stdout: 'Scaling dynos... done, now running big=1:Standard-2X\n',
     });
-    const dynos = await server.ask<{ name: string; size: string; state: string }[]>(
+    const dynos = await server.request<{ name: string; size: string; state: string }[]>(
       'GET',
       `/apps/${APP}/dynos`,
     );

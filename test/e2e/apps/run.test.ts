@@ -4,18 +4,18 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawn } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { Heroku } from '../../support/heroku.ts';
-import { missing, Program, TAILRACE, tailrace } from '../../support/program.ts';
-import { Repository } from '../../support/repository.ts';
-import { type Server, serve } from '../../support/server.ts';
+import { HerokuCli } from '../../support/heroku.ts';
+import { missing, Program, runTailrace, TAILRACE } from '../../support/program.ts';
+import { GitRepository } from '../../support/repository.ts';
+import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const APP = 'runner';
 let server: Server;
 
 beforeAll(async () => {
-  server = await serve();
-  await server.ask('POST', '/apps', { name: APP });
+  server = await startServer();
+  await server.request('POST', '/apps', { name: APP });
 }, 60_000);
 afterAll(() => server?.close());
 
@@ -23,7 +23,7 @@ afterAll(() => server?.close());
 let deployed: Promise<void> | undefined;
 function deploy(): Promise<void> {
   deployed ??= (async () => {
-    const repository = new Repository(server, {
+    const repository = new GitRepository(server, {
       Procfile: 'worker: sleep 1000\n',
       'file.txt': 'in the slug\n',
     });
@@ -35,9 +35,9 @@ function deploy(): Promise<void> {
 }
 const run = async (args: readonly string[], input: string | Buffer = '') => {
   await deploy();
-  return tailrace(['run', '-a', APP, ...args], { env: server.env, input });
+  return runTailrace(['run', '-a', APP, ...args], { env: server.env, input });
 };
-const appLines = () => server.messages({ id: '', name: APP, token: '' });
+const appLines = () => server.readMessages({ id: '', name: APP, token: '' });
 
 describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => {
   it('runs in a copy of the slug with the config vars, and ends with the command’s status', async () => {
@@ -117,7 +117,7 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     const client = new Program(process.execPath, [TAILRACE, 'run', '-a', APP, 'echo $HOME; sleep 1000'], {
       env: server.env,
     });
-    const [, home] = await client.says(/(\S+)\n/);
+    const [, home] = await client.waitForOutput(/(\S+)\n/);
     expect(existsSync(home)).toBe(true);
     await client.stop('SIGKILL');
     await until('the line about it', async () =>
@@ -128,22 +128,22 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
 
   it('run:detached says in the stream what it says, and can be stopped', async () => {
     await deploy();
-    const { stdout } = await tailrace(['run:detached', '-a', APP, 'echo in the background; sleep 1000'], {
+    const { stdout } = await runTailrace(['run:detached', '-a', APP, 'echo in the background; sleep 1000'], {
       env: server.env,
     });
     const [, name] = /done, (run\.\d+)/.exec(stdout) ?? [];
     await until('its line', async () => (await appLines()).includes('in the background'));
-    expect((await tailrace(['ps', '-a', APP], { env: server.env })).stdout).toContain(`${name}: up`);
-    await tailrace(['ps:stop', name, '-a', APP], { env: server.env });
+    expect((await runTailrace(['ps', '-a', APP], { env: server.env })).stdout).toContain(`${name}: up`);
+    await runTailrace(['ps:stop', name, '-a', APP], { env: server.env });
     await until(
       'its end',
-      async () => !(await tailrace(['ps', '-a', APP], { env: server.env })).stdout.includes(name),
+      async () => !(await runTailrace(['ps', '-a', APP], { env: server.env })).stdout.includes(name),
     );
   });
 
   it('an app that runs nothing here says what to do', async () => {
-    await server.ask('POST', '/apps', { name: 'empty-app' });
-    const refused = await tailrace(['run', '-a', 'empty-app', 'true'], { env: server.env });
+    await server.request('POST', '/apps', { name: 'empty-app' });
+    const refused = await runTailrace(['run', '-a', 'empty-app', 'true'], { env: server.env });
     expect(refused.stderr).toMatch(/deploy it with `tailrace push`/);
     expect(refused.status).toBe(1);
   });
@@ -154,7 +154,7 @@ describe.skipIf(missing('openssl'))('heroku run', { timeout: 240_000 }, () => {
     await deploy();
     await run(['true']); // the certificates are made at the first attached dyno
     const authority = join(server.data, 'tls', 'authority.pem');
-    const heroku = new Heroku(server, { NODE_EXTRA_CA_CERTS: authority });
+    const heroku = new HerokuCli(server, { NODE_EXTRA_CA_CERTS: authority });
     onTestFinished(() => heroku.close());
     const failed = await heroku.run([
       'run',
@@ -171,13 +171,13 @@ describe.skipIf(missing('openssl'))('heroku run', { timeout: 240_000 }, () => {
     expect(piped.stdout).toMatch(/^through a pipe$/m);
     expect(piped.status).toBe(0);
     expect((await heroku.run(['run', '-a', APP, '--', 'tty'])).stdout).toMatch(/\/dev\/pts\/\d+/);
-    expect(await heroku.prints(['run:detached', '-a', APP, '--', 'echo from afar'])).toMatch(/run\.\d+/);
+    expect(await heroku.runOk(['run:detached', '-a', APP, '--', 'echo from afar'])).toMatch(/run\.\d+/);
     await until('its line', async () => (await appLines()).includes('from afar'));
   });
 
   it('refuses a server whose authority it does not know', async () => {
     await deploy();
-    const heroku = new Heroku(server);
+    const heroku = new HerokuCli(server);
     onTestFinished(() => heroku.close());
     const refused = await heroku.run(['run', '--no-tty', '-a', APP, '--', 'true']);
     expect(refused.status).not.toBe(0);

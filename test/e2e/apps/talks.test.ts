@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { spawn } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { missing, Program, TAILRACE } from '../../support/program.ts';
-import { Repository } from '../../support/repository.ts';
-import { type Server, serve } from '../../support/server.ts';
+import { GitRepository } from '../../support/repository.ts';
+import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', '..', 'examples', 'guestbook');
@@ -14,7 +14,7 @@ const APP = 'guestbook';
 let server: Server;
 
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server?.close());
 
@@ -23,7 +23,7 @@ interface Dyno {
   readonly state: string;
 }
 const up = async (): Promise<string[]> =>
-  (await server.ask<Dyno[]>('GET', `/apps/${APP}/dynos`))
+  (await server.request<Dyno[]>('GET', `/apps/${APP}/dynos`))
     .filter(({ state }) => state === 'up')
     .map(({ name }) => name);
 
@@ -40,7 +40,7 @@ describe.skipIf(missing('django-admin', 'celery', 'redis-server', 'pg_ctlcluster
   { timeout: 240_000 },
   () => {
     it('create, push, scale, migrate, requests, logs --tail, run bash', async () => {
-      const repository = new Repository(server, { '.slugignore': 'README.md\n' });
+      const repository = new GitRepository(server, { '.slugignore': 'README.md\n' });
       cpSync(EXAMPLE, repository.folder, { recursive: true });
       repository.commit({});
       const t = (...args: string[]) => repository.tailrace(...args);
@@ -72,10 +72,12 @@ describe.skipIf(missing('django-admin', 'celery', 'redis-server', 'pg_ctlcluster
       expect((await page('/?text=from+the+test')).text).toContain('<li>from the test</li>');
       await until('both web dynos', async () => /web\.1/.test((await page()).text));
       await until('both web dynos', async () => /web\.2/.test((await page()).text));
-      await tail.says(/heroku\[router\]: at=info method=GET path="\/\?text=from\+the\+test".* status=200/);
-      await tail.says(/app\[web\.[12]\]: .*"GET \/\?text=from\+the\+test HTTP\/1\.1" 200/);
-      await tail.says(/app\[celery\.1\]: .*Scheduler: Sending due task count/);
-      await tail.says(/app\[worker\.[1-4]\]: .*1 entries/);
+      await tail.waitForOutput(
+        /heroku\[router\]: at=info method=GET path="\/\?text=from\+the\+test".* status=200/,
+      );
+      await tail.waitForOutput(/app\[web\.[12]\]: .*"GET \/\?text=from\+the\+test HTTP\/1\.1" 200/);
+      await tail.waitForOutput(/app\[celery\.1\]: .*Scheduler: Sending due task count/);
+      await tail.waitForOutput(/app\[worker\.[1-4]\]: .*1 entries/);
 
       await bash(repository.folder);
       // What was deleted there is gone there alone.
@@ -83,7 +85,7 @@ describe.skipIf(missing('django-admin', 'celery', 'redis-server', 'pg_ctlcluster
       expect((await up()).sort()).toEqual(
         ['celery.1', 'web.1', 'web.2', 'worker.1', 'worker.2', 'worker.3', 'worker.4'].sort(),
       );
-      const lines = await server.lines({ id: '', name: APP, token: '' });
+      const lines = await server.readLines({ id: '', name: APP, token: '' });
       expect(
         lines.filter((line) => / app\[postgres\.1\]: .*ready to accept connections/.test(line)),
       ).toHaveLength(1);
@@ -123,7 +125,7 @@ async function bash(cwd: string): Promise<void> {
 
 describe('Python apps', { timeout: 120_000 }, () => {
   it('get a virtual environment of their own, whose programs run wherever the slug does', async () => {
-    const repository = new Repository(server, {
+    const repository = new GitRepository(server, {
       Procfile: 'worker: sleep 1000\n',
       // No index is needed: the package is in the repository.
       'requirements.txt': '--no-index\n--find-links wheels\nhello==1.0\n',

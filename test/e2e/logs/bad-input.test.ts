@@ -1,18 +1,18 @@
 /** What nobody should type, push or run: each gets the answer that a Heroku user would expect. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tailrace } from '../../support/program.ts';
-import { Repository } from '../../support/repository.ts';
-import { type Server, serve } from '../../support/server.ts';
+import { runTailrace } from '../../support/program.ts';
+import { GitRepository } from '../../support/repository.ts';
+import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const APP = 'strange';
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server?.close());
 
-const t = async (...args: string[]) => (await tailrace(args, { env: server.env })).stderr;
+const t = async (...args: string[]) => (await runTailrace(args, { env: server.env })).stderr;
 async function refused(method: string, path: string, body: unknown): Promise<[number, string]> {
   const answer = await fetch(server.url + path, {
     method,
@@ -24,7 +24,7 @@ async function refused(method: string, path: string, body: unknown): Promise<[nu
 
 describe('pushes', { timeout: 90_000 }, () => {
   it('of nothing, of no app at all, and of a Procfile in UTF-16', async () => {
-    const repository = new Repository(server, { 'README.md': 'no Procfile\n' });
+    const repository = new GitRepository(server, { 'README.md': 'no Procfile\n' });
     await repository.tailrace('create', APP);
     const none = await repository.push();
     expect(none.stderr).toMatch(/No buildpack takes this app: add a Procfile/);
@@ -38,17 +38,17 @@ describe('pushes', { timeout: 90_000 }, () => {
     expect((await repository.push()).stderr).toMatch(/src refspec main does not match any/);
     const deleted = await repository.push(':main');
     expect(deleted.status).not.toBe(0);
-    expect(await server.ask<unknown[]>('GET', `/apps/${APP}/releases`)).toHaveLength(1);
+    expect(await server.request<unknown[]>('GET', `/apps/${APP}/releases`)).toHaveLength(1);
   });
 
   it('a dyno that forks, detaches and ends has ended, with all that it left', async () => {
-    const repository = new Repository(server, {
+    const repository = new GitRepository(server, {
       Procfile: 'daemon: (setsid sh -c "echo in the background; exec sleep 1000" &) ; sleep 0.3\n',
     });
     await repository.tailrace('push', '-a', APP);
     await repository.tailrace('scale', 'daemon=1', '-a', APP);
     const own = await until('its crash', async () => {
-      const all = (await server.lines({ id: '', name: APP, token: '' })).filter((line) =>
+      const all = (await server.readLines({ id: '', name: APP, token: '' })).filter((line) =>
         /\[daemon\.1\]/.test(line),
       );
       return all.some((line) => /State changed from up to crashed/.test(line)) && all;
@@ -88,7 +88,7 @@ describe('scaling', { timeout: 60_000 }, () => {
       ],
     };
     expect((await refused('PATCH', path, mixed))[0]).toBe(404);
-    expect((await server.ask<{ quantity: number }[]>('GET', path))[0].quantity).toBe(0);
+    expect((await server.request<{ quantity: number }[]>('GET', path))[0].quantity).toBe(0);
     expect(await t('scale', 'daemon=-1', '-a', APP)).toMatch(/daemon=-1/);
   });
 });
@@ -112,6 +112,6 @@ describe('names and config vars', { timeout: 60_000 }, () => {
       'Config vars may be 64 KB in all; these would be 69 KB.',
     ]);
     expect((await refused('PATCH', path, { A: 1 }))[0]).toBe(422);
-    expect(await server.ask('GET', path)).toEqual({});
+    expect(await server.request('GET', path)).toEqual({});
   });
 });

@@ -2,13 +2,19 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { body, line, numbered, post, send } from '../../support/senders/push.ts';
-import { dataForTest, serveForTest } from '../../support/server.ts';
+import {
+  logplexBody,
+  logplexLine,
+  numberedMessages,
+  postLogs,
+  sendOverTcp,
+} from '../../support/senders/push.ts';
+import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 /** A disk of its own, as small as it was asked for; undefined when this machine doesn't let us have one. */
 function smallDisk(megabytes: number): string | undefined {
-  const folder = dataForTest();
+  const folder = dataFolderForTest();
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tailrace-test', folder], {
       stdio: 'ignore',
@@ -24,15 +30,15 @@ describe('a disk that is full', () => {
   it('503 while it is full, nothing that was acknowledged is lost, accepts again when there is room', async (context) => {
     const data = smallDisk(24);
     if (!data) return context.skip('a small disk can’t be mounted here');
-    const server = await serveForTest({ data });
+    const server = await startServerForTest({ data });
     const app = await server.createApp();
     const acknowledged: string[] = [];
     // Something else takes most of the disk.
     writeFileSync(join(data, 'somebody-elses'), Buffer.alloc(11_000_000));
     let refused = 0;
     for (let i = 0; refused < 3; i++) {
-      const lines = numbered(200, 'x'.repeat(400), i * 200);
-      const { status, headers } = await post(server, app.token, body(lines));
+      const lines = numberedMessages(200, 'x'.repeat(400), i * 200);
+      const { status, headers } = await postLogs(server, app.token, logplexBody(lines));
       if (status === 204) acknowledged.push(...lines);
       else {
         expect(status).toBe(503);
@@ -42,44 +48,44 @@ describe('a disk that is full', () => {
       expect(i).toBeLessThan(200);
     }
     expect(acknowledged.length).toBeGreaterThan(0);
-    const first = await server.messages(app);
+    const first = await server.readMessages(app);
     expect(first.slice(0, acknowledged.length)).toEqual(acknowledged);
     // Lines that nobody can be asked to send again wait until there is room.
-    await send(server.syslogPort, `${line('by syslog', app.token)}\n`);
+    await sendOverTcp(server.syslogPort, `${logplexLine('by syslog', app.token)}\n`);
     await until('the server knows', async () => /store_full|full/.test(server.program.stderr) || undefined);
 
     rmSync(join(data, 'somebody-elses'));
     await until(
       'lines are taken again',
-      async () => (await post(server, app.token, body(['again']))).status === 204,
+      async () => (await postLogs(server, app.token, logplexBody(['again']))).status === 204,
     );
-    await until('the line by syslog', async () => (await server.messages(app)).includes('by syslog'));
+    await until('the line by syslog', async () => (await server.readMessages(app)).includes('by syslog'));
 
     await server.kill();
-    const restarted = await serveForTest({ data });
-    const messages = await restarted.messages(app);
+    const restarted = await startServerForTest({ data });
+    const messages = await restarted.readMessages(app);
     expect(messages.slice(0, acknowledged.length)).toEqual(acknowledged);
     expect(messages).toContain('again');
     expect(messages).toContain('by syslog');
   });
 
   it('the same where it is a limit on the file', async () => {
-    const data = dataForTest();
-    const server = await serveForTest({ data, shell: 'ulimit -f 1500' });
+    const data = dataFolderForTest();
+    const server = await startServerForTest({ data, shell: 'ulimit -f 1500' });
     const app = await server.createApp();
     const acknowledged: string[] = [];
     for (let i = 0; ; i++) {
-      const lines = numbered(200, 'x'.repeat(400), i * 200);
-      const { status } = await post(server, app.token, body(lines));
+      const lines = numberedMessages(200, 'x'.repeat(400), i * 200);
+      const { status } = await postLogs(server, app.token, logplexBody(lines));
       if (status === 503) break;
       acknowledged.push(...lines);
       expect(i).toBeLessThan(100);
     }
-    expect((await server.messages(app)).slice(0, acknowledged.length)).toEqual(acknowledged);
+    expect((await server.readMessages(app)).slice(0, acknowledged.length)).toEqual(acknowledged);
     await server.kill();
-    const restarted = await serveForTest({ data });
-    expect((await post(restarted, app.token, body(['again']))).status).toBe(204);
-    const messages = await restarted.messages(app);
+    const restarted = await startServerForTest({ data });
+    expect((await postLogs(restarted, app.token, logplexBody(['again']))).status).toBe(204);
+    const messages = await restarted.readMessages(app);
     expect(messages.slice(0, acknowledged.length)).toEqual(acknowledged);
     expect(messages.at(-1)).toBe('again');
   });
@@ -87,9 +93,10 @@ describe('a disk that is full', () => {
   it('filled to the last byte by somebody else: 503, and the server lives', async (context) => {
     const data = smallDisk(24);
     if (!data) return context.skip('a small disk can’t be mounted here');
-    const server = await serveForTest({ data, env: { TAILRACE_STREAM_LINES: '500' } });
+    const server = await startServerForTest({ data, env: { TAILRACE_STREAM_LINES: '500' } });
     const app = await server.createApp();
-    for (let i = 0; i < 20; i++) await post(server, app.token, body(numbered(100, 'x'.repeat(400))));
+    for (let i = 0; i < 20; i++)
+      await postLogs(server, app.token, logplexBody(numberedMessages(100, 'x'.repeat(400))));
     const filler = join(data, 'somebody-elses');
     for (let size = 16_000_000; size > 1_000; size = Math.floor(size / 2))
       try {
@@ -98,13 +105,15 @@ describe('a disk that is full', () => {
         // as much as there is room for
       }
     for (let i = 0; i < 10; i++)
-      expect((await post(server, app.token, body(numbered(100, 'x'.repeat(400))))).status).toBe(503);
+      expect(
+        (await postLogs(server, app.token, logplexBody(numberedMessages(100, 'x'.repeat(400))))).status,
+      ).toBe(503);
     rmSync(filler);
     await until(
       'lines are taken again',
-      async () => (await post(server, app.token, body(['again']))).status === 204,
+      async () => (await postLogs(server, app.token, logplexBody(['again']))).status === 204,
     );
-    expect((await server.messages(app)).at(-1)).toBe('again');
-    expect(server.program.isOver).toBe(false);
+    expect((await server.readMessages(app)).at(-1)).toBe('again');
+    expect(server.program.hasExited).toBe(false);
   });
 });

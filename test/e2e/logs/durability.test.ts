@@ -1,16 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { type Answer, body, line, numbered, post, send } from '../../support/senders/push.ts';
-import { type App, dataForTest, type Server, serveForTest } from '../../support/server.ts';
+import {
+  type HttpResponse,
+  logplexBody,
+  logplexLine,
+  numberedMessages,
+  postLogs,
+  sendOverTcp,
+} from '../../support/senders/push.ts';
+import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 /** Posts batch after batch until the server is gone; gives the lines of every 2xx. */
 async function produce(server: Server, app: App, name: string, progress: () => void): Promise<string[]> {
   const acknowledged: string[] = [];
   for (let i = 0; ; i += 10) {
-    const lines = numbered(10, name, i);
-    let answer: Answer;
+    const lines = numberedMessages(10, name, i);
+    let answer: HttpResponse;
     try {
-      answer = await post(server, app.token, body(lines));
+      answer = await postLogs(server, app.token, logplexBody(lines));
     } catch {
       return acknowledged;
     }
@@ -28,8 +35,8 @@ describe('kill -9 in the middle of concurrent requests', () => {
   it.each([['process'], ['disk']])(
     'every line of every 2xx is there after the restart, in order (%s)',
     async (durability) => {
-      const data = dataForTest();
-      let server = await serveForTest({ data, env: { TAILRACE_DURABILITY: durability } });
+      const data = dataFolderForTest();
+      let server = await startServerForTest({ data, env: { TAILRACE_DURABILITY: durability } });
       const apps = [await server.createApp(), await server.createApp()];
       const expected = new Map<string, string[]>();
       for (let round = 0; round < 3; round++) {
@@ -44,9 +51,9 @@ describe('kill -9 in the middle of concurrent requests', () => {
         await server.kill();
         for (const [i, acknowledged] of (await Promise.all(running)).entries())
           expected.set(producers[i], acknowledged);
-        server = await serveForTest({ data, env: { TAILRACE_DURABILITY: durability } });
+        server = await startServerForTest({ data, env: { TAILRACE_DURABILITY: durability } });
       }
-      const messages = [await server.messages(apps[0]), await server.messages(apps[1])];
+      const messages = [await server.readMessages(apps[0]), await server.readMessages(apps[1])];
       for (const [name, acknowledged] of expected) {
         const there = ofProducer(messages[Number(name.slice(-1)) % 2], name);
         expect(there.slice(0, acknowledged.length)).toEqual(acknowledged);
@@ -57,30 +64,30 @@ describe('kill -9 in the middle of concurrent requests', () => {
   );
 
   it('positions go on where they were', async () => {
-    const data = dataForTest();
-    const first = await serveForTest({ data });
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data });
     const app = await first.createApp();
-    await post(first, app.token, body(numbered(25)));
-    const before = (await first.lines(app, 'format=json')).map((text) => JSON.parse(text).position);
+    await postLogs(first, app.token, logplexBody(numberedMessages(25)));
+    const before = (await first.readLines(app, 'format=json')).map((text) => JSON.parse(text).position);
     await first.kill();
-    const second = await serveForTest({ data });
-    await post(second, app.token, body(['after']));
-    const after = (await second.lines(app, 'format=json')).map((text) => JSON.parse(text).position);
+    const second = await startServerForTest({ data });
+    await postLogs(second, app.token, logplexBody(['after']));
+    const after = (await second.readLines(app, 'format=json')).map((text) => JSON.parse(text).position);
     expect(after).toEqual([...before, String(Number(before.at(-1)) + 1)]);
   });
 
   it('the last lines of a graceful stop are stored, those of syslog connections too', async () => {
-    const data = dataForTest();
-    const first = await serveForTest({ data });
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data });
     const app = await first.createApp();
-    await send(
+    await sendOverTcp(
       first.syslogPort,
-      numbered(5_000)
-        .map((text) => `${line(text, app.token)}\n`)
+      numberedMessages(5_000)
+        .map((text) => `${logplexLine(text, app.token)}\n`)
         .join(''),
     );
     expect(await first.program.stop('SIGTERM')).toMatchObject({ status: 0 });
-    const second = await serveForTest({ data });
-    expect(await second.messages(app)).toEqual(numbered(5_000));
+    const second = await startServerForTest({ data });
+    expect(await second.readMessages(app)).toEqual(numberedMessages(5_000));
   });
 });

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
-import { dataForTest, type Server, serve } from '../../support/server.ts';
+import { dataFolderForTest, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const APP = 'mortal';
@@ -24,16 +24,16 @@ function archive(number: number): Buffer {
 }
 
 async function build(server: Server, number: number): Promise<string> {
-  const { source_blob: source } = await server.ask<{ source_blob: { put_url: string; get_url: string } }>(
+  const { source_blob: source } = await server.request<{ source_blob: { put_url: string; get_url: string } }>(
     'POST',
     '/sources',
   );
   await fetch(source.put_url, { method: 'PUT', body: new Uint8Array(archive(number)) });
-  const { id } = await server.ask<{ id: string }>('POST', `/apps/${APP}/builds`, {
+  const { id } = await server.request<{ id: string }>('POST', `/apps/${APP}/builds`, {
     source_blob: { url: source.get_url },
   });
   return until('the build', async () => {
-    const { status } = await server.ask<{ status: string }>('GET', `/apps/${APP}/builds/${id}`);
+    const { status } = await server.request<{ status: string }>('GET', `/apps/${APP}/builds/${id}`);
     return status !== 'pending' && status;
   });
 }
@@ -59,15 +59,15 @@ async function keepChanging(change: (n: number) => Promise<unknown>, from: Chang
 }
 
 it('a server that is killed leaves the state before or after', { timeout: 120_000 }, async () => {
-  const data = dataForTest();
-  let server = await serve({ data });
-  await server.ask('POST', '/apps', { name: APP });
+  const data = dataFolderForTest();
+  let server = await startServer({ data });
+  await server.request('POST', '/apps', { name: APP });
   expect(await build(server, 0)).toBe('succeeded');
   const config = (n: number) =>
-    server.ask('PATCH', `/apps/${APP}/config-vars`, { A: `${n}`, B: `${n}`, C: `${n}` });
+    server.request('PATCH', `/apps/${APP}/config-vars`, { A: `${n}`, B: `${n}`, C: `${n}` });
   const counts = (n: number) => ({ worker: n % 3, clock: (n + 1) % 3 });
   const scale = (n: number) =>
-    server.ask('PATCH', `/apps/${APP}/formation`, {
+    server.request('PATCH', `/apps/${APP}/formation`, {
       updates: Object.entries(counts(n)).map(([type, quantity]) => ({ type, quantity })),
     });
   await config(0);
@@ -83,19 +83,22 @@ it('a server that is killed leaves the state before or after', { timeout: 120_00
     await server.kill();
     [configured, scaled] = await Promise.all(changing);
     builds = await building;
-    server = await serve({ data });
+    server = await startServer({ data });
 
-    const vars = await server.ask<Record<string, string>>('GET', `/apps/${APP}/config-vars`);
+    const vars = await server.request<Record<string, string>>('GET', `/apps/${APP}/config-vars`);
     expect([`${configured.done}`, `${configured.asked}`]).toContain(vars.A);
     configured = { ...configured, done: Number(vars.A) };
     expect([vars.B, vars.C]).toEqual([vars.A, vars.A]);
 
-    const formation = await server.ask<{ type: string; quantity: number }[]>('GET', `/apps/${APP}/formation`);
+    const formation = await server.request<{ type: string; quantity: number }[]>(
+      'GET',
+      `/apps/${APP}/formation`,
+    );
     const wanted = Object.fromEntries(formation.map(({ type, quantity }) => [type, quantity]));
     expect([counts(scaled.done), counts(scaled.asked)]).toContainEqual(wanted);
     if (isDeepStrictEqual(counts(scaled.asked), wanted)) scaled = { ...scaled, done: scaled.asked };
     await until('those dynos, and no others', async () => {
-      const dynos = await server.ask<{ type: string; state: string }[]>('GET', `/apps/${APP}/dynos`);
+      const dynos = await server.request<{ type: string; state: string }[]>('GET', `/apps/${APP}/dynos`);
       const running = dynos.filter(({ state }) => state === 'up');
       return (
         dynos.length === running.length &&
@@ -103,12 +106,12 @@ it('a server that is killed leaves the state before or after', { timeout: 120_00
       );
     });
 
-    const releases = await server.ask<Release[]>('GET', `/apps/${APP}/releases`);
+    const releases = await server.request<Release[]>('GET', `/apps/${APP}/releases`);
     expect(releases.map(({ version }) => version)).toEqual(releases.map((_, i) => i + 1));
     expect(releases.every(({ status }) => status === 'succeeded')).toBe(true);
     const slugs = readdirSync(join(data, 'host', 'slugs')).map((name) => name.replace('.tgz', ''));
     expect(slugs).toContain(releases.at(-1)?.slug?.id);
-    for (const id of slugs) await server.ask('GET', `/apps/${APP}/slugs/${id}`);
+    for (const id of slugs) await server.request('GET', `/apps/${APP}/slugs/${id}`);
     expect(readdirSync(join(data, 'host', 'work'))).toEqual([]);
     expect(readdirSync(data)).not.toContain('uploads');
     expect(server.program.stderr).not.toMatch(/could not be started/);
@@ -116,10 +119,10 @@ it('a server that is killed leaves the state before or after', { timeout: 120_00
   // It was in the middle of things, and isn't stuck.
   expect(configured.asked).toBeGreaterThan(ROUNDS);
   expect(builds.asked).toBeGreaterThanOrEqual(ROUNDS);
-  await server.ask('PATCH', `/apps/${APP}/formation/worker`, { quantity: 1 });
+  await server.request('PATCH', `/apps/${APP}/formation/worker`, { quantity: 1 });
   expect(await build(server, 1_000)).toBe('succeeded');
   await until('the new version', async () =>
-    (await server.messages({ id: '', name: APP, token: '' })).includes('version 1000'),
+    (await server.readMessages({ id: '', name: APP, token: '' })).includes('version 1000'),
   );
   expect(JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')).url).toBe(server.url);
   await server.close();

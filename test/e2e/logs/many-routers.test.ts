@@ -1,8 +1,8 @@
 /** Several `tailrace serve` on one Redis behave as one. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type HttpReceiver, httpReceiver } from '../../support/receivers/receivers.ts';
+import { type HttpReceiver, startHttpReceiver } from '../../support/receivers/receivers.ts';
 import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
-import { type App, type Server, serveForTest } from '../../support/server.ts';
+import { type App, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 interface Status {
@@ -17,14 +17,14 @@ async function startRouters(
 ): Promise<{ redis: RedisServer; routers: Server[]; join: () => Promise<Server> }> {
   const redis = await RedisServer.start({ config: ['appendonly yes'] });
   onTestFinished(() => redis.remove());
-  const join = (): Promise<Server> => serveForTest({ env: { REDIS_URL: redis.url } });
+  const join = (): Promise<Server> => startServerForTest({ env: { REDIS_URL: redis.url } });
   const routers = await Promise.all(Array.from({ length: count }, join));
   return { redis, routers, join };
 }
 
 /** How many drains each router works on, as one of them sees it; most first. */
 async function sharesSeenBy(router: Server): Promise<number[]> {
-  const { routers } = await router.ask<Status>('GET', '/status');
+  const { routers } = await router.request<Status>('GET', '/status');
   return routers.map(({ drains }) => drains).sort((a, b) => b - a);
 }
 
@@ -70,7 +70,7 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     await push(here, app, 'from here');
     await until('the line is there', () => theirs.text.includes('from here'), 1_000);
     expect(performance.now() - startMs).toBeLessThan(1_000);
-    expect(await there.messages(app)).toContain('from here');
+    expect(await there.readMessages(app)).toContain('from here');
   });
 
   it('make what is made at one known at all', async () => {
@@ -80,7 +80,7 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     const token = await here.addToken(app, 'nginx');
     // The other one looks the token up, and is told when it is revoked.
     await push(there, { ...app, token }, 'accepted');
-    await here.ask('DELETE', `/apps/${app.name}/tokens/${token}`);
+    await here.request('DELETE', `/apps/${app.name}/tokens/${token}`);
     await until(
       'the token is worth nothing at the other one',
       async () => {
@@ -99,18 +99,18 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     const { routers, join } = await startRouters(2);
     const [one, two] = routers;
     const app = await one.createApp();
-    const receivers = await Promise.all(Array.from({ length: 9 }, () => httpReceiver()));
-    for (const { url } of receivers) await one.addDrain(app, url);
+    const receivers = await Promise.all(Array.from({ length: 9 }, () => startHttpReceiver()));
+    for (const { url } of receivers) await one.createDrain(app, url);
     await until('two routers share them', async () => String(await sharesSeenBy(two)) === '5,4');
     const texts = Array.from({ length: 40 }, (_, i) => `line ${i}`);
     for (const [i, text] of texts.entries()) await push(routers[i % 2], app, text);
     for (const receiver of receivers) {
-      await until('the drain has everything', () => receiver.accepted().length >= texts.length);
-      expect(receiver.accepted()).toEqual(texts);
+      await until('the drain has everything', () => receiver.acceptedMessages().length >= texts.length);
+      expect(receiver.acceptedMessages()).toEqual(texts);
     }
     await join();
     await until('three routers share them', async () => String(await sharesSeenBy(one)) === '3,3,3', 10_000);
-    const { store } = await one.ask<Status>('GET', '/status');
+    const { store } = await one.request<Status>('GET', '/status');
     expect(store).toMatchObject({ kind: 'redis', facts: { role: 'master' } });
   });
 
@@ -118,17 +118,20 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     const { routers, join } = await startRouters(3);
     const [first, second, third] = routers;
     const app = await first.createApp();
-    const receivers = await Promise.all(Array.from({ length: 6 }, () => httpReceiver()));
-    for (const { url } of receivers) await first.addDrain(app, url);
+    const receivers = await Promise.all(Array.from({ length: 6 }, () => startHttpReceiver()));
+    for (const { url } of receivers) await first.createDrain(app, url);
     await until('three routers share them', async () => String(await sharesSeenBy(first)) === '2,2,2');
     await push(second, app, 'before');
-    for (const receiver of receivers) await until('it came', () => receiver.accepted().includes('before'));
+    for (const receiver of receivers)
+      await until('it came', () => receiver.acceptedMessages().includes('before'));
 
     await third.kill();
     const diedMs = performance.now();
     await push(first, app, 'after');
     await Promise.all(
-      receivers.map((receiver) => until('it came', () => receiver.accepted().includes('after'), 15_000)),
+      receivers.map((receiver) =>
+        until('it came', () => receiver.acceptedMessages().includes('after'), 15_000),
+      ),
     );
     expect(performance.now() - diedMs).toBeLessThan(10_000);
     await until('two routers share them', async () => String(await sharesSeenBy(first)) === '3,3');
@@ -138,8 +141,8 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     await until('three routers share them', async () => String(await sharesSeenBy(again)) === '2,2,2');
     await push(again, app, 'in the end');
     for (const receiver of receivers) {
-      await until('it came', () => receiver.accepted().includes('in the end'));
-      expect([...new Set(receiver.accepted())]).toEqual(['before', 'after', 'in the end']);
+      await until('it came', () => receiver.acceptedMessages().includes('in the end'));
+      expect([...new Set(receiver.acceptedMessages())]).toEqual(['before', 'after', 'in the end']);
     }
   });
 
@@ -147,16 +150,17 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     const { routers } = await startRouters(2);
     const [stays, goes] = routers;
     const app = await stays.createApp();
-    const receivers = await Promise.all(Array.from({ length: 4 }, () => httpReceiver()));
-    for (const { url } of receivers) await stays.addDrain(app, url);
+    const receivers = await Promise.all(Array.from({ length: 4 }, () => startHttpReceiver()));
+    for (const { url } of receivers) await stays.createDrain(app, url);
     await until('two routers share them', async () => String(await sharesSeenBy(stays)) === '2,2');
     await push(stays, app, 'before');
-    for (const receiver of receivers) await until('it came', () => receiver.accepted().includes('before'));
+    for (const receiver of receivers)
+      await until('it came', () => receiver.acceptedMessages().includes('before'));
     await goes.close();
     await push(stays, app, 'after');
     for (const receiver of receivers) {
-      await until('it came', () => receiver.accepted().includes('after'), 3_000);
-      expect(receiver.accepted()).toEqual(['before', 'after']);
+      await until('it came', () => receiver.acceptedMessages().includes('after'), 3_000);
+      expect(receiver.acceptedMessages()).toEqual(['before', 'after']);
     }
     await until('one router has them all', async () => String(await sharesSeenBy(stays)) === '4');
   });
@@ -165,8 +169,8 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     const { redis, routers } = await startRouters(2);
     const [here, there] = routers;
     const app = await here.createApp();
-    const receiver: HttpReceiver = await httpReceiver();
-    await here.addDrain(app, receiver.url);
+    const receiver: HttpReceiver = await startHttpReceiver();
+    await here.createDrain(app, receiver.url);
     const seen = tail(there, app);
     await until('the tail follows', async () => {
       await push(here, app, 'before');
@@ -193,8 +197,8 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
       return taken.status === 204;
     });
     await until('the tail goes on', () => seen.text.includes('after'), 5_000);
-    await until('the drain goes on', () => receiver.accepted().includes('after'), 10_000);
-    expect(here.program.isOver).toBe(false);
-    expect(there.program.isOver).toBe(false);
+    await until('the drain goes on', () => receiver.acceptedMessages().includes('after'), 10_000);
+    expect(here.program.hasExited).toBe(false);
+    expect(there.program.hasExited).toBe(false);
   });
 });

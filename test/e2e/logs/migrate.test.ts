@@ -1,9 +1,9 @@
 /** `tailrace migrate` moves everything from the data folder to Redis and back. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { tailrace } from '../../support/program.ts';
-import { httpReceiver } from '../../support/receivers/receivers.ts';
+import { runTailrace } from '../../support/program.ts';
+import { startHttpReceiver } from '../../support/receivers/receivers.ts';
 import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
-import { type App, dataForTest, type Server, serveForTest } from '../../support/server.ts';
+import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 async function push(server: Server, app: App, ...lines: string[]): Promise<void> {
@@ -19,45 +19,51 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
   it('moves apps, tokens, drains and streams to Redis and back', { timeout: 60_000 }, async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes'] });
     onTestFinished(() => redis.remove());
-    const [folder, other] = [dataForTest(), dataForTest()];
-    const receiver = await httpReceiver();
+    const [folder, other] = [dataFolderForTest(), dataFolderForTest()];
+    const receiver = await startHttpReceiver();
     // Takes some seconds, in which the rest goes on.
-    const nowhere = tailrace(['migrate', '--from', 'redis://:hush@127.0.0.1:9', '--to', dataForTest()]);
-    const before = await serveForTest({ data: folder });
+    const nowhere = runTailrace([
+      'migrate',
+      '--from',
+      'redis://:hush@127.0.0.1:9',
+      '--to',
+      dataFolderForTest(),
+    ]);
+    const before = await startServerForTest({ data: folder });
     const app = await before.createApp('moving');
     await before.createApp('silent');
-    await before.addDrain(app, receiver.url);
+    await before.createDrain(app, receiver.url);
     await push(before, app, 'one', 'two');
-    await until('the drain has them', () => receiver.accepted().length === 2);
+    await until('the drain has them', () => receiver.acceptedMessages().length === 2);
     // These wait for the drain while everything moves.
     receiver.plan = () => 500;
     await push(before, app, 'three');
-    const lines = await before.lines(app, 'lines=100&format=json');
+    const lines = await before.readLines(app, 'lines=100&format=json');
     await before.close();
 
-    const moved = await tailrace(['migrate', '--to', redis.url], { env: { TAILRACE_DATA: folder } });
+    const moved = await runTailrace(['migrate', '--to', redis.url], { env: { TAILRACE_DATA: folder } });
     expect(moved).toMatchObject({ status: 0 });
     expect(moved.stdout).toContain('moving: 3 lines');
     expect(moved.stdout).toContain('Moved 2 apps.');
     receiver.plan = () => 200;
-    const there = await serveForTest({ data: other, env: { REDIS_URL: redis.url } });
-    expect(await there.lines(app, 'lines=100&format=json')).toEqual(lines);
-    await until('the drain goes on where it was', () => receiver.accepted().length === 3);
+    const there = await startServerForTest({ data: other, env: { REDIS_URL: redis.url } });
+    expect(await there.readLines(app, 'lines=100&format=json')).toEqual(lines);
+    await until('the drain goes on where it was', () => receiver.acceptedMessages().length === 3);
     await push(there, app, 'four');
-    await until('the drain goes on', () => receiver.accepted().length === 4);
+    await until('the drain goes on', () => receiver.acceptedMessages().length === 4);
 
-    const running = await tailrace(['migrate', '--from', redis.url, '--to', dataForTest()]);
+    const running = await runTailrace(['migrate', '--from', redis.url, '--to', dataFolderForTest()]);
     expect(running).toMatchObject({ status: 1 });
     expect(running.stderr).toContain('Routers run on the source');
     await there.close();
 
-    const back = dataForTest();
-    expect(await tailrace(['migrate', '--from', redis.url, '--to', back])).toMatchObject({ status: 0 });
-    const again = await serveForTest({ data: back });
+    const back = dataFolderForTest();
+    expect(await runTailrace(['migrate', '--from', redis.url, '--to', back])).toMatchObject({ status: 0 });
+    const again = await startServerForTest({ data: back });
     await push(again, app, 'five');
-    expect(await again.messages(app)).toEqual(['one', 'two', 'three', 'four', 'five']);
-    await until('the drain goes on', () => receiver.accepted().length === 5);
-    expect(receiver.accepted()).toEqual(['one', 'two', 'three', 'four', 'five']);
+    expect(await again.readMessages(app)).toEqual(['one', 'two', 'three', 'four', 'five']);
+    await until('the drain goes on', () => receiver.acceptedMessages().length === 5);
+    expect(receiver.acceptedMessages()).toEqual(['one', 'two', 'three', 'four', 'five']);
     expect(await nowhere).toEqual({
       status: 1,
       stdout: '',
@@ -69,20 +75,20 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
   it('goes on where it was interrupted, and leaves a store alone that has apps of its own', async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes'] });
     onTestFinished(() => redis.remove());
-    const folder = dataForTest();
-    const server = await serveForTest({ data: folder });
+    const folder = dataFolderForTest();
+    const server = await startServerForTest({ data: folder });
     const app = await server.createApp('again');
     await push(server, app, 'one');
     await server.close();
     const args = ['migrate', '--from', folder, '--to', redis.url];
-    expect((await tailrace(args)).stdout).toContain('again: 1 lines');
-    expect((await tailrace(args)).stdout).toContain('again: 0 lines');
+    expect((await runTailrace(args)).stdout).toContain('again: 1 lines');
+    expect((await runTailrace(args)).stdout).toContain('again: 0 lines');
 
-    const stranger = dataForTest();
-    const second = await serveForTest({ data: stranger });
+    const stranger = dataFolderForTest();
+    const second = await startServerForTest({ data: stranger });
     await second.createApp('stranger');
     await second.close();
-    const refused = await tailrace(['migrate', '--from', stranger, '--to', redis.url]);
+    const refused = await runTailrace(['migrate', '--from', stranger, '--to', redis.url]);
     expect(refused).toMatchObject({ status: 1 });
     expect(refused.stderr).toContain('The target has apps of its own (again');
   });

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Program, TAILRACE } from '../../support/program.ts';
-import { type SocketTail, socketTail } from '../../support/receivers/tail.ts';
-import { Sentinels } from '../../support/redis/redis-deployments.ts';
+import { openWebSocketTail, type WebSocketTail } from '../../support/receivers/tail.ts';
+import { RedisSentinels } from '../../support/redis/redis-deployments.ts';
 import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
-import { counted, dial, line, pushLines } from '../../support/senders/push.ts';
-import { type App, type Server, serveForTest } from '../../support/server.ts';
+import { connectTcp, logplexLine, octetCounted, pushLines } from '../../support/senders/push.ts';
+import { type App, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const PENDING_BYTES = 2_097_152;
@@ -22,7 +22,7 @@ class Flood {
     this.socket = socket;
     this.count = count;
     const numbers = Array.from({ length: count }, (_, i) => `${from + i} `.padEnd(LINE_BYTES, 'x'));
-    socket.write(Buffer.concat(numbers.map((text) => counted(line(text, app.token)))));
+    socket.write(Buffer.concat(numbers.map((text) => octetCounted(logplexLine(text, app.token)))));
   }
 
   /** Bytes that the system has taken; what is left waits in this process. */
@@ -68,7 +68,7 @@ function ends(text: string, number: number): boolean {
 }
 
 /** The lines of the last messages. */
-function lastLines(tail: SocketTail): string {
+function lastLines(tail: WebSocketTail): string {
   return JSON.stringify(tail.messages.slice(-3));
 }
 
@@ -101,20 +101,20 @@ describe.runIf(hasRedis)('while Redis is away', () => {
   it('senders wait, tails say so and stay, and nothing is lost', { timeout: 60_000 }, async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] });
     onTestFinished(() => redis.remove());
-    const server = await serveForTest({
+    const server = await startServerForTest({
       env: { REDIS_URL: redis.url, TAILRACE_PENDING_BYTES: String(PENDING_BYTES) },
     });
     const app = await server.createApp('rill');
     const [text, json] = [
-      socketTail(server, app, 'lines=100000'),
-      socketTail(server, app, 'lines=100000&format=json'),
+      openWebSocketTail(server, app, 'lines=100000'),
+      openWebSocketTail(server, app, 'lines=100000&format=json'),
     ];
     const [events, plain] = [httpTail(server, app, 'text/event-stream'), httpTail(server, app, 'text/plain')];
     const logs = new Program(process.execPath, [TAILRACE, 'logs', '--tail', '-n', '100000', '-a', app.name], {
       env: server.env,
     });
     onTestFinished(async () => void (await logs.stop()));
-    const socket = await dial(server.syslogPort);
+    const socket = await connectTcp(server.syslogPort);
     onTestFinished(() => void socket.destroy());
     new Flood(socket, app, 1, 2_000);
     for (const tail of [text, json]) await until('lines at a tail', () => ends(lastLines(tail), 2_000));
@@ -140,9 +140,13 @@ describe.runIf(hasRedis)('while Redis is away', () => {
     expect(refused.headers.get('retry-after')).toBe('1');
     await refused.text();
     await until('the tails say that the store is away', () =>
-      [text.texts.join('\n'), json.texts.join('\n'), events.text, plain.text, logs.stderr].every((said) =>
-        said.includes(AWAY),
-      ),
+      [
+        text.messageTexts.join('\n'),
+        json.messageTexts.join('\n'),
+        events.text,
+        plain.text,
+        logs.stderr,
+      ].every((said) => said.includes(AWAY)),
     );
 
     await redis.start();
@@ -152,9 +156,9 @@ describe.runIf(hasRedis)('while Redis is away', () => {
       [events.text, plain.text, logs.stdout].every((seen) => ends(seen, 24_000)),
     );
     for (const tail of [text, json]) {
-      expectAll(numbersOf(tail.texts), 24_000);
+      expectAll(numbersOf(tail.messageTexts), 24_000);
       expect(tail.closeCode).toBeUndefined();
-      expect(tail.texts.join('\n')).toMatch(BACK);
+      expect(tail.messageTexts.join('\n')).toMatch(BACK);
       const notice = tail.messages.find(({ lines }) => JSON.stringify(lines).includes('The store is away'));
       expect(notice).toMatchObject({ notice: AWAY });
     }
@@ -173,21 +177,21 @@ describe.runIf(hasRedis)('while Redis is away', () => {
       24_000,
     );
     // It was said, and isn't in the stream.
-    const stored = await server.messages(app);
+    const stored = await server.readMessages(app);
     expectAll(numbersOf(stored), 24_000);
     expect(stored.join('\n')).not.toContain('The store');
   });
 
   it('a failover loses nothing when lines wait for a replica', { timeout: 60_000 }, async () => {
-    const sentinels = await Sentinels.start(['appendonly yes', 'appendfsync always']);
+    const sentinels = await RedisSentinels.start(['appendonly yes', 'appendfsync always']);
     onTestFinished(() => sentinels.remove());
-    const server = await serveForTest({
+    const server = await startServerForTest({
       env: { REDIS_URL: sentinels.url, REDIS_WAIT: '1', TAILRACE_PENDING_BYTES: String(PENDING_BYTES) },
     });
     const app = await server.createApp();
     const other = await server.createApp();
-    const tail = socketTail(server, app, 'lines=100000');
-    const socket = await dial(server.syslogPort);
+    const tail = openWebSocketTail(server, app, 'lines=100000');
+    const socket = await connectTcp(server.syslogPort);
     onTestFinished(() => void socket.destroy());
     new Flood(socket, app, 1, 1_000);
     await until('the first lines', () => ends(lastLines(tail), 1_000));
@@ -208,13 +212,13 @@ describe.runIf(hasRedis)('while Redis is away', () => {
     await until('all lines are taken', () => flood.isOver);
     await until('the last line', () => ends(lastLines(tail), 20_000));
     expect(residentBytes(server.program.pid) - before).toBeLessThan(96 * 1_048_576);
-    expectAll(numbersOf(await server.messages(app)), 20_000);
+    expectAll(numbersOf(await server.readMessages(app)), 20_000);
     expect(tail.closeCode).toBeUndefined();
     const count = acknowledged.length;
     await until('lines are acknowledged again', () => acknowledged.length > count + 10);
     posting = false;
     await posted;
-    const stored = new Set(numbersOf(await server.messages(other)));
+    const stored = new Set(numbersOf(await server.readMessages(other)));
     expect(acknowledged.filter((number) => !stored.has(number))).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { numbered, pushLines } from '../../support/senders/push.ts';
-import { type App, dataForTest, type Server, serveForTest } from '../../support/server.ts';
+import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 interface Field {
@@ -9,33 +9,33 @@ interface Field {
 }
 
 async function fields(server: Server, app: App): Promise<Field[]> {
-  return (await server.lines(app, 'lines=100000&format=json')).map((text) => JSON.parse(text));
+  return (await server.readLines(app, 'lines=100000&format=json')).map((text) => JSON.parse(text));
 }
 
 describe('a stream', () => {
   it('holds no more lines than it may, the newest, and their positions stay', async () => {
-    const data = dataForTest();
+    const data = dataFolderForTest();
     const env = { TAILRACE_STREAM_LINES: '1000' };
-    const first = await serveForTest({ data, env });
+    const first = await startServerForTest({ data, env });
     const app = await first.createApp();
-    for (let i = 0; i < 3_000; i += 50) await pushLines(first, app.token, numbered(50, 'line', i));
+    for (let i = 0; i < 3_000; i += 50) await pushLines(first, app.token, numberedMessages(50, 'line', i));
     const held = await fields(first, app);
     expect(held.length).toBeGreaterThan(900);
     expect(held.length).toBeLessThanOrEqual(1_000);
     for (const { position, message } of held) expect(message).toBe(`line ${Number(position) - 1}`);
     expect(held.at(-1)?.message).toBe('line 2999');
     await first.kill();
-    const second = await serveForTest({ data, env });
+    const second = await startServerForTest({ data, env });
     expect(await fields(second, app)).toEqual(held);
     await pushLines(second, app.token, ['one more']);
     expect((await fields(second, app)).at(-1)).toMatchObject({ position: '3001', message: 'one more' });
   });
 
   it('holds no more bytes than it may', async () => {
-    const server = await serveForTest({ env: { TAILRACE_STREAM_BYTES: '1MB' } });
+    const server = await startServerForTest({ env: { TAILRACE_STREAM_BYTES: '1MB' } });
     const app = await server.createApp();
     for (let i = 0; i < 8_000; i += 100)
-      await pushLines(server, app.token, numbered(100, 'x'.repeat(400), i));
+      await pushLines(server, app.token, numberedMessages(100, 'x'.repeat(400), i));
     const held = await fields(server, app);
     const bytes = held.reduce((sum, { message }) => sum + message.length, 0);
     expect(bytes).toBeLessThanOrEqual(1_048_576);
@@ -44,32 +44,32 @@ describe('a stream', () => {
   });
 
   it('holds no line longer than it may', async () => {
-    const server = await serveForTest({ env: { TAILRACE_STREAM_AGE: '1s' } });
+    const server = await startServerForTest({ env: { TAILRACE_STREAM_AGE: '1s' } });
     const app = await server.createApp();
     await pushLines(server, app.token, ['old']);
     await until('the old line to go', async () => {
       await pushLines(server, app.token, ['new']);
-      return !(await server.messages(app)).includes('old');
+      return !(await server.readMessages(app)).includes('old');
     });
-    expect(await server.messages(app)).toContain('new');
+    expect(await server.readMessages(app)).toContain('new');
   });
 
   it('of one app is bounded by itself: another’s noise takes nothing from it', async () => {
-    const server = await serveForTest({ env: { TAILRACE_STREAM_LINES: '500' } });
+    const server = await startServerForTest({ env: { TAILRACE_STREAM_LINES: '500' } });
     const quiet = await server.createApp();
     const noisy = await server.createApp();
     await pushLines(server, quiet.token, ['still here']);
-    for (let i = 0; i < 20; i++) await pushLines(server, noisy.token, numbered(200));
-    expect(await server.messages(quiet)).toEqual(['still here']);
+    for (let i = 0; i < 20; i++) await pushLines(server, noisy.token, numberedMessages(200));
+    expect(await server.readMessages(quiet)).toEqual(['still here']);
   });
 
   it('goes with its app', async () => {
-    const server = await serveForTest();
+    const server = await startServerForTest();
     const app = await server.createApp('short-lived');
     await pushLines(server, app.token, ['secret']);
-    await server.ask('DELETE', '/apps/short-lived');
-    await expect(server.lines(app)).rejects.toThrow('404');
+    await server.request('DELETE', '/apps/short-lived');
+    await expect(server.readLines(app)).rejects.toThrow('404');
     const again = await server.createApp('short-lived');
-    expect(await server.messages(again)).toEqual([]);
+    expect(await server.readMessages(again)).toEqual([]);
   });
 });

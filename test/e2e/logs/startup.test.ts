@@ -2,13 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { dataForTest, launch, serveForTest } from '../../support/server.ts';
+import { dataFolderForTest, spawnServer, startServerForTest } from '../../support/server.ts';
 
 /** A program that can't start says one sentence, with what to do, and ends with 1. */
 async function refusal(data: string, env: Record<string, string> = {}): Promise<string> {
-  const program = launch(data, { env });
+  const program = spawnServer(data, { env });
   onTestFinished(() => void program.stop('SIGKILL'));
-  const { status, stderr, stdout } = await program.ended;
+  const { status, stderr, stdout } = await program.exited;
   expect(stdout).toBe('');
   expect(stderr).toMatch(/^ › {3}Error: [^\n]+\.\n$|^ › {3}Error: [^\n]+\?\n$/);
   expect(stderr).not.toMatch(/at .*\.js/);
@@ -29,15 +29,15 @@ describe('serve', () => {
     '%s is taken: says so, and which setting to change',
     async (setting) => {
       const port = await takenPort();
-      const said = await refusal(dataForTest(), { [setting]: port });
+      const said = await refusal(dataFolderForTest(), { [setting]: port });
       expect(said).toContain(`Port ${port} is taken`);
       expect(said).toContain(setting);
     },
   );
 
   it('the data folder is in use by another server: says by which', async () => {
-    const data = dataForTest();
-    const first = await serveForTest({ data });
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data });
     const said = await refusal(data);
     expect(said).toContain('in use by another tailrace');
     expect(said).toContain(String(first.program.pid));
@@ -46,27 +46,27 @@ describe('serve', () => {
   });
 
   it('the lock of a server that was killed doesn’t matter, nor one that names another process', async () => {
-    const data = dataForTest();
-    await (await serveForTest({ data })).kill();
-    await (await serveForTest({ data })).kill();
+    const data = dataFolderForTest();
+    await (await startServerForTest({ data })).kill();
+    await (await startServerForTest({ data })).kill();
     writeFileSync(join(data, 'lock'), `${process.pid} 1\n`);
-    await (await serveForTest({ data })).kill();
+    await (await startServerForTest({ data })).kill();
     writeFileSync(join(data, 'lock'), '');
-    await serveForTest({ data });
+    await startServerForTest({ data });
   });
 
   it('the data folder is a file, or can’t be made: says so', async () => {
-    const file = join(dataForTest(), 'file');
+    const file = join(dataFolderForTest(), 'file');
     writeFileSync(file, 'hello');
     for (const said of await Promise.all([refusal(file), refusal('/proc/nowhere/a')]))
       expect(said).toContain('TAILRACE_DATA');
   });
 
   it('the store is something else: says so', async () => {
-    const data = dataForTest();
+    const data = dataFolderForTest();
     mkdirSync(join(data, 'store.mdb'));
     expect(await refusal(data)).toContain('TAILRACE_DATA');
-    const other = dataForTest();
+    const other = dataFolderForTest();
     writeFileSync(
       join(other, 'store.mdb'),
       'this is not a database, but it is long enough to look like one'.repeat(500),
@@ -75,7 +75,7 @@ describe('serve', () => {
   });
 
   it('a variable that doesn’t exist: names the nearest', async () => {
-    const said = await refusal(dataForTest(), { TAILRACE_HTTP_PROT: '1' });
+    const said = await refusal(dataFolderForTest(), { TAILRACE_HTTP_PROT: '1' });
     expect(said).toContain('TAILRACE_HTTP_PROT');
     expect(said).toContain('did you mean TAILRACE_HTTP_PORT?');
   });
@@ -86,22 +86,24 @@ describe('serve', () => {
     ['TAILRACE_STREAM_AGE', 'soon'],
     ['TAILRACE_DURABILITY', 'maybe'],
   ])('%s=%s: says what it must be', async (name, value) => {
-    expect(await refusal(dataForTest(), { [name]: value })).toContain(`${name} is "${value}": it must be`);
+    expect(await refusal(dataFolderForTest(), { [name]: value })).toContain(
+      `${name} is "${value}": it must be`,
+    );
   });
 
   it('an address that isn’t this machine’s', async () => {
-    expect(await refusal(dataForTest(), { TAILRACE_HOST: '192.0.2.1' })).toContain('TAILRACE_HOST');
+    expect(await refusal(dataFolderForTest(), { TAILRACE_HOST: '192.0.2.1' })).toContain('TAILRACE_HOST');
   });
 
   it('stops at SIGTERM and at Ctrl-C with 0, and leaves nothing behind that says it runs', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      const server = await serveForTest();
+      const server = await startServerForTest();
       expect(await server.program.stop(signal)).toMatchObject({ status: 0, stderr: '' });
     }
   });
 
   it('listens on this machine only, and needs a key for everything but /health', async () => {
-    const server = await serveForTest();
+    const server = await startServerForTest();
     expect(new URL(server.url).hostname).toBe('127.0.0.1');
     for (const path of [
       '/apps',

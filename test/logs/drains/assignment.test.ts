@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assign } from '../../../src/logs/drains/assignment.ts';
+import { assignDrains } from '../../../src/logs/drains/assignment.ts';
 
 const names = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}-${i}-4f6e-8a2b`);
@@ -21,7 +21,7 @@ describe('the drains', () => {
       [999, 20],
     ]) {
       const all = names('router', routers);
-      const counts = countsOf(assign(names('drain', drains), all), all);
+      const counts = countsOf(assignDrains(names('drain', drains), all), all);
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(drains);
       expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
     }
@@ -29,15 +29,15 @@ describe('the drains', () => {
 
   it('are assigned alike whatever the order in which one hears of them', () => {
     const [drains, routers] = [names('drain', 50), names('router', 4)];
-    const one = assign(drains, routers);
-    const other = assign([...drains].reverse(), [...routers].reverse());
+    const one = assignDrains(drains, routers);
+    const other = assignDrains([...drains].reverse(), [...routers].reverse());
     for (const drain of drains) expect(other.get(drain)).toBe(one.get(drain));
   });
 
   it('mostly stay where they are when a router comes or goes', () => {
     const drains = names('drain', 900);
-    const three = assign(drains, names('router', 3));
-    const four = assign(drains, names('router', 4));
+    const three = assignDrains(drains, names('router', 3));
+    const four = assignDrains(drains, names('router', 4));
     const moved = drains.filter((drain) => three.get(drain) !== four.get(drain)).length;
     // 225 have to move; balancing costs a few more.
     expect(moved).toBeGreaterThanOrEqual(225);
@@ -45,6 +45,6 @@ describe('the drains', () => {
   });
 
   it('are nobody’s when nobody is there', () => {
-    expect(assign(names('drain', 3), []).size).toBe(0);
+    expect(assignDrains(names('drain', 3), []).size).toBe(0);
   });
 });

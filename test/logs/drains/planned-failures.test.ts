@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { firstArrivals, frames, messageOf } from '../../support/senders/frames.ts';
-import { numbered, pushLines } from '../../support/senders/push.ts';
-import { serveForTest } from '../../support/server.ts';
+import { messageOf, parseFrames, withoutDuplicates } from '../../support/senders/frames.ts';
+import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const LINE = `${'x'.repeat(3_000)} line`;
@@ -91,18 +91,18 @@ it('a receiver that fails by plan gets every line, in order', { timeout: 60_000 
     server.closeAllConnections();
     server.close();
   });
-  const tailrace = await serveForTest();
+  const tailrace = await startServerForTest();
   const app = await tailrace.createApp();
-  await tailrace.addDrain(app, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-  const messages = () => accepted.flatMap((body) => frames(body).map(messageOf));
+  await tailrace.createDrain(app, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  const messages = () => accepted.flatMap((body) => parseFrames(body).map(messageOf));
   let count = 0;
   while (seen.size < Object.keys(MISDEEDS).length) {
-    await pushLines(tailrace, app.token, numbered(50, LINE, count));
+    await pushLines(tailrace, app.token, numberedMessages(50, LINE, count));
     count += 50;
     await until('these lines', () => messages().includes(`${LINE} ${count - 1}`));
   }
-  expect(firstArrivals(messages())).toEqual(numbered(count, LINE));
-  const [{ delivery }] = await tailrace.drains(app);
+  expect(withoutDuplicates(messages())).toEqual(numberedMessages(count, LINE));
+  const [{ delivery }] = await tailrace.listDrains(app);
   expect(delivery.lost).toBe(0);
 });
 
@@ -122,12 +122,12 @@ it('a receiver that accepts and never answers is given up after a while', { time
     server.closeAllConnections();
     server.close();
   });
-  const tailrace = await serveForTest();
+  const tailrace = await startServerForTest();
   const app = await tailrace.createApp();
-  await tailrace.addDrain(app, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  await tailrace.createDrain(app, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   await pushLines(tailrace, app.token, ['hello']);
   await until('the second attempt', () => bodies.length > 0, 40_000);
-  expect(frames(bodies[0]).map(messageOf)).toEqual(['hello']);
-  const [{ delivery }] = await tailrace.drains(app);
+  expect(parseFrames(bodies[0]).map(messageOf)).toEqual(['hello']);
+  const [{ delivery }] = await tailrace.listDrains(app);
   expect(delivery.lastError).toMatch(/Headers Timeout/);
 });

@@ -3,12 +3,12 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { missing, Program, tailrace } from '../../support/program.ts';
-import { httpReceiver } from '../../support/receivers/receivers.ts';
-import { Authority } from '../../support/senders/certificates.ts';
-import { firstArrivals } from '../../support/senders/frames.ts';
-import { numbered, pushLines } from '../../support/senders/push.ts';
-import { type App, type Server, serve, temporaryFolder } from '../../support/server.ts';
+import { missing, Program, runTailrace } from '../../support/program.ts';
+import { startHttpReceiver } from '../../support/receivers/receivers.ts';
+import { CertificateAuthority } from '../../support/senders/certificates.ts';
+import { withoutDuplicates } from '../../support/senders/frames.ts';
+import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { type App, type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 /** Debian has rsyslog's TLS in a package of its own, rsyslog-openssl. */
@@ -18,7 +18,7 @@ const speaksTls = ['x86_64', 'aarch64'].some((machine) =>
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -32,7 +32,8 @@ async function freePort(): Promise<number> {
 }
 
 async function pushMany(app: App, count: number, from = 0): Promise<void> {
-  for (let i = from; i < from + count; i += 100) await pushLines(server, app.token, numbered(100, 'line', i));
+  for (let i = from; i < from + count; i += 100)
+    await pushLines(server, app.token, numberedMessages(100, 'line', i));
 }
 
 /** rsyslog with one TCP input; gives the messages that it has written down. */
@@ -62,7 +63,7 @@ input(type="imtcp" address="127.0.0.1" port="${port}" ruleset="out")
     this.program = new Program('rsyslogd', args);
     const { program } = this;
     await until('rsyslog', () => {
-      if (program.isOver) throw new Error(program.stderr);
+      if (program.hasExited) throw new Error(program.stderr);
       return program.pid > 0;
     });
   }
@@ -97,7 +98,7 @@ describe.skipIf(missing('rsyslogd', 'openssl'))('rsyslog', () => {
     const rsyslog = new Rsyslog(port);
     cleanUp(rsyslog);
     await rsyslog.start();
-    const { token } = await server.addDrain(app, `syslog://127.0.0.1:${port}`);
+    const { token } = await server.createDrain(app, `syslog://127.0.0.1:${port}`);
     await pushMany(app, 1_000);
     await until('the first lines', () => rsyslog.messages().includes('line 999'));
     expect(rsyslog.lines()[0]).toMatch(new RegExp(`^app web.1 ${token} +line 0$`));
@@ -106,13 +107,13 @@ describe.skipIf(missing('rsyslogd', 'openssl'))('rsyslog', () => {
     await pushMany(app, 500, 1_500);
     await rsyslog.start();
     await until('all lines', () => rsyslog.messages().includes('line 1999'));
-    expect(firstArrivals(rsyslog.messages())).toEqual(numbered(2_000));
+    expect(withoutDuplicates(rsyslog.messages())).toEqual(numberedMessages(2_000));
   });
 
   it.skipIf(!speaksTls)('over TLS, with its certificate checked', async () => {
     const folder = temporaryFolder();
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const authority = new Authority(folder);
+    const authority = new CertificateAuthority(folder);
     const pair = authority.issue('DNS:localhost');
     const app = await server.createApp();
     const port = await freePort();
@@ -120,13 +121,13 @@ describe.skipIf(missing('rsyslogd', 'openssl'))('rsyslog', () => {
     cleanUp(rsyslog);
     await rsyslog.start();
     const url = `syslog+tls://localhost:${port}`;
-    const added = await tailrace(['drains:add', url, '-a', app.name, '--ca', authority.certFile], {
+    const added = await runTailrace(['drains:add', url, '-a', app.name, '--ca', authority.certFile], {
       env: server.env,
     });
     expect(added.stderr).toBe('');
     await pushMany(app, 2_000);
     await until('all lines', () => rsyslog.messages().includes('line 1999'));
-    expect(firstArrivals(rsyslog.messages())).toEqual(numbered(2_000));
+    expect(withoutDuplicates(rsyslog.messages())).toEqual(numberedMessages(2_000));
   });
 
   it('takes newline framing and strict RFC 5424', async () => {
@@ -135,10 +136,13 @@ describe.skipIf(missing('rsyslogd', 'openssl'))('rsyslog', () => {
     const rsyslog = new Rsyslog(port);
     cleanUp(rsyslog);
     await rsyslog.start();
-    await server.addDrain(app, `syslog://127.0.0.1:${port}?tailrace-format=rfc5424&tailrace-framing=newline`);
+    await server.createDrain(
+      app,
+      `syslog://127.0.0.1:${port}?tailrace-format=rfc5424&tailrace-framing=newline`,
+    );
     await pushMany(app, 500);
     await until('all lines', () => rsyslog.messages().includes('line 499'));
-    expect(firstArrivals(rsyslog.messages())).toEqual(numbered(500));
+    expect(withoutDuplicates(rsyslog.messages())).toEqual(numberedMessages(500));
     expect(rsyslog.lines()[0]).toBe('app web.1 shuttle line 0');
   });
 });
@@ -148,7 +152,7 @@ describe.skipIf(missing('nginx'))('nginx in between', () => {
     const folder = temporaryFolder();
     const port = await freePort();
     const app = await server.createApp();
-    const receiver = await httpReceiver();
+    const receiver = await startHttpReceiver();
     const config = join(folder, 'nginx.conf');
     writeFileSync(
       config,
@@ -168,18 +172,18 @@ http {
       await nginx.stop('SIGTERM');
       rmSync(folder, { recursive: true, force: true });
     });
-    await server.addDrain(app, `http://127.0.0.1:${port}/lines`);
+    await server.createDrain(app, `http://127.0.0.1:${port}/lines`);
     await pushMany(app, 1_000);
-    await until('the first lines', () => receiver.accepted().includes('line 999'));
+    await until('the first lines', () => receiver.acceptedMessages().includes('line 999'));
     await receiver.close();
     await pushMany(app, 1_000, 1_000);
     const error = await until('a gateway error', async () => {
-      const [{ delivery }] = await server.drains(app);
+      const [{ delivery }] = await server.listDrains(app);
       return delivery.lastError?.includes('502') && delivery.lastError;
     });
     expect(error).toContain('the destination answered 502');
     await receiver.listen();
-    await until('all lines', () => receiver.accepted().includes('line 1999'));
-    expect(firstArrivals(receiver.accepted())).toEqual(numbered(2_000));
+    await until('all lines', () => receiver.acceptedMessages().includes('line 1999'));
+    expect(withoutDuplicates(receiver.acceptedMessages())).toEqual(numberedMessages(2_000));
   });
 });

@@ -3,52 +3,59 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Program } from '../../support/program.ts';
-import { type Delivery, httpReceiver } from '../../support/receivers/receivers.ts';
-import { firstArrivals } from '../../support/senders/frames.ts';
-import { numbered, pushLines } from '../../support/senders/push.ts';
-import { type App, dataForTest, type Server, serveForTest, temporaryFolder } from '../../support/server.ts';
+import { type ReceivedRequest, startHttpReceiver } from '../../support/receivers/receivers.ts';
+import { withoutDuplicates } from '../../support/senders/frames.ts';
+import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import {
+  type App,
+  dataFolderForTest,
+  type Server,
+  startServerForTest,
+  temporaryFolder,
+} from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 async function pushMany(to: Server, app: App, count: number, from = 0): Promise<void> {
-  for (let i = from; i < from + count; i += 100) await pushLines(to, app.token, numbered(100, 'line', i));
+  for (let i = from; i < from + count; i += 100)
+    await pushLines(to, app.token, numberedMessages(100, 'line', i));
 }
 
 describe('a router that is killed (-9) while it delivers', () => {
   it('and started again: at least once, in order, and what comes again is the same request', async () => {
-    const data = dataForTest();
-    let server = await serveForTest({ data });
+    const data = dataFolderForTest();
+    let server = await startServerForTest({ data });
     const app = await server.createApp();
     let kill: (() => void) | undefined;
-    const receiver = await httpReceiver(async (attempt) => {
+    const receiver = await startHttpReceiver(async (attempt) => {
       // Every third request is the last one of its router: it has arrived, and nobody will hear of it.
       if (attempt % 3 === 2) kill?.();
       return attempt % 5 === 4 ? 500 : 200;
     });
-    await server.addDrain(app, receiver.url);
+    await server.createDrain(app, receiver.url);
     for (let round = 0; round < 4; round++) {
       const killed = new Promise<void>((resolve) => {
         kill = () => resolve(server.kill());
       });
       const pushing = pushMany(server, app, 100, round * 100).catch(() => {});
-      for (let extra = 0; !server.program.isOver && extra < 50; extra++) {
-        const deliveries = receiver.deliveries.length;
+      for (let extra = 0; !server.program.hasExited && extra < 50; extra++) {
+        const deliveries = receiver.requests.length;
         await pushLines(server, app.token, [`extra ${round} ${extra}`]).catch(() => {});
-        await until('a delivery', () => receiver.deliveries.length > deliveries || server.program.isOver);
+        await until('a delivery', () => receiver.requests.length > deliveries || server.program.hasExited);
       }
       await pushing;
       await killed;
       kill = undefined;
-      server = await serveForTest({ data });
+      server = await startServerForTest({ data });
     }
-    const stored = await server.messages(app);
-    await until('everything', () => new Set(receiver.accepted()).size >= stored.length);
-    expect(firstArrivals(receiver.accepted())).toEqual(stored);
-    expectSameNames(receiver.deliveries);
+    const stored = await server.readMessages(app);
+    await until('everything', () => new Set(receiver.acceptedMessages()).size >= stored.length);
+    expect(withoutDuplicates(receiver.acceptedMessages())).toEqual(stored);
+    expectSameNames(receiver.requests);
   });
 });
 
 /** A name stands for the same bytes, always. */
-function expectSameNames(deliveries: readonly Delivery[]): void {
+function expectSameNames(deliveries: readonly ReceivedRequest[]): void {
   const bodies = new Map<string, string>();
   for (const { frameId, body } of deliveries) {
     expect(bodies.get(frameId) ?? body).toBe(body);
@@ -77,18 +84,18 @@ function archived(folder: string): string[] {
 
 describe('the archive in drains/ as the other end', () => {
   it('killed and started again, as the router is: every line is in its files, in order', async () => {
-    const data = dataForTest();
+    const data = dataFolderForTest();
     const folder = temporaryFolder();
     const archive = async (port: string): Promise<{ program: Program; url: string; port: string }> => {
       const program = new Program(process.execPath, [ARCHIVE, '--port', port, '--dir', folder]);
       onTestFinished(() => void program.stop('SIGKILL'));
-      const [, url, bound] = await program.says(/listening on (http:\/\/[^:]+:(\d+))/);
+      const [, url, bound] = await program.waitForOutput(/listening on (http:\/\/[^:]+:(\d+))/);
       return { program, url, port: bound };
     };
     let receiver = await archive('0');
-    let server = await serveForTest({ data });
+    let server = await startServerForTest({ data });
     const app = await server.createApp();
-    await server.addDrain(app, `${receiver.url}/logs`);
+    await server.createDrain(app, `${receiver.url}/logs`);
     let count = 0;
     for (const victim of ['archive', 'router', 'archive', 'router'] as const) {
       await pushMany(server, app, 500, count);
@@ -101,10 +108,10 @@ describe('the archive in drains/ as the other end', () => {
         receiver = await archive(receiver.port);
       } else {
         await server.kill();
-        server = await serveForTest({ data });
+        server = await startServerForTest({ data });
       }
     }
     await until('all lines', () => new Set(archived(folder)).size >= count, 20_000);
-    expect(firstArrivals(archived(folder))).toEqual(numbered(count));
+    expect(withoutDuplicates(archived(folder))).toEqual(numberedMessages(count));
   });
 });

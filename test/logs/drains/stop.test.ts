@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { httpReceiver, tcpReceiver } from '../../support/receivers/receivers.ts';
-import { numbered, pushLines } from '../../support/senders/push.ts';
-import { dataForTest, type Server, serveForTest } from '../../support/server.ts';
+import { startHttpReceiver, startTcpReceiver } from '../../support/receivers/receivers.ts';
+import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -16,15 +16,15 @@ function anonymousBytes(server: Server): number {
 }
 
 it.skipIf(process.platform !== 'linux')('stuck drains cost a bounded, small amount of memory', async () => {
-  const server = await serveForTest();
+  const server = await startServerForTest();
   const app = await server.createApp();
   const pushMuch = async (): Promise<void> => {
-    const lines = numbered(1_000, 'x'.repeat(2_000));
+    const lines = numberedMessages(1_000, 'x'.repeat(2_000));
     for (let i = 0; i < 20; i++) await pushLines(server, app.token, lines);
   };
   await pushMuch();
   const before = anonymousBytes(server);
-  const stuck = await httpReceiver(() => 'hang');
+  const stuck = await startHttpReceiver(() => 'hang');
   const sockets: Socket[] = [];
   const deaf = createServer((socket) => void sockets.push(socket.pause()));
   await new Promise<void>((resolve) => deaf.listen({ host: '127.0.0.1', port: 0 }, () => resolve()));
@@ -35,28 +35,28 @@ it.skipIf(process.platform !== 'linux')('stuck drains cost a bounded, small amou
   const address = deaf.address();
   const port = typeof address === 'object' ? address?.port : 0;
   for (let i = 0; i < 10; i++) {
-    await server.addDrain(app, `${stuck.url}/${i}`);
-    await server.addDrain(app, `syslog://127.0.0.1:${port}/${i}`);
+    await server.createDrain(app, `${stuck.url}/${i}`);
+    await server.createDrain(app, `syslog://127.0.0.1:${port}/${i}`);
   }
   await pushMuch();
-  await until('all to be stuck', () => stuck.deliveries.length >= 10 && sockets.length >= 10);
+  await until('all to be stuck', () => stuck.requests.length >= 10 && sockets.length >= 10);
   await pushMuch();
   // Eighty megabytes wait for twenty drains; each may hold what it is sending, and no more.
   expect(anonymousBytes(server) - before).toBeLessThan(20 * 4 * MEBIBYTE);
-  const drains = await server.drains(app);
+  const drains = await server.listDrains(app);
   for (const { delivery } of drains) expect(delivery.lagLines).toBeGreaterThan(10_000);
 });
 
 it('a router that stops finishes what is under way: nothing comes twice, nothing is left out', async () => {
-  const data = dataForTest();
-  let server = await serveForTest({ data });
+  const data = dataFolderForTest();
+  let server = await startServerForTest({ data });
   const app = await server.createApp();
   let answer = (): void => {};
   const arrived = new Promise<void>((resolve) => {
     answer = resolve;
   });
   let isStopping = false;
-  const http = await httpReceiver(async (attempt) => {
+  const http = await startHttpReceiver(async (attempt) => {
     if (attempt > 0) return 200;
     answer();
     // The answer comes when the router has long been told to stop.
@@ -67,19 +67,19 @@ it('a router that stops finishes what is under way: nothing comes twice, nothing
     );
     return 200;
   });
-  const syslog = await tcpReceiver();
-  await server.addDrain(app, http.url);
-  await server.addDrain(app, syslog.url);
-  await pushLines(server, app.token, numbered(100));
+  const syslog = await startTcpReceiver();
+  await server.createDrain(app, http.url);
+  await server.createDrain(app, syslog.url);
+  await pushLines(server, app.token, numberedMessages(100));
   await arrived;
   isStopping = true;
   await server.close();
   expect(server.program.child.exitCode).toBe(0);
-  expect(http.accepted()).toEqual(numbered(100));
-  server = await serveForTest({ data });
+  expect(http.acceptedMessages()).toEqual(numberedMessages(100));
+  server = await startServerForTest({ data });
   await pushLines(server, app.token, ['the last']);
-  for (const receiver of [http.accepted.bind(http), syslog.messages.bind(syslog)]) {
+  for (const receiver of [http.acceptedMessages.bind(http), syslog.messages.bind(syslog)]) {
     await until('the last line', () => receiver().includes('the last'));
-    expect(receiver()).toEqual([...numbered(100), 'the last']);
+    expect(receiver()).toEqual([...numberedMessages(100), 'the last']);
   }
 });

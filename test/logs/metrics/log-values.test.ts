@@ -1,25 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { logValues } from '../../../src/logs/metrics/log-values.ts';
+import { parseL2met } from '../../../src/logs/metrics/log-values.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
-import { Header, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { httpReceiver } from '../../support/receivers/receivers.ts';
+import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { startHttpReceiver } from '../../support/receivers/receivers.ts';
 import { pushLines, TIME } from '../../support/senders/push.ts';
-import { serveForTest } from '../../support/server.ts';
+import { startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 function batchOf(...messages: string[]): Uint8Array {
   const builder = new BatchBuilder();
-  const header = new Header();
+  const header = new SyslogHeader();
   for (const message of messages) {
     const line = Buffer.from(`<190>1 ${TIME} host app web.1 - - ${message}`);
     scanHeader(line, 0, line.length, header);
     builder.add(line, 0, line.length, header, Buffer.from('app'), Buffer.from('host'));
   }
-  return builder.close()!.bytes;
+  return builder.takeBatch()!.bytes;
 }
 
 const pairs = (...messages: string[]) =>
-  logValues(batchOf(...messages)).map(({ kind, name, value, unit, source }) =>
+  parseL2met(batchOf(...messages)).map(({ kind, name, value, unit, source }) =>
     [kind, name, value, unit, source].join(' '),
   );
 
@@ -43,14 +43,14 @@ describe('numbers in lines', () => {
     const lines = Array.from({ length: 1_000 }, (_, i) =>
       i % 10 ? `line # ${i}` : `source=s${i} count#n=${i}`,
     );
-    expect(logValues(batchOf(...lines)).map(({ value, source }) => `${value} ${source}`)).toEqual(
+    expect(parseL2met(batchOf(...lines)).map(({ value, source }) => `${value} ${source}`)).toEqual(
       Array.from({ length: 100 }, (_, i) => `${i * 10} s${i * 10}`),
     );
   });
 });
 
 describe('GET /metrics', () => {
-  const scrape = async (server: Awaited<ReturnType<typeof serveForTest>>): Promise<string> => {
+  const scrape = async (server: Awaited<ReturnType<typeof startServerForTest>>): Promise<string> => {
     const answer = await fetch(`${server.url}/metrics`, {
       headers: { authorization: `Bearer ${server.key}` },
     });
@@ -58,11 +58,11 @@ describe('GET /metrics', () => {
   };
 
   it('tells sources, drains, and the numbers in lines', async () => {
-    const server = await serveForTest();
+    const server = await startServerForTest();
     expect((await fetch(`${server.url}/metrics`)).status).toBe(401);
     const app = await server.createApp();
-    const receiver = await httpReceiver();
-    const { token } = await server.addDrain(app, receiver.url);
+    const receiver = await startHttpReceiver();
+    const { token } = await server.createDrain(app, receiver.url);
     await pushLines(server, app.token, [
       'count#a=2',
       'count#a=3',
@@ -70,7 +70,7 @@ describe('GET /metrics', () => {
       'measure#c=10ms',
       'measure#c=20ms',
     ]);
-    await until('the drain', () => receiver.accepted().length === 5);
+    await until('the drain', () => receiver.acceptedMessages().length === 5);
     const labels = (name: string, unit: string) =>
       `app="${app.name}",name="${name}",unit="${unit}",source="web.1"`;
     const text = await until('the numbers', async () => {
@@ -91,7 +91,7 @@ describe('GET /metrics', () => {
   });
 
   it('keeps only so many names, and counts the rest', async () => {
-    const server = await serveForTest();
+    const server = await startServerForTest();
     const app = await server.createApp();
     await pushLines(
       server,

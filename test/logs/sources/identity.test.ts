@@ -1,14 +1,14 @@
 /** Who is it? Tokens in other places than APP-NAME, and rules. */
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tailrace } from '../../support/program.ts';
-import { counted, dial, numbered, send, TIME } from '../../support/senders/push.ts';
-import { type App, type Server, serve } from '../../support/server.ts';
+import { runTailrace } from '../../support/program.ts';
+import { connectTcp, numberedMessages, octetCounted, sendOverTcp, TIME } from '../../support/senders/push.ts';
+import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -22,14 +22,14 @@ interface Fields {
 
 async function arrived(app: App, count = 1): Promise<Fields[]> {
   const lines = await until(`${count} lines`, async () => {
-    const all = await server.lines(app, 'format=json&lines=1000');
+    const all = await server.readLines(app, 'format=json&lines=1000');
     return all.length >= count && all;
   });
   return lines.map((line) => JSON.parse(line));
 }
 
 const rule = (app: App, body: object): Promise<{ id: string }> =>
-  server.ask('POST', `/apps/${app.name}/source-rules`, body);
+  server.request('POST', `/apps/${app.name}/source-rules`, body);
 const freePort = async (): Promise<number> => {
   const socket = createSocket('udp4');
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', () => resolve()));
@@ -41,8 +41,8 @@ const freePort = async (): Promise<number> => {
 describe('a token', () => {
   it('in structured data: the element is left out, the program is part of the dyno’s name', async () => {
     const app = await server.createApp();
-    const line = (data: string): Buffer => counted(`<190>1 ${TIME} db postgres 4711 ID ${data} hello`);
-    await send(
+    const line = (data: string): Buffer => octetCounted(`<190>1 ${TIME} db postgres 4711 ID ${data} hello`);
+    await sendOverTcp(
       server.syslogPort,
       line(`[tailrace@32473 token="${app.token}"]`),
       line(`[a@1 k="\\"]v"][tailrace@32473 token="${app.token}"][b@2]`),
@@ -61,7 +61,7 @@ describe('a token', () => {
 
   it('in the tag and in the hostname of old lines', async () => {
     const app = await server.createApp();
-    await send(
+    await sendOverTcp(
       server.syslogPort,
       `<13>Nov 21 08:00:00 db1 ${app.token}[7]: by tag\n`,
       `<13>Nov 21 08:00:00 ${app.token} cron[8]: by hostname\n`,
@@ -77,11 +77,11 @@ describe('a token', () => {
   it('that is unknown is not mended by a rule', async () => {
     const app = await server.createApp();
     const { id } = await rule(app, { source: 'any', network: '127.0.0.1' });
-    const before = (await server.counters('tcp')).unknownToken;
-    await send(server.syslogPort, `<13>1 ${TIME} h t.00000000-0000-4000-8000-000000000000 - - - no\n`);
-    await until('the count', async () => (await server.counters('tcp')).unknownToken > before);
-    expect(await server.messages(app)).toEqual([]);
-    await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
+    const before = (await server.sourceCounters('tcp')).unknownToken;
+    await sendOverTcp(server.syslogPort, `<13>1 ${TIME} h t.00000000-0000-4000-8000-000000000000 - - - no\n`);
+    await until('the count', async () => (await server.sourceCounters('tcp')).unknownToken > before);
+    expect(await server.readMessages(app)).toEqual([]);
+    await server.request('DELETE', `/apps/${app.name}/source-rules/${id}`);
   });
 });
 
@@ -91,11 +91,11 @@ describe('a rule', () => {
     await rule(app, { source: 'nginx', tag: 'nginx' });
     await rule(app, { source: 'edge', tag: 'nginx', hostname: 'edge-1' });
     await rule(app, { source: 'box', hostname: 'box-1' });
-    await send(
+    await sendOverTcp(
       server.syslogPort,
       '<190>Nov 21 08:00:00 web-1 nginx: one\n',
       '<190>Nov 21 08:00:00 edge-1 nginx: two\n',
-      counted(`<190>1 ${TIME} box-1 cron 12 - - three`),
+      octetCounted(`<190>1 ${TIME} box-1 cron 12 - - three`),
       '<190>Nov 21 08:00:00 web-1 apache: nobody’s\n',
     );
     expect(await arrived(app, 3)).toMatchObject([
@@ -110,15 +110,15 @@ describe('a rule', () => {
     const port = await freePort();
     const { id } = await rule(app, { source: 'legacy', port });
     await until('the port', async () =>
-      dial(port).then(
+      connectTcp(port).then(
         (socket) => socket.destroy(),
         () => false,
       ),
     );
-    await send(
+    await sendOverTcp(
       port,
       'not even syslog\n',
-      `${numbered(50)
+      `${numberedMessages(50)
         .map((message) => `<13>prog: ${message}\n`)
         .join('')}`,
     );
@@ -128,11 +128,11 @@ describe('a rule', () => {
     const all = await arrived(app, 52);
     expect(all[0]).toMatchObject({ source: 'legacy', dyno: '-', message: 'not even syslog' });
     expect(all.filter(({ dyno }) => dyno === 'prog').map(({ message }) => message)).toEqual(
-      expect.arrayContaining([...numbered(50), 'by UDP']),
+      expect.arrayContaining([...numberedMessages(50), 'by UDP']),
     );
-    await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
+    await server.request('DELETE', `/apps/${app.name}/source-rules/${id}`);
     await until('the port to be closed', async () =>
-      dial(port).then(
+      connectTcp(port).then(
         (socket) => void socket.destroy(),
         () => true,
       ),
@@ -145,7 +145,7 @@ describe('a rule', () => {
     await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', () => resolve()));
     const ports = [Number(new URL(server.url).port), udp.address().port];
     const add = (port: number) =>
-      tailrace(['sources:add', '-s', 'db', '--port', `${port}`, '-a', app.name], { env: server.env });
+      runTailrace(['sources:add', '-s', 'db', '--port', `${port}`, '-a', app.name], { env: server.env });
     expect(await Promise.all(ports.map(add))).toEqual(
       ports.map((port) => ({
         status: 1,
@@ -154,40 +154,40 @@ describe('a rule', () => {
       })),
     );
     udp.close();
-    expect(await server.ask('GET', `/apps/${app.name}/source-rules`)).toEqual([]);
+    expect(await server.request('GET', `/apps/${app.name}/source-rules`)).toEqual([]);
     // The server listens there already, whoever asks.
     const { id } = await rule(app, { source: 'db', port: server.syslogPort });
-    await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
+    await server.request('DELETE', `/apps/${app.name}/source-rules/${id}`);
     expect(server.program.stderr).not.toContain('EADDRINUSE');
   });
 
   it('that ends is forgotten at once, also by connections that are open', async () => {
     const app = await server.createApp();
     const { id } = await rule(app, { source: 'x', tag: 'short-lived' });
-    const socket = await dial(server.syslogPort);
+    const socket = await connectTcp(server.syslogPort);
     socket.write('<13>short-lived: one\n');
     await arrived(app);
-    await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
-    const before = (await server.counters('tcp')).unknownToken;
+    await server.request('DELETE', `/apps/${app.name}/source-rules/${id}`);
+    const before = (await server.sourceCounters('tcp')).unknownToken;
     socket.end('<13>short-lived: two\n');
-    await until('the count', async () => (await server.counters('tcp')).unknownToken > before);
-    expect(await server.messages(app)).toEqual(['one']);
+    await until('the count', async () => (await server.sourceCounters('tcp')).unknownToken > before);
+    expect(await server.readMessages(app)).toEqual(['one']);
   });
 
   it('lets nobody else in: lines with another APP-NAME in octet counting are not taken with it', async () => {
     const app = await server.createApp();
     await rule(app, { source: 'one', tag: 'mine' });
-    const line = (tag: string): Buffer => counted(`<13>1 ${TIME} h ${tag} 1 - - ${tag}`);
-    const before = (await server.counters('tcp')).unknownToken;
-    await send(server.syslogPort, line('mine'), line('other'), line('mine'), line('other'));
-    await until('the count', async () => (await server.counters('tcp')).unknownToken === before + 2);
+    const line = (tag: string): Buffer => octetCounted(`<13>1 ${TIME} h ${tag} 1 - - ${tag}`);
+    const before = (await server.sourceCounters('tcp')).unknownToken;
+    await sendOverTcp(server.syslogPort, line('mine'), line('other'), line('mine'), line('other'));
+    await until('the count', async () => (await server.sourceCounters('tcp')).unknownToken === before + 2);
     await arrived(app, 2);
-    expect(await server.messages(app)).toEqual(['mine', 'mine']);
+    expect(await server.readMessages(app)).toEqual(['mine', 'mine']);
   });
 
   it('is made, listed and removed on the command line', async () => {
     const app = await server.createApp();
-    const run = (...args: string[]) => tailrace([...args, '-a', app.name], { env: server.env });
+    const run = (...args: string[]) => runTailrace([...args, '-a', app.name], { env: server.env });
     expect((await run('sources')).stdout).toContain('has no rules');
     const added = await run('sources:add', '--source', 'db', '--network', '10.1.0.0/16', '--tag', 'postgres');
     expect(added).toMatchObject({ status: 0 });

@@ -1,13 +1,13 @@
 /** Bytes that are no syslog, or not quite: what becomes of them over TCP and UDP. What comes behind them is never lost. */
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { counted, line, send, TIME } from '../../support/senders/push.ts';
-import { type Server, serve } from '../../support/server.ts';
+import { logplexLine, octetCounted, sendOverTcp, TIME } from '../../support/senders/push.ts';
+import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -113,11 +113,11 @@ async function outcome(
   expected: Outcome,
 ): Promise<void> {
   const app = await server.createApp();
-  const before = await server.counters(protocol);
+  const before = await server.sourceCounters(protocol);
   await push(app.token);
-  await until('the line behind it', async () => (await server.messages(app)).includes('behind'));
-  const after = await server.counters(protocol);
-  const messages = await server.messages(app);
+  await until('the line behind it', async () => (await server.readMessages(app)).includes('behind'));
+  const after = await server.sourceCounters(protocol);
+  const messages = await server.readMessages(app);
   expect({
     messages: messages.filter((message) => message !== 'behind').length,
     malformed: after.malformed - before.malformed,
@@ -140,7 +140,13 @@ describe('over TCP', () => {
   it.each([...FRAMING, ...HEADERS])('a line that is %s', async (_name, text, expected) => {
     await outcome(
       'tcp',
-      (token) => send(server.syslogPort, withToken(text, token), '\n', counted(line('behind', token))),
+      (token) =>
+        sendOverTcp(
+          server.syslogPort,
+          withToken(text, token),
+          '\n',
+          octetCounted(logplexLine('behind', token)),
+        ),
       expected,
     );
   });
@@ -149,7 +155,12 @@ describe('over TCP', () => {
     if (!withToken(text, '').toString('latin1').startsWith('<')) return;
     await outcome(
       'tcp',
-      (token) => send(server.syslogPort, counted(withToken(text, token)), `${line('behind', token)}\n`),
+      (token) =>
+        sendOverTcp(
+          server.syslogPort,
+          octetCounted(withToken(text, token)),
+          `${logplexLine('behind', token)}\n`,
+        ),
       expected,
     );
   });
@@ -164,7 +175,7 @@ describe('over UDP', () => {
       'udp',
       async (token) => {
         await push(withToken(text, token));
-        await push(line('behind', token));
+        await push(logplexLine('behind', token));
       },
       expected,
     );

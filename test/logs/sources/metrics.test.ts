@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { udpDrops } from '../../../src/logs/sources/udp-drops.ts';
-import { body, line, numbered, post, send } from '../../support/senders/push.ts';
-import { type Server, serve, serveForTest } from '../../support/server.ts';
+import { countUdpDrops } from '../../../src/logs/sources/udp-drops.ts';
+import {
+  logplexBody,
+  logplexLine,
+  numberedMessages,
+  postLogs,
+  sendOverTcp,
+} from '../../support/senders/push.ts';
+import { type Server, startServer, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -20,10 +26,11 @@ async function metrics(): Promise<string> {
 describe('GET /metrics', () => {
   it('counts lines and bytes by protocol and app, and what was turned away', async () => {
     const app = await server.createApp();
-    const text = line('hello', app.token);
-    await send(server.syslogPort, `${text}\n${text}\njunk\n<13>who: am I\n`);
-    for (let i = 0; i < 2; i++) await post(server, app.token, body(numbered(3)), { 'logplex-frame-id': 'f' });
-    await until('the lines', async () => (await server.messages(app)).length === 5);
+    const text = logplexLine('hello', app.token);
+    await sendOverTcp(server.syslogPort, `${text}\n${text}\njunk\n<13>who: am I\n`);
+    for (let i = 0; i < 2; i++)
+      await postLogs(server, app.token, logplexBody(numberedMessages(3)), { 'logplex-frame-id': 'f' });
+    await until('the lines', async () => (await server.readMessages(app)).length === 5);
     const shown = await until('the counts', async () => {
       const now = await metrics();
       return now.includes('tailrace_in_unknown_total{protocol="tcp"} 1') && now;
@@ -47,9 +54,12 @@ describe('GET /metrics', () => {
   });
 
   it('counts lines over rate limits, and each protocol by itself', async () => {
-    const own = await serveForTest({ env: { TAILRACE_APP_LINES_PER_S: '10' } });
+    const own = await startServerForTest({ env: { TAILRACE_APP_LINES_PER_S: '10' } });
     const app = await own.createApp();
-    await send(own.syslogPort, ...numbered(50).map((text) => `${line(text, app.token)}\n`));
+    await sendOverTcp(
+      own.syslogPort,
+      ...numberedMessages(50).map((text) => `${logplexLine(text, app.token)}\n`),
+    );
     const otlp = { resourceLogs: [{ scopeLogs: [{ logRecords: [{}] }] }] };
     await until('there is room for another', async () => {
       const answer = await fetch(`${own.url}/v1/logs`, {
@@ -82,12 +92,12 @@ describe('GET /metrics', () => {
       '/proc/net/udp6': [head, row('1771', 5), ''].join('\n'),
     };
     const read = (path: string): string => files[path];
-    expect(udpDrops([6001], read)).toBe(12);
-    expect(udpDrops([1], read)).toBe(0);
+    expect(countUdpDrops([6001], read)).toBe(12);
+    expect(countUdpDrops([1], read)).toBe(0);
     const none = (): string => {
       throw new Error('ENOENT');
     };
-    expect(udpDrops([6001], none)).toBeUndefined();
-    expect(udpDrops([server.syslogPort])).toBe(process.platform === 'linux' ? 0 : undefined);
+    expect(countUdpDrops([6001], none)).toBeUndefined();
+    expect(countUdpDrops([server.syslogPort])).toBe(process.platform === 'linux' ? 0 : undefined);
   });
 });

@@ -4,20 +4,23 @@ import { appendFileSync, chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missing, Program, run, TAILRACE } from '../../support/program.ts';
-import { type Certificates, makeCertificates } from '../../support/senders/client-certificates.ts';
-import { post } from '../../support/senders/push.ts';
+import { missing, Program, runProgram, TAILRACE } from '../../support/program.ts';
 import {
-  configure,
+  type ClientCertificates,
+  makeClientCertificates,
+} from '../../support/senders/client-certificates.ts';
+import { postLogs } from '../../support/senders/push.ts';
+import {
   freePort,
   missingSyslogNg,
   postgresFolder,
-  rsyslog,
   senderFolder,
+  startRsyslog,
   startSender,
-  syslogNg,
+  startSyslogNg,
+  writeSenderConfig,
 } from '../../support/senders/sender.ts';
-import { type App, type Server, serve, temporaryFolder } from '../../support/server.ts';
+import { type App, type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 interface Fields {
@@ -35,10 +38,10 @@ interface Fields {
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const FIXTURES = join(ROOT, 'test', 'fixtures', 'senders');
 let server: Server;
-let files: Certificates | undefined;
+let files: ClientCertificates | undefined;
 beforeAll(async () => {
-  if (!missing('openssl')) files = makeCertificates(temporaryFolder());
-  server = await serve({
+  if (!missing('openssl')) files = makeClientCertificates(temporaryFolder());
+  server = await startServer({
     env: files
       ? {
           TAILRACE_SYSLOG_TLS_CERT: files.serverCert,
@@ -57,7 +60,9 @@ async function line(app: App, message: string | RegExp, timeoutMs = 30_000): Pro
   const found = await until(
     `the line ${message}`,
     async () => {
-      const all = (await server.lines(app, 'format=json&lines=1000')).map((text): Fields => JSON.parse(text));
+      const all = (await server.readLines(app, 'format=json&lines=1000')).map(
+        (text): Fields => JSON.parse(text),
+      );
       return all.find((one) => isIt(one.message));
     },
     timeoutMs,
@@ -69,7 +74,7 @@ async function line(app: App, message: string | RegExp, timeoutMs = 30_000): Pro
 }
 
 const addRule = (app: App, body: object): Promise<unknown> =>
-  server.ask('POST', `/apps/${app.name}/source-rules`, body);
+  server.request('POST', `/apps/${app.name}/source-rules`, body);
 const host = hostname().split('.')[0];
 
 describe.skipIf(missing('logger'))('logger', () => {
@@ -83,7 +88,7 @@ describe.skipIf(missing('logger'))('logger', () => {
   ])('%s', async (_name, how) => {
     const app = await server.createApp();
     const text = 'grüße from logger';
-    await run('logger', [
+    await runProgram('logger', [
       ...how,
       '-n',
       '127.0.0.1',
@@ -109,13 +114,25 @@ describe.skipIf(missing('logger'))('logger', () => {
 describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
   const say = async (folder: string, text: string): Promise<void> => {
     await until('the socket', () => existsSync(join(folder, 'log')));
-    await run('logger', ['-u', join(folder, 'log'), '-p', 'daemon.err', '-t', 'cron', '--id=99', text]);
+    await runProgram('logger', [
+      '-u',
+      join(folder, 'log'),
+      '-p',
+      'daemon.err',
+      '-t',
+      'cron',
+      '--id=99',
+      text,
+    ]);
   };
 
   it('omfwd over TCP, the token in structured data', async () => {
     const app = await server.createApp();
     const folder = senderFolder();
-    rsyslog(folder, configure(folder, 'rsyslog-tcp.conf', { port: server.syslogPort, token: app.token }));
+    startRsyslog(
+      folder,
+      writeSenderConfig(folder, 'rsyslog-tcp.conf', { port: server.syslogPort, token: app.token }),
+    );
     await say(folder, 'over tcp');
     const fields = await line(app, 'over tcp');
     expect(fields).toMatchObject({
@@ -133,7 +150,7 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
     const port = await freePort();
     await addRule(app, { source: 'box', port });
     const folder = senderFolder();
-    rsyslog(folder, configure(folder, 'rsyslog-udp.conf', { port }));
+    startRsyslog(folder, writeSenderConfig(folder, 'rsyslog-udp.conf', { port }));
     await say(folder, 'over udp');
     expect(await line(app, 'over udp')).toMatchObject({
       facility: 3,
@@ -149,14 +166,17 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
     async () => {
       const app = await server.createApp();
       const folder = senderFolder();
-      const config = configure(folder, 'rsyslog-journal.conf', { port: server.syslogPort, token: app.token });
-      const script = configure(folder, 'journal.sh', {});
+      const config = writeSenderConfig(folder, 'rsyslog-journal.conf', {
+        port: server.syslogPort,
+        token: app.token,
+      });
+      const script = writeSenderConfig(folder, 'journal.sh', {});
       const program = startSender('unshare', [...OWN_NAMESPACES, 'sh', script, config, folder]);
       const fields = await line(app, 'from the journal');
       expect(fields).toMatchObject({ severity: 4, source: 'app', hostname: host });
       expect(fields.dyno).toMatch(/^backup\.\d+$/);
       program.child.stdin.end();
-      await program.ended;
+      await program.exited;
     },
   );
 
@@ -167,7 +187,10 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
       await addRule(app, { source: 'edge', certificate: 'CN=web-1', tag: 'cron' });
       const folder = senderFolder();
       const { authority, clientCert: cert, clientKey: key } = files!;
-      rsyslog(folder, configure(folder, 'rsyslog-tls.conf', { port: server.tlsPort, authority, cert, key }));
+      startRsyslog(
+        folder,
+        writeSenderConfig(folder, 'rsyslog-tls.conf', { port: server.tlsPort, authority, cert, key }),
+      );
       await say(folder, 'over tls');
       expect(await line(app, 'over tls')).toMatchObject({
         facility: 3,
@@ -193,13 +216,13 @@ describe.skipIf(missingSyslogNg())('syslog-ng', () => {
     const folder = senderFolder();
     const file = join(folder, 'in.log');
     writeFileSync(file, '');
-    syslogNg(
+    startSyslogNg(
       folder,
-      configure(folder, 'syslog-ng.conf', { port: server.syslogPort, token: app.token, file }),
+      writeSenderConfig(folder, 'syslog-ng.conf', { port: server.syslogPort, token: app.token, file }),
     );
     await until('the line, written again and again until syslog-ng follows', async () => {
       appendFileSync(file, 'from syslog-ng\n');
-      return (await server.messages(app)).length > 0;
+      return (await server.readMessages(app)).length > 0;
     });
     expect(await line(app, 'from syslog-ng')).toMatchObject({
       severity: 5,
@@ -219,7 +242,7 @@ describe.skipIf(missing('nginx'))('nginx', () => {
     const http = await freePort();
     const program = startSender('/usr/sbin/nginx', [
       '-c',
-      configure(folder, 'nginx.conf', { port: server.syslogPort, http }),
+      writeSenderConfig(folder, 'nginx.conf', { port: server.syslogPort, http }),
       '-p',
       folder,
     ]);
@@ -252,7 +275,7 @@ describe.skipIf(missing('haproxy'))('HAProxy', () => {
     startSender('haproxy', [
       '-db',
       '-f',
-      configure(folder, 'haproxy.cfg', { port: server.syslogPort, http, token: app.token }),
+      writeSenderConfig(folder, 'haproxy.cfg', { port: server.syslogPort, http, token: app.token }),
     ]);
     await until(
       'haproxy',
@@ -306,12 +329,15 @@ describe.skipIf(!postgres || missing('rsyslogd', 'setpriv'))('PostgreSQL', () =>
     );
     const file = join(folder, 'postgres.log');
     await until('its log file', () => existsSync(file), 30_000);
-    rsyslog(folder, configure(folder, 'rsyslog-file.conf', { port: server.syslogPort, token, file }));
+    startRsyslog(
+      folder,
+      writeSenderConfig(folder, 'rsyslog-file.conf', { port: server.syslogPort, token, file }),
+    );
     await until(
       'psql',
       async () =>
         (
-          await run(
+          await runProgram(
             'setpriv',
             as(
               join(postgres!, 'psql'),
@@ -382,14 +408,16 @@ describe.skipIf(missing('redis-server'))('Redis', () => {
 describe('OpenTelemetry', () => {
   it('its own SDK and exporters, protobuf and JSON, set by the environment', async () => {
     const app = await server.createApp();
-    const { status, stderr } = await run(process.execPath, [join(FIXTURES, 'otel.mjs')], {
+    const { status, stderr } = await runProgram(process.execPath, [join(FIXTURES, 'otel.mjs')], {
       env: {
         OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `${server.url}/v1/logs`,
         OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${app.token}`,
       },
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    const all = (await server.lines(app, 'format=json&lines=1000')).map((text): Fields => JSON.parse(text));
+    const all = (await server.readLines(app, 'format=json&lines=1000')).map(
+      (text): Fields => JSON.parse(text),
+    );
     expect(all).toHaveLength(202);
     for (const [form, from] of [['protobuf', 0] as const, ['json', 101] as const]) {
       for (let i = 0; i < 100; i++)
@@ -423,10 +451,10 @@ describe.each(['pino', 'bunyan'])('%s', (name) => {
     const said = `${made}
       log.info({ user: "ada", n: 7 }, "signed in"); log.warn("low"); log.error({ err: new Error("no") }, "failed");
       log.fatal("gone"); log.child({ part: "db" }).info("ünï"); log.debug("unseen")`;
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', said], { cwd: ROOT });
+    const { stdout } = await runProgram(process.execPath, ['--input-type=module', '-e', said], { cwd: ROOT });
     const type = { 'content-type': 'application/x-ndjson' };
-    expect((await post(server, app.token, stdout, type)).status).toBe(204);
-    const all = (await server.lines(app, 'format=json')).map((text): Fields => JSON.parse(text));
+    expect((await postLogs(server, app.token, stdout, type)).status).toBe(204);
+    const all = (await server.readLines(app, 'format=json')).map((text): Fields => JSON.parse(text));
     expect(all.map(({ severity, message }) => [severity, message])).toEqual([
       [6, 'signed in'],
       [4, 'low'],

@@ -17,9 +17,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AppId, Retention } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded.ts';
-import { batchOf, linesOf, newApp } from '../../support/batches.ts';
+import { batchOf, linesOf, newAppId } from '../../support/batches.ts';
 import { until } from '../../support/until.ts';
-import { readAll, spans } from './conformance/streams.ts';
+import { readAll, sequenceRanges } from './conformance/streams.ts';
 
 const ROOMY: Retention = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
 /** Segments of 64 KiB: the smallest. */
@@ -30,7 +30,7 @@ let app: AppId;
 let stores: EmbeddedStore[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tailrace-embedded-'));
-  app = newApp();
+  app = newAppId();
   stores = [];
 });
 afterEach(async () => {
@@ -114,7 +114,7 @@ describe('the files of a stream', () => {
     const { first, last } = await store.bounds(app);
     expect(last - first + 1).toBe(19);
     await until('what is not needed is gone', async () => segments().length <= 4);
-    expect(spans(await readAll(store, app)).at(0)).toEqual([first, first]);
+    expect(sequenceRanges(await readAll(store, app)).at(0)).toEqual([first, first]);
     await close(store);
     const again = open(SMALL);
     expect(await again.bounds(app)).toMatchObject({ first, last });
@@ -187,7 +187,7 @@ describe('the files of a stream', () => {
     broken.fill(0, 25_000, 26_000);
     writeFileSync(files[1], broken);
     const again = open({ ...ROOMY, bytes: 1_000_000 });
-    const lines = spans(await readAll(again, app)).map(([first]) => first);
+    const lines = sequenceRanges(await readAll(again, app)).map(([first]) => first);
     expect(lines[0]).toBe(1);
     expect(lines.at(-1)).toBe(30);
     const gaps = lines.filter((line, i) => i > 0 && line > lines[i - 1] + 1);
@@ -211,12 +211,12 @@ describe('the files of a stream', () => {
   it('go with the app, also when the process ended while they were being removed', async () => {
     const store = open();
     await store.append(app, batchOf('one'));
-    await store.drop(app);
+    await store.dropStream(app);
     expect(readdirSync(join(folder, 'streams'))).toEqual([]);
     await store.append(app, batchOf('new'));
     expect(linesOf(await readAll(store, app))).toEqual(['new']);
     await close(store);
-    const aside = join(folder, 'streams', `.dropped-${newApp()}-1`);
+    const aside = join(folder, 'streams', `.dropped-${newAppId()}-1`);
     execFileSync('cp', ['-r', join(folder, 'streams', app), aside]);
     open();
     await until('it is gone', async () => !existsSync(aside));
@@ -279,7 +279,7 @@ describe('a store whose process', () => {
     });
     await new Promise((resolve) => child.on('close', resolve));
     expect(printed.trim()).toBe('1 store_full 2 store_full 3');
-    expect(spans(await readAll(open(), app))).toEqual([
+    expect(sequenceRanges(await readAll(open(), app))).toEqual([
       [1, 1],
       [2, 2],
       [3, 3],
@@ -310,7 +310,7 @@ describe('a store whose process', () => {
     const store = open(SMALL);
     const { last } = await store.bounds(app);
     expect(last).toBeGreaterThanOrEqual(acknowledged);
-    const held = spans(await readAll(store, app));
+    const held = sequenceRanges(await readAll(store, app));
     expect(held.at(-1)).toEqual([last, last]);
     for (const [i, [first]] of held.entries()) expect(first).toBe(held[0][0] + i);
     expect((await store.append(app, batchOf('next'))).first).toBe(last + 1);

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Batch, MESSAGE_BYTES_MAX, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
-import { Header, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { herokuForm, syslogForm, type WireForm } from '../../../src/logs/syslog/wire.ts';
-import { frames } from '../../support/senders/frames.ts';
+import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { herokuLineEncoder, type LineEncoder, syslogLineEncoder } from '../../../src/logs/syslog/wire.ts';
+import { parseFrames } from '../../support/senders/frames.ts';
 
 const T = '2012-12-10T03:00:48.123456+00:00';
 const SOURCE = Buffer.from('postgres');
@@ -13,7 +13,7 @@ const HOST = Buffer.from('10.0.0.1');
 function add(builder: BatchBuilder, line: string | Buffer): boolean {
   const bytes = Buffer.concat([Buffer.from('before'), Buffer.from(line), Buffer.from('after')]);
   const end = bytes.length - 5;
-  const header = new Header();
+  const header = new SyslogHeader();
   if (!scanHeader(bytes, 6, end, header)) throw new Error(`malformed: ${line}`);
   return builder.add(bytes, 6, end, header, SOURCE, HOST);
 }
@@ -21,7 +21,7 @@ function add(builder: BatchBuilder, line: string | Buffer): boolean {
 function build(...lines: (string | Buffer)[]): Batch {
   const builder = new BatchBuilder();
   for (const line of lines) if (!add(builder, line)) throw new Error('no room');
-  return builder.close()!;
+  return builder.takeBatch()!;
 }
 
 /** The texts of a batch's records. */
@@ -41,10 +41,10 @@ function messages(batch: Batch): Buffer[] {
   return found;
 }
 
-function write(form: WireForm, batch: Batch): string[] {
-  const out = Buffer.alloc(batch.bytes.length + batch.count * (Math.max(0, form.extraBytes) + 1));
-  const end = form.write(new RecordCursor(batch.bytes), batch.bytes, batch.count, out, 0);
-  return frames(out.toString('utf8', 0, end));
+function write(form: LineEncoder, batch: Batch): string[] {
+  const out = Buffer.alloc(batch.bytes.length + batch.count * (Math.max(0, form.overheadBytes) + 1));
+  const end = form.encode(new RecordCursor(batch.bytes), batch.bytes, batch.count, out, 0);
+  return parseFrames(out.toString('utf8', 0, end));
 }
 
 describe('a batch', () => {
@@ -97,10 +97,10 @@ describe('a batch', () => {
     const builder = new BatchBuilder(1_000);
     const line = `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(300)}`;
     expect([add(builder, line), add(builder, line), add(builder, line)]).toEqual([true, true, false]);
-    expect(builder.close()?.count).toBe(2);
+    expect(builder.takeBatch()?.count).toBe(2);
     expect(add(builder, line)).toBe(true);
-    expect(builder.close()?.count).toBe(1);
-    expect(builder.close()).toBeUndefined();
+    expect(builder.takeBatch()?.count).toBe(1);
+    expect(builder.takeBatch()).toBeUndefined();
   });
 
   it('takes the memory of a batch back that nobody reads any more', () => {
@@ -111,10 +111,10 @@ describe('a batch', () => {
     for (const length of [600, 700, 500, 10, 650, 20, 20, 600, 550]) {
       const text = `${length} ${'m'.repeat(length)}`;
       expect(add(builder, line('t.x', text))).toBe(true);
-      const batch = builder.close()!;
+      const batch = builder.takeBatch()!;
       expect(texts(batch)).toEqual([line('postgres', text)]);
       if (length > 100) memories.add(batch.bytes.buffer);
-      if (before) builder.takeBack(before);
+      if (before) builder.reclaim(before);
       before = batch;
     }
     expect(memories.size).toBeLessThan(4);
@@ -125,7 +125,7 @@ describe('a batch', () => {
   it('takes one line that is larger than it', () => {
     const builder = new BatchBuilder(1_000);
     expect(add(builder, `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(25_000)}`)).toBe(true);
-    expect(builder.close()?.count).toBe(3);
+    expect(builder.takeBatch()?.count).toBe(3);
   });
 });
 
@@ -176,20 +176,20 @@ describe('wire forms', () => {
   ];
 
   it('Heroku’s HTTPS form: host is `host`, no msgid, no structured data, one line end', () => {
-    const [first, ...rest] = write(herokuForm(), build(...lines));
+    const [first, ...rest] = write(herokuLineEncoder(), build(...lines));
     expect(first).toBe(`<134>1 ${T} host postgres primary - hello\n`);
     expect(rest).toHaveLength(4);
     expect(rest.at(-1)).toBe(`<13>1 ${T} host postgres web.1 - multi\nline\n`);
   });
 
   it('syslog: the drain’s token as the host, everything else as it was', () => {
-    const written = write(syslogForm('d.1'), build(...lines));
+    const written = write(syslogLineEncoder('d.1'), build(...lines));
     expect(written[0]).toBe(`<134>1 ${T} d.1 postgres primary ID7 [a k="v"] hello\n`);
     expect(written).toHaveLength(5);
   });
 
   it('strict: the sender’s own host', () => {
-    const [first] = write(syslogForm(undefined), build(...lines));
+    const [first] = write(syslogLineEncoder(undefined), build(...lines));
     expect(first).toBe(`<134>1 ${T} db1 postgres primary ID7 [a k="v"] hello\n`);
   });
 
@@ -201,7 +201,7 @@ describe('wire forms', () => {
           const sent = said.map((message) => message.replace(/\r?\n$/, ''));
           const batch = build(...sent.map((message) => `<13>1 ${T} h t.x web.1 - - ${message}`));
           const prefix = `<13>1 ${T} d.1 postgres web.1 - - `;
-          const read = write(syslogForm('d.1'), batch);
+          const read = write(syslogLineEncoder('d.1'), batch);
           expect(read.map((text) => text.slice(prefix.length, -1))).toEqual(
             sent.map((message) => Buffer.from(message.replace(/\r?\n$/, '')).toString()),
           );

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
-import { Frame, FrameScanner } from '../../../src/logs/syslog/framing.ts';
-import { Header, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { takeFrames, writeFrames } from '../../../src/logs/syslog/wasm/express.ts';
+import { FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
+import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { decodeFrames, encodeFrames } from '../../../src/logs/syslog/wasm/express.ts';
 
 const T = '2012-12-10T03:00:48.123456+00:00';
 const TOKEN = Buffer.from('t.feff49f1-0000-4000-8000-000000000000');
@@ -17,9 +17,9 @@ const HOST = Buffer.from('sender');
 function slowly(bytes: Buffer, end: number): Buffer {
   const builder = new BatchBuilder(4_000_000);
   const scanner = new FrameScanner();
-  const header = new Header();
-  scanner.load(bytes.subarray(0, end));
-  while (scanner.next() === Frame.whole) {
+  const header = new SyslogHeader();
+  scanner.setInput(bytes.subarray(0, end));
+  while (scanner.next() === FrameStatus.complete) {
     expect(scanHeader(bytes, scanner.start, scanner.end, header)).toBe(true);
     builder.add(bytes, scanner.start, scanner.end, header, SOURCE, HOST);
   }
@@ -27,7 +27,7 @@ function slowly(bytes: Buffer, end: number): Buffer {
 }
 
 function records(builder: BatchBuilder): Buffer {
-  const batch = builder.close();
+  const batch = builder.takeBatch();
   return batch ? Buffer.from(batch.bytes.subarray(32)) : Buffer.alloc(0);
 }
 
@@ -38,7 +38,7 @@ function express(bytes: Buffer, token: Uint8Array = TOKEN): { position: number; 
       expect(builder.addRecords(taken, count)).toBe(true);
     },
   };
-  const position = takeFrames(bytes, 0, token, SOURCE, sink);
+  const position = decodeFrames(bytes, 0, token, SOURCE, sink);
   return { position, taken: records(builder) };
 }
 
@@ -178,13 +178,13 @@ describe('writing', () => {
   const batchOf = (sent: readonly string[]): Batch => {
     // Not larger than it has to be: there are hundreds of them, and memory outside of the heap is given back late.
     const builder = new BatchBuilder(sent.reduce((sum, line) => sum + 2 * line.length + 600, 0));
-    const header = new Header();
+    const header = new SyslogHeader();
     for (const line of sent) {
       const bytes = Buffer.from(line);
       expect(scanHeader(bytes, 0, bytes.length, header)).toBe(true);
       builder.add(bytes, 0, bytes.length, header, SOURCE, HOST);
     }
-    return builder.close()!;
+    return builder.takeBatch()!;
   };
 
   /** The same frames, field by field. */
@@ -215,7 +215,7 @@ describe('writing', () => {
         const batch = batchOf(messages.map((text) => `<13>1 ${T} h ${TOKEN} web.1 ID [a k="v"] ${text}`));
         const out = Buffer.alloc(batch.bytes.length + batch.count * 64);
         const form = { head: Buffer.from(head), heroku, keepHost };
-        const end = writeFrames(batch.bytes, 32, batch.bytes.length, batch.count, form, out, 0);
+        const end = encodeFrames(batch.bytes, 32, batch.bytes.length, batch.count, form, out, 0);
         expect(out.toString('utf8', 0, end)).toBe(plainly(batch, head, heroku, keepHost));
       }),
       { numRuns: 200 },

@@ -1,23 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Remainder } from '../../../src/logs/sources/syslog/remainder.ts';
-import { countFrames, FRAME_BYTES_MAX, Frame, FrameScanner } from '../../../src/logs/syslog/framing.ts';
+import { PartialFrameBuffer } from '../../../src/logs/sources/syslog/remainder.ts';
+import { countFrames, FRAME_BYTES_MAX, FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
 
 /** Scans chunks as the TCP listener does; gives the frames, and how many bytes were kept at the most. */
 function scan(chunks: readonly Buffer[]): { found: string[]; broken: number; keptMax: number } {
   const scanner = new FrameScanner();
-  const remainder = new Remainder();
+  const partialFrame = new PartialFrameBuffer();
   const found: string[] = [];
   let keptMax = 0;
   for (const chunk of chunks) {
-    const bytes = remainder.join(chunk);
-    scanner.load(bytes);
-    for (let frame = scanner.next(); frame !== Frame.partial; frame = scanner.next())
-      if (frame === Frame.whole) found.push(bytes.toString('latin1', scanner.start, scanner.end));
-    remainder.keep(bytes, scanner.pos);
-    keptMax = Math.max(keptMax, remainder.size);
+    const bytes = partialFrame.join(chunk);
+    scanner.setInput(bytes);
+    for (let frame = scanner.next(); frame !== FrameStatus.partial; frame = scanner.next())
+      if (frame === FrameStatus.complete) found.push(bytes.toString('latin1', scanner.start, scanner.end));
+    partialFrame.keepFrom(bytes, scanner.pos);
+    keptMax = Math.max(keptMax, partialFrame.size);
   }
-  return { found, broken: scanner.brokenCount, keptMax };
+  return { found, broken: scanner.skippedCount, keptMax };
 }
 
 function cut(bytes: Buffer, at: readonly number[]): Buffer[] {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HEADER_BYTES_MAX, Header, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { HEADER_BYTES_MAX, SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 
 /** The fields of a line, or undefined when it is malformed. */
 function fields(line: string | Buffer): Record<string, string | number> | undefined {
   const bytes = Buffer.from(line);
-  const header = new Header();
+  const header = new SyslogHeader();
   if (!scanHeader(bytes, 0, bytes.length, header)) return undefined;
   const field = (start: number): string => bytes.toString('utf8', start).split(' ', 1)[0];
   return {
@@ -141,7 +141,7 @@ describe('any bytes', () => {
           Buffer.from(' after'),
         ]);
         const end = line.length - 6;
-        const header = new Header();
+        const header = new SyslogHeader();
         if (!scanHeader(line, 0, end, header)) return;
         const { timeStart, hostStart, sourceStart, dynoStart, msgidStart, sdStart, messageStart } = header;
         const places = [

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { type Level, levelOf, messageLevel } from '../../../src/logs/syslog/level.ts';
+import { type LogLevel, logLevelOf, messageLevel } from '../../../src/logs/syslog/level.ts';
 
-const MESSAGES: [string, Level | undefined][] = [
+const MESSAGES: [string, LogLevel | undefined][] = [
   ['ERROR: it broke', 'error'],
   ['Error: it broke', 'error'],
   ['[error] it broke', 'error'],
@@ -50,12 +50,12 @@ it.each(MESSAGES)('%j is %s', (message, level) => {
 });
 
 it('believes a severity that says something, and asks the message otherwise', () => {
-  expect(levelOf(3, 'level=info')).toBe('error');
-  expect(levelOf(0, '')).toBe('error');
-  expect(levelOf(4, 'ERROR')).toBe('warn');
-  expect(levelOf(7, 'ERROR')).toBe('debug');
-  expect(levelOf(6, 'ERROR')).toBe('error');
-  expect(levelOf(5, 'hello')).toBe('info');
+  expect(logLevelOf(3, 'level=info')).toBe('error');
+  expect(logLevelOf(0, '')).toBe('error');
+  expect(logLevelOf(4, 'ERROR')).toBe('warn');
+  expect(logLevelOf(7, 'ERROR')).toBe('debug');
+  expect(logLevelOf(6, 'ERROR')).toBe('error');
+  expect(logLevelOf(5, 'hello')).toBe('info');
 });
 
 it('takes no time over a long message', () => {

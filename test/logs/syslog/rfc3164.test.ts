@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Header, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { fromBsd } from '../../../src/logs/syslog/rfc3164.ts';
+import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { rfc3164ToRfc5424 } from '../../../src/logs/syslog/rfc3164.ts';
 import { formatTimestamp, isTimestamp } from '../../../src/logs/syslog/timestamp.ts';
 
 const NOW = new Date(2026, 10, 21, 9).getTime();
@@ -10,7 +10,7 @@ const local = (...parts: [number, number, number, number, number, number]): stri
   formatTimestamp(new Date(...parts).getTime());
 const read = (line: string): string | undefined => {
   const bytes = Buffer.from(line);
-  return fromBsd(bytes, 0, bytes.length, NOW)?.toString();
+  return rfc3164ToRfc5424(bytes, 0, bytes.length, NOW)?.toString();
 };
 
 const T = local(2026, 10, 21, 8, 0, 0);
@@ -108,10 +108,14 @@ describe('lines of the old kind', () => {
   it('take the year that is nearest', () => {
     const january = new Date(2027, 0, 1, 0, 5).getTime();
     const line = Buffer.from('<13>Dec 31 23:59:59 h su: m');
-    expect(fromBsd(line, 0, line.length, january)?.toString()).toContain(local(2026, 11, 31, 23, 59, 59));
+    expect(rfc3164ToRfc5424(line, 0, line.length, january)?.toString()).toContain(
+      local(2026, 11, 31, 23, 59, 59),
+    );
     const december = new Date(2026, 11, 31, 23, 59).getTime();
     const early = Buffer.from('<13>Jan 01 00:00:01 h su: m');
-    expect(fromBsd(early, 0, early.length, december)?.toString()).toContain(local(2027, 0, 1, 0, 0, 1));
+    expect(rfc3164ToRfc5424(early, 0, early.length, december)?.toString()).toContain(
+      local(2027, 0, 1, 0, 0, 1),
+    );
   });
 
   it.each(['junk', '', '<>x', '<999>x', '<192>Nov 21 08:00:00 h su: m', '<13', '13>x', 'Nov', '{"a":1}'])(
@@ -139,9 +143,9 @@ describe('lines of the old kind', () => {
     fc.assert(
       fc.property(text, (pieces) => {
         const bytes = Buffer.from(pieces.join(''));
-        const made = fromBsd(bytes, 0, bytes.length, NOW);
+        const made = rfc3164ToRfc5424(bytes, 0, bytes.length, NOW);
         if (!made) return;
-        const header = new Header();
+        const header = new SyslogHeader();
         expect(scanHeader(made, 0, made.length, header)).toBe(true);
         const message = made.subarray(header.messageStart).toString('latin1');
         expect(bytes.toString('latin1').endsWith(message)).toBe(true);

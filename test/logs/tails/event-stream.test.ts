@@ -1,12 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { missing, Program } from '../../support/program.ts';
-import { counted, line, numbered, post, pushLines, TIME } from '../../support/senders/push.ts';
-import { type App, type Server, serve } from '../../support/server.ts';
+import {
+  logplexLine,
+  numberedMessages,
+  octetCounted,
+  postLogs,
+  pushLines,
+  TIME,
+} from '../../support/senders/push.ts';
+import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -15,7 +22,7 @@ interface Session {
 }
 
 const session = (app: App, body: object = {}): Promise<Session> =>
-  server.ask<Session>('POST', `/apps/${app.name}/log-sessions`, body);
+  server.request<Session>('POST', `/apps/${app.name}/log-sessions`, body);
 
 /** Reads an address to its end, or until `enough`. */
 async function read(
@@ -44,10 +51,10 @@ const EVENTS = { accept: 'text/event-stream' };
 describe('a log session', () => {
   it('is read without a key, as plain text', async () => {
     const app = await server.createApp();
-    await pushLines(server, app.token, numbered(10));
+    await pushLines(server, app.token, numberedMessages(10));
     const { logplex_url: url } = await session(app, { lines: 3 });
     expect(await read(url, {})).toBe(
-      numbered(3, 'line', 7)
+      numberedMessages(3, 'line', 7)
         .map((text) => `${TIME} app[web.1]: ${text}\n`)
         .join(''),
     );
@@ -55,7 +62,7 @@ describe('a log session', () => {
 
   it('is read as server-sent events, with the position as their id', async () => {
     const app = await server.createApp();
-    await pushLines(server, app.token, numbered(2));
+    await pushLines(server, app.token, numberedMessages(2));
     const { logplex_url: url } = await session(app, { lines: 10 });
     expect(await read(url, EVENTS)).toBe(
       `id: 0\n\nid: 2\ndata: ${TIME} app[web.1]: line 0\ndata: ${TIME} app[web.1]: line 1\n\n`,
@@ -64,7 +71,7 @@ describe('a log session', () => {
 
   it('a message of many lines stays within its event', async () => {
     const app = await server.createApp();
-    await post(server, app.token, counted(line('one\nid: 99\ndata: two\n\nevent: forged')));
+    await postLogs(server, app.token, octetCounted(logplexLine('one\nid: 99\ndata: two\n\nevent: forged')));
     const { logplex_url: url } = await session(app, { lines: 10 });
     const text = await read(url, EVENTS);
     expect(text).toBe(
@@ -74,11 +81,11 @@ describe('a log session', () => {
 
   it('goes on behind Last-Event-ID', async () => {
     const app = await server.createApp();
-    await pushLines(server, app.token, numbered(3));
+    await pushLines(server, app.token, numberedMessages(3));
     const { logplex_url: url } = await session(app, { tail: true, lines: 10 });
     const first = await read(url, EVENTS, (text) => text.includes('line 2'));
     const id = [...first.matchAll(/^id: (\d+)$/gm)].at(-1)![1];
-    await pushLines(server, app.token, numbered(3, 'line', 3));
+    await pushLines(server, app.token, numberedMessages(3, 'line', 3));
     const reading = read(url, { ...EVENTS, 'last-event-id': id }, (text) => text.includes('line 6'));
     await pushLines(server, app.token, ['line 6']);
     expect((await reading).match(/line \d/g)).toEqual(['line 3', 'line 4', 'line 5', 'line 6']);
@@ -121,19 +128,19 @@ describe.skipIf(missing('curl'))('`curl -N`', () => {
       `${server.url}/apps/${app.name}/logs?tail=true&lines=5`,
     ]);
     onTestFinished(() => void curl.stop('SIGKILL'));
-    await curl.says(/app\[web\.1\]: before\n/);
+    await curl.waitForOutput(/app\[web\.1\]: before\n/);
     await pushLines(server, app.token, ['and after']);
-    await curl.says(/app\[web\.1\]: and after\n/);
+    await curl.waitForOutput(/app\[web\.1\]: and after\n/);
   });
 
   it('ends by itself without tail', async () => {
     const app = await server.createApp();
-    await pushLines(server, app.token, numbered(5));
+    await pushLines(server, app.token, numberedMessages(5));
     const header = `Authorization: Bearer ${server.key}`;
     const curl = new Program('curl', ['-sSN', '-H', header, `${server.url}/apps/${app.name}/logs?lines=2`]);
-    const { status, stdout } = await curl.ended;
+    const { status, stdout } = await curl.exited;
     expect(status).toBe(0);
     expect(stdout.match(/line \d/g)).toEqual(['line 3', 'line 4']);
-    await until('its connection’s end', () => curl.isOver);
+    await until('its connection’s end', () => curl.hasExited);
   });
 });

@@ -1,9 +1,9 @@
 /** Tails that stay: nothing missing and nothing twice, at the seam, after a lost connection, when they are slow. */
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { EventTail, type SocketTail, socketTail } from '../../support/receivers/tail.ts';
-import { numbered, pushLines } from '../../support/senders/push.ts';
-import { type App, type Server, serve, serveForTest } from '../../support/server.ts';
+import { EventStreamTail, openWebSocketTail, type WebSocketTail } from '../../support/receivers/tail.ts';
+import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { type App, type Server, startServer, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 /** The numbers of lines called `line 7`. */
@@ -35,7 +35,7 @@ describe('on a server', () => {
   let app: App;
 
   beforeAll(async () => {
-    server = await serve();
+    server = await startServer();
     return () => server.close();
   });
 
@@ -43,18 +43,18 @@ describe('on a server', () => {
     app = await server.createApp();
     let sent = 0;
     const push = async (): Promise<void> => {
-      await pushLines(server, app.token, numbered(50, 'line', sent));
+      await pushLines(server, app.token, numberedMessages(50, 'line', sent));
       sent += 50;
     };
     for (let i = 0; i < 4; i++) await push();
-    const tails: SocketTail[] = [];
+    const tails: WebSocketTail[] = [];
     for (let i = 0; i < 30; i++) {
-      tails.push(socketTail(server, app, i % 2 === 0 ? 'lines=10' : 'lines=120&format=json'));
+      tails.push(openWebSocketTail(server, app, i % 2 === 0 ? 'lines=10' : 'lines=120&format=json'));
       await push();
     }
     for (const [i, tail] of tails.entries()) {
-      await until('the last line', () => numbers(tail.texts.slice(-1))[0] === sent - 1);
-      const got = numbers(tail.texts);
+      await until('the last line', () => numbers(tail.messageTexts.slice(-1))[0] === sent - 1);
+      const got = numbers(tail.messageTexts);
       expect(isRising(got)).toBe(true);
       expect(got.length).toBeGreaterThanOrEqual(i % 2 === 0 ? 10 : 120);
       expect(tail.messages.filter(({ live }) => live)).toHaveLength(1);
@@ -63,24 +63,24 @@ describe('on a server', () => {
 
   it('goes on behind a position, and behind the last event', async () => {
     app = await server.createApp();
-    await pushLines(server, app.token, numbered(10));
-    const first = socketTail(server, app, 'lines=3');
+    await pushLines(server, app.token, numberedMessages(10));
+    const first = openWebSocketTail(server, app, 'lines=3');
     await first.untilLive();
-    expect(numbers(first.texts)).toEqual([7, 8, 9]);
+    expect(numbers(first.messageTexts)).toEqual([7, 8, 9]);
     first.socket.terminate();
-    await pushLines(server, app.token, numbered(5, 'line', 10));
-    const second = socketTail(server, app, `lines=3&after=${first.position}`);
+    await pushLines(server, app.token, numberedMessages(5, 'line', 10));
+    const second = openWebSocketTail(server, app, `lines=3&after=${first.position}`);
     await second.untilLive();
-    expect(numbers(second.texts)).toEqual([10, 11, 12, 13, 14]);
+    expect(numbers(second.messageTexts)).toEqual([10, 11, 12, 13, 14]);
 
     const url = `${server.url}/apps/${app.name}/logs?tail=true&lines=1`;
     const key = { authorization: `Bearer ${server.key}` };
-    const events = await new EventTail().open(url, key);
+    const events = await new EventStreamTail().open(url, key);
     onTestFinished(() => events.close());
     await until('an event', () => events.lines.length === 1);
     events.close();
-    await pushLines(server, app.token, numbered(3, 'line', 15));
-    const again = await new EventTail().open(url, { ...key, 'last-event-id': events.lastEventId });
+    await pushLines(server, app.token, numberedMessages(3, 'line', 15));
+    const again = await new EventStreamTail().open(url, { ...key, 'last-event-id': events.lastEventId });
     onTestFinished(() => again.close());
     await until('three events', () => again.lines.length === 3);
     expect(numbers(again.lines)).toEqual([15, 16, 17]);
@@ -89,27 +89,27 @@ describe('on a server', () => {
   it('filters what comes as it filters what was', async () => {
     app = await server.createApp();
     await pushLines(server, app.token, ['line 0 good', 'line 1 bad']);
-    const tail = socketTail(server, app, 'q=bad');
+    const tail = openWebSocketTail(server, app, 'q=bad');
     await tail.untilLive();
     await pushLines(server, app.token, ['line 2 good', 'line 3 bad', 'line 4 good']);
-    await until('the line', () => tail.texts.length === 2);
-    expect(numbers(tail.texts)).toEqual([1, 3]);
+    await until('the line', () => tail.messageTexts.length === 2);
+    expect(numbers(tail.messageTexts)).toEqual([1, 3]);
   });
 
   it('ends after the first lines that were asked for', async () => {
     app = await server.createApp();
-    const tail = socketTail(server, app, 'first=3&q=odd');
+    const tail = openWebSocketTail(server, app, 'first=3&q=odd');
     await tail.untilLive();
     for (let i = 0; i < 8; i++) await pushLines(server, app.token, [`line ${i} ${i % 2 ? 'odd' : 'even'}`]);
     expect(await tail.untilClosed()).toBe(1000);
-    expect(numbers(tail.texts)).toEqual([1, 3, 5]);
+    expect(numbers(tail.messageTexts)).toEqual([1, 3, 5]);
   });
 
   it('finds the last lines that match far back, and pages on before them', async () => {
     app = await server.createApp();
-    for (let i = 0; i < 20; i++) await pushLines(server, app.token, numbered(500, 'line', i * 500));
+    for (let i = 0; i < 20; i++) await pushLines(server, app.token, numberedMessages(500, 'line', i * 500));
     const ask = async (query: string): Promise<{ position: string; message: string }[]> => {
-      const text = (await server.lines(app, `format=json&${query}`)).map((line) => JSON.parse(line));
+      const text = (await server.readLines(app, `format=json&${query}`)).map((line) => JSON.parse(line));
       return text;
     };
     const found: number[] = [];
@@ -124,16 +124,17 @@ describe('on a server', () => {
 
   it('gives a thousand tails the same', async () => {
     app = await server.createApp();
-    await pushLines(server, app.token, numbered(20));
+    await pushLines(server, app.token, numberedMessages(20));
     const tails = Array.from({ length: 1_000 }, (_, i) =>
-      socketTail(server, app, i % 3 === 0 ? 'lines=5&q=line' : 'lines=5'),
+      openWebSocketTail(server, app, i % 3 === 0 ? 'lines=5&q=line' : 'lines=5'),
     );
     for (const tail of tails)
       await until('a thousand tails', () => tail.messages.some(({ live }) => live), 30_000);
-    for (let i = 0; i < 20; i++) await pushLines(server, app.token, numbered(100, 'line', 20 + i * 100));
+    for (let i = 0; i < 20; i++)
+      await pushLines(server, app.token, numberedMessages(100, 'line', 20 + i * 100));
     for (const tail of tails) {
-      await until('the last line', () => tail.texts.at(-1) === 'line 2019', 30_000);
-      expect(numbers(tail.texts)).toEqual(Array.from({ length: 2_005 }, (_, i) => 15 + i));
+      await until('the last line', () => tail.messageTexts.at(-1) === 'line 2019', 30_000);
+      expect(numbers(tail.messageTexts)).toEqual(Array.from({ length: 2_005 }, (_, i) => 15 + i));
     }
   }, 120_000);
 });
@@ -142,55 +143,55 @@ describe('on a server that holds little', () => {
   const env = { TAILRACE_STREAM_BYTES: '4MB' };
 
   it('tells who comes back too late how many lines are gone', async () => {
-    const server = await serveForTest({ env });
+    const server = await startServerForTest({ env });
     const app = await server.createApp();
     await pushLines(server, app.token, ['line 0']);
     for (let i = 0; i < 100; i++)
       await pushLines(
         server,
         app.token,
-        numbered(10, 'line', 1 + i * 10).map((text) => text + 'x'.repeat(9_000)),
+        numberedMessages(10, 'line', 1 + i * 10).map((text) => text + 'x'.repeat(9_000)),
       );
-    const tail = socketTail(server, app, 'after=1');
+    const tail = openWebSocketTail(server, app, 'after=1');
     await tail.untilLive();
-    const { got, dropped, notices } = account(tail.texts);
+    const { got, dropped, notices } = account(tail.messageTexts);
     expect(notices).toBe(1);
-    expect(tail.texts[0]).toMatch(/^Error L11 \(Tail buffer overflow\) -> This tail session dropped/);
+    expect(tail.messageTexts[0]).toMatch(/^Error L11 \(Tail buffer overflow\) -> This tail session dropped/);
     expect(isRising(got)).toBe(true);
     expect(got.at(-1)).toBe(1_000);
     expect(dropped + got.length).toBe(1_000);
     // Who didn't ask for what is gone isn't told.
-    const fresh = socketTail(server, app, 'lines=100000');
+    const fresh = openWebSocketTail(server, app, 'lines=100000');
     await fresh.untilLive();
-    expect(account(fresh.texts).notices).toBe(0);
+    expect(account(fresh.messageTexts).notices).toBe(0);
     // Within JSON it is a line with a position and a level.
-    const json = socketTail(server, app, 'after=1&format=json');
+    const json = openWebSocketTail(server, app, 'after=1&format=json');
     await json.untilLive();
     expect(json.lines[0]).toMatchObject({ source: 'heroku', dyno: 'logplex', level: 'warn', severity: 4 });
   });
 
   it('lets a slow tail fall behind in bounded memory, and counts what it missed', async () => {
-    const server = await serveForTest({ env });
+    const server = await startServerForTest({ env });
     const app = await server.createApp();
-    const slow = socketTail(server, app, 'lines=0');
+    const slow = openWebSocketTail(server, app, 'lines=0');
     await slow.untilLive();
     slow.socket.pause();
     for (let i = 0; i < 600; i++)
       await pushLines(
         server,
         app.token,
-        numbered(10, 'line', i * 10).map((text) => text + 'x'.repeat(9_000)),
+        numberedMessages(10, 'line', i * 10).map((text) => text + 'x'.repeat(9_000)),
       );
     slow.socket.resume();
-    await until('the last line', () => slow.texts.at(-1)?.startsWith('line 5999x'), 30_000);
-    const { got, dropped, notices } = account(slow.texts);
+    await until('the last line', () => slow.messageTexts.at(-1)?.startsWith('line 5999x'), 30_000);
+    const { got, dropped, notices } = account(slow.messageTexts);
     expect(notices).toBeGreaterThanOrEqual(1);
     expect(got.every((number, i) => i === 0 || number > got[i - 1])).toBe(true);
     expect(dropped + got.length).toBe(6_000);
   });
 
   it('lets plain readers lag as well', async () => {
-    const server = await serveForTest({ env });
+    const server = await startServerForTest({ env });
     const app = await server.createApp();
     const { hostname, port } = new URL(server.url);
     const socket = connect({ host: hostname, port: Number(port) });
@@ -210,7 +211,7 @@ describe('on a server that holds little', () => {
       await pushLines(
         server,
         app.token,
-        numbered(10, 'line', i * 10).map((line) => line + 'x'.repeat(9_000)),
+        numberedMessages(10, 'line', i * 10).map((line) => line + 'x'.repeat(9_000)),
       );
     socket.resume();
     await until('the last line', () => text.includes('line 5999x'), 30_000);
@@ -222,56 +223,56 @@ describe('on a server that holds little', () => {
 });
 
 it('compresses for clients on other machines, each message once for all of them', async () => {
-  const server = await serveForTest();
+  const server = await startServerForTest();
   const app = await server.createApp();
   // As a reverse proxy on this machine passes on what comes from elsewhere.
   const headers = { 'x-forwarded-for': '192.0.2.1' };
-  const tails = [1, 2].map(() => socketTail(server, app, 'lines=0', { headers, deflate: true }));
-  const local = socketTail(server, app, 'lines=0', { deflate: true });
+  const tails = [1, 2].map(() => openWebSocketTail(server, app, 'lines=0', { headers, deflate: true }));
+  const local = openWebSocketTail(server, app, 'lines=0', { deflate: true });
   for (const tail of [...tails, local]) await tail.untilLive();
-  for (let i = 0; i < 5; i++) await pushLines(server, app.token, numbered(200, 'line', i * 200));
+  for (let i = 0; i < 5; i++) await pushLines(server, app.token, numberedMessages(200, 'line', i * 200));
   for (const tail of [...tails, local]) {
-    await until('all lines', () => tail.texts.length === 1_000);
-    expect(tail.texts).toEqual(numbered(1_000));
+    await until('all lines', () => tail.messageTexts.length === 1_000);
+    expect(tail.messageTexts).toEqual(numberedMessages(1_000));
   }
   expect(tails.map(({ socket }) => socket.extensions)).toEqual(['permessage-deflate', 'permessage-deflate']);
   expect(local.socket.extensions).toBe('');
 });
 
 it('ends when its app is destroyed', async () => {
-  const server = await serveForTest();
+  const server = await startServerForTest();
   const app = await server.createApp();
   const other = await server.createApp();
-  await pushLines(server, app.token, numbered(3));
-  const [tail, stays] = [socketTail(server, app), socketTail(server, other)];
-  const events = await new EventTail().open(`${server.url}/apps/${app.name}/logs?tail=true`, {
+  await pushLines(server, app.token, numberedMessages(3));
+  const [tail, stays] = [openWebSocketTail(server, app), openWebSocketTail(server, other)];
+  const events = await new EventStreamTail().open(`${server.url}/apps/${app.name}/logs?tail=true`, {
     authorization: `Bearer ${server.key}`,
   });
   onTestFinished(() => events.close());
   for (const one of [tail, stays]) await one.untilLive();
-  await server.ask('DELETE', `/apps/${app.name}`);
+  await server.request('DELETE', `/apps/${app.name}`);
   expect(await tail.untilClosed()).toBe(1000);
-  await until('the end of the events', () => events.isOver);
-  expect(tail.texts.slice(0, 3)).toEqual(numbered(3));
+  await until('the end of the events', () => events.hasEnded);
+  expect(tail.messageTexts.slice(0, 3)).toEqual(numberedMessages(3));
   await pushLines(server, other.token, ['still here']);
-  await until('the other app', () => stays.texts.includes('still here'));
+  await until('the other app', () => stays.messageTexts.includes('still here'));
 });
 
 it('is told that the server stops', async () => {
-  const server = await serveForTest();
+  const server = await startServerForTest();
   const app = await server.createApp();
-  await pushLines(server, app.token, numbered(5));
-  const tail = socketTail(server, app, 'lines=10');
+  await pushLines(server, app.token, numberedMessages(5));
+  const tail = openWebSocketTail(server, app, 'lines=10');
   await tail.untilLive();
   await server.close();
   expect(await tail.untilClosed()).toBe(1001);
 });
 
 it('begins behind all it has looked through when nothing was found', async () => {
-  const server = await serveForTest();
+  const server = await startServerForTest();
   const app = await server.createApp();
-  await pushLines(server, app.token, numbered(50));
-  const tail = socketTail(server, app, 'q=nowhere');
+  await pushLines(server, app.token, numberedMessages(50));
+  const tail = openWebSocketTail(server, app, 'q=nowhere');
   await tail.untilLive();
   // A server may speak first in an app's stream: the newest line is what it says it is.
   expect(tail.messages[0]).toEqual({

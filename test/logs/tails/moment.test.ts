@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseDuration, parseMoment } from '../../../src/logs/tails/moment.ts';
+import { parseDuration, parseTimeOrAgo } from '../../../src/logs/tails/moment.ts';
 
 const NOW = Date.parse('2012-12-10T12:00:00Z');
 
@@ -17,7 +17,7 @@ it.each([
   // A plus that wasn't escaped in an address.
   ['2012-12-10T03:00:48 01:00', '2012-12-10T02:00:48.000Z'],
 ])('%s is %s', (text, time) => {
-  expect(new Date(parseMoment(text, NOW) ?? 0).toISOString()).toBe(time);
+  expect(new Date(parseTimeOrAgo(text, NOW) ?? 0).toISOString()).toBe(time);
 });
 
 it.each([
@@ -31,7 +31,7 @@ it.each([
   '2012-13-10T03:00:48Z',
   '2012-12-10T03:00:48',
 ])('%j is no moment', (text) => {
-  expect(parseMoment(text, NOW)).toBeUndefined();
+  expect(parseTimeOrAgo(text, NOW)).toBeUndefined();
 });
 
 it('reads durations in milliseconds', () => {

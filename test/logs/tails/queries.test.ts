@@ -1,8 +1,8 @@
 /** One stream, asked in every way: the same query gives the same lines over WebSockets, events and text. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EventTail, refusedSocket, SocketTail } from '../../support/receivers/tail.ts';
-import { counted, post, TIME } from '../../support/senders/push.ts';
-import { type App, type Server, serve } from '../../support/server.ts';
+import { EventStreamTail, rejectedUpgrade, WebSocketTail } from '../../support/receivers/tail.ts';
+import { octetCounted, postLogs, TIME } from '../../support/senders/push.ts';
+import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
@@ -22,12 +22,12 @@ const LINES: [number, 'app' | 'heroku', string, string][] = [
 ];
 
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
   app = await server.createApp();
   const tokens = { app: app.token, heroku: await server.tokenOf(app.name, 'heroku') };
   for (const [priority, source, dyno, message] of LINES) {
-    const bytes = counted(`<${priority}>1 ${TIME} host ${tokens[source]} ${dyno} - - ${message}`);
-    const { status } = await post(server, tokens[source], bytes);
+    const bytes = octetCounted(`<${priority}>1 ${TIME} host ${tokens[source]} ${dyno} - - ${message}`);
+    const { status } = await postLogs(server, tokens[source], bytes);
     expect(status).toBe(204);
   }
 });
@@ -39,14 +39,14 @@ const messages = (lines: readonly string[]): string[] =>
 
 async function overSocket(query: string): Promise<string[]> {
   const url = `${server.url}/apps/${app.name}/tail?tail=false&${query}`;
-  const tail = new SocketTail(url, { headers: auth() });
+  const tail = new WebSocketTail(url, { headers: auth() });
   expect(await tail.untilClosed()).toBe(1000);
-  return tail.texts;
+  return tail.messageTexts;
 }
 
 async function overEvents(query: string): Promise<string[]> {
-  const tail = await new EventTail().open(`${server.url}/apps/${app.name}/logs?${query}`, auth());
-  await until('the end of the events', () => tail.isOver);
+  const tail = await new EventStreamTail().open(`${server.url}/apps/${app.name}/logs?${query}`, auth());
+  await until('the end of the events', () => tail.hasEnded);
   // An event has the lines of many messages: the following lines of one are indented.
   return messages(
     tail.lines
@@ -171,7 +171,7 @@ it.each([
   const answer = await fetch(`${server.url}/apps/${app.name}/logs?${query}`, { headers: auth() });
   expect(answer.status).toBe(422);
   expect(await answer.text()).toMatch(why);
-  const refused = await refusedSocket(`${server.url}/apps/${app.name}/tail?${query}`, auth());
+  const refused = await rejectedUpgrade(`${server.url}/apps/${app.name}/tail?${query}`, auth());
   expect(refused.status).toBe(422);
   expect(refused.body).toMatch(why);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { harmlessJson, sanitize, stripColours } from '../../../src/logs/tails/output/sanitize.ts';
+import { sanitize, stripColors, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
 
 const ESC = '\x1b';
 
@@ -66,14 +66,14 @@ describe('a message for a terminal', () => {
   });
 
   it('colours can be taken away', () => {
-    expect(stripColours(`${ESC}[1;31mred${ESC}[0m and ${ESC}[38:5:1mmore${ESC}[m`)).toBe('red and more');
+    expect(stripColors(`${ESC}[1;31mred${ESC}[0m and ${ESC}[38:5:1mmore${ESC}[m`)).toBe('red and more');
   });
 });
 
 it('JSON has nothing that a terminal obeys, and the value is the same', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (message) => {
-      const json = harmlessJson({ message });
+      const json = terminalSafeJson({ message });
       expect(json).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/);
       expect(JSON.parse(json)).toEqual({ message });
     }),

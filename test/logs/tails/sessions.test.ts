@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { LogSessions } from '../../../src/api/logs/session-records.ts';
+import { LogSessionStore } from '../../../src/api/logs/session-records.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded.ts';
-import { EventTail, refusedSocket, SocketTail } from '../../support/receivers/tail.ts';
-import { numbered, pushLines } from '../../support/senders/push.ts';
-import { type App, type Server, serve, temporaryFolder } from '../../support/server.ts';
+import { EventStreamTail, rejectedUpgrade, WebSocketTail } from '../../support/receivers/tail.ts';
+import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { type App, type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 describe('log sessions', () => {
@@ -14,14 +14,14 @@ describe('log sessions', () => {
   let app: App;
 
   beforeAll(async () => {
-    server = await serve();
+    server = await startServer();
     app = await server.createApp();
-    await pushLines(server, app.token, numbered(10));
+    await pushLines(server, app.token, numberedMessages(10));
   });
   afterAll(() => server.close());
 
   async function session(body: object): Promise<string> {
-    const { logplex_url: url } = await server.ask<{ logplex_url: string }>(
+    const { logplex_url: url } = await server.request<{ logplex_url: string }>(
       'POST',
       `/apps/${app.name}/log-sessions`,
       body,
@@ -29,8 +29,8 @@ describe('log sessions', () => {
     return url;
   }
 
-  function tailOf(url: string): SocketTail {
-    const tail = new SocketTail(url);
+  function tailOf(url: string): WebSocketTail {
+    const tail = new WebSocketTail(url);
     onTestFinished(() => tail.socket.terminate());
     return tail;
   }
@@ -44,16 +44,18 @@ describe('log sessions', () => {
     expect(answer.status).toBe(201);
     const { logplex_url: url, id, created_at: created } = (await answer.json()) as Record<string, string>;
     expect(id && created).toBeTruthy();
-    const tail = await new EventTail().open(url);
-    await until('the end', () => tail.isOver);
-    expect(tail.lines.map((line) => line.slice(line.indexOf(']: ') + 3))).toEqual(numbered(3, 'line', 7));
+    const tail = await new EventStreamTail().open(url);
+    await until('the end', () => tail.hasEnded);
+    expect(tail.lines.map((line) => line.slice(line.indexOf(']: ') + 3))).toEqual(
+      numberedMessages(3, 'line', 7),
+    );
     expect(tail.lastEventId).toBe('10');
   });
 
   it('need no key, over WebSockets either', async () => {
     const tail = tailOf(await session({ lines: 2, tail: true, format: 'json' }));
     await tail.untilLive();
-    expect(tail.texts).toEqual(['line 8', 'line 9']);
+    expect(tail.messageTexts).toEqual(['line 8', 'line 9']);
     expect(tail.lines[0]).toMatchObject({ position: '9', source: 'app' });
   });
 
@@ -66,7 +68,7 @@ describe('log sessions', () => {
     expect(page.match(/line \d+/g)).toEqual(['line 1', 'line 2']);
     const tail = tailOf(`${open}?tail=true&q=line&lines=1`);
     await tail.untilLive();
-    expect(tail.texts).toEqual(['line 9']);
+    expect(tail.messageTexts).toEqual(['line 9']);
   });
 
   it('refuse what a tail refuses', async () => {
@@ -78,7 +80,7 @@ describe('log sessions', () => {
   it('that nobody made are 404', async () => {
     const url = `${server.url}/sessions/${app.id}/nonsense`;
     expect((await fetch(url)).status).toBe(404);
-    expect((await refusedSocket(url)).status).toBe(404);
+    expect((await rejectedUpgrade(url)).status).toBe(404);
   });
 
   it('are for one app', async () => {
@@ -90,7 +92,7 @@ describe('log sessions', () => {
   it.each(['/apps/nothing/tail', '/nothing', '/apps/%E0%A4%A/tail'])(
     'a WebSocket at %s is refused',
     async (path) => {
-      const { status, body } = await refusedSocket(server.url + path, {
+      const { status, body } = await rejectedUpgrade(server.url + path, {
         authorization: `Bearer ${server.key}`,
       });
       expect(status).toBeGreaterThanOrEqual(400);
@@ -100,7 +102,7 @@ describe('log sessions', () => {
   );
 
   it('a WebSocket without a key is 401', async () => {
-    expect((await refusedSocket(`${server.url}/apps/${app.name}/tail`)).status).toBe(401);
+    expect((await rejectedUpgrade(`${server.url}/apps/${app.name}/tail`)).status).toBe(401);
   });
 });
 
@@ -108,7 +110,7 @@ describe('a session', () => {
   const MINUTE_MS = 60_000;
   const app = 'app' as AppId;
 
-  async function withClock(): Promise<{ sessions: LogSessions; wait: (ms: number) => void }> {
+  async function withClock(): Promise<{ sessions: LogSessionStore; wait: (ms: number) => void }> {
     const folder = temporaryFolder();
     const retention = { lines: 1_000, bytes: 1_000_000, ageMs: MINUTE_MS };
     const store = new EmbeddedStore({ folder: join(folder, 'data'), retention, durability: 'process' });
@@ -120,31 +122,31 @@ describe('a session', () => {
     const wait = (ms: number): void => {
       now += ms;
     };
-    return { sessions: new LogSessions(store, () => now), wait };
+    return { sessions: new LogSessionStore(store, () => now), wait };
   }
 
   it('ends when nobody used it for five minutes', async () => {
     const { sessions, wait } = await withClock();
     const secret = await sessions.create(app, { q: 'a' });
     wait(5 * MINUTE_MS);
-    expect(await sessions.query(app, secret, { lines: '5' })).toMatchObject({ q: 'a', lines: '5' });
+    expect(await sessions.resolveQuery(app, secret, { lines: '5' })).toMatchObject({ q: 'a', lines: '5' });
     wait(1);
-    await expect(sessions.query(app, secret, {})).rejects.toThrow(/has expired/);
+    await expect(sessions.resolveQuery(app, secret, {})).rejects.toThrow(/has expired/);
   });
 
   it('counts the five minutes from when the last reader left', async () => {
     const { sessions, wait } = await withClock();
     const secret = await sessions.create(app, {});
-    const letGo = sessions.hold(app, secret);
+    const letGo = sessions.keepAlive(app, secret);
     wait(4 * MINUTE_MS);
     letGo();
     await until('the renewal', async () => {
       wait(2 * MINUTE_MS);
-      const alive = await sessions.query(app, secret, {}).catch(() => undefined);
+      const alive = await sessions.resolveQuery(app, secret, {}).catch(() => undefined);
       wait(-2 * MINUTE_MS);
       return alive;
     });
     wait(8 * MINUTE_MS);
-    await expect(sessions.query(app, secret, {})).rejects.toThrow(/has expired/);
+    await expect(sessions.resolveQuery(app, secret, {})).rejects.toThrow(/has expired/);
   });
 });

@@ -1,12 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TailReader } from '../../support/receivers/tail-reader.ts';
-import { body, counted, line, numbered, post, pushLines, TIME } from '../../support/senders/push.ts';
-import { type App, type Server, serve } from '../../support/server.ts';
+import { TailClient } from '../../support/receivers/tail-reader.ts';
+import {
+  logplexBody,
+  logplexLine,
+  numberedMessages,
+  octetCounted,
+  postLogs,
+  pushLines,
+  TIME,
+} from '../../support/senders/push.ts';
+import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -14,12 +22,18 @@ afterAll(() => server.close());
 async function appWithLines(): Promise<App> {
   const app = await server.createApp();
   const nginx = await server.addToken(app, 'nginx');
-  const bytes = numbered(300).map((text, i) =>
-    counted(
-      line(text, i % 3 === 0 ? nginx : app.token, i % 10 === 0 ? 'worker.1' : i % 2 ? 'web.1' : 'web.12'),
+  const bytes = numberedMessages(300).map((text, i) =>
+    octetCounted(
+      logplexLine(
+        text,
+        i % 3 === 0 ? nginx : app.token,
+        i % 10 === 0 ? 'worker.1' : i % 2 ? 'web.1' : 'web.12',
+      ),
     ),
   );
-  const { status } = await post(server, '', Buffer.concat(bytes), { authorization: `Bearer ${server.key}` });
+  const { status } = await postLogs(server, '', Buffer.concat(bytes), {
+    authorization: `Bearer ${server.key}`,
+  });
   expect(status).toBe(204);
   return app;
 }
@@ -27,18 +41,18 @@ async function appWithLines(): Promise<App> {
 describe('the last lines', () => {
   it('are as many as were asked for, 100 when nobody asks', async () => {
     const app = await appWithLines();
-    const all = numbered(300);
+    const all = numberedMessages(300);
     const last = async (lines?: number) => {
-      const reader = new TailReader(server, app, { tail: false, lines });
-      await until('its end', () => reader.closed);
-      expect(reader.closed).toBe(1000);
+      const reader = new TailClient(server, app, { tail: false, lines });
+      await until('its end', () => reader.closeCode);
+      expect(reader.closeCode).toBe(1000);
       return reader.messages();
     };
     expect(await last(5)).toEqual(all.slice(-5));
     expect(await last(1_000)).toEqual(all);
     expect(await last(0)).toEqual([]);
-    const reader = new TailReader(server, app, { tail: false });
-    await until('its end', () => reader.closed);
+    const reader = new TailClient(server, app, { tail: false });
+    await until('its end', () => reader.closeCode);
     expect(reader.messages()).toEqual(all.slice(-100));
   });
 
@@ -51,60 +65,60 @@ describe('the last lines', () => {
     ['nothing that there is', 'source=redis', () => false],
   ])('of %s: the filter counts before the limit', async (_name, query, matches) => {
     const app = await appWithLines();
-    const expected = numbered(300).filter((_, i) => matches(i));
-    expect(await server.messages(app, `${query}&lines=7`)).toEqual(expected.slice(-7));
-    expect(await server.messages(app, `${query}&lines=1000`)).toEqual(expected);
+    const expected = numberedMessages(300).filter((_, i) => matches(i));
+    expect(await server.readMessages(app, `${query}&lines=7`)).toEqual(expected.slice(-7));
+    expect(await server.readMessages(app, `${query}&lines=1000`)).toEqual(expected);
   });
 
   it('are found far back in the stream', async () => {
     const app = await server.createApp();
     const nginx = await server.addToken(app, 'nginx');
     await pushLines(server, nginx, ['the needle']);
-    for (let i = 0; i < 20; i++) await pushLines(server, app.token, numbered(2_000, 'x'.repeat(200)));
-    expect(await server.messages(app, 'source=nginx&lines=1')).toEqual(['the needle']);
+    for (let i = 0; i < 20; i++) await pushLines(server, app.token, numberedMessages(2_000, 'x'.repeat(200)));
+    expect(await server.readMessages(app, 'source=nginx&lines=1')).toEqual(['the needle']);
   });
 });
 
 describe('live', () => {
   it('lines come as they are stored, behind the last ones, each once', async () => {
     const app = await server.createApp();
-    await pushLines(server, app.token, numbered(10));
-    const reader = await new TailReader(server, app, { lines: 3 }).open();
-    for (let i = 10; i < 60; i += 10) await pushLines(server, app.token, numbered(10, 'line', i));
-    expect(await reader.until(53)).toEqual(numbered(60).slice(7));
-    reader.cut();
+    await pushLines(server, app.token, numberedMessages(10));
+    const reader = await new TailClient(server, app, { lines: 3 }).opened();
+    for (let i = 10; i < 60; i += 10) await pushLines(server, app.token, numberedMessages(10, 'line', i));
+    expect(await reader.waitForLines(53)).toEqual(numberedMessages(60).slice(7));
+    reader.disconnect();
   });
 
   it('a tail that starts while lines come in misses none and gets none twice', async () => {
     const app = await server.createApp();
     const pushing = (async () => {
-      for (let i = 0; i < 2_000; i += 20) await pushLines(server, app.token, numbered(20, 'line', i));
+      for (let i = 0; i < 2_000; i += 20) await pushLines(server, app.token, numberedMessages(20, 'line', i));
     })();
-    const readers: TailReader[] = [];
-    for (let i = 0; i < 10; i++) readers.push(await new TailReader(server, app, { lines: 100_000 }).open());
+    const readers: TailClient[] = [];
+    for (let i = 0; i < 10; i++) readers.push(await new TailClient(server, app, { lines: 100_000 }).opened());
     await pushing;
     for (const reader of readers) {
-      expect(await reader.until(2_000)).toEqual(numbered(2_000));
-      reader.cut();
+      expect(await reader.waitForLines(2_000)).toEqual(numberedMessages(2_000));
+      reader.disconnect();
     }
   });
 
   it('filters hold for what comes, too', async () => {
     const app = await server.createApp();
     const nginx = await server.addToken(app, 'nginx');
-    const reader = await new TailReader(server, app, { lines: 0, source: 'nginx' }).open();
+    const reader = await new TailClient(server, app, { lines: 0, source: 'nginx' }).opened();
     await pushLines(server, app.token, ['not this']);
     await pushLines(server, nginx, ['this']);
-    expect(await reader.until(1)).toEqual(['this']);
-    reader.cut();
+    expect(await reader.waitForLines(1)).toEqual(['this']);
+    reader.disconnect();
   });
 
   it('as JSON a line has all its fields', async () => {
     const app = await server.createApp();
-    const reader = await new TailReader(server, app, { format: 'json', lines: 0 }).open();
+    const reader = await new TailClient(server, app, { format: 'json', lines: 0 }).opened();
     const text = `<134>1 ${TIME} db1 token postgres.1 ID7 [a@1 k="v"] hello \u001b[31m"quoted"\nnext`;
-    await post(server, app.token, counted(text));
-    await reader.until(1);
+    await postLogs(server, app.token, octetCounted(text));
+    await reader.waitForLines(1);
     expect(reader.lines).toEqual([
       {
         position: '1',
@@ -120,22 +134,22 @@ describe('live', () => {
         message: 'hello \u001b[31m"quoted"\nnext',
       },
     ]);
-    reader.cut();
+    reader.disconnect();
   });
 
   it('escape sequences and forged lines don’t get through, not in the names either', async () => {
     const app = await server.createApp();
     const forged = `ok\n${TIME} heroku[router]: forged`;
     const bytes = [
-      counted(line(forged, 'token')),
-      counted(line('m', 'token', `web\u001b[2J\n${TIME.replaceAll(' ', '')}`)),
-      counted(line('\u001b]0;title\u0007\u009b2J', 'token')),
+      octetCounted(logplexLine(forged, 'token')),
+      octetCounted(logplexLine('m', 'token', `web\u001b[2J\n${TIME.replaceAll(' ', '')}`)),
+      octetCounted(logplexLine('\u001b]0;title\u0007\u009b2J', 'token')),
     ];
-    expect((await post(server, app.token, Buffer.concat(bytes))).status).toBe(204);
-    const text = (await server.lines(app)).join('\n');
+    expect((await postLogs(server, app.token, Buffer.concat(bytes))).status).toBe(204);
+    const text = (await server.readLines(app)).join('\n');
     expect(text).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
     expect(text.split('\n').filter((shown) => shown.startsWith(TIME))).toHaveLength(3);
-    const json = (await server.lines(app, 'format=json')).join('\n');
+    const json = (await server.readLines(app, 'format=json')).join('\n');
     expect(json).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
   });
 });
@@ -150,28 +164,28 @@ describe('refusals', () => {
     ['a name that can’t be decoded', '/apps/%E0%A4%A/tail', 400],
   ])('%s', async (_name, path, status) => {
     const app = await server.createApp();
-    const { refused } = await upgrade(path.replace('APP', app.name), server.key);
+    const { rejectedStatus: refused } = await upgrade(path.replace('APP', app.name), server.key);
     expect(refused).toBe(status);
   });
 
   it('without a key, or with a wrong one', async () => {
     const app = await server.createApp();
-    expect((await upgrade(`/apps/${app.name}/tail`, 'k.wrong')).refused).toBe(401);
+    expect((await upgrade(`/apps/${app.name}/tail`, 'k.wrong')).rejectedStatus).toBe(401);
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
   });
 
   it('a client that says too much is let go', async () => {
     const app = await server.createApp();
-    const reader = await new TailReader(server, app).open();
+    const reader = await new TailClient(server, app).opened();
     reader.socket.send('x'.repeat(100_000));
-    await until('its end', () => reader.closed);
-    expect(reader.closed).toBe(1009);
-    expect((await post(server, app.token, body(['still here']))).status).toBe(204);
+    await until('its end', () => reader.closeCode);
+    expect(reader.closeCode).toBe(1009);
+    expect((await postLogs(server, app.token, logplexBody(['still here']))).status).toBe(204);
   });
 });
 
-async function upgrade(path: string, key: string): Promise<TailReader> {
-  const reader = new TailReader(server, path, {}, key);
-  await until('an answer', () => reader.refused);
+async function upgrade(path: string, key: string): Promise<TailClient> {
+  const reader = new TailClient(server, path, {}, key);
+  await until('an answer', () => reader.rejectedStatus);
   return reader;
 }

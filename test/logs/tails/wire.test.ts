@@ -3,11 +3,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StoredBatch } from '../../../src/logs/store/contract.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
-import { Header, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { Filter } from '../../../src/logs/tails/filter.ts';
-import { jsonLine, textLine } from '../../../src/logs/tails/output/format.ts';
-import { EVENTS, PLAIN, WEB_SOCKET, type Wire } from '../../../src/logs/tails/output/wire.ts';
-import { eachMatch } from '../../../src/logs/tails/range.ts';
+import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { LineFilter } from '../../../src/logs/tails/filter.ts';
+import { formatJsonLine, formatTextLine } from '../../../src/logs/tails/output/format.ts';
+import {
+  PLAIN_TEXT_ENCODINGS,
+  SSE_ENCODINGS,
+  type TailEncoding,
+  WEBSOCKET_ENCODINGS,
+} from '../../../src/logs/tails/output/wire.ts';
+import { forEachMatch } from '../../../src/logs/tails/range.ts';
 
 const ALL = { after: 0, through: Number.MAX_SAFE_INTEGER, count: Number.POSITIVE_INFINITY };
 
@@ -20,7 +25,7 @@ interface Line {
 
 function batchOf(lines: readonly Line[]): StoredBatch {
   const builder = new BatchBuilder(1_000_000);
-  const header = new Header();
+  const header = new SyslogHeader();
   for (const { dyno, msgid, data, message } of lines) {
     const bytes = Buffer.concat([
       Buffer.from(`<190>1 2012-12-10T03:00:48.123456+00:00 host token ${dyno} ${msgid} ${data} `),
@@ -29,7 +34,7 @@ function batchOf(lines: readonly Line[]): StoredBatch {
     if (!scanHeader(bytes, 0, bytes.length, header)) throw new Error('no line');
     builder.add(bytes, 0, bytes.length, header, Buffer.from('app'), Buffer.from('here'));
   }
-  const batch = builder.close()!;
+  const batch = builder.takeBatch()!;
   return { ...batch, first: 1, last: batch.count, storedAtMs: 0 };
 }
 
@@ -37,20 +42,20 @@ function batchOf(lines: readonly Line[]): StoredBatch {
 function written(batch: StoredBatch): { texts: string[]; jsons: string[] } {
   const texts: string[] = [];
   const jsons: string[] = [];
-  eachMatch([batch], ALL, new Filter(), (line, bytes, sequence) => {
-    texts.push(textLine(line, bytes));
-    jsons.push(jsonLine(line, bytes, sequence));
+  forEachMatch([batch], ALL, new LineFilter(), (line, bytes, sequence) => {
+    texts.push(formatTextLine(line, bytes));
+    jsons.push(formatJsonLine(line, bytes, sequence));
   });
   return { texts, jsons };
 }
 
-function textOf(wire: Wire<Buffer>, batch: StoredBatch): string {
-  return wire.write([batch], ALL, new Filter()).lines.toString('utf8');
+function textOf(wire: TailEncoding<Buffer>, batch: StoredBatch): string {
+  return wire.encode([batch], ALL, new LineFilter()).lines.toString('utf8');
 }
 
 /** A frame's payload (RFC 6455 section 5.2). */
 function payloadOf(batch: StoredBatch, format: 'text' | 'json'): { position: string; lines: unknown[] } {
-  const frame = WEB_SOCKET[format].write([batch], ALL, new Filter()).lines;
+  const frame = WEBSOCKET_ENCODINGS[format].encode([batch], ALL, new LineFilter()).lines;
   expect(frame[0]).toBe(0x81);
   const size = frame[1] < 126 ? 2 : frame[1] === 126 ? 4 : 10;
   const length =
@@ -105,13 +110,13 @@ describe('lines on a wire', () => {
         const batch = batchOf(lines);
         const { texts, jsons } = written(batch);
         const last = String(batch.last);
-        expect(textOf(PLAIN.text, batch)).toBe(texts.map((text) => `${text}\n`).join(''));
+        expect(textOf(PLAIN_TEXT_ENCODINGS.text, batch)).toBe(texts.map((text) => `${text}\n`).join(''));
         expect(payloadOf(batch, 'text')).toEqual({ position: last, lines: texts });
         const data = texts.map((text) => `data: ${text.replaceAll('\n', '\ndata: ')}\n`).join('');
-        expect(textOf(EVENTS.text, batch)).toBe(`id: ${last}\n${data}\n`);
+        expect(textOf(SSE_ENCODINGS.text, batch)).toBe(`id: ${last}\n${data}\n`);
         const objects = jsons.map((json) => JSON.parse(json));
         expect(payloadOf(batch, 'json')).toEqual({ position: last, lines: objects });
-        const plain = textOf(PLAIN.json, batch);
+        const plain = textOf(PLAIN_TEXT_ENCODINGS.json, batch);
         expect(
           plain
             .trimEnd()
@@ -146,7 +151,11 @@ describe('lines on a wire', () => {
       })),
     );
     const write = (after: number, through: number, count = 99): string[] => {
-      const { lines } = PLAIN.text.write([batch], { after, through, count }, new Filter());
+      const { lines } = PLAIN_TEXT_ENCODINGS.text.encode(
+        [batch],
+        { after, through, count },
+        new LineFilter(),
+      );
       return lines.toString().match(/(?<=: )\d/g) ?? [];
     };
     expect(write(0, 3)).toEqual(['0', '1', '2']);

@@ -17,7 +17,7 @@ export interface RawReceiver {
 }
 
 /** One for one test; `plan` says what each request, by its number from 0, is answered. */
-export async function rawReceiver(
+export async function startRawReceiver(
   plan: (attempt: number) => { status: number; body?: string | Buffer } = () => ({ status: 200 }),
 ): Promise<RawReceiver> {
   const requests: RawRequest[] = [];

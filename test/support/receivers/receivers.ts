@@ -13,10 +13,10 @@ import {
   type Server as TcpServer,
 } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { frames, messageOf } from '../senders/frames.ts';
+import { messageOf, parseFrames } from '../senders/frames.ts';
 
 /** One request as it came. */
-export interface Delivery {
+export interface ReceivedRequest {
   readonly frameId: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
@@ -25,7 +25,7 @@ export interface Delivery {
 }
 
 /** What becomes of one request: a status, or something worse. */
-export type Behaviour =
+export type PlannedResponse =
   | number
   | 'reset'
   | 'reset-after-body'
@@ -34,14 +34,14 @@ export type Behaviour =
 
 /** An HTTP receiver: `plan` says what becomes of each request, by its number from 0. */
 export class HttpReceiver {
-  readonly deliveries: Delivery[] = [];
-  plan: (attempt: number) => Behaviour | Promise<Behaviour> = () => 200;
+  readonly requests: ReceivedRequest[] = [];
+  plan: (attempt: number) => PlannedResponse | Promise<PlannedResponse> = () => 200;
   private server: HttpServer | undefined;
   private attempts = 0;
   port = 0;
 
   async listen(port = this.port): Promise<this> {
-    this.server = createServer((request, response) => void this.answer(request, response));
+    this.server = createServer((request, response) => void this.onRequest(request, response));
     this.server.listen({ host: '127.0.0.1', port });
     await once(this.server, 'listening');
     this.port = (this.server.address() as AddressInfo).port;
@@ -60,38 +60,37 @@ export class HttpReceiver {
   }
 
   /** Messages of all requests that were accepted, in the order of their arrival. */
-  accepted(): string[] {
-    return this.deliveries
+  acceptedMessages(): string[] {
+    return this.requests
       .filter(({ status }) => status >= 200 && status < 300)
-      .flatMap(({ body }) => frames(body).map(messageOf));
+      .flatMap(({ body }) => parseFrames(body).map(messageOf));
   }
 
-  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const behaviour = await this.plan(this.attempts++);
-    if (behaviour === 'reset') return void request.socket.resetAndDestroy();
+  private async onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const planned = await this.plan(this.attempts++);
+    if (planned === 'reset') return void request.socket.resetAndDestroy();
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of request) chunks.push(chunk);
     } catch {
       return; // the sender is gone in the middle
     }
-    const status =
-      typeof behaviour === 'number' ? behaviour : typeof behaviour === 'object' ? behaviour.status : 0;
-    this.deliveries.push({
+    const status = typeof planned === 'number' ? planned : typeof planned === 'object' ? planned.status : 0;
+    this.requests.push({
       frameId: String(request.headers['logplex-frame-id']),
       headers: request.headers,
       body: Buffer.concat(chunks).toString('utf8'),
       path: request.url ?? '',
       status,
     });
-    if (behaviour === 'reset-after-body') return void request.socket.resetAndDestroy();
-    if (behaviour === 'hang') return;
-    response.writeHead(status, typeof behaviour === 'object' ? behaviour.headers : {}).end();
+    if (planned === 'reset-after-body') return void request.socket.resetAndDestroy();
+    if (planned === 'hang') return;
+    response.writeHead(status, typeof planned === 'object' ? planned.headers : {}).end();
   }
 }
 
 /** An HTTP receiver for one test. */
-export async function httpReceiver(plan?: HttpReceiver['plan']): Promise<HttpReceiver> {
+export async function startHttpReceiver(plan?: HttpReceiver['plan']): Promise<HttpReceiver> {
   const receiver = await new HttpReceiver().listen();
   if (plan) receiver.plan = plan;
   onTestFinished(() => receiver.close());
@@ -143,12 +142,12 @@ export class TcpReceiver {
 
   /** Messages of the whole frames of all connections, in the order of their arrival. */
   messages(): string[] {
-    return this.connections.flatMap(({ text }) => frames(text).map(messageOf));
+    return this.connections.flatMap(({ text }) => parseFrames(text).map(messageOf));
   }
 }
 
 /** A syslog receiver for one test. */
-export async function tcpReceiver(): Promise<TcpReceiver> {
+export async function startTcpReceiver(): Promise<TcpReceiver> {
   const receiver = await new TcpReceiver().listen();
   onTestFinished(() => receiver.close());
   return receiver;

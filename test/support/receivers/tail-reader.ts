@@ -12,15 +12,15 @@ export interface TailQuery {
   readonly format?: 'text' | 'json';
 }
 
-export class TailReader {
+export class TailClient {
   readonly socket: WebSocket;
   readonly lines: unknown[] = [];
   /** Of the last line that came. */
   position: string | undefined;
   /** Close code, once it is closed. */
-  closed: number | undefined;
+  closeCode: number | undefined;
   /** HTTP status, when the server refused. */
-  refused: number | undefined;
+  rejectedStatus: number | undefined;
 
   /** @param where the app, or any path */
   constructor(server: Server, where: App | string, query: TailQuery = {}, key = server.key) {
@@ -38,18 +38,18 @@ export class TailReader {
     });
     this.socket.on('error', () => {});
     this.socket.on('unexpected-response', (_request, response) => {
-      this.refused = response.statusCode;
+      this.rejectedStatus = response.statusCode;
       response.resume();
     });
     this.socket.on('close', (code) => {
-      this.closed = code;
+      this.closeCode = code;
     });
   }
 
   /** Resolves when the connection stands (or has come and gone). */
-  async open(): Promise<this> {
+  async opened(): Promise<this> {
     await until('the tail’s connection', () => this.socket.readyState !== WebSocket.CONNECTING);
-    if (this.refused) throw new Error(`the tail was refused: ${this.refused}`);
+    if (this.rejectedStatus) throw new Error(`the tail was refused: ${this.rejectedStatus}`);
     return this;
   }
 
@@ -58,12 +58,12 @@ export class TailReader {
     return this.lines.map((line) => String(line).slice(String(line).indexOf(']: ') + 3));
   }
 
-  async until(count: number): Promise<string[]> {
+  async waitForLines(count: number): Promise<string[]> {
     await until(`${count} lines at the tail`, () => this.lines.length >= count);
     return this.messages();
   }
 
-  cut(): void {
+  disconnect(): void {
     this.socket.terminate();
   }
 }

@@ -19,7 +19,7 @@ export interface OpenOptions {
 }
 
 /** A tail over a WebSocket, and all it has got. */
-export class SocketTail {
+export class WebSocketTail {
   readonly socket: WebSocket;
   readonly messages: TailMessage[] = [];
   closeCode: number | undefined;
@@ -38,7 +38,7 @@ export class SocketTail {
   }
 
   /** The messages of the lines, in either format. */
-  get texts(): string[] {
+  get messageTexts(): string[] {
     return this.lines.map((line) =>
       typeof line === 'string' ? line.slice(line.indexOf(']: ') + 3) : String(line.message),
     );
@@ -58,15 +58,20 @@ export class SocketTail {
 }
 
 /** `GET /apps/:app/tail?query` for one test. */
-export function socketTail(server: Server, app: App, query = '', options: OpenOptions = {}): SocketTail {
+export function openWebSocketTail(
+  server: Server,
+  app: App,
+  query = '',
+  options: OpenOptions = {},
+): WebSocketTail {
   const headers = { authorization: `Bearer ${server.key}`, ...options.headers };
-  const tail = new SocketTail(`${server.url}/apps/${app.name}/tail?${query}`, { ...options, headers });
+  const tail = new WebSocketTail(`${server.url}/apps/${app.name}/tail?${query}`, { ...options, headers });
   onTestFinished(() => tail.socket.terminate());
   return tail;
 }
 
 /** The status and the body with which a WebSocket is refused. */
-export async function refusedSocket(
+export async function rejectedUpgrade(
   url: string,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; body: string }> {
@@ -80,13 +85,13 @@ export async function refusedSocket(
 }
 
 /** Server-sent events, as an `EventSource` takes them (HTML Living Standard, section 9.2.6). */
-export class EventTail {
+export class EventStreamTail {
   lastEventId = '';
   readonly events: string[] = [];
   status = 0;
-  isOver = false;
+  hasEnded = false;
   private readonly aborter = new AbortController();
-  private rest = '';
+  private partialLine = '';
   private data: string[] = [];
 
   async open(url: string, headers: Record<string, string> = {}): Promise<this> {
@@ -96,7 +101,7 @@ export class EventTail {
     });
     this.status = answer.status;
     void this.read(answer).catch(() => {
-      this.isOver = true;
+      this.hasEnded = true;
     });
     return this;
   }
@@ -112,12 +117,12 @@ export class EventTail {
   private async read(answer: Response): Promise<void> {
     const decoder = new TextDecoder();
     for await (const chunk of answer.body ?? []) {
-      this.rest += decoder.decode(chunk, { stream: true });
-      const lines = this.rest.split('\n');
-      this.rest = lines.pop() ?? '';
+      this.partialLine += decoder.decode(chunk, { stream: true });
+      const lines = this.partialLine.split('\n');
+      this.partialLine = lines.pop() ?? '';
       for (const line of lines) this.take(line);
     }
-    this.isOver = true;
+    this.hasEnded = true;
   }
 
   private take(line: string): void {

@@ -4,14 +4,14 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
-import { frames, messageOf } from '../senders/frames.ts';
+import { messageOf, parseFrames } from '../senders/frames.ts';
 
 export interface TlsReceiver {
   readonly port: number;
   /** Names that clients asked for (SNI). */
-  readonly asked: (string | false | null)[];
+  readonly serverNames: (string | false | null)[];
   /** Common names of the certificates that clients showed. */
-  readonly shown: (string | undefined)[];
+  readonly clientNames: (string | undefined)[];
   readonly text: () => string;
   readonly messages: () => string[];
   close(): Promise<void>;
@@ -20,12 +20,12 @@ export interface TlsReceiver {
 /** A syslog receiver over TLS for one test. */
 export async function tlsSyslogReceiver(options: TlsOptions): Promise<TlsReceiver> {
   let text = '';
-  const asked: TlsReceiver['asked'] = [];
-  const shown: TlsReceiver['shown'] = [];
+  const serverNames: TlsReceiver['serverNames'] = [];
+  const clientNames: TlsReceiver['clientNames'] = [];
   const sockets = new Set<TLSSocket>();
   const server = createServer(options, (socket) => {
-    asked.push(socket.servername);
-    shown.push(commonName(socket));
+    serverNames.push(socket.servername);
+    clientNames.push(commonName(socket));
     sockets.add(socket);
     socket.setEncoding('utf8').on('data', (more) => {
       text += more;
@@ -41,21 +41,28 @@ export async function tlsSyslogReceiver(options: TlsOptions): Promise<TlsReceive
   };
   onTestFinished(close);
   const { port } = server.address() as AddressInfo;
-  return { port, asked, shown, text: () => text, messages: () => frames(text).map(messageOf), close };
+  return {
+    port,
+    serverNames,
+    clientNames,
+    text: () => text,
+    messages: () => parseFrames(text).map(messageOf),
+    close,
+  };
 }
 
 /** An HTTPS receiver for one test; accepts everything. */
 export async function httpsReceiver(options: TlsOptions, port = 0): Promise<TlsReceiver> {
   const bodies: string[] = [];
-  const asked: TlsReceiver['asked'] = [];
-  const shown: TlsReceiver['shown'] = [];
+  const serverNames: TlsReceiver['serverNames'] = [];
+  const clientNames: TlsReceiver['clientNames'] = [];
   const server = createHttpsServer(options, async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     bodies.push(Buffer.concat(chunks).toString('utf8'));
     const socket = request.socket as TLSSocket;
-    asked.push(socket.servername);
-    shown.push(commonName(socket));
+    serverNames.push(socket.servername);
+    clientNames.push(commonName(socket));
     response.writeHead(200).end();
   });
   server.on('tlsClientError', () => {});
@@ -66,11 +73,11 @@ export async function httpsReceiver(options: TlsOptions, port = 0): Promise<TlsR
     await new Promise((resolve) => server.close(resolve));
   };
   onTestFinished(close);
-  const messages = () => bodies.flatMap((body) => frames(body).map(messageOf));
+  const messages = () => bodies.flatMap((body) => parseFrames(body).map(messageOf));
   return {
     port: (server.address() as AddressInfo).port,
-    asked,
-    shown,
+    serverNames,
+    clientNames,
     text: () => bodies.join(''),
     messages,
     close,

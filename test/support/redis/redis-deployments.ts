@@ -6,7 +6,7 @@ import { RedisServer } from './redis-server.ts';
 const MASTER_NAME = 'logs';
 
 /** A master, a replica and three Sentinels. */
-export class Sentinels {
+export class RedisSentinels {
   readonly servers: [RedisServer, RedisServer];
   readonly sentinels: readonly RedisServer[];
 
@@ -16,11 +16,11 @@ export class Sentinels {
   }
 
   /** @param config lines of the servers' redis.conf. */
-  static async start(config: readonly string[] = []): Promise<Sentinels> {
+  static async start(config: readonly string[] = []): Promise<RedisSentinels> {
     const master = await RedisServer.start({ config });
     const replica = await RedisServer.start({ config: [...config, `replicaof 127.0.0.1 ${master.port}`] });
     await until('the replica is in sync', async () =>
-      String(await replica.ask('info', 'replication')).includes('master_link_status:up'),
+      String(await replica.command('info', 'replication')).includes('master_link_status:up'),
     );
     const watch = [
       `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${master.port} 2`,
@@ -30,10 +30,10 @@ export class Sentinels {
     const sentinels = await Promise.all(
       [1, 2, 3].map(() => RedisServer.start({ sentinel: true, config: watch })),
     );
-    const all = new Sentinels([master, replica], sentinels);
+    const all = new RedisSentinels([master, replica], sentinels);
     await until('the Sentinels know each other and the replica', async () => {
       for (const sentinel of sentinels) {
-        const info = String(await sentinel.ask('info', 'sentinel'));
+        const info = String(await sentinel.command('info', 'sentinel'));
         if (!/status=ok.*slaves=1,sentinels=3/.test(info)) return false;
       }
       return true;
@@ -48,7 +48,7 @@ export class Sentinels {
 
   /** The server that a Sentinel calls the master now. */
   async master(asked = this.sentinels[0]): Promise<RedisServer> {
-    const [, port] = (await asked.ask('sentinel', 'get-master-addr-by-name', MASTER_NAME)) as string[];
+    const [, port] = (await asked.command('sentinel', 'get-master-addr-by-name', MASTER_NAME)) as string[];
     const found = this.servers.find((server) => server.port === Number(port));
     if (!found) throw new Error(`no server of ours has port ${port}`);
     return found;
@@ -89,7 +89,7 @@ export class RedisCluster {
     execFileSync('redis-cli', ['--cluster', 'create', ...nodes, '--cluster-yes'], { stdio: 'ignore' });
     await until('the Cluster is up', async () => {
       for (const server of servers)
-        if (!String(await server.ask('cluster', 'info')).includes('cluster_state:ok')) return false;
+        if (!String(await server.command('cluster', 'info')).includes('cluster_state:ok')) return false;
       return true;
     });
     return new RedisCluster(servers);

@@ -115,7 +115,7 @@ export class RedisServer {
   }
 
   /** Sends one command, over a connection of its own. */
-  async ask(...command: (string | number)[]): Promise<unknown> {
+  async command(...command: (string | number)[]): Promise<unknown> {
     const client = new Redis({
       port: this.port,
       password: this.options.password,

@@ -2,16 +2,16 @@
 import { Client } from 'undici';
 import { expect } from 'vitest';
 import type { App, Server } from '../server.ts';
-import { basic } from './push.ts';
+import { basicAuth } from './push.ts';
 
 /** So many lines are taken; or the status and the sentence of the refusal, and nothing is taken. */
-export type Outcome = number | readonly [status: number, sentence: string];
+export type ExpectedOutcome = number | readonly [status: number, sentence: string];
 
 /** What it is, the body, what becomes of it, headers that are unusual. */
 export type BodyCase = readonly [
   name: string,
   body: string | Buffer,
-  outcome: Outcome,
+  outcome: ExpectedOutcome,
   headers?: Readonly<Record<string, string>>,
 ];
 
@@ -35,9 +35,9 @@ export class BodySender {
     type: string,
     [, body, outcome, headers = {}]: BodyCase,
   ): Promise<void> {
-    const before = (await this.server.counters(protocol)).lines;
+    const before = (await this.server.sourceCounters(protocol)).lines;
     const { statusCode, text } = await this.send(type, body, headers);
-    const taken = (await this.server.counters(protocol)).lines - before;
+    const taken = (await this.server.sourceCounters(protocol)).lines - before;
     if (typeof outcome === 'number') {
       expect({ statusCode, text, taken }).toMatchObject({ taken: outcome });
       expect(statusCode).toBeLessThan(300);
@@ -57,7 +57,7 @@ export class BodySender {
     const { statusCode, body: answer } = await this.client.request({
       method: 'POST',
       path: this.path,
-      headers: { authorization: basic(this.app.token), 'content-type': type, ...headers },
+      headers: { authorization: basicAuth(this.app.token), 'content-type': type, ...headers },
       body,
     });
     return { statusCode, text: await answer.text() };

@@ -3,14 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Pair {
+export interface CertificateAndKey {
   readonly cert: string;
   readonly key: string;
   readonly certFile: string;
   readonly keyFile: string;
 }
 
-export class Authority {
+export class CertificateAuthority {
   private readonly folder: string;
   readonly cert: string;
   readonly certFile: string;
@@ -37,7 +37,7 @@ export class Authority {
   }
 
   /** A certificate for these names (`DNS:localhost`, `IP:127.0.0.1`); `days` below 0: one that has expired. */
-  issue(names: string, days = 2): Pair {
+  issue(names: string, days = 2): CertificateAndKey {
     const base = join(this.folder, `issued-${this.count++}`);
     const [keyFile, requestFile, certFile, extensions] = ['key', 'csr', 'crt', 'ext'].map(
       (end) => `${base}.${end}`,

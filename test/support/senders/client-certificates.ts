@@ -3,18 +3,18 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Certificates {
+export interface ClientCertificates {
   readonly authority: string;
   readonly serverCert: string;
   readonly serverKey: string;
   readonly clientCert: string;
   readonly clientKey: string;
-  readonly strangerCert: string;
-  readonly strangerKey: string;
+  readonly selfSignedCert: string;
+  readonly selfSignedKey: string;
 }
 
 /** Makes them in a folder; the client is `CN=web-1,O=Example`. */
-export function makeCertificates(folder: string): Certificates {
+export function makeClientCertificates(folder: string): ClientCertificates {
   const file = (name: string): string => join(folder, name);
   const openssl = (...args: string[]): void => {
     execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
@@ -81,7 +81,7 @@ export function makeCertificates(folder: string): Certificates {
     serverKey: file('server.key'),
     clientCert: file('client.pem'),
     clientKey: file('client.key'),
-    strangerCert: file('stranger.pem'),
-    strangerKey: file('stranger.key'),
+    selfSignedCert: file('stranger.pem'),
+    selfSignedKey: file('stranger.key'),
   };
 }

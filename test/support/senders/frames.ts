@@ -1,5 +1,5 @@
 /** Reads octet-counted frames back; what stands at the end without being whole is left out. */
-export function frames(text: string): string[] {
+export function parseFrames(text: string): string[] {
   const bytes = Buffer.from(text);
   const found: string[] = [];
   for (let i = 0; i < bytes.length; ) {
@@ -22,11 +22,11 @@ export function messageOf(frame: string): string {
 }
 
 /** What the stream says of a drain that broke or recovered: it comes between the lines that a test has sent. */
-export function isDrainNews(message: string): boolean {
+export function isDrainEvent(message: string): boolean {
   return /^Drain 'd\.[^']+' \(.*\) accepts /.test(message);
 }
 
 /** At least once and in order: without what came again and news of drains, the lines are exactly these. */
-export function firstArrivals(messages: readonly string[]): string[] {
-  return [...new Set(messages)].filter((message) => !isDrainNews(message));
+export function withoutDuplicates(messages: readonly string[]): string[] {
+  return [...new Set(messages)].filter((message) => !isDrainEvent(message));
 }

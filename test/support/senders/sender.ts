@@ -20,7 +20,11 @@ export function senderFolder(): string {
 }
 
 /** Writes a configuration, its `{{names}}` filled in; gives its path. */
-export function configure(folder: string, fixture: string, values: Record<string, string | number>): string {
+export function writeSenderConfig(
+  folder: string,
+  fixture: string,
+  values: Record<string, string | number>,
+): string {
   const text = readFileSync(join(FIXTURES, fixture), 'utf8').replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = name === 'folder' ? folder : values[name];
     if (value === undefined) throw new Error(`${fixture} needs a value for ${name}`);
@@ -40,23 +44,23 @@ export function startSender(
   const program = new Program(command, args, { env });
   let stopping = false;
   let failure: Error | undefined;
-  const forget = failWhen(() => {
-    if (failure || stopping || !program.isOver) return failure;
+  const unregister = failWhen(() => {
+    if (failure || stopping || !program.hasExited) return failure;
     const { stdout, stderr } = program;
-    return new Error(`${command} has ended with ${program.endedWith}: ${stdout}${stderr}`);
+    return new Error(`${command} has ended with ${program.exitStatus}: ${stdout}${stderr}`);
   });
-  program.ended.catch((error: Error) => {
+  program.exited.catch((error: Error) => {
     failure = error;
   });
   onTestFinished(async () => {
     stopping = true;
-    forget();
+    unregister();
     await program.stop('SIGKILL').catch(() => {});
   });
   return program;
 }
 
-export function rsyslog(folder: string, config: string): Program {
+export function startRsyslog(folder: string, config: string): Program {
   return startSender('/usr/sbin/rsyslogd', ['-n', '-f', config, '-i', join(folder, 'rsyslog.pid')]);
 }
 
@@ -65,7 +69,7 @@ export function missingSyslogNg(): boolean {
   return existsSync(join(SYSLOG_NG, 'usr', 'sbin', 'syslog-ng')) ? false : missing('syslog-ng');
 }
 
-export function syslogNg(folder: string, config: string): Program {
+export function startSyslogNg(folder: string, config: string): Program {
   const unpacked = join(SYSLOG_NG, 'usr', 'sbin', 'syslog-ng');
   const isUnpacked = existsSync(unpacked);
   const libraries = join(SYSLOG_NG, 'usr', 'lib', 'syslog-ng');

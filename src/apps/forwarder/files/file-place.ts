@@ -3,10 +3,10 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
 /** How many of a file's first bytes tell it from others. */
-export const HEAD_BYTES = 256;
+export const FINGERPRINT_BYTES = 256;
 
 /** How far a file was read, and which one it was: its name may be another's by now, its number too. */
-export interface FilePlace {
+export interface FileCheckpoint {
   readonly dev: number;
   readonly ino: number;
   /** Everything before it has been read. */
@@ -16,15 +16,15 @@ export interface FilePlace {
 }
 
 /** A part of a file that is still to be read. */
-export interface Unread {
+export interface UnreadPart {
   readonly path: string;
   readonly offset: number;
 }
 
 /** What rotation puts into names: access.log.1, access.log-20121210, access-2012-12-10.log; not access-ssl.log, nor .1.gz. */
-const ROTATED = /^(?:[.-]\d[\dT:._-]*|\.old)$/;
+const ROTATED_SUFFIX = /^(?:[.-]\d[\dT:._-]*|\.old)$/;
 
-export function isFilePlace(value: unknown): value is FilePlace {
+export function isFileCheckpoint(value: unknown): value is FileCheckpoint {
   if (typeof value !== 'object' || value === null) return false;
   return (
     'dev' in value &&
@@ -42,51 +42,60 @@ export function isFilePlace(value: unknown): value is FilePlace {
  *
  * @returns undefined when the file of `place` isn't there any more: its rest is lost
  */
-export async function unreadSince(path: string, place: FilePlace): Promise<Unread[] | undefined> {
-  if (await holds(path, place, true)) return [{ path, offset: place.offset }];
-  const siblings = await rotated(path);
-  const isOne = await Promise.all(siblings.map((one) => holds(one.path, place, one.stats.ino === place.ino)));
-  const found = siblings.findLastIndex((one, i) => isOne[i] && one.stats.ino === place.ino);
+export async function findUnread(
+  path: string,
+  checkpoint: FileCheckpoint,
+): Promise<UnreadPart[] | undefined> {
+  if (await matchesCheckpoint(path, checkpoint, true)) return [{ path, offset: checkpoint.offset }];
+  const siblings = await findRotatedFiles(path);
+  const matches = await Promise.all(
+    siblings.map((one) => matchesCheckpoint(one.path, checkpoint, one.stats.ino === checkpoint.ino)),
+  );
+  const found = siblings.findLastIndex((one, i) => matches[i] && one.stats.ino === checkpoint.ino);
   // A copy has another number. Of several files that begin alike the newest is the likelier one.
-  const index = found === -1 ? isOne.lastIndexOf(true) : found;
+  const index = found === -1 ? matches.lastIndexOf(true) : found;
   if (index === -1) return undefined;
   const later = siblings.slice(index + 1).map((one) => ({ path: one.path, offset: 0 }));
-  return [{ path: siblings[index].path, offset: place.offset }, ...later, { path, offset: 0 }];
+  return [{ path: siblings[index].path, offset: checkpoint.offset }, ...later, { path, offset: 0 }];
 }
 
 /** Is this the file of `place`, grown since? `isSame`: it has its number, so that an empty beginning is enough. */
-async function holds(path: string, place: FilePlace, isSame: boolean): Promise<boolean> {
-  const head = Buffer.from(place.head, 'base64');
-  if (!isSame && head.length === 0) return false;
+async function matchesCheckpoint(
+  path: string,
+  checkpoint: FileCheckpoint,
+  isSameInode: boolean,
+): Promise<boolean> {
+  const fingerprint = Buffer.from(checkpoint.head, 'base64');
+  if (!isSameInode && fingerprint.length === 0) return false;
   const file = await open(path, 'r').catch(() => undefined);
   if (!file) return false;
   try {
     const { size, ino, dev } = await file.stat();
-    if (size < place.offset) return false;
-    if (isSame && (ino !== place.ino || dev !== place.dev)) return false;
-    return (await readHead(file, head.length)).equals(head);
+    if (size < checkpoint.offset) return false;
+    if (isSameInode && (ino !== checkpoint.ino || dev !== checkpoint.dev)) return false;
+    return (await readFingerprint(file, fingerprint.length)).equals(fingerprint);
   } finally {
     await file.close();
   }
 }
 
 /** The first bytes of a file, fewer when it is shorter. */
-export async function readHead(file: FileHandle, byteCount = HEAD_BYTES): Promise<Buffer> {
-  const head = Buffer.alloc(byteCount);
-  const { bytesRead } = await file.read(head, 0, byteCount, 0);
-  return head.subarray(0, bytesRead);
+export async function readFingerprint(file: FileHandle, byteCount = FINGERPRINT_BYTES): Promise<Buffer> {
+  const fingerprint = Buffer.alloc(byteCount);
+  const { bytesRead } = await file.read(fingerprint, 0, byteCount, 0);
+  return fingerprint.subarray(0, bytesRead);
 }
 
 /** Files beside `path` that its rotation has left, oldest first. */
-async function rotated(path: string): Promise<{ path: string; stats: Stats }[]> {
+async function findRotatedFiles(path: string): Promise<{ path: string; stats: Stats }[]> {
   const folder = dirname(path);
   const name = basename(path);
   const extension = extname(name);
   const stem = basename(name, extension);
   const names = (await readdir(folder).catch(() => [])).filter((one) => {
-    if (one.startsWith(name)) return ROTATED.test(one.slice(name.length));
+    if (one.startsWith(name)) return ROTATED_SUFFIX.test(one.slice(name.length));
     if (!one.startsWith(stem) || !one.endsWith(extension)) return false;
-    return ROTATED.test(one.slice(stem.length, one.length - extension.length));
+    return ROTATED_SUFFIX.test(one.slice(stem.length, one.length - extension.length));
   });
   const files = await Promise.all(
     names.map(async (one) => ({
@@ -96,10 +105,10 @@ async function rotated(path: string): Promise<{ path: string; stats: Stats }[]> 
   );
   return files
     .flatMap((file) => (file.stats?.isFile() ? [{ path: file.path, stats: file.stats }] : []))
-    .sort((a, b) => numberOf(b.path) - numberOf(a.path) || a.stats.mtimeMs - b.stats.mtimeMs);
+    .sort((a, b) => rotationNumber(b.path) - rotationNumber(a.path) || a.stats.mtimeMs - b.stats.mtimeMs);
 }
 
 /** `access.log.2` is older than `access.log.1`, also when both were written in the same moment; 0 for other names. */
-function numberOf(path: string): number {
+function rotationNumber(path: string): number {
   return Number(/\.(\d{1,4})$/.exec(path)?.[1] ?? 0);
 }

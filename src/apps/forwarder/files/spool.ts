@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder } from '../../../common/folder.ts';
+import { makeDirectory } from '../../../common/folder.ts';
 import { processStat } from '../../processes/process-group.ts';
-import { LineBatch, type Reported } from '../line-batch.ts';
+import { LineBatch, type ReportedLosses } from '../line-batch.ts';
 
 /** Another process, alive, works with the same spool. */
 export class SpoolInUseError extends Error {
@@ -25,9 +25,9 @@ export interface SpooledBatch {
 }
 
 /** What stands in front of a batch's frames, as one line of JSON. */
-interface Head {
+interface BatchFileHeader {
   readonly frameId: string;
-  readonly reported: Reported;
+  readonly reported: ReportedLosses;
   readonly note?: unknown;
 }
 
@@ -49,58 +49,61 @@ export class Spool {
   /** @throws {SpoolInUseError} */
   constructor(folder: string) {
     this.#folder = folder;
-    makeFolder(folder, 0o700);
-    lock(folder);
-    this.#batches = readdirSync(folder).flatMap((name) => this.#found(name));
+    makeDirectory(folder, 0o700);
+    acquireLock(folder);
+    this.#batches = readdirSync(folder).flatMap((name) => this.#parseFileName(name));
     this.#batches.sort((a, b) => a.number - b.number);
     this.#next = (this.#batches.at(-1)?.number ?? 0) + 1;
   }
 
   /** Those that a process before this one has left, oldest first. */
-  get left(): readonly SpooledBatch[] {
+  get leftover(): readonly SpooledBatch[] {
     return this.#batches;
   }
 
   /** The note of the newest batch, or the one that was remembered. */
-  note(): unknown {
+  checkpoint(): unknown {
     for (const { number, lineCount } of this.#batches.toReversed()) {
-      const head = headOf(this.#bytes(this.#path(number, lineCount)));
-      if (head) return head.note;
+      const header = parseHeader(this.#readIfPresent(this.#batchPath(number, lineCount)));
+      if (header) return header.note;
     }
     try {
-      return JSON.parse(readFileSync(this.#notePath, 'utf8'));
+      return JSON.parse(readFileSync(this.#checkpointPath, 'utf8'));
     } catch {
       return undefined; // there is none, or a power cut has taken it
     }
   }
 
   /** @throws the system's error when it can't be written */
-  write(batch: LineBatch, note: unknown): SpooledBatch {
-    const head: Head = { frameId: batch.frameId, reported: batch.reported, note };
-    const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), batch.body()]);
+  write(batch: LineBatch, checkpoint: unknown): SpooledBatch {
+    const header: BatchFileHeader = { frameId: batch.frameId, reported: batch.reported, note: checkpoint };
+    const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), batch.body()]);
     const { lineCount } = batch;
     const number = this.#next;
-    this.#replace(this.#path(number, lineCount), bytes);
+    this.#writeAtomically(this.#batchPath(number, lineCount), bytes);
     this.#next += 1;
     return { number, lineCount, byteCount: Math.max(BLOCK_BYTES, bytes.length) };
   }
 
   /** The batch and its note. Undefined when it can't be read any more: then it is lost. */
-  read({ number, lineCount }: SpooledBatch): { batch: LineBatch; note: unknown } | undefined {
-    const bytes = this.#bytes(this.#path(number, lineCount));
-    const head = headOf(bytes);
-    if (!bytes || !head) return undefined;
+  read({ number, lineCount }: SpooledBatch): { batch: LineBatch; checkpoint: unknown } | undefined {
+    const bytes = this.#readIfPresent(this.#batchPath(number, lineCount));
+    const header = parseHeader(bytes);
+    if (!bytes || !header) return undefined;
     const body = bytes.subarray(bytes.indexOf(NEWLINE) + 1);
-    return { batch: LineBatch.restore(head.frameId, body, lineCount, head.reported), note: head.note };
+    return {
+      batch: LineBatch.restore(header.frameId, body, lineCount, header.reported),
+      checkpoint: header.note,
+    };
   }
 
   remove({ number, lineCount }: SpooledBatch): void {
-    rmSync(this.#path(number, lineCount), { force: true });
+    rmSync(this.#batchPath(number, lineCount), { force: true });
   }
 
   /** Keeps a note also when no batch is left. */
-  remember(note: unknown): void {
-    this.#replace(this.#notePath, Buffer.from(JSON.stringify(note)));
+  saveCheckpoint(checkpoint: unknown): void {
+    this.#writeAtomically(this.#checkpointPath, Buffer.from(JSON.stringify(checkpoint)));
   }
 
   /** Lets others have the folder. */
@@ -108,22 +111,22 @@ export class Spool {
     rmSync(join(this.#folder, 'lock'), { force: true });
   }
 
-  get #notePath(): string {
+  get #checkpointPath(): string {
     return join(this.#folder, 'note.json');
   }
 
-  #path(number: number, lineCount: number): string {
+  #batchPath(number: number, lineCount: number): string {
     return join(this.#folder, `${String(number).padStart(12, '0')}-${lineCount}.batch`);
   }
 
-  #found(name: string): SpooledBatch[] {
+  #parseFileName(name: string): SpooledBatch[] {
     const match = NAME.exec(name);
     if (!match) return [];
     const byteCount = Math.max(BLOCK_BYTES, statSync(join(this.#folder, name)).size);
     return [{ number: Number(match[1]), lineCount: Number(match[2]), byteCount }];
   }
 
-  #bytes(path: string): Buffer | undefined {
+  #readIfPresent(path: string): Buffer | undefined {
     try {
       return readFileSync(path);
     } catch {
@@ -131,7 +134,7 @@ export class Spool {
     }
   }
 
-  #replace(path: string, bytes: Uint8Array): void {
+  #writeAtomically(path: string, bytes: Uint8Array): void {
     const temporary = join(this.#folder, 'new');
     try {
       writeFileSync(temporary, bytes, { mode: 0o600 });
@@ -143,22 +146,23 @@ export class Spool {
   }
 }
 
-function headOf(bytes: Buffer | undefined): Head | undefined {
+function parseHeader(bytes: Buffer | undefined): BatchFileHeader | undefined {
   try {
-    const head: Head | undefined = bytes && JSON.parse(bytes.toString('utf8', 0, bytes.indexOf(NEWLINE)));
-    return typeof head?.frameId === 'string' && typeof head.reported === 'object' ? head : undefined;
+    const header: BatchFileHeader | undefined =
+      bytes && JSON.parse(bytes.toString('utf8', 0, bytes.indexOf(NEWLINE)));
+    return typeof header?.frameId === 'string' && typeof header.reported === 'object' ? header : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Leaves a file that names this process, so that a second one keeps out. One that was killed leaves it behind. */
-function lock(folder: string): void {
+function acquireLock(folder: string): void {
   const file = join(folder, 'lock');
-  const mark = `${process.pid} ${processStat(process.pid)?.startTicks ?? ''}`;
+  const owner = `${process.pid} ${processStat(process.pid)?.startTicks ?? ''}`;
   for (;;) {
     try {
-      writeFileSync(file, mark, { flag: 'wx', mode: 0o600 });
+      writeFileSync(file, owner, { flag: 'wx', mode: 0o600 });
       return;
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;

@@ -1,8 +1,8 @@
-import { LineBatch, type LineHead } from '../line-batch.ts';
+import { type HeaderTemplate, LineBatch } from '../line-batch.ts';
 import type { LineQueue } from '../line-queue.ts';
 import type { Spool, SpooledBatch } from './spool.ts';
 
-export interface SpooledQueueOptions {
+export interface DiskQueueOptions {
   /** Lines in one batch at most. */
   lineCountMax: number;
   /** Bytes of one batch at most. */
@@ -10,20 +10,20 @@ export interface SpooledQueueOptions {
   /** Bytes on the disk at most. */
   diskBytesMax: number;
   /** How far the lines go that were added so far; kept with each batch. */
-  note?: () => unknown;
+  checkpoint?: () => unknown;
   /** One sentence for people: the disk is full, a batch can't be read any more. */
-  onTrouble?: (message: string) => void;
+  onWarning?: (message: string) => void;
 }
 
 /** Lines are written down when they are so old at the latest, also while nothing can be sent. */
-const WRITE_DOWN_MS = 1_000;
+const FLUSH_INTERVAL_MS = 1_000;
 /** Bytes that may wait in memory while the disk takes none. */
 const MEMORY_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A closed batch: on the disk, in memory, or both. */
-interface Entry {
+interface QueuedBatch {
   readonly spooled: SpooledBatch | undefined;
-  readonly inMemory: { readonly batch: LineBatch; readonly note: unknown } | undefined;
+  readonly inMemory: { readonly batch: LineBatch; readonly checkpoint: unknown } | undefined;
 }
 
 /**
@@ -31,35 +31,35 @@ interface Entry {
  * restart it is sent again as it was, and the router can tell whether it has it. In memory are only the batch that is
  * filled and the one that is sent.
  */
-export class SpooledQueue implements LineQueue {
-  readonly isKept = true;
+export class DiskQueue implements LineQueue {
+  readonly isPersistent = true;
   readonly #spool: Spool;
-  readonly #options: SpooledQueueOptions;
-  readonly #entries: Entry[] = [];
+  readonly #options: DiskQueueOptions;
+  readonly #entries: QueuedBatch[] = [];
   /** Taken, not done. */
-  #leaving: { spooled: SpooledBatch | undefined; batch: LineBatch; note: unknown } | undefined;
-  #open: LineBatch | undefined;
+  #inFlight: { spooled: SpooledBatch | undefined; batch: LineBatch; checkpoint: unknown } | undefined;
+  #openBatch: LineBatch | undefined;
   #diskBytes = 0;
   /** In batches that could not be written. */
   #memoryBytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  #failing = false;
+  #isDiskFailing = false;
 
-  constructor(spool: Spool, options: SpooledQueueOptions) {
+  constructor(spool: Spool, options: DiskQueueOptions) {
     this.#spool = spool;
     this.#options = options;
-    for (const spooled of spool.left) {
+    for (const spooled of spool.leftover) {
       this.#entries.push({ spooled, inMemory: undefined });
       this.#diskBytes += spooled.byteCount;
     }
   }
 
   get byteCount(): number {
-    return this.#diskBytes + this.#memoryBytes + (this.#open?.byteCount ?? 0);
+    return this.#diskBytes + this.#memoryBytes + (this.#openBatch?.byteCount ?? 0);
   }
 
-  get fill(): number {
-    const open = this.#open?.byteCount ?? 0;
+  get fillRatio(): number {
+    const open = this.#openBatch?.byteCount ?? 0;
     return Math.max(
       (this.#diskBytes + open) / this.#options.diskBytesMax,
       this.#memoryBytes / MEMORY_BYTES_MAX,
@@ -67,111 +67,113 @@ export class SpooledQueue implements LineQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0 && this.#open === undefined;
+    return this.#entries.length === 0 && this.#openBatch === undefined;
   }
 
   /** Batches that wait, with the one that is on its way. */
   get batchCount(): number {
-    return this.#entries.length + (this.#leaving ? 1 : 0) + (this.#open ? 1 : 0);
+    return this.#entries.length + (this.#inFlight ? 1 : 0) + (this.#openBatch ? 1 : 0);
   }
 
   hasRoomFor(frameBytes: number): boolean {
-    const open = this.#open?.byteCount ?? 0;
+    const open = this.#openBatch?.byteCount ?? 0;
     return (
       this.#diskBytes + open + frameBytes <= this.#options.diskBytesMax &&
       this.#memoryBytes + open + frameBytes <= MEMORY_BYTES_MAX
     );
   }
 
-  add(head: LineHead, stamp: string, message: Uint8Array): LineBatch {
-    if (this.#open && !this.#open.hasRoomFor(LineBatch.frameBytes(head, message))) this.#writeDown();
-    if (!this.#open) {
+  add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch {
+    if (this.#openBatch && !this.#openBatch.hasRoomFor(LineBatch.frameBytesMax(header, message)))
+      this.#flushToDisk();
+    if (!this.#openBatch) {
       const { byteCountMax, lineCountMax } = this.#options;
-      this.#open = new LineBatch(Buffer.allocUnsafeSlow(byteCountMax), lineCountMax);
-      this.#timer ??= setTimeout(() => this.#writeDown(), WRITE_DOWN_MS).unref();
+      this.#openBatch = new LineBatch(Buffer.allocUnsafeSlow(byteCountMax), lineCountMax);
+      this.#timer ??= setTimeout(() => this.#flushToDisk(), FLUSH_INTERVAL_MS).unref();
     }
-    this.#open.add(head, stamp, message);
-    return this.#open;
+    this.#openBatch.add(header, timestamp, message);
+    return this.#openBatch;
   }
 
-  addRun(head: LineHead, stamp: string, run: Uint8Array, start: number): number {
-    return this.#open ? this.#open.addRun(head, stamp, run, start) : start;
+  addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number {
+    return this.#openBatch ? this.#openBatch.addChunk(header, timestamp, chunk, start) : start;
   }
 
-  ripeInMs(gatherMs: number): number {
-    return this.#entries.length > 0 ? 0 : (this.#open?.ripeInMs(gatherMs) ?? 0);
+  readyInMs(lingerMs: number): number {
+    return this.#entries.length > 0 ? 0 : (this.#openBatch?.readyInMs(lingerMs) ?? 0);
   }
 
   take(): LineBatch | undefined {
     for (;;) {
-      if (this.#entries.length === 0) this.#writeDown();
+      if (this.#entries.length === 0) this.#flushToDisk();
       const entry = this.#entries.shift();
       if (!entry) return undefined;
       const { spooled } = entry;
       const found = entry.inMemory ?? (spooled && this.#spool.read(spooled));
       if (found) {
-        this.#leaving = { spooled, ...found };
+        this.#inFlight = { spooled, ...found };
         return found.batch;
       }
       if (!spooled) continue;
-      this.#options.onTrouble?.(`${spooled.lineCount} lines that waited on disk can't be read any more.`);
-      this.#removed(spooled);
+      this.#options.onWarning?.(`${spooled.lineCount} lines that waited on disk can't be read any more.`);
+      this.#removeFromDisk(spooled);
     }
   }
 
-  done(batch: LineBatch): void {
-    if (this.#leaving?.batch !== batch) return;
-    const { spooled, note } = this.#leaving;
-    this.#leaving = undefined;
+  remove(batch: LineBatch): void {
+    if (this.#inFlight?.batch !== batch) return;
+    const { spooled, checkpoint } = this.#inFlight;
+    this.#inFlight = undefined;
     // First how far it went, then the batch itself: killed in between, the router is sent it once more, and knows it.
-    if (note !== undefined) this.#attempt(() => this.#spool.remember(note));
-    if (spooled) this.#removed(spooled);
+    if (checkpoint !== undefined) this.#tryDisk(() => this.#spool.saveCheckpoint(checkpoint));
+    if (spooled) this.#removeFromDisk(spooled);
     else this.#memoryBytes -= batch.byteCount;
   }
 
   /** Keeps the note also when there were no lines yet. */
-  remember(): void {
-    if (this.#options.note) this.#attempt(() => this.#spool.remember(this.#options.note?.()));
+  saveCheckpoint(): void {
+    if (this.#options.checkpoint)
+      this.#tryDisk(() => this.#spool.saveCheckpoint(this.#options.checkpoint?.()));
   }
 
   close(): void {
-    this.#writeDown();
+    this.#flushToDisk();
     this.#spool.close();
   }
 
   /** Closes the open batch. */
-  #writeDown(): void {
+  #flushToDisk(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const batch = this.#open;
+    const batch = this.#openBatch;
     if (!batch) return;
-    this.#open = undefined;
-    const note = this.#options.note?.();
-    const spooled = this.#attempt(() => this.#spool.write(batch, note));
+    this.#openBatch = undefined;
+    const checkpoint = this.#options.checkpoint?.();
+    const spooled = this.#tryDisk(() => this.#spool.write(batch, checkpoint));
     if (spooled) this.#diskBytes += spooled.byteCount;
     else this.#memoryBytes += batch.byteCount;
     // The next one to go needn't be read again.
     const isNext = this.#entries.length === 0;
-    this.#entries.push({ spooled, inMemory: isNext || !spooled ? { batch, note } : undefined });
+    this.#entries.push({ spooled, inMemory: isNext || !spooled ? { batch, checkpoint } : undefined });
   }
 
-  #removed(spooled: SpooledBatch): void {
+  #removeFromDisk(spooled: SpooledBatch): void {
     this.#diskBytes -= spooled.byteCount;
-    this.#attempt(() => this.#spool.remove(spooled));
+    this.#tryDisk(() => this.#spool.remove(spooled));
   }
 
   /** The disk may be full, or gone: told once, until it works again. */
-  #attempt<T>(write: () => T): T | undefined {
+  #tryDisk<T>(write: () => T): T | undefined {
     try {
       const result = write();
-      this.#failing = false;
+      this.#isDiskFailing = false;
       return result;
     } catch (error) {
-      if (!this.#failing)
-        this.#options.onTrouble?.(
+      if (!this.#isDiskFailing)
+        this.#options.onWarning?.(
           `Lines can't be kept on disk (${error instanceof Error ? error.message : error}): they wait in memory.`,
         );
-      this.#failing = true;
+      this.#isDiskFailing = true;
       return undefined;
     }
   }

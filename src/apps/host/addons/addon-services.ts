@@ -9,48 +9,49 @@ import { hostEnvironment } from '../../build/slug-files.ts';
 import { findProgram } from './find-program.ts';
 
 /** Under `addon/<id>` in its app's scope. */
-export interface ProgramRecord {
+export interface AddonInstanceRecord {
   readonly id: string;
   readonly service: string;
   readonly port: number;
   readonly password: string;
 }
 
-export interface Service {
+export interface AddonServiceDefinition {
   /** What has to be installed. */
   readonly program: string;
   readonly description: string;
   /** Where the program is; undefined when it isn't installed. */
-  find(): string | undefined;
+  locate(): string | undefined;
   /** The shell command that runs it in its folder. */
   command(): string;
   /** What it has to find in its folder: passwords aren't for command lines, which everybody can read. */
-  files(record: ProgramRecord): Record<string, string>;
+  configFiles(record: AddonInstanceRecord): Record<string, string>;
   /** Done once, before the first start. */
-  prepare?(folder: string, record: ProgramRecord): Promise<void>;
+  initialize?(folder: string, record: AddonInstanceRecord): Promise<void>;
   /** The config vars that it gives to its app. */
-  config(record: ProgramRecord): Record<string, string>;
+  configVars(record: AddonInstanceRecord): Record<string, string>;
 }
 
-const redis: Service = {
+const redis: AddonServiceDefinition = {
   program: 'redis-server',
   description: 'Redis on this machine',
-  find: () => findProgram('redis-server'),
+  locate: () => findProgram('redis-server'),
   command: () => 'exec redis-server redis.conf',
-  files: ({ port, password }) => ({
+  configFiles: ({ port, password }) => ({
     'redis.conf': `port ${port}\nbind 127.0.0.1\nappendonly yes\nrequirepass ${password}\n`,
   }),
-  config: ({ port, password }) => ({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}` }),
+  configVars: ({ port, password }) => ({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}` }),
 };
 
-const PREPARE_MS = 60_000;
+const INITIALIZE_TIMEOUT_MS = 60_000;
 
-const postgres: Service = {
+const postgres: AddonServiceDefinition = {
   program: 'postgres',
   description: 'PostgreSQL on this machine',
-  find: () => postgresProgram('postgres'),
-  command: () => `exec ${notAsRoot()}${quoted(required('postgres'))} -D data --config-file=postgresql.conf`,
-  files: ({ port }) => ({
+  locate: () => findPostgresProgram('postgres'),
+  command: () =>
+    `exec ${unprivilegedPrefix()}${shellQuote(requirePostgresProgram('postgres'))} -D data --config-file=postgresql.conf`,
+  configFiles: ({ port }) => ({
     'postgresql.conf': [
       `data_directory = 'data'`,
       `hba_file = 'data/pg_hba.conf'`,
@@ -67,44 +68,47 @@ const postgres: Service = {
       '',
     ].join('\n'),
   }),
-  async prepare(folder, { password }) {
-    const secret = join(folder, 'password');
-    await writeFile(secret, `${password}\n`, { mode: 0o600 });
+  async initialize(folder, { password }) {
+    const passwordFile = join(folder, 'password');
+    await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
     try {
-      const how =
+      const initdbOptions =
         '--username=app --pwfile=password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync';
-      await inShell(folder, `${notAsRoot()}${quoted(required('initdb'))} ${how} data`);
-      const single = `${notAsRoot()}${quoted(required('postgres'))} --single -D data postgres`;
-      await inShell(folder, `echo 'CREATE DATABASE app' | ${single}`);
+      await runInShell(
+        folder,
+        `${unprivilegedPrefix()}${shellQuote(requirePostgresProgram('initdb'))} ${initdbOptions} data`,
+      );
+      const single = `${unprivilegedPrefix()}${shellQuote(requirePostgresProgram('postgres'))} --single -D data postgres`;
+      await runInShell(folder, `echo 'CREATE DATABASE app' | ${single}`);
     } finally {
-      await rm(secret, { force: true });
+      await rm(passwordFile, { force: true });
     }
   },
-  config: ({ port, password }) => ({ DATABASE_URL: `postgres://app:${password}@127.0.0.1:${port}/app` }),
+  configVars: ({ port, password }) => ({ DATABASE_URL: `postgres://app:${password}@127.0.0.1:${port}/app` }),
 };
 
 /** By name. */
-export const SERVICES: Readonly<Record<string, Service>> = { redis, postgres };
+export const ADDON_SERVICES: Readonly<Record<string, AddonServiceDefinition>> = { redis, postgres };
 
 /** Heroku's names for them. */
 const ALIASES: Readonly<Record<string, string>> = { postgresql: 'postgres' };
 
 /** `redis` for `redis:dev`, `heroku-redis` and the like; not necessarily a service that there is. */
-export function serviceName(typed: string): string {
+export function canonicalServiceName(typed: string): string {
   const name = typed.split(':')[0].replace(/^heroku-/, '');
   return ALIASES[name] ?? name;
 }
 
 /** PostgreSQL's programs: Debian keeps those of each version in a folder of its own; the newest counts. */
-function postgresProgram(name: string): string | undefined {
+function findPostgresProgram(name: string): string | undefined {
   const debian = '/usr/lib/postgresql';
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
   const found = versions.map((version) => join(debian, version, 'bin', name)).find(existsSync);
   return found ?? findProgram(name);
 }
 
-function required(name: string): string {
-  const found = postgresProgram(name);
+function requirePostgresProgram(name: string): string {
+  const found = findPostgresProgram(name);
   if (found) return found;
   throw new TailraceError(
     'unavailable',
@@ -116,25 +120,25 @@ function required(name: string): string {
  * PostgreSQL refuses to run as root. A server that does gives it another name for itself, in a user namespace: it
  * needs no other right on its files for that.
  */
-function notAsRoot(): string {
+function unprivilegedPrefix(): string {
   if (process.getuid?.() !== 0) return '';
   return 'unshare --map-user="$(id -u postgres 2>/dev/null || id -u nobody)" -- ';
 }
 
-async function inShell(cwd: string, script: string): Promise<void> {
+async function runInShell(cwd: string, script: string): Promise<void> {
   try {
     const env = { ...hostEnvironment(process.env) };
-    await promisify(execFile)('sh', ['-c', script], { cwd, env, timeout: PREPARE_MS });
+    await promisify(execFile)('sh', ['-c', script], { cwd, env, timeout: INITIALIZE_TIMEOUT_MS });
   } catch (error) {
-    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
+    const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
     throw new TailraceError(
       'unavailable',
-      `PostgreSQL could not be set up on the server: ${said.split('\n').slice(-3).join(' ') || 'it said nothing'}`,
+      `PostgreSQL could not be set up on the server: ${stderr.split('\n').slice(-3).join(' ') || 'it said nothing'}`,
       { cause: error },
     );
   }
 }
 
-function quoted(text: string): string {
+function shellQuote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,24 +1,24 @@
 /** A one-off dyno at the other end of somebody's terminal. */
 
 import type { AppId } from '../../../logs/store/contract.ts';
-import { endDetached } from '../../processes/detached.ts';
+import { killDaemonized } from '../../processes/detached.ts';
 import type { DynoInfo } from '../../processes/dyno.ts';
-import type { DynoLedger } from '../../processes/dyno-ledger.ts';
-import type { Place } from '../../processes/keeper.ts';
-import { type AttachedProcess, attach } from '../../processes/output/attached-process.ts';
+import type { DynoPidFile } from '../../processes/dyno-ledger.ts';
+import type { Workspace } from '../../processes/keeper.ts';
+import { type AttachedProcess, spawnAttached } from '../../processes/output/attached-process.ts';
 import { type LineSink, PLATFORM_PRIORITY } from '../../processes/output/line-sink.ts';
-import { groupGone, signalGroup } from '../../processes/process-group.ts';
-import type { RunRequest } from '../contract.ts';
-import type { Blueprint } from '../hosted-app.ts';
+import { signalGroup, waitForGroupExit } from '../../processes/process-group.ts';
+import type { OneOffDynoRequest } from '../contract.ts';
+import type { ReleaseSpec } from '../hosted-app.ts';
 import { FramedInput } from './framed-input.ts';
-import type { Visitor } from './rendezvous.ts';
+import type { AttachedClient } from './rendezvous.ts';
 
 /** How long a client may take to come (R13). */
-const ATTACH_MS = 60_000;
+const ATTACH_TIMEOUT_MS = 60_000;
 /** From SIGTERM to SIGKILL. */
-export const GRACE_MS = 10_000;
+export const ONE_OFF_GRACE_MS = 10_000;
 
-export interface OneOff {
+export interface OneOffDyno {
   readonly app: AppId;
   readonly version: number;
   info(): DynoInfo;
@@ -28,80 +28,88 @@ export interface OneOff {
 }
 
 /** What a one-off dyno is made of. */
-export interface OneOffParts {
+export interface OneOffDynoOptions {
   readonly app: AppId;
   readonly id: string;
   readonly name: string;
   readonly env: Record<string, string | undefined>;
-  readonly place: Place;
-  readonly blueprint: Blueprint;
-  readonly request: RunRequest;
+  readonly workspace: Workspace;
+  readonly releaseSpec: ReleaseSpec;
+  readonly request: OneOffDynoRequest;
   readonly lines: LineSink;
 }
 
 /** One that waits for its client, and then runs at the other end of its terminal. */
-export class AttachedDyno implements OneOff {
+export class AttachedDyno implements OneOffDyno {
   readonly app: AppId;
   readonly version: number;
   status: number | undefined;
   /** Never rejects. */
   readonly ended: Promise<void>;
-  private readonly parts: OneOffParts;
-  private readonly ledger: DynoLedger;
-  private readonly state: DynoInfo;
-  private readonly timer: NodeJS.Timeout;
+  private readonly options: OneOffDynoOptions;
+  private readonly pidFile: DynoPidFile;
+  private readonly dynoInfo: DynoInfo;
+  private readonly attachTimer: NodeJS.Timeout;
   private process: AttachedProcess | undefined;
-  private over = false;
-  private end: () => void = () => {};
+  private finished = false;
+  private resolveEnded: () => void = () => {};
 
-  constructor(parts: OneOffParts, ledger: DynoLedger) {
-    const { app, id, name, blueprint, request } = parts;
+  constructor(parts: OneOffDynoOptions, pidFile: DynoPidFile) {
+    const { app, id, name, releaseSpec, request } = parts;
     this.app = app;
-    this.version = blueprint.version;
-    this.parts = parts;
-    this.ledger = ledger;
+    this.version = releaseSpec.version;
+    this.options = parts;
+    this.pidFile = pidFile;
     const now = new Date();
     const { command, type } = request;
-    this.state = { id, name, type, command, state: 'starting', createdAt: now, updatedAt: now };
+    this.dynoInfo = { id, name, type, command, state: 'starting', createdAt: now, updatedAt: now };
     this.ended = new Promise((resolve) => {
-      this.end = resolve;
+      this.resolveEnded = resolve;
     });
-    this.say('Awaiting client');
-    this.timer = setTimeout(() => {
-      this.say('Error R13 (Attach error) -> Failed to attach to process');
+    this.log('Awaiting client');
+    this.attachTimer = setTimeout(() => {
+      this.log('Error R13 (Attach error) -> Failed to attach to process');
       void this.finish(128);
-    }, ATTACH_MS);
+    }, ATTACH_TIMEOUT_MS);
   }
 
   info(): DynoInfo {
-    return { ...this.state };
+    return { ...this.dynoInfo };
   }
 
-  start({ socket, framed }: Visitor): void {
-    if (this.over) return void socket.end();
-    clearTimeout(this.timer);
-    const { env, place, blueprint, request, id, name } = this.parts;
-    const { command, window } = request;
-    const script = blueprint.prelude === undefined ? command : `${blueprint.prelude}\n${command}`;
-    this.say(`Starting process with command \`${command}\``);
+  attachClient({ socket, framed }: AttachedClient): void {
+    if (this.finished) return void socket.end();
+    clearTimeout(this.attachTimer);
+    const { env, workspace, releaseSpec, request, id, name } = this.options;
+    const { command, terminalSize } = request;
+    const script =
+      releaseSpec.profileScript === undefined ? command : `${releaseSpec.profileScript}\n${command}`;
+    this.log(`Starting process with command \`${command}\``);
     const input = framed ? socket.pipe(new FramedInput()) : socket;
-    const ends = { input, output: socket, endsByByte: !framed };
-    this.process = attach({ command: script, cwd: place.folder, env, wrap: place.wrap, window, ...ends });
+    const ends = { input, output: socket, endsWithEot: !framed };
+    this.process = spawnAttached({
+      command: script,
+      cwd: workspace.folder,
+      env,
+      sandboxCommand: workspace.sandboxCommand,
+      terminalSize,
+      ...ends,
+    });
     const { pid } = this.process;
-    if (pid !== undefined) this.ledger.add(pid, id, name);
-    this.state.pid = pid;
-    this.become('up');
+    if (pid !== undefined) this.pidFile.add(pid, id, name);
+    this.dynoInfo.pid = pid;
+    this.setState('up');
     let exited = false;
     socket.on('close', () => {
       if (exited) return;
-      this.say('Client connection closed. Sending SIGHUP to all processes');
+      this.log('Client connection closed. Sending SIGHUP to all processes');
       void this.stop();
     });
     void this.process.status.then(async (status) => {
       exited = true;
       if (pid !== undefined) {
         signalGroup(pid, 'SIGKILL');
-        this.ledger.remove(pid);
+        this.pidFile.remove(pid);
       }
       await this.finish(status);
       socket.end();
@@ -109,7 +117,7 @@ export class AttachedDyno implements OneOff {
   }
 
   resize(columns: number, rows: number): void {
-    if (!this.over) this.process?.resize(columns, rows);
+    if (!this.finished) this.process?.resize(columns, rows);
   }
 
   async stop(): Promise<void> {
@@ -118,33 +126,33 @@ export class AttachedDyno implements OneOff {
       await this.finish(143);
       return;
     }
-    if (this.over) return;
+    if (this.finished) return;
     signalGroup(pid, 'SIGHUP');
     signalGroup(pid, 'SIGTERM');
-    if (!(await groupGone(pid, GRACE_MS))) signalGroup(pid, 'SIGKILL');
+    if (!(await waitForGroupExit(pid, ONE_OFF_GRACE_MS))) signalGroup(pid, 'SIGKILL');
     await this.ended;
   }
 
   private async finish(status: number): Promise<void> {
-    if (this.over) return;
-    this.over = true;
-    clearTimeout(this.timer);
+    if (this.finished) return;
+    this.finished = true;
+    clearTimeout(this.attachTimer);
     this.status = status;
-    const { id, blueprint } = this.parts;
-    if (blueprint.place !== undefined) await endDetached(id);
-    this.say(`Process exited with status ${status}`);
-    this.become('complete');
-    await this.parts.place.remove();
-    this.end();
+    const { id, releaseSpec } = this.options;
+    if (releaseSpec.createWorkspace !== undefined) await killDaemonized(id);
+    this.log(`Process exited with status ${status}`);
+    this.setState('complete');
+    await this.options.workspace.remove();
+    this.resolveEnded();
   }
 
-  private become(state: DynoInfo['state']): void {
-    this.say(`State changed from ${this.state.state} to ${state}`);
-    this.state.state = state;
-    this.state.updatedAt = new Date();
+  private setState(state: DynoInfo['state']): void {
+    this.log(`State changed from ${this.dynoInfo.state} to ${state}`);
+    this.dynoInfo.state = state;
+    this.dynoInfo.updatedAt = new Date();
   }
 
-  private say(text: string): void {
-    this.parts.lines.line('heroku', this.parts.name, PLATFORM_PRIORITY, text);
+  private log(text: string): void {
+    this.options.lines.writeLine('heroku', this.options.name, PLATFORM_PRIORITY, text);
   }
 }

@@ -7,9 +7,9 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { TailraceError } from '../../../common/errors.ts';
 
-export interface Certificates {
+export interface RendezvousCertificates {
   /** PEM; what clients have to trust. */
-  readonly authority: string;
+  readonly caCertificate: string;
   readonly certificate: string;
   readonly key: string;
 }
@@ -17,18 +17,18 @@ export interface Certificates {
 const AUTHORITY_DAYS = 3_650;
 const CERTIFICATE_DAYS = 800;
 /** Renewed when less than this is left. */
-const RENEW_MS = 30 * 86_400_000;
+const RENEW_BEFORE_MS = 30 * 86_400_000;
 
 /**
  * Reads them from a folder, and makes what isn't there, or is about to expire, with `openssl`.
  * @throws TailraceError `unavailable` when `openssl` isn't installed
  */
-export async function certificates(folder: string): Promise<Certificates> {
+export async function loadOrCreateCertificates(folder: string): Promise<RendezvousCertificates> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = (name: string): string => join(folder, name);
-  if (!fresh(await read(file('authority.pem')))) {
-    await inFull(folder, ['authority.key', 'authority.pem'], async (work) => {
-      await newKey(join(work, 'authority.key'));
+  if (!isFresh(await readIfExists(file('authority.pem')))) {
+    await createAtomically(folder, ['authority.key', 'authority.pem'], async (work) => {
+      await createKey(join(work, 'authority.key'));
       await openssl([
         ...['req', '-x509', '-new', '-key', join(work, 'authority.key'), '-out', join(work, 'authority.pem')],
         ...['-days', String(AUTHORITY_DAYS), '-subj', `/CN=Tailrace on ${hostname().slice(0, 40)}`],
@@ -42,14 +42,14 @@ export async function certificates(folder: string): Promise<Certificates> {
     });
     await rm(file('server.pem'), { force: true });
   }
-  if (!fresh(await read(file('server.pem')))) {
-    await inFull(folder, ['server.key', 'server.pem'], async (work) => {
+  if (!isFresh(await readIfExists(file('server.pem')))) {
+    await createAtomically(folder, ['server.key', 'server.pem'], async (work) => {
       const names = ['DNS:localhost', 'DNS:*.localhost', 'IP:127.0.0.1', 'IP:::1', `DNS:${hostname()}`];
       await writeFile(
         join(work, 'extensions'),
         `subjectAltName=${names.join(',')}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n`,
       );
-      await newKey(join(work, 'server.key'));
+      await createKey(join(work, 'server.key'));
       const request = join(work, 'request');
       await openssl([
         'req',
@@ -69,50 +69,50 @@ export async function certificates(folder: string): Promise<Certificates> {
     });
   }
   return {
-    authority: await readFile(file('authority.pem'), 'utf8'),
+    caCertificate: await readFile(file('authority.pem'), 'utf8'),
     certificate: await readFile(file('server.pem'), 'utf8'),
     key: await readFile(file('server.key'), 'utf8'),
   };
 }
 
 /** Makes files beside, and moves them in when all are there; the certificate, which says that they are, last. */
-async function inFull(
+async function createAtomically(
   folder: string,
   names: readonly string[],
-  make: (work: string) => Promise<void>,
+  create: (work: string) => Promise<void>,
 ): Promise<void> {
   const work = join(folder, `new.${process.pid}`);
   await mkdir(work, { recursive: true, mode: 0o700 });
   try {
-    await make(work);
+    await create(work);
     for (const name of names) await rename(join(work, name), join(folder, name));
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-async function read(file: string): Promise<string | undefined> {
+async function readIfExists(file: string): Promise<string | undefined> {
   return existsSync(file) ? readFile(file, 'utf8') : undefined;
 }
 
-function fresh(pem: string | undefined): boolean {
+function isFresh(pem: string | undefined): boolean {
   if (pem === undefined) return false;
   try {
-    return Date.parse(new X509Certificate(pem).validTo) - Date.now() > RENEW_MS;
+    return Date.parse(new X509Certificate(pem).validTo) - Date.now() > RENEW_BEFORE_MS;
   } catch {
     return false;
   }
 }
 
-function newKey(file: string): Promise<void> {
+function createKey(file: string): Promise<void> {
   return openssl(['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', file]);
 }
 
 async function openssl(args: readonly string[]): Promise<void> {
   const child = spawn('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
+  let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
+    stderr += text;
   });
   const status = await new Promise((resolve) => {
     child.on('error', () => resolve('missing'));
@@ -123,6 +123,6 @@ async function openssl(args: readonly string[]): Promise<void> {
     'unavailable',
     status === 'missing'
       ? 'Attached dynos need the program openssl on the server: install it (apt-get install openssl).'
-      : `openssl could not make a certificate: ${said.trim().split('\n').pop()}`,
+      : `openssl could not make a certificate: ${stderr.trim().split('\n').pop()}`,
   );
 }

@@ -6,15 +6,15 @@ import { Transform, type TransformCallback } from 'node:stream';
  */
 export class FramedInput extends Transform {
   private header = Buffer.alloc(0);
-  private left = 0;
+  private remaining = 0;
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     let at = 0;
     while (at < chunk.length) {
-      if (this.left > 0) {
-        const end = Math.min(chunk.length, at + this.left);
+      if (this.remaining > 0) {
+        const end = Math.min(chunk.length, at + this.remaining);
         this.push(chunk.subarray(at, end));
-        this.left -= end - at;
+        this.remaining -= end - at;
         at = end;
         continue;
       }
@@ -22,9 +22,9 @@ export class FramedInput extends Transform {
       this.header = Buffer.concat([this.header, chunk.subarray(at, at + needed)]);
       at += needed;
       if (this.header.length < 4) break;
-      this.left = this.header.readUInt32BE(0);
+      this.remaining = this.header.readUInt32BE(0);
       this.header = Buffer.alloc(0);
-      if (this.left === 0) {
+      if (this.remaining === 0) {
         this.push(null);
         break;
       }

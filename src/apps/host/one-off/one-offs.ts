@@ -3,53 +3,55 @@ import { randomUUID } from 'node:crypto';
 import type { AppId } from '../../../logs/store/contract.ts';
 import { dynoEnv } from '../../processes/config/dyno-env.ts';
 import { Dyno, type DynoInfo } from '../../processes/dyno.ts';
-import type { DynoLedger } from '../../processes/dyno-ledger.ts';
+import type { DynoPidFile } from '../../processes/dyno-ledger.ts';
 import type { LineSink } from '../../processes/output/line-sink.ts';
-import type { DynoView, RunRequest } from '../contract.ts';
-import type { Blueprint } from '../hosted-app.ts';
-import { asView } from '../hosting.ts';
-import { AttachedDyno, GRACE_MS, type OneOff, type OneOffParts } from './attached-dyno.ts';
-import { certificates } from './certificates.ts';
-import { Rendezvous } from './rendezvous.ts';
+import type { DynoSummary, OneOffDynoRequest } from '../contract.ts';
+import type { ReleaseSpec } from '../hosted-app.ts';
+import { toDynoView } from '../hosting.ts';
+import { AttachedDyno, ONE_OFF_GRACE_MS, type OneOffDyno, type OneOffDynoOptions } from './attached-dyno.ts';
+import { loadOrCreateCertificates } from './certificates.ts';
+import { RendezvousServer } from './rendezvous.ts';
 
 /** Ended ones can be asked for their status for so long. */
-const REMEMBER_MS = 60_000;
+const ENDED_TTL_MS = 60_000;
 
-export interface OneOffsOptions {
+export interface OneOffRunnerOptions {
   /** Where the certificates are kept. */
-  readonly certificates: string;
+  readonly certificateFolder: string;
   /** Address and port to listen on; 0 for any free one. */
   readonly listen: { readonly host: string; readonly port: number };
-  readonly ledger: () => DynoLedger;
+  readonly pidFile: () => DynoPidFile;
 }
 
-export class OneOffs {
-  private readonly options: OneOffsOptions;
-  private readonly dynos = new Map<string, OneOff>();
-  private meeting: Promise<{ rendezvous: Rendezvous; port: number; authority: string }> | undefined;
+export class OneOffRunner {
+  private readonly options: OneOffRunnerOptions;
+  private readonly dynos = new Map<string, OneOffDyno>();
+  private rendezvousServer:
+    | Promise<{ rendezvous: RendezvousServer; port: number; caCertificate: string }>
+    | undefined;
   private nextNumber = 1_000 + Math.floor(Math.random() * 9_000);
 
-  constructor(options: OneOffsOptions) {
+  constructor(options: OneOffRunnerOptions) {
     this.options = options;
   }
 
-  list(app: AppId): DynoView[] {
+  list(app: AppId): DynoSummary[] {
     return [...this.dynos.values()]
       .filter((one) => one.app === app && one.status === undefined)
-      .map((one) => view(one));
+      .map((one) => oneOffView(one));
   }
 
   /** Those with a process. */
-  running(app: AppId): DynoInfo[] {
+  processes(app: AppId): DynoInfo[] {
     return [...this.dynos.values()]
       .filter((one) => one.app === app && one.status === undefined)
       .map((one) => one.info());
   }
 
   /** Also one that has ended a short while ago, with its status. */
-  find(app: AppId, name: string): DynoView | undefined {
+  find(app: AppId, name: string): DynoSummary | undefined {
     const one = this.dynos.get(key(app, name));
-    return one && view(one);
+    return one && oneOffView(one);
   }
 
   /** @returns false if there is no such dyno */
@@ -69,89 +71,112 @@ export class OneOffs {
   }
 
   /** What clients have to trust. */
-  async authority(): Promise<string> {
-    return (await this.meet()).authority;
+  async caCertificate(): Promise<string> {
+    return (await this.openRendezvous()).caCertificate;
   }
 
   /** Starts one. @returns it, with the address to attach to when that was wanted */
-  async run(app: AppId, blueprint: Blueprint, request: RunRequest, lines: LineSink): Promise<DynoView> {
+  async run(
+    app: AppId,
+    releaseSpec: ReleaseSpec,
+    request: OneOffDynoRequest,
+    lines: LineSink,
+  ): Promise<DynoSummary> {
     const id = randomUUID();
     const name = `${request.type}.${this.nextNumber++}`;
-    const meeting = request.attach ? await this.meet() : undefined;
-    const place = await (blueprint.place?.(id) ?? { folder: blueprint.cwd, env: {}, remove: async () => {} });
-    const base = { ...blueprint.env, ...place.env, ...request.env };
+    const server = request.attach ? await this.openRendezvous() : undefined;
+    const workspace = await (releaseSpec.createWorkspace?.(id) ?? {
+      folder: releaseSpec.cwd,
+      env: {},
+      remove: async () => {},
+    });
+    const base = { ...releaseSpec.env, ...workspace.env, ...request.env };
     const env = dynoEnv({ base, name, id, port: undefined, color: false });
-    const parts = { app, id, name, env, place, blueprint, request, lines };
-    if (!meeting) return view(this.detached(parts));
-    const { rendezvous, port } = meeting;
-    const attached = new AttachedDyno(parts, this.options.ledger());
-    const { secret, forget } = rendezvous.expect((visitor) => attached.start(visitor));
-    this.remember(attached, attached.ended.finally(forget));
-    return { ...view(attached), attachPath: `:${port}/${secret}` };
+    const dynoOptions = { app, id, name, env, workspace, releaseSpec, request, lines };
+    if (!server) return oneOffView(this.startDetached(dynoOptions));
+    const { rendezvous, port } = server;
+    const attached = new AttachedDyno(dynoOptions, this.options.pidFile());
+    const { secret, cancel } = rendezvous.expectClient((client) => attached.attachClient(client));
+    this.track(attached, attached.ended.finally(cancel));
+    return { ...oneOffView(attached), attachPath: `:${port}/${secret}` };
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.dynos.values()].map((one) => one.stop()));
-    if (this.meeting) await this.meeting.then(({ rendezvous }) => rendezvous.close()).catch(() => {});
+    if (this.rendezvousServer)
+      await this.rendezvousServer.then(({ rendezvous }) => rendezvous.close()).catch(() => {});
   }
 
-  private detached({ app, id, name, env, place, blueprint, request, lines }: OneOffParts): OneOff {
+  private startDetached({
+    app,
+    id,
+    name,
+    env,
+    workspace,
+    releaseSpec,
+    request,
+    lines,
+  }: OneOffDynoOptions): OneOffDyno {
     const { command, type } = request;
     const options = {
       name,
       type,
       command,
-      prelude: blueprint.prelude,
-      cwd: place.folder,
+      profileScript: releaseSpec.profileScript,
+      cwd: workspace.folder,
       env,
-      wrap: place.wrap,
+      sandboxCommand: workspace.sandboxCommand,
       lines,
       id,
     };
-    const dyno = new Dyno({ ...options, oneOff: true, holdsAll: blueprint.place !== undefined });
+    const dyno = new Dyno({
+      ...options,
+      oneOff: true,
+      killDaemonized: releaseSpec.createWorkspace !== undefined,
+    });
     dyno.start();
     const { pid } = dyno.info();
-    const ledger = this.options.ledger();
-    if (pid !== undefined) ledger.add(pid, id, name);
-    const one: OneOff = {
+    const pidFile = this.options.pidFile();
+    if (pid !== undefined) pidFile.add(pid, id, name);
+    const one: OneOffDyno = {
       app,
-      version: blueprint.version,
+      version: releaseSpec.version,
       info: () => dyno.info(),
       status: undefined,
-      stop: async () => void (await dyno.stop(GRACE_MS)),
+      stop: async () => void (await dyno.stop(ONE_OFF_GRACE_MS)),
       resize: () => {},
     };
     const ended = dyno.exited.then(async ({ status }) => {
       one.status = status;
-      if (pid !== undefined) ledger.remove(pid);
-      await place.remove();
+      if (pid !== undefined) pidFile.remove(pid);
+      await workspace.remove();
     });
-    this.remember(one, ended);
+    this.track(one, ended);
     return one;
   }
 
-  private remember(one: OneOff, ended: Promise<void>): void {
+  private track(one: OneOffDyno, ended: Promise<void>): void {
     const { name } = one.info();
     this.dynos.set(key(one.app, name), one);
-    void ended.then(() => setTimeout(() => this.dynos.delete(key(one.app, name)), REMEMBER_MS).unref());
+    void ended.then(() => setTimeout(() => this.dynos.delete(key(one.app, name)), ENDED_TTL_MS).unref());
   }
 
-  private meet() {
-    const { certificates: folder, listen } = this.options;
-    this.meeting ??= (async () => {
-      const own = await certificates(folder);
-      const rendezvous = new Rendezvous(own);
+  private openRendezvous() {
+    const { certificateFolder: folder, listen } = this.options;
+    this.rendezvousServer ??= (async () => {
+      const own = await loadOrCreateCertificates(folder);
+      const rendezvous = new RendezvousServer(own);
       return {
         rendezvous,
         port: await rendezvous.listen(listen.host, listen.port),
-        authority: own.authority,
+        caCertificate: own.caCertificate,
       };
     })();
     // A missing program may be there at the next try.
-    this.meeting.catch(() => {
-      this.meeting = undefined;
+    this.rendezvousServer.catch(() => {
+      this.rendezvousServer = undefined;
     });
-    return this.meeting;
+    return this.rendezvousServer;
   }
 }
 
@@ -159,6 +184,6 @@ function key(app: AppId, name: string): string {
   return `${app} ${name}`;
 }
 
-function view(one: OneOff): DynoView {
-  return { ...asView(one.info(), one.version), status: one.status };
+function oneOffView(one: OneOffDyno): DynoSummary {
+  return { ...toDynoView(one.info(), one.version), exitStatus: one.status };
 }

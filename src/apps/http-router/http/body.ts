@@ -2,7 +2,7 @@
  * How the end of a body is found (RFC 9112 section 6.3). Bodies pass through as the bytes they are; these
  * only look for the end, and refuse what another parser might understand differently.
  */
-export type Body = {
+export type BodyFraming = {
   /** True when the last byte has been seen. */
   done: boolean;
   /** Bytes of content seen so far, without any framing. */
@@ -12,10 +12,10 @@ export type Body = {
 };
 
 /** No body at all. One is enough for everybody, since it never changes. */
-export const noBody: Body = { done: true, byteCount: 0, take: (_bytes, start) => start };
+export const noBody: BodyFraming = { done: true, byteCount: 0, take: (_bytes, start) => start };
 
 /** A body of a length known beforehand, in bytes. */
-export class LengthBody implements Body {
+export class LengthBody implements BodyFraming {
   done: boolean;
   byteCount = 0;
   readonly #length: number;
@@ -34,7 +34,7 @@ export class LengthBody implements Body {
 }
 
 /** A body that ends where the connection ends; its owner learns that elsewhere, `done` stays false. */
-export class UntilCloseBody implements Body {
+export class UntilCloseBody implements BodyFraming {
   done = false;
   byteCount = 0;
 

@@ -1,4 +1,4 @@
-import type { Body } from './body.ts';
+import type { BodyFraming } from './body.ts';
 
 /** Bytes of one chunk's extensions, or of all trailers, that are let through before a body counts as malformed. */
 const EXTRA_BYTES_MAX = 8_192;
@@ -25,18 +25,18 @@ type State =
  * A chunked body (RFC 9112 section 7.1). Strict: hexadecimal digits only, CRLF only, since two parsers that
  * disagree about a chunk's end let a second request be smuggled past one of them.
  */
-export class ChunkedBody implements Body {
+export class ChunkedBody implements BodyFraming {
   done = false;
   byteCount = 0;
-  readonly #pieces: Buffer[] | undefined;
+  readonly #dechunked: Buffer[] | undefined;
   #state: State = 'size';
   #size = 0;
   #digits = 0;
-  #extra = 0;
+  #extraBytes = 0;
 
-  /** @param pieces gets the content without its framing, for a receiver that doesn't know chunks (HTTP/1.0) */
-  constructor(pieces?: Buffer[]) {
-    this.#pieces = pieces;
+  /** @param dechunked gets the content without its framing, for a receiver that doesn't know chunks (HTTP/1.0) */
+  constructor(dechunked?: Buffer[]) {
+    this.#dechunked = dechunked;
   }
 
   take(bytes: Buffer, start: number): number {
@@ -44,7 +44,7 @@ export class ChunkedBody implements Body {
     while (at < bytes.length && !this.done) {
       if (this.#state === 'data') {
         const count = Math.min(bytes.length - at, this.#size);
-        this.#pieces?.push(bytes.subarray(at, at + count));
+        this.#dechunked?.push(bytes.subarray(at, at + count));
         this.byteCount += count;
         this.#size -= count;
         at += count;
@@ -68,7 +68,7 @@ export class ChunkedBody implements Body {
       case 'sizeEnd':
         this.#state = this.#size === 0 ? 'trailerStart' : 'data';
         this.#digits = 0;
-        this.#extra = 0;
+        this.#extraBytes = 0;
         return byte === LF;
       case 'dataCr':
         this.#state = 'dataLf';
@@ -111,7 +111,7 @@ export class ChunkedBody implements Body {
 
   /** Extensions and trailers pass unread, but visible characters only, and not without end. */
   #extraByte(byte: number): boolean {
-    return (byte >= 32 || byte === 9) && byte !== 127 && ++this.#extra <= EXTRA_BYTES_MAX;
+    return (byte >= 32 || byte === 9) && byte !== 127 && ++this.#extraBytes <= EXTRA_BYTES_MAX;
   }
 }
 

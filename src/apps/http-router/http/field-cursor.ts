@@ -1,5 +1,5 @@
 /** Longest request line, status line or header, in bytes. */
-export const LINE_BYTES_MAX = 8_192;
+export const HEADER_LINE_BYTES_MAX = 8_192;
 /** Longest head (first line and all headers), in bytes. */
 export const HEAD_BYTES_MAX = 65_536;
 
@@ -7,17 +7,17 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 // No control characters, and no CR or LF alone, which other parsers may take for the end of a line. In runs: half the
 // time of looking for what is forbidden.
-const CLEAN = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*[\t\x20-\x7e\x80-\xff]*$/;
+const ALLOWED_HEAD = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Where the head that starts at `start` ends, behind its empty line; -1 while that hasn't come. */
-export function headEnd(bytes: Buffer, start: number): number {
+export function findHeadEnd(bytes: Buffer, start: number): number {
   const at = bytes.indexOf(HEAD_END, start);
   return at === -1 ? -1 : at + 4;
 }
 
 /** True if a head contains what no HTTP head may contain (RFC 9112 section 2.2, RFC 9110 section 5.5). */
-export function hasControl(head: string): boolean {
-  return !CLEAN.test(head);
+export function hasForbiddenCharacter(head: string): boolean {
+  return !ALLOWED_HEAD.test(head);
 }
 
 /**
@@ -26,7 +26,7 @@ export function hasControl(head: string): boolean {
  * The lines stay the bytes that came in: kept ones are copied in runs, not one by one, which is what
  * makes this cheap. A head is a latin-1 string with one character a byte, up to and without its empty line.
  */
-export class FieldCursor {
+export class HeaderCursor {
   /** Name of the current field, in lower case. */
   name = '';
   /** Length of the current line, in bytes, without its end. */
@@ -36,7 +36,7 @@ export class FieldCursor {
   #valueStart = 0;
   #lineEnd: number;
   #runStart: number;
-  #kept = '';
+  #keptLines = '';
 
   /** @param start where the first header line starts */
   constructor(head: string, start: number) {
@@ -69,14 +69,17 @@ export class FieldCursor {
   }
 
   /** Leaves the current line out of `kept`. */
-  drop(): void {
-    if (this.#runStart < this.#lineStart) this.#kept += this.#head.slice(this.#runStart, this.#lineStart);
+  dropLine(): void {
+    if (this.#runStart < this.#lineStart)
+      this.#keptLines += this.#head.slice(this.#runStart, this.#lineStart);
     this.#runStart = this.#lineEnd + 2;
   }
 
   /** All lines walked over and not dropped, each with its CRLF. */
-  kept(): string {
-    return this.#runStart < this.#head.length ? this.#kept + this.#head.slice(this.#runStart) : this.#kept;
+  keptLines(): string {
+    return this.#runStart < this.#head.length
+      ? this.#keptLines + this.#head.slice(this.#runStart)
+      : this.#keptLines;
   }
 }
 
@@ -84,10 +87,10 @@ export class FieldCursor {
 const NEVER_HOP_BY_HOP = new Set(['host', 'content-length', 'transfer-encoding']);
 
 /** Header lines without those that a Connection header declared as meant for the next hop only. */
-export function withoutNamed(lines: string, names: readonly string[]): string {
-  const cursor = new FieldCursor(lines, 0);
+export function withoutHopByHop(lines: string, names: readonly string[]): string {
+  const cursor = new HeaderCursor(lines, 0);
   while (cursor.next()) {
-    if (names.includes(cursor.name) && !NEVER_HOP_BY_HOP.has(cursor.name)) cursor.drop();
+    if (names.includes(cursor.name) && !NEVER_HOP_BY_HOP.has(cursor.name)) cursor.dropLine();
   }
-  return cursor.kept();
+  return cursor.keptLines();
 }

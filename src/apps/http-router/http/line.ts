@@ -1,7 +1,7 @@
 import type { Failure } from '../failure.ts';
 
 /** What one router line tells about one request. Times are in milliseconds, negative when there is none. */
-export type RequestFacts = {
+export type AccessLogEntry = {
   method: string;
   path: string;
   host: string;
@@ -20,17 +20,17 @@ export type RequestFacts = {
  * The text of a router line, in the form Heroku gives it: keys, order and quotes are what log parsers expect.
  * @param failure what went wrong, if something did
  */
-export function routerLine(facts: RequestFacts, failure?: Failure): string {
-  return `${failure === undefined ? 'at=info' : prefix(failure)} method=${visible(facts.method)} path="${visible(facts.path)}" host=${visible(facts.host)} request_id=${facts.requestId} fwd="${facts.forwardedFor === '' ? '' : visibleSpaced(facts.forwardedFor)}" dyno=${facts.dyno} connect=${duration(facts.connectMs)} service=${duration(facts.serviceMs)} status=${facts.status} bytes=${facts.byteCount} protocol=http`;
+export function routerLogLine(entry: AccessLogEntry, failure?: Failure): string {
+  return `${failure === undefined ? 'at=info' : errorFields(failure)} method=${escapeUnsafe(entry.method)} path="${escapeUnsafe(entry.path)}" host=${escapeUnsafe(entry.host)} request_id=${entry.requestId} fwd="${entry.forwardedFor === '' ? '' : escapeUnsafeExceptSpaces(entry.forwardedFor)}" dyno=${entry.dyno} connect=${formatMs(entry.connectMs)} service=${formatMs(entry.serviceMs)} status=${entry.status} bytes=${entry.byteCount} protocol=http`;
 }
 
-function prefix(failure: Failure): string {
+function errorFields(failure: Failure): string {
   const sock = failure.sock === undefined ? '' : `sock=${failure.sock} `;
   const cause = failure.cause === undefined ? '' : ` cause="${failure.cause}"`;
   return `${sock}at=${failure.at} code=${failure.code} desc="${failure.desc}"${cause}`;
 }
 
-function duration(ms: number): string {
+function formatMs(ms: number): string {
   return ms < 0 ? '' : `${Math.round(ms)}ms`;
 }
 
@@ -41,14 +41,14 @@ const UNSAFE_ALL = /["\\\x00-\x20\x7f-\xff]/g;
 const UNSAFE_SPACED = /["\\\x00-\x1f\x7f-\xff]/;
 const UNSAFE_SPACED_ALL = /["\\\x00-\x1f\x7f-\xff]/g;
 
-function visible(text: string): string {
-  return UNSAFE.test(text) ? text.replace(UNSAFE_ALL, percent) : text;
+function escapeUnsafe(text: string): string {
+  return UNSAFE.test(text) ? text.replace(UNSAFE_ALL, percentEncode) : text;
 }
 
-function visibleSpaced(text: string): string {
-  return UNSAFE_SPACED.test(text) ? text.replace(UNSAFE_SPACED_ALL, percent) : text;
+function escapeUnsafeExceptSpaces(text: string): string {
+  return UNSAFE_SPACED.test(text) ? text.replace(UNSAFE_SPACED_ALL, percentEncode) : text;
 }
 
-function percent(character: string): string {
+function percentEncode(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }

@@ -4,25 +4,25 @@ import { Socket } from 'node:net';
  * Every connection reads into this: what was read is passed on, or copied, before anybody reads again. A buffer for each
  * read, and the stream that it would go through, cost a tenth of the processor time of a small request.
  */
-const INTO = Buffer.allocUnsafeSlow(65_536);
+const SHARED_BUFFER = Buffer.allocUnsafeSlow(65_536);
 
 /** Takes what was read; the bytes become others when it returns, so what is kept must be copied. */
-export type Take = (bytes: Buffer) => void;
+export type OnBytes = (bytes: Buffer) => void;
 
 /** What `connect` and `Socket` of node:net are to do with what they read, instead of a stream's `data` events. */
-export function onread(take: Take): { buffer: Buffer; callback(count: number): boolean } {
+export function readIntoSharedBuffer(onBytes: OnBytes): { buffer: Buffer; callback(count: number): boolean } {
   return {
-    buffer: INTO,
+    buffer: SHARED_BUFFER,
     callback: (count) => {
-      take(INTO.subarray(0, count));
+      onBytes(SHARED_BUFFER.subarray(0, count));
       return true;
     },
   };
 }
 
 /** The same bytes, in memory that stays as it is. */
-export function kept(bytes: Buffer): Buffer {
-  return bytes.buffer === INTO.buffer ? Buffer.from(bytes) : bytes;
+export function copyIfShared(bytes: Buffer): Buffer {
+  return bytes.buffer === SHARED_BUFFER.buffer ? Buffer.from(bytes) : bytes;
 }
 
 /**
@@ -30,12 +30,12 @@ export function kept(bytes: Buffer): Buffer {
  * for it, so the connection is moved to a new socket, made as the server itself makes them. Should a version
  * of Node.js not allow that, the accepted socket serves as well, at a higher price.
  */
-export function acceptedSocket(accepted: Socket, take: Take): Socket {
+export function adoptSocket(accepted: Socket, onBytes: OnBytes): Socket {
   const handle: unknown = '_handle' in accepted ? accepted._handle : undefined;
-  const options = { handle, onread: onread(take), readable: true, writable: true };
+  const options = { handle, onread: readIntoSharedBuffer(onBytes), readable: true, writable: true };
   const socket = handle ? new Socket(options) : accepted;
   if (!('_handle' in accepted && '_handle' in socket) || socket === accepted || socket._handle !== handle) {
-    accepted.on('data', take);
+    accepted.on('data', onBytes);
     return accepted;
   }
   accepted._handle = null;

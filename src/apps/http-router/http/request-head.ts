@@ -1,6 +1,12 @@
 import { type Failure, failures } from '../failure.ts';
-import { connectionOptions } from './connection-field.ts';
-import { FieldCursor, HEAD_BYTES_MAX, hasControl, LINE_BYTES_MAX, withoutNamed } from './field-cursor.ts';
+import { parseConnectionHeader } from './connection-field.ts';
+import {
+  HEAD_BYTES_MAX,
+  HEADER_LINE_BYTES_MAX,
+  HeaderCursor,
+  hasForbiddenCharacter,
+  withoutHopByHop,
+} from './field-cursor.ts';
 
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
@@ -24,7 +30,7 @@ export type RequestHead = {
   /** False for HTTP/1.0. */
   http11: boolean;
   /** The Host header as it came, with its port. */
-  hostField: string;
+  hostHeader: string;
   /** Host in lower case, without a port. */
   host: string;
   /** Length of the body in bytes, or 'chunked'. */
@@ -38,9 +44,9 @@ export type RequestHead = {
   /** The client's own X-Forwarded-For, '' if none. */
   forwardedFor: string;
   /** Does an HTML page make sense to whoever asks? */
-  wantsHtml: boolean;
+  acceptsHtml: boolean;
   /** Header lines that are passed on as they are. */
-  kept: string;
+  keptLines: string;
 };
 
 /**
@@ -51,34 +57,34 @@ export function parseRequestHead(text: string, complete: boolean): RequestHead {
   const found = text.indexOf('\r\n');
   const lineEnd = found === -1 ? text.length : found;
   const requestLine = text.slice(0, lineEnd);
-  const cursor = new FieldCursor(text, lineEnd + 2);
+  const cursor = new HeaderCursor(text, lineEnd + 2);
   const head: RequestHead = {
-    failure: hasControl(text) ? failures.badHeader : undefined,
+    failure: hasForbiddenCharacter(text) ? failures.badHeader : undefined,
     method: '',
     idempotent: false,
     target: '',
     http11: true,
-    hostField: '',
+    hostHeader: '',
     host: '',
     body: 0,
     keepAlive: false,
     upgrade: undefined,
     requestId: undefined,
     forwardedFor: '',
-    wantsHtml: false,
-    kept: '',
+    acceptsHtml: false,
+    keptLines: '',
   };
   const authority = readRequestLine(head, requestLine);
-  readFields(head, cursor);
+  readHeaders(head, cursor);
   if (!complete || text.length > HEAD_BYTES_MAX) head.failure ??= failures.longHeader;
-  if (authority !== undefined) head.hostField = authority;
+  if (authority !== undefined) head.hostHeader = authority;
   readHost(head);
   return head;
 }
 
 /** Fills in what the request line says; gives the authority of an absolute target, which outranks Host. */
 function readRequestLine(head: RequestHead, line: string): string | undefined {
-  if (line.length > LINE_BYTES_MAX) {
+  if (line.length > HEADER_LINE_BYTES_MAX) {
     head.failure = failures.longRequestLine;
     return undefined;
   }
@@ -101,22 +107,22 @@ function readRequestLine(head: RequestHead, line: string): string | undefined {
   return absolute[1];
 }
 
-function readFields(head: RequestHead, cursor: FieldCursor): void {
+function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
   let connection = '';
   let upgrade = '';
   let hosts = 0;
   let lengths = 0;
   let chunked = false;
   while (cursor.next()) {
-    if (cursor.lineBytes > LINE_BYTES_MAX) head.failure ??= failures.longHeader;
+    if (cursor.lineBytes > HEADER_LINE_BYTES_MAX) head.failure ??= failures.longHeader;
     switch (cursor.name) {
       case '':
         head.failure ??= failures.badHeader;
         break;
       case 'host':
-        head.hostField = cursor.value();
+        head.hostHeader = cursor.value();
         if (++hosts > 1) head.failure ??= failures.badHeader;
-        cursor.drop();
+        cursor.dropLine();
         break;
       case 'content-length': {
         const value = cursor.value();
@@ -130,30 +136,30 @@ function readFields(head: RequestHead, cursor: FieldCursor): void {
         break;
       case 'connection':
         connection = connection === '' ? cursor.value() : `${connection},${cursor.value()}`;
-        cursor.drop();
+        cursor.dropLine();
         break;
       case 'upgrade':
         upgrade = cursor.value();
-        cursor.drop();
+        cursor.dropLine();
         break;
       case 'expect':
         // HTTP/1.0 clients can't mean it (RFC 9110 section 10.1.1).
-        if (!head.http11) cursor.drop();
+        if (!head.http11) cursor.dropLine();
         else if (cursor.value().toLowerCase() !== '100-continue') head.failure ??= failures.expect;
         break;
       case 'accept':
-        head.wantsHtml = cursor.value().includes('text/html');
+        head.acceptsHtml = cursor.value().includes('text/html');
         break;
       case 'x-request-id': {
         const value = cursor.value();
         if (REQUEST_ID.test(value)) head.requestId = value;
-        cursor.drop();
+        cursor.dropLine();
         break;
       }
       case 'x-forwarded-for': {
         const value = cursor.value();
         head.forwardedFor = head.forwardedFor === '' ? value : `${head.forwardedFor}, ${value}`;
-        cursor.drop();
+        cursor.dropLine();
         break;
       }
       // Ours to set, whatever the client claims.
@@ -176,7 +182,7 @@ function readFields(head: RequestHead, cursor: FieldCursor): void {
       case 'proxy-authorization':
       case 'te':
       case 'http2-settings':
-        cursor.drop();
+        cursor.dropLine();
         break;
     }
   }
@@ -184,33 +190,36 @@ function readFields(head: RequestHead, cursor: FieldCursor): void {
   if (chunked && (lengths > 0 || !head.http11)) head.failure ??= failures.badHeader;
   if (hosts === 0 && head.http11) head.failure ??= failures.badHeader;
   if (chunked) head.body = 'chunked';
-  const options = connectionOptions(connection);
+  const options = parseConnectionHeader(connection);
   head.keepAlive = head.http11 ? !options.close : options.keepAlive && !options.close;
-  head.kept = options.names.length === 0 ? cursor.kept() : withoutNamed(cursor.kept(), options.names);
+  head.keptLines =
+    options.hopByHopNames.length === 0
+      ? cursor.keptLines()
+      : withoutHopByHop(cursor.keptLines(), options.hopByHopNames);
   // HTTP/2 inside a tunnel would be requests that get no line; a server may ignore the wish, so we do.
   if (head.http11 && options.upgrade && upgrade !== '' && !/^h2c?$/i.test(upgrade)) head.upgrade = upgrade;
 }
 
 function readHost(head: RequestHead): void {
-  const parts = HOST.exec(head.hostField);
+  const parts = HOST.exec(head.hostHeader);
   if (parts === null) {
     head.failure ??= failures.badHeader;
-    head.hostField = '';
+    head.hostHeader = '';
   } else {
     head.host = parts[1].toLowerCase();
   }
 }
 
 /** What the proxy itself knows about a request. */
-export type Hop = { address: string; port: number; requestId: string; startedMs: number };
+export type ForwardingInfo = { address: string; port: number; requestId: string; startedMs: number };
 
 /**
  * The head that is sent to the dyno.
  * @param hop the client's address, the port it connected to, and when (Unix time in ms)
  */
-export function headForDyno(head: RequestHead, hop: Hop): string {
+export function headForDyno(head: RequestHead, hop: ForwardingInfo): string {
   const upgrade = head.upgrade === undefined ? '' : `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
-  return `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.hostField}\r\n${head.kept}${upgrade}X-Request-Id: ${hop.requestId}\r\nX-Forwarded-For: ${forwardedFor(head, hop.address)}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${hop.port}\r\nX-Request-Start: ${hop.startedMs}\r\nVia: 1.1 tailrace\r\n\r\n`;
+  return `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.hostHeader}\r\n${head.keptLines}${upgrade}X-Request-Id: ${hop.requestId}\r\nX-Forwarded-For: ${forwardedFor(head, hop.address)}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${hop.port}\r\nX-Request-Start: ${hop.startedMs}\r\nVia: 1.1 tailrace\r\n\r\n`;
 }
 
 /** The chain of addresses a request came through, the last one being whoever connected to us. */

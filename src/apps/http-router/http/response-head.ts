@@ -1,8 +1,13 @@
 import { type Failure, failures } from '../failure.ts';
-import { type Body, LengthBody, noBody, UntilCloseBody } from './body.ts';
+import { type BodyFraming, LengthBody, noBody, UntilCloseBody } from './body.ts';
 import { ChunkedBody } from './chunked-body.ts';
-import { connectionOptions } from './connection-field.ts';
-import { FieldCursor, hasControl, LINE_BYTES_MAX, withoutNamed } from './field-cursor.ts';
+import { parseConnectionHeader } from './connection-field.ts';
+import {
+  HEADER_LINE_BYTES_MAX,
+  HeaderCursor,
+  hasForbiddenCharacter,
+  withoutHopByHop,
+} from './field-cursor.ts';
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 const LENGTH = /^\d{1,15}$/;
@@ -21,7 +26,7 @@ export type ResponseHead = {
   keepAliveS: number | undefined;
   upgrade: string;
   /** Header lines that are passed on as they are. */
-  kept: string;
+  keptLines: string;
 };
 
 /**
@@ -34,29 +39,29 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
   const line = text.slice(0, lineEnd);
   const parts = STATUS_LINE.exec(line);
   const head: ResponseHead = {
-    failure: parts === null || hasControl(text) ? failures.malformed : undefined,
+    failure: parts === null || hasForbiddenCharacter(text) ? failures.malformed : undefined,
     status: parts === null ? 0 : Number(parts[2]),
     reason: parts?.[3] ?? '',
     body: 'close',
     keepAlive: false,
     keepAliveS: undefined,
     upgrade: '',
-    kept: '',
+    keptLines: '',
   };
-  if (line.length > LINE_BYTES_MAX) head.failure = failures.oversizedStatus;
-  readFields(head, new FieldCursor(text, lineEnd + 2), parts?.[1] === '1');
+  if (line.length > HEADER_LINE_BYTES_MAX) head.failure = failures.oversizedStatus;
+  readHeaders(head, new HeaderCursor(text, lineEnd + 2), parts?.[1] === '1');
   // RFC 9112 section 6.3, rule 1.
   if (method === 'HEAD' || head.status < 200 || head.status === 204 || head.status === 304) head.body = 0;
   if (head.body === 'close') head.keepAlive = false;
   return head;
 }
 
-function readFields(head: ResponseHead, cursor: FieldCursor, http11: boolean): void {
+function readHeaders(head: ResponseHead, cursor: HeaderCursor, http11: boolean): void {
   let connection = '';
   let length: string | undefined;
   let chunked = false;
   while (cursor.next()) {
-    if (cursor.lineBytes > LINE_BYTES_MAX) {
+    if (cursor.lineBytes > HEADER_LINE_BYTES_MAX) {
       head.failure ??= cursor.name === 'set-cookie' ? failures.oversizedCookie : failures.oversizedHeader;
     }
     switch (cursor.name) {
@@ -69,7 +74,7 @@ function readFields(head: ResponseHead, cursor: FieldCursor, http11: boolean): v
           head.failure ??= failures.invalidLength;
         }
         // RFC 9110 section 8.6: not with these; and said twice it helps nobody.
-        if (length !== undefined || head.status < 200 || head.status === 204) cursor.drop();
+        if (length !== undefined || head.status < 200 || head.status === 204) cursor.dropLine();
         length = value;
         break;
       }
@@ -77,24 +82,24 @@ function readFields(head: ResponseHead, cursor: FieldCursor, http11: boolean): v
         if (chunked || cursor.value().toLowerCase() !== 'chunked') head.failure ??= failures.malformed;
         chunked = true;
         // Written again by headForClient, if the client is to get chunks.
-        cursor.drop();
+        cursor.dropLine();
         break;
       case 'connection':
         connection = connection === '' ? cursor.value() : `${connection},${cursor.value()}`;
-        cursor.drop();
+        cursor.dropLine();
         break;
       case 'upgrade':
         head.upgrade = cursor.value();
-        cursor.drop();
+        cursor.dropLine();
         break;
       case 'keep-alive': {
         const timeout = KEEP_ALIVE_TIMEOUT.exec(cursor.value());
         if (timeout !== null) head.keepAliveS = Number(timeout[1]);
-        cursor.drop();
+        cursor.dropLine();
         break;
       }
       case 'proxy-connection':
-        cursor.drop();
+        cursor.dropLine();
         break;
     }
   }
@@ -102,14 +107,17 @@ function readFields(head: ResponseHead, cursor: FieldCursor, http11: boolean): v
   if (chunked && length !== undefined) head.failure ??= failures.invalidLength;
   if (chunked) head.body = 'chunked';
   else if (length !== undefined) head.body = Number(length);
-  const options = connectionOptions(connection);
+  const options = parseConnectionHeader(connection);
   head.keepAlive = http11 ? !options.close : options.keepAlive && !options.close;
-  head.kept = options.names.length === 0 ? cursor.kept() : withoutNamed(cursor.kept(), options.names);
+  head.keptLines =
+    options.hopByHopNames.length === 0
+      ? cursor.keptLines()
+      : withoutHopByHop(cursor.keptLines(), options.hopByHopNames);
 }
 
-/** @param pieces gets the content of chunks one by one, for a client that doesn't know chunks */
-export function responseBody(head: ResponseHead, pieces: Buffer[] | undefined): Body {
-  if (head.body === 'chunked') return new ChunkedBody(pieces);
+/** @param dechunked gets the content of chunks one by one, for a client that doesn't know chunks */
+export function responseBody(head: ResponseHead, dechunked: Buffer[] | undefined): BodyFraming {
+  if (head.body === 'chunked') return new ChunkedBody(dechunked);
   if (head.body === 'close') return new UntilCloseBody();
   return head.body === 0 ? noBody : new LengthBody(head.body);
 }
@@ -121,5 +129,5 @@ export function responseBody(head: ResponseHead, pieces: Buffer[] | undefined): 
  */
 export function headForClient(head: ResponseHead, chunked: boolean, connection: string): string {
   const connectionLine = connection === '' ? '' : `Connection: ${connection}\r\n`;
-  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.kept}${chunked ? 'Transfer-Encoding: chunked\r\n' : ''}${connectionLine}Via: 1.1 tailrace\r\n\r\n`;
+  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.keptLines}${chunked ? 'Transfer-Encoding: chunked\r\n' : ''}${connectionLine}Via: 1.1 tailrace\r\n\r\n`;
 }

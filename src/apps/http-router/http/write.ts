@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { kept } from './read.ts';
+import { copyIfShared } from './read.ts';
 
 /** Up to here copying a body into its head's string is cheaper than a second buffer in the system call. */
 const JOIN_BYTES_MAX = 16_384;
@@ -13,12 +13,12 @@ export function writeWithHead(socket: Socket, head: string, bytes: Buffer | unde
   if (bytes.length <= JOIN_BYTES_MAX) return socket.write(head + bytes.toString('latin1'), 'latin1');
   socket.cork();
   socket.write(head, 'latin1');
-  const room = socket.write(kept(bytes));
+  const room = socket.write(copyIfShared(bytes));
   socket.uncork();
   return room;
 }
 
 /** The part of `bytes` between two positions, without a new object when that is all of it. */
-export function part(bytes: Buffer, start: number, end: number): Buffer {
+export function subarrayOrWhole(bytes: Buffer, start: number, end: number): Buffer {
   return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
 }

@@ -39,7 +39,7 @@ export function parseEnvFile(text: string): Record<string, string> {
     const rest = content.slice(assignment[0].length);
     const quote = rest[0];
     if (quote !== '"' && quote !== "'") {
-      values.set(assignment[1], unquoted(content.slice(content.indexOf('=') + 1)));
+      values.set(assignment[1], parseUnquoted(content.slice(content.indexOf('=') + 1)));
       continue;
     }
     const open = [rest.slice(1), ...lines.slice(index + 1)].join('\n');
@@ -54,13 +54,13 @@ export function parseEnvFile(text: string): Record<string, string> {
         `there is text after the closing ${quote}; escape the quote or remove the text.`,
       );
     }
-    values.set(assignment[1], quote === '"' ? unescaped(closed[1]) : closed[1]);
+    values.set(assignment[1], quote === '"' ? resolveEscapes(closed[1]) : closed[1]);
   }
   // Not built by assignment, which would swallow a key named __proto__.
   return Object.fromEntries(values);
 }
 
-function unquoted(raw: string): string {
+function parseUnquoted(raw: string): string {
   return raw.replace(/\s+#.*$/, '').trim();
 }
 
@@ -75,6 +75,6 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** An escape that isn't known keeps its backslash, so that regular expressions survive. */
-function unescaped(quoted: string): string {
+function resolveEscapes(quoted: string): string {
   return quoted.replace(/\\([\s\S])/g, (both, character: string) => ESCAPES[character] ?? both);
 }

@@ -32,7 +32,7 @@ export function parseFormation(text: string, types: readonly string[]): Record<s
       throw new FormationError(`There is no process type "${type}"; the Procfile has ${types.join(', ')}.`);
     }
     if (named.has(type)) throw new FormationError(`"${type}" is given twice; keep one of them.`);
-    named.set(type, checkedCount(type, digits));
+    named.set(type, parseDynoCount(type, digits));
   }
   if (named.size === 0) throw new FormationError('The formation is empty; write for example web=2,worker=1.');
   const all = named.get('all') ?? 0;
@@ -45,7 +45,7 @@ export function parseFormation(text: string, types: readonly string[]): Record<s
  * @param quantity a number, or what somebody typed
  * @throws {FormationError} if it isn't a whole number from 0 to 100
  */
-export function checkedCount(type: string, quantity: number | string): number {
+export function parseDynoCount(type: string, quantity: number | string): number {
   const count = typeof quantity === 'string' && !/^\d{1,9}$/.test(quantity) ? Number.NaN : Number(quantity);
   if (Number.isInteger(count) && count >= 0 && count <= DYNO_COUNT_MAX) return count;
   throw new FormationError(

@@ -29,7 +29,7 @@ const ENTRY = /^([A-Za-z0-9_-]+):\s*(.+)$/;
  * @throws {ProcfileError} unreadable lines, duplicate types, no entry at all, a file that isn't UTF-8
  */
 export function parseProcfile(text: string): ProcfileEntry[] {
-  refuseOtherEncodings(text);
+  rejectOtherEncodings(text);
   const entries: ProcfileEntry[] = [];
   const lineOf = new Map<string, number>();
   for (const [index, raw] of text
@@ -40,7 +40,8 @@ export function parseProcfile(text: string): ProcfileEntry[] {
     const content = raw.trimEnd();
     if (content === '' || content.trimStart().startsWith('#')) continue;
     const [, type, command] = ENTRY.exec(content) ?? [];
-    if (type === undefined || command === undefined) throw new ProcfileError(line, whatIsWrong(content));
+    if (type === undefined || command === undefined)
+      throw new ProcfileError(line, describeSyntaxError(content));
     const before = lineOf.get(type);
     if (before !== undefined) {
       throw new ProcfileError(
@@ -61,14 +62,14 @@ export function parseProcfile(text: string): ProcfileEntry[] {
 }
 
 /** UTF-16 read as UTF-8 shows as NULs between the letters, or as a broken byte order mark. */
-function refuseOtherEncodings(text: string): void {
+function rejectOtherEncodings(text: string): void {
   const nul = text.indexOf('\0');
   if (nul === -1 && !text.startsWith('\uFFFD\uFFFD')) return;
   const line = text.slice(0, Math.max(nul, 0)).split('\n').length;
   throw new ProcfileError(line, 'there are NUL bytes, probably from UTF-16; save the file as UTF-8.');
 }
 
-function whatIsWrong(content: string): string {
+function describeSyntaxError(content: string): string {
   const shown = JSON.stringify(content.length > 60 ? `${content.slice(0, 60)}…` : content);
   if (/^\s/.test(content))
     return `${shown} starts with white space; remove it, an entry starts in the first column.`;

@@ -1,7 +1,7 @@
 /** A dyno that ran this long before it crashed is forgiven: counting starts anew. */
 export const STABLE_AFTER_MS = 10 * 60_000;
 
-const LONGEST_MS = 5 * 60_000;
+const DELAY_MAX_MS = 5 * 60_000;
 
 /**
  * How long a crashed dyno stays down before it is started again: not at all the first time, then 1 s, 2 s, 4 s … up to
@@ -13,5 +13,5 @@ const LONGEST_MS = 5 * 60_000;
  */
 export function restartDelayMs(crashCount: number): number {
   if (crashCount <= 1) return 0;
-  return Math.min(LONGEST_MS, 1000 * 2 ** (crashCount - 2));
+  return Math.min(DELAY_MAX_MS, 1000 * 2 ** (crashCount - 2));
 }

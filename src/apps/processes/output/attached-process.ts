@@ -5,22 +5,22 @@ import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { spawn as spawnPty } from '@lydell/node-pty';
 import type { Environment } from '../config/dyno-env.ts';
-import { plain, type Wrap } from '../isolation.ts';
+import { type SandboxCommand, unsandboxed } from '../isolation.ts';
 import { signalGroup } from '../process-group.ts';
 import { findShell } from '../shell.ts';
 
-export interface AttachedOptions {
+export interface AttachedProcessOptions {
   readonly command: string;
   readonly cwd: string;
   readonly env: Environment;
   /** Isolates it. */
-  readonly wrap: Wrap | undefined;
+  readonly sandboxCommand: SandboxCommand | undefined;
   /** Undefined: pipes, no terminal. */
-  readonly window: { readonly columns: number; readonly rows: number } | undefined;
+  readonly terminalSize: { readonly columns: number; readonly rows: number } | undefined;
   readonly input: Readable;
   readonly output: Writable;
   /** The input's end is the byte 0x04, not its own. */
-  readonly endsByByte: boolean;
+  readonly endsWithEot: boolean;
 }
 
 export interface AttachedProcess {
@@ -30,18 +30,18 @@ export interface AttachedProcess {
   resize(columns: number, rows: number): void;
 }
 
-const END_OF_INPUT = 4;
+const EOT = 4;
 
 /** Starts it, and joins it with its client's input and output. */
-export function attach(options: AttachedOptions): AttachedProcess {
-  return options.window ? attachTerminal(options, options.window) : attachPipes(options);
+export function spawnAttached(options: AttachedProcessOptions): AttachedProcess {
+  return options.terminalSize ? spawnInTerminal(options, options.terminalSize) : spawnWithPipes(options);
 }
 
-function attachTerminal(
-  { command, cwd, env, wrap = plain, input, output }: AttachedOptions,
+function spawnInTerminal(
+  { command, cwd, env, sandboxCommand = unsandboxed, input, output }: AttachedProcessOptions,
   { columns, rows }: { columns: number; rows: number },
 ): AttachedProcess {
-  const { program, args } = wrap(findShell(env.PATH), ['-c', command]);
+  const { program, args } = sandboxCommand(findShell(env.PATH), ['-c', command]);
   const pty = spawnPty(program, [...args], {
     name: env.TERM || 'xterm',
     cols: columns,
@@ -68,16 +68,16 @@ function attachTerminal(
   };
 }
 
-function attachPipes({
+function spawnWithPipes({
   command,
   cwd,
   env,
-  wrap = plain,
+  sandboxCommand = unsandboxed,
   input,
   output,
-  endsByByte,
-}: AttachedOptions): AttachedProcess {
-  const { program, args } = wrap(findShell(env.PATH), ['-c', command]);
+  endsWithEot,
+}: AttachedProcessOptions): AttachedProcess {
+  const { program, args } = sandboxCommand(findShell(env.PATH), ['-c', command]);
   const child = spawn(program, args, {
     cwd,
     env: { ...env },
@@ -85,9 +85,9 @@ function attachPipes({
     stdio: 'pipe',
   });
   child.stdin.on('error', () => {}); // it need not read all of it
-  for (const said of [child.stdout, child.stderr]) said.pipe(output, { end: false });
+  for (const stream of [child.stdout, child.stderr]) stream.pipe(output, { end: false });
   input.on('data', (data: Buffer) => {
-    const isEnd = endsByByte && data[data.length - 1] === END_OF_INPUT;
+    const isEnd = endsWithEot && data[data.length - 1] === EOT;
     if (!child.stdin.write(isEnd ? data.subarray(0, -1) : data)) input.pause();
     if (isEnd) child.stdin.end();
   });

@@ -8,23 +8,29 @@ export interface LineSink {
    * @param dyno `web.1`
    * @param priority syslog's: facility × 8 + severity
    */
-  line(source: string, dyno: string, priority: number, message: Uint8Array | string): void;
+  writeLine(source: string, dyno: string, priority: number, message: Uint8Array | string): void;
 }
 
 /** Takes a dyno's lines many at a time, and says when it has enough. */
-export interface RunSink extends LineSink {
+export interface ChunkSink extends LineSink {
   /**
    * Takes lines as they stand in a dyno's output: each with its newline, which is no part of the message, nor is a return before
    * it. The bytes may become others afterwards.
    *
-   * @param onRoom called once, when there is room again, if not all of the lines were taken
+   * @param onWritable called once, when there is room again, if not all of the lines were taken
    * @returns how many bytes were taken, a number of whole lines; the others are to be given again
    */
-  lines(source: string, dyno: string, priority: number, run: Uint8Array, onRoom: () => void): number;
+  writeChunk(
+    source: string,
+    dyno: string,
+    priority: number,
+    chunk: Uint8Array,
+    onWritable: () => void,
+  ): number;
 }
 
-export function takesRuns(sink: LineSink): sink is RunSink {
-  return 'lines' in sink && typeof sink.lines === 'function';
+export function isChunkSink(sink: LineSink): sink is ChunkSink {
+  return 'writeChunk' in sink && typeof sink.writeChunk === 'function';
 }
 
 /** local7.info: a dyno's stdout and stderr alike. */

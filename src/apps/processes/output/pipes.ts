@@ -8,7 +8,7 @@ import { join } from 'node:path';
  * All pipes are read into this: dynos may write hundreds of megabytes a second, and left to the garbage collector, a buffer
  * for each read costs more than what is done with the lines.
  */
-const INTO = Buffer.allocUnsafeSlow(65_536);
+const SHARED_READ_BUFFER = Buffer.allocUnsafeSlow(65_536);
 
 /** One way out of a process: what it writes to `writeFd` can be read from `reader`. */
 export interface Pipe {
@@ -25,7 +25,7 @@ export interface Pipe {
  *
  * @throws if the temporary folder can't be written to, or file descriptors have run out
  */
-export function makePipes(count: number): Pipe[] {
+export function createPipes(count: number): Pipe[] {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-'));
   const pipes: Pipe[] = [];
   try {
@@ -47,8 +47,13 @@ export function makePipes(count: number): Pipe[] {
 function openBothEnds(file: string): Pipe {
   // The reading end first and without blocking: otherwise each open would wait for the other.
   const readFd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  const callback = (count: number): boolean => reader.emit('data', INTO.subarray(0, count));
-  const options = { fd: readFd, readable: true, writable: false, onread: { buffer: INTO, callback } };
+  const callback = (count: number): boolean => reader.emit('data', SHARED_READ_BUFFER.subarray(0, count));
+  const options = {
+    fd: readFd,
+    readable: true,
+    writable: false,
+    onread: { buffer: SHARED_READ_BUFFER, callback },
+  };
   const reader: Socket = new Socket(options);
   try {
     return { reader, writeFd: openSync(file, constants.O_WRONLY) };

@@ -1,13 +1,13 @@
-import { type LineFields, levelOf } from './line-fields.ts';
+import { type LogRecord, recordLevel } from './line-fields.ts';
 
 /** A line as a document of the Elastic Common Schema. */
-export function asEcs(line: LineFields, app: string) {
+export function toEcsDocument(line: LogRecord, app: string) {
   const { timestamp, priority, hostname, source, dyno, msgid, structuredData, message } = line;
   return {
     '@timestamp': timestamp,
     message,
     log: {
-      level: levelOf(line),
+      level: recordLevel(line),
       syslog: {
         priority,
         facility: { code: priority >> 3 },

@@ -1,11 +1,11 @@
 /** The lines of a shipment as fields, for receivers that don't speak syslog. */
 import { RecordCursor } from '../../syslog/batch.ts';
-import { type Level, levelOf as levelOfMessage } from '../../syslog/level.ts';
-import { priorityOf } from '../filter/selection.ts';
+import { type LogLevel, logLevelOf as levelOfMessage } from '../../syslog/level.ts';
+import { recordPriority } from '../filter/selection.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
 
-export interface LineFields {
+export interface LogRecord {
   readonly timestamp: string;
   /** PRIVAL: facility * 8 + severity. */
   readonly priority: number;
@@ -19,24 +19,24 @@ export interface LineFields {
 }
 
 /** All lines of a shipment, the notice of a loss in front when there is one. */
-export function linesOf(shipment: Shipment, notice?: LossNotice): LineFields[] {
-  const lines: LineFields[] = notice ? [noticeLine(notice)] : [];
-  for (const { batch, start, end } of shipment.parts) {
+export function readRecords(shipment: Shipment, notice?: LossNotice): LogRecord[] {
+  const records: LogRecord[] = notice ? [lossNoticeRecord(notice)] : [];
+  for (const { batch, start, end } of shipment.slices) {
     const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
     const cursor = new RecordCursor(bytes, start, end);
-    while (cursor.advance()) lines.push(fieldsOf(cursor, bytes));
+    while (cursor.advance()) records.push(readRecord(cursor, bytes));
   }
-  return lines;
+  return records;
 }
 
-function fieldsOf(line: RecordCursor, bytes: Buffer): LineFields {
+function readRecord(line: RecordCursor, bytes: Buffer): LogRecord {
   const { textStart, hostStart, sourceStart, msgidStart, messageStart, textEnd } = line;
   const timeStart = bytes.indexOf(0x20, textStart) + 1;
   const sourceEnd = bytes.indexOf(0x20, sourceStart);
   const msgidEnd = bytes.indexOf(0x20, msgidStart);
   return {
     timestamp: bytes.toString('latin1', timeStart, hostStart - 1),
-    priority: priorityOf(line, bytes),
+    priority: recordPriority(line, bytes),
     hostname: bytes.toString('utf8', hostStart, sourceStart - 1),
     source: bytes.toString('utf8', sourceStart, sourceEnd),
     dyno: bytes.toString('utf8', sourceEnd + 1, msgidStart - 1),
@@ -47,7 +47,7 @@ function fieldsOf(line: RecordCursor, bytes: Buffer): LineFields {
 }
 
 /** L10 as a line: local5.warning. */
-function noticeLine({ timestamp, message }: LossNotice): LineFields {
+function lossNoticeRecord({ timestamp, message }: LossNotice): LogRecord {
   return {
     timestamp,
     priority: 172,
@@ -61,30 +61,30 @@ function noticeLine({ timestamp, message }: LossNotice): LineFields {
 }
 
 /** How serious a line is; see `syslog/level.ts`. */
-export function levelOf({ priority, message }: LineFields): Level {
+export function recordLevel({ priority, message }: LogRecord): LogLevel {
   return levelOfMessage(priority & 7, message);
 }
 
 /** A line as an object for JSON, with the app's name; the names are those of the tails' JSON. */
-export function asJson(line: LineFields, app: string): Record<string, unknown> {
-  const { priority, msgid, structuredData } = line;
+export function toJsonRecord(record: LogRecord, app: string): Record<string, unknown> {
+  const { priority, msgid, structuredData } = record;
   return {
-    timestamp: line.timestamp,
+    timestamp: record.timestamp,
     facility: priority >> 3,
     severity: priority & 7,
-    level: levelOf(line),
-    hostname: line.hostname,
+    level: recordLevel(record),
+    hostname: record.hostname,
     app,
-    source: line.source,
-    dyno: line.dyno,
+    source: record.source,
+    dyno: record.dyno,
     ...(msgid === '-' ? {} : { msgid }),
     ...(structuredData === '-' ? {} : { structured_data: structuredData }),
-    message: line.message,
+    message: record.message,
   };
 }
 
 /** An RFC 3339 time as nanoseconds since 1970, in decimal digits. */
-export function nanoseconds(timestamp: string): string {
+export function toUnixNanoseconds(timestamp: string): string {
   const ms = Date.parse(timestamp);
   if (Number.isNaN(ms)) return `${Date.now()}000000`;
   const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? '';

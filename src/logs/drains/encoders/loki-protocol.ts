@@ -1,26 +1,26 @@
 /** Grafana Loki's push API: one stream for each set of labels. */
 
-import type { HttpProtocol } from '../protocol.ts';
-import { levelOf, linesOf, nanoseconds } from './line-fields.ts';
+import type { HttpFormat } from '../protocol.ts';
+import { readRecords, recordLevel, toUnixNanoseconds } from './line-fields.ts';
 
-export function lokiProtocol(app: string): HttpProtocol {
+export function lokiFormat(app: string): HttpFormat {
   return {
     contentType: 'application/json',
-    shipmentBytes: 262_144,
+    shipmentBytesMax: 262_144,
     path: (url) => (url.pathname === '/' ? '/loki/api/v1/push' : url.pathname) + url.search,
     encode(shipment, notice) {
       const streams = new Map<string, { stream: Record<string, string>; values: [string, string][] }>();
-      for (const line of linesOf(shipment, notice)) {
+      for (const line of readRecords(shipment, notice)) {
         const { source, dyno, timestamp, message } = line;
         // Few values each: labels are what Loki's index is made of.
-        const stream = { job: 'tailrace', app, source, dyno, level: levelOf(line) };
+        const stream = { job: 'tailrace', app, source, dyno, level: recordLevel(line) };
         const key = JSON.stringify(stream);
         let entry = streams.get(key);
         if (!entry) {
           entry = { stream, values: [] };
           streams.set(key, entry);
         }
-        entry.values.push([nanoseconds(timestamp), message]);
+        entry.values.push([toUnixNanoseconds(timestamp), message]);
       }
       return Buffer.from(JSON.stringify({ streams: [...streams.values()] }));
     },

@@ -6,7 +6,7 @@ interface Attribute {
   readonly value: { readonly stringValue: string } | { readonly intValue: string };
 }
 
-interface LogRecord {
+interface OtlpLogRecord {
   readonly timeUnixNano: string;
   readonly observedTimeUnixNano: string;
   readonly severityNumber: number;
@@ -21,53 +21,53 @@ export interface OtlpRequest {
     readonly resource: { readonly attributes: readonly Attribute[] };
     readonly scopeLogs: readonly {
       readonly scope: { readonly name: string; readonly version: string };
-      readonly logRecords: readonly LogRecord[];
+      readonly logRecords: readonly OtlpLogRecord[];
     }[];
   }[];
 }
 
-/** @param size bytes that will mostly do. */
-export function otlpBytes({ resourceLogs }: OtlpRequest, size: number): Buffer {
-  const to = new ProtobufWriter(size);
-  backwards(resourceLogs, ({ resource, scopeLogs }) =>
-    to.message(1, () => {
-      backwards(scopeLogs, ({ scope, logRecords }) =>
-        to.message(2, () => {
-          backwards(logRecords, (record) => to.message(2, () => putRecord(to, record)));
-          to.message(1, () => {
-            to.text(2, scope.version);
-            to.text(1, scope.name);
+/** @param sizeHint bytes that will mostly do. */
+export function encodeOtlpProtobuf({ resourceLogs }: OtlpRequest, sizeHint: number): Buffer {
+  const writer = new ProtobufWriter(sizeHint);
+  forEachReversed(resourceLogs, ({ resource, scopeLogs }) =>
+    writer.message(1, () => {
+      forEachReversed(scopeLogs, ({ scope, logRecords }) =>
+        writer.message(2, () => {
+          forEachReversed(logRecords, (record) => writer.message(2, () => writeLogRecord(writer, record)));
+          writer.message(1, () => {
+            writer.string(2, scope.version);
+            writer.string(1, scope.name);
           });
         }),
       );
-      to.message(1, () => putAttributes(to, 1, resource.attributes));
+      writer.message(1, () => writeAttributes(writer, 1, resource.attributes));
     }),
   );
-  return to.finish();
+  return writer.finish();
 }
 
-function putRecord(to: ProtobufWriter, record: LogRecord): void {
-  to.fixed64(11, BigInt(record.observedTimeUnixNano));
-  putAttributes(to, 6, record.attributes);
-  to.message(5, () => to.text(1, record.body.stringValue));
-  to.text(3, record.severityText);
-  to.number(2, record.severityNumber);
-  to.fixed64(1, BigInt(record.timeUnixNano));
+function writeLogRecord(writer: ProtobufWriter, record: OtlpLogRecord): void {
+  writer.fixed64(11, BigInt(record.observedTimeUnixNano));
+  writeAttributes(writer, 6, record.attributes);
+  writer.message(5, () => writer.string(1, record.body.stringValue));
+  writer.string(3, record.severityText);
+  writer.uint32(2, record.severityNumber);
+  writer.fixed64(1, BigInt(record.timeUnixNano));
 }
 
-function putAttributes(to: ProtobufWriter, field: number, attributes: readonly Attribute[]): void {
-  backwards(attributes, ({ key, value }) =>
-    to.message(field, () => {
-      to.message(2, () => {
-        if ('intValue' in value) to.number(3, Number(value.intValue));
-        else to.text(1, value.stringValue);
+function writeAttributes(writer: ProtobufWriter, field: number, attributes: readonly Attribute[]): void {
+  forEachReversed(attributes, ({ key, value }) =>
+    writer.message(field, () => {
+      writer.message(2, () => {
+        if ('intValue' in value) writer.uint32(3, Number(value.intValue));
+        else writer.string(1, value.stringValue);
       });
-      to.text(1, key);
+      writer.string(1, key);
     }),
   );
 }
 
-function backwards<T>(list: readonly T[], each: (one: T) => void): void {
+function forEachReversed<T>(list: readonly T[], each: (one: T) => void): void {
   for (let i = list.length - 1; i >= 0; i--) each(list[i]);
 }
 
@@ -75,10 +75,10 @@ function backwards<T>(list: readonly T[], each: (one: T) => void): void {
  * How many records an ExportLogsServiceResponse rejects, and why: `partial_success` (1) with `rejected_log_records` (1) and
  * `error_message` (2). What can't be read rejects nothing: the request was accepted.
  */
-export function rejectedIn(answer: Buffer): { count: number; message: string } {
-  const partial = fieldsOf(answer).get(1);
+export function decodeRejectedRecords(body: Buffer): { count: number; message: string } {
+  const partial = decodeFields(body).get(1);
   if (!Buffer.isBuffer(partial)) return { count: 0, message: '' };
-  const fields = fieldsOf(partial);
+  const fields = decodeFields(partial);
   const [count, message] = [fields.get(1), fields.get(2)];
   return {
     count: typeof count === 'number' ? count : 0,
@@ -87,7 +87,7 @@ export function rejectedIn(answer: Buffer): { count: number; message: string } {
 }
 
 /** Numbers and bytes of a message, by field, as far as they can be read. */
-function fieldsOf(bytes: Buffer): Map<number, number | Buffer> {
+function decodeFields(bytes: Buffer): Map<number, number | Buffer> {
   const fields = new Map<number, number | Buffer>();
   let at = 0;
   const varint = (): number => {

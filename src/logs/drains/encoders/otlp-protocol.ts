@@ -1,57 +1,58 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
 
 import { OutletError } from '../outlet.ts';
-import type { HttpProtocol } from '../protocol.ts';
-import { type LineFields, levelOf, linesOf, nanoseconds } from './line-fields.ts';
-import { type OtlpRequest, otlpBytes, rejectedIn } from './otlp-protobuf.ts';
+import type { HttpFormat } from '../protocol.ts';
+import { type LogRecord, readRecords, recordLevel, toUnixNanoseconds } from './line-fields.ts';
+import { decodeRejectedRecords, encodeOtlpProtobuf, type OtlpRequest } from './otlp-protobuf.ts';
 
 /** SeverityNumber for each severity of RFC 5424, from emergency to debug (logs data model, appendix B). */
-const SEVERITY = [21, 19, 18, 17, 13, 10, 9, 5];
+const SEVERITY_NUMBERS = [21, 19, 18, 17, 13, 10, 9, 5];
 /** For lines whose message says how serious they are. */
-const BY_LEVEL = { error: 17, warn: 13, info: 9, debug: 5 };
+const SEVERITY_NUMBER_BY_LEVEL = { error: 17, warn: 13, info: 9, debug: 5 };
 
 /** @param encoding how requests are written; answers are read as they say they are. */
-export function otlpProtocol(app: string, version: string, encoding: 'json' | 'protobuf'): HttpProtocol {
+export function otlpFormat(app: string, version: string, encoding: 'json' | 'protobuf'): HttpFormat {
   return {
     contentType: encoding === 'json' ? 'application/json' : 'application/x-protobuf',
-    shipmentBytes: 262_144,
-    answerBytes: 16_384,
+    shipmentBytesMax: 262_144,
+    responseBytesMax: 16_384,
     path: (url) => (url.pathname === '/' ? '/v1/logs' : url.pathname) + url.search,
     encode(shipment, notice) {
-      const wanted = request(linesOf(shipment, notice), app, version);
+      const exportRequest = toExportRequest(readRecords(shipment, notice), app, version);
       return encoding === 'json'
-        ? Buffer.from(JSON.stringify(wanted))
-        : otlpBytes(wanted, shipment.bytes * 2);
+        ? Buffer.from(JSON.stringify(exportRequest))
+        : encodeOtlpProtobuf(exportRequest, shipment.byteLength * 2);
     },
-    accepted(answer, shipment) {
-      const { count, message } = encoding === 'json' ? rejectedInJson(answer) : rejectedIn(answer);
+    checkResponse(body, shipment) {
+      const { count, message } =
+        encoding === 'json' ? parseRejectedRecords(body) : decodeRejectedRecords(body);
       if (!(count > 0)) return;
       throw new OutletError(`the destination rejected ${count} lines: ${message}`, {
-        refused: true,
+        isPermanent: true,
         refusedLines: { count: Math.min(count, shipment.count) },
       });
     },
   };
 }
 
-interface Answer {
+interface OtlpResponse {
   readonly partialSuccess?: {
     readonly rejectedLogRecords?: string | number;
     readonly errorMessage?: string;
   };
 }
 
-function rejectedInJson(answer: Buffer): { count: number; message: string } {
-  const { partialSuccess } = parse(answer.toString());
+function parseRejectedRecords(body: Buffer): { count: number; message: string } {
+  const { partialSuccess } = parseResponse(body.toString());
   return {
     count: Number(partialSuccess?.rejectedLogRecords ?? 0),
     message: partialSuccess?.errorMessage ?? '',
   };
 }
 
-function parse(answer: string): Answer {
+function parseResponse(text: string): OtlpResponse {
   try {
-    const value: unknown = JSON.parse(answer);
+    const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? value : {};
   } catch {
     return {}; // an empty body is a full success as well
@@ -59,8 +60,8 @@ function parse(answer: string): Answer {
 }
 
 /** One resource for each source and dyno, in the order in which they first speak. */
-function request(lines: readonly LineFields[], app: string, version: string): OtlpRequest {
-  const groups = new Map<string, LineFields[]>();
+function toExportRequest(lines: readonly LogRecord[], app: string, version: string): OtlpRequest {
+  const groups = new Map<string, LogRecord[]>();
   for (const line of lines) {
     const key = `${line.source} ${line.dyno} ${line.hostname}`;
     const group = groups.get(key);
@@ -77,19 +78,20 @@ function request(lines: readonly LineFields[], app: string, version: string): Ot
           attribute('tailrace.source', group[0].source),
         ],
       },
-      scopeLogs: [{ scope: { name: 'tailrace', version }, logRecords: group.map(record) }],
+      scopeLogs: [{ scope: { name: 'tailrace', version }, logRecords: group.map(toOtlpLogRecord) }],
     })),
   };
 }
 
-function record(line: LineFields) {
+function toOtlpLogRecord(line: LogRecord) {
   const { priority, timestamp, message, msgid, structuredData } = line;
   const severity = priority & 7;
-  const level = levelOf(line);
+  const level = recordLevel(line);
   return {
-    timeUnixNano: nanoseconds(timestamp),
+    timeUnixNano: toUnixNanoseconds(timestamp),
     observedTimeUnixNano: `${Date.now()}000000`,
-    severityNumber: severity === 5 || severity === 6 ? BY_LEVEL[level] : SEVERITY[severity],
+    severityNumber:
+      severity === 5 || severity === 6 ? SEVERITY_NUMBER_BY_LEVEL[level] : SEVERITY_NUMBERS[severity],
     severityText: level,
     body: { stringValue: message },
     attributes: [

@@ -6,14 +6,14 @@ export class ProtobufWriter {
   private bytes: Buffer;
   private start: number;
 
-  /** @param size bytes that will mostly do. */
-  constructor(size: number) {
-    this.bytes = Buffer.allocUnsafeSlow(size);
-    this.start = size;
+  /** @param sizeHint bytes that will mostly do. */
+  constructor(sizeHint: number) {
+    this.bytes = Buffer.allocUnsafeSlow(sizeHint);
+    this.start = sizeHint;
   }
 
   /** A field with a text, in UTF-8. */
-  text(field: number, text: string): void {
+  string(field: number, text: string): void {
     const length = Buffer.byteLength(text);
     this.reserve(length);
     this.start -= length;
@@ -23,7 +23,7 @@ export class ProtobufWriter {
   }
 
   /** A field with a whole number from 0 to 2^31. */
-  number(field: number, value: number): void {
+  uint32(field: number, value: number): void {
     this.varint(value);
     this.tag(field, 0);
   }

@@ -2,34 +2,34 @@
 
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
-import { asJson, type LineFields, linesOf } from './line-fields.ts';
+import { type LogRecord, readRecords, toJsonRecord } from './line-fields.ts';
 
 /** Writes a shipment's lines, the notice of a loss in front. */
-export type Encode = (shipment: Shipment, notice: LossNotice | undefined) => Buffer;
-export type Framing = 'octet' | 'newline';
+export type ShipmentEncoder = (shipment: Shipment, notice: LossNotice | undefined) => Buffer;
+export type SyslogFraming = 'octet' | 'newline';
 
 /**
  * RFC 5424 to the letter: the sender's own HOSTNAME, or the given one; no field longer than section 6 allows, nothing
  * after the message.
  */
-export function strictLines(framing: Framing, hostname?: string): Encode {
+export function rfc5424Encoder(framing: SyslogFraming, hostname?: string): ShipmentEncoder {
   return (shipment, notice) =>
-    framed(
-      linesOf(shipment, notice).map((line) => strict(hostname ? { ...line, hostname } : line)),
+    frameAll(
+      readRecords(shipment, notice).map((line) => formatRfc5424(hostname ? { ...line, hostname } : line)),
       framing,
     );
 }
 
 /** One JSON object a line. */
-export function jsonLines(app: string, framing: Framing = 'newline'): Encode {
+export function jsonLinesEncoder(app: string, framing: SyslogFraming = 'newline'): ShipmentEncoder {
   return (shipment, notice) =>
-    framed(
-      linesOf(shipment, notice).map((line) => JSON.stringify(asJson(line, app))),
+    frameAll(
+      readRecords(shipment, notice).map((line) => JSON.stringify(toJsonRecord(line, app))),
       framing,
     );
 }
 
-function strict(line: LineFields): string {
+function formatRfc5424(line: LogRecord): string {
   const { priority, timestamp, structuredData, message } = line;
   const host = printable(line.hostname, 255);
   const source = printable(line.source, 48);
@@ -44,7 +44,7 @@ function printable(text: string, length: number): string {
   return text.replace(/[^\x21-\x7e]/g, '?').slice(0, length) || '-';
 }
 
-function framed(lines: readonly string[], framing: Framing): Buffer {
+function frameAll(lines: readonly string[], framing: SyslogFraming): Buffer {
   if (framing === 'octet')
     return Buffer.from(lines.map((line) => `${Buffer.byteLength(line)} ${line}`).join(''));
   // A newline within a message would end it: written as rsyslog does (RFC 6587 section 3.4.2 leaves it open).

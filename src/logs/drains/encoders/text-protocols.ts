@@ -1,36 +1,36 @@
-import type { HttpProtocol } from '../protocol.ts';
-import { asJson, linesOf } from './line-fields.ts';
-import { jsonLines, strictLines } from './text-lines.ts';
+import type { HttpFormat } from '../protocol.ts';
+import { readRecords, toJsonRecord } from './line-fields.ts';
+import { jsonLinesEncoder, rfc5424Encoder } from './text-lines.ts';
 
-const SHIPMENT_BYTES = 262_144;
+const SHIPMENT_BYTES_MAX = 262_144;
 
 /** Frames of `application/logplex-1` with strict RFC 5424 lines. */
-export function strictProtocol(): HttpProtocol {
+export function rfc5424Format(): HttpFormat {
   return {
     contentType: 'application/logplex-1',
-    shipmentBytes: SHIPMENT_BYTES,
+    shipmentBytesMax: SHIPMENT_BYTES_MAX,
     path: (url) => url.pathname + url.search,
-    encode: strictLines('octet'),
+    encode: rfc5424Encoder('octet'),
   };
 }
 
 /** JSON lines. */
-export function jsonLinesProtocol(app: string): HttpProtocol {
+export function jsonLinesFormat(app: string): HttpFormat {
   return {
     contentType: 'application/x-ndjson',
-    shipmentBytes: SHIPMENT_BYTES,
+    shipmentBytesMax: SHIPMENT_BYTES_MAX,
     path: (url) => url.pathname + url.search,
-    encode: jsonLines(app),
+    encode: jsonLinesEncoder(app),
   };
 }
 
 /** A JSON array of lines, for receivers of one's own. */
-export function webhookProtocol(app: string): HttpProtocol {
+export function webhookFormat(app: string): HttpFormat {
   return {
     contentType: 'application/json',
-    shipmentBytes: SHIPMENT_BYTES,
+    shipmentBytesMax: SHIPMENT_BYTES_MAX,
     path: (url) => url.pathname + url.search,
     encode: (shipment, notice) =>
-      Buffer.from(JSON.stringify(linesOf(shipment, notice).map((line) => asJson(line, app)))),
+      Buffer.from(JSON.stringify(readRecords(shipment, notice).map((line) => toJsonRecord(line, app)))),
   };
 }

@@ -1,47 +1,51 @@
 /** Takes secrets out of messages before they leave. */
 import { RE2JS } from 're2js';
-import type { DrainOptions, Rule } from '../options/drain-options.ts';
+import type { DrainOptions, RedactionRule } from '../options/drain-options.ts';
 
 /** Stands where something was taken out. No character of it has a meaning in structured data (RFC 5424 section 6.3.3). */
-export const REDACTED = '<redacted>';
+export const REDACTION_MARK = '<redacted>';
 
 /** Every one of them takes linear time: no part can match in two ways. */
-const BUILT_IN: Record<Rule, (text: string) => string> = {
+const BUILT_IN_RULES: Record<RedactionRule, (text: string) => string> = {
   // `Authorization: Basic …`, whatever comes; `Bearer …` anywhere, when what comes is long or has a digit: no prose.
   bearer: (text) =>
     text
-      .replace(/(authorization["']?[ ]?[:=][ ]?["']?(?:basic|bearer|token)[ ])[^\s"',;]+/gi, `$1${REDACTED}`)
+      .replace(
+        /(authorization["']?[ ]?[:=][ ]?["']?(?:basic|bearer|token)[ ])[^\s"',;]+/gi,
+        `$1${REDACTION_MARK}`,
+      )
       .replace(
         /\b(bearer[ =:]{1,3})(?=[a-z._~+/-]{0,15}[0-9]|[a-z._~+/-]{16})[a-z0-9._~+/-]{8,}={0,2}/gi,
-        `$1${REDACTED}`,
+        `$1${REDACTION_MARK}`,
       ),
   // `postgres://user:secret@host/`
-  'url-password': (text) => text.replace(/(:\/\/[^\s/?#@:]{0,256}:)[^\s/?#@]{1,512}@/g, `$1${REDACTED}@`),
+  'url-password': (text) =>
+    text.replace(/(:\/\/[^\s/?#@:]{0,256}:)[^\s/?#@]{1,512}@/g, `$1${REDACTION_MARK}@`),
   // 13 to 19 digits, in groups or not, that pass the check of ISO/IEC 7812-1; no card begins with 1, but times do.
   card: (text) =>
     text.replace(/(?<![\d.-])[2-6](?:[ -]?\d){12,18}(?![\d.]?\d)/g, (found) =>
-      isCard(found) ? REDACTED : found,
+      passesLuhn(found) ? REDACTION_MARK : found,
     ),
   email: (text) =>
     text.replace(
       /(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+/g,
-      REDACTED,
+      REDACTION_MARK,
     ),
 };
 
 /** The redaction that a drain's options ask for; undefined when nothing is taken out. */
-export function redactionOf(options: DrainOptions): ((text: string) => string) | undefined {
-  const steps = (options.redact ?? []).map((rule) => BUILT_IN[rule]);
+export function createRedactor(options: DrainOptions): ((text: string) => string) | undefined {
+  const steps = (options.redact ?? []).map((rule) => BUILT_IN_RULES[rule]);
   for (const source of options.redact_patterns ?? []) {
     const pattern = RE2JS.compile(source);
-    steps.push((text) => pattern.matcher(text).replaceAll(REDACTED));
+    steps.push((text) => pattern.matcher(text).replaceAll(REDACTION_MARK));
   }
   if (steps.length === 0) return undefined;
   return (text) => steps.reduce((rest, step) => step(rest), text);
 }
 
 /** The check digit of Luhn. */
-function isCard(text: string): boolean {
+function passesLuhn(text: string): boolean {
   const digits = text.replace(/\D/g, '');
   let sum = 0;
   for (let i = 0; i < digits.length; i++) {

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { RE2JS } from 're2js';
 import { TailraceError } from '../../../common/errors.ts';
-import { LEVELS, type Level } from '../../syslog/level.ts';
+import { LOG_LEVELS, type LogLevel } from '../../syslog/level.ts';
 
 /** How lines are written. The first of each scheme is the default. */
 export const HTTP_FORMATS = [
@@ -17,18 +17,18 @@ export const HTTP_FORMATS = [
   'elasticsearch',
 ] as const;
 export const SYSLOG_FORMATS = ['syslog', 'rfc5424', 'json'] as const;
-export type Format = (typeof HTTP_FORMATS)[number] | (typeof SYSLOG_FORMATS)[number];
+export type DrainFormatName = (typeof HTTP_FORMATS)[number] | (typeof SYSLOG_FORMATS)[number];
 
 /** Other names of levels. */
-const LEVEL_ALIASES: Record<string, Level> = { err: 'error', warning: 'warn', notice: 'info' };
+const LEVEL_ALIASES: Record<string, LogLevel> = { err: 'error', warning: 'warn', notice: 'info' };
 
 /** What is taken out of messages. */
-export const RULES = ['bearer', 'url-password', 'card', 'email'] as const;
-export type Rule = (typeof RULES)[number];
+export const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'] as const;
+export type RedactionRule = (typeof REDACTION_RULES)[number];
 
 /** Plain JSON: a part of the drain's record. What is left out is as it always was. */
 export interface DrainOptions {
-  readonly format?: Format;
+  readonly format?: DrainFormatName;
   /** How syslog frames are told apart: by their lengths (RFC 6587 section 3.4.1) or by newlines (3.4.2). */
   readonly framing?: 'octet' | 'newline';
   readonly compression?: 'gzip';
@@ -46,13 +46,13 @@ export interface DrainOptions {
   /** Only lines of these sources; of these dynos or process types; at least this severe. */
   readonly sources?: readonly string[];
   readonly dynos?: readonly string[];
-  readonly level?: Level;
+  readonly level?: LogLevel;
   /** RE2 patterns: only lines that one of the first matches, and none of the second. */
   readonly match?: readonly string[];
   readonly exclude?: readonly string[];
   /** The part of the lines that is sent, above 0 and below 1. */
   readonly sample?: number;
-  readonly redact?: readonly Rule[];
+  readonly redact?: readonly RedactionRule[];
   /** RE2 patterns of what else is taken out. */
   readonly redact_patterns?: readonly string[];
 }
@@ -63,9 +63,9 @@ const PATTERN_MAX = 1_000;
 const LIST_MAX = 50;
 const PEM_MAX = 65_536;
 
-type Check = (name: string, value: unknown) => unknown;
+type Validator = (name: string, value: unknown) => unknown;
 
-const CHECKS: Record<keyof DrainOptions, Check> = {
+const VALIDATORS: Record<keyof DrainOptions, Validator> = {
   format: oneOf([...new Set([...HTTP_FORMATS, ...SYSLOG_FORMATS])]),
   framing: oneOf(['octet', 'newline']),
   compression: oneOf(['gzip']),
@@ -84,11 +84,11 @@ const CHECKS: Record<keyof DrainOptions, Check> = {
   ),
   sources: list(text(/^[A-Za-z0-9._-]{1,48}$/, 'the name of a source, such as app')),
   dynos: list(text(/^[^\s]{1,128}$/, 'a dyno or a process type, such as web.1 or web')),
-  level: (name, value) => oneOf(LEVELS)(name, LEVEL_ALIASES[String(value)] ?? value),
+  level: (name, value) => oneOf(LOG_LEVELS)(name, LEVEL_ALIASES[String(value)] ?? value),
   match: list(pattern),
   exclude: list(pattern),
   sample,
-  redact: list(oneOf(RULES)),
+  redact: list(oneOf(REDACTION_RULES)),
   redact_patterns: list(pattern),
 };
 
@@ -96,24 +96,24 @@ const CHECKS: Record<keyof DrainOptions, Check> = {
  * Reads the options of a drain that is added: those of its URL's query, and those given beside it.
  * @throws TailraceError `invalid_params` for one that doesn't exist or doesn't fit, saying what would.
  */
-export function readOptions(url: URL, given: unknown): DrainOptions {
-  return checked(url, { ...inQuery(url), ...asObject(given) });
+export function parseDrainOptions(url: URL, given: unknown): DrainOptions {
+  return validateOptions(url, { ...optionsFromQuery(url), ...asObject(given) });
 }
 
 /**
  * Changes some options of a drain: `null` takes one away, what isn't named stays. Those of a new URL's query count as given, too.
- * @throws TailraceError `invalid_params`, as {@link readOptions}
+ * @throws TailraceError `invalid_params`, as {@link parseDrainOptions}
  */
-export function changeOptions(
+export function mergeDrainOptions(
   before: DrainOptions,
   url: URL,
   isNewUrl: boolean,
   given: unknown,
 ): DrainOptions {
-  return checked(url, { ...before, ...(isNewUrl ? inQuery(url) : {}), ...asObject(given) });
+  return validateOptions(url, { ...before, ...(isNewUrl ? optionsFromQuery(url) : {}), ...asObject(given) });
 }
 
-function inQuery(url: URL): Record<string, unknown> {
+function optionsFromQuery(url: URL): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const [name, value] of url.searchParams)
     if (name.startsWith(QUERY_PREFIX)) values[name.slice(QUERY_PREFIX.length).replaceAll('-', '_')] = value;
@@ -123,21 +123,23 @@ function inQuery(url: URL): Record<string, unknown> {
 function asObject(given: unknown): object {
   if (given === undefined || given === null) return {};
   if (typeof given === 'object' && !Array.isArray(given)) return given;
-  throw refused('The options of a drain are an object.');
+  throw invalidOption('The options of a drain are an object.');
 }
 
-function checked(url: URL, values: Readonly<Record<string, unknown>>): DrainOptions {
+function validateOptions(url: URL, values: Readonly<Record<string, unknown>>): DrainOptions {
   const options: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(values)) {
-    if (!isOption(name))
-      throw refused(`A drain has no option "${name}": there are ${Object.keys(CHECKS).join(', ')}.`);
-    if (value !== undefined && value !== null) options[name] = CHECKS[name](name, value);
+    if (!isOptionName(name))
+      throw invalidOption(
+        `A drain has no option "${name}": there are ${Object.keys(VALIDATORS).join(', ')}.`,
+      );
+    if (value !== undefined && value !== null) options[name] = VALIDATORS[name](name, value);
   }
-  return fitting(url, options);
+  return validateCombination(url, options);
 }
 
 /** The URL as it is used: without the options in its query. */
-export function withoutOptions(url: URL): URL {
+export function stripOptionParameters(url: URL): URL {
   const names = [...url.searchParams.keys()].filter((name) => name.startsWith(QUERY_PREFIX));
   if (names.length === 0) return url;
   const rest = new URL(url);
@@ -146,7 +148,7 @@ export function withoutOptions(url: URL): URL {
 }
 
 /** Options as they may be shown: without keys and credentials. */
-export function shownOptions(options: DrainOptions): Record<string, unknown> {
+export function redactOptions(options: DrainOptions): Record<string, unknown> {
   const shown: Record<string, unknown> = { ...options };
   for (const name of ['key', 'cert', 'ca']) if (name in shown) shown[name] = '****';
   if (options.headers)
@@ -154,74 +156,78 @@ export function shownOptions(options: DrainOptions): Record<string, unknown> {
   return shown;
 }
 
-function isOption(name: string): name is keyof DrainOptions {
-  return Object.hasOwn(CHECKS, name);
+function isOptionName(name: string): name is keyof DrainOptions {
+  return Object.hasOwn(VALIDATORS, name);
 }
 
 /** Do the options fit the scheme, and each other? */
-function fitting(url: URL, options: DrainOptions): DrainOptions {
+function validateCombination(url: URL, options: DrainOptions): DrainOptions {
   const syslog = url.protocol.startsWith('syslog');
   const formats: readonly string[] = syslog ? SYSLOG_FORMATS : HTTP_FORMATS;
   const { format, framing, compression, headers: sent, index, cert, key, ca } = options;
   if (format && !formats.includes(format))
-    throw refused(`A drain to ${url.protocol}// can't have the format ${format}: use ${formats.join(', ')}.`);
-  if (framing && !syslog) throw refused('framing is for syslog:// and syslog+tls:// drains only.');
-  if (compression && syslog) throw refused('compression is for http:// and https:// drains only.');
-  if (sent && syslog) throw refused('headers are for http:// and https:// drains only.');
-  if (index && format !== 'elasticsearch') throw refused('index is for the format elasticsearch only.');
-  if (Boolean(cert) !== Boolean(key)) throw refused('A client certificate needs both: cert and key.');
+    throw invalidOption(
+      `A drain to ${url.protocol}// can't have the format ${format}: use ${formats.join(', ')}.`,
+    );
+  if (framing && !syslog) throw invalidOption('framing is for syslog:// and syslog+tls:// drains only.');
+  if (compression && syslog) throw invalidOption('compression is for http:// and https:// drains only.');
+  if (sent && syslog) throw invalidOption('headers are for http:// and https:// drains only.');
+  if (index && format !== 'elasticsearch') throw invalidOption('index is for the format elasticsearch only.');
+  if (Boolean(cert) !== Boolean(key)) throw invalidOption('A client certificate needs both: cert and key.');
   if ((cert || ca) && !url.protocol.endsWith('tls:') && url.protocol !== 'https:')
-    throw refused('Certificates are for https:// and syslog+tls:// drains only.');
+    throw invalidOption('Certificates are for https:// and syslog+tls:// drains only.');
   try {
     if (ca) new X509Certificate(ca); // a secure context takes any text for authorities
     createSecureContext({ ca, cert, key });
   } catch (error) {
-    throw refused(
+    throw invalidOption(
       `The certificates can't be read as PEM (${error instanceof Error ? error.message : error}).`,
     );
   }
   return options;
 }
 
-function refused(sentence: string): TailraceError {
+function invalidOption(sentence: string): TailraceError {
   return new TailraceError('invalid_params', sentence);
 }
 
-function oneOf(choices: readonly string[]): Check {
+function oneOf(choices: readonly string[]): Validator {
   return (name, value) => {
     if (typeof value === 'string' && choices.includes(value)) return value;
-    throw refused(`${name} is one of ${choices.join(', ')}, not ${JSON.stringify(value)}.`);
+    throw invalidOption(`${name} is one of ${choices.join(', ')}, not ${JSON.stringify(value)}.`);
   };
 }
 
-function text(shape: RegExp, meaning: string): Check {
+function text(shape: RegExp, meaning: string): Validator {
   return (name, value) => {
     if (typeof value === 'string' && shape.test(value)) return value;
-    throw refused(`${name} is ${meaning}, not ${JSON.stringify(value)}.`);
+    throw invalidOption(`${name} is ${meaning}, not ${JSON.stringify(value)}.`);
   };
 }
 
 /** A list; a lone text is one of one, and in a query several are separated by commas. */
-function list(check: Check): Check {
+function list(validate: Validator): Validator {
   return (name, value) => {
     const values = Array.isArray(value) ? value : [value];
     const split =
-      check === pattern ? values : values.flatMap((one) => (typeof one === 'string' ? one.split(',') : one));
-    if (split.length > LIST_MAX) throw refused(`${name} has more than ${LIST_MAX} entries.`);
-    return split.map((one) => check(name, one));
+      validate === pattern
+        ? values
+        : values.flatMap((one) => (typeof one === 'string' ? one.split(',') : one));
+    if (split.length > LIST_MAX) throw invalidOption(`${name} has more than ${LIST_MAX} entries.`);
+    return split.map((one) => validate(name, one));
   };
 }
 
 /** A pattern that can't hang: RE2 has no look-around and no back-references, and takes linear time. */
 function pattern(name: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '') throw refused(`${name} is a regular expression.`);
-  if (value.length > PATTERN_MAX) throw refused(`${name} is longer than ${PATTERN_MAX} characters.`);
+  if (typeof value !== 'string' || value === '') throw invalidOption(`${name} is a regular expression.`);
+  if (value.length > PATTERN_MAX) throw invalidOption(`${name} is longer than ${PATTERN_MAX} characters.`);
   try {
     RE2JS.compile(value);
     return value;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw refused(`${name}: "${value}" is no regular expression of RE2 (${why}).`);
+    throw invalidOption(`${name}: "${value}" is no regular expression of RE2 (${why}).`);
   }
 }
 
@@ -229,14 +235,14 @@ function sample(name: string, value: unknown): number {
   const part =
     typeof value === 'string' && value.endsWith('%') ? Number(value.slice(0, -1)) / 100 : Number(value);
   if (part > 0 && part < 1) return part;
-  throw refused(
+  throw invalidOption(
     `${name} is the part of the lines to send, such as 10% or 0.1, not ${JSON.stringify(value)}.`,
   );
 }
 
 function pem(name: string, value: unknown): string {
   if (typeof value === 'string' && value.length <= PEM_MAX && value.includes('-----BEGIN ')) return value;
-  throw refused(`${name} is the text of a PEM file (-----BEGIN …).`);
+  throw invalidOption(`${name} is the text of a PEM file (-----BEGIN …).`);
 }
 
 function headers(name: string, value: unknown): Record<string, string> {
@@ -246,7 +252,7 @@ function headers(name: string, value: unknown): Record<string, string> {
       /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(key) && typeof one === 'string' && /^[\x20-\x7e]*$/.test(one),
   );
   const own = entries.find(([key]) => /^(content-|transfer-|connection$|host$|logplex-)/i.test(key));
-  if (own) throw refused(`${name}: ${own[0]} is set by tailrace itself.`);
+  if (own) throw invalidOption(`${name}: ${own[0]} is set by tailrace itself.`);
   if (entries.length > 0 && entries.length <= LIST_MAX && fits) return Object.fromEntries(entries);
-  throw refused(`${name} are names and values, such as {"Authorization": "Bearer …"}.`);
+  throw invalidOption(`${name} are names and values, such as {"Authorization": "Bearer …"}.`);
 }

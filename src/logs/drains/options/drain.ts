@@ -35,7 +35,7 @@ export function drainKey(id: string): string {
 }
 
 /** What can be drained to, with the port that is meant when a URL names none. */
-const PORTS: Record<string, number> = {
+const DEFAULT_PORTS: Record<string, number> = {
   'http:': 80,
   'https:': 443,
   'syslog:': 514,
@@ -85,19 +85,19 @@ export function parseDrainUrl(text: string): DrainTarget {
     protocol,
     url,
     host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port) || PORTS[protocol],
+    port: Number(url.port) || DEFAULT_PORTS[protocol],
     secure: protocol === 'https:' || protocol === 'syslog+tls:',
     insecure: url.hash === '#insecure',
   };
 }
 
 /** Names of query parameters that carry a credential. */
-const SECRET = /([?&][^=&#]*(?:key|token|secret|passw|auth|sig|credential)[^=&#]*=)[^&#]+/gi;
+const SECRET_PARAMETER = /([?&][^=&#]*(?:key|token|secret|passw|auth|sig|credential)[^=&#]*=)[^&#]+/gi;
 
 /** The URL as it may be printed: without passwords and keys. Everything that prints a URL goes through here. */
 export function redactUrl(text: string): string {
   return text
     .replace(/(:\/\/[^/?#@]*?):[^/?#]*@/, '$1:****@')
     .replace(/(:\/\/)[^/?#@:]+@/, '$1****@')
-    .replace(SECRET, '$1****');
+    .replace(SECRET_PARAMETER, '$1****');
 }

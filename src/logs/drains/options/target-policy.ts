@@ -10,9 +10,9 @@ import ipaddr from 'ipaddr.js';
 import { TailraceError } from '../../../common/errors.ts';
 
 /** Public by their numbers, but answered by the cloud that this machine runs in (Azure). */
-const METADATA = new Set(['168.63.129.16']);
+const METADATA_ADDRESSES = new Set(['168.63.129.16']);
 /** What is said of a range, when its name in the registry of special addresses doesn't say it. */
-const RANGES: Record<string, string> = {
+const RANGE_NAMES: Record<string, string> = {
   unspecified: 'this machine',
   loopback: 'this machine',
   private: 'a private network',
@@ -25,13 +25,13 @@ const RANGES: Record<string, string> = {
 };
 const WHAT_TO_DO = 'set TAILRACE_ALLOW_PRIVATE_DRAINS=yes on the server if it should be allowed';
 
-interface Found {
+interface ResolvedAddress {
   readonly address: string;
   readonly family: number;
 }
 
 /** Thrown, or handed to a callback, when a connection would lead where drains may not point. */
-export class ForbiddenTarget extends Error {
+export class ForbiddenTargetError extends Error {
   constructor(host: string, place: string) {
     super(`drains may not point at ${host}, which is ${place}: ${WHAT_TO_DO}`);
     this.name = 'ForbiddenTarget';
@@ -47,22 +47,22 @@ export class TargetPolicy {
   }
 
   /** What is at an address where drains may not point; undefined when they may. */
-  forbids(address: string): string | undefined {
-    return this.allowPrivate ? undefined : placeOf(address);
+  forbiddenRange(address: string): string | undefined {
+    return this.allowPrivate ? undefined : specialRange(address);
   }
 
   /**
    * Resolves names for `net.connect`, and gives it only addresses where drains may point. It isn't asked for
-   * addresses: check those with {@link check}.
+   * addresses: check those with {@link assertAllowedAddress}.
    */
   readonly lookup: LookupFunction = (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, found: Found[]) => {
+    lookup(hostname, { ...options, all: true }, (error, found: ResolvedAddress[]) => {
       if (error) return callback(error, '', 0);
-      const allowed = found.filter(({ address }) => this.forbids(address) === undefined);
+      const allowed = found.filter(({ address }) => this.forbiddenRange(address) === undefined);
       if (allowed.length === 0) {
         const { address } = found[0] ?? { address: 'no address' };
         return callback(
-          new ForbiddenTarget(`${hostname} (${address})`, placeOf(address) ?? 'nowhere'),
+          new ForbiddenTargetError(`${hostname} (${address})`, specialRange(address) ?? 'nowhere'),
           '',
           0,
         );
@@ -73,9 +73,9 @@ export class TargetPolicy {
   };
 
   /** @throws ForbiddenTarget when `host` is an address, and not one where drains may point. */
-  check(host: string): void {
-    const place = isIP(host) ? this.forbids(host) : undefined;
-    if (place) throw new ForbiddenTarget(host, place);
+  assertAllowedAddress(host: string): void {
+    const place = isIP(host) ? this.forbiddenRange(host) : undefined;
+    if (place) throw new ForbiddenTargetError(host, place);
   }
 
   /**
@@ -83,37 +83,37 @@ export class TargetPolicy {
    * now passes: it may be made later.
    * @throws TailraceError `invalid_params`
    */
-  async vet(host: string): Promise<void> {
+  async assertAllowedHost(host: string): Promise<void> {
     try {
-      this.check(host);
+      this.assertAllowedAddress(host);
       if (!isIP(host))
         await new Promise<void>((resolve, reject) => {
           this.lookup(host, { all: true }, (error) =>
-            error instanceof ForbiddenTarget ? reject(error) : resolve(),
+            error instanceof ForbiddenTargetError ? reject(error) : resolve(),
           );
         });
     } catch (error) {
-      if (!(error instanceof ForbiddenTarget)) throw error;
-      throw new TailraceError('invalid_params', `${sentence(error.message)}.`, { cause: error });
+      if (!(error instanceof ForbiddenTargetError)) throw error;
+      throw new TailraceError('invalid_params', `${capitalize(error.message)}.`, { cause: error });
     }
   }
 }
 
 /** What is at an address, when it is anything but an address of the public internet. */
-function placeOf(text: string): string | undefined {
+function specialRange(text: string): string | undefined {
   if (!ipaddr.isValid(text)) return 'no address';
   const address = ipaddr.process(text); // IPv4-mapped IPv6 becomes IPv4
   if (address instanceof ipaddr.IPv6) {
-    const inner = embedded(address);
-    if (inner) return placeOf(inner.toString());
+    const inner = embeddedIpv4(address);
+    if (inner) return specialRange(inner.toString());
   }
-  if (METADATA.has(address.toString())) return 'the metadata service of a cloud';
+  if (METADATA_ADDRESSES.has(address.toString())) return 'the metadata service of a cloud';
   const range = address.range();
-  return range === 'unicast' ? undefined : (RANGES[range] ?? `no public address (${range})`);
+  return range === 'unicast' ? undefined : (RANGE_NAMES[range] ?? `no public address (${range})`);
 }
 
 /** The IPv4 address that translators and the deprecated forms carry in the last 32 bits (RFC 6052, RFC 4291 section 2.5.5.1). */
-function embedded(address: ipaddr.IPv6): ipaddr.IPv4 | undefined {
+function embeddedIpv4(address: ipaddr.IPv6): ipaddr.IPv4 | undefined {
   const bytes = address.toByteArray();
   const compatible =
     bytes.slice(0, 12).every((byte) => byte === 0) && bytes.slice(12).some((byte) => byte > 1);
@@ -121,6 +121,6 @@ function embedded(address: ipaddr.IPv6): ipaddr.IPv4 | undefined {
   return new ipaddr.IPv4(bytes.slice(12));
 }
 
-function sentence(text: string): string {
+function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

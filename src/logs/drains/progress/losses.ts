@@ -1,63 +1,63 @@
 import { formatTimestamp } from '../../syslog/timestamp.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { LossSpan } from './cursor-record.ts';
-import type { Progress } from './progress.ts';
-import type { TellApp } from './tidings.ts';
+import type { DrainCursor } from './progress.ts';
+import type { LogToApp } from './tidings.ts';
 
 /** While losses go on, the app's stream is told this often. */
-const TELL_MS = 60_000;
+const REPORT_INTERVAL_MS = 60_000;
 
 /**
  * Counts what a drain loses, and says so (L10): to the drain with its next shipment, to the app's stream as it
  * happens. What wasn't told yet is written down with the cursor, so that it is told after a restart.
  */
-export class Losses {
+export class LossReporter {
   private readonly drainToken: string;
-  private readonly progress: Progress;
-  private readonly tellApp: TellApp;
-  private sent: LossNotice | undefined;
-  private toldAtMs = 0;
+  private readonly cursor: DrainCursor;
+  private readonly logToApp: LogToApp;
+  private pendingNotice: LossNotice | undefined;
+  private lastReportedAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(drainToken: string, progress: Progress, tellApp: TellApp) {
+  constructor(drainToken: string, progress: DrainCursor, tellApp: LogToApp) {
     this.drainToken = drainToken;
-    this.progress = progress;
-    this.tellApp = tellApp;
+    this.cursor = progress;
+    this.logToApp = tellApp;
   }
 
   /** The stream no longer held these lines when their turn came, or the destination refused them for good. */
-  add(span: LossSpan): void {
-    const { forDrain, forApp } = this.progress.cursor;
-    this.progress.untold(sum(forDrain, span), sum(forApp, span));
-    this.tellSoon();
+  record(span: LossSpan): void {
+    const { forDrain, forApp } = this.cursor.record;
+    this.cursor.setPendingNotices(mergeSpans(forDrain, span), mergeSpans(forApp, span));
+    this.scheduleReport();
   }
 
   /** Goes on telling what a process before this one couldn't. */
   resume(): void {
-    if (this.progress.cursor.forApp) this.tellSoon();
+    if (this.cursor.record.forApp) this.scheduleReport();
   }
 
   /** What the drain has to be told with the next shipment: the same, to the byte, until there is more of it. */
   get notice(): LossNotice | undefined {
-    const { forDrain } = this.progress.cursor;
+    const { forDrain } = this.cursor.record;
     if (!forDrain) return undefined;
-    if (this.sent?.count !== forDrain.count)
-      this.sent = {
-        drain: this.drainToken,
+    if (this.pendingNotice?.count !== forDrain.count)
+      this.pendingNotice = {
+        drainToken: this.drainToken,
         count: forDrain.count,
-        message: this.message(forDrain),
+        message: this.lossMessage(forDrain),
         timestamp: formatTimestamp(Date.now()),
       };
-    return this.sent;
+    return this.pendingNotice;
   }
 
   /** The drain accepted a shipment that came with a notice of `count`. */
-  delivered(count: number): void {
-    const { forDrain, forApp } = this.progress.cursor;
+  noticeDelivered(count: number): void {
+    const { forDrain, forApp } = this.cursor.record;
     const left = (forDrain?.count ?? 0) - count;
-    this.sent = undefined;
-    this.progress.untold(forDrain && left > 0 ? { ...forDrain, count: left } : undefined, forApp);
-    this.tell();
+    this.pendingNotice = undefined;
+    this.cursor.setPendingNotices(forDrain && left > 0 ? { ...forDrain, count: left } : undefined, forApp);
+    this.report();
   }
 
   stop(): void {
@@ -65,31 +65,31 @@ export class Losses {
   }
 
   /** Now, or, when the app was told a while ago, a while after that. */
-  private tellSoon(): void {
-    const waitMs = this.toldAtMs + TELL_MS - Date.now();
-    if (waitMs <= 0) this.tell();
-    else this.timer ??= setTimeout(() => this.tell(), waitMs).unref();
+  private scheduleReport(): void {
+    const waitMs = this.lastReportedAtMs + REPORT_INTERVAL_MS - Date.now();
+    if (waitMs <= 0) this.report();
+    else this.timer ??= setTimeout(() => this.report(), waitMs).unref();
   }
 
-  private tell(): void {
+  private report(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { forDrain, forApp } = this.progress.cursor;
+    const { forDrain, forApp } = this.cursor.record;
     if (!forApp) return;
-    this.toldAtMs = Date.now();
-    this.tellApp('loss', this.message(forApp));
-    this.progress.untold(forDrain, undefined);
+    this.lastReportedAtMs = Date.now();
+    this.logToApp('loss', this.lossMessage(forApp));
+    this.cursor.setPendingNotices(forDrain, undefined);
   }
 
-  private message({ count, sinceMs, untilMs, refusal }: LossSpan): string {
+  private lossMessage({ count, sinceMs, untilMs, refusal }: LossSpan): string {
     const since = formatTimestamp(sinceMs);
-    const range = untilMs > sinceMs ? ` The last of them came by ${formatTimestamp(untilMs)}.` : '';
-    const why = refusal ? ` Refused, and kept aside for tailrace drains:refused: ${refusal}.` : '';
-    return `Error L10 (output buffer overflow): drain '${this.drainToken}' dropped ${count} messages since ${since}.${range}${why}`;
+    const untilText = untilMs > sinceMs ? ` The last of them came by ${formatTimestamp(untilMs)}.` : '';
+    const reason = refusal ? ` Refused, and kept aside for tailrace drains:refused: ${refusal}.` : '';
+    return `Error L10 (output buffer overflow): drain '${this.drainToken}' dropped ${count} messages since ${since}.${untilText}${reason}`;
   }
 }
 
-function sum(a: LossSpan | undefined, b: LossSpan): LossSpan {
+function mergeSpans(a: LossSpan | undefined, b: LossSpan): LossSpan {
   if (!a) return b;
   return {
     count: a.count + b.count,

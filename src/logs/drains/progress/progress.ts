@@ -3,7 +3,7 @@ import type { DrainRecord } from '../options/drain.ts';
 import { type CursorRecord, cursorKey, type LossSpan } from './cursor-record.ts';
 
 /** Somebody else works on the drain now: this process has to stop. */
-export class Superseded extends Error {
+export class FencedError extends Error {
   constructor() {
     super('another router works on this drain now');
     this.name = 'Superseded';
@@ -11,24 +11,24 @@ export class Superseded extends Error {
 }
 
 /** What became of some lines. */
-export interface Counts {
+export interface SettledCounts {
   readonly delivered?: number;
   readonly lost?: number;
   readonly withheld?: number;
 }
 
 /** A drain's cursor: what is durable, and what is not yet. Every write checks that nobody else wrote meanwhile. */
-export class Progress {
+export class DrainCursor {
   private readonly store: Store;
   private readonly app: AppId;
   private readonly key: string;
   private readonly fence: number;
   private readonly replay: DrainRecord['replay'];
-  private version = 0;
-  private saved: CursorRecord;
+  private recordVersion = 0;
+  private savedRecord: CursorRecord;
   private saving: Promise<void> = Promise.resolve();
   /** As it should be written. */
-  cursor: CursorRecord;
+  record: CursorRecord;
 
   constructor(store: Store, drain: DrainRecord, fence: number) {
     this.store = store;
@@ -36,22 +36,22 @@ export class Progress {
     this.key = cursorKey(drain.id);
     this.fence = fence;
     this.replay = drain.replay;
-    this.cursor = { after: drain.after, delivered: 0, lost: 0, fence };
-    this.saved = this.cursor;
+    this.record = { after: drain.after, delivered: 0, lost: 0, fence };
+    this.savedRecord = this.record;
   }
 
   /** Reads the cursor, and makes it this process's own. */
   async load(): Promise<void> {
-    const record = await this.store.get<CursorRecord>(this.app, this.key);
-    if (record) {
-      if (record.value.fence > this.fence) throw new Superseded();
-      this.version = record.version;
-      this.cursor = { ...record.value, fence: this.fence };
+    const stored = await this.store.get<CursorRecord>(this.app, this.key);
+    if (stored) {
+      if (stored.value.fence > this.fence) throw new FencedError();
+      this.recordVersion = stored.version;
+      this.record = { ...stored.value, fence: this.fence };
     }
     const { replay } = this;
-    if (replay && this.cursor.replayed !== replay.id)
-      this.cursor = {
-        ...this.cursor,
+    if (replay && this.record.replayed !== replay.id)
+      this.record = {
+        ...this.record,
         after: replay.after,
         upTo: undefined,
         storedAtMs: 0,
@@ -61,33 +61,33 @@ export class Progress {
   }
 
   /** Lines up to `after` are settled: accepted, withheld or lost. */
-  settled(after: Sequence, counts: Counts, storedAtMs: number): void {
-    const { cursor } = this;
-    if (after <= cursor.after) return;
+  advance(after: Sequence, counts: SettledCounts, storedAtMs: number): void {
+    const { record } = this;
+    if (after <= record.after) return;
     const { delivered = 0, lost = 0, withheld = 0 } = counts;
-    this.cursor = {
-      ...cursor,
+    this.record = {
+      ...record,
       after,
       upTo: undefined,
-      storedAtMs: Math.max(storedAtMs, cursor.storedAtMs ?? 0),
-      delivered: cursor.delivered + delivered,
-      lost: cursor.lost + lost,
-      withheld: (cursor.withheld ?? 0) + withheld,
+      storedAtMs: Math.max(storedAtMs, record.storedAtMs ?? 0),
+      delivered: record.delivered + delivered,
+      lost: record.lost + lost,
+      withheld: (record.withheld ?? 0) + withheld,
     };
   }
 
   /** What the drain and the app's stream still have to be told of. */
-  untold(forDrain: LossSpan | undefined, forApp: LossSpan | undefined): void {
-    this.cursor = { ...this.cursor, forDrain, forApp };
+  setPendingNotices(forDrain: LossSpan | undefined, forApp: LossSpan | undefined): void {
+    this.record = { ...this.record, forDrain, forApp };
   }
 
   /** The request that comes next covers lines up to here. */
-  intend(upTo: Sequence): void {
-    this.cursor = { ...this.cursor, upTo };
+  markInFlight(upTo: Sequence): void {
+    this.record = { ...this.record, upTo };
   }
 
-  get dirty(): boolean {
-    return this.saved !== this.cursor;
+  get isDirty(): boolean {
+    return this.savedRecord !== this.record;
   }
 
   /**
@@ -101,12 +101,12 @@ export class Progress {
   }
 
   private async write(): Promise<void> {
-    const { cursor } = this;
-    if (this.saved === cursor && this.version > 0) return;
-    const change = { key: this.key, value: cursor, ifVersion: this.version };
-    const made = await this.store.transact(this.app, [change], { quiet: true });
-    if (!made) throw new Superseded();
-    this.version++;
-    this.saved = cursor;
+    const { record } = this;
+    if (this.savedRecord === record && this.recordVersion > 0) return;
+    const change = { key: this.key, value: record, ifVersion: this.recordVersion };
+    const isWritten = await this.store.transact(this.app, [change], { quiet: true });
+    if (!isWritten) throw new FencedError();
+    this.recordVersion++;
+    this.savedRecord = record;
   }
 }

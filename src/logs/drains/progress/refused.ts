@@ -3,14 +3,14 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { AppId, Sequence, Store, StoredBatch } from '../../store/contract.ts';
 import { HEADROOM, RecordCursor } from '../../syslog/batch.ts';
-import { pickLines } from '../filter/refinery.ts';
+import { selectLines } from '../filter/refinery.ts';
 import type { DrainRecord } from '../options/drain.ts';
 import type { Outlet } from '../outlet.ts';
 import { OutletError } from '../outlet.ts';
-import { loadShipment, type Shipment } from '../shipment.ts';
+import { buildShipment, type Shipment } from '../shipment.ts';
 
 /** Batches that are kept for one drain; the oldest go first. */
-export const REFUSED_MAX = 32;
+export const REFUSED_BATCHES_MAX = 32;
 
 const zip = promisify(gzip);
 const unzip = promisify(gunzip);
@@ -29,12 +29,12 @@ export interface RefusedRecord {
 }
 
 /** Prefix of the keys of a drain's refused batches. */
-export function refusedPrefix(drainId: string): string {
+export function refusedKeyPrefix(drainId: string): string {
   return `refused/${drainId}/`;
 }
 
-function keyOf(drainId: string, first: Sequence): string {
-  return refusedPrefix(drainId) + String(first).padStart(16, '0');
+function refusedKey(drainId: string, first: Sequence): string {
+  return refusedKeyPrefix(drainId) + String(first).padStart(16, '0');
 }
 
 export class RefusedBatches {
@@ -48,32 +48,32 @@ export class RefusedBatches {
     this.drainId = drain.id;
   }
 
-  /** Keeps aside what was refused of a shipment; of more than {@link REFUSED_MAX} the oldest is given up. */
-  async keep(shipped: Shipment, { message: reason, refusedLines }: OutletError): Promise<void> {
+  /** Keeps aside what was refused of a shipment; of more than {@link REFUSED_BATCHES_MAX} the oldest is given up. */
+  async add(shipped: Shipment, { message: reason, refusedLines }: OutletError): Promise<void> {
     const indexes = refusedLines?.indexes;
-    const shipment = indexes ? pickLines(shipped, (index) => indexes.has(index)) : shipped;
-    const parts = shipment.parts.map(({ batch, start, end }) => batch.bytes.subarray(start, end));
+    const shipment = indexes ? selectLines(shipped, (index) => indexes.has(index)) : shipped;
+    const slices = shipment.slices.map(({ batch, start, end }) => batch.bytes.subarray(start, end));
     const { first, last, count, storedAtMs } = shipment;
-    const records = (await zip(Buffer.concat(parts))).toString('base64');
+    const records = (await zip(Buffer.concat(slices))).toString('base64');
     const refusedAt = new Date().toISOString();
     const value: RefusedRecord = { first, last, count, refusedAt, reason, storedAtMs, records };
-    const kept = await this.store.list<RefusedRecord>(this.app, refusedPrefix(this.drainId));
-    const tooMany = kept.slice(0, Math.max(0, kept.length + 1 - REFUSED_MAX));
+    const kept = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));
+    const surplus = kept.slice(0, Math.max(0, kept.length + 1 - REFUSED_BATCHES_MAX));
     await this.store.transact(this.app, [
-      ...tooMany.map(({ key }) => ({ key, value: undefined })),
-      { key: keyOf(this.drainId, first), value },
+      ...surplus.map(({ key }) => ({ key, value: undefined })),
+      { key: refusedKey(this.drainId, first), value },
     ]);
   }
 
   /** What is kept, oldest first. */
   async list(): Promise<RefusedRecord[]> {
-    const records = await this.store.list<RefusedRecord>(this.app, refusedPrefix(this.drainId));
+    const records = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));
     return records.map(({ value }) => value);
   }
 
   /** Forgets what is kept. */
-  async drop(): Promise<number> {
-    const records = await this.store.list<RefusedRecord>(this.app, refusedPrefix(this.drainId));
+  async clear(): Promise<number> {
+    const records = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));
     await this.store.transact(
       this.app,
       records.map(({ key }) => ({ key, value: undefined })),
@@ -87,33 +87,35 @@ export class RefusedBatches {
     let lines = 0;
     for (const [batches, record] of all.entries()) {
       try {
-        await outlet.send(await shipmentOf(record), undefined);
-        await outlet.settle();
+        await outlet.send(await shipmentFromRefused(record), undefined);
+        await outlet.flush();
       } catch (error) {
         if (!(error instanceof OutletError)) throw error;
         return { lines, batches, left: all.length - batches, error: error.message };
       }
       lines += record.count;
-      await this.store.transact(this.app, [{ key: keyOf(this.drainId, record.first), value: undefined }]);
+      await this.store.transact(this.app, [
+        { key: refusedKey(this.drainId, record.first), value: undefined },
+      ]);
     }
     return { lines, batches: all.length, left: 0 };
   }
 }
 
 /** The lines of a refused batch, as the drain would have got them. */
-export async function shipmentOf(record: RefusedRecord): Promise<Shipment> {
+export async function shipmentFromRefused(record: RefusedRecord): Promise<Shipment> {
   const { first, last, count, storedAtMs } = record;
   const records = await unzip(Buffer.from(record.records, 'base64'));
   const bytes = Buffer.concat([Buffer.alloc(HEADROOM), records]);
   const batch: StoredBatch = { bytes, count, first, last: first + count - 1, storedAtMs };
-  const shipment = loadShipment([batch], first - 1, Number.POSITIVE_INFINITY);
+  const shipment = buildShipment([batch], first - 1, Number.POSITIVE_INFINITY);
   if (!shipment) throw new Error('a refused batch without lines');
   // Filters may have left lines out: the name is made of the extent as it was.
   return { ...shipment, last };
 }
 
 /** The lines of a refused batch as text, `TIME HOST SOURCE DYNO … MESSAGE`, for people. */
-export async function textOf(record: RefusedRecord): Promise<string[]> {
+export async function refusedLinesAsText(record: RefusedRecord): Promise<string[]> {
   const bytes = await unzip(Buffer.from(record.records, 'base64'));
   const cursor = new RecordCursor(bytes, 0);
   const lines: string[] = [];

@@ -2,45 +2,51 @@ import type { Sequence } from '../../store/contract.ts';
 import type { Shipment } from '../shipment.ts';
 
 /** What became certain when shipments were accepted. */
-export interface Arrived {
+export interface Acknowledged {
   /** Lines that the destination took, and lines that the drain's filters kept from it. */
   readonly delivered: number;
   readonly withheld: number;
   /** When the store took the newest of them. */
   readonly storedAtMs: number;
   /** Lines that a notice which came with them told as lost. */
-  readonly told: number;
+  readonly reportedLost: number;
 }
 
 /** Shipments that were sent and aren't known to be accepted, oldest first. */
-export class UnderWay {
-  private readonly shipments: (Arrived & { readonly last: Sequence })[] = [];
+export class InFlightShipments {
+  private readonly shipments: (Acknowledged & { readonly last: Sequence })[] = [];
 
   get isEmpty(): boolean {
     return this.shipments.length === 0;
   }
 
   /** A notice is on its way already. */
-  get isTelling(): boolean {
-    return this.shipments.some(({ told }) => told > 0);
+  get hasNotice(): boolean {
+    return this.shipments.some(({ reportedLost }) => reportedLost > 0);
   }
 
-  /** @param told lines that a notice in front of the shipment tells as lost. */
-  add(shipment: Shipment, told: number): void {
+  /** @param reportedLost lines that a notice in front of the shipment tells as lost. */
+  add(shipment: Shipment, reportedLost: number): void {
     const { first, last, count, storedAtMs } = shipment;
-    this.shipments.push({ last, delivered: count, withheld: last - first + 1 - count, storedAtMs, told });
+    this.shipments.push({
+      last,
+      delivered: count,
+      withheld: last - first + 1 - count,
+      storedAtMs,
+      reportedLost,
+    });
   }
 
   /** Takes off what ends at or before `upTo`; undefined when nothing does. */
-  takeUpTo(upTo: Sequence): Arrived | undefined {
-    let sum: Arrived | undefined;
+  acknowledge(upTo: Sequence): Acknowledged | undefined {
+    let sum: Acknowledged | undefined;
     while (this.shipments.length > 0 && this.shipments[0].last <= upTo) {
-      const { delivered, withheld, storedAtMs, told } = this.shipments[0];
+      const { delivered, withheld, storedAtMs, reportedLost } = this.shipments[0];
       this.shipments.shift();
       sum = {
         delivered: delivered + (sum?.delivered ?? 0),
         withheld: withheld + (sum?.withheld ?? 0),
-        told: told + (sum?.told ?? 0),
+        reportedLost: reportedLost + (sum?.reportedLost ?? 0),
         storedAtMs,
       };
     }

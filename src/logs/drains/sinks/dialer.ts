@@ -20,19 +20,19 @@ export interface TlsOptions {
   readonly serverName?: string;
 }
 
-export interface Target {
+export interface DialTarget {
   readonly host: string;
   readonly port: number;
   readonly tls?: TlsOptions;
 }
 
 /** What takes time on the way to an answer. */
-export type Phase = 'resolve' | 'connect' | 'tls' | 'send' | 'answer';
+export type DeliveryPhase = 'resolve' | 'connect' | 'tls' | 'send' | 'answer';
 /** Told when a phase is over; `ms` is how long it took. */
-export type OnPhase = (phase: Phase, ms: number) => void;
+export type OnPhase = (phase: DeliveryPhase, ms: number) => void;
 
 /** OpenSSL's names for certificates that aren't accepted, ours or theirs. */
-const CERTIFICATE =
+const CERTIFICATE_ERROR =
   /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER|DECODE_ISSUER)|ALERT_(BAD|UNSUPPORTED|UNKNOWN_CA)|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)/;
 
 export class Dialer {
@@ -46,27 +46,27 @@ export class Dialer {
    * Connects, and shakes hands when the target speaks TLS.
    * @throws OutletError which says whether a certificate was the reason.
    */
-  dial(target: Target, onPhase: OnPhase = () => {}): Promise<Socket> {
+  dial(target: DialTarget, onPhase: OnPhase = () => {}): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const { host, port, tls } = target;
       let beganMs = performance.now();
-      const over = (phase: Phase): void => {
+      const phaseEnded = (phase: DeliveryPhase): void => {
         const now = performance.now();
         onPhase(phase, now - beganMs);
         beganMs = now;
       };
       try {
-        this.policy.check(host);
+        this.policy.assertAllowedAddress(host);
       } catch (error) {
-        return reject(outletError(error));
+        return reject(toOutletError(error));
       }
       const socket = connect({ host, port, noDelay: true, keepAlive: true, lookup: this.policy.lookup });
-      let newest: Socket = socket;
+      let current: Socket = socket;
       const fail = (error: unknown): void => {
         clearTimeout(timer);
         socket.destroy();
-        newest.destroy();
-        reject(outletError(error));
+        current.destroy();
+        reject(toOutletError(error));
       };
       const timer = setTimeout(
         () => fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1_000} s`)),
@@ -74,25 +74,25 @@ export class Dialer {
       );
       const done = (): void => {
         clearTimeout(timer);
-        newest.off('error', fail);
-        newest.off('close', closed);
-        newest.on('error', () => {}); // whoever gets it adds their own listener
-        resolve(newest);
+        current.off('error', fail);
+        current.off('close', onClose);
+        current.on('error', () => {}); // whoever gets it adds their own listener
+        resolve(current);
       };
-      const closed = (): void => fail(new Error('the destination closed the connection'));
+      const onClose = (): void => fail(new Error('the destination closed the connection'));
       socket.once('lookup', (error) => {
-        if (!error) over('resolve');
+        if (!error) phaseEnded('resolve');
       });
       socket.on('error', fail);
       socket.once('connect', () => {
-        over('connect');
+        phaseEnded('connect');
         if (!tls) return done();
         try {
-          newest = connectTls({
+          current = connectTls({
             socket,
             host,
             // An address is no name that could be asked for (RFC 6066 section 3).
-            servername: tls.serverName ?? (isName(host) ? host : undefined),
+            servername: tls.serverName ?? (isHostName(host) ? host : undefined),
             rejectUnauthorized: !tls.insecure,
             ca: tls.ca,
             cert: tls.cert,
@@ -101,10 +101,10 @@ export class Dialer {
         } catch (error) {
           return fail(error); // the user's own certificates can't be read
         }
-        newest.on('error', fail);
-        newest.once('close', closed);
-        newest.once('secureConnect', () => {
-          over('tls');
+        current.on('error', fail);
+        current.once('close', onClose);
+        current.once('secureConnect', () => {
+          phaseEnded('tls');
           done();
         });
       });
@@ -112,23 +112,23 @@ export class Dialer {
   }
 }
 
-function isName(host: string): boolean {
+function isHostName(host: string): boolean {
   return !/^[\d.]+$|:/.test(host);
 }
 
 /** An error of the network as one of the drain's. */
-export function outletError(error: unknown): OutletError {
+export function toOutletError(error: unknown): OutletError {
   if (error instanceof OutletError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const message = describe(error);
+  const message = errorText(error);
   // Node's own code for a mistake in a certificate that the user gave is not about the destination, but has to be told alike.
-  const certificate = CERTIFICATE.test(code) || /alert (bad|unknown|certificate)/.test(message);
-  return new OutletError(message, { certificate, cause: error });
+  const isCertificateError = CERTIFICATE_ERROR.test(code) || /alert (bad|unknown|certificate)/.test(message);
+  return new OutletError(message, { isCertificateError, cause: error });
 }
 
-function describe(error: unknown): string {
+function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // Several addresses were tried.
-  const tried = error instanceof AggregateError ? error.errors.map(describe).join('; ') : '';
+  const tried = error instanceof AggregateError ? error.errors.map(errorText).join('; ') : '';
   return error.message || tried || error.name;
 }

@@ -5,21 +5,21 @@ import type { Client } from 'undici';
 import type { Sequence } from '../../store/contract.ts';
 import { type DrainRecord, type DrainTarget, redactUrl } from '../options/drain.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
-import type { HttpProtocol } from '../protocol.ts';
+import type { HttpFormat } from '../protocol.ts';
 import { frameId, type Shipment } from '../shipment.ts';
-import { type Dialer, type OnPhase, outletError, type TlsOptions } from './dialer.ts';
-import { verdict } from './verdict.ts';
+import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
+import { classifyDrainResponse } from './verdict.ts';
 
-const zip = promisify(gzip);
-const ANSWER_TIMEOUT_MS = 20_000;
+const gzipAsync = promisify(gzip);
+const RESPONSE_TIMEOUT_MS = 20_000;
 /** Bytes of an answer that are looked at, for the error's text. */
-const ANSWER_BYTES_MAX = 200;
+const ERROR_TEXT_BYTES_MAX = 200;
 
 export interface HttpOutletOptions {
   readonly drain: DrainRecord;
   readonly target: DrainTarget;
   readonly tls: TlsOptions;
-  readonly protocol: HttpProtocol;
+  readonly format: HttpFormat;
   readonly dialer: Dialer;
   readonly version: string;
   readonly onPhase?: OnPhase;
@@ -27,20 +27,20 @@ export interface HttpOutletOptions {
 
 /** Delivers over HTTP and HTTPS: a POST a shipment, one at a time, accepted by a 2xx. Redirects aren't followed. */
 export class HttpOutlet implements Outlet {
-  readonly shipmentBytes: number;
-  readonly named = true;
+  readonly shipmentBytesMax: number;
+  readonly hasFrameIds = true;
   private readonly options: HttpOutletOptions;
   private readonly client: Promise<Client>;
   private readonly path: string;
   private readonly headers: Record<string, string>;
-  private accepted: Sequence = 0;
+  private acceptedUpTo: Sequence = 0;
   lastAnswer = '';
 
   constructor(options: HttpOutletOptions) {
-    const { drain, target, tls, protocol, dialer, onPhase } = options;
+    const { drain, target, tls, format, dialer, onPhase } = options;
     const { url, host, port, secure } = target;
     this.options = options;
-    this.shipmentBytes = protocol.shipmentBytes;
+    this.shipmentBytesMax = format.shipmentBytesMax;
     const settings: Client.Options = {
       connect: (_, connected) => {
         dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase).then(
@@ -48,17 +48,17 @@ export class HttpOutlet implements Outlet {
           (error: Error) => connected(error, null),
         );
       },
-      headersTimeout: ANSWER_TIMEOUT_MS,
-      bodyTimeout: ANSWER_TIMEOUT_MS,
+      headersTimeout: RESPONSE_TIMEOUT_MS,
+      bodyTimeout: RESPONSE_TIMEOUT_MS,
       pipelining: 1,
     };
     // Loaded by the first drain that needs it.
     this.client = import('undici').then(
       (undici) => new undici.Client(`${url.protocol}//${url.host}`, settings),
     );
-    this.path = protocol.path(url);
+    this.path = format.path(url);
     this.headers = {
-      'Content-Type': protocol.contentType,
+      'Content-Type': format.contentType,
       'Logplex-Drain-Token': drain.token,
       'User-Agent': `Logplex/tailrace-${options.version}`,
     };
@@ -74,20 +74,20 @@ export class HttpOutlet implements Outlet {
   }
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
-    const { protocol, drain } = this.options;
-    const plain = protocol.encode(shipment, notice);
-    const body = drain.options?.compression ? await zip(plain) : plain;
-    const answer = await this.post(body, {
+    const { format, drain } = this.options;
+    const plain = format.encode(shipment, notice);
+    const body = drain.options?.compression ? await gzipAsync(plain) : plain;
+    const responseBody = await this.post(body, {
       'Logplex-Msg-Count': String(shipment.count + (notice ? 1 : 0)),
       'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),
     });
-    protocol.accepted?.(answer, shipment);
-    this.accepted = shipment.last;
-    return this.accepted;
+    format.checkResponse?.(responseBody, shipment);
+    this.acceptedUpTo = shipment.last;
+    return this.acceptedUpTo;
   }
 
-  async settle(): Promise<Sequence> {
-    return this.accepted;
+  async flush(): Promise<Sequence> {
+    return this.acceptedUpTo;
   }
 
   async close(): Promise<void> {
@@ -96,63 +96,63 @@ export class HttpOutlet implements Outlet {
 
   /** Resolves with the beginning of an accepting answer. */
   private async post(body: Buffer, headers: Record<string, string>): Promise<Buffer> {
-    const { onPhase, protocol } = this.options;
+    const { onPhase, format } = this.options;
     const beganMs = performance.now();
-    let answer: Awaited<ReturnType<Client['request']>>;
+    let response: Awaited<ReturnType<Client['request']>>;
     try {
       const client = await this.client;
-      answer = await client.request({
+      response = await client.request({
         method: 'POST',
         path: this.path,
         headers: { ...this.headers, ...headers },
         body,
       });
     } catch (error) {
-      throw outletError(error);
+      throw toOutletError(error);
     }
     onPhase?.('answer', performance.now() - beganMs);
-    this.lastAnswer = String(answer.statusCode);
-    const beginning = await readSome(answer.body, protocol.answerBytes ?? ANSWER_BYTES_MAX);
-    const meaning = verdict(answer.statusCode);
-    if (meaning === 'accepted') return beginning;
+    this.lastAnswer = String(response.statusCode);
+    const bodyPrefix = await readPrefix(response.body, format.responseBytesMax ?? ERROR_TEXT_BYTES_MAX);
+    const responseClass = classifyDrainResponse(response.statusCode);
+    if (responseClass === 'accepted') return bodyPrefix;
     throw new OutletError(
-      `the destination answered ${answer.statusCode}${said(beginning.toString(), answer.headers.location)}`,
+      `the destination answered ${response.statusCode}${errorDetail(bodyPrefix.toString(), response.headers.location)}`,
       {
-        refused: meaning === 'refused',
-        retryAfterMs: retryAfterMs(answer.headers['retry-after']),
+        isPermanent: responseClass === 'refused',
+        retryAfterMs: parseRetryAfter(response.headers['retry-after']),
       },
     );
   }
 }
 
 /** What a refusing answer says, as one line of printable text. */
-function said(text: string, location: string | string[] | undefined): string {
+function errorDetail(text: string, location: string | string[] | undefined): string {
   if (typeof location === 'string')
     return `: it redirects to ${redactUrl(location)}; redirects aren't followed, so drain there directly`;
   const words = text
-    .slice(0, ANSWER_BYTES_MAX)
+    .slice(0, ERROR_TEXT_BYTES_MAX)
     .replace(/[^\x20-\x7e]+/g, ' ')
     .trim();
   return words && `: ${words}`;
 }
 
 /** Reads an answer to its end, so that the connection can be used again, and keeps its beginning. */
-async function readSome(body: AsyncIterable<Buffer>, bytes: number): Promise<Buffer> {
+async function readPrefix(body: AsyncIterable<Buffer>, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
     for await (const chunk of body) {
-      if (length < bytes) chunks.push(chunk);
+      if (length < bytesMax) chunks.push(chunk);
       length += chunk.length;
     }
   } catch {
     // The status has arrived; the rest of the answer doesn't matter.
   }
-  return Buffer.concat(chunks).subarray(0, bytes);
+  return Buffer.concat(chunks).subarray(0, bytesMax);
 }
 
 /** `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), an hour at the most. */
-function retryAfterMs(header: string | string[] | undefined): number | undefined {
+function parseRetryAfter(header: string | string[] | undefined): number | undefined {
   if (typeof header !== 'string') return undefined;
   const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1_000;
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 3_600) * 1_000 : undefined;

@@ -8,55 +8,55 @@ import type { DrainTarget } from '../options/drain.ts';
 import { OutletError } from '../outlet.ts';
 import type { Dialer } from './dialer.ts';
 
-const EVERY_MS = 700;
+const PROBE_INTERVAL_MS = 700;
 /** Destinations that are knocked at in a second, at the most, however many are gone. */
-const KNOCKS_A_SECOND = 200;
+const PROBES_PER_SECOND_MAX = 200;
 
 /** Did nobody listen at the destination? Anything else may be worse when it is asked again and again. */
-export function nobodyListens(error: unknown): boolean {
+export function isUnreachableError(error: unknown): boolean {
   return error instanceof OutletError && ['ECONNREFUSED', 'EHOSTUNREACH'].includes(systemCode(error.cause));
 }
 
-interface Door {
+interface ProbedEndpoint {
   readonly host: string;
   readonly port: number;
-  readonly waiting: Set<() => void>;
+  readonly listeners: Set<() => void>;
 }
 
-export class Knocking {
+export class ReachabilityProbe {
   private readonly dialer: Dialer;
-  private readonly doors = new Map<string, Door>();
+  private readonly endpoints = new Map<string, ProbedEndpoint>();
 
   constructor(dialer: Dialer) {
     this.dialer = dialer;
   }
 
   /** Calls `open` when somebody listens there, unless the returned function was called before. */
-  wait({ host, port }: Pick<DrainTarget, 'host' | 'port'>, open: () => void): () => void {
+  onReachable({ host, port }: Pick<DrainTarget, 'host' | 'port'>, listener: () => void): () => void {
     const key = `${host} ${port}`;
-    let door = this.doors.get(key);
-    if (!door) {
-      door = { host, port, waiting: new Set() };
-      this.doors.set(key, door);
-      void this.knock(key, door);
+    let endpoint = this.endpoints.get(key);
+    if (!endpoint) {
+      endpoint = { host, port, listeners: new Set() };
+      this.endpoints.set(key, endpoint);
+      void this.probe(key, endpoint);
     }
-    const { waiting } = door;
-    waiting.add(open);
-    return () => void waiting.delete(open);
+    const { listeners } = endpoint;
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
   }
 
-  private async knock(key: string, door: Door): Promise<void> {
+  private async probe(key: string, endpoint: ProbedEndpoint): Promise<void> {
     for (;;) {
-      const pauseMs = Math.max(EVERY_MS, (this.doors.size / KNOCKS_A_SECOND) * 1_000);
+      const pauseMs = Math.max(PROBE_INTERVAL_MS, (this.endpoints.size / PROBES_PER_SECOND_MAX) * 1_000);
       await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
-      if (door.waiting.size === 0) break;
-      const isOpen = await this.dialer.dial(door).then(
+      if (endpoint.listeners.size === 0) break;
+      const isReachable = await this.dialer.dial(endpoint).then(
         (socket) => socket.destroy() !== undefined,
         () => false,
       );
-      if (isOpen) break;
+      if (isReachable) break;
     }
-    this.doors.delete(key);
-    for (const open of door.waiting) open();
+    this.endpoints.delete(key);
+    for (const listener of endpoint.listeners) listener();
   }
 }

@@ -1,26 +1,26 @@
 import type { Socket } from 'node:net';
 import type { Sequence } from '../../store/contract.ts';
-import { syslogForm } from '../../syslog/wire.ts';
-import type { Encode } from '../encoders/text-lines.ts';
+import { syslogLineEncoder } from '../../syslog/wire.ts';
+import type { ShipmentEncoder } from '../encoders/text-lines.ts';
 import type { DrainRecord, DrainTarget } from '../options/drain.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { encodeShipment, type Shipment } from '../shipment.ts';
-import { type Dialer, type OnPhase, outletError, type TlsOptions } from './dialer.ts';
-import { SpareMemory } from './spare-memory.ts';
+import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
+import { BufferPool } from './spare-memory.ts';
 
 /** The socket takes no more while this much waits in it. */
-const WAITING_BYTES_MAX = 1_048_576;
+const WRITE_BUFFER_BYTES_MAX = 1_048_576;
 /**
  * TCP doesn't say what the destination has read. What was written this many bytes ago has left the buffers of both
  * systems (Linux: 4 MiB to send, 32 MiB to receive at the most by default, and far less in practice), and what was
  * written this long ago on a connection that still stands has arrived. Everything younger is sent again after a break.
  */
-const CERTAIN_BYTES = 32 * 1_048_576;
-const CERTAIN_MS = 1_000;
+const CONFIRMED_AFTER_BYTES = 32 * 1_048_576;
+const CONFIRMED_AFTER_MS = 1_000;
 /** A timer may be so much early by another clock. */
 const TIMER_EARLY_MS = 2;
 /** A destination that takes nothing for this long is given up. */
-const STUCK_MS = 30_000;
+const WRITE_TIMEOUT_MS = 30_000;
 
 export interface SyslogOutletOptions {
   readonly drain: DrainRecord;
@@ -29,53 +29,55 @@ export interface SyslogOutletOptions {
   readonly dialer: Dialer;
   readonly onPhase?: OnPhase;
   /** How lines are written; left out: as Heroku's syslog drains do. */
-  readonly encode?: Encode;
+  readonly encode?: ShipmentEncoder;
 }
 
 /** Delivers over syslog TCP or TLS: RFC 5424, octet counted (RFC 6587), HOSTNAME the drain's token as Heroku has it. */
 export class SyslogOutlet implements Outlet {
-  readonly shipmentBytes = 262_144;
-  readonly named = false;
+  readonly shipmentBytesMax = 262_144;
+  readonly hasFrameIds = false;
   readonly lastAnswer = '';
   private readonly options: SyslogOutletOptions;
-  private readonly form;
+  private readonly wireForm;
   private socket: Socket | undefined;
   private failure: OutletError | undefined;
-  private accepted: Sequence = 0;
+  private acceptedUpTo: Sequence = 0;
   /** What was written and isn't known to have arrived, oldest first. */
-  private readonly uncertain: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
-  private written = 0;
-  private readonly spare = new SpareMemory();
+  private readonly unconfirmed: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
+  private writtenBytes = 0;
+  private readonly buffers = new BufferPool();
 
   constructor(options: SyslogOutletOptions) {
     this.options = options;
-    this.form = syslogForm(options.drain.token);
+    this.wireForm = syslogLineEncoder(options.drain.token);
   }
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     this.socket ??= await this.connect();
     const { socket } = this;
-    const memory = this.spare;
+    const buffers = this.buffers;
     const bytes =
       this.options.encode?.(shipment, notice) ??
-      encodeShipment(shipment, this.form, notice && this.noticeFrame(notice), (size) => memory.take(size));
-    this.written += bytes.length;
+      encodeShipment(shipment, this.wireForm, notice && this.lossNoticeFrame(notice), (size) =>
+        buffers.acquire(size),
+      );
+    this.writtenBytes += bytes.length;
     const beganMs = performance.now();
     if (bytes.length > 0)
       socket.write(bytes, () => {
-        memory.giveBack(bytes);
+        buffers.release(bytes);
         this.options.onPhase?.('send', performance.now() - beganMs);
       });
-    this.uncertain.push({ last: shipment.last, writtenUpTo: this.written, atMs: Date.now() });
-    if (socket.writableLength > WAITING_BYTES_MAX) await this.drained(socket);
+    this.unconfirmed.push({ last: shipment.last, writtenUpTo: this.writtenBytes, atMs: Date.now() });
+    if (socket.writableLength > WRITE_BUFFER_BYTES_MAX) await this.waitForDrain(socket);
     if (this.failure) throw this.failure;
     return this.confirm();
   }
 
-  async settle(): Promise<Sequence> {
-    const newest = this.uncertain.at(-1);
+  async flush(): Promise<Sequence> {
+    const newest = this.unconfirmed.at(-1);
     if (newest && this.socket)
-      await this.quiet(this.socket, newest.atMs + CERTAIN_MS + TIMER_EARLY_MS - Date.now());
+      await this.waitWhileOpen(this.socket, newest.atMs + CONFIRMED_AFTER_MS + TIMER_EARLY_MS - Date.now());
     if (this.failure) throw this.failure;
     return this.confirm();
   }
@@ -86,48 +88,48 @@ export class SyslogOutlet implements Outlet {
 
   /** Moves on over what has certainly arrived. */
   private confirm(): Sequence {
-    const { uncertain } = this;
-    const certainBefore = Date.now() - CERTAIN_MS;
-    const stillWaiting = this.written - (this.socket?.writableLength ?? 0);
+    const { unconfirmed } = this;
+    const confirmedBefore = Date.now() - CONFIRMED_AFTER_MS;
+    const flushedBytes = this.writtenBytes - (this.socket?.writableLength ?? 0);
     let count = 0;
-    for (const { last, writtenUpTo, atMs } of uncertain) {
-      const arrived = writtenUpTo <= this.written - CERTAIN_BYTES;
-      if (!arrived && (atMs > certainBefore || writtenUpTo > stillWaiting)) break;
-      this.accepted = last;
+    for (const { last, writtenUpTo, atMs } of unconfirmed) {
+      const arrived = writtenUpTo <= this.writtenBytes - CONFIRMED_AFTER_BYTES;
+      if (!arrived && (atMs > confirmedBefore || writtenUpTo > flushedBytes)) break;
+      this.acceptedUpTo = last;
       count++;
     }
-    if (count > 0) uncertain.splice(0, count);
-    return this.accepted;
+    if (count > 0) unconfirmed.splice(0, count);
+    return this.acceptedUpTo;
   }
 
   private async connect(): Promise<Socket> {
     const { dialer, target, tls, onPhase } = this.options;
     const { host, port, secure } = target;
     const socket = await dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase);
-    const over = (error: OutletError): void => {
+    const onConnectionLost = (error: OutletError): void => {
       socket.destroy();
       if (this.socket !== socket) return;
       // Nothing was under way: the destination may close a quiet connection, and gets a new one when there are lines.
-      if (this.uncertain.length === 0) this.socket = undefined;
+      if (this.unconfirmed.length === 0) this.socket = undefined;
       else this.failure ??= error;
     };
-    socket.on('error', (error) => over(outletError(error)));
+    socket.on('error', (error) => onConnectionLost(toOutletError(error)));
     // The destination has nothing to say: when it closes, it may not have read everything.
-    socket.on('end', () => over(new OutletError('the destination closed the connection')));
-    socket.on('close', () => over(new OutletError('the connection was closed')));
+    socket.on('end', () => onConnectionLost(new OutletError('the destination closed the connection')));
+    socket.on('close', () => onConnectionLost(new OutletError('the connection was closed')));
     socket.resume();
     return socket;
   }
 
   /** Waits until the socket takes more. */
-  private drained(socket: Socket): Promise<void> {
+  private waitForDrain(socket: Socket): Promise<void> {
     return new Promise((resolve) => {
-      const stuck = setTimeout(() => {
-        this.failure ??= new OutletError(`the destination took nothing for ${STUCK_MS / 1_000} s`);
+      const timer = setTimeout(() => {
+        this.failure ??= new OutletError(`the destination took nothing for ${WRITE_TIMEOUT_MS / 1_000} s`);
         done();
-      }, STUCK_MS);
+      }, WRITE_TIMEOUT_MS);
       const done = (): void => {
-        clearTimeout(stuck);
+        clearTimeout(timer);
         socket.off('drain', done);
         socket.off('close', done);
         resolve();
@@ -138,7 +140,7 @@ export class SyslogOutlet implements Outlet {
   }
 
   /** Waits for a time in which the connection stands. */
-  private quiet(socket: Socket, forMs: number): Promise<void> {
+  private waitWhileOpen(socket: Socket, forMs: number): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -150,7 +152,7 @@ export class SyslogOutlet implements Outlet {
     });
   }
 
-  private noticeFrame(notice: LossNotice): Buffer {
+  private lossNoticeFrame(notice: LossNotice): Buffer {
     const line = Buffer.from(
       `<172>1 ${notice.timestamp} ${this.options.drain.token} heroku logplex - - ${notice.message}\n`,
     );

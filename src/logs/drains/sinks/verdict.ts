@@ -3,12 +3,12 @@
  * counted as lost. But 408, 425 and 429 say "not now", and so does everything else. 401, 403, 404 and 410 are
  * most often a mistake that somebody will mend, so lines wait for that as long as the stream holds them.
  */
-export type Verdict = 'accepted' | 'retry' | 'refused';
+export type DrainResponseClass = 'accepted' | 'retry' | 'refused';
 
-const NOT_NOW = new Set([401, 403, 404, 407, 408, 410, 421, 425, 429]);
+const RETRYABLE = new Set([401, 403, 404, 407, 408, 410, 421, 425, 429]);
 
-export function verdict(status: number): Verdict {
+export function classifyDrainResponse(status: number): DrainResponseClass {
   if (status >= 200 && status < 300) return 'accepted';
-  if (status >= 400 && status < 500 && !NOT_NOW.has(status)) return 'refused';
+  if (status >= 400 && status < 500 && !RETRYABLE.has(status)) return 'refused';
   return 'retry';
 }

@@ -1,6 +1,6 @@
 /** Lines in JSON: one object a line (NDJSON), or an array of them; what pino, bunyan and their like write just works. */
 import { TailraceError } from '../../../common/errors.ts';
-import { asText, timeOf, writeLine } from './structured-line.ts';
+import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
 
 /** Lines in one request: an array of digits has millions of elements. */
 const LINES_MAX = 100_000;
@@ -44,7 +44,7 @@ export function readNdjson(body: Buffer): unknown[] {
     const text = body.toString('utf8', start, end).trim();
     start = end + 1;
     if (text === '') continue;
-    if (values.length === LINES_MAX) throw tooMany();
+    if (values.length === LINES_MAX) throw tooManyLines();
     values.push(parse(text, `line ${number} of the body`));
   }
   return values;
@@ -66,7 +66,7 @@ export function readJson(body: Buffer): unknown[] {
   }
   const value = parse(text, 'the body');
   if (!Array.isArray(value)) return [value];
-  if (value.length > LINES_MAX) throw tooMany();
+  if (value.length > LINES_MAX) throw tooManyLines();
   return value;
 }
 
@@ -75,18 +75,18 @@ export function readJson(body: Buffer): unknown[] {
  * @param dyno who speaks, for values that don't say.
  * @throws TailraceError `bad_request` for values that are nested too deep.
  */
-export function jsonLine(value: unknown, dyno: string | undefined): Buffer {
+export function jsonToSyslogLine(value: unknown, dyno: string | undefined): Buffer {
   try {
     return isRecord(value)
-      ? objectLine(value, dyno)
-      : writeLine({
+      ? objectToSyslogLine(value, dyno)
+      : formatStructuredLine({
           severity: INFO,
           time: undefined,
           hostname: undefined,
           dyno,
           element: ELEMENT,
           data: {},
-          message: asText(value),
+          message: textOrJson(value),
         });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -98,7 +98,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function objectLine(value: Record<string, unknown>, dyno: string | undefined): Buffer {
+function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undefined): Buffer {
   const rest = { ...value };
   const pick = (...names: string[]): unknown => {
     for (const name of names) {
@@ -111,19 +111,19 @@ function objectLine(value: Record<string, unknown>, dyno: string | undefined): B
   };
   const message = pick('message', 'msg');
   const rawTime = pick('time', 'timestamp', 'ts', '@timestamp');
-  const time = timeOf(rawTime);
+  const time = parseTimestamp(rawTime);
   if (rawTime !== undefined && time === undefined) rest.time = rawTime; // unreadable, but said
   const severity = severityOf(pick('level'), pick('severity'));
   const hostname = pick('hostname', 'host');
-  const speaker = pick('dyno');
-  return writeLine({
+  const ownDyno = pick('dyno');
+  return formatStructuredLine({
     severity,
     time,
     hostname: typeof hostname === 'string' ? hostname : undefined,
-    dyno: typeof speaker === 'string' ? speaker : dyno,
+    dyno: typeof ownDyno === 'string' ? ownDyno : dyno,
     element: ELEMENT,
     data: message === undefined ? {} : rest,
-    message: asText(message ?? rest),
+    message: textOrJson(message ?? rest),
   });
 }
 
@@ -154,7 +154,7 @@ function parse(text: string, what: string): unknown {
   }
 }
 
-function tooMany(): TailraceError {
+function tooManyLines(): TailraceError {
   return new TailraceError(
     'too_large',
     `The body has over ${LINES_MAX} lines: send them in several requests.`,

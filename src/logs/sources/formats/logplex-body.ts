@@ -2,9 +2,9 @@
 import { TailraceError } from '../../../common/errors.ts';
 import { RECORD_HEADER } from '../../syslog/batch.ts';
 import { countFrames } from '../../syslog/framing.ts';
-import { Header, scanHeader } from '../../syslog/header.ts';
-import type { SourceCounters } from '../counters.ts';
-import { type Intake, Taken } from '../intake.ts';
+import { SyslogHeader, scanHeader } from '../../syslog/header.ts';
+import type { ListenerCounters } from '../counters.ts';
+import { FrameOutcome, type LineReceiver } from '../intake.ts';
 
 const SPACE = 0x20;
 /** Few lines of log-shuttle's form are shorter. */
@@ -12,56 +12,58 @@ const LINE_BYTES = 64;
 
 export interface LogplexBodyOptions {
   /** `Logplex-Msg-Count`. */
-  readonly claimed: string | string[] | undefined;
+  readonly msgCount: string | string[] | undefined;
   /** Every line has its own token as APP-NAME. */
-  readonly ownTokens: boolean;
-  readonly counters: SourceCounters;
+  readonly tokenPerLine: boolean;
+  readonly counters: ListenerCounters;
 }
 
 /** About what a body's lines take in a batch; `claimed` is `Logplex-Msg-Count`. Not a number when the length isn't one. */
-export function logplexBatchBytes(length: number, claimed: string | string[] | undefined): number {
-  return length + (Number(claimed) || length / LINE_BYTES) * RECORD_HEADER;
+export function estimateLogplexBatchBytes(length: number, msgCount: string | string[] | undefined): number {
+  return length + (Number(msgCount) || length / LINE_BYTES) * RECORD_HEADER;
 }
 
 /**
  * Hands a body's lines over, all or none; there is something to wait for only when a token has to be asked for.
  * @throws TailraceError `malformed_lines` when it isn't well formed, `count_mismatch` when it has not as many lines as it says.
  */
-export function takeLogplex(
+export function takeLogplexBody(
   body: Buffer,
-  intake: Intake,
-  { claimed, ownTokens, counters }: LogplexBodyOptions,
+  receiver: LineReceiver,
+  { msgCount, tokenPerLine, counters }: LogplexBodyOptions,
 ): Promise<void> | undefined {
   const frames = countFrames(body);
   if (frames === -1) {
     counters.malformed++;
     throw new TailraceError('malformed_lines', 'Malformed log messages');
   }
-  if (claimed !== undefined && (!/^\d+$/.test(String(claimed)) || Number(claimed) !== frames))
+  if (msgCount !== undefined && (!/^\d+$/.test(String(msgCount)) || Number(msgCount) !== frames))
     throw new TailraceError('count_mismatch', 'Message count mismatch');
   // A request is taken whole or not at all: lines that don't say whose they are must be found before the first is taken.
-  if (ownTokens && !allHaveHeaders(body)) {
+  if (tokenPerLine && !allHaveHeaders(body)) {
     counters.malformed++;
     throw new TailraceError('malformed_lines', 'Malformed log messages');
   }
-  return takeFrom(0, body, intake);
+  return takeFramesFrom(0, body, receiver);
 }
 
 /** Hands over the frames of a body that {@link countFrames} found to be well formed; asks for tokens between. */
-function takeFrom(frame: number, body: Buffer, intake: Intake): Promise<void> | undefined {
-  for (let i = intake.takeUsual(body, frame); i < body.length; ) {
+function takeFramesFrom(frame: number, body: Buffer, receiver: LineReceiver): Promise<void> | undefined {
+  for (let i = receiver.takeFastPath(body, frame); i < body.length; ) {
     const start = body.indexOf(SPACE, i) + 1;
     const end = start + frameLength(body, i);
-    const taken = intake.take(body, start, end);
-    if (taken === Taken.ask) return intake.load().then(() => takeFrom(i, body, intake));
-    if (taken === Taken.malformed) throw new TailraceError('malformed_lines', 'Malformed log messages');
-    i = intake.takeUsual(body, end);
+    const outcome = receiver.take(body, start, end);
+    if (outcome === FrameOutcome.needsTokenLookup)
+      return receiver.loadToken().then(() => takeFramesFrom(i, body, receiver));
+    if (outcome === FrameOutcome.malformed)
+      throw new TailraceError('malformed_lines', 'Malformed log messages');
+    i = receiver.takeFastPath(body, end);
   }
   return undefined;
 }
 
 function allHaveHeaders(body: Buffer): boolean {
-  const header = new Header();
+  const header = new SyslogHeader();
   for (let i = 0; i < body.length; ) {
     const start = body.indexOf(SPACE, i) + 1;
     i = start + frameLength(body, i);

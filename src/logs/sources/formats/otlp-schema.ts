@@ -74,13 +74,13 @@ function requestType(): protobuf.Type {
  * Decodes a request in protobuf, into the shape that its JSON form has (identifiers as hexadecimal digits).
  * @throws an error when the bytes are no such request, are cut short, or are nested too deep.
  */
-export function decodeLogs(body: Uint8Array): unknown {
+export function decodeOtlpLogs(body: Uint8Array): unknown {
   const type = requestType();
   return type.toObject(type.decode(body), { longs: String });
 }
 
 /** Encodes a request, for tests and measurements. */
-export function encodeLogs(value: Record<string, unknown>): Uint8Array {
+export function encodeOtlpLogs(value: Record<string, unknown>): Uint8Array {
   const type = requestType();
   return type.encode(type.fromObject(value)).finish();
 }

@@ -1,8 +1,8 @@
 /** Lines of OpenTelemetry's logs protocol, OTLP/HTTP: what a request holds becomes RFC 5424 lines. */
 import { TailraceError } from '../../../common/errors.ts';
 import { isRecord } from './json-lines.ts';
-import { decodeLogs } from './otlp-schema.ts';
-import { asText, timeOf, writeLine } from './structured-line.ts';
+import { decodeOtlpLogs } from './otlp-schema.ts';
+import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
 
 const ELEMENT = 'otlp@32473';
 const INFO = 6;
@@ -24,7 +24,7 @@ const INSTANCES = [
  * @param keepService the token speaks for any source: `service.name` is the source.
  * @throws TailraceError `bad_request` when the body isn't such a request.
  */
-export function otlpLines(
+export function otlpToSyslogLines(
   body: Buffer,
   isJson: boolean,
   source: string | undefined,
@@ -42,7 +42,7 @@ export function otlpLines(
               'too_large',
               `The request has over ${LINES_MAX} lines: send several requests.`,
             );
-          lines.push(recordLine(record, resource, source, keepService));
+          lines.push(recordToSyslogLine(record, resource, source, keepService));
         }
     }
   } catch (error) {
@@ -54,7 +54,7 @@ export function otlpLines(
 
 function decode(body: Buffer, isJson: boolean): unknown {
   try {
-    const request: unknown = isJson ? JSON.parse(body.toString('utf8')) : decodeLogs(body);
+    const request: unknown = isJson ? JSON.parse(body.toString('utf8')) : decodeOtlpLogs(body);
     if (isRecord(request)) return request;
   } catch (error) {
     throw notOtlp(error);
@@ -66,7 +66,7 @@ function notOtlp(cause?: unknown): TailraceError {
   return new TailraceError('bad_request', 'Bad request: the body is no ExportLogsServiceRequest.', { cause });
 }
 
-function recordLine(
+function recordToSyslogLine(
   record: unknown,
   resource: Record<string, unknown>,
   source: string | undefined,
@@ -78,9 +78,9 @@ function recordLine(
   const body = anyValue(field(record, 'body'));
   const rawTime = field(record, 'timeUnixNano') ?? undefined;
   const time = rawTime === '0' || rawTime === 0 ? undefined : rawTime;
-  return writeLine({
+  return formatStructuredLine({
     severity: severityOf(Number(field(record, 'severityNumber') ?? 0)),
-    time: timeOf(time ?? field(record, 'observedTimeUnixNano')),
+    time: parseTimestamp(time ?? field(record, 'observedTimeUnixNano')),
     hostname: textOf(resource['host.name']),
     source: keepService ? service : undefined,
     dyno: names.filter((name) => name !== undefined).join('.') || undefined,
@@ -91,7 +91,7 @@ function recordLine(
       trace_id: identifier(field(record, 'traceId')),
       span_id: identifier(field(record, 'spanId')),
     },
-    message: body === undefined ? '' : asText(body),
+    message: body === undefined ? '' : textOrJson(body),
   });
 }
 

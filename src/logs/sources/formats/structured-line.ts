@@ -24,7 +24,7 @@ export interface StructuredLine {
 }
 
 /** The line's bytes. Data that don't fit into a header are put behind the message, as JSON. */
-export function writeLine(line: StructuredLine): Buffer {
+export function formatStructuredLine(line: StructuredLine): Buffer {
   const { severity, time, hostname, source, dyno, msgid, element, data, message } = line;
   const structured = writeData(element, data);
   const fits = structured.length <= DATA_BYTES_MAX;
@@ -48,7 +48,7 @@ function word(text: string | undefined, max: number): string {
 function writeData(element: string, data: Readonly<Record<string, unknown>>): string {
   const params = Object.entries(data)
     .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => ` ${paramName(name)}="${escapeValue(asText(value))}"`);
+    .map(([name, value]) => ` ${paramName(name)}="${escapeValue(textOrJson(value))}"`);
   return params.length === 0 ? '-' : `[${element}${params.join('')}]`;
 }
 
@@ -62,12 +62,12 @@ function escapeValue(value: string): string {
 }
 
 /** Text as it is, everything else as JSON. */
-export function asText(value: unknown): string {
+export function textOrJson(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 /** Seconds, milliseconds, microseconds or nanoseconds since 1970: which, is told by the size (until the year 5138). */
-export function timeOf(value: unknown): string | undefined {
+export function parseTimestamp(value: unknown): string | undefined {
   if (typeof value === 'string' && !/^\d{9,20}(?:\.\d+)?$/.test(value)) return isoTime(value);
   if (typeof value !== 'number' && typeof value !== 'string') return undefined;
   // Nanoseconds are beyond what a number holds exactly: their last digits are taken off before.

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import * as zlib from 'node:zlib';
 import { TailraceError } from '../../../common/errors.ts';
-import { release } from '../../../common/release.ts';
+import { detachBuffer } from '../../../common/release.ts';
 import { zstdFrames } from './zstd-frame.ts';
 
-type Unpack = (
+type Decompress = (
   body: Buffer,
   options: { maxOutputLength: number },
   done: (error: Error | null, unpacked: Buffer) => void,
@@ -15,13 +15,13 @@ const DISCARD_BYTES_MAX = 64 * 1_048_576;
 
 /** Zstandard is in Node 22.15 and later. */
 const zstd: unknown = 'zstdDecompress' in zlib ? zlib.zstdDecompress : undefined;
-const UNPACKERS: Readonly<Record<string, Unpack>> = {
+const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
   gzip: zlib.gunzip,
   'x-gzip': zlib.gunzip,
-  ...(isUnpack(zstd) ? { zstd } : {}),
+  ...(isDecompress(zstd) ? { zstd } : {}),
 };
 
-function isUnpack(value: unknown): value is Unpack {
+function isDecompress(value: unknown): value is Decompress {
   return typeof value === 'function';
 }
 
@@ -32,19 +32,19 @@ function isUnpack(value: unknown): value is Unpack {
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const encoding = request.headers['content-encoding']?.trim().toLowerCase();
-  const isPacked = encoding !== undefined && encoding !== 'identity';
-  const unpacker = isPacked ? UNPACKERS[encoding] : undefined;
-  if (isPacked && !unpacker) throw unknownEncoding(encoding);
+  const isCompressed = encoding !== undefined && encoding !== 'identity';
+  const decompressor = isCompressed ? DECOMPRESSORS[encoding] : undefined;
+  if (isCompressed && !decompressor) throw unsupportedEncoding(encoding);
   if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
   const body = await collect(request, maxBytes);
-  if (!unpacker) return body;
-  if (encoding !== 'zstd') return unpack(body, maxBytes, unpacker, String(encoding));
+  if (!decompressor) return body;
+  if (encoding !== 'zstd') return decompress(body, maxBytes, decompressor, String(encoding));
   const frames = zstdFrames(body);
-  if (!frames) throw notPacked(encoding);
+  if (!frames) throw invalidEncoding(encoding);
   const parts: Buffer[] = [];
   let left = maxBytes;
   for (const frame of frames) {
-    const part = await unpack(frame, Math.max(1, left), unpacker, encoding);
+    const part = await decompress(frame, Math.max(1, left), decompressor, encoding);
     left -= part.length;
     if (left < 0) throw tooLarge(maxBytes);
     parts.push(part);
@@ -56,7 +56,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
  * Reads what is left of a body that was refused, for nobody: a connection that is closed while the sender still writes is reset,
  * and the sender never reads why. Who goes on for too long is cut off all the same.
  */
-export function discardRest(request: IncomingMessage, maxBytes = DISCARD_BYTES_MAX): void {
+export function discardRemainingBody(request: IncomingMessage, maxBytes = DISCARD_BYTES_MAX): void {
   let left = maxBytes;
   request.on('data', (chunk: Buffer) => {
     left -= chunk.length;
@@ -80,7 +80,7 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
       else if (more) more.push(chunk);
       else more = [first, chunk];
     });
-    request.on('end', () => resolve(more ? joined(more, size) : (first ?? Buffer.alloc(0))));
+    request.on('end', () => resolve(more ? concatAndDetach(more, size) : (first ?? Buffer.alloc(0))));
     request.on('error', reject);
     request.on('close', () => {
       if (!request.complete)
@@ -90,31 +90,36 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
 }
 
 /** The parts as one, and their memory given back. */
-function joined(parts: readonly Buffer[], size: number): Buffer {
+function concatAndDetach(parts: readonly Buffer[], size: number): Buffer {
   const whole = Buffer.concat(parts, size);
-  for (const part of parts) release(part);
+  for (const part of parts) detachBuffer(part);
   return whole;
 }
 
-function unpack(body: Buffer, maxBytes: number, unpacker: Unpack, encoding: string): Promise<Buffer> {
+function decompress(
+  body: Buffer,
+  maxBytes: number,
+  decompressor: Decompress,
+  encoding: string,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    unpacker(body, { maxOutputLength: maxBytes }, (error, unpacked) => {
+    decompressor(body, { maxOutputLength: maxBytes }, (error, unpacked) => {
       if (!error) resolve(unpacked);
       else if (error instanceof RangeError) reject(tooLarge(maxBytes));
-      else reject(notPacked(encoding, error));
+      else reject(invalidEncoding(encoding, error));
     });
   });
 }
 
-function notPacked(encoding: string, cause?: unknown): TailraceError {
+function invalidEncoding(encoding: string, cause?: unknown): TailraceError {
   return new TailraceError('bad_request', `Bad request: the body is not valid ${encoding}.`, { cause });
 }
 
-function unknownEncoding(encoding: string): TailraceError {
+function unsupportedEncoding(encoding: string): TailraceError {
   const sentence =
     encoding === 'zstd'
       ? `Content-Encoding zstd isn't supported by Node.js ${process.versions.node.split('.')[0]}: send gzip or none, or run tailrace on Node.js 22.15 or later.`
-      : `Content-Encoding ${encoding} isn't supported: send ${Object.keys(UNPACKERS)
+      : `Content-Encoding ${encoding} isn't supported: send ${Object.keys(DECOMPRESSORS)
           .filter((name) => !name.startsWith('x-'))
           .join(' or ')}, or none.`;
   return new TailraceError('unsupported_type', sentence);

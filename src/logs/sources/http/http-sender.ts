@@ -1,45 +1,45 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readAuthorization } from '../../../common/authorization.ts';
 import { TailraceError } from '../../../common/errors.ts';
-import type { Limits } from '../../router/limits.ts';
-import type { Router } from '../../router/router.ts';
-import type { Tenant } from '../../router/tenants.ts';
-import type { SourceCounters } from '../counters.ts';
+import type { RateLimiter } from '../../router/limits.ts';
+import type { LogRouter } from '../../router/router.ts';
+import type { LogSource } from '../../router/tenants.ts';
+import type { ListenerCounters } from '../counters.ts';
 
 /** Who pushes lines over HTTP. */
-export interface HttpSender {
+export interface AuthorizedSender {
   /** Whose all the lines are; undefined when every line names its own token. */
-  readonly tenant: Tenant | undefined;
+  readonly logSource: LogSource | undefined;
 }
 
-export interface HttpSendersOptions {
-  readonly router: Router;
-  readonly limits: Limits;
+export interface IngestAuthorizerOptions {
+  readonly router: LogRouter;
+  readonly rateLimiter: RateLimiter;
   /** May this API key write lines to any app? */
   readonly mayWrite: (key: string) => Promise<boolean>;
-  readonly counters: SourceCounters;
+  readonly counters: ListenerCounters;
 }
 
 /** Decides who may push, and whether now. */
-export class HttpSenders {
-  private readonly options: HttpSendersOptions;
+export class IngestAuthorizer {
+  private readonly options: IngestAuthorizerOptions;
 
-  constructor(options: HttpSendersOptions) {
+  constructor(options: IngestAuthorizerOptions) {
     this.options = options;
   }
 
   /** @throws TailraceError `unauthorized` */
-  async authorise(request: FastifyRequest, reply: FastifyReply): Promise<HttpSender> {
-    const shown = readAuthorization(request.headers.authorization);
-    if (shown.kind === 'token') {
-      const tenant = await this.tenantOf(shown.token);
-      if (tenant) return { tenant };
+  async authorize(request: FastifyRequest, reply: FastifyReply): Promise<AuthorizedSender> {
+    const credentials = readAuthorization(request.headers.authorization);
+    if (credentials.kind === 'token') {
+      const logSource = await this.resolveToken(credentials.token);
+      if (logSource) return { logSource };
       this.options.counters.unknownToken++;
-    } else if (shown.kind === 'key' && (await this.options.mayWrite(shown.key))) {
+    } else if (credentials.kind === 'key' && (await this.options.mayWrite(credentials.key))) {
       const { token } = request.query as { token?: string };
-      if (!token) return { tenant: undefined };
-      const tenant = await this.tenantOf(token);
-      if (tenant) return { tenant };
+      if (!token) return { logSource: undefined };
+      const logSource = await this.resolveToken(token);
+      if (logSource) return { logSource };
     }
     reply.header('WWW-Authenticate', 'Basic realm="Logplex"');
     throw new TailraceError(
@@ -49,25 +49,29 @@ export class HttpSenders {
   }
 
   /** The same, for forms whose lines name no token. */
-  async authoriseOne(request: FastifyRequest, reply: FastifyReply, what: string): Promise<Tenant> {
-    const { tenant } = await this.authorise(request, reply);
-    if (tenant) return tenant;
+  async authorizeSingleSource(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    format: string,
+  ): Promise<LogSource> {
+    const { logSource } = await this.authorize(request, reply);
+    if (logSource) return logSource;
     throw new TailraceError(
       'bad_request',
-      `${what} needs a source token: add ?token=t.… or authenticate with it.`,
+      `${format} needs a source token: add ?token=t.… or authenticate with it.`,
     );
   }
 
   /** @throws TailraceError `rate_limited` when the sender has sent too much, `unavailable` when all have. */
-  admit(request: FastifyRequest, { tenant }: HttpSender): void {
-    const refusal = turnedAway(tenant, request.headers['logplex-msg-count'], this.options);
-    if (refusal) throw refusal;
+  admit(request: FastifyRequest, { logSource }: AuthorizedSender): void {
+    const rejection = rejectionFor(logSource, request.headers['logplex-msg-count'], this.options);
+    if (rejection) throw rejection;
   }
 
-  private async tenantOf(token: string): Promise<Tenant | null> {
+  private async resolveToken(token: string): Promise<LogSource | null> {
     const { router } = this.options;
-    const known = router.findTenant(token);
-    return known === undefined ? router.loadTenant(token) : known; // null: known to be unknown
+    const known = router.lookupToken(token);
+    return known === undefined ? router.loadToken(token) : known; // null: known to be unknown
   }
 }
 
@@ -75,15 +79,15 @@ export class HttpSenders {
  * Why a request is turned away before its lines are looked at: `rate_limited` when the sender has sent too much, `unavailable`
  * when all have. `claimed` is its `Logplex-Msg-Count`.
  */
-export function turnedAway(
-  tenant: Tenant | undefined,
-  claimed: string | string[] | undefined,
-  { limits, counters, router }: Pick<HttpSendersOptions, 'limits' | 'counters' | 'router'>,
+export function rejectionFor(
+  logSource: LogSource | undefined,
+  msgCount: string | string[] | undefined,
+  { rateLimiter, counters, router }: Pick<IngestAuthorizerOptions, 'rateLimiter' | 'counters' | 'router'>,
 ): TailraceError | undefined {
-  if (tenant && !limits.off && !limits.isOpen(tenant)) {
-    const refused = linesClaimed(claimed);
-    counters.limited += refused;
-    limits.refuse(tenant.app, refused);
+  if (logSource && !rateLimiter.disabled && !rateLimiter.allowsRequest(logSource)) {
+    const lines = declaredLines(msgCount);
+    counters.limited += lines;
+    rateLimiter.countLimited(logSource.app, lines);
     return new TailraceError(
       'rate_limited',
       'This source or its app has sent more than it may: try again in a moment.',
@@ -94,7 +98,7 @@ export function turnedAway(
 }
 
 /** Lines of a request that isn't read, as far as it says: at least one. */
-function linesClaimed(header: string | string[] | undefined): number {
-  const claimed = Number(header);
-  return claimed >= 1 && claimed < 1_000_000 ? Math.floor(claimed) : 1;
+function declaredLines(header: string | string[] | undefined): number {
+  const count = Number(header);
+  return count >= 1 && count < 1_000_000 ? Math.floor(count) : 1;
 }

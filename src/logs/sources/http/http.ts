@@ -4,24 +4,24 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
-import { release } from '../../../common/release.ts';
-import type { Limits } from '../../router/limits.ts';
-import type { Router } from '../../router/router.ts';
-import { plainAddress } from '../../router/rules.ts';
-import { ANY_SOURCE, type Tenant } from '../../router/tenants.ts';
+import { detachBuffer } from '../../../common/release.ts';
+import type { RateLimiter } from '../../router/limits.ts';
+import type { LogRouter } from '../../router/router.ts';
+import { normalizeAddress } from '../../router/rules.ts';
+import { type LogSource, WILDCARD_SOURCE } from '../../router/tenants.ts';
 import { BATCH_BYTES, RECORD_HEADER } from '../../syslog/batch.ts';
-import { type SourceCounters, sourceCounters } from '../counters.ts';
-import { jsonLine, readJson, readNdjson } from '../formats/json-lines.ts';
-import { logplexBatchBytes, takeLogplex } from '../formats/logplex-body.ts';
-import { otlpLines } from '../formats/otlp.ts';
-import { TextLines } from '../formats/text-lines.ts';
-import type { Intake } from '../intake.ts';
-import { Refusals } from '../refusals.ts';
+import { createListenerCounters, type ListenerCounters } from '../counters.ts';
+import { jsonToSyslogLine, readJson, readNdjson } from '../formats/json-lines.ts';
+import { estimateLogplexBatchBytes, takeLogplexBody } from '../formats/logplex-body.ts';
+import { otlpToSyslogLines } from '../formats/otlp.ts';
+import { PlainTextBody } from '../formats/text-lines.ts';
+import type { LineReceiver } from '../intake.ts';
+import { RejectionWarnings } from '../refusals.ts';
 import { readBody } from './body.ts';
-import { HttpSenders } from './http-sender.ts';
-import { UnnamedRequests } from './unnamed-requests.ts';
-import { UsualConnections } from './usual-connections.ts';
-import { frameName, intakeOf } from './whole-request.ts';
+import { IngestAuthorizer } from './http-sender.ts';
+import { RetryDeduplicator } from './unnamed-requests.ts';
+import { FastPathServer } from './usual-connections.ts';
+import { readFrameId, receiverForRequest } from './whole-request.ts';
 
 /** Largest body of a request, unpacked. */
 export const BODY_BYTES_MAX = 8_000_000;
@@ -31,7 +31,7 @@ const NEWLINE = 0x0a;
 const LINE_GROWTH_BYTES = RECORD_HEADER + 96;
 
 /** How a body is read, by its content type. */
-const FORMS: Readonly<Record<string, 'logplex' | 'text' | 'ndjson' | 'json'>> = {
+const BODY_FORMATS: Readonly<Record<string, 'logplex' | 'text' | 'ndjson' | 'json'>> = {
   'application/logplex-1': 'logplex',
   'application/x-logplex-1': 'logplex',
   'text/plain': 'text',
@@ -44,55 +44,57 @@ const FORMS: Readonly<Record<string, 'logplex' | 'text' | 'ndjson' | 'json'>> = 
   'application/json': 'json',
 };
 
-export interface HttpSourceOptions {
-  readonly router: Router;
-  readonly limits: Limits;
+export interface IngestRoutesOptions {
+  readonly router: LogRouter;
+  readonly rateLimiter: RateLimiter;
   /** May this API key write lines to any app? */
   readonly mayWrite: (key: string) => Promise<boolean>;
   readonly warn: (fields: object, message: string) => void;
 }
 
-interface PushedBody {
+interface PushedRequest {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   /** Whose all the lines are. */
-  readonly tenant: Tenant | undefined;
+  readonly logSource: LogSource | undefined;
   readonly body: Buffer;
   /** About what its lines take in a batch. */
   readonly bytes: number;
-  readonly counted: SourceCounters;
+  readonly counters: ListenerCounters;
 }
 
 /** Adds the routes to a server, in an encapsulation of their own: the bodies here are bytes. Counts `http` and `otlp`. */
-export async function httpSource(
+export async function registerIngestRoutes(
   server: FastifyInstance,
-  { router, limits, mayWrite, warn }: HttpSourceOptions,
-): Promise<readonly SourceCounters[]> {
-  const counters = sourceCounters('http');
-  const otlpCounters = sourceCounters('otlp');
-  const senders = new HttpSenders({ router, limits, mayWrite, counters });
-  const otlpSenders = new HttpSenders({ router, limits, mayWrite, counters: otlpCounters });
-  const unnamedRequests = new UnnamedRequests();
-  const refusals = [counters, otlpCounters].map((of) => new Refusals(of, warn));
-  const usual = new UsualConnections(server.server, {
+  { router, rateLimiter, mayWrite, warn }: IngestRoutesOptions,
+): Promise<readonly ListenerCounters[]> {
+  const counters = createListenerCounters('http');
+  const otlpCounters = createListenerCounters('otlp');
+  const authorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters });
+  const otlpAuthorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters: otlpCounters });
+  const retryDedup = new RetryDeduplicator();
+  const rejectionWarnings = [counters, otlpCounters].map((of) => new RejectionWarnings(of, warn));
+  const fastPath = new FastPathServer(server.server, {
     router,
-    limits,
+    rateLimiter,
     counters,
-    answered: () => refusals[0].check(),
+    onResponse: () => rejectionWarnings[0].check(),
     warn,
   });
-  server.addHook('preClose', () => usual.close());
+  server.addHook('preClose', () => fastPath.close());
   await server.register(async (logs) => {
     logs.removeAllContentTypeParsers();
     logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
     logs.setErrorHandler((error: Error & { code?: string }, request) => {
       // Something without a slash: Fastify refuses it before we see it.
       if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-        throw request.routeOptions.url === '/logs' ? unknownForm(request) : unknownOtlpForm(request);
+        throw request.routeOptions.url === '/logs'
+          ? unsupportedContentType(request)
+          : unsupportedOtlpContentType(request);
       throw error;
     });
     logs.addHook('onResponse', async () => {
-      for (const of of refusals) of.check();
+      for (const of of rejectionWarnings) of.check();
     });
     logs.post('/logs', async (request, reply) => {
       await takeRequest(request, reply);
@@ -112,94 +114,96 @@ export async function httpSource(
   return [counters, otlpCounters];
 
   async function takeRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const form = FORMS[contentType(request)];
-    const sender = await senders.authorise(request, reply);
-    if (!form) throw unknownForm(request);
-    senders.admit(request, sender);
-    const { tenant } = sender;
-    if (form !== 'logplex' && !tenant)
+    const format = BODY_FORMATS[contentType(request)];
+    const sender = await authorizer.authorize(request, reply);
+    if (!format) throw unsupportedContentType(request);
+    authorizer.admit(request, sender);
+    const { logSource } = sender;
+    if (format !== 'logplex' && !logSource)
       throw new TailraceError(
         'bad_request',
-        `${form === 'text' ? 'Plain text' : 'JSON'} needs a source token: add ?token=t.… or authenticate with it.`,
+        `${format === 'text' ? 'Plain text' : 'JSON'} needs a source token: add ?token=t.… or authenticate with it.`,
       );
     const body = await readBody(request.raw, BODY_BYTES_MAX);
     const { dyno } = request.query as { dyno?: string };
-    if (form === 'logplex') {
-      const claimed = request.headers['logplex-msg-count'];
-      const bytes = logplexBatchBytes(body.length, claimed);
-      await takeWhole({ request, reply, tenant, body, bytes, counted: counters }, async (intake) => {
-        await takeLogplex(body, intake, { claimed, ownTokens: !tenant, counters });
-        release(body);
+    if (format === 'logplex') {
+      const msgCount = request.headers['logplex-msg-count'];
+      const bytes = estimateLogplexBatchBytes(body.length, msgCount);
+      await storeRequest({ request, reply, logSource, body, bytes, counters }, async (receiver) => {
+        await takeLogplexBody(body, receiver, { msgCount, tokenPerLine: !logSource, counters });
+        detachBuffer(body);
       });
       return;
     }
-    if (form === 'text') {
+    if (format === 'text') {
       const bytes = body.length + countLines(body) * LINE_GROWTH_BYTES;
-      const take = (intake: Intake): void => new TextLines(dyno).take(body, intake);
-      await takeWhole({ request, reply, tenant, body, bytes, counted: counters }, take);
+      const take = (receiver: LineReceiver): void => new PlainTextBody(dyno).take(body, receiver);
+      await storeRequest({ request, reply, logSource, body, bytes, counters }, take);
       return;
     }
-    const lines = (form === 'json' ? readJson(body) : readNdjson(body)).map((value) => jsonLine(value, dyno));
-    const bytes = bytesOf(lines);
-    await takeWhole({ request, reply, tenant, body, bytes, counted: counters }, takeLines(lines));
+    const lines = (format === 'json' ? readJson(body) : readNdjson(body)).map((value) =>
+      jsonToSyslogLine(value, dyno),
+    );
+    const bytes = estimateBatchBytes(lines);
+    await storeRequest({ request, reply, logSource, body, bytes, counters }, linesTaker(lines));
   }
 
   async function takeOtlp(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const type = contentType(request);
     const isJson = type === 'application/json';
-    const tenant = await otlpSenders.authoriseOne(request, reply, 'OTLP');
+    const logSource = await otlpAuthorizer.authorizeSingleSource(request, reply, 'OTLP');
     if (!isJson && type !== 'application/x-protobuf' && type !== 'application/protobuf')
-      throw unknownOtlpForm(request);
-    otlpSenders.admit(request, { tenant });
+      throw unsupportedOtlpContentType(request);
+    otlpAuthorizer.admit(request, { logSource });
     const body = await readBody(request.raw, BODY_BYTES_MAX);
-    const lines = otlpLines(body, isJson, tenant.source, tenant.source === ANY_SOURCE);
-    const bytes = bytesOf(lines);
-    await takeWhole({ request, reply, tenant, body, bytes, counted: otlpCounters }, takeLines(lines));
+    const lines = otlpToSyslogLines(body, isJson, logSource.source, logSource.source === WILDCARD_SOURCE);
+    const bytes = estimateBatchBytes(lines);
+    await storeRequest({ request, reply, logSource, body, bytes, counters: otlpCounters }, linesTaker(lines));
     // An ExportLogsServiceResponse without a partial success: in protobuf, no bytes at all.
     return reply.type(isJson ? type : 'application/x-protobuf').send(isJson ? '{}' : Buffer.alloc(0));
   }
 
   /** Hands a request's lines over; resolves when they are stored. What fits into one batch is stored all or none. */
-  async function takeWhole(
-    { request, reply, tenant, body, bytes, counted }: PushedBody,
-    take: (intake: Intake) => void | Promise<void>,
+  async function storeRequest(
+    { request, reply, logSource, body, bytes, counters: counted }: PushedRequest,
+    take: (receiver: LineReceiver) => void | Promise<void>,
   ): Promise<void> {
-    const given = frameName(request.headers['logplex-frame-id']);
-    const unnamed =
-      given === undefined && bytes > BATCH_BYTES
-        ? unnamedRequests.begin(`${tenant?.token} ${request.url} ${contentType(request)}`, body)
+    const sentFrameId = readFrameId(request.headers['logplex-frame-id']);
+    const retry =
+      sentFrameId === undefined && bytes > BATCH_BYTES
+        ? retryDedup.frameIdFor(`${logSource?.token} ${request.url} ${contentType(request)}`, body)
         : undefined;
-    const name = given ?? unnamed?.name;
+    const frameId = sentFrameId ?? retry?.frameId;
     // Drains in other formats name their token, too.
-    const drainForm =
+    const fromHerokuDrain =
       request.headers['logplex-drain-token'] !== undefined &&
       contentType(request) === 'application/logplex-1';
-    const intake = intakeOf({
+    const receiver = receiverForRequest({
       router,
-      limits,
+      rateLimiter,
       counters: counted,
-      host: plainAddress(request.ip),
-      tenant,
+      host: normalizeAddress(request.ip),
+      logSource,
       bytes,
-      name,
-      drainForm,
+      frameId,
+      fromHerokuDrain,
     });
-    await take(intake);
-    await intake.stored();
-    if (!unnamed) return;
+    await take(receiver);
+    await receiver.whenStored();
+    if (!retry) return;
     // Whoever hangs up before the answer doesn't know, and sends it again.
-    const { done } = unnamed;
-    reply.raw.once('finish', done);
+    const { forget } = retry;
+    reply.raw.once('finish', forget);
   }
 }
 
-function takeLines(lines: readonly Buffer[]): (intake: Intake) => void {
-  return (intake) => {
-    for (const line of lines) intake.take(line, 0, line.length);
+function linesTaker(lines: readonly Buffer[]): (receiver: LineReceiver) => void {
+  return (receiver) => {
+    for (const line of lines) receiver.take(line, 0, line.length);
   };
 }
 
-function bytesOf(lines: readonly Buffer[]): number {
+function estimateBatchBytes(lines: readonly Buffer[]): number {
   return lines.reduce((sum, line) => sum + line.length + LINE_GROWTH_BYTES, 0);
 }
 
@@ -213,14 +217,14 @@ function contentType(request: FastifyRequest): string {
   return request.headers['content-type']?.split(';', 1)[0].trim().toLowerCase() ?? '';
 }
 
-function unknownForm(request: FastifyRequest): TailraceError {
+function unsupportedContentType(request: FastifyRequest): TailraceError {
   return new TailraceError(
     'unsupported_type',
     `Content-Type ${contentType(request) || '(none)'} isn't supported: send application/logplex-1, text/plain, application/x-ndjson or application/json.`,
   );
 }
 
-function unknownOtlpForm(request: FastifyRequest): TailraceError {
+function unsupportedOtlpContentType(request: FastifyRequest): TailraceError {
   return new TailraceError(
     'unsupported_type',
     `Content-Type ${contentType(request) || '(none)'} isn't supported: send application/x-protobuf or application/json.`,

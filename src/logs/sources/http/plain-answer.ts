@@ -3,21 +3,21 @@ import { STATUS_CODES } from 'node:http';
 import { TailraceError } from '../../../common/errors.ts';
 
 /** The lines are stored. A connection that isn't kept alive (0 ms) is closed behind the answer. */
-export function accepted(keepAliveMs: number): string {
-  return `HTTP/1.1 204 No Content\r\n${general(keepAliveMs)}\r\n`;
+export function acceptedResponse(keepAliveMs: number): string {
+  return `HTTP/1.1 204 No Content\r\n${generalHeaders(keepAliveMs)}\r\n`;
 }
 
 /** They aren't; whatever isn't expected to go wrong is not explained. */
-export function refused(error: unknown, keepAliveMs: number): string {
+export function rejectedResponse(error: unknown, keepAliveMs: number): string {
   const expected = error instanceof TailraceError ? error : undefined;
   const status = expected?.status ?? 500;
   const sentence = expected?.message ?? 'Internal server error.';
   const retry = expected?.retryAfter === undefined ? '' : `Retry-After: ${expected.retryAfter}\r\n`;
   const content = `Content-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(sentence)}\r\n`;
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${content}${retry}${general(keepAliveMs)}\r\n${sentence}`;
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${content}${retry}${generalHeaders(keepAliveMs)}\r\n${sentence}`;
 }
 
-function general(keepAliveMs: number): string {
+function generalHeaders(keepAliveMs: number): string {
   const connection =
     keepAliveMs > 0 ? `keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1_000)}` : 'close';
   return `Date: ${httpDate()}\r\nConnection: ${connection}\r\n`;

@@ -1,13 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 
 /** Requests that are remembered because they may come again. */
-const OPEN_MAX = 1_000;
+const REMEMBERED_MAX = 1_000;
 
 /** A large request without a name of its own. */
-export interface UnnamedRequest {
-  readonly name: string;
+export interface RetriableRequest {
+  readonly frameId: string;
   /** All of it is stored, and the sender was told: the same bytes again are another request. */
-  done(): void;
+  forget(): void;
 }
 
 /**
@@ -15,18 +15,18 @@ export interface UnnamedRequest {
  * before it are, and the sender is asked to send everything again. So such a request gets a name, which it keeps until it is
  * stored as a whole: the same bytes again are the same request then, and what is stored already is not stored twice.
  */
-export class UnnamedRequests {
+export class RetryDeduplicator {
   /** By the digest of sender and body, oldest first. */
-  private readonly open = new Map<string, string>();
+  private readonly frameIds = new Map<string, string>();
 
   /** A new name, or the one under which the same request has failed. */
-  begin(sender: string, body: Uint8Array): UnnamedRequest {
+  frameIdFor(sender: string, body: Uint8Array): RetriableRequest {
     const digest = createHash('sha256').update(`${sender}\n`).update(body).digest('base64');
-    const name = this.open.get(digest) ?? `unnamed/${randomUUID()}`;
-    this.open.delete(digest);
-    const oldest = this.open.size < OPEN_MAX ? undefined : this.open.keys().next().value;
-    if (oldest !== undefined) this.open.delete(oldest);
-    this.open.set(digest, name);
-    return { name, done: () => void this.open.delete(digest) };
+    const frameId = this.frameIds.get(digest) ?? `unnamed/${randomUUID()}`;
+    this.frameIds.delete(digest);
+    const oldest = this.frameIds.size < REMEMBERED_MAX ? undefined : this.frameIds.keys().next().value;
+    if (oldest !== undefined) this.frameIds.delete(oldest);
+    this.frameIds.set(digest, frameId);
+    return { frameId, forget: () => void this.frameIds.delete(digest) };
   }
 }

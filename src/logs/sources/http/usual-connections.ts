@@ -4,40 +4,43 @@
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { UsualConnection, type UsualConnectionOptions } from './usual-connection.ts';
+import { FastPathConnection, type FastPathOptions } from './usual-connection.ts';
 
 /** How often connections are looked at that wait, ms. */
 const CHECK_MS = 5_000;
 /** At the end of the server a request that is still not answered then has its connection closed: it is sent again elsewhere. */
 const GRACE_MS = 10_000;
 
-type Owner = (socket: Socket) => void;
+type ConnectionListener = (socket: Socket) => void;
 
 /** The connections of a server on which only usual requests have come so far. */
-export class UsualConnections {
+export class FastPathServer {
   private readonly server: Server;
-  private readonly open = new Set<UsualConnection>();
+  private readonly connections = new Set<FastPathConnection>();
   private readonly timer: NodeJS.Timeout;
-  private emptied: (() => void) | undefined;
+  private onAllClosed: (() => void) | undefined;
 
   /** To be made before the server listens: puts itself in front of the server's own reading of connections. */
-  constructor(server: Server, options: UsualConnectionOptions) {
+  constructor(server: Server, options: FastPathOptions) {
     this.server = server;
-    const [node] = server.listeners('connection') as Owner[];
-    server.off('connection', node);
+    const [nodeListener] = server.listeners('connection') as ConnectionListener[];
+    server.off('connection', nodeListener);
     server.prependListener('connection', (socket: Socket) => {
-      if (this.emptied) {
+      if (this.onAllClosed) {
         socket.destroy();
         return;
       }
-      const connection = new UsualConnection(socket, options, {
+      const connection = new FastPathConnection(socket, options, {
         keepAliveMs: server.keepAliveTimeout,
-        left: () => this.left(connection),
-        handOver: () => node.call(server, socket),
+        onDetached: () => this.onDetached(connection),
+        handOverToNode: () => nodeListener.call(server, socket),
       });
-      this.open.add(connection);
+      this.connections.add(connection);
     });
-    this.timer = setInterval(() => this.check(), Math.min(CHECK_MS, server.requestTimeout || CHECK_MS));
+    this.timer = setInterval(
+      () => this.checkTimeouts(),
+      Math.min(CHECK_MS, server.requestTimeout || CHECK_MS),
+    );
     this.timer.unref();
   }
 
@@ -45,26 +48,26 @@ export class UsualConnections {
   close(): Promise<void> {
     clearInterval(this.timer);
     return new Promise((resolve) => {
-      this.emptied = resolve;
-      for (const connection of this.open) connection.close();
-      if (this.open.size === 0) resolve();
+      this.onAllClosed = resolve;
+      for (const connection of this.connections) connection.close();
+      if (this.connections.size === 0) resolve();
       setTimeout(() => {
-        for (const { socket } of this.open) socket.destroy();
+        for (const { socket } of this.connections) socket.destroy();
       }, GRACE_MS).unref();
     });
   }
 
-  private left(connection: UsualConnection): void {
-    this.open.delete(connection);
-    if (this.open.size === 0) this.emptied?.();
+  private onDetached(connection: FastPathConnection): void {
+    this.connections.delete(connection);
+    if (this.connections.size === 0) this.onAllClosed?.();
   }
 
   /** As Node does with its own: who takes too long over a request is told so, and who says nothing more is hung up on. */
-  private check(): void {
+  private checkTimeouts(): void {
     const { headersTimeout, requestTimeout, keepAliveTimeout } = this.server;
     const now = performance.now();
-    for (const { socket, waitsFor, sinceMs } of this.open) {
-      const waitedMs = now - sinceMs;
+    for (const { socket, waitsFor, waitingSinceMs } of this.connections) {
+      const waitedMs = now - waitingSinceMs;
       const isOver = (limitMs: number): boolean => limitMs > 0 && waitedMs > limitMs;
       if (waitsFor === 'next request' && isOver(keepAliveTimeout)) socket.destroy();
       else if (

@@ -8,37 +8,37 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 /** Longer heads are Node's to refuse. */
 const HEAD_BYTES_MAX = 8_192;
 /** Whole lines `name: value`; no folding, no control characters, no line end but CRLF. */
-const FIELDS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+$/;
+const HEADERS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+$/;
 const LENGTH = /^\d{1,9}$/;
 
-export interface UsualHead {
+export interface FastPathHead {
   /** Where the body starts. */
   readonly end: number;
   /** Bytes of the body. */
   readonly length: number;
   readonly authorization: string;
   /** `Logplex-Msg-Count`. */
-  readonly claimed: string | undefined;
+  readonly msgCount: string | undefined;
   /** `Logplex-Frame-Id`. */
-  readonly name: string | undefined;
+  readonly frameId: string | undefined;
 }
 
 /** The head at the beginning of `bytes`; undefined when it isn't a usual one, or isn't all there. */
-export function readUsualHead(bytes: Buffer): UsualHead | undefined {
+export function readFastPathHead(bytes: Buffer): FastPathHead | undefined {
   if (!bytes.subarray(0, REQUEST_LINE.length).equals(REQUEST_LINE)) return undefined;
   const end = bytes.indexOf(HEAD_END, REQUEST_LINE.length - 2) + HEAD_END.length;
   if (end < HEAD_END.length || end > HEAD_BYTES_MAX) return undefined;
   const text = bytes.toString('latin1', REQUEST_LINE.length, end - 2);
-  return FIELDS.test(text) ? readFields(text, end) : undefined;
+  return HEADERS.test(text) ? readHeaders(text, end) : undefined;
 }
 
-function readFields(text: string, end: number): UsualHead | undefined {
+function readHeaders(text: string, end: number): FastPathHead | undefined {
   let hosts = 0;
   let type: string | undefined;
   let length: string | undefined;
   let authorization: string | undefined;
-  let claimed: string | undefined;
-  let name: string | undefined;
+  let msgCount: string | undefined;
+  let frameId: string | undefined;
   for (let at = 0; at < text.length; ) {
     const colon = text.indexOf(':', at);
     const lineEnd = text.indexOf('\r\n', colon);
@@ -62,12 +62,12 @@ function readFields(text: string, end: number): UsualHead | undefined {
         authorization = value;
         break;
       case 'logplex-msg-count':
-        if (claimed !== undefined) return undefined;
-        claimed = value;
+        if (msgCount !== undefined) return undefined;
+        msgCount = value;
         break;
       case 'logplex-frame-id':
-        if (name !== undefined) return undefined;
-        name = value;
+        if (frameId !== undefined) return undefined;
+        frameId = value;
         break;
       case 'connection':
         if (value.toLowerCase() !== 'keep-alive') return undefined;
@@ -86,5 +86,5 @@ function readFields(text: string, end: number): UsualHead | undefined {
   }
   if (hosts !== 1 || type !== 'application/logplex-1' || authorization === undefined) return undefined;
   if (length === undefined || !LENGTH.test(length)) return undefined;
-  return { end, length: Number(length), authorization, claimed, name };
+  return { end, length: Number(length), authorization, msgCount, frameId };
 }

@@ -2,51 +2,51 @@
  * A request whose lines are handed over together: under its name (`Logplex-Frame-Id`) when it has one, else to the gatherer of
  * its app, which is asked before for the room, so that what fits into one batch is stored all or none.
  */
-import type { Limits } from '../../router/limits.ts';
-import type { Router } from '../../router/router.ts';
-import type { Tenant } from '../../router/tenants.ts';
-import type { SourceCounters } from '../counters.ts';
-import { Intake } from '../intake.ts';
-import { namedBatches } from './named-batch.ts';
+import type { RateLimiter } from '../../router/limits.ts';
+import type { LogRouter } from '../../router/router.ts';
+import type { LogSource } from '../../router/tenants.ts';
+import type { ListenerCounters } from '../counters.ts';
+import { LineReceiver } from '../intake.ts';
+import { frameIdBatches } from './named-batch.ts';
 
-const FRAME_NAME_CHARACTERS = 128;
+const FRAME_ID_CHARACTERS = 128;
 
-export interface WholeRequest {
-  readonly router: Router;
-  readonly limits: Limits;
-  readonly counters: SourceCounters;
+export interface RequestReceiverOptions {
+  readonly router: LogRouter;
+  readonly rateLimiter: RateLimiter;
+  readonly counters: ListenerCounters;
   /** The sender's address. */
   readonly host: string;
   /** Whose all the lines are; undefined when every line names its own token. */
-  readonly tenant: Tenant | undefined;
+  readonly logSource: LogSource | undefined;
   /** About what its lines take in a batch. */
   readonly bytes: number;
-  /** From {@link frameName}, or given to it here. */
-  readonly name: string | undefined;
+  /** From {@link readFrameId}, or given to it here. */
+  readonly frameId: string | undefined;
   /** See the intake's. */
-  readonly drainForm?: boolean;
+  readonly fromHerokuDrain?: boolean;
 }
 
 /** The name that the sender gave the request, cut to a bearable length. */
-export function frameName(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' && header !== '' ? header.slice(0, FRAME_NAME_CHARACTERS) : undefined;
+export function readFrameId(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && header !== '' ? header.slice(0, FRAME_ID_CHARACTERS) : undefined;
 }
 
 /**
  * What to give the lines to; they are stored when its `stored()` has resolved. `spare`, of a request before from the same
  * connection that had no name, is taken again when it does.
  */
-export function intakeOf(whole: WholeRequest, spare?: Intake): Intake {
-  const { router, limits, counters, host, tenant, bytes, name, drainForm } = whole;
-  if (name === undefined && tenant) router.gatherer(tenant.app).reserve(bytes);
-  if (name === undefined && spare && spare.fixed === tenant) return spare;
-  return new Intake({
+export function receiverForRequest(options: RequestReceiverOptions, spare?: LineReceiver): LineReceiver {
+  const { router, rateLimiter, counters, host, logSource, bytes, frameId, fromHerokuDrain } = options;
+  if (frameId === undefined && logSource) router.batcher(logSource.app).reserve(bytes);
+  if (frameId === undefined && spare && spare.authenticatedSource === logSource) return spare;
+  return new LineReceiver({
     router,
     counters,
-    limits,
+    rateLimiter,
     host,
-    fixed: tenant,
-    drainForm,
-    targetFor: name === undefined ? undefined : namedBatches(router, name, bytes, counters),
+    authenticatedSource: logSource,
+    fromHerokuDrain,
+    targetFor: frameId === undefined ? undefined : frameIdBatches(router, frameId, bytes, counters),
   });
 }

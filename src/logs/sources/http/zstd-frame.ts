@@ -27,7 +27,7 @@ export function zstdFrames(bytes: Buffer): Buffer[] | undefined {
 function frameEnd(bytes: Buffer, start: number): number | undefined {
   if (start + 5 > bytes.length) return undefined;
   const magic = bytes.readUInt32LE(start);
-  if ((magic & SKIPPABLE_MASK) >>> 0 === SKIPPABLE) return within(bytes, skippableEnd(bytes, start));
+  if ((magic & SKIPPABLE_MASK) >>> 0 === SKIPPABLE) return endWithinBuffer(bytes, skippableEnd(bytes, start));
   if (magic !== MAGIC) return undefined;
   const descriptor = bytes[start + 4];
   const isSingle = (descriptor & 0x20) !== 0;
@@ -43,13 +43,13 @@ function frameEnd(bytes: Buffer, start: number): number | undefined {
     at += 3 + (type === RLE_BLOCK ? 1 : block >> 3);
   }
   const hasChecksum = (descriptor & 4) !== 0;
-  return within(bytes, at + (hasChecksum ? 4 : 0));
+  return endWithinBuffer(bytes, at + (hasChecksum ? 4 : 0));
 }
 
 function skippableEnd(bytes: Buffer, start: number): number {
   return start + 8 > bytes.length ? Number.POSITIVE_INFINITY : start + 8 + bytes.readUInt32LE(start + 4);
 }
 
-function within(bytes: Buffer, end: number): number | undefined {
+function endWithinBuffer(bytes: Buffer, end: number): number | undefined {
   return end <= bytes.length ? end : undefined;
 }

@@ -2,61 +2,61 @@
 import { systemCode, TailraceError } from '../../../common/errors.ts';
 import type { RuleRecord } from '../../router/rules.ts';
 import type { AppId } from '../../store/contract.ts';
-import type { SourceCounters } from '../counters.ts';
-import type { Source, SourceOptions } from '../source.ts';
+import type { ListenerCounters } from '../counters.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../source.ts';
 import { listenTcp } from './tcp.ts';
 import { listenUdp } from './udp.ts';
 
 /** A port that was taken may be free again. */
 const RETRY_MS = 60_000;
 
-export interface RulePortsOptions {
-  readonly listening: Omit<SourceOptions, 'port' | 'counters'>;
-  readonly counters: { readonly tcp: SourceCounters; readonly udp: SourceCounters };
+export interface RulePortListenersOptions {
+  readonly listenOptions: Omit<SyslogListenerOptions, 'port' | 'counters'>;
+  readonly counters: { readonly tcp: ListenerCounters; readonly udp: ListenerCounters };
   /** Ports that are listened on anyway. */
-  readonly own: ReadonlySet<number | undefined>;
+  readonly reservedPorts: ReadonlySet<number | undefined>;
   /** What people call an app. */
   readonly appName: (app: AppId) => Promise<string | undefined>;
   /** After which time a port that couldn't be listened on is tried again, ms. */
   readonly retryMs?: number;
 }
 
-export class RulePorts {
-  private readonly options: RulePortsOptions;
-  private readonly open = new Map<number, readonly Source[]>();
+export class RulePortListeners {
+  private readonly options: RulePortListenersOptions;
+  private readonly listeners = new Map<number, readonly SyslogListener[]>();
   /** Ports that can't be listened on: told of once. */
-  private readonly failing = new Set<number>();
-  private work: Promise<void> = Promise.resolve();
-  private retry: NodeJS.Timeout | undefined;
+  private readonly failedPorts = new Set<number>();
+  private reconciling: Promise<void> = Promise.resolve();
+  private retryTimer: NodeJS.Timeout | undefined;
   private closed = false;
 
-  constructor(options: RulePortsOptions) {
+  constructor(options: RulePortListenersOptions) {
     this.options = options;
   }
 
   /** Listens on the ports that rules name now, and from now on. */
-  async follow(): Promise<void> {
-    this.options.listening.rules.onChange(() => void this.adjust());
-    await this.adjust();
+  async start(): Promise<void> {
+    this.options.listenOptions.rules.onChange(() => void this.reconcile());
+    await this.reconcile();
   }
 
   /**
    * Can this port be listened on here, for a rule that is to be made?
    * @throws TailraceError `conflict` when it can't, with what to do.
    */
-  async require(port: number): Promise<void> {
+  async requirePort(port: number): Promise<void> {
     let failure: unknown;
-    this.work = this.work.then(async () => {
-      if (this.closed || this.options.own.has(port) || this.open.has(port)) return;
+    this.reconciling = this.reconciling.then(async () => {
+      if (this.closed || this.options.reservedPorts.has(port) || this.listeners.has(port)) return;
       try {
         await closeAll(await this.listen(port));
       } catch (error) {
         failure = error;
       }
     });
-    await this.work;
+    await this.reconciling;
     if (failure === undefined) return;
-    const code = codeOf(failure);
+    const code = listenErrorCode(failure);
     const message =
       code === 'EADDRINUSE'
         ? `Port ${port} is taken on this server: choose another, or free it.`
@@ -66,41 +66,44 @@ export class RulePorts {
 
   async close(): Promise<void> {
     this.closed = true;
-    await this.adjust();
+    await this.reconcile();
   }
 
-  private adjust(): Promise<void> {
-    this.work = this.work.then(() => this.openAndClose());
-    return this.work;
+  private reconcile(): Promise<void> {
+    this.reconciling = this.reconciling.then(() => this.openAndCloseListeners());
+    return this.reconciling;
   }
 
-  private async openAndClose(): Promise<void> {
-    clearTimeout(this.retry);
-    const { listening, own } = this.options;
-    const rules = this.closed ? [] : listening.rules.withPorts().filter(({ port }) => !own.has(port));
+  private async openAndCloseListeners(): Promise<void> {
+    clearTimeout(this.retryTimer);
+    const { listenOptions, reservedPorts } = this.options;
+    const rules = this.closed
+      ? []
+      : listenOptions.rules.rulesWithPort().filter(({ port }) => !reservedPorts.has(port));
     const wanted = new Map(rules.reverse().map((rule) => [rule.port, rule])); // of several, the first is told of
-    for (const port of this.failing) if (!wanted.has(port)) this.failing.delete(port);
-    for (const [port, sources] of this.open) {
+    for (const port of this.failedPorts) if (!wanted.has(port)) this.failedPorts.delete(port);
+    for (const [port, portListeners] of this.listeners) {
       if (wanted.has(port)) continue;
-      this.open.delete(port);
-      await closeAll(sources);
+      this.listeners.delete(port);
+      await closeAll(portListeners);
     }
-    for (const [port, rule] of wanted) if (!this.open.has(port)) await this.begin(port, rule);
-    if (this.failing.size > 0)
-      this.retry = setTimeout(() => void this.adjust(), this.options.retryMs ?? RETRY_MS).unref();
+    for (const [port, rule] of wanted) if (!this.listeners.has(port)) await this.openPort(port, rule);
+    if (this.failedPorts.size > 0)
+      this.retryTimer = setTimeout(() => void this.reconcile(), this.options.retryMs ?? RETRY_MS).unref();
   }
 
-  private async begin(port: number, rule: RuleRecord): Promise<void> {
-    const { warn } = this.options.listening;
+  private async openPort(port: number, rule: RuleRecord): Promise<void> {
+    const { warn } = this.options.listenOptions;
     try {
-      this.open.set(port, await this.listen(port));
-      if (this.failing.delete(port)) warn({ port }, `port ${port}, which a rule names, is listened on now`);
+      this.listeners.set(port, await this.listen(port));
+      if (this.failedPorts.delete(port))
+        warn({ port }, `port ${port}, which a rule names, is listened on now`);
     } catch (error) {
-      if (this.failing.has(port)) return;
-      this.failing.add(port);
+      if (this.failedPorts.has(port)) return;
+      this.failedPorts.add(port);
       // Without its name, which is in the store, the rule can still be told of.
       const app = (await this.options.appName(rule.app).catch(() => undefined)) ?? rule.app;
-      const code = codeOf(error);
+      const code = listenErrorCode(error);
       const why = code === 'EADDRINUSE' ? 'is taken' : `can't be listened on (${code || error})`;
       warn(
         { port, app, rule: rule.id },
@@ -109,11 +112,11 @@ export class RulePorts {
     }
   }
 
-  private async listen(port: number): Promise<readonly Source[]> {
-    const { listening, counters } = this.options;
-    const tcp = await listenTcp({ ...listening, port, counters: counters.tcp });
+  private async listen(port: number): Promise<readonly SyslogListener[]> {
+    const { listenOptions, counters } = this.options;
+    const tcp = await listenTcp({ ...listenOptions, port, counters: counters.tcp });
     try {
-      return [tcp, await listenUdp({ ...listening, port, counters: counters.udp })];
+      return [tcp, await listenUdp({ ...listenOptions, port, counters: counters.udp })];
     } catch (error) {
       await tcp.close();
       throw error;
@@ -121,11 +124,11 @@ export class RulePorts {
   }
 }
 
-async function closeAll(sources: readonly Source[]): Promise<void> {
-  await Promise.all(sources.map((source) => source.close()));
+async function closeAll(listeners: readonly SyslogListener[]): Promise<void> {
+  await Promise.all(listeners.map((listener) => listener.close()));
 }
 
 /** Listeners explain errors with the setting of their usual port, which is none of a rule's. */
-function codeOf(error: unknown): string {
+function listenErrorCode(error: unknown): string {
   return systemCode(error instanceof TailraceError ? error.cause : error);
 }

@@ -1,15 +1,15 @@
 /** One connection of a sender, over TCP or TLS: its bytes are cut into frames, which the intake takes. */
 import type { Socket } from 'node:net';
-import { release } from '../../../common/release.ts';
-import { type Certificate, plainAddress } from '../../router/rules.ts';
-import { Frame, FrameScanner } from '../../syslog/framing.ts';
-import type { SourceCounters } from '../counters.ts';
-import { Guarded } from '../guard.ts';
-import { Identity } from '../identity.ts';
-import { Intake, Taken } from '../intake.ts';
-import type { Refusals } from '../refusals.ts';
-import type { SourceOptions } from '../source.ts';
-import { Remainder } from './remainder.ts';
+import { detachBuffer } from '../../../common/release.ts';
+import { type ClientCertificate, normalizeAddress } from '../../router/rules.ts';
+import { FrameScanner, FrameStatus } from '../../syslog/framing.ts';
+import type { ListenerCounters } from '../counters.ts';
+import { TrackedConnection } from '../guard.ts';
+import { SourceResolver } from '../identity.ts';
+import { FrameOutcome, LineReceiver } from '../intake.ts';
+import type { RejectionWarnings } from '../refusals.ts';
+import type { SyslogListenerOptions } from '../source.ts';
+import { PartialFrameBuffer } from './remainder.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** A TLS handshake's record: content type 22, version 3.x (RFC 8446 section 5.1). */
@@ -17,115 +17,119 @@ const TLS_HANDSHAKE = 0x16;
 const TLS_MAJOR = 0x03;
 
 /** Who is at the other end. */
-export interface Peer {
+export interface SyslogPeer {
   readonly address: string;
   /** Our port. */
   readonly port: number;
-  readonly certificate?: Certificate;
+  readonly certificate?: ClientCertificate;
 }
 
 /** Puts a connection under guard as soon as it is there; undefined when there are too many: then it is closed. */
-export function guardConnection(
+export function trackConnection(
   socket: Socket,
-  { guard }: SourceOptions,
-  counters: SourceCounters,
-): Guarded | undefined {
-  const guarded = new Guarded(plainAddress(socket.remoteAddress ?? 'unknown'), counters, () =>
+  { connectionLimiter }: SyslogListenerOptions,
+  counters: ListenerCounters,
+): TrackedConnection | undefined {
+  const tracked = new TrackedConnection(normalizeAddress(socket.remoteAddress ?? 'unknown'), counters, () =>
     socket.destroy(),
   );
   socket.on('error', () => socket.destroy()); // the sender's trouble; what came is taken
-  if (!guard.enter(guarded)) {
+  if (!connectionLimiter.add(tracked)) {
     socket.destroy();
     return undefined;
   }
-  socket.on('close', () => guard.leave(guarded));
-  return guarded;
+  socket.on('close', () => connectionLimiter.remove(tracked));
+  return tracked;
 }
 
 /** Takes lines from a connection until it ends. */
-export function serveConnection(
+export function serveSyslogConnection(
   socket: Socket,
-  peer: Peer,
-  { router, rules, limits, guard, warn }: SourceOptions,
-  counters: SourceCounters,
-  refusals: Refusals,
-  guarded: Guarded,
+  peer: SyslogPeer,
+  { router, rules, rateLimiter, connectionLimiter, warn }: SyslogListenerOptions,
+  counters: ListenerCounters,
+  rejectionWarnings: RejectionWarnings,
+  tracked: TrackedConnection,
 ): void {
   socket.on('error', () => socket.destroy());
-  guard.opened(guarded);
+  connectionLimiter.handshakeFinished(tracked);
   counters.connections++;
-  const identity = new Identity(router, rules, peer);
-  const intake = new Intake({ router, counters, host: peer.address, identity, limits });
+  const sourceResolver = new SourceResolver(router, rules, peer);
+  const receiver = new LineReceiver({ router, counters, host: peer.address, sourceResolver, rateLimiter });
   const scanner = new FrameScanner();
-  const remainder = new Remainder();
+  const partialFrame = new PartialFrameBuffer();
   let chunk: Buffer = Buffer.alloc(0);
   /** The chunk, with what was left before it. */
   let bytes = chunk;
-  let broken = 0;
+  let countedSkips = 0;
   let first = true;
-  let asking = false;
+  let loadingToken = false;
   let ended = false;
 
   /** Takes frame after frame; false when a token has to be asked for first. */
   const takeFrames = (): boolean => {
     for (;;) {
-      if (scanner.atFrame) scanner.pos = intake.takeUsual(bytes, scanner.pos);
+      if (scanner.isAtFrameStart) scanner.pos = receiver.takeFastPath(bytes, scanner.pos);
       const frame = scanner.next();
-      if (frame === Frame.partial) return true;
-      if (frame === Frame.whole && intake.take(bytes, scanner.start, scanner.end) === Taken.ask) return false;
+      if (frame === FrameStatus.partial) return true;
+      if (
+        frame === FrameStatus.complete &&
+        receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup
+      )
+        return false;
     }
   };
-  const settle = (): void => {
+  const finishChunk = (): void => {
     const isNewFrame = scanner.pos > 0;
-    remainder.keep(bytes, scanner.pos);
-    intake.entrust();
-    counters.malformed += scanner.brokenCount - broken;
-    broken = scanner.brokenCount;
-    guard.heard(guarded, remainder.size, isNewFrame);
-    refusals.check();
+    partialFrame.keepFrom(bytes, scanner.pos);
+    receiver.flushInBackground();
+    counters.malformed += scanner.skippedCount - countedSkips;
+    countedSkips = scanner.skippedCount;
+    connectionLimiter.onBytes(tracked, partialFrame.size, isNewFrame);
+    rejectionWarnings.check();
   };
-  const run = (): void => {
+  const processChunk = (): void => {
     if (!takeFrames()) {
-      asking = true;
+      loadingToken = true;
       socket.pause();
-      void askAndGoOn();
+      void loadTokenAndResume();
       return;
     }
-    settle();
-    release(chunk);
-    if (ended) takeLast();
+    finishChunk();
+    detachBuffer(chunk);
+    if (ended) takeFinalLine();
     else if (router.congested) {
       socket.pause();
-      router.whenRelieved(() => socket.resume());
+      router.whenUncongested(() => socket.resume());
     }
   };
-  const askAndGoOn = async (): Promise<void> => {
-    await loadUntilAnswered(intake);
-    asking = false;
-    intake.take(bytes, scanner.start, scanner.end);
+  const loadTokenAndResume = async (): Promise<void> => {
+    await loadTokenWithRetry(receiver);
+    loadingToken = false;
+    receiver.take(bytes, scanner.start, scanner.end);
     if (!ended) socket.resume();
-    run();
+    processChunk();
   };
   /** The connection has ended: a last line may stand there without its newline. */
-  const takeLast = (): void => {
-    bytes = remainder.join(NOTHING); // what was left may have moved
-    scanner.load(bytes);
-    if (!scanner.rest()) return;
+  const takeFinalLine = (): void => {
+    bytes = partialFrame.join(NOTHING); // what was left may have moved
+    scanner.setInput(bytes);
+    if (!scanner.takeFinalLine()) return;
     const counted = bytes[scanner.start] >= 0x31 && bytes[scanner.start] <= 0x39;
     if (counted) counters.malformed++;
-    else if (intake.take(bytes, scanner.start, scanner.end) === Taken.ask) {
-      void loadUntilAnswered(intake).then(() => {
-        intake.take(bytes, scanner.start, scanner.end);
-        intake.entrust();
+    else if (receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup) {
+      void loadTokenWithRetry(receiver).then(() => {
+        receiver.take(bytes, scanner.start, scanner.end);
+        receiver.flushInBackground();
       });
       return;
     }
-    intake.entrust();
-    refusals.check();
+    receiver.flushInBackground();
+    rejectionWarnings.check();
   };
 
-  socket.on('data', (come: Buffer) => {
-    chunk = come;
+  socket.on('data', (data: Buffer) => {
+    chunk = data;
     if (first && chunk[0] === TLS_HANDSHAKE && (chunk.length === 1 || chunk[1] === TLS_MAJOR)) {
       counters.malformed++;
       warn(
@@ -136,21 +140,21 @@ export function serveConnection(
       return;
     }
     first = false;
-    bytes = remainder.join(chunk);
-    scanner.load(bytes);
-    run();
+    bytes = partialFrame.join(chunk);
+    scanner.setInput(bytes);
+    processChunk();
   });
   socket.on('end', () => {
     ended = true;
-    if (!asking) takeLast();
+    if (!loadingToken) takeFinalLine();
   });
 }
 
 /** The store may be away: the sender waits, it is not turned away. */
-async function loadUntilAnswered(intake: Intake): Promise<void> {
+async function loadTokenWithRetry(receiver: LineReceiver): Promise<void> {
   for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
     try {
-      return await intake.load();
+      return await receiver.loadToken();
     } catch {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }

@@ -5,53 +5,53 @@
 
 import type { Settings } from '../../../common/config/settings.ts';
 import { TailraceError } from '../../../common/errors.ts';
-import { Limits } from '../../router/limits.ts';
-import type { Router } from '../../router/router.ts';
-import { Rules } from '../../router/rules.ts';
+import { RateLimiter } from '../../router/limits.ts';
+import type { LogRouter } from '../../router/router.ts';
+import { SourceRules } from '../../router/rules.ts';
 import type { AppId, Store } from '../../store/contract.ts';
-import type { SourceCounters } from '../counters.ts';
-import { Guard } from '../guard.ts';
-import type { Source, SourceOptions } from '../source.ts';
-import { RulePorts } from './rule-ports.ts';
+import type { ListenerCounters } from '../counters.ts';
+import { ConnectionLimiter } from '../guard.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../source.ts';
+import { RulePortListeners } from './rule-ports.ts';
 import { listenTcp } from './tcp.ts';
 import { listenTls } from './tls.ts';
 import { listenUdp } from './udp.ts';
 
-export interface SyslogOptions {
+export interface SyslogListenersOptions {
   readonly settings: Settings;
   readonly store: Store;
-  readonly router: Router;
+  readonly router: LogRouter;
   /** What people call an app. */
   readonly appName: (app: AppId) => Promise<string | undefined>;
   /** Adds a line to an app's stream. */
-  readonly tell: (app: AppId, message: string) => void;
+  readonly logToApp: (app: AppId, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
 }
 
 /** The running listeners. */
-export interface Syslog {
+export interface SyslogListeners {
   readonly port: number;
   readonly tlsPort: number | undefined;
-  readonly counters: readonly SourceCounters[];
+  readonly counters: readonly ListenerCounters[];
   /** Shared with the other ways in. */
-  readonly limits: Limits;
+  readonly rateLimiter: RateLimiter;
   /** @throws TailraceError `conflict` when a rule can't name this port, because it can't be listened on here. */
   requirePort(port: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /** @throws TailraceError `address_in_use` when a port is taken, `settings` for a certificate that can't be used. */
-export async function startSyslog(syslogOptions: SyslogOptions): Promise<Syslog> {
-  const { settings, store, router, appName, tell, warn } = syslogOptions;
+export async function startSyslogListeners(syslogOptions: SyslogListenersOptions): Promise<SyslogListeners> {
+  const { settings, store, router, appName, logToApp, warn } = syslogOptions;
   const { tokenLines, tokenBytes, appLines, appBytes } = settings;
-  const rules = new Rules(store);
+  const rules = new SourceRules(store);
   await rules.load();
-  const limits = new Limits({
+  const rateLimiter = new RateLimiter({
     token: { lines: tokenLines, bytes: tokenBytes },
     app: { lines: appLines, bytes: appBytes },
-    tell,
+    logToApp,
   });
-  const guard = new Guard({
+  const connectionLimiter = new ConnectionLimiter({
     connectionsMax: settings.connections,
     idleMs: settings.idleTimeoutMs,
     frameMs: settings.frameTimeoutMs,
@@ -59,33 +59,33 @@ export async function startSyslog(syslogOptions: SyslogOptions): Promise<Syslog>
     warn,
   });
   const { host, proxyProtocol } = settings;
-  const options = { host, router, rules, limits, guard, proxyProtocol, warn };
-  const open: Source[] = [];
+  const options = { host, router, rules, rateLimiter, connectionLimiter, proxyProtocol, warn };
+  const listeners: SyslogListener[] = [];
   const closeAll = async (): Promise<void> => {
-    guard.close();
-    limits.close();
-    await Promise.all(open.splice(0).map((source) => source.close()));
+    connectionLimiter.close();
+    rateLimiter.close();
+    await Promise.all(listeners.splice(0).map((listener) => listener.close()));
   };
   try {
     const [tcp, udp] = await listenBoth(options, settings.syslogPort);
-    open.push(tcp, udp);
+    listeners.push(tcp, udp);
     const tls = await startTls(settings, options);
-    if (tls) open.push(tls);
-    const ports = new RulePorts({
-      listening: options,
+    if (tls) listeners.push(tls);
+    const rulePorts = new RulePortListeners({
+      listenOptions: options,
       counters: { tcp: tcp.counters, udp: udp.counters },
-      own: new Set([tcp.port, tls?.port]),
+      reservedPorts: new Set([tcp.port, tls?.port]),
       appName,
     });
-    await ports.follow();
+    await rulePorts.start();
     return {
       port: tcp.port,
       tlsPort: tls?.port,
-      counters: open.map(({ counters }) => counters),
-      limits,
-      requirePort: (port) => ports.require(port),
+      counters: listeners.map(({ counters }) => counters),
+      rateLimiter,
+      requirePort: (port) => rulePorts.requirePort(port),
       close: async () => {
-        await ports.close();
+        await rulePorts.close();
         await closeAll();
       },
     };
@@ -95,14 +95,17 @@ export async function startSyslog(syslogOptions: SyslogOptions): Promise<Syslog>
   }
 }
 
-type Listening = Omit<SourceOptions, 'port'>;
+type ListenOptions = Omit<SyslogListenerOptions, 'port'>;
 
 /** How often another free port is tried. */
-const TRIES = 20;
+const FREE_PORT_ATTEMPTS = 20;
 
 /** TCP and UDP on one port. Any free one, 0, has to be free for both. */
-async function listenBoth(options: Listening, port: number): Promise<[tcp: Source, udp: Source]> {
-  for (let left = TRIES; ; left--) {
+async function listenBoth(
+  options: ListenOptions,
+  port: number,
+): Promise<[tcp: SyslogListener, udp: SyslogListener]> {
+  for (let left = FREE_PORT_ATTEMPTS; ; left--) {
     const tcp = await listenTcp({ ...options, port });
     try {
       return [tcp, await listenUdp({ ...options, port: tcp.port })];
@@ -114,7 +117,7 @@ async function listenBoth(options: Listening, port: number): Promise<[tcp: Sourc
   }
 }
 
-async function startTls(settings: Settings, options: Listening): Promise<Source | undefined> {
+async function startTls(settings: Settings, options: ListenOptions): Promise<SyslogListener | undefined> {
   const { syslogTlsCert: certificate, syslogTlsKey: key, syslogTlsClientCa, syslogTlsPort } = settings;
   if (!certificate && !key) return undefined;
   if (!certificate || !key)

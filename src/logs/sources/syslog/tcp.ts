@@ -1,12 +1,12 @@
 /** Lines in over syslog TCP: octet counted or framed by newlines or NULs (RFC 6587). */
 import { createServer, type Server, type Socket } from 'node:net';
-import { plainAddress } from '../../router/rules.ts';
-import { sourceCounters } from '../counters.ts';
-import { listening, portOf } from '../listening.ts';
-import { Refusals } from '../refusals.ts';
-import type { Source, SourceOptions } from '../source.ts';
+import { normalizeAddress } from '../../router/rules.ts';
+import { createListenerCounters } from '../counters.ts';
+import { boundPort, listen } from '../listening.ts';
+import { RejectionWarnings } from '../refusals.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../source.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
-import { guardConnection, serveConnection } from './syslog-connection.ts';
+import { serveSyslogConnection, trackConnection } from './syslog-connection.ts';
 
 /** A load balancer sends its header at once. */
 const PROXY_HEADER_MS = 5_000;
@@ -15,22 +15,22 @@ const PROXY_HEADER_MS = 5_000;
  * Listens for syslog over TCP.
  * @throws TailraceError `address_in_use` when the port is taken.
  */
-export async function listenTcp(options: SourceOptions): Promise<Source> {
-  const counters = options.counters ?? sourceCounters('tcp');
-  const refusals = new Refusals(counters, options.warn);
+export async function listenTcp(options: SyslogListenerOptions): Promise<SyslogListener> {
+  const counters = options.counters ?? createListenerCounters('tcp');
+  const rejectionWarnings = new RejectionWarnings(counters, options.warn);
   const sockets = new Set<Socket>();
   let port = options.port;
   const server: Server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    const guarded = guardConnection(socket, options, counters);
-    if (!guarded) return;
+    const tracked = trackConnection(socket, options, counters);
+    if (!tracked) return;
     const serve = (address: string): void =>
-      serveConnection(socket, { address, port }, options, counters, refusals, guarded);
-    if (!options.proxyProtocol) serve(addressOf(socket));
+      serveSyslogConnection(socket, { address, port }, options, counters, rejectionWarnings, tracked);
+    if (!options.proxyProtocol) serve(peerAddress(socket));
     else {
-      options.guard.opening(guarded);
-      takeProxyHeader(
+      options.connectionLimiter.handshakeStarted(tracked);
+      stripProxyHeader(
         socket,
         (address) => {
           serve(address);
@@ -38,13 +38,13 @@ export async function listenTcp(options: SourceOptions): Promise<Source> {
         },
         () => {
           counters.malformed++;
-          refusals.check();
+          rejectionWarnings.check();
         },
       );
     }
   });
-  await listening(server, options, 'syslog (TCP)', 'TAILRACE_SYSLOG_PORT');
-  port = portOf(server);
+  await listen(server, options, 'syslog (TCP)', 'TAILRACE_SYSLOG_PORT');
+  port = boundPort(server);
   return {
     port,
     counters,
@@ -57,41 +57,45 @@ export async function listenTcp(options: SourceOptions): Promise<Source> {
 }
 
 /** The other end's address, as people write it. */
-export function addressOf(socket: Socket): string {
-  return plainAddress(socket.remoteAddress ?? 'unknown');
+export function peerAddress(socket: Socket): string {
+  return normalizeAddress(socket.remoteAddress ?? 'unknown');
 }
 
 /**
  * Reads the PROXY protocol's header off a connection, and goes on with the client's address; a connection that doesn't
  * begin with one is closed. The connection is paused then, with what came behind the header still to be read.
  */
-export function takeProxyHeader(socket: Socket, goOn: (address: string) => void, refused: () => void): void {
+export function stripProxyHeader(
+  socket: Socket,
+  onHeader: (address: string) => void,
+  onInvalid: () => void,
+): void {
   let head = Buffer.alloc(0);
-  const refuse = (): void => {
+  const reject = (): void => {
     clearTimeout(timer);
-    refused();
+    onInvalid();
     socket.destroy();
   };
-  const timer = setTimeout(refuse, PROXY_HEADER_MS);
-  const drop = (): void => void socket.destroy();
-  const forget = (): void => clearTimeout(timer);
-  const look = (chunk: Buffer): void => {
+  const timer = setTimeout(reject, PROXY_HEADER_MS);
+  const destroy = (): void => void socket.destroy();
+  const clearTimer = (): void => clearTimeout(timer);
+  const onData = (chunk: Buffer): void => {
     head = Buffer.concat([head, chunk]);
     const header = readProxyHeader(head);
     if (header === 'partial') return;
-    socket.off('data', look);
+    socket.off('data', onData);
     if (header === 'broken') {
-      refuse();
+      reject();
       return;
     }
     clearTimeout(timer);
     socket.pause();
-    socket.off('error', drop);
-    socket.off('close', forget);
+    socket.off('error', destroy);
+    socket.off('close', clearTimer);
     if (head.length > header.length) socket.unshift(head.subarray(header.length));
-    goOn(header.address ?? addressOf(socket));
+    onHeader(header.address ?? peerAddress(socket));
   };
-  socket.on('error', drop);
-  socket.on('close', forget);
-  socket.on('data', look);
+  socket.on('error', destroy);
+  socket.on('close', clearTimer);
+  socket.on('data', onData);
 }

@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { systemCode, TailraceError } from '../../../common/errors.ts';
-import type { Certificate } from '../../router/rules.ts';
-import { sourceCounters } from '../counters.ts';
-import type { Guarded } from '../guard.ts';
-import { listening, portOf } from '../listening.ts';
-import { Refusals } from '../refusals.ts';
-import type { Source, SourceOptions } from '../source.ts';
-import { guardConnection, serveConnection } from './syslog-connection.ts';
-import { addressOf, takeProxyHeader } from './tcp.ts';
+import type { ClientCertificate } from '../../router/rules.ts';
+import { createListenerCounters } from '../counters.ts';
+import type { TrackedConnection } from '../guard.ts';
+import { boundPort, listen } from '../listening.ts';
+import { RejectionWarnings } from '../refusals.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../source.ts';
+import { serveSyslogConnection, trackConnection } from './syslog-connection.ts';
+import { peerAddress, stripProxyHeader } from './tcp.ts';
 
 /** Files in PEM form. */
 export interface TlsFiles {
@@ -20,68 +20,75 @@ export interface TlsFiles {
   readonly clientAuthority: string | undefined;
 }
 
-const HANDSHAKE_MS = 10_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
  * Listens for syslog over TLS.
  * @throws TailraceError `address_in_use` when the port is taken, `settings` when the files can't be used.
  */
-export async function listenTls(options: SourceOptions, files: TlsFiles): Promise<Source> {
-  const counters = options.counters ?? sourceCounters('tls');
-  const refusals = new Refusals(counters, options.warn);
+export async function listenTls(options: SyslogListenerOptions, files: TlsFiles): Promise<SyslogListener> {
+  const counters = options.counters ?? createListenerCounters('tls');
+  const rejectionWarnings = new RejectionWarnings(counters, options.warn);
   const sockets = new Set<Socket>();
   /** By the other end of each connection: who is there, which behind a load balancer is somebody else. */
-  const clients = new Map<string, { address: string; guarded: Guarded }>();
+  const clients = new Map<string, { address: string; tracked: TrackedConnection }>();
   let port = options.port;
-  const secure = makeSecure(files);
-  const malformed = (): void => {
+  const secure = createTlsServer(files);
+  const countMalformed = (): void => {
     counters.malformed++;
-    refusals.check();
+    rejectionWarnings.check();
   };
   secure.on('secureConnection', (socket: TLSSocket) => {
-    const shown = socket.getPeerCertificate();
-    const isShown = shown !== undefined && Object.keys(shown).length > 0;
+    const peerCertificate = socket.getPeerCertificate();
+    const hasCertificate = peerCertificate !== undefined && Object.keys(peerCertificate).length > 0;
     // A certificate that isn't good is worse than none: its owner believes to be known.
-    if (isShown && !socket.authorized) {
+    if (hasCertificate && !socket.authorized) {
       socket.on('error', () => socket.destroy());
       options.warn(
-        { protocol: 'tls', address: addressOf(socket), reason: String(socket.authorizationError) },
+        { protocol: 'tls', address: peerAddress(socket), reason: String(socket.authorizationError) },
         'a sender’s certificate isn’t signed by TAILRACE_SYSLOG_TLS_CLIENT_CA',
       );
       counters.cut++;
       socket.destroy();
       return;
     }
-    const client = clients.get(endOf(socket));
+    const client = clients.get(endpointKey(socket));
     if (!client) {
       socket.destroy(); // it has gone already
       return;
     }
-    const { address, guarded } = client;
-    const certificate = isShown ? readCertificate(shown) : undefined;
-    serveConnection(socket, { address, port, certificate }, options, counters, refusals, guarded);
+    const { address, tracked } = client;
+    const certificate = hasCertificate ? readCertificate(peerCertificate) : undefined;
+    serveSyslogConnection(
+      socket,
+      { address, port, certificate },
+      options,
+      counters,
+      rejectionWarnings,
+      tracked,
+    );
   });
   secure.on('tlsClientError', (_error, socket: TLSSocket) => {
-    malformed();
+    countMalformed();
     socket.destroy();
   });
   const tcp = createTcpServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    const guarded = guardConnection(socket, options, counters);
-    if (!guarded) return;
-    options.guard.opening(guarded);
-    const end = endOf(socket);
-    const greet = (address: string): void => {
-      clients.set(end, { address, guarded });
+    const tracked = trackConnection(socket, options, counters);
+    if (!tracked) return;
+    options.connectionLimiter.handshakeStarted(tracked);
+    const end = endpointKey(socket);
+    const startHandshake = (address: string): void => {
+      clients.set(end, { address, tracked });
       socket.on('close', () => clients.delete(end));
       secure.emit('connection', socket);
     };
-    if (options.proxyProtocol) takeProxyHeader(socket, greet, malformed);
-    else greet(addressOf(socket));
+    if (options.proxyProtocol) stripProxyHeader(socket, startHandshake, countMalformed);
+    else startHandshake(peerAddress(socket));
   });
-  await listening(tcp, options, 'syslog (TLS)', 'TAILRACE_SYSLOG_TLS_PORT');
-  port = portOf(tcp);
+  await listen(tcp, options, 'syslog (TLS)', 'TAILRACE_SYSLOG_TLS_PORT');
+  port = boundPort(tcp);
   return {
     port,
     counters,
@@ -93,20 +100,20 @@ export async function listenTls(options: SourceOptions, files: TlsFiles): Promis
   };
 }
 
-function endOf(socket: Socket): string {
+function endpointKey(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`;
 }
 
-function makeSecure({ certificate, key, clientAuthority }: TlsFiles) {
+function createTlsServer({ certificate, key, clientAuthority }: TlsFiles) {
   try {
     return createServer({
-      cert: read(certificate, 'TAILRACE_SYSLOG_TLS_CERT'),
-      key: read(key, 'TAILRACE_SYSLOG_TLS_KEY'),
-      ca: clientAuthority ? read(clientAuthority, 'TAILRACE_SYSLOG_TLS_CLIENT_CA') : undefined,
+      cert: readPemFile(certificate, 'TAILRACE_SYSLOG_TLS_CERT'),
+      key: readPemFile(key, 'TAILRACE_SYSLOG_TLS_KEY'),
+      ca: clientAuthority ? readPemFile(clientAuthority, 'TAILRACE_SYSLOG_TLS_CLIENT_CA') : undefined,
       requestCert: clientAuthority !== undefined,
       rejectUnauthorized: false, // asked for, not demanded: those without one show a token
       minVersion: 'TLSv1.2',
-      handshakeTimeout: HANDSHAKE_MS,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
   } catch (error) {
     if (error instanceof TailraceError) throw error;
@@ -118,7 +125,7 @@ function makeSecure({ certificate, key, clientAuthority }: TlsFiles) {
   }
 }
 
-function read(file: string, setting: string): Buffer {
+function readPemFile(file: string, setting: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
@@ -130,7 +137,7 @@ function read(file: string, setting: string): Buffer {
   }
 }
 
-function readCertificate({ subject, fingerprint256 }: PeerCertificate): Certificate {
+function readCertificate({ subject, fingerprint256 }: PeerCertificate): ClientCertificate {
   const attributes = Object.entries(subject ?? {}).flatMap(([name, value]) =>
     [value].flat().map((one) => `${name}=${one}`),
   );

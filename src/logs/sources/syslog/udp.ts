@@ -1,17 +1,17 @@
 /** Lines in over syslog UDP (RFC 5426): one line a datagram. Nobody answers, so losses are counted. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { plainAddress } from '../../router/rules.ts';
-import { type SourceCounters, sourceCounters } from '../counters.ts';
-import { Identity } from '../identity.ts';
-import { Intake, Taken } from '../intake.ts';
+import { normalizeAddress } from '../../router/rules.ts';
+import { createListenerCounters, type ListenerCounters } from '../counters.ts';
+import { SourceResolver } from '../identity.ts';
+import { FrameOutcome, LineReceiver } from '../intake.ts';
 import { listenError } from '../listening.ts';
-import { Refusals } from '../refusals.ts';
-import type { Source, SourceOptions } from '../source.ts';
+import { RejectionWarnings } from '../refusals.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../source.ts';
 
 /** Asked of the system, so that a burst finds room: 4 MiB. */
 const RECEIVE_BYTES = 4 * 1_048_576;
 /** Datagrams that may wait for the look-up of their token. */
-const ASKING_MAX = 1_000;
+const PENDING_LOOKUPS_MAX = 1_000;
 /** Senders whose intake is kept. */
 const SENDERS_MAX = 1_000;
 
@@ -19,10 +19,10 @@ const SENDERS_MAX = 1_000;
  * Listens for syslog over UDP.
  * @throws TailraceError `address_in_use` when the port is taken.
  */
-export async function listenUdp(options: SourceOptions): Promise<Source> {
+export async function listenUdp(options: SyslogListenerOptions): Promise<SyslogListener> {
   const { host, port } = options;
-  const counters = options.counters ?? sourceCounters('udp');
-  const refusals = new Refusals(counters, options.warn);
+  const counters = options.counters ?? createListenerCounters('udp');
+  const rejectionWarnings = new RejectionWarnings(counters, options.warn);
   const socket: Socket = createSocket({
     type: host.includes(':') ? 'udp6' : 'udp4',
     recvBufferSize: RECEIVE_BYTES,
@@ -36,10 +36,10 @@ export async function listenUdp(options: SourceOptions): Promise<Source> {
   });
   socket.removeAllListeners('error');
   socket.on('error', (error) => options.warn({ err: error }, 'syslog (UDP) failed to receive'));
-  const taker = new DatagramTaker(options, socket.address().port, counters);
+  const datagramReceiver = new DatagramReceiver(options, socket.address().port, counters);
   socket.on('message', (datagram: Buffer, sender: RemoteInfo) => {
-    taker.take(datagram, sender.address);
-    refusals.check();
+    datagramReceiver.take(datagram, sender.address);
+    rejectionWarnings.check();
   });
   return {
     port: socket.address().port,
@@ -48,15 +48,15 @@ export async function listenUdp(options: SourceOptions): Promise<Source> {
   };
 }
 
-class DatagramTaker {
-  private readonly options: SourceOptions;
+class DatagramReceiver {
+  private readonly options: SyslogListenerOptions;
   private readonly port: number;
-  private readonly counters: SourceCounters;
-  private readonly intakes = new Map<string, Intake>();
-  private asking = 0;
+  private readonly counters: ListenerCounters;
+  private readonly receivers = new Map<string, LineReceiver>();
+  private pendingLookups = 0;
 
   /** @param port ours. */
-  constructor(options: SourceOptions, port: number, counters: SourceCounters) {
+  constructor(options: SyslogListenerOptions, port: number, counters: ListenerCounters) {
     this.options = options;
     this.port = port;
     this.counters = counters;
@@ -67,42 +67,42 @@ class DatagramTaker {
       this.counters.lost++;
       return;
     }
-    const intake = this.intake(address);
+    const receiver = this.receiverFor(address);
     let end = datagram.length;
     while (end > 0 && datagram[end - 1] === 0) end--; // some senders end their strings as C does
-    if (intake.take(datagram, 0, end) !== Taken.ask) {
-      intake.entrust();
+    if (receiver.take(datagram, 0, end) !== FrameOutcome.needsTokenLookup) {
+      receiver.flushInBackground();
       return;
     }
-    if (this.asking >= ASKING_MAX) {
+    if (this.pendingLookups >= PENDING_LOOKUPS_MAX) {
       this.counters.lost++;
       return;
     }
-    this.asking++;
-    void intake
-      .load()
+    this.pendingLookups++;
+    void receiver
+      .loadToken()
       .then(() => {
-        intake.take(datagram, 0, end);
-        intake.entrust();
+        receiver.take(datagram, 0, end);
+        receiver.flushInBackground();
       })
       .catch(() => {
         this.counters.lost++;
       })
       .finally(() => {
-        this.asking--;
+        this.pendingLookups--;
       });
   }
 
-  private intake(address: string): Intake {
-    let intake = this.intakes.get(address);
-    if (!intake) {
-      if (this.intakes.size >= SENDERS_MAX) this.intakes.clear();
-      const { router, rules, limits } = this.options;
-      const host = plainAddress(address);
-      const identity = new Identity(router, rules, { address: host, port: this.port });
-      intake = new Intake({ router, counters: this.counters, host, identity, limits });
-      this.intakes.set(address, intake);
+  private receiverFor(address: string): LineReceiver {
+    let receiver = this.receivers.get(address);
+    if (!receiver) {
+      if (this.receivers.size >= SENDERS_MAX) this.receivers.clear();
+      const { router, rules, rateLimiter } = this.options;
+      const host = normalizeAddress(address);
+      const sourceResolver = new SourceResolver(router, rules, { address: host, port: this.port });
+      receiver = new LineReceiver({ router, counters: this.counters, host, sourceResolver, rateLimiter });
+      this.receivers.set(address, receiver);
     }
-    return intake;
+    return receiver;
   }
 }

@@ -9,11 +9,12 @@ import { chmodSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { reasonOf, TailraceError } from '../../../common/errors.ts';
-import { makeFolder } from '../../../common/folder.ts';
+import { makeDirectory } from '../../../common/folder.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type {
-  Appended,
+  AppendListener,
   AppendOptions,
+  AppendResult,
   AppId,
   Lease,
   RecordChange,
@@ -25,23 +26,28 @@ import type {
   StoreStatus,
   StreamBounds,
   TransactOptions,
-  Wake,
 } from '../contract.ts';
-import { Wakes } from '../wakes.ts';
+import { Subscriptions } from '../wakes.ts';
 import { lockFolder } from './folder-lock.ts';
-import { Frames } from './frames.ts';
-import { Leases } from './leases.ts';
-import { Records } from './records.ts';
-import type { Placed } from './stream.ts';
-import { Streams } from './streams.ts';
-import { commitError, DiskRoom, handleOwnPromises, refuseOlderLayout, refuseOtherFile } from './trouble.ts';
+import { FrameIdIndex } from './frames.ts';
+import { EmbeddedLeases } from './leases.ts';
+import { EmbeddedRecords } from './records.ts';
+import type { AllocatedBatch } from './stream.ts';
+import { EmbeddedStreams } from './streams.ts';
+import {
+  assertCurrentLayout,
+  assertLmdbFile,
+  commitError,
+  DiskSpaceGuard,
+  swallowInternalRejections,
+} from './trouble.ts';
 
 /** How often streams are trimmed by age and old frame names forgotten. */
 const SWEEP_MS = 60_000;
 /** A power cut costs no more than was written in this time. */
 const SYNC_MS = 5_000;
 
-export interface EmbeddedOptions {
+export interface EmbeddedStoreOptions {
   readonly folder: string;
   readonly retention: Retention;
   /** `process`: durable once the system has it, survives `kill -9`. `disk`: once synced, survives a power cut too. */
@@ -53,32 +59,32 @@ export class EmbeddedStore implements Store {
   private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
-  private readonly room: DiskRoom;
-  private readonly durability: EmbeddedOptions['durability'];
-  private readonly streams: Streams;
-  private readonly records: Records;
-  private readonly frames: Frames;
-  private readonly leases = new Leases();
-  private readonly wakes = new Wakes();
-  private readonly sweep: NodeJS.Timeout;
-  private readonly syncing: NodeJS.Timeout;
-  private sync: Promise<void> | undefined;
+  private readonly diskSpace: DiskSpaceGuard;
+  private readonly durability: EmbeddedStoreOptions['durability'];
+  private readonly streams: EmbeddedStreams;
+  private readonly records: EmbeddedRecords;
+  private readonly frameIds: FrameIdIndex;
+  private readonly leases = new EmbeddedLeases();
+  private readonly subscriptions = new Subscriptions();
+  private readonly sweepTimer: NodeJS.Timeout;
+  private readonly syncTimer: NodeJS.Timeout;
+  private runningSync: Promise<void> | undefined;
 
   /**
    * Opens the store, and makes the folder if it isn't there.
    * @throws TailraceError `data_folder` when it can't be used, with what to do.
    */
-  constructor(options: EmbeddedOptions) {
+  constructor(options: EmbeddedStoreOptions) {
     const { folder } = options;
     this.folder = folder;
     this.durability = options.durability;
-    this.room = new DiskRoom(folder);
+    this.diskSpace = new DiskSpaceGuard(folder);
     let unlock = (): void => {};
     try {
-      makeFolder(folder, 0o700);
+      makeDirectory(folder, 0o700);
       unlock = lockFolder(folder);
-      refuseOtherFile(join(folder, 'store.mdb'));
-      refuseOlderLayout(folder);
+      assertLmdbFile(join(folder, 'store.mdb'));
+      assertCurrentLayout(folder);
       this.root = open({ path: join(folder, 'store.mdb'), maxDbs: 8, noMemInit: true, encoding: 'binary' });
       chmodSync(join(folder, 'store.mdb'), 0o600);
     } catch (error) {
@@ -91,49 +97,49 @@ export class EmbeddedStore implements Store {
       );
     }
     this.unlock = unlock;
-    handleOwnPromises(this.root);
-    this.records = new Records(this.root);
-    this.frames = new Frames(this.root);
-    this.streams = new Streams({
+    swallowInternalRejections(this.root);
+    this.records = new EmbeddedRecords(this.root);
+    this.frameIds = new FrameIdIndex(this.root);
+    this.streams = new EmbeddedStreams({
       ...options,
       folder: join(folder, 'streams'),
-      named: (app, { name = '', first, last }) => this.frames.found(app, name, { first, last }),
+      onFrameId: (app, { frameId = '', first, last }) => this.frameIds.recover(app, frameId, { first, last }),
     });
-    this.sweep = setInterval(() => {
+    this.sweepTimer = setInterval(() => {
       this.streams.trimAged();
-      this.frames.forgetOld();
+      this.frameIds.removeExpired();
     }, SWEEP_MS).unref();
     // What can't be synced now is in the page cache still: appends will say what is wrong.
-    this.syncing = setInterval(() => {
+    this.syncTimer = setInterval(() => {
       // A slow disk may need longer than that.
-      this.sync ??= this.streams
+      this.runningSync ??= this.streams
         .sync()
         .catch(() => {})
         .finally(() => {
-          this.sync = undefined;
+          this.runningSync = undefined;
         });
     }, SYNC_MS).unref();
   }
 
-  async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<Appended> {
+  async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
     const frameId = options?.frameId;
     const stream = this.streams.get(app);
-    const before = frameId === undefined ? undefined : this.frames.find(app, frameId);
-    if (before) return { ...(await before), duplicate: true, passedOn: false };
-    this.room.require(batch.bytes.length);
-    const placed = stream.place(batch, frameId);
-    const { first, last } = placed.stored;
-    const written = this.write(app, placed);
+    const stored = frameId === undefined ? undefined : this.frameIds.find(app, frameId);
+    if (stored) return { ...(await stored), duplicate: true, retainedByReaders: false };
+    this.diskSpace.requireSpace(batch.bytes.length);
+    const allocated = stream.allocate(batch, frameId);
+    const { first, last } = allocated.stored;
+    const written = this.write(app, allocated);
     if (frameId !== undefined)
-      this.frames.expect(
+      this.frameIds.addPending(
         app,
         frameId,
         written.then(() => ({ first, last })),
       );
     await written;
-    const passedOn = this.wakes.has(app);
-    this.wakes.wake(app, placed.stored);
-    return { first, last, duplicate: false, passedOn };
+    const retainedByReaders = this.subscriptions.hasSubscribers(app);
+    this.subscriptions.notifyAppend(app, allocated.stored);
+    return { first, last, duplicate: false, retainedByReaders };
   }
 
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -152,21 +158,21 @@ export class EmbeddedStore implements Store {
     return this.streams.sequenceAt(app, ms);
   }
 
-  subscribe(app: AppId, wake: Wake): () => void {
-    return this.wakes.subscribe(app, wake);
+  subscribe(app: AppId, listener: AppendListener): () => void {
+    return this.subscriptions.subscribe(app, listener);
   }
 
   async restore(app: AppId, batch: StoredBatch): Promise<void> {
-    this.room.require(batch.bytes.length);
+    this.diskSpace.requireSpace(batch.bytes.length);
     await this.write(app, this.streams.get(app).restore(batch));
   }
 
-  watchAbsence(): () => void {
+  watchOutage(): () => void {
     return () => {};
   }
 
-  drop(app: AppId): Promise<void> {
-    return this.streams.drop(app);
+  dropStream(app: AppId): Promise<void> {
+    return this.streams.dropStream(app);
   }
 
   async get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined> {
@@ -182,21 +188,21 @@ export class EmbeddedStore implements Store {
     changes: readonly RecordChange[],
     options?: TransactOptions,
   ): Promise<boolean> {
-    const made = await this.durable(this.records.transact(scope, changes));
-    if (made && !options?.quiet) this.wakes.changed(scope);
+    const made = await this.commitDurably(this.records.transact(scope, changes));
+    if (made && !options?.quiet) this.subscriptions.notifyRecordChange(scope);
     return made;
   }
 
-  watch(changed: (scope: string) => void): () => void {
-    return this.wakes.watch(changed);
+  watchRecords(listener: (scope: string) => void): () => void {
+    return this.subscriptions.watchRecords(listener);
   }
 
-  async acquire(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
-    return this.leases.acquire(name, owner, ttlMs);
+  async acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
+    return this.leases.acquireLease(name, owner, ttlMs);
   }
 
-  async release(lease: Lease): Promise<void> {
-    this.leases.release(lease);
+  async releaseLease(lease: Lease): Promise<void> {
+    this.leases.releaseLease(lease);
   }
 
   async status(): Promise<StoreStatus> {
@@ -208,24 +214,24 @@ export class EmbeddedStore implements Store {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.sweep);
-    clearInterval(this.syncing);
-    await this.sync;
+    clearInterval(this.sweepTimer);
+    clearInterval(this.syncTimer);
+    await this.runningSync;
     await this.streams.close();
     await this.root.flushed;
     await this.root.close();
     this.unlock();
   }
 
-  private async write(app: AppId, placed: Placed): Promise<void> {
+  private async write(app: AppId, allocated: AllocatedBatch): Promise<void> {
     try {
-      await this.streams.append(app, placed);
+      await this.streams.append(app, allocated);
     } catch (error) {
       throw await commitError(error, this.folder);
     }
   }
 
-  private async durable<T>(committed: Promise<T>): Promise<T> {
+  private async commitDurably<T>(committed: Promise<T>): Promise<T> {
     try {
       const result = await committed;
       if (this.durability === 'disk') await this.root.flushed;

@@ -1,35 +1,39 @@
 /** Walks over the entries of a segment, looking only at their heads. */
 import { readSync } from 'node:fs';
-import { type Entry, readEntry, type WalkStart } from './layout.ts';
+import { parseEntry, type SegmentEntry, type SegmentOffset } from './layout.ts';
 
 /** Read at a time: many small entries, or the head of a large one. More than the longest name. */
 const WINDOW_BYTES = 65_536;
 /** Enough for the head of most single entries. */
-const HEAD_BYTES = 128;
+const HEADER_BYTES = 128;
 
 /** One entry of an open file; undefined when none is whole there before `limit`. */
-export function entryAt(fd: number, { offset, bytesSoFar }: WalkStart, limit: number): Entry | undefined {
-  for (const bytes of [HEAD_BYTES, WINDOW_BYTES]) {
+export function readEntryAt(
+  fd: number,
+  { offset, bytesSoFar }: SegmentOffset,
+  limit: number,
+): SegmentEntry | undefined {
+  for (const bytes of [HEADER_BYTES, WINDOW_BYTES]) {
     const window = Buffer.allocUnsafe(bytes);
     const held = readSync(fd, window, 0, bytes, offset);
-    const entry = readEntry(window.subarray(0, held), 0, offset, bytesSoFar);
+    const entry = parseEntry(window.subarray(0, held), 0, offset, bytesSoFar);
     if (entry && entry.end <= limit) return entry;
   }
   return undefined;
 }
 
 /** Walks over all entries up to `limit` or the first that is broken; `read` gives up to so many bytes from an offset on. */
-export async function visitEntries(
+export async function walkEntries(
   read: (offset: number, bytes: number) => Promise<Buffer>,
-  { offset, bytesSoFar }: WalkStart,
+  { offset, bytesSoFar }: SegmentOffset,
   limit: number,
-  visit: (entry: Entry) => void,
+  visit: (entry: SegmentEntry) => void,
 ): Promise<void> {
   for (;;) {
     const window = await read(offset, WINDOW_BYTES);
     const windowStart = offset;
     while (offset - windowStart < window.length) {
-      const entry = readEntry(window, offset - windowStart, windowStart, bytesSoFar);
+      const entry = parseEntry(window, offset - windowStart, windowStart, bytesSoFar);
       if (!entry || entry.end > limit) break;
       visit(entry);
       offset = entry.end;

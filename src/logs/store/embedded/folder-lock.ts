@@ -9,18 +9,18 @@ import { systemCode, TailraceError } from '../../../common/errors.ts';
  */
 export function lockFolder(folder: string): () => void {
   const file = join(folder, 'lock');
-  const mine = `${process.pid} ${startOf(process.pid)}\n`;
+  const mine = `${process.pid} ${processStartTime(process.pid)}\n`;
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
       writeFileSync(file, mine, { flag: 'wx', mode: 0o600 });
       return () => {
-        if (contents(file) === mine) rmSync(file, { force: true });
+        if (readIfThere(file) === mine) rmSync(file, { force: true });
       };
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error;
     }
-    const [pid, start] = contents(file).trim().split(' ');
-    if (Number(pid) > 0 && isAlive(Number(pid)) && startOf(Number(pid)) === (start ?? ''))
+    const [pid, start] = readIfThere(file).trim().split(' ');
+    if (Number(pid) > 0 && isAlive(Number(pid)) && processStartTime(Number(pid)) === (start ?? ''))
       throw new TailraceError(
         'data_folder',
         `The data folder ${folder} is in use by another tailrace (process ${pid}): stop that one, or choose another folder with TAILRACE_DATA.`,
@@ -33,7 +33,7 @@ export function lockFolder(folder: string): () => void {
   );
 }
 
-function contents(file: string): string {
+function readIfThere(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
@@ -51,7 +51,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** When a process started, in the system's own unit, or '' where that can't be told: a pid alone may be a new process. */
-function startOf(pid: number): string {
-  const stat = contents(`/proc/${pid}/stat`);
+function processStartTime(pid: number): string {
+  const stat = readIfThere(`/proc/${pid}/stat`);
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }

@@ -11,14 +11,14 @@ import { HEADROOM } from '../../syslog/batch.ts';
 import type { Sequence, StoredBatch } from '../contract.ts';
 
 const BATCH = 2;
-const NAME = 3;
+const FRAME_ID = 3;
 /** One word of every sector goes into the checksum: what a power cut leaves undone is whole sectors. */
 const SECTOR_BYTES = 512;
 /** Digits that hold every whole number of JavaScript. */
 const DIGITS = 16;
 
 /** What the store writes into a batch's headroom. */
-export interface Placement {
+export interface EntryHeader {
   readonly count: number;
   readonly storedAtMs: number;
   /** Bytes of all batches ever appended to the stream, up to and with this one. */
@@ -27,13 +27,13 @@ export interface Placement {
 }
 
 /** Where entries are read from on: an offset in a segment, and how far the stream is there. */
-export interface WalkStart {
+export interface SegmentOffset {
   readonly offset: number;
   readonly bytesSoFar: number;
 }
 
 /** An entry of a segment. */
-export interface Entry extends Placement {
+export interface SegmentEntry extends EntryHeader {
   /** Where it starts in the segment (its name, if it has one), where its batch starts, and where it ends. */
   readonly start: number;
   readonly batchStart: number;
@@ -42,39 +42,39 @@ export interface Entry extends Placement {
   /** Bytes of all batches before it. */
   readonly bytesBefore: number;
   /** The name under which it was appended (`Logplex-Frame-Id`). */
-  readonly name: string | undefined;
+  readonly frameId: string | undefined;
 }
 
-export function writePlacement(bytes: Uint8Array, placement: Placement): void {
+export function writeEntryHeader(bytes: Uint8Array, header: EntryHeader): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  view.setUint32(4, placement.count, true);
-  view.setFloat64(8, placement.storedAtMs, true);
-  view.setFloat64(16, placement.bytesSoFar, true);
-  view.setFloat64(24, placement.first, true);
+  view.setUint32(4, header.count, true);
+  view.setFloat64(8, header.storedAtMs, true);
+  view.setFloat64(16, header.bytesSoFar, true);
+  view.setFloat64(24, header.first, true);
   view.setUint32(0, BATCH | (checksum(bytes) << 8), true);
 }
 
 /** The batch as readers know it. */
-export function storedBatch(bytes: Uint8Array, { count, first, storedAtMs }: Placement): StoredBatch {
+export function toStoredBatch(bytes: Uint8Array, { count, first, storedAtMs }: EntryHeader): StoredBatch {
   return { bytes, count, first, last: first + count - 1, storedAtMs };
 }
 
 /** Is the batch what was written? */
-export function isWhole(bytes: Uint8Array): boolean {
+export function isChecksumValid(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return view.getUint32(0, true) >>> 8 === checksum(bytes);
 }
 
 /** Bytes of the entry that says a name. */
-export function nameEntryBytes(name: string): number {
-  return HEADROOM + Buffer.byteLength(name);
+export function frameIdEntryBytes(frameId: string): number {
+  return HEADROOM + Buffer.byteLength(frameId);
 }
 
 /** The entry that says a batch's name. */
-export function nameEntry(name: string): Buffer {
-  const text = Buffer.from(name);
+export function encodeFrameIdEntry(frameId: string): Buffer {
+  const text = Buffer.from(frameId);
   const entry = Buffer.alloc(HEADROOM + text.length);
-  entry[0] = NAME;
+  entry[0] = FRAME_ID;
   entry.writeUInt32LE(text.length, 4);
   text.copy(entry, HEADROOM);
   return entry;
@@ -84,15 +84,20 @@ export function nameEntry(name: string): Buffer {
  * Reads the head of the entry at `at` of `bytes`, which hold a segment from `offset` on; `bytesBefore` is how far the stream was
  * before it. Undefined when it isn't all there, or is none.
  */
-export function readEntry(bytes: Buffer, at: number, offset: number, bytesBefore: number): Entry | undefined {
+export function parseEntry(
+  bytes: Buffer,
+  at: number,
+  offset: number,
+  bytesBefore: number,
+): SegmentEntry | undefined {
   let head = at;
-  let name: string | undefined;
+  let frameId: string | undefined;
   if (head + HEADROOM > bytes.length) return undefined;
-  if (bytes[head] === NAME) {
+  if (bytes[head] === FRAME_ID) {
     const length = bytes.readUInt32LE(head + 4);
     head += HEADROOM + length;
     if (head + HEADROOM > bytes.length) return undefined;
-    name = bytes.toString('utf8', head - length, head);
+    frameId = bytes.toString('utf8', head - length, head);
   }
   if (bytes[head] !== BATCH) return undefined;
   const count = bytes.readUInt32LE(head + 4);
@@ -110,32 +115,35 @@ export function readEntry(bytes: Buffer, at: number, offset: number, bytesBefore
     bytesSoFar,
     first,
     last: first + count - 1,
-    name,
+    frameId,
   };
 }
 
 /** The entries in `bytes`, which stand in a segment at `from`, and their batches, up to the first that isn't what was written. */
-export function* wholeEntries(bytes: Buffer, from: WalkStart): Generator<{ entry: Entry; batch: Buffer }> {
+export function* validEntries(
+  bytes: Buffer,
+  from: SegmentOffset,
+): Generator<{ entry: SegmentEntry; batch: Buffer }> {
   const { offset } = from;
   let { bytesSoFar } = from;
   for (let at = 0; at < bytes.length; ) {
-    const entry = readEntry(bytes, at, offset, bytesSoFar);
+    const entry = parseEntry(bytes, at, offset, bytesSoFar);
     if (!entry || entry.end - offset > bytes.length) return;
     at = entry.end - offset;
     const batch = bytes.subarray(entry.batchStart - offset, at);
-    if (!isWhole(batch)) return;
+    if (!isChecksumValid(batch)) return;
     yield { entry, batch };
     ({ bytesSoFar } = entry);
   }
 }
 
 /** The name of a segment's file. */
-export function segmentName(first: Sequence, bytesBefore: number): string {
+export function segmentFileName(first: Sequence, bytesBefore: number): string {
   return `${String(first).padStart(DIGITS, '0')}-${String(bytesBefore).padStart(DIGITS, '0')}.log`;
 }
 
 /** What a file's name says; undefined when it is no segment. */
-export function parseSegmentName(name: string): { first: Sequence; bytesBefore: number } | undefined {
+export function parseSegmentFileName(name: string): { first: Sequence; bytesBefore: number } | undefined {
   const match = /^(\d{16})-(\d{16})\.log$/.exec(name);
   return match ? { first: Number(match[1]), bytesBefore: Number(match[2]) } : undefined;
 }

@@ -1,12 +1,12 @@
 import type { Lease } from '../contract.ts';
 
 /** Leases for the one process that owns the data folder. */
-export class Leases {
+export class EmbeddedLeases {
   private readonly held = new Map<string, { lease: Lease; untilMs: number }>();
   /** Grows across restarts too: the clock is its start. */
   private lastFence = Date.now();
 
-  acquire(name: string, owner: string, ttlMs: number): Lease | undefined {
+  acquireLease(name: string, owner: string, ttlMs: number): Lease | undefined {
     const now = Date.now();
     const current = this.held.get(name);
     if (current && current.untilMs > now) {
@@ -19,7 +19,7 @@ export class Leases {
     return lease;
   }
 
-  release(lease: Lease): void {
+  releaseLease(lease: Lease): void {
     if (this.held.get(lease.name)?.lease.fence === lease.fence) this.held.delete(lease.name);
   }
 }

@@ -6,13 +6,13 @@ const OPEN_MAX = 256;
 interface OpenFile {
   readonly fd: number;
   /** Operations under way. */
-  users: number;
+  refCount: number;
   /** Close it when the last of them has ended. */
-  leaving: boolean;
+  closing: boolean;
 }
 
 /** The segments that are open, the ones used last at the end. */
-export class OpenFiles {
+export class OpenFileCache {
   private readonly files = new Map<string, OpenFile>();
 
   /** A new file. */
@@ -21,25 +21,25 @@ export class OpenFiles {
   }
 
   /** The handle of a file, good until this turn of the event loop ends; it is opened when it isn't open. */
-  use(path: string): number {
+  descriptor(path: string): number {
     return this.open(path).fd;
   }
 
   /** Keeps a file open until `work` has ended. */
-  async during<T>(path: string, work: (fd: number) => Promise<T>): Promise<T> {
+  async withFile<T>(path: string, work: (fd: number) => Promise<T>): Promise<T> {
     const file = this.open(path);
-    file.users++;
+    file.refCount++;
     try {
       return await work(file.fd);
     } finally {
-      file.users--;
-      if (file.leaving && file.users === 0) closeSync(file.fd);
+      file.refCount--;
+      if (file.closing && file.refCount === 0) closeSync(file.fd);
     }
   }
 
   /** Reads up to `bytes` from an offset on. */
   read(path: string, offset: number, bytes: number): Promise<Buffer> {
-    return this.during(
+    return this.withFile(
       path,
       (fd) =>
         new Promise((resolve, reject) => {
@@ -56,8 +56,8 @@ export class OpenFiles {
     const file = this.files.get(path);
     if (!file) return;
     this.files.delete(path);
-    if (file.users === 0) closeSync(file.fd);
-    else file.leaving = true;
+    if (file.refCount === 0) closeSync(file.fd);
+    else file.closing = true;
   }
 
   closeAll(): void {
@@ -73,11 +73,11 @@ export class OpenFiles {
   }
 
   private add(path: string, fd: number): OpenFile {
-    const file = { fd, users: 0, leaving: false };
+    const file = { fd, refCount: 0, closing: false };
     this.files.set(path, file);
     if (this.files.size > OPEN_MAX)
-      for (const [oldest, { users }] of this.files) {
-        if (users > 0) continue;
+      for (const [oldest, { refCount }] of this.files) {
+        if (refCount > 0) continue;
         this.close(oldest);
         break;
       }

@@ -7,10 +7,10 @@ interface Versioned {
 }
 
 /** Orders after every character that keys are made of. */
-const AFTER = '\uffff';
+const KEY_MAX = '\uffff';
 
 /** The small records in LMDB: JSON under `[scope, key]`. */
-export class Records {
+export class EmbeddedRecords {
   private readonly db: Database<Versioned, [string, string]>;
 
   constructor(root: RootDatabase) {
@@ -24,7 +24,7 @@ export class Records {
 
   list<T>(scope: string, prefix: string): StoredRecord<T>[] {
     const found: StoredRecord<T>[] = [];
-    for (const { key, value } of this.db.getRange({ start: [scope, prefix], end: [scope, prefix + AFTER] }))
+    for (const { key, value } of this.db.getRange({ start: [scope, prefix], end: [scope, prefix + KEY_MAX] }))
       found.push({ key: key[1], value: value.data as T, version: value.v });
     return found;
   }

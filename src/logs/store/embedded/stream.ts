@@ -2,17 +2,17 @@ import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlink } 
 import { systemCode, TailraceError } from '../../../common/errors.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type { Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
-import { pastRestored } from '../restoring.ts';
-import { entryAt } from './entry-walk.ts';
+import { restoreConflict } from '../restoring.ts';
+import { readEntryAt } from './entry-walk.ts';
 import {
-  type Entry,
-  nameEntryBytes,
-  parseSegmentName,
-  type WalkStart,
-  wholeEntries,
-  writePlacement,
+  frameIdEntryBytes,
+  parseSegmentFileName,
+  type SegmentEntry,
+  type SegmentOffset,
+  validEntries,
+  writeEntryHeader,
 } from './layout.ts';
-import type { OpenFiles } from './open-files.ts';
+import type { OpenFileCache } from './open-files.ts';
 import { Segment } from './segment.ts';
 
 /** A stream is in about so many segments when it is full. */
@@ -20,10 +20,10 @@ const SEGMENTS = 16;
 const SEGMENT_BYTES_MIN = 65_536;
 const SEGMENT_BYTES_MAX = 16_777_216;
 /** Names of what was stored in the last moments before the end are looked for in the segments written to then. */
-const LATE_MS = 10_000;
+const RECOVERY_WINDOW_MS = 10_000;
 
 /** Where a stream ends. */
-interface End {
+interface StreamEnd {
   /** The next sequence. */
   readonly next: Sequence;
   /** Bytes of all batches ever appended. */
@@ -31,98 +31,103 @@ interface End {
 }
 
 /** A batch that has its place. */
-export interface Placed {
+export interface AllocatedBatch {
   readonly stored: StoredBatch;
   readonly bytesSoFar: number;
-  readonly name: string | undefined;
+  readonly frameId: string | undefined;
 }
 
 /**
  * One app's stream: its segments, and where it starts and ends, in memory from its first use on. It gives batches their places;
  * writing them is the {@link Appender}'s.
  */
-export class Stream {
+export class AppStream {
   readonly folder: string;
   private readonly retention: Retention;
-  private readonly files: OpenFiles;
+  private readonly files: OpenFileCache;
   private readonly segmentBytes: number;
-  private list: Segment[] = [];
+  private segmentList: Segment[] = [];
   /** Where the oldest batch starts in the first segment. */
-  private head: WalkStart = { offset: 0, bytesSoFar: 0 };
-  private oldest: Entry | undefined;
-  private firstHeld: Sequence = 1;
+  private startOffset: SegmentOffset = { offset: 0, bytesSoFar: 0 };
+  private oldestEntry: SegmentEntry | undefined;
+  private firstSequence: Sequence = 1;
   /** Where the sequences that were given out end, and where what was acknowledged ends. */
-  private placed: End = { next: 1, bytesSoFar: 0 };
-  private acknowledged: End = { next: 1, bytesSoFar: 0 };
+  private allocatedEnd: StreamEnd = { next: 1, bytesSoFar: 0 };
+  private committedEnd: StreamEnd = { next: 1, bytesSoFar: 0 };
 
   /**
    * Opens a stream; what a process that died left half written is cut off.
-   * @param named is told of the names among the newest entries: they may not have been noted elsewhere.
+   * @param onFrameId is told of the names among the newest entries: they may not have been noted elsewhere.
    */
-  constructor(folder: string, retention: Retention, files: OpenFiles, named: (entry: Entry) => void) {
+  constructor(
+    folder: string,
+    retention: Retention,
+    files: OpenFileCache,
+    onFrameId: (entry: SegmentEntry) => void,
+  ) {
     this.folder = folder;
     this.retention = retention;
     this.files = files;
     this.segmentBytes = Math.min(Math.max(retention.bytes / SEGMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
-    this.load(named);
+    this.recover(onFrameId);
     this.trim(Date.now());
   }
 
   get first(): Sequence {
-    return this.firstHeld;
+    return this.firstSequence;
   }
 
   get bounds(): StreamBounds {
-    const { next, bytesSoFar } = this.acknowledged;
-    return { first: this.firstHeld, last: next - 1, bytes: bytesSoFar - this.head.bytesSoFar };
+    const { next, bytesSoFar } = this.committedEnd;
+    return { first: this.firstSequence, last: next - 1, bytes: bytesSoFar - this.startOffset.bytesSoFar };
   }
 
   /** Oldest first. */
   get segments(): readonly Segment[] {
-    return this.list;
+    return this.segmentList;
   }
 
   /** Gives a batch its place at the end, written into its headroom. */
-  place(batch: Batch, name: string | undefined): Placed {
-    return this.placeAt(batch, this.placed.next, Date.now(), name);
+  allocate(batch: Batch, frameId: string | undefined): AllocatedBatch {
+    return this.allocateAt(batch, this.allocatedEnd.next, Date.now(), frameId);
   }
 
   /**
    * Gives a batch of another store the place that it had there.
    * @throws TailraceError `conflict` when the stream is already past it.
    */
-  restore(batch: StoredBatch): Placed {
-    if (this.placed.next > batch.first) throw pastRestored(batch.first);
-    if (this.firstHeld === this.placed.next) this.firstHeld = batch.first;
-    return this.placeAt(batch, batch.first, batch.storedAtMs, undefined);
+  restore(batch: StoredBatch): AllocatedBatch {
+    if (this.allocatedEnd.next > batch.first) throw restoreConflict(batch.first);
+    if (this.firstSequence === this.allocatedEnd.next) this.firstSequence = batch.first;
+    return this.allocateAt(batch, batch.first, batch.storedAtMs, undefined);
   }
 
   /** What was placed and isn't acknowledged yet won't be: its sequences are given out again. */
-  displace(): void {
-    this.placed = this.acknowledged;
+  rollback(): void {
+    this.allocatedEnd = this.committedEnd;
   }
 
   /** The segment to write to: a new one when the last is full. */
-  writable(): Segment {
-    const newest = this.list.at(-1);
+  activeSegment(): Segment {
+    const newest = this.segmentList.at(-1);
     if (newest && newest.size < this.segmentBytes) return newest;
-    const { next, bytesSoFar } = this.acknowledged;
+    const { next, bytesSoFar } = this.committedEnd;
     const segment = new Segment(this.folder, { first: next, bytesBefore: bytesSoFar }, this.files);
     if (!newest) mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     this.files.create(segment.path);
-    this.list.push(segment);
+    this.segmentList.push(segment);
     return segment;
   }
 
   /** Batches stand in the file, one behind the other from the end of the segment on: from now on they can be read. */
-  acknowledge(segment: Segment, batches: readonly Placed[]): void {
+  commit(segment: Segment, batches: readonly AllocatedBatch[]): void {
     let start = segment.size;
-    for (const { stored, bytesSoFar, name } of batches) {
-      const batchStart = name === undefined ? start : start + nameEntryBytes(name);
+    for (const { stored, bytesSoFar, frameId } of batches) {
+      const batchStart = frameId === undefined ? start : start + frameIdEntryBytes(frameId);
       const end = batchStart + stored.bytes.length;
       const { count, first, last, storedAtMs } = stored;
-      const bytesBefore = this.acknowledged.bytesSoFar;
-      segment.added({
+      const bytesBefore = this.committedEnd.bytesSoFar;
+      segment.addEntry({
         start,
         batchStart,
         end,
@@ -132,9 +137,9 @@ export class Stream {
         storedAtMs,
         bytesBefore,
         bytesSoFar,
-        name,
+        frameId,
       });
-      this.acknowledged = { next: last + 1, bytesSoFar };
+      this.committedEnd = { next: last + 1, bytesSoFar };
       start = end;
     }
     this.trim(Date.now());
@@ -144,72 +149,77 @@ export class Stream {
   trim(now: number): void {
     const { lines, bytes, ageMs } = this.retention;
     for (;;) {
-      const { next, bytesSoFar } = this.acknowledged;
-      const tooMuch = next - this.firstHeld > lines || bytesSoFar - this.head.bytesSoFar > bytes;
-      if (!tooMuch && this.oldest && now - this.oldest.storedAtMs <= ageMs) return;
-      this.oldest ??= this.findOldest();
-      const { oldest } = this;
+      const { next, bytesSoFar } = this.committedEnd;
+      const tooMuch = next - this.firstSequence > lines || bytesSoFar - this.startOffset.bytesSoFar > bytes;
+      if (!tooMuch && this.oldestEntry && now - this.oldestEntry.storedAtMs <= ageMs) return;
+      this.oldestEntry ??= this.findOldest();
+      const { oldestEntry: oldest } = this;
       if (!oldest || oldest.last >= next - 1) return;
       if (!tooMuch && now - oldest.storedAtMs <= ageMs) return;
-      this.firstHeld = oldest.last + 1;
-      this.head = { offset: oldest.end, bytesSoFar: oldest.bytesSoFar };
-      this.oldest = undefined;
+      this.firstSequence = oldest.last + 1;
+      this.startOffset = { offset: oldest.end, bytesSoFar: oldest.bytesSoFar };
+      this.oldestEntry = undefined;
     }
   }
 
   /** The oldest entry; segments that lie before it are removed. */
-  private findOldest(): Entry | undefined {
+  private findOldest(): SegmentEntry | undefined {
     for (;;) {
-      const [segment] = this.list;
+      const [segment] = this.segmentList;
       if (!segment) return undefined;
-      if (this.head.offset < segment.size) {
-        const entry = entryAt(this.files.use(segment.path), this.head, segment.size);
+      if (this.startOffset.offset < segment.size) {
+        const entry = readEntryAt(this.files.descriptor(segment.path), this.startOffset, segment.size);
         if (entry) return entry;
       }
       // At its end, or at something broken: whatever is behind that is lost.
-      if (this.list.length === 1) return undefined;
-      this.list.shift();
+      if (this.segmentList.length === 1) return undefined;
+      this.segmentList.shift();
       this.files.close(segment.path);
       unlink(segment.path, () => {}); // it is looked at again at the next start
-      this.head = this.list[0].start;
+      this.startOffset = this.segmentList[0].start;
     }
   }
 
-  private placeAt(batch: Batch, first: Sequence, storedAtMs: number, name: string | undefined): Placed {
+  private allocateAt(
+    batch: Batch,
+    first: Sequence,
+    storedAtMs: number,
+    frameId: string | undefined,
+  ): AllocatedBatch {
     const { bytes, count } = batch;
-    const bytesSoFar = this.placed.bytesSoFar + bytes.length;
-    writePlacement(bytes, { count, storedAtMs, bytesSoFar, first });
+    const bytesSoFar = this.allocatedEnd.bytesSoFar + bytes.length;
+    writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first });
     const last = first + count - 1;
-    this.placed = { next: last + 1, bytesSoFar };
-    return { stored: { bytes, count, first, last, storedAtMs }, bytesSoFar, name };
+    this.allocatedEnd = { next: last + 1, bytesSoFar };
+    return { stored: { bytes, count, first, last, storedAtMs }, bytesSoFar, frameId };
   }
 
-  private load(named: (entry: Entry) => void): void {
+  private recover(onFrameId: (entry: SegmentEntry) => void): void {
     const found = segmentsIn(this.folder);
-    this.list = found.map((start) => new Segment(this.folder, start, this.files));
-    const newest = this.list.at(-1);
+    this.segmentList = found.map((start) => new Segment(this.folder, start, this.files));
+    const newest = this.segmentList.at(-1);
     if (!newest) return;
-    const written = this.list.map(({ path }) => statSync(path));
-    const late = written[written.length - 1].mtimeMs - LATE_MS;
-    let end: End = { next: newest.first, bytesSoFar: newest.bytesBefore };
-    for (const [i, segment] of this.list.entries()) {
+    const written = this.segmentList.map(({ path }) => statSync(path));
+    const late = written[written.length - 1].mtimeMs - RECOVERY_WINDOW_MS;
+    let end: StreamEnd = { next: newest.first, bytesSoFar: newest.bytesBefore };
+    for (const [i, segment] of this.segmentList.entries()) {
       const { size, mtimeMs } = written[i];
       if (segment !== newest && mtimeMs < late) {
-        segment.left(size);
+        segment.openExisting(size);
         continue;
       }
-      for (const { entry } of wholeEntries(readFileSync(segment.path), segment.start)) {
-        segment.added(entry);
-        if (entry.name !== undefined) named(entry);
+      for (const { entry } of validEntries(readFileSync(segment.path), segment.start)) {
+        segment.addEntry(entry);
+        if (entry.frameId !== undefined) onFrameId(entry);
         if (segment === newest) end = { next: entry.last + 1, bytesSoFar: entry.bytesSoFar };
       }
     }
     if (written[written.length - 1].size > newest.size) truncateSync(newest.path, newest.size);
-    this.placed = end;
-    this.acknowledged = end;
-    this.head = this.list[0].start;
-    this.oldest = this.findOldest();
-    this.firstHeld = this.oldest?.first ?? end.next;
+    this.allocatedEnd = end;
+    this.committedEnd = end;
+    this.startOffset = this.segmentList[0].start;
+    this.oldestEntry = this.findOldest();
+    this.firstSequence = this.oldestEntry?.first ?? end.next;
   }
 }
 
@@ -225,7 +235,7 @@ function segmentsIn(folder: string): { first: Sequence; bytesBefore: number }[] 
     });
   }
   return names
-    .map(parseSegmentName)
+    .map(parseSegmentFileName)
     .filter((start) => start !== undefined)
     .sort((a, b) => a.first - b.first);
 }

@@ -4,48 +4,48 @@ import { join } from 'node:path';
 import { systemCode } from '../../../common/errors.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
 import { Appender } from './appender.ts';
-import type { Entry } from './layout.ts';
-import { OpenFiles } from './open-files.ts';
-import { type Placed, Stream } from './stream.ts';
+import type { SegmentEntry } from './layout.ts';
+import { OpenFileCache } from './open-files.ts';
+import { type AllocatedBatch, AppStream } from './stream.ts';
 
 /** What marks the folder of a stream that is being removed. */
-const DROPPED = '.dropped-';
+const DROPPED_PREFIX = '.dropped-';
 
-export interface StreamsOptions {
+export interface EmbeddedStreamsOptions {
   /** Where they are kept, a folder each. */
   readonly folder: string;
   readonly retention: Retention;
   readonly durability: 'process' | 'disk';
   /** Told of named batches that were written last, when a stream is opened. */
-  readonly named: (app: AppId, entry: Entry) => void;
+  readonly onFrameId: (app: AppId, entry: SegmentEntry) => void;
 }
 
-interface Opened {
-  readonly stream: Stream;
+interface OpenStream {
+  readonly stream: AppStream;
   readonly appender: Appender;
 }
 
 /** The streams of all apps, each opened at its first use. */
-export class Streams {
-  private readonly options: StreamsOptions;
-  private readonly files = new OpenFiles();
-  private readonly byApp = new Map<AppId, Opened>();
+export class EmbeddedStreams {
+  private readonly options: EmbeddedStreamsOptions;
+  private readonly files = new OpenFileCache();
+  private readonly byApp = new Map<AppId, OpenStream>();
 
-  constructor(options: StreamsOptions) {
+  constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(options.folder))
-      if (name.startsWith(DROPPED)) void this.remove(join(options.folder, name));
+      if (name.startsWith(DROPPED_PREFIX)) void this.remove(join(options.folder, name));
   }
 
   /** The app's stream, opened. */
-  get(app: AppId): Stream {
+  get(app: AppId): AppStream {
     return this.open(app).stream;
   }
 
   /** Writes a placed batch; resolves when it can be read. When that fails, it and all that was placed behind it are void. */
-  append(app: AppId, placed: Placed): Promise<void> {
-    return this.open(app).appender.append(placed);
+  append(app: AppId, allocated: AllocatedBatch): Promise<void> {
+    return this.open(app).appender.append(allocated);
   }
 
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -57,7 +57,7 @@ export class Streams {
       (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
     );
     for (const segment of segments) {
-      for (const batch of await reading(segment.batchesFrom(from, bytes - size))) {
+      for (const batch of await emptyIfTrimmed(segment.batchesFrom(from, bytes - size))) {
         found.push(batch);
         size += batch.bytes.length;
       }
@@ -71,7 +71,7 @@ export class Streams {
     const found: StoredBatch[] = [];
     let size = 0;
     for (const segment of stream.segments.filter(({ first }) => first < before).reverse()) {
-      for (const batch of await reading(segment.batchesBefore(before, bytes - size))) {
+      for (const batch of await emptyIfTrimmed(segment.batchesBefore(before, bytes - size))) {
         if (batch.last < stream.first) return found;
         found.push(batch);
         size += batch.bytes.length;
@@ -97,14 +97,14 @@ export class Streams {
   }
 
   /** Removes an app's stream. */
-  async drop(app: AppId): Promise<void> {
+  async dropStream(app: AppId): Promise<void> {
     const { stream, appender } = this.open(app);
-    while (!appender.idle) await appender.settled();
+    while (!appender.idle) await appender.flush();
     for (const { path } of stream.segments) this.files.close(path);
     this.byApp.delete(app);
     if (!existsSync(stream.folder)) return;
     // At one stroke: what is half removed must not come back.
-    const aside = join(this.options.folder, `${DROPPED}${app}-${Date.now()}`);
+    const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${Date.now()}`);
     renameSync(stream.folder, aside);
     await this.remove(aside);
   }
@@ -134,20 +134,22 @@ export class Streams {
   }
 
   async close(): Promise<void> {
-    for (const { appender } of this.byApp.values()) while (!appender.idle) await appender.settled();
+    for (const { appender } of this.byApp.values()) while (!appender.idle) await appender.flush();
     await this.sync();
     this.files.closeAll();
   }
 
-  private open(app: AppId): Opened {
-    let opened = this.byApp.get(app);
-    if (!opened) {
-      const { folder, retention, durability, named } = this.options;
-      const stream = new Stream(join(folder, app), retention, this.files, (entry) => named(app, entry));
-      opened = { stream, appender: new Appender(stream, this.files, durability) };
-      this.byApp.set(app, opened);
+  private open(app: AppId): OpenStream {
+    let open = this.byApp.get(app);
+    if (!open) {
+      const { folder, retention, durability, onFrameId } = this.options;
+      const stream = new AppStream(join(folder, app), retention, this.files, (entry) =>
+        onFrameId(app, entry),
+      );
+      open = { stream, appender: new Appender(stream, this.files, durability) };
+      this.byApp.set(app, open);
     }
-    return opened;
+    return open;
   }
 
   private async remove(folder: string): Promise<void> {
@@ -156,7 +158,7 @@ export class Streams {
 }
 
 /** A segment that was trimmed away while it was read has nothing to give. */
-async function reading(batches: Promise<StoredBatch[]>): Promise<StoredBatch[]> {
+async function emptyIfTrimmed(batches: Promise<StoredBatch[]>): Promise<StoredBatch[]> {
   try {
     return await batches;
   } catch (error) {

@@ -10,14 +10,14 @@ const MAGIC_AT = 24;
 /** With less than this the disk counts as full. */
 const FREE_BYTES_MIN = 8 * 1_048_576;
 /** The disk is looked at when so much was written, or so much time has passed, since the last time. */
-const LOOK_BYTES = 1_048_576;
-const LOOK_MS = 20;
+const CHECK_BYTES = 1_048_576;
+const CHECK_INTERVAL_MS = 20;
 
 /**
  * Looks whether an existing file is LMDB's: opening another one would end the process.
  * @throws Error when it isn't.
  */
-export function refuseOtherFile(file: string): void {
+export function assertLmdbFile(file: string): void {
   let handle: number;
   try {
     handle = openSync(file, 'r');
@@ -38,7 +38,7 @@ export function refuseOtherFile(file: string): void {
  * Looks whether the folder's streams are where this version has them.
  * @throws Error when they aren't: their lines would be there, and not be seen.
  */
-export function refuseOlderLayout(folder: string): void {
+export function assertCurrentLayout(folder: string): void {
   if (existsSync(join(folder, 'journal-0')))
     throw new Error('its streams were written by an earlier version of tailrace');
 }
@@ -47,20 +47,20 @@ export function refuseOlderLayout(folder: string): void {
  * LMDB makes a promise of its own for the writes of every turn of the event loop, and leaves it alone: when that commit
  * fails, Node.js would end for a rejection that nobody handles. Whoever wrote has a promise of their own.
  */
-export function handleOwnPromises(root: RootDatabase): void {
-  const nothing = (): void => {};
+export function swallowInternalRejections(root: RootDatabase): void {
+  const ignore = (): void => {};
   // Called before that promise is made, in the same task.
-  root.on('beforecommit', () => queueMicrotask(() => void root.committed.then(nothing, nothing)));
+  root.on('beforecommit', () => queueMicrotask(() => void root.committed.then(ignore, ignore)));
 }
 
 /**
  * Watches the room on the disk, so that it is never filled to the last byte: LMDB 0.9 as lmdb 3.5 has it corrupts the heap
  * when several writes fail in a row (seen as `malloc(): corrupted top size`, and the end of the process).
  */
-export class DiskRoom {
+export class DiskSpaceGuard {
   private readonly folder: string;
   private writtenBytes = 0;
-  private lookedAtMs = 0;
+  private checkedAtMs = 0;
   private full = false;
 
   constructor(folder: string) {
@@ -68,13 +68,13 @@ export class DiskRoom {
   }
 
   /** @throws TailraceError `store_full` when there is no room for so many bytes more. */
-  require(bytes: number): void {
+  requireSpace(bytes: number): void {
     this.writtenBytes += bytes;
     const now = performance.now();
-    if (this.writtenBytes > LOOK_BYTES || now - this.lookedAtMs > LOOK_MS) {
+    if (this.writtenBytes > CHECK_BYTES || now - this.checkedAtMs > CHECK_INTERVAL_MS) {
       this.full = freeBytes(this.folder) < FREE_BYTES_MIN;
       this.writtenBytes = 0;
-      this.lookedAtMs = now;
+      this.checkedAtMs = now;
     }
     if (this.full) throw storeFull();
   }
@@ -90,7 +90,8 @@ function storeFull(cause?: unknown): TailraceError {
 
 /** What went wrong with a commit. */
 export async function commitError(error: unknown, folder: string): Promise<TailraceError> {
-  const cause = error instanceof Error && 'commitError' in error ? await settled(error.commitError) : error;
+  const cause =
+    error instanceof Error && 'commitError' in error ? await rejectionReason(error.commitError) : error;
   const text = cause instanceof Error ? cause.message : String(cause);
   // LMDB says "input/output error" when a write was cut short.
   if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text) || freeBytes(folder) < FREE_BYTES_MIN)
@@ -103,7 +104,7 @@ export async function commitError(error: unknown, folder: string): Promise<Tailr
 }
 
 /** LMDB gives the reason as a promise that is rejected with it. */
-async function settled(reason: unknown): Promise<unknown> {
+async function rejectionReason(reason: unknown): Promise<unknown> {
   try {
     return await reason;
   } catch (error) {

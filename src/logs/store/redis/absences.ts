@@ -1,55 +1,55 @@
 import type { AppId } from '../contract.ts';
 
 /** A stream that couldn't be reached for this long is away: less is a hiccup that nobody has to hear of. */
-export const AWAY_MS = 1_000;
+export const OUTAGE_AFTER_MS = 1_000;
 
-type Told = (away: boolean) => void;
+type OutageListener = (away: boolean) => void;
 
 /** Whose streams can't be reached, and who wants to know that. */
-export class Absences {
-  private readonly watchers = new Map<AppId, Set<Told>>();
+export class OutageMonitor {
+  private readonly listeners = new Map<AppId, Set<OutageListener>>();
   /** Since when; only of apps that somebody watches. */
-  private readonly missedSinceMs = new Map<AppId, number>();
-  private readonly away = new Set<AppId>();
+  private readonly unreachableSinceMs = new Map<AppId, number>();
+  private readonly unavailable = new Set<AppId>();
 
-  watch(app: AppId, told: Told): () => void {
-    let watchers = this.watchers.get(app);
-    if (!watchers) {
-      watchers = new Set();
-      this.watchers.set(app, watchers);
+  watch(app: AppId, listener: OutageListener): () => void {
+    let listeners = this.listeners.get(app);
+    if (!listeners) {
+      listeners = new Set();
+      this.listeners.set(app, listeners);
     }
-    const own = watchers;
-    own.add(told);
-    if (this.away.has(app)) queueMicrotask(() => own.has(told) && told(true));
+    const own = listeners;
+    own.add(listener);
+    if (this.unavailable.has(app)) queueMicrotask(() => own.has(listener) && listener(true));
     return () => {
-      own.delete(told);
-      if (own.size > 0 || this.watchers.get(app) !== own) return;
-      this.watchers.delete(app);
-      this.missedSinceMs.delete(app);
-      this.away.delete(app);
+      own.delete(listener);
+      if (own.size > 0 || this.listeners.get(app) !== own) return;
+      this.listeners.delete(app);
+      this.unreachableSinceMs.delete(app);
+      this.unavailable.delete(app);
     };
   }
 
-  missedAll(): void {
-    for (const app of this.watchers.keys()) this.missed(app);
+  allUnreachable(): void {
+    for (const app of this.listeners.keys()) this.unreachable(app);
   }
 
-  missed(app: AppId): void {
-    if (!this.watchers.has(app) || this.away.has(app)) return;
-    const sinceMs = this.missedSinceMs.get(app);
-    if (sinceMs === undefined) this.missedSinceMs.set(app, performance.now());
-    else if (performance.now() - sinceMs >= AWAY_MS) {
-      this.away.add(app);
-      this.tell(app, true);
+  unreachable(app: AppId): void {
+    if (!this.listeners.has(app) || this.unavailable.has(app)) return;
+    const sinceMs = this.unreachableSinceMs.get(app);
+    if (sinceMs === undefined) this.unreachableSinceMs.set(app, performance.now());
+    else if (performance.now() - sinceMs >= OUTAGE_AFTER_MS) {
+      this.unavailable.add(app);
+      this.notify(app, true);
     }
   }
 
-  reached(app: AppId): void {
-    if (!this.missedSinceMs.delete(app)) return;
-    if (this.away.delete(app)) this.tell(app, false);
+  reachable(app: AppId): void {
+    if (!this.unreachableSinceMs.delete(app)) return;
+    if (this.unavailable.delete(app)) this.notify(app, false);
   }
 
-  private tell(app: AppId, away: boolean): void {
-    for (const told of this.watchers.get(app) ?? []) told(away);
+  private notify(app: AppId, unavailable: boolean): void {
+    for (const listener of this.listeners.get(app) ?? []) listener(unavailable);
   }
 }

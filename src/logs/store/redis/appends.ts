@@ -5,106 +5,106 @@
  */
 import { TailraceError } from '../../../common/errors.ts';
 import type { Batch } from '../../syslog/batch.ts';
-import type { Appended, AppId, Retention, Sequence, StoredBatch } from '../contract.ts';
-import { pastRestored } from '../restoring.ts';
-import type { Argument, Connection } from './connection/connection.ts';
-import type { Replicas } from './connection/replicas.ts';
+import type { AppendResult, AppId, Retention, Sequence, StoredBatch } from '../contract.ts';
+import { restoreConflict } from '../restoring.ts';
+import type { RedisArgument, RedisConnection } from './connection/connection.ts';
+import type { ReplicaWaiter } from './connection/replicas.ts';
 import { type StreamKeys, streamKeys } from './keys.ts';
 import { packRecords } from './packing.ts';
-import { PackingMemory } from './packing-memory.ts';
-import type { Placement } from './placement.ts';
-import { SCRIPTS } from './scripts.ts';
+import { PackBufferPool } from './packing-memory.ts';
+import type { BatchHeader } from './placement.ts';
+import { LUA_SCRIPTS } from './scripts.ts';
 
 /** Bytes and batches that go with one call at the most, unless the first batch is larger. */
-const CALL_BYTES = 1_048_576;
-const CALL_BATCHES = 64;
+const CALL_BYTES_MAX = 1_048_576;
+const CALL_BATCHES_MAX = 64;
 /** How long frames are remembered at the least, and how many of them at the most, twice over. */
-const FRAME_MEMORY_MS = 10 * 60_000;
-const FRAMES_MAX = 50_000;
+const FRAME_ID_TTL_MS = 10 * 60_000;
+const FRAME_IDS_MAX = 50_000;
 /** A stream that is restored is kept at least for this long, however old it is. */
-const KEEP_MS = 60_000;
+const RESTORED_TTL_MS = 60_000;
 /** A queue that was unused for this long is given up. */
-const UNUSED_MS = 60_000;
+const IDLE_QUEUE_MS = 60_000;
 
 /** An append with the time at which it was stored. */
-export interface AppendedAt extends Omit<Appended, 'passedOn'> {
+export interface TimedAppendResult extends Omit<AppendResult, 'retainedByReaders'> {
   readonly storedAtMs: number;
 }
 
-interface Pending {
+interface PendingAppend {
   readonly batch: Batch;
   readonly frameId: string;
-  readonly resolve: (appended: AppendedAt) => void;
+  readonly resolve: (appended: TimedAppendResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
-interface Queue {
+interface AppendQueue {
   readonly keys: StreamKeys;
-  waiting: Pending[];
+  pending: PendingAppend[];
   /** The newest sequence that was given to a line here. */
   last: Sequence;
   busy: boolean;
   usedAtMs: number;
 }
 
-export interface AppendsOptions {
-  readonly connection: Connection;
+export interface RedisAppenderOptions {
+  readonly connection: RedisConnection;
   readonly retention: Retention;
   /** Who appends, in wake-ups. */
   readonly origin: string;
   /** The newest sequence that this process has seen of an app: no line may get a lower one. */
-  readonly newest: (app: AppId) => Sequence;
+  readonly newestSeen: (app: AppId) => Sequence;
   /** Who must have a line before it is acknowledged, besides Redis itself. */
-  readonly replicas?: Replicas;
+  readonly replicas?: ReplicaWaiter;
 }
 
-export class Appends {
-  private readonly options: AppendsOptions;
-  private readonly queues = new Map<AppId, Queue>();
+export class RedisAppender {
+  private readonly options: RedisAppenderOptions;
+  private readonly queues = new Map<AppId, AppendQueue>();
   /** Batches that are stored, and refused since too few replicas have them: whoever brings one again needn't store it again. */
-  private readonly owed = new WeakMap<Batch, AppendedAt>();
-  private readonly memory = new PackingMemory();
-  private readonly sweep: NodeJS.Timeout;
-  private idle: (() => void) | undefined;
+  private readonly storedUnconfirmed = new WeakMap<Batch, TimedAppendResult>();
+  private readonly buffers = new PackBufferPool();
+  private readonly sweepTimer: NodeJS.Timeout;
+  private onIdle: (() => void) | undefined;
 
-  constructor(options: AppendsOptions) {
+  constructor(options: RedisAppenderOptions) {
     this.options = options;
-    this.sweep = setInterval(() => this.forgetUnused(), UNUSED_MS);
-    this.sweep.unref();
+    this.sweepTimer = setInterval(() => this.removeIdleQueues(), IDLE_QUEUE_MS);
+    this.sweepTimer.unref();
   }
 
-  append(app: AppId, batch: Batch, frameId: string): Promise<AppendedAt> {
+  append(app: AppId, batch: Batch, frameId: string): Promise<TimedAppendResult> {
     let queue = this.queues.get(app);
     if (!queue) {
-      queue = { keys: streamKeys(app), waiting: [], last: 0, busy: false, usedAtMs: 0 };
+      queue = { keys: streamKeys(app), pending: [], last: 0, busy: false, usedAtMs: 0 };
       this.queues.set(app, queue);
     }
     const mine = queue;
     return new Promise((resolve, reject) => {
-      mine.waiting.push({ batch, frameId, resolve, reject });
-      if (!mine.busy) void this.send(app, mine);
+      mine.pending.push({ batch, frameId, resolve, reject });
+      if (!mine.busy) void this.sendQueued(app, mine);
     });
   }
 
   /** Appends a batch of another store under its own numbers. */
   async restore(app: AppId, { first, count, bytes, storedAtMs }: StoredBatch): Promise<void> {
     const { lines, index, state } = streamKeys(app);
-    const keepMs = this.options.retention.ageMs + KEEP_MS;
+    const keepMs = this.options.retention.ageMs + RESTORED_TTL_MS;
     const args = [first, count, bytes.length, storedAtMs, packRecords(bytes), keepMs];
-    const done = await this.options.connection.run(SCRIPTS.restore, [lines, index, state], args);
-    if (done !== 1) throw pastRestored(first);
+    const done = await this.options.connection.runScript(LUA_SCRIPTS.restore, [lines, index, state], args);
+    if (done !== 1) throw restoreConflict(first);
   }
 
   /** The app's stream is gone: its numbers start anew. */
-  forget(app: AppId): void {
+  resetSequence(app: AppId): void {
     const queue = this.queues.get(app);
     if (queue) queue.last = 0;
   }
 
   /** Resolves when nothing is on its way. */
   async close(): Promise<void> {
-    clearInterval(this.sweep);
-    if (this.busy) await new Promise<void>((resolve) => (this.idle = resolve));
+    clearInterval(this.sweepTimer);
+    if (this.busy) await new Promise<void>((resolve) => (this.onIdle = resolve));
     this.options.replicas?.close();
   }
 
@@ -112,27 +112,31 @@ export class Appends {
     return [...this.queues.values()].some(({ busy }) => busy);
   }
 
-  private async send(app: AppId, queue: Queue): Promise<void> {
+  private async sendQueued(app: AppId, queue: AppendQueue): Promise<void> {
     queue.busy = true;
-    while (queue.waiting.length > 0) {
-      const taken = take(queue);
+    while (queue.pending.length > 0) {
+      const taken = takeFromQueue(queue);
       try {
         const stored = await (this.options.replicas
-          ? this.storeSurely(this.options.replicas, app, queue, taken)
-          : this.store(app, queue, taken));
+          ? this.appendConfirmed(this.options.replicas, app, queue, taken)
+          : this.appendBatches(app, queue, taken));
         for (const [i, { resolve }] of taken.entries()) resolve(stored[i]);
       } catch (error) {
         // What waits behind a failed batch fails with it, or it would overtake.
-        for (const { reject } of [...taken, ...queue.waiting.splice(0)]) reject(error);
+        for (const { reject } of [...taken, ...queue.pending.splice(0)]) reject(error);
       }
     }
     queue.busy = false;
     queue.usedAtMs = Date.now();
-    if (this.idle && !this.busy) this.idle();
+    if (this.onIdle && !this.busy) this.onIdle();
   }
 
-  private async store(app: AppId, queue: Queue, batches: readonly Pending[]): Promise<AppendedAt[]> {
-    const [storedAtMs, ...reply] = await this.call(app, queue, batches);
+  private async appendBatches(
+    app: AppId,
+    queue: AppendQueue,
+    batches: readonly PendingAppend[],
+  ): Promise<TimedAppendResult[]> {
+    const [storedAtMs, ...reply] = await this.runAppendScript(app, queue, batches);
     return batches.map(({ batch }, i) => {
       const first = reply[i * 2];
       const last = first + batch.count - 1;
@@ -142,85 +146,90 @@ export class Appends {
   }
 
   /** Stores what isn't stored yet, and resolves when enough replicas have it. */
-  private async storeSurely(
-    replicas: Replicas,
+  private async appendConfirmed(
+    replicas: ReplicaWaiter,
     app: AppId,
-    queue: Queue,
-    batches: readonly Pending[],
-  ): Promise<AppendedAt[]> {
+    queue: AppendQueue,
+    batches: readonly PendingAppend[],
+  ): Promise<TimedAppendResult[]> {
     const { keys } = queue;
-    const owed = batches.filter(({ batch }) => this.owed.has(batch));
+    const unconfirmed = batches.filter(({ batch }) => this.storedUnconfirmed.has(batch));
     // Before anything is appended that would have to be refused.
-    if (owed.length > 0 || replicas.isShort(keys)) {
-      const there = await replicas.confirm(keys, this.places(owed));
-      for (const [i, { batch }] of owed.entries()) if (!there[i]) this.owed.delete(batch);
+    if (unconfirmed.length > 0 || replicas.lacksReplicas(keys)) {
+      const present = await replicas.waitForReplicas(keys, this.headersOf(unconfirmed));
+      for (const [i, { batch }] of unconfirmed.entries())
+        if (!present[i]) this.storedUnconfirmed.delete(batch);
     }
-    const fresh = batches.filter(({ batch }) => !this.owed.has(batch));
+    const fresh = batches.filter(({ batch }) => !this.storedUnconfirmed.has(batch));
     if (fresh.length > 0) {
-      const stored = await this.store(app, queue, fresh);
-      for (const [i, { batch }] of fresh.entries()) this.owed.set(batch, stored[i]);
-      const placed = fresh.filter((_, i) => !stored[i].duplicate);
-      const there = await replicas.confirm(keys, this.places(placed));
+      const stored = await this.appendBatches(app, queue, fresh);
+      for (const [i, { batch }] of fresh.entries()) this.storedUnconfirmed.set(batch, stored[i]);
+      const appended = fresh.filter((_, i) => !stored[i].duplicate);
+      const present = await replicas.waitForReplicas(keys, this.headersOf(appended));
       // A failover between the two has lost them.
-      for (const [i, { batch }] of placed.entries()) if (!there[i]) this.owed.delete(batch);
-      if (there.includes(false)) throw new TailraceError('unavailable', 'Redis failed over: send again.');
+      for (const [i, { batch }] of appended.entries()) if (!present[i]) this.storedUnconfirmed.delete(batch);
+      if (present.includes(false)) throw new TailraceError('unavailable', 'Redis failed over: send again.');
     }
     return batches.map(({ batch }) => {
-      const appended = this.owed.get(batch);
+      const appended = this.storedUnconfirmed.get(batch);
       if (!appended) throw new Error('a batch is neither stored nor owed');
-      this.owed.delete(batch);
+      this.storedUnconfirmed.delete(batch);
       return appended;
     });
   }
 
-  private places(batches: readonly Pending[]): Placement[] {
+  private headersOf(batches: readonly PendingAppend[]): BatchHeader[] {
     return batches.flatMap(({ batch }) => {
-      const appended = this.owed.get(batch);
+      const appended = this.storedUnconfirmed.get(batch);
       if (!appended) return [];
       const { last, storedAtMs } = appended;
       return [{ last, count: batch.count, bytes: batch.bytes.length, storedAtMs }];
     });
   }
 
-  private async call(app: AppId, { keys, last }: Queue, batches: readonly Pending[]): Promise<number[]> {
-    const { connection, retention, origin, newest } = this.options;
-    const args: Argument[] = [
+  private async runAppendScript(
+    app: AppId,
+    { keys, last }: AppendQueue,
+    batches: readonly PendingAppend[],
+  ): Promise<number[]> {
+    const { connection, retention, origin, newestSeen } = this.options;
+    const args: RedisArgument[] = [
       retention.lines,
       retention.bytes,
       retention.ageMs,
-      FRAME_MEMORY_MS,
-      FRAMES_MAX,
-      Math.max(newest(app), last) + 1,
+      FRAME_ID_TTL_MS,
+      FRAME_IDS_MAX,
+      Math.max(newestSeen(app), last) + 1,
       keys.channel,
       origin,
     ];
-    const taken: Buffer[] = [];
+    const acquired: Buffer[] = [];
     for (const { batch, frameId } of batches) {
-      const memory = this.memory.take(batch.bytes.length);
-      taken.push(memory);
-      args.push(batch.count, batch.bytes.length, frameId, packRecords(batch.bytes, memory));
+      const buffer = this.buffers.acquire(batch.bytes.length);
+      acquired.push(buffer);
+      args.push(batch.count, batch.bytes.length, frameId, packRecords(batch.bytes, buffer));
     }
-    const { lines, index, state, frames } = keys;
-    const reply = await connection.run(SCRIPTS.append, [lines, index, state, ...frames], args);
+    const { lines, index, state, frameIds } = keys;
+    const reply = await connection.runScript(LUA_SCRIPTS.append, [lines, index, state, ...frameIds], args);
     // After a failure it may still be on its way.
-    this.memory.giveBack(taken);
+    this.buffers.release(acquired);
     return reply as number[];
   }
 
-  private forgetUnused(): void {
-    const before = Date.now() - UNUSED_MS;
+  private removeIdleQueues(): void {
+    const before = Date.now() - IDLE_QUEUE_MS;
     for (const [app, queue] of this.queues)
       if (!queue.busy && queue.usedAtMs < before) this.queues.delete(app);
   }
 }
 
-function take(queue: Queue): Pending[] {
+function takeFromQueue(queue: AppendQueue): PendingAppend[] {
   let bytes = 0;
   let count = 0;
-  for (const { batch } of queue.waiting) {
-    if (count > 0 && (bytes + batch.bytes.length > CALL_BYTES || count >= CALL_BATCHES)) break;
+  for (const { batch } of queue.pending) {
+    if (count > 0 && (bytes + batch.bytes.length > CALL_BYTES_MAX || count >= CALL_BATCHES_MAX)) break;
     bytes += batch.bytes.length;
     count++;
   }
-  return queue.waiting.splice(0, count);
+  return queue.pending.splice(0, count);
 }

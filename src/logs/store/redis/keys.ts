@@ -14,7 +14,7 @@ export interface StreamKeys {
   readonly index: string;
   readonly state: string;
   /** Names of frames that were stored, two generations. */
-  readonly frames: readonly [string, string];
+  readonly frameIds: readonly [string, string];
   /** The channel of its wake-ups. */
   readonly channel: string;
 }
@@ -25,17 +25,17 @@ export function streamKeys(app: AppId): StreamKeys {
     lines: `${base}:lines`,
     index: `${base}:index`,
     state: `${base}:state`,
-    frames: [`${base}:frames:0`, `${base}:frames:1`],
-    channel: channelOf(app),
+    frameIds: [`${base}:frames:0`, `${base}:frames:1`],
+    channel: appendChannel(app),
   };
 }
 
-export function channelOf(app: AppId): string {
+export function appendChannel(app: AppId): string {
   return `${PREFIX}:wake:${app}`;
 }
 
 /** The app whose wake-ups come through a channel. */
-export function appOf(channel: string): AppId {
+export function appOfChannel(channel: string): AppId {
   return channel.slice(`${PREFIX}:wake:`.length) as AppId;
 }
 
@@ -53,8 +53,8 @@ export function leaseKey(name: string): string {
 }
 
 /** Says how everything else is laid out. */
-export const FORMAT_KEY = `${PREFIX}:{platform}:format`;
-export const FORMAT = '1';
+export const STORE_FORMAT_KEY = `${PREFIX}:{platform}:format`;
+export const STORE_FORMAT = '1';
 
 /** Written to see whether Redis takes writes. */
-export const PROBE_KEY = `${PREFIX}:{platform}:probe`;
+export const WRITE_PROBE_KEY = `${PREFIX}:{platform}:probe`;

@@ -1,22 +1,22 @@
 import type { Lease } from '../contract.ts';
-import type { Connection } from './connection/connection.ts';
+import type { RedisConnection } from './connection/connection.ts';
 import { leaseKey } from './keys.ts';
-import { SCRIPTS } from './scripts.ts';
+import { LUA_SCRIPTS } from './scripts.ts';
 
 /** Leases among all routers on one Redis. Time is Redis's own. */
 export class RedisLeases {
-  private readonly connection: Connection;
+  private readonly connection: RedisConnection;
 
-  constructor(connection: Connection) {
+  constructor(connection: RedisConnection) {
     this.connection = connection;
   }
 
-  async acquire(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
-    const fence = await this.connection.run(SCRIPTS.acquire, [leaseKey(name)], [owner, ttlMs]);
+  async acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
+    const fence = await this.connection.runScript(LUA_SCRIPTS.acquire, [leaseKey(name)], [owner, ttlMs]);
     return typeof fence === 'number' ? { name, owner, fence } : undefined;
   }
 
-  async release(lease: Lease): Promise<void> {
-    await this.connection.run(SCRIPTS.release, [leaseKey(lease.name)], [lease.fence]);
+  async releaseLease(lease: Lease): Promise<void> {
+    await this.connection.runScript(LUA_SCRIPTS.release, [leaseKey(lease.name)], [lease.fence]);
   }
 }

@@ -1,23 +1,23 @@
 /** Pieces that are kept; more than these are rarely under way at once. */
-const PIECES_MAX = 8;
+const BUFFERS_MAX = 8;
 /** Smaller ones aren't worth keeping. */
-const BYTES_MIN = 32_768;
+const POOLED_BYTES_MIN = 32_768;
 const ROUND_BYTES = 131_072;
 
 /** Memory to pack batches in, used again when Redis has answered: new buffers all the time cost more than the packing. */
-export class PackingMemory {
-  private readonly pieces: Buffer[] = [];
+export class PackBufferPool {
+  private readonly buffers: Buffer[] = [];
 
-  take(bytes: number): Buffer {
-    if (bytes < BYTES_MIN) return Buffer.allocUnsafe(bytes);
-    const index = this.pieces.findIndex((piece) => piece.length >= bytes);
-    if (index >= 0) return this.pieces.splice(index, 1)[0];
+  acquire(bytes: number): Buffer {
+    if (bytes < POOLED_BYTES_MIN) return Buffer.allocUnsafe(bytes);
+    const index = this.buffers.findIndex((buffer) => buffer.length >= bytes);
+    if (index >= 0) return this.buffers.splice(index, 1)[0];
     return Buffer.allocUnsafeSlow(Math.ceil(bytes / ROUND_BYTES) * ROUND_BYTES);
   }
 
-  /** Takes back what {@link take} gave. */
-  giveBack(pieces: readonly Buffer[]): void {
-    for (const piece of pieces)
-      if (piece.length >= ROUND_BYTES && this.pieces.length < PIECES_MAX) this.pieces.push(piece);
+  /** Takes back what {@link acquire} gave. */
+  release(buffers: readonly Buffer[]): void {
+    for (const buffer of buffers)
+      if (buffer.length >= ROUND_BYTES && this.buffers.length < BUFFERS_MAX) this.buffers.push(buffer);
   }
 }

@@ -23,15 +23,15 @@ const SLACK = 512;
 
 /**
  * The records of a batch, packed.
- * @param memory at least as long as the batch; what is given back lies in it.
+ * @param target at least as long as the batch; what is given back lies in it.
  */
 export function packRecords(
   batch: Uint8Array,
-  memory: Buffer = Buffer.allocUnsafeSlow(batch.length),
+  target: Buffer = Buffer.allocUnsafeSlow(batch.length),
 ): Buffer {
   const size = batch.length;
   // No line grows: what is written never reaches what is still to be moved.
-  const out = memory;
+  const out = target;
   out.set(batch);
   let o = 0;
   // The line before: where its text starts, and its fields. There is none at first.

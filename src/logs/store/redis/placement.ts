@@ -2,7 +2,7 @@
 import type { Sequence, StoredBatch } from '../contract.ts';
 import { unpackRecords } from './packing.ts';
 
-export interface Placement {
+export interface BatchHeader {
   readonly last: Sequence;
   readonly count: number;
   /** Bytes the batch counts for, its headroom included, as in every other store. */
@@ -11,16 +11,16 @@ export interface Placement {
 }
 
 /** An entry of a stream: id, then fields and values by turns. */
-export type Entry = readonly [Buffer, readonly Buffer[]];
+export type StreamEntry = readonly [Buffer, readonly Buffer[]];
 
 /** The placement in an entry of the index. */
-export function readPlacement([id, [, placement]]: Entry): Placement {
-  return placementOf(id, placement);
+export function readBatchHeader([id, [, header]]: StreamEntry): BatchHeader {
+  return parseHeader(id, header);
 }
 
 /** The batch in an entry of the lines. */
-export function readBatch([id, [placement, packed]]: Entry): StoredBatch {
-  const { last, count, bytes, storedAtMs } = placementOf(id, placement);
+export function readStoredBatch([id, [header, packed]]: StreamEntry): StoredBatch {
+  const { last, count, bytes, storedAtMs } = parseHeader(id, header);
   return { bytes: unpackRecords(packed, bytes), count, first: last - count + 1, last, storedAtMs };
 }
 
@@ -29,11 +29,11 @@ export function entryId(last: Sequence): string {
   return `${last}-0`;
 }
 
-function placementOf(id: Buffer, placement: Buffer): Placement {
+function parseHeader(id: Buffer, header: Buffer): BatchHeader {
   return {
     last: Number.parseInt(id.toString('latin1'), 10),
-    count: placement.readUInt32LE(0),
-    bytes: placement.readUInt32LE(4),
-    storedAtMs: placement.readDoubleLE(8),
+    count: header.readUInt32LE(0),
+    bytes: header.readUInt32LE(4),
+    storedAtMs: header.readDoubleLE(8),
   };
 }

@@ -1,18 +1,18 @@
 /** The small records in Redis: a hash per scope, and a sorted set of its keys for listing them. */
 import type { RecordChange, StoredRecord } from '../contract.ts';
-import type { Argument, Connection } from './connection/connection.ts';
+import type { RedisArgument, RedisConnection } from './connection/connection.ts';
 import { RECORDS_CHANNEL, recordKeys } from './keys.ts';
-import { SCRIPTS } from './scripts.ts';
+import { LUA_SCRIPTS } from './scripts.ts';
 
 /** Records that are listed with one call: it keeps Redis from its other work only for a moment. */
-const PAGE = 1_000;
+const PAGE_RECORDS = 1_000;
 
 export class RedisRecords {
-  private readonly connection: Connection;
+  private readonly connection: RedisConnection;
   private readonly origin: string;
 
   /** @param origin who changes, in messages. */
-  constructor(connection: Connection, origin: string) {
+  constructor(connection: RedisConnection, origin: string) {
     this.connection = connection;
     this.origin = origin;
   }
@@ -29,9 +29,13 @@ export class RedisRecords {
     const end = Buffer.concat([Buffer.from(`(${prefix}`), Buffer.from([0xff])]);
     let start = `[${prefix}`;
     for (;;) {
-      const page = (await this.connection.run(SCRIPTS.list, [values, keys], [start, end, PAGE])) as string[];
+      const page = (await this.connection.runScript(
+        LUA_SCRIPTS.list,
+        [values, keys],
+        [start, end, PAGE_RECORDS],
+      )) as string[];
       for (let i = 0; i < page.length; i += 2) found.push(parse<T>(page[i], page[i + 1]));
-      if (page.length < PAGE * 2) return found;
+      if (page.length < PAGE_RECORDS * 2) return found;
       start = `(${page[page.length - 2]}`;
     }
   }
@@ -43,11 +47,11 @@ export class RedisRecords {
     quiet: boolean,
   ): Promise<number | undefined> {
     const { values, keys, revision } = recordKeys(scope);
-    const args: Argument[] = [quiet ? '' : RECORDS_CHANNEL, this.origin, scope];
+    const args: RedisArgument[] = [quiet ? '' : RECORDS_CHANNEL, this.origin, scope];
     for (const { key, value, ifVersion } of changes)
       args.push(key, ifVersion ?? '', value === undefined ? '' : JSON.stringify(value));
-    const [made, number] = (await this.connection.run(
-      SCRIPTS.transact,
+    const [made, number] = (await this.connection.runScript(
+      LUA_SCRIPTS.transact,
       [values, keys, revision],
       args,
     )) as number[];

@@ -8,8 +8,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Batch } from '../../syslog/batch.ts';
 import type {
-  Appended,
+  AppendListener,
   AppendOptions,
+  AppendResult,
   AppId,
   Lease,
   RecordChange,
@@ -21,27 +22,26 @@ import type {
   StoreStatus,
   StreamBounds,
   TransactOptions,
-  Wake,
 } from '../contract.ts';
-import { Appends } from './appends.ts';
+import { RedisAppender } from './appends.ts';
 import { parseRedisUrl, type RedisAddress } from './connection/address.ts';
-import { Connection } from './connection/connection.ts';
-import { Replicas, type WaitOptions } from './connection/replicas.ts';
+import { RedisConnection } from './connection/connection.ts';
+import { ReplicaWaiter, type ReplicaWaitOptions } from './connection/replicas.ts';
 import {
-  checkFormat,
-  concerns,
+  assertSupportedVersion,
+  checkStoreFormat,
   missingReplicas,
-  readAllFacts,
-  refuseUnusable,
+  readServerInfo,
+  serverWarnings,
 } from './connection/server-check.ts';
 import { redisStatus } from './connection/status.ts';
 import { RedisLeases } from './leases.ts';
 import { RedisRecords } from './records.ts';
 import { RedisStreams } from './streams.ts';
-import { Wakeups } from './wakeups.ts';
+import { ChangeFeed } from './wakeups.ts';
 
 /** How long Redis may be away when the store is opened. */
-const OPEN_MS = 10_000;
+const OPEN_TIMEOUT_MS = 10_000;
 
 export interface RedisStoreOptions {
   readonly url: string;
@@ -52,40 +52,41 @@ export interface RedisStoreOptions {
   /** How long Redis may be away when the store is opened, ms. */
   readonly openMs?: number;
   /** Replicas that must have a line before it is acknowledged; left out: none. */
-  readonly wait?: WaitOptions;
+  readonly wait?: ReplicaWaitOptions;
 }
 
-interface Opened {
+interface OpenOptions {
   readonly address: RedisAddress;
   readonly ca: string | undefined;
   readonly retention: Retention;
-  readonly wait: WaitOptions | undefined;
+  readonly wait: ReplicaWaitOptions | undefined;
 }
 
 export class RedisStore implements Store {
   readonly shared = true;
-  private readonly connection: Connection;
-  private readonly appends: Appends;
+  private readonly connection: RedisConnection;
+  private readonly appender: RedisAppender;
   private readonly streams: RedisStreams;
   private readonly records: RedisRecords;
   private readonly leases: RedisLeases;
-  private readonly wakeups: Wakeups;
+  private readonly changeFeed: ChangeFeed;
 
-  private readonly wait: WaitOptions | undefined;
+  private readonly wait: ReplicaWaitOptions | undefined;
 
-  private constructor(connection: Connection, { address, ca, retention, wait }: Opened) {
+  private constructor(connection: RedisConnection, { address, ca, retention, wait }: OpenOptions) {
     const origin = randomUUID();
     this.connection = connection;
     this.streams = new RedisStreams(connection);
     this.records = new RedisRecords(connection, origin);
     this.leases = new RedisLeases(connection);
-    this.wakeups = new Wakeups(connection, this.records, origin);
-    const newest = (app: AppId): Sequence => this.wakeups.newest(app);
+    this.changeFeed = new ChangeFeed(connection, this.records, origin);
+    const newestSeen = (app: AppId): Sequence => this.changeFeed.newestSeen(app);
     this.wait = wait;
     // What this connection complains of, the other one says too.
-    const waiting = wait && new Connection({ address, ca, warn: () => {}, waitMs: wait.timeoutMs });
-    const replicas = wait && waiting && new Replicas(waiting, wait);
-    this.appends = new Appends({ connection, retention, origin, newest, replicas });
+    const waitConnection =
+      wait && new RedisConnection({ address, ca, warn: () => {}, waitMs: wait.timeoutMs });
+    const replicas = wait && waitConnection && new ReplicaWaiter(waitConnection, wait);
+    this.appender = new RedisAppender({ connection, retention, origin, newestSeen, replicas });
   }
 
   /**
@@ -95,19 +96,19 @@ export class RedisStore implements Store {
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const { ca, warn } = options;
     const address = parseRedisUrl(options.url);
-    const connection = new Connection({ address, ca, warn });
+    const connection = new RedisConnection({ address, ca, warn });
     let store: RedisStore | undefined;
     const wait = options.wait && options.wait.replicas > 0 ? options.wait : undefined;
     try {
       store = new RedisStore(connection, { address, ca, retention: options.retention, wait });
-      await connection.ready(options.openMs ?? OPEN_MS);
-      const servers = await readAllFacts(connection);
+      await connection.ready(options.openMs ?? OPEN_TIMEOUT_MS);
+      const servers = await readServerInfo(connection);
       const missing = missingReplicas(servers, wait?.replicas ?? 0);
       if (missing) warn({ redis: address.text }, missing);
-      for (const facts of servers) refuseUnusable(facts);
-      for (const concern of new Set(servers.flatMap(concerns))) warn({ redis: address.text }, concern);
-      await checkFormat(connection);
-      await store.wakeups.sweep();
+      for (const info of servers) assertSupportedVersion(info);
+      for (const warning of new Set(servers.flatMap(serverWarnings))) warn({ redis: address.text }, warning);
+      await checkStoreFormat(connection);
+      await store.changeFeed.reconcile();
       return store;
     } catch (error) {
       await store?.close();
@@ -116,14 +117,14 @@ export class RedisStore implements Store {
     }
   }
 
-  async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<Appended> {
-    const { storedAtMs, first, last, duplicate } = await this.appends.append(
+  async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
+    const { storedAtMs, first, last, duplicate } = await this.appender.append(
       app,
       batch,
       options?.frameId ?? '',
     );
-    if (!duplicate) this.wakeups.appended(app, last, { ...batch, first, last, storedAtMs });
-    return { first, last, duplicate, passedOn: !duplicate };
+    if (!duplicate) this.changeFeed.onAppended(app, last, { ...batch, first, last, storedAtMs });
+    return { first, last, duplicate, retainedByReaders: !duplicate };
   }
 
   read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -142,21 +143,21 @@ export class RedisStore implements Store {
     return this.streams.sequenceAt(app, ms);
   }
 
-  subscribe(app: AppId, wake: Wake): () => void {
-    return this.wakeups.subscribe(app, wake);
+  subscribe(app: AppId, listener: AppendListener): () => void {
+    return this.changeFeed.subscribe(app, listener);
   }
 
   restore(app: AppId, batch: StoredBatch): Promise<void> {
-    return this.appends.restore(app, batch);
+    return this.appender.restore(app, batch);
   }
 
-  watchAbsence(app: AppId, told: (away: boolean) => void): () => void {
-    return this.wakeups.watchAbsence(app, told);
+  watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void {
+    return this.changeFeed.watchOutage(app, listener);
   }
 
-  async drop(app: AppId): Promise<void> {
-    await this.streams.drop(app);
-    this.appends.forget(app);
+  async dropStream(app: AppId): Promise<void> {
+    await this.streams.dropStream(app);
+    this.appender.resetSequence(app);
   }
 
   get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined> {
@@ -174,20 +175,20 @@ export class RedisStore implements Store {
   ): Promise<boolean> {
     const quiet = options?.quiet ?? false;
     const revision = await this.records.transact(scope, changes, quiet);
-    if (revision !== undefined && !quiet) this.wakeups.changed(scope, revision);
+    if (revision !== undefined && !quiet) this.changeFeed.onRecordsChanged(scope, revision);
     return revision !== undefined;
   }
 
-  watch(changed: (scope: string) => void): () => void {
-    return this.wakeups.watch(changed);
+  watchRecords(listener: (scope: string) => void): () => void {
+    return this.changeFeed.watchRecords(listener);
   }
 
-  acquire(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
-    return this.leases.acquire(name, owner, ttlMs);
+  acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
+    return this.leases.acquireLease(name, owner, ttlMs);
   }
 
-  release(lease: Lease): Promise<void> {
-    return this.leases.release(lease);
+  releaseLease(lease: Lease): Promise<void> {
+    return this.leases.releaseLease(lease);
   }
 
   status(): Promise<StoreStatus> {
@@ -195,8 +196,8 @@ export class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.wakeups.close();
-    await this.appends.close();
+    this.changeFeed.close();
+    await this.appender.close();
     this.connection.close();
   }
 }

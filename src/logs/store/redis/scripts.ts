@@ -2,31 +2,31 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PACKAGE_FOLDER } from '../../../common/package.ts';
+import { PACKAGE_ROOT } from '../../../common/package.ts';
 
-const FOLDER = join(PACKAGE_FOLDER, 'dist', 'src', 'logs', 'store', 'redis', 'lua');
+const LUA_FOLDER = join(PACKAGE_ROOT, 'dist', 'src', 'logs', 'store', 'redis', 'lua');
 
-export interface Script {
+export interface LuaScript {
   readonly name: string;
   readonly source: string;
   /** By this Redis knows it once it was sent. */
   readonly sha: string;
 }
 
-function script(name: string): Script {
-  const source = readFileSync(join(FOLDER, `${name}.lua`), 'utf8');
+function loadScript(name: string): LuaScript {
+  const source = readFileSync(join(LUA_FOLDER, `${name}.lua`), 'utf8');
   return { name, source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
-export const SCRIPTS = {
-  append: script('append'),
-  restore: script('restore'),
-  bounds: script('bounds'),
-  newest: script('newest'),
-  raise: script('raise'),
-  sequenceAt: script('sequence-at'),
-  transact: script('transact'),
-  list: script('list'),
-  acquire: script('acquire'),
-  release: script('release'),
+export const LUA_SCRIPTS = {
+  append: loadScript('append'),
+  restore: loadScript('restore'),
+  bounds: loadScript('bounds'),
+  newest: loadScript('newest'),
+  raise: loadScript('raise'),
+  sequenceAt: loadScript('sequence-at'),
+  transact: loadScript('transact'),
+  list: loadScript('list'),
+  acquire: loadScript('acquire'),
+  release: loadScript('release'),
 } as const;

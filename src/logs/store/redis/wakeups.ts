@@ -6,84 +6,84 @@
  * idle apps that nobody reads cost nothing. A script answers for hundreds of apps in one call; in a Cluster, where a
  * call can't reach into several slots, it is one pipeline a server.
  */
-import type { AppId, Sequence, Wake } from '../contract.ts';
-import { Wakes } from '../wakes.ts';
-import { Absences, AWAY_MS } from './absences.ts';
-import type { Connection } from './connection/connection.ts';
-import { appOf, channelOf, RECORDS_CHANNEL, streamKeys } from './keys.ts';
+import type { AppendListener, AppId, Sequence } from '../contract.ts';
+import { Subscriptions } from '../wakes.ts';
+import { OUTAGE_AFTER_MS, OutageMonitor } from './absences.ts';
+import type { RedisConnection } from './connection/connection.ts';
+import { appendChannel, appOfChannel, RECORDS_CHANNEL, streamKeys } from './keys.ts';
 import type { RedisRecords } from './records.ts';
-import { SCRIPTS } from './scripts.ts';
+import { LUA_SCRIPTS } from './scripts.ts';
 
 /** A lost wake-up is made up for after this time: no line is late by more than a second. */
-const SWEEP_MS = 600;
+const RECONCILE_MS = 600;
 /** Apps that are asked for, and channels that are subscribed to, with one call. */
-const SWEEP_APPS = 500;
+const APPS_PER_CALL = 500;
 
-export class Wakeups {
-  private readonly connection: Connection;
+export class ChangeFeed {
+  private readonly connection: RedisConnection;
   private readonly records: RedisRecords;
   private readonly origin: string;
-  private readonly wakes = new Wakes();
-  private readonly absences = new Absences();
+  private readonly subscriptions = new Subscriptions();
+  private readonly outages = new OutageMonitor();
   /** Apps that somebody waits for, with the last sequence that they were told of; -1: not even subscribed yet. */
-  private readonly told = new Map<AppId, Sequence>();
+  private readonly notifiedUpTo = new Map<AppId, Sequence>();
   private revision = -1;
-  private joining: AppId[] = [];
-  private leaving: AppId[] = [];
+  private subscribing: AppId[] = [];
+  private unsubscribing: AppId[] = [];
   private readonly timer: NodeJS.Timeout;
-  private sweeping = false;
-  private sweptAtMs = 0;
+  private reconciling = false;
+  private reconcileStartedAtMs = 0;
   private closed = false;
 
-  constructor(connection: Connection, records: RedisRecords, origin: string) {
+  constructor(connection: RedisConnection, records: RedisRecords, origin: string) {
     this.connection = connection;
     this.records = records;
     this.origin = origin;
-    connection.onMessage((channel, message) => this.message(channel, message));
-    connection.onUp(() => void this.joinAgain());
-    this.timer = setInterval(() => this.look(), SWEEP_MS);
+    connection.onMessage((channel, message) => this.onMessage(channel, message));
+    connection.onConnect(() => void this.resubscribe());
+    this.timer = setInterval(() => this.onTimer(), RECONCILE_MS);
     this.timer.unref();
   }
 
-  subscribe(app: AppId, wake: Wake): () => void {
-    const unsubscribe = this.wakes.subscribe(app, wake);
-    if (!this.told.has(app)) {
-      this.told.set(app, -1);
-      this.join(app);
+  subscribe(app: AppId, listener: AppendListener): () => void {
+    const unsubscribe = this.subscriptions.subscribe(app, listener);
+    if (!this.notifiedUpTo.has(app)) {
+      this.notifiedUpTo.set(app, -1);
+      this.queueSubscribe(app);
     }
     return () => {
       unsubscribe();
-      if (this.wakes.has(app)) return;
-      this.told.delete(app);
-      this.leave(app);
+      if (this.subscriptions.hasSubscribers(app)) return;
+      this.notifiedUpTo.delete(app);
+      this.queueUnsubscribe(app);
     };
   }
 
-  watch(changed: (scope: string) => void): () => void {
-    return this.wakes.watch(changed);
+  watchRecords(listener: (scope: string) => void): () => void {
+    return this.subscriptions.watchRecords(listener);
   }
 
-  watchAbsence(app: AppId, told: (away: boolean) => void): () => void {
-    return this.absences.watch(app, told);
+  watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void {
+    return this.outages.watch(app, listener);
   }
 
   /** This process appended: `last` is new. */
-  appended(app: AppId, last: Sequence, batch: Parameters<Wake>[0]): void {
-    const told = this.told.get(app);
-    if (told === undefined) return;
-    if (last > told && told >= 0) this.told.set(app, last);
-    this.wakes.wake(app, batch);
+  onAppended(app: AppId, last: Sequence, batch: Parameters<AppendListener>[0]): void {
+    const notified = this.notifiedUpTo.get(app);
+    if (notified === undefined) return;
+    if (last > notified && notified >= 0) this.notifiedUpTo.set(app, last);
+    this.subscriptions.notifyAppend(app, batch);
   }
 
   /** This process changed records; `revision` is the scope's number of transactions since. */
-  changed(scope: string, revision: number): void {
-    if (scope === '') this.seen(revision);
-    this.wakes.changed(scope);
+  onRecordsChanged(scope: string, revision: number): void {
+    if (scope === '') this.onRevision(revision);
+    this.subscriptions.notifyRecordChange(scope);
   }
 
   /** The newest sequence that anybody here was told of. */
-  newest(app: AppId): Sequence {
-    return Math.max(0, this.told.get(app) ?? 0);
+  newestSeen(app: AppId): Sequence {
+    return Math.max(0, this.notifiedUpTo.get(app) ?? 0);
   }
 
   close(): void {
@@ -91,112 +91,116 @@ export class Wakeups {
     clearInterval(this.timer);
   }
 
-  private join(app: AppId): void {
-    this.joining.push(app);
-    if (this.joining.length === 1) setImmediate(() => void this.joinAll());
+  private queueSubscribe(app: AppId): void {
+    this.subscribing.push(app);
+    if (this.subscribing.length === 1) setImmediate(() => void this.subscribeQueued());
   }
 
   /** Subscribes to all channels of a turn at once, and wakes: what was appended meanwhile was told to nobody. */
-  private async joinAll(): Promise<void> {
-    const apps = this.joining.splice(0).filter((app) => this.told.has(app));
+  private async subscribeQueued(): Promise<void> {
+    const apps = this.subscribing.splice(0).filter((app) => this.notifiedUpTo.has(app));
     if (apps.length === 0 || this.closed) return;
-    await this.connection.subscribe(apps.map(channelOf)).catch(() => {}); // when the connection is there again
-    await this.sweep();
+    await this.connection.subscribe(apps.map(appendChannel)).catch(() => {}); // when the connection is there again
+    await this.reconcile();
   }
 
   /** A connection is new: nothing is subscribed to, and whatever was told meanwhile is lost. */
-  private async joinAgain(): Promise<void> {
-    const channels = [RECORDS_CHANNEL, ...[...this.told.keys()].map(channelOf)];
+  private async resubscribe(): Promise<void> {
+    const channels = [RECORDS_CHANNEL, ...[...this.notifiedUpTo.keys()].map(appendChannel)];
     try {
-      for (let i = 0; i < channels.length; i += SWEEP_APPS)
-        await this.connection.subscribe(channels.slice(i, i + SWEEP_APPS));
+      for (let i = 0; i < channels.length; i += APPS_PER_CALL)
+        await this.connection.subscribe(channels.slice(i, i + APPS_PER_CALL));
     } catch {
       // The connection is lost again; the next one will be told.
     }
-    await this.sweep();
+    await this.reconcile();
   }
 
-  private leave(app: AppId): void {
-    this.leaving.push(app);
-    if (this.leaving.length > 1) return;
+  private queueUnsubscribe(app: AppId): void {
+    this.unsubscribing.push(app);
+    if (this.unsubscribing.length > 1) return;
     setImmediate(() => {
-      const apps = this.leaving.splice(0).filter((one) => !this.told.has(one));
-      if (apps.length > 0 && !this.closed) this.connection.unsubscribe(apps.map(channelOf)).catch(() => {});
+      const apps = this.unsubscribing.splice(0).filter((one) => !this.notifiedUpTo.has(one));
+      if (apps.length > 0 && !this.closed)
+        this.connection.unsubscribe(apps.map(appendChannel)).catch(() => {});
     });
   }
 
-  private message(channel: string, message: string): void {
+  private onMessage(channel: string, message: string): void {
     if (channel === RECORDS_CHANNEL) {
       const [, origin, revision, scope] = /^(\S+) (\d+) (.*)$/s.exec(message) ?? [];
       if (origin === undefined || origin === this.origin) return;
-      if (scope === '') this.seen(Number(revision));
-      this.wakes.changed(scope);
+      if (scope === '') this.onRevision(Number(revision));
+      this.subscriptions.notifyRecordChange(scope);
       return;
     }
     const [origin, last] = message.split(' ');
     // Whoever appended here is woken with the batch itself, when the append's reply comes.
-    if (origin !== this.origin) this.wake(appOf(channel), Number(last));
+    if (origin !== this.origin) this.notifyGrowth(appOfChannel(channel), Number(last));
   }
 
-  private wake(app: AppId, last: Sequence): void {
-    const told = this.told.get(app);
-    if (told === undefined || last <= told) return;
-    this.told.set(app, last);
-    this.wakes.wake(app, undefined);
+  private notifyGrowth(app: AppId, last: Sequence): void {
+    const notified = this.notifiedUpTo.get(app);
+    if (notified === undefined || last <= notified) return;
+    this.notifiedUpTo.set(app, last);
+    this.subscriptions.notifyAppend(app, undefined);
   }
 
-  private seen(revision: number): void {
+  private onRevision(revision: number): void {
     // After a number that is missing something else was changed too; the sweep finds that.
     if (revision === this.revision + 1) this.revision = revision;
   }
 
-  private look(): void {
+  private onTimer(): void {
     // A Redis that hangs keeps its connection. One server of a Cluster that does has apps of its own, and the sweep finds them.
-    const hangs = this.sweeping && !this.connection.isCluster && performance.now() - this.sweptAtMs > AWAY_MS;
-    if (hangs || !this.connection.isUp) this.absences.missedAll();
-    void this.sweep();
+    const hangs =
+      this.reconciling &&
+      !this.connection.isCluster &&
+      performance.now() - this.reconcileStartedAtMs > OUTAGE_AFTER_MS;
+    if (hangs || !this.connection.isConnected) this.outages.allUnreachable();
+    void this.reconcile();
   }
 
   /** Looks whether anything was appended or changed that nobody here was told of. */
-  async sweep(): Promise<void> {
-    if (this.sweeping || this.closed || !this.connection.isUp) return;
-    this.sweeping = true;
-    this.sweptAtMs = performance.now();
-    const apps = [...this.told.keys()];
-    const parts = [this.sweepRecords()];
-    for (let i = 0; i < apps.length; i += SWEEP_APPS)
-      parts.push(this.sweepApps(apps.slice(i, i + SWEEP_APPS)));
+  async reconcile(): Promise<void> {
+    if (this.reconciling || this.closed || !this.connection.isConnected) return;
+    this.reconciling = true;
+    this.reconcileStartedAtMs = performance.now();
+    const apps = [...this.notifiedUpTo.keys()];
+    const parts = [this.reconcileRecords()];
+    for (let i = 0; i < apps.length; i += APPS_PER_CALL)
+      parts.push(this.reconcileApps(apps.slice(i, i + APPS_PER_CALL)));
     // While Redis is away they fail: the next sweep makes up for this one.
     await Promise.allSettled(parts);
-    this.sweeping = false;
+    this.reconciling = false;
   }
 
-  private async sweepRecords(): Promise<void> {
+  private async reconcileRecords(): Promise<void> {
     const revision = await this.records.revision('');
     if (revision === this.revision) return;
     const first = this.revision === -1;
     this.revision = revision;
-    if (!first) this.wakes.changed('');
+    if (!first) this.subscriptions.notifyRecordChange('');
   }
 
-  private async sweepApps(apps: readonly AppId[]): Promise<void> {
-    const newest = await this.newestOf(apps);
+  private async reconcileApps(apps: readonly AppId[]): Promise<void> {
+    const newest = await this.lastSequences(apps);
     for (const [i, app] of apps.entries()) {
       const last = newest[i];
-      const told = this.told.get(app);
-      if (last === undefined) this.absences.missed(app);
-      else this.absences.reached(app);
-      if (last === undefined || told === undefined) continue;
-      if (last > told) this.wake(app, last);
-      else if (last < told) await this.raise(app, told);
+      const notified = this.notifiedUpTo.get(app);
+      if (last === undefined) this.outages.unreachable(app);
+      else this.outages.reachable(app);
+      if (last === undefined || notified === undefined) continue;
+      if (last > notified) this.notifyGrowth(app, last);
+      else if (last < notified) await this.raiseNextSequence(app, notified);
     }
   }
 
-  private async newestOf(apps: readonly AppId[]): Promise<readonly (number | undefined)[]> {
+  private async lastSequences(apps: readonly AppId[]): Promise<readonly (number | undefined)[]> {
     const states = apps.map((app) => streamKeys(app).state);
     if (!this.connection.isCluster)
-      return (await this.connection.run(SCRIPTS.newest, states, [])) as number[];
-    const fields = await this.connection.fields(states, 'next');
+      return (await this.connection.runScript(LUA_SCRIPTS.newest, states, [])) as number[];
+    const fields = await this.connection.hgetEach(states, 'next');
     return fields.map((next) => (next === undefined ? undefined : Number(next ?? 1) - 1));
   }
 
@@ -204,7 +208,7 @@ export class Wakeups {
    * The stream is shorter than what was told: a failover lost its end, or the app was dropped. Its next line must not
    * get a number that readers have passed.
    */
-  private async raise(app: AppId, told: Sequence): Promise<void> {
-    await this.connection.run(SCRIPTS.raise, [streamKeys(app).state], [told + 1]);
+  private async raiseNextSequence(app: AppId, notified: Sequence): Promise<void> {
+    await this.connection.runScript(LUA_SCRIPTS.raise, [streamKeys(app).state], [notified + 1]);
   }
 }

@@ -1,5 +1,5 @@
 /** Made by `npm run build:express` from express.as.ts; don’t edit. */
-export const EXPRESS_WASM =
+export const CODEC_WASM =
   'AGFzbQEAAAABJQRgB39/f39/f38Bf2AIf39/f39/f38Bf2ACf38Bf2ADf39/AX8DBQQAAQIDBQMBACAGHwZ/AUEAC38BQQAL' +
   'fwFBAAt/AUEAC34BQgALfwFBAAsHQQcIcG9zaXRpb24DAAhwcm9kdWNlZAMBBWxpbmVzAwIHZGF0ZU1heAMDBHRha2UAAQV3' +
   'cml0ZQAABm1lbW9yeQIACtsYBKIFAQp/IAAhBwNAIAEgDEsEQCAHLwEEIQ4gBy8BBiEPIAcoAgBB////B3EiCiAHQQxqIgtq' +

@@ -3,8 +3,8 @@
  * WebAssembly, several times as fast. What it doesn't know it leaves alone; `test/syslog/express.test.ts` holds it to the others.
  */
 
-import { dateMax } from '../timestamp.ts';
-import { EXPRESS_WASM } from './express-wasm.ts';
+import { latestDate } from '../timestamp.ts';
+import { CODEC_WASM } from './express-wasm.ts';
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
@@ -46,10 +46,10 @@ const OUTPUT_BYTES = 2_097_152 - OUTPUT - 64;
 const WINDOW_BYTES = 131_072;
 const RECORDS_BYTES = 200_000;
 /** What `take` says: the window ends in the middle of a frame; what comes is unusual; the records are full. */
-const UNUSUAL = 1;
+const UNSUPPORTED = 1;
 const FULL = 2;
 
-const wasm = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(EXPRESS_WASM, 'base64')))
+const wasm = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(CODEC_WASM, 'base64')))
   .exports as unknown as Exports;
 const memory = new Uint8Array(wasm.memory.buffer);
 
@@ -62,14 +62,14 @@ export interface RecordSink {
 let loaded: Uint8Array | undefined;
 let loadedStart = 0;
 let loadedEnd = 0;
-let tokenThere: Uint8Array | undefined;
-let sourceThere: Uint8Array | undefined;
+let loadedToken: Uint8Array | undefined;
+let loadedSource: Uint8Array | undefined;
 
 /**
  * Takes octet-counted frames from `bytes[pos, …)` as long as they are usual lines with the given token (an empty one: with any
  * APP-NAME); returns where it stopped: at a frame that is not usual, or not whole.
  */
-export function takeFrames(
+export function decodeFrames(
   bytes: Uint8Array,
   pos: number,
   token: Uint8Array,
@@ -77,10 +77,10 @@ export function takeFrames(
   sink: RecordSink,
 ): number {
   if (token.length > NAME_BYTES_MAX || source.length > NAME_BYTES_MAX) return pos;
-  name(token, source);
-  wasm.dateMax.value = dateMax();
+  loadNames(token, source);
+  wasm.dateMax.value = latestDate();
   for (;;) {
-    if (loaded !== bytes || pos < loadedStart || pos >= loadedEnd) load(bytes, pos);
+    if (loaded !== bytes || pos < loadedStart || pos >= loadedEnd) loadInput(bytes, pos);
     const shift = INPUT - loadedStart;
     const why = wasm.take(
       pos + shift,
@@ -97,11 +97,11 @@ export function takeFrames(
     if (count > 0) sink.addRecords(memory.subarray(OUTPUT, wasm.produced.value), count, reached - pos);
     const moved = reached > pos;
     pos = reached;
-    if (why === UNUSUAL || (!moved && loadedStart === pos) || pos >= bytes.length) return pos;
+    if (why === UNSUPPORTED || (!moved && loadedStart === pos) || pos >= bytes.length) return pos;
     if (why === FULL) continue;
     // The window ended within a frame: the next one starts there, unless these were the last bytes.
     if (loadedEnd === bytes.length) return pos;
-    load(bytes, pos);
+    loadInput(bytes, pos);
   }
 }
 
@@ -109,7 +109,7 @@ export function takeFrames(
  * Writes `count` records of `bytes[start, end)` as frames to `out` from `at` on; returns the new end, or -1 when there is
  * too much for this lane. See `wire.ts` for the forms.
  */
-export function writeFrames(
+export function encodeFrames(
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -137,18 +137,18 @@ export function writeFrames(
   return at + written - OUTPUT;
 }
 
-function name(token: Uint8Array, source: Uint8Array): void {
-  if (token !== tokenThere) {
+function loadNames(token: Uint8Array, source: Uint8Array): void {
+  if (token !== loadedToken) {
     memory.set(token, TOKEN);
-    tokenThere = token;
+    loadedToken = token;
   }
-  if (source !== sourceThere) {
+  if (source !== loadedSource) {
     memory.set(source, SOURCE);
-    sourceThere = source;
+    loadedSource = source;
   }
 }
 
-function load(bytes: Uint8Array, pos: number): void {
+function loadInput(bytes: Uint8Array, pos: number): void {
   loaded = bytes;
   loadedStart = pos;
   loadedEnd = Math.min(bytes.length, pos + WINDOW_BYTES);

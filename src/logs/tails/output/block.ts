@@ -1,4 +1,4 @@
-import { isObeyed, sequenceLength } from './utf8.ts';
+import { isTerminalControl, utf8SequenceLength } from './utf8.ts';
 
 const TAB = 0x09;
 const SPACE = 0x20;
@@ -6,9 +6,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const DELETE = 0x7f;
 /** Bytes kept free in front, for what is only known when the lines are written. */
-const ROOM = 64;
+const FRONT_BYTES = 64;
 /** For what stands between lines and around them. */
-const MARGIN = 256;
+const SLACK_BYTES = 256;
 /** No byte takes more as JSON (`\u001b`). */
 const ESCAPE_BYTES_MAX = 6;
 const HEX = '0123456789abcdef';
@@ -16,32 +16,32 @@ const HEX = '0123456789abcdef';
 /**
  * How a text is copied: `shown` for a terminal, `quoted` the same within a JSON string, `json` as the value of a JSON string.
  */
-export type Manner = 'shown' | 'quoted' | 'json';
+export type EscapeMode = 'shown' | 'quoted' | 'json';
 
 /** Lines that are being put together for a wire, as bytes: most need nothing but copying. */
-export class Block {
+export class ByteWriter {
   private bytes: Buffer;
-  private end = ROOM;
+  private end = FRONT_BYTES;
 
   /** @param size bytes that will mostly do. */
   constructor(size: number) {
-    this.bytes = Buffer.allocUnsafeSlow(ROOM + size + MARGIN);
+    this.bytes = Buffer.allocUnsafeSlow(FRONT_BYTES + size + SLACK_BYTES);
   }
 
   /** Bytes that were added. */
   get length(): number {
-    return this.end - ROOM;
+    return this.end - FRONT_BYTES;
   }
 
   /** Takes back what was added behind the first so many bytes. */
   truncate(length: number): void {
-    this.end = ROOM + length;
+    this.end = FRONT_BYTES + length;
   }
 
   /** Adds a text in Latin-1. */
-  put(text: string): void {
+  writeLatin1(text: string): void {
     const { length } = text;
-    this.reserve(length);
+    this.ensureCapacity(length);
     const { bytes } = this;
     let o = this.end;
     for (let i = 0; i < length; i++) bytes[o++] = text.charCodeAt(i);
@@ -49,15 +49,15 @@ export class Block {
   }
 
   /** Adds bytes as they are. */
-  putBytes(from: Uint8Array): void {
-    this.reserve(from.length);
+  writeBytes(from: Uint8Array): void {
+    this.ensureCapacity(from.length);
     this.bytes.set(from, this.end);
     this.end += from.length;
   }
 
   /** Adds a text in UTF-8. */
-  putText(text: string): void {
-    this.reserve(text.length * 3);
+  writeUtf8(text: string): void {
+    this.ensureCapacity(text.length * 3);
     this.end += this.bytes.write(text, this.end);
   }
 
@@ -66,11 +66,11 @@ export class Block {
    * @returns false, with nothing added, when there is something in it that can't stay as it is: what is no UTF-8, what a terminal
    *   would obey (in JSON, control characters are no matter).
    */
-  copy(from: Uint8Array, start: number, end: number, manner: Manner): boolean {
-    this.reserve((end - start) * 2 + ESCAPE_BYTES_MAX);
+  writeEscaped(from: Uint8Array, start: number, end: number, mode: EscapeMode): boolean {
+    this.ensureCapacity((end - start) * 2 + ESCAPE_BYTES_MAX);
     const { bytes } = this;
     const limit = bytes.length - ESCAPE_BYTES_MAX;
-    const isQuoted = manner !== 'shown';
+    const isQuoted = mode !== 'shown';
     let o = this.end;
     for (let i = start; i < end; i++) {
       const byte = from[i];
@@ -78,15 +78,15 @@ export class Block {
         if (isQuoted && (byte === QUOTE || byte === BACKSLASH)) bytes[o++] = BACKSLASH;
         bytes[o++] = byte;
       } else if (byte > DELETE) {
-        const length = sequenceLength(from, i, end);
-        if (length === 0 || isObeyed(from, i)) return false;
+        const length = utf8SequenceLength(from, i, end);
+        if (length === 0 || isTerminalControl(from, i)) return false;
         for (let k = 0; k < length; k++) bytes[o++] = from[i + k];
         i += length - 1;
       } else if (byte === TAB && !isQuoted) bytes[o++] = TAB;
-      else if (byte === TAB || manner === 'json') {
+      else if (byte === TAB || mode === 'json') {
         // More escapes than there is room for come from nobody who writes lines to be read.
         if (o > limit) return false;
-        o = this.escape(byte, o);
+        o = this.writeEscapeSequence(byte, o);
       } else return false;
     }
     this.end = o;
@@ -94,21 +94,21 @@ export class Block {
   }
 
   /** What was added, with a text in Latin-1 (64 characters at the most) in front. */
-  close(front: string): Buffer {
-    const start = ROOM - front.length;
+  finish(front: string): Buffer {
+    const start = FRONT_BYTES - front.length;
     for (let i = 0; i < front.length; i++) this.bytes[start + i] = front.charCodeAt(i);
     return this.bytes.subarray(start, this.end);
   }
 
   /** Writes a control character as JSON does (RFC 8259 section 7); returns where the next byte goes. */
-  private escape(byte: number, at: number): number {
+  private writeEscapeSequence(byte: number, at: number): number {
     const short = '\b\t\n\f\r'.indexOf(String.fromCharCode(byte));
     const text = short === -1 ? `\\u00${HEX[byte >> 4]}${HEX[byte & 15]}` : `\\${'btnfr'[short]}`;
     for (let i = 0; i < text.length; i++) this.bytes[at + i] = text.charCodeAt(i);
     return at + text.length;
   }
 
-  private reserve(more: number): void {
+  private ensureCapacity(more: number): void {
     if (this.end + more <= this.bytes.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.end + more));
     this.bytes.copy(larger, 0, 0, this.end);

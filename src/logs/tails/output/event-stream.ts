@@ -1,29 +1,29 @@
 import type { ServerResponse } from 'node:http';
 import type { Sequence } from '../../store/contract.ts';
-import type { TailMark, TailSink } from '../session.ts';
-import type { FormatName } from './format.ts';
-import { EVENTS, PLAIN, type Wire } from './wire.ts';
+import type { PositionReport, TailSink } from '../session.ts';
+import type { TailFormat } from './format.ts';
+import { PLAIN_TEXT_ENCODINGS, SSE_ENCODINGS, type TailEncoding } from './wire.ts';
 
 /** A sign of life this often keeps proxies and readers from giving the connection up. */
 const HEARTBEAT_MS = 15_000;
-const COMMENT = Buffer.from(':\n\n');
+const HEARTBEAT_COMMENT = Buffer.from(':\n\n');
 /** Bytes that may wait in a reader's socket before the session pauses. */
 const BUFFERED_BYTES_MAX = 524_288;
 
 /** What live readers over plain HTTP have in common: a response that is written to as long as it takes it. */
 abstract class ResponseSink implements TailSink<Buffer> {
-  readonly wire: Wire<Buffer>;
+  readonly encoding: TailEncoding<Buffer>;
   protected readonly response: ServerResponse;
-  private readonly heartbeat: NodeJS.Timeout;
+  private readonly heartbeatTimer: NodeJS.Timeout;
   private paused = false;
   /** Called when the response can take more. */
   onReady: () => void = () => {};
   /** Asked for the session's position, which moves on over lines that don't match. */
   position: () => Sequence = () => 0;
 
-  constructor(response: ServerResponse, contentType: string, wire: Wire<Buffer>) {
+  constructor(response: ServerResponse, contentType: string, encoding: TailEncoding<Buffer>) {
     this.response = response;
-    this.wire = wire;
+    this.encoding = encoding;
     response.writeHead(200, {
       'Content-Type': contentType,
       'Cache-Control': 'no-cache, no-transform',
@@ -38,16 +38,16 @@ abstract class ResponseSink implements TailSink<Buffer> {
       this.paused = false;
       this.onReady();
     });
-    this.heartbeat = setInterval(() => this.beat(), HEARTBEAT_MS);
-    response.on('close', () => clearInterval(this.heartbeat));
+    this.heartbeatTimer = setInterval(() => this.sendHeartbeat(), HEARTBEAT_MS);
+    response.on('close', () => clearInterval(this.heartbeatTimer));
   }
 
-  take(lines: Buffer, _last: Sequence): void {
+  write(lines: Buffer, _last: Sequence): void {
     // Its end may be decided elsewhere, in the middle of what was being sent.
     if (!this.response.writableEnded) this.response.write(lines);
   }
 
-  ready(): boolean {
+  canWrite(): boolean {
     if (this.response.writableLength > BUFFERED_BYTES_MAX) this.paused = true;
     return !this.paused;
   }
@@ -56,7 +56,7 @@ abstract class ResponseSink implements TailSink<Buffer> {
     this.response.end();
   }
 
-  protected beat(): void {}
+  protected sendHeartbeat(): void {}
 }
 
 /**
@@ -64,32 +64,32 @@ abstract class ResponseSink implements TailSink<Buffer> {
  * resume after, one `data:` a line. An id without data moves the reader's position on and is no event for them.
  */
 export class EventStreamSink extends ResponseSink {
-  private toldPosition: Sequence = 0;
+  private sentPosition: Sequence = 0;
 
-  constructor(response: ServerResponse, format: FormatName) {
-    super(response, 'text/event-stream; charset=utf-8', EVENTS[format]);
+  constructor(response: ServerResponse, format: TailFormat) {
+    super(response, 'text/event-stream; charset=utf-8', SSE_ENCODINGS[format]);
   }
 
-  override take(event: Buffer, last: Sequence): void {
-    this.toldPosition = last;
-    super.take(event, last);
+  override write(event: Buffer, last: Sequence): void {
+    this.sentPosition = last;
+    super.write(event, last);
   }
 
-  mark({ position }: TailMark): void {
-    this.take(Buffer.from(`id: ${position}\n\n`), position);
+  reportPosition({ position }: PositionReport): void {
+    this.write(Buffer.from(`id: ${position}\n\n`), position);
   }
 
-  protected override beat(): void {
+  protected override sendHeartbeat(): void {
     const position = this.position();
-    if (position > this.toldPosition) this.mark({ position });
-    else this.take(COMMENT, this.toldPosition);
+    if (position > this.sentPosition) this.reportPosition({ position });
+    else this.write(HEARTBEAT_COMMENT, this.sentPosition);
   }
 }
 
 /** A tail as plain text, for `curl -N`; with the format `json`, one object a line (NDJSON). */
 export class TextStreamSink extends ResponseSink {
-  constructor(response: ServerResponse, format: FormatName) {
+  constructor(response: ServerResponse, format: TailFormat) {
     const type = format === 'json' ? 'application/x-ndjson' : 'text/plain';
-    super(response, `${type}; charset=utf-8`, PLAIN[format]);
+    super(response, `${type}; charset=utf-8`, PLAIN_TEXT_ENCODINGS[format]);
   }
 }

@@ -1,5 +1,5 @@
 /** Made by `npm run build:express` from express.as.ts; don’t edit. */
-export const EXPRESS_WASM =
+export const TEXT_WASM =
   'AGFzbQEAAAABFgJgBH9/f38Bf2AJf39/f39/f39/AX8DAwIAAQUDAQAgBhADfwFBAAt/AUEAC38BQQALBy8FCHBvc2l0aW9u' +
   'AwAIcHJvZHVjZWQDAQVsaW5lcwMCBHNob3cAAQZtZW1vcnkCAArYBQKrAgICewJ/A0AgASACSQRAIAAgAf0ABAAiBP0LBAAg' +
   'BP0MICAgICAgICAgICAgICAgIP0lIAT9DH9/f39/f39/f39/f39/f3/9I/1QIQUgAwR7IAUgBP0MIiIiIiIiIiIiIiIiIiIi' +

@@ -1,14 +1,14 @@
 import type { Sequence } from '../../store/contract.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
-import type { Level } from '../../syslog/level.ts';
-import { fieldEnd, lineLevel, priorityOf } from '../filter.ts';
-import { harmlessJson, sanitize } from './sanitize.ts';
+import type { LogLevel } from '../../syslog/level.ts';
+import { headerFieldEnd, lineLevel, linePriority } from '../filter.ts';
+import { sanitize, terminalSafeJson } from './sanitize.ts';
 
 /** How lines are written for a reader. `text` as Heroku displays them, `json` with every field. */
-export type FormatName = 'text' | 'json';
+export type TailFormat = 'text' | 'json';
 
 /** One line with its fields, as `json` readers get it. */
-export interface LineFields {
+export interface LogRecordJson {
   /** Where it is in the stream: pass it as `after=` to go on behind it, as `before=` to see what was before. */
   readonly position: string;
   readonly timestamp: string;
@@ -16,7 +16,7 @@ export interface LineFields {
   readonly facility: number;
   readonly severity: number;
   /** From the severity or, where that says nothing, from the message. */
-  readonly level: Level;
+  readonly level: LogLevel;
   readonly hostname: string;
   readonly source: string;
   readonly dyno: string;
@@ -26,9 +26,9 @@ export interface LineFields {
 }
 
 /** `2012-12-10T03:00:48.123456+00:00 app[web.1]: hello`; of a multi-line message the lines are within one text. */
-export function textLine(line: RecordCursor, bytes: Buffer): string {
+export function formatTextLine(line: RecordCursor, bytes: Buffer): string {
   const timeStart = bytes.indexOf(0x20, line.textStart) + 1;
-  const sourceEnd = fieldEnd(bytes, line.sourceStart, line.msgidStart);
+  const sourceEnd = headerFieldEnd(bytes, line.sourceStart, line.msgidStart);
   const time = bytes.toString('latin1', timeStart, line.hostStart - 1);
   const source = bytes.toString('utf8', line.sourceStart, sourceEnd);
   const dyno = bytes.toString('utf8', sourceEnd + 1, line.msgidStart - 1);
@@ -37,15 +37,15 @@ export function textLine(line: RecordCursor, bytes: Buffer): string {
 }
 
 /** The line as JSON, on one line. */
-export function jsonLine(line: RecordCursor, bytes: Buffer, sequence: Sequence): string {
-  return harmlessJson(asFields(line, bytes, sequence));
+export function formatJsonLine(line: RecordCursor, bytes: Buffer, sequence: Sequence): string {
+  return terminalSafeJson(toLogRecordJson(line, bytes, sequence));
 }
 
-function asFields(line: RecordCursor, bytes: Buffer, sequence: Sequence): LineFields {
+function toLogRecordJson(line: RecordCursor, bytes: Buffer, sequence: Sequence): LogRecordJson {
   const timeStart = bytes.indexOf(0x20, line.textStart) + 1;
-  const sourceEnd = fieldEnd(bytes, line.sourceStart, line.msgidStart);
-  const msgidEnd = fieldEnd(bytes, line.msgidStart, line.messageStart);
-  const priority = priorityOf(line, bytes);
+  const sourceEnd = headerFieldEnd(bytes, line.sourceStart, line.msgidStart);
+  const msgidEnd = headerFieldEnd(bytes, line.msgidStart, line.messageStart);
+  const priority = linePriority(line, bytes);
   const msgid = bytes.toString('utf8', line.msgidStart, msgidEnd);
   const structured = bytes.toString('utf8', msgidEnd + 1, line.messageStart - 1);
   return {

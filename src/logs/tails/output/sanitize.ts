@@ -4,17 +4,17 @@
  * next line indented, so that no message can pass itself off as another line.
  */
 
-const HARMLESS = /^[\t\x20-\x7e\u00a0-\u2027\u202f-\u2065\u206a-\ufeff]*$/;
+const SAFE = /^[\t\x20-\x7e\u00a0-\u2027\u202f-\u2065\u206a-\ufeff]*$/;
 /** `ESC [ … m` (SGR: colours and styles) is let through; everything else a terminal might obey is not. */
-const OBEYED = /\x1b\[[0-9;:]*m|[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
+const CONTROL = /\x1b\[[0-9;:]*m|[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
 
 /** The message with colours kept and everything else that a terminal would obey shown as `\xNN`. */
 export function sanitize(message: string): string {
-  if (HARMLESS.test(message)) return message;
-  let coloured = false;
-  const clean = message.replace(OBEYED, (found) => {
+  if (SAFE.test(message)) return message;
+  let colored = false;
+  const clean = message.replace(CONTROL, (found) => {
     if (found.length > 1) {
-      coloured = true;
+      colored = true;
       return found;
     }
     if (found === '\n') return '\n    ';
@@ -22,11 +22,11 @@ export function sanitize(message: string): string {
     return code > 0xff ? `\\u${code.toString(16)}` : `\\x${code.toString(16).padStart(2, '0')}`;
   });
   // A colour that isn't ended would run on into the lines of others.
-  return coloured && !clean.endsWith('\x1b[0m') ? `${clean}\x1b[0m` : clean;
+  return colored && !clean.endsWith('\x1b[0m') ? `${clean}\x1b[0m` : clean;
 }
 
 /** JSON that is harmless for a terminal, too: `JSON.stringify` leaves DEL, C1 controls and changes of direction as they are. */
-export function harmlessJson(value: unknown): string {
+export function terminalSafeJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
     (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
@@ -34,6 +34,6 @@ export function harmlessJson(value: unknown): string {
 }
 
 /** The text without any colours, for files, pipes and those who don't like them. */
-export function stripColours(text: string): string {
+export function stripColors(text: string): string {
   return text.includes('\x1b') ? text.replace(/\x1b\[[0-9;:]*m/g, '') : text;
 }

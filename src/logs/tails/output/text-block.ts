@@ -1,16 +1,16 @@
 import type { StoredBatch } from '../../store/contract.ts';
 import { RecordCursor } from '../../syslog/batch.ts';
-import type { Range, Reached } from '../range.ts';
-import type { Block } from './block.ts';
-import { showLines } from './express.ts';
-import { putTextLine } from './line-writer.ts';
+import type { LineRange, ScanResult } from '../range.ts';
+import type { ByteWriter } from './block.ts';
+import { writeTextLinesWasm } from './express.ts';
+import { writeTextLine } from './line-writer.ts';
 
 /** What stands around lines. */
-export interface TextMarks {
+export interface TextDelimiters {
   /** In front of each line and behind it; `between` only between two of them. */
   readonly open: string;
   readonly close: string;
-  readonly between: string;
+  readonly separator: string;
   /** Texts stand within a JSON string. */
   readonly quoted: boolean;
   /** A line feed within a line (only in texts). */
@@ -18,20 +18,20 @@ export interface TextMarks {
 }
 
 /** Adds all lines of a range as they are displayed: whole batches on the express lane, only unusual lines one by one. */
-export function putAllLines(
-  block: Block,
+export function writeAllLines(
+  writer: ByteWriter,
   batches: readonly StoredBatch[],
-  range: Range,
-  marks: TextMarks,
-): Reached {
-  const { open, close, between, quoted, lineFeed } = marks;
-  const manner = quoted ? 'quoted' : 'shown';
-  const express = { front: between + open, back: close, quoted };
+  range: LineRange,
+  delimiters: TextDelimiters,
+): ScanResult {
+  const { open, close, separator, quoted, lineFeed } = delimiters;
+  const mode = quoted ? 'quoted' : 'shown';
+  const affixes = { prefix: separator + open, suffix: close, quoted };
   let count = 0;
   let last = range.after;
-  const take = (text: Uint8Array, lines: number): void => {
+  const onText = (text: Uint8Array, lines: number): void => {
     // Nothing stands between the first line and what is in front of it.
-    block.putBytes(count === 0 ? text.subarray(between.length) : text);
+    writer.writeBytes(count === 0 ? text.subarray(separator.length) : text);
     count += lines;
   };
   for (const batch of batches) {
@@ -47,14 +47,14 @@ export function putAllLines(
     const end = cursor.nextStart;
     const until = count + lines;
     while (count < until) {
-      at = showLines(bytes, at, end, until - count, express, take);
+      at = writeTextLinesWasm(bytes, at, end, until - count, affixes, onText);
       if (count === until) break;
       const line = new RecordCursor(bytes, at, end);
       line.advance();
-      if (count > 0) block.put(between);
-      block.put(open);
-      putTextLine(block, line, bytes, manner, lineFeed);
-      block.put(close);
+      if (count > 0) writer.writeLatin1(separator);
+      writer.writeLatin1(open);
+      writeTextLine(writer, line, bytes, mode, lineFeed);
+      writer.writeLatin1(close);
       count++;
       at = line.nextStart;
     }

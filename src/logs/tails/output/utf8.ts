@@ -2,7 +2,7 @@
  * How many bytes the character beyond ASCII at `i` takes (RFC 3629 section 4), 0 when it isn't one: cut off, overlong, a
  * surrogate, or beyond the last one.
  */
-export function sequenceLength(bytes: Uint8Array, i: number, end: number): number {
+export function utf8SequenceLength(bytes: Uint8Array, i: number, end: number): number {
   const first = bytes[i];
   const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
   if (first < 0xc2 || first > 0xf4 || i + length > end) return 0;
@@ -19,7 +19,7 @@ export function sequenceLength(bytes: Uint8Array, i: number, end: number): numbe
  * Would a terminal obey the character that starts at `i`? Of those beyond ASCII these are the C1 controls (U+0080 to U+009F),
  * separators and changes of direction (U+2028 to U+202E, U+2066 to U+2069): the same as in `sanitize`.
  */
-export function isObeyed(bytes: Uint8Array, i: number): boolean {
+export function isTerminalControl(bytes: Uint8Array, i: number): boolean {
   const first = bytes[i];
   if (first === 0xc2) return bytes[i + 1] < 0xa0;
   if (first !== 0xe2) return false;

@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Sequence } from '../../store/contract.ts';
-import type { TailMark, TailSink } from '../session.ts';
-import type { FormatName } from './format.ts';
-import { textFrame } from './frame.ts';
-import { WEB_SOCKET, WEB_SOCKET_DEFLATED, type Wire } from './wire.ts';
+import type { PositionReport, TailSink } from '../session.ts';
+import type { TailFormat } from './format.ts';
+import { webSocketTextFrame } from './frame.ts';
+import { type TailEncoding, WEBSOCKET_DEFLATED_ENCODINGS, WEBSOCKET_ENCODINGS } from './wire.ts';
 
 /** Bytes that may wait in a reader's socket before the session pauses. */
 const BUFFERED_BYTES_MAX = 524_288;
@@ -20,23 +20,23 @@ const PING_MS = 20_000;
  * Frames are written to the connection's own socket, past `ws`, which would make a header and a copy for each reader.
  */
 export class WebSocketSink implements TailSink<Buffer> {
-  readonly wire: Wire<Buffer>;
+  readonly encoding: TailEncoding<Buffer>;
   private readonly connection: WebSocket;
   private readonly socket: Duplex;
-  private readonly ping: NodeJS.Timeout;
+  private readonly pingTimer: NodeJS.Timeout;
   private alive = true;
   private paused = false;
-  private toldPosition: Sequence = 0;
+  private sentPosition: Sequence = 0;
   /** Called when the socket can take more. */
   onReady: () => void = () => {};
   /** Asked for the session's position, which moves on over lines that don't match. */
   position: () => Sequence = () => 0;
 
-  constructor(connection: WebSocket, socket: Duplex, format: FormatName) {
+  constructor(connection: WebSocket, socket: Duplex, format: TailFormat) {
     this.connection = connection;
     this.socket = socket;
     const deflates = connection.extensions.includes('permessage-deflate');
-    this.wire = (deflates ? WEB_SOCKET_DEFLATED : WEB_SOCKET)[format];
+    this.encoding = (deflates ? WEBSOCKET_DEFLATED_ENCODINGS : WEBSOCKET_ENCODINGS)[format];
     connection.on('pong', () => {
       this.alive = true;
     });
@@ -45,28 +45,28 @@ export class WebSocketSink implements TailSink<Buffer> {
       this.paused = false;
       this.onReady();
     });
-    this.ping = setInterval(() => this.beat(), PING_MS);
-    connection.on('close', () => clearInterval(this.ping));
+    this.pingTimer = setInterval(() => this.checkAlive(), PING_MS);
+    connection.on('close', () => clearInterval(this.pingTimer));
   }
 
-  take(frame: Buffer, last: Sequence): void {
+  write(frame: Buffer, last: Sequence): void {
     if (this.connection.readyState !== this.connection.OPEN) return;
-    this.toldPosition = last;
+    this.sentPosition = last;
     this.socket.write(frame);
   }
 
-  mark({ position, newest, live }: TailMark): void {
+  reportPosition({ position, newest, live }: PositionReport): void {
     const message = { position: String(position), newest: newest?.toString(), live, lines: [] };
-    this.take(textFrame(JSON.stringify(message)), position);
+    this.write(webSocketTextFrame(JSON.stringify(message)), position);
   }
 
   notice(message: string, line: string, position: Sequence): void {
-    const shown: unknown = this.wire.format === 'text' ? line : JSON.parse(line);
+    const shown: unknown = this.encoding.format === 'text' ? line : JSON.parse(line);
     const frame = { position: String(position), notice: message, lines: [shown] };
-    this.take(textFrame(JSON.stringify(frame)), position);
+    this.write(webSocketTextFrame(JSON.stringify(frame)), position);
   }
 
-  ready(): boolean {
+  canWrite(): boolean {
     if (this.socket.writableLength > BUFFERED_BYTES_MAX) this.paused = true;
     return !this.paused;
   }
@@ -75,7 +75,7 @@ export class WebSocketSink implements TailSink<Buffer> {
     this.connection.close(1000);
   }
 
-  private beat(): void {
+  private checkAlive(): void {
     if (!this.alive) {
       // A reader that took nothing for so long is gone, or can come back to where it was.
       this.connection.terminate();
@@ -84,6 +84,6 @@ export class WebSocketSink implements TailSink<Buffer> {
     this.alive = false;
     this.connection.ping();
     const position = this.position();
-    if (position > this.toldPosition) this.mark({ position });
+    if (position > this.sentPosition) this.reportPosition({ position });
   }
 }

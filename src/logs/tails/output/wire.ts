@@ -3,109 +3,113 @@
  * nothing of who reads.
  */
 import type { Sequence, StoredBatch } from '../../store/contract.ts';
-import type { Filter } from '../filter.ts';
-import { eachMatch, type Range, type Reached } from '../range.ts';
-import { Block } from './block.ts';
-import { type FormatName, textLine } from './format.ts';
-import { deflatedFrame, frameHeader } from './frame.ts';
-import { putFormatted, putJsonLine, putTextLine } from './line-writer.ts';
-import { putAllLines, type TextMarks } from './text-block.ts';
+import type { LineFilter } from '../filter.ts';
+import { forEachMatch, type LineRange, type ScanResult } from '../range.ts';
+import { ByteWriter } from './block.ts';
+import { formatTextLine, type TailFormat } from './format.ts';
+import { webSocketDeflatedFrame, webSocketFrameHeader } from './frame.ts';
+import { writeFormatted, writeJsonLine, writeTextLine } from './line-writer.ts';
+import { type TextDelimiters, writeAllLines } from './text-block.ts';
 
 /** Lines as they go out; nothing was written when `count` is 0. */
-export interface Written<T> extends Reached {
+export interface EncodedLines<T> extends ScanResult {
   readonly lines: T;
 }
 
-export interface Wire<T> {
-  readonly format: FormatName;
-  write(batches: readonly StoredBatch[], range: Range, filter: Filter): Written<T>;
+export interface TailEncoding<T> {
+  readonly format: TailFormat;
+  encode(batches: readonly StoredBatch[], range: LineRange, filter: LineFilter): EncodedLines<T>;
   /** One line that is formatted already. */
-  writeOne(line: string, position: Sequence): T;
-  /** See {@link sharedWrite}. */
-  readonly memory: Memory<T>;
+  encodeOne(line: string, position: Sequence): T;
+  /** See {@link encodeShared}. */
+  readonly cache: EncodedCache<T>;
 }
 
 /** What was written of a batch and those behind it: as long as the batch is in memory, somebody else may want the same. */
-export type Memory<T> = WeakMap<StoredBatch, Map<string, Written<T>>>;
+export type EncodedCache<T> = WeakMap<StoredBatch, Map<string, EncodedLines<T>>>;
 
 /** Different ranges and filters of a batch that are remembered. */
-const WAYS_MAX = 16;
+const CACHED_VARIANTS_MAX = 16;
 
-/** What {@link Wire.write} gives, written once for all tails who are at the same place and want the same. */
-export function sharedWrite<T>(
-  wire: Wire<T>,
+/** What {@link TailEncoding.encode} gives, written once for all tails who are at the same place and want the same. */
+export function encodeShared<T>(
+  encoding: TailEncoding<T>,
   batches: readonly StoredBatch[],
-  range: Range,
-  filter: Filter,
-): Written<T> {
-  let ways = wire.memory.get(batches[0]);
-  if (!ways) {
-    ways = new Map();
-    wire.memory.set(batches[0], ways);
+  range: LineRange,
+  filter: LineFilter,
+): EncodedLines<T> {
+  let variants = encoding.cache.get(batches[0]);
+  if (!variants) {
+    variants = new Map();
+    encoding.cache.set(batches[0], variants);
   }
   const key = `${range.after} ${range.through} ${filter.key}`;
-  let written = ways.get(key);
-  if (!written) {
-    written = wire.write(batches, range, filter);
-    for (const oldest of ways.keys()) {
-      if (ways.size < WAYS_MAX) break;
-      ways.delete(oldest);
+  let encoded = variants.get(key);
+  if (!encoded) {
+    encoded = encoding.encode(batches, range, filter);
+    for (const oldest of variants.keys()) {
+      if (variants.size < CACHED_VARIANTS_MAX) break;
+      variants.delete(oldest);
     }
-    ways.set(key, written);
+    variants.set(key, encoded);
   }
-  return written;
+  return encoded;
 }
 
 /** What stands before, between and behind lines. */
-interface Punctuation extends TextMarks {
-  readonly format: FormatName;
+interface BytesEncodingOptions extends TextDelimiters {
+  readonly format: TailFormat;
   /** Behind all lines. */
   readonly end: string;
-  readonly finish: (block: Block, position: Sequence) => Buffer;
+  readonly finish: (block: ByteWriter, position: Sequence) => Buffer;
 }
 
-function bytesWire(marks: Punctuation): Wire<Buffer> {
-  const { format, open, close, between, lineFeed, end, finish } = marks;
-  const manner = marks.quoted ? 'quoted' : 'shown';
+function bytesEncoding(options: BytesEncodingOptions): TailEncoding<Buffer> {
+  const { format, open, close, separator, lineFeed, end, finish } = options;
+  const mode = options.quoted ? 'quoted' : 'shown';
   return {
     format,
-    memory: new WeakMap(),
-    write(batches, range, filter) {
-      const block = new Block(sizeOf(batches, range, format));
-      if (format === 'text' && filter.empty) {
-        const reached = putAllLines(block, batches, range, marks);
-        block.put(end);
-        return { ...reached, lines: finish(block, reached.last) };
+    cache: new WeakMap(),
+    encode(batches, range, filter) {
+      const writer = new ByteWriter(estimateBytes(batches, range, format));
+      if (format === 'text' && filter.matchesAll) {
+        const reached = writeAllLines(writer, batches, range, options);
+        writer.writeLatin1(end);
+        return { ...reached, lines: finish(writer, reached.last) };
       }
       let first = true;
-      const reached = eachMatch(batches, range, filter, (line, bytes, sequence) => {
-        if (!first) block.put(between);
+      const reached = forEachMatch(batches, range, filter, (line, bytes, sequence) => {
+        if (!first) writer.writeLatin1(separator);
         first = false;
-        block.put(open);
-        if (format === 'json') putJsonLine(block, line, bytes, sequence);
-        else putTextLine(block, line, bytes, manner, lineFeed);
-        block.put(close);
+        writer.writeLatin1(open);
+        if (format === 'json') writeJsonLine(writer, line, bytes, sequence);
+        else writeTextLine(writer, line, bytes, mode, lineFeed);
+        writer.writeLatin1(close);
       });
-      block.put(end);
-      return { ...reached, lines: finish(block, reached.last) };
+      writer.writeLatin1(end);
+      return { ...reached, lines: finish(writer, reached.last) };
     },
-    writeOne(line, position) {
-      const block = new Block(line.length);
-      block.put(open);
-      putFormatted(block, line, manner, lineFeed);
-      block.put(close);
-      block.put(end);
-      return finish(block, position);
+    encodeOne(line, position) {
+      const writer = new ByteWriter(line.length);
+      writer.writeLatin1(open);
+      writeFormatted(writer, line, mode, lineFeed);
+      writer.writeLatin1(close);
+      writer.writeLatin1(end);
+      return finish(writer, position);
     },
   };
 }
 
 /** What a line's names and figures take as JSON beyond the line itself, mostly. */
-const JSON_BYTES = 160;
+const JSON_OVERHEAD_BYTES = 160;
 
 /** Bytes that the lines of a range will mostly need. */
-function sizeOf(batches: readonly StoredBatch[], { after, through }: Range, format: FormatName): number {
-  const more = format === 'json' ? JSON_BYTES : 0;
+function estimateBytes(
+  batches: readonly StoredBatch[],
+  { after, through }: LineRange,
+  format: TailFormat,
+): number {
+  const more = format === 'json' ? JSON_OVERHEAD_BYTES : 0;
   let size = 0;
   for (const { bytes, first, last, count } of batches) {
     const lines = Math.min(last, through) - Math.max(first - 1, after);
@@ -114,72 +118,80 @@ function sizeOf(batches: readonly StoredBatch[], { after, through }: Range, form
   return size;
 }
 
-function webSocketWire(format: FormatName, deflates: boolean): Wire<Buffer> {
-  const mark = format === 'text' ? '"' : '';
-  return bytesWire({
+function webSocketEncoding(format: TailFormat, deflates: boolean): TailEncoding<Buffer> {
+  const quote = format === 'text' ? '"' : '';
+  return bytesEncoding({
     format,
-    open: mark,
-    close: mark,
-    between: ',',
+    open: quote,
+    close: quote,
+    separator: ',',
     quoted: format === 'text',
     lineFeed: '\n',
     end: ']}',
-    finish: (block, position) => {
+    finish: (writer, position) => {
       const start = `{"position":"${position}","lines":[`;
-      if (deflates) return deflatedFrame(block.close(start));
-      return block.close(frameHeader(start.length + block.length) + start);
+      if (deflates) return webSocketDeflatedFrame(writer.finish(start));
+      return writer.finish(webSocketFrameHeader(start.length + writer.length) + start);
     },
   });
 }
 
-function eventWire(format: FormatName): Wire<Buffer> {
-  return bytesWire({
+function sseEncoding(format: TailFormat): TailEncoding<Buffer> {
+  return bytesEncoding({
     format,
     open: 'data: ',
     close: '\n',
-    between: '',
+    separator: '',
     quoted: false,
     lineFeed: '\ndata: ',
     end: '\n',
-    finish: (block, position) => block.close(`id: ${position}\n`),
+    finish: (writer, position) => writer.finish(`id: ${position}\n`),
   });
 }
 
-function plainWire(format: FormatName): Wire<Buffer> {
-  return bytesWire({
+function plainTextEncoding(format: TailFormat): TailEncoding<Buffer> {
+  return bytesEncoding({
     format,
     open: '',
     close: '\n',
-    between: '',
+    separator: '',
     quoted: false,
     lineFeed: '\n',
     end: '',
-    finish: (block) => block.close(''),
+    finish: (writer) => writer.finish(''),
   });
 }
 
-type Both = { readonly [format in FormatName]: Wire<Buffer> };
+type PerFormat = { readonly [format in TailFormat]: TailEncoding<Buffer> };
 
 /** One WebSocket message for some lines (RFC 6455): `{"position":"42","lines":["…"]}`. */
-export const WEB_SOCKET: Both = { text: webSocketWire('text', false), json: webSocketWire('json', false) };
+export const WEBSOCKET_ENCODINGS: PerFormat = {
+  text: webSocketEncoding('text', false),
+  json: webSocketEncoding('json', false),
+};
 /** The same, compressed for connections that agreed on it. */
-export const WEB_SOCKET_DEFLATED: Both = {
-  text: webSocketWire('text', true),
-  json: webSocketWire('json', true),
+export const WEBSOCKET_DEFLATED_ENCODINGS: PerFormat = {
+  text: webSocketEncoding('text', true),
+  json: webSocketEncoding('json', true),
 };
 /** One server-sent event for some lines (HTML Living Standard, section 9.2): its `id` the position, one `data:` a line. */
-export const EVENTS: Both = { text: eventWire('text'), json: eventWire('json') };
+export const SSE_ENCODINGS: PerFormat = { text: sseEncoding('text'), json: sseEncoding('json') };
 /** Lines with line ends. */
-export const PLAIN: Both = { text: plainWire('text'), json: plainWire('json') };
+export const PLAIN_TEXT_ENCODINGS: PerFormat = {
+  text: plainTextEncoding('text'),
+  json: plainTextEncoding('json'),
+};
 
 /** Texts, for readers in this process. */
-export const TEXTS: Wire<readonly string[]> = {
+export const STRING_ENCODING: TailEncoding<readonly string[]> = {
   format: 'text',
-  memory: new WeakMap(),
-  write(batches, range, filter) {
+  cache: new WeakMap(),
+  encode(batches, range, filter) {
     const lines: string[] = [];
-    const reached = eachMatch(batches, range, filter, (line, bytes) => lines.push(textLine(line, bytes)));
+    const reached = forEachMatch(batches, range, filter, (line, bytes) =>
+      lines.push(formatTextLine(line, bytes)),
+    );
     return { ...reached, lines };
   },
-  writeOne: (line) => [line],
+  encodeOne: (line) => [line],
 };

@@ -1,10 +1,10 @@
 /** How high every row of the list is, and so where it is: sums over blocks of rows, which are cheap to keep up to date. */
 
-const BLOCK = 256;
+const BLOCK_ROWS = 256;
 
-export class Heights {
+export class RowHeights {
   private rows: number[] = [];
-  private sums: number[] = [];
+  private blockSums: number[] = [];
   /** Blocks from this one on have to be summed again. */
   private dirtyFrom = 0;
 
@@ -22,64 +22,65 @@ export class Heights {
   }
 
   append(heights: readonly number[]): void {
-    this.dirty(this.rows.length);
+    this.markDirty(this.rows.length);
     for (const height of heights) this.rows.push(height);
   }
 
   prepend(heights: readonly number[]): void {
-    this.dirty(0);
+    this.markDirty(0);
     this.rows = [...heights, ...this.rows];
   }
 
   dropFirst(count: number): void {
-    this.dirty(0);
+    this.markDirty(0);
     this.rows = this.rows.slice(count);
   }
 
   dropLast(count: number): void {
     this.rows.length = Math.max(0, this.rows.length - count);
-    this.dirty(this.rows.length);
+    this.markDirty(this.rows.length);
   }
 
   set(index: number, height: number): void {
     if (this.rows[index] === height) return;
     this.rows[index] = height;
-    this.dirty(index);
+    this.markDirty(index);
   }
 
   /** Where a row begins. */
   offsetOf(index: number): number {
-    this.sum();
-    const block = Math.floor(index / BLOCK);
+    this.updateBlockSums();
+    const block = Math.floor(index / BLOCK_ROWS);
     let offset = 0;
-    for (let i = 0; i < block; i++) offset += this.sums[i];
-    for (let i = block * BLOCK; i < index; i++) offset += this.rows[i];
+    for (let i = 0; i < block; i++) offset += this.blockSums[i];
+    for (let i = block * BLOCK_ROWS; i < index; i++) offset += this.rows[i];
     return offset;
   }
 
   /** The row at a height; the last one below everything. */
   indexAt(y: number): number {
-    this.sum();
+    this.updateBlockSums();
     let offset = 0;
     let block = 0;
-    while (block < this.sums.length - 1 && offset + this.sums[block] <= y) offset += this.sums[block++];
-    let index = block * BLOCK;
+    while (block < this.blockSums.length - 1 && offset + this.blockSums[block] <= y)
+      offset += this.blockSums[block++];
+    let index = block * BLOCK_ROWS;
     while (index < this.rows.length - 1 && offset + this.rows[index] <= y) offset += this.rows[index++];
     return Math.max(0, index);
   }
 
-  private dirty(index: number): void {
-    this.dirtyFrom = Math.min(this.dirtyFrom, Math.floor(index / BLOCK));
+  private markDirty(index: number): void {
+    this.dirtyFrom = Math.min(this.dirtyFrom, Math.floor(index / BLOCK_ROWS));
   }
 
-  private sum(): void {
-    const blocks = Math.ceil(this.rows.length / BLOCK);
-    this.sums.length = blocks;
+  private updateBlockSums(): void {
+    const blocks = Math.ceil(this.rows.length / BLOCK_ROWS);
+    this.blockSums.length = blocks;
     for (let block = this.dirtyFrom; block < blocks; block++) {
-      const end = Math.min(this.rows.length, (block + 1) * BLOCK);
+      const end = Math.min(this.rows.length, (block + 1) * BLOCK_ROWS);
       let sum = 0;
-      for (let i = block * BLOCK; i < end; i++) sum += this.rows[i];
-      this.sums[block] = sum;
+      for (let i = block * BLOCK_ROWS; i < end; i++) sum += this.rows[i];
+      this.blockSums[block] = sum;
     }
     this.dirtyFrom = blocks;
   }

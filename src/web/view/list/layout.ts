@@ -1,45 +1,45 @@
 /** Where every line of the window is in the list: its height measured, or estimated as long as nobody has seen it. */
 
 import type { Line } from '../../stream/line.ts';
-import { Heights } from './heights.ts';
+import { RowHeights } from './heights.ts';
 
-export interface Measures {
+export interface RowMetrics {
   /** Height of a row with one line of text, and of every further line of text, in pixels. */
-  readonly row: number;
-  readonly line: number;
+  readonly rowHeight: number;
+  readonly lineHeight: number;
   /** Characters in a row; 0 when long ones aren't wrapped. */
   readonly columns: number;
 }
 
 /** Browsers can't draw lists that are much higher than this. */
-const HEIGHT_MAX = 12_000_000;
+const LIST_HEIGHT_MAX = 12_000_000;
 
-export class Layout {
-  readonly heights = new Heights();
-  private measures: Measures;
+export class RowLayout {
+  readonly heights = new RowHeights();
+  private metrics: RowMetrics;
   private positions: number[] = [];
 
-  constructor(measures: Measures) {
-    this.measures = measures;
+  constructor(measures: RowMetrics) {
+    this.metrics = measures;
   }
 
   /** Takes over what has changed in the window; what stayed keeps its measured height. */
   update(lines: readonly Line[]): void {
-    if (!this.adapt(lines)) this.rebuild(lines);
+    if (!this.updateIncrementally(lines)) this.rebuild(lines);
   }
 
   /** Begins again, with other measures. */
-  remeasure(measures: Measures, lines: readonly Line[]): void {
-    this.measures = measures;
+  setMetrics(measures: RowMetrics, lines: readonly Line[]): void {
+    this.metrics = measures;
     this.rebuild(lines);
   }
 
   /** Are there more lines than a list can be high? */
   get isTooHigh(): boolean {
-    return this.heights.total > HEIGHT_MAX;
+    return this.heights.total > LIST_HEIGHT_MAX;
   }
 
-  private adapt(lines: readonly Line[]): boolean {
+  private updateIncrementally(lines: readonly Line[]): boolean {
     const { positions, heights } = this;
     if (positions.length === 0 || lines.length === 0) return false;
     const first = lines[0].at;
@@ -48,7 +48,7 @@ export class Layout {
     const kept = lowerBound(positions, last + 1) - gone;
     if (kept <= 0) return false;
     const start = positions[gone];
-    const older = lowerBoundOf(lines, start);
+    const older = lowerBoundOfLine(lines, start);
     // Both have to agree on the stretch that they share.
     const end = older + kept;
     if (lines[older]?.at !== start || lines[end - 1]?.at !== positions[gone + kept - 1]) return false;
@@ -62,12 +62,12 @@ export class Layout {
     }
     if (older > 0) {
       const added = lines.slice(0, older);
-      heights.prepend(added.map((line) => this.estimate(line)));
+      heights.prepend(added.map((line) => this.estimateHeight(line)));
       this.positions = [...added.map(({ at }) => at), ...this.positions];
     }
     if (lines.length > end) {
       const added = lines.slice(end);
-      heights.append(added.map((line) => this.estimate(line)));
+      heights.append(added.map((line) => this.estimateHeight(line)));
       for (const { at } of added) this.positions.push(at);
     }
     return true;
@@ -75,12 +75,12 @@ export class Layout {
 
   private rebuild(lines: readonly Line[]): void {
     this.heights.dropLast(this.heights.count);
-    this.heights.append(lines.map((line) => this.estimate(line)));
+    this.heights.append(lines.map((line) => this.estimateHeight(line)));
     this.positions = lines.map(({ at }) => at);
   }
 
-  private estimate({ message }: Line): number {
-    const { row, line, columns } = this.measures;
+  private estimateHeight({ message }: Line): number {
+    const { rowHeight: row, lineHeight: line, columns } = this.metrics;
     if (columns === 0) return row;
     if (message.length <= columns && !message.includes('\n')) return row;
     let count = 0;
@@ -100,7 +100,7 @@ function lowerBound(sorted: readonly number[], wanted: number): number {
   return low;
 }
 
-function lowerBoundOf(lines: readonly Line[], at: number): number {
+function lowerBoundOfLine(lines: readonly Line[], at: number): number {
   let low = 0;
   let high = lines.length;
   while (low < high) {

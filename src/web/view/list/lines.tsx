@@ -1,57 +1,59 @@
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks';
-import type { Page } from '../../page.ts';
+import type { PageState } from '../../page.ts';
 import type { Line } from '../../stream/line.ts';
-import type { Reading } from '../../stream/reading.ts';
-import { wantedTerms } from '../../text/search.ts';
-import { count, dayNumber } from '../../text/words.ts';
+import type { LogView } from '../../stream/reading.ts';
+import { searchTerms } from '../../text/search.ts';
+import { formatCount, localDayNumber } from '../../text/words.ts';
 import { Icon } from '../icon.tsx';
-import { NoLines } from '../nothing.tsx';
-import { measure } from './measure.ts';
+import { NoLinesState } from '../nothing.tsx';
+import { measureRows } from './measure.ts';
 import { RowCache } from './row-cache.tsx';
-import { type Range, Scroller } from './scroller.ts';
+import { type RowRange, VirtualScroller } from './scroller.ts';
 
 /** The list of lines. Only the rows around what is visible exist, however many lines there are. */
-export function Lines({ page, reading }: { page: Page; reading: Reading }) {
+export function LineList({ page, logView }: { page: PageState; logView: LogView }) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLDivElement>(null);
   const rows = useRef<HTMLDivElement>(null);
-  const scroller = useRef<Scroller | undefined>(undefined);
+  const scroller = useRef<VirtualScroller | undefined>(undefined);
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const wrap = page.preferences.wrap.value;
   const expanded = page.expanded.value;
-  const selected = page.selected.value;
-  void reading.version.value;
-  void reading.following.value;
+  const selected = page.selectedPosition.value;
+  void logView.version.value;
+  void logView.following.value;
   const { terms, rowsFor } = useMemo(() => {
     const cache = new RowCache();
-    return { terms: wantedTerms(reading.filters.q), rowsFor: cache.rows.bind(cache) };
-  }, [reading]);
-  const { lines } = reading.window;
-  const range: Range = scroller.current?.range() ?? { from: 0, to: 0 };
+    return { terms: searchTerms(logView.filters.q), rowsFor: cache.rows.bind(cache) };
+  }, [logView]);
+  const { lines } = logView.window;
+  const range: RowRange = scroller.current?.renderedRange() ?? { from: 0, to: 0 };
 
   useLayoutEffect(() => {
     if (!box.current) return undefined;
     const element = box.current;
-    const made = new Scroller(element, reading, measure(element, wrap), () => redraw(undefined));
-    scroller.current = made;
+    const virtualScroller = new VirtualScroller(element, logView, measureRows(element, wrap), () =>
+      redraw(undefined),
+    );
+    scroller.current = virtualScroller;
     const observer = new ResizeObserver(() => {
-      made.layout.remeasure(measure(element, wrap), reading.window.lines);
+      virtualScroller.layout.setMetrics(measureRows(element, wrap), logView.window.lines);
       redraw(undefined);
     });
     observer.observe(element);
     return () => observer.disconnect();
-  }, [reading, wrap]);
+  }, [logView, wrap]);
 
   useLayoutEffect(() => {
     if (!scroller.current || !canvas.current || !rows.current) return;
-    if (scroller.current.settle(canvas.current, rows.current, range)) redraw(undefined);
+    if (scroller.current.afterRender(canvas.current, rows.current, range)) redraw(undefined);
   });
 
   // Where the address or a key points is brought into view.
   useEffect(() => {
-    if (selected > 0 && lines.length > 0) scroller.current?.show(selected, page.takeShare());
-  }, [selected, expanded, reading.loading.value]);
-  useEffect(() => page.onStart(() => scroller.current?.toStart()), [page, reading]);
+    if (selected > 0 && lines.length > 0) scroller.current?.scrollToLine(selected, page.takeScrollFraction());
+  }, [selected, expanded, logView.loading.value]);
+  useEffect(() => page.onScrollToStart(() => scroller.current?.scrollToStart()), [page, logView]);
 
   return (
     <>
@@ -64,14 +66,14 @@ export function Lines({ page, reading }: { page: Page; reading: Reading }) {
         role="log"
         aria-live="off"
         aria-label="Lines"
-        onScroll={() => scroller.current?.scrolled()}
-        onWheel={(event) => scroller.current?.turned(event.deltaY < 0)}
-        onTouchStart={() => hold(scroller.current, true)}
-        onTouchEnd={() => hold(scroller.current, false)}
-        onTouchCancel={() => hold(scroller.current, false)}
-        onClick={(event) => clicked(event, page, lines)}
+        onScroll={() => scroller.current?.onScroll()}
+        onWheel={(event) => scroller.current?.onScrollIntent(event.deltaY < 0)}
+        onTouchStart={() => setPointerDown(scroller.current, true)}
+        onTouchEnd={() => setPointerDown(scroller.current, false)}
+        onTouchCancel={() => setPointerDown(scroller.current, false)}
+        onClick={(event) => onListClick(event, page, lines)}
         onKeyDown={(event) => {
-          if (['PageUp', 'ArrowUp', 'Home'].includes(event.key)) scroller.current?.turned(true);
+          if (['PageUp', 'ArrowUp', 'Home'].includes(event.key)) scroller.current?.onScrollIntent(true);
         }}
       >
         <div ref={canvas} class="canvas">
@@ -83,24 +85,24 @@ export function Lines({ page, reading }: { page: Page; reading: Reading }) {
                 terms,
                 isNewDay: isNewDay(lines, range.from + i),
                 isSelected: line.at === selected,
-                isOpen: expanded.has(line.at),
+                isExpanded: expanded.has(line.at),
                 wrap,
               })),
             )}
           </div>
         </div>
       </div>
-      {lines.length === 0 && <NoLines page={page} reading={reading} />}
-      {reading.loading.value === 'all' && <p class="busy">reading …</p>}
-      <Pill page={page} reading={reading} />
+      {lines.length === 0 && <NoLinesState page={page} logView={logView} />}
+      {logView.loading.value === 'all' && <p class="busy">reading …</p>}
+      <ResumeButton page={page} logView={logView} />
     </>
   );
 }
 
 /** What came since the view doesn't follow; the way back. */
-function Pill({ page, reading }: { page: Page; reading: Reading }) {
-  const unseen = reading.unseen.value;
-  if (reading.following.value) return null;
+function ResumeButton({ page, logView }: { page: PageState; logView: LogView }) {
+  const unseenCount = logView.unseenCount.value;
+  if (logView.following.value) return null;
   return (
     <button
       type="button"
@@ -110,22 +112,22 @@ function Pill({ page, reading }: { page: Page; reading: Reading }) {
     >
       <Icon name="play" />
       <span>paused</span>
-      {unseen > 0 && <b>{`${count(unseen, 'new line')}`}</b>}
+      {unseenCount > 0 && <b>{`${formatCount(unseenCount, 'new line')}`}</b>}
       <Icon name="down" />
     </button>
   );
 }
 
-function hold(scroller: Scroller | undefined, held: boolean): void {
-  if (scroller) scroller.held = held;
+function setPointerDown(scroller: VirtualScroller | undefined, isDown: boolean): void {
+  if (scroller) scroller.pointerDown = isDown;
 }
 
 function isNewDay(lines: readonly Line[], index: number): boolean {
-  return index === 0 || dayNumber(lines[index].ms) !== dayNumber(lines[index - 1].ms);
+  return index === 0 || localDayNumber(lines[index].ms) !== localDayNumber(lines[index - 1].ms);
 }
 
-function clicked(event: MouseEvent, page: Page, lines: readonly Line[]): void {
-  if (page.preferences.isPanelOver() && page.preferences.panel.value) {
+function onListClick(event: MouseEvent, page: PageState, lines: readonly Line[]): void {
+  if (page.preferences.isPanelOverlay() && page.preferences.panel.value) {
     page.preferences.panel.value = false;
     return;
   }
@@ -135,11 +137,11 @@ function clicked(event: MouseEvent, page: Page, lines: readonly Line[]): void {
   const at = Number(row.getAttribute('data-at'));
   const line = lines.find((one) => one.at === at);
   if (!line) return;
-  if (target.closest('.who')) void page.filter({ source: line.source, dyno: line.dyno });
+  if (target.closest('.who')) void page.changeFilters({ source: line.source, dyno: line.dyno });
   else if (target.closest('.fold')) {
-    page.select(at);
-    page.fold(at);
+    page.selectLine(at);
+    page.toggleExpanded(at);
   }
   // Selecting text isn't pointing at a line.
-  else if (document.getSelection()?.isCollapsed !== false) page.select(at);
+  else if (document.getSelection()?.isCollapsed !== false) page.selectLine(at);
 }

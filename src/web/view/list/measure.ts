@@ -1,9 +1,9 @@
 /** How high rows are, and how many characters fit into one: asked of the browser, once per size and font. */
-import type { Measures } from './layout.ts';
+import type { RowMetrics } from './layout.ts';
 
 const SAMPLE = 'm'.repeat(50);
 
-export function measure(box: HTMLElement, wrap: boolean): Measures {
+export function measureRows(box: HTMLElement, wrap: boolean): RowMetrics {
   const row = document.createElement('div');
   row.className = 'row level-info sample';
   const line = document.createElement('div');
@@ -28,5 +28,9 @@ export function measure(box: HTMLElement, wrap: boolean): Measures {
   sample.className = 'ruler';
   const character = sample.getBoundingClientRect().width / SAMPLE.length || 8;
   row.remove();
-  return { row: height, line: lineHeight, columns: wrap ? Math.max(10, Math.floor(width / character)) : 0 };
+  return {
+    rowHeight: height,
+    lineHeight,
+    columns: wrap ? Math.max(10, Math.floor(width / character)) : 0,
+  };
 }

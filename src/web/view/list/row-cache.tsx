@@ -3,17 +3,17 @@ import { Row, type RowProps } from './row.tsx';
 
 /** Rows that look as they did are given to Preact as the same objects, which it then doesn't look at again. */
 export class RowCache {
-  private made = new Map<number, { props: RowProps; row: VNode }>();
+  private cached = new Map<number, { props: RowProps; row: VNode }>();
 
   rows(wanted: readonly RowProps[]): VNode[] {
-    const made: typeof this.made = new Map();
+    const next: typeof this.cached = new Map();
     for (const props of wanted) {
       const { at } = props.line;
-      const old = this.made.get(at);
-      made.set(at, old && isSame(old.props, props) ? old : { props, row: <Row key={at} {...props} /> });
+      const old = this.cached.get(at);
+      next.set(at, old && isSame(old.props, props) ? old : { props, row: <Row key={at} {...props} /> });
     }
-    this.made = made;
-    return [...made.values()].map(({ row }) => row);
+    this.cached = next;
+    return [...next.values()].map(({ row }) => row);
   }
 }
 
@@ -23,7 +23,7 @@ function isSame(a: RowProps, b: RowProps): boolean {
     a.terms === b.terms &&
     a.isNewDay === b.isNewDay &&
     a.isSelected === b.isSelected &&
-    a.isOpen === b.isOpen &&
+    a.isExpanded === b.isExpanded &&
     a.wrap === b.wrap
   );
 }

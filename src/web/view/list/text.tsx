@@ -1,17 +1,17 @@
-import type { Piece } from '../../text/marks.ts';
+import type { TextSpan } from '../../text/marks.ts';
 
 /** Pieces of a message. Text is only ever text here: nothing in it becomes HTML. */
-export function Text({ pieces }: { pieces: readonly Piece[] }) {
+export function StyledText({ spans }: { spans: readonly TextSpan[] }) {
   return (
     <>
-      {pieces.map(({ text, names, colour, ground }, i) =>
-        names === '' && !colour && !ground ? (
+      {spans.map(({ text, classNames, color, background }, i) =>
+        classNames === '' && !color && !background ? (
           text
         ) : (
           <span
             key={i}
-            class={names}
-            style={colour || ground ? { color: colour, backgroundColor: ground } : undefined}
+            class={classNames}
+            style={color || background ? { color, backgroundColor: background } : undefined}
           >
             {text}
           </span>

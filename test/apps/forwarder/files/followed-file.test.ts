@@ -11,12 +11,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { FilePlace } from '../../../../src/apps/forwarder/files/file-place.ts';
-import { FollowedFile } from '../../../../src/apps/forwarder/files/followed-file.ts';
+import type { FileCheckpoint } from '../../../../src/apps/forwarder/files/file-place.ts';
+import { FileFollower } from '../../../../src/apps/forwarder/files/followed-file.ts';
 import { until } from '../../../support/until.ts';
 
 let file: string;
-let place: FilePlace | undefined;
+let place: FileCheckpoint | undefined;
 let notices: string[];
 beforeEach(() => {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-follow-'));
@@ -31,8 +31,8 @@ const write = (...lines: string[]): void => appendFileSync(file, lines.map((line
 /** Follows the file until so many lines have come; the place is kept for the next time. */
 async function read(count: number): Promise<string[]> {
   const lines: string[] = [];
-  const followed = new FollowedFile(file, {
-    place,
+  const followed = new FileFollower(file, {
+    checkpoint: place,
     fromStart: true,
     onLine: (line) => lines.push(line.toString()),
     onNotice: (message) => notices.push(message),
@@ -41,7 +41,7 @@ async function read(count: number): Promise<string[]> {
   await until(`${count} lines`, () => lines.length >= count, 5_000).catch(() => {});
   followed.stop();
   await over;
-  place = followed.place;
+  place = followed.checkpoint;
   return lines;
 }
 
@@ -103,8 +103,8 @@ describe('somebody who comes back reads on', () => {
     const lines: string[] = [];
     writeFileSync(file, Array.from({ length: 50_000 }, (_, i) => `line ${i}\n`).join(''));
     const all = async (): Promise<void> => {
-      const followed: FollowedFile = new FollowedFile(file, {
-        place,
+      const followed: FileFollower = new FileFollower(file, {
+        checkpoint: place,
         fromStart: true,
         onLine: (line) => {
           lines.push(line.toString());
@@ -116,7 +116,7 @@ describe('somebody who comes back reads on', () => {
       await until('lines', () => lines.length >= (place ? 50_000 : 20_000));
       followed.stop();
       await over;
-      place = followed.place;
+      place = followed.checkpoint;
     };
     await all();
     expect(lines.length).toBeLessThan(25_000);
@@ -129,7 +129,7 @@ describe('while it is followed', () => {
   it('a truncated file that has grown beyond where it was is read from its start', async () => {
     write('a long line');
     const lines: string[] = [];
-    const followed = new FollowedFile(file, {
+    const followed = new FileFollower(file, {
       fromStart: true,
       onLine: (line) => lines.push(line.toString()),
       onNotice: (message) => notices.push(message),
@@ -147,13 +147,13 @@ describe('while it is followed', () => {
   it('the end of a replaced file without its newline is a line of its own', async () => {
     appendFileSync(file, 'half');
     const lines: string[] = [];
-    const followed = new FollowedFile(file, {
+    const followed = new FileFollower(file, {
       fromStart: true,
       onLine: (line) => lines.push(line.toString()),
       onNotice: () => {},
     });
     const over = followed.follow();
-    await until('the file', () => followed.place);
+    await until('the file', () => followed.checkpoint);
     renameSync(file, `${file}.1`);
     write('whole');
     await until('both', () => lines.length === 2);

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
 import {
-  exchange,
   RawClient,
   readAll,
+  sendAndReadAll,
   startDyno,
   startRawDyno,
-  startTestProxy,
+  startTestRouter,
   TestApp,
-  up,
+  upstreamUp,
 } from '../harness.ts';
 
 // All connections read into the same memory: whatever waits somewhere must be a copy by the time another one reads.
@@ -24,8 +24,8 @@ test('bodies that wait for their receivers stay what they are while others are r
     response.writeHead(200, { 'content-length': all.length });
     response.end(all);
   });
-  app.dynos = [up(dyno)];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(dyno)];
+  const proxy = await startTestRouter(app);
   const echoed = async (): Promise<boolean> => {
     const body = randomBytes(2 * MIB + 7);
     const sent = request({ port: proxy.port, host: '127.0.0.1', method: 'POST', agent: false });
@@ -53,8 +53,8 @@ test('beginnings of heads, of requests and of responses, wait while other reques
       }
     });
   });
-  app.dynos = [up(dyno)];
-  const proxy = await startTestProxy(app);
+  app.dynos = [upstreamUp(dyno)];
+  const proxy = await startTestRouter(app);
   const half = new RawClient(proxy.port);
   half.send('GET /half HTTP/1.1\r\nHost: myapp.loc');
   const slow = new RawClient(proxy.port);
@@ -62,29 +62,29 @@ test('beginnings of heads, of requests and of responses, wait while other reques
   const other = new RawClient(proxy.port);
   for (let count = 0; release.length === 0 || count < 5; count++) {
     other.send(`GET /other${count} HTTP/1.1\r\nHost: myapp.localhost\r\n\r\n`);
-    await other.until(`Path: /other${count}\r\n`);
+    await other.waitForText(`Path: /other${count}\r\n`);
   }
   for (const go of release) go();
-  expect(await slow.until('Path: /slow\r\n')).toContain('X-Half: yes\r\n');
+  expect(await slow.waitForText('Path: /slow\r\n')).toContain('X-Half: yes\r\n');
   slow.send('alhost\r\n\r\n');
-  await slow.until('Path: /piped\r\n');
+  await slow.waitForText('Path: /piped\r\n');
   half.send('alhost\r\nConnection: close\r\n\r\n');
-  expect(await half.ended()).toContain('Path: /half\r\n');
+  expect(await half.readToEnd()).toContain('Path: /half\r\n');
 });
 
 test('a body sent before there is a dyno is kept for it', async () => {
   const app = new TestApp();
-  app.wanted = 1;
-  const proxy = await startTestProxy(app);
+  app.desiredCount = 1;
+  const proxy = await startTestRouter(app);
   const early = new RawClient(proxy.port);
   early.send(
     'POST /early HTTP/1.1\r\nHost: myapp.localhost\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello',
   );
-  await app.waitedFor();
+  await app.requestWaiting();
   const dyno = await startDyno(async (incoming, response) => response.end(`got ${await readAll(incoming)}`));
   // Somebody else's bytes come in meanwhile.
   const unknown = `GET /${'x'.repeat(4_000)} HTTP/1.1\r\nHost: nobody.localhost\r\nConnection: close\r\n\r\n`;
-  expect(await exchange(proxy.port, unknown)).toContain(' 404 ');
-  app.change([up(dyno)]);
-  expect(await early.ended()).toContain('got hello');
+  expect(await sendAndReadAll(proxy.port, unknown)).toContain(' 404 ');
+  app.setDynos([upstreamUp(dyno)]);
+  expect(await early.readToEnd()).toContain('got hello');
 });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import {
-  checkedCount,
   defaultCounts,
   FormationError,
+  parseDynoCount,
   parseFormation,
 } from '../../../../src/apps/processes/config/formation-text.ts';
 
@@ -35,8 +35,8 @@ test.each([
 });
 
 test('a count is a whole number, however it comes', () => {
-  expect([checkedCount('web', '3'), checkedCount('web', 0)]).toEqual([3, 0]);
-  expect(() => checkedCount('web', Number.NaN)).toThrow(FormationError);
+  expect([parseDynoCount('web', '3'), parseDynoCount('web', 0)]).toEqual([3, 0]);
+  expect(() => parseDynoCount('web', Number.NaN)).toThrow(FormationError);
 });
 
 test('by default there is one dyno of each type, but none of the release phase', () => {

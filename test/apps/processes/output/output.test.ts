@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Output } from '../../../../src/apps/processes/output/output.ts';
+import { LineReader } from '../../../../src/apps/processes/output/output.ts';
 
 /** A stream that reads everything into the same memory, as the dynos' pipes do. */
 class Reused extends Readable {
@@ -37,9 +37,9 @@ test('however it is cut, and whenever there is room, each line is handed on once
         const wakes: (() => void)[] = [];
         let round = 0;
         const stream = new Reused();
-        const output = new Output(stream, {
-          line: (one) => void got.push(one.toString()),
-          run: (run, onRoom) => {
+        const output = new LineReader(stream, {
+          onLine: (one) => void got.push(one.toString()),
+          onChunk: (run, onRoom) => {
             const whole = run.toString().split('\n').slice(0, -1);
             const taken = whole.slice(0, rooms[round++ % rooms.length]);
             got.push(...taken.map(shown));
@@ -50,11 +50,11 @@ test('however it is cut, and whenever there is room, each line is handed on once
         let reads = 0;
         for (let at = 0; at < bytes.length; ) {
           while (wakes.length > 0) {
-            if (wakes.length > 0) expect(output.waits).toBe(true);
+            if (wakes.length > 0) expect(output.isWaiting).toBe(true);
             wakes.shift()?.();
-            if (round > 5_000) output.hurry(); // it may be that there is never room
+            if (round > 5_000) output.stopWaiting(); // it may be that there is never room
           }
-          expect(output.waits).toBe(false);
+          expect(output.isWaiting).toBe(false);
           const size = sizes[reads++ % sizes.length];
           stream.give(bytes.subarray(at, at + size));
           at += size;
@@ -67,7 +67,7 @@ test('however it is cut, and whenever there is room, each line is handed on once
         }
         stream.destroy();
         while (wakes.length > 0 && round <= 10_000) wakes.shift()?.();
-        if (output.waits) output.hurry();
+        if (output.isWaiting) output.stopWaiting();
         await output.ended;
         const wanted = isEnded ? all : text === '' || all[all.length - 1] === '' ? all.slice(0, -1) : all;
         expect(got).toEqual(wanted.map(shown));
@@ -80,12 +80,15 @@ test('however it is cut, and whenever there is room, each line is handed on once
 test('who is not waited for any more hands on line by line, without asking for room', async () => {
   const stream = new Reused();
   const got: string[] = [];
-  const output = new Output(stream, { line: (line) => void got.push(line.toString()), run: () => 0 });
+  const output = new LineReader(stream, {
+    onLine: (line) => void got.push(line.toString()),
+    onChunk: () => 0,
+  });
   stream.give(Buffer.from('one line\n'.repeat(100)));
-  expect(output.waits).toBe(true);
+  expect(output.isWaiting).toBe(true);
   expect(stream.isPaused()).toBe(true);
   expect(got).toEqual([]);
-  output.hurry();
+  output.stopWaiting();
   expect(got).toEqual(Array.from({ length: 100 }, () => 'one line'));
   expect(stream.isPaused()).toBe(false);
   stream.destroy();

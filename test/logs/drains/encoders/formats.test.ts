@@ -1,41 +1,41 @@
 /** What goes over the wire in each format, byte by byte or field by field. */
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tailrace } from '../../../support/program.ts';
-import { rawReceiver } from '../../../support/receivers/raw-receiver.ts';
-import { tcpReceiver } from '../../../support/receivers/receivers.ts';
-import { frames } from '../../../support/senders/frames.ts';
-import { counted, post, pushLines, TIME } from '../../../support/senders/push.ts';
-import { type App, type Server, serve } from '../../../support/server.ts';
+import { runTailrace } from '../../../support/program.ts';
+import { startRawReceiver } from '../../../support/receivers/raw-receiver.ts';
+import { startTcpReceiver } from '../../../support/receivers/receivers.ts';
+import { parseFrames } from '../../../support/senders/frames.ts';
+import { octetCounted, postLogs, pushLines, TIME } from '../../../support/senders/push.ts';
+import { type App, type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
 const add = async (app: App, url: string, ...flags: string[]) => {
-  const added = await tailrace(['drains:add', url, '-a', app.name, ...flags], { env: server.env });
+  const added = await runTailrace(['drains:add', url, '-a', app.name, ...flags], { env: server.env });
   expect(added.stderr).toBe('');
 };
 const LINES = [
   `<190>1 ${TIME} shuttle token web.1 - - hello`,
   `<131>1 ${TIME} db1 token postgres ID47 [m@1 k="v"] Grüße\nzwei`,
 ];
-const push = (app: App) => post(server, app.token, Buffer.concat(LINES.map(counted)));
+const push = (app: App) => postLogs(server, app.token, Buffer.concat(LINES.map(octetCounted)));
 
 describe('over HTTP', () => {
   it('rfc5424: strict frames', async () => {
     const app = await server.createApp();
-    const receiver = await rawReceiver();
+    const receiver = await startRawReceiver();
     await add(app, receiver.url, '--format', 'rfc5424');
     await push(app);
     const [{ body, headers }] = await until(
       'a request',
       () => receiver.requests.length > 0 && receiver.requests,
     );
-    expect(frames(body.toString())).toEqual([
+    expect(parseFrames(body.toString())).toEqual([
       `<190>1 ${TIME} shuttle app web.1 - - hello`,
       `<131>1 ${TIME} db1 app postgres ID47 [m@1 k="v"] Grüße\nzwei`,
     ]);
@@ -44,7 +44,7 @@ describe('over HTTP', () => {
 
   it.each(['json', 'webhook'])('%s: every field, compressed when asked', async (format) => {
     const app = await server.createApp();
-    const receiver = await rawReceiver();
+    const receiver = await startRawReceiver();
     await add(app, receiver.url, '--format', format, '--gzip', '--header', 'X-Team: blue');
     await push(app);
     const [{ body, headers }] = await until(
@@ -91,7 +91,10 @@ describe('over HTTP', () => {
   it('otlp: records under resources, and a partial success is counted', async () => {
     const app = await server.createApp();
     const answer = JSON.stringify({ partialSuccess: { rejectedLogRecords: '1', errorMessage: 'too old' } });
-    const receiver = await rawReceiver((attempt) => ({ status: 200, body: attempt === 0 ? answer : '{}' }));
+    const receiver = await startRawReceiver((attempt) => ({
+      status: 200,
+      body: attempt === 0 ? answer : '{}',
+    }));
     await add(app, receiver.origin, '--format', 'otlp');
     await push(app);
     const [{ body, path }] = await until(
@@ -116,7 +119,7 @@ describe('over HTTP', () => {
       attributes: expect.arrayContaining([{ key: 'syslog.msgid', value: { stringValue: 'ID47' } }]),
     });
     const { delivery } = await until('the count', async () => {
-      const [drain] = await server.drains(app);
+      const [drain] = await server.listDrains(app);
       return drain.delivery.lost > 0 && drain;
     });
     expect(delivery).toMatchObject({ lost: 1, lastError: 'the destination rejected 1 lines: too old' });
@@ -124,7 +127,7 @@ describe('over HTTP', () => {
 
   it('loki: a stream for each set of labels, times in nanoseconds', async () => {
     const app = await server.createApp();
-    const receiver = await rawReceiver(() => ({ status: 204 }));
+    const receiver = await startRawReceiver(() => ({ status: 204 }));
     await add(app, receiver.origin, '--format', 'loki');
     await push(app);
     const [{ body, path }] = await until(
@@ -159,7 +162,7 @@ describe('over HTTP', () => {
         ],
       },
     ];
-    const receiver = await rawReceiver((attempt) => ({
+    const receiver = await startRawReceiver((attempt) => ({
       status: 200,
       body: JSON.stringify(answers[attempt] ?? { errors: false, items: [] }),
     }));
@@ -178,7 +181,7 @@ describe('over HTTP', () => {
     expect(action).toEqual({ create: { _index: 'my-logs', _id: expect.stringMatching(/^[0-9a-f]{32}-0$/) } });
     expect(document).toMatchObject({ '@timestamp': TIME, message: 'hello', service: { name: app.name } });
     const shown = await until('what was refused', async () => {
-      const { stdout } = await tailrace(['drains:refused', '-a', app.name], { env: server.env });
+      const { stdout } = await runTailrace(['drains:refused', '-a', app.name], { env: server.env });
       return stdout.includes('mapper_parsing') && stdout;
     });
     expect(shown).toContain('1 lines at');
@@ -190,7 +193,7 @@ describe('over HTTP', () => {
 describe('over syslog', () => {
   it('strict RFC 5424, octet counted', async () => {
     const app = await server.createApp();
-    const receiver = await tcpReceiver();
+    const receiver = await startTcpReceiver();
     await add(app, receiver.url, '--format', 'rfc5424');
     await push(app);
     await until('both lines', () => receiver.text.endsWith('zwei'));
@@ -202,9 +205,9 @@ describe('over syslog', () => {
 
   it('newline framing keeps a message of several lines in one', async () => {
     const app = await server.createApp();
-    const receiver = await tcpReceiver();
+    const receiver = await startTcpReceiver();
     await add(app, `${receiver.url}?tailrace-framing=newline`);
-    const { token } = (await server.drains(app))[0];
+    const { token } = (await server.listDrains(app))[0];
     await push(app);
     await until('both lines', () => receiver.text.endsWith('zwei\n'));
     expect(receiver.text).toBe(
@@ -214,7 +217,7 @@ describe('over syslog', () => {
 
   it('JSON lines', async () => {
     const app = await server.createApp();
-    const receiver = await tcpReceiver();
+    const receiver = await startTcpReceiver();
     await add(app, receiver.url, '--format', 'json');
     await pushLines(server, app.token, ['hello']);
     await until('the line', () => receiver.text.endsWith('\n'));

@@ -1,27 +1,30 @@
 /** OTLP in protobuf, held against a decoder that isn't ours and against our own intake. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { otlpBytes, rejectedIn } from '../../../../src/logs/drains/encoders/otlp-protobuf.ts';
-import { decodeLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
-import { rawReceiver } from '../../../support/receivers/raw-receiver.ts';
-import { counted, post, TIME } from '../../../support/senders/push.ts';
-import { type App, type Drain, type Server, serve } from '../../../support/server.ts';
+import {
+  decodeRejectedRecords,
+  encodeOtlpProtobuf,
+} from '../../../../src/logs/drains/encoders/otlp-protobuf.ts';
+import { decodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import { startRawReceiver } from '../../../support/receivers/raw-receiver.ts';
+import { octetCounted, postLogs, TIME } from '../../../support/senders/push.ts';
+import { type App, type Drain, type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
 const add = (app: App, url: string, format: string) =>
-  server.ask<Drain>('POST', `/apps/${app.name}/log-drains`, { url, options: { format } });
+  server.request<Drain>('POST', `/apps/${app.name}/log-drains`, { url, options: { format } });
 const LINES = [
   `<190>1 ${TIME} shuttle token web.1 - - hello`,
   `<131>1 ${TIME} db1 token postgres ID47 [m@1 k="v"] Grüße\nzwei`,
   `<190>1 ${TIME} shuttle token web.1 - - level=warn ${'long '.repeat(800)}`,
 ];
-const push = (app: App) => post(server, app.token, Buffer.concat(LINES.map(counted)));
+const push = (app: App) => postLogs(server, app.token, Buffer.concat(LINES.map(octetCounted)));
 
 const attribute = fc.record({
   key: fc.string({ unit: 'grapheme', minLength: 1 }),
@@ -68,7 +71,7 @@ describe('OTLP in protobuf', () => {
   it('is what its JSON form is, whatever stands in it', () => {
     fc.assert(
       fc.property(request, fc.integer({ min: 1, max: 500 }), (wanted, size) => {
-        expect(comparable(decodeLogs(otlpBytes(wanted, size)))).toEqual(comparable(wanted));
+        expect(comparable(decodeOtlpLogs(encodeOtlpProtobuf(wanted, size)))).toEqual(comparable(wanted));
       }),
       { numRuns: 200 },
     );
@@ -77,11 +80,12 @@ describe('OTLP in protobuf', () => {
   it('says how many records were rejected; what can’t be read rejects none', () => {
     const partial = Buffer.concat([Buffer.from([0x08, 0xac, 0x02, 0x12, 7]), Buffer.from('too old')]);
     const answer = Buffer.concat([Buffer.from([0x0a, partial.length]), partial]);
-    expect(rejectedIn(answer)).toEqual({ count: 300, message: 'too old' });
-    for (let i = 0; i < answer.length; i++) expect(rejectedIn(answer.subarray(0, i)).count).toBe(0);
+    expect(decodeRejectedRecords(answer)).toEqual({ count: 300, message: 'too old' });
+    for (let i = 0; i < answer.length; i++)
+      expect(decodeRejectedRecords(answer.subarray(0, i)).count).toBe(0);
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
-        expect(rejectedIn(Buffer.from(bytes)).count).toBeGreaterThanOrEqual(0);
+        expect(decodeRejectedRecords(Buffer.from(bytes)).count).toBeGreaterThanOrEqual(0);
       }),
     );
   });
@@ -90,8 +94,8 @@ describe('OTLP in protobuf', () => {
     const app = await server.createApp();
     const rejecting = Buffer.concat([Buffer.from([0x0a, 11, 0x08, 1, 0x12, 7]), Buffer.from('too old')]);
     const [json, protobuf] = [
-      await rawReceiver(() => ({ status: 200, body: '{}' })),
-      await rawReceiver((attempt) => ({ status: 200, body: attempt === 0 ? rejecting : '' })),
+      await startRawReceiver(() => ({ status: 200, body: '{}' })),
+      await startRawReceiver((attempt) => ({ status: 200, body: attempt === 0 ? rejecting : '' })),
     ];
     await add(app, json.origin, 'otlp');
     const drain = await add(app, protobuf.origin, 'otlp-protobuf');
@@ -105,11 +109,11 @@ describe('OTLP in protobuf', () => {
     expect(asProtobuf.headers['content-type']).toBe('application/x-protobuf');
     const withoutClock = (value: unknown): unknown =>
       JSON.parse(JSON.stringify(comparable(value)).replaceAll(/"observedTimeUnixNano":"\d{19}"/g, '"now":1'));
-    expect(withoutClock(decodeLogs(asProtobuf.body))).toEqual(
+    expect(withoutClock(decodeOtlpLogs(asProtobuf.body))).toEqual(
       withoutClock(JSON.parse(asJson.body.toString())),
     );
     const { delivery } = await until('the count', async () =>
-      (await server.drains(app)).find(({ id, delivery }) => id === drain.id && delivery.lost > 0),
+      (await server.listDrains(app)).find(({ id, delivery }) => id === drain.id && delivery.lost > 0),
     );
     expect(delivery).toMatchObject({ lost: 1, lastError: 'the destination rejected 1 lines: too old' });
   });
@@ -120,7 +124,7 @@ describe('OTLP in protobuf', () => {
     await add(from, url, 'otlp-protobuf');
     await push(from);
     const lines = await until('the lines', async () => {
-      const lines = await server.lines(to, 'format=json');
+      const lines = await server.readLines(to, 'format=json');
       return lines.length === 3 && lines.map((line) => JSON.parse(line));
     });
     expect(

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { redactionOf } from '../../../../src/logs/drains/filter/redaction.ts';
-import { readOptions } from '../../../../src/logs/drains/options/drain-options.ts';
-import { tailrace } from '../../../support/program.ts';
-import { httpReceiver, tcpReceiver } from '../../../support/receivers/receivers.ts';
-import { frames, messageOf } from '../../../support/senders/frames.ts';
-import { counted, post, pushLines, TIME } from '../../../support/senders/push.ts';
-import { serveForTest } from '../../../support/server.ts';
+import { createRedactor } from '../../../../src/logs/drains/filter/redaction.ts';
+import { parseDrainOptions } from '../../../../src/logs/drains/options/drain-options.ts';
+import { runTailrace } from '../../../support/program.ts';
+import { startHttpReceiver, startTcpReceiver } from '../../../support/receivers/receivers.ts';
+import { messageOf, parseFrames } from '../../../support/senders/frames.ts';
+import { octetCounted, postLogs, pushLines, TIME } from '../../../support/senders/push.ts';
+import { startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 describe('redaction', () => {
-  const redact = redactionOf({ redact: ['bearer', 'url-password', 'card', 'email'] });
+  const redact = createRedactor({ redact: ['bearer', 'url-password', 'card', 'email'] });
 
   it.each([
     ['Authorization: Bearer abc123.def_456-ghi', 'Authorization: Bearer <redacted>'],
@@ -34,7 +34,7 @@ describe('redaction', () => {
   ])('leaves alone: %s', (message) => expect(redact?.(message)).toBe(message));
 
   it('takes linear time, whatever comes', () => {
-    const all = redactionOf({
+    const all = createRedactor({
       redact: ['bearer', 'url-password', 'card', 'email'],
       redact_patterns: ['(a+)+$', '(x|x)*y'],
     });
@@ -59,11 +59,13 @@ describe('options', () => {
     ['http://h/', { ca: '-----BEGIN ' }, 'Certificates are for https:// and syslog+tls:// drains only'],
     ['https://h/', { ca: '-----BEGIN nonsense' }, "can't be read as PEM"],
   ])('%s %o is refused', (url, given, why) => {
-    expect(() => readOptions(new URL(url), given)).toThrow(why);
+    expect(() => parseDrainOptions(new URL(url), given)).toThrow(why);
   });
 
   it('can stand in the URL', () => {
-    expect(readOptions(new URL('https://h/?a=1&tailrace-format=json&tailrace-sources=app,db'), {})).toEqual({
+    expect(
+      parseDrainOptions(new URL('https://h/?a=1&tailrace-format=json&tailrace-sources=app,db'), {}),
+    ).toEqual({
       format: 'json',
       sources: ['app', 'db'],
     });
@@ -75,9 +77,9 @@ describe('a drain with filters', () => {
     `<${priority}>1 ${TIME} host token ${dyno} - - ${message}`;
 
   it('gets what it asked for, and the rest is counted', async () => {
-    const server = await serveForTest();
+    const server = await startServerForTest();
     const app = await server.createApp();
-    const receivers = new Map<string, Awaited<ReturnType<typeof httpReceiver>>>();
+    const receivers = new Map<string, Awaited<ReturnType<typeof startHttpReceiver>>>();
     const flags: Record<string, string[]> = {
       dyno: ['--dyno', 'web', '--dyno', 'worker.2'],
       level: ['--level', 'warning'],
@@ -87,9 +89,9 @@ describe('a drain with filters', () => {
       redacted: ['--redact', 'all', '--redact-pattern', 'health\\w*'],
     };
     for (const [name, given] of Object.entries(flags)) {
-      const receiver = await httpReceiver();
+      const receiver = await startHttpReceiver();
       receivers.set(name, receiver);
-      const added = await tailrace(['drains:add', receiver.url, '-a', app.name, ...given], {
+      const added = await runTailrace(['drains:add', receiver.url, '-a', app.name, ...given], {
         env: server.env,
       });
       expect(added.stderr).toBe('');
@@ -101,9 +103,9 @@ describe('a drain with filters', () => {
       said(188, 'worker.1', 'slow query'),
       said(191, 'webhook.1', 'end'),
     ];
-    await post(server, app.token, Buffer.concat(lines.map(counted)));
+    await postLogs(server, app.token, Buffer.concat(lines.map(octetCounted)));
     const db = await server.addToken(app, 'db');
-    await post(server, db, counted(said(190, 'postgres', 'checkpoint')));
+    await postLogs(server, db, octetCounted(said(190, 'postgres', 'checkpoint')));
 
     const expected: Record<string, string[]> = {
       dyno: ['GET /health', 'GET /orders?mail=a@b.example', 'Error: no such order'],
@@ -121,13 +123,13 @@ describe('a drain with filters', () => {
       ],
     };
     for (const [name, messages] of Object.entries(expected)) {
-      await until(name, () => receivers.get(name)?.accepted().length === messages.length);
-      expect(receivers.get(name)?.accepted(), name).toEqual(messages);
+      await until(name, () => receivers.get(name)?.acceptedMessages().length === messages.length);
+      expect(receivers.get(name)?.acceptedMessages(), name).toEqual(messages);
     }
     await until('the last cursor', async () =>
-      (await server.drains(app)).every(({ delivery }) => delivery.lagLines === 0),
+      (await server.listDrains(app)).every(({ delivery }) => delivery.lagLines === 0),
     );
-    for (const { url, delivery } of await server.drains(app)) {
+    for (const { url, delivery } of await server.listDrains(app)) {
       const name = [...receivers].find(([, receiver]) => receiver.url === url)?.[0] ?? '';
       expect(delivery, name).toMatchObject({
         delivered: expected[name].length,
@@ -138,31 +140,31 @@ describe('a drain with filters', () => {
   });
 
   it('repeats a filtered and sampled request with exactly the same lines', async () => {
-    const server = await serveForTest();
+    const server = await startServerForTest();
     const app = await server.createApp();
-    const receiver = await httpReceiver((attempt) => (attempt < 2 ? 500 : 200));
+    const receiver = await startHttpReceiver((attempt) => (attempt < 2 ? 500 : 200));
     const url = `${receiver.url}?tailrace-sample=30%25`;
-    await server.addDrain(app, url);
+    await server.createDrain(app, url);
     const messages = Array.from({ length: 2_000 }, (_, i) => `line ${i}`);
     await pushLines(server, app.token, messages);
-    await until('the lines', () => receiver.accepted().length > 0);
-    const [first, second, third] = receiver.deliveries;
+    await until('the lines', () => receiver.acceptedMessages().length > 0);
+    const [first, second, third] = receiver.requests;
     expect([second.body, second.frameId]).toEqual([first.body, first.frameId]);
     expect(third.body).toBe(first.body);
     expect(third.path).toBe('/lines');
-    expect(third.headers['logplex-msg-count']).toBe(String(frames(third.body).length));
-    const part = frames(third.body).map(messageOf).length / messages.length;
+    expect(third.headers['logplex-msg-count']).toBe(String(parseFrames(third.body).length));
+    const part = parseFrames(third.body).map(messageOf).length / messages.length;
     expect(part).toBeGreaterThan(0.25);
     expect(part).toBeLessThan(0.35);
   });
 
   it('redacts structured data without breaking it', async () => {
-    const server = await serveForTest();
+    const server = await startServerForTest();
     const app = await server.createApp();
-    const receiver = await tcpReceiver();
-    await tailrace(['drains:add', receiver.url, '-a', app.name, '--redact', 'email'], { env: server.env });
+    const receiver = await startTcpReceiver();
+    await runTailrace(['drains:add', receiver.url, '-a', app.name, '--redact', 'email'], { env: server.env });
     const line = `<190>1 ${TIME} host token web.1 ID1 [u@1 mail="jo@b.example" ok="\\"x\\""] from jo@b.example`;
-    await post(server, app.token, counted(line));
+    await postLogs(server, app.token, octetCounted(line));
     await until('the line', () => receiver.text.endsWith('\n'));
     expect(receiver.text).toContain('web.1 ID1 [u@1 mail="<redacted>" ok="\\"x\\""] from <redacted>\n');
   });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { TargetPolicy } from '../../../../src/logs/drains/options/target-policy.ts';
-import { tailrace } from '../../../support/program.ts';
-import { httpReceiver } from '../../../support/receivers/receivers.ts';
+import { runTailrace } from '../../../support/program.ts';
+import { startHttpReceiver } from '../../../support/receivers/receivers.ts';
 import { pushLines } from '../../../support/senders/push.ts';
-import { dataForTest, serveForTest } from '../../../support/server.ts';
+import { dataFolderForTest, startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 describe('addresses', () => {
@@ -38,8 +38,8 @@ describe('addresses', () => {
     'fec0::1',
     'ff02::1',
   ])('%s is no target', (address) => {
-    expect(policy.forbids(address)).toBeTruthy();
-    expect(new TargetPolicy(true).forbids(address)).toBeUndefined();
+    expect(policy.forbiddenRange(address)).toBeTruthy();
+    expect(new TargetPolicy(true).forbiddenRange(address)).toBeUndefined();
   });
 
   it.each([
@@ -49,12 +49,12 @@ describe('addresses', () => {
     '2606:4700::1111',
     '::ffff:8.8.8.8',
     '64:ff9b::8.8.8.8',
-  ])('%s is one', (address) => expect(policy.forbids(address)).toBeUndefined());
+  ])('%s is one', (address) => expect(policy.forbiddenRange(address)).toBeUndefined());
 });
 
 describe('a server that is not a developer’s', () => {
   it('refuses every spelling of itself when a drain is added, and says what to do', async () => {
-    const server = await serveForTest({ env: { TAILRACE_ALLOW_PRIVATE_DRAINS: '' } });
+    const server = await startServerForTest({ env: { TAILRACE_ALLOW_PRIVATE_DRAINS: '' } });
     const app = await server.createApp();
     for (const url of [
       'https://127.0.0.1/',
@@ -72,43 +72,43 @@ describe('a server that is not a developer’s', () => {
       'syslog+tls://0177.1:6514',
       'syslog://[::ffff:7f00:1]:514',
     ]) {
-      const refusal = await server.addDrain(app, url).catch(String);
+      const refusal = await server.createDrain(app, url).catch(String);
       expect(refusal, url).toContain('TAILRACE_ALLOW_PRIVATE_DRAINS=yes');
     }
-    const { status, stderr } = await tailrace(['drains:add', 'https://[::1]/', '-a', app.name], {
+    const { status, stderr } = await runTailrace(['drains:add', 'https://[::1]/', '-a', app.name], {
       env: server.env,
     });
     expect(stderr).toContain('Error: Drains may not point at ::1, which is this machine: set TAILRACE_ALLOW');
     expect(status).toBe(1);
-    expect(await server.drains(app)).toEqual([]);
+    expect(await server.listDrains(app)).toEqual([]);
   });
 
   it('checks again at every connect: a drain that was added when it was allowed gets nothing', async () => {
-    const data = dataForTest();
-    const receiver = await httpReceiver();
-    const before = await serveForTest({ data });
+    const data = dataFolderForTest();
+    const receiver = await startHttpReceiver();
+    const before = await startServerForTest({ data });
     const app = await before.createApp();
-    await before.addDrain(app, receiver.url.replace('127.0.0.1', 'localhost'));
+    await before.createDrain(app, receiver.url.replace('127.0.0.1', 'localhost'));
     await pushLines(before, app.token, ['hello']);
-    await until('the first line', () => receiver.accepted().length === 1);
+    await until('the first line', () => receiver.acceptedMessages().length === 1);
     await before.close();
 
-    const after = await serveForTest({ data, env: { TAILRACE_ALLOW_PRIVATE_DRAINS: 'no' } });
+    const after = await startServerForTest({ data, env: { TAILRACE_ALLOW_PRIVATE_DRAINS: 'no' } });
     await pushLines(after, app.token, ['are you there?']);
-    const error = await until('the refusal', async () => (await after.drains(app))[0].delivery.lastError);
+    const error = await until('the refusal', async () => (await after.listDrains(app))[0].delivery.lastError);
     expect(error).toMatch(/may not point at localhost \((127\.0\.0\.1|::1)\), which is this machine/);
-    expect(receiver.accepted()).toEqual(['hello']);
+    expect(receiver.acceptedMessages()).toEqual(['hello']);
   });
 
   it('does not follow a redirect', async () => {
-    const server = await serveForTest();
-    const inside = await httpReceiver();
-    const outside = await httpReceiver(() => ({ status: 307, headers: { location: inside.url } }));
+    const server = await startServerForTest();
+    const inside = await startHttpReceiver();
+    const outside = await startHttpReceiver(() => ({ status: 307, headers: { location: inside.url } }));
     const app = await server.createApp();
-    await server.addDrain(app, outside.url);
+    await server.createDrain(app, outside.url);
     await pushLines(server, app.token, ['hello']);
-    const error = await until('the answer', async () => (await server.drains(app))[0].delivery.lastError);
+    const error = await until('the answer', async () => (await server.listDrains(app))[0].delivery.lastError);
     expect(error).toContain(`answered 307: it redirects to ${inside.url}`);
-    expect(inside.deliveries).toEqual([]);
+    expect(inside.requests).toEqual([]);
   });
 });

@@ -1,11 +1,11 @@
 /** Drains over TLS: whom they trust, whom they don't, and who is told. */
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missing, tailrace } from '../../../support/program.ts';
+import { missing, runTailrace } from '../../../support/program.ts';
 import { httpsReceiver, tlsSyslogReceiver } from '../../../support/receivers/tls-receivers.ts';
-import { Authority, type Pair } from '../../../support/senders/certificates.ts';
-import { numbered, pushLines } from '../../../support/senders/push.ts';
-import { type App, type Server, serve, temporaryFolder } from '../../../support/server.ts';
+import { type CertificateAndKey, CertificateAuthority } from '../../../support/senders/certificates.ts';
+import { numberedMessages, pushLines } from '../../../support/senders/push.ts';
+import { type App, type Server, startServer, temporaryFolder } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 const without = missing('openssl');
@@ -13,20 +13,20 @@ const without = missing('openssl');
 describe.skipIf(without)('certificates', () => {
   const folder = temporaryFolder();
   let server: Server;
-  let authority: Authority;
-  let good: Pair;
-  let expired: Pair;
-  let foreign: Pair;
-  let other: Pair;
-  let client: Pair;
+  let authority: CertificateAuthority;
+  let good: CertificateAndKey;
+  let expired: CertificateAndKey;
+  let foreign: CertificateAndKey;
+  let other: CertificateAndKey;
+  let client: CertificateAndKey;
   beforeAll(async () => {
-    authority = new Authority(folder, 'ours');
+    authority = new CertificateAuthority(folder, 'ours');
     good = authority.issue('DNS:localhost,IP:127.0.0.1');
     expired = authority.issue('DNS:localhost', -1);
     foreign = authority.issue('DNS:elsewhere.example');
-    other = new Authority(folder, 'theirs').issue('DNS:localhost');
+    other = new CertificateAuthority(folder, 'theirs').issue('DNS:localhost');
     client = authority.issue('DNS:client');
-    server = await serve();
+    server = await startServer();
   });
   afterAll(async () => {
     await server.close();
@@ -34,38 +34,38 @@ describe.skipIf(without)('certificates', () => {
   });
 
   const add = async (app: App, url: string, ...flags: string[]) => {
-    const added = await tailrace(['drains:add', url, '-a', app.name, ...flags], { env: server.env });
+    const added = await runTailrace(['drains:add', url, '-a', app.name, ...flags], { env: server.env });
     expect(added.stderr).toBe('');
   };
   const told = async (app: App, pattern: RegExp) =>
     until(`${pattern} in the stream`, async () =>
-      (await server.lines(app, 'lines=1000&source=heroku')).find((line) => pattern.test(line)),
+      (await server.readLines(app, 'lines=1000&source=heroku')).find((line) => pattern.test(line)),
     );
 
   it('syslog+tls delivers to a certificate of the authority it was given, and asks for the name', async () => {
     const app = await server.createApp();
     const receiver = await tlsSyslogReceiver({ cert: good.cert, key: good.key });
     await add(app, `syslog+tls://localhost:${receiver.port}`, '--ca', authority.certFile);
-    await pushLines(server, app.token, numbered(100));
+    await pushLines(server, app.token, numberedMessages(100));
     await until('the lines', () => receiver.messages().length === 100);
-    expect(receiver.messages()).toEqual(numbered(100));
-    expect(receiver.asked).toEqual(['localhost']);
+    expect(receiver.messages()).toEqual(numberedMessages(100));
+    expect(receiver.serverNames).toEqual(['localhost']);
   });
 
   it('https does too', async () => {
     const app = await server.createApp();
     const receiver = await httpsReceiver({ cert: good.cert, key: good.key });
     await add(app, `https://localhost:${receiver.port}/lines`, '--ca', authority.certFile);
-    await pushLines(server, app.token, numbered(100));
+    await pushLines(server, app.token, numberedMessages(100));
     await until('the lines', () => receiver.messages().length === 100);
-    expect(receiver.messages()).toEqual(numbered(100));
+    expect(receiver.messages()).toEqual(numberedMessages(100));
   });
 
   it.each(['syslog+tls', 'https'])('%s delivers nothing to a stranger, and says so (L14)', async (scheme) => {
     const app = await server.createApp();
     const bad = await httpsReceiver({ cert: good.cert, key: good.key });
     await add(app, `${scheme}://localhost:${bad.port}/`);
-    await pushLines(server, app.token, numbered(3));
+    await pushLines(server, app.token, numberedMessages(3));
     const l14 = await told(app, /L14/);
     expect(l14).toContain(
       `heroku[logplex]: Error L14 (certificate validation): error="unable to verify the first certificate" uri="${scheme}://localhost:${bad.port}/"`,
@@ -90,12 +90,12 @@ describe.skipIf(without)('certificates', () => {
     const app = await server.createApp();
     const bad = await httpsReceiver({ cert: expired.cert, key: expired.key });
     await add(app, `https://localhost:${bad.port}/`, '--ca', authority.certFile);
-    await pushLines(server, app.token, numbered(10));
+    await pushLines(server, app.token, numberedMessages(10));
     await told(app, /certificate has expired/);
     await bad.close();
     const mended = await httpsReceiver({ cert: good.cert, key: good.key }, bad.port);
     await told(app, /accepts lines again/);
-    expect(mended.messages().filter((message) => message.startsWith('line '))).toEqual(numbered(10));
+    expect(mended.messages().filter((message) => message.startsWith('line '))).toEqual(numberedMessages(10));
   });
 
   it('#insecure and --insecure take anybody', async () => {
@@ -117,9 +117,9 @@ describe.skipIf(without)('certificates', () => {
     await add(app, url, ...flags, '--cert', client.certFile, '--key', client.keyFile);
     await pushLines(server, app.token, ['hello']);
     await until('the line', () => receiver.messages().length === 1);
-    expect(receiver.asked).toEqual(['elsewhere.example']);
-    expect(receiver.shown).toEqual(['tailrace-test']);
-    const { stdout } = await tailrace(['drains:info', '-a', app.name], { env: server.env });
+    expect(receiver.serverNames).toEqual(['elsewhere.example']);
+    expect(receiver.clientNames).toEqual(['tailrace-test']);
+    const { stdout } = await runTailrace(['drains:info', '-a', app.name], { env: server.env });
     expect(stdout).not.toContain('PRIVATE KEY');
   });
 
@@ -128,13 +128,13 @@ describe.skipIf(without)('certificates', () => {
     const receiver = await httpsReceiver({ cert: good.cert, key: good.key });
     const url = `https://localhost:${receiver.port}/`;
     await add(app, url);
-    const refused = await tailrace(['drains:test', '-a', app.name], { env: server.env });
+    const refused = await runTailrace(['drains:test', '-a', app.name], { env: server.env });
     expect(refused.stdout).toContain(
       'The test line was not accepted: unable to verify the first certificate',
     );
-    await tailrace(['drains:remove', url, '-a', app.name], { env: server.env });
+    await runTailrace(['drains:remove', url, '-a', app.name], { env: server.env });
     await add(app, url, '--ca', authority.certFile);
-    const accepted = await tailrace(['drains:test', '-a', app.name], { env: server.env });
+    const accepted = await runTailrace(['drains:test', '-a', app.name], { env: server.env });
     expect(accepted.stdout).toMatch(
       /name resolved +\S+ ms\nconnected +\S+ ms\nTLS handshake +\S+ ms\nanswered/,
     );
@@ -143,11 +143,11 @@ describe.skipIf(without)('certificates', () => {
   it('files that are no certificates are refused when the drain is added', async () => {
     const app = await server.createApp();
     const url = 'syslog+tls://localhost:6514';
-    const nothing = await tailrace(['drains:add', url, '-a', app.name, '--ca', '/nowhere.pem'], {
+    const nothing = await runTailrace(['drains:add', url, '-a', app.name, '--ca', '/nowhere.pem'], {
       env: server.env,
     });
     expect(nothing.stderr).toContain("/nowhere.pem can't be read (ENOENT): name an existing PEM file.");
-    const half = await tailrace(['drains:add', url, '-a', app.name, '--cert', client.certFile], {
+    const half = await runTailrace(['drains:add', url, '-a', app.name, '--cert', client.certFile], {
       env: server.env,
     });
     expect(half.stderr).toContain('A client certificate needs both: cert and key.');

@@ -1,28 +1,32 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Behaviour, HttpReceiver, httpReceiver } from '../../../support/receivers/receivers.ts';
-import { firstArrivals } from '../../../support/senders/frames.ts';
-import { numbered, pushLines } from '../../../support/senders/push.ts';
-import { type App, type Server, serve } from '../../../support/server.ts';
+import {
+  HttpReceiver,
+  type PlannedResponse,
+  startHttpReceiver,
+} from '../../../support/receivers/receivers.ts';
+import { withoutDuplicates } from '../../../support/senders/frames.ts';
+import { numberedMessages, pushLines } from '../../../support/senders/push.ts';
+import { type App, type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
 async function pushMany(app: App, count: number): Promise<void> {
-  for (let i = 0; i < count; i += 50) await pushLines(server, app.token, numbered(50, 'line', i));
+  for (let i = 0; i < count; i += 50) await pushLines(server, app.token, numberedMessages(50, 'line', i));
 }
 
 const arrived = (receiver: HttpReceiver, count: number) =>
-  until(`${count} lines at the drain`, () => firstArrivals(receiver.accepted()).length >= count);
+  until(`${count} lines at the drain`, () => withoutDuplicates(receiver.acceptedMessages()).length >= count);
 
 /** Every request that was repeated was repeated with the same name and the same bytes. */
 function expectSameOnRetry(receiver: HttpReceiver): void {
   const bodies = new Map<string, string>();
   const names = new Map<string, string>();
-  for (const { frameId, body } of receiver.deliveries) {
+  for (const { frameId, body } of receiver.requests) {
     expect(bodies.get(frameId) ?? body).toBe(body);
     expect(names.get(body) ?? frameId).toBe(frameId);
     bodies.set(frameId, body);
@@ -34,21 +38,21 @@ describe('an HTTP drain', () => {
   it('gets every line in order, each once, when nothing goes wrong', async () => {
     const app = await server.createApp();
     await pushLines(server, app.token, ['before the drain was there']);
-    const receiver = await httpReceiver();
-    await server.addDrain(app, receiver.url);
+    const receiver = await startHttpReceiver();
+    await server.createDrain(app, receiver.url);
     await pushMany(app, 2_000);
     await arrived(receiver, 2_000);
-    expect(receiver.accepted()).toEqual(numbered(2_000));
-    for (const { body, headers } of receiver.deliveries)
+    expect(receiver.acceptedMessages()).toEqual(numberedMessages(2_000));
+    for (const { body, headers } of receiver.requests)
       expect(Number(headers['logplex-msg-count'])).toBe(body.split('\n').length - 1);
     const drain = await until('an idle drain', async () => {
-      const [one] = await server.drains(app);
+      const [one] = await server.listDrains(app);
       return one.delivery.state === 'idle' && one.delivery.delivered === 2_000 && one;
     });
     expect(drain.delivery).toMatchObject({ lost: 0, lagLines: 0 });
   });
 
-  it.each<[string, (attempt: number) => Behaviour]>([
+  it.each<[string, (attempt: number) => PlannedResponse]>([
     ['answers 500 every other time', (attempt) => (attempt % 2 ? 200 : 500)],
     ['resets the connection every third time', (attempt) => (attempt % 3 ? 200 : 'reset')],
     ['takes a request and resets before it answers', (attempt) => (attempt % 3 ? 200 : 'reset-after-body')],
@@ -56,24 +60,25 @@ describe('an HTTP drain', () => {
     ['doesn’t know us at first', (attempt) => (attempt < 2 ? 401 : attempt < 4 ? 404 : 200)],
   ])('that %s: every line, in order; a retry is the same request', async (_name, plan) => {
     const app = await server.createApp();
-    const receiver = await httpReceiver(plan);
-    await server.addDrain(app, receiver.url);
+    const receiver = await startHttpReceiver(plan);
+    await server.createDrain(app, receiver.url);
     await pushMany(app, 500);
     await arrived(receiver, 500);
-    expect(firstArrivals(receiver.accepted())).toEqual(numbered(500));
+    expect(withoutDuplicates(receiver.acceptedMessages())).toEqual(numberedMessages(500));
     expectSameOnRetry(receiver);
   });
 
   it('that was down while lines passed: gets all of them, in order', async () => {
     const app = await server.createApp();
     const receiver = await new HttpReceiver().listen();
-    await server.addDrain(app, receiver.url);
+    await server.createDrain(app, receiver.url);
     await pushMany(app, 100);
     await arrived(receiver, 100);
     await receiver.close();
-    for (let i = 100; i < 5_100; i += 500) await pushLines(server, app.token, numbered(500, 'line', i));
+    for (let i = 100; i < 5_100; i += 500)
+      await pushLines(server, app.token, numberedMessages(500, 'line', i));
     const [{ delivery }] = await until('it is seen to be down', async () => {
-      const drains = await server.drains(app);
+      const drains = await server.listDrains(app);
       return drains[0].delivery.lastError ? drains : undefined;
     });
     expect(delivery.state).toBe('retrying');
@@ -82,18 +87,18 @@ describe('an HTTP drain', () => {
     expect(delivery.lastError).toContain('ECONNREFUSED');
     await receiver.listen();
     await arrived(receiver, 5_100);
-    expect(firstArrivals(receiver.accepted())).toEqual(numbered(5_100));
+    expect(withoutDuplicates(receiver.acceptedMessages())).toEqual(numberedMessages(5_100));
     await receiver.close();
   });
 
   it('is left alone for as long as it asks (Retry-After)', async () => {
     const app = await server.createApp();
     const times: number[] = [];
-    const receiver = await httpReceiver((attempt) => {
+    const receiver = await startHttpReceiver((attempt) => {
       times.push(performance.now());
       return attempt === 0 ? { status: 503, headers: { 'retry-after': '2' } } : 200;
     });
-    await server.addDrain(app, receiver.url);
+    await server.createDrain(app, receiver.url);
     await pushLines(server, app.token, ['hello']);
     await arrived(receiver, 1);
     expect(times[1] - times[0]).toBeGreaterThan(1_900);
@@ -102,60 +107,63 @@ describe('an HTTP drain', () => {
   it('that is slow holds up nobody else', async () => {
     const app = await server.createApp();
     const release: (() => void)[] = [];
-    const slow = await httpReceiver(() => new Promise((resolve) => release.push(() => resolve(200))));
-    const quick = await httpReceiver();
-    await server.addDrain(app, slow.url);
-    await server.addDrain(app, quick.url);
+    const slow = await startHttpReceiver(() => new Promise((resolve) => release.push(() => resolve(200))));
+    const quick = await startHttpReceiver();
+    await server.createDrain(app, slow.url);
+    await server.createDrain(app, quick.url);
     await pushMany(app, 500);
     await arrived(quick, 500);
-    expect(slow.accepted()).toEqual([]);
+    expect(slow.acceptedMessages()).toEqual([]);
     const going = setInterval(() => release.splice(0).forEach((go) => void go()), 5);
     await arrived(slow, 500);
     clearInterval(going);
-    expect(slow.accepted()).toEqual(numbered(500));
+    expect(slow.acceptedMessages()).toEqual(numberedMessages(500));
   });
 
   it('that refuses a request (400) loses these lines only; the loss is counted, and told once', async () => {
     const app = await server.createApp();
-    const receiver = await httpReceiver((attempt) => (attempt === 0 ? 400 : 200));
-    const { token } = await server.addDrain(app, receiver.url);
-    await pushLines(server, app.token, numbered(20));
-    await until('the refusal', () => receiver.deliveries.length > 0);
+    const receiver = await startHttpReceiver((attempt) => (attempt === 0 ? 400 : 200));
+    const { token } = await server.createDrain(app, receiver.url);
+    await pushLines(server, app.token, numberedMessages(20));
+    await until('the refusal', () => receiver.requests.length > 0);
     await pushLines(server, app.token, ['after']);
-    await until('the line after', () => receiver.accepted().includes('after'));
-    const told = (await server.messages(app)).filter((text) => text.includes('Error L10'));
+    await until('the line after', () => receiver.acceptedMessages().includes('after'));
+    const told = (await server.readMessages(app)).filter((text) => text.includes('Error L10'));
     expect(told).toHaveLength(1);
     expect(told[0]).toContain(`drain '${token}' dropped 20 messages`);
     expect(told[0]).toContain('400');
-    const [{ delivery }] = await server.drains(app);
+    const [{ delivery }] = await server.listDrains(app);
     expect(delivery.lost).toBe(20);
   });
 
   it('that refuses everything doesn’t fill the stream with what it refuses', async () => {
     const app = await server.createApp();
-    const receiver = await httpReceiver(() => 400);
-    await server.addDrain(app, receiver.url);
+    const receiver = await startHttpReceiver(() => 400);
+    await server.createDrain(app, receiver.url);
     for (let i = 0; i < 10; i++) {
       await pushLines(server, app.token, [`line ${i}`]);
-      await until('its refusal', () => receiver.deliveries.some(({ body }) => body.includes(`line ${i}`)));
+      await until('its refusal', () => receiver.requests.some(({ body }) => body.includes(`line ${i}`)));
     }
-    await until('everything was refused', async () => (await server.drains(app))[0].delivery.lagLines === 0);
-    const told = (await server.messages(app)).filter((text) => text.includes('Error L10'));
+    await until(
+      'everything was refused',
+      async () => (await server.listDrains(app))[0].delivery.lagLines === 0,
+    );
+    const told = (await server.readMessages(app)).filter((text) => text.includes('Error L10'));
     expect(told.length).toBeLessThan(3);
   });
 
   it('that is removed gets nothing any more; the others go on', async () => {
     const app = await server.createApp();
-    const one = await httpReceiver();
-    const other = await httpReceiver();
-    const { id } = await server.addDrain(app, one.url);
-    await server.addDrain(app, other.url);
+    const one = await startHttpReceiver();
+    const other = await startHttpReceiver();
+    const { id } = await server.createDrain(app, one.url);
+    await server.createDrain(app, other.url);
     await pushLines(server, app.token, ['first']);
     await arrived(one, 1);
-    await server.ask('DELETE', `/apps/${app.name}/log-drains/${id}`);
+    await server.request('DELETE', `/apps/${app.name}/log-drains/${id}`);
     await pushLines(server, app.token, ['second']);
     await arrived(other, 2);
-    expect(one.accepted()).toEqual(['first']);
-    expect(await server.drains(app)).toHaveLength(1);
+    expect(one.acceptedMessages()).toEqual(['first']);
+    expect(await server.listDrains(app)).toHaveLength(1);
   });
 });

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TargetPolicy } from '../../../../src/logs/drains/options/target-policy.ts';
 import { Dialer } from '../../../../src/logs/drains/sinks/dialer.ts';
-import { nobodyListens } from '../../../../src/logs/drains/sinks/knocking.ts';
-import { Outlets } from '../../../../src/logs/drains/sinks/outlets.ts';
+import { isUnreachableError } from '../../../../src/logs/drains/sinks/knocking.ts';
+import { OutletFactory } from '../../../../src/logs/drains/sinks/outlets.ts';
 import { freePort } from '../../../support/redis/redis-server.ts';
 import { until } from '../../../support/until.ts';
 
@@ -16,7 +16,7 @@ function listen(port: number): Promise<Server> {
 describe('a destination where nobody listened', () => {
   it('is known to be back within a second, by all who wait for it', async () => {
     const port = await freePort();
-    const outlets = new Outlets(new TargetPolicy(true), '0');
+    const outlets = new OutletFactory(new TargetPolicy(true), '0');
     const drain = (path: string) => ({
       id: path,
       app: 'a' as never,
@@ -27,9 +27,9 @@ describe('a destination where nobody listened', () => {
       updatedAt: '',
     });
     const opened: string[] = [];
-    outlets.whenOpen(drain('one'), () => opened.push('one'));
-    outlets.whenOpen(drain('two'), () => opened.push('two'));
-    const forget = outlets.whenOpen(drain('three'), () => opened.push('three'));
+    outlets.onReachable(drain('one'), () => opened.push('one'));
+    outlets.onReachable(drain('two'), () => opened.push('two'));
+    const forget = outlets.onReachable(drain('three'), () => opened.push('three'));
     forget();
     let knocks = 0;
     const server = await listen(port);
@@ -43,13 +43,13 @@ describe('a destination where nobody listened', () => {
     const dialer = new Dialer(new TargetPolicy(true));
     const failure = (port: number, tls = false): Promise<unknown> =>
       dialer.dial({ host: '127.0.0.1', port, tls: tls ? {} : undefined }).catch((error: unknown) => error);
-    expect(nobodyListens(await failure(await freePort()))).toBe(true);
+    expect(isUnreachableError(await failure(await freePort()))).toBe(true);
     const rude = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void rude.close());
     const address = rude.address();
     const reset = await failure(typeof address === 'object' && address ? address.port : 0, true);
     expect(reset).toBeInstanceOf(Error);
-    expect(nobodyListens(reset)).toBe(false);
+    expect(isUnreachableError(reset)).toBe(false);
   });
 });

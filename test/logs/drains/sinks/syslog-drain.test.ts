@@ -1,32 +1,39 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tcpReceiver } from '../../../support/receivers/receivers.ts';
-import { firstArrivals, frames, isDrainNews, messageOf } from '../../../support/senders/frames.ts';
-import { numbered, pushLines } from '../../../support/senders/push.ts';
-import { type App, dataForTest, type Server, serve, serveForTest } from '../../../support/server.ts';
+import { startTcpReceiver } from '../../../support/receivers/receivers.ts';
+import { isDrainEvent, messageOf, parseFrames, withoutDuplicates } from '../../../support/senders/frames.ts';
+import { numberedMessages, pushLines } from '../../../support/senders/push.ts';
+import {
+  type App,
+  dataFolderForTest,
+  type Server,
+  startServer,
+  startServerForTest,
+} from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
 async function pushMany(to: Server, app: App, count: number, from = 0): Promise<void> {
-  for (let i = from; i < from + count; i += 50) await pushLines(to, app.token, numbered(50, 'line', i));
+  for (let i = from; i < from + count; i += 50)
+    await pushLines(to, app.token, numberedMessages(50, 'line', i));
 }
 
 describe('a syslog drain', () => {
   it('gets every line in order, each once, when nothing goes wrong', async () => {
     const app = await server.createApp();
-    const receiver = await tcpReceiver();
-    const { token } = await server.addDrain(app, receiver.url);
+    const receiver = await startTcpReceiver();
+    const { token } = await server.createDrain(app, receiver.url);
     await pushMany(server, app, 2_000);
     await until('all lines', () => receiver.messages().length >= 2_000);
-    expect(receiver.messages()).toEqual(numbered(2_000));
+    expect(receiver.messages()).toEqual(numberedMessages(2_000));
     expect(receiver.connections).toHaveLength(1);
-    for (const frame of frames(receiver.text)) expect(frame.split(' ')[2]).toBe(token);
+    for (const frame of parseFrames(receiver.text)) expect(frame.split(' ')[2]).toBe(token);
     await until('its state', async () => {
-      const [{ delivery }] = await server.drains(app);
+      const [{ delivery }] = await server.listDrains(app);
       return delivery.delivered === 2_000 && delivery.lagLines === 0;
     });
   });
@@ -36,20 +43,20 @@ describe('a syslog drain', () => {
     ['resets', (end: { destroy: () => void; resetAndDestroy: () => void }) => end.resetAndDestroy()],
   ])('that %s the connection again and again: every line, in order', async (_name, break_) => {
     const app = await server.createApp();
-    const receiver = await tcpReceiver();
+    const receiver = await startTcpReceiver();
     // Each connection breaks later than the one before, in the middle of a frame most of the time.
     receiver.onBytes = (socket, { text }) => {
       const breaks = receiver.connections.length;
       if (breaks < 8 && text.length > breaks * 4_321) break_(socket);
     };
-    await server.addDrain(app, receiver.url);
+    await server.createDrain(app, receiver.url);
     await pushMany(server, app, 3_000);
     await until('all lines', () => new Set(receiver.messages()).size >= 3_000, 25_000);
-    expect(firstArrivals(receiver.messages())).toEqual(numbered(3_000));
+    expect(withoutDuplicates(receiver.messages())).toEqual(numberedMessages(3_000));
     expect(receiver.connections.length).toBeGreaterThan(3);
     // Within a connection they are in order, too, without a gap.
     for (const { text } of receiver.connections) {
-      const lines = frames(text).filter((frame) => !isDrainNews(messageOf(frame)));
+      const lines = parseFrames(text).filter((frame) => !isDrainEvent(messageOf(frame)));
       const numbers = lines.map((frame) => Number(/line (\d+)\n$/.exec(frame)?.[1]));
       for (let i = 1; i < numbers.length; i++) expect(numbers[i]).toBe(numbers[i - 1] + 1);
     }
@@ -57,39 +64,39 @@ describe('a syslog drain', () => {
 
   it('that was down while lines passed: gets all of them', async () => {
     const app = await server.createApp();
-    const receiver = await tcpReceiver();
-    await server.addDrain(app, receiver.url);
+    const receiver = await startTcpReceiver();
+    await server.createDrain(app, receiver.url);
     await pushMany(server, app, 100);
     await until('the first lines', () => receiver.messages().length >= 100);
     await receiver.close();
     await pushMany(server, app, 1_000, 100);
-    await until('it is seen to be down', async () => (await server.drains(app))[0].delivery.lastError);
+    await until('it is seen to be down', async () => (await server.listDrains(app))[0].delivery.lastError);
     await receiver.listen();
     await until('all lines', () => new Set(receiver.messages()).size >= 1_100);
-    expect(firstArrivals(receiver.messages())).toEqual(numbered(1_100));
+    expect(withoutDuplicates(receiver.messages())).toEqual(numberedMessages(1_100));
   });
 
   it('gets every line although the router is killed in the middle', async () => {
-    const data = dataForTest();
-    const first = await serveForTest({ data });
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data });
     const app = await first.createApp();
-    const receiver = await tcpReceiver();
-    await first.addDrain(app, receiver.url);
+    const receiver = await startTcpReceiver();
+    await first.createDrain(app, receiver.url);
     await pushMany(first, app, 1_000);
     await until('some lines', () => receiver.messages().length > 10);
     await first.kill();
-    const second = await serveForTest({ data });
+    const second = await startServerForTest({ data });
     await pushMany(second, app, 500, 1_000);
     await until('all lines', () => new Set(receiver.messages()).size >= 1_500);
-    expect(firstArrivals(receiver.messages())).toEqual(numbered(1_500));
+    expect(withoutDuplicates(receiver.messages())).toEqual(numberedMessages(1_500));
   });
 
   it('lines that trickle in one by one cost no more than themselves', async () => {
-    const own = await serveForTest();
+    const own = await startServerForTest();
     const app = await own.createApp();
-    const receiver = await tcpReceiver();
-    await own.addDrain(app, receiver.url);
-    for (const message of numbered(300)) await pushLines(own, app.token, [message]);
+    const receiver = await startTcpReceiver();
+    await own.createDrain(app, receiver.url);
+    for (const message of numberedMessages(300)) await pushLines(own, app.token, [message]);
     await until('all lines', () => receiver.messages().length >= 300);
     expect(own.program.stderr).toBe('');
   });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { verdict } from '../../../../src/logs/drains/sinks/verdict.ts';
+import { classifyDrainResponse } from '../../../../src/logs/drains/sinks/verdict.ts';
 
 it.each([
   [200, 'accepted'],
@@ -21,4 +21,4 @@ it.each([
   [502, 'retry'],
   [503, 'retry'],
   [504, 'retry'],
-])('%i: %s', (status, meaning) => expect(verdict(status)).toBe(meaning));
+])('%i: %s', (status, meaning) => expect(classifyDrainResponse(status)).toBe(meaning));

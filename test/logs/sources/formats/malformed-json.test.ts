@@ -1,20 +1,20 @@
 /** JSON that is none, or not what one would expect: taken whole, or refused whole with one sentence. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BodyCase, BodySender, type Outcome } from '../../../support/senders/bodies.ts';
-import { type Server, serve } from '../../../support/server.ts';
+import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/bodies.ts';
+import { type Server, startServer } from '../../../support/server.ts';
 
-const NO_JSON: Outcome = [400, 'Bad request: the body is not valid JSON.'];
-const noLine = (number: number): Outcome => [
+const NO_JSON: ExpectedOutcome = [400, 'Bad request: the body is not valid JSON.'];
+const noLine = (number: number): ExpectedOutcome => [
   400,
   `Bad request: line ${number} of the body is not valid JSON.`,
 ];
-const TOO_DEEP: Outcome = [400, 'Bad request: the JSON is nested too deep.'];
-const TOO_MANY: Outcome = [413, 'The body has over 100000 lines: send them in several requests.'];
-const TOO_LARGE: Outcome = [413, 'The body is over 8000000 bytes: send it in several requests.'];
-const NOT_GZIP: Outcome = [400, 'Bad request: the body is not valid gzip.'];
+const TOO_DEEP: ExpectedOutcome = [400, 'Bad request: the JSON is nested too deep.'];
+const TOO_MANY: ExpectedOutcome = [413, 'The body has over 100000 lines: send them in several requests.'];
+const TOO_LARGE: ExpectedOutcome = [413, 'The body is over 8000000 bytes: send it in several requests.'];
+const NOT_GZIP: ExpectedOutcome = [400, 'Bad request: the body is not valid gzip.'];
 const gzip = { 'content-encoding': 'gzip' };
-const type = (name: string): [Outcome, Record<string, string>] => [
+const type = (name: string): [ExpectedOutcome, Record<string, string>] => [
   [
     415,
     `Content-Type ${name} isn't supported: send application/logplex-1, text/plain, application/x-ndjson or application/json.`,
@@ -124,7 +124,7 @@ const NDJSON_BODIES: BodyCase[] = [
 let server: Server;
 let sender: BodySender;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
   sender = new BodySender(server, await server.createApp(), '/logs');
 });
 afterAll(async () => {
@@ -140,7 +140,9 @@ describe('JSON', () => {
 
   it('after all of that every line has its source, and the next request is taken', async () => {
     expect((await sender.send('application/json', '{"msg":"the last"}')).statusCode).toBe(204);
-    const lines = (await server.lines(sender.app, 'format=json&lines=1000')).map((text) => JSON.parse(text));
+    const lines = (await server.readLines(sender.app, 'format=json&lines=1000')).map((text) =>
+      JSON.parse(text),
+    );
     expect(lines.at(-1)).toMatchObject({ source: 'app', message: 'the last' });
     expect(lines.filter(({ source }) => source !== 'app')).toEqual([]);
     expect(lines.filter(({ dyno }) => / /.test(dyno))).toEqual([]);

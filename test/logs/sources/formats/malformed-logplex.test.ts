@@ -1,20 +1,20 @@
 /** Bodies of `application/logplex-1` that are not quite right: taken whole, or refused whole with one sentence. */
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BodyCase, BodySender, type Outcome } from '../../../support/senders/bodies.ts';
-import { body, counted, line, TIME } from '../../../support/senders/push.ts';
-import { type Server, serve } from '../../../support/server.ts';
+import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/bodies.ts';
+import { logplexBody, logplexLine, octetCounted, TIME } from '../../../support/senders/push.ts';
+import { type Server, startServer } from '../../../support/server.ts';
 
-const MALFORMED: Outcome = [400, 'Malformed log messages'];
-const MISCOUNTED: Outcome = [400, 'Message count mismatch'];
-const NOT_GZIP: Outcome = [400, 'Bad request: the body is not valid gzip.'];
-const TOO_LARGE: Outcome = [413, 'The body is over 8000000 bytes: send it in several requests.'];
-const good = body(['good']);
+const MALFORMED: ExpectedOutcome = [400, 'Malformed log messages'];
+const MISCOUNTED: ExpectedOutcome = [400, 'Message count mismatch'];
+const NOT_GZIP: ExpectedOutcome = [400, 'Bad request: the body is not valid gzip.'];
+const TOO_LARGE: ExpectedOutcome = [413, 'The body is over 8000000 bytes: send it in several requests.'];
+const good = logplexBody(['good']);
 const join = (...parts: (string | Buffer | number[])[]): Buffer =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))));
 const gzip = { 'content-encoding': 'gzip' };
 const count = (text: string) => ({ 'logplex-msg-count': text });
-const encoding = (name: string): [Outcome, Record<string, string>] => [
+const encoding = (name: string): [ExpectedOutcome, Record<string, string>] => [
   [
     415,
     `Content-Encoding ${name} isn't supported: send gzip${'zstdDecompress' in process.getBuiltinModule('node:zlib') ? ' or zstd' : ''}, or none.`,
@@ -25,7 +25,7 @@ const encoding = (name: string): [Outcome, Record<string, string>] => [
 const FRAMING: BodyCase[] = [
   ['nothing', '', 0],
   ['no length', 'hello\n', MALFORMED],
-  ['a length with leading zeros', `0050 ${line('m')}`, MALFORMED],
+  ['a length with leading zeros', `0050 ${logplexLine('m')}`, MALFORMED],
   ['a length of zero', '0 x', MALFORMED],
   ['a negative length', '-5 hello', MALFORMED],
   ['a length with a plus', '+5 hello', MALFORMED],
@@ -63,8 +63,8 @@ const FRAMING: BodyCase[] = [
   ['nothing but a newline', '\n', MALFORMED],
   ['nothing but a NUL', '\0', MALFORMED],
   ['nothing but a space', ' ', MALFORMED],
-  ['lines that end with newlines', `${line('a')}\n${line('b')}\n`, MALFORMED],
-  ['lines that end with NULs', `${line('a')}\0`, MALFORMED],
+  ['lines that end with newlines', `${logplexLine('a')}\n${logplexLine('b')}\n`, MALFORMED],
+  ['lines that end with NULs', `${logplexLine('a')}\0`, MALFORMED],
   ['UTF-16', Buffer.from(good.toString(), 'utf16le'), MALFORMED],
   ['JSON', '[{"msg":"a"}]', MALFORMED],
   ['a form', 'a=b&c=d', MALFORMED],
@@ -89,26 +89,26 @@ const COUNTS: BodyCase[] = [
 ];
 
 const LINES: BodyCase[] = [
-  ['just words', counted('just words'), 1],
-  ['<999>', counted(line('m').replace('190', '999')), 1],
-  ['no PRI', counted(line('m').slice(5)), 1],
-  ['a PRI that never ends', counted('<13'), 1],
-  ['an empty PRI', counted('<>1 x'), 1],
-  ['a PRI and nothing else', counted('<13>'), 1],
-  ['version 2', counted(line('m').replace('>1', '>2')), 1],
-  ['a time that is none', counted(line('m').replace(TIME, 'tomorrow')), 1],
-  ['ends behind the time', counted(`<13>1 ${TIME}`), 1],
-  ['no structured data', counted(`<190>1 ${TIME} host token web.1 - m`), 1],
-  ['unterminated structured data', counted(`<190>1 ${TIME} h token web.1 - [a@1 k="v m`), 1],
-  ['a header of 9,000 bytes', counted(`<190>1 ${TIME} ${'h'.repeat(9_000)} token web.1 - - m`), 1],
+  ['just words', octetCounted('just words'), 1],
+  ['<999>', octetCounted(logplexLine('m').replace('190', '999')), 1],
+  ['no PRI', octetCounted(logplexLine('m').slice(5)), 1],
+  ['a PRI that never ends', octetCounted('<13'), 1],
+  ['an empty PRI', octetCounted('<>1 x'), 1],
+  ['a PRI and nothing else', octetCounted('<13>'), 1],
+  ['version 2', octetCounted(logplexLine('m').replace('>1', '>2')), 1],
+  ['a time that is none', octetCounted(logplexLine('m').replace(TIME, 'tomorrow')), 1],
+  ['ends behind the time', octetCounted(`<13>1 ${TIME}`), 1],
+  ['no structured data', octetCounted(`<190>1 ${TIME} host token web.1 - m`), 1],
+  ['unterminated structured data', octetCounted(`<190>1 ${TIME} h token web.1 - [a@1 k="v m`), 1],
+  ['a header of 9,000 bytes', octetCounted(`<190>1 ${TIME} ${'h'.repeat(9_000)} token web.1 - - m`), 1],
   ['one byte', '1 x', 1],
   ['one newline', '1 \n', 1],
   ['one space', '1  ', 1],
   ['one NUL', '1 \0', 1],
-  ['invalid UTF-8', counted(join(line(''), [0xff, 0xc0, 0x80])), 1],
-  ['CR, LF and NUL inside', counted(line('a\rb\nc\0d')), 1],
-  ['1 MB without a header', counted('x'.repeat(1_000_000)), 1],
-  ['a count inside of the message', counted(line('5 hello')), 1],
+  ['invalid UTF-8', octetCounted(join(logplexLine(''), [0xff, 0xc0, 0x80])), 1],
+  ['CR, LF and NUL inside', octetCounted(logplexLine('a\rb\nc\0d')), 1],
+  ['1 MB without a header', octetCounted('x'.repeat(1_000_000)), 1],
+  ['a count inside of the message', octetCounted(logplexLine('5 hello')), 1],
 ];
 
 const PACKED: BodyCase[] = [
@@ -130,7 +130,7 @@ const PACKED: BodyCase[] = [
 let server: Server;
 let sender: BodySender;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
   sender = new BodySender(server, await server.createApp(), '/logs');
 });
 afterAll(async () => {
@@ -151,20 +151,24 @@ describe('application/logplex-1', () => {
   for (const one of PACKED) it(`packed: ${one[0]}`, () => check(one));
 
   it('after all of that, the next request is taken', async () => {
-    await sender.send('application/logplex-1', body(['the last']));
-    expect((await server.messages(sender.app)).at(-1)).toBe('the last');
+    await sender.send('application/logplex-1', logplexBody(['the last']));
+    expect((await server.readMessages(sender.app)).at(-1)).toBe('the last');
   });
 });
 
 describe('application/logplex-1, each line with its own token', () => {
   const key = (): Record<string, string> => ({ authorization: `Bearer ${server.key}` });
-  const own = (text: string): Buffer => counted(text.replaceAll('TOKEN', sender.app.token));
-  it.each<[string, () => Buffer, Outcome]>([
-    ['a line of nobody', () => own(line('m', 't.00000000-0000-4000-8000-000000000000')), 0],
-    ['a line that names a source', () => own(line('m', 'nginx')), 0],
+  const own = (text: string): Buffer => octetCounted(text.replaceAll('TOKEN', sender.app.token));
+  it.each<[string, () => Buffer, ExpectedOutcome]>([
+    ['a line of nobody', () => own(logplexLine('m', 't.00000000-0000-4000-8000-000000000000')), 0],
+    ['a line that names a source', () => own(logplexLine('m', 'nginx')), 0],
     ['a line without a header', () => own('just words'), MALFORMED],
-    ['a good line and one without a header', () => join(own(line('m', 'TOKEN')), own('x')), MALFORMED],
-    ['a good line and one of nobody', () => join(own(line('m', 'TOKEN')), own(line('m', 't.x'))), 1],
+    ['a good line and one without a header', () => join(own(logplexLine('m', 'TOKEN')), own('x')), MALFORMED],
+    [
+      'a good line and one of nobody',
+      () => join(own(logplexLine('m', 'TOKEN')), own(logplexLine('m', 't.x'))),
+      1,
+    ],
     ['an empty token', () => own(`<190>1 ${TIME} h  web.1 - - m`), 0],
     ['an old line', () => own('<13>Dec 10 03:00:48 h TOKEN: m'), MALFORMED],
   ])('%s', (name, bytes, outcome) => check([name, bytes(), outcome, key()]));

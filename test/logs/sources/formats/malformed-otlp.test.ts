@@ -1,16 +1,16 @@
 /** OTLP that is none, or not what one would expect: taken whole, or refused whole with one sentence. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
-import { type BodyCase, BodySender, type Outcome } from '../../../support/senders/bodies.ts';
-import { type Server, serve } from '../../../support/server.ts';
+import { encodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/bodies.ts';
+import { type Server, startServer } from '../../../support/server.ts';
 
-const NOT_OTLP: Outcome = [400, 'Bad request: the body is no ExportLogsServiceRequest.'];
-const NOT_GZIP: Outcome = [400, 'Bad request: the body is not valid gzip.'];
-const TOO_LARGE: Outcome = [413, 'The body is over 8000000 bytes: send it in several requests.'];
-const TOO_MANY: Outcome = [413, 'The request has over 100000 lines: send several requests.'];
+const NOT_OTLP: ExpectedOutcome = [400, 'Bad request: the body is no ExportLogsServiceRequest.'];
+const NOT_GZIP: ExpectedOutcome = [400, 'Bad request: the body is not valid gzip.'];
+const TOO_LARGE: ExpectedOutcome = [413, 'The body is over 8000000 bytes: send it in several requests.'];
+const TOO_MANY: ExpectedOutcome = [413, 'The request has over 100000 lines: send several requests.'];
 const gzip = { 'content-encoding': 'gzip' };
-const type = (name: string): [Outcome, Record<string, string>] => [
+const type = (name: string): [ExpectedOutcome, Record<string, string>] => [
   [415, `Content-Type ${name} isn't supported: send application/x-protobuf or application/json.`],
   { 'content-type': name },
 ];
@@ -18,7 +18,7 @@ const type = (name: string): [Outcome, Record<string, string>] => [
 const request = (...logRecords: unknown[]) => ({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] });
 const one = (record: unknown): string => JSON.stringify(request(record));
 const whole = Buffer.from(
-  encodeLogs({
+  encodeOtlpLogs({
     resourceLogs: [
       {
         resource: { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] },
@@ -158,7 +158,7 @@ const PROTOBUF_BODIES: BodyCase[] = [
 let server: Server;
 let sender: BodySender;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
   sender = new BodySender(server, await server.createApp(), '/v1/logs');
 });
 afterAll(async () => {
@@ -174,7 +174,9 @@ describe('OTLP', () => {
 
   it('after all of that every line has its source, and the next request is taken', async () => {
     expect((await sender.send('application/x-protobuf', whole)).statusCode).toBe(200);
-    const lines = (await server.lines(sender.app, 'format=json&lines=1000')).map((text) => JSON.parse(text));
+    const lines = (await server.readLines(sender.app, 'format=json&lines=1000')).map((text) =>
+      JSON.parse(text),
+    );
     expect(lines.at(-1)).toMatchObject({ source: 'app', dyno: 'shop', message: 'it broke' });
     expect(lines.filter(({ source }) => source !== 'app')).toEqual([]);
   });

@@ -2,19 +2,26 @@
 import { gzipSync } from 'node:zlib';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
-import { basic, counted, numbered, post, pushLines, TIME } from '../../../support/senders/push.ts';
-import { type App, type Server, serve, serveForTest } from '../../../support/server.ts';
+import { encodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import {
+  basicAuth,
+  numberedMessages,
+  octetCounted,
+  postLogs,
+  pushLines,
+  TIME,
+} from '../../../support/senders/push.ts';
+import { type App, type Server, startServer, startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
 const lines = async (app: App): Promise<Record<string, unknown>[]> =>
-  (await server.lines(app, 'format=json&lines=1000')).map((line) => JSON.parse(line));
+  (await server.readLines(app, 'format=json&lines=1000')).map((line) => JSON.parse(line));
 const ndjson = { 'content-type': 'application/x-ndjson' };
 const json = { 'content-type': 'application/json' };
 
@@ -31,7 +38,7 @@ describe('JSON', () => {
   ])('a time in %s', async (_name, time, expected) => {
     const app = await server.createApp();
     for (const field of ['time', 'timestamp', 'ts'])
-      await post(server, app.token, JSON.stringify({ msg: 'm', [field]: time }), json);
+      await postLogs(server, app.token, JSON.stringify({ msg: 'm', [field]: time }), json);
     expect((await lines(app)).map(({ timestamp }) => timestamp)).toEqual([expected, expected, expected]);
   });
 
@@ -66,22 +73,22 @@ describe('JSON', () => {
 
   it('is taken whole or not at all; the same Logplex-Frame-Id again stores nothing', async () => {
     const app = await server.createApp();
-    expect(await post(server, app.token, '{"msg":"a"}\n{"msg":\n', ndjson)).toMatchObject({
+    expect(await postLogs(server, app.token, '{"msg":"a"}\n{"msg":\n', ndjson)).toMatchObject({
       status: 400,
       text: 'Bad request: line 2 of the body is not valid JSON.',
     });
     for (let i = 0; i < 2; i++)
       expect(
-        (await post(server, app.token, '{"msg":"once"}', { ...ndjson, 'logplex-frame-id': 'f1' })).status,
+        (await postLogs(server, app.token, '{"msg":"once"}', { ...ndjson, 'logplex-frame-id': 'f1' })).status,
       ).toBe(204);
-    expect(await server.messages(app)).toEqual(['once']);
+    expect(await server.readMessages(app)).toEqual(['once']);
   });
 
   it('fields that don’t fit into a header are put behind the message', async () => {
     const app = await server.createApp();
     const big = 'x'.repeat(7_000);
-    await post(server, app.token, JSON.stringify({ msg: 'm', big }), json);
-    expect(await server.messages(app)).toEqual([`m {"big":"${big}"}`]);
+    await postLogs(server, app.token, JSON.stringify({ msg: 'm', big }), json);
+    expect(await server.readMessages(app)).toEqual([`m {"big":"${big}"}`]);
   });
 });
 
@@ -125,7 +132,7 @@ const REQUEST = {
 async function otlp(token: string, body: Uint8Array | string, headers: Record<string, string>) {
   const answer = await request(`${server.url}/v1/logs`, {
     method: 'POST',
-    headers: { authorization: basic(token), ...headers },
+    headers: { authorization: basicAuth(token), ...headers },
     body,
   });
   return { status: answer.statusCode, text: await answer.body.text() };
@@ -144,7 +151,7 @@ describe('OTLP', () => {
     const answer =
       form === 'JSON'
         ? await otlp(app.token, JSON.stringify(REQUEST), json)
-        : await otlp(app.token, encodeLogs(withBytes), protobuf);
+        : await otlp(app.token, encodeOtlpLogs(withBytes), protobuf);
     expect(answer).toEqual({ status: 200, text: form === 'JSON' ? '{}' : '' });
     const [broke, other] = await lines(app);
     expect(broke).toMatchObject({
@@ -173,28 +180,28 @@ describe('the form of Heroku’s HTTPS drains', () => {
     const app = await server.createApp();
     const messages = ['- item', '[a@1 k="v"] text', '[info] started', '-', '\ufeffmark'];
     const bytes = Buffer.concat(
-      messages.map((message) => counted(`<190>1 ${TIME} host app web.1 - ${message}\n`)),
+      messages.map((message) => octetCounted(`<190>1 ${TIME} host app web.1 - ${message}\n`)),
     );
     const drain = { 'logplex-drain-token': 'd.1', 'logplex-msg-count': String(messages.length) };
-    expect((await post(server, app.token, bytes, drain)).status).toBe(204);
-    expect(await server.messages(app)).toEqual(messages);
+    expect((await postLogs(server, app.token, bytes, drain)).status).toBe(204);
+    expect(await server.readMessages(app)).toEqual(messages);
   });
 
   it('a tailrace is the drain of another one: every line, in order, with its source, dyno, time and message', async () => {
-    const upstream = await serveForTest();
+    const upstream = await startServerForTest();
     const from = await upstream.createApp();
     const to = await server.createApp();
     const token = await server.addToken(to, '*');
     const url = new URL(`${server.url}/logs`);
     url.username = 'token';
     url.password = token;
-    await upstream.addDrain(from, url.href);
+    await upstream.createDrain(from, url.href);
     const heroku = await upstream.tokenOf(from.name, 'heroku');
-    const texts = [...numbered(700), '- dash', '[x@1 a="b"] bracket', 'ünï', 'two\nlines'];
+    const texts = [...numberedMessages(700), '- dash', '[x@1 a="b"] bracket', 'ünï', 'two\nlines'];
     await pushLines(upstream, from.token, texts);
     await pushLines(upstream, heroku, ['State changed from starting to up']);
-    await until('all lines', async () => (await server.lines(to)).length >= texts.length + 2);
-    expect(await server.lines(to)).toEqual(await upstream.lines(from));
-    expect((await server.lines(to)).at(-1)).toContain(' heroku[web.1]: State changed');
+    await until('all lines', async () => (await server.readLines(to)).length >= texts.length + 2);
+    expect(await server.readLines(to)).toEqual(await upstream.readLines(from));
+    expect((await server.readLines(to)).at(-1)).toContain(' heroku[web.1]: State changed');
   });
 });

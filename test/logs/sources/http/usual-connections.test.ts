@@ -5,8 +5,14 @@ import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { basic, body, dial, numbered, post } from '../../../support/senders/push.ts';
-import { type App, type Server, serve, serveForTest } from '../../../support/server.ts';
+import {
+  basicAuth,
+  connectTcp,
+  logplexBody,
+  numberedMessages,
+  postLogs,
+} from '../../../support/senders/push.ts';
+import { type App, type Server, startServer, startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 interface Written {
@@ -25,7 +31,7 @@ function written(
 ): Buffer {
   const all: Record<string, string | undefined> = {
     Host: 'localhost',
-    Authorization: basic(token),
+    Authorization: basicAuth(token),
     'Content-Type': 'application/logplex-1',
     'Content-Length': String(payload.length),
     ...fields,
@@ -38,7 +44,7 @@ function written(
 
 /** Sends bytes in pieces over one connection; what has come when the server has closed it, which the last request asks for. */
 async function talk(pieces: readonly Buffer[]): Promise<string> {
-  const socket = await dial(Number(new URL(server.url).port));
+  const socket = await connectTcp(Number(new URL(server.url).port));
   const answered = text(socket);
   await send(socket, pieces);
   return answered;
@@ -53,7 +59,7 @@ async function send(socket: Socket, pieces: readonly Buffer[]): Promise<void> {
 
 /** The same, request by request: waits for the answer of each, so that the server has nothing else to do meanwhile. */
 async function talkPatiently(requests: readonly (readonly Buffer[])[]): Promise<string> {
-  const socket = await dial(Number(new URL(server.url).port));
+  const socket = await connectTcp(Number(new URL(server.url).port));
   let answers = '';
   socket.on('data', (bytes) => {
     answers += bytes;
@@ -69,7 +75,7 @@ async function talkPatiently(requests: readonly (readonly Buffer[])[]): Promise<
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -89,7 +95,7 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
 describe('a usual request and one that takes the long way', () => {
   it('have the same answers, good or bad', async () => {
     const app = await server.createApp();
-    const good = body(numbered(20, 'x'));
+    const good = logplexBody(numberedMessages(20, 'x'));
     const cases: { title: string; payload: Buffer; headers?: Record<string, string> }[] = [
       { title: 'good', payload: good, headers: { 'logplex-msg-count': '20' } },
       { title: 'uncounted', payload: good },
@@ -99,9 +105,9 @@ describe('a usual request and one that takes the long way', () => {
       { title: 'empty', payload: Buffer.alloc(0), headers: { 'logplex-msg-count': '0' } },
     ];
     for (const { title, payload, headers } of cases) {
-      const usual = await post(server, app.token, payload, headers);
+      const usual = await postLogs(server, app.token, payload, headers);
       // A parameter in its content type makes a request unusual, and means nothing.
-      const unusual = await post(server, app.token, payload, {
+      const unusual = await postLogs(server, app.token, payload, {
         ...headers,
         'content-type': 'application/logplex-1; charset=utf-8',
       });
@@ -113,18 +119,20 @@ describe('a usual request and one that takes the long way', () => {
       expect(shown(usual), title).toEqual(shown(unusual));
       expect(usual.status, title).toBe(['good', 'uncounted', 'empty'].includes(title) ? 204 : 400);
     }
-    const messages = await server.messages(app);
+    const messages = await server.readMessages(app);
     expect(messages).toHaveLength(80);
     expect(messages.slice(0, 40)).toEqual(messages.slice(40));
   });
 
   it('share the memory of names', async () => {
     const app = await server.createApp();
-    const payload = body(numbered(3, 'once'));
+    const payload = logplexBody(numberedMessages(3, 'once'));
     const named = { 'logplex-frame-id': 'the-same' };
     for (const type of ['application/logplex-1', 'application/logplex-1; x=y', 'application/logplex-1'])
-      expect((await post(server, app.token, payload, { ...named, 'content-type': type })).status).toBe(204);
-    expect(await server.messages(app)).toHaveLength(3);
+      expect((await postLogs(server, app.token, payload, { ...named, 'content-type': type })).status).toBe(
+        204,
+      );
+    expect(await server.readMessages(app)).toHaveLength(3);
   });
 });
 
@@ -159,7 +167,7 @@ describe('a connection', () => {
             : talk(cut(Buffer.concat(all.map(({ bytes }) => bytes)), places)));
           expect(statuses(answers)).toEqual(all.map(({ status }) => status));
           // Node's server begins a request before the one before is answered: one that is unpacked may be overtaken.
-          const lines = await server.messages(app);
+          const lines = await server.readMessages(app);
           expect([...lines].sort()).toEqual(all.flatMap(({ messages }) => messages).sort());
         },
       ),
@@ -169,7 +177,7 @@ describe('a connection', () => {
 
   it('can become a WebSocket after usual requests, and what comes over it is whole', async () => {
     const app = await server.createApp();
-    const socket = await dial(Number(new URL(server.url).port));
+    const socket = await connectTcp(Number(new URL(server.url).port));
     let came = '';
     socket.on('data', (bytes: Buffer) => {
       came += bytes.toString('latin1');
@@ -206,12 +214,12 @@ describe('a connection', () => {
     const pieces = [...first.bytes].map((byte) => Buffer.from([byte]));
     const answers = await talk([...pieces, ...rest.map(({ bytes }) => bytes)]);
     expect(statuses(answers)).toEqual([204, 204, 204]);
-    expect(await server.messages(app)).toEqual([first, ...rest].flatMap(({ messages }) => messages));
+    expect(await server.readMessages(app)).toEqual([first, ...rest].flatMap(({ messages }) => messages));
   });
 
   it('whose head is doubtful is Node’s to refuse', async () => {
     const app = await server.createApp();
-    const payload = body(['never']);
+    const payload = logplexBody(['never']);
     const good = written(app, payload).toString('latin1');
     const cases: [title: string, bytes: string][] = [
       ['two lengths', good.replace('Content-Length:', 'Content-Length: 1\r\nContent-Length:')],
@@ -231,28 +239,28 @@ describe('a connection', () => {
       const answers = await talk([Buffer.from(bytes, 'latin1')]);
       expect(statuses(answers).at(0), title).toBe(400);
     }
-    expect(await server.messages(app)).toEqual([]);
-    expect((await post(server, app.token, payload)).status).toBe(204);
+    expect(await server.readMessages(app)).toEqual([]);
+    expect((await postLogs(server, app.token, payload)).status).toBe(204);
   });
 
   it('that is half closed behind its request has its answer', async () => {
     const app = await server.createApp();
-    const socket = await dial(Number(new URL(server.url).port));
+    const socket = await connectTcp(Number(new URL(server.url).port));
     const answered = text(socket);
     socket.end(request(app, 'usual', 'a').bytes);
     expect(statuses(await answered)).toEqual([204]);
-    const cutShort = await dial(Number(new URL(server.url).port));
+    const cutShort = await connectTcp(Number(new URL(server.url).port));
     const nothing = text(cutShort);
     cutShort.end(request(app, 'usual', 'b').bytes.subarray(0, -3));
     expect(statuses(await nothing)).not.toContain(204);
-    expect(await server.messages(app)).toEqual(request(app, 'usual', 'a').messages);
+    expect(await server.readMessages(app)).toEqual(request(app, 'usual', 'a').messages);
   });
 
   it('that has just sent its first request doesn’t hold up the end of the server', async () => {
-    const ending = await serveForTest();
+    const ending = await startServerForTest();
     const app = await ending.createApp();
     const port = Number(new URL(ending.url).port);
-    const sockets = await Promise.all(Array.from({ length: 50 }, () => dial(port)));
+    const sockets = await Promise.all(Array.from({ length: 50 }, () => connectTcp(port)));
     const answers = sockets.map((socket, i) => {
       socket.write(request(app, 'usual', `${i}`).bytes);
       return text(socket).catch(() => '');
@@ -266,9 +274,9 @@ describe('a connection', () => {
   });
 
   it('that waits for its next request doesn’t hold up the end of the server', async () => {
-    const ending = await serveForTest();
+    const ending = await startServerForTest();
     const app = await ending.createApp();
-    const socket = await dial(Number(new URL(ending.url).port));
+    const socket = await connectTcp(Number(new URL(ending.url).port));
     let answers = '';
     socket.on('data', (bytes) => {
       answers += bytes;
@@ -286,8 +294,8 @@ describe('a connection', () => {
 
 /** One request of a kind, three lines, and what should come of it. */
 function request(app: App, kind: string, name: string): Written {
-  const messages = numbered(3, name);
-  const payload = body(messages);
+  const messages = numberedMessages(3, name);
+  const payload = logplexBody(messages);
   const taken = (bytes: Buffer): Written => ({ bytes, status: 204, messages });
   switch (kind) {
     case 'named':
@@ -304,8 +312,8 @@ function request(app: App, kind: string, name: string): Written {
     }
     case 'large': {
       // More than a batch holds, and than is read at a time.
-      const long = numbered(40, name).map((message) => message.padEnd(9_000, '.'));
-      return { bytes: written(app, body(long)), status: 204, messages: long };
+      const long = numberedMessages(40, name).map((message) => message.padEnd(9_000, '.'));
+      return { bytes: written(app, logplexBody(long)), status: 204, messages: long };
     }
     case 'text':
       return taken(written(app, Buffer.from(messages.join('\n')), { 'Content-Type': 'text/plain' }));

@@ -35,6 +35,6 @@ it.skipIf(cannot)('a port that TCP finds and UDP doesn’t get is given back for
     },
   );
   onTestFinished(async () => void (await program.stop('SIGKILL')));
-  const [, port] = await program.says(/syslog on 127\.0\.0\.1:(\d+) \(TCP, UDP\)/);
+  const [, port] = await program.waitForOutput(/syslog on 127\.0\.0\.1:(\d+) \(TCP, UDP\)/);
   expect(['40003', '40007']).toContain(port);
 });

@@ -2,15 +2,15 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Limits } from '../../../../src/logs/router/limits.ts';
-import { Router } from '../../../../src/logs/router/router.ts';
-import { Rules, ruleKey } from '../../../../src/logs/router/rules.ts';
-import { sourceCounters } from '../../../../src/logs/sources/counters.ts';
-import { Guard } from '../../../../src/logs/sources/guard.ts';
-import { RulePorts } from '../../../../src/logs/sources/syslog/rule-ports.ts';
+import { RateLimiter } from '../../../../src/logs/router/limits.ts';
+import { LogRouter } from '../../../../src/logs/router/router.ts';
+import { ruleKey, SourceRules } from '../../../../src/logs/router/rules.ts';
+import { createListenerCounters } from '../../../../src/logs/sources/counters.ts';
+import { ConnectionLimiter } from '../../../../src/logs/sources/guard.ts';
+import { RulePortListeners } from '../../../../src/logs/sources/syslog/rule-ports.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded.ts';
-import { dial } from '../../../support/senders/push.ts';
+import { connectTcp } from '../../../support/senders/push.ts';
 import { temporaryFolder } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
@@ -45,28 +45,42 @@ afterEach(async () => {
 });
 
 /** Follows the rules of the store, as a server that has just started does. */
-async function follow(retryMs: number): Promise<RulePorts> {
-  const rules = new Rules(store);
+async function follow(retryMs: number): Promise<RulePortListeners> {
+  const rules = new SourceRules(store);
   await rules.load();
   const warn = (fields: object, message: string): void => void said.push({ fields, message });
-  const router = new Router(store, { pendingBytesMax: 1e6, onFailure: () => {} });
-  const limits = new Limits({ token: NO_RATE, app: NO_RATE, tell: () => {} });
-  const guard = new Guard({ connectionsMax: 9, idleMs: 1e6, frameMs: 1e6, partialBytesMax: 1e6, warn });
-  const ports = new RulePorts({
-    listening: { host: '127.0.0.1', router, rules, limits, guard, proxyProtocol: false, warn },
-    counters: { tcp: sourceCounters('tcp'), udp: sourceCounters('udp') },
-    own: new Set(),
+  const router = new LogRouter(store, { pendingBytesMax: 1e6, onAppendFailed: () => {} });
+  const rateLimiter = new RateLimiter({ token: NO_RATE, app: NO_RATE, logToApp: () => {} });
+  const connectionLimiter = new ConnectionLimiter({
+    connectionsMax: 9,
+    idleMs: 1e6,
+    frameMs: 1e6,
+    partialBytesMax: 1e6,
+    warn,
+  });
+  const rulePorts = new RulePortListeners({
+    listenOptions: {
+      host: '127.0.0.1',
+      router,
+      rules,
+      rateLimiter,
+      connectionLimiter,
+      proxyProtocol: false,
+      warn,
+    },
+    counters: { tcp: createListenerCounters('tcp'), udp: createListenerCounters('udp') },
+    reservedPorts: new Set(),
     appName: async () => 'shop',
     retryMs,
   });
   closers.push(
-    () => ports.close(),
-    () => guard.close(),
-    () => limits.close(),
+    () => rulePorts.close(),
+    () => connectionLimiter.close(),
+    () => rateLimiter.close(),
     () => router.close(100),
   );
-  await ports.follow();
-  return ports;
+  await rulePorts.start();
+  return rulePorts;
 }
 
 async function addRule(id: string, conditions: object): Promise<void> {
@@ -75,7 +89,7 @@ async function addRule(id: string, conditions: object): Promise<void> {
 }
 
 const isOpen = (): Promise<boolean> =>
-  dial(port).then(
+  connectTcp(port).then(
     (socket) => {
       socket.destroy();
       return true;
@@ -95,11 +109,11 @@ it.each([
       message: `port ${port}, which a rule of the app shop names, is taken: free it (it is tried again every minute), or remove the rule with \`tailrace sources:remove mine -a shop\``,
     },
   ]);
-  await expect(ports.require(port)).rejects.toMatchObject({ code: 'conflict' });
+  await expect(ports.requirePort(port)).rejects.toMatchObject({ code: 'conflict' });
   await new Promise((resolve) => holder.close(resolve));
   await change();
   await until('the port', isOpen);
   await until('the news of it', () => said.length === 2);
   expect(said[1].message).toBe(`port ${port}, which a rule names, is listened on now`);
-  await ports.require(port);
+  await ports.requirePort(port);
 });

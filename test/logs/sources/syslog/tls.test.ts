@@ -3,14 +3,23 @@ import { connect as connectTcp } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { missing } from '../../../support/program.ts';
-import { type Certificates, makeCertificates } from '../../../support/senders/client-certificates.ts';
-import { counted, line, numbered, send } from '../../../support/senders/push.ts';
-import { launch, type Server, serve, serveForTest, temporaryFolder } from '../../../support/server.ts';
+import {
+  type ClientCertificates,
+  makeClientCertificates,
+} from '../../../support/senders/client-certificates.ts';
+import { logplexLine, numberedMessages, octetCounted, sendOverTcp } from '../../../support/senders/push.ts';
+import {
+  type Server,
+  spawnServer,
+  startServer,
+  startServerForTest,
+  temporaryFolder,
+} from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 const absent = missing('openssl');
 let folder: string;
-let files: Certificates;
+let files: ClientCertificates;
 let server: Server;
 const settings = (): Record<string, string> => ({
   TAILRACE_SYSLOG_TLS_CERT: files.serverCert,
@@ -20,8 +29,8 @@ const settings = (): Record<string, string> => ({
 beforeAll(async () => {
   if (absent) return;
   folder = temporaryFolder();
-  files = makeCertificates(folder);
-  server = await serve({ env: settings() });
+  files = makeClientCertificates(folder);
+  server = await startServer({ env: settings() });
 });
 afterAll(async () => {
   await server?.close();
@@ -63,56 +72,59 @@ describe.skipIf(absent)('syslog over TLS', () => {
     expect(
       await sendTls(
         server.tlsPort,
-        Buffer.concat(numbered(500).map((message) => counted(line(message, app.token)))),
+        Buffer.concat(numberedMessages(500).map((message) => octetCounted(logplexLine(message, app.token)))),
       ),
     ).toBe('');
-    await until('all lines', async () => (await server.messages(app)).length === 500);
-    expect(await server.messages(app)).toEqual(numbered(500));
-    expect((await server.counters('tls')).lines).toBeGreaterThanOrEqual(500);
+    await until('all lines', async () => (await server.readMessages(app)).length === 500);
+    expect(await server.readMessages(app)).toEqual(numberedMessages(500));
+    expect((await server.sourceCounters('tls')).lines).toBeGreaterThanOrEqual(500);
   });
 
   it.each(['web-1', 'CN=web-1', 'O=Example'])(
     'a client’s certificate, by a rule for %s',
     async (certificate) => {
       const app = await server.createApp();
-      const { id } = await server.ask<{ id: string }>('POST', `/apps/${app.name}/source-rules`, {
+      const { id } = await server.request<{ id: string }>('POST', `/apps/${app.name}/source-rules`, {
         source: 'edge',
         certificate,
       });
       const identity = { cert: readFileSync(files.clientCert), key: readFileSync(files.clientKey) };
       const text = '<13>1 - - cron 5 - - hello\n';
-      const before = (await server.counters('tls')).unknownToken;
+      const before = (await server.sourceCounters('tls')).unknownToken;
       await sendTls(server.tlsPort, text, identity);
-      await until('the line', async () => (await server.lines(app)).length === 1);
-      expect((await server.lines(app))[0]).toMatch(/ edge\[cron\.5\]: hello$/);
+      await until('the line', async () => (await server.readLines(app)).length === 1);
+      expect((await server.readLines(app))[0]).toMatch(/ edge\[cron\.5\]: hello$/);
       await sendTls(server.tlsPort, text);
-      await until('the count', async () => (await server.counters('tls')).unknownToken === before + 1);
-      await server.ask('DELETE', `/apps/${app.name}/source-rules/${id}`);
+      await until('the count', async () => (await server.sourceCounters('tls')).unknownToken === before + 1);
+      await server.request('DELETE', `/apps/${app.name}/source-rules/${id}`);
     },
   );
 
   it('a certificate of another authority is refused, whatever it says', async () => {
     const app = await server.createApp();
-    await server.ask('POST', `/apps/${app.name}/source-rules`, { source: 'edge', certificate: 'CN=web-1' });
-    const before = (await server.counters('tls')).cut;
-    const stranger = { cert: readFileSync(files.strangerCert), key: readFileSync(files.strangerKey) };
-    await sendTls(server.tlsPort, `${line('no', app.token)}\n`, stranger);
-    await until('the cut', async () => (await server.counters('tls')).cut > before);
-    expect(await server.messages(app)).toEqual([]);
+    await server.request('POST', `/apps/${app.name}/source-rules`, {
+      source: 'edge',
+      certificate: 'CN=web-1',
+    });
+    const before = (await server.sourceCounters('tls')).cut;
+    const stranger = { cert: readFileSync(files.selfSignedCert), key: readFileSync(files.selfSignedKey) };
+    await sendTls(server.tlsPort, `${logplexLine('no', app.token)}\n`, stranger);
+    await until('the cut', async () => (await server.sourceCounters('tls')).cut > before);
+    expect(await server.readMessages(app)).toEqual([]);
   });
 
   it('plain syslog on the TLS port and TLS on the plain port are counted, and others go on', async () => {
     const app = await server.createApp();
-    const before = [await server.counters('tls'), await server.counters('tcp')];
-    await send(server.tlsPort, `${line('plain', app.token)}\n`).catch(() => {});
+    const before = [await server.sourceCounters('tls'), await server.sourceCounters('tcp')];
+    await sendOverTcp(server.tlsPort, `${logplexLine('plain', app.token)}\n`).catch(() => {});
     expect(await sendTls(server.syslogPort, 'x')).not.toBe('');
     await until('both counts', async () => {
-      const now = [await server.counters('tls'), await server.counters('tcp')];
+      const now = [await server.sourceCounters('tls'), await server.sourceCounters('tcp')];
       return now.every(({ malformed }, i) => malformed > before[i].malformed);
     });
     expect(server.program.stderr).toContain('speaks TLS to the port for plain syslog');
-    await sendTls(server.tlsPort, `${line('good', app.token)}\n`);
-    await until('the line', async () => (await server.messages(app)).length === 1);
+    await sendTls(server.tlsPort, `${logplexLine('good', app.token)}\n`);
+    await until('the line', async () => (await server.readMessages(app)).length === 1);
   });
 
   it.each([
@@ -129,7 +141,7 @@ describe.skipIf(absent)('syslog over TLS', () => {
     ],
   ])('a certificate that is %s: one sentence', async (_name, env, sentence) => {
     const data = temporaryFolder();
-    const ended = await launch(data, { env }).ended;
+    const ended = await spawnServer(data, { env }).exited;
     rmSync(data, { recursive: true, force: true });
     expect(ended.status).toBe(1);
     expect(ended.stderr).toContain(sentence);
@@ -157,30 +169,30 @@ describe.skipIf(absent)('behind a load balancer', () => {
     ]);
 
   it('the PROXY protocol’s address is the sender’s, over TCP and TLS, whole or in pieces', async () => {
-    const own = await serveForTest({ env: { ...settings(), TAILRACE_PROXY_PROTOCOL: 'yes' } });
+    const own = await startServerForTest({ env: { ...settings(), TAILRACE_PROXY_PROTOCOL: 'yes' } });
     const app = await own.createApp();
-    await own.ask('POST', `/apps/${app.name}/source-rules`, { source: 'ten', network: '10.0.0.0/8' });
+    await own.request('POST', `/apps/${app.name}/source-rules`, { source: 'ten', network: '10.0.0.0/8' });
     const text = '<13>prog: hello\n';
-    await send(own.syslogPort, `PROXY TCP4 10.1.2.3 127.0.0.1 40000 6001\r\n${text}`);
-    await send(own.syslogPort, Buffer.concat([v2(10, 9, 8, 7), Buffer.from(text)]));
-    await send(
+    await sendOverTcp(own.syslogPort, `PROXY TCP4 10.1.2.3 127.0.0.1 40000 6001\r\n${text}`);
+    await sendOverTcp(own.syslogPort, Buffer.concat([v2(10, 9, 8, 7), Buffer.from(text)]));
+    await sendOverTcp(
       own.syslogPort,
       ...[...Buffer.concat([v2(10, 5, 5, 5), Buffer.from(text)])].map((byte) => Buffer.from([byte])),
     );
     await sendTls(own.tlsPort, text, {}, v2(10, 4, 4, 4));
     await sendTls(own.tlsPort, text, {}, Buffer.from('PROXY TCP4 10.3.3.3 127.0.0.1 40000 6514\r\n'));
-    await until('all lines', async () => (await own.lines(app)).length === 5);
-    const hosts = (await own.lines(app, 'format=json')).map((json) => JSON.parse(json).hostname);
+    await until('all lines', async () => (await own.readLines(app)).length === 5);
+    const hosts = (await own.readLines(app, 'format=json')).map((json) => JSON.parse(json).hostname);
     expect(hosts.sort()).toEqual(['10.1.2.3', '10.3.3.3', '10.4.4.4', '10.5.5.5', '10.9.8.7']);
-    const before = (await own.counters('tcp')).malformed;
+    const before = (await own.sourceCounters('tcp')).malformed;
     for (const bad of [
-      `${line('no header', app.token)}\n`,
+      `${logplexLine('no header', app.token)}\n`,
       'PROXY TCP4 10.1.2 127.0.0.1 1 2\r\n',
       'PROXY \r\n',
       `PROXY TCP4 ${'1'.repeat(200)}`,
       Buffer.from([...Buffer.from('\r\n\r\n\0\r\nQUIT\n'), 0x31, 0x11, 0, 12]),
     ])
-      await send(own.syslogPort, bad).catch(() => {});
-    await until('the counts', async () => (await own.counters('tcp')).malformed >= before + 5);
+      await sendOverTcp(own.syslogPort, bad).catch(() => {});
+    await until('the counts', async () => (await own.sourceCounters('tcp')).malformed >= before + 5);
   });
 });

@@ -1,12 +1,12 @@
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { line, numbered } from '../../../support/senders/push.ts';
-import { type Server, serve } from '../../../support/server.ts';
+import { logplexLine, numberedMessages } from '../../../support/senders/push.ts';
+import { type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 let server: Server;
 beforeAll(async () => {
-  server = await serve();
+  server = await startServer();
 });
 afterAll(() => server.close());
 
@@ -23,20 +23,21 @@ describe('syslog over UDP', () => {
   it('takes a line a datagram, in order, with and without a line end', async () => {
     const app = await server.createApp();
     const send = sender();
-    for (const [i, message] of numbered(200).entries())
-      await send(line(message, app.token) + (i % 2 ? '\n' : ''));
-    await until('all lines', async () => (await server.messages(app)).length === 200);
-    expect(await server.messages(app)).toEqual(numbered(200));
+    for (const [i, message] of numberedMessages(200).entries())
+      await send(logplexLine(message, app.token) + (i % 2 ? '\n' : ''));
+    await until('all lines', async () => (await server.readMessages(app)).length === 200);
+    expect(await server.readMessages(app)).toEqual(numberedMessages(200));
   });
 
   it('counts what is malformed or has an unknown token, and goes on', async () => {
     const app = await server.createApp();
     const send = sender();
-    const before = await server.counters('udp');
-    for (const bad of ['', 'junk', '<13>1', Buffer.from([0, 255]), line('m', 't.unknown')]) await send(bad);
-    await send(line('good', app.token));
-    await until('the good line', async () => (await server.messages(app)).length === 1);
-    const after = await server.counters('udp');
+    const before = await server.sourceCounters('udp');
+    for (const bad of ['', 'junk', '<13>1', Buffer.from([0, 255]), logplexLine('m', 't.unknown')])
+      await send(bad);
+    await send(logplexLine('good', app.token));
+    await until('the good line', async () => (await server.readMessages(app)).length === 1);
+    const after = await server.sourceCounters('udp');
     expect(after.malformed - before.malformed).toBe(4);
     expect(after.unknownToken - before.unknownToken).toBe(1);
   });
@@ -44,10 +45,10 @@ describe('syslog over UDP', () => {
   it('takes lines of several apps from one sender, the very first ones too', async () => {
     const apps = await Promise.all(Array.from({ length: 5 }, () => server.createApp()));
     const send = sender();
-    await Promise.all(apps.map((app) => send(line(app.name, app.token))));
+    await Promise.all(apps.map((app) => send(logplexLine(app.name, app.token))));
     for (const app of apps) {
-      await until('its line', async () => (await server.messages(app)).length === 1);
-      expect(await server.messages(app)).toEqual([app.name]);
+      await until('its line', async () => (await server.readMessages(app)).length === 1);
+      expect(await server.readMessages(app)).toEqual([app.name]);
     }
   });
 });

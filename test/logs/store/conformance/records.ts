@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { Opener } from './store-suite.ts';
+import type { StoreOpener } from './store-suite.ts';
 
-export function recordSuite(place: Opener): void {
+export function recordSuite(opener: StoreOpener): void {
   describe('records', () => {
     it('come back as they were written, with a version that grows by one', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const scope = randomUUID();
       const value = { text: 'Grüße 🚰\n"\\', list: [1, 2.5, null, true, -7e300], deep: { er: {} } };
       expect(await store.get(scope, 'a')).toBeUndefined();
@@ -16,7 +16,7 @@ export function recordSuite(place: Opener): void {
     });
 
     it('hold every kind of JSON', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const scope = randomUUID();
       const values = [0, '', false, null, [], {}, '12:34', Number.MAX_SAFE_INTEGER];
       await store.transact(
@@ -27,7 +27,7 @@ export function recordSuite(place: Opener): void {
     });
 
     it('are listed by the beginning of their keys, in the order of their keys', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const scope = randomUUID();
       const keys = ['b/2', 'a', 'b/10', 'b', 'c/1', 'b/é', 'b/z', 'b/1', 'b0'];
       await store.transact(
@@ -54,7 +54,7 @@ export function recordSuite(place: Opener): void {
     });
 
     it('are found and listed among thousands', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const scope = randomUUID();
       const keys = Array.from({ length: 3_000 }, (_, i) => `k/${String(i).padStart(5, '0')}`);
       for (let i = 0; i < keys.length; i += 500)
@@ -67,7 +67,7 @@ export function recordSuite(place: Opener): void {
     });
 
     it('belong to their scope', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const [one, two] = [randomUUID(), randomUUID()];
       await store.transact(one, [{ key: 'a', value: 1 }]);
       expect(await store.get(two, 'a')).toBeUndefined();
@@ -79,7 +79,7 @@ export function recordSuite(place: Opener): void {
     });
 
     it('are deleted, and start anew', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const scope = randomUUID();
       await store.transact(scope, [
         { key: 'a', value: 1 },
@@ -96,7 +96,7 @@ export function recordSuite(place: Opener): void {
 
   describe('a transaction', () => {
     it('makes all changes, or none', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const scope = randomUUID();
       await store.transact(scope, [{ key: 'a', value: 1 }]);
       const changes = [
@@ -109,7 +109,7 @@ export function recordSuite(place: Opener): void {
     });
 
     it('holds to the versions that were asked for', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const scope = randomUUID();
       expect(await store.transact(scope, [{ key: 'a', value: 1, ifVersion: 1 }])).toBe(false);
       expect(await store.transact(scope, [{ key: 'a', value: 1, ifVersion: 0 }])).toBe(true);
@@ -120,9 +120,9 @@ export function recordSuite(place: Opener): void {
     });
 
     it('lets one of many win who start from the same version', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const scope = randomUUID();
-      const others = place.shared ? [store, await place.open()] : [store];
+      const others = opener.shared ? [store, await opener.open()] : [store];
       await store.transact(scope, [{ key: 'n', value: 0 }]);
       const add = async (i: number): Promise<void> => {
         const mine = others[i % others.length];
@@ -138,15 +138,15 @@ export function recordSuite(place: Opener): void {
 
     it('is still there after the store was opened again', async () => {
       const scope = randomUUID();
-      const before = await place.open();
+      const before = await opener.open();
       await before.transact(scope, [{ key: 'a', value: { b: 1 } }]);
       await before.close();
-      const store = await place.open();
+      const store = await opener.open();
       expect(await store.get(scope, 'a')).toEqual({ key: 'a', value: { b: 1 }, version: 1 });
     });
 
     it('of nothing is made', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       expect(await store.transact(randomUUID(), [])).toBe(true);
     });
   });

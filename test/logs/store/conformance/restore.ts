@@ -1,24 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredBatch } from '../../../../src/logs/store/contract.ts';
-import { batchOf, linesOf, newApp } from '../../../support/batches.ts';
-import type { Opener } from './store-suite.ts';
-import { readAll, spans } from './streams.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import type { StoreOpener } from './store-suite.ts';
+import { readAll, sequenceRanges } from './streams.ts';
 
 /** A batch as another store would give it. */
-function stored(first: number, storedAtMs: number, ...texts: string[]): StoredBatch {
+function batchFromOtherStore(first: number, storedAtMs: number, ...texts: string[]): StoredBatch {
   return { ...batchOf(...texts), first, last: first + texts.length - 1, storedAtMs };
 }
 
-export function restoreSuite(place: Opener): void {
+export function restoreSuite(opener: StoreOpener): void {
   describe('restore', () => {
     it('keeps numbers and times, gaps too, and goes on counting from there', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const now = Date.now();
-      await store.restore(app, stored(101, now - 5_000, 'a', 'b'));
-      await store.restore(app, stored(103, now - 4_000, 'c'));
-      await store.restore(app, stored(110, now - 3_000, 'd', 'e', 'f'));
-      expect(spans(await readAll(store, app))).toEqual([
+      await store.restore(app, batchFromOtherStore(101, now - 5_000, 'a', 'b'));
+      await store.restore(app, batchFromOtherStore(103, now - 4_000, 'c'));
+      await store.restore(app, batchFromOtherStore(110, now - 3_000, 'd', 'e', 'f'));
+      expect(sequenceRanges(await readAll(store, app))).toEqual([
         [101, 102],
         [103, 103],
         [110, 112],
@@ -40,25 +40,25 @@ export function restoreSuite(place: Opener): void {
     });
 
     it('is refused behind lines that have these numbers', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       await store.append(app, batchOf('a', 'b'));
-      await expect(store.restore(app, stored(2, Date.now(), 'x'))).rejects.toMatchObject({
+      await expect(store.restore(app, batchFromOtherStore(2, Date.now(), 'x'))).rejects.toMatchObject({
         code: 'conflict',
       });
-      await store.restore(app, stored(3, Date.now(), 'c'));
+      await store.restore(app, batchFromOtherStore(3, Date.now(), 'c'));
       expect(linesOf(await readAll(store, app))).toEqual(['a', 'b', 'c']);
     });
 
     it('is there after the store was opened again, and trimmed like everything else', async () => {
-      const app = newApp();
-      const before = await place.open();
-      for (let i = 0; i < 5; i++) await before.restore(app, stored(50 + i, Date.now(), `${i}`));
+      const app = newAppId();
+      const before = await opener.open();
+      for (let i = 0; i < 5; i++) await before.restore(app, batchFromOtherStore(50 + i, Date.now(), `${i}`));
       await before.close();
-      const again = await place.open();
+      const again = await opener.open();
       expect(await again.bounds(app)).toMatchObject({ first: 50, last: 54 });
       await again.close();
-      const smaller = await place.open({ lines: 3 });
+      const smaller = await opener.open({ lines: 3 });
       await smaller.append(app, batchOf('5'));
       expect(await smaller.bounds(app)).toMatchObject({ first: 53, last: 55 });
     });

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { batchOf, newApp } from '../../../support/batches.ts';
+import { batchOf, newAppId } from '../../../support/batches.ts';
 import { until } from '../../../support/until.ts';
-import type { Opener } from './store-suite.ts';
-import { readAll, spans } from './streams.ts';
+import type { StoreOpener } from './store-suite.ts';
+import { readAll, sequenceRanges } from './streams.ts';
 
-export function retentionSuite(place: Opener): void {
+export function retentionSuite(opener: StoreOpener): void {
   describe('a stream that outgrows its bounds', () => {
     it('gives up the oldest batches beyond its lines', async () => {
-      const store = await place.open({ lines: 10 });
-      const app = newApp();
+      const store = await opener.open({ lines: 10 });
+      const app = newAppId();
       for (let i = 0; i < 20; i++) await store.append(app, batchOf('a', 'b', 'c'));
-      expect(spans(await readAll(store, app))).toEqual([
+      expect(sequenceRanges(await readAll(store, app))).toEqual([
         [52, 54],
         [55, 57],
         [58, 60],
@@ -25,11 +25,11 @@ export function retentionSuite(place: Opener): void {
     it('gives up the oldest batches beyond its bytes', async () => {
       const text = 'x'.repeat(1_000);
       const size = batchOf(text).bytes.length;
-      const store = await place.open({ bytes: size * 3 + 10 });
-      const app = newApp();
+      const store = await opener.open({ bytes: size * 3 + 10 });
+      const app = newAppId();
       for (let i = 0; i < 20; i++) await store.append(app, batchOf(text));
       expect(await store.bounds(app)).toEqual({ first: 18, last: 20, bytes: size * 3 });
-      expect(spans(await readAll(store, app))).toEqual([
+      expect(sequenceRanges(await readAll(store, app))).toEqual([
         [18, 18],
         [19, 19],
         [20, 20],
@@ -37,8 +37,8 @@ export function retentionSuite(place: Opener): void {
     });
 
     it('gives up many small batches for a large one, in the end', async () => {
-      const store = await place.open({ bytes: 100_000 });
-      const app = newApp();
+      const store = await opener.open({ bytes: 100_000 });
+      const app = newAppId();
       await Promise.all(Array.from({ length: 500 }, () => store.append(app, batchOf('x'.repeat(100)))));
       const large = batchOf('y'.repeat(99_000));
       await store.append(app, large);
@@ -52,8 +52,8 @@ export function retentionSuite(place: Opener): void {
     });
 
     it('gives up what is too old', async () => {
-      const store = await place.open({ ageMs: 30 });
-      const app = newApp();
+      const store = await opener.open({ ageMs: 30 });
+      const app = newAppId();
       await store.append(app, batchOf('old', 'older'));
       await until('the first batch is gone', async () => {
         await store.append(app, batchOf('new'));
@@ -65,20 +65,20 @@ export function retentionSuite(place: Opener): void {
     });
 
     it('keeps its newest batch, however large', async () => {
-      const store = await place.open({ lines: 2, bytes: 100 });
-      const app = newApp();
+      const store = await opener.open({ lines: 2, bytes: 100 });
+      const app = newAppId();
       await store.append(app, batchOf('1', '2', '3'));
-      expect(spans(await readAll(store, app))).toEqual([[1, 3]]);
+      expect(sequenceRanges(await readAll(store, app))).toEqual([[1, 3]]);
       await store.append(app, batchOf('x'.repeat(500)));
-      expect(spans(await readAll(store, app))).toEqual([[4, 4]]);
+      expect(sequenceRanges(await readAll(store, app))).toEqual([[4, 4]]);
     });
 
     it('skips what is gone when it is read, and says so by its numbers', async () => {
-      const store = await place.open({ lines: 5 });
-      const app = newApp();
+      const store = await opener.open({ lines: 5 });
+      const app = newAppId();
       for (let i = 0; i < 10; i++) await store.append(app, batchOf('a', 'b'));
-      expect(spans(await store.read(app, 3, 1))).toEqual([[17, 18]]);
-      expect(spans(await store.readBefore(app, 21, 1e6))).toEqual([
+      expect(sequenceRanges(await store.read(app, 3, 1))).toEqual([[17, 18]]);
+      expect(sequenceRanges(await store.readBefore(app, 21, 1e6))).toEqual([
         [19, 20],
         [17, 18],
       ]);
@@ -87,12 +87,12 @@ export function retentionSuite(place: Opener): void {
     });
 
     it('goes on counting after it was opened again', async () => {
-      const app = newApp();
-      const before = await place.open({ lines: 5 });
+      const app = newAppId();
+      const before = await opener.open({ lines: 5 });
       for (let i = 0; i < 10; i++) await before.append(app, batchOf('a', 'b'));
       const bounds = await before.bounds(app);
       await before.close();
-      const store = await place.open({ lines: 5 });
+      const store = await opener.open({ lines: 5 });
       expect(await store.bounds(app)).toEqual(bounds);
       await store.append(app, batchOf('a', 'b'));
       expect(await store.bounds(app)).toEqual({ ...bounds, first: 19, last: 22 });

@@ -9,10 +9,10 @@ import { recordSuite } from './records.ts';
 import { restoreSuite } from './restore.ts';
 import { retentionSuite } from './retention.ts';
 import { streamSuite } from './streams.ts';
-import { wakeSuite } from './wakes.ts';
+import { subscriptionSuite } from './wakes.ts';
 
 /** Where a store keeps its data: a folder, a server … */
-export interface Place {
+export interface StoreLocation {
   /** Opens a store on what is there. */
   open(retention: Retention): Promise<Store>;
   /** May several stores be open at once (many routers on one server)? */
@@ -21,32 +21,32 @@ export interface Place {
 }
 
 /** Opens stores on one place; they are closed after the test. */
-export interface Opener {
+export interface StoreOpener {
   open(retention?: Partial<Retention>): Promise<Store>;
   readonly shared: boolean;
 }
 
-const ROOMY: Retention = { lines: 1_000_000, bytes: 1 << 30, ageMs: 86_400_000 };
+const LARGE_RETENTION: Retention = { lines: 1_000_000, bytes: 1 << 30, ageMs: 86_400_000 };
 
-export function storeSuite(name: string, makePlace: () => Promise<Place>): void {
+export function storeSuite(name: string, makeLocation: () => Promise<StoreLocation>): void {
   describe(`the store contract: ${name}`, () => {
-    let place: Place | undefined;
+    let location: StoreLocation | undefined;
     const opened = new Set<Store>();
     beforeAll(async () => {
-      place = await makePlace();
+      location = await makeLocation();
     });
     afterEach(async () => {
       for (const store of opened) await store.close();
       opened.clear();
     });
     afterAll(async () => {
-      await place?.remove();
+      await location?.remove();
     });
 
-    const opener: Opener = {
+    const opener: StoreOpener = {
       async open(retention) {
-        if (!place) throw new Error('there is no place to open a store on');
-        const store = await place.open({ ...ROOMY, ...retention });
+        if (!location) throw new Error('there is no place to open a store on');
+        const store = await location.open({ ...LARGE_RETENTION, ...retention });
         opened.add(store);
         // A test may close its store itself: then it isn't closed twice.
         const close = store.close.bind(store);
@@ -57,13 +57,13 @@ export function storeSuite(name: string, makePlace: () => Promise<Place>): void 
         return store;
       },
       get shared() {
-        return place?.shared ?? false;
+        return location?.shared ?? false;
       },
     };
     streamSuite(opener);
     retentionSuite(opener);
     restoreSuite(opener);
-    wakeSuite(opener);
+    subscriptionSuite(opener);
     recordSuite(opener);
     leaseSuite(opener);
   });

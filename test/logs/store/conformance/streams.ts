@@ -1,15 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { AppId, Store, StoredBatch } from '../../../../src/logs/store/contract.ts';
-import { batchOf, linesOf, newApp, textsOf } from '../../../support/batches.ts';
+import { batchOf, linesOf, newAppId, textsOf } from '../../../support/batches.ts';
 import { until } from '../../../support/until.ts';
-import type { Opener } from './store-suite.ts';
+import type { StoreOpener } from './store-suite.ts';
 
-export function streamSuite(place: Opener): void {
+export function streamSuite(opener: StoreOpener): void {
   describe('append', () => {
     it('numbers lines from 1, without a gap', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       expect(await store.append(app, batchOf('a', 'b', 'c'))).toMatchObject({
         first: 1,
         last: 3,
@@ -24,8 +24,8 @@ export function streamSuite(place: Opener): void {
     });
 
     it('keeps the order in which appends were called, when none waits for another', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const texts = Array.from({ length: 300 }, (_, i) => `line ${i}`);
       const appended = await Promise.all(texts.map((text) => store.append(app, batchOf(text))));
       expect(appended.map(({ first }) => first)).toEqual(texts.map((_, i) => i + 1));
@@ -33,8 +33,8 @@ export function streamSuite(place: Opener): void {
     });
 
     it('keeps every byte of a line', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const every = Uint8Array.from({ length: 256 }, (_, i) => i);
       const random = randomBytes(5_000);
       await store.append(app, batchOf(every, random, '', '\r\n$5\r\n', 'Grüße 🚰'));
@@ -45,8 +45,8 @@ export function streamSuite(place: Opener): void {
     });
 
     it('takes batches larger than any that the router makes', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const long = Array.from({ length: 400 }, (_, i) => `${i} `.padEnd(10_000, 'x'));
       await store.append(app, batchOf(...long));
       await store.append(app, batchOf('after'));
@@ -54,8 +54,8 @@ export function streamSuite(place: Opener): void {
     });
 
     it('keeps the streams of many apps apart', async () => {
-      const store = await place.open();
-      const apps = Array.from({ length: 200 }, newApp);
+      const store = await opener.open();
+      const apps = Array.from({ length: 200 }, newAppId);
       await Promise.all(
         apps.flatMap((app, i) => [
           store.append(app, batchOf(`${i} one`)),
@@ -67,8 +67,8 @@ export function streamSuite(place: Opener): void {
     });
 
     it('says when a batch was stored', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const before = Date.now();
       await store.append(app, batchOf('now'));
       const [{ storedAtMs }] = await store.read(app, 0, 1);
@@ -79,8 +79,8 @@ export function streamSuite(place: Opener): void {
 
   describe('a frame that is sent again', () => {
     it('is stored once', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const frameId = randomUUID();
       await store.append(app, batchOf('before'));
       const first = await store.append(app, batchOf('a', 'b'), { frameId });
@@ -92,8 +92,8 @@ export function streamSuite(place: Opener): void {
     });
 
     it('is stored once when the copies come at the same time', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const frameId = randomUUID();
       const all = await Promise.all(
         Array.from({ length: 20 }, () => store.append(app, batchOf('a', 'b'), { frameId })),
@@ -104,8 +104,8 @@ export function streamSuite(place: Opener): void {
     });
 
     it('is another frame in another app, and under another name', async () => {
-      const store = await place.open();
-      const [one, two] = [newApp(), newApp()];
+      const store = await opener.open();
+      const [one, two] = [newAppId(), newAppId()];
       const frameId = randomUUID();
       await store.append(one, batchOf('a'), { frameId });
       expect((await store.append(two, batchOf('a'), { frameId })).duplicate).toBe(false);
@@ -113,12 +113,12 @@ export function streamSuite(place: Opener): void {
     });
 
     it('is known after the store was opened again', async () => {
-      const app = newApp();
+      const app = newAppId();
       const frameId = randomUUID();
-      const before = await place.open();
+      const before = await opener.open();
       await before.append(app, batchOf('a'), { frameId });
       await before.close();
-      const store = await place.open();
+      const store = await opener.open();
       expect(await store.append(app, batchOf('a'), { frameId })).toMatchObject({
         first: 1,
         last: 1,
@@ -129,8 +129,8 @@ export function streamSuite(place: Opener): void {
 
   describe('read', () => {
     it('gives at least one batch, then about as many bytes as asked', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const text = 'x'.repeat(1_000);
       for (let i = 0; i < 20; i++) await store.append(app, batchOf(text));
       expect(await store.read(app, 0, 1)).toHaveLength(1);
@@ -142,30 +142,30 @@ export function streamSuite(place: Opener): void {
     });
 
     it('starts with the batch that a position is in the middle of', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       await store.append(app, batchOf('1', '2', '3'));
       await store.append(app, batchOf('4', '5', '6'));
-      expect(spans(await store.read(app, 1, 1e6))).toEqual([
+      expect(sequenceRanges(await store.read(app, 1, 1e6))).toEqual([
         [1, 3],
         [4, 6],
       ]);
-      expect(spans(await store.read(app, 3, 1e6))).toEqual([[4, 6]]);
-      expect(spans(await store.read(app, 5, 1e6))).toEqual([[4, 6]]);
+      expect(sequenceRanges(await store.read(app, 3, 1e6))).toEqual([[4, 6]]);
+      expect(sequenceRanges(await store.read(app, 5, 1e6))).toEqual([[4, 6]]);
     });
 
     it('gives nothing after the end, and nothing of an app that never spoke', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       await store.append(app, batchOf('1', '2', '3'));
       expect(await store.read(app, 3, 1e6)).toEqual([]);
       expect(await store.read(app, 1_000, 1e6)).toEqual([]);
-      expect(await store.read(newApp(), 0, 1e6)).toEqual([]);
+      expect(await store.read(newAppId(), 0, 1e6)).toEqual([]);
     });
 
     it('sees what was appended when the append has resolved', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       for (let i = 0; i < 50; i++) {
         const { last } = await store.append(app, batchOf(`${i}`));
         expect(linesOf(await store.read(app, last - 1, 1e6))).toEqual([`${i}`]);
@@ -175,11 +175,11 @@ export function streamSuite(place: Opener): void {
 
   describe('readBefore', () => {
     it('gives the newest first, and at least one', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const text = 'x'.repeat(1_000);
       for (let i = 0; i < 20; i++) await store.append(app, batchOf(text));
-      expect(spans(await store.readBefore(app, 21, 1))).toEqual([[20, 20]]);
+      expect(sequenceRanges(await store.readBefore(app, 21, 1))).toEqual([[20, 20]]);
       const some = await store.readBefore(app, 21, 5_000);
       expect(some[0].last).toBe(20);
       expect(some.length).toBeGreaterThanOrEqual(4);
@@ -189,33 +189,33 @@ export function streamSuite(place: Opener): void {
     });
 
     it('starts with the batch that a position is in the middle of', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       await store.append(app, batchOf('1', '2', '3'));
       await store.append(app, batchOf('4', '5', '6'));
       await store.append(app, batchOf('7'));
-      expect(spans(await store.readBefore(app, 6, 1e6))).toEqual([
+      expect(sequenceRanges(await store.readBefore(app, 6, 1e6))).toEqual([
         [4, 6],
         [1, 3],
       ]);
-      expect(spans(await store.readBefore(app, 5, 1))).toEqual([[4, 6]]);
-      expect(spans(await store.readBefore(app, 4, 1e6))).toEqual([[1, 3]]);
+      expect(sequenceRanges(await store.readBefore(app, 5, 1))).toEqual([[4, 6]]);
+      expect(sequenceRanges(await store.readBefore(app, 4, 1e6))).toEqual([[1, 3]]);
     });
 
     it('gives the end of the stream for a position behind it, and nothing before the first line', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       await store.append(app, batchOf('1', '2'));
-      expect(spans(await store.readBefore(app, 1_000, 1e6))).toEqual([[1, 2]]);
+      expect(sequenceRanges(await store.readBefore(app, 1_000, 1e6))).toEqual([[1, 2]]);
       expect(await store.readBefore(app, 1, 1e6)).toEqual([]);
-      expect(await store.readBefore(newApp(), 10, 1e6)).toEqual([]);
+      expect(await store.readBefore(newAppId(), 10, 1e6)).toEqual([]);
     });
   });
 
   describe('bounds', () => {
     it('tells what a stream holds', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       expect(await store.bounds(app)).toEqual({ first: 1, last: 0, bytes: 0 });
       const one = batchOf('1', '2');
       const two = batchOf('three');
@@ -228,8 +228,8 @@ export function streamSuite(place: Opener): void {
 
   describe('sequenceAt', () => {
     it('finds the last line that was stored before a time', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const times: number[] = [];
       for (let i = 0; i < 8; i++) {
         await nextMillisecond(times.at(-1) ?? 0);
@@ -246,17 +246,17 @@ export function streamSuite(place: Opener): void {
     });
 
     it('knows that an app never spoke', async () => {
-      const store = await place.open();
-      expect(await store.sequenceAt(newApp(), Date.now())).toBe(0);
+      const store = await opener.open();
+      expect(await store.sequenceAt(newAppId(), Date.now())).toBe(0);
     });
   });
 
   describe('drop', () => {
     it('removes the stream, and no other', async () => {
-      const store = await place.open();
-      const [gone, stays] = [newApp(), newApp()];
+      const store = await opener.open();
+      const [gone, stays] = [newAppId(), newAppId()];
       for (const app of [gone, stays]) await store.append(app, batchOf('1', '2'));
-      await store.drop(gone);
+      await store.dropStream(gone);
       expect(await store.read(gone, 0, 1e6)).toEqual([]);
       expect((await store.bounds(gone)).bytes).toBe(0);
       expect(linesOf(await store.read(stays, 0, 1e6))).toEqual(['1', '2']);
@@ -267,8 +267,8 @@ export function streamSuite(place: Opener): void {
 
   describe('status', () => {
     it('says that all is well, and whether others may work on the same data', async () => {
-      const store = await place.open();
-      expect(store.shared).toBe(place.shared);
+      const store = await opener.open();
+      expect(store.shared).toBe(opener.shared);
       const { kind, trouble, facts } = await store.status();
       expect(['embedded', 'redis']).toContain(kind);
       expect(trouble).toBeUndefined();
@@ -278,13 +278,13 @@ export function streamSuite(place: Opener): void {
 
   describe('closing', () => {
     it('waits for what was appended, and keeps all of it', async () => {
-      const app = newApp();
-      const before = await place.open();
+      const app = newAppId();
+      const before = await opener.open();
       const appends = Array.from({ length: 100 }, (_, i) => before.append(app, batchOf(`${i}`, 'x')));
       await Promise.all(appends);
       const bounds = await before.bounds(app);
       await before.close();
-      const store = await place.open();
+      const store = await opener.open();
       expect(await store.bounds(app)).toEqual(bounds);
       expect(await store.append(app, batchOf('next'))).toMatchObject({
         first: 201,
@@ -310,7 +310,7 @@ export async function readAll(store: Store, app: AppId): Promise<StoredBatch[]> 
   }
 }
 
-export function spans(batches: readonly StoredBatch[]): [number, number][] {
+export function sequenceRanges(batches: readonly StoredBatch[]): [number, number][] {
   return batches.map(({ first, last }) => [first, last]);
 }
 

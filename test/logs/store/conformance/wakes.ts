@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { AppId, Store, StoredBatch } from '../../../../src/logs/store/contract.ts';
-import { batchOf, linesOf, newApp } from '../../../support/batches.ts';
-import { numbered } from '../../../support/senders/push.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { numberedMessages } from '../../../support/senders/push.ts';
 import { until } from '../../../support/until.ts';
-import type { Opener } from './store-suite.ts';
+import type { StoreOpener } from './store-suite.ts';
 
-export function wakeSuite(place: Opener): void {
+export function subscriptionSuite(opener: StoreOpener): void {
   describe('subscribe', () => {
     it('lets a reader that reads after every wake see everything within a second', async () => {
-      const store = await place.open();
-      const app = newApp();
-      const follower = new Follower(store, app);
+      const store = await opener.open();
+      const app = newAppId();
+      const follower = new SubscribedReader(store, app);
       const texts = Array.from({ length: 200 }, (_, i) => `line ${i}`);
       for (const text of texts) void store.append(app, batchOf(text));
       await until('all lines', () => follower.lines.length >= texts.length, 5_000);
@@ -22,8 +22,8 @@ export function wakeSuite(place: Opener): void {
     });
 
     it('gives a batch, when it gives one, as it was stored', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const seen: string[] = [];
       const stop = store.subscribe(app, (batch) => {
         if (batch) seen.push(`${batch.first}-${batch.last} ${linesOf([batch])} ${batch.storedAtMs > 0}`);
@@ -35,22 +35,22 @@ export function wakeSuite(place: Opener): void {
     });
 
     it('says that a batch was passed on when somebody was given it', async () => {
-      const store = await place.open();
-      const app = newApp();
+      const store = await opener.open();
+      const app = newAppId();
       const given: StoredBatch[] = [];
       const stop = store.subscribe(app, (batch) => {
         if (batch) given.push(batch);
       });
-      for (const text of numbered(20)) {
-        const { first, passedOn } = await store.append(app, batchOf(text));
+      for (const text of numberedMessages(20)) {
+        const { first, retainedByReaders: passedOn } = await store.append(app, batchOf(text));
         if (given.some((batch) => batch.first === first)) expect(passedOn).toBe(true);
       }
       stop();
     });
 
     it('wakes only those who subscribed to the app, and until they unsubscribe', async () => {
-      const store = await place.open();
-      const [mine, other] = [newApp(), newApp()];
+      const store = await opener.open();
+      const [mine, other] = [newAppId(), newAppId()];
       const woken = { mine: 0, other: 0, second: 0 };
       const stop = store.subscribe(mine, () => woken.mine++);
       const stopSecond = store.subscribe(mine, () => woken.second++);
@@ -71,10 +71,10 @@ export function wakeSuite(place: Opener): void {
     });
 
     it('wakes for the appends of another router', async () => {
-      if (!place.shared) return ownedByOne(place);
-      const [here, there] = [await place.open(), await place.open()];
-      const app = newApp();
-      const follower = new Follower(here, app);
+      if (!opener.shared) return expectExclusive(opener);
+      const [here, there] = [await opener.open(), await opener.open()];
+      const app = newAppId();
+      const follower = new SubscribedReader(here, app);
       for (let i = 0; i < 50; i++) await (i % 2 ? here : there).append(app, batchOf(`line ${i}`));
       await until('all lines', () => follower.lines.length >= 50, 1_000);
       expect(follower.lines).toEqual(Array.from({ length: 50 }, (_, i) => `line ${i}`));
@@ -84,10 +84,10 @@ export function wakeSuite(place: Opener): void {
 
   describe('watch', () => {
     it('tells the scope of every transaction that was made', async () => {
-      const store = await place.open();
+      const store = await opener.open();
       const scope = randomUUID();
       const seen: string[] = [];
-      const stop = store.watch((changed) => seen.push(changed));
+      const stop = store.watchRecords((changed) => seen.push(changed));
       await store.transact(scope, [{ key: 'a', value: 1 }]);
       await until('the scope is told', () => seen.includes(scope), 1_000);
       stop();
@@ -97,10 +97,10 @@ export function wakeSuite(place: Opener): void {
     });
 
     it('tells of transactions that another router made', async () => {
-      if (!place.shared) return ownedByOne(place);
-      const [here, there] = [await place.open(), await place.open()];
+      if (!opener.shared) return expectExclusive(opener);
+      const [here, there] = [await opener.open(), await opener.open()];
       const seen: string[] = [];
-      here.watch((changed) => seen.push(changed));
+      here.watchRecords((changed) => seen.push(changed));
       const scope = randomUUID();
       await there.transact(scope, [{ key: 'a', value: 1 }]);
       await until('the scope is told', () => seen.includes(scope), 1_000);
@@ -113,7 +113,7 @@ export function wakeSuite(place: Opener): void {
 }
 
 /** A reader that reads on after every wake. */
-class Follower {
+class SubscribedReader {
   readonly lines: string[] = [];
   readonly stop: () => void;
   private after = 0;
@@ -139,7 +139,7 @@ class Follower {
 }
 
 /** Where another router can't open the store, it is told so. */
-async function ownedByOne(place: Opener): Promise<void> {
-  await place.open();
-  await expect(place.open()).rejects.toThrow(/in use by another/);
+async function expectExclusive(opener: StoreOpener): Promise<void> {
+  await opener.open();
+  await expect(opener.open()).rejects.toThrow(/in use by another/);
 }

@@ -11,14 +11,14 @@ export const RETENTION = { lines: 1_000_000, bytes: 1 << 30, ageMs: 86_400_000 }
 export const AOF_ALWAYS = ['appendonly yes', 'appendfsync always'];
 
 /** Starts a server for one test. */
-export async function startServer(options?: RedisServerOptions): Promise<RedisServer> {
+export async function startRedisForTest(options?: RedisServerOptions): Promise<RedisServer> {
   const server = await RedisServer.start(options);
   onTestFinished(() => server.remove());
   return server;
 }
 
 /** Opens a store for one test; what it warns of is gathered. */
-export async function openStore(
+export async function openRedisStoreForTest(
   url: string,
   options?: Partial<RedisStoreOptions>,
 ): Promise<{ store: RedisStore; warnings: string[] }> {
@@ -32,9 +32,9 @@ export async function openStore(
 }
 
 /** Appends numbered lines one after the other, each again until it is taken, and says which were. */
-export class Producer {
+export class RetryingAppender {
   /** Text and sequence of every line that was acknowledged. */
-  readonly taken: { text: string; first: number }[] = [];
+  readonly acknowledged: { text: string; first: number }[] = [];
   readonly failures: string[] = [];
   /** The longest that an append took to be refused, ms. */
   slowestRefusalMs = 0;
@@ -57,7 +57,7 @@ export class Producer {
         const startedMs = performance.now();
         try {
           const { first } = await store.append(app, batchOf(text));
-          this.taken.push({ text, first });
+          this.acknowledged.push({ text, first });
           break;
         } catch (error) {
           this.failures.push(String(error));

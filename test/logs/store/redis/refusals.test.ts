@@ -1,20 +1,20 @@
 /** What Redis refuses is said in one sentence, with what to do. */
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { storeFindings } from '../../../../src/cli/doctor/store.ts';
+import { checkStoreStatus } from '../../../../src/cli/doctor/store.ts';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import type { StoreStatus } from '../../../../src/logs/store/contract.ts';
 import { redisError } from '../../../../src/logs/store/redis/connection/errors.ts';
 import {
-  concerns,
-  parseFacts,
-  refuseUnusable,
-  type ServerFacts,
+  assertSupportedVersion,
+  parseServerInfo,
+  type RedisServerInfo,
+  serverWarnings,
 } from '../../../../src/logs/store/redis/connection/server-check.ts';
-import { batchOf, linesOf, newApp } from '../../../support/batches.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { freePort, hasRedis } from '../../../support/redis/redis-server.ts';
 import { until } from '../../../support/until.ts';
-import { AOF_ALWAYS, openStore, startServer } from './harness.ts';
+import { AOF_ALWAYS, openRedisStoreForTest, startRedisForTest } from './harness.ts';
 
 async function refusalOf(action: Promise<unknown>): Promise<TailraceError> {
   const error = await action.then(
@@ -27,9 +27,9 @@ async function refusalOf(action: Promise<unknown>): Promise<TailraceError> {
 
 describe.runIf(hasRedis)('a Redis', () => {
   it('that is out of memory refuses lines, and takes them again when there is room', async () => {
-    const server = await startServer({ config: ['maxmemory 4mb', 'maxmemory-policy noeviction'] });
-    const { store } = await openStore(server.url);
-    const app = newApp();
+    const server = await startRedisForTest({ config: ['maxmemory 4mb', 'maxmemory-policy noeviction'] });
+    const { store } = await openRedisStoreForTest(server.url);
+    const app = newAppId();
     let taken = 0;
     const refusal = await until('Redis is full', async () => {
       const random = Array.from({ length: 20 }, (_, i) =>
@@ -45,42 +45,42 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(refusal).toMatchObject({ code: 'store_full', status: 503 });
     expect(refusal.message).toMatch(/out of memory.*maxmemory/);
     expect(await store.bounds(app)).toMatchObject({ first: 1, last: taken });
-    await server.ask('config', 'set', 'maxmemory', 1_000_000);
+    await server.command('config', 'set', 'maxmemory', 1_000_000);
     expect((await refusalOf(store.transact('scope', [{ key: 'a', value: 1 }]))).code).toBe('store_full');
-    await server.ask('config', 'set', 'maxmemory', 0);
+    await server.command('config', 'set', 'maxmemory', 0);
     expect((await store.append(app, batchOf('room'))).first).toBe(taken + 1);
     expect(linesOf(await store.read(app, taken, 1))).toEqual(['room']);
   });
 
   it('that is a read-only replica says where to go', async () => {
-    const master = await startServer();
-    const replica = await startServer({ config: [`replicaof 127.0.0.1 ${master.port}`] });
-    await openStore(master.url);
+    const master = await startRedisForTest();
+    const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
+    await openRedisStoreForTest(master.url);
     await until('the replica is in sync', async () =>
-      String(await replica.ask('info', 'replication')).includes('master_link_status:up'),
+      String(await replica.command('info', 'replication')).includes('master_link_status:up'),
     );
-    const refusal = await refusalOf(openStore(replica.url));
+    const refusal = await refusalOf(openRedisStoreForTest(replica.url));
     expect(refusal.message).toMatch(/read-only replica: point REDIS_URL at the master/);
   });
 
   it('that asks for a password says so, and that it is wrong', async () => {
-    const server = await startServer({ password: 'right' });
-    const missing = await refusalOf(openStore(server.url));
+    const server = await startRedisForTest({ password: 'right' });
+    const missing = await refusalOf(openRedisStoreForTest(server.url));
     expect(missing).toMatchObject({ code: 'settings' });
     expect(missing.message).toContain('asks for a password');
-    const wrong = await refusalOf(openStore(`redis://:wrong@127.0.0.1:${server.port}`));
+    const wrong = await refusalOf(openRedisStoreForTest(`redis://:wrong@127.0.0.1:${server.port}`));
     expect(wrong).toMatchObject({ code: 'settings' });
     expect(wrong.message).toContain('refuses the user name or password');
     expect(wrong.message).not.toContain('wrong@');
-    await openStore(`redis://:right@127.0.0.1:${server.port}`);
+    await openRedisStoreForTest(`redis://:right@127.0.0.1:${server.port}`);
   });
 
   it('that complains is quoted without what was sent: that may be secret', async () => {
-    const server = await startServer({ password: 'right' });
-    const { store, warnings } = await openStore(`redis://:right@127.0.0.1:${server.port}`);
-    await server.ask('acl', 'setuser', 'default', '-evalsha', '-eval');
+    const server = await startRedisForTest({ password: 'right' });
+    const { store, warnings } = await openRedisStoreForTest(`redis://:right@127.0.0.1:${server.port}`);
+    await server.command('acl', 'setuser', 'default', '-evalsha', '-eval');
     const refusal = await refusalOf(store.transact('scope', [{ key: 'drain/1', value: 'https://u:hush@h' }]));
-    const wrong = await refusalOf(openStore(`redis://:hush@127.0.0.1:${server.port}`));
+    const wrong = await refusalOf(openRedisStoreForTest(`redis://:hush@127.0.0.1:${server.port}`));
     for (const error of [refusal, wrong])
       expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('hush');
     expect(warnings.join()).not.toContain('hush');
@@ -88,7 +88,9 @@ describe.runIf(hasRedis)('a Redis', () => {
 
   it('that is not there is named', async () => {
     const port = await freePort();
-    const refusal = await refusalOf(openStore(`redis://:hush@127.0.0.1:${port}`, { openMs: 200 }));
+    const refusal = await refusalOf(
+      openRedisStoreForTest(`redis://:hush@127.0.0.1:${port}`, { openMs: 200 }),
+    );
     expect(refusal.message).toContain(
       `Redis at redis://127.0.0.1:${port} doesn't answer (connect ECONNREFUSED 127.0.0.1:${port}): start it, or correct its address.`,
     );
@@ -96,33 +98,33 @@ describe.runIf(hasRedis)('a Redis', () => {
   });
 
   it('that loads its data from disk is waited for, and says so', { timeout: 60_000 }, async () => {
-    const server = await startServer({ config: ['dbfilename dump.rdb'] });
+    const server = await startRedisForTest({ config: ['dbfilename dump.rdb'] });
     const script = "for i = 1, 1500 do redis.call('SET', 'key' .. i, string.rep('x', 1000)) end";
-    await server.ask('eval', script, 0);
-    await server.ask('save');
+    await server.command('eval', script, 0);
+    await server.command('save');
     await server.signal('SIGKILL');
     // Microseconds a key: a second and a half.
     server.addConfig('key-load-delay 1000', 'loading-process-events-interval-bytes 1024');
     await server.start();
-    const refusal = await refusalOf(openStore(server.url, { openMs: 300 }));
+    const refusal = await refusalOf(openRedisStoreForTest(server.url, { openMs: 300 }));
     expect(refusal.message).toMatch(/loading its data from disk/);
-    const { store } = await openStore(server.url, { openMs: 30_000 });
-    expect((await store.append(newApp(), batchOf('loaded'))).first).toBe(1);
+    const { store } = await openRedisStoreForTest(server.url, { openMs: 30_000 });
+    expect((await store.append(newAppId(), batchOf('loaded'))).first).toBe(1);
   });
 
   it('that may throw data away is warned of', async () => {
-    const evicting = await startServer({ config: ['maxmemory 100mb', 'maxmemory-policy allkeys-lru'] });
-    expect((await openStore(evicting.url)).warnings).toEqual([
+    const evicting = await startRedisForTest({ config: ['maxmemory 100mb', 'maxmemory-policy allkeys-lru'] });
+    expect((await openRedisStoreForTest(evicting.url)).warnings).toEqual([
       expect.stringMatching(/maxmemory-policy allkeys-lru: .* Set it to noeviction/),
       expect.stringMatching(/in memory only.*appendonly yes/),
     ]);
-    const careful = await startServer({ config: AOF_ALWAYS });
-    expect((await openStore(careful.url)).warnings).toEqual([]);
+    const careful = await startRedisForTest({ config: AOF_ALWAYS });
+    expect((await openRedisStoreForTest(careful.url)).warnings).toEqual([]);
   });
 });
 
 describe('what Redis says', () => {
-  const facts: ServerFacts = {
+  const facts: RedisServerInfo = {
     server: 'Redis',
     version: '7.0.15',
     mode: 'standalone',
@@ -135,21 +137,21 @@ describe('what Redis says', () => {
   };
 
   it('is refused when it is too old', () => {
-    expect(() => refuseUnusable({ ...facts, version: '6.0.16' })).toThrow('Redis 6.0.16 is too old');
-    expect(() => refuseUnusable({ ...facts, version: '5.0.3' })).toThrow('too old');
-    for (const version of ['6.2.0', '7.0.15', '8.2.1']) refuseUnusable({ ...facts, version });
-    expect(concerns(facts)).toEqual([]);
+    expect(() => assertSupportedVersion({ ...facts, version: '6.0.16' })).toThrow('Redis 6.0.16 is too old');
+    expect(() => assertSupportedVersion({ ...facts, version: '5.0.3' })).toThrow('too old');
+    for (const version of ['6.2.0', '7.0.15', '8.2.1']) assertSupportedVersion({ ...facts, version });
+    expect(serverWarnings(facts)).toEqual([]);
   });
 
   it('is known by its own name and version', () => {
     const info = (...fields: string[]): string =>
       ['# Server', ...fields, 'redis_mode:standalone'].join('\r\n');
-    expect(parseFacts(info('redis_version:8.2.1'))).toMatchObject({ server: 'Redis', version: '8.2.1' });
-    const valkey = parseFacts(info('redis_version:7.2.4', 'server_name:valkey', 'valkey_version:9.0.0'));
+    expect(parseServerInfo(info('redis_version:8.2.1'))).toMatchObject({ server: 'Redis', version: '8.2.1' });
+    const valkey = parseServerInfo(info('redis_version:7.2.4', 'server_name:valkey', 'valkey_version:9.0.0'));
     expect(valkey).toMatchObject({ server: 'Valkey', version: '9.0.0' });
-    refuseUnusable({ ...valkey, version: '1.0.0' });
+    assertSupportedVersion({ ...valkey, version: '1.0.0' });
     const status: StoreStatus = { kind: 'redis', concerns: [], facts: { ...valkey, address: 'a:1' } };
-    expect(storeFindings(status)).toMatchObject([
+    expect(checkStoreStatus(status)).toMatchObject([
       { level: 'ok', text: expect.stringMatching(/^Valkey 9\.0\.0 at a:1/) },
     ]);
   });

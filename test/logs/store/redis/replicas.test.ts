@@ -1,36 +1,36 @@
 /** Lines are acknowledged when so many replicas have them. */
 import { describe, expect, it } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
-import { examineRedis } from '../../../../src/logs/store/redis/connection/status.ts';
+import { checkRedis } from '../../../../src/logs/store/redis/connection/status.ts';
 import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
-import { batchOf, linesOf, newApp } from '../../../support/batches.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { hasRedis, type RedisServer } from '../../../support/redis/redis-server.ts';
 import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
-import { AOF_ALWAYS, openStore, startServer } from './harness.ts';
+import { AOF_ALWAYS, openRedisStoreForTest, startRedisForTest } from './harness.ts';
 
 /** The master counts on the replica. */
 async function inSync(master: RedisServer): Promise<void> {
   await until('the replica is in sync', async () =>
-    String(await master.ask('info', 'replication')).includes('state=online'),
+    String(await master.command('info', 'replication')).includes('state=online'),
   );
 }
 
 describe.runIf(hasRedis)('with REDIS_WAIT', () => {
   it('what was acknowledged is at the replica, and too few replicas refuse lines', async () => {
-    const master = await startServer();
-    const replica = await startServer({ config: [`replicaof 127.0.0.1 ${master.port}`] });
+    const master = await startRedisForTest();
+    const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
     await inSync(master);
     const wait = { replicas: 1, timeoutMs: 1_000 };
-    const { store, warnings } = await openStore(master.url, { wait });
+    const { store, warnings } = await openRedisStoreForTest(master.url, { wait });
     await until('the replica keeps up', () =>
-      store.append(newApp(), batchOf('first')).catch(() => undefined),
+      store.append(newAppId(), batchOf('first')).catch(() => undefined),
     );
-    const app = newApp();
+    const app = newAppId();
     const { state } = streamKeys(app);
     for (let i = 1; i <= 100; i++) {
       expect((await store.append(app, batchOf(`${i}`))).last).toBe(i);
-      expect(Number(await replica.ask('hget', state, 'next'))).toBe(i + 1);
+      expect(Number(await replica.command('hget', state, 'next'))).toBe(i + 1);
     }
 
     await replica.signal('SIGSTOP');
@@ -45,7 +45,7 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
     expect(performance.now() - startedMs).toBeLessThan(4_000);
     // What comes now is refused before it is stored: whoever sends it again would have it there many times. And so is what is
     // stored already, which is not stored again.
-    const refused = ['refused', 'refused', 'refused'].map((text) => store.append(newApp(), batchOf(text)));
+    const refused = ['refused', 'refused', 'refused'].map((text) => store.append(newAppId(), batchOf(text)));
     for (const refusal of await Promise.allSettled([
       ...refused,
       store.append(app, late),
@@ -65,12 +65,14 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
   });
 
   it('too few replicas are said', async () => {
-    const alone = await startServer({ config: AOF_ALWAYS });
-    const { store, warnings } = await openStore(alone.url, { wait: { replicas: 2, timeoutMs: 100 } });
+    const alone = await startRedisForTest({ config: AOF_ALWAYS });
+    const { store, warnings } = await openRedisStoreForTest(alone.url, {
+      wait: { replicas: 2, timeoutMs: 100 },
+    });
     const sentence = 'REDIS_WAIT asks for 2 replicas and Redis has 0: no line is taken.';
     expect(warnings.join()).toContain(sentence);
     expect((await store.status()).trouble).toContain(sentence);
-    expect((await examineRedis(alone.url, undefined, 2)).trouble).toContain(sentence);
-    expect((await examineRedis(alone.url, undefined, 0)).trouble).toBeUndefined();
+    expect((await checkRedis(alone.url, undefined, 2)).trouble).toContain(sentence);
+    expect((await checkRedis(alone.url, undefined, 0)).trouble).toBeUndefined();
   });
 });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { TailraceError } from '../../../../common/errors.ts';
 
-export interface Node {
+export interface RedisNode {
   readonly host: string;
   readonly port: number;
 }
@@ -10,7 +10,7 @@ export interface Node {
 export interface RedisAddress {
   readonly kind: 'single' | 'sentinel' | 'cluster';
   /** The server, the Sentinels, or nodes of the Cluster. */
-  readonly nodes: readonly Node[];
+  readonly nodes: readonly RedisNode[];
   /** The name of the master that the Sentinels watch. */
   readonly master?: string;
   readonly username?: string;
@@ -21,25 +21,25 @@ export interface RedisAddress {
   readonly text: string;
 }
 
-const FORM =
+const URL_PATTERN =
   /^(?<scheme>rediss?)(?:\+(?<kind>cluster|sentinel))?:\/\/(?:(?<user>.*)@)?(?<hosts>[^@/?]+)(?:\/(?<path>[^?]*))?(?:\?.*)?$/;
-const EXPECTED =
+const URL_FORMS =
   'redis://host:port, rediss://user:password@host:port, redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/master';
 
 /** @throws TailraceError `settings` when the URL can't be read. */
 export function parseRedisUrl(url: string): RedisAddress {
-  const groups = FORM.exec(url)?.groups;
-  if (!groups) throw refusal('it is no Redis URL');
+  const groups = URL_PATTERN.exec(url)?.groups;
+  if (!groups) throw urlError('it is no Redis URL');
   const kind = (groups.kind ?? 'single') as RedisAddress['kind'];
   const nodes = groups.hosts.split(',').map((text) => parseNode(text, kind === 'sentinel' ? 26_379 : 6_379));
   if (kind === 'single' && nodes.length > 1)
-    throw refusal('it names several hosts: is it a redis+cluster:// or a redis+sentinel://?');
+    throw urlError('it names several hosts: is it a redis+cluster:// or a redis+sentinel://?');
   const path = decode(groups.path ?? '').split('/');
   const master = kind === 'sentinel' ? path.shift() : undefined;
-  if (kind === 'sentinel' && !master) throw refusal("it names no master: end it with /<the master's name>");
+  if (kind === 'sentinel' && !master) throw urlError("it names no master: end it with /<the master's name>");
   const database = path[0] ? Number(path[0]) : 0;
-  if (!Number.isInteger(database) || database < 0) throw refusal(`"${path[0]}" is no number of a database`);
-  if (kind === 'cluster' && database > 0) throw refusal('a Cluster has only database 0');
+  if (!Number.isInteger(database) || database < 0) throw urlError(`"${path[0]}" is no number of a database`);
+  if (kind === 'cluster' && database > 0) throw urlError('a Cluster has only database 0');
   const [user, ...rest] = (groups.user ?? '').split(':');
   const name = `redis${groups.scheme === 'rediss' ? 's' : ''}${kind === 'single' ? '' : `+${kind}`}`;
   return {
@@ -55,7 +55,7 @@ export function parseRedisUrl(url: string): RedisAddress {
 }
 
 /** The certificate that vouches for the servers', from a file. */
-export function readCertificate(file: string): string {
+export function readCaCertificate(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
@@ -65,11 +65,11 @@ export function readCertificate(file: string): string {
   }
 }
 
-function parseNode(text: string, fallbackPort: number): Node {
+function parseNode(text: string, defaultPort: number): RedisNode {
   const match = /^(?:\[(?<v6>[0-9a-fA-F:]+)\]|(?<name>[^:]+))(?::(?<port>\d{1,5}))?$/.exec(text.trim());
   const host = match?.groups?.v6 ?? match?.groups?.name;
-  const port = match?.groups?.port ? Number(match.groups.port) : fallbackPort;
-  if (!host || port < 1 || port > 65_535) throw refusal(`"${text}" is no host:port`);
+  const port = match?.groups?.port ? Number(match.groups.port) : defaultPort;
+  if (!host || port < 1 || port > 65_535) throw urlError(`"${text}" is no host:port`);
   return { host, port };
 }
 
@@ -81,6 +81,6 @@ function decode(text: string): string {
   }
 }
 
-function refusal(why: string): TailraceError {
-  return new TailraceError('settings', `REDIS_URL can't be used: ${why}. Write ${EXPECTED}.`);
+function urlError(why: string): TailraceError {
+  return new TailraceError('settings', `REDIS_URL can't be used: ${why}. Write ${URL_FORMS}.`);
 }

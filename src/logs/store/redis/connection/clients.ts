@@ -4,15 +4,15 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from './address.ts';
 
 /** A command that wasn't answered within this time has failed; the connection is made anew. */
-const ANSWER_MS = 5_000;
-const CONNECT_MS = 5_000;
+const COMMAND_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 /** A Sentinel that took longer to name the master hangs: the next one is asked. */
-const SENTINEL_MS = 2_000;
+const SENTINEL_TIMEOUT_MS = 2_000;
 /** Pauses between attempts to connect again: these many milliseconds more each time, up to the second figure. */
 export const RETRY_STEP_MS = 50;
 const RETRY_MAX_MS = 1_000;
 
-export interface ClientOptions {
+export interface RedisClientOptions {
   readonly address: RedisAddress;
   /** PEM of the CA that signed the servers' certificates, when the system doesn't know it. */
   readonly ca?: string;
@@ -21,9 +21,9 @@ export interface ClientOptions {
 }
 
 /** Makes a client for commands and one for messages; a Cluster's is both. They start to connect. */
-export function makeClients({ address, ca, waitMs }: ClientOptions): {
+export function makeClients({ address, ca, waitMs }: RedisClientOptions): {
   commands: Redis | Cluster;
-  messages: Redis | Cluster;
+  subscriber: Redis | Cluster;
 } {
   const retryStrategy = (times: number): number => Math.min(times * RETRY_STEP_MS, RETRY_MAX_MS);
   const [{ host: name }] = address.nodes;
@@ -34,11 +34,11 @@ export function makeClients({ address, ca, waitMs }: ClientOptions): {
     password: address.password,
     tls,
     protocol: 2,
-    connectTimeout: CONNECT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
     keepAlive: 10_000,
     connectionName: 'tailrace',
     disableClientInfo: true,
-    commandTimeout: ANSWER_MS + (waitMs ?? 0),
+    commandTimeout: COMMAND_TIMEOUT_MS + (waitMs ?? 0),
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     // A master that was made a replica: the name may lead to the new one by now.
@@ -54,7 +54,7 @@ export function makeClients({ address, ca, waitMs }: ClientOptions): {
       retryDelayOnClusterDown: 200,
       maxRedirections: 16,
     });
-    return { commands: cluster, messages: cluster };
+    return { commands: cluster, subscriber: cluster };
   }
   const [{ host, port }] = address.nodes;
   const single: RedisOptions = {
@@ -68,19 +68,19 @@ export function makeClients({ address, ca, waitMs }: ClientOptions): {
           sentinels: [...address.nodes],
           name: address.master,
           sentinelRetryStrategy: retryStrategy,
-          sentinelCommandTimeout: SENTINEL_MS,
+          sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
           sentinelTLS: tls,
           enableTLSForSentinelMode: address.tls,
           failoverDetector: true,
         }),
   };
   const commands = new Redis(single);
-  if (waitMs !== undefined) return { commands, messages: commands };
-  return { commands, messages: new Redis({ ...single, autoResubscribe: false }) };
+  if (waitMs !== undefined) return { commands, subscriber: commands };
+  return { commands, subscriber: new Redis({ ...single, autoResubscribe: false }) };
 }
 
 /** The slot of a key in a Cluster: CRC-16 (XMODEM) of what stands between braces. */
-export function slotOf(key: string): number {
+export function hashSlot(key: string): number {
   const open = key.indexOf('{');
   const close = key.indexOf('}', open + 1);
   const hashed = open !== -1 && close > open + 1 ? key.slice(open + 1, close) : key;

@@ -4,50 +4,50 @@
  */
 import { Cluster, Redis } from 'ioredis';
 import type { TailraceError } from '../../../../common/errors.ts';
-import type { Script } from '../scripts.ts';
+import type { LuaScript } from '../scripts.ts';
 import type { RedisAddress } from './address.ts';
-import { type ClientOptions, makeClients, RETRY_STEP_MS, slotOf } from './clients.ts';
-import { isAway, redisError } from './errors.ts';
+import { hashSlot, makeClients, RETRY_STEP_MS, type RedisClientOptions } from './clients.ts';
+import { isConnectionError, redisError } from './errors.ts';
 
-export interface ConnectionOptions extends ClientOptions {
+export interface RedisConnectionOptions extends RedisClientOptions {
   readonly warn: (fields: object, message: string) => void;
 }
 
-export type Argument = string | number | Buffer;
+export type RedisArgument = string | number | Buffer;
 
-export class Connection {
+export class RedisConnection {
   readonly address: RedisAddress;
   private readonly commands: Redis | Cluster;
   /** The same as `commands` for a Cluster, which brings its own connection for messages. */
-  private readonly messages: Redis | Cluster;
-  private readonly warn: ConnectionOptions['warn'];
-  private readonly upListeners = new Set<() => void>();
+  private readonly subscriber: Redis | Cluster;
+  private readonly warn: RedisConnectionOptions['warn'];
+  private readonly connectListeners = new Set<() => void>();
   private lastError: unknown;
-  private up = false;
-  private wasUp = false;
+  private connected = false;
+  private hasConnected = false;
   private warned = false;
   private closed = false;
 
   /** Starts to connect; {@link ready} tells when that was done. */
-  constructor(options: ConnectionOptions) {
+  constructor(options: RedisConnectionOptions) {
     this.address = options.address;
     this.warn = options.warn;
-    const { commands, messages } = makeClients(options);
+    const { commands, subscriber } = makeClients(options);
     this.commands = commands;
-    this.messages = messages;
-    for (const client of new Set([commands, messages])) {
-      client.on('error', (error: unknown) => this.failed(error));
-      client.on('node error', (error: unknown) => this.failed(error));
-      client.on('end', () => this.revive(client));
+    this.subscriber = subscriber;
+    for (const client of new Set([commands, subscriber])) {
+      client.on('error', (error: unknown) => this.onError(error));
+      client.on('node error', (error: unknown) => this.onError(error));
+      client.on('end', () => this.reconnect(client));
     }
-    commands.on('ready', () => this.rose());
-    commands.on('close', () => this.fell());
-    if (messages !== commands) messages.on('ready', () => this.tellUp());
+    commands.on('ready', () => this.onReady());
+    commands.on('close', () => this.onClose());
+    if (subscriber !== commands) subscriber.on('ready', () => this.notifyConnected());
   }
 
   /** Is it connected now? */
-  get isUp(): boolean {
-    return this.up;
+  get isConnected(): boolean {
+    return this.connected;
   }
 
   get isCluster(): boolean {
@@ -60,48 +60,48 @@ export class Connection {
    */
   async ready(limitMs: number): Promise<void> {
     const endMs = Date.now() + limitMs;
-    while (!this.up) {
-      const error = this.explain(this.absence(new Error(`no answer within ${limitMs} ms`)));
+    while (!this.connected) {
+      const error = this.explain(this.disconnectReason(new Error(`no answer within ${limitMs} ms`)));
       if (error.code === 'settings' || Date.now() > endMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
   /** Calls `listener` whenever a connection was made (again): nothing is subscribed to, and messages may have been lost. */
-  onUp(listener: () => void): void {
-    this.upListeners.add(listener);
+  onConnect(listener: () => void): void {
+    this.connectListeners.add(listener);
   }
 
   onMessage(listener: (channel: string, message: string) => void): void {
-    this.messages.on('message', listener);
+    this.subscriber.on('message', listener);
   }
 
   /** Sends a command; strings in its answer are strings. */
-  async call(command: string, ...args: Argument[]): Promise<unknown> {
-    return this.guarded(() => this.commands.call(command, args));
+  async call(command: string, ...args: RedisArgument[]): Promise<unknown> {
+    return this.translateErrors(() => this.commands.call(command, args));
   }
 
   /** Sends a command to the server, or to every master of a Cluster. */
-  async ofMasters(command: string): Promise<unknown[]> {
+  async callMasters(command: string): Promise<unknown[]> {
     const { commands } = this;
     const servers = commands instanceof Cluster ? commands.nodes('master') : [commands];
-    return this.guarded(() => Promise.all(servers.map((server) => server.call(command))));
+    return this.translateErrors(() => Promise.all(servers.map((server) => server.call(command))));
   }
 
   /** Sends a command; strings in its answer are bytes. */
-  async callBytes(command: string, ...args: Argument[]): Promise<unknown> {
-    return this.guarded(() => this.commands.callBuffer(command, args));
+  async callBytes(command: string, ...args: RedisArgument[]): Promise<unknown> {
+    return this.translateErrors(() => this.commands.callBuffer(command, args));
   }
 
   /** Sends commands one behind the other to the server of a key; strings in their answers are bytes. */
-  async together(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
-    return this.guarded(async () => {
+  async pipeline(commands: readonly (readonly [string, ...RedisArgument[]])[]): Promise<unknown[]> {
+    return this.translateErrors(async () => {
       const pipeline = this.commands.pipeline();
       for (const [command, ...args] of commands) pipeline.callBuffer(command, ...args);
-      const answers = await pipeline.exec();
-      return (answers ?? []).map(([error, answer]) => {
+      const replies = await pipeline.exec();
+      return (replies ?? []).map(([error, reply]) => {
         if (error) throw error;
-        return answer;
+        return reply;
       });
     });
   }
@@ -109,12 +109,16 @@ export class Connection {
   /** Names the server that holds a key: keys of one server have the same. */
   serverOf(key: string): string {
     const { commands } = this;
-    return commands instanceof Cluster ? (commands.slots[slotOf(key)]?.[0] ?? '') : '';
+    return commands instanceof Cluster ? (commands.slots[hashSlot(key)]?.[0] ?? '') : '';
   }
 
   /** Runs a script. */
-  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    return this.guarded(async () => {
+  async runScript(
+    script: LuaScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+  ): Promise<unknown> {
+    return this.translateErrors(async () => {
       try {
         return await this.commands.call('evalsha', [script.sha, keys.length, ...keys, ...args]);
       } catch (error) {
@@ -128,24 +132,24 @@ export class Connection {
    * Reads the same field of many hashes: null where there is none, undefined where that can't be told. One round trip a
    * server.
    */
-  async fields(keys: readonly string[], field: string): Promise<(string | null | undefined)[]> {
+  async hgetEach(keys: readonly string[], field: string): Promise<(string | null | undefined)[]> {
     const { commands } = this;
     if (!(commands instanceof Cluster)) throw new Error('ask a script instead');
     const byNode = new Map<string, number[]>();
     for (const [i, key] of keys.entries()) {
       const node = this.serverOf(key);
-      const mine = byNode.get(node);
-      if (mine) mine.push(i);
+      const indexes = byNode.get(node);
+      if (indexes) indexes.push(i);
       else byNode.set(node, [i]);
     }
     const found: (string | null | undefined)[] = new Array(keys.length);
     await Promise.all(
-      [...byNode.values()].map(async (mine) => {
+      [...byNode.values()].map(async (indexes) => {
         const pipeline = commands.pipeline();
-        for (const i of mine) pipeline.hget(keys[i], field);
-        const answers = await pipeline.exec().catch(() => undefined);
-        answers?.forEach(([error, value], j) => {
-          if (!error && (typeof value === 'string' || value === null)) found[mine[j]] = value;
+        for (const i of indexes) pipeline.hget(keys[i], field);
+        const replies = await pipeline.exec().catch(() => undefined);
+        replies?.forEach(([error, value], j) => {
+          if (!error && (typeof value === 'string' || value === null)) found[indexes[j]] = value;
         });
       }),
     );
@@ -153,43 +157,43 @@ export class Connection {
   }
 
   async subscribe(channels: readonly string[]): Promise<void> {
-    await this.guarded(() => this.messages.subscribe(...channels));
+    await this.translateErrors(() => this.subscriber.subscribe(...channels));
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
-    await this.guarded(() => this.messages.unsubscribe(...channels));
+    await this.translateErrors(() => this.subscriber.unsubscribe(...channels));
   }
 
   close(): void {
     this.closed = true;
-    for (const client of new Set([this.commands, this.messages])) client.disconnect();
+    for (const client of new Set([this.commands, this.subscriber])) client.disconnect();
   }
 
-  private async guarded<T>(send: () => Promise<T>): Promise<T> {
+  private async translateErrors<T>(send: () => Promise<T>): Promise<T> {
     try {
       return await send();
     } catch (error) {
       // An answer that is late would be taken for the next command's: only a new connection is clean.
       if (error instanceof Error && error.message === 'Command timed out' && this.commands instanceof Redis)
         this.commands.disconnect(true);
-      throw this.explain(isAway(error) && !this.up ? this.absence(error) : error);
+      throw this.explain(isConnectionError(error) && !this.connected ? this.disconnectReason(error) : error);
     }
   }
 
   /** Why the connection is away, as well as that is known; `error` says only that it is. */
-  private absence(error: unknown): unknown {
+  private disconnectReason(error: unknown): unknown {
     // Connected, and still not ready: the client waits until the server has loaded its data.
     if (this.commands instanceof Redis && this.commands.status === 'connect') return new Error('LOADING');
     return this.lastError ?? error;
   }
 
   private explain(error: unknown): TailraceError {
-    return redisError(error, this.address.text, this.wasUp);
+    return redisError(error, this.address.text, this.hasConnected);
   }
 
-  private failed(error: unknown): void {
+  private onError(error: unknown): void {
     this.lastError = error;
-    if (this.up || this.warned || this.closed) return;
+    if (this.connected || this.warned || this.closed) return;
     this.warned = true;
     this.warn({ redis: this.address.text }, this.explain(error).message);
   }
@@ -198,32 +202,32 @@ export class Connection {
    * Connects a client that gave up for good. One behind Sentinels does, when the news of a failover comes while it asks
    * a Sentinel for the master's address: it takes the news for an order to close.
    */
-  private revive(client: Redis | Cluster): void {
+  private reconnect(client: Redis | Cluster): void {
     setTimeout(() => {
       // What goes wrong is told by the client's `error`, and leads here again by its `end`.
       if (!this.closed) client.connect().catch(() => {});
     }, RETRY_STEP_MS).unref();
   }
 
-  private rose(): void {
+  private onReady(): void {
     if (this.warned) this.warn({ redis: this.address.text }, 'Redis answers again');
-    this.up = true;
-    this.wasUp = true;
+    this.connected = true;
+    this.hasConnected = true;
     this.warned = false;
     this.lastError = undefined;
-    this.tellUp();
+    this.notifyConnected();
   }
 
-  private fell(): void {
-    if (!this.up || this.closed) return;
-    this.up = false;
+  private onClose(): void {
+    if (!this.connected || this.closed) return;
+    this.connected = false;
     this.warned = true;
     const message =
       'the connection to Redis is lost: lines wait, and senders are asked to wait, until it is back';
     this.warn({ redis: this.address.text }, message);
   }
 
-  private tellUp(): void {
-    for (const listener of this.upListeners) listener();
+  private notifyConnected(): void {
+    for (const listener of this.connectListeners) listener();
   }
 }

@@ -1,14 +1,14 @@
 /** What Redis and the connection to it complain about, as one sentence with what to do. */
 import { type ErrorCode, systemCode, TailraceError } from '../../../../common/errors.ts';
 
-interface Meaning {
+interface ErrorRule {
   readonly pattern: RegExp;
   readonly code: ErrorCode;
   readonly text: string;
 }
 
 /** In the order in which they are tried; errors from inside of a script carry the original one in their text. */
-const MEANINGS: readonly Meaning[] = [
+const ERROR_RULES: readonly ErrorRule[] = [
   {
     pattern: /\bOOM\b/,
     code: 'store_full',
@@ -73,10 +73,10 @@ const MEANINGS: readonly Meaning[] = [
  */
 export function redisError(error: unknown, where: string, hasAnswered: boolean): TailraceError {
   if (error instanceof TailraceError) return error;
-  const detail = describe(error);
+  const detail = errorText(error);
   const cause = detail;
-  const meaning = MEANINGS.find(({ pattern }) => pattern.test(detail));
-  if (meaning) return new TailraceError(meaning.code, meaning.text, { cause });
+  const rule = ERROR_RULES.find(({ pattern }) => pattern.test(detail));
+  if (rule) return new TailraceError(rule.code, rule.text, { cause });
   const why = detail.slice(0, 160);
   if (error instanceof Error && error.name === 'ReplyError')
     return new TailraceError('unavailable', `Redis at ${where} refuses a command: ${why}`, { cause });
@@ -91,13 +91,13 @@ export function redisError(error: unknown, where: string, hasAnswered: boolean):
 }
 
 /** Did the connection fail, rather than a command be refused? */
-export function isAway(error: unknown): boolean {
+export function isConnectionError(error: unknown): boolean {
   return /Connection is closed|isn't writeable|isn't ready|timed out|ECONN|EPIPE|ETIMEDOUT|max retries/i.test(
-    describe(error),
+    errorText(error),
   );
 }
 
-function describe(error: unknown): string {
+function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const inner =
     'lastNodeError' in error && error.lastNodeError instanceof Error ? ` ${error.lastNodeError.message}` : '';

@@ -8,62 +8,62 @@
  */
 import { TailraceError } from '../../../../common/errors.ts';
 import type { StreamKeys } from '../keys.ts';
-import { type Entry, entryId, type Placement, readPlacement } from '../placement.ts';
-import type { Connection } from './connection.ts';
+import { type BatchHeader, entryId, readBatchHeader, type StreamEntry } from '../placement.ts';
+import type { RedisConnection } from './connection.ts';
 
-export interface WaitOptions {
+export interface ReplicaWaitOptions {
   /** Replicas that must have a line before it is acknowledged; 0: none. */
   readonly replicas: number;
   /** How long they may take, ms. */
   readonly timeoutMs: number;
 }
 
-interface Question {
+interface WaitRequest {
   readonly keys: StreamKeys;
-  readonly places: readonly Placement[];
-  readonly resolve: (there: boolean[]) => void;
+  readonly headers: readonly BatchHeader[];
+  readonly resolve: (present: boolean[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** What is asked of one server. */
-interface Desk {
-  waiting: Question[];
+interface ServerQueue {
+  waiting: WaitRequest[];
   busy: boolean;
   /** Were there too few replicas the last time? */
-  short: boolean;
+  lacksReplicas: boolean;
 }
 
-export class Replicas {
-  private readonly connection: Connection;
-  private readonly options: WaitOptions;
-  private readonly desks = new Map<string, Desk>();
+export class ReplicaWaiter {
+  private readonly connection: RedisConnection;
+  private readonly options: ReplicaWaitOptions;
+  private readonly queues = new Map<string, ServerQueue>();
 
   /** @param connection for this alone. */
-  constructor(connection: Connection, options: WaitOptions) {
+  constructor(connection: RedisConnection, options: ReplicaWaitOptions) {
     this.connection = connection;
     this.options = options;
   }
 
   /** Were there too few the last time? Then it is better to ask before something is appended. */
-  isShort({ state }: StreamKeys): boolean {
-    return this.desks.get(this.connection.serverOf(state))?.short ?? false;
+  lacksReplicas({ state }: StreamKeys): boolean {
+    return this.queues.get(this.connection.serverOf(state))?.lacksReplicas ?? false;
   }
 
   /**
    * Resolves when enough replicas have everything that is in the app's stream now; says which of these batches that is.
    * @throws TailraceError `unavailable` when there are too few.
    */
-  confirm(keys: StreamKeys, places: readonly Placement[]): Promise<boolean[]> {
+  waitForReplicas(keys: StreamKeys, headers: readonly BatchHeader[]): Promise<boolean[]> {
     const server = this.connection.serverOf(keys.state);
-    let desk = this.desks.get(server);
-    if (!desk) {
-      desk = { waiting: [], busy: false, short: false };
-      this.desks.set(server, desk);
+    let queue = this.queues.get(server);
+    if (!queue) {
+      queue = { waiting: [], busy: false, lacksReplicas: false };
+      this.queues.set(server, queue);
     }
-    const mine = desk;
+    const mine = queue;
     return new Promise((resolve, reject) => {
-      mine.waiting.push({ keys, places, resolve, reject });
-      if (!mine.busy) void this.work(mine);
+      mine.waiting.push({ keys, headers, resolve, reject });
+      if (!mine.busy) void this.processQueue(mine);
     });
   }
 
@@ -71,44 +71,44 @@ export class Replicas {
     this.connection.close();
   }
 
-  private async work(desk: Desk): Promise<void> {
-    desk.busy = true;
-    while (desk.waiting.length > 0) {
-      const questions = desk.waiting.splice(0);
+  private async processQueue(queue: ServerQueue): Promise<void> {
+    queue.busy = true;
+    while (queue.waiting.length > 0) {
+      const requests = queue.waiting.splice(0);
       try {
-        const there = await this.ask(desk, questions);
-        for (const { places, resolve } of questions) resolve(there.splice(0, places.length));
+        const present = await this.sendWait(queue, requests);
+        for (const { headers, resolve } of requests) resolve(present.splice(0, headers.length));
       } catch (error) {
-        for (const { reject } of questions) reject(error);
+        for (const { reject } of requests) reject(error);
       }
     }
-    desk.busy = false;
+    queue.busy = false;
   }
 
-  private async ask(desk: Desk, questions: readonly Question[]): Promise<boolean[]> {
+  private async sendWait(queue: ServerQueue, requests: readonly WaitRequest[]): Promise<boolean[]> {
     const { replicas, timeoutMs } = this.options;
-    const places = questions.flatMap(({ keys, places: own }) =>
-      own.map((place) => ({ index: keys.index, place })),
+    const headers = requests.flatMap(({ keys, headers: own }) =>
+      own.map((header) => ({ index: keys.index, header })),
     );
-    const answers = await this.connection.together([
-      ...places.map(
-        ({ index, place }) => ['xrange', index, entryId(place.last), entryId(place.last)] as const,
+    const replies = await this.connection.pipeline([
+      ...headers.map(
+        ({ index, header }) => ['xrange', index, entryId(header.last), entryId(header.last)] as const,
       ),
-      ['hset', questions[0].keys.state, 'waited', Date.now()],
+      ['hset', requests[0].keys.state, 'waited', Date.now()],
       ['wait', replicas, timeoutMs],
     ]);
-    const reached = Number(answers[answers.length - 1]);
-    desk.short = reached < replicas;
-    if (desk.short)
+    const reached = Number(replies[replies.length - 1]);
+    queue.lacksReplicas = reached < replicas;
+    if (queue.lacksReplicas)
       throw new TailraceError(
         'unavailable',
         `${reached} of Redis' replicas had the lines within ${timeoutMs} ms, and REDIS_WAIT asks for ${replicas}: bring replicas back, or lower REDIS_WAIT; nothing that was accepted is lost.`,
       );
-    return places.map(({ place }, i) => {
-      const [entry] = answers[i] as Entry[];
+    return headers.map(({ header }, i) => {
+      const [entry] = replies[i] as StreamEntry[];
       if (!entry) return false;
-      const { count, bytes, storedAtMs } = readPlacement(entry);
-      return count === place.count && bytes === place.bytes && storedAtMs === place.storedAtMs;
+      const { count, bytes, storedAtMs } = readBatchHeader(entry);
+      return count === header.count && bytes === header.bytes && storedAtMs === header.storedAtMs;
     });
   }
 }

@@ -1,15 +1,15 @@
 /** Is this a Redis that can be used, and is it set up so that nothing gets lost? */
 import { TailraceError } from '../../../../common/errors.ts';
-import { FORMAT, FORMAT_KEY } from '../keys.ts';
-import type { Connection } from './connection.ts';
+import { STORE_FORMAT, STORE_FORMAT_KEY } from '../keys.ts';
+import type { RedisConnection } from './connection.ts';
 
 /** XTRIM MINID came with this version. */
-const OLDEST = [6, 2] as const;
+const OLDEST_VERSION = [6, 2] as const;
 /** Above this share of maxmemory somebody should do something. */
-const NEARLY_FULL = 0.9;
+const MEMORY_WARNING_SHARE = 0.9;
 
 /** What `INFO` says of a server, for people. */
-export interface ServerFacts {
+export interface RedisServerInfo {
   /** Whose program it is: the two have numbers of their own. */
   readonly server: 'Redis' | 'Valkey';
   readonly version: string;
@@ -27,12 +27,12 @@ export interface ServerFacts {
  * Looks at the server; of a Cluster, at all of its masters.
  * @throws TailraceError when one doesn't answer.
  */
-export async function readAllFacts(connection: Connection): Promise<ServerFacts[]> {
-  return (await connection.ofMasters('info')).map((text) => parseFacts(String(text)));
+export async function readServerInfo(connection: RedisConnection): Promise<RedisServerInfo[]> {
+  return (await connection.callMasters('info')).map((text) => parseServerInfo(String(text)));
 }
 
 /** @param text the answer to `INFO` */
-export function parseFacts(text: string): ServerFacts {
+export function parseServerInfo(text: string): RedisServerInfo {
   const fields = new Map(
     text.split('\r\n').map((line) => {
       const colon = line.indexOf(':');
@@ -59,47 +59,47 @@ export function parseFacts(text: string): ServerFacts {
  * Refuses what can't work.
  * @throws TailraceError `settings`
  */
-export function refuseUnusable({ server, version }: ServerFacts): void {
+export function assertSupportedVersion({ server, version }: RedisServerInfo): void {
   if (server === 'Valkey') return; // all of them can do what Redis 7.2 can
   const [major, minor] = version.split('.').map(Number);
-  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  if (major > OLDEST_VERSION[0] || (major === OLDEST_VERSION[0] && minor >= OLDEST_VERSION[1])) return;
   throw new TailraceError(
     'settings',
-    `Redis ${version} is too old: use Redis ${OLDEST.join('.')} or newer, or Valkey.`,
+    `Redis ${version} is too old: use Redis ${OLDEST_VERSION.join('.')} or newer, or Valkey.`,
   );
 }
 
 /** What would lose lines sooner or later, each in a sentence with what to do. */
-export function concerns({
+export function serverWarnings({
   policy,
   usedBytes,
   maxBytes,
   role,
   append_only,
   replicas,
-}: ServerFacts): string[] {
-  const found: string[] = [];
-  if (maxBytes > 0 && usedBytes > maxBytes * NEARLY_FULL)
-    found.push(
+}: RedisServerInfo): string[] {
+  const warnings: string[] = [];
+  if (maxBytes > 0 && usedBytes > maxBytes * MEMORY_WARNING_SHARE)
+    warnings.push(
       `Redis holds ${Math.round((usedBytes / maxBytes) * 100)} % of its maxmemory (${Math.round(maxBytes / 1_048_576)} MB): raise it, or hold less (TAILRACE_STREAM_BYTES, TAILRACE_STREAM_AGE), before it refuses lines.`,
     );
   if (policy !== '' && policy !== 'noeviction')
-    found.push(
+    warnings.push(
       `Redis has maxmemory-policy ${policy}${maxBytes === 0 ? ' (without a maxmemory, so far)' : ''}: when it is full it throws away whole streams, cursors and tokens. Set it to noeviction.`,
     );
   if (role === 'slave')
-    found.push(
+    warnings.push(
       'Redis is a read-only replica: point REDIS_URL at the master, or at the Sentinels (redis+sentinel://…/master).',
     );
   if (!append_only && replicas === 0)
-    found.push(
+    warnings.push(
       'Redis keeps its data in memory only (no append-only file, no replica): what it holds is lost when it stops. Set appendonly yes.',
     );
-  return found;
+  return warnings;
 }
 
 /** What to say when a master has fewer replicas than each line has to reach before it is acknowledged (`REDIS_WAIT`). */
-export function missingReplicas(masters: readonly ServerFacts[], wanted: number): string | undefined {
+export function missingReplicas(masters: readonly RedisServerInfo[], wanted: number): string | undefined {
   const fewest = Math.min(...masters.map(({ replicas }) => replicas));
   if (fewest >= wanted) return undefined;
   return `REDIS_WAIT asks for ${wanted} replicas and Redis has ${fewest}: no line is taken. Bring replicas back, or lower REDIS_WAIT.`;
@@ -109,10 +109,10 @@ export function missingReplicas(masters: readonly ServerFacts[], wanted: number)
  * Makes sure that what is there was written by a version that lays it out alike.
  * @throws TailraceError `settings`
  */
-export async function checkFormat(connection: Connection): Promise<void> {
-  await connection.call('set', FORMAT_KEY, FORMAT, 'NX');
-  const found = await connection.call('get', FORMAT_KEY);
-  if (found === FORMAT) return;
+export async function checkStoreFormat(connection: RedisConnection): Promise<void> {
+  await connection.call('set', STORE_FORMAT_KEY, STORE_FORMAT, 'NX');
+  const found = await connection.call('get', STORE_FORMAT_KEY);
+  if (found === STORE_FORMAT) return;
   throw new TailraceError(
     'settings',
     `The data in this Redis was laid out by another version of tailrace (format ${String(found)}): use that version, or another database.`,

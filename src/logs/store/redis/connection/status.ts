@@ -1,62 +1,62 @@
 /** How a Redis is doing, for people: asked of a store that is open, or of a Redis that no server uses yet. */
 import type { StoreStatus } from '../../contract.ts';
-import { FORMAT, FORMAT_KEY, PROBE_KEY } from '../keys.ts';
+import { STORE_FORMAT, STORE_FORMAT_KEY, WRITE_PROBE_KEY } from '../keys.ts';
 import { parseRedisUrl } from './address.ts';
-import { Connection } from './connection.ts';
-import { concerns, missingReplicas, readAllFacts, refuseUnusable } from './server-check.ts';
+import { RedisConnection } from './connection.ts';
+import { assertSupportedVersion, missingReplicas, readServerInfo, serverWarnings } from './server-check.ts';
 
 /** Clocks that are this far apart mislead: lines are stored by Redis' clock, and asked for by the routers'. */
-const APART_MS = 5_000;
+const CLOCK_SKEW_MAX_MS = 5_000;
 /** How long a Redis may take to be connected to when somebody only wants to know. */
-const EXAMINE_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 2_000;
 
 /**
  * Looks at the servers behind an open connection, and whether they take writes; never rejects.
  * @param wait how many replicas must have a line before it is acknowledged.
  */
-export async function redisStatus(connection: Connection, wait: number): Promise<StoreStatus> {
+export async function redisStatus(connection: RedisConnection, wait: number): Promise<StoreStatus> {
   const address = connection.address.text;
   const startedMs = performance.now();
   try {
-    const all = await readAllFacts(connection);
+    const servers = await readServerInfo(connection);
     const answer_ms = Math.round((performance.now() - startedMs) * 10) / 10;
-    const [first] = all;
-    refuseUnusable(first);
-    const apartMs = await clockDifference(connection);
+    const [first] = servers;
+    assertSupportedVersion(first);
+    const skewMs = await clockSkewMs(connection);
     const { usedBytes: _used, maxBytes: _max, ...facts } = first;
-    const sum = (of: 'usedBytes' | 'maxBytes' | 'replicas'): number =>
-      all.reduce((total, server) => total + server[of], 0);
+    const sum = (field: 'usedBytes' | 'maxBytes' | 'replicas'): number =>
+      servers.reduce((total, server) => total + server[field], 0);
     const total = {
       address,
       ...facts,
-      ...(connection.isCluster ? { masters: all.length } : {}),
+      ...(connection.isCluster ? { masters: servers.length } : {}),
       replicas: sum('replicas'),
       ...(wait > 0 ? { wait_for_replicas: wait } : {}),
       used_bytes: sum('usedBytes'),
       max_bytes: sum('maxBytes'),
       answer_ms,
     };
-    const found = new Set(all.flatMap((server) => concerns(server)));
-    if (Math.abs(apartMs) > APART_MS)
-      found.add(
-        `Redis' clock is ${Math.round(Math.abs(apartMs) / 1_000)} s ${apartMs > 0 ? 'ahead of' : 'behind'} this router's: set both by NTP, or --since and the order of times mislead.`,
+    const warnings = new Set(servers.flatMap((server) => serverWarnings(server)));
+    if (Math.abs(skewMs) > CLOCK_SKEW_MAX_MS)
+      warnings.add(
+        `Redis' clock is ${Math.round(Math.abs(skewMs) / 1_000)} s ${skewMs > 0 ? 'ahead of' : 'behind'} this router's: set both by NTP, or --since and the order of times mislead.`,
       );
-    const trouble = (await refusalOfWrites(connection)) ?? missingReplicas(all, wait);
-    return { kind: 'redis', trouble, concerns: [...found], facts: total };
+    const trouble = (await writeError(connection)) ?? missingReplicas(servers, wait);
+    return { kind: 'redis', trouble, concerns: [...warnings], facts: total };
   } catch (error) {
     return { kind: 'redis', trouble: messageOf(error), concerns: [], facts: { address } };
   }
 }
 
 /** Connects to a Redis only to look at it, as {@link redisStatus} does; nothing is kept there. Never rejects. */
-export async function examineRedis(url: string, ca: string | undefined, wait: number): Promise<StoreStatus> {
-  let connection: Connection | undefined;
+export async function checkRedis(url: string, ca: string | undefined, wait: number): Promise<StoreStatus> {
+  let connection: RedisConnection | undefined;
   try {
-    connection = new Connection({ address: parseRedisUrl(url), ca, warn: () => {} });
-    await connection.ready(EXAMINE_MS);
-    const format = await connection.call('get', FORMAT_KEY);
+    connection = new RedisConnection({ address: parseRedisUrl(url), ca, warn: () => {} });
+    await connection.ready(CONNECT_TIMEOUT_MS);
+    const format = await connection.call('get', STORE_FORMAT_KEY);
     const status = await redisStatus(connection, wait);
-    if (status.trouble !== undefined || format === null || format === FORMAT) return status;
+    if (status.trouble !== undefined || format === null || format === STORE_FORMAT) return status;
     const trouble = `The data in this Redis was laid out by another version of tailrace (format ${String(format)}): use that version, or another database.`;
     return { ...status, trouble };
   } catch (error) {
@@ -67,9 +67,9 @@ export async function examineRedis(url: string, ca: string | undefined, wait: nu
 }
 
 /** Reading may work when writing doesn't: out of memory, a replica, a disk that is full. Tried, with a key that goes at once. */
-async function refusalOfWrites(connection: Connection): Promise<string | undefined> {
+async function writeError(connection: RedisConnection): Promise<string | undefined> {
   try {
-    await connection.call('set', PROBE_KEY, 1, 'PX', 1_000);
+    await connection.call('set', WRITE_PROBE_KEY, 1, 'PX', 1_000);
     return undefined;
   } catch (error) {
     return messageOf(error);
@@ -77,7 +77,7 @@ async function refusalOfWrites(connection: Connection): Promise<string | undefin
 }
 
 /** By how many milliseconds Redis' clock is ahead, but for the time that the answer took. */
-async function clockDifference(connection: Connection): Promise<number> {
+async function clockSkewMs(connection: RedisConnection): Promise<number> {
   const before = Date.now();
   const [seconds, micros] = (await connection.call('time')) as [string, string];
   const redisMs = Number(seconds) * 1_000 + Number(micros) / 1_000;

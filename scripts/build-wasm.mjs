@@ -1,11 +1,11 @@
 /**
- * Compiles the express lanes (`express.as.ts`, AssemblyScript) to WebAssembly and writes each into the `express-wasm.ts` beside it, so
+ * Compiles the WebAssembly fast paths (`wasm-*.as.ts`, AssemblyScript) and writes each as text into the `wasm-*-binary.ts` beside it, so
  * that neither users nor the build need the compiler. With --check: fails when such a file isn't what the source gives.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -22,20 +22,27 @@ const OPTIONS = [
   '1024',
 ];
 
-for (const part of ['src/logs/syslog/wasm', 'src/logs/tails/output', 'src/apps/forwarder']) {
-  const target = `${part}/express-wasm.ts`;
-  const text = compiled(`${part}/express.as.ts`);
+/** Source without its ending → the constant that holds the compiled module. */
+const MODULES = {
+  'src/logs/syslog/wasm/wasm-codec': 'CODEC_WASM',
+  'src/logs/tails/output/wasm-text': 'TEXT_WASM',
+  'src/apps/forwarder/wasm-framer': 'FRAMER_WASM',
+};
+
+for (const [module, constant] of Object.entries(MODULES)) {
+  const target = `${module}-binary.ts`;
+  const text = compiled(`${module}.as.ts`, constant);
   if (!process.argv.includes('--check')) writeFileSync(join(root, target), text);
   else if (readFileSync(join(root, target), 'utf8') !== text) {
-    process.stderr.write(`${target} is not what express.as.ts gives: run \`npm run build:express\`.\n`);
+    process.stderr.write(`${target} is not what ${module}.as.ts gives: run \`npm run build:wasm\`.\n`);
     process.exitCode = 1;
   }
 }
 
-function compiled(source) {
-  const folder = mkdtempSync(join(tmpdir(), 'tailrace-express-'));
+function compiled(source, constant) {
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-wasm-'));
   try {
-    const output = join(folder, 'express.wasm');
+    const output = join(folder, 'module.wasm');
     const compiler = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
     execFileSync(process.execPath, [compiler, source, '--outFile', output, ...OPTIONS], {
       cwd: root,
@@ -46,8 +53,8 @@ function compiled(source) {
         .toString('base64')
         .match(/.{1,96}/g) ?? [];
     return [
-      '/** Made by `npm run build:express` from express.as.ts; don’t edit. */',
-      'export const EXPRESS_WASM =',
+      `/** Made by \`npm run build:wasm\` from ${basename(source)}; don’t edit. */`,
+      `export const ${constant} =`,
       ...lines.map((line, i) => `  '${line}'${i === lines.length - 1 ? ';' : ' +'}`),
       '',
     ].join('\n');
