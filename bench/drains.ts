@@ -6,8 +6,10 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SinkResult } from './programs/drain-sinks.ts';
+import { type BenchServer, startServer } from './rig/bench-server.ts';
 import { DIGITS, syslogLine, writeNumber } from './rig/lines.ts';
 import { cpuSeconds, peakResidentBytes, residentBytes } from './rig/proc.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
 import {
   formatInteger,
   formatMegabytes,
@@ -18,8 +20,6 @@ import {
   runIfMain,
   type Table,
 } from './rig/report.ts';
-import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
-import { type BenchServer, startServer } from './rig/tailrace.ts';
 
 const DRAINS_PER_APP = 20;
 const RUN_MS = 300_000;

@@ -6,7 +6,9 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import type { HttpLoadJob, HttpLoadResult } from './programs/http-load.ts';
+import { startServer } from './rig/bench-server.ts';
 import { cpuSeconds } from './rig/proc.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -17,8 +19,6 @@ import {
   runIfMain,
   type Table,
 } from './rig/report.ts';
-import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
-import { startServer } from './rig/tailrace.ts';
 
 const SIZES = [1, 10, 100, 500];
 const CONNECTIONS = [10, 100];
@@ -60,7 +60,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const generator = startBenchProgram('http-load');
   await waitForMessage(generator, (message) => (message as { ready?: boolean }).ready, 10_000);
   const server = await startServer();
-  const bare = startBenchProgram('bare-server');
+  const bare = startBenchProgram('baseline-http-server');
   const bareUrl = await waitForMessage(bare, (message) => (message as { url?: string }).url, 10_000);
   const token = await server.createApp('bench');
   const all: Target[] = [

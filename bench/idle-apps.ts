@@ -4,6 +4,7 @@
  *   node dist/bench/idle-apps.js [--apps 10000] [--drains 1000] [--seconds 15] [--only embedded|Redis]
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startServer } from './rig/bench-server.ts';
 import { cpuSeconds, residentBytes } from './rig/proc.ts';
 import { redisVersion, startRedis } from './rig/redis.ts';
 import {
@@ -15,7 +16,6 @@ import {
   runIfMain,
   type Table,
 } from './rig/report.ts';
-import { startServer } from './rig/tailrace.ts';
 
 /** Requests at a time while apps are made. */
 const AT_A_TIME = 32;

@@ -11,7 +11,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { Client } from 'undici';
 import { encodeOtlpLogs } from '../src/logs/sources/formats/otlp-schema.ts';
+import { type BenchServer, startServer } from './rig/bench-server.ts';
 import { cpuSeconds } from './rig/proc.ts';
+import { makeFolder, removeFolder } from './rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -21,8 +23,6 @@ import {
   runIfMain,
   type Table,
 } from './rig/report.ts';
-import { makeFolder, removeFolder } from './rig/scratch.ts';
-import { type BenchServer, startServer } from './rig/tailrace.ts';
 
 const BATCH_LINES = 500;
 const WARM_UP_LINES = 20_000;

@@ -7,7 +7,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyslogLoadJob, SyslogLoadResult } from './programs/syslog-load.ts';
+import { type BenchServer, startServer } from './rig/bench-server.ts';
 import { cpuSeconds } from './rig/proc.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
 import { type BenchRedis, redisVersion, startRedis } from './rig/redis.ts';
 import {
   formatDecimal,
@@ -18,8 +20,6 @@ import {
   runIfMain,
   type Table,
 } from './rig/report.ts';
-import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
-import { type BenchServer, startServer } from './rig/tailrace.ts';
 
 const WARM_UP_LINES = 100_000;
 const AFTERMATH_MS = 500;

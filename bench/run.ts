@@ -5,16 +5,17 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as chattyNeighbour from './apps/chatty-neighbour.ts';
+import * as dynoOutput from './apps/dyno-output.ts';
 import * as httpRouter from './apps/http-router.ts';
-import * as runnerLines from './apps/runner-lines.ts';
+import * as noisyNeighborDyno from './apps/noisy-neighbor-dyno.ts';
+import * as drainRecovery from './drain-recovery.ts';
 import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
-import * as noisyNeighbour from './noisy-neighbour.ts';
+import * as noisyNeighborApp from './noisy-neighbor-app.ts';
 import * as protocols from './protocols.ts';
-import * as recovery from './recovery.ts';
 import * as redisStore from './redis-store.ts';
+import { ROOT } from './rig/processes.ts';
 import {
   describeEnvironment,
   formatLoadAverage,
@@ -22,8 +23,7 @@ import {
   type Measurement,
   toMarkdown,
 } from './rig/report.ts';
-import { ROOT } from './rig/scratch.ts';
-import * as scale from './scale.ts';
+import * as scaleDynos from './scale-dynos.ts';
 import * as startUp from './start-up.ts';
 import * as syslogThrough from './syslog-through.ts';
 import * as tailLatency from './tail-latency.ts';
@@ -36,14 +36,14 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   tails,
   drains,
   startUp,
-  runnerLines,
-  chattyNeighbour,
+  dynoOutput,
+  noisyNeighborDyno,
   httpRouter,
-  scale,
+  scaleDynos,
   protocols,
-  noisyNeighbour,
+  noisyNeighborApp,
   redisStore,
-  recovery,
+  drainRecovery,
   idleApps,
 ];
 

@@ -7,7 +7,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { serverEnvironment, startServer, waitForOutput } from './rig/bench-server.ts';
 import { residentBytes } from './rig/proc.ts';
+import { makeFolder, removeFolder, start, stop, TAILRACE } from './rig/processes.ts';
 import {
   formatInteger,
   formatMegabytes,
@@ -17,8 +19,6 @@ import {
   runIfMain,
   type Table,
 } from './rig/report.ts';
-import { makeFolder, removeFolder, start, stop, TAILRACE } from './rig/scratch.ts';
-import { serverEnvironment, startServer, waitForOutput } from './rig/tailrace.ts';
 
 /** Milliseconds since the process was started. */
 interface Start {

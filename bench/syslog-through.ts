@@ -6,7 +6,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyslogLoadJob, SyslogLoadResult } from './programs/syslog-load.ts';
+import { startServer } from './rig/bench-server.ts';
 import { cpuSeconds, peakResidentBytes } from './rig/proc.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -18,8 +20,6 @@ import {
   type Table,
 } from './rig/report.ts';
 import { rsyslogVersion, startRsyslogRelay } from './rig/rsyslog.ts';
-import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
-import { startServer } from './rig/tailrace.ts';
 
 /** Lines that go through before the clock runs: compilers and allocators have settled. */
 const WARM_UP_LINES = 300_000;

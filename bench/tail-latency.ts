@@ -3,9 +3,12 @@
  *
  *   node dist/bench/tail-latency.js [--seconds 5] [--runs 3] [--rates 1000,20000] [--only syslog|http] [--out tail|syslog|http]
  */
-import type { TailLatencyJob, TailLatencyResult } from './programs/tail-load.ts';
-import type { Egress } from './programs/ways-out.ts';
+
+import type { Egress } from './programs/egress-receivers.ts';
+import type { TailLatencyJob, TailLatencyResult } from './programs/tail-latency-load.ts';
+import { startServer } from './rig/bench-server.ts';
 import { cpuSeconds } from './rig/proc.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -16,8 +19,6 @@ import {
   runIfMain,
   type Table,
 } from './rig/report.ts';
-import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
-import { startServer } from './rig/tailrace.ts';
 
 const RATES = [1_000, 20_000, 100_000];
 const PROTOCOLS = ['syslog', 'http'] as const;
@@ -77,7 +78,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
 
 async function runOnce(way: (typeof ROUTES)[number], linesPerS: number, seconds: number): Promise<Run> {
   const server = await startServer();
-  const load = startBenchProgram('tail-load');
+  const load = startBenchProgram('tail-latency-load');
   try {
     await waitForMessage(load, (message) => (message as { ready?: boolean }).ready, 10_000);
     const token = await server.createApp('bench');

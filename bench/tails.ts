@@ -4,8 +4,10 @@
  *
  *   node dist/bench/tails.js [--runs 3] [--tails 1,100,1000] [--deliveries 20000000] [--only tailrace|bare]
  */
-import type { ManyTailsJob, ManyTailsResult } from './programs/tail-crowd.ts';
+import type { ManyTailsJob, ManyTailsResult } from './programs/many-tails.ts';
+import { startServer } from './rig/bench-server.ts';
 import { cpuSeconds, peakResidentBytes } from './rig/proc.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -17,8 +19,6 @@ import {
   runIfMain,
   type Table,
 } from './rig/report.ts';
-import { runJob, startBenchProgram, stop, waitForMessage } from './rig/scratch.ts';
-import { startServer } from './rig/tailrace.ts';
 
 const TAILS = [1, 100, 1_000];
 /** Lines of a run, at the most: what a stream holds for certain. */
@@ -85,7 +85,7 @@ async function runTailrace(tails: number, lines: number): Promise<Run> {
 }
 
 async function runBaseline(tails: number, lines: number): Promise<Run> {
-  const server = startBenchProgram('bare-broadcast');
+  const server = startBenchProgram('baseline-broadcast');
   try {
     const { httpPort, tcpPort } = await waitForMessage(
       server,
@@ -110,7 +110,7 @@ async function runBaseline(tails: number, lines: number): Promise<Run> {
 }
 
 async function runManyTails(pid: number, order: ManyTailsJob): Promise<Run> {
-  const helper = startBenchProgram('tail-crowd');
+  const helper = startBenchProgram('many-tails');
   try {
     await waitForMessage(helper, (message) => (message as { ready?: boolean }).ready, 10_000);
     const before = cpuSeconds(pid);

@@ -5,10 +5,10 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AppRecord } from './apps/records/directory.ts';
+import type { AppRecord } from './apps/records/app-registry.ts';
 import type { Settings } from './common/config/settings.ts';
 import { TailraceError } from './common/errors.ts';
-import { ROUTERS_SCOPE } from './logs/drains/roster.ts';
+import { ROUTERS_SCOPE } from './logs/drains/membership.ts';
 import type { AppId, RecordChange, Sequence, Store, StoredBatch } from './logs/store/contract.ts';
 import { isRedisUrl, openStore } from './logs/store/open.ts';
 import { BatchBuilder } from './logs/syslog/batch-builder.ts';

@@ -27,11 +27,11 @@ const LOGS: Record<string, readonly string[]> = {
   metrics: ['store', 'syslog'],
 };
 /** They put the rooms together, and so know them all. */
-const COMPOSITION = ['main.ts', 'app.ts', 'migration.ts'];
+const COMPOSITION = ['server.ts', 'start-local-app.ts', 'migration.ts'];
 /** Commands that compose: `start` and `serve` run a server in their own process, `migrate` works on stores that no server may have open. */
 const COMPOSING: Record<string, readonly string[]> = {
-  'src/cli/server/start.ts': ['src/main.ts', 'src/app.ts'],
-  'src/cli/server/serve.ts': ['src/main.ts'],
+  'src/cli/server/start.ts': ['src/server.ts', 'src/start-local-app.ts'],
+  'src/cli/server/serve.ts': ['src/server.ts'],
   'src/cli/server/migrate.ts': ['src/migration.ts'],
 };
 const FILES_MAX = 15;

@@ -2,7 +2,7 @@
  * The HTTP router in front of two web dynos, beside nginx and HAProxy as reverse proxies of the same two: requests a
  * second, processor time for each, and what is added to the latency at half of the load.
  *
- *   node dist/bench/http-router.js [--seconds 1] [--runs 5] [--connections 32]
+ *   node dist/bench/apps/http-router.js [--seconds 1] [--runs 5] [--connections 32]
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -10,8 +10,18 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import type { HttpGetJob, HttpGetResult } from '../programs/http-get-load.ts';
+import { startServer } from '../rig/bench-server.ts';
 import { pinToSeparateCores } from '../rig/cores.ts';
 import { cpuSeconds, descendants, stolenSeconds } from '../rig/proc.ts';
+import {
+  makeFolder,
+  removeFolder,
+  runJob,
+  startBenchProgram,
+  stop,
+  TAILRACE,
+  waitForMessage,
+} from '../rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -22,16 +32,6 @@ import {
   type Table,
 } from '../rig/report.ts';
 import { startReverseProxies } from '../rig/reverse-proxies.ts';
-import {
-  makeFolder,
-  removeFolder,
-  runJob,
-  startBenchProgram,
-  stop,
-  TAILRACE,
-  waitForMessage,
-} from '../rig/scratch.ts';
-import { startServer } from '../rig/tailrace.ts';
 
 const APP = 'bench';
 const HOST = `${APP}.localhost`;

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { makeFolder, removeFolder, start, stop } from './scratch.ts';
+import { makeFolder, removeFolder, start, stop } from './processes.ts';
 
 const READY_MS = 10_000;
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { VERSION } from '../../src/common/package.ts';
+import { VERSION } from '../../src/common/package-info.ts';
 
 /** A table of results, as Markdown shows it. */
 export interface Table {

@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeFolder, removeFolder, start, stop } from './scratch.ts';
+import { makeFolder, removeFolder, start, stop } from './processes.ts';
 
 export interface ReverseProxy {
   readonly name: string;

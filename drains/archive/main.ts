@@ -10,13 +10,13 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { Archive } from './archive.ts';
-import type { Logger } from './compressor.ts';
-import { makeFolder } from './disk.ts';
-import { lockFolder } from './lock.ts';
-import { Receiver } from './receiver.ts';
-import { readSettings, type Settings, SettingsError } from './settings.ts';
-import { helpText } from './settings-table.ts';
+import { readSettings, type Settings, SettingsError } from './config/settings.ts';
+import { helpText } from './config/settings-table.ts';
+import { Receiver } from './receive/receiver.ts';
+import { Archive } from './storage/archive.ts';
+import type { Logger } from './storage/compressor.ts';
+import { makeFolder } from './storage/durable-files.ts';
+import { lockFolder } from './storage/folder-lock.ts';
 
 /** A request has this long to arrive; it also bounds how long the rest of a refused body is read and forgotten. */
 const REQUEST_TIMEOUT_MS = 60_000;

@@ -1,16 +1,16 @@
 import type { Registry } from 'prom-client';
 import type { AddonServices, Builds, DynoRunner } from '../apps/host/contract.ts';
-import type { AppRegistry } from '../apps/records/directory.ts';
-import type { ApiKeys } from '../apps/records/keys.ts';
+import type { ApiKeys } from '../apps/records/api-keys.ts';
+import type { AppRegistry } from '../apps/records/app-registry.ts';
 import type { Releases } from '../apps/records/release-history.ts';
 import type { SlugRecord } from '../apps/records/slug-record.ts';
-import type { DrainSupervisor } from '../logs/drains/deliveries.ts';
+import type { DrainSupervisor } from '../logs/drains/drain-supervisor.ts';
 import type { TargetPolicy } from '../logs/drains/options/target-policy.ts';
-import type { OutletFactory } from '../logs/drains/sinks/outlets.ts';
-import type { PlatformLog } from '../logs/router/announcer.ts';
-import type { ListenerCounters } from '../logs/sources/counters.ts';
+import type { OutletFactory } from '../logs/drains/sinks/outlet-factory.ts';
+import type { PlatformLog } from '../logs/router/platform-log.ts';
+import type { ListenerCounters } from '../logs/sources/listener-counters.ts';
 import type { AppId, Store } from '../logs/store/contract.ts';
-import type { StreamReaders } from '../logs/store/reader.ts';
+import type { StreamReaders } from '../logs/store/stream-reader.ts';
 
 /** The parts that the API's resources work with. */
 export interface ApiContext {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
-import { API_SCHEMAS, bodySchema } from './shapes.ts';
+import { API_SCHEMAS, bodySchema } from './schemas-heroku.ts';
 
 /** What is served beside the API's own scope, where requests are read by hand. */
 const UNREGISTERED_ROUTES: readonly RouteDescription[] = [

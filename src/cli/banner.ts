@@ -1,5 +1,5 @@
-import type { RunningServer } from '../main.ts';
-import { printableWebUiUrl } from './page-address.ts';
+import type { RunningServer } from '../server.ts';
+import { printableWebUiUrl } from './web-ui-url.ts';
 
 /** What `tailrace start` says first: where things are, and what to type next. */
 export function startBanner(options: {

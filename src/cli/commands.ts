@@ -70,7 +70,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['tokens tokens:add tokens:remove', async () => (await import('./logs/tokens.ts')).tokensCommands],
     [
       'sources sources:add sources:remove',
-      async () => (await import('./logs/sources.ts')).sourceRuleCommands,
+      async () => (await import('./logs/source-rules.ts')).sourceRuleCommands,
     ],
     ['auth:token', async () => (await import('./server/auth-token.ts')).authTokenCommand],
     [

@@ -2,7 +2,7 @@
 /** The `tailrace` command. One file a command in this folder; they talk HTTP to a server, like any client. */
 import { CommanderError } from 'commander';
 import { TailraceError } from '../common/errors.ts';
-import { VERSION } from '../common/package.ts';
+import { VERSION } from '../common/package-info.ts';
 import { addAllCommands, addSingleCommand } from './commands.ts';
 import { handlesShutdown } from './signals.ts';
 import { TypedCommand, unknownCommand } from './typed-command.ts';

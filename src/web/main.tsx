@@ -7,7 +7,7 @@ import './style/details.css';
 import './style/panel.css';
 import './style/overlay.css';
 import { render } from 'preact';
-import { PageState } from './page.ts';
+import { PageState } from './page-state.ts';
 import { Root } from './view/root.tsx';
 
 const page = new PageState();

@@ -1,7 +1,7 @@
 /** The API by itself: shapes, pages, entity tags, errors, keys, the description. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JsonSchema } from '../../src/api/json-schema.ts';
-import { API_SCHEMAS, type SchemaName } from '../../src/api/shapes.ts';
+import type { JsonSchema } from '../../src/api/schema-builder.ts';
+import { API_SCHEMAS, type SchemaName } from '../../src/api/schemas-heroku.ts';
 import { runTailrace } from '../support/program.ts';
 import { type App, type Server, startServer } from '../support/server.ts';
 

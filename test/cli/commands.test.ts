@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { startCounterApp } from '../support/counter.ts';
+import { startCounterApp } from '../support/counter-app.ts';
+import { GitRepository } from '../support/git-repository.ts';
 import { missing, Program, runProgram, TAILRACE } from '../support/program.ts';
-import { GitRepository } from '../support/repository.ts';
-import { numberedMessages, pushLines } from '../support/senders/push.ts';
+import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { dataFolderForTest, type Server, startServer, startServerForTest } from '../support/server.ts';
 import { until } from '../support/until.ts';
 

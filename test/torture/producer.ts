@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ProducerRecord } from './verdict.ts';
+import type { ProducerRecord } from './delivery-check.ts';
 
 /** A pause before lines that were refused are sent again. */
 const RETRY_MS = 50;

@@ -4,10 +4,10 @@
  */
 import { RedisServer } from '../support/redis/redis-server.ts';
 import { until } from '../support/until.ts';
+import { type CheckResult, checkDelivery } from './delivery-check.ts';
 import { TortureProducer } from './producer.ts';
-import { type FailureMode, RecordingDrain } from './recorder.ts';
+import { type FailureMode, RecordingDrain } from './recording-drain.ts';
 import { RouterProcess } from './router-process.ts';
-import { type CheckResult, checkDelivery } from './verdict.ts';
 
 export interface TortureOptions {
   readonly seconds: number;

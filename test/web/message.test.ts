@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseAnsi } from '../../src/web/text/ansi.ts';
-import { parseFields } from '../../src/web/text/fields.ts';
-import { splitIntoSpans } from '../../src/web/text/marks.ts';
-import { highlightTerms, searchTerms, toSearchPhrase } from '../../src/web/text/search.ts';
+import { parseFields } from '../../src/web/text/message-fields.ts';
+import { highlightTerms, searchTerms, toSearchPhrase } from '../../src/web/text/search-terms.ts';
+import { splitIntoSpans } from '../../src/web/text/text-spans.ts';
 
 const pairs = (text: string) => parseFields(text).fields.map(({ key, value }) => [key, value]);
 

@@ -1,9 +1,9 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { numberedMessages, pushLines } from '../support/senders/push.ts';
+import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
-import { launchBrowser, noBrowser, openApp } from './browser.ts';
+import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
 
 describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
   let browser: Browser;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { OWNER } from '../../apps/records/owner.ts';
-import { routeSchema } from '../shapes.ts';
+import { routeSchema } from '../schemas-heroku.ts';
 
 /** `GET /account`: who the key belongs to. */
 export function accountRoutes(api: FastifyInstance): void {

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { addonAttachmentName, addonServiceName, isAddonNamed } from '../../apps/records/addon-names.ts';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { applyConfigChange } from '../../apps/records/config-change.ts';
-import type { AppRecord } from '../../apps/records/directory.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { AddonRecord } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiContext } from '../context.ts';
 import { removeAddonDrains } from '../logs/addon-drains.ts';
-import { paginate } from '../page-range.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { paginate } from '../pagination.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { randomAppName } from './apps.ts';
 import { rollOutRelease } from './config-vars.ts';
 

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/directory.ts';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PlatformLinePriority } from '../../logs/router/announcer.ts';
+import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { ApiContext } from '../context.ts';
-import { paginate } from '../page-range.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { paginate } from '../pagination.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
   Params: { app: string };

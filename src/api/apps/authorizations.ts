@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { type ApiKeyRecord, generateApiKey, KEY_SCOPES, type KeyScope } from '../../apps/records/keys.ts';
+import { type ApiKeyRecord, generateApiKey, KEY_SCOPES, type KeyScope } from '../../apps/records/api-keys.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiContext } from '../context.ts';
-import { paginate } from '../page-range.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { paginate } from '../pagination.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface NewAuthorizationRequest {
   readonly description?: string | null;

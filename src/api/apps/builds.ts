@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance } from 'fastify';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { type Build, sourceTooLargeError } from '../../apps/records/build-record.ts';
-import type { AppRecord } from '../../apps/records/directory.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiContext } from '../context.ts';
-import { paginate } from '../page-range.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
-import { allowSlowUpload } from '../slow-bodies.ts';
+import { paginate } from '../pagination.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
+import { allowSlowUpload } from '../upload-timeout.ts';
 import { STACK } from './apps.ts';
 
 interface AppParams {

@@ -6,9 +6,9 @@ import {
   isConfigChanged,
 } from '../../apps/records/config-change.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import { PlatformLinePriority } from '../../logs/router/announcer.ts';
+import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { ApiContext } from '../context.ts';
-import { routeSchema } from '../shapes.ts';
+import { routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
   Params: { app: string };

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord, DomainRecord } from '../../apps/records/directory.ts';
+import type { AppRecord, DomainRecord } from '../../apps/records/app-registry.ts';
 import type { ApiContext } from '../context.ts';
-import { paginate } from '../page-range.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { paginate } from '../pagination.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
   Params: { app: string };

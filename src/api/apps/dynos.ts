@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { DynoSummary } from '../../apps/host/contract.ts';
-import type { AppRecord } from '../../apps/records/directory.ts';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { DEFAULT_DYNO_SIZE, type DynoSizesRecord, loadDynoSizes } from '../../apps/records/dyno-sizes.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiContext } from '../context.ts';
-import { paginate } from '../page-range.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { paginate } from '../pagination.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
   Params: { app: string };

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/directory.ts';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { FEATURES, type FeatureName, hasFeature, switchFeature } from '../../apps/records/features.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PlatformLinePriority } from '../../logs/router/announcer.ts';
+import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { ApiContext } from '../context.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface Params {
   Params: { app: string; feature: string };

@@ -11,10 +11,10 @@ import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PACKAGE_ROOT } from '../../common/package.ts';
+import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { ApiContext } from '../context.ts';
-import { allowSlowUpload } from '../slow-bodies.ts';
+import { allowSlowUpload } from '../upload-timeout.ts';
 
 const GIT_SERVICES = ['git-receive-pack', 'git-upload-pack'] as const;
 type GitService = (typeof GIT_SERVICES)[number];

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiContext } from '../context.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { dynoView } from './dynos.ts';
 
 interface NewOneOffRequest {

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/directory.ts';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { ReleaseRecord } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiContext } from '../context.ts';
-import { paginate } from '../page-range.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { paginate } from '../pagination.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { rollOutRelease } from './config-vars.ts';
 
 interface AppParams {

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { isAddonNamed } from '../../apps/records/addon-names.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { DrainRecord } from '../../logs/drains/options/drain.ts';
+import type { DrainRecord } from '../../logs/drains/options/drain-record.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { ApiContext } from '../context.ts';
-import { routeSchema } from '../shapes.ts';
+import { routeSchema } from '../schemas-heroku.ts';
 import { drainView } from './drain-view.ts';
 
 /** Drains that were added for an add-on: they go away with it, and not without it. */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../common/errors.ts';
-import { parseDrainUrl, redactUrl } from '../../logs/drains/options/drain.ts';
 import { mergeDrainOptions } from '../../logs/drains/options/drain-options.ts';
-import { testDrain } from '../../logs/drains/probe.ts';
-import { RefusedBatches, refusedLinesAsText } from '../../logs/drains/progress/refused.ts';
+import { parseDrainUrl, redactUrl } from '../../logs/drains/options/drain-record.ts';
+import { RefusedBatches, refusedLinesAsText } from '../../logs/drains/progress/refused-batches.ts';
+import { testDrain } from '../../logs/drains/test-delivery.ts';
 import type { ApiContext } from '../context.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { drainView } from './drain-view.ts';
 
 interface DrainParams {

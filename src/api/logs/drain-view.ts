@@ -1,6 +1,6 @@
 import type { DrainState } from '../../logs/drains/drain-state.ts';
-import { type DrainRecord, redactUrl } from '../../logs/drains/options/drain.ts';
 import { redactOptions } from '../../logs/drains/options/drain-options.ts';
+import { type DrainRecord, redactUrl } from '../../logs/drains/options/drain-record.ts';
 import { type CursorRecord, cursorKey } from '../../logs/drains/progress/cursor-record.ts';
 import type { ApiContext } from '../context.ts';
 

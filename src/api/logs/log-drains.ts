@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../common/errors.ts';
-import { parseDrainUrl } from '../../logs/drains/options/drain.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
+import { parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
 import type { ApiContext } from '../context.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { findAddonForDrain, rejectAddonDrainRemoval } from './addon-drains.ts';
 import { drainView } from './drain-view.ts';
 

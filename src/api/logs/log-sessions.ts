@@ -2,16 +2,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
-import { EventStreamSink, TextStreamSink } from '../../logs/tails/output/event-stream.ts';
+import { EventStreamSink, TextStreamSink } from '../../logs/tails/output/event-stream-sink.ts';
 import {
   parseTailQuery,
   TAIL_PARAMETERS,
   type TailParameter,
   type TailQuery,
-} from '../../logs/tails/query.ts';
+} from '../../logs/tails/tail-query.ts';
 import type { ApiContext } from '../context.ts';
-import type { TailRegistry } from './open-tails.ts';
-import type { LogSessionStore } from './session-records.ts';
+import type { LogSessionStore } from './log-session-store.ts';
+import type { TailRegistry } from './tail-registry.ts';
 
 /** As a log session is asked for: Heroku's `lines`, `tail`, `source` and `dyno`, and all that a tail understands. */
 type LogSessionRequest = { readonly [name in keyof TailQuery]?: string | number | boolean | null };

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ApiContext } from '../context.ts';
-import { routeSchema } from '../shapes.ts';
+import { routeSchema } from '../schemas-heroku.ts';
 
 /** `GET /metrics`: this router's drains, and what the other parts have registered, as Prometheus reads them. */
 export function metricsRoutes(api: FastifyInstance, context: ApiContext): void {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ApiContext } from '../context.ts';
-import { routeSchema } from '../shapes.ts';
+import { routeSchema } from '../schemas-heroku.ts';
 
 /** `GET /status`: how this router is doing, and those that share its store, for `tailrace status`. */
 export function statusRoutes(api: FastifyInstance, context: ApiContext): void {

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/directory.ts';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { type DrainRecord, parseDrainUrl } from '../../logs/drains/options/drain.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
+import { type DrainRecord, parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
 import type { ApiContext } from '../context.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface NewTelemetryDrainRequest {
   readonly owner: { readonly id: string; readonly type: string };

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../common/errors.ts';
-import type { TokenRecord } from '../../logs/router/tenants.ts';
+import type { TokenRecord } from '../../logs/router/token-cache.ts';
 import type { ApiContext } from '../context.ts';
-import { bodySchema, routeSchema } from '../shapes.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
   Params: { app: string };

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { PACKAGE_ROOT } from '../../common/package.ts';
+import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import type { BuildStep } from './build-step.ts';
 import { runStep } from './build-step.ts';
 

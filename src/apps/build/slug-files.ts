@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bubblewrap, type Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
-import { bubblewrap, type Isolation } from '../processes/isolation.ts';
-import type { Workspace } from '../processes/keeper.ts';
+import type { Workspace } from '../processes/supervisor.ts';
 import { packFolder, unpackTar } from './tar.ts';
 
 /** What a dyno's shell does before its command: the app's own profile, as on Heroku. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { frameLines, frameResult } from './express.ts';
+import { frameLines, frameResult } from './wasm-framer.ts';
 
 /** Room for the digits and the space of octet counting. */
 const COUNT_BYTES_MAX = 6;

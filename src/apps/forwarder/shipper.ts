@@ -1,14 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ChunkSink, LOSS_PRIORITY } from '../processes/output/line-sink.ts';
-import { MemoryQueue } from './batch-queue.ts';
+import { classifyIngestStatus, classifyRetryingFixable, retryDelayMs } from './classify-response.ts';
+import { HeaderCache } from './header-cache.ts';
 import { IngestClient } from './ingest-client.ts';
 import { type HeaderTemplate, LineBatch } from './line-batch.ts';
-import { HeaderCache } from './line-heads.ts';
-import { LINE_BYTES_MAX, splitLine } from './line-pieces.ts';
 import type { LineQueue } from './line-queue.ts';
-import { LossCounter } from './loss-count.ts';
-import { MicrosecondClock } from './micro-clock.ts';
-import { classifyIngestStatus, classifyRetryingFixable, retryDelayMs } from './verdict.ts';
+import { LossCounter } from './loss-counter.ts';
+import { MemoryQueue } from './memory-queue.ts';
+import { MicrosecondClock } from './microsecond-clock.ts';
+import { LINE_BYTES_MAX, splitLine } from './split-line.ts';
 
 export interface ShipperOptions {
   /** The router's address, without `/logs`. */

@@ -3,19 +3,19 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
-import { PlatformLinePriority } from '../../logs/router/announcer.ts';
+import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
-import { type BuildResult, buildApp } from '../build/build.ts';
+import { type BuildResult, buildApp } from '../build/build-app.ts';
 import { BuildError } from '../build/buildpack.ts';
 import { hostEnvironment, PROFILE_SCRIPT } from '../build/slug-files.ts';
 import { dynoEnv } from '../processes/config/dyno-env.ts';
 import { Dyno } from '../processes/dyno.ts';
+import type { AppRecord } from '../records/app-registry.ts';
 import { Build } from '../records/build-record.ts';
-import type { AppRecord } from '../records/directory.ts';
 import type { ReleaseRecord, Releases } from '../records/release-history.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import type { Builds } from './contract.ts';
-import type { DynoManager } from './host.ts';
+import type { DynoManager } from './dyno-manager.ts';
 
 /** Heroku's limit. */
 const BUILD_TIMEOUT_MS = 15 * 60_000;

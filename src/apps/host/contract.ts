@@ -1,7 +1,7 @@
 /** What whoever runs the apps' dynos, builds and add-ons offers, and what one sees of them. */
 import type { AppId } from '../../logs/store/contract.ts';
+import type { AppRecord } from '../records/app-registry.ts';
 import type { Build } from '../records/build-record.ts';
-import type { AppRecord } from '../records/directory.ts';
 
 /** One dyno, as the API shows it. */
 export interface DynoSummary {

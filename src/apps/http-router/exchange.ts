@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { type RelayProgress, ResponseRelay } from './answer.ts';
+import type { RoutedApp, Upstream } from './app-lookup.ts';
 import type { WaitingRequest } from './boot-queue.ts';
-import { ATTEMPTS_MAX, pickUpstream } from './choose.ts';
-import type { RoutedApp, Upstream } from './directory.ts';
 import { DynoConnection, type DynoConnectionHandler } from './dyno-connection.ts';
-import { type Failure, failures } from './failure.ts';
-import { routerLogLine } from './http/line.ts';
-import { copyIfShared } from './http/read.ts';
+import { type Failure, failures } from './error-codes.ts';
+import { type ErrorPage, failurePage } from './error-pages.ts';
+import { routerLogLine } from './http/access-log.ts';
 import { forwardedFor, headForDyno, type RequestHead } from './http/request-head.ts';
-import { type ErrorPage, failurePage } from './page.ts';
-import type { HttpRouterContext } from './parts.ts';
-import { RequestBodyRelay } from './upload.ts';
+import { copyIfShared } from './http/shared-read-buffer.ts';
+import { ATTEMPTS_MAX, pickUpstream } from './pick-upstream.ts';
+import { RequestBodyRelay } from './request-body-relay.ts';
+import { type RelayProgress, ResponseRelay } from './response-relay.ts';
+import type { HttpRouterContext } from './router-context.ts';
 
 /** What an exchange needs of the connection that the request came on. */
 export interface ExchangeClient {

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
+import { type SandboxCommand, unsandboxed } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
-import { type SandboxCommand, unsandboxed } from './isolation.ts';
-import { type LineHandler, LineReader } from './output/output.ts';
+import { type LineHandler, LineReader } from './output/line-reader.ts';
 import { createPipes, type Pipe } from './output/pipes.ts';
 import { signalGroup, waitForGroupExit } from './process-group.ts';
 import { findShell } from './shell.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { SandboxCommand } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
-import { killDaemonized } from './detached.ts';
 import { DynoProcess } from './dyno-process.ts';
-import type { SandboxCommand } from './isolation.ts';
+import { killDaemonized } from './kill-daemonized.ts';
+import type { LineHandler } from './output/line-reader.ts';
 import { APP_PRIORITY, isChunkSink, type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
-import type { LineHandler } from './output/output.ts';
 import { waitForPort } from './ports.ts';
 
 export type DynoState = 'starting' | 'up' | 'crashed' | 'complete' | 'down';

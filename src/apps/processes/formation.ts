@@ -1,11 +1,11 @@
 import type { Environment } from './config/dyno-env.ts';
-import { defaultCounts, FormationError, parseDynoCount } from './config/formation-text.ts';
+import { defaultCounts, FormationError, parseDynoCount } from './config/formation-counts.ts';
 import type { ProcfileEntry } from './config/procfile.ts';
 import { BOOT_TIMEOUT_MS, type DynoInfo, STOP_GRACE_MS } from './dyno.ts';
-import { DynoPidFile } from './dyno-ledger.ts';
-import { DynoSupervisor, type SupervisorOptions } from './keeper.ts';
 import type { LineSink } from './output/line-sink.ts';
+import { DynoPidFile } from './pid-file.ts';
 import { defaultPort, PortAllocator } from './ports.ts';
+import { DynoSupervisor, type SupervisorOptions } from './supervisor.ts';
 
 export interface FormationOptions {
   /** Their order decides about the ports. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type PidFileEntry, type ProcessIdentity, readPidFile, writePidFile } from './dyno-ledger.ts';
+import { type PidFileEntry, type ProcessIdentity, readPidFile, writePidFile } from './pid-file.ts';
 import { groupMembers, processStat, signalGroup, waitForGroupExit } from './process-group.ts';
 
 /** Another runner, alive, works with the same state folder. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ApiClient } from '../client.ts';
-import { printResult } from '../table.ts';
+import { ApiClient } from '../api-client.ts';
+import { printResult } from '../format.ts';
 import { addGitRemote } from './git-remote.ts';
 
 interface AppView {

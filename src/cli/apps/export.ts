@@ -2,9 +2,9 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
-import { makeDirectory } from '../../common/folder.ts';
-import { ApiClient, resolveApp } from '../client.ts';
-import type { ExportResult, ExportSpec } from '../export/plan.ts';
+import { makeDirectory } from '../../common/make-directory.ts';
+import { ApiClient, resolveApp } from '../api-client.ts';
+import type { ExportResult, ExportSpec } from '../export/export-spec.ts';
 
 const EXPORT_FORMATS: Readonly<Record<string, () => Promise<(plan: ExportSpec) => ExportResult>>> = {
   systemd: async () => (await import('../export/systemd.ts')).exportSystemd,

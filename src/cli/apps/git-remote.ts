@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, appNameFromGitRemote, findServer, GIT_REMOTE, resolveApp } from '../client.ts';
+import { ApiClient, appNameFromGitRemote, findServer, GIT_REMOTE, resolveApp } from '../api-client.ts';
 
 /** Adds the remote to the repository of this folder; false when this is none. */
 export function addGitRemote(gitUrl: string): boolean {

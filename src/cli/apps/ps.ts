@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
-import { formatElapsed, printResult } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { formatElapsed, printResult } from '../format.ts';
 
 interface DynoView {
   readonly name: string;

@@ -4,9 +4,9 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { parseSlugIgnore } from '../../apps/build/slug-ignore.ts';
+import { parseSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
-import { ApiClient, resolveApp } from '../client.ts';
+import { ApiClient, resolveApp } from '../api-client.ts';
 
 interface SourceBlob {
   readonly put_url: string;

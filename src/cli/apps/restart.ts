@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
-import { printResult } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { printResult } from '../format.ts';
 
 /** `tailrace restart [web.1|web]` */
 export function restartCommand(program: Command): void {

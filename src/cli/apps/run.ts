@@ -2,7 +2,7 @@ import { Transform } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, resolveApp } from '../client.ts';
+import { ApiClient, resolveApp } from '../api-client.ts';
 
 interface DynoView {
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
-import { printResult } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { printResult } from '../format.ts';
 
 interface ProcessView {
   readonly type: string;

@@ -1,7 +1,7 @@
 /** The certificate of syslog over TLS. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type CheckResult, resultsOf } from './finding.ts';
+import { type CheckResult, resultsOf } from './check-result.ts';
 
 const DAY_MS = 86_400_000;
 const EXPIRES_SOON_DAYS = 14;

@@ -1,5 +1,5 @@
 /** This machine's clock, beside the server's. */
-import { type CheckResult, resultsOf } from './finding.ts';
+import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** Times of lines and certificates go wrong visibly from here on. */
 const CLOCK_SKEW_MAX_MS = 5_000;

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../../common/errors.ts';
-import { type CheckResult, resultsOf } from './finding.ts';
+import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** With less than this lines are refused soon. */
 const LOW_SPACE_BYTES = 1_073_741_824;

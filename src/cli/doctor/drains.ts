@@ -1,5 +1,5 @@
 /** What the drains are doing. */
-import { type CheckResult, resultsOf } from './finding.ts';
+import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** Of a drain as the API shows it. */
 export interface CheckedDrain {

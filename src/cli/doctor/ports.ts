@@ -2,8 +2,8 @@
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { systemCode } from '../../common/errors.ts';
-import { type CheckResult, resultsOf } from './finding.ts';
-import { describePortOwner, listeningSockets, socketInodes, type Transport } from './listeners.ts';
+import { type CheckResult, resultsOf } from './check-result.ts';
+import { describePortOwner, listeningSockets, socketInodes, type Transport } from './listening-sockets.ts';
 
 /** A port that a server wants. */
 export interface RequiredPort {

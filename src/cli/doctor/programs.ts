@@ -1,7 +1,7 @@
 /** Programs that some features use. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type CheckResult, resultsOf } from './finding.ts';
+import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** Program → what doesn't work without it. */
 const FEATURE_BY_PROGRAM: Readonly<Record<string, string>> = {

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import type { Settings } from '../../common/config/settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
-import { assertLmdbFile } from '../../logs/store/embedded/trouble.ts';
-import { type CheckResult, resultsOf } from './finding.ts';
+import { assertLmdbFile } from '../../logs/store/embedded/lmdb-safety.ts';
+import { type CheckResult, resultsOf } from './check-result.ts';
 
 const result = resultsOf('store');
 
@@ -24,8 +24,8 @@ export function checkStoreStatus({ kind, trouble, concerns, facts }: StoreStatus
 export async function checkStore({ redisUrl, redisCa, redisWait, data }: Settings): Promise<CheckResult[]> {
   if (redisUrl !== '') {
     const [{ checkRedis }, { readCaCertificate }] = await Promise.all([
-      import('../../logs/store/redis/connection/status.ts'),
-      import('../../logs/store/redis/connection/address.ts'),
+      import('../../logs/store/redis/connection/redis-status.ts'),
+      import('../../logs/store/redis/connection/redis-url.ts'),
     ]);
     try {
       return checkStoreStatus(

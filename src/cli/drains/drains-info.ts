@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
-import { formatNumber, formatTable, printResult } from '../table.ts';
+import { formatNumber, formatTable, printResult } from '../format.ts';
 import { addDrainCommand, formatLag, resolveDrain } from './drains.ts';
 
 /** `tailrace drains:info`: everything that is known of a drain. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
-import { printResult } from '../table.ts';
+import { printResult } from '../format.ts';
 import { addDrainCommand, formatLag, resolveDrain } from './drains.ts';
 
 /** `tailrace drains:pause`, `drains:resume` */

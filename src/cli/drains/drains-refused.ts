@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { formatNumber, printResult } from '../table.ts';
+import { formatNumber, printResult } from '../format.ts';
 import { addDrainCommand, resolveDrain } from './drains.ts';
 
 interface RefusedView {

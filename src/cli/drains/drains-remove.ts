@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
-import { printResult } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { printResult } from '../format.ts';
 
 /** `tailrace drains:remove URL|TOKEN|ID` */
 export function drainsRemoveCommand(program: Command): void {

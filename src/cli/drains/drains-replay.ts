@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { formatNumber, printResult } from '../table.ts';
+import { formatNumber, printResult } from '../format.ts';
 import { addDrainCommand, resolveDrain } from './drains.ts';
 
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

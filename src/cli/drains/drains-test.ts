@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatTable, printResult } from '../table.ts';
+import { formatTable, printResult } from '../format.ts';
 import { addDrainCommand, resolveDrain } from './drains.ts';
 
 interface DrainTestView {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { printResult } from '../table.ts';
+import { printResult } from '../format.ts';
 import { addDrainFlags, type DrainFlags, drainOptionsFromFlags } from './drain-flags.ts';
 import { addDrainCommand, formatLag, resolveDrain } from './drains.ts';
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
-import { formatByteCount, formatElapsed, formatNumber, printResult } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { formatByteCount, formatElapsed, formatNumber, printResult } from '../format.ts';
 
 /** `tailrace drains`: where an app's lines go, and how that goes. */
 export function drainsCommand(program: Command): void {

@@ -1,5 +1,5 @@
 /** Docker Compose: a service for each process type. Docker's own syslog driver sends the lines. */
-import { type ExportResult, type ExportSpec, runnableProcesses, withExec } from './plan.ts';
+import { type ExportResult, type ExportSpec, runnableProcesses, withExec } from './export-spec.ts';
 import { toYaml } from './yaml.ts';
 
 /** Where web dynos listen, each in its own container. */

@@ -2,7 +2,7 @@
  * Kubernetes (1.29 and later): a Deployment for each process type, a Secret, a Service for web. Each pod has a sidecar that
  * ships what the app writes to a pipe they share.
  */
-import { type ExportResult, type ExportSpec, runnableProcesses, withExec } from './plan.ts';
+import { type ExportResult, type ExportSpec, runnableProcesses, withExec } from './export-spec.ts';
 import { toYaml, type YamlValue } from './yaml.ts';
 
 const CONTAINER_PORT = 5000;

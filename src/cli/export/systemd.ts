@@ -1,5 +1,5 @@
 /** systemd: a unit for each dyno, and a target that holds them together. Lines go through `tailrace ship`. */
-import { type ExportResult, type ExportSpec, runnableProcesses, withExec } from './plan.ts';
+import { type ExportResult, type ExportSpec, runnableProcesses, withExec } from './export-spec.ts';
 
 /** Ports of process types are a hundred apart, as foreman's. */
 const PORTS_PER_TYPE = 100;

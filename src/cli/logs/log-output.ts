@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { terminalSafeJson } from '../../logs/tails/output/sanitize.ts';
-import { Colorizer, wantsColor } from '../paint.ts';
-import type { ReplayProgress } from './log-progress.ts';
+import { Colorizer, wantsColor } from '../colorizer.ts';
+import type { ReplayProgress } from './replay-progress.ts';
 
 /** Whose lines: shown in front of them when there are several apps. */
 export interface AppPrefix {

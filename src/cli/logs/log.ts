@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import split2 from 'split2';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, resolveApp } from '../client.ts';
+import { ApiClient, resolveApp } from '../api-client.ts';
 
 /** Lines in one request, at the most. */
 const REQUEST_LINES_MAX = 2_000;

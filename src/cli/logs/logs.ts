@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ApiClient, resolveApp } from '../client.ts';
-import { followAllApps } from './all-logs.ts';
+import { ApiClient, resolveApp } from '../api-client.ts';
 import { LogOutput } from './log-output.ts';
-import { ReplayProgress } from './log-progress.ts';
-import { parseTimeOption } from './log-times.ts';
+import { followAllApps } from './merged-tail.ts';
+import { parseTimeOption } from './parse-time.ts';
+import { ReplayProgress } from './replay-progress.ts';
 import { followTail } from './tail-client.ts';
 
 /** Lines from before now, when nothing else says where to begin. */

@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 import { TailraceError } from '../../common/errors.ts';
-import type { ServerAddress } from '../client.ts';
+import type { ServerAddress } from '../api-client.ts';
 
 const RECONNECT_MIN_MS = 200;
 const RECONNECT_MAX_MS = 5_000;

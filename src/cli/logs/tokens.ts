@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ApiClient, addClientOptions, resolveApp } from '../client.ts';
-import { formatTable, printResult } from '../table.ts';
+import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { formatTable, printResult } from '../format.ts';
 
 interface TokenView {
   readonly token: string;

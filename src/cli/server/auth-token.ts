@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { findServer } from '../client.ts';
+import { findServer } from '../api-client.ts';
 
 /** `tailrace auth:token`: an API key on stdout and nothing else, for scripts. */
 export function authTokenCommand(program: Command): void {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { ApiClient } from '../client.ts';
-import { formatTable, printResult } from '../table.ts';
+import { ApiClient } from '../api-client.ts';
+import { formatTable, printResult } from '../format.ts';
 
 interface AuthorizationView {
   readonly id: string;

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, dataFolders } from '../client.ts';
-import type { CheckedServer } from '../doctor/examination.ts';
-import type { CheckLevel, CheckResult } from '../doctor/finding.ts';
-import { wantsColor } from '../paint.ts';
-import { printResult } from '../table.ts';
+import { ApiClient, dataFolders } from '../api-client.ts';
+import { wantsColor } from '../colorizer.ts';
+import type { CheckLevel, CheckResult } from '../doctor/check-result.ts';
+import type { CheckedServer } from '../doctor/run-checks.ts';
+import { printResult } from '../format.ts';
 
 /** A server that is well answers within this time. */
 const SERVER_TIMEOUT_MS = 10_000;
@@ -27,7 +27,7 @@ export function doctorCommand(program: Command): void {
     .option('--json', 'print JSON')
     .option('--no-color', 'no colours')
     .action(async (options: { json?: boolean; color?: boolean }) => {
-      const { runChecks } = await import('../doctor/examination.ts');
+      const { runChecks } = await import('../doctor/run-checks.ts');
       const failures: CheckResult[] = [];
       const results = await runChecks({
         settings: tryOrReport('settings', failures, () => readSettings(process.env, settingDefaults())),

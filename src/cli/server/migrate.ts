@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { formatNumber, printResult } from '../table.ts';
+import { formatNumber, printResult } from '../format.ts';
 
 /** `tailrace migrate --to redis://…`: moves everything to another store, with all routers stopped. */
 export function migrateCommand(program: Command): void {

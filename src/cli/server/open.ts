@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
-import { ApiClient, resolveApp } from '../client.ts';
-import { webUiUrl } from '../page-address.ts';
+import { ApiClient, resolveApp } from '../api-client.ts';
+import { webUiUrl } from '../web-ui-url.ts';
 
 /** `tailrace open`: the app in a browser; with `--logs`, its lines. */
 export function openCommand(program: Command): void {

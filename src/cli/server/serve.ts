@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
-import { printableWebUiUrl } from '../page-address.ts';
 import { waitForShutdown } from '../signals.ts';
+import { printableWebUiUrl } from '../web-ui-url.ts';
 
 /** `tailrace serve`: routers and platform, without an app. */
 export function serveCommand(program: Command): void {
@@ -17,7 +17,7 @@ export function serveCommand(program: Command): void {
       // From the first moment on: whoever sees that it runs may stop it at once.
       const stopped = waitForShutdown(() => {});
       // Loaded here, so that every other command starts without a server's weight.
-      const { startServer } = await import('../../main.ts');
+      const { startServer } = await import('../../server.ts');
       const server = await startServer(settings);
       process.stdout.write(
         [

@@ -1,16 +1,15 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-
-import type { LocalApp } from '../../app.ts';
 import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
-import { parseFormation } from '../../apps/processes/config/formation-text.ts';
+import { parseFormation } from '../../apps/processes/config/formation-counts.ts';
 import { type ProcfileEntry, parseProcfile } from '../../apps/processes/config/procfile.ts';
 import { readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { LocalApp } from '../../start-local-app.ts';
+import { appNameFromFolder } from '../api-client.ts';
 import { startBanner } from '../banner.ts';
-import { appNameFromFolder } from '../client.ts';
-import { Colorizer, wantsColor } from '../paint.ts';
+import { Colorizer, wantsColor } from '../colorizer.ts';
 import { waitForShutdown } from '../signals.ts';
 
 interface StartOptions {
@@ -54,8 +53,8 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   const stopped = waitForShutdown(() => app?.kill());
   // Loaded here, so that every other command starts without a server's weight.
   const [{ startServer }, { requireAppName, startLocalApp: startApp }] = await Promise.all([
-    import('../../main.ts'),
-    import('../../app.ts'),
+    import('../../server.ts'),
+    import('../../start-local-app.ts'),
   ]);
   requireAppName(name);
   const server = await startServer(settings);

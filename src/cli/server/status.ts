@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { ListenerCounters } from '../../logs/sources/counters.ts';
-import { ApiClient } from '../client.ts';
-import { formatElapsed, formatNumber, formatTable, printResult } from '../table.ts';
+import type { ListenerCounters } from '../../logs/sources/listener-counters.ts';
+import { ApiClient } from '../api-client.ts';
+import { formatElapsed, formatNumber, formatTable, printResult } from '../format.ts';
 
 interface StatusView {
   readonly version: string;

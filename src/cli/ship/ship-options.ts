@@ -1,7 +1,7 @@
 /** What `tailrace ship` is told, and the shipper that follows from it. */
 
+import { DiskQueue } from '../../apps/forwarder/files/disk-queue.ts';
 import { Spool, SpoolInUseError } from '../../apps/forwarder/files/spool.ts';
-import { DiskQueue } from '../../apps/forwarder/files/spooled-queue.ts';
 import type { LineQueue } from '../../apps/forwarder/line-queue.ts';
 import { Shipper } from '../../apps/forwarder/shipper.ts';
 import { reasonOf, TailraceError } from '../../common/errors.ts';

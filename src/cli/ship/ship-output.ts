@@ -4,8 +4,8 @@ import { constants } from 'node:os';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Shipper } from '../../apps/forwarder/shipper.ts';
+import { LineReader } from '../../apps/processes/output/line-reader.ts';
 import { APP_PRIORITY } from '../../apps/processes/output/line-sink.ts';
-import { LineReader } from '../../apps/processes/output/output.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
 import {
   createShipper,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, findServer, resolveApp, serverUrlFromEnvironment } from '../client.ts';
+import { ApiClient, findServer, resolveApp, serverUrlFromEnvironment } from '../api-client.ts';
 import { shipFiles } from './ship-files.ts';
 import type { ShipDestination, ShipOptions } from './ship-options.ts';
 import { shipOutput } from './ship-output.ts';

@@ -12,7 +12,7 @@ import {
   readPort,
   readQuota,
   readRateLimit,
-} from './setting-values.ts';
+} from './setting-readers.ts';
 import { SETTINGS, type SettingRow } from './settings-table.ts';
 
 /** Variables that clients read. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { RecordCursor } from '../syslog/batch.ts';
-import { encodeFrames } from '../syslog/wasm/express.ts';
-import type { LineEncoder } from '../syslog/wire.ts';
+import type { LineEncoder } from '../syslog/encode.ts';
+import { encodeFrames } from '../syslog/wasm/wasm-codec.ts';
 
 /** Lines of one stored batch. */
 export interface BatchSlice {

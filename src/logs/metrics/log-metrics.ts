@@ -1,7 +1,7 @@
 /** Keeps the numbers that lines carry as metrics. Each router keeps those of the lines that it took in itself. */
 import { Counter, Gauge, type Registry, Summary } from 'prom-client';
 import type { AppId } from '../store/contract.ts';
-import { type L2metValue, parseL2met } from './log-values.ts';
+import { type L2metValue, parseL2met } from './l2met.ts';
 
 /** Combinations of name, unit and source that are kept for one app, and in all: lines must not fill the memory. */
 const APP_SERIES_MAX = 500;

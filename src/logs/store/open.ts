@@ -1,7 +1,7 @@
 import type { Settings } from '../../common/config/settings.ts';
 import type { Retention, Store } from './contract.ts';
-import { EmbeddedStore } from './embedded/embedded.ts';
-import { readCaCertificate } from './redis/connection/address.ts';
+import { EmbeddedStore } from './embedded/embedded-store.ts';
+import { readCaCertificate } from './redis/connection/redis-url.ts';
 
 type StoreSettings = Pick<
   Settings,
@@ -35,7 +35,7 @@ export async function openStore(
     return new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
   const ca = settings.redisCa === '' ? undefined : readCaCertificate(settings.redisCa);
   // Loaded only by who uses it: a client for Redis is much code.
-  const { RedisStore } = await import('./redis/redis.ts');
+  const { RedisStore } = await import('./redis/redis-store.ts');
   const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
   return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn, openMs });
 }

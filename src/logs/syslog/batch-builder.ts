@@ -1,4 +1,4 @@
-import { detachBuffer } from '../../common/release.ts';
+import { detachBuffer } from '../../common/detach-buffer.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
 import type { SyslogHeader } from './header.ts';
 import { isTimestamp, timestampBytes } from './timestamp.ts';

@@ -1,6 +1,6 @@
 import type { AppId, Sequence } from '../store/contract.ts';
-import type { StreamReaders } from '../store/reader.ts';
-import { TailSession, type TailSessionOptions, type TailSink } from './session.ts';
+import type { StreamReaders } from '../store/stream-reader.ts';
+import { TailSession, type TailSessionOptions, type TailSink } from './tail-session.ts';
 
 /** A sink of a connection: it says when it can take more. */
 export interface ConnectionSink extends TailSink<Buffer> {

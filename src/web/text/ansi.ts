@@ -2,7 +2,7 @@
  * Reads terminal colours (ECMA-48 SGR) out of a message. Whatever else a terminal or a browser might obey (other escape
  * sequences, control characters, changes of the writing direction) is shown as a sign instead.
  */
-import type { StyledRange } from './marks.ts';
+import type { StyledRange } from './text-spans.ts';
 
 export interface AnsiText {
   /** What is to be read: without escape sequences, control characters as signs. */

@@ -1,5 +1,5 @@
-import type { PageState } from '../page.ts';
-import { formatCount } from '../text/words.ts';
+import type { PageState } from '../page-state.ts';
+import { formatCount } from '../text/format.ts';
 import { Icon } from './icon.tsx';
 
 const STATE_LABELS = {

@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { PageState } from '../page.ts';
-import type { DrainJson, DynoJson } from '../stream/api.ts';
-import { dynoColor } from '../text/dyno-colour.ts';
-import { formatCount, formatDurationMs, formatGroupedNumber, withoutUrlSecrets } from '../text/words.ts';
+import type { PageState } from '../page-state.ts';
+import type { DrainJson, DynoJson } from '../stream/api-client.ts';
+import { dynoColor } from '../text/dyno-color.ts';
+import { formatCount, formatDurationMs, formatGroupedNumber, withoutUrlSecrets } from '../text/format.ts';
 import { Icon } from './icon.tsx';
 
 /** Beside the lines: the dynos and the drains of the app. */

@@ -1,16 +1,16 @@
 import { useEffect } from 'preact/hooks';
-import type { PageState } from '../page.ts';
-import { Toolbar } from './bar.tsx';
+import type { PageState } from '../page-state.ts';
+import { ApiKeyForm } from './api-key-form.tsx';
+import { NoAppsState } from './empty-state.tsx';
+import { ErrorBanner } from './error-banner.tsx';
 import { Footer } from './footer.tsx';
-import { RateChart } from './gauge.tsx';
-import { ShortcutsHelp } from './help.tsx';
-import { ApiKeyForm } from './key-form.tsx';
-import { listenToShortcuts } from './keyboard.ts';
-import { LineList } from './list/lines.tsx';
-import { NoAppsState } from './nothing.tsx';
+import { listenToShortcuts } from './keyboard-shortcuts.ts';
+import { LineList } from './list/line-list.tsx';
 import { Panel } from './panel.tsx';
+import { RateChart } from './rate-chart.tsx';
+import { ShortcutsHelp } from './shortcuts-help.tsx';
 import { TimeForm } from './time-form.tsx';
-import { ErrorBanner } from './trouble.tsx';
+import { Toolbar } from './toolbar.tsx';
 
 /** The whole page. */
 export function Root({ page }: { page: PageState }) {

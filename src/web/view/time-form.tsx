@@ -1,8 +1,8 @@
 import { useRef, useState } from 'preact/hooks';
-import type { PageState } from '../page.ts';
-import { parseTimeInput } from '../text/when.ts';
-import { formatDate, formatTimeOfDay } from '../text/words.ts';
-import { Modal } from './sheet.tsx';
+import type { PageState } from '../page-state.ts';
+import { formatDate, formatTimeOfDay } from '../text/format.ts';
+import { parseTimeInput } from '../text/parse-time.ts';
+import { Modal } from './modal.tsx';
 
 const RECENT_TIMES = ['1m', '5m', '15m', '1h', '6h', '1d'];
 

@@ -1,12 +1,12 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { ErrorPageUrls, RoutedApp, Upstream } from '../../../src/apps/http-router/directory.ts';
+import type { ErrorPageUrls, RoutedApp, Upstream } from '../../../src/apps/http-router/app-lookup.ts';
 import {
   type HttpRouter,
   type HttpRouterOptions,
   startHttpRouter,
-} from '../../../src/apps/http-router/proxy.ts';
+} from '../../../src/apps/http-router/http-router.ts';
 import type { HttpRouterTimeouts } from '../../../src/apps/http-router/timeouts.ts';
 
 /** An app whose dynos the test sets, and whose lines it can wait for. */

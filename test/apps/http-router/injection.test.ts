@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { routerLogLine } from '../../../src/apps/http-router/http/line.ts';
+import { routerLogLine } from '../../../src/apps/http-router/http/access-log.ts';
 import {
   getRequest,
   sendAndReadAll,

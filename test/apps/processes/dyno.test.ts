@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterEach, expect, test } from 'vitest';
 import { Dyno, type DynoOptions } from '../../../src/apps/processes/dyno.ts';
-import { isAlive, RecordingSink } from '../forwarder/recorder.ts';
+import { isAlive, RecordingSink } from '../forwarder/recording-sink.ts';
 
 const dynos: Dyno[] = [];
 

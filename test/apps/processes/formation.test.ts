@@ -2,11 +2,11 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { FormationError } from '../../../src/apps/processes/config/formation-text.ts';
+import { FormationError } from '../../../src/apps/processes/config/formation-counts.ts';
 import { parseProcfile } from '../../../src/apps/processes/config/procfile.ts';
 import type { DynoInfo } from '../../../src/apps/processes/dyno.ts';
 import { Formation, type FormationOptions } from '../../../src/apps/processes/formation.ts';
-import { isAlive, RecordingSink } from '../forwarder/recorder.ts';
+import { isAlive, RecordingSink } from '../forwarder/recording-sink.ts';
 
 const formations: Formation[] = [];
 const WAITS = 'echo here PORT=$PORT DYNO=$DYNO PS=$PS COLOR=$FORCE_COLOR; exec sleep 1000';

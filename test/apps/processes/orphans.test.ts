@@ -4,10 +4,10 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { readPidFile, writePidFile } from '../../../src/apps/processes/dyno-ledger.ts';
 import { RunnerActiveError, reapOrphans } from '../../../src/apps/processes/orphans.ts';
+import { readPidFile, writePidFile } from '../../../src/apps/processes/pid-file.ts';
 import { processStat } from '../../../src/apps/processes/process-group.ts';
-import { isAlive } from '../forwarder/recorder.ts';
+import { isAlive } from '../forwarder/recording-sink.ts';
 
 const children: ChildProcess[] = [];
 const DEAD_RUNNER = { pid: 4_194_303, startTicks: '1' };

@@ -12,9 +12,9 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { signalGroup } from '../../../src/apps/processes/process-group.ts';
+import { GitRepository } from '../../support/git-repository.ts';
 import { missing, runTailrace } from '../../support/program.ts';
-import { GitRepository } from '../../support/repository.ts';
-import { octetCounted, sendOverTcp } from '../../support/senders/push.ts';
+import { octetCounted, sendOverTcp } from '../../support/senders/send-lines.ts';
 import { type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -9,7 +9,7 @@ import {
   runTailrace,
   TAILRACE,
 } from '../../support/program.ts';
-import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
 import {
   type App,
   dataFolderForTest,

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { isAlive } from '../../apps/forwarder/recorder.ts';
-import { CounterApp, copyCounterApp, startCounterApp } from '../../support/counter.ts';
+import { isAlive } from '../../apps/forwarder/recording-sink.ts';
+import { CounterApp, copyCounterApp, startCounterApp } from '../../support/counter-app.ts';
 import { until } from '../../support/until.ts';
 
 const STAMP = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00`;

@@ -11,10 +11,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { expectSameLines } from '../../support/expect-same-lines.ts';
 import { Program, runTailrace, TAILRACE } from '../../support/program.ts';
 import { HttpReceiver } from '../../support/receivers/receivers.ts';
-import { expectSameLines } from '../../support/same-lines.ts';
-import { numberedMessages } from '../../support/senders/push.ts';
+import { numberedMessages } from '../../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { APP_FILES, fetchFromApp, GitRepository } from '../../support/repository.ts';
+import { APP_FILES, fetchFromApp, GitRepository } from '../../support/git-repository.ts';
 import { dataFolderForTest, type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

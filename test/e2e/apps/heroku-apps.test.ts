@@ -1,8 +1,8 @@
 /** The official `heroku` command against a real `tailrace start`: apps, their settings, add-ons and keys, and what it prints. */
 import { describe, expect, it } from 'vitest';
-import { HerokuCli } from '../../support/heroku.ts';
+import { HerokuCli } from '../../support/heroku-cli.ts';
+import { HerokuCliApp } from '../../support/heroku-cli-app.ts';
 import { missing } from '../../support/program.ts';
-import { HerokuCliApp } from '../../support/shop.ts';
 import { until } from '../../support/until.ts';
 
 const shop = new HerokuCliApp(25_100);

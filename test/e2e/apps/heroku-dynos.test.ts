@@ -2,9 +2,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { HerokuCli } from '../../support/heroku.ts';
+import { HerokuCli } from '../../support/heroku-cli.ts';
+import { HerokuCliApp } from '../../support/heroku-cli-app.ts';
 import { runProgram } from '../../support/program.ts';
-import { HerokuCliApp } from '../../support/shop.ts';
 import { until } from '../../support/until.ts';
 
 const shop = new HerokuCliApp(25_200);

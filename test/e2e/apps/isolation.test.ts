@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fetchFromApp, GitRepository, WEB_SOURCE } from '../../support/git-repository.ts';
 import { missing, runTailrace } from '../../support/program.ts';
-import { fetchFromApp, GitRepository, WEB_SOURCE } from '../../support/repository.ts';
 import { dataFolderForTest, type Server, spawnServer, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { GitRepository } from '../../support/repository.ts';
+import { GitRepository } from '../../support/git-repository.ts';
 import { type Server, startServer } from '../../support/server.ts';
 
 let server: Server;

@@ -1,7 +1,7 @@
 /** Memory of dynos: measured over all of their processes, told when it is too much (R14), ended when far too much (R15). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GitRepository } from '../../support/git-repository.ts';
 import { runTailrace } from '../../support/program.ts';
-import { GitRepository } from '../../support/repository.ts';
 import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawn } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { HerokuCli } from '../../support/heroku.ts';
+import { GitRepository } from '../../support/git-repository.ts';
+import { HerokuCli } from '../../support/heroku-cli.ts';
 import { missing, Program, runTailrace, TAILRACE } from '../../support/program.ts';
-import { GitRepository } from '../../support/repository.ts';
 import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -1,7 +1,7 @@
 /** What nobody should type, push or run: each gets the answer that a Heroku user would expect. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GitRepository } from '../../support/git-repository.ts';
 import { runTailrace } from '../../support/program.ts';
-import { GitRepository } from '../../support/repository.ts';
 import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

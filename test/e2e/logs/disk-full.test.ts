@@ -8,7 +8,7 @@ import {
   numberedMessages,
   postLogs,
   sendOverTcp,
-} from '../../support/senders/push.ts';
+} from '../../support/senders/send-lines.ts';
 import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

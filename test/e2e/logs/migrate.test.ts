@@ -38,16 +38,19 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
     // These wait for the drain while everything moves.
     receiver.plan = () => 500;
     await push(before, app, 'three');
-    const lines = await before.readLines(app, 'lines=100&format=json');
+    // Beside them the stream may say that the drain fails.
+    const own = 'lines=100&format=json&source=app';
+    const lines = await before.readLines(app, own);
+    expect(lines).toHaveLength(3);
     await before.close();
 
     const moved = await runTailrace(['migrate', '--to', redis.url], { env: { TAILRACE_DATA: folder } });
     expect(moved).toMatchObject({ status: 0 });
-    expect(moved.stdout).toContain('moving: 3 lines');
+    expect(moved.stdout).toMatch(/^moving: [3-9] lines$/m);
     expect(moved.stdout).toContain('Moved 2 apps.');
     receiver.plan = () => 200;
     const there = await startServerForTest({ data: other, env: { REDIS_URL: redis.url } });
-    expect(await there.readLines(app, 'lines=100&format=json')).toEqual(lines);
+    expect(await there.readLines(app, own)).toEqual(lines);
     await until('the drain goes on where it was', () => receiver.acceptedMessages().length === 3);
     await push(there, app, 'four');
     await until('the drain goes on', () => receiver.acceptedMessages().length === 4);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
 import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

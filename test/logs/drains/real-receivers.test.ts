@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { missing, Program, runTailrace } from '../../support/program.ts';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
-import { CertificateAuthority } from '../../support/senders/certificates.ts';
+import { CertificateAuthority } from '../../support/senders/certificate-authority.ts';
 import { withoutDuplicates } from '../../support/senders/frames.ts';
-import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
 import { type App, type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

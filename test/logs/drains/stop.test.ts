@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { startHttpReceiver, startTcpReceiver } from '../../support/receivers/receivers.ts';
-import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
 import { dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -9,7 +9,6 @@ import {
   type ClientCertificates,
   makeClientCertificates,
 } from '../../support/senders/client-certificates.ts';
-import { postLogs } from '../../support/senders/push.ts';
 import {
   freePort,
   missingSyslogNg,
@@ -19,7 +18,8 @@ import {
   startSender,
   startSyslogNg,
   writeSenderConfig,
-} from '../../support/senders/sender.ts';
+} from '../../support/senders/log-senders.ts';
+import { postLogs } from '../../support/senders/send-lines.ts';
 import { type App, type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AppId, Retention } from '../../../src/logs/store/contract.ts';
-import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded.ts';
+import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { batchOf, linesOf, newAppId } from '../../support/batches.ts';
 import { until } from '../../support/until.ts';
 import { readAll, sequenceRanges } from './conformance/streams.ts';

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Batch, MESSAGE_BYTES_MAX, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
+import { herokuLineEncoder, type LineEncoder, syslogLineEncoder } from '../../../src/logs/syslog/encode.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { herokuLineEncoder, type LineEncoder, syslogLineEncoder } from '../../../src/logs/syslog/wire.ts';
 import { parseFrames } from '../../support/senders/frames.ts';
 
 const T = '2012-12-10T03:00:48.123456+00:00';

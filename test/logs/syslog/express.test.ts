@@ -5,7 +5,7 @@ import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { decodeFrames, encodeFrames } from '../../../src/logs/syslog/wasm/express.ts';
+import { decodeFrames, encodeFrames } from '../../../src/logs/syslog/wasm/wasm-codec.ts';
 
 const T = '2012-12-10T03:00:48.123456+00:00';
 const TOKEN = Buffer.from('t.feff49f1-0000-4000-8000-000000000000');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PartialFrameBuffer } from '../../../src/logs/sources/syslog/remainder.ts';
+import { PartialFrameBuffer } from '../../../src/logs/sources/syslog/partial-frame-buffer.ts';
 import { countFrames, FRAME_BYTES_MAX, FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
 
 /** Scans chunks as the TCP listener does; gives the frames, and how many bytes were kept at the most. */

@@ -7,7 +7,7 @@ import {
   postLogs,
   pushLines,
   TIME,
-} from '../../support/senders/push.ts';
+} from '../../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

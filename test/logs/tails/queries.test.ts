@@ -1,7 +1,7 @@
 /** One stream, asked in every way: the same query gives the same lines over WebSockets, events and text. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EventStreamTail, rejectedUpgrade, WebSocketTail } from '../../support/receivers/tail.ts';
-import { octetCounted, postLogs, TIME } from '../../support/senders/push.ts';
+import { EventStreamTail, rejectedUpgrade, WebSocketTail } from '../../support/receivers/tail-protocols.ts';
+import { octetCounted, postLogs, TIME } from '../../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { TailClient } from '../../support/receivers/tail-reader.ts';
-import { numberedMessages, pushLines } from '../../support/senders/push.ts';
+import { TailClient } from '../../support/receivers/tail-client.ts';
+import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
 import {
   type App,
   dataFolderForTest,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { TailClient } from '../../support/receivers/tail-reader.ts';
-import { connectTcp, pushLines } from '../../support/senders/push.ts';
+import { TailClient } from '../../support/receivers/tail-client.ts';
+import { connectTcp, pushLines } from '../../support/senders/send-lines.ts';
 import { startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TailClient } from '../../support/receivers/tail-reader.ts';
+import { TailClient } from '../../support/receivers/tail-client.ts';
 import {
   logplexBody,
   logplexLine,
@@ -8,7 +8,7 @@ import {
   postLogs,
   pushLines,
   TIME,
-} from '../../support/senders/push.ts';
+} from '../../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -4,15 +4,15 @@ import { describe, expect, it } from 'vitest';
 import type { StoredBatch } from '../../../src/logs/store/contract.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { LineFilter } from '../../../src/logs/tails/filter.ts';
-import { formatJsonLine, formatTextLine } from '../../../src/logs/tails/output/format.ts';
+import { LineFilter } from '../../../src/logs/tails/line-filter.ts';
+import { forEachMatch } from '../../../src/logs/tails/line-scan.ts';
 import {
   PLAIN_TEXT_ENCODINGS,
   SSE_ENCODINGS,
   type TailEncoding,
   WEBSOCKET_ENCODINGS,
-} from '../../../src/logs/tails/output/wire.ts';
-import { forEachMatch } from '../../../src/logs/tails/range.ts';
+} from '../../../src/logs/tails/output/encodings.ts';
+import { formatJsonLine, formatTextLine } from '../../../src/logs/tails/output/line-format.ts';
 
 const ALL = { after: 0, through: Number.MAX_SAFE_INTEGER, count: Number.POSITIVE_INFINITY };
 

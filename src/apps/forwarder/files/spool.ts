@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeDirectory } from '../../../common/folder.ts';
+import { makeDirectory } from '../../../common/make-directory.ts';
 import { processStat } from '../../processes/process-group.ts';
 import { LineBatch, type ReportedLosses } from '../line-batch.ts';
 

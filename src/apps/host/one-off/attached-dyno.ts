@@ -1,15 +1,15 @@
 /** A one-off dyno at the other end of somebody's terminal. */
 
 import type { AppId } from '../../../logs/store/contract.ts';
-import { killDaemonized } from '../../processes/detached.ts';
 import type { DynoInfo } from '../../processes/dyno.ts';
-import type { DynoPidFile } from '../../processes/dyno-ledger.ts';
-import type { Workspace } from '../../processes/keeper.ts';
+import { killDaemonized } from '../../processes/kill-daemonized.ts';
 import { type AttachedProcess, spawnAttached } from '../../processes/output/attached-process.ts';
 import { type LineSink, PLATFORM_PRIORITY } from '../../processes/output/line-sink.ts';
+import type { DynoPidFile } from '../../processes/pid-file.ts';
 import { signalGroup, waitForGroupExit } from '../../processes/process-group.ts';
+import type { Workspace } from '../../processes/supervisor.ts';
+import type { ReleaseSpec } from '../app-deployment.ts';
 import type { OneOffDynoRequest } from '../contract.ts';
-import type { ReleaseSpec } from '../hosted-app.ts';
 import { FramedInput } from './framed-input.ts';
 import type { AttachedClient } from './rendezvous.ts';
 

@@ -1,7 +1,7 @@
 /** Where clients meet attached dynos: TLS, then a line with a secret, then the terminal, both ways. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { RendezvousCertificates } from './certificates.ts';
+import type { RendezvousCertificates } from './rendezvous-certificates.ts';
 
 /** A client that has shown the secret. */
 export interface AttachedClient {

@@ -1,4 +1,4 @@
-import type { BodyFraming } from './body.ts';
+import type { BodyFraming } from './body-framing.ts';
 
 /** Bytes of one chunk's extensions, or of all trailers, that are let through before a body counts as malformed. */
 const EXTRA_BYTES_MAX = 8_192;

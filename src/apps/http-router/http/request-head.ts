@@ -1,12 +1,12 @@
-import { type Failure, failures } from '../failure.ts';
-import { parseConnectionHeader } from './connection-field.ts';
+import { type Failure, failures } from '../error-codes.ts';
+import { parseConnectionHeader } from './connection-header.ts';
 import {
   HEAD_BYTES_MAX,
   HEADER_LINE_BYTES_MAX,
   HeaderCursor,
   hasForbiddenCharacter,
   withoutHopByHop,
-} from './field-cursor.ts';
+} from './header-cursor.ts';
 
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;

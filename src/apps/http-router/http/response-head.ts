@@ -1,13 +1,13 @@
-import { type Failure, failures } from '../failure.ts';
-import { type BodyFraming, LengthBody, noBody, UntilCloseBody } from './body.ts';
+import { type Failure, failures } from '../error-codes.ts';
+import { type BodyFraming, LengthBody, noBody, UntilCloseBody } from './body-framing.ts';
 import { ChunkedBody } from './chunked-body.ts';
-import { parseConnectionHeader } from './connection-field.ts';
+import { parseConnectionHeader } from './connection-header.ts';
 import {
   HEADER_LINE_BYTES_MAX,
   HeaderCursor,
   hasForbiddenCharacter,
   withoutHopByHop,
-} from './field-cursor.ts';
+} from './header-cursor.ts';
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 const LENGTH = /^\d{1,15}$/;

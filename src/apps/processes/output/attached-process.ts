@@ -4,8 +4,8 @@ import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { spawn as spawnPty } from '@lydell/node-pty';
+import { type SandboxCommand, unsandboxed } from '../bubblewrap.ts';
 import type { Environment } from '../config/dyno-env.ts';
-import { type SandboxCommand, unsandboxed } from '../isolation.ts';
 import { signalGroup } from '../process-group.ts';
 import { findShell } from '../shell.ts';
 

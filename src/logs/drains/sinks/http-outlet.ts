@@ -3,12 +3,12 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Client } from 'undici';
 import type { Sequence } from '../../store/contract.ts';
-import { type DrainRecord, type DrainTarget, redactUrl } from '../options/drain.ts';
+import type { HttpFormat } from '../http-format.ts';
+import { type DrainRecord, type DrainTarget, redactUrl } from '../options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
-import type { HttpFormat } from '../protocol.ts';
 import { frameId, type Shipment } from '../shipment.ts';
+import { classifyDrainResponse } from './classify-response.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
-import { classifyDrainResponse } from './verdict.ts';
 
 const gzipAsync = promisify(gzip);
 const RESPONSE_TIMEOUT_MS = 20_000;

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
+import { BufferPool } from '../../../common/buffer-pool.ts';
 import type { Sequence } from '../../store/contract.ts';
-import { syslogLineEncoder } from '../../syslog/wire.ts';
-import type { ShipmentEncoder } from '../encoders/text-lines.ts';
-import type { DrainRecord, DrainTarget } from '../options/drain.ts';
+import { syslogLineEncoder } from '../../syslog/encode.ts';
+import type { ShipmentEncoder } from '../encoders/encode-text.ts';
+import type { DrainRecord, DrainTarget } from '../options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { encodeShipment, type Shipment } from '../shipment.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
-import { BufferPool } from './spare-memory.ts';
 
 /** The socket takes no more while this much waits in it. */
 const WRITE_BUFFER_BYTES_MAX = 1_048_576;

@@ -3,8 +3,8 @@ import { TailraceError } from '../../../common/errors.ts';
 import { RECORD_HEADER } from '../../syslog/batch.ts';
 import { countFrames } from '../../syslog/framing.ts';
 import { SyslogHeader, scanHeader } from '../../syslog/header.ts';
-import type { ListenerCounters } from '../counters.ts';
-import { FrameOutcome, type LineReceiver } from '../intake.ts';
+import { FrameOutcome, type LineReceiver } from '../line-receiver.ts';
+import type { ListenerCounters } from '../listener-counters.ts';
 
 const SPACE = 0x20;
 /** Few lines of log-shuttle's form are shorter. */

@@ -1,15 +1,15 @@
 /** One connection of a sender, over TCP or TLS: its bytes are cut into frames, which the intake takes. */
 import type { Socket } from 'node:net';
-import { detachBuffer } from '../../../common/release.ts';
-import { type ClientCertificate, normalizeAddress } from '../../router/rules.ts';
+import { detachBuffer } from '../../../common/detach-buffer.ts';
+import { type ClientCertificate, normalizeAddress } from '../../router/source-rules.ts';
 import { FrameScanner, FrameStatus } from '../../syslog/framing.ts';
-import type { ListenerCounters } from '../counters.ts';
-import { TrackedConnection } from '../guard.ts';
-import { SourceResolver } from '../identity.ts';
-import { FrameOutcome, LineReceiver } from '../intake.ts';
-import type { RejectionWarnings } from '../refusals.ts';
-import type { SyslogListenerOptions } from '../source.ts';
-import { PartialFrameBuffer } from './remainder.ts';
+import { TrackedConnection } from '../connection-limiter.ts';
+import { FrameOutcome, LineReceiver } from '../line-receiver.ts';
+import type { ListenerCounters } from '../listener-counters.ts';
+import type { RejectionWarnings } from '../rejection-warnings.ts';
+import { SourceResolver } from '../source-resolver.ts';
+import type { SyslogListenerOptions } from '../syslog-listener.ts';
+import { PartialFrameBuffer } from './partial-frame-buffer.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** A TLS handshake's record: content type 22, version 3.x (RFC 8446 section 5.1). */

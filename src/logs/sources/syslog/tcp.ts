@@ -1,10 +1,10 @@
 /** Lines in over syslog TCP: octet counted or framed by newlines or NULs (RFC 6587). */
 import { createServer, type Server, type Socket } from 'node:net';
-import { normalizeAddress } from '../../router/rules.ts';
-import { createListenerCounters } from '../counters.ts';
-import { boundPort, listen } from '../listening.ts';
-import { RejectionWarnings } from '../refusals.ts';
-import type { SyslogListener, SyslogListenerOptions } from '../source.ts';
+import { normalizeAddress } from '../../router/source-rules.ts';
+import { boundPort, listen } from '../listen.ts';
+import { createListenerCounters } from '../listener-counters.ts';
+import { RejectionWarnings } from '../rejection-warnings.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 import { serveSyslogConnection, trackConnection } from './syslog-connection.ts';
 

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { systemCode, TailraceError } from '../../../common/errors.ts';
-import type { ClientCertificate } from '../../router/rules.ts';
-import { createListenerCounters } from '../counters.ts';
-import type { TrackedConnection } from '../guard.ts';
-import { boundPort, listen } from '../listening.ts';
-import { RejectionWarnings } from '../refusals.ts';
-import type { SyslogListener, SyslogListenerOptions } from '../source.ts';
+import type { ClientCertificate } from '../../router/source-rules.ts';
+import type { TrackedConnection } from '../connection-limiter.ts';
+import { boundPort, listen } from '../listen.ts';
+import { createListenerCounters } from '../listener-counters.ts';
+import { RejectionWarnings } from '../rejection-warnings.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
 import { serveSyslogConnection, trackConnection } from './syslog-connection.ts';
 import { peerAddress, stripProxyHeader } from './tcp.ts';
 

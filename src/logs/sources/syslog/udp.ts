@@ -1,12 +1,12 @@
 /** Lines in over syslog UDP (RFC 5426): one line a datagram. Nobody answers, so losses are counted. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { normalizeAddress } from '../../router/rules.ts';
-import { createListenerCounters, type ListenerCounters } from '../counters.ts';
-import { SourceResolver } from '../identity.ts';
-import { FrameOutcome, LineReceiver } from '../intake.ts';
-import { listenError } from '../listening.ts';
-import { RejectionWarnings } from '../refusals.ts';
-import type { SyslogListener, SyslogListenerOptions } from '../source.ts';
+import { normalizeAddress } from '../../router/source-rules.ts';
+import { FrameOutcome, LineReceiver } from '../line-receiver.ts';
+import { listenError } from '../listen.ts';
+import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
+import { RejectionWarnings } from '../rejection-warnings.ts';
+import { SourceResolver } from '../source-resolver.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
 
 /** Asked of the system, so that a burst finds room: 4 MiB. */
 const RECEIVE_BYTES = 4 * 1_048_576;

@@ -2,10 +2,10 @@ import { ftruncateSync, fdatasync as sync, writev, writevSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { encodeFrameIdEntry } from './layout.ts';
-import type { OpenFileCache } from './open-files.ts';
+import type { AllocatedBatch, AppStream } from './app-stream.ts';
+import { encodeFrameIdEntry } from './entry-format.ts';
+import type { OpenFileCache } from './open-file-cache.ts';
 import type { Segment } from './segment.ts';
-import type { AllocatedBatch, AppStream } from './stream.ts';
 
 const fdatasync = promisify(sync);
 

@@ -1,6 +1,6 @@
 /** Walks over the entries of a segment, looking only at their heads. */
 import { readSync } from 'node:fs';
-import { parseEntry, type SegmentEntry, type SegmentOffset } from './layout.ts';
+import { parseEntry, type SegmentEntry, type SegmentOffset } from './entry-format.ts';
 
 /** Read at a time: many small entries, or the head of a large one. More than the longest name. */
 const WINDOW_BYTES = 65_536;

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import type { Sequence, StoredBatch } from '../contract.ts';
-import { walkEntries } from './entry-walk.ts';
 import {
   type SegmentEntry,
   type SegmentOffset,
   segmentFileName,
   toStoredBatch,
   validEntries,
-} from './layout.ts';
-import type { OpenFileCache } from './open-files.ts';
+} from './entry-format.ts';
+import { walkEntries } from './entry-walk.ts';
+import type { OpenFileCache } from './open-file-cache.ts';
 
 /** There is a mark about every so many bytes. */
 const INDEX_INTERVAL_BYTES = 65_536;

@@ -3,10 +3,10 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../common/errors.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
+import { type AllocatedBatch, AppStream } from './app-stream.ts';
 import { Appender } from './appender.ts';
-import type { SegmentEntry } from './layout.ts';
-import { OpenFileCache } from './open-files.ts';
-import { type AllocatedBatch, AppStream } from './stream.ts';
+import type { SegmentEntry } from './entry-format.ts';
+import { OpenFileCache } from './open-file-cache.ts';
 
 /** What marks the folder of a stream that is being removed. */
 const DROPPED_PREFIX = '.dropped-';

@@ -1,7 +1,7 @@
 import type { Lease } from '../contract.ts';
 import type { RedisConnection } from './connection/connection.ts';
 import { leaseKey } from './keys.ts';
-import { LUA_SCRIPTS } from './scripts.ts';
+import { LUA_SCRIPTS } from './lua-scripts.ts';
 
 /** Leases among all routers on one Redis. Time is Redis's own. */
 export class RedisLeases {

@@ -2,7 +2,7 @@
 import type { RecordChange, StoredRecord } from '../contract.ts';
 import type { RedisArgument, RedisConnection } from './connection/connection.ts';
 import { RECORDS_CHANNEL, recordKeys } from './keys.ts';
-import { LUA_SCRIPTS } from './scripts.ts';
+import { LUA_SCRIPTS } from './lua-scripts.ts';
 
 /** Records that are listed with one call: it keeps Redis from its other work only for a moment. */
 const PAGE_RECORDS = 1_000;

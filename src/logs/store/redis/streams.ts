@@ -1,15 +1,15 @@
 /** Reading the streams in Redis. What is to be read is chosen by the index, so that no lines travel for nothing. */
 import type { AppId, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
-import type { RedisConnection } from './connection/connection.ts';
-import { streamKeys } from './keys.ts';
 import {
   type BatchHeader,
   entryId,
   readBatchHeader,
   readStoredBatch,
   type StreamEntry,
-} from './placement.ts';
-import { LUA_SCRIPTS } from './scripts.ts';
+} from './batch-header.ts';
+import type { RedisConnection } from './connection/connection.ts';
+import { streamKeys } from './keys.ts';
+import { LUA_SCRIPTS } from './lua-scripts.ts';
 
 /** Placements that are looked at for one read: a read brings no more batches than this. */
 const HEADERS_PER_READ = 512;

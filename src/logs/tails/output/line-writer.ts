@@ -2,9 +2,9 @@
 import type { Sequence } from '../../store/contract.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
 import { LOG_LEVELS, type LogLevel } from '../../syslog/level.ts';
-import { headerFieldEnd, lineLevel, linePriority } from '../filter.ts';
-import type { ByteWriter, EscapeMode } from './block.ts';
-import { formatJsonLine, formatTextLine } from './format.ts';
+import { headerFieldEnd, lineLevel, linePriority } from '../line-filter.ts';
+import type { ByteWriter, EscapeMode } from './byte-writer.ts';
+import { formatJsonLine, formatTextLine } from './line-format.ts';
 
 const DASH = 0x2d;
 const SPACE = 0x20;

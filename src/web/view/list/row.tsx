@@ -1,11 +1,11 @@
-import type { PageState } from '../../page.ts';
+import type { PageState } from '../../page-state.ts';
 import type { Line } from '../../stream/line.ts';
-import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../stream/message.ts';
-import { dynoColor } from '../../text/dyno-colour.ts';
-import { formatCount, formatDate, formatMilliseconds, formatTimeOfDay } from '../../text/words.ts';
-import { LineDetails } from '../details.tsx';
+import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../stream/parsed-message.ts';
+import { dynoColor } from '../../text/dyno-color.ts';
+import { formatCount, formatDate, formatMilliseconds, formatTimeOfDay } from '../../text/format.ts';
 import { Icon } from '../icon.tsx';
-import { StyledText } from './text.tsx';
+import { LineDetails } from '../line-details.tsx';
+import { StyledText } from './styled-text.tsx';
 
 export interface RowProps {
   readonly line: Line;

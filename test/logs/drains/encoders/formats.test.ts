@@ -5,7 +5,7 @@ import { runTailrace } from '../../../support/program.ts';
 import { startRawReceiver } from '../../../support/receivers/raw-receiver.ts';
 import { startTcpReceiver } from '../../../support/receivers/receivers.ts';
 import { parseFrames } from '../../../support/senders/frames.ts';
-import { octetCounted, postLogs, pushLines, TIME } from '../../../support/senders/push.ts';
+import { octetCounted, postLogs, pushLines, TIME } from '../../../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 

@@ -7,7 +7,7 @@ import {
 } from '../../../../src/logs/drains/encoders/otlp-protobuf.ts';
 import { decodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
 import { startRawReceiver } from '../../../support/receivers/raw-receiver.ts';
-import { octetCounted, postLogs, TIME } from '../../../support/senders/push.ts';
+import { octetCounted, postLogs, TIME } from '../../../support/senders/send-lines.ts';
 import { type App, type Drain, type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 

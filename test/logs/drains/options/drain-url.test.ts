@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseDrainUrl, redactUrl } from '../../../../src/logs/drains/options/drain.ts';
+import { parseDrainUrl, redactUrl } from '../../../../src/logs/drains/options/drain-record.ts';
 
 describe('a drain’s URL', () => {
   it.each([

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TargetPolicy } from '../../../../src/logs/drains/options/target-policy.ts';
 import { runTailrace } from '../../../support/program.ts';
 import { startHttpReceiver } from '../../../support/receivers/receivers.ts';
-import { pushLines } from '../../../support/senders/push.ts';
+import { pushLines } from '../../../support/senders/send-lines.ts';
 import { dataFolderForTest, startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 

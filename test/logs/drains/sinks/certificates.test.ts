@@ -3,8 +3,11 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { missing, runTailrace } from '../../../support/program.ts';
 import { httpsReceiver, tlsSyslogReceiver } from '../../../support/receivers/tls-receivers.ts';
-import { type CertificateAndKey, CertificateAuthority } from '../../../support/senders/certificates.ts';
-import { numberedMessages, pushLines } from '../../../support/senders/push.ts';
+import {
+  type CertificateAndKey,
+  CertificateAuthority,
+} from '../../../support/senders/certificate-authority.ts';
+import { numberedMessages, pushLines } from '../../../support/senders/send-lines.ts';
 import { type App, type Server, startServer, temporaryFolder } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 

@@ -5,7 +5,7 @@ import {
   startHttpReceiver,
 } from '../../../support/receivers/receivers.ts';
 import { withoutDuplicates } from '../../../support/senders/frames.ts';
-import { numberedMessages, pushLines } from '../../../support/senders/push.ts';
+import { numberedMessages, pushLines } from '../../../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 

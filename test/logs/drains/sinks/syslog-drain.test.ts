@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTcpReceiver } from '../../../support/receivers/receivers.ts';
 import { isDrainEvent, messageOf, parseFrames, withoutDuplicates } from '../../../support/senders/frames.ts';
-import { numberedMessages, pushLines } from '../../../support/senders/push.ts';
+import { numberedMessages, pushLines } from '../../../support/senders/send-lines.ts';
 import {
   type App,
   dataFolderForTest,

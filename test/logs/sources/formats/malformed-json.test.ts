@@ -1,7 +1,7 @@
 /** JSON that is none, or not what one would expect: taken whole, or refused whole with one sentence. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/bodies.ts';
+import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/body-cases.ts';
 import { type Server, startServer } from '../../../support/server.ts';
 
 const NO_JSON: ExpectedOutcome = [400, 'Bad request: the body is not valid JSON.'];

@@ -1,8 +1,8 @@
 /** Bodies of `application/logplex-1` that are not quite right: taken whole, or refused whole with one sentence. */
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/bodies.ts';
-import { logplexBody, logplexLine, octetCounted, TIME } from '../../../support/senders/push.ts';
+import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/body-cases.ts';
+import { logplexBody, logplexLine, octetCounted, TIME } from '../../../support/senders/send-lines.ts';
 import { type Server, startServer } from '../../../support/server.ts';
 
 const MALFORMED: ExpectedOutcome = [400, 'Malformed log messages'];

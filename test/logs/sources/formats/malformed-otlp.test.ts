@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
-import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/bodies.ts';
+import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/body-cases.ts';
 import { type Server, startServer } from '../../../support/server.ts';
 
 const NOT_OTLP: ExpectedOutcome = [400, 'Bad request: the body is no ExportLogsServiceRequest.'];

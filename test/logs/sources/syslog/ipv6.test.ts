@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { logplexLine, postLogs } from '../../../support/senders/push.ts';
+import { logplexLine, postLogs } from '../../../support/senders/send-lines.ts';
 import { type Server, startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 

@@ -7,7 +7,12 @@ import {
   type ClientCertificates,
   makeClientCertificates,
 } from '../../../support/senders/client-certificates.ts';
-import { logplexLine, numberedMessages, octetCounted, sendOverTcp } from '../../../support/senders/push.ts';
+import {
+  logplexLine,
+  numberedMessages,
+  octetCounted,
+  sendOverTcp,
+} from '../../../support/senders/send-lines.ts';
 import {
   type Server,
   spawnServer,

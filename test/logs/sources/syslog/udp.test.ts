@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { logplexLine, numberedMessages } from '../../../support/senders/push.ts';
+import { logplexLine, numberedMessages } from '../../../support/senders/send-lines.ts';
 import { type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 

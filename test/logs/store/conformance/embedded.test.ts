@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded.ts';
+import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
 import { storeSuite } from './store-suite.ts';
 
 for (const durability of ['process', 'disk'] as const)

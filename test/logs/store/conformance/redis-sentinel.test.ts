@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { RedisStore } from '../../../../src/logs/store/redis/redis.ts';
+import { RedisStore } from '../../../../src/logs/store/redis/redis-store.ts';
 import { RedisSentinels } from '../../../support/redis/redis-deployments.ts';
 import { hasRedis } from '../../../support/redis/redis-server.ts';
 import { storeSuite } from './store-suite.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import { RedisStore } from '../../../../src/logs/store/redis/redis.ts';
+import { RedisStore } from '../../../../src/logs/store/redis/redis-store.ts';
 import { hasRedis, makeCertificate, RedisServer } from '../../../support/redis/redis-server.ts';
 import { storeSuite } from './store-suite.ts';
 

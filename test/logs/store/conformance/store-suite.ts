@@ -9,7 +9,7 @@ import { recordSuite } from './records.ts';
 import { restoreSuite } from './restore.ts';
 import { retentionSuite } from './retention.ts';
 import { streamSuite } from './streams.ts';
-import { subscriptionSuite } from './wakes.ts';
+import { subscriptionSuite } from './subscriptions.ts';
 
 /** Where a store keeps its data: a folder, a server … */
 export interface StoreLocation {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRedisUrl } from '../../../../src/logs/store/redis/connection/address.ts';
+import { parseRedisUrl } from '../../../../src/logs/store/redis/connection/redis-url.ts';
 
 describe('REDIS_URL', () => {
   it('names a single server', () => {

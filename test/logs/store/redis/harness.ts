@@ -1,7 +1,7 @@
 /** What the tests of the Redis store share. */
 import { onTestFinished } from 'vitest';
 import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
-import { RedisStore, type RedisStoreOptions } from '../../../../src/logs/store/redis/redis.ts';
+import { RedisStore, type RedisStoreOptions } from '../../../../src/logs/store/redis/redis-store.ts';
 import { batchOf } from '../../../support/batches.ts';
 import { RedisServer, type RedisServerOptions } from '../../../support/redis/redis-server.ts';
 

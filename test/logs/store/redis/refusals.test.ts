@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { checkStoreStatus } from '../../../../src/cli/doctor/store.ts';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import type { StoreStatus } from '../../../../src/logs/store/contract.ts';
-import { redisError } from '../../../../src/logs/store/redis/connection/errors.ts';
+import { redisError } from '../../../../src/logs/store/redis/connection/redis-errors.ts';
 import {
   assertSupportedVersion,
   parseServerInfo,

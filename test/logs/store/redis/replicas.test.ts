@@ -1,7 +1,7 @@
 /** Lines are acknowledged when so many replicas have them. */
 import { describe, expect, it } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
-import { checkRedis } from '../../../../src/logs/store/redis/connection/status.ts';
+import { checkRedis } from '../../../../src/logs/store/redis/connection/redis-status.ts';
 import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { hasRedis, type RedisServer } from '../../../support/redis/redis-server.ts';

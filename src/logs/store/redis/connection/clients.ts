@@ -1,7 +1,7 @@
 /** The clients behind a connection: for one server, for a master named by Sentinels, for a Cluster. */
 import { isIP } from 'node:net';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { RedisAddress } from './address.ts';
+import type { RedisAddress } from './redis-url.ts';
 
 /** A command that wasn't answered within this time has failed; the connection is made anew. */
 const COMMAND_TIMEOUT_MS = 5_000;

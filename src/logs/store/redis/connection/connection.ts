@@ -4,10 +4,10 @@
  */
 import { Cluster, Redis } from 'ioredis';
 import type { TailraceError } from '../../../../common/errors.ts';
-import type { LuaScript } from '../scripts.ts';
-import type { RedisAddress } from './address.ts';
+import type { LuaScript } from '../lua-scripts.ts';
 import { hashSlot, makeClients, RETRY_STEP_MS, type RedisClientOptions } from './clients.ts';
-import { isConnectionError, redisError } from './errors.ts';
+import { isConnectionError, redisError } from './redis-errors.ts';
+import type { RedisAddress } from './redis-url.ts';
 
 export interface RedisConnectionOptions extends RedisClientOptions {
   readonly warn: (fields: object, message: string) => void;

@@ -1,0 +1,68 @@
+/**
+ * Frames to the bytes of a file, one line each, whatever is inside: `2012-12-10T03:00:48.123456+00:00 app[web.1]: hello`.
+ * A newline at a message's end is the sender's own line ending and dropped; one inside is written as `\n`, other
+ * control characters as `\x1b`, so that a message can neither fake a line nor drive the terminal of whoever reads it.
+ */
+
+import { EscapingWriter } from './escaping-writer.ts';
+import { type Header, parseHeader, type Span } from './syslog-header.ts';
+
+const DASH = 0x2d;
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+export function formatFrames(frames: Buffer[], form: 'heroku' | 'rfc5424', receivedMs: number): Buffer {
+  const receivedAt = new Date(receivedMs).toISOString().replace('Z', '+00:00');
+  const text = new EscapingWriter(byteCountOf(frames) + frames.length);
+  for (const frame of frames) {
+    const header = parseHeader(frame, form);
+    if (header === undefined) formatUnparsed(text, frame, receivedAt);
+    else formatLine(text, frame, header, receivedAt);
+  }
+  return text.bytes;
+}
+
+/** The frames as they came; only newlines are treated as above, since each frame takes one line. */
+export function formatRawFrames(frames: Buffer[]): Buffer {
+  const text = new EscapingWriter(byteCountOf(frames) + frames.length);
+  for (const frame of frames) {
+    text.copyEscapingNewlines(frame, 0, withoutLineEnding(frame, 0));
+    text.writeAscii('\n');
+  }
+  return text.bytes;
+}
+
+function formatLine(text: EscapingWriter, frame: Buffer, header: Header, receivedAt: string): void {
+  // RFC 5424's "no value": then the time of arrival is the best there is.
+  if (isNil(frame, header.time)) text.writeAscii(receivedAt);
+  else text.copyEscapingControls(frame, header.time.from, header.time.to);
+  text.writeAscii(' ');
+  text.copyEscapingControls(frame, header.source.from, header.source.to);
+  text.writeAscii('[');
+  text.copyEscapingControls(frame, header.dyno.from, header.dyno.to);
+  text.writeAscii(']: ');
+  text.copyEscapingControls(frame, header.messageFrom, withoutLineEnding(frame, header.messageFrom));
+  text.writeAscii('\n');
+}
+
+/** Refusing it would make the sender drop the whole batch, so a frame without a header is kept as a message. */
+function formatUnparsed(text: EscapingWriter, frame: Buffer, receivedAt: string): void {
+  text.writeAscii(`${receivedAt} archive[unparsed]: `);
+  text.copyEscapingControls(frame, 0, withoutLineEnding(frame, 0));
+  text.writeAscii('\n');
+}
+
+function isNil(frame: Buffer, span: Span): boolean {
+  return span.to - span.from === 1 && frame[span.from] === DASH;
+}
+
+function withoutLineEnding(frame: Buffer, from: number): number {
+  let to = frame.length;
+  if (to > from && frame[to - 1] === NEWLINE) to--;
+  if (to < frame.length && to > from && frame[to - 1] === CARRIAGE_RETURN) to--;
+  return to;
+}
+
+function byteCountOf(frames: Buffer[]): number {
+  return frames.reduce((sum, frame) => sum + frame.length, 0);
+}

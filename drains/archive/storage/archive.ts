@@ -1,0 +1,108 @@
+/**
+ * All drains' folders. Takes a drain token, a frame id and lines; a kept promise means they are in that drain's file.
+ * What goes wrong on the disk comes out as `CannotWrite`, is reported once, and is over when a write succeeds again.
+ */
+
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Compressor, type Logger } from './compressor.ts';
+import { DrainFolder, type DrainFolderSettings } from './drain-folder.ts';
+import { makeFolder } from './durable-files.ts';
+
+const ROTATION_CHECK_MS = 1000;
+
+export class WriteError extends Error {}
+
+export interface ArchiveSettings extends DrainFolderSettings {
+  dir: string;
+  keep: number;
+}
+
+export class Archive {
+  readonly #settings: ArchiveSettings;
+  readonly #logger: Logger;
+  readonly #compressor: Compressor;
+  /** By name; a promise, since opening reads the folder's journal. */
+  readonly #folders = new Map<string, Promise<DrainFolder>>();
+  /** Names whose last write failed. */
+  readonly #failingFolders = new Set<string>();
+  #rotationTimer: NodeJS.Timeout | undefined;
+
+  constructor(settings: ArchiveSettings, logger: Logger) {
+    this.#settings = settings;
+    this.#logger = logger;
+    this.#compressor = new Compressor(settings.keep, logger);
+  }
+
+  /** Finishes in every folder what the last run left undone. */
+  async start(): Promise<void> {
+    for (const entry of await readdir(this.#settings.dir, { withFileTypes: true })) {
+      if (!entry.isDirectory() || folderName(entry.name) !== entry.name) continue;
+      await this.#withFolder(entry.name, async (folder) => this.#compressor.schedule(folder.path)).catch(
+        () => undefined,
+      );
+    }
+    this.#rotationTimer = setInterval(() => this.#rotateDue(), ROTATION_CHECK_MS);
+  }
+
+  /** Resolves when the lines are written, or were before, under the same frame id. */
+  async append(token: string | undefined, frameId: string | undefined, text: Buffer): Promise<void> {
+    const name = folderName(token);
+    await this.#withFolder(name, (folder) => folder.append(frameId, text));
+    if (this.#failingFolders.delete(name)) this.#logger.info(`writing to ${name} again`);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#rotationTimer);
+    for (const folder of this.#folders.values()) {
+      await folder.then((each) => each.whenIdle()).catch(() => undefined);
+    }
+    await this.#compressor.stop();
+  }
+
+  #rotateDue(): void {
+    for (const name of this.#folders.keys()) {
+      // A failure is reported by then, and the next sweep tries again.
+      this.#withFolder(name, (folder) => folder.rotateIfDue(Date.now())).catch(() => undefined);
+    }
+  }
+
+  async #withFolder(name: string, work: (folder: DrainFolder) => Promise<void>): Promise<void> {
+    try {
+      await work(await this.#openOnce(name));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!this.#failingFolders.has(name)) {
+        this.#failingFolders.add(name);
+        this.#logger.warn(`cannot write to ${name}: ${reason}; senders are told to retry`);
+      }
+      throw new WriteError(reason, { cause: error });
+    }
+  }
+
+  #openOnce(name: string): Promise<DrainFolder> {
+    const known = this.#folders.get(name);
+    if (known !== undefined) return known;
+    const opened = this.#open(name);
+    this.#folders.set(name, opened);
+    opened.catch(() => this.#folders.delete(name));
+    return opened;
+  }
+
+  async #open(name: string): Promise<DrainFolder> {
+    const path = join(this.#settings.dir, name);
+    await makeFolder(path);
+    const folder = new DrainFolder(path, this.#settings, (rotated) => this.#compressor.schedule(rotated));
+    await folder.open();
+    return folder;
+  }
+}
+
+/** A folder name for whatever a header holds. A changed one gets a digest, so that two tokens never share a folder. */
+export function folderName(token: string | undefined): string {
+  if (token === undefined || token === '') return 'unknown';
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/.test(token)) return token;
+  const safe = token.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 80);
+  return `x${safe}-${createHash('sha256').update(token).digest('hex').slice(0, 16)}`;
+}

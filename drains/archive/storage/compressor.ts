@@ -1,0 +1,95 @@
+/**
+ * Packs rotated files in the background, one at a time, and deletes those beyond `keep`. Its one job, `tidy`, looks at
+ * what is in a folder and finishes it, so that it serves after a rotation as well as after a crash: a `.log.gz` gets
+ * its name only when it is whole and on disk, and only then its `.log` is deleted.
+ */
+
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { FILE_MODE, syncFolder } from './durable-files.ts';
+import { rotatedFiles } from './rotation.ts';
+
+const TEMPORARY_SUFFIX = '.log.gz.tmp';
+
+export interface Logger {
+  /** Something worth knowing, in a sentence. */
+  info(sentence: string): void;
+  /** Something that needs somebody's attention. */
+  warn(sentence: string): void;
+}
+
+export class Compressor {
+  readonly #keep: number;
+  readonly #logger: Logger;
+  readonly #queued = new Set<string>();
+  readonly #aborter = new AbortController();
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(keep: number, logger: Logger) {
+    this.#keep = keep;
+    this.#logger = logger;
+  }
+
+  /** Comes back at once. */
+  schedule(folder: string): void {
+    if (this.#queued.has(folder)) return;
+    this.#queued.add(folder);
+    this.#tail = this.#tail.then(async () => {
+      this.#queued.delete(folder);
+      if (this.#aborter.signal.aborted) return;
+      await this.#pruneAndCompress(folder).catch((error: unknown) => {
+        // The unpacked file is still there; the next rotation or start tries again.
+        if (!this.#aborter.signal.aborted) this.#logger.warn(`cannot pack files in ${folder}: ${error}`);
+      });
+    });
+  }
+
+  /** Leaves what is half packed to the next start. */
+  async stop(): Promise<void> {
+    this.#aborter.abort();
+    await this.#tail;
+  }
+
+  async #pruneAndCompress(folder: string): Promise<void> {
+    const names = new Set(await readdir(folder));
+    for (const name of names)
+      if (name.endsWith(TEMPORARY_SUFFIX)) await rm(join(folder, name), { force: true });
+    const files = rotatedFiles(names);
+    const surplus = this.#keep === 0 ? 0 : Math.max(0, files.length - this.#keep);
+    // First deleting, then packing: that needs room on the disk.
+    for (const { stem } of files.slice(0, surplus)) {
+      await rm(join(folder, `${stem}.log`), { force: true });
+      await rm(join(folder, `${stem}.log.gz`), { force: true });
+    }
+    for (const { stem } of files.slice(surplus)) {
+      if (!names.has(`${stem}.log`)) continue;
+      if (!names.has(`${stem}.log.gz`)) await this.#compress(folder, stem);
+      await rm(join(folder, `${stem}.log`), { force: true });
+    }
+  }
+
+  async #compress(folder: string, stem: string): Promise<void> {
+    const temporary = join(folder, `${stem}${TEMPORARY_SUFFIX}`);
+    const final = join(folder, `${stem}.log.gz`);
+    try {
+      await pipeline(
+        createReadStream(join(folder, `${stem}.log`)),
+        createGzip(),
+        createWriteStream(temporary, { mode: FILE_MODE }),
+        { signal: this.#aborter.signal },
+      );
+      const handle = await open(temporary, 'r+');
+      await handle.sync().finally(() => handle.close());
+      await rename(temporary, final);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    await syncFolder(folder);
+    const { size } = await stat(final);
+    this.#logger.info(`packed ${basename(folder)}/${basename(final)} (${size} bytes)`);
+  }
+}

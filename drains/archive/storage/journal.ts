@@ -1,0 +1,127 @@
+/**
+ * `frames.journal`: what is *committed* in a drain's `current.log`. One record per request, appended after its lines
+ * are on disk and before it is answered:
+ *
+ *     open 2026-11-21T10:00:00.000Z          current.log began then, with nothing in it
+ *     frame 6f1e…9a 1234                     the frame with this id is in the log, which is now 1234 bytes long
+ *     frame - 1300                           the same for a request without an id
+ *
+ * Two promises rest on it. After a crash, bytes in the log behind the last record were never acknowledged and are cut
+ * off. And a retried frame is recognised across a restart, because id and length are committed by the same record.
+ */
+
+import { constants } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import {
+  errorCode,
+  FILE_MODE,
+  replaceFile,
+  sizeOf,
+  syncFolder,
+  truncateFile,
+  writeFully,
+} from './durable-files.ts';
+import { LruSet } from './lru-set.ts';
+
+/** A sender has one frame in flight, or a few; this is hours of requests. */
+export const RECENT_FRAME_IDS_MAX = 4096;
+const RECORDS_MAX = 3 * RECENT_FRAME_IDS_MAX;
+
+export interface FrameRecord {
+  frameId: string | undefined;
+  /** Length of the log with this frame in it. */
+  length: number;
+}
+
+export class Journal {
+  readonly recentFrameIds = new LruSet(RECENT_FRAME_IDS_MAX);
+  /** Committed bytes of the log; `undefined` when no record says. */
+  committedLength: number | undefined;
+  openedMs = Date.now();
+  readonly #path: string;
+  readonly #fsync: boolean;
+  /** Bytes of the journal itself, up to the end of its last whole record. */
+  #size = 0;
+  #recordCount = 0;
+  /** There may be bytes behind `#size`, left by a crash or a failed write. */
+  #hasTornRecord = false;
+
+  constructor(path: string, fsync: boolean) {
+    this.#path = path;
+    this.#fsync = fsync;
+  }
+
+  async load(): Promise<void> {
+    const text = await readFile(this.#path, 'latin1').catch((error: unknown) => {
+      if (errorCode(error) === 'ENOENT') return '';
+      throw error;
+    });
+    this.#size = text.lastIndexOf('\n') + 1;
+    this.#hasTornRecord = this.#size < text.length;
+    for (const record of text.slice(0, this.#size).split('\n')) this.#replay(record);
+  }
+
+  #replay(record: string): void {
+    this.#recordCount++;
+    const [, opened] = /^open (\S+)$/.exec(record) ?? [];
+    if (opened !== undefined) {
+      this.committedLength = 0;
+      this.openedMs = Date.parse(opened) || this.openedMs;
+    }
+    const [, frameId, length] = /^frame (\S+) (\d{1,15})$/.exec(record) ?? [];
+    if (frameId === undefined) return;
+    this.committedLength = Number(length);
+    if (frameId !== '-') this.recentFrameIds.add(frameId);
+  }
+
+  /** Cuts off half a record. To be done before anything is taken out of the log that such a record may vouch for. */
+  async truncateTornRecord(): Promise<void> {
+    if (!this.#hasTornRecord) return;
+    const size = await sizeOf(this.#path);
+    if (size !== undefined && size > this.#size) await truncateFile(this.#path, this.#size, this.#fsync);
+    this.#hasTornRecord = false;
+  }
+
+  /** A new, empty log begins. Older frame ids are still remembered. */
+  async startLog(nowMs: number): Promise<void> {
+    await this.#rewrite(nowMs, 0);
+  }
+
+  async append(records: FrameRecord[]): Promise<void> {
+    const text = records.map(({ frameId, length }) => `frame ${frameId ?? '-'} ${length}\n`).join('');
+    const bytes = Buffer.from(text, 'latin1');
+    this.#hasTornRecord = true;
+    const handle = await open(this.#path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
+    try {
+      await writeFully(handle, bytes, this.#size);
+      if (this.#fsync) await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    this.#hasTornRecord = false;
+    this.#size += bytes.length;
+    this.#recordCount += records.length;
+    for (const { frameId, length } of records) {
+      this.committedLength = length;
+      if (frameId !== undefined) this.recentFrameIds.add(frameId);
+    }
+  }
+
+  /** Forgets what is superseded, so that the journal stays small however large the log may grow. */
+  async compactIfLong(): Promise<void> {
+    if (this.#recordCount > RECORDS_MAX) await this.#rewrite(this.openedMs, this.committedLength ?? 0);
+  }
+
+  async #rewrite(openedMs: number, length: number): Promise<void> {
+    const frames = [...this.recentFrameIds, '-'].map((frameId) => `frame ${frameId} ${length}\n`);
+    const bytes = Buffer.from(`open ${new Date(openedMs).toISOString()}\n${frames.join('')}`, 'latin1');
+    await replaceFile(this.#path, bytes, this.#fsync);
+    this.#size = bytes.length;
+    this.#recordCount = frames.length + 1;
+    this.#hasTornRecord = false;
+    this.openedMs = openedMs;
+    this.committedLength = length;
+    if (this.#fsync) await syncFolder(dirname(this.#path));
+  }
+}

@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { TailraceError } from '../../common/errors.ts';
+import type { AppId, Store } from '../../logs/store/contract.ts';
+import { TAIL_PARAMETERS, type TailQuery } from '../../logs/tails/tail-query.ts';
+
+/** A session that nobody is connected to ends after this long. */
+const SESSION_TTL_MS = 5 * 60_000;
+/** While somebody is, its record is renewed this often. */
+const RENEW_INTERVAL_MS = 2 * 60_000;
+
+/** A log session's record, under `session/<secret>` in its app's scope. */
+interface SessionRecord {
+  readonly query: TailQuery;
+  readonly expiresAtMs: number;
+}
+
+/** The log sessions: addresses that can be read without a key by whoever knows them, until they are unused for a while. */
+export class LogSessionStore {
+  private readonly store: Store;
+  private readonly now: () => number;
+
+  constructor(store: Store, now: () => number = Date.now) {
+    this.store = store;
+    this.now = now;
+  }
+
+  /** Makes a session; returns its secret. Those that have expired are cleared away. */
+  async create(app: AppId, query: TailQuery): Promise<string> {
+    const secret = randomBytes(24).toString('base64url');
+    const now = this.now();
+    const record: SessionRecord = { query, expiresAtMs: now + SESSION_TTL_MS };
+    const old = await this.store.list<SessionRecord>(app, 'session/');
+    await this.store.transact(app, [
+      { key: sessionKey(secret), value: record },
+      ...old.filter(({ value }) => value.expiresAtMs < now).map(({ key }) => ({ key, value: undefined })),
+    ]);
+    return secret;
+  }
+
+  /**
+   * The query of a session and an address together: what the session was made with stands, what it left open may be asked
+   * for; the position to go on from is the reader's.
+   * @throws TailraceError `not_found` when there is no such session any more.
+   */
+  async resolveQuery(app: AppId, secret: string, requested: TailQuery): Promise<TailQuery> {
+    const record = await this.store.get<SessionRecord>(app, sessionKey(secret));
+    if (!record || record.value.expiresAtMs < this.now())
+      throw new TailraceError('not_found', 'This log session has expired: ask for a new one.');
+    const requestedQuery = Object.fromEntries(TAIL_PARAMETERS.map((name) => [name, requested[name]]));
+    return { ...requestedQuery, ...record.value.query, after: requested.after ?? record.value.query.after };
+  }
+
+  /** Keeps a session from expiring until the returned function is called, and for a while behind. */
+  keepAlive(app: AppId, secret: string): () => void {
+    const renew = (): void => void this.renew(app, secret).catch(() => {});
+    const timer = setInterval(renew, RENEW_INTERVAL_MS);
+    timer.unref();
+    return () => {
+      clearInterval(timer);
+      renew();
+    };
+  }
+
+  private async renew(app: AppId, secret: string): Promise<void> {
+    const record = await this.store.get<SessionRecord>(app, sessionKey(secret));
+    if (!record) return;
+    const value = { ...record.value, expiresAtMs: this.now() + SESSION_TTL_MS };
+    await this.store.transact(app, [{ key: record.key, value, ifVersion: record.version }]);
+  }
+}
+
+function sessionKey(secret: string): string {
+  return `session/${secret}`;
+}

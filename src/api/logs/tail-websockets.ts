@@ -1,0 +1,142 @@
+import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { WebSocketServer } from 'ws';
+import { TailraceError } from '../../common/errors.ts';
+import type { AppId } from '../../logs/store/contract.ts';
+import { openTail } from '../../logs/tails/open-tail.ts';
+import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
+import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
+import type { ApiContext } from '../context.ts';
+import type { LogSessionStore } from './log-session-store.ts';
+import type { TailRegistry } from './tail-registry.ts';
+
+const TAIL_PATH = /^\/apps\/([^/]+)\/tail$/;
+const SESSION_PATH = /^\/sessions\/([^/]+)\/([^/]+)$/;
+/** How long a reader may take to answer the goodbye. */
+const CLOSE_TIMEOUT_MS = 500;
+/** Readers send nothing but control frames. */
+const PAYLOAD_BYTES_MAX = 4_096;
+
+/** What a client may have of an app's stream. */
+interface AuthorizedTail {
+  readonly app: AppId;
+  readonly query: TailQuery;
+  /** Called when it is connected; returns what to call when it is gone. */
+  readonly keepSessionAlive: () => () => void;
+}
+
+/**
+ * Live tails over WebSockets: `GET /apps/:app/tail` with an API key, `GET /sessions/:app/:secret` without, for browsers, which
+ * can't show one; both with the query of {@link TailQuery}.
+ */
+export function tailWebSocketRoutes(
+  server: FastifyInstance,
+  context: ApiContext,
+  sessionStore: LogSessionStore,
+  tailRegistry: TailRegistry,
+  isAuthorizedToRead: (authorization: string | undefined) => Promise<boolean>,
+): void {
+  const uncompressed = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: PAYLOAD_BYTES_MAX,
+  });
+  // Without context takeover a message is compressed once for all readers.
+  const compressed = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
+    maxPayload: PAYLOAD_BYTES_MAX,
+  });
+  server.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    upgrade(request, socket, head).catch((error: unknown) => rejectUpgrade(socket, error));
+  });
+  // Before the server waits for its connections to end: these are among them.
+  server.addHook('preClose', async () => {
+    for (const sockets of [uncompressed, compressed]) {
+      for (const socket of sockets.clients) {
+        socket.close(1001, 'the server stops');
+        setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+      }
+      sockets.close();
+    }
+  });
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { app, query, keepSessionAlive } = await authorizeTail(request);
+    const options = parseTailQuery(query, { tail: true });
+    const sockets = shouldCompress(request) ? compressed : uncompressed;
+    sockets.handleUpgrade(request, socket, head, (connection) => {
+      const sink = new WebSocketSink(connection, socket, options.format);
+      const close = openTail(context.readers, app, options, sink, () =>
+        connection.close(1011, 'the stream can not be read'),
+      );
+      const releaseSession = keepSessionAlive();
+      const unregister = tailRegistry.add(app, () => sink.end());
+      connection.on('close', () => {
+        close();
+        releaseSession();
+        unregister();
+      });
+      connection.on('error', () => connection.terminate());
+    });
+  }
+
+  async function authorizeTail(request: IncomingMessage): Promise<AuthorizedTail> {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const query: TailQuery = Object.fromEntries(url.searchParams);
+    const session = SESSION_PATH.exec(url.pathname);
+    if (session) {
+      const [, id, secret] = session;
+      const app = id as AppId;
+      const resolvedQuery = await sessionStore.resolveQuery(app, secret, query);
+      return { app, query: resolvedQuery, keepSessionAlive: () => sessionStore.keepAlive(app, secret) };
+    }
+    const tail = TAIL_PATH.exec(url.pathname);
+    if (!tail)
+      throw new TailraceError(
+        'not_found',
+        'There is no WebSocket here: tails are at /apps/<app>/tail and /sessions/….',
+      );
+    if (!(await isAuthorizedToRead(request.headers.authorization)))
+      throw new TailraceError(
+        'unauthorized',
+        'Invalid credentials provided: show an API key as `Authorization: Bearer …`.',
+      );
+    const { id } = await context.appRegistry.getApp(decodePathSegment(tail[1]));
+    return { app: id, query, keepSessionAlive: () => () => {} };
+  }
+}
+
+/**
+ * Compression saves three quarters of the bytes for a microsecond a line: worth it on a network, not within a machine. A client that wants
+ * a smaller window than the usual one goes without.
+ */
+function shouldCompress(request: IncomingMessage): boolean {
+  const offer = request.headers['sec-websocket-extensions'] ?? '';
+  if (!offer.includes('permessage-deflate') || /server_max_window_bits\s*=\s*"?(?!15)/.test(offer))
+    return false;
+  const from = request.socket.remoteAddress ?? '';
+  const isProxied =
+    request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined;
+  return isProxied || !/^(?:127\.|::1$|::ffff:127\.)/.test(from);
+}
+
+function decodePathSegment(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new TailraceError('bad_request', 'The address is not percent-encoded correctly.');
+  }
+}
+
+function rejectUpgrade(socket: Duplex, error: unknown): void {
+  const known =
+    error instanceof TailraceError ? error : new TailraceError('unavailable', 'Internal server error.');
+  const body = JSON.stringify({ id: known.code, message: known.message });
+  socket.end(
+    `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

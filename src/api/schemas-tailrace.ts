@@ -1,0 +1,100 @@
+/** JSON Schemas of what the API answers with beyond Heroku's, or without a name of its own there. */
+import {
+  anyValue,
+  boolean,
+  dateTime,
+  integer,
+  integerOrNull,
+  type JsonSchema,
+  nullable,
+  objectSchema,
+  string,
+  stringOrNull,
+} from './schema-builder.ts';
+
+const reference = objectSchema({ id: string, name: string });
+
+export const TAILRACE_SCHEMAS = {
+  AddonService: objectSchema({
+    id: string,
+    name: string,
+    human_name: string,
+    state: string,
+    cli_plugin_name: stringOrNull,
+    supports_multiple_installations: boolean,
+    supports_sharing: boolean,
+  }),
+  Build: objectSchema({
+    id: string,
+    app: reference,
+    status: { enum: ['pending', 'succeeded', 'failed'] },
+    buildpacks: { type: 'array', items: objectSchema({ name: string, url: string }) },
+    output_stream_url: string,
+    release: nullable(objectSchema({ id: string, version: integer })),
+    slug: nullable(objectSchema({ id: string })),
+    source_blob: objectSchema({
+      checksum: stringOrNull,
+      url: string,
+      version: string,
+      version_description: stringOrNull,
+    }),
+    stack: string,
+    user: objectSchema({ id: string, email: string }),
+    created_at: dateTime,
+    updated_at: dateTime,
+  }),
+  CertificateAuthority: objectSchema({ certificate: string }),
+  Dropped: objectSchema({ batches: integer }),
+  /** A list that is always empty here. */
+  Nothing: { not: {} },
+  OpenApi: objectSchema({ openapi: string, info: { type: 'object' }, paths: { type: 'object' } }),
+  Probe: objectSchema({ accepted: boolean, answer: string, phases: anyValue, total_ms: { type: 'number' } }),
+  RefusedBatch: objectSchema({
+    first: string,
+    last: string,
+    count: integer,
+    refused_at: dateTime,
+    reason: string,
+    lines: anyValue,
+  }),
+  Replay: objectSchema({ lines: integer, drain: { $ref: 'LogDrain#' } }),
+  Resent: { type: 'object' },
+  Source: objectSchema({
+    source_blob: objectSchema({ get_url: string, put_url: string, max_bytes: integer }),
+  }),
+  SourceRule: {
+    type: 'object',
+    required: ['id', 'source', 'created_at'],
+    properties: {
+      id: string,
+      source: string,
+      port: integerOrNull,
+      network: string,
+      tag: string,
+      hostname: string,
+      certificate: string,
+      created_at: dateTime,
+    },
+  },
+  Status: objectSchema({
+    version: string,
+    pid: integer,
+    uptime_s: integer,
+    memory_bytes: integer,
+    sources: { type: 'array', items: { type: 'object' } },
+    store: { type: 'object' },
+    routers: {
+      type: 'array',
+      items: objectSchema({
+        id: string,
+        host: string,
+        pid: integer,
+        version: string,
+        started_at: string,
+        drains: integer,
+        lag_lines: integer,
+      }),
+    },
+  }),
+  Token: objectSchema({ token: string, source: string, created_at: dateTime }),
+} as const satisfies Record<string, JsonSchema>;

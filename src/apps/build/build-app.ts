@@ -1,0 +1,97 @@
+/** One build: a source archive in, a folder that is ready to run and its process types out. */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ProcfileError, parseProcfile } from '../processes/config/procfile.ts';
+import { BuildError, compileApp, defaultProcessTypes, detectBuildpack, fetchBuildpack } from './buildpack.ts';
+import { hostEnvironment } from './slug-files.ts';
+import { parseSlugIgnore } from './slugignore.ts';
+import { unpackTar } from './tar.ts';
+import { listTar, TarError } from './tar-listing.ts';
+
+export interface BuildOptions {
+  /** A gzipped tar of the source. */
+  readonly source: string;
+  /** An empty folder of its own. */
+  readonly work: string;
+  /** What buildpacks keep from build to build. */
+  readonly cache: string;
+  readonly config: Readonly<Record<string, string>>;
+  /** The commit, for `SOURCE_VERSION`; '' for none. */
+  readonly commit: string;
+  readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface BuildResult {
+  readonly folder: string;
+  readonly processTypes: Readonly<Record<string, string>>;
+  readonly buildpack: string;
+}
+
+/** Unpacked source at the most. */
+const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
+
+/** Builds an app. @throws BuildError with what its owner has to do */
+export async function buildApp(options: BuildOptions): Promise<BuildResult> {
+  const { source, work, cache, config, commit, onLine, signal } = options;
+  const folder = join(work, 'app');
+  const env = join(work, 'env');
+  for (const needed of [folder, env, cache]) await mkdir(needed, { recursive: true, mode: 0o700 });
+  await unpackSource(source, folder);
+  for (const [name, value] of Object.entries(config))
+    await writeFile(join(env, name), value, { mode: 0o600 });
+  const buildVariables = { HOME: work, TMPDIR: work, STACK: 'local', SOURCE_VERSION: commit };
+  const stepContext = { env: { ...hostEnvironment(process.env), ...buildVariables }, onLine, signal };
+  onLine('-----> Building on the local stack');
+  // Before the long work; a buildpack may still write another one.
+  await readProcfile(folder);
+  const buildpack = config.BUILDPACK_URL
+    ? await fetchBuildpack(config.BUILDPACK_URL, join(work, 'buildpack'), folder, stepContext)
+    : await detectBuildpack(folder, stepContext);
+  onLine(`-----> ${buildpack.name} app detected`);
+  await compileApp(buildpack, { build: folder, cache, env }, stepContext);
+  const defaults = await defaultProcessTypes(buildpack, folder, stepContext);
+  const declared = await readProcfile(folder);
+  onLine('-----> Discovering process types');
+  const named = Object.keys(declared);
+  onLine(`       Procfile declares types     -> ${named.join(', ') || '(none)'}`);
+  const added = Object.keys(defaults).filter((type) => !(type in declared));
+  if (added.length > 0) onLine(`       Default types for buildpack -> ${added.join(', ')}`);
+  const processTypes = { ...declared, ...Object.fromEntries(added.map((type) => [type, defaults[type]])) };
+  if (Object.keys(processTypes).length === 0)
+    throw new BuildError(
+      'There is no Procfile: add one with a line for each process type, such as "web: node server.js".',
+    );
+  await rm(join(folder, '.git'), { recursive: true, force: true });
+  return { folder, processTypes, buildpack: buildpack.name };
+}
+
+async function unpackSource(source: string, folder: string): Promise<void> {
+  try {
+    await listTar(source, SOURCE_BYTES_MAX);
+  } catch (error) {
+    if (error instanceof TarError) throw new BuildError(error.message, { cause: error });
+    throw error;
+  }
+  await unpackTar(source, folder);
+  const slugIgnoreFile = join(folder, '.slugignore');
+  if (!existsSync(slugIgnoreFile)) return;
+  // As if they had never been there: no buildpack sees them.
+  const patterns = parseSlugIgnore(await readFile(slugIgnoreFile, 'utf8'));
+  await rm(folder, { recursive: true });
+  await mkdir(folder, { mode: 0o700 });
+  await unpackTar(source, folder, patterns);
+}
+
+async function readProcfile(folder: string): Promise<Record<string, string>> {
+  const file = join(folder, 'Procfile');
+  if (!existsSync(file)) return {};
+  try {
+    const entries = parseProcfile(await readFile(file, 'utf8'));
+    return Object.fromEntries(entries.map(({ type, command }) => [type, command]));
+  } catch (error) {
+    if (error instanceof ProcfileError) throw new BuildError(error.message, { cause: error });
+    throw error;
+  }
+}

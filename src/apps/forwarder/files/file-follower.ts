@@ -1,0 +1,212 @@
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
+import { LineReader } from '../../processes/output/line-reader.ts';
+import {
+  FINGERPRINT_BYTES,
+  type FileCheckpoint,
+  findUnread,
+  readFingerprint,
+  type UnreadPart,
+} from './file-checkpoint.ts';
+
+/** How often the file is looked at. */
+const POLL_INTERVAL_MS = 250;
+/** Looks that a file that was moved away is still read for: its writer may have it open for a while. */
+const POLLS_AFTER_ROTATION = 4;
+const READ_BYTES = 65_536;
+
+export interface FollowOptions {
+  /** Where somebody left off; the file is read on from there. */
+  readonly checkpoint?: FileCheckpoint;
+  /** Without a place: read what is there already; otherwise only what comes. */
+  readonly fromStart: boolean;
+  /** Gets every line, without its line ending. */
+  readonly onLine: (line: Buffer) => void;
+  /** One sentence for people: the file isn't there, was rotated, was cut off. */
+  readonly onNotice: (message: string) => void;
+}
+
+/**
+ * Follows a file that grows, and its successor when it is rotated, as `tail -F` does: it waits for a file that isn't there
+ * yet; after a rename it goes on with the new file when the old one is read to its end, and after a truncation at the
+ * beginning. Nothing is read ahead of the reader by more than a chunk: what it doesn't take stays in the file.
+ */
+export class FileFollower {
+  readonly #path: string;
+  readonly #options: FollowOptions;
+  readonly #stop = new AbortController();
+  #checkpoint: FileCheckpoint | undefined;
+  #lineReader: LineReader | undefined;
+  #paused = false;
+
+  constructor(path: string, options: FollowOptions) {
+    this.#path = path;
+    this.#options = options;
+    this.#checkpoint = options.checkpoint;
+  }
+
+  /** How far the lines go that were handed on: to be asked when the last one is safe. Undefined while there is no file. */
+  get checkpoint(): FileCheckpoint | undefined {
+    return this.#checkpoint;
+  }
+
+  /** Follows the file until `stop()`. @param onOpened called as soon as its place is known */
+  async follow(onOpened: () => void = () => {}): Promise<void> {
+    let { fromStart } = this.#options;
+    let start = 0;
+    for (const { path, offset } of await this.#findUnread()) {
+      fromStart = true;
+      start = offset;
+      if (path !== this.#path) await this.#readRotated(path, offset);
+    }
+    for (let isFirst = true; ; isFirst = false) {
+      const file = await this.#openWhenPresent(() => {
+        if (isFirst) this.#options.onNotice(`${this.#path} can't be read yet: waiting for it.`);
+        fromStart = true; // a file that comes later is new from its start
+        start = 0;
+      });
+      if (!file) return;
+      try {
+        if (!fromStart) start = (await file.stat()).size;
+        await this.#readFile(file, start, true, isFirst ? onOpened : undefined);
+      } finally {
+        await file.close();
+      }
+      if (this.#stop.signal.aborted) return;
+      fromStart = true;
+      start = 0;
+    }
+  }
+
+  /** Holds the lines back; some that are read already still come. */
+  pause(): void {
+    this.#paused = true;
+    this.#lineReader?.pause();
+    if (this.#stop.signal.aborted) this.#lineReader?.discard();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#lineReader?.resume();
+  }
+
+  /** Ends with what is written by now, or, when it is held back, here. The beginning of a line is left for the next time. */
+  stop(): void {
+    this.#stop.abort();
+    if (this.#paused) this.#lineReader?.discard();
+  }
+
+  async #findUnread(): Promise<UnreadPart[]> {
+    if (!this.#checkpoint) return [];
+    const unread = await findUnread(this.#path, this.#checkpoint);
+    if (unread) return unread;
+    this.#options.onNotice(
+      `The file that was ${this.#path} isn't there any more: what came behind byte ${this.#checkpoint.offset} of it is missing.`,
+    );
+    return [{ path: this.#path, offset: 0 }];
+  }
+
+  /** Reads a file that nobody writes to any more. */
+  async #readRotated(path: string, offset: number): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    const file = await open(path, 'r').catch(() => undefined);
+    if (!file) return;
+    try {
+      await this.#readFile(file, offset, false);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #openWhenPresent(onWait: () => void): Promise<FileHandle | undefined> {
+    for (let waited = false; !this.#stop.signal.aborted; waited = true) {
+      const file = await open(this.#path, 'r').catch(() => undefined);
+      if (file) return file;
+      if (!waited) onWait();
+      await this.#waitForNextPoll();
+    }
+    return undefined;
+  }
+
+  /** Hands on the lines of one file, from `start` until it is replaced, cut off, or not to be waited for. */
+  async #readFile(file: FileHandle, start: number, isLive: boolean, onOpened?: () => void): Promise<void> {
+    const { ino, dev } = await file.stat();
+    const head = { bytes: await readFingerprint(file, Math.min(start, FINGERPRINT_BYTES)) };
+    let offset = start;
+    const updateCheckpoint = (): void => {
+      this.#checkpoint = {
+        dev,
+        ino,
+        offset,
+        head: head.bytes.toString('base64', 0, Math.min(offset, FINGERPRINT_BYTES)),
+      };
+    };
+    updateCheckpoint();
+    onOpened?.();
+    const chunks = Readable.from(this.#readChunks(file, start, isLive, head), {
+      objectMode: false,
+      highWaterMark: READ_BYTES,
+    });
+    const { signal } = this.#stop;
+    let hasStopped = false;
+    const line = (bytes: Buffer, byteCount: number): void => {
+      // Without its newline it is the beginning of a line, which may go on the next time.
+      hasStopped ||= byteCount === bytes.length && signal.aborted && isLive;
+      if (hasStopped) return;
+      offset += byteCount;
+      this.#options.onLine(bytes);
+      updateCheckpoint();
+    };
+    this.#lineReader = new LineReader(chunks, { onLine: line });
+    if (this.#paused) this.#lineReader.pause();
+    if (this.#paused && signal.aborted) this.#lineReader.discard();
+    await this.#lineReader.ended;
+    this.#lineReader = undefined;
+  }
+
+  async *#readChunks(
+    file: FileHandle,
+    start: number,
+    isLive: boolean,
+    head: { bytes: Buffer },
+  ): AsyncGenerator<Buffer> {
+    const { signal } = this.#stop;
+    let position = start;
+    for (let pollsLeft = POLLS_AFTER_ROTATION; ; ) {
+      const isLast = signal.aborted || !isLive;
+      const { size, ino, dev } = await file.stat();
+      let isTruncated = size < position;
+      while (!isTruncated) {
+        const buffer = Buffer.allocUnsafe(READ_BYTES);
+        const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position);
+        if (bytesRead === 0) break;
+        // It may have grown beyond where we were since: looked at behind the read, or it could happen between the two.
+        isTruncated = !(await readFingerprint(file, head.bytes.length)).equals(head.bytes);
+        if (isTruncated) break;
+        const chunk = buffer.subarray(0, bytesRead);
+        if (position === head.bytes.length && position < FINGERPRINT_BYTES)
+          head.bytes = Buffer.concat([head.bytes, chunk.subarray(0, FINGERPRINT_BYTES - position)]);
+        position += bytesRead;
+        pollsLeft = POLLS_AFTER_ROTATION;
+        yield chunk;
+      }
+      if (isTruncated) {
+        this.#options.onNotice(`${this.#path} was cut off: reading it from its start.`);
+        return;
+      }
+      if (isLast) return;
+      const now = await stat(this.#path).catch(() => undefined);
+      // Without a new file the old one may still be written to, for ever.
+      if (now && (now.ino !== ino || now.dev !== dev) && --pollsLeft === 0) {
+        this.#options.onNotice(`${this.#path} was replaced: following the new file.`);
+        return;
+      }
+      await this.#waitForNextPoll();
+    }
+  }
+
+  #waitForNextPoll(): Promise<void> {
+    return wait(POLL_INTERVAL_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  }
+}

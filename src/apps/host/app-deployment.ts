@@ -1,0 +1,241 @@
+/**
+ * One app whose dynos run on this machine. Every release gets a formation of its own: the new one starts, and when its
+ * web dynos are up the old one ends, so that no request finds nobody. Where both would share a folder and ports
+ * (`tailrace start`), the old one ends first.
+ */
+import { TailraceError } from '../../common/errors.ts';
+import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
+import type { Upstream } from '../http-router/app-lookup.ts';
+import type { Environment } from '../processes/config/dyno-env.ts';
+import type { ProcfileEntry } from '../processes/config/procfile.ts';
+import type { DynoInfo } from '../processes/dyno.ts';
+import { Formation } from '../processes/formation.ts';
+import type { LineSink } from '../processes/output/line-sink.ts';
+import type { DynoPidFile } from '../processes/pid-file.ts';
+import type { PortAllocator } from '../processes/ports.ts';
+import type { SupervisorOptions } from '../processes/supervisor.ts';
+
+/** What the dynos of one release are made from. */
+export interface ReleaseSpec {
+  /** The release's version. */
+  readonly version: number;
+  readonly entries: readonly ProcfileEntry[];
+  readonly counts: Readonly<Record<string, number>>;
+  /** The whole environment. */
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly createWorkspace?: SupervisorOptions['createWorkspace'];
+  readonly profileScript?: string;
+}
+
+export interface AppDeploymentOptions {
+  readonly lines: LineSink;
+  readonly ports: PortAllocator;
+  readonly pidFile: DynoPidFile;
+  readonly basePort?: number;
+  readonly color: boolean;
+  /** Can an old and a new formation run at the same time? */
+  readonly preboot: boolean;
+  readonly drainConnections?: (port: number) => Promise<void>;
+  /** Something about the dynos has changed. */
+  readonly onChange: () => void;
+}
+
+/** A release whose web dynos aren't up by then takes over anyway: what is wrong with it is in the stream. */
+const PREBOOT_TIMEOUT_MS = 60_000;
+
+interface RunningRelease {
+  readonly spec: ReleaseSpec;
+  readonly formation: Formation;
+}
+
+export class AppDeployment {
+  private readonly options: AppDeploymentOptions;
+  private current: RunningRelease | undefined;
+  /** Running, but of an earlier release. */
+  private readonly draining = new Set<Formation>();
+  private changeWaiters: (() => void)[] = [];
+  /** Changes follow each other. */
+  private lastChange: Promise<unknown> = Promise.resolve();
+  private paused = false;
+  private stopped = false;
+
+  constructor(options: AppDeploymentOptions) {
+    this.options = options;
+  }
+
+  /** The dynos of the current release. */
+  dynos(): DynoInfo[] {
+    return this.current?.formation.dynos() ?? [];
+  }
+
+  /** Those of any release that still run. */
+  allDynos(): DynoInfo[] {
+    return this.formations().flatMap((formation) => formation.dynos());
+  }
+
+  /** Every web dyno that listens somewhere, of any release. */
+  webUpstreams(): Upstream[] {
+    const formations = [...(this.current ? [this.current.formation] : []), ...this.draining];
+    return formations.flatMap((formation) => formation.dynos().filter(isListening).map(toUpstream));
+  }
+
+  /** Process types, commands, and how many are wanted, in the order of the Procfile. */
+  processes(): { type: string; command: string; quantity: number }[] {
+    if (!this.current) return [];
+    const counts = this.current.formation.counts();
+    return this.current.spec.entries.map(({ type, command }) => ({
+      type,
+      command,
+      quantity: counts[type] ?? 0,
+    }));
+  }
+
+  get version(): number {
+    return this.current?.spec.version ?? 1;
+  }
+
+  /** The environment and folder of a new dyno of the current release. */
+  get releaseSpec(): ReleaseSpec | undefined {
+    return this.current?.spec;
+  }
+
+  /** Makes the dynos those of another blueprint. Resolves when they have taken over. */
+  apply(spec: ReleaseSpec): Promise<void> {
+    return this.serialize(async () => {
+      if (this.stopped) return;
+      const old = this.current;
+      if (old && !this.options.preboot) await old.formation.stop();
+      const next: RunningRelease = { spec, formation: this.createFormation(spec) };
+      if (old && this.options.preboot) await this.rollOver(old, next);
+      else {
+        this.current = next;
+        await next.formation.start();
+      }
+      this.notifyChanged();
+    });
+  }
+
+  /** @throws FormationError for an unknown type or an impossible number */
+  scale(counts: Readonly<Record<string, number>>): Promise<void> {
+    return this.serialize(async () => {
+      const { formation } = this.requireCurrent();
+      const changes = Object.entries(counts).map(([type, quantity]) => formation.scale(type, quantity));
+      this.notifyChanged();
+      await Promise.all(changes);
+      this.notifyChanged();
+    });
+  }
+
+  /** Restarts a dyno, all of a type, or all. */
+  restart(which: string | undefined): Promise<void> {
+    const { spec } = this.requireCurrent();
+    if (which === undefined && this.options.preboot)
+      return this.apply({ ...spec, counts: this.requireCurrent().formation.counts() });
+    return this.serialize(() => this.requireCurrent().formation.restart(which));
+  }
+
+  /** Stops a dyno, or all of a type. */
+  stopDyno(which: string): Promise<void> {
+    return this.serialize(async () => {
+      const { formation } = this.requireCurrent();
+      const ofType = formation.dynos().filter(({ type }) => type === which);
+      const names = ofType.length > 0 ? ofType.map(({ name }) => name) : [which];
+      await Promise.all(names.map((name) => formation.stopDyno(name)));
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.all(this.formations().map((formation) => formation.stop()));
+    await this.lastChange.catch(() => {});
+  }
+
+  async kill(): Promise<void> {
+    this.stopped = true;
+    await Promise.all(this.formations().map((formation) => formation.kill()));
+  }
+
+  /** Back-pressure of whoever takes the lines. */
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    for (const formation of this.formations()) {
+      if (paused) formation.pause();
+      else formation.resume();
+    }
+  }
+
+  private async rollOver(old: RunningRelease, next: RunningRelease): Promise<void> {
+    this.draining.add(old.formation);
+    this.current = next;
+    await next.formation.start();
+    // Two of a worker may be one too many: only those that answer requests wait for their successors.
+    const others = old.spec.entries.filter(({ type }) => type !== 'web');
+    const scaledDown = others.map(({ type }) => old.formation.scale(type, 0));
+    await this.waitUntilWebReady(next.formation, old.formation);
+    await Promise.all([...scaledDown, old.formation.stop()]);
+    this.draining.delete(old.formation);
+  }
+
+  private async waitUntilWebReady(formation: Formation, old: Formation): Promise<void> {
+    const wasServing = old.dynos().some(({ type, state }) => type === 'web' && state === 'up');
+    if (!wasServing) return;
+    const deadlineMs = performance.now() + PREBOOT_TIMEOUT_MS;
+    const isStarting = () =>
+      formation.dynos().some(({ type, state }) => type === 'web' && state === 'starting');
+    while (!this.stopped && isStarting() && performance.now() < deadlineMs)
+      await waitWithTimeout(1_000, new Promise<void>((resolve) => this.changeWaiters.push(resolve)));
+  }
+
+  private createFormation(spec: ReleaseSpec): Formation {
+    const { lines, ports, pidFile, basePort, color, drainConnections } = this.options;
+    const { entries, env, cwd, createWorkspace, profileScript } = spec;
+    const types = entries.map(({ type }) => type);
+    const counts = Object.fromEntries(types.map((type) => [type, spec.counts[type] ?? 0]));
+    const formation = new Formation({
+      entries,
+      counts,
+      env,
+      cwd,
+      createWorkspace,
+      profileScript,
+      drainConnections,
+      lines,
+      ports,
+      pidFile,
+      basePort,
+      color,
+      onChange: () => this.notifyChanged(),
+    });
+    if (this.paused) formation.pause();
+    return formation;
+  }
+
+  private formations(): Formation[] {
+    return [...(this.current ? [this.current.formation] : []), ...this.draining];
+  }
+
+  private requireCurrent(): RunningRelease {
+    if (this.current) return this.current;
+    throw new TailraceError('conflict', 'This app runs no dynos: deploy it first.');
+  }
+
+  private notifyChanged(): void {
+    for (const wake of this.changeWaiters.splice(0)) wake();
+    this.options.onChange();
+  }
+
+  private serialize<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.lastChange.then(work, work);
+    this.lastChange = turn.catch(() => {});
+    return turn;
+  }
+}
+
+function isListening(dyno: DynoInfo): dyno is DynoInfo & { port: number } {
+  return dyno.type === 'web' && dyno.port !== undefined;
+}
+
+function toUpstream({ name, port, state }: DynoInfo & { port: number }): Upstream {
+  return { name, port, state };
+}

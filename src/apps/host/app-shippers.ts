@@ -1,0 +1,111 @@
+import type { AppId } from '../../logs/store/contract.ts';
+import { Shipper } from '../forwarder/shipper.ts';
+import type { ChunkSink } from '../processes/output/line-sink.ts';
+import type { AppRegistry } from '../records/app-registry.ts';
+
+export interface AppShippersOptions {
+  readonly appRegistry: Pick<AppRegistry, 'listTokens'>;
+  /** The server to which the lines go, and a key for it. */
+  readonly url: () => string;
+  readonly key: string;
+  /** The app's dynos should pause, or may go on. */
+  readonly onBackpressure: (app: AppId, full: boolean) => void;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** After the store has failed to say an app's tokens. */
+const RETRY_MS = 1_000;
+
+/** The lines of the apps that run here, on their way to their streams: one shipper for each app. */
+export class AppShippers {
+  private readonly options: AppShippersOptions;
+  private readonly shippers = new Map<AppId, Shipper>();
+  /** On their way to being made. */
+  private readonly creating = new Map<AppId, Promise<Shipper>>();
+  /** What to do with the shippers that are being made, before anybody else has them. */
+  private readonly pendingCalls = new Map<AppId, ((shipper: Shipper) => void)[]>();
+  /** Whose tokens are asked for again soon. */
+  private readonly retryScheduled = new Set<AppId>();
+
+  constructor(options: AppShippersOptions) {
+    this.options = options;
+  }
+
+  /** Takes an app's lines, also before its tokens are known. */
+  sink(app: AppId): ChunkSink {
+    return {
+      writeLine: (source, dyno, priority, message) => {
+        const shipper = this.shippers.get(app);
+        if (shipper) return shipper.writeLine(source, dyno, priority, message);
+        const copied = typeof message === 'string' ? message : Buffer.from(message);
+        this.whenCreated(app, (made) => made.writeLine(source, dyno, priority, copied));
+      },
+      writeChunk: (source, dyno, priority, chunk, onWritable) => {
+        const shipper = this.shippers.get(app);
+        if (shipper) return shipper.writeChunk(source, dyno, priority, chunk, onWritable);
+        this.whenCreated(app, onWritable);
+        return 0;
+      },
+    };
+  }
+
+  async shipperFor(app: AppId): Promise<Shipper> {
+    return this.shippers.get(app) ?? this.getOrCreate(app);
+  }
+
+  /** Sends what waits. */
+  async close(app: AppId): Promise<void> {
+    await this.shippers.get(app)?.close();
+    this.shippers.delete(app);
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.shippers.keys()].map((app) => this.close(app)));
+  }
+
+  /** Calls it, in the order of the calls, when the app's shipper is there. */
+  private whenCreated(app: AppId, call: (shipper: Shipper) => void): void {
+    const calls = this.pendingCalls.get(app) ?? [];
+    this.pendingCalls.set(app, calls);
+    calls.push(call);
+    this.createWithRetry(app);
+  }
+
+  /** Makes the app's shipper, however often the store has to be asked. */
+  private createWithRetry(app: AppId): void {
+    this.getOrCreate(app).catch((error: unknown) => {
+      if (this.retryScheduled.has(app)) return;
+      this.options.warn(
+        { app, err: error },
+        "an app's tokens could not be read; trying again until they are",
+      );
+      this.retryScheduled.add(app);
+      setTimeout(() => {
+        this.retryScheduled.delete(app);
+        this.createWithRetry(app);
+      }, RETRY_MS).unref();
+    });
+  }
+
+  private getOrCreate(app: AppId): Promise<Shipper> {
+    const creating = this.creating.get(app) ?? this.create(app).finally(() => this.creating.delete(app));
+    this.creating.set(app, creating);
+    return creating;
+  }
+
+  private async create(app: AppId): Promise<Shipper> {
+    const { appRegistry, url, key, onBackpressure, warn } = this.options;
+    const all = await appRegistry.listTokens(app);
+    const shipper = new Shipper({
+      url: url(),
+      key,
+      tokens: Object.fromEntries(all.map(({ source, token }) => [source, token])),
+      onBackpressure: (full) => onBackpressure(app, full),
+      onWarning: (message) => warn({ app }, message),
+    });
+    this.shippers.set(app, shipper);
+    for (const call of this.pendingCalls.get(app) ?? []) call(shipper);
+    this.pendingCalls.delete(app);
+    return shipper;
+  }
+}

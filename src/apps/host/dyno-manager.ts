@@ -1,0 +1,304 @@
+/**
+ * Runs the apps that were deployed to this server: for every app with a slug on this machine as many dynos as its
+ * formation record says, again after a restart of the server.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TailraceError } from '../../common/errors.ts';
+import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
+import type { AppId, Store } from '../../logs/store/contract.ts';
+import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
+import type { Isolation } from '../processes/bubblewrap.ts';
+import { parseDynoCount } from '../processes/config/formation-counts.ts';
+import { reapOrphans } from '../processes/orphans.ts';
+import type { ChunkSink } from '../processes/output/line-sink.ts';
+import { DynoPidFile } from '../processes/pid-file.ts';
+import { PortAllocator } from '../processes/ports.ts';
+import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
+import type { DynoSizesRecord } from '../records/dyno-sizes.ts';
+import { loadFormation, saveFormation } from '../records/formation-record.ts';
+import type { Releases } from '../records/release-history.ts';
+import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
+import { AddonSupervisor } from './addons/addon-supervisor.ts';
+import { AppDeployment, type ReleaseSpec } from './app-deployment.ts';
+import { AppShippers } from './app-shippers.ts';
+import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
+import { errorPageUrls } from './custom-error-pages.ts';
+import { MemoryMonitor } from './memory-monitor.ts';
+import { OneOffRunner } from './one-off/one-off-runner.ts';
+import { removeStaleFiles } from './remove-stale-files.ts';
+import type { RoutingInfo, RunningApps } from './running-apps.ts';
+
+/** First port of the dynos of deployed apps; `tailrace start` begins at foreman's 5000. */
+const BASE_PORT = 20_000;
+/** A stopping dyno waits no longer than this for requests in flight. */
+const DRAIN_TIMEOUT_MS = 10_000;
+
+export interface DynoManagerOptions {
+  readonly store: Store;
+  readonly appRegistry: AppRegistry;
+  readonly releases: Releases;
+  readonly runningApps: RunningApps;
+  /** Of slugs and running dynos. */
+  readonly folder: string;
+  /** This server, to which the dynos' lines go, and a key for it. */
+  readonly url: () => string;
+  readonly key: string;
+  /** Resolves when no request is in flight with the dyno on a port. */
+  readonly waitForInFlight: (port: number) => Promise<void>;
+  /** Where clients of attached dynos come to. */
+  readonly rendezvous: { readonly host: string; readonly port: number };
+  /** Of the dynos; undefined: none. */
+  readonly isolation: Isolation | undefined;
+  /** Memory of a usual dyno, in bytes (undefined: any), and how often it is measured. */
+  readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
+  readonly warn: (fields: object, message: string) => void;
+}
+
+export class DynoManager implements DynoRunner {
+  readonly slugFiles: SlugFiles;
+  readonly ports = new PortAllocator();
+  private readonly options: DynoManagerOptions;
+  private readonly stateFolder: string;
+  private lazyPidFile: DynoPidFile | undefined;
+  readonly addons: AddonSupervisor;
+  private readonly oneOffs: OneOffRunner;
+  private readonly deployments = new Map<AppId, AppDeployment>();
+  private readonly shippers: AppShippers;
+  private readonly memoryMonitor: MemoryMonitor;
+  private closing = false;
+
+  constructor(options: DynoManagerOptions) {
+    this.options = options;
+    this.stateFolder = join(options.folder, 'host');
+    this.slugFiles = new SlugFiles(this.stateFolder, options.isolation);
+    this.shippers = new AppShippers({
+      ...options,
+      onBackpressure: (app, full) => this.deployments.get(app)?.setPaused(full),
+    });
+    this.oneOffs = new OneOffRunner({
+      certificateFolder: join(options.folder, 'tls'),
+      listen: options.rendezvous,
+      pidFile: () => this.pidFile,
+    });
+    this.addons = new AddonSupervisor({
+      store: options.store,
+      folder: join(this.stateFolder, 'addons'),
+      ports: this.ports,
+      pidFile: () => this.pidFile,
+      lines: (app) => this.lineSink(app),
+    });
+    this.memoryMonitor = new MemoryMonitor({
+      ...options,
+      ...options.memory,
+      dynos: () => this.options.runningApps.processesByApp((app) => this.oneOffs.processes(app)),
+      lines: (app) => this.lineSink(app),
+    });
+  }
+
+  /** Ends what a server that died left behind, and starts the apps again. Resolves when all are on their way. */
+  async open(): Promise<void> {
+    const { appRegistry, warn } = this.options;
+    for (const { name, pid } of await reapOrphans(this.stateFolder))
+      warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
+    await this.slugFiles.open();
+    const apps = await appRegistry.listApps();
+    await removeStaleFiles(this.options.folder, await this.slugIds(apps));
+    for (const app of apps)
+      await this.startApp(app).catch((error: unknown) =>
+        warn({ app: app.name, err: error }, 'an app could not be started'),
+      );
+  }
+
+  /** Stops all dynos. */
+  async close(): Promise<void> {
+    this.closing = true;
+    this.memoryMonitor.close();
+    await Promise.all([this.oneOffs.close(), ...[...this.deployments.values()].map((app) => app.stop())]);
+    await this.addons.close();
+    await this.shippers.closeAll();
+  }
+
+  // --- what the API asks ---
+
+  dynos(app: AppId): readonly DynoSummary[] {
+    return [...this.options.runningApps.dynos(app), ...this.oneOffs.list(app)];
+  }
+
+  formation(app: AppId): readonly FormationEntry[] {
+    return this.options.runningApps.formation(app);
+  }
+
+  isLocalApp(app: AppId): boolean {
+    return this.options.runningApps.find(app)?.applyLocalRelease !== undefined;
+  }
+
+  async scale(app: AppId, counts: Readonly<Record<string, number>>, sizes: DynoSizesRecord): Promise<void> {
+    const running = this.options.runningApps.requireApp(app);
+    for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
+    // What runs in place has its formation from its command line.
+    await saveFormation(this.options.store, app, running.applyLocalRelease ? {} : counts, sizes);
+    await running.deployment.scale(counts);
+  }
+
+  async restart(app: AppId, which: string | undefined): Promise<void> {
+    const known = which !== undefined && this.oneOffs.list(app).some(({ name }) => name === which);
+    // A one-off dyno has nothing to come back to.
+    if (known) await this.oneOffs.stop(app, which);
+    else await this.options.runningApps.requireApp(app).deployment.restart(which);
+  }
+
+  async stop(app: AppId, which: string): Promise<void> {
+    if ((await this.oneOffs.stop(app, which)) > 0) return;
+    await this.options.runningApps.requireApp(app).deployment.stopDyno(which);
+  }
+
+  async run(record: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary> {
+    const { releaseSpec } = this.options.runningApps.requireApp(record.id).deployment;
+    if (!releaseSpec) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
+    return this.oneOffs.run(record.id, releaseSpec, request, this.lineSink(record.id));
+  }
+
+  oneOff(app: AppId, name: string): DynoSummary | undefined {
+    return this.oneOffs.find(app, name);
+  }
+
+  resize(app: AppId, name: string, columns: number, rows: number): boolean {
+    return this.oneOffs.resize(app, name, columns, rows);
+  }
+
+  caCertificate(): Promise<string> {
+    return this.oneOffs.caCertificate();
+  }
+
+  /** Makes an app's dynos those of its newest release. Resolves when they are on their way. */
+  async deployRelease(record: AppRecord): Promise<void> {
+    const { runningApps, releases } = this.options;
+    if (this.closing) return;
+    const running = runningApps.find(record.id);
+    const release = await releases.current(record.id);
+    runningApps.updateRoute(record.id, await this.routingInfo(record));
+    if (running?.applyLocalRelease) {
+      this.runInBackground(
+        record,
+        running.applyLocalRelease({ version: release.version, config: release.config }),
+      );
+      return;
+    }
+    if (release.slug === null || !this.slugFiles.has(release.slug)) return;
+    const app = this.deployments.get(record.id) ?? (await this.createDeployment(record));
+    this.runInBackground(record, app.apply(await this.releaseSpec(record.id)));
+  }
+
+  /** Its name, domains or maintenance have changed. */
+  async updateRoute(record: AppRecord): Promise<void> {
+    this.options.runningApps.updateRoute(record.id, await this.routingInfo(record));
+  }
+
+  /** Stops an app for good. */
+  async deleteApp(record: AppRecord): Promise<void> {
+    const app = this.deployments.get(record.id);
+    const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
+    await this.oneOffs.stop(record.id, 'run');
+    if (app) {
+      this.deployments.delete(record.id);
+      await app.stop();
+      this.options.runningApps.remove(record.id);
+    }
+    await this.addons.removeAll(record.id);
+    await this.shippers.close(record.id);
+    for (const { value } of slugs) await this.slugFiles.remove(value.id);
+    for (const path of [`repositories/${record.id}.git`, `caches/${record.id}`])
+      await rm(join(this.options.folder, path), { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** @throws TailraceError `not_found` */
+  async requireSlug(app: AppId, id: string): Promise<SlugRecord> {
+    const found = await this.options.store.get<SlugRecord>(app, slugRecordKey(id));
+    if (!found || !this.slugFiles.has(id)) throw new TailraceError('not_found', "Couldn't find that slug.");
+    return found.value;
+  }
+
+  // --- how it is done ---
+
+  get pidFile(): DynoPidFile {
+    this.lazyPidFile ??= new DynoPidFile(this.stateFolder);
+    return this.lazyPidFile;
+  }
+
+  /** Waits for requests in flight, but not for ever: a WebSocket is one too. */
+  readonly drainConnections = (port: number): Promise<void> =>
+    waitWithTimeout(DRAIN_TIMEOUT_MS, this.options.waitForInFlight(port));
+
+  async routingInfo({ id, name, maintenance }: AppRecord): Promise<RoutingInfo> {
+    const domains = (await this.options.appRegistry.listDomains(id)).map(({ hostname }) => hostname);
+    const { config } = await this.options.releases.current(id);
+    return { name, maintenance: maintenance ?? false, domains, errorPages: errorPageUrls(config) };
+  }
+
+  /** An app's own lines, on their way to its stream; they may come before its tokens are known. */
+  lineSink(app: AppId): ChunkSink {
+    return this.shippers.sink(app);
+  }
+
+  private async slugIds(apps: readonly AppRecord[]): Promise<Set<string>> {
+    const all = apps.map(({ id }) => this.options.store.list<SlugRecord>(id, slugRecordKey('')));
+    return new Set((await Promise.all(all)).flat().map(({ value }) => value.id));
+  }
+
+  private async startApp(record: AppRecord): Promise<void> {
+    await this.addons.startAll(record.id);
+    await this.deployRelease(record);
+  }
+
+  private async createDeployment(record: AppRecord): Promise<AppDeployment> {
+    const shipper = await this.shippers.shipperFor(record.id);
+    let notifyChanged = (): void => {};
+    const app: AppDeployment = new AppDeployment({
+      lines: shipper,
+      ports: this.ports,
+      pidFile: this.pidFile,
+      basePort: BASE_PORT,
+      color: false,
+      preboot: true,
+      drainConnections: this.drainConnections,
+      onChange: () => notifyChanged(),
+    });
+    this.deployments.set(record.id, app);
+    notifyChanged = this.options.runningApps.add(
+      { id: record.id, deployment: app },
+      await this.routingInfo(record),
+    );
+    return app;
+  }
+
+  private async releaseSpec(app: AppId): Promise<ReleaseSpec> {
+    const { store, releases } = this.options;
+    const release = await releases.current(app);
+    const { slug } = release;
+    const record = slug === null ? undefined : await store.get<SlugRecord>(app, slugRecordKey(slug));
+    if (!record) throw new TailraceError('conflict', 'This app has no slug: deploy it first.');
+    const { processTypes } = record.value;
+    const entries = Object.entries(processTypes).map(([type, command], i) => ({
+      type,
+      command,
+      line: i + 1,
+    }));
+    const counts = await loadFormation(store, app);
+    return {
+      version: release.version,
+      entries,
+      counts: Object.fromEntries(entries.map(({ type }) => [type, counts[type] ?? 0])),
+      env: { ...hostEnvironment(process.env), ...release.config },
+      cwd: this.stateFolder,
+      createWorkspace: (dynoId) => this.slugFiles.createWorkspace(slug, dynoId),
+      profileScript: PROFILE_SCRIPT,
+    };
+  }
+
+  private runInBackground({ name }: AppRecord, work: Promise<void>): void {
+    work.catch((error: unknown) =>
+      this.options.warn({ app: name, err: error }, 'the dynos of a release could not be started'),
+    );
+  }
+}

@@ -1,0 +1,189 @@
+/** One-off dynos: `run bash`, `run:detached rake db:migrate`. */
+import { randomUUID } from 'node:crypto';
+import type { AppId } from '../../../logs/store/contract.ts';
+import { dynoEnv } from '../../processes/config/dyno-env.ts';
+import { Dyno, type DynoInfo } from '../../processes/dyno.ts';
+import type { LineSink } from '../../processes/output/line-sink.ts';
+import type { DynoPidFile } from '../../processes/pid-file.ts';
+import type { ReleaseSpec } from '../app-deployment.ts';
+import type { DynoSummary, OneOffDynoRequest } from '../contract.ts';
+import { toDynoView } from '../running-apps.ts';
+import { AttachedDyno, ONE_OFF_GRACE_MS, type OneOffDyno, type OneOffDynoOptions } from './attached-dyno.ts';
+import { RendezvousServer } from './rendezvous.ts';
+import { loadOrCreateCertificates } from './rendezvous-certificates.ts';
+
+/** Ended ones can be asked for their status for so long. */
+const ENDED_TTL_MS = 60_000;
+
+export interface OneOffRunnerOptions {
+  /** Where the certificates are kept. */
+  readonly certificateFolder: string;
+  /** Address and port to listen on; 0 for any free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly pidFile: () => DynoPidFile;
+}
+
+export class OneOffRunner {
+  private readonly options: OneOffRunnerOptions;
+  private readonly dynos = new Map<string, OneOffDyno>();
+  private rendezvousServer:
+    | Promise<{ rendezvous: RendezvousServer; port: number; caCertificate: string }>
+    | undefined;
+  private nextNumber = 1_000 + Math.floor(Math.random() * 9_000);
+
+  constructor(options: OneOffRunnerOptions) {
+    this.options = options;
+  }
+
+  list(app: AppId): DynoSummary[] {
+    return [...this.dynos.values()]
+      .filter((one) => one.app === app && one.status === undefined)
+      .map((one) => oneOffView(one));
+  }
+
+  /** Those with a process. */
+  processes(app: AppId): DynoInfo[] {
+    return [...this.dynos.values()]
+      .filter((one) => one.app === app && one.status === undefined)
+      .map((one) => one.info());
+  }
+
+  /** Also one that has ended a short while ago, with its status. */
+  find(app: AppId, name: string): DynoSummary | undefined {
+    const one = this.dynos.get(key(app, name));
+    return one && oneOffView(one);
+  }
+
+  /** @returns false if there is no such dyno */
+  resize(app: AppId, name: string, columns: number, rows: number): boolean {
+    const one = this.dynos.get(key(app, name));
+    one?.resize(columns, rows);
+    return one !== undefined;
+  }
+
+  /** Those with this name, or all (`run`). @returns how many there were */
+  async stop(app: AppId, which: string): Promise<number> {
+    const all = [...this.dynos.values()].filter(
+      (one) => one.app === app && one.status === undefined && (which === 'run' || one.info().name === which),
+    );
+    await Promise.all(all.map((one) => one.stop()));
+    return all.length;
+  }
+
+  /** What clients have to trust. */
+  async caCertificate(): Promise<string> {
+    return (await this.openRendezvous()).caCertificate;
+  }
+
+  /** Starts one. @returns it, with the address to attach to when that was wanted */
+  async run(
+    app: AppId,
+    releaseSpec: ReleaseSpec,
+    request: OneOffDynoRequest,
+    lines: LineSink,
+  ): Promise<DynoSummary> {
+    const id = randomUUID();
+    const name = `${request.type}.${this.nextNumber++}`;
+    const server = request.attach ? await this.openRendezvous() : undefined;
+    const workspace = await (releaseSpec.createWorkspace?.(id) ?? {
+      folder: releaseSpec.cwd,
+      env: {},
+      remove: async () => {},
+    });
+    const base = { ...releaseSpec.env, ...workspace.env, ...request.env };
+    const env = dynoEnv({ base, name, id, port: undefined, color: false });
+    const dynoOptions = { app, id, name, env, workspace, releaseSpec, request, lines };
+    if (!server) return oneOffView(this.startDetached(dynoOptions));
+    const { rendezvous, port } = server;
+    const attached = new AttachedDyno(dynoOptions, this.options.pidFile());
+    const { secret, cancel } = rendezvous.expectClient((client) => attached.attachClient(client));
+    this.track(attached, attached.ended.finally(cancel));
+    return { ...oneOffView(attached), attachPath: `:${port}/${secret}` };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.dynos.values()].map((one) => one.stop()));
+    if (this.rendezvousServer)
+      await this.rendezvousServer.then(({ rendezvous }) => rendezvous.close()).catch(() => {});
+  }
+
+  private startDetached({
+    app,
+    id,
+    name,
+    env,
+    workspace,
+    releaseSpec,
+    request,
+    lines,
+  }: OneOffDynoOptions): OneOffDyno {
+    const { command, type } = request;
+    const options = {
+      name,
+      type,
+      command,
+      profileScript: releaseSpec.profileScript,
+      cwd: workspace.folder,
+      env,
+      sandboxCommand: workspace.sandboxCommand,
+      lines,
+      id,
+    };
+    const dyno = new Dyno({
+      ...options,
+      oneOff: true,
+      killDaemonized: releaseSpec.createWorkspace !== undefined,
+    });
+    dyno.start();
+    const { pid } = dyno.info();
+    const pidFile = this.options.pidFile();
+    if (pid !== undefined) pidFile.add(pid, id, name);
+    const one: OneOffDyno = {
+      app,
+      version: releaseSpec.version,
+      info: () => dyno.info(),
+      status: undefined,
+      stop: async () => void (await dyno.stop(ONE_OFF_GRACE_MS)),
+      resize: () => {},
+    };
+    const ended = dyno.exited.then(async ({ status }) => {
+      one.status = status;
+      if (pid !== undefined) pidFile.remove(pid);
+      await workspace.remove();
+    });
+    this.track(one, ended);
+    return one;
+  }
+
+  private track(one: OneOffDyno, ended: Promise<void>): void {
+    const { name } = one.info();
+    this.dynos.set(key(one.app, name), one);
+    void ended.then(() => setTimeout(() => this.dynos.delete(key(one.app, name)), ENDED_TTL_MS).unref());
+  }
+
+  private openRendezvous() {
+    const { certificateFolder: folder, listen } = this.options;
+    this.rendezvousServer ??= (async () => {
+      const own = await loadOrCreateCertificates(folder);
+      const rendezvous = new RendezvousServer(own);
+      return {
+        rendezvous,
+        port: await rendezvous.listen(listen.host, listen.port),
+        caCertificate: own.caCertificate,
+      };
+    })();
+    // A missing program may be there at the next try.
+    this.rendezvousServer.catch(() => {
+      this.rendezvousServer = undefined;
+    });
+    return this.rendezvousServer;
+  }
+}
+
+function key(app: AppId, name: string): string {
+  return `${app} ${name}`;
+}
+
+function oneOffView(one: OneOffDyno): DynoSummary {
+  return { ...toDynoView(one.info(), one.version), exitStatus: one.status };
+}

@@ -1,0 +1,187 @@
+/**
+ * The apps that run on this machine: joins their dynos with those who ask for them, the API (which dynos are there?)
+ * and the HTTP router (which dynos may answer?).
+ */
+
+import { TailraceError } from '../../common/errors.ts';
+import type { AppId } from '../../logs/store/contract.ts';
+import type {
+  ErrorPageUrls,
+  AppLookup as ProxyDirectory,
+  RoutedApp,
+  Upstream,
+} from '../http-router/app-lookup.ts';
+import type { DynoInfo } from '../processes/dyno.ts';
+import type { Config } from '../records/release-history.ts';
+import type { AppDeployment } from './app-deployment.ts';
+import type { DynoSummary, FormationEntry } from './contract.ts';
+
+/** What the HTTP router has to know of an app. */
+export interface RoutingInfo {
+  readonly name: string;
+  readonly maintenance: boolean;
+  /** Host names of its own; `*.example.com` stands for all below. */
+  readonly domains: readonly string[];
+  /** Its own error pages. */
+  readonly errorPages: ErrorPageUrls;
+}
+
+/** What a release changes for an app that runs in place. */
+export interface LocalRelease {
+  readonly version: number;
+  readonly config: Config;
+}
+
+export interface RunningAppEntry {
+  readonly id: AppId;
+  readonly deployment: AppDeployment;
+  /** Runs in its own folder, by `tailrace start`: takes new config vars, but no slugs. */
+  readonly applyLocalRelease?: (release: LocalRelease) => Promise<void>;
+}
+
+interface RoutedEntry extends RunningAppEntry {
+  routing: RoutingInfo;
+  upstreams: readonly Upstream[];
+  readonly listeners: Set<() => void>;
+  readonly routedApp: RoutedApp;
+}
+
+export class RunningApps implements ProxyDirectory {
+  private readonly entries = new Map<AppId, RoutedEntry>();
+  /** By host name and wildcard. */
+  private readonly byHost = new Map<string, RoutedEntry>();
+  private readonly logRouterLine: (app: AppId, message: string) => void;
+
+  /** @param logRouterLine takes the HTTP router's lines. */
+  constructor(logRouterLine: (app: AppId, message: string) => void) {
+    this.logRouterLine = logRouterLine;
+  }
+
+  /** Takes an app in; call the returned function whenever its dynos have changed. */
+  add(app: RunningAppEntry, routing: RoutingInfo): () => void {
+    const { id, deployment } = app;
+    const listeners = new Set<() => void>();
+    const entry: RoutedEntry = {
+      ...app,
+      routing,
+      upstreams: deployment.webUpstreams(),
+      listeners,
+      routedApp: this.createRoutedApp(app),
+    };
+    this.entries.set(id, entry);
+    this.indexHosts();
+    return () => {
+      entry.upstreams = deployment.webUpstreams();
+      for (const listener of listeners) listener();
+    };
+  }
+
+  remove(id: AppId): void {
+    this.entries.delete(id);
+    this.indexHosts();
+  }
+
+  /** Its name, domains, maintenance or pages have changed. */
+  updateRoute(id: AppId, routing: RoutingInfo): void {
+    const entry = this.entries.get(id);
+    if (!entry) return;
+    entry.routing = routing;
+    this.indexHosts();
+    for (const listener of entry.listeners) listener();
+  }
+
+  find(id: AppId): RunningAppEntry | undefined {
+    return this.entries.get(id);
+  }
+
+  /** @throws TailraceError `conflict` when the app runs nothing here */
+  requireApp(id: AppId): RunningAppEntry {
+    const entry = this.entries.get(id);
+    if (!entry)
+      throw new TailraceError(
+        'conflict',
+        'This app runs no dynos here: deploy it with `tailrace push`, or start it with `tailrace start`.',
+      );
+    return entry;
+  }
+
+  /** `<app>.localhost`, or a domain of the app; with a single app here, every other name is its too. */
+  appForHost(host: string): RoutedApp | undefined {
+    const named = this.byHost.get(host) ?? this.findByWildcard(host);
+    if (named) return named.routedApp;
+    return this.entries.size === 1 ? [...this.entries.values()][0].routedApp : undefined;
+  }
+
+  /** Of `*.a.example.com` and `*.example.com` the first. */
+  private findByWildcard(host: string): RoutedEntry | undefined {
+    for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+      const found = this.byHost.get(`*${host.slice(dot)}`);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  private indexHosts(): void {
+    this.byHost.clear();
+    for (const entry of this.entries.values())
+      for (const host of entry.routing.domains) this.byHost.set(host, entry);
+    // An app's own name is nobody else's.
+    for (const entry of this.entries.values()) this.byHost.set(`${entry.routing.name}.localhost`, entry);
+  }
+
+  dynos(id: AppId): readonly DynoSummary[] {
+    const entry = this.entries.get(id);
+    return entry ? entry.deployment.dynos().map((dyno) => toDynoView(dyno, entry.deployment.version)) : [];
+  }
+
+  /** All processes that run, by app. @param others that an app has beside its formation */
+  processesByApp(others: (app: AppId) => readonly DynoInfo[]): Map<AppId, DynoInfo[]> {
+    const all = [...this.entries].map(([id, { deployment: app }]): [AppId, DynoInfo[]] => [
+      id,
+      [...app.allDynos(), ...others(id)].filter(({ pid }) => pid !== undefined),
+    ]);
+    return new Map(all);
+  }
+
+  formation(id: AppId): readonly FormationEntry[] {
+    return this.entries.get(id)?.deployment.processes() ?? [];
+  }
+
+  private createRoutedApp({ id, deployment }: RunningAppEntry): RoutedApp {
+    const entry = (): RoutedEntry | undefined => this.entries.get(id);
+    return {
+      get name() {
+        return entry()?.routing.name ?? '';
+      },
+      get maintenance() {
+        return entry()?.routing.maintenance ?? false;
+      },
+      get errorPages() {
+        return entry()?.routing.errorPages ?? {};
+      },
+      webDynos: () => entry()?.upstreams ?? [],
+      desiredWebDynos: () => deployment.processes().find(({ type }) => type === 'web')?.quantity ?? 0,
+      onChange: (listener) => {
+        const listeners = entry()?.listeners;
+        listeners?.add(listener);
+        return () => listeners?.delete(listener);
+      },
+      log: (message) => this.logRouterLine(id, message),
+    };
+  }
+}
+
+/** A dyno as the API shows it. */
+export function toDynoView(dyno: DynoInfo, version: number): DynoSummary {
+  const { id, name, type, command, state, createdAt, updatedAt } = dyno;
+  return {
+    id,
+    name,
+    type,
+    command,
+    state,
+    version,
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
+}

@@ -1,0 +1,170 @@
+import type { Socket } from 'node:net';
+import { badRequestPage, type ErrorPage, errorPageResponse, unknownHostPage } from './error-pages.ts';
+import { Exchange, type ExchangeClient } from './exchange.ts';
+import { findHeadEnd, HEAD_BYTES_MAX, HEADER_LINE_BYTES_MAX } from './http/header-cursor.ts';
+import { parseRequestHead, type RequestHead } from './http/request-head.ts';
+import { adoptSocket, copyIfShared } from './http/shared-read-buffer.ts';
+import type { HttpRouterContext } from './router-context.ts';
+
+const CR = 13;
+const LF = 10;
+
+/** One client's connection: takes requests out of it, one after the other, and hands each to an exchange. */
+export class ClientConnection implements ExchangeClient {
+  readonly socket: Socket;
+  /** The client's address, without the prefix of an IPv4 address in IPv6. */
+  readonly address: string;
+  deadlineMs: number;
+  readonly #context: HttpRouterContext;
+  #exchange: Exchange | undefined;
+  /** Bytes that belong to no request yet. */
+  #unparsed: Buffer | undefined;
+  /** True after the last response: the client may still be sending, but nobody listens. */
+  #lingering = false;
+  #dispatching = false;
+
+  constructor(context: HttpRouterContext, accepted: Socket) {
+    this.#context = context;
+    const socket = adoptSocket(accepted, (bytes) => this.#onBytes(bytes));
+    this.socket = socket;
+    this.address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    this.deadlineMs = performance.now() + context.timeouts.headMs;
+    context.deadlines.add(this);
+    socket.on('drain', () => this.#exchange?.clientDrained());
+    socket.on('end', () => this.#exchange?.clientEnded());
+    // Always followed by 'close'.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      context.deadlines.delete(this);
+      this.#exchange?.clientClosed();
+    });
+    socket.resume();
+  }
+
+  /** From now on all bytes go to the exchange, those that came early first. */
+  startTunnel(): void {
+    const rest = this.#unparsed;
+    this.#unparsed = undefined;
+    if (rest !== undefined) this.#exchange?.clientData(rest, 0);
+    this.socket.resume();
+  }
+
+  /** The exchange is over. @param keep may the connection be used for another request? */
+  exchangeFinished(keep: boolean, nowMs = performance.now()): void {
+    this.#exchange = undefined;
+    if (keep && !this.#context.closing) {
+      this.deadlineMs = nowMs + this.#context.timeouts.keepAliveMs;
+      this.#dispatchNext();
+    } else this.#linger();
+  }
+
+  /** Sends a page as the whole response and ends the exchange. */
+  sendErrorPage(page: ErrorPage, status: number, head: RequestHead | undefined, keep: boolean): void {
+    const keepOpen = keep && !this.#context.closing;
+    const connection = !keepOpen ? 'close' : head?.http11 === false ? 'keep-alive' : '';
+    const headOnly = head?.method === 'HEAD';
+    this.socket.write(errorPageResponse(page, status, head?.acceptsHtml === true, headOnly, connection));
+    this.exchangeFinished(keepOpen);
+  }
+
+  /** Called when the deadline has passed. */
+  expire(): void {
+    if (this.#exchange !== undefined) this.#exchange.expire();
+    else if (this.#unparsed !== undefined && !this.#lingering)
+      this.sendErrorPage(badRequestPage, 408, undefined, false);
+    else this.socket.destroy();
+  }
+
+  /** Goes when the request in progress, if any, is finished. */
+  close(): void {
+    if (this.#exchange === undefined && this.#unparsed === undefined) this.#linger();
+  }
+
+  /** Goes now. */
+  abort(): void {
+    this.#exchange?.abort();
+    this.socket.destroy();
+  }
+
+  #onBytes(bytes: Buffer): void {
+    if (this.#lingering) return;
+    const exchange = this.#exchange;
+    let at = 0;
+    if (exchange !== undefined) {
+      at = exchange.clientData(bytes, 0);
+      if (at === bytes.length || this.#lingering) return;
+    }
+    const more = at === 0 ? bytes : bytes.subarray(at);
+    this.#unparsed = this.#unparsed === undefined ? more : Buffer.concat([this.#unparsed, more]);
+    // A client that pipelines has to wait: its requests are answered in order, one at a time.
+    if (this.#exchange !== undefined) this.socket.pause();
+    else this.#dispatchNext();
+    if (this.#unparsed !== undefined) this.#unparsed = copyIfShared(this.#unparsed);
+  }
+
+  /** Begins with the next request, if its head is there. A loop, since some are answered at once. */
+  #dispatchNext(): void {
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    while (this.#exchange === undefined && this.#unparsed !== undefined && !this.#lingering) {
+      const bytes = this.#unparsed;
+      let start = 0;
+      // Some clients send an empty line too many behind a body (RFC 9112 section 2.2).
+      while (bytes[start] === CR && bytes[start + 1] === LF) start += 2;
+      const end = findHeadEnd(bytes, start);
+      if (end === -1 && !this.#isHeadTooLong(bytes.subarray(start))) {
+        if (bytes.length === start) this.#unparsed = undefined;
+        else this.deadlineMs = Math.min(this.deadlineMs, performance.now() + this.#context.timeouts.headMs);
+        break;
+      }
+      this.#unparsed = undefined;
+      this.#startExchange(bytes, start, end);
+    }
+    this.#dispatching = false;
+    if (this.#exchange === undefined && this.socket.isPaused()) this.socket.resume();
+  }
+
+  #isHeadTooLong(bytes: Buffer): boolean {
+    return (
+      bytes.length > HEAD_BYTES_MAX || (bytes.length > HEADER_LINE_BYTES_MAX + 2 && !bytes.includes('\r\n'))
+    );
+  }
+
+  #startExchange(bytes: Buffer, start: number, end: number): void {
+    const stop = end === -1 ? bytes.length : end - 2;
+    const head = parseRequestHead(bytes.toString('latin1', start, stop), end !== -1);
+    const app =
+      head.host === '' && head.failure !== undefined ? undefined : this.#context.apps.appForHost(head.host);
+    if (app === undefined) {
+      const keep = head.keepAlive && head.body === 0 && head.failure === undefined;
+      if (keep && end < bytes.length) this.#unparsed = bytes.subarray(end);
+      if (head.failure !== undefined) this.sendErrorPage(badRequestPage, head.failure.status, head, keep);
+      else this.sendErrorPage(unknownHostPage, 404, head, keep);
+      return;
+    }
+    // It may be paused because of this very request; the exchange pauses it again if it has to.
+    if (this.socket.isPaused()) this.socket.resume();
+    const exchange = new Exchange(this.#context, this, head, app);
+    this.#exchange = exchange;
+    const at = head.failure !== undefined ? bytes.length : exchange.clientData(bytes, end);
+    if (at < bytes.length) {
+      this.#unparsed = bytes.subarray(at);
+      this.socket.pause();
+    }
+    exchange.start();
+  }
+
+  /**
+   * Half-closes. Closing at once while the client still sends would reset the connection, and the reset could
+   * overtake the response (RFC 9112 section 9.6).
+   */
+  #linger(): void {
+    this.#lingering = true;
+    this.#unparsed = undefined;
+    const { idleMs, lingerMs } = this.#context.timeouts;
+    // A slow client may have to fetch the end of its response first.
+    this.deadlineMs = performance.now() + (this.socket.writableLength > 0 ? idleMs : lingerMs);
+    this.socket.end();
+    this.socket.resume();
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The HTTP router in front of web dynos: takes HTTP/1.1 requests, asks a directory which app they are for, passes
+ * them to a dyno of that app and the response back, and writes one line about each. It promises that a request is
+ * answered or its connection closed in bounded time, and that bodies are never gathered in memory.
+ *
+ * It reads HTTP itself, on node:net: with node:http on both sides a request cost four times the processor time.
+ */
+import { createServer } from 'node:net';
+import type { AppLookup } from './app-lookup.ts';
+import { BootQueue } from './boot-queue.ts';
+import { ClientConnection } from './client-connection.ts';
+import { Deadlines } from './deadlines.ts';
+import { DynoPool } from './dyno-pool.ts';
+import type { HttpRouterContext } from './router-context.ts';
+import { DEFAULT_ROUTER_TIMEOUTS, type HttpRouterTimeouts } from './timeouts.ts';
+
+/** Deadlines are checked this often, or more often if the shortest time-out asks for it. */
+const TICK_MS = 100;
+
+export type HttpRouterOptions = {
+  /** Address to listen on. */
+  host: string;
+  /** Port to listen on; 0 for any free one. */
+  port: number;
+  apps: AppLookup;
+  timeouts?: Partial<HttpRouterTimeouts>;
+  /** Chooses dynos: a number from 0 (inclusive) to 1 (exclusive). */
+  random?: () => number;
+};
+
+export type HttpRouter = {
+  /** The port it listens on. */
+  readonly port: number;
+  /**
+   * Resolves when no request is in flight with the dyno on this port. To stop a dyno without an error: give it
+   * another state than `up`, wait for this (but not for ever: a WebSocket is a request too), then stop it.
+   */
+  waitForInFlight(port: number): Promise<void>;
+  /** Takes no more connections, lets requests in flight finish for `graceMs`, then breaks them off. */
+  close(graceMs: number): Promise<void>;
+};
+
+/** Starts to listen. Rejects with the system's error if the address can't be had. */
+export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpRouter> {
+  const timeouts = { ...DEFAULT_ROUTER_TIMEOUTS, ...options.timeouts };
+  const pool = new DynoPool();
+  const tickMs = Math.max(5, Math.min(TICK_MS, Math.min(...Object.values(timeouts)) / 4));
+  const context: HttpRouterContext = {
+    apps: options.apps,
+    timeouts,
+    random: options.random ?? Math.random,
+    pool,
+    queue: new BootQueue(),
+    deadlines: new Deadlines(tickMs, (nowMs) => pool.closeStale(nowMs)),
+    port: options.port,
+    closing: false,
+  };
+  const clients = new Set<ClientConnection>();
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+    const client = new ClientConnection(context, socket);
+    clients.add(client);
+    client.socket.on('close', () => clients.delete(client));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  }).catch((error: unknown) => {
+    context.deadlines.close();
+    throw error;
+  });
+  const address = server.address();
+  if (address !== null && typeof address === 'object') context.port = address.port;
+
+  return {
+    port: context.port,
+    waitForInFlight: (dynoPort) => pool.waitForInFlight(dynoPort),
+    async close(graceMs) {
+      context.closing = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const client of clients) client.close();
+      const grace = setTimeout(() => {
+        for (const client of clients) client.abort();
+      }, graceMs);
+      await closed;
+      clearTimeout(grace);
+      context.deadlines.close();
+      pool.close();
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import type { Socket } from 'node:net';
+import { type Failure, failures } from './error-codes.ts';
+import type { BodyFraming } from './http/body-framing.ts';
+import { UntilCloseBody } from './http/body-framing.ts';
+import { findHeadEnd, HEAD_BYTES_MAX } from './http/header-cursor.ts';
+import type { RequestHead } from './http/request-head.ts';
+import { headForClient, parseResponseHead, type ResponseHead, responseBody } from './http/response-head.ts';
+import { copyIfShared } from './http/shared-read-buffer.ts';
+import { subarrayOrWhole, writeWithHead } from './http/write-with-head.ts';
+
+/** What has become of the response: more to come, all of it passed on, a tunnel from now on, or broken. */
+export type RelayProgress = 'more' | 'done' | 'switched' | Failure;
+
+const HTTP = Buffer.from('HTTP/1.');
+
+/** Passes one dyno's response on to the client while it comes. */
+export class ResponseRelay {
+  /** Has the client got a part of it? Then there is no way back. */
+  started = false;
+  status = 0;
+  /** Did the client have no room for the last write? */
+  needsDrain = false;
+  /** May the dyno's connection be used again, and for how many seconds? */
+  keepDynoConnection = false;
+  keepAliveS: number | undefined;
+  /** May the client's connection be used again? */
+  keepClientConnection = false;
+  readonly #client: Socket;
+  readonly #request: RequestHead;
+  readonly #mayKeepClientConnection: boolean;
+  #headBytes: Buffer | undefined;
+  #body: BodyFraming | undefined;
+  #dechunked: Buffer[] | undefined;
+
+  /** @param closing is the client's connection to be closed in any case? */
+  constructor(client: Socket, request: RequestHead, closing: boolean) {
+    this.#client = client;
+    this.#request = request;
+    this.#mayKeepClientConnection = request.keepAlive && !closing;
+  }
+
+  /** Bytes of content passed on so far. */
+  get byteCount(): number {
+    return this.#body === undefined ? 0 : this.#body.byteCount;
+  }
+
+  /** Takes the next bytes from the dyno; they may become others as soon as it returns. */
+  push(received: Buffer): RelayProgress {
+    if (this.#body !== undefined) return this.#relay(this.#body, received, 0, '');
+    const bytes = this.#headBytes === undefined ? received : Buffer.concat([this.#headBytes, received]);
+    this.#headBytes = undefined;
+    let at = 0;
+    while (at < bytes.length) {
+      const end = findHeadEnd(bytes, at);
+      if (end === -1) return this.#bufferPartialHead(bytes.subarray(at));
+      const head = parseResponseHead(bytes.toString('latin1', at, end - 2), this.#request.method);
+      if (head.failure !== undefined) return head.failure;
+      if (head.status === 101) return this.#switchProtocols(head, bytes.subarray(end));
+      if (head.status >= 200) return this.#startResponse(head, bytes, end);
+      // 100 Continue, 103 Early Hints: on their way; HTTP/1.0 doesn't know them.
+      if (this.#request.http11) this.#client.write(headForClient(head, false, ''), 'latin1');
+      at = end;
+    }
+    return 'more';
+  }
+
+  /** The dyno has closed the connection: is that the end of the response, or a part of it missing? */
+  dynoEnded(): RelayProgress {
+    if (this.#body instanceof UntilCloseBody) return 'done';
+    return this.started ? failures.interrupted : failures.noResponse;
+  }
+
+  #bufferPartialHead(bytes: Buffer): RelayProgress {
+    // Something else than HTTP may never send an empty line; no need to wait for one.
+    const known = Math.min(bytes.length, HTTP.length);
+    if (bytes.compare(HTTP, 0, known, 0, known) !== 0) return failures.malformed;
+    if (bytes.length > HEAD_BYTES_MAX) return failures.oversizedHeader;
+    this.#headBytes = copyIfShared(bytes);
+    return 'more';
+  }
+
+  #switchProtocols(head: ResponseHead, first: Buffer): RelayProgress {
+    if (this.#request.upgrade === undefined) return failures.malformed;
+    this.started = true;
+    this.status = 101;
+    this.#body = new UntilCloseBody();
+    const protocol = head.upgrade === '' ? '' : `\r\nUpgrade: ${head.upgrade}`;
+    this.#relay(this.#body, first, 0, headForClient(head, false, `Upgrade${protocol}`));
+    return 'switched';
+  }
+
+  #startResponse(head: ResponseHead, bytes: Buffer, at: number): RelayProgress {
+    const request = this.#request;
+    const chunked = head.body === 'chunked';
+    if (chunked && !request.http11) this.#dechunked = [];
+    const framed = head.body !== 'close' && (!chunked || request.http11);
+    this.status = head.status;
+    this.keepDynoConnection = head.keepAlive;
+    this.keepAliveS = head.keepAliveS;
+    this.keepClientConnection = framed && this.#mayKeepClientConnection;
+    this.#body = responseBody(head, this.#dechunked);
+    const connection = !this.keepClientConnection ? 'close' : request.http11 ? '' : 'keep-alive';
+    return this.#relay(this.#body, bytes, at, headForClient(head, chunked && request.http11, connection));
+  }
+
+  /** @param head to send before the bytes, '' when it has been sent */
+  #relay(body: BodyFraming, bytes: Buffer, start: number, head: string): RelayProgress {
+    const end = body.take(bytes, start);
+    if (end === -1) return failures.malformed;
+    let content = subarrayOrWhole(bytes, start, end);
+    if (this.#dechunked !== undefined) {
+      content = Buffer.concat(this.#dechunked);
+      this.#dechunked.length = 0;
+    }
+    this.started = true;
+    this.needsDrain =
+      head === '' ? !this.#client.write(copyIfShared(content)) : !writeWithHead(this.#client, head, content);
+    if (!body.done) return 'more';
+    // Bytes behind the end belong to no request.
+    if (end < bytes.length) this.keepDynoConnection = false;
+    return 'done';
+  }
+}

@@ -1,0 +1,226 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { SandboxCommand } from './bubblewrap.ts';
+import { dynoEnv, type Environment } from './config/dyno-env.ts';
+import { restartDelayMs, STABLE_AFTER_MS } from './config/restart-delay.ts';
+import { Dyno, type DynoInfo, type DynoState } from './dyno.ts';
+import { type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
+import type { PortAllocator } from './ports.ts';
+
+/** What all dynos of a formation have in common. */
+export interface SupervisorOptions {
+  cwd: string;
+  /** A folder of its own for each dyno; unset: all run in `cwd`. Rejects with what to tell the owner. */
+  createWorkspace?: (id: string) => Promise<Workspace>;
+  profileScript?: string;
+  /** See `DynoOptions`. */
+  drainConnections?: (port: number) => Promise<void>;
+  env: Environment;
+  color: boolean;
+  lines: LineSink;
+  ports: PortAllocator;
+  graceMs: number;
+  bootTimeoutMs: number;
+  restartDelayMs?: (crashCount: number) => number;
+  onChange: (info: DynoInfo) => void;
+  onLaunch: (dyno: Dyno) => void;
+  onExit: (dyno: Dyno, pid: number | undefined) => void;
+}
+
+/** Where one dyno runs. */
+export interface Workspace {
+  folder: string;
+  /** What only this dyno's environment has. */
+  env: Environment;
+  /** Unset: it runs as any process does. */
+  sandboxCommand?: SandboxCommand;
+  /** The dyno is gone. Never rejects. */
+  remove(): Promise<void>;
+}
+
+export interface DynoSpec {
+  name: string;
+  type: string;
+  command: string;
+  /** The port it gets if that is free, else the next free one. */
+  preferredPort: number;
+}
+
+/** Keeps one dyno of the formation running: launches it, again after every end, until it is told to stop. */
+export class DynoSupervisor {
+  readonly #options: SupervisorOptions;
+  readonly #spec: DynoSpec;
+  #info: DynoInfo;
+  #dyno: Dyno | undefined;
+  #shouldRun = false;
+  #loop: Promise<void> | undefined;
+  #crashCount = 0;
+  /** Cuts the pause after a crash short. */
+  #restartDelay = new AbortController();
+  #launchWaiters: (() => void)[] = [];
+
+  constructor(spec: DynoSpec, options: SupervisorOptions) {
+    this.#options = options;
+    this.#spec = spec;
+    const { name, type, command } = spec;
+    const now = new Date();
+    this.#info = { id: randomUUID(), name, type, command, state: 'starting', createdAt: now, updatedAt: now };
+  }
+
+  info(): DynoInfo {
+    return { ...this.#info };
+  }
+
+  /** @returns a promise that resolves when the dyno was launched; not when it is up */
+  start(): Promise<void> {
+    const isRunning = this.#shouldRun && this.#dyno !== undefined;
+    this.#shouldRun = true;
+    if (isRunning) return Promise.resolve();
+    const launched = new Promise<void>((resolve) => this.#launchWaiters.push(resolve));
+    this.#loop ??= this.#supervise().finally(() => {
+      this.#loop = undefined;
+      this.#resolveLaunchWaiters();
+    });
+    return launched;
+  }
+
+  /** Stops the dyno and launches another in its place, at once even if it waits after a crash. */
+  async restart(): Promise<void> {
+    this.#crashCount = 0;
+    if (this.#dyno !== undefined && this.#shouldRun) {
+      this.#log('Restarting');
+      await this.#dyno.stop(this.#options.graceMs, 'starting');
+      // A stop that came meanwhile is stronger.
+      if (!this.#shouldRun) return;
+    }
+    this.#restartDelay.abort();
+    await this.start();
+  }
+
+  /** @returns a promise that resolves when all of the dyno's processes are gone */
+  async stop(): Promise<void> {
+    await this.#shutDown((dyno) => dyno.stop(this.#options.graceMs));
+  }
+
+  async kill(): Promise<void> {
+    await this.#shutDown((dyno) => dyno.kill());
+  }
+
+  /** Applies back-pressure, or takes it away. */
+  setPaused(paused: boolean): void {
+    if (paused) this.#dyno?.pause();
+    else this.#dyno?.resume();
+  }
+
+  async #shutDown(end: (dyno: Dyno) => Promise<unknown>): Promise<void> {
+    this.#shouldRun = false;
+    this.#restartDelay.abort();
+    if (this.#dyno !== undefined) void end(this.#dyno);
+    else this.#setState('down');
+    await this.#loop;
+  }
+
+  async #supervise(): Promise<void> {
+    while (this.#shouldRun) {
+      this.#setState('starting');
+      let port: number;
+      try {
+        port = await this.#options.ports.allocate(this.#spec.preferredPort);
+      } catch (error) {
+        this.#log(error instanceof Error ? error.message : String(error));
+        this.#setState('crashed');
+        this.#shouldRun = false;
+        return;
+      }
+      if (this.#shouldRun) await this.#runInWorkspace(port);
+      this.#options.ports.release(port);
+    }
+  }
+
+  async #runInWorkspace(port: number): Promise<void> {
+    const id = randomUUID();
+    const { createWorkspace, cwd } = this.#options;
+    if (createWorkspace === undefined)
+      return this.#runOnce(port, id, { folder: cwd, env: {}, remove: async () => {} });
+    let workspace: Workspace;
+    try {
+      workspace = await createWorkspace(id);
+    } catch (error) {
+      this.#log(`The dyno can't be prepared: ${error instanceof Error ? error.message : String(error)}`);
+      this.#setState('crashed');
+      return this.#waitBeforeRestart();
+    }
+    if (this.#shouldRun) await this.#runOnce(port, id, workspace);
+    await workspace.remove();
+  }
+
+  /** One dyno from launch to end, and the pause after its crash. */
+  async #runOnce(port: number, id: string, workspace: Workspace): Promise<void> {
+    const dyno = this.#launch(port, id, workspace);
+    const { pid } = dyno.info();
+    const launchedAt = performance.now();
+    const exit = await dyno.exited;
+    this.#dyno = undefined;
+    this.#options.onExit(dyno, pid);
+    if (exit.reason === 'stopped') return this.#updateInfo(dyno.info());
+    if (performance.now() - launchedAt >= STABLE_AFTER_MS) this.#crashCount = 0;
+    await this.#waitBeforeRestart();
+  }
+
+  async #waitBeforeRestart(): Promise<void> {
+    this.#crashCount += 1;
+    this.#restartDelay = new AbortController();
+    if (!this.#shouldRun) return;
+    const delayMs = (this.#options.restartDelayMs ?? restartDelayMs)(this.#crashCount);
+    await wait(delayMs, undefined, { signal: this.#restartDelay.signal }).catch(() => undefined);
+  }
+
+  #launch(port: number, id: string, { folder: cwd, env: workspaceEnv, sandboxCommand }: Workspace): Dyno {
+    const { lines, bootTimeoutMs, env: base, color, profileScript, drainConnections } = this.#options;
+    const { name, type, command } = this.#spec;
+    const env = dynoEnv({ base: { ...base, ...workspaceEnv }, name, id, port, color });
+    const onChange = (info: DynoInfo) => this.#updateInfo(info);
+    const killDaemonized = this.#options.createWorkspace !== undefined;
+    const dynoOptions = {
+      name,
+      type,
+      command,
+      profileScript,
+      cwd,
+      env,
+      sandboxCommand,
+      killDaemonized,
+      lines,
+      id,
+      port,
+    };
+    const dyno = new Dyno({ ...dynoOptions, bootTimeoutMs, drainConnections, onChange });
+    this.#dyno = dyno;
+    dyno.start();
+    if (dyno.info().state === 'starting') this.#updateInfo(dyno.info());
+    this.#options.onLaunch(dyno);
+    this.#resolveLaunchWaiters();
+    return dyno;
+  }
+
+  #resolveLaunchWaiters(): void {
+    for (const wake of this.#launchWaiters.splice(0)) wake();
+  }
+
+  #updateInfo(info: DynoInfo): void {
+    this.#info = info;
+    this.#options.onChange(this.info());
+  }
+
+  /** Changes of state between two dynos; while one lives it reports its own. */
+  #setState(state: DynoState): void {
+    const before = this.#info.state;
+    if (before === state) return;
+    this.#log(`State changed from ${before} to ${state}`);
+    this.#updateInfo({ ...this.#info, state, updatedAt: new Date() });
+  }
+
+  #log(text: string): void {
+    this.#options.lines.writeLine('heroku', this.#spec.name, PLATFORM_PRIORITY, text);
+  }
+}

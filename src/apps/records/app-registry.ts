@@ -1,0 +1,309 @@
+/** The apps and their tokens and drains, as records in the store. */
+import { randomUUID } from 'node:crypto';
+import { TailraceError } from '../../common/errors.ts';
+import {
+  type DrainRecord,
+  drainKey,
+  parseDrainUrl,
+  redactUrl,
+} from '../../logs/drains/options/drain-record.ts';
+import { cursorKey } from '../../logs/drains/progress/cursor-record.ts';
+import { refusedKeyPrefix } from '../../logs/drains/progress/refused-batches.ts';
+import { type RuleRecord, ruleKey } from '../../logs/router/source-rules.ts';
+import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/token-cache.ts';
+import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
+
+/** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
+export interface AppRecord {
+  readonly id: AppId;
+  readonly name: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** Unset: no. */
+  readonly maintenance?: boolean;
+}
+
+/** A host name of an app, under `domain/<hostname>` in the scope of no app. */
+export interface DomainRecord {
+  readonly id: string;
+  readonly app: AppId;
+  readonly hostname: string;
+  readonly createdAt: string;
+}
+
+/** Heroku's rule for names. */
+export const APP_NAME_PATTERN = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
+/** Source names stand in every line: short, and without anything that a header can't hold. */
+export const SOURCE_NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
+const DRAINS_MAX = 20;
+/** RFC 1123 host names, with a wildcard for the first label. */
+const HOSTNAME_PATTERN =
+  /^(?=.{4,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+export class AppRegistry {
+  private readonly store: Store;
+  private pendingAppNames: Promise<ReadonlyMap<AppId, string>> | undefined;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  /**
+   * Makes an app with the tokens of its two usual sources, `app` and `heroku`.
+   * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
+   */
+  async createApp(name: string): Promise<AppRecord> {
+    rejectInvalidAppName(name);
+    const now = new Date().toISOString();
+    const app: AppRecord = { id: randomUUID() as AppId, name, createdAt: now, updatedAt: now };
+    const committed = await this.store.transact('', [
+      { key: `name/${name}`, value: app.id, ifVersion: 0 },
+      { key: `app/${app.id}`, value: app },
+      ...['app', 'heroku'].map((source) => newTokenChange(app.id, source)),
+    ]);
+    if (!committed) throw new TailraceError('conflict', `Name ${name} is already taken.`);
+    return app;
+  }
+
+  async listApps(): Promise<AppRecord[]> {
+    const records = await this.store.list<AppRecord>('', 'app/');
+    return records.map(({ value }) => value).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** All names, by the apps' ids. Who asks while somebody is asking gets the same: a scrape does so for each of its metrics. */
+  appNames(): Promise<ReadonlyMap<AppId, string>> {
+    this.pendingAppNames ??= this.listApps()
+      .then((apps) => new Map(apps.map(({ id, name }) => [id, name])))
+      .finally(() => {
+        this.pendingAppNames = undefined;
+      });
+    return this.pendingAppNames;
+  }
+
+  /**
+   * The app with this name or id.
+   * @throws TailraceError `not_found`
+   */
+  async getApp(nameOrId: string): Promise<AppRecord> {
+    const found = await this.findApp(nameOrId);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that app.");
+    return found;
+  }
+
+  async findApp(nameOrId: string): Promise<AppRecord | undefined> {
+    const named = await this.store.get<AppId>('', `name/${nameOrId}`);
+    const record = await this.store.get<AppRecord>('', `app/${named?.value ?? nameOrId}`);
+    return record?.value;
+  }
+
+  /**
+   * Changes an app's name or maintenance.
+   * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
+   */
+  async updateApp(app: AppRecord, change: { name?: string; maintenance?: boolean }): Promise<AppRecord> {
+    const name = change.name ?? app.name;
+    rejectInvalidAppName(name);
+    const before = await this.store.get<AppRecord>('', `app/${app.id}`);
+    const next: AppRecord = {
+      ...app,
+      name,
+      maintenance: change.maintenance ?? app.maintenance,
+      updatedAt: new Date().toISOString(),
+    };
+    const committed = await this.store.transact('', [
+      { key: `app/${app.id}`, value: next, ifVersion: before?.version ?? 0 },
+      ...(name === app.name
+        ? []
+        : [
+            { key: `name/${name}`, value: app.id, ifVersion: 0 },
+            { key: `name/${app.name}`, value: undefined },
+          ]),
+    ]);
+    if (!committed) throw new TailraceError('conflict', `Name ${name} is already taken.`);
+    return next;
+  }
+
+  async listDomains(app: AppId): Promise<DomainRecord[]> {
+    const records = await this.store.list<DomainRecord>('', 'domain/');
+    return records.map(({ value }) => value).filter((domain) => domain.app === app);
+  }
+
+  /** @throws TailraceError `invalid_params` for no host name, `conflict` for one that an app has */
+  async addDomain(app: AppId, hostname: string): Promise<DomainRecord> {
+    const lower = hostname.toLowerCase();
+    if (!HOSTNAME_PATTERN.test(lower))
+      throw new TailraceError(
+        'invalid_params',
+        `"${hostname}" is no host name: write it like www.example.com, without http:// and without a path.`,
+      );
+    const domain = { id: randomUUID(), app, hostname: lower, createdAt: new Date().toISOString() };
+    const committed = await this.store.transact('', [
+      { key: `domain/${lower}`, value: domain, ifVersion: 0 },
+    ]);
+    if (!committed) throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
+    return domain;
+  }
+
+  /** By host name or id. @throws TailraceError `not_found` */
+  async getDomain(app: AppId, which: string): Promise<DomainRecord> {
+    const domains = await this.listDomains(app);
+    const found = domains.find(({ id, hostname }) => which === id || which.toLowerCase() === hostname);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that domain name.");
+    return found;
+  }
+
+  /** @throws TailraceError `not_found` */
+  async removeDomain(app: AppId, which: string): Promise<DomainRecord> {
+    const domain = await this.getDomain(app, which);
+    await this.store.transact('', [{ key: `domain/${domain.hostname}`, value: undefined }]);
+    return domain;
+  }
+
+  /** Removes an app with its tokens, drains, records and stream. */
+  async destroyApp(app: AppRecord): Promise<void> {
+    const tokens = await this.listTokens(app.id);
+    const drains = await this.listDrains(app.id);
+    const rules = (await this.store.list<RuleRecord>('', 'rule/')).filter(
+      ({ value }) => value.app === app.id,
+    );
+    const domains = await this.listDomains(app.id);
+    await this.store.transact('', [
+      ...rules.map(({ value }) => ({ key: ruleKey(value.id), value: undefined })),
+      ...domains.map(({ hostname }) => ({ key: `domain/${hostname}`, value: undefined })),
+      { key: `name/${app.name}`, value: undefined },
+      { key: `app/${app.id}`, value: undefined },
+      ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
+      ...drains.map(({ id }) => ({ key: drainKey(id), value: undefined })),
+    ]);
+    const appRecords = await this.store.list(app.id, '');
+    await this.store.transact(
+      app.id,
+      appRecords.map(({ key }) => ({ key, value: undefined })),
+    );
+    await this.store.dropStream(app.id);
+  }
+
+  async listTokens(app: AppId): Promise<TokenRecord[]> {
+    const records = await this.store.list<TokenRecord>('', 'token/');
+    return records.map(({ value }) => value).filter((token) => token.app === app);
+  }
+
+  /**
+   * Makes a token for a source of the app.
+   * @throws TailraceError `invalid_params` for a bad source name.
+   */
+  async addToken(app: AppId, source: string): Promise<TokenRecord> {
+    if (source !== WILDCARD_SOURCE && !SOURCE_NAME_PATTERN.test(source))
+      throw new TailraceError(
+        'invalid_params',
+        `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores (or * for another router's drain).`,
+      );
+    const change = newTokenChange(app, source);
+    await this.store.transact('', [change]);
+    return change.value;
+  }
+
+  /** @throws TailraceError `not_found` when the app has no such token. */
+  async removeToken(app: AppId, token: string): Promise<TokenRecord> {
+    const found = await this.store.get<TokenRecord>('', tokenKey(token));
+    if (found?.value.app !== app) throw new TailraceError('not_found', "Couldn't find that token.");
+    await this.store.transact('', [{ key: tokenKey(token), value: undefined }]);
+    return found.value;
+  }
+
+  async listDrains(app: AppId): Promise<DrainRecord[]> {
+    const records = await this.store.list<DrainRecord>('', 'drain/');
+    return records
+      .map(({ value }) => value)
+      .filter((drain) => drain.app === app)
+      .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  }
+
+  /**
+   * Makes a drain; it gets the lines that come from now on.
+   * @throws TailraceError `invalid_params` for a URL that can't be drained to, `conflict` for one that is there.
+   */
+  async addDrain(
+    app: AppId,
+    url: string,
+    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon'> = {},
+  ): Promise<DrainRecord> {
+    parseDrainUrl(url);
+    const drains = await this.listDrains(app);
+    if (drains.some((drain) => drain.url === url))
+      throw new TailraceError('conflict', 'Url has already been taken.');
+    if (drains.length >= DRAINS_MAX)
+      throw new TailraceError(
+        'invalid_params',
+        `You have already added the maximum number of drains allowed (${DRAINS_MAX}).`,
+      );
+    const now = new Date().toISOString();
+    const { last } = await this.store.bounds(app);
+    const id = randomUUID();
+    const drain = {
+      ...extra,
+      id,
+      token: `d.${randomUUID()}`,
+      app,
+      url,
+      createdAt: now,
+      updatedAt: now,
+      after: last,
+    };
+    await this.store.transact('', [{ key: drainKey(id), value: drain }]);
+    return drain;
+  }
+
+  /**
+   * Removes the drain with this id, token or URL.
+   * @throws TailraceError `not_found`
+   */
+  async removeDrain(app: AppId, which: string): Promise<DrainRecord> {
+    const drain = await this.getDrain(app, which);
+    await this.store.transact('', [{ key: drainKey(drain.id), value: undefined }]);
+    const refused = await this.store.list(app, refusedKeyPrefix(drain.id));
+    const drainKeys = [cursorKey(drain.id), ...refused.map(({ key }) => key)];
+    await this.store.transact(
+      app,
+      drainKeys.map((key) => ({ key, value: undefined })),
+    );
+    return drain;
+  }
+
+  /**
+   * Changes a drain's record.
+   * @throws TailraceError `not_found`, or `conflict` when somebody else changed it at the same time.
+   */
+  async updateDrain(app: AppId, which: string, change: Partial<DrainRecord>): Promise<DrainRecord> {
+    const { id } = await this.getDrain(app, which);
+    const record = await this.store.get<DrainRecord>('', drainKey(id));
+    if (!record) throw new TailraceError('not_found', "Couldn't find that drain.");
+    const value = { ...record.value, ...change, updatedAt: new Date().toISOString() };
+    const committed = await this.store.transact('', [
+      { key: drainKey(id), value, ifVersion: record.version },
+    ]);
+    if (!committed) throw new TailraceError('conflict', 'Somebody else is changing this drain: try again.');
+    return value;
+  }
+
+  /** @throws TailraceError `not_found` */
+  async getDrain(app: AppId, which: string): Promise<DrainRecord> {
+    const drains = await this.listDrains(app);
+    const drain = drains.find(({ id, token, url }) => [id, token, url, redactUrl(url)].includes(which));
+    if (!drain) throw new TailraceError('not_found', "Couldn't find that drain.");
+    return drain;
+  }
+}
+
+function rejectInvalidAppName(name: string): void {
+  if (APP_NAME_PATTERN.test(name)) return;
+  throw new TailraceError(
+    'invalid_params',
+    `Name must start with a letter, end with a letter or digit, and can only contain lowercase letters, digits, and dashes (3 to 30 characters), not "${name}".`,
+  );
+}
+
+function newTokenChange(app: AppId, source: string): RecordChange & { value: TokenRecord } {
+  const token = `t.${randomUUID()}`;
+  return { key: tokenKey(token), value: { token, app, source, createdAt: new Date().toISOString() } };
+}

@@ -1,0 +1,136 @@
+/** Looks at everything that may be wrong: through the server, when one runs, and at this machine. */
+
+import type { Settings } from '../../common/config/settings.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { VERSION } from '../../common/package-info.ts';
+import type { StoreStatus } from '../../logs/store/contract.ts';
+import { checkCertificate } from './certificate.ts';
+import { type CheckResult, resultsOf } from './check-result.ts';
+import { checkClock } from './clock.ts';
+import { checkDataFolder, lockHolderPid } from './data-folder.ts';
+import { type CheckedDrain, checkDrains } from './drains.ts';
+import { checkNodeVersion, checkServerProcess } from './node.ts';
+import { checkListeningPorts, checkPortsFree, type RequiredPort } from './ports.ts';
+import { checkPrograms } from './programs.ts';
+import { checkStore, checkStoreStatus } from './store.ts';
+
+/** Apps whose drains are looked at, and how many of them at a time. */
+const APPS_MAX = 1_000;
+const APP_CONCURRENCY = 16;
+
+/** The server that a command here would talk to. */
+export interface CheckedServer {
+  readonly url: string;
+  /** When it is on this machine. */
+  readonly local?: { readonly pid: number; readonly folder: string };
+  /** Asks its API; rejects with a sentence. */
+  get<T>(path: string): Promise<T>;
+}
+
+export interface DoctorTarget {
+  /** As a server started here would have them; undefined when they can't be read. */
+  readonly settings: Settings | undefined;
+  /** Undefined when none runs here and none is named. */
+  readonly server: CheckedServer | undefined;
+}
+
+interface StatusView {
+  readonly version: string;
+  readonly time?: string;
+  readonly store: StoreStatus;
+}
+
+const serverResult = resultsOf('server');
+
+/** Makes all findings; never rejects. */
+export async function runChecks({ settings, server }: DoctorTarget): Promise<CheckResult[]> {
+  const results: CheckResult[] = [checkNodeVersion()];
+  const isUp = server ? await checkServer(server, results) : false;
+  if (!isUp) results.push(checkClock());
+  // The machine of a server elsewhere is another one.
+  if (server && !server.local && isUp) return results;
+  const data = server?.local?.folder ?? settings?.data;
+  if (data !== undefined) results.push(...checkDataFolder(data));
+  if (server?.local) results.push(...checkProcess(server.local.pid, settings));
+  if (settings && !isUp) results.push(...(await checkStore(settings)));
+  if (settings && !server) results.push(...(await checkCanStart(settings)));
+  if (settings) results.push(...checkCertificate(settings.syslogTlsCert, settings.syslogTlsKey));
+  results.push(...checkPrograms());
+  return results;
+}
+
+/** What a running server says; false when it doesn't. */
+async function checkServer(server: CheckedServer, results: CheckResult[]): Promise<boolean> {
+  const askedMs = Date.now();
+  try {
+    const { version, time, store } = await server.get<StatusView>('/status');
+    const where = `tailrace ${version} at ${server.url}`;
+    if (version === VERSION) results.push(serverResult('ok', where));
+    else {
+      const text = `${where}, and this command is ${VERSION}: install the same version at both ends.`;
+      results.push(serverResult('concern', text));
+    }
+    results.push(checkClock(time === undefined ? undefined : Date.parse(time), askedMs, Date.now()));
+    results.push(...checkStoreStatus(store));
+    // While the store is away nobody knows the drains; the finding above says so.
+    if (store.trouble === undefined) results.push(...(await checkAllDrains(server)));
+    return true;
+  } catch (error) {
+    results.push(serverResult('trouble', error instanceof Error ? error.message : String(error)));
+    return error instanceof TailraceError && error.code === 'unauthorized';
+  }
+}
+
+async function checkAllDrains(server: CheckedServer): Promise<CheckResult[]> {
+  const apps = await server.get<{ name: string }[]>('/apps');
+  const checkedApps = apps.slice(0, APPS_MAX);
+  let count = 0;
+  const problems: CheckResult[] = [];
+  for (let i = 0; i < checkedApps.length; i += APP_CONCURRENCY)
+    await Promise.all(
+      checkedApps.slice(i, i + APP_CONCURRENCY).map(async ({ name }) => {
+        const drains = await server.get<CheckedDrain[]>(`/apps/${encodeURIComponent(name)}/log-drains`);
+        count += drains.length;
+        problems.push(...checkDrains(name, drains));
+      }),
+    );
+  if (count === problems.length && count > 0) return problems;
+  const rest = apps.length > checkedApps.length ? ` (of the first ${APPS_MAX} of ${apps.length} apps)` : '';
+  const well = count === 0 ? 'there are none' : `${count - problems.length} of ${count} well`;
+  return [resultsOf('drains')('ok', `${well}${rest}`), ...problems];
+}
+
+function checkProcess(pid: number, settings: Settings | undefined): CheckResult[] {
+  const held = checkListeningPorts(pid);
+  return [...checkServerProcess({ pid, connections: settings?.connections }), ...(held ? [held] : [])];
+}
+
+/** Could a server be started here? */
+async function checkCanStart(settings: Settings): Promise<CheckResult[]> {
+  const holder = lockHolderPid(settings.data);
+  const text =
+    holder === undefined
+      ? 'none runs here: start one with `tailrace start` or `tailrace serve`.'
+      : `Process ${holder} holds ${settings.data} and serves nobody: it is starting, or hangs; then end it with: kill ${holder}`;
+  return [
+    serverResult(holder === undefined ? 'note' : 'trouble', text),
+    ...(await checkPortsFree(settings.host, requiredPorts(settings))),
+  ];
+}
+
+function requiredPorts(settings: Settings): RequiredPort[] {
+  const { httpPort, syslogPort, routerPort, syslogTlsPort, syslogTlsCert } = settings;
+  const tls: RequiredPort = {
+    port: syslogTlsPort,
+    transport: 'tcp',
+    purpose: 'syslog over TLS',
+    setting: 'TAILRACE_SYSLOG_TLS_PORT',
+  };
+  return [
+    { port: httpPort, transport: 'tcp', purpose: 'HTTP', setting: 'TAILRACE_HTTP_PORT' },
+    { port: syslogPort, transport: 'tcp', purpose: 'syslog', setting: 'TAILRACE_SYSLOG_PORT' },
+    { port: syslogPort, transport: 'udp', purpose: 'syslog', setting: 'TAILRACE_SYSLOG_PORT' },
+    { port: routerPort, transport: 'tcp', purpose: 'the HTTP router', setting: 'TAILRACE_ROUTER_PORT' },
+    ...(syslogTlsCert ? [tls] : []),
+  ];
+}

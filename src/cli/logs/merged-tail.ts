@@ -1,0 +1,147 @@
+import { TailraceError } from '../../common/errors.ts';
+import type { ApiClient } from '../api-client.ts';
+import type { AppPrefix, LogOutput } from './log-output.ts';
+import { followTail, type TailClientOptions } from './tail-client.ts';
+
+/** How often is looked for new apps. */
+const APP_POLL_MS = 5_000;
+/** Lines that are kept to be put in order before they are shown. */
+const SORTED_LINES_MAX = 200_000;
+
+export interface MergedTailOptions {
+  readonly query: TailClientOptions['query'];
+  readonly tail: boolean;
+  /** Of all apps together, the last so many lines from before now. */
+  readonly lineCount?: number;
+  readonly output: LogOutput;
+  readonly onLost: (why: string) => void;
+  readonly onAgain: () => void;
+  readonly onNotice: (text: string) => void;
+  /** The history is shown. */
+  readonly onLive: () => void;
+}
+
+interface BufferedLine {
+  readonly line: unknown;
+  readonly prefix: AppPrefix;
+  readonly ms: number;
+}
+
+/**
+ * Shows the streams of all apps: what was in the order of time, then what comes, also of apps that are made meanwhile.
+ * @throws TailraceError when there is no app, or the server refuses.
+ */
+export async function followAllApps(
+  client: ApiClient,
+  options: MergedTailOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { output, tail } = options;
+  const tailsByApp = new Map<string, Promise<void>>();
+  const catchingUp = new Set<string>();
+  const disconnected = new Set<string>();
+  let sortBuffer: BufferedLine[] | undefined = [];
+  let width = 0;
+  const stopped = new AbortController();
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {}); // whoever waits for it has their own handler
+  signal.addEventListener('abort', () => stopped.abort());
+
+  const flushSorted = (): void | Promise<void> => {
+    if (!sortBuffer) return undefined;
+    const sorted = sortBuffer.sort((a, b) => a.ms - b.ms);
+    sortBuffer = undefined;
+    options.onLive();
+    const from = options.lineCount === undefined ? 0 : Math.max(0, sorted.length - options.lineCount);
+    return output.writeMerged(sorted.slice(from));
+  };
+  const markCaughtUp = (app: string): void | Promise<void> => {
+    if (catchingUp.delete(app) && catchingUp.size === 0) return flushSorted();
+    return undefined;
+  };
+  const follow = async (app: string, query: MergedTailOptions['query']): Promise<void> => {
+    await followTail(
+      client.address,
+      {
+        app,
+        query,
+        onMessage: ({ lines, live }) => {
+          const prefix = { app, width };
+          if (!sortBuffer) return output.write(lines, prefix);
+          for (const line of lines) sortBuffer.push({ line, prefix, ms: lineTimeMs(line) });
+          if (sortBuffer.length > SORTED_LINES_MAX) return flushSorted();
+          return live ? markCaughtUp(app) : undefined;
+        },
+        onLost: (why) => {
+          if (disconnected.size === 0) options.onLost(why);
+          disconnected.add(app);
+        },
+        // The store is away for all of them: one says so.
+        onNotice: (text) => {
+          if (app === tailsByApp.keys().next().value) options.onNotice(text);
+        },
+        onAgain: () => {
+          if (disconnected.delete(app) && disconnected.size === 0) options.onAgain();
+        },
+      },
+      stopped.signal,
+    ).catch((error: unknown) => {
+      // An app that was destroyed has nothing more to say.
+      if (!(error instanceof TailraceError && error.code === 'not_found')) throw error;
+    });
+    disconnected.delete(app);
+    await markCaughtUp(app);
+  };
+  const refreshApps = async (isFirst: boolean): Promise<void> => {
+    const apps = await client.request<{ name: string }[]>('GET', '/apps');
+    width = Math.max(width, ...apps.map(({ name }) => name.length));
+    const newApps = apps.map(({ name }) => name).filter((name) => !tailsByApp.has(name));
+    if (isFirst) for (const app of newApps) catchingUp.add(app);
+    // What an app that is made now says is new from its first line on.
+    const query = isFirst
+      ? options.query
+      : { ...options.query, lines: undefined, since: undefined, after: '0' };
+    for (const app of newApps) tailsByApp.set(app, follow(app, query).catch(fail));
+    const names = new Set(apps.map(({ name }) => name));
+    for (const app of tailsByApp.keys()) if (!names.has(app)) tailsByApp.delete(app);
+  };
+
+  await refreshApps(true);
+  if (tailsByApp.size === 0)
+    throw new TailraceError('not_found', 'There is no app yet: make one with `tailrace create NAME`.');
+  if (!tail) {
+    await Promise.race([failed, Promise.all(tailsByApp.values())]);
+    return;
+  }
+  const timer = setInterval(() => {
+    // While the server is away, the tails say so.
+    if (disconnected.size === 0) refreshApps(false).catch(() => {});
+  }, APP_POLL_MS);
+  try {
+    await Promise.race([failed, aborted(signal)]);
+  } finally {
+    clearInterval(timer);
+    stopped.abort();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve());
+  });
+}
+
+/** When a line was written, milliseconds since 1970. */
+function lineTimeMs(line: unknown): number {
+  const time =
+    typeof line === 'string'
+      ? line.slice(0, line.indexOf(' '))
+      : typeof line === 'object' && line !== null && 'timestamp' in line
+        ? String(line.timestamp)
+        : '';
+  return Date.parse(time) || 0;
+}

@@ -1,0 +1,205 @@
+/**
+ * All drains: one worker for each, in one of the routers. Which one is agreed upon without talking (assignment.ts); a
+ * lease with a fence keeps two from working on the same drain while they don't agree yet.
+ */
+import type { AppId, Lease, Store } from '../store/contract.ts';
+import type { StreamReaders } from '../store/stream-reader.ts';
+import { assignDrains } from './assignment.ts';
+import type { DrainState } from './drain-state.ts';
+import { DrainWorker } from './drain-worker.ts';
+import { createShipmentTransform } from './filter/transform.ts';
+import { Membership, ROUTERS_SCOPE, type RouterLoad, type RouterRecord } from './membership.ts';
+import { type DrainRecord, isSameDrain } from './options/drain-record.ts';
+import type { DrainEventKind } from './progress/drain-events.ts';
+import type { OutletFactory } from './sinks/outlet-factory.ts';
+
+/** A lease is held this long without being renewed; it is renewed three times as often. */
+const LEASE_MS = 6_000;
+/** Leases that are asked for at a time. */
+const CONCURRENT_LEASES_MAX = 200;
+/** How long what is under way may take when a drain is changed or moves to another router: syslog needs a second to be certain. */
+const HANDOVER_GRACE_MS = 1_500;
+
+export interface DrainSupervisorOptions {
+  readonly store: Store;
+  readonly readers: StreamReaders;
+  readonly outlets: OutletFactory;
+  readonly version: string;
+  /** Writes a line of the platform into an app's stream. */
+  readonly logToApp: (app: AppId, kind: DrainEventKind, message: string) => void;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+interface RunningDrain {
+  readonly drain: DrainRecord;
+  readonly worker: DrainWorker;
+  readonly lease: Lease;
+  readonly close: () => void;
+}
+
+export class DrainSupervisor {
+  private readonly options: DrainSupervisorOptions;
+  private readonly membership: Membership;
+  private readonly running = new Map<string, RunningDrain>();
+  private readonly unwatch: () => void;
+  private readonly timer: NodeJS.Timeout;
+  /** All drains, of all routers; undefined when they have to be read again. */
+  private drains: ReadonlyMap<string, DrainRecord> | undefined;
+  private assignment: { readonly inputs: string; readonly ids: ReadonlySet<string> } = {
+    inputs: '',
+    ids: new Set(),
+  };
+  private reconciling: Promise<void> | undefined;
+  private isReconcileRequested = false;
+  private isFailing = false;
+  private isClosed = false;
+
+  constructor(options: DrainSupervisorOptions) {
+    this.options = options;
+    this.membership = new Membership(options.store, options.version, options.warn);
+    this.unwatch = options.store.watchRecords((scope) => {
+      if (scope === '') this.drains = undefined;
+      if (scope === '' || scope === ROUTERS_SCOPE) void this.reconcile();
+    });
+    this.timer = setInterval(() => void this.reconcile(), LEASE_MS / 3);
+  }
+
+  /** Starts and stops workers as the drains' records say. */
+  reconcile(): Promise<void> {
+    this.isReconcileRequested = true;
+    this.reconciling ??= this.reconcileWhileRequested().finally(() => {
+      this.reconciling = undefined;
+    });
+    return this.reconciling;
+  }
+
+  /** What a drain is doing, when it is worked on here. */
+  stateOf(drainId: string): DrainState | undefined {
+    return this.running.get(drainId)?.worker.snapshot();
+  }
+
+  /** The drains that are worked on here, and what they are doing. */
+  list(): { drain: DrainRecord; state: DrainState }[] {
+    return [...this.running.values()].map(({ drain, worker }) => ({ drain, state: worker.snapshot() }));
+  }
+
+  /** The routers that share the drains. */
+  routers(): Promise<RouterRecord[]> {
+    return this.membership.routers();
+  }
+
+  /** Stops all workers: what is under way is finished for up to `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    this.isClosed = true;
+    clearInterval(this.timer);
+    this.unwatch();
+    await this.reconciling;
+    await Promise.all([...this.running.keys()].map((id) => this.stopWorker(id, graceMs)));
+    await this.membership.leave().catch(() => {}); // its lease runs out
+  }
+
+  private async reconcileWhileRequested(): Promise<void> {
+    while (this.isReconcileRequested && !this.isClosed) {
+      this.isReconcileRequested = false;
+      try {
+        await this.reconcileOnce();
+        this.isFailing = false;
+      } catch (error) {
+        const message = 'the drains could not be looked up; they go on as they were';
+        if (!this.isFailing) this.options.warn({ err: error }, message);
+        this.isFailing = true;
+      }
+    }
+  }
+
+  private async reconcileOnce(): Promise<void> {
+    const routers = await this.membership.heartbeat(this.currentLoad());
+    const drains = await this.loadDrains();
+    const mine = this.ownDrainIds(drains, routers);
+    const stale = [...this.running.values()].filter(
+      ({ drain }) => !mine.has(drain.id) || !isSameDrain(drains.get(drain.id), drain),
+    );
+    await Promise.all(stale.map(({ drain }) => this.stopWorker(drain.id, HANDOVER_GRACE_MS)));
+    const wanted = [...mine];
+    for (let i = 0; i < wanted.length && !this.isClosed; i += CONCURRENT_LEASES_MAX)
+      await Promise.all(
+        wanted.slice(i, i + CONCURRENT_LEASES_MAX).map((id) => this.acquireAndRun(id, drains)),
+      );
+  }
+
+  /** Renews a drain's lease, or takes it; works on the drain as long as that is possible. */
+  private async acquireAndRun(id: string, drains: ReadonlyMap<string, DrainRecord>): Promise<void> {
+    const lease = await this.options.store.acquireLease(`drain/${id}`, this.membership.id, LEASE_MS);
+    const current = this.running.get(id);
+    if (current && current.lease.fence !== lease?.fence) await this.stopWorker(id, 0);
+    const drain = drains.get(id);
+    if (lease && drain && !this.running.has(id) && !this.isClosed) this.startWorker(drain, lease);
+  }
+
+  private currentLoad(): RouterLoad {
+    let lagLines = 0;
+    for (const { worker } of this.running.values()) lagLines += worker.snapshot().lagLines;
+    return { drains: this.running.size, lagLines };
+  }
+
+  private async loadDrains(): Promise<ReadonlyMap<string, DrainRecord>> {
+    if (this.drains) return this.drains;
+    const empty = new Map<string, DrainRecord>();
+    this.drains = empty;
+    try {
+      const records = await this.options.store.list<DrainRecord>('', 'drain/');
+      const active = records.map(({ value }) => value).filter(({ paused }) => !paused);
+      const drains = new Map(active.map((drain) => [drain.id, drain]));
+      // Whoever said meanwhile that they changed is listened to next time.
+      if (this.drains === empty) this.drains = drains;
+      return drains;
+    } catch (error) {
+      this.drains = undefined;
+      throw error;
+    }
+  }
+
+  /** The drains that are this router's. */
+  private ownDrainIds(
+    drains: ReadonlyMap<string, DrainRecord>,
+    routers: readonly string[],
+  ): ReadonlySet<string> {
+    const ids = [...drains.keys()];
+    const inputs = [...[...routers].sort(), ...ids.sort()].join(' ');
+    if (inputs !== this.assignment.inputs) {
+      const assigned = assignDrains(ids, routers);
+      this.assignment = { inputs, ids: new Set(ids.filter((id) => assigned.get(id) === this.membership.id)) };
+    }
+    return this.assignment.ids;
+  }
+
+  private startWorker(drain: DrainRecord, lease: Lease): void {
+    const { store, readers, outlets, logToApp } = this.options;
+    const { reader, close } = readers.open(drain.app);
+    const worker = new DrainWorker({
+      drain,
+      store,
+      reader,
+      lease,
+      createOutlet: (record) => outlets.create(record),
+      onReachable: (open) => outlets.onReachable(drain, open),
+      transform: createShipmentTransform(drain.options),
+      logToApp: (kind, message) => logToApp(drain.app, kind, message),
+      random: Math.random,
+    });
+    this.running.set(drain.id, { drain, worker, lease, close });
+    worker.start(() => {
+      this.running.delete(drain.id);
+      close();
+    });
+  }
+
+  private async stopWorker(id: string, graceMs: number): Promise<void> {
+    const stopped = this.running.get(id);
+    if (!stopped) return;
+    this.running.delete(id);
+    await stopped.worker.stop(graceMs);
+    stopped.close();
+    await this.options.store.releaseLease(stopped.lease).catch(() => {}); // it runs out
+  }
+}

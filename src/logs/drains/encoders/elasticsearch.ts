@@ -1,0 +1,74 @@
+/** The bulk API of Elasticsearch and OpenSearch. Documents have names of their own, so that a repeated request adds nothing. */
+
+import type { HttpFormat } from '../http-format.ts';
+import { OutletError } from '../outlet.ts';
+import { frameId, type Shipment } from '../shipment.ts';
+import { toEcsDocument } from './ecs.ts';
+import { readRecords } from './log-record.ts';
+
+/** A data stream that both have a template for. */
+const DEFAULT_INDEX = 'logs-tailrace-default';
+const CONFLICT = 409;
+
+export function elasticsearchFormat(frameIdSeed: string, app: string, index = DEFAULT_INDEX): HttpFormat {
+  return {
+    contentType: 'application/x-ndjson',
+    shipmentBytesMax: 262_144,
+    responseBytesMax: 8_388_608,
+    path: (url) => (url.pathname === '/' ? '/_bulk' : url.pathname) + url.search,
+    encode(shipment, notice) {
+      const batchId = frameId(frameIdSeed, shipment.first, shipment.last);
+      const lines = readRecords(shipment, notice);
+      // The notice is no line of the shipment: it must not change the names of those.
+      const from = notice ? -1 : 0;
+      return Buffer.from(
+        lines
+          .map((line, i) => {
+            const id = from + i < 0 ? `${batchId}-notice-${notice?.count}` : `${batchId}-${from + i}`;
+            return `${JSON.stringify({ create: { _index: index, _id: id } })}\n${JSON.stringify(toEcsDocument(line, app))}\n`;
+          })
+          .join(''),
+      );
+    },
+    checkResponse: checkBulkResponse,
+  };
+}
+
+interface BulkItem {
+  readonly status: number;
+  readonly error?: { readonly type?: string; readonly reason?: string };
+}
+
+/** A bulk request is answered by 200, whatever became of its documents. */
+function checkBulkResponse(body: Buffer, shipment: Shipment): void {
+  const { errors, items } = parseBulkResponse(body.toString());
+  if (!errors) return;
+  const offset = items.length - shipment.count; // the notice
+  const failed = items.flatMap((item, i) =>
+    item.status >= 300 && item.status !== CONFLICT ? [{ ...item, index: i - offset }] : [],
+  );
+  if (failed.length === 0) return;
+  const { status, error } = failed[0];
+  const why = `${status} ${error?.type ?? ''} ${error?.reason ?? ''}`.trim().slice(0, 300);
+  // Busy or broken: those that were taken aren't added again by a repetition.
+  if (failed.some((item) => item.status === 429 || item.status >= 500))
+    throw new OutletError(
+      `the destination took ${items.length - failed.length} of ${items.length} lines: ${why}`,
+    );
+  const indexes = new Set(failed.map(({ index }) => index).filter((index) => index >= 0));
+  if (indexes.size > 0)
+    throw new OutletError(`the destination refused ${indexes.size} lines: ${why}`, {
+      isPermanent: true,
+      refusedLines: { count: indexes.size, indexes },
+    });
+}
+
+function parseBulkResponse(text: string): { errors: boolean; items: BulkItem[] } {
+  let value: { errors?: boolean; items?: Record<string, BulkItem>[] };
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new OutletError('the destination answered 200, but not as a bulk API does');
+  }
+  return { errors: value.errors === true, items: (value.items ?? []).map((item) => Object.values(item)[0]) };
+}

@@ -1,0 +1,52 @@
+/** Lines as text for receivers that take neither Heroku's forms: strict RFC 5424, and JSON lines. */
+
+import type { LossNotice } from '../outlet.ts';
+import type { Shipment } from '../shipment.ts';
+import { type LogRecord, readRecords, toJsonRecord } from './log-record.ts';
+
+/** Writes a shipment's lines, the notice of a loss in front. */
+export type ShipmentEncoder = (shipment: Shipment, notice: LossNotice | undefined) => Buffer;
+export type SyslogFraming = 'octet' | 'newline';
+
+/**
+ * RFC 5424 to the letter: the sender's own HOSTNAME, or the given one; no field longer than section 6 allows, nothing
+ * after the message.
+ */
+export function rfc5424Encoder(framing: SyslogFraming, hostname?: string): ShipmentEncoder {
+  return (shipment, notice) =>
+    frameAll(
+      readRecords(shipment, notice).map((line) => formatRfc5424(hostname ? { ...line, hostname } : line)),
+      framing,
+    );
+}
+
+/** One JSON object a line. */
+export function jsonLinesEncoder(app: string, framing: SyslogFraming = 'newline'): ShipmentEncoder {
+  return (shipment, notice) =>
+    frameAll(
+      readRecords(shipment, notice).map((line) => JSON.stringify(toJsonRecord(line, app))),
+      framing,
+    );
+}
+
+function formatRfc5424(line: LogRecord): string {
+  const { priority, timestamp, structuredData, message } = line;
+  const host = printable(line.hostname, 255);
+  const source = printable(line.source, 48);
+  const dyno = printable(line.dyno, 128);
+  const msgid = printable(line.msgid, 32);
+  const text = message === '' ? '' : ` ${message}`;
+  return `<${priority}>1 ${timestamp} ${host} ${source} ${dyno} ${msgid} ${structuredData}${text}`;
+}
+
+/** PRINTUSASCII of RFC 5424 section 6, cut to length; a NILVALUE when nothing is left. */
+function printable(text: string, length: number): string {
+  return text.replace(/[^\x21-\x7e]/g, '?').slice(0, length) || '-';
+}
+
+function frameAll(lines: readonly string[], framing: SyslogFraming): Buffer {
+  if (framing === 'octet')
+    return Buffer.from(lines.map((line) => `${Buffer.byteLength(line)} ${line}`).join(''));
+  // A newline within a message would end it: written as rsyslog does (RFC 6587 section 3.4.2 leaves it open).
+  return Buffer.from(lines.map((line) => `${line.replace(/\n/g, '#012')}\n`).join(''));
+}

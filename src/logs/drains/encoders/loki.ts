@@ -1,0 +1,28 @@
+/** Grafana Loki's push API: one stream for each set of labels. */
+
+import type { HttpFormat } from '../http-format.ts';
+import { readRecords, recordLevel, toUnixNanoseconds } from './log-record.ts';
+
+export function lokiFormat(app: string): HttpFormat {
+  return {
+    contentType: 'application/json',
+    shipmentBytesMax: 262_144,
+    path: (url) => (url.pathname === '/' ? '/loki/api/v1/push' : url.pathname) + url.search,
+    encode(shipment, notice) {
+      const streams = new Map<string, { stream: Record<string, string>; values: [string, string][] }>();
+      for (const line of readRecords(shipment, notice)) {
+        const { source, dyno, timestamp, message } = line;
+        // Few values each: labels are what Loki's index is made of.
+        const stream = { job: 'tailrace', app, source, dyno, level: recordLevel(line) };
+        const key = JSON.stringify(stream);
+        let entry = streams.get(key);
+        if (!entry) {
+          entry = { stream, values: [] };
+          streams.set(key, entry);
+        }
+        entry.values.push([toUnixNanoseconds(timestamp), message]);
+      }
+      return Buffer.from(JSON.stringify({ streams: [...streams.values()] }));
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { formatTimestamp } from '../../syslog/timestamp.ts';
+import type { LossNotice } from '../outlet.ts';
+import type { LossSpan } from './cursor-record.ts';
+import type { DrainCursor } from './drain-cursor.ts';
+import type { LogToApp } from './drain-events.ts';
+
+/** While losses go on, the app's stream is told this often. */
+const REPORT_INTERVAL_MS = 60_000;
+
+/**
+ * Counts what a drain loses, and says so (L10): to the drain with its next shipment, to the app's stream as it
+ * happens. What wasn't told yet is written down with the cursor, so that it is told after a restart.
+ */
+export class LossReporter {
+  private readonly drainToken: string;
+  private readonly cursor: DrainCursor;
+  private readonly logToApp: LogToApp;
+  private pendingNotice: LossNotice | undefined;
+  private lastReportedAtMs = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(drainToken: string, progress: DrainCursor, tellApp: LogToApp) {
+    this.drainToken = drainToken;
+    this.cursor = progress;
+    this.logToApp = tellApp;
+  }
+
+  /** The stream no longer held these lines when their turn came, or the destination refused them for good. */
+  record(span: LossSpan): void {
+    const { forDrain, forApp } = this.cursor.record;
+    this.cursor.setPendingNotices(mergeSpans(forDrain, span), mergeSpans(forApp, span));
+    this.scheduleReport();
+  }
+
+  /** Goes on telling what a process before this one couldn't. */
+  resume(): void {
+    if (this.cursor.record.forApp) this.scheduleReport();
+  }
+
+  /** What the drain has to be told with the next shipment: the same, to the byte, until there is more of it. */
+  get notice(): LossNotice | undefined {
+    const { forDrain } = this.cursor.record;
+    if (!forDrain) return undefined;
+    if (this.pendingNotice?.count !== forDrain.count)
+      this.pendingNotice = {
+        drainToken: this.drainToken,
+        count: forDrain.count,
+        message: this.lossMessage(forDrain),
+        timestamp: formatTimestamp(Date.now()),
+      };
+    return this.pendingNotice;
+  }
+
+  /** The drain accepted a shipment that came with a notice of `count`. */
+  noticeDelivered(count: number): void {
+    const { forDrain, forApp } = this.cursor.record;
+    const left = (forDrain?.count ?? 0) - count;
+    this.pendingNotice = undefined;
+    this.cursor.setPendingNotices(forDrain && left > 0 ? { ...forDrain, count: left } : undefined, forApp);
+    this.report();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** Now, or, when the app was told a while ago, a while after that. */
+  private scheduleReport(): void {
+    const waitMs = this.lastReportedAtMs + REPORT_INTERVAL_MS - Date.now();
+    if (waitMs <= 0) this.report();
+    else this.timer ??= setTimeout(() => this.report(), waitMs).unref();
+  }
+
+  private report(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const { forDrain, forApp } = this.cursor.record;
+    if (!forApp) return;
+    this.lastReportedAtMs = Date.now();
+    this.logToApp('loss', this.lossMessage(forApp));
+    this.cursor.setPendingNotices(forDrain, undefined);
+  }
+
+  private lossMessage({ count, sinceMs, untilMs, refusal }: LossSpan): string {
+    const since = formatTimestamp(sinceMs);
+    const untilText = untilMs > sinceMs ? ` The last of them came by ${formatTimestamp(untilMs)}.` : '';
+    const reason = refusal ? ` Refused, and kept aside for tailrace drains:refused: ${refusal}.` : '';
+    return `Error L10 (output buffer overflow): drain '${this.drainToken}' dropped ${count} messages since ${since}.${untilText}${reason}`;
+  }
+}
+
+function mergeSpans(a: LossSpan | undefined, b: LossSpan): LossSpan {
+  if (!a) return b;
+  return {
+    count: a.count + b.count,
+    sinceMs: Math.min(a.sinceMs, b.sinceMs),
+    untilMs: Math.max(a.untilMs, b.untilMs),
+    refusal: b.refusal ?? a.refusal,
+  };
+}

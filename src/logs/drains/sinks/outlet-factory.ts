@@ -1,0 +1,91 @@
+import { elasticsearchFormat } from '../encoders/elasticsearch.ts';
+import { jsonLinesEncoder, rfc5424Encoder, type ShipmentEncoder } from '../encoders/encode-text.ts';
+import { logplexFormat } from '../encoders/logplex.ts';
+import { lokiFormat } from '../encoders/loki.ts';
+import { otlpFormat } from '../encoders/otlp.ts';
+import { jsonLinesFormat, rfc5424Format, webhookFormat } from '../encoders/text-formats.ts';
+import type { HttpFormat } from '../http-format.ts';
+import { type DrainOptions, stripOptionParameters } from '../options/drain-options.ts';
+import { type DrainRecord, type DrainTarget, parseDrainUrl } from '../options/drain-record.ts';
+import type { TargetPolicy } from '../options/target-policy.ts';
+import type { Outlet } from '../outlet.ts';
+import { Dialer, type OnPhase } from './dialer.ts';
+import { HttpOutlet } from './http-outlet.ts';
+import { ReachabilityProbe } from './reachability.ts';
+import { SyslogOutlet } from './syslog-outlet.ts';
+
+/** Makes the outlet that fits a drain's URL and options. */
+export class OutletFactory {
+  private readonly dialer: Dialer;
+  private readonly version: string;
+  private readonly reachability: ReachabilityProbe;
+
+  constructor(policy: TargetPolicy, version: string) {
+    this.dialer = new Dialer(policy);
+    this.version = version;
+    this.reachability = new ReachabilityProbe(this.dialer);
+  }
+
+  /** Calls `open` when somebody listens at the destination, unless the returned function was called before. */
+  onReachable(drain: DrainRecord, listener: () => void): () => void {
+    return this.reachability.onReachable(parseDrainUrl(drain.url), listener);
+  }
+
+  /** @param onPhase is told how long each phase of a connection takes. */
+  create(drain: DrainRecord, onPhase?: OnPhase): Outlet {
+    const { dialer, version } = this;
+    const { options = {} } = drain;
+    const target = targetWithoutOptions(parseDrainUrl(drain.url));
+    const tls = {
+      insecure: target.insecure || options.insecure,
+      ca: options.ca,
+      cert: options.cert,
+      key: options.key,
+      serverName: options.server_name,
+    };
+    if (target.protocol === 'syslog:' || target.protocol === 'syslog+tls:')
+      return new SyslogOutlet({ drain, target, tls, dialer, onPhase, encode: syslogEncoder(drain, options) });
+    return new HttpOutlet({
+      drain,
+      target,
+      tls,
+      dialer,
+      version,
+      onPhase,
+      format: this.createFormat(drain, options),
+    });
+  }
+
+  private createFormat(drain: DrainRecord, options: DrainOptions): HttpFormat {
+    const app = drain.appName ?? drain.app;
+    switch (options.format) {
+      case 'rfc5424':
+        return rfc5424Format();
+      case 'json':
+        return jsonLinesFormat(app);
+      case 'webhook':
+        return webhookFormat(app);
+      case 'otlp':
+        return otlpFormat(app, this.version, 'json');
+      case 'otlp-protobuf':
+        return otlpFormat(app, this.version, 'protobuf');
+      case 'loki':
+        return lokiFormat(app);
+      case 'elasticsearch':
+        return elasticsearchFormat(drain.token + (drain.replay?.id ?? ''), app, options.index);
+      default:
+        return logplexFormat();
+    }
+  }
+}
+
+/** How a syslog drain's lines are written, when not as Heroku does. */
+function syslogEncoder(drain: DrainRecord, { format, framing }: DrainOptions): ShipmentEncoder | undefined {
+  if (format === 'json') return jsonLinesEncoder(drain.appName ?? drain.app, framing);
+  if (format === 'rfc5424') return rfc5424Encoder(framing ?? 'octet');
+  return framing === 'newline' ? rfc5424Encoder('newline', drain.token) : undefined;
+}
+
+function targetWithoutOptions(target: DrainTarget): DrainTarget {
+  return { ...target, url: stripOptionParameters(target.url) };
+}

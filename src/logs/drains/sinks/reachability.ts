@@ -1,0 +1,62 @@
+/**
+ * Looks whether a destination that refused connections is there again. Pauses between attempts grow to half a minute, since an attempt reads
+ * lines and may be answered; to ask whether anybody listens costs one packet, so that is done every second, once for all drains
+ * of a destination.
+ */
+import { systemCode } from '../../../common/errors.ts';
+import type { DrainTarget } from '../options/drain-record.ts';
+import { OutletError } from '../outlet.ts';
+import type { Dialer } from './dialer.ts';
+
+const PROBE_INTERVAL_MS = 700;
+/** Destinations that are knocked at in a second, at the most, however many are gone. */
+const PROBES_PER_SECOND_MAX = 200;
+
+/** Did nobody listen at the destination? Anything else may be worse when it is asked again and again. */
+export function isUnreachableError(error: unknown): boolean {
+  return error instanceof OutletError && ['ECONNREFUSED', 'EHOSTUNREACH'].includes(systemCode(error.cause));
+}
+
+interface ProbedEndpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly listeners: Set<() => void>;
+}
+
+export class ReachabilityProbe {
+  private readonly dialer: Dialer;
+  private readonly endpoints = new Map<string, ProbedEndpoint>();
+
+  constructor(dialer: Dialer) {
+    this.dialer = dialer;
+  }
+
+  /** Calls `open` when somebody listens there, unless the returned function was called before. */
+  onReachable({ host, port }: Pick<DrainTarget, 'host' | 'port'>, listener: () => void): () => void {
+    const key = `${host} ${port}`;
+    let endpoint = this.endpoints.get(key);
+    if (!endpoint) {
+      endpoint = { host, port, listeners: new Set() };
+      this.endpoints.set(key, endpoint);
+      void this.probe(key, endpoint);
+    }
+    const { listeners } = endpoint;
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  private async probe(key: string, endpoint: ProbedEndpoint): Promise<void> {
+    for (;;) {
+      const pauseMs = Math.max(PROBE_INTERVAL_MS, (this.endpoints.size / PROBES_PER_SECOND_MAX) * 1_000);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
+      if (endpoint.listeners.size === 0) break;
+      const isReachable = await this.dialer.dial(endpoint).then(
+        (socket) => socket.destroy() !== undefined,
+        () => false,
+      );
+      if (isReachable) break;
+    }
+    this.endpoints.delete(key);
+    for (const listener of endpoint.listeners) listener();
+  }
+}

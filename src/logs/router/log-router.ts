@@ -1,0 +1,125 @@
+/**
+ * The router: the only joint between ways in and ways out. Sources look tokens up here and hand their lines to the
+ * gatherer of the token's app; it batches them and appends them to the app's stream.
+ */
+import type { AppendResult, AppId, Store } from '../store/contract.ts';
+import type { Batch } from '../syslog/batch.ts';
+import { Batcher, type BatcherEvents } from './batcher.ts';
+import { type LogSource, TokenCache } from './token-cache.ts';
+
+/** An app's gatherer is given up after it was unused for this long. */
+const BATCHER_IDLE_MS = 30_000;
+
+export interface LogRouterOptions {
+  /** Bytes that may wait to be stored before sources have to pause or are turned away. */
+  readonly pendingBytesMax: number;
+  /** Told when an append fails: once an app and outage would be too much, so the caller limits its own rate. */
+  readonly onAppendFailed: (app: AppId, error: unknown) => void;
+  /** Told of every batch that is durable, so long after its first line had come: it must be quick. */
+  readonly onBatchStored?: (app: AppId, batch: Batch, afterMs: number) => void;
+}
+
+export class LogRouter implements BatcherEvents {
+  private readonly store: Store;
+  private readonly options: LogRouterOptions;
+  private readonly tokens: TokenCache;
+  private readonly batchers = new Map<AppId, Batcher>();
+  private readonly resumeWaiters = new Set<() => void>();
+  private readonly sweepTimer: NodeJS.Timeout;
+  private pendingBytes = 0;
+
+  constructor(store: Store, options: LogRouterOptions) {
+    this.store = store;
+    this.options = options;
+    this.tokens = new TokenCache(store);
+    this.sweepTimer = setInterval(() => this.sweepUnused(), BATCHER_IDLE_MS);
+    this.sweepTimer.unref();
+  }
+
+  /** Too much waits to be stored: sources that can pause do, the others turn their lines away and count them. */
+  get congested(): boolean {
+    return this.pendingBytes > this.options.pendingBytesMax;
+  }
+
+  /** Grows when tokens were made or revoked: whoever remembers a tenant asks again. */
+  get tokensVersion(): number {
+    return this.tokens.version;
+  }
+
+  /** Calls `resume` once, when the router isn't congested any more. */
+  whenUncongested(resume: () => void): void {
+    this.resumeWaiters.add(resume);
+  }
+
+  /** The token's tenant; null when there is none, undefined when {@link loadToken} has to be asked. */
+  lookupToken(token: string): LogSource | null | undefined {
+    return this.tokens.lookup(token);
+  }
+
+  /** Asks the store for a token. */
+  loadToken(token: string): Promise<LogSource | null> {
+    return this.tokens.load(token);
+  }
+
+  /** Where an app's lines are gathered. */
+  batcher(app: AppId): Batcher {
+    let batcher = this.batchers.get(app);
+    if (!batcher) {
+      batcher = new Batcher(app, this.store, this);
+      this.batchers.set(app, batcher);
+    }
+    return batcher;
+  }
+
+  /** Appends a batch that has a name, past the gatherer: the same name again stores nothing. */
+  async appendOnce(app: AppId, batch: Batch, frameId: string): Promise<AppendResult> {
+    const bytes = batch.bytes.length;
+    const startedMs = performance.now();
+    this.addPendingBytes(bytes);
+    try {
+      const appended = await this.store.append(app, batch, { frameId });
+      if (!appended.duplicate) this.onBatchStored(app, batch, performance.now() - startedMs);
+      return appended;
+    } catch (error) {
+      this.onAppendFailed(app, error);
+      throw error;
+    } finally {
+      this.addPendingBytes(-bytes);
+    }
+  }
+
+  /** Stores what is left, for up to `graceMs`, and stops; resolves with the number of lines that could not be stored. */
+  async close(graceMs: number): Promise<number> {
+    clearInterval(this.sweepTimer);
+    const left = await Promise.all([...this.batchers.values()].map((batcher) => batcher.flush(graceMs)));
+    return left.reduce((sum, lines) => sum + lines, 0);
+  }
+
+  addPendingBytes(bytes: number): void {
+    const before = this.congested;
+    this.pendingBytes += bytes;
+    if (!before || this.congested) return;
+    const waiting = [...this.resumeWaiters];
+    this.resumeWaiters.clear();
+    for (const resume of waiting) resume();
+  }
+
+  onBatchStored(app: AppId, batch: Batch, afterMs: number): void {
+    this.options.onBatchStored?.(app, batch, afterMs);
+  }
+
+  /** Bytes that wait to be stored. */
+  get waitingBytes(): number {
+    return this.pendingBytes;
+  }
+
+  onAppendFailed(app: AppId, error: unknown): void {
+    this.options.onAppendFailed(app, error);
+  }
+
+  private sweepUnused(): void {
+    const before = Date.now() - BATCHER_IDLE_MS;
+    for (const [app, batcher] of this.batchers)
+      if (batcher.idle && batcher.lastUsedMs < before) this.batchers.delete(app);
+  }
+}

@@ -1,0 +1,179 @@
+/** How much a token and an app may send. What is over is turned away, and the app is told so, once a minute. */
+import type { AppId } from '../store/contract.ts';
+import { formatTimestamp } from '../syslog/timestamp.ts';
+import type { LogSource } from './token-cache.ts';
+
+/** Lines and bytes a second; undefined: as many as they like. */
+export interface RateLimit {
+  readonly lines: number | undefined;
+  readonly bytes: number | undefined;
+}
+
+export interface RateLimiterOptions {
+  readonly token: RateLimit;
+  readonly app: RateLimit;
+  /** Adds a line to the app's stream. */
+  readonly logToApp: (app: AppId, message: string) => void;
+}
+
+/** The first refusal is told after this time, so that there is something to count; further ones once a minute. */
+const FIRST_REPORT_MS = 1_000;
+const REPORT_INTERVAL_MS = 60_000;
+
+/** Holds what may be sent in one second; may be overdrawn by a request that is taken whole. */
+class TokenBucket {
+  private readonly rate: number;
+  private remaining: number;
+  private refilledMs: number;
+
+  constructor(rate: number, now: number) {
+    this.rate = rate;
+    this.remaining = rate;
+    this.refilledMs = now;
+  }
+
+  available(now: number): number {
+    if (now > this.refilledMs) {
+      this.remaining = Math.min(this.rate, this.remaining + ((now - this.refilledMs) * this.rate) / 1_000);
+      this.refilledMs = now;
+    }
+    return this.remaining;
+  }
+
+  take(amount: number): void {
+    this.remaining -= amount;
+  }
+}
+
+interface Buckets {
+  readonly lines: TokenBucket | undefined;
+  readonly bytes: TokenBucket | undefined;
+}
+
+interface LimitedLines {
+  count: number;
+  sinceMs: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class RateLimiter {
+  private readonly options: RateLimiterOptions;
+  private readonly now: () => number;
+  private readonly buckets = new Map<string, Buckets>();
+  private readonly limitedLines = new Map<AppId, LimitedLines>();
+  /** Nothing is limited: nobody needs to ask. */
+  readonly disabled: boolean;
+
+  constructor(options: RateLimiterOptions, now: () => number = Date.now) {
+    const { token, app } = options;
+    this.options = options;
+    this.now = now;
+    this.disabled = [token.lines, token.bytes, app.lines, app.bytes].every((rate) => rate === undefined);
+  }
+
+  /**
+   * Asks for `lines` lines of `bytes` bytes in all; returns how many of them may pass. Bytes are looked at before, not
+   * after: the last lines may go over, by less than a chunk.
+   */
+  admit(logSource: LogSource, lines: number, bytes: number): number {
+    const now = this.now();
+    const allBuckets = this.bucketsFor(logSource);
+    let granted = lines;
+    for (const buckets of allBuckets) {
+      if (buckets.bytes && buckets.bytes.available(now) <= 0) granted = 0;
+      if (buckets.lines) granted = Math.min(granted, Math.max(0, Math.floor(buckets.lines.available(now))));
+    }
+    this.takeFrom(allBuckets, granted, (bytes * granted) / lines);
+    if (granted < lines) this.countLimited(logSource.app, lines - granted);
+    return granted;
+  }
+
+  /** May a request be taken now? It is taken whole, and what is too much is missing afterwards: {@link charge} it. */
+  allowsRequest(logSource: LogSource): boolean {
+    const now = this.now();
+    return this.bucketsFor(logSource).every(
+      ({ lines, bytes }) => (lines?.available(now) ?? 1) >= 1 && (bytes?.available(now) ?? 1) > 0,
+    );
+  }
+
+  charge(logSource: LogSource, lines: number, bytes: number): void {
+    this.takeFrom(this.bucketsFor(logSource), lines, bytes);
+  }
+
+  /** Counts lines that were turned away. */
+  countLimited(app: AppId, lines: number): void {
+    let limited = this.limitedLines.get(app);
+    if (!limited) {
+      limited = { count: 0, sinceMs: this.now(), timer: undefined };
+      this.limitedLines.set(app, limited);
+    }
+    limited.count += lines;
+    if (!limited.timer) this.scheduleReport(app, limited, FIRST_REPORT_MS);
+  }
+
+  /** Tells what hasn't been told yet. */
+  close(): void {
+    for (const [app, limited] of this.limitedLines) {
+      clearTimeout(limited.timer);
+      if (limited.count > 0) this.report(app, limited);
+    }
+    this.limitedLines.clear();
+  }
+
+  private scheduleReport(app: AppId, limited: LimitedLines, afterMs: number): void {
+    limited.timer = setTimeout(() => {
+      if (limited.count === 0) {
+        this.limitedLines.delete(app);
+        return;
+      }
+      this.report(app, limited);
+      this.scheduleReport(app, limited, REPORT_INTERVAL_MS);
+    }, afterMs);
+    limited.timer.unref();
+  }
+
+  private report(app: AppId, limited: LimitedLines): void {
+    const since = formatTimestamp(limited.sinceMs);
+    const { count } = limited;
+    limited.count = 0;
+    limited.sinceMs = this.now();
+    this.options.logToApp(
+      app,
+      `Rate limit: ${count} messages refused since ${since}. Allowed are ${describe(this.options)}.`,
+    );
+  }
+
+  private takeFrom(allBuckets: readonly Buckets[], lines: number, bytes: number): void {
+    for (const buckets of allBuckets) {
+      buckets.lines?.take(lines);
+      buckets.bytes?.take(bytes);
+    }
+  }
+
+  private bucketsFor({ token, app }: LogSource): readonly Buckets[] {
+    const { options } = this;
+    const ofApp = this.bucketsNamed(app, options.app);
+    return token ? [this.bucketsNamed(token, options.token), ofApp] : [ofApp];
+  }
+
+  private bucketsNamed(name: string, rate: RateLimit): Buckets {
+    let buckets = this.buckets.get(name);
+    if (!buckets) {
+      const now = this.now();
+      buckets = {
+        lines: rate.lines === undefined ? undefined : new TokenBucket(rate.lines, now),
+        bytes: rate.bytes === undefined ? undefined : new TokenBucket(rate.bytes, now),
+      };
+      this.buckets.set(name, buckets);
+    }
+    return buckets;
+  }
+}
+
+function describe({ token, app }: RateLimiterOptions): string {
+  const rates = (name: string, { lines, bytes }: RateLimit): string[] => [
+    ...(lines === undefined ? [] : [`${lines} lines/s ${name}`]),
+    ...(bytes === undefined ? [] : [`${bytes} bytes/s ${name}`]),
+  ];
+  return [...rates('a token', token), ...rates('an app', app)].join(', ');
+}

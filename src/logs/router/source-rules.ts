@@ -1,0 +1,177 @@
+/**
+ * Rules say who a sender is that can't show a token: by the port it sends to, its network, its certificate, or the
+ * tag or hostname in its lines. They are records in the store, known to every router.
+ */
+import ipaddr from 'ipaddr.js';
+import { TailraceError } from '../../common/errors.ts';
+import type { AppId, Store } from '../store/contract.ts';
+import type { LogSource } from './token-cache.ts';
+
+/** What a rule asks for; all that is given has to be true of a line. */
+export interface RuleConditions {
+  /** The port that the sender sends to: the server listens on it (TCP and UDP). */
+  readonly port?: number;
+  /** `10.0.0.0/8`, `fd00::/8`, or one address. */
+  readonly network?: string;
+  /** APP-NAME, the tag of old lines. */
+  readonly tag?: string;
+  readonly hostname?: string;
+  /** Of the client's certificate: `CN=web-1`, the name alone, or its SHA-256 fingerprint. */
+  readonly certificate?: string;
+}
+
+/** A rule's record, under `rule/<id>` in the scope of no app. */
+export interface RuleRecord extends RuleConditions {
+  readonly id: string;
+  readonly app: AppId;
+  readonly source: string;
+  readonly createdAt: string;
+}
+
+/** What is known of a sender before its first line. */
+export interface SenderInfo {
+  readonly address: string;
+  /** The port that it sends to. */
+  readonly port: number;
+  readonly certificate?: ClientCertificate;
+}
+
+/** A client's certificate that a certificate authority of ours has signed. */
+export interface ClientCertificate {
+  readonly commonName: string;
+  /** `CN=web-1`, `O=example`: one entry an attribute. */
+  readonly subject: readonly string[];
+  /** Hexadecimal digits, lower case. */
+  readonly fingerprint: string;
+}
+
+/** A rule whose conditions on the sender are met: its tag and hostname are left to look at. */
+export interface CandidateRule {
+  readonly tag: string | undefined;
+  readonly hostname: string | undefined;
+  readonly logSource: LogSource;
+}
+
+export function ruleKey(id: string): string {
+  return `rule/${id}`;
+}
+
+export class SourceRules {
+  private readonly store: Store;
+  private records: readonly RuleRecord[] = [];
+  private readonly listeners = new Set<() => void>();
+  private loading: Promise<void> = Promise.resolve();
+  /** Grows when rules were made or removed: whoever remembers candidates asks again. */
+  version = 0;
+
+  constructor(store: Store) {
+    this.store = store;
+    store.watchRecords((scope) => {
+      if (scope === '') void this.load().catch(() => {}); // the store is away: the rules stay as they were
+    });
+  }
+
+  /** Reads the rules from the store; they are read again whenever they may have changed. */
+  load(): Promise<void> {
+    this.loading = this.loading.catch(() => {}).then(() => this.read());
+    return this.loading;
+  }
+
+  /** Calls `changed` after rules were made or removed. */
+  onChange(changed: () => void): void {
+    this.listeners.add(changed);
+  }
+
+  /** Rules that name a port: somebody has to listen there. */
+  rulesWithPort(): (RuleRecord & { readonly port: number })[] {
+    return this.records.flatMap((rule) => (rule.port === undefined ? [] : { ...rule, port: rule.port }));
+  }
+
+  /** The rules that may be meant for a sender, those with most conditions first, of these the oldest. */
+  candidatesFor(sender: SenderInfo): readonly CandidateRule[] {
+    return this.records
+      .filter((rule) => matchesSender(rule, sender))
+      .map(({ app, source, tag, hostname }) => ({ tag, hostname, logSource: logSourceOf(app, source) }));
+  }
+
+  private async read(): Promise<void> {
+    const records = (await this.store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);
+    records.sort((a, b) => conditionCount(b) - conditionCount(a) || (a.createdAt < b.createdAt ? -1 : 1));
+    if (JSON.stringify(records) === JSON.stringify(this.records)) return;
+    this.records = records;
+    this.version++;
+    for (const changed of this.listeners) changed();
+  }
+}
+
+/**
+ * Refuses conditions that can't be met.
+ * @throws TailraceError `invalid_params`, with what would be right.
+ */
+export function validateRuleConditions(conditions: RuleConditions): void {
+  const { port, network, tag, hostname } = conditions;
+  if (conditionCount(conditions) === 0)
+    throw new TailraceError(
+      'invalid_params',
+      'A rule needs a condition: --port, --network, --tag, --hostname or --certificate.',
+    );
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))
+    throw new TailraceError('invalid_params', `The port ${port} must be a number from 1 to 65535.`);
+  if (network !== undefined && !parseNetwork(network))
+    throw new TailraceError(
+      'invalid_params',
+      `"${network}" is no network: write it as 10.0.0.0/8, fd00::/8, or one address.`,
+    );
+  for (const word of [tag, hostname])
+    if (word !== undefined && !/^[\x21-\x7e]{1,255}$/.test(word))
+      throw new TailraceError('invalid_params', `"${word}" can't stand in a line: use one word of ASCII.`);
+}
+
+/** `::ffff:10.0.0.1`, as sockets that speak both call IPv4 clients, is `10.0.0.1`. */
+export function normalizeAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function conditionCount({ port, network, tag, hostname, certificate }: RuleConditions): number {
+  return [port, network, tag, hostname, certificate].filter((given) => given !== undefined).length;
+}
+
+function matchesSender(rule: RuleRecord, { address, port, certificate }: SenderInfo): boolean {
+  if (rule.port !== undefined && rule.port !== port) return false;
+  if (rule.network !== undefined && !networkContains(rule.network, address)) return false;
+  return (
+    rule.certificate === undefined ||
+    (certificate !== undefined && matchesCertificate(rule.certificate, certificate))
+  );
+}
+
+function matchesCertificate(
+  wanted: string,
+  { commonName, subject, fingerprint }: ClientCertificate,
+): boolean {
+  if (wanted === commonName || subject.includes(wanted)) return true;
+  return (
+    wanted
+      .replace(/^SHA256:/i, '')
+      .replaceAll(':', '')
+      .toLowerCase() === fingerprint
+  );
+}
+
+function networkContains(network: string, address: string): boolean {
+  const range = parseNetwork(network);
+  if (!range || !ipaddr.isValid(address)) return false;
+  const client = ipaddr.process(address);
+  return client.kind() === range[0].kind() && client.match(range);
+}
+
+function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | undefined {
+  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
+  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined;
+  const address = ipaddr.process(text);
+  return [address, address.kind() === 'ipv4' ? 32 : 128];
+}
+
+function logSourceOf(app: AppId, source: string): LogSource {
+  return { token: '', tokenBytes: new Uint8Array(0), app, source, sourceBytes: Buffer.from(source) };
+}

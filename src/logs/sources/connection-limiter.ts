@@ -1,0 +1,134 @@
+/**
+ * Keeps senders from holding more than their share: too many connections, connections that say nothing, frames that
+ * never end, and beginnings of frames that together would fill the memory.
+ */
+import type { ListenerCounters } from './listener-counters.ts';
+
+export interface ConnectionLimiterOptions {
+  /** Open syslog connections in all, those included that aren't ready for lines yet. */
+  readonly connectionsMax: number;
+  /** A connection that is silent for so long is closed. */
+  readonly idleMs: number;
+  /** A frame has to be there in full so long after its first byte. */
+  readonly frameMs: number;
+  /** Bytes of frames that aren't there in full, of all connections together. */
+  readonly partialBytesMax: number;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+const CHECK_MS_MAX = 5_000;
+const CHECK_MS_MIN = 100;
+/** One warning in this time, however many connections are cut. */
+const WARN_INTERVAL_MS = 60_000;
+
+/** A connection under guard. */
+export class TrackedConnection {
+  readonly address: string;
+  readonly counters: ListenerCounters;
+  readonly destroy: () => void;
+  partialBytes = 0;
+  /** When the frame that is waited for began, on the clock of `performance.now()`; 0: none has. */
+  partialSinceMs = 0;
+  lastActivityMs = performance.now();
+
+  constructor(address: string, counters: ListenerCounters, destroy: () => void) {
+    this.address = address;
+    this.counters = counters;
+    this.destroy = destroy;
+  }
+}
+
+export class ConnectionLimiter {
+  private readonly options: ConnectionLimiterOptions;
+  private readonly connections = new Set<TrackedConnection>();
+  private readonly timer: NodeJS.Timeout;
+  private partialBytes = 0;
+  private warnedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ConnectionLimiterOptions) {
+    this.options = options;
+    const shortest = Math.min(options.idleMs, options.frameMs) / 4;
+    this.timer = setInterval(
+      () => this.checkTimeouts(),
+      Math.max(CHECK_MS_MIN, Math.min(CHECK_MS_MAX, shortest)),
+    );
+    this.timer.unref();
+  }
+
+  /** Watches over a connection; false when there are too many, and it has to be closed. */
+  add(connection: TrackedConnection): boolean {
+    if (this.connections.size >= this.options.connectionsMax) {
+      this.countAndWarn(
+        connection,
+        `there are ${this.options.connectionsMax} already (TAILRACE_CONNECTIONS)`,
+      );
+      return false;
+    }
+    this.connections.add(connection);
+    return true;
+  }
+
+  /** The connection has to finish something before its first line: a TLS handshake, a PROXY header. */
+  handshakeStarted(connection: TrackedConnection): void {
+    connection.partialSinceMs = performance.now();
+  }
+
+  /** It is ready for lines. */
+  handshakeFinished(connection: TrackedConnection): void {
+    connection.partialSinceMs = 0;
+    connection.lastActivityMs = performance.now();
+  }
+
+  remove(connection: TrackedConnection): void {
+    if (!this.connections.delete(connection)) return;
+    this.partialBytes -= connection.partialBytes;
+    connection.partialBytes = 0;
+  }
+
+  /** The connection has sent something, of which `partialBytes` are the beginning of a frame. */
+  onBytes(connection: TrackedConnection, partialBytes: number, isNewFrame: boolean): void {
+    connection.lastActivityMs = performance.now();
+    if (partialBytes === 0) connection.partialSinceMs = 0;
+    else if (isNewFrame || connection.partialSinceMs === 0)
+      connection.partialSinceMs = connection.lastActivityMs;
+    this.partialBytes += partialBytes - connection.partialBytes;
+    connection.partialBytes = partialBytes;
+    if (this.partialBytes > this.options.partialBytesMax)
+      this.cut(
+        connection,
+        `unfinished frames took ${this.options.partialBytesMax} bytes (TAILRACE_PARTIAL_BYTES)`,
+      );
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private checkTimeouts(): void {
+    const now = performance.now();
+    const { idleMs, frameMs } = this.options;
+    for (const connection of this.connections)
+      if (connection.partialSinceMs > 0 && now - connection.partialSinceMs > frameMs)
+        this.cut(
+          connection,
+          `a frame, or a handshake, wasn't finished in ${frameMs / 1_000} s (TAILRACE_FRAME_TIMEOUT)`,
+        );
+      else if (now - connection.lastActivityMs > idleMs)
+        this.cut(connection, `nothing came for ${idleMs / 1_000} s (TAILRACE_IDLE_TIMEOUT)`);
+  }
+
+  private cut(connection: TrackedConnection, reason: string): void {
+    if (connection.partialBytes > 0) connection.counters.malformed++;
+    this.remove(connection);
+    this.countAndWarn(connection, reason);
+    connection.destroy();
+  }
+
+  private countAndWarn({ address, counters }: TrackedConnection, reason: string): void {
+    counters.cut++;
+    const now = performance.now();
+    if (now - this.warnedMs < WARN_INTERVAL_MS) return;
+    this.warnedMs = now;
+    this.options.warn({ protocol: counters.protocol, address }, `a connection was closed: ${reason}`);
+  }
+}

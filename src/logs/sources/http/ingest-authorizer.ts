@@ -1,0 +1,104 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { readAuthorization } from '../../../common/authorization.ts';
+import { TailraceError } from '../../../common/errors.ts';
+import type { LogRouter } from '../../router/log-router.ts';
+import type { RateLimiter } from '../../router/rate-limiter.ts';
+import type { LogSource } from '../../router/token-cache.ts';
+import type { ListenerCounters } from '../listener-counters.ts';
+
+/** Who pushes lines over HTTP. */
+export interface AuthorizedSender {
+  /** Whose all the lines are; undefined when every line names its own token. */
+  readonly logSource: LogSource | undefined;
+}
+
+export interface IngestAuthorizerOptions {
+  readonly router: LogRouter;
+  readonly rateLimiter: RateLimiter;
+  /** May this API key write lines to any app? */
+  readonly mayWrite: (key: string) => Promise<boolean>;
+  readonly counters: ListenerCounters;
+}
+
+/** Decides who may push, and whether now. */
+export class IngestAuthorizer {
+  private readonly options: IngestAuthorizerOptions;
+
+  constructor(options: IngestAuthorizerOptions) {
+    this.options = options;
+  }
+
+  /** @throws TailraceError `unauthorized` */
+  async authorize(request: FastifyRequest, reply: FastifyReply): Promise<AuthorizedSender> {
+    const credentials = readAuthorization(request.headers.authorization);
+    if (credentials.kind === 'token') {
+      const logSource = await this.resolveToken(credentials.token);
+      if (logSource) return { logSource };
+      this.options.counters.unknownToken++;
+    } else if (credentials.kind === 'key' && (await this.options.mayWrite(credentials.key))) {
+      const { token } = request.query as { token?: string };
+      if (!token) return { logSource: undefined };
+      const logSource = await this.resolveToken(token);
+      if (logSource) return { logSource };
+    }
+    reply.header('WWW-Authenticate', 'Basic realm="Logplex"');
+    throw new TailraceError(
+      'unauthorized',
+      'Unauthorized: show a source token (Basic, user `token`, password `t.…`) or an API key that may write.',
+    );
+  }
+
+  /** The same, for forms whose lines name no token. */
+  async authorizeSingleSource(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    format: string,
+  ): Promise<LogSource> {
+    const { logSource } = await this.authorize(request, reply);
+    if (logSource) return logSource;
+    throw new TailraceError(
+      'bad_request',
+      `${format} needs a source token: add ?token=t.… or authenticate with it.`,
+    );
+  }
+
+  /** @throws TailraceError `rate_limited` when the sender has sent too much, `unavailable` when all have. */
+  admit(request: FastifyRequest, { logSource }: AuthorizedSender): void {
+    const rejection = rejectionFor(logSource, request.headers['logplex-msg-count'], this.options);
+    if (rejection) throw rejection;
+  }
+
+  private async resolveToken(token: string): Promise<LogSource | null> {
+    const { router } = this.options;
+    const known = router.lookupToken(token);
+    return known === undefined ? router.loadToken(token) : known; // null: known to be unknown
+  }
+}
+
+/**
+ * Why a request is turned away before its lines are looked at: `rate_limited` when the sender has sent too much, `unavailable`
+ * when all have. `claimed` is its `Logplex-Msg-Count`.
+ */
+export function rejectionFor(
+  logSource: LogSource | undefined,
+  msgCount: string | string[] | undefined,
+  { rateLimiter, counters, router }: Pick<IngestAuthorizerOptions, 'rateLimiter' | 'counters' | 'router'>,
+): TailraceError | undefined {
+  if (logSource && !rateLimiter.disabled && !rateLimiter.allowsRequest(logSource)) {
+    const lines = declaredLines(msgCount);
+    counters.limited += lines;
+    rateLimiter.countLimited(logSource.app, lines);
+    return new TailraceError(
+      'rate_limited',
+      'This source or its app has sent more than it may: try again in a moment.',
+    );
+  }
+  if (!router.congested) return undefined;
+  return new TailraceError('unavailable', 'Too much waits to be stored: try again in a moment.');
+}
+
+/** Lines of a request that isn't read, as far as it says: at least one. */
+function declaredLines(header: string | string[] | undefined): number {
+  const count = Number(header);
+  return count >= 1 && count < 1_000_000 ? Math.floor(count) : 1;
+}

@@ -1,0 +1,232 @@
+/**
+ * Lines in over HTTP: `POST /logs`, and OpenTelemetry's `POST /v1/logs`. A 2xx answer means that the lines are stored:
+ * whatever dies next, they are not lost.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { detachBuffer } from '../../../common/detach-buffer.ts';
+import { TailraceError } from '../../../common/errors.ts';
+import type { LogRouter } from '../../router/log-router.ts';
+import type { RateLimiter } from '../../router/rate-limiter.ts';
+import { normalizeAddress } from '../../router/source-rules.ts';
+import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
+import { BATCH_BYTES, RECORD_HEADER } from '../../syslog/batch.ts';
+import { jsonToSyslogLine, readJson, readNdjson } from '../formats/json-lines.ts';
+import { estimateLogplexBatchBytes, takeLogplexBody } from '../formats/logplex-body.ts';
+import { otlpToSyslogLines } from '../formats/otlp.ts';
+import { PlainTextBody } from '../formats/plain-text-body.ts';
+import type { LineReceiver } from '../line-receiver.ts';
+import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
+import { RejectionWarnings } from '../rejection-warnings.ts';
+import { FastPathServer } from './fast-path-server.ts';
+import { IngestAuthorizer } from './ingest-authorizer.ts';
+import { readBody } from './read-body.ts';
+import { readFrameId, receiverForRequest } from './request-receiver.ts';
+import { RetryDeduplicator } from './retry-dedup.ts';
+
+/** Largest body of a request, unpacked. */
+export const BODY_BYTES_MAX = 8_000_000;
+
+const NEWLINE = 0x0a;
+/** What a line without time and host grows by in a batch. */
+const LINE_GROWTH_BYTES = RECORD_HEADER + 96;
+
+/** How a body is read, by its content type. */
+const BODY_FORMATS: Readonly<Record<string, 'logplex' | 'text' | 'ndjson' | 'json'>> = {
+  'application/logplex-1': 'logplex',
+  'application/x-logplex-1': 'logplex',
+  'text/plain': 'text',
+  // `curl --data-binary @file` says that it sends a form.
+  'application/x-www-form-urlencoded': 'text',
+  'application/x-ndjson': 'ndjson',
+  'application/ndjson': 'ndjson',
+  'application/jsonl': 'ndjson',
+  'application/x-jsonlines': 'ndjson',
+  'application/json': 'json',
+};
+
+export interface IngestRoutesOptions {
+  readonly router: LogRouter;
+  readonly rateLimiter: RateLimiter;
+  /** May this API key write lines to any app? */
+  readonly mayWrite: (key: string) => Promise<boolean>;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+interface PushedRequest {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  /** Whose all the lines are. */
+  readonly logSource: LogSource | undefined;
+  readonly body: Buffer;
+  /** About what its lines take in a batch. */
+  readonly bytes: number;
+  readonly counters: ListenerCounters;
+}
+
+/** Adds the routes to a server, in an encapsulation of their own: the bodies here are bytes. Counts `http` and `otlp`. */
+export async function registerIngestRoutes(
+  server: FastifyInstance,
+  { router, rateLimiter, mayWrite, warn }: IngestRoutesOptions,
+): Promise<readonly ListenerCounters[]> {
+  const counters = createListenerCounters('http');
+  const otlpCounters = createListenerCounters('otlp');
+  const authorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters });
+  const otlpAuthorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters: otlpCounters });
+  const retryDedup = new RetryDeduplicator();
+  const rejectionWarnings = [counters, otlpCounters].map((of) => new RejectionWarnings(of, warn));
+  const fastPath = new FastPathServer(server.server, {
+    router,
+    rateLimiter,
+    counters,
+    onResponse: () => rejectionWarnings[0].check(),
+    warn,
+  });
+  server.addHook('preClose', () => fastPath.close());
+  await server.register(async (logs) => {
+    logs.removeAllContentTypeParsers();
+    logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    logs.setErrorHandler((error: Error & { code?: string }, request) => {
+      // Something without a slash: Fastify refuses it before we see it.
+      if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+        throw request.routeOptions.url === '/logs'
+          ? unsupportedContentType(request)
+          : unsupportedOtlpContentType(request);
+      throw error;
+    });
+    logs.addHook('onResponse', async () => {
+      for (const of of rejectionWarnings) of.check();
+    });
+    logs.post('/logs', async (request, reply) => {
+      await takeRequest(request, reply);
+      return reply.code(204).send();
+    });
+    logs.post('/v1/logs', takeOtlp);
+    for (const url of ['/logs', '/v1/logs'])
+      logs.route({
+        method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+        url,
+        handler: async (_request, reply) => {
+          reply.code(405).header('Allow', 'POST');
+          return { id: 'method_not_allowed', message: 'Lines are pushed with POST.' };
+        },
+      });
+  });
+  return [counters, otlpCounters];
+
+  async function takeRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const format = BODY_FORMATS[contentType(request)];
+    const sender = await authorizer.authorize(request, reply);
+    if (!format) throw unsupportedContentType(request);
+    authorizer.admit(request, sender);
+    const { logSource } = sender;
+    if (format !== 'logplex' && !logSource)
+      throw new TailraceError(
+        'bad_request',
+        `${format === 'text' ? 'Plain text' : 'JSON'} needs a source token: add ?token=t.… or authenticate with it.`,
+      );
+    const body = await readBody(request.raw, BODY_BYTES_MAX);
+    const { dyno } = request.query as { dyno?: string };
+    if (format === 'logplex') {
+      const msgCount = request.headers['logplex-msg-count'];
+      const bytes = estimateLogplexBatchBytes(body.length, msgCount);
+      await storeRequest({ request, reply, logSource, body, bytes, counters }, async (receiver) => {
+        await takeLogplexBody(body, receiver, { msgCount, tokenPerLine: !logSource, counters });
+        detachBuffer(body);
+      });
+      return;
+    }
+    if (format === 'text') {
+      const bytes = body.length + countLines(body) * LINE_GROWTH_BYTES;
+      const take = (receiver: LineReceiver): void => new PlainTextBody(dyno).take(body, receiver);
+      await storeRequest({ request, reply, logSource, body, bytes, counters }, take);
+      return;
+    }
+    const lines = (format === 'json' ? readJson(body) : readNdjson(body)).map((value) =>
+      jsonToSyslogLine(value, dyno),
+    );
+    const bytes = estimateBatchBytes(lines);
+    await storeRequest({ request, reply, logSource, body, bytes, counters }, linesTaker(lines));
+  }
+
+  async function takeOtlp(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const type = contentType(request);
+    const isJson = type === 'application/json';
+    const logSource = await otlpAuthorizer.authorizeSingleSource(request, reply, 'OTLP');
+    if (!isJson && type !== 'application/x-protobuf' && type !== 'application/protobuf')
+      throw unsupportedOtlpContentType(request);
+    otlpAuthorizer.admit(request, { logSource });
+    const body = await readBody(request.raw, BODY_BYTES_MAX);
+    const lines = otlpToSyslogLines(body, isJson, logSource.source, logSource.source === WILDCARD_SOURCE);
+    const bytes = estimateBatchBytes(lines);
+    await storeRequest({ request, reply, logSource, body, bytes, counters: otlpCounters }, linesTaker(lines));
+    // An ExportLogsServiceResponse without a partial success: in protobuf, no bytes at all.
+    return reply.type(isJson ? type : 'application/x-protobuf').send(isJson ? '{}' : Buffer.alloc(0));
+  }
+
+  /** Hands a request's lines over; resolves when they are stored. What fits into one batch is stored all or none. */
+  async function storeRequest(
+    { request, reply, logSource, body, bytes, counters: counted }: PushedRequest,
+    take: (receiver: LineReceiver) => void | Promise<void>,
+  ): Promise<void> {
+    const sentFrameId = readFrameId(request.headers['logplex-frame-id']);
+    const retry =
+      sentFrameId === undefined && bytes > BATCH_BYTES
+        ? retryDedup.frameIdFor(`${logSource?.token} ${request.url} ${contentType(request)}`, body)
+        : undefined;
+    const frameId = sentFrameId ?? retry?.frameId;
+    // Drains in other formats name their token, too.
+    const fromHerokuDrain =
+      request.headers['logplex-drain-token'] !== undefined &&
+      contentType(request) === 'application/logplex-1';
+    const receiver = receiverForRequest({
+      router,
+      rateLimiter,
+      counters: counted,
+      host: normalizeAddress(request.ip),
+      logSource,
+      bytes,
+      frameId,
+      fromHerokuDrain,
+    });
+    await take(receiver);
+    await receiver.whenStored();
+    if (!retry) return;
+    // Whoever hangs up before the answer doesn't know, and sends it again.
+    const { forget } = retry;
+    reply.raw.once('finish', forget);
+  }
+}
+
+function linesTaker(lines: readonly Buffer[]): (receiver: LineReceiver) => void {
+  return (receiver) => {
+    for (const line of lines) receiver.take(line, 0, line.length);
+  };
+}
+
+function estimateBatchBytes(lines: readonly Buffer[]): number {
+  return lines.reduce((sum, line) => sum + line.length + LINE_GROWTH_BYTES, 0);
+}
+
+function countLines(text: Buffer): number {
+  let count = 1;
+  for (let at = text.indexOf(NEWLINE); at !== -1; at = text.indexOf(NEWLINE, at + 1)) count++;
+  return count;
+}
+
+function contentType(request: FastifyRequest): string {
+  return request.headers['content-type']?.split(';', 1)[0].trim().toLowerCase() ?? '';
+}
+
+function unsupportedContentType(request: FastifyRequest): TailraceError {
+  return new TailraceError(
+    'unsupported_type',
+    `Content-Type ${contentType(request) || '(none)'} isn't supported: send application/logplex-1, text/plain, application/x-ndjson or application/json.`,
+  );
+}
+
+function unsupportedOtlpContentType(request: FastifyRequest): TailraceError {
+  return new TailraceError(
+    'unsupported_type',
+    `Content-Type ${contentType(request) || '(none)'} isn't supported: send application/x-protobuf or application/json.`,
+  );
+}

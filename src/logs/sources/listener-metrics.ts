@@ -1,0 +1,118 @@
+/** What is measured of the ways in. Counted are plain numbers on the hot path; they are collected when somebody asks. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { LogRouter } from '../router/log-router.ts';
+import { countersByApp } from './app-counters.ts';
+import type { ListenerCounters } from './listener-counters.ts';
+import { countUdpDrops } from './udp-drops.ts';
+
+export interface ListenerMetricsOptions {
+  readonly counters: readonly ListenerCounters[];
+  readonly router: LogRouter;
+  /** Where datagrams come in. */
+  readonly udpPort: number;
+  /** Names of apps by their ids. */
+  readonly appNames: () => Promise<ReadonlyMap<string, string>>;
+}
+
+/** Measures batches and the time from their first line's arrival until they are durable; give it to the router. */
+export function registerBatchMetrics(
+  registry: Registry,
+): (lines: number, bytes: number, afterMs: number) => void {
+  const registers = [registry];
+  const lineCounts = new Histogram({
+    name: 'tailrace_batch_lines',
+    help: 'Lines of the batches that were stored.',
+    buckets: [1, 3, 10, 30, 100, 300, 1_000, 3_000],
+    registers,
+  });
+  const byteCounts = new Histogram({
+    name: 'tailrace_batch_bytes',
+    help: 'Bytes of the batches that were stored.',
+    buckets: [256, 1_024, 4_096, 16_384, 65_536, 262_144],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'tailrace_durable_seconds',
+    help: "From the arrival of a batch's first line until the batch was durable; the HTTP router's lines gather for up to 10 ms.",
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    registers,
+  });
+  return (lines, bytes, afterMs) => {
+    lineCounts.observe(lines);
+    byteCounts.observe(bytes);
+    seconds.observe(afterMs / 1_000);
+  };
+}
+
+/** Shows the listeners' counters. */
+export function registerListenerMetrics(
+  registry: Registry,
+  { counters, router, udpPort, appNames }: ListenerMetricsOptions,
+): void {
+  const registers = [registry];
+  const perApp = (name: string, help: string, read: 'lines' | 'bytes'): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: ['protocol', 'app'],
+      registers,
+      async collect() {
+        const names = await appNames();
+        this.reset();
+        for (const of of counters)
+          for (const [app, count] of countersByApp(of))
+            this.inc({ protocol: of.protocol, app: names.get(app) ?? app }, count[read]);
+      },
+    });
+  };
+  perApp('tailrace_in_lines_total', 'Lines that were taken.', 'lines');
+  perApp('tailrace_in_bytes_total', 'Bytes of the lines that were taken.', 'bytes');
+  const perListener = (name: string, help: string, read: (of: ListenerCounters) => number): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: ['protocol'],
+      registers,
+      collect() {
+        this.reset();
+        for (const of of counters) this.inc({ protocol: of.protocol }, read(of));
+      },
+    });
+  };
+  perListener('tailrace_in_malformed_total', 'Frames and bodies that were no lines.', (of) => of.malformed);
+  perListener(
+    'tailrace_in_unknown_total',
+    'Lines of which nobody knows whose they are.',
+    (of) => of.unknownToken,
+  );
+  perListener('tailrace_in_limited_total', 'Lines refused by rate limits.', (of) => of.limited);
+  perListener('tailrace_in_lost_total', 'Lines turned away because too much waited.', (of) => of.lost);
+  perListener(
+    'tailrace_in_duplicates_total',
+    'Lines of requests that had been stored before.',
+    (of) => of.duplicates,
+  );
+  perListener('tailrace_in_connections_total', 'Connections that were opened.', (of) => of.connections);
+  perListener(
+    'tailrace_in_cut_total',
+    'Connections that were ended: too many, idle, too slow.',
+    (of) => of.cut,
+  );
+  new Counter({
+    name: 'tailrace_in_udp_dropped_total',
+    help: 'Datagrams that the system dropped before they could be read (Linux).',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(countUdpDrops([udpPort]) ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'tailrace_waiting_bytes',
+    help: 'Bytes that wait to be stored.',
+    registers,
+    collect() {
+      this.set(router.waitingBytes);
+    },
+  });
+}

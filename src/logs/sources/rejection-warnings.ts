@@ -1,0 +1,44 @@
+import type { ListenerCounters } from './listener-counters.ts';
+
+/** How often a listener warns of what it turned away. */
+const WARN_INTERVAL_MS = 60_000;
+type RejectionKind = 'malformed' | 'unknownToken' | 'lost';
+const EXPLANATION: Record<RejectionKind, string> = {
+  malformed:
+    'lines were malformed: expected syslog, `<PRI>1 TIME HOST TOKEN DYNO MSGID SD MESSAGE` or `<PRI>TIME HOST TOKEN: MESSAGE`',
+  unknownToken:
+    'lines had an unknown token, or none and no rule for their sender: see `tailrace tokens:add` and `tailrace sources:add`',
+  lost: 'lines were turned away because too much waited to be stored',
+};
+
+/** Warns once a minute, and at once the first time, of what a listener turned away. */
+export class RejectionWarnings {
+  private readonly counters: ListenerCounters;
+  private readonly warn: (fields: object, message: string) => void;
+  private readonly reported: Record<RejectionKind, number> = { malformed: 0, unknownToken: 0, lost: 0 };
+  private nextMs = 0;
+
+  constructor(counters: ListenerCounters, warn: (fields: object, message: string) => void) {
+    this.counters = counters;
+    this.warn = warn;
+  }
+
+  /** Looks at the counters: cheap enough for every chunk. */
+  check(): void {
+    const { counters, reported: told } = this;
+    if (
+      counters.malformed === told.malformed &&
+      counters.unknownToken === told.unknownToken &&
+      counters.lost === told.lost
+    )
+      return;
+    const now = Date.now();
+    if (now < this.nextMs) return;
+    this.nextMs = now + WARN_INTERVAL_MS;
+    for (const kind of ['malformed', 'unknownToken', 'lost'] as const) {
+      const count = counters[kind] - told[kind];
+      told[kind] = counters[kind];
+      if (count > 0) this.warn({ protocol: counters.protocol, count }, `${count} ${EXPLANATION[kind]}`);
+    }
+  }
+}

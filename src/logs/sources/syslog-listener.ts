@@ -1,0 +1,30 @@
+/** What every syslog listener is given, and what it is. */
+
+import type { LogRouter } from '../router/log-router.ts';
+import type { RateLimiter } from '../router/rate-limiter.ts';
+import type { SourceRules } from '../router/source-rules.ts';
+import type { ConnectionLimiter } from './connection-limiter.ts';
+import type { ListenerCounters } from './listener-counters.ts';
+
+export interface SyslogListenerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly router: LogRouter;
+  readonly rules: SourceRules;
+  readonly rateLimiter: RateLimiter;
+  readonly connectionLimiter: ConnectionLimiter;
+  /** Every connection begins with a PROXY protocol header. */
+  readonly proxyProtocol: boolean;
+  readonly warn: (fields: object, message: string) => void;
+  /** Counts together with another listener of the same kind; default: by itself. */
+  readonly counters?: ListenerCounters;
+}
+
+/** A running listener. */
+export interface SyslogListener {
+  readonly port: number;
+  readonly counters: ListenerCounters;
+  /** Takes no more; what was taken is with the router. */
+  close(): Promise<void>;
+}

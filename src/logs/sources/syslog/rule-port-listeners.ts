@@ -1,0 +1,134 @@
+/** The ports that rules name: TCP and UDP are listened for on each, as rules come and go. */
+import { systemCode, TailraceError } from '../../../common/errors.ts';
+import type { RuleRecord } from '../../router/source-rules.ts';
+import type { AppId } from '../../store/contract.ts';
+import type { ListenerCounters } from '../listener-counters.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
+import { listenTcp } from './tcp.ts';
+import { listenUdp } from './udp.ts';
+
+/** A port that was taken may be free again. */
+const RETRY_MS = 60_000;
+
+export interface RulePortListenersOptions {
+  readonly listenOptions: Omit<SyslogListenerOptions, 'port' | 'counters'>;
+  readonly counters: { readonly tcp: ListenerCounters; readonly udp: ListenerCounters };
+  /** Ports that are listened on anyway. */
+  readonly reservedPorts: ReadonlySet<number | undefined>;
+  /** What people call an app. */
+  readonly appName: (app: AppId) => Promise<string | undefined>;
+  /** After which time a port that couldn't be listened on is tried again, ms. */
+  readonly retryMs?: number;
+}
+
+export class RulePortListeners {
+  private readonly options: RulePortListenersOptions;
+  private readonly listeners = new Map<number, readonly SyslogListener[]>();
+  /** Ports that can't be listened on: told of once. */
+  private readonly failedPorts = new Set<number>();
+  private reconciling: Promise<void> = Promise.resolve();
+  private retryTimer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  constructor(options: RulePortListenersOptions) {
+    this.options = options;
+  }
+
+  /** Listens on the ports that rules name now, and from now on. */
+  async start(): Promise<void> {
+    this.options.listenOptions.rules.onChange(() => void this.reconcile());
+    await this.reconcile();
+  }
+
+  /**
+   * Can this port be listened on here, for a rule that is to be made?
+   * @throws TailraceError `conflict` when it can't, with what to do.
+   */
+  async requirePort(port: number): Promise<void> {
+    let failure: unknown;
+    this.reconciling = this.reconciling.then(async () => {
+      if (this.closed || this.options.reservedPorts.has(port) || this.listeners.has(port)) return;
+      try {
+        await closeAll(await this.listen(port));
+      } catch (error) {
+        failure = error;
+      }
+    });
+    await this.reconciling;
+    if (failure === undefined) return;
+    const code = listenErrorCode(failure);
+    const message =
+      code === 'EADDRINUSE'
+        ? `Port ${port} is taken on this server: choose another, or free it.`
+        : `This server can't listen on port ${port} (${code || failure}): choose another${code === 'EACCES' ? ' from 1024 on, or let the server use such ports' : ''}.`;
+    throw new TailraceError('conflict', message, { cause: failure });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.reconcile();
+  }
+
+  private reconcile(): Promise<void> {
+    this.reconciling = this.reconciling.then(() => this.openAndCloseListeners());
+    return this.reconciling;
+  }
+
+  private async openAndCloseListeners(): Promise<void> {
+    clearTimeout(this.retryTimer);
+    const { listenOptions, reservedPorts } = this.options;
+    const rules = this.closed
+      ? []
+      : listenOptions.rules.rulesWithPort().filter(({ port }) => !reservedPorts.has(port));
+    const wanted = new Map(rules.reverse().map((rule) => [rule.port, rule])); // of several, the first is told of
+    for (const port of this.failedPorts) if (!wanted.has(port)) this.failedPorts.delete(port);
+    for (const [port, portListeners] of this.listeners) {
+      if (wanted.has(port)) continue;
+      this.listeners.delete(port);
+      await closeAll(portListeners);
+    }
+    for (const [port, rule] of wanted) if (!this.listeners.has(port)) await this.openPort(port, rule);
+    if (this.failedPorts.size > 0)
+      this.retryTimer = setTimeout(() => void this.reconcile(), this.options.retryMs ?? RETRY_MS).unref();
+  }
+
+  private async openPort(port: number, rule: RuleRecord): Promise<void> {
+    const { warn } = this.options.listenOptions;
+    try {
+      this.listeners.set(port, await this.listen(port));
+      if (this.failedPorts.delete(port))
+        warn({ port }, `port ${port}, which a rule names, is listened on now`);
+    } catch (error) {
+      if (this.failedPorts.has(port)) return;
+      this.failedPorts.add(port);
+      // Without its name, which is in the store, the rule can still be told of.
+      const app = (await this.options.appName(rule.app).catch(() => undefined)) ?? rule.app;
+      const code = listenErrorCode(error);
+      const why = code === 'EADDRINUSE' ? 'is taken' : `can't be listened on (${code || error})`;
+      warn(
+        { port, app, rule: rule.id },
+        `port ${port}, which a rule of the app ${app} names, ${why}: free it (it is tried again every minute), or remove the rule with \`tailrace sources:remove ${rule.id} -a ${app}\``,
+      );
+    }
+  }
+
+  private async listen(port: number): Promise<readonly SyslogListener[]> {
+    const { listenOptions, counters } = this.options;
+    const tcp = await listenTcp({ ...listenOptions, port, counters: counters.tcp });
+    try {
+      return [tcp, await listenUdp({ ...listenOptions, port, counters: counters.udp })];
+    } catch (error) {
+      await tcp.close();
+      throw error;
+    }
+  }
+}
+
+async function closeAll(listeners: readonly SyslogListener[]): Promise<void> {
+  await Promise.all(listeners.map((listener) => listener.close()));
+}
+
+/** Listeners explain errors with the setting of their usual port, which is none of a rule's. */
+function listenErrorCode(error: unknown): string {
+  return systemCode(error instanceof TailraceError ? error.cause : error);
+}

@@ -1,0 +1,132 @@
+/**
+ * Lines in over syslog: TCP and UDP on one port, TLS on another when there is a certificate, and TCP and UDP on every port that a
+ * rule names.
+ */
+
+import type { Settings } from '../../../common/config/settings.ts';
+import { TailraceError } from '../../../common/errors.ts';
+import type { LogRouter } from '../../router/log-router.ts';
+import { RateLimiter } from '../../router/rate-limiter.ts';
+import { SourceRules } from '../../router/source-rules.ts';
+import type { AppId, Store } from '../../store/contract.ts';
+import { ConnectionLimiter } from '../connection-limiter.ts';
+import type { ListenerCounters } from '../listener-counters.ts';
+import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
+import { RulePortListeners } from './rule-port-listeners.ts';
+import { listenTcp } from './tcp.ts';
+import { listenTls } from './tls.ts';
+import { listenUdp } from './udp.ts';
+
+export interface SyslogListenersOptions {
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly router: LogRouter;
+  /** What people call an app. */
+  readonly appName: (app: AppId) => Promise<string | undefined>;
+  /** Adds a line to an app's stream. */
+  readonly logToApp: (app: AppId, message: string) => void;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** The running listeners. */
+export interface SyslogListeners {
+  readonly port: number;
+  readonly tlsPort: number | undefined;
+  readonly counters: readonly ListenerCounters[];
+  /** Shared with the other ways in. */
+  readonly rateLimiter: RateLimiter;
+  /** @throws TailraceError `conflict` when a rule can't name this port, because it can't be listened on here. */
+  requirePort(port: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws TailraceError `address_in_use` when a port is taken, `settings` for a certificate that can't be used. */
+export async function startSyslogListeners(syslogOptions: SyslogListenersOptions): Promise<SyslogListeners> {
+  const { settings, store, router, appName, logToApp, warn } = syslogOptions;
+  const { tokenLines, tokenBytes, appLines, appBytes } = settings;
+  const rules = new SourceRules(store);
+  await rules.load();
+  const rateLimiter = new RateLimiter({
+    token: { lines: tokenLines, bytes: tokenBytes },
+    app: { lines: appLines, bytes: appBytes },
+    logToApp,
+  });
+  const connectionLimiter = new ConnectionLimiter({
+    connectionsMax: settings.connections,
+    idleMs: settings.idleTimeoutMs,
+    frameMs: settings.frameTimeoutMs,
+    partialBytesMax: settings.partialBytes,
+    warn,
+  });
+  const { host, proxyProtocol } = settings;
+  const options = { host, router, rules, rateLimiter, connectionLimiter, proxyProtocol, warn };
+  const listeners: SyslogListener[] = [];
+  const closeAll = async (): Promise<void> => {
+    connectionLimiter.close();
+    rateLimiter.close();
+    await Promise.all(listeners.splice(0).map((listener) => listener.close()));
+  };
+  try {
+    const [tcp, udp] = await listenBoth(options, settings.syslogPort);
+    listeners.push(tcp, udp);
+    const tls = await startTls(settings, options);
+    if (tls) listeners.push(tls);
+    const rulePorts = new RulePortListeners({
+      listenOptions: options,
+      counters: { tcp: tcp.counters, udp: udp.counters },
+      reservedPorts: new Set([tcp.port, tls?.port]),
+      appName,
+    });
+    await rulePorts.start();
+    return {
+      port: tcp.port,
+      tlsPort: tls?.port,
+      counters: listeners.map(({ counters }) => counters),
+      rateLimiter,
+      requirePort: (port) => rulePorts.requirePort(port),
+      close: async () => {
+        await rulePorts.close();
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+type ListenOptions = Omit<SyslogListenerOptions, 'port'>;
+
+/** How often another free port is tried. */
+const FREE_PORT_ATTEMPTS = 20;
+
+/** TCP and UDP on one port. Any free one, 0, has to be free for both. */
+async function listenBoth(
+  options: ListenOptions,
+  port: number,
+): Promise<[tcp: SyslogListener, udp: SyslogListener]> {
+  for (let left = FREE_PORT_ATTEMPTS; ; left--) {
+    const tcp = await listenTcp({ ...options, port });
+    try {
+      return [tcp, await listenUdp({ ...options, port: tcp.port })];
+    } catch (error) {
+      await tcp.close();
+      const isTaken = error instanceof TailraceError && error.code === 'address_in_use';
+      if (port !== 0 || !isTaken || left === 0) throw error;
+    }
+  }
+}
+
+async function startTls(settings: Settings, options: ListenOptions): Promise<SyslogListener | undefined> {
+  const { syslogTlsCert: certificate, syslogTlsKey: key, syslogTlsClientCa, syslogTlsPort } = settings;
+  if (!certificate && !key) return undefined;
+  if (!certificate || !key)
+    throw new TailraceError(
+      'settings',
+      'Syslog over TLS needs both TAILRACE_SYSLOG_TLS_CERT and TAILRACE_SYSLOG_TLS_KEY: set the other one too.',
+    );
+  return listenTls(
+    { ...options, port: syslogTlsPort },
+    { certificate, key, clientAuthority: syslogTlsClientCa || undefined },
+  );
+}

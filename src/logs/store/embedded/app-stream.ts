@@ -1,0 +1,241 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlink } from 'node:fs';
+import { systemCode, TailraceError } from '../../../common/errors.ts';
+import type { Batch } from '../../syslog/batch.ts';
+import type { Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
+import { restoreConflict } from '../restore-conflict.ts';
+import {
+  frameIdEntryBytes,
+  parseSegmentFileName,
+  type SegmentEntry,
+  type SegmentOffset,
+  validEntries,
+  writeEntryHeader,
+} from './entry-format.ts';
+import { readEntryAt } from './entry-walk.ts';
+import type { OpenFileCache } from './open-file-cache.ts';
+import { Segment } from './segment.ts';
+
+/** A stream is in about so many segments when it is full. */
+const SEGMENTS = 16;
+const SEGMENT_BYTES_MIN = 65_536;
+const SEGMENT_BYTES_MAX = 16_777_216;
+/** Names of what was stored in the last moments before the end are looked for in the segments written to then. */
+const RECOVERY_WINDOW_MS = 10_000;
+
+/** Where a stream ends. */
+interface StreamEnd {
+  /** The next sequence. */
+  readonly next: Sequence;
+  /** Bytes of all batches ever appended. */
+  readonly bytesSoFar: number;
+}
+
+/** A batch that has its place. */
+export interface AllocatedBatch {
+  readonly stored: StoredBatch;
+  readonly bytesSoFar: number;
+  readonly frameId: string | undefined;
+}
+
+/**
+ * One app's stream: its segments, and where it starts and ends, in memory from its first use on. It gives batches their places;
+ * writing them is the {@link Appender}'s.
+ */
+export class AppStream {
+  readonly folder: string;
+  private readonly retention: Retention;
+  private readonly files: OpenFileCache;
+  private readonly segmentBytes: number;
+  private segmentList: Segment[] = [];
+  /** Where the oldest batch starts in the first segment. */
+  private startOffset: SegmentOffset = { offset: 0, bytesSoFar: 0 };
+  private oldestEntry: SegmentEntry | undefined;
+  private firstSequence: Sequence = 1;
+  /** Where the sequences that were given out end, and where what was acknowledged ends. */
+  private allocatedEnd: StreamEnd = { next: 1, bytesSoFar: 0 };
+  private committedEnd: StreamEnd = { next: 1, bytesSoFar: 0 };
+
+  /**
+   * Opens a stream; what a process that died left half written is cut off.
+   * @param onFrameId is told of the names among the newest entries: they may not have been noted elsewhere.
+   */
+  constructor(
+    folder: string,
+    retention: Retention,
+    files: OpenFileCache,
+    onFrameId: (entry: SegmentEntry) => void,
+  ) {
+    this.folder = folder;
+    this.retention = retention;
+    this.files = files;
+    this.segmentBytes = Math.min(Math.max(retention.bytes / SEGMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
+    this.recover(onFrameId);
+    this.trim(Date.now());
+  }
+
+  get first(): Sequence {
+    return this.firstSequence;
+  }
+
+  get bounds(): StreamBounds {
+    const { next, bytesSoFar } = this.committedEnd;
+    return { first: this.firstSequence, last: next - 1, bytes: bytesSoFar - this.startOffset.bytesSoFar };
+  }
+
+  /** Oldest first. */
+  get segments(): readonly Segment[] {
+    return this.segmentList;
+  }
+
+  /** Gives a batch its place at the end, written into its headroom. */
+  allocate(batch: Batch, frameId: string | undefined): AllocatedBatch {
+    return this.allocateAt(batch, this.allocatedEnd.next, Date.now(), frameId);
+  }
+
+  /**
+   * Gives a batch of another store the place that it had there.
+   * @throws TailraceError `conflict` when the stream is already past it.
+   */
+  restore(batch: StoredBatch): AllocatedBatch {
+    if (this.allocatedEnd.next > batch.first) throw restoreConflict(batch.first);
+    if (this.firstSequence === this.allocatedEnd.next) this.firstSequence = batch.first;
+    return this.allocateAt(batch, batch.first, batch.storedAtMs, undefined);
+  }
+
+  /** What was placed and isn't acknowledged yet won't be: its sequences are given out again. */
+  rollback(): void {
+    this.allocatedEnd = this.committedEnd;
+  }
+
+  /** The segment to write to: a new one when the last is full. */
+  activeSegment(): Segment {
+    const newest = this.segmentList.at(-1);
+    if (newest && newest.size < this.segmentBytes) return newest;
+    const { next, bytesSoFar } = this.committedEnd;
+    const segment = new Segment(this.folder, { first: next, bytesBefore: bytesSoFar }, this.files);
+    if (!newest) mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    this.files.create(segment.path);
+    this.segmentList.push(segment);
+    return segment;
+  }
+
+  /** Batches stand in the file, one behind the other from the end of the segment on: from now on they can be read. */
+  commit(segment: Segment, batches: readonly AllocatedBatch[]): void {
+    let start = segment.size;
+    for (const { stored, bytesSoFar, frameId } of batches) {
+      const batchStart = frameId === undefined ? start : start + frameIdEntryBytes(frameId);
+      const end = batchStart + stored.bytes.length;
+      const { count, first, last, storedAtMs } = stored;
+      const bytesBefore = this.committedEnd.bytesSoFar;
+      segment.addEntry({
+        start,
+        batchStart,
+        end,
+        count,
+        first,
+        last,
+        storedAtMs,
+        bytesBefore,
+        bytesSoFar,
+        frameId,
+      });
+      this.committedEnd = { next: last + 1, bytesSoFar };
+      start = end;
+    }
+    this.trim(Date.now());
+  }
+
+  /** Takes the oldest batches out of sight until the stream is within its bounds; the newest batch always stays. */
+  trim(now: number): void {
+    const { lines, bytes, ageMs } = this.retention;
+    for (;;) {
+      const { next, bytesSoFar } = this.committedEnd;
+      const tooMuch = next - this.firstSequence > lines || bytesSoFar - this.startOffset.bytesSoFar > bytes;
+      if (!tooMuch && this.oldestEntry && now - this.oldestEntry.storedAtMs <= ageMs) return;
+      this.oldestEntry ??= this.findOldest();
+      const { oldestEntry: oldest } = this;
+      if (!oldest || oldest.last >= next - 1) return;
+      if (!tooMuch && now - oldest.storedAtMs <= ageMs) return;
+      this.firstSequence = oldest.last + 1;
+      this.startOffset = { offset: oldest.end, bytesSoFar: oldest.bytesSoFar };
+      this.oldestEntry = undefined;
+    }
+  }
+
+  /** The oldest entry; segments that lie before it are removed. */
+  private findOldest(): SegmentEntry | undefined {
+    for (;;) {
+      const [segment] = this.segmentList;
+      if (!segment) return undefined;
+      if (this.startOffset.offset < segment.size) {
+        const entry = readEntryAt(this.files.descriptor(segment.path), this.startOffset, segment.size);
+        if (entry) return entry;
+      }
+      // At its end, or at something broken: whatever is behind that is lost.
+      if (this.segmentList.length === 1) return undefined;
+      this.segmentList.shift();
+      this.files.close(segment.path);
+      unlink(segment.path, () => {}); // it is looked at again at the next start
+      this.startOffset = this.segmentList[0].start;
+    }
+  }
+
+  private allocateAt(
+    batch: Batch,
+    first: Sequence,
+    storedAtMs: number,
+    frameId: string | undefined,
+  ): AllocatedBatch {
+    const { bytes, count } = batch;
+    const bytesSoFar = this.allocatedEnd.bytesSoFar + bytes.length;
+    writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first });
+    const last = first + count - 1;
+    this.allocatedEnd = { next: last + 1, bytesSoFar };
+    return { stored: { bytes, count, first, last, storedAtMs }, bytesSoFar, frameId };
+  }
+
+  private recover(onFrameId: (entry: SegmentEntry) => void): void {
+    const found = segmentsIn(this.folder);
+    this.segmentList = found.map((start) => new Segment(this.folder, start, this.files));
+    const newest = this.segmentList.at(-1);
+    if (!newest) return;
+    const written = this.segmentList.map(({ path }) => statSync(path));
+    const late = written[written.length - 1].mtimeMs - RECOVERY_WINDOW_MS;
+    let end: StreamEnd = { next: newest.first, bytesSoFar: newest.bytesBefore };
+    for (const [i, segment] of this.segmentList.entries()) {
+      const { size, mtimeMs } = written[i];
+      if (segment !== newest && mtimeMs < late) {
+        segment.openExisting(size);
+        continue;
+      }
+      for (const { entry } of validEntries(readFileSync(segment.path), segment.start)) {
+        segment.addEntry(entry);
+        if (entry.frameId !== undefined) onFrameId(entry);
+        if (segment === newest) end = { next: entry.last + 1, bytesSoFar: entry.bytesSoFar };
+      }
+    }
+    if (written[written.length - 1].size > newest.size) truncateSync(newest.path, newest.size);
+    this.allocatedEnd = end;
+    this.committedEnd = end;
+    this.startOffset = this.segmentList[0].start;
+    this.oldestEntry = this.findOldest();
+    this.firstSequence = this.oldestEntry?.first ?? end.next;
+  }
+}
+
+/** The segments in a folder, oldest first. */
+function segmentsIn(folder: string): { first: Sequence; bytesBefore: number }[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw new TailraceError('unavailable', `The stream in ${folder} can't be read (${systemCode(error)}).`, {
+      cause: error,
+    });
+  }
+  return names
+    .map(parseSegmentFileName)
+    .filter((start) => start !== undefined)
+    .sort((a, b) => a.first - b.first);
+}

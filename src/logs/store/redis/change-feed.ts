@@ -1,0 +1,214 @@
+/**
+ * Wake-ups by pub/sub, and a sweep behind them, since messages may be lost: with the connection, or between the servers
+ * of a Cluster.
+ *
+ * The sweep asks for the last sequences of the apps that somebody here waits for, and of no others: ten thousand
+ * idle apps that nobody reads cost nothing. A script answers for hundreds of apps in one call; in a Cluster, where a
+ * call can't reach into several slots, it is one pipeline a server.
+ */
+import type { AppendListener, AppId, Sequence } from '../contract.ts';
+import { Subscriptions } from '../subscriptions.ts';
+import type { RedisConnection } from './connection/connection.ts';
+import { appendChannel, appOfChannel, RECORDS_CHANNEL, streamKeys } from './keys.ts';
+import { LUA_SCRIPTS } from './lua-scripts.ts';
+import { OUTAGE_AFTER_MS, OutageMonitor } from './outage-monitor.ts';
+import type { RedisRecords } from './records.ts';
+
+/** A lost wake-up is made up for after this time: no line is late by more than a second. */
+const RECONCILE_MS = 600;
+/** Apps that are asked for, and channels that are subscribed to, with one call. */
+const APPS_PER_CALL = 500;
+
+export class ChangeFeed {
+  private readonly connection: RedisConnection;
+  private readonly records: RedisRecords;
+  private readonly origin: string;
+  private readonly subscriptions = new Subscriptions();
+  private readonly outages = new OutageMonitor();
+  /** Apps that somebody waits for, with the last sequence that they were told of; -1: not even subscribed yet. */
+  private readonly notifiedUpTo = new Map<AppId, Sequence>();
+  private revision = -1;
+  private subscribing: AppId[] = [];
+  private unsubscribing: AppId[] = [];
+  private readonly timer: NodeJS.Timeout;
+  private reconciling = false;
+  private reconcileStartedAtMs = 0;
+  private closed = false;
+
+  constructor(connection: RedisConnection, records: RedisRecords, origin: string) {
+    this.connection = connection;
+    this.records = records;
+    this.origin = origin;
+    connection.onMessage((channel, message) => this.onMessage(channel, message));
+    connection.onConnect(() => void this.resubscribe());
+    this.timer = setInterval(() => this.onTimer(), RECONCILE_MS);
+    this.timer.unref();
+  }
+
+  subscribe(app: AppId, listener: AppendListener): () => void {
+    const unsubscribe = this.subscriptions.subscribe(app, listener);
+    if (!this.notifiedUpTo.has(app)) {
+      this.notifiedUpTo.set(app, -1);
+      this.queueSubscribe(app);
+    }
+    return () => {
+      unsubscribe();
+      if (this.subscriptions.hasSubscribers(app)) return;
+      this.notifiedUpTo.delete(app);
+      this.queueUnsubscribe(app);
+    };
+  }
+
+  watchRecords(listener: (scope: string) => void): () => void {
+    return this.subscriptions.watchRecords(listener);
+  }
+
+  watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void {
+    return this.outages.watch(app, listener);
+  }
+
+  /** This process appended: `last` is new. */
+  onAppended(app: AppId, last: Sequence, batch: Parameters<AppendListener>[0]): void {
+    const notified = this.notifiedUpTo.get(app);
+    if (notified === undefined) return;
+    if (last > notified && notified >= 0) this.notifiedUpTo.set(app, last);
+    this.subscriptions.notifyAppend(app, batch);
+  }
+
+  /** This process changed records; `revision` is the scope's number of transactions since. */
+  onRecordsChanged(scope: string, revision: number): void {
+    if (scope === '') this.onRevision(revision);
+    this.subscriptions.notifyRecordChange(scope);
+  }
+
+  /** The newest sequence that anybody here was told of. */
+  newestSeen(app: AppId): Sequence {
+    return Math.max(0, this.notifiedUpTo.get(app) ?? 0);
+  }
+
+  close(): void {
+    this.closed = true;
+    clearInterval(this.timer);
+  }
+
+  private queueSubscribe(app: AppId): void {
+    this.subscribing.push(app);
+    if (this.subscribing.length === 1) setImmediate(() => void this.subscribeQueued());
+  }
+
+  /** Subscribes to all channels of a turn at once, and wakes: what was appended meanwhile was told to nobody. */
+  private async subscribeQueued(): Promise<void> {
+    const apps = this.subscribing.splice(0).filter((app) => this.notifiedUpTo.has(app));
+    if (apps.length === 0 || this.closed) return;
+    await this.connection.subscribe(apps.map(appendChannel)).catch(() => {}); // when the connection is there again
+    await this.reconcile();
+  }
+
+  /** A connection is new: nothing is subscribed to, and whatever was told meanwhile is lost. */
+  private async resubscribe(): Promise<void> {
+    const channels = [RECORDS_CHANNEL, ...[...this.notifiedUpTo.keys()].map(appendChannel)];
+    try {
+      for (let i = 0; i < channels.length; i += APPS_PER_CALL)
+        await this.connection.subscribe(channels.slice(i, i + APPS_PER_CALL));
+    } catch {
+      // The connection is lost again; the next one will be told.
+    }
+    await this.reconcile();
+  }
+
+  private queueUnsubscribe(app: AppId): void {
+    this.unsubscribing.push(app);
+    if (this.unsubscribing.length > 1) return;
+    setImmediate(() => {
+      const apps = this.unsubscribing.splice(0).filter((one) => !this.notifiedUpTo.has(one));
+      if (apps.length > 0 && !this.closed)
+        this.connection.unsubscribe(apps.map(appendChannel)).catch(() => {});
+    });
+  }
+
+  private onMessage(channel: string, message: string): void {
+    if (channel === RECORDS_CHANNEL) {
+      const [, origin, revision, scope] = /^(\S+) (\d+) (.*)$/s.exec(message) ?? [];
+      if (origin === undefined || origin === this.origin) return;
+      if (scope === '') this.onRevision(Number(revision));
+      this.subscriptions.notifyRecordChange(scope);
+      return;
+    }
+    const [origin, last] = message.split(' ');
+    // Whoever appended here is woken with the batch itself, when the append's reply comes.
+    if (origin !== this.origin) this.notifyGrowth(appOfChannel(channel), Number(last));
+  }
+
+  private notifyGrowth(app: AppId, last: Sequence): void {
+    const notified = this.notifiedUpTo.get(app);
+    if (notified === undefined || last <= notified) return;
+    this.notifiedUpTo.set(app, last);
+    this.subscriptions.notifyAppend(app, undefined);
+  }
+
+  private onRevision(revision: number): void {
+    // After a number that is missing something else was changed too; the sweep finds that.
+    if (revision === this.revision + 1) this.revision = revision;
+  }
+
+  private onTimer(): void {
+    // A Redis that hangs keeps its connection. One server of a Cluster that does has apps of its own, and the sweep finds them.
+    const hangs =
+      this.reconciling &&
+      !this.connection.isCluster &&
+      performance.now() - this.reconcileStartedAtMs > OUTAGE_AFTER_MS;
+    if (hangs || !this.connection.isConnected) this.outages.allUnreachable();
+    void this.reconcile();
+  }
+
+  /** Looks whether anything was appended or changed that nobody here was told of. */
+  async reconcile(): Promise<void> {
+    if (this.reconciling || this.closed || !this.connection.isConnected) return;
+    this.reconciling = true;
+    this.reconcileStartedAtMs = performance.now();
+    const apps = [...this.notifiedUpTo.keys()];
+    const parts = [this.reconcileRecords()];
+    for (let i = 0; i < apps.length; i += APPS_PER_CALL)
+      parts.push(this.reconcileApps(apps.slice(i, i + APPS_PER_CALL)));
+    // While Redis is away they fail: the next sweep makes up for this one.
+    await Promise.allSettled(parts);
+    this.reconciling = false;
+  }
+
+  private async reconcileRecords(): Promise<void> {
+    const revision = await this.records.revision('');
+    if (revision === this.revision) return;
+    const first = this.revision === -1;
+    this.revision = revision;
+    if (!first) this.subscriptions.notifyRecordChange('');
+  }
+
+  private async reconcileApps(apps: readonly AppId[]): Promise<void> {
+    const newest = await this.lastSequences(apps);
+    for (const [i, app] of apps.entries()) {
+      const last = newest[i];
+      const notified = this.notifiedUpTo.get(app);
+      if (last === undefined) this.outages.unreachable(app);
+      else this.outages.reachable(app);
+      if (last === undefined || notified === undefined) continue;
+      if (last > notified) this.notifyGrowth(app, last);
+      else if (last < notified) await this.raiseNextSequence(app, notified);
+    }
+  }
+
+  private async lastSequences(apps: readonly AppId[]): Promise<readonly (number | undefined)[]> {
+    const states = apps.map((app) => streamKeys(app).state);
+    if (!this.connection.isCluster)
+      return (await this.connection.runScript(LUA_SCRIPTS.newest, states, [])) as number[];
+    const fields = await this.connection.hgetEach(states, 'next');
+    return fields.map((next) => (next === undefined ? undefined : Number(next ?? 1) - 1));
+  }
+
+  /**
+   * The stream is shorter than what was told: a failover lost its end, or the app was dropped. Its next line must not
+   * get a number that readers have passed.
+   */
+  private async raiseNextSequence(app: AppId, notified: Sequence): Promise<void> {
+    await this.connection.runScript(LUA_SCRIPTS.raise, [streamKeys(app).state], [notified + 1]);
+  }
+}

@@ -1,0 +1,89 @@
+/** How a Redis is doing, for people: asked of a store that is open, or of a Redis that no server uses yet. */
+import type { StoreStatus } from '../../contract.ts';
+import { STORE_FORMAT, STORE_FORMAT_KEY, WRITE_PROBE_KEY } from '../keys.ts';
+import { RedisConnection } from './connection.ts';
+import { parseRedisUrl } from './redis-url.ts';
+import { assertSupportedVersion, missingReplicas, readServerInfo, serverWarnings } from './server-check.ts';
+
+/** Clocks that are this far apart mislead: lines are stored by Redis' clock, and asked for by the routers'. */
+const CLOCK_SKEW_MAX_MS = 5_000;
+/** How long a Redis may take to be connected to when somebody only wants to know. */
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/**
+ * Looks at the servers behind an open connection, and whether they take writes; never rejects.
+ * @param wait how many replicas must have a line before it is acknowledged.
+ */
+export async function redisStatus(connection: RedisConnection, wait: number): Promise<StoreStatus> {
+  const address = connection.address.text;
+  const startedMs = performance.now();
+  try {
+    const servers = await readServerInfo(connection);
+    const answer_ms = Math.round((performance.now() - startedMs) * 10) / 10;
+    const [first] = servers;
+    assertSupportedVersion(first);
+    const skewMs = await clockSkewMs(connection);
+    const { usedBytes: _used, maxBytes: _max, ...facts } = first;
+    const sum = (field: 'usedBytes' | 'maxBytes' | 'replicas'): number =>
+      servers.reduce((total, server) => total + server[field], 0);
+    const total = {
+      address,
+      ...facts,
+      ...(connection.isCluster ? { masters: servers.length } : {}),
+      replicas: sum('replicas'),
+      ...(wait > 0 ? { wait_for_replicas: wait } : {}),
+      used_bytes: sum('usedBytes'),
+      max_bytes: sum('maxBytes'),
+      answer_ms,
+    };
+    const warnings = new Set(servers.flatMap((server) => serverWarnings(server)));
+    if (Math.abs(skewMs) > CLOCK_SKEW_MAX_MS)
+      warnings.add(
+        `Redis' clock is ${Math.round(Math.abs(skewMs) / 1_000)} s ${skewMs > 0 ? 'ahead of' : 'behind'} this router's: set both by NTP, or --since and the order of times mislead.`,
+      );
+    const trouble = (await writeError(connection)) ?? missingReplicas(servers, wait);
+    return { kind: 'redis', trouble, concerns: [...warnings], facts: total };
+  } catch (error) {
+    return { kind: 'redis', trouble: messageOf(error), concerns: [], facts: { address } };
+  }
+}
+
+/** Connects to a Redis only to look at it, as {@link redisStatus} does; nothing is kept there. Never rejects. */
+export async function checkRedis(url: string, ca: string | undefined, wait: number): Promise<StoreStatus> {
+  let connection: RedisConnection | undefined;
+  try {
+    connection = new RedisConnection({ address: parseRedisUrl(url), ca, warn: () => {} });
+    await connection.ready(CONNECT_TIMEOUT_MS);
+    const format = await connection.call('get', STORE_FORMAT_KEY);
+    const status = await redisStatus(connection, wait);
+    if (status.trouble !== undefined || format === null || format === STORE_FORMAT) return status;
+    const trouble = `The data in this Redis was laid out by another version of tailrace (format ${String(format)}): use that version, or another database.`;
+    return { ...status, trouble };
+  } catch (error) {
+    return { kind: 'redis', trouble: messageOf(error), concerns: [], facts: {} };
+  } finally {
+    connection?.close();
+  }
+}
+
+/** Reading may work when writing doesn't: out of memory, a replica, a disk that is full. Tried, with a key that goes at once. */
+async function writeError(connection: RedisConnection): Promise<string | undefined> {
+  try {
+    await connection.call('set', WRITE_PROBE_KEY, 1, 'PX', 1_000);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** By how many milliseconds Redis' clock is ahead, but for the time that the answer took. */
+async function clockSkewMs(connection: RedisConnection): Promise<number> {
+  const before = Date.now();
+  const [seconds, micros] = (await connection.call('time')) as [string, string];
+  const redisMs = Number(seconds) * 1_000 + Number(micros) / 1_000;
+  return redisMs > Date.now() ? redisMs - Date.now() : Math.min(0, redisMs - before);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,114 @@
+/**
+ * Waits until replicas have what was appended (`REDIS_WAIT`), for all appends of a moment at once, over a connection of its own:
+ * while Redis waits for replicas, it does nothing else for a client.
+ *
+ * Over one connection to one server: is the entry there; a write; wait for replicas. Replication keeps the order, so that a
+ * replica that has the write has the entry, whoever appended it and over whichever connection. After a failover that lost
+ * the entry it isn't there, and has to be appended again.
+ */
+import { TailraceError } from '../../../../common/errors.ts';
+import { type BatchHeader, entryId, readBatchHeader, type StreamEntry } from '../batch-header.ts';
+import type { StreamKeys } from '../keys.ts';
+import type { RedisConnection } from './connection.ts';
+
+export interface ReplicaWaitOptions {
+  /** Replicas that must have a line before it is acknowledged; 0: none. */
+  readonly replicas: number;
+  /** How long they may take, ms. */
+  readonly timeoutMs: number;
+}
+
+interface WaitRequest {
+  readonly keys: StreamKeys;
+  readonly headers: readonly BatchHeader[];
+  readonly resolve: (present: boolean[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What is asked of one server. */
+interface ServerQueue {
+  waiting: WaitRequest[];
+  busy: boolean;
+  /** Were there too few replicas the last time? */
+  lacksReplicas: boolean;
+}
+
+export class ReplicaWaiter {
+  private readonly connection: RedisConnection;
+  private readonly options: ReplicaWaitOptions;
+  private readonly queues = new Map<string, ServerQueue>();
+
+  /** @param connection for this alone. */
+  constructor(connection: RedisConnection, options: ReplicaWaitOptions) {
+    this.connection = connection;
+    this.options = options;
+  }
+
+  /** Were there too few the last time? Then it is better to ask before something is appended. */
+  lacksReplicas({ state }: StreamKeys): boolean {
+    return this.queues.get(this.connection.serverOf(state))?.lacksReplicas ?? false;
+  }
+
+  /**
+   * Resolves when enough replicas have everything that is in the app's stream now; says which of these batches that is.
+   * @throws TailraceError `unavailable` when there are too few.
+   */
+  waitForReplicas(keys: StreamKeys, headers: readonly BatchHeader[]): Promise<boolean[]> {
+    const server = this.connection.serverOf(keys.state);
+    let queue = this.queues.get(server);
+    if (!queue) {
+      queue = { waiting: [], busy: false, lacksReplicas: false };
+      this.queues.set(server, queue);
+    }
+    const mine = queue;
+    return new Promise((resolve, reject) => {
+      mine.waiting.push({ keys, headers, resolve, reject });
+      if (!mine.busy) void this.processQueue(mine);
+    });
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+
+  private async processQueue(queue: ServerQueue): Promise<void> {
+    queue.busy = true;
+    while (queue.waiting.length > 0) {
+      const requests = queue.waiting.splice(0);
+      try {
+        const present = await this.sendWait(queue, requests);
+        for (const { headers, resolve } of requests) resolve(present.splice(0, headers.length));
+      } catch (error) {
+        for (const { reject } of requests) reject(error);
+      }
+    }
+    queue.busy = false;
+  }
+
+  private async sendWait(queue: ServerQueue, requests: readonly WaitRequest[]): Promise<boolean[]> {
+    const { replicas, timeoutMs } = this.options;
+    const headers = requests.flatMap(({ keys, headers: own }) =>
+      own.map((header) => ({ index: keys.index, header })),
+    );
+    const replies = await this.connection.pipeline([
+      ...headers.map(
+        ({ index, header }) => ['xrange', index, entryId(header.last), entryId(header.last)] as const,
+      ),
+      ['hset', requests[0].keys.state, 'waited', Date.now()],
+      ['wait', replicas, timeoutMs],
+    ]);
+    const reached = Number(replies[replies.length - 1]);
+    queue.lacksReplicas = reached < replicas;
+    if (queue.lacksReplicas)
+      throw new TailraceError(
+        'unavailable',
+        `${reached} of Redis' replicas had the lines within ${timeoutMs} ms, and REDIS_WAIT asks for ${replicas}: bring replicas back, or lower REDIS_WAIT; nothing that was accepted is lost.`,
+      );
+    return headers.map(({ header }, i) => {
+      const [entry] = replies[i] as StreamEntry[];
+      if (!entry) return false;
+      const { count, bytes, storedAtMs } = readBatchHeader(entry);
+      return count === header.count && bytes === header.bytes && storedAtMs === header.storedAtMs;
+    });
+  }
+}

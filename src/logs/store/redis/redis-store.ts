@@ -1,0 +1,203 @@
+/**
+ * The Redis store: many routers on one Redis (or Valkey) 6.2 or newer, alone, behind Sentinels, or a Cluster. An append
+ * is durable as far as Redis is: see docs/redis.md.
+ *
+ * Takes what the contract says. Everything that has to happen at once happens in one Lua script (`lua/`); time is
+ * Redis's own; what is read comes from the master.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Batch } from '../../syslog/batch.ts';
+import type {
+  AppendListener,
+  AppendOptions,
+  AppendResult,
+  AppId,
+  Lease,
+  RecordChange,
+  Retention,
+  Sequence,
+  Store,
+  StoredBatch,
+  StoredRecord,
+  StoreStatus,
+  StreamBounds,
+  TransactOptions,
+} from '../contract.ts';
+import { RedisAppender } from './appender.ts';
+import { ChangeFeed } from './change-feed.ts';
+import { RedisConnection } from './connection/connection.ts';
+import { redisStatus } from './connection/redis-status.ts';
+import { parseRedisUrl, type RedisAddress } from './connection/redis-url.ts';
+import { ReplicaWaiter, type ReplicaWaitOptions } from './connection/replica-waiter.ts';
+import {
+  assertSupportedVersion,
+  checkStoreFormat,
+  missingReplicas,
+  readServerInfo,
+  serverWarnings,
+} from './connection/server-check.ts';
+import { RedisLeases } from './leases.ts';
+import { RedisRecords } from './records.ts';
+import { RedisStreams } from './streams.ts';
+
+/** How long Redis may be away when the store is opened. */
+const OPEN_TIMEOUT_MS = 10_000;
+
+export interface RedisStoreOptions {
+  readonly url: string;
+  /** PEM of the CA that signed the server's certificate, when the system doesn't know it. */
+  readonly ca?: string;
+  readonly retention: Retention;
+  readonly warn: (fields: object, message: string) => void;
+  /** How long Redis may be away when the store is opened, ms. */
+  readonly openMs?: number;
+  /** Replicas that must have a line before it is acknowledged; left out: none. */
+  readonly wait?: ReplicaWaitOptions;
+}
+
+interface OpenOptions {
+  readonly address: RedisAddress;
+  readonly ca: string | undefined;
+  readonly retention: Retention;
+  readonly wait: ReplicaWaitOptions | undefined;
+}
+
+export class RedisStore implements Store {
+  readonly shared = true;
+  private readonly connection: RedisConnection;
+  private readonly appender: RedisAppender;
+  private readonly streams: RedisStreams;
+  private readonly records: RedisRecords;
+  private readonly leases: RedisLeases;
+  private readonly changeFeed: ChangeFeed;
+
+  private readonly wait: ReplicaWaitOptions | undefined;
+
+  private constructor(connection: RedisConnection, { address, ca, retention, wait }: OpenOptions) {
+    const origin = randomUUID();
+    this.connection = connection;
+    this.streams = new RedisStreams(connection);
+    this.records = new RedisRecords(connection, origin);
+    this.leases = new RedisLeases(connection);
+    this.changeFeed = new ChangeFeed(connection, this.records, origin);
+    const newestSeen = (app: AppId): Sequence => this.changeFeed.newestSeen(app);
+    this.wait = wait;
+    // What this connection complains of, the other one says too.
+    const waitConnection =
+      wait && new RedisConnection({ address, ca, warn: () => {}, waitMs: wait.timeoutMs });
+    const replicas = wait && waitConnection && new ReplicaWaiter(waitConnection, wait);
+    this.appender = new RedisAppender({ connection, retention, origin, newestSeen, replicas });
+  }
+
+  /**
+   * Connects, and checks that this Redis can be used.
+   * @throws TailraceError `settings` when it can't, `unavailable` when it doesn't answer, with what to do.
+   */
+  static async open(options: RedisStoreOptions): Promise<RedisStore> {
+    const { ca, warn } = options;
+    const address = parseRedisUrl(options.url);
+    const connection = new RedisConnection({ address, ca, warn });
+    let store: RedisStore | undefined;
+    const wait = options.wait && options.wait.replicas > 0 ? options.wait : undefined;
+    try {
+      store = new RedisStore(connection, { address, ca, retention: options.retention, wait });
+      await connection.ready(options.openMs ?? OPEN_TIMEOUT_MS);
+      const servers = await readServerInfo(connection);
+      const missing = missingReplicas(servers, wait?.replicas ?? 0);
+      if (missing) warn({ redis: address.text }, missing);
+      for (const info of servers) assertSupportedVersion(info);
+      for (const warning of new Set(servers.flatMap(serverWarnings))) warn({ redis: address.text }, warning);
+      await checkStoreFormat(connection);
+      await store.changeFeed.reconcile();
+      return store;
+    } catch (error) {
+      await store?.close();
+      connection.close();
+      throw error;
+    }
+  }
+
+  async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
+    const { storedAtMs, first, last, duplicate } = await this.appender.append(
+      app,
+      batch,
+      options?.frameId ?? '',
+    );
+    if (!duplicate) this.changeFeed.onAppended(app, last, { ...batch, first, last, storedAtMs });
+    return { first, last, duplicate, retainedByReaders: !duplicate };
+  }
+
+  read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
+    return this.streams.read(app, after, bytes);
+  }
+
+  readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
+    return this.streams.readBefore(app, before, bytes);
+  }
+
+  bounds(app: AppId): Promise<StreamBounds> {
+    return this.streams.bounds(app);
+  }
+
+  sequenceAt(app: AppId, ms: number): Promise<Sequence> {
+    return this.streams.sequenceAt(app, ms);
+  }
+
+  subscribe(app: AppId, listener: AppendListener): () => void {
+    return this.changeFeed.subscribe(app, listener);
+  }
+
+  restore(app: AppId, batch: StoredBatch): Promise<void> {
+    return this.appender.restore(app, batch);
+  }
+
+  watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void {
+    return this.changeFeed.watchOutage(app, listener);
+  }
+
+  async dropStream(app: AppId): Promise<void> {
+    await this.streams.dropStream(app);
+    this.appender.resetSequence(app);
+  }
+
+  get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined> {
+    return this.records.get<T>(scope, key);
+  }
+
+  list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]> {
+    return this.records.list<T>(scope, prefix);
+  }
+
+  async transact(
+    scope: string,
+    changes: readonly RecordChange[],
+    options?: TransactOptions,
+  ): Promise<boolean> {
+    const quiet = options?.quiet ?? false;
+    const revision = await this.records.transact(scope, changes, quiet);
+    if (revision !== undefined && !quiet) this.changeFeed.onRecordsChanged(scope, revision);
+    return revision !== undefined;
+  }
+
+  watchRecords(listener: (scope: string) => void): () => void {
+    return this.changeFeed.watchRecords(listener);
+  }
+
+  acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
+    return this.leases.acquireLease(name, owner, ttlMs);
+  }
+
+  releaseLease(lease: Lease): Promise<void> {
+    return this.leases.releaseLease(lease);
+  }
+
+  status(): Promise<StoreStatus> {
+    return redisStatus(this.connection, this.wait?.replicas ?? 0);
+  }
+
+  async close(): Promise<void> {
+    this.changeFeed.close();
+    await this.appender.close();
+    this.connection.close();
+  }
+}

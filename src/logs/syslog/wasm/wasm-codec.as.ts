@@ -1,0 +1,343 @@
+/**
+ * The express lane: usual lines, read and written in WebAssembly. Compiled by `npm run build:express` (AssemblyScript) into
+ * `express-wasm.ts`; what it does is defined by `header.ts`, `batch-builder.ts` and `wire.ts`, and whatever is out of the
+ * ordinary is left to them. Measured on 140-byte lines: in JavaScript 320 ns to take one and 125 ns to write one, here
+ * 50 ns and 25 ns.
+ *
+ * Memory is laid out by the caller (`express.ts`); there is no allocator. Reads and writes may run over the end of a
+ * region by up to 15 bytes, so regions have slack between them.
+ */
+import { copy, writeCount } from '../../../common/wasm-common.as';
+
+/** Where `take` stopped in the input, where the records end in the output, and how many there are. */
+export let position: u32 = 0;
+export let produced: u32 = 0;
+export let lines: u32 = 0;
+/** The last day that a timestamp may name, as the number 20121210: set by the caller, see `dateMax` in timestamp.ts. */
+export let dateMax: u32 = 0;
+
+/** The day that was found good last: `2012-12-` and `10`. */
+let goodDate: u64 = 0;
+let goodDay: u32 = 0;
+
+const SPACE: u32 = 0x20;
+const DASH: u32 = 0x2d;
+const RECORD_HEADER: u32 = 12;
+const MESSAGE_BYTES_MAX: u32 = 10_000;
+const HEADER_BYTES_MAX: u32 = 8_192;
+const DATE_MIN: u32 = 20_000_101;
+
+/** The input ends in the middle of a frame. */
+const PARTIAL: u32 = 0;
+/** The frame at `position` is not a usual one. */
+const UNUSUAL: u32 = 1;
+/** There is no room for the record of the frame at `position`. */
+const FULL: u32 = 2;
+
+/**
+ * Writes octet-counted frames `[from, end)` as records from `out` on, with the source's name for the token. The frames must
+ * carry the token; with a `tokenLength` of 0 any APP-NAME will do.
+ */
+export function take(
+  from: u32,
+  end: u32,
+  out: u32,
+  outEnd: u32,
+  token: u32,
+  tokenLength: u32,
+  source: u32,
+  sourceLength: u32,
+): u32 {
+  let i = from;
+  let at = out;
+  let count: u32 = 0;
+  let why: u32 = PARTIAL;
+  while (i < end) {
+    const frame = i;
+    let byte: u32 = load<u8>(i);
+    if (byte < 0x31 || byte > 0x39) {
+      why = UNUSUAL;
+      break;
+    }
+    let length = byte - 0x30;
+    let digits: u32 = 1;
+    i++;
+    while (i < end) {
+      byte = load<u8>(i);
+      if (byte < 0x30 || byte > 0x39 || digits > 5) break;
+      length = length * 10 + (byte - 0x30);
+      digits++;
+      i++;
+    }
+    if (i >= end) {
+      i = frame;
+      break;
+    }
+    if (byte != SPACE || length > MESSAGE_BYTES_MAX + HEADER_BYTES_MAX) {
+      i = frame;
+      why = UNUSUAL;
+      break;
+    }
+    const start = i + 1;
+    let stop = start + length;
+    if (stop > end) {
+      // The header may already show that this is no frame at all; that is the other lane's to say.
+      if (start < end && load<u8>(start) != 0x3c) why = UNUSUAL;
+      i = frame;
+      break;
+    }
+    const next = stop;
+    const limit = length > HEADER_BYTES_MAX ? start + HEADER_BYTES_MAX : stop;
+    const timeStart = skipPriority(start, stop);
+    if (timeStart == 0) {
+      i = frame;
+      why = UNUSUAL;
+      break;
+    }
+    const hostStart = skipTime(timeStart, limit);
+    if (hostStart == 0) {
+      i = frame;
+      why = UNUSUAL;
+      break;
+    }
+    let p = hostStart;
+    while (p < limit && load<u8>(p) != SPACE) p++;
+    const sourceStart = p + 1;
+    let nameLength = tokenLength;
+    if (nameLength == 0) while (sourceStart + nameLength < limit && load<u8>(sourceStart + nameLength) != SPACE) nameLength++;
+    const rest = sourceStart + nameLength;
+    // HOSTNAME must be there, and APP-NAME must be the token.
+    if (
+      rest >= limit ||
+      p == hostStart ||
+      (p - hostStart == 1 && load<u8>(hostStart) == DASH) ||
+      load<u8>(rest) != SPACE ||
+      !isEqual(sourceStart, token, tokenLength)
+    ) {
+      i = frame;
+      why = UNUSUAL;
+      break;
+    }
+    p = rest + 1;
+    while (p < limit && load<u8>(p) != SPACE) p++;
+    const msgidStart = p + 1;
+    p = msgidStart;
+    while (p < limit && load<u8>(p) != SPACE) p++;
+    const sdStart = p + 1;
+    const messageStart = skipStructuredData(sdStart, stop, limit);
+    // Two spaces in a row are an empty field, which has to be filled in.
+    if (messageStart == 0 || msgidStart - rest == 2 || p == msgidStart) {
+      i = frame;
+      why = UNUSUAL;
+      break;
+    }
+    // A byte order mark (RFC 5424 section 6.4) is left out by the other lane.
+    if (load<u8>(messageStart) == 0xef && load<u16>(messageStart, 1) == 0xbfbb && messageStart + 3 <= stop) {
+      i = frame;
+      why = UNUSUAL;
+      break;
+    }
+    if (stop > messageStart && load<u8>(stop - 1) == 0x0a) {
+      stop--;
+      if (stop > messageStart && load<u8>(stop - 1) == 0x0d) stop--;
+    }
+    if (stop - messageStart > MESSAGE_BYTES_MAX) {
+      i = frame;
+      why = UNUSUAL;
+      break;
+    }
+    const textLength = stop - start - nameLength + sourceLength;
+    if (at + RECORD_HEADER + textLength > outEnd) {
+      i = frame;
+      why = FULL;
+      break;
+    }
+    store<u32>(at, textLength);
+    store<u16>(at, hostStart - start, 4);
+    store<u16>(at, sourceStart - start, 6);
+    store<u16>(at, msgidStart - start - nameLength + sourceLength, 8);
+    store<u16>(at, messageStart - start - nameLength + sourceLength, 10);
+    at += RECORD_HEADER;
+    copy(at, start, sourceStart - start);
+    at += sourceStart - start;
+    copy(at, source, sourceLength);
+    at += sourceLength;
+    copy(at, rest, stop - rest);
+    at += stop - rest;
+    count++;
+    i = next;
+  }
+  position = i;
+  produced = at;
+  lines = count;
+  return why;
+}
+
+/**
+ * Writes `count` records from `from` on as octet-counted frames from `out` on; returns the new end. `head` are the bytes
+ * that stand for HOSTNAME and the space after it; with `heroku`, MSGID is `-` and structured data is left out, with
+ * `keepHost` HOSTNAME stays the sender's.
+ */
+export function write(
+  from: u32,
+  count: u32,
+  out: u32,
+  head: u32,
+  headLength: u32,
+  heroku: bool,
+  keepHost: bool,
+): u32 {
+  let i = from;
+  let at = out;
+  for (let line: u32 = 0; line < count; line++) {
+    const length = load<u32>(i) & 0xffffff;
+    const host: u32 = load<u16>(i, 4);
+    const source: u32 = load<u16>(i, 6);
+    const text = i + RECORD_HEADER;
+    i = text + length;
+    if (heroku) {
+      const msgid: u32 = load<u16>(text - RECORD_HEADER, 8);
+      const message: u32 = load<u16>(text - RECORD_HEADER, 10);
+      at = writeCount(host + headLength + (msgid - source) + 2 + (length - message) + 1, at);
+      copy(at, text, host);
+      at += host;
+      copy(at, head, headLength);
+      at += headLength;
+      copy(at, text + source, msgid - source);
+      at += msgid - source;
+      store<u16>(at, 0x202d);
+      at += 2;
+      copy(at, text + message, length - message);
+      at += length - message;
+    } else {
+      const rest = keepHost ? host : source;
+      const hostLength: u32 = keepHost ? 0 : headLength;
+      at = writeCount(host + hostLength + (length - rest) + 1, at);
+      copy(at, text, host);
+      at += host;
+      copy(at, head, hostLength);
+      at += hostLength;
+      copy(at, text + rest, length - rest);
+      at += length - rest;
+    }
+    store<u8>(at, 0x0a);
+    at++;
+  }
+  return at;
+}
+
+/** Where the timestamp starts, behind `<PRI>1 `, or 0. */
+function skipPriority(start: u32, end: u32): u32 {
+  let i = start;
+  if (end - start < 8 || load<u8>(i) != 0x3c) return 0;
+  i++;
+  let priority: u32 = 0;
+  let digits = 0;
+  while (digits < 3) {
+    const digit: u32 = <u32>load<u8>(i) - 0x30;
+    if (digit > 9) break;
+    priority = priority * 10 + digit;
+    digits++;
+    i++;
+  }
+  if (digits == 0 || priority > 191 || load<u8>(i) != 0x3e) return 0;
+  // "1 "
+  return load<u16>(i, 1) == 0x2031 ? i + 3 : 0;
+}
+
+/** Where HOSTNAME starts, behind an RFC 3339 timestamp of at most 35 bytes, or 0. */
+function skipTime(start: u32, limit: u32): u32 {
+  if (start + 21 > limit) return 0;
+  // Lines of one day come one after the other: its ten bytes are looked at closely once.
+  if (load<u64>(start) != goodDate || load<u16>(start, 8) != goodDay) {
+    if (!isDate(start)) return 0;
+    goodDate = load<u64>(start);
+    goodDay = load<u16>(start, 8);
+  }
+  if (load<u8>(start, 10) != 0x54) return 0;
+  if (load<u8>(start, 13) != 0x3a || load<u8>(start, 16) != 0x3a) return 0;
+  if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 60) return 0;
+  let i = start + 19;
+  if (load<u8>(i) == 0x2e) {
+    i++;
+    const from = i;
+    while (i < limit && isDigit(load<u8>(i))) i++;
+    if (i == from) return 0;
+  }
+  const zone: u32 = load<u8>(i);
+  if (zone == 0x5a) i += 1;
+  else {
+    if (zone != 0x2b && zone != 0x2d) return 0;
+    if (pair(i + 1) > 99 || load<u8>(i, 3) != 0x3a || pair(i + 4) > 99) return 0;
+    i += 6;
+  }
+  return i < limit && i - start <= 35 && load<u8>(i) == SPACE ? i + 1 : 0;
+}
+
+/** Is it a day, `2012-12-10`, and none that is absurd? */
+function isDate(start: u32): bool {
+  if (load<u8>(start, 4) != 0x2d || load<u8>(start, 7) != 0x2d) return false;
+  const century = pair(start);
+  const year = pair(start + 2);
+  const month = pair(start + 5);
+  const day = pair(start + 8);
+  if (century > 99 || year > 99 || month - 1 > 11 || day - 1 > 30) return false;
+  const date = century * 1_000_000 + year * 10_000 + month * 100 + day;
+  return date >= DATE_MIN && date <= dateMax;
+}
+
+/** The two digits at `i` as a number; over 99 when they are none. */
+function pair(i: u32): u32 {
+  const tens: u32 = <u32>load<u8>(i) - 0x30;
+  const ones: u32 = <u32>load<u8>(i, 1) - 0x30;
+  return tens <= 9 && ones <= 9 ? tens * 10 + ones : 1000;
+}
+
+function isDigit(byte: u32): bool {
+  return byte - 0x30 <= 9;
+}
+
+/** Where the message starts, behind structured data and a space, or 0 when there is none or it isn't complete. */
+function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
+  let i = sdStart;
+  if (i + 1 >= limit) return 0;
+  const byte: u32 = load<u8>(i);
+  if (byte == DASH) return load<u8>(i, 1) == SPACE ? i + 2 : 0;
+  if (byte != 0x5b) return 0;
+  while (i < limit && load<u8>(i) == 0x5b) {
+    i++;
+    const idStart = i;
+    while (i < limit && isNameByte(load<u8>(i))) i++;
+    // Without parameters it may as well be the message's first word.
+    if (i == idStart || i >= limit || load<u8>(i) == 0x5d) return 0;
+    while (i < limit && load<u8>(i) == SPACE) {
+      i++;
+      while (i < limit && isNameByte(load<u8>(i))) i++;
+      if (i + 1 >= limit || load<u8>(i) != 0x3d || load<u8>(i, 1) != 0x22) return 0;
+      i += 2;
+      while (i < limit && load<u8>(i) != 0x22) i += load<u8>(i) == 0x5c ? 2 : 1;
+      i++;
+    }
+    if (i >= limit || load<u8>(i) != 0x5d) return 0;
+    i++;
+  }
+  return i < limit && i < end && load<u8>(i) == SPACE ? i + 1 : 0;
+}
+
+function isNameByte(byte: u32): bool {
+  return byte > SPACE && byte < 0x7f && byte != 0x3d && byte != 0x5d && byte != 0x22;
+}
+
+/** Are `length` bytes the same? Eight at a time. */
+function isEqual(a: u32, b: u32, length: u32): bool {
+  let i: u32 = 0;
+  while (i + 8 <= length) {
+    if (load<u64>(a + i) != load<u64>(b + i)) return false;
+    i += 8;
+  }
+  while (i < length) {
+    if (load<u8>(a + i) != load<u8>(b + i)) return false;
+    i++;
+  }
+  return true;
+}

@@ -1,0 +1,83 @@
+import type { Sequence } from '../store/contract.ts';
+import type { StreamReader } from '../store/stream-reader.ts';
+import type { LineFilter } from './line-filter.ts';
+import { forEachMatch } from './line-scan.ts';
+import type { EncodedLines, TailEncoding } from './output/encodings.ts';
+import { TimeSlice } from './time-slice.ts';
+
+/** Found lines, in bytes of their batches, that are kept while the search goes on; beyond, they are read again. */
+const CACHED_BYTES_MAX = 4 * 1_048_576;
+
+export interface LastLinesQuery<T> {
+  /** How many lines. */
+  readonly lines: number;
+  /** Only lines after this one, up to that one. */
+  readonly after: Sequence;
+  readonly through: Sequence;
+  readonly filter: LineFilter;
+  readonly encoding: TailEncoding<T>;
+}
+
+/** Where the last lines that were wanted begin. */
+export interface LastLinesResult<T> {
+  /** These are the lines, oldest first, as long as they aren't too many. */
+  readonly encoded: readonly EncodedLines<T>[];
+  /** Behind this position they begin. */
+  readonly start: Sequence;
+  /** Read on behind this position. */
+  readonly position: Sequence;
+}
+
+/**
+ * Looks backwards for the last lines that match: the filter counts before the limit does, and all of the stream is looked
+ * through if need be.
+ */
+export async function findLastLines<T>(
+  reader: StreamReader,
+  query: LastLinesQuery<T>,
+  isCancelled: () => boolean,
+): Promise<LastLinesResult<T>> {
+  const { lines, after, through, filter, encoding } = query;
+  if (lines === 0 || through <= after) return readFrom(Math.max(after, through));
+  // Sequences have no gaps: without a filter there is nothing to look for.
+  if (filter.matchesAll) return readFrom(Math.max(after, through - lines));
+  const slice = new TimeSlice();
+  const encoded: EncodedLines<T>[] = [];
+  let bytes = 0;
+  let count = 0;
+  const result = (start: Sequence): LastLinesResult<T> =>
+    bytes > CACHED_BYTES_MAX
+      ? readFrom(start)
+      : { encoded: encoded.reverse(), start: encoded.length > 0 ? start : through, position: through };
+  for (let before = through + 1; before > after + 1; ) {
+    const batches = await reader.readBefore(before);
+    if (batches.length === 0) break;
+    for (const batch of batches) {
+      before = batch.first;
+      const inside = {
+        after: Math.max(after, batch.first - 1),
+        through: Math.min(through, batch.last),
+        count: Number.POSITIVE_INFINITY,
+      };
+      const matches: Sequence[] = [];
+      forEachMatch([batch], inside, filter, (_line, _bytes, sequence) => matches.push(sequence));
+      const surplus = Math.max(0, count + matches.length - lines);
+      const start = surplus === 0 ? inside.after : matches[surplus] - 1;
+      count += matches.length - surplus;
+      if (matches.length > 0) {
+        bytes += (batch.bytes.length * matches.length) / batch.count;
+        if (bytes <= CACHED_BYTES_MAX)
+          encoded.push(encoding.encode([batch], { ...inside, after: start }, filter));
+      }
+      if (count >= lines) return result(start);
+      if (before <= after + 1) break;
+      if (slice.expired) await slice.yieldNow();
+      if (isCancelled()) return readFrom(through);
+    }
+  }
+  return result(after);
+}
+
+function readFrom(start: Sequence): { encoded: []; start: Sequence; position: Sequence } {
+  return { encoded: [], start, position: start };
+}

@@ -1,0 +1,48 @@
+import type { Sequence, StoredBatch } from '../store/contract.ts';
+import { RecordCursor } from '../syslog/batch.ts';
+import type { LineFilter } from './line-filter.ts';
+
+/** Which of the lines of some batches are looked at. */
+export interface LineRange {
+  /** Only lines after this one. */
+  readonly after: Sequence;
+  /** Only lines up to this one. */
+  readonly through: Sequence;
+  /** At the most so many that match. */
+  readonly count: number;
+}
+
+/** How far somebody came. */
+export interface ScanResult {
+  /** Lines that matched. */
+  readonly count: number;
+  /** The last line looked at, whether it matched or not. */
+  readonly last: Sequence;
+}
+
+/** Calls `found` for each line of the batches (oldest first) that is in a range and that a filter lets through. */
+export function forEachMatch(
+  batches: readonly StoredBatch[],
+  range: LineRange,
+  filter: LineFilter,
+  onMatch: (line: RecordCursor, bytes: Buffer, sequence: Sequence) => void,
+): ScanResult {
+  const { after, through } = range;
+  let count = 0;
+  let last = after;
+  for (const batch of batches) {
+    if (batch.first > through) break;
+    last = Math.max(last, Math.min(batch.last, through));
+    const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
+    if (!filter.mayMatch(bytes)) continue;
+    const cursor = new RecordCursor(bytes);
+    const skipped = Math.max(0, after + 1 - batch.first);
+    cursor.skip(skipped);
+    for (let sequence = batch.first + skipped; sequence <= through && cursor.advance(); sequence++) {
+      if (!filter.matchesAll && !filter.matches(cursor, bytes)) continue;
+      onMatch(cursor, bytes, sequence);
+      if (++count >= range.count) return { count, last: sequence };
+    }
+  }
+  return { count, last };
+}

@@ -1,0 +1,64 @@
+import type { StoredBatch } from '../../store/contract.ts';
+import { RecordCursor } from '../../syslog/batch.ts';
+import type { LineRange, ScanResult } from '../line-scan.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import { writeTextLine } from './line-writer.ts';
+import { writeTextLinesWasm } from './wasm-text.ts';
+
+/** What stands around lines. */
+export interface TextDelimiters {
+  /** In front of each line and behind it; `between` only between two of them. */
+  readonly open: string;
+  readonly close: string;
+  readonly separator: string;
+  /** Texts stand within a JSON string. */
+  readonly quoted: boolean;
+  /** A line feed within a line (only in texts). */
+  readonly lineFeed: string;
+}
+
+/** Adds all lines of a range as they are displayed: whole batches on the express lane, only unusual lines one by one. */
+export function writeAllLines(
+  writer: ByteWriter,
+  batches: readonly StoredBatch[],
+  range: LineRange,
+  delimiters: TextDelimiters,
+): ScanResult {
+  const { open, close, separator, quoted, lineFeed } = delimiters;
+  const mode = quoted ? 'quoted' : 'shown';
+  const affixes = { prefix: separator + open, suffix: close, quoted };
+  let count = 0;
+  let last = range.after;
+  const onText = (text: Uint8Array, lines: number): void => {
+    // Nothing stands between the first line and what is in front of it.
+    writer.writeBytes(count === 0 ? text.subarray(separator.length) : text);
+    count += lines;
+  };
+  for (const batch of batches) {
+    const skipped = Math.max(0, range.after + 1 - batch.first);
+    const wanted = Math.min(batch.last, range.through) - batch.first + 1 - skipped;
+    const lines = Math.min(wanted, range.count - count);
+    if (lines <= 0) continue;
+    const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
+    const cursor = new RecordCursor(bytes);
+    cursor.skip(skipped);
+    let at = cursor.nextStart;
+    cursor.skip(lines);
+    const end = cursor.nextStart;
+    const until = count + lines;
+    while (count < until) {
+      at = writeTextLinesWasm(bytes, at, end, until - count, affixes, onText);
+      if (count === until) break;
+      const line = new RecordCursor(bytes, at, end);
+      line.advance();
+      if (count > 0) writer.writeLatin1(separator);
+      writer.writeLatin1(open);
+      writeTextLine(writer, line, bytes, mode, lineFeed);
+      writer.writeLatin1(close);
+      count++;
+      at = line.nextStart;
+    }
+    last = batch.first + skipped + lines - 1;
+  }
+  return { count, last };
+}

@@ -1,0 +1,121 @@
+/**
+ * The express lane of text lines: lines as they are displayed, written in WebAssembly. Compiled by `npm run build:express`
+ * (AssemblyScript) into `express-wasm.ts`; what it does is defined by `line-writer.ts`, and a line with anything but ASCII to
+ * be shown is left to it. Measured on 140-byte lines: 600 ns to write one in JavaScript, 40 ns here.
+ *
+ * Memory is laid out by the caller (`express.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
+ */
+import { copy } from '../../../common/wasm-common.as';
+
+/** Where the records that were written end, where the text ends, and how many lines it has. */
+export let position: u32 = 0;
+export let produced: u32 = 0;
+export let lines: u32 = 0;
+
+const RECORD_HEADER: u32 = 12;
+const SPACE: u32 = 0x20;
+const TAB: u32 = 0x09;
+const QUOTE: u32 = 0x22;
+const BACKSLASH: u32 = 0x5c;
+
+/** All lines were written. */
+const DONE: u32 = 0;
+/** The line at `position` is not a usual one. */
+const UNUSUAL: u32 = 1;
+/** There is no room for the line at `position`. */
+const FULL: u32 = 2;
+
+/**
+ * Writes `count` records from `from` on as `TIME SOURCE[DYNO]: MESSAGE` from `out` on, the bytes at `front` before each and those
+ * at `back` behind it; with `quoted` as they stand within a JSON string.
+ */
+export function show(
+  from: u32,
+  count: u32,
+  out: u32,
+  outEnd: u32,
+  quoted: bool,
+  front: u32,
+  frontLength: u32,
+  back: u32,
+  backLength: u32,
+): u32 {
+  let i = from;
+  let at = out;
+  let why = DONE;
+  let line: u32 = 0;
+  for (; line < count; line++) {
+    const length = load<u32>(i) & 0xffffff;
+    const text = i + RECORD_HEADER;
+    const host = text + load<u8>(i, 4);
+    const source = text + load<u16>(i, 6);
+    const msgid = text + load<u16>(i, 8);
+    const message = text + load<u16>(i, 10);
+    const end = text + length;
+    if (at + length * 2 + frontLength + backLength + 64 > outEnd) {
+      why = FULL;
+      break;
+    }
+    // The time stands behind "<PRI>1 ".
+    let time = text + 3;
+    while (time < host && load<u8>(time) != SPACE) time++;
+    time++;
+    let sourceEnd = source;
+    while (sourceEnd < msgid && load<u8>(sourceEnd) != SPACE) sourceEnd++;
+    let o = at;
+    copy(o, front, frontLength);
+    o = put(o + frontLength, time, host, quoted);
+    if (o) o = put(o, source, sourceEnd, quoted);
+    if (o) {
+      store<u8>(o, 0x5b);
+      o = put(o + 1, sourceEnd + 1, msgid - 1, quoted);
+    }
+    if (o) {
+      // "]: "
+      store<u32>(o, 0x203a5d);
+      o = put(o + 3, message, end, quoted);
+    }
+    if (o == 0) {
+      why = UNUSUAL;
+      break;
+    }
+    copy(o, back, backLength);
+    at = o + backLength;
+    i = end;
+  }
+  position = i;
+  produced = at;
+  lines = line;
+  return why;
+}
+
+/** Writes `[start, end)`, quoted if need be; returns the new end, or 0 when there is something in it that can't be shown as it is. */
+function put(to: u32, start: u32, end: u32, quoted: bool): u32 {
+  let i = start;
+  let o = to;
+  while (i < end) {
+    const bytes = v128.load(i);
+    v128.store(o, bytes);
+    // Compared as signed numbers, what is beyond ASCII is below a space as well.
+    let odd = v128.or(i8x16.lt_s(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0x7f)));
+    if (quoted)
+      odd = v128.or(odd, v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))));
+    const mask = i8x16.bitmask(odd);
+    const here: u32 = mask == 0 ? 16 : <u32>ctz<i32>(mask);
+    if (here >= end - i) return o + (end - i);
+    i += here;
+    o += here;
+    if (here == 16) continue;
+    const byte: u32 = load<u8>(i);
+    if (quoted && (byte == QUOTE || byte == BACKSLASH)) store<u16>(o, (byte << 8) | BACKSLASH);
+    // "\t"
+    else if (quoted && byte == TAB) store<u16>(o, 0x745c);
+    else if (byte == TAB) {
+      store<u8>(o, TAB);
+      o--;
+    } else return 0;
+    o += 2;
+    i++;
+  }
+  return o;
+}

@@ -1,0 +1,35 @@
+import type { Sequence, StoredBatch } from '../store/contract.ts';
+import type { StreamReader } from '../store/stream-reader.ts';
+
+/** Reads of one stream that are remembered; each is about a megabyte. */
+const CACHED_READS_MAX = 4;
+const cache = new WeakMap<StreamReader, Map<Sequence, Promise<readonly StoredBatch[]>>>();
+
+/**
+ * Batches after a sequence, from memory or the store. Tails that read the same history beside each other read it once, as the
+ * same objects; what is remembered is given up as others read on.
+ */
+export function cachedRead(reader: StreamReader, after: Sequence): Promise<readonly StoredBatch[]> {
+  let reads = cache.get(reader);
+  if (!reads) {
+    reads = new Map();
+    cache.set(reader, reads);
+  }
+  const cached = reads.get(after);
+  if (cached) return cached;
+  const read = reader.readAfter(after);
+  for (const oldest of reads.keys()) {
+    if (reads.size < CACHED_READS_MAX) break;
+    reads.delete(oldest);
+  }
+  reads.set(after, read);
+  const own = reads;
+  // A failure, or a read to the end (which may have grown), must not be what the next one gets.
+  read.then(
+    (batches) => {
+      if (batches.length === 0 || batches[batches.length - 1].last >= reader.newest) own.delete(after);
+    },
+    () => own.delete(after),
+  );
+  return read;
+}

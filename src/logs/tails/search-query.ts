@@ -1,0 +1,123 @@
+/**
+ * What people type into a search box: `timeout "could not connect" -healthcheck /status=5\d\d/`. All terms have to match
+ * the message, those with a dash must not.
+ */
+import { RE2JS, RE2JSException } from 're2js';
+import { TailraceError } from '../../common/errors.ts';
+import type { MessageText } from './message-text.ts';
+
+/** Longest query, in characters, and most terms in it: every line of a stream is looked at with each of them. */
+const QUERY_LENGTH_MAX = 1_000;
+const TERMS_MAX = 20;
+/** Longest regular expression: RE2's time grows with the expression times the message. */
+const REGEX_LENGTH_MAX = 250;
+
+/** One term; what it finds counts against the line when it is `negated`. */
+interface Term {
+  readonly negated: boolean;
+  readonly matches: (message: MessageText) => boolean;
+  /** Matches whatever bytes (as Latin-1) hold a line that the term can be in; undefined when that can't be told. */
+  readonly prefilter?: RegExp;
+}
+
+/** A query, ready to look at messages. */
+export class SearchQuery {
+  private readonly terms: readonly Term[];
+  private readonly prefilters: readonly RegExp[];
+
+  /**
+   * Reads a query: words and "phrases" (found anywhere, in any case), `/regular expressions/` (RE2 syntax, linear time; `/…/i`
+   * for any case), each with a `-` in front to leave lines out that have it. A path such as `/api/users` is a word.
+   * @throws TailraceError `invalid_params` for an expression that can't be read, or too long a query.
+   */
+  constructor(query: string) {
+    if (query.length > QUERY_LENGTH_MAX)
+      throw new TailraceError('invalid_params', `q may have ${QUERY_LENGTH_MAX} characters at the most.`);
+    this.terms = tokenize(query).map(({ negated, text, kind }) =>
+      kind === 'words' ? wordTerm(text, negated) : regexTerm(text, negated, kind === 'regex-i'),
+    );
+    if (this.terms.length > TERMS_MAX)
+      throw new TailraceError('invalid_params', `q may have ${TERMS_MAX} terms at the most.`);
+    this.prefilters = this.terms.flatMap(({ negated, prefilter }) =>
+      prefilter && !negated ? [prefilter] : [],
+    );
+  }
+
+  /** There is nothing to look for. */
+  get empty(): boolean {
+    return this.terms.length === 0;
+  }
+
+  /** Does the message have what is looked for? */
+  matches(message: MessageText): boolean {
+    for (const { negated, matches: termMatches } of this.terms)
+      if (termMatches(message) === negated) return false;
+    return true;
+  }
+
+  /** False when none of these bytes' lines can match: quicker than to look at each of them. */
+  mayMatch(bytes: Buffer): boolean {
+    if (this.prefilters.length === 0) return true;
+    const text = bytes.toString('latin1', 0, bytes.length);
+    return this.prefilters.every((prefilter) => prefilter.test(text));
+  }
+}
+
+interface QueryToken {
+  readonly negated: boolean;
+  readonly text: string;
+  readonly kind: 'words' | 'regex' | 'regex-i';
+}
+
+/** `-`, then a phrase, an expression that ends before a space, or a word. A phrase without its end goes to the end. */
+const TOKEN = /(-?)(?:"([^"]*)"?|\/((?:[^/\\]|\\.)+)\/(i?)(?=\s|$)|(\S+))/gsy;
+
+function tokenize(query: string): QueryToken[] {
+  const tokens: QueryToken[] = [];
+  let at = 0;
+  for (;;) {
+    while (/\s/.test(query[at] ?? '')) at++;
+    TOKEN.lastIndex = at;
+    const match = TOKEN.exec(query);
+    if (!match) return tokens;
+    at = TOKEN.lastIndex;
+    const [whole, dash, phrase, regex, flag, word] = match;
+    if (whole === '-') continue;
+    const text = phrase ?? regex ?? word;
+    if (text === '') continue;
+    tokens.push({
+      negated: dash === '-',
+      text,
+      kind: regex === undefined ? 'words' : flag ? 'regex-i' : 'regex',
+    });
+  }
+}
+
+function wordTerm(text: string, negated: boolean): Term {
+  // Nothing but characters that stand for themselves: it can't take long.
+  const literal = text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+  const pattern = new RegExp(literal, 'i');
+  if (/^[\x20-\x7e]*$/.test(text))
+    return { negated, matches: (message) => pattern.test(message.latin1), prefilter: pattern };
+  const lower = text.toLowerCase();
+  return { negated, matches: (message) => message.utf8.toLowerCase().includes(lower) };
+}
+
+function regexTerm(text: string, negated: boolean, anyCase: boolean): Term {
+  if (text.length > REGEX_LENGTH_MAX)
+    throw new TailraceError(
+      'invalid_params',
+      `q: a regular expression may have ${REGEX_LENGTH_MAX} characters at the most.`,
+    );
+  try {
+    const expression = RE2JS.compile(text, anyCase ? RE2JS.CASE_INSENSITIVE : 0);
+    return { negated, matches: (message) => expression.test(message.utf8) };
+  } catch (error) {
+    if (!(error instanceof RE2JSException)) throw error;
+    throw new TailraceError(
+      'invalid_params',
+      `q: /${text}/ is not a regular expression (${error.message}); it is read as RE2 does, without look-around and back-references.`,
+      { cause: error },
+    );
+  }
+}

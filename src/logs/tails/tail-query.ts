@@ -1,0 +1,130 @@
+import { TailraceError } from '../../common/errors.ts';
+import { parseTimeOrAgo } from '../../common/time-expression.ts';
+import { LOG_LEVELS } from '../syslog/level.ts';
+import { LineFilter } from './line-filter.ts';
+import type { TailFormat } from './output/line-format.ts';
+import { TAIL_LINES_MAX, type TailSessionOptions } from './tail-session.ts';
+
+/** Lines from before now, when a reader doesn't say what they want. */
+const LINES_DEFAULT = 100;
+
+/**
+ * What a reader may say, in the address or in the body of a log session, the same for WebSocket, server-sent events and plain
+ * text; all values are strings. docs/tails.md says what they mean.
+ */
+export const TAIL_PARAMETERS = [
+  'lines',
+  'first',
+  'tail',
+  'after',
+  'before',
+  'since',
+  'until',
+  'source',
+  'dyno',
+  'level',
+  'q',
+  'format',
+] as const;
+export type TailParameter = (typeof TAIL_PARAMETERS)[number];
+export type TailQuery = { readonly [name in TailParameter]?: string };
+
+/** What was asked for: a range of the stream, and how to write it. */
+export interface TailRequest extends TailSessionOptions {
+  readonly format: TailFormat;
+}
+
+/**
+ * Reads a tail's options.
+ * @throws TailraceError `invalid_params` naming the value that can't be used.
+ */
+export function parseTailQuery(
+  query: TailQuery,
+  defaults: { tail: boolean },
+  nowMs: number = Date.now(),
+): TailRequest {
+  for (const name of TAIL_PARAMETERS)
+    if (query[name] !== undefined && typeof query[name] !== 'string')
+      throw new TailraceError('invalid_params', `${name} must be given once.`);
+  const tail = parseBoolean('tail', query.tail) ?? defaults.tail;
+  const options: TailRequest = {
+    lines: parseLines('lines', query.lines),
+    first: parseLines('first', query.first),
+    after: parsePosition('after', query.after),
+    before: parsePosition('before', query.before),
+    sinceMs: parseTime('since', query.since, nowMs),
+    untilMs: parseTime('until', query.until, nowMs),
+    tail,
+    filter: new LineFilter({
+      source: query.source || undefined,
+      dyno: query.dyno || undefined,
+      level: parseLevel(query.level),
+      q: query.q || undefined,
+    }),
+    format: parseFormat(query.format),
+  };
+  const { lines, first, after, before, sinceMs, untilMs } = options;
+  if (tail && (before !== undefined || untilMs !== undefined))
+    throw new TailraceError(
+      'invalid_params',
+      `${before === undefined ? 'until' : 'before'} ends before what is still to come: it can't be used with tail.`,
+    );
+  if (lines !== undefined && first !== undefined)
+    throw new TailraceError(
+      'invalid_params',
+      'lines asks for the last lines, first for the first ones: use one.',
+    );
+  if (lines !== undefined || first !== undefined || after !== undefined || sinceMs !== undefined)
+    return options;
+  return { ...options, lines: LINES_DEFAULT };
+}
+
+function parseLines(name: 'lines' | 'first', text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d{1,9}$/.test(text) || Number(text) > TAIL_LINES_MAX)
+    throw new TailraceError(
+      'invalid_params',
+      `${name} must be a number from 0 to ${TAIL_LINES_MAX}, not "${text}".`,
+    );
+  return Number(text);
+}
+
+function parsePosition(name: 'after' | 'before', text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d{1,15}$/.test(text))
+    throw new TailraceError(
+      'invalid_params',
+      `${name} must be a position that a tail gave out, not "${text}".`,
+    );
+  return Number(text);
+}
+
+function parseTime(name: 'since' | 'until', text: string | undefined, nowMs: number): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const ms = parseTimeOrAgo(text, nowMs);
+  if (ms !== undefined) return ms;
+  throw new TailraceError(
+    'invalid_params',
+    `${name} must be a time such as 2012-12-10T03:00:48Z, or how long ago, such as 10m, 2h or 1d, not "${text}".`,
+  );
+}
+
+function parseLevel(text: string | undefined): (typeof LOG_LEVELS)[number] | undefined {
+  if (text === undefined || text === '') return undefined;
+  const level = LOG_LEVELS.find((name) => name === text.toLowerCase());
+  if (level) return level;
+  throw new TailraceError('invalid_params', `level must be one of ${LOG_LEVELS.join(', ')}, not "${text}".`);
+}
+
+function parseBoolean(name: string, text: string | undefined): boolean | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'true' || text === '1' || text === '') return true;
+  if (text === 'false' || text === '0') return false;
+  throw new TailraceError('invalid_params', `${name} must be true or false, not "${text}".`);
+}
+
+function parseFormat(text: string | undefined): TailFormat {
+  if (text === undefined || text === '' || text === 'text') return 'text';
+  if (text === 'json') return 'json';
+  throw new TailraceError('invalid_params', `format must be text or json, not "${text}".`);
+}

@@ -1,0 +1,110 @@
+/** The server's HTTP API. */
+
+/** The server answered, and said no. `message` is its own sentence. */
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+  }
+}
+
+export interface AppJson {
+  readonly id: string;
+  readonly name: string;
+  readonly web_url: string | null;
+}
+
+export interface DynoJson {
+  readonly name: string;
+  readonly type: string;
+  readonly state: string;
+  readonly command: string;
+  readonly updated_at: string;
+}
+
+export interface DrainJson {
+  readonly id: string;
+  readonly url: string;
+  /** It belongs to this add-on. */
+  readonly addon: { readonly name: string } | null;
+  readonly delivery: {
+    readonly state: string;
+    readonly delivered: number;
+    readonly lost: number;
+    readonly lagLines: number;
+    readonly lagMs: number;
+    readonly lastError?: string;
+    readonly nextAttemptAt?: string;
+  };
+}
+
+export class WebApiClient {
+  private readonly key: string;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  listApps(): Promise<AppJson[]> {
+    return this.getJson('/apps');
+  }
+
+  listDynos(app: string): Promise<DynoJson[]> {
+    return this.getJson(`${appPath(app)}/dynos`);
+  }
+
+  listDrains(app: string): Promise<DrainJson[]> {
+    return this.getJson(`${appPath(app)}/log-drains`);
+  }
+
+  /** Makes a log session: the path of an address that can be read without the key, as WebSockets have to. */
+  async createLogSession(app: string, signal: AbortSignal): Promise<string> {
+    const response = await this.send(`${appPath(app)}/log-sessions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+      signal,
+    });
+    const { logplex_url: url }: { logplex_url: string } = await response.json();
+    return new URL(url).pathname;
+  }
+
+  /**
+   * Sends a request with the key.
+   * @throws Refusal when the server says no, TypeError when it doesn't answer.
+   */
+  async send(path: string, options: RequestInit = {}): Promise<Response> {
+    const response = await fetch(path, {
+      cache: 'no-store',
+      ...options,
+      headers: { ...options.headers, authorization: `Bearer ${this.key}` },
+    });
+    if (response.ok) return response;
+    const text = await response.text();
+    throw new ApiError(
+      response.status,
+      messageInErrorBody(text) ?? `The server answered ${response.status}.`,
+    );
+  }
+
+  private async getJson<T>(path: string): Promise<T> {
+    const response = await this.send(path, { signal: AbortSignal.timeout(10_000) });
+    return response.json();
+  }
+}
+
+export function appPath(app: string): string {
+  return `/apps/${encodeURIComponent(app)}`;
+}
+
+function messageInErrorBody(text: string): string | undefined {
+  try {
+    const { message } = JSON.parse(text);
+    return typeof message === 'string' ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,132 @@
+/** Lines as they come. After a lost connection it goes on behind the last one: nothing is missed, nothing comes twice. */
+import type { Filters } from '../view-location.ts';
+import { ApiError, type WebApiClient } from './api-client.ts';
+import { type Line, type LineJson, parseLine } from './line.ts';
+import { filterParams } from './log-history.ts';
+
+export type TailState =
+  | { readonly name: 'connecting' }
+  | { readonly name: 'live' }
+  /** The server is away; it is asked again at this time. */
+  | { readonly name: 'away'; readonly retryAtMs: number }
+  /** The server said no, and asking again would not help. */
+  | { readonly name: 'refused'; readonly status: number; readonly message: string };
+
+export interface LiveTailOptions {
+  readonly api: WebApiClient;
+  readonly app: string;
+  readonly filters: Filters;
+  readonly onLines: (lines: readonly Line[]) => void;
+  readonly onState: (state: TailState) => void;
+  /** What the server says of the tail itself: the store is away, or back. */
+  readonly onNotice: (notice: string) => void;
+}
+
+/** One message of the server: some lines, or only how far it has come. */
+interface TailMessage {
+  readonly position: string;
+  /** There when the lines say something about the tail itself, and stand nowhere in the stream. */
+  readonly notice?: string;
+  readonly lines: readonly LineJson[];
+}
+
+const RETRY_FIRST_MS = 500;
+const RETRY_MAX_MS = 10_000;
+
+export class LiveTail {
+  private readonly options: LiveTailOptions;
+  private lastPosition = 0;
+  private attempts = 0;
+  private connection: AbortController | undefined;
+  private retryTimer: number | undefined;
+
+  constructor(options: LiveTailOptions) {
+    this.options = options;
+  }
+
+  /** Connects, or connects anew, and gives what is behind this position. */
+  connect(after: number): void {
+    this.lastPosition = after;
+    this.reconnect();
+  }
+
+  /** Connects anew, and goes on where it was. */
+  reconnect(): void {
+    this.attempts = 0;
+    this.options.onState({ name: 'connecting' });
+    void this.openConnection();
+  }
+
+  /** Connects at once instead of waiting for the next attempt. */
+  retryNow(): void {
+    if (this.retryTimer !== undefined) void this.openConnection();
+  }
+
+  close(): void {
+    this.connection?.abort();
+    this.connection = undefined;
+    clearTimeout(this.retryTimer);
+    this.retryTimer = undefined;
+  }
+
+  private async openConnection(): Promise<void> {
+    this.close();
+    const connection = new AbortController();
+    this.connection = connection;
+    try {
+      const { api, app } = this.options;
+      // A WebSocket of a browser can't show a key: it reads a log session, whose address is the secret.
+      const path = await api.createLogSession(app, connection.signal);
+      if (this.connection === connection) await this.readUntilClosed(path, connection.signal);
+    } catch (error) {
+      if (this.connection !== connection) return;
+      if (error instanceof ApiError && error.status < 500 && error.status !== 429) {
+        this.options.onState({ name: 'refused', status: error.status, message: error.message });
+        return;
+      }
+    }
+    if (this.connection === connection) this.scheduleRetry();
+  }
+
+  /** Reads until the connection is lost or given up. */
+  private readUntilClosed(path: string, signal: AbortSignal): Promise<void> {
+    const params = filterParams(this.options.filters);
+    params.set('format', 'json');
+    params.set('tail', 'true');
+    params.set('after', String(this.lastPosition));
+    const url = new URL(`${path}?${params}`, location.href);
+    url.protocol = url.protocol.replace('http', 'ws');
+    const socket = new WebSocket(url);
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => {
+        // To close one that isn't open yet would be an error in the browser's console.
+        if (socket.readyState !== WebSocket.CONNECTING) socket.close();
+      });
+      socket.addEventListener('open', () => {
+        if (signal.aborted) {
+          socket.close();
+          return;
+        }
+        this.attempts = 0;
+        this.options.onState({ name: 'live' });
+      });
+      socket.addEventListener('message', ({ data }) => {
+        if (!signal.aborted) this.onMessage(JSON.parse(data));
+      });
+      socket.addEventListener('close', () => resolve());
+    });
+  }
+
+  private onMessage({ position, notice, lines }: TailMessage): void {
+    this.lastPosition = Math.max(this.lastPosition, Number(position));
+    if (notice !== undefined) this.options.onNotice(notice);
+    else if (lines.length > 0) this.options.onLines(lines.map(parseLine));
+  }
+
+  private scheduleRetry(): void {
+    const waitMs = Math.min(RETRY_FIRST_MS * 2 ** this.attempts, RETRY_MAX_MS);
+    this.attempts++;
+    this.options.onState({ name: 'away', retryAtMs: Date.now() + waitMs });
+    this.retryTimer = setTimeout(() => void this.openConnection(), waitMs);
+  }
+}

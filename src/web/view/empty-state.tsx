@@ -1,0 +1,45 @@
+import type { PageState } from '../page-state.ts';
+import type { LogView } from '../stream/log-view.ts';
+import { isFiltered, NO_FILTERS } from '../view-location.ts';
+import { Logo } from './icon.tsx';
+
+/** The server has no app yet. */
+export function NoAppsState({ page }: { page: PageState }) {
+  if (!page.apps.value || page.apps.value.length > 0) return null;
+  return (
+    <div class="nothing">
+      <Logo />
+      <h2>No app yet</h2>
+      <p>An app is a name, tokens for whoever sends lines, and one stream. Make one in a terminal:</p>
+      <pre>
+        <b>$</b> tailrace create my-app
+      </pre>
+    </div>
+  );
+}
+
+/** There is nothing in the window. */
+export function NoLinesState({ page, logView }: { page: PageState; logView: LogView }) {
+  if (logView.loading.value === 'all' || logView.error.value) return null;
+  if (isFiltered(logView.filters))
+    return (
+      <div class="nothing">
+        <Logo />
+        <h2>No line matches</h2>
+        <p>All of the stream was looked through. New lines that match will show up here.</p>
+        <button type="button" onClick={() => void page.changeFilters(NO_FILTERS)}>
+          Show all lines
+        </button>
+      </div>
+    );
+  return (
+    <div class="nothing">
+      <Logo />
+      <h2>Still water</h2>
+      <p>{logView.app} has no lines yet. They show up here as they come; send one:</p>
+      <pre>
+        <b>$</b> tailrace log "hello" -a {logView.app}
+      </pre>
+    </div>
+  );
+}

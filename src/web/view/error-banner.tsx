@@ -1,0 +1,37 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { PageState } from '../page-state.ts';
+import type { LogView } from '../stream/log-view.ts';
+import { formatDurationMs } from '../text/format.ts';
+
+/** What goes wrong, and what is done about it. */
+export function ErrorBanner({ page }: { page: PageState }) {
+  const logView = page.logView.value;
+  const text = bannerText(page, logView);
+  const [, tick] = useState(0);
+  useEffect(() => {
+    if (!text) return undefined;
+    const timer = setInterval(() => tick(Date.now()), 500);
+    return () => clearInterval(timer);
+  }, [text !== '']);
+  if (!text) return null;
+  return (
+    <div class="trouble" role="alert">
+      <p>{text}</p>
+      <button type="button" onClick={() => page.retry()}>
+        Try now
+      </button>
+    </div>
+  );
+}
+
+function bannerText(page: PageState, logView: LogView | undefined): string {
+  const state = logView?.tailState.value;
+  if (state?.name === 'away') {
+    const wait = state.retryAtMs - Date.now();
+    return `The server is away. Lines go on where they stopped as soon as it is back${wait > 900 ? `: next attempt in ${formatDurationMs(wait)}` : ''}.`;
+  }
+  if (state?.name === 'refused') return state.message;
+  if (logView?.notice.value) return logView.notice.value;
+  if (logView?.error.value) return logView.error.value;
+  return page.unreachable.value ? 'The server is away.' : '';
+}

@@ -1,0 +1,94 @@
+import type { PageState } from '../page-state.ts';
+import { type Line, SEVERITIES } from '../stream/line.ts';
+import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../stream/parsed-message.ts';
+import { formatDurationMs } from '../text/format.ts';
+import { toSearchPhrase } from '../text/search-terms.ts';
+import { isFiltered } from '../view-location.ts';
+import { Icon } from './icon.tsx';
+import { StyledText } from './list/styled-text.tsx';
+
+/** A line folded out: its fields, what else is known of it, and what can be done with it. */
+export function LineDetails({ line, page }: { line: Line; page: PageState }) {
+  const { text, fields } = parseMessage(line);
+  const isTruncated = text.length > PREVIEW_CHARACTERS_MAX || !page.preferences.wrap.value;
+  return (
+    <div class="details">
+      {isTruncated && (
+        <pre class="whole">
+          <StyledText spans={messageSpans(line, [], 1_000_000)} />
+        </pre>
+      )}
+      {fields.length > 0 && (
+        <table class="fields">
+          <tbody>
+            {fields.map(({ key, value, kind }, i) => (
+              <tr key={`${i} ${key}`}>
+                <th scope="row">{key}</th>
+                <td data-kind={kind}>{value === '' ? '""' : value}</td>
+                <td class="do">
+                  <button
+                    type="button"
+                    title="Search for this value"
+                    aria-label={`Search for ${key}`}
+                    disabled={value === ''}
+                    onClick={() => void page.changeFilters({ q: toSearchPhrase(value.split('\n')[0]) })}
+                  >
+                    <Icon name="search" />
+                  </button>
+                  <button
+                    type="button"
+                    title="Copy this value"
+                    aria-label={`Copy ${key}`}
+                    onClick={() => void page.copyToClipboard(value, key)}
+                  >
+                    <Icon name="copy" />
+                  </button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      <dl class="facts">
+        <DetailRow name="time" value={`${line.timestamp} (${formatDurationMs(Date.now() - line.ms)} ago)`} />
+        <DetailRow name="from" value={`${line.source}[${line.dyno}]`} />
+        <DetailRow name="host" value={line.hostname} />
+        <DetailRow
+          name="level"
+          value={`${line.level} (severity ${line.severity}, ${SEVERITIES[line.severity] ?? '?'})`}
+        />
+        {line.msgid && <DetailRow name="msgid" value={line.msgid} />}
+        {line.structured_data && <DetailRow name="structured data" value={line.structured_data} />}
+        <DetailRow name="position" value={line.position} />
+      </dl>
+      <div class="deeds">
+        {isFiltered(page.viewLocation.value.filters) && (
+          <button type="button" onClick={() => void page.showInContext(line)}>
+            <Icon name="context" /> View in context <kbd>x</kbd>
+          </button>
+        )}
+        <button type="button" onClick={() => void page.copyToClipboard(page.linkTo(line), 'Link')}>
+          <Icon name="link" /> Copy link <kbd>c</kbd>
+        </button>
+        <button type="button" onClick={() => void page.copyToClipboard(line.message, 'Message')}>
+          <Icon name="copy" /> Copy message
+        </button>
+        <button
+          type="button"
+          onClick={() => void page.changeFilters({ dyno: line.dyno, source: line.source })}
+        >
+          Only {line.source}[{line.dyno}]
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function DetailRow({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}

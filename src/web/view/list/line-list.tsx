@@ -1,0 +1,147 @@
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks';
+import type { PageState } from '../../page-state.ts';
+import type { Line } from '../../stream/line.ts';
+import type { LogView } from '../../stream/log-view.ts';
+import { formatCount, localDayNumber } from '../../text/format.ts';
+import { searchTerms } from '../../text/search-terms.ts';
+import { NoLinesState } from '../empty-state.tsx';
+import { Icon } from '../icon.tsx';
+import { RowCache } from './row-cache.tsx';
+import { measureRows } from './row-metrics.ts';
+import { type RowRange, VirtualScroller } from './virtual-scroller.ts';
+
+/** The list of lines. Only the rows around what is visible exist, however many lines there are. */
+export function LineList({ page, logView }: { page: PageState; logView: LogView }) {
+  const box = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLDivElement>(null);
+  const rows = useRef<HTMLDivElement>(null);
+  const scroller = useRef<VirtualScroller | undefined>(undefined);
+  const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
+  const wrap = page.preferences.wrap.value;
+  const expanded = page.expanded.value;
+  const selected = page.selectedPosition.value;
+  void logView.version.value;
+  void logView.following.value;
+  const { terms, rowsFor } = useMemo(() => {
+    const cache = new RowCache();
+    return { terms: searchTerms(logView.filters.q), rowsFor: cache.rows.bind(cache) };
+  }, [logView]);
+  const { lines } = logView.window;
+  const range: RowRange = scroller.current?.renderedRange() ?? { from: 0, to: 0 };
+
+  useLayoutEffect(() => {
+    if (!box.current) return undefined;
+    const element = box.current;
+    const virtualScroller = new VirtualScroller(element, logView, measureRows(element, wrap), () =>
+      redraw(undefined),
+    );
+    scroller.current = virtualScroller;
+    const observer = new ResizeObserver(() => {
+      virtualScroller.layout.setMetrics(measureRows(element, wrap), logView.window.lines);
+      redraw(undefined);
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [logView, wrap]);
+
+  useLayoutEffect(() => {
+    if (!scroller.current || !canvas.current || !rows.current) return;
+    if (scroller.current.afterRender(canvas.current, rows.current, range)) redraw(undefined);
+  });
+
+  // Where the address or a key points is brought into view.
+  useEffect(() => {
+    if (selected > 0 && lines.length > 0) scroller.current?.scrollToLine(selected, page.takeScrollFraction());
+  }, [selected, expanded, logView.loading.value]);
+  useEffect(() => page.onScrollToStart(() => scroller.current?.scrollToStart()), [page, logView]);
+
+  return (
+    <>
+      <div
+        ref={box}
+        class="lines"
+        data-wrap={wrap}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by the keyboard
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label="Lines"
+        onScroll={() => scroller.current?.onScroll()}
+        onWheel={(event) => scroller.current?.onScrollIntent(event.deltaY < 0)}
+        onTouchStart={() => setPointerDown(scroller.current, true)}
+        onTouchEnd={() => setPointerDown(scroller.current, false)}
+        onTouchCancel={() => setPointerDown(scroller.current, false)}
+        onClick={(event) => onListClick(event, page, lines)}
+        onKeyDown={(event) => {
+          if (['PageUp', 'ArrowUp', 'Home'].includes(event.key)) scroller.current?.onScrollIntent(true);
+        }}
+      >
+        <div ref={canvas} class="canvas">
+          <div ref={rows} class="rows">
+            {rowsFor(
+              lines.slice(range.from, range.to).map((line, i) => ({
+                line,
+                page,
+                terms,
+                isNewDay: isNewDay(lines, range.from + i),
+                isSelected: line.at === selected,
+                isExpanded: expanded.has(line.at),
+                wrap,
+              })),
+            )}
+          </div>
+        </div>
+      </div>
+      {lines.length === 0 && <NoLinesState page={page} logView={logView} />}
+      {logView.loading.value === 'all' && <p class="busy">reading …</p>}
+      <ResumeButton page={page} logView={logView} />
+    </>
+  );
+}
+
+/** What came since the view doesn't follow; the way back. */
+function ResumeButton({ page, logView }: { page: PageState; logView: LogView }) {
+  const unseenCount = logView.unseenCount.value;
+  if (logView.following.value) return null;
+  return (
+    <button
+      type="button"
+      class="pill"
+      title="Go on with the newest lines (space)"
+      onClick={() => void page.follow()}
+    >
+      <Icon name="play" />
+      <span>paused</span>
+      {unseenCount > 0 && <b>{`${formatCount(unseenCount, 'new line')}`}</b>}
+      <Icon name="down" />
+    </button>
+  );
+}
+
+function setPointerDown(scroller: VirtualScroller | undefined, isDown: boolean): void {
+  if (scroller) scroller.pointerDown = isDown;
+}
+
+function isNewDay(lines: readonly Line[], index: number): boolean {
+  return index === 0 || localDayNumber(lines[index].ms) !== localDayNumber(lines[index - 1].ms);
+}
+
+function onListClick(event: MouseEvent, page: PageState, lines: readonly Line[]): void {
+  if (page.preferences.isPanelOverlay() && page.preferences.panel.value) {
+    page.preferences.panel.value = false;
+    return;
+  }
+  const target = event.target instanceof Element ? event.target : undefined;
+  const row = target?.closest('.row');
+  if (!target || !row || target.closest('.details')) return;
+  const at = Number(row.getAttribute('data-at'));
+  const line = lines.find((one) => one.at === at);
+  if (!line) return;
+  if (target.closest('.who')) void page.changeFilters({ source: line.source, dyno: line.dyno });
+  else if (target.closest('.fold')) {
+    page.selectLine(at);
+    page.toggleExpanded(at);
+  }
+  // Selecting text isn't pointing at a line.
+  else if (document.getSelection()?.isCollapsed !== false) page.selectLine(at);
+}

@@ -1,0 +1,36 @@
+/** How high rows are, and how many characters fit into one: asked of the browser, once per size and font. */
+import type { RowMetrics } from './row-layout.ts';
+
+const SAMPLE = 'm'.repeat(50);
+
+export function measureRows(box: HTMLElement, wrap: boolean): RowMetrics {
+  const row = document.createElement('div');
+  row.className = 'row level-info sample';
+  const line = document.createElement('div');
+  line.className = 'line';
+  const [time, who, text] = ['time', 'button', 'span'].map((name) => document.createElement(name));
+  const fold = document.createElement('button');
+  fold.className = 'fold';
+  time.textContent = '00:00:00.000';
+  who.className = 'who';
+  who.textContent = 'web.1';
+  text.className = 'text';
+  const sample = document.createElement('span');
+  sample.textContent = SAMPLE;
+  text.append('m');
+  line.append(fold, time, who, text);
+  row.append(line);
+  box.append(row);
+  const height = row.getBoundingClientRect().height;
+  const width = text.getBoundingClientRect().width;
+  const lineHeight = Number.parseFloat(getComputedStyle(text).lineHeight) || 20;
+  text.replaceChildren(sample);
+  sample.className = 'ruler';
+  const character = sample.getBoundingClientRect().width / SAMPLE.length || 8;
+  row.remove();
+  return {
+    rowHeight: height,
+    lineHeight,
+    columns: wrap ? Math.max(10, Math.floor(width / character)) : 0,
+  };
+}

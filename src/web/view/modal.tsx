@@ -1,0 +1,37 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import type { PageState } from '../page-state.ts';
+import { Icon } from './icon.tsx';
+
+/** Something over the page that is closed again. */
+export function Modal({
+  page,
+  title,
+  children,
+}: {
+  page: PageState;
+  title: string;
+  children: ComponentChildren;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const close = (): void => {
+    page.overlay.value = '';
+  };
+  useEffect(() => {
+    dialog.current?.showModal();
+    // Not the button that closes it, which is where a browser would begin.
+    const first = dialog.current?.querySelector<HTMLElement>('input') ?? dialog.current;
+    first?.focus();
+  }, []);
+  return (
+    <dialog ref={dialog} class="sheet" aria-label={title} tabIndex={-1} onClose={close}>
+      <header>
+        <h2>{title}</h2>
+        <button type="button" class="tool" aria-label="Close" onClick={close}>
+          <Icon name="close" />
+        </button>
+      </header>
+      {children}
+    </dialog>
+  );
+}

@@ -1,0 +1,44 @@
+import type { PageState } from '../page-state.ts';
+import { Modal } from './modal.tsx';
+
+const SHORTCUTS: readonly (readonly [string, string])[] = [
+  ['/', 'search all lines'],
+  ['space', 'pause, and go on'],
+  ['j  k', 'next line, line before'],
+  ['enter', 'fold the line out: its fields, its whole message'],
+  ['e  E', 'next error, error before'],
+  ['x', 'everything around the line, without filters'],
+  ['c', 'copy a link to the line'],
+  ['g', 'the oldest lines that are here; again for older ones'],
+  ['G', 'the newest line, and follow'],
+  ['t', 'jump to a time'],
+  ['w', 'wrap long lines, or cut them off'],
+  ['d', 'dynos and drains'],
+  ['esc', 'close, or take the filters away'],
+  ['?', 'this'],
+];
+
+/** All keys. */
+export function ShortcutsHelp({ page }: { page: PageState }) {
+  return (
+    <Modal page={page} title="Keys">
+      <dl class="keys">
+        {SHORTCUTS.map(([keys, meaning]) => (
+          <div key={keys}>
+            <dt>
+              {keys.split('  ').map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dt>
+            <dd>{meaning}</dd>
+          </div>
+        ))}
+      </dl>
+      <p class="aside">
+        A search is <code>words</code> that all have to be there, <code>"a phrase"</code>,{' '}
+        <code>-without</code>, <code>/pattern/</code>. It looks through the whole stream, and through what
+        comes.
+      </p>
+    </Modal>
+  );
+}

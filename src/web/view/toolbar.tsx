@@ -1,0 +1,221 @@
+import type { Signal } from '@preact/signals';
+import type { ComponentProps } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import type { PageState } from '../page-state.ts';
+import type { Theme } from '../preferences.ts';
+import { processTypes } from '../stream/facets.ts';
+import { LINE_LEVELS } from '../stream/line.ts';
+import { isFiltered, NO_FILTERS } from '../view-location.ts';
+import { Icon, Logo } from './icon.tsx';
+
+/** How long somebody has to stop typing before it is searched. */
+const SEARCH_DEBOUNCE_MS = 350;
+const THEMES: Record<Theme, { next: Theme; icon: 'auto' | 'moon' | 'sun'; label: string }> = {
+  auto: { next: 'dark', icon: 'auto', label: 'Colours: as the system has them' },
+  dark: { next: 'light', icon: 'moon', label: 'Colours: dark' },
+  light: { next: 'auto', icon: 'sun', label: 'Colours: light' },
+};
+
+/** A level stands for itself and everything more serious; `debug` would be all lines. */
+const LEVEL_OPTIONS = [
+  { value: 'error', label: 'errors' },
+  { value: 'warn', label: 'warnings, errors' },
+  { value: 'info', label: 'all but debug' },
+];
+
+/** The bar on top: which app, which lines, and how to look at them. */
+export function Toolbar({ page }: { page: PageState }) {
+  const { wrap, theme, panel } = page.preferences;
+  const { app } = page.viewLocation.value;
+  const themeButton = THEMES[theme.value];
+  const open = (overlay: 'time' | 'help'): void => {
+    page.overlay.value = overlay;
+  };
+  return (
+    <header class="bar">
+      <div class="brand">
+        <Logo />
+        <select
+          class="app"
+          aria-label="App"
+          value={app}
+          onChange={(event) => void page.selectApp(event.currentTarget.value)}
+        >
+          {(page.apps.value ?? []).map(({ id, name }) => (
+            <option key={id} value={name}>
+              {name}
+            </option>
+          ))}
+          {app && !page.apps.value?.some(({ name }) => name === app) && <option value={app}>{app}</option>}
+        </select>
+      </div>
+      <SearchBox page={page} />
+      <FilterControls page={page} />
+      <div class="tools">
+        <ToolbarButton icon="clock" label="Jump to a time" keys="t" onClick={() => open('time')} />
+        <ToolbarButton icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
+        <ToolbarButton
+          icon={themeButton.icon}
+          label={themeButton.label}
+          onClick={() => {
+            theme.value = themeButton.next;
+          }}
+        />
+        <ToolbarButton icon="help" label="Keys" keys="?" name="help-tool" onClick={() => open('help')} />
+        <ToolbarButton
+          icon="panel"
+          label="Dynos and drains"
+          keys="d"
+          isOn={panel}
+          needsAttention={page.needsAttention}
+        />
+      </div>
+    </header>
+  );
+}
+
+interface ToolbarButtonProps {
+  icon: ComponentProps<typeof Icon>['name'];
+  label: string;
+  /** The key that does the same. */
+  keys?: string;
+  name?: string;
+  /** What it turns on and off. */
+  isOn?: Signal<boolean>;
+  needsAttention?: boolean;
+  onClick?: () => void;
+}
+
+/** A button with an icon. */
+function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick }: ToolbarButtonProps) {
+  const toggle = (): void => {
+    if (isOn) isOn.value = !isOn.value;
+  };
+  return (
+    <button
+      type="button"
+      class={name ? `tool ${name}` : 'tool'}
+      title={keys ? `${label} (${keys})` : label}
+      aria-label={label}
+      aria-pressed={isOn?.value}
+      onClick={onClick ?? toggle}
+    >
+      <Icon name={icon} />
+      {needsAttention && <i class="alarm" />}
+    </button>
+  );
+}
+
+function SearchBox({ page }: { page: PageState }) {
+  const box = useRef<HTMLInputElement>(null);
+  const timer = useRef<number>(0);
+  const { q } = page.viewLocation.value.filters;
+  useEffect(() => {
+    // What somebody is typing isn't taken from under their hands.
+    if (box.current && box.current !== document.activeElement) box.current.value = q;
+  }, [q]);
+  const search = (): void => {
+    clearTimeout(timer.current);
+    const wanted = box.current?.value.trim() ?? '';
+    if (wanted !== page.viewLocation.value.filters.q) void page.changeFilters({ q: wanted }, 'replace');
+  };
+  return (
+    <form
+      class="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        search();
+        box.current?.blur();
+      }}
+    >
+      <Icon name="search" />
+      <input
+        ref={box}
+        id="search"
+        type="search"
+        autocomplete="off"
+        autocapitalize="off"
+        spellcheck={false}
+        enterkeyhint="search"
+        aria-label="Search all lines"
+        placeholder={'search: words "a phrase" -without /pattern/'}
+        defaultValue={q}
+        onInput={() => {
+          clearTimeout(timer.current);
+          timer.current = setTimeout(search, SEARCH_DEBOUNCE_MS);
+        }}
+      />
+      <kbd>/</kbd>
+    </form>
+  );
+}
+
+function FilterControls({ page }: { page: PageState }) {
+  const { filters } = page.viewLocation.value;
+  const { sources, dynos } = page.facets.value;
+  const types = processTypes(dynos.value).map((type) => ({ value: type, label: `${type} (all)` }));
+  return (
+    <div class="filters">
+      <FilterSelect
+        label="source"
+        value={filters.source}
+        options={toOptions(sources.value)}
+        onSelect={(source) => void page.changeFilters({ source })}
+      />
+      <FilterSelect
+        label="dyno"
+        value={filters.dyno}
+        options={[...types, ...toOptions(dynos.value)]}
+        onSelect={(dyno) => void page.changeFilters({ dyno })}
+      />
+      <FilterSelect
+        label="level"
+        value={filters.level}
+        options={LEVEL_OPTIONS}
+        onSelect={(level) =>
+          void page.changeFilters({ level: LINE_LEVELS.find((one) => one === level) ?? '' })
+        }
+      />
+      {isFiltered(filters) && (
+        <button
+          type="button"
+          class="clear"
+          aria-label="Clear all filters"
+          onClick={() => void page.changeFilters(NO_FILTERS)}
+        >
+          <Icon name="close" />
+          <span>clear</span>
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface FilterSelectProps {
+  label: string;
+  value: string;
+  options: readonly { value: string; label: string }[];
+  onSelect: (value: string) => void;
+}
+
+function FilterSelect({ label, value, options, onSelect }: FilterSelectProps) {
+  const known = options.some((choice) => choice.value === value);
+  return (
+    <label class="choice" data-set={value !== ''}>
+      <span>{label}</span>
+      <select name={label} value={value} onChange={(event) => onSelect(event.currentTarget.value)}>
+        <option value="">all</option>
+        {value !== '' && !known && <option value={value}>{value}</option>}
+        {options.map((choice) => (
+          <option key={choice.value} value={choice.value}>
+            {choice.label}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function toOptions(values: readonly string[]): { value: string; label: string }[] {
+  return values.map((value) => ({ value, label: value }));
+}

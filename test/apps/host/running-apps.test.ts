@@ -1,0 +1,59 @@
+import { expect, it } from 'vitest';
+import { AppDeployment } from '../../../src/apps/host/app-deployment.ts';
+import { errorPageUrls } from '../../../src/apps/host/custom-error-pages.ts';
+import { type RoutingInfo, RunningApps } from '../../../src/apps/host/running-apps.ts';
+import { DynoPidFile } from '../../../src/apps/processes/pid-file.ts';
+import { PortAllocator } from '../../../src/apps/processes/ports.ts';
+import type { AppId } from '../../../src/logs/store/contract.ts';
+import { dataFolderForTest } from '../../support/server.ts';
+
+function hosting(...faces: (Partial<RoutingInfo> & { name: string })[]): RunningApps {
+  const all = new RunningApps(() => {});
+  const ledger = new DynoPidFile(dataFolderForTest());
+  for (const face of faces) {
+    const options = {
+      lines: { writeLine() {} },
+      ports: new PortAllocator(),
+      pidFile: ledger,
+      color: false,
+      preboot: true,
+    };
+    const app = new AppDeployment({ ...options, onChange() {} });
+    all.add(
+      { id: face.name as AppId, deployment: app },
+      { maintenance: false, domains: [], errorPages: {}, ...face },
+    );
+  }
+  return all;
+}
+
+it('an app is found by its name, its domains, and its wildcards, the nearest first', () => {
+  const all = hosting(
+    { name: 'shop', domains: ['www.example.com', '*.example.com'] },
+    { name: 'api', domains: ['*.api.example.com', 'api.example.com'] },
+  );
+  const app = (host: string) => all.appForHost(host)?.name;
+  expect(app('shop.localhost')).toBe('shop');
+  expect(app('www.example.com')).toBe('shop');
+  expect(app('anything.example.com')).toBe('shop');
+  expect(app('a.b.example.com')).toBe('shop');
+  expect(app('api.example.com')).toBe('api');
+  expect(app('v1.api.example.com')).toBe('api');
+  expect(app('x.v1.api.example.com')).toBe('api');
+  for (const host of ['example.com', 'notexample.com', 'nobody.localhost', ''])
+    expect(app(host)).toBeUndefined();
+  all.updateRoute('api' as AppId, { name: 'api', maintenance: false, domains: [], errorPages: {} });
+  expect(app('v1.api.example.com')).toBe('shop');
+  all.remove('shop' as AppId);
+  expect(app('nobody.localhost')).toBe('api');
+});
+
+it('only addresses of the web are error pages', () => {
+  expect(
+    errorPageUrls({ ERROR_PAGE_URL: 'https://a.example/e.html', MAINTENANCE_PAGE_URL: '//a.example/m' }),
+  ).toEqual({
+    error: 'https://a.example/e.html',
+    maintenance: '//a.example/m',
+  });
+  expect(errorPageUrls({ ERROR_PAGE_URL: 'javascript:alert(1)', MAINTENANCE_PAGE_URL: '' })).toEqual({});
+});

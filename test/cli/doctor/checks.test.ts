@@ -1,0 +1,169 @@
+/** What each check says, by what it sees. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { checkCertificate } from '../../../src/cli/doctor/certificate.ts';
+import { checkClock } from '../../../src/cli/doctor/clock.ts';
+import { checkDataFolder, lockHolderPid } from '../../../src/cli/doctor/data-folder.ts';
+import { type CheckedDrain, checkDrains } from '../../../src/cli/doctor/drains.ts';
+import { checkNodeVersion, checkServerProcess } from '../../../src/cli/doctor/node.ts';
+import { checkListeningPorts, checkPortsFree, type RequiredPort } from '../../../src/cli/doctor/ports.ts';
+import { checkPrograms } from '../../../src/cli/doctor/programs.ts';
+import { makeCertificate } from '../../support/redis/redis-server.ts';
+import { dataFolderForTest } from '../../support/server.ts';
+
+describe('the doctor', () => {
+  it('knows which Node.js is too old', () => {
+    expect(checkNodeVersion('20.18.3')).toMatchObject({
+      level: 'trouble',
+      text: expect.stringContaining('20.19'),
+    });
+    for (const version of ['20.19.0', '22.1.0', '24.0.0']) expect(checkNodeVersion(version).level).toBe('ok');
+  });
+
+  it('knows how a server should be started', async () => {
+    for (const [flags, limit, text] of [
+      [['--single-threaded-gc'], 4_096, /started as it should be/],
+      [[], 4_096, /without node's --single-threaded-gc/],
+      [['--single-threaded-gc'], 256, /256 files open, and take 1000 syslog connections/],
+    ] as const) {
+      const args = [...flags, '-e', 'setInterval(() => {}, 1e6); console.log("up")'];
+      const child = spawn('sh', ['-c', `ulimit -n ${limit}; exec "$0" "$@"`, process.execPath, ...args]);
+      onTestFinished(() => void child.kill());
+      await once(child.stdout, 'data');
+      expect(checkServerProcess({ pid: child.pid!, connections: 1_000 }).map((one) => one.text)).toEqual([
+        expect.stringMatching(text),
+      ]);
+    }
+  });
+
+  it('compares clocks, but for the way of the answer', () => {
+    const now = Date.now();
+    expect(checkClock(now - 3_000, now - 20_000, now).level).toBe('ok');
+    expect(checkClock(now + 60_000, now, now)).toMatchObject({
+      level: 'concern',
+      text: expect.stringMatching(/^60 s behind/),
+    });
+    expect(checkClock(now - 60_000, now, now)).toMatchObject({
+      level: 'concern',
+      text: expect.stringMatching(/^60 s ahead/),
+    });
+  });
+
+  it('tries the data folder', () => {
+    const folder = dataFolderForTest();
+    expect(checkDataFolder(folder)).toMatchObject([
+      { level: 'ok', text: expect.stringMatching(/GB free, writable$/) },
+    ]);
+    expect(checkDataFolder(join(folder, 'new', 'one'))).toMatchObject([{ level: 'ok' }]);
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    expect(checkDataFolder(file)).toMatchObject([
+      { level: 'trouble', text: expect.stringContaining('is no folder') },
+    ]);
+    // Nobody, not even root, may write there.
+    expect(checkDataFolder('/proc/1')).toMatchObject([
+      { level: 'trouble', text: expect.stringContaining("can't be written") },
+    ]);
+    writeFileSync(join(folder, 'key'), 'k.secret', { mode: 0o644 });
+    expect(checkDataFolder(folder)).toMatchObject([
+      { level: 'ok' },
+      { level: 'concern', text: expect.stringContaining('chmod 600') },
+    ]);
+  });
+
+  it('knows who holds a data folder', () => {
+    const folder = dataFolderForTest();
+    expect(lockHolderPid(folder)).toBeUndefined();
+    writeFileSync(join(folder, 'lock'), '4194304 1\n'); // above the highest process id
+    expect(lockHolderPid(folder)).toBeUndefined();
+    writeFileSync(join(folder, 'lock'), `${process.pid} 1\n`);
+    expect(lockHolderPid(folder)).toBe(process.pid);
+  });
+
+  it('tries ports, and names who holds one', async () => {
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void holder.close());
+    const address = holder.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const wanted = (more: Partial<RequiredPort>): RequiredPort => ({
+      port,
+      transport: 'tcp',
+      purpose: 'syslog',
+      setting: 'TAILRACE_SYSLOG_PORT',
+      ...more,
+    });
+    const findings = await checkPortsFree('127.0.0.1', [
+      wanted({}),
+      wanted({ transport: 'udp' }),
+      wanted({ port: 0 }),
+    ]);
+    expect(findings.map(({ level }) => level)).toEqual(['trouble', 'ok']);
+    expect(findings[0].text).toMatch(
+      new RegExp(
+        `^Taken by .+, process ${process.pid}, and wanted for syslog \\(TCP\\): .* TAILRACE_SYSLOG_PORT`,
+      ),
+    );
+    const [elsewhere] = await checkPortsFree('192.0.2.1', [wanted({})]);
+    expect(elsewhere).toMatchObject({ level: 'trouble', text: expect.stringContaining('TAILRACE_HOST') });
+    expect(checkListeningPorts(process.pid)?.text).toContain(`${port} (TCP)`);
+  });
+
+  it('misses programs only for what needs them', () => {
+    const bin = dataFolderForTest();
+    for (const name of ['git', 'tar', 'python3', 'npm']) writeFileSync(join(bin, name), '', { mode: 0o755 });
+    expect(checkPrograms(bin)).toEqual([
+      { check: 'programs', level: 'ok', text: 'git, tar, python3, npm' },
+      { check: 'programs', level: 'note', text: expect.stringMatching(/^openssl isn't installed/) },
+    ]);
+  });
+
+  it('reads certificates', () => {
+    const [folder, other] = [dataFolderForTest(), dataFolderForTest()];
+    const { certificate: cert, key } = makeCertificate(folder);
+    const strange = makeCertificate(other).key;
+    const inDays = (days: number): number => Date.now() + days * 86_400_000;
+    expect(checkCertificate('', '')).toEqual([]);
+    expect(checkCertificate(cert, key, inDays(-60))).toMatchObject([
+      { level: 'trouble', text: expect.stringContaining('not valid before') },
+    ]);
+    expect(checkCertificate(cert, key)).toMatchObject([
+      { level: 'concern', text: expect.stringContaining('expires in 1 days') },
+    ]);
+    expect(checkCertificate(cert, key, inDays(3))).toMatchObject([
+      { level: 'trouble', text: expect.stringContaining('expired on') },
+    ]);
+    expect(checkCertificate(cert, strange)).toMatchObject([
+      { level: 'trouble', text: expect.stringContaining('is not the key of') },
+    ]);
+    expect(checkCertificate(cert, join(folder, 'none'))).toMatchObject([
+      { level: 'trouble', text: expect.stringContaining('ENOENT') },
+    ]);
+    expect(checkCertificate(cert, '')).toMatchObject([{ level: 'trouble' }]);
+  });
+
+  it('tells which drains are not well', () => {
+    const drain = (delivery: Partial<CheckedDrain['delivery']>): CheckedDrain => ({
+      url: 'https://logs.example/x',
+      token: 'd.1',
+      delivery: { state: 'idle', lost: 0, lagLines: 0, lagMs: 0, ...delivery },
+    });
+    const findings = checkDrains('rill', [
+      drain({}),
+      drain({ state: 'retrying', lagLines: 12_345, lastError: '503 from the server' }),
+      drain({ state: 'paused' }),
+      drain({ state: 'delivering', lagLines: 9, lagMs: 120_000 }),
+      drain({ lost: 7 }),
+    ]);
+    expect(findings.map(({ level, text }) => `${level}: ${text}`)).toEqual([
+      'trouble: https://logs.example/x of rill takes no lines, 12,345 lines wait: 503 from the server. See tailrace drains:info -a rill d.1.',
+      'note: https://logs.example/x of rill is paused: tailrace drains:resume -a rill d.1.',
+      expect.stringMatching(/^concern: .* 120 s behind, 9 lines wait/),
+      expect.stringMatching(/^concern: .* lost 7 lines/),
+    ]);
+  });
+});

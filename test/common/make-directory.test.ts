@@ -1,0 +1,34 @@
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { makeDirectory } from '../../src/common/make-directory.ts';
+import { temporaryFolder } from '../support/server.ts';
+
+function base(): string {
+  const folder = temporaryFolder();
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+it('makes what is missing above too, with the mode; what is there stays as it is', () => {
+  const folder = base();
+  const deep = join(folder, 'a', 'b', 'c');
+  makeDirectory(deep, 0o700);
+  expect([deep, join(folder, 'a')].map((one) => statSync(one).mode & 0o777)).toEqual([0o700, 0o700]);
+  makeDirectory(join(folder, 'a', '.', 'd', '..', 'd', ''));
+  makeDirectory(deep);
+  expect(statSync(deep).mode & 0o777).toBe(0o700);
+  expect(statSync(join(folder, 'a', 'd')).isDirectory()).toBe(true);
+});
+
+it('a file in its place, or above it', () => {
+  const file = join(base(), 'file');
+  writeFileSync(file, 'x');
+  expect(() => makeDirectory(file)).toThrow('EEXIST');
+  expect(() => makeDirectory(join(file, 'a', 'b'))).toThrow('ENOTDIR');
+});
+
+// With `recursive: true`, Node.js 20 goes round in circles there.
+it.runIf(existsSync('/proc/self'))('where the system makes none: says where that is', () => {
+  expect(() => makeDirectory('/proc/nowhere/a/b')).toThrow(/^no folder can be made in \/proc$/);
+});

@@ -1,0 +1,61 @@
+/** Requests of a drain: at once after a lull, together while lines come all the time. */
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { RequestPacer } from '../../../../src/logs/drains/progress/request-pacer.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Has it resolved after so many milliseconds more? */
+async function isThereAfter(ms: number, promise: Promise<void>): Promise<boolean> {
+  let isThere = false;
+  void promise.then(() => {
+    isThere = true;
+  });
+  await vi.advanceTimersByTimeAsync(ms);
+  return isThere;
+}
+
+it('the first request begins at once, and so does one after a lull', async () => {
+  const pace = new RequestPacer(() => 1);
+  expect(await isThereAfter(0, pace.waitForNext())).toBe(true);
+  pace.requestStarted();
+  await vi.advanceTimersByTimeAsync(20);
+  expect(await isThereAfter(0, pace.waitForNext())).toBe(true);
+});
+
+it('the next one waits until 20 ms after the one before has begun', async () => {
+  const pace = new RequestPacer(() => 1);
+  pace.requestStarted();
+  await vi.advanceTimersByTimeAsync(5);
+  const next = pace.waitForNext();
+  pace.linesArrived();
+  expect(await isThereAfter(14, next)).toBe(false);
+  expect(await isThereAfter(1, next)).toBe(true);
+});
+
+it('who has nothing to send doesn’t wait for it', async () => {
+  const pace = new RequestPacer(() => 0);
+  pace.requestStarted();
+  expect(await isThereAfter(0, pace.waitForNext())).toBe(true);
+});
+
+it('many lines don’t wait, however they come', async () => {
+  let lines = 500;
+  const pace = new RequestPacer(() => lines);
+  pace.requestStarted();
+  expect(await isThereAfter(0, pace.waitForNext())).toBe(true);
+  lines = 1;
+  pace.requestStarted();
+  const next = pace.waitForNext();
+  expect(await isThereAfter(5, next)).toBe(false);
+  lines = 499;
+  pace.linesArrived();
+  expect(await isThereAfter(5, next)).toBe(false);
+  lines = 500;
+  pace.linesArrived();
+  expect(await isThereAfter(0, next)).toBe(true);
+});

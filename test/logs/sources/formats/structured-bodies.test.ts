@@ -1,0 +1,207 @@
+/** Lines in JSON and OTLP, and in the form of Heroku's drains. */
+import { gzipSync } from 'node:zlib';
+import { request } from 'undici';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import {
+  basicAuth,
+  numberedMessages,
+  octetCounted,
+  postLogs,
+  pushLines,
+  TIME,
+} from '../../../support/senders/send-lines.ts';
+import { type App, type Server, startServer, startServerForTest } from '../../../support/server.ts';
+import { until } from '../../../support/until.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
+
+const lines = async (app: App): Promise<Record<string, unknown>[]> =>
+  (await server.readLines(app, 'format=json&lines=1000')).map((line) => JSON.parse(line));
+const ndjson = { 'content-type': 'application/x-ndjson' };
+const json = { 'content-type': 'application/json' };
+
+describe('JSON', () => {
+  it.each([
+    ['seconds', 1355108448.123456, '2012-12-10T03:00:48.123456+00:00'],
+    ['milliseconds', 1355108448123, '2012-12-10T03:00:48.123000+00:00'],
+    ['microseconds', 1355108448123456, '2012-12-10T03:00:48.123456+00:00'],
+    ['seconds that no number holds exactly', 1355108448.290001, '2012-12-10T03:00:48.290001+00:00'],
+    ['nanoseconds that no number holds exactly', '1355108448130000000', '2012-12-10T03:00:48.130000+00:00'],
+    ['nanoseconds, as text', '1355108448123456789', '2012-12-10T03:00:48.123456+00:00'],
+    ['an offset', '2012-12-10 03:00:48.123456789+0100', '2012-12-10T03:00:48.123456+01:00'],
+    ['a date as mail has it', 'Mon, 10 Dec 2012 03:00:48 GMT', '2012-12-10T03:00:48.000000+00:00'],
+  ])('a time in %s', async (_name, time, expected) => {
+    const app = await server.createApp();
+    for (const field of ['time', 'timestamp', 'ts'])
+      await postLogs(server, app.token, JSON.stringify({ msg: 'm', [field]: time }), json);
+    expect((await lines(app)).map(({ timestamp }) => timestamp)).toEqual([expected, expected, expected]);
+  });
+
+  it('arrays, single objects, values, other levels, dynos, quotes and brackets', async () => {
+    const app = await server.createApp();
+    const values = [
+      { message: 'a', level: 'WARNING', dyno: 'web.7', 'na me="]': 'q"\\]' },
+      { msg: 'b', severity: 2 },
+      { other: 1 },
+      'text',
+      7,
+      null,
+      { message: { nested: true } },
+    ];
+    const answer = await request(`${server.url}/logs?dyno=api.1`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.token}`, ...json, 'content-encoding': 'gzip' },
+      body: gzipSync(JSON.stringify(values)),
+    });
+    expect(answer.statusCode).toBe(204);
+    await answer.body.dump();
+    expect(await lines(app)).toMatchObject([
+      { message: 'a', severity: 4, dyno: 'web.7', structured_data: '[json@32473 na_me___="q\\"\\\\\\]"]' },
+      { message: 'b', severity: 2, dyno: 'api.1' },
+      { message: '{"other":1}' },
+      { message: 'text' },
+      { message: '7' },
+      { message: 'null' },
+      { message: '{"nested":true}' },
+    ]);
+  });
+
+  it('is taken whole or not at all; the same Logplex-Frame-Id again stores nothing', async () => {
+    const app = await server.createApp();
+    expect(await postLogs(server, app.token, '{"msg":"a"}\n{"msg":\n', ndjson)).toMatchObject({
+      status: 400,
+      text: 'Bad request: line 2 of the body is not valid JSON.',
+    });
+    for (let i = 0; i < 2; i++)
+      expect(
+        (await postLogs(server, app.token, '{"msg":"once"}', { ...ndjson, 'logplex-frame-id': 'f1' })).status,
+      ).toBe(204);
+    expect(await server.readMessages(app)).toEqual(['once']);
+  });
+
+  it('fields that don’t fit into a header are put behind the message', async () => {
+    const app = await server.createApp();
+    const big = 'x'.repeat(7_000);
+    await postLogs(server, app.token, JSON.stringify({ msg: 'm', big }), json);
+    expect(await server.readMessages(app)).toEqual([`m {"big":"${big}"}`]);
+  });
+});
+
+const REQUEST = {
+  resourceLogs: [
+    {
+      resource: {
+        attributes: [
+          { key: 'service.name', value: { stringValue: 'checkout' } },
+          { key: 'service.instance.id', value: { stringValue: 'i-1' } },
+          { key: 'host.name', value: { stringValue: 'box-7' } },
+        ],
+      },
+      scopeLogs: [
+        {
+          logRecords: [
+            {
+              timeUnixNano: '1355108448123456789',
+              severityNumber: 17,
+              body: { stringValue: 'it broke' },
+              attributes: [
+                { key: 'retries', value: { intValue: '3' } },
+                {
+                  key: 'tags',
+                  value: { arrayValue: { values: [{ stringValue: 'a' }, { boolValue: true }] } },
+                },
+              ],
+              traceId: '5b8efff798038103d269b633813fc60c',
+            },
+            {
+              severityNumber: 9,
+              body: { kvlistValue: { values: [{ key: 'k', value: { doubleValue: 1.5 } }] } },
+            },
+          ],
+        },
+      ],
+    },
+  ],
+};
+
+async function otlp(token: string, body: Uint8Array | string, headers: Record<string, string>) {
+  const answer = await request(`${server.url}/v1/logs`, {
+    method: 'POST',
+    headers: { authorization: basicAuth(token), ...headers },
+    body,
+  });
+  return { status: answer.statusCode, text: await answer.body.text() };
+}
+
+describe('OTLP', () => {
+  const protobuf = { 'content-type': 'application/x-protobuf' };
+
+  it.each(['JSON', 'protobuf'])('as %s', async (form) => {
+    const app = await server.createApp();
+    const withBytes = structuredClone(REQUEST);
+    withBytes.resourceLogs[0].scopeLogs[0].logRecords[0].traceId = Buffer.from(
+      '5b8efff798038103d269b633813fc60c',
+      'hex',
+    ).toString('base64');
+    const answer =
+      form === 'JSON'
+        ? await otlp(app.token, JSON.stringify(REQUEST), json)
+        : await otlp(app.token, encodeOtlpLogs(withBytes), protobuf);
+    expect(answer).toEqual({ status: 200, text: form === 'JSON' ? '{}' : '' });
+    const [broke, other] = await lines(app);
+    expect(broke).toMatchObject({
+      timestamp: '2012-12-10T03:00:48.123456+00:00',
+      severity: 3,
+      hostname: 'box-7',
+      source: 'app',
+      dyno: 'checkout.i-1',
+      message: 'it broke',
+      structured_data:
+        '[otlp@32473 retries="3" tags="[\\"a\\",true\\]" trace_id="5b8efff798038103d269b633813fc60c"]',
+    });
+    expect(other).toMatchObject({ severity: 6, message: '{"k":1.5}' });
+  });
+
+  it('a token for any source: the service is the source', async () => {
+    const app = await server.createApp();
+    const token = await server.addToken(app, '*');
+    expect((await otlp(token, JSON.stringify(REQUEST), json)).status).toBe(200);
+    expect((await lines(app))[0]).toMatchObject({ source: 'checkout', dyno: 'i-1' });
+  });
+});
+
+describe('the form of Heroku’s HTTPS drains', () => {
+  it('has no structured data: brackets and dashes belong to the message', async () => {
+    const app = await server.createApp();
+    const messages = ['- item', '[a@1 k="v"] text', '[info] started', '-', '\ufeffmark'];
+    const bytes = Buffer.concat(
+      messages.map((message) => octetCounted(`<190>1 ${TIME} host app web.1 - ${message}\n`)),
+    );
+    const drain = { 'logplex-drain-token': 'd.1', 'logplex-msg-count': String(messages.length) };
+    expect((await postLogs(server, app.token, bytes, drain)).status).toBe(204);
+    expect(await server.readMessages(app)).toEqual(messages);
+  });
+
+  it('a tailrace is the drain of another one: every line, in order, with its source, dyno, time and message', async () => {
+    const upstream = await startServerForTest();
+    const from = await upstream.createApp();
+    const to = await server.createApp();
+    const token = await server.addToken(to, '*');
+    const url = new URL(`${server.url}/logs`);
+    url.username = 'token';
+    url.password = token;
+    await upstream.createDrain(from, url.href);
+    const heroku = await upstream.tokenOf(from.name, 'heroku');
+    const texts = [...numberedMessages(700), '- dash', '[x@1 a="b"] bracket', 'ünï', 'two\nlines'];
+    await pushLines(upstream, from.token, texts);
+    await pushLines(upstream, heroku, ['State changed from starting to up']);
+    await until('all lines', async () => (await server.readLines(to)).length >= texts.length + 2);
+    expect(await server.readLines(to)).toEqual(await upstream.readLines(from));
+    expect((await server.readLines(to)).at(-1)).toContain(' heroku[web.1]: State changed');
+  });
+});

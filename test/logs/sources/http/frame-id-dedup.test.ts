@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectSameLines } from '../../../support/expect-same-lines.ts';
+import { missing, runProgram } from '../../../support/program.ts';
+import {
+  logplexBody,
+  logplexLine,
+  numberedMessages,
+  octetCounted,
+  postLogs,
+} from '../../../support/senders/send-lines.ts';
+import { dataFolderForTest, type Server, startServer, startServerForTest } from '../../../support/server.ts';
+import { until } from '../../../support/until.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
+
+describe('a request that is sent again with the same Logplex-Frame-Id', () => {
+  const named = { 'logplex-frame-id': '0123456789abcdef' };
+
+  it('is stored once', async () => {
+    const app = await server.createApp();
+    const before = (await server.sourceCounters('http')).duplicates;
+    for (let i = 0; i < 3; i++)
+      expect((await postLogs(server, app.token, logplexBody(['a', 'b']), named)).status).toBe(204);
+    expect(await server.readMessages(app)).toEqual(['a', 'b']);
+    expect((await server.sourceCounters('http')).duplicates).toBe(before + 4);
+  });
+
+  it('is stored once when the copies come at the same time', async () => {
+    const app = await server.createApp();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => postLogs(server, app.token, logplexBody(numberedMessages(50)), named)),
+    );
+    expect(answers.every(({ status }) => status === 204)).toBe(true);
+    expect(await server.readMessages(app)).toEqual(numberedMessages(50));
+  });
+
+  it('is stored once when it is larger than a batch', async () => {
+    const app = await server.createApp();
+    const messages = numberedMessages(
+      8_000,
+      'a line of some length, so that one batch is not enough for them',
+    );
+    for (let i = 0; i < 2; i++)
+      expect((await postLogs(server, app.token, logplexBody(messages), named)).status).toBe(204);
+    expectSameLines(await server.readMessages(app), messages);
+  });
+
+  it('is stored once although the server was killed between the copies', async () => {
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data });
+    const app = await first.createApp();
+    expect((await postLogs(first, app.token, logplexBody(['a']), named)).status).toBe(204);
+    await first.kill();
+    const second = await startServerForTest({ data });
+    expect((await postLogs(second, app.token, logplexBody(['a']), named)).status).toBe(204);
+    expect((await postLogs(second, app.token, logplexBody(['b']))).status).toBe(204);
+    expect(await second.readMessages(app)).toEqual(['a', 'b']);
+  });
+
+  it('is stored for every app of its lines, once', async () => {
+    const one = await server.createApp();
+    const other = await server.createApp();
+    const bytes = Buffer.concat([
+      octetCounted(logplexLine('1', one.token)),
+      octetCounted(logplexLine('2', other.token)),
+    ]);
+    const headers = { ...named, authorization: `Bearer ${server.key}` };
+    for (let i = 0; i < 2; i++) expect((await postLogs(server, '', bytes, headers)).status).toBe(204);
+    expect(await server.readMessages(one)).toEqual(['1']);
+    expect(await server.readMessages(other)).toEqual(['2']);
+  });
+
+  it('is stored whole when several sources of an app speak in it in turns', async () => {
+    const app = await server.createApp();
+    const nginx = await server.addToken(app, 'nginx');
+    const bytes = Buffer.concat(
+      numberedMessages(10).map((text, i) => octetCounted(logplexLine(text, i % 2 ? nginx : app.token))),
+    );
+    const headers = { ...named, authorization: `Bearer ${server.key}` };
+    for (let i = 0; i < 2; i++) expect((await postLogs(server, '', bytes, headers)).status).toBe(204);
+    expect(await server.readMessages(app)).toEqual(numberedMessages(10));
+  });
+
+  it('doesn’t use up the name for another app', async () => {
+    const one = await server.createApp();
+    const other = await server.createApp();
+    await postLogs(server, one.token, logplexBody(['1']), named);
+    await postLogs(server, other.token, logplexBody(['2']), named);
+    expect(await server.readMessages(other)).toEqual(['2']);
+  });
+
+  it('without a name, the same lines again are new lines', async () => {
+    const app = await server.createApp();
+    for (let i = 0; i < 2; i++) await postLogs(server, app.token, logplexBody(['a']));
+    expect(await server.readMessages(app)).toEqual(['a', 'a']);
+  });
+});
+
+describe('a large request without a name', () => {
+  it.skipIf(missing('prlimit'))(
+    'that could be stored in part only is stored once when it is sent again',
+    async () => {
+      // A disk that is full in the middle of it, and has room again.
+      const own = await startServerForTest({ data: dataFolderForTest(), shell: 'ulimit -S -f 2500' });
+      const app = await own.createApp();
+      const messages = numberedMessages(8_000, 'x'.repeat(700));
+      const bytes = logplexBody(messages);
+      const type = { 'content-type': 'application/logplex-1' };
+      expect((await postLogs(own, app.token, bytes, type)).status).toBe(503);
+      await runProgram('prlimit', [`--pid=${own.program.pid}`, '--fsize=unlimited']);
+      await until('room', async () => (await postLogs(own, app.token, bytes, type)).status === 204);
+      expect((await own.sourceCounters('http')).duplicates).toBeGreaterThan(0);
+      const stored = await own.readMessages(app);
+      expectSameLines(stored, messages);
+    },
+  );
+
+  it('is stored again when it is sent again after it was accepted', async () => {
+    const app = await server.createApp();
+    const messages = numberedMessages(5_000, 'the same lines, and many');
+    for (let i = 0; i < 2; i++)
+      expect((await postLogs(server, app.token, logplexBody(messages))).status).toBe(204);
+    expect((await server.readMessages(app)).length).toBe(10_000);
+  });
+});

@@ -1,0 +1,205 @@
+/** Redis goes away and comes back: nothing that was acknowledged is lost, and everything goes on by itself. */
+import { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
+import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
+import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
+import { LUA_SCRIPTS } from '../../../../src/logs/store/redis/lua-scripts.ts';
+import { packRecords } from '../../../../src/logs/store/redis/packing.ts';
+import { StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { RedisSentinels } from '../../../support/redis/redis-deployments.ts';
+import { hasRedis } from '../../../support/redis/redis-server.ts';
+import { until } from '../../../support/until.ts';
+import { readAll } from '../conformance/streams.ts';
+import { AOF_ALWAYS, openRedisStoreForTest, RetryingAppender, startRedisForTest } from './harness.ts';
+
+/** Everything that was taken is there, where the append said, and in the order in which it was taken. */
+async function expectKept(
+  store: Store,
+  app: AppId,
+  { acknowledged: taken }: RetryingAppender,
+): Promise<void> {
+  const held = await readAll(store, app);
+  const at = new Map(held.flatMap((batch) => linesOf([batch]).map((text, i) => [batch.first + i, text])));
+  for (const { text, first } of taken) expect(at.get(first)).toBe(text);
+  const sequences = taken.map(({ first }) => first);
+  expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
+}
+
+/** Follows a stream through a shared reader, as tails and drains do. */
+function follow(store: Store, app: AppId): { newest: () => number; close: () => void } {
+  const { reader, close } = new StreamReaders(store).open(app);
+  return { newest: () => reader.newest, close };
+}
+
+/** Lines are appended by one router and followed by another: there when more than `count` were taken. */
+async function produceAndFollow(url: string, count: number) {
+  const { store } = await openRedisStoreForTest(url);
+  const { store: other } = await openRedisStoreForTest(url);
+  const app = newAppId();
+  const tail = follow(other, app);
+  const producer = new RetryingAppender(store, app);
+  await until('some lines', () => producer.acknowledged.length > count);
+  return { store, app, tail, producer };
+}
+
+describe.runIf(hasRedis)('when Redis', () => {
+  it('is killed and started again in the middle of appends, what was acknowledged is there', async () => {
+    const server = await startRedisForTest({ config: AOF_ALWAYS });
+    const { store, warnings } = await openRedisStoreForTest(server.url);
+    const app = newAppId();
+    const tail = follow(store, app);
+    const producer = new RetryingAppender(store, app);
+    for (let round = 0; round < 3; round++) {
+      const before = producer.acknowledged.length;
+      await until('some lines', () => producer.acknowledged.length > before + 50);
+      const failures = producer.failures.length;
+      await server.signal('SIGKILL');
+      await until('an append is refused', () => producer.failures.length > failures);
+      await server.start();
+    }
+    const before = producer.acknowledged.length;
+    await until('lines are taken again', () => producer.acknowledged.length > before + 50);
+    await producer.stop();
+    await expectKept(store, app, producer);
+    expect(producer.slowestRefusalMs).toBeLessThan(1_000);
+    const { last } = await store.bounds(app);
+    await until('the reader has caught up', () => tail.newest() === last, 2_000);
+    expect(warnings.some((text) => text.includes('connection to Redis is lost'))).toBe(true);
+    expect(warnings.some((text) => text.includes('answers again'))).toBe(true);
+    tail.close();
+  });
+
+  it('hangs, appends are refused in bounded time, and go on when it goes on', async () => {
+    const server = await startRedisForTest({ config: AOF_ALWAYS });
+    const { store } = await openRedisStoreForTest(server.url);
+    const app = newAppId();
+    const producer = new RetryingAppender(store, app);
+    await until('some lines', () => producer.acknowledged.length > 10);
+    await server.signal('SIGSTOP');
+    await until('an append is refused', () => producer.failures.length > 0);
+    await server.signal('SIGCONT');
+    const before = producer.acknowledged.length;
+    await until('lines are taken again', () => producer.acknowledged.length > before + 10);
+    await producer.stop();
+    expect(producer.slowestRefusalMs).toBeLessThan(7_000);
+    await expectKept(store, app, producer);
+  });
+
+  it('loses the connection for messages, lines are not late by more than a second', async () => {
+    const server = await startRedisForTest();
+    const [{ store: here }, { store: there }] = [
+      await openRedisStoreForTest(server.url),
+      await openRedisStoreForTest(server.url),
+    ];
+    const app = newAppId();
+    const tail = follow(here, app);
+    for (let i = 1; i <= 5; i++) {
+      await server.command('client', 'kill', 'type', 'pubsub');
+      await there.append(app, batchOf(`${i}`));
+      await until(`line ${i}`, () => tail.newest() === i, 1_000);
+    }
+    tail.close();
+  });
+
+  it('loses every message, lines are not late by more than a second', async () => {
+    const server = await startRedisForTest();
+    const { store } = await openRedisStoreForTest(server.url);
+    const app = newAppId();
+    const tail = follow(store, app);
+    const { lines, index, state, frameIds: frames } = streamKeys(app);
+    const keys = [lines, index, state, ...frames];
+    for (let i = 1; i <= 5; i++) {
+      const { bytes } = batchOf(`${i}`);
+      const args = [1e6, 1e9, 1e9, 1e6, 1e3, 1, 'a channel of nobody', 'somebody', 1, bytes.length, ''];
+      const client = new Redis(server.port);
+      await client.call('eval', [
+        LUA_SCRIPTS.append.source,
+        keys.length,
+        ...keys,
+        ...args,
+        packRecords(bytes),
+      ]);
+      client.disconnect();
+      await until(`line ${i}`, () => tail.newest() === i, 1_000);
+    }
+    expect(linesOf(await store.read(app, 0, 1e6))).toEqual(['1', '2', '3', '4', '5']);
+    tail.close();
+  });
+
+  it('fails over to a replica, everything goes on there', { timeout: 60_000 }, async () => {
+    const sentinels = await RedisSentinels.start(AOF_ALWAYS);
+    try {
+      const { store, app, tail, producer } = await produceAndFollow(sentinels.url, 100);
+      const master = await sentinels.master();
+      await master.signal('SIGKILL');
+      await until('another master', async () => (await sentinels.master()) !== master, 20_000);
+      const before = producer.acknowledged.length;
+      await until('lines are taken again', () => producer.acknowledged.length > before + 100, 20_000);
+      await producer.stop();
+      // Replication is asynchronous: of the lines before the failover the last ones may be gone. No number comes twice.
+      const sequences = producer.acknowledged.map(({ first }) => first);
+      expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
+      const { last } = await store.bounds(app);
+      expect(last).toBe(sequences.at(-1));
+      await until('the reader of another router has caught up', () => tail.newest() === last, 3_000);
+      tail.close();
+    } finally {
+      await sentinels.remove();
+    }
+  });
+
+  it('fails over while a Sentinel hangs, everything goes on there', { timeout: 60_000 }, async () => {
+    const sentinels = await RedisSentinels.start();
+    try {
+      const { store, app, tail, producer } = await produceAndFollow(sentinels.url, 10);
+      // The one that is asked first: the news of the failover comes from the others while its answer is waited for.
+      const [hanging, awake] = sentinels.sentinels;
+      const master = await sentinels.master(awake);
+      await hanging.signal('SIGSTOP');
+      await master.signal('SIGKILL');
+      await until('another master', async () => (await sentinels.master(awake)) !== master, 20_000);
+      const before = producer.acknowledged.length;
+      await until('lines are taken again', () => producer.acknowledged.length > before + 10, 20_000);
+      await producer.stop();
+      const { last } = await store.bounds(app);
+      await until('the reader of another router has caught up', () => tail.newest() === last, 5_000);
+      await hanging.signal('SIGCONT');
+      tail.close();
+    } finally {
+      await sentinels.remove();
+    }
+  });
+
+  it('has lost the end of a stream, new lines get new numbers and readers see the gap', async () => {
+    const server = await startRedisForTest();
+    const [{ store: here }, { store: there }] = [
+      await openRedisStoreForTest(server.url),
+      await openRedisStoreForTest(server.url),
+    ];
+    const app = newAppId();
+    const tail = follow(here, app);
+    for (let i = 1; i <= 10; i++) await there.append(app, batchOf(`${i}`));
+    await until('all are seen', () => tail.newest() === 10);
+    // As after a failover to a replica that had got the first six.
+    const { lines, index, state } = streamKeys(app);
+    for (let i = 7; i <= 10; i++)
+      for (const key of [lines, index]) await server.command('xdel', key, `${i}-0`);
+    await server.command('hset', state, 'next', 7);
+    const { store: third } = await openRedisStoreForTest(server.url);
+    await until('the end is raised by whoever knew better', async () => {
+      return Number(await server.command('hget', state, 'next')) === 11;
+    });
+    await third.append(app, batchOf('11'));
+    await until('the new line is seen', () => tail.newest() === 11, 1_000);
+    expect((await here.read(app, 6, 1e6)).map(({ first }) => first)).toEqual([11]);
+    tail.close();
+    // A router that appended knows better itself, without anybody who reads.
+    const unread = newAppId();
+    await there.append(unread, batchOf('1', '2', '3'));
+    const keys = streamKeys(unread);
+    await server.command('del', keys.lines, keys.index, keys.state);
+    expect(await there.append(unread, batchOf('4'))).toMatchObject({ first: 4, last: 4 });
+    expect(await there.bounds(unread)).toMatchObject({ first: 4, last: 4 });
+  });
+});

@@ -1,0 +1,47 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
+import { type Server, startServer } from '../support/server.ts';
+import { launchBrowser, noBrowser, openApp, openPage } from './browser-tab.ts';
+
+describe.skipIf(noBrowser)('the key', { timeout: 90_000 }, () => {
+  let browser: Browser;
+  let server: Server;
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([launchBrowser(), startServer()]);
+  });
+  afterAll(() => Promise.all([browser?.close(), server?.close()]));
+
+  it('is taken out of the address bar, kept for this tab, and good after a reload', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, numberedMessages(3));
+    const tab = await openApp(browser, server, app);
+    await tab.waitForMessage('line 2');
+    expect(tab.page.url()).toBe(`${server.url}/?app=${app.name}`);
+    await tab.page.reload();
+    await tab.waitForMessage('line 2');
+    expect(await tab.page.evaluate('localStorage.getItem("tailrace-key")')).toBeNull();
+    expect(tab.consoleErrors).toEqual([]);
+  });
+
+  it('is asked for when there is none, with how to get it; a wrong one is told from a right one', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, numberedMessages(1, 'secret'));
+    const tab = await openPage(browser, server, { key: '', query: `app=${app.name}` });
+    await tab.page.getByText('tailrace auth:token').waitFor();
+    await tab.screenshot('key');
+    await tab.page.getByLabel('API key').fill('k.wrong');
+    await tab.page.keyboard.press('Enter');
+    await tab.page.getByText('The server doesn’t know this key.').waitFor();
+    expect(await tab.page.content()).not.toContain('secret 0');
+    await tab.page.getByLabel('API key').fill(server.key);
+    await tab.page.keyboard.press('Enter');
+    await tab.waitForMessage('secret 0');
+  });
+
+  it('of an app that is not there: the server’s own sentence is shown', async () => {
+    await server.createApp();
+    const tab = await openPage(browser, server, { query: 'app=nowhere' });
+    await tab.page.getByText("Couldn't find that app.").waitFor();
+  });
+});

@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { Program, TAILRACE } from '../support/program.ts';
+import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
+import { type App, type Server, startServer } from '../support/server.ts';
+import { launchBrowser, noBrowser, openApp, openPage, PHONE } from './browser-tab.ts';
+
+const JSON_LINE = JSON.stringify({ level: 'info', event: 'order.placed', user: { id: 7, name: 'Zoë' } });
+const TRACE = 'Error: gave up\n    at run (worker.mjs:38:9)\n    at async work (worker.mjs:24:5)';
+
+describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
+  let browser: Browser;
+  let server: Server;
+  let app: App;
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([launchBrowser(), startServer()]);
+    app = await server.createApp('counter');
+    const heroku = await server.tokenOf(app.name, 'heroku');
+    await pushLines(server, app.token, [
+      ...numberedMessages(30, 'method=GET path="/" status=200 n'),
+      JSON_LINE,
+      TRACE,
+    ]);
+    await pushLines(server, heroku, ['at=error code=H12 desc="Request timeout" method=GET path="/slow"']);
+    await pushLines(server, app.token, ['Started \x1b[1m\x1b[36mGET\x1b[0m \x1b[32m"/about"\x1b[0m']);
+    await server.createDrain(app, 'http://user:hunter2@127.0.0.1:9/lines');
+    await pushLines(server, app.token, ['a line that the drain can’t deliver']);
+  });
+  afterAll(() => Promise.all([browser?.close(), server?.close()]));
+
+  it.each([
+    ['dark', 'desktop'],
+    ['light', 'desktop'],
+    ['dark', 'telephone'],
+    ['light', 'telephone'],
+  ] as const)('%s on a %s: nothing is cut off', async (colorScheme, device) => {
+    const size = device === 'telephone' ? PHONE : {};
+    const tab = await openApp(browser, server, app, { colorScheme, ...size });
+    await tab.waitForMessage('a line that the drain');
+    await tab.screenshot(`${device}-${colorScheme}`);
+    const [ground] = await tab.page.evaluate<string[]>('[getComputedStyle(document.body).backgroundColor]');
+    const lightness = Number(/oklch\(([\d.]+)/.exec(ground)?.[1]);
+    expect(lightness > 0.5).toBe(colorScheme === 'light');
+    const wide = await tab.page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
+    expect(wide).toBe(false);
+    await tab.page.getByRole('button', { name: 'Dynos and drains' }).click();
+    await tab.screenshot(`${device}-${colorScheme}-panel`);
+    await tab.page.getByRole('button', { name: 'Dynos and drains' }).click();
+    const row = tab.page.locator('.row', { hasText: 'order.placed' });
+    await row.locator('.fold').click();
+    // A key is a word in one piece, however small the screen.
+    await row.locator('.fields').waitFor();
+    const heights = await tab.page.evaluate<number[]>(
+      `[...document.querySelectorAll('.fields th')].map((cell) => cell.getBoundingClientRect().height)`,
+    );
+    expect(heights.length).toBe(4);
+    expect(Math.max(...heights)).toBeLessThan(40);
+    await tab.screenshot(`${device}-${colorScheme}-details`);
+  });
+
+  it('folds a structured line out into its fields, and keeps a trace of many lines together', async () => {
+    const tab = await openApp(browser, server, app);
+    await tab.waitForMessage('a line that the drain');
+    const row = tab.page.locator('.row', { hasText: 'order.placed' });
+    await row.locator('.fold').click();
+    expect(await row.locator('.fields th').allInnerTexts()).toEqual([
+      'level',
+      'event',
+      'user.id',
+      'user.name',
+    ]);
+    expect(await row.locator('.fields td[data-kind]').allInnerTexts()).toEqual([
+      'info',
+      'order.placed',
+      '7',
+      'Zoë',
+    ]);
+    await tab.screenshot('details');
+    await tab.page.keyboard.press('c');
+    await tab.page.getByText('Link copied').waitFor();
+    const link = await tab.page.evaluate<string>('navigator.clipboard.readText()');
+    expect(link).toBe(`${server.url}/?app=counter&at=31`);
+    expect((await tab.messages()).filter((text) => text.startsWith('Error: gave up'))).toEqual([TRACE]);
+    await tab.page.keyboard.press('w');
+    await tab.page.getByText('+2 lines').waitFor();
+    await tab.page.keyboard.press('e');
+    const selected = tab.page.locator('.row[data-selected=true]');
+    expect(await selected.textContent()).toContain('Error: gave up');
+    await tab.page.keyboard.press('?');
+    await tab.page.getByText('everything around the line').waitFor();
+    await tab.screenshot('keys');
+    await tab.page.keyboard.press('Escape');
+    await tab.page.getByText('everything around the line').waitFor({ state: 'detached' });
+  });
+
+  it('shows drains with their lag, and never their passwords', async () => {
+    const tab = await openApp(browser, server, app);
+    const drain = tab.page.locator('.drain');
+    await drain.getByText('behind').waitFor();
+    expect(await drain.textContent()).toContain('retrying');
+    expect(await tab.page.content()).not.toContain('hunter2');
+  });
+
+  it('shows the dynos of a running app, whose banner says where the page is; several apps can be chosen from', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tailrace-page-'));
+    writeFileSync(
+      join(folder, 'Procfile'),
+      "worker: node -e \"console.log('hello from'+' the dyno');setInterval(()=>{},1e6)\"\n",
+    );
+    const env = { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROUTER_PORT: '0' };
+    const program = new Program(process.execPath, [TAILRACE, 'start', '-d', folder, '-a', 'running'], {
+      env,
+    });
+    onTestFinished(async () => {
+      await program.stop();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const [, url] = await program.waitForOutput(/page +(http:\S+)\/\?app=running /);
+    const { stdout: key } = await new Program(process.execPath, [TAILRACE, 'auth:token'], { cwd: folder })
+      .exited;
+    const own = { url, key: key.trim() } as Server;
+    const tab = await openPage(browser, own, { key: own.key });
+    await tab.waitForMessage('hello from the dyno');
+    await tab.page.locator('.dyno', { hasText: 'worker.1' }).waitFor();
+    await tab.page.getByText(/^up \d/).waitFor();
+    await tab.screenshot('dynos');
+    const { stdout } = await new Program(process.execPath, [TAILRACE, 'create', 'second'], { cwd: folder })
+      .exited;
+    expect(stdout).toContain('second');
+    await tab.page.getByLabel('App', { exact: true }).selectOption('second');
+    await tab.page.getByText('Still water').waitFor();
+    expect(new URL(tab.page.url()).searchParams.get('app')).toBe('second');
+  });
+});

@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Line, parseLine } from '../../src/web/stream/line.ts';
+import { LineWindow } from '../../src/web/stream/line-window.ts';
+import { HISTORY_SECONDS, RateHistory } from '../../src/web/stream/rate-history.ts';
+import { withoutUrlSecrets } from '../../src/web/text/format.ts';
+import { parseTimeInput } from '../../src/web/text/parse-time.ts';
+import { RowHeights } from '../../src/web/view/list/row-heights.ts';
+import { RowLayout } from '../../src/web/view/list/row-layout.ts';
+import { formatViewLocation, parseViewLocation } from '../../src/web/view-location.ts';
+
+function line(at: number, fields: Partial<Line> = {}): Line {
+  const read = parseLine({
+    position: String(at),
+    timestamp: '2026-11-21T08:00:00.000000+00:00',
+    facility: 23,
+    severity: 6,
+    level: 'info',
+    hostname: 'host',
+    source: 'app',
+    dyno: 'web.1',
+    message: 'x',
+  });
+  return { ...read, ...fields };
+}
+
+const lines = (from: number, to: number): Line[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => line(from + i));
+
+describe('heights', () => {
+  it('agree with adding everything up, whatever is added, dropped and set', () => {
+    const heights = fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 700 });
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('append' as const), heights }),
+      fc.record({ do: fc.constant('prepend' as const), heights }),
+      fc.record({ do: fc.constantFrom('dropFirst' as const, 'dropLast' as const), count: fc.nat(400) }),
+      fc.record({
+        do: fc.constant('set' as const),
+        index: fc.nat(2_000),
+        height: fc.integer({ min: 1, max: 90 }),
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        const tested = new RowHeights();
+        let model: number[] = [];
+        for (const one of steps) {
+          if (one.do === 'append') {
+            tested.append(one.heights);
+            model.push(...one.heights);
+          } else if (one.do === 'prepend') {
+            tested.prepend(one.heights);
+            model.unshift(...one.heights);
+          } else if (one.do === 'set') {
+            if (one.index < model.length) {
+              tested.set(one.index, one.height);
+              model[one.index] = one.height;
+            }
+          } else if (one.do === 'dropFirst') {
+            tested.dropFirst(one.count);
+            model = model.slice(one.count);
+          } else {
+            tested.dropLast(one.count);
+            model.length = Math.max(0, model.length - one.count);
+          }
+          const sum = (end: number) => model.slice(0, end).reduce((all, height) => all + height, 0);
+          expect(tested.total).toBe(sum(model.length));
+          const index = Math.floor(model.length / 3);
+          expect(tested.offsetOf(index)).toBe(sum(index));
+          if (model.length > 0) expect(tested.indexAt(sum(index))).toBe(index);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('a layout', () => {
+  it('keeps measured heights while lines come and go on both sides', () => {
+    const layout = new RowLayout({ rowHeight: 20, lineHeight: 18, columns: 0 });
+    layout.update(lines(100, 200));
+    layout.heights.set(50, 77);
+    layout.update(lines(90, 210));
+    expect([layout.heights.count, layout.heights.heightOf(60)]).toEqual([121, 77]);
+    layout.update(lines(120, 300));
+    expect([layout.heights.count, layout.heights.heightOf(30)]).toEqual([181, 77]);
+    layout.update(lines(40, 160));
+    expect([layout.heights.count, layout.heights.heightOf(110)]).toEqual([121, 77]);
+    layout.update(lines(500, 510));
+    expect([layout.heights.count, layout.heights.total]).toEqual([11, 220]);
+  });
+
+  it('guesses long and multi-line messages', () => {
+    const layout = new RowLayout({ rowHeight: 20, lineHeight: 18, columns: 10 });
+    layout.update([line(1), line(2, { message: 'a\nb\nc' }), line(3, { message: 'x'.repeat(25) })]);
+    expect([0, 1, 2].map((i) => layout.heights.heightOf(i))).toEqual([20, 56, 56]);
+  });
+});
+
+describe('the window', () => {
+  it('has each line once, in order, whatever overlaps', () => {
+    const window = new LineWindow();
+    expect(window.append(lines(10, 20)).length).toBe(11);
+    expect(window.append(lines(15, 25)).map(({ at }) => at)).toEqual([21, 22, 23, 24, 25]);
+    expect(window.prepend(lines(5, 12)).map(({ at }) => at)).toEqual([5, 6, 7, 8, 9]);
+    expect(window.lines.map(({ at }) => at)).toEqual(Array.from({ length: 21 }, (_, i) => i + 5));
+    expect([window.indexOf(5), window.indexOf(17), window.indexOf(99), new LineWindow().indexOf(1)]).toEqual([
+      0, 12, 20, -1,
+    ]);
+  });
+});
+
+describe('rates', () => {
+  it('count each line once, in its second, and forget what is too old', () => {
+    const rates = new RateHistory();
+    const nowMs = 1_000_000_500;
+    rates.add([line(1, { ms: nowMs - 2_000 }), line(2, { ms: nowMs, level: 'error' })], nowMs, true);
+    rates.add([line(2, { ms: nowMs }), line(3, { ms: 0 })], nowMs, true);
+    rates.add([line(4, { ms: 0 })], nowMs, false);
+    const { all, errors } = rates.snapshot(nowMs);
+    expect([all.at(-3), all.at(-2), all.at(-1), errors.at(-1)]).toEqual([1, 0, 2, 1]);
+    expect(rates.snapshot(nowMs + 1_000).all.at(-2)).toBe(2);
+    expect(rates.snapshot(nowMs + HISTORY_SECONDS * 1_000).all.every((count) => count === 0)).toBe(true);
+  });
+});
+
+describe('addresses and times', () => {
+  it('an address leads back to where it was written', () => {
+    const place = {
+      app: 'counter',
+      filters: { source: 'app', dyno: 'web.1', level: 'error' as const, q: '"a b" -c /d+&e/' },
+      at: '42',
+    };
+    expect(parseViewLocation(formatViewLocation(place))).toEqual(place);
+    expect(parseViewLocation('?at=x&level=loud').at).toBe('');
+    expect(formatViewLocation(parseViewLocation('?level=loud'))).toBe('');
+  });
+
+  it('times are read as people write them', () => {
+    const now = new Date(2026, 10, 21, 14, 5, 30).getTime();
+    expect(parseTimeInput('10m', now)).toBe(now - 600_000);
+    expect(parseTimeInput('2 h ago', now)).toBe(now - 7_200_000);
+    expect(parseTimeInput('14:05', now)).toBe(new Date(2026, 10, 21, 14, 5).getTime());
+    expect(parseTimeInput('23:00', now)).toBe(new Date(2026, 10, 20, 23, 0).getTime());
+    expect(parseTimeInput('2026-11-20 09:30', now)).toBe(new Date(2026, 10, 20, 9, 30).getTime());
+    expect(parseTimeInput('2026-11-20T09:30:00Z', now)).toBe(Date.UTC(2026, 10, 20, 9, 30));
+    for (const nonsense of ['', 'soon', '25:00', '10:61', '2026-13-45'])
+      expect(parseTimeInput(nonsense, now)).toBeUndefined();
+  });
+
+  it('secrets in a drain’s address aren’t shown', () => {
+    expect(withoutUrlSecrets('https://user:secret@host/path?api_key=abc&x=1')).toBe(
+      'https://user:****@host/path?api_key=****&x=1',
+    );
+    expect(withoutUrlSecrets('https://token@host/')).toBe('https://****@host/');
+    expect(withoutUrlSecrets('no url ://a:b@c')).not.toContain('a:b');
+  });
+});
