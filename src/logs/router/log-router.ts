@@ -5,7 +5,7 @@
 import type { AppendResult, AppId, Store } from '../store/contract.ts';
 import type { Batch } from '../syslog/batch.ts';
 import { Batcher, type BatcherEvents } from './batcher.ts';
-import { type LogSource, TokenCache } from './token-cache.ts';
+import { type LogSource, TokenCache, type TokenLookup } from './token-cache.ts';
 
 /** An app's batcher is discarded after it was unused for this long. */
 const BATCHER_IDLE_MS = 30_000;
@@ -19,7 +19,7 @@ export interface LogRouterOptions {
   readonly onBatchStored?: (app: AppId, batch: Batch, afterMs: number) => void;
 }
 
-export class LogRouter implements BatcherEvents {
+export class LogRouter implements BatcherEvents, TokenLookup {
   private readonly store: Store;
   private readonly options: LogRouterOptions;
   private readonly tokens: TokenCache;
