@@ -17,9 +17,9 @@ const withTls = !missing('openssl');
 const SOURCES = testedSources(withTls);
 const each = it.each(SOURCES.map((source) => [source.name, source] as const));
 
-/** A file of a stream may not become larger, in KiB, until {@link makeSpace}: then the store is full. */
-const FILE_KIB_MAX = 2_500;
 const PENDING_BYTES = 1_000_000;
+/** Three times as much as may wait. */
+const FLOOD = numberedMessages(3_000, `flood ${'x'.repeat(900)}`);
 
 let folder = '';
 let data = '';
@@ -36,7 +36,7 @@ beforeAll(async () => {
     env.TAILRACE_SYSLOG_TLS_CERT = serverCert;
     env.TAILRACE_SYSLOG_TLS_KEY = serverKey;
   }
-  server = await startServer({ data, env, shell: `ulimit -S -f ${FILE_KIB_MAX}` });
+  server = await startServer({ data, env });
 });
 afterAll(async () => {
   await server?.close();
@@ -60,6 +60,29 @@ async function storedMessages({ acknowledges }: TestedSource, app: App, count: n
   if (acknowledges !== 'response')
     await until('all lines', async () => (await server.readMessages(app)).length >= count);
   return server.readMessages(app);
+}
+
+async function waitingBytes(): Promise<number> {
+  const response = await fetch(`${server.url}/metrics`, {
+    headers: { authorization: `Bearer ${server.key}` },
+  });
+  return Number(/^tailrace_waiting_bytes (\d+)/m.exec(await response.text())?.[1]);
+}
+
+/** From now on the store is full: its files may not grow. Then sends lines until too much waits to be stored. */
+async function flood(app: App): Promise<Socket> {
+  await limitFileSize('1:unlimited');
+  const flooder = await connectTcp(server.syslogPort);
+  flooder.on('error', () => {});
+  flooder.write(logplexBody(FLOOD, app.token));
+  await until('too much to wait', async () => (await waitingBytes()) > PENDING_BYTES);
+  return flooder;
+}
+
+/** @param limit `SOFT:HARD`, or both, in bytes. */
+async function limitFileSize(limit: string): Promise<void> {
+  const { status, stderr } = await runProgram('prlimit', [`--pid=${server.program.pid}`, `--fsize=${limit}`]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 }
 
 describe('lines', () => {
@@ -133,7 +156,6 @@ describe('an unknown token', () => {
 describe.skipIf(missing('prlimit'))('while too much waits to be stored', () => {
   let flooder: Socket;
   let flooded: App;
-  const flood = numberedMessages(6_000, `flood ${'x'.repeat(900)}`);
   /** Each source's app has a token that the server knows already: a look-up would take a second read. */
   const apps = new Map<TestedSource, App>();
   const clients = new Map<TestedSource, SourceClient>();
@@ -152,26 +174,13 @@ describe.skipIf(missing('prlimit'))('while too much waits to be stored', () => {
       clients.set(source, client);
     }
     flooded = await server.createApp();
-    flooder = await connectTcp(server.syslogPort);
-    flooder.write(logplexBody(flood, flooded.token));
-    await until('too much to wait', async () => (await waitingBytes()) > PENDING_BYTES);
+    flooder = await flood(flooded);
   });
   afterAll(async () => {
-    await makeSpace();
+    await limitFileSize('unlimited');
     flooder.destroy();
     for (const client of clients.values()) client.close();
   });
-
-  async function waitingBytes(): Promise<number> {
-    const response = await fetch(`${server.url}/metrics`, {
-      headers: { authorization: `Bearer ${server.key}` },
-    });
-    return Number(/^tailrace_waiting_bytes (\d+)/m.exec(await response.text())?.[1]);
-  }
-
-  async function makeSpace(): Promise<void> {
-    await runProgram('prlimit', [`--pid=${server.program.pid}`, '--fsize=unlimited']);
-  }
 
   each('senders are paused, or rejected and counted: %s', async (_name, source) => {
     const app = apps.get(source)!;
@@ -205,9 +214,9 @@ describe.skipIf(missing('prlimit'))('while too much waits to be stored', () => {
   });
 
   it('nothing that was accepted is lost, and all are served again as soon as there is space', async () => {
-    await makeSpace();
-    await until('the flood', async () => (await server.readMessages(flooded)).length === flood.length);
-    expectSameLines(await server.readMessages(flooded), flood);
+    await limitFileSize('unlimited');
+    await until('the flood', async () => (await server.readMessages(flooded)).length === FLOOD.length);
+    expectSameLines(await server.readMessages(flooded), FLOOD);
     for (const source of SOURCES) {
       const app = apps.get(source)!;
       const { messages, sending } = held.get(source) ?? { messages: [], sending: undefined };
@@ -254,5 +263,20 @@ describe('the server’s close', () => {
       expect(stored.length, source.name).toBeGreaterThanOrEqual(Math.max(20, acknowledged));
       expectSameLines(stored, sent.slice(0, stored.length));
     }
+  });
+
+  it.skipIf(missing('prlimit'))('stores what waits, once the store has space again', async () => {
+    const app = await server.createApp();
+    const before = (await server.sourceCounters('tcp')).lines;
+    const flooder = await flood(app);
+    const accepted = (await server.sourceCounters('tcp')).lines - before;
+    expect(accepted).toBeGreaterThan(0);
+    expect(await server.readMessages(app)).toEqual([]);
+    const closing = server.close();
+    await limitFileSize('unlimited');
+    await closing;
+    flooder.destroy();
+    server = await startServer({ data, env });
+    expectSameLines(await server.readMessages(app), FLOOD.slice(0, accepted));
   });
 });
