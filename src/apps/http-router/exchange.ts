@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { RoutedApp, Upstream } from './app-lookup.ts';
-import type { WaitingRequest } from './boot-queue.ts';
-import { DynoConnection, type DynoConnectionHandler } from './dyno-connection.ts';
 import { type Failure, failures } from './error-codes.ts';
 import { type ErrorPage, failurePage } from './error-pages.ts';
 import { routerLogLine } from './http/access-log.ts';
 import { forwardedFor, headForDyno, type RequestHead } from './http/request-head.ts';
 import { copyIfShared } from './http/shared-read-buffer.ts';
-import { ATTEMPTS_MAX, pickUpstream } from './pick-upstream.ts';
 import { RequestBodyRelay } from './request-body-relay.ts';
 import { type RelayProgress, ResponseRelay } from './response-relay.ts';
 import type { HttpRouterContext } from './router-context.ts';
+import type { WaitingRequest } from './upstream/boot-queue.ts';
+import { DynoConnection, type DynoConnectionHandler } from './upstream/dyno-connection.ts';
+import { ATTEMPTS_MAX, pickUpstream } from './upstream/pick-upstream.ts';
 
 /** What an exchange needs of the connection that the request came on. */
 export interface ExchangeClient {

@@ -7,12 +7,12 @@
  */
 import { createServer } from 'node:net';
 import type { AppLookup } from './app-lookup.ts';
-import { BootQueue } from './boot-queue.ts';
 import { ClientConnection } from './client-connection.ts';
 import { Deadlines } from './deadlines.ts';
-import { DynoPool } from './dyno-pool.ts';
 import type { HttpRouterContext } from './router-context.ts';
 import { DEFAULT_ROUTER_TIMEOUTS, type HttpRouterTimeouts } from './timeouts.ts';
+import { BootQueue } from './upstream/boot-queue.ts';
+import { DynoPool } from './upstream/dyno-pool.ts';
 
 /** Deadlines are checked this often, or more often if the shortest time-out asks for it. */
 const TICK_MS = 100;

@@ -1,8 +1,8 @@
 import type { AppLookup } from './app-lookup.ts';
-import type { BootQueue } from './boot-queue.ts';
 import type { Deadlines } from './deadlines.ts';
-import type { DynoPool } from './dyno-pool.ts';
 import type { HttpRouterTimeouts } from './timeouts.ts';
+import type { BootQueue } from './upstream/boot-queue.ts';
+import type { DynoPool } from './upstream/dyno-pool.ts';
 
 /** What all connections of one proxy share. */
 export type HttpRouterContext = {

@@ -1,4 +1,4 @@
-import type { RoutedApp } from './app-lookup.ts';
+import type { RoutedApp } from '../app-lookup.ts';
 
 /** Requests that may wait for each dyno of an app before more are turned away (H11). */
 const WAITING_PER_DYNO_MAX = 50;

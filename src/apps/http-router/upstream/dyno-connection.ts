@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { readIntoSharedBuffer } from './http/shared-read-buffer.ts';
+import { readIntoSharedBuffer } from '../http/shared-read-buffer.ts';
 
 /** Whoever is using a connection to a dyno at the moment. */
 export type DynoConnectionHandler = {

@@ -1,5 +1,5 @@
-import type { RoutedApp, Upstream } from './app-lookup.ts';
-import { type Failure, failures } from './error-codes.ts';
+import type { RoutedApp, Upstream } from '../app-lookup.ts';
+import { type Failure, failures } from '../error-codes.ts';
 
 /** Dynos a request is sent to, at most, before it fails. */
 export const ATTEMPTS_MAX = 10;
