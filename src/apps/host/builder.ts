@@ -12,8 +12,9 @@ import { dynoEnv } from '../processes/config/dyno-env.ts';
 import { Dyno } from '../processes/dyno.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import { Build } from '../records/build-record.ts';
-import type { ReleaseRecord, Releases } from '../records/release-history.ts';
-import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
+import type { Releases } from '../records/release-history.ts';
+import type { ReleaseRecord } from '../records/release-record.ts';
+import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
 import type { Builds } from './contract.ts';
 import type { DynoManager } from './dyno-manager.ts';
 
@@ -201,14 +202,13 @@ export class Builder implements Builds {
     this.options.dynoManager.lineSink(app.id).writeLine('app', 'build', PlatformLinePriority.api, line);
   }
 
-  /** Slugs of releases long gone take room. */
+  /** Slugs of old releases only take space. */
   private async deleteOldSlugs(app: AppId): Promise<void> {
     const { store, releases, dynoManager } = this.options;
-    const slugsInUse = new Set((await releases.list(app)).slice(-HISTORY_MAX).map(({ slug }) => slug));
-    for (const { key, value } of await store.list<SlugRecord>(app, slugRecordKey(''))) {
-      if (slugsInUse.has(value.id)) continue;
-      await store.transact(app, [{ key, value: undefined }]);
-      await dynoManager.slugFiles.remove(value.id);
+    const slugs = (await store.list<SlugRecord>(app, slugRecordKey(''))).map(({ value }) => value);
+    for (const { id } of unusedSlugs(slugs, await releases.list(app), HISTORY_MAX)) {
+      await store.transact(app, [{ key: slugRecordKey(id), value: undefined }]);
+      await dynoManager.slugFiles.remove(id);
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { ErrorPageUrls } from '../http-router/app-lookup.ts';
-import type { Config } from '../records/release-history.ts';
+import type { Config } from '../records/release-record.ts';
 
 /** What an app's config vars say about its error pages, by Heroku's names. What is no address of the web is left out. */
 export function errorPageUrls({

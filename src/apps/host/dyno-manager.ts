@@ -20,12 +20,13 @@ import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import { AddonSupervisor } from './addons/addon-supervisor.ts';
-import { AppDeployment, type ReleaseSpec } from './app-deployment.ts';
+import { AppDeployment } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
 import { errorPageUrls } from './custom-error-pages.ts';
 import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
+import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
 import { removeStaleFiles } from './remove-stale-files.ts';
 import type { RoutingInfo, RunningApps } from './running-apps.ts';
 
@@ -278,22 +279,12 @@ export class DynoManager implements DynoRunner {
     const { slug } = release;
     const record = slug === null ? undefined : await store.get<SlugRecord>(app, slugRecordKey(slug));
     if (!record) throw new TailraceError('conflict', 'This app has no slug: deploy it first.');
-    const { processTypes } = record.value;
-    const entries = Object.entries(processTypes).map(([type, command], i) => ({
-      type,
-      command,
-      line: i + 1,
-    }));
-    const counts = await loadFormation(store, app);
-    return {
-      version: release.version,
-      entries,
-      counts: Object.fromEntries(entries.map(({ type }) => [type, counts[type] ?? 0])),
-      env: { ...hostEnvironment(process.env), ...release.config },
+    return slugReleaseSpec(release, record.value, await loadFormation(store, app), {
+      env: hostEnvironment(process.env),
       cwd: this.stateFolder,
-      createWorkspace: (dynoId) => this.slugFiles.createWorkspace(slug, dynoId),
+      createWorkspace: (dynoId) => this.slugFiles.createWorkspace(record.value.id, dynoId),
       profileScript: PROFILE_SCRIPT,
-    };
+    });
   }
 
   private runInBackground({ name }: AppRecord, work: Promise<void>): void {

@@ -12,7 +12,7 @@ import type {
   Upstream,
 } from '../http-router/app-lookup.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
-import type { Config } from '../records/release-history.ts';
+import type { Config } from '../records/release-record.ts';
 import type { AppDeployment } from './app-deployment.ts';
 import type { DynoSummary, FormationEntry } from './contract.ts';
 

@@ -1,5 +1,5 @@
 /** What an add-on may be called by. */
-import type { AddonRecord } from './release-history.ts';
+import type { AddonRecord } from './release-record.ts';
 
 /** By its id, name, service, or the name of its attachment? */
 export function isAddonNamed(addon: AddonRecord, which: string): boolean {

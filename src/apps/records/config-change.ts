@@ -1,5 +1,5 @@
 import { TailraceError } from '../../common/errors.ts';
-import type { Config } from './release-history.ts';
+import type { Config } from './release-record.ts';
 
 /** What a shell can export. */
 const CONFIG_VAR_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;

@@ -1,4 +1,6 @@
-/** What is known of a slug, under `slug/<id>` in its app's scope; its files are with the runner. */
+import type { ReleaseRecord } from './release-record.ts';
+
+/** What is known of a slug, under `slug/<id>` in its app's scope; its files are in `SlugFiles`. */
 export interface SlugRecord {
   readonly id: string;
   /** Commands by process type, in the order of the Procfile. */
@@ -14,4 +16,14 @@ export interface SlugRecord {
 /** Key of a slug's record. */
 export function slugRecordKey(id: string): string {
   return `slug/${id}`;
+}
+
+/** Those of `slugs` that none of the newest releases has. @param releases the oldest first @param newest how many of them count */
+export function unusedSlugs(
+  slugs: readonly SlugRecord[],
+  releases: readonly Pick<ReleaseRecord, 'slug'>[],
+  newest: number,
+): SlugRecord[] {
+  const used = new Set(releases.slice(-newest).map(({ slug }) => slug));
+  return slugs.filter(({ id }) => !used.has(id));
 }

@@ -8,8 +8,8 @@ import { type LineSink, PLATFORM_PRIORITY } from '../../processes/output/line-si
 import type { DynoPidFile } from '../../processes/pid-file.ts';
 import { signalGroup, waitForGroupExit } from '../../processes/process-group.ts';
 import type { Workspace } from '../../processes/supervisor.ts';
-import type { ReleaseSpec } from '../app-deployment.ts';
 import type { OneOffDynoRequest } from '../contract.ts';
+import type { ReleaseSpec } from '../release-spec.ts';
 import { FramedInput } from './framed-input.ts';
 import type { AttachedClient } from './rendezvous.ts';
 
