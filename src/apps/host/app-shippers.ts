@@ -3,7 +3,7 @@ import { Shipper } from '../forwarder/shipper.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
 import type { AppRegistry } from '../records/app-registry.ts';
 
-export interface AppShippersOptions {
+interface AppShippersOptions {
   readonly appRegistry: Pick<AppRegistry, 'listTokens'>;
   /** The server to which the lines go, and a key for it. */
   readonly url: () => string;

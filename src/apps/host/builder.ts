@@ -23,7 +23,7 @@ const BUILD_TIMEOUT_MS = 15 * 60_000;
 /** Builds of an app that can be looked at. */
 const HISTORY_MAX = 20;
 
-export interface BuilderOptions {
+interface BuilderOptions {
   readonly store: Store;
   readonly releases: Releases;
   readonly dynoManager: DynoManager;

@@ -35,7 +35,7 @@ const BASE_PORT = 20_000;
 /** A stopping dyno waits no longer than this for requests in flight. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
-export interface DynoManagerOptions {
+interface DynoManagerOptions {
   readonly store: Store;
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
@@ -222,7 +222,7 @@ export class DynoManager implements DynoRunner {
 
   // --- how it is done ---
 
-  get pidFile(): DynoPidFile {
+  private get pidFile(): DynoPidFile {
     this.lazyPidFile ??= new DynoPidFile(this.stateFolder);
     return this.lazyPidFile;
   }

@@ -12,7 +12,7 @@ import { loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
 import { hasFeature } from '../records/features.ts';
 import { judgeMemory } from './memory-quota.ts';
 
-export interface MemoryMonitorOptions {
+interface MemoryMonitorOptions {
   readonly store: Store;
   /** Of a dyno of the default size, in bytes; undefined: no quota. */
   readonly quota: number | undefined;

@@ -7,7 +7,7 @@ const KILL_FACTOR = 2;
 const MB = 1_048_576;
 
 /** What to do about a dyno's memory. */
-export interface MemoryVerdict {
+interface MemoryVerdict {
   /** To log, in this order. */
   readonly lines: readonly string[];
   readonly kill: boolean;

@@ -27,12 +27,12 @@ export interface RoutingInfo {
 }
 
 /** What a release changes for an app that runs in place. */
-export interface LocalRelease {
+interface LocalRelease {
   readonly version: number;
   readonly config: Config;
 }
 
-export interface RunningAppEntry {
+interface RunningAppEntry {
   readonly id: AppId;
   readonly deployment: AppDeployment;
   /** Runs in its own folder, by `tailrace start`: takes new config vars, but no slugs. */

@@ -1,5 +1,5 @@
 /** Something that has until `deadlineMs` (on `performance.now`'s clock) and is told when that has passed. */
-export type Expirable = { deadlineMs: number; expire(nowMs: number): void };
+type Expirable = { deadlineMs: number; expire(nowMs: number): void };
 
 /**
  * All deadlines, looked at now and then by one timer. A timer for each would be set and cleared for every

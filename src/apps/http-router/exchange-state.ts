@@ -9,7 +9,7 @@ import { ATTEMPTS_MAX, pickUpstream, type UpstreamChoice } from './upstream/pick
 export type NextStep = RelayProgress | 'retry';
 
 /** How far the request's body has come. */
-export interface RequestBodyProgress {
+interface RequestBodyProgress {
   /** Has all of it come? */
   readonly done: boolean;
   /** Can another dyno be sent the same? */
@@ -17,7 +17,7 @@ export interface RequestBodyProgress {
 }
 
 /** How far the response has come, and which connections may be used again after it. */
-export interface ResponseProgress {
+interface ResponseProgress {
   readonly started: boolean;
   readonly keepDynoConnection: boolean;
   readonly keepClientConnection: boolean;

@@ -3,7 +3,7 @@ import { TailraceError } from '../../common/errors.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 
 /** Heroku's names and megabytes. */
-export const DYNO_SIZES = [
+const DYNO_SIZES = [
   { name: 'Basic', memoryMb: 512 },
   { name: 'Eco', memoryMb: 512 },
   { name: 'Standard-1X', memoryMb: 512 },

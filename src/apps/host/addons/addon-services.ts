@@ -16,7 +16,7 @@ export interface AddonInstanceRecord {
   readonly password: string;
 }
 
-export interface AddonServiceDefinition {
+interface AddonServiceDefinition {
   /** What has to be installed. */
   readonly program: string;
   readonly description: string;

@@ -23,11 +23,10 @@ const GRACE_MS = 10_000;
 const READY_TIMEOUT_MS = 20_000;
 
 interface RunningAddon {
-  readonly app: AppId;
   stop(): Promise<void>;
 }
 
-export interface AddonSupervisorOptions {
+interface AddonSupervisorOptions {
   readonly store: Store;
   /** Where they keep their data. */
   readonly folder: string;
@@ -161,6 +160,6 @@ export class AddonSupervisor implements AddonServices {
       void dyno?.stop(GRACE_MS);
       await ended;
     };
-    this.running.set(record.id, { app, stop });
+    this.running.set(record.id, { stop });
   }
 }

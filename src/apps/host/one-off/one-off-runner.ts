@@ -15,7 +15,7 @@ import { loadOrCreateCertificates } from './rendezvous-certificates.ts';
 /** Ended ones can be asked for their status for so long. */
 const ENDED_TTL_MS = 60_000;
 
-export interface OneOffRunnerOptions {
+interface OneOffRunnerOptions {
   /** Where the certificates are kept. */
   readonly certificateFolder: string;
   /** Address and port to listen on; 0 for any free one. */

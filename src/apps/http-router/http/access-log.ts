@@ -1,7 +1,7 @@
 import type { Failure } from '../error-codes.ts';
 
 /** What one router line tells about one request. Times are in milliseconds, negative when there is none. */
-export type AccessLogEntry = {
+type AccessLogEntry = {
   method: string;
   path: string;
   host: string;

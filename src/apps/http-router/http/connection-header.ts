@@ -1,5 +1,5 @@
 /** What the Connection headers of one message said. */
-export type ConnectionHeader = {
+type ConnectionHeader = {
   close: boolean;
   keepAlive: boolean;
   upgrade: boolean;

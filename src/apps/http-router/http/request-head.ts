@@ -211,7 +211,7 @@ function readHost(head: RequestHead): void {
 }
 
 /** What the proxy itself knows about a request. */
-export type ForwardingInfo = { address: string; port: number; requestId: string; startedMs: number };
+type ForwardingInfo = { address: string; port: number; requestId: string; startedMs: number };
 
 /**
  * The head that is sent to the dyno.

@@ -7,7 +7,7 @@ import { Socket } from 'node:net';
 const SHARED_BUFFER = Buffer.allocUnsafeSlow(65_536);
 
 /** Takes what was read; the bytes become others when it returns, so what is kept must be copied. */
-export type OnBytes = (bytes: Buffer) => void;
+type OnBytes = (bytes: Buffer) => void;
 
 /** What `connect` and `Socket` of node:net are to do with what they read, instead of a stream's `data` events. */
 export function readIntoSharedBuffer(onBytes: OnBytes): { buffer: Buffer; callback(count: number): boolean } {
