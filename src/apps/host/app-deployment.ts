@@ -1,7 +1,7 @@
 /**
- * One app whose dynos run on this machine. Every release gets a formation of its own: the new one starts, and when its
- * web dynos are up the old one ends, so that no request finds nobody. Where both would share a folder and ports
- * (`tailrace start`), the old one ends first.
+ * The dynos of one app on this machine. Every release gets a formation of its own: the new one starts, and when its web
+ * dynos are up the old one stops, so that there is always a dyno to serve requests. Where both would share a folder and
+ * ports (`tailrace start`), the old one stops first.
  */
 import { TailraceError } from '../../common/errors.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
@@ -23,7 +23,7 @@ export interface AppDeploymentOptions {
   /** Can an old and a new formation run at the same time? */
   readonly preboot: boolean;
   readonly drainConnections?: (port: number) => Promise<void>;
-  /** Something about the dynos has changed. */
+  /** A dyno has changed: its state, or its process. */
   readonly onChange: () => void;
 }
 
@@ -42,10 +42,10 @@ export class AppDeployment {
   private readonly options: AppDeploymentOptions;
   private readonly makeFormation: (options: FormationOptions) => ReleaseFormation;
   private current: RunningRelease | undefined;
-  /** Running, but of an earlier release. */
+  /** Formations of earlier releases that still run. */
   private readonly draining = new Set<ReleaseFormation>();
   private changeWaiters: (() => void)[] = [];
-  /** Changes follow each other. */
+  /** Changes are made one at a time. */
   private lastChange: Promise<unknown> = Promise.resolve();
   private paused = false;
   private stopped = false;
@@ -64,17 +64,17 @@ export class AppDeployment {
     return this.current?.formation.dynos() ?? [];
   }
 
-  /** Those of any release that still run. */
+  /** The dynos of all releases that still run. */
   allDynos(): DynoInfo[] {
     return this.formations().flatMap((formation) => formation.dynos());
   }
 
-  /** Every web dyno that listens somewhere, of any release. */
+  /** Every web dyno that has a port, of any release. */
   webUpstreams(): Upstream[] {
     return this.formations().flatMap((formation) => formation.dynos().filter(isListening).map(toUpstream));
   }
 
-  /** Process types, commands, and how many are wanted, in the order of the Procfile. */
+  /** Process types, commands and desired quantities, in the order of the Procfile. */
   processes(): { type: string; command: string; quantity: number }[] {
     if (!this.current) return [];
     const counts = this.current.formation.counts();
@@ -94,7 +94,7 @@ export class AppDeployment {
     return this.current?.spec;
   }
 
-  /** Makes the dynos those of another blueprint. Resolves when they have taken over. */
+  /** Replaces the dynos by those of another release. Resolves when they have taken over. */
   apply(spec: ReleaseSpec): Promise<void> {
     return this.serialize(async () => {
       if (this.stopped) return;
@@ -150,7 +150,7 @@ export class AppDeployment {
     await Promise.all(this.formations().map((formation) => formation.kill()));
   }
 
-  /** Back-pressure of whoever takes the lines. */
+  /** Backpressure of the shipper: all dynos pause, or may go on. */
   setPaused(paused: boolean): void {
     this.paused = paused;
     for (const formation of this.formations()) {

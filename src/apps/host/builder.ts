@@ -1,4 +1,4 @@
-/** Deploys: source archive → build → slug → release phase → release. Until the release is made, nothing has changed. */
+/** Deploys: source archive → build → slug → release phase → release. Until the release is created, nothing has changed. */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,14 +20,14 @@ import type { DynoManager } from './dyno-manager.ts';
 
 /** Heroku's limit. */
 const BUILD_TIMEOUT_MS = 15 * 60_000;
-/** Builds of an app that can be looked at. */
+/** Builds, and releases with their slugs, that are kept for each app. */
 const HISTORY_MAX = 20;
 
 interface BuilderOptions {
   readonly store: Store;
   readonly releases: Releases;
   readonly dynoManager: DynoManager;
-  /** What buildpacks keep. */
+  /** For the caches of buildpacks. */
   readonly cacheFolder: string;
   readonly webUrl: (appName: string) => string;
   readonly logToApp: (app: AppId, priority: number, message: string) => void;
@@ -49,8 +49,8 @@ export class Builder implements Builds {
   }
 
   /**
-   * Begins to build, and removes the archive in the end.
-   * @throws TailraceError `conflict` while another build of the app runs, or when the app runs in place
+   * Begins to build, and removes the archive afterwards.
+   * @throws TailraceError `conflict` while another build of the app runs, or for a local app
    */
   begin(app: AppRecord, source: string, commit: string): Build {
     const { dynoManager, warn } = this.options;
@@ -81,7 +81,7 @@ export class Builder implements Builds {
     return build;
   }
 
-  /** Ends the builds that run. */
+  /** Aborts the builds that run. */
   close(): void {
     this.abort.abort();
   }
@@ -137,7 +137,7 @@ export class Builder implements Builds {
     return record;
   }
 
-  /** Runs the `release` process type, if there is one, and makes the release. @throws BuildError when that fails */
+  /** Runs the `release` process type, if there is one, and creates the release. @throws BuildError when that fails */
   private async createRelease(app: AppRecord, slug: SlugRecord, build: Build): Promise<ReleaseRecord> {
     const { releases } = this.options;
     const description = `Deploy ${deployLabel(build)}`;

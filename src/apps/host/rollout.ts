@@ -7,7 +7,7 @@ const PREBOOT_TIMEOUT_MS = 60_000;
 
 type DynoState = Pick<DynoInfo, 'type' | 'state'>;
 
-/** How many dynos of each process type of a release run; of a type that nobody has scaled, none. */
+/** How many dynos of each process type of a release run; of a type without a count, none. */
 export function formationCounts(
   entries: readonly Pick<ProcfileEntry, 'type'>[],
   counts: Readonly<Record<string, number>>,
@@ -29,8 +29,8 @@ export function isServing(dynos: readonly DynoState[]): boolean {
 }
 
 /**
- * May the new dynos take over from old ones that serve requests? Once no web dyno of theirs is starting: those that
- * crashed won't get better by waiting.
+ * May the new dynos take over from old ones that serve requests? Once no web dyno of theirs is starting: waiting
+ * doesn't help those that crashed.
  */
 export function canTakeOver(next: readonly DynoState[], waitedMs: number): boolean {
   if (waitedMs >= PREBOOT_TIMEOUT_MS) return true;

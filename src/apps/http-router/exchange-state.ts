@@ -8,15 +8,15 @@ import { ATTEMPTS_MAX, pickUpstream, type UpstreamChoice } from './upstream/pick
 /** What comes next: nothing, the end, a tunnel, an attempt on a new connection, or the failure to end with. */
 export type NextStep = RelayProgress | 'retry';
 
-/** How far the request's body has come. */
+/** How much of the request's body has arrived. */
 interface RequestBodyProgress {
-  /** Has all of it come? */
+  /** All of it? */
   readonly done: boolean;
   /** Can another dyno be sent the same? */
   readonly replayable: boolean;
 }
 
-/** How far the response has come, and which connections may be used again after it. */
+/** How far the response is, and which connections may be used again after it. */
 interface ResponseProgress {
   readonly started: boolean;
   readonly keepDynoConnection: boolean;
@@ -38,7 +38,7 @@ export class ExchangeState {
   phase: 'waiting' | 'connecting' | 'sent' | 'tunnel' | 'finished' = 'waiting';
   /** 0 if it never had to wait for a dyno. */
   bootDeadlineMs = 0;
-  /** Set when the dyno's first byte comes. */
+  /** Set when the dyno's first byte arrives. */
   response: ResponseProgress | undefined;
   readonly #request: Pick<RequestHead, 'failure' | 'idempotent' | 'keepAlive'>;
   readonly #body: RequestBodyProgress;

@@ -21,7 +21,7 @@ export interface ExchangeClient {
   deadlineMs: number;
   /** From now on all bytes go to the exchange, those that came early first. */
   startTunnel(): void;
-  /** The exchange is over. @param keep may the connection be used for another request? */
+  /** The exchange is finished. @param keep may the connection be used for another request? */
   exchangeFinished(keep: boolean, nowMs?: number): void;
   /** Sends a page as the whole response and ends the exchange. */
   sendErrorPage(page: ErrorPage, status: number, head: RequestHead | undefined, keep: boolean): void;

@@ -22,7 +22,7 @@ export class Releases {
     this.store = store;
   }
 
-  /** Makes the first release of a new app. */
+  /** Creates the first release of a new app. */
   async createInitial(app: AppId, createdAt: string): Promise<void> {
     const first = { ...initialRelease(app), id: randomUUID(), createdAt };
     await this.store.transact(app, [{ key: releaseKey(1), value: first, ifVersion: 0 }]);

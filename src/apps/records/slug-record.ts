@@ -1,12 +1,12 @@
 import type { ReleaseRecord } from './release-record.ts';
 
-/** What is known of a slug, under `slug/<id>` in its app's scope; its files are in `SlugFiles`. */
+/** A slug, under `slug/<id>` in its app's scope; its files are in `SlugFiles`. */
 export interface SlugRecord {
   readonly id: string;
   /** Commands by process type, in the order of the Procfile. */
   readonly processTypes: Readonly<Record<string, string>>;
   readonly byteCount: number;
-  /** The commit it was made from, '' when it was no commit. */
+  /** The commit it was made from, '' if it wasn't made from a commit. */
   readonly commit: string;
   /** `Node.js` */
   readonly buildpack: string;
@@ -18,7 +18,7 @@ export function slugRecordKey(id: string): string {
   return `slug/${id}`;
 }
 
-/** Those of `slugs` that none of the newest releases has. @param releases the oldest first @param newest how many of them count */
+/** The slugs that none of the `newest` newest releases has. @param releases the oldest first */
 export function unusedSlugs(
   slugs: readonly SlugRecord[],
   releases: readonly Pick<ReleaseRecord, 'slug'>[],

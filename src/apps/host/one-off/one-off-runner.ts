@@ -12,11 +12,11 @@ import { AttachedDyno, ONE_OFF_GRACE_MS, type OneOffDyno, type OneOffDynoOptions
 import { RendezvousServer } from './rendezvous.ts';
 import { loadOrCreateCertificates } from './rendezvous-certificates.ts';
 
-/** Ended ones can be asked for their status for so long. */
+/** How long the exit status can be read. */
 const ENDED_TTL_MS = 60_000;
 
 interface OneOffRunnerOptions {
-  /** Where the certificates are kept. */
+  /** For the certificates of the rendezvous server. */
   readonly certificateFolder: string;
   /** Address and port to listen on; 0 for any free one. */
   readonly listen: { readonly host: string; readonly port: number };
@@ -41,14 +41,14 @@ export class OneOffRunner {
       .map((one) => oneOffView(one));
   }
 
-  /** Those with a process. */
+  /** The running one-off dynos of an app, as processes. */
   processes(app: AppId): DynoInfo[] {
     return [...this.dynos.values()]
       .filter((one) => one.app === app && one.status === undefined)
       .map((one) => one.info());
   }
 
-  /** Also one that has ended a short while ago, with its status. */
+  /** Also one that has exited a short while ago, with its status. */
   find(app: AppId, name: string): DynoSummary | undefined {
     const one = this.dynos.get(key(app, name));
     return one && oneOffView(one);
@@ -61,7 +61,7 @@ export class OneOffRunner {
     return one !== undefined;
   }
 
-  /** Those with this name, or all (`run`). @returns how many there were */
+  /** Stops the one with this name, or all (`run`). @returns how many there were */
   async stop(app: AppId, which: string): Promise<number> {
     const all = [...this.dynos.values()].filter(
       (one) => one.app === app && one.status === undefined && (which === 'run' || one.info().name === which),
@@ -70,12 +70,12 @@ export class OneOffRunner {
     return all.length;
   }
 
-  /** What clients have to trust. */
+  /** PEM of the certificate authority that clients have to trust. */
   async caCertificate(): Promise<string> {
     return (await this.openRendezvous()).caCertificate;
   }
 
-  /** Starts one. @returns it, with the address to attach to when that was wanted */
+  /** Starts one. @returns it, with the address to attach to if the request says so */
   async run(
     app: AppId,
     releaseSpec: ReleaseSpec,
@@ -172,7 +172,7 @@ export class OneOffRunner {
         caCertificate: own.caCertificate,
       };
     })();
-    // A missing program may be there at the next try.
+    // A missing program may be installed at the next attempt.
     this.rendezvousServer.catch(() => {
       this.rendezvousServer = undefined;
     });
