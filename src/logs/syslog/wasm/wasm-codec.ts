@@ -1,6 +1,6 @@
 /**
- * The express lane for usual lines: the same results as `header.ts`, `batch-builder.ts` and `wire.ts` give, in
- * WebAssembly, several times as fast. What it doesn't know it leaves alone; `test/syslog/express.test.ts` holds it to the others.
+ * The WebAssembly fast path for common lines: the same results as those of `header.ts`, `batch-builder.ts` and `encode.ts`, several
+ * times as fast. It leaves alone what it doesn't support; `test/logs/syslog/wasm-codec.test.ts` compares the two.
  */
 
 import { latestDate } from '../timestamp.ts';
@@ -42,10 +42,10 @@ const INPUT = 8_192;
 const INPUT_BYTES = 524_288;
 const OUTPUT = INPUT + INPUT_BYTES + 64;
 const OUTPUT_BYTES = 2_097_152 - OUTPUT - 64;
-/** Bytes of a connection that are looked at in one go, and of the records made of them: less than a batch. */
+/** Bytes of a connection that are decoded in one call, and of the records made of them: less than a batch. */
 const WINDOW_BYTES = 131_072;
 const RECORDS_BYTES = 200_000;
-/** What `take` says: the window ends in the middle of a frame; what comes is unusual; the records are full. */
+/** Results of `take`, beside 0 (the window ends in the middle of a frame): the next frame isn't supported; the output is full. */
 const UNSUPPORTED = 1;
 const FULL = 2;
 
@@ -53,7 +53,7 @@ const wasm = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(CODEC_W
   .exports as unknown as Exports;
 const memory = new Uint8Array(wasm.memory.buffer);
 
-/** Gets the records of lines that were taken: copy them before the next call. */
+/** Gets the records of decoded lines: copy them before the next call. */
 export interface RecordSink {
   addRecords(records: Uint8Array, count: number, lineBytes: number): void;
 }
@@ -66,8 +66,8 @@ let loadedToken: Uint8Array | undefined;
 let loadedSource: Uint8Array | undefined;
 
 /**
- * Takes octet-counted frames from `bytes[pos, …)` as long as they are usual lines with the given token (an empty one: with any
- * APP-NAME); returns where it stopped: at a frame that is not usual, or not whole.
+ * Decodes octet-counted frames from `bytes[pos, …)` as long as they are common lines with the given token (an empty one: with any
+ * APP-NAME); returns where it stopped: at a frame that isn't supported, or isn't there in full.
  */
 export function decodeFrames(
   bytes: Uint8Array,
@@ -106,8 +106,8 @@ export function decodeFrames(
 }
 
 /**
- * Writes `count` records of `bytes[start, end)` as frames to `out` from `at` on; returns the new end, or -1 when there is
- * too much for this lane. See `wire.ts` for the forms.
+ * Writes `count` records of `bytes[start, end)` as frames to `out` from `at` on; returns the new end, or -1 when they don't fit
+ * into WebAssembly's memory. See `encode.ts` for the formats.
  */
 export function encodeFrames(
   bytes: Uint8Array,
