@@ -1,4 +1,5 @@
 /** Reads `Authorization` headers: Basic (RFC 7617) and Bearer (RFC 6750). */
+import { LruCache } from './lru-cache.ts';
 
 /** What a client showed. */
 export type Credentials =
@@ -9,7 +10,7 @@ export type Credentials =
 const NO_CREDENTIALS: Credentials = { kind: 'none' };
 /** The same few headers come thousands of times a second. */
 const CACHE_MAX = 1_000;
-const cache = new Map<string, Credentials>();
+const cache = new LruCache<string, Credentials>(CACHE_MAX);
 
 /**
  * Log senders show a source token as Basic `token:t.<uuid>`; everything else is an API key: Bearer, or the password of
@@ -20,7 +21,6 @@ export function readAuthorization(header: string | undefined): Credentials {
   let credentials = cache.get(header);
   if (!credentials) {
     credentials = parse(header);
-    if (cache.size >= CACHE_MAX) cache.clear();
     cache.set(header, credentials);
   }
   return credentials;

@@ -1,3 +1,4 @@
+import { LruCache } from '../../common/lru-cache.ts';
 import type { AppId, Store } from '../store/contract.ts';
 
 /** Whom a token speaks for: one app, one source name. */
@@ -35,7 +36,8 @@ const MISSES_MAX = 10_000;
 export class TokenCache {
   private readonly store: Store;
   private readonly hits = new Map<string, LogSource>();
-  private readonly misses = new Map<string, number>();
+  /** Until when a token stays unknown, on the clock of `now`. */
+  private readonly misses = new LruCache<string, number>(MISSES_MAX);
   private readonly now: () => number;
   /** Grows when tokens were made or revoked. */
   version = 0;
@@ -66,7 +68,6 @@ export class TokenCache {
       ? await this.store.get<TokenRecord>('', tokenKey(token))
       : undefined;
     if (!record) {
-      if (this.misses.size >= MISSES_MAX) this.misses.clear();
       this.misses.set(token, this.now() + MISS_TTL_MS);
       return null;
     }

@@ -2,6 +2,7 @@
  * Reads a stream once per app and process, however many tails and drains look at it: the newest batches stay in
  * memory as the same objects for everybody, so that what is derived from a batch can be shared too.
  */
+import { CoalescedRun } from '../../common/coalesced-run.ts';
 import type { AppId, Sequence, Store, StoredBatch } from './contract.ts';
 
 /** Bytes of recent batches that one reader keeps, and all readers of a process together. */
@@ -22,8 +23,8 @@ export class StreamReader {
   /** The newest batches, without a gap, oldest first. */
   private recent: StoredBatch[] = [];
   private recentBytes = 0;
-  private catchingUp: Promise<void> | undefined;
-  private refetch = false;
+  /** Reads what is new: a wake-up brought no batch, or not the next one, and the store has it. */
+  private readonly catchUp = new CoalescedRun(() => this.fetchNew());
   private closed = false;
   /** The newest sequence that is known here. */
   newest: Sequence = 0;
@@ -95,7 +96,7 @@ export class StreamReader {
         const { last } = await this.store.bounds(this.app);
         // A wake-up may have been faster: then what lies between it and `last` has to be fetched.
         if (this.newest === 0) this.newest = last;
-        else if (last > this.newest) void this.catchUp();
+        else if (last > this.newest) void this.catchUp.request();
         return;
       } catch {
         await pause(RETRY_MS);
@@ -107,39 +108,28 @@ export class StreamReader {
     if (batch && (batch.first === this.newest + 1 || this.newest === 0)) {
       this.push(batch);
       this.notifyListeners();
-    } else if (!batch || batch.last > this.newest) void this.catchUp();
+    } else if (!batch || batch.last > this.newest) void this.catchUp.request();
   }
 
-  /** The wake-up brought no batch, or not the next one: the store has it. */
-  private catchUp(): Promise<void> {
-    this.refetch = true;
-    this.catchingUp ??= this.fetch().finally(() => {
-      this.catchingUp = undefined;
-    });
-    return this.catchingUp;
-  }
-
-  private async fetch(): Promise<void> {
+  private async fetchNew(): Promise<void> {
     await this.ready;
-    while (this.refetch && !this.closed) {
-      this.refetch = false;
-      const batches = await this.store.read(this.app, this.newest, READ_BYTES).catch(() => undefined);
-      if (!batches) {
-        // Nobody will wake for these lines again.
-        await pause(RETRY_MS);
-        this.refetch = true;
-        continue;
-      }
-      let size = 0;
-      for (const batch of batches) {
-        size += batch.bytes.length;
-        if (batch.last <= this.newest) continue;
-        if (batch.first > this.newest + 1) this.evict(this.recent.length);
-        this.push(batch);
-      }
-      if (batches.length > 0) this.notifyListeners();
-      if (size >= READ_BYTES) this.refetch = true;
+    if (this.closed) return;
+    const batches = await this.store.read(this.app, this.newest, READ_BYTES).catch(() => undefined);
+    if (!batches) {
+      // Nobody will wake for these lines again.
+      await pause(RETRY_MS);
+      void this.catchUp.request();
+      return;
     }
+    let size = 0;
+    for (const batch of batches) {
+      size += batch.bytes.length;
+      if (batch.last <= this.newest) continue;
+      if (batch.first > this.newest + 1) this.evict(this.recent.length);
+      this.push(batch);
+    }
+    if (batches.length > 0) this.notifyListeners();
+    if (size >= READ_BYTES) void this.catchUp.request();
   }
 
   private push(batch: StoredBatch): void {

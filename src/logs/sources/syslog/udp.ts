@@ -1,5 +1,6 @@
 /** Lines in over syslog UDP (RFC 5426): one line a datagram. Nobody answers, so losses are counted. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { LruCache } from '../../../common/lru-cache.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { FrameOutcome, LineReceiver } from '../line-receiver.ts';
 import { listenError } from '../listen.ts';
@@ -12,7 +13,7 @@ import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.t
 const RECEIVE_BYTES = 4 * 1_048_576;
 /** Datagrams that may wait for the look-up of their token. */
 const PENDING_LOOKUPS_MAX = 1_000;
-/** Senders whose intake is kept. */
+/** Senders whose receiver is kept. */
 const SENDERS_MAX = 1_000;
 
 /**
@@ -52,7 +53,7 @@ class DatagramReceiver {
   private readonly options: SyslogListenerOptions;
   private readonly port: number;
   private readonly counters: ListenerCounters;
-  private readonly receivers = new Map<string, LineReceiver>();
+  private readonly receivers = new LruCache<string, LineReceiver>(SENDERS_MAX);
   private pendingLookups = 0;
 
   /** @param port ours. */
@@ -96,7 +97,6 @@ class DatagramReceiver {
   private receiverFor(address: string): LineReceiver {
     let receiver = this.receivers.get(address);
     if (!receiver) {
-      if (this.receivers.size >= SENDERS_MAX) this.receivers.clear();
       const { router, rules, rateLimiter } = this.options;
       const host = normalizeAddress(address);
       const sourceResolver = new SourceResolver(router, rules, { address: host, port: this.port });
