@@ -22,6 +22,10 @@ export class CoalescedRun {
     return this.running;
   }
 
+  get isRunning(): boolean {
+    return this.running !== undefined;
+  }
+
   /** Resolves when nothing runs; requests nothing. Like {@link request}, it fails with the run. */
   async idle(): Promise<void> {
     await this.running;
