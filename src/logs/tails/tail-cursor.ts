@@ -1,6 +1,6 @@
 /**
  * What a tail session decides, apart from reading, writing and waiting: which lines of the stream come next, which are lost, when
- * there are no more, and when the reader has to hear where the session is.
+ * there are no more, and when the position has to be reported to the reader.
  */
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { LineRange, ScanResult } from './line-scan.ts';
@@ -12,7 +12,7 @@ import type { TailOverflow } from './tail-overflow.ts';
  */
 const CHUNK_LINES = 512;
 const CHUNK_BYTES_MAX = 262_144;
-/** While nothing matches, a reader is told this often how far the search is. */
+/** While nothing matches, the position is reported this often. */
 const POSITION_REPORT_MS = 500;
 
 /** A range of a stream; without any bound, all that is stored. */
@@ -27,12 +27,12 @@ export interface TailRange {
   /** Lines that were stored from this time on, and up to that one; milliseconds since 1970. */
   readonly sinceMs?: number;
   readonly untilMs?: number;
-  /** Stay for what comes. */
+  /** Go on with what comes later. */
   readonly tail: boolean;
 }
 
 /**
- * Behind which line a range begins.
+ * The line after which a range begins.
  * @param newest the stream's newest line: a position from before the stream was dropped may be above it
  * @param sinceSequence the last line that was stored before `sinceMs`; 0 without one
  */
@@ -41,7 +41,7 @@ export function lowerBound({ after = 0 }: TailRange, newest: Sequence, sinceSequ
 }
 
 /**
- * With which line a range ends, of those that are stored now.
+ * The last line of a range, of those that are stored now.
  * @param untilSequence the last line that was stored up to `untilMs`; infinite without one
  */
 export function upperBound({ before }: TailRange, newest: Sequence, untilSequence: Sequence): Sequence {
@@ -49,7 +49,7 @@ export function upperBound({ before }: TailRange, newest: Sequence, untilSequenc
   return Math.min(through, untilSequence);
 }
 
-/** With which line a chunk ends that begins after `position`, in lines as long as those of `batch`. */
+/** The last line of a chunk that begins after `position`, where lines are as long as those of `batch`. */
 export function chunkEndAfter(position: Sequence, batch: StoredBatch): Sequence {
   const lineBytes = batch.bytes.length / batch.count;
   let size = CHUNK_LINES;
@@ -84,7 +84,7 @@ export class TailCursor {
   private lastReportAtMs: number;
   /** When the last batch that was sent was stored, milliseconds since 1970; undefined before the first one. */
   private lastBatchAtMs: number | undefined;
-  /** Everything up to here was looked at. */
+  /** Everything up to here was scanned. */
   position: Sequence = 0;
 
   /** @param now milliseconds on a clock that never goes back. */
@@ -112,7 +112,7 @@ export class TailCursor {
     return this.remaining === Number.POSITIVE_INFINITY;
   }
 
-  /** All that is stored was sent: true when that is so for the first time, and the reader has to be told. */
+  /** All that is stored was sent: true the first time, when that has to be reported to the reader. */
   becomesLive(): boolean {
     if (this.live) return false;
     this.live = true;
@@ -149,7 +149,7 @@ export class TailCursor {
     this.position = Math.max(this.position, sequence);
   }
 
-  /** Lines were looked at, and those that match go to the reader: true when none do, and it is time to report the position. */
+  /** Lines were scanned, and those that match are sent: true when none match, and it is time to report the position. */
   advance({ count, last }: ScanResult): boolean {
     this.position = Math.max(this.position, last);
     if (count === 0) return !this.live && this.now() - this.lastReportAtMs > POSITION_REPORT_MS;

@@ -23,7 +23,7 @@ import { OutageNotices, platformLine } from './tail-notices.ts';
 import { type TailOverflow, tailOverflowLine } from './tail-overflow.ts';
 import { TimeSlice } from './time-slice.ts';
 
-/** Lines a reader may ask for: more than a stream holds. */
+/** Lines that a reader may ask for: more than a stream holds. */
 export const TAIL_LINES_MAX = 100_000_000;
 /** A store that is unavailable is asked again after this time. */
 const RETRY_MS = 250;
@@ -33,18 +33,18 @@ export interface TailSink<T> {
   readonly encoding: TailEncoding<T>;
   /** Takes lines; `last` is the position to resume after. Readers of the same lines get the same object. */
   write(lines: T, last: Sequence): void;
-  /** Told where the session is: at its start, and when it has caught up. */
+  /** Called with the session's position: at its start, and when it has caught up. */
   reportPosition?(report: PositionReport): void;
-  /** Takes something that stands in no stream, also written as a line; left out: the line alone, as any other. */
+  /** Takes a notice, which is stored in no stream, also as a line; left out: the line is written, as any other. */
   notice?(message: string, line: string, position: Sequence): void;
-  /** Can it take more now? When it says no, `session.resume()` has to be called later. */
+  /** Can it take more now? When not, `session.resume()` has to be called later. */
   canWrite(): boolean;
-  /** There is no more, and nothing will come. */
+  /** The session is over: there are no more lines. */
   end(): void;
 }
 
 export interface PositionReport {
-  /** Everything up to here was looked at: the position to resume after. */
+  /** Everything up to here was scanned: the position to resume after. */
   readonly position: Sequence;
   /** At the start: the stream's newest line. */
   readonly newest?: Sequence;
@@ -75,7 +75,7 @@ export class TailSession<T> {
     this.cursor = new TailCursor(options);
   }
 
-  /** Everything up to here was looked at. */
+  /** Everything up to here was scanned. */
   get position(): Sequence {
     return this.cursor.position;
   }
@@ -153,7 +153,7 @@ export class TailSession<T> {
     return this.withRetry(() => this.reader.sequenceAt(ms));
   }
 
-  /** Does something that takes time, and goes on. */
+  /** Does asynchronous work, and goes on after it. */
   private async runAsync(work: () => Promise<void>): Promise<void> {
     this.busy = true;
     try {
@@ -166,7 +166,7 @@ export class TailSession<T> {
     this.resume();
   }
 
-  /** Asks the store; while that is away, a tail that is to stay waits for it. */
+  /** Asks the store; while that is unavailable, a session with `tail` tries again. */
   private async withRetry<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -179,7 +179,7 @@ export class TailSession<T> {
     }
   }
 
-  /** Says something to the reader that stands in no stream; who can't take more has other things to read. */
+  /** Gives the reader a notice, unless their sink is full. */
   private writeNotice(message: string): void {
     if (this.closed || !this.sink.canWrite()) return;
     const { encoding } = this.sink;
@@ -188,7 +188,7 @@ export class TailSession<T> {
     else this.sink.write(encoding.encodeOne(line, this.position), this.position);
   }
 
-  /** What isn't in memory comes from the store. */
+  /** Reads from the store what isn't in memory. */
   private async readFromStore(): Promise<void> {
     const slice = new TimeSlice();
     const batches = await this.withRetry(() => cachedRead(this.reader, this.position));
@@ -196,7 +196,7 @@ export class TailSession<T> {
     while (this.sendBatches(batches, slice)) await slice.yieldNow();
   }
 
-  /** Sends of the batches what the sink takes; true when only the time was too short. */
+  /** Sends of the batches what the sink takes; true when it stopped because the time slice has expired. */
   private sendBatches(batches: readonly StoredBatch[], slice: TimeSlice): boolean {
     for (let from = 0; from < batches.length && !this.closed && this.sink.canWrite(); ) {
       if (this.cursor.isDone) return false;
