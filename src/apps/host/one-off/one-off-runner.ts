@@ -23,12 +23,18 @@ interface OneOffRunnerOptions {
   readonly pidFile: () => DynoPidFile;
 }
 
+interface OpenRendezvous {
+  readonly server: RendezvousServer;
+  readonly port: number;
+  readonly caCertificate: string;
+}
+
+/** Starts one-off dynos, and keeps them until their exit status was read. */
 export class OneOffRunner {
   private readonly options: OneOffRunnerOptions;
   private readonly dynos = new Map<string, OneOffDyno>();
-  private rendezvousServer:
-    | Promise<{ rendezvous: RendezvousServer; port: number; caCertificate: string }>
-    | undefined;
+  /** Opened for the first attached dyno. */
+  private openedRendezvous: Promise<OpenRendezvous> | undefined;
   private nextNumber = 1_000 + Math.floor(Math.random() * 9_000);
 
   constructor(options: OneOffRunnerOptions) {
@@ -84,7 +90,7 @@ export class OneOffRunner {
   ): Promise<DynoSummary> {
     const id = randomUUID();
     const name = `${request.type}.${this.nextNumber++}`;
-    const server = request.attach ? await this.openRendezvous() : undefined;
+    const rendezvous = request.attach ? await this.openRendezvous() : undefined;
     const workspace = await (releaseSpec.createWorkspace?.(id) ?? {
       folder: releaseSpec.cwd,
       env: {},
@@ -93,44 +99,31 @@ export class OneOffRunner {
     const base = { ...releaseSpec.env, ...workspace.env, ...request.env };
     const env = dynoEnv({ base, name, id, port: undefined, color: false });
     const dynoOptions = { app, id, name, env, workspace, releaseSpec, request, lines };
-    if (!server) return oneOffView(this.startDetached(dynoOptions));
-    const { rendezvous, port } = server;
+    if (!rendezvous) return oneOffView(this.startDetached(dynoOptions));
+    const { server, port } = rendezvous;
     const attached = new AttachedDyno(dynoOptions, this.options.pidFile());
-    const { secret, cancel } = rendezvous.expectClient((client) => attached.attachClient(client));
+    const { secret, cancel } = server.expectClient((client) => attached.attachClient(client));
     this.track(attached, attached.ended.finally(cancel));
     return { ...oneOffView(attached), attachPath: `:${port}/${secret}` };
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.dynos.values()].map((one) => one.stop()));
-    if (this.rendezvousServer)
-      await this.rendezvousServer.then(({ rendezvous }) => rendezvous.close()).catch(() => {});
+    await this.openedRendezvous?.then(({ server }) => server.close()).catch(() => {});
   }
 
-  private startDetached({
-    app,
-    id,
-    name,
-    env,
-    workspace,
-    releaseSpec,
-    request,
-    lines,
-  }: OneOffDynoOptions): OneOffDyno {
-    const { command, type } = request;
-    const options = {
+  private startDetached(options: OneOffDynoOptions): OneOffDyno {
+    const { app, id, name, env, workspace, releaseSpec, request, lines } = options;
+    const dyno = new Dyno({
       name,
-      type,
-      command,
+      type: request.type,
+      command: request.command,
       profileScript: releaseSpec.profileScript,
       cwd: workspace.folder,
       env,
       sandboxCommand: workspace.sandboxCommand,
       lines,
       id,
-    };
-    const dyno = new Dyno({
-      ...options,
       oneOff: true,
       killDaemonized: releaseSpec.createWorkspace !== undefined,
     });
@@ -161,22 +154,21 @@ export class OneOffRunner {
     void ended.then(() => setTimeout(() => this.dynos.delete(key(one.app, name)), ENDED_TTL_MS).unref());
   }
 
-  private openRendezvous() {
-    const { certificateFolder: folder, listen } = this.options;
-    this.rendezvousServer ??= (async () => {
-      const own = await loadOrCreateCertificates(folder);
-      const rendezvous = new RendezvousServer(own);
-      return {
-        rendezvous,
-        port: await rendezvous.listen(listen.host, listen.port),
-        caCertificate: own.caCertificate,
-      };
-    })();
+  private openRendezvous(): Promise<OpenRendezvous> {
+    this.openedRendezvous ??= this.listen();
     // A missing program may be installed at the next attempt.
-    this.rendezvousServer.catch(() => {
-      this.rendezvousServer = undefined;
+    this.openedRendezvous.catch(() => {
+      this.openedRendezvous = undefined;
     });
-    return this.rendezvousServer;
+    return this.openedRendezvous;
+  }
+
+  private async listen(): Promise<OpenRendezvous> {
+    const { certificateFolder, listen } = this.options;
+    const certificates = await loadOrCreateCertificates(certificateFolder);
+    const server = new RendezvousServer(certificates);
+    const port = await server.listen(listen.host, listen.port);
+    return { server, port, caCertificate: certificates.caCertificate };
   }
 }
 
