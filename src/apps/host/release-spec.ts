@@ -18,9 +18,9 @@ export interface ReleaseSpec {
   readonly profileScript?: string;
 }
 
-/** What every release that runs on this server has in common, or gets from it. */
-type ReleaseSurroundings = Pick<ReleaseSpec, 'cwd' | 'createWorkspace' | 'profileScript'> & {
-  /** The part of the environment that is the server's own: `PATH`, `HOME`. */
+/** How this server runs slugs. */
+type SlugRuntime = Pick<ReleaseSpec, 'cwd' | 'createWorkspace' | 'profileScript'> & {
+  /** The part of the environment that is the server's own: `PATH`, `TZ`. */
   readonly env: Environment;
 };
 
@@ -33,7 +33,7 @@ export function slugReleaseSpec(
   release: Pick<ReleaseRecord, 'version' | 'config'>,
   slug: Pick<SlugRecord, 'processTypes'>,
   counts: Readonly<Record<string, number>>,
-  surroundings: ReleaseSurroundings,
+  runtime: SlugRuntime,
 ): ReleaseSpec {
   const entries = Object.entries(slug.processTypes).map(([type, command], i) => ({
     type,
@@ -41,10 +41,10 @@ export function slugReleaseSpec(
     line: i + 1,
   }));
   return {
-    ...surroundings,
+    ...runtime,
     version: release.version,
     entries,
     counts: formationCounts(entries, counts),
-    env: { ...surroundings.env, ...release.config },
+    env: { ...runtime.env, ...release.config },
   };
 }

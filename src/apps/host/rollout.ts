@@ -5,7 +5,7 @@ import type { DynoInfo } from '../processes/dyno.ts';
 /** A release whose web dynos aren't up by then takes over anyway: what is wrong with it is in the stream. */
 const PREBOOT_TIMEOUT_MS = 60_000;
 
-type DynoState = Pick<DynoInfo, 'type' | 'state'>;
+type DynoStatus = Pick<DynoInfo, 'type' | 'state'>;
 
 /** How many dynos of each process type of a release run; of a type without a count, none. */
 export function formationCounts(
@@ -24,7 +24,7 @@ export function typesStoppedAtOnce(entries: readonly Pick<ProcfileEntry, 'type'>
 }
 
 /** Does a web dyno serve requests? */
-export function isServing(dynos: readonly DynoState[]): boolean {
+export function isServing(dynos: readonly DynoStatus[]): boolean {
   return dynos.some(({ type, state }) => type === 'web' && state === 'up');
 }
 
@@ -32,7 +32,7 @@ export function isServing(dynos: readonly DynoState[]): boolean {
  * May the new dynos take over from old ones that serve requests? Once no web dyno of theirs is starting: waiting
  * doesn't help those that crashed.
  */
-export function canTakeOver(next: readonly DynoState[], waitedMs: number): boolean {
+export function canTakeOver(next: readonly DynoStatus[], waitedMs: number): boolean {
   if (waitedMs >= PREBOOT_TIMEOUT_MS) return true;
   return !next.some(({ type, state }) => type === 'web' && state === 'starting');
 }

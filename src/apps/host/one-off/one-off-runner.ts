@@ -12,7 +12,7 @@ import { AttachedDyno, ONE_OFF_GRACE_MS, type OneOffDyno, type OneOffDynoOptions
 import { RendezvousServer } from './rendezvous.ts';
 import { loadOrCreateCertificates } from './rendezvous-certificates.ts';
 
-/** How long the exit status can be read. */
+/** How long the exit status is kept. */
 const ENDED_TTL_MS = 60_000;
 
 interface OneOffRunnerOptions {
@@ -29,7 +29,7 @@ interface OpenRendezvous {
   readonly caCertificate: string;
 }
 
-/** Starts one-off dynos, and keeps them until their exit status was read. */
+/** Starts one-off dynos, and keeps their exit status for a while. */
 export class OneOffRunner {
   private readonly options: OneOffRunnerOptions;
   private readonly dynos = new Map<string, OneOffDyno>();
