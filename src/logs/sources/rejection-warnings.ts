@@ -1,7 +1,7 @@
 import { Throttle } from '../../common/throttle.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 
-/** How often a listener warns of what it rejected. */
+/** How often a listener warns of rejected lines. */
 const WARN_INTERVAL_MS = 60_000;
 type RejectionKind = 'malformed' | 'unknownToken' | 'lost';
 const EXPLANATION: Record<RejectionKind, string> = {
@@ -12,7 +12,7 @@ const EXPLANATION: Record<RejectionKind, string> = {
   lost: 'lines were turned away because too much waited to be stored',
 };
 
-/** Warns once a minute, and at once the first time, of what a listener rejected. */
+/** Warns of lines that a listener rejected: at once the first time, then once a minute. */
 export class RejectionWarnings {
   private readonly counters: ListenerCounters;
   private readonly warn: (fields: object, message: string) => void;
@@ -24,7 +24,7 @@ export class RejectionWarnings {
     this.warn = warn;
   }
 
-  /** Looks at the counters: cheap enough for every chunk. */
+  /** Compares the counters: cheap enough for every chunk. */
   check(): void {
     const { counters, reported } = this;
     if (

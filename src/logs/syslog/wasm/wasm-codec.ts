@@ -1,6 +1,6 @@
 /**
- * The WebAssembly fast path for syslog: the same results as `header.ts`, `batch-builder.ts` and `encode.ts` give, several times as
- * fast. What it doesn't support it leaves to them; `test/logs/syslog/express.test.ts` compares the two.
+ * The WebAssembly fast path for common lines: the same results as those of `header.ts`, `batch-builder.ts` and `encode.ts`, several
+ * times as fast. It leaves alone what it doesn't support; `test/logs/syslog/wasm-codec.test.ts` compares the two.
  */
 
 import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm-module.ts';
@@ -32,29 +32,18 @@ interface CodecExports extends WasmExports {
 
 const NAME_BYTES_MAX = 1_024;
 const INPUT_BYTES = 524_288;
-const {
-  token: TOKEN,
-  source: SOURCE,
-  head: HEAD,
-  input: INPUT,
-  output: OUTPUT,
-  outputEnd: OUTPUT_END,
-} = layOutRegions({
-  token: NAME_BYTES_MAX,
-  source: NAME_BYTES_MAX,
-  head: NAME_BYTES_MAX,
-  input: INPUT_BYTES,
-});
-/** Bytes of a connection that are looked at in one go, and of the records made of them: less than a batch. */
+const OUTPUT = INPUT + INPUT_BYTES + 64;
+const OUTPUT_BYTES = 2_097_152 - OUTPUT - 64;
+/** Bytes of a connection that are decoded in one call, and of the records made of them: less than a batch. */
 const WINDOW_BYTES = 131_072;
 const RECORDS_BYTES = 200_000;
-/** Why `take` stopped, when the window doesn't just end: the frame is not supported; there is no space for its record. */
+/** Results of `take`, beside 0 (the window ends in the middle of a frame): the next frame isn't supported; the output is full. */
 const UNSUPPORTED = 1;
 const FULL = 2;
 
 const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM);
 
-/** Gets the records of lines that were decoded: copy them before the next call. */
+/** Gets the records of decoded lines: copy them before the next call. */
 export interface RecordSink {
   addRecords(records: Uint8Array, count: number, lineBytes: number): void;
 }
@@ -67,8 +56,8 @@ let loadedToken: Uint8Array | undefined;
 let loadedSource: Uint8Array | undefined;
 
 /**
- * Decodes octet-counted frames (RFC 6587 section 3.4.1) of `bytes[pos, …)` as long as they are supported and carry the given token
- * (an empty one: any APP-NAME); returns where it stopped: at a frame that is not supported, or not complete.
+ * Decodes octet-counted frames from `bytes[pos, …)` as long as they are common lines with the given token (an empty one: with any
+ * APP-NAME); returns where it stopped: at a frame that isn't supported, or isn't there in full.
  */
 export function decodeFrames(
   bytes: Uint8Array,
@@ -107,8 +96,8 @@ export function decodeFrames(
 }
 
 /**
- * Encodes `count` records of `bytes[start, end)` as frames into `out` from `at` on; returns the new end, or -1 when that is too
- * much for the memory. `encode.ts` explains the forms.
+ * Writes `count` records of `bytes[start, end)` as frames to `out` from `at` on; returns the new end, or -1 when they don't fit
+ * into WebAssembly's memory. See `encode.ts` for the formats.
  */
 export function encodeFrames(
   bytes: Uint8Array,
