@@ -7,7 +7,7 @@ import {
   loadWasmModule,
   type WasmExports,
   type WasmModule,
-} from '../../../common/wasm-module.ts';
+} from '../../../common/wasm/wasm-module.ts';
 import { TEXT_WASM } from './wasm-text-binary.ts';
 
 interface TextWasmExports extends WasmExports {
