@@ -3,14 +3,11 @@
  * times as fast. It leaves alone what it doesn't support; `test/logs/syslog/wasm-codec.test.ts` compares the two.
  */
 
+import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm/wasm-module.ts';
 import { latestDate } from '../timestamp.ts';
 import { CODEC_WASM } from './wasm-codec-binary.ts';
 
-interface Exports {
-  readonly memory: WebAssembly.Memory;
-  readonly position: WebAssembly.Global;
-  readonly produced: WebAssembly.Global;
-  readonly lines: WebAssembly.Global;
+interface CodecExports extends WasmExports {
   readonly dateMax: WebAssembly.Global;
   take(
     from: number,
@@ -33,15 +30,21 @@ interface Exports {
   ): number;
 }
 
-/** Where things are in the 2 MiB of memory. Below 1 KiB nothing is written; between regions there is slack. */
-const TOKEN = 2_048;
-const SOURCE = 4_096;
-const HEAD = 6_144;
 const NAME_BYTES_MAX = 1_024;
-const INPUT = 8_192;
 const INPUT_BYTES = 524_288;
-const OUTPUT = INPUT + INPUT_BYTES + 64;
-const OUTPUT_BYTES = 2_097_152 - OUTPUT - 64;
+const {
+  token: TOKEN,
+  source: SOURCE,
+  head: HEAD,
+  input: INPUT,
+  output: OUTPUT,
+  outputEnd: OUTPUT_END,
+} = layOutRegions({
+  token: NAME_BYTES_MAX,
+  source: NAME_BYTES_MAX,
+  head: NAME_BYTES_MAX,
+  input: INPUT_BYTES,
+});
 /** Bytes of a connection that are decoded in one call, and of the records made of them: less than a batch. */
 const WINDOW_BYTES = 131_072;
 const RECORDS_BYTES = 200_000;
@@ -49,16 +52,14 @@ const RECORDS_BYTES = 200_000;
 const UNSUPPORTED = 1;
 const FULL = 2;
 
-const wasm = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(CODEC_WASM, 'base64')))
-  .exports as unknown as Exports;
-const memory = new Uint8Array(wasm.memory.buffer);
+const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM);
 
 /** Gets the records of decoded lines: copy them before the next call. */
 export interface RecordSink {
   addRecords(records: Uint8Array, count: number, lineBytes: number): void;
 }
 
-/** What is in the input region: the same bytes needn't be copied there again. */
+/** What the regions hold: the same bytes needn't be copied there again. */
 let loaded: Uint8Array | undefined;
 let loadedStart = 0;
 let loadedEnd = 0;
@@ -82,7 +83,7 @@ export function decodeFrames(
   for (;;) {
     if (loaded !== bytes || pos < loadedStart || pos >= loadedEnd) loadInput(bytes, pos);
     const shift = INPUT - loadedStart;
-    const why = wasm.take(
+    const status = wasm.take(
       pos + shift,
       loadedEnd + shift,
       OUTPUT,
@@ -97,8 +98,8 @@ export function decodeFrames(
     if (count > 0) sink.addRecords(memory.subarray(OUTPUT, wasm.produced.value), count, reached - pos);
     const moved = reached > pos;
     pos = reached;
-    if (why === UNSUPPORTED || (!moved && loadedStart === pos) || pos >= bytes.length) return pos;
-    if (why === FULL) continue;
+    if (status === UNSUPPORTED || (!moved && loadedStart === pos) || pos >= bytes.length) return pos;
+    if (status === FULL) continue;
     // The window ended within a frame: the next one starts there, unless these were the last bytes.
     if (loadedEnd === bytes.length) return pos;
     loadInput(bytes, pos);
@@ -120,7 +121,7 @@ export function encodeFrames(
 ): number {
   const { head } = form;
   if (end - start > INPUT_BYTES || head.length > NAME_BYTES_MAX) return -1;
-  if (end - start + count * (head.length + 10) > OUTPUT_BYTES) return -1;
+  if (end - start + count * (head.length + 10) > OUTPUT_END - OUTPUT) return -1;
   loaded = undefined;
   memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), INPUT);
   memory.set(head, HEAD);
