@@ -3,6 +3,7 @@
  * `count#user.signups=2`, `sample#db_size=26219348792bytes`, with `source=web.1` beside them.
  */
 import { HEADROOM, RecordCursor } from '../syslog/batch.ts';
+import { lineDyno } from '../syslog/record.ts';
 
 export type L2metKind = 'measure' | 'count' | 'sample';
 
@@ -73,6 +74,5 @@ function kindBefore(bytes: Buffer, at: number): L2metKind | undefined {
 
 function valueSource(line: RecordCursor, bytes: Buffer): string {
   const match = SOURCE.exec(bytes.toString('utf8', line.messageStart, line.textEnd));
-  if (match) return match[1];
-  return bytes.toString('utf8', bytes.indexOf(0x20, line.sourceStart) + 1, line.msgidStart - 1);
+  return match ? match[1] : lineDyno(line, bytes);
 }

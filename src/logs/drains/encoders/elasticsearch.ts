@@ -4,7 +4,7 @@ import type { HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
 import { toEcsDocument } from './ecs.ts';
-import { readRecords } from './log-record.ts';
+import { readRecords } from './shipment-records.ts';
 
 /** A data stream that both have a template for. */
 const DEFAULT_INDEX = 'logs-tailrace-default';

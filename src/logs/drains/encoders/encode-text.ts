@@ -1,8 +1,8 @@
 /** Lines as text for receivers that take neither Heroku's forms: strict RFC 5424, and JSON lines. */
-
+import { type LogRecord, recordLevel, toRecordJson } from '../../syslog/record.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
-import { type LogRecord, readRecords, toJsonRecord } from './log-record.ts';
+import { readRecords } from './shipment-records.ts';
 
 /** Writes a shipment's lines, the notice of a loss in front. */
 export type ShipmentEncoder = (shipment: Shipment, notice: LossNotice | undefined) => Buffer;
@@ -24,7 +24,7 @@ export function rfc5424Encoder(framing: SyslogFraming, hostname?: string): Shipm
 export function jsonLinesEncoder(app: string, framing: SyslogFraming = 'newline'): ShipmentEncoder {
   return (shipment, notice) =>
     frameAll(
-      readRecords(shipment, notice).map((line) => JSON.stringify(toJsonRecord(line, app))),
+      readRecords(shipment, notice).map((line) => JSON.stringify(toRecordJson(line, recordLevel(line), app))),
       framing,
     );
 }

@@ -1,7 +1,7 @@
 /** Grafana Loki's push API: one stream for each set of labels. */
-
+import { recordLevel } from '../../syslog/record.ts';
 import type { HttpFormat } from '../http-format.ts';
-import { readRecords, recordLevel, toUnixNanoseconds } from './log-record.ts';
+import { readRecords, toUnixNanoseconds } from './shipment-records.ts';
 
 export function lokiFormat(app: string): HttpFormat {
   return {

@@ -1,9 +1,9 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
-
+import { type LogRecord, recordLevel } from '../../syslog/record.ts';
 import type { HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
-import { type LogRecord, readRecords, recordLevel, toUnixNanoseconds } from './log-record.ts';
 import { decodeRejectedRecords, encodeOtlpProtobuf, type OtlpRequest } from './otlp-protobuf.ts';
+import { readRecords, toUnixNanoseconds } from './shipment-records.ts';
 
 /** SeverityNumber for each severity of RFC 5424, from emergency to debug (logs data model, appendix B). */
 const SEVERITY_NUMBERS = [21, 19, 18, 17, 13, 10, 9, 5];

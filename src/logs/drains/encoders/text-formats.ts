@@ -1,6 +1,7 @@
+import { recordLevel, toRecordJson } from '../../syslog/record.ts';
 import type { HttpFormat } from '../http-format.ts';
 import { jsonLinesEncoder, rfc5424Encoder } from './encode-text.ts';
-import { readRecords, toJsonRecord } from './log-record.ts';
+import { readRecords } from './shipment-records.ts';
 
 const SHIPMENT_BYTES_MAX = 262_144;
 
@@ -31,6 +32,10 @@ export function webhookFormat(app: string): HttpFormat {
     shipmentBytesMax: SHIPMENT_BYTES_MAX,
     path: (url) => url.pathname + url.search,
     encode: (shipment, notice) =>
-      Buffer.from(JSON.stringify(readRecords(shipment, notice).map((line) => toJsonRecord(line, app)))),
+      Buffer.from(
+        JSON.stringify(
+          readRecords(shipment, notice).map((line) => toRecordJson(line, recordLevel(line), app)),
+        ),
+      ),
   };
 }
