@@ -1,12 +1,12 @@
+import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import type { AppId, Store } from '../store/contract.ts';
 import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
 import type { LogSource } from './token-cache.ts';
 
-/** Pause before a failed append is tried again, doubled each time up to the second figure. */
-const RETRY_MS = 100;
-const RETRY_MAX_MS = 1_000;
+/** Pauses before a failed append is tried again. */
+const RETRY: BackoffRange = { firstMs: 100, maxMs: 1_000 };
 
 /** What the router keeps count of while batches are on their way to the store. */
 export interface BatcherEvents {
@@ -66,7 +66,8 @@ export class Batcher {
   /** When the last batch was closed, on the clock of `performance.now()`. */
   private lastClosedMs = Number.NEGATIVE_INFINITY;
   private inFlight = 0;
-  private retryMs = 0;
+  /** Appends that failed since the last that didn't; above 0 batches are queued behind the first that failed. */
+  private failedAttempts = 0;
   private retryTimer: NodeJS.Timeout | undefined;
   private nextNumber = 0;
   /** When the last batch left, milliseconds since 1970. */
@@ -141,7 +142,7 @@ export class Batcher {
       if (this.builder.count > 0) this.ensureOpenBatch().retryUntilStored = true;
       this.closeBatch();
       // A store that fails is given time to recover; what is kept is tried again meanwhile.
-      await this.whenStored().catch(() => pause(RETRY_MS));
+      await this.whenStored().catch(() => pause(RETRY.firstMs));
     }
     let left = 0;
     for (const { batch } of this.unstored) left += batch?.count ?? 0;
@@ -171,7 +172,7 @@ export class Batcher {
   }
 
   private scheduleClose(): void {
-    if (this.closeScheduled || this.inFlight > 0 || this.retryMs > 0) return;
+    if (this.closeScheduled || this.inFlight > 0 || this.failedAttempts > 0) return;
     this.closeScheduled = true;
     setImmediate(() => {
       this.closeScheduled = false;
@@ -189,7 +190,7 @@ export class Batcher {
     this.lastClosedMs = performance.now();
     pendingBatch.batch = batch;
     this.events.addPendingBytes(batch.bytes.length);
-    if (this.retryMs > 0) this.retryQueue.push(pendingBatch);
+    if (this.failedAttempts > 0) this.retryQueue.push(pendingBatch);
     else this.append(pendingBatch, batch);
   }
 
@@ -198,7 +199,7 @@ export class Batcher {
     this.store.append(this.app, batch).then(
       ({ retainedByReaders }) => {
         this.inFlight--;
-        this.retryMs = 0;
+        this.failedAttempts = 0;
         this.complete(pendingBatch, batch);
         this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
         pendingBatch.resolve();
@@ -211,7 +212,7 @@ export class Batcher {
         pendingBatch.reject(error);
         if (pendingBatch.retryUntilStored) this.retryLater(pendingBatch);
         else this.complete(pendingBatch, batch);
-        if (this.retryMs === 0) this.appendQueued();
+        if (this.failedAttempts === 0) this.appendQueued();
       },
     );
   }
@@ -227,8 +228,8 @@ export class Batcher {
     this.retryQueue.push(pendingBatch);
     this.retryQueue.sort((a, b) => a.number - b.number);
     if (this.retryTimer) return;
-    this.retryMs = this.retryMs === 0 ? RETRY_MS : Math.min(this.retryMs * 2, RETRY_MAX_MS);
-    this.retryTimer = setTimeout(() => this.retryFirst(), this.retryMs);
+    this.failedAttempts++;
+    this.retryTimer = setTimeout(() => this.retryFirst(), backoffMs(this.failedAttempts, RETRY));
   }
 
   private retryFirst(): void {

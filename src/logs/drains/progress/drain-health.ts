@@ -1,8 +1,7 @@
 /** How a drain is doing: what it is told, when the next attempt is, and what the app's stream is told of it. */
-
+import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
 import { type DrainRecord, redactUrl } from '../options/drain-record.ts';
 import { OutletError } from '../outlet.ts';
-import { backoffMs } from './backoff.ts';
 import type { LogToApp } from './drain-events.ts';
 import { RateMeter } from './rate-meter.ts';
 
@@ -10,6 +9,8 @@ import { RateMeter } from './rate-meter.ts';
 const REPORT_INTERVAL_MS = 60_000;
 /** A first failure that is tried again this soon isn't told: most are gone by then. */
 const UNREPORTED_RETRY_MS = 1_000;
+/** Pauses before a shipment is sent again. */
+const RETRY: BackoffRange = { firstMs: 100, maxMs: 30_000 };
 
 export interface DrainHealthOptions {
   readonly drain: DrainRecord;
@@ -68,7 +69,7 @@ export class DrainHealth {
     if (this.failedAttempts++ === 0) this.failingSinceMs = now;
     this.setLastError(message);
     const retryAfterMs = error instanceof OutletError ? error.retryAfterMs : undefined;
-    const pauseMs = Math.max(backoffMs(this.failedAttempts, this.options.random()), retryAfterMs ?? 0);
+    const pauseMs = Math.max(backoffMs(this.failedAttempts, RETRY, this.options.random), retryAfterMs ?? 0);
     this.nextAttemptAtMs = now + pauseMs;
     const isCertificateError = error instanceof OutletError && error.isCertificateError;
     if (this.isReported || now - this.lastReportedAtMs < REPORT_INTERVAL_MS) return;

@@ -5,7 +5,7 @@
 import { Cluster, Redis } from 'ioredis';
 import type { TailraceError } from '../../../../common/errors.ts';
 import type { LuaScript } from '../lua-scripts.ts';
-import { hashSlot, makeClients, RETRY_STEP_MS, type RedisClientOptions } from './clients.ts';
+import { hashSlot, makeClients, RECONNECT, type RedisClientOptions } from './clients.ts';
 import { isConnectionError, redisError } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
 
@@ -206,7 +206,7 @@ export class RedisConnection {
     setTimeout(() => {
       // What goes wrong is told by the client's `error`, and leads here again by its `end`.
       if (!this.closed) client.connect().catch(() => {});
-    }, RETRY_STEP_MS).unref();
+    }, RECONNECT.firstMs).unref();
   }
 
   private onReady(): void {
