@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { BufferPool } from '../../../common/buffer-pool.ts';
+import { BufferPool, type BufferPoolOptions } from '../../../common/buffer-pool.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { syslogLineEncoder } from '../../syslog/encode.ts';
 import type { ShipmentEncoder } from '../encoders/encode-text.ts';
@@ -21,6 +21,8 @@ const CONFIRMED_AFTER_MS = 1_000;
 const TIMER_EARLY_MS = 2;
 /** A destination that takes nothing for this long is given up. */
 const WRITE_TIMEOUT_MS = 30_000;
+/** More shipments than these are rarely on their way to the socket; a drain that sends little, or nothing, keeps no memory. */
+const SHIPMENT_BUFFERS: BufferPoolOptions = { buffersMax: 4, pooledBytesMin: 65_536, stepBytes: 131_072 };
 
 export interface SyslogOutletOptions {
   readonly drain: DrainRecord;
@@ -45,7 +47,7 @@ export class SyslogOutlet implements Outlet {
   /** What was written and isn't known to have arrived, oldest first. */
   private readonly unconfirmed: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
   private writtenBytes = 0;
-  private readonly buffers = new BufferPool();
+  private readonly buffers = new BufferPool(SHIPMENT_BUFFERS);
 
   constructor(options: SyslogOutletOptions) {
     this.options = options;
