@@ -32,6 +32,7 @@ describe('shipments under way', () => {
     expect(underWay.hasNotice).toBe(true);
     expect(underWay.acknowledge(9)).toBeUndefined();
     expect(underWay.acknowledge(20)).toEqual({
+      last: 20,
       delivered: 14,
       withheld: 6,
       reportedLost: 7,

@@ -3,6 +3,8 @@ import type { Shipment } from '../shipment.ts';
 
 /** What became certain when shipments were accepted. */
 export interface Acknowledged {
+  /** The last line of the last shipment that was acknowledged as a whole. */
+  readonly last: Sequence;
   /** Lines that the destination took, and lines that the drain's filters kept from it. */
   readonly delivered: number;
   readonly withheld: number;
@@ -14,7 +16,7 @@ export interface Acknowledged {
 
 /** Shipments that were sent and aren't known to be accepted, oldest first. */
 export class InFlightShipments {
-  private readonly shipments: (Acknowledged & { readonly last: Sequence })[] = [];
+  private readonly shipments: Acknowledged[] = [];
 
   get isEmpty(): boolean {
     return this.shipments.length === 0;
@@ -41,9 +43,10 @@ export class InFlightShipments {
   acknowledge(upTo: Sequence): Acknowledged | undefined {
     let sum: Acknowledged | undefined;
     while (this.shipments.length > 0 && this.shipments[0].last <= upTo) {
-      const { delivered, withheld, storedAtMs, reportedLost } = this.shipments[0];
+      const { last, delivered, withheld, storedAtMs, reportedLost } = this.shipments[0];
       this.shipments.shift();
       sum = {
+        last,
         delivered: delivered + (sum?.delivered ?? 0),
         withheld: withheld + (sum?.withheld ?? 0),
         reportedLost: reportedLost + (sum?.reportedLost ?? 0),

@@ -1,7 +1,7 @@
 import { formatTimestamp } from '../../syslog/timestamp.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { LossSpan } from './cursor-record.ts';
-import type { DrainCursor } from './drain-cursor.ts';
+import type { CursorState } from './cursor-state.ts';
 import type { LogToApp } from './drain-events.ts';
 
 /** While losses go on, the app's stream is told this often. */
@@ -13,16 +13,16 @@ const REPORT_INTERVAL_MS = 60_000;
  */
 export class LossReporter {
   private readonly drainToken: string;
-  private readonly cursor: DrainCursor;
+  private readonly cursor: CursorState;
   private readonly logToApp: LogToApp;
   private pendingNotice: LossNotice | undefined;
   private lastReportedAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(drainToken: string, progress: DrainCursor, tellApp: LogToApp) {
+  constructor(drainToken: string, cursor: CursorState, logToApp: LogToApp) {
     this.drainToken = drainToken;
-    this.cursor = progress;
-    this.logToApp = tellApp;
+    this.cursor = cursor;
+    this.logToApp = logToApp;
   }
 
   /** The stream no longer held these lines when their turn came, or the destination refused them for good. */
