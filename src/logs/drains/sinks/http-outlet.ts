@@ -1,6 +1,4 @@
 import type { Socket } from 'node:net';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { Client } from 'undici';
 import type { Sequence } from '../../store/contract.ts';
 import type { HttpFormat } from '../http-format.ts';
@@ -10,7 +8,6 @@ import { frameId, type Shipment } from '../shipment.ts';
 import { classifyDrainResponse } from './classify-response.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
-const gzipAsync = promisify(gzip);
 const RESPONSE_TIMEOUT_MS = 20_000;
 /** Bytes of an answer that are looked at, for the error's text. */
 const ERROR_TEXT_BYTES_MAX = 200;
@@ -66,7 +63,7 @@ export class HttpOutlet implements Outlet {
       const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
       this.headers.Authorization = `Basic ${Buffer.from(user).toString('base64')}`;
     }
-    if (drain.options?.compression) this.headers['Content-Encoding'] = drain.options.compression;
+    if (format.contentEncoding) this.headers['Content-Encoding'] = format.contentEncoding;
     for (const [name, value] of Object.entries(drain.options?.headers ?? {})) {
       const same = Object.keys(this.headers).find((own) => own.toLowerCase() === name.toLowerCase());
       this.headers[same ?? name] = value;
@@ -75,8 +72,8 @@ export class HttpOutlet implements Outlet {
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     const { format, drain } = this.options;
-    const plain = format.encode(shipment, notice);
-    const body = drain.options?.compression ? await gzipAsync(plain) : plain;
+    const encoded = format.encode(shipment, notice);
+    const body = Buffer.isBuffer(encoded) ? encoded : await encoded;
     const responseBody = await this.post(body, {
       'Logplex-Msg-Count': String(shipment.count + (notice ? 1 : 0)),
       'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),

@@ -1,5 +1,6 @@
 import { elasticsearchFormat } from '../encoders/elasticsearch.ts';
 import { jsonLinesEncoder, rfc5424Encoder, type ShipmentEncoder } from '../encoders/encode-text.ts';
+import { gzipFormat } from '../encoders/gzip-format.ts';
 import { logplexFormat } from '../encoders/logplex.ts';
 import { lokiFormat } from '../encoders/loki.ts';
 import { otlpFormat } from '../encoders/otlp.ts';
@@ -45,6 +46,7 @@ export class OutletFactory {
     };
     if (target.protocol === 'syslog:' || target.protocol === 'syslog+tls:')
       return new SyslogOutlet({ drain, target, tls, dialer, onPhase, encode: syslogEncoder(drain, options) });
+    const format = this.createFormat(drain, options);
     return new HttpOutlet({
       drain,
       target,
@@ -52,7 +54,7 @@ export class OutletFactory {
       dialer,
       version,
       onPhase,
-      format: this.createFormat(drain, options),
+      format: options.compression === 'gzip' ? gzipFormat(format) : format,
     });
   }
 
