@@ -1,4 +1,4 @@
-import { BufferPool } from '../../common/buffer-pool.ts';
+import { BufferPool } from '../../common/buffers/buffer-pool.ts';
 import { type HeaderTemplate, LineBatch } from './line-batch.ts';
 import type { LineQueue } from './line-queue.ts';
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { BufferPool, type BufferPoolOptions } from '../../../common/buffer-pool.ts';
+import { BufferPool, type BufferPoolOptions } from '../../../common/buffers/buffer-pool.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { syslogLineEncoder } from '../../syslog/encode.ts';
 import type { ShipmentEncoder } from '../encoders/encode-text.ts';

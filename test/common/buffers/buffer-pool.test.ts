@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BufferPool } from '../../src/common/buffer-pool.ts';
+import { BufferPool } from '../../../src/common/buffers/buffer-pool.ts';
 
 describe('a buffer pool', () => {
   it('gives what was released to the next who asks, and never to two', () => {
