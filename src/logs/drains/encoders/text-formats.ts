@@ -25,7 +25,7 @@ export function jsonLinesFormat(app: string): HttpFormat {
   };
 }
 
-/** A JSON array of lines, for receivers of one's own. */
+/** A JSON array of lines, for destinations of one's own. */
 export function webhookFormat(app: string): HttpFormat {
   return {
     contentType: 'application/json',

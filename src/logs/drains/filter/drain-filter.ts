@@ -8,7 +8,7 @@ import type { DrainOptions } from '../options/drain-options.ts';
 /** Decides line by line; the line is under the cursor. */
 export type LinePredicate = (line: RecordCursor, bytes: Buffer, sequence: Sequence) => boolean;
 
-/** The filter that a drain's options ask for; undefined when it gets every line. Patterns come last: they take the longest. */
+/** The filter of a drain's options; undefined when it gets every line. Patterns are matched last: they take the longest. */
 export function createDrainFilter(options: DrainOptions): LinePredicate | undefined {
   const { sources, dynos, level, match, exclude, sample } = options;
   const predicates: LinePredicate[] = [];
@@ -24,13 +24,13 @@ export function createDrainFilter(options: DrainOptions): LinePredicate | undefi
   return (line, bytes, sequence) => predicates.every((matches) => matches(line, bytes, sequence));
 }
 
-/** One pattern made of all: the engine goes over a message once. */
+/** The patterns are alternatives of one: a message is scanned once. */
 function matchesAny(patterns: readonly string[]): LinePredicate {
   const pattern = RE2JS.compile(patterns.map((one) => `(?:${one})`).join('|'));
   return (line, bytes) => pattern.matcher(bytes.toString('utf8', line.messageStart, line.textEnd)).find();
 }
 
-/** A number from 0 to 1 for a line, always the same one: a repeated request has to have the same lines. */
+/** A number from 0 to 1 for a line, always the same one: a retry has to have the same lines. */
 function sampleValue(sequence: Sequence): number {
   let hash = (sequence ^ (sequence / 0x1_0000_0000)) | 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad);

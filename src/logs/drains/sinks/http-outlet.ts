@@ -9,7 +9,7 @@ import { classifyDrainResponse } from './classify-response.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
 const RESPONSE_TIMEOUT_MS = 20_000;
-/** Bytes of an answer that are looked at, for the error's text. */
+/** Bytes of a response that go into the error's message. */
 const ERROR_TEXT_BYTES_MAX = 200;
 
 export interface HttpOutletOptions {
@@ -22,7 +22,7 @@ export interface HttpOutletOptions {
   readonly onPhase?: OnPhase;
 }
 
-/** Delivers over HTTP and HTTPS: a POST a shipment, one at a time, accepted by a 2xx. Redirects aren't followed. */
+/** Delivers over HTTP and HTTPS: a POST a shipment, one at a time, acknowledged by a 2xx. Redirects aren't followed. */
 export class HttpOutlet implements Outlet {
   readonly shipmentBytesMax: number;
   readonly hasFrameIds = true;
@@ -49,7 +49,7 @@ export class HttpOutlet implements Outlet {
       bodyTimeout: RESPONSE_TIMEOUT_MS,
       pipelining: 1,
     };
-    // Loaded by the first drain that needs it.
+    // Imported lazily: only HTTP drains need it.
     this.client = import('undici').then(
       (undici) => new undici.Client(`${url.protocol}//${url.host}`, settings),
     );
@@ -122,7 +122,7 @@ export class HttpOutlet implements Outlet {
   }
 }
 
-/** What a refusing answer says, as one line of printable text. */
+/** The beginning of an error response, as one line of printable text. */
 function errorDetail(text: string, location: string | string[] | undefined): string {
   if (typeof location === 'string')
     return `: it redirects to ${redactUrl(location)}; redirects aren't followed, so drain there directly`;
@@ -133,7 +133,7 @@ function errorDetail(text: string, location: string | string[] | undefined): str
   return words && `: ${words}`;
 }
 
-/** Reads an answer to its end, so that the connection can be used again, and keeps its beginning. */
+/** Reads a response to its end, so that the connection can be reused, and returns its beginning. */
 async function readPrefix(body: AsyncIterable<Buffer>, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -143,7 +143,7 @@ async function readPrefix(body: AsyncIterable<Buffer>, bytesMax: number): Promis
       length += chunk.length;
     }
   } catch {
-    // The status has arrived; the rest of the answer doesn't matter.
+    // The status has arrived; the rest of the response doesn't matter.
   }
   return Buffer.concat(chunks).subarray(0, bytesMax);
 }
