@@ -62,7 +62,7 @@ describe('the next step', () => {
     expect(cursor.record).toMatchObject({ after: 8, delivered: 4, lost: 4 });
   });
 
-  it('with nothing to send is to look again, to ask for certainty, to save, to sleep', () => {
+  it('with nothing to send is to load, to flush, to save, to sleep', () => {
     const { cursor, delivery } = stateAfter(0);
     delivery.onLoaded([stored(1, 4)]);
     const shipment = delivery.nextShipment(SYSLOG)!;
@@ -85,7 +85,7 @@ describe('the next step', () => {
 });
 
 describe('a shipment', () => {
-  it('with a name is repeated with exactly its lines, though there are more by now', () => {
+  it('with a frame id is retried with exactly its lines, though there are more by now', () => {
     const { cursor, delivery } = stateAfter(0);
     delivery.onLoaded([stored(1, 4)]);
     const shipment = delivery.nextShipment(HTTP)!;
@@ -116,7 +116,7 @@ describe('a shipment', () => {
     expect(delivery.begin({ ...nothing, first: 9, last: 9 }, undefined, HTTP)).toBe('withheld');
   });
 
-  it('carries a notice of a loss when none is on its way', () => {
+  it('carries a notice of a loss when none is in flight', () => {
     const { delivery } = stateAfter(0);
     delivery.onLoaded([stored(1, 4)]);
     expect(delivery.canSendNotice).toBe(true);
@@ -214,7 +214,7 @@ function simulate(events: readonly SimulatedEvent[], hasFrameIds: boolean) {
 }
 
 describe('whatever happens', () => {
-  it('over HTTP every line is accepted once, in order, or counted as lost, and a repeated request has the same lines', () => {
+  it('over HTTP every line is accepted once, in order, or counted as lost, and a retry has the same lines', () => {
     fc.assert(
       fc.property(EVENTS, (events) => {
         const { record, received, lost, newest } = simulate(events, true);
@@ -228,7 +228,7 @@ describe('whatever happens', () => {
     );
   });
 
-  it('over syslog every line arrives at least once, in order but for repetitions, or is counted as lost', () => {
+  it('over syslog every line arrives at least once, in order apart from retries, or is counted as lost', () => {
     fc.assert(
       fc.property(EVENTS, (events) => {
         const { record, received, lost, newest } = simulate(events, false);
