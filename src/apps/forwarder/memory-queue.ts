@@ -35,13 +35,13 @@ export class MemoryQueue implements LineQueue {
     return this.#batches.length === 0;
   }
 
-  hasRoomFor(frameBytes: number): boolean {
+  hasSpaceFor(frameBytes: number): boolean {
     return this.byteCount + frameBytes <= this.#limits.bufferBytesMax;
   }
 
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch {
     let batch = this.#batches.at(-1);
-    if (batch === undefined || !batch.hasRoomFor(LineBatch.frameBytesMax(header, message))) {
+    if (batch === undefined || !batch.hasSpaceFor(LineBatch.frameBytesMax(header, message))) {
       const buffer = this.#spareBuffers.pop() ?? Buffer.allocUnsafeSlow(this.#limits.byteCountMax);
       batch = new LineBatch(buffer, this.#limits.lineCountMax);
       this.#batches.push(batch);
@@ -69,12 +69,12 @@ export class MemoryQueue implements LineQueue {
     return this.#batches.shift();
   }
 
-  /** Forgets the batch, and uses its memory again. */
+  /** Its buffer is reused. */
   remove(batch: LineBatch): void {
     this.byteCount -= batch.byteCount;
     if (this.#spareBuffers.length < SPARE_BUFFERS_MAX) this.#spareBuffers.push(batch.takeBuffer());
   }
 
-  /** What is in memory ends with it. */
+  /** What is in memory is lost. */
   close(): void {}
 }
