@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../common/errors.ts';
+import { explainTime, parseTime } from '../../common/time-expression.ts';
 import { mergeDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import { parseDrainUrl, redactUrl } from '../../logs/drains/options/drain-record.ts';
 import { RefusedBatches, refusedLinesAsText } from '../../logs/drains/progress/refused-batches.ts';
@@ -81,12 +82,14 @@ export function drainActionRoutes(api: FastifyInstance, context: ApiContext): vo
     routeSchema('Send again from a time on', 'Replay', { body: bodySchema({ since: {} }) }),
     async ({ params, body }) => {
       const app = await appRegistry.getApp(params.app);
-      const sinceMs = typeof body?.since === 'string' ? Date.parse(body.since) : Number.NaN;
-      if (Number.isNaN(sinceMs))
+      if (typeof body?.since !== 'string')
         throw new TailraceError(
           'invalid_params',
-          'A replay needs a time to begin at: since, such as "2026-01-31T12:00:00Z".',
+          'A replay needs a time to begin at: since, such as "10m" or "2026-01-31T12:00:00Z".',
         );
+      const sinceMs = parseTime(body.since, Date.now());
+      if (sinceMs === undefined)
+        throw new TailraceError('invalid_params', `since: ${explainTime(body.since)}`);
       const { first, last } = await store.bounds(app.id);
       const after = Math.max(await store.sequenceAt(app.id, sinceMs), first - 1);
       const drain = await updateDrain(params, { replay: { id: randomUUID(), after } });

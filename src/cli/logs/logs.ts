@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { TIME_FORMS } from '../../common/time-expression.ts';
 import { ApiClient, resolveApp } from '../api-client.ts';
+import { parseTimeOption } from '../time-options.ts';
 import { LogOutput } from './log-output.ts';
 import { followAllApps } from './merged-tail.ts';
-import { parseTimeOption } from './parse-time.ts';
 import { ReplayProgress } from './replay-progress.ts';
 import { followTail } from './tail-client.ts';
 
@@ -54,7 +55,7 @@ export function logsCommand(program: Command): void {
       '-q, --query <words>',
       'only messages with these words, "phrases", /regular expressions/; without -these',
     )
-    .option('--since <time>', 'from then on: 10m, 2h, 03:00, 2012-12-10T03:00:48Z', parseTimeOption)
+    .option('--since <time>', `from then on: ${TIME_FORMS}`, parseTimeOption)
     .option('--until <time>', 'up to then', parseTimeOption)
     .option('--json', 'one JSON object a line, with every field')
     .option('--no-color', 'no colours')

@@ -5,6 +5,7 @@ import { Spool, SpoolInUseError } from '../../apps/forwarder/files/spool.ts';
 import type { LineQueue } from '../../apps/forwarder/line-queue.ts';
 import { Shipper } from '../../apps/forwarder/shipper.ts';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
+import { explainDuration, parseDuration } from '../../common/time-expression.ts';
 
 export interface ShipOptions {
   readonly app?: string;
@@ -34,17 +35,18 @@ const FLUSH_TIMEOUT_MS = 30_000;
 const FLUSH_TIMEOUT_SPOOLED_MS = 2_000;
 const MEMORY_BUFFER_MB = 8;
 const DISK_BUFFER_MB = 1_024;
+const LINGER_MS_MAX = 60_000;
 const MB = 1_048_576;
 /** Of one request: 500 lines of the longest kind would be 5 MB. */
 const SHIP_BATCH_BYTES_MAX = 256 * 1_024;
 
 /** A whole number from 1 on. @throws TailraceError that names the option */
-function parseNumberOption(option: string, text: string, max: number, what: string, min = 1): number {
+function parseNumberOption(option: string, text: string, max: number, what: string): number {
   const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
   throw new TailraceError(
     'invalid_params',
-    `${option} ${text} must be a number of ${what} from ${min} to ${max}.`,
+    `${option} ${text} must be a number of ${what} from 1 to ${max}.`,
   );
 }
 
@@ -92,6 +94,15 @@ function batchLineCount({ batch }: ShipOptions): number {
   return parseNumberOption('--batch', batch, 10_000, 'lines');
 }
 
+/** How long a line waits for others, in milliseconds. */
+function readLingerMs({ wait }: ShipOptions): number {
+  const ms = parseDuration(wait);
+  if (ms === undefined) throw new TailraceError('invalid_params', `--wait: ${explainDuration(wait)}`);
+  if (ms > LINGER_MS_MAX)
+    throw new TailraceError('invalid_params', `--wait ${wait} must be 60s at the most.`);
+  return ms;
+}
+
 /** @param onBackpressure see `ShipperOptions` */
 export function createShipper(
   { key, token, url }: ShipDestination,
@@ -106,7 +117,7 @@ export function createShipper(
     tokens: { app: token, [options.source]: token },
     batchLineCountMax: batchLineCount(options),
     batchBytesMax: SHIP_BATCH_BYTES_MAX,
-    lingerMs: parseNumberOption('--wait', options.wait, 60_000, 'milliseconds', 0),
+    lingerMs: readLingerMs(options),
     bufferBytesMax: queue ? undefined : bufferByteCount(options),
     queue,
     // What is kept isn't thrown away because a token was revoked or an address is wrong: somebody may mend it.

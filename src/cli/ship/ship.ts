@@ -34,7 +34,7 @@ export function shipCommand(program: Command): void {
       'when the server takes no lines and the buffer is full: let the command wait, instead of dropping lines (L12)',
     )
     .option('--batch <lines>', 'lines in one request at the most', '500')
-    .option('--wait <ms>', 'how long a line waits for others to travel with', '250')
+    .option('--wait <time>', 'how long a line waits for others to travel with: 250ms, 1s', '250ms')
     .option('--buffer <MB>', 'lines that wait, in memory or in --spool (default: 8, in --spool 1024)')
     .option(
       '--spool <folder>',

@@ -1,5 +1,6 @@
 /** Reads the texts of settings; each throws a TailraceError `settings` that says what it must be. */
 import { TailraceError } from '../errors.ts';
+import { DURATION_FORMS, explainDuration, parseDuration } from '../time-expression.ts';
 import type { SettingRow } from './settings-table.ts';
 
 /** The text that was set for a row, or its default. */
@@ -51,14 +52,11 @@ export function readQuota(
   return text(row).toLowerCase() === 'none' ? undefined : readByteCount(row, text);
 }
 
-const DURATION_UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 export function readDurationMs(row: SettingRow, text: SettingText): number {
   const value = text(row);
-  const match = /^(\d{1,9})(s|m|h|d)$/.exec(value);
-  const number = match ? Number(match[1]) * DURATION_UNITS[match[2]] : 0;
-  if (number <= 0) rejectSetting(row, value, 'a time, such as 90s, 30m, 12h or 7d');
-  return number;
+  const ms = parseDuration(value);
+  if (ms === undefined) throw new TailraceError('settings', `${row.variable}: ${explainDuration(value)}`);
+  return ms > 0 ? ms : rejectSetting(row, value, `above 0, such as ${DURATION_FORMS}`);
 }
 
 export function readFlag(row: SettingRow, text: SettingText): boolean | undefined {

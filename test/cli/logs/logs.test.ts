@@ -120,7 +120,7 @@ describe('tailrace logs', () => {
     [['-q', '/(/'], /not a regular expression/],
     [['--level', 'loud'], /Allowed choices are error, warn, info, debug/],
     [['-n', 'many'], /must be a number of lines/],
-    [['--since', 'soon'], /such as 10m/],
+    [['--since', 'soon'], /"soon" is no time: write/],
     [['-a', 'nothing'], /Couldn't find that app/],
     [['--tail', '--until', '1h'], /can't be used with tail/],
   ])('%j ends with 1 and one sentence', async (args, sentence) => {

@@ -105,7 +105,8 @@ describe('ship -- COMMAND', () => {
     [['ship', '--token', 'x', '--', 'true'], 'The token must be one'],
     [['ship', '--buffer', '0', '--token', 't.x', '--', 'true'], '--buffer 0 must be'],
     [['ship', '--batch', 'x', '--token', 't.x', '--', 'true'], '--batch x must be'],
-    [['ship', '--wait', '1s', '--token', 't.x', '--', 'true'], '--wait 1s must be'],
+    [['ship', '--wait', '5', '--token', 't.x', '--', 'true'], '--wait: "5" has no unit: write 5s'],
+    [['ship', '--wait', '61s', '--token', 't.x', '--', 'true'], '--wait 61s must be 60s at the most'],
     [
       ['ship', '--spool', '/dev/null/x', '--token', 't.x', '--', 'true'],
       "can't be kept in /dev/null/x (ENOTDIR)",
@@ -180,7 +181,7 @@ describe('ship --follow', () => {
     const file = join(folder, 'a.log');
     const env = { ...server.env, XDG_STATE_HOME: folder };
     const follow = () =>
-      new Program(process.execPath, [TAILRACE, 'ship', '-a', app.name, '--wait', '5', '-f', file], { env });
+      new Program(process.execPath, [TAILRACE, 'ship', '-a', app.name, '--wait', '5ms', '-f', file], { env });
     let written = 0;
     const write = (count: number): void => {
       const lines = numberedMessages(count, 'line', written);

@@ -47,7 +47,6 @@ describe('settings', () => {
     ['TAILRACE_STREAM_LINES', '1.5'],
     ['TAILRACE_STREAM_BYTES', '0'],
     ['TAILRACE_STREAM_BYTES', '5 parsecs'],
-    ['TAILRACE_STREAM_AGE', '7'],
     ['TAILRACE_STREAM_AGE', '0d'],
     ['TAILRACE_DURABILITY', 'DISK'],
     ['TAILRACE_ALLOW_PRIVATE_DRAINS', 'perhaps'],
