@@ -106,8 +106,8 @@ const TIME_ENTRY_POINTS: Record<string, EntryPoint> = {
 const DURATION_ENTRY_POINTS: Record<string, EntryPoint> = {
   TAILRACE_STREAM_AGE: async (form) => {
     try {
-      const environment = { TAILRACE_STREAM_AGE: form };
-      return { ms: readSettings(environment, { data: '/data', allowPrivateDrains: false }).streamAgeMs };
+      const defaults = { data: '/data', allowPrivateDrains: 'no', dynoMemory: 'none' } as const;
+      return { ms: readSettings({ TAILRACE_STREAM_AGE: form }, defaults).streamAgeMs };
     } catch (error) {
       return { refused: String(error) };
     }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
+import { defaultDataFolder, readSettings, type SettingDefaults } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { ApiClient, dataFolders } from '../api-client.ts';
 import { wantsColor } from '../colorizer.ts';
@@ -42,9 +42,9 @@ export function doctorCommand(program: Command): void {
 }
 
 /** As `serve` has it, unless a data folder of `start` is here. */
-function settingDefaults(): { data: string; allowPrivateDrains: boolean } {
+function settingDefaults(): SettingDefaults {
   const data = dataFolders().find((folder) => existsSync(folder)) ?? defaultDataFolder(process.env);
-  return { data, allowPrivateDrains: false };
+  return { data, allowPrivateDrains: 'no', dynoMemory: 'none' };
 }
 
 function findServerIfRunning(): CheckedServer | undefined {

@@ -11,8 +11,8 @@ export function serveCommand(program: Command): void {
     .action(async () => {
       const settings = readSettings(process.env, {
         data: defaultDataFolder(process.env),
-        allowPrivateDrains: false,
-        dynoMemory: 512 * 1_048_576,
+        allowPrivateDrains: 'no',
+        dynoMemory: '512MB',
       });
       // From the first moment on: whoever sees that it runs may stop it at once.
       const stopped = waitForShutdown(() => {});

@@ -46,7 +46,11 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   const names = entries.map(({ type }) => type);
   const counts = options.formation ? parseFormation(options.formation, names) : undefined;
   const config = loadEnvFile(folder, options.env);
-  const settings = readSettings(process.env, { data: join(folder, '.tailrace'), allowPrivateDrains: true });
+  const settings = readSettings(process.env, {
+    data: join(folder, '.tailrace'),
+    allowPrivateDrains: 'yes',
+    dynoMemory: 'none',
+  });
   const name = options.app ?? appNameFromFolder(folder);
   // From the first moment on: a Ctrl-C while dynos are starting must not leave them behind.
   let app: LocalApp | undefined;
