@@ -1,39 +1,38 @@
 /** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import type { KeyScope } from '../apps/records/api-keys.ts';
+import type { ApiKeys, KeyScope } from '../apps/records/api-keys.ts';
 import { readAuthorization } from '../common/authorization.ts';
 import { TailraceError } from '../common/errors.ts';
 import { discardRemainingBody } from '../logs/sources/http/read-body.ts';
 import { accountRoutes } from './apps/account.ts';
-import { addonRoutes } from './apps/addons.ts';
-import { appRoutes } from './apps/apps.ts';
-import { authorizationRoutes } from './apps/authorizations.ts';
-import { buildRoutes, sourceUploadRoutes } from './apps/builds.ts';
-import { configVarRoutes } from './apps/config-vars.ts';
-import { domainRoutes, emptyListRoutes } from './apps/domains.ts';
-import { dynoRoutes } from './apps/dynos.ts';
-import { featureRoutes } from './apps/features.ts';
-import { formationRoutes } from './apps/formation.ts';
-import { gitRoutes } from './apps/git.ts';
-import { oneOffDynoRoutes } from './apps/one-off-dynos.ts';
-import { releaseRoutes } from './apps/releases.ts';
+import { type AddonRouteDependencies, addonRoutes } from './apps/addons.ts';
+import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
+import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
+import { type BuildRouteDependencies, buildRoutes, sourceUploadRoutes } from './apps/builds.ts';
+import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
+import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
+import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
+import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts';
+import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
+import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
+import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
+import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts';
 import { sendClientErrorResponse } from './client-error.ts';
-import type { ApiContext } from './context.ts';
 import { addEtags } from './etag.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
-import { addonDrainRoutes } from './logs/addon-drains.ts';
-import { drainActionRoutes } from './logs/drain-actions.ts';
-import { logDrainRoutes } from './logs/log-drains.ts';
+import { type AddonDrainRouteDependencies, addonDrainRoutes } from './logs/addon-drains.ts';
+import { type DrainActionRouteDependencies, drainActionRoutes } from './logs/drain-actions.ts';
+import { type LogDrainRouteDependencies, logDrainRoutes } from './logs/log-drains.ts';
 import { LogSessionStore } from './logs/log-session-store.ts';
-import { logSessionRoutes } from './logs/log-sessions.ts';
-import { metricsRoutes } from './logs/metrics.ts';
-import { sourceRuleRoutes } from './logs/source-rules.ts';
-import { statusRoutes } from './logs/status.ts';
+import { type LogSessionRouteDependencies, logSessionRoutes } from './logs/log-sessions.ts';
+import { type MetricsRouteDependencies, metricsRoutes } from './logs/metrics.ts';
+import { type SourceRuleRouteDependencies, sourceRuleRoutes } from './logs/source-rules.ts';
+import { type StatusRouteDependencies, statusRoutes } from './logs/status.ts';
 import { TailRegistry } from './logs/tail-registry.ts';
-import { tailWebSocketRoutes } from './logs/tail-websockets.ts';
-import { telemetryDrainRoutes } from './logs/telemetry-drains.ts';
-import { tokenRoutes } from './logs/tokens.ts';
+import { type TailWebSocketDependencies, tailWebSocketRoutes } from './logs/tail-websockets.ts';
+import { type TelemetryDrainRouteDependencies, telemetryDrainRoutes } from './logs/telemetry-drains.ts';
+import { type TokenRouteDependencies, tokenRoutes } from './logs/tokens.ts';
 import { openApiRoutes } from './openapi.ts';
 import { webUiRoutes } from './static-web-ui.ts';
 import { isSlowUpload } from './upload-timeout.ts';
@@ -107,21 +106,50 @@ export function createApiServer(
   return server;
 }
 
+/** What all resources together work with: each file of routes declares its own. */
+export interface ApiDependencies
+  extends AddonDrainRouteDependencies,
+    AddonRouteDependencies,
+    AppRouteDependencies,
+    AuthorizationRouteDependencies,
+    BuildRouteDependencies,
+    ConfigVarRouteDependencies,
+    DomainRouteDependencies,
+    DrainActionRouteDependencies,
+    DynoRouteDependencies,
+    FeatureRouteDependencies,
+    FormationRouteDependencies,
+    GitRouteDependencies,
+    LogDrainRouteDependencies,
+    LogSessionRouteDependencies,
+    MetricsRouteDependencies,
+    OneOffDynoRouteDependencies,
+    ReleaseRouteDependencies,
+    SourceRuleRouteDependencies,
+    StatusRouteDependencies,
+    TailWebSocketDependencies,
+    TelemetryDrainRouteDependencies,
+    TokenRouteDependencies {}
+
 /** Adds all resources to a server. */
-export async function registerApiRoutes(server: FastifyInstance, context: ApiContext): Promise<void> {
+export async function registerApiRoutes(
+  server: FastifyInstance,
+  dependencies: ApiDependencies,
+): Promise<void> {
+  const { apiKeys, appRegistry, store, version } = dependencies;
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
   webUiRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
-      await authorize(request, context).catch((error) => {
+      await authorize(request, apiKeys).catch((error) => {
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
     });
     addEtags(api);
-    openApiRoutes(api, context.version);
+    openApiRoutes(api, version);
     for (const registerRoutes of [
       accountRoutes,
       appRoutes,
@@ -145,18 +173,18 @@ export async function registerApiRoutes(server: FastifyInstance, context: ApiCon
       statusRoutes,
       metricsRoutes,
     ])
-      registerRoutes(api, context);
+      registerRoutes(api, dependencies);
   });
-  const sessionStore = new LogSessionStore(context.store);
-  const tailRegistry = new TailRegistry(context.store, context.appRegistry);
+  const sessionStore = new LogSessionStore(store);
+  const tailRegistry = new TailRegistry(store, appRegistry);
   // A log session is made with POST, but lets nobody do more than read.
-  logSessionRoutes(server, context, sessionStore, tailRegistry, (request) =>
-    authorize(request, context, 'read'),
+  logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
+    authorize(request, apiKeys, 'read'),
   );
-  sourceUploadRoutes(server, context);
-  gitRoutes(server, context, (header) => isAuthorized(header, 'write', context));
-  tailWebSocketRoutes(server, context, sessionStore, tailRegistry, (header) =>
-    isAuthorized(header, 'read', context),
+  sourceUploadRoutes(server, dependencies);
+  gitRoutes(server, dependencies, (header) => isAuthorized(header, 'write', apiKeys));
+  tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, (header) =>
+    isAuthorized(header, 'read', apiKeys),
   );
 }
 
@@ -167,21 +195,17 @@ function validationMessage(message: string): string {
 
 async function authorize(
   request: FastifyRequest,
-  context: ApiContext,
+  apiKeys: ApiKeys,
   scope: KeyScope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write',
 ): Promise<void> {
-  if (await isAuthorized(request.headers.authorization, scope, context)) return;
+  if (await isAuthorized(request.headers.authorization, scope, apiKeys)) return;
   throw new TailraceError(
     'unauthorized',
     `Invalid credentials provided: an API key with the scope ${scope} is needed (print one with \`tailrace auth:token\`).`,
   );
 }
 
-async function isAuthorized(
-  header: string | undefined,
-  scope: KeyScope,
-  { apiKeys }: ApiContext,
-): Promise<boolean> {
+async function isAuthorized(header: string | undefined, scope: KeyScope, apiKeys: ApiKeys): Promise<boolean> {
   const credentials = readAuthorization(header);
   return credentials.kind === 'key' && (await apiKeys.allows(credentials.key, scope));
 }

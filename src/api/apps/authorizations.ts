@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { type ApiKeyRecord, generateApiKey, KEY_SCOPES, type KeyScope } from '../../apps/records/api-keys.ts';
+import {
+  type ApiKeyRecord,
+  type ApiKeys,
+  generateApiKey,
+  KEY_SCOPES,
+  type KeyScope,
+} from '../../apps/records/api-keys.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS, parseDuration } from '../../common/time-expression.ts';
-import type { ApiContext } from '../context.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -14,8 +19,13 @@ interface NewAuthorizationRequest {
   readonly scope?: readonly string[] | null;
 }
 
+/** What these routes work with. */
+export interface AuthorizationRouteDependencies {
+  readonly apiKeys: ApiKeys;
+}
+
 /** `/oauth/authorizations`: API keys. A key is shown once, when it is made. */
-export function authorizationRoutes(api: FastifyInstance, { apiKeys }: ApiContext): void {
+export function authorizationRoutes(api: FastifyInstance, { apiKeys }: AuthorizationRouteDependencies): void {
   api.get(
     '/oauth/authorizations',
     routeSchema('List the API keys', 'Authorization', { many: true }),

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
+import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
 import { EventStreamSink, TextStreamSink } from '../../logs/tails/output/event-stream-sink.ts';
 import {
@@ -9,12 +11,17 @@ import {
   type TailParameter,
   type TailQuery,
 } from '../../logs/tails/tail-query.ts';
-import type { ApiContext } from '../context.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
 /** As a log session is asked for: Heroku's `lines`, `tail`, `source` and `dyno`, and all that a tail understands. */
 type LogSessionRequest = { readonly [name in keyof TailQuery]?: string | number | boolean | null };
+
+/** What these routes work with. */
+export interface LogSessionRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly readers: StreamReaders;
+}
 
 /**
  * Log sessions: `POST /apps/:app/log-sessions` gives an address that can be read without a key until it is unused for five
@@ -23,12 +30,12 @@ type LogSessionRequest = { readonly [name in keyof TailQuery]?: string | number 
  */
 export function logSessionRoutes(
   server: FastifyInstance,
-  context: ApiContext,
+  dependencies: LogSessionRouteDependencies,
   sessionStore: LogSessionStore,
   tailRegistry: TailRegistry,
   authorize: (request: FastifyRequest) => Promise<void>,
 ): void {
-  const { appRegistry } = context;
+  const { appRegistry, readers } = dependencies;
 
   server.post<{ Params: { app: string }; Body: LogSessionRequest | null }>(
     '/apps/:app/log-sessions',
@@ -87,7 +94,7 @@ export function logSessionRoutes(
     const sink = wantsEvents
       ? new EventStreamSink(reply.raw, options.format)
       : new TextStreamSink(reply.raw, options.format);
-    const close = openTail(context.readers, app, options, sink, () => reply.raw.destroy());
+    const close = openTail(readers, app, options, sink, () => reply.raw.destroy());
     const releaseSession = keepSessionAlive();
     const unregister = tailRegistry.add(app, () => sink.end());
     reply.raw.on('close', () => {

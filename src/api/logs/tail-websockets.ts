@@ -3,12 +3,13 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { WebSocketServer } from 'ws';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
+import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
 import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
 import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
-import type { ApiContext } from '../context.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
@@ -27,17 +28,24 @@ interface AuthorizedTail {
   readonly keepSessionAlive: () => () => void;
 }
 
+/** What these routes work with. */
+export interface TailWebSocketDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly readers: StreamReaders;
+}
+
 /**
  * Live tails over WebSockets: `GET /apps/:app/tail` with an API key, `GET /sessions/:app/:secret` without, for browsers, which
  * can't show one; both with the query of {@link TailQuery}.
  */
 export function tailWebSocketRoutes(
   server: FastifyInstance,
-  context: ApiContext,
+  dependencies: TailWebSocketDependencies,
   sessionStore: LogSessionStore,
   tailRegistry: TailRegistry,
   isAuthorizedToRead: (authorization: string | undefined) => Promise<boolean>,
 ): void {
+  const { appRegistry, readers } = dependencies;
   const uncompressed = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -70,7 +78,7 @@ export function tailWebSocketRoutes(
     const sockets = shouldCompress(request) ? compressed : uncompressed;
     sockets.handleUpgrade(request, socket, head, (connection) => {
       const sink = new WebSocketSink(connection, socket, options.format);
-      const close = openTail(context.readers, app, options, sink, () =>
+      const close = openTail(readers, app, options, sink, () =>
         connection.close(1011, 'the stream can not be read'),
       );
       const releaseSession = keepSessionAlive();
@@ -105,7 +113,7 @@ export function tailWebSocketRoutes(
         'unauthorized',
         'Invalid credentials provided: show an API key as `Authorization: Bearer …`.',
       );
-    const { id } = await context.appRegistry.getApp(decodePathSegment(tail[1]));
+    const { id } = await appRegistry.getApp(decodePathSegment(tail[1]));
     return { app: id, query, keepSessionAlive: () => () => {} };
   }
 }
