@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { type PlatformErrorCode, platformErrorTitle } from '../../common/platform-errors.ts';
 import { type ChunkSink, LOSS_PRIORITY } from '../processes/output/line-sink.ts';
 import { classifyIngestStatus, classifyRetryingFixable, retryDelayMs } from './classify-response.ts';
 import { HeaderCache } from './header-cache.ts';
@@ -283,14 +284,15 @@ export class Shipper implements ChunkSink {
   /** Tells the owner, in the stream itself, what is missing from it. Beyond the limit: it is two lines. */
   #reportLosses(): void {
     if (this.#abort.signal.aborted) return;
-    this.#reportLoss(this.#dropped, 'Error L12: ', 'dropped');
-    this.#reportLoss(this.#lost, 'Error L13: ', 'lost');
+    this.#reportLoss(this.#dropped, 'L12', 'dropped');
+    this.#reportLoss(this.#lost, 'L13', 'lost');
   }
 
-  #reportLoss(losses: LossCounter, code: string, kind: 'dropped' | 'lost'): void {
+  #reportLoss(losses: LossCounter, code: PlatformErrorCode, kind: 'dropped' | 'lost'): void {
     if (losses.count === 0) return;
     const header = this.#headers.get('app', 'log-shuttle', LOSS_PRIORITY);
-    const batch = this.#queue.add(header, this.#clock.timestamp(), Buffer.from(code + losses.message(kind)));
+    const text = `${platformErrorTitle(code)}: ${losses.message(kind)}`;
+    const batch = this.#queue.add(header, this.#clock.timestamp(), Buffer.from(text));
     batch.reported[kind] += losses.count;
     batch.reported.lines += 1;
     losses.reset();

@@ -4,6 +4,7 @@
  * for the kernel to stop.
  */
 
+import { platformErrorTitle } from '../../common/platform-errors.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
 import { groupMemory, type MemoryUsage, totalMemory } from '../processes/memory-usage.ts';
@@ -87,8 +88,8 @@ export class MemoryMonitor {
     const total = totalMemory(memory);
     if (quotaBytes === undefined || total <= quotaBytes) return;
     log(`Process running mem=${Math.round(total / MB)}M(${((total / quotaBytes) * 100).toFixed(1)}%)`);
-    if (total <= quotaBytes * KILL_FACTOR) return log('Error R14 (Memory quota exceeded)');
-    log('Error R15 (Memory quota vastly exceeded)');
+    if (total <= quotaBytes * KILL_FACTOR) return log(platformErrorTitle('R14'));
+    log(platformErrorTitle('R15'));
     log('Stopping process with SIGKILL');
     if (dyno.pid !== undefined) signalGroup(dyno.pid, 'SIGKILL');
   }

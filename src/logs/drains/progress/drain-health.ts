@@ -1,5 +1,6 @@
 /** How a drain is doing: what it is told, when the next attempt is, and what the app's stream is told of it. */
 
+import { platformErrorTitle } from '../../../common/platform-errors.ts';
 import { type DrainRecord, redactUrl } from '../options/drain-record.ts';
 import { OutletError } from '../outlet.ts';
 import { backoffMs } from './backoff.ts';
@@ -95,7 +96,7 @@ export class DrainHealth {
       const uri = redactUrl(drain.url);
       logToApp(
         'certificate',
-        `Error L14 (certificate validation): error="${message.replace(/"/g, "'")}" uri="${uri}"`,
+        `${platformErrorTitle('L14')}: error="${message.replace(/"/g, "'")}" uri="${uri}"`,
       );
     } else
       logToApp(
