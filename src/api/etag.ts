@@ -14,7 +14,8 @@ export function addEtags(api: FastifyInstance): void {
   });
 }
 
-function matchesEtag(header: string | undefined, tag: string): boolean {
+/** Does `If-None-Match` (RFC 9110 section 13.1.2), a list or `*`, name this entity tag? */
+export function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
-  return header.split(',').some((one) => ['*', tag].includes(one.trim().replace(/^W\//, '')));
+  return header.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
 }

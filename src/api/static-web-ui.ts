@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
 import { PACKAGE_ROOT } from '../common/package-info.ts';
+import { matchesEtag } from './etag.ts';
 
 /**
  * Nothing but this server's own files and connections, nothing inline, no way to make HTML out of a text (Trusted Types),
@@ -70,12 +71,6 @@ function sendFile(file: StaticFile, request: FastifyRequest, reply: FastifyReply
   reply.type(file.type);
   if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return reply.send(file.body);
   return reply.header('Content-Encoding', 'gzip').send(file.gzipped);
-}
-
-/** `If-None-Match` (RFC 9110 section 13.1.2): a list, or `*`. */
-function matchesEtag(header: string | undefined, etag: string): boolean {
-  if (!header) return false;
-  return header.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
 }
 
 /** All files of the built page by the path they are served at. */

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
-import { systemCode, TailraceError } from '../common/errors.ts';
+import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
 
 /** The git remote that leads to an app. */
 export const GIT_REMOTE = 'tailrace';
@@ -109,10 +109,9 @@ export class ApiClient {
   async request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const { statusCode, text } = await this.send(method, path, json, 'application/json');
-    const answer = text === '' ? undefined : JSON.parse(text);
     if (statusCode >= 400)
-      throw errorFromResponse(statusCode, answer, statusCode === 404 ? this.notFoundHint : '');
-    return answer as T;
+      throw errorFromResponse(statusCode, text, statusCode === 404 ? this.notFoundHint : '');
+    return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 
   /** What leads to the app that is asked about, which may be gone. */
@@ -123,9 +122,8 @@ export class ApiClient {
   /** Pushes lines of text to `/logs`. */
   async pushLines(token: string, dyno: string, text: Buffer): Promise<void> {
     const path = `/logs?token=${encodeURIComponent(token)}&dyno=${encodeURIComponent(dyno)}`;
-    const { statusCode, text: answer } = await this.send('POST', path, text, 'text/plain');
-    if (statusCode >= 400)
-      throw errorFromResponse(statusCode, answer === '' ? undefined : JSON.parse(answer));
+    const response = await this.send('POST', path, text, 'text/plain');
+    if (response.statusCode >= 400) throw errorFromResponse(response.statusCode, response.text);
   }
 
   private async send(
@@ -154,21 +152,42 @@ export class ApiClient {
   }
 }
 
-function errorFromResponse(
-  status: number,
-  answer: { message?: string } | undefined,
-  hint = '',
-): TailraceError {
-  const code = status === 401 ? 'unauthorized' : status === 404 ? 'not_found' : 'bad_request';
-  const message = answer?.message ?? `The server answered ${status}.`;
-  return new TailraceError(code, message.replace(/^(Couldn't find that app)\.$/, `$1${hint}.`));
+/**
+ * What a response with an error status means.
+ * @param body in the API's form; a proxy in between may have written something else
+ */
+export function errorFromResponse(status: number, body: string, hint = ''): TailraceError {
+  const message = messageOf(body) ?? `The server answered ${status}.`;
+  return new TailraceError(
+    codeOfStatus(status),
+    message.replace(/^(Couldn't find that app)\.$/, `$1${hint}.`),
+  );
 }
+
+function codeOfStatus(status: number): ErrorCode {
+  if (status === 401) return 'unauthorized';
+  if (status === 404) return 'not_found';
+  return status >= 500 ? 'unavailable' : 'bad_request';
+}
+
+function messageOf(body: string): string | undefined {
+  try {
+    const { message } = JSON.parse(body);
+    return typeof message === 'string' ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** For commander: the app that a command is about, see {@link resolveApp}. */
+export const APP_OPTION = [
+  '-a, --app <name>',
+  "the app (default: the git remote's, else this folder's)",
+] as const;
 
 /** Adds `-a, --app` and `--json`, which every client command has. */
 export function addClientOptions(command: Command): Command {
-  return command
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
-    .option('--json', 'print JSON');
+  return command.option(...APP_OPTION).option('--json', 'print JSON');
 }
 
 /**
@@ -193,6 +212,26 @@ export async function resolveApp(client: ApiClient, explicit: string | undefined
     'not_found',
     `Which app? Name it with --app${names ? ` (there are: ${names})` : '; there is none yet'}.`,
   );
+}
+
+/** A client, an app, and the path of something that it has in the API. */
+export interface AppEndpoint {
+  readonly client: ApiClient;
+  readonly app: string;
+  readonly path: string;
+}
+
+/**
+ * The app that a command is about, as {@link resolveApp} finds it.
+ * @param resource what follows the app in the path, such as `/domains`
+ */
+export async function resolveEndpoint(
+  options: { readonly app?: string },
+  resource = '',
+): Promise<AppEndpoint> {
+  const client = new ApiClient();
+  const app = await resolveApp(client, options.app);
+  return { client, app, path: `/apps/${encodeURIComponent(app)}${resource}` };
 }
 
 /** What an app in a folder is called, when nobody says otherwise. */

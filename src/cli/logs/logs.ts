@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TIME_FORMS } from '../../common/time-expression.ts';
-import { ApiClient, resolveApp } from '../api-client.ts';
+import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
 import { parseTimeOption } from '../time-options.ts';
 import { LogOutput } from './log-output.ts';
 import { followAllApps } from './merged-tail.ts';
@@ -32,7 +32,7 @@ export function logsCommand(program: Command): void {
     .command('logs')
     .alias('log:tail')
     .description("show an app's lines; with --tail, go on as they come")
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option(...APP_OPTION)
     .option('--all', 'all apps, each line with its app in front')
     .option(
       '-n, --num <lines>',
@@ -93,13 +93,13 @@ async function showLogs(options: LogsOptions): Promise<void> {
     progress.clear();
     process.stderr.write(` ›   ${text}\n`);
   };
-  const onLost = (why: string): void => printNote(`connection lost (${why}); reconnecting`);
-  const onAgain = (): void => printNote('connected again');
+  const onDisconnected = (why: string): void => printNote(`connection lost (${why}); reconnecting`);
+  const onReconnected = (): void => printNote('connected again');
   try {
     if (options.all) {
       const onLive = (): void => progress.finish();
       const tail = options.tail ?? false;
-      const callbacks = { onLost, onAgain, onNotice: printNote, onLive };
+      const callbacks = { onDisconnected, onReconnected, onNotice: printNote, onLive };
       await followAllApps(client, { query, tail, lineCount: num, output, ...callbacks }, signal);
       return;
     }
@@ -114,8 +114,8 @@ async function showLogs(options: LogsOptions): Promise<void> {
           progress.update(message);
           return held;
         },
-        onLost,
-        onAgain,
+        onDisconnected,
+        onReconnected,
         onNotice: printNote,
       },
       signal,

@@ -14,8 +14,8 @@ export interface MergedTailOptions {
   /** Of all apps together, the last so many lines from before now. */
   readonly lineCount?: number;
   readonly output: LogOutput;
-  readonly onLost: (why: string) => void;
-  readonly onAgain: () => void;
+  readonly onDisconnected: (why: string) => void;
+  readonly onReconnected: () => void;
   readonly onNotice: (text: string) => void;
   /** The history is shown. */
   readonly onLive: () => void;
@@ -75,16 +75,16 @@ export async function followAllApps(
           if (sortBuffer.length > SORTED_LINES_MAX) return flushSorted();
           return live ? markCaughtUp(app) : undefined;
         },
-        onLost: (why) => {
-          if (disconnected.size === 0) options.onLost(why);
+        onDisconnected: (why) => {
+          if (disconnected.size === 0) options.onDisconnected(why);
           disconnected.add(app);
         },
         // The store is away for all of them: one says so.
         onNotice: (text) => {
           if (app === tailsByApp.keys().next().value) options.onNotice(text);
         },
-        onAgain: () => {
-          if (disconnected.delete(app) && disconnected.size === 0) options.onAgain();
+        onReconnected: () => {
+          if (disconnected.delete(app) && disconnected.size === 0) options.onReconnected();
         },
       },
       stopped.signal,

@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 import { TailraceError } from '../../common/errors.ts';
-import type { ServerAddress } from '../api-client.ts';
+import { errorFromResponse, type ServerAddress } from '../api-client.ts';
 
 const RECONNECT_MIN_MS = 200;
 const RECONNECT_MAX_MS = 5_000;
@@ -29,10 +29,10 @@ export interface TailClientOptions {
   /** Gets the messages in order, their lines each once. A promise holds the next ones up. */
   readonly onMessage: (message: TailMessage) => void | Promise<void>;
   /** The connection was lost, and why; nothing is missed. */
-  readonly onLost: (why: string) => void;
+  readonly onDisconnected: (why: string) => void;
   /** The server has something to say that is no line of the stream. */
   readonly onNotice: (text: string) => void;
-  readonly onAgain: () => void;
+  readonly onReconnected: () => void;
 }
 
 type ConnectionEnd = { readonly why: 'done' } | { readonly why: 'lost'; readonly detail: string };
@@ -50,7 +50,7 @@ export async function followTail(
   let position: string | undefined;
   let attempt = 0;
   const handleMessage = (message: TailMessage): void | Promise<void> => {
-    if (attempt > 0) options.onAgain();
+    if (attempt > 0) options.onReconnected();
     attempt = 0;
     if (message.position !== undefined) position = message.position;
     if (message.notice !== undefined) return options.onNotice(message.notice);
@@ -59,7 +59,7 @@ export async function followTail(
   for (;;) {
     const ended = await new TailConnection(address, options, position, handleMessage).run(signal);
     if (ended.why === 'done' || signal.aborted) return;
-    if (attempt === 0) options.onLost(ended.detail);
+    if (attempt === 0) options.onDisconnected(ended.detail);
     attempt++;
     await sleep(Math.min(RECONNECT_MIN_MS * 2 ** (attempt - 1), RECONNECT_MAX_MS), signal);
     if (signal.aborted) return;
@@ -159,15 +159,6 @@ class TailConnection {
         this.socket.terminate();
       }, SILENCE_GRACE_MS);
     }, SILENCE_TIMEOUT_MS);
-  }
-}
-
-function errorFromResponse(status: number, body: string): TailraceError {
-  const code = status === 401 ? 'unauthorized' : status === 404 ? 'not_found' : 'invalid_params';
-  try {
-    return new TailraceError(code, String(JSON.parse(body).message));
-  } catch {
-    return new TailraceError('unavailable', `The server answered ${status}.`);
   }
 }
 
