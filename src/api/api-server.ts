@@ -40,17 +40,17 @@ import { isSlowUpload } from './upload-timeout.ts';
 /** A valid `Request-Id` of the client is kept. */
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
-/** A request has to be there in full after this time, and its header. */
+/** A request has to be complete after this time, and its header after that. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
 
-/** A Fastify that speaks the API's errors; nothing is served on it yet. */
+/** A Fastify server that responds with the API's errors; without routes. */
 export function createApiServer(
   warn: (fields: object, message: string) => void,
   requestTimeoutMs = REQUEST_TIMEOUT_MS,
 ): FastifyInstance {
   const server = Fastify({
-    // Who takes longer to say what they want is cut off: the answer (a tail, say) may take as long as it likes.
+    // Of the request alone: a response (a tail) may take any time.
     requestTimeout: requestTimeoutMs,
     http: {
       headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
@@ -63,17 +63,17 @@ export function createApiServer(
     trustProxy: false,
     bodyLimit: 1_048_576,
     genReqId: (request) => {
-      // Nobody sees the id of a request that pushes lines, and there are thousands a second.
+      // Requests that push lines need no id, and there are thousands a second.
       if (request.url?.startsWith('/logs') || request.url?.startsWith('/v1/logs')) return '';
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
-    // What is no text isn't made to be: a list as a name is a mistake. A number may come as text where a schema says so.
+    // No coercion: a list as a name is a mistake. Where a number may come as text, the schema allows both.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
     schemaController: { compilersFactory: lazySchemaCompilers },
     forceCloseConnections: true,
   });
-  // Clients say that they send JSON also where they send nothing (DELETE).
+  // Clients name JSON as the content type also without a body (DELETE).
   const parse = server.getDefaultJsonParser('error', 'ignore');
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body.length === 0) done(null, null);
@@ -84,7 +84,7 @@ export function createApiServer(
       if (error instanceof TailraceError) {
         if (error.code === 'too_large') discardRemainingBody(request.raw);
         if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
-        // Senders of lines know Logplex's answers, which are plain words.
+        // Senders of lines expect Logplex's responses, which are plain text.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
           return reply.code(error.status).type('text/plain').send(error.message);
         return reply.code(error.status).send({ id: error.code, message: error.message });
@@ -177,7 +177,7 @@ export async function registerApiRoutes(
   });
   const sessionStore = new LogSessionStore(store);
   const tailRegistry = new TailRegistry(store, appRegistry);
-  // A log session is made with POST, but lets nobody do more than read.
+  // A log session is made with POST, but gives only the right to read.
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
@@ -188,7 +188,7 @@ export async function registerApiRoutes(
   );
 }
 
-/** What the schema's validator says: `body/updates/0 must have …`. */
+/** @param message of the schema validator: `body/updates/0 must have …` */
 function validationMessage(message: string): string {
   return `Invalid request: ${message}.`;
 }

@@ -1,4 +1,4 @@
-/** The live page at `/`: what Vite has built of src/web, served from memory to anybody. What it shows asks for a key. */
+/** The web UI at `/`: what Vite has built of src/web, served from memory without a key. The API that it calls needs one. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -49,7 +49,7 @@ interface StaticFile {
   readonly cache: string;
 }
 
-/** Serves the page; where it wasn't built, `/` says how to. */
+/** Serves the web UI; where it wasn't built, `/` responds with how to build it. */
 export function webUiRoutes(server: FastifyInstance): void {
   const files = loadStaticFiles();
   for (const [path, file] of files)

@@ -68,7 +68,7 @@ export function dataFolders(): string[] {
   return folders;
 }
 
-/** In a clone, `npm start` runs the example: its server answers from the clone's top folder too. */
+/** In a clone, `npm start` runs the example: its server is found from the clone's top folder too. */
 function exampleDataFolder(): string[] {
   const folder = join(process.cwd(), 'examples', 'counter', '.tailrace');
   return existsSync(folder) ? [folder] : [];
@@ -92,18 +92,18 @@ function readLocalServer(folder: string): ServerAddress | undefined {
 /** A client of one server. */
 export class ApiClient {
   readonly address: ServerAddress;
-  /** Said behind a refusal, when the app is one that nobody named on the command line. */
+  /** Added to `not_found` when the app wasn't named on the command line. */
   private notFoundHint = '';
   private readonly timeoutMs: number | undefined;
 
-  /** @param timeoutMs how long an answer may take; left out: as long as it takes. */
+  /** @param timeoutMs how long a response may take; left out: no timeout. */
   constructor(address: ServerAddress = findServer(), timeoutMs?: number) {
     this.address = address;
     this.timeoutMs = timeoutMs;
   }
 
   /**
-   * Asks the API; `T` is the shape of the answer.
+   * Sends a request to the API; `T` is the shape of the response.
    * @throws TailraceError with the server's own sentence.
    */
   async request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
@@ -114,7 +114,7 @@ export class ApiClient {
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 
-  /** What leads to the app that is asked about, which may be gone. */
+  /** Where the app's name came from, since it may be gone. */
   setImpliedApp(name: string, origin: string): void {
     this.notFoundHint = ` (${name}, which ${origin} names; name another with --app)`;
   }
@@ -140,8 +140,8 @@ export class ApiClient {
     const { request } = await import('undici'); // `serve` has no need of it
     try {
       const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
-      const answer = await request(this.address.url + path, { method, headers, body, signal });
-      return { statusCode: answer.statusCode, text: await answer.body.text() };
+      const response = await request(this.address.url + path, { method, headers, body, signal });
+      return { statusCode: response.statusCode, text: await response.body.text() };
     } catch (error) {
       throw new TailraceError(
         'unavailable',
@@ -234,7 +234,7 @@ export async function resolveEndpoint(
   return { client, app, path: `/apps/${encodeURIComponent(app)}${resource}` };
 }
 
-/** What an app in a folder is called, when nobody says otherwise. */
+/** The default name of an app in a folder. */
 export function appNameFromFolder(folder: string): string {
   const name = basename(folder)
     .toLowerCase()

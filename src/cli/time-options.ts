@@ -1,4 +1,4 @@
-/** Times and durations of options, for commander: common/time-expression.ts says what they may be. */
+/** Times and durations of options, for commander: in the grammar of common/time-expression.ts. */
 import { InvalidArgumentError } from 'commander';
 import {
   explainDuration,

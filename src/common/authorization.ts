@@ -1,6 +1,6 @@
 /** Reads `Authorization` headers: Basic (RFC 7617) and Bearer (RFC 6750). */
 
-/** What a client showed. */
+/** What a client authenticates with. */
 export type Credentials =
   | { readonly kind: 'token'; readonly token: string }
   | { readonly kind: 'key'; readonly key: string }
@@ -12,7 +12,7 @@ const CACHE_MAX = 1_000;
 const cache = new Map<string, Credentials>();
 
 /**
- * Log senders show a source token as Basic `token:t.<uuid>`; everything else is an API key: Bearer, or the password of
+ * Log senders send a source token as Basic `token:t.<uuid>`; everything else is an API key: Bearer, or the password of
  * Basic with any user (as HTTP clients and `.netrc` files send it).
  */
 export function readAuthorization(header: string | undefined): Credentials {

@@ -1,14 +1,14 @@
 /**
- * Gives the memory of large buffers back as soon as nobody reads them any more.
+ * Frees the memory of large buffers as soon as they aren't used any more.
  *
  * Lines pass through in buffers that live for milliseconds, hundreds of megabytes a second. Left to the garbage collector, V8
- * sees its 64 MB of memory outside its heap used up several times a second, and marks the whole heap each time. Measured: a
- * quarter of the CPU time of `POST /logs`.
+ * sees its 64 MB of memory outside its heap used up several times a second, and marks the whole heap each time. That costs much of the
+ * CPU time of `POST /logs`.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Smaller ones cost more to give back than to leave. */
+/** Smaller ones cost more to detach than to leave. */
 const MIN_BYTES = 2_048;
 
 type Transfer = (this: ArrayBufferLike, bytes: number) => unknown;
@@ -16,7 +16,7 @@ type Transfer = (this: ArrayBufferLike, bytes: number) => unknown;
 let transfer: Transfer | undefined;
 
 /**
- * Takes the memory of `bytes` away, which have no length afterwards: nobody else may hold a view of it. Bytes that are a part of
+ * Detaches the memory of `bytes`, whose length is 0 afterwards: no other view of it may be in use. Bytes that are a part of
  * something larger are left alone.
  */
 export function detachBuffer(bytes: Uint8Array): void {

@@ -81,7 +81,7 @@ export class TailraceError extends Error {
     return ERROR_CODES[this.code].status;
   }
 
-  /** What `Retry-After` says with it, in seconds (RFC 9110 section 10.2.3): undefined when to wait doesn't help. */
+  /** The value of `Retry-After` in seconds (RFC 9110 section 10.2.3): undefined when waiting doesn't help. */
   get retryAfter(): string | undefined {
     return this.status === 429 || this.status === 503 ? '1' : undefined;
   }
@@ -93,7 +93,7 @@ export function systemCode(error: unknown): string {
   return typeof error.code === 'string' ? error.code : '';
 }
 
-/** Why something failed, for the brackets in a sentence: the system's code where there is one, or what the error says. */
+/** Why something failed, for the brackets in a sentence: the system's code where there is one, or the error's message. */
 export function reasonOf(error: unknown): string {
   return systemCode(error) || (error instanceof Error ? error.message : String(error));
 }

@@ -4,9 +4,9 @@ import { systemCode } from './errors.ts';
 
 /**
  * Makes a folder and those above it that aren't there. Step by step: with `recursive`, Node.js 20 never comes back from a
- * folder that exists and in which nothing can be made, but which says ENOENT (`/proc`).
+ * folder that exists and in which nothing can be made, but reports ENOENT (`/proc`).
  * @param mode of each that is made
- * @throws the system's error when that can't be, or one that says where nothing can be made
+ * @throws the system's error when that can't be, or one with the folder in which nothing can be made
  */
 export function makeDirectory(directory: string, mode = 0o777): void {
   const failure = tryMakeDirectory(directory, mode);
@@ -20,7 +20,7 @@ export function makeDirectory(directory: string, mode = 0o777): void {
   if (secondFailure !== undefined) throw secondFailure;
 }
 
-/** The error when there is no folder after this, whoever made it. */
+/** The error when there is no folder after this. */
 function tryMakeDirectory(directory: string, mode: number): unknown {
   try {
     mkdirSync(directory, { mode });

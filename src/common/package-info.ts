@@ -1,4 +1,4 @@
-/** Where this package is, and its version: nothing else may depend on where the file it stands in was built to. */
+/** Where this package is, and its version: nothing else may depend on where its own file was built to. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** One grammar of times and durations, wherever one is asked for: every way in is tried with the same forms. */
+/** One grammar of times and durations, wherever one is asked for: every entry point is tested with the same forms. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,7 +31,7 @@ const NO_DURATIONS = ['5', '1M', '03:00', 'soon'];
 /** From asking to reading the clock, on a busy machine; the forms are further apart. */
 const TOLERANCE_MS = 60_000;
 
-/** What came of a form: what it was read as, milliseconds, or why it was refused. */
+/** What a form was parsed as, milliseconds, or the error. */
 type Reading = { readonly ms: number } | { readonly accepted: true } | { readonly refused: string };
 type EntryPoint = (form: string) => Promise<Reading>;
 
@@ -39,7 +39,7 @@ let server: Server;
 let app: App;
 let drainPath: string;
 const receiver = new HttpReceiver();
-/** A server that refuses every tail, and keeps what it was asked for. */
+/** A server that rejects every tail, and records its URL. */
 const requested: URL[] = [];
 const recorder = createServer((_request, response) => response.writeHead(404).end('{}'));
 
@@ -77,8 +77,8 @@ async function callApi(method: string, path: string, body?: unknown): Promise<Re
   return { refused: message };
 }
 
-/** What `tailrace logs` asks the server for, as the server reads it. */
-async function askedByLogs(name: 'since' | 'until', form: string): Promise<Reading> {
+/** The parameter that `tailrace logs` sends, as the server parses it. */
+async function requestedByLogs(name: 'since' | 'until', form: string): Promise<Reading> {
   requested.length = 0;
   const { port } = recorder.address() as AddressInfo;
   const env = { TAILRACE_URL: `http://127.0.0.1:${port}`, TAILRACE_API_KEY: 'k.x' };
@@ -89,8 +89,8 @@ async function askedByLogs(name: 'since' | 'until', form: string): Promise<Readi
 }
 
 const TIME_ENTRY_POINTS: Record<string, EntryPoint> = {
-  'logs --since': (form) => askedByLogs('since', form),
-  'logs --until': (form) => askedByLogs('until', form),
+  'logs --since': (form) => requestedByLogs('since', form),
+  'logs --until': (form) => requestedByLogs('until', form),
   'drains:replay --since': async (form) => {
     const args = ['drains:replay', '--since', form, '-a', 'clock'];
     const { stdout, stderr } = await runTailrace(args, { env: server.env });
@@ -128,7 +128,7 @@ function expectSame(reading: Reading, expectedMs: number | undefined, form: stri
 }
 
 describe.each(Object.entries(TIME_ENTRY_POINTS))('%s', (_name, read) => {
-  it('takes every form of a time', async () => {
+  it('accepts every form of a time', async () => {
     for (const form of TIMES) {
       const reading = await read(form);
       expect(reading, form).not.toHaveProperty('refused');
@@ -136,14 +136,14 @@ describe.each(Object.entries(TIME_ENTRY_POINTS))('%s', (_name, read) => {
     }
   }, 60_000);
 
-  it('refuses what is no time, with the same sentence', async () => {
+  it('rejects anything else with the same sentence', async () => {
     for (const form of NO_TIMES)
       expect(await read(form), form).toMatchObject({ refused: expect.stringContaining(explainTime(form)) });
   }, 60_000);
 });
 
 describe.each(Object.entries(DURATION_ENTRY_POINTS))('%s', (_name, read) => {
-  it('takes every form of a duration', async () => {
+  it('accepts every form of a duration', async () => {
     for (const form of DURATIONS) {
       const reading = await read(form);
       expect(reading, form).not.toHaveProperty('refused');
@@ -151,7 +151,7 @@ describe.each(Object.entries(DURATION_ENTRY_POINTS))('%s', (_name, read) => {
     }
   }, 60_000);
 
-  it('refuses what is no duration, with the same sentence', async () => {
+  it('rejects anything else with the same sentence', async () => {
     for (const form of NO_DURATIONS)
       expect(await read(form), form).toMatchObject({
         refused: expect.stringContaining(explainDuration(form)),
@@ -159,13 +159,13 @@ describe.each(Object.entries(DURATION_ENTRY_POINTS))('%s', (_name, read) => {
   }, 60_000);
 });
 
-it('since and until choose the lines that came in between', async () => {
+it('since and until select the lines that came in between', async () => {
   expect(await server.readMessages(app, 'since=10%20min%20ago')).toEqual(numberedMessages(3));
   expect(await server.readMessages(app, 'since=now')).toEqual([]);
   expect(await server.readMessages(app, 'until=yesterday')).toEqual([]);
 });
 
-it('ship --wait takes a duration', async () => {
+it('ship --wait accepts a duration', async () => {
   const args = ['ship', '-a', 'clock', '--wait', '1h', '--', 'true'];
   expect((await runTailrace(args, { env: server.env })).stderr).toContain(
     '--wait 1h must be 60s at the most',

@@ -121,14 +121,14 @@ describe('a time', () => {
     '1constructor',
   ])('isn’t %j', (text) => expect(parseTime(text, NOW)).toBeUndefined());
 
-  it('that is no time is refused with what to write', () => {
+  it('that can’t be read: the error names what to write', () => {
     expect(explainTime('5')).toBe(
       '"5" has no unit: write 5s, 5m, 5h or 5d for how long ago, or a time such as 03:00, yesterday or 2026-01-31T12:00:00Z.',
     );
     expect(explainTime('soon')).toMatch(/^"soon" is no time: write how long ago \(/);
   });
 
-  it('is read in no time, however long its text', () => {
+  it('is parsed in linear time', () => {
     const startedAt = performance.now();
     for (const part of ['1h', '1 h ', '1', 'a', ' ', '-', ' ago', '2012-12-10 '])
       expect(parseTime(`${part.repeat(20_000)}!`, NOW)).toBeUndefined();
@@ -159,12 +159,12 @@ describe('a duration', () => {
     (text) => expect(parseDuration(text)).toBeUndefined(),
   );
 
-  it('is how long ago with a word or a sign', () => {
+  it('is a time in the past with `ago` or a minus', () => {
     expect([parseAgo('10m'), parseAgo('10m ago'), parseAgo('-10m')]).toEqual(Array(3).fill(600_000));
     expect(parseAgo('03:00')).toBeUndefined();
   });
 
-  it('that is none is refused with what to write', () => {
+  it('that can’t be read: the error names what to write', () => {
     expect(explainDuration('7')).toBe('"7" has no unit: write 7s, 7m, 7h or 7d for how long.');
     expect(explainDuration('7 parsecs')).toBe(
       '"7 parsecs" is no duration: write a number with its unit, such as 90s, 30m, 12h, 7d, 2w, 1h30m.',

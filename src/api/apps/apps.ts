@@ -39,7 +39,7 @@ export interface AppRouteDependencies {
   readonly webUrl: (appName: string) => string;
 }
 
-/** `/apps`: create, list, look at, rename, put under maintenance, destroy. */
+/** `/apps`: create, list, show, rename, put under maintenance, destroy. */
 export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependencies): void {
   const { appRegistry, deliveries, dynoRunner, platformLog, releases } = dependencies;
   const view = (app: AppRecord) => appView(app, dependencies);

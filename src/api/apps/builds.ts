@@ -24,7 +24,7 @@ interface NewBuildRequest {
   readonly source_blob: { readonly url: string; readonly version?: string | null };
 }
 
-/** A source archive's name: nobody guesses it. */
+/** A source archive's name: too long to be guessed. */
 const SOURCE_ARCHIVE_NAME = /^[A-Za-z0-9_-]{32}$/;
 
 /** What these routes work with. */
@@ -129,7 +129,7 @@ export interface SourceUploadDependencies {
   readonly sourceBytesMax: number;
 }
 
-/** `PUT /sources/<name>`: takes an archive, for whoever knows the name. */
+/** `PUT /sources/<name>`: takes an archive; its name is the only secret. */
 export function sourceUploadRoutes(
   server: FastifyInstance,
   { uploadFolder, sourceBytesMax }: SourceUploadDependencies,

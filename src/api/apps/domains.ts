@@ -59,7 +59,7 @@ export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDepe
   );
 }
 
-/** Lists that are empty here, and that clients look at all the same: certificates, buildpacks. */
+/** Lists that are always empty here, but that clients request: certificates, buildpacks. */
 export function emptyListRoutes(
   api: FastifyInstance,
   { appRegistry }: Pick<DomainRouteDependencies, 'appRegistry'>,

@@ -22,7 +22,7 @@ export interface DynoRouteDependencies {
   readonly warn: (fields: object, message: string) => void;
 }
 
-/** `/apps/:app/dynos`: what runs, and restarting and stopping it. */
+/** `/apps/:app/dynos`: list, restart, stop. */
 export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependencies): void {
   const { appRegistry, dynoRunner, store, warn } = dependencies;
 
@@ -86,7 +86,7 @@ export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependen
     return app;
   }
 
-  /** Answers at once: a dyno may take half a minute to end. What comes of it is in the stream. */
+  /** Responds at once: a dyno may take half a minute to end. The result is in the stream. */
   function runInBackground({ name }: AppRecord, reply: FastifyReply, work: Promise<void>): object {
     work.catch((error: unknown) =>
       warn({ app: name, err: error }, 'a dyno could not be restarted or stopped'),

@@ -39,7 +39,7 @@ export function featureRoutes(
       return featureView(app, requireFeatureName(request.params.feature));
     },
   );
-  // Clients look here first: whether it is the account's.
+  // Clients request this first: is it a feature of the account?
   api.get('/account/features', routeSchema('An empty list', 'Feature', { many: true }), async () => []);
   const change = bodySchema({ enabled: { type: 'boolean' } }, ['enabled']);
   api.patch<Params & { Body: { enabled: boolean } }>(

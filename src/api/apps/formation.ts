@@ -28,7 +28,7 @@ export interface FormationRouteDependencies {
   readonly store: Store;
 }
 
-/** `/apps/:app/formation`: how many dynos of each process type are wanted. */
+/** `/apps/:app/formation`: the desired number of dynos of each process type. */
 export function formationRoutes(api: FastifyInstance, dependencies: FormationRouteDependencies): void {
   const { appRegistry, dynoRunner, platformLog, store } = dependencies;
   const formationViews = async (app: AppRecord) => {

@@ -69,7 +69,7 @@ export function gitRoutes(
     for (const service of GIT_SERVICES)
       scope.post<RepositoryParams>(
         `/:repository/${service}`,
-        // What git takes is less: it says so itself, in words that its user sees.
+        // Git itself takes less, and reports that in its own protocol.
         { bodyLimit: Number.MAX_SAFE_INTEGER },
         async (request, reply) => {
           allowSlowUpload(request);
@@ -148,7 +148,7 @@ export function gitRoutes(
       reply.raw.write(sidebandMessage(` !     ${sourceTooLargeMessage(sourceBytesMax, 'of the commits')}`));
     });
     uncompressed.pipe(child.stdin);
-    // Git has seen enough. What still comes is thrown away: a client that sends can't read why.
+    // Git has ended. The rest is read and discarded: a client that still sends doesn't read the reason.
     child.stdin.on('close', () => {
       uncompressed.unpipe(child.stdin);
       uncompressed.resume();

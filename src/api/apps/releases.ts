@@ -31,7 +31,7 @@ export interface ReleaseRouteDependencies extends RolloutDependencies {
   readonly requireSlug: (app: AppId, id: string) => Promise<SlugRecord>;
 }
 
-/** `/apps/:app/releases`: list, look at, roll back. */
+/** `/apps/:app/releases`: list, show, roll back. */
 export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDependencies): void {
   const { appRegistry, releases, requireSlug } = dependencies;
 

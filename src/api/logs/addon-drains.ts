@@ -14,7 +14,7 @@ export interface AddonDrainRouteDependencies extends DrainViewDependencies {
   readonly releases: Releases;
 }
 
-/** Drains that were added for an add-on: they go away with it, and not without it. */
+/** Drains that were added for an add-on: they are removed with it, and not without it. */
 export function addonDrainRoutes(api: FastifyInstance, dependencies: AddonDrainRouteDependencies): void {
   const { appRegistry, releases } = dependencies;
   api.get<{ Params: { addon: string } }>(

@@ -146,7 +146,7 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
   );
 }
 
-/** Somebody copied what they were shown. */
+/** A masked URL was copied from a response. */
 function rejectMaskedUrl(url: string): void {
   if (!url.includes('****')) return;
   throw new TailraceError(

@@ -12,7 +12,7 @@ export interface MetricsRouteDependencies {
   readonly appRegistry: AppRegistry;
 }
 
-/** `GET /metrics`: this router's drains, and what the other parts have registered, as Prometheus reads them. */
+/** `GET /metrics`: this router's drains, and what other parts have registered, in Prometheus' format. */
 export function metricsRoutes(api: FastifyInstance, dependencies: MetricsRouteDependencies): void {
   const { metrics } = dependencies;
   registerDrainMetrics(metrics, dependencies);

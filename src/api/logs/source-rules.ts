@@ -12,7 +12,7 @@ import type { Store } from '../../logs/store/contract.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 const RULES_MAX = 1_000;
-/** What may be said; each is read below, with a sentence about what is wrong. */
+/** Properties of a body; each is validated below, with a sentence about what is wrong. */
 const CONDITION_PROPERTIES = { source: {}, port: {}, network: {}, tag: {}, hostname: {}, certificate: {} };
 
 interface RuleParams {
@@ -27,7 +27,7 @@ export interface SourceRuleRouteDependencies {
   readonly store: Store;
 }
 
-/** `/apps/:app/source-rules`: rules that say who speaks into the app's stream without a token. */
+/** `/apps/:app/source-rules`: rules that identify senders without a token. */
 export function sourceRuleRoutes(
   api: FastifyInstance,
   { appRegistry, requirePort, store }: SourceRuleRouteDependencies,

@@ -30,7 +30,7 @@ export function statusRoutes(
   }));
 }
 
-/** The routers on this store; none are known while it is away. */
+/** The routers on this store; none are known while it is unavailable. */
 async function listRouters(deliveries: DrainSupervisor) {
   const all = await deliveries.routers().catch(() => []);
   return all.map(({ id, host, pid, version, startedAt, drains, lagLines }) => ({

@@ -31,7 +31,7 @@ export class TailRegistry {
     };
   }
 
-  /** One look at a time; what changes meanwhile is looked at behind it. */
+  /** One check at a time; a change meanwhile causes another one after it. */
   private async closeOrphans(): Promise<void> {
     this.checkAgain = true;
     if (this.isChecking) return;
@@ -39,7 +39,7 @@ export class TailRegistry {
     while (this.checkAgain) {
       this.checkAgain = false;
       for (const app of [...this.closersByApp.keys()]) {
-        // When the store is away, nobody can tell; the next change is looked at again.
+        // While the store is unavailable this is unknown: the next change causes another check.
         const exists = await this.appRegistry.findApp(app).then(
           (found) => found !== undefined,
           () => true,

@@ -15,12 +15,12 @@ import type { TailRegistry } from './tail-registry.ts';
 
 const TAIL_PATH = /^\/apps\/([^/]+)\/tail$/;
 const SESSION_PATH = /^\/sessions\/([^/]+)\/([^/]+)$/;
-/** How long a reader may take to answer the goodbye. */
+/** How long a client may take to answer the close frame. */
 const CLOSE_TIMEOUT_MS = 500;
-/** Readers send nothing but control frames. */
+/** Clients send nothing but control frames. */
 const PAYLOAD_BYTES_MAX = 4_096;
 
-/** What a client may have of an app's stream. */
+/** What a client may read of an app's stream. */
 interface AuthorizedTail {
   readonly app: AppId;
   readonly query: TailQuery;
@@ -36,7 +36,7 @@ export interface TailWebSocketDependencies {
 
 /**
  * Live tails over WebSockets: `GET /apps/:app/tail` with an API key, `GET /sessions/:app/:secret` without, for browsers, which
- * can't show one; both with the query of {@link TailQuery}.
+ * can't send one; both with the query of {@link TailQuery}.
  */
 export function tailWebSocketRoutes(
   server: FastifyInstance,
@@ -120,7 +120,7 @@ export function tailWebSocketRoutes(
 
 /**
  * Compression saves three quarters of the bytes for a microsecond a line: worth it on a network, not within a machine. A client that wants
- * a smaller window than the usual one goes without.
+ * a smaller window than the default goes without.
  */
 function shouldCompress(request: IncomingMessage): boolean {
   const offer = request.headers['sec-websocket-extensions'] ?? '';

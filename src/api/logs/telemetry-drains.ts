@@ -25,7 +25,7 @@ export interface TelemetryDrainRouteDependencies {
   readonly targetPolicy: TargetPolicy;
 }
 
-/** `/telemetry-drains`: drains that speak OTLP/HTTP. Of the signals there are logs. */
+/** `/telemetry-drains`: drains that speak OTLP/HTTP. Logs are the only signal. */
 export function telemetryDrainRoutes(
   api: FastifyInstance,
   dependencies: TelemetryDrainRouteDependencies,

@@ -13,7 +13,7 @@ export interface TokenRouteDependencies {
   readonly appRegistry: AppRegistry;
 }
 
-/** `/apps/:app/tokens`: who may speak into the app's stream, and under which source name. */
+/** `/apps/:app/tokens`: the source tokens, which let senders write to the app's stream under a source name. */
 export function tokenRoutes(api: FastifyInstance, { appRegistry }: TokenRouteDependencies): void {
   api.get<AppParams>(
     '/apps/:app/tokens',

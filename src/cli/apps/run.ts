@@ -125,7 +125,7 @@ function attachTerminal(socket: TLSSocket, secret: string): Promise<void> {
   });
 }
 
-/** A length before each piece; an empty one is the end of the input, since that of the connection means that we are gone. */
+/** A length before each piece; an empty one is the end of the input, since that of the connection means that this client has gone. */
 function frameInput(): Transform {
   const frame = (data: Buffer): Buffer => {
     const head = Buffer.alloc(4);

@@ -51,7 +51,7 @@ async function sourceToken(client: ApiClient, app: string, source: string): Prom
   );
 }
 
-/** Sends what has gathered as soon as the request before is answered: a slow input is not held back, a fast one is batched. */
+/** Sends what is queued after the response to the request before: slow input isn't delayed, fast input is batched. */
 async function pushStdin(client: ApiClient, token: string, dyno: string): Promise<void> {
   const queued: string[] = [];
   let sending: Promise<void> | undefined;

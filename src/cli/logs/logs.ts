@@ -7,7 +7,7 @@ import { followAllApps } from './merged-tail.ts';
 import { ReplayProgress } from './replay-progress.ts';
 import { followTail } from './tail-client.ts';
 
-/** Lines from before now, when nothing else says where to begin. */
+/** Lines of history, when no other option gives a beginning. */
 const DEFAULT_LINE_COUNT = 100;
 
 interface LogsOptions {
@@ -58,7 +58,7 @@ export function logsCommand(program: Command): void {
     .option('--since <time>', `from then on: ${TIME_FORMS}`, parseTimeOption)
     .option('--until <time>', 'up to then', parseTimeOption)
     .option('--json', 'one JSON object a line, with every field')
-    .option('--no-color', 'no colours')
+    .option('--no-color', 'no colors')
     .action(showLogs);
 }
 

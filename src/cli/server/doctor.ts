@@ -8,24 +8,24 @@ import type { CheckLevel, CheckResult } from '../doctor/check-result.ts';
 import type { CheckedServer } from '../doctor/run-checks.ts';
 import { printResult } from '../format.ts';
 
-/** A server that is well answers within this time. */
+/** A healthy server responds within this time. */
 const SERVER_TIMEOUT_MS = 10_000;
 
-/** Level → mark, and its colour. */
-const LEVEL_MARKS: Readonly<Record<CheckLevel, readonly [mark: string, colour: number]>> = {
+/** Level → mark, and its color. */
+const LEVEL_MARKS: Readonly<Record<CheckLevel, readonly [mark: string, color: number]>> = {
   ok: ['✓', 32],
   note: ['·', 90],
   concern: ['!', 33],
   trouble: ['✗', 31],
 };
 
-/** `tailrace doctor`: looks at everything that may be wrong, and says what to do. */
+/** `tailrace doctor`: checks everything that may be wrong, and prints what to do. */
 export function doctorCommand(program: Command): void {
   program
     .command('doctor')
     .description('check everything that may be wrong here, and say what to do')
     .option('--json', 'print JSON')
-    .option('--no-color', 'no colours')
+    .option('--no-color', 'no colors')
     .action(async (options: { json?: boolean; color?: boolean }) => {
       const { runChecks } = await import('../doctor/run-checks.ts');
       const failures: CheckResult[] = [];
@@ -52,7 +52,7 @@ function findServerIfRunning(): CheckedServer | undefined {
     const client = new ApiClient(undefined, SERVER_TIMEOUT_MS);
     return { ...client.address, get: (path) => client.request('GET', path) };
   } catch (error) {
-    // None runs here, and none is named: that is no error.
+    // None runs here, and none is configured: that is no error.
     if (error instanceof TailraceError && error.code === 'unavailable') return undefined;
     throw error;
   }

@@ -35,7 +35,7 @@ export function startCommand(program: Command): void {
     .option('-p, --port <port>', 'first port for web dynos (default: 5000)', parsePort)
     .option('-d, --dir <folder>', 'the folder of the app (default: this one)')
     .option('-a, --app <name>', "the app's name (default: the folder's)")
-    .option('--no-color', 'no colours')
+    .option('--no-color', 'no colors')
     .action(runStart);
 }
 
@@ -52,7 +52,7 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     dynoMemory: 'none',
   });
   const name = options.app ?? appNameFromFolder(folder);
-  // From the first moment on: a Ctrl-C while dynos are starting must not leave them behind.
+  // Before the start: a Ctrl-C while dynos are starting must not leave them behind.
   let app: LocalApp | undefined;
   const stopped = waitForShutdown(() => app?.kill());
   // Loaded here, so that every other command starts without a server's weight.

@@ -1,4 +1,4 @@
-/** What `tailrace ship` is told, and the shipper that follows from it. */
+/** The options of `tailrace ship`, and the shipper that is made from them. */
 
 import { DiskQueue } from '../../apps/forwarder/files/disk-queue.ts';
 import { Spool, SpoolInUseError } from '../../apps/forwarder/files/spool.ts';
@@ -22,15 +22,15 @@ export interface ShipOptions {
   readonly spool?: string;
 }
 
-/** Where lines go, and with what right. */
+/** Where lines go, and the credentials. */
 export interface ShipDestination {
   readonly url: string;
   readonly key: string;
-  /** Of the source that speaks. */
+  /** The source's token. */
   readonly token: string;
 }
 
-/** How long to go on trying to deliver what is left at the end: in memory, and when it is kept on disk. */
+/** How long to try to deliver what is left at the end: from memory, and from a spool. */
 const FLUSH_TIMEOUT_MS = 30_000;
 const FLUSH_TIMEOUT_SPOOLED_MS = 2_000;
 const MEMORY_BUFFER_MB = 8;
@@ -50,14 +50,14 @@ function parseNumberOption(option: string, text: string, max: number, what: stri
   );
 }
 
-/** How much may wait, in bytes. */
+/** The limit of buffered lines, in bytes. */
 export function bufferByteCount({ buffer, spool, follow }: ShipOptions): number {
   const onDisk = spool !== undefined || follow === true;
   const text = buffer ?? String(onDisk && !follow ? DISK_BUFFER_MB : MEMORY_BUFFER_MB);
   return parseNumberOption('--buffer', text, onDisk ? 1_048_576 : 1_024, 'MB') * MB;
 }
 
-/** Lines that wait in a folder. @throws TailraceError when it can't be used */
+/** The spool in a folder. @throws TailraceError when it can't be used */
 export function openSpool(folder: string): Spool {
   try {
     return new Spool(folder);
@@ -120,14 +120,14 @@ export function createShipper(
     lingerMs: readLingerMs(options),
     bufferBytesMax: queue ? undefined : bufferByteCount(options),
     queue,
-    // What is kept isn't thrown away because a token was revoked or an address is wrong: somebody may mend it.
+    // Spooled lines aren't dropped because of a revoked token or a wrong URL: that can be fixed.
     retriesFixable: queue?.isPersistent,
     onBackpressure,
     onWarning: printNotice,
   });
 }
 
-/** Sends what waits, for a while, and says what is left of it. */
+/** Sends what is buffered, for a limited time, and reports what is left. */
 export async function flushShippers(shippers: readonly Shipper[], where?: string): Promise<void> {
   let [dropped, lost, kept] = [0, 0, 0];
   const stats = shippers.map((shipper) =>
@@ -145,14 +145,14 @@ export async function flushShippers(shippers: readonly Shipper[], where?: string
     );
 }
 
-/** A name that can stand between the brackets. */
+/** A name that is valid between the brackets. */
 export function toDynoName(text: string): string {
   return text.replace(/[^\x21-\x7e]/g, '_').slice(0, 128) || 'ship';
 }
 
 let lastNotice = '';
 
-/** Tells people something, beside the lines; the same again (of another file, say) only once. */
+/** Prints a notice on stderr; the same one (of another file) only once. */
 export function printNotice(message: string): void {
   if (message === lastNotice) return;
   lastNotice = message;

@@ -1,4 +1,4 @@
-/** Reads the texts of settings: one function a kind, which throws a TailraceError `settings` that says what the text must be. */
+/** Reads the texts of settings: one function a kind, which throws a TailraceError `settings` with what the text must be. */
 import { resolve } from 'node:path';
 import { TailraceError } from '../errors.ts';
 import { DURATION_FORMS, explainDuration, parseDuration } from '../time-expression.ts';

@@ -41,7 +41,7 @@ export function readSettings(environment: Environment, defaults: SettingDefaults
   return Object.fromEntries(values) as Settings;
 }
 
-/** Where `serve` keeps its data, and clients look for it (XDG Base Directory Specification). */
+/** Where `serve` keeps its data, and where clients find it (XDG Base Directory Specification). */
 export function defaultDataFolder(environment: Environment): string {
   const base = environment.XDG_DATA_HOME || join(homedir(), '.local', 'share');
   return join(base, 'tailrace');
@@ -58,7 +58,7 @@ function rejectUnknownVariables(environment: Environment): void {
   }
 }
 
-/** How many characters have to be changed, added or taken away (Levenshtein). */
+/** How many characters have to be changed, inserted or deleted (Levenshtein). */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

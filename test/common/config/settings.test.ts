@@ -84,7 +84,7 @@ describe('settings', () => {
     ['TAILRACE_DURABILITY', 'DISK'],
     ['TAILRACE_ALLOW_PRIVATE_DRAINS', 'perhaps'],
     ['TAILRACE_LOG_LEVEL', 'loud'],
-  ])('%s=%s is refused with its name, its value and what it must be', (name, value) => {
+  ])('%s=%s is rejected with its name, its value and what it must be', (name, value) => {
     expect(() => read({ [name]: value })).toThrow(`${name} is "${value}": it must be `);
   });
 
@@ -93,7 +93,7 @@ describe('settings', () => {
     ['TAILRACE_DATE', 'TAILRACE_DATA'],
     ['TAILRACE_STREAM_LINE', 'TAILRACE_STREAM_LINES'],
     ['TAILRACE_APIKEY', 'TAILRACE_API_KEY'],
-  ])('%s doesn’t exist: %s is near', (name, nearest) => {
+  ])('%s doesn’t exist: %s is suggested', (name, nearest) => {
     expect(() => read({ [name]: 'x' })).toThrow(`There is no setting ${name}: did you mean ${nearest}?`);
   });
 
@@ -113,7 +113,7 @@ describe('settings', () => {
   });
 });
 
-it('the distance of two names is how many characters differ', () => {
+it('the edit distance counts changed, inserted and deleted characters', () => {
   expect(editDistance('', 'abc')).toBe(3);
   expect(editDistance('kitten', 'sitting')).toBe(3);
   expect(editDistance('same', 'same')).toBe(0);
