@@ -66,7 +66,7 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** An expected refusal: what was wrong and what to do, in one sentence; shown to the user as it is. */
+/** An expected error: what was wrong and what to do, in one sentence; shown to the user as it is. */
 export class TailraceError extends Error {
   readonly code: ErrorCode;
 
@@ -81,7 +81,7 @@ export class TailraceError extends Error {
     return ERROR_CODES[this.code].status;
   }
 
-  /** The value of `Retry-After` in seconds (RFC 9110 section 10.2.3): undefined when waiting doesn't help. */
+  /** `Retry-After`, in seconds (RFC 9110 section 10.2.3): undefined when waiting doesn't help. */
   get retryAfter(): string | undefined {
     return this.status === 429 || this.status === 503 ? '1' : undefined;
   }

@@ -10,7 +10,7 @@ function base(): string {
   return folder;
 }
 
-it('makes missing parents too, with the mode; existing folders are unchanged', () => {
+it('makes missing parents too, with the mode; existing ones stay as they are', () => {
   const folder = base();
   const deep = join(folder, 'a', 'b', 'c');
   makeDirectory(deep, 0o700);
@@ -28,7 +28,7 @@ it('fails where a file is in its place, or above it', () => {
   expect(() => makeDirectory(join(file, 'a', 'b'))).toThrow('ENOTDIR');
 });
 
-// With `recursive: true`, Node.js 20 never returns there.
-it.runIf(existsSync('/proc/self'))('where the system makes none: says where that is', () => {
+// With `recursive: true`, Node.js 20 goes round in circles there.
+it.runIf(existsSync('/proc/self'))('where the system makes none: the error says where', () => {
   expect(() => makeDirectory('/proc/nowhere/a/b')).toThrow(/^no folder can be made in \/proc$/);
 });

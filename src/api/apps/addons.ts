@@ -5,7 +5,8 @@ import { addonAttachmentName, addonServiceName, isAddonNamed } from '../../apps/
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { applyConfigChange } from '../../apps/records/config-change.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import type { AddonRecord, Releases } from '../../apps/records/release-history.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
+import type { AddonRecord } from '../../apps/records/release-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { removeAddonDrains } from '../logs/addon-drains.ts';

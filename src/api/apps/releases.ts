@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import type { ReleaseRecord, Releases } from '../../apps/records/release-history.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
+import type { ReleaseRecord } from '../../apps/records/release-record.ts';
 import type { SlugRecord } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';

@@ -1,6 +1,7 @@
+import { Throttle } from '../../common/throttle.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 
-/** How often a listener warns of what it turned away. */
+/** How often a listener warns of rejected lines. */
 const WARN_INTERVAL_MS = 60_000;
 type RejectionKind = 'malformed' | 'unknownToken' | 'lost';
 const EXPLANATION: Record<RejectionKind, string> = {
@@ -11,34 +12,42 @@ const EXPLANATION: Record<RejectionKind, string> = {
   lost: 'lines were turned away because too much waited to be stored',
 };
 
-/** Warns once a minute, and at once the first time, of what a listener turned away. */
+/** Of HTTP: the sender of each knows why. */
+const MALFORMED_BODIES = 'requests were malformed: each got a response that says why';
+
+/** Warns of lines that a listener rejected: at once the first time, then once a minute. */
 export class RejectionWarnings {
   private readonly counters: ListenerCounters;
   private readonly warn: (fields: object, message: string) => void;
   private readonly reported: Record<RejectionKind, number> = { malformed: 0, unknownToken: 0, lost: 0 };
-  private nextMs = 0;
+  private readonly warnings = new Throttle(WARN_INTERVAL_MS);
 
   constructor(counters: ListenerCounters, warn: (fields: object, message: string) => void) {
     this.counters = counters;
     this.warn = warn;
   }
 
-  /** Looks at the counters: cheap enough for every chunk. */
+  /** Compares the counters: cheap enough for every chunk. */
   check(): void {
-    const { counters, reported: told } = this;
+    const { counters, reported } = this;
     if (
-      counters.malformed === told.malformed &&
-      counters.unknownToken === told.unknownToken &&
-      counters.lost === told.lost
+      counters.malformed === reported.malformed &&
+      counters.unknownToken === reported.unknownToken &&
+      counters.lost === reported.lost
     )
       return;
-    const now = Date.now();
-    if (now < this.nextMs) return;
-    this.nextMs = now + WARN_INTERVAL_MS;
+    if (!this.warnings.allow()) return;
     for (const kind of ['malformed', 'unknownToken', 'lost'] as const) {
-      const count = counters[kind] - told[kind];
-      told[kind] = counters[kind];
-      if (count > 0) this.warn({ protocol: counters.protocol, count }, `${count} ${EXPLANATION[kind]}`);
+      const count = counters[kind] - reported[kind];
+      reported[kind] = counters[kind];
+      if (count > 0) this.warn({ protocol: counters.protocol, count }, `${count} ${this.explain(kind)}`);
     }
+  }
+
+  private explain(kind: RejectionKind): string {
+    const { protocol } = this.counters;
+    return kind === 'malformed' && (protocol === 'http' || protocol === 'otlp')
+      ? MALFORMED_BODIES
+      : EXPLANATION[kind];
   }
 }

@@ -1,0 +1,182 @@
+/** Errors of Redis are one sentence each, with what to do. */
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { checkStoreStatus } from '../../../../src/cli/doctor/store.ts';
+import { TailraceError } from '../../../../src/common/errors.ts';
+import type { StoreStatus } from '../../../../src/logs/store/contract.ts';
+import { redisError } from '../../../../src/logs/store/redis/connection/redis-errors.ts';
+import {
+  assertSupportedVersion,
+  parseServerInfo,
+  type RedisServerInfo,
+  serverWarnings,
+} from '../../../../src/logs/store/redis/connection/server-check.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { freePort, hasRedis } from '../../../support/redis/redis-server.ts';
+import { until } from '../../../support/until.ts';
+import { AOF_ALWAYS, openRedisStoreForTest, startRedisForTest } from './harness.ts';
+
+async function refusalOf(action: Promise<unknown>): Promise<TailraceError> {
+  const error = await action.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof TailraceError) return error;
+  throw new Error(`this was no refusal: ${String(error)}`);
+}
+
+describe.runIf(hasRedis)('a Redis', () => {
+  it('that is out of memory rejects lines, and accepts them again when there is space', async () => {
+    const server = await startRedisForTest({ config: ['maxmemory 4mb', 'maxmemory-policy noeviction'] });
+    const { store } = await openRedisStoreForTest(server.url);
+    const app = newAppId();
+    let taken = 0;
+    const refusal = await until('Redis is full', async () => {
+      const random = Array.from({ length: 20 }, (_, i) =>
+        `${taken + i} `.padEnd(4_000, String(Math.random())),
+      );
+      const error = await store.append(app, batchOf(...random)).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      if (error === undefined) taken += 20;
+      return error as TailraceError | undefined;
+    });
+    expect(refusal).toMatchObject({ code: 'store_full', status: 503 });
+    expect(refusal.message).toMatch(/out of memory.*maxmemory/);
+    expect(await store.bounds(app)).toMatchObject({ first: 1, last: taken });
+    await server.command('config', 'set', 'maxmemory', 1_000_000);
+    expect((await refusalOf(store.transact('scope', [{ key: 'a', value: 1 }]))).code).toBe('store_full');
+    await server.command('config', 'set', 'maxmemory', 0);
+    expect((await store.append(app, batchOf('room'))).first).toBe(taken + 1);
+    expect(linesOf(await store.read(app, taken, 1))).toEqual(['room']);
+  });
+
+  it('that is a read-only replica is an error that names the master or the Sentinels', async () => {
+    const master = await startRedisForTest();
+    const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
+    await openRedisStoreForTest(master.url);
+    await until('the replica is in sync', async () =>
+      String(await replica.command('info', 'replication')).includes('master_link_status:up'),
+    );
+    const refusal = await refusalOf(openRedisStoreForTest(replica.url));
+    expect(refusal.message).toMatch(/read-only replica: point REDIS_URL at the master/);
+  });
+
+  it('that wants a password is an error, and so is a wrong one', async () => {
+    const server = await startRedisForTest({ password: 'right' });
+    const missing = await refusalOf(openRedisStoreForTest(server.url));
+    expect(missing).toMatchObject({ code: 'settings' });
+    expect(missing.message).toContain('asks for a password');
+    const wrong = await refusalOf(openRedisStoreForTest(`redis://:wrong@127.0.0.1:${server.port}`));
+    expect(wrong).toMatchObject({ code: 'settings' });
+    expect(wrong.message).toContain('refuses the user name or password');
+    expect(wrong.message).not.toContain('wrong@');
+    await openRedisStoreForTest(`redis://:right@127.0.0.1:${server.port}`);
+  });
+
+  it('that reports an error is quoted without what was sent: that may be secret', async () => {
+    const server = await startRedisForTest({ password: 'right' });
+    const { store, warnings } = await openRedisStoreForTest(`redis://:right@127.0.0.1:${server.port}`);
+    await server.command('acl', 'setuser', 'default', '-evalsha', '-eval');
+    const refusal = await refusalOf(store.transact('scope', [{ key: 'drain/1', value: 'https://u:hush@h' }]));
+    const wrong = await refusalOf(openRedisStoreForTest(`redis://:hush@127.0.0.1:${server.port}`));
+    for (const error of [refusal, wrong])
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('hush');
+    expect(warnings.join()).not.toContain('hush');
+  });
+
+  it('that doesn’t answer is named in the error', async () => {
+    const port = await freePort();
+    const refusal = await refusalOf(
+      openRedisStoreForTest(`redis://:hush@127.0.0.1:${port}`, { openMs: 200 }),
+    );
+    expect(refusal.message).toContain(
+      `Redis at redis://127.0.0.1:${port} doesn't answer (connect ECONNREFUSED 127.0.0.1:${port}): start it, or correct its address.`,
+    );
+    expect(refusal.code).toBe('unavailable');
+  });
+
+  it('that loads its data from disk is waited for, with a warning', { timeout: 60_000 }, async () => {
+    const server = await startRedisForTest({ config: ['dbfilename dump.rdb'] });
+    const script = "for i = 1, 1500 do redis.call('SET', 'key' .. i, string.rep('x', 1000)) end";
+    await server.command('eval', script, 0);
+    await server.command('save');
+    await server.signal('SIGKILL');
+    // Microseconds a key: a second and a half.
+    server.addConfig('key-load-delay 1000', 'loading-process-events-interval-bytes 1024');
+    await server.start();
+    const refusal = await refusalOf(openRedisStoreForTest(server.url, { openMs: 300 }));
+    expect(refusal.message).toMatch(/loading its data from disk/);
+    const { store } = await openRedisStoreForTest(server.url, { openMs: 30_000 });
+    expect((await store.append(newAppId(), batchOf('loaded'))).first).toBe(1);
+  });
+
+  it('that may evict data is warned of', async () => {
+    const evicting = await startRedisForTest({ config: ['maxmemory 100mb', 'maxmemory-policy allkeys-lru'] });
+    expect((await openRedisStoreForTest(evicting.url)).warnings).toEqual([
+      expect.stringMatching(/maxmemory-policy allkeys-lru: .* Set it to noeviction/),
+      expect.stringMatching(/in memory only.*appendonly yes/),
+    ]);
+    const careful = await startRedisForTest({ config: AOF_ALWAYS });
+    expect((await openRedisStoreForTest(careful.url)).warnings).toEqual([]);
+  });
+});
+
+describe('what INFO reports', () => {
+  const facts: RedisServerInfo = {
+    server: 'Redis',
+    version: '7.0.15',
+    mode: 'standalone',
+    role: 'master',
+    replicas: 1,
+    usedBytes: 0,
+    maxBytes: 0,
+    policy: 'noeviction',
+    append_only: false,
+  };
+
+  it('is an error when the version is too old', () => {
+    expect(() => assertSupportedVersion({ ...facts, version: '6.0.16' })).toThrow('Redis 6.0.16 is too old');
+    expect(() => assertSupportedVersion({ ...facts, version: '5.0.3' })).toThrow('too old');
+    for (const version of ['6.2.0', '7.0.15', '8.2.1']) assertSupportedVersion({ ...facts, version });
+    expect(serverWarnings(facts)).toEqual([]);
+  });
+
+  it('has the name and version of Redis or of Valkey', () => {
+    const info = (...fields: string[]): string =>
+      ['# Server', ...fields, 'redis_mode:standalone'].join('\r\n');
+    expect(parseServerInfo(info('redis_version:8.2.1'))).toMatchObject({ server: 'Redis', version: '8.2.1' });
+    const valkey = parseServerInfo(info('redis_version:7.2.4', 'server_name:valkey', 'valkey_version:9.0.0'));
+    expect(valkey).toMatchObject({ server: 'Valkey', version: '9.0.0' });
+    assertSupportedVersion({ ...valkey, version: '1.0.0' });
+    const status: StoreStatus = { kind: 'redis', concerns: [], facts: { ...valkey, address: 'a:1' } };
+    expect(checkStoreStatus(status)).toMatchObject([
+      { level: 'ok', text: expect.stringMatching(/^Valkey 9\.0\.0 at a:1/) },
+    ]);
+  });
+
+  it.each([
+    [
+      "OOM command not allowed when used memory > 'maxmemory'. script: 9a8f, on @user_script:70.",
+      'store_full',
+    ],
+    ['ERR Error running script (call to f_1): @user_script:70: -OOM command not allowed', 'store_full'],
+    ['MISCONF Redis is configured to save RDB snapshots', 'store_full'],
+    ["READONLY You can't write against a read only replica.", 'unavailable'],
+    ['LOADING Redis is loading the dataset in memory', 'unavailable'],
+    ['WRONGPASS invalid username-password pair or user is disabled.', 'settings'],
+    ['NOAUTH Authentication required.', 'settings'],
+    ["NOPERM this user has no permissions to run the 'evalsha' command", 'settings'],
+    ['CLUSTERDOWN Hash slot not served', 'unavailable'],
+    ['NOREPLICAS Not enough good replicas to write.', 'unavailable'],
+    ['All sentinels are unreachable and retry is disabled.', 'unavailable'],
+    ['self-signed certificate', 'unavailable'],
+    ['Connection is closed.', 'unavailable'],
+    ['ERR something new', 'unavailable'],
+  ])('becomes one sentence: %s', (said, code) => {
+    const error = redisError(new Error(said), 'redis://h:1', true);
+    expect(error.code).toBe(code);
+    expect(error.message.length).toBeGreaterThan(30);
+  });
+});

@@ -1,0 +1,78 @@
+/** `REDIS_WAIT`: lines are acknowledged when so many replicas have them. */
+import { describe, expect, it } from 'vitest';
+import { TailraceError } from '../../../../src/common/errors.ts';
+import { checkRedis } from '../../../../src/logs/store/redis/connection/redis-status.ts';
+import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { hasRedis, type RedisServer } from '../../../support/redis/redis-server.ts';
+import { until } from '../../../support/until.ts';
+import { readAll } from '../conformance/streams.ts';
+import { AOF_ALWAYS, openRedisStoreForTest, startRedisForTest } from './harness.ts';
+
+/** The master counts on the replica. */
+async function inSync(master: RedisServer): Promise<void> {
+  await until('the replica is in sync', async () =>
+    String(await master.command('info', 'replication')).includes('state=online'),
+  );
+}
+
+describe.runIf(hasRedis)('with REDIS_WAIT', () => {
+  it('what was acknowledged is on the replica, and with too few replicas lines are rejected', async () => {
+    const master = await startRedisForTest();
+    const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
+    await inSync(master);
+    const wait = { replicas: 1, timeoutMs: 1_000 };
+    const { store, warnings } = await openRedisStoreForTest(master.url, { wait });
+    await until('the replica keeps up', () =>
+      store.append(newAppId(), batchOf('first')).catch(() => undefined),
+    );
+    const app = newAppId();
+    const { state } = streamKeys(app);
+    for (let i = 1; i <= 100; i++) {
+      expect((await store.append(app, batchOf(`${i}`))).last).toBe(i);
+      expect(Number(await replica.command('hget', state, 'next'))).toBe(i + 1);
+    }
+
+    await replica.signal('SIGSTOP');
+    const late = batchOf('late');
+    const startedMs = performance.now();
+    const refusal = await store.append(app, late).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(TailraceError);
+    expect(refusal).toMatchObject({ code: 'unavailable', status: 503 });
+    expect(String(refusal)).toMatch(
+      /0 of Redis' replicas had the lines within 1000 ms, and REDIS_WAIT asks for 1/,
+    );
+    expect(performance.now() - startedMs).toBeLessThan(4_000);
+    // What comes now is rejected before it is stored: retries would store it many times. So is what is stored already, which is
+    // not stored again.
+    const refused = ['refused', 'refused', 'refused'].map((text) => store.append(newAppId(), batchOf(text)));
+    for (const refusal of await Promise.allSettled([
+      ...refused,
+      store.append(app, late),
+      store.append(app, batchOf('refused')),
+    ]))
+      expect(refusal).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });
+    // Reading, records and leases don't wait for replicas.
+    expect(linesOf(await store.read(app, 100, 1))).toEqual(['late']);
+    expect(await store.transact('scope', [{ key: 'a', value: 1 }])).toBe(true);
+
+    await replica.signal('SIGCONT');
+    const appended = await until('the replica is back', () => store.append(app, late).catch(() => undefined));
+    expect(appended).toMatchObject({ first: 101, last: 101, duplicate: false });
+    expect((await store.append(app, batchOf('next'))).first).toBe(102);
+    expect(linesOf(await readAll(store, app)).slice(100)).toEqual(['late', 'next']);
+    expect(warnings.filter((text) => text.includes('REDIS_WAIT'))).toEqual([]);
+  });
+
+  it('too few replicas are reported in the status', async () => {
+    const alone = await startRedisForTest({ config: AOF_ALWAYS });
+    const { store, warnings } = await openRedisStoreForTest(alone.url, {
+      wait: { replicas: 2, timeoutMs: 100 },
+    });
+    const sentence = 'REDIS_WAIT asks for 2 replicas and Redis has 0: no line is taken.';
+    expect(warnings.join()).toContain(sentence);
+    expect((await store.status()).trouble).toContain(sentence);
+    expect((await checkRedis(alone.url, undefined, 2)).trouble).toContain(sentence);
+    expect((await checkRedis(alone.url, undefined, 0)).trouble).toBeUndefined();
+  });
+});

@@ -1,0 +1,224 @@
+/** The WebAssembly fast path gives the same results as the JavaScript path for what it supports; the rest it leaves alone. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
+import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
+import { FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
+import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { decodeFrames, encodeFrames } from '../../../src/logs/syslog/wasm/wasm-codec.ts';
+
+const T = '2012-12-10T03:00:48.123456+00:00';
+const TOKEN = Buffer.from('t.feff49f1-0000-4000-8000-000000000000');
+const SOURCE = Buffer.from('app');
+const ANY = new Uint8Array(0);
+const HOST = Buffer.from('sender');
+
+/** The JavaScript path's records of the frames in `bytes[0, end)`: only those that need no stamp, since stamps depend on the time. */
+function slowly(bytes: Buffer, end: number): Buffer {
+  const builder = new BatchBuilder(4_000_000);
+  const scanner = new FrameScanner();
+  const header = new SyslogHeader();
+  scanner.setInput(bytes.subarray(0, end));
+  while (scanner.next() === FrameStatus.complete) {
+    expect(scanHeader(bytes, scanner.start, scanner.end, header)).toBe(true);
+    builder.add(bytes, scanner.start, scanner.end, header, SOURCE, HOST);
+  }
+  return records(builder);
+}
+
+function records(builder: BatchBuilder): Buffer {
+  const batch = builder.takeBatch();
+  return batch ? Buffer.from(batch.bytes.subarray(32)) : Buffer.alloc(0);
+}
+
+function decode(bytes: Buffer, token: Uint8Array = TOKEN): { position: number; taken: Buffer } {
+  const builder = new BatchBuilder(4_000_000);
+  const sink = {
+    addRecords: (taken: Uint8Array, count: number) => {
+      expect(builder.addRecords(taken, count)).toBe(true);
+    },
+  };
+  const position = decodeFrames(bytes, 0, token, SOURCE, sink);
+  return { position, taken: records(builder) };
+}
+
+const counted = (line: string): string => `${Buffer.byteLength(line)} ${line}`;
+
+const word = fc.constantFrom('-', 'web.1', 'x', '', 'a b', 'ü', 'ID47');
+const lines = fc
+  .record({
+    pri: fc.constantFrom('<13>1', '<190>1', '<191>1', '<192>1', '<0>1', '<007>1', '<13>2', '<13>', '13>1'),
+    time: fc.constantFrom(
+      T,
+      '2012-12-10T03:00:48Z',
+      '2012-12-10T03:00:48.1Z',
+      '2012-12-10T03:00:48.123456-08:00',
+      '-',
+      '2012-13-10T03:00:48Z',
+      '2012-12-10T03:00:48',
+      '1970-01-01T00:00:00Z',
+      '2199-01-01T00:00:00Z',
+      'x',
+    ),
+    host: fc.constantFrom('host', '-', '', 'h'),
+    token: fc.constantFrom(TOKEN.toString(), TOKEN.toString(), TOKEN.toString(), 't.x', ''),
+    dyno: word,
+    msgid: word,
+    structured: fc.constantFrom(
+      '-',
+      '-',
+      '',
+      '[a@1 k="v"]',
+      '[a@1]',
+      '[info]',
+      '[a k="\\"]"][b@2 l="x"]',
+      '[a k="v',
+      '[',
+      '[]',
+      '-x',
+    ),
+    message: fc.oneof(
+      fc.string({ maxLength: 40 }),
+      fc.constantFrom(
+        '',
+        '\n',
+        '\r\n',
+        'a\n',
+        'a\r\n',
+        'a\nb',
+        '[x] y',
+        '\ufeffwith a mark',
+        '\ufeff',
+        '- z',
+        'm'.repeat(9_990),
+        'm'.repeat(10_000),
+        'ü'.repeat(5_001),
+      ),
+    ),
+  })
+  .map((l) => [l.pri, l.time, l.host, l.token, l.dyno, l.msgid, l.structured, l.message].join(' '));
+
+const commonLine = fc
+  .tuple(fc.constantFrom('web.1', 'worker.12', '-'), fc.string({ maxLength: 200, unit: 'binary' }))
+  .filter(([, message]) => !message.startsWith('\ufeff'))
+  .map(([dyno, message]) => `<190>1 ${T} host ${TOKEN} ${dyno} - - ${message}`);
+
+describe('decoding', () => {
+  it('common lines: all of them, to the same records', () => {
+    fc.assert(
+      fc.property(fc.array(commonLine, { maxLength: 30 }), (sent) => {
+        const bytes = Buffer.from(sent.map(counted).join(''));
+        const { position, taken } = decode(bytes);
+        expect(position).toBe(bytes.length);
+        expect(taken.equals(slowly(bytes, position))).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('any lines: what it decodes is the same, and it stops at the start of a frame', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(commonLine, lines), { maxLength: 8 }),
+        fc.boolean(),
+        fc.nat(200),
+        (sent, any, cut) => {
+          const all = Buffer.from(sent.map(counted).join(''));
+          const bytes = all.subarray(0, Math.max(0, all.length - cut));
+          const { position, taken } = decode(bytes, any ? ANY : TOKEN);
+          let start = 0;
+          const starts = sent.map((line) => {
+            const here = start;
+            start += Buffer.byteLength(counted(line));
+            return here;
+          });
+          expect([...starts, all.length]).toContain(position);
+          expect(taken.equals(slowly(bytes, position))).toBe(true);
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  it('any bytes: never throws, never goes back, decodes only what the JavaScript path would', () => {
+    const noise = fc.array(fc.constantFrom(...Buffer.from(`0123456789 <>1-[]"\\=TZ:.+t\n`)), {
+      maxLength: 120,
+    });
+    fc.assert(
+      fc.property(commonLine, noise, (line, bytes) => {
+        const { position, taken } = decode(Buffer.concat([Buffer.from(counted(line)), Buffer.from(bytes)]));
+        const first = Buffer.byteLength(counted(line));
+        expect(position).toBeGreaterThanOrEqual(first);
+        expect(taken.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('more than fits into its memory: all of it, window by window', () => {
+    const sent = Array.from(
+      { length: 12_000 },
+      (_, i) => `<190>1 ${T} host ${TOKEN} web.1 - - ${i} ${'x'.repeat(i % 200)}`,
+    );
+    const bytes = Buffer.from(sent.map(counted).join(''));
+    const { position, taken } = decode(bytes);
+    expect(position).toBe(bytes.length);
+    expect(taken.equals(slowly(bytes, position))).toBe(true);
+  });
+
+  it('another token, another source’s name: never confused with those of the call before', () => {
+    const bytes = Buffer.from(counted(`<190>1 ${T} host ${TOKEN} web.1 - - m`));
+    expect(decode(bytes).position).toBe(bytes.length);
+    expect(decode(bytes, Buffer.from('t.other')).position).toBe(0);
+    expect(decode(bytes).position).toBe(bytes.length);
+  });
+});
+
+describe('encoding', () => {
+  const batchOf = (sent: readonly string[]): Batch => {
+    // Not larger than it has to be: there are hundreds of them, and memory outside of the heap is given back late.
+    const builder = new BatchBuilder(sent.reduce((sum, line) => sum + 2 * line.length + 600, 0));
+    const header = new SyslogHeader();
+    for (const line of sent) {
+      const bytes = Buffer.from(line);
+      expect(scanHeader(bytes, 0, bytes.length, header)).toBe(true);
+      builder.add(bytes, 0, bytes.length, header, SOURCE, HOST);
+    }
+    return builder.takeBatch()!;
+  };
+
+  /** The same frames, field by field. */
+  function plainly(batch: Batch, head: string, heroku: boolean, keepHost: boolean): string {
+    const bytes = Buffer.from(batch.bytes);
+    const cursor = new RecordCursor(bytes);
+    let text = '';
+    while (cursor.advance()) {
+      const { textStart, hostStart, sourceStart, msgidStart, messageStart, textEnd } = cursor;
+      const priorityAndTime = bytes.toString('utf8', textStart, hostStart);
+      const host = keepHost ? bytes.toString('utf8', hostStart, sourceStart) : head;
+      const rest = heroku
+        ? `${bytes.toString('utf8', sourceStart, msgidStart)}- ${bytes.toString('utf8', messageStart, textEnd)}`
+        : bytes.toString('utf8', sourceStart, textEnd);
+      text += counted(`${priorityAndTime}${host}${rest}\n`);
+    }
+    return text;
+  }
+
+  it.each([
+    ['Heroku’s form', 'host ', true, false],
+    ['syslog with the drain’s token', 'd.0123 ', false, false],
+    ['syslog with the sender’s host', '', false, true],
+  ])('%s', (_name, head, heroku, keepHost) => {
+    const message = fc.oneof(fc.string({ maxLength: 60 }), fc.constantFrom('', 'a\nb', 'm'.repeat(10_000)));
+    fc.assert(
+      fc.property(fc.array(message, { minLength: 1, maxLength: 12 }), (messages) => {
+        const batch = batchOf(messages.map((text) => `<13>1 ${T} h ${TOKEN} web.1 ID [a k="v"] ${text}`));
+        const out = Buffer.alloc(batch.bytes.length + batch.count * 64);
+        const form = { head: Buffer.from(head), heroku, keepHost };
+        const end = encodeFrames(batch.bytes, 32, batch.bytes.length, batch.count, form, out, 0);
+        expect(out.toString('utf8', 0, end)).toBe(plainly(batch, head, heroku, keepHost));
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
