@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { platformErrorTitle } from '../../common/platform-errors.ts';
 import type { SandboxCommand } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
 import { DynoProcess } from './dyno-process.ts';
@@ -142,7 +143,7 @@ export class Dyno {
     this.#graceUntil = performance.now() + graceMs;
     this.#setTimer(graceMs, () => {
       const text = `Process failed to exit within ${graceMs / 1000} seconds of SIGTERM`;
-      this.#log(`Error R12 (Exit timeout) -> ${text}`);
+      this.#log(`${platformErrorTitle('R12')} -> ${text}`);
       this.#sigkill();
     });
   }
@@ -177,7 +178,7 @@ export class Dyno {
     this.#setTimer(bootTimeoutMs, () => {
       this.#portWait.abort();
       const text = `Web process failed to bind to $PORT within ${bootTimeoutMs / 1000} seconds of launch`;
-      this.#log(`Error R10 (Boot timeout) -> ${text}`);
+      this.#log(`${platformErrorTitle('R10')} -> ${text}`);
       this.#sigkill();
     });
     const host = await waitForPort(port, this.#portWait.signal);
