@@ -1,3 +1,5 @@
+import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
+
 /** What a response of the router means for a batch. */
 export type IngestOutcome = 'delivered' | 'retry' | 'refused';
 
@@ -18,15 +20,16 @@ export function classifyRetryingFixable(status: number): IngestOutcome {
   return FIXABLE_STATUSES.includes(status) ? 'retry' : classifyIngestStatus(status);
 }
 
-const RETRY_DELAY_MAX_MS = 5_000;
+const RETRY: BackoffRange = { firstMs: 50, maxMs: 5_000 };
 
 /**
- * How long to wait before a batch is sent again: 50 ms, doubled each time, at most 5 s. The router is near, often in
+ * How long to wait before a batch is sent again: at most 50 ms, doubled each time, at most 5 s. The router is near, often in
  * the same process; what waits meanwhile holds up the dynos.
  *
  * @param attempt how often it has failed, from 1
+ * @param random gives numbers from 0 up to 1
  * @returns milliseconds
  */
-export function retryDelayMs(attempt: number): number {
-  return Math.min(RETRY_DELAY_MAX_MS, 50 * 2 ** (attempt - 1));
+export function retryDelayMs(attempt: number, random?: () => number): number {
+  return backoffMs(attempt, RETRY, random);
 }

@@ -1,9 +1,9 @@
 import { WebSocket } from 'ws';
+import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { ServerAddress } from '../api-client.ts';
 
-const RECONNECT_MIN_MS = 200;
-const RECONNECT_MAX_MS = 5_000;
+const RECONNECT: BackoffRange = { firstMs: 200, maxMs: 5_000 };
 /** The server pings every 20 s; after twice that and a little nothing will come any more. */
 const SILENCE_TIMEOUT_MS = 45_000;
 /** After a pause of our own (a pager, a stopped terminal) what has come meanwhile is read first. */
@@ -61,7 +61,7 @@ export async function followTail(
     if (ended.why === 'done' || signal.aborted) return;
     if (attempt === 0) options.onLost(ended.detail);
     attempt++;
-    await sleep(Math.min(RECONNECT_MIN_MS * 2 ** (attempt - 1), RECONNECT_MAX_MS), signal);
+    await sleep(backoffMs(attempt, RECONNECT), signal);
     if (signal.aborted) return;
   }
 }

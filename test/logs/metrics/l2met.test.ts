@@ -23,7 +23,7 @@ const pairs = (...messages: string[]) =>
     [kind, name, value, unit, source].join(' '),
   );
 
-describe('numbers in lines', () => {
+describe('values in lines', () => {
   it.each([
     ['measure#db.get=12.5ms', ['measure db.get 12.5 ms web.1']],
     ['at=info count#signups=2 source=eu', ['count signups 2  eu']],
@@ -39,7 +39,7 @@ describe('numbers in lines', () => {
     ['', []],
   ])('%s', (message, expected) => expect(pairs(message)).toEqual(expected));
 
-  it('belong to the lines that they stand in', () => {
+  it('belong to the lines that they are in', () => {
     const lines = Array.from({ length: 1_000 }, (_, i) =>
       i % 10 ? `line # ${i}` : `source=s${i} count#n=${i}`,
     );
@@ -57,7 +57,7 @@ describe('GET /metrics', () => {
     return answer.text();
   };
 
-  it('tells sources, drains, and the numbers in lines', async () => {
+  it('has sources, drains, and the values in lines', async () => {
     const server = await startServerForTest();
     expect((await fetch(`${server.url}/metrics`)).status).toBe(401);
     const app = await server.createApp();
@@ -90,7 +90,7 @@ describe('GET /metrics', () => {
       expect(text).toContain(`${line}\n`);
   });
 
-  it('keeps only so many names, and counts the rest', async () => {
+  it('bounds the number of series, and counts what is dropped', async () => {
     const server = await startServerForTest();
     const app = await server.createApp();
     await pushLines(

@@ -68,7 +68,7 @@ const comparable = (value: unknown): unknown =>
   );
 
 describe('OTLP in protobuf', () => {
-  it('is what its JSON form is, whatever stands in it', () => {
+  it('encodes what its JSON form has, whatever its content', () => {
     fc.assert(
       fc.property(request, fc.integer({ min: 1, max: 500 }), (wanted, size) => {
         expect(comparable(decodeOtlpLogs(encodeOtlpProtobuf(wanted, size)))).toEqual(comparable(wanted));
@@ -77,7 +77,7 @@ describe('OTLP in protobuf', () => {
     );
   });
 
-  it('says how many records were rejected; what can’t be read rejects none', () => {
+  it('decodes how many records were rejected; what can’t be parsed rejects none', () => {
     const partial = Buffer.concat([Buffer.from([0x08, 0xac, 0x02, 0x12, 7]), Buffer.from('too old')]);
     const answer = Buffer.concat([Buffer.from([0x0a, partial.length]), partial]);
     expect(decodeRejectedRecords(answer)).toEqual({ count: 300, message: 'too old' });
@@ -118,7 +118,7 @@ describe('OTLP in protobuf', () => {
     expect(delivery).toMatchObject({ lost: 1, lastError: 'the destination rejected 1 lines: too old' });
   });
 
-  it('is taken by our own /v1/logs', async () => {
+  it('is accepted by our own /v1/logs', async () => {
     const [from, to] = [await server.createApp(), await server.createApp()];
     const url = server.url.replace('//', `//token:${to.token}@`);
     await add(from, url, 'otlp-protobuf');
