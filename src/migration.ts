@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { AppRecord } from './apps/records/app-registry.ts';
 import type { Settings } from './common/config/settings.ts';
 import { TailraceError } from './common/errors.ts';
+import { SILENT_LOG } from './common/log.ts';
 import { ROUTERS_SCOPE } from './logs/drains/membership.ts';
 import type { AppId, RecordChange, Sequence, Store, StoredBatch } from './logs/store/contract.ts';
 import { isRedisUrl, openStore } from './logs/store/open.ts';
@@ -44,7 +45,7 @@ export async function migrateStores(
     let report = (message: string): void => void messages.push(message);
     const store = await openStore(
       { ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where },
-      (_fields, message) => report(message),
+      { ...SILENT_LOG, warn: (_fields, message) => report(message) },
       OPEN_TIMEOUT_MS,
     );
     // What was said before is in the error when there is one.

@@ -18,6 +18,7 @@ import { AppRegistry } from './apps/records/app-registry.ts';
 import { OWNER } from './apps/records/owner.ts';
 import { Releases } from './apps/records/release-history.ts';
 import type { Settings } from './common/config/settings.ts';
+import type { Log } from './common/log.ts';
 import { makeDirectory } from './common/make-directory.ts';
 import { VERSION } from './common/package-info.ts';
 import { Throttle } from './common/throttle.ts';
@@ -118,13 +119,13 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
-    const store = await openStore(settings, warnings(log, 'store'));
+    const store = await openStore(settings, areaLog(log, 'store'));
     closers.add(() => store.close());
     const readers = new StreamReaders(store);
     const appRegistry = new AppRegistry(store);
     const appName = async (app: AppId): Promise<string | undefined> => (await appRegistry.findApp(app))?.name;
     const metrics = createRegistry();
-    const router = openRouter(settings, store, metrics, appName, warnings(log, 'router'));
+    const router = openRouter(settings, store, metrics, appName, areaLog(log, 'router'));
     closers.add(router.close);
     const platformLog = new PlatformLog(router.router);
     const targetPolicy = new TargetPolicy(settings.allowPrivateDrains);
@@ -136,7 +137,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
       version: VERSION,
       logToApp: (app, kind, message) =>
         platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority[kind], message),
-      warn: warnings(log, 'drains'),
+      log: areaLog(log, 'drains'),
     });
     closers.add(() => drains.close(GRACE_MS));
     await drains.reconcile();
@@ -147,7 +148,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
       appName,
       logToApp: (app, message) =>
         platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, message),
-      warn: warnings(log, 'sources'),
+      log: areaLog(log, 'sources'),
     });
     closers.add(() => syslog.close());
     return {
@@ -177,7 +178,7 @@ function openRouter(
   store: Store,
   metrics: Registry,
   appName: (app: AppId) => Promise<string | undefined>,
-  warn: Warn,
+  log: Log,
 ): { router: LogRouter; close: () => Promise<void> } {
   const logMetrics = new LogMetrics(metrics, appName);
   const observeBatch = registerBatchMetrics(metrics);
@@ -186,7 +187,7 @@ function openRouter(
     pendingBytesMax: settings.pendingBytes,
     onAppendFailed: (app, error) => {
       if (warnings.allow())
-        warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
+        log.warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
     },
     onBatchStored: (app, batch, afterMs) => {
       observeBatch(batch.count, batch.bytes.length, afterMs);
@@ -196,7 +197,7 @@ function openRouter(
   const close = async (): Promise<void> => {
     const lost = await router.close(GRACE_MS);
     if (lost > 0)
-      warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
+      log.warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
   };
   return { router, close };
 }
@@ -223,7 +224,6 @@ async function openApps(
   log: Logger,
   url: () => string,
 ): Promise<Apps> {
-  const warn = warnings(log, 'apps');
   const releases = new Releases(store);
   const apiKeys = new ApiKeys(store);
   const key = await loadLocalKey(settings.data, apiKeys);
@@ -245,7 +245,7 @@ async function openApps(
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
     isolation,
     memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
-    warn,
+    log: areaLog(log, 'apps'),
   });
   const builder = new Builder({
     store,
@@ -255,7 +255,7 @@ async function openApps(
     webUrl,
     logToApp: (app, priority, message) => platformLog.write(app, 'app', 'api', priority, message),
     owner: OWNER.email,
-    warn: warnings(log, 'builds'),
+    log: areaLog(log, 'builds'),
   });
   return {
     releases,
@@ -285,18 +285,18 @@ async function openApi(
   const { host, httpPort } = settings;
   const { router, syslog, metrics, appRegistry } = logs;
   const { apiKeys, dynoManager } = apps;
-  const warn = warnings(log, 'api');
-  const http = createApiServer(warn, settings.frameTimeoutMs);
+  const apiLog = areaLog(log, 'api');
+  const http = createApiServer(apiLog, settings.frameTimeoutMs);
   const httpCounters = await registerIngestRoutes(http, {
     router,
     rateLimiter: syslog.rateLimiter,
     mayWrite: (credentials) => apiKeys.allows(credentials, 'ingest'),
-    warn: warnings(log, 'sources'),
+    log: areaLog(log, 'sources'),
   });
   limitHttpConnections(http.server, {
     connectionsMax: settings.connections,
     counters: httpCounters[0],
-    warn: warnings(log, 'sources'),
+    log: areaLog(log, 'sources'),
   });
   const counters = [...syslog.counters, ...httpCounters];
   registerListenerMetrics(metrics, {
@@ -328,7 +328,7 @@ async function openApi(
     requirePort: syslog.requirePort,
     webUrl: apps.webUrl,
     gitUrl: (name) => `${url()}/${name}.git`,
-    warn,
+    log: apiLog,
     version: VERSION,
     startedAtMs: Date.now(),
   });
@@ -340,12 +340,9 @@ async function openApi(
   return { url: `http://${urlHost(host)}:${port}`, close: () => http.close() };
 }
 
-type Warn = (fields: object, message: string) => void;
-
-/** Warnings of one area of the server. */
-function warnings(log: Logger, area: string): Warn {
-  const own = log.child({ area });
-  return (fields, message) => own.warn(fields, message);
+/** What happens in one area of the server. */
+function areaLog(log: Logger, area: string): Log {
+  return log.child({ area });
 }
 
 async function listenHttpRouter(apps: RunningApps, { host, routerPort }: Settings): Promise<HttpRouter> {

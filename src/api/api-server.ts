@@ -1,9 +1,11 @@
 /** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
+
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { ApiKeys, KeyScope } from '../apps/records/api-keys.ts';
 import { readAuthorization } from '../common/authorization.ts';
 import { TailraceError } from '../common/errors.ts';
+import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/http/read-body.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AddonRouteDependencies, addonRoutes } from './apps/addons.ts';
@@ -45,10 +47,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
 
 /** A Fastify server that responds with the API's errors; without routes. */
-export function createApiServer(
-  warn: (fields: object, message: string) => void,
-  requestTimeoutMs = REQUEST_TIMEOUT_MS,
-): FastifyInstance {
+export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS): FastifyInstance {
   const server = Fastify({
     // Of the request alone: a response (a tail) may take any time.
     requestTimeout: requestTimeoutMs,
@@ -93,7 +92,7 @@ export function createApiServer(
         return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
       const status = error.statusCode ?? 500;
       if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
-      warn(
+      log.warn(
         { err: error, method: request.method, url: request.routeOptions.url },
         'a request failed unexpectedly',
       );

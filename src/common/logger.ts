@@ -5,9 +5,6 @@ import pino, { type DestinationStream, type Logger } from 'pino';
 /** `json`: one object a line, for programs. `text`: a line that people read. */
 export type LogFormat = 'json' | 'text';
 
-/** What a part of the server needs of its log: an event's fields (ids, counts) and one sentence. */
-export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
-
 /** Never printed, wherever they stand in an event's fields: drains' URLs hold passwords. */
 const SECRETS = ['url', '*.url', 'key', 'token'];
 

@@ -3,6 +3,7 @@ import type { DynoRunner, DynoSummary } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { DEFAULT_DYNO_SIZE, type DynoSizesRecord, loadDynoSizes } from '../../apps/records/dyno-sizes.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
 import type { Store } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
@@ -19,12 +20,12 @@ export interface DynoRouteDependencies {
   readonly appRegistry: AppRegistry;
   readonly dynoRunner: DynoRunner;
   readonly store: Store;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 /** `/apps/:app/dynos`: list, restart, stop. */
 export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependencies): void {
-  const { appRegistry, dynoRunner, store, warn } = dependencies;
+  const { appRegistry, dynoRunner, store, log } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/dynos',
@@ -89,7 +90,7 @@ export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependen
   /** Responds at once: a dyno may take half a minute to end. The result is in the stream. */
   function runInBackground({ name }: AppRecord, reply: FastifyReply, work: Promise<void>): object {
     work.catch((error: unknown) =>
-      warn({ app: name, err: error }, 'a dyno could not be restarted or stopped'),
+      log.warn({ app: name, err: error }, 'a dyno could not be restarted or stopped'),
     );
     reply.code(202);
     return {};

@@ -2,6 +2,7 @@
  * `git push`: git's smart HTTP protocol over git's own programs. A push to `main` or `master` is built before git takes
  * it, by the repository's pre-receive hook: when the build fails, the push fails, and nothing has changed.
  */
+
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -12,6 +13,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { allowSlowUpload } from '../upload-timeout.ts';
@@ -33,7 +35,7 @@ export interface GitRouteDependencies {
   readonly sourceBytesMax: number;
   /** This server's own URL. */
   readonly url: () => string;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 /** The routes of every app's repository, `/<app>.git`. */
@@ -42,7 +44,7 @@ export function gitRoutes(
   dependencies: GitRouteDependencies,
   isAuthorizedToWrite: (authorization: string | undefined) => Promise<boolean>,
 ): void {
-  const { appRegistry, repositoryFolder, sourceBytesMax, url, warn } = dependencies;
+  const { appRegistry, repositoryFolder, sourceBytesMax, url, log } = dependencies;
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -120,10 +122,10 @@ export function gitRoutes(
     reply.hijack();
     child.stdin.on('error', () => {});
     child.on('error', (error) => {
-      warn({ err: error }, 'git could not be run');
+      log.warn({ err: error }, 'git could not be run');
       reply.raw.destroy();
     });
-    child.stderr.on('data', (text: Buffer) => warn({ git: text.toString('utf8').trim() }, 'git said'));
+    child.stderr.on('data', (text: Buffer) => log.warn({ git: text.toString('utf8').trim() }, 'git said'));
     const kind = advertise ? 'advertisement' : 'result';
     reply.raw.writeHead(200, {
       'Content-Type': `application/x-${service}-${kind}`,

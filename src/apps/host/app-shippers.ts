@@ -1,3 +1,4 @@
+import type { Log } from '../../common/log.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { Shipper } from '../forwarder/shipper.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
@@ -10,7 +11,7 @@ interface AppShippersOptions {
   readonly key: string;
   /** The app's dynos should pause, or may go on. */
   readonly onBackpressure: (app: AppId, full: boolean) => void;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 /** After an app's tokens could not be read from the store. */
@@ -75,7 +76,7 @@ export class AppShippers {
   private createWithRetry(app: AppId): void {
     this.getOrCreate(app).catch((error: unknown) => {
       if (this.retryScheduled.has(app)) return;
-      this.options.warn(
+      this.options.log.warn(
         { app, err: error },
         "an app's tokens could not be read; trying again until they are",
       );
@@ -94,14 +95,14 @@ export class AppShippers {
   }
 
   private async create(app: AppId): Promise<Shipper> {
-    const { appRegistry, url, key, onBackpressure, warn } = this.options;
+    const { appRegistry, url, key, onBackpressure, log } = this.options;
     const all = await appRegistry.listTokens(app);
     const shipper = new Shipper({
       url: url(),
       key,
       tokens: Object.fromEntries(all.map(({ source, token }) => [source, token])),
       onBackpressure: (full) => onBackpressure(app, full),
-      onWarning: (message) => warn({ app }, message),
+      onWarning: (message) => log.warn({ app }, message),
     });
     this.shippers.set(app, shipper);
     for (const call of this.pendingCalls.get(app) ?? []) call(shipper);

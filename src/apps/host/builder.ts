@@ -1,8 +1,10 @@
 /** Deploys: source archive → build → slug → release phase → release. Until the release is created, nothing has changed. */
+
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
 import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { type BuildResult, buildApp } from '../build/build-app.ts';
@@ -32,7 +34,7 @@ interface BuilderOptions {
   readonly webUrl: (appName: string) => string;
   readonly logToApp: (app: AppId, priority: number, message: string) => void;
   readonly owner: string;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 export class Builder implements Builds {
@@ -53,7 +55,7 @@ export class Builder implements Builds {
    * @throws TailraceError `conflict` while another build of the app runs, or for a local app
    */
   begin(app: AppRecord, source: string, commit: string): Build {
-    const { dynoManager, warn } = this.options;
+    const { dynoManager, log } = this.options;
     if (dynoManager.isLocalApp(app.id))
       throw new TailraceError(
         'conflict',
@@ -71,7 +73,7 @@ export class Builder implements Builds {
       .then(() => build.finish('succeeded'))
       .catch((error: unknown) => {
         const known = error instanceof BuildError || error instanceof TailraceError;
-        if (!known) warn({ app: app.name, err: error }, 'a build failed unexpectedly');
+        if (!known) log.warn({ app: app.name, err: error }, 'a build failed unexpectedly');
         const reason = known ? error.message : 'The server failed; its own log says how.';
         this.log(app, build, ` !     ${reason}`);
         this.log(app, build, ' !     Push failed');

@@ -2,9 +2,11 @@
  * Runs the apps that were deployed to this server: for every app with a slug on this machine as many dynos as its
  * formation record says, also after a restart of the server.
  */
+
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
@@ -53,7 +55,7 @@ interface DynoManagerOptions {
   readonly isolation: Isolation | undefined;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 export class DynoManager implements DynoRunner {
@@ -99,15 +101,15 @@ export class DynoManager implements DynoRunner {
 
   /** Kills orphaned dynos of a server that died, and starts the apps. Resolves when all are being started. */
   async open(): Promise<void> {
-    const { appRegistry, warn } = this.options;
+    const { appRegistry, log } = this.options;
     for (const { name, pid } of await reapOrphans(this.stateFolder))
-      warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
+      log.warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
     await this.slugFiles.open();
     const apps = await appRegistry.listApps();
     await removeStaleFiles(this.options.folder, await this.slugIds(apps));
     for (const app of apps)
       await this.startApp(app).catch((error: unknown) =>
-        warn({ app: app.name, err: error }, 'an app could not be started'),
+        log.warn({ app: app.name, err: error }, 'an app could not be started'),
       );
   }
 
@@ -289,7 +291,7 @@ export class DynoManager implements DynoRunner {
 
   private runInBackground({ name }: AppRecord, work: Promise<void>): void {
     work.catch((error: unknown) =>
-      this.options.warn({ app: name, err: error }, 'the dynos of a release could not be started'),
+      this.options.log.warn({ app: name, err: error }, 'the dynos of a release could not be started'),
     );
   }
 }

@@ -3,6 +3,7 @@
  * as much (R15), and logs samples for apps that want them. It samples every 20 seconds: what grows faster than that is
  * for the kernel to stop.
  */
+import type { Log } from '../../common/log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
 import { groupMemory, type MemoryUsage } from '../processes/memory-usage.ts';
@@ -20,7 +21,7 @@ interface MemoryMonitorOptions {
   /** All that run now, by app. */
   readonly dynos: () => ReadonlyMap<AppId, readonly DynoInfo[]>;
   readonly lines: (app: AppId) => LineSink;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 export class MemoryMonitor {
@@ -42,7 +43,7 @@ export class MemoryMonitor {
     if (this.sampling) return;
     this.sampling = true;
     await this.sampleAll().catch((error: unknown) =>
-      this.options.warn({ err: error }, 'the memory of dynos could not be measured'),
+      this.options.log.warn({ err: error }, 'the memory of dynos could not be measured'),
     );
     this.sampling = false;
   }

@@ -2,7 +2,9 @@
  * Runs a worker for each drain that is assigned to this router (assignment.ts). A lease with a fencing token keeps two routers
  * from delivering the same drain while they see different members or drains.
  */
+
 import { CoalescedRun } from '../../common/coalesced-run.ts';
+import type { Log } from '../../common/log.ts';
 import type { AppId, Lease, Store } from '../store/contract.ts';
 import type { StreamReaders } from '../store/stream-reader.ts';
 import { assignDrains } from './assignment.ts';
@@ -28,7 +30,7 @@ export interface DrainSupervisorOptions {
   readonly version: string;
   /** Writes a platform line into an app's stream. */
   readonly logToApp: (app: AppId, kind: DrainEventKind, message: string) => void;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 interface RunningDrain {
@@ -56,7 +58,7 @@ export class DrainSupervisor {
 
   constructor(options: DrainSupervisorOptions) {
     this.options = options;
-    this.membership = new Membership(options.store, options.version, options.warn);
+    this.membership = new Membership(options.store, options.version, options.log);
     this.unwatch = options.store.watchRecords((scope) => {
       if (scope === '') this.drains = undefined;
       if (scope === '' || scope === ROUTERS_SCOPE) void this.reconcile();
@@ -101,7 +103,7 @@ export class DrainSupervisor {
       this.isFailing = false;
     } catch (error) {
       const message = 'the drains could not be looked up; they go on as they were';
-      if (!this.isFailing) this.options.warn({ err: error }, message);
+      if (!this.isFailing) this.options.log.warn({ err: error }, message);
       this.isFailing = true;
     }
   }

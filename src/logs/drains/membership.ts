@@ -2,8 +2,10 @@
  * The routers that share one store. Each holds a lease in its own name, and has a record by which the others find it; one whose
  * lease has expired is dead. Time is the store's: the routers' clocks may differ.
  */
+
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { Log } from '../../common/log.ts';
 import type { Store } from '../store/contract.ts';
 
 /** A router that hasn't renewed its lease for this long is dead. */
@@ -30,15 +32,15 @@ export type RouterLoad = Pick<RouterRecord, 'drains' | 'lagLines'>;
 export class Membership {
   readonly id = randomUUID();
   private readonly store: Store;
-  private readonly warn: (fields: object, message: string) => void;
+  private readonly log: Log;
   private readonly version: string;
   private readonly startedAt = new Date().toISOString();
   private lastPublished: RouterLoad | undefined;
 
-  constructor(store: Store, version: string, warn: (fields: object, message: string) => void) {
+  constructor(store: Store, version: string, log: Log) {
     this.store = store;
     this.version = version;
-    this.warn = warn;
+    this.log = log;
   }
 
   /** Renews this router's lease; returns the ids of all that are alive. */
@@ -94,7 +96,7 @@ export class Membership {
     await this.store.transact(ROUTERS_SCOPE, [{ key, value: undefined }]);
     await this.store.releaseLease(lease);
     const { id, host, pid } = router;
-    this.warn({ router: id, host, pid }, 'a router is gone; the others take over its drains');
+    this.log.warn({ router: id, host, pid }, 'a router is gone; the others take over its drains');
     return true;
   }
 }

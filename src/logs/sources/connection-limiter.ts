@@ -2,6 +2,7 @@
  * Limits the resources that syslog connections take: their number, idle ones, frames that never end, and partial frames that
  * together would fill the memory.
  */
+import type { Log } from '../../common/log.ts';
 import { Throttle } from '../../common/throttle.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 
@@ -14,7 +15,7 @@ export interface ConnectionLimiterOptions {
   readonly frameMs: number;
   /** Bytes of frames that aren't there in full, of all connections together. */
   readonly partialBytesMax: number;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 const CHECK_MS_MAX = 5_000;
@@ -128,6 +129,6 @@ export class ConnectionLimiter {
   private countAndWarn({ address, counters }: TrackedConnection, reason: string): void {
     counters.cut++;
     if (this.warnings.allow())
-      this.options.warn({ protocol: counters.protocol, address }, `a connection was closed: ${reason}`);
+      this.options.log.warn({ protocol: counters.protocol, address }, `a connection was closed: ${reason}`);
   }
 }

@@ -1,3 +1,4 @@
+import type { Log } from '../../common/log.ts';
 import { Throttle } from '../../common/throttle.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 
@@ -18,13 +19,13 @@ const MALFORMED_BODIES = 'requests were malformed: each got a response that says
 /** Warns of lines that a listener rejected: at once the first time, then once a minute. */
 export class RejectionWarnings {
   private readonly counters: ListenerCounters;
-  private readonly warn: (fields: object, message: string) => void;
+  private readonly log: Log;
   private readonly reported: Record<RejectionKind, number> = { malformed: 0, unknownToken: 0, lost: 0 };
   private readonly warnings = new Throttle(WARN_INTERVAL_MS);
 
-  constructor(counters: ListenerCounters, warn: (fields: object, message: string) => void) {
+  constructor(counters: ListenerCounters, log: Log) {
     this.counters = counters;
-    this.warn = warn;
+    this.log = log;
   }
 
   /** Compares the counters: cheap enough for every chunk. */
@@ -40,7 +41,7 @@ export class RejectionWarnings {
     for (const kind of ['malformed', 'unknownToken', 'lost'] as const) {
       const count = counters[kind] - reported[kind];
       reported[kind] = counters[kind];
-      if (count > 0) this.warn({ protocol: counters.protocol, count }, `${count} ${this.explain(kind)}`);
+      if (count > 0) this.log.warn({ protocol: counters.protocol, count }, `${count} ${this.explain(kind)}`);
     }
   }
 

@@ -1,5 +1,6 @@
 /** Options and interface of every syslog listener. */
 
+import type { Log } from '../../common/log.ts';
 import type { LogRouter } from '../router/log-router.ts';
 import type { RateLimiter } from '../router/rate-limiter.ts';
 import type { SourceRules } from '../router/source-rules.ts';
@@ -16,7 +17,7 @@ export interface SyslogListenerOptions {
   readonly connectionLimiter: ConnectionLimiter;
   /** Every connection begins with a PROXY protocol header. */
   readonly proxyProtocol: boolean;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
   /** Counts together with another listener of the same kind; default: by itself. */
   readonly counters?: ListenerCounters;
 }

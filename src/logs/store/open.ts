@@ -1,4 +1,5 @@
 import type { Settings } from '../../common/config/settings.ts';
+import type { Log } from '../../common/log.ts';
 import type { Retention, Store } from './contract.ts';
 import { EmbeddedStore } from './embedded/embedded-store.ts';
 import { readCaCertificate } from './redis/connection/redis-url.ts';
@@ -21,11 +22,7 @@ type StoreSettings = Pick<
  * @param openMs how long to wait for a Redis that is unavailable, ms; left out: long enough for one that starts beside the server
  * @throws TailraceError when it can't be used, with what to do.
  */
-export async function openStore(
-  settings: StoreSettings,
-  warn: (fields: object, message: string) => void,
-  openMs?: number,
-): Promise<Store> {
+export async function openStore(settings: StoreSettings, log: Log, openMs?: number): Promise<Store> {
   const retention: Retention = {
     lines: settings.streamLines,
     bytes: settings.streamBytes,
@@ -37,7 +34,7 @@ export async function openStore(
   // Loaded only where it is used: a client for Redis is much code.
   const { RedisStore } = await import('./redis/redis-store.ts');
   const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
-  return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn, openMs });
+  return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, log, openMs });
 }
 
 /** Is this the address of a Redis, rather than a folder? */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { AppShippers } from '../../../src/apps/host/app-shippers.ts';
+import { SILENT_LOG } from '../../../src/common/log.ts';
 import type { TokenRecord } from '../../../src/logs/router/token-cache.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { startIngestServer } from '../forwarder/ingest-server.ts';
@@ -20,7 +21,7 @@ test('lines that come before the tokens are known keep their order and their byt
     url: () => server.url,
     key: 'the-key',
     onBackpressure: () => {},
-    warn: (_fields, message) => warnings.push(message),
+    log: { ...SILENT_LOG, warn: (_fields, message) => void warnings.push(message) },
   });
   const sink = shippers.sink(APP);
   const bytes = Buffer.from('first');

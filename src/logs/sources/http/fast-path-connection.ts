@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { TailraceError } from '../../../common/errors.ts';
+import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
@@ -18,7 +19,7 @@ export interface FastPathOptions {
   readonly counters: ListenerCounters;
   /** Called after every request, to check the counters. */
   readonly onResponse: () => void;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 /** What a connection reports to its server. */
@@ -158,7 +159,7 @@ export class FastPathConnection {
   private readonly onRejected = (error: unknown): void => {
     this.receiver = undefined;
     if (!(error instanceof TailraceError))
-      this.options.warn({ err: error, method: 'POST', url: '/logs' }, 'a request failed unexpectedly');
+      this.options.log.warn({ err: error, method: 'POST', url: '/logs' }, 'a request failed unexpectedly');
     this.respond(rejectedResponse(error, this.keepAliveMs));
   };
 

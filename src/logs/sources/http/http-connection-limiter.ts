@@ -1,5 +1,7 @@
 /** Limits the number of HTTP connections, and counts those that were closed. Node's own timeouts close the slow ones. */
+
 import type { Server } from 'node:http';
+import type { Log } from '../../../common/log.ts';
 import { Throttle } from '../../../common/throttle.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 
@@ -7,7 +9,7 @@ export interface HttpConnectionLimits {
   /** Open connections, tails included. */
   readonly connectionsMax: number;
   readonly counters: ListenerCounters;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 const WARN_INTERVAL_MS = 60_000;
@@ -15,13 +17,13 @@ const WARN_INTERVAL_MS = 60_000;
 /** To be called before the server listens. */
 export function limitHttpConnections(
   server: Server,
-  { connectionsMax, counters, warn }: HttpConnectionLimits,
+  { connectionsMax, counters, log }: HttpConnectionLimits,
 ): void {
   const warnings = new Throttle(WARN_INTERVAL_MS);
   const countAndWarn = (address: string | undefined, reason: string): void => {
     counters.cut++;
     if (warnings.allow())
-      warn({ protocol: counters.protocol, address }, `a connection was closed: ${reason}`);
+      log.warn({ protocol: counters.protocol, address }, `a connection was closed: ${reason}`);
   };
   server.maxConnections = connectionsMax;
   server.on('drop', (data) =>

@@ -2,9 +2,11 @@
  * The HTTP sources: `POST /logs`, and OpenTelemetry's `POST /v1/logs`. A 2xx response means that the lines are stored: whatever
  * crashes next, they are not lost.
  */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
+import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
@@ -49,7 +51,7 @@ export interface IngestRoutesOptions {
   readonly rateLimiter: RateLimiter;
   /** May this API key write lines to any app? */
   readonly mayWrite: (key: string) => Promise<boolean>;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 interface PushedRequest {
@@ -68,20 +70,20 @@ interface PushedRequest {
  */
 export async function registerIngestRoutes(
   server: FastifyInstance,
-  { router, rateLimiter, mayWrite, warn }: IngestRoutesOptions,
+  { router, rateLimiter, mayWrite, log }: IngestRoutesOptions,
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
   const authorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters });
   const otlpAuthorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters: otlpCounters });
   const retryDedup = new RetryDeduplicator();
-  const rejectionWarnings = [counters, otlpCounters].map((of) => new RejectionWarnings(of, warn));
+  const rejectionWarnings = [counters, otlpCounters].map((of) => new RejectionWarnings(of, log));
   const fastPath = new FastPathServer(server.server, {
     router,
     rateLimiter,
     counters,
     onResponse: () => rejectionWarnings[0].check(),
-    warn,
+    log,
   });
   server.addHook('preClose', () => fastPath.close());
   await server.register(async (logs) => {

@@ -93,11 +93,11 @@ export class RulePortListeners {
   }
 
   private async openPort(port: number, rule: RuleRecord): Promise<void> {
-    const { warn } = this.options.listenOptions;
+    const { log } = this.options.listenOptions;
     try {
       this.listeners.set(port, await this.listen(port));
       if (this.failedPorts.delete(port))
-        warn({ port }, `port ${port}, which a rule names, is listened on now`);
+        log.warn({ port }, `port ${port}, which a rule names, is listened on now`);
     } catch (error) {
       if (this.failedPorts.has(port)) return;
       this.failedPorts.add(port);
@@ -105,7 +105,7 @@ export class RulePortListeners {
       const app = (await this.options.appName(rule.app).catch(() => undefined)) ?? rule.app;
       const code = listenErrorCode(error);
       const why = code === 'EADDRINUSE' ? 'is taken' : `can't be listened on (${code || error})`;
-      warn(
+      log.warn(
         { port, app, rule: rule.id },
         `port ${port}, which a rule of the app ${app} names, ${why}: free it (it is tried again every minute), or remove the rule with \`tailrace sources:remove ${rule.id} -a ${app}\``,
       );

@@ -49,7 +49,7 @@ export function trackConnection(
 export function serveSyslogConnection(
   socket: Socket,
   peer: SyslogPeer,
-  { router, rules, rateLimiter, connectionLimiter, warn }: SyslogListenerOptions,
+  { router, rules, rateLimiter, connectionLimiter, log }: SyslogListenerOptions,
   counters: ListenerCounters,
   rejectionWarnings: RejectionWarnings,
   tracked: TrackedConnection,
@@ -135,7 +135,7 @@ export function serveSyslogConnection(
     chunk = data;
     if (first && chunk[0] === TLS_HANDSHAKE && (chunk.length === 1 || chunk[1] === TLS_MAJOR)) {
       counters.malformed++;
-      warn(
+      log.warn(
         { protocol: counters.protocol, address: peer.address },
         'a sender speaks TLS to the port for plain syslog: give it the TLS port (TAILRACE_SYSLOG_TLS_PORT)',
       );

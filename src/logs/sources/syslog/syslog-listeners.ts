@@ -5,6 +5,7 @@
 
 import type { Settings } from '../../../common/config/settings.ts';
 import { TailraceError } from '../../../common/errors.ts';
+import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import { RateLimiter } from '../../router/rate-limiter.ts';
 import { SourceRules } from '../../router/source-rules.ts';
@@ -25,7 +26,7 @@ export interface SyslogListenersOptions {
   readonly appName: (app: AppId) => Promise<string | undefined>;
   /** Adds a line to an app's stream. */
   readonly logToApp: (app: AppId, message: string) => void;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 /** The running listeners. */
@@ -42,7 +43,7 @@ export interface SyslogListeners {
 
 /** @throws TailraceError `address_in_use` when a port is taken, `settings` for a certificate that can't be used. */
 export async function startSyslogListeners(syslogOptions: SyslogListenersOptions): Promise<SyslogListeners> {
-  const { settings, store, router, appName, logToApp, warn } = syslogOptions;
+  const { settings, store, router, appName, logToApp, log } = syslogOptions;
   const { tokenLines, tokenBytes, appLines, appBytes } = settings;
   const rules = new SourceRules(store);
   await rules.load();
@@ -56,10 +57,10 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
     idleMs: settings.idleTimeoutMs,
     frameMs: settings.frameTimeoutMs,
     partialBytesMax: settings.partialBytes,
-    warn,
+    log,
   });
   const { host, proxyProtocol } = settings;
-  const options = { host, router, rules, rateLimiter, connectionLimiter, proxyProtocol, warn };
+  const options = { host, router, rules, rateLimiter, connectionLimiter, proxyProtocol, log };
   const listeners: SyslogListener[] = [];
   const closeAll = async (): Promise<void> => {
     connectionLimiter.close();

@@ -17,7 +17,7 @@ const PROXY_HEADER_MS = 5_000;
  */
 export async function listenTcp(options: SyslogListenerOptions): Promise<SyslogListener> {
   const counters = options.counters ?? createListenerCounters('tcp');
-  const rejectionWarnings = new RejectionWarnings(counters, options.warn);
+  const rejectionWarnings = new RejectionWarnings(counters, options.log);
   const sockets = new Set<Socket>();
   let port = options.port;
   const server: Server = createServer({ noDelay: true }, (socket) => {

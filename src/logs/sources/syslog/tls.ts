@@ -28,7 +28,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
  */
 export async function listenTls(options: SyslogListenerOptions, files: TlsFiles): Promise<SyslogListener> {
   const counters = options.counters ?? createListenerCounters('tls');
-  const rejectionWarnings = new RejectionWarnings(counters, options.warn);
+  const rejectionWarnings = new RejectionWarnings(counters, options.log);
   const sockets = new Set<Socket>();
   /** Clients by the connection's remote endpoint; behind a load balancer their addresses differ from it. */
   const clients = new Map<string, { address: string; tracked: TrackedConnection }>();
@@ -44,7 +44,7 @@ export async function listenTls(options: SyslogListenerOptions, files: TlsFiles)
     // A certificate that can't be verified is worse than none: its owner relies on being identified by it.
     if (hasCertificate && !socket.authorized) {
       socket.on('error', () => socket.destroy());
-      options.warn(
+      options.log.warn(
         { protocol: 'tls', address: peerAddress(socket), reason: String(socket.authorizationError) },
         'a sender’s certificate isn’t signed by TAILRACE_SYSLOG_TLS_CLIENT_CA',
       );

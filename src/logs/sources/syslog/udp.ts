@@ -23,7 +23,7 @@ const SENDERS_MAX = 1_000;
 export async function listenUdp(options: SyslogListenerOptions): Promise<SyslogListener> {
   const { host, port } = options;
   const counters = options.counters ?? createListenerCounters('udp');
-  const rejectionWarnings = new RejectionWarnings(counters, options.warn);
+  const rejectionWarnings = new RejectionWarnings(counters, options.log);
   const socket: Socket = createSocket({
     type: host.includes(':') ? 'udp6' : 'udp4',
     recvBufferSize: RECEIVE_BYTES,
@@ -36,7 +36,7 @@ export async function listenUdp(options: SyslogListenerOptions): Promise<SyslogL
     socket.bind({ address: host, port }, () => resolve());
   });
   socket.removeAllListeners('error');
-  socket.on('error', (error) => options.warn({ err: error }, 'syslog (UDP) failed to receive'));
+  socket.on('error', (error) => options.log.warn({ err: error }, 'syslog (UDP) failed to receive'));
   const datagramReceiver = new DatagramReceiver(options, socket.address().port, counters);
   socket.on('message', (datagram: Buffer, sender: RemoteInfo) => {
     datagramReceiver.take(datagram, sender.address);

@@ -4,7 +4,9 @@
  *
  * Whatever has to be atomic is one Lua script (`lua/`); time is by Redis's clock; reads go to the master.
  */
+
 import { randomUUID } from 'node:crypto';
+import { type Log, SILENT_LOG } from '../../../common/log.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type {
   AppendListener,
@@ -47,7 +49,7 @@ export interface RedisStoreOptions {
   /** PEM of the CA that signed the server's certificate, when the system doesn't know it. */
   readonly ca?: string;
   readonly retention: Retention;
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
   /** How long Redis may be unavailable when the store is opened, ms. */
   readonly openMs?: number;
   /** Replicas that must have a line before it is acknowledged; left out: none. */
@@ -83,7 +85,7 @@ export class RedisStore implements Store {
     this.wait = wait;
     // Without warnings: the other connection has the same ones.
     const waitConnection =
-      wait && new RedisConnection({ address, ca, warn: () => {}, waitMs: wait.timeoutMs });
+      wait && new RedisConnection({ address, ca, log: SILENT_LOG, waitMs: wait.timeoutMs });
     const replicas = wait && waitConnection && new ReplicaWaiter(waitConnection, wait);
     this.appender = new RedisAppender({ connection, retention, origin, newestSeen, replicas });
   }
@@ -93,9 +95,9 @@ export class RedisStore implements Store {
    * @throws TailraceError `settings` when it can't, `unavailable` when it doesn't answer, with what to do.
    */
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
-    const { ca, warn } = options;
+    const { ca, log } = options;
     const address = parseRedisUrl(options.url);
-    const connection = new RedisConnection({ address, ca, warn });
+    const connection = new RedisConnection({ address, ca, log });
     let store: RedisStore | undefined;
     const wait = options.wait && options.wait.replicas > 0 ? options.wait : undefined;
     try {
@@ -103,9 +105,10 @@ export class RedisStore implements Store {
       await connection.ready(options.openMs ?? OPEN_TIMEOUT_MS);
       const servers = await readServerInfo(connection);
       const missing = missingReplicas(servers, wait?.replicas ?? 0);
-      if (missing) warn({ redis: address.text }, missing);
+      if (missing) log.warn({ redis: address.text }, missing);
       for (const info of servers) assertSupportedVersion(info);
-      for (const warning of new Set(servers.flatMap(serverWarnings))) warn({ redis: address.text }, warning);
+      for (const warning of new Set(servers.flatMap(serverWarnings)))
+        log.warn({ redis: address.text }, warning);
       await checkStoreFormat(connection);
       await store.changeFeed.reconcile();
       return store;

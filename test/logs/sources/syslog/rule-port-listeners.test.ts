@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { SILENT_LOG } from '../../../../src/common/log.ts';
 import { LogRouter } from '../../../../src/logs/router/log-router.ts';
 import { RateLimiter } from '../../../../src/logs/router/rate-limiter.ts';
 import { ruleKey, SourceRules } from '../../../../src/logs/router/source-rules.ts';
@@ -48,7 +49,10 @@ afterEach(async () => {
 async function follow(retryMs: number): Promise<RulePortListeners> {
   const rules = new SourceRules(store);
   await rules.load();
-  const warn = (fields: object, message: string): void => void warnings.push({ fields, message });
+  const log = {
+    ...SILENT_LOG,
+    warn: (fields: object, message: string): void => void warnings.push({ fields, message }),
+  };
   const router = new LogRouter(store, { pendingBytesMax: 1e6, onAppendFailed: () => {} });
   const rateLimiter = new RateLimiter({ token: NO_RATE, app: NO_RATE, logToApp: () => {} });
   const connectionLimiter = new ConnectionLimiter({
@@ -56,7 +60,7 @@ async function follow(retryMs: number): Promise<RulePortListeners> {
     idleMs: 1e6,
     frameMs: 1e6,
     partialBytesMax: 1e6,
-    warn,
+    log,
   });
   const rulePorts = new RulePortListeners({
     listenOptions: {
@@ -66,7 +70,7 @@ async function follow(retryMs: number): Promise<RulePortListeners> {
       rateLimiter,
       connectionLimiter,
       proxyProtocol: false,
-      warn,
+      log,
     },
     counters: { tcp: createListenerCounters('tcp'), udp: createListenerCounters('udp') },
     reservedPorts: new Set(),

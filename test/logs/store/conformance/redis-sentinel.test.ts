@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { SILENT_LOG } from '../../../../src/common/log.ts';
 import { RedisStore } from '../../../../src/logs/store/redis/redis-store.ts';
 import { RedisSentinels } from '../../../support/redis/redis-deployments.ts';
 import { hasRedis } from '../../../support/redis/redis-server.ts';
@@ -9,7 +10,7 @@ describe.runIf(hasRedis)('with redis-server', () => {
     const sentinels = await RedisSentinels.start();
     return {
       shared: true,
-      open: (retention) => RedisStore.open({ url: sentinels.url, retention, warn: () => {} }),
+      open: (retention) => RedisStore.open({ url: sentinels.url, retention, log: SILENT_LOG }),
       remove: () => sentinels.remove(),
     };
   });

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'vitest';
+import { SILENT_LOG } from '../../../../src/common/log.ts';
 import { RedisStore } from '../../../../src/logs/store/redis/redis-store.ts';
 import { hasRedis, makeCertificate, RedisServer } from '../../../support/redis/redis-server.ts';
 import { storeSuite } from './store-suite.ts';
@@ -16,7 +17,7 @@ describe.runIf(hasRedis)('with redis-server', () => {
     const url = `rediss://default:${encodeURIComponent(password)}@127.0.0.1:${server.port}/3`;
     return {
       shared: true,
-      open: (retention) => RedisStore.open({ url, ca, retention, warn: () => {} }),
+      open: (retention) => RedisStore.open({ url, ca, retention, log: SILENT_LOG }),
       remove: async () => {
         await server.remove();
         rmSync(folder, { recursive: true, force: true });

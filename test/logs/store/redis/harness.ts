@@ -1,5 +1,6 @@
 /** What the tests of the Redis store share. */
 import { onTestFinished } from 'vitest';
+import { SILENT_LOG } from '../../../../src/common/log.ts';
 import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
 import { RedisStore, type RedisStoreOptions } from '../../../../src/logs/store/redis/redis-store.ts';
 import { batchOf } from '../../../support/batches.ts';
@@ -23,10 +24,13 @@ export async function openRedisStoreForTest(
   options?: Partial<RedisStoreOptions>,
 ): Promise<{ store: RedisStore; warnings: string[] }> {
   const warnings: string[] = [];
-  const warn = (_fields: object, message: string): void => {
-    warnings.push(message);
+  const log = {
+    ...SILENT_LOG,
+    warn: (_fields: object, message: string): void => {
+      warnings.push(message);
+    },
   };
-  const store = await RedisStore.open({ url, retention: RETENTION, warn, ...options });
+  const store = await RedisStore.open({ url, retention: RETENTION, log, ...options });
   onTestFinished(() => store.close());
   return { store, warnings };
 }

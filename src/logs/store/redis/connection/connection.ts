@@ -2,15 +2,17 @@
  * The connection to Redis: one for commands, one for pub/sub. It reconnects by itself; while it is unavailable every
  * command fails at once: the caller knows better what to do than a queue that grows.
  */
+
 import { Cluster, Redis } from 'ioredis';
 import type { TailraceError } from '../../../../common/errors.ts';
+import type { Log } from '../../../../common/log.ts';
 import type { LuaScript } from '../lua-scripts.ts';
 import { hashSlot, makeClients, RECONNECT, type RedisClientOptions } from './clients.ts';
 import { isConnectionError, redisError } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 export interface RedisConnectionOptions extends RedisClientOptions {
-  readonly warn: (fields: object, message: string) => void;
+  readonly log: Log;
 }
 
 export type RedisArgument = string | number | Buffer;
@@ -20,7 +22,7 @@ export class RedisConnection {
   private readonly commands: Redis | Cluster;
   /** The same as `commands` for a Cluster, which has its own connection for pub/sub. */
   private readonly subscriber: Redis | Cluster;
-  private readonly warn: RedisConnectionOptions['warn'];
+  private readonly log: Log;
   private readonly connectListeners = new Set<() => void>();
   private lastError: unknown;
   private connected = false;
@@ -31,7 +33,7 @@ export class RedisConnection {
   /** Starts to connect; {@link ready} resolves when it is connected. */
   constructor(options: RedisConnectionOptions) {
     this.address = options.address;
-    this.warn = options.warn;
+    this.log = options.log;
     const { commands, subscriber } = makeClients(options);
     this.commands = commands;
     this.subscriber = subscriber;
@@ -196,7 +198,7 @@ export class RedisConnection {
     this.lastError = error;
     if (this.connected || this.warned || this.closed) return;
     this.warned = true;
-    this.warn({ redis: this.address.text }, this.explain(error).message);
+    this.log.warn({ redis: this.address.text }, this.explain(error).message);
   }
 
   /**
@@ -211,7 +213,7 @@ export class RedisConnection {
   }
 
   private onReady(): void {
-    if (this.warned) this.warn({ redis: this.address.text }, 'Redis answers again');
+    if (this.warned) this.log.warn({ redis: this.address.text }, 'Redis answers again');
     this.connected = true;
     this.hasConnected = true;
     this.warned = false;
@@ -225,7 +227,7 @@ export class RedisConnection {
     this.warned = true;
     const message =
       'the connection to Redis is lost: lines wait, and senders are asked to wait, until it is back';
-    this.warn({ redis: this.address.text }, message);
+    this.log.warn({ redis: this.address.text }, message);
   }
 
   private notifyConnected(): void {

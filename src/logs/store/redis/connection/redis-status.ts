@@ -1,4 +1,5 @@
 /** The health of a Redis, for people: of a store that is open, or of a Redis that no server uses yet. */
+import { SILENT_LOG } from '../../../../common/log.ts';
 import type { StoreStatus } from '../../contract.ts';
 import { STORE_FORMAT, STORE_FORMAT_KEY, WRITE_PROBE_KEY } from '../keys.ts';
 import { RedisConnection } from './connection.ts';
@@ -52,7 +53,7 @@ export async function redisStatus(connection: RedisConnection, wait: number): Pr
 export async function checkRedis(url: string, ca: string | undefined, wait: number): Promise<StoreStatus> {
   let connection: RedisConnection | undefined;
   try {
-    connection = new RedisConnection({ address: parseRedisUrl(url), ca, warn: () => {} });
+    connection = new RedisConnection({ address: parseRedisUrl(url), ca, log: SILENT_LOG });
     await connection.ready(CONNECT_TIMEOUT_MS);
     const format = await connection.call('get', STORE_FORMAT_KEY);
     const status = await redisStatus(connection, wait);
