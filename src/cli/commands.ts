@@ -1,6 +1,6 @@
 /**
  * All commands: under which heading of the help, by which names, in which file. A command runs without the weight of the
- * others: that halves the time of a short one. `test/cli/commands-alone.test.ts` holds the names to the files.
+ * others: that halves the time of a short one. `test/cli/lazy-commands.unit.test.ts` holds the names to the files.
  */
 import type { Command } from 'commander';
 

@@ -1,7 +1,7 @@
 /**
  * How a batch's records look in Redis, where memory and network are dear: neighbouring lines mostly have the
  * same host, source, dyno and nearly the same time, so a line is written as what differs from the one before.
- * Lines of 140 bytes with random messages take 0.68 of their own bytes (test/store/redis/packing.test.ts).
+ * Lines of 140 bytes with random messages take 0.68 of their own bytes (test/logs/store/redis/packing.unit.test.ts).
  *
  * A line, with P = length of the beginning that it shares with the line before (0 to 127):
  *

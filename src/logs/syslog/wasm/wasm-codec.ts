@@ -1,6 +1,6 @@
 /**
  * The express lane for usual lines: the same results as `header.ts`, `batch-builder.ts` and `wire.ts` give, in
- * WebAssembly, several times as fast. What it doesn't know it leaves alone; `test/syslog/express.test.ts` holds it to the others.
+ * WebAssembly, several times as fast. What it doesn't know it leaves alone; `test/logs/syslog/wasm-codec.unit.test.ts` holds it to the others.
  */
 
 import { latestDate } from '../timestamp.ts';

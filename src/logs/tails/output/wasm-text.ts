@@ -1,6 +1,6 @@
 /**
  * The express lane of text lines: the same bytes as `line-writer.ts` gives, in WebAssembly, many times as fast. A line that it
- * doesn't know how to show it leaves alone; `test/tails/wire.test.ts` holds it to the other.
+ * doesn't know how to show it leaves alone; `test/logs/tails/wire.unit.test.ts` holds it to the other.
  */
 import { TEXT_WASM } from './wasm-text-binary.ts';
 

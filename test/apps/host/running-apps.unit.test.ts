@@ -1,15 +1,19 @@
-import { expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
 import { AppDeployment } from '../../../src/apps/host/app-deployment.ts';
 import { errorPageUrls } from '../../../src/apps/host/custom-error-pages.ts';
 import { type RoutingInfo, RunningApps } from '../../../src/apps/host/running-apps.ts';
 import { DynoPidFile } from '../../../src/apps/processes/pid-file.ts';
 import { PortAllocator } from '../../../src/apps/processes/ports.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
-import { dataFolderForTest } from '../../support/server.ts';
 
 function hosting(...faces: (Partial<RoutingInfo> & { name: string })[]): RunningApps {
   const all = new RunningApps(() => {});
-  const ledger = new DynoPidFile(dataFolderForTest());
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const ledger = new DynoPidFile(folder);
   for (const face of faces) {
     const options = {
       lines: { writeLine() {} },
