@@ -4,16 +4,10 @@ import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
 import { loadPreferences } from './preferences.ts';
 import { ApiError, type AppJson, type DrainJson, type DynoJson, WebApiClient } from './stream/api-client.ts';
 import { Facets } from './stream/facets.ts';
+import { type Filters, isFiltered, NO_FILTERS } from './stream/filters.ts';
 import type { Line } from './stream/line.ts';
 import { LogView } from './stream/log-view.ts';
-import {
-  type Filters,
-  formatViewLocation,
-  isFiltered,
-  NO_FILTERS,
-  parseViewLocation,
-  type ViewLocation,
-} from './view-location.ts';
+import { formatViewLocation, parseViewLocation, type ViewLocation } from './view-location.ts';
 
 /** How often dynos and drains are asked for, and the apps of a server that is away. */
 const REFRESH_MS = 4_000;

@@ -1,8 +1,7 @@
 /** Lines as they come. After a lost connection it goes on behind the last one: nothing is missed, nothing comes twice. */
-import type { Filters } from '../view-location.ts';
 import { ApiError, type WebApiClient } from './api-client.ts';
+import { type Filters, filterParams } from './filters.ts';
 import { type Line, type LineJson, parseLine } from './line.ts';
-import { filterParams } from './log-history.ts';
 
 export type TailState =
   | { readonly name: 'connecting' }

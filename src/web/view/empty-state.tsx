@@ -1,6 +1,6 @@
 import type { PageState } from '../page-state.ts';
+import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import type { LogView } from '../stream/log-view.ts';
-import { isFiltered, NO_FILTERS } from '../view-location.ts';
 import { Logo } from './icon.tsx';
 
 /** The server has no app yet. */

@@ -1,7 +1,7 @@
 /** The page's keys. They are listed in help.tsx. */
 
 import type { PageState } from '../page-state.ts';
-import { isFiltered, NO_FILTERS } from '../view-location.ts';
+import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 
 /** Listens until the returned function is called. */
 export function listenToShortcuts(page: PageState): () => void {

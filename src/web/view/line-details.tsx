@@ -1,9 +1,9 @@
 import type { PageState } from '../page-state.ts';
+import { isFiltered } from '../stream/filters.ts';
 import { type Line, SEVERITIES } from '../stream/line.ts';
-import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../stream/parsed-message.ts';
 import { formatDurationMs } from '../text/format.ts';
+import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../text/parsed-message.ts';
 import { toSearchPhrase } from '../text/search-terms.ts';
-import { isFiltered } from '../view-location.ts';
 import { Icon } from './icon.tsx';
 import { StyledText } from './list/styled-text.tsx';
 

@@ -4,8 +4,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
 import type { Theme } from '../preferences.ts';
 import { processTypes } from '../stream/facets.ts';
+import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import { LINE_LEVELS } from '../stream/line.ts';
-import { isFiltered, NO_FILTERS } from '../view-location.ts';
 import { Icon, Logo } from './icon.tsx';
 
 /** How long somebody has to stop typing before it is searched. */

@@ -1,8 +1,8 @@
 import type { PageState } from '../../page-state.ts';
 import type { Line } from '../../stream/line.ts';
-import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../stream/parsed-message.ts';
 import { dynoColor } from '../../text/dyno-color.ts';
 import { formatCount, formatDate, formatMilliseconds, formatTimeOfDay } from '../../text/format.ts';
+import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../text/parsed-message.ts';
 import { Icon } from '../icon.tsx';
 import { LineDetails } from '../line-details.tsx';
 import { StyledText } from './styled-text.tsx';

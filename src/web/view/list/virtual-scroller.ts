@@ -34,10 +34,10 @@ export class VirtualScroller {
   private lastScrollTop = 0;
   private isPointerDown = false;
 
-  constructor(box: HTMLElement, reading: LogView, measures: RowMetrics, redraw: () => void) {
-    this.viewport = box;
-    this.logView = reading;
-    this.layout = new RowLayout(measures);
+  constructor(viewport: HTMLElement, logView: LogView, metrics: RowMetrics, redraw: () => void) {
+    this.viewport = viewport;
+    this.logView = logView;
+    this.layout = new RowLayout(metrics);
     this.redraw = redraw;
   }
 
@@ -111,11 +111,6 @@ export class VirtualScroller {
     else if (start + height > top + view - 4) wanted = start + height - view + 4;
     this.setAnchor(Math.max(0, wanted));
     this.redraw();
-  }
-
-  /** Keeps the same line in place, from now on. */
-  anchorHere(): void {
-    this.setAnchor(this.viewport.scrollTop);
   }
 
   /** Moves by a part of what is visible. */
