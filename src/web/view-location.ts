@@ -1,4 +1,4 @@
-/** What the address bar says: the app, the filters, the line. So that a view can be bookmarked, linked and gone back to. */
+/** What is in the address bar: the app, the filters, the line. So that a view can be bookmarked, linked and gone back to. */
 import type { Filters } from './stream/filters.ts';
 import { LINE_LEVELS } from './stream/line.ts';
 
