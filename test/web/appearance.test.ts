@@ -41,7 +41,9 @@ describe.skipIf(noBrowser)('the appearance', { timeout: 90_000 }, () => {
     const tab = await openApp(browser, server, app, { colorScheme, ...size });
     await tab.waitForMessage('a line that the drain');
     await tab.screenshot(`${device}-${colorScheme}`);
-    const [background] = await tab.page.evaluate<string[]>('[getComputedStyle(document.body).backgroundColor]');
+    const [background] = await tab.page.evaluate<string[]>(
+      '[getComputedStyle(document.body).backgroundColor]',
+    );
     const lightness = Number(/oklch\(([\d.]+)/.exec(background)?.[1]);
     expect(lightness > 0.5).toBe(colorScheme === 'light');
     const wide = await tab.page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
