@@ -89,7 +89,8 @@ function unpackSyslogNg() {
   // A machine on which nothing had to be installed may have no list of packages yet.
   const isListed = sh('apt-cache show syslog-ng-core 2>&1 >/dev/null | grep -q .').status !== 0;
   if (!isListed && process.getuid?.() === 0) sh('apt-get -qq update');
-  const download = (names) => sh(`apt-get -qq download ${names.join(' ')}`).status === 0;
+  const download = (names) =>
+    sh(`apt-get -qq -o APT::Sandbox::User=root download ${names.join(' ')}`).status === 0;
   const isDownloaded = download(['syslog-ng-core']);
   // `libc6 (>= 2.34), libpcre3, foo | bar`
   const needs = sh('dpkg-deb -f syslog-ng-core_*.deb Depends')

@@ -1,8 +1,12 @@
-/** The composition root: reads settings, wires the parts, starts them, stops them in the reverse order. */
+/**
+ * The composition root: the log router, what runs apps, and the API, each opened with what it needs of those before it, and closed in the
+ * reverse order.
+ */
 import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
@@ -27,8 +31,8 @@ import { limitHttpConnections } from './logs/sources/http/http-connection-limite
 import { registerIngestRoutes } from './logs/sources/http/ingest-routes.ts';
 import { listenError } from './logs/sources/listen.ts';
 import { registerBatchMetrics, registerListenerMetrics } from './logs/sources/listener-metrics.ts';
-import { startSyslogListeners } from './logs/sources/syslog/syslog-listeners.ts';
-import type { Store } from './logs/store/contract.ts';
+import { type SyslogListeners, startSyslogListeners } from './logs/sources/syslog/syslog-listeners.ts';
+import type { AppId, Store } from './logs/store/contract.ts';
 import { openStore } from './logs/store/open.ts';
 import { StreamReaders } from './logs/store/stream-reader.ts';
 
@@ -43,219 +47,305 @@ const ROUTER_LINGER_MS = 10;
 const WARN_INTERVAL_MS = 10_000;
 
 /** A running server. */
-export interface RunningServer {
+export interface RunningServer
+  extends Pick<Logs, 'store' | 'readers' | 'appRegistry' | 'platformLog' | 'syslogPort' | 'syslogTlsPort'>,
+    Pick<Apps, 'key' | 'releases' | 'runningApps' | 'dynoManager' | 'routerPort' | 'webUrl'> {
   readonly url: string;
-  readonly syslogPort: number;
-  /** Undefined without a certificate. */
-  readonly syslogTlsPort: number | undefined;
-  readonly routerPort: number;
-  /** An API key that may do everything, for clients on this machine. */
-  readonly key: string;
-  readonly store: Store;
-  readonly readers: StreamReaders;
-  readonly appRegistry: AppRegistry;
-  readonly releases: Releases;
-  readonly runningApps: RunningApps;
-  readonly dynoManager: DynoManager;
-  readonly platformLog: PlatformLog;
   readonly log: Logger;
-  webUrl(appName: string): string;
   /** Stops: takes no more lines, stores what was taken, lets drains finish what is under way. */
   close(): Promise<void>;
 }
 
 /**
- * Starts everything but apps.
+ * Starts everything but apps: the log router, what runs apps, and the HTTP API over both.
  * @throws TailraceError when a port is taken or the data folder can't be used, with what to do.
  */
-export async function startServer(
-  settings: Settings,
-  log: Logger = createLogger(settings),
-): Promise<RunningServer> {
-  const warn = (fields: object, message: string): void => log.warn(fields, message);
-  const closers: (() => Promise<void> | void)[] = [];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+export async function startServer(settings: Settings, log: Logger): Promise<RunningServer> {
+  let url = '';
+  const closers = new Closers();
   try {
-    return await wire();
+    const logs = await openLogs(settings, log);
+    closers.add(logs.close);
+    const apps = await openApps(settings, logs, log, () => url);
+    closers.add(apps.closeHttpRouter);
+    const api = await openApi(settings, logs, apps, log, () => url);
+    url = api.url;
+    closers.add(api.close);
+    // The last lines of dynos come over the API's server.
+    closers.add(apps.close);
+    await apps.dynoManager.open();
+    closers.add(writeServerFile(settings.data, url));
+    return { ...logs, ...apps, url, log, close: () => closers.close() };
   } catch (error) {
-    await close();
+    await closers.close();
     throw error;
   }
+}
 
-  async function wire(): Promise<RunningServer> {
-    const { host } = settings;
-    const store = await openStore(settings, warn);
-    closers.push(() => store.close());
+/** What was opened is closed in the reverse order. */
+class Closers {
+  private readonly closers: (() => Promise<void> | void)[] = [];
+
+  add(closer: () => Promise<void> | void): void {
+    this.closers.push(closer);
+  }
+
+  async close(): Promise<void> {
+    for (const closer of this.closers.splice(0).reverse()) await closer();
+  }
+}
+
+/** The log router: store, sources over syslog, drains. */
+interface Logs {
+  readonly store: Store;
+  readonly readers: StreamReaders;
+  readonly router: LogRouter;
+  readonly platformLog: PlatformLog;
+  readonly metrics: Registry;
+  readonly drains: DrainSupervisor;
+  readonly targetPolicy: TargetPolicy;
+  readonly outlets: OutletFactory;
+  readonly syslog: SyslogListeners;
+  readonly appRegistry: AppRegistry;
+  readonly syslogPort: number;
+  /** Undefined without a certificate. */
+  readonly syslogTlsPort: number | undefined;
+  close(): Promise<void>;
+}
+
+async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
+  const closers = new Closers();
+  const close = (): Promise<void> => closers.close();
+  try {
+    const store = await openStore(settings, warnings(log, 'store'));
+    closers.add(() => store.close());
     const readers = new StreamReaders(store);
-    let warnedMs = 0;
     const appRegistry = new AppRegistry(store);
+    const appName = async (app: AppId): Promise<string | undefined> => (await appRegistry.findApp(app))?.name;
     const metrics = createRegistry();
-    const appName = async (app: string): Promise<string | undefined> =>
-      (await appRegistry.findApp(app))?.name;
-    const logMetrics = new LogMetrics(metrics, appName);
-    const observeBatch = registerBatchMetrics(metrics);
-    const router = new LogRouter(store, {
-      pendingBytesMax: settings.pendingBytes,
-      onAppendFailed: (app, error) => {
-        if (Date.now() - warnedMs < WARN_INTERVAL_MS) return;
-        warnedMs = Date.now();
-        warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
-      },
-      onBatchStored: (app, batch, afterMs) => {
-        observeBatch(batch.count, batch.bytes.length, afterMs);
-        logMetrics.recordBatch(app, batch.bytes);
-      },
-    });
-    closers.push(async () => {
-      const lost = await router.close(GRACE_MS);
-      if (lost > 0)
-        warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
-    });
-    const platformLog = new PlatformLog(router);
-    const releases = new Releases(store);
-    const keys = new ApiKeys(store);
-    const key = await loadLocalKey(settings.data, keys);
-
-    const logToApp = platformLog.write.bind(platformLog);
-    const targets = new TargetPolicy(settings.allowPrivateDrains);
-    const outlets = new OutletFactory(targets, VERSION);
-    const deliveries = new DrainSupervisor({
+    const router = openRouter(settings, store, metrics, appName, warnings(log, 'router'));
+    closers.add(router.close);
+    const platformLog = new PlatformLog(router.router);
+    const targetPolicy = new TargetPolicy(settings.allowPrivateDrains);
+    const outlets = new OutletFactory(targetPolicy, VERSION);
+    const drains = new DrainSupervisor({
       store,
       readers,
       outlets,
       version: VERSION,
       logToApp: (app, kind, message) =>
-        logToApp(app, 'heroku', 'logplex', PlatformLinePriority[kind], message),
-      warn,
+        platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority[kind], message),
+      warn: warnings(log, 'drains'),
     });
-    closers.push(() => deliveries.close(GRACE_MS));
-    await deliveries.reconcile();
-
+    closers.add(() => drains.close(GRACE_MS));
+    await drains.reconcile();
     const syslog = await startSyslogListeners({
       settings,
       store,
-      router,
+      router: router.router,
       appName,
-      logToApp: (app, message) => logToApp(app, 'heroku', 'logplex', PlatformLinePriority.loss, message),
-      warn,
+      logToApp: (app, message) =>
+        platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, message),
+      warn: warnings(log, 'sources'),
     });
-    closers.push(() => syslog.close());
-
-    const runningApps = new RunningApps((app, message) =>
-      logToApp(app, 'heroku', 'router', PlatformLinePriority.router, message, ROUTER_LINGER_MS),
-    );
-    const httpRouter = await listenHttpRouter(runningApps, settings);
-    closers.push(() => httpRouter.close(GRACE_MS));
-    const webUrl = (name: string): string => `http://${name}.localhost:${httpRouter.port}/`;
-
-    let url = '';
-    const dynoManager = new DynoManager({
-      store,
-      appRegistry,
-      releases,
-      runningApps,
-      folder: settings.data,
-      url: () => url,
-      key,
-      waitForInFlight: httpRouter.waitForInFlight,
-      rendezvous: { host, port: settings.rendezvousPort },
-      isolation: await isolationFromSettings(settings),
-      memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
-      warn,
-    });
-
-    const builder = new Builder({
-      store,
-      releases,
-      dynoManager,
-      cacheFolder: join(settings.data, 'caches'),
-      webUrl,
-      logToApp: (app, priority, message) => logToApp(app, 'app', 'api', priority, message),
-      owner: OWNER.email,
-      warn,
-    });
-
-    const http = createApiServer(warn, settings.frameTimeoutMs);
-    const counters = await registerIngestRoutes(http, {
-      router,
-      rateLimiter: syslog.rateLimiter,
-      mayWrite: (shown) => keys.allows(shown, 'ingest'),
-      warn,
-    });
-    limitHttpConnections(http.server, { connectionsMax: settings.connections, counters: counters[0], warn });
-    const allCounters = [...syslog.counters, ...counters];
-    registerListenerMetrics(metrics, {
-      counters: allCounters,
-      router,
-      udpPort: syslog.port,
-      appNames: () => appRegistry.appNames(),
-    });
-    await registerApiRoutes(http, {
-      store,
-      appRegistry,
-      apiKeys: keys,
-      releases,
-      readers,
-      deliveries,
-      targetPolicy: targets,
-      outlets,
-      metrics,
-      platformLog,
-      dynoRunner: dynoManager,
-      addonServices: dynoManager.addons,
-      builds: builder,
-      uploadFolder: join(settings.data, 'uploads'),
-      sourceBytesMax: settings.sourceBytes,
-      repositoryFolder: join(settings.data, 'repositories'),
-      url: () => url,
-      requireSlug: (app, id) => dynoManager.requireSlug(app, id),
-      counters: allCounters,
-      requirePort: syslog.requirePort,
-      webUrl,
-      gitUrl: (name) => `${url}/${name}.git`,
-      warn,
-      version: VERSION,
-      startedAtMs: Date.now(),
-    });
-    await http.listen({ host, port: settings.httpPort }).catch((error: unknown) => {
-      throw listenError(error, host, settings.httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
-    });
-    closers.push(() => http.close());
-    const address = http.server.address();
-    const httpPort = typeof address === 'object' && address ? address.port : settings.httpPort;
-    url = `http://${urlHost(host)}:${httpPort}`;
-    closers.push(() => dynoManager.close());
-    closers.push(() => builder.close());
-    await dynoManager.open();
-    closers.push(writeServerFile(settings.data, url));
+    closers.add(() => syslog.close());
     return {
-      url,
+      store,
+      readers,
+      router: router.router,
+      platformLog,
+      metrics,
+      drains,
+      targetPolicy,
+      outlets,
+      syslog,
+      appRegistry,
       syslogPort: syslog.port,
       syslogTlsPort: syslog.tlsPort,
-      routerPort: httpRouter.port,
-      key,
-      store,
-      readers,
-      appRegistry,
-      releases,
-      runningApps,
-      dynoManager,
-      platformLog,
-      log,
-      webUrl,
       close,
     };
+  } catch (error) {
+    await close();
+    throw error;
   }
 }
 
-/** The server's own log: JSON lines on stderr, so that stdout stays the stream's. */
-export function createLogger(settings: Pick<Settings, 'logLevel'>): Logger {
-  return pino(
-    { level: settings.logLevel, base: null, redact: ['url', '*.url', 'key', 'token'] },
-    pino.destination({ dest: 2, sync: true }),
+/** The router with its metrics; closing it stores what was taken, and says what could not be stored. */
+function openRouter(
+  settings: Settings,
+  store: Store,
+  metrics: Registry,
+  appName: (app: AppId) => Promise<string | undefined>,
+  warn: Warn,
+): { router: LogRouter; close: () => Promise<void> } {
+  const logMetrics = new LogMetrics(metrics, appName);
+  const observeBatch = registerBatchMetrics(metrics);
+  let warnedMs = 0;
+  const router = new LogRouter(store, {
+    pendingBytesMax: settings.pendingBytes,
+    onAppendFailed: (app, error) => {
+      if (Date.now() - warnedMs < WARN_INTERVAL_MS) return;
+      warnedMs = Date.now();
+      warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
+    },
+    onBatchStored: (app, batch, afterMs) => {
+      observeBatch(batch.count, batch.bytes.length, afterMs);
+      logMetrics.recordBatch(app, batch.bytes);
+    },
+  });
+  const close = async (): Promise<void> => {
+    const lost = await router.close(GRACE_MS);
+    if (lost > 0)
+      warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
+  };
+  return { router, close };
+}
+
+/** What runs apps on this machine: their records, their dynos, the HTTP router in front of them. */
+interface Apps {
+  readonly releases: Releases;
+  readonly apiKeys: ApiKeys;
+  /** An API key that may do everything, for clients on this machine. */
+  readonly key: string;
+  readonly runningApps: RunningApps;
+  readonly dynoManager: DynoManager;
+  readonly builder: Builder;
+  readonly routerPort: number;
+  webUrl(appName: string): string;
+  /** Stops builds and dynos. */
+  close(): Promise<void>;
+  closeHttpRouter(): Promise<void>;
+}
+
+async function openApps(
+  settings: Settings,
+  { store, appRegistry, platformLog }: Logs,
+  log: Logger,
+  url: () => string,
+): Promise<Apps> {
+  const warn = warnings(log, 'apps');
+  const releases = new Releases(store);
+  const apiKeys = new ApiKeys(store);
+  const key = await loadLocalKey(settings.data, apiKeys);
+  const runningApps = new RunningApps((app, message) =>
+    platformLog.write(app, 'heroku', 'router', PlatformLinePriority.router, message, ROUTER_LINGER_MS),
   );
+  const isolation = await isolationFromSettings(settings);
+  const httpRouter = await listenHttpRouter(runningApps, settings);
+  const webUrl = (name: string): string => `http://${name}.localhost:${httpRouter.port}/`;
+  const dynoManager = new DynoManager({
+    store,
+    appRegistry,
+    releases,
+    runningApps,
+    folder: settings.data,
+    url,
+    key,
+    waitForInFlight: httpRouter.waitForInFlight,
+    rendezvous: { host: settings.host, port: settings.rendezvousPort },
+    isolation,
+    memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
+    warn,
+  });
+  const builder = new Builder({
+    store,
+    releases,
+    dynoManager,
+    cacheFolder: join(settings.data, 'caches'),
+    webUrl,
+    logToApp: (app, priority, message) => platformLog.write(app, 'app', 'api', priority, message),
+    owner: OWNER.email,
+    warn: warnings(log, 'builds'),
+  });
+  return {
+    releases,
+    apiKeys,
+    key,
+    runningApps,
+    dynoManager,
+    builder,
+    routerPort: httpRouter.port,
+    webUrl,
+    close: async () => {
+      await builder.close();
+      await dynoManager.close();
+    },
+    closeHttpRouter: () => httpRouter.close(GRACE_MS),
+  };
+}
+
+/** The HTTP server: lines in over HTTP, tails out, the API's resources, the web page. */
+async function openApi(
+  settings: Settings,
+  logs: Logs,
+  apps: Apps,
+  log: Logger,
+  url: () => string,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  const { host, httpPort } = settings;
+  const { router, syslog, metrics, appRegistry } = logs;
+  const { apiKeys, dynoManager } = apps;
+  const warn = warnings(log, 'api');
+  const http = createApiServer(warn, settings.frameTimeoutMs);
+  const httpCounters = await registerIngestRoutes(http, {
+    router,
+    rateLimiter: syslog.rateLimiter,
+    mayWrite: (credentials) => apiKeys.allows(credentials, 'ingest'),
+    warn: warnings(log, 'sources'),
+  });
+  limitHttpConnections(http.server, {
+    connectionsMax: settings.connections,
+    counters: httpCounters[0],
+    warn: warnings(log, 'sources'),
+  });
+  const counters = [...syslog.counters, ...httpCounters];
+  registerListenerMetrics(metrics, {
+    counters,
+    router,
+    udpPort: syslog.port,
+    appNames: () => appRegistry.appNames(),
+  });
+  await registerApiRoutes(http, {
+    store: logs.store,
+    appRegistry,
+    apiKeys,
+    releases: apps.releases,
+    readers: logs.readers,
+    deliveries: logs.drains,
+    targetPolicy: logs.targetPolicy,
+    outlets: logs.outlets,
+    metrics,
+    platformLog: logs.platformLog,
+    dynoRunner: dynoManager,
+    addonServices: dynoManager.addons,
+    builds: apps.builder,
+    uploadFolder: join(settings.data, 'uploads'),
+    sourceBytesMax: settings.sourceBytes,
+    repositoryFolder: join(settings.data, 'repositories'),
+    url,
+    requireSlug: (app, id) => dynoManager.requireSlug(app, id),
+    counters,
+    requirePort: syslog.requirePort,
+    webUrl: apps.webUrl,
+    gitUrl: (name) => `${url()}/${name}.git`,
+    warn,
+    version: VERSION,
+    startedAtMs: Date.now(),
+  });
+  await http.listen({ host, port: httpPort }).catch((error: unknown) => {
+    throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
+  });
+  const address = http.server.address();
+  const port = typeof address === 'object' && address ? address.port : httpPort;
+  return { url: `http://${urlHost(host)}:${port}`, close: () => http.close() };
+}
+
+type Warn = (fields: object, message: string) => void;
+
+/** Warnings of one area of the server. */
+function warnings(log: Logger, area: string): Warn {
+  const own = log.child({ area });
+  return (fields, message) => own.warn(fields, message);
 }
 
 async function listenHttpRouter(apps: RunningApps, { host, routerPort }: Settings): Promise<HttpRouter> {

@@ -17,8 +17,12 @@ export function serveCommand(program: Command): void {
       // From the first moment on: whoever sees that it runs may stop it at once.
       const stopped = waitForShutdown(() => {});
       // Loaded here, so that every other command starts without a server's weight.
-      const { startServer } = await import('../../server.ts');
-      const server = await startServer(settings);
+      const [{ startServer }, { createLogger, defaultLogFormat }] = await Promise.all([
+        import('../../server.ts'),
+        import('../../common/logger.ts'),
+      ]);
+      const log = createLogger({ level: settings.logLevel, format: defaultLogFormat(process.stderr) });
+      const server = await startServer(settings, log);
       process.stdout.write(
         [
           `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${bracketIpv6(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,

@@ -52,16 +52,17 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   let app: LocalApp | undefined;
   const stopped = waitForShutdown(() => app?.kill());
   // Loaded here, so that every other command starts without a server's weight.
-  const [{ startServer }, { requireAppName, startLocalApp: startApp }] = await Promise.all([
+  const [{ startServer }, { requireAppName, startLocalApp }, { createLogger }] = await Promise.all([
     import('../../server.ts'),
     import('../../start-local-app.ts'),
+    import('../../common/logger.ts'),
   ]);
   requireAppName(name);
-  const server = await startServer(settings);
-  const colour = wantsColor(process.stdout, options.color);
-  const paint = new Colorizer(colour);
+  const server = await startServer(settings, createLogger({ level: settings.logLevel, format: 'text' }));
+  const color = wantsColor(process.stdout, options.color);
+  const colorizer = new Colorizer(color);
   process.stdout.write(startBanner({ name, server, folder, private: settings.allowPrivateDrains }));
-  app = await startApp({
+  app = await startLocalApp({
     server,
     name,
     folder,
@@ -70,9 +71,9 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     counts,
     env: { ...process.env, ...config },
     basePort: options.port,
-    color: colour,
+    color,
     print: (text) => process.stdout.write(text),
-    paint: colour ? (line) => paint.colorizeLine(line) : undefined,
+    paint: color ? (line) => colorizer.colorizeLine(line) : undefined,
   }).catch(async (error: unknown) => {
     await server.close();
     throw error;

@@ -2,31 +2,28 @@ import type { AppId, Store } from '../store/contract.ts';
 import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
+import { ALREADY_SCHEDULED, BatchSchedule, RETRY_MS } from './batch-schedule.ts';
 import type { LogSource } from './token-cache.ts';
 
-/** Pause before a failed append is tried again, doubled each time up to the second figure. */
-const RETRY_MS = 100;
-const RETRY_MAX_MS = 1_000;
-
-/** What the router keeps count of while batches are on their way to the store. */
+/** What the router counts while batches are on their way to the store. */
 export interface BatcherEvents {
-  /** Bytes more (or, negative, fewer) that wait to be stored. */
+  /** So many bytes more (or, negative, fewer) wait to be stored. */
   addPendingBytes(bytes: number): void;
   /** An append failed. */
   onAppendFailed(app: AppId, error: unknown): void;
-  /** A batch is durable, so long after its first line had come. */
+  /** A batch is stored, `afterMs` after its first line was added. */
   onBatchStored?(app: AppId, batch: Batch, afterMs: number): void;
 }
 
-/** A batch that is open, queued or on its way, and who cares about it. */
+/** A batch that is open, queued or in flight, and what its senders wait for. */
 class PendingBatch {
   readonly done: Promise<void>;
   resolve: () => void = () => {};
   reject: (error: unknown) => void = () => {};
-  /** Its place in the stream's order. */
+  /** Its position in the stream's order. */
   readonly number: number;
   batch: Batch | undefined;
-  /** Lines came from somebody who won't send them again: they must be kept and tried again. */
+  /** Some of its lines won't be sent again (nobody waits for them): it is kept and retried. */
   retryUntilStored = false;
   /** On the clock of `performance.now()`. */
   readonly openedMs = performance.now();
@@ -37,39 +34,30 @@ class PendingBatch {
       this.resolve = resolve;
       this.reject = reject;
     });
-    this.done.catch(() => {}); // whoever asked has their own handler
+    this.done.catch(() => {}); // callers of whenStored() have their own handlers
   }
 }
 
 /**
- * Gathers the lines of one app into batches and hands them to the store in order.
+ * Collects the lines of one app into batches and appends them to the store in order; when is up to {@link BatchSchedule}.
  *
- * No timer: while nothing is on its way, the open batch leaves at the end of this turn of the event loop; while
- * something is, lines gather until it has arrived, or until the batch is full. So a lone line is stored at
- * once, and under load a batch grows to what a commit takes. Only lines that come one in a turn, and that nobody waits for, may
- * gather for a time: each of them would be a batch of its own, which costs more than many lines.
+ * Usually there is no timer: a lone line is stored at once, and under load a batch grows to what a commit takes. Only lines that
+ * come one a turn, and that nobody waits for, may linger: each of them would be a batch of its own, which costs more than many
+ * lines.
  */
 export class Batcher {
   readonly app: AppId;
   private readonly store: Store;
   private readonly events: BatcherEvents;
   private readonly builder = new BatchBuilder();
+  private readonly schedule = new BatchSchedule<PendingBatch>();
   private openBatch: PendingBatch | undefined;
-  /** Closed batches that wait for a failed one before them. */
-  private retryQueue: PendingBatch[] = [];
   private readonly unstored = new Set<PendingBatch>();
-  /** Resolves when all of these have; made when somebody asks. */
+  /** Resolves when all of these have; made on demand. */
   private allStored: Promise<unknown> | undefined;
-  private closeScheduled = false;
-  /** A timer runs at whose end the open batch leaves. */
-  private lingering = false;
-  /** When the last batch was closed, on the clock of `performance.now()`. */
-  private lastClosedMs = Number.NEGATIVE_INFINITY;
-  private inFlight = 0;
-  private retryMs = 0;
   private retryTimer: NodeJS.Timeout | undefined;
   private nextNumber = 0;
-  /** When the last batch left, milliseconds since 1970. */
+  /** When the last batch was closed, milliseconds since 1970. */
   lastUsedMs = Date.now();
 
   constructor(app: AppId, store: Store, events: BatcherEvents) {
@@ -78,7 +66,7 @@ export class Batcher {
     this.events = events;
   }
 
-  /** Nothing is open or on its way. */
+  /** Nothing is open, queued or in flight. */
   get idle(): boolean {
     return this.unstored.size === 0 && this.builder.count === 0;
   }
@@ -94,13 +82,13 @@ export class Batcher {
   ): void {
     const source = logSource.sourceBytes;
     if (this.builder.add(bytes, start, end, header, source, host)) return;
-    // Full in the middle of somebody's lines, before they said how they care: keep these at any rate.
+    // Full before the sender called whenStored() or flushInBackground(): keep these lines in either case.
     this.ensureOpenBatch().retryUntilStored = true;
     this.closeBatch();
     this.builder.add(bytes, start, end, header, source, host);
   }
 
-  /** Adds records that the express lane made; see {@link BatchBuilder.addRecords}. */
+  /** Adds records that the WebAssembly fast path made; see {@link BatchBuilder.addRecords}. */
   addRecords(records: Uint8Array, count: number): void {
     if (this.builder.addRecords(records, count)) return;
     this.ensureOpenBatch().retryUntilStored = true;
@@ -108,23 +96,26 @@ export class Batcher {
     this.builder.addRecords(records, count);
   }
 
-  /** Sees to it that so many bytes fit into the open batch: lines that are in one batch are stored all or none. */
+  /** Makes sure that so many bytes fit into the open batch: the lines of one batch are stored all or none. */
   reserve(bytes: number): void {
     if (this.builder.count > 0 && this.builder.length + bytes > BATCH_BYTES) this.closeBatch();
   }
 
   /**
-   * The lines added so far needn't be waited for: they are kept and tried again until they are stored.
+   * The lines added so far are fire-and-forget: they are kept and retried until they are stored.
    *
-   * @param lingerMs they may gather until so long after the batch before them; one that somebody waits for takes them along.
+   * @param lingerMs they may stay in the open batch until so long after the one before them was closed; {@link whenStored} closes
+   * it at once.
    */
   flushInBackground(lingerMs = 0): void {
     if (this.builder.count === 0) return;
     this.ensureOpenBatch().retryUntilStored = true;
-    if (lingerMs === 0 || !this.linger(lingerMs)) this.scheduleClose();
+    const restMs = lingerMs === 0 ? 0 : this.schedule.linger(lingerMs, performance.now());
+    if (restMs === 0) this.scheduleClose();
+    else if (restMs !== ALREADY_SCHEDULED) setTimeout(this.onLingerEnded, restMs);
   }
 
-  /** Resolves when all lines added so far are stored; rejects when they can't be: then send them again. */
+  /** Resolves when all lines added so far are stored; rejects when they couldn't be: then send them again. */
   whenStored(): Promise<unknown> {
     if (this.builder.count > 0) {
       this.ensureOpenBatch();
@@ -134,13 +125,13 @@ export class Batcher {
     return this.allStored;
   }
 
-  /** Sends what is open on its way; resolves when nothing is left, or after `graceMs`, with the number of lines that are left. */
+  /** Closes and appends what is open; resolves when nothing is left, or after `graceMs`, with the number of lines that are left. */
   async flush(graceMs: number): Promise<number> {
     const giveUpMs = Date.now() + graceMs;
     while (!this.idle && Date.now() < giveUpMs) {
       if (this.builder.count > 0) this.ensureOpenBatch().retryUntilStored = true;
       this.closeBatch();
-      // A store that fails is given time to recover; what is kept is tried again meanwhile.
+      // A store that fails is given time to recover; what is kept is retried meanwhile.
       await this.whenStored().catch(() => pause(RETRY_MS));
     }
     let left = 0;
@@ -157,91 +148,68 @@ export class Batcher {
     return this.openBatch;
   }
 
-  /** Has the open batch leave later; false if the one before it is old enough. */
-  private linger(lingerMs: number): boolean {
-    if (this.lingering || this.closeScheduled) return true;
-    const restMs = this.lastClosedMs + lingerMs - performance.now();
-    if (restMs <= 0) return false;
-    this.lingering = true;
-    setTimeout(() => {
-      this.lingering = false;
-      if (this.builder.count > 0) this.scheduleClose();
-    }, restMs);
-    return true;
-  }
-
   private scheduleClose(): void {
-    if (this.closeScheduled || this.inFlight > 0 || this.retryMs > 0) return;
-    this.closeScheduled = true;
-    setImmediate(() => {
-      this.closeScheduled = false;
-      if (this.inFlight === 0) this.closeBatch();
-    });
+    if (this.schedule.requestClose()) setImmediate(this.onTurnEnded);
   }
 
-  /** Closes the open batch and appends it, or queues it behind one that failed. */
+  private readonly onTurnEnded = (): void => {
+    if (this.schedule.turnEnded()) this.closeBatch();
+  };
+
+  private readonly onLingerEnded = (): void => {
+    this.schedule.lingerEnded();
+    if (this.builder.count > 0) this.scheduleClose();
+  };
+
+  /** Closes the open batch, if it has lines, and appends it unless it has to wait for a failed one. */
   private closeBatch(): void {
     const batch = this.builder.takeBatch();
     if (!batch) return;
     const pendingBatch = this.ensureOpenBatch();
     this.openBatch = undefined;
     this.lastUsedMs = Date.now();
-    this.lastClosedMs = performance.now();
     pendingBatch.batch = batch;
     this.events.addPendingBytes(batch.bytes.length);
-    if (this.retryMs > 0) this.retryQueue.push(pendingBatch);
-    else this.append(pendingBatch, batch);
+    if (this.schedule.closed(pendingBatch, performance.now())) this.append(pendingBatch, batch);
   }
 
   private append(pendingBatch: PendingBatch, batch: Batch): void {
-    this.inFlight++;
     this.store.append(this.app, batch).then(
       ({ retainedByReaders }) => {
-        this.inFlight--;
-        this.retryMs = 0;
+        const queued = this.schedule.succeeded();
+        clearTimeout(this.retryTimer);
+        for (const next of queued) this.appendQueued(next);
         this.complete(pendingBatch, batch);
         this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
         pendingBatch.resolve();
         if (!retainedByReaders) this.builder.reclaim(batch);
-        this.appendQueued();
+        if (this.schedule.canClose) this.closeBatch();
       },
       (error: unknown) => {
-        this.inFlight--;
+        if (pendingBatch.retryUntilStored) {
+          const retryMs = this.schedule.failedAndKept(pendingBatch);
+          if (retryMs !== undefined) this.retryTimer = setTimeout(this.onRetryDue, retryMs);
+        } else {
+          this.schedule.failedAndDropped();
+          this.complete(pendingBatch, batch);
+        }
         this.events.onAppendFailed(this.app, error);
         pendingBatch.reject(error);
-        if (pendingBatch.retryUntilStored) this.retryLater(pendingBatch);
-        else this.complete(pendingBatch, batch);
-        if (this.retryMs === 0) this.appendQueued();
+        if (this.schedule.canClose) this.closeBatch();
       },
     );
+  }
+
+  private readonly onRetryDue = (): void => this.appendQueued(this.schedule.retry());
+
+  private appendQueued(pendingBatch: PendingBatch | undefined): void {
+    if (pendingBatch?.batch) this.append(pendingBatch, pendingBatch.batch);
   }
 
   private complete(pendingBatch: PendingBatch, batch: Batch): void {
     this.unstored.delete(pendingBatch);
     this.allStored = undefined;
     this.events.addPendingBytes(-batch.bytes.length);
-  }
-
-  /** Puts a failed batch back in its place; the first of them is tried again after a pause. */
-  private retryLater(pendingBatch: PendingBatch): void {
-    this.retryQueue.push(pendingBatch);
-    this.retryQueue.sort((a, b) => a.number - b.number);
-    if (this.retryTimer) return;
-    this.retryMs = this.retryMs === 0 ? RETRY_MS : Math.min(this.retryMs * 2, RETRY_MAX_MS);
-    this.retryTimer = setTimeout(() => this.retryFirst(), this.retryMs);
-  }
-
-  private retryFirst(): void {
-    this.retryTimer = undefined;
-    const first = this.retryQueue.shift();
-    if (first?.batch) this.append(first, first.batch);
-  }
-
-  /** After a success: everything that waited, and what was gathered meanwhile. */
-  private appendQueued(): void {
-    for (const pendingBatch of this.retryQueue.splice(0))
-      if (pendingBatch.batch) this.append(pendingBatch, pendingBatch.batch);
-    if (this.inFlight === 0) this.closeBatch();
   }
 }
 

@@ -1,25 +1,25 @@
 /**
- * The router: the only joint between ways in and ways out. Sources look tokens up here and hand their lines to the
- * gatherer of the token's app; it batches them and appends them to the app's stream.
+ * The router: the only connection between sources (ingress) and tails and drains (egress). Sources look tokens up here and pass
+ * their lines to the batcher of the token's app, which appends them to the app's stream in batches.
  */
 import type { AppendResult, AppId, Store } from '../store/contract.ts';
 import type { Batch } from '../syslog/batch.ts';
 import { Batcher, type BatcherEvents } from './batcher.ts';
-import { type LogSource, TokenCache } from './token-cache.ts';
+import { type LogSource, TokenCache, type TokenLookup } from './token-cache.ts';
 
-/** An app's gatherer is given up after it was unused for this long. */
+/** An app's batcher is discarded after it was unused for this long. */
 const BATCHER_IDLE_MS = 30_000;
 
 export interface LogRouterOptions {
-  /** Bytes that may wait to be stored before sources have to pause or are turned away. */
+  /** Bytes that may wait to be stored before sources have to pause or are rejected. */
   readonly pendingBytesMax: number;
-  /** Told when an append fails: once an app and outage would be too much, so the caller limits its own rate. */
+  /** Called for every append that fails; the caller limits how often it warns. */
   readonly onAppendFailed: (app: AppId, error: unknown) => void;
-  /** Told of every batch that is durable, so long after its first line had come: it must be quick. */
+  /** Called for every batch that is stored, `afterMs` after its first line was added: it must be quick. */
   readonly onBatchStored?: (app: AppId, batch: Batch, afterMs: number) => void;
 }
 
-export class LogRouter implements BatcherEvents {
+export class LogRouter implements BatcherEvents, TokenLookup {
   private readonly store: Store;
   private readonly options: LogRouterOptions;
   private readonly tokens: TokenCache;
@@ -36,32 +36,32 @@ export class LogRouter implements BatcherEvents {
     this.sweepTimer.unref();
   }
 
-  /** Too much waits to be stored: sources that can pause do, the others turn their lines away and count them. */
+  /** Too much waits to be stored: sources that can pause do so, the others reject lines and count them. */
   get congested(): boolean {
     return this.pendingBytes > this.options.pendingBytesMax;
   }
 
-  /** Grows when tokens were made or revoked: whoever remembers a tenant asks again. */
+  /** Grows when tokens were made or revoked: whoever caches a log source looks its token up again. */
   get tokensVersion(): number {
     return this.tokens.version;
   }
 
-  /** Calls `resume` once, when the router isn't congested any more. */
+  /** Calls `resume` once, as soon as the router isn't congested any more. */
   whenUncongested(resume: () => void): void {
     this.resumeWaiters.add(resume);
   }
 
-  /** The token's tenant; null when there is none, undefined when {@link loadToken} has to be asked. */
+  /** The token's log source; null when there is none, undefined when it has to be looked up with {@link loadToken}. */
   lookupToken(token: string): LogSource | null | undefined {
     return this.tokens.lookup(token);
   }
 
-  /** Asks the store for a token. */
+  /** Looks a token up in the store; null when there is none. */
   loadToken(token: string): Promise<LogSource | null> {
     return this.tokens.load(token);
   }
 
-  /** Where an app's lines are gathered. */
+  /** The batcher of an app's lines; use it at once, since it is discarded when it is unused. */
   batcher(app: AppId): Batcher {
     let batcher = this.batchers.get(app);
     if (!batcher) {
@@ -71,7 +71,7 @@ export class LogRouter implements BatcherEvents {
     return batcher;
   }
 
-  /** Appends a batch that has a name, past the gatherer: the same name again stores nothing. */
+  /** Appends a batch under a frame id, without a batcher: the same frame id again stores nothing (`duplicate`). */
   async appendOnce(app: AppId, batch: Batch, frameId: string): Promise<AppendResult> {
     const bytes = batch.bytes.length;
     const startedMs = performance.now();

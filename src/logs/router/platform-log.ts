@@ -18,7 +18,7 @@ export const PlatformLinePriority = {
   api: 190,
 } as const;
 
-/** Stands in every line as its host. */
+/** HOSTNAME of every line. */
 const HOST = 'host';
 const HOST_BYTES = Buffer.from(HOST);
 const SOURCES = { app: Buffer.from('app'), heroku: Buffer.from('heroku') } as const;
@@ -26,11 +26,11 @@ const SOURCES = { app: Buffer.from('app'), heroku: Buffer.from('heroku') } as co
 const BYTES_A_CHARACTER = 3;
 const SCRATCH_BYTES = 65_536;
 
-/** Lets this process's own parts speak into an app's stream: the HTTP router, the API, the drains. */
+/** Writes the platform's own lines to an app's stream: of the HTTP router, the API, the drains. */
 export class PlatformLog {
   private readonly router: LogRouter;
   private readonly header = new SyslogHeader();
-  /** Where a line's text becomes bytes: the gatherer copies them. */
+  /** Where a line's text becomes bytes: the batcher copies them. */
   private readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
   constructor(router: LogRouter) {
@@ -40,7 +40,7 @@ export class PlatformLog {
   /**
    * Adds the line `source[dyno]: message` to an app's stream; it is stored as soon as the store takes it.
    *
-   * @param lingerMs it may gather with others until so long after the app's last batch.
+   * @param lingerMs it may linger, with others, until so long after the app's last batch was closed.
    */
   write(
     app: AppId,
@@ -50,7 +50,7 @@ export class PlatformLog {
     message: string,
     lingerMs = 0,
   ): void {
-    // Complete, so that the gatherer takes it as it is: the HTTP router says one for every request.
+    // Complete, so that the batcher copies it as it is: the HTTP router writes one for every request.
     const text = `<${priority}>1 ${timestampText(Date.now())} ${HOST} ${source} ${dyno} - - ${message}`;
     const small = text.length * BYTES_A_CHARACTER <= SCRATCH_BYTES;
     const line = small ? this.scratch : Buffer.from(text);

@@ -1,4 +1,4 @@
-/** How much a token and an app may send. What is over is turned away, and the app is told so, once a minute. */
+/** How much a token and an app may send. What is over is rejected, and logged to the app once a minute. */
 import type { AppId } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
 import type { LogSource } from './token-cache.ts';
@@ -16,11 +16,11 @@ export interface RateLimiterOptions {
   readonly logToApp: (app: AppId, message: string) => void;
 }
 
-/** The first refusal is told after this time, so that there is something to count; further ones once a minute. */
+/** The first rejection is logged after this time, so that there is something to count; further ones once a minute. */
 const FIRST_REPORT_MS = 1_000;
 const REPORT_INTERVAL_MS = 60_000;
 
-/** Holds what may be sent in one second; may be overdrawn by a request that is taken whole. */
+/** A token bucket that holds what may be sent in one second; a request that is taken whole may overdraw it. */
 class TokenBucket {
   private readonly rate: number;
   private remaining: number;
@@ -61,7 +61,7 @@ export class RateLimiter {
   private readonly now: () => number;
   private readonly buckets = new Map<string, Buckets>();
   private readonly limitedLines = new Map<AppId, LimitedLines>();
-  /** Nothing is limited: nobody needs to ask. */
+  /** Nothing is limited: callers needn't ask. */
   readonly disabled: boolean;
 
   constructor(options: RateLimiterOptions, now: () => number = Date.now) {
@@ -72,8 +72,8 @@ export class RateLimiter {
   }
 
   /**
-   * Asks for `lines` lines of `bytes` bytes in all; returns how many of them may pass. Bytes are looked at before, not
-   * after: the last lines may go over, by less than a chunk.
+   * Asks for `lines` lines of `bytes` bytes in all; returns how many of them may pass. Bytes are checked before they are taken,
+   * not after: the last lines may go over the limit, by less than a chunk.
    */
   admit(logSource: LogSource, lines: number, bytes: number): number {
     const now = this.now();
@@ -88,7 +88,7 @@ export class RateLimiter {
     return granted;
   }
 
-  /** May a request be taken now? It is taken whole, and what is too much is missing afterwards: {@link charge} it. */
+  /** May a request be taken now? It is taken whole and overdraws the bucket: {@link charge} it afterwards. */
   allowsRequest(logSource: LogSource): boolean {
     const now = this.now();
     return this.bucketsFor(logSource).every(
@@ -96,11 +96,12 @@ export class RateLimiter {
     );
   }
 
+  /** Takes lines off the budget without asking: they were taken. */
   charge(logSource: LogSource, lines: number, bytes: number): void {
     this.takeFrom(this.bucketsFor(logSource), lines, bytes);
   }
 
-  /** Counts lines that were turned away. */
+  /** Counts lines that were rejected, for the report in the app's stream. */
   countLimited(app: AppId, lines: number): void {
     let limited = this.limitedLines.get(app);
     if (!limited) {
@@ -111,7 +112,7 @@ export class RateLimiter {
     if (!limited.timer) this.scheduleReport(app, limited, FIRST_REPORT_MS);
   }
 
-  /** Tells what hasn't been told yet. */
+  /** Logs what hasn't been logged yet. */
   close(): void {
     for (const [app, limited] of this.limitedLines) {
       clearTimeout(limited.timer);
@@ -139,7 +140,7 @@ export class RateLimiter {
     limited.sinceMs = this.now();
     this.options.logToApp(
       app,
-      `Rate limit: ${count} messages refused since ${since}. Allowed are ${describe(this.options)}.`,
+      `Rate limit: ${count} messages refused since ${since}. Allowed are ${formatLimits(this.options)}.`,
     );
   }
 
@@ -170,7 +171,7 @@ export class RateLimiter {
   }
 }
 
-function describe({ token, app }: RateLimiterOptions): string {
+function formatLimits({ token, app }: RateLimiterOptions): string {
   const rates = (name: string, { lines, bytes }: RateLimit): string[] => [
     ...(lines === undefined ? [] : [`${lines} lines/s ${name}`]),
     ...(bytes === undefined ? [] : [`${bytes} bytes/s ${name}`]),

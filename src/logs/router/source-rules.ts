@@ -1,19 +1,19 @@
 /**
- * Rules say who a sender is that can't show a token: by the port it sends to, its network, its certificate, or the
- * tag or hostname in its lines. They are records in the store, known to every router.
+ * Rules identify senders that can't show a token: by the port they send to, their network, their certificate, or the tag or
+ * hostname of their lines. They are records in the store, known to every router.
  */
 import ipaddr from 'ipaddr.js';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId, Store } from '../store/contract.ts';
 import type { LogSource } from './token-cache.ts';
 
-/** What a rule asks for; all that is given has to be true of a line. */
+/** What a rule asks for: a line has to meet all conditions that are given. */
 export interface RuleConditions {
   /** The port that the sender sends to: the server listens on it (TCP and UDP). */
   readonly port?: number;
   /** `10.0.0.0/8`, `fd00::/8`, or one address. */
   readonly network?: string;
-  /** APP-NAME, the tag of old lines. */
+  /** APP-NAME, or the TAG of RFC 3164. */
   readonly tag?: string;
   readonly hostname?: string;
   /** Of the client's certificate: `CN=web-1`, the name alone, or its SHA-256 fingerprint. */
@@ -36,7 +36,7 @@ export interface SenderInfo {
   readonly certificate?: ClientCertificate;
 }
 
-/** A client's certificate that a certificate authority of ours has signed. */
+/** A client's certificate that was verified against TAILRACE_SYSLOG_TLS_CLIENT_CA. */
 export interface ClientCertificate {
   readonly commonName: string;
   /** `CN=web-1`, `O=example`: one entry an attribute. */
@@ -45,13 +45,14 @@ export interface ClientCertificate {
   readonly fingerprint: string;
 }
 
-/** A rule whose conditions on the sender are met: its tag and hostname are left to look at. */
+/** A rule whose conditions on the sender are met: its tag and hostname are left to check. */
 export interface CandidateRule {
   readonly tag: string | undefined;
   readonly hostname: string | undefined;
   readonly logSource: LogSource;
 }
 
+/** Key of a rule's record. */
 export function ruleKey(id: string): string {
   return `rule/${id}`;
 }
@@ -61,13 +62,13 @@ export class SourceRules {
   private records: readonly RuleRecord[] = [];
   private readonly listeners = new Set<() => void>();
   private loading: Promise<void> = Promise.resolve();
-  /** Grows when rules were made or removed: whoever remembers candidates asks again. */
+  /** Grows when rules were made or removed: whoever caches candidates asks again. */
   version = 0;
 
   constructor(store: Store) {
     this.store = store;
     store.watchRecords((scope) => {
-      if (scope === '') void this.load().catch(() => {}); // the store is away: the rules stay as they were
+      if (scope === '') void this.load().catch(() => {}); // the store is unavailable: the rules stay as they were
     });
   }
 
@@ -82,12 +83,12 @@ export class SourceRules {
     this.listeners.add(changed);
   }
 
-  /** Rules that name a port: somebody has to listen there. */
+  /** Rules that name a port, which has to be listened on. */
   rulesWithPort(): (RuleRecord & { readonly port: number })[] {
     return this.records.flatMap((rule) => (rule.port === undefined ? [] : { ...rule, port: rule.port }));
   }
 
-  /** The rules that may be meant for a sender, those with most conditions first, of these the oldest. */
+  /** The rules that may apply to a sender's lines, those with most conditions first, of these the oldest. */
   candidatesFor(sender: SenderInfo): readonly CandidateRule[] {
     return this.records
       .filter((rule) => matchesSender(rule, sender))

@@ -1,9 +1,9 @@
 import type { AppId, Store } from '../store/contract.ts';
 
-/** Whom a token speaks for: one app, one source name. */
+/** Where a token's lines belong: one app, one source name. */
 export interface LogSource {
   readonly token: string;
-  /** The token as it stands in a line's APP-NAME. */
+  /** The token's bytes, as in a line's APP-NAME. */
   readonly tokenBytes: Uint8Array;
   readonly app: AppId;
   readonly source: string;
@@ -18,7 +18,7 @@ export interface TokenRecord {
   readonly createdAt: string;
 }
 
-/** The source of a token that speaks for every source of its app: for other routers' drains. */
+/** The source of a token that is valid for every source of its app: for other routers' drains. */
 export const WILDCARD_SOURCE = '*';
 
 /** Key of a token's record. */
@@ -26,12 +26,22 @@ export function tokenKey(token: string): string {
   return `token/${token}`;
 }
 
-/** How long an unknown token stays unknown without asking again: a flood of them must not become a flood of look-ups. */
+/** How long an unknown token stays unknown without another look-up: a flood of them must not become a flood of look-ups. */
 const MISS_TTL_MS = 5_000;
-/** Unknown tokens remembered at the most. */
+/** Unknown tokens cached at the most. */
 const MISSES_MAX = 10_000;
 
-/** Looks tokens up: in memory, and in the store on a miss. Misses are remembered too, for a while. */
+/** Finds the log source of a token. `LogRouter` is one; parsers of lines depend on no more than this. */
+export interface TokenLookup {
+  /** Grows when tokens were made or revoked: whoever caches a log source looks its token up again. */
+  readonly tokensVersion: number;
+  /** The token's log source; null when there is none, undefined when it has to be looked up with {@link loadToken}. */
+  lookupToken(token: string): LogSource | null | undefined;
+  /** Looks a token up in the store; null when there is none. */
+  loadToken(token: string): Promise<LogSource | null>;
+}
+
+/** Caches tokens: those of the store, and for a while those that it doesn't have. */
 export class TokenCache {
   private readonly store: Store;
   private readonly hits = new Map<string, LogSource>();
@@ -44,12 +54,12 @@ export class TokenCache {
     this.store = store;
     this.now = now;
     store.watchRecords((scope) => {
-      // Tokens live in the scope of no app. They change seldom: forget all, and ask again.
+      // Tokens are records in the scope of no app. They change seldom: drop all of them.
       if (scope === '') this.clear();
     });
   }
 
-  /** The token's tenant, null when it is known to be unknown, undefined when the store has to be asked. */
+  /** The token's log source, null when it is known to be unknown, undefined when it has to be looked up in the store. */
   lookup(token: string): LogSource | null | undefined {
     const logSource = this.hits.get(token);
     if (logSource) return logSource;
@@ -60,7 +70,7 @@ export class TokenCache {
     return undefined;
   }
 
-  /** Asks the store for a token that `find` doesn't know. */
+  /** Looks up in the store a token that {@link lookup} doesn't know. */
   async load(token: string): Promise<LogSource | null> {
     const record = token.startsWith('t.')
       ? await this.store.get<TokenRecord>('', tokenKey(token))

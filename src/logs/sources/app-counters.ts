@@ -1,7 +1,7 @@
 import type { AppId } from '../store/contract.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 
-/** Lines and bytes that one app got. */
+/** Accepted lines and bytes of one app. */
 export interface AppCounters {
   lines: number;
   bytes: number;
@@ -9,7 +9,7 @@ export interface AppCounters {
 
 const appCounters = new WeakMap<ListenerCounters, Map<AppId, AppCounters>>();
 
-/** What each app got through a listener; apart from the counters, which are shown as they are. */
+/** The counters of a listener's apps; apart from {@link ListenerCounters}, which the API shows as they are. */
 export function countersByApp(counters: ListenerCounters): Map<AppId, AppCounters> {
   let counts = appCounters.get(counters);
   if (!counts) {

@@ -1,13 +1,13 @@
 /**
- * Keeps senders from holding more than their share: too many connections, connections that say nothing, frames that
- * never end, and beginnings of frames that together would fill the memory.
+ * Limits the resources that syslog connections take: their number, idle ones, frames that never end, and partial frames that
+ * together would fill the memory.
  */
 import type { ListenerCounters } from './listener-counters.ts';
 
 export interface ConnectionLimiterOptions {
-  /** Open syslog connections in all, those included that aren't ready for lines yet. */
+  /** Open syslog connections in all, those included whose handshake isn't finished. */
   readonly connectionsMax: number;
-  /** A connection that is silent for so long is closed. */
+  /** A connection that is idle for so long is closed. */
   readonly idleMs: number;
   /** A frame has to be there in full so long after its first byte. */
   readonly frameMs: number;
@@ -21,13 +21,13 @@ const CHECK_MS_MIN = 100;
 /** One warning in this time, however many connections are cut. */
 const WARN_INTERVAL_MS = 60_000;
 
-/** A connection under guard. */
+/** A connection that the limiter watches. */
 export class TrackedConnection {
   readonly address: string;
   readonly counters: ListenerCounters;
   readonly destroy: () => void;
   partialBytes = 0;
-  /** When the frame that is waited for began, on the clock of `performance.now()`; 0: none has. */
+  /** When the partial frame, or the handshake, began, on the clock of `performance.now()`; 0: there is none. */
   partialSinceMs = 0;
   lastActivityMs = performance.now();
 
@@ -55,7 +55,7 @@ export class ConnectionLimiter {
     this.timer.unref();
   }
 
-  /** Watches over a connection; false when there are too many, and it has to be closed. */
+  /** Starts to watch a connection; false when there are too many, and it has to be closed. */
   add(connection: TrackedConnection): boolean {
     if (this.connections.size >= this.options.connectionsMax) {
       this.countAndWarn(

@@ -1,11 +1,13 @@
 /**
- * What all listeners share: whose a frame's line is gets found out, and the line goes to the gatherer of its app.
- * One intake a connection or request, so that a token that comes line after line is recognised by its bytes.
+ * What all listeners share: the log source of a frame's line is determined, and the line goes to the batcher of its app.
+ * One receiver per connection or request, so that a token that comes line after line is recognized by its bytes.
+ *
+ * No sockets, no timers, and of the router only the token table and the batchers: {@link SourceMatcher} and {@link SourceResolver}
+ * decide where a line belongs, the rate limiter whether it may pass.
  */
 
-import type { LogRouter } from '../router/log-router.ts';
 import type { RateLimiter } from '../router/rate-limiter.ts';
-import { type LogSource, WILDCARD_SOURCE } from '../router/token-cache.ts';
+import type { LogSource, TokenLookup } from '../router/token-cache.ts';
 import type { AppId } from '../store/contract.ts';
 import { RECORD_HEADER } from '../syslog/batch.ts';
 import { withDefaultHeader } from '../syslog/default-header.ts';
@@ -15,25 +17,24 @@ import { decodeFrames, type RecordSink } from '../syslog/wasm/wasm-codec.ts';
 import { type AppCounters, countersForApp } from './app-counters.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 import { readHeaderField } from './rewrite-header.ts';
-import type { SourceResolver } from './source-resolver.ts';
+import { SourceMatcher } from './source-matcher.ts';
+import { resolveToken, type SourceResolver } from './source-resolver.ts';
 import { sourceForAppName } from './wildcard-token.ts';
 
 /** What became of a frame. */
 export const FrameOutcome = {
-  /** It is with its app's gatherer. */
+  /** It was added to its app's batcher. */
   accepted: 0,
-  /** Nobody knows whose it is: counted, dropped. */
+  /** Its log source is unknown: counted, dropped. */
   unknownSource: 1,
-  /** It is no line, as far as can be seen: counted, dropped. */
+  /** It is no syslog line, as far as can be seen: counted, dropped. */
   malformed: 2,
-  /** Its token has to be asked for: await {@link LineReceiver.loadToken}, then take the frame again. */
+  /** Its token has to be looked up: await {@link LineReceiver.loadToken}, then take the frame again. */
   needsTokenLookup: 3,
   /** Its token or app has sent more than it may: counted, dropped. */
   rateLimited: 4,
 } as const;
 export type FrameOutcome = (typeof FrameOutcome)[keyof typeof FrameOutcome];
-
-const ANY_APP_NAME = new Uint8Array(0);
 
 /** Where lines of one app go. */
 export interface LineTarget {
@@ -50,38 +51,41 @@ export interface LineTarget {
   whenStored(): Promise<unknown>;
 }
 
+/** What a receiver needs of the router. */
+export interface LineRouter extends TokenLookup {
+  batcher(app: AppId): LineTarget;
+}
+
 export interface LineReceiverOptions {
-  readonly router: LogRouter;
+  readonly router: LineRouter;
   readonly counters: ListenerCounters;
   /** What to write as HOSTNAME when a line has none: the sender's address. */
   readonly host: string;
-  /** Whose all the lines are, when the sender authenticated with a token. */
+  /** The source of all lines, when the sender authenticated with a token. */
   readonly authenticatedSource?: LogSource;
-  /** Says whose lines are that don't have their token as APP-NAME. */
+  /** Finds the source of lines that don't have their token as APP-NAME. */
   readonly sourceResolver?: SourceResolver;
-  /** Asked line by line; a request that is taken whole is asked for before, and only charged here. */
+  /** Asked line by line; a request that is taken whole was admitted before, and is only charged here. */
   readonly rateLimiter?: RateLimiter;
   /** The lines are in the form of Heroku's HTTPS drains: without structured data. */
   readonly fromHerokuDrain?: boolean;
-  /** Where an app's lines go: its gatherer, unless they must stay together. */
+  /** Where an app's lines go: its batcher, unless they must stay together. */
   readonly targetFor?: (app: AppId) => LineTarget;
 }
 
 export class LineReceiver implements RecordSink {
-  private readonly router: LogRouter;
+  private readonly router: LineRouter;
   private readonly counters: ListenerCounters;
   private readonly host: Uint8Array;
   private readonly header = new SyslogHeader();
   private readonly scan: typeof scanHeader;
-  readonly authenticatedSource: LogSource | undefined;
+  private readonly matcher: SourceMatcher;
   private readonly sourceResolver: SourceResolver | undefined;
   private readonly rateLimiter: RateLimiter | undefined;
   private readonly targetFor: (app: AppId) => LineTarget;
   private readonly fastPathAllowed: boolean;
-  private logSource: LogSource | undefined;
   private target: LineTarget | undefined;
   private appCounters: AppCounters | undefined;
-  private tokensVersion = -1;
   private tokenToLoad = '';
   /** What got lines since the last {@link flushInBackground} or {@link whenStored}. */
   private pendingTargets: LineTarget[] = [];
@@ -100,8 +104,7 @@ export class LineReceiver implements RecordSink {
     this.router = router;
     this.counters = counters;
     this.host = Buffer.from(host.slice(0, 255));
-    this.authenticatedSource = authenticatedSource;
-    this.logSource = authenticatedSource;
+    this.matcher = new SourceMatcher(authenticatedSource);
     this.sourceResolver = sourceResolver;
     this.rateLimiter = rateLimiter?.disabled ? undefined : rateLimiter;
     this.scan = fromHerokuDrain ? scanHerokuDrainHeader : scanHeader;
@@ -109,77 +112,53 @@ export class LineReceiver implements RecordSink {
     this.targetFor = targetFor ?? ((app) => router.batcher(app));
   }
 
+  /** The source of all lines, when the sender authenticated with a token. */
+  get authenticatedSource(): LogSource | undefined {
+    return this.matcher.authenticated;
+  }
+
   /** Takes the frame `bytes[start, end)`. */
   take(bytes: Uint8Array, start: number, end: number): FrameOutcome {
-    const { header, authenticatedSource } = this;
-    if (!this.scan(bytes, start, end, header)) return this.takeLegacy(bytes, start, end);
-    if (authenticatedSource) {
-      if (authenticatedSource.source === WILDCARD_SOURCE)
-        this.logSource = sourceForAppName(
-          authenticatedSource,
-          readHeaderField(bytes, header.sourceStart, end),
-        );
-      return this.add(bytes, start, end, this.logSource ?? authenticatedSource);
-    }
-    const tokenEnd =
-      header.dynoStart === end ? fieldEnd(bytes, header.sourceStart, end) : header.dynoStart - 1;
-    const { logSource } = this;
-    if (
-      logSource &&
-      this.tokensVersion === this.router.tokensVersion &&
-      hasToken(bytes, header.sourceStart, tokenEnd, logSource)
-    )
-      return this.add(bytes, start, end, logSource);
-    return this.resolveAndAdd(bytes, start, end);
+    if (!this.scan(bytes, start, end, this.header)) return this.takeLegacy(bytes, start, end);
+    return this.takeScanned(bytes, start, end);
   }
 
   /**
-   * Takes usual frames from `bytes[pos, …)` on, as long as they carry the token of the frame before; returns where it
-   * stopped. What is there is for {@link take}.
+   * Takes frames from `bytes[pos, …)` on the WebAssembly fast path, as long as they carry the token of the frame before; returns
+   * where it stopped. What is there is for {@link take}.
    */
   takeFastPath(bytes: Uint8Array, pos: number): number {
-    const { logSource, authenticatedSource } = this;
-    if (!this.fastPathAllowed || !logSource) return pos;
-    if (authenticatedSource === logSource)
-      return authenticatedSource.source === WILDCARD_SOURCE
-        ? pos
-        : decodeFrames(bytes, pos, ANY_APP_NAME, authenticatedSource.sourceBytes, this);
-    // No token (a rule says who it is): an empty one would let every line pass.
-    if (logSource.tokenBytes.length === 0) return pos;
-    if (!authenticatedSource && this.tokensVersion !== this.router.tokensVersion) return pos;
-    return decodeFrames(bytes, pos, logSource.tokenBytes, logSource.sourceBytes, this);
+    const { current } = this.matcher;
+    if (!this.fastPathAllowed || !current) return pos;
+    const appName = this.matcher.fastPathAppName(this.router.tokensVersion);
+    return appName ? decodeFrames(bytes, pos, appName, current.sourceBytes, this) : pos;
   }
 
-  /** Called by the express lane. */
+  /** Called by the WebAssembly fast path. */
   addRecords(records: Uint8Array, count: number, lineBytes: number): void {
-    const { logSource, rateLimiter } = this;
-    if (!logSource) return;
-    let lines = count;
-    if (rateLimiter && this.authenticatedSource) rateLimiter.charge(logSource, count, lineBytes);
-    else if (rateLimiter) {
-      lines = rateLimiter.admit(logSource, count, lineBytes);
-      this.counters.limited += count - lines;
-      if (lines === 0) return;
-    }
-    if (!this.target) this.selectTarget(logSource);
+    const { current } = this.matcher;
+    if (!current) return;
+    const lines = this.admit(current, count, lineBytes);
+    if (lines === 0) return;
+    if (!this.target) this.selectTarget(current);
     this.target?.addRecords(lines === count ? records : firstRecords(records, lines), lines);
     this.countLines(lines, lines === count ? lineBytes : Math.round((lineBytes * lines) / count));
   }
 
-  /** Asks the store for the token of the frame that got `Taken.ask`. */
+  /** Looks up the token of the frame whose outcome was `needsTokenLookup`. */
   async loadToken(): Promise<void> {
-    // Meanwhile others may send the lines taken so far on their way, before anybody asked whether they arrive.
+    // Others may flush the lines taken so far meanwhile, before anybody waits for them to be stored: have them kept.
     for (const target of this.pendingTargets) target.flushInBackground();
     await this.router.loadToken(this.tokenToLoad);
   }
 
-  /** The lines taken so far needn't be waited for. */
+  /** The lines taken so far are fire-and-forget: kept and retried until they are stored. */
   flushInBackground(): void {
     for (const target of this.pendingTargets) target.flushInBackground();
     this.resetTargets();
   }
 
-  /** Resolves when the lines taken so far are stored. */
+  /** Resolves when the lines taken so far are stored; rejects when they couldn't be. */
   whenStored(): Promise<unknown> {
     const { pendingTargets: targets } = this;
     this.resetTargets();
@@ -188,31 +167,32 @@ export class LineReceiver implements RecordSink {
       : Promise.all(targets.map((target) => target.whenStored()));
   }
 
-  /** Takes a line without an RFC 5424 header: one of the old kind, or, from somebody who is known, any bytes. */
+  /** Takes a line without an RFC 5424 header: one of RFC 3164, or, when the sender's source is known, any bytes. */
   private takeLegacy(bytes: Uint8Array, start: number, end: number): FrameOutcome {
+    const { authenticated } = this.matcher;
     const converted = rfc3164ToRfc5424(bytes, start, end, Date.now());
-    if (converted && scanHeader(converted, 0, converted.length, this.header)) {
-      if (!this.authenticatedSource) return this.resolveAndAdd(converted, 0, converted.length);
-      return this.add(converted, 0, converted.length, this.authenticatedSource);
-    }
+    if (converted && scanHeader(converted, 0, converted.length, this.header))
+      return this.takeScanned(converted, 0, converted.length);
     this.counters.malformed++;
-    const known =
-      end > start
-        ? (this.authenticatedSource ?? this.sourceResolver?.resolveHeaderless())
-        : this.authenticatedSource;
+    const known = end > start ? (authenticated ?? this.sourceResolver?.resolveHeaderless()) : authenticated;
     if (!known) return FrameOutcome.malformed;
-    // Whose line it is may be known all the same: then it is kept, as a message without a header.
+    // Kept as a message without a header.
     const line = withDefaultHeader(bytes.subarray(start, end));
     scanHeader(line, 0, line.length, this.header);
-    return this.add(line, 0, line.length, known);
+    return this.add(line, 0, line.length, sourceForAppName(known, ''));
   }
 
-  /** Takes a line whose header has been scanned, from whoever it says that it is from. */
+  /** Takes a line whose header has been scanned. */
+  private takeScanned(bytes: Uint8Array, start: number, end: number): FrameOutcome {
+    const logSource = this.matcher.match(bytes, this.header, end, this.router.tokensVersion);
+    return logSource ? this.add(bytes, start, end, logSource) : this.resolveAndAdd(bytes, start, end);
+  }
+
   private resolveAndAdd(bytes: Uint8Array, start: number, end: number): FrameOutcome {
     const { header, sourceResolver } = this;
     const resolution = sourceResolver
       ? sourceResolver.resolve(bytes, start, end, header)
-      : this.resolveToken(readHeaderField(bytes, header.sourceStart, end));
+      : resolveToken(this.router, readHeaderField(bytes, header.sourceStart, end));
     if (resolution === 'unknown') {
       this.counters.unknownToken++;
       return FrameOutcome.unknownSource;
@@ -227,25 +207,25 @@ export class LineReceiver implements RecordSink {
     return this.add(line, 0, line.length, logSource);
   }
 
-  private resolveToken(
-    token: string,
-  ): { logSource: LogSource; line?: undefined } | { tokenToLoad: string } | 'unknown' {
-    const logSource = this.router.lookupToken(token);
-    if (logSource === undefined) return { tokenToLoad: token };
-    return logSource ? { logSource } : 'unknown';
-  }
-
   private add(bytes: Uint8Array, start: number, end: number, logSource: LogSource): FrameOutcome {
-    const { rateLimiter } = this;
-    if (rateLimiter && this.authenticatedSource) rateLimiter.charge(logSource, 1, end - start);
-    else if (rateLimiter && rateLimiter.admit(logSource, 1, end - start) === 0) {
-      this.counters.limited++;
-      return FrameOutcome.rateLimited;
-    }
-    if (!this.target || logSource !== this.logSource) this.selectTarget(logSource);
+    if (this.admit(logSource, 1, end - start) === 0) return FrameOutcome.rateLimited;
+    if (!this.target || logSource !== this.matcher.current) this.selectTarget(logSource);
     this.target?.add(bytes, start, end, this.header, logSource, this.host);
     this.countLines(1, end - start);
     return FrameOutcome.accepted;
+  }
+
+  /** How many of so many lines may pass; the others are counted. */
+  private admit(logSource: LogSource, lines: number, bytes: number): number {
+    const { rateLimiter } = this;
+    if (!rateLimiter) return lines;
+    if (this.matcher.authenticated) {
+      rateLimiter.charge(logSource, lines, bytes);
+      return lines;
+    }
+    const granted = rateLimiter.admit(logSource, lines, bytes);
+    this.counters.limited += lines - granted;
+    return granted;
   }
 
   private countLines(lines: number, bytes: number): void {
@@ -258,34 +238,21 @@ export class LineReceiver implements RecordSink {
 
   private resetTargets(): void {
     this.pendingTargets = [];
-    this.target = undefined; // it may be given up before the next line comes
+    this.target = undefined; // the router may discard it before the next line comes
   }
 
   private selectTarget(logSource: LogSource): void {
-    this.logSource = logSource;
-    this.tokensVersion = this.router.tokensVersion;
+    this.matcher.remember(logSource, this.router.tokensVersion);
     this.target = this.targetFor(logSource.app);
     this.appCounters = countersForApp(this.counters, logSource.app);
     if (!this.pendingTargets.includes(this.target)) this.pendingTargets.push(this.target);
   }
 }
 
+/** The first `count` of some records. */
 function firstRecords(records: Uint8Array, count: number): Uint8Array {
   let end = 0;
   for (let left = count; left > 0; left--)
     end += RECORD_HEADER + (records[end] | (records[end + 1] << 8) | (records[end + 2] << 16));
   return records.subarray(0, end);
-}
-
-function hasToken(bytes: Uint8Array, start: number, end: number, { tokenBytes }: LogSource): boolean {
-  const length = tokenBytes.length;
-  if (length === 0 || end - start !== length) return false;
-  for (let i = length - 1; i >= 0; i--) if (bytes[start + i] !== tokenBytes[i]) return false;
-  return true;
-}
-
-function fieldEnd(bytes: Uint8Array, start: number, end: number): number {
-  let i = start;
-  while (i < end && bytes[i] !== 0x20) i++;
-  return i;
 }

@@ -18,7 +18,7 @@ export function listen(
   });
 }
 
-/** The error that says who couldn't listen where, and what to do. */
+/** The error of a listener that couldn't be opened, with its address and what to do. */
 export function listenError(
   error: unknown,
   host: string,

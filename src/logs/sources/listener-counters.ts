@@ -1,16 +1,18 @@
-/** What a listener took and what it turned away, since the start. */
+/** What a listener accepted and what it rejected, since the start. */
 export interface ListenerCounters {
   readonly protocol: string;
   lines: number;
-  /** Bytes of the lines that were taken. */
+  /** Bytes of the accepted lines. */
   bytes: number;
+  /** Frames and bodies that weren't syslog lines. */
   malformed: number;
+  /** Lines whose log source is unknown. */
   unknownToken: number;
-  /** Lines turned away because too much waited to be stored. */
+  /** Lines rejected because too much waited to be stored. */
   lost: number;
-  /** Lines turned away because their token or app had sent more than it may. */
+  /** Lines rejected by a rate limit. */
   limited: number;
-  /** Frames that had been stored before. */
+  /** Lines of requests that had been stored before. */
   duplicates: number;
   connections: number;
   /** Connections that were ended because they were too many, idle, or too slow. */

@@ -1,4 +1,4 @@
-/** What is measured of the ways in. Counted are plain numbers on the hot path; they are collected when somebody asks. */
+/** Metrics of the sources. The hot path counts in plain numbers; they are collected on demand. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { LogRouter } from '../router/log-router.ts';
 import { countersByApp } from './app-counters.ts';
@@ -8,13 +8,13 @@ import { countUdpDrops } from './udp-drops.ts';
 export interface ListenerMetricsOptions {
   readonly counters: readonly ListenerCounters[];
   readonly router: LogRouter;
-  /** Where datagrams come in. */
+  /** The port of syslog over UDP. */
   readonly udpPort: number;
   /** Names of apps by their ids. */
   readonly appNames: () => Promise<ReadonlyMap<string, string>>;
 }
 
-/** Measures batches and the time from their first line's arrival until they are durable; give it to the router. */
+/** Registers metrics of stored batches. Returns the observer of a batch: its lines, bytes, and ms from its first line until it was stored. */
 export function registerBatchMetrics(
   registry: Registry,
 ): (lines: number, bytes: number, afterMs: number) => void {
@@ -44,7 +44,7 @@ export function registerBatchMetrics(
   };
 }
 
-/** Shows the listeners' counters. */
+/** Registers the listeners' counters. */
 export function registerListenerMetrics(
   registry: Registry,
   { counters, router, udpPort, appNames }: ListenerMetricsOptions,

@@ -1,6 +1,6 @@
 import type { ListenerCounters } from './listener-counters.ts';
 
-/** How often a listener warns of what it turned away. */
+/** How often a listener warns of rejected lines. */
 const WARN_INTERVAL_MS = 60_000;
 type RejectionKind = 'malformed' | 'unknownToken' | 'lost';
 const EXPLANATION: Record<RejectionKind, string> = {
@@ -11,7 +11,7 @@ const EXPLANATION: Record<RejectionKind, string> = {
   lost: 'lines were turned away because too much waited to be stored',
 };
 
-/** Warns once a minute, and at once the first time, of what a listener turned away. */
+/** Warns of lines that a listener rejected: at once the first time, then once a minute. */
 export class RejectionWarnings {
   private readonly counters: ListenerCounters;
   private readonly warn: (fields: object, message: string) => void;
@@ -23,21 +23,21 @@ export class RejectionWarnings {
     this.warn = warn;
   }
 
-  /** Looks at the counters: cheap enough for every chunk. */
+  /** Compares the counters: cheap enough for every chunk. */
   check(): void {
-    const { counters, reported: told } = this;
+    const { counters, reported } = this;
     if (
-      counters.malformed === told.malformed &&
-      counters.unknownToken === told.unknownToken &&
-      counters.lost === told.lost
+      counters.malformed === reported.malformed &&
+      counters.unknownToken === reported.unknownToken &&
+      counters.lost === reported.lost
     )
       return;
     const now = Date.now();
     if (now < this.nextMs) return;
     this.nextMs = now + WARN_INTERVAL_MS;
     for (const kind of ['malformed', 'unknownToken', 'lost'] as const) {
-      const count = counters[kind] - told[kind];
-      told[kind] = counters[kind];
+      const count = counters[kind] - reported[kind];
+      reported[kind] = counters[kind];
       if (count > 0) this.warn({ protocol: counters.protocol, count }, `${count} ${EXPLANATION[kind]}`);
     }
   }

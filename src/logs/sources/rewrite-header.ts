@@ -1,4 +1,4 @@
-/** Writes a line anew whose sender was recognised by something else than its APP-NAME. */
+/** Rewrites the header of a line whose source was identified by something else than its APP-NAME. */
 import type { SyslogHeader } from '../syslog/header.ts';
 
 const SPACE = 0x20;
@@ -8,7 +8,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
 
-/** Where the structured data element `[tailrace@32473 token="…"]` stands, and the token in it. */
+/** Where the structured data element `[tailrace@32473 token="…"]` is, and the token in it. */
 export interface TokenElement {
   readonly start: number;
   readonly end: number;
@@ -38,9 +38,9 @@ export function readHeaderField(bytes: Uint8Array, start: number, end: number): 
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, stop - start).toString('latin1');
 }
 
-/** What is to be different in the new line. */
+/** What is different in the rewritten line. */
 export interface HeaderChanges {
-  /** The source's name. When APP-NAME says something else, that is a part of the dyno's name then: `postgres.4711`. */
+  /** The source's name. An APP-NAME that differs from it becomes part of the dyno's name: `postgres.4711`. */
   readonly source: string;
   /** The whole name of the dyno, when APP-NAME held it; a MSGID that repeats APP-NAME is left out then. */
   readonly dyno?: string;

@@ -1,43 +1,54 @@
 /**
- * Who is it? A line's APP-NAME is its token; a sender that can't write it there has it in structured data or in the
- * hostname, or is known by a rule.
+ * Determines the log source of a line. Its APP-NAME is its token; a sender that can't write it there has it in structured data
+ * or in the hostname, or is identified by a rule.
  */
-import type { LogRouter } from '../router/log-router.ts';
 import type { CandidateRule, SenderInfo, SourceRules } from '../router/source-rules.ts';
-import type { LogSource } from '../router/token-cache.ts';
+import type { LogSource, TokenLookup } from '../router/token-cache.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
 import { findTokenElement, type HeaderChanges, readHeaderField, rewriteHeader } from './rewrite-header.ts';
 import { sourceForAppName } from './wildcard-token.ts';
 
-/** Whose a line is: found, unknown, or the store has to be asked for a token. */
+/** The source of a line: found, unknown, or a token has to be looked up in the store first. */
 export type SourceResolution =
-  | { readonly logSource: LogSource /** The line, when it had to be written anew. */; readonly line?: Buffer }
+  | { readonly logSource: LogSource /** The line, when it had to be rewritten. */; readonly line?: Buffer }
   | 'unknown'
   | { readonly tokenToLoad: string };
 
 const TOKEN = /^t\.[\w-]{1,64}$/;
 
+/** The source of a token. */
+export function resolveToken(tokens: TokenLookup, token: string): SourceResolution {
+  const logSource = tokens.lookupToken(token);
+  if (logSource === undefined) return { tokenToLoad: token };
+  return logSource ? { logSource } : 'unknown';
+}
+
+/** Resolves the lines of one sender. */
 export class SourceResolver {
-  private readonly router: LogRouter;
-  private readonly rules: SourceRules;
+  private readonly tokens: TokenLookup;
+  private readonly rules: Pick<SourceRules, 'version' | 'candidatesFor'>;
   private readonly sender: SenderInfo;
   private rulesVersion = -1;
   private cachedCandidates: readonly CandidateRule[] = [];
 
-  constructor(router: LogRouter, rules: SourceRules, sender: SenderInfo) {
-    this.router = router;
+  constructor(
+    tokens: TokenLookup,
+    rules: Pick<SourceRules, 'version' | 'candidatesFor'>,
+    sender: SenderInfo,
+  ) {
+    this.tokens = tokens;
     this.rules = rules;
     this.sender = sender;
   }
 
-  /** Whose the line `bytes[start, end)` is, whose header has been scanned. */
+  /** The source of the line `bytes[start, end)`, whose header has been scanned. */
   resolve(bytes: Uint8Array, start: number, end: number, header: SyslogHeader): SourceResolution {
     const tag = readHeaderField(bytes, header.sourceStart, end);
     if (tag.startsWith('t.')) return this.byTag(tag, bytes, start, end, header);
     const element = findTokenElement(bytes, header);
     const hostname = readHeaderField(bytes, header.hostStart, header.sourceStart);
     const token = element?.token ?? (TOKEN.test(hostname) ? hostname : undefined);
-    const resolution = token ? this.byToken(token) : this.byRule(tag, hostname);
+    const resolution = token ? resolveToken(this.tokens, token) : this.byRule(tag, hostname);
     if (resolution === 'unknown' || 'tokenToLoad' in resolution) return resolution;
     const logSource = sourceForAppName(resolution.logSource, tag);
     const changes: HeaderChanges = {
@@ -48,7 +59,7 @@ export class SourceResolver {
     return { logSource, line: rewriteHeader(bytes, start, end, header, changes) };
   }
 
-  /** Whose a line is that has no header at all; only a rule about its sender can say. */
+  /** The source of a line that has no header at all: of a rule that asks for nothing but the sender. */
   resolveHeaderless(): LogSource | undefined {
     return this.candidates().find(({ tag, hostname }) => tag === undefined && hostname === undefined)
       ?.logSource;
@@ -63,17 +74,11 @@ export class SourceResolver {
     header: SyslogHeader,
   ): SourceResolution {
     const slash = tag.indexOf('/');
-    if (slash === -1) return this.byToken(tag);
-    const resolution = this.byToken(tag.slice(0, slash));
+    if (slash === -1) return resolveToken(this.tokens, tag);
+    const resolution = resolveToken(this.tokens, tag.slice(0, slash));
     if (resolution === 'unknown' || 'tokenToLoad' in resolution) return resolution;
     const changes: HeaderChanges = { source: resolution.logSource.source, dyno: tag.slice(slash + 1) };
     return { logSource: resolution.logSource, line: rewriteHeader(bytes, start, end, header, changes) };
-  }
-
-  private byToken(token: string): SourceResolution {
-    const logSource = this.router.lookupToken(token);
-    if (logSource === undefined) return { tokenToLoad: token };
-    return logSource ? { logSource } : 'unknown';
   }
 
   private byRule(tag: string, hostname: string): SourceResolution {

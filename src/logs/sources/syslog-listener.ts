@@ -1,4 +1,4 @@
-/** What every syslog listener is given, and what it is. */
+/** Options and interface of every syslog listener. */
 
 import type { LogRouter } from '../router/log-router.ts';
 import type { RateLimiter } from '../router/rate-limiter.ts';
@@ -25,6 +25,6 @@ export interface SyslogListenerOptions {
 export interface SyslogListener {
   readonly port: number;
   readonly counters: ListenerCounters;
-  /** Takes no more; what was taken is with the router. */
+  /** Closes the port and all connections; lines that were accepted are with the router. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Datagrams that the system threw away because our socket's buffer was full, since the socket is open: Linux counts them in
+ * Datagrams that the system dropped because the socket's receive buffer was full, since the socket is open: Linux counts them in
  * `/proc/net/udp` (proc_net_udp: last column). Undefined where there is no such file.
  */
 export function countUdpDrops(

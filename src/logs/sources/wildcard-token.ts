@@ -1,18 +1,18 @@
 /**
- * A token of the source `*` speaks for every source of its app: its lines keep the names they come with. It is for other
- * routers (Heroku's, another tailrace), whose drains carry the lines of many sources.
+ * A token of the source `*` is valid for every source of its app: its lines keep the source names they come with. It is for
+ * other routers (Heroku's, another tailrace), whose drains send the lines of many sources.
  */
 import { type LogSource, WILDCARD_SOURCE } from '../router/token-cache.ts';
 
-/** What lines are called whose own name can't be one. */
+/** The source of lines whose APP-NAME can't be a source's name. */
 const FALLBACK_SOURCE = 'app';
 const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
-/** Names remembered for one token. */
+/** Names cached for one token. */
 const NAMES_MAX = 200;
 
 const sourcesByToken = new WeakMap<LogSource, Map<string, LogSource>>();
 
-/** Whom a line with this APP-NAME speaks for, when its token is `tenant`'s. */
+/** The log source of a line with this APP-NAME and the token of `logSource`. */
 export function sourceForAppName(logSource: LogSource, appName: string): LogSource {
   if (logSource.source !== WILDCARD_SOURCE) return logSource;
   let sourcesByName = sourcesByToken.get(logSource);
@@ -24,7 +24,7 @@ export function sourceForAppName(logSource: LogSource, appName: string): LogSour
   if (!named) {
     const source = SOURCE_NAME.test(appName) && !appName.startsWith('t.') ? appName : FALLBACK_SOURCE;
     const sourceBytes = Buffer.from(source);
-    // The express lane compares APP-NAMEs with the token: here it is the name itself.
+    // The fast path compares APP-NAMEs with the token's bytes: here these are the name itself.
     named = {
       token: logSource.token,
       tokenBytes: Buffer.from(appName),

@@ -7,30 +7,30 @@ const SPACE = 0x20;
 const DASH = 0x2d;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
-/** So many batches are on their way to the store at once, in a rush. */
+/** About as many batches are in flight to the store at once under load. */
 const FREE_BUFFERS_MAX = 2;
 /** What one line may need at the most beyond its own bytes, when everything missing is stamped. */
 const STAMP_BYTES_MAX = 512;
 
 /**
- * Gathers lines into a batch: writes the source's name where the token was, stamps what is missing, splits
- * what is too long. Reused for batch after batch.
+ * Collects lines into a batch: writes the source's name in place of the token, stamps what is missing, splits what is too long.
+ * Reused for batch after batch.
  */
 export class BatchBuilder {
   private bytes: Uint8Array;
   private end = HEADROOM;
-  /** Memory for the next batches. */
+  /** Buffers for the next batches. */
   private readonly freeBuffers: Uint8Array[] = [];
-  /** Whole memories of this builder that batches have now. */
+  /** Buffers of this builder that batches hold now. */
   private readonly lentBuffers = new WeakSet<ArrayBufferLike>();
-  /** Lines gathered. */
+  /** Lines collected. */
   count = 0;
 
   constructor(capacity: number = BATCH_BYTES) {
     this.bytes = Buffer.allocUnsafeSlow(capacity);
   }
 
-  /** Bytes gathered, the headroom included. */
+  /** Bytes collected, the headroom included. */
   get length(): number {
     return this.end;
   }
@@ -40,7 +40,7 @@ export class BatchBuilder {
    *
    * @param source what to write as APP-NAME instead of the sender's (RFC 5424 section 6.2.5).
    * @param host what to write as HOSTNAME when the sender left it out.
-   * @returns false when there is no room: close this batch and add the line to the next one.
+   * @returns false when the batch is full: close this batch and add the line to the next one.
    */
   add(
     from: Uint8Array,
@@ -50,7 +50,7 @@ export class BatchBuilder {
     source: Uint8Array,
     host: Uint8Array,
   ): boolean {
-    // The sender's line end, inside of a counted frame, isn't part of the message; writers add their own.
+    // The sender's line end, inside of a counted frame, isn't part of the message; encoders add their own.
     if (end > header.messageStart && from[end - 1] === NEWLINE) {
       end--;
       if (end > header.messageStart && from[end - 1] === RETURN) end--;
@@ -91,7 +91,7 @@ export class BatchBuilder {
     return true;
   }
 
-  /** Adds whole records, made by the express lane; false when there is no room beside others. */
+  /** Adds whole records, made by the WebAssembly fast path; false when they don't fit beside others. */
   addRecords(records: Uint8Array, count: number): boolean {
     const end = this.end + records.length;
     if (end > this.bytes.length) {
@@ -104,20 +104,20 @@ export class BatchBuilder {
     return true;
   }
 
-  /** The gathered lines as a batch; the builder starts anew. Returns undefined when there are none. */
+  /** The collected lines as a batch; the builder is empty then. Returns undefined when there are none. */
   takeBatch(): Batch | undefined {
     if (this.count === 0) return undefined;
     const { bytes, end, count } = this;
     this.end = HEADROOM;
     this.count = 0;
     if (end * 2 < bytes.length) return { bytes: Buffer.from(bytes.subarray(0, end)), count };
-    // More than half full: hand the memory on instead of copying it.
+    // More than half full: lend the buffer instead of copying it.
     this.lentBuffers.add(bytes.buffer);
     this.bytes = this.freeBuffers.pop() ?? Buffer.allocUnsafeSlow(bytes.length);
     return { bytes: bytes.subarray(0, end), count };
   }
 
-  /** Nobody reads the batch, which was closed here, any more: its memory can be used for others. */
+  /** The batch, which was closed here, isn't read any more: its buffer can be reused. */
   reclaim({ bytes }: Batch): void {
     const { buffer } = bytes;
     if (!this.lentBuffers.delete(buffer)) detachBuffer(bytes);
@@ -148,7 +148,7 @@ export class BatchBuilder {
     bytes[at + 11] = message >> 8;
   }
 
-  /** The slow way, for a line with something missing, unreadable or too long. */
+  /** The slow path, for a line with something missing, unreadable or too long. */
   private addNormalized(
     from: Uint8Array,
     start: number,

@@ -1,5 +1,5 @@
 /**
- * A batch: lines of one app that travel together, the unit that is stored, read and delivered.
+ * A batch: lines of one app, the unit that is stored, read and delivered.
  *
  * Its bytes are {@link HEADROOM} bytes for the store to fill in, then one record a line, little endian:
  *
@@ -7,7 +7,7 @@
  *
  * `text` is the line in RFC 5424 form, `<PRI>1 TIME HOST SOURCE DYNO MSGID SD MESSAGE`, without a line end and
  * with the source's name where the sender wrote its token. The four offsets into it (of HOST, SOURCE, MSGID and
- * MESSAGE) let every writer rebuild its wire form with two or three copies and no parsing.
+ * MESSAGE) let every encoder write its wire format with two or three copies and no parsing.
  */
 
 /** Bytes in front of the records that belong to the store. */

@@ -8,7 +8,7 @@ export function defaultHeader(dyno: string): Buffer {
 
 const UNKNOWN_DYNO_HEADER = defaultHeader('-');
 
-/** The message with a header in front that says nothing but what kind of line it is. */
+/** The message with a header in front in which only the priority, and maybe the dyno, are set. */
 export function withDefaultHeader(message: Uint8Array, header: Buffer = UNKNOWN_DYNO_HEADER): Buffer {
   return Buffer.concat([header, message]);
 }

@@ -1,7 +1,6 @@
 /**
- * Writes a batch's lines in the forms that travel: Heroku's HTTPS drain form and syslog over TCP. Every frame
- * is octet counted, in bytes, and its message ends with exactly one newline: the line readers among the
- * receivers glue frames together without it.
+ * Encodes a batch's lines in wire formats: that of Heroku's HTTPS drains, and syslog over TCP. Every frame is octet counted, in
+ * bytes, and its message ends with exactly one newline: receivers that read line by line would join frames without it.
  */
 import { RECORD_HEADER, type RecordCursor } from './batch.ts';
 
@@ -9,9 +8,9 @@ const SPACE = 0x20;
 const NEWLINE = 0x0a;
 const DASH = 0x2d;
 
-/** A form in which lines can be written. */
+/** A wire format. */
 export interface LineEncoder {
-  /** What the express lane has to know to write the same: see {@link writeFrames}. */
+  /** Parameters with which the WebAssembly fast path writes the same: see `encodeFrames`. */
   readonly fastPath: { readonly head: Uint8Array; readonly heroku: boolean; readonly keepHost: boolean };
   /** Appends the lines under the cursor to `out` from `at` on, `count` at the most; returns the new end. */
   encode(lines: RecordCursor, bytes: Uint8Array, count: number, out: Uint8Array, at: number): number;

@@ -1,8 +1,8 @@
 /**
- * Cuts a byte stream into frames, as RFC 6587 describes: octet counting (`<length> <line>`) and framing by a trailer,
- * told apart frame by frame, so that both may alternate on one connection.
+ * Cuts a byte stream into frames, as RFC 6587 describes: octet counting (`<length> <line>`) and framing by a trailer (RFC:
+ * non-transparent framing), distinguished frame by frame, so that both may alternate on one connection.
  *
- * The trailer is a newline or a NUL: the first one that a connection sends says which. The other one then belongs to
+ * The trailer is a newline or a NUL: the first one that a connection sends decides. The other one then belongs to
  * the message (so NUL-framed messages may have several lines), unless what follows it can only be a new frame.
  */
 
@@ -13,7 +13,7 @@ const SPACE = 0x20;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-/** Longest frame that is taken; a longer line is cut here by newline framing and refused by octet counting. */
+/** Longest frame that is taken; a longer one is skipped up to the next newline, and counted. */
 export const FRAME_BYTES_MAX = 1_048_576;
 
 /** What {@link FrameScanner.next} found. */
@@ -28,8 +28,8 @@ export const FrameStatus = {
 export type FrameStatus = (typeof FrameStatus)[keyof typeof FrameStatus];
 
 /**
- * Scans one chunk after another for frames. The caller keeps what is left (`pos` on) and puts it in front
- * of the next chunk; the scanner itself only remembers whether it is inside of bytes to be skipped.
+ * Scans one chunk after another for frames. The caller keeps what is left (from `pos` on) and puts it in front of the next chunk;
+ * the scanner's own state is whether it is inside of bytes to be skipped, and which trailer the connection has.
  */
 export class FrameScanner {
   bytes: Uint8Array = new Uint8Array(0);
@@ -38,17 +38,17 @@ export class FrameScanner {
   /** The frame that `next()` found: `bytes[start, end)`, without its length prefix or line end. */
   start = 0;
   end = 0;
-  /** Frames that were thrown away because nothing could be made of them. */
+  /** Frames that were skipped as malformed. */
   skippedCount = 0;
   private skipping = false;
   /** No newline before here: a line that arrives byte by byte is searched once, not once a byte. */
   private searchedUpTo = 0;
   /** What ends this connection's lines; undefined before the first one. */
   private trailer: typeof NEWLINE | typeof NUL | undefined;
-  /** Where the next NUL is, `bytes.length` when there is none: most streams have none, and it is looked for once. */
+  /** Where the next NUL is, `bytes.length` when there is none: most streams have none, and it is searched once. */
   private nulAt = -1;
 
-  /** Gives the scanner the bytes to look at next: what was left from `pos` on, and what came after it. */
+  /** Sets the bytes to scan next: what was left from `pos` on, and what came after it. */
   setInput(bytes: Uint8Array): void {
     this.searchedUpTo = this.searchedUpTo > this.pos ? this.searchedUpTo - this.pos : 0;
     this.bytes = bytes;

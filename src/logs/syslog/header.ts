@@ -21,7 +21,7 @@ export const HEADER_BYTES_MAX = 8_192;
 
 /**
  * Offsets of one line's fields, absolute in the buffer that was scanned. One object is reused for
- * line after line, so that the hot path makes no garbage.
+ * line after line, so that the hot path doesn't allocate.
  */
 export class SyslogHeader {
   /** PRIVAL of RFC 5424 section 6.2.1: facility * 8 + severity. */
@@ -99,7 +99,7 @@ export function scanHeader(bytes: Uint8Array, start: number, end: number, header
 }
 
 /**
- * The same for a line in the form of Heroku's HTTPS drains, which has no structured data: whatever comes after MSGID
+ * The same for a line in the format of Heroku's HTTPS drains, which has no structured data: whatever comes after MSGID
  * is the message, even a dash or a bracket.
  */
 export function scanHerokuDrainHeader(
@@ -123,7 +123,7 @@ function skipByteOrderMark(bytes: Uint8Array, end: number, header: SyslogHeader)
   header.complete = false;
 }
 
-/** A timestamp of the usual 32 or 27 bytes is recognised by its fixed points; others are searched for their end. */
+/** A timestamp of the common 32 or 27 bytes is recognized by its separators; others are searched for their end. */
 function skipTime(bytes: Uint8Array, i: number, limit: number): number {
   if (i + 33 < limit && bytes[i + 10] === 0x54 && bytes[i + 19] === 0x2e) {
     if (bytes[i + 32] === SPACE && bytes[i + 29] === 0x3a && bytes[i + 26] !== 0x5a) return i + 32;
@@ -161,7 +161,7 @@ function scanStructuredData(
   header.complete = sdEnd < end && hasNoEmptyField(header);
 }
 
-/** Two spaces in a row are an empty field, which nobody behind us could read: it has to be filled in. */
+/** Two spaces in a row are an empty field, which receivers couldn't parse: it has to be filled in. */
 function hasNoEmptyField({ hostStart, sourceStart, dynoStart, msgidStart, sdStart }: SyslogHeader): boolean {
   return sourceStart - hostStart > 1 && msgidStart - dynoStart > 1 && sdStart - msgidStart > 1;
 }

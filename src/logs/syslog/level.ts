@@ -1,15 +1,15 @@
 /**
- * How serious a line is. Its severity says so where a sender has set one; but apps write to their standard output, where
- * every line gets the same `<190>`, so for those the message itself is asked.
+ * The level of a line. Its severity gives it where the sender has set one; but apps write to their standard output, where every
+ * line gets the same `<190>`, so for those the message is searched for a level.
  */
 
-/** From the most serious on. */
+/** Highest severity first. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Characters of a message in which a level is looked for. */
 export const LEVEL_SEARCHED_MAX = 2_000;
-/** Words at the start of a message that are looked at: a time, a name, a level. */
+/** Words at the start of a message that are examined: a time, a name, a level. */
 const WORDS_MAX = 6;
 
 const NAME =
@@ -27,8 +27,8 @@ const FAILURE =
   /^(?:Error [A-Z]\d+\b|Traceback \(most recent|panic: |(?:Uncaught )?[\w.$:]{0,80}(?:Error|Exception)(?::|$))/;
 
 /**
- * The level of a line: severities 0 to 3 are `error`, 4 is `warn`, 7 is `debug` (RFC 5424 section 6.2.1). For 5 and 6 (what
- * those get that have none) the message decides, by a level field or by an obvious word at its start; else `info`.
+ * The level of a line: severities 0 to 3 are `error`, 4 is `warn`, 7 is `debug` (RFC 5424 section 6.2.1). For 5 and 6 (the
+ * defaults of senders that set none) the message decides, by a level field or by an obvious word at its start; else `info`.
  *
  * @param message decoded as UTF-8 or Latin-1: levels are ASCII.
  */
@@ -52,7 +52,7 @@ export function messageLevel(message: string): LogLevel | undefined {
   return initial ? levelFromWord(initial[1]) : leadingWordLevel(text);
 }
 
-/** Is a part of a field's name there at all? That is quicker to see than to look for the field. */
+/** Is a part of a field's name there at all? A cheap test before the regular expression. */
 function mayHaveField(text: string): boolean {
   return (
     text.includes('eve') ||
@@ -65,14 +65,14 @@ function mayHaveField(text: string): boolean {
 }
 
 /** A beginning such as `method=` or `hello world`, which most lines have, has no level in it. */
-const ORDINARY = /^[a-z]+[\s=]/;
+const PLAIN_START = /^[a-z]+[\s=]/;
 
 /**
  * A level among the first words: `ERROR …`, `[warn] …`, `Warning: …`, `2012-12-10 03:00:48,123 - app - ERROR - …`. A word in small
  * letters counts only with a bracket or colon, since messages may begin with any word (`error handling improved`).
  */
 function leadingWordLevel(text: string): LogLevel | undefined {
-  if (ORDINARY.test(text)) return undefined;
+  if (PLAIN_START.test(text)) return undefined;
   let timed = false;
   let strangers = 0;
   const words = /[^\s|]+/g;

@@ -1,15 +1,14 @@
 /**
- * Reads lines of the old kind, `<34>Oct 11 22:14:15 mymachine su[123]: 'su root' failed`, in their many spellings, and
- * writes them anew as RFC 5424 lines. `syslog-parse` knows the usual spelling; times are read here, in all the ways that
- * are seen in the wild (it would take this year for granted, and today's day for its month), and so is what it
- * doesn't know. The message's bytes are not touched.
+ * Converts RFC 3164 lines, `<34>Oct 11 22:14:15 mymachine su[123]: 'su root' failed`, in their many variants, to RFC 5424.
+ * `syslog-parse` reads the common variant; timestamps are read here, in all variants that are seen in practice (it would assume
+ * the current year, and today's day for its month), and so is what it doesn't know. The message's bytes are not changed.
  */
 import parse from 'syslog-parse';
 import { formatTimestamp } from './timestamp.ts';
 
-/** The head of a line is looked for in so many bytes. */
+/** The header of a line is searched in so many bytes. */
 const HEAD_BYTES = 512;
-/** user.notice, for lines that don't say (RFC 3164 section 4.3.3). */
+/** user.notice, for lines without a PRI (RFC 3164 section 4.3.3). */
 const PRIORITY = 13;
 const PRIORITY_MAX = 191;
 const HOUR_MS = 3_600_000;
@@ -30,7 +29,7 @@ const TAG = /^([^\s:[\]<>{}"'=,;|]{1,128})(?:\[([^\]\s]{0,64})\])?:(?:\s|$)/;
 /** Without a colon it is a tag only with a process id, as some programs have it: `su[123] failed`. */
 const TAG_WITH_PID = /^([\w./@+-]{1,128})\[(\d{1,10})\]\s/;
 
-/** What was read. */
+/** The header that was read. */
 interface Rfc3164Head {
   readonly priority: number;
   /** RFC 3339, or undefined when there was none. */
@@ -43,10 +42,10 @@ interface Rfc3164Head {
 }
 
 /**
- * The line `bytes[start, end)` with an RFC 5424 header; undefined when it has neither a PRI nor a time, so that nothing
- * says that it is a syslog line at all. What it doesn't say is `-`.
+ * The line `bytes[start, end)` with an RFC 5424 header; undefined when it has neither a PRI nor a timestamp, so that it may not
+ * be a syslog line at all. Fields that it doesn't have are `-`.
  *
- * @param now milliseconds since 1970, for the year, which the old kind leaves out. Times without an offset are in this
+ * @param now milliseconds since 1970, for the year, which RFC 3164 leaves out. Times without an offset are in this
  * machine's time zone, as RFC 3164 section 5.1 would have it.
  */
 export function rfc3164ToRfc5424(
@@ -74,7 +73,7 @@ function readRfc3164Head(
   const priority = pri ? Number(pri[1]) : PRIORITY;
   if (priority > PRIORITY_MAX) return undefined;
   let at = pri ? pri[0].length : 0;
-  if (pri && /^1(?:\s|$)/.test(text.slice(at))) return undefined; // RFC 5424's version: a new line that is broken
+  if (pri && /^1(?:\s|$)/.test(text.slice(at))) return undefined; // RFC 5424's version: a malformed line of that format
   const skipped = BEFORE_TIME.exec(text.slice(at))?.[0].length ?? 0;
   const time = readTime(text.slice(at + skipped), now) ?? readTime(text.slice(at), now);
   if (!pri && !time) return undefined;
@@ -95,13 +94,13 @@ function readRfc3164Head(
   };
 }
 
-/** `HOST TAG[PID]: message`, as `syslog-parse` reads it behind a time in the usual spelling. */
+/** `HOST TAG[PID]: message`, as `syslog-parse` reads it behind a timestamp in the common format. */
 function readCommonForm(rest: string): HostAndTag | undefined {
   const read = parse(`<${PRIORITY}>Jan 01 00:00:00 ${rest}`);
   if (!read) return undefined;
   const { host, process: tag, pid } = read;
   const id = pid === undefined ? '' : `[${pid}]`;
-  // It says what stands there, not where: the message is found behind the names, if these are all of what was read.
+  // It returns values, not offsets: the message is found behind the names, if these are all of what was read.
   const names = host ? rest.slice(rest.indexOf(host) + host.length).trimStart() : rest;
   if (!rest.startsWith(host) || !names.startsWith(`${tag}${id}:`)) return undefined;
   const end = rest.length - names.length + tag.length + id.length + 1;
@@ -136,7 +135,7 @@ function readTag(text: string): Omit<HostAndTag, 'host'> | undefined {
 interface Time {
   /** RFC 3339. */
   readonly time: string;
-  /** What stood there. */
+  /** The text that was read. */
   readonly text: string;
 }
 
@@ -174,7 +173,7 @@ function localOffset(ms: number): string {
   return `${sign}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
 }
 
-/** What a header field may hold: RFC 5424 section 6, PRINTUSASCII. */
+/** What a header field may contain: RFC 5424 section 6, PRINTUSASCII. */
 function printable(text: string): string {
   return text.replace(/[^\x21-\x7e]/g, '?');
 }

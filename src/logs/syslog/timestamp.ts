@@ -11,7 +11,7 @@ export function formatTimestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 23)}000+00:00`;
 }
 
-/** {@link formatTimestamp}, which remembers the last one. */
+/** {@link formatTimestamp}, with the last result cached. */
 export function timestampText(ms: number): string {
   if (ms !== textAtMs) {
     text = formatTimestamp(ms);
@@ -20,7 +20,7 @@ export function timestampText(ms: number): string {
   return text;
 }
 
-/** The bytes of {@link formatTimestamp}; the last one is remembered, since lines come many a millisecond. */
+/** The bytes of {@link formatTimestamp}; the last result is cached, since many lines come in one millisecond. */
 export function timestampBytes(ms: number): Uint8Array {
   if (ms !== stampedAtMs) {
     stamped = encoder.encode(timestampText(ms));
@@ -29,7 +29,7 @@ export function timestampBytes(ms: number): Uint8Array {
   return stamped;
 }
 
-/** Before this day clocks weren't set: a machine that starts without one says 1970, 1980 or 1999. */
+/** Timestamps before this day are of clocks that weren't set: machines without one start in 1970, 1980 or 1999. */
 export const DATE_MIN = 20_000_101;
 const DAY_MS = 86_400_000;
 let latest = 0;
@@ -37,7 +37,7 @@ let latestUntilMs = -1;
 
 /**
  * The last day (as the number 20121210) that a sender may claim it is: tomorrow in UTC, since offsets reach 14 hours
- * into it. A later one is absurd, and the time of arrival is stamped instead.
+ * into it. A later one can't be right, and the time of arrival is stamped instead.
  */
 export function latestDate(nowMs: number = Date.now()): number {
   if (nowMs >= latestUntilMs || nowMs < latestUntilMs - DAY_MS) {
@@ -49,8 +49,8 @@ export function latestDate(nowMs: number = Date.now()): number {
 }
 
 /**
- * Does `bytes[start, end)` look like an RFC 3339 timestamp of a clock that was set? Fixed points and digits are looked
- * at, ranges only roughly: it decides between keeping the sender's text and stamping the time of arrival.
+ * Does `bytes[start, end)` look like an RFC 3339 timestamp of a clock that was set? Separators and digits are
+ * checked, ranges only roughly: it decides between keeping the sender's text and stamping the time of arrival.
  */
 export function isTimestamp(bytes: Uint8Array, start: number, end: number): boolean {
   const length = end - start;

@@ -30,7 +30,7 @@ let store: EmbeddedStore;
 let pendingBytes = 0;
 let failures = 0;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'gatherer-'));
+  folder = mkdtempSync(join(tmpdir(), 'batcher-'));
   store = new EmbeddedStore({
     folder,
     retention: { lines: 1e9, bytes: 1e9, ageMs: 1e12 },
@@ -44,7 +44,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** The real store, whose appends fail while `broken` says so. */
+/** The real store, whose appends fail while `broken` is true. */
 function breakable(): { store: Store; broken: boolean; appends: number } {
   const state = { store: store as Store, broken: false, appends: 0 };
   state.store = new Proxy(store as Store, {
@@ -92,77 +92,81 @@ function messagesOf(batches: readonly Batch[]): string[] {
   return messages;
 }
 
-describe('a gatherer', () => {
+describe('a batcher', () => {
   it('stores a lone line at once, and what comes in one turn together', async () => {
     const state = breakable();
-    const gatherer = new Batcher(APP, state.store, events);
-    add(gatherer, ...numberedMessages(500));
-    await gatherer.whenStored();
+    const batcher = new Batcher(APP, state.store, events);
+    add(batcher, ...numberedMessages(500));
+    await batcher.whenStored();
     expect(await stored()).toEqual(numberedMessages(500));
     expect(state.appends).toBe(1);
-    expect(gatherer.idle).toBe(true);
+    expect(batcher.idle).toBe(true);
     expect(pendingBytes).toBe(0);
   });
 
-  it('gathers lines that nobody waits for, until somebody waits, it is closed, or the time is over', async () => {
+  it('lets lines that nobody waits for linger, until somebody waits, it is flushed, or the time is over', async () => {
     const state = breakable();
-    const say = async (gatherer: Batcher, gatherMs: number, ...messages: string[]): Promise<void> => {
+    const addOnePerTurn = async (
+      batcher: Batcher,
+      lingerMs: number,
+      ...messages: string[]
+    ): Promise<void> => {
       for (const message of messages) {
-        add(gatherer, message);
-        gatherer.flushInBackground(gatherMs);
+        add(batcher, message);
+        batcher.flushInBackground(lingerMs);
         await new Promise(setImmediate);
         await new Promise(setImmediate);
       }
     };
-    const gatherer = new Batcher(APP, state.store, events);
-    await say(gatherer, 60_000, ...numberedMessages(3));
+    const batcher = new Batcher(APP, state.store, events);
+    await addOnePerTurn(batcher, 60_000, ...numberedMessages(3));
     // The first is alone, and there was none before it.
     expect(await stored()).toEqual(numberedMessages(3).slice(0, 1));
-    await gatherer.whenStored();
+    await batcher.whenStored();
     expect(await stored()).toEqual(numberedMessages(3));
-    await say(gatherer, 60_000, 'a', 'b');
+    await addOnePerTurn(batcher, 60_000, 'a', 'b');
     expect(state.appends).toBe(2);
-    expect(await gatherer.flush(1_000)).toBe(0);
+    expect(await batcher.flush(1_000)).toBe(0);
     expect(await stored()).toEqual([...numberedMessages(3), 'a', 'b']);
     const sooner = new Batcher(APP, state.store, events);
-    await say(sooner, 20, 'c', 'd');
+    await addOnePerTurn(sooner, 20, 'c', 'd');
     await until('the time is over', () => sooner.idle);
     expect(await stored()).toEqual([...numberedMessages(3), 'a', 'b', 'c', 'd']);
     expect(pendingBytes).toBe(0);
   });
 
-  it('tells who asked that their lines can’t be stored, and keeps nothing of them', async () => {
+  it('rejects when lines that are waited for can’t be stored, and keeps nothing of them', async () => {
     const state = breakable();
-    const gatherer = new Batcher(APP, state.store, events);
+    const batcher = new Batcher(APP, state.store, events);
     state.broken = true;
-    add(gatherer, 'refused');
-    await expect(gatherer.whenStored()).rejects.toThrow('full');
+    add(batcher, 'refused');
+    await expect(batcher.whenStored()).rejects.toThrow('full');
     state.broken = false;
-    add(gatherer, 'accepted');
-    await gatherer.whenStored();
+    add(batcher, 'accepted');
+    await batcher.whenStored();
     expect(await stored()).toEqual(['accepted']);
     expect({ pendingBytes, failures }).toEqual({ pendingBytes: 0, failures: 1 });
   });
 
-  it('keeps what nobody will send again, and stores it in order when the store is back', async () => {
+  it('keeps fire-and-forget lines, and stores them in order when the store is back', async () => {
     const state = breakable();
-    const gatherer = new Batcher(APP, state.store, events);
+    const batcher = new Batcher(APP, state.store, events);
     state.broken = true;
     for (const message of numberedMessages(5)) {
-      add(gatherer, message);
-      gatherer.flushInBackground();
+      add(batcher, message);
+      batcher.flushInBackground();
       await until('a try', () => state.appends > 0);
     }
     expect(await stored()).toEqual([]);
     state.broken = false;
     await until('all lines', async () => (await stored()).length === 5);
     expect(await stored()).toEqual(numberedMessages(5));
-    await until('nothing pending', () => gatherer.idle);
+    await until('nothing pending', () => batcher.idle);
     expect(pendingBytes).toBe(0);
   });
 
-  it('leaves what subscribers were given as it was, and uses the memory of what nobody was given again', async () => {
-    const gatherer = new Batcher(APP, store, events);
+  it('leaves what subscribers were given as it was, and reuses the memory of what nobody was given', async () => {
+    const batcher = new Batcher(APP, store, events);
     const given: Batch[] = [];
     const sent: string[] = [];
     const watched: string[] = [];
@@ -174,8 +178,8 @@ describe('a gatherer', () => {
       const stop = round % 3 === 0 ? store.subscribe(APP, (batch) => batch && given.push(batch)) : undefined;
       if (stop) watched.push(...lines);
       sent.push(...lines);
-      add(gatherer, ...lines);
-      await gatherer.whenStored();
+      add(batcher, ...lines);
+      await batcher.whenStored();
       stop?.();
     }
     expectSameLines(await stored(), sent);
@@ -183,28 +187,28 @@ describe('a gatherer', () => {
   });
 
   it('a body larger than a batch stays in order', async () => {
-    const gatherer = new Batcher(APP, store, events);
+    const batcher = new Batcher(APP, store, events);
     const messages = numberedMessages(3_000, 'x'.repeat(400));
-    add(gatherer, ...messages);
-    await gatherer.whenStored();
+    add(batcher, ...messages);
+    await batcher.whenStored();
     expectSameLines(await stored(), messages);
   });
 
-  it('flush gives up on a store that stays away, and says how many lines are left', async () => {
+  it('flush gives up on a store that stays unavailable, and returns how many lines are left', async () => {
     const state = breakable();
-    const gatherer = new Batcher(APP, state.store, events);
+    const batcher = new Batcher(APP, state.store, events);
     state.broken = true;
-    add(gatherer, ...numberedMessages(7));
-    expect(await gatherer.flush(50)).toBe(7);
+    add(batcher, ...numberedMessages(7));
+    expect(await batcher.flush(50)).toBe(7);
     state.broken = false;
-    await until('the store to be back', () => gatherer.idle);
+    await until('the store to be back', () => batcher.idle);
   });
 
   it('flush resolves when nothing is left', async () => {
-    const gatherer = new Batcher(APP, store, events);
-    add(gatherer, ...numberedMessages(100));
-    expect(await gatherer.flush(5_000)).toBe(0);
-    expect(gatherer.idle).toBe(true);
+    const batcher = new Batcher(APP, store, events);
+    add(batcher, ...numberedMessages(100));
+    expect(await batcher.flush(5_000)).toBe(0);
+    expect(batcher.idle).toBe(true);
     expect(await stored()).toEqual(numberedMessages(100));
   });
 });

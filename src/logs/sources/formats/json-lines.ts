@@ -1,4 +1,4 @@
-/** Lines in JSON: one object a line (NDJSON), or an array of them; what pino, bunyan and their like write just works. */
+/** Lines in JSON: one object a line (NDJSON), or an array of them, with the field names of pino, bunyan and others. */
 import { TailraceError } from '../../../common/errors.ts';
 import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
 
@@ -34,7 +34,7 @@ const LEVELS: Readonly<Record<string, number>> = {
 
 /**
  * Reads a body of NDJSON.
- * @throws TailraceError `bad_request` that names the first line that isn't JSON; `too_large` for too many.
+ * @throws TailraceError `bad_request` with the number of the first line that isn't JSON; `too_large` for too many lines.
  */
 export function readNdjson(body: Buffer): unknown[] {
   const values: unknown[] = [];
@@ -61,7 +61,7 @@ export function readJson(body: Buffer): unknown[] {
     try {
       return readNdjson(body);
     } catch {
-      // One object with several inside: read as what it claims to be.
+      // One object with several inside: read as JSON, which it is declared as.
     }
   }
   const value = parse(text, 'the body');
@@ -72,7 +72,7 @@ export function readJson(body: Buffer): unknown[] {
 
 /**
  * One value as an RFC 5424 line, without a token.
- * @param dyno who speaks, for values that don't say.
+ * @param dyno the dyno's name, for values without one.
  * @throws TailraceError `bad_request` for values that are nested too deep.
  */
 export function jsonToSyslogLine(value: unknown, dyno: string | undefined): Buffer {
@@ -112,7 +112,7 @@ function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undef
   const message = pick('message', 'msg');
   const rawTime = pick('time', 'timestamp', 'ts', '@timestamp');
   const time = parseTimestamp(rawTime);
-  if (rawTime !== undefined && time === undefined) rest.time = rawTime; // unreadable, but said
+  if (rawTime !== undefined && time === undefined) rest.time = rawTime; // not parseable: kept as a field
   const severity = severityOf(pick('level'), pick('severity'));
   const hostname = pick('hostname', 'host');
   const ownDyno = pick('dyno');

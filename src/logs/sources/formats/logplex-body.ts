@@ -7,7 +7,7 @@ import { FrameOutcome, type LineReceiver } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 
 const SPACE = 0x20;
-/** Few lines of log-shuttle's form are shorter. */
+/** Few of log-shuttle's lines are shorter. */
 const LINE_BYTES = 64;
 
 export interface LogplexBodyOptions {
@@ -18,14 +18,14 @@ export interface LogplexBodyOptions {
   readonly counters: ListenerCounters;
 }
 
-/** About what a body's lines take in a batch; `claimed` is `Logplex-Msg-Count`. Not a number when the length isn't one. */
+/** About what a body's lines take in a batch, by its length and `Logplex-Msg-Count`; NaN when the length isn't a number. */
 export function estimateLogplexBatchBytes(length: number, msgCount: string | string[] | undefined): number {
   return length + (Number(msgCount) || length / LINE_BYTES) * RECORD_HEADER;
 }
 
 /**
- * Hands a body's lines over, all or none; there is something to wait for only when a token has to be asked for.
- * @throws TailraceError `malformed_lines` when it isn't well formed, `count_mismatch` when it has not as many lines as it says.
+ * Takes a body's lines, all or none. Returns a promise only when a token has to be looked up.
+ * @throws TailraceError `malformed_lines` when it isn't well formed, `count_mismatch` when its number of lines isn't `msgCount`.
  */
 export function takeLogplexBody(
   body: Buffer,
@@ -39,7 +39,7 @@ export function takeLogplexBody(
   }
   if (msgCount !== undefined && (!/^\d+$/.test(String(msgCount)) || Number(msgCount) !== frames))
     throw new TailraceError('count_mismatch', 'Message count mismatch');
-  // A request is taken whole or not at all: lines that don't say whose they are must be found before the first is taken.
+  // A request is taken whole or not at all: lines without a token must be found before the first is taken.
   if (tokenPerLine && !allHaveHeaders(body)) {
     counters.malformed++;
     throw new TailraceError('malformed_lines', 'Malformed log messages');
@@ -47,7 +47,7 @@ export function takeLogplexBody(
   return takeFramesFrom(0, body, receiver);
 }
 
-/** Hands over the frames of a body that {@link countFrames} found to be well formed; asks for tokens between. */
+/** Takes the frames of a body that {@link countFrames} found to be well formed; looks up tokens in between. */
 function takeFramesFrom(frame: number, body: Buffer, receiver: LineReceiver): Promise<void> | undefined {
   for (let i = receiver.takeFastPath(body, frame); i < body.length; ) {
     const start = body.indexOf(SPACE, i) + 1;
@@ -72,7 +72,7 @@ function allHaveHeaders(body: Buffer): boolean {
   return true;
 }
 
-/** The number that stands at `i`, up to a space. */
+/** The number at `i`, up to a space. */
 function frameLength(body: Buffer, i: number): number {
   let length = 0;
   for (let byte = body[i]; byte !== SPACE; byte = body[++i]) length = length * 10 + (byte - 0x30);

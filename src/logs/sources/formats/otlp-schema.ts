@@ -1,4 +1,4 @@
-/** The part of OpenTelemetry's logs protocol that is read here: messages and field numbers of its public .proto files. */
+/** The part of OpenTelemetry's logs protocol that is supported: messages and field numbers of its public .proto files. */
 import { createRequire } from 'node:module';
 import type protobuf from 'protobufjs';
 
@@ -61,7 +61,7 @@ const SCHEMA = {
 
 let request: protobuf.Type | undefined;
 
-/** Loaded when the first such request comes: most servers never see one. */
+/** Loaded with the first such request: most servers never get one. */
 function requestType(): protobuf.Type {
   if (!request) {
     const { Root }: typeof protobuf = createRequire(import.meta.url)('protobufjs');

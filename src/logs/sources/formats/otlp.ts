@@ -1,4 +1,4 @@
-/** Lines of OpenTelemetry's logs protocol, OTLP/HTTP: what a request holds becomes RFC 5424 lines. */
+/** OpenTelemetry's logs protocol, OTLP/HTTP: the log records of a request become RFC 5424 lines. */
 import { TailraceError } from '../../../common/errors.ts';
 import { isRecord } from './json-lines.ts';
 import { decodeOtlpLogs } from './otlp-schema.ts';
@@ -7,7 +7,7 @@ import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-l
 const ELEMENT = 'otlp@32473';
 const INFO = 6;
 const LINES_MAX = 100_000;
-/** Resource attributes that say which of several equal processes it is; the first one there counts. */
+/** Resource attributes that identify the instance of a service; the first that is there counts. */
 const INSTANCES = [
   'heroku.dyno.name',
   'dyno',
@@ -21,8 +21,8 @@ const INSTANCES = [
  * The lines of a request, without a token.
  *
  * @param source the name of the token's source; `service.name` becomes part of the dyno's name when it is another one.
- * @param keepService the token speaks for any source: `service.name` is the source.
- * @throws TailraceError `bad_request` when the body isn't such a request.
+ * @param keepService the token is valid for any source: `service.name` is the source.
+ * @throws TailraceError `bad_request` when the body isn't an ExportLogsServiceRequest; `too_large` for too many lines.
  */
 export function otlpToSyslogLines(
   body: Buffer,
@@ -138,7 +138,7 @@ function anyValue(value: unknown): unknown {
   );
 }
 
-/** Hexadecimal digits; undefined for none, and for one that is all zeros, which stands for none. */
+/** A trace or span id in hexadecimal digits; undefined for none, and for all zeros (invalid ids). */
 function identifier(value: unknown): string | undefined {
   const text = Buffer.isBuffer(value) ? value.toString('hex') : textOf(value);
   return text && !/^0+$/.test(text) ? text : undefined;

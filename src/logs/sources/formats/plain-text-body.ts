@@ -3,17 +3,18 @@ import type { LineReceiver } from '../line-receiver.ts';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
-/** Makes RFC 5424 lines of plain text, one a line; empty lines are left out. Time and host are stamped later. */
+
+/** Converts plain text to RFC 5424, line by line; empty lines are left out. Timestamp and host are stamped later. */
 export class PlainTextBody {
   private readonly header: Buffer;
 
-  /** @param dyno who speaks, as shown in the brackets; `log` when it isn't said. */
+  /** @param dyno the dyno's name, shown in brackets; default `log`. */
   constructor(dyno: string | undefined) {
     const name = (dyno ?? '').replace(/[^\x21-\x7e]/g, '').slice(0, 128) || 'log';
     this.header = defaultHeader(name);
   }
 
-  /** Hands over each line of `text`. The intake must know whose lines they are. */
+  /** Passes each line of `text` to a receiver, which must have an authenticated source. */
   take(text: Buffer, receiver: LineReceiver): void {
     let start = 0;
     while (start < text.length) {

@@ -1,9 +1,9 @@
-/** Writes a record with fields (JSON, OTLP) as an RFC 5424 line: what has no field of its own becomes structured data. */
+/** Formats a record with fields (JSON, OTLP) as an RFC 5424 line: what has no header field becomes structured data. */
 import { formatTimestamp } from '../../syslog/timestamp.ts';
 
-/** local7, as everything that a dyno writes. */
+/** local7, as for everything that a dyno writes. */
 const FACILITY = 23;
-/** A header may take 8 KiB; so much of it is for structured data. */
+/** Bytes of structured data: a header may take 8 KiB. */
 const DATA_BYTES_MAX = 6_000;
 /** RFC 5424 section 6: PARAM-NAME and SD-ID. */
 const NAME_MAX = 32;
@@ -23,7 +23,7 @@ export interface StructuredLine {
   readonly message: string;
 }
 
-/** The line's bytes. Data that don't fit into a header are put behind the message, as JSON. */
+/** The line's bytes. Data that don't fit into the header are appended to the message, as JSON. */
 export function formatStructuredLine(line: StructuredLine): Buffer {
   const { severity, time, hostname, source, dyno, msgid, element, data, message } = line;
   const structured = writeData(element, data);
@@ -66,7 +66,7 @@ export function textOrJson(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
-/** Seconds, milliseconds, microseconds or nanoseconds since 1970: which, is told by the size (until the year 5138). */
+/** Seconds, milliseconds, microseconds or nanoseconds since 1970, distinguished by magnitude (until the year 5138); or a date. */
 export function parseTimestamp(value: unknown): string | undefined {
   if (typeof value === 'string' && !/^\d{9,20}(?:\.\d+)?$/.test(value)) return isoTime(value);
   if (typeof value !== 'number' && typeof value !== 'string') return undefined;
@@ -86,7 +86,7 @@ function microTime(whole: number): string {
   return text.replace(/000\+00:00$/, `${String(whole - ms * 1_000).padStart(3, '0')}+00:00`);
 }
 
-/** RFC 3339, or whatever else a date says. */
+/** RFC 3339, or what else `Date.parse` reads. */
 function isoTime(text: string): string | undefined {
   const match = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d:?\d\d)$/i.exec(text);
   if (match) {

@@ -1,11 +1,11 @@
 /**
- * Reads the head of a usual request: `POST /logs` of `application/logplex-1`, neither packed nor chunked, over a connection that
- * stays open (RFC 9112). Anything else, and anything doubtful, is not read here but left to Node's own parser.
+ * Reads the head of a fast-path request: `POST /logs` of `application/logplex-1`, neither compressed nor chunked, over a
+ * persistent connection (RFC 9112). Anything else, and anything doubtful, is left to Node's own parser.
  */
 
 const REQUEST_LINE = Buffer.from('POST /logs HTTP/1.1\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
-/** Longer heads are Node's to refuse. */
+/** Longer heads are left to Node. */
 const HEAD_BYTES_MAX = 8_192;
 /** Whole lines `name: value`; no folding, no control characters, no line end but CRLF. */
 const HEADERS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+$/;
@@ -23,7 +23,7 @@ export interface FastPathHead {
   readonly frameId: string | undefined;
 }
 
-/** The head at the beginning of `bytes`; undefined when it isn't a usual one, or isn't all there. */
+/** The head at the start of `bytes`; undefined when it isn't for the fast path, or isn't there in full. */
 export function readFastPathHead(bytes: Buffer): FastPathHead | undefined {
   if (!bytes.subarray(0, REQUEST_LINE.length).equals(REQUEST_LINE)) return undefined;
   const end = bytes.indexOf(HEAD_END, REQUEST_LINE.length - 2) + HEAD_END.length;
@@ -73,7 +73,7 @@ function readHeaders(text: string, end: number): FastPathHead | undefined {
         if (value.toLowerCase() !== 'keep-alive') return undefined;
         break;
       case 'accept':
-        // Answered in JSON, if anything is wrong.
+        // Errors are in JSON then.
         if (value.includes('json')) return undefined;
         break;
       case 'content-encoding':

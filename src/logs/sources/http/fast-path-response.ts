@@ -1,13 +1,13 @@
-/** Answers to senders of lines, as they stand on a connection (RFC 9112): plain words, as Logplex's are. */
+/** Responses to senders of lines, as written to a connection (RFC 9112): plain text, as Logplex's are. */
 import { STATUS_CODES } from 'node:http';
 import { TailraceError } from '../../../common/errors.ts';
 
-/** The lines are stored. A connection that isn't kept alive (0 ms) is closed behind the answer. */
+/** The lines are stored. A connection that isn't kept alive (0 ms) is closed after the response. */
 export function acceptedResponse(keepAliveMs: number): string {
   return `HTTP/1.1 204 No Content\r\n${generalHeaders(keepAliveMs)}\r\n`;
 }
 
-/** They aren't; whatever isn't expected to go wrong is not explained. */
+/** They aren't. Unexpected errors are not explained to the sender. */
 export function rejectedResponse(error: unknown, keepAliveMs: number): string {
   const expected = error instanceof TailraceError ? error : undefined;
   const status = expected?.status ?? 500;

@@ -1,26 +1,27 @@
 /**
- * The usual `POST /logs` is answered past Node's HTTP server: its connections are read here, one request after the other, with
- * the same outcome. With the first request that is in any way unusual a connection goes over to Node's server, whole and for good.
+ * The common `POST /logs` is served without Node's HTTP server: connections are read here, one request after the other, with the
+ * same outcome. With the first request that isn't for this fast path a connection is given to Node's server, for good.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastPathConnection, type FastPathOptions } from './fast-path-connection.ts';
+import { overdueAction } from './fast-path-timeouts.ts';
 
-/** How often connections are looked at that wait, ms. */
+/** How often the timeouts of connections are checked, ms. */
 const CHECK_MS = 5_000;
-/** At the end of the server a request that is still not answered then has its connection closed: it is sent again elsewhere. */
+/** When the server closes, requests may take so long; then their connections are closed: they are sent again elsewhere. */
 const GRACE_MS = 10_000;
 
 type ConnectionListener = (socket: Socket) => void;
 
-/** The connections of a server on which only usual requests have come so far. */
+/** The connections of a server on which only fast-path requests have come so far. */
 export class FastPathServer {
   private readonly server: Server;
   private readonly connections = new Set<FastPathConnection>();
   private readonly timer: NodeJS.Timeout;
   private onAllClosed: (() => void) | undefined;
 
-  /** To be made before the server listens: puts itself in front of the server's own reading of connections. */
+  /** To be made before the server listens: takes the connections before the server's own listener does. */
   constructor(server: Server, options: FastPathOptions) {
     this.server = server;
     const [nodeListener] = server.listeners('connection') as ConnectionListener[];
@@ -44,7 +45,7 @@ export class FastPathServer {
     this.timer.unref();
   }
 
-  /** Closes the connections that wait for a request, the others when theirs is answered; resolves when all are closed. */
+  /** Closes the connections that wait for a request, the others after their response; resolves when all are closed. */
   close(): Promise<void> {
     clearInterval(this.timer);
     return new Promise((resolve) => {
@@ -62,18 +63,13 @@ export class FastPathServer {
     if (this.connections.size === 0) this.onAllClosed?.();
   }
 
-  /** As Node does with its own: who takes too long over a request is told so, and who says nothing more is hung up on. */
+  /** As Node's server does with its own connections. */
   private checkTimeouts(): void {
-    const { headersTimeout, requestTimeout, keepAliveTimeout } = this.server;
     const now = performance.now();
     for (const { socket, waitsFor, waitingSinceMs } of this.connections) {
-      const waitedMs = now - waitingSinceMs;
-      const isOver = (limitMs: number): boolean => limitMs > 0 && waitedMs > limitMs;
-      if (waitsFor === 'next request' && isOver(keepAliveTimeout)) socket.destroy();
-      else if (
-        waitsFor === 'body' ? isOver(requestTimeout) : waitsFor === 'first request' && isOver(headersTimeout)
-      )
-        this.server.emit('clientError', new RequestTimeout(), socket);
+      const action = overdueAction(waitsFor, now - waitingSinceMs, this.server);
+      if (action === 'close') socket.destroy();
+      else if (action === 'timeout') this.server.emit('clientError', new RequestTimeout(), socket);
     }
   }
 }

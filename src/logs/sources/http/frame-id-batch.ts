@@ -7,7 +7,7 @@ import type { SyslogHeader } from '../../syslog/header.ts';
 import type { LineTarget } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 
-/** One batch an app, however many sources of it speak in turns: the name is used once. */
+/** The batches of a request by app: one an app, however its sources alternate, since a frame id is used once an app. */
 export function frameIdBatches(
   router: LogRouter,
   frameId: string,
@@ -23,8 +23,8 @@ export function frameIdBatches(
 }
 
 /**
- * The lines of a request that has a name (`Logplex-Frame-Id`): batches of their own, appended under that name, so that
- * the same request again stores nothing. The name holds for one app: a sender can't use up another's.
+ * The lines of a request with a frame id (`Logplex-Frame-Id`): batches of their own, appended under that id, so that the same
+ * request again stores nothing. The id is scoped to one app: a sender can't use up another's.
  */
 export class FrameIdBatch implements LineTarget {
   private readonly router: LogRouter;
@@ -34,7 +34,7 @@ export class FrameIdBatch implements LineTarget {
   private readonly builder: BatchBuilder;
   private readonly batches: Batch[] = [];
 
-  /** @param bodyBytes how long the request's body is: its lines take about as much. */
+  /** @param bodyBytes length of the request's body, about what its lines take. */
   constructor(router: LogRouter, app: AppId, frameId: string, bodyBytes: number, counters: ListenerCounters) {
     this.builder = new BatchBuilder(Math.min(BATCH_BYTES, 4_096 + bodyBytes));
     this.router = router;

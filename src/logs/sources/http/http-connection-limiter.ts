@@ -1,4 +1,4 @@
-/** Keeps HTTP connections from being too many, and counts those that were cut. Node's own time limits cut the slow ones. */
+/** Limits the number of HTTP connections, and counts those that were closed. Node's own timeouts close the slow ones. */
 import type { Server } from 'node:http';
 import type { ListenerCounters } from '../listener-counters.ts';
 

@@ -6,9 +6,9 @@ import type { RateLimiter } from '../../router/rate-limiter.ts';
 import type { LogSource } from '../../router/token-cache.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 
-/** Who pushes lines over HTTP. */
+/** The sender of a request. */
 export interface AuthorizedSender {
-  /** Whose all the lines are; undefined when every line names its own token. */
+  /** The source of all lines; undefined when every line has its own token. */
   readonly logSource: LogSource | undefined;
 }
 
@@ -20,7 +20,7 @@ export interface IngestAuthorizerOptions {
   readonly counters: ListenerCounters;
 }
 
-/** Decides who may push, and whether now. */
+/** Authenticates senders, and admits requests within the limits. */
 export class IngestAuthorizer {
   private readonly options: IngestAuthorizerOptions;
 
@@ -28,7 +28,10 @@ export class IngestAuthorizer {
     this.options = options;
   }
 
-  /** @throws TailraceError `unauthorized` */
+  /**
+   * The sender, by a source token or by an API key with or without `?token=`.
+   * @throws TailraceError `unauthorized`
+   */
   async authorize(request: FastifyRequest, reply: FastifyReply): Promise<AuthorizedSender> {
     const credentials = readAuthorization(request.headers.authorization);
     if (credentials.kind === 'token') {
@@ -48,7 +51,10 @@ export class IngestAuthorizer {
     );
   }
 
-  /** The same, for forms whose lines name no token. */
+  /**
+   * The same for formats whose lines have no token of their own.
+   * @throws TailraceError `unauthorized`; `bad_request` when there is no source token.
+   */
   async authorizeSingleSource(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -62,7 +68,7 @@ export class IngestAuthorizer {
     );
   }
 
-  /** @throws TailraceError `rate_limited` when the sender has sent too much, `unavailable` when all have. */
+  /** @throws TailraceError `rate_limited` when the sender has sent too much, `unavailable` when the router is congested. */
   admit(request: FastifyRequest, { logSource }: AuthorizedSender): void {
     const rejection = rejectionFor(logSource, request.headers['logplex-msg-count'], this.options);
     if (rejection) throw rejection;
@@ -76,8 +82,10 @@ export class IngestAuthorizer {
 }
 
 /**
- * Why a request is turned away before its lines are looked at: `rate_limited` when the sender has sent too much, `unavailable`
- * when all have. `claimed` is its `Logplex-Msg-Count`.
+ * Why a request is rejected before its lines are read: `rate_limited` when the sender has sent too much, `unavailable` when the
+ * router is congested.
+ *
+ * @param msgCount its `Logplex-Msg-Count`.
  */
 export function rejectionFor(
   logSource: LogSource | undefined,
@@ -97,7 +105,7 @@ export function rejectionFor(
   return new TailraceError('unavailable', 'Too much waits to be stored: try again in a moment.');
 }
 
-/** Lines of a request that isn't read, as far as it says: at least one. */
+/** Lines of a request that isn't read, by its own count: at least one. */
 function declaredLines(header: string | string[] | undefined): number {
   const count = Number(header);
   return count >= 1 && count < 1_000_000 ? Math.floor(count) : 1;

@@ -1,6 +1,6 @@
 /**
- * Lines in over HTTP: `POST /logs`, and OpenTelemetry's `POST /v1/logs`. A 2xx answer means that the lines are stored:
- * whatever dies next, they are not lost.
+ * The HTTP sources: `POST /logs`, and OpenTelemetry's `POST /v1/logs`. A 2xx response means that the lines are stored: whatever
+ * crashes next, they are not lost.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { detachBuffer } from '../../../common/detach-buffer.ts';
@@ -23,19 +23,19 @@ import { readBody } from './read-body.ts';
 import { readFrameId, receiverForRequest } from './request-receiver.ts';
 import { RetryDeduplicator } from './retry-dedup.ts';
 
-/** Largest body of a request, unpacked. */
+/** Largest body of a request, decompressed. */
 export const BODY_BYTES_MAX = 8_000_000;
 
 const NEWLINE = 0x0a;
-/** What a line without time and host grows by in a batch. */
+/** By so much a line without timestamp and host grows in a batch. */
 const LINE_GROWTH_BYTES = RECORD_HEADER + 96;
 
-/** How a body is read, by its content type. */
+/** The format of a body, by its content type. */
 const BODY_FORMATS: Readonly<Record<string, 'logplex' | 'text' | 'ndjson' | 'json'>> = {
   'application/logplex-1': 'logplex',
   'application/x-logplex-1': 'logplex',
   'text/plain': 'text',
-  // `curl --data-binary @file` says that it sends a form.
+  // What `curl --data-binary @file` sends by default.
   'application/x-www-form-urlencoded': 'text',
   'application/x-ndjson': 'ndjson',
   'application/ndjson': 'ndjson',
@@ -55,7 +55,7 @@ export interface IngestRoutesOptions {
 interface PushedRequest {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  /** Whose all the lines are. */
+  /** The source of all lines. */
   readonly logSource: LogSource | undefined;
   readonly body: Buffer;
   /** About what its lines take in a batch. */
@@ -63,7 +63,9 @@ interface PushedRequest {
   readonly counters: ListenerCounters;
 }
 
-/** Adds the routes to a server, in an encapsulation of their own: the bodies here are bytes. Counts `http` and `otlp`. */
+/**
+ * Adds the routes to a server, in an encapsulation of their own: here bodies are bytes. Returns the counters of `http` and `otlp`.
+ */
 export async function registerIngestRoutes(
   server: FastifyInstance,
   { router, rateLimiter, mayWrite, warn }: IngestRoutesOptions,
@@ -86,7 +88,7 @@ export async function registerIngestRoutes(
     logs.removeAllContentTypeParsers();
     logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
     logs.setErrorHandler((error: Error & { code?: string }, request) => {
-      // Something without a slash: Fastify refuses it before we see it.
+      // A type without a slash: Fastify rejects it before the handler is called.
       if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
         throw request.routeOptions.url === '/logs'
           ? unsupportedContentType(request)
@@ -163,7 +165,7 @@ export async function registerIngestRoutes(
     return reply.type(isJson ? type : 'application/x-protobuf').send(isJson ? '{}' : Buffer.alloc(0));
   }
 
-  /** Hands a request's lines over; resolves when they are stored. What fits into one batch is stored all or none. */
+  /** Stores a request's lines; resolves when they are stored. What fits into one batch is stored all or none. */
   async function storeRequest(
     { request, reply, logSource, body, bytes, counters: counted }: PushedRequest,
     take: (receiver: LineReceiver) => void | Promise<void>,
@@ -174,7 +176,7 @@ export async function registerIngestRoutes(
         ? retryDedup.frameIdFor(`${logSource?.token} ${request.url} ${contentType(request)}`, body)
         : undefined;
     const frameId = sentFrameId ?? retry?.frameId;
-    // Drains in other formats name their token, too.
+    // Heroku's drains in other formats send this header, too.
     const fromHerokuDrain =
       request.headers['logplex-drain-token'] !== undefined &&
       contentType(request) === 'application/logplex-1';
@@ -191,7 +193,7 @@ export async function registerIngestRoutes(
     await take(receiver);
     await receiver.whenStored();
     if (!retry) return;
-    // Whoever hangs up before the answer doesn't know, and sends it again.
+    // A sender that disconnects before the response doesn't know, and sends it again.
     const { forget } = retry;
     reply.raw.once('finish', forget);
   }

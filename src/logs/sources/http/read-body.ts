@@ -10,7 +10,7 @@ type Decompress = (
   done: (error: Error | null, unpacked: Buffer) => void,
 ) => void;
 
-/** Of a refused body that are still read. */
+/** Bytes of a rejected body that are still read. */
 const DISCARD_BYTES_MAX = 64 * 1_048_576;
 
 /** Zstandard is in Node 22.15 and later. */
@@ -26,9 +26,9 @@ function isDecompress(value: unknown): value is Decompress {
 }
 
 /**
- * Reads a request's body, its compression undone.
- * @throws TailraceError `too_large` as soon as it is known to be over `maxBytes`, packed or unpacked;
- * `bad_request` when it isn't compressed as the header says; `unsupported_type` for other encodings.
+ * Reads a request's body, decompressed.
+ * @throws TailraceError `too_large` as soon as it is known to be over `maxBytes`, compressed or not;
+ * `bad_request` when it isn't valid in its Content-Encoding; `unsupported_type` for other encodings.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const encoding = request.headers['content-encoding']?.trim().toLowerCase();
@@ -53,8 +53,8 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
 }
 
 /**
- * Reads what is left of a body that was refused, for nobody: a connection that is closed while the sender still writes is reset,
- * and the sender never reads why. Who goes on for too long is cut off all the same.
+ * Reads and discards what is left of a rejected body: a connection that is closed while the sender still writes is reset, and the
+ * sender never reads the response. One that sends more than `maxBytes` is disconnected all the same.
  */
 export function discardRemainingBody(request: IncomingMessage, maxBytes = DISCARD_BYTES_MAX): void {
   let left = maxBytes;
@@ -72,7 +72,7 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxBytes) {
-        request.removeAllListeners('data'); // what comes now is `discardRest`'s
+        request.removeAllListeners('data'); // the rest is for `discardRemainingBody`
         reject(tooLarge(maxBytes));
         return;
       }
@@ -89,7 +89,7 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   });
 }
 
-/** The parts as one, and their memory given back. */
+/** The parts as one buffer; their memory is given back. */
 function concatAndDetach(parts: readonly Buffer[], size: number): Buffer {
   const whole = Buffer.concat(parts, size);
   for (const part of parts) detachBuffer(part);

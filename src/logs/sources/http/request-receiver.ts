@@ -1,6 +1,6 @@
 /**
- * A request whose lines are handed over together: under its name (`Logplex-Frame-Id`) when it has one, else to the gatherer of
- * its app, which is asked before for the room, so that what fits into one batch is stored all or none.
+ * The receiver of a request, whose lines belong together: they are stored under its frame id (`Logplex-Frame-Id`) when it has
+ * one, else by the batcher of its app, with capacity reserved before, so that what fits into one batch is stored all or none.
  */
 
 import type { LogRouter } from '../../router/log-router.ts';
@@ -18,24 +18,25 @@ export interface RequestReceiverOptions {
   readonly counters: ListenerCounters;
   /** The sender's address. */
   readonly host: string;
-  /** Whose all the lines are; undefined when every line names its own token. */
+  /** The source of all lines; undefined when every line has its own token. */
   readonly logSource: LogSource | undefined;
   /** About what its lines take in a batch. */
   readonly bytes: number;
-  /** From {@link readFrameId}, or given to it here. */
+  /** From {@link readFrameId}, or generated (retry-dedup.ts). */
   readonly frameId: string | undefined;
-  /** See the intake's. */
+  /** See {@link LineReceiverOptions.fromHerokuDrain}. */
   readonly fromHerokuDrain?: boolean;
 }
 
-/** The name that the sender gave the request, cut to a bearable length. */
+/** The frame id that the sender gave the request, truncated to a reasonable length. */
 export function readFrameId(header: string | string[] | undefined): string | undefined {
   return typeof header === 'string' && header !== '' ? header.slice(0, FRAME_ID_CHARACTERS) : undefined;
 }
 
 /**
- * What to give the lines to; they are stored when its `stored()` has resolved. `spare`, of a request before from the same
- * connection that had no name, is taken again when it does.
+ * A receiver for the request's lines; they are stored when its `whenStored()` has resolved.
+ *
+ * @param spare of an earlier request of the same connection without a frame id: it is reused if possible.
  */
 export function receiverForRequest(options: RequestReceiverOptions, spare?: LineReceiver): LineReceiver {
   const { router, rateLimiter, counters, host, logSource, bytes, frameId, fromHerokuDrain } = options;

@@ -1,25 +1,25 @@
 import { createHash, randomUUID } from 'node:crypto';
 
-/** Requests that are remembered because they may come again. */
+/** Requests that are kept because they may be retried. */
 const REMEMBERED_MAX = 1_000;
 
-/** A large request without a name of its own. */
+/** A large request without a frame id of its own. */
 export interface RetriableRequest {
   readonly frameId: string;
-  /** All of it is stored, and the sender was told: the same bytes again are another request. */
+  /** All of it is stored, and the sender got the response: the same bytes again are another request. */
   forget(): void;
 }
 
 /**
- * Names for requests that have none (`Logplex-Frame-Id`) and take several batches. When one of these can't be stored, those
- * before it are, and the sender is asked to send everything again. So such a request gets a name, which it keeps until it is
- * stored as a whole: the same bytes again are the same request then, and what is stored already is not stored twice.
+ * Idempotency keys for requests without a frame id (`Logplex-Frame-Id`) that take several batches. When one of these can't be
+ * stored, those before it are, and the sender has to send everything again. So such a request gets a frame id, which it keeps
+ * until it is stored as a whole: the same bytes again are a retry then, and what is stored already is not stored twice.
  */
 export class RetryDeduplicator {
   /** By the digest of sender and body, oldest first. */
   private readonly frameIds = new Map<string, string>();
 
-  /** A new name, or the one under which the same request has failed. */
+  /** A new frame id, or the one under which the same request has failed. */
   frameIdFor(sender: string, body: Uint8Array): RetriableRequest {
     const digest = createHash('sha256').update(`${sender}\n`).update(body).digest('base64');
     const frameId = this.frameIds.get(digest) ?? `unnamed/${randomUUID()}`;

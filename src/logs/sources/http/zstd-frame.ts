@@ -1,4 +1,4 @@
-/** The outer structure of zstandard's frames (RFC 8878 section 3.1), as far as to see whether one is there in full. */
+/** The outer structure of Zstandard frames (RFC 8878 section 3.1), as far as needed to see whether one is there in full. */
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
@@ -9,7 +9,7 @@ const RLE_BLOCK = 1;
 
 /**
  * The frames that the bytes consist of, without those that hold no data; undefined when they aren't frames from end to end.
- * Node.js unpacks the first of several, and half of one, without a word.
+ * Node.js decompresses the first of several, and half of one, without an error.
  */
 export function zstdFrames(bytes: Buffer): Buffer[] | undefined {
   const frames: Buffer[] = [];

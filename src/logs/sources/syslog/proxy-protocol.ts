@@ -1,6 +1,6 @@
 /**
- * The PROXY protocol, versions 1 and 2, with which load balancers say whose connection they pass on: in front of
- * everything else. Described in HAProxy's proxy-protocol.txt, sections 2.1 and 2.2.
+ * The PROXY protocol, versions 1 and 2: load balancers send the client's address in front of everything else. Described in
+ * HAProxy's proxy-protocol.txt, sections 2.1 and 2.2.
  */
 import ipaddr from 'ipaddr.js';
 
@@ -9,19 +9,19 @@ const PREFIX = Buffer.from('PROXY ');
 /** The longest header of version 1, with its line end. */
 const V1_BYTES_MAX = 107;
 const V2_HEAD_BYTES = 16;
-/** Addresses and what may come with them; more is nobody's. */
+/** Addresses and TLVs behind them; no balancer sends more. */
 const V2_BODY_BYTES_MAX = 4_096;
 const IPV4 = 0x1;
 const IPV6 = 0x2;
 
 export interface ProxyHeader {
-  /** The client's address; undefined when the balancer speaks for itself (health checks). */
+  /** The client's address; undefined for connections of the balancer itself (LOCAL: health checks). */
   readonly address: string | undefined;
   /** Bytes of the header. */
   readonly length: number;
 }
 
-/** Reads the header at the start of a connection: 'partial' when there is more to come, 'broken' when it is none. */
+/** Reads the header at the start of a connection: 'partial' when there is more to come, 'broken' when there is none. */
 export function readProxyHeader(bytes: Buffer): ProxyHeader | 'partial' | 'broken' {
   if (startsLike(bytes, SIGNATURE)) return bytes.length < V2_HEAD_BYTES ? 'partial' : readBinary(bytes);
   if (startsLike(bytes, PREFIX)) return readText(bytes);

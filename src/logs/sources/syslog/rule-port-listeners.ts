@@ -1,4 +1,4 @@
-/** The ports that rules name: TCP and UDP are listened for on each, as rules come and go. */
+/** Listens on the ports that rules name, TCP and UDP on each, as rules are made and removed. */
 import { systemCode, TailraceError } from '../../../common/errors.ts';
 import type { RuleRecord } from '../../router/source-rules.ts';
 import type { AppId } from '../../store/contract.ts';
@@ -13,9 +13,9 @@ const RETRY_MS = 60_000;
 export interface RulePortListenersOptions {
   readonly listenOptions: Omit<SyslogListenerOptions, 'port' | 'counters'>;
   readonly counters: { readonly tcp: ListenerCounters; readonly udp: ListenerCounters };
-  /** Ports that are listened on anyway. */
+  /** Ports of other listeners. */
   readonly reservedPorts: ReadonlySet<number | undefined>;
-  /** What people call an app. */
+  /** An app's name. */
   readonly appName: (app: AppId) => Promise<string | undefined>;
   /** After which time a port that couldn't be listened on is tried again, ms. */
   readonly retryMs?: number;
@@ -24,7 +24,7 @@ export interface RulePortListenersOptions {
 export class RulePortListeners {
   private readonly options: RulePortListenersOptions;
   private readonly listeners = new Map<number, readonly SyslogListener[]>();
-  /** Ports that can't be listened on: told of once. */
+  /** Ports that can't be listened on: a warning was logged. */
   private readonly failedPorts = new Set<number>();
   private reconciling: Promise<void> = Promise.resolve();
   private retryTimer: NodeJS.Timeout | undefined;
@@ -80,7 +80,7 @@ export class RulePortListeners {
     const rules = this.closed
       ? []
       : listenOptions.rules.rulesWithPort().filter(({ port }) => !reservedPorts.has(port));
-    const wanted = new Map(rules.reverse().map((rule) => [rule.port, rule])); // of several, the first is told of
+    const wanted = new Map(rules.reverse().map((rule) => [rule.port, rule])); // of several rules, the first is named in warnings
     for (const port of this.failedPorts) if (!wanted.has(port)) this.failedPorts.delete(port);
     for (const [port, portListeners] of this.listeners) {
       if (wanted.has(port)) continue;
@@ -101,7 +101,7 @@ export class RulePortListeners {
     } catch (error) {
       if (this.failedPorts.has(port)) return;
       this.failedPorts.add(port);
-      // Without its name, which is in the store, the rule can still be told of.
+      // The name is in the store, which may be unavailable: then the id.
       const app = (await this.options.appName(rule.app).catch(() => undefined)) ?? rule.app;
       const code = listenErrorCode(error);
       const why = code === 'EADDRINUSE' ? 'is taken' : `can't be listened on (${code || error})`;
@@ -128,7 +128,7 @@ async function closeAll(listeners: readonly SyslogListener[]): Promise<void> {
   await Promise.all(listeners.map((listener) => listener.close()));
 }
 
-/** Listeners explain errors with the setting of their usual port, which is none of a rule's. */
+/** The system's code: listeners' own errors name the setting of their default port, which isn't a rule's. */
 function listenErrorCode(error: unknown): string {
   return systemCode(error instanceof TailraceError ? error.cause : error);
 }

@@ -1,4 +1,4 @@
-/** One connection of a sender, over TCP or TLS: its bytes are cut into frames, which the intake takes. */
+/** One connection of a sender, over TCP or TLS: its bytes are cut into frames, which a {@link LineReceiver} takes. */
 import type { Socket } from 'node:net';
 import { detachBuffer } from '../../../common/detach-buffer.ts';
 import { type ClientCertificate, normalizeAddress } from '../../router/source-rules.ts';
@@ -16,15 +16,15 @@ const NOTHING = Buffer.alloc(0);
 const TLS_HANDSHAKE = 0x16;
 const TLS_MAJOR = 0x03;
 
-/** Who is at the other end. */
+/** The sender. */
 export interface SyslogPeer {
   readonly address: string;
-  /** Our port. */
+  /** The local port. */
   readonly port: number;
   readonly certificate?: ClientCertificate;
 }
 
-/** Puts a connection under guard as soon as it is there; undefined when there are too many: then it is closed. */
+/** Registers a new connection with the limiter; undefined when there are too many: then it is closed. */
 export function trackConnection(
   socket: Socket,
   { connectionLimiter }: SyslogListenerOptions,
@@ -33,7 +33,7 @@ export function trackConnection(
   const tracked = new TrackedConnection(normalizeAddress(socket.remoteAddress ?? 'unknown'), counters, () =>
     socket.destroy(),
   );
-  socket.on('error', () => socket.destroy()); // the sender's trouble; what came is taken
+  socket.on('error', () => socket.destroy()); // a reset by the sender; what has come is taken
   if (!connectionLimiter.add(tracked)) {
     socket.destroy();
     return undefined;
@@ -66,7 +66,7 @@ export function serveSyslogConnection(
   let loadingToken = false;
   let ended = false;
 
-  /** Takes frame after frame; false when a token has to be asked for first. */
+  /** Takes frame after frame; false when a token has to be looked up first. */
   const takeFrames = (): boolean => {
     for (;;) {
       if (scanner.isAtFrameStart) scanner.pos = receiver.takeFastPath(bytes, scanner.pos);
@@ -110,7 +110,7 @@ export function serveSyslogConnection(
     if (!ended) socket.resume();
     processChunk();
   };
-  /** The connection has ended: a last line may stand there without its newline. */
+  /** The connection has ended: the last line may have come without its newline. */
   const takeFinalLine = (): void => {
     bytes = partialFrame.join(NOTHING); // what was left may have moved
     scanner.setInput(bytes);
@@ -150,7 +150,7 @@ export function serveSyslogConnection(
   });
 }
 
-/** The store may be away: the sender waits, it is not turned away. */
+/** While the store is unavailable, the sender waits; it isn't rejected. */
 async function loadTokenWithRetry(receiver: LineReceiver): Promise<void> {
   for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
     try {

@@ -1,5 +1,5 @@
 /**
- * Lines in over syslog: TCP and UDP on one port, TLS on another when there is a certificate, and TCP and UDP on every port that a
+ * The syslog sources: TCP and UDP on one port, TLS on another when there is a certificate, and TCP and UDP on every port that a
  * rule names.
  */
 
@@ -21,7 +21,7 @@ export interface SyslogListenersOptions {
   readonly settings: Settings;
   readonly store: Store;
   readonly router: LogRouter;
-  /** What people call an app. */
+  /** An app's name. */
   readonly appName: (app: AppId) => Promise<string | undefined>;
   /** Adds a line to an app's stream. */
   readonly logToApp: (app: AppId, message: string) => void;
@@ -33,7 +33,7 @@ export interface SyslogListeners {
   readonly port: number;
   readonly tlsPort: number | undefined;
   readonly counters: readonly ListenerCounters[];
-  /** Shared with the other ways in. */
+  /** Shared with the other sources. */
   readonly rateLimiter: RateLimiter;
   /** @throws TailraceError `conflict` when a rule can't name this port, because it can't be listened on here. */
   requirePort(port: number): Promise<void>;

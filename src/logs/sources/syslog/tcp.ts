@@ -1,4 +1,4 @@
-/** Lines in over syslog TCP: octet counted or framed by newlines or NULs (RFC 6587). */
+/** Source: syslog over TCP, octet counted or framed by newlines or NULs (RFC 6587). */
 import { createServer, type Server, type Socket } from 'node:net';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { boundPort, listen } from '../listen.ts';
@@ -8,7 +8,7 @@ import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.t
 import { readProxyHeader } from './proxy-protocol.ts';
 import { serveSyslogConnection, trackConnection } from './syslog-connection.ts';
 
-/** A load balancer sends its header at once. */
+/** How long a load balancer's header may take: it is sent at once. */
 const PROXY_HEADER_MS = 5_000;
 
 /**
@@ -56,7 +56,7 @@ export async function listenTcp(options: SyslogListenerOptions): Promise<SyslogL
   };
 }
 
-/** The other end's address, as people write it. */
+/** The peer's address, IPv4 ones in their own notation. */
 export function peerAddress(socket: Socket): string {
   return normalizeAddress(socket.remoteAddress ?? 'unknown');
 }

@@ -1,4 +1,4 @@
-/** Lines in over syslog TLS (RFC 5425), with or without a client's certificate. */
+/** Source: syslog over TLS (RFC 5425), with or without a client certificate. */
 import { readFileSync } from 'node:fs';
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
@@ -16,7 +16,7 @@ import { peerAddress, stripProxyHeader } from './tcp.ts';
 export interface TlsFiles {
   readonly certificate: string;
   readonly key: string;
-  /** Who signs clients' certificates; without it they aren't asked for. */
+  /** The authority that signs client certificates; without it they aren't requested. */
   readonly clientAuthority: string | undefined;
 }
 
@@ -30,7 +30,7 @@ export async function listenTls(options: SyslogListenerOptions, files: TlsFiles)
   const counters = options.counters ?? createListenerCounters('tls');
   const rejectionWarnings = new RejectionWarnings(counters, options.warn);
   const sockets = new Set<Socket>();
-  /** By the other end of each connection: who is there, which behind a load balancer is somebody else. */
+  /** Clients by the connection's remote endpoint; behind a load balancer their addresses differ from it. */
   const clients = new Map<string, { address: string; tracked: TrackedConnection }>();
   let port = options.port;
   const secure = createTlsServer(files);
@@ -41,7 +41,7 @@ export async function listenTls(options: SyslogListenerOptions, files: TlsFiles)
   secure.on('secureConnection', (socket: TLSSocket) => {
     const peerCertificate = socket.getPeerCertificate();
     const hasCertificate = peerCertificate !== undefined && Object.keys(peerCertificate).length > 0;
-    // A certificate that isn't good is worse than none: its owner believes to be known.
+    // A certificate that can't be verified is worse than none: its owner relies on being identified by it.
     if (hasCertificate && !socket.authorized) {
       socket.on('error', () => socket.destroy());
       options.warn(
@@ -54,7 +54,7 @@ export async function listenTls(options: SyslogListenerOptions, files: TlsFiles)
     }
     const client = clients.get(endpointKey(socket));
     if (!client) {
-      socket.destroy(); // it has gone already
+      socket.destroy(); // the client has closed already
       return;
     }
     const { address, tracked } = client;
@@ -111,7 +111,7 @@ function createTlsServer({ certificate, key, clientAuthority }: TlsFiles) {
       key: readPemFile(key, 'TAILRACE_SYSLOG_TLS_KEY'),
       ca: clientAuthority ? readPemFile(clientAuthority, 'TAILRACE_SYSLOG_TLS_CLIENT_CA') : undefined,
       requestCert: clientAuthority !== undefined,
-      rejectUnauthorized: false, // asked for, not demanded: those without one show a token
+      rejectUnauthorized: false, // requested, not required: clients without one use tokens
       minVersion: 'TLSv1.2',
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });

@@ -1,4 +1,4 @@
-/** Lines in over syslog UDP (RFC 5426): one line a datagram. Nobody answers, so losses are counted. */
+/** Source: syslog over UDP (RFC 5426), one line a datagram. Senders get no response, so losses are counted. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { FrameOutcome, LineReceiver } from '../line-receiver.ts';
@@ -8,11 +8,11 @@ import { RejectionWarnings } from '../rejection-warnings.ts';
 import { SourceResolver } from '../source-resolver.ts';
 import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
 
-/** Asked of the system, so that a burst finds room: 4 MiB. */
+/** The socket's receive buffer, for bursts: 4 MiB. */
 const RECEIVE_BYTES = 4 * 1_048_576;
-/** Datagrams that may wait for the look-up of their token. */
+/** Datagrams that may wait for the look-up of their tokens. */
 const PENDING_LOOKUPS_MAX = 1_000;
-/** Senders whose intake is kept. */
+/** Senders whose receivers are kept. */
 const SENDERS_MAX = 1_000;
 
 /**
@@ -55,7 +55,7 @@ class DatagramReceiver {
   private readonly receivers = new Map<string, LineReceiver>();
   private pendingLookups = 0;
 
-  /** @param port ours. */
+  /** @param port the local port, for rules. */
   constructor(options: SyslogListenerOptions, port: number, counters: ListenerCounters) {
     this.options = options;
     this.port = port;
@@ -69,7 +69,7 @@ class DatagramReceiver {
     }
     const receiver = this.receiverFor(address);
     let end = datagram.length;
-    while (end > 0 && datagram[end - 1] === 0) end--; // some senders end their strings as C does
+    while (end > 0 && datagram[end - 1] === 0) end--; // some senders append C's terminating NUL
     if (receiver.take(datagram, 0, end) !== FrameOutcome.needsTokenLookup) {
       receiver.flushInBackground();
       return;

@@ -1,10 +1,9 @@
 /**
- * The express lane: usual lines, read and written in WebAssembly. Compiled by `npm run build:express` (AssemblyScript) into
- * `express-wasm.ts`; what it does is defined by `header.ts`, `batch-builder.ts` and `wire.ts`, and whatever is out of the
- * ordinary is left to them. Measured on 140-byte lines: in JavaScript 320 ns to take one and 125 ns to write one, here
- * 50 ns and 25 ns.
+ * The WebAssembly fast path: reads and writes common lines. Compiled by `npm run build:wasm` (AssemblyScript) into
+ * `wasm-codec-binary.ts`; what it does is defined by `header.ts`, `batch-builder.ts` and `encode.ts`, and all lines that it
+ * doesn't support are left to them.
  *
- * Memory is laid out by the caller (`express.ts`); there is no allocator. Reads and writes may run over the end of a
+ * Memory is laid out by the caller (`wasm-codec.ts`); there is no allocator. Reads and writes may run over the end of a
  * region by up to 15 bytes, so regions have slack between them.
  */
 import { copy, writeCount } from '../../../common/wasm-common.as';
@@ -13,10 +12,10 @@ import { copy, writeCount } from '../../../common/wasm-common.as';
 export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
-/** The last day that a timestamp may name, as the number 20121210: set by the caller, see `dateMax` in timestamp.ts. */
+/** The last day that a timestamp may name, as the number 20121210: set by the caller, see `latestDate` in timestamp.ts. */
 export let dateMax: u32 = 0;
 
-/** The day that was found good last: `2012-12-` and `10`. */
+/** The date that was checked last: `2012-12-` and `10`. */
 let goodDate: u64 = 0;
 let goodDay: u32 = 0;
 
@@ -29,9 +28,9 @@ const DATE_MIN: u32 = 20_000_101;
 
 /** The input ends in the middle of a frame. */
 const PARTIAL: u32 = 0;
-/** The frame at `position` is not a usual one. */
-const UNUSUAL: u32 = 1;
-/** There is no room for the record of the frame at `position`. */
+/** The frame at `position` is not supported here. */
+const UNSUPPORTED: u32 = 1;
+/** The record of the frame at `position` doesn't fit into the output. */
 const FULL: u32 = 2;
 
 /**
@@ -56,7 +55,7 @@ export function take(
     const frame = i;
     let byte: u32 = load<u8>(i);
     if (byte < 0x31 || byte > 0x39) {
-      why = UNUSUAL;
+      why = UNSUPPORTED;
       break;
     }
     let length = byte - 0x30;
@@ -75,14 +74,14 @@ export function take(
     }
     if (byte != SPACE || length > MESSAGE_BYTES_MAX + HEADER_BYTES_MAX) {
       i = frame;
-      why = UNUSUAL;
+      why = UNSUPPORTED;
       break;
     }
     const start = i + 1;
     let stop = start + length;
     if (stop > end) {
-      // The header may already show that this is no frame at all; that is the other lane's to say.
-      if (start < end && load<u8>(start) != 0x3c) why = UNUSUAL;
+      // The header may already show that this is no frame at all; the JavaScript path decides that.
+      if (start < end && load<u8>(start) != 0x3c) why = UNSUPPORTED;
       i = frame;
       break;
     }
@@ -91,13 +90,13 @@ export function take(
     const timeStart = skipPriority(start, stop);
     if (timeStart == 0) {
       i = frame;
-      why = UNUSUAL;
+      why = UNSUPPORTED;
       break;
     }
     const hostStart = skipTime(timeStart, limit);
     if (hostStart == 0) {
       i = frame;
-      why = UNUSUAL;
+      why = UNSUPPORTED;
       break;
     }
     let p = hostStart;
@@ -115,7 +114,7 @@ export function take(
       !isEqual(sourceStart, token, tokenLength)
     ) {
       i = frame;
-      why = UNUSUAL;
+      why = UNSUPPORTED;
       break;
     }
     p = rest + 1;
@@ -128,13 +127,13 @@ export function take(
     // Two spaces in a row are an empty field, which has to be filled in.
     if (messageStart == 0 || msgidStart - rest == 2 || p == msgidStart) {
       i = frame;
-      why = UNUSUAL;
+      why = UNSUPPORTED;
       break;
     }
-    // A byte order mark (RFC 5424 section 6.4) is left out by the other lane.
+    // A byte order mark (RFC 5424 section 6.4) is removed by the JavaScript path.
     if (load<u8>(messageStart) == 0xef && load<u16>(messageStart, 1) == 0xbfbb && messageStart + 3 <= stop) {
       i = frame;
-      why = UNUSUAL;
+      why = UNSUPPORTED;
       break;
     }
     if (stop > messageStart && load<u8>(stop - 1) == 0x0a) {
@@ -143,7 +142,7 @@ export function take(
     }
     if (stop - messageStart > MESSAGE_BYTES_MAX) {
       i = frame;
-      why = UNUSUAL;
+      why = UNSUPPORTED;
       break;
     }
     const textLength = stop - start - nameLength + sourceLength;
@@ -248,7 +247,7 @@ function skipPriority(start: u32, end: u32): u32 {
 /** Where HOSTNAME starts, behind an RFC 3339 timestamp of at most 35 bytes, or 0. */
 function skipTime(start: u32, limit: u32): u32 {
   if (start + 21 > limit) return 0;
-  // Lines of one day come one after the other: its ten bytes are looked at closely once.
+  // Lines of one day come one after the other: its ten bytes are checked once.
   if (load<u64>(start) != goodDate || load<u16>(start, 8) != goodDay) {
     if (!isDate(start)) return 0;
     goodDate = load<u64>(start);
@@ -274,7 +273,7 @@ function skipTime(start: u32, limit: u32): u32 {
   return i < limit && i - start <= 35 && load<u8>(i) == SPACE ? i + 1 : 0;
 }
 
-/** Is it a day, `2012-12-10`, and none that is absurd? */
+/** Is it a date, `2012-12-10`, and one that may be right? */
 function isDate(start: u32): bool {
   if (load<u8>(start, 4) != 0x2d || load<u8>(start, 7) != 0x2d) return false;
   const century = pair(start);

@@ -1,16 +1,13 @@
 /**
- * The express lane for usual lines: the same results as `header.ts`, `batch-builder.ts` and `wire.ts` give, in
- * WebAssembly, several times as fast. What it doesn't know it leaves alone; `test/logs/syslog/wasm-codec.unit.test.ts` holds it to the others.
+ * The WebAssembly fast path for common lines: the same results as those of `header.ts`, `batch-builder.ts` and `encode.ts`, several
+ * times as fast. It leaves alone what it doesn't support; `test/logs/syslog/wasm-codec.unit.test.ts` compares the two.
  */
 
+import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm-module.ts';
 import { latestDate } from '../timestamp.ts';
 import { CODEC_WASM } from './wasm-codec-binary.ts';
 
-interface Exports {
-  readonly memory: WebAssembly.Memory;
-  readonly position: WebAssembly.Global;
-  readonly produced: WebAssembly.Global;
-  readonly lines: WebAssembly.Global;
+interface CodecExports extends WasmExports {
   readonly dateMax: WebAssembly.Global;
   take(
     from: number,
@@ -33,32 +30,25 @@ interface Exports {
   ): number;
 }
 
-/** Where things are in the 2 MiB of memory. Below 1 KiB nothing is written; between regions there is slack. */
-const TOKEN = 2_048;
-const SOURCE = 4_096;
-const HEAD = 6_144;
 const NAME_BYTES_MAX = 1_024;
-const INPUT = 8_192;
 const INPUT_BYTES = 524_288;
 const OUTPUT = INPUT + INPUT_BYTES + 64;
 const OUTPUT_BYTES = 2_097_152 - OUTPUT - 64;
-/** Bytes of a connection that are looked at in one go, and of the records made of them: less than a batch. */
+/** Bytes of a connection that are decoded in one call, and of the records made of them: less than a batch. */
 const WINDOW_BYTES = 131_072;
 const RECORDS_BYTES = 200_000;
-/** What `take` says: the window ends in the middle of a frame; what comes is unusual; the records are full. */
+/** Results of `take`, beside 0 (the window ends in the middle of a frame): the next frame isn't supported; the output is full. */
 const UNSUPPORTED = 1;
 const FULL = 2;
 
-const wasm = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(CODEC_WASM, 'base64')))
-  .exports as unknown as Exports;
-const memory = new Uint8Array(wasm.memory.buffer);
+const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM);
 
-/** Gets the records of lines that were taken: copy them before the next call. */
+/** Gets the records of decoded lines: copy them before the next call. */
 export interface RecordSink {
   addRecords(records: Uint8Array, count: number, lineBytes: number): void;
 }
 
-/** What is in the input region: the same bytes needn't be copied there again. */
+/** What the regions hold: the same bytes needn't be copied there again. */
 let loaded: Uint8Array | undefined;
 let loadedStart = 0;
 let loadedEnd = 0;
@@ -66,8 +56,8 @@ let loadedToken: Uint8Array | undefined;
 let loadedSource: Uint8Array | undefined;
 
 /**
- * Takes octet-counted frames from `bytes[pos, …)` as long as they are usual lines with the given token (an empty one: with any
- * APP-NAME); returns where it stopped: at a frame that is not usual, or not whole.
+ * Decodes octet-counted frames from `bytes[pos, …)` as long as they are common lines with the given token (an empty one: with any
+ * APP-NAME); returns where it stopped: at a frame that isn't supported, or isn't there in full.
  */
 export function decodeFrames(
   bytes: Uint8Array,
@@ -82,7 +72,7 @@ export function decodeFrames(
   for (;;) {
     if (loaded !== bytes || pos < loadedStart || pos >= loadedEnd) loadInput(bytes, pos);
     const shift = INPUT - loadedStart;
-    const why = wasm.take(
+    const status = wasm.take(
       pos + shift,
       loadedEnd + shift,
       OUTPUT,
@@ -97,8 +87,8 @@ export function decodeFrames(
     if (count > 0) sink.addRecords(memory.subarray(OUTPUT, wasm.produced.value), count, reached - pos);
     const moved = reached > pos;
     pos = reached;
-    if (why === UNSUPPORTED || (!moved && loadedStart === pos) || pos >= bytes.length) return pos;
-    if (why === FULL) continue;
+    if (status === UNSUPPORTED || (!moved && loadedStart === pos) || pos >= bytes.length) return pos;
+    if (status === FULL) continue;
     // The window ended within a frame: the next one starts there, unless these were the last bytes.
     if (loadedEnd === bytes.length) return pos;
     loadInput(bytes, pos);
@@ -106,8 +96,8 @@ export function decodeFrames(
 }
 
 /**
- * Writes `count` records of `bytes[start, end)` as frames to `out` from `at` on; returns the new end, or -1 when there is
- * too much for this lane. See `wire.ts` for the forms.
+ * Writes `count` records of `bytes[start, end)` as frames to `out` from `at` on; returns the new end, or -1 when they don't fit
+ * into WebAssembly's memory. See `encode.ts` for the formats.
  */
 export function encodeFrames(
   bytes: Uint8Array,
@@ -120,7 +110,7 @@ export function encodeFrames(
 ): number {
   const { head } = form;
   if (end - start > INPUT_BYTES || head.length > NAME_BYTES_MAX) return -1;
-  if (end - start + count * (head.length + 10) > OUTPUT_BYTES) return -1;
+  if (end - start + count * (head.length + 10) > OUTPUT_END - OUTPUT) return -1;
   loaded = undefined;
   memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), INPUT);
   memory.set(head, HEAD);

@@ -1,0 +1,144 @@
+/**
+ * Reads the requests of a fast-path connection out of the bytes that come, one after the other: decisions only, without a socket.
+ * {@link FastPathConnection} executes them. The next request is read when the one before it has been answered.
+ */
+import { readAuthorization } from '../../../common/authorization.ts';
+import { detachBuffer } from '../../../common/detach-buffer.ts';
+import { BATCH_BYTES } from '../../syslog/batch.ts';
+import { estimateLogplexBatchBytes } from '../formats/logplex-body.ts';
+import { type FastPathHead, readFastPathHead } from './fast-path-head.ts';
+
+/** What the connection has to do now. */
+export const ReadStep = {
+  /** Nothing: more bytes have to come. */
+  needsBytes: 0,
+  /** Look up {@link FastPathReader.token}; then {@link FastPathReader.acceptHead}, or give the connection to Node. */
+  headRead: 1,
+  /** Store {@link FastPathReader.body} and respond; then {@link FastPathReader.next}. */
+  requestRead: 2,
+  /** Give the connection to Node, with {@link FastPathReader.unread}. */
+  notFastPath: 3,
+  /** Pause reading: bytes came while the request before them is looked up or answered. They are kept. */
+  pipelined: 4,
+} as const;
+export type ReadStep = (typeof ReadStep)[keyof typeof ReadStep];
+
+/** What a connection waits for; `look-up` and `response` are ours to do. */
+export type FastPathState = 'first request' | 'look-up' | 'body' | 'response' | 'next request';
+
+const NOTHING = Buffer.alloc(0);
+const NO_HEAD: FastPathHead = {
+  end: 0,
+  length: 0,
+  authorization: '',
+  msgCount: undefined,
+  frameId: undefined,
+};
+
+export class FastPathReader {
+  waitsFor: FastPathState = 'first request';
+  /** The head of the request that is read or answered, from `headRead` on. */
+  head = NO_HEAD;
+  /** Its sender's token. */
+  token = '';
+  /** About what its lines take in a batch. */
+  batchBytes = 0;
+  /** Its body, at `requestRead`; call {@link releaseBody} as soon as it isn't read any more. */
+  body: Buffer = NOTHING;
+  /** What has come, from the start of a request on whose head isn't accepted. */
+  unread: Buffer = NOTHING;
+  /** Memory that holds the body, and nothing that is read later. */
+  private bodyMemory: Buffer = NOTHING;
+  private bodyChunks: Buffer[] = [];
+  private missingBytes = 0;
+  private pipelined: Buffer | undefined;
+
+  /** A request is looked up or answered: the connection must not be closed, and nothing is read. */
+  get isBusy(): boolean {
+    return this.waitsFor === 'response' || this.waitsFor === 'look-up';
+  }
+
+  /** Bytes have come that belong to the next request. */
+  get hasPipelined(): boolean {
+    return this.pipelined !== undefined;
+  }
+
+  /** Takes bytes that came. */
+  receive(bytes: Buffer): ReadStep {
+    switch (this.waitsFor) {
+      case 'body':
+        return this.readBody(bytes, bytes);
+      case 'response':
+        this.pipelined = this.pipelined ? Buffer.concat([this.pipelined, bytes]) : bytes;
+        return ReadStep.pipelined;
+      case 'look-up':
+        this.unread = Buffer.concat([this.unread, bytes]);
+        return ReadStep.pipelined;
+      default:
+        return this.readHead(bytes);
+    }
+  }
+
+  /** The source of the request whose head was read is known: reads its body. */
+  acceptHead(): ReadStep {
+    const { head, unread } = this;
+    this.waitsFor = 'body';
+    this.unread = NOTHING;
+    this.missingBytes = head.length;
+    return this.readBody(unread.subarray(head.end), unread);
+  }
+
+  /** Nobody reads the body any more: gives its memory back. */
+  releaseBody(): void {
+    detachBuffer(this.bodyMemory);
+    this.body = NOTHING;
+    this.bodyMemory = NOTHING;
+  }
+
+  /** The request was answered: reads on, what has come meanwhile first. */
+  next(): ReadStep {
+    const { pipelined } = this;
+    this.waitsFor = 'next request';
+    this.head = NO_HEAD;
+    this.body = NOTHING;
+    this.bodyMemory = NOTHING;
+    this.pipelined = undefined;
+    return pipelined ? this.readHead(pipelined) : ReadStep.needsBytes;
+  }
+
+  /** `bytes` start with a request. */
+  private readHead(bytes: Buffer): ReadStep {
+    this.unread = bytes;
+    const head = readFastPathHead(bytes);
+    if (!head) return ReadStep.notFastPath;
+    const credentials = readAuthorization(head.authorization);
+    const batchBytes = estimateLogplexBatchBytes(head.length, head.msgCount);
+    if (credentials.kind !== 'token' || !(batchBytes <= BATCH_BYTES)) return ReadStep.notFastPath;
+    this.head = head;
+    this.token = credentials.token;
+    this.batchBytes = batchBytes;
+    this.waitsFor = 'look-up';
+    return ReadStep.headRead;
+  }
+
+  /** `bytes`, which came in `chunk`, are the rest of the body, or some of it, and what comes behind it. */
+  private readBody(bytes: Buffer, chunk: Buffer): ReadStep {
+    const { missingBytes } = this;
+    if (bytes.length < missingBytes) {
+      this.bodyChunks.push(bytes);
+      this.missingBytes -= bytes.length;
+      return ReadStep.needsBytes;
+    }
+    const isWhole = bytes.length === missingBytes;
+    let body = isWhole ? bytes : bytes.subarray(0, missingBytes);
+    if (this.bodyChunks.length > 0) {
+      body = Buffer.concat([...this.bodyChunks, body]);
+      this.bodyChunks = [];
+    }
+    this.waitsFor = 'response';
+    this.body = body;
+    this.bodyMemory = isWhole ? chunk : body;
+    if (!isWhole) this.pipelined = bytes.subarray(missingBytes);
+    return ReadStep.requestRead;
+  }
+}

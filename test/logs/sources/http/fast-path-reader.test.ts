@@ -1,0 +1,186 @@
+/** What the fast path reads out of the bytes of a connection, without one. */
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FastPathReader, ReadStep } from '../../../../src/logs/sources/http/fast-path-reader.ts';
+import { overdueAction } from '../../../../src/logs/sources/http/fast-path-timeouts.ts';
+import { BATCH_BYTES } from '../../../../src/logs/syslog/batch.ts';
+import { basicAuth } from '../../../support/senders/send-lines.ts';
+
+function head(contentLength: number, headers = ''): Buffer {
+  const fields = [
+    'POST /logs HTTP/1.1',
+    'Host: localhost',
+    `Authorization: ${basicAuth('t.a')}`,
+    'Content-Type: application/logplex-1',
+    `Content-Length: ${contentLength}`,
+  ];
+  return Buffer.from(`${fields.join('\r\n')}\r\n${headers}\r\n`);
+}
+
+const request = (body: string): Buffer => Buffer.concat([head(Buffer.byteLength(body)), Buffer.from(body)]);
+
+let reader: FastPathReader;
+beforeEach(() => {
+  reader = new FastPathReader();
+});
+
+describe('a request', () => {
+  it('stops behind its head, for its token to be looked up, and goes on with its body', () => {
+    expect(reader.waitsFor).toBe('first request');
+    expect(reader.receive(request('hello'))).toBe(ReadStep.headRead);
+    expect(reader).toMatchObject({ waitsFor: 'look-up', token: 't.a', isBusy: true });
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    expect(reader).toMatchObject({ waitsFor: 'response', isBusy: true, hasPipelined: false });
+    expect(reader.body.toString()).toBe('hello');
+    expect(reader.next()).toBe(ReadStep.needsBytes);
+    expect(reader).toMatchObject({ waitsFor: 'next request', isBusy: false });
+  });
+
+  it('has its body collected from many chunks', () => {
+    reader.receive(head(10));
+    expect(reader.acceptHead()).toBe(ReadStep.needsBytes);
+    expect(reader.waitsFor).toBe('body');
+    expect(reader.receive(Buffer.from('01234'))).toBe(ReadStep.needsBytes);
+    expect(reader.receive(Buffer.from('567'))).toBe(ReadStep.needsBytes);
+    expect(reader.receive(Buffer.from('89'))).toBe(ReadStep.requestRead);
+    expect(reader.body.toString()).toBe('0123456789');
+  });
+
+  it('without a body is whole with its head', () => {
+    reader.receive(head(0));
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    expect(reader.body.length).toBe(0);
+  });
+
+  it('keeps bytes that come while its token is looked up', () => {
+    const bytes = request('hello');
+    expect(reader.receive(bytes.subarray(0, -3))).toBe(ReadStep.headRead);
+    expect(reader.receive(bytes.subarray(-3))).toBe(ReadStep.pipelined);
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    expect(reader.body.toString()).toBe('hello');
+  });
+
+  it('gives the memory of its body back, but none that holds a request behind it', () => {
+    const long = 'x'.repeat(10_000);
+    const alone = Buffer.from(new Uint8Array(request(long)).buffer);
+    reader.receive(alone);
+    reader.acceptHead();
+    reader.releaseBody();
+    expect(alone.length).toBe(0);
+    reader.next();
+    const two = Buffer.from(new Uint8Array(Buffer.concat([request(long), request('second')])).buffer);
+    reader.receive(two);
+    reader.acceptHead();
+    reader.releaseBody();
+    expect(reader.next()).toBe(ReadStep.headRead);
+    reader.acceptHead();
+    expect(reader.body.toString()).toBe('second');
+  });
+});
+
+describe('requests behind one that is being answered', () => {
+  it('are read after it, one by one', () => {
+    const steps: ReadStep[] = [];
+    const bodies: string[] = [];
+    steps.push(reader.receive(Buffer.concat([request('first'), request('second'), request('third')])));
+    for (let i = 0; i < 3; i++) {
+      steps.push(reader.acceptHead());
+      bodies.push(reader.body.toString());
+      steps.push(reader.next());
+    }
+    expect(bodies).toEqual(['first', 'second', 'third']);
+    const { headRead, requestRead, needsBytes } = ReadStep;
+    expect(steps).toEqual([headRead, requestRead, headRead, requestRead, headRead, requestRead, needsBytes]);
+  });
+
+  it('are kept when they come later, however they are cut', () => {
+    reader.receive(request('first'));
+    reader.acceptHead();
+    for (const byte of request('second'))
+      expect(reader.receive(Buffer.from([byte]))).toBe(ReadStep.pipelined);
+    expect(reader.hasPipelined).toBe(true);
+    expect(reader.next()).toBe(ReadStep.headRead);
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    expect(reader.body.toString()).toBe('second');
+  });
+});
+
+describe('what goes to Node’s server, as it came', () => {
+  const cases: Record<string, Buffer> = {
+    'another method': Buffer.from('GET /logs HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    'a head that isn’t there in full': head(5).subarray(0, -1),
+    'a compressed body': head(5, 'Content-Encoding: gzip\r\n'),
+    'a chunked body': head(5, 'Transfer-Encoding: chunked\r\n'),
+    'an API key': Buffer.from(head(5).toString().replace(basicAuth('t.a'), 'Bearer key')),
+    'more than a batch': head(BATCH_BYTES),
+    'more lines than fit into a batch': head(5, `Logplex-Msg-Count: ${BATCH_BYTES}\r\n`),
+  };
+  it.each(Object.entries(cases))('%s', (_name, bytes) => {
+    expect(reader.receive(bytes)).toBe(ReadStep.notFastPath);
+    expect(reader.unread).toEqual(bytes);
+  });
+
+  it('the request behind some that were answered, and all that has come of it', () => {
+    const other = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    reader.receive(Buffer.concat([request('first'), other.subarray(0, 5)]));
+    reader.acceptHead();
+    reader.receive(other.subarray(5));
+    expect(reader.next()).toBe(ReadStep.notFastPath);
+    expect(reader.unread).toEqual(other);
+  });
+
+  it('a request whose token is none of this path: its head and its body', () => {
+    reader.receive(request('hello'));
+    expect(reader.unread).toEqual(request('hello'));
+  });
+});
+
+it('however requests are cut behind their heads, their bodies are read in order', () => {
+  const body = fc.string({ maxLength: 40 });
+  fc.assert(
+    fc.property(
+      fc.array(body, { minLength: 1, maxLength: 6 }),
+      fc.infiniteStream(fc.nat(30)),
+      (bodies, cuts) => {
+        reader = new FastPathReader();
+        const read: string[] = [];
+        const execute = (step: ReadStep): void => {
+          if (step === ReadStep.headRead) execute(reader.acceptHead());
+          else if (step === ReadStep.requestRead) {
+            read.push(reader.body.toString());
+            execute(reader.next());
+          } else expect(step).toBe(ReadStep.needsBytes);
+        };
+        for (const text of bodies) {
+          const bytes = request(text);
+          const headEnd = bytes.indexOf('\r\n\r\n') + 4;
+          for (let at = 0; at < bytes.length; ) {
+            const end = Math.min(bytes.length, at === 0 ? headEnd : at + 1 + Number(cuts.next().value));
+            execute(reader.receive(bytes.subarray(at, end)));
+            at = end;
+          }
+        }
+        expect(read).toEqual(bodies);
+      },
+    ),
+  );
+});
+
+describe('a connection that waits too long', () => {
+  const timeouts = { headersTimeout: 10, requestTimeout: 20, keepAliveTimeout: 30 };
+  it.each([
+    ['first request', 10, 'timeout'],
+    ['body', 20, 'timeout'],
+    ['next request', 30, 'close'],
+  ] as const)('for its %s: over %i ms, %s', (waitsFor, limitMs, action) => {
+    expect(overdueAction(waitsFor, limitMs, timeouts)).toBeUndefined();
+    expect(overdueAction(waitsFor, limitMs + 1, timeouts)).toBe(action);
+    const none = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 };
+    expect(overdueAction(waitsFor, 1e9, none)).toBeUndefined();
+  });
+
+  it('for us is never closed', () => {
+    for (const waitsFor of ['look-up', 'response'] as const)
+      expect(overdueAction(waitsFor, 1e9, timeouts)).toBeUndefined();
+  });
+});

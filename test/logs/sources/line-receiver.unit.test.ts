@@ -1,0 +1,259 @@
+/** What becomes of a frame, without a server: the token table and the batchers are in memory here. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type RateLimit, RateLimiter } from '../../../src/logs/router/rate-limiter.ts';
+import type { LogSource, TokenLookup } from '../../../src/logs/router/token-cache.ts';
+import {
+  FrameOutcome,
+  LineReceiver,
+  type LineReceiverOptions,
+  type LineRouter,
+  type LineTarget,
+} from '../../../src/logs/sources/line-receiver.ts';
+import {
+  createListenerCounters,
+  type ListenerCounters,
+} from '../../../src/logs/sources/listener-counters.ts';
+import { SourceResolver } from '../../../src/logs/sources/source-resolver.ts';
+import type { AppId } from '../../../src/logs/store/contract.ts';
+import { HEADROOM, RecordCursor } from '../../../src/logs/syslog/batch.ts';
+import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
+import type { SyslogHeader } from '../../../src/logs/syslog/header.ts';
+
+const APP = '00000000-0000-4000-8000-000000000001' as AppId;
+const OTHER = '00000000-0000-4000-8000-000000000002' as AppId;
+
+function logSource(token: string, app: AppId, source: string): LogSource {
+  return { token, tokenBytes: Buffer.from(token), app, source, sourceBytes: Buffer.from(source) };
+}
+
+/** The lines of one app, as they would be stored. */
+class Lines implements LineTarget {
+  private readonly builder = new BatchBuilder();
+  readonly calls: string[] = [];
+
+  add(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    header: SyslogHeader,
+    source: LogSource,
+    host: Uint8Array,
+  ): void {
+    this.builder.add(bytes, start, end, header, source.sourceBytes, host);
+  }
+
+  addRecords(records: Uint8Array, count: number): void {
+    this.builder.addRecords(records, count);
+  }
+
+  flushInBackground(): void {
+    this.calls.push('flushInBackground');
+  }
+
+  async whenStored(): Promise<void> {
+    this.calls.push('whenStored');
+  }
+
+  /** From HOSTNAME on: `host source dyno msgid sd message`. */
+  texts(): string[] {
+    const { bytes } = this.builder.takeBatch() ?? { bytes: Buffer.alloc(HEADROOM) };
+    const cursor = new RecordCursor(bytes);
+    const texts: string[] = [];
+    while (cursor.advance())
+      texts.push(Buffer.from(bytes.subarray(cursor.hostStart, cursor.textEnd)).toString());
+    return texts;
+  }
+}
+
+/** Tokens have to be loaded once before they are known. */
+class FakeRouter implements LineRouter, TokenLookup {
+  tokensVersion = 1;
+  readonly loaded: string[] = [];
+  private readonly known = new Map<string, LogSource | null>();
+  private readonly lines = new Map<AppId, Lines>();
+  private readonly tokens: readonly LogSource[];
+
+  constructor(...tokens: LogSource[]) {
+    this.tokens = tokens;
+  }
+
+  lookupToken(token: string): LogSource | null | undefined {
+    return this.known.get(token);
+  }
+
+  async loadToken(token: string): Promise<LogSource | null> {
+    this.loaded.push(token);
+    const found = this.tokens.find((source) => source.token === token) ?? null;
+    this.known.set(token, found);
+    return found;
+  }
+
+  batcher(app: AppId): Lines {
+    const lines = this.lines.get(app) ?? new Lines();
+    this.lines.set(app, lines);
+    return lines;
+  }
+}
+
+let router: FakeRouter;
+let counters: ListenerCounters;
+beforeEach(() => {
+  router = new FakeRouter(logSource('t.a', APP, 'app'), logSource('t.b', OTHER, 'cron'));
+  counters = createListenerCounters('test');
+});
+
+function receiver(options: Partial<LineReceiverOptions> = {}): LineReceiver {
+  return new LineReceiver({ router, counters, host: '10.0.0.1', ...options });
+}
+
+function take(into: LineReceiver, text: string): FrameOutcome {
+  const bytes = Buffer.from(text);
+  return into.take(bytes, 0, bytes.length);
+}
+
+async function takeWithLookup(into: LineReceiver, text: string): Promise<FrameOutcome> {
+  const outcome = take(into, text);
+  if (outcome !== FrameOutcome.needsTokenLookup) return outcome;
+  await into.loadToken();
+  return take(into, text);
+}
+
+const line = (appName: string, message: string): string =>
+  `<13>1 2012-12-10T03:00:48Z h ${appName} web.1 - - ${message}`;
+const frames = (...lines: string[]): Buffer =>
+  Buffer.from(lines.map((text) => `${Buffer.byteLength(text)} ${text}`).join(''));
+
+describe('lines that carry a token', () => {
+  it('wait for the look-up of the first one; the next with the same token need none', async () => {
+    const into = receiver();
+    expect(take(into, line('t.a', '1'))).toBe(FrameOutcome.needsTokenLookup);
+    expect(counters.lines).toBe(0);
+    expect(await takeWithLookup(into, line('t.a', '1'))).toBe(FrameOutcome.accepted);
+    expect(take(into, line('t.a', '2'))).toBe(FrameOutcome.accepted);
+    expect(router.loaded).toEqual(['t.a']);
+    expect(router.batcher(APP).texts()).toEqual(['h app web.1 - - 1', 'h app web.1 - - 2']);
+    expect(counters).toMatchObject({ lines: 2, bytes: 2 * line('t.a', '1').length });
+  });
+
+  it('go to the app of their token, each', async () => {
+    const into = receiver();
+    for (const text of [line('t.a', '1'), line('t.b', '2'), line('t.a', '3')])
+      expect(await takeWithLookup(into, text)).toBe(FrameOutcome.accepted);
+    expect(router.batcher(APP).texts()).toEqual(['h app web.1 - - 1', 'h app web.1 - - 3']);
+    expect(router.batcher(OTHER).texts()).toEqual(['h cron web.1 - - 2']);
+  });
+
+  it('are counted and dropped when nobody knows it', async () => {
+    const into = receiver();
+    expect(await takeWithLookup(into, line('t.x', '1'))).toBe(FrameOutcome.unknownSource);
+    expect(counters).toMatchObject({ lines: 0, unknownToken: 1 });
+  });
+
+  it('may be of RFC 3164', async () => {
+    const into = receiver();
+    expect(await takeWithLookup(into, '<34>Oct 11 22:14:15 db t.a: slow query')).toBe(FrameOutcome.accepted);
+    expect(router.batcher(APP).texts()).toEqual(['db app - - - slow query']);
+  });
+});
+
+describe('frames that are no lines', () => {
+  it('are counted and dropped from an unknown sender', () => {
+    expect(take(receiver(), 'hello')).toBe(FrameOutcome.malformed);
+    expect(counters).toMatchObject({ lines: 0, malformed: 1 });
+  });
+
+  it('are counted, and kept as messages, from one that authenticated or that a rule identifies', () => {
+    const source = logSource('t.a', APP, 'app');
+    expect(take(receiver({ authenticatedSource: source }), 'hello')).toBe(FrameOutcome.accepted);
+    const rules = {
+      version: 1,
+      candidatesFor: () => [
+        { tag: undefined, hostname: undefined, logSource: logSource('', OTHER, 'cisco') },
+      ],
+    };
+    const sourceResolver = new SourceResolver(router, rules, { address: '10.0.0.1', port: 514 });
+    expect(take(receiver({ sourceResolver }), 'hello')).toBe(FrameOutcome.accepted);
+    expect(take(receiver({ sourceResolver }), '')).toBe(FrameOutcome.malformed);
+    expect(router.batcher(APP).texts()).toEqual(['10.0.0.1 app - - - hello']);
+    expect(router.batcher(OTHER).texts()).toEqual(['10.0.0.1 cisco - - - hello']);
+    expect(counters).toMatchObject({ lines: 2, malformed: 3 });
+  });
+});
+
+describe('a wildcard token', () => {
+  it('keeps the source that a line names, in the old form too; a line that names none is of `app`', () => {
+    const into = receiver({ authenticatedSource: logSource('t.a', APP, '*') });
+    for (const text of [line('heroku', '1'), '<34>Oct 11 22:14:15 db postgres: 2', 'three'])
+      expect(take(into, text)).toBe(FrameOutcome.accepted);
+    expect(router.batcher(APP).texts()).toEqual([
+      'h heroku web.1 - - 1',
+      'db postgres - - - 2',
+      '10.0.0.1 app - - - three',
+    ]);
+  });
+});
+
+describe('the fast path', () => {
+  it('takes the frames that have the token of the one before, and leaves the first other', async () => {
+    const into = receiver();
+    await takeWithLookup(into, line('t.a', '0'));
+    const same = frames(line('t.a', '1'), line('t.a', '2'));
+    const bytes = Buffer.concat([same, frames(line('t.b', '3'))]);
+    expect(into.takeFastPath(bytes, 0)).toBe(same.length);
+    expect(router.batcher(APP).texts()).toEqual(['0', '1', '2'].map((text) => `h app web.1 - - ${text}`));
+  });
+
+  it('takes nothing before the first line, after tokens have changed, or in the form of Heroku’s drains', async () => {
+    const into = receiver();
+    const bytes = frames(line('t.a', '1'));
+    expect(into.takeFastPath(bytes, 0)).toBe(0);
+    await takeWithLookup(into, line('t.a', '0'));
+    router.tokensVersion++;
+    expect(into.takeFastPath(bytes, 0)).toBe(0);
+    const source = logSource('t.a', APP, 'app');
+    expect(receiver({ authenticatedSource: source, fromHerokuDrain: true }).takeFastPath(bytes, 0)).toBe(0);
+    expect(receiver({ authenticatedSource: source }).takeFastPath(bytes, 0)).toBe(bytes.length);
+  });
+});
+
+describe('a rate limit', () => {
+  const limiter = (token: RateLimit): RateLimiter =>
+    new RateLimiter({ token, app: { lines: undefined, bytes: undefined }, logToApp: () => {} }, () => 1_000);
+
+  it('drops and counts what is over, line by line and on the fast path alike', async () => {
+    const rateLimiter = limiter({ lines: 3, bytes: undefined });
+    const into = receiver({ rateLimiter });
+    expect(await takeWithLookup(into, line('t.a', '1'))).toBe(FrameOutcome.accepted);
+    const bytes = frames(...['2', '3', '4', '5'].map((text) => line('t.a', text)));
+    expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
+    expect(take(into, line('t.a', '6'))).toBe(FrameOutcome.rateLimited);
+    expect(router.batcher(APP).texts()).toEqual(['1', '2', '3'].map((text) => `h app web.1 - - ${text}`));
+    expect(counters).toMatchObject({ lines: 3, limited: 3 });
+    rateLimiter.close();
+  });
+
+  it('only charges the lines of a request that was admitted as a whole', () => {
+    const rateLimiter = limiter({ lines: 1, bytes: undefined });
+    const source = logSource('t.a', APP, 'app');
+    const into = receiver({ rateLimiter, authenticatedSource: source });
+    for (const text of ['1', '2']) expect(take(into, line('t.a', text))).toBe(FrameOutcome.accepted);
+    expect(rateLimiter.allowsRequest(source)).toBe(false);
+    expect(counters).toMatchObject({ lines: 2, limited: 0 });
+    rateLimiter.close();
+  });
+});
+
+describe('the end of a chunk or request', () => {
+  it('flushes, or waits for, each app that got lines since the last time', async () => {
+    const into = receiver();
+    await takeWithLookup(into, line('t.a', '1'));
+    await takeWithLookup(into, line('t.b', '2'));
+    await into.whenStored();
+    take(into, line('t.b', '3'));
+    into.flushInBackground();
+    into.flushInBackground();
+    // The first line was there before the second one's token was looked up: it is kept then.
+    expect(router.batcher(APP).calls).toEqual(['flushInBackground', 'whenStored']);
+    expect(router.batcher(OTHER).calls).toEqual(['whenStored', 'flushInBackground']);
+  });
+});
