@@ -20,6 +20,7 @@ import { Releases } from './apps/records/release-history.ts';
 import type { Settings } from './common/config/settings.ts';
 import { makeDirectory } from './common/make-directory.ts';
 import { VERSION } from './common/package-info.ts';
+import { Throttle } from './common/throttle.ts';
 import { DrainSupervisor } from './logs/drains/drain-supervisor.ts';
 import { TargetPolicy } from './logs/drains/options/target-policy.ts';
 import { OutletFactory } from './logs/drains/sinks/outlet-factory.ts';
@@ -180,13 +181,12 @@ function openRouter(
 ): { router: LogRouter; close: () => Promise<void> } {
   const logMetrics = new LogMetrics(metrics, appName);
   const observeBatch = registerBatchMetrics(metrics);
-  let warnedMs = 0;
+  const warnings = new Throttle(WARN_INTERVAL_MS);
   const router = new LogRouter(store, {
     pendingBytesMax: settings.pendingBytes,
     onAppendFailed: (app, error) => {
-      if (Date.now() - warnedMs < WARN_INTERVAL_MS) return;
-      warnedMs = Date.now();
-      warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
+      if (warnings.allow())
+        warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
     },
     onBatchStored: (app, batch, afterMs) => {
       observeBatch(batch.count, batch.bytes.length, afterMs);

@@ -1,6 +1,7 @@
 /** Reads `Authorization` headers: Basic (RFC 7617) and Bearer (RFC 6750). */
+import { LruCache } from './lru-cache.ts';
 
-/** What a client showed. */
+/** The credentials of a request. */
 export type Credentials =
   | { readonly kind: 'token'; readonly token: string }
   | { readonly kind: 'key'; readonly key: string }
@@ -9,10 +10,10 @@ export type Credentials =
 const NO_CREDENTIALS: Credentials = { kind: 'none' };
 /** The same few headers come thousands of times a second. */
 const CACHE_MAX = 1_000;
-const cache = new Map<string, Credentials>();
+const cache = new LruCache<string, Credentials>(CACHE_MAX);
 
 /**
- * Log senders show a source token as Basic `token:t.<uuid>`; everything else is an API key: Bearer, or the password of
+ * Log senders authenticate with a source token as Basic `token:t.<uuid>`; everything else is an API key: Bearer, or the password of
  * Basic with any user (as HTTP clients and `.netrc` files send it).
  */
 export function readAuthorization(header: string | undefined): Credentials {
@@ -20,7 +21,6 @@ export function readAuthorization(header: string | undefined): Credentials {
   let credentials = cache.get(header);
   if (!credentials) {
     credentials = parse(header);
-    if (cache.size >= CACHE_MAX) cache.clear();
     cache.set(header, credentials);
   }
   return credentials;

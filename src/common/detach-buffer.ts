@@ -1,14 +1,13 @@
 /**
- * Gives the memory of large buffers back as soon as nobody reads them any more.
+ * Frees the memory of large buffers as soon as nobody reads them any more.
  *
  * Lines pass through in buffers that live for milliseconds, hundreds of megabytes a second. Left to the garbage collector, V8
- * sees its 64 MB of memory outside its heap used up several times a second, and marks the whole heap each time. Measured: a
- * quarter of the CPU time of `POST /logs`.
+ * exceeds its limit of memory outside its heap several times a second, and marks the whole heap each time.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Smaller ones cost more to give back than to leave. */
+/** Smaller ones cost more to detach than to leave. */
 const MIN_BYTES = 2_048;
 
 type Transfer = (this: ArrayBufferLike, bytes: number) => unknown;
@@ -16,8 +15,8 @@ type Transfer = (this: ArrayBufferLike, bytes: number) => unknown;
 let transfer: Transfer | undefined;
 
 /**
- * Takes the memory of `bytes` away, which have no length afterwards: nobody else may hold a view of it. Bytes that are a part of
- * something larger are left alone.
+ * Detaches the memory of `bytes`, which have no length afterwards: nobody else may hold a view of it. Bytes that are a part of
+ * a larger buffer are left alone.
  */
 export function detachBuffer(bytes: Uint8Array): void {
   const { buffer } = bytes;
@@ -26,12 +25,12 @@ export function detachBuffer(bytes: Uint8Array): void {
   transfer.call(buffer, 0);
 }
 
-/** `ArrayBuffer.prototype.transfer` (ECMAScript 2024): in Node 20 it is there, but not yet by default. */
+/** `ArrayBuffer.prototype.transfer` (ECMAScript 2024), which Node 20 has behind a flag. */
 function findTransfer(): Transfer {
   const own: unknown = Reflect.get(ArrayBuffer.prototype, 'transfer');
   if (isTransfer(own)) return own;
   setFlagsFromString('--harmony-rab-gsab-transfer');
-  // The flag holds for contexts that are made from now on; what it brings works on buffers of any.
+  // The flag applies to contexts that are created from now on; the function works on buffers of any context.
   const found: unknown = runInNewContext('ArrayBuffer.prototype.transfer');
   setFlagsFromString('--no-harmony-rab-gsab-transfer');
   return isTransfer(found) ? found : () => {};

@@ -1,4 +1,4 @@
-/** Every expected refusal has a stable code here; texts are made where they are thrown, statuses here. */
+/** Every expected error has a stable code, listed here with its HTTP status; the text is written where it is thrown. */
 const STATUS = {
   bad_request: 400,
   count_mismatch: 400,
@@ -21,7 +21,7 @@ const STATUS = {
 
 export type ErrorCode = keyof typeof STATUS;
 
-/** An expected refusal: what was wrong and what to do, in one sentence; shown to the user as it is. */
+/** An expected error: what was wrong and what to do, in one sentence; shown to the user as it is. */
 export class TailraceError extends Error {
   readonly code: ErrorCode;
 
@@ -36,7 +36,7 @@ export class TailraceError extends Error {
     return STATUS[this.code];
   }
 
-  /** What `Retry-After` says with it, in seconds (RFC 9110 section 10.2.3): undefined when to wait doesn't help. */
+  /** `Retry-After`, in seconds (RFC 9110 section 10.2.3): undefined when waiting doesn't help. */
   get retryAfter(): string | undefined {
     return this.status === 429 || this.status === 503 ? '1' : undefined;
   }
@@ -48,7 +48,7 @@ export function systemCode(error: unknown): string {
   return typeof error.code === 'string' ? error.code : '';
 }
 
-/** Why something failed, for the brackets in a sentence: the system's code where there is one, or what the error says. */
+/** Why something failed, for the brackets in a sentence: the system's code where there is one, or the error's message. */
 export function reasonOf(error: unknown): string {
   return systemCode(error) || (error instanceof Error ? error.message : String(error));
 }

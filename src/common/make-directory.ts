@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { systemCode } from './errors.ts';
 
 /**
- * Makes a folder and those above it that aren't there. Step by step: with `recursive`, Node.js 20 never comes back from a
- * folder that exists and in which nothing can be made, but which says ENOENT (`/proc`).
+ * Makes a folder and its parents that don't exist. One by one: with `recursive`, Node.js 20 hangs at a
+ * folder that exists and in which nothing can be made, but which answers ENOENT (`/proc`).
  * @param mode of each that is made
  * @throws the system's error when that can't be, or one that says where nothing can be made
  */
@@ -20,7 +20,7 @@ export function makeDirectory(directory: string, mode = 0o777): void {
   if (secondFailure !== undefined) throw secondFailure;
 }
 
-/** The error when there is no folder after this, whoever made it. */
+/** Tries to make a folder; the error when there is none after that, whoever made it. */
 function tryMakeDirectory(directory: string, mode: number): unknown {
   try {
     mkdirSync(directory, { mode });

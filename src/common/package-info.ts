@@ -1,4 +1,4 @@
-/** Where this package is, and its version: nothing else may depend on where the file it stands in was built to. */
+/** The folder of this package, and its version: no other file may depend on where it was built to. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

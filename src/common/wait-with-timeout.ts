@@ -1,4 +1,4 @@
-/** Waits for something, but not longer than that. */
+/** Waits for a promise, at the longest for `timeoutMs`. Rejects when it does within that time. */
 export async function waitWithTimeout(timeoutMs: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timedOut = new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** What the express lanes (`express.as.ts`, AssemblyScript) share: it is compiled into each of them. */
+/** What the WebAssembly fast paths (`wasm-*.as.ts`, AssemblyScript) share: it is compiled into each of them. */
 
 const SPACE: u32 = 0x20;
 

@@ -1,22 +1,22 @@
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import { CoalescedRun } from '../../common/coalesced-run.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 
 /** The tails that are open here, by app: they end when their app is destroyed. */
 export class TailRegistry {
   private readonly appRegistry: AppRegistry;
   private readonly closersByApp = new Map<AppId, Set<() => void>>();
-  private isChecking = false;
-  private checkAgain = false;
+  private readonly orphanCheck = new CoalescedRun(() => this.closeOrphans());
 
   constructor(store: Store, appRegistry: AppRegistry) {
     this.appRegistry = appRegistry;
     store.watchRecords((scope) => {
       // Apps are records of no app.
-      if (scope === '' && this.closersByApp.size > 0) void this.closeOrphans();
+      if (scope === '' && this.closersByApp.size > 0) void this.orphanCheck.request();
     });
   }
 
-  /** Calls `end` when the app is gone, until the returned function is called. */
+  /** Calls `close` when the app is gone, until the returned function is called. */
   add(app: AppId, close: () => void): () => void {
     let closers = this.closersByApp.get(app);
     if (!closers) {
@@ -31,23 +31,15 @@ export class TailRegistry {
     };
   }
 
-  /** One look at a time; what changes meanwhile is looked at behind it. */
   private async closeOrphans(): Promise<void> {
-    this.checkAgain = true;
-    if (this.isChecking) return;
-    this.isChecking = true;
-    while (this.checkAgain) {
-      this.checkAgain = false;
-      for (const app of [...this.closersByApp.keys()]) {
-        // When the store is away, nobody can tell; the next change is looked at again.
-        const exists = await this.appRegistry.findApp(app).then(
-          (found) => found !== undefined,
-          () => true,
-        );
-        if (exists) continue;
-        for (const close of this.closersByApp.get(app) ?? []) close();
-      }
+    for (const app of [...this.closersByApp.keys()]) {
+      // While the store is unavailable nobody knows; the next change leads here again.
+      const exists = await this.appRegistry.findApp(app).then(
+        (found) => found !== undefined,
+        () => true,
+      );
+      if (exists) continue;
+      for (const close of this.closersByApp.get(app) ?? []) close();
     }
-    this.isChecking = false;
   }
 }

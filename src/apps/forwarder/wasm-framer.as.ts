@@ -1,9 +1,9 @@
 /**
- * The express lane of a dyno's output: lines as they stand in its pipe, written as frames in WebAssembly. Compiled by `npm run
- * build:express` (AssemblyScript) into `express-wasm.ts`; what it does is defined by `line-batch.ts`, and lines that have to be
- * split are left to it.
+ * The WebAssembly fast path for a dyno's output: writes the lines of its pipe as frames. Compiled by `npm run build:wasm`
+ * (AssemblyScript) into `wasm-framer-binary.ts`; what it does is defined by `line-batch.ts`, and lines that have to be split are left
+ * to that.
  *
- * Memory is laid out by the caller (`express.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
+ * Memory is laid out by the caller (`wasm-framer.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
  */
 import { copy, writeCount } from '../../common/wasm-common.as';
 
@@ -15,12 +15,12 @@ export let lines: u32 = 0;
 const NEWLINE: u32 = 0x0a;
 const RETURN: u32 = 0x0d;
 const LINE_BYTES_MAX: u32 = 10_000;
-/** Room for the digits and the space of octet counting. */
+/** The digits and the space of octet counting. */
 const COUNT_BYTES_MAX: u32 = 6;
 
 /**
- * Writes lines `[from, end)`, each with its newline, as octet-counted frames from `out` on, with the head in front of each: up to
- * `linesMax` of them, up to one that is too long or not whole, and as many as have room.
+ * Writes lines `[from, end)`, each with its newline, as octet-counted frames from `out` on, with the head before each: up to
+ * `linesMax` of them, up to one that is too long or not complete, and as many as fit.
  */
 export function frame(
   from: u32,
@@ -57,7 +57,7 @@ export function frame(
   lines = count;
 }
 
-/** Where the next newline is; at `end` or behind it when there is none. */
+/** Where the next newline is; at `end` or after it when there is none. */
 function findNewline(from: u32, end: u32): u32 {
   const wanted = i8x16.splat(<i8>NEWLINE);
   for (let i = from; i < end; i += 16) {

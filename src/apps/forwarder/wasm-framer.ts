@@ -1,14 +1,11 @@
 /**
- * The express lane of a dyno's output: the same frames as `line-batch.ts` writes, many lines at a time, in WebAssembly. A line
- * that has to be split it leaves alone; `test/apps/forwarder/shipper.test.ts` holds it to the other.
+ * The WebAssembly fast path for a dyno's output: the same frames as `line-batch.ts` writes, many lines at a time. A line that has to
+ * be split it leaves to that; `test/apps/forwarder/shipper.test.ts` compares the two.
  */
+import { layOutRegions, loadWasmModule, type WasmExports } from '../../common/wasm-module.ts';
 import { FRAMER_WASM } from './wasm-framer-binary.ts';
 
-interface FramerExports {
-  readonly memory: WebAssembly.Memory;
-  readonly position: WebAssembly.Global;
-  readonly produced: WebAssembly.Global;
-  readonly lines: WebAssembly.Global;
+interface FramerExports extends WasmExports {
   frame(
     from: number,
     end: number,
@@ -20,30 +17,32 @@ interface FramerExports {
   ): void;
 }
 
-/** Where things are in the 2 MiB of memory. Between regions there is slack. */
-const HEADER = 2_048;
 const HEADER_BYTES_MAX = 2_048;
-const INPUT = 8_192;
 const INPUT_BYTES = 131_072;
-const OUTPUT = INPUT + INPUT_BYTES + 64;
-const OUTPUT_BYTES = 2_097_152 - OUTPUT - 64;
+const {
+  header: HEADER,
+  input: INPUT,
+  output: OUTPUT,
+  outputEnd: OUTPUT_END,
+} = layOutRegions({ header: HEADER_BYTES_MAX, input: INPUT_BYTES });
 
-/** What {@link frameLines} has written: to be looked at before the next call. */
+/** What {@link frameLines} has written: to be read before the next call. */
 export const frameResult = {
-  /** Where it stopped in the run. */
+  /** Where it stopped in the chunk. */
   position: 0,
   lines: 0,
   /** Where the frames end in `out`. */
   end: 0,
 };
 
+/** Loaded by the first output of a dyno. */
 let framer: { readonly wasm: FramerExports; readonly memory: Buffer } | undefined;
 
 /**
- * Writes lines `run[start, …)`, each with its newline, as frames to `out` from `at` on: at most `linesMax`, as many as have room, and
- * up to one that is longer than a line may be. Says in {@link frameResult} what became of it.
+ * Writes lines `chunk[start, …)`, each with its newline, as frames to `out` from `outStart` on: at most `linesMax`, as many as fit,
+ * and up to one that is longer than a line may be. The result is in {@link frameResult}.
  *
- * @param header what stands in front of each message: ASCII
+ * @param header what is written before each message: ASCII
  */
 export function frameLines(
   chunk: Uint8Array,
@@ -60,7 +59,7 @@ export function frameLines(
   framer ??= loadFramer();
   const { wasm, memory } = framer;
   const end = Math.min(chunk.length, start + INPUT_BYTES);
-  const outEnd = OUTPUT + Math.min(OUTPUT_BYTES, out.length - outStart);
+  const outEnd = Math.min(OUTPUT_END, OUTPUT + out.length - outStart);
   memory.write(header, HEADER, 'latin1');
   memory.set(new Uint8Array(chunk.buffer, chunk.byteOffset + start, end - start), INPUT);
   wasm.frame(INPUT, INPUT + end - start, OUTPUT, outEnd, HEADER, header.length, linesMax);
@@ -72,7 +71,6 @@ export function frameLines(
 }
 
 function loadFramer(): NonNullable<typeof framer> {
-  const module = new WebAssembly.Module(Buffer.from(FRAMER_WASM, 'base64'));
-  const wasm = new WebAssembly.Instance(module).exports as unknown as FramerExports;
-  return { wasm, memory: Buffer.from(wasm.memory.buffer) };
+  const { wasm, memory } = loadWasmModule<FramerExports>(FRAMER_WASM);
+  return { wasm, memory: Buffer.from(memory.buffer) };
 }

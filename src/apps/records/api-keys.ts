@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { TailraceError } from '../../common/errors.ts';
+import { LruCache } from '../../common/lru-cache.ts';
 import type { Store } from '../../logs/store/contract.ts';
 
 /** What a key may do: `read` and `write` through the API, `ingest` lines. */
@@ -22,7 +23,9 @@ const CACHE_SIZE_MAX = 10_000;
 /** API keys. They are looked up by their hash, so that no comparison depends on how much of a key is right. */
 export class ApiKeys {
   private readonly store: Store;
-  private readonly cache = new Map<string, { record: ApiKeyRecord | undefined; untilMs: number }>();
+  private readonly cache = new LruCache<string, { record: ApiKeyRecord | undefined; untilMs: number }>(
+    CACHE_SIZE_MAX,
+  );
 
   constructor(store: Store) {
     this.store = store;
@@ -83,7 +86,6 @@ export class ApiKeys {
       if (cached?.record) return cached.record;
       throw error;
     }
-    if (this.cache.size >= CACHE_SIZE_MAX) this.cache.clear();
     this.cache.set(key, { record, untilMs: now + CACHE_TTL_MS });
     return record;
   }

@@ -2,6 +2,7 @@
  * All drains: one worker for each, in one of the routers. Which one is agreed upon without talking (assignment.ts); a
  * lease with a fence keeps two from working on the same drain while they don't agree yet.
  */
+import { CoalescedRun } from '../../common/coalesced-run.ts';
 import type { AppId, Lease, Store } from '../store/contract.ts';
 import type { StreamReaders } from '../store/stream-reader.ts';
 import { assignDrains } from './assignment.ts';
@@ -49,8 +50,7 @@ export class DrainSupervisor {
     inputs: '',
     ids: new Set(),
   };
-  private reconciling: Promise<void> | undefined;
-  private isReconcileRequested = false;
+  private readonly reconciliation = new CoalescedRun(() => this.tryReconcile());
   private isFailing = false;
   private isClosed = false;
 
@@ -66,11 +66,7 @@ export class DrainSupervisor {
 
   /** Starts and stops workers as the drains' records say. */
   reconcile(): Promise<void> {
-    this.isReconcileRequested = true;
-    this.reconciling ??= this.reconcileWhileRequested().finally(() => {
-      this.reconciling = undefined;
-    });
-    return this.reconciling;
+    return this.reconciliation.request();
   }
 
   /** What a drain is doing, when it is worked on here. */
@@ -93,22 +89,20 @@ export class DrainSupervisor {
     this.isClosed = true;
     clearInterval(this.timer);
     this.unwatch();
-    await this.reconciling;
+    await this.reconciliation.idle();
     await Promise.all([...this.running.keys()].map((id) => this.stopWorker(id, graceMs)));
     await this.membership.leave().catch(() => {}); // its lease runs out
   }
 
-  private async reconcileWhileRequested(): Promise<void> {
-    while (this.isReconcileRequested && !this.isClosed) {
-      this.isReconcileRequested = false;
-      try {
-        await this.reconcileOnce();
-        this.isFailing = false;
-      } catch (error) {
-        const message = 'the drains could not be looked up; they go on as they were';
-        if (!this.isFailing) this.options.warn({ err: error }, message);
-        this.isFailing = true;
-      }
+  private async tryReconcile(): Promise<void> {
+    if (this.isClosed) return;
+    try {
+      await this.reconcileOnce();
+      this.isFailing = false;
+    } catch (error) {
+      const message = 'the drains could not be looked up; they go on as they were';
+      if (!this.isFailing) this.options.warn({ err: error }, message);
+      this.isFailing = true;
     }
   }
 

@@ -1,3 +1,4 @@
+import { LruCache } from '../../common/lru-cache.ts';
 import type { AppId, Store } from '../store/contract.ts';
 
 /** Where a token's lines belong: one app, one source name. */
@@ -45,7 +46,8 @@ export interface TokenLookup {
 export class TokenCache {
   private readonly store: Store;
   private readonly hits = new Map<string, LogSource>();
-  private readonly misses = new Map<string, number>();
+  /** Until when a token stays unknown, on the clock of `now`. */
+  private readonly misses = new LruCache<string, number>(MISSES_MAX);
   private readonly now: () => number;
   /** Grows when tokens were made or revoked. */
   version = 0;
@@ -76,7 +78,6 @@ export class TokenCache {
       ? await this.store.get<TokenRecord>('', tokenKey(token))
       : undefined;
     if (!record) {
-      if (this.misses.size >= MISSES_MAX) this.misses.clear();
       this.misses.set(token, this.now() + MISS_TTL_MS);
       return null;
     }

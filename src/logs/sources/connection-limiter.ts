@@ -2,6 +2,7 @@
  * Limits the resources that syslog connections take: their number, idle ones, frames that never end, and partial frames that
  * together would fill the memory.
  */
+import { Throttle } from '../../common/throttle.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 
 export interface ConnectionLimiterOptions {
@@ -43,7 +44,7 @@ export class ConnectionLimiter {
   private readonly connections = new Set<TrackedConnection>();
   private readonly timer: NodeJS.Timeout;
   private partialBytes = 0;
-  private warnedMs = Number.NEGATIVE_INFINITY;
+  private readonly warnings = new Throttle(WARN_INTERVAL_MS);
 
   constructor(options: ConnectionLimiterOptions) {
     this.options = options;
@@ -126,9 +127,7 @@ export class ConnectionLimiter {
 
   private countAndWarn({ address, counters }: TrackedConnection, reason: string): void {
     counters.cut++;
-    const now = performance.now();
-    if (now - this.warnedMs < WARN_INTERVAL_MS) return;
-    this.warnedMs = now;
-    this.options.warn({ protocol: counters.protocol, address }, `a connection was closed: ${reason}`);
+    if (this.warnings.allow())
+      this.options.warn({ protocol: counters.protocol, address }, `a connection was closed: ${reason}`);
   }
 }

@@ -1,3 +1,4 @@
+import { Throttle } from '../../common/throttle.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 
 /** How often a listener warns of rejected lines. */
@@ -16,7 +17,7 @@ export class RejectionWarnings {
   private readonly counters: ListenerCounters;
   private readonly warn: (fields: object, message: string) => void;
   private readonly reported: Record<RejectionKind, number> = { malformed: 0, unknownToken: 0, lost: 0 };
-  private nextMs = 0;
+  private readonly warnings = new Throttle(WARN_INTERVAL_MS);
 
   constructor(counters: ListenerCounters, warn: (fields: object, message: string) => void) {
     this.counters = counters;
@@ -32,9 +33,7 @@ export class RejectionWarnings {
       counters.lost === reported.lost
     )
       return;
-    const now = Date.now();
-    if (now < this.nextMs) return;
-    this.nextMs = now + WARN_INTERVAL_MS;
+    if (!this.warnings.allow()) return;
     for (const kind of ['malformed', 'unknownToken', 'lost'] as const) {
       const count = counters[kind] - reported[kind];
       reported[kind] = counters[kind];

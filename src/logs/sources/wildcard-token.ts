@@ -2,6 +2,7 @@
  * A token of the source `*` is valid for every source of its app: its lines keep the source names they come with. It is for
  * other routers (Heroku's, another tailrace), whose drains send the lines of many sources.
  */
+import { LruCache } from '../../common/lru-cache.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../router/token-cache.ts';
 
 /** The source of lines whose APP-NAME can't be a source's name. */
@@ -10,14 +11,14 @@ const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 /** Names cached for one token. */
 const NAMES_MAX = 200;
 
-const sourcesByToken = new WeakMap<LogSource, Map<string, LogSource>>();
+const sourcesByToken = new WeakMap<LogSource, LruCache<string, LogSource>>();
 
 /** The log source of a line with this APP-NAME and the token of `logSource`. */
 export function sourceForAppName(logSource: LogSource, appName: string): LogSource {
   if (logSource.source !== WILDCARD_SOURCE) return logSource;
   let sourcesByName = sourcesByToken.get(logSource);
   if (!sourcesByName) {
-    sourcesByName = new Map();
+    sourcesByName = new LruCache(NAMES_MAX);
     sourcesByToken.set(logSource, sourcesByName);
   }
   let named = sourcesByName.get(appName);
@@ -32,7 +33,6 @@ export function sourceForAppName(logSource: LogSource, appName: string): LogSour
       source,
       sourceBytes,
     };
-    if (sourcesByName.size >= NAMES_MAX) sourcesByName.clear();
     sourcesByName.set(appName, named);
   }
   return named;

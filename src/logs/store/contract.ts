@@ -1,7 +1,7 @@
 /**
  * The store: the ordered, bounded stream of every app, and the small records (apps, tokens, drains …).
- * `embedded` keeps it in files on this machine; whatever else implements this interface is held to it by the
- * suite in `test/conformance`.
+ * `embedded` keeps it in files on this machine, `redis` on a Redis that many routers share; the suite in
+ * `test/logs/store/conformance` checks that each of them keeps this contract.
  */
 import type { Batch } from '../syslog/batch.ts';
 
@@ -14,11 +14,11 @@ export type AppId = string & { readonly __brand: 'AppId' };
  */
 export type Sequence = number;
 
-/** A batch with its place in the stream: its lines are `first` to `last`, without a gap. */
+/** A batch with its sequences in the stream: its lines are `first` to `last`, without a gap. */
 export interface StoredBatch extends Batch {
   readonly first: Sequence;
   readonly last: Sequence;
-  /** When the store took it, milliseconds since 1970. */
+  /** When it was stored, milliseconds since 1970. */
   readonly storedAtMs: number;
 }
 
@@ -31,8 +31,8 @@ export interface StreamBounds {
 }
 
 /**
- * Bounds of every stream; the oldest batches go when one of them is exceeded, a limited number with each append. The newest
- * batch stays, whatever its size; a stream to which nothing is added may go as a whole once all of it is too old.
+ * Bounds of every stream; the oldest batches are trimmed when one of them is exceeded, a limited number with each append. The newest
+ * batch stays, whatever its size; a stream to which nothing is added may be removed as a whole once all of it is too old.
  */
 export interface Retention {
   readonly lines: number;
@@ -43,21 +43,21 @@ export interface Retention {
 export interface AppendResult {
   readonly first: Sequence;
   readonly last: Sequence;
-  /** The frame was stored before: these are its old sequences, and nothing was added. */
+  /** The frame was stored before: these are its sequences from then, and nothing was added. */
   readonly duplicate: boolean;
-  /** Somebody may still read the batch: its memory is to be left alone. */
+  /** Readers may still use the batch: its memory must not be reused. */
   readonly retainedByReaders: boolean;
 }
 
 export interface AppendOptions {
-  /** A name for this append (an incoming `Logplex-Frame-Id`): the same name again stores nothing, for a while. */
+  /** Identifies this append (an incoming `Logplex-Frame-Id`): the same id again stores nothing, for a while. */
   readonly frameId?: string;
 }
 
-/** Told when a stream has grown. `batch` is there when the store has it at hand; wake-ups may come twice, or late. */
+/** Notified when a stream has grown. `batch` is there when the store has it in memory; notifications may come twice, or late. */
 export type AppendListener = (batch: StoredBatch | undefined) => void;
 
-/** A record with its version, for compare-and-set. Versions grow by one; 0 stands for "isn't there". */
+/** A record with its version, for compare-and-set. Versions grow by one; 0 means that there is no such record. */
 export interface StoredRecord<T = unknown> {
   readonly key: string;
   readonly value: T;
@@ -69,31 +69,31 @@ export interface RecordChange {
   readonly key: string;
   /** The new value, or undefined to delete the record. Plain JSON. */
   readonly value: unknown;
-  /** Only if the record has this version now (0: only if it isn't there). */
+  /** Only if the record has this version now (0: only if it doesn't exist). */
   readonly ifVersion?: number;
 }
 
 export interface TransactOptions {
-  /** Nobody watches for this: for what is written all the time, such as cursors. */
+  /** Notifies nobody: for what is written all the time, such as cursors. */
   readonly quiet?: boolean;
 }
 
-/** The right to work on something, for one owner at a time. */
+/** A lock with a time limit, for one owner at a time. */
 export interface Lease {
   readonly name: string;
   readonly owner: string;
-  /** Grows with every new owner; a write with an older one is refused. */
+  /** A fencing token: grows with every new owner; a write with an older one is refused. */
   readonly fence: number;
 }
 
-/** How a store is doing, for people. */
+/** The health of a store, for people: `GET /status` sends it with these names. */
 export interface StoreStatus {
   readonly kind: 'embedded' | 'redis';
-  /** Why it doesn't answer; undefined when it does. */
+  /** The error, when it doesn't work; undefined when it does. */
   readonly trouble?: string;
-  /** What would lose lines sooner or later, each in a sentence with what to do. */
+  /** Warnings of what would lose lines sooner or later, each a sentence with what to do. */
   readonly concerns: readonly string[];
-  /** Whatever else there is to say, by name. */
+  /** Details, by name. */
   readonly facts: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -102,9 +102,9 @@ export interface Store {
   readonly shared: boolean;
 
   /**
-   * Appends a batch; resolves when it is durable. The batch's headroom belongs to the store from now on.
+   * Appends a batch; resolves when it is durable. The store writes into the batch's headroom.
    * Appends of one app keep the order in which they were called.
-   * @throws TailraceError `store_full` when the disk (or memory) is full, `unavailable` when the store is away.
+   * @throws TailraceError `store_full` when the disk (or memory) is full, `unavailable` when the store can't be reached.
    */
   append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
 
@@ -122,19 +122,19 @@ export interface Store {
   /** The last sequence that was stored before a time, milliseconds since 1970: reading after it gives what came since. */
   sequenceAt(app: AppId, ms: number): Promise<Sequence>;
 
-  /** Calls `wake` after every append, until the returned function is called. */
+  /** Calls `listener` after every append, until the returned function is called. */
   subscribe(app: AppId, listener: AppendListener): () => void;
 
   /**
-   * Puts a batch that was read from another store at the end of a stream, where it was there: its numbers and its time
-   * stay. Nobody is woken.
+   * Appends a batch that was read from another store, with the sequences and the time that it had there. Notifies nobody.
    * @throws TailraceError `conflict` when the stream is already past the batch's first line.
    */
   restore(app: AppId, batch: StoredBatch): Promise<void>;
 
   /**
-   * Calls `told` when an app's stream can't be reached for a second or so (`true`), and when it can again (`false`), until
-   * the returned function is called. Who comes while it is away is told so; a store that never is calls nobody.
+   * Calls `listener` when an app's stream can't be reached for a second or so (`true`), and when it can again (`false`), until
+   * the returned function is called. A listener that is added during an outage is notified of it; a store that is never
+   * unavailable calls nobody.
    */
   watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void;
 
@@ -151,21 +151,21 @@ export interface Store {
   transact(scope: string, changes: readonly RecordChange[], options?: TransactOptions): Promise<boolean>;
 
   /**
-   * Calls `changed` with the scope after every transaction that isn't quiet, here or elsewhere, until the returned
-   * function is called. It may be called without a change. That the scope `''` changed is told within a second even when
+   * Calls `listener` with the scope after every transaction that isn't quiet, of this process or another, until the returned
+   * function is called. It may be called without a change. Changes of the scope `''` are notified within a second even when
    * messages between routers get lost.
    */
   watchRecords(listener: (scope: string) => void): () => void;
 
-  /** Takes or renews a lease for `ttlMs`; undefined while somebody else holds it. */
+  /** Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. */
   acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
 
-  /** Gives a lease back, if it is still held. */
+  /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;
 
-  /** How it is doing; never rejects. */
+  /** Its health; never rejects. */
   status(): Promise<StoreStatus>;
 
-  /** Stops: what was appended is durable, nothing else is taken. */
+  /** Stops: what was appended is durable, nothing else is accepted. */
   close(): Promise<void>;
 }

@@ -18,7 +18,7 @@ type StoreSettings = Pick<
 
 /**
  * Opens the store that the settings name: Redis when there is a `REDIS_URL`, else the one in the data folder.
- * @param openMs how long a Redis may be away first, ms; left out: as long as suits a server that starts beside it
+ * @param openMs how long to wait for a Redis that is unavailable, ms; left out: long enough for one that starts beside the server
  * @throws TailraceError when it can't be used, with what to do.
  */
 export async function openStore(
@@ -34,7 +34,7 @@ export async function openStore(
   if (settings.redisUrl === '')
     return new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
   const ca = settings.redisCa === '' ? undefined : readCaCertificate(settings.redisCa);
-  // Loaded only by who uses it: a client for Redis is much code.
+  // Loaded only where it is used: a client for Redis is much code.
   const { RedisStore } = await import('./redis/redis-store.ts');
   const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
   return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, warn, openMs });

@@ -1,7 +1,7 @@
 import { TailraceError } from '../../common/errors.ts';
 import type { Sequence } from './contract.ts';
 
-/** The refusal to restore a batch behind lines that have its numbers already. */
+/** The error for a batch that can't be restored: the stream already has lines with its sequences, or later ones. */
 export function restoreConflict(first: Sequence): TailraceError {
   return new TailraceError(
     'conflict',

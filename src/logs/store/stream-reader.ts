@@ -1,15 +1,16 @@
 /**
- * Reads a stream once per app and process, however many tails and drains look at it: the newest batches stay in
- * memory as the same objects for everybody, so that what is derived from a batch can be shared too.
+ * Reads a stream once per app and process, however many tails and drains follow it: the newest batches stay in
+ * memory, as the same objects for all of them, so that what is derived from a batch can be shared too.
  */
+import { CoalescedRun } from '../../common/coalesced-run.ts';
 import type { AppId, Sequence, Store, StoredBatch } from './contract.ts';
 
 /** Bytes of recent batches that one reader keeps, and all readers of a process together. */
 const READER_CACHE_BYTES = 8 * 1_048_576;
 const TOTAL_CACHE_BYTES = 64 * 1_048_576;
-/** Bytes that are asked of the store at a time. */
+/** Bytes that are read from the store at a time. */
 const READ_BYTES = 1_048_576;
-/** A store that is away is asked again after this time. */
+/** A store that is unavailable is asked again after this time. */
 const RETRY_MS = 250;
 
 /** A shared reader of one app's stream. Get one with {@link StreamReaders.open}, and close it. */
@@ -22,8 +23,8 @@ export class StreamReader {
   /** The newest batches, without a gap, oldest first. */
   private recent: StoredBatch[] = [];
   private recentBytes = 0;
-  private catchingUp: Promise<void> | undefined;
-  private refetch = false;
+  /** Reads what is new: a notification brought no batch, or not the next one, and the store has it. */
+  private readonly catchUp = new CoalescedRun(() => this.fetchNew());
   private closed = false;
   /** The newest sequence that is known here. */
   newest: Sequence = 0;
@@ -34,11 +35,11 @@ export class StreamReader {
     this.app = app;
     this.store = store;
     this.budget = budget;
-    this.unsubscribe = store.subscribe(app, (batch) => this.onWake(batch));
+    this.unsubscribe = store.subscribe(app, (batch) => this.onStoreAppend(batch));
     this.ready = this.loadNewest();
   }
 
-  /** Calls `grown` whenever there is something new, until the returned function is called. */
+  /** Calls `listener` whenever there is something new, until the returned function is called. */
   onAppend(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -74,7 +75,7 @@ export class StreamReader {
     return this.store.sequenceAt(this.app, ms);
   }
 
-  /** Calls `told` when the store goes away, and when it is back, until the returned function is called. */
+  /** Calls `listener` when the store becomes unavailable, and when it is available again, until the returned function is called. */
   onOutage(listener: (unavailable: boolean) => void): () => void {
     return this.store.watchOutage(this.app, listener);
   }
@@ -88,14 +89,14 @@ export class StreamReader {
     this.recentBytes = 0;
   }
 
-  /** Learns where the stream ends; a store that is away is waited for. */
+  /** Finds out where the stream ends; waits for a store that is unavailable. */
   private async loadNewest(): Promise<void> {
     while (!this.closed) {
       try {
         const { last } = await this.store.bounds(this.app);
-        // A wake-up may have been faster: then what lies between it and `last` has to be fetched.
+        // A notification may have been faster: then what is between it and `last` has to be fetched.
         if (this.newest === 0) this.newest = last;
-        else if (last > this.newest) void this.catchUp();
+        else if (last > this.newest) void this.catchUp.request();
         return;
       } catch {
         await pause(RETRY_MS);
@@ -103,43 +104,32 @@ export class StreamReader {
     }
   }
 
-  private onWake(batch: StoredBatch | undefined): void {
+  private onStoreAppend(batch: StoredBatch | undefined): void {
     if (batch && (batch.first === this.newest + 1 || this.newest === 0)) {
       this.push(batch);
       this.notifyListeners();
-    } else if (!batch || batch.last > this.newest) void this.catchUp();
+    } else if (!batch || batch.last > this.newest) void this.catchUp.request();
   }
 
-  /** The wake-up brought no batch, or not the next one: the store has it. */
-  private catchUp(): Promise<void> {
-    this.refetch = true;
-    this.catchingUp ??= this.fetch().finally(() => {
-      this.catchingUp = undefined;
-    });
-    return this.catchingUp;
-  }
-
-  private async fetch(): Promise<void> {
+  private async fetchNew(): Promise<void> {
     await this.ready;
-    while (this.refetch && !this.closed) {
-      this.refetch = false;
-      const batches = await this.store.read(this.app, this.newest, READ_BYTES).catch(() => undefined);
-      if (!batches) {
-        // Nobody will wake for these lines again.
-        await pause(RETRY_MS);
-        this.refetch = true;
-        continue;
-      }
-      let size = 0;
-      for (const batch of batches) {
-        size += batch.bytes.length;
-        if (batch.last <= this.newest) continue;
-        if (batch.first > this.newest + 1) this.evict(this.recent.length);
-        this.push(batch);
-      }
-      if (batches.length > 0) this.notifyListeners();
-      if (size >= READ_BYTES) this.refetch = true;
+    if (this.closed) return;
+    const batches = await this.store.read(this.app, this.newest, READ_BYTES).catch(() => undefined);
+    if (!batches) {
+      // There will be no other notification for these lines.
+      await pause(RETRY_MS);
+      void this.catchUp.request();
+      return;
     }
+    let size = 0;
+    for (const batch of batches) {
+      size += batch.bytes.length;
+      if (batch.last <= this.newest) continue;
+      if (batch.first > this.newest + 1) this.evict(this.recent.length);
+      this.push(batch);
+    }
+    if (batches.length > 0) this.notifyListeners();
+    if (size >= READ_BYTES) void this.catchUp.request();
   }
 
   private push(batch: StoredBatch): void {
@@ -171,7 +161,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
-/** The readers of this process, one an app, shared by whoever opens them. */
+/** The readers of this process, one an app, shared by all who open them. */
 export class StreamReaders {
   private readonly store: Store;
   private readonly shared = new Map<AppId, { reader: StreamReader; refCount: number }>();

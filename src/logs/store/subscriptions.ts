@@ -1,6 +1,6 @@
 import type { AppendListener, AppId, StoredBatch } from './contract.ts';
 
-/** Who wants to be woken: by a stream that has grown, or by records that changed. */
+/** Who is notified: of a stream that has grown, and of records that changed. */
 export class Subscriptions {
   private readonly appendListeners = new Map<AppId, Set<AppendListener>>();
   private readonly recordListeners = new Set<(scope: string) => void>();
@@ -19,7 +19,7 @@ export class Subscriptions {
     };
   }
 
-  /** Does anybody want to be woken? */
+  /** Is anybody notified of this stream? */
   hasSubscribers(app: AppId): boolean {
     return this.appendListeners.has(app);
   }

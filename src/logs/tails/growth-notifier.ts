@@ -1,14 +1,14 @@
 import type { StreamReader } from '../store/stream-reader.ts';
 
-/** Pauses between rounds are no longer than this: a tail should feel live with a thousand others beside it. */
+/** Pauses between rounds are no longer than this: a tail should feel live with a thousand others on the same stream. */
 const PAUSE_MAX_MS = 50;
 /** Shorter pauses are not worth a timer. */
 const PAUSE_MIN_MS = 1;
 
 /**
- * Tells all tails of a stream that it has grown: at once while that costs little; with many tails on a busy stream, after a
- * pause as long as the last round took. Lines gather meanwhile and go out together, and half of the processor is left for
- * lines coming in.
+ * Notifies all tails of a stream that it has grown: at once while that takes little time; with many tails on a busy stream, after a
+ * pause as long as the last round took. Lines accumulate meanwhile and are sent together, and half of the CPU time is left for
+ * ingress.
  */
 class GrowthNotifier {
   private readonly reader: StreamReader;
@@ -57,7 +57,7 @@ class GrowthNotifier {
 
 const notifiers = new WeakMap<StreamReader, GrowthNotifier>();
 
-/** Calls `grown` when there is something new in a stream, until the returned function is called. */
+/** Calls `listener` when there is something new in a stream, until the returned function is called. */
 export function onGrowth(reader: StreamReader, listener: () => void): () => void {
   let notifier = notifiers.get(reader);
   if (!notifier) {
@@ -67,7 +67,7 @@ export function onGrowth(reader: StreamReader, listener: () => void): () => void
   return notifier.add(listener);
 }
 
-/** Is there more than one tail of a stream? Then it is worth while to remember what was written for one of them. */
+/** Is there more than one tail of a stream? Then it is worthwhile to cache what was encoded for one of them. */
 export function hasOtherTails(reader: StreamReader): boolean {
   return (notifiers.get(reader)?.listenerCount ?? 0) > 1;
 }

@@ -5,7 +5,7 @@ import { forEachMatch } from './line-scan.ts';
 import type { EncodedLines, TailEncoding } from './output/encodings.ts';
 import { TimeSlice } from './time-slice.ts';
 
-/** Found lines, in bytes of their batches, that are kept while the search goes on; beyond, they are read again. */
+/** Lines that were found, in bytes of their batches, that are kept while the search goes on; if there are more, they are read again. */
 const CACHED_BYTES_MAX = 4 * 1_048_576;
 
 export interface LastLinesQuery<T> {
@@ -18,19 +18,19 @@ export interface LastLinesQuery<T> {
   readonly encoding: TailEncoding<T>;
 }
 
-/** Where the last lines that were wanted begin. */
+/** Where the last lines that match begin. */
 export interface LastLinesResult<T> {
-  /** These are the lines, oldest first, as long as they aren't too many. */
+  /** The lines, oldest first; empty when they are too many to be kept. */
   readonly encoded: readonly EncodedLines<T>[];
-  /** Behind this position they begin. */
+  /** They begin after this position. */
   readonly start: Sequence;
-  /** Read on behind this position. */
+  /** What comes next begins after this position. */
   readonly position: Sequence;
 }
 
 /**
- * Looks backwards for the last lines that match: the filter counts before the limit does, and all of the stream is looked
- * through if need be.
+ * Searches backwards for the last lines that match: the filter applies before the limit, so that all of the stream is searched
+ * if need be.
  */
 export async function findLastLines<T>(
   reader: StreamReader,
@@ -39,7 +39,7 @@ export async function findLastLines<T>(
 ): Promise<LastLinesResult<T>> {
   const { lines, after, through, filter, encoding } = query;
   if (lines === 0 || through <= after) return readFrom(Math.max(after, through));
-  // Sequences have no gaps: without a filter there is nothing to look for.
+  // Sequences have no gaps: without a filter there is nothing to search for.
   if (filter.matchesAll) return readFrom(Math.max(after, through - lines));
   const slice = new TimeSlice();
   const encoded: EncodedLines<T>[] = [];

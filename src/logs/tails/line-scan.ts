@@ -2,7 +2,7 @@ import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { RecordCursor } from '../syslog/batch.ts';
 import type { LineFilter } from './line-filter.ts';
 
-/** Which of the lines of some batches are looked at. */
+/** Which lines of some batches are scanned. */
 export interface LineRange {
   /** Only lines after this one. */
   readonly after: Sequence;
@@ -12,15 +12,15 @@ export interface LineRange {
   readonly count: number;
 }
 
-/** How far somebody came. */
+/** How far a scan came. */
 export interface ScanResult {
   /** Lines that matched. */
   readonly count: number;
-  /** The last line looked at, whether it matched or not. */
+  /** The last line that was scanned, whether it matched or not. */
   readonly last: Sequence;
 }
 
-/** Calls `found` for each line of the batches (oldest first) that is in a range and that a filter lets through. */
+/** Calls `onMatch` for each line of the batches (oldest first) that is in a range and matches a filter. */
 export function forEachMatch(
   batches: readonly StoredBatch[],
   range: LineRange,

@@ -1,6 +1,6 @@
 import type { RecordCursor } from '../syslog/batch.ts';
 
-/** One line's message as text, decoded only when somebody asks; one object is reused for line after line. */
+/** One line's message as text, decoded when it is read; one object is reused for line after line. */
 export class MessageText {
   private bytes: Buffer = Buffer.alloc(0);
   private start = 0;
@@ -8,7 +8,7 @@ export class MessageText {
   private latin1Text: string | undefined = undefined;
   private utf8Text: string | undefined;
 
-  /** Looks at the message of the line under the cursor. */
+  /** Sets the message to that of the line under the cursor. */
   setLine(line: RecordCursor, bytes: Buffer): void {
     this.bytes = bytes;
     this.start = line.messageStart;
@@ -17,7 +17,7 @@ export class MessageText {
     this.utf8Text = undefined;
   }
 
-  /** One character a byte: quick, and good enough to look for ASCII. */
+  /** One character a byte: fast, and good enough to search for ASCII. */
   get latin1(): string {
     this.latin1Text ??= this.bytes.toString('latin1', this.start, this.end);
     return this.latin1Text;

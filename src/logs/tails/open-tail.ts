@@ -2,7 +2,7 @@ import type { AppId, Sequence } from '../store/contract.ts';
 import type { StreamReaders } from '../store/stream-reader.ts';
 import { TailSession, type TailSessionOptions, type TailSink } from './tail-session.ts';
 
-/** A sink of a connection: it says when it can take more. */
+/** A sink of a connection, which calls `onReady` when it can take more. */
 export interface ConnectionSink extends TailSink<Buffer> {
   onReady: () => void;
   position: () => Sequence;

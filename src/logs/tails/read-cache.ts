@@ -1,13 +1,13 @@
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 
-/** Reads of one stream that are remembered; each is about a megabyte. */
+/** Reads of one stream that are cached; each is about a megabyte. */
 const CACHED_READS_MAX = 4;
 const cache = new WeakMap<StreamReader, Map<Sequence, Promise<readonly StoredBatch[]>>>();
 
 /**
- * Batches after a sequence, from memory or the store. Tails that read the same history beside each other read it once, as the
- * same objects; what is remembered is given up as others read on.
+ * Batches after a sequence, from memory or the store. Tails that read the same history at the same time read it once, as the
+ * same objects; the oldest reads are evicted as tails read on.
  */
 export function cachedRead(reader: StreamReader, after: Sequence): Promise<readonly StoredBatch[]> {
   let reads = cache.get(reader);

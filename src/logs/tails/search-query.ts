@@ -1,32 +1,32 @@
 /**
- * What people type into a search box: `timeout "could not connect" -healthcheck /status=5\d\d/`. All terms have to match
+ * The query of a search box: `timeout "could not connect" -healthcheck /status=5\d\d/`. All terms have to match
  * the message, those with a dash must not.
  */
 import { RE2JS, RE2JSException } from 're2js';
 import { TailraceError } from '../../common/errors.ts';
 import type { MessageText } from './message-text.ts';
 
-/** Longest query, in characters, and most terms in it: every line of a stream is looked at with each of them. */
+/** Longest query, in characters, and most terms in it: every line of a stream is matched against each of them. */
 const QUERY_LENGTH_MAX = 1_000;
 const TERMS_MAX = 20;
 /** Longest regular expression: RE2's time grows with the expression times the message. */
 const REGEX_LENGTH_MAX = 250;
 
-/** One term; what it finds counts against the line when it is `negated`. */
+/** One term; lines that it matches are left out when it is `negated`. */
 interface Term {
   readonly negated: boolean;
   readonly matches: (message: MessageText) => boolean;
-  /** Matches whatever bytes (as Latin-1) hold a line that the term can be in; undefined when that can't be told. */
+  /** Matches all bytes (as Latin-1) that may hold a line that the term matches; undefined when there is no such test. */
   readonly prefilter?: RegExp;
 }
 
-/** A query, ready to look at messages. */
+/** A parsed query. */
 export class SearchQuery {
   private readonly terms: readonly Term[];
   private readonly prefilters: readonly RegExp[];
 
   /**
-   * Reads a query: words and "phrases" (found anywhere, in any case), `/regular expressions/` (RE2 syntax, linear time; `/…/i`
+   * Parses a query: words and "phrases" (found anywhere, in any case), `/regular expressions/` (RE2 syntax, linear time; `/…/i`
    * for any case), each with a `-` in front to leave lines out that have it. A path such as `/api/users` is a word.
    * @throws TailraceError `invalid_params` for an expression that can't be read, or too long a query.
    */
@@ -43,19 +43,19 @@ export class SearchQuery {
     );
   }
 
-  /** There is nothing to look for. */
+  /** It has no terms. */
   get empty(): boolean {
     return this.terms.length === 0;
   }
 
-  /** Does the message have what is looked for? */
+  /** Does the message match? */
   matches(message: MessageText): boolean {
     for (const { negated, matches: termMatches } of this.terms)
       if (termMatches(message) === negated) return false;
     return true;
   }
 
-  /** False when none of these bytes' lines can match: quicker than to look at each of them. */
+  /** False when none of these bytes' lines can match: faster than matching each of them. */
   mayMatch(bytes: Buffer): boolean {
     if (this.prefilters.length === 0) return true;
     const text = bytes.toString('latin1', 0, bytes.length);
@@ -94,7 +94,7 @@ function tokenize(query: string): QueryToken[] {
 }
 
 function wordTerm(text: string, negated: boolean): Term {
-  // Nothing but characters that stand for themselves: it can't take long.
+  // Nothing but literal characters: no backtracking.
   const literal = text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
   const pattern = new RegExp(literal, 'i');
   if (/^[\x20-\x7e]*$/.test(text))

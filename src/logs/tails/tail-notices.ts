@@ -1,4 +1,4 @@
-/** What a tail itself has to say to its reader: a line like the platform's own, which stands in no stream. */
+/** Notices of a tail itself to its reader: lines like the platform's own, which are stored in no stream. */
 import type { Sequence } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
 import type { LogRecordJson, TailFormat } from './output/line-format.ts';
@@ -22,24 +22,29 @@ export function platformLine(message: string, position: Sequence, format: TailFo
   return terminalSafeJson(fields);
 }
 
-/** What a reader is told when the store goes away, and when it is back. */
+/** Notifies a tail's reader when the store becomes unavailable, and when it is available again. */
 export class OutageNotices {
   private readonly notify: (message: string) => void;
+  private readonly now: () => number;
   private unavailableSinceMs: number | undefined;
 
-  /** @param tell gives the reader a message. */
-  constructor(tell: (message: string) => void) {
-    this.notify = tell;
+  /**
+   * @param notify gives the reader a message
+   * @param now milliseconds on any clock
+   */
+  constructor(notify: (message: string) => void, now: () => number = Date.now) {
+    this.notify = notify;
+    this.now = now;
   }
 
   onChange(unavailable: boolean): void {
     if (unavailable) {
-      this.unavailableSinceMs = Date.now();
+      this.unavailableSinceMs = this.now();
       this.notify(
         'The store is away: lines wait at their senders, and this tail goes on by itself when it is back.',
       );
     } else if (this.unavailableSinceMs !== undefined) {
-      const seconds = Math.round((Date.now() - this.unavailableSinceMs) / 1_000);
+      const seconds = Math.round((this.now() - this.unavailableSinceMs) / 1_000);
       this.unavailableSinceMs = undefined;
       this.notify(`The store is back after ${seconds} s: this tail goes on.`);
     }

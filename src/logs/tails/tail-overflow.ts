@@ -3,18 +3,18 @@ import { formatTimestamp } from '../syslog/timestamp.ts';
 import type { TailFormat } from './output/line-format.ts';
 import { platformLine } from './tail-notices.ts';
 
-/** Lines that a tail was too slow for, or came too late for. */
+/** Lines that were trimmed before a tail could read them. */
 export interface TailOverflow {
   readonly count: number;
-  /** When the last line came that the tail did get, milliseconds since 1970; undefined when it got none. */
+  /** When the last line that the tail did get was stored, milliseconds since 1970; undefined when it got none. */
   readonly sinceMs: number | undefined;
-  /** When the first line came that the stream still has. */
+  /** When the first line that the stream still has was stored. */
   readonly untilMs: number;
   /** Of the last line that is lost. */
   readonly position: Sequence;
 }
 
-/** The line that tells a tail's reader what they have missed: Heroku's error L11. */
+/** The line that reports a loss to a tail's reader: Heroku's error L11. */
 export function tailOverflowLine(
   { count, sinceMs, untilMs, position }: TailOverflow,
   format: TailFormat,

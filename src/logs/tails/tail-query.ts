@@ -5,12 +5,12 @@ import { LineFilter } from './line-filter.ts';
 import type { TailFormat } from './output/line-format.ts';
 import { TAIL_LINES_MAX, type TailSessionOptions } from './tail-session.ts';
 
-/** Lines from before now, when a reader doesn't say what they want. */
+/** Stored lines that a reader gets when the query has no range. */
 const LINES_DEFAULT = 100;
 
 /**
- * What a reader may say, in the address or in the body of a log session, the same for WebSocket, server-sent events and plain
- * text; all values are strings. docs/tails.md says what they mean.
+ * The parameters of a tail, in the query string or in the body of a log session, the same for WebSocket, server-sent events and plain
+ * text; all values are strings. docs/tails.md explains them.
  */
 export const TAIL_PARAMETERS = [
   'lines',
@@ -29,13 +29,13 @@ export const TAIL_PARAMETERS = [
 export type TailParameter = (typeof TAIL_PARAMETERS)[number];
 export type TailQuery = { readonly [name in TailParameter]?: string };
 
-/** What was asked for: a range of the stream, and how to write it. */
+/** A parsed query: a range of the stream, and its format. */
 export interface TailRequest extends TailSessionOptions {
   readonly format: TailFormat;
 }
 
 /**
- * Reads a tail's options.
+ * Parses a tail's parameters.
  * @throws TailraceError `invalid_params` naming the value that can't be used.
  */
 export function parseTailQuery(

@@ -1,8 +1,8 @@
 /**
- * A tail session: lines of a stream that were, then those that come, for one reader. The stream itself is the buffer: a
- * reader who is slow lags behind, and only what is trimmed under it is lost, counted, and told (L11).
+ * A tail session: lines that are stored, then those that come, for one reader. The stream itself is the buffer: a slow reader lags
+ * behind, and loses only what is trimmed meanwhile, which is counted and reported (L11). Reads, writes and waits; what it decides is in
+ * `tail-cursor.ts`.
  */
-
 import { TailraceError } from '../../common/errors.ts';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
@@ -11,21 +11,21 @@ import { findLastLines } from './last-lines.ts';
 import type { LineFilter } from './line-filter.ts';
 import { type EncodedLines, encodeShared, type TailEncoding } from './output/encodings.ts';
 import { cachedRead } from './read-cache.ts';
+import {
+  chunkBatchesEnd,
+  chunkEndAfter,
+  lowerBound,
+  TailCursor,
+  type TailRange,
+  upperBound,
+} from './tail-cursor.ts';
 import { OutageNotices, platformLine } from './tail-notices.ts';
-import { tailOverflowLine } from './tail-overflow.ts';
+import { type TailOverflow, tailOverflowLine } from './tail-overflow.ts';
 import { TimeSlice } from './time-slice.ts';
 
-/** Lines a reader may ask for: more than a stream holds. */
+/** Lines that a reader may ask for: more than a stream holds. */
 export const TAIL_LINES_MAX = 100_000_000;
-/**
- * Lines that are written at a time: up to the next multiple of this, so that tails who are behind at different places
- * still write the same. Where lines are long, a quarter of it, and so on.
- */
-const CHUNK_LINES = 512;
-const CHUNK_BYTES_MAX = 262_144;
-/** While nothing matches, a reader is told this often how far the search is. */
-const POSITION_REPORT_MS = 500;
-/** A store that is away is asked again after this time. */
+/** A store that is unavailable is asked again after this time. */
 const RETRY_MS = 250;
 
 /** Where a session's lines go. */
@@ -33,18 +33,18 @@ export interface TailSink<T> {
   readonly encoding: TailEncoding<T>;
   /** Takes lines; `last` is the position to resume after. Readers of the same lines get the same object. */
   write(lines: T, last: Sequence): void;
-  /** Told where the session is: at its start, and when it has caught up. */
+  /** Called with the session's position: at its start, and when it has caught up. */
   reportPosition?(report: PositionReport): void;
-  /** Takes something that stands in no stream, also written as a line; left out: the line alone, as any other. */
+  /** Takes a notice, which is stored in no stream, also as a line; left out: the line is written, as any other. */
   notice?(message: string, line: string, position: Sequence): void;
-  /** Can it take more now? When it says no, `session.resume()` has to be called later. */
+  /** Can it take more now? When not, `session.resume()` has to be called later. */
   canWrite(): boolean;
-  /** There is no more, and nothing will come. */
+  /** The session is over: there are no more lines. */
   end(): void;
 }
 
 export interface PositionReport {
-  /** Everything up to here was looked at: the position to resume after. */
+  /** Everything up to here was scanned: the position to resume after. */
   readonly position: Sequence;
   /** At the start: the stream's newest line. */
   readonly newest?: Sequence;
@@ -52,20 +52,7 @@ export interface PositionReport {
   readonly live?: true;
 }
 
-/** A range of a stream; without any bound, all that is there. */
-export interface TailSessionOptions {
-  /** Only the last so many lines of the range that match; ignored with `after`. */
-  readonly lines?: number;
-  /** Only the first so many. */
-  readonly first?: number;
-  /** Lines behind this position, and before that one. */
-  readonly after?: Sequence;
-  readonly before?: Sequence;
-  /** Lines that the store took from this time on, and up to that one; milliseconds since 1970. */
-  readonly sinceMs?: number;
-  readonly untilMs?: number;
-  /** Stay for what comes. */
-  readonly tail: boolean;
+export interface TailSessionOptions extends TailRange {
   readonly filter: LineFilter;
 }
 
@@ -73,30 +60,24 @@ export class TailSession<T> {
   private readonly reader: StreamReader;
   private readonly options: TailSessionOptions;
   private readonly sink: TailSink<T>;
-  private lastPosition = Number.POSITIVE_INFINITY;
-  /** How many lines may still come. */
-  private remaining: number;
+  private readonly cursor: TailCursor;
   private busy = false;
-  private live = false;
   private closed = false;
-  /** Lines before the next batch were promised: their absence is a loss. */
-  private gapIsLoss = false;
-  /** When the sink was told something last. */
-  private lastReportAtMs = performance.now();
-  /** When the last batch that was sent came, milliseconds since 1970; undefined before the first one. */
-  private lastBatchAtMs: number | undefined;
   private stopListening = () => {};
   private stopWatchingOutage = () => {};
   /** Called when the stream can't be read; the session is over. */
   onFailure: (error: unknown) => void = () => {};
-  /** Everything up to here was looked at. */
-  position: Sequence = 0;
 
   constructor(reader: StreamReader, options: TailSessionOptions, sink: TailSink<T>) {
     this.reader = reader;
     this.options = options;
     this.sink = sink;
-    this.remaining = options.first ?? Number.POSITIVE_INFINITY;
+    this.cursor = new TailCursor(options);
+  }
+
+  /** Everything up to here was scanned. */
+  get position(): Sequence {
+    return this.cursor.position;
   }
 
   /** Sends the history and, with `tail`, goes on until {@link close}. */
@@ -107,12 +88,14 @@ export class TailSession<T> {
     }
     await this.reader.ready;
     const newest = this.reader.newest;
-    const after = await this.withRetry(() => this.lowerBound(newest));
-    const through = await this.withRetry(() => this.upperBound(newest));
+    const { lines, filter, sinceMs, untilMs } = this.options;
+    const sinceSequence = sinceMs === undefined ? 0 : await this.sequenceAt(sinceMs);
+    const untilSequence =
+      untilMs === undefined ? Number.POSITIVE_INFINITY : await this.sequenceAt(untilMs + 1);
     if (this.closed) return;
-    if (!this.options.tail) this.lastPosition = through;
-    const { lines, filter } = this.options;
-    this.position = after;
+    const after = lowerBound(this.options, newest, sinceSequence);
+    const through = upperBound(this.options, newest, untilSequence);
+    this.cursor.start(after, through);
     if (lines !== undefined && this.options.after === undefined) {
       const query = { lines, after, through, filter, encoding: this.sink.encoding };
       const { encoded, start, position } = await this.withRetry(() =>
@@ -121,7 +104,7 @@ export class TailSession<T> {
       if (this.closed) return;
       this.reportPosition({ position: start, newest });
       for (const lines of encoded) this.emit(lines);
-      this.position = position;
+      this.cursor.position = position;
     } else this.reportPosition({ position: after, newest });
     if (this.closed) return;
     this.stopListening = onGrowth(this.reader, () => this.resume());
@@ -132,7 +115,7 @@ export class TailSession<T> {
   resume(): void {
     const slice = new TimeSlice();
     while (!this.closed && !this.busy && this.sink.canWrite()) {
-      if (this.position >= this.lastPosition || this.remaining <= 0) {
+      if (this.cursor.isDone) {
         this.finish();
         return;
       }
@@ -142,8 +125,7 @@ export class TailSession<T> {
         return;
       }
       if (batches.length === 0) {
-        if (!this.live) this.reportPosition({ position: this.position, live: true });
-        this.live = true;
+        if (this.cursor.becomesLive()) this.reportPosition({ position: this.position, live: true });
         return;
       }
       this.sendBatches(batches, slice);
@@ -163,25 +145,15 @@ export class TailSession<T> {
   }
 
   private reportPosition(report: PositionReport): void {
-    this.lastReportAtMs = performance.now();
+    this.cursor.reported();
     this.sink.reportPosition?.(report);
   }
 
-  private async lowerBound(newest: Sequence): Promise<Sequence> {
-    const { after, sinceMs } = this.options;
-    this.gapIsLoss = after !== undefined;
-    if (sinceMs === undefined) return Math.min(after ?? 0, newest);
-    return Math.max(Math.min(after ?? 0, newest), await this.reader.sequenceAt(sinceMs));
+  private sequenceAt(ms: number): Promise<Sequence> {
+    return this.withRetry(() => this.reader.sequenceAt(ms));
   }
 
-  private async upperBound(newest: Sequence): Promise<Sequence> {
-    const { before, untilMs } = this.options;
-    const through = before === undefined ? newest : Math.min(newest, Math.max(0, before - 1));
-    if (untilMs === undefined) return through;
-    return Math.min(through, await this.reader.sequenceAt(untilMs + 1));
-  }
-
-  /** Does something that takes time, and goes on. */
+  /** Does asynchronous work, and goes on after it. */
   private async runAsync(work: () => Promise<void>): Promise<void> {
     this.busy = true;
     try {
@@ -194,7 +166,7 @@ export class TailSession<T> {
     this.resume();
   }
 
-  /** Asks the store; while that is away, a tail that is to stay waits for it. */
+  /** Asks the store; while that is unavailable, a session with `tail` tries again. */
   private async withRetry<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -207,7 +179,7 @@ export class TailSession<T> {
     }
   }
 
-  /** Says something to the reader that stands in no stream; who can't take more has other things to read. */
+  /** Gives the reader a notice, unless their sink is full. */
   private writeNotice(message: string): void {
     if (this.closed || !this.sink.canWrite()) return;
     const { encoding } = this.sink;
@@ -216,19 +188,18 @@ export class TailSession<T> {
     else this.sink.write(encoding.encodeOne(line, this.position), this.position);
   }
 
-  /** What isn't in memory comes from the store. */
+  /** Reads from the store what isn't in memory. */
   private async readFromStore(): Promise<void> {
     const slice = new TimeSlice();
     const batches = await this.withRetry(() => cachedRead(this.reader, this.position));
-    // Nothing there: trimmed or dropped meanwhile.
-    if (batches.length === 0) this.position = Math.max(this.position, this.reader.newest);
+    if (batches.length === 0) this.cursor.skipTo(this.reader.newest);
     while (this.sendBatches(batches, slice)) await slice.yieldNow();
   }
 
-  /** Sends of the batches what the sink takes; true when only the time was too short. */
+  /** Sends of the batches what the sink takes; true when it stopped because the time slice has expired. */
   private sendBatches(batches: readonly StoredBatch[], slice: TimeSlice): boolean {
     for (let from = 0; from < batches.length && !this.closed && this.sink.canWrite(); ) {
-      if (this.position >= this.lastPosition || this.remaining <= 0) return false;
+      if (this.cursor.isDone) return false;
       if (slice.expired) return true;
       this.sendChunk(batches, from);
       while (from < batches.length && batches[from].last <= this.position) from++;
@@ -236,64 +207,31 @@ export class TailSession<T> {
     return false;
   }
 
-  /** Sends lines behind the position, beginning with `batches[from]`, up to the end of a chunk. */
+  /** Sends lines after the position, beginning with `batches[from]`, up to the end of a chunk. */
   private sendChunk(batches: readonly StoredBatch[], from: number): void {
+    const { cursor } = this;
     const first = batches[from];
-    if (first.first > this.position + 1) {
-      if (this.gapIsLoss) this.reportLoss(first);
-      this.position = first.first - 1;
-    }
-    this.gapIsLoss = true;
-    const { position, remaining } = this;
-    let size = CHUNK_LINES;
-    while (size > 2 && (first.bytes.length / first.count) * size > CHUNK_BYTES_MAX) size /= 4;
-    const chunkEnd = (Math.floor(position / size) + 1) * size;
-    let to = from + 1;
-    // What is missing between two batches is told in front of the next chunk.
-    while (
-      to < batches.length &&
-      batches[to].first <= chunkEnd &&
-      batches[to].first === batches[to - 1].last + 1
-    )
-      to++;
-    const chunk = batches.slice(from, to);
-    const last = chunk[chunk.length - 1];
-    this.lastBatchAtMs = last.storedAtMs;
-    const range = {
-      after: position,
-      through: Math.min(last.last, chunkEnd, this.lastPosition),
-      count: remaining,
-    };
+    const overflow = cursor.skipGap(first);
+    if (overflow) this.reportLoss(overflow);
+    const chunkEnd = chunkEndAfter(cursor.position, first);
+    const chunk = batches.slice(from, chunkBatchesEnd(batches, from, chunkEnd));
+    const range = cursor.nextRange(chunk[chunk.length - 1], chunkEnd);
     const { encoding } = this.sink;
-    const isShared = remaining === Number.POSITIVE_INFINITY && hasOtherTails(this.reader);
     const { filter } = this.options;
+    const isShared = cursor.isUnlimited && hasOtherTails(this.reader);
     this.emit(
       isShared ? encodeShared(encoding, chunk, range, filter) : encoding.encode(chunk, range, filter),
     );
   }
 
-  private emit({ lines, count, last }: EncodedLines<T>): void {
-    this.position = Math.max(this.position, last);
-    if (count === 0) {
-      if (!this.live && performance.now() - this.lastReportAtMs > POSITION_REPORT_MS)
-        this.reportPosition({ position: this.position });
-      return;
-    }
-    this.lastReportAtMs = performance.now();
-    this.remaining -= count;
-    this.sink.write(lines, last);
+  private emit(encoded: EncodedLines<T>): void {
+    if (this.cursor.advance(encoded)) this.reportPosition({ position: this.position });
+    else if (encoded.count > 0) this.sink.write(encoded.lines, encoded.last);
   }
 
-  /** The stream goes on with `next`; what was before it and behind the position is gone. */
-  private reportLoss(next: StoredBatch): void {
-    const through = next.first - 1;
-    const loss = {
-      count: through - this.position,
-      sinceMs: this.lastBatchAtMs,
-      untilMs: next.storedAtMs,
-      position: through,
-    };
+  private reportLoss(overflow: TailOverflow): void {
     const { encoding } = this.sink;
-    this.sink.write(encoding.encodeOne(tailOverflowLine(loss, encoding.format), through), through);
+    const line = tailOverflowLine(overflow, encoding.format);
+    this.sink.write(encoding.encodeOne(line, overflow.position), overflow.position);
   }
 }

@@ -1,9 +1,9 @@
-/** A search may work so long before it has to wait for its next turn. */
+/** A search may work so long before it has to yield. */
 const SLICE_MS = 5;
 
 /**
- * Turns at the processor: whoever looks through much history works a few milliseconds at a time, one of them in each turn of
- * the event loop, so that lines go on coming in however many look for something.
+ * Cooperative scheduling: whoever scans much history works a few milliseconds at a time, one of them in each turn of
+ * the event loop, so that ingress goes on however many search.
  */
 const waiting: (() => void)[] = [];
 let scheduled = false;
@@ -18,16 +18,16 @@ function schedule(): void {
   });
 }
 
-/** One worker's time; take a new one whenever work starts. */
+/** The time of one piece of work; make a new one whenever work starts. */
 export class TimeSlice {
   private startedMs = performance.now();
 
-  /** The time is used up: wait for {@link yieldNow}. */
+  /** The time is used up: await {@link yieldNow}. */
   get expired(): boolean {
     return performance.now() - this.startedMs > SLICE_MS;
   }
 
-  /** Resolves when it is this worker's turn again. */
+  /** Resolves when this work may go on. */
   yieldNow(): Promise<void> {
     return new Promise((resolve) => {
       waiting.push(() => {

@@ -62,7 +62,7 @@ interface TraceEvent {
   readonly args: { readonly path?: string };
 }
 
-const MODULE = JSON.stringify(join(process.cwd(), 'dist/src/logs/store/embedded/embedded.js'));
+const MODULE = JSON.stringify(join(process.cwd(), 'dist/src/logs/store/embedded/embedded-store.js'));
 
 describe('the files of a stream', () => {
   it.each([

@@ -1,5 +1,6 @@
 /** Limits the number of HTTP connections, and counts those that were closed. Node's own timeouts close the slow ones. */
 import type { Server } from 'node:http';
+import { Throttle } from '../../../common/throttle.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 
 export interface HttpConnectionLimits {
@@ -16,12 +17,11 @@ export function limitHttpConnections(
   server: Server,
   { connectionsMax, counters, warn }: HttpConnectionLimits,
 ): void {
-  let warnedMs = Number.NEGATIVE_INFINITY;
+  const warnings = new Throttle(WARN_INTERVAL_MS);
   const countAndWarn = (address: string | undefined, reason: string): void => {
     counters.cut++;
-    if (performance.now() - warnedMs < WARN_INTERVAL_MS) return;
-    warnedMs = performance.now();
-    warn({ protocol: counters.protocol, address }, `a connection was closed: ${reason}`);
+    if (warnings.allow())
+      warn({ protocol: counters.protocol, address }, `a connection was closed: ${reason}`);
   };
   server.maxConnections = connectionsMax;
   server.on('drop', (data) =>

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { LruCache } from '../../../common/lru-cache.ts';
 
 /** Requests that are kept because they may be retried. */
 const REMEMBERED_MAX = 1_000;
@@ -16,17 +17,14 @@ export interface RetriableRequest {
  * until it is stored as a whole: the same bytes again are a retry then, and what is stored already is not stored twice.
  */
 export class RetryDeduplicator {
-  /** By the digest of sender and body, oldest first. */
-  private readonly frameIds = new Map<string, string>();
+  /** By the digest of sender and body. */
+  private readonly frameIds = new LruCache<string, string>(REMEMBERED_MAX);
 
   /** A new frame id, or the one under which the same request has failed. */
   frameIdFor(sender: string, body: Uint8Array): RetriableRequest {
     const digest = createHash('sha256').update(`${sender}\n`).update(body).digest('base64');
     const frameId = this.frameIds.get(digest) ?? `unnamed/${randomUUID()}`;
-    this.frameIds.delete(digest);
-    const oldest = this.frameIds.size < REMEMBERED_MAX ? undefined : this.frameIds.keys().next().value;
-    if (oldest !== undefined) this.frameIds.delete(oldest);
     this.frameIds.set(digest, frameId);
-    return { frameId, forget: () => void this.frameIds.delete(digest) };
+    return { frameId, forget: () => this.frameIds.delete(digest) };
   }
 }

@@ -1,5 +1,6 @@
 /** Source: syslog over UDP (RFC 5426), one line a datagram. Senders get no response, so losses are counted. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { LruCache } from '../../../common/lru-cache.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { FrameOutcome, LineReceiver } from '../line-receiver.ts';
 import { listenError } from '../listen.ts';
@@ -52,7 +53,7 @@ class DatagramReceiver {
   private readonly options: SyslogListenerOptions;
   private readonly port: number;
   private readonly counters: ListenerCounters;
-  private readonly receivers = new Map<string, LineReceiver>();
+  private readonly receivers = new LruCache<string, LineReceiver>(SENDERS_MAX);
   private pendingLookups = 0;
 
   /** @param port the local port, for rules. */
@@ -96,7 +97,6 @@ class DatagramReceiver {
   private receiverFor(address: string): LineReceiver {
     let receiver = this.receivers.get(address);
     if (!receiver) {
-      if (this.receivers.size >= SENDERS_MAX) this.receivers.clear();
       const { router, rules, rateLimiter } = this.options;
       const host = normalizeAddress(address);
       const sourceResolver = new SourceResolver(router, rules, { address: host, port: this.port });

@@ -15,14 +15,14 @@ import { readEntryAt } from './entry-walk.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 import { Segment } from './segment.ts';
 
-/** A stream is in about so many segments when it is full. */
+/** A stream has about so many segments when it is full. */
 const SEGMENTS = 16;
 const SEGMENT_BYTES_MIN = 65_536;
 const SEGMENT_BYTES_MAX = 16_777_216;
-/** Names of what was stored in the last moments before the end are looked for in the segments written to then. */
+/** Frame ids of what was stored last before the process ended are looked for in the segments that were written to so shortly before. */
 const RECOVERY_WINDOW_MS = 10_000;
 
-/** Where a stream ends. */
+/** The end of a stream. */
 interface StreamEnd {
   /** The next sequence. */
   readonly next: Sequence;
@@ -30,7 +30,7 @@ interface StreamEnd {
   readonly bytesSoFar: number;
 }
 
-/** A batch that has its place. */
+/** A batch whose sequences are allocated. */
 export interface AllocatedBatch {
   readonly stored: StoredBatch;
   readonly bytesSoFar: number;
@@ -38,8 +38,8 @@ export interface AllocatedBatch {
 }
 
 /**
- * One app's stream: its segments, and where it starts and ends, in memory from its first use on. It gives batches their places;
- * writing them is the {@link Appender}'s.
+ * One app's stream: its segments, and where it starts and ends, in memory from its first use on. It allocates sequences to batches;
+ * the `Appender` writes them.
  */
 export class AppStream {
   readonly folder: string;
@@ -51,13 +51,13 @@ export class AppStream {
   private startOffset: SegmentOffset = { offset: 0, bytesSoFar: 0 };
   private oldestEntry: SegmentEntry | undefined;
   private firstSequence: Sequence = 1;
-  /** Where the sequences that were given out end, and where what was acknowledged ends. */
+  /** The end of what is allocated, and of what was acknowledged. */
   private allocatedEnd: StreamEnd = { next: 1, bytesSoFar: 0 };
   private committedEnd: StreamEnd = { next: 1, bytesSoFar: 0 };
 
   /**
-   * Opens a stream; what a process that died left half written is cut off.
-   * @param onFrameId is told of the names among the newest entries: they may not have been noted elsewhere.
+   * Opens a stream; what a process that died left half written is truncated.
+   * @param onFrameId called with each of the newest entries that has a frame id: the index may not have it.
    */
   constructor(
     folder: string,
@@ -87,14 +87,14 @@ export class AppStream {
     return this.segmentList;
   }
 
-  /** Gives a batch its place at the end, written into its headroom. */
+  /** Allocates the next sequences to a batch, and writes its header into its headroom. */
   allocate(batch: Batch, frameId: string | undefined): AllocatedBatch {
     return this.allocateAt(batch, this.allocatedEnd.next, Date.now(), frameId);
   }
 
   /**
-   * Gives a batch of another store the place that it had there.
-   * @throws TailraceError `conflict` when the stream is already past it.
+   * Allocates to a batch of another store the sequences that it had there.
+   * @throws TailraceError `conflict` when the stream is already past them.
    */
   restore(batch: StoredBatch): AllocatedBatch {
     if (this.allocatedEnd.next > batch.first) throw restoreConflict(batch.first);
@@ -102,7 +102,7 @@ export class AppStream {
     return this.allocateAt(batch, batch.first, batch.storedAtMs, undefined);
   }
 
-  /** What was placed and isn't acknowledged yet won't be: its sequences are given out again. */
+  /** What is allocated and isn't acknowledged yet won't be: its sequences are allocated again. */
   rollback(): void {
     this.allocatedEnd = this.committedEnd;
   }
@@ -119,7 +119,7 @@ export class AppStream {
     return segment;
   }
 
-  /** Batches stand in the file, one behind the other from the end of the segment on: from now on they can be read. */
+  /** Batches are in the file, one after the other from the end of the segment on: from now on they can be read. */
   commit(segment: Segment, batches: readonly AllocatedBatch[]): void {
     let start = segment.size;
     for (const { stored, bytesSoFar, frameId } of batches) {
@@ -145,7 +145,7 @@ export class AppStream {
     this.trim(Date.now());
   }
 
-  /** Takes the oldest batches out of sight until the stream is within its bounds; the newest batch always stays. */
+  /** Removes the oldest batches until the stream is within its bounds; the newest batch always stays. */
   trim(now: number): void {
     const { lines, bytes, ageMs } = this.retention;
     for (;;) {
@@ -162,7 +162,7 @@ export class AppStream {
     }
   }
 
-  /** The oldest entry; segments that lie before it are removed. */
+  /** The oldest entry; segments before it are removed. */
   private findOldest(): SegmentEntry | undefined {
     for (;;) {
       const [segment] = this.segmentList;
@@ -171,11 +171,11 @@ export class AppStream {
         const entry = readEntryAt(this.files.descriptor(segment.path), this.startOffset, segment.size);
         if (entry) return entry;
       }
-      // At its end, or at something broken: whatever is behind that is lost.
+      // At its end, or at something corrupt: whatever comes after that is lost.
       if (this.segmentList.length === 1) return undefined;
       this.segmentList.shift();
       this.files.close(segment.path);
-      unlink(segment.path, () => {}); // it is looked at again at the next start
+      unlink(segment.path, () => {}); // tried again at the next start
       this.startOffset = this.segmentList[0].start;
     }
   }

@@ -2,6 +2,7 @@ import { ftruncateSync, fdatasync as sync, writev, writevSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { CoalescedRun } from '../../../common/coalesced-run.ts';
 import type { AllocatedBatch, AppStream } from './app-stream.ts';
 import { encodeFrameIdEntry } from './entry-format.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
@@ -9,15 +10,15 @@ import type { Segment } from './segment.ts';
 
 const fdatasync = promisify(sync);
 
-/** Up to this size a batch is written at once: that takes less time than having it written by another thread. */
+/** Up to this size a batch is written synchronously: that takes less time than having it written by another thread. */
 const BLOCKING_WRITE_BYTES_MAX = 65_536;
 /**
- * A write that took this long means that the system makes writers wait (it does so for 10 ms and more; less is another process's
- * turn): then another thread waits, for so long.
+ * A write that took this long means that the system throttles writers (by 10 ms and more; less is another process being scheduled):
+ * then another thread writes, for so long.
  */
 const SLOW_MS = 8;
 const SLOW_FOR_MS = 1_000;
-/** In one write: below the system's limit of 1,024 pieces. */
+/** In one write: below the system's limit of 1,024 buffers (IOV_MAX). */
 const BATCHES_MAX = 500;
 const BYTES_MAX = 8_388_608;
 
@@ -28,7 +29,7 @@ interface QueuedWrite {
 }
 
 /**
- * Writes placed batches to the end of a stream, in their order. What is written is in the system's page cache, and survives
+ * Writes batches to the end of a stream, in the order of their sequences. What is written is in the system's page cache, and survives
  * `kill -9`; with durability `disk` it is synced before it is acknowledged.
  */
 export class Appender {
@@ -36,13 +37,13 @@ export class Appender {
   private readonly files: OpenFileCache;
   private readonly durability: 'process' | 'disk';
   private queue: QueuedWrite[] = [];
-  private writing: Promise<void> | undefined;
+  private readonly queueWriter = new CoalescedRun(() => this.writeQueued());
   private slowUntilMs = 0;
-  /** Its name is on the disk. */
+  /** The newest segment whose directory entry is synced. */
   private dirSyncedSegment: Segment | undefined;
-  /** A sync is under way: until it ends, the system may make whoever writes wait for the disk. */
+  /** A sync is in progress: until it ends, the system may make writers wait for the disk. */
   private syncing = false;
-  /** What was written to since the last sync. */
+  /** Segments that were written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
 
   constructor(stream: AppStream, files: OpenFileCache, durability: 'process' | 'disk') {
@@ -52,15 +53,15 @@ export class Appender {
   }
 
   get idle(): boolean {
-    return this.writing === undefined;
+    return !this.queueWriter.isRunning;
   }
 
-  /** Resolves when what waits now is written, or has failed. */
-  async flush(): Promise<void> {
-    await this.writing;
+  /** Resolves when what is queued now is written, or has failed. */
+  flush(): Promise<void> {
+    return this.queueWriter.idle();
   }
 
-  /** Resolves when the batch can be read. When it can't be written, it and all that came behind it are void. */
+  /** Resolves when the batch can be read. When it can't be written, it and all that were allocated after it are rolled back. */
   async append(allocated: AllocatedBatch): Promise<void> {
     const { bytes } = allocated.stored;
     if (
@@ -73,15 +74,13 @@ export class Appender {
       return this.writeBlocking(allocated);
     return new Promise((resolve, reject) => {
       this.queue.push({ allocated, resolve, reject });
-      this.writing ??= this.writeQueued().finally(() => {
-        this.writing = undefined;
-      });
+      void this.queueWriter.request();
     });
   }
 
   /**
-   * Brings everything that was written to the disk. One file after the other: with two dozen at once, no thread was left for the
-   * batches that come meanwhile, and they waited for 150 ms.
+   * Syncs everything that was written to the disk. One file after the other, so that threads are left for the batches that come
+   * meanwhile.
    */
   async sync(): Promise<void> {
     this.syncing = true;
@@ -139,19 +138,19 @@ export class Appender {
     }
   }
 
-  /** Brings what a segment holds to the disk, and its name, without which nobody would find it after a power cut. */
+  /** Syncs a segment, and its directory entry, without which nobody would find it after a power cut. */
   private async syncToDisk(segment: Segment, fd: number): Promise<void> {
     await fdatasync(fd);
     if (segment === this.dirSyncedSegment) return;
     const folder = dirname(segment.path);
     await syncDirectory(folder);
-    // The stream's folder may be as new as the segment, and the one of all streams.
+    // The stream's folder may be as new as the segment, and so may the folder of all streams.
     if (!this.dirSyncedSegment)
       for (const above of [dirname(folder), dirname(dirname(folder))]) await syncDirectory(above);
     this.dirSyncedSegment = segment;
   }
 
-  /** As much as goes into one write. */
+  /** As much as fits into one write. */
   private takeGroup(): QueuedWrite[] {
     let count = 0;
     let bytes = 0;
@@ -170,7 +169,7 @@ export class Appender {
     expected: number,
   ): void {
     if (written < expected) {
-      // Nothing of it counts; without it there may be room for what comes next.
+      // None of it counts; without it there may be space for what comes next.
       ftruncateSync(this.files.descriptor(segment.path), segment.size);
       throw new Error('ENOSPC: the write was cut short');
     }
@@ -179,7 +178,7 @@ export class Appender {
   }
 }
 
-/** Brings the names of a folder's files to the disk. */
+/** Syncs the directory entries of a folder. */
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   await directory.sync().finally(() => directory.close());

@@ -1,20 +1,20 @@
 /**
- * How the embedded store lays streams out on the disk: a folder an app under `streams/`, in it segments, files of entries, each
- * named after the first sequence in it and the bytes of the stream before it. An entry is a batch, its headroom filled in:
+ * The embedded store's format on the disk: a folder an app under `streams/`, in it segments, files of entries, each
+ * named after the first sequence in it and the bytes of the stream before it. An entry is a batch, with its header in the headroom:
  *
  *     u8 2 | u24 checksum | u32 lines | f64 stored at, ms | f64 bytes of the stream so far | f64 first sequence
  *
- * all little endian; how long a batch is follows from the bytes so far. A batch that was appended under a name has one more
- * entry in front of it: u8 3 | 3 × u8 0 | u32 bytes of the name | 24 × u8 0 | name.
+ * all little endian; how long a batch is follows from the bytes so far. A batch that was appended with a frame id has one more
+ * entry before it: u8 3 | 3 × u8 0 | u32 bytes of the id | 24 × u8 0 | id.
  */
 import { HEADROOM } from '../../syslog/batch.ts';
 import type { Sequence, StoredBatch } from '../contract.ts';
 
 const BATCH = 2;
 const FRAME_ID = 3;
-/** One word of every sector goes into the checksum: what a power cut leaves undone is whole sectors. */
+/** One word of every sector goes into the checksum: what a power cut leaves unwritten is whole sectors. */
 const SECTOR_BYTES = 512;
-/** Digits that hold every whole number of JavaScript. */
+/** Digits that hold every safe integer. */
 const DIGITS = 16;
 
 /** What the store writes into a batch's headroom. */
@@ -26,7 +26,7 @@ export interface EntryHeader {
   readonly first: Sequence;
 }
 
-/** Where entries are read from on: an offset in a segment, and how far the stream is there. */
+/** Where reading starts: an offset in a segment, and the bytes of the stream before it. */
 export interface SegmentOffset {
   readonly offset: number;
   readonly bytesSoFar: number;
@@ -34,14 +34,14 @@ export interface SegmentOffset {
 
 /** An entry of a segment. */
 export interface SegmentEntry extends EntryHeader {
-  /** Where it starts in the segment (its name, if it has one), where its batch starts, and where it ends. */
+  /** Where it starts in the segment (with its frame id, if it has one), where its batch starts, and where it ends. */
   readonly start: number;
   readonly batchStart: number;
   readonly end: number;
   readonly last: Sequence;
   /** Bytes of all batches before it. */
   readonly bytesBefore: number;
-  /** The name under which it was appended (`Logplex-Frame-Id`). */
+  /** The id with which it was appended (`Logplex-Frame-Id`). */
   readonly frameId: string | undefined;
 }
 
@@ -54,23 +54,23 @@ export function writeEntryHeader(bytes: Uint8Array, header: EntryHeader): void {
   view.setUint32(0, BATCH | (checksum(bytes) << 8), true);
 }
 
-/** The batch as readers know it. */
+/** The batch as readers get it. */
 export function toStoredBatch(bytes: Uint8Array, { count, first, storedAtMs }: EntryHeader): StoredBatch {
   return { bytes, count, first, last: first + count - 1, storedAtMs };
 }
 
-/** Is the batch what was written? */
+/** Is the batch intact? */
 export function isChecksumValid(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return view.getUint32(0, true) >>> 8 === checksum(bytes);
 }
 
-/** Bytes of the entry that says a name. */
+/** Bytes of the entry that holds a frame id. */
 export function frameIdEntryBytes(frameId: string): number {
   return HEADROOM + Buffer.byteLength(frameId);
 }
 
-/** The entry that says a batch's name. */
+/** The entry that holds a batch's frame id. */
 export function encodeFrameIdEntry(frameId: string): Buffer {
   const text = Buffer.from(frameId);
   const entry = Buffer.alloc(HEADROOM + text.length);
@@ -81,8 +81,8 @@ export function encodeFrameIdEntry(frameId: string): Buffer {
 }
 
 /**
- * Reads the head of the entry at `at` of `bytes`, which hold a segment from `offset` on; `bytesBefore` is how far the stream was
- * before it. Undefined when it isn't all there, or is none.
+ * Reads the header of the entry at `at` of `bytes`, which hold a segment from `offset` on; `bytesBefore` are the bytes of the stream
+ * before it. Undefined when the header isn't complete, or is none.
  */
 export function parseEntry(
   bytes: Buffer,
@@ -119,7 +119,7 @@ export function parseEntry(
   };
 }
 
-/** The entries in `bytes`, which stand in a segment at `from`, and their batches, up to the first that isn't what was written. */
+/** The entries in `bytes`, which hold a segment from `from` on, and their batches, up to the first that isn't intact. */
 export function* validEntries(
   bytes: Buffer,
   from: SegmentOffset,
@@ -142,13 +142,13 @@ export function segmentFileName(first: Sequence, bytesBefore: number): string {
   return `${String(first).padStart(DIGITS, '0')}-${String(bytesBefore).padStart(DIGITS, '0')}.log`;
 }
 
-/** What a file's name says; undefined when it is no segment. */
+/** Reads the name of a segment's file; undefined when it is none. */
 export function parseSegmentFileName(name: string): { first: Sequence; bytesBefore: number } | undefined {
   const match = /^(\d{16})-(\d{16})\.log$/.exec(name);
   return match ? { first: Number(match[1]), bytesBefore: Number(match[2]) } : undefined;
 }
 
-/** 24 bits over the headroom behind the first word, and a word of every sector. */
+/** 24 bits over the headroom after the first word, and a word of every sector. */
 function checksum(bytes: Uint8Array): number {
   let sum = 0x811c9dc5;
   for (let i = 4; i < HEADROOM; i++) sum = Math.imul(sum ^ bytes[i], 0x01000193);

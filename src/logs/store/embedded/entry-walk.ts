@@ -1,13 +1,13 @@
-/** Walks over the entries of a segment, looking only at their heads. */
+/** Walks over the entries of a segment, reading only their headers. */
 import { readSync } from 'node:fs';
 import { parseEntry, type SegmentEntry, type SegmentOffset } from './entry-format.ts';
 
-/** Read at a time: many small entries, or the head of a large one. More than the longest name. */
+/** Read at a time: many small entries, or the header of a large one. More than the longest frame id. */
 const WINDOW_BYTES = 65_536;
-/** Enough for the head of most single entries. */
+/** Enough for the header of most single entries. */
 const HEADER_BYTES = 128;
 
-/** One entry of an open file; undefined when none is whole there before `limit`. */
+/** One entry of an open file; undefined when there is no complete one before `limit`. */
 export function readEntryAt(
   fd: number,
   { offset, bytesSoFar }: SegmentOffset,
@@ -22,7 +22,7 @@ export function readEntryAt(
   return undefined;
 }
 
-/** Walks over all entries up to `limit` or the first that is broken; `read` gives up to so many bytes from an offset on. */
+/** Walks over all entries up to `limit` or the first that is corrupt; `read` gives up to so many bytes from an offset on. */
 export async function walkEntries(
   read: (offset: number, bytes: number) => Promise<Buffer>,
   { offset, bytesSoFar }: SegmentOffset,

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { systemCode, TailraceError } from '../../../common/errors.ts';
 
 /**
- * Takes the data folder for this process: two processes that give out sequence numbers from their own
- * memory would write over each other. Returns the function that gives it back.
+ * Locks the data folder for this process: two processes that allocate sequences from their own
+ * memory would overwrite each other's batches. Returns the function that unlocks it.
  * @throws TailraceError `data_folder` while a living process holds it.
  */
 export function lockFolder(folder: string): () => void {
@@ -14,12 +14,12 @@ export function lockFolder(folder: string): () => void {
     try {
       writeFileSync(file, mine, { flag: 'wx', mode: 0o600 });
       return () => {
-        if (readIfThere(file) === mine) rmSync(file, { force: true });
+        if (readIfExists(file) === mine) rmSync(file, { force: true });
       };
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error;
     }
-    const [pid, start] = readIfThere(file).trim().split(' ');
+    const [pid, start] = readIfExists(file).trim().split(' ');
     if (Number(pid) > 0 && isAlive(Number(pid)) && processStartTime(Number(pid)) === (start ?? ''))
       throw new TailraceError(
         'data_folder',
@@ -33,7 +33,7 @@ export function lockFolder(folder: string): () => void {
   );
 }
 
-function readIfThere(file: string): string {
+function readIfExists(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
@@ -50,8 +50,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** When a process started, in the system's own unit, or '' where that can't be told: a pid alone may be a new process. */
+/** When a process started, in the system's own unit, or '' where that isn't known: a pid alone may be a new process. */
 function processStartTime(pid: number): string {
-  const stat = readIfThere(`/proc/${pid}/stat`);
+  const stat = readIfExists(`/proc/${pid}/stat`);
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }

@@ -1,7 +1,7 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { AppId, Sequence } from '../contract.ts';
 
-/** How long a frame's name is remembered, at the least. */
+/** How long a frame id is kept, at the least. */
 export const FRAME_ID_TTL_MS = 10 * 60_000;
 
 /** Where a frame's lines are. */
@@ -11,19 +11,19 @@ export interface FrameRange {
 }
 
 /**
- * Remembers which named frames were stored, so that one that is sent again isn't stored again. The names stand in the streams too:
- * what a process that died had not noted here is found there.
+ * Deduplicates frames: an index of those that were stored, by their ids. The ids are in the streams too: those that a process that died
+ * had not written here are found there.
  */
 export class FrameIdIndex {
   private readonly db: Database<FrameRange, [number, string, string]>;
-  /** Frames on their way to the stream, or from there to LMDB: a copy that comes meanwhile waits for the first one. */
+  /** Frames that are being written to the stream, or to LMDB: a duplicate that comes meanwhile waits for the first one. */
   private readonly pending = new Map<string, Promise<FrameRange>>();
 
   constructor(root: RootDatabase) {
     this.db = root.openDB<FrameRange, [number, string, string]>({ name: 'frames', encoding: 'msgpack' });
   }
 
-  /** Where the frame's lines are, if it was stored; a promise while it is on its way. */
+  /** Where the frame's lines are, if it was stored; a promise while it is being written. */
   find(app: AppId, frameId: string): FrameRange | Promise<FrameRange> | undefined {
     const period = currentPeriod();
     return (
@@ -33,7 +33,7 @@ export class FrameIdIndex {
     );
   }
 
-  /** The frame is on its way; when that fails, it never was. */
+  /** The frame is being written; when that fails, it was never stored. */
   addPending(app: AppId, frameId: string, stored: Promise<FrameRange>): void {
     const key = app + frameId;
     this.pending.set(key, stored);
@@ -44,7 +44,7 @@ export class FrameIdIndex {
       )
       .then(
         () => this.pending.delete(key),
-        () => {}, // LMDB can't take it: it is remembered here as long as this process runs
+        () => {}, // LMDB can't take it: it is kept here as long as this process runs
       );
   }
 
@@ -53,7 +53,7 @@ export class FrameIdIndex {
     if (this.find(app, frameId) === undefined) this.addPending(app, frameId, Promise.resolve(range));
   }
 
-  /** Forgets frames of the periods before the last one. */
+  /** Removes frames of the periods before the last one. */
   removeExpired(): void {
     for (const key of this.db.getKeys({ end: [currentPeriod() - 1, '', ''] }))
       this.db.remove(key).catch(() => {}); // next time

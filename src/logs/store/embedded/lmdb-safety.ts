@@ -1,20 +1,20 @@
-/** What can be wrong with LMDB's file, said as the people who run the server or send lines should see it. */
+/** Guards against what ends the process or corrupts LMDB's file, and explains its errors to the people who run the server or send lines. */
 import { closeSync, existsSync, openSync, readSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { systemCode, TailraceError } from '../../../common/errors.ts';
 
-/** LMDB's own mark, behind the header of its first page. */
+/** LMDB's magic number, after the header of its first page. */
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 24;
 /** With less than this the disk counts as full. */
 const FREE_BYTES_MIN = 8 * 1_048_576;
-/** The disk is looked at when so much was written, or so much time has passed, since the last time. */
+/** Disk space is checked when so much was written, or so much time has passed, since the last time. */
 const CHECK_BYTES = 1_048_576;
 const CHECK_INTERVAL_MS = 20;
 
 /**
- * Looks whether an existing file is LMDB's: opening another one would end the process.
+ * Checks that an existing file is LMDB's: opening another one would end the process.
  * @throws Error when it isn't.
  */
 export function assertLmdbFile(file: string): void {
@@ -35,8 +35,8 @@ export function assertLmdbFile(file: string): void {
 }
 
 /**
- * Looks whether the folder's streams are where this version has them.
- * @throws Error when they aren't: their lines would be there, and not be seen.
+ * Checks that the folder's streams have this version's layout.
+ * @throws Error when they don't: their lines would be on the disk, and nobody would see them.
  */
 export function assertCurrentLayout(folder: string): void {
   if (existsSync(join(folder, 'journal-0')))
@@ -44,8 +44,8 @@ export function assertCurrentLayout(folder: string): void {
 }
 
 /**
- * LMDB makes a promise of its own for the writes of every turn of the event loop, and leaves it alone: when that commit
- * fails, Node.js would end for a rejection that nobody handles. Whoever wrote has a promise of their own.
+ * LMDB makes a promise of its own for the writes of every turn of the event loop, and handles it nowhere: when that commit
+ * fails, Node.js would end for an unhandled rejection. Each writer has a promise of its own.
  */
 export function swallowInternalRejections(root: RootDatabase): void {
   const ignore = (): void => {};
@@ -54,7 +54,7 @@ export function swallowInternalRejections(root: RootDatabase): void {
 }
 
 /**
- * Watches the room on the disk, so that it is never filled to the last byte: LMDB 0.9 as lmdb 3.5 has it corrupts the heap
+ * Watches the disk space, so that the disk is never filled to the last byte: LMDB 0.9 as lmdb 3.5 has it corrupts the heap
  * when several writes fail in a row (seen as `malloc(): corrupted top size`, and the end of the process).
  */
 export class DiskSpaceGuard {
@@ -67,7 +67,7 @@ export class DiskSpaceGuard {
     this.folder = folder;
   }
 
-  /** @throws TailraceError `store_full` when there is no room for so many bytes more. */
+  /** @throws TailraceError `store_full` when there is no space for so many bytes more. */
   requireSpace(bytes: number): void {
     this.writtenBytes += bytes;
     const now = performance.now();
@@ -88,7 +88,7 @@ function storeFull(cause?: unknown): TailraceError {
   );
 }
 
-/** What went wrong with a commit. */
+/** A failed commit or write as a TailraceError. */
 export async function commitError(error: unknown, folder: string): Promise<TailraceError> {
   const cause =
     error instanceof Error && 'commitError' in error ? await rejectionReason(error.commitError) : error;

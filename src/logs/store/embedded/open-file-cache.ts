@@ -1,17 +1,17 @@
 import { closeSync, openSync, read } from 'node:fs';
 
-/** Segments that stay open, so that thousands of streams don't take all the handles that a process may have. */
+/** Segments that stay open, so that thousands of streams don't take all file descriptors that a process may have. */
 const OPEN_MAX = 256;
 
 interface OpenFile {
   readonly fd: number;
-  /** Operations under way. */
+  /** Operations in progress. */
   refCount: number;
   /** Close it when the last of them has ended. */
   closing: boolean;
 }
 
-/** The segments that are open, the ones used last at the end. */
+/** The segments that are open, the most recently used ones last. */
 export class OpenFileCache {
   private readonly files = new Map<string, OpenFile>();
 
@@ -20,7 +20,7 @@ export class OpenFileCache {
     this.add(path, openSync(path, 'wx+', 0o600));
   }
 
-  /** The handle of a file, good until this turn of the event loop ends; it is opened when it isn't open. */
+  /** The descriptor of a file, valid until this turn of the event loop ends; the file is opened when it isn't open. */
   descriptor(path: string): number {
     return this.open(path).fd;
   }

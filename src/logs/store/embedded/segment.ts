@@ -10,16 +10,16 @@ import {
 import { walkEntries } from './entry-walk.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 
-/** There is a mark about every so many bytes. */
+/** There is an index entry about every so many bytes. */
 const INDEX_INTERVAL_BYTES = 65_536;
 
-/** An entry of which it is known where it is. */
+/** An entry of the sparse index: where an entry of the file is. */
 interface IndexEntry extends SegmentOffset {
   readonly first: Sequence;
   readonly storedAtMs: number;
 }
 
-/** A file of a stream. */
+/** A file of a stream, with a sparse index of its entries. */
 export class Segment {
   readonly path: string;
   /** The first sequence that is in it, or will be. */
@@ -29,9 +29,9 @@ export class Segment {
   /** Bytes that hold acknowledged entries. */
   size = 0;
   private readonly files: OpenFileCache;
-  /** In the order of the file. */
+  /** Sparse, in the order of the file. */
   private index: IndexEntry[] = [];
-  /** All marks are made; undefined when that has still to be done. */
+  /** Resolves when the index is built; undefined when that has still to be done. */
   private indexed: Promise<void> | undefined = Promise.resolve();
 
   constructor(folder: string, start: { first: Sequence; bytesBefore: number }, files: OpenFileCache) {
@@ -41,18 +41,18 @@ export class Segment {
     this.files = files;
   }
 
-  /** Where its entries start. */
+  /** The start of its entries. */
   get start(): SegmentOffset {
     return { offset: 0, bytesSoFar: this.bytesBefore };
   }
 
-  /** It was left at this size: what is where in it is found out when somebody asks. */
+  /** It was left at this size: its index is built when it is read. */
   openExisting(size: number): void {
     this.size = size;
     this.indexed = undefined;
   }
 
-  /** An entry stands at the end now. */
+  /** An entry was written at the end. */
   addEntry(entry: SegmentEntry): void {
     addIndexEntry(this.index, entry);
     this.size = entry.end;
@@ -63,7 +63,7 @@ export class Segment {
     await this.loadIndex();
     const found: StoredBatch[] = [];
     let size = 0;
-    // A mark that is made while this reads is not for this reader: between it and what was read there may be more.
+    // An index entry that is added meanwhile doesn't count: between it and what was read there may be more.
     const entries = this.index.length;
     for (
       let start = this.findIndexEntry((candidate) => candidate.first <= from);
@@ -115,8 +115,8 @@ export class Segment {
     return found;
   }
 
-  /** The index of the last mark for which it holds, or 0. */
-  private findIndexEntry(predicate: (mark: IndexEntry) => boolean): number {
+  /** The index of the last index entry for which it holds, or 0. */
+  private findIndexEntry(predicate: (entry: IndexEntry) => boolean): number {
     let low = 0;
     let high = this.index.length - 1;
     while (low < high) {
@@ -131,7 +131,7 @@ export class Segment {
     return i < this.index.length ? this.index[i].offset : this.size;
   }
 
-  /** The batches between two marks, up to the first that isn't what was written. */
+  /** The batches between two index entries, up to the first that isn't intact. */
   private async readBetween(from: number, to: number): Promise<StoredBatch[]> {
     const start = this.index[from];
     if (!start) return [];
@@ -157,7 +157,7 @@ export class Segment {
   }
 }
 
-/** Adds a mark for an entry that stands far enough behind the newest one. */
+/** Adds an index entry for an entry that is far enough behind the newest one. */
 function addIndexEntry(index: IndexEntry[], { start, bytesBefore, first, storedAtMs }: SegmentEntry): void {
   const newest = index.at(-1);
   if (!newest || start - newest.offset >= INDEX_INTERVAL_BYTES)

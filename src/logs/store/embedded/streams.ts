@@ -8,7 +8,7 @@ import { Appender } from './appender.ts';
 import type { SegmentEntry } from './entry-format.ts';
 import { OpenFileCache } from './open-file-cache.ts';
 
-/** What marks the folder of a stream that is being removed. */
+/** Begins the name of a folder whose stream is being removed. */
 const DROPPED_PREFIX = '.dropped-';
 
 export interface EmbeddedStreamsOptions {
@@ -16,7 +16,7 @@ export interface EmbeddedStreamsOptions {
   readonly folder: string;
   readonly retention: Retention;
   readonly durability: 'process' | 'disk';
-  /** Told of named batches that were written last, when a stream is opened. */
+  /** Called for batches with a frame id that were written last, when a stream is opened. */
   readonly onFrameId: (app: AppId, entry: SegmentEntry) => void;
 }
 
@@ -43,7 +43,7 @@ export class EmbeddedStreams {
     return this.open(app).stream;
   }
 
-  /** Writes a placed batch; resolves when it can be read. When that fails, it and all that was placed behind it are void. */
+  /** Writes an allocated batch; resolves when it can be read. When that fails, it and all that were allocated after it are rolled back. */
   append(app: AppId, allocated: AllocatedBatch): Promise<void> {
     return this.open(app).appender.append(allocated);
   }
@@ -103,13 +103,13 @@ export class EmbeddedStreams {
     for (const { path } of stream.segments) this.files.close(path);
     this.byApp.delete(app);
     if (!existsSync(stream.folder)) return;
-    // At one stroke: what is half removed must not come back.
+    // Atomically: what is half removed must not come back.
     const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${Date.now()}`);
     renameSync(stream.folder, aside);
     await this.remove(aside);
   }
 
-  /** Removes what has grown too old, in the streams that were used since the start. */
+  /** Removes what is too old, in the streams that were used since the start. */
   trimAged(): void {
     const now = Date.now();
     for (const { stream } of this.byApp.values()) stream.trim(now);
@@ -128,7 +128,7 @@ export class EmbeddedStreams {
     return bytes;
   }
 
-  /** Brings everything that was written to the disk. */
+  /** Syncs everything that was written to the disk. */
   async sync(): Promise<void> {
     for (const { appender } of this.byApp.values()) await appender.sync();
   }
@@ -157,7 +157,7 @@ export class EmbeddedStreams {
   }
 }
 
-/** A segment that was trimmed away while it was read has nothing to give. */
+/** A segment that was trimmed while it was read gives nothing. */
 async function emptyIfTrimmed(batches: Promise<StoredBatch[]>): Promise<StoredBatch[]> {
   try {
     return await batches;

@@ -1,6 +1,6 @@
 /**
- * Appends: one call per app on its way at a time, with all batches that have gathered meanwhile. So the order holds
- * whatever happens to a call (a redirection in a Cluster, a connection that breaks), and a long way to Redis costs time,
+ * Appends: one call per app in flight at a time, with all batches that were queued meanwhile. So the order holds
+ * whatever happens to a call (a redirection in a Cluster, a connection that breaks), and a long round trip costs latency,
  * not throughput.
  */
 import { TailraceError } from '../../../common/errors.ts';
@@ -15,15 +15,15 @@ import { LUA_SCRIPTS } from './lua-scripts.ts';
 import { PackBufferPool } from './pack-buffer-pool.ts';
 import { packRecords } from './packing.ts';
 
-/** Bytes and batches that go with one call at the most, unless the first batch is larger. */
+/** Bytes and batches of one call at the most, unless the first batch is larger. */
 const CALL_BYTES_MAX = 1_048_576;
 const CALL_BATCHES_MAX = 64;
-/** How long frames are remembered at the least, and how many of them at the most, twice over. */
+/** How long frame ids are kept at the least, and how many of them in each of the two generations at the most. */
 const FRAME_ID_TTL_MS = 10 * 60_000;
 const FRAME_IDS_MAX = 50_000;
 /** A stream that is restored is kept at least for this long, however old it is. */
 const RESTORED_TTL_MS = 60_000;
-/** A queue that was unused for this long is given up. */
+/** A queue that was unused for this long is removed. */
 const IDLE_QUEUE_MS = 60_000;
 
 /** An append with the time at which it was stored. */
@@ -41,7 +41,7 @@ interface PendingAppend {
 interface AppendQueue {
   readonly keys: StreamKeys;
   pending: PendingAppend[];
-  /** The newest sequence that was given to a line here. */
+  /** The newest sequence that a line got here. */
   last: Sequence;
   busy: boolean;
   usedAtMs: number;
@@ -50,18 +50,18 @@ interface AppendQueue {
 export interface RedisAppenderOptions {
   readonly connection: RedisConnection;
   readonly retention: Retention;
-  /** Who appends, in wake-ups. */
+  /** Identifies this process in notifications. */
   readonly origin: string;
   /** The newest sequence that this process has seen of an app: no line may get a lower one. */
   readonly newestSeen: (app: AppId) => Sequence;
-  /** Who must have a line before it is acknowledged, besides Redis itself. */
+  /** Waits for replicas that must have a line before it is acknowledged. */
   readonly replicas?: ReplicaWaiter;
 }
 
 export class RedisAppender {
   private readonly options: RedisAppenderOptions;
   private readonly queues = new Map<AppId, AppendQueue>();
-  /** Batches that are stored, and refused since too few replicas have them: whoever brings one again needn't store it again. */
+  /** Batches that are stored, and not acknowledged since too few replicas have them: a retry needn't store them again. */
   private readonly storedUnconfirmed = new WeakMap<Batch, TimedAppendResult>();
   private readonly buffers = new PackBufferPool();
   private readonly sweepTimer: NodeJS.Timeout;
@@ -86,7 +86,7 @@ export class RedisAppender {
     });
   }
 
-  /** Appends a batch of another store under its own numbers. */
+  /** Appends a batch of another store with its own sequences. */
   async restore(app: AppId, { first, count, bytes, storedAtMs }: StoredBatch): Promise<void> {
     const { lines, index, state } = streamKeys(app);
     const keepMs = this.options.retention.ageMs + RESTORED_TTL_MS;
@@ -95,13 +95,13 @@ export class RedisAppender {
     if (done !== 1) throw restoreConflict(first);
   }
 
-  /** The app's stream is gone: its numbers start anew. */
+  /** The app's stream was dropped: its sequences start anew. */
   resetSequence(app: AppId): void {
     const queue = this.queues.get(app);
     if (queue) queue.last = 0;
   }
 
-  /** Resolves when nothing is on its way. */
+  /** Resolves when nothing is in flight. */
   async close(): Promise<void> {
     clearInterval(this.sweepTimer);
     if (this.busy) await new Promise<void>((resolve) => (this.onIdle = resolve));
@@ -122,7 +122,7 @@ export class RedisAppender {
           : this.appendBatches(app, queue, taken));
         for (const [i, { resolve }] of taken.entries()) resolve(stored[i]);
       } catch (error) {
-        // What waits behind a failed batch fails with it, or it would overtake.
+        // What is queued after a failed batch fails with it, or it would overtake.
         for (const { reject } of [...taken, ...queue.pending.splice(0)]) reject(error);
       }
     }
@@ -154,7 +154,7 @@ export class RedisAppender {
   ): Promise<TimedAppendResult[]> {
     const { keys } = queue;
     const unconfirmed = batches.filter(({ batch }) => this.storedUnconfirmed.has(batch));
-    // Before anything is appended that would have to be refused.
+    // Before anything is appended that could not be acknowledged.
     if (unconfirmed.length > 0 || replicas.lacksReplicas(keys)) {
       const present = await replicas.waitForReplicas(keys, this.headersOf(unconfirmed));
       for (const [i, { batch }] of unconfirmed.entries())
@@ -172,7 +172,7 @@ export class RedisAppender {
     }
     return batches.map(({ batch }) => {
       const appended = this.storedUnconfirmed.get(batch);
-      if (!appended) throw new Error('a batch is neither stored nor owed');
+      if (!appended) throw new Error('a batch is neither stored nor unconfirmed');
       this.storedUnconfirmed.delete(batch);
       return appended;
     });
@@ -211,7 +211,7 @@ export class RedisAppender {
     }
     const { lines, index, state, frameIds } = keys;
     const reply = await connection.runScript(LUA_SCRIPTS.append, [lines, index, state, ...frameIds], args);
-    // After a failure it may still be on its way.
+    // Not after a failure: the command may still be in flight.
     this.buffers.release(acquired);
     return reply as number[];
   }

@@ -1,4 +1,4 @@
-/** Where a batch is in its stream, as Redis keeps it beside the batch: struct `<I4I4dd`. */
+/** The header of a batch, as Redis stores it beside the batch: struct `<I4I4dd`. */
 import type { Sequence, StoredBatch } from '../contract.ts';
 import { unpackRecords } from './packing.ts';
 
@@ -10,10 +10,10 @@ export interface BatchHeader {
   readonly storedAtMs: number;
 }
 
-/** An entry of a stream: id, then fields and values by turns. */
+/** An entry of a stream: id, then fields and values alternating. */
 export type StreamEntry = readonly [Buffer, readonly Buffer[]];
 
-/** The placement in an entry of the index. */
+/** The header in an entry of the index. */
 export function readBatchHeader([id, [, header]]: StreamEntry): BatchHeader {
   return parseHeader(id, header);
 }

@@ -1,8 +1,8 @@
 /**
- * Wake-ups by pub/sub, and a sweep behind them, since messages may be lost: with the connection, or between the servers
- * of a Cluster.
+ * Notifications by pub/sub, and a reconciliation at intervals, since messages may be lost: with the connection, or between the
+ * servers of a Cluster.
  *
- * The sweep asks for the last sequences of the apps that somebody here waits for, and of no others: ten thousand
+ * The reconciliation reads the last sequences of the apps that have subscribers here, and of no others: ten thousand
  * idle apps that nobody reads cost nothing. A script answers for hundreds of apps in one call; in a Cluster, where a
  * call can't reach into several slots, it is one pipeline a server.
  */
@@ -14,9 +14,9 @@ import { LUA_SCRIPTS } from './lua-scripts.ts';
 import { OUTAGE_AFTER_MS, OutageMonitor } from './outage-monitor.ts';
 import type { RedisRecords } from './records.ts';
 
-/** A lost wake-up is made up for after this time: no line is late by more than a second. */
+/** A lost notification is made up for after this time: no line is late by more than a second. */
 const RECONCILE_MS = 600;
-/** Apps that are asked for, and channels that are subscribed to, with one call. */
+/** Apps whose sequences are read, and channels that are subscribed to, with one call. */
 const APPS_PER_CALL = 500;
 
 export class ChangeFeed {
@@ -25,7 +25,7 @@ export class ChangeFeed {
   private readonly origin: string;
   private readonly subscriptions = new Subscriptions();
   private readonly outages = new OutageMonitor();
-  /** Apps that somebody waits for, with the last sequence that they were told of; -1: not even subscribed yet. */
+  /** Apps that have subscribers, with the last sequence that these were notified of; -1: not reconciled yet. */
   private readonly notifiedUpTo = new Map<AppId, Sequence>();
   private revision = -1;
   private subscribing: AppId[] = [];
@@ -67,7 +67,7 @@ export class ChangeFeed {
     return this.outages.watch(app, listener);
   }
 
-  /** This process appended: `last` is new. */
+  /** This process appended lines up to `last`. */
   onAppended(app: AppId, last: Sequence, batch: Parameters<AppendListener>[0]): void {
     const notified = this.notifiedUpTo.get(app);
     if (notified === undefined) return;
@@ -81,7 +81,7 @@ export class ChangeFeed {
     this.subscriptions.notifyRecordChange(scope);
   }
 
-  /** The newest sequence that anybody here was told of. */
+  /** The newest sequence that a subscriber here was notified of. */
   newestSeen(app: AppId): Sequence {
     return Math.max(0, this.notifiedUpTo.get(app) ?? 0);
   }
@@ -96,22 +96,22 @@ export class ChangeFeed {
     if (this.subscribing.length === 1) setImmediate(() => void this.subscribeQueued());
   }
 
-  /** Subscribes to all channels of a turn at once, and wakes: what was appended meanwhile was told to nobody. */
+  /** Subscribes to all channels of a turn at once, and reconciles: of what was appended meanwhile nobody was notified. */
   private async subscribeQueued(): Promise<void> {
     const apps = this.subscribing.splice(0).filter((app) => this.notifiedUpTo.has(app));
     if (apps.length === 0 || this.closed) return;
-    await this.connection.subscribe(apps.map(appendChannel)).catch(() => {}); // when the connection is there again
+    await this.connection.subscribe(apps.map(appendChannel)).catch(() => {}); // again when it is connected
     await this.reconcile();
   }
 
-  /** A connection is new: nothing is subscribed to, and whatever was told meanwhile is lost. */
+  /** A connection is new: nothing is subscribed to, and messages of the time before are lost. */
   private async resubscribe(): Promise<void> {
     const channels = [RECORDS_CHANNEL, ...[...this.notifiedUpTo.keys()].map(appendChannel)];
     try {
       for (let i = 0; i < channels.length; i += APPS_PER_CALL)
         await this.connection.subscribe(channels.slice(i, i + APPS_PER_CALL));
     } catch {
-      // The connection is lost again; the next one will be told.
+      // The connection is lost again; this is repeated for the next one.
     }
     await this.reconcile();
   }
@@ -135,7 +135,7 @@ export class ChangeFeed {
       return;
     }
     const [origin, last] = message.split(' ');
-    // Whoever appended here is woken with the batch itself, when the append's reply comes.
+    // Of its own appends this process is notified with the batch itself, when the reply comes.
     if (origin !== this.origin) this.notifyGrowth(appOfChannel(channel), Number(last));
   }
 
@@ -147,12 +147,12 @@ export class ChangeFeed {
   }
 
   private onRevision(revision: number): void {
-    // After a number that is missing something else was changed too; the sweep finds that.
+    // A number was skipped: something else was changed too, which the reconciliation finds.
     if (revision === this.revision + 1) this.revision = revision;
   }
 
   private onTimer(): void {
-    // A Redis that hangs keeps its connection. One server of a Cluster that does has apps of its own, and the sweep finds them.
+    // A Redis that hangs keeps its connection. When one server of a Cluster does, the reconciliation finds its apps unreachable.
     const hangs =
       this.reconciling &&
       !this.connection.isCluster &&
@@ -161,7 +161,7 @@ export class ChangeFeed {
     void this.reconcile();
   }
 
-  /** Looks whether anything was appended or changed that nobody here was told of. */
+  /** Finds what was appended or changed without a notification here. */
   async reconcile(): Promise<void> {
     if (this.reconciling || this.closed || !this.connection.isConnected) return;
     this.reconciling = true;
@@ -170,7 +170,7 @@ export class ChangeFeed {
     const parts = [this.reconcileRecords()];
     for (let i = 0; i < apps.length; i += APPS_PER_CALL)
       parts.push(this.reconcileApps(apps.slice(i, i + APPS_PER_CALL)));
-    // While Redis is away they fail: the next sweep makes up for this one.
+    // While Redis is unavailable they fail: the next reconciliation makes up for this one.
     await Promise.allSettled(parts);
     this.reconciling = false;
   }
@@ -205,8 +205,8 @@ export class ChangeFeed {
   }
 
   /**
-   * The stream is shorter than what was told: a failover lost its end, or the app was dropped. Its next line must not
-   * get a number that readers have passed.
+   * The stream is shorter than what was notified: a failover lost its end, or the stream was dropped. Its next line must not
+   * get a sequence that readers have passed.
    */
   private async raiseNextSequence(app: AppId, notified: Sequence): Promise<void> {
     await this.connection.runScript(LUA_SCRIPTS.raise, [streamKeys(app).state], [notified + 1]);

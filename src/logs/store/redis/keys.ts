@@ -10,12 +10,12 @@ const PREFIX = 'tailrace';
 export interface StreamKeys {
   /** The batches. */
   readonly lines: string;
-  /** Their placements alone. */
+  /** Their headers alone. */
   readonly index: string;
   readonly state: string;
-  /** Names of frames that were stored, two generations. */
+  /** Ids of frames that were stored, two generations. */
   readonly frameIds: readonly [string, string];
-  /** The channel of its wake-ups. */
+  /** The channel of its append notifications. */
   readonly channel: string;
 }
 
@@ -34,12 +34,12 @@ export function appendChannel(app: AppId): string {
   return `${PREFIX}:wake:${app}`;
 }
 
-/** The app whose wake-ups come through a channel. */
+/** The app whose appends are notified through a channel. */
 export function appOfChannel(channel: string): AppId {
   return channel.slice(`${PREFIX}:wake:`.length) as AppId;
 }
 
-/** The channel on which changed records are told. */
+/** The channel on which changes of records are notified. */
 export const RECORDS_CHANNEL = `${PREFIX}:records`;
 
 /** The keys of a scope's records. */
@@ -52,9 +52,9 @@ export function leaseKey(name: string): string {
   return `${PREFIX}:lease:{${name}}`;
 }
 
-/** Says how everything else is laid out. */
+/** Holds the version of the format of everything else. */
 export const STORE_FORMAT_KEY = `${PREFIX}:{platform}:format`;
 export const STORE_FORMAT = '1';
 
-/** Written to see whether Redis takes writes. */
+/** Written to find out whether Redis accepts writes. */
 export const WRITE_PROBE_KEY = `${PREFIX}:{platform}:probe`;

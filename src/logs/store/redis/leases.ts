@@ -3,7 +3,7 @@ import type { RedisConnection } from './connection/connection.ts';
 import { leaseKey } from './keys.ts';
 import { LUA_SCRIPTS } from './lua-scripts.ts';
 
-/** Leases among all routers on one Redis. Time is Redis's own. */
+/** Leases among all routers on one Redis, by Redis's clock. */
 export class RedisLeases {
   private readonly connection: RedisConnection;
 

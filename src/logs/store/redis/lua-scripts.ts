@@ -9,7 +9,7 @@ const LUA_FOLDER = join(PACKAGE_ROOT, 'dist', 'src', 'logs', 'store', 'redis', '
 export interface LuaScript {
   readonly name: string;
   readonly source: string;
-  /** By this Redis knows it once it was sent. */
+  /** Redis runs it by this (`EVALSHA`) once it was sent. */
   readonly sha: string;
 }
 

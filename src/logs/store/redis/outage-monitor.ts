@@ -1,14 +1,14 @@
 import type { AppId } from '../contract.ts';
 
-/** A stream that couldn't be reached for this long is away: less is a hiccup that nobody has to hear of. */
+/** A stream that couldn't be reached for this long is unavailable: shorter interruptions are notified to nobody. */
 export const OUTAGE_AFTER_MS = 1_000;
 
-type OutageListener = (away: boolean) => void;
+type OutageListener = (unavailable: boolean) => void;
 
-/** Whose streams can't be reached, and who wants to know that. */
+/** Which streams can't be reached, and who is notified of that. */
 export class OutageMonitor {
   private readonly listeners = new Map<AppId, Set<OutageListener>>();
-  /** Since when; only of apps that somebody watches. */
+  /** Since when; only of apps that have listeners. */
   private readonly unreachableSinceMs = new Map<AppId, number>();
   private readonly unavailable = new Set<AppId>();
 

@@ -1,9 +1,8 @@
 /**
- * How a batch's records look in Redis, where memory and network are dear: neighbouring lines mostly have the
- * same host, source, dyno and nearly the same time, so a line is written as what differs from the one before.
- * Lines of 140 bytes with random messages take 0.68 of their own bytes (test/logs/store/redis/packing.unit.test.ts).
+ * Compresses a batch's records for Redis, where memory and network are expensive: neighboring lines mostly have the
+ * same host, source, dyno and nearly the same time, so a line is written as its difference from the one before (delta encoding).
  *
- * A line, with P = length of the beginning that it shares with the line before (0 to 127):
+ * A line, with P = length of the prefix that it shares with the line before (0 to 127):
  *
  *     u8 P         | varint text length | text[P, HOST) | text[MESSAGE, end)                 HOST … SD as before
  *     u8 128 + P   | varint text length | u8 host | u16 source | u16 msgid | u16 message | text[P, end)
@@ -16,25 +15,25 @@ const SHARED_MAX = 127;
 const OTHER_FIELDS = 128;
 
 /**
- * More than a line's header before its message can take beyond what was read of it. Bytes are moved within one piece of
- * memory: a view on each line would be an object a line, and the garbage collector busier than this.
+ * More than what is written of a line's header can be ahead of what was read of it. Bytes are moved within one buffer: a view of
+ * each line would be an object for the garbage collector.
  */
 const SLACK = 512;
 
 /**
  * The records of a batch, packed.
- * @param target at least as long as the batch; what is given back lies in it.
+ * @param target at least as long as the batch; the result is a part of it.
  */
 export function packRecords(
   batch: Uint8Array,
   target: Buffer = Buffer.allocUnsafeSlow(batch.length),
 ): Buffer {
   const size = batch.length;
-  // No line grows: what is written never reaches what is still to be moved.
+  // No line grows: what is written never reaches what is still to be read.
   const out = target;
   out.set(batch);
   let o = 0;
-  // The line before: where its text starts, and its fields. There is none at first.
+  // The line before: where its text starts, and its fields; none at first.
   let before = HEADROOM;
   let beforeLength = 0;
   let beforeFields = -1;
@@ -80,7 +79,7 @@ export function unpackRecords(packed: Buffer, size: number): Buffer {
   const end = size + SLACK;
   const out = Buffer.allocUnsafeSlow(end);
   out.fill(0, 0, HEADROOM);
-  // What is left to be read is never longer than what is left to be written, so that the one doesn't reach the other.
+  // What is still to be read is never longer than what is still to be written, so that the one doesn't reach the other.
   out.set(packed, end - packed.length);
   let before = HEADROOM;
   let o = HEADROOM;
@@ -125,7 +124,7 @@ export function unpackRecords(packed: Buffer, size: number): Buffer {
   return out.subarray(0, size);
 }
 
-/** Have two records the same fields at the same places, from HOST to before the message? */
+/** Do two records have the same fields at the same offsets, from HOST to before the message? */
 function sameFields(
   batch: Uint8Array,
   record: number,

@@ -4,14 +4,14 @@ import type { RedisArgument, RedisConnection } from './connection/connection.ts'
 import { RECORDS_CHANNEL, recordKeys } from './keys.ts';
 import { LUA_SCRIPTS } from './lua-scripts.ts';
 
-/** Records that are listed with one call: it keeps Redis from its other work only for a moment. */
+/** Records that are listed with one call, which blocks Redis. */
 const PAGE_RECORDS = 1_000;
 
 export class RedisRecords {
   private readonly connection: RedisConnection;
   private readonly origin: string;
 
-  /** @param origin who changes, in messages. */
+  /** @param origin identifies this process in notifications. */
   constructor(connection: RedisConnection, origin: string) {
     this.connection = connection;
     this.origin = origin;
@@ -40,7 +40,7 @@ export class RedisRecords {
     }
   }
 
-  /** Makes all changes or none; gives the number of the transaction, 0 when nobody was told, undefined when it wasn't made. */
+  /** Makes all changes or none; gives the number of the transaction, 0 when it was quiet, undefined when it wasn't made. */
   async transact(
     scope: string,
     changes: readonly RecordChange[],
@@ -58,7 +58,7 @@ export class RedisRecords {
     return made === 1 ? number : undefined;
   }
 
-  /** How many transactions others were to hear of. */
+  /** How many transactions of a scope were not quiet. */
   async revision(scope: string): Promise<number> {
     return Number((await this.connection.call('get', recordKeys(scope).revision)) ?? 0);
   }

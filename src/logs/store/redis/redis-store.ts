@@ -2,8 +2,7 @@
  * The Redis store: many routers on one Redis (or Valkey) 6.2 or newer, alone, behind Sentinels, or a Cluster. An append
  * is durable as far as Redis is: see docs/redis.md.
  *
- * Takes what the contract says. Everything that has to happen at once happens in one Lua script (`lua/`); time is
- * Redis's own; what is read comes from the master.
+ * Whatever has to be atomic is one Lua script (`lua/`); time is by Redis's clock; reads go to the master.
  */
 import { randomUUID } from 'node:crypto';
 import type { Batch } from '../../syslog/batch.ts';
@@ -40,7 +39,7 @@ import { RedisLeases } from './leases.ts';
 import { RedisRecords } from './records.ts';
 import { RedisStreams } from './streams.ts';
 
-/** How long Redis may be away when the store is opened. */
+/** How long Redis may be unavailable when the store is opened. */
 const OPEN_TIMEOUT_MS = 10_000;
 
 export interface RedisStoreOptions {
@@ -49,7 +48,7 @@ export interface RedisStoreOptions {
   readonly ca?: string;
   readonly retention: Retention;
   readonly warn: (fields: object, message: string) => void;
-  /** How long Redis may be away when the store is opened, ms. */
+  /** How long Redis may be unavailable when the store is opened, ms. */
   readonly openMs?: number;
   /** Replicas that must have a line before it is acknowledged; left out: none. */
   readonly wait?: ReplicaWaitOptions;
@@ -82,7 +81,7 @@ export class RedisStore implements Store {
     this.changeFeed = new ChangeFeed(connection, this.records, origin);
     const newestSeen = (app: AppId): Sequence => this.changeFeed.newestSeen(app);
     this.wait = wait;
-    // What this connection complains of, the other one says too.
+    // Without warnings: the other connection has the same ones.
     const waitConnection =
       wait && new RedisConnection({ address, ca, warn: () => {}, waitMs: wait.timeoutMs });
     const replicas = wait && waitConnection && new ReplicaWaiter(waitConnection, wait);

@@ -1,4 +1,4 @@
-/** Reading the streams in Redis. What is to be read is chosen by the index, so that no lines travel for nothing. */
+/** Reads the streams in Redis. Which batches are read is decided by the index of their headers, so that no lines are sent in vain. */
 import type { AppId, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
 import {
   type BatchHeader,
@@ -11,7 +11,7 @@ import type { RedisConnection } from './connection/connection.ts';
 import { streamKeys } from './keys.ts';
 import { LUA_SCRIPTS } from './lua-scripts.ts';
 
-/** Placements that are looked at for one read: a read brings no more batches than this. */
+/** Headers that are looked at for one read, which gives no more batches than this. */
 const HEADERS_PER_READ = 512;
 
 export class RedisStreams {
@@ -24,7 +24,7 @@ export class RedisStreams {
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
     const { lines, index } = streamKeys(app);
     const from = entryId(after + 1);
-    // Mostly there is only one new batch: it comes with the answer about what there is.
+    // Mostly there is only one new batch: it is read together with the headers.
     const [headers, batches] = await Promise.all([
       this.range('XRANGE', index, from, '+', HEADERS_PER_READ).then((entries) =>
         entries.map(readBatchHeader),
@@ -94,7 +94,7 @@ export class RedisStreams {
   }
 }
 
-/** The last of these placements that is still within `bytes`; the first at any rate. */
+/** The last of these headers that is still within `bytes`; the first in any case. */
 function lastWithin(headers: readonly BatchHeader[], bytes: number): BatchHeader | undefined {
   let size = 0;
   for (const header of headers) {

@@ -34,8 +34,8 @@ const UNSUPPORTED: u32 = 1;
 const FULL: u32 = 2;
 
 /**
- * Writes octet-counted frames `[from, end)` as records from `out` on, with the source's name for the token. The frames must
- * carry the token; with a `tokenLength` of 0 any APP-NAME will do.
+ * Decodes octet-counted frames `[from, end)` into records from `out` on, with the source's name in place of the token. The frames
+ * must carry the token; with a `tokenLength` of 0 any APP-NAME will do.
  */
 export function take(
   from: u32,
@@ -173,8 +173,8 @@ export function take(
 }
 
 /**
- * Writes `count` records from `from` on as octet-counted frames from `out` on; returns the new end. `head` are the bytes
- * that stand for HOSTNAME and the space after it; with `heroku`, MSGID is `-` and structured data is left out, with
+ * Encodes `count` records from `from` on as octet-counted frames from `out` on; returns the new end. `head` are the bytes
+ * written as HOSTNAME and the space after it; with `heroku`, MSGID is `-` and structured data is left out, with
  * `keepHost` HOSTNAME stays the sender's.
  */
 export function write(
@@ -225,7 +225,7 @@ export function write(
   return at;
 }
 
-/** Where the timestamp starts, behind `<PRI>1 `, or 0. */
+/** Where the timestamp starts, after `<PRI>1 `, or 0. */
 function skipPriority(start: u32, end: u32): u32 {
   let i = start;
   if (end - start < 8 || load<u8>(i) != 0x3c) return 0;
@@ -244,7 +244,7 @@ function skipPriority(start: u32, end: u32): u32 {
   return load<u16>(i, 1) == 0x2031 ? i + 3 : 0;
 }
 
-/** Where HOSTNAME starts, behind an RFC 3339 timestamp of at most 35 bytes, or 0. */
+/** Where HOSTNAME starts, after an RFC 3339 timestamp of at most 35 bytes, or 0. */
 function skipTime(start: u32, limit: u32): u32 {
   if (start + 21 > limit) return 0;
   // Lines of one day come one after the other: its ten bytes are checked once.
@@ -296,7 +296,7 @@ function isDigit(byte: u32): bool {
   return byte - 0x30 <= 9;
 }
 
-/** Where the message starts, behind structured data and a space, or 0 when there is none or it isn't complete. */
+/** Where the message starts, after structured data and a space, or 0 when there is none or it isn't complete. */
 function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
   let i = sdStart;
   if (i + 1 >= limit) return 0;

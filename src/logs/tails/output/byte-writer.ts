@@ -5,25 +5,26 @@ const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const DELETE = 0x7f;
-/** Bytes kept free in front, for what is only known when the lines are written. */
+/** Bytes reserved at the front, for what is only known when the lines are written. */
 const FRONT_BYTES = 64;
-/** For what stands between lines and around them. */
+/** For separators, and what is before and after the lines. */
 const SLACK_BYTES = 256;
 /** No byte takes more as JSON (`\u001b`). */
 const ESCAPE_BYTES_MAX = 6;
 const HEX = '0123456789abcdef';
 
 /**
- * How a text is copied: `shown` for a terminal, `quoted` the same within a JSON string, `json` as the value of a JSON string.
+ * How a text is escaped: `terminal` for a terminal, `terminal-quoted` the same within a JSON string, `json` as the value of a JSON
+ * string.
  */
-export type EscapeMode = 'shown' | 'quoted' | 'json';
+export type EscapeMode = 'terminal' | 'terminal-quoted' | 'json';
 
-/** Lines that are being put together for a wire, as bytes: most need nothing but copying. */
+/** Encodes lines into a buffer: most need nothing but copying. */
 export class ByteWriter {
   private bytes: Buffer;
   private end = FRONT_BYTES;
 
-  /** @param size bytes that will mostly do. */
+  /** @param size expected bytes; the buffer grows when they are more. */
   constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(FRONT_BYTES + size + SLACK_BYTES);
   }
@@ -33,7 +34,7 @@ export class ByteWriter {
     return this.end - FRONT_BYTES;
   }
 
-  /** Takes back what was added behind the first so many bytes. */
+  /** Removes what was added after the first so many bytes. */
   truncate(length: number): void {
     this.end = FRONT_BYTES + length;
   }
@@ -63,14 +64,14 @@ export class ByteWriter {
 
   /**
    * Adds UTF-8 from elsewhere.
-   * @returns false, with nothing added, when there is something in it that can't stay as it is: what is no UTF-8, what a terminal
-   *   would obey (in JSON, control characters are no matter).
+   * @returns false, with nothing added, when something in it can't be copied: invalid UTF-8, or what a terminal would interpret (in
+   *   JSON, control characters are escaped).
    */
   writeEscaped(from: Uint8Array, start: number, end: number, mode: EscapeMode): boolean {
     this.ensureCapacity((end - start) * 2 + ESCAPE_BYTES_MAX);
     const { bytes } = this;
     const limit = bytes.length - ESCAPE_BYTES_MAX;
-    const isQuoted = mode !== 'shown';
+    const isQuoted = mode !== 'terminal';
     let o = this.end;
     for (let i = start; i < end; i++) {
       const byte = from[i];
@@ -84,7 +85,7 @@ export class ByteWriter {
         i += length - 1;
       } else if (byte === TAB && !isQuoted) bytes[o++] = TAB;
       else if (byte === TAB || mode === 'json') {
-        // More escapes than there is room for come from nobody who writes lines to be read.
+        // More escapes than fit: not worth growing the buffer for, the slow path takes such a line.
         if (o > limit) return false;
         o = this.writeEscapeSequence(byte, o);
       } else return false;
@@ -93,7 +94,7 @@ export class ByteWriter {
     return true;
   }
 
-  /** What was added, with a text in Latin-1 (64 characters at the most) in front. */
+  /** What was added, with a text in Latin-1 (64 characters at the most) before it. */
   finish(front: string): Buffer {
     const start = FRONT_BYTES - front.length;
     for (let i = 0; i < front.length; i++) this.bytes[start + i] = front.charCodeAt(i);

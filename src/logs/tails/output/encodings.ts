@@ -1,6 +1,6 @@
 /**
- * How lines stand on a wire. Lines are written once for all tails that are at the same place and want the same, so a wire knows
- * nothing of who reads.
+ * Encodings of lines for each protocol. Lines are encoded once for all tails with the same position and filter, so an encoding knows
+ * nothing of the reader.
  */
 import type { Sequence, StoredBatch } from '../../store/contract.ts';
 import type { LineFilter } from '../line-filter.ts';
@@ -11,7 +11,7 @@ import { writeFormatted, writeJsonLine, writeTextLine } from './line-writer.ts';
 import { type TextDelimiters, writeAllLines } from './text-batch-writer.ts';
 import { webSocketDeflatedFrame, webSocketFrameHeader } from './websocket-frame.ts';
 
-/** Lines as they go out; nothing was written when `count` is 0. */
+/** Encoded lines; there are none when `count` is 0. */
 export interface EncodedLines<T> extends ScanResult {
   readonly lines: T;
 }
@@ -25,13 +25,13 @@ export interface TailEncoding<T> {
   readonly cache: EncodedCache<T>;
 }
 
-/** What was written of a batch and those behind it: as long as the batch is in memory, somebody else may want the same. */
+/** What was encoded of a batch and those after it: as long as the batch is in memory, another tail may need the same. */
 export type EncodedCache<T> = WeakMap<StoredBatch, Map<string, EncodedLines<T>>>;
 
-/** Different ranges and filters of a batch that are remembered. */
+/** Different ranges and filters of a batch that are cached. */
 const CACHED_VARIANTS_MAX = 16;
 
-/** What {@link TailEncoding.encode} gives, written once for all tails who are at the same place and want the same. */
+/** What {@link TailEncoding.encode} gives, encoded once for all tails with the same position and filter. */
 export function encodeShared<T>(
   encoding: TailEncoding<T>,
   batches: readonly StoredBatch[],
@@ -56,17 +56,17 @@ export function encodeShared<T>(
   return encoded;
 }
 
-/** What stands before, between and behind lines. */
+/** What is written before, between and after lines. */
 interface BytesEncodingOptions extends TextDelimiters {
   readonly format: TailFormat;
-  /** Behind all lines. */
+  /** After all lines. */
   readonly end: string;
-  readonly finish: (block: ByteWriter, position: Sequence) => Buffer;
+  readonly finish: (writer: ByteWriter, position: Sequence) => Buffer;
 }
 
 function bytesEncoding(options: BytesEncodingOptions): TailEncoding<Buffer> {
   const { format, open, close, separator, lineFeed, end, finish } = options;
-  const mode = options.quoted ? 'quoted' : 'shown';
+  const mode = options.quoted ? 'terminal-quoted' : 'terminal';
   return {
     format,
     cache: new WeakMap(),
@@ -100,7 +100,7 @@ function bytesEncoding(options: BytesEncodingOptions): TailEncoding<Buffer> {
   };
 }
 
-/** What a line's names and figures take as JSON beyond the line itself, mostly. */
+/** What JSON mostly adds to a line. */
 const JSON_OVERHEAD_BYTES = 160;
 
 /** Bytes that the lines of a range will mostly need. */
@@ -109,11 +109,11 @@ function estimateBytes(
   { after, through }: LineRange,
   format: TailFormat,
 ): number {
-  const more = format === 'json' ? JSON_OVERHEAD_BYTES : 0;
+  const overhead = format === 'json' ? JSON_OVERHEAD_BYTES : 0;
   let size = 0;
   for (const { bytes, first, last, count } of batches) {
     const lines = Math.min(last, through) - Math.max(first - 1, after);
-    if (lines > 0) size += Math.ceil((bytes.length / count + more) * lines);
+    if (lines > 0) size += Math.ceil((bytes.length / count + overhead) * lines);
   }
   return size;
 }

@@ -4,13 +4,13 @@ import type { PositionReport, TailSink } from '../tail-session.ts';
 import { PLAIN_TEXT_ENCODINGS, SSE_ENCODINGS, type TailEncoding } from './encodings.ts';
 import type { TailFormat } from './line-format.ts';
 
-/** A sign of life this often keeps proxies and readers from giving the connection up. */
+/** A heartbeat this often keeps proxies and readers from closing the connection. */
 const HEARTBEAT_MS = 15_000;
 const HEARTBEAT_COMMENT = Buffer.from(':\n\n');
 /** Bytes that may wait in a reader's socket before the session pauses. */
 const BUFFERED_BYTES_MAX = 524_288;
 
-/** What live readers over plain HTTP have in common: a response that is written to as long as it takes it. */
+/** What sinks over plain HTTP have in common: a response that is written to as long as it isn't full. */
 abstract class ResponseSink implements TailSink<Buffer> {
   readonly encoding: TailEncoding<Buffer>;
   protected readonly response: ServerResponse;
@@ -18,7 +18,7 @@ abstract class ResponseSink implements TailSink<Buffer> {
   private paused = false;
   /** Called when the response can take more. */
   onReady: () => void = () => {};
-  /** Asked for the session's position, which moves on over lines that don't match. */
+  /** Gives the session's position, which advances over lines that don't match. */
   position: () => Sequence = () => 0;
 
   constructor(response: ServerResponse, contentType: string, encoding: TailEncoding<Buffer>) {
@@ -31,7 +31,7 @@ abstract class ResponseSink implements TailSink<Buffer> {
       'X-Content-Type-Options': 'nosniff',
     });
     response.flushHeaders();
-    // Plain text has no room for signs of life: the system looks whether the reader is still there.
+    // Plain text has no heartbeat: TCP keep-alive finds out whether the reader is still there.
     response.socket?.setKeepAlive(true, HEARTBEAT_MS);
     response.on('drain', () => {
       if (!this.paused) return;
@@ -43,7 +43,7 @@ abstract class ResponseSink implements TailSink<Buffer> {
   }
 
   write(lines: Buffer, _last: Sequence): void {
-    // Its end may be decided elsewhere, in the middle of what was being sent.
+    // The response may be ended elsewhere, while lines are being sent.
     if (!this.response.writableEnded) this.response.write(lines);
   }
 
@@ -61,7 +61,7 @@ abstract class ResponseSink implements TailSink<Buffer> {
 
 /**
  * A tail as server-sent events (HTML Living Standard, section 9.2): one event for some lines, its `id` the position to
- * resume after, one `data:` a line. An id without data moves the reader's position on and is no event for them.
+ * resume after, one `data:` a line. An id without data advances the reader's position and is no event.
  */
 export class EventStreamSink extends ResponseSink {
   private sentPosition: Sequence = 0;

@@ -1,4 +1,4 @@
-/** Lines as bytes into a block; what is unusual takes the way over strings, with the same result. */
+/** Writes lines as bytes; what can't be copied is formatted as a string, with the same result. */
 import type { Sequence } from '../../store/contract.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
 import { LOG_LEVELS, type LogLevel } from '../../syslog/level.ts';
@@ -11,13 +11,13 @@ const SPACE = 0x20;
 
 /**
  * Adds a line as it is displayed, see {@link formatTextLine}.
- * @param lineFeed what stands for a line feed within it, unless it is quoted.
+ * @param lineFeed written for a line feed within it, unless it is quoted
  */
 export function writeTextLine(
   writer: ByteWriter,
   line: RecordCursor,
   bytes: Buffer,
-  mode: 'shown' | 'quoted',
+  mode: 'terminal' | 'terminal-quoted',
   lineFeed: string,
 ): void {
   const start = writer.length;
@@ -36,7 +36,7 @@ export function writeTextLine(
 
 /** Adds a text that is formatted already. */
 export function writeFormatted(writer: ByteWriter, text: string, mode: EscapeMode, lineFeed: string): void {
-  if (mode === 'quoted') writer.writeUtf8(JSON.stringify(text).slice(1, -1));
+  if (mode === 'terminal-quoted') writer.writeUtf8(JSON.stringify(text).slice(1, -1));
   else writer.writeUtf8(lineFeed === '\n' ? text : text.replaceAll('\n', lineFeed));
 }
 
@@ -77,12 +77,12 @@ export function writeJsonLine(
 
 const priorityJsonCache = new Map<LogLevel, string[]>(LOG_LEVELS.map((level) => [level, []]));
 
-/** What stands between the time and the host: the same few texts again and again. */
+/** What is between the time and the host: there are few different texts. */
 function priorityJson(priority: number, level: LogLevel): string {
-  const known = priorityJsonCache.get(level)?.[priority];
-  if (known !== undefined) return known;
+  const cached = priorityJsonCache.get(level)?.[priority];
+  if (cached !== undefined) return cached;
   const text = `","facility":${priority >> 3},"severity":${priority & 7},"level":"${level}","hostname":"`;
-  // Through a buffer: a text that was put together is slow to read character by character.
+  // Through a buffer: a concatenated string is slow to read character by character.
   const flat = Buffer.from(text).toString('latin1');
   const texts = priorityJsonCache.get(level);
   if (texts) texts[priority] = flat;

@@ -5,19 +5,19 @@ import type { ByteWriter } from './byte-writer.ts';
 import { writeTextLine } from './line-writer.ts';
 import { writeTextLinesWasm } from './wasm-text.ts';
 
-/** What stands around lines. */
+/** What is written around lines. */
 export interface TextDelimiters {
-  /** In front of each line and behind it; `between` only between two of them. */
+  /** Before and after each line; `separator` only between two of them. */
   readonly open: string;
   readonly close: string;
   readonly separator: string;
-  /** Texts stand within a JSON string. */
+  /** Texts are within a JSON string. */
   readonly quoted: boolean;
-  /** A line feed within a line (only in texts). */
+  /** Written for a line feed within a line (only in texts). */
   readonly lineFeed: string;
 }
 
-/** Adds all lines of a range as they are displayed: whole batches on the express lane, only unusual lines one by one. */
+/** Adds all lines of a range as text: whole batches on the WebAssembly fast path, only lines that it doesn't support one by one. */
 export function writeAllLines(
   writer: ByteWriter,
   batches: readonly StoredBatch[],
@@ -25,12 +25,12 @@ export function writeAllLines(
   delimiters: TextDelimiters,
 ): ScanResult {
   const { open, close, separator, quoted, lineFeed } = delimiters;
-  const mode = quoted ? 'quoted' : 'shown';
+  const mode = quoted ? 'terminal-quoted' : 'terminal';
   const affixes = { prefix: separator + open, suffix: close, quoted };
   let count = 0;
   let last = range.after;
   const onText = (text: Uint8Array, lines: number): void => {
-    // Nothing stands between the first line and what is in front of it.
+    // No separator before the first line.
     writer.writeBytes(count === 0 ? text.subarray(separator.length) : text);
     count += lines;
   };

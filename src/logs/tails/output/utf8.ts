@@ -1,6 +1,6 @@
 /**
- * How many bytes the character beyond ASCII at `i` takes (RFC 3629 section 4), 0 when it isn't one: cut off, overlong, a
- * surrogate, or beyond the last one.
+ * How many bytes the character beyond ASCII at `i` takes (RFC 3629 section 4), 0 when it is invalid: truncated, overlong, a
+ * surrogate, or above U+10FFFF.
  */
 export function utf8SequenceLength(bytes: Uint8Array, i: number, end: number): number {
   const first = bytes[i];
@@ -16,8 +16,8 @@ export function utf8SequenceLength(bytes: Uint8Array, i: number, end: number): n
 }
 
 /**
- * Would a terminal obey the character that starts at `i`? Of those beyond ASCII these are the C1 controls (U+0080 to U+009F),
- * separators and changes of direction (U+2028 to U+202E, U+2066 to U+2069): the same as in `sanitize`.
+ * Would a terminal interpret the character that starts at `i`? Of those beyond ASCII these are the C1 controls (U+0080 to U+009F),
+ * separators and bidirectional formatting characters (U+2028 to U+202E, U+2066 to U+2069): the same as in `sanitize`.
  */
 export function isTerminalControl(bytes: Uint8Array, i: number): boolean {
   const first = bytes[i];

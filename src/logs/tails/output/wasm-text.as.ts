@@ -1,9 +1,8 @@
 /**
- * The express lane of text lines: lines as they are displayed, written in WebAssembly. Compiled by `npm run build:express`
- * (AssemblyScript) into `express-wasm.ts`; what it does is defined by `line-writer.ts`, and a line with anything but ASCII to
- * be shown is left to it. Measured on 140-byte lines: 600 ns to write one in JavaScript, 40 ns here.
+ * The WebAssembly fast path for text lines. Compiled by `npm run build:wasm` (AssemblyScript) into `wasm-text-binary.ts`; what it does
+ * is defined by `line-writer.ts`, and a line with anything but ASCII to be shown is left to that.
  *
- * Memory is laid out by the caller (`express.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
+ * Memory is laid out by the caller (`wasm-text.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
  */
 import { copy } from '../../../common/wasm-common.as';
 
@@ -20,14 +19,14 @@ const BACKSLASH: u32 = 0x5c;
 
 /** All lines were written. */
 const DONE: u32 = 0;
-/** The line at `position` is not a usual one. */
+/** The line at `position` is not supported. */
 const UNUSUAL: u32 = 1;
-/** There is no room for the line at `position`. */
+/** There is no space for the line at `position`. */
 const FULL: u32 = 2;
 
 /**
  * Writes `count` records from `from` on as `TIME SOURCE[DYNO]: MESSAGE` from `out` on, the bytes at `front` before each and those
- * at `back` behind it; with `quoted` as they stand within a JSON string.
+ * at `back` after it; with `quoted` escaped for within a JSON string.
  */
 export function show(
   from: u32,
@@ -56,7 +55,7 @@ export function show(
       why = FULL;
       break;
     }
-    // The time stands behind "<PRI>1 ".
+    // The time comes after "<PRI>1 ".
     let time = text + 3;
     while (time < host && load<u8>(time) != SPACE) time++;
     time++;
@@ -89,7 +88,7 @@ export function show(
   return why;
 }
 
-/** Writes `[start, end)`, quoted if need be; returns the new end, or 0 when there is something in it that can't be shown as it is. */
+/** Writes `[start, end)`, escaped when `quoted`; returns the new end, or 0 when something in it can't be shown as it is. */
 function put(to: u32, start: u32, end: u32, quoted: bool): u32 {
   let i = start;
   let o = to;

@@ -1,14 +1,16 @@
 /**
- * The express lane of text lines: the same bytes as `line-writer.ts` gives, in WebAssembly, many times as fast. A line that it
- * doesn't know how to show it leaves alone; `test/logs/tails/wire.unit.test.ts` holds it to the other.
+ * The WebAssembly fast path for text lines: the same bytes as `line-writer.ts` gives, many times as fast. A line that it doesn't
+ * support it leaves to that; `test/logs/tails/wire.unit.test.ts` compares the two.
  */
+import {
+  layOutRegions,
+  loadWasmModule,
+  type WasmExports,
+  type WasmModule,
+} from '../../../common/wasm-module.ts';
 import { TEXT_WASM } from './wasm-text-binary.ts';
 
-interface TextWasmExports {
-  readonly memory: WebAssembly.Memory;
-  readonly position: WebAssembly.Global;
-  readonly produced: WebAssembly.Global;
-  readonly lines: WebAssembly.Global;
+interface TextWasmExports extends WasmExports {
   show(
     from: number,
     count: number,
@@ -22,23 +24,26 @@ interface TextWasmExports {
   ): number;
 }
 
-/** Where things are in the 2 MiB of memory. Between regions there is slack. */
-const PREFIX = 2_048;
-const SUFFIX = 2_176;
 const AFFIX_BYTES_MAX = 64;
-const INPUT = 4_096;
 const INPUT_BYTES = 524_288;
-const OUTPUT = INPUT + INPUT_BYTES + 64;
-const OUTPUT_END = 2_097_152 - 64;
+const {
+  prefix: PREFIX,
+  suffix: SUFFIX,
+  input: INPUT,
+  output: OUTPUT,
+  outputEnd: OUTPUT_END,
+} = layOutRegions({ prefix: AFFIX_BYTES_MAX, suffix: AFFIX_BYTES_MAX, input: INPUT_BYTES });
+/** `show` stopped since the output is full. */
 const FULL = 2;
 
-let instance: { readonly wasm: TextWasmExports; readonly memory: Uint8Array } | undefined;
+/** Loaded by the first text that is written. */
+let textModule: WasmModule<TextWasmExports> | undefined;
 
-/** What stands in front of each line and behind it: Latin-1, 64 characters at the most. */
+/** What is written before and after each line: Latin-1, 64 characters at the most. */
 export interface LineAffixes {
   readonly prefix: string;
   readonly suffix: string;
-  /** Lines stand within JSON strings. */
+  /** Lines are escaped, for within a JSON string. */
   readonly quoted: boolean;
 }
 
@@ -46,8 +51,8 @@ export interface LineAffixes {
 export type OnText = (text: Uint8Array, lines: number) => void;
 
 /**
- * Writes the first `count` records of `bytes[start, end)` as they are displayed; returns where it stopped: at the end of them,
- * or at one that is not usual.
+ * Writes the first `count` records of `bytes[start, end)` as text lines; returns where it stopped: at the end of them, or at one
+ * that is not supported.
  */
 export function writeTextLinesWasm(
   bytes: Uint8Array,
@@ -58,8 +63,8 @@ export function writeTextLinesWasm(
   onText: OnText,
 ): number {
   if (end - start > INPUT_BYTES) return start;
-  instance ??= load();
-  const { wasm, memory } = instance;
+  textModule ??= loadWasmModule<TextWasmExports>(TEXT_WASM);
+  const { wasm, memory } = textModule;
   memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), INPUT);
   writeAffix(memory, affixes.prefix, PREFIX);
   writeAffix(memory, affixes.suffix, SUFFIX);
@@ -85,13 +90,8 @@ export function writeTextLinesWasm(
   return start + from - INPUT;
 }
 
-function load(): NonNullable<typeof instance> {
-  const module = new WebAssembly.Module(Buffer.from(TEXT_WASM, 'base64'));
-  const wasm = new WebAssembly.Instance(module).exports as unknown as TextWasmExports;
-  return { wasm, memory: new Uint8Array(wasm.memory.buffer) };
-}
-
 function writeAffix(memory: Uint8Array, text: string, at: number): void {
-  if (text.length > AFFIX_BYTES_MAX) throw new RangeError('a mark of that length has no room');
+  if (text.length > AFFIX_BYTES_MAX)
+    throw new RangeError(`an affix may have ${AFFIX_BYTES_MAX} characters at the most`);
   for (let i = 0; i < text.length; i++) memory[at + i] = text.charCodeAt(i);
 }

@@ -1,11 +1,11 @@
 import { constants, deflateRawSync } from 'node:zlib';
 
-/** Shorter messages don't get shorter by being compressed. */
+/** Shorter messages aren't compressed. */
 const DEFLATE_BYTES_MIN = 512;
-/** FIN and the opcode of a text message; the bit that says it is compressed (RFC 7692 section 6). */
+/** FIN and the opcode of a text message; the bit of a compressed one (RFC 7692 section 6). */
 const FIN_TEXT = 0x81;
 const RSV1 = 0x40;
-/** The end of a sync flush, which stays away on the wire (RFC 7692 section 7.2.1). */
+/** The end of a sync flush, which is left out of the message (RFC 7692 section 7.2.1). */
 const FLUSH_TAIL_BYTES = 4;
 
 /**
@@ -18,7 +18,7 @@ export function webSocketFrameHeader(length: number, first: number = FIN_TEXT): 
   return String.fromCharCode(first, 127, 0, 0, 0, 0, ...bytes);
 }
 
-/** A whole text message, ready to be written to any number of sockets. */
+/** A complete text message, for any number of sockets. */
 export function webSocketTextFrame(text: string): Buffer {
   const payload = Buffer.from(text);
   return Buffer.concat([Buffer.from(webSocketFrameHeader(payload.length), 'latin1'), payload]);

@@ -13,9 +13,9 @@ const PING_MS = 20_000;
 
 /**
  * A tail over a WebSocket (RFC 6455): one message for some lines, `{"position":"42","lines":["…"]}`: texts, or objects with
- * every field. Messages without lines bring a position (and, at first, the newest one there is), or say that what comes from
- * here on is `live`. What stands in no stream (the store is
- * away) is a `notice`, with a line that says the same. A session without `tail` ends with the close code 1000.
+ * every field. Messages without lines carry a position (at first also the newest one of the stream), and `live` when what comes from
+ * here on is new. A `notice` (the store is unavailable) is stored in no stream, and comes with a line of the same text. A session
+ * without `tail` ends with the close code 1000.
  *
  * Frames are written to the connection's own socket, past `ws`, which would make a header and a copy for each reader.
  */
@@ -29,7 +29,7 @@ export class WebSocketSink implements TailSink<Buffer> {
   private sentPosition: Sequence = 0;
   /** Called when the socket can take more. */
   onReady: () => void = () => {};
-  /** Asked for the session's position, which moves on over lines that don't match. */
+  /** Gives the session's position, which advances over lines that don't match. */
   position: () => Sequence = () => 0;
 
   constructor(connection: WebSocket, socket: Duplex, format: TailFormat) {
@@ -77,7 +77,7 @@ export class WebSocketSink implements TailSink<Buffer> {
 
   private checkAlive(): void {
     if (!this.alive) {
-      // A reader that took nothing for so long is gone, or can come back to where it was.
+      // A reader that didn't answer for so long is gone, or can resume at its position.
       this.connection.terminate();
       return;
     }

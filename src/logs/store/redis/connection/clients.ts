@@ -3,12 +3,12 @@ import { isIP } from 'node:net';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from './redis-url.ts';
 
-/** A command that wasn't answered within this time has failed; the connection is made anew. */
+/** A command that wasn't answered within this time has failed; the client reconnects. */
 const COMMAND_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A Sentinel that took longer to name the master hangs: the next one is asked. */
+/** A Sentinel that took longer to name the master hangs: the next one is queried. */
 const SENTINEL_TIMEOUT_MS = 2_000;
-/** Pauses between attempts to connect again: these many milliseconds more each time, up to the second figure. */
+/** Back-off between attempts to reconnect: linear, by so much each time, up to the maximum. */
 export const RETRY_STEP_MS = 50;
 const RETRY_MAX_MS = 1_000;
 
@@ -16,7 +16,7 @@ export interface RedisClientOptions {
   readonly address: RedisAddress;
   /** PEM of the CA that signed the servers' certificates, when the system doesn't know it. */
   readonly ca?: string;
-  /** How long a command itself may wait (`WAIT`), ms; no messages come over such a connection. */
+  /** How long a command itself may block (`WAIT`), ms; such a connection has no subscriber. */
   readonly waitMs?: number;
 }
 
@@ -27,7 +27,7 @@ export function makeClients({ address, ca, waitMs }: RedisClientOptions): {
 } {
   const retryStrategy = (times: number): number => Math.min(times * RETRY_STEP_MS, RETRY_MAX_MS);
   const [{ host: name }] = address.nodes;
-  // An address is no server name (RFC 6066 section 3); the nodes of a Cluster are known by addresses.
+  // An address is no server name (RFC 6066 section 3); the nodes of a Cluster have addresses.
   const tls = address.tls ? { ca, ...(isIP(name) ? {} : { servername: name }) } : undefined;
   const common = {
     username: address.username,
@@ -41,7 +41,7 @@ export function makeClients({ address, ca, waitMs }: RedisClientOptions): {
     commandTimeout: COMMAND_TIMEOUT_MS + (waitMs ?? 0),
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    // A master that was made a replica: the name may lead to the new one by now.
+    // A master was demoted to a replica: the name may resolve to the new one by now.
     reconnectOnError: (error: Error) => /\bREADONLY\b/.test(error.message),
   } as const;
   if (address.kind === 'cluster') {
@@ -79,7 +79,7 @@ export function makeClients({ address, ca, waitMs }: RedisClientOptions): {
   return { commands, subscriber: new Redis({ ...single, autoResubscribe: false }) };
 }
 
-/** The slot of a key in a Cluster: CRC-16 (XMODEM) of what stands between braces. */
+/** The slot of a key in a Cluster: CRC-16 (XMODEM) of its hash tag. */
 export function hashSlot(key: string): number {
   const open = key.indexOf('{');
   const close = key.indexOf('}', open + 1);

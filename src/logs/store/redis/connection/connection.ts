@@ -1,6 +1,6 @@
 /**
- * The connection to Redis: one for commands, one for wake-ups. It comes back by itself; while it is away every
- * command is refused at once, since whoever called knows better what to do than a queue that grows.
+ * The connection to Redis: one for commands, one for pub/sub. It reconnects by itself; while it is unavailable every
+ * command fails at once: the caller knows better what to do than a queue that grows.
  */
 import { Cluster, Redis } from 'ioredis';
 import type { TailraceError } from '../../../../common/errors.ts';
@@ -18,7 +18,7 @@ export type RedisArgument = string | number | Buffer;
 export class RedisConnection {
   readonly address: RedisAddress;
   private readonly commands: Redis | Cluster;
-  /** The same as `commands` for a Cluster, which brings its own connection for messages. */
+  /** The same as `commands` for a Cluster, which has its own connection for pub/sub. */
   private readonly subscriber: Redis | Cluster;
   private readonly warn: RedisConnectionOptions['warn'];
   private readonly connectListeners = new Set<() => void>();
@@ -28,7 +28,7 @@ export class RedisConnection {
   private warned = false;
   private closed = false;
 
-  /** Starts to connect; {@link ready} tells when that was done. */
+  /** Starts to connect; {@link ready} resolves when it is connected. */
   constructor(options: RedisConnectionOptions) {
     this.address = options.address;
     this.warn = options.warn;
@@ -56,7 +56,7 @@ export class RedisConnection {
 
   /**
    * Resolves when it is connected.
-   * @throws TailraceError with the last reason, when that takes longer than `limitMs` or can't become better.
+   * @throws TailraceError with the last error, when that takes longer than `limitMs` or can't succeed.
    */
   async ready(limitMs: number): Promise<void> {
     const endMs = Date.now() + limitMs;
@@ -67,7 +67,7 @@ export class RedisConnection {
     }
   }
 
-  /** Calls `listener` whenever a connection was made (again): nothing is subscribed to, and messages may have been lost. */
+  /** Calls `listener` whenever it was connected (again): nothing is subscribed to, and messages may have been lost. */
   onConnect(listener: () => void): void {
     this.connectListeners.add(listener);
   }
@@ -76,7 +76,7 @@ export class RedisConnection {
     this.subscriber.on('message', listener);
   }
 
-  /** Sends a command; strings in its answer are strings. */
+  /** Sends a command; strings in its reply are strings. */
   async call(command: string, ...args: RedisArgument[]): Promise<unknown> {
     return this.translateErrors(() => this.commands.call(command, args));
   }
@@ -88,12 +88,12 @@ export class RedisConnection {
     return this.translateErrors(() => Promise.all(servers.map((server) => server.call(command))));
   }
 
-  /** Sends a command; strings in its answer are bytes. */
+  /** Sends a command; strings in its reply are bytes. */
   async callBytes(command: string, ...args: RedisArgument[]): Promise<unknown> {
     return this.translateErrors(() => this.commands.callBuffer(command, args));
   }
 
-  /** Sends commands one behind the other to the server of a key; strings in their answers are bytes. */
+  /** Sends commands one after the other to the server of a key; strings in their replies are bytes. */
   async pipeline(commands: readonly (readonly [string, ...RedisArgument[]])[]): Promise<unknown[]> {
     return this.translateErrors(async () => {
       const pipeline = this.commands.pipeline();
@@ -129,12 +129,13 @@ export class RedisConnection {
   }
 
   /**
-   * Reads the same field of many hashes: null where there is none, undefined where that can't be told. One round trip a
+   * Reads the same field of many hashes: null where there is none, undefined where that isn't known. One round trip a
    * server.
    */
   async hgetEach(keys: readonly string[], field: string): Promise<(string | null | undefined)[]> {
     const { commands } = this;
-    if (!(commands instanceof Cluster)) throw new Error('ask a script instead');
+    if (!(commands instanceof Cluster))
+      throw new Error('hgetEach is for a Cluster: one server runs a script instead');
     const byNode = new Map<string, number[]>();
     for (const [i, key] of keys.entries()) {
       const node = this.serverOf(key);
@@ -173,16 +174,16 @@ export class RedisConnection {
     try {
       return await send();
     } catch (error) {
-      // An answer that is late would be taken for the next command's: only a new connection is clean.
+      // A late reply would be taken for the next command's: reconnect.
       if (error instanceof Error && error.message === 'Command timed out' && this.commands instanceof Redis)
         this.commands.disconnect(true);
       throw this.explain(isConnectionError(error) && !this.connected ? this.disconnectReason(error) : error);
     }
   }
 
-  /** Why the connection is away, as well as that is known; `error` says only that it is. */
+  /** Why the connection is unavailable, as well as that is known; `error` says only that it is. */
   private disconnectReason(error: unknown): unknown {
-    // Connected, and still not ready: the client waits until the server has loaded its data.
+    // Connected, and not ready yet: the client waits until the server has loaded its data.
     if (this.commands instanceof Redis && this.commands.status === 'connect') return new Error('LOADING');
     return this.lastError ?? error;
   }
@@ -199,12 +200,12 @@ export class RedisConnection {
   }
 
   /**
-   * Connects a client that gave up for good. One behind Sentinels does, when the news of a failover comes while it asks
-   * a Sentinel for the master's address: it takes the news for an order to close.
+   * Reconnects a client that has ended. One behind Sentinels ends when it is notified of a failover while it queries a Sentinel for
+   * the master's address: it closes then.
    */
   private reconnect(client: Redis | Cluster): void {
     setTimeout(() => {
-      // What goes wrong is told by the client's `error`, and leads here again by its `end`.
+      // A failure is emitted as `error`, and leads here again by `end`.
       if (!this.closed) client.connect().catch(() => {});
     }, RETRY_STEP_MS).unref();
   }

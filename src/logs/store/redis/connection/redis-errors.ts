@@ -1,4 +1,4 @@
-/** What Redis and the connection to it complain about, as one sentence with what to do. */
+/** Errors of Redis and of the connection to it, each as one sentence with what to do. */
 import { type ErrorCode, systemCode, TailraceError } from '../../../../common/errors.ts';
 
 interface ErrorRule {
@@ -7,7 +7,7 @@ interface ErrorRule {
   readonly text: string;
 }
 
-/** In the order in which they are tried; errors from inside of a script carry the original one in their text. */
+/** In the order in which they are tried; errors of a script contain the original one in their text. */
 const ERROR_RULES: readonly ErrorRule[] = [
   {
     pattern: /\bOOM\b/,
@@ -69,7 +69,7 @@ const ERROR_RULES: readonly ErrorRule[] = [
 /**
  * Any error of a Redis client as a TailraceError; `where` is the address as it may be printed. The original isn't kept as
  * its cause: it carries the command with all that was sent, passwords too.
- * @param hasAnswered did this Redis ever? Until then nothing waits for it.
+ * @param hasAnswered was it connected before? Until then nothing is queued for it.
  */
 export function redisError(error: unknown, where: string, hasAnswered: boolean): TailraceError {
   if (error instanceof TailraceError) return error;

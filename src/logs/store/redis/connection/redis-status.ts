@@ -1,17 +1,17 @@
-/** How a Redis is doing, for people: asked of a store that is open, or of a Redis that no server uses yet. */
+/** The health of a Redis, for people: of a store that is open, or of a Redis that no server uses yet. */
 import type { StoreStatus } from '../../contract.ts';
 import { STORE_FORMAT, STORE_FORMAT_KEY, WRITE_PROBE_KEY } from '../keys.ts';
 import { RedisConnection } from './connection.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import { assertSupportedVersion, missingReplicas, readServerInfo, serverWarnings } from './server-check.ts';
 
-/** Clocks that are this far apart mislead: lines are stored by Redis' clock, and asked for by the routers'. */
+/** Clocks that are this far apart mislead: lines are stored by Redis' clock, and queried by the routers'. */
 const CLOCK_SKEW_MAX_MS = 5_000;
-/** How long a Redis may take to be connected to when somebody only wants to know. */
+/** How long connecting may take when only the status is wanted. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
 /**
- * Looks at the servers behind an open connection, and whether they take writes; never rejects.
+ * Checks the servers behind an open connection, and whether they accept writes; never rejects.
  * @param wait how many replicas must have a line before it is acknowledged.
  */
 export async function redisStatus(connection: RedisConnection, wait: number): Promise<StoreStatus> {
@@ -48,7 +48,7 @@ export async function redisStatus(connection: RedisConnection, wait: number): Pr
   }
 }
 
-/** Connects to a Redis only to look at it, as {@link redisStatus} does; nothing is kept there. Never rejects. */
+/** Connects to a Redis only to check it, as {@link redisStatus} does; nothing is stored there. Never rejects. */
 export async function checkRedis(url: string, ca: string | undefined, wait: number): Promise<StoreStatus> {
   let connection: RedisConnection | undefined;
   try {
@@ -66,7 +66,7 @@ export async function checkRedis(url: string, ca: string | undefined, wait: numb
   }
 }
 
-/** Reading may work when writing doesn't: out of memory, a replica, a disk that is full. Tried, with a key that goes at once. */
+/** Reading may work when writing doesn't: out of memory, a replica, a disk that is full. Tried with a key that expires at once. */
 async function writeError(connection: RedisConnection): Promise<string | undefined> {
   try {
     await connection.call('set', WRITE_PROBE_KEY, 1, 'PX', 1_000);
@@ -76,7 +76,7 @@ async function writeError(connection: RedisConnection): Promise<string | undefin
   }
 }
 
-/** By how many milliseconds Redis' clock is ahead, but for the time that the answer took. */
+/** By how many milliseconds Redis' clock is ahead, less the time that the reply took. */
 async function clockSkewMs(connection: RedisConnection): Promise<number> {
   const before = Date.now();
   const [seconds, micros] = (await connection.call('time')) as [string, string];

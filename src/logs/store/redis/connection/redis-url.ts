@@ -17,7 +17,7 @@ export interface RedisAddress {
   readonly password?: string;
   readonly database: number;
   readonly tls: boolean;
-  /** As it may be printed: no password. */
+  /** For printing: without the password. */
   readonly text: string;
 }
 
@@ -54,7 +54,7 @@ export function parseRedisUrl(url: string): RedisAddress {
   };
 }
 
-/** The certificate that vouches for the servers', from a file. */
+/** The CA's certificate, from a file. */
 export function readCaCertificate(file: string): string {
   try {
     return readFileSync(file, 'utf8');

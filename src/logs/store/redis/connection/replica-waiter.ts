@@ -1,8 +1,8 @@
 /**
- * Waits until replicas have what was appended (`REDIS_WAIT`), for all appends of a moment at once, over a connection of its own:
- * while Redis waits for replicas, it does nothing else for a client.
+ * Waits until replicas have what was appended (`REDIS_WAIT`), for all queued requests at once, over a connection of its own: `WAIT`
+ * blocks a connection.
  *
- * Over one connection to one server: is the entry there; a write; wait for replicas. Replication keeps the order, so that a
+ * Over one connection to one server: read the entry; write something; `WAIT`. Replication keeps the order, so that a
  * replica that has the write has the entry, whoever appended it and over whichever connection. After a failover that lost
  * the entry it isn't there, and has to be appended again.
  */
@@ -25,7 +25,7 @@ interface WaitRequest {
   readonly reject: (error: unknown) => void;
 }
 
-/** What is asked of one server. */
+/** The requests to one server. */
 interface ServerQueue {
   waiting: WaitRequest[];
   busy: boolean;
@@ -38,19 +38,19 @@ export class ReplicaWaiter {
   private readonly options: ReplicaWaitOptions;
   private readonly queues = new Map<string, ServerQueue>();
 
-  /** @param connection for this alone. */
+  /** @param connection used for nothing else. */
   constructor(connection: RedisConnection, options: ReplicaWaitOptions) {
     this.connection = connection;
     this.options = options;
   }
 
-  /** Were there too few the last time? Then it is better to ask before something is appended. */
+  /** Were there too few replicas the last time? Then it is better to wait before something is appended. */
   lacksReplicas({ state }: StreamKeys): boolean {
     return this.queues.get(this.connection.serverOf(state))?.lacksReplicas ?? false;
   }
 
   /**
-   * Resolves when enough replicas have everything that is in the app's stream now; says which of these batches that is.
+   * Resolves when enough replicas have everything that is in the app's stream now, with whether each of these batches is in it.
    * @throws TailraceError `unavailable` when there are too few.
    */
   waitForReplicas(keys: StreamKeys, headers: readonly BatchHeader[]): Promise<boolean[]> {

@@ -1,16 +1,16 @@
-/** Is this a Redis that can be used, and is it set up so that nothing gets lost? */
+/** Checks that a Redis can be used, and that its configuration loses nothing. */
 import { TailraceError } from '../../../../common/errors.ts';
 import { STORE_FORMAT, STORE_FORMAT_KEY } from '../keys.ts';
 import type { RedisConnection } from './connection.ts';
 
-/** XTRIM MINID came with this version. */
+/** The first version with `XTRIM MINID`. */
 const OLDEST_VERSION = [6, 2] as const;
-/** Above this share of maxmemory somebody should do something. */
+/** Warns above this share of maxmemory. */
 const MEMORY_WARNING_SHARE = 0.9;
 
-/** What `INFO` says of a server, for people. */
+/** What `INFO` reports of a server, for people. */
 export interface RedisServerInfo {
-  /** Whose program it is: the two have numbers of their own. */
+  /** The two have version numbers of their own. */
   readonly server: 'Redis' | 'Valkey';
   readonly version: string;
   readonly mode: string;
@@ -24,14 +24,14 @@ export interface RedisServerInfo {
 }
 
 /**
- * Looks at the server; of a Cluster, at all of its masters.
+ * Reads the `INFO` of the server; in a Cluster, of all masters.
  * @throws TailraceError when one doesn't answer.
  */
 export async function readServerInfo(connection: RedisConnection): Promise<RedisServerInfo[]> {
   return (await connection.callMasters('info')).map((text) => parseServerInfo(String(text)));
 }
 
-/** @param text the answer to `INFO` */
+/** @param text the reply to `INFO` */
 export function parseServerInfo(text: string): RedisServerInfo {
   const fields = new Map(
     text.split('\r\n').map((line) => {
@@ -43,7 +43,7 @@ export function parseServerInfo(text: string): RedisServerInfo {
   const isValkey = field('server_name') === 'valkey';
   return {
     server: isValkey ? 'Valkey' : 'Redis',
-    // Valkey says 7.2.4 as redis_version, for the sake of clients, and its own beside it.
+    // Valkey has redis_version 7.2.4, for compatibility, and its own beside it.
     version: field(isValkey ? 'valkey_version' : 'redis_version'),
     mode: field('redis_mode'),
     role: field('role'),
@@ -56,8 +56,8 @@ export function parseServerInfo(text: string): RedisServerInfo {
 }
 
 /**
- * Refuses what can't work.
- * @throws TailraceError `settings`
+ * Checks the version.
+ * @throws TailraceError `settings` when it is too old
  */
 export function assertSupportedVersion({ server, version }: RedisServerInfo): void {
   if (server === 'Valkey') return; // all of them can do what Redis 7.2 can
@@ -69,7 +69,7 @@ export function assertSupportedVersion({ server, version }: RedisServerInfo): vo
   );
 }
 
-/** What would lose lines sooner or later, each in a sentence with what to do. */
+/** Warnings of what would lose lines sooner or later, each a sentence with what to do. */
 export function serverWarnings({
   policy,
   usedBytes,
@@ -98,7 +98,7 @@ export function serverWarnings({
   return warnings;
 }
 
-/** What to say when a master has fewer replicas than each line has to reach before it is acknowledged (`REDIS_WAIT`). */
+/** The error when a master has fewer replicas than must have a line before it is acknowledged (`REDIS_WAIT`); or undefined. */
 export function missingReplicas(masters: readonly RedisServerInfo[], wanted: number): string | undefined {
   const fewest = Math.min(...masters.map(({ replicas }) => replicas));
   if (fewest >= wanted) return undefined;
@@ -106,8 +106,8 @@ export function missingReplicas(masters: readonly RedisServerInfo[], wanted: num
 }
 
 /**
- * Makes sure that what is there was written by a version that lays it out alike.
- * @throws TailraceError `settings`
+ * Checks that the data in Redis has this version's format; sets the format when there is none.
+ * @throws TailraceError `settings` when it has another
  */
 export async function checkStoreFormat(connection: RedisConnection): Promise<void> {
   await connection.call('set', STORE_FORMAT_KEY, STORE_FORMAT, 'NX');

@@ -1,13 +1,13 @@
 --[[
-Takes or renews a lease.
+Acquires or renews a lease.
 
   KEYS[1]  hash of the lease: owner, fence, until (ms)
   ARGV[1]  owner, ARGV[2] for how long, ms
 
-Returns the fence, or nothing while somebody else holds the lease.
+Returns the fence (fencing token), or nothing while another owner holds the lease.
 
-A new owner's fence is above every earlier one and not below the clock, so that it grows even when the lease itself was
-forgotten (the key goes a day after it ran out) or lost in a failover.
+A new owner's fence is above every earlier one and not below the clock, so that it grows even when the key has expired (a day
+after the lease) or was lost in a failover.
 ]]
 
 local DAY_MS = 86400000

@@ -1,30 +1,31 @@
 --[[
-Appends batches to an app's stream, all of them or none: numbers their lines, stores them, trims what is beyond
-the stream's bounds, wakes readers.
+Appends batches to an app's stream, all of them or none: allocates sequences to their lines, stores them, trims what is
+beyond the stream's retention, notifies readers.
 
-  KEYS[1]  stream of the batches: id `<last sequence>-0`, one field: placement → the batch's packed records
-  KEYS[2]  stream of their placements alone, same ids, for whatever must not read the lines themselves
-  KEYS[3]  hash of the stream's state
-  KEYS[4]  hash of the names of frames that were stored, one generation
+  KEYS[1]  stream of the batches: id `<last sequence>-0`, one field: header → the batch's packed records
+  KEYS[2]  stream of their headers alone, same ids, for whatever must not read the lines themselves
+  KEYS[3]  hash of the stream's state: next, first (sequences), total, before (bytes of the stream in all, and of what is trimmed),
+           newest_at, oldest_at (ms), generation (of KEYS[4] and KEYS[5]: 0 or 1), since (when it began, ms)
+  KEYS[4]  hash of the ids of frames that were stored: id → first sequence, one generation
   KEYS[5]  the other generation
 
   ARGV[1]  lines, ARGV[2] bytes, ARGV[3] age in ms that the stream may hold
-  ARGV[4]  how long frames are remembered at the least, ms; ARGV[5] how many of them at the most (a generation)
-  ARGV[6]  lowest sequence that may be given out: higher than the stream's own after a failover that lost lines
-           which somebody saw already; what is skipped is a gap, and so a loss that readers count
-  ARGV[7]  channel, ARGV[8] who appends: the wake-up is `<who> <last sequence>`
-  then for each batch:  number of lines | bytes it counts for | frame's name or '' | packed records
+  ARGV[4]  how long frame ids are kept at the least, ms; ARGV[5] how many of them at the most (a generation)
+  ARGV[6]  lowest sequence that may be allocated: higher than the stream's own after a failover that lost lines
+           which readers got already; what is skipped is a gap, and so a loss that readers count
+  ARGV[7]  channel, ARGV[8] origin: the notification is `<origin> <last sequence>`
+  then for each batch:  number of lines | bytes it counts for | frame id or '' | packed records
 
 Returns { stored at in ms, then for each batch: first sequence, 1 when the frame was stored before (else 0) }.
 
-A placement is struct '<I4I4dd': lines, bytes, stored at in ms, bytes of the stream so far.
-The first write is one that Redis refuses when it is out of memory; after it nothing can fail.
+A header is struct '<I4I4dd': lines, bytes, stored at in ms, bytes of the stream so far.
+The first write is one that Redis rejects when it is out of memory; after it nothing can fail.
 ]]
 
 local FORMAT = '<I4I4dd'
 -- Entries that a call may remove beyond the number that it adds: the work of a call is bounded.
 local EXTRA = 32
--- The keys of a stream that nobody appends to any more go by themselves, this much after its last batch grew too old.
+-- The keys of a stream that nobody appends to any more expire, this much after its last batch is too old.
 local SLACK_MS = 60000
 
 local max_lines, max_bytes, max_age = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -54,19 +55,19 @@ if redis.call('EXISTS', KEYS[2]) == 0 then
   first, before, oldest_at = next, total, now
 end
 
-local function find_frame(name)
-  local found = redis.call('HGET', KEYS[4], name) or redis.call('HGET', KEYS[5], name)
+local function find_frame(frame_id)
+  local found = redis.call('HGET', KEYS[4], frame_id) or redis.call('HGET', KEYS[5], frame_id)
   return found and tonumber(found)
 end
 
-local function remember_frame(name, sequence)
+local function add_frame(frame_id, sequence)
   if now - since > tonumber(ARGV[4]) or redis.call('HLEN', KEYS[4 + generation]) >= tonumber(ARGV[5]) then
     generation = 1 - generation
     since = now
     redis.call('UNLINK', KEYS[4 + generation])
   end
   local key = KEYS[4 + generation]
-  if redis.call('HSET', key, name, sequence) == 1 and redis.call('HLEN', key) == 1 then
+  if redis.call('HSET', key, frame_id, sequence) == 1 and redis.call('HLEN', key) == 1 then
     redis.call('PEXPIRE', key, 2 * tonumber(ARGV[4]))
   end
 end
@@ -74,18 +75,18 @@ end
 local reply = { now }
 local added = 0
 for i = 9, #ARGV, 4 do
-  local count, bytes, name = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), ARGV[i + 2]
-  local known = name ~= '' and find_frame(name)
-  if known then
-    reply[#reply + 1] = known
+  local count, bytes, frame_id = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), ARGV[i + 2]
+  local duplicate = frame_id ~= '' and find_frame(frame_id)
+  if duplicate then
+    reply[#reply + 1] = duplicate
     reply[#reply + 1] = 1
   else
     total = total + bytes
-    local placement = struct.pack(FORMAT, count, bytes, now, total)
+    local header = struct.pack(FORMAT, count, bytes, now, total)
     local last = next + count - 1
-    redis.call('XADD', KEYS[1], id(last), placement, ARGV[i + 3])
-    redis.call('XADD', KEYS[2], id(last), '', placement)
-    if name ~= '' then remember_frame(name, next) end
+    redis.call('XADD', KEYS[1], id(last), header, ARGV[i + 3])
+    redis.call('XADD', KEYS[2], id(last), '', header)
+    if frame_id ~= '' then add_frame(frame_id, next) end
     reply[#reply + 1] = next
     reply[#reply + 1] = 0
     next = last + 1
@@ -94,16 +95,16 @@ for i = 9, #ARGV, 4 do
 end
 if added == 0 then return reply end
 
-local function beyond()
+local function exceeds_retention()
   return next - first > max_lines or total - before > max_bytes or now - oldest_at > max_age
 end
 
-if beyond() then
+if exceeds_retention() then
   local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', added + EXTRA + 1)
   local cut
   -- The newest batch always stays.
   for i = 1, #oldest - 1 do
-    if not beyond() then break end
+    if not exceeds_retention() then break end
     local _, _, _, so_far = struct.unpack(FORMAT, oldest[i][2][2])
     local count, _, at = struct.unpack(FORMAT, oldest[i + 1][2][2])
     before = so_far

@@ -1,8 +1,8 @@
 --[[
-Tells what an app's stream holds.
+Returns what an app's stream holds.
 
-  KEYS[1]  stream of the placements
-  KEYS[2]  hash of the stream's state
+  KEYS[1]  stream of the batches' headers
+  KEYS[2]  hash of the stream's state: see append.lua
 
 Returns { first sequence, last sequence, bytes }; an empty stream has first = last + 1.
 ]]

@@ -1,9 +1,9 @@
 --[[
-Tells the last sequence of many streams in one call.
+Returns the last sequence of many streams in one call.
 
-  KEYS     hashes of the streams' states
+  KEYS[n]  hashes of the streams' states: see append.lua
 
-Returns one number a key: the last sequence, 0 for a stream that is not there.
+Returns one number a key: the last sequence, 0 for a stream that doesn't exist.
 ]]
 
 local newest = {}

@@ -1,9 +1,9 @@
 --[[
-Raises the next sequence of a stream: after a failover that lost lines which readers saw already, new lines must not get
-the numbers of the lost ones.
+Raises the next sequence of a stream: after a failover that lost lines which readers got already, new lines must not get
+the sequences of the lost ones.
 
-  KEYS[1]  hash of the stream's state
-  ARGV[1]  lowest sequence that may be given out next
+  KEYS[1]  hash of the stream's state: see append.lua
+  ARGV[1]  lowest sequence that may be allocated next
 
 Returns the next sequence.
 ]]

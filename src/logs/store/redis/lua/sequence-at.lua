@@ -1,8 +1,8 @@
 --[[
-Finds the last sequence that was stored before a time, by halving.
+Finds the last sequence that was stored before a time, by binary search.
 
-  KEYS[1]  stream of the placements
-  KEYS[2]  hash of the stream's state
+  KEYS[1]  stream of the batches' headers
+  KEYS[2]  hash of the stream's state: see append.lua
   ARGV[1]  milliseconds since 1970
 
 Returns the sequence; that of the line before the stream's first when everything is newer.

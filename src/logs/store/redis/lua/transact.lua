@@ -2,12 +2,12 @@
 Makes changes to the records of one scope, all of them or none.
 
   KEYS[1]  hash: key → `<version>:<JSON>`
-  KEYS[2]  sorted set of the keys, all with score 0, for listing them by their beginning
-  KEYS[3]  number of transactions so far that others were to hear of
-  ARGV[1]  channel, ARGV[2] who changes, ARGV[3] the scope; the channel is '' when nobody has to hear of it
+  KEYS[2]  sorted set of the keys, all with score 0, for listing them by prefix
+  KEYS[3]  revision: number of transactions so far that were not quiet
+  ARGV[1]  channel, ARGV[2] origin, ARGV[3] the scope; the channel is '' for a quiet transaction: nobody is notified
   then for each change:  key | version that the record has to have, or '' | JSON, or '' to delete the record
 
-Returns { 1, number of transactions }, or { 0 } when a version didn't hold. The message is `<who> <number> <scope>`.
+Returns { 1, revision (0 when quiet) }, or { 0 } when a version didn't hold. The notification is `<origin> <revision> <scope>`.
 ]]
 
 local versions = {}

@@ -1,0 +1,57 @@
+/**
+ * Loads the WebAssembly fast paths (`wasm-*.as.ts`, compiled by scripts/build-wasm.mjs) and lays out their memory: none of them
+ * allocates, so whoever calls one says where its input is and where its output goes.
+ */
+
+/** What each of them exports besides its functions; the numbers tell what the last call did. */
+export interface WasmExports {
+  readonly memory: WebAssembly.Memory;
+  /** Where it stopped in the input. */
+  readonly position: WebAssembly.Global;
+  /** Where the output ends. */
+  readonly produced: WebAssembly.Global;
+  readonly lines: WebAssembly.Global;
+}
+
+export interface WasmModule<T extends WasmExports> {
+  readonly wasm: T;
+  readonly memory: Uint8Array;
+}
+
+/** `--initialMemory` and `--memoryBase` of scripts/build-wasm.mjs: 32 pages, with static data behind the first KiB. */
+const MEMORY_BYTES = 32 * 65_536;
+const FIRST_REGION = 2_048;
+/** Behind each region: reads and writes may run over its end by up to 15 bytes. */
+const SLACK_BYTES = 64;
+
+/** Where the regions of a module's memory start, and the output, which has what remains. */
+export type WasmRegions<Name extends string> = { readonly [name in Name | 'output' | 'outputEnd']: number };
+
+/**
+ * Lays out the memory of a module.
+ * @param sizes bytes of each region, in their order
+ */
+export function layOutRegions<Name extends string>(sizes: Readonly<Record<Name, number>>): WasmRegions<Name> {
+  const regions: Record<string, number> = {};
+  let at = FIRST_REGION;
+  for (const [name, bytes] of Object.entries<number>(sizes)) {
+    regions[name] = at;
+    at += Math.ceil(bytes / SLACK_BYTES) * SLACK_BYTES + SLACK_BYTES;
+  }
+  const outputEnd = MEMORY_BYTES - SLACK_BYTES;
+  if (at >= outputEnd) throw new RangeError('the regions leave no memory for the output');
+  return { ...regions, output: at, outputEnd } as WasmRegions<Name>;
+}
+
+/**
+ * Compiles a module and makes the one instance of it.
+ * @param base64 the module, as its `wasm-*-binary.ts` has it
+ */
+export function loadWasmModule<T extends WasmExports>(base64: string): WasmModule<T> {
+  const module = new WebAssembly.Module(Buffer.from(base64, 'base64'));
+  const wasm = new WebAssembly.Instance(module).exports as unknown as T;
+  const memory = new Uint8Array(wasm.memory.buffer);
+  if (memory.length !== MEMORY_BYTES)
+    throw new RangeError(`the module has ${memory.length} bytes of memory, not ${MEMORY_BYTES}`);
+  return { wasm, memory };
+}
