@@ -5,7 +5,7 @@ import { Server, Socket } from 'node:net';
 import { afterAll, beforeAll } from 'vitest';
 
 function refuse(): never {
-  throw new Error('A unit test opens no socket and starts no program: call the file .test.ts, without .unit');
+  throw new Error('A unit test opens no socket and starts no program: call the file .test.ts without .unit');
 }
 
 const forbidden: [object, string][] = [
