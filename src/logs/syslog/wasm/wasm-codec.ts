@@ -32,8 +32,19 @@ interface CodecExports extends WasmExports {
 
 const NAME_BYTES_MAX = 1_024;
 const INPUT_BYTES = 524_288;
-const OUTPUT = INPUT + INPUT_BYTES + 64;
-const OUTPUT_BYTES = 2_097_152 - OUTPUT - 64;
+const {
+  token: TOKEN,
+  source: SOURCE,
+  head: HEAD,
+  input: INPUT,
+  output: OUTPUT,
+  outputEnd: OUTPUT_END,
+} = layOutRegions({
+  token: NAME_BYTES_MAX,
+  source: NAME_BYTES_MAX,
+  head: NAME_BYTES_MAX,
+  input: INPUT_BYTES,
+});
 /** Bytes of a connection that are decoded in one call, and of the records made of them: less than a batch. */
 const WINDOW_BYTES = 131_072;
 const RECORDS_BYTES = 200_000;
