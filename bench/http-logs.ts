@@ -99,8 +99,8 @@ async function runOnce(
   seconds: number,
 ): Promise<Run> {
   const cpuBefore = cpuSeconds(pid);
-  const order: HttpLoadJob = { url, token, seconds, ...load };
-  const result = await runJob<HttpLoadResult>(generator, order, (seconds + 30) * 1_000);
+  const job: HttpLoadJob = { url, token, seconds, ...load };
+  const result = await runJob<HttpLoadResult>(generator, job, (seconds + 30) * 1_000);
   const cpu = cpuSeconds(pid) - cpuBefore;
   if (result.failures > 0)
     throw new Error(`${name}: ${result.failures} of ${result.requests} requests failed`);

@@ -220,14 +220,14 @@ function http(
       return async (lines) => {
         const client = new Client(server.url);
         for (let sent = 0; sent < lines; sent += BATCH_LINES) {
-          const answer = await client.request({
+          const response = await client.request({
             method: 'POST',
             path,
             headers: { 'content-type': type, authorization: `Bearer ${token}`, ...headers },
             body: bytes,
           });
-          await answer.body.dump();
-          if (answer.statusCode >= 300) throw new Error(`${name}: ${answer.statusCode}`);
+          await response.body.dump();
+          if (response.statusCode >= 300) throw new Error(`${name}: ${response.statusCode}`);
         }
         await client.close();
       };

@@ -69,12 +69,12 @@ async function runOnce(startRelay: (sinkPort: number) => Promise<Relay>, lines: 
   );
   const target = await startRelay(sinkPort);
   try {
-    const order: SyslogLoadJob = { port: target.port, token: target.token, lines };
-    await runJob<SyslogLoadResult>(load, { ...order, lines: WARM_UP_LINES }, RUN_MS);
+    const job: SyslogLoadJob = { port: target.port, token: target.token, lines };
+    await runJob<SyslogLoadResult>(load, { ...job, lines: WARM_UP_LINES }, RUN_MS);
     await sleep(AFTERMATH_MS);
     const cpuBefore = cpuSeconds(target.pid);
     const loadBefore = cpuSeconds(load.pid!);
-    const { seconds } = await runJob<SyslogLoadResult>(load, order, RUN_MS);
+    const { seconds } = await runJob<SyslogLoadResult>(load, job, RUN_MS);
     await sleep(AFTERMATH_MS);
     const cpu = cpuSeconds(target.pid) - cpuBefore;
     return {

@@ -85,8 +85,8 @@ async function runOnce(way: (typeof ROUTES)[number], linesPerS: number, seconds:
     const { url, key, syslogPort } = server;
     const cpuBefore = cpuSeconds(server.pid);
     const startedMs = performance.now();
-    const order: TailLatencyJob = { ...way, url, key, app: 'bench', token, syslogPort, linesPerS, seconds };
-    const result = await runJob<TailLatencyResult>(load, order, (seconds + 30) * 1_000);
+    const job: TailLatencyJob = { ...way, url, key, app: 'bench', token, syslogPort, linesPerS, seconds };
+    const result = await runJob<TailLatencyResult>(load, job, (seconds + 30) * 1_000);
     const tookS = (performance.now() - startedMs) / 1_000;
     return { ...result, cpuShare: (cpuSeconds(server.pid) - cpuBefore) / tookS };
   } finally {

@@ -33,7 +33,7 @@ const LOOK_MS = 20;
 const SILENCE_MS = 15_000;
 /** What is still done for the lines after the last was taken is on the bill too. */
 const AFTERMATH_MS = 500;
-const APP = 'chatty';
+const APP = 'flooding';
 
 interface Run {
   readonly linesPerS: number;
@@ -78,7 +78,7 @@ async function runOnce(lines: number): Promise<Run> {
   const folder = makeFolder('runner');
   const data = join(folder, '.tailrace');
   const program = join(ROOT, 'dist', 'bench', 'programs', 'flooding-dyno.js');
-  writeFileSync(join(folder, 'Procfile'), `chatty: exec "${process.execPath}" "${program}" ${lines}\n`);
+  writeFileSync(join(folder, 'Procfile'), `flooding: exec "${process.execPath}" "${program}" ${lines}\n`);
   const child = start(TAILRACE, ['start', '--app', APP], {
     cwd: folder,
     // Nothing may be trimmed: all lines are read back.
@@ -143,7 +143,7 @@ function countStored({ url, key }: BenchServer): Promise<number> {
     socket.on('message', (message: Buffer) => {
       const { lines } = JSON.parse(message.toString('utf8')) as { lines: string[] };
       for (const line of lines) {
-        const number = Number(/: chatty (\d+) /.exec(line)?.[1]);
+        const number = Number(/: flooding (\d+) /.exec(line)?.[1]);
         if (number < next || Number.isNaN(number)) continue;
         stored++;
         next = number + 1;

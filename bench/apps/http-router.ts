@@ -96,14 +96,14 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const targets: Target[] = [{ name: 'tailrace', port: routerPort, pid: server.pid }, ...reverse];
   const direct: Target = { name: DIRECT, port: dynoPorts[0], pid: undefined };
   const load = (port: number, secondsNow: number, rate?: number): Promise<HttpGetResult> => {
-    const order: HttpGetJob = {
+    const job: HttpGetJob = {
       port,
       host: HOST,
       connections,
       seconds: secondsNow,
       ...(rate ? { rate } : {}),
     };
-    return runJob<HttpGetResult>(generator, order, (secondsNow + 20) * 1_000);
+    return runJob<HttpGetResult>(generator, job, (secondsNow + 20) * 1_000);
   };
   const all = [direct, ...targets];
   /** One run, and the processor time that each request took meanwhile. */

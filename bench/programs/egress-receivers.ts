@@ -27,12 +27,12 @@ export async function startReceiver(
 ): Promise<() => void> {
   if (egress === 'tail') return receiveFromTail(where, take);
   const [url, close] = egress === 'syslog' ? await syslogReceiver(take) : await httpReceiver(take);
-  const answer = await fetch(`${where.url}/apps/${where.app}/log-drains`, {
+  const response = await fetch(`${where.url}/apps/${where.app}/log-drains`, {
     method: 'POST',
     headers: { authorization: `Bearer ${where.key}`, 'content-type': 'application/json' },
     body: JSON.stringify({ url }),
   });
-  if (!answer.ok) throw new Error(`the drain was refused: ${answer.status} ${await answer.text()}`);
+  if (!response.ok) throw new Error(`the drain was refused: ${response.status} ${await response.text()}`);
   return close;
 }
 

@@ -10,11 +10,11 @@ const LINE_BYTES = 80;
 const LINES_PER_WRITE = 819;
 
 const count = Number(process.argv[2]);
-const line = Buffer.from(`chatty ${'0'.repeat(DIGITS)} `.padEnd(LINE_BYTES - 1, 'x').concat('\n'));
+const line = Buffer.from(`flooding ${'0'.repeat(DIGITS)} `.padEnd(LINE_BYTES - 1, 'x').concat('\n'));
 const piece = Buffer.alloc(LINE_BYTES * LINES_PER_WRITE, line);
 for (let sent = 0; sent < count; ) {
   const lines = Math.min(LINES_PER_WRITE, count - sent);
-  for (let k = 0; k < lines; k++) writeNumber(sent + k, piece, k * LINE_BYTES + 'chatty '.length);
+  for (let k = 0; k < lines; k++) writeNumber(sent + k, piece, k * LINE_BYTES + 'flooding '.length);
   await writeAll(piece.subarray(0, lines * LINE_BYTES));
   sent += lines;
 }

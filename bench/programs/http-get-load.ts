@@ -27,9 +27,9 @@ export interface HttpGetResult {
   readonly p99Ms: number;
 }
 
-process.on('message', (order: HttpGetJob) => {
-  const { rate } = order;
-  const done = rate === undefined ? atFullSpeed(order) : atRate({ ...order, rate });
+process.on('message', (job: HttpGetJob) => {
+  const { rate } = job;
+  const done = rate === undefined ? atFullSpeed(job) : atRate({ ...job, rate });
   done.then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
@@ -38,8 +38,8 @@ process.on('message', (order: HttpGetJob) => {
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });
 
-async function atRate(order: HttpGetJob & { readonly rate: number }): Promise<HttpGetResult> {
-  const { latenciesMs, seconds, failures } = await sendPacedGets(order);
+async function atRate(job: HttpGetJob & { readonly rate: number }): Promise<HttpGetResult> {
+  const { latenciesMs, seconds, failures } = await sendPacedGets(job);
   return { requests: latenciesMs.length, seconds, failures, ...quantiles(latenciesMs) };
 }
 

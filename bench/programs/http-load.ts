@@ -21,8 +21,8 @@ export interface HttpLoadResult {
   readonly p99Ms: number;
 }
 
-process.on('message', (order: HttpLoadJob) => {
-  run(order).then(
+process.on('message', (job: HttpLoadJob) => {
+  run(job).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
   );

@@ -43,8 +43,8 @@ sink.listen(0, '127.0.0.1', () => {
   const address = sink.address();
   if (address && typeof address === 'object') process.send?.({ sinkPort: address.port });
 });
-process.on('message', (order: SyslogLoadJob) => {
-  run(order).then(
+process.on('message', (job: SyslogLoadJob) => {
+  run(job).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
   );

@@ -40,8 +40,8 @@ const ARRIVAL_TIMEOUT_MS = 5_000;
 /** Many, so that a request never waits for another one here: it would count as the age of its lines. */
 const HTTP_CONNECTIONS = 50;
 
-process.on('message', (order: TailLatencyJob) => {
-  run(order).then(
+process.on('message', (job: TailLatencyJob) => {
+  run(job).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
   );
@@ -54,18 +54,18 @@ function nowMicros(): number {
   return Math.floor(performance.now() * 1_000);
 }
 
-async function run(order: TailLatencyJob): Promise<TailLatencyResult> {
-  const { linesPerS, seconds } = order;
+async function run(job: TailLatencyJob): Promise<TailLatencyResult> {
+  const { linesPerS, seconds } = job;
   const ages = new Float64Array(Math.ceil(linesPerS * seconds) + 1);
   let received = 0;
   let counted = 0;
   const countFromMicros = nowMicros() + WARM_UP_MS * 1_000;
-  const close = await startReceiver(order.out, order, (writtenMicros) => {
+  const close = await startReceiver(job.out, job, (writtenMicros) => {
     received++;
     if (writtenMicros >= countFromMicros) ages[counted++] = (nowMicros() - writtenMicros) / 1_000;
   });
-  const source = order.protocol === 'syslog' ? await syslogSource(order) : httpSource(order);
-  const sent = await sendAtRate(order, source.write);
+  const source = job.protocol === 'syslog' ? await syslogSource(job) : httpSource(job);
+  const sent = await sendAtRate(job, source.write);
   const deadlineMs = performance.now() + ARRIVAL_TIMEOUT_MS;
   while (received < sent && performance.now() < deadlineMs) await sleep(20);
   await source.close();
@@ -131,7 +131,7 @@ function httpSource({ url, token }: TailLatencyJob): Source {
   const pool = new Pool(url, { connections: HTTP_CONNECTIONS });
   const authorization = `Basic ${Buffer.from(`token:${token}`).toString('base64')}`;
   const post = async (body: Buffer, lines: number): Promise<void> => {
-    const answer = await pool.request({
+    const response = await pool.request({
       method: 'POST',
       path: '/logs',
       headers: {
@@ -141,8 +141,8 @@ function httpSource({ url, token }: TailLatencyJob): Source {
       },
       body,
     });
-    await answer.body.dump();
-    if (answer.statusCode >= 300) throw new Error(`POST /logs: ${answer.statusCode}`);
+    await response.body.dump();
+    if (response.statusCode >= 300) throw new Error(`POST /logs: ${response.statusCode}`);
   };
   return {
     write: (frames, lines) => {

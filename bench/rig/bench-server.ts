@@ -77,7 +77,7 @@ export function connectToServer(
   const { url } = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as { url: string };
   const key = readFileSync(join(data, 'key'), 'utf8').trim();
   const request = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => {
-    const answer = await fetch(url + path, {
+    const response = await fetch(url + path, {
       method,
       headers: {
         authorization: `Bearer ${key}`,
@@ -85,8 +85,8 @@ export function connectToServer(
       },
       body: body && JSON.stringify(body),
     });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as T;
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
   };
   return {
     pid: child.pid!,
