@@ -1,5 +1,5 @@
 /**
- * What a line costs by each way in: lines per CPU second of the server, stored, beside octet-counted TCP.
+ * What a line costs by each ingress protocol: lines per CPU second of the server, stored, beside octet-counted TCP.
  *
  *   node dist/bench/protocols.js [--lines 200000] [--runs 1] [--only otlp]
  */
@@ -157,7 +157,7 @@ function tlsPort({ syslogTlsPort }: BenchServer): number {
   return syslogTlsPort;
 }
 
-/** A certificate of its own, made by openssl; none of the others is slower for it. */
+/** A certificate made by openssl; the other protocols are no slower for it. */
 function tlsSettings(folder: string): Record<string, string> {
   const [key, cert] = [join(folder, 'server.key'), join(folder, 'server.pem')];
   const made = spawnSync(

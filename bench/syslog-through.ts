@@ -21,9 +21,9 @@ import {
 } from './rig/report.ts';
 import { rsyslogVersion, startRsyslogRelay } from './rig/rsyslog.ts';
 
-/** Lines that go through before the clock runs: compilers and allocators have settled. */
+/** Warm-up lines: compilers and allocators have settled. */
 const WARM_UP_LINES = 300_000;
-/** What a relay still does for the lines when the last has come out (cursors, syncs) is on its bill too. */
+/** What a relay still does for the lines when the last has come out (cursors, syncs) counts too. */
 const AFTERMATH_MS = 500;
 const RUN_MS = 300_000;
 

@@ -27,11 +27,11 @@ import {
   type Table,
 } from '../rig/report.ts';
 
-/** The API is asked this often how many lines were taken. */
+/** How often the API is asked for the number of accepted lines. */
 const LOOK_MS = 20;
-/** No new line for this long: the rest doesn't come. */
+/** When no new line comes for this long, the rest is lost. */
 const SILENCE_MS = 15_000;
-/** What is still done for the lines after the last was taken is on the bill too. */
+/** What is still done for the lines after the last was accepted counts too. */
 const AFTERMATH_MS = 500;
 const APP = 'flooding';
 
@@ -39,7 +39,7 @@ interface Run {
   readonly linesPerS: number;
   readonly cpuMicros: number;
   readonly peakBytes: number;
-  /** Lines that are not in the stream, or not in their place. */
+  /** Lines that are missing in the stream, or out of order. */
   readonly missing: number;
 }
 

@@ -36,7 +36,7 @@ interface Run {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly longestMs: number;
-  /** Even lines that the tail got, and those of all dynos that were stored. */
+  /** The steady dyno's lines that the tail got, and the stored lines of all dynos. */
   readonly steadyPerS: number;
   readonly linesPerS: number;
   readonly cores: number;

@@ -1,6 +1,6 @@
 /**
- * An app that says too much: numbered lines of 80 bytes, as fast as its stdout takes them, then silence.
- * Written in pieces of 64 KiB, so that it is the runner that limits, not this.
+ * An app that floods its stream: numbered lines of 80 bytes, as fast as its stdout takes them, then silence.
+ * Written in chunks of 64 KiB, so that the reader is the limit, not this.
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 /**
  * Many WebSocket clients in one process, and the source of their lines. The clients read frame headers and count, no more, so
- * that the server is what is measured; the first one looks at every line as well.
+ * that the server is what is measured; the first one also checks every line.
  */
 import { connect, type Socket } from 'node:net';
 import { DIGITS, syslogLine, writeNumber } from '../rig/lines.ts';
@@ -24,12 +24,12 @@ export interface ManyTailsResult {
   readonly bytes: number;
 }
 
-/** Nothing came for so long: something is lost. */
+/** When nothing comes for this long, lines are lost. */
 const STALL_TIMEOUT_MS = 20_000;
 const SLICE_LINES = 400;
 /** Bytes that may wait to be written. */
 const BUFFERED_BYTES_MAX = 1_048_576;
-/** The number of a line stands behind this word. */
+/** The number of a line follows this word. */
 const MARK = Buffer.from('line ');
 
 process.on('message', (job: ManyTailsJob) => {
@@ -119,7 +119,7 @@ class Client {
     return frames;
   }
 
-  /** The last line stands in the last bytes: only those are looked at. */
+  /** The last line is in the last bytes: only those are searched. */
   protected payload(piece: Buffer): void {
     const end =
       piece.length >= 400
@@ -130,7 +130,7 @@ class Client {
   }
 }
 
-/** Looks whether the lines come in order, each once. */
+/** Checks that the lines come in order, each once. */
 class CheckingClient extends Client {
   private next = 0;
   private rest: Buffer = Buffer.alloc(0);
@@ -196,7 +196,7 @@ function open(
   });
 }
 
-/** Writes all lines as fast as they are taken. */
+/** Writes all lines as fast as they are accepted. */
 async function sendLines({ tcpPort, token, lines }: ManyTailsJob): Promise<Socket> {
   const socket = connect({ port: tcpPort, host: '127.0.0.1', noDelay: true });
   await new Promise<void>((resolve, reject) => {

@@ -1,6 +1,6 @@
 /**
- * A source and a tail (or a drain's receiver) in one process, so that both read the same clock: sends lines at an even rate, each
- * with the moment it was written in it, and looks how old they are when they come out.
+ * A source and a tail (or a drain's receiver) in one process, so that both read the same clock: sends lines at a steady rate, each
+ * with the time at which it was written, and measures how old they are when they come out.
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,7 +22,7 @@ export interface TailLatencyJob {
   readonly seconds: number;
 }
 
-/** What was seen; lines of the first second don't count. */
+/** The result; lines of the first second don't count. */
 export interface TailLatencyResult {
   readonly sent: number;
   readonly received: number;
@@ -35,7 +35,7 @@ export interface TailLatencyResult {
 /** Lines of so long are written at once. */
 const SLICE_MS = 2;
 const WARM_UP_MS = 1_000;
-/** What hasn't come this long after the last line was written is lost. */
+/** What hasn't come this long after the last line is lost. */
 const ARRIVAL_TIMEOUT_MS = 5_000;
 /** Many, so that a request never waits for another one here: it would count as the age of its lines. */
 const HTTP_CONNECTIONS = 50;
@@ -49,7 +49,7 @@ process.on('message', (job: TailLatencyJob) => {
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });
 
-/** The moment as a line carries it: microseconds since this process started, in nine digits for a quarter of an hour. */
+/** The time in a line: microseconds since this process started, in nine digits for a quarter of an hour. */
 function nowMicros(): number {
   return Math.floor(performance.now() * 1_000);
 }
@@ -146,7 +146,7 @@ function httpSource({ url, token }: TailLatencyJob): Source {
   };
   return {
     write: (frames, lines) => {
-      // A request that fails shows as lines that are missing; nothing is sent twice here.
+      // A request that fails shows as missing lines; there are no retries here.
       post(frames, lines).catch((error: unknown) => process.stderr.write(`${error}\n`));
     },
     close: () => pool.destroy(),
