@@ -1,17 +1,22 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runTailrace } from '../../../support/program.ts';
 import { startHttpReceiver, startTcpReceiver } from '../../../support/receivers/receivers.ts';
 import { messageOf, parseFrames } from '../../../support/senders/frames.ts';
 import { octetCounted, postLogs, pushLines, TIME } from '../../../support/senders/send-lines.ts';
-import { startServerForTest } from '../../../support/server.ts';
+import { type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
 
 describe('a drain with filters', () => {
   const said = (priority: number, dyno: string, message: string) =>
     `<${priority}>1 ${TIME} host token ${dyno} - - ${message}`;
 
   it('gets what it asked for, and the rest is counted', async () => {
-    const server = await startServerForTest();
     const app = await server.createApp();
     const receivers = new Map<string, Awaited<ReturnType<typeof startHttpReceiver>>>();
     const flags: Record<string, string[]> = {
@@ -74,7 +79,6 @@ describe('a drain with filters', () => {
   });
 
   it('repeats a filtered and sampled request with exactly the same lines', async () => {
-    const server = await startServerForTest();
     const app = await server.createApp();
     const receiver = await startHttpReceiver((attempt) => (attempt < 2 ? 500 : 200));
     const url = `${receiver.url}?tailrace-sample=30%25`;
@@ -93,7 +97,6 @@ describe('a drain with filters', () => {
   });
 
   it('redacts structured data without breaking it', async () => {
-    const server = await startServerForTest();
     const app = await server.createApp();
     const receiver = await startTcpReceiver();
     await runTailrace(['drains:add', receiver.url, '-a', app.name, '--redact', 'email'], { env: server.env });
