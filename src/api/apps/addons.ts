@@ -4,7 +4,7 @@ import { addonAttachmentName, addonServiceName, isAddonNamed } from '../../apps/
 import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { applyConfigChange } from '../../apps/records/config-change.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import type { AddonRecord } from '../../apps/records/release-history.ts';
+import type { AddonRecord } from '../../apps/records/release-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiContext } from '../context.ts';
 import { removeAddonDrains } from '../logs/addon-drains.ts';

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import type { ReleaseRecord } from '../../apps/records/release-history.ts';
+import type { ReleaseRecord } from '../../apps/records/release-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiContext } from '../context.ts';
 import { paginate } from '../pagination.ts';

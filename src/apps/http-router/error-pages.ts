@@ -1,7 +1,7 @@
 import type { ErrorPageUrls } from './app-lookup.ts';
 import type { Failure } from './error-codes.ts';
 
-/** What whoever opens the page should know, by code: a title, and what to do. */
+/** What the page says, by code: a title, and what to do. */
 const ADVICE: Record<string, readonly [string, string]> = {
   H10: ['The app crashed', 'Its last lines say why. After a fix, restart it.'],
   H11: ['Too many requests are waiting', 'The app is still starting, or needs more web dynos.'],
@@ -20,7 +20,7 @@ const ADVICE: Record<string, readonly [string, string]> = {
   H80: ['The app is under maintenance', 'It will be back soon.'],
 };
 
-/** A page to send instead of an app's answer. */
+/** A page to send instead of an app's response. */
 export type ErrorPage = {
   title: string;
   text: string;
@@ -47,7 +47,7 @@ export function failurePage(
   };
 }
 
-/** The page for a host name that no app answers to. */
+/** The page for a host name that belongs to no app. */
 export const unknownHostPage: ErrorPage = {
   title: 'There’s nothing here, yet',
   text: 'No app answers to this name. These are the ones there are:',
@@ -55,7 +55,7 @@ export const unknownHostPage: ErrorPage = {
   command: 'tailrace apps',
 };
 
-/** The page for a request that belongs to no app, since it can't be read. */
+/** The page for a malformed request that belongs to no app. */
 export const badRequestPage: ErrorPage = {
   title: 'The request could not be understood',
   text: 'It is not well-formed HTTP/1.1.',
