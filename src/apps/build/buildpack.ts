@@ -22,7 +22,8 @@ export class BuildError extends Error {
   override readonly name = 'BuildError';
 }
 
-type StepContext = Pick<BuildStep, 'env' | 'onLine' | 'signal'>;
+/** What all programs of a build have in common. */
+export type StepContext = Pick<BuildStep, 'env' | 'onLine' | 'signal'>;
 
 /**
  * The first built-in buildpack that takes the app.

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { bubblewrap, type Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import type { Workspace } from '../processes/supervisor.ts';
-import { packFolder, unpackTar } from './tar.ts';
+import { packFolder, unpackFolder } from './tar.ts';
 
 /** What a dyno's shell does before its command: the app's own profile, as on Heroku. */
 export const PROFILE_SCRIPT =
@@ -72,7 +72,7 @@ export class SlugFiles {
     await mkdir(join(home, 'tmp'), { mode: 0o700 });
     const remove = () => rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
     try {
-      if (slug !== null) await unpackTar(this.path(slug), folder);
+      if (slug !== null) await unpackFolder(this.path(slug), folder);
     } catch (error) {
       await remove();
       throw error;

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { parseSlugIgnore } from '../../apps/build/slugignore.ts';
+import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
 import { ApiClient, resolveApp } from '../api-client.ts';
 
@@ -38,18 +38,21 @@ export function pushCommand(program: Command): void {
     });
 }
 
-/** What is never part of an app. */
+/** What is never part of an app, in its top folder. */
 const ALWAYS_IGNORED = ['.git', 'node_modules', '.tailrace', '.venv', '__pycache__'];
 
 async function pack(folder: string, file: string): Promise<void> {
   if (!existsSync(folder)) throw new TailraceError('not_found', `There is no folder ${folder}.`);
-  const ignore = join(folder, '.slugignore');
-  const patterns = existsSync(ignore) ? parseSlugIgnore(await readFile(ignore, 'utf8')) : [];
-  const excludes = [...ALWAYS_IGNORED.map((name) => `./${name}`), ...patterns].map(
-    (pattern) => `--exclude=${pattern}`,
+  const slugIgnore = await readSlugIgnore(folder);
+  const { kept } = await listTree(
+    folder,
+    (path, isDirectory) => ALWAYS_IGNORED.includes(path) || slugIgnore(path, isDirectory),
   );
-  const args = ['-czf', file, '--anchored', ...excludes, '-C', folder, '.'];
-  const child = spawn('tar', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const names = ['./', ...kept.map((path) => `./${path}`)];
+  const args = ['-czf', file, '-C', folder, '--null', '--no-recursion', '-T', '-'];
+  const child = spawn('tar', args, { stdio: ['pipe', 'ignore', 'inherit'] });
+  child.stdin.on('error', () => {}); // its status says it
+  child.stdin.end(Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1'));
   const status = await new Promise<number | null>((done, fail) => {
     child.on('error', fail);
     child.on('close', done);

@@ -1,4 +1,4 @@
-/** Tails that stay: nothing missing and nothing twice, at the seam, after a lost connection, when they are slow. */
+/** Live tails: no line is missing and none comes twice, between stored and new lines, after a lost connection, when they are slow. */
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -19,7 +19,7 @@ function isRising(list: readonly number[]): boolean {
   return list.every((number, i) => i === 0 || number === list[i - 1] + 1);
 }
 
-/** Lines that were not dropped, and the count that an L11 tells of those that were. */
+/** Lines that were not dropped, and the count of those that were, from their L11. */
 function account(texts: readonly string[]): { got: number[]; dropped: number; notices: number } {
   const notices = texts.filter((text) => text.startsWith('Error L11'));
   const dropped = notices
@@ -44,7 +44,7 @@ beforeAll(async () => {
 describe('a tail', () => {
   let app: App;
 
-  it('shows the last lines and then those that come, without a gap or a repeat at the seam', async () => {
+  it('gives the last lines and then new ones, without a gap or a repeat between them', async () => {
     app = await server.createApp();
     let sent = 0;
     const push = async (): Promise<void> => {
@@ -66,7 +66,7 @@ describe('a tail', () => {
     }
   });
 
-  it('goes on behind a position, and behind the last event', async () => {
+  it('resumes after a position, and after the last event', async () => {
     app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     const first = openWebSocketTail(server, app, 'lines=3');
@@ -91,7 +91,7 @@ describe('a tail', () => {
     expect(numbers(again.lines)).toEqual([15, 16, 17]);
   });
 
-  it('filters what comes as it filters what was', async () => {
+  it('filters new lines as it filters stored ones', async () => {
     app = await server.createApp();
     await pushLines(server, app.token, ['line 0 good', 'line 1 bad']);
     const tail = openWebSocketTail(server, app, 'q=bad');
@@ -110,7 +110,7 @@ describe('a tail', () => {
     expect(numbers(tail.messageTexts)).toEqual([1, 3, 5]);
   });
 
-  it('finds the last lines that match far back, and pages on before them', async () => {
+  it('finds the last lines that match far back, and pages backwards from them', async () => {
     app = await server.createApp();
     for (let i = 0; i < 20; i++) await pushLines(server, app.token, numberedMessages(500, 'line', i * 500));
     const ask = async (query: string): Promise<{ position: string; message: string }[]> => {
@@ -152,7 +152,7 @@ describe('a tail of a short stream', () => {
     return () => server.close();
   });
 
-  it('tells who comes back too late how many lines are gone', async () => {
+  it('reports how many lines are gone to a reader who resumes too late', async () => {
     const app = await server.createApp();
     await pushLines(server, app.token, ['line 0']);
     for (let i = 0; i < 100; i++)
@@ -169,7 +169,7 @@ describe('a tail of a short stream', () => {
     expect(isRising(got)).toBe(true);
     expect(got.at(-1)).toBe(1_000);
     expect(dropped + got.length).toBe(1_000);
-    // Who didn't ask for what is gone isn't told.
+    // A reader who didn't ask for what is gone gets no L11.
     const fresh = openWebSocketTail(server, app, 'lines=100000');
     await fresh.untilLive();
     expect(account(fresh.messageTexts).notices).toBe(0);
@@ -179,7 +179,7 @@ describe('a tail of a short stream', () => {
     expect(json.lines[0]).toMatchObject({ source: 'heroku', dyno: 'logplex', level: 'warn', severity: 4 });
   });
 
-  it('lets a slow tail fall behind in bounded memory, and counts what it missed', async () => {
+  it('lets a slow tail lag behind in bounded memory, and counts what it lost', async () => {
     const app = await server.createApp();
     const slow = openWebSocketTail(server, app, 'lines=0');
     await slow.untilLive();
@@ -198,7 +198,7 @@ describe('a tail of a short stream', () => {
     expect(dropped + got.length).toBe(6_000);
   });
 
-  it('lets plain readers lag as well', async () => {
+  it('lets plain text readers lag as well', async () => {
     const app = await server.createApp();
     const { hostname, port } = new URL(server.url);
     const socket = connect({ host: hostname, port: Number(port) });
@@ -231,7 +231,7 @@ describe('a tail of a short stream', () => {
 
 it('compresses for clients on other machines, each message once for all of them', async () => {
   const app = await server.createApp();
-  // As a reverse proxy on this machine passes on what comes from elsewhere.
+  // As a reverse proxy on this machine forwards requests of other machines.
   const headers = { 'x-forwarded-for': '192.0.2.1' };
   const tails = [1, 2].map(() => openWebSocketTail(server, app, 'lines=0', { headers, deflate: true }));
   const local = openWebSocketTail(server, app, 'lines=0', { deflate: true });
@@ -263,7 +263,7 @@ it('ends when its app is destroyed', async () => {
   await until('the other app', () => stays.messageTexts.includes('still here'));
 });
 
-it('is told that the server stops', async () => {
+it('gets a close code when the server stops', async () => {
   const server = await startServerForTest();
   const app = await server.createApp();
   await pushLines(server, app.token, numberedMessages(5));
@@ -273,12 +273,12 @@ it('is told that the server stops', async () => {
   expect(await tail.untilClosed()).toBe(1001);
 });
 
-it('begins behind all it has looked through when nothing was found', async () => {
+it('begins after all that was scanned when nothing was found', async () => {
   const app = await server.createApp();
   await pushLines(server, app.token, numberedMessages(50));
   const tail = openWebSocketTail(server, app, 'q=nowhere');
   await tail.untilLive();
-  // A server may speak first in an app's stream: the newest line is what it says it is.
+  // A line of the platform may be the newest one of an app's stream.
   expect(tail.messages[0]).toEqual({
     position: tail.messages[0].newest,
     newest: tail.messages[0].newest,

@@ -7,7 +7,7 @@ import type { StoreOpener } from './store-suite.ts';
 
 export function subscriptionSuite(opener: StoreOpener): void {
   describe('subscribe', () => {
-    it('lets a reader that reads after every wake see everything within a second', async () => {
+    it('lets a reader that reads after every notification see everything within a second', async () => {
       const store = await opener.open();
       const app = newAppId();
       const follower = new SubscribedReader(store, app);
@@ -33,7 +33,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       stop();
     });
 
-    it('says that a batch was passed on when somebody was given it', async () => {
+    it('reports that a batch is retained by readers when a subscriber got it', async () => {
       const store = await opener.open();
       const app = newAppId();
       const given: StoredBatch[] = [];
@@ -47,7 +47,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       stop();
     });
 
-    it('wakes only those who subscribed to the app, and until they unsubscribe', async () => {
+    it('notifies only subscribers of the app, and until they unsubscribe', async () => {
       const store = await opener.open();
       const [mine, other] = [newAppId(), newAppId()];
       const woken = { mine: 0, other: 0, second: 0 };
@@ -69,7 +69,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       stopOther();
     });
 
-    it('wakes for the appends of another router', async () => {
+    it('notifies of the appends of another router', async () => {
       if (!opener.shared) return expectExclusive(opener);
       const [here, there] = [await opener.open(), await opener.open()];
       const app = newAppId();
@@ -82,7 +82,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
   });
 
   describe('watch', () => {
-    it('tells the scope of every transaction that was made', async () => {
+    it('notifies of the scope of every transaction that was made', async () => {
       const store = await opener.open();
       const scope = randomUUID();
       const seen: string[] = [];
@@ -95,7 +95,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       expect(seen).not.toContain(other);
     });
 
-    it('tells of transactions that another router made', async () => {
+    it('notifies of transactions that another router made', async () => {
       if (!opener.shared) return expectExclusive(opener);
       const [here, there] = [await opener.open(), await opener.open()];
       const seen: string[] = [];
@@ -111,7 +111,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
   });
 }
 
-/** A reader that reads on after every wake. */
+/** A reader that reads on after every notification. */
 class SubscribedReader {
   readonly lines: string[] = [];
   readonly stop: () => void;
@@ -137,7 +137,7 @@ class SubscribedReader {
   }
 }
 
-/** Where another router can't open the store, it is told so. */
+/** Where only one router can open the store, the other one gets an error. */
 async function expectExclusive(opener: StoreOpener): Promise<void> {
   await opener.open();
   await expect(opener.open()).rejects.toThrow(/in use by another/);

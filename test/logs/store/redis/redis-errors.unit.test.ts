@@ -9,7 +9,7 @@ import {
   serverWarnings,
 } from '../../../../src/logs/store/redis/connection/server-check.ts';
 
-describe('what Redis says', () => {
+describe('what INFO reports', () => {
   const facts: RedisServerInfo = {
     server: 'Redis',
     version: '7.0.15',
@@ -22,14 +22,14 @@ describe('what Redis says', () => {
     append_only: false,
   };
 
-  it('is refused when it is too old', () => {
+  it('is an error when the version is too old', () => {
     expect(() => assertSupportedVersion({ ...facts, version: '6.0.16' })).toThrow('Redis 6.0.16 is too old');
     expect(() => assertSupportedVersion({ ...facts, version: '5.0.3' })).toThrow('too old');
     for (const version of ['6.2.0', '7.0.15', '8.2.1']) assertSupportedVersion({ ...facts, version });
     expect(serverWarnings(facts)).toEqual([]);
   });
 
-  it('is known by its own name and version', () => {
+  it('has the name and version of Redis or of Valkey', () => {
     const info = (...fields: string[]): string =>
       ['# Server', ...fields, 'redis_mode:standalone'].join('\r\n');
     expect(parseServerInfo(info('redis_version:8.2.1'))).toMatchObject({ server: 'Redis', version: '8.2.1' });

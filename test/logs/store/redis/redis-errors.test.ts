@@ -1,4 +1,4 @@
-/** What Redis refuses is said in one sentence, with what to do. */
+/** Errors of Redis are one sentence each, with what to do. */
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
@@ -17,7 +17,7 @@ async function refusalOf(action: Promise<unknown>): Promise<TailraceError> {
 }
 
 describe.runIf(hasRedis)('a Redis', () => {
-  it('that is out of memory refuses lines, and takes them again when there is room', async () => {
+  it('that is out of memory rejects lines, and accepts them again when there is space', async () => {
     const server = await startRedisForTest({ config: ['maxmemory 4mb', 'maxmemory-policy noeviction'] });
     const { store } = await openRedisStoreForTest(server.url);
     const app = newAppId();
@@ -43,7 +43,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(linesOf(await store.read(app, taken, 1))).toEqual(['room']);
   });
 
-  it('that is a read-only replica says where to go', async () => {
+  it('that is a read-only replica is an error that names the master or the Sentinels', async () => {
     const master = await startRedisForTest();
     const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
     await openRedisStoreForTest(master.url);
@@ -54,7 +54,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(refusal.message).toMatch(/read-only replica: point REDIS_URL at the master/);
   });
 
-  it('that asks for a password says so, and that it is wrong', async () => {
+  it('that wants a password is an error, and so is a wrong one', async () => {
     const server = await startRedisForTest({ password: 'right' });
     const missing = await refusalOf(openRedisStoreForTest(server.url));
     expect(missing).toMatchObject({ code: 'settings' });
@@ -66,7 +66,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     await openRedisStoreForTest(`redis://:right@127.0.0.1:${server.port}`);
   });
 
-  it('that complains is quoted without what was sent: that may be secret', async () => {
+  it('that reports an error is quoted without what was sent: that may be secret', async () => {
     const server = await startRedisForTest({ password: 'right' });
     const { store, warnings } = await openRedisStoreForTest(`redis://:right@127.0.0.1:${server.port}`);
     await server.command('acl', 'setuser', 'default', '-evalsha', '-eval');
@@ -77,7 +77,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(warnings.join()).not.toContain('hush');
   });
 
-  it('that is not there is named', async () => {
+  it('that doesn’t answer is named in the error', async () => {
     const port = await freePort();
     const refusal = await refusalOf(
       openRedisStoreForTest(`redis://:hush@127.0.0.1:${port}`, { openMs: 200 }),
@@ -88,7 +88,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(refusal.code).toBe('unavailable');
   });
 
-  it('that loads its data from disk is waited for, and says so', { timeout: 60_000 }, async () => {
+  it('that loads its data from disk is waited for, with a warning', { timeout: 60_000 }, async () => {
     const server = await startRedisForTest({ config: ['dbfilename dump.rdb'] });
     const script = "for i = 1, 1500 do redis.call('SET', 'key' .. i, string.rep('x', 1000)) end";
     await server.command('eval', script, 0);
@@ -103,7 +103,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect((await store.append(newAppId(), batchOf('loaded'))).first).toBe(1);
   });
 
-  it('that may throw data away is warned of', async () => {
+  it('that may evict data is warned of', async () => {
     const evicting = await startRedisForTest({ config: ['maxmemory 100mb', 'maxmemory-policy allkeys-lru'] });
     expect((await openRedisStoreForTest(evicting.url)).warnings).toEqual([
       expect.stringMatching(/maxmemory-policy allkeys-lru: .* Set it to noeviction/),
