@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /**
- * The archive: a program that receives an HTTPS drain and writes its lines to files. This file wires the parts:
+ * The archive: a program that receives an HTTPS drain and writes its lines to files. This file composes its parts:
  *
- *     receiver (HTTP) ─► frames ─► header ─► display ─► archive ─► folder (log + journal) ─► rotation ─► compressor
+ *     receiver (HTTP) ─► octet-counting ─► syslog-header ─► format-frames ─► archive ─► drain-folder (log + journal) ─► rotation ─► compressor
  *
- * An answer of 204 promises that the lines are in the file, once, whatever dies next.
+ * A response of 204 promises that the lines are in the file, exactly once, whatever crashes next.
  */
 
 import { readFileSync } from 'node:fs';
@@ -18,11 +18,11 @@ import type { Logger } from './storage/compressor.ts';
 import { makeFolder } from './storage/durable-files.ts';
 import { lockFolder } from './storage/folder-lock.ts';
 
-/** A request has this long to arrive; it also bounds how long the rest of a refused body is read and forgotten. */
+/** A request has this long to arrive; it also bounds how long the rest of a rejected body is read and discarded. */
 const REQUEST_TIMEOUT_MS = 60_000;
-/** Longer than Logplex keeps an idle connection (2.5 minutes): whoever sends should be the one to close it. */
+/** Longer than Logplex keeps an idle connection (2.5 minutes): the sender should be the one to close it. */
 const KEEP_ALIVE_MS = 180_000;
-/** What has not arrived this long after SIGTERM is cut off; it was not acknowledged, so its sender has it still. */
+/** Requests that have not arrived this long after SIGTERM are aborted; they were not acknowledged, so their sender still has them. */
 const SHUTDOWN_GRACE_MS = 10_000;
 
 const logger: Logger = {
@@ -95,11 +95,11 @@ function listen(server: Server, { port, host }: Settings): Promise<number> {
   });
 }
 
-/** No new connections; what is in flight is answered. */
+/** Accepts no new connections; requests in flight are answered. */
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     const deadline = setTimeout(() => server.closeAllConnections(), SHUTDOWN_GRACE_MS);
-    // A kept-alive connection would stay for minutes after its last answer.
+    // A keep-alive connection would stay open for minutes after its last response.
     const idle = setInterval(() => server.closeIdleConnections(), 100);
     server.close(() => {
       clearTimeout(deadline);

@@ -21,7 +21,7 @@ it('makes missing parents too, with the mode; existing ones stay as they are', (
   expect(statSync(join(folder, 'a', 'd')).isDirectory()).toBe(true);
 });
 
-it('a file in its place, or above it', () => {
+it('fails where a file is in its place, or above it', () => {
   const file = join(base(), 'file');
   writeFileSync(file, 'x');
   expect(() => makeDirectory(file)).toThrow('EEXIST');

@@ -12,7 +12,7 @@ const start = archives.start.bind(archives);
 const wroteNothing = () => !existsSync(join(archives.dir, 'unknown'));
 const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
 
-describe('a refused request', () => {
+describe('a rejected request', () => {
   it('has the wrong password, or none', async () => {
     const archive = await start(['--user', 'dräin'], { ARCHIVE_PASSWORD: 'se:cret' });
     for (const headers of [{}, basic('dräin:wrong'), basic('dräin'), { authorization: 'Bearer se:cret' }]) {
@@ -53,7 +53,7 @@ describe('a refused request', () => {
     expect((await archive.post(logplexFrame('x'), withParameter)).status).toBe(204);
   });
 
-  it('is larger than it may be: as it is, in chunks, or after unpacking', async () => {
+  it('is larger than it may be: as it is, in chunks, or after decompression', async () => {
     const archive = await start(['--max-body', '100KB']);
     const large = logplexFrame('a'.repeat(200_000));
     expect((await archive.post(large)).status).toBe(413);
@@ -94,7 +94,7 @@ describe('the program', () => {
     expect((await archive.post('', { 'logplex-msg-count': '0' })).status).toBe(204);
   });
 
-  it('finishes what is under way at SIGTERM, and exits with 0', async () => {
+  it('finishes what is in flight at SIGTERM, and exits with 0', async () => {
     const archive = await start();
     const { hostname, port } = new URL(archive.url);
     const socket = connect(Number(port), hostname);
@@ -117,7 +117,7 @@ describe('the program', () => {
     );
   });
 
-  it('refuses a folder that another archive writes to, but not after that one was killed', async () => {
+  it('rejects a folder that another archive writes to, but not after that one was killed', async () => {
     const first = await start();
     const second = launch();
     expect(await second.exited).toBe(1);

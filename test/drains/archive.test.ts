@@ -48,7 +48,7 @@ describe('lines', () => {
     expect(log()).toBe(archivedLine('grüße 🚰 你好') + archivedLine('after'));
   });
 
-  it('cannot fake other lines or drive a terminal', async () => {
+  it('cannot forge other lines or control a terminal', async () => {
     const archive = await start();
     await archive.post(logplexFrame('one\r\ntwo\ttabbed \u001b[31mred\u009b0m \u007f\0 é \\n\n'));
     expect(log()).toBe(archivedLine('one\\r\\ntwo\ttabbed \\x1b[31mred\\xc2\\x9b0m \\x7f\\x00 é \\n'));
@@ -70,19 +70,19 @@ describe('lines', () => {
     );
   });
 
-  it('without a syslog header are kept, not refused', async () => {
+  it('without a syslog header are kept, not rejected', async () => {
     const archive = await start();
     expect((await archive.post(octetCounted('just words'))).status).toBe(204);
     expect(log()).toMatch(/^\d{4}-\S+\+00:00 archive\[unparsed\]: just words\n$/);
   });
 
-  it('are written as they came with --raw', async () => {
+  it('are written as they were received with --raw', async () => {
     const archive = await start(['--raw']);
     await archive.post(Buffer.concat([logplexFrame('a\tb\u001b\nc\n'), octetCounted('odd')]));
     expect(log()).toBe('<190>1 2012-12-10T03:00:48.123456+00:00 host app web.1 - a\tb\u001b\\nc\nodd\n');
   });
 
-  it('go to a folder that a token cannot choose freely', async () => {
+  it('go to a folder that a token cannot escape from', async () => {
     const archive = await start();
     for (const token of ['../../evil', '..', '.', '.lock', 'a/b', 'a_b']) {
       expect((await archive.post(logplexFrame(token), { 'logplex-drain-token': token })).status).toBe(204);
@@ -108,7 +108,7 @@ describe('lines', () => {
 });
 
 describe('a retried frame', () => {
-  it('is written once, also when it overtakes the answer, and across a restart', async () => {
+  it('is written once, also when it overtakes the response, and across a restart', async () => {
     const first = await start();
     const headers = { 'logplex-frame-id': 'f00d', 'logplex-drain-token': TOKEN };
     const both = await Promise.all([
@@ -125,7 +125,7 @@ describe('a retried frame', () => {
     expect(log('d.another')).toBe(archivedLine('once'));
   });
 
-  it('is recognised after kill -9 and after a rotation', async () => {
+  it('is recognized after kill -9 and after a rotation', async () => {
     const first = await start(['--max-bytes', '100']);
     for (const id of ['1', '2', '3'])
       await first.post(logplexFrame(`line ${id}`), { 'logplex-frame-id': id });
@@ -168,7 +168,7 @@ describe('kill -9 in the middle', () => {
     expect(allLines().sort()).toEqual(expected.sort());
   });
 
-  it('leaves bytes behind the last acknowledged line, and they are cut off', async () => {
+  it('leaves bytes behind the last acknowledged line, and they are truncated', async () => {
     const first = await start();
     await first.post(logplexFrame('acknowledged'));
     await first.stop('SIGKILL');
@@ -184,7 +184,7 @@ describe('kill -9 in the middle', () => {
 });
 
 describe('rotation', () => {
-  it('packs full files, keeps every line in order, and deletes the oldest beyond --keep', async () => {
+  it('compresses full files, keeps every line in order, and deletes the oldest beyond --keep', async () => {
     const archive = await start(['--max-bytes', '130', '--keep', '2']);
     for (let at = 0; at < 9; at++) await archive.post(logplexFrame(`line ${at}`));
     await archive.stop();
@@ -206,7 +206,7 @@ describe('rotation', () => {
     expect(lines).toHaveLength(5);
   });
 
-  it('happens by age without a new line, and the packed file holds the same bytes', async () => {
+  it('happens by age without a new line, and the compressed file holds the same bytes', async () => {
     const archive = await start(['--max-age', '1s']);
     await archive.post(logplexFrame('grüße'));
     const [, name] = /packed unknown\/(\S+)/.exec(await archive.waitForOutput('packed '))!;
@@ -219,7 +219,7 @@ describe('rotation', () => {
     expect(log()).toBe(archivedLine('later'));
   });
 
-  it('is finished at the next start when a crash interrupted the packing', async () => {
+  it('is finished at the next start when a crash interrupted the compression', async () => {
     const first = await start(['--max-bytes', '80']);
     await first.post(logplexFrame('one'));
     await first.stop();
@@ -239,7 +239,7 @@ describe('rotation', () => {
   });
 });
 
-describe('a disk that takes no more', () => {
+describe('a full disk', () => {
   it('is a 503, leaves nothing half-written, and smaller lines still fit', async () => {
     const archive = await archives.launchOnSmallDisk(8).waitUntilListening();
     expect((await archive.post(logplexFrame('a'.repeat(5000)))).status).toBe(204);
@@ -289,7 +289,7 @@ describe('what somebody does to current.log', () => {
     expect([log('a'), log('b')]).toEqual([archivedLine('five'), archivedLine('five')]);
   });
 
-  it('a log without its journal is put aside whole', async () => {
+  it('a log without its journal is rotated whole', async () => {
     const first = await start();
     await first.post(logplexFrame('old'));
     await first.stop();

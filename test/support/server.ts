@@ -29,6 +29,7 @@ export interface Drain {
     readonly state: string;
     readonly delivered: number;
     readonly lost: number;
+    readonly withheld: number;
     readonly after: number;
     readonly lagLines: number;
     readonly lastError?: string;

@@ -1,4 +1,4 @@
-/** Basic authentication (RFC 7617) that takes the same time for every wrong answer. */
+/** Basic authentication (RFC 7617) in constant time. */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 

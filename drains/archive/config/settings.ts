@@ -1,5 +1,5 @@
 /**
- * Reads the settings. A flag wins over its environment variable, that one over the default; what cannot be understood
+ * Reads the settings. A flag takes precedence over its environment variable, that one over the default; what cannot be parsed
  * is a `SettingsError` of one sentence, never a guess.
  */
 
@@ -13,7 +13,7 @@ import { ARCHIVE_SETTINGS, type ArchiveSettingRow } from './settings-table.ts';
 export interface Settings {
   port: number;
   host: string;
-  /** One folder per drain token is made in here. */
+  /** Has one folder per drain token. */
   dir: string;
   /** A `current.log` that would grow past this is rotated first. */
   maxBytes: number;
@@ -24,7 +24,7 @@ export interface Settings {
   credentials: { user: string; password: string } | undefined;
   /** Is a request answered only after its lines have reached the disk, not just the kernel? */
   fsync: boolean;
-  /** Frames as they came instead of displayed lines. */
+  /** Frames as they were received instead of formatted lines. */
   raw: boolean;
   form: 'heroku' | 'rfc5424';
   /** Limit of a request's body, after decompression. */
@@ -35,7 +35,7 @@ export class SettingsError extends Error {}
 
 type SettingName = (typeof ARCHIVE_SETTINGS)[number]['name'];
 
-/** Reads flags and environment; `undefined` when help was asked for. */
+/** Reads flags and environment; `undefined` for `--help`. */
 export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings | undefined {
   rejectUnknownVariables(env);
   const flags = readFlags(args);
@@ -79,7 +79,7 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
   };
 }
 
-/** A misspelt `ARCHIVE_PASSWORD` would leave the door open without a word. */
+/** A misspelled `ARCHIVE_PASSWORD` would leave the archive open to everybody, without a warning. */
 function rejectUnknownVariables(env: NodeJS.ProcessEnv): void {
   const known = new Set<string>(ARCHIVE_SETTINGS.map((row) => row.env));
   const unknown = Object.keys(env).find((name) => name.startsWith('ARCHIVE_') && !known.has(name));
@@ -95,7 +95,7 @@ function readFlags(args: string[]): Map<string, string> | undefined {
       'The password is read from ARCHIVE_PASSWORD only: arguments are visible to every user of the machine.',
     );
   }
-  // `--raw` alone means yes, like any switch.
+  // `--raw` alone means yes, like any boolean flag.
   const normal = args.map((arg) => (arg === '--raw' ? '--raw=yes' : arg));
   try {
     const { values } = parseArgs({

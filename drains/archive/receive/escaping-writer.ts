@@ -1,13 +1,13 @@
-/** Bytes gathered for one write: a buffer that grows, so that a line costs copies but no objects. */
+/** Collects the bytes of one write: a buffer that grows, so that a line costs copies but no objects. */
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const DELETE = 0x7f;
-/** In UTF-8, U+0080 to U+009F (controls too, among them a second way to start a terminal sequence) are C2 80 to C2 9F. */
+/** In UTF-8, the C1 controls U+0080 to U+009F (one of them, CSI, starts terminal sequences as well) are C2 80 to C2 9F. */
 const C1_LEAD = 0xc2;
 
-/** Per byte: 1 if it needs a second look. A table, because every byte of every message is looked up. */
+/** Per byte: 1 if it may have to be escaped. A table, because every byte of every message is looked up. */
 const NEWLINES = byteTable((byte) => byte === NEWLINE);
 const CONTROLS = byteTable((byte) => (byte < 0x20 && byte !== TAB) || byte === DELETE || byte === C1_LEAD);
 
@@ -28,12 +28,12 @@ export class EscapingWriter {
     this.#length += this.#bytes.write(text, this.#length, 'latin1');
   }
 
-  /** Copies with newlines as `\n`; everything else stays. */
+  /** Copies, and escapes newlines as `\n`. */
   copyEscapingNewlines(source: Buffer, from: number, to: number): void {
     this.#copy(source, from, to, NEWLINES);
   }
 
-  /** Copies with every control character but the tab written out: `\n`, `\r`, `\x1b`. */
+  /** Copies, and escapes every control character but the tab: `\n`, `\r`, `\x1b`. */
   copyEscapingControls(source: Buffer, from: number, to: number): void {
     this.#copy(source, from, to, CONTROLS);
   }
@@ -75,6 +75,6 @@ export class EscapingWriter {
   }
 }
 
-function byteTable(isSuspect: (byte: number) => boolean): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, byte) => (isSuspect(byte) ? 1 : 0));
+function byteTable(mayEscape: (byte: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (mayEscape(byte) ? 1 : 0));
 }

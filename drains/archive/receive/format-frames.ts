@@ -1,7 +1,7 @@
 /**
- * Frames to the bytes of a file, one line each, whatever is inside: `2012-12-10T03:00:48.123456+00:00 app[web.1]: hello`.
- * A newline at a message's end is the sender's own line ending and dropped; one inside is written as `\n`, other
- * control characters as `\x1b`, so that a message can neither fake a line nor drive the terminal of whoever reads it.
+ * Formats frames as the bytes of a file, one line each, whatever is inside: `2012-12-10T03:00:48.123456+00:00 app[web.1]: hello`.
+ * A newline at a message's end is the sender's own line ending and dropped; one inside is escaped as `\n`, other
+ * control characters as `\x1b`, so that a message can neither forge a line (log injection) nor control a terminal.
  */
 
 import { EscapingWriter } from './escaping-writer.ts';
@@ -22,7 +22,7 @@ export function formatFrames(frames: Buffer[], form: 'heroku' | 'rfc5424', recei
   return text.bytes;
 }
 
-/** The frames as they came; only newlines are treated as above, since each frame takes one line. */
+/** The frames as they were received; only newlines are escaped, since each frame takes one line. */
 export function formatRawFrames(frames: Buffer[]): Buffer {
   const text = new EscapingWriter(byteCountOf(frames) + frames.length);
   for (const frame of frames) {
@@ -33,7 +33,7 @@ export function formatRawFrames(frames: Buffer[]): Buffer {
 }
 
 function formatLine(text: EscapingWriter, frame: Buffer, header: Header, receivedAt: string): void {
-  // RFC 5424's "no value": then the time of arrival is the best there is.
+  // NILVALUE of RFC 5424: the time of arrival instead.
   if (isNil(frame, header.time)) text.writeAscii(receivedAt);
   else text.copyEscapingControls(frame, header.time.from, header.time.to);
   text.writeAscii(' ');
@@ -45,7 +45,7 @@ function formatLine(text: EscapingWriter, frame: Buffer, header: Header, receive
   text.writeAscii('\n');
 }
 
-/** Refusing it would make the sender drop the whole batch, so a frame without a header is kept as a message. */
+/** Rejecting it would make the sender drop the whole batch, so a frame without a header is kept as a message. */
 function formatUnparsed(text: EscapingWriter, frame: Buffer, receivedAt: string): void {
   text.writeAscii(`${receivedAt} archive[unparsed]: `);
   text.copyEscapingControls(frame, 0, withoutLineEnding(frame, 0));

@@ -1,6 +1,6 @@
 /**
- * The HTTP side: one request in, one answer out. `204` means that the lines are in the file; a 4xx that a retry would be
- * refused again (senders drop the frame then); a 503 that it is worth retrying.
+ * The HTTP handler. `204` means that the lines are in the file; a 4xx that a retry would be rejected again (senders drop the
+ * frame then); a 503 that a retry may succeed.
  */
 
 import { createHash } from 'node:crypto';
@@ -11,7 +11,7 @@ import { formatFrames, formatRawFrames } from './format-frames.ts';
 import { FRAME_COUNT_MAX, splitFrames } from './octet-counting.ts';
 import { type BodyError, MemoryBudget, readBody } from './request-body.ts';
 
-/** How many bodies of the largest size may be in memory at once. */
+/** Bodies of the largest size that may be in memory at once. */
 const BODIES_MAX = 8;
 const CONTENT_TYPE = /^application\/(x-)?logplex-1\s*(;|$)/i;
 const GZIP = /^(x-)?gzip$/i;
@@ -91,8 +91,8 @@ export class Receiver {
 
   async #store(request: IncomingMessage, body: Buffer): Promise<ReceiverResponse> {
     const split = splitFrames(body);
-    if ('problem' in split) {
-      return split.problem === 'malformed'
+    if ('error' in split) {
+      return split.error === 'malformed'
         ? { status: 400, sentence: `Malformed frame at byte ${split.atByte}: expected "<length> <message>".` }
         : { status: 413, sentence: `A request may hold at most ${FRAME_COUNT_MAX} frames.` };
     }
@@ -116,8 +116,8 @@ export class Receiver {
     return { status: 204 };
   }
 
-  #rejectBody(problem: BodyError): ReceiverResponse {
-    switch (problem) {
+  #rejectBody(error: BodyError): ReceiverResponse {
+    switch (error) {
       case 'too large':
         return {
           status: 413,
@@ -137,13 +137,13 @@ function retryLater(sentence: string): ReceiverResponse {
   return { status: 503, sentence, headers: { 'retry-after': '1' } };
 }
 
-/** A header that is sent twice is one text to Node.js; the type only knows the few that never are. */
+/** Node.js joins a header that is sent twice; the type doesn't know. */
 function headerText(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** An id as the journal can hold it: short, without spaces, and never the `-` that means none. */
+/** A frame id as the journal can store it: short, without spaces, and never the `-` that means none. */
 function frameId(request: IncomingMessage): string | undefined {
   const id = headerText(request, 'logplex-frame-id');
   if (id === undefined || id === '') return undefined;

@@ -1,6 +1,6 @@
 /**
- * Reads a request's body, unpacking gzip on the way. What is kept in memory is bounded twice: per body, so that a small
- * gzip cannot become a large buffer, and for all bodies together by an `Allowance`.
+ * Reads a request's body, and decompresses gzip. Memory is bounded twice: per body, so that a small gzip cannot become a
+ * large buffer (a decompression bomb), and for all bodies together by a {@link MemoryBudget}.
  */
 
 import type { IncomingMessage } from 'node:http';
@@ -9,7 +9,7 @@ import { createGunzip } from 'node:zlib';
 
 export type BodyError = 'too large' | 'no memory' | 'not gzip' | 'cut off';
 
-/** Bytes that all requests together may hold. */
+/** Bytes that the bodies of all requests together may take. */
 export class MemoryBudget {
   #available: number;
 
@@ -28,7 +28,7 @@ export class MemoryBudget {
   }
 }
 
-/** The caller gives the body's length back to the allowance when it is done with it. */
+/** The caller releases the body's length to the budget when it is done with it. */
 export async function readBody(
   request: IncomingMessage,
   isGzip: boolean,
@@ -59,7 +59,7 @@ export async function readBody(
     request.unpipe();
     source.destroy();
   }
-  // What is still coming is read and forgotten: a sender that is cut off in the middle never sees the answer.
+  // The rest is read and discarded: a sender whose connection is reset in the middle never sees the response.
   request.resume();
   return error;
 }

@@ -1,5 +1,5 @@
 /**
- * Reads the header of one frame: `<40>1 2012-11-30T06:45:29+00:00 host app web.3 - State changed…`. Heroku's drains
+ * Parses the header of one frame: `<40>1 2012-11-30T06:45:29+00:00 host app web.3 - State changed…`. Heroku's drains
  * leave structured data out: the message begins right after MSGID, even if it looks like structured data. The form
  * `rfc5424` has it (RFC 5424, 6.3), and it is skipped.
  */
@@ -21,11 +21,11 @@ export interface Header {
   time: Span;
   source: Span;
   dyno: Span;
-  /** Where the message begins; it goes on to the frame's end. */
+  /** Where the message begins; it ends with the frame. */
   messageFrom: number;
 }
 
-/** `undefined` when this is no syslog header: the frame is then kept whole, see display.ts. */
+/** `undefined` when this is no syslog header: the frame is then kept whole, see format-frames.ts. */
 export function parseHeader(frame: Buffer, form: 'heroku' | 'rfc5424'): Header | undefined {
   const timeFrom = afterPriorityAndVersion(frame);
   if (timeFrom === undefined) return undefined;
@@ -63,7 +63,7 @@ function afterStructuredData(frame: Buffer, from: number): number {
   let at = from;
   while (frame[at] === OPEN) {
     const end = afterElement(frame, at + 1);
-    // Never closed, so it was no structured data: everything is message.
+    // Never closed, so it is no structured data: everything is the message.
     if (end === undefined) return from;
     at = end;
   }

@@ -1,6 +1,6 @@
 /**
- * All drains' folders. Takes a drain token, a frame id and lines; a kept promise means they are in that drain's file.
- * What goes wrong on the disk comes out as `CannotWrite`, is reported once, and is over when a write succeeds again.
+ * All drains' folders. Appends lines under a drain token and a frame id; when the promise resolves, they are in that drain's
+ * file. Errors of the disk are thrown as `WriteError` and logged once, until a write succeeds again.
  */
 
 import { createHash } from 'node:crypto';
@@ -23,7 +23,7 @@ export class Archive {
   readonly #settings: ArchiveSettings;
   readonly #logger: Logger;
   readonly #compressor: Compressor;
-  /** By name; a promise, since opening reads the folder's journal. */
+  /** By name; promises, since opening replays the folder's journal. */
   readonly #folders = new Map<string, Promise<DrainFolder>>();
   /** Names whose last write failed. */
   readonly #failingFolders = new Set<string>();
@@ -35,7 +35,7 @@ export class Archive {
     this.#compressor = new Compressor(settings.keep, logger);
   }
 
-  /** Finishes in every folder what the last run left undone. */
+  /** Recovers every folder after a crash. */
   async start(): Promise<void> {
     for (const entry of await readdir(this.#settings.dir, { withFileTypes: true })) {
       if (!entry.isDirectory() || folderName(entry.name) !== entry.name) continue;
@@ -46,7 +46,7 @@ export class Archive {
     this.#rotationTimer = setInterval(() => this.#rotateDue(), ROTATION_CHECK_MS);
   }
 
-  /** Resolves when the lines are written, or were before, under the same frame id. */
+  /** Resolves when the lines are written, now or before under the same frame id. */
   async append(token: string | undefined, frameId: string | undefined, text: Buffer): Promise<void> {
     const name = folderName(token);
     await this.#withFolder(name, (folder) => folder.append(frameId, text));
@@ -63,7 +63,7 @@ export class Archive {
 
   #rotateDue(): void {
     for (const name of this.#folders.keys()) {
-      // A failure is reported by then, and the next sweep tries again.
+      // A failure is logged by then, and the next sweep retries.
       this.#withFolder(name, (folder) => folder.rotateIfDue(Date.now())).catch(() => undefined);
     }
   }
@@ -99,7 +99,7 @@ export class Archive {
   }
 }
 
-/** A folder name for whatever a header holds. A changed one gets a digest, so that two tokens never share a folder. */
+/** A safe folder name for any header. A changed one gets a digest, so that two tokens never share a folder. */
 export function folderName(token: string | undefined): string {
   if (token === undefined || token === '') return 'unknown';
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/.test(token)) return token;

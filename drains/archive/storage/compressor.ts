@@ -1,7 +1,7 @@
 /**
- * Packs rotated files in the background, one at a time, and deletes those beyond `keep`. Its one job, `tidy`, looks at
- * what is in a folder and finishes it, so that it serves after a rotation as well as after a crash: a `.log.gz` gets
- * its name only when it is whole and on disk, and only then its `.log` is deleted.
+ * Compresses rotated files in the background, one at a time, and deletes those beyond `keep`. Its one job brings a folder
+ * from any state to the final one, so that it serves after a rotation as well as after a crash: a `.log.gz` gets its name
+ * only when it is whole and on disk, and only then its `.log` is deleted.
  */
 
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -15,9 +15,9 @@ import { rotatedFiles } from './rotation.ts';
 const TEMPORARY_SUFFIX = '.log.gz.tmp';
 
 export interface Logger {
-  /** Something worth knowing, in a sentence. */
+  /** @param sentence for people. */
   info(sentence: string): void;
-  /** Something that needs somebody's attention. */
+  /** @param sentence for people, about what needs attention. */
   warn(sentence: string): void;
 }
 
@@ -33,7 +33,7 @@ export class Compressor {
     this.#logger = logger;
   }
 
-  /** Comes back at once. */
+  /** Schedules the job for a folder; returns at once. */
   schedule(folder: string): void {
     if (this.#queued.has(folder)) return;
     this.#queued.add(folder);
@@ -41,13 +41,13 @@ export class Compressor {
       this.#queued.delete(folder);
       if (this.#aborter.signal.aborted) return;
       await this.#pruneAndCompress(folder).catch((error: unknown) => {
-        // The unpacked file is still there; the next rotation or start tries again.
+        // The uncompressed file is still there; the next rotation or start retries.
         if (!this.#aborter.signal.aborted) this.#logger.warn(`cannot pack files in ${folder}: ${error}`);
       });
     });
   }
 
-  /** Leaves what is half packed to the next start. */
+  /** Aborts a compression; the next start begins it again. */
   async stop(): Promise<void> {
     this.#aborter.abort();
     await this.#tail;
@@ -59,7 +59,7 @@ export class Compressor {
       if (name.endsWith(TEMPORARY_SUFFIX)) await rm(join(folder, name), { force: true });
     const files = rotatedFiles(names);
     const surplus = this.#keep === 0 ? 0 : Math.max(0, files.length - this.#keep);
-    // First deleting, then packing: that needs room on the disk.
+    // Deletes first: compressing needs space on the disk.
     for (const { stem } of files.slice(0, surplus)) {
       await rm(join(folder, `${stem}.log`), { force: true });
       await rm(join(folder, `${stem}.log.gz`), { force: true });

@@ -1,7 +1,7 @@
 /**
- * One drain's folder: `current.log`, its journal, its rotated files. Takes requests' lines, one after the other, and
- * promises for each: written whole and once, or not at all. Requests that come while the disk is busy share the next
- * write and its syncs. A file is opened for each write: then nothing breaks when somebody moves or deletes it.
+ * One drain's folder: `current.log`, its journal, its rotated files. Writes requests' lines, one after the other, each whole
+ * and exactly once, or not at all. Requests that arrive while the disk is busy share the next write and its syncs (group
+ * commit). A file is opened for each write: then nothing breaks when somebody moves or deletes it.
  */
 
 import { constants } from 'node:fs';
@@ -33,7 +33,7 @@ export class DrainFolder {
   readonly #settings: DrainFolderSettings;
   readonly #onRotated: (path: string) => void;
   #queue: PendingWrite[] = [];
-  /** Frames on their way to the disk: a retry that overtakes the answer waits for the same outcome. */
+  /** Frames in flight to the disk: a retry that overtakes the response waits for the same outcome. */
   readonly #inFlight = new Map<string, Promise<void>>();
   #isFlushScheduled = false;
   #tail: Promise<void> = Promise.resolve();
@@ -46,7 +46,7 @@ export class DrainFolder {
     this.#onRotated = onRotated;
   }
 
-  /** Reads the journal and removes what a crash left half-written. To be awaited before anything else. */
+  /** Replays the journal, and truncates what a crash left half-written. To be awaited before anything else. */
   async open(): Promise<void> {
     await this.#journal.load();
     await this.#runExclusive(() => this.#truncateToCommitted());
@@ -85,7 +85,7 @@ export class DrainFolder {
     });
   }
 
-  /** After everything that was accepted so far is written, or has failed. */
+  /** Resolves when everything that was queued so far is written, or has failed. */
   whenIdle(): Promise<void> {
     return this.#tail;
   }
@@ -98,7 +98,7 @@ export class DrainFolder {
         await this.#write(jobs);
         for (const job of jobs) job.resolve();
       } catch (error) {
-        // What cannot be undone now is undone before the next write, or at the next start.
+        // What cannot be rolled back now is before the next write, or at the next start.
         await this.#truncateToCommitted().catch(() => undefined);
         for (const job of jobs) job.reject(error);
       }
@@ -133,7 +133,7 @@ export class DrainFolder {
     await this.#journal.append(records);
   }
 
-  /** Where to write `byteCount` bytes, in a file that has room for them and is young enough. */
+  /** Where to write `byteCount` bytes, in a file that isn't full or due for rotation with them. */
   async #prepareLog(byteCount: number): Promise<number> {
     const nowMs = Date.now();
     let size = await this.#truncateToCommitted();
@@ -147,7 +147,7 @@ export class DrainFolder {
     if (size === undefined || size === 0) {
       const isNew = await makeFolder(this.path);
       if (isNew && this.#settings.fsync) await syncFolder(dirname(this.path));
-      // Before the first byte: the old journal's length must never be taken for the new log's.
+      // Before the first byte: the old journal's length must not be applied to the new log.
       await this.#journal.startLog(nowMs);
       return 0;
     }
@@ -155,20 +155,20 @@ export class DrainFolder {
     return size;
   }
 
-  /** Brings the log back to its committed length, and tells it; `undefined` when there is no log. */
+  /** Truncates the log to its committed length, and returns it; `undefined` when there is no log. */
   async #truncateToCommitted(): Promise<number | undefined> {
-    // First the journal: a frame id must not outlive its lines.
+    // First the journal: a frame id must not outlast its lines.
     await this.#journal.truncateTornRecord();
     const size = await sizeOf(this.#logPath);
     if (size === undefined || size === 0) return size;
     const committed = this.#journal.committedLength;
     if (committed === undefined) {
-      // A log without a journal is somebody's; it is put aside as it is.
+      // A log without a journal isn't ours; it is rotated as it is.
       await this.#rotate();
       return undefined;
     }
     if (size > committed) await truncateFile(this.#logPath, committed, this.#settings.fsync);
-    // Shorter: somebody has emptied it. Go on from there instead of leaving a hole.
+    // Shorter: somebody has truncated it. Continue there instead of leaving a hole.
     else this.#journal.committedLength = size;
     return Math.min(size, committed);
   }

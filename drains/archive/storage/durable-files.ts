@@ -1,4 +1,4 @@
-/** The few file operations that durable writing needs and Node.js leaves to its user. */
+/** File operations for durable writes that Node.js doesn't have. */
 
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -12,8 +12,8 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /**
- * Makes a folder and those above it that are missing, and says whether there was anything to make. Step by step: with `recursive`,
- * Node.js 20 never comes back from a folder in which nothing can be made, but which says ENOENT (`/proc`).
+ * Creates a folder and its missing parents; returns whether it was created. Step by step: with `recursive`, Node.js 20 never
+ * returns for a parent in which nothing can be created, but which fails with ENOENT (`/proc`).
  */
 export async function makeFolder(path: string): Promise<boolean> {
   const above = dirname(path);
@@ -48,7 +48,7 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** write(2) may stop short, above all when a disk fills up: then the next call says why. */
+/** write(2) may write less, above all when a disk fills up: then the next call has the error. */
 export async function writeFully(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
   let done = 0;
   while (done < bytes.length) {
@@ -67,7 +67,7 @@ export async function truncateFile(path: string, length: number, fsync: boolean)
   }
 }
 
-/** The old content or the new, never a mixture; the caller syncs the folder. */
+/** Replaces a file atomically; the caller syncs the folder. */
 export async function replaceFile(path: string, bytes: Buffer, fsync: boolean): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
@@ -85,7 +85,7 @@ export async function replaceFile(path: string, bytes: Buffer, fsync: boolean): 
   }
 }
 
-/** A new or renamed file survives a power cut only after its folder was synced, too. */
+/** A new or renamed file survives a power failure only after its folder was synced as well. */
 export async function syncFolder(path: string): Promise<void> {
   // Windows has no such call, and opening a folder fails there.
   if (process.platform === 'win32') return;

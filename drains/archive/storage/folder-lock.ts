@@ -1,6 +1,6 @@
 /**
- * One archive per folder: two would overwrite each other's lines. The lock is a Unix socket that somebody listens on,
- * because the kernel lets go of it however its owner dies; a file with a process id would outlive a kill -9.
+ * One archive per folder: two would overwrite each other's lines. The lock is a listening Unix socket, because the kernel
+ * closes it however its owner dies; a PID file would survive a kill -9.
  */
 
 import { createHash } from 'node:crypto';

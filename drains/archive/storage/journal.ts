@@ -7,7 +7,7 @@
  *     frame - 1300                           the same for a request without an id
  *
  * Two promises rest on it. After a crash, bytes in the log behind the last record were never acknowledged and are cut
- * off. And a retried frame is recognised across a restart, because id and length are committed by the same record.
+ * off. And a retried frame is recognized across a restart, because id and length are committed by the same record.
  */
 
 import { constants } from 'node:fs';
@@ -36,7 +36,7 @@ export interface FrameRecord {
 
 export class Journal {
   readonly recentFrameIds = new LruSet(RECENT_FRAME_IDS_MAX);
-  /** Committed bytes of the log; `undefined` when no record says. */
+  /** Committed bytes of the log; `undefined` without a record. */
   committedLength: number | undefined;
   openedMs = Date.now();
   readonly #path: string;
@@ -75,7 +75,7 @@ export class Journal {
     if (frameId !== '-') this.recentFrameIds.add(frameId);
   }
 
-  /** Cuts off half a record. To be done before anything is taken out of the log that such a record may vouch for. */
+  /** Truncates half a record. To be done before the log is truncated, whose bytes such a record may have committed. */
   async truncateTornRecord(): Promise<void> {
     if (!this.#hasTornRecord) return;
     const size = await sizeOf(this.#path);
@@ -83,7 +83,7 @@ export class Journal {
     this.#hasTornRecord = false;
   }
 
-  /** A new, empty log begins. Older frame ids are still remembered. */
+  /** Begins a new, empty log; recent frame ids are kept. */
   async startLog(nowMs: number): Promise<void> {
     await this.#rewrite(nowMs, 0);
   }
@@ -108,7 +108,7 @@ export class Journal {
     }
   }
 
-  /** Forgets what is superseded, so that the journal stays small however large the log may grow. */
+  /** Compacts superseded records, so that the journal stays small however large the log grows. */
   async compactIfLong(): Promise<void> {
     if (this.#recordCount > RECORDS_MAX) await this.#rewrite(this.openedMs, this.committedLength ?? 0);
   }

@@ -1,4 +1,4 @@
-/** The frame ids written lately, at most `max`: the one not asked for or added for the longest time goes first. */
+/** At most `max` strings: the least recently used is evicted. */
 export class LruSet {
   readonly #max: number;
   // A Set keeps the order of insertion: its first member is the oldest.

@@ -1,6 +1,6 @@
 /**
- * When a `current.log` is due, and what it is called afterwards: `2026-11-21T10-00-00Z.log`, the UTC time of its first
- * line; a second file of that second is `…Z_002.log`. Pure functions; names sort by age, also in `ls`.
+ * When a `current.log` is rotated, and its name afterwards: `2026-11-21T10-00-00Z.log`, the UTC time of its first line; a
+ * second file of that second is `…Z_002.log`. Pure functions; names sort by age, also in `ls`.
  */
 
 /** A number of milliseconds, or `day`: a file never holds lines received on two UTC days. */
@@ -22,7 +22,7 @@ export function isRotationDue(openedMs: number, nowMs: number, maxAge: MaxAge): 
   return nowMs - openedMs >= maxAge;
 }
 
-/** The rotated files among the names in a folder, oldest first, each once even if it is there packed and unpacked. */
+/** The rotated files among the names in a folder, oldest first, each once even if it is there compressed and uncompressed. */
 export function rotatedFiles(names: Iterable<string>): RotatedFile[] {
   const files = new Map<string, RotatedFile>();
   for (const name of names) {

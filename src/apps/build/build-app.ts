@@ -22,7 +22,7 @@ export interface BuildOptions {
   readonly source: string;
   /** An empty folder of its own. */
   readonly work: string;
-  /** What buildpacks keep from build to build. */
+  /** The buildpacks' cache, kept from build to build. */
   readonly cache: string;
   readonly config: Readonly<Record<string, string>>;
   /** The commit, for `SOURCE_VERSION`; '' for none. */

@@ -1,3 +1,4 @@
+import { type PlatformErrorCode, platformErrorTitle } from '../../common/platform-errors.ts';
 import type { ReportedLosses } from './line-batch.ts';
 
 /** What of a batch counts. */
@@ -50,7 +51,7 @@ export class DeliveryCounts {
   /** What has to be reported now. It counts as reported from here on. */
   takeReports(): readonly LossReport[] {
     if (this.#dropped.count === 0 && this.#lost.count === 0) return NO_REPORTS;
-    return [...this.#dropped.take('dropped', 'Error L12: '), ...this.#lost.take('lost', 'Error L13: ')];
+    return [...this.#dropped.take('dropped', 'L12'), ...this.#lost.take('lost', 'L13')];
   }
 }
 
@@ -64,12 +65,12 @@ class UnreportedLoss {
     this.count += count;
   }
 
-  take(kind: LossReport['kind'], code: string): LossReport[] {
+  take(kind: LossReport['kind'], code: PlatformErrorCode): LossReport[] {
     const { count } = this;
     this.count = 0;
     // `Error L12: 12 messages dropped since 2013-11-04T21:31:32.125756+00:00.`
-    return count === 0
-      ? []
-      : [{ kind, count, message: `${code}${count} messages ${kind} since ${this.#since}.` }];
+    if (count === 0) return [];
+    const title = platformErrorTitle(code);
+    return [{ kind, count, message: `${title}: ${count} messages ${kind} since ${this.#since}.` }];
   }
 }

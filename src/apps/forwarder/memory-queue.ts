@@ -1,3 +1,4 @@
+import { BufferPool } from '../../common/buffers/buffer-pool.ts';
 import { type HeaderTemplate, LineBatch } from './line-batch.ts';
 import type { LineQueue } from './line-queue.ts';
 
@@ -13,7 +14,7 @@ export interface BatchLimits {
 /** A batch has to hold the longest line. */
 const BATCH_BYTES_MIN = 16_384;
 /** One that is sent and one that is filled: with few lines nothing is ever allocated. */
-const SPARE_BUFFERS_MAX = 2;
+const POOLED_BUFFERS_MAX = 2;
 
 /** Lines in memory: the last batch is open for more, the first is the next to go. */
 export class MemoryQueue implements LineQueue {
@@ -21,7 +22,7 @@ export class MemoryQueue implements LineQueue {
   byteCount = 0;
   readonly #limits: BatchLimits;
   #batches: LineBatch[] = [];
-  #spareBuffers: Buffer[] = [];
+  readonly #buffers = new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
 
   constructor(limits: BatchLimits) {
     this.#limits = { ...limits, byteCountMax: Math.max(BATCH_BYTES_MIN, limits.byteCountMax) };
@@ -35,15 +36,15 @@ export class MemoryQueue implements LineQueue {
     return this.#batches.length === 0;
   }
 
-  hasRoomFor(frameBytes: number): boolean {
+  hasSpaceFor(frameBytes: number): boolean {
     return this.byteCount + frameBytes <= this.#limits.bufferBytesMax;
   }
 
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch {
     let batch = this.#batches.at(-1);
-    if (batch === undefined || !batch.hasRoomFor(LineBatch.frameBytesMax(header, message))) {
-      const buffer = this.#spareBuffers.pop() ?? Buffer.allocUnsafeSlow(this.#limits.byteCountMax);
-      batch = new LineBatch(buffer, this.#limits.lineCountMax);
+    if (batch === undefined || !batch.hasSpaceFor(LineBatch.frameBytesMax(header, message))) {
+      const { byteCountMax, lineCountMax } = this.#limits;
+      batch = new LineBatch(this.#buffers.acquire(byteCountMax), lineCountMax);
       this.#batches.push(batch);
     }
     const before = batch.byteCount;
@@ -69,12 +70,12 @@ export class MemoryQueue implements LineQueue {
     return this.#batches.shift();
   }
 
-  /** Forgets the batch, and uses its memory again. */
+  /** Its buffer is reused. */
   remove(batch: LineBatch): void {
     this.byteCount -= batch.byteCount;
-    if (this.#spareBuffers.length < SPARE_BUFFERS_MAX) this.#spareBuffers.push(batch.takeBuffer());
+    this.#buffers.release(batch.takeBuffer());
   }
 
-  /** What is in memory ends with it. */
+  /** What is in memory is lost. */
   close(): void {}
 }

@@ -28,20 +28,20 @@ export interface ShipperOptions {
   key: string;
   /** The token (`t.<uuid>`) of each source: `app` and `heroku`. */
   tokens: Readonly<Record<string, string>>;
-  /** All lines that wait, framed. From half of it on the dynos are asked to pause; what doesn't fit is dropped (L12). */
+  /** All buffered lines, framed. From half of it on, back-pressure is applied to the dynos; what doesn't fit is dropped (L12). */
   bufferBytesMax?: number;
-  /** Where lines wait, with limits of its own; default: in memory. Closed with the shipper. */
+  /** Where lines are buffered, with limits of its own; default: in memory. Closed with the shipper. */
   queue?: LineQueue;
   /** How long the first line of a batch waits for others; default: not at all. */
   lingerMs?: number;
-  /** Don't give lines up because the router knows no such token: it may be told of it. */
+  /** Retry also what the router refuses until somebody has fixed it: an unknown token, say. */
   retriesFixable?: boolean;
   /** Lines in one request at most. */
   batchLineCountMax?: number;
   /** Bytes in one request at most. */
   batchBytesMax?: number;
   retryDelayMs?: (attempt: number) => number;
-  /** True: whoever writes lines should pause. False: there is room again. */
+  /** True: whoever writes lines should pause. False: they may go on. */
   onBackpressure?: (full: boolean) => void;
   /** One sentence for people, at the start of an outage and for every refused batch. */
   onWarning?: (message: string) => void;
@@ -58,18 +58,18 @@ export interface ShipperStats {
 }
 
 const BUFFER_BYTES_MAX = 8 * 1024 * 1024;
-/** So much may wait before those who say much have to: a batch that is sent, and one that is filled meanwhile. */
+/** So much is buffered before writers of large chunks have to wait: a batch in flight, and one that is filled meanwhile. */
 const BACKPRESSURE_BYTES = 1024 * 1024;
-/** Who says so little at a time doesn't wait behind those who say much. */
+/** Writers of chunks up to this size don't wait behind those of larger ones. */
 const SMALL_CHUNK_BYTES = 4_096;
-/** From so many bytes on, lines that come together are taken together. */
+/** From so many bytes on, a chunk is worth the WebAssembly fast path. */
 const WASM_CHUNK_BYTES_MIN = 512;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
- * Sends lines to a router: at once when nothing is under way, and everything that came meanwhile in the next request.
+ * Sends lines to a router: at once when nothing is in flight, and everything that came meanwhile in the next request.
  * One request at a time, so that the order holds; repeated until it is accepted, with the same `Logplex-Frame-Id`.
  */
 export class Shipper implements ChunkSink {
@@ -102,7 +102,7 @@ export class Shipper implements ChunkSink {
     const { batchLineCountMax: lineCountMax = 5_000, batchBytesMax: byteCountMax = 512 * 1024 } = options;
     const { bufferBytesMax = BUFFER_BYTES_MAX } = options;
     this.#queue = options.queue ?? new MemoryQueue({ lineCountMax, byteCountMax, bufferBytesMax });
-    // What a shipper before this one has left.
+    // What an earlier process has left.
     if (!this.#queue.isEmpty) this.#scheduleSend();
   }
 
@@ -128,7 +128,7 @@ export class Shipper implements ChunkSink {
     const timestamp = this.#clock.timestamp();
     const bytesMax = chunk.length > SMALL_CHUNK_BYTES ? BACKPRESSURE_BYTES : Number.POSITIVE_INFINITY;
     for (let at = 0; at < chunk.length; ) {
-      if (!this.#hasRoom(bytesMax)) {
+      if (!this.#hasCapacity(bytesMax)) {
         this.#writableWaiters.push(onWritable);
         return at;
       }
@@ -147,7 +147,7 @@ export class Shipper implements ChunkSink {
     return chunk.length;
   }
 
-  /** Resolves when everything was accepted, refused, or (after `close()`) given up. */
+  /** Resolves when every line was accepted, refused, or (after `close()`) given up. */
   async flush(): Promise<void> {
     if (!this.#schedule.isSending && this.#queue.isEmpty) return;
     const idle = new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
@@ -156,7 +156,7 @@ export class Shipper implements ChunkSink {
   }
 
   /**
-   * Takes no more lines, and sends those that wait.
+   * Accepts no more lines, and sends those that are buffered.
    *
    * @param timeoutMs gives up what could not be delivered by then
    * @returns the final numbers; what is in `dropped` and `lost` could perhaps not be reported as a line any more
@@ -183,7 +183,7 @@ export class Shipper implements ChunkSink {
   }
 
   #enqueue(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
-    if (this.#schedule.isClosing || !this.#queue.hasRoomFor(LineBatch.frameBytesMax(header, message))) {
+    if (this.#schedule.isClosing || !this.#queue.hasSpaceFor(LineBatch.frameBytesMax(header, message))) {
       this.#counts.drop(timestamp);
       return;
     }
@@ -196,14 +196,14 @@ export class Shipper implements ChunkSink {
     this.#scheduleSend();
   }
 
-  /** At the end all is let in, to be counted. */
-  #hasRoom(waitingBytesMax: number): boolean {
+  /** While it closes all lines are let in, to be counted as dropped. */
+  #hasCapacity(waitingBytesMax: number): boolean {
     const { byteCount, fillRatio } = this.#queue;
     return this.#schedule.isClosing || hasCapacity(byteCount, fillRatio, waitingBytesMax);
   }
 
   #notifyWritable(): void {
-    if (this.#writableWaiters.length === 0 || !this.#hasRoom(BACKPRESSURE_BYTES)) return;
+    if (this.#writableWaiters.length === 0 || !this.#hasCapacity(BACKPRESSURE_BYTES)) return;
     for (const wake of this.#writableWaiters.splice(0)) wake();
   }
 
@@ -211,7 +211,7 @@ export class Shipper implements ChunkSink {
     if (this.#schedule.isSending) return;
     if (this.#isLingering()) return;
     this.#schedule.isSending = true;
-    // Not at once: the other lines of the same read shall travel with this one.
+    // Not at once: the other lines of the same read go into the same batch.
     setImmediate(() => void this.#sendBatches());
   }
 

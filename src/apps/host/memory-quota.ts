@@ -1,4 +1,5 @@
 /** What follows from the memory that a dyno uses, in Heroku's words. */
+import { platformErrorTitle } from '../../common/platform-errors.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
 import { type MemoryUsage, totalMemory } from '../processes/memory-usage.ts';
 
@@ -29,8 +30,8 @@ export function judgeMemory(
   if (quotaBytes === undefined || total <= quotaBytes) return { lines, kill: false };
   lines.push(`Process running mem=${Math.round(total / MB)}M(${((total / quotaBytes) * 100).toFixed(1)}%)`);
   const kill = total > quotaBytes * KILL_FACTOR;
-  if (kill) lines.push('Error R15 (Memory quota vastly exceeded)', 'Stopping process with SIGKILL');
-  else lines.push('Error R14 (Memory quota exceeded)');
+  if (kill) lines.push(platformErrorTitle('R15'), 'Stopping process with SIGKILL');
+  else lines.push(platformErrorTitle('R14'));
   return { lines, kill };
 }
 

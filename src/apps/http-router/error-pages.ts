@@ -2,7 +2,7 @@ import type { ErrorPageUrls } from './app-lookup.ts';
 import type { Failure } from './error-codes.ts';
 
 /** What the page says, by code: a title, and what to do. */
-const ADVICE: Record<string, readonly [string, string]> = {
+export const FAILURE_ADVICE: Record<string, readonly [string, string]> = {
   H10: ['The app crashed', 'Its last lines say why. After a fix, restart it.'],
   H11: ['Too many requests are waiting', 'The app is still starting, or needs more web dynos.'],
   H12: ['The app took too long to answer', 'Find the slow request in the log; move long work to a worker.'],
@@ -16,8 +16,10 @@ const ADVICE: Record<string, readonly [string, string]> = {
   H21: ['The app refuses connections', 'It has to listen on $PORT, on all addresses or 127.0.0.1.'],
   H25: ['The app’s answer breaks a rule of HTTP', 'The router’s line in the log names the rule.'],
   H26: ['The request could not be understood', 'The router’s line in the log names the reason.'],
+  H27: ['The client went away', 'It closed its connection before the answer was complete.'],
   H28: ['The request stopped halfway', 'Its body did not arrive in time.'],
   H80: ['The app is under maintenance', 'It will be back soon.'],
+  H99: ['Something went wrong', 'Please try again in a moment.'],
 };
 
 /** A page to send instead of an app's response. */
@@ -37,7 +39,7 @@ export function failurePage(
   requestId: string,
   urls: ErrorPageUrls,
 ): ErrorPage {
-  const [title, text] = ADVICE[failure.code] ?? ['Something went wrong', 'Please try again in a moment.'];
+  const [title, text] = FAILURE_ADVICE[failure.code] ?? FAILURE_ADVICE.H99;
   return {
     title,
     text,

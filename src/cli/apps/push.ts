@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
-import { ApiClient, resolveApp } from '../api-client.ts';
+import { APP_OPTION, ApiClient, errorFromResponse, resolveApp } from '../api-client.ts';
 
 interface SourceBlob {
   readonly put_url: string;
@@ -21,7 +21,7 @@ export function pushCommand(program: Command): void {
     .command('push')
     .alias('deploy')
     .description('deploy this folder, without what .slugignore names')
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option(...APP_OPTION)
     .option('-d, --dir <folder>', 'another folder', '.')
     .action(async (options: { app?: string; dir: string }) => {
       const client = new ApiClient();
@@ -85,7 +85,7 @@ async function deploy(client: ApiClient, app: string, file: string): Promise<num
       },
     );
   });
-  if (put.statusCode >= 300) throw new TailraceError('bad_request', messageOf(await put.body.text()));
+  if (put.statusCode >= 300) throw errorFromResponse(put.statusCode, await put.body.text());
   const builds = `/apps/${encodeURIComponent(app)}/builds`;
   const build = await client.request<{ id: string }>('POST', builds, {
     source_blob: { url: source.get_url },
@@ -95,12 +95,4 @@ async function deploy(client: ApiClient, app: string, file: string): Promise<num
   for await (const chunk of output.body) process.stdout.write(chunk);
   const { status } = await client.request<{ status: string }>('GET', `${builds}/${build.id}`);
   return status === 'succeeded' ? 0 : 1;
-}
-
-function messageOf(body: string): string {
-  try {
-    return String(JSON.parse(body).message);
-  } catch {
-    return body;
-  }
 }

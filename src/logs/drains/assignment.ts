@@ -1,16 +1,16 @@
 /**
- * Which router works on which drain: a pure function of who is there, so that all routers come to the same answer
- * without talking about it. Each gets its share, the same number of drains as every other one or one more; when a router
- * comes or goes, only about as many drains move as have to.
+ * Assigns drains to routers: a pure function of both lists, so that all routers compute the same assignment without
+ * coordination. Each gets as many drains as every other one, or one more; when a router joins or leaves, only about as many
+ * drains move as have to.
  *
- * Every drain has its own order of preference among the routers (rendezvous hashing); the drains choose in turn
- * among the routers that have room.
+ * Every drain has its own order of preference among the routers (rendezvous hashing); the drains choose one after the other
+ * among the routers with capacity left.
  */
 export function assignDrains(drains: readonly string[], routers: readonly string[]): Map<string, string> {
   const assignments = new Map<string, string>();
   if (routers.length === 0) return assignments;
   const quota = Math.floor(drains.length / routers.length);
-  /** How many routers may have one more. */
+  /** Routers that may still get one more than the quota. */
   let extras = drains.length % routers.length;
   const capacity = new Map([...routers].sort().map((router) => [router, quota]));
   for (const drain of [...drains].sort()) {
@@ -29,7 +29,7 @@ export function assignDrains(drains: readonly string[], routers: readonly string
   return assignments;
 }
 
-/** How much a drain likes a router: the FNV-1a hash of both, mixed once more, since similar ids have similar sums. */
+/** A drain's preference for a router: the FNV-1a hash of both ids, mixed once more, since similar ids have similar hashes. */
 function rendezvousScore(drain: string, router: string): number {
   let hash = 0x811c9dc5;
   for (const text of [drain, router])

@@ -1,15 +1,15 @@
 import type { Sequence } from '../store/contract.ts';
 
-/** What a drain is doing, for people. */
+/** A drain's state, as the API and the command line show it. */
 export interface DrainState {
   readonly state: 'starting' | 'delivering' | 'idle' | 'retrying' | 'stopped';
   readonly delivered: number;
   readonly lost: number;
-  /** Lines that the drain's filters kept from it. */
+  /** Lines that the drain's filters left out. */
   readonly withheld: number;
   readonly after: Sequence;
   readonly lagLines: number;
-  /** How long the oldest line that isn't accepted has waited. */
+  /** Age of the oldest line that isn't accepted yet. */
   readonly lagMs: number;
   readonly linesPerSecond: number;
   readonly lastAnswer?: string;

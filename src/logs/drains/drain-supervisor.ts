@@ -1,6 +1,6 @@
 /**
- * All drains: one worker for each, in one of the routers. Which one is agreed upon without talking (assignment.ts); a
- * lease with a fence keeps two from working on the same drain while they don't agree yet.
+ * Runs a worker for each drain that is assigned to this router (assignment.ts). A lease with a fencing token keeps two routers
+ * from delivering the same drain while they see different members or drains.
  */
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import type { AppId, Lease, Store } from '../store/contract.ts';
@@ -14,11 +14,11 @@ import { type DrainRecord, isSameDrain } from './options/drain-record.ts';
 import type { DrainEventKind } from './progress/drain-events.ts';
 import type { OutletFactory } from './sinks/outlet-factory.ts';
 
-/** A lease is held this long without being renewed; it is renewed three times as often. */
+/** A lease that isn't renewed for this long expires; it is renewed three times as often. */
 const LEASE_MS = 6_000;
-/** Leases that are asked for at a time. */
+/** Leases that are acquired at a time. */
 const CONCURRENT_LEASES_MAX = 200;
-/** How long what is under way may take when a drain is changed or moves to another router: syslog needs a second to be certain. */
+/** Grace for shipments in flight when a drain is changed or moves to another router: syslog confirms them after a second. */
 const HANDOVER_GRACE_MS = 1_500;
 
 export interface DrainSupervisorOptions {
@@ -26,7 +26,7 @@ export interface DrainSupervisorOptions {
   readonly readers: StreamReaders;
   readonly outlets: OutletFactory;
   readonly version: string;
-  /** Writes a line of the platform into an app's stream. */
+  /** Writes a platform line into an app's stream. */
   readonly logToApp: (app: AppId, kind: DrainEventKind, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
 }
@@ -44,7 +44,7 @@ export class DrainSupervisor {
   private readonly running = new Map<string, RunningDrain>();
   private readonly unwatch: () => void;
   private readonly timer: NodeJS.Timeout;
-  /** All drains, of all routers; undefined when they have to be read again. */
+  /** The active drains of all routers; undefined when they have to be loaded again. */
   private drains: ReadonlyMap<string, DrainRecord> | undefined;
   private assignment: { readonly inputs: string; readonly ids: ReadonlySet<string> } = {
     inputs: '',
@@ -64,34 +64,34 @@ export class DrainSupervisor {
     this.timer = setInterval(() => void this.reconcile(), LEASE_MS / 3);
   }
 
-  /** Starts and stops workers as the drains' records say. */
+  /** Starts and stops workers until they match the drains' records and the assignment. */
   reconcile(): Promise<void> {
     return this.reconciliation.request();
   }
 
-  /** What a drain is doing, when it is worked on here. */
+  /** The state of a drain whose worker runs here; undefined for any other. */
   stateOf(drainId: string): DrainState | undefined {
     return this.running.get(drainId)?.worker.snapshot();
   }
 
-  /** The drains that are worked on here, and what they are doing. */
+  /** The drains whose workers run here, and their states. */
   list(): { drain: DrainRecord; state: DrainState }[] {
     return [...this.running.values()].map(({ drain, worker }) => ({ drain, state: worker.snapshot() }));
   }
 
-  /** The routers that share the drains. */
+  /** The routers that share the drains: all members. */
   routers(): Promise<RouterRecord[]> {
     return this.membership.routers();
   }
 
-  /** Stops all workers: what is under way is finished for up to `graceMs`. */
+  /** Stops all workers; shipments in flight have up to `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.isClosed = true;
     clearInterval(this.timer);
     this.unwatch();
     await this.reconciliation.idle();
     await Promise.all([...this.running.keys()].map((id) => this.stopWorker(id, graceMs)));
-    await this.membership.leave().catch(() => {}); // its lease runs out
+    await this.membership.leave().catch(() => {}); // its lease expires
   }
 
   private async tryReconcile(): Promise<void> {
@@ -121,7 +121,7 @@ export class DrainSupervisor {
       );
   }
 
-  /** Renews a drain's lease, or takes it; works on the drain as long as that is possible. */
+  /** Renews or acquires a drain's lease, and runs its worker while this router holds it. */
   private async acquireAndRun(id: string, drains: ReadonlyMap<string, DrainRecord>): Promise<void> {
     const lease = await this.options.store.acquireLease(`drain/${id}`, this.membership.id, LEASE_MS);
     const current = this.running.get(id);
@@ -144,7 +144,7 @@ export class DrainSupervisor {
       const records = await this.options.store.list<DrainRecord>('', 'drain/');
       const active = records.map(({ value }) => value).filter(({ paused }) => !paused);
       const drains = new Map(active.map((drain) => [drain.id, drain]));
-      // Whoever said meanwhile that they changed is listened to next time.
+      // A change that was reported meanwhile has reset them: they are loaded again next time.
       if (this.drains === empty) this.drains = drains;
       return drains;
     } catch (error) {
@@ -153,7 +153,7 @@ export class DrainSupervisor {
     }
   }
 
-  /** The drains that are this router's. */
+  /** The drains that are assigned to this router. */
   private ownDrainIds(
     drains: ReadonlyMap<string, DrainRecord>,
     routers: readonly string[],
@@ -194,6 +194,6 @@ export class DrainSupervisor {
     this.running.delete(id);
     await stopped.worker.stop(graceMs);
     stopped.close();
-    await this.options.store.releaseLease(stopped.lease).catch(() => {}); // it runs out
+    await this.options.store.releaseLease(stopped.lease).catch(() => {}); // it expires
   }
 }

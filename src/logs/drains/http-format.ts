@@ -1,19 +1,21 @@
 import type { LossNotice } from './outlet.ts';
 import type { Shipment } from './shipment.ts';
 
-/** What is said over HTTP: one implementation a kind of receiver. */
+/** How a shipment becomes a request: one implementation a kind of destination. {@link gzipFormat} wraps any of them. */
 export interface HttpFormat {
   readonly contentType: string;
-  /** Largest shipment it likes, in bytes. */
+  /** `Content-Encoding`; left out: none. */
+  readonly contentEncoding?: string;
+  /** Largest shipment, in bytes of records; a single larger line goes alone. */
   readonly shipmentBytesMax: number;
-  /** Bytes of an accepting answer that {@link checkResponse} wants to see. */
+  /** Bytes of an accepting response that {@link checkResponse} gets. */
   readonly responseBytesMax?: number;
   /** Path and query of the requests to a drain's URL. */
   path(url: URL): string;
   /** The body of a request, with the notice of a loss in front when there was one. */
-  encode(shipment: Shipment, notice: LossNotice | undefined): Buffer;
+  encode(shipment: Shipment, notice: LossNotice | undefined): Buffer | Promise<Buffer>;
   /**
-   * Looks into an answer that accepted the request: some accept a request and refuse lines in it.
+   * Checks the response that accepted the request: some destinations accept a request and refuse lines in it.
    * @throws OutletError
    */
   checkResponse?(body: Buffer, shipment: Shipment): void;

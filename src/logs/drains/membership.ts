@@ -1,6 +1,6 @@
 /**
- * The routers that share one store. Each holds a lease in its own name, and leaves a record by which the others find it;
- * whose lease has run out is dead. Time is the store's: the routers' clocks may differ.
+ * The routers that share one store. Each holds a lease in its own name, and has a record by which the others find it; one whose
+ * lease has expired is dead. Time is the store's: the routers' clocks may differ.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -8,19 +8,19 @@ import type { Store } from '../store/contract.ts';
 
 /** A router that hasn't renewed its lease for this long is dead. */
 const ROUTER_LEASE_MS = 6_000;
-/** For how long a lease is taken from a router that may be dead, to find out. */
+/** How long the lease of a router that may be dead is acquired for, to find out. */
 const LIVENESS_CHECK_MS = 1_000;
-/** The routers' records have a scope of their own: nobody else is woken by them. */
+/** The routers' records have a scope of their own: watchers of other scopes aren't woken by them. */
 export const ROUTERS_SCOPE = 'routers';
 
-/** What a router tells about itself, under `router/<id>`. */
+/** A router's record, under `router/<id>`. */
 export interface RouterRecord {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
   readonly version: string;
   readonly startedAt: string;
-  /** How many drains it works on, and how many lines these are behind, together. */
+  /** Drains whose workers it runs, and how many lines these lag behind, together. */
   readonly drains: number;
   readonly lagLines: number;
 }
@@ -41,7 +41,7 @@ export class Membership {
     this.warn = warn;
   }
 
-  /** Says that this router lives, and gives the ids of all that do. */
+  /** Renews this router's lease; returns the ids of all that are alive. */
   async heartbeat(load: RouterLoad): Promise<string[]> {
     const { store, id } = this;
     if (!store.shared) {
@@ -59,14 +59,14 @@ export class Membership {
     return [id, ...others.filter((_, i) => !dead[i]).map((router) => router.id)];
   }
 
-  /** All routers, as they were when they last told. */
+  /** All routers, as they last published themselves. */
   async routers(): Promise<RouterRecord[]> {
     if (!this.store.shared) return [this.toRecord(this.lastPublished ?? { drains: 0, lagLines: 0 })];
     const records = await this.store.list<RouterRecord>(ROUTERS_SCOPE, 'router/');
     return records.map(({ value }) => value).sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
   }
 
-  /** Takes this router off the list; the others are told. */
+  /** Removes this router's record; the others' watchers are woken. */
   async leave(): Promise<void> {
     if (!this.store.shared) return;
     await this.store.transact(ROUTERS_SCOPE, [{ key: routerKey(this.id), value: undefined }]);
@@ -76,7 +76,7 @@ export class Membership {
     const isUnchanged =
       load.drains === this.lastPublished?.drains && load.lagLines === this.lastPublished?.lagLines;
     if (isRegistered && isUnchanged) return;
-    // That there is a new router is news for the others, what it does isn't.
+    // A new router changes the assignment: the others are woken. Its load doesn't.
     const change = { key: routerKey(this.id), value: this.toRecord(load) };
     await this.store.transact(ROUTERS_SCOPE, [change], { quiet: isRegistered });
     this.lastPublished = load;

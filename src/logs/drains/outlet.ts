@@ -9,7 +9,7 @@ export interface OutletErrorOptions {
   readonly cause?: unknown;
 }
 
-/** Some lines of a shipment were refused, and the others accepted: how many, and which if that is known, counted from 0. */
+/** Lines of a shipment that were refused, while the others were accepted: how many, and which if that is known, counted from 0. */
 export interface RefusedLines {
   readonly count: number;
   readonly indexes?: ReadonlySet<number>;
@@ -17,13 +17,13 @@ export interface RefusedLines {
 
 /** Why a shipment wasn't accepted. */
 export class OutletError extends Error {
-  /** The destination will never take it: go on with the next. */
+  /** The destination will never accept it: go on with the next. */
   readonly isPermanent: boolean;
-  /** Left out: all of them were refused. */
+  /** Undefined: all of them were refused. */
   readonly refusedLines: RefusedLines | undefined;
-  /** When the destination asks to be left alone until then, milliseconds from now (`Retry-After`). */
+  /** `Retry-After` of the destination, milliseconds from now. */
   readonly retryAfterMs: number | undefined;
-  /** A certificate wasn't accepted, by us or by the destination (L14). */
+  /** A certificate was rejected, by us or by the destination (L14). */
   readonly isCertificateError: boolean;
 
   constructor(message: string, options: OutletErrorOptions = {}) {
@@ -36,27 +36,27 @@ export class OutletError extends Error {
   }
 }
 
-/** A way to one destination: one implementation a protocol; retrying, counting and cursors are the worker's. */
+/** Sends shipments to one destination: one implementation a protocol. Retries, counts and cursors are the worker's. */
 export interface Outlet {
-  /** Largest shipment it likes, in bytes. */
+  /** Largest shipment, in bytes of records; a single larger line goes alone. */
   readonly shipmentBytesMax: number;
-  /** Requests have names: a repeated one has to have exactly the same lines, so its extent is written down before. */
+  /** Requests have frame ids (idempotency keys): a retry has to have exactly the same lines, so its extent is saved before. */
   readonly hasFrameIds: boolean;
-  /** What the destination said to the last shipment, for people; '' when it says nothing. */
+  /** The destination's response to the last shipment, for people; '' for a protocol without responses. */
   readonly lastAnswer: string;
   /**
-   * Sends a shipment, with the notice of a loss in front of it when there was one. Resolves when the next may be sent, with the sequence
-   * up to which everything is known to be accepted: a protocol without answers may say so later.
+   * Sends a shipment, the notice of a loss in front of it. Resolves when the next may be sent, with the sequence up to which
+   * everything is acknowledged; a protocol without responses may confirm lines later.
    * @throws OutletError
    */
   send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence>;
-  /** Resolves when everything that was sent is known to be accepted. Called when there is nothing to send for now. */
+  /** Resolves when everything that was sent is acknowledged. Called when there is nothing to send for now. */
   flush(): Promise<Sequence>;
-  /** Gives the connection up; what isn't known to be accepted will be sent again. */
+  /** Closes the connection; what isn't acknowledged will be sent again. */
   close(): Promise<void>;
 }
 
-/** A loss that the destination is told of (L10). */
+/** Notifies the destination of lines that the drain has lost (L10). */
 export interface LossNotice {
   /** The drain's token: whose loss it is. */
   readonly drainToken: string;

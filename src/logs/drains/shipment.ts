@@ -13,14 +13,14 @@ export interface BatchSlice {
   readonly end: number;
 }
 
-/** Lines that travel together to a destination: consecutive in the stream, `first` to `last`. */
+/** Lines that are sent together: consecutive in the stream, `first` to `last`; filters may have left some out. */
 export interface Shipment {
   readonly first: Sequence;
   readonly last: Sequence;
-  /** When the store took the newest of them. */
+  /** When the newest of them was stored, milliseconds since 1970. */
   readonly storedAtMs: number;
   readonly slices: readonly BatchSlice[];
-  /** Lines in the parts. */
+  /** Lines in the slices. */
   readonly count: number;
   /** Bytes of the records. */
   readonly byteLength: number;
@@ -43,7 +43,7 @@ export function buildShipment(
   let storedAtMs = 0;
   for (const batch of batches) {
     if (batch.last <= last) continue;
-    // What comes after a gap goes with the next shipment: between the two somebody counts the loss.
+    // What comes after a gap goes with the next shipment: the loss is counted between the two.
     if (first !== undefined && batch.first > last + 1) break;
     if (upTo !== undefined ? last >= upTo : byteLength > 0 && byteLength + batch.bytes.length > maxBytes)
       break;
@@ -68,15 +68,15 @@ export function buildShipment(
   return { first, last, storedAtMs, slices, byteLength, count: last - first + 1 };
 }
 
-/** Writes a shipment's lines in a wire form, after `prefix`, into memory that `allocate` gives. */
+/** Writes a shipment's lines with an encoder, after `prefix`, into memory that `allocate` gives. */
 export function encodeShipment(
   shipment: Shipment,
-  wireForm: LineEncoder,
+  encoder: LineEncoder,
   prefix?: Uint8Array,
   allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
 ): Buffer {
   const size =
-    shipment.byteLength + shipment.count * Math.max(wireForm.overheadBytes, 0) + (prefix?.length ?? 0);
+    shipment.byteLength + shipment.count * Math.max(encoder.overheadBytes, 0) + (prefix?.length ?? 0);
   const out = allocate(size);
   let at = 0;
   if (prefix) {
@@ -84,18 +84,18 @@ export function encodeShipment(
     at = prefix.length;
   }
   for (const { batch, start, end, count: lines } of shipment.slices) {
-    const fastPathEnd = encodeFrames(batch.bytes, start, end, lines, wireForm.fastPath, out, at);
+    const fastPathEnd = encodeFrames(batch.bytes, start, end, lines, encoder.fastPath, out, at);
     at =
       fastPathEnd >= 0
         ? fastPathEnd
-        : wireForm.encode(new RecordCursor(batch.bytes, start, end), batch.bytes, lines, out, at);
+        : encoder.encode(new RecordCursor(batch.bytes, start, end), batch.bytes, lines, out, at);
   }
   return out.subarray(0, at);
 }
 
 /**
- * The name of a shipment (`Logplex-Frame-Id`): 32 hexadecimal digits made of the drain and the positions, so that it is
- * the same on every retry, also from another process.
+ * The frame id of a shipment (`Logplex-Frame-Id`, an idempotency key): 32 hexadecimal digits made of the drain and the
+ * positions, so that it is the same on every retry, also from another router.
  */
 export function frameId(drainToken: string, first: Sequence, last: Sequence): string {
   return createHash('md5').update(`${drainToken} ${first} ${last}`).digest('hex');

@@ -1,4 +1,4 @@
-/** Tries a drain out: one line, on a connection of its own, and how long each phase took. */
+/** Tests a drain: sends one line on a connection of its own, and measures each phase. */
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import { SyslogHeader, scanHeader } from '../syslog/header.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
@@ -10,13 +10,13 @@ import type { OutletFactory } from './sinks/outlet-factory.ts';
 
 export interface DrainTestResult {
   readonly accepted: boolean;
-  /** What the destination answered, or what went wrong. */
+  /** The destination's response, or the error. */
   readonly answer: string;
   readonly phases: readonly { readonly phase: DeliveryPhase; readonly ms: number }[];
   readonly totalMs: number;
 }
 
-/** Sends a test line to a drain, past its cursor and its filters; failing is a result, too. */
+/** Sends a test line to a drain, past its cursor and its filters; a failure is a result, too. */
 export async function testDrain(drain: DrainRecord, outlets: OutletFactory): Promise<DrainTestResult> {
   const phases: { phase: DeliveryPhase; ms: number }[] = [];
   const outlet = outlets.create(drain, (phase, ms) => phases.push({ phase, ms: Math.round(ms * 100) / 100 }));
@@ -30,7 +30,7 @@ export async function testDrain(drain: DrainRecord, outlets: OutletFactory): Pro
   try {
     await outlet.send(testShipment(drain), undefined);
     const totalMs = performance.now() - beganMs;
-    await outlet.flush(); // a protocol without answers: does the connection stand?
+    await outlet.flush(); // a protocol without responses: does the connection stay open?
     return result(true, outlet.lastAnswer, totalMs);
   } catch (error) {
     if (!(error instanceof OutletError)) throw error;
@@ -50,7 +50,7 @@ function testShipment(drain: DrainRecord): Shipment {
   const builder = new BatchBuilder();
   builder.add(text, 0, text.length, header, Buffer.from('heroku'), Buffer.from('tailrace'));
   const batch = builder.takeBatch();
-  // Its name must not be one that the receiver has seen: the time is in the place of a position.
+  // Its frame id must not be one that the destination has seen: the time takes the place of a position.
   const shipment = batch && buildShipment([{ ...batch, first: now, last: now, storedAtMs: now }], now - 1, 1);
   if (!shipment) throw new Error('the test line is no line');
   return shipment;

@@ -1,24 +1,25 @@
 /**
- * Finds numbers that lines carry for metrics, as l2met and Heroku's own lines have them: `measure#db.get=12ms`,
+ * Parses metrics in lines, in l2met's convention, which Heroku's own lines follow: `measure#db.get=12ms`,
  * `count#user.signups=2`, `sample#db_size=26219348792bytes`, with `source=web.1` beside them.
  */
 import { HEADROOM, RecordCursor } from '../syslog/batch.ts';
+import { lineDyno } from '../syslog/record.ts';
 
 export type L2metKind = 'measure' | 'count' | 'sample';
 
-/** One number of one line. */
+/** One value of one line. */
 export interface L2metValue {
   readonly kind: L2metKind;
   readonly name: string;
   readonly value: number;
-  /** What stands behind the number: `ms`, `bytes`, '' … */
+  /** The suffix of the number: `ms`, `bytes`, '' … */
   readonly unit: string;
-  /** What the line says with `source=`, else the dyno that said it. */
+  /** The line's `source=`, else its dyno. */
   readonly source: string;
 }
 
 const HASH = 0x23;
-/** What the three words end with: most other words with a `#` behind them are sorted out by that. */
+/** Last letters of the three kinds: most other words before a `#` are ruled out by them. */
 const LAST_E = 0x65;
 const LAST_T = 0x74;
 const KINDS: readonly { kind: L2metKind; bytes: Buffer }[] = (['measure', 'count', 'sample'] as const).map(
@@ -27,13 +28,13 @@ const KINDS: readonly { kind: L2metKind; bytes: Buffer }[] = (['measure', 'count
     bytes: Buffer.from(kind),
   }),
 );
-/** Longest name, number and unit that are looked at. */
+/** Longest name, number and unit that are parsed, together. */
 const PAIR_BYTES_MAX = 200;
 const NAME_AND_VALUE =
   /^([A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99})=(-?\d{1,20}(?:\.\d{1,20})?)([A-Za-z%]{0,12})(?=$|[\s,"}\]])/;
 const SOURCE = /(?:^|\s)source=([^\s"]{1,100})/;
 
-/** All numbers in the lines of a batch. A batch without a `#` costs one search for this byte. */
+/** All values in the lines of a batch. A batch without a `#` costs one search for this byte. */
 export function parseL2met(batch: Uint8Array): L2metValue[] {
   const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
   const found: L2metValue[] = [];
@@ -59,7 +60,7 @@ export function parseL2met(batch: Uint8Array): L2metValue[] {
   return found;
 }
 
-/** The word in front of the `#` at `at`, when it is one of ours and stands alone. */
+/** The kind in front of the `#` at `at`, if it is one and a whole word. */
 function kindBefore(bytes: Buffer, at: number): L2metKind | undefined {
   for (const { kind, bytes: word } of KINDS) {
     const start = at - word.length;
@@ -73,6 +74,5 @@ function kindBefore(bytes: Buffer, at: number): L2metKind | undefined {
 
 function valueSource(line: RecordCursor, bytes: Buffer): string {
   const match = SOURCE.exec(bytes.toString('utf8', line.messageStart, line.textEnd));
-  if (match) return match[1];
-  return bytes.toString('utf8', bytes.indexOf(0x20, line.sourceStart) + 1, line.msgidStart - 1);
+  return match ? match[1] : lineDyno(line, bytes);
 }

@@ -1,14 +1,14 @@
-/** Keeps the numbers that lines carry as metrics. Each router keeps those of the lines that it took in itself. */
+/** Aggregates the values in lines as Prometheus metrics. Each router has those of the lines that it received itself. */
 import { Counter, Gauge, type Registry, Summary } from 'prom-client';
 import type { AppId } from '../store/contract.ts';
 import { type L2metValue, parseL2met } from './l2met.ts';
 
-/** Combinations of name, unit and source that are kept for one app, and in all: lines must not fill the memory. */
+/** Series (combinations of name, unit and source) of one app, and in all: bounds the cardinality, and so the memory. */
 const APP_SERIES_MAX = 500;
 const SERIES_MAX = 5_000;
-/** Numbers that wait for an app's name to be found. */
+/** Values that wait until an app's name is looked up. */
 const PENDING_MAX = 1_000;
-/** Quantiles are over so many seconds. */
+/** Window of quantiles, seconds. */
 const WINDOW_S = 600;
 
 const LABELS = ['app', 'name', 'unit', 'source'] as const;
@@ -24,9 +24,9 @@ export class LogMetrics {
   private readonly measures;
   private readonly dropped;
 
-  /** @param nameOf finds an app's name. */
-  constructor(registry: Registry, nameOf: (app: AppId) => Promise<string | undefined>) {
-    this.findAppName = nameOf;
+  /** @param findAppName looks up an app's name; undefined when there is no such app. */
+  constructor(registry: Registry, findAppName: (app: AppId) => Promise<string | undefined>) {
+    this.findAppName = findAppName;
     const registers = [registry];
     this.counts = new Counter({
       name: 'tailrace_log_count_total',
@@ -56,7 +56,7 @@ export class LogMetrics {
     });
   }
 
-  /** Takes the numbers out of a batch that was stored. */
+  /** Records the values in a batch that was stored. */
   recordBatch(app: AppId, batch: Uint8Array): void {
     const values = parseL2met(batch);
     if (values.length === 0) return;

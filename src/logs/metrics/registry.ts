@@ -1,7 +1,7 @@
-/** The registry of everything that is measured; each part adds its own, `GET /metrics` shows them all. */
+/** The registry of all metrics; each component registers its own, `GET /metrics` exposes them. */
 import { Gauge, Registry } from 'prom-client';
 
-/** A registry with what concerns the process as a whole. */
+/** A registry with the metrics of the process as a whole. */
 export function createRegistry(): Registry {
   const registry = new Registry();
   new Gauge({

@@ -4,12 +4,12 @@
  *
  * While nothing is in flight, the open batch is closed at the end of the current turn of the event loop; while something is,
  * it fills up until that has been stored. A failed batch that has to be kept goes back to its position, everything behind it
- * waits, and the first of them is retried after a pause that doubles.
+ * waits, and the first of them is retried after a back-off.
  */
+import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 
-/** Pause before a failed append is retried, doubled each time up to the second figure. */
-export const RETRY_MS = 100;
-export const RETRY_MAX_MS = 1_000;
+/** Pauses before a failed append is retried. */
+export const APPEND_RETRY: BackoffRange = { firstMs: 100, maxMs: 1_000 };
 
 /** What {@link BatchSchedule.linger} returns when nothing has to be scheduled: something else closes the open batch. */
 export const ALREADY_SCHEDULED = -1;
@@ -18,25 +18,31 @@ const NONE: readonly never[] = [];
 
 /** @typeParam T a closed batch. */
 export class BatchSchedule<T extends { /** Position in the stream's order. */ readonly number: number }> {
+  private readonly random: () => number;
   private closeScheduled = false;
   private lingering = false;
   /** When the last batch was closed, on the caller's monotonic clock. */
   private lastClosedMs = Number.NEGATIVE_INFINITY;
   private inFlight = 0;
-  /** The pause before the next retry; 0: the last append did not fail. */
-  private retryMs = 0;
+  /** Retries since an append succeeded; 0: none has failed since. */
+  private retryCount = 0;
   private retryScheduled = false;
   /** Closed batches that wait for a failed one before them. */
   private queue: T[] = [];
 
+  /** @param random gives numbers from 0 up to 1. */
+  constructor(random: () => number = Math.random) {
+    this.random = random;
+  }
+
   /** An append has ended, and the open batch may be closed at once: nothing else is in flight or waits for a retry. */
   get canClose(): boolean {
-    return this.inFlight === 0 && this.retryMs === 0;
+    return this.inFlight === 0 && this.retryCount === 0;
   }
 
   /** The open batch should be stored soon. True: call {@link turnEnded} at the end of this turn of the event loop. */
   requestClose(): boolean {
-    if (this.closeScheduled || this.inFlight > 0 || this.retryMs > 0) return false;
+    if (this.closeScheduled || this.inFlight > 0 || this.retryCount > 0) return false;
     this.closeScheduled = true;
     return true;
   }
@@ -69,7 +75,7 @@ export class BatchSchedule<T extends { /** Position in the stream's order. */ re
   /** A batch was closed. True: append it now; otherwise it is kept here, behind one that failed. */
   closed(batch: T, nowMs: number): boolean {
     this.lastClosedMs = nowMs;
-    if (this.retryMs === 0) {
+    if (this.retryCount === 0) {
       this.inFlight++;
       return true;
     }
@@ -80,7 +86,7 @@ export class BatchSchedule<T extends { /** Position in the stream's order. */ re
   /** An append succeeded. Returns what has waited, in order: append all of it now; no retry is due any more. */
   succeeded(): readonly T[] {
     this.inFlight--;
-    this.retryMs = 0;
+    this.retryCount = 0;
     this.retryScheduled = false;
     if (this.queue.length === 0) return NONE;
     const batches = this.queue;
@@ -100,8 +106,7 @@ export class BatchSchedule<T extends { /** Position in the stream's order. */ re
     this.queue.sort((a, b) => a.number - b.number);
     if (this.retryScheduled) return undefined;
     this.retryScheduled = true;
-    this.retryMs = this.retryMs === 0 ? RETRY_MS : Math.min(this.retryMs * 2, RETRY_MAX_MS);
-    return this.retryMs;
+    return backoffMs(++this.retryCount, APPEND_RETRY, this.random);
   }
 
   /** An append failed, and its batch is given up: whoever sent it sends it again. */

@@ -2,7 +2,7 @@ import type { AppId, Store } from '../store/contract.ts';
 import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
-import { ALREADY_SCHEDULED, BatchSchedule, RETRY_MS } from './batch-schedule.ts';
+import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from './batch-schedule.ts';
 import type { LogSource } from './token-cache.ts';
 
 /** What the router counts while batches are on their way to the store. */
@@ -132,7 +132,7 @@ export class Batcher {
       if (this.builder.count > 0) this.ensureOpenBatch().retryUntilStored = true;
       this.closeBatch();
       // A store that fails is given time to recover; what is kept is retried meanwhile.
-      await this.whenStored().catch(() => pause(RETRY_MS));
+      await this.whenStored().catch(() => pause(APPEND_RETRY.firstMs));
     }
     let left = 0;
     for (const { batch } of this.unstored) left += batch?.count ?? 0;

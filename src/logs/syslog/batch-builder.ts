@@ -1,4 +1,5 @@
-import { detachBuffer } from '../../common/detach-buffer.ts';
+import { BufferPool } from '../../common/buffers/buffer-pool.ts';
+import { detachBuffer } from '../../common/buffers/detach-buffer.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
 import type { SyslogHeader } from './header.ts';
 import { isTimestamp, timestampBytes } from './timestamp.ts';
@@ -8,7 +9,7 @@ const DASH = 0x2d;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** About as many batches are in flight to the store at once under load. */
-const FREE_BUFFERS_MAX = 2;
+const POOLED_BUFFERS_MAX = 2;
 /** What one line may need at the most beyond its own bytes, when everything missing is stamped. */
 const STAMP_BYTES_MAX = 512;
 
@@ -17,17 +18,19 @@ const STAMP_BYTES_MAX = 512;
  * Reused for batch after batch.
  */
 export class BatchBuilder {
+  /** Of the buffer of a batch, unless one line alone needs more. */
+  private readonly capacity: number;
   private bytes: Uint8Array;
   private end = HEADROOM;
-  /** Buffers for the next batches. */
-  private readonly freeBuffers: Uint8Array[] = [];
+  private readonly buffers = new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
   /** Buffers of this builder that batches hold now. */
   private readonly lentBuffers = new WeakSet<ArrayBufferLike>();
   /** Lines collected. */
   count = 0;
 
   constructor(capacity: number = BATCH_BYTES) {
-    this.bytes = Buffer.allocUnsafeSlow(capacity);
+    this.capacity = capacity;
+    this.bytes = this.buffers.acquire(capacity);
   }
 
   /** Bytes collected, the headroom included. */
@@ -96,7 +99,7 @@ export class BatchBuilder {
     const end = this.end + records.length;
     if (end > this.bytes.length) {
       if (this.count > 0) return false;
-      this.bytes = Buffer.allocUnsafeSlow(end);
+      this.growEmpty(end);
     }
     this.bytes.set(records, this.end);
     this.end = end;
@@ -113,7 +116,7 @@ export class BatchBuilder {
     if (end * 2 < bytes.length) return { bytes: Buffer.from(bytes.subarray(0, end)), count };
     // More than half full: lend the buffer instead of copying it.
     this.lentBuffers.add(bytes.buffer);
-    this.bytes = this.freeBuffers.pop() ?? Buffer.allocUnsafeSlow(bytes.length);
+    this.bytes = this.buffers.acquire(this.capacity);
     return { bytes: bytes.subarray(0, end), count };
   }
 
@@ -121,8 +124,7 @@ export class BatchBuilder {
   reclaim({ bytes }: Batch): void {
     const { buffer } = bytes;
     if (!this.lentBuffers.delete(buffer)) detachBuffer(bytes);
-    else if (this.freeBuffers.length < FREE_BUFFERS_MAX) this.freeBuffers.push(Buffer.from(buffer));
-    else detachBuffer(Buffer.from(buffer));
+    else if (!this.buffers.release(bytes)) detachBuffer(Buffer.from(buffer));
   }
 
   private writeRecordHeader(
@@ -148,6 +150,12 @@ export class BatchBuilder {
     bytes[at + 11] = message >> 8;
   }
 
+  /** Makes room for what needs more than the capacity alone: nothing is collected yet. */
+  private growEmpty(bytes: number): void {
+    this.buffers.release(this.bytes);
+    this.bytes = this.buffers.acquire(bytes);
+  }
+
   /** The slow path, for a line with something missing, unreadable or too long. */
   private addNormalized(
     from: Uint8Array,
@@ -162,7 +170,7 @@ export class BatchBuilder {
     const need = end - start + parts * (RECORD_HEADER + header.messageStart - start + STAMP_BYTES_MAX);
     if (this.end + need > this.bytes.length) {
       if (this.count > 0) return false;
-      this.bytes = Buffer.allocUnsafeSlow(HEADROOM + need);
+      this.growEmpty(HEADROOM + need);
     }
     let messageStart = header.messageStart;
     do {

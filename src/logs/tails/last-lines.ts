@@ -1,6 +1,6 @@
 import type { Sequence } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
-import type { LineFilter } from './line-filter.ts';
+import type { LineFilter } from '../syslog/line-filter.ts';
 import { forEachMatch } from './line-scan.ts';
 import type { EncodedLines, TailEncoding } from './output/encodings.ts';
 import { TimeSlice } from './time-slice.ts';

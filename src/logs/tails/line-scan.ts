@@ -1,6 +1,6 @@
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { RecordCursor } from '../syslog/batch.ts';
-import type { LineFilter } from './line-filter.ts';
+import type { LineFilter } from '../syslog/line-filter.ts';
 
 /** Which lines of some batches are scanned. */
 export interface LineRange {

@@ -4,7 +4,8 @@
  */
 import { RE2JS, RE2JSException } from 're2js';
 import { TailraceError } from '../../common/errors.ts';
-import type { MessageText } from './message-text.ts';
+import type { MessageMatcher } from '../syslog/line-filter.ts';
+import type { MessageText } from '../syslog/message-text.ts';
 
 /** Longest query, in characters, and most terms in it: every line of a stream is matched against each of them. */
 const QUERY_LENGTH_MAX = 1_000;
@@ -21,7 +22,8 @@ interface Term {
 }
 
 /** A parsed query. */
-export class SearchQuery {
+export class SearchQuery implements MessageMatcher {
+  readonly key: string;
   private readonly terms: readonly Term[];
   private readonly prefilters: readonly RegExp[];
 
@@ -33,6 +35,7 @@ export class SearchQuery {
   constructor(query: string) {
     if (query.length > QUERY_LENGTH_MAX)
       throw new TailraceError('invalid_params', `q may have ${QUERY_LENGTH_MAX} characters at the most.`);
+    this.key = query;
     this.terms = tokenize(query).map(({ negated, text, kind }) =>
       kind === 'words' ? wordTerm(text, negated) : regexTerm(text, negated, kind === 'regex-i'),
     );

@@ -1,23 +1,17 @@
 /** Notices of a tail itself to its reader: lines like the platform's own, which are stored in no stream. */
 import type { Sequence } from '../store/contract.ts';
+import { platformRecord, toRecordJson } from '../syslog/record.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
-import type { LogRecordJson, TailFormat } from './output/line-format.ts';
+import type { TailFormat, TailRecordJson } from './output/line-format.ts';
 import { terminalSafeJson } from './output/sanitize.ts';
 
 /** @param position where the reader is. */
 export function platformLine(message: string, position: Sequence, format: TailFormat): string {
   const timestamp = formatTimestamp(Date.now());
   if (format === 'text') return `${timestamp} heroku[logplex]: ${message}`;
-  const fields: LogRecordJson = {
+  const fields: TailRecordJson = {
     position: String(position),
-    timestamp,
-    facility: 21,
-    severity: 4,
-    level: 'warn',
-    hostname: 'host',
-    source: 'heroku',
-    dyno: 'logplex',
-    message,
+    ...toRecordJson(platformRecord(timestamp, message), 'warn'),
   };
   return terminalSafeJson(fields);
 }

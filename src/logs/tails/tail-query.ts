@@ -1,8 +1,9 @@
 import { TailraceError } from '../../common/errors.ts';
-import { parseTimeOrAgo } from '../../common/time-expression.ts';
+import { explainTime, parseTime } from '../../common/time-expression.ts';
 import { LOG_LEVELS } from '../syslog/level.ts';
-import { LineFilter } from './line-filter.ts';
+import { LineFilter } from '../syslog/line-filter.ts';
 import type { TailFormat } from './output/line-format.ts';
+import { SearchQuery } from './search-query.ts';
 import { TAIL_LINES_MAX, type TailSessionOptions } from './tail-session.ts';
 
 /** Stored lines that a reader gets when the query has no range. */
@@ -52,15 +53,10 @@ export function parseTailQuery(
     first: parseLines('first', query.first),
     after: parsePosition('after', query.after),
     before: parsePosition('before', query.before),
-    sinceMs: parseTime('since', query.since, nowMs),
-    untilMs: parseTime('until', query.until, nowMs),
+    sinceMs: parseTimeParameter('since', query.since, nowMs),
+    untilMs: parseTimeParameter('until', query.until, nowMs),
     tail,
-    filter: new LineFilter({
-      source: query.source || undefined,
-      dyno: query.dyno || undefined,
-      level: parseLevel(query.level),
-      q: query.q || undefined,
-    }),
+    filter: parseFilter(query),
     format: parseFormat(query.format),
   };
   const { lines, first, after, before, sinceMs, untilMs } = options;
@@ -77,6 +73,25 @@ export function parseTailQuery(
   if (lines !== undefined || first !== undefined || after !== undefined || sinceMs !== undefined)
     return options;
   return { ...options, lines: LINES_DEFAULT };
+}
+
+function parseFilter({ source, dyno, level, q }: TailQuery): LineFilter {
+  const search = new SearchQuery(q ?? '');
+  return new LineFilter({
+    sources: splitNames(source),
+    dynos: splitNames(dyno),
+    level: parseLevel(level),
+    message: search.empty ? undefined : search,
+  });
+}
+
+/** Names with commas between them; undefined when there are none. */
+function splitNames(list = ''): string[] | undefined {
+  const names = list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  return names.length > 0 ? names : undefined;
 }
 
 function parseLines(name: 'lines' | 'first', text: string | undefined): number | undefined {
@@ -99,14 +114,15 @@ function parsePosition(name: 'after' | 'before', text: string | undefined): numb
   return Number(text);
 }
 
-function parseTime(name: 'since' | 'until', text: string | undefined, nowMs: number): number | undefined {
+function parseTimeParameter(
+  name: 'since' | 'until',
+  text: string | undefined,
+  nowMs: number,
+): number | undefined {
   if (text === undefined || text === '') return undefined;
-  const ms = parseTimeOrAgo(text, nowMs);
+  const ms = parseTime(text, nowMs);
   if (ms !== undefined) return ms;
-  throw new TailraceError(
-    'invalid_params',
-    `${name} must be a time such as 2012-12-10T03:00:48Z, or how long ago, such as 10m, 2h or 1d, not "${text}".`,
-  );
+  throw new TailraceError('invalid_params', `${name}: ${explainTime(text)}`);
 }
 
 function parseLevel(text: string | undefined): (typeof LOG_LEVELS)[number] | undefined {

@@ -6,9 +6,9 @@
 import { TailraceError } from '../../common/errors.ts';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
+import type { LineFilter } from '../syslog/line-filter.ts';
 import { hasOtherTails, onGrowth } from './growth-notifier.ts';
 import { findLastLines } from './last-lines.ts';
-import type { LineFilter } from './line-filter.ts';
 import { type EncodedLines, encodeShared, type TailEncoding } from './output/encodings.ts';
 import { cachedRead } from './read-cache.ts';
 import {

@@ -1,4 +1,4 @@
-/** What each check says, by what it sees. */
+/** The results of each check. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { makeCertificate } from '../../support/redis/redis-server.ts';
 import { dataFolderForTest } from '../../support/server.ts';
 
 describe('the doctor', () => {
-  it('knows how a server should be started', async () => {
+  it('reports a server process without the recommended flags', async () => {
     for (const [flags, limit, text] of [
       [['--single-threaded-gc'], 4_096, /started as it should be/],
       [[], 4_096, /without node's --single-threaded-gc/],
@@ -30,7 +30,7 @@ describe('the doctor', () => {
     }
   });
 
-  it('tries the data folder', () => {
+  it('writes to the data folder', () => {
     const folder = dataFolderForTest();
     expect(checkDataFolder(folder)).toMatchObject([
       { level: 'ok', text: expect.stringMatching(/GB free, writable$/) },
@@ -41,7 +41,7 @@ describe('the doctor', () => {
     expect(checkDataFolder(file)).toMatchObject([
       { level: 'trouble', text: expect.stringContaining('is no folder') },
     ]);
-    // Nobody, not even root, may write there.
+    // Not writable, not even for root.
     expect(checkDataFolder('/proc/1')).toMatchObject([
       { level: 'trouble', text: expect.stringContaining("can't be written") },
     ]);
@@ -52,7 +52,7 @@ describe('the doctor', () => {
     ]);
   });
 
-  it('knows who holds a data folder', () => {
+  it('finds the process that holds a data folder', () => {
     const folder = dataFolderForTest();
     expect(lockHolderPid(folder)).toBeUndefined();
     writeFileSync(join(folder, 'lock'), '4194304 1\n'); // above the highest process id
@@ -61,7 +61,7 @@ describe('the doctor', () => {
     expect(lockHolderPid(folder)).toBe(process.pid);
   });
 
-  it('tries ports, and names who holds one', async () => {
+  it('listens on ports, and names the owner of one that is taken', async () => {
     const holder = createServer();
     await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void holder.close());
@@ -90,7 +90,7 @@ describe('the doctor', () => {
     expect(checkListeningPorts(process.pid)?.text).toContain(`${port} (TCP)`);
   });
 
-  it('misses programs only for what needs them', () => {
+  it('names the feature that a missing program is for', () => {
     const bin = dataFolderForTest();
     for (const name of ['git', 'tar', 'python3', 'npm']) writeFileSync(join(bin, name), '', { mode: 0o755 });
     expect(checkPrograms(bin)).toEqual([
@@ -99,7 +99,7 @@ describe('the doctor', () => {
     ]);
   });
 
-  it('reads certificates', () => {
+  it('reports certificates that are expired, expire soon, or don’t match their key', () => {
     const [folder, other] = [dataFolderForTest(), dataFolderForTest()];
     const { certificate: cert, key } = makeCertificate(folder);
     const strange = makeCertificate(other).key;

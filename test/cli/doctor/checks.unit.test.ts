@@ -5,7 +5,7 @@ import { type CheckedDrain, checkDrains } from '../../../src/cli/doctor/drains.t
 import { checkNodeVersion } from '../../../src/cli/doctor/node.ts';
 
 describe('the doctor', () => {
-  it('knows which Node.js is too old', () => {
+  it('reports a Node.js that is too old', () => {
     expect(checkNodeVersion('20.18.3')).toMatchObject({
       level: 'trouble',
       text: expect.stringContaining('20.19'),
@@ -13,7 +13,7 @@ describe('the doctor', () => {
     for (const version of ['20.19.0', '22.1.0', '24.0.0']) expect(checkNodeVersion(version).level).toBe('ok');
   });
 
-  it('compares clocks, but for the way of the answer', () => {
+  it('compares clocks, without the time on the network', () => {
     const now = Date.now();
     expect(checkClock(now - 3_000, now - 20_000, now).level).toBe('ok');
     expect(checkClock(now + 60_000, now, now)).toMatchObject({
@@ -26,7 +26,7 @@ describe('the doctor', () => {
     });
   });
 
-  it('tells which drains are not well', () => {
+  it('reports drains that retry, are paused, behind, or have lost lines', () => {
     const drain = (delivery: Partial<CheckedDrain['delivery']>): CheckedDrain => ({
       url: 'https://logs.example/x',
       token: 'd.1',

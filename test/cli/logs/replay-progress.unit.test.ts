@@ -6,7 +6,7 @@ const CLEAR = '\r\x1b[K';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-it('shows how far a long replay is, and goes away', () => {
+it('shows the progress of a long replay, and is removed at its end', () => {
   const written: string[] = [];
   const progress = new ReplayProgress({ isTTY: true, write: (text) => written.push(text) });
   vi.advanceTimersByTime(500);
@@ -25,7 +25,7 @@ it('shows how far a long replay is, and goes away', () => {
   expect(written).toHaveLength(length);
 });
 
-it('says nothing where there is no terminal, nor about a short one', () => {
+it('shows nothing without a terminal, nor for a short replay', () => {
   const written: string[] = [];
   const piped = new ReplayProgress({ isTTY: false, write: (text) => written.push(text) });
   const short = new ReplayProgress({ isTTY: true, write: (text) => written.push(text) });

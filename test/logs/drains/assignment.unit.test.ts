@@ -27,14 +27,14 @@ describe('the drains', () => {
     }
   });
 
-  it('are assigned alike whatever the order in which one hears of them', () => {
+  it('are assigned alike whatever the order of the lists', () => {
     const [drains, routers] = [names('drain', 50), names('router', 4)];
     const one = assignDrains(drains, routers);
     const other = assignDrains([...drains].reverse(), [...routers].reverse());
     for (const drain of drains) expect(other.get(drain)).toBe(one.get(drain));
   });
 
-  it('mostly stay where they are when a router comes or goes', () => {
+  it('mostly stay where they are when a router joins or leaves', () => {
     const drains = names('drain', 900);
     const three = assignDrains(drains, names('router', 3));
     const four = assignDrains(drains, names('router', 4));
@@ -44,7 +44,7 @@ describe('the drains', () => {
     expect(moved).toBeLessThan(400);
   });
 
-  it('are nobody’s when nobody is there', () => {
+  it('are unassigned without routers', () => {
     expect(assignDrains(names('drain', 3), []).size).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-/** The life of a drain: breaks, refusals, pauses, replays, and what everybody is told of them. */
+/** The life of a drain: failures, refusals, pauses, replays, and what is reported about them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runTailrace } from '../../support/program.ts';
 import { startHttpReceiver, startTcpReceiver } from '../../support/receivers/receivers.ts';
@@ -13,8 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** What the stream says about drains. */
-async function told(server: Server, app: App): Promise<string[]> {
+/** What the stream reports about drains. */
+async function drainEvents(server: Server, app: App): Promise<string[]> {
   return (await server.readLines(app, 'lines=100000&source=heroku')).map((line) =>
     line.slice(line.indexOf(']: ') + 3),
   );
@@ -22,15 +22,15 @@ async function told(server: Server, app: App): Promise<string[]> {
 
 const fromApp = (messages: readonly string[]) => messages.filter((message) => message.startsWith('line '));
 
-describe('a drain that breaks', () => {
-  it('is one line in the stream when it breaks and one when it recovers, and gets every line', async () => {
+describe('a drain that fails', () => {
+  it('is one line in the stream when it fails and one when it recovers, and gets every line', async () => {
     const app = await server.createApp();
     let broken = true;
     const receiver = await startHttpReceiver(() => (broken ? 500 : 200));
     const drain = await server.createDrain(app, receiver.url);
     await pushLines(server, app.token, numberedMessages(10));
     const [failure] = await until('the failure', async () => {
-      const lines = await told(server, app);
+      const lines = await drainEvents(server, app);
       return lines.length > 0 && lines;
     });
     expect(failure).toBe(
@@ -39,7 +39,7 @@ describe('a drain that breaks', () => {
     await until('some more attempts', () => receiver.requests.length > 3);
     broken = false;
     const lines = await until('the recovery', async () => {
-      const lines = await told(server, app);
+      const lines = await drainEvents(server, app);
       return lines.length > 1 && lines;
     });
     expect(lines).toHaveLength(2);
@@ -52,7 +52,7 @@ describe('a drain that breaks', () => {
     expect(fromApp(receiver.acceptedMessages())).toEqual(numberedMessages(10));
   });
 
-  it('is tried again under the same name with the same lines', async () => {
+  it('is retried with the same frame id and the same lines', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver((attempt) => (attempt < 3 ? 503 : 200));
     await server.createDrain(app, receiver.url);
@@ -63,7 +63,7 @@ describe('a drain that breaks', () => {
       expect([delivery.frameId, delivery.body]).toEqual([first.frameId, first.body]);
   });
 
-  it('waits as long as Retry-After asks', async () => {
+  it('waits for Retry-After', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver((attempt) =>
       attempt === 0 ? { status: 429, headers: { 'retry-after': '2' } } : 200,
@@ -75,7 +75,7 @@ describe('a drain that breaks', () => {
     expect(performance.now() - beganMs).toBeGreaterThan(1_900);
   });
 
-  it('does not hold up another one', async () => {
+  it('does not delay another one', async () => {
     const app = await server.createApp();
     const stuck = await startHttpReceiver(() => 'hang');
     const well = await startHttpReceiver();
@@ -88,13 +88,13 @@ describe('a drain that breaks', () => {
 });
 
 describe('lines that a destination refuses', () => {
-  it('are counted, told, kept aside, shown, and sent again when somebody asks', async () => {
+  it('are counted, reported, kept, shown, and sent again on request', async () => {
     const app = await server.createApp();
     let picky = true;
     const receiver = await startHttpReceiver(() => (picky ? 400 : 200));
     const drain = await server.createDrain(app, receiver.url);
     await pushLines(server, app.token, numberedMessages(3));
-    const l10 = await until('the L10', async () => (await told(server, app))[0]);
+    const l10 = await until('the L10', async () => (await drainEvents(server, app))[0]);
     expect(l10).toEqual(
       expect.stringMatching(
         new RegExp(
@@ -125,8 +125,8 @@ describe('lines that a destination refuses', () => {
   });
 });
 
-describe('a drain that falls out of the stream', () => {
-  it('is told exactly how many lines it lost and when, and so is the app', async () => {
+describe('a drain whose lines are trimmed from the stream', () => {
+  it('is notified of how many lines it lost and when, and so is the app', async () => {
     const small = await startServerForTest({ env: { TAILRACE_STREAM_LINES: '100' } });
     const app = await small.createApp();
     const receiver = await startHttpReceiver();
@@ -151,13 +151,13 @@ describe('a drain that falls out of the stream', () => {
       () => receiver.acceptedMessages().filter((message) => l10.test(message)).length === 2,
     );
     expect(receiver.acceptedMessages()[10]).toMatch(l10);
-    expect((await told(small, app)).filter((message) => l10.test(message))).toHaveLength(1);
+    expect((await drainEvents(small, app)).filter((message) => l10.test(message))).toHaveLength(1);
     const [{ delivery }] = await small.listDrains(app);
     expect(delivery.lost).toBe(lost.length);
   });
 });
 
-describe('people can', () => {
+describe('users can', () => {
   it('pause a drain and resume it: nothing is lost', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver();
@@ -175,7 +175,7 @@ describe('people can', () => {
     expect(receiver.acceptedMessages()).toEqual(numberedMessages(10));
   });
 
-  it('replay what a drain has had, under new names', async () => {
+  it('replay what a drain has had, with new frame ids', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver();
     await server.createDrain(app, receiver.url);
@@ -192,7 +192,7 @@ describe('people can', () => {
     await until('the next line', () => receiver.acceptedMessages().includes('line 5'));
   });
 
-  it('test a drain and see what took how long', async () => {
+  it('test a drain and see the duration of each phase', async () => {
     const app = await server.createApp();
     const http = await startHttpReceiver();
     await server.createDrain(app, http.url);
@@ -215,7 +215,7 @@ describe('people can', () => {
     expect(failed.status).toBe(1);
   });
 
-  it('see how a drain is doing', async () => {
+  it('see the state of a drain', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver();
     const drain = await server.createDrain(app, receiver.url.replace('//', '//me:secret@'));

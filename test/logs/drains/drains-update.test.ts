@@ -16,7 +16,7 @@ const update = (app: App, ...args: string[]): Promise<ExitResult> =>
   runTailrace(['drains:update', ...args, '-a', app.name], { env: server.env });
 
 describe('tailrace drains:update', () => {
-  it('leads a drain elsewhere without a gap or a repeat, with other filters from there on', async () => {
+  it('changes a drain’s URL without a gap or a duplicate, and its filters from there on', async () => {
     const app = await server.createApp();
     const before = await startHttpReceiver();
     const after = await startHttpReceiver();
@@ -43,7 +43,7 @@ describe('tailrace drains:update', () => {
     });
   });
 
-  it('takes options away again, those of the URL as well, and leaves the others', async () => {
+  it('removes options, those of the URL as well, and keeps the others', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver();
     await server.createDrain(app, `${receiver.url}?tailrace-format=json&tailrace-level=error`);
@@ -57,7 +57,7 @@ describe('tailrace drains:update', () => {
     expect(receiver.requests[0].headers['content-type']).toBe('application/logplex-1');
   });
 
-  it('sends what waits to the new place, and nothing is lost meanwhile', async () => {
+  it('sends waiting lines to the new URL, and nothing is lost meanwhile', async () => {
     const app = await server.createApp();
     const broken = await startHttpReceiver(() => 500);
     const mended = await startHttpReceiver();
@@ -76,7 +76,7 @@ describe('tailrace drains:update', () => {
     expect(lines()).toEqual(numberedMessages(200));
   });
 
-  it('refuses what can’t be, with a sentence, and changes nothing', async () => {
+  it('rejects what isn’t valid, with a sentence, and changes nothing', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver();
     const drain = await server.request<Drain>('POST', `/apps/${app.name}/log-drains`, {

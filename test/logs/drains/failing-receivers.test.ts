@@ -1,4 +1,4 @@
-/** A receiver that does everything wrong in turn: every line arrives nevertheless, in order. */
+/** A receiver with one fault after the other: every line arrives nevertheless, in order. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,13 +20,9 @@ async function bodyOf(request: IncomingMessage, slowly = false): Promise<string>
   return Buffer.concat(chunks).toString('utf8');
 }
 
-type Misdeed = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  accept: (body: string) => void,
-) => unknown;
+type Fault = (request: IncomingMessage, response: ServerResponse, accept: (body: string) => void) => unknown;
 
-const MISDEEDS: Record<string, Misdeed> = {
+const FAULTS: Record<string, Fault> = {
   'answers 500': (_request, response) => response.writeHead(500).end('no'),
   'is slow': async (request, response, accept) => {
     accept(await bodyOf(request, true));
@@ -69,15 +65,15 @@ beforeAll(async () => {
 });
 afterAll(() => tailrace.close());
 
-it('a receiver that fails by plan gets every line, in order', { timeout: 60_000 }, async () => {
+it('a receiver with every fault gets every line, in order', { timeout: 60_000 }, async () => {
   const accepted: string[] = [];
   const seen = new Set<string>();
   let attempt = 0;
   const server = createServer((request, response) => {
     request.on('error', () => {});
-    const plan = Object.entries(MISDEEDS);
+    const plan = Object.entries(FAULTS);
     // Every other request is taken as it should be.
-    const [name, misdeed] = plan[(attempt >> 1) % plan.length];
+    const [name, fault] = plan[(attempt >> 1) % plan.length];
     const isGood = attempt++ % 2 === 1;
     const accept = (body: string) => void accepted.push(body);
     if (isGood) {
@@ -88,7 +84,7 @@ it('a receiver that fails by plan gets every line, in order', { timeout: 60_000 
       void bodyOf(request).then(taken, () => {});
     } else {
       seen.add(name);
-      misdeed(request, response, accept);
+      fault(request, response, accept);
     }
   });
   server.listen({ host: '127.0.0.1', port: 0 });
@@ -101,7 +97,7 @@ it('a receiver that fails by plan gets every line, in order', { timeout: 60_000 
   await tailrace.createDrain(app, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   const messages = () => accepted.flatMap((body) => parseFrames(body).map(messageOf));
   let count = 0;
-  while (seen.size < Object.keys(MISDEEDS).length) {
+  while (seen.size < Object.keys(FAULTS).length) {
     await pushLines(tailrace, app.token, numberedMessages(50, LINE, count));
     count += 50;
     await until('these lines', () => messages().includes(`${LINE} ${count - 1}`));
@@ -111,7 +107,9 @@ it('a receiver that fails by plan gets every line, in order', { timeout: 60_000 
   expect(delivery.lost).toBe(0);
 });
 
-it('a receiver that accepts and never answers is given up after a while', { timeout: 60_000 }, async () => {
+it('a receiver that accepts connections and never responds is disconnected after a timeout', {
+  timeout: 60_000,
+}, async () => {
   let attempts = 0;
   const bodies: string[] = [];
   const server = createServer(async (request, response) => {

@@ -130,7 +130,7 @@ describe.skipIf(missing('rsyslogd', 'openssl'))('rsyslog', () => {
     expect(withoutDuplicates(rsyslog.messages())).toEqual(numberedMessages(2_000));
   });
 
-  it('takes newline framing and strict RFC 5424', async () => {
+  it('accepts newline framing and strict RFC 5424', async () => {
     const app = await server.createApp();
     const port = await freePort();
     const rsyslog = new Rsyslog(port);
@@ -148,7 +148,7 @@ describe.skipIf(missing('rsyslogd', 'openssl'))('rsyslog', () => {
 });
 
 describe.skipIf(missing('nginx'))('nginx in between', () => {
-  it('delivers every line, while what is behind it goes away and comes back', async () => {
+  it('delivers every line, while the service behind it stops and starts again', async () => {
     const folder = temporaryFolder();
     const port = await freePort();
     const app = await server.createApp();

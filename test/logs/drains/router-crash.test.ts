@@ -21,7 +21,7 @@ async function pushMany(to: Server, app: App, count: number, from = 0): Promise<
 }
 
 describe('a router that is killed (-9) while it delivers', () => {
-  it('and started again: at least once, in order, and what comes again is the same request', async () => {
+  it('and started again: at least once, in order, and a duplicate is the same request', async () => {
     const data = dataFolderForTest();
     let server = await startServerForTest({ data });
     const app = await server.createApp();
@@ -82,7 +82,7 @@ function archived(folder: string): string[] {
     .map((text) => text.slice(text.indexOf(']: ') + 3));
 }
 
-describe('the archive in drains/ as the other end', () => {
+describe('the archive in drains/ as the destination', () => {
   it('killed and started again, as the router is: every line is in its files, in order', async () => {
     const data = dataFolderForTest();
     const folder = temporaryFolder();

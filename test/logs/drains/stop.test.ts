@@ -47,7 +47,7 @@ it.skipIf(process.platform !== 'linux')('stuck drains cost a bounded, small amou
   for (const { delivery } of drains) expect(delivery.lagLines).toBeGreaterThan(10_000);
 });
 
-it('a router that stops finishes what is under way: nothing comes twice, nothing is left out', async () => {
+it('a router that stops finishes what is in flight: no duplicates, no gaps', async () => {
   const data = dataFolderForTest();
   let server = await startServerForTest({ data });
   const app = await server.createApp();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
-import { pushLines } from '../../support/senders/send-lines.ts';
+import { pushLines, TIME } from '../../support/senders/send-lines.ts';
 import { startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
@@ -12,7 +12,7 @@ describe('GET /metrics', () => {
     return answer.text();
   };
 
-  it('tells sources, drains, and the numbers in lines', async () => {
+  it('has sources, drains, and the values in lines', async () => {
     const server = await startServerForTest();
     expect((await fetch(`${server.url}/metrics`)).status).toBe(401);
     const app = await server.createApp();
@@ -45,7 +45,7 @@ describe('GET /metrics', () => {
       expect(text).toContain(`${line}\n`);
   });
 
-  it('keeps only so many names, and counts the rest', async () => {
+  it('bounds the number of series, and counts what is dropped', async () => {
     const server = await startServerForTest();
     const app = await server.createApp();
     await pushLines(

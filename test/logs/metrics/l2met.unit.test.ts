@@ -19,7 +19,7 @@ const pairs = (...messages: string[]) =>
     [kind, name, value, unit, source].join(' '),
   );
 
-describe('numbers in lines', () => {
+describe('values in lines', () => {
   it.each([
     ['measure#db.get=12.5ms', ['measure db.get 12.5 ms web.1']],
     ['at=info count#signups=2 source=eu', ['count signups 2  eu']],
@@ -35,7 +35,7 @@ describe('numbers in lines', () => {
     ['', []],
   ])('%s', (message, expected) => expect(pairs(message)).toEqual(expected));
 
-  it('belong to the lines that they stand in', () => {
+  it('belong to the lines that they are in', () => {
     const lines = Array.from({ length: 1_000 }, (_, i) =>
       i % 10 ? `line # ${i}` : `source=s${i} count#n=${i}`,
     );

@@ -1,11 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  ALREADY_SCHEDULED,
-  BatchSchedule,
-  RETRY_MAX_MS,
-  RETRY_MS,
-} from '../../../src/logs/router/batch-schedule.ts';
+import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from '../../../src/logs/router/batch-schedule.ts';
 
 interface Closed {
   readonly number: number;
@@ -15,8 +10,11 @@ const closedBatches = (count: number): Closed[] => Array.from({ length: count },
 const [first, second, third] = closedBatches(3);
 
 let schedule: BatchSchedule<Closed>;
+const { firstMs: RETRY_MS, maxMs: RETRY_MAX_MS } = APPEND_RETRY;
+
 beforeEach(() => {
-  schedule = new BatchSchedule();
+  // Back-offs as long as they can be.
+  schedule = new BatchSchedule(() => 1);
 });
 
 describe('closing the open batch', () => {

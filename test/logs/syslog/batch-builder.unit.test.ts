@@ -122,6 +122,18 @@ describe('a batch', () => {
     expect(Buffer.from('a text').toString()).toBe('a text');
   });
 
+  it('keeps the memory for lines that are larger than it as well', () => {
+    const builder = new BatchBuilder(1_000);
+    const buffers = new Set<ArrayBufferLike>();
+    for (let i = 0; i < 10; i++) {
+      expect(add(builder, `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(i % 2 ? 25_000 : 700)}`)).toBe(true);
+      const batch = builder.takeBatch()!;
+      buffers.add(batch.bytes.buffer);
+      builder.reclaim(batch);
+    }
+    expect(buffers.size).toBeLessThan(4);
+  });
+
   it('takes one line that is larger than it', () => {
     const builder = new BatchBuilder(1_000);
     expect(add(builder, `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(25_000)}`)).toBe(true);

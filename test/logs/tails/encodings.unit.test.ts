@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { StoredBatch } from '../../../src/logs/store/contract.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { LineFilter } from '../../../src/logs/tails/line-filter.ts';
+import { LineFilter } from '../../../src/logs/syslog/line-filter.ts';
 import { forEachMatch } from '../../../src/logs/tails/line-scan.ts';
 import {
   PLAIN_TEXT_ENCODINGS,

@@ -1,5 +1,6 @@
 /** A one-off dyno that is attached to a client's terminal. */
 
+import { platformErrorTitle } from '../../../common/platform-errors.ts';
 import type { AppId } from '../../../logs/store/contract.ts';
 import type { DynoInfo } from '../../processes/dyno.ts';
 import { killDaemonized } from '../../processes/kill-daemonized.ts';
@@ -68,7 +69,7 @@ export class AttachedDyno implements OneOffDyno {
     });
     this.log('Awaiting client');
     this.attachTimer = setTimeout(() => {
-      this.log('Error R13 (Attach error) -> Failed to attach to process');
+      this.log(`${platformErrorTitle('R13')} -> Failed to attach to process`);
       void this.finish(128);
     }, ATTACH_TIMEOUT_MS);
   }

@@ -1,4 +1,4 @@
-import { type LogRecord, recordLevel } from './log-record.ts';
+import { type LogRecord, recordLevel } from '../../syslog/record.ts';
 
 /** A line as a document of the Elastic Common Schema. */
 export function toEcsDocument(line: LogRecord, app: string) {

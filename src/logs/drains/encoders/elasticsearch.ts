@@ -1,12 +1,12 @@
-/** The bulk API of Elasticsearch and OpenSearch. Documents have names of their own, so that a repeated request adds nothing. */
+/** The bulk API of Elasticsearch and OpenSearch. Documents get ids made of the frame id, so that a retry adds nothing. */
 
 import type { HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
 import { toEcsDocument } from './ecs.ts';
-import { readRecords } from './log-record.ts';
+import { readRecords } from './shipment-records.ts';
 
-/** A data stream that both have a template for. */
+/** A data stream for which both have an index template. */
 const DEFAULT_INDEX = 'logs-tailrace-default';
 const CONFLICT = 409;
 
@@ -19,7 +19,7 @@ export function elasticsearchFormat(frameIdSeed: string, app: string, index = DE
     encode(shipment, notice) {
       const batchId = frameId(frameIdSeed, shipment.first, shipment.last);
       const lines = readRecords(shipment, notice);
-      // The notice is no line of the shipment: it must not change the names of those.
+      // The notice is no line of the shipment: it must not change the ids of those.
       const from = notice ? -1 : 0;
       return Buffer.from(
         lines
@@ -39,7 +39,7 @@ interface BulkItem {
   readonly error?: { readonly type?: string; readonly reason?: string };
 }
 
-/** A bulk request is answered by 200, whatever became of its documents. */
+/** A bulk request is answered by 200, even when documents fail. */
 function checkBulkResponse(body: Buffer, shipment: Shipment): void {
   const { errors, items } = parseBulkResponse(body.toString());
   if (!errors) return;
@@ -50,7 +50,7 @@ function checkBulkResponse(body: Buffer, shipment: Shipment): void {
   if (failed.length === 0) return;
   const { status, error } = failed[0];
   const why = `${status} ${error?.type ?? ''} ${error?.reason ?? ''}`.trim().slice(0, 300);
-  // Busy or broken: those that were taken aren't added again by a repetition.
+  // Overloaded or failing: a retry doesn't add the accepted ones again.
   if (failed.some((item) => item.status === 429 || item.status >= 500))
     throw new OutletError(
       `the destination took ${items.length - failed.length} of ${items.length} lines: ${why}`,

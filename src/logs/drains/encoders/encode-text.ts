@@ -1,16 +1,16 @@
-/** Lines as text for receivers that take neither Heroku's forms: strict RFC 5424, and JSON lines. */
-
+/** Lines as text for destinations that take neither of Heroku's forms: strict RFC 5424, and JSON lines. */
+import { type LogRecord, recordLevel, toRecordJson } from '../../syslog/record.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
-import { type LogRecord, readRecords, toJsonRecord } from './log-record.ts';
+import { readRecords } from './shipment-records.ts';
 
 /** Writes a shipment's lines, the notice of a loss in front. */
 export type ShipmentEncoder = (shipment: Shipment, notice: LossNotice | undefined) => Buffer;
 export type SyslogFraming = 'octet' | 'newline';
 
 /**
- * RFC 5424 to the letter: the sender's own HOSTNAME, or the given one; no field longer than section 6 allows, nothing
- * after the message.
+ * Strict RFC 5424: the sender's own HOSTNAME, or the given one; no field longer than section 6 allows, nothing after the
+ * message.
  */
 export function rfc5424Encoder(framing: SyslogFraming, hostname?: string): ShipmentEncoder {
   return (shipment, notice) =>
@@ -24,7 +24,7 @@ export function rfc5424Encoder(framing: SyslogFraming, hostname?: string): Shipm
 export function jsonLinesEncoder(app: string, framing: SyslogFraming = 'newline'): ShipmentEncoder {
   return (shipment, notice) =>
     frameAll(
-      readRecords(shipment, notice).map((line) => JSON.stringify(toJsonRecord(line, app))),
+      readRecords(shipment, notice).map((line) => JSON.stringify(toRecordJson(line, recordLevel(line), app))),
       framing,
     );
 }
@@ -39,7 +39,7 @@ function formatRfc5424(line: LogRecord): string {
   return `<${priority}>1 ${timestamp} ${host} ${source} ${dyno} ${msgid} ${structuredData}${text}`;
 }
 
-/** PRINTUSASCII of RFC 5424 section 6, cut to length; a NILVALUE when nothing is left. */
+/** PRINTUSASCII of RFC 5424 section 6, truncated; a NILVALUE when nothing is left. */
 function printable(text: string, length: number): string {
   return text.replace(/[^\x21-\x7e]/g, '?').slice(0, length) || '-';
 }
@@ -47,6 +47,6 @@ function printable(text: string, length: number): string {
 function frameAll(lines: readonly string[], framing: SyslogFraming): Buffer {
   if (framing === 'octet')
     return Buffer.from(lines.map((line) => `${Buffer.byteLength(line)} ${line}`).join(''));
-  // A newline within a message would end it: written as rsyslog does (RFC 6587 section 3.4.2 leaves it open).
+  // A newline within a message would end it: escaped as rsyslog does (RFC 6587 section 3.4.2 leaves it open).
   return Buffer.from(lines.map((line) => `${line.replace(/\n/g, '#012')}\n`).join(''));
 }

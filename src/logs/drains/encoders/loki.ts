@@ -1,7 +1,7 @@
 /** Grafana Loki's push API: one stream for each set of labels. */
-
+import { recordLevel } from '../../syslog/record.ts';
 import type { HttpFormat } from '../http-format.ts';
-import { readRecords, recordLevel, toUnixNanoseconds } from './log-record.ts';
+import { readRecords, toUnixNanoseconds } from './shipment-records.ts';
 
 export function lokiFormat(app: string): HttpFormat {
   return {
@@ -12,7 +12,7 @@ export function lokiFormat(app: string): HttpFormat {
       const streams = new Map<string, { stream: Record<string, string>; values: [string, string][] }>();
       for (const line of readRecords(shipment, notice)) {
         const { source, dyno, timestamp, message } = line;
-        // Few values each: labels are what Loki's index is made of.
+        // Labels with few values only: Loki's index is made of them.
         const stream = { job: 'tailrace', app, source, dyno, level: recordLevel(line) };
         const key = JSON.stringify(stream);
         let entry = streams.get(key);

@@ -26,7 +26,7 @@ export interface OtlpRequest {
   }[];
 }
 
-/** @param sizeHint bytes that will mostly do. */
+/** @param sizeHint bytes that are mostly enough. */
 export function encodeOtlpProtobuf({ resourceLogs }: OtlpRequest, sizeHint: number): Buffer {
   const writer = new ProtobufWriter(sizeHint);
   forEachReversed(resourceLogs, ({ resource, scopeLogs }) =>
@@ -73,7 +73,7 @@ function forEachReversed<T>(list: readonly T[], each: (one: T) => void): void {
 
 /**
  * How many records an ExportLogsServiceResponse rejects, and why: `partial_success` (1) with `rejected_log_records` (1) and
- * `error_message` (2). What can't be read rejects nothing: the request was accepted.
+ * `error_message` (2). What can't be parsed rejects nothing: the request was accepted.
  */
 export function decodeRejectedRecords(body: Buffer): { count: number; message: string } {
   const partial = decodeFields(body).get(1);
@@ -86,7 +86,7 @@ export function decodeRejectedRecords(body: Buffer): { count: number; message: s
   };
 }
 
-/** Numbers and bytes of a message, by field, as far as they can be read. */
+/** Numbers and bytes of a message, by field, as far as they can be parsed. */
 function decodeFields(bytes: Buffer): Map<number, number | Buffer> {
   const fields = new Map<number, number | Buffer>();
   let at = 0;

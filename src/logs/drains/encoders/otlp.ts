@@ -1,16 +1,16 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
-
+import { type LogRecord, recordLevel } from '../../syslog/record.ts';
 import type { HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
-import { type LogRecord, readRecords, recordLevel, toUnixNanoseconds } from './log-record.ts';
 import { decodeRejectedRecords, encodeOtlpProtobuf, type OtlpRequest } from './otlp-protobuf.ts';
+import { readRecords, toUnixNanoseconds } from './shipment-records.ts';
 
 /** SeverityNumber for each severity of RFC 5424, from emergency to debug (logs data model, appendix B). */
 const SEVERITY_NUMBERS = [21, 19, 18, 17, 13, 10, 9, 5];
-/** For lines whose message says how serious they are. */
+/** For lines whose level is in the message. */
 const SEVERITY_NUMBER_BY_LEVEL = { error: 17, warn: 13, info: 9, debug: 5 };
 
-/** @param encoding how requests are written; answers are read as they say they are. */
+/** @param encoding of requests and responses. */
 export function otlpFormat(app: string, version: string, encoding: 'json' | 'protobuf'): HttpFormat {
   return {
     contentType: encoding === 'json' ? 'application/json' : 'application/x-protobuf',
@@ -59,7 +59,7 @@ function parseResponse(text: string): OtlpResponse {
   }
 }
 
-/** One resource for each source and dyno, in the order in which they first speak. */
+/** One resource for each source, dyno and host, in the order of their first lines. */
 function toExportRequest(lines: readonly LogRecord[], app: string, version: string): OtlpRequest {
   const groups = new Map<string, LogRecord[]>();
   for (const line of lines) {

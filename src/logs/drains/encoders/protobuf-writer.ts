@@ -1,18 +1,18 @@
 /**
- * Writes messages of Protocol Buffers (the encoding of protobuf.dev) from back to front: a message's length is known when its fields
- * are there, and stands before them. So the last field is written first.
+ * Writes messages of Protocol Buffers (the encoding of protobuf.dev) from back to front: a message's length precedes its fields,
+ * and is known only after they are written. So the last field is written first.
  */
 export class ProtobufWriter {
   private bytes: Buffer;
   private start: number;
 
-  /** @param sizeHint bytes that will mostly do. */
+  /** @param sizeHint bytes that are mostly enough. */
   constructor(sizeHint: number) {
     this.bytes = Buffer.allocUnsafeSlow(sizeHint);
     this.start = sizeHint;
   }
 
-  /** A field with a text, in UTF-8. */
+  /** A string field, in UTF-8. */
   string(field: number, text: string): void {
     const length = Buffer.byteLength(text);
     this.reserve(length);
@@ -22,13 +22,13 @@ export class ProtobufWriter {
     this.tag(field, 2);
   }
 
-  /** A field with a whole number from 0 to 2^31. */
+  /** A varint field: a whole number from 0 to 2^31. */
   uint32(field: number, value: number): void {
     this.varint(value);
     this.tag(field, 0);
   }
 
-  /** A field with 64 bits of their own. */
+  /** A field of 64 bits. */
   fixed64(field: number, value: bigint): void {
     this.reserve(8);
     this.start -= 8;
@@ -36,7 +36,7 @@ export class ProtobufWriter {
     this.tag(field, 1);
   }
 
-  /** A field with a message: `fields` writes what is in it. */
+  /** An embedded message: `fields` writes its fields. */
   message(field: number, fields: () => void): void {
     const end = this.bytes.length - this.start;
     fields();
@@ -44,7 +44,7 @@ export class ProtobufWriter {
     this.tag(field, 2);
   }
 
-  /** All that was written. */
+  /** The encoded message. */
   finish(): Buffer {
     return this.bytes.subarray(this.start);
   }

@@ -1,6 +1,7 @@
+import { recordLevel, toRecordJson } from '../../syslog/record.ts';
 import type { HttpFormat } from '../http-format.ts';
 import { jsonLinesEncoder, rfc5424Encoder } from './encode-text.ts';
-import { readRecords, toJsonRecord } from './log-record.ts';
+import { readRecords } from './shipment-records.ts';
 
 const SHIPMENT_BYTES_MAX = 262_144;
 
@@ -24,13 +25,17 @@ export function jsonLinesFormat(app: string): HttpFormat {
   };
 }
 
-/** A JSON array of lines, for receivers of one's own. */
+/** A JSON array of lines, for destinations of one's own. */
 export function webhookFormat(app: string): HttpFormat {
   return {
     contentType: 'application/json',
     shipmentBytesMax: SHIPMENT_BYTES_MAX,
     path: (url) => url.pathname + url.search,
     encode: (shipment, notice) =>
-      Buffer.from(JSON.stringify(readRecords(shipment, notice).map((line) => toJsonRecord(line, app)))),
+      Buffer.from(
+        JSON.stringify(
+          readRecords(shipment, notice).map((line) => toRecordJson(line, recordLevel(line), app)),
+        ),
+      ),
   };
 }

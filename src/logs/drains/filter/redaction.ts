@@ -1,13 +1,13 @@
-/** Takes secrets out of messages before they leave. */
+/** Redacts secrets in messages before they are sent. */
 import { RE2JS } from 're2js';
 import type { DrainOptions, RedactionRule } from '../options/drain-options.ts';
 
-/** Stands where something was taken out. No character of it has a meaning in structured data (RFC 5424 section 6.3.3). */
+/** Replaces what is redacted. No character of it has a meaning in structured data (RFC 5424 section 6.3.3). */
 export const REDACTION_MARK = '<redacted>';
 
-/** Every one of them takes linear time: no part can match in two ways. */
+/** Each takes linear time: no part of a pattern can match in two ways. */
 const BUILT_IN_RULES: Record<RedactionRule, (text: string) => string> = {
-  // `Authorization: Basic …`, whatever comes; `Bearer …` anywhere, when what comes is long or has a digit: no prose.
+  // `Authorization: Basic …`, whatever follows; `Bearer …` anywhere, if what follows is long or has a digit: not in prose.
   bearer: (text) =>
     text
       .replace(
@@ -21,7 +21,7 @@ const BUILT_IN_RULES: Record<RedactionRule, (text: string) => string> = {
   // `postgres://user:secret@host/`
   'url-password': (text) =>
     text.replace(/(:\/\/[^\s/?#@:]{0,256}:)[^\s/?#@]{1,512}@/g, `$1${REDACTION_MARK}@`),
-  // 13 to 19 digits, in groups or not, that pass the check of ISO/IEC 7812-1; no card begins with 1, but times do.
+  // 13 to 19 digits, grouped or not, with the check digit of ISO/IEC 7812-1; no card begins with 1, but timestamps do.
   card: (text) =>
     text.replace(/(?<![\d.-])[2-6](?:[ -]?\d){12,18}(?![\d.]?\d)/g, (found) =>
       passesLuhn(found) ? REDACTION_MARK : found,
@@ -33,7 +33,7 @@ const BUILT_IN_RULES: Record<RedactionRule, (text: string) => string> = {
     ),
 };
 
-/** The redaction that a drain's options ask for; undefined when nothing is taken out. */
+/** The redaction of a drain's options; undefined when there is none. */
 export function createRedactor(options: DrainOptions): ((text: string) => string) | undefined {
   const steps = (options.redact ?? []).map((rule) => BUILT_IN_RULES[rule]);
   for (const source of options.redact_patterns ?? []) {
@@ -44,7 +44,7 @@ export function createRedactor(options: DrainOptions): ((text: string) => string
   return (text) => steps.reduce((rest, step) => step(rest), text);
 }
 
-/** The check digit of Luhn. */
+/** Luhn's algorithm (ISO/IEC 7812-1 annex B). */
 function passesLuhn(text: string): boolean {
   const digits = text.replace(/\D/g, '');
   let sum = 0;

@@ -1,4 +1,4 @@
-/** Makes of a shipment what a drain's options leave of it: the same extent, fewer lines, messages without secrets. */
+/** Filters and redacts shipments as a drain's options say: the same extent, fewer lines, messages without secrets. */
 import type { Sequence } from '../../store/contract.ts';
 import { RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
 import type { DrainOptions } from '../options/drain-options.ts';
@@ -6,7 +6,7 @@ import type { BatchSlice, Shipment } from '../shipment.ts';
 import { createDrainFilter, type LinePredicate } from './drain-filter.ts';
 import { createRedactor } from './redaction.ts';
 
-/** Undefined when the options leave everything as it is: then nothing of this costs anything. */
+/** Undefined when the options change nothing: then shipments are sent as they are stored, without a copy. */
 export function createShipmentTransform(
   options: DrainOptions = {},
 ): ((shipment: Shipment) => Shipment) | undefined {
@@ -17,7 +17,7 @@ export function createShipmentTransform(
   return (shipment) => transformShipment(shipment, isWanted, redact);
 }
 
-/** The lines of a shipment, counted from 0, that `wanted` wants. */
+/** The lines of a shipment whose index, counted from 0, is wanted. */
 export function selectLines(shipment: Shipment, isWanted: (index: number) => boolean): Shipment {
   let index = 0;
   return transformShipment(shipment, () => isWanted(index++), undefined);
@@ -64,7 +64,7 @@ function transformSlice(
   return { batch: { ...slice.batch, bytes: records }, start: 0, end: records.length, count: kept.length };
 }
 
-/** A copy of a record, its structured data's values and its message redacted; the same memory when nothing was found. */
+/** A copy of a record with the values of its structured data and its message redacted; the same memory when nothing is. */
 function redactRecord(line: RecordCursor, bytes: Buffer, redact: (text: string) => string): Buffer {
   const { textStart, textEnd, msgidStart, messageStart } = line;
   const message = bytes.toString('utf8', messageStart, textEnd);

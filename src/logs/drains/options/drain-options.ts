@@ -1,11 +1,11 @@
-/** What can be asked of a drain beyond its URL, and the checks when one is added. */
+/** A drain's options beside its URL, and their validation when it is added or changed. */
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { RE2JS } from 're2js';
 import { TailraceError } from '../../../common/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../../syslog/level.ts';
 
-/** How lines are written. The first of each scheme is the default. */
+/** Formats of lines. The first of each scheme is the default. */
 export const HTTP_FORMATS = [
   'logplex',
   'rfc5424',
@@ -19,20 +19,20 @@ export const HTTP_FORMATS = [
 export const SYSLOG_FORMATS = ['syslog', 'rfc5424', 'json'] as const;
 export type DrainFormatName = (typeof HTTP_FORMATS)[number] | (typeof SYSLOG_FORMATS)[number];
 
-/** Other names of levels. */
+/** Syslog's names of levels. */
 const LEVEL_ALIASES: Record<string, LogLevel> = { err: 'error', warning: 'warn', notice: 'info' };
 
-/** What is taken out of messages. */
+/** Built-in redaction rules. */
 export const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'] as const;
 export type RedactionRule = (typeof REDACTION_RULES)[number];
 
-/** Plain JSON: a part of the drain's record. What is left out is as it always was. */
+/** Plain JSON: a part of the drain's record. What is left out has its default. */
 export interface DrainOptions {
   readonly format?: DrainFormatName;
-  /** How syslog frames are told apart: by their lengths (RFC 6587 section 3.4.1) or by newlines (3.4.2). */
+  /** Framing of syslog: octet counting (RFC 6587 section 3.4.1) or newlines (3.4.2). */
   readonly framing?: 'octet' | 'newline';
   readonly compression?: 'gzip';
-  /** The destination's certificate isn't checked; the same as `#insecure`. */
+  /** The destination's certificate isn't verified; the same as `#insecure`. */
   readonly insecure?: boolean;
   /** PEM. */
   readonly ca?: string;
@@ -41,7 +41,7 @@ export interface DrainOptions {
   readonly server_name?: string;
   /** Sent with every request. May hold credentials. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Where Elasticsearch puts the lines. */
+  /** Index or data stream of Elasticsearch. */
   readonly index?: string;
   /** Only lines of these sources; of these dynos or process types; at least this severe. */
   readonly sources?: readonly string[];
@@ -50,10 +50,10 @@ export interface DrainOptions {
   /** RE2 patterns: only lines that one of the first matches, and none of the second. */
   readonly match?: readonly string[];
   readonly exclude?: readonly string[];
-  /** The part of the lines that is sent, above 0 and below 1. */
+  /** Sampling: the part of the lines that is sent, above 0 and below 1. */
   readonly sample?: number;
   readonly redact?: readonly RedactionRule[];
-  /** RE2 patterns of what else is taken out. */
+  /** RE2 patterns of what else is redacted. */
   readonly redact_patterns?: readonly string[];
 }
 
@@ -93,15 +93,15 @@ const VALIDATORS: Record<keyof DrainOptions, Validator> = {
 };
 
 /**
- * Reads the options of a drain that is added: those of its URL's query, and those given beside it.
- * @throws TailraceError `invalid_params` for one that doesn't exist or doesn't fit, saying what would.
+ * Parses the options of a drain that is added: those of its URL's query, and those given beside it.
+ * @throws TailraceError `invalid_params` for one that doesn't exist or isn't valid, naming the valid ones.
  */
 export function parseDrainOptions(url: URL, given: unknown): DrainOptions {
   return validateOptions(url, { ...optionsFromQuery(url), ...asObject(given) });
 }
 
 /**
- * Changes some options of a drain: `null` takes one away, what isn't named stays. Those of a new URL's query count as given, too.
+ * Changes some options of a drain: `null` removes one, what isn't named stays. Those of a new URL's query count as given, too.
  * @throws TailraceError `invalid_params`, as {@link parseDrainOptions}
  */
 export function mergeDrainOptions(
@@ -138,7 +138,7 @@ function validateOptions(url: URL, values: Readonly<Record<string, unknown>>): D
   return validateCombination(url, options);
 }
 
-/** The URL as it is used: without the options in its query. */
+/** The URL as it is requested: without the options in its query. */
 export function stripOptionParameters(url: URL): URL {
   const names = [...url.searchParams.keys()].filter((name) => name.startsWith(QUERY_PREFIX));
   if (names.length === 0) return url;
@@ -147,7 +147,7 @@ export function stripOptionParameters(url: URL): URL {
   return rest;
 }
 
-/** Options as they may be shown: without keys and credentials. */
+/** Options as they may be printed: without keys and credentials. */
 export function redactOptions(options: DrainOptions): Record<string, unknown> {
   const shown: Record<string, unknown> = { ...options };
   for (const name of ['key', 'cert', 'ca']) if (name in shown) shown[name] = '****';
@@ -160,7 +160,7 @@ function isOptionName(name: string): name is keyof DrainOptions {
   return Object.hasOwn(VALIDATORS, name);
 }
 
-/** Do the options fit the scheme, and each other? */
+/** Are the options valid for the scheme, and together? */
 function validateCombination(url: URL, options: DrainOptions): DrainOptions {
   const syslog = url.protocol.startsWith('syslog');
   const formats: readonly string[] = syslog ? SYSLOG_FORMATS : HTTP_FORMATS;
@@ -177,7 +177,7 @@ function validateCombination(url: URL, options: DrainOptions): DrainOptions {
   if ((cert || ca) && !url.protocol.endsWith('tls:') && url.protocol !== 'https:')
     throw invalidOption('Certificates are for https:// and syslog+tls:// drains only.');
   try {
-    if (ca) new X509Certificate(ca); // a secure context takes any text for authorities
+    if (ca) new X509Certificate(ca); // a secure context accepts any text as `ca`
     createSecureContext({ ca, cert, key });
   } catch (error) {
     throw invalidOption(
@@ -205,7 +205,7 @@ function text(shape: RegExp, meaning: string): Validator {
   };
 }
 
-/** A list; a lone text is one of one, and in a query several are separated by commas. */
+/** A list; a single text counts as a list of one, and in a query several are separated by commas. */
 function list(validate: Validator): Validator {
   return (name, value) => {
     const values = Array.isArray(value) ? value : [value];
@@ -218,7 +218,7 @@ function list(validate: Validator): Validator {
   };
 }
 
-/** A pattern that can't hang: RE2 has no look-around and no back-references, and takes linear time. */
+/** A pattern of RE2: no look-around and no back-references, so that it takes linear time. */
 function pattern(name: string, value: unknown): string {
   if (typeof value !== 'string' || value === '') throw invalidOption(`${name} is a regular expression.`);
   if (value.length > PATTERN_MAX) throw invalidOption(`${name} is longer than ${PATTERN_MAX} characters.`);

@@ -5,26 +5,26 @@ import type { DrainOptions } from './drain-options.ts';
 /** A drain's record in the store, under `drain/<id>` in the scope of no app. The URL may hold a password. */
 export interface DrainRecord {
   readonly id: string;
-  /** `d.<uuid>`, sent with every delivery. */
+  /** `d.<uuid>`, sent with every shipment. */
   readonly token: string;
   readonly app: AppId;
-  /** For receivers that want a name. */
+  /** For formats with the app's name. */
   readonly appName?: string;
   readonly url: string;
   readonly options?: DrainOptions;
-  /** The add-on that it was added for: it goes away with it. */
+  /** The add-on that it was added for: it is removed with it. */
   readonly addon?: { readonly id: string; readonly name: string };
   readonly createdAt: string;
   readonly updatedAt: string;
-  /** Lines up to here were there before the drain, and aren't sent. */
+  /** Lines up to here were stored before the drain was added, and aren't sent. */
   readonly after: Sequence;
   /** Its lines wait in the stream until it is resumed. */
   readonly paused?: boolean;
-  /** It was asked to go back: to send what comes after `after` once more. */
+  /** The last replay that was requested: the lines after `after` are sent again. */
   readonly replay?: { readonly id: string; readonly after: Sequence };
 }
 
-/** Nothing was changed between these two: a worker can go on. */
+/** Are both the same, so that a worker can go on? */
 export function isSameDrain(a: DrainRecord | undefined, b: DrainRecord): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
@@ -34,7 +34,7 @@ export function drainKey(id: string): string {
   return `drain/${id}`;
 }
 
-/** What can be drained to, with the port that is meant when a URL names none. */
+/** Schemes of drain URLs, and their default ports. */
 const DEFAULT_PORTS: Record<string, number> = {
   'http:': 80,
   'https:': 443,
@@ -42,20 +42,20 @@ const DEFAULT_PORTS: Record<string, number> = {
   'syslog+tls:': 6514,
 };
 
-/** Where a drain's URL leads. */
+/** A parsed drain URL. */
 export interface DrainTarget {
   readonly protocol: 'http:' | 'https:' | 'syslog:' | 'syslog+tls:';
   readonly url: URL;
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
-  /** `#insecure`: the destination's certificate isn't checked. */
+  /** `#insecure`: the destination's certificate isn't verified. */
   readonly insecure: boolean;
 }
 
 /**
- * Reads a drain's URL.
- * @throws TailraceError `invalid_params` when nothing can be sent there, saying why.
+ * Parses a drain's URL.
+ * @throws TailraceError `invalid_params` with the reason when nothing can be sent there.
  */
 export function parseDrainUrl(text: string): DrainTarget {
   let url: URL;

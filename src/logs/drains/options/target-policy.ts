@@ -1,17 +1,17 @@
 /**
- * Where drains may point. A drain's URL comes from whoever may add one, and this process sends to it from inside of
- * somebody's network: so by default neither this machine, nor its network, nor a cloud's metadata service is a target.
- * Names are judged by the addresses they have when a connection is made, every time: a name that was harmless when
- * the drain was added may lead elsewhere a minute later.
+ * Which targets drains may have (protection against SSRF, server-side request forgery). A drain's URL comes from whoever may add
+ * one, and this process sends to it from inside of somebody's network: so by default neither this machine, nor its network,
+ * nor a cloud's metadata service is allowed. Names are checked by the addresses that they resolve to at every connection: a
+ * name that was allowed when the drain was added may resolve differently a minute later (DNS rebinding).
  */
 import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { TailraceError } from '../../../common/errors.ts';
 
-/** Public by their numbers, but answered by the cloud that this machine runs in (Azure). */
+/** Public addresses that the cloud which this machine runs in serves itself (Azure). */
 const METADATA_ADDRESSES = new Set(['168.63.129.16']);
-/** What is said of a range, when its name in the registry of special addresses doesn't say it. */
+/** Names of ranges for messages, where ipaddr.js's own are no English. */
 const RANGE_NAMES: Record<string, string> = {
   unspecified: 'this machine',
   loopback: 'this machine',
@@ -30,7 +30,7 @@ interface ResolvedAddress {
   readonly family: number;
 }
 
-/** Thrown, or handed to a callback, when a connection would lead where drains may not point. */
+/** Thrown, or passed to a callback, for a target that isn't allowed. */
 export class ForbiddenTargetError extends Error {
   constructor(host: string, place: string) {
     super(`drains may not point at ${host}, which is ${place}: ${WHAT_TO_DO}`);
@@ -41,19 +41,19 @@ export class ForbiddenTargetError extends Error {
 export class TargetPolicy {
   private readonly allowPrivate: boolean;
 
-  /** @param allowPrivate every address may be a target (`TAILRACE_ALLOW_PRIVATE_DRAINS`). */
+  /** @param allowPrivate every address is allowed (`TAILRACE_ALLOW_PRIVATE_DRAINS`). */
   constructor(allowPrivate: boolean) {
     this.allowPrivate = allowPrivate;
   }
 
-  /** What is at an address where drains may not point; undefined when they may. */
+  /** The range of an address that isn't allowed, for messages; undefined when it is. */
   forbiddenRange(address: string): string | undefined {
     return this.allowPrivate ? undefined : specialRange(address);
   }
 
   /**
-   * Resolves names for `net.connect`, and gives it only addresses where drains may point. It isn't asked for
-   * addresses: check those with {@link assertAllowedAddress}.
+   * Resolves names for `net.connect`, to allowed addresses only. `net.connect` doesn't call it for addresses: check those with
+   * {@link assertAllowedAddress}.
    */
   readonly lookup: LookupFunction = (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found: ResolvedAddress[]) => {
@@ -72,15 +72,15 @@ export class TargetPolicy {
     });
   };
 
-  /** @throws ForbiddenTarget when `host` is an address, and not one where drains may point. */
+  /** @throws ForbiddenTargetError when `host` is an address that isn't allowed. */
   assertAllowedAddress(host: string): void {
     const place = isIP(host) ? this.forbiddenRange(host) : undefined;
     if (place) throw new ForbiddenTargetError(host, place);
   }
 
   /**
-   * Says at once, when a drain is added, what would be said at every connection. A name that can't be resolved
-   * now passes: it may be made later.
+   * Checks a drain's host when it is added, as every connection will. A name that can't be resolved now is allowed: it may be
+   * created later.
    * @throws TailraceError `invalid_params`
    */
   async assertAllowedHost(host: string): Promise<void> {
@@ -99,7 +99,7 @@ export class TargetPolicy {
   }
 }
 
-/** What is at an address, when it is anything but an address of the public internet. */
+/** The range of an address; undefined for one of the public internet. */
 function specialRange(text: string): string | undefined {
   if (!ipaddr.isValid(text)) return 'no address';
   const address = ipaddr.process(text); // IPv4-mapped IPv6 becomes IPv4
@@ -112,7 +112,7 @@ function specialRange(text: string): string | undefined {
   return range === 'unicast' ? undefined : (RANGE_NAMES[range] ?? `no public address (${range})`);
 }
 
-/** The IPv4 address that translators and the deprecated forms carry in the last 32 bits (RFC 6052, RFC 4291 section 2.5.5.1). */
+/** The IPv4 address in the last 32 bits of NAT64 and of the deprecated compatible form (RFC 6052, RFC 4291 section 2.5.5.1). */
 function embeddedIpv4(address: ipaddr.IPv6): ipaddr.IPv4 | undefined {
   const bytes = address.toByteArray();
   const compatible =

@@ -1,32 +1,32 @@
 import type { Sequence } from '../../store/contract.ts';
 
-/** Lines that were lost, and between which times the store had taken them. */
+/** Lines that were lost, and between which times they had been stored. */
 export interface LossSpan {
   readonly count: number;
   readonly sinceMs: number;
   readonly untilMs: number;
-  /** What a destination said that refused the last of them; left out: the stream had no more room for them. */
+  /** The error of the destination that refused the last of them; left out: they were trimmed from the stream. */
   readonly refusal?: string;
 }
 
-/** A drain's durable progress, under `cursor/<id>` in its app's scope. */
+/** A drain's durable progress (in Kafka's words: its committed offset), under `cursor/<id>` in its app's scope. */
 export interface CursorRecord {
-  /** Everything up to here was accepted, or is accounted for as lost. */
+  /** Everything up to here is settled: accepted, withheld or counted as lost. */
   readonly after: Sequence;
-  /** The request that was under way covers the lines up to here: it is repeated with exactly these. */
+  /** The request in flight covers the lines up to here: a retry has exactly these. */
   readonly upTo?: Sequence;
-  /** Lines accepted by the destination, lines lost, and lines kept from it by filters, since the drain was made. */
+  /** Lines that were accepted by the destination, lost, and left out by filters, since the drain was created. */
   readonly delivered: number;
   readonly lost: number;
   readonly withheld?: number;
-  /** When the store took the line at `after`, milliseconds since 1970. */
+  /** When the line at `after` was stored, milliseconds since 1970. */
   readonly storedAtMs?: number;
-  /** Losses that the drain and the app's stream still have to be told of. */
+  /** Losses that the drain and the app's stream still have to be notified of. */
   readonly forDrain?: LossSpan;
   readonly forApp?: LossSpan;
-  /** The last replay that was begun. */
+  /** Id of the last replay that began. */
   readonly replayed?: string;
-  /** Of the lease under which this was written. */
+  /** Fencing token of the lease under which this was written. */
   readonly fence: number;
 }
 

@@ -1,15 +1,15 @@
 import { RecordCursor } from '../../syslog/batch.ts';
 import type { Shipment } from '../shipment.ts';
 
-/** What the app's stream is told of its drains, by kind: the kinds have priorities of their own. */
+/** What an app's stream reports about its drains; each kind has a priority of its own. */
 export type DrainEventKind = 'loss' | 'certificate' | 'failure' | 'recovery';
 
-/** Writes a line of the platform (`heroku[logplex]`) into the app's stream. */
+/** Writes a platform line (`heroku[logplex]`) into the app's stream. */
 export type LogToApp = (kind: DrainEventKind, message: string) => void;
 
 const DRAIN_EVENT_SOURCE = Buffer.from('heroku logplex ');
 
-/** Nothing but lines about drains is in there. */
+/** Does the shipment hold nothing but reports about drains? */
 export function hasOnlyDrainEvents({ slices }: Shipment): boolean {
   return slices.every(({ batch, start, end }) => {
     const cursor = new RecordCursor(batch.bytes, start, end);

@@ -1,20 +1,22 @@
-/** How a drain is doing: what it is told, when the next attempt is, and what the app's stream is told of it. */
-
+/** A drain's health: its last response and error, when it is retried, and what of that is reported in the app's stream. */
+import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
+import { platformErrorTitle } from '../../../common/platform-errors.ts';
 import { type DrainRecord, redactUrl } from '../options/drain-record.ts';
 import { OutletError } from '../outlet.ts';
-import { backoffMs } from './backoff.ts';
 import type { LogToApp } from './drain-events.ts';
 import { RateMeter } from './rate-meter.ts';
 
-/** One failure in the app's stream in this time at the most, however often a drain breaks and recovers. */
+/** At most one failure is reported in the app's stream in this time, however often a drain fails and recovers. */
 const REPORT_INTERVAL_MS = 60_000;
-/** A first failure that is tried again this soon isn't told: most are gone by then. */
+/** A first failure that is retried this soon isn't reported: most succeed then. */
 const UNREPORTED_RETRY_MS = 1_000;
+/** Pauses before a shipment is sent again. */
+const RETRY: BackoffRange = { firstMs: 100, maxMs: 30_000 };
 
 export interface DrainHealthOptions {
   readonly drain: DrainRecord;
   readonly logToApp: LogToApp;
-  /** From 0 to 1. */
+  /** Gives numbers from 0 up to 1. */
   readonly random: () => number;
 }
 
@@ -23,7 +25,7 @@ export class DrainHealth {
   private readonly name: string;
   private readonly rateMeter = new RateMeter();
   private failedAttempts = 0;
-  /** When the first of the failures since the last success was, and whether the app was told. */
+  /** When the first failure since the last success was, and whether it was reported. */
   private failingSinceMs = 0;
   private isReported = false;
   private lastReportedAtMs = 0;
@@ -40,7 +42,7 @@ export class DrainHealth {
     return this.failedAttempts > 0;
   }
 
-  /** The destination took a shipment of `count` lines. */
+  /** The destination accepted a shipment of `count` lines. */
   recordSuccess(count: number, answer: string, ms: number, lagLines: number): void {
     this.rateMeter.add(count);
     this.setLastAnswer(answer, ms);
@@ -54,21 +56,21 @@ export class DrainHealth {
     );
   }
 
-  /** The destination answered that it will never take some lines. */
+  /** The destination refused some lines for good. */
   recordRefusal(message: string, ms: number): void {
     this.setLastError(message);
     this.setLastAnswer(message, ms);
     this.failedAttempts = 0;
   }
 
-  /** An attempt failed, and is repeated at {@link nextAttemptAtMs}. */
+  /** An attempt failed, and is retried at {@link nextAttemptAtMs}. */
   recordFailure(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     const now = Date.now();
     if (this.failedAttempts++ === 0) this.failingSinceMs = now;
     this.setLastError(message);
     const retryAfterMs = error instanceof OutletError ? error.retryAfterMs : undefined;
-    const pauseMs = Math.max(backoffMs(this.failedAttempts, this.options.random()), retryAfterMs ?? 0);
+    const pauseMs = Math.max(backoffMs(this.failedAttempts, RETRY, this.options.random), retryAfterMs ?? 0);
     this.nextAttemptAtMs = now + pauseMs;
     const isCertificateError = error instanceof OutletError && error.isCertificateError;
     if (this.isReported || now - this.lastReportedAtMs < REPORT_INTERVAL_MS) return;
@@ -95,7 +97,7 @@ export class DrainHealth {
       const uri = redactUrl(drain.url);
       logToApp(
         'certificate',
-        `Error L14 (certificate validation): error="${message.replace(/"/g, "'")}" uri="${uri}"`,
+        `${platformErrorTitle('L14')}: error="${message.replace(/"/g, "'")}" uri="${uri}"`,
       );
     } else
       logToApp(

@@ -1,31 +1,33 @@
 import type { Sequence } from '../../store/contract.ts';
 import type { Shipment } from '../shipment.ts';
 
-/** What became certain when shipments were accepted. */
+/** What was settled when shipments were acknowledged. */
 export interface Acknowledged {
-  /** Lines that the destination took, and lines that the drain's filters kept from it. */
+  /** The last line of the last shipment that was acknowledged as a whole. */
+  readonly last: Sequence;
+  /** Lines that the destination accepted, and lines that the drain's filters left out. */
   readonly delivered: number;
   readonly withheld: number;
-  /** When the store took the newest of them. */
+  /** When the newest of them was stored, milliseconds since 1970. */
   readonly storedAtMs: number;
-  /** Lines that a notice which came with them told as lost. */
+  /** Lines that a notice which went with them reported as lost. */
   readonly reportedLost: number;
 }
 
-/** Shipments that were sent and aren't known to be accepted, oldest first. */
+/** Shipments that were sent and aren't acknowledged, oldest first. */
 export class InFlightShipments {
-  private readonly shipments: (Acknowledged & { readonly last: Sequence })[] = [];
+  private readonly shipments: Acknowledged[] = [];
 
   get isEmpty(): boolean {
     return this.shipments.length === 0;
   }
 
-  /** A notice is on its way already. */
+  /** A notice is in flight. */
   get hasNotice(): boolean {
     return this.shipments.some(({ reportedLost }) => reportedLost > 0);
   }
 
-  /** @param reportedLost lines that a notice in front of the shipment tells as lost. */
+  /** @param reportedLost lines that a notice in front of the shipment reports as lost. */
   add(shipment: Shipment, reportedLost: number): void {
     const { first, last, count, storedAtMs } = shipment;
     this.shipments.push({
@@ -37,13 +39,14 @@ export class InFlightShipments {
     });
   }
 
-  /** Takes off what ends at or before `upTo`; undefined when nothing does. */
+  /** Removes the shipments that end at or before `upTo`; undefined when none does. */
   acknowledge(upTo: Sequence): Acknowledged | undefined {
     let sum: Acknowledged | undefined;
     while (this.shipments.length > 0 && this.shipments[0].last <= upTo) {
-      const { delivered, withheld, storedAtMs, reportedLost } = this.shipments[0];
+      const { last, delivered, withheld, storedAtMs, reportedLost } = this.shipments[0];
       this.shipments.shift();
       sum = {
+        last,
         delivered: delivered + (sum?.delivered ?? 0),
         withheld: withheld + (sum?.withheld ?? 0),
         reportedLost: reportedLost + (sum?.reportedLost ?? 0),

@@ -1,43 +1,44 @@
+import { platformErrorTitle } from '../../../common/platform-errors.ts';
 import { formatTimestamp } from '../../syslog/timestamp.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { LossSpan } from './cursor-record.ts';
-import type { DrainCursor } from './drain-cursor.ts';
+import type { CursorState } from './cursor-state.ts';
 import type { LogToApp } from './drain-events.ts';
 
-/** While losses go on, the app's stream is told this often. */
+/** While losses go on, the app's stream reports them this often. */
 const REPORT_INTERVAL_MS = 60_000;
 
 /**
- * Counts what a drain loses, and says so (L10): to the drain with its next shipment, to the app's stream as it
- * happens. What wasn't told yet is written down with the cursor, so that it is told after a restart.
+ * Reports what a drain loses (L10): to the drain with its next shipment, in the app's stream as it happens. What isn't reported
+ * yet is saved with the cursor, so that it is after a restart.
  */
 export class LossReporter {
   private readonly drainToken: string;
-  private readonly cursor: DrainCursor;
+  private readonly cursor: CursorState;
   private readonly logToApp: LogToApp;
   private pendingNotice: LossNotice | undefined;
   private lastReportedAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(drainToken: string, progress: DrainCursor, tellApp: LogToApp) {
+  constructor(drainToken: string, cursor: CursorState, logToApp: LogToApp) {
     this.drainToken = drainToken;
-    this.cursor = progress;
-    this.logToApp = tellApp;
+    this.cursor = cursor;
+    this.logToApp = logToApp;
   }
 
-  /** The stream no longer held these lines when their turn came, or the destination refused them for good. */
+  /** These lines were trimmed from the stream before they were sent, or the destination refused them for good. */
   record(span: LossSpan): void {
     const { forDrain, forApp } = this.cursor.record;
     this.cursor.setPendingNotices(mergeSpans(forDrain, span), mergeSpans(forApp, span));
     this.scheduleReport();
   }
 
-  /** Goes on telling what a process before this one couldn't. */
+  /** Reports what the router before this one couldn't. */
   resume(): void {
     if (this.cursor.record.forApp) this.scheduleReport();
   }
 
-  /** What the drain has to be told with the next shipment: the same, to the byte, until there is more of it. */
+  /** What goes in front of the next shipment: the same, to the byte, until more is lost. */
   get notice(): LossNotice | undefined {
     const { forDrain } = this.cursor.record;
     if (!forDrain) return undefined;
@@ -64,7 +65,7 @@ export class LossReporter {
     clearTimeout(this.timer);
   }
 
-  /** Now, or, when the app was told a while ago, a while after that. */
+  /** Now, or when the interval since the last report is over. */
   private scheduleReport(): void {
     const waitMs = this.lastReportedAtMs + REPORT_INTERVAL_MS - Date.now();
     if (waitMs <= 0) this.report();
@@ -85,7 +86,7 @@ export class LossReporter {
     const since = formatTimestamp(sinceMs);
     const untilText = untilMs > sinceMs ? ` The last of them came by ${formatTimestamp(untilMs)}.` : '';
     const reason = refusal ? ` Refused, and kept aside for tailrace drains:refused: ${refusal}.` : '';
-    return `Error L10 (output buffer overflow): drain '${this.drainToken}' dropped ${count} messages since ${since}.${untilText}${reason}`;
+    return `${platformErrorTitle('L10')}: drain '${this.drainToken}' dropped ${count} messages since ${since}.${untilText}${reason}`;
   }
 }
 

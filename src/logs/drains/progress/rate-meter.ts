@@ -1,7 +1,7 @@
-/** Seconds over which a rate is told. */
+/** Seconds over which a rate is averaged. */
 const WINDOW_S = 10;
 
-/** How many lines a second went through lately: ten buckets of a second, whatever the traffic. */
+/** Lines a second, averaged over a sliding window of ten buckets of a second. */
 export class RateMeter {
   private readonly buckets = new Array<number>(WINDOW_S).fill(0);
   private second = 0;
@@ -17,7 +17,7 @@ export class RateMeter {
     return this.buckets.reduce((sum, count) => sum + count, 0) / WINDOW_S;
   }
 
-  /** Empties the buckets of the seconds that went by. */
+  /** Empties the buckets of the seconds that have passed. */
   private advance(nowMs: number): void {
     const now = Math.floor(nowMs / 1_000);
     const from = Math.max(this.second + 1, now - WINDOW_S + 1);

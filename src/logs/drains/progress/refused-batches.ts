@@ -1,19 +1,18 @@
-/** Batches that a destination refused for good, kept aside to be looked at and sent again. */
+/** Batches that a destination refused for good, kept to be inspected and sent again (a dead letter queue). */
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { AppId, Sequence, Store, StoredBatch } from '../../store/contract.ts';
 import { HEADROOM, RecordCursor } from '../../syslog/batch.ts';
 import { selectLines } from '../filter/transform.ts';
 import type { DrainRecord } from '../options/drain-record.ts';
-import type { Outlet } from '../outlet.ts';
-import { OutletError } from '../outlet.ts';
+import { type Outlet, OutletError } from '../outlet.ts';
 import { buildShipment, type Shipment } from '../shipment.ts';
 
-/** Batches that are kept for one drain; the oldest go first. */
-export const REFUSED_BATCHES_MAX = 32;
+/** Batches that are kept for one drain; the oldest is removed first. */
+const REFUSED_BATCHES_MAX = 32;
 
-const zip = promisify(gzip);
-const unzip = promisify(gunzip);
+const compress = promisify(gzip);
+const decompress = promisify(gunzip);
 
 /** A refused batch's record, under `refused/<drain>/<first sequence>` in its app's scope. */
 export interface RefusedRecord {
@@ -21,7 +20,7 @@ export interface RefusedRecord {
   readonly last: Sequence;
   readonly count: number;
   readonly refusedAt: string;
-  /** What the destination said. */
+  /** The destination's error. */
   readonly reason: string;
   readonly storedAtMs: number;
   /** The lines as records of a batch, compressed, in base64. */
@@ -48,13 +47,13 @@ export class RefusedBatches {
     this.drainId = drain.id;
   }
 
-  /** Keeps aside what was refused of a shipment; of more than {@link REFUSED_BATCHES_MAX} the oldest is given up. */
+  /** Keeps what was refused of a shipment; of more than {@link REFUSED_BATCHES_MAX} the oldest is removed. */
   async add(shipped: Shipment, { message: reason, refusedLines }: OutletError): Promise<void> {
     const indexes = refusedLines?.indexes;
     const shipment = indexes ? selectLines(shipped, (index) => indexes.has(index)) : shipped;
     const slices = shipment.slices.map(({ batch, start, end }) => batch.bytes.subarray(start, end));
     const { first, last, count, storedAtMs } = shipment;
-    const records = (await zip(Buffer.concat(slices))).toString('base64');
+    const records = (await compress(Buffer.concat(slices))).toString('base64');
     const refusedAt = new Date().toISOString();
     const value: RefusedRecord = { first, last, count, refusedAt, reason, storedAtMs, records };
     const kept = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));
@@ -71,7 +70,7 @@ export class RefusedBatches {
     return records.map(({ value }) => value);
   }
 
-  /** Forgets what is kept. */
+  /** Removes what is kept; returns the number of batches. */
   async clear(): Promise<number> {
     const records = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));
     await this.store.transact(
@@ -81,7 +80,7 @@ export class RefusedBatches {
     return records.length;
   }
 
-  /** Sends what is kept once more, oldest first, each under its old name, until it is refused again. */
+  /** Sends what is kept again, oldest first, each with its old frame id, until one fails. */
   async resend(outlet: Outlet): Promise<{ lines: number; batches: number; left: number; error?: string }> {
     const all = await this.list();
     let lines = 0;
@@ -102,21 +101,21 @@ export class RefusedBatches {
   }
 }
 
-/** The lines of a refused batch, as the drain would have got them. */
-export async function shipmentFromRefused(record: RefusedRecord): Promise<Shipment> {
+/** A refused batch as the shipment that it was. */
+async function shipmentFromRefused(record: RefusedRecord): Promise<Shipment> {
   const { first, last, count, storedAtMs } = record;
-  const records = await unzip(Buffer.from(record.records, 'base64'));
+  const records = await decompress(Buffer.from(record.records, 'base64'));
   const bytes = Buffer.concat([Buffer.alloc(HEADROOM), records]);
   const batch: StoredBatch = { bytes, count, first, last: first + count - 1, storedAtMs };
   const shipment = buildShipment([batch], first - 1, Number.POSITIVE_INFINITY);
   if (!shipment) throw new Error('a refused batch without lines');
-  // Filters may have left lines out: the name is made of the extent as it was.
+  // Filters may have left lines out: the frame id is made of the extent as it was.
   return { ...shipment, last };
 }
 
 /** The lines of a refused batch as text, `TIME HOST SOURCE DYNO … MESSAGE`, for people. */
 export async function refusedLinesAsText(record: RefusedRecord): Promise<string[]> {
-  const bytes = await unzip(Buffer.from(record.records, 'base64'));
+  const bytes = await decompress(Buffer.from(record.records, 'base64'));
   const cursor = new RecordCursor(bytes, 0);
   const lines: string[] = [];
   while (cursor.advance()) lines.push(bytes.toString('utf8', cursor.textStart, cursor.textEnd));

@@ -1,20 +1,20 @@
 /**
- * While lines come all the time, requests to a destination begin at least so far apart: each costs it, and us, as much as hundreds
- * of lines do. Measured with 1,000 lines a second to a destination that answers at once: 32 % of a core instead of 75 %.
+ * While lines come all the time, requests to a destination begin at this interval at the least: each costs it, and us, as much
+ * as hundreds of lines do.
  */
 const REQUEST_INTERVAL_MS = 20;
-/** So many lines are worth a request at once. */
+/** So many lines are sent at once. */
 const FULL_REQUEST_LINES = 500;
 
-/** Lets lines that come one by one travel together. Who comes after a lull doesn't wait. */
+/** Batches lines that come one by one (linger). The first line after a pause isn't delayed. */
 export class RequestPacer {
   private readonly pendingLines: () => number;
   private lastStartMs = Number.NEGATIVE_INFINITY;
   private proceed = (): void => {};
 
-  /** @param waiting says how many lines wait to be sent */
-  constructor(waiting: () => number) {
-    this.pendingLines = waiting;
+  /** @param pendingLines how many lines wait to be sent */
+  constructor(pendingLines: () => number) {
+    this.pendingLines = pendingLines;
   }
 
   /** A request begins. */
@@ -22,12 +22,12 @@ export class RequestPacer {
     this.lastStartMs = performance.now();
   }
 
-  /** There may be more that waits. */
+  /** More lines may wait. */
   linesArrived(): void {
     if (this.pendingLines() >= FULL_REQUEST_LINES) this.proceed();
   }
 
-  /** Resolves when the next request may begin: the time is over, or enough has come. At once when there is nothing to send. */
+  /** Resolves when the next request may begin: the interval is over, or enough lines wait. At once when there is nothing to send. */
   async waitForNext(): Promise<void> {
     const remainingMs = this.lastStartMs + REQUEST_INTERVAL_MS - performance.now();
     const pending = this.pendingLines();

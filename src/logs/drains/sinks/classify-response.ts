@@ -1,7 +1,7 @@
 /**
- * What a destination's answer means. 2xx: the lines are accepted. 4xx: it will never take these lines; they are
- * counted as lost. But 408, 425 and 429 say "not now", and so does everything else. 401, 403, 404 and 410 are
- * most often a mistake that somebody will mend, so lines wait for that as long as the stream holds them.
+ * What a destination's response means. 2xx: the lines are accepted. 4xx: it will never accept these lines; they count as lost.
+ * But 408, 425 and 429 are temporary, and so is everything else. 401, 403, 404 and 410 are most often a mistake that somebody
+ * will fix, so lines wait for that as long as the stream holds them.
  */
 export type DrainResponseClass = 'accepted' | 'retry' | 'refused';
 

@@ -1,4 +1,4 @@
-/** Makes connections to destinations: the name is resolved under the target policy, certificates are checked. */
+/** Connects to destinations: names are resolved under the target policy, certificates are verified. */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { TargetPolicy } from '../options/target-policy.ts';
@@ -7,16 +7,16 @@ import { OutletError } from '../outlet.ts';
 /** From the first packet to the end of the TLS handshake. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** How TLS is spoken with a destination. */
+/** Options of TLS connections to a destination. */
 export interface TlsOptions {
-  /** Certificates aren't checked (`#insecure`). */
+  /** Certificates aren't verified (`#insecure`). */
   readonly insecure?: boolean;
-  /** PEM; instead of the usual authorities. */
+  /** PEM; instead of the system's certificate authorities. */
   readonly ca?: string;
-  /** PEM; shown when the destination asks who we are. */
+  /** PEM; our client certificate. */
   readonly cert?: string;
   readonly key?: string;
-  /** Asked for and expected in the certificate instead of the URL's host (SNI). */
+  /** Sent (SNI), and expected in the certificate, instead of the URL's host. */
   readonly serverName?: string;
 }
 
@@ -26,12 +26,12 @@ export interface DialTarget {
   readonly tls?: TlsOptions;
 }
 
-/** What takes time on the way to an answer. */
+/** Phases of a delivery. */
 export type DeliveryPhase = 'resolve' | 'connect' | 'tls' | 'send' | 'answer';
-/** Told when a phase is over; `ms` is how long it took. */
+/** Called when a phase is over, with its duration. */
 export type OnPhase = (phase: DeliveryPhase, ms: number) => void;
 
-/** OpenSSL's names for certificates that aren't accepted, ours or theirs. */
+/** OpenSSL's codes for certificates that are rejected, ours or theirs. */
 const CERTIFICATE_ERROR =
   /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER|DECODE_ISSUER)|ALERT_(BAD|UNSUPPORTED|UNKNOWN_CA)|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)/;
 
@@ -43,8 +43,8 @@ export class Dialer {
   }
 
   /**
-   * Connects, and shakes hands when the target speaks TLS.
-   * @throws OutletError which says whether a certificate was the reason.
+   * Connects, including the TLS handshake if there is one.
+   * @throws OutletError with `isCertificateError` set when a certificate was the reason.
    */
   dial(target: DialTarget, onPhase: OnPhase = () => {}): Promise<Socket> {
     return new Promise((resolve, reject) => {
@@ -76,7 +76,7 @@ export class Dialer {
         clearTimeout(timer);
         current.off('error', fail);
         current.off('close', onClose);
-        current.on('error', () => {}); // whoever gets it adds their own listener
+        current.on('error', () => {}); // the caller adds its own listener
         resolve(current);
       };
       const onClose = (): void => fail(new Error('the destination closed the connection'));
@@ -91,7 +91,7 @@ export class Dialer {
           current = connectTls({
             socket,
             host,
-            // An address is no name that could be asked for (RFC 6066 section 3).
+            // An address is no server name (RFC 6066 section 3).
             servername: tls.serverName ?? (isHostName(host) ? host : undefined),
             rejectUnauthorized: !tls.insecure,
             ca: tls.ca,
@@ -99,7 +99,7 @@ export class Dialer {
             key: tls.key,
           });
         } catch (error) {
-          return fail(error); // the user's own certificates can't be read
+          return fail(error); // the user's certificates can't be parsed
         }
         current.on('error', fail);
         current.once('close', onClose);
@@ -116,19 +116,19 @@ function isHostName(host: string): boolean {
   return !/^[\d.]+$|:/.test(host);
 }
 
-/** An error of the network as one of the drain's. */
+/** A network error as an outlet's. */
 export function toOutletError(error: unknown): OutletError {
   if (error instanceof OutletError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const message = errorText(error);
-  // Node's own code for a mistake in a certificate that the user gave is not about the destination, but has to be told alike.
+  // A mistake in the user's own certificate has a code of Node's; it is reported alike.
   const isCertificateError = CERTIFICATE_ERROR.test(code) || /alert (bad|unknown|certificate)/.test(message);
   return new OutletError(message, { isCertificateError, cause: error });
 }
 
 function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Several addresses were tried.
+  // One error for each address that was tried.
   const tried = error instanceof AggregateError ? error.errors.map(errorText).join('; ') : '';
   return error.message || tried || error.name;
 }

@@ -1,6 +1,4 @@
 import type { Socket } from 'node:net';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { Client } from 'undici';
 import type { Sequence } from '../../store/contract.ts';
 import type { HttpFormat } from '../http-format.ts';
@@ -10,9 +8,8 @@ import { frameId, type Shipment } from '../shipment.ts';
 import { classifyDrainResponse } from './classify-response.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
-const gzipAsync = promisify(gzip);
 const RESPONSE_TIMEOUT_MS = 20_000;
-/** Bytes of an answer that are looked at, for the error's text. */
+/** Bytes of a response that go into the error's message. */
 const ERROR_TEXT_BYTES_MAX = 200;
 
 export interface HttpOutletOptions {
@@ -25,7 +22,7 @@ export interface HttpOutletOptions {
   readonly onPhase?: OnPhase;
 }
 
-/** Delivers over HTTP and HTTPS: a POST a shipment, one at a time, accepted by a 2xx. Redirects aren't followed. */
+/** Delivers over HTTP and HTTPS: a POST a shipment, one at a time, acknowledged by a 2xx. Redirects aren't followed. */
 export class HttpOutlet implements Outlet {
   readonly shipmentBytesMax: number;
   readonly hasFrameIds = true;
@@ -52,7 +49,7 @@ export class HttpOutlet implements Outlet {
       bodyTimeout: RESPONSE_TIMEOUT_MS,
       pipelining: 1,
     };
-    // Loaded by the first drain that needs it.
+    // Imported lazily: only HTTP drains need it.
     this.client = import('undici').then(
       (undici) => new undici.Client(`${url.protocol}//${url.host}`, settings),
     );
@@ -66,7 +63,7 @@ export class HttpOutlet implements Outlet {
       const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
       this.headers.Authorization = `Basic ${Buffer.from(user).toString('base64')}`;
     }
-    if (drain.options?.compression) this.headers['Content-Encoding'] = drain.options.compression;
+    if (format.contentEncoding) this.headers['Content-Encoding'] = format.contentEncoding;
     for (const [name, value] of Object.entries(drain.options?.headers ?? {})) {
       const same = Object.keys(this.headers).find((own) => own.toLowerCase() === name.toLowerCase());
       this.headers[same ?? name] = value;
@@ -75,8 +72,8 @@ export class HttpOutlet implements Outlet {
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     const { format, drain } = this.options;
-    const plain = format.encode(shipment, notice);
-    const body = drain.options?.compression ? await gzipAsync(plain) : plain;
+    const encoded = format.encode(shipment, notice);
+    const body = Buffer.isBuffer(encoded) ? encoded : await encoded;
     const responseBody = await this.post(body, {
       'Logplex-Msg-Count': String(shipment.count + (notice ? 1 : 0)),
       'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),
@@ -125,7 +122,7 @@ export class HttpOutlet implements Outlet {
   }
 }
 
-/** What a refusing answer says, as one line of printable text. */
+/** The beginning of an error response, as one line of printable text. */
 function errorDetail(text: string, location: string | string[] | undefined): string {
   if (typeof location === 'string')
     return `: it redirects to ${redactUrl(location)}; redirects aren't followed, so drain there directly`;
@@ -136,7 +133,7 @@ function errorDetail(text: string, location: string | string[] | undefined): str
   return words && `: ${words}`;
 }
 
-/** Reads an answer to its end, so that the connection can be used again, and keeps its beginning. */
+/** Reads a response to its end, so that the connection can be reused, and returns its beginning. */
 async function readPrefix(body: AsyncIterable<Buffer>, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -146,7 +143,7 @@ async function readPrefix(body: AsyncIterable<Buffer>, bytesMax: number): Promis
       length += chunk.length;
     }
   } catch {
-    // The status has arrived; the rest of the answer doesn't matter.
+    // The status has arrived; the rest of the response doesn't matter.
   }
   return Buffer.concat(chunks).subarray(0, bytesMax);
 }

@@ -1,5 +1,6 @@
 import { elasticsearchFormat } from '../encoders/elasticsearch.ts';
 import { jsonLinesEncoder, rfc5424Encoder, type ShipmentEncoder } from '../encoders/encode-text.ts';
+import { gzipFormat } from '../encoders/gzip-format.ts';
 import { logplexFormat } from '../encoders/logplex.ts';
 import { lokiFormat } from '../encoders/loki.ts';
 import { otlpFormat } from '../encoders/otlp.ts';
@@ -14,7 +15,7 @@ import { HttpOutlet } from './http-outlet.ts';
 import { ReachabilityProbe } from './reachability.ts';
 import { SyslogOutlet } from './syslog-outlet.ts';
 
-/** Makes the outlet that fits a drain's URL and options. */
+/** Creates the outlet for a drain's URL and options, and wraps its format. */
 export class OutletFactory {
   private readonly dialer: Dialer;
   private readonly version: string;
@@ -26,12 +27,12 @@ export class OutletFactory {
     this.reachability = new ReachabilityProbe(this.dialer);
   }
 
-  /** Calls `open` when somebody listens at the destination, unless the returned function was called before. */
+  /** Calls `listener` when the destination accepts connections, unless the returned function was called before. */
   onReachable(drain: DrainRecord, listener: () => void): () => void {
     return this.reachability.onReachable(parseDrainUrl(drain.url), listener);
   }
 
-  /** @param onPhase is told how long each phase of a connection takes. */
+  /** @param onPhase called after each phase of a delivery. */
   create(drain: DrainRecord, onPhase?: OnPhase): Outlet {
     const { dialer, version } = this;
     const { options = {} } = drain;
@@ -45,6 +46,7 @@ export class OutletFactory {
     };
     if (target.protocol === 'syslog:' || target.protocol === 'syslog+tls:')
       return new SyslogOutlet({ drain, target, tls, dialer, onPhase, encode: syslogEncoder(drain, options) });
+    const format = this.createFormat(drain, options);
     return new HttpOutlet({
       drain,
       target,
@@ -52,7 +54,7 @@ export class OutletFactory {
       dialer,
       version,
       onPhase,
-      format: this.createFormat(drain, options),
+      format: options.compression === 'gzip' ? gzipFormat(format) : format,
     });
   }
 
@@ -79,7 +81,7 @@ export class OutletFactory {
   }
 }
 
-/** How a syslog drain's lines are written, when not as Heroku does. */
+/** The encoder of a syslog drain; undefined for Heroku's own form. */
 function syslogEncoder(drain: DrainRecord, { format, framing }: DrainOptions): ShipmentEncoder | undefined {
   if (format === 'json') return jsonLinesEncoder(drain.appName ?? drain.app, framing);
   if (format === 'rfc5424') return rfc5424Encoder(framing ?? 'octet');

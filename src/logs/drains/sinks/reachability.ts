@@ -1,7 +1,6 @@
 /**
- * Looks whether a destination that refused connections is there again. Pauses between attempts grow to half a minute, since an attempt reads
- * lines and may be answered; to ask whether anybody listens costs one packet, so that is done every second, once for all drains
- * of a destination.
+ * Probes destinations that refused connections. The back-off between deliveries grows to half a minute, since each reads lines
+ * and may be answered; a probe costs one packet, so it is sent every second, once for all drains of a destination.
  */
 import { systemCode } from '../../../common/errors.ts';
 import type { DrainTarget } from '../options/drain-record.ts';
@@ -9,10 +8,10 @@ import { OutletError } from '../outlet.ts';
 import type { Dialer } from './dialer.ts';
 
 const PROBE_INTERVAL_MS = 700;
-/** Destinations that are knocked at in a second, at the most, however many are gone. */
+/** Probes in a second, at the most, however many destinations are unreachable. */
 const PROBES_PER_SECOND_MAX = 200;
 
-/** Did nobody listen at the destination? Anything else may be worse when it is asked again and again. */
+/** Did nobody listen at the destination? Any other failure may get worse by frequent probes. */
 export function isUnreachableError(error: unknown): boolean {
   return error instanceof OutletError && ['ECONNREFUSED', 'EHOSTUNREACH'].includes(systemCode(error.cause));
 }
@@ -31,7 +30,7 @@ export class ReachabilityProbe {
     this.dialer = dialer;
   }
 
-  /** Calls `open` when somebody listens there, unless the returned function was called before. */
+  /** Calls `listener` when a probe connects, unless the returned function was called before. */
   onReachable({ host, port }: Pick<DrainTarget, 'host' | 'port'>, listener: () => void): () => void {
     const key = `${host} ${port}`;
     let endpoint = this.endpoints.get(key);

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { BufferPool } from '../../../common/buffer-pool.ts';
+import { BufferPool, type BufferPoolOptions } from '../../../common/buffers/buffer-pool.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { syslogLineEncoder } from '../../syslog/encode.ts';
 import type { ShipmentEncoder } from '../encoders/encode-text.ts';
@@ -8,19 +8,21 @@ import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { encodeShipment, type Shipment } from '../shipment.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
-/** The socket takes no more while this much waits in it. */
+/** High-water mark: the next shipment waits while more than this is buffered in the socket. */
 const WRITE_BUFFER_BYTES_MAX = 1_048_576;
 /**
- * TCP doesn't say what the destination has read. What was written this many bytes ago has left the buffers of both
+ * TCP doesn't report what the destination has read. What was written this many bytes ago has left the buffers of both
  * systems (Linux: 4 MiB to send, 32 MiB to receive at the most by default, and far less in practice), and what was
- * written this long ago on a connection that still stands has arrived. Everything younger is sent again after a break.
+ * written this long ago on a connection that is still open has arrived. Everything younger is sent again after a break.
  */
 const CONFIRMED_AFTER_BYTES = 32 * 1_048_576;
 const CONFIRMED_AFTER_MS = 1_000;
-/** A timer may be so much early by another clock. */
+/** A timer may fire this much early by another clock. */
 const TIMER_EARLY_MS = 2;
-/** A destination that takes nothing for this long is given up. */
+/** A connection on which nothing can be written for this long is closed. */
 const WRITE_TIMEOUT_MS = 30_000;
+/** More shipments are rarely buffered in the socket; a drain with little or no traffic keeps no memory. */
+const SHIPMENT_BUFFERS: BufferPoolOptions = { buffersMax: 4, pooledBytesMin: 65_536, stepBytes: 131_072 };
 
 export interface SyslogOutletOptions {
   readonly drain: DrainRecord;
@@ -28,7 +30,7 @@ export interface SyslogOutletOptions {
   readonly tls: TlsOptions;
   readonly dialer: Dialer;
   readonly onPhase?: OnPhase;
-  /** How lines are written; left out: as Heroku's syslog drains do. */
+  /** Writes the lines; left out: as Heroku's syslog drains do. */
   readonly encode?: ShipmentEncoder;
 }
 
@@ -38,18 +40,18 @@ export class SyslogOutlet implements Outlet {
   readonly hasFrameIds = false;
   readonly lastAnswer = '';
   private readonly options: SyslogOutletOptions;
-  private readonly wireForm;
+  private readonly encoder;
   private socket: Socket | undefined;
   private failure: OutletError | undefined;
   private acceptedUpTo: Sequence = 0;
-  /** What was written and isn't known to have arrived, oldest first. */
+  /** What was written and isn't confirmed, oldest first. */
   private readonly unconfirmed: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
   private writtenBytes = 0;
-  private readonly buffers = new BufferPool();
+  private readonly buffers = new BufferPool(SHIPMENT_BUFFERS);
 
   constructor(options: SyslogOutletOptions) {
     this.options = options;
-    this.wireForm = syslogLineEncoder(options.drain.token);
+    this.encoder = syslogLineEncoder(options.drain.token);
   }
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
@@ -58,7 +60,7 @@ export class SyslogOutlet implements Outlet {
     const buffers = this.buffers;
     const bytes =
       this.options.encode?.(shipment, notice) ??
-      encodeShipment(shipment, this.wireForm, notice && this.lossNoticeFrame(notice), (size) =>
+      encodeShipment(shipment, this.encoder, notice && this.lossNoticeFrame(notice), (size) =>
         buffers.acquire(size),
       );
     this.writtenBytes += bytes.length;
@@ -86,7 +88,7 @@ export class SyslogOutlet implements Outlet {
     this.socket?.destroy();
   }
 
-  /** Moves on over what has certainly arrived. */
+  /** Advances over what has certainly arrived. */
   private confirm(): Sequence {
     const { unconfirmed } = this;
     const confirmedBefore = Date.now() - CONFIRMED_AFTER_MS;
@@ -109,19 +111,19 @@ export class SyslogOutlet implements Outlet {
     const onConnectionLost = (error: OutletError): void => {
       socket.destroy();
       if (this.socket !== socket) return;
-      // Nothing was under way: the destination may close a quiet connection, and gets a new one when there are lines.
+      // Nothing was in flight: the destination may close an idle connection; the next lines open a new one.
       if (this.unconfirmed.length === 0) this.socket = undefined;
       else this.failure ??= error;
     };
     socket.on('error', (error) => onConnectionLost(toOutletError(error)));
-    // The destination has nothing to say: when it closes, it may not have read everything.
+    // Syslog has no responses: when the destination closes, it may not have read everything.
     socket.on('end', () => onConnectionLost(new OutletError('the destination closed the connection')));
     socket.on('close', () => onConnectionLost(new OutletError('the connection was closed')));
     socket.resume();
     return socket;
   }
 
-  /** Waits until the socket takes more. */
+  /** Waits until the socket is writable again. */
   private waitForDrain(socket: Socket): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
@@ -139,7 +141,7 @@ export class SyslogOutlet implements Outlet {
     });
   }
 
-  /** Waits for a time in which the connection stands. */
+  /** Waits for a time, or until the connection closes. */
   private waitWhileOpen(socket: Socket, forMs: number): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {

@@ -3,7 +3,7 @@
  * {@link FastPathConnection} executes them. The next request is read when the one before it has been answered.
  */
 import { readAuthorization } from '../../../common/authorization.ts';
-import { detachBuffer } from '../../../common/detach-buffer.ts';
+import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { BATCH_BYTES } from '../../syslog/batch.ts';
 import { estimateLogplexBatchBytes } from '../formats/logplex-body.ts';
 import { type FastPathHead, readFastPathHead } from './fast-path-head.ts';

@@ -3,7 +3,7 @@
  * crashes next, they are not lost.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { detachBuffer } from '../../../common/detach-buffer.ts';
+import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import * as zlib from 'node:zlib';
-import { detachBuffer } from '../../../common/detach-buffer.ts';
+import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import { zstdFrames } from './zstd-frame.ts';
 

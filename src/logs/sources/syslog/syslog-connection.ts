@@ -1,6 +1,7 @@
 /** One connection of a sender, over TCP or TLS: its bytes are cut into frames, which a {@link LineReceiver} takes. */
 import type { Socket } from 'node:net';
-import { detachBuffer } from '../../../common/detach-buffer.ts';
+import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
+import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { type ClientCertificate, normalizeAddress } from '../../router/source-rules.ts';
 import { FrameScanner, FrameStatus } from '../../syslog/framing.ts';
 import { TrackedConnection } from '../connection-limiter.ts';
@@ -15,6 +16,8 @@ const NOTHING = Buffer.alloc(0);
 /** A TLS handshake's record: content type 22, version 3.x (RFC 8446 section 5.1). */
 const TLS_HANDSHAKE = 0x16;
 const TLS_MAJOR = 0x03;
+/** Pauses before a token is looked up again that the store couldn't tell. */
+const TOKEN_RETRY: BackoffRange = { firstMs: 50, maxMs: 2_000 };
 
 /** The sender. */
 export interface SyslogPeer {
@@ -152,11 +155,11 @@ export function serveSyslogConnection(
 
 /** While the store is unavailable, the sender waits; it isn't rejected. */
 async function loadTokenWithRetry(receiver: LineReceiver): Promise<void> {
-  for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
+  for (let attempt = 1; ; attempt++) {
     try {
       return await receiver.loadToken();
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, TOKEN_RETRY)));
     }
   }
 }

@@ -3,6 +3,7 @@
  * whatever happens to a call (a redirection in a Cluster, a connection that breaks), and a long round trip costs latency,
  * not throughput.
  */
+import { BufferPool, type BufferPoolOptions } from '../../../common/buffers/buffer-pool.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type { AppendResult, AppId, Retention, Sequence, StoredBatch } from '../contract.ts';
@@ -12,7 +13,6 @@ import type { RedisArgument, RedisConnection } from './connection/connection.ts'
 import type { ReplicaWaiter } from './connection/replica-waiter.ts';
 import { type StreamKeys, streamKeys } from './keys.ts';
 import { LUA_SCRIPTS } from './lua-scripts.ts';
-import { PackBufferPool } from './pack-buffer-pool.ts';
 import { packRecords } from './packing.ts';
 
 /** Bytes and batches of one call at the most, unless the first batch is larger. */
@@ -23,6 +23,8 @@ const FRAME_ID_TTL_MS = 10 * 60_000;
 const FRAME_IDS_MAX = 50_000;
 /** A stream that is restored is kept at least for this long, however old it is. */
 const RESTORED_TTL_MS = 60_000;
+/** Of a larger call most batches are small. */
+const PACK_BUFFERS: BufferPoolOptions = { buffersMax: 8, pooledBytesMin: 32_768, stepBytes: 131_072 };
 /** A queue that was unused for this long is removed. */
 const IDLE_QUEUE_MS = 60_000;
 
@@ -63,7 +65,8 @@ export class RedisAppender {
   private readonly queues = new Map<AppId, AppendQueue>();
   /** Batches that are stored, and not acknowledged since too few replicas have them: a retry needn't store them again. */
   private readonly storedUnconfirmed = new WeakMap<Batch, TimedAppendResult>();
-  private readonly buffers = new PackBufferPool();
+  /** To pack batches in; used again when Redis has answered. */
+  private readonly buffers = new BufferPool(PACK_BUFFERS);
   private readonly sweepTimer: NodeJS.Timeout;
   private onIdle: (() => void) | undefined;
 
@@ -212,7 +215,7 @@ export class RedisAppender {
     const { lines, index, state, frameIds } = keys;
     const reply = await connection.runScript(LUA_SCRIPTS.append, [lines, index, state, ...frameIds], args);
     // Not after a failure: the command may still be in flight.
-    this.buffers.release(acquired);
+    for (const buffer of acquired) this.buffers.release(buffer);
     return reply as number[];
   }
 

@@ -3,7 +3,7 @@
  * nothing of the reader.
  */
 import type { Sequence, StoredBatch } from '../../store/contract.ts';
-import type { LineFilter } from '../line-filter.ts';
+import type { LineFilter } from '../../syslog/line-filter.ts';
 import { forEachMatch, type LineRange, type ScanResult } from '../line-scan.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { formatTextLine, type TailFormat } from './line-format.ts';

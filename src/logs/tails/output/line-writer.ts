@@ -2,7 +2,7 @@
 import type { Sequence } from '../../store/contract.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
 import { LOG_LEVELS, type LogLevel } from '../../syslog/level.ts';
-import { headerFieldEnd, lineLevel, linePriority } from '../line-filter.ts';
+import { headerFieldEnd, lineLevel, linePriority, lineTimeStart } from '../../syslog/record.ts';
 import type { ByteWriter, EscapeMode } from './byte-writer.ts';
 import { formatJsonLine, formatTextLine } from './line-format.ts';
 
@@ -23,7 +23,7 @@ export function writeTextLine(
   const start = writer.length;
   const sourceEnd = headerFieldEnd(bytes, line.sourceStart, line.msgidStart);
   const copied =
-    writer.writeEscaped(bytes, timeStart(line, bytes), line.hostStart, mode) &&
+    writer.writeEscaped(bytes, lineTimeStart(line, bytes), line.hostStart, mode) &&
     writer.writeEscaped(bytes, line.sourceStart, sourceEnd, mode) &&
     write(writer, '[') &&
     writer.writeEscaped(bytes, sourceEnd + 1, line.msgidStart - 1, mode) &&
@@ -58,7 +58,7 @@ export function writeJsonLine(
     write(writer, '{"position":"') &&
     write(writer, String(sequence)) &&
     write(writer, '","timestamp":"') &&
-    text(timeStart(line, bytes), line.hostStart - 1) &&
+    text(lineTimeStart(line, bytes), line.hostStart - 1) &&
     write(writer, priorityJson(priority, lineLevel(line, bytes))) &&
     text(line.hostStart, line.sourceStart - 1) &&
     write(writer, '","source":"') &&
@@ -92,8 +92,4 @@ function priorityJson(priority: number, level: LogLevel): string {
 function write(writer: ByteWriter, text: string): true {
   writer.writeLatin1(text);
   return true;
-}
-
-function timeStart(line: RecordCursor, bytes: Uint8Array): number {
-  return headerFieldEnd(bytes, line.textStart + 3, line.hostStart) + 1;
 }

@@ -147,7 +147,7 @@ describe('over HTTP', () => {
     });
   });
 
-  it('elasticsearch: names make repeats harmless, and only the documents that were refused are kept aside', async () => {
+  it('elasticsearch: document ids make retries idempotent, and only the documents that were refused are kept', async () => {
     const app = await server.createApp();
     const answers = [
       {

@@ -1,3 +1,4 @@
+/** OTLP in protobuf, held against a decoder that isn't ours and against our own intake. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
 import { startRawReceiver } from '../../../support/receivers/raw-receiver.ts';
@@ -50,7 +51,7 @@ describe('OTLP in protobuf', () => {
     expect(delivery).toMatchObject({ lost: 1, lastError: 'the destination rejected 1 lines: too old' });
   });
 
-  it('is taken by our own /v1/logs', async () => {
+  it('is accepted by our own /v1/logs', async () => {
     const [from, to] = [await server.createApp(), await server.createApp()];
     const url = server.url.replace('//', `//token:${to.token}@`);
     await add(from, url, 'otlp-protobuf');

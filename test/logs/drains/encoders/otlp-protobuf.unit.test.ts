@@ -42,7 +42,7 @@ const request = fc.record({
 });
 
 describe('OTLP in protobuf', () => {
-  it('is what its JSON form is, whatever stands in it', () => {
+  it('encodes what its JSON form has, whatever its content', () => {
     fc.assert(
       fc.property(request, fc.integer({ min: 1, max: 500 }), (wanted, size) => {
         expect(comparable(decodeOtlpLogs(encodeOtlpProtobuf(wanted, size)))).toEqual(comparable(wanted));
@@ -51,7 +51,7 @@ describe('OTLP in protobuf', () => {
     );
   });
 
-  it('says how many records were rejected; what can’t be read rejects none', () => {
+  it('decodes how many records were rejected; what can’t be parsed rejects none', () => {
     const partial = Buffer.concat([Buffer.from([0x08, 0xac, 0x02, 0x12, 7]), Buffer.from('too old')]);
     const answer = Buffer.concat([Buffer.from([0x0a, partial.length]), partial]);
     expect(decodeRejectedRecords(answer)).toEqual({ count: 300, message: 'too old' });

@@ -16,7 +16,7 @@ describe('a drain with filters', () => {
   const said = (priority: number, dyno: string, message: string) =>
     `<${priority}>1 ${TIME} host token ${dyno} - - ${message}`;
 
-  it('gets what it asked for, and the rest is counted', async () => {
+  it('gets what matches, and the rest is counted as withheld', async () => {
     const app = await server.createApp();
     const receivers = new Map<string, Awaited<ReturnType<typeof startHttpReceiver>>>();
     const flags: Record<string, string[]> = {
@@ -78,7 +78,25 @@ describe('a drain with filters', () => {
     }
   });
 
-  it('repeats a filtered and sampled request with exactly the same lines', async () => {
+  it('gets the dynos of a process type, and none whose name only begins like it', async () => {
+    const app = await server.createApp();
+    const [web, dotted] = [await startHttpReceiver(), await startHttpReceiver()];
+    await runTailrace(['drains:add', web.url, '-a', app.name, '--dyno', 'web'], { env: server.env });
+    await server.createDrain(app, `${dotted.url}?tailrace-dynos=a.b`);
+    const dynos = ['web.1', 'webs.1', 'web1', 'a.b.1', 'a.bc.1', 'web', 'a.b', 'web.2'];
+    await postLogs(
+      server,
+      app.token,
+      Buffer.concat(dynos.map((dyno) => octetCounted(said(190, dyno, `of ${dyno}`)))),
+    );
+    await until('all lines to be decided on', async () =>
+      (await server.listDrains(app)).every(({ delivery }) => delivery.delivered + delivery.withheld === 8),
+    );
+    expect(web.acceptedMessages()).toEqual(['of web.1', 'of web', 'of web.2']);
+    expect(dotted.acceptedMessages()).toEqual(['of a.b.1', 'of a.b']);
+  });
+
+  it('retries a filtered and sampled request with exactly the same lines', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver((attempt) => (attempt < 2 ? 500 : 200));
     const url = `${receiver.url}?tailrace-sample=30%25`;

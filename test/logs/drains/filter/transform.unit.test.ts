@@ -27,7 +27,7 @@ describe('redaction', () => {
     'user@localhost',
   ])('leaves alone: %s', (message) => expect(redact?.(message)).toBe(message));
 
-  it('takes linear time, whatever comes', () => {
+  it('takes linear time, whatever the input', () => {
     const all = createRedactor({
       redact: ['bearer', 'url-password', 'card', 'email'],
       redact_patterns: ['(a+)+$', '(x|x)*y'],
@@ -52,11 +52,11 @@ describe('options', () => {
     ['https://h/?tailrace-format=yaml', undefined, 'format is one of'],
     ['http://h/', { ca: '-----BEGIN ' }, 'Certificates are for https:// and syslog+tls:// drains only'],
     ['https://h/', { ca: '-----BEGIN nonsense' }, "can't be read as PEM"],
-  ])('%s %o is refused', (url, given, why) => {
+  ])('%s %o is rejected', (url, given, why) => {
     expect(() => parseDrainOptions(new URL(url), given)).toThrow(why);
   });
 
-  it('can stand in the URL', () => {
+  it('can be in the URL', () => {
     expect(
       parseDrainOptions(new URL('https://h/?a=1&tailrace-format=json&tailrace-sources=app,db'), {}),
     ).toEqual({

@@ -5,8 +5,8 @@ import { pushLines } from '../../../support/senders/send-lines.ts';
 import { dataFolderForTest, startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
-describe('a server that is not a developer’s', () => {
-  it('refuses every spelling of itself when a drain is added, and says what to do', async () => {
+describe('a server that doesn’t allow private drains', () => {
+  it('rejects every spelling of its own address when a drain is added, and names the setting', async () => {
     const server = await startServerForTest({ env: { TAILRACE_ALLOW_PRIVATE_DRAINS: '' } });
     const app = await server.createApp();
     for (const url of [
@@ -36,7 +36,7 @@ describe('a server that is not a developer’s', () => {
     expect(await server.listDrains(app)).toEqual([]);
   });
 
-  it('checks again at every connect: a drain that was added when it was allowed gets nothing', async () => {
+  it('checks at every connect: a drain that was added when private targets were allowed gets nothing', async () => {
     const data = dataFolderForTest();
     const receiver = await startHttpReceiver();
     const before = await startServerForTest({ data });

@@ -31,8 +31,8 @@ async function settledTotal(server: Server, app: App, seen: () => string): Promi
   });
 }
 
-describe('a drain that fell out of the stream', () => {
-  it('over HTTP: is told the exact number of lines it missed, and gets all others in order', async () => {
+describe('a drain whose lines were trimmed from the stream', () => {
+  it('over HTTP: is notified of the exact number of lines it lost, and gets all others in order', async () => {
     const { server, app } = await smallServer();
     const receiver = await new HttpReceiver().listen();
     const drain = await server.createDrain(app, receiver.url);
@@ -90,7 +90,7 @@ describe('a drain that fell out of the stream', () => {
     await receiver.close();
   });
 
-  it('is told of every line although the router is killed (-9) before it could say so', async () => {
+  it('is notified of every line although the router is killed (-9) before it could', async () => {
     const data = dataFolderForTest();
     const env = { TAILRACE_STREAM_LINES: '1000' };
     let server = await startServerForTest({ data, env });
@@ -115,7 +115,7 @@ describe('a drain that fell out of the stream', () => {
       return until('it', () => receiver.requests.length > attempts);
     });
     await server.kill();
-    const toldBefore = news.messages().filter((text) => L10.test(text));
+    const reportedBefore = news.messages().filter((text) => L10.test(text));
     server = await startServerForTest({ data, env });
     receiver.plan = () => 200;
     await pushLines(server, app.token, ['the last']);
@@ -128,10 +128,10 @@ describe('a drain that fell out of the stream', () => {
     const notices = messages.filter((text) => text.includes(delivery.lost.toString()) && L10.test(text));
     expect(counted(notices)).toBe(delivery.lost);
     const toldAfter = (await server.readMessages(app, 'source=heroku&lines=100')).filter(
-      (text) => L10.test(text) && !toldBefore.includes(text),
+      (text) => L10.test(text) && !reportedBefore.includes(text),
     );
     expect(toldAfter).not.toEqual([]);
-    expect(counted([...toldBefore, ...toldAfter])).toBe(delivery.lost);
+    expect(counted([...reportedBefore, ...toldAfter])).toBe(delivery.lost);
     const lines = messages.filter((text) => text.startsWith(LINE));
     expect(lines).toEqual(numberedMessages(lines.length, LINE, 8_000 - lines.length));
     await receiver.close();

@@ -19,7 +19,7 @@ async function isThereAfter(ms: number, promise: Promise<void>): Promise<boolean
   return isThere;
 }
 
-it('the first request begins at once, and so does one after a lull', async () => {
+it('the first request begins at once, and so does one after a pause', async () => {
   const pace = new RequestPacer(() => 1);
   expect(await isThereAfter(0, pace.waitForNext())).toBe(true);
   pace.requestStarted();
@@ -37,13 +37,13 @@ it('the next one waits until 20 ms after the one before has begun', async () => 
   expect(await isThereAfter(1, next)).toBe(true);
 });
 
-it('who has nothing to send doesn’t wait for it', async () => {
+it('with nothing to send there is no wait', async () => {
   const pace = new RequestPacer(() => 0);
   pace.requestStarted();
   expect(await isThereAfter(0, pace.waitForNext())).toBe(true);
 });
 
-it('many lines don’t wait, however they come', async () => {
+it('many lines are sent at once, however they come', async () => {
   let lines = 500;
   const pace = new RequestPacer(() => lines);
   pace.requestStarted();

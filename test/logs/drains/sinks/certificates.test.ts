@@ -45,7 +45,7 @@ describe.skipIf(without)('certificates', () => {
       (await server.readLines(app, 'lines=1000&source=heroku')).find((line) => pattern.test(line)),
     );
 
-  it('syslog+tls delivers to a certificate of the authority it was given, and asks for the name', async () => {
+  it('syslog+tls delivers to a certificate of the given authority, and sends the server name (SNI)', async () => {
     const app = await server.createApp();
     const receiver = await tlsSyslogReceiver({ cert: good.cert, key: good.key });
     await add(app, `syslog+tls://localhost:${receiver.port}`, '--ca', authority.certFile);
@@ -64,17 +64,20 @@ describe.skipIf(without)('certificates', () => {
     expect(receiver.messages()).toEqual(numberedMessages(100));
   });
 
-  it.each(['syslog+tls', 'https'])('%s delivers nothing to a stranger, and says so (L14)', async (scheme) => {
-    const app = await server.createApp();
-    const bad = await httpsReceiver({ cert: good.cert, key: good.key });
-    await add(app, `${scheme}://localhost:${bad.port}/`);
-    await pushLines(server, app.token, numberedMessages(3));
-    const l14 = await told(app, /L14/);
-    expect(l14).toContain(
-      `heroku[logplex]: Error L14 (certificate validation): error="unable to verify the first certificate" uri="${scheme}://localhost:${bad.port}/"`,
-    );
-    expect(bad.messages()).toEqual([]);
-  });
+  it.each(['syslog+tls', 'https'])(
+    '%s delivers nothing to an untrusted certificate, and reports it (L14)',
+    async (scheme) => {
+      const app = await server.createApp();
+      const bad = await httpsReceiver({ cert: good.cert, key: good.key });
+      await add(app, `${scheme}://localhost:${bad.port}/`);
+      await pushLines(server, app.token, numberedMessages(3));
+      const l14 = await told(app, /L14/);
+      expect(l14).toContain(
+        `heroku[logplex]: Error L14 (certificate validation): error="unable to verify the first certificate" uri="${scheme}://localhost:${bad.port}/"`,
+      );
+      expect(bad.messages()).toEqual([]);
+    },
+  );
 
   it.each([
     ['an expired certificate', () => expired, 'certificate has expired'],
@@ -89,7 +92,7 @@ describe.skipIf(without)('certificates', () => {
     expect(receiver.messages()).toEqual([]);
   });
 
-  it('lines wait while a certificate is bad, and arrive when it is good again', async () => {
+  it('lines wait while a certificate is invalid, and are delivered when it is valid again', async () => {
     const app = await server.createApp();
     const bad = await httpsReceiver({ cert: expired.cert, key: expired.key });
     await add(app, `https://localhost:${bad.port}/`, '--ca', authority.certFile);
@@ -101,7 +104,7 @@ describe.skipIf(without)('certificates', () => {
     expect(mended.messages().filter((message) => message.startsWith('line '))).toEqual(numberedMessages(10));
   });
 
-  it('#insecure and --insecure take anybody', async () => {
+  it('#insecure and --insecure accept any certificate', async () => {
     const app = await server.createApp();
     const syslog = await tlsSyslogReceiver({ cert: expired.cert, key: expired.key });
     const https = await httpsReceiver({ cert: foreign.cert, key: foreign.key });
@@ -111,7 +114,7 @@ describe.skipIf(without)('certificates', () => {
     await until('both', () => syslog.messages().length === 1 && https.messages().length === 1);
   });
 
-  it('a client certificate is shown to a destination that wants one; --server-name is asked for', async () => {
+  it('a client certificate is sent to a destination that requests one; --server-name is sent (SNI)', async () => {
     const app = await server.createApp();
     const strict = { cert: foreign.cert, key: foreign.key, ca: authority.cert, requestCert: true };
     const receiver = await tlsSyslogReceiver({ ...strict, rejectUnauthorized: true });
@@ -126,7 +129,7 @@ describe.skipIf(without)('certificates', () => {
     expect(stdout).not.toContain('PRIVATE KEY');
   });
 
-  it('drains:test shows what the handshake took, or why it failed', async () => {
+  it('drains:test shows the duration of the handshake, or why it failed', async () => {
     const app = await server.createApp();
     const receiver = await httpsReceiver({ cert: good.cert, key: good.key });
     const url = `https://localhost:${receiver.port}/`;
@@ -143,7 +146,7 @@ describe.skipIf(without)('certificates', () => {
     );
   });
 
-  it('files that are no certificates are refused when the drain is added', async () => {
+  it('files that are no certificates are rejected when the drain is added', async () => {
     const app = await server.createApp();
     const url = 'syslog+tls://localhost:6514';
     const nothing = await runTailrace(['drains:add', url, '-a', app.name, '--ca', '/nowhere.pem'], {

@@ -68,7 +68,7 @@ describe('an HTTP drain', () => {
     expectSameOnRetry(receiver);
   });
 
-  it('that was down while lines passed: gets all of them, in order', async () => {
+  it('that was down: gets all lines of that time, in order', async () => {
     const app = await server.createApp();
     const receiver = await new HttpReceiver().listen();
     await server.createDrain(app, receiver.url);
@@ -91,7 +91,7 @@ describe('an HTTP drain', () => {
     await receiver.close();
   });
 
-  it('is left alone for as long as it asks (Retry-After)', async () => {
+  it('isn’t retried before its Retry-After', async () => {
     const app = await server.createApp();
     const times: number[] = [];
     const receiver = await startHttpReceiver((attempt) => {
@@ -104,7 +104,7 @@ describe('an HTTP drain', () => {
     expect(times[1] - times[0]).toBeGreaterThan(1_900);
   });
 
-  it('that is slow holds up nobody else', async () => {
+  it('that is slow doesn’t delay others', async () => {
     const app = await server.createApp();
     const release: (() => void)[] = [];
     const slow = await startHttpReceiver(() => new Promise((resolve) => release.push(() => resolve(200))));
@@ -120,7 +120,7 @@ describe('an HTTP drain', () => {
     expect(slow.acceptedMessages()).toEqual(numberedMessages(500));
   });
 
-  it('that refuses a request (400) loses these lines only; the loss is counted, and told once', async () => {
+  it('that refuses a request (400) loses these lines only; the loss is counted, and reported once', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver((attempt) => (attempt === 0 ? 400 : 200));
     const { token } = await server.createDrain(app, receiver.url);
@@ -152,7 +152,7 @@ describe('an HTTP drain', () => {
     expect(told.length).toBeLessThan(3);
   });
 
-  it('that is removed gets nothing any more; the others go on', async () => {
+  it('that is removed gets nothing more; the others go on', async () => {
     const app = await server.createApp();
     const one = await startHttpReceiver();
     const other = await startHttpReceiver();

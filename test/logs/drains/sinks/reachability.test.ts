@@ -13,8 +13,8 @@ function listen(port: number): Promise<Server> {
   return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
 }
 
-describe('a destination where nobody listened', () => {
-  it('is known to be back within a second, by all who wait for it', async () => {
+describe('an unreachable destination', () => {
+  it('is found reachable again within a second, and all its listeners are called', async () => {
     const port = await freePort();
     const outlets = new OutletFactory(new TargetPolicy(true), '0');
     const drain = (path: string) => ({
@@ -39,7 +39,7 @@ describe('a destination where nobody listened', () => {
     expect(knocks).toBe(1);
   });
 
-  it('is told from one that answers, or fails otherwise', async () => {
+  it('is distinguished from one that responds, or fails otherwise', async () => {
     const dialer = new Dialer(new TargetPolicy(true));
     const failure = (port: number, tls = false): Promise<unknown> =>
       dialer.dial({ host: '127.0.0.1', port, tls: tls ? {} : undefined }).catch((error: unknown) => error);

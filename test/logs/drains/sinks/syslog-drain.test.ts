@@ -62,7 +62,7 @@ describe('a syslog drain', () => {
     }
   });
 
-  it('that was down while lines passed: gets all of them', async () => {
+  it('that was down: gets all lines of that time', async () => {
     const app = await server.createApp();
     const receiver = await startTcpReceiver();
     await server.createDrain(app, receiver.url);
@@ -91,7 +91,7 @@ describe('a syslog drain', () => {
     expect(withoutDuplicates(receiver.messages())).toEqual(numberedMessages(1_500));
   });
 
-  it('lines that trickle in one by one cost no more than themselves', async () => {
+  it('lines that come one by one aren’t sent again each time', async () => {
     const own = await startServerForTest();
     const app = await own.createApp();
     const receiver = await startTcpReceiver();

@@ -273,8 +273,16 @@ describe('the server’s close', () => {
     expect(accepted).toBeGreaterThan(0);
     expect(await server.readMessages(app)).toEqual([]);
     const closing = server.close();
+    // Sources are closed before the router stores what is left.
+    await until('its port to be closed', () =>
+      connectTcp(server.syslogPort).then(
+        (socket) => void socket.destroy(),
+        () => true,
+      ),
+    );
     await limitFileSize('unlimited');
     await closing;
+    expect(server.program.stderr).not.toContain('could not be stored before the end');
     flooder.destroy();
     server = await startServer({ data, env });
     expectSameLines(await server.readMessages(app), FLOOD.slice(0, accepted));

@@ -1,6 +1,7 @@
 /** The clients behind a connection: for one server, for a master named by Sentinels, for a Cluster. */
 import { isIP } from 'node:net';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { type BackoffRange, backoffMs } from '../../../../common/backoff.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 /** A command that wasn't answered within this time has failed; the client reconnects. */
@@ -8,9 +9,8 @@ const COMMAND_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A Sentinel that took longer to name the master hangs: the next one is queried. */
 const SENTINEL_TIMEOUT_MS = 2_000;
-/** Back-off between attempts to reconnect: linear, by so much each time, up to the maximum. */
-export const RETRY_STEP_MS = 50;
-const RETRY_MAX_MS = 1_000;
+/** Back-off between attempts to reconnect. */
+export const RECONNECT: BackoffRange = { firstMs: 50, maxMs: 1_000 };
 
 export interface RedisClientOptions {
   readonly address: RedisAddress;
@@ -25,7 +25,7 @@ export function makeClients({ address, ca, waitMs }: RedisClientOptions): {
   commands: Redis | Cluster;
   subscriber: Redis | Cluster;
 } {
-  const retryStrategy = (times: number): number => Math.min(times * RETRY_STEP_MS, RETRY_MAX_MS);
+  const retryStrategy = (attempt: number): number => backoffMs(attempt, RECONNECT);
   const [{ host: name }] = address.nodes;
   // An address is no server name (RFC 6066 section 3); the nodes of a Cluster have addresses.
   const tls = address.tls ? { ca, ...(isIP(name) ? {} : { servername: name }) } : undefined;

@@ -5,7 +5,7 @@
 import { Cluster, Redis } from 'ioredis';
 import type { TailraceError } from '../../../../common/errors.ts';
 import type { LuaScript } from '../lua-scripts.ts';
-import { hashSlot, makeClients, RETRY_STEP_MS, type RedisClientOptions } from './clients.ts';
+import { hashSlot, makeClients, RECONNECT, type RedisClientOptions } from './clients.ts';
 import { isConnectionError, redisError } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
 
@@ -207,7 +207,7 @@ export class RedisConnection {
     setTimeout(() => {
       // A failure is emitted as `error`, and leads here again by `end`.
       if (!this.closed) client.connect().catch(() => {});
-    }, RETRY_STEP_MS).unref();
+    }, RECONNECT.firstMs).unref();
   }
 
   private onReady(): void {

@@ -1,4 +1,4 @@
-import type { RecordCursor } from '../syslog/batch.ts';
+import type { RecordCursor } from './batch.ts';
 
 /** One line's message as text, decoded when it is read; one object is reused for line after line. */
 export class MessageText {

@@ -1,0 +1,61 @@
+/** Node cuts smaller buffers out of memory that it has already (half of `Buffer.poolSize`): nothing is quicker. */
+const SLAB_BYTES = 4_096;
+
+export interface BufferPoolOptions {
+  /** Buffers that are kept for later; what is released beyond that is left to whoever released it. */
+  readonly buffersMax: number;
+  /** Buffers for less than this aren't worth keeping. Left out: all are. */
+  readonly pooledBytesMin?: number;
+  /** New buffers are a multiple of this, so that the next, somewhat longer content fits too. Left out: exact. */
+  readonly stepBytes?: number;
+}
+
+/**
+ * Memory that is used again and again: hundreds of megabytes a second of new buffers would keep the garbage collector busier
+ * than the lines do. A buffer belongs to whoever acquired it until it is released; to release it is a promise that nobody
+ * reads it any more. What is never released is collected like any other memory.
+ */
+export class BufferPool {
+  private readonly buffersMax: number;
+  private readonly pooledBytesMin: number;
+  private readonly stepBytes: number;
+  private readonly free: Buffer[] = [];
+
+  constructor({ buffersMax, pooledBytesMin = 0, stepBytes = 1 }: BufferPoolOptions) {
+    this.buffersMax = buffersMax;
+    this.pooledBytesMin = pooledBytesMin;
+    this.stepBytes = stepBytes;
+  }
+
+  /** At least `bytes` of memory, with any content. */
+  acquire(bytes: number): Buffer {
+    const { free, pooledBytesMin, stepBytes } = this;
+    const isSmall = bytes < pooledBytesMin;
+    // From the end: what was released last is most likely in the processor's cache.
+    if (!isSmall || bytes >= SLAB_BYTES)
+      for (let i = free.length - 1; i >= 0; i--) if (free[i].length >= bytes) return this.takeFree(i);
+    if (isSmall) return Buffer.allocUnsafe(bytes);
+    return Buffer.allocUnsafeSlow(Math.ceil(bytes / stepBytes) * stepBytes);
+  }
+
+  /**
+   * Takes back what {@link acquire} gave, or a part of it from its beginning.
+   * @returns whether it is kept; if not, it is still the caller's.
+   */
+  release(bytes: Uint8Array): boolean {
+    const { buffer, byteOffset } = bytes;
+    if (this.free.length >= this.buffersMax || byteOffset !== 0 || buffer.byteLength < this.pooledBytesMin)
+      return false;
+    const isWhole = Buffer.isBuffer(bytes) && bytes.length === buffer.byteLength;
+    this.free.push(isWhole ? bytes : Buffer.from(buffer, 0, buffer.byteLength));
+    return true;
+  }
+
+  private takeFree(index: number): Buffer {
+    const { free } = this;
+    const buffer = free[index];
+    free[index] = free[free.length - 1];
+    free.pop();
+    return buffer;
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * What a drain's worker does next, decided by positions and counts alone: no socket, timer or store. The worker
+ * (drain-worker.ts) executes the steps and reports what came of them.
+ *
+ * Three positions in the stream: up to `cursor.record.after` lines are settled (accepted, withheld or lost), up to `sentUpTo` they were
+ * given to the outlet, up to `newest` there are lines.
+ */
+import type { Sequence, StoredBatch } from '../store/contract.ts';
+import { type LossNotice, OutletError } from './outlet.ts';
+import type { LossSpan } from './progress/cursor-record.ts';
+import { type CursorState, FencedError } from './progress/cursor-state.ts';
+import { type Acknowledged, InFlightShipments } from './progress/in-flight.ts';
+import { buildShipment, type Shipment } from './shipment.ts';
+
+/**
+ * Where the next lines come from: `load` batches from the stream; `count-loss` of lines that the stream doesn't hold any more,
+ * before those that it does; `ship` what is loaded; `wait`, there are none.
+ */
+export type NextStep = 'load' | 'count-loss' | 'ship' | 'wait';
+
+/** With nothing to send: there are lines by now (`load`); ask the outlet what has arrived; write the cursor; sleep until there are lines. */
+export type IdleStep = 'load' | 'flush' | 'save' | 'sleep';
+
+/** After an error: another router has the drain (`stop`); the lines are refused for good (`set-aside`); they are sent again. */
+export type FailureStep = 'stop' | 'set-aside' | 'retry';
+
+/** What of an outlet decides how lines are sent to it. */
+export interface OutletTraits {
+  readonly shipmentBytesMax: number;
+  readonly hasFrameIds: boolean;
+}
+
+export class DeliveryState {
+  /** When the store took the oldest line that isn't settled, milliseconds since 1970; 0 before the first. */
+  waitingSinceMs = 0;
+  private readonly cursor: CursorState;
+  private readonly inFlight = new InFlightShipments();
+  private lastSent: Sequence = 0;
+  /** Read, and not yet sent. */
+  private loaded: readonly StoredBatch[] = [];
+
+  constructor(cursor: CursorState) {
+    this.cursor = cursor;
+  }
+
+  get sentUpTo(): Sequence {
+    return this.lastSent;
+  }
+
+  /** A connection begins: everything that isn't settled is sent, again if it was sent before. */
+  connect(): void {
+    this.lastSent = this.cursor.record.after;
+  }
+
+  /** The connection is given up: what was sent and isn't settled counts as unsent, and a drain that waits holds no memory. */
+  disconnect(): void {
+    this.loaded = [];
+    this.inFlight.clear();
+  }
+
+  nextStep(): NextStep {
+    const unsent = this.loaded.findIndex((batch) => batch.last > this.lastSent);
+    if (unsent === -1) return 'load';
+    if (unsent > 0) this.loaded = this.loaded.slice(unsent);
+    return this.stepWith(this.loaded[0]);
+  }
+
+  /** @param batches what the stream has after {@link sentUpTo}, oldest first. */
+  onLoaded(batches: readonly StoredBatch[]): NextStep {
+    this.loaded = batches;
+    return batches.length === 0 ? 'wait' : this.stepWith(batches[0]);
+  }
+
+  /**
+   * Counts the lines before those that are loaded as lost, unless they were settled meanwhile. To be called when it is known
+   * what of the lines sent before has arrived: the cursor can't wait for it behind lines that are gone.
+   */
+  countLoss(): LossSpan | undefined {
+    const { first, storedAtMs: untilMs } = this.loaded[0];
+    const { after, storedAtMs } = this.cursor.record;
+    const count = first - 1 - after;
+    this.inFlight.clear();
+    this.lastSent = first - 1;
+    if (count <= 0) return undefined;
+    const sinceMs = storedAtMs || this.waitingSinceMs || untilMs;
+    this.cursor.advance(first - 1, { lost: count }, sinceMs);
+    return { count, sinceMs, untilMs };
+  }
+
+  /** The lines to send next. A request that failed is repeated with exactly the same lines when requests have names. */
+  nextShipment({ shipmentBytesMax, hasFrameIds }: OutletTraits): Shipment | undefined {
+    const { after, upTo } = this.cursor.record;
+    if (after === this.lastSent) this.waitingSinceMs = this.loaded[0].storedAtMs;
+    return buildShipment(this.loaded, this.lastSent, shipmentBytesMax, hasFrameIds ? upTo : undefined);
+  }
+
+  /** A notice of a loss can go with the next shipment: none is on its way. */
+  get canSendNotice(): boolean {
+    return !this.inFlight.hasNotice;
+  }
+
+  /**
+   * A shipment comes next. Where requests have names, the cursor has its extent now, and has to be written before it is sent.
+   * @returns `withheld` when there is nothing to send: filters have left no line of it.
+   */
+  begin(
+    shipment: Shipment,
+    notice: LossNotice | undefined,
+    { hasFrameIds }: OutletTraits,
+  ): 'send' | 'withheld' {
+    // Without answers, what was sent before is confirmed later, and this with it.
+    const isWithheld = shipment.count === 0 && !notice && (hasFrameIds || this.inFlight.isEmpty);
+    this.inFlight.add(shipment, notice?.count ?? 0);
+    if (isWithheld) return 'withheld';
+    if (hasFrameIds) this.cursor.markInFlight(shipment.last);
+    return 'send';
+  }
+
+  /** The shipment was given to the outlet, refused or withheld: the next one comes. */
+  onSent({ last }: Shipment): void {
+    this.lastSent = last;
+  }
+
+  /** Everything up to `upTo` is known to have arrived: settles the shipments that end there or before; undefined when there are none. */
+  acknowledge(upTo: Sequence): Acknowledged | undefined {
+    const acknowledged = this.inFlight.acknowledge(upTo);
+    if (acknowledged) this.cursor.advance(acknowledged.last, acknowledged, acknowledged.storedAtMs);
+    return acknowledged;
+  }
+
+  /** The destination refused a shipment, or some of its lines, for good. */
+  onRefused({ first, last, count, storedAtMs }: Shipment, refusedCount: number): void {
+    this.inFlight.clear();
+    this.cursor.advance(
+      last,
+      { lost: refusedCount, delivered: count - refusedCount, withheld: last - first + 1 - count },
+      storedAtMs,
+    );
+  }
+
+  idleStep(newest: Sequence): IdleStep {
+    if (newest > this.lastSent) return 'load';
+    if (this.cursor.record.after < this.lastSent) return 'flush';
+    return this.cursor.isDirty ? 'save' : 'sleep';
+  }
+
+  private stepWith(next: StoredBatch): NextStep {
+    return next.first > this.lastSent + 1 ? 'count-loss' : 'ship';
+  }
+}
+
+/** What an error in the middle of a delivery means. */
+export function failureStep(error: unknown): FailureStep {
+  if (error instanceof FencedError) return 'stop';
+  return error instanceof OutletError && error.isPermanent ? 'set-aside' : 'retry';
+}

@@ -1,0 +1,81 @@
+import type { Sequence } from '../../store/contract.ts';
+import type { DrainRecord } from '../options/drain-record.ts';
+import type { CursorRecord, LossSpan } from './cursor-record.ts';
+
+/** Another router has the drain's lease: this one has to stop. */
+export class FencedError extends Error {
+  constructor() {
+    super('another router works on this drain now');
+    this.name = 'FencedError';
+  }
+}
+
+/** What became of some lines. */
+export interface SettledCounts {
+  readonly delivered?: number;
+  readonly lost?: number;
+  readonly withheld?: number;
+}
+
+/** A drain's cursor as it should be written; {@link DrainCursor} writes it. */
+export class CursorState {
+  private current: CursorRecord;
+  private savedRecord: CursorRecord;
+
+  constructor(initial: CursorRecord) {
+    this.current = initial;
+    this.savedRecord = initial;
+  }
+
+  get record(): CursorRecord {
+    return this.current;
+  }
+
+  /** Not everything is written. */
+  get isDirty(): boolean {
+    return this.savedRecord !== this.current;
+  }
+
+  /** Takes over what is stored under another lease; a replay that wasn't begun begins. */
+  restore(stored: CursorRecord | undefined, fence: number, replay: DrainRecord['replay']): void {
+    if (stored) this.current = { ...stored, fence };
+    if (replay && this.current.replayed !== replay.id)
+      this.current = {
+        ...this.current,
+        after: replay.after,
+        upTo: undefined,
+        storedAtMs: 0,
+        replayed: replay.id,
+      };
+  }
+
+  /** Lines up to `after` are settled: accepted, withheld or lost. */
+  advance(after: Sequence, counts: SettledCounts, storedAtMs: number): void {
+    const { current } = this;
+    if (after <= current.after) return;
+    const { delivered = 0, lost = 0, withheld = 0 } = counts;
+    this.current = {
+      ...current,
+      after,
+      upTo: undefined,
+      storedAtMs: Math.max(storedAtMs, current.storedAtMs ?? 0),
+      delivered: current.delivered + delivered,
+      lost: current.lost + lost,
+      withheld: (current.withheld ?? 0) + withheld,
+    };
+  }
+
+  /** The losses that the drain and the app's stream still have to be notified of. */
+  setPendingNotices(forDrain: LossSpan | undefined, forApp: LossSpan | undefined): void {
+    this.current = { ...this.current, forDrain, forApp };
+  }
+
+  /** The request that comes next covers the lines up to here: it is repeated with exactly these. */
+  markInFlight(upTo: Sequence): void {
+    if (this.current.upTo !== upTo) this.current = { ...this.current, upTo };
+  }
+
+  markSaved(record: CursorRecord): void {
+    this.savedRecord = record;
+  }
+}

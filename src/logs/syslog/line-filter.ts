@@ -1,0 +1,86 @@
+import type { RecordCursor } from './batch.ts';
+import { LOG_LEVELS, type LogLevel } from './level.ts';
+import { MessageText } from './message-text.ts';
+import { headerFieldEnd, lineLevel } from './record.ts';
+
+const DOT = 0x2e;
+
+/** Decides on the message of a line. */
+export interface MessageMatcher {
+  /** Equal for matchers that decide alike. */
+  readonly key: string;
+  matches(message: MessageText): boolean;
+  /** False when no line of a batch can match; true says nothing. */
+  mayMatch(batch: Buffer): boolean;
+}
+
+/** Which lines somebody wants; what is left out matches everything. */
+export interface LineFilterOptions {
+  /** Names of sources, exactly. */
+  readonly sources?: readonly string[];
+  /** Dynos (`web.1`), or process types (`web`) for all of their dynos. */
+  readonly dynos?: readonly string[];
+  /** Lines at least as serious as this. */
+  readonly level?: LogLevel;
+  readonly message?: MessageMatcher;
+}
+
+/** Which lines a tail or a drain gets. Decides line by line, on bytes as far as it can. */
+export class LineFilter {
+  /** Equal for filters that decide alike: results can be shared under it. */
+  readonly key: string;
+  /** Everything matches. */
+  readonly matchesAll: boolean;
+  private readonly sources: readonly Uint8Array[] | undefined;
+  private readonly dynos: readonly Uint8Array[] | undefined;
+  /** The index in {@link LOG_LEVELS} of the least serious level that matches. */
+  private readonly levelIndex: number;
+  private readonly matcher: MessageMatcher | undefined;
+  private readonly message = new MessageText();
+
+  constructor({ sources, dynos, level, message }: LineFilterOptions = {}) {
+    this.sources = sources?.map((name) => Buffer.from(name));
+    this.dynos = dynos?.map((name) => Buffer.from(name));
+    this.levelIndex = level === undefined ? LOG_LEVELS.length - 1 : LOG_LEVELS.indexOf(level);
+    this.matcher = message;
+    this.key = JSON.stringify([sources, dynos, this.levelIndex, message?.key]);
+    this.matchesAll = !sources && !dynos && this.levelIndex === LOG_LEVELS.length - 1 && !message;
+  }
+
+  /** False when no line of a batch can match; true says nothing. */
+  mayMatch(batch: Buffer): boolean {
+    return this.matcher?.mayMatch(batch) ?? true;
+  }
+
+  /** Does the line under the cursor match? */
+  matches(line: RecordCursor, bytes: Buffer): boolean {
+    const { sources, dynos, matcher, message } = this;
+    if (sources || dynos) {
+      const sourceEnd = headerFieldEnd(bytes, line.sourceStart, line.msgidStart);
+      if (sources && !sources.some((name) => isEqual(bytes, line.sourceStart, sourceEnd, name))) return false;
+      const end = line.msgidStart - 1;
+      if (dynos && !dynos.some((name) => matchesDyno(bytes, sourceEnd + 1, end, name))) return false;
+    }
+    if (matcher) {
+      message.setLine(line, bytes);
+      if (!matcher.matches(message)) return false;
+    }
+    return (
+      this.levelIndex === LOG_LEVELS.length - 1 ||
+      LOG_LEVELS.indexOf(lineLevel(line, bytes)) <= this.levelIndex
+    );
+  }
+}
+
+/** Is it the wanted dyno, or one of the wanted process type? A type's dynos have a dot and a number behind its name. */
+function matchesDyno(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  if (isEqual(bytes, start, end, wanted)) return true;
+  const prefixEnd = start + wanted.length;
+  return prefixEnd < end && bytes[prefixEnd] === DOT && isEqual(bytes, start, prefixEnd, wanted);
+}
+
+function isEqual(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  if (end - start !== wanted.length) return false;
+  for (let i = 0; i < wanted.length; i++) if (bytes[start + i] !== wanted[i]) return false;
+  return true;
+}

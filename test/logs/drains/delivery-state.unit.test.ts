@@ -1,0 +1,245 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DeliveryState, failureStep } from '../../../src/logs/drains/delivery-state.ts';
+import { type LossNotice, OutletError } from '../../../src/logs/drains/outlet.ts';
+import { CursorState, FencedError } from '../../../src/logs/drains/progress/cursor-state.ts';
+import type { StoredBatch } from '../../../src/logs/store/contract.ts';
+import { batchOf } from '../../support/batches.ts';
+
+const HTTP = { shipmentBytesMax: 1_000_000, hasFrameIds: true };
+const SYSLOG = { shipmentBytesMax: 1_000_000, hasFrameIds: false };
+const NOTICE: LossNotice = { drainToken: 'd.1', count: 3, message: 'Error L10', timestamp: 'T' };
+
+/** Lines `first` to `last`, stored at ten times the number of the last one. */
+function stored(first: number, last: number): StoredBatch {
+  const lines = Array.from({ length: last - first + 1 }, (_, i) => `line ${first + i}`);
+  return { ...batchOf(...lines), first, last, storedAtMs: last * 10 };
+}
+
+function stateAfter(after: number): { cursor: CursorState; delivery: DeliveryState } {
+  const cursor = new CursorState({ after, delivered: 0, lost: 0, fence: 1 });
+  const delivery = new DeliveryState(cursor);
+  delivery.connect();
+  return { cursor, delivery };
+}
+
+describe('the next step', () => {
+  it('is to load, to ship what was loaded, and to wait when there is nothing', () => {
+    const { delivery } = stateAfter(5);
+    expect(delivery.nextStep()).toBe('load');
+    expect(delivery.onLoaded([stored(3, 8), stored(9, 9)])).toBe('ship');
+    const shipment = delivery.nextShipment({ ...HTTP, shipmentBytesMax: 10 });
+    expect(shipment).toMatchObject({ first: 6, last: 8, count: 3 });
+    expect(delivery.begin(shipment!, undefined, HTTP)).toBe('send');
+    delivery.acknowledge(8);
+    delivery.onSent(shipment!);
+    expect(delivery.nextStep()).toBe('ship');
+    const next = delivery.nextShipment(HTTP);
+    expect(next).toMatchObject({ first: 9, last: 9 });
+    delivery.onSent(next!);
+    expect(delivery.nextStep()).toBe('load');
+    expect(delivery.onLoaded([])).toBe('wait');
+  });
+
+  it('is to count what the stream has lost before what it holds', () => {
+    const { cursor, delivery } = stateAfter(5);
+    expect(delivery.onLoaded([stored(9, 10)])).toBe('count-loss');
+    expect(delivery.countLoss()).toEqual({ count: 3, sinceMs: 100, untilMs: 100 });
+    expect(cursor.record).toMatchObject({ after: 8, lost: 3 });
+    expect(delivery.nextStep()).toBe('ship');
+    expect(delivery.nextShipment(HTTP)).toMatchObject({ first: 9, last: 10 });
+  });
+
+  it('counts only what was neither accepted nor lost before, from when the store took it', () => {
+    const { cursor, delivery } = stateAfter(0);
+    delivery.onLoaded([stored(1, 4)]);
+    const shipment = delivery.nextShipment(SYSLOG)!;
+    delivery.begin(shipment, undefined, SYSLOG);
+    delivery.onSent(shipment);
+    expect(delivery.onLoaded([stored(9, 10)])).toBe('count-loss');
+    delivery.acknowledge(4);
+    expect(delivery.countLoss()).toEqual({ count: 4, sinceMs: 40, untilMs: 100 });
+    expect(cursor.record).toMatchObject({ after: 8, delivered: 4, lost: 4 });
+  });
+
+  it('with nothing to send is to load, to flush, to save, to sleep', () => {
+    const { cursor, delivery } = stateAfter(0);
+    delivery.onLoaded([stored(1, 4)]);
+    const shipment = delivery.nextShipment(SYSLOG)!;
+    delivery.begin(shipment, undefined, SYSLOG);
+    delivery.onSent(shipment);
+    expect(delivery.idleStep(5)).toBe('load');
+    expect(delivery.idleStep(4)).toBe('flush');
+    delivery.acknowledge(4);
+    expect(delivery.idleStep(4)).toBe('save');
+    cursor.markSaved(cursor.record);
+    expect(delivery.idleStep(4)).toBe('sleep');
+  });
+
+  it('after an error is to stop when another router works on the drain, to set aside what is refused, else to retry', () => {
+    expect(failureStep(new FencedError())).toBe('stop');
+    expect(failureStep(new OutletError('400', { isPermanent: true }))).toBe('set-aside');
+    expect(failureStep(new OutletError('500'))).toBe('retry');
+    expect(failureStep(new Error('the store'))).toBe('retry');
+  });
+});
+
+describe('a shipment', () => {
+  it('with a frame id is retried with exactly its lines, though there are more by now', () => {
+    const { cursor, delivery } = stateAfter(0);
+    delivery.onLoaded([stored(1, 4)]);
+    const shipment = delivery.nextShipment(HTTP)!;
+    expect(delivery.begin(shipment, undefined, HTTP)).toBe('send');
+    expect(cursor.record.upTo).toBe(4);
+    delivery.disconnect();
+    delivery.connect();
+    expect(delivery.nextStep()).toBe('load');
+    delivery.onLoaded([stored(1, 4), stored(5, 9)]);
+    expect(delivery.nextShipment(HTTP)).toMatchObject({ first: 1, last: 4 });
+    delivery.begin(shipment, undefined, HTTP);
+    delivery.acknowledge(4);
+    delivery.onSent(shipment);
+    expect(delivery.nextStep()).toBe('ship');
+    expect(delivery.nextShipment(HTTP)).toMatchObject({ first: 5, last: 9 });
+  });
+
+  it('of which filters leave nothing isn’t sent, unless there is a loss to report or what was sent before is unconfirmed', () => {
+    const { cursor, delivery } = stateAfter(0);
+    const nothing = { first: 1, last: 4, count: 0, storedAtMs: 40, slices: [], byteLength: 0 };
+    expect(delivery.begin(nothing, NOTICE, HTTP)).toBe('send');
+    delivery.disconnect();
+    expect(delivery.begin(nothing, undefined, SYSLOG)).toBe('withheld');
+    delivery.acknowledge(4);
+    expect(cursor.record).toMatchObject({ after: 4, delivered: 0, withheld: 4 });
+    delivery.begin({ ...nothing, first: 5, last: 6, count: 2 }, undefined, SYSLOG);
+    expect(delivery.begin({ ...nothing, first: 7, last: 8 }, undefined, SYSLOG)).toBe('send');
+    expect(delivery.begin({ ...nothing, first: 9, last: 9 }, undefined, HTTP)).toBe('withheld');
+  });
+
+  it('carries a notice of a loss when none is in flight', () => {
+    const { delivery } = stateAfter(0);
+    delivery.onLoaded([stored(1, 4)]);
+    expect(delivery.canSendNotice).toBe(true);
+    delivery.begin(delivery.nextShipment(SYSLOG)!, NOTICE, SYSLOG);
+    expect(delivery.canSendNotice).toBe(false);
+    expect(delivery.acknowledge(4)).toMatchObject({ delivered: 4, reportedLost: 3 });
+    expect(delivery.canSendNotice).toBe(true);
+  });
+
+  it('that is refused in part counts as lost in part', () => {
+    const { cursor, delivery } = stateAfter(0);
+    const shipment = { first: 1, last: 10, count: 8, storedAtMs: 100, slices: [], byteLength: 0 };
+    delivery.begin(shipment, undefined, HTTP);
+    delivery.onRefused(shipment, 3);
+    expect(cursor.record).toMatchObject({ after: 10, delivered: 5, lost: 3, withheld: 2, upTo: undefined });
+    expect(delivery.acknowledge(10)).toBeUndefined();
+  });
+});
+
+/** What happens in a simulated stream and at a simulated destination. */
+const EVENT = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('append' as const), n: fc.integer({ min: 1, max: 6 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('trim' as const), n: fc.integer({ min: 1, max: 4 }) }),
+  },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('send' as const), n: fc.constant(0) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('fail' as const), n: fc.constant(0) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('refuse' as const), n: fc.constant(0) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('confirm' as const), n: fc.constant(0) }) },
+);
+type SimulatedEvent = typeof EVENT extends fc.Arbitrary<infer T> ? T : never;
+
+const EVENTS = fc.array(EVENT, { minLength: 10, maxLength: 100, size: 'max' });
+
+/** Runs a worker's steps over events; returns what the destination got, and what was counted. */
+function simulate(events: readonly SimulatedEvent[], hasFrameIds: boolean) {
+  const outlet = { shipmentBytesMax: 120, hasFrameIds };
+  const { cursor, delivery } = stateAfter(0);
+  let stream: StoredBatch[] = [];
+  let newest = 0;
+  const received: number[] = [];
+  const lost = new Set<number>();
+  const extents = new Map<number, number>();
+
+  /** One turn of the worker's loop. */
+  const turn = (outcome: 'send' | 'fail' | 'refuse'): boolean => {
+    let step = delivery.nextStep();
+    if (step === 'load') step = delivery.onLoaded(stream.filter(({ last }) => last > delivery.sentUpTo));
+    if (step === 'wait') return false;
+    if (step === 'count-loss') {
+      // The outlet doesn't know of everything whether it has arrived.
+      delivery.acknowledge(delivery.sentUpTo - 3);
+      const from = cursor.record.after;
+      const span = delivery.countLoss();
+      for (let i = 1; i <= (span?.count ?? 0); i++) lost.add(from + i);
+    }
+    const shipment = delivery.nextShipment(outlet)!;
+    delivery.begin(shipment, undefined, outlet);
+    if (hasFrameIds) {
+      const before = extents.get(shipment.first);
+      if (before !== undefined) expect(shipment.last).toBe(before);
+      extents.set(shipment.first, shipment.last);
+    }
+    if (outcome === 'fail') {
+      delivery.disconnect();
+      delivery.connect();
+      return true;
+    }
+    if (outcome === 'refuse' && hasFrameIds) {
+      delivery.onRefused(shipment, shipment.count);
+      for (let line = shipment.first; line <= shipment.last; line++) lost.add(line);
+    } else {
+      for (let line = shipment.first; line <= shipment.last; line++) received.push(line);
+      if (hasFrameIds) delivery.acknowledge(shipment.last);
+    }
+    delivery.onSent(shipment);
+    return true;
+  };
+
+  for (const { kind, n } of events) {
+    if (kind === 'append') {
+      stream.push(stored(newest + 1, newest + n));
+      newest += n;
+    } else if (kind === 'trim') stream = stream.slice(Math.min(n, Math.max(0, stream.length - 1)));
+    else if (kind === 'confirm') delivery.acknowledge(delivery.sentUpTo);
+    else turn(kind);
+  }
+  while (turn('send'));
+  delivery.acknowledge(delivery.sentUpTo);
+  return { record: cursor.record, received, lost, newest };
+}
+
+describe('whatever happens', () => {
+  it('over HTTP every line is accepted once, in order, or counted as lost, and a retry has the same lines', () => {
+    fc.assert(
+      fc.property(EVENTS, (events) => {
+        const { record, received, lost, newest } = simulate(events, true);
+        expect(record.after).toBe(newest);
+        expect(received).toEqual([...received].sort((a, b) => a - b));
+        expect(new Set([...received, ...lost]).size).toBe(received.length + lost.size);
+        expect(received.length + lost.size).toBe(newest);
+        expect(record).toMatchObject({ delivered: received.length, lost: lost.size });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('over syslog every line arrives at least once, in order apart from retries, or is counted as lost', () => {
+    fc.assert(
+      fc.property(EVENTS, (events) => {
+        const { record, received, lost, newest } = simulate(events, false);
+        expect(record.after).toBe(newest);
+        const seen = new Set(received);
+        expect([...seen]).toEqual([...seen].sort((a, b) => a - b));
+        expect(new Set([...seen, ...lost]).size).toBe(newest);
+        expect(record.delivered + record.lost).toBe(newest);
+        expect(record.lost).toBe(lost.size);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
