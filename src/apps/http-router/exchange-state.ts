@@ -6,7 +6,7 @@ import type { HttpRouterTimeouts } from './timeouts.ts';
 import { ATTEMPTS_MAX, pickUpstream, type UpstreamChoice } from './upstream/pick-upstream.ts';
 
 /** What comes next: nothing, the end, a tunnel, an attempt on a new connection, or the failure to end with. */
-export type NextStep = RelayProgress | 'retry';
+export type ExchangeStep = RelayProgress | 'retry';
 
 /** How much of the request's body has arrived. */
 interface RequestBodyProgress {
@@ -114,13 +114,13 @@ export class ExchangeState {
   // --- what went wrong, and what follows from it ---
 
   /** The dyno half-closed its connection. @param reused had the connection served another request before? */
-  dynoEnded(reused: boolean): NextStep {
+  dynoEnded(reused: boolean): ExchangeStep {
     if (this.phase === 'tunnel') return 'done';
     return this.response === undefined ? this.#dynoClosedEarly(reused, '') : this.response.dynoEnded();
   }
 
   /** The dyno's connection is closed. @param code the system's error, '' if there was none */
-  dynoClosed(reused: boolean, code: string): NextStep {
+  dynoClosed(reused: boolean, code: string): ExchangeStep {
     if (this.phase === 'connecting') return this.#retry(failures.refused, true);
     if (this.phase === 'tunnel') return 'done';
     if (this.response === undefined) return this.#dynoClosedEarly(reused, code);
@@ -129,7 +129,7 @@ export class ExchangeState {
   }
 
   /** The deadline has passed. @param dynoBlocked does the dyno not take what was written to it? */
-  expired(dynoBlocked: boolean): NextStep {
+  expired(dynoBlocked: boolean): ExchangeStep {
     if (this.phase === 'waiting') return failures.boot;
     if (this.phase === 'connecting') return this.#retry(failures.connectTimeout, true);
     if (this.responseStarted) return failures.idle;
@@ -143,7 +143,7 @@ export class ExchangeState {
   }
 
   /** The router stops and can't wait any longer. */
-  aborted(): NextStep {
+  aborted(): ExchangeStep {
     return this.phase === 'tunnel' ? 'done' : failures.stopped;
   }
 
@@ -152,14 +152,14 @@ export class ExchangeState {
    * closed it for being idle; if it reset a new one, it probably never accepted it: both deserve another attempt, if it
    * does no harm when the guess is wrong. A dyno that read the request and hung up doesn't.
    */
-  #dynoClosedEarly(reused: boolean, code: string): NextStep {
+  #dynoClosedEarly(reused: boolean, code: string): ExchangeStep {
     const repeatable = this.#body.replayable && this.#request.idempotent;
     if (repeatable && (reused || code !== '')) return this.#retry(failures.noResponse, !reused);
     return failures.noResponse;
   }
 
   /** Another attempt, unless there were too many. @param otherDyno not with this dyno */
-  #retry(failure: Failure, otherDyno: boolean): NextStep {
+  #retry(failure: Failure, otherDyno: boolean): ExchangeStep {
     this.#lastFailure = failure;
     if (otherDyno) this.#triedDynos = [...this.#triedDynos, this.#dynoName];
     return this.#attempts >= ATTEMPTS_MAX ? failure : 'retry';

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { RoutedApp, Upstream } from './app-lookup.ts';
 import { type Failure, failures } from './error-codes.ts';
 import { type ErrorPage, failurePage } from './error-pages.ts';
-import { ExchangeState, type NextStep } from './exchange-state.ts';
+import { ExchangeState, type ExchangeStep } from './exchange-state.ts';
 import { routerLogLine } from './http/access-log.ts';
 import { forwardedFor, headForDyno, type RequestHead } from './http/request-head.ts';
 import { copyIfShared } from './http/shared-read-buffer.ts';
@@ -197,7 +197,7 @@ export class Exchange implements DynoConnectionHandler, WaitingRequest {
 
   // --- what comes next ---
 
-  #proceed(step: NextStep): void {
+  #proceed(step: ExchangeStep): void {
     if (step === 'done') this.#finish();
     else if (step === 'switched') {
       this.#state.tunnelStarted();

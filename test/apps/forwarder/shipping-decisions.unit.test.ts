@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { classifyIngestStatus, retryDelayMs } from '../../../src/apps/forwarder/classify-response.ts';
+import { classifyIngestStatus } from '../../../src/apps/forwarder/classify-response.ts';
 import {
   Backpressure,
   batchFate,
@@ -11,7 +11,7 @@ import {
   SendSchedule,
 } from '../../../src/apps/forwarder/shipping-decisions.ts';
 
-const policy = { classify: classifyIngestStatus, delayMs: retryDelayMs };
+const policy = { classify: classifyIngestStatus, delayMs: (attempt: number) => 100 * attempt };
 const respond = (status: number, attempt = 1, retryAfterMs = 0) =>
   decideOnResponse({ status, retryAfterMs }, attempt, 7, policy);
 
@@ -31,26 +31,26 @@ test('a refusal is final, and a warning each time', () => {
 test('an outage is a warning once, and the next attempt comes later each time', () => {
   const start = 'The router takes no lines (status 503); trying again until it does.';
   expect([1, 2, 3].map((attempt) => respond(503, attempt))).toEqual([
-    { outcome: 'retry', delayMs: 50, warning: start },
-    { outcome: 'retry', delayMs: 100, warning: '' },
+    { outcome: 'retry', delayMs: 100, warning: start },
     { outcome: 'retry', delayMs: 200, warning: '' },
+    { outcome: 'retry', delayMs: 300, warning: '' },
   ]);
 });
 
 test('Retry-After makes an attempt later, never earlier', () => {
   expect(respond(429, 1, 7_000).delayMs).toBe(7_000);
-  expect(respond(429, 5, 10).delayMs).toBe(800);
+  expect(respond(429, 5, 10).delayMs).toBe(500);
 });
 
 test('no response is an outage too, whatever was thrown', () => {
   expect(decideOnError(new Error('reset'), 1, policy)).toEqual({
     outcome: 'retry',
-    delayMs: 50,
+    delayMs: 100,
     warning: 'The router takes no lines (reset); trying again until it does.',
   });
   expect(decideOnError(new TypeError(), 1, policy).warning).toContain('(TypeError)');
   expect(decideOnError('odd', 1, policy).warning).toContain('(odd)');
-  expect(decideOnError('odd', 2, policy)).toEqual({ outcome: 'retry', delayMs: 100, warning: '' });
+  expect(decideOnError('odd', 2, policy)).toEqual({ outcome: 'retry', delayMs: 200, warning: '' });
 });
 
 test('what wasn’t accepted is lost, unless it is kept on disk when the time is over', () => {
