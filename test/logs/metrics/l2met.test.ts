@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
-import { pushLines, TIME } from '../../support/senders/send-lines.ts';
+import { pushLines } from '../../support/senders/send-lines.ts';
 import { startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
