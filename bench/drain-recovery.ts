@@ -1,5 +1,5 @@
 /**
- * A drain is away while lines come in, and comes back: when does the backlog start to flow, and how fast, beside the live rate
+ * A drain is unreachable while lines come in, and comes back: when does the backlog start to flow, and how fast, beside the live rate
  * of the same drain. On either store.
  *
  *   node dist/bench/drain-recovery.js [--lines 1000000] [--only embedded|Redis]
@@ -19,7 +19,7 @@ import {
   type Table,
 } from './rig/report.ts';
 
-/** Lines that are taken before anything is measured. */
+/** Lines before anything is measured. */
 const WARM_UP_LINES = 200_000;
 const RUN_MS = 60_000;
 /** Long enough for the pauses between attempts to have grown. */
@@ -31,7 +31,7 @@ interface Result {
   readonly backlogPerS: number;
 }
 
-/** A syslog drain that counts bytes, goes away and comes back on the same port. */
+/** A syslog drain that counts bytes, closes and comes back on the same port. */
 class Sink {
   bytes = 0;
   firstAtMs = 0;
@@ -131,7 +131,7 @@ async function runOnce(onRedis: boolean, lines: number): Promise<Result> {
     before = sink.bytes;
     startedMs = performance.now();
     await sink.open();
-    // What was under way when it went away comes again.
+    // What was in flight when it closed comes again.
     const endMs = await sink.until(before + lines * lineBytes);
     return {
       livePerS: (lines / liveMs) * 1_000,
@@ -152,7 +152,7 @@ async function waitUntilStored(server: BenchServer, lines: number): Promise<void
   );
 }
 
-/** Everything is delivered, and known to be. */
+/** Everything is delivered and acknowledged. */
 async function waitUntilIdle(server: BenchServer): Promise<void> {
   await waitFor(server, ({ routers }) => routers.every(({ lag_lines }) => lag_lines === 0));
   await sleep(2_500);

@@ -23,7 +23,7 @@ import {
 
 const DRAINS_PER_APP = 20;
 const RUN_MS = 300_000;
-/** Cursors and syncs after the last line are on the bill too. */
+/** Cursors and syncs after the last line count too. */
 const AFTERMATH_MS = 500;
 const SCHEMES = ['syslog', 'http'] as const;
 type Scheme = (typeof SCHEMES)[number];
@@ -103,7 +103,7 @@ async function runOnce(scheme: Scheme, drains: number, deliveries: number): Prom
   }
 }
 
-/** Makes drains, and the apps that they need; returns the apps' tokens. */
+/** Creates drains, and the apps that they need; returns the apps' tokens. */
 async function makeDrains(
   server: BenchServer,
   drains: number,

@@ -1,6 +1,6 @@
 /**
  * `POST /logs` under autocannon, with 1, 10, 100 and 500 lines a request, beside a bare Fastify server that reads and
- * discards the same bodies. tailrace answers when the lines are stored.
+ * discards the same bodies. tailrace responds when the lines are stored.
  *
  *   node dist/bench/http-logs.js [--seconds 3] [--runs 3] [--connections 10,100] [--lines 1,100] [--only tailrace|bare]
  */
@@ -31,7 +31,7 @@ interface Target {
   readonly token: string;
 }
 
-/** What is asked for at once. */
+/** One load. */
 interface Load {
   readonly connections: number;
   readonly linesARequest: number;
@@ -99,8 +99,8 @@ async function runOnce(
   seconds: number,
 ): Promise<Run> {
   const cpuBefore = cpuSeconds(pid);
-  const order: HttpLoadJob = { url, token, seconds, ...load };
-  const result = await runJob<HttpLoadResult>(generator, order, (seconds + 30) * 1_000);
+  const job: HttpLoadJob = { url, token, seconds, ...load };
+  const result = await runJob<HttpLoadResult>(generator, job, (seconds + 30) * 1_000);
   const cpu = cpuSeconds(pid) - cpuBefore;
   if (result.failures > 0)
     throw new Error(`${name}: ${result.failures} of ${result.requests} requests failed`);
@@ -119,7 +119,7 @@ function table(rows: readonly Row[], runs: number): Table {
     title: 'POST /logs',
     note: [
       `autocannon, lines of 140 bytes; medians of ${runs} runs, alternating. The baseline is a bare Fastify server that reads`,
-      'and discards the same bodies; tailrace answers when the lines are stored.',
+      'and discards the same bodies; tailrace responds when the lines are stored.',
     ].join('\n'),
     columns: [
       'connections',

@@ -1,5 +1,5 @@
 /**
- * What many apps cost that nobody uses: 10,000 apps and 1,000 drains, all idle, on either store.
+ * What many unused apps cost: 10,000 apps and 1,000 drains, all idle, on either store.
  *
  *   node dist/bench/idle-apps.js [--apps 10000] [--drains 1000] [--seconds 15] [--only embedded|Redis]
  */
@@ -19,7 +19,7 @@ import {
 
 /** Requests at a time while apps are made. */
 const AT_A_TIME = 32;
-/** What making them left to be done is over. */
+/** What creating them left to do is done. */
 const SETTLE_MS = 5_000;
 
 export async function measure(args: readonly string[]): Promise<Table> {

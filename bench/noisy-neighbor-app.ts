@@ -40,14 +40,14 @@ export async function measure(args: readonly string[]): Promise<Table> {
       const startedMs = performance.now();
       for (let i = 0; i < requests; i++) {
         const sentMs = performance.now();
-        const answer = await client.request({
+        const response = await client.request({
           method: 'POST',
           path: '/logs',
           headers: { 'content-type': 'text/plain', authorization: `Bearer ${quiet}` },
           body: 'one line\n',
         });
-        await answer.body.dump();
-        if (answer.statusCode !== 204) throw new Error(`status ${answer.statusCode}`);
+        await response.body.dump();
+        if (response.statusCode !== 204) throw new Error(`status ${response.statusCode}`);
         times.push(performance.now() - sentMs);
         await sleep(2);
       }

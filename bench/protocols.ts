@@ -1,5 +1,5 @@
 /**
- * What a line costs by each way in: lines per CPU second of the server, stored, beside octet-counted TCP.
+ * What a line costs by each ingress protocol: lines per CPU second of the server, stored, beside octet-counted TCP.
  *
  *   node dist/bench/protocols.js [--lines 200000] [--runs 1] [--only otlp]
  */
@@ -157,7 +157,7 @@ function tlsPort({ syslogTlsPort }: BenchServer): number {
   return syslogTlsPort;
 }
 
-/** A certificate of its own, made by openssl; none of the others is slower for it. */
+/** A certificate made by openssl; the other protocols are no slower for it. */
 function tlsSettings(folder: string): Record<string, string> {
   const [key, cert] = [join(folder, 'server.key'), join(folder, 'server.pem')];
   const made = spawnSync(
@@ -220,14 +220,14 @@ function http(
       return async (lines) => {
         const client = new Client(server.url);
         for (let sent = 0; sent < lines; sent += BATCH_LINES) {
-          const answer = await client.request({
+          const response = await client.request({
             method: 'POST',
             path,
             headers: { 'content-type': type, authorization: `Bearer ${token}`, ...headers },
             body: bytes,
           });
-          await answer.body.dump();
-          if (answer.statusCode >= 300) throw new Error(`${name}: ${answer.statusCode}`);
+          await response.body.dump();
+          if (response.statusCode >= 300) throw new Error(`${name}: ${response.statusCode}`);
         }
         await client.close();
       };

@@ -147,7 +147,7 @@ async function storedBytes(): Promise<number> {
     for (let sent = 0; sent < STORED_LINES; sent += LINES_PER_REQUEST) {
       const lines = Array.from({ length: LINES_PER_REQUEST }, () => randomLine(token));
       bytes += lines.reduce((sum, line) => sum + line.length, 0);
-      const answer = await fetch(`${router.url}/logs`, {
+      const response = await fetch(`${router.url}/logs`, {
         method: 'POST',
         headers: {
           authorization: `Basic ${btoa(`token:${token}`)}`,
@@ -156,7 +156,7 @@ async function storedBytes(): Promise<number> {
         },
         body: lines.map((line) => `${line.length} ${line}`).join(''),
       });
-      if (answer.status !== 204) throw new Error(`POST /logs: ${answer.status}`);
+      if (response.status !== 204) throw new Error(`POST /logs: ${response.status}`);
     }
     return ((await redis.dataBytes()) - before) / bytes;
   } finally {

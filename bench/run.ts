@@ -57,7 +57,7 @@ for (const { measure } of MEASUREMENTS) {
   try {
     parts.push(toMarkdown(await measure(args)));
   } catch (error) {
-    // The others are worth having; the exit code says that one is missing.
+    // The other results are still worth having; the exit code tells that one is missing.
     process.exitCode = 1;
     parts.push(`A measurement failed: ${error}\n`);
     logProgress(parts.at(-1)!);

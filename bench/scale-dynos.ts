@@ -64,12 +64,12 @@ export async function measure(args: readonly string[]): Promise<Table> {
 /** Scales, and waits until that many are up and no others are there. @returns seconds */
 async function scaleTo(server: BenchServer, quantity: number): Promise<number> {
   const startedMs = performance.now();
-  const answer = await fetch(`${server.url}/apps/${APP}/formation/web`, {
+  const response = await fetch(`${server.url}/apps/${APP}/formation/web`, {
     method: 'PATCH',
     headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' },
     body: JSON.stringify({ quantity }),
   });
-  if (!answer.ok) throw new Error(`not scaled: ${answer.status} ${await answer.text()}`);
+  if (!response.ok) throw new Error(`not scaled: ${response.status} ${await response.text()}`);
   for (;;) {
     const dynos = await server.request<{ state: string }[]>('GET', `/apps/${APP}/dynos`);
     if (dynos.length === quantity && dynos.every(({ state }) => state === 'up'))

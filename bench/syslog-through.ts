@@ -21,9 +21,9 @@ import {
 } from './rig/report.ts';
 import { rsyslogVersion, startRsyslogRelay } from './rig/rsyslog.ts';
 
-/** Lines that go through before the clock runs: compilers and allocators have settled. */
+/** Warm-up lines: compilers and allocators have settled. */
 const WARM_UP_LINES = 300_000;
-/** What a relay still does for the lines when the last has come out (cursors, syncs) is on its bill too. */
+/** What a relay still does for the lines when the last has come out (cursors, syncs) counts too. */
 const AFTERMATH_MS = 500;
 const RUN_MS = 300_000;
 
@@ -69,12 +69,12 @@ async function runOnce(startRelay: (sinkPort: number) => Promise<Relay>, lines: 
   );
   const target = await startRelay(sinkPort);
   try {
-    const order: SyslogLoadJob = { port: target.port, token: target.token, lines };
-    await runJob<SyslogLoadResult>(load, { ...order, lines: WARM_UP_LINES }, RUN_MS);
+    const job: SyslogLoadJob = { port: target.port, token: target.token, lines };
+    await runJob<SyslogLoadResult>(load, { ...job, lines: WARM_UP_LINES }, RUN_MS);
     await sleep(AFTERMATH_MS);
     const cpuBefore = cpuSeconds(target.pid);
     const loadBefore = cpuSeconds(load.pid!);
-    const { seconds } = await runJob<SyslogLoadResult>(load, order, RUN_MS);
+    const { seconds } = await runJob<SyslogLoadResult>(load, job, RUN_MS);
     await sleep(AFTERMATH_MS);
     const cpu = cpuSeconds(target.pid) - cpuBefore;
     return {

@@ -1,5 +1,5 @@
 /**
- * How old a line is when a WebSocket tail or a drain gets it: syslog TCP and HTTP in, at even rates.
+ * How old a line is when a WebSocket tail or a drain gets it: syslog TCP and HTTP in, at steady rates.
  *
  *   node dist/bench/tail-latency.js [--seconds 5] [--runs 3] [--rates 1000,20000] [--only syslog|http] [--out tail|syslog|http]
  */
@@ -22,7 +22,7 @@ import {
 
 const RATES = [1_000, 20_000, 100_000];
 const PROTOCOLS = ['syslog', 'http'] as const;
-/** Drains by the way in that most lines take. */
+/** Drains with the protocol that most lines come by. */
 const ROUTES: readonly { readonly protocol: (typeof PROTOCOLS)[number]; readonly out: Egress }[] = [
   ...PROTOCOLS.map((protocol) => ({ protocol, out: 'tail' as const })),
   { protocol: 'syslog', out: 'syslog' },
@@ -85,8 +85,8 @@ async function runOnce(way: (typeof ROUTES)[number], linesPerS: number, seconds:
     const { url, key, syslogPort } = server;
     const cpuBefore = cpuSeconds(server.pid);
     const startedMs = performance.now();
-    const order: TailLatencyJob = { ...way, url, key, app: 'bench', token, syslogPort, linesPerS, seconds };
-    const result = await runJob<TailLatencyResult>(load, order, (seconds + 30) * 1_000);
+    const job: TailLatencyJob = { ...way, url, key, app: 'bench', token, syslogPort, linesPerS, seconds };
+    const result = await runJob<TailLatencyResult>(load, job, (seconds + 30) * 1_000);
     const tookS = (performance.now() - startedMs) / 1_000;
     return { ...result, cpuShare: (cpuSeconds(server.pid) - cpuBefore) / tookS };
   } finally {

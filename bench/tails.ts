@@ -109,12 +109,12 @@ async function runBaseline(tails: number, lines: number): Promise<Run> {
   }
 }
 
-async function runManyTails(pid: number, order: ManyTailsJob): Promise<Run> {
+async function runManyTails(pid: number, job: ManyTailsJob): Promise<Run> {
   const helper = startBenchProgram('many-tails');
   try {
     await waitForMessage(helper, (message) => (message as { ready?: boolean }).ready, 10_000);
     const before = cpuSeconds(pid);
-    const result = await runJob<ManyTailsResult>(helper, order, TIMEOUT_MS);
+    const result = await runJob<ManyTailsResult>(helper, job, TIMEOUT_MS);
     return { ...result, cpuS: cpuSeconds(pid) - before, peakBytes: peakResidentBytes(pid) };
   } finally {
     await stop(helper);

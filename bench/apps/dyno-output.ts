@@ -27,19 +27,19 @@ import {
   type Table,
 } from '../rig/report.ts';
 
-/** The API is asked this often how many lines were taken. */
+/** How often the API is asked for the number of accepted lines. */
 const LOOK_MS = 20;
-/** No new line for this long: the rest doesn't come. */
+/** When no new line comes for this long, the rest is lost. */
 const SILENCE_MS = 15_000;
-/** What is still done for the lines after the last was taken is on the bill too. */
+/** What is still done for the lines after the last was accepted counts too. */
 const AFTERMATH_MS = 500;
-const APP = 'chatty';
+const APP = 'flooding';
 
 interface Run {
   readonly linesPerS: number;
   readonly cpuMicros: number;
   readonly peakBytes: number;
-  /** Lines that are not in the stream, or not in their place. */
+  /** Lines that are missing in the stream, or out of order. */
   readonly missing: number;
 }
 
@@ -78,7 +78,7 @@ async function runOnce(lines: number): Promise<Run> {
   const folder = makeFolder('runner');
   const data = join(folder, '.tailrace');
   const program = join(ROOT, 'dist', 'bench', 'programs', 'flooding-dyno.js');
-  writeFileSync(join(folder, 'Procfile'), `chatty: exec "${process.execPath}" "${program}" ${lines}\n`);
+  writeFileSync(join(folder, 'Procfile'), `flooding: exec "${process.execPath}" "${program}" ${lines}\n`);
   const child = start(TAILRACE, ['start', '--app', APP], {
     cwd: folder,
     // Nothing may be trimmed: all lines are read back.
@@ -143,7 +143,7 @@ function countStored({ url, key }: BenchServer): Promise<number> {
     socket.on('message', (message: Buffer) => {
       const { lines } = JSON.parse(message.toString('utf8')) as { lines: string[] };
       for (const line of lines) {
-        const number = Number(/: chatty (\d+) /.exec(line)?.[1]);
+        const number = Number(/: flooding (\d+) /.exec(line)?.[1]);
         if (number < next || Number.isNaN(number)) continue;
         stored++;
         next = number + 1;

@@ -35,10 +35,10 @@ import { startReverseProxies } from '../rig/reverse-proxies.ts';
 
 const APP = 'bench';
 const HOST = `${APP}.localhost`;
-/** So long until V8 has compiled what it is going to compile. */
+/** Warm-up: until V8 has compiled what it is going to compile. */
 const WARM_UP_S = 2;
 const WARM_UP_RATE = 2_000;
-/** At half load more and shorter runs, so that there are some in which the host takes nothing away. */
+/** At half load more and shorter runs, so that some of them have no steal time. */
 const HALF_SECONDS = 0.25;
 const HALF_RUNS = 3;
 /** So many make a median. */
@@ -59,11 +59,11 @@ interface Delay {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly cpuMicros: number;
-  /** Of the processors' time in this run, given to others by the host: 0 to 1. */
+  /** Share of steal time in this run: 0 to 1. */
   readonly stolen: number;
 }
 
-/** The cheapest dyno there is: nginx with a fixed answer (its port), so that what is in front of it is measured. */
+/** The cheapest dyno there is: nginx with a fixed response (its port), so that what is in front of it is measured. */
 const DYNO_CONF = `daemon off; master_process off; pid PORT.pid; error_log stderr crit;
 events { worker_connections 4096; }
 http { access_log off; keepalive_requests 1000000000; client_body_temp_path PORT.a; proxy_temp_path PORT.b;
@@ -96,14 +96,14 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const targets: Target[] = [{ name: 'tailrace', port: routerPort, pid: server.pid }, ...reverse];
   const direct: Target = { name: DIRECT, port: dynoPorts[0], pid: undefined };
   const load = (port: number, secondsNow: number, rate?: number): Promise<HttpGetResult> => {
-    const order: HttpGetJob = {
+    const job: HttpGetJob = {
       port,
       host: HOST,
       connections,
       seconds: secondsNow,
       ...(rate ? { rate } : {}),
     };
-    return runJob<HttpGetResult>(generator, order, (secondsNow + 20) * 1_000);
+    return runJob<HttpGetResult>(generator, job, (secondsNow + 20) * 1_000);
   };
   const all = [direct, ...targets];
   /** One run, and the processor time that each request took meanwhile. */
@@ -149,7 +149,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
   }
 }
 
-/** The ports of the two dynos, which is what they answer. */
+/** The ports of the two dynos, which they respond with. */
 async function bothDynos(routerPort: number): Promise<number[]> {
   const ports = new Set<number>();
   const deadlineMs = performance.now() + 20_000;

@@ -27,7 +27,7 @@ import {
   type Table,
 } from '../rig/report.ts';
 
-const APP = 'neighbours';
+const APP = 'neighbors';
 /** More than it can write in any measurement. */
 const FLOOD_LINES = 900_000_000;
 const WARM_UP_MS = 2_000;
@@ -36,8 +36,8 @@ interface Run {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly longestMs: number;
-  /** Even lines that the tail got, and those of all dynos that were stored. */
-  readonly evenPerS: number;
+  /** The steady dyno's lines that the tail got, and the stored lines of all dynos. */
+  readonly steadyPerS: number;
   readonly linesPerS: number;
   readonly cores: number;
 }
@@ -45,17 +45,17 @@ interface Run {
 export async function measure(args: readonly string[]): Promise<Table> {
   const { seconds, runs } = parseFlags(args, { seconds: 10, runs: 3 });
   const rows: string[][] = [];
-  for (const [name, chatty] of [
+  for (const [name, flooding] of [
     ['alone', 0],
-    ['beside a chatty dyno', 1],
+    ['beside a flooding dyno', 1],
     ['beside two', 2],
   ] as const) {
     const results: Run[] = [];
     for (let round = 1; round <= runs; round++) {
-      const run = await runOnce(chatty, seconds);
+      const run = await runOnce(flooding, seconds);
       results.push(run);
       logProgress(
-        `even dyno ${name}, run ${round}: p50 ${formatDecimal(run.p50Ms)} ms, p99 ${formatDecimal(run.p99Ms)} ms, longest ${formatDecimal(run.longestMs)} ms, ${formatInteger(run.evenPerS)} lines/s of its own, ${formatInteger(run.linesPerS)} of all`,
+        `steady dyno ${name}, run ${round}: p50 ${formatDecimal(run.p50Ms)} ms, p99 ${formatDecimal(run.p99Ms)} ms, longest ${formatDecimal(run.longestMs)} ms, ${formatInteger(run.steadyPerS)} lines/s of its own, ${formatInteger(run.linesPerS)} of all`,
       );
     }
     const middle = (of: (run: Run) => number): number => median(results.map(of));
@@ -67,13 +67,13 @@ export async function measure(args: readonly string[]): Promise<Table> {
         middle((run) => run.longestMs),
         1,
       ),
-      formatInteger(middle((run) => run.evenPerS)),
+      formatInteger(middle((run) => run.steadyPerS)),
       formatInteger(middle((run) => run.linesPerS)),
       formatDecimal(middle((run) => run.cores)),
     ]);
   }
   return {
-    title: 'What a chatty dyno costs the others',
+    title: 'What a flooding dyno costs the others',
     note: [
       'A dyno under `tailrace start` writes a line every 10 ms, with the time; a WebSocket tail of that dyno alone looks how old its lines are.',
       `Beside it: dynos of the same app that write lines of 80 bytes as fast as their pipes take them. Medians of ${runs} runs of ${seconds} s.`,
@@ -83,16 +83,16 @@ export async function measure(args: readonly string[]): Promise<Table> {
   };
 }
 
-async function runOnce(chatty: number, seconds: number): Promise<Run> {
-  const folder = makeFolder('neighbours');
+async function runOnce(flooding: number, seconds: number): Promise<Run> {
+  const folder = makeFolder('neighbors');
   const data = join(folder, '.tailrace');
   const program = (name: string): string =>
     `exec "${process.execPath}" "${join(ROOT, 'dist', 'bench', 'programs', name)}"`;
   writeFileSync(
     join(folder, 'Procfile'),
-    `even: ${program('steady-dyno.js')}\nchatty: ${program('flooding-dyno.js')} ${FLOOD_LINES}\n`,
+    `steady: ${program('steady-dyno.js')}\nflooding: ${program('flooding-dyno.js')} ${FLOOD_LINES}\n`,
   );
-  const child = start(TAILRACE, ['start', '--app', APP, '--formation', `even=1,chatty=${chatty}`], {
+  const child = start(TAILRACE, ['start', '--app', APP, '--formation', `steady=1,flooding=${flooding}`], {
     cwd: folder,
     env: serverEnvironment(data),
     stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit'],
@@ -120,7 +120,7 @@ async function runOnce(chatty: number, seconds: number): Promise<Run> {
       p50Ms: quantile(sorted, 0.5),
       p99Ms: quantile(sorted, 0.99),
       longestMs: sorted[sorted.length - 1],
-      evenPerS: sorted.length / tookS,
+      steadyPerS: sorted.length / tookS,
       linesPerS,
       cores,
     };
@@ -130,14 +130,14 @@ async function runOnce(chatty: number, seconds: number): Promise<Run> {
   }
 }
 
-/** Tails the even dyno, and notes how old its lines are, in milliseconds. */
+/** Tails the steady dyno, and notes how old its lines are, in milliseconds. */
 class LineAges {
   readonly first: Promise<void>;
   private ms: number[] = [];
   private readonly socket: WebSocket;
 
   constructor({ url, key }: BenchServer) {
-    const address = `${url.replace(/^http/, 'ws')}/apps/${APP}/tail?lines=0&dyno=even.1&source=app&format=text`;
+    const address = `${url.replace(/^http/, 'ws')}/apps/${APP}/tail?lines=0&dyno=steady.1&source=app&format=text`;
     this.socket = new WebSocket(address, {
       headers: { authorization: `Bearer ${key}` },
       perMessageDeflate: false,
@@ -148,7 +148,7 @@ class LineAges {
         const now = process.hrtime.bigint();
         const { lines = [] } = JSON.parse(message.toString('utf8')) as { lines?: string[] };
         for (const line of lines) {
-          const written = /: even (\d+)$/.exec(line)?.[1];
+          const written = /: steady (\d+)$/.exec(line)?.[1];
           if (written === undefined) continue;
           this.ms.push(Number(now - BigInt(written)) / 1e6);
           resolve();

@@ -1,6 +1,6 @@
 /**
  * The baseline of many tails: reads bytes from a TCP connection and sends every chunk to every WebSocket client with `ws`, as one
- * text message. It looks at nothing and keeps nothing. While a client is too far behind, it reads no more.
+ * text message. It parses nothing and stores nothing. While a client is too far behind, it reads no more.
  */
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';

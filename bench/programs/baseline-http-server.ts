@@ -1,4 +1,4 @@
-/** The least that a Fastify server can do with a request to `/logs`: reads the body, forgets it, answers. */
+/** The least that a Fastify server can do with a request to `/logs`: reads the body, discards it, responds. */
 import Fastify from 'fastify';
 
 const server = Fastify({ logger: false });

@@ -1,8 +1,8 @@
-/** The other end of many drains: takes syslog over TCP and HTTP posts, and says when so many lines have come. */
+/** The receivers of many drains: syslog over TCP, and HTTP posts; reports when so many lines have come. */
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 
-/** Sent by the parent: say when so many lines have come, from now on. */
+/** The job: report when so many lines have come, from now on. */
 export interface SinkJob {
   readonly lines: number;
 }
@@ -13,7 +13,7 @@ export interface SinkResult {
   readonly atMs: number;
 }
 
-/** Nothing comes for this long: lines are lost. */
+/** When nothing comes for this long, lines are lost. */
 const STALL_TIMEOUT_MS = 20_000;
 
 let received = 0;
@@ -26,7 +26,7 @@ const syslog = createServer((socket) => {
   let counted = 0;
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk) => {
-    // The lines of one drain have one length: the first says which.
+    // All lines of one drain have the length of the first.
     if (frameBytes === 0) {
       const space = chunk.indexOf(0x20);
       frameBytes = space + 1 + Number(chunk.toString('latin1', 0, space));

@@ -1,4 +1,4 @@
-/** The ends of an app's stream that a measurement listens at: a WebSocket tail, a drain over syslog, a drain over HTTP. */
+/** Receivers of an app's lines: a WebSocket tail, a drain over syslog, a drain over HTTP. */
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
@@ -16,10 +16,10 @@ export interface EgressTarget {
 /** Gets the number in each line that arrives. */
 export type OnNumber = (number: number) => void;
 
-/** The number of a line stands behind this word. */
+/** The number of a line follows this word. */
 const MARK = Buffer.from('line ');
 
-/** Listens at one of the ends, until the function that it gives is called. */
+/** Receives lines until the returned function is called. */
 export async function startReceiver(
   egress: Egress,
   where: EgressTarget,
@@ -27,12 +27,12 @@ export async function startReceiver(
 ): Promise<() => void> {
   if (egress === 'tail') return receiveFromTail(where, take);
   const [url, close] = egress === 'syslog' ? await syslogReceiver(take) : await httpReceiver(take);
-  const answer = await fetch(`${where.url}/apps/${where.app}/log-drains`, {
+  const response = await fetch(`${where.url}/apps/${where.app}/log-drains`, {
     method: 'POST',
     headers: { authorization: `Bearer ${where.key}`, 'content-type': 'application/json' },
     body: JSON.stringify({ url }),
   });
-  if (!answer.ok) throw new Error(`the drain was refused: ${answer.status} ${await answer.text()}`);
+  if (!response.ok) throw new Error(`the drain was refused: ${response.status} ${await response.text()}`);
   return close;
 }
 

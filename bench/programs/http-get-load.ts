@@ -1,5 +1,5 @@
 /**
- * A load of GETs from a process of its own: by autocannon as fast as they are answered, or at an even rate. Not both by
+ * A load of GETs from its own process: by autocannon as fast as the server responds, or at a steady rate. Not both by
  * autocannon: its rate is a number of requests that it makes in each second, all of them as fast as it can at the
  * second's beginning, so that it measures the latency under full load, then waits.
  */
@@ -13,23 +13,23 @@ export interface HttpGetJob {
   readonly host: string;
   readonly connections: number;
   readonly seconds: number;
-  /** Requests a second; unset: as many as are answered. */
+  /** Requests a second; unset: as many as the server responds to. */
   readonly rate?: number;
 }
 
-/** What was seen. */
+/** The result. */
 export interface HttpGetResult {
   readonly requests: number;
   readonly seconds: number;
-  /** Requests that failed or were not answered with 200. */
+  /** Requests that failed or whose status was not 200. */
   readonly failures: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
-process.on('message', (order: HttpGetJob) => {
-  const { rate } = order;
-  const done = rate === undefined ? atFullSpeed(order) : atRate({ ...order, rate });
+process.on('message', (job: HttpGetJob) => {
+  const { rate } = job;
+  const done = rate === undefined ? atFullSpeed(job) : atRate({ ...job, rate });
   done.then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
@@ -38,8 +38,8 @@ process.on('message', (order: HttpGetJob) => {
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });
 
-async function atRate(order: HttpGetJob & { readonly rate: number }): Promise<HttpGetResult> {
-  const { latenciesMs, seconds, failures } = await sendPacedGets(order);
+async function atRate(job: HttpGetJob & { readonly rate: number }): Promise<HttpGetResult> {
+  const { latenciesMs, seconds, failures } = await sendPacedGets(job);
   return { requests: latenciesMs.length, seconds, failures, ...quantiles(latenciesMs) };
 }
 

@@ -1,4 +1,4 @@
-/** autocannon in a process of its own: posts the same body again and again, as fast as it is answered. */
+/** autocannon in its own process: posts the same body again and again, as fast as the server responds. */
 import autocannon from 'autocannon';
 import { DIGITS, syslogLine, writeNumber } from '../rig/lines.ts';
 
@@ -11,18 +11,18 @@ export interface HttpLoadJob {
   readonly seconds: number;
 }
 
-/** What was seen. */
+/** The result. */
 export interface HttpLoadResult {
   readonly requests: number;
   readonly seconds: number;
-  /** Requests that failed or were not answered with 2xx. */
+  /** Requests that failed or whose status was not 2xx. */
   readonly failures: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
-process.on('message', (order: HttpLoadJob) => {
-  run(order).then(
+process.on('message', (job: HttpLoadJob) => {
+  run(job).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
   );

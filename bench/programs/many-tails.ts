@@ -1,6 +1,6 @@
 /**
  * Many WebSocket clients in one process, and the source of their lines. The clients read frame headers and count, no more, so
- * that the server is what is measured; the first one looks at every line as well.
+ * that the server is what is measured; the first one also checks every line.
  */
 import { connect, type Socket } from 'node:net';
 import { DIGITS, syslogLine, writeNumber } from '../rig/lines.ts';
@@ -24,16 +24,16 @@ export interface ManyTailsResult {
   readonly bytes: number;
 }
 
-/** Nothing came for so long: something is lost. */
+/** When nothing comes for this long, lines are lost. */
 const STALL_TIMEOUT_MS = 20_000;
 const SLICE_LINES = 400;
 /** Bytes that may wait to be written. */
 const BUFFERED_BYTES_MAX = 1_048_576;
-/** The number of a line stands behind this word. */
+/** The number of a line follows this word. */
 const MARK = Buffer.from('line ');
 
-process.on('message', (order: ManyTailsJob) => {
-  run(order).then(
+process.on('message', (job: ManyTailsJob) => {
+  run(job).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
   );
@@ -41,9 +41,9 @@ process.on('message', (order: ManyTailsJob) => {
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });
 
-async function run(order: ManyTailsJob): Promise<ManyTailsResult> {
+async function run(job: ManyTailsJob): Promise<ManyTailsResult> {
   const totals = { frames: 0, bytes: 0 };
-  let left = order.tails;
+  let left = job.tails;
   let lastMs = performance.now();
   let finish: (seconds: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {
@@ -51,18 +51,18 @@ async function run(order: ManyTailsJob): Promise<ManyTailsResult> {
   });
   let startedMs = 0;
   const sockets: Socket[] = [];
-  for (let i = 0; i < order.tails; i++) {
-    const client = i === 0 ? new CheckingClient(order.lines) : new Client(order.lines);
+  for (let i = 0; i < job.tails; i++) {
+    const client = i === 0 ? new CheckingClient(job.lines) : new Client(job.lines);
     const onFrames = (bytes: number, frames: number): void => {
       totals.bytes += bytes;
       totals.frames += frames;
       lastMs = performance.now();
       if (client.isDone && --left === 0) finish((lastMs - startedMs) / 1_000);
     };
-    sockets.push(await open(order, client, onFrames));
+    sockets.push(await open(job, client, onFrames));
   }
   startedMs = performance.now();
-  const source = await sendLines(order);
+  const source = await sendLines(job);
   const watch = new Promise<never>((_, reject) => {
     const timer = setInterval(() => {
       if (left === 0) clearInterval(timer);
@@ -119,7 +119,7 @@ class Client {
     return frames;
   }
 
-  /** The last line stands in the last bytes: only those are looked at. */
+  /** The last line is in the last bytes: only those are searched. */
   protected payload(piece: Buffer): void {
     const end =
       piece.length >= 400
@@ -130,7 +130,7 @@ class Client {
   }
 }
 
-/** Looks whether the lines come in order, each once. */
+/** Checks that the lines come in order, each once. */
 class CheckingClient extends Client {
   private next = 0;
   private rest: Buffer = Buffer.alloc(0);
@@ -164,18 +164,18 @@ function readHeader(bytes: Buffer, at: number): { end: number; length: number } 
 }
 
 function open(
-  order: ManyTailsJob,
+  job: ManyTailsJob,
   client: Client,
   onFrames: (bytes: number, frames: number) => void,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port: order.httpPort, host: '127.0.0.1' });
+    const socket = connect({ port: job.httpPort, host: '127.0.0.1' });
     let head = '';
     let open = false;
     let done = false;
     socket.on('error', reject);
     socket.write(
-      `GET ${order.path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16, 1).toString('base64')}\r\nAuthorization: Bearer ${order.key}\r\n\r\n`,
+      `GET ${job.path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16, 1).toString('base64')}\r\nAuthorization: Bearer ${job.key}\r\n\r\n`,
     );
     socket.on('data', (chunk: Buffer) => {
       let bytes = chunk;
@@ -196,7 +196,7 @@ function open(
   });
 }
 
-/** Writes all lines as fast as they are taken. */
+/** Writes all lines as fast as they are accepted. */
 async function sendLines({ tcpPort, token, lines }: ManyTailsJob): Promise<Socket> {
   const socket = connect({ port: tcpPort, host: '127.0.0.1', noDelay: true });
   await new Promise<void>((resolve, reject) => {

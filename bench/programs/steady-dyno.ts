@@ -4,5 +4,5 @@ import { writeSync } from 'node:fs';
 const INTERVAL_MS = 10;
 
 setInterval(() => {
-  writeSync(1, `even ${process.hrtime.bigint()}\n`);
+  writeSync(1, `steady ${process.hrtime.bigint()}\n`);
 }, INTERVAL_MS);

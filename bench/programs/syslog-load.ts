@@ -1,20 +1,20 @@
 /**
- * Both ends of a relay in one process: writes numbered lines to a port, as fast as they are taken, and counts
- * what comes back. It costs a fraction of what a relay does: lines of one length lie ready in a few large
- * buffers, in which only the numbers are written anew, and what comes back is counted in bytes; of every chunk one line
- * is looked at, whether its number is the one that belongs at this place.
+ * Both ends of a relay in one process: writes numbered lines to a port, as fast as they are accepted, and counts
+ * what comes back. It costs a fraction of what a relay does: lines of one length are prepared in a few large
+ * buffers, in which only the numbers are rewritten, and what comes back is counted in bytes; of every chunk the number of one
+ * line is checked.
  */
 import { connect, createServer, type Socket } from 'node:net';
 import { DIGITS, syslogLine, writeNumber } from '../rig/lines.ts';
 
-/** Sent by the parent: write so many lines to that port. */
+/** The job: write so many lines to that port. */
 export interface SyslogLoadJob {
   readonly port: number;
   readonly token: string;
   readonly lines: number;
 }
 
-/** What was seen. */
+/** The result. */
 export interface SyslogLoadResult {
   /** From the first byte written to the last line back. */
   readonly seconds: number;
@@ -24,7 +24,7 @@ export interface SyslogLoadResult {
 
 const LINES_A_BUFFER = 8_192;
 const BUFFERS = 4;
-/** Nothing comes back for this long: lines are lost. */
+/** When nothing comes back for this long, lines are lost. */
 const STALL_TIMEOUT_MS = 15_000;
 
 let received = 0;
@@ -43,8 +43,8 @@ sink.listen(0, '127.0.0.1', () => {
   const address = sink.address();
   if (address && typeof address === 'object') process.send?.({ sinkPort: address.port });
 });
-process.on('message', (order: SyslogLoadJob) => {
-  run(order).then(
+process.on('message', (job: SyslogLoadJob) => {
+  run(job).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
   );
@@ -68,7 +68,7 @@ async function run({ port, token, lines }: SyslogLoadJob): Promise<SyslogLoadRes
     const count = Math.min(LINES_A_BUFFER, lines - sent);
     const buffer = buffers[turn % BUFFERS];
     for (let k = 0; k < count; k++) writeNumber(sent + k, buffer, k * frame.length + at);
-    // A buffer is written anew only when the system has all of it.
+    // A buffer is rewritten only when the system has all of it.
     pending.push(write(socket, buffer.subarray(0, count * frame.length)));
     if (pending.length >= BUFFERS) await pending.shift();
     sent += count;
@@ -124,7 +124,7 @@ function onBytes(chunk: Buffer): void {
   if (received >= wanted) finished();
 }
 
-/** All frames have one length: the first says which. */
+/** All frames have the length of the first. */
 function detectFrameLength(chunk: Buffer): void {
   const space = chunk.indexOf(0x20);
   frameBytes = space + 1 + Number(chunk.toString('latin1', 0, space));
@@ -132,7 +132,7 @@ function detectFrameLength(chunk: Buffer): void {
   wanted = expected * frameBytes;
 }
 
-/** Looks at the first number that lies wholly in the chunk. */
+/** Checks the first number that is complete in the chunk. */
 function checkSequence(chunk: Buffer): void {
   const into = received % frameBytes;
   const index = Math.floor(received / frameBytes) + (into > numberAt ? 1 : 0);

@@ -1,6 +1,6 @@
 /**
- * A source and a tail (or a drain's receiver) in one process, so that both read the same clock: sends lines at an even rate, each
- * with the moment it was written in it, and looks how old they are when they come out.
+ * A source and a tail (or a drain's receiver) in one process, so that both read the same clock: sends lines at a steady rate, each
+ * with the time at which it was written, and measures how old they are when they come out.
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,7 +22,7 @@ export interface TailLatencyJob {
   readonly seconds: number;
 }
 
-/** What was seen; lines of the first second don't count. */
+/** The result; lines of the first second don't count. */
 export interface TailLatencyResult {
   readonly sent: number;
   readonly received: number;
@@ -35,13 +35,13 @@ export interface TailLatencyResult {
 /** Lines of so long are written at once. */
 const SLICE_MS = 2;
 const WARM_UP_MS = 1_000;
-/** What hasn't come this long after the last line was written is lost. */
+/** What hasn't come this long after the last line is lost. */
 const ARRIVAL_TIMEOUT_MS = 5_000;
 /** Many, so that a request never waits for another one here: it would count as the age of its lines. */
 const HTTP_CONNECTIONS = 50;
 
-process.on('message', (order: TailLatencyJob) => {
-  run(order).then(
+process.on('message', (job: TailLatencyJob) => {
+  run(job).then(
     (result) => process.send?.({ result }),
     (error: unknown) => process.send?.({ failure: String(error) }),
   );
@@ -49,23 +49,23 @@ process.on('message', (order: TailLatencyJob) => {
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });
 
-/** The moment as a line carries it: microseconds since this process started, in nine digits for a quarter of an hour. */
+/** The time in a line: microseconds since this process started, in nine digits for a quarter of an hour. */
 function nowMicros(): number {
   return Math.floor(performance.now() * 1_000);
 }
 
-async function run(order: TailLatencyJob): Promise<TailLatencyResult> {
-  const { linesPerS, seconds } = order;
+async function run(job: TailLatencyJob): Promise<TailLatencyResult> {
+  const { linesPerS, seconds } = job;
   const ages = new Float64Array(Math.ceil(linesPerS * seconds) + 1);
   let received = 0;
   let counted = 0;
   const countFromMicros = nowMicros() + WARM_UP_MS * 1_000;
-  const close = await startReceiver(order.out, order, (writtenMicros) => {
+  const close = await startReceiver(job.out, job, (writtenMicros) => {
     received++;
     if (writtenMicros >= countFromMicros) ages[counted++] = (nowMicros() - writtenMicros) / 1_000;
   });
-  const source = order.protocol === 'syslog' ? await syslogSource(order) : httpSource(order);
-  const sent = await sendAtRate(order, source.write);
+  const source = job.protocol === 'syslog' ? await syslogSource(job) : httpSource(job);
+  const sent = await sendAtRate(job, source.write);
   const deadlineMs = performance.now() + ARRIVAL_TIMEOUT_MS;
   while (received < sent && performance.now() < deadlineMs) await sleep(20);
   await source.close();
@@ -131,7 +131,7 @@ function httpSource({ url, token }: TailLatencyJob): Source {
   const pool = new Pool(url, { connections: HTTP_CONNECTIONS });
   const authorization = `Basic ${Buffer.from(`token:${token}`).toString('base64')}`;
   const post = async (body: Buffer, lines: number): Promise<void> => {
-    const answer = await pool.request({
+    const response = await pool.request({
       method: 'POST',
       path: '/logs',
       headers: {
@@ -141,12 +141,12 @@ function httpSource({ url, token }: TailLatencyJob): Source {
       },
       body,
     });
-    await answer.body.dump();
-    if (answer.statusCode >= 300) throw new Error(`POST /logs: ${answer.statusCode}`);
+    await response.body.dump();
+    if (response.statusCode >= 300) throw new Error(`POST /logs: ${response.statusCode}`);
   };
   return {
     write: (frames, lines) => {
-      // A request that fails shows as lines that are missing; nothing is sent twice here.
+      // A request that fails shows as missing lines; there are no retries here.
       post(frames, lines).catch((error: unknown) => process.stderr.write(`${error}\n`));
     },
     close: () => pool.destroy(),

@@ -1,4 +1,4 @@
-/** A real `tailrace serve` in its own process, with a data folder of its own. */
+/** A real `tailrace serve` in its own process, with its own data folder. */
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,15 +16,15 @@ export interface BenchServer {
   readonly syslogPort: number;
   /** Undefined without a certificate. */
   readonly syslogTlsPort?: number;
-  /** Asks the API; `T` is the shape of the answer. */
+  /** Sends an API request; `T` is the shape of the response. */
   request<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T>;
-  /** Makes an app and returns the token of its source `app`. */
+  /** Creates an app and returns the token of its source `app`. */
   createApp(name: string): Promise<string>;
   addDrain(app: string, url: string): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** The environment of a server: nothing of ours leaks in, every port is a free one. */
+/** The environment of a server: without ours, and with free ports. */
 export function serverEnvironment(data: string): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('TAILRACE_') && name !== 'REDIS_URL',
@@ -39,7 +39,7 @@ export function serverEnvironment(data: string): NodeJS.ProcessEnv {
   };
 }
 
-/** Starts a server and waits until it says where it listens; with `BENCH_STORE=redis` on a Redis of its own. */
+/** Starts a server and waits until it prints where it listens; with `BENCH_STORE=redis` on its own Redis. */
 export async function startServer(settings: Readonly<Record<string, string>> = {}): Promise<BenchServer> {
   if (process.env.BENCH_STORE !== 'redis' || settings.REDIS_URL !== undefined) return startServerOn(settings);
   const redis = await startRedis();
@@ -67,7 +67,7 @@ async function startServerOn(settings: Readonly<Record<string, string>>): Promis
   return { ...server, syslogTlsPort: tlsPort === undefined ? undefined : Number(tlsPort) };
 }
 
-/** The API of a server that has left its address in a data folder. */
+/** The API of a server that has written its address to a data folder. */
 export function connectToServer(
   child: ChildProcess,
   data: string,
@@ -77,7 +77,7 @@ export function connectToServer(
   const { url } = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as { url: string };
   const key = readFileSync(join(data, 'key'), 'utf8').trim();
   const request = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => {
-    const answer = await fetch(url + path, {
+    const response = await fetch(url + path, {
       method,
       headers: {
         authorization: `Bearer ${key}`,
@@ -85,8 +85,8 @@ export function connectToServer(
       },
       body: body && JSON.stringify(body),
     });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as T;
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
   };
   return {
     pid: child.pid!,
@@ -106,7 +106,7 @@ export function connectToServer(
   };
 }
 
-/** Waits until a child has said something on stdout; what it says later is read and forgotten. */
+/** Waits until a child has printed something on stdout; what it prints later is discarded. */
 export function waitForOutput(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = '';
@@ -123,7 +123,7 @@ export function waitForOutput(child: ChildProcess, pattern: RegExp): Promise<Reg
   });
 }
 
-/** Waits until a server has left its address in a data folder, and all of it. */
+/** Waits until a server has written its address to a data folder. */
 export async function waitForServerAddress(data: string, child: ChildProcess): Promise<void> {
   const deadlineMs = performance.now() + READY_MS;
   const left = (name: string, end: string): boolean =>

@@ -1,13 +1,13 @@
-/** Requests at an even rate: each goes out when its time has come, whether the ones before it are answered or not. */
+/** Requests at a steady rate: each is sent when it is due, whether the ones before it have a response or not. */
 import { connect, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { nowMs, type RequestSchedule } from './pacer.ts';
 
-/** The first is due when the pacer is there for certain. */
+/** The first is due when the pacer has started for certain. */
 const START_MS = 100;
-/** Answers that are still on their way at the end are waited for this long. */
+/** How long responses are waited for at the end. */
 const DRAIN_TIMEOUT_MS = 5_000;
-/** So often it is looked whether all are answered. */
+/** How often it is checked whether all have a response. */
 const POLL_MS = 20;
 const OK = Buffer.from('HTTP/1.1 200 ');
 const LENGTH = /\r\ncontent-length: (\d+)\r\n/i;
@@ -24,7 +24,7 @@ export interface PacedGetsOptions {
 export interface PacedGetsResult {
   readonly latenciesMs: readonly number[];
   readonly seconds: number;
-  /** Requests that were answered with something else than 200, or not at all. */
+  /** Requests whose status was not 200, or that got no response. */
   readonly failures: number;
 }
 
@@ -32,7 +32,7 @@ interface Connection {
   readonly socket: Socket;
   /** When its request was due; undefined while it has none. */
   dueMs: number | undefined;
-  /** What has come of its answer. */
+  /** What has come of its response. */
   got: Buffer | undefined;
 }
 
@@ -104,7 +104,7 @@ export async function sendPacedGets({
   return { latenciesMs, seconds: took, failures };
 }
 
-/** Resolves with a connection that is there. */
+/** Resolves with an open connection. */
 function connectTcp(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
@@ -112,7 +112,7 @@ function connectTcp(port: number): Promise<Socket> {
   });
 }
 
-/** Is it a whole response? All of them have a length. */
+/** Is the response complete? All of them have a Content-Length. */
 function isCompleteResponse(bytes: Buffer): boolean {
   const end = bytes.indexOf('\r\n\r\n');
   if (end === -1) return false;

@@ -1,5 +1,5 @@
 /**
- * A thread that says when each request is due, and sleeps until then. Timers of the event loop have whole
+ * A thread that signals when each request is due, and sleeps until then. Timers of the event loop have whole
  * milliseconds: at 4,000 requests a second each of them would send four at once.
  */
 import { parentPort, workerData } from 'node:worker_threads';

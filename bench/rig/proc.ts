@@ -1,4 +1,4 @@
-/** What Linux tells about a process: processor time and memory. */
+/** Processor time and memory of a process, from Linux. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -12,7 +12,7 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
 }
 
-/** Seconds that the host of a virtual machine gave to others while we wanted to run, over all processors (proc(5), stat). */
+/** Steal time in seconds, over all processors: the host of the virtual machine ran others (proc(5), stat). */
 export function stolenSeconds(): number {
   return Number(readFileSync('/proc/stat', 'latin1').split('\n', 1)[0].split(/ +/)[8]) / TICKS_PER_S;
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 /** The program under test. */
 export const TAILRACE = join(ROOT, 'bin', 'tailrace');
-/** A child that doesn't stop when asked is killed after this long. */
+/** A child that doesn't stop at SIGTERM is killed after this long. */
 const STOP_MS = 10_000;
 
 const running = new Set<ChildProcess>();
@@ -29,7 +29,7 @@ export function makeFolder(name: string): string {
   return folder;
 }
 
-/** Takes a folder away. */
+/** Removes a folder. */
 export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   folders.delete(folder);
@@ -56,8 +56,8 @@ export async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTER
 }
 
 /**
- * Waits for a message of a helper for which `pick` finds something.
- * @throws Error when the helper ends before, or says nothing of the kind for `timeoutMs`.
+ * Waits for a message of a bench program for which `pick` returns something.
+ * @throws Error when the program ends before, or sends no such message for `timeoutMs`.
  */
 export function waitForMessage<T>(
   child: ChildProcess,
@@ -88,8 +88,8 @@ export function waitForMessage<T>(
 }
 
 /**
- * Gives a helper an order and waits for its result.
- * @throws Error when the helper says that it failed.
+ * Sends a job to a bench program and waits for its result.
+ * @throws Error when the program reports a failure.
  */
 export async function runJob<T>(child: ChildProcess, job: object, timeoutMs: number): Promise<T> {
   interface JobReply {

@@ -1,4 +1,4 @@
-/** A real `redis-server` for a measurement, on a free port, with a folder of its own. */
+/** A real `redis-server` for a measurement, on a free port, with its own folder. */
 import { spawnSync } from 'node:child_process';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ const READY_MS = 10_000;
 export interface BenchRedis {
   readonly url: string;
   readonly pid: number;
-  /** Bytes that its data takes, as it says itself: without buffers of clients and the like. */
+  /** Bytes that its data takes, by its own INFO: without buffers of clients and the like. */
   dataBytes(): Promise<number>;
   stop(): Promise<void>;
 }

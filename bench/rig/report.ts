@@ -82,14 +82,14 @@ function commit(): string {
   }
 }
 
-/** Says how far a measurement is, on stderr: stdout is the table's. */
+/** Prints how far a measurement is on stderr: stdout is for the table. */
 export function logProgress(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
 /**
  * Flags of a measurement: numbers with defaults, and texts. Each takes `--runs`, as `npm run bench` gives it to all; those that
- * measure once make nothing of it.
+ * measure once ignore it.
  * @throws Error for a flag that doesn't exist, or a number that isn't one.
  */
 export function parseFlags<N extends string, T extends string = never>(

@@ -16,7 +16,7 @@ export interface ReverseProxy {
 const NGINX = ['/usr/sbin/nginx', '/usr/local/sbin/nginx'].find(existsSync);
 const HAPROXY = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy'].find(existsSync);
 
-/** Those that are installed, in front of the same dynos. Neither writes a line about a request. */
+/** Those that are installed, in front of the same dynos. Neither has an access log. */
 export async function startReverseProxies(dynoPorts: readonly number[]): Promise<ReverseProxy[]> {
   return [
     ...(NGINX ? [await run('nginx', NGINX, nginx, dynoPorts)] : []),
@@ -53,7 +53,7 @@ async function run(
   };
 }
 
-/** One process: no master that only watches. */
+/** One process, without a master. */
 function nginx(port: number, folder: string, dynoPorts: readonly number[]): Setup {
   const servers = dynoPorts.map((dyno) => `server 127.0.0.1:${dyno};`).join(' ');
   const text = `

@@ -1,6 +1,6 @@
 /**
  * All commands: under which heading of the help, by which names, in which file. A command is loaded without the
- * others, so that short ones are fast. `test/cli/lazy-commands.test.ts` compares the names with the files.
+ * others, so that short ones are fast. `test/cli/lazy-commands.unit.test.ts` compares the names with the files.
  */
 import type { Command } from 'commander';
 

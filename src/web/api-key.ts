@@ -2,7 +2,7 @@
 
 const STORAGE_NAME = 'tailrace-key';
 
-/** Takes the key out of `#key=…`, so that it stands neither in the address bar nor in the history. */
+/** Takes the key out of `#key=…`, so that it is neither in the address bar nor in the history. */
 export function loadApiKey(): string {
   const fromFragment = new URLSearchParams(location.hash.slice(1)).get('key');
   if (fromFragment !== null) {

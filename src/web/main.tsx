@@ -1,9 +1,9 @@
 import './style/tokens.css';
 import './style/page.css';
-import './style/bar.css';
-import './style/gauge.css';
-import './style/lines.css';
-import './style/details.css';
+import './style/toolbar.css';
+import './style/rate-chart.css';
+import './style/line-list.css';
+import './style/line-details.css';
 import './style/panel.css';
 import './style/overlay.css';
 import { render } from 'preact';

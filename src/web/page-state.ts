@@ -1,21 +1,15 @@
-/** What the page knows and does: the app and filters that were chosen, the reading, the line that is pointed at. */
+/** What the page knows and does: the chosen app and filters, the log view, the selected line. */
 import { signal } from '@preact/signals';
 import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
 import { loadPreferences } from './preferences.ts';
 import { ApiError, type AppJson, type DrainJson, type DynoJson, WebApiClient } from './stream/api-client.ts';
 import { Facets } from './stream/facets.ts';
+import { type Filters, isFiltered, NO_FILTERS } from './stream/filters.ts';
 import type { Line } from './stream/line.ts';
 import { LogView } from './stream/log-view.ts';
-import {
-  type Filters,
-  formatViewLocation,
-  isFiltered,
-  NO_FILTERS,
-  parseViewLocation,
-  type ViewLocation,
-} from './view-location.ts';
+import { formatViewLocation, parseViewLocation, type ViewLocation } from './view-location.ts';
 
-/** How often dynos and drains are asked for, and the apps of a server that is away. */
+/** How often dynos and drains are requested, and the apps of a server that is unreachable. */
 const REFRESH_MS = 4_000;
 /** A line that was jumped to stands at this part of the visible height. */
 const JUMP_SCROLL_FRACTION = 0.35;
@@ -31,11 +25,11 @@ export class PageState {
   readonly viewLocation = signal<ViewLocation>(parseViewLocation(location.search));
   readonly logView = signal<LogView | undefined>(undefined);
   readonly facets = signal(new Facets());
-  /** The position of the line that is pointed at; 0 for none. */
+  /** The position of the selected line; 0 for none. */
   readonly selectedPosition = signal(0);
   readonly expanded = signal<ReadonlySet<number>>(new Set());
   readonly overlay = signal<'' | 'help' | 'time'>('');
-  /** A word about what was just done, or ''. */
+  /** What was just done, shown shortly; or ''. */
   readonly notice = signal('');
   /** Does the server not answer? */
   readonly unreachable = signal(false);
@@ -99,7 +93,7 @@ export class PageState {
     } else if (logView && logView.error.value === '') this.showNotice('There are no lines at that time.');
   }
 
-  /** Points at a line: the address leads to it now. */
+  /** Selects a line: the address leads to it now. */
   selectLine(at: number): void {
     this.logView.value?.pause();
     this.selectedPosition.value = at;
@@ -126,7 +120,7 @@ export class PageState {
     };
   }
 
-  /** Where on the screen the line that is pointed at should come to, once after a jump; else as little as needed moves. */
+  /** Where on the screen the selected line should come to, once after a jump; else as little as needed moves. */
   takeScrollFraction(): number | undefined {
     const { scrollFraction } = this;
     this.scrollFraction = undefined;

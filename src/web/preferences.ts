@@ -1,4 +1,4 @@
-/** How somebody likes to look at lines; kept by the browser. */
+/** Preferences of whoever reads; the browser stores them. */
 import { effect, type Signal, signal } from '@preact/signals';
 
 export type Theme = 'auto' | 'light' | 'dark';
@@ -8,9 +8,9 @@ export interface Preferences {
   readonly theme: Signal<Theme>;
   /** Is the panel with dynos and drains open? */
   readonly panel: Signal<boolean>;
-  /** Does the panel lie over the lines, for want of room? */
+  /** Does the panel cover the lines, for want of space? */
   isPanelOverlay(): boolean;
-  /** The app that was looked at last. */
+  /** The app that was shown last. */
   readonly app: Signal<string>;
 }
 
@@ -20,7 +20,7 @@ export function loadPreferences(): Preferences {
   const wrap = signal(load('wrap') !== 'no');
   const stored = load('theme');
   const theme = signal<Theme>(stored === 'light' || stored === 'dark' ? stored : 'auto');
-  // On a telephone the panel lies over the lines: it opens when asked for.
+  // On a phone the panel covers the lines: it opens on request.
   const panel = signal(isWide && load('panel') !== 'no');
   const app = signal(load('app'));
   effect(() => store('app', app.value));

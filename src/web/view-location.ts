@@ -1,21 +1,13 @@
-/** What the address bar says: the app, the filters, the line. So that a view can be bookmarked, linked and gone back to. */
-import { LINE_LEVELS, type LineLevel } from './stream/line.ts';
-
-export interface Filters {
-  readonly source: string;
-  readonly dyno: string;
-  readonly level: LineLevel | '';
-  readonly q: string;
-}
+/** What is in the address bar: the app, the filters, the line. So that a view can be bookmarked, linked and gone back to. */
+import type { Filters } from './stream/filters.ts';
+import { LINE_LEVELS } from './stream/line.ts';
 
 export interface ViewLocation {
   readonly app: string;
   readonly filters: Filters;
-  /** The position of the line that is pointed at, or ''. */
+  /** The position of the selected line, or ''. */
   readonly at: string;
 }
-
-export const NO_FILTERS: Filters = { source: '', dyno: '', level: '', q: '' };
 
 /** Reads the query part of an address. */
 export function parseViewLocation(query: string): ViewLocation {
@@ -40,8 +32,4 @@ export function formatViewLocation({ app, filters, at }: ViewLocation): string {
   for (const [name, value] of Object.entries({ app, ...filters, at })) if (value) values.set(name, value);
   const query = values.toString();
   return query === '' ? '' : `?${query}`;
-}
-
-export function isFiltered(filters: Filters): boolean {
-  return Object.values(filters).some((value) => value !== '');
 }

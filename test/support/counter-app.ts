@@ -1,4 +1,4 @@
-/** The example app in a folder of its own, under `tailrace start`. */
+/** The example app in its own folder, under `tailrace start`. */
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -11,7 +11,7 @@ const PORTS = { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROU
 export class CounterApp {
   readonly folder: string;
   readonly program: Program;
-  /** Where the app answers. */
+  /** The URL of the app. */
   webUrl = '';
 
   constructor(folder: string, args: readonly string[], env: Record<string, string>) {
@@ -22,23 +22,23 @@ export class CounterApp {
     });
   }
 
-  /** Runs a command in the app's folder, where it finds the server by itself. */
+  /** Runs a command in the app's folder, where it finds the server. */
   run(...args: string[]) {
     return runTailrace(args, { cwd: this.folder });
   }
 
-  /** A request to the app by way of the HTTP router. */
+  /** A request to the app through the HTTP router. */
   async get(path: string): Promise<{ status: number; text: string }> {
     const url = new URL(path, this.webUrl);
-    // `counter.localhost` needs no look-up this way.
-    const answer = await fetch(`http://127.0.0.1:${url.port}${url.pathname}`, {
+    // So `counter.localhost` needs no DNS lookup.
+    const response = await fetch(`http://127.0.0.1:${url.port}${url.pathname}`, {
       headers: { connection: 'close' },
     });
-    return { status: answer.status, text: await answer.text() };
+    return { status: response.status, text: await response.text() };
   }
 }
 
-/** A copy of the example called `counter`, quicker than the original; removed when the test is over. */
+/** A copy of the example called `counter`, with shorter intervals; removed after the test. */
 export function copyCounterApp(): string {
   const parent = temporaryFolder();
   const folder = join(parent, 'counter');

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 
 /**
- * Are these the same lines, thousands of them? Says where they begin to differ: the difference of two long lists, drawn up by the
- * test runner, takes more memory than its worker has.
+ * Expects thousands of lines to be the same, and shows where they first differ: the test runner's own diff of two long lists takes more
+ * memory than its worker has.
  */
 export function expectSameLines(actual: readonly string[], expected: readonly string[]): void {
   const at = expected.findIndex((line, i) => actual[i] !== line);

@@ -1,4 +1,4 @@
-/** A git repository with an app in it, as its developer has it. */
+/** A git repository with an app, as its developer has it. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { type ExitResult, runProgram, runTailrace } from './program.ts';
 import { type Server, temporaryFolder } from './server.ts';
 
-/** A web app that says what it runs with: only Node.js is needed. */
+/** A web app that responds with its config: it needs only Node.js. */
 export const WEB_SOURCE = `require('http').createServer((q, r) => r.end(JSON.stringify({
   a: process.env.A, version: require('fs').readFileSync('version.txt', 'utf8').trim(), home: process.env.HOME,
 }))).listen(process.env.PORT);\n`;
@@ -70,16 +70,16 @@ export class GitRepository {
   }
 }
 
-/** What the app answers through the HTTP router. */
+/** The app's response through the HTTP router. */
 export async function fetchFromApp(
   server: Server,
   app: string,
 ): Promise<{ a?: string; version: string; home: string }> {
   const { request } = await import('undici');
-  const answer = await request(`http://127.0.0.1:${server.routerPort}/`, {
+  const response = await request(`http://127.0.0.1:${server.routerPort}/`, {
     headers: { host: `${app}.localhost` },
   });
-  const text = await answer.body.text();
-  if (answer.statusCode !== 200) throw new Error(`${answer.statusCode} ${text}`);
+  const text = await response.body.text();
+  if (response.statusCode !== 200) throw new Error(`${response.statusCode} ${text}`);
   return JSON.parse(text);
 }

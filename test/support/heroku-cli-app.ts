@@ -9,7 +9,7 @@ const FILES = {
   'web.cjs': WEB,
 };
 
-/** The app `shop`, there while the tests of a file run. */
+/** The app `shop`, running while the tests of a file run. */
 export class HerokuCliApp {
   server!: Awaited<ReturnType<typeof startApp>>;
   heroku!: HerokuCli;
@@ -26,6 +26,6 @@ export class HerokuCliApp {
     });
   }
 
-  /** What `heroku … -a shop` prints; it has to work. */
+  /** The output of `heroku … -a shop`, which has to succeed. */
   readonly run = (command: string): Promise<string> => this.heroku.runOk(`${command} -a shop`);
 }

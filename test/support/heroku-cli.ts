@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const FOLDER = join(ROOT, 'node_modules', '.cache', 'heroku');
 const COMMAND = join(FOLDER, 'node_modules', 'heroku', 'bin', 'run.js');
 
-/** The command as a user of one server has it, with a home folder of its own. */
+/** The command of a user of one server, with its own home folder. */
 export class HerokuCli {
   readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
   private readonly env: Record<string, string>;
@@ -27,9 +27,9 @@ export class HerokuCli {
       HEROKU_SKIP_NEW_VERSION_CHECK: '1',
       HEROKU_DISABLE_ANALYTICS: '1',
       DISABLE_TELEMETRY: 'true',
-      // It asks another server of Heroku's whether bills are paid, again and again for seconds where there is no way there.
+      // It requests the billing state from another server of Heroku's, with retries for seconds where there is no network.
       HEROKU_PARTICLEBOARD_URL: server.url,
-      // Its tables are drawn by React, whose files for development are several times as large.
+      // It prints tables with React, whose development build is several times as large.
       NODE_ENV: 'production',
       ...env,
     };
@@ -50,7 +50,7 @@ export class HerokuCli {
     return this.start(command, input).exited;
   }
 
-  /** The same, for commands that have to work: what it printed, warnings left out. */
+  /** Runs `heroku …`, which has to succeed; returns its output without warnings. */
   async runOk(command: string | readonly string[]): Promise<string> {
     const { status, stdout, stderr } = await this.run(command);
     if (status !== 0) throw new Error(`heroku ${command}: ${status}\n${stdout}\n${stderr}`);

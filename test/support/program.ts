@@ -1,4 +1,4 @@
-/** Runs real programs: the `tailrace` command and what people use beside it. */
+/** Runs real programs: the `tailrace` command, and those that are used with it. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -22,7 +22,7 @@ export interface ProgramOptions {
   readonly input?: string | Buffer;
 }
 
-/** A running program, and everything it has said so far. */
+/** A running program, and all its output so far. */
 export class Program {
   readonly child: ChildProcessWithoutNullStreams;
   stdout = '';
@@ -67,7 +67,7 @@ export class Program {
     return this.status;
   }
 
-  /** The first match in what it says on stdout; an error when it ends without. */
+  /** Waits for a match in its stdout; throws when it ends without one. */
   async waitForOutput(pattern: RegExp, timeoutMs = 25_000): Promise<RegExpExecArray> {
     const match = await until(
       `${pattern} from ${this.child.spawnargs.slice(1, 4).join(' ')}`,
@@ -80,7 +80,7 @@ export class Program {
     throw new Error(`ended with ${this.status} without ${pattern}: ${this.stdout}${this.stderr}`);
   }
 
-  /** Sends a signal, and resolves when the program is gone. */
+  /** Sends a signal, and resolves when the program has exited. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<ExitResult> {
     if (!this.hasExited) this.child.kill(signal);
     return this.exited;
@@ -101,13 +101,13 @@ export function runTailrace(args: readonly string[], options: ProgramOptions = {
   return runProgram(process.execPath, [TAILRACE, ...args], options);
 }
 
-/** Only what a program needs, so that the settings of whoever runs the tests don't matter. */
+/** Only what a program needs, so that the environment of whoever runs the tests doesn't matter. */
 function cleanEnvironment(env: ProgramOptions['env'] = {}): NodeJS.ProcessEnv {
   const { PATH, HOME, LANG, TMPDIR } = process.env;
   return { PATH, HOME, LANG, TMPDIR, ...env };
 }
 
-/** Names what isn't installed, for `it.skipIf(missing('curl'))`; with CI=true nothing may be missing. */
+/** Reports what isn't installed, for `it.skipIf(missing('curl'))`; throws with CI=true, where nothing may be missing. */
 export function missing(...programs: string[]): boolean {
   const absent = programs.filter((program) => !isInstalled(program));
   if (absent.length === 0) return false;

@@ -1,4 +1,4 @@
-/** A real `tailrace serve` in a process of its own, and what one asks of it. */
+/** A real `tailrace serve` in its own process, and requests to it. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,10 +6,10 @@ import { onTestFinished } from 'vitest';
 import { Program, TAILRACE } from './program.ts';
 
 export interface ServeOptions {
-  /** Default: a new folder, removed in the end. */
+  /** Default: a new folder, removed when the server exits. */
   readonly data?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Put in front of the command, such as `ulimit -f 100`. */
+  /** A shell command that runs before it, such as `ulimit -f 100`. */
   readonly shell?: string;
 }
 
@@ -51,20 +51,20 @@ export class Server {
     this.data = data;
   }
 
-  /** What a client needs to find it. */
+  /** Environment with which the command line finds it. */
   get env(): Record<string, string> {
     return { TAILRACE_URL: this.url, TAILRACE_API_KEY: this.key };
   }
 
-  /** Asks the API; throws when it refuses. */
+  /** Sends an API request; throws unless the status is 2xx. */
   async request<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const answer = await fetch(this.url + path, {
+    const response = await fetch(this.url + path, {
       method,
       headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
       body: body === undefined ? (method === 'GET' ? undefined : '{}') : JSON.stringify(body),
     });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return JSON.parse(text) as T;
   }
 
@@ -92,11 +92,11 @@ export class Server {
 
   /** The stream's lines as they are displayed, oldest first. */
   async readLines(app: App, query = 'lines=100000'): Promise<string[]> {
-    const answer = await fetch(`${this.url}/apps/${app.name}/logs?${query}`, {
+    const response = await fetch(`${this.url}/apps/${app.name}/logs?${query}`, {
       headers: { authorization: `Bearer ${this.key}` },
     });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${answer.status} ${text}`);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${response.status} ${text}`);
     return text.split('\n').slice(0, -1);
   }
 
@@ -113,7 +113,7 @@ export class Server {
     return sources.find((source) => source.protocol === protocol)!;
   }
 
-  /** As if the power of this one process was cut. */
+  /** Kills the process with SIGKILL. */
   async kill(): Promise<void> {
     await this.program.stop('SIGKILL');
   }
@@ -123,12 +123,12 @@ export class Server {
   }
 }
 
-/** A folder that is removed when the test (or, outside of tests, the caller) is done with it. */
+/** A new folder; the caller removes it. */
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'tailrace-test-'));
 }
 
-/** Starts `tailrace serve`, not awaited: it may be meant to fail. */
+/** Starts `tailrace serve` without waiting: it may be meant to fail. */
 export function spawnServer(data: string, options: ServeOptions = {}): Program {
   const env = {
     TAILRACE_DATA: data,
@@ -144,7 +144,7 @@ export function spawnServer(data: string, options: ServeOptions = {}): Program {
   return new Program('bash', ['-c', script, process.execPath, TAILRACE, 'serve'], { env });
 }
 
-/** Starts `tailrace serve` on free ports; resolves when it is ready. Close it. */
+/** Starts `tailrace serve` on free ports; resolves when it is ready. The caller closes it. */
 export async function startServer(options: ServeOptions = {}): Promise<Server> {
   const data = options.data ?? temporaryFolder();
   const program = spawnServer(data, options);
@@ -166,7 +166,7 @@ export async function startServer(options: ServeOptions = {}): Promise<Server> {
   return server;
 }
 
-/** The same for one test: closed when it is over. */
+/** The same for one test: killed when that has finished. */
 export async function startServerForTest(options: ServeOptions = {}): Promise<Server> {
   const server = await startServer(options);
   onTestFinished(async ({ task }) => {

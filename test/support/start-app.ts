@@ -1,10 +1,10 @@
-/** A real `tailrace start` in a folder of its own. */
+/** A real `tailrace start` in its own folder. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program, TAILRACE } from './program.ts';
 import { Server, temporaryFolder } from './server.ts';
 
-/** Starts an app from these files on free ports; resolves when it has said where. Close it. */
+/** Starts an app from these files on free ports; resolves when it has printed its URL. The caller closes it. */
 export async function startApp(
   name: string,
   files: Readonly<Record<string, string>>,

@@ -1,15 +1,15 @@
-/** What has to go on while something is waited for; each gives an error when it doesn't. */
+/** Conditions that have to hold during every wait; each returns an error when it doesn't. */
 const conditions = new Set<() => Error | undefined>();
 
-/** From now on nothing is waited for in vain: `until` fails at once with the error that `check` gives. Returns what ends that. */
+/** From now on `until` fails at once with the error that `check` returns, instead of waiting in vain. Returns a function that ends that. */
 export function failWhen(check: () => Error | undefined): () => void {
   conditions.add(check);
   return () => void conditions.delete(check);
 }
 
 /**
- * Looks again and again until there is something to see (anything but undefined, null and false), and gives it; an error that says what was
- * waited for when there is nothing in time.
+ * Polls until `probe` returns something (anything but undefined, null and false), and returns that; throws an error with `what` when there
+ * is nothing in time.
  */
 export async function until<T>(
   what: string,

@@ -8,11 +8,11 @@ export interface ProducerRecord {
   readonly producer: string;
   /** Numbers that were acknowledged, in the order of their acknowledgement. */
   readonly acknowledged: readonly number[];
-  /** Were its requests named (`Logplex-Frame-Id`), so that none is stored twice? */
+  /** Did its requests have a `Logplex-Frame-Id`, so that none is stored twice? */
   readonly sendsFrameIds: boolean;
 }
 
-/** One request that the drain got; it need not have accepted it. */
+/** One request that the drain received, accepted or not. */
 export interface RecordedRequest {
   readonly frameId: string;
   readonly accepted: boolean;
@@ -28,16 +28,16 @@ export interface CheckResult {
   /** Deliveries of a line beyond the first. */
   readonly duplicates: number;
   readonly missing: number;
-  /** Lines that the L10s for this drain accounted for at the least, each loss once. */
+  /** The least number of lines that the L10s for this drain account for, each loss once. */
   readonly lossesReported: number;
   readonly requests: number;
-  /** What was broken, each in a sentence; none when every promise held. */
+  /** Broken promises, each in a sentence; none when every promise held. */
   readonly violations: readonly string[];
 }
 
 const LINE = /^(\S+) (\d+)\b/;
 const LOSS = /^Error L10 .* dropped (\d+) messages since (\S+?)\.(?: |$)/;
-/** So many broken promises are told. */
+/** At most so many broken promises are listed. */
 const VIOLATIONS_MAX = 20;
 
 /** What else is known at the end. */
@@ -57,7 +57,7 @@ export function checkDelivery(
   const accepted = requests.filter((request) => request.accepted);
   const seen = new Map<string, number>();
   const newest = new Map<string, number>();
-  const { least: accounted, most } = reportedLosses(accepted);
+  const { least, most } = reportedLosses(accepted);
   for (const { messages } of accepted)
     for (const message of messages) {
       const [, producer, text] = LINE.exec(message) ?? [];
@@ -81,9 +81,9 @@ export function checkDelivery(
     violations.push(
       `${missing.length} lines are missing and L10s account for ${most}: ${missing.slice(0, 5)} …`,
     );
-  if (lost !== undefined && (lost < accounted || lost > most))
+  if (lost !== undefined && (lost < least || lost > most))
     violations.push(
-      `the drain's cursor says that it lost ${lost} and L10s account for ${accounted} to ${most}: ${lossNotices(accepted)}`,
+      `the drain's cursor says that it lost ${lost} and L10s account for ${least} to ${most}: ${lossNotices(accepted)}`,
     );
 
   violations.push(...checkFrameIds(producers, requests));
@@ -95,16 +95,16 @@ export function checkDelivery(
     delivered: seen.size,
     duplicates: deliveries - seen.size,
     missing: missing.length,
-    lossesReported: accounted,
+    lossesReported: least,
     requests: requests.length,
     violations: violations.slice(0, VIOLATIONS_MAX),
   };
 }
 
 /**
- * An L10 that is repeated, since its request was, begins at the same time; when more was lost meanwhile it says so. Another
- * loss begins later, or in the same millisecond: a store that is back takes all that waited at once. So two that begin at the same
- * time and have different counts are one loss at the least, and two at the most.
+ * An L10 that is repeated with its request begins at the same time, with a larger count when more was lost meanwhile. Another loss
+ * begins later, or in the same millisecond: a store that is back stores all that waited at once. So two that begin at the same time and
+ * have different counts are at least one loss, and at most two.
  */
 function reportedLosses(accepted: readonly RecordedRequest[]): { least: number; most: number } {
   const bySince = new Map<string, Set<number>>();
@@ -125,38 +125,39 @@ function lossNotices(accepted: readonly RecordedRequest[]): string {
   return [...new Set(accepted.map(({ notice }) => notice))].filter(Boolean).join('; ');
 }
 
-/** A request that is repeated has the same name and the same lines; another one has another name. */
+/** A repeated request has the same frame id and the same lines; another one has another frame id. */
 function checkFrameIds(sent: readonly ProducerRecord[], recorded: readonly RecordedRequest[]): string[] {
-  const named = producersWithFrameIds(sent);
-  const broken: string[] = [];
-  const byName = new Map<string, string>();
+  const withFrameIds = producersWithFrameIds(sent);
+  const violations: string[] = [];
+  const byFrameId = new Map<string, string>();
   const byLines = new Map<string, string>();
   for (const { frameId, messages } of recorded) {
     const lines = messages.join('\n');
-    const before = byName.get(frameId);
-    if (before !== undefined && before !== lines) broken.push(`frame ${frameId} came with different lines`);
-    byName.set(frameId, lines);
-    // The platform's own lines may say the same twice, and what has no name may be stored again when nobody knew whether it was.
-    if (!messages.some((message) => named.has(LINE.exec(message)?.[1] ?? ''))) continue;
-    const name = byLines.get(lines);
-    if (name !== undefined && name !== frameId && lines !== '')
-      broken.push(`the same lines came as frames ${name} and ${frameId}: ${lines.slice(0, 60)}`);
+    const before = byFrameId.get(frameId);
+    if (before !== undefined && before !== lines)
+      violations.push(`frame ${frameId} came with different lines`);
+    byFrameId.set(frameId, lines);
+    // The platform may write the same line twice, and a request without frame id may be stored twice when its response was lost.
+    if (!messages.some((message) => withFrameIds.has(LINE.exec(message)?.[1] ?? ''))) continue;
+    const earlier = byLines.get(lines);
+    if (earlier !== undefined && earlier !== frameId && lines !== '')
+      violations.push(`the same lines came as frames ${earlier} and ${frameId}: ${lines.slice(0, 60)}`);
     byLines.set(lines, frameId);
   }
-  return broken;
+  return violations;
 }
 
-/** A named request is stored once, however often it was sent. */
+/** A request with a frame id is stored once, however often it was sent. */
 function checkStoredOnce(sent: readonly ProducerRecord[], stored: readonly string[]): string[] {
-  const named = producersWithFrameIds(sent);
+  const withFrameIds = producersWithFrameIds(sent);
   const times = new Map<string, number>();
   for (const message of stored) {
     const [key, producer] = LINE.exec(message) ?? [];
-    if (key !== undefined && named.has(producer)) times.set(key, (times.get(key) ?? 0) + 1);
+    if (key !== undefined && withFrameIds.has(producer)) times.set(key, (times.get(key) ?? 0) + 1);
   }
   return [...times]
     .filter(([, count]) => count > 1)
-    .map(([key, count]) => `${key} of a named request is stored ${count} times`);
+    .map(([key, count]) => `${key} of a request with frame id is stored ${count} times`);
 }
 
 function producersWithFrameIds(sent: readonly ProducerRecord[]): ReadonlySet<string> {

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { ProducerRecord } from './delivery-check.ts';
 
-/** A pause before lines that were refused are sent again. */
+/** The pause before rejected lines are sent again. */
 const RETRY_MS = 50;
 const TIMEOUT_MS = 10_000;
-/** The longest pause between requests: the point is what happens, not how much. */
+/** The longest pause between requests: the point is correctness, not throughput. */
 const PAUSE_MAX_MS = 60;
 
-/** Where a producer may send to: the routers that live, as they are at the moment. */
+/** Where a producer may send to: the routers that run at the moment. */
 export type Endpoints = () => readonly string[];
 
 /** Sends numbered lines, a few at a time, each request again until it is acknowledged, through any router. */
@@ -23,16 +23,22 @@ export class TortureProducer implements ProducerRecord {
   private next = 1;
   private readonly finished: Promise<void>;
 
-  constructor(producer: string, token: string, named: boolean, ways: Endpoints, random: () => number) {
+  constructor(
+    producer: string,
+    token: string,
+    sendsFrameIds: boolean,
+    endpoints: Endpoints,
+    random: () => number,
+  ) {
     this.producer = producer;
     this.token = token;
-    this.sendsFrameIds = named;
-    this.endpoints = ways;
+    this.sendsFrameIds = sendsFrameIds;
+    this.endpoints = endpoints;
     this.random = random;
     this.finished = this.run();
   }
 
-  /** Resolves when what is under way is acknowledged. */
+  /** Resolves when the request in flight is acknowledged. */
   async stop(): Promise<void> {
     this.running = false;
     await this.finished;

@@ -2,13 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { RecordedRequest } from './delivery-check.ts';
 
-/** How the drain treats requests: well, with errors, by dying in the middle, after having taken them. */
-export type FailureMode = 'well' | 'error' | 'reset' | 'forgetful';
+/** How requests fail: not at all, with status 500, by a reset before they are read, by a reset after they were accepted. */
+export type FailureMode = 'none' | 'error' | 'reset' | 'accept-then-reset';
 
-/** The drain: keeps all that comes, in a mood that changes. */
+/** The drain: records all requests, and fails as it is told. */
 export class RecordingDrain {
   readonly requests: RecordedRequest[] = [];
-  failureMode: FailureMode = 'well';
+  failureMode: FailureMode = 'none';
   private server: Server | undefined;
   private port = 0;
 
@@ -22,7 +22,7 @@ export class RecordingDrain {
     this.server = server;
   }
 
-  /** Nobody listens any more, and connections are cut. */
+  /** Stops listening, and cuts connections. */
   async close(): Promise<void> {
     const { server } = this;
     this.server = undefined;
@@ -47,17 +47,17 @@ export class RecordingDrain {
       return;
     }
     const messages = messagesOf(Buffer.concat(chunks));
-    const { failureMode: mood } = this;
-    const accepted = mood !== 'error';
+    const { failureMode } = this;
+    const accepted = failureMode !== 'error';
     const frameId = String(request.headers['logplex-frame-id']);
     this.requests.push({ frameId, accepted, ...messages });
-    // Taken, but whoever sent it will never know.
-    if (mood === 'forgetful') return void request.socket.resetAndDestroy();
+    // Accepted, but the sender never learns it.
+    if (failureMode === 'accept-then-reset') return void request.socket.resetAndDestroy();
     response.writeHead(accepted ? 200 : 500).end();
   }
 }
 
-/** The messages of octet-counted lines, and what was put in front of them: that the drain lost some. */
+/** The messages of octet-counted lines, and the notice in front of them that the drain lost some. */
 function messagesOf(body: Buffer): Pick<RecordedRequest, 'messages' | 'notice'> {
   const messages: string[] = [];
   let notice: string | undefined;
@@ -70,7 +70,7 @@ function messagesOf(body: Buffer): Pick<RecordedRequest, 'messages' | 'notice'> 
       .trimEnd()
       .split(' ');
     const message = fields.slice(6).join(' ');
-    // Of the drain itself, and not of the app's stream, where the same is told to everybody.
+    // For this drain alone, and not from the app's stream, where all drains get the same.
     if (fields[2].startsWith('d.')) notice = message;
     else messages.push(message);
     i = end;

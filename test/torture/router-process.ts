@@ -22,12 +22,12 @@ export class RouterProcess {
     return this.program !== undefined && !this.program.hasExited;
   }
 
-  /** What it said about itself, the newest part. */
+  /** The end of its stderr. */
   get log(): string {
     return this.program?.stderr.slice(-2_000) ?? '';
   }
 
-  /** Starts it; tries again when the store is away, as whatever keeps servers running does. */
+  /** Starts it; tries again while the store is unavailable, as a process supervisor does. */
   async start(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const env = {

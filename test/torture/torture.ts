@@ -11,11 +11,11 @@ import { RouterProcess } from './router-process.ts';
 
 export interface TortureOptions {
   readonly seconds: number;
-  /** The same seed brings the same troubles in the same order. */
+  /** The same seed brings the same faults in the same order. */
   readonly seed: number;
   readonly routers: number;
   readonly producers: number;
-  /** Lines that the stream holds: a small number makes the drain lose some, and L10s. */
+  /** Lines that the stream holds: with few of them the drain loses some, and reports L10s. */
   readonly streamLines?: number;
   readonly log: (text: string) => void;
 }
@@ -44,7 +44,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     await first.request('POST', '/apps', { name: APP });
     await first.request('POST', `/apps/${APP}/log-drains`, { url: drain.url });
     const tokens = await first.request<{ token: string }[]>('GET', `/apps/${APP}/tokens`);
-    const endpoints = (): string[] => routers.filter(({ isRunning: lives }) => lives).map(({ url }) => url);
+    const endpoints = (): string[] => routers.filter(({ isRunning }) => isRunning).map(({ url }) => url);
     const producers = Array.from(
       { length: options.producers },
       (_, i) =>
@@ -59,23 +59,23 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
 
     if (options.streamLines) await overflowStream(options, drain, producers, routers);
     const faults = await injectFaults({ options, random, redis, routers, drain });
-    options.log('no more troubles; everything has to arrive now');
+    options.log('no more faults; everything has to arrive now');
     await Promise.all(producers.map((producer) => producer.stop()));
     await until('the drain is up to date', () => isUpToDate(first), QUIESCE_TIMEOUT_MS).catch(
       (error: unknown) => {
-        options.log(String(error)); // the verdict says what is missing
+        options.log(String(error)); // the result says what is missing
       },
     );
     const stored = await first.messages(APP);
-    const whole = stored.length < 100_000 && !options.streamLines;
+    const isComplete = stored.length < 100_000 && !options.streamLines;
     const [{ delivery }] = await first.request<DrainStatus[]>('GET', `/apps/${APP}/log-drains`);
-    const finalState = { lost: delivery.lost, stored: whole ? stored : undefined };
+    const finalState = { lost: delivery.lost, stored: isComplete ? stored : undefined };
     const result = checkDelivery(producers, drain.requests, finalState);
     if (result.violations.length > 0) for (const router of routers) options.log(router.log);
     return {
       ...result,
       faults,
-      rejections: producers.reduce((sum, { rejections: refusals }) => sum + refusals, 0),
+      rejections: producers.reduce((sum, producer) => sum + producer.rejections, 0),
     };
   } finally {
     await Promise.all(routers.map((router) => router.remove()));
@@ -93,17 +93,17 @@ interface FaultTargets {
 }
 
 /**
- * The drain is gone until the stream can't hold any more what it missed, however slow this machine is, and until no router is
- * left that remembers more than the stream.
+ * The drain is unreachable until the stream can't hold any more what it missed, however slow this machine is, and until no router is
+ * left that has more in memory than the stream.
  */
 async function overflowStream(
-  { streamLines = 0, log: say }: TortureOptions,
+  { streamLines = 0, log }: TortureOptions,
   drain: RecordingDrain,
   producers: readonly TortureProducer[],
   routers: readonly RouterProcess[],
 ): Promise<void> {
   const sum = (): number => producers.reduce((lines, { acknowledged }) => lines + acknowledged.length, 0);
-  say('drain gone, until lines are lost');
+  log('drain unreachable, until lines are lost');
   await drain.close();
   const before = sum();
   await until('more lines than the stream holds', () => sum() - before > 2 * streamLines, QUIESCE_TIMEOUT_MS);
@@ -112,7 +112,7 @@ async function overflowStream(
   await drain.open();
 }
 
-/** One trouble after the other until the time is up; then everything is well again. Gives how often each came. */
+/** One fault after the other until the time is up; then none is left. Returns how often each was injected. */
 async function injectFaults({
   options,
   random,
@@ -123,7 +123,7 @@ async function injectFaults({
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)];
   const pause = (fromMs: number, toMs: number): Promise<void> =>
     new Promise((resolve) => setTimeout(resolve, fromMs + random() * (toMs - fromMs)));
-  const failureModes: readonly FailureMode[] = ['error', 'reset', 'forgetful'];
+  const failureModes: readonly FailureMode[] = ['error', 'reset', 'accept-then-reset'];
   const faults: Record<string, () => Promise<void>> = {
     'router killed': async () => {
       const router = pick(routers);
@@ -152,15 +152,15 @@ async function injectFaults({
       await pause(200, 3_000);
       await redis.signal('SIGCONT');
     },
-    'drain gone': async () => {
+    'drain unreachable': async () => {
       await drain.close();
       await pause(200, 4_000);
       await drain.open();
     },
-    'drain in a mood': async () => {
+    'drain failing': async () => {
       drain.failureMode = pick(failureModes);
       await pause(200, 4_000);
-      drain.failureMode = 'well';
+      drain.failureMode = 'none';
     },
   };
   const counts: Record<string, number> = {};

@@ -4,7 +4,7 @@ import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp, openPage } from './browser-tab.ts';
 
-describe.skipIf(noBrowser)('the key', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the API key', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {
@@ -24,7 +24,7 @@ describe.skipIf(noBrowser)('the key', { timeout: 90_000 }, () => {
     expect(tab.consoleErrors).toEqual([]);
   });
 
-  it('is asked for when there is none, with how to get it; a wrong one is told from a right one', async () => {
+  it('is requested when there is none, with how to get it; a wrong one is rejected', async () => {
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(1, 'secret'));
     const tab = await openPage(browser, server, { key: '', query: `app=${app.name}` });
@@ -39,7 +39,7 @@ describe.skipIf(noBrowser)('the key', { timeout: 90_000 }, () => {
     await tab.waitForMessage('secret 0');
   });
 
-  it('of an app that is not there: the server’s own sentence is shown', async () => {
+  it('and an app that does not exist: the server’s own sentence is shown', async () => {
     await server.createApp();
     const tab = await openPage(browser, server, { query: 'app=nowhere' });
     await tab.page.getByText("Couldn't find that app.").waitFor();

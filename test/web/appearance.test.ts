@@ -11,7 +11,7 @@ import { launchBrowser, noBrowser, openApp, openPage, PHONE } from './browser-ta
 const JSON_LINE = JSON.stringify({ level: 'info', event: 'order.placed', user: { id: 7, name: 'Zoë' } });
 const TRACE = 'Error: gave up\n    at run (worker.mjs:38:9)\n    at async work (worker.mjs:24:5)';
 
-describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the appearance', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   let app: App;
@@ -34,15 +34,17 @@ describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
   it.each([
     ['dark', 'desktop'],
     ['light', 'desktop'],
-    ['dark', 'telephone'],
-    ['light', 'telephone'],
+    ['dark', 'phone'],
+    ['light', 'phone'],
   ] as const)('%s on a %s: nothing is cut off', async (colorScheme, device) => {
-    const size = device === 'telephone' ? PHONE : {};
+    const size = device === 'phone' ? PHONE : {};
     const tab = await openApp(browser, server, app, { colorScheme, ...size });
     await tab.waitForMessage('a line that the drain');
     await tab.screenshot(`${device}-${colorScheme}`);
-    const [ground] = await tab.page.evaluate<string[]>('[getComputedStyle(document.body).backgroundColor]');
-    const lightness = Number(/oklch\(([\d.]+)/.exec(ground)?.[1]);
+    const [background] = await tab.page.evaluate<string[]>(
+      '[getComputedStyle(document.body).backgroundColor]',
+    );
+    const lightness = Number(/oklch\(([\d.]+)/.exec(background)?.[1]);
     expect(lightness > 0.5).toBe(colorScheme === 'light');
     const wide = await tab.page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
     expect(wide).toBe(false);
@@ -50,7 +52,7 @@ describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
     await tab.screenshot(`${device}-${colorScheme}-panel`);
     await tab.page.getByRole('button', { name: 'Dynos and drains' }).click();
     const row = tab.page.locator('.row', { hasText: 'order.placed' });
-    await row.locator('.fold').click();
+    await row.locator('.expand-button').click();
     // A key is a word in one piece, however small the screen.
     await row.locator('.fields').waitFor();
     const heights = await tab.page.evaluate<number[]>(
@@ -61,11 +63,11 @@ describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
     await tab.screenshot(`${device}-${colorScheme}-details`);
   });
 
-  it('folds a structured line out into its fields, and keeps a trace of many lines together', async () => {
+  it('expands a structured line into its fields, and keeps a stack trace together', async () => {
     const tab = await openApp(browser, server, app);
     await tab.waitForMessage('a line that the drain');
     const row = tab.page.locator('.row', { hasText: 'order.placed' });
-    await row.locator('.fold').click();
+    await row.locator('.expand-button').click();
     expect(await row.locator('.fields th').allInnerTexts()).toEqual([
       'level',
       'event',
@@ -104,7 +106,7 @@ describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
     expect(await tab.page.content()).not.toContain('hunter2');
   });
 
-  it('shows the dynos of a running app, whose banner says where the page is; several apps can be chosen from', async () => {
+  it('shows the dynos of a running app, whose banner has the address of the page; another app can be selected', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tailrace-page-'));
     writeFileSync(
       join(folder, 'Procfile'),
@@ -131,7 +133,7 @@ describe.skipIf(noBrowser)('looks', { timeout: 90_000 }, () => {
       .exited;
     expect(stdout).toContain('second');
     await tab.page.getByLabel('App', { exact: true }).selectOption('second');
-    await tab.page.getByText('Still water').waitFor();
+    await tab.page.getByText('No lines yet').waitFor();
     expect(new URL(tab.page.url()).searchParams.get('app')).toBe('second');
   });
 });

@@ -1,4 +1,4 @@
-/** A real Chromium, and what the tests look at in the live page. */
+/** A real Chromium, and what the tests read from the live page. */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -26,7 +26,7 @@ export const PHONE: BrowserContextOptions = {
   hasTouch: true,
 };
 
-/** Without the windows around its pages Chromium opens one in a third of the processor time. */
+/** Chromium without windows opens a page in a third of the processor time. */
 const HEADLESS_SHELL = 'chromium-headless-shell';
 const executablePath = find(HEADLESS_SHELL) ?? find('chromium');
 
@@ -48,7 +48,7 @@ export class Tab {
   readonly page: Page;
   /** Errors, and violations of the Content-Security-Policy, as the console has them. */
   readonly consoleErrors: string[] = [];
-  /** Addresses of other servers that were asked for something. */
+  /** Requests to other servers. */
   readonly foreignRequests: string[] = [];
 
   constructor(page: Page, server: Server) {
@@ -140,7 +140,7 @@ export class Tab {
 }
 
 export interface OpenOptions extends BrowserContextOptions {
-  /** What stands behind the `?`. */
+  /** What is behind the `?`. */
   readonly query?: string;
   /** Default: the server's; '' for none. */
   readonly key?: string;

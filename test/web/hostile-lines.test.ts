@@ -16,7 +16,7 @@ const HOSTILE_LINES = [
   '\u202egnitirw \u2066isolated\u2069 \x00\x07\x7f',
 ];
 
-describe.skipIf(noBrowser)('what a line says', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('a hostile line', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {
@@ -24,7 +24,7 @@ describe.skipIf(noBrowser)('what a line says', { timeout: 90_000 }, () => {
   });
   afterAll(() => Promise.all([browser?.close(), server?.close()]));
 
-  it('is text, whatever it pretends to be', async () => {
+  it('is only text, whatever it contains', async () => {
     const app = await server.createApp();
     await pushLines(server, app.token, HOSTILE_LINES);
     const tab = await openApp(browser, server, app);
@@ -41,7 +41,7 @@ describe.skipIf(noBrowser)('what a line says', { timeout: 90_000 }, () => {
     expect(messages.slice(0, 3)).toEqual(HOSTILE_LINES.slice(0, 3));
     expect(messages[5]).toContain('␛]8;;javascript:alert(7)␇link');
     expect(messages[6]).toContain('<U+202E>gnitirw <U+2066>isolated<U+2069> ␀␇␡');
-    const red = tab.page.locator('.row .fore-1', { hasText: 'red' });
+    const red = tab.page.locator('.row .fg-1', { hasText: 'red' });
     expect(await red.count()).toBe(1);
     // A search for hostile text is text as well.
     await tab.page.locator('#search').fill('"<img src=x"');
@@ -52,7 +52,7 @@ describe.skipIf(noBrowser)('what a line says', { timeout: 90_000 }, () => {
     expect(tab.foreignRequests).toEqual([]);
   });
 
-  it('could do nothing if it were more: inline scripts, other servers and HTML from text are forbidden', async () => {
+  it('could do nothing as HTML: inline scripts, other servers and HTML from text are forbidden', async () => {
     const app = await server.createApp();
     const tab = await openApp(browser, server, app);
     const tried = await tab.page.evaluate<string[]>(`(async () => {
@@ -70,7 +70,7 @@ describe.skipIf(noBrowser)('what a line says', { timeout: 90_000 }, () => {
     );
   });
 
-  it('comes from a page with strict headers, right types and validators', async () => {
+  it('is on a page with strict headers, right types and validators', async () => {
     const page = await request(`${server.url}/`);
     const html = await page.body.text();
     expect(page.statusCode).toBe(200);

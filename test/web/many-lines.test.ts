@@ -23,7 +23,7 @@ describe.skipIf(noBrowser)('100,000 lines', { timeout: 90_000 }, () => {
     expect(await tab.page.locator('.row').count()).toBeLessThan(200);
     await tab.page.keyboard.press('Space');
 
-    // From end to end in leaps, then line by line: every frame has rows where one looks.
+    // From end to end in leaps, then line by line: every frame has rows in the visible part.
     const { empty, frames } = await tab.page.evaluate<{ empty: number; frames: number[] }>(`(async () => {
       const box = document.querySelector('.lines');
       const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
@@ -57,7 +57,7 @@ describe.skipIf(noBrowser)('100,000 lines', { timeout: 90_000 }, () => {
     await tab.waitForMessage(`${words} 99999`);
     expect(tab.consoleErrors).toEqual([]);
   });
-  it('from before are shaded in the gauge where they weren’t read', async () => {
+  it('seconds that weren’t read are shaded in the rate chart', async () => {
     const app = await server.createApp();
     const now = async (lines: readonly string[]): Promise<void> => {
       const { status } = await postLogs(server, app.token, lines.join('\n'), {

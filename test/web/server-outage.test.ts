@@ -5,14 +5,14 @@ import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { dataFolderForTest, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
 
-describe.skipIf(noBrowser)('a server that goes away', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('during an outage', { timeout: 90_000 }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();
   });
   afterAll(() => browser?.close());
 
-  it('is said to be away; when it is back the lines go on without a gap', async () => {
+  it('of the server the page says so; when it is back, lines resume without a gap', async () => {
     const data = dataFolderForTest();
     const first = await startServer({ data });
     onTestFinished(() => first.kill());
@@ -21,19 +21,19 @@ describe.skipIf(noBrowser)('a server that goes away', { timeout: 90_000 }, () =>
     const tab = await openApp(browser, first, app);
     await tab.waitForLineCount(20);
     await first.kill();
-    await tab.page.getByText('The server is away.').waitFor();
+    await tab.page.getByText('The server is unreachable.').waitFor();
     await tab.waitForMessage('before 19');
-    await tab.screenshot('away');
+    await tab.screenshot('outage');
 
     const again = await startServer({ data, env: { TAILRACE_HTTP_PORT: new URL(first.url).port } });
     onTestFinished(() => again.kill());
     await pushLines(again, app.token, numberedMessages(20, 'after'));
     await tab.waitForMessage('after 19');
     expect(await tab.allPositions()).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
-    await tab.page.locator('.trouble').waitFor({ state: 'detached' });
+    await tab.page.locator('.error-banner').waitFor({ state: 'detached' });
   });
 
-  it.runIf(hasRedis)('is told from a store that goes away', async () => {
+  it.runIf(hasRedis)('of the store the page says that, and the server goes on', async () => {
     const redis = await RedisServer.start();
     onTestFinished(() => redis.remove());
     const server = await startServer({ data: dataFolderForTest(), env: { REDIS_URL: redis.url } });
@@ -46,7 +46,7 @@ describe.skipIf(noBrowser)('a server that goes away', { timeout: 90_000 }, () =>
     await tab.page.getByText('The store is away: lines wait at their senders').waitFor();
 
     await redis.signal('SIGCONT');
-    await tab.page.locator('.trouble').waitFor({ state: 'detached' });
+    await tab.page.locator('.error-banner').waitFor({ state: 'detached' });
     await pushLines(server, app.token, numberedMessages(5, 'after'));
     await tab.waitForMessage('after 4');
   });

@@ -1,6 +1,6 @@
 /** The server's HTTP API. */
 
-/** The server answered, and said no. `message` is its own sentence. */
+/** The server rejected a request. `message` is its own sentence. */
 export class ApiError extends Error {
   readonly status: number;
 
@@ -74,7 +74,7 @@ export class WebApiClient {
 
   /**
    * Sends a request with the key.
-   * @throws Refusal when the server says no, TypeError when it doesn't answer.
+   * @throws ApiError when the server rejects it, TypeError when the server doesn't answer.
    */
   async send(path: string, options: RequestInit = {}): Promise<Response> {
     const response = await fetch(path, {

@@ -1,9 +1,9 @@
 /** The part of the stream that the page holds: lines in order, each once, without a gap in what the filters let through. */
 import type { Line } from './line.ts';
 
-/** Lines that are held at the most: more is asked of the server again when somebody scrolls there. */
+/** Lines that are held at the most: more is requested of the server again when somebody scrolls there. */
 export const WINDOW_LINES_MAX = 150_000;
-/** So many are let go at once, so that not every new line moves all others. */
+/** So many are evicted at once, so that not every new line moves all others. */
 const EVICTED_LINES = 10_000;
 
 export class LineWindow {
@@ -37,13 +37,13 @@ export class LineWindow {
     return fresh;
   }
 
-  /** Lets the oldest go when there are too many; gives how many. */
+  /** Evicts the oldest when there are too many; gives how many. */
   trimStart(): number {
     if (this.lines.length <= WINDOW_LINES_MAX) return 0;
     return this.dropFirst(this.lines.length - WINDOW_LINES_MAX + EVICTED_LINES);
   }
 
-  /** Lets the newest go when there are too many; gives how many. */
+  /** Evicts the newest when there are too many; gives how many. */
   trimEnd(): number {
     if (this.lines.length <= WINDOW_LINES_MAX) return 0;
     return this.dropLast(this.lines.length - WINDOW_LINES_MAX + EVICTED_LINES);

@@ -1,15 +1,14 @@
-/** Lines as they come. After a lost connection it goes on behind the last one: nothing is missed, nothing comes twice. */
-import type { Filters } from '../view-location.ts';
+/** Lines as they come. After a lost connection it resumes behind the last one: nothing is missed, nothing comes twice. */
 import { ApiError, type WebApiClient } from './api-client.ts';
+import { type Filters, filterParams } from './filters.ts';
 import { type Line, type LineJson, parseLine } from './line.ts';
-import { filterParams } from './log-history.ts';
 
 export type TailState =
   | { readonly name: 'connecting' }
   | { readonly name: 'live' }
-  /** The server is away; it is asked again at this time. */
-  | { readonly name: 'away'; readonly retryAtMs: number }
-  /** The server said no, and asking again would not help. */
+  /** The server doesn't answer; the next attempt is at this time. */
+  | { readonly name: 'unreachable'; readonly retryAtMs: number }
+  /** The server rejected the request, and another attempt would not help. */
   | { readonly name: 'refused'; readonly status: number; readonly message: string };
 
 export interface LiveTailOptions {
@@ -18,14 +17,14 @@ export interface LiveTailOptions {
   readonly filters: Filters;
   readonly onLines: (lines: readonly Line[]) => void;
   readonly onState: (state: TailState) => void;
-  /** What the server says of the tail itself: the store is away, or back. */
+  /** What the server reports of the tail itself: the store is unavailable, or is back. */
   readonly onNotice: (notice: string) => void;
 }
 
 /** One message of the server: some lines, or only how far it has come. */
 interface TailMessage {
   readonly position: string;
-  /** There when the lines say something about the tail itself, and stand nowhere in the stream. */
+  /** Present when it is about the tail itself: its lines are not in the stream. */
   readonly notice?: string;
   readonly lines: readonly LineJson[];
 }
@@ -44,13 +43,13 @@ export class LiveTail {
     this.options = options;
   }
 
-  /** Connects, or connects anew, and gives what is behind this position. */
+  /** Connects, or connects anew, and reads what is behind this position. */
   connect(after: number): void {
     this.lastPosition = after;
     this.reconnect();
   }
 
-  /** Connects anew, and goes on where it was. */
+  /** Connects anew, and resumes where it was. */
   reconnect(): void {
     this.attempts = 0;
     this.options.onState({ name: 'connecting' });
@@ -126,7 +125,7 @@ export class LiveTail {
   private scheduleRetry(): void {
     const waitMs = Math.min(RETRY_FIRST_MS * 2 ** this.attempts, RETRY_MAX_MS);
     this.attempts++;
-    this.options.onState({ name: 'away', retryAtMs: Date.now() + waitMs });
+    this.options.onState({ name: 'unreachable', retryAtMs: Date.now() + waitMs });
     this.retryTimer = setTimeout(() => void this.openConnection(), waitMs);
   }
 }

@@ -5,7 +5,7 @@ import type { Line } from './line.ts';
 export const HISTORY_SECONDS = 300;
 
 export class RateHistory {
-  /** Rings: second `s` (since 1970) is at `s % SECONDS`. */
+  /** Rings: second `s` (since 1970) is at `s % HISTORY_SECONDS`. */
   private readonly all = new Uint32Array(HISTORY_SECONDS);
   private readonly errors = new Uint32Array(HISTORY_SECONDS);
   private newestSecond = 0;
@@ -14,8 +14,8 @@ export class RateHistory {
   completeFromMs = 0;
 
   /**
-   * Counts lines at their own time. When that is out of sight, those that are `fresh` count at their arrival: some senders'
-   * clocks are wrong. A line counts once.
+   * Counts lines at their own time. When that is out of range, live ones count at their arrival: some senders' clocks are
+   * wrong. A line counts once.
    */
   add(lines: readonly Line[], nowMs: number, isLive: boolean): void {
     this.advanceTo(nowMs);

@@ -1,11 +1,11 @@
 /**
- * Reads terminal colours (ECMA-48 SGR) out of a message. Whatever else a terminal or a browser might obey (other escape
- * sequences, control characters, changes of the writing direction) is shown as a sign instead.
+ * Reads terminal colors (ECMA-48 SGR) out of a message. Whatever else a terminal or a browser might obey (other escape
+ * sequences, control characters, changes of the writing direction) is shown as a control picture instead.
  */
 import type { StyledRange } from './text-spans.ts';
 
 export interface AnsiText {
-  /** What is to be read: without escape sequences, control characters as signs. */
+  /** What is to be read: without escape sequences, control characters as pictures. */
   readonly text: string;
   readonly ranges: readonly StyledRange[];
 }
@@ -14,7 +14,7 @@ const CONTROL_CHARACTER = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206
 const SGR_OR_CONTROL =
   /\x1b\[([0-9;:]*)m|\r(?=\n|$)|([\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])/g;
 
-/** The message's text, and where it is coloured. */
+/** The message's text, and where it is styled. */
 export function parseAnsi(message: string): AnsiText {
   if (!CONTROL_CHARACTER.test(message)) return { text: message, ranges: [] };
   const ranges: StyledRange[] = [];
@@ -52,10 +52,10 @@ interface SgrStyle {
   readonly foreground?: number | string;
   readonly background?: number | string;
   readonly bold?: boolean;
-  readonly faint?: boolean;
+  readonly dim?: boolean;
   readonly italic?: boolean;
   readonly underlined?: boolean;
-  readonly struck?: boolean;
+  readonly strikethrough?: boolean;
   readonly inverse?: boolean;
 }
 
@@ -86,21 +86,21 @@ function basicStyle(code: number): SgrStyle {
 
 const ATTRIBUTE_STYLES: Record<number, SgrStyle> = {
   1: { bold: true },
-  2: { faint: true },
+  2: { dim: true },
   3: { italic: true },
   4: { underlined: true },
   7: { inverse: true },
-  9: { struck: true },
-  22: { bold: false, faint: false },
+  9: { strikethrough: true },
+  22: { bold: false, dim: false },
   23: { italic: false },
   24: { underlined: false },
   27: { inverse: false },
-  29: { struck: false },
+  29: { strikethrough: false },
   39: { foreground: undefined },
   49: { background: undefined },
 };
 
-/** `5;n` (256 colours) or `2;r;g;b`. */
+/** `5;n` (256 colors) or `2;r;g;b`. */
 function extendedColor(
   codes: readonly number[],
   at: number,
@@ -125,13 +125,13 @@ function paletteColor(index: number): number | string | undefined {
 
 function toRangeStyle(style: SgrStyle): Pick<StyledRange, 'className' | 'color' | 'background'> {
   const classNames: string[] = [];
-  for (const name of ['bold', 'faint', 'italic', 'underlined', 'struck'] as const)
+  for (const name of ['bold', 'dim', 'italic', 'underlined', 'strikethrough'] as const)
     if (style[name]) classNames.push(name);
   const foreground = style.inverse ? style.background : style.foreground;
   const background = style.inverse ? style.foreground : style.background;
   if (style.inverse && foreground === undefined && background === undefined) classNames.push('inverse');
-  if (typeof foreground === 'number') classNames.push(`fore-${foreground}`);
-  if (typeof background === 'number') classNames.push(`ground-${background}`);
+  if (typeof foreground === 'number') classNames.push(`fg-${foreground}`);
+  if (typeof background === 'number') classNames.push(`bg-${background}`);
   return {
     className: classNames.join(' '),
     color: typeof foreground === 'string' ? foreground : undefined,

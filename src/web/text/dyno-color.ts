@@ -1,10 +1,10 @@
-/** Every dyno has a colour of its own, the same one on every visit as long as two don't want the same. */
+/** Every dyno has a color of its own, the same one on every visit as long as two don't want the same. */
 
-/** Colours in the style sheet: `.dyno-0` … */
+/** Colors in the style sheet: `.dyno-0` … */
 const COLOR_COUNT = 12;
 const assigned = new Map<string, number>();
 
-/** The number of a dyno's colour. */
+/** The number of a dyno's color. */
 export function dynoColor(source: string, dyno: string): number {
   const name = `${source}[${dyno}]`;
   let color = assigned.get(name);
@@ -13,7 +13,7 @@ export function dynoColor(source: string, dyno: string): number {
     const preferred = hash(name) % COLOR_COUNT;
     color = preferred;
     for (let i = 0; i < COLOR_COUNT && taken.size < COLOR_COUNT && taken.has(color); i++)
-      // 5 and 12 have no common factor: all colours are tried, neighbours late.
+      // 5 and 12 have no common factor: all colors are tried, neighbors late.
       color = (preferred + i * 5) % COLOR_COUNT;
     assigned.set(name, color);
   }

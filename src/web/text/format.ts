@@ -46,7 +46,7 @@ export function localDayNumber(ms: number): number {
   return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / 86_400_000);
 }
 
-/** An address without the secrets that may stand in it. */
+/** An address without the secrets that may be in it. */
 export function withoutUrlSecrets(text: string): string {
   try {
     const url = new URL(text);

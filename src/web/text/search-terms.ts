@@ -1,4 +1,4 @@
-/** What a search looks for, as far as the page has to know to mark it: words and "phrases"; the server does the searching. */
+/** What a search looks for, as far as the page has to know to highlight it: words and "phrases"; the server does the searching. */
 import type { StyledRange } from './text-spans.ts';
 
 const TERM = /(-?)(?:"([^"]*)"|\/(?:[^/\\]|\\.)*\/i?(?=\s|$)|(\S+))/g;
@@ -17,12 +17,12 @@ export function searchTerms(query: string): string[] {
 export function highlightTerms(text: string, terms: readonly string[]): StyledRange[] {
   if (terms.length === 0) return [];
   const lower = text.toLowerCase();
-  // Lower case has another length in some languages: better no marks than wrong ones.
+  // Lower case has another length in some languages: better no highlight than a wrong one.
   if (lower.length !== text.length) return [];
   const ranges: StyledRange[] = [];
   for (const term of terms)
     for (let from = lower.indexOf(term); from !== -1 && ranges.length < 100; ) {
-      ranges.push({ from, to: from + term.length, className: 'found' });
+      ranges.push({ from, to: from + term.length, className: 'match' });
       from = lower.indexOf(term, from + term.length);
     }
   return ranges;

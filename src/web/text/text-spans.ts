@@ -1,11 +1,11 @@
-/** Text with marks on it: what is drawn differently from where to where. */
+/** Text with styled ranges: what is drawn differently from where to where. */
 
 export interface StyledRange {
   readonly from: number;
   readonly to: number;
   /** A class of the style sheet, or ''. */
   readonly className: string;
-  /** A colour that no class can name, such as `rgb(1 2 3)`. */
+  /** A color that no class can name, such as `rgb(1 2 3)`. */
   readonly color?: string;
   readonly background?: string;
 }
@@ -18,10 +18,10 @@ export interface TextSpan {
   readonly background?: string;
 }
 
-/** Marks beyond this many are left out: a message of nothing but marks must not stop the page. */
+/** Ranges beyond this many are left out: a message of nothing but ranges must not stop the page. */
 const RANGES_MAX = 600;
 
-/** Cuts a text into pieces where marks begin and end. Marks may overlap; of two colours the later mark's holds. */
+/** Cuts a text into spans where ranges begin and end. Ranges may overlap; of two colors the later range's holds. */
 export function splitIntoSpans(text: string, ranges: readonly StyledRange[]): TextSpan[] {
   if (ranges.length === 0) return text === '' ? [] : [{ text, classNames: '' }];
   const used = ranges.slice(0, RANGES_MAX);
@@ -37,16 +37,16 @@ export function splitIntoSpans(text: string, ranges: readonly StyledRange[]): Te
   let next = 0;
   for (let i = 0; i + 1 < sorted.length; i++) {
     const from = sorted[i];
-    for (const mark of active) if (mark.to <= from) active.delete(mark);
+    for (const range of active) if (range.to <= from) active.delete(range);
     for (; next < byStart.length && byStart[next].from <= from; next++)
       if (byStart[next].to > from) active.add(byStart[next]);
     const classNames: string[] = [];
     let color: string | undefined;
     let background: string | undefined;
-    for (const mark of active) {
-      if (mark.className) classNames.push(mark.className);
-      color = mark.color ?? color;
-      background = mark.background ?? background;
+    for (const range of active) {
+      if (range.className) classNames.push(range.className);
+      color = range.color ?? color;
+      background = range.background ?? background;
     }
     spans.push({
       text: text.slice(from, sorted[i + 1]),

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
 import { Logo } from './icon.tsx';
 
-/** Asks for the key, and says how to get it. */
+/** Asks for the API key, and explains how to get it. */
 export function ApiKeyForm({ page }: { page: PageState }) {
   const box = useRef<HTMLInputElement>(null);
   useEffect(() => box.current?.focus(), []);
@@ -17,7 +17,7 @@ export function ApiKeyForm({ page }: { page: PageState }) {
         }}
       >
         <Logo />
-        <h1>Show the key</h1>
+        <h1>API key required</h1>
         <p>
           Lines may hold secrets, so this server shows them only to somebody with an API key. In a terminal:
         </p>
@@ -36,9 +36,9 @@ export function ApiKeyForm({ page }: { page: PageState }) {
             placeholder="k.…"
           />
         </label>
-        {page.keyError.value && <p class="wrong">{page.keyError.value}</p>}
-        <button type="submit">Read the stream</button>
-        <p class="aside">
+        {page.keyError.value && <p class="error-text">{page.keyError.value}</p>}
+        <button type="submit">Open the logs</button>
+        <p class="hint">
           Or let <code>tailrace open --logs</code> bring you here with it.
         </p>
       </form>

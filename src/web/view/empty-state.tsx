@@ -1,13 +1,13 @@
 import type { PageState } from '../page-state.ts';
+import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import type { LogView } from '../stream/log-view.ts';
-import { isFiltered, NO_FILTERS } from '../view-location.ts';
 import { Logo } from './icon.tsx';
 
 /** The server has no app yet. */
 export function NoAppsState({ page }: { page: PageState }) {
   if (!page.apps.value || page.apps.value.length > 0) return null;
   return (
-    <div class="nothing">
+    <div class="empty-state">
       <Logo />
       <h2>No app yet</h2>
       <p>An app is a name, tokens for whoever sends lines, and one stream. Make one in a terminal:</p>
@@ -23,7 +23,7 @@ export function NoLinesState({ page, logView }: { page: PageState; logView: LogV
   if (logView.loading.value === 'all' || logView.error.value) return null;
   if (isFiltered(logView.filters))
     return (
-      <div class="nothing">
+      <div class="empty-state">
         <Logo />
         <h2>No line matches</h2>
         <p>All of the stream was looked through. New lines that match will show up here.</p>
@@ -33,10 +33,10 @@ export function NoLinesState({ page, logView }: { page: PageState; logView: LogV
       </div>
     );
   return (
-    <div class="nothing">
+    <div class="empty-state">
       <Logo />
-      <h2>Still water</h2>
-      <p>{logView.app} has no lines yet. They show up here as they come; send one:</p>
+      <h2>No lines yet</h2>
+      <p>The lines of {logView.app} show up here as they come. Send one:</p>
       <pre>
         <b>$</b> tailrace log "hello" -a {logView.app}
       </pre>

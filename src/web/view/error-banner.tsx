@@ -3,7 +3,7 @@ import type { PageState } from '../page-state.ts';
 import type { LogView } from '../stream/log-view.ts';
 import { formatDurationMs } from '../text/format.ts';
 
-/** What goes wrong, and what is done about it. */
+/** What is wrong, and when it is tried again. */
 export function ErrorBanner({ page }: { page: PageState }) {
   const logView = page.logView.value;
   const text = bannerText(page, logView);
@@ -15,7 +15,7 @@ export function ErrorBanner({ page }: { page: PageState }) {
   }, [text !== '']);
   if (!text) return null;
   return (
-    <div class="trouble" role="alert">
+    <div class="error-banner" role="alert">
       <p>{text}</p>
       <button type="button" onClick={() => page.retry()}>
         Try now
@@ -26,12 +26,12 @@ export function ErrorBanner({ page }: { page: PageState }) {
 
 function bannerText(page: PageState, logView: LogView | undefined): string {
   const state = logView?.tailState.value;
-  if (state?.name === 'away') {
+  if (state?.name === 'unreachable') {
     const wait = state.retryAtMs - Date.now();
-    return `The server is away. Lines go on where they stopped as soon as it is back${wait > 900 ? `: next attempt in ${formatDurationMs(wait)}` : ''}.`;
+    return `The server is unreachable. Lines resume where they stopped as soon as it is back${wait > 900 ? `: next attempt in ${formatDurationMs(wait)}` : ''}.`;
   }
   if (state?.name === 'refused') return state.message;
   if (logView?.notice.value) return logView.notice.value;
   if (logView?.error.value) return logView.error.value;
-  return page.unreachable.value ? 'The server is away.' : '';
+  return page.unreachable.value ? 'The server is unreachable.' : '';
 }

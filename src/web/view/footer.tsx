@@ -5,14 +5,14 @@ import { Icon } from './icon.tsx';
 const STATE_LABELS = {
   live: 'live',
   connecting: 'connecting',
-  away: 'server away',
+  unreachable: 'server unreachable',
   refused: 'refused',
 } as const;
 
-/** The bottom line: the connection, what is held, and the keys one needs first. */
+/** The status bar: the connection, how many lines are here, and the most needed keys. */
 export function Footer({ page }: { page: PageState }) {
   const logView = page.logView.value;
-  const state = page.unreachable.value ? 'away' : (logView?.tailState.value.name ?? 'connecting');
+  const state = page.unreachable.value ? 'unreachable' : (logView?.tailState.value.name ?? 'connecting');
   void logView?.version.value;
   return (
     <footer class="footer">

@@ -1,4 +1,4 @@
-/** The page's signs, drawn on a grid of 16. */
+/** The page's icons, drawn on a grid of 16. */
 const PATHS = {
   pause: 'M5 3v10M11 3v10',
   play: 'M4.500 2.500v11l9-5.500z',
@@ -11,7 +11,7 @@ const PATHS = {
   moon: 'M13.500 9.500A5.800 5.800 0 0 1 6.500 2.500a5.800 5.800 0 1 0 7 7z',
   auto: 'M8 2a6 6 0 1 1 0 12A6 6 0 0 1 8 2M8 2v12M8 5h4.800M8 8h5.900M8 11h4.800',
   close: 'M3.500 3.500l9 9M12.500 3.500l-9 9',
-  fold: 'M6 3.500l4.500 4.500L6 12.500',
+  expand: 'M6 3.500l4.500 4.500L6 12.500',
   down: 'M8 2.500v11M3.500 9L8 13.500L12.500 9',
   copy: 'M5.500 5.500h8v8h-8zM10.500 5.500v-3h-8v8h3',
   link: 'M6.700 9.300a2.600 2.600 0 0 0 3.700 0l2.300-2.300a2.600 2.600 0 0 0-3.700-3.700l-.7.7M9.300 6.700a2.600 2.600 0 0 0-3.700 0L3.300 9a2.600 2.600 0 0 0 3.700 3.700l.7-.7',
@@ -27,10 +27,10 @@ export function Icon({ name }: { name: keyof typeof PATHS }) {
   );
 }
 
-/** The brand: water on its way out. */
+/** The logo: water flowing out. */
 export function Logo() {
   return (
-    <svg class="waves" viewBox="0 0 24 20" aria-hidden="true">
+    <svg class="logo" viewBox="0 0 24 20" aria-hidden="true">
       <path d="M2 4.500c3.300-2.600 6.700-2.600 10 0s6.700 2.600 10 0" />
       <path d="M2 10c3.300-2.600 6.700-2.600 10 0s6.700 2.600 10 0" />
       <path d="M2 15.500c3.300-2.600 6.700-2.600 10 0s6.700 2.600 10 0" />

@@ -1,7 +1,7 @@
-/** The page's keys. They are listed in help.tsx. */
+/** The page's keyboard shortcuts. They are listed in shortcuts-help.tsx. */
 
 import type { PageState } from '../page-state.ts';
-import { isFiltered, NO_FILTERS } from '../view-location.ts';
+import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 
 /** Listens until the returned function is called. */
 export function listenToShortcuts(page: PageState): () => void {
@@ -78,7 +78,7 @@ function selectedLine(page: PageState) {
   return lines[page.logView.value?.window.indexOf(page.selectedPosition.value) ?? -1];
 }
 
-/** Points at the line a step further; without any, at the last one. */
+/** Selects the line a step further; without a selection, the last one. */
 function moveSelection(page: PageState, by: number): void {
   const window = page.logView.value?.window;
   if (!window?.last) return;

@@ -1,20 +1,20 @@
 import type { PageState } from '../page-state.ts';
+import { isFiltered } from '../stream/filters.ts';
 import { type Line, SEVERITIES } from '../stream/line.ts';
-import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../stream/parsed-message.ts';
 import { formatDurationMs } from '../text/format.ts';
+import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../text/parsed-message.ts';
 import { toSearchPhrase } from '../text/search-terms.ts';
-import { isFiltered } from '../view-location.ts';
 import { Icon } from './icon.tsx';
 import { StyledText } from './list/styled-text.tsx';
 
-/** A line folded out: its fields, what else is known of it, and what can be done with it. */
+/** An expanded line: its fields, its metadata, and actions. */
 export function LineDetails({ line, page }: { line: Line; page: PageState }) {
   const { text, fields } = parseMessage(line);
   const isTruncated = text.length > PREVIEW_CHARACTERS_MAX || !page.preferences.wrap.value;
   return (
     <div class="details">
       {isTruncated && (
-        <pre class="whole">
+        <pre class="full-message">
           <StyledText spans={messageSpans(line, [], 1_000_000)} />
         </pre>
       )}
@@ -25,7 +25,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
               <tr key={`${i} ${key}`}>
                 <th scope="row">{key}</th>
                 <td data-kind={kind}>{value === '' ? '""' : value}</td>
-                <td class="do">
+                <td class="field-actions">
                   <button
                     type="button"
                     title="Search for this value"
@@ -49,7 +49,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
           </tbody>
         </table>
       )}
-      <dl class="facts">
+      <dl class="metadata">
         <DetailRow name="time" value={`${line.timestamp} (${formatDurationMs(Date.now() - line.ms)} ago)`} />
         <DetailRow name="from" value={`${line.source}[${line.dyno}]`} />
         <DetailRow name="host" value={line.hostname} />
@@ -61,7 +61,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
         {line.structured_data && <DetailRow name="structured data" value={line.structured_data} />}
         <DetailRow name="position" value={line.position} />
       </dl>
-      <div class="deeds">
+      <div class="actions">
         {isFiltered(page.viewLocation.value.filters) && (
           <button type="button" onClick={() => void page.showInContext(line)}>
             <Icon name="context" /> View in context <kbd>x</kbd>

@@ -24,10 +24,10 @@ export function Modal({
     first?.focus();
   }, []);
   return (
-    <dialog ref={dialog} class="sheet" aria-label={title} tabIndex={-1} onClose={close}>
+    <dialog ref={dialog} class="modal" aria-label={title} tabIndex={-1} onClose={close}>
       <header>
         <h2>{title}</h2>
-        <button type="button" class="tool" aria-label="Close" onClick={close}>
+        <button type="button" class="toolbar-button" aria-label="Close" onClick={close}>
           <Icon name="close" />
         </button>
       </header>

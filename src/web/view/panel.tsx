@@ -25,7 +25,7 @@ export function Panel({ page }: { page: PageState }) {
         )}
       </header>
       {page.dynos.value.length === 0 ? (
-        <p class="none">None runs on this server.</p>
+        <p class="empty">No dynos on this server.</p>
       ) : (
         <ul>
           {page.dynos.value.map((dyno) => (
@@ -37,8 +37,8 @@ export function Panel({ page }: { page: PageState }) {
         <h2>Drains</h2>
       </header>
       {page.drains.value.length === 0 ? (
-        <p class="none">
-          Lines go nowhere else. <code>tailrace drains:add URL</code>
+        <p class="empty">
+          No drains. Add one: <code>tailrace drains:add URL</code>
         </p>
       ) : (
         <ul>
@@ -91,7 +91,7 @@ function Drain({ drain, now }: { drain: DrainJson; now: number }) {
       </p>
       {drain.addon && <p>of {drain.addon.name}</p>}
       {lastError && state !== 'idle' && state !== 'delivering' && (
-        <p class="wrong">
+        <p class="error-text">
           {lastError}
           {wait > 0 && `; again in ${formatDurationMs(Math.ceil(wait / 1_000) * 1_000)}`}
         </p>

@@ -5,10 +5,10 @@ import { HISTORY_SECONDS } from '../stream/rate-history.ts';
 import { formatCount, formatGroupedNumber, formatTimeOfDay } from '../text/format.ts';
 
 const CHART_HEIGHT = 36;
-/** The rate is said for the last few whole seconds: a single one jumps about. */
+/** The rate is the mean of the last few whole seconds: a single one jumps about. */
 const RECENT_S = 5;
 
-/** The gauge: lines and errors per second of the last five minutes. A click goes to that time. */
+/** Lines and errors per second of the last five minutes. A click goes to that time. */
 export function RateChart({ page, logView }: { page: PageState; logView: LogView }) {
   const [now, tick] = useState(Date.now());
   const [hoveredSecond, setHoveredSecond] = useState<number | undefined>(undefined);
@@ -36,7 +36,7 @@ export function RateChart({ page, logView }: { page: PageState; logView: LogView
     Math.min(HISTORY_SECONDS, HISTORY_SECONDS - (endMs - logView.rates.completeFromMs) / 1_000),
   );
   return (
-    <section class="gauge" aria-label="Lines per second">
+    <section class="rate-chart" aria-label="Lines per second">
       <p class="rate">
         <strong>{rate >= 10 ? formatGroupedNumber(Math.round(rate)) : rate.toFixed(rate > 0 ? 1 : 0)}</strong>
         <span>lines/s</span>
@@ -54,12 +54,12 @@ export function RateChart({ page, logView }: { page: PageState; logView: LogView
           <path class="all" d={barsPath(all, highest)} />
           <path class="errors" d={barsPath(errors, highest)} />
           {hoveredSecond !== undefined && (
-            <rect class="pointed" x={hoveredSecond} y="0" width="1" height={CHART_HEIGHT} />
+            <rect class="hovered" x={hoveredSecond} y="0" width="1" height={CHART_HEIGHT} />
           )}
         </svg>
-        <span class="ago">5 min{busiest > 0 && `, up to ${formatGroupedNumber(busiest)}/s`}</span>
+        <span class="time-span">5 min{busiest > 0 && `, up to ${formatGroupedNumber(busiest)}/s`}</span>
         {hoveredSecond !== undefined && (
-          <span class="tip" data-side={hoveredSecond > HISTORY_SECONDS / 2 ? 'right' : 'left'}>
+          <span class="tooltip" data-side={hoveredSecond > HISTORY_SECONDS / 2 ? 'right' : 'left'}>
             {formatTimeOfDay(msOf(hoveredSecond))} ·{' '}
             {hoveredSecond < Math.floor(unread) ? 'not read' : formatCount(all[hoveredSecond], 'line')}
             {errors[hoveredSecond] > 0 && ` · ${formatCount(errors[hoveredSecond], 'error')}`}

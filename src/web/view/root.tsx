@@ -22,7 +22,7 @@ export function Root({ page }: { page: PageState }) {
     <div class="page">
       <Toolbar page={page} />
       {logView && <RateChart page={page} logView={logView} />}
-      <main class="middle">
+      <main class="content">
         <section class="stream" aria-label="Lines">
           <ErrorBanner page={page} />
           {logView ? <LineList key={logView} page={page} logView={logView} /> : <NoAppsState page={page} />}

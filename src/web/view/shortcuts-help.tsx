@@ -3,9 +3,9 @@ import { Modal } from './modal.tsx';
 
 const SHORTCUTS: readonly (readonly [string, string])[] = [
   ['/', 'search all lines'],
-  ['space', 'pause, and go on'],
+  ['space', 'pause, and follow again'],
   ['j  k', 'next line, line before'],
-  ['enter', 'fold the line out: its fields, its whole message'],
+  ['enter', 'expand the line: its fields, its whole message'],
   ['e  E', 'next error, error before'],
   ['x', 'everything around the line, without filters'],
   ['c', 'copy a link to the line'],
@@ -14,15 +14,15 @@ const SHORTCUTS: readonly (readonly [string, string])[] = [
   ['t', 'jump to a time'],
   ['w', 'wrap long lines, or cut them off'],
   ['d', 'dynos and drains'],
-  ['esc', 'close, or take the filters away'],
+  ['esc', 'close, or clear the filters'],
   ['?', 'this'],
 ];
 
-/** All keys. */
+/** All keyboard shortcuts. */
 export function ShortcutsHelp({ page }: { page: PageState }) {
   return (
     <Modal page={page} title="Keys">
-      <dl class="keys">
+      <dl class="shortcuts">
         {SHORTCUTS.map(([keys, meaning]) => (
           <div key={keys}>
             <dt>
@@ -34,7 +34,7 @@ export function ShortcutsHelp({ page }: { page: PageState }) {
           </div>
         ))}
       </dl>
-      <p class="aside">
+      <p class="hint">
         A search is <code>words</code> that all have to be there, <code>"a phrase"</code>,{' '}
         <code>-without</code>, <code>/pattern/</code>. It looks through the whole stream, and through what
         comes.

@@ -25,7 +25,7 @@ export function TimeForm({ page }: { page: PageState }) {
           jumpTo(ms);
         }}
       >
-        <div class="soon">
+        <div class="recent-times">
           {RECENT_TIMES.map((ago) => (
             <button key={ago} type="button" onClick={() => jumpTo(parseTime(ago, Date.now()))}>
               {ago} ago
@@ -42,7 +42,7 @@ export function TimeForm({ page }: { page: PageState }) {
             onInput={(event) => setText(event.currentTarget.value)}
           />
         </label>
-        <p class="aside">
+        <p class="hint">
           {ms !== undefined
             ? `${formatDate(ms)}, ${formatTimeOfDay(ms)}`
             : text.trim()

@@ -4,16 +4,16 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
 import type { Theme } from '../preferences.ts';
 import { processTypes } from '../stream/facets.ts';
+import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import { LINE_LEVELS } from '../stream/line.ts';
-import { isFiltered, NO_FILTERS } from '../view-location.ts';
 import { Icon, Logo } from './icon.tsx';
 
 /** How long somebody has to stop typing before it is searched. */
 const SEARCH_DEBOUNCE_MS = 350;
 const THEMES: Record<Theme, { next: Theme; icon: 'auto' | 'moon' | 'sun'; label: string }> = {
-  auto: { next: 'dark', icon: 'auto', label: 'Colours: as the system has them' },
-  dark: { next: 'light', icon: 'moon', label: 'Colours: dark' },
-  light: { next: 'auto', icon: 'sun', label: 'Colours: light' },
+  auto: { next: 'dark', icon: 'auto', label: 'Colors: as the system has them' },
+  dark: { next: 'light', icon: 'moon', label: 'Colors: dark' },
+  light: { next: 'auto', icon: 'sun', label: 'Colors: light' },
 };
 
 /** A level stands for itself and everything more serious; `debug` would be all lines. */
@@ -32,7 +32,7 @@ export function Toolbar({ page }: { page: PageState }) {
     page.overlay.value = overlay;
   };
   return (
-    <header class="bar">
+    <header class="toolbar">
       <div class="brand">
         <Logo />
         <select
@@ -51,7 +51,7 @@ export function Toolbar({ page }: { page: PageState }) {
       </div>
       <SearchBox page={page} />
       <FilterControls page={page} />
-      <div class="tools">
+      <div class="toolbar-buttons">
         <ToolbarButton icon="clock" label="Jump to a time" keys="t" onClick={() => open('time')} />
         <ToolbarButton icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
         <ToolbarButton
@@ -61,7 +61,7 @@ export function Toolbar({ page }: { page: PageState }) {
             theme.value = themeButton.next;
           }}
         />
-        <ToolbarButton icon="help" label="Keys" keys="?" name="help-tool" onClick={() => open('help')} />
+        <ToolbarButton icon="help" label="Keys" keys="?" name="help-button" onClick={() => open('help')} />
         <ToolbarButton
           icon="panel"
           label="Dynos and drains"
@@ -94,14 +94,14 @@ function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick 
   return (
     <button
       type="button"
-      class={name ? `tool ${name}` : 'tool'}
+      class={name ? `toolbar-button ${name}` : 'toolbar-button'}
       title={keys ? `${label} (${keys})` : label}
       aria-label={label}
       aria-pressed={isOn?.value}
       onClick={onClick ?? toggle}
     >
       <Icon name={icon} />
-      {needsAttention && <i class="alarm" />}
+      {needsAttention && <i class="badge" />}
     </button>
   );
 }
@@ -179,7 +179,7 @@ function FilterControls({ page }: { page: PageState }) {
       {isFiltered(filters) && (
         <button
           type="button"
-          class="clear"
+          class="clear-filters"
           aria-label="Clear all filters"
           onClick={() => void page.changeFilters(NO_FILTERS)}
         >
@@ -201,7 +201,7 @@ interface FilterSelectProps {
 function FilterSelect({ label, value, options, onSelect }: FilterSelectProps) {
   const known = options.some((choice) => choice.value === value);
   return (
-    <label class="choice" data-set={value !== ''}>
+    <label class="filter-select" data-set={value !== ''}>
       <span>{label}</span>
       <select name={label} value={value} onChange={(event) => onSelect(event.currentTarget.value)}>
         <option value="">all</option>

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { messageOf, parseFrames, withoutDuplicates } from '../../support/senders/frames.ts';
 import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
-import { startServerForTest } from '../../support/server.ts';
+import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const LINE = `${'x'.repeat(3_000)} line`;
@@ -59,6 +59,12 @@ const FAULTS: Record<string, Fault> = {
   },
 };
 
+let tailrace: Server;
+beforeAll(async () => {
+  tailrace = await startServer();
+});
+afterAll(() => tailrace.close());
+
 it('a receiver with every fault gets every line, in order', { timeout: 60_000 }, async () => {
   const accepted: string[] = [];
   const seen = new Set<string>();
@@ -87,7 +93,6 @@ it('a receiver with every fault gets every line, in order', { timeout: 60_000 },
     server.closeAllConnections();
     server.close();
   });
-  const tailrace = await startServerForTest();
   const app = await tailrace.createApp();
   await tailrace.createDrain(app, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   const messages = () => accepted.flatMap((body) => parseFrames(body).map(messageOf));
@@ -120,7 +125,6 @@ it('a receiver that accepts connections and never responds is disconnected after
     server.closeAllConnections();
     server.close();
   });
-  const tailrace = await startServerForTest();
   const app = await tailrace.createApp();
   await tailrace.createDrain(app, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   await pushLines(tailrace, app.token, ['hello']);

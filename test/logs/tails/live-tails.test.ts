@@ -34,14 +34,15 @@ function account(texts: readonly string[]): { got: number[]; dropped: number; no
   return { got: numbers(texts.filter((text) => text.startsWith('line '))), dropped, notices: notices.length };
 }
 
-describe('on a server', () => {
-  let server: Server;
-  let app: App;
+let server: Server;
 
-  beforeAll(async () => {
-    server = await startServer();
-    return () => server.close();
-  });
+beforeAll(async () => {
+  server = await startServer();
+  return () => server.close();
+});
+
+describe('a tail', () => {
+  let app: App;
 
   it('gives the last lines and then new ones, without a gap or a repeat between them', async () => {
     app = await server.createApp();
@@ -143,11 +144,15 @@ describe('on a server', () => {
   }, 120_000);
 });
 
-describe('on a server with a small retention', () => {
-  const env = { TAILRACE_STREAM_BYTES: '4MB' };
+describe('a tail of a short stream', () => {
+  let server: Server;
+
+  beforeAll(async () => {
+    server = await startServer({ env: { TAILRACE_STREAM_BYTES: '4MB' } });
+    return () => server.close();
+  });
 
   it('reports how many lines are gone to a reader who resumes too late', async () => {
-    const server = await startServerForTest({ env });
     const app = await server.createApp();
     await pushLines(server, app.token, ['line 0']);
     for (let i = 0; i < 100; i++)
@@ -175,7 +180,6 @@ describe('on a server with a small retention', () => {
   });
 
   it('lets a slow tail lag behind in bounded memory, and counts what it lost', async () => {
-    const server = await startServerForTest({ env });
     const app = await server.createApp();
     const slow = openWebSocketTail(server, app, 'lines=0');
     await slow.untilLive();
@@ -195,7 +199,6 @@ describe('on a server with a small retention', () => {
   });
 
   it('lets plain text readers lag as well', async () => {
-    const server = await startServerForTest({ env });
     const app = await server.createApp();
     const { hostname, port } = new URL(server.url);
     const socket = connect({ host: hostname, port: Number(port) });
@@ -227,7 +230,6 @@ describe('on a server with a small retention', () => {
 });
 
 it('compresses for clients on other machines, each message once for all of them', async () => {
-  const server = await startServerForTest();
   const app = await server.createApp();
   // As a reverse proxy on this machine forwards requests of other machines.
   const headers = { 'x-forwarded-for': '192.0.2.1' };
@@ -244,7 +246,6 @@ it('compresses for clients on other machines, each message once for all of them'
 });
 
 it('ends when its app is destroyed', async () => {
-  const server = await startServerForTest();
   const app = await server.createApp();
   const other = await server.createApp();
   await pushLines(server, app.token, numberedMessages(3));
@@ -273,7 +274,6 @@ it('gets a close code when the server stops', async () => {
 });
 
 it('begins after all that was scanned when nothing was found', async () => {
-  const server = await startServerForTest();
   const app = await server.createApp();
   await pushLines(server, app.token, numberedMessages(50));
   const tail = openWebSocketTail(server, app, 'q=nowhere');

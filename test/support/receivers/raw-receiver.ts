@@ -1,4 +1,4 @@
-/** An HTTP receiver that keeps the bytes of requests, for drains that don't speak Heroku's format. */
+/** An HTTP receiver that records the bytes of requests, for drains in other formats than Heroku's. */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,7 +16,7 @@ export interface RawReceiver {
   readonly requests: RawRequest[];
 }
 
-/** One for one test; `plan` says what each request, by its number from 0, is answered. */
+/** A receiver for one test; `plan` returns the response to each request, by its number from 0. */
 export async function startRawReceiver(
   plan: (attempt: number) => { status: number; body?: string | Buffer } = () => ({ status: 200 }),
 ): Promise<RawReceiver> {

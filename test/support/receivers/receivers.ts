@@ -1,4 +1,4 @@
-/** The other ends of drains: real servers that take what comes, or behave badly as planned. */
+/** Receivers of drains: real servers that accept what comes, or fail as planned. */
 import { once } from 'node:events';
 import {
   createServer,
@@ -15,7 +15,7 @@ import {
 import { onTestFinished } from 'vitest';
 import { messageOf, parseFrames } from '../senders/frames.ts';
 
-/** One request as it came. */
+/** One received request. */
 export interface ReceivedRequest {
   readonly frameId: string;
   readonly headers: IncomingMessage['headers'];
@@ -24,7 +24,7 @@ export interface ReceivedRequest {
   readonly status: number;
 }
 
-/** What becomes of one request: a status, or something worse. */
+/** The response to one request: a status, or a failure. */
 export type PlannedResponse =
   | number
   | 'reset'
@@ -32,7 +32,7 @@ export type PlannedResponse =
   | 'hang'
   | { status: number; headers: Record<string, string> };
 
-/** An HTTP receiver: `plan` says what becomes of each request, by its number from 0. */
+/** An HTTP receiver: `plan` returns the response to each request, by its number from 0. */
 export class HttpReceiver {
   readonly requests: ReceivedRequest[] = [];
   plan: (attempt: number) => PlannedResponse | Promise<PlannedResponse> = () => 200;
@@ -59,7 +59,7 @@ export class HttpReceiver {
     return `http://127.0.0.1:${this.port}/lines`;
   }
 
-  /** Messages of all requests that were accepted, in the order of their arrival. */
+  /** Messages of all accepted requests, in order of arrival. */
   acceptedMessages(): string[] {
     return this.requests
       .filter(({ status }) => status >= 200 && status < 300)
@@ -97,10 +97,10 @@ export async function startHttpReceiver(plan?: HttpReceiver['plan']): Promise<Ht
   return receiver;
 }
 
-/** A syslog receiver over TCP that keeps what it reads, connection by connection. */
+/** A syslog receiver over TCP that records what each connection sends. */
 export class TcpReceiver {
   readonly connections: { text: string }[] = [];
-  /** Called with what a connection has brought so far; may end it. */
+  /** Called with what a connection has received so far; may close it. */
   onBytes: (socket: Socket, connection: { text: string }) => void = () => {};
   private readonly sockets = new Set<Socket>();
   private server: TcpServer | undefined;
@@ -140,7 +140,7 @@ export class TcpReceiver {
     return this.connections.map(({ text }) => text).join('');
   }
 
-  /** Messages of the whole frames of all connections, in the order of their arrival. */
+  /** Messages of the complete frames of all connections, in order of arrival. */
   messages(): string[] {
     return this.connections.flatMap(({ text }) => parseFrames(text).map(messageOf));
   }

@@ -1,4 +1,4 @@
-/** A reader of a tail over a WebSocket, as a client would write it. */
+/** A client of a tail over a WebSocket, as users write it. */
 import { WebSocket } from 'ws';
 import type { App, Server } from '../server.ts';
 import { until } from '../until.ts';
@@ -15,11 +15,11 @@ export interface TailQuery {
 export class TailClient {
   readonly socket: WebSocket;
   readonly lines: unknown[] = [];
-  /** Of the last line that came. */
+  /** Position of the last line that came. */
   position: string | undefined;
   /** Close code, once it is closed. */
   closeCode: number | undefined;
-  /** HTTP status, when the server refused. */
+  /** HTTP status, when the server rejected the upgrade. */
   rejectedStatus: number | undefined;
 
   /** @param where the app, or any path */
@@ -46,7 +46,7 @@ export class TailClient {
     });
   }
 
-  /** Resolves when the connection stands (or has come and gone). */
+  /** Resolves when the connection is open (or has been). */
   async opened(): Promise<this> {
     await until('the tail’s connection', () => this.socket.readyState !== WebSocket.CONNECTING);
     if (this.rejectedStatus) throw new Error(`the tail was refused: ${this.rejectedStatus}`);

@@ -18,7 +18,7 @@ export interface OpenOptions {
   readonly deflate?: boolean;
 }
 
-/** A tail over a WebSocket, and all it has got. */
+/** A tail over a WebSocket, and all it has received. */
 export class WebSocketTail {
   readonly socket: WebSocket;
   readonly messages: TailMessage[] = [];
@@ -70,7 +70,7 @@ export function openWebSocketTail(
   return tail;
 }
 
-/** The status and the body with which a WebSocket is refused. */
+/** The status and the body with which an upgrade to a WebSocket is rejected. */
 export async function rejectedUpgrade(
   url: string,
   headers: Record<string, string> = {},
@@ -95,12 +95,12 @@ export class EventStreamTail {
   private data: string[] = [];
 
   async open(url: string, headers: Record<string, string> = {}): Promise<this> {
-    const answer = await fetch(url, {
+    const response = await fetch(url, {
       headers: { accept: 'text/event-stream', ...headers },
       signal: this.aborter.signal,
     });
-    this.status = answer.status;
-    void this.read(answer).catch(() => {
+    this.status = response.status;
+    void this.read(response).catch(() => {
       this.hasEnded = true;
     });
     return this;
@@ -114,9 +114,9 @@ export class EventStreamTail {
     return this.events.flatMap((event) => event.split('\n'));
   }
 
-  private async read(answer: Response): Promise<void> {
+  private async read(response: Response): Promise<void> {
     const decoder = new TextDecoder();
-    for await (const chunk of answer.body ?? []) {
+    for await (const chunk of response.body ?? []) {
       this.partialLine += decoder.decode(chunk, { stream: true });
       const lines = this.partialLine.split('\n');
       this.partialLine = lines.pop() ?? '';

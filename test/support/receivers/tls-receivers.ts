@@ -1,4 +1,4 @@
-/** Receivers that speak TLS: syslog and HTTPS, with whatever certificate they are given. */
+/** Receivers over TLS: syslog and HTTPS, with any certificate. */
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -8,9 +8,9 @@ import { messageOf, parseFrames } from '../senders/frames.ts';
 
 export interface TlsReceiver {
   readonly port: number;
-  /** Names that clients asked for (SNI). */
+  /** Server names that clients sent (SNI). */
   readonly serverNames: (string | false | null)[];
-  /** Common names of the certificates that clients showed. */
+  /** Common names of the certificates that clients presented. */
   readonly clientNames: (string | undefined)[];
   readonly text: () => string;
   readonly messages: () => string[];

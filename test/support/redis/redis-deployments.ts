@@ -1,4 +1,4 @@
-/** Redis as people run it in earnest: a master with replicas and Sentinels, a Cluster. */
+/** Redis deployments as in production: a master with replicas and Sentinels, a Cluster. */
 import { execFileSync } from 'node:child_process';
 import { until } from '../until.ts';
 import { RedisServer } from './redis-server.ts';
@@ -46,7 +46,7 @@ export class RedisSentinels {
     return `redis+sentinel://${hosts}/${MASTER_NAME}`;
   }
 
-  /** The server that a Sentinel calls the master now. */
+  /** The master, by a Sentinel. */
   async master(asked = this.sentinels[0]): Promise<RedisServer> {
     const [, port] = (await asked.command('sentinel', 'get-master-addr-by-name', MASTER_NAME)) as string[];
     const found = this.servers.find((server) => server.port === Number(port));

@@ -1,4 +1,4 @@
-/** Real Redis servers for tests, on free ports of this machine, in folders of their own. */
+/** Real Redis servers for tests, on free ports, each in its own folder. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { until } from '../until.ts';
 
-/** Is the program there? With CI=true its absence is an error and not a reason to skip. */
+/** Is it installed? With CI=true its absence is an error and not a reason to skip. */
 export const hasRedis = spawnSync('redis-server', ['--version']).status === 0 || process.env.CI === 'true';
 
 export interface RedisServerOptions {
@@ -17,7 +17,7 @@ export interface RedisServerOptions {
   readonly sentinel?: boolean;
   readonly port?: number;
   readonly password?: string;
-  /** Speak TLS, and nothing else, with the certificate of {@link makeCertificate}. */
+  /** Listen with TLS only, with the certificate of {@link makeCertificate}. */
   readonly tls?: Certificate;
 }
 
@@ -84,7 +84,7 @@ export class RedisServer {
         : [`port ${this.port}`]),
       'bind 127.0.0.1',
       `dir ${this.folder}`,
-      // A master waits five seconds for more replicas unless it is told not to.
+      // By default a master waits five seconds for more replicas.
       ...(sentinel ? [] : ['save ""', 'repl-diskless-sync-delay 0']),
       ...(password ? [`requirepass ${password}`] : []),
       ...config,
@@ -99,7 +99,7 @@ export class RedisServer {
     this.child = child;
   }
 
-  /** Sends a signal to the process, and waits until it is gone unless it only pauses or goes on. */
+  /** Sends a signal to the process, and waits for its exit unless the signal only pauses or continues it. */
   async signal(signal: NodeJS.Signals): Promise<void> {
     const { child } = this;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -114,7 +114,7 @@ export class RedisServer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Sends one command, over a connection of its own. */
+  /** Sends one command over its own connection. */
   async command(...command: (string | number)[]): Promise<unknown> {
     const client = new Redis({
       port: this.port,
@@ -146,7 +146,7 @@ export class RedisServer {
   }
 }
 
-/** A certificate for 127.0.0.1 that vouches for itself. */
+/** A self-signed certificate for 127.0.0.1. */
 export function makeCertificate(folder: string): Certificate {
   const key = join(folder, 'key.pem');
   const certificate = join(folder, 'certificate.pem');
@@ -156,7 +156,7 @@ export function makeCertificate(folder: string): Certificate {
   return { key, certificate, ca: certificate };
 }
 
-/** A port that nobody listens on. Below those that the system gives to clients, so that none of them takes it meanwhile. */
+/** A free port below the ephemeral range, so that no client takes it meanwhile. */
 export async function freePort(): Promise<number> {
   for (;;) {
     // Cluster nodes listen on their port + 10,000 too.

@@ -1,13 +1,13 @@
-/** Tables of request bodies that are not quite right, each with what becomes of it. */
+/** Tables of malformed request bodies, each with its expected outcome. */
 import { Client } from 'undici';
 import { expect } from 'vitest';
 import type { App, Server } from '../server.ts';
 import { basicAuth } from './send-lines.ts';
 
-/** So many lines are taken; or the status and the sentence of the refusal, and nothing is taken. */
+/** So many lines are accepted; or the status and the message of the rejection, and no line is accepted. */
 export type ExpectedOutcome = number | readonly [status: number, sentence: string];
 
-/** What it is, the body, what becomes of it, headers that are unusual. */
+/** Name, body, expected outcome, additional headers. */
 export type BodyCase = readonly [
   name: string,
   body: string | Buffer,
@@ -15,7 +15,7 @@ export type BodyCase = readonly [
   headers?: Readonly<Record<string, string>>,
 ];
 
-/** Sends one body after another, over one connection that has to survive whatever it was. */
+/** Sends one body after another over one connection, which has to survive all of them. */
 export class BodySender {
   private readonly server: Server;
   private readonly path: string;
@@ -29,7 +29,7 @@ export class BodySender {
     this.client = new Client(server.url);
   }
 
-  /** Sends a body and checks the answer, and how many lines were taken. */
+  /** Sends a body and checks the response, and how many lines were accepted. */
   async check(
     protocol: 'http' | 'otlp',
     type: string,
@@ -45,7 +45,7 @@ export class BodySender {
     }
     const [status, sentence] = outcome;
     expect({ statusCode, text, taken }).toEqual({ statusCode: status, text, taken: 0 });
-    // What `/logs` says is plain words, everywhere else it is JSON.
+    // `/logs` responds in plain text, all other routes in JSON.
     expect(text.startsWith('{') ? JSON.parse(text).message : text).toBe(sentence);
   }
 
@@ -54,13 +54,13 @@ export class BodySender {
     body: string | Buffer,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<{ statusCode: number; text: string }> {
-    const { statusCode, body: answer } = await this.client.request({
+    const { statusCode, body: responseBody } = await this.client.request({
       method: 'POST',
       path: this.path,
       headers: { authorization: basicAuth(this.app.token), 'content-type': type, ...headers },
       body,
     });
-    return { statusCode, text: await answer.text() };
+    return { statusCode, text: await responseBody.text() };
   }
 
   close(): Promise<void> {

@@ -1,4 +1,4 @@
-/** Makes certificates with openssl: an authority of its own, and good, expired and foreign certificates. */
+/** Makes certificates with openssl: a certificate authority, and valid, expired and foreign certificates. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

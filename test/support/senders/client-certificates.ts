@@ -1,4 +1,4 @@
-/** Certificates for tests, made by the real openssl: an authority, a server's, a client's, and one that nobody signed. */
+/** Certificates for tests, made by the real openssl: an authority, a server's, a client's, and a self-signed one. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,14 +74,14 @@ export function makeClientCertificates(folder: string): ClientCertificates {
   self('ca', '/CN=Tests');
   signed('server', '/CN=localhost');
   signed('client', '/O=Example/CN=web-1');
-  self('stranger', '/CN=web-1');
+  self('self-signed', '/CN=web-1');
   return {
     authority: file('ca.pem'),
     serverCert: file('server.pem'),
     serverKey: file('server.key'),
     clientCert: file('client.pem'),
     clientKey: file('client.key'),
-    selfSignedCert: file('stranger.pem'),
-    selfSignedKey: file('stranger.key'),
+    selfSignedCert: file('self-signed.pem'),
+    selfSignedKey: file('self-signed.key'),
   };
 }

@@ -1,4 +1,4 @@
-/** Reads octet-counted frames back; what stands at the end without being whole is left out. */
+/** Parses octet-counted frames; an incomplete frame at the end is left out. */
 export function parseFrames(text: string): string[] {
   const bytes = Buffer.from(text);
   const found: string[] = [];
@@ -21,12 +21,12 @@ export function messageOf(frame: string): string {
   return match[1];
 }
 
-/** What the stream says of a drain that broke or recovered: it comes between the lines that a test has sent. */
+/** Is this a line about a drain that failed or recovered? Those come between the lines that a test has sent. */
 export function isDrainEvent(message: string): boolean {
   return /^Drain 'd\.[^']+' \(.*\) accepts /.test(message);
 }
 
-/** At least once and in order: without what came again and news of drains, the lines are exactly these. */
+/** Messages without repetitions and drain events, for delivery at least once and in order. */
 export function withoutDuplicates(messages: readonly string[]): string[] {
   return [...new Set(messages)].filter((message) => !isDrainEvent(message));
 }

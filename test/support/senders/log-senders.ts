@@ -9,7 +9,7 @@ import { missing, Program } from '../program.ts';
 import { failWhen } from '../until.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'senders');
-/** Debian's rsyslog and syslog-ng exclude each other: scripts/test.mjs unpacks the latter here. */
+/** Debian's rsyslog and syslog-ng can't both be installed: scripts/test.mjs unpacks the latter here. */
 const SYSLOG_NG = join(import.meta.dirname, '..', '..', '..', 'node_modules', '.cache', 'syslog-ng');
 
 /** A folder for one test's sender. */
@@ -19,7 +19,7 @@ export function senderFolder(): string {
   return folder;
 }
 
-/** Writes a configuration, its `{{names}}` filled in; gives its path. */
+/** Writes a configuration with its `{{names}}` filled in; returns its path. */
 export function writeSenderConfig(
   folder: string,
   fixture: string,
@@ -35,7 +35,7 @@ export function writeSenderConfig(
   return file;
 }
 
-/** Starts a program for one test. A test that waits for something fails at once, with what the program printed, when it ends before. */
+/** Starts a program for one test. When it exits before, a test that waits fails at once, with the program's output. */
 export function startSender(
   command: string,
   args: readonly string[],
@@ -64,7 +64,7 @@ export function startRsyslog(folder: string, config: string): Program {
   return startSender('/usr/sbin/rsyslogd', ['-n', '-f', config, '-i', join(folder, 'rsyslog.pid')]);
 }
 
-/** Is syslog-ng there, unpacked or installed? */
+/** Is syslog-ng unpacked or installed? */
 export function missingSyslogNg(): boolean {
   return existsSync(join(SYSLOG_NG, 'usr', 'sbin', 'syslog-ng')) ? false : missing('syslog-ng');
 }
@@ -103,7 +103,7 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-/** Debian keeps PostgreSQL's programs apart; undefined when it isn't there, or nobody could run it. */
+/** Debian installs PostgreSQL's programs outside of the PATH; undefined when they are missing, or can't be run here. */
 export function postgresFolder(): string | undefined {
   try {
     const folder = execFileSync('sh', ['-c', 'ls -d /usr/lib/postgresql/*/bin | tail -n 1'], {

@@ -1,4 +1,4 @@
-/** Bytes of the wire, and pushing them. */
+/** Wire formats, and sending them. */
 import { connect, type Socket } from 'node:net';
 import { request } from 'undici';
 import type { Server } from '../server.ts';
@@ -50,7 +50,7 @@ export async function postLogs(
   return { status: statusCode, text: await body.text(), headers: answered };
 }
 
-/** Pushes numbered lines, `<name> 0` and so on, in one request that has to be accepted. */
+/** Posts lines in one request, which has to be accepted. */
 export async function pushLines(server: Server, token: string, messages: readonly string[]): Promise<void> {
   const { status, text } = await postLogs(server, token, logplexBody(messages));
   if (status !== 204) throw new Error(`${status} ${text}`);

@@ -1,6 +1,6 @@
 /**
  * The WebAssembly fast path for text lines: the same bytes as `line-writer.ts` gives, many times as fast. A line that it doesn't
- * support it leaves to that; `test/logs/tails/encodings.test.ts` compares the two.
+ * support it leaves to that; `test/logs/tails/encodings.unit.test.ts` compares the two.
  */
 import {
   layOutRegions,

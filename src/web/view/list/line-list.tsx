@@ -49,7 +49,7 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
     if (scroller.current.afterRender(canvas.current, rows.current, range)) redraw(undefined);
   });
 
-  // Where the address or a key points is brought into view.
+  // The line that the address or a key selects is brought into view.
   useEffect(() => {
     if (selected > 0 && lines.length > 0) scroller.current?.scrollToLine(selected, page.takeScrollFraction());
   }, [selected, expanded, logView.loading.value]);
@@ -93,21 +93,21 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
         </div>
       </div>
       {lines.length === 0 && <NoLinesState page={page} logView={logView} />}
-      {logView.loading.value === 'all' && <p class="busy">reading …</p>}
+      {logView.loading.value === 'all' && <p class="loading">reading …</p>}
       <ResumeButton page={page} logView={logView} />
     </>
   );
 }
 
-/** What came since the view doesn't follow; the way back. */
+/** How many lines came since the view was paused, and the way back. */
 function ResumeButton({ page, logView }: { page: PageState; logView: LogView }) {
   const unseenCount = logView.unseenCount.value;
   if (logView.following.value) return null;
   return (
     <button
       type="button"
-      class="pill"
-      title="Go on with the newest lines (space)"
+      class="resume-button"
+      title="Follow the newest lines (space)"
       onClick={() => void page.follow()}
     >
       <Icon name="play" />
@@ -137,11 +137,11 @@ function onListClick(event: MouseEvent, page: PageState, lines: readonly Line[])
   const at = Number(row.getAttribute('data-at'));
   const line = lines.find((one) => one.at === at);
   if (!line) return;
-  if (target.closest('.who')) void page.changeFilters({ source: line.source, dyno: line.dyno });
-  else if (target.closest('.fold')) {
+  if (target.closest('.origin')) void page.changeFilters({ source: line.source, dyno: line.dyno });
+  else if (target.closest('.expand-button')) {
     page.selectLine(at);
     page.toggleExpanded(at);
   }
-  // Selecting text isn't pointing at a line.
+  // Selecting text doesn't select the line.
   else if (document.getSelection()?.isCollapsed !== false) page.selectLine(at);
 }

@@ -19,8 +19,8 @@ export class RowLayout {
   private metrics: RowMetrics;
   private positions: number[] = [];
 
-  constructor(measures: RowMetrics) {
-    this.metrics = measures;
+  constructor(metrics: RowMetrics) {
+    this.metrics = metrics;
   }
 
   /** Takes over what has changed in the window; what stayed keeps its measured height. */
@@ -28,9 +28,9 @@ export class RowLayout {
     if (!this.updateIncrementally(lines)) this.rebuild(lines);
   }
 
-  /** Begins again, with other measures. */
-  setMetrics(measures: RowMetrics, lines: readonly Line[]): void {
-    this.metrics = measures;
+  /** Begins again, with other metrics. */
+  setMetrics(metrics: RowMetrics, lines: readonly Line[]): void {
+    this.metrics = metrics;
     this.rebuild(lines);
   }
 

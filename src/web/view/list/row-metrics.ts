@@ -1,26 +1,26 @@
-/** How high rows are, and how many characters fit into one: asked of the browser, once per size and font. */
+/** How high rows are, and how many characters fit into one: measured in the browser, once per size and font. */
 import type { RowMetrics } from './row-layout.ts';
 
 const SAMPLE = 'm'.repeat(50);
 
-export function measureRows(box: HTMLElement, wrap: boolean): RowMetrics {
+export function measureRows(list: HTMLElement, wrap: boolean): RowMetrics {
   const row = document.createElement('div');
   row.className = 'row level-info sample';
   const line = document.createElement('div');
   line.className = 'line';
-  const [time, who, text] = ['time', 'button', 'span'].map((name) => document.createElement(name));
-  const fold = document.createElement('button');
-  fold.className = 'fold';
+  const [time, origin, text] = ['time', 'button', 'span'].map((name) => document.createElement(name));
+  const expandButton = document.createElement('button');
+  expandButton.className = 'expand-button';
   time.textContent = '00:00:00.000';
-  who.className = 'who';
-  who.textContent = 'web.1';
+  origin.className = 'origin';
+  origin.textContent = 'web.1';
   text.className = 'text';
   const sample = document.createElement('span');
   sample.textContent = SAMPLE;
   text.append('m');
-  line.append(fold, time, who, text);
+  line.append(expandButton, time, origin, text);
   row.append(line);
-  box.append(row);
+  list.append(row);
   const height = row.getBoundingClientRect().height;
   const width = text.getBoundingClientRect().width;
   const lineHeight = Number.parseFloat(getComputedStyle(text).lineHeight) || 20;

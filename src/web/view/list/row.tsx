@@ -1,8 +1,8 @@
 import type { PageState } from '../../page-state.ts';
 import type { Line } from '../../stream/line.ts';
-import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../stream/parsed-message.ts';
 import { dynoColor } from '../../text/dyno-color.ts';
 import { formatCount, formatDate, formatMilliseconds, formatTimeOfDay } from '../../text/format.ts';
+import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../text/parsed-message.ts';
 import { Icon } from '../icon.tsx';
 import { LineDetails } from '../line-details.tsx';
 import { StyledText } from './styled-text.tsx';
@@ -11,14 +11,14 @@ export interface RowProps {
   readonly line: Line;
   readonly page: PageState;
   readonly terms: readonly string[];
-  /** The first line of its day: the day is said above it. */
+  /** The first line of its day: the day is shown above it. */
   readonly isNewDay: boolean;
   readonly isSelected: boolean;
   readonly isExpanded: boolean;
   readonly wrap: boolean;
 }
 
-/** One line. What can be done with it is listened to by the list. */
+/** One line. Its clicks are handled by the list. */
 export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap }: RowProps) {
   const { text, fields } = parseMessage(line);
   const spans = messageSpans(line, terms);
@@ -29,25 +29,25 @@ export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap 
       class={`row level-${line.level} dyno-${dynoColor(line.source, line.dyno)}`}
       data-at={line.position}
       data-selected={isSelected}
-      data-open={isExpanded}
+      data-expanded={isExpanded}
     >
       {isNewDay && <h3 class="day">{formatDate(line.ms)}</h3>}
       <div class="line">
         <button
           type="button"
-          class="fold"
+          class="expand-button"
           tabIndex={-1}
           aria-expanded={isExpanded}
-          aria-label="Fold out"
+          aria-label="Expand"
           data-structured={fields.length > 0}
         >
-          <Icon name="fold" />
+          <Icon name="expand" />
         </button>
         <time dateTime={line.timestamp} title={line.timestamp}>
           {formatTimeOfDay(line.ms)}
           <i>{formatMilliseconds(line.ms)}</i>
         </time>
-        <button type="button" class="who" tabIndex={-1} title={`Show only ${line.source}[${line.dyno}]`}>
+        <button type="button" class="origin" tabIndex={-1} title={`Show only ${line.source}[${line.dyno}]`}>
           {line.source !== 'app' && <i>{line.source}/</i>}
           {line.dyno}
         </button>

@@ -1,6 +1,6 @@
 import type { TextSpan } from '../../text/text-spans.ts';
 
-/** Pieces of a message. Text is only ever text here: nothing in it becomes HTML. */
+/** The spans of a message. Text is only ever text here: nothing in it becomes HTML. */
 export function StyledText({ spans }: { spans: readonly TextSpan[] }) {
   return (
     <>

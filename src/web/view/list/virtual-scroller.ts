@@ -6,9 +6,9 @@
 import type { LogView } from '../../stream/log-view.ts';
 import { RowLayout, type RowMetrics } from './row-layout.ts';
 
-/** Rows beyond the visible part, in pixels: a flick of the finger shouldn't outrun them. */
+/** Rows beyond the visible part, in pixels: a fling shouldn't outrun them. */
 const OVERSCAN_PX = 600;
-/** So close to an end of the window (in pixels), more is asked for. */
+/** So close to an end of the window (in pixels), more is requested. */
 const LOAD_AHEAD_PX = 2_500;
 /** This close to the end is the end. */
 const END_TOLERANCE_PX = 6;
@@ -30,14 +30,14 @@ export class VirtualScroller {
   private readonly viewport: HTMLElement;
   private readonly redraw: () => void;
   private anchor: Anchor | undefined;
-  /** Where this class has put the list: what isn't there was moved by somebody. */
+  /** Where this class has scrolled the list to: another value is the user's scrolling. */
   private lastScrollTop = 0;
   private isPointerDown = false;
 
-  constructor(box: HTMLElement, reading: LogView, measures: RowMetrics, redraw: () => void) {
-    this.viewport = box;
-    this.logView = reading;
-    this.layout = new RowLayout(measures);
+  constructor(viewport: HTMLElement, logView: LogView, metrics: RowMetrics, redraw: () => void) {
+    this.viewport = viewport;
+    this.logView = logView;
+    this.layout = new RowLayout(metrics);
     this.redraw = redraw;
   }
 
@@ -69,7 +69,7 @@ export class VirtualScroller {
     return now.from < range.from || now.to > range.to;
   }
 
-  /** The list was scrolled, by this class or by somebody. */
+  /** The list was scrolled, by this class or by the user. */
   onScroll(): void {
     const top = this.viewport.scrollTop;
     if (Math.abs(top - this.lastScrollTop) < 1.5) return;
@@ -83,20 +83,20 @@ export class VirtualScroller {
     this.redraw();
   }
 
-  /** Somebody turns the wheel: up means stop, before the list has moved. */
+  /** A wheel event or a key: up pauses, before the list has moved. */
   onScrollIntent(up: boolean): void {
     if (!up || !this.logView.following.value || this.viewport.scrollTop <= 0) return;
     this.setAnchor(this.viewport.scrollTop);
     this.logView.pause();
   }
 
-  /** A finger or a pressed button is on the list: it isn't moved away under it. */
+  /** Is a pointer down on the list? Then the list isn't moved away under it. */
   set pointerDown(held: boolean) {
     this.isPointerDown = held;
     if (!held) this.redraw();
   }
 
-  /** Brings a line into view; `share` says where, from 0 (top) to 1. */
+  /** Brings a line into view; `viewportFraction` is where, from 0 (top) to 1. */
   scrollToLine(at: number, viewportFraction?: number): void {
     const index = this.logView.window.indexOf(at);
     if (index < 0) return;
@@ -113,12 +113,7 @@ export class VirtualScroller {
     this.redraw();
   }
 
-  /** Keeps the same line in place, from now on. */
-  anchorHere(): void {
-    this.setAnchor(this.viewport.scrollTop);
-  }
-
-  /** Moves by a part of what is visible. */
+  /** Shows the oldest line that is here. */
   scrollToStart(): void {
     this.setAnchor(0);
     this.redraw();

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { AppId, Store, StoredBatch } from '../../../../src/logs/store/contract.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
-import { numberedMessages } from '../../../support/senders/send-lines.ts';
 import { until } from '../../../support/until.ts';
 import type { StoreOpener } from './store-suite.ts';
 
@@ -41,7 +40,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       const stop = store.subscribe(app, (batch) => {
         if (batch) given.push(batch);
       });
-      for (const text of numberedMessages(20)) {
+      for (const text of Array.from({ length: 20 }, (_, i) => `line ${i}`)) {
         const { first, retainedByReaders: passedOn } = await store.append(app, batchOf(text));
         if (given.some((batch) => batch.first === first)) expect(passedOn).toBe(true);
       }

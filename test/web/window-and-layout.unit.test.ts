@@ -26,7 +26,7 @@ function line(at: number, fields: Partial<Line> = {}): Line {
 const lines = (from: number, to: number): Line[] =>
   Array.from({ length: to - from + 1 }, (_, i) => line(from + i));
 
-describe('heights', () => {
+describe('row heights', () => {
   it('agree with adding everything up, whatever is added, dropped and set', () => {
     const heights = fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 700 });
     const step = fc.oneof(
@@ -74,7 +74,7 @@ describe('heights', () => {
   });
 });
 
-describe('a layout', () => {
+describe('the row layout', () => {
   it('keeps measured heights while lines come and go on both sides', () => {
     const layout = new RowLayout({ rowHeight: 20, lineHeight: 18, columns: 0 });
     layout.update(lines(100, 200));
@@ -89,7 +89,7 @@ describe('a layout', () => {
     expect([layout.heights.count, layout.heights.total]).toEqual([11, 220]);
   });
 
-  it('guesses long and multi-line messages', () => {
+  it('estimates long and multi-line messages', () => {
     const layout = new RowLayout({ rowHeight: 20, lineHeight: 18, columns: 10 });
     layout.update([line(1), line(2, { message: 'a\nb\nc' }), line(3, { message: 'x'.repeat(25) })]);
     expect([0, 1, 2].map((i) => layout.heights.heightOf(i))).toEqual([20, 56, 56]);

@@ -37,6 +37,11 @@ const COMPOSING: Record<string, readonly string[]> = {
 /** The one grammar of times is the page's too: pure, and bundled into it. */
 const SHARED_WITH_WEB = ['src/common/time-expression.ts'];
 const FILES_MAX = 15;
+/** What opens sockets or starts programs: a test that imports one of them, itself or through what it imports of test/, is no unit test. */
+const SERVER_MODULES =
+  /^(?:node:(?:child_process|cluster|dgram|https?|http2|net|tls|worker_threads)|@lydell\/node-pty|fastify|ioredis|playwright-core|undici|ws)$/;
+/** Tests that start programs through what they import of src/. */
+const STARTS_PROGRAMS = ['test/apps/processes/formation.test.ts'];
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'misc'];
 
 interface SourceFile {
@@ -197,6 +202,40 @@ describe('imports', () => {
   it('nothing hands on what it imported', () => {
     const handingOn = src.filter(({ text }) => /^export (?:\*|\{[^}]*\}) from/m.test(text));
     expect(handingOn.map(({ path }) => path)).toEqual([]);
+  });
+});
+
+describe('tests', () => {
+  const texts = new Map(
+    filesOf('test', /\.ts$/).map((path) => [path, readFileSync(join(ROOT, path), 'utf8')] as const),
+  );
+  /** What a file of test/ imports, itself and through other files of test/. */
+  const importsOf = (path: string, seen = new Set<string>()): Set<string> => {
+    for (const [, from] of texts.get(path)?.matchAll(/^import (?!type )[^;]*?from '([^']+)'/gm) ?? []) {
+      const target = from.startsWith('.') ? slashes(relative(ROOT, join(ROOT, dirname(path), from))) : from;
+      if (seen.has(target)) continue;
+      seen.add(target);
+      importsOf(target, seen);
+    }
+    return seen;
+  };
+  const needsServer = (path: string): boolean =>
+    STARTS_PROGRAMS.includes(path) || [...importsOf(path)].some((name) => SERVER_MODULES.test(name));
+  const tests = [...texts.keys()].filter((path) => path.endsWith('.test.ts'));
+  const isUnit = (path: string): boolean => path.endsWith('.unit.test.ts');
+
+  it('called .unit.test.ts need no server and no program', () => {
+    expect(tests.filter((path) => isUnit(path) && needsServer(path))).toEqual([]);
+  });
+
+  it('that need no server and no program are called .unit.test.ts', () => {
+    expect(tests.filter((path) => !isUnit(path) && !needsServer(path))).toEqual([]);
+  });
+
+  it('are found at all', () => {
+    expect(tests.filter(isUnit).length).toBeGreaterThan(50);
+    expect(tests.filter((path) => !isUnit(path)).length).toBeGreaterThan(100);
+    expect(STARTS_PROGRAMS.filter((path) => !tests.includes(path))).toEqual([]);
   });
 });
 

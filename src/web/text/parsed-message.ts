@@ -1,11 +1,12 @@
-/** A line's message made ready to be drawn: colours, fields and found words as marks on plain text. */
-import { parseAnsi } from '../text/ansi.ts';
-import { type MessageField, parseFields } from '../text/message-fields.ts';
-import { highlightTerms } from '../text/search-terms.ts';
-import { type StyledRange, splitIntoSpans, type TextSpan } from '../text/text-spans.ts';
-import type { Line } from './line.ts';
+/** A line's message made ready to be drawn: colors, fields and matches as styled ranges of plain text. */
 
-/** Characters of a message that are drawn as long as it isn't folded out. */
+import type { Line } from '../stream/line.ts';
+import { parseAnsi } from './ansi.ts';
+import { type MessageField, parseFields } from './message-fields.ts';
+import { highlightTerms } from './search-terms.ts';
+import { type StyledRange, splitIntoSpans, type TextSpan } from './text-spans.ts';
+
+/** Characters of a message that are drawn as long as the line isn't expanded. */
 export const PREVIEW_CHARACTERS_MAX = 4_000;
 
 interface ParsedMessage {
@@ -22,14 +23,14 @@ export function parseMessage(line: Line): ParsedMessage {
   if (!parsed) {
     const { text, ranges } = parseAnsi(line.message);
     const structured = parseFields(text);
-    // A sender's own colours count for more than ours.
+    // A sender's own colors win over ours.
     parsed = { text, ranges: ranges.length > 0 ? ranges : structured.ranges, fields: structured.fields };
     cache.set(line, parsed);
   }
   return parsed;
 }
 
-/** The message in pieces, with the words that were searched for marked. */
+/** The message as spans, with what was searched for highlighted. */
 export function messageSpans(
   line: Line,
   terms: readonly string[],

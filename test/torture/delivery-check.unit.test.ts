@@ -12,8 +12,8 @@ const got = (frameId: string, messages: string[], accepted = true, notice?: stri
 const loss = (count: number, second = 10) =>
   `Error L10 (output buffer overflow): drain 'd' dropped ${count} messages since 2026-11-21T08:00:${second}+00:00. The last of them came by 2026-11-21T08:00:59+00:00.`;
 
-describe('the verdict', () => {
-  it('is good when everything came in order, repeated or not', () => {
+describe('the delivery check', () => {
+  it('finds nothing when everything came in order, repeated or not', () => {
     const requests = [
       got('a', ['p 1', 'p 2'], false),
       got('a', ['p 1', 'p 2']),
@@ -40,7 +40,7 @@ describe('the verdict', () => {
       checkDelivery(sent(1, 2, 3), [got('a', ['p 1']), got('b', ['p 3'], true, loss(1))]).violations,
     ).toEqual([]);
     expect(checkDelivery(sent(1, 2, 3, 4), [got('a', ['p 4'], true, loss(1))]).violations).toHaveLength(1);
-    // What the stream says of a loss is told to everybody, and accounts for nothing.
+    // A loss notice in the stream goes to all drains, and accounts for nothing.
     expect(checkDelivery(sent(1, 2), [got('a', [loss(1), 'p 2'])]).violations).toHaveLength(1);
   });
 
@@ -71,24 +71,26 @@ describe('the verdict', () => {
     ]);
   });
 
-  it('finds a repetition under another name, and a name with other lines', () => {
+  it('finds a repetition with another frame id, and a frame id with other lines', () => {
     expect(checkDelivery(sent(1), [got('a', ['p 1'], false), got('b', ['p 1'])]).violations).toHaveLength(1);
     expect(
       checkDelivery(sent(1, 2), [got('a', ['p 1'], false), got('a', ['p 1', 'p 2'])]).violations,
     ).toHaveLength(1);
-    // What has no name may be stored twice.
-    const unnamed = [{ producer: 'p', acknowledged: [1], sendsFrameIds: false }];
-    expect(checkDelivery(unnamed, [got('a', ['p 1'], false), got('b', ['p 1'])]).violations).toEqual([]);
-    // What was lost meanwhile is told in front of the same lines.
+    // Without frame id a request may be stored twice.
+    const withoutFrameIds = [{ producer: 'p', acknowledged: [1], sendsFrameIds: false }];
+    expect(checkDelivery(withoutFrameIds, [got('a', ['p 1'], false), got('b', ['p 1'])]).violations).toEqual(
+      [],
+    );
+    // What was lost meanwhile is reported in front of the same lines.
     expect(
       checkDelivery(sent(1), [got('a', ['p 1'], false), got('a', ['p 1'], true, loss(7))]).violations,
     ).toEqual([]);
   });
 
-  it('finds a named request that was stored twice', () => {
-    const { violations: broken } = checkDelivery(sent(1), [got('a', ['p 1'])], {
+  it('finds a request with frame id that was stored twice', () => {
+    const { violations } = checkDelivery(sent(1), [got('a', ['p 1'])], {
       stored: ['p 1', 'q 1', 'q 1', 'p 1'],
     });
-    expect(broken).toEqual(['p 1 of a named request is stored 2 times']);
+    expect(violations).toEqual(['p 1 of a request with frame id is stored 2 times']);
   });
 });

@@ -5,7 +5,7 @@ import { type App, type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
 
-describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the log view', { timeout: 90_000 }, () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {
@@ -18,10 +18,10 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
       await pushLines(server, app.token, numberedMessages(Math.min(5_000, count - i), name, from + i));
   };
 
-  it('shows lines as they come, and goes with the newest', async () => {
+  it('shows lines as they come, and follows the newest', async () => {
     const app = await server.createApp();
     const tab = await openApp(browser, server, app);
-    await tab.page.getByText('Still water').waitFor();
+    await tab.page.getByText('No lines yet').waitFor();
     await tab.screenshot('empty');
     for (let i = 0; i < 10; i++) await push(app, 30, 'live', i * 30);
     await tab.waitForMessage('live 299');
@@ -30,7 +30,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     expect(tab.consoleErrors).toEqual([]);
   });
 
-  it('pauses with space, stands still, counts what comes, and goes on without a loss', async () => {
+  it('pauses with space, stays where it is, counts what comes, and resumes without a loss', async () => {
     const app = await server.createApp();
     await push(app, 200, 'before');
     const tab = await openApp(browser, server, app);
@@ -46,14 +46,14 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     expect(await tab.allPositions()).toEqual(Array.from({ length: 1_400 }, (_, i) => i + 1));
   });
 
-  it('stops following when somebody scrolls up, and follows again at the end', async () => {
+  it('pauses when the user scrolls up, and follows again at the end', async () => {
     const app = await server.createApp();
     await push(app, 300);
     const tab = await openApp(browser, server, app);
     await tab.waitForLineCount(300);
     await tab.page.mouse.move(500, 500);
     await tab.page.mouse.wheel(0, -600);
-    await tab.page.locator('.pill').waitFor();
+    await tab.page.locator('.resume-button').waitFor();
     await until('the list has moved', async () => !(await tab.isAtEnd()));
     const first = async () => (await tab.page.locator('.row').first().getAttribute('data-at')) ?? '';
     await push(app, 50, 'later');
@@ -67,7 +67,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     await tab.waitForMessage('later 99');
   });
 
-  it('reads older lines when somebody scrolls to the top, to where the stream begins', async () => {
+  it('reads older lines when the user scrolls to the top, to where the stream begins', async () => {
     const app = await server.createApp();
     await push(app, 2_300);
     const tab = await openApp(browser, server, app);
@@ -79,7 +79,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     expect(await tab.allPositions()).toEqual(Array.from({ length: 2_300 }, (_, i) => i + 1));
   });
 
-  it('searches the whole stream on the server, marks what it found, and leads back to everything around it', async () => {
+  it('searches the whole stream on the server, highlights matches, and shows a match in its context', async () => {
     const app = await server.createApp();
     await push(app, 3_000, 'hay');
     await push(app, 1, 'a silver needle');
@@ -91,7 +91,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     await tab.page.keyboard.press('Enter');
     await tab.waitForMessage('a silver needle 0');
     await tab.waitForLineCount(1);
-    expect(await tab.page.locator('.found').allInnerTexts()).toEqual(['silver needle']);
+    expect(await tab.page.locator('.match').allInnerTexts()).toEqual(['silver needle']);
     expect(new URL(tab.page.url()).searchParams.get('q')).toBe('"silver needle"');
     // Live lines are filtered as well.
     await push(app, 1, 'more hay');
@@ -114,7 +114,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     expect(tab.consoleErrors).toEqual([]);
   });
 
-  it('opens at the line that an address points at, and reads on to the live end', async () => {
+  it('opens at the line that an address selects, and reads on to the live end', async () => {
     const app = await server.createApp();
     await push(app, 2_600);
     const tab = await openApp(browser, server, app, { query: 'at=1500' });
@@ -133,7 +133,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     expect(positions).toEqual(Array.from({ length: positions.length }, (_, i) => positions[0] + i));
   });
 
-  it('filters by source, dyno and level, and says so in the address', async () => {
+  it('filters by source, dyno and level; the filters are in the address', async () => {
     const app = await server.createApp();
     const heroku = await server.tokenOf(app.name, 'heroku');
     await push(app, 5, 'plain');
@@ -152,7 +152,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     await tab.waitForLineCount(1);
     await tab.page.keyboard.press('Escape');
     await tab.waitForLineCount(7);
-    await tab.page.locator('.who', { hasText: 'web.1' }).first().click();
+    await tab.page.locator('.origin', { hasText: 'web.1' }).first().click();
     await tab.page.getByLabel('Clear all filters').waitFor();
     expect(new URL(tab.page.url()).searchParams.get('dyno')).toBe('web.1');
   });
@@ -175,7 +175,7 @@ describe.skipIf(noBrowser)('reading', { timeout: 90_000 }, () => {
     expect(new URL(tab.page.url()).searchParams.get('at')).toBe('21');
   });
 
-  it('says what is wrong with a search that can’t be read', async () => {
+  it('shows what is wrong with a search that can’t be parsed', async () => {
     const app = await server.createApp();
     await push(app, 5);
     const tab = await openApp(browser, server, app);

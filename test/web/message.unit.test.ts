@@ -6,21 +6,21 @@ import { splitIntoSpans } from '../../src/web/text/text-spans.ts';
 
 const pairs = (text: string) => parseFields(text).fields.map(({ key, value }) => [key, value]);
 
-describe('a terminal’s colours', () => {
-  it('become marks on the text that is left', () => {
-    const { text, ranges: marks } = parseAnsi(
+describe('terminal colors', () => {
+  it('become styled ranges of the text that is left', () => {
+    const { text, ranges } = parseAnsi(
       'a \x1b[1;31mred\x1b[0m b \x1b[38;5;196mcube\x1b[39m \x1b[48;2;1;2;3mtrue\x1b[m.',
     );
     expect(text).toBe('a red b cube true.');
     expect(
-      marks.map(({ from, to, className: name, color: colour, background: ground }) => [
+      ranges.map(({ from, to, className, color, background }) => [
         text.slice(from, to),
-        name,
-        colour,
-        ground,
+        className,
+        color,
+        background,
       ]),
     ).toEqual([
-      ['red', 'bold fore-1', undefined, undefined],
+      ['red', 'bold fg-1', undefined, undefined],
       ['cube', '', 'rgb(255 0 0)', undefined],
       ['true', '', undefined, 'rgb(1 2 3)'],
     ]);
@@ -35,7 +35,7 @@ describe('a terminal’s colours', () => {
 });
 
 describe('fields', () => {
-  it('of JSON are flat, in order, whatever stands in front of them', () => {
+  it('of JSON are flat, in order, whatever text is before them', () => {
     expect(pairs('INFO {"a":{"b":[1,2],"c":null},"d":"x","e":{}}')).toEqual([
       ['a.b', '[1,2]'],
       ['a.c', 'null'],
@@ -47,7 +47,7 @@ describe('fields', () => {
     expect(pairs('{broken')).toEqual([]);
   });
 
-  it('of logfmt are pairs, with quotes undone', () => {
+  it('of logfmt are pairs, without their quotes', () => {
     expect(pairs('at=info desc="two \\"words\\"" path=/a?b=c n=12ms empty= ')).toEqual([
       ['at', 'info'],
       ['desc', 'two "words"'],
@@ -58,7 +58,7 @@ describe('fields', () => {
     expect(pairs('set a=b in the middle')).toEqual([]);
   });
 
-  it('take no time to be found missing', () => {
+  it('are searched for in linear time', () => {
     const hostile = [
       `{${'"a":{'.repeat(10_000)}`,
       `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`,
@@ -73,7 +73,7 @@ describe('fields', () => {
 });
 
 describe('a search', () => {
-  it('marks its words and phrases, not what has to be absent, and no patterns', () => {
+  it('highlights its words and phrases, not excluded ones, and no patterns', () => {
     const terms = searchTerms('Time "Not Found" -skip -"skip this" /a b/i /api/users');
     expect(terms).toEqual(['time', 'not found', '/api/users']);
     const text = 'TIME: /api/users not found';
@@ -91,13 +91,13 @@ describe('a search', () => {
   });
 });
 
-describe('marks', () => {
-  it('may overlap: the text is cut where they begin and end, and none of it is lost', () => {
-    const pieces = splitIntoSpans('abcdef', [
+describe('styled ranges', () => {
+  it('may overlap: the text is cut into spans where they begin and end, and none of it is lost', () => {
+    const spans = splitIntoSpans('abcdef', [
       { from: 1, to: 4, className: 'x' },
       { from: 3, to: 99, className: 'y', color: 'rgb(1 2 3)' },
     ]);
-    expect(pieces.map(({ text, classNames: names }) => [text, names])).toEqual([
+    expect(spans.map(({ text, classNames }) => [text, classNames])).toEqual([
       ['a', ''],
       ['bc', 'x'],
       ['d', 'x y'],

@@ -1,15 +1,19 @@
-import { expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
 import { AppDeployment } from '../../../src/apps/host/app-deployment.ts';
 import { errorPageUrls } from '../../../src/apps/host/custom-error-pages.ts';
 import { type RoutingInfo, RunningApps } from '../../../src/apps/host/running-apps.ts';
 import { DynoPidFile } from '../../../src/apps/processes/pid-file.ts';
 import { PortAllocator } from '../../../src/apps/processes/ports.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
-import { dataFolderForTest } from '../../support/server.ts';
 
 function runningApps(...routes: (Partial<RoutingInfo> & { name: string })[]): RunningApps {
   const all = new RunningApps(() => {});
-  const pidFile = new DynoPidFile(dataFolderForTest());
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const pidFile = new DynoPidFile(folder);
   for (const route of routes) {
     const options = {
       lines: { writeLine() {} },

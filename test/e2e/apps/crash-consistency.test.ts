@@ -63,8 +63,11 @@ it('a server that is killed leaves the state before or after', { timeout: 120_00
   let server = await startServer({ data });
   await server.request('POST', '/apps', { name: APP });
   expect(await build(server, 0)).toBe('succeeded');
-  const config = (n: number) =>
-    server.request('PATCH', `/apps/${APP}/config-vars`, { A: `${n}`, B: `${n}`, C: `${n}` });
+  let configChanges = 0;
+  const config = (n: number) => {
+    configChanges++;
+    return server.request('PATCH', `/apps/${APP}/config-vars`, { A: `${n}`, B: `${n}`, C: `${n}` });
+  };
   const counts = (n: number) => ({ worker: n % 3, clock: (n + 1) % 3 });
   const scale = (n: number) =>
     server.request('PATCH', `/apps/${APP}/formation`, {
@@ -78,8 +81,10 @@ it('a server that is killed leaves the state before or after', { timeout: 120_00
   for (let round = 0; round < ROUNDS; round++) {
     const changing = [keepChanging(config, configured), keepChanging(scale, scaled)] as const;
     const building = keepChanging((n) => build(server, n), builds);
-    // Another moment every time.
-    await new Promise((resolve) => setTimeout(resolve, 150 + round * 70 + Math.random() * 60));
+    // At another moment in every round, somewhere in the middle of a change.
+    const changesBefore = configChanges;
+    await until('changes', () => configChanges - changesBefore > 1 + round);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
     await server.kill();
     [configured, scaled] = await Promise.all(changing);
     builds = await building;

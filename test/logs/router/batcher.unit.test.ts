@@ -10,7 +10,6 @@ import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.t
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { expectSameLines } from '../../support/expect-same-lines.ts';
-import { numberedMessages } from '../../support/senders/send-lines.ts';
 import { until } from '../../support/until.ts';
 
 const APP = '00000000-0000-4000-8000-000000000001' as AppId;
@@ -22,6 +21,9 @@ const logSource: LogSource = {
   source: 'app',
   sourceBytes: SOURCE,
 };
+
+const numberedMessages = (count: number, name = 'line'): string[] =>
+  Array.from({ length: count }, (_, i) => `${name} ${i}`);
 
 let folder = '';
 let store: EmbeddedStore;

@@ -1,11 +1,11 @@
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { makeDirectory } from '../../src/common/make-directory.ts';
-import { temporaryFolder } from '../support/server.ts';
 
 function base(): string {
-  const folder = temporaryFolder();
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   return folder;
 }

@@ -1,0 +1,26 @@
+/** Which lines of a stream are shown. The server applies them, to the past and to live lines. */
+import type { LineLevel } from './line.ts';
+
+/** '' is any. */
+export interface Filters {
+  readonly source: string;
+  /** A dyno, or a type of dynos: `web` is `web.1`, `web.2` … */
+  readonly dyno: string;
+  /** This level and those that are more serious. */
+  readonly level: LineLevel | '';
+  /** A search expression as `?q=` takes it. */
+  readonly q: string;
+}
+
+export const NO_FILTERS: Filters = { source: '', dyno: '', level: '', q: '' };
+
+export function isFiltered(filters: Filters): boolean {
+  return Object.values(filters).some((value) => value !== '');
+}
+
+/** The filters as the server's parameters; what isn't set is left out. */
+export function filterParams(filters: Filters): URLSearchParams {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(filters)) if (value) params.set(name, value);
+  return params;
+}
