@@ -12,7 +12,11 @@ const LEFT_OUT = ['lmdb', '@lydell/node-pty', 'protobufjs'];
 export async function bundle(root) {
   const program = (...path) => join(root, 'dist', 'src', ...path);
   const built = await rolldown({
-    input: { tailrace: program('cli', 'main.js'), 'pre-receive': program('apps', 'build', 'pre-receive.js') },
+    input: {
+      tailrace: program('cli', 'main.js'),
+      'pre-receive': program('apps', 'build', 'pre-receive.js'),
+      'remove-ignored': program('apps', 'build', 'remove-ignored.js'),
+    },
     platform: 'node',
     external: LEFT_OUT,
     // Optional packages that aren't there, and `eval` in packages: both are as they should be.

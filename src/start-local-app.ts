@@ -7,7 +7,7 @@ import type { ProcfileEntry } from './apps/processes/config/procfile.ts';
 import { reapOrphans } from './apps/processes/orphans.ts';
 import { DynoPidFile } from './apps/processes/pid-file.ts';
 import { APP_NAME_PATTERN } from './apps/records/app-registry.ts';
-import type { Config } from './apps/records/release-history.ts';
+import type { Config } from './apps/records/release-record.ts';
 import { TailraceError } from './common/errors.ts';
 import { LineFilter } from './logs/syslog/line-filter.ts';
 import { PLAIN_TEXT_ENCODINGS, STRING_ENCODING } from './logs/tails/output/encodings.ts';

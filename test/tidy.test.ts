@@ -34,6 +34,8 @@ const COMPOSING: Record<string, readonly string[]> = {
   'src/cli/server/serve.ts': ['src/server.ts'],
   'src/cli/server/migrate.ts': ['src/migration.ts'],
 };
+/** The one grammar of times is the page's too: pure, and bundled into it. */
+const SHARED_WITH_WEB = ['src/common/time-expression.ts'];
 const FILES_MAX = 15;
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'misc'];
 
@@ -110,6 +112,7 @@ describe('imports', () => {
           .filter(({ path: to, isType }) => {
             const room = roomOf(to);
             if (room === from || allowed.includes(room) || COMPOSING[path]?.includes(to)) return false;
+            if (from === 'web' && SHARED_WITH_WEB.includes(to)) return false;
             return !(isType && (typesOnly.includes(room) || (from === 'cli' && isComposition(to))));
           })
           .map(({ path: to }) => `${path} → ${to}`);
@@ -166,6 +169,13 @@ describe('imports', () => {
       circles(graph).map((circle) => `${parent}: ${circle}`),
     );
     expect(found).toEqual([]);
+  });
+
+  it('are none in what the browser’s program shares', () => {
+    const shared = src.filter(({ path }) => SHARED_WITH_WEB.includes(path));
+    expect(shared.map(({ imports }) => imports)).toEqual(SHARED_WITH_WEB.map(() => []));
+    // Neither Node's modules nor packages.
+    for (const { text } of shared) expect(text).not.toMatch(/^import /m);
   });
 
   it('are found at all', () => {

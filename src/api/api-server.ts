@@ -1,39 +1,38 @@
 /** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import type { KeyScope } from '../apps/records/api-keys.ts';
+import type { ApiKeys, KeyScope } from '../apps/records/api-keys.ts';
 import { readAuthorization } from '../common/authorization.ts';
 import { TailraceError } from '../common/errors.ts';
 import { discardRemainingBody } from '../logs/sources/http/read-body.ts';
 import { accountRoutes } from './apps/account.ts';
-import { addonRoutes } from './apps/addons.ts';
-import { appRoutes } from './apps/apps.ts';
-import { authorizationRoutes } from './apps/authorizations.ts';
-import { buildRoutes, sourceUploadRoutes } from './apps/builds.ts';
-import { configVarRoutes } from './apps/config-vars.ts';
-import { domainRoutes, emptyListRoutes } from './apps/domains.ts';
-import { dynoRoutes } from './apps/dynos.ts';
-import { featureRoutes } from './apps/features.ts';
-import { formationRoutes } from './apps/formation.ts';
-import { gitRoutes } from './apps/git.ts';
-import { oneOffDynoRoutes } from './apps/one-off-dynos.ts';
-import { releaseRoutes } from './apps/releases.ts';
+import { type AddonRouteDependencies, addonRoutes } from './apps/addons.ts';
+import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
+import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
+import { type BuildRouteDependencies, buildRoutes, sourceUploadRoutes } from './apps/builds.ts';
+import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
+import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
+import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
+import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts';
+import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
+import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
+import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
+import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts';
 import { sendClientErrorResponse } from './client-error.ts';
-import type { ApiContext } from './context.ts';
 import { addEtags } from './etag.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
-import { addonDrainRoutes } from './logs/addon-drains.ts';
-import { drainActionRoutes } from './logs/drain-actions.ts';
-import { logDrainRoutes } from './logs/log-drains.ts';
+import { type AddonDrainRouteDependencies, addonDrainRoutes } from './logs/addon-drains.ts';
+import { type DrainActionRouteDependencies, drainActionRoutes } from './logs/drain-actions.ts';
+import { type LogDrainRouteDependencies, logDrainRoutes } from './logs/log-drains.ts';
 import { LogSessionStore } from './logs/log-session-store.ts';
-import { logSessionRoutes } from './logs/log-sessions.ts';
-import { metricsRoutes } from './logs/metrics.ts';
-import { sourceRuleRoutes } from './logs/source-rules.ts';
-import { statusRoutes } from './logs/status.ts';
+import { type LogSessionRouteDependencies, logSessionRoutes } from './logs/log-sessions.ts';
+import { type MetricsRouteDependencies, metricsRoutes } from './logs/metrics.ts';
+import { type SourceRuleRouteDependencies, sourceRuleRoutes } from './logs/source-rules.ts';
+import { type StatusRouteDependencies, statusRoutes } from './logs/status.ts';
 import { TailRegistry } from './logs/tail-registry.ts';
-import { tailWebSocketRoutes } from './logs/tail-websockets.ts';
-import { telemetryDrainRoutes } from './logs/telemetry-drains.ts';
-import { tokenRoutes } from './logs/tokens.ts';
+import { type TailWebSocketDependencies, tailWebSocketRoutes } from './logs/tail-websockets.ts';
+import { type TelemetryDrainRouteDependencies, telemetryDrainRoutes } from './logs/telemetry-drains.ts';
+import { type TokenRouteDependencies, tokenRoutes } from './logs/tokens.ts';
 import { openApiRoutes } from './openapi.ts';
 import { webUiRoutes } from './static-web-ui.ts';
 import { isSlowUpload } from './upload-timeout.ts';
@@ -41,17 +40,17 @@ import { isSlowUpload } from './upload-timeout.ts';
 /** A valid `Request-Id` of the client is kept. */
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
-/** A request has to be there in full after this time, and its header. */
+/** A request has to be complete after this time, and its header after that. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
 
-/** A Fastify that speaks the API's errors; nothing is served on it yet. */
+/** A Fastify server that responds with the API's errors; without routes. */
 export function createApiServer(
   warn: (fields: object, message: string) => void,
   requestTimeoutMs = REQUEST_TIMEOUT_MS,
 ): FastifyInstance {
   const server = Fastify({
-    // Who takes longer to say what they want is cut off: the answer (a tail, say) may take as long as it likes.
+    // Of the request alone: a response (a tail) may take any time.
     requestTimeout: requestTimeoutMs,
     http: {
       headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
@@ -64,17 +63,17 @@ export function createApiServer(
     trustProxy: false,
     bodyLimit: 1_048_576,
     genReqId: (request) => {
-      // Nobody sees the id of a request that pushes lines, and there are thousands a second.
+      // Requests that push lines need no id, and there are thousands a second.
       if (request.url?.startsWith('/logs') || request.url?.startsWith('/v1/logs')) return '';
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
-    // What is no text isn't made to be: a list as a name is a mistake. A number may come as text where a schema says so.
+    // No coercion: a list as a name is a mistake. Where a number may come as text, the schema allows both.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
     schemaController: { compilersFactory: lazySchemaCompilers },
     forceCloseConnections: true,
   });
-  // Clients say that they send JSON also where they send nothing (DELETE).
+  // Clients name JSON as the content type also without a body (DELETE).
   const parse = server.getDefaultJsonParser('error', 'ignore');
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body.length === 0) done(null, null);
@@ -85,7 +84,7 @@ export function createApiServer(
       if (error instanceof TailraceError) {
         if (error.code === 'too_large') discardRemainingBody(request.raw);
         if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
-        // Senders of lines know Logplex's answers, which are plain words.
+        // Senders of lines expect Logplex's responses, which are plain text.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
           return reply.code(error.status).type('text/plain').send(error.message);
         return reply.code(error.status).send({ id: error.code, message: error.message });
@@ -107,21 +106,50 @@ export function createApiServer(
   return server;
 }
 
+/** What all resources together work with: each file of routes declares its own. */
+export interface ApiDependencies
+  extends AddonDrainRouteDependencies,
+    AddonRouteDependencies,
+    AppRouteDependencies,
+    AuthorizationRouteDependencies,
+    BuildRouteDependencies,
+    ConfigVarRouteDependencies,
+    DomainRouteDependencies,
+    DrainActionRouteDependencies,
+    DynoRouteDependencies,
+    FeatureRouteDependencies,
+    FormationRouteDependencies,
+    GitRouteDependencies,
+    LogDrainRouteDependencies,
+    LogSessionRouteDependencies,
+    MetricsRouteDependencies,
+    OneOffDynoRouteDependencies,
+    ReleaseRouteDependencies,
+    SourceRuleRouteDependencies,
+    StatusRouteDependencies,
+    TailWebSocketDependencies,
+    TelemetryDrainRouteDependencies,
+    TokenRouteDependencies {}
+
 /** Adds all resources to a server. */
-export async function registerApiRoutes(server: FastifyInstance, context: ApiContext): Promise<void> {
+export async function registerApiRoutes(
+  server: FastifyInstance,
+  dependencies: ApiDependencies,
+): Promise<void> {
+  const { apiKeys, appRegistry, store, version } = dependencies;
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
   webUiRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
-      await authorize(request, context).catch((error) => {
+      await authorize(request, apiKeys).catch((error) => {
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
     });
     addEtags(api);
-    openApiRoutes(api, context.version);
+    openApiRoutes(api, version);
     for (const registerRoutes of [
       accountRoutes,
       appRoutes,
@@ -145,43 +173,39 @@ export async function registerApiRoutes(server: FastifyInstance, context: ApiCon
       statusRoutes,
       metricsRoutes,
     ])
-      registerRoutes(api, context);
+      registerRoutes(api, dependencies);
   });
-  const sessionStore = new LogSessionStore(context.store);
-  const tailRegistry = new TailRegistry(context.store, context.appRegistry);
-  // A log session is made with POST, but lets nobody do more than read.
-  logSessionRoutes(server, context, sessionStore, tailRegistry, (request) =>
-    authorize(request, context, 'read'),
+  const sessionStore = new LogSessionStore(store);
+  const tailRegistry = new TailRegistry(store, appRegistry);
+  // A log session is made with POST, but gives only the right to read.
+  logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
+    authorize(request, apiKeys, 'read'),
   );
-  sourceUploadRoutes(server, context);
-  gitRoutes(server, context, (header) => isAuthorized(header, 'write', context));
-  tailWebSocketRoutes(server, context, sessionStore, tailRegistry, (header) =>
-    isAuthorized(header, 'read', context),
+  sourceUploadRoutes(server, dependencies);
+  gitRoutes(server, dependencies, (header) => isAuthorized(header, 'write', apiKeys));
+  tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, (header) =>
+    isAuthorized(header, 'read', apiKeys),
   );
 }
 
-/** What the schema's validator says: `body/updates/0 must have …`. */
+/** @param message of the schema validator: `body/updates/0 must have …` */
 function validationMessage(message: string): string {
   return `Invalid request: ${message}.`;
 }
 
 async function authorize(
   request: FastifyRequest,
-  context: ApiContext,
+  apiKeys: ApiKeys,
   scope: KeyScope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write',
 ): Promise<void> {
-  if (await isAuthorized(request.headers.authorization, scope, context)) return;
+  if (await isAuthorized(request.headers.authorization, scope, apiKeys)) return;
   throw new TailraceError(
     'unauthorized',
     `Invalid credentials provided: an API key with the scope ${scope} is needed (print one with \`tailrace auth:token\`).`,
   );
 }
 
-async function isAuthorized(
-  header: string | undefined,
-  scope: KeyScope,
-  { apiKeys }: ApiContext,
-): Promise<boolean> {
+async function isAuthorized(header: string | undefined, scope: KeyScope, apiKeys: ApiKeys): Promise<boolean> {
   const credentials = readAuthorization(header);
   return credentials.kind === 'key' && (await apiKeys.allows(credentials.key, scope));
 }

@@ -1,9 +1,9 @@
-/** Answers to what is no HTTP, or comes too slowly: before there is a request. */
+/** Responses to connections that send no HTTP, or send it too slowly: before there is a request. */
 import type { Socket } from 'node:net';
 
 const TLS_HANDSHAKE_RECORD = 0x16;
 
-/** The error that Node's parser gives, with what it was reading. */
+/** An error of Node's HTTP parser, with the bytes that it was reading. */
 export interface ClientError extends Error {
   readonly code?: string;
   readonly rawPacket?: unknown;
@@ -23,9 +23,9 @@ export function explainClientError({ code, rawPacket }: ClientError): [status: s
   return ['400 Bad Request', 'That was no HTTP request.'];
 }
 
-/** Says why, and closes the connection. */
+/** Responds with the reason, and closes the connection. */
 export function sendClientErrorResponse(error: ClientError, socket: Socket): void {
-  // Reset by the other end, or in the middle of an answer: there is nothing to say.
+  // Reset by the peer, or in the middle of a response: nothing can be sent.
   if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy(error);
     return;

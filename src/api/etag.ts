@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 
-/** Gives answers to GET an `ETag`, and answers 304 to whoever has the same already (RFC 9110, 8.8.3 and 13.1.2). */
+/** Adds an `ETag` to responses to GET, and responds 304 to a client that has this version (RFC 9110, 8.8.3 and 13.1.2). */
 export function addEtags(api: FastifyInstance): void {
   api.addHook('onSend', async (request, reply, payload) => {
     if (request.method !== 'GET' || typeof payload !== 'string') return payload;
@@ -14,7 +14,8 @@ export function addEtags(api: FastifyInstance): void {
   });
 }
 
-function matchesEtag(header: string | undefined, tag: string): boolean {
+/** Does `If-None-Match` (RFC 9110 section 13.1.2), a list or `*`, name this entity tag? */
+export function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
-  return header.split(',').some((one) => ['*', tag].includes(one.trim().replace(/^W\//, '')));
+  return header.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
 }

@@ -1,6 +1,6 @@
 /**
- * Compiles the routes' JSON Schemas when a request first needs one: at the start it would take an eighth of the processor time, for
- * a hundred routes of which most are never asked.
+ * Compiles a route's JSON Schema with its first request: compiling those of a hundred routes, most of which are never requested,
+ * would slow down the start.
  */
 import { createRequire } from 'node:module';
 import type { BuildCompilerFromPool } from '@fastify/ajv-compiler';
@@ -23,7 +23,7 @@ const buildValidator: BuildCompilerFromPool = (schemas, options) => {
       Object.assign(lazyValidate, { errors: validate.errors });
       return result;
     };
-    // Fastify calls it with the data, and reads its errors; the rest is Ajv's own.
+    // Fastify calls it with the data, and reads its errors; it needs nothing else of Ajv's type.
     return lazyValidate as Validate;
   };
 };

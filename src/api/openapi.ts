@@ -1,7 +1,7 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { API_SCHEMAS, bodySchema } from './schemas-heroku.ts';
 
-/** What is served beside the API's own scope, where requests are read by hand. */
+/** Routes outside the API's scope, which validate requests themselves. */
 const UNREGISTERED_ROUTES: readonly RouteDescription[] = [
   {
     method: 'POST',
@@ -49,13 +49,13 @@ interface RouteDescription {
 }
 
 /**
- * Gathers what the routes added from now on say about themselves, and serves it as an OpenAPI 3.1 description at
+ * Collects the schemas of the routes that are added from now on, and serves them as an OpenAPI 3.1 description at
  * `GET /openapi.json`: made from the same schemas that requests are checked with.
  */
 export function openApiRoutes(api: FastifyInstance, version: string): void {
   const routes: RouteDescription[] = [];
   for (const [name, schema] of Object.entries(API_SCHEMAS)) api.addSchema({ $id: name, ...schema });
-  // Answers are described, not filtered: JSON.stringify writes them as they are.
+  // Responses are described, not filtered: JSON.stringify writes them as they are.
   api.setSerializerCompiler(() => (response) => JSON.stringify(response));
   api.addHook('onRoute', (route: RouteOptions) => {
     for (const method of [route.method].flat())

@@ -18,7 +18,7 @@ interface PageRange {
 /**
  * One page of a list: sets the status (206 when there is more, else 200), `Accept-Ranges`, `Content-Range` and
  * `Next-Range`.
- * @param fields what can be asked for, the first is the usual one
+ * @param fields fields to sort and select by; the first is the default
  * @throws TailraceError `requested_range_not_satisfiable` for a range that can't be read
  */
 export function paginate<T extends object>(

@@ -1,6 +1,6 @@
 /**
- * JSON Schemas of what the API answers with, in the shapes of the Heroku Platform API v3. The OpenAPI description is made
- * from them, and the tests hold every answer against them.
+ * JSON Schemas of responses, in the shapes of the Heroku Platform API v3. The OpenAPI description is made from them, and the
+ * tests validate every response.
  */
 
 import {
@@ -192,14 +192,14 @@ export const API_SCHEMAS = {
 
 export type SchemaName = keyof typeof API_SCHEMAS;
 
-/** What a route says about itself: it is validated by, and described from, this. */
+/** A route's schema: requests are validated by it, and the OpenAPI description is made from it. */
 export interface RouteSchema {
   readonly summary: string;
   readonly body?: JsonSchema;
   readonly response: Readonly<Record<number, JsonSchema>>;
 }
 
-/** Answers that have no name: nothing, and text. */
+/** Responses without a component of their own. */
 const UNNAMED_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   Empty: { type: 'object', maxProperties: 0 },
   Text: { type: 'string' },
@@ -217,7 +217,7 @@ export function routeSchema(
   return { schema: { summary, ...(body ? { body } : {}), response: { [status]: schema } } };
 }
 
-/** An object of these properties, for bodies. What isn't named is left alone, as Heroku does. */
+/** An object of these properties, for bodies. Other properties are ignored, as Heroku does. */
 export function bodySchema(
   properties: Record<string, JsonSchema>,
   required: readonly string[] = [],

@@ -1,4 +1,4 @@
-/** JSON Schemas of what the API answers with beyond Heroku's, or without a name of its own there. */
+/** JSON Schemas of responses that Heroku's API doesn't have, or has no name for. */
 import {
   anyValue,
   boolean,

@@ -1,4 +1,4 @@
-/** The live page at `/`: what Vite has built of src/web, served from memory to anybody. What it shows asks for a key. */
+/** The web UI at `/`: what Vite has built of src/web, served from memory without a key. The API that it calls needs one. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
 import { PACKAGE_ROOT } from '../common/package-info.ts';
+import { matchesEtag } from './etag.ts';
 
 /**
  * Nothing but this server's own files and connections, nothing inline, no way to make HTML out of a text (Trusted Types),
@@ -48,7 +49,7 @@ interface StaticFile {
   readonly cache: string;
 }
 
-/** Serves the page; where it wasn't built, `/` says how to. */
+/** Serves the web UI; where it wasn't built, `/` responds with how to build it. */
 export function webUiRoutes(server: FastifyInstance): void {
   const files = loadStaticFiles();
   for (const [path, file] of files)
@@ -70,12 +71,6 @@ function sendFile(file: StaticFile, request: FastifyRequest, reply: FastifyReply
   reply.type(file.type);
   if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return reply.send(file.body);
   return reply.header('Content-Encoding', 'gzip').send(file.gzipped);
-}
-
-/** `If-None-Match` (RFC 9110 section 13.1.2): a list, or `*`. */
-function matchesEtag(header: string | undefined, etag: string): boolean {
-  if (!header) return false;
-  return header.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
 }
 
 /** All files of the built page by the path they are served at. */

@@ -1,17 +1,17 @@
 /**
- * A request has to be there in full after a while, or its connection is cut off: nobody shall hold one for ever. Uploads
- * of sources may take as long as they like, while something comes.
+ * A request that isn't complete after a timeout is cut off, so that slow clients can't hold connections. Uploads of sources are exempt
+ * while data arrives.
  */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 
-/** An upload from which nothing comes for so long is cut off. */
+/** An upload without data for so long is cut off. */
 const IDLE_TIMEOUT_MS = 60_000;
 
 const slowUploads = new WeakSet<Duplex>();
 
-/** Lets this request take its time. */
+/** Exempts a request from the timeout. */
 export function allowSlowUpload({ raw }: FastifyRequest): void {
   const { socket } = raw;
   slowUploads.add(socket);
@@ -27,7 +27,7 @@ function restoreTimeout(socket: Socket, onIdle: () => void): void {
   socket.setTimeout(0);
 }
 
-/** Node.js says once that a request isn't there in time: of an upload it may be. */
+/** Node.js reports a late request once: is it an exempt upload? */
 export function isSlowUpload(error: { readonly code?: string }, socket: Duplex): boolean {
   return error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && slowUploads.has(socket);
 }

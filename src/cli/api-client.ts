@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
-import { systemCode, TailraceError } from '../common/errors.ts';
+import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
 
 /** The git remote that leads to an app. */
 export const GIT_REMOTE = 'tailrace';
@@ -68,7 +68,7 @@ export function dataFolders(): string[] {
   return folders;
 }
 
-/** In a clone, `npm start` runs the example: its server answers from the clone's top folder too. */
+/** In a clone, `npm start` runs the example: its server is found from the clone's top folder too. */
 function exampleDataFolder(): string[] {
   const folder = join(process.cwd(), 'examples', 'counter', '.tailrace');
   return existsSync(folder) ? [folder] : [];
@@ -92,30 +92,29 @@ function readLocalServer(folder: string): ServerAddress | undefined {
 /** A client of one server. */
 export class ApiClient {
   readonly address: ServerAddress;
-  /** Said behind a refusal, when the app is one that nobody named on the command line. */
+  /** Added to `not_found` when the app wasn't named on the command line. */
   private notFoundHint = '';
   private readonly timeoutMs: number | undefined;
 
-  /** @param timeoutMs how long an answer may take; left out: as long as it takes. */
+  /** @param timeoutMs how long a response may take; left out: no timeout. */
   constructor(address: ServerAddress = findServer(), timeoutMs?: number) {
     this.address = address;
     this.timeoutMs = timeoutMs;
   }
 
   /**
-   * Asks the API; `T` is the shape of the answer.
+   * Sends a request to the API; `T` is the shape of the response.
    * @throws TailraceError with the server's own sentence.
    */
   async request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const { statusCode, text } = await this.send(method, path, json, 'application/json');
-    const answer = text === '' ? undefined : JSON.parse(text);
     if (statusCode >= 400)
-      throw errorFromResponse(statusCode, answer, statusCode === 404 ? this.notFoundHint : '');
-    return answer as T;
+      throw errorFromResponse(statusCode, text, statusCode === 404 ? this.notFoundHint : '');
+    return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 
-  /** What leads to the app that is asked about, which may be gone. */
+  /** Where the app's name came from, since it may be gone. */
   setImpliedApp(name: string, origin: string): void {
     this.notFoundHint = ` (${name}, which ${origin} names; name another with --app)`;
   }
@@ -123,9 +122,8 @@ export class ApiClient {
   /** Pushes lines of text to `/logs`. */
   async pushLines(token: string, dyno: string, text: Buffer): Promise<void> {
     const path = `/logs?token=${encodeURIComponent(token)}&dyno=${encodeURIComponent(dyno)}`;
-    const { statusCode, text: answer } = await this.send('POST', path, text, 'text/plain');
-    if (statusCode >= 400)
-      throw errorFromResponse(statusCode, answer === '' ? undefined : JSON.parse(answer));
+    const response = await this.send('POST', path, text, 'text/plain');
+    if (response.statusCode >= 400) throw errorFromResponse(response.statusCode, response.text);
   }
 
   private async send(
@@ -142,8 +140,8 @@ export class ApiClient {
     const { request } = await import('undici'); // `serve` has no need of it
     try {
       const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
-      const answer = await request(this.address.url + path, { method, headers, body, signal });
-      return { statusCode: answer.statusCode, text: await answer.body.text() };
+      const response = await request(this.address.url + path, { method, headers, body, signal });
+      return { statusCode: response.statusCode, text: await response.body.text() };
     } catch (error) {
       throw new TailraceError(
         'unavailable',
@@ -154,21 +152,42 @@ export class ApiClient {
   }
 }
 
-function errorFromResponse(
-  status: number,
-  answer: { message?: string } | undefined,
-  hint = '',
-): TailraceError {
-  const code = status === 401 ? 'unauthorized' : status === 404 ? 'not_found' : 'bad_request';
-  const message = answer?.message ?? `The server answered ${status}.`;
-  return new TailraceError(code, message.replace(/^(Couldn't find that app)\.$/, `$1${hint}.`));
+/**
+ * What a response with an error status means.
+ * @param body in the API's form; a proxy in between may have written something else
+ */
+export function errorFromResponse(status: number, body: string, hint = ''): TailraceError {
+  const message = messageOf(body) ?? `The server answered ${status}.`;
+  return new TailraceError(
+    codeOfStatus(status),
+    message.replace(/^(Couldn't find that app)\.$/, `$1${hint}.`),
+  );
 }
+
+function codeOfStatus(status: number): ErrorCode {
+  if (status === 401) return 'unauthorized';
+  if (status === 404) return 'not_found';
+  return status >= 500 ? 'unavailable' : 'bad_request';
+}
+
+function messageOf(body: string): string | undefined {
+  try {
+    const { message } = JSON.parse(body);
+    return typeof message === 'string' ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** For commander: the app that a command is about, see {@link resolveApp}. */
+export const APP_OPTION = [
+  '-a, --app <name>',
+  "the app (default: the git remote's, else this folder's)",
+] as const;
 
 /** Adds `-a, --app` and `--json`, which every client command has. */
 export function addClientOptions(command: Command): Command {
-  return command
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
-    .option('--json', 'print JSON');
+  return command.option(...APP_OPTION).option('--json', 'print JSON');
 }
 
 /**
@@ -195,7 +214,27 @@ export async function resolveApp(client: ApiClient, explicit: string | undefined
   );
 }
 
-/** What an app in a folder is called, when nobody says otherwise. */
+/** A client, an app, and the path of something that it has in the API. */
+export interface AppEndpoint {
+  readonly client: ApiClient;
+  readonly app: string;
+  readonly path: string;
+}
+
+/**
+ * The app that a command is about, as {@link resolveApp} finds it.
+ * @param resource what follows the app in the path, such as `/domains`
+ */
+export async function resolveEndpoint(
+  options: { readonly app?: string },
+  resource = '',
+): Promise<AppEndpoint> {
+  const client = new ApiClient();
+  const app = await resolveApp(client, options.app);
+  return { client, app, path: `/apps/${encodeURIComponent(app)}${resource}` };
+}
+
+/** The default name of an app in a folder. */
 export function appNameFromFolder(folder: string): string {
   const name = basename(folder)
     .toLowerCase()

@@ -1,7 +1,7 @@
 import type { RunningServer } from '../server.ts';
 import { printableWebUiUrl } from './web-ui-url.ts';
 
-/** What `tailrace start` says first: where things are, and what to type next. */
+/** The first output of `tailrace start`: where things are, and what to type next. */
 export function startBanner(options: {
   name: string;
   server: RunningServer;

@@ -6,12 +6,12 @@ const DIM = '\x1b[2m';
 const DYNO_COLORS = [36, 33, 32, 35, 96, 93, 92, 95, 34, 94];
 const LINE_PREFIX = /^(\S+) ([^\s[\]]+)\[([^\]]*)\]: /;
 
-/** Colours lines by dyno, each dyno its own colour in the order of their appearance. */
+/** Colors lines by dyno: each dyno gets the next color when it first appears. */
 export class Colorizer {
   private readonly isEnabled: boolean;
   private readonly colorByName = new Map<string, number>();
 
-  /** @param isEnabled false: no colours at all, the messages' own neither. */
+  /** @param isEnabled false: no colors at all, the messages' own neither. */
   constructor(isEnabled: boolean) {
     this.isEnabled = isEnabled;
   }
@@ -29,22 +29,22 @@ export class Colorizer {
     return `${DIM}${time}${RESET} \x1b[${this.colorFor(dyno)}m${name}${RESET} ${isError ? `\x1b[31m${rest}${RESET}` : rest}`;
   }
 
-  /** A name in the colour that is its own. */
+  /** A name in its color. */
   colorizeName(name: string, shown: string = name): string {
     return this.isEnabled ? `\x1b[${this.colorFor(`app ${name}`)}m${shown}${RESET}` : shown;
   }
 
   private colorFor(dyno: string): number {
-    let colour = this.colorByName.get(dyno);
-    if (colour === undefined) {
-      colour = DYNO_COLORS[this.colorByName.size % DYNO_COLORS.length];
-      this.colorByName.set(dyno, colour);
+    let color = this.colorByName.get(dyno);
+    if (color === undefined) {
+      color = DYNO_COLORS[this.colorByName.size % DYNO_COLORS.length];
+      this.colorByName.set(dyno, color);
     }
-    return colour;
+    return color;
   }
 }
 
-/** Are colours wanted? `NO_COLOR` and `--no-color` say no, `FORCE_COLOR` yes, else a terminal decides. */
+/** Should output be colored? `NO_COLOR` and `--no-color`: no, `FORCE_COLOR`: yes, else on a terminal. */
 export function wantsColor(stream: { isTTY?: boolean }, option: boolean | undefined): boolean {
   if (option === false || process.env.NO_COLOR) return false;
   if (process.env.FORCE_COLOR && process.env.FORCE_COLOR !== '0') return true;

@@ -1,6 +1,6 @@
 /**
- * All commands: under which heading of the help, by which names, in which file. A command runs without the weight of the
- * others: that halves the time of a short one. `test/cli/commands-alone.test.ts` holds the names to the files.
+ * All commands: under which heading of the help, by which names, in which file. A command is loaded without the
+ * others, so that short ones are fast. `test/cli/lazy-commands.test.ts` compares the names with the files.
  */
 import type { Command } from 'commander';
 
@@ -8,7 +8,7 @@ type AddCommands = (program: Command) => void;
 /** What a file's commands are called, with spaces between, and how they are loaded. */
 type CommandEntry = readonly [names: string, load: () => Promise<AddCommands>];
 
-/** Instead of names: it looks at the other commands, and is never loaded alone. */
+/** Instead of names: it needs the other commands, and is never loaded alone. */
 const NEEDS_ALL_COMMANDS = '';
 
 /** In the order of the help, under its headings. */

@@ -19,7 +19,7 @@ function completionScript(shell: string, names: readonly string[]): string {
   const words = names.join(' ');
   if (shell === 'fish') return `complete -c tailrace -n __fish_use_subcommand -f -a '${words}'\n`;
   const load = shell === 'zsh' ? 'autoload -U +X bashcompinit && bashcompinit\n' : '';
-  // A colon ends a word for bash: what comes before it is taken off again from every answer.
+  // A colon ends a word for bash: what comes before it is removed from every completion.
   return `${load}_tailrace() {
   local line="\${COMP_LINE:0:$COMP_POINT}"
   local word="\${line##*[[:space:]]}"

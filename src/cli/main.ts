@@ -16,7 +16,7 @@ const program = new TypedCommand('tailrace')
 
 if (!(await addSingleCommand(program, process.argv[2]))) await addAllCommands(program);
 
-// A reader that has seen enough (`| head`) is no error. Who has something to stop first (dynos) does that by itself.
+// A closed pipe (`| head`) is no error. A command with a shutdown handler (dynos to stop) ends by itself.
 process.stdout.on('error', (error: Error & { code?: string }) => {
   if (error.code !== 'EPIPE') throw error;
   if (!handlesShutdown()) process.exit(0);
@@ -25,7 +25,7 @@ process.stdout.on('error', (error: Error & { code?: string }) => {
 try {
   const typed = process.argv.slice(2);
   const unknown = unknownCommand(program, typed);
-  // By itself it is refused; with `help` around it, commander would print the help of everything.
+  // Alone it is rejected; after `help`, commander would print the help of all commands.
   await program.parseAsync(unknown === undefined ? typed : [unknown], { from: 'user' });
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
@@ -35,7 +35,7 @@ try {
   }
 }
 
-/** Expected errors are one sentence; others keep their trace, since somebody has to mend them. */
+/** Expected errors are one sentence; others keep their stack trace, for a bug report. */
 function errorMessage(error: unknown): string {
   if (error instanceof TailraceError) return error.message;
   if (

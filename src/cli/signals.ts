@@ -1,13 +1,13 @@
 let hasShutdownHandler = false;
 
-/** Does somebody wait for the end, because there is something to stop before it? */
+/** Does the command have something to stop before the process may end? */
 export function handlesShutdown(): boolean {
   return hasShutdownHandler;
 }
 
 /**
- * Resolves at the first Ctrl-C or SIGTERM, or when nobody reads what is printed any more. At the second signal, `atOnce`
- * is called and the process ends with the status that says so.
+ * Resolves at the first Ctrl-C or SIGTERM, or when stdout is closed. At the second signal `forceStop` is called, and the
+ * process ends with the signal's status.
  */
 export function waitForShutdown(forceStop: () => Promise<void> | void): Promise<void> {
   hasShutdownHandler = true;

@@ -1,6 +1,6 @@
 import { Command, type ErrorOptions } from 'commander';
 
-/** A command that refuses what was typed the way in which all errors of the command line are told, with its usage below. */
+/** A command that prints errors of its arguments like all errors of the command line, with its usage below. */
 export class TypedCommand extends Command {
   override createCommand(name?: string): Command {
     return new TypedCommand(name);
@@ -14,7 +14,7 @@ export class TypedCommand extends Command {
 
 /**
  * Does the program lack the command that was asked for, by itself or after `help`?
- * @param typed what stands behind the program's name
+ * @param typed the program's arguments
  * @returns its name, or undefined when nothing is wrong
  */
 export function unknownCommand(program: Command, typed: readonly string[]): string | undefined {

@@ -1,13 +1,12 @@
 /**
- * The address of the live page. The key is in its fragment, which browsers keep to themselves; the page takes it out of the
- * address bar.
+ * The URL of the web UI. The key is in its fragment, which browsers don't send; the web UI removes it from the address bar.
  */
 export function webUiUrl(server: { url: string; key: string }, app?: string): string {
   const query = app === undefined ? '' : `?app=${encodeURIComponent(app)}`;
   return `${server.url}/${query}#key=${encodeURIComponent(server.key)}`;
 }
 
-/** The same to be printed: with the key for somebody at a terminal, but not into files and journals. */
+/** The same to be printed: with the key on a terminal, but not into files and journals. */
 export function printableWebUiUrl(
   server: { url: string; key: string },
   stream: { isTTY?: boolean },

@@ -6,7 +6,7 @@ import { systemCode } from './errors.ts';
  * Makes a folder and its parents that don't exist. One by one: with `recursive`, Node.js 20 hangs at a
  * folder that exists and in which nothing can be made, but which answers ENOENT (`/proc`).
  * @param mode of each that is made
- * @throws the system's error when that can't be, or one that says where nothing can be made
+ * @throws the system's error when that can't be, or one with the folder in which nothing can be made
  */
 export function makeDirectory(directory: string, mode = 0o777): void {
   const failure = tryMakeDirectory(directory, mode);

@@ -4,7 +4,7 @@ import { startHttpReceiver } from '../support/receivers/receivers.ts';
 import { startServerForTest } from '../support/server.ts';
 
 describe.skipIf(missing('redis-server'))('a drain of an add-on', () => {
-  it('is shown with it, goes away with it, and not without it', async () => {
+  it('is listed with it, removed with it, and not without it', async () => {
     const server = await startServerForTest();
     const app = await server.createApp('rill');
     const say = (...args: string[]) => runTailrace([...args, '-a', 'rill'], { env: server.env });

@@ -18,7 +18,7 @@ async function ask(method: string, path: string, body?: string, headers: Record<
 }
 
 describe('apps', () => {
-  it('are made, found by name and id, listed and destroyed', async () => {
+  it('are created, found by name and id, listed and destroyed', async () => {
     const made = await ask('POST', '/apps', JSON.stringify({ name: 'mill-race' }));
     expect(made).toMatchObject({
       status: 201,
@@ -31,7 +31,7 @@ describe('apps', () => {
     expect(await ask('GET', '/apps/mill-race')).toMatchObject({ status: 404, json: { id: 'not_found' } });
   });
 
-  it('get a name when none is given', async () => {
+  it('get a generated name when none is given', async () => {
     expect((await ask('POST', '/apps', '{}')).json.name).toMatch(/^[a-z]+-[a-z]+-\d{5}$/);
   });
 
@@ -40,7 +40,7 @@ describe('apps', () => {
     expect((await ask('POST', '/apps', '{"name":"taken"}')).status).toBe(409);
   });
 
-  it('of which many are made at once with one name, there is one', async () => {
+  it('created concurrently with one name: one succeeds', async () => {
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => ask('POST', '/apps', '{"name":"race"}')),
     );
@@ -65,8 +65,8 @@ describe('apps', () => {
   });
 });
 
-describe('answers', () => {
-  it('have a Request-Id, the client’s own when it is a good one', async () => {
+describe('responses', () => {
+  it('have a Request-Id: the client’s own when it is valid', async () => {
     expect((await ask('GET', '/apps')).headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
     const own = 'abcdefghij-0123456789';
     expect((await ask('GET', '/apps', undefined, { 'request-id': own })).headers.get('request-id')).toBe(own);
@@ -85,7 +85,7 @@ describe('answers', () => {
     ['a token that there isn’t', 'DELETE', '/apps/APP/tokens/t.x', '{}', 404],
     ['a drain that there isn’t', 'DELETE', '/apps/APP/log-drains/d.x', '{}', 404],
     ['a dyno that there isn’t', 'DELETE', '/apps/APP/dynos/web.1', '{}', 404],
-  ])('%s: an error with an id and a sentence', async (_name, method, path, body, status) => {
+  ])('%s: an error with an id and a message', async (_name, method, path, body, status) => {
     const app = await server.createApp();
     const answer = await ask(method, path.replace('APP', app.name), body);
     expect(answer.status).toBe(status);
@@ -95,7 +95,7 @@ describe('answers', () => {
     });
   });
 
-  it('another app’s tokens and drains can’t be reached through one’s own', async () => {
+  it('tokens and drains of another app: 404', async () => {
     const mine = await server.createApp();
     const theirs = await server.createApp();
     const drain = await server.createDrain(theirs, 'http://127.0.0.1:9/');
@@ -106,7 +106,7 @@ describe('answers', () => {
 });
 
 describe('drains', () => {
-  it('are named by id, token, or URL, encoded or with its slashes', async () => {
+  it('are addressed by id, token, or URL, encoded or with its slashes', async () => {
     const app = await server.createApp();
     const url = 'http://127.0.0.1:9/a/b?c=d';
     for (const name of ['id', 'token', 'encoded', 'plain'] as const) {
@@ -123,7 +123,7 @@ describe('drains', () => {
     expect(await server.listDrains(app)).toEqual([]);
   });
 
-  it('are twenty at the most', async () => {
+  it('are limited to twenty an app', async () => {
     const app = await server.createApp();
     for (let i = 0; i < 20; i++) await server.createDrain(app, `http://127.0.0.1:9/${i}`);
     await expect(server.createDrain(app, 'http://127.0.0.1:9/more')).rejects.toThrow(

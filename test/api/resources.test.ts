@@ -1,4 +1,4 @@
-/** The API by itself: shapes, pages, entity tags, errors, keys, the description. */
+/** The API itself: schemas, pagination, entity tags, errors, keys, OpenAPI. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../src/api/schema-builder.ts';
 import { API_SCHEMAS, type SchemaName } from '../../src/api/schemas-heroku.ts';
@@ -23,7 +23,7 @@ function send(method: string, path: string, body: unknown, key = server.key): Pr
 }
 const errorOf = async (answer: Response) => [answer.status, ((await answer.json()) as { id: string }).id];
 
-/** What is wrong with a value, by the parts of JSON Schema that the shapes use. */
+/** Validation errors of a value, for the keywords of JSON Schema that the schemas use. */
 function faults(schema: JsonSchema, value: unknown, at = ''): string[] {
   if (Array.isArray(schema.anyOf))
     return schema.anyOf.some((one: JsonSchema) => faults(one, value, at).length === 0) ? [] : [`${at}: none`];
@@ -55,8 +55,8 @@ interface Operation {
   readonly requestBody?: object;
 }
 
-describe('shapes', () => {
-  it('every answer has every field that Heroku’s has', async () => {
+describe('responses', () => {
+  it('have every field that Heroku’s have', async () => {
     await send('PATCH', `/apps/${app.name}/config-vars`, { A: '1' });
     await send('POST', `/apps/${app.name}/domains`, { hostname: 'shapes.example.com' });
     await send('POST', `/apps/${app.name}/log-drains`, { url: 'https://logs.example.com/' });
@@ -90,7 +90,7 @@ describe('shapes', () => {
     }
   });
 
-  it('are described for machines, with everything that is served', async () => {
+  it('are described by OpenAPI, all routes of them', async () => {
     const description = (await (await get('/openapi.json')).json()) as {
       paths: Record<string, Record<string, Operation>>;
       components: { schemas: object };
@@ -106,7 +106,7 @@ describe('shapes', () => {
         const at = `${method} ${path}`;
         expect(summary, at).toMatch(/^[A-Z]/);
         if (['post', 'put', 'patch'].includes(method)) expect(requestBody, at).toBeDefined();
-        // A shape with a name, text, or nothing at all.
+        // A named schema, text, or nothing at all.
         const { default: _, ...good } = responses;
         expect(JSON.stringify(Object.values(good)), at).toMatch(
           /#\/components\/schemas\/|"text\/|"maxProperties":0/,
@@ -127,8 +127,8 @@ describe('shapes', () => {
   });
 });
 
-describe('pages', () => {
-  it('come in the order that was asked for, with the way to the next', async () => {
+describe('pagination', () => {
+  it('returns the requested range in the requested order, with Next-Range', async () => {
     for (const value of ['2', '3', '4'])
       await send('PATCH', `/apps/${app.name}/config-vars`, { PAGE: value });
     const seen: number[] = [];
@@ -149,7 +149,7 @@ describe('pages', () => {
     expect(seen[seen.length - 1]).toBe(1);
   });
 
-  it('ranges that mean nothing are refused', async () => {
+  it('rejects invalid ranges', async () => {
     const path = `/apps/${app.name}/releases`;
     for (const range of ['colour ..', 'version ..; max=0', 'version ..; max=9999', ']['])
       expect(await errorOf(await get(path, { range })), range).toEqual([
@@ -160,7 +160,7 @@ describe('pages', () => {
 });
 
 describe('entity tags', () => {
-  it('spare an answer that has not changed', async () => {
+  it('give 304 for an unchanged response', async () => {
     const path = `/apps/${app.name}/config-vars`;
     const tag = (await get(path)).headers.get('etag') ?? '';
     const same = await get(path, { 'if-none-match': tag });
@@ -174,7 +174,7 @@ describe('config vars', () => {
   const path = () => `/apps/${app.name}/config-vars`;
   const version = async () => ((await (await get(`/apps/${app.name}/releases`)).json()) as unknown[]).length;
 
-  it('one bad name leaves all as they were', async () => {
+  it('one invalid name: none is changed', async () => {
     const before = await (await get(path())).text();
     for (const name of ['1A', 'A-B', '', 'A B', 'Ä'])
       expect(await errorOf(await send('PATCH', path(), { GOOD: 'x', [name]: 'y' })), name).toEqual([
@@ -188,7 +188,7 @@ describe('config vars', () => {
     expect(await (await get(path())).text()).toBe(before);
   });
 
-  it('the same again makes no release', async () => {
+  it('unchanged values make no release', async () => {
     await send('PATCH', path(), { SAME: '1' });
     const before = await version();
     await send('PATCH', path(), { SAME: '1', NOT_THERE: null });
@@ -207,7 +207,7 @@ describe('config vars', () => {
     expect((await run('config:unset', 'SAME', 'NOT_THERE')).stdout).toContain(`done, v${before + 1}\n`);
   });
 
-  it('and code of the release before come back with a rollback; the first has none before it', async () => {
+  it('are restored with the code by a rollback; the first release has none before it', async () => {
     const { name } = await server.createApp();
     const run = (...args: string[]) => runTailrace([...args, '-a', name], { env: server.env });
     expect(await run('rollback')).toEqual({
@@ -219,7 +219,7 @@ describe('config vars', () => {
     expect((await run('rollback')).stdout).toBe(`Rolling back ${name} to v1... done, v3\n`);
   });
 
-  it('can’t be rolled back to what the app is now', async () => {
+  it('can’t be rolled back to the current release', async () => {
     const { name } = await server.createApp();
     const count = async () => ((await (await get(`/apps/${name}/releases`)).json()) as unknown[]).length;
     expect(await runTailrace(['rollback', 'v1', '-a', name], { env: server.env })).toEqual({
@@ -237,7 +237,7 @@ describe('config vars', () => {
     expect(await count()).toBe(3);
   });
 
-  it('changes at the same time all hold', async () => {
+  it('concurrent changes are all applied', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `AT_ONCE_${i}`);
     await Promise.all(names.map((name) => send('PATCH', path(), { [name]: 'yes' })));
     expect(Object.keys((await (await get(path())).json()) as object)).toEqual(expect.arrayContaining(names));
@@ -245,7 +245,7 @@ describe('config vars', () => {
 });
 
 describe('requests', () => {
-  it('that don’t fit the schema get 422 and a sentence', async () => {
+  it('that don’t match the schema: 422 with a message', async () => {
     const formation = `/apps/${app.name}/formation`;
     for (const [method, path, body] of [
       ['PATCH', formation, { updates: 'web=1' }],
@@ -257,13 +257,13 @@ describe('requests', () => {
       expect(await errorOf(await send(method, path, body)), path).toEqual([422, 'invalid_params']);
   });
 
-  it('have an id, the client’s when it gives one', async () => {
+  it('have an id, the client’s when it sends one', async () => {
     expect((await get('/account')).headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
     const id = 'a-client-chose-this-one';
     expect((await get('/account', { 'request-id': id })).headers.get('request-id')).toBe(id);
   });
 
-  it('may do what their key’s scopes say, until it expires', async () => {
+  it('are authorized by the scopes of their key, until it expires', async () => {
     const make = async (body: object) =>
       (await (await send('POST', '/oauth/authorizations', body)).json()) as {
         access_token: { token: string };

@@ -92,7 +92,7 @@ describe('tailrace logs', () => {
     expect(json).toMatchObject({ source: 'heroku', dyno: 'web.1', message: 'from heroku' });
   });
 
-  it('--tail goes on, and through a restart of the server: nothing missed, nothing twice', async () => {
+  it('--tail resumes after a restart of the server without gaps or duplicates', async () => {
     const data = dataFolderForTest();
     const first = await startServerForTest({ data, env: { TAILRACE_HTTP_PORT: '0' } });
     const app = await first.createApp('rill');
@@ -114,7 +114,7 @@ describe('tailrace logs', () => {
     expect(stderr).toContain('connection lost');
   });
 
-  it('colours: none in a pipe, none with NO_COLOR or --no-color, the messages’ own neither', async () => {
+  it('colors: none in a pipe, none with NO_COLOR or --no-color, the messages’ own neither', async () => {
     const { app, logs } = await appWithLines();
     await pushLines(server, app.token, ['\u001b[31mred\u001b[0m']);
     const coloured = async (env: Record<string, string>, ...args: string[]) => {
@@ -135,7 +135,7 @@ describe('tailrace logs', () => {
     const pipe = new Program('bash', ['-c', script, process.execPath, TAILRACE], { env: server.env });
     onTestFinished(() => void pipe.stop('SIGKILL'));
     await pipe.waitForOutput(/line 0\n/);
-    // It learns that nobody reads when it writes the next time.
+    // It notices the closed pipe with its next write.
     await until('its end', async () => {
       await pushLines(server, app.token, ['more']);
       return pipe.hasExited;
@@ -147,7 +147,7 @@ describe('tailrace logs', () => {
     });
   });
 
-  it('an app that there isn’t, a key that is wrong, a number that is none', async () => {
+  it('errors: an unknown app, a wrong key, an invalid number', async () => {
     const { app: lines, logs } = await appWithLines();
     expect(await logs('-n', 'many')).toMatchObject({ status: 1 });
     for (const [app, env, said] of [
@@ -163,7 +163,7 @@ describe('tailrace logs', () => {
 });
 
 describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
-  it('print what a script needs, and nothing else', async () => {
+  it('print the value alone, for scripts', async () => {
     const app = await server.createApp();
     const say = (...args: string[]) => runProgram(process.execPath, [TAILRACE, ...args], { env: server.env });
     expect((await say('auth:token')).stdout).toBe(`${server.key}\n`);
@@ -186,7 +186,7 @@ describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
 });
 
 describe.skipIf(missing('git'))('the git remote of an app', () => {
-  it('goes with it; one that leads to an app that is gone is named', async () => {
+  it('is removed with it; an error names one that points to a destroyed app', async () => {
     const repository = new GitRepository(server);
     await repository.tailrace('create', 'first-one');
     expect((await repository.tailrace('destroy', '--confirm', 'first-one')).stdout).toBe(

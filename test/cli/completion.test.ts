@@ -14,7 +14,7 @@ describe('tailrace completion', () => {
     expect(await complete('tailrace logs -')).toEqual([]);
   });
 
-  it('names the shells it knows', async () => {
+  it('lists the supported shells', async () => {
     const { stderr, status } = await runTailrace(['completion', 'tcsh']);
     expect(stderr).toMatch(/Allowed choices are bash, zsh, fish/);
     expect(status).toBe(1);

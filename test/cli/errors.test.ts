@@ -51,7 +51,7 @@ describe('tailrace start', () => {
 
 describe('any command', () => {
   it.each([['logs'], ['ps'], ['drains'], ['apps'], ['log', 'x'], ['status'], ['auth:token']])(
-    '%s without a server: says how to start one',
+    '%s without a server: how to start one',
     async (...args) => {
       const folder = dataFolderForTest();
       const { status, stderr } = await runTailrace(args, { cwd: folder, env: { HOME: folder } });
@@ -60,7 +60,7 @@ describe('any command', () => {
     },
   );
 
-  it('with a server that doesn’t answer: says so', async () => {
+  it('with an unreachable server: an error that names it', async () => {
     const env = { TAILRACE_URL: 'http://127.0.0.1:9', TAILRACE_API_KEY: 'k.x' };
     for (const args of [
       ['ps', '-a', 'x'],
@@ -76,7 +76,7 @@ describe('any command', () => {
   it.each<[string[], RegExp]>([
     [['ps', '-a', 'x'], /TAILRACE_URL is "nonsense": it must be an address such as http:/],
     [['ship', '-t', 't.x', '--', 'true'], /TAILRACE_URL is "nonsense"/],
-  ])('%j with an address that is none: says which', async (args, said) => {
+  ])('%j with an invalid TAILRACE_URL: an error that names it', async (args, said) => {
     const env = { TAILRACE_URL: 'nonsense', TAILRACE_API_KEY: 'k.x' };
     const { status, stderr } = await runTailrace(args, { env });
     expect(status).toBe(1);
@@ -98,7 +98,7 @@ describe('any command', () => {
       ['ship', '-t', 't.x', '--spool', '/proc/nowhere/a', '--', 'true'],
       /can't be kept in \/proc\/nowhere\/a \([^)]+\): give --spool/,
     ],
-  ])('%j: says what is wrong', async (args, said) => {
+  ])('%j: one sentence', async (args, said) => {
     const env = { TAILRACE_URL: 'http://127.0.0.1:9', TAILRACE_API_KEY: 'k.x' };
     const { status, stderr } = await runTailrace(args, { env });
     expect(status).toBe(1);
@@ -117,7 +117,7 @@ describe('any command', () => {
       "Required option '-s, --source <name>' not specified.",
       'tailrace sources:add [options]',
     ],
-  ])('%j: says what is wrong with it, and how it is used', async (args, said, usage) => {
+  ])('%j: one sentence, and the usage', async (args, said, usage) => {
     const { status, stdout, stderr } = await runTailrace(args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     const [error, below, ...rest] = stderr.split('\n');
@@ -132,14 +132,14 @@ describe('any command', () => {
     expect(stdout).toContain('Usage: tailrace drains:add');
   });
 
-  it.each([[['help', 'help']], [['help', '--help']]])('%j: the help of help alone', async (args) => {
+  it.each([[['help', 'help']], [['help', '--help']]])('%j: only the help of help', async (args) => {
     const { status, stdout } = await runTailrace(args);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^Usage: tailrace help .*\[command\]\n/);
     expect(stdout).not.toContain('drains:add');
   });
 
-  it('help alone, or before what isn’t a name: everything there is', async () => {
+  it('help alone, or before an option: all commands', async () => {
     const all = await runTailrace(['--help']);
     expect(all.stdout).toMatch(/^ {2}help .*\[command\] /m);
     expect(await runTailrace(['help'])).toEqual(all);

@@ -1,4 +1,4 @@
-/** A command that is loaded alone is the one that stands in the help. */
+/** A command that is loaded alone is the same as in the help. */
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { addAllCommands, addSingleCommand } from '../../src/cli/commands.ts';
@@ -7,11 +7,11 @@ const make = (): Command => new Command('tailrace').enablePositionalOptions();
 const all = make();
 await addAllCommands(all);
 const names = all.commands.flatMap((command) => [command.name(), ...command.aliases()]);
-/** They look at the others. */
+/** They need the others. */
 const TOGETHER = ['log', 'completion', 'help'];
 
-describe('a command alone', () => {
-  it('is there for every name but those that need the others', async () => {
+describe('a command that is loaded alone', () => {
+  it('exists for every name but those that need the others', async () => {
     const missing: string[] = [];
     for (const name of names) if (!(await addSingleCommand(make(), name))) missing.push(name);
     expect(missing).toEqual(TOGETHER);

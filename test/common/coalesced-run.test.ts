@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CoalescedRun } from '../../src/common/coalesced-run.ts';
 
-/** A run that ends when it is told to, and a record of those that were started. */
+/** A run that ends when `end` is called, and the number of those that were started. */
 function controlledRun(): { run: () => Promise<void>; started: () => number; end: (error?: Error) => void } {
   let count = 0;
   let settle: ((error?: Error) => void) | undefined;
@@ -77,7 +77,7 @@ describe('CoalescedRun', () => {
     expect(runs).toBe(3);
   });
 
-  it('says when it is idle, without a run for that', async () => {
+  it('resolves `idle` when nothing runs, without a run for that', async () => {
     const { run, started, end } = controlledRun();
     const coalesced = new CoalescedRun(run);
     await coalesced.idle();

@@ -10,7 +10,7 @@ function base(): string {
   return folder;
 }
 
-it('makes what is missing above too, with the mode; what is there stays as it is', () => {
+it('makes missing parents too, with the mode; existing ones stay as they are', () => {
   const folder = base();
   const deep = join(folder, 'a', 'b', 'c');
   makeDirectory(deep, 0o700);
@@ -21,7 +21,7 @@ it('makes what is missing above too, with the mode; what is there stays as it is
   expect(statSync(join(folder, 'a', 'd')).isDirectory()).toBe(true);
 });
 
-it('a file in its place, or above it', () => {
+it('fails where a file is in its place, or above it', () => {
   const file = join(base(), 'file');
   writeFileSync(file, 'x');
   expect(() => makeDirectory(file)).toThrow('EEXIST');
@@ -29,6 +29,6 @@ it('a file in its place, or above it', () => {
 });
 
 // With `recursive: true`, Node.js 20 goes round in circles there.
-it.runIf(existsSync('/proc/self'))('where the system makes none: says where that is', () => {
+it.runIf(existsSync('/proc/self'))('where the system makes none: the error says where', () => {
   expect(() => makeDirectory('/proc/nowhere/a/b')).toThrow(/^no folder can be made in \/proc$/);
 });

@@ -4,7 +4,6 @@ import { type Line, parseLine } from '../../src/web/stream/line.ts';
 import { LineWindow } from '../../src/web/stream/line-window.ts';
 import { HISTORY_SECONDS, RateHistory } from '../../src/web/stream/rate-history.ts';
 import { withoutUrlSecrets } from '../../src/web/text/format.ts';
-import { parseTimeInput } from '../../src/web/text/parse-time.ts';
 import { RowHeights } from '../../src/web/view/list/row-heights.ts';
 import { RowLayout } from '../../src/web/view/list/row-layout.ts';
 import { formatViewLocation, parseViewLocation } from '../../src/web/view-location.ts';
@@ -124,7 +123,7 @@ describe('rates', () => {
   });
 });
 
-describe('addresses and times', () => {
+describe('addresses', () => {
   it('an address leads back to where it was written', () => {
     const place = {
       app: 'counter',
@@ -134,18 +133,6 @@ describe('addresses and times', () => {
     expect(parseViewLocation(formatViewLocation(place))).toEqual(place);
     expect(parseViewLocation('?at=x&level=loud').at).toBe('');
     expect(formatViewLocation(parseViewLocation('?level=loud'))).toBe('');
-  });
-
-  it('times are read as people write them', () => {
-    const now = new Date(2026, 10, 21, 14, 5, 30).getTime();
-    expect(parseTimeInput('10m', now)).toBe(now - 600_000);
-    expect(parseTimeInput('2 h ago', now)).toBe(now - 7_200_000);
-    expect(parseTimeInput('14:05', now)).toBe(new Date(2026, 10, 21, 14, 5).getTime());
-    expect(parseTimeInput('23:00', now)).toBe(new Date(2026, 10, 20, 23, 0).getTime());
-    expect(parseTimeInput('2026-11-20 09:30', now)).toBe(new Date(2026, 10, 20, 9, 30).getTime());
-    expect(parseTimeInput('2026-11-20T09:30:00Z', now)).toBe(Date.UTC(2026, 10, 20, 9, 30));
-    for (const nonsense of ['', 'soon', '25:00', '10:61', '2026-13-45'])
-      expect(parseTimeInput(nonsense, now)).toBeUndefined();
   });
 
   it('secrets in a drain’s address aren’t shown', () => {

@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import type { AddonServices } from '../../apps/host/contract.ts';
 import { addonAttachmentName, addonServiceName, isAddonNamed } from '../../apps/records/addon-names.ts';
-import type { AppRecord } from '../../apps/records/app-registry.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { applyConfigChange } from '../../apps/records/config-change.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import type { AddonRecord } from '../../apps/records/release-history.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
+import type { AddonRecord } from '../../apps/records/release-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { ApiContext } from '../context.ts';
+import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { removeAddonDrains } from '../logs/addon-drains.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { randomAppName } from './apps.ts';
-import { rollOutRelease } from './config-vars.ts';
+import { type RolloutDependencies, rollOutRelease } from './config-vars.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -25,9 +27,17 @@ interface AppAddon {
   readonly addon: AddonRecord;
 }
 
+/** What these routes work with. */
+export interface AddonRouteDependencies extends RolloutDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly releases: Releases;
+  readonly addonServices: AddonServices;
+  readonly deliveries: DrainSupervisor;
+}
+
 /** `/apps/:app/addons` and what hangs on them: programs on this machine that give an app a config var. */
-export function addonRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, releases, addonServices } = context;
+export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDependencies): void {
+  const { appRegistry, releases, addonServices } = dependencies;
 
   const allAddons = async (): Promise<AppAddon[]> => {
     const apps = await appRegistry.listApps();
@@ -154,7 +164,7 @@ export function addonRoutes(api: FastifyInstance, context: ApiContext): void {
       addons: [...current.addons, addon],
       config: applyConfigChange(current.config, config),
     }));
-    await rollOutRelease(context, app, release);
+    await rollOutRelease(dependencies, app, release);
     return addon;
   }
 
@@ -165,8 +175,8 @@ export function addonRoutes(api: FastifyInstance, context: ApiContext): void {
       addons: current.addons.filter(({ id }) => id !== addon.id),
       config: applyConfigChange(current.config, removedVars),
     }));
-    await rollOutRelease(context, app, release);
-    await removeAddonDrains(context, app.id, addon.id);
+    await rollOutRelease(dependencies, app, release);
+    await removeAddonDrains(dependencies, app.id, addon.id);
     await addonServices.destroy(app.id, addon.id);
   }
 }

@@ -1,10 +1,13 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/app-registry.ts';
+import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
 import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
-import type { ApiContext } from '../context.ts';
+import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
+import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
+import type { Store } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -22,10 +25,24 @@ interface AppUpdateRequest {
 /** What every app runs on. */
 export const STACK = { id: '00000000-0000-4000-8000-000000000002', name: 'local' } as const;
 
-/** `/apps`: create, list, look at, rename, put under maintenance, destroy. */
-export function appRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, dynoRunner, platformLog, releases } = context;
-  const view = (app: AppRecord) => appView(app, context);
+/** What these routes work with. */
+export interface AppRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly releases: Releases;
+  readonly store: Store;
+  readonly dynoRunner: DynoRunner;
+  readonly deliveries: DrainSupervisor;
+  readonly platformLog: PlatformLog;
+  /** `http://…/<app>.git` */
+  readonly gitUrl: (appName: string) => string;
+  /** `http://<app>.localhost:8080/` */
+  readonly webUrl: (appName: string) => string;
+}
+
+/** `/apps`: create, list, show, rename, put under maintenance, destroy. */
+export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependencies): void {
+  const { appRegistry, deliveries, dynoRunner, platformLog, releases } = dependencies;
+  const view = (app: AppRecord) => appView(app, dependencies);
 
   for (const path of ['/apps', '/users/:user/apps'])
     api.get(path, routeSchema('List the apps', 'App', { many: true }), async (request, reply) =>
@@ -84,7 +101,7 @@ export function appRoutes(api: FastifyInstance, context: ApiContext): void {
     const shown = await view(app);
     await dynoRunner.deleteApp(app);
     await appRegistry.destroyApp(app);
-    await context.deliveries.reconcile();
+    await deliveries.reconcile();
     return shown;
   });
 
@@ -109,12 +126,15 @@ export function appRoutes(api: FastifyInstance, context: ApiContext): void {
 }
 
 /** An app in the Platform API's shape. */
-async function appView(app: AppRecord, context: ApiContext) {
-  const release = await context.releases.current(app.id);
+async function appView(
+  app: AppRecord,
+  { releases, store, gitUrl, webUrl }: Pick<AppRouteDependencies, 'releases' | 'store' | 'gitUrl' | 'webUrl'>,
+) {
+  const release = await releases.current(app.id);
   const slug =
     release.slug === null
       ? undefined
-      : (await context.store.get<SlugRecord>(app.id, slugRecordKey(release.slug)))?.value;
+      : (await store.get<SlugRecord>(app.id, slugRecordKey(release.slug)))?.value;
   return {
     id: app.id,
     name: app.name,
@@ -123,8 +143,8 @@ async function appView(app: AppRecord, context: ApiContext) {
     region: { id: OWNER.id, name: 'localhost' },
     stack: STACK,
     build_stack: STACK,
-    git_url: context.gitUrl(app.name),
-    web_url: context.webUrl(app.name),
+    git_url: gitUrl(app.name),
+    web_url: webUrl(app.name),
     created_at: app.createdAt,
     updated_at: app.updatedAt,
     released_at: release.version > 1 ? release.createdAt : null,

@@ -1,21 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { type ApiKeyRecord, generateApiKey, KEY_SCOPES, type KeyScope } from '../../apps/records/api-keys.ts';
+import {
+  type ApiKeyRecord,
+  type ApiKeys,
+  generateApiKey,
+  KEY_SCOPES,
+  type KeyScope,
+} from '../../apps/records/api-keys.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { ApiContext } from '../context.ts';
+import { DURATION_FORMS, parseDuration } from '../../common/time-expression.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface NewAuthorizationRequest {
   readonly description?: string | null;
-  /** Seconds; the official CLI sends what was typed. */
   readonly expires_in?: string | number | null;
   readonly scope?: readonly string[] | null;
 }
 
+/** What these routes work with. */
+export interface AuthorizationRouteDependencies {
+  readonly apiKeys: ApiKeys;
+}
+
 /** `/oauth/authorizations`: API keys. A key is shown once, when it is made. */
-export function authorizationRoutes(api: FastifyInstance, { apiKeys }: ApiContext): void {
+export function authorizationRoutes(api: FastifyInstance, { apiKeys }: AuthorizationRouteDependencies): void {
   api.get(
     '/oauth/authorizations',
     routeSchema('List the API keys', 'Authorization', { many: true }),
@@ -90,10 +100,15 @@ function parseScopes(given: readonly string[]): KeyScope[] {
   return KEY_SCOPES.filter((scope) => wanted.includes(scope));
 }
 
+/** Heroku's number of seconds (also as text: the official CLI sends what was typed), or a duration. */
 function parseExpirySeconds(given: string | number): number {
-  const seconds = Number(given);
+  const durationMs = parseDuration(String(given));
+  const seconds = durationMs === undefined ? Number(given) : Math.ceil(durationMs / 1_000);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > 315_360_000)
-    throw new TailraceError('invalid_params', `"${given}" is no time in seconds: choose 1 to 315360000.`);
+    throw new TailraceError(
+      'invalid_params',
+      `"${given}" is no time in seconds: choose 1 to 315360000, or write ${DURATION_FORMS}.`,
+    );
   return seconds;
 }
 

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/app-registry.ts';
+import type { Builds } from '../../apps/host/contract.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { type Build, sourceTooLargeError } from '../../apps/records/build-record.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { ApiContext } from '../context.ts';
+import type { Store } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { allowSlowUpload } from '../upload-timeout.ts';
@@ -23,12 +24,19 @@ interface NewBuildRequest {
   readonly source_blob: { readonly url: string; readonly version?: string | null };
 }
 
-/** A source archive's name: nobody guesses it. */
+/** A source archive's name: too long to be guessed. */
 const SOURCE_ARCHIVE_NAME = /^[A-Za-z0-9_-]{32}$/;
 
+/** What these routes work with. */
+export interface BuildRouteDependencies extends SourceUploadDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly builds: Builds;
+  readonly store: Store;
+}
+
 /** `/sources`, `/apps/:app/builds`, `/apps/:app/slugs`: from an archive of files to a release. */
-export function buildRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, builds, store, uploadFolder, sourceBytesMax } = context;
+export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDependencies): void {
+  const { appRegistry, builds, store, uploadFolder, sourceBytesMax } = dependencies;
 
   api.post(
     '/sources',
@@ -113,10 +121,18 @@ export function buildRoutes(api: FastifyInstance, context: ApiContext): void {
   );
 }
 
-/** `PUT /sources/<name>`: takes an archive, for whoever knows the name. */
+/** Where uploads of sources go. */
+export interface SourceUploadDependencies {
+  /** Folder of source archives that wait to be built. */
+  readonly uploadFolder: string;
+  /** What a source may hold, packed. */
+  readonly sourceBytesMax: number;
+}
+
+/** `PUT /sources/<name>`: takes an archive; its name is the only secret. */
 export function sourceUploadRoutes(
   server: FastifyInstance,
-  { uploadFolder, sourceBytesMax }: ApiContext,
+  { uploadFolder, sourceBytesMax }: SourceUploadDependencies,
 ): void {
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();

@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import {
   applyConfigChange,
   type ConfigChange,
@@ -6,17 +8,23 @@ import {
   isConfigChanged,
 } from '../../apps/records/config-change.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
-import type { ApiContext } from '../context.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
+import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
   Params: { app: string };
 }
 
+/** What these routes work with. */
+export interface ConfigVarRouteDependencies extends RolloutDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly releases: Releases;
+}
+
 /** `/apps/:app/config-vars`: read them, or change several at once, which makes a release. */
-export function configVarRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, releases } = context;
+export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRouteDependencies): void {
+  const { appRegistry, releases } = dependencies;
 
   const summary = "An app's config vars";
   api.get<AppParams>('/apps/:app/config-vars', routeSchema(summary, 'ConfigVars'), async (request) => {
@@ -39,16 +47,22 @@ export function configVarRoutes(api: FastifyInstance, context: ApiContext): void
         changed = isConfigChanged(current.config, change);
         return changed ? { description: describeConfigChange(change), config } : undefined;
       });
-      if (changed) await rollOutRelease(context, app, release);
+      if (changed) await rollOutRelease(dependencies, app, release);
       return release.config;
     },
   );
 }
 
-/** Tells the stream of a new release, and makes the dynos those of it. */
+/** What a new release is rolled out with. */
+export interface RolloutDependencies {
+  readonly platformLog: PlatformLog;
+  readonly dynoRunner: DynoRunner;
+}
+
+/** Logs a new release to the app's stream, and replaces the dynos by those of it. */
 export async function rollOutRelease(
-  { platformLog, dynoRunner }: ApiContext,
-  app: Parameters<ApiContext['dynoRunner']['deployRelease']>[0],
+  { platformLog, dynoRunner }: RolloutDependencies,
+  app: AppRecord,
   release: { version: number; description: string },
 ): Promise<void> {
   const byUser = `by user ${OWNER.email}`;

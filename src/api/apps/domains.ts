@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord, DomainRecord } from '../../apps/records/app-registry.ts';
-import type { ApiContext } from '../context.ts';
+import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { AppRecord, AppRegistry, DomainRecord } from '../../apps/records/app-registry.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -8,9 +8,15 @@ interface AppParams {
   Params: { app: string };
 }
 
+/** What these routes work with. */
+export interface DomainRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly dynoRunner: DynoRunner;
+}
+
 /** `/apps/:app/domains`: the host names of an app, beside `<app>.localhost`. */
-export function domainRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, dynoRunner } = context;
+export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDependencies): void {
+  const { appRegistry, dynoRunner } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/domains',
@@ -53,8 +59,11 @@ export function domainRoutes(api: FastifyInstance, context: ApiContext): void {
   );
 }
 
-/** Lists that are empty here, and that clients look at all the same: certificates, buildpacks. */
-export function emptyListRoutes(api: FastifyInstance, { appRegistry }: ApiContext): void {
+/** Lists that are always empty here, but that clients request: certificates, buildpacks. */
+export function emptyListRoutes(
+  api: FastifyInstance,
+  { appRegistry }: Pick<DomainRouteDependencies, 'appRegistry'>,
+): void {
   for (const path of ['sni-endpoints', 'buildpack-installations'])
     api.get<AppParams>(
       `/apps/:app/${path}`,

@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { DynoSummary } from '../../apps/host/contract.ts';
-import type { AppRecord } from '../../apps/records/app-registry.ts';
+import type { DynoRunner, DynoSummary } from '../../apps/host/contract.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { DEFAULT_DYNO_SIZE, type DynoSizesRecord, loadDynoSizes } from '../../apps/records/dyno-sizes.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { ApiContext } from '../context.ts';
+import type { Store } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -14,9 +14,17 @@ interface DynoParams {
   Params: { app: string; dyno: string };
 }
 
-/** `/apps/:app/dynos`: what runs, and restarting and stopping it. */
-export function dynoRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, dynoRunner, store } = context;
+/** What these routes work with. */
+export interface DynoRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly dynoRunner: DynoRunner;
+  readonly store: Store;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** `/apps/:app/dynos`: list, restart, stop. */
+export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependencies): void {
+  const { appRegistry, dynoRunner, store, warn } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/dynos',
@@ -78,10 +86,10 @@ export function dynoRoutes(api: FastifyInstance, context: ApiContext): void {
     return app;
   }
 
-  /** Answers at once: a dyno may take half a minute to end. What comes of it is in the stream. */
+  /** Responds at once: a dyno may take half a minute to end. The result is in the stream. */
   function runInBackground({ name }: AppRecord, reply: FastifyReply, work: Promise<void>): object {
     work.catch((error: unknown) =>
-      context.warn({ app: name, err: error }, 'a dyno could not be restarted or stopped'),
+      warn({ app: name, err: error }, 'a dyno could not be restarted or stopped'),
     );
     reply.code(202);
     return {};

@@ -1,18 +1,28 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/app-registry.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { FEATURES, type FeatureName, hasFeature, switchFeature } from '../../apps/records/features.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
-import type { ApiContext } from '../context.ts';
+import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
+import type { Store } from '../../logs/store/contract.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface Params {
   Params: { app: string; feature: string };
 }
 
+/** What these routes work with. */
+export interface FeatureRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly store: Store;
+  readonly platformLog: PlatformLog;
+}
+
 /** `/apps/:app/features`: switches (`heroku labs`). */
-export function featureRoutes(api: FastifyInstance, { appRegistry, store, platformLog }: ApiContext): void {
+export function featureRoutes(
+  api: FastifyInstance,
+  { appRegistry, store, platformLog }: FeatureRouteDependencies,
+): void {
   api.get<Params>(
     '/apps/:app/features',
     routeSchema('List what can be switched on', 'Feature', { many: true }),
@@ -29,7 +39,7 @@ export function featureRoutes(api: FastifyInstance, { appRegistry, store, platfo
       return featureView(app, requireFeatureName(request.params.feature));
     },
   );
-  // Clients look here first: whether it is the account's.
+  // Clients request this first: is it a feature of the account?
   api.get('/account/features', routeSchema('An empty list', 'Feature', { many: true }), async () => []);
   const change = bodySchema({ enabled: { type: 'boolean' } }, ['enabled']);
   api.patch<Params & { Body: { enabled: boolean } }>(

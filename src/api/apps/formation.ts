@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/app-registry.ts';
+import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { DEFAULT_DYNO_SIZE, loadDynoSizes, parseDynoSize } from '../../apps/records/dyno-sizes.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
-import type { ApiContext } from '../context.ts';
+import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
+import type { Store } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -19,9 +20,17 @@ interface FormationUpdate {
   readonly dyno_size?: { readonly name: string } | string | null;
 }
 
-/** `/apps/:app/formation`: how many dynos of each process type are wanted. */
-export function formationRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, dynoRunner, platformLog, store } = context;
+/** What these routes work with. */
+export interface FormationRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly dynoRunner: DynoRunner;
+  readonly platformLog: PlatformLog;
+  readonly store: Store;
+}
+
+/** `/apps/:app/formation`: the desired number of dynos of each process type. */
+export function formationRoutes(api: FastifyInstance, dependencies: FormationRouteDependencies): void {
+  const { appRegistry, dynoRunner, platformLog, store } = dependencies;
   const formationViews = async (app: AppRecord) => {
     const sizes = await loadDynoSizes(store, app.id);
     return dynoRunner.formation(app.id).map((process) => ({

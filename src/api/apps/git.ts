@@ -9,11 +9,11 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import type { ApiContext } from '../context.ts';
 import { allowSlowUpload } from '../upload-timeout.ts';
 
 const GIT_SERVICES = ['git-receive-pack', 'git-upload-pack'] as const;
@@ -24,13 +24,25 @@ interface RepositoryParams {
   Body: Readable | null;
 }
 
+/** What these routes work with. */
+export interface GitRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  /** Folder of the apps' git repositories. */
+  readonly repositoryFolder: string;
+  /** What a source may hold, packed. */
+  readonly sourceBytesMax: number;
+  /** This server's own URL. */
+  readonly url: () => string;
+  readonly warn: (fields: object, message: string) => void;
+}
+
 /** The routes of every app's repository, `/<app>.git`. */
 export function gitRoutes(
   server: FastifyInstance,
-  context: ApiContext,
+  dependencies: GitRouteDependencies,
   isAuthorizedToWrite: (authorization: string | undefined) => Promise<boolean>,
 ): void {
-  const { appRegistry, repositoryFolder, sourceBytesMax } = context;
+  const { appRegistry, repositoryFolder, sourceBytesMax, url, warn } = dependencies;
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -57,7 +69,7 @@ export function gitRoutes(
     for (const service of GIT_SERVICES)
       scope.post<RepositoryParams>(
         `/:repository/${service}`,
-        // What git takes is less: it says so itself, in words that its user sees.
+        // Git itself takes less, and reports that in its own protocol.
         { bodyLimit: Number.MAX_SAFE_INTEGER },
         async (request, reply) => {
           allowSlowUpload(request);
@@ -108,12 +120,10 @@ export function gitRoutes(
     reply.hijack();
     child.stdin.on('error', () => {});
     child.on('error', (error) => {
-      context.warn({ err: error }, 'git could not be run');
+      warn({ err: error }, 'git could not be run');
       reply.raw.destroy();
     });
-    child.stderr.on('data', (text: Buffer) =>
-      context.warn({ git: text.toString('utf8').trim() }, 'git said'),
-    );
+    child.stderr.on('data', (text: Buffer) => warn({ git: text.toString('utf8').trim() }, 'git said'));
     const kind = advertise ? 'advertisement' : 'result';
     reply.raw.writeHead(200, {
       'Content-Type': `application/x-${service}-${kind}`,
@@ -138,7 +148,7 @@ export function gitRoutes(
       reply.raw.write(sidebandMessage(` !     ${sourceTooLargeMessage(sourceBytesMax, 'of the commits')}`));
     });
     uncompressed.pipe(child.stdin);
-    // Git has seen enough. What still comes is thrown away: a client that sends can't read why.
+    // Git has ended. The rest is read and discarded: a client that still sends doesn't read the reason.
     child.stdin.on('close', () => {
       uncompressed.unpipe(child.stdin);
       uncompressed.resume();
@@ -150,7 +160,7 @@ export function gitRoutes(
     return {
       HOOK_PROGRAM: join(PACKAGE_ROOT, 'dist', 'bundle', 'pre-receive.js'),
       HOOK_NODE: process.execPath,
-      HOOK_URL: context.url(),
+      HOOK_URL: url(),
       HOOK_APP: app ?? '',
       HOOK_AUTHORIZATION: request.headers.authorization ?? '',
     };

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
+import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { ApiContext } from '../context.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { dynoView } from './dynos.ts';
 
@@ -19,9 +20,15 @@ interface TerminalSizeRequest {
 const PROCESS_TYPE_NAME = /^[a-z][a-z0-9_-]{0,29}$/;
 const TERMINAL_SIZE_MAX = 1_000;
 
+/** What these routes work with. */
+export interface OneOffDynoRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly dynoRunner: DynoRunner;
+}
+
 /** `POST /apps/:app/dynos`: one-off dynos, attached or not; and the size of their windows. */
-export function oneOffDynoRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, dynoRunner } = context;
+export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoRouteDependencies): void {
+  const { appRegistry, dynoRunner } = dependencies;
   const nullable = (type: string) => ({ type: [type, 'null'] });
   const requestBody = bodySchema(
     {

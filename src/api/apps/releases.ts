@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/app-registry.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
-import type { ReleaseRecord } from '../../apps/records/release-history.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
+import type { ReleaseRecord } from '../../apps/records/release-record.ts';
+import type { SlugRecord } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { ApiContext } from '../context.ts';
+import type { AppId } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { rollOutRelease } from './config-vars.ts';
+import { type RolloutDependencies, rollOutRelease } from './config-vars.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -22,9 +24,17 @@ interface NewReleaseRequest {
   readonly description?: string;
 }
 
-/** `/apps/:app/releases`: list, look at, roll back. */
-export function releaseRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, releases } = context;
+/** What these routes work with. */
+export interface ReleaseRouteDependencies extends RolloutDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly releases: Releases;
+  /** @throws TailraceError `not_found` unless the app has this slug */
+  readonly requireSlug: (app: AppId, id: string) => Promise<SlugRecord>;
+}
+
+/** `/apps/:app/releases`: list, show, roll back. */
+export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDependencies): void {
+  const { appRegistry, releases, requireSlug } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/releases',
@@ -71,7 +81,7 @@ export function releaseRoutes(api: FastifyInstance, context: ApiContext): void {
         throw new TailraceError('invalid_params', 'Name either a release to roll back to, or a slug.');
       const release =
         id !== undefined ? await rollBack(app, id) : await releaseSlug(app, slug ?? '', description);
-      await rollOutRelease(context, app, release);
+      await rollOutRelease(dependencies, app, release);
       reply.code(201);
       return releaseView(release, app, release);
     },
@@ -92,7 +102,7 @@ export function releaseRoutes(api: FastifyInstance, context: ApiContext): void {
   }
 
   async function releaseSlug(app: AppRecord, slug: string, description?: string): Promise<ReleaseRecord> {
-    await context.requireSlug(app.id, slug);
+    await requireSlug(app.id, slug);
     return releases.add(app.id, () => ({ description: description ?? `Deploy ${slug.slice(0, 8)}`, slug }));
   }
 }

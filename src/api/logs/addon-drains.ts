@@ -1,15 +1,22 @@
 import type { FastifyInstance } from 'fastify';
 import { isAddonNamed } from '../../apps/records/addon-names.ts';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainRecord } from '../../logs/drains/options/drain-record.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import type { ApiContext } from '../context.ts';
 import { routeSchema } from '../schemas-heroku.ts';
-import { drainView } from './drain-view.ts';
+import { type DrainViewDependencies, drainView } from './drain-view.ts';
 
-/** Drains that were added for an add-on: they go away with it, and not without it. */
-export function addonDrainRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, releases } = context;
+/** What these routes work with. */
+export interface AddonDrainRouteDependencies extends DrainViewDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly releases: Releases;
+}
+
+/** Drains that were added for an add-on: they are removed with it, and not without it. */
+export function addonDrainRoutes(api: FastifyInstance, dependencies: AddonDrainRouteDependencies): void {
+  const { appRegistry, releases } = dependencies;
   api.get<{ Params: { addon: string } }>(
     '/addons/:addon/log-drains',
     routeSchema("List an add-on's drains", 'LogDrain', { many: true }),
@@ -19,7 +26,7 @@ export function addonDrainRoutes(api: FastifyInstance, context: ApiContext): voi
         const addon = addons.find(({ id, name }) => [id, name].includes(params.addon));
         if (!addon) continue;
         const drains = (await appRegistry.listDrains(app.id)).filter((drain) => drain.addon?.id === addon.id);
-        return Promise.all(drains.map((drain) => drainView(drain, context)));
+        return Promise.all(drains.map((drain) => drainView(drain, dependencies)));
       }
       throw new TailraceError('not_found', "Couldn't find that add-on.");
     },
@@ -31,7 +38,7 @@ export function addonDrainRoutes(api: FastifyInstance, context: ApiContext): voi
  * @throws TailraceError `not_found`
  */
 export async function findAddonForDrain(
-  { releases }: ApiContext,
+  releases: Releases,
   app: AppId,
   which: unknown,
 ): Promise<DrainRecord['addon']> {
@@ -45,7 +52,7 @@ export async function findAddonForDrain(
 
 /** @throws TailraceError `forbidden` for a drain whose add-on is still there. */
 export async function rejectAddonDrainRemoval(
-  { releases }: ApiContext,
+  releases: Releases,
   { app, addon }: DrainRecord,
 ): Promise<void> {
   if (!addon) return;
@@ -59,7 +66,7 @@ export async function rejectAddonDrainRemoval(
 
 /** The add-on is gone: so are its drains. */
 export async function removeAddonDrains(
-  { appRegistry, deliveries }: ApiContext,
+  { appRegistry, deliveries }: Pick<AddonDrainRouteDependencies, 'appRegistry' | 'deliveries'>,
   app: AppId,
   addonId: string,
 ): Promise<void> {

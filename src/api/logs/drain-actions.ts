@@ -1,21 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { explainTime, parseTime } from '../../common/time-expression.ts';
 import { mergeDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import { parseDrainUrl, redactUrl } from '../../logs/drains/options/drain-record.ts';
+import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { RefusedBatches, refusedLinesAsText } from '../../logs/drains/progress/refused-batches.ts';
+import type { OutletFactory } from '../../logs/drains/sinks/outlet-factory.ts';
 import { testDrain } from '../../logs/drains/test-delivery.ts';
-import type { ApiContext } from '../context.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { drainView } from './drain-view.ts';
+import { type DrainViewDependencies, drainView } from './drain-view.ts';
 
 interface DrainParams {
   Params: { app: string; drain: string };
 }
 
+/** What these routes work with. */
+export interface DrainActionRouteDependencies extends DrainViewDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly outlets: OutletFactory;
+  /** Where drains may point. */
+  readonly targetPolicy: TargetPolicy;
+}
+
 /** What can be done with a drain beyond Heroku's API: `/apps/:app/log-drains/:drain/…` (id, token or URL, percent-encoded). */
-export function drainActionRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, deliveries, outlets, store, targetPolicy } = context;
+export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActionRouteDependencies): void {
+  const { appRegistry, deliveries, outlets, store, targetPolicy } = dependencies;
   const path = '/apps/:app/log-drains/:drain';
   const emptyBody = { body: bodySchema({}) };
 
@@ -26,7 +37,7 @@ export function drainActionRoutes(api: FastifyInstance, context: ApiContext): vo
     const app = await appRegistry.getApp(params.app);
     const drain = await appRegistry.updateDrain(app.id, params.drain, values);
     await deliveries.reconcile();
-    return drainView(drain, context);
+    return drainView(drain, dependencies);
   };
   const findDrain = async ({ app, drain }: DrainParams['Params']) =>
     appRegistry.getDrain((await appRegistry.getApp(app)).id, drain);
@@ -81,12 +92,14 @@ export function drainActionRoutes(api: FastifyInstance, context: ApiContext): vo
     routeSchema('Send again from a time on', 'Replay', { body: bodySchema({ since: {} }) }),
     async ({ params, body }) => {
       const app = await appRegistry.getApp(params.app);
-      const sinceMs = typeof body?.since === 'string' ? Date.parse(body.since) : Number.NaN;
-      if (Number.isNaN(sinceMs))
+      if (typeof body?.since !== 'string')
         throw new TailraceError(
           'invalid_params',
-          'A replay needs a time to begin at: since, such as "2026-01-31T12:00:00Z".',
+          'A replay needs a time to begin at: since, such as "10m" or "2026-01-31T12:00:00Z".',
         );
+      const sinceMs = parseTime(body.since, Date.now());
+      if (sinceMs === undefined)
+        throw new TailraceError('invalid_params', `since: ${explainTime(body.since)}`);
       const { first, last } = await store.bounds(app.id);
       const after = Math.max(await store.sequenceAt(app.id, sinceMs), first - 1);
       const drain = await updateDrain(params, { replay: { id: randomUUID(), after } });
@@ -133,7 +146,7 @@ export function drainActionRoutes(api: FastifyInstance, context: ApiContext): vo
   );
 }
 
-/** Somebody copied what they were shown. */
+/** A masked URL was copied from a response. */
 function rejectMaskedUrl(url: string): void {
   if (!url.includes('****')) return;
   throw new TailraceError(

@@ -1,8 +1,9 @@
 import type { DrainState } from '../../logs/drains/drain-state.ts';
+import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { redactOptions } from '../../logs/drains/options/drain-options.ts';
 import { type DrainRecord, redactUrl } from '../../logs/drains/options/drain-record.ts';
 import { type CursorRecord, cursorKey } from '../../logs/drains/progress/cursor-record.ts';
-import type { ApiContext } from '../context.ts';
+import type { Store } from '../../logs/store/contract.ts';
 
 /** A drain as the API shows it, in Heroku's shape, and what it is doing; its URL's credentials are masked. */
 export interface DrainView {
@@ -26,10 +27,16 @@ export interface DeliveryView extends Omit<DrainState, 'state'> {
   readonly lagBytes: number;
 }
 
+/** Where a drain's progress is known. */
+export interface DrainViewDependencies {
+  readonly store: Store;
+  readonly deliveries: DrainSupervisor;
+}
+
 /** A drain in the Platform API's shape, and what it is doing. */
 export async function drainView(
   drain: DrainRecord,
-  { store, deliveries }: Pick<ApiContext, 'store' | 'deliveries'>,
+  { store, deliveries }: DrainViewDependencies,
 ): Promise<DrainView> {
   const delivery = deliveries.stateOf(drain.id) ?? (await remoteDeliveryView(drain, store));
   const { first, last, bytes } = await store.bounds(drain.app);
@@ -52,10 +59,7 @@ export async function drainView(
 }
 
 /** What is known of a drain that isn't worked on here: it is paused, or another router's. */
-async function remoteDeliveryView(
-  drain: DrainRecord,
-  store: ApiContext['store'],
-): Promise<Omit<DeliveryView, 'lagBytes'>> {
+async function remoteDeliveryView(drain: DrainRecord, store: Store): Promise<Omit<DeliveryView, 'lagBytes'>> {
   const cursor = (await store.get<CursorRecord>(drain.app, cursorKey(drain.id)))?.value;
   const { last } = await store.bounds(drain.app);
   const after = cursor?.after ?? drain.after;

@@ -1,19 +1,29 @@
 import type { FastifyInstance } from 'fastify';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import { parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
-import type { ApiContext } from '../context.ts';
+import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { findAddonForDrain, rejectAddonDrainRemoval } from './addon-drains.ts';
-import { drainView } from './drain-view.ts';
+import { type DrainViewDependencies, drainView } from './drain-view.ts';
 
 interface AppParams {
   Params: { app: string };
 }
 
+/** What these routes work with. */
+export interface LogDrainRouteDependencies extends DrainViewDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly releases: Releases;
+  /** Where drains may point. */
+  readonly targetPolicy: TargetPolicy;
+}
+
 /** `/apps/:app/log-drains`. Beside Heroku's fields a drain has `delivery`: what it is doing. */
-export function logDrainRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry } = context;
+export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRouteDependencies): void {
+  const { appRegistry, deliveries, releases, targetPolicy } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/log-drains',
@@ -21,7 +31,7 @@ export function logDrainRoutes(api: FastifyInstance, context: ApiContext): void 
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const drains = await appRegistry.listDrains(app.id);
-      return Promise.all(drains.map((drain) => drainView(drain, context)));
+      return Promise.all(drains.map((drain) => drainView(drain, dependencies)));
     },
   );
   api.post<AppParams & { Body: { url?: string; options?: unknown; addon?: unknown } | null }>(
@@ -40,12 +50,12 @@ export function logDrainRoutes(api: FastifyInstance, context: ApiContext): void 
         );
       const target = parseDrainUrl(url);
       const options = parseDrainOptions(target.url, request.body?.options);
-      await context.targetPolicy.assertAllowedHost(target.host);
-      const addon = await findAddonForDrain(context, app.id, request.body?.addon);
+      await targetPolicy.assertAllowedHost(target.host);
+      const addon = await findAddonForDrain(releases, app.id, request.body?.addon);
       const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name, addon });
-      await context.deliveries.reconcile();
+      await deliveries.reconcile();
       reply.code(201);
-      return drainView(drain, context);
+      return drainView(drain, dependencies);
     },
   );
   api.get<{ Params: { app: string; '*': string } }>(
@@ -53,7 +63,7 @@ export function logDrainRoutes(api: FastifyInstance, context: ApiContext): void 
     routeSchema('Look at a drain, by id, token or URL', 'LogDrain'),
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      return drainView(await appRegistry.getDrain(app.id, request.params['*']), context);
+      return drainView(await appRegistry.getDrain(app.id, request.params['*']), dependencies);
     },
   );
   // The official CLI names a drain by its whole URL, percent-encoded; the slashes in it may arrive decoded.
@@ -62,10 +72,10 @@ export function logDrainRoutes(api: FastifyInstance, context: ApiContext): void 
     routeSchema('Remove a drain', 'LogDrain'),
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      await rejectAddonDrainRemoval(context, await appRegistry.getDrain(app.id, request.params['*']));
+      await rejectAddonDrainRemoval(releases, await appRegistry.getDrain(app.id, request.params['*']));
       const drain = await appRegistry.removeDrain(app.id, request.params['*']);
-      await context.deliveries.reconcile();
-      return drainView(drain, context);
+      await deliveries.reconcile();
+      return drainView(drain, dependencies);
     },
   );
 }

@@ -3,9 +3,9 @@ import { TailraceError } from '../../common/errors.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { TAIL_PARAMETERS, type TailQuery } from '../../logs/tails/tail-query.ts';
 
-/** A session that nobody is connected to ends after this long. */
+/** A session without connections expires after this long. */
 const SESSION_TTL_MS = 5 * 60_000;
-/** While somebody is, its record is renewed this often. */
+/** With a connection its record is renewed this often. */
 const RENEW_INTERVAL_MS = 2 * 60_000;
 
 /** A log session's record, under `session/<secret>` in its app's scope. */
@@ -14,7 +14,7 @@ interface SessionRecord {
   readonly expiresAtMs: number;
 }
 
-/** The log sessions: addresses that can be read without a key by whoever knows them, until they are unused for a while. */
+/** The log sessions: secret URLs that can be read without a key, until they are unused for a while. */
 export class LogSessionStore {
   private readonly store: Store;
   private readonly now: () => number;
@@ -24,7 +24,7 @@ export class LogSessionStore {
     this.now = now;
   }
 
-  /** Makes a session; returns its secret. Those that have expired are cleared away. */
+  /** Makes a session; returns its secret. Expired ones are deleted. */
   async create(app: AppId, query: TailQuery): Promise<string> {
     const secret = randomBytes(24).toString('base64url');
     const now = this.now();
@@ -38,8 +38,8 @@ export class LogSessionStore {
   }
 
   /**
-   * The query of a session and an address together: what the session was made with stands, what it left open may be asked
-   * for; the position to go on from is the reader's.
+   * The query of a session and an address together: what the session was made with can't be changed, what it left open
+   * may be requested; the position to resume from is the reader's.
    * @throws TailraceError `not_found` when there is no such session any more.
    */
   async resolveQuery(app: AppId, secret: string, requested: TailQuery): Promise<TailQuery> {
@@ -50,7 +50,7 @@ export class LogSessionStore {
     return { ...requestedQuery, ...record.value.query, after: requested.after ?? record.value.query.after };
   }
 
-  /** Keeps a session from expiring until the returned function is called, and for a while behind. */
+  /** Keeps a session from expiring until the returned function is called, and for a while after. */
   keepAlive(app: AppId, secret: string): () => void {
     const renew = (): void => void this.renew(app, secret).catch(() => {});
     const timer = setInterval(renew, RENEW_INTERVAL_MS);

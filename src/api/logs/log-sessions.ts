@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
+import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
 import { EventStreamSink, TextStreamSink } from '../../logs/tails/output/event-stream-sink.ts';
 import {
@@ -9,26 +11,31 @@ import {
   type TailParameter,
   type TailQuery,
 } from '../../logs/tails/tail-query.ts';
-import type { ApiContext } from '../context.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
-/** As a log session is asked for: Heroku's `lines`, `tail`, `source` and `dyno`, and all that a tail understands. */
+/** The body of a request for a log session: Heroku's `lines`, `tail`, `source` and `dyno`, and all that a tail understands. */
 type LogSessionRequest = { readonly [name in keyof TailQuery]?: string | number | boolean | null };
 
+/** What these routes work with. */
+export interface LogSessionRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly readers: StreamReaders;
+}
+
 /**
- * Log sessions: `POST /apps/:app/log-sessions` gives an address that can be read without a key until it is unused for five
+ * Log sessions: `POST /apps/:app/log-sessions` gives a URL that can be read without a key until it is unused for five
  * minutes; `GET` there gives server-sent events, or plain text for those who don't ask for events. `GET /apps/:app/logs` gives
  * the same with a key.
  */
 export function logSessionRoutes(
   server: FastifyInstance,
-  context: ApiContext,
+  dependencies: LogSessionRouteDependencies,
   sessionStore: LogSessionStore,
   tailRegistry: TailRegistry,
   authorize: (request: FastifyRequest) => Promise<void>,
 ): void {
-  const { appRegistry } = context;
+  const { appRegistry, readers } = dependencies;
 
   server.post<{ Params: { app: string }; Body: LogSessionRequest | null }>(
     '/apps/:app/log-sessions',
@@ -37,7 +44,7 @@ export function logSessionRoutes(
       const app = await appRegistry.getApp(request.params.app);
       const query = parseSessionBody(request.body ?? {});
       const { sinceMs, untilMs } = parseTailQuery(query, { tail: false });
-      // `10m` counts from now, not from when somebody connects.
+      // `10m` counts from now, not from when a client connects.
       const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
       const until = untilMs === undefined ? undefined : new Date(untilMs).toISOString();
       const secret = await sessionStore.create(app.id, {
@@ -87,7 +94,7 @@ export function logSessionRoutes(
     const sink = wantsEvents
       ? new EventStreamSink(reply.raw, options.format)
       : new TextStreamSink(reply.raw, options.format);
-    const close = openTail(context.readers, app, options, sink, () => reply.raw.destroy());
+    const close = openTail(readers, app, options, sink, () => reply.raw.destroy());
     const releaseSession = keepSessionAlive();
     const unregister = tailRegistry.add(app, () => sink.end());
     reply.raw.on('close', () => {
@@ -111,7 +118,7 @@ function parseSessionBody(body: LogSessionRequest): TailQuery {
   return query;
 }
 
-/** The query of an address; `Last-Event-ID` says where an event stream's reader was when it lost the connection. */
+/** The query of a URL; `Last-Event-ID` is the position of an event stream's reader when it lost the connection. */
 function queryWithLastEventId(request: FastifyRequest<{ Querystring: TailQuery }>): TailQuery {
   const id = request.headers['last-event-id'];
   const known = typeof id === 'string' && /^\d{1,15}$/.test(id) ? id : undefined;

@@ -1,12 +1,21 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { ApiContext } from '../context.ts';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 
-/** `GET /metrics`: this router's drains, and what the other parts have registered, as Prometheus reads them. */
-export function metricsRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { metrics } = context;
-  registerDrainMetrics(metrics, context);
+/** What these routes work with. */
+export interface MetricsRouteDependencies {
+  /** What other parts have registered. */
+  readonly metrics: Registry;
+  readonly deliveries: DrainSupervisor;
+  readonly appRegistry: AppRegistry;
+}
+
+/** `GET /metrics`: this router's drains, and what other parts have registered, in Prometheus' format. */
+export function metricsRoutes(api: FastifyInstance, dependencies: MetricsRouteDependencies): void {
+  const { metrics } = dependencies;
+  registerDrainMetrics(metrics, dependencies);
   api.get(
     '/metrics',
     routeSchema('What this router has counted, for Prometheus', 'Text'),
@@ -14,7 +23,10 @@ export function metricsRoutes(api: FastifyInstance, context: ApiContext): void {
   );
 }
 
-function registerDrainMetrics(registry: Registry, { deliveries, appRegistry }: ApiContext): void {
+function registerDrainMetrics(
+  registry: Registry,
+  { deliveries, appRegistry }: Pick<MetricsRouteDependencies, 'deliveries' | 'appRegistry'>,
+): void {
   const labelNames = ['app', 'drain'] as const;
   const localDrains = async () => {
     const apps = await appRegistry.appNames();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { SOURCE_NAME_PATTERN } from '../../apps/records/app-registry.ts';
+import { type AppRegistry, SOURCE_NAME_PATTERN } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import {
   type RuleConditions,
@@ -8,21 +8,29 @@ import {
   ruleKey,
   validateRuleConditions,
 } from '../../logs/router/source-rules.ts';
-import type { ApiContext } from '../context.ts';
+import type { Store } from '../../logs/store/contract.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 const RULES_MAX = 1_000;
-/** What may be said; each is read below, with a sentence about what is wrong. */
+/** Properties of a body; each is validated below, with a sentence about what is wrong. */
 const CONDITION_PROPERTIES = { source: {}, port: {}, network: {}, tag: {}, hostname: {}, certificate: {} };
 
 interface RuleParams {
   Params: { app: string };
 }
 
-/** `/apps/:app/source-rules`: rules that say who speaks into the app's stream without a token. */
+/** What these routes work with. */
+export interface SourceRuleRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  /** @throws TailraceError `conflict` when no rule can name this port, because it can't be listened on here. */
+  readonly requirePort: (port: number) => Promise<void>;
+  readonly store: Store;
+}
+
+/** `/apps/:app/source-rules`: rules that identify senders without a token. */
 export function sourceRuleRoutes(
   api: FastifyInstance,
-  { appRegistry, requirePort, store }: ApiContext,
+  { appRegistry, requirePort, store }: SourceRuleRouteDependencies,
 ): void {
   const rules = async (): Promise<RuleRecord[]> =>
     (await store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);

@@ -3,23 +3,24 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { WebSocketServer } from 'ws';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
+import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
 import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
 import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
-import type { ApiContext } from '../context.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
 const TAIL_PATH = /^\/apps\/([^/]+)\/tail$/;
 const SESSION_PATH = /^\/sessions\/([^/]+)\/([^/]+)$/;
-/** How long a reader may take to answer the goodbye. */
+/** How long a client may take to answer the close frame. */
 const CLOSE_TIMEOUT_MS = 500;
-/** Readers send nothing but control frames. */
+/** Clients send nothing but control frames. */
 const PAYLOAD_BYTES_MAX = 4_096;
 
-/** What a client may have of an app's stream. */
+/** What a client may read of an app's stream. */
 interface AuthorizedTail {
   readonly app: AppId;
   readonly query: TailQuery;
@@ -27,17 +28,24 @@ interface AuthorizedTail {
   readonly keepSessionAlive: () => () => void;
 }
 
+/** What these routes work with. */
+export interface TailWebSocketDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly readers: StreamReaders;
+}
+
 /**
  * Live tails over WebSockets: `GET /apps/:app/tail` with an API key, `GET /sessions/:app/:secret` without, for browsers, which
- * can't show one; both with the query of {@link TailQuery}.
+ * can't send one; both with the query of {@link TailQuery}.
  */
 export function tailWebSocketRoutes(
   server: FastifyInstance,
-  context: ApiContext,
+  dependencies: TailWebSocketDependencies,
   sessionStore: LogSessionStore,
   tailRegistry: TailRegistry,
   isAuthorizedToRead: (authorization: string | undefined) => Promise<boolean>,
 ): void {
+  const { appRegistry, readers } = dependencies;
   const uncompressed = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -70,7 +78,7 @@ export function tailWebSocketRoutes(
     const sockets = shouldCompress(request) ? compressed : uncompressed;
     sockets.handleUpgrade(request, socket, head, (connection) => {
       const sink = new WebSocketSink(connection, socket, options.format);
-      const close = openTail(context.readers, app, options, sink, () =>
+      const close = openTail(readers, app, options, sink, () =>
         connection.close(1011, 'the stream can not be read'),
       );
       const releaseSession = keepSessionAlive();
@@ -105,14 +113,14 @@ export function tailWebSocketRoutes(
         'unauthorized',
         'Invalid credentials provided: show an API key as `Authorization: Bearer …`.',
       );
-    const { id } = await context.appRegistry.getApp(decodePathSegment(tail[1]));
+    const { id } = await appRegistry.getApp(decodePathSegment(tail[1]));
     return { app: id, query, keepSessionAlive: () => () => {} };
   }
 }
 
 /**
  * Compression saves three quarters of the bytes for a microsecond a line: worth it on a network, not within a machine. A client that wants
- * a smaller window than the usual one goes without.
+ * a smaller window than the default goes without.
  */
 function shouldCompress(request: IncomingMessage): boolean {
   const offer = request.headers['sec-websocket-extensions'] ?? '';

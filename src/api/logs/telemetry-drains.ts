@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRecord } from '../../apps/records/app-registry.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import { type DrainRecord, parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
-import type { ApiContext } from '../context.ts';
+import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface NewTelemetryDrainRequest {
@@ -16,9 +17,20 @@ interface NewTelemetryDrainRequest {
   };
 }
 
-/** `/telemetry-drains`: drains that speak OTLP/HTTP. Of the signals there are logs. */
-export function telemetryDrainRoutes(api: FastifyInstance, context: ApiContext): void {
-  const { appRegistry, deliveries } = context;
+/** What these routes work with. */
+export interface TelemetryDrainRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly deliveries: DrainSupervisor;
+  /** Where drains may point. */
+  readonly targetPolicy: TargetPolicy;
+}
+
+/** `/telemetry-drains`: drains that speak OTLP/HTTP. Logs are the only signal. */
+export function telemetryDrainRoutes(
+  api: FastifyInstance,
+  dependencies: TelemetryDrainRouteDependencies,
+): void {
+  const { appRegistry, deliveries, targetPolicy } = dependencies;
   const telemetryDrainsOfApp = async (app: AppRecord) =>
     (await appRegistry.listDrains(app.id)).filter(isTelemetryDrain).map(telemetryDrainView);
 
@@ -55,7 +67,7 @@ export function telemetryDrainRoutes(api: FastifyInstance, context: ApiContext):
         format: 'otlp',
         ...(hasHeaders ? { headers: exporter.headers } : {}),
       });
-      await context.targetPolicy.assertAllowedHost(target.host);
+      await targetPolicy.assertAllowedHost(target.host);
       const drain = await appRegistry.addDrain(app.id, exporter.endpoint, { options, appName: app.name });
       await deliveries.reconcile();
       reply.code(201);

@@ -1,15 +1,20 @@
 import type { FastifyInstance } from 'fastify';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { TokenRecord } from '../../logs/router/token-cache.ts';
-import type { ApiContext } from '../context.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
   Params: { app: string };
 }
 
-/** `/apps/:app/tokens`: who may speak into the app's stream, and under which source name. */
-export function tokenRoutes(api: FastifyInstance, { appRegistry }: ApiContext): void {
+/** What these routes work with. */
+export interface TokenRouteDependencies {
+  readonly appRegistry: AppRegistry;
+}
+
+/** `/apps/:app/tokens`: the source tokens, which let senders write to the app's stream under a source name. */
+export function tokenRoutes(api: FastifyInstance, { appRegistry }: TokenRouteDependencies): void {
   api.get<AppParams>(
     '/apps/:app/tokens',
     routeSchema('List the tokens', 'Token', { many: true }),

@@ -2,19 +2,27 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import { ProcfileError, parseProcfile } from '../processes/config/procfile.ts';
-import { BuildError, compileApp, defaultProcessTypes, detectBuildpack, fetchBuildpack } from './buildpack.ts';
+import { runStep } from './build-step.ts';
+import {
+  BuildError,
+  compileApp,
+  defaultProcessTypes,
+  detectBuildpack,
+  fetchBuildpack,
+  type StepContext,
+} from './buildpack.ts';
 import { hostEnvironment } from './slug-files.ts';
-import { parseSlugIgnore } from './slugignore.ts';
-import { unpackTar } from './tar.ts';
-import { listTar, TarError } from './tar-listing.ts';
+import { extractTar } from './tar-extract.ts';
+import { TarError } from './tar-header.ts';
 
 export interface BuildOptions {
   /** A gzipped tar of the source. */
   readonly source: string;
   /** An empty folder of its own. */
   readonly work: string;
-  /** What buildpacks keep from build to build. */
+  /** The buildpacks' cache, kept from build to build. */
   readonly cache: string;
   readonly config: Readonly<Record<string, string>>;
   /** The commit, for `SOURCE_VERSION`; '' for none. */
@@ -30,7 +38,9 @@ export interface BuildResult {
 }
 
 /** Unpacked source at the most. */
-const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
+const SOURCE_LIMITS = { byteCountMax: 2 * 1024 ** 3, entryCountMax: 500_000 };
+
+const REMOVE_IGNORED = join(PACKAGE_ROOT, 'dist', 'bundle', 'remove-ignored.js');
 
 /** Builds an app. @throws BuildError with what its owner has to do */
 export async function buildApp(options: BuildOptions): Promise<BuildResult> {
@@ -38,11 +48,11 @@ export async function buildApp(options: BuildOptions): Promise<BuildResult> {
   const folder = join(work, 'app');
   const env = join(work, 'env');
   for (const needed of [folder, env, cache]) await mkdir(needed, { recursive: true, mode: 0o700 });
-  await unpackSource(source, folder);
   for (const [name, value] of Object.entries(config))
     await writeFile(join(env, name), value, { mode: 0o600 });
   const buildVariables = { HOME: work, TMPDIR: work, STACK: 'local', SOURCE_VERSION: commit };
   const stepContext = { env: { ...hostEnvironment(process.env), ...buildVariables }, onLine, signal };
+  await unpackSource(source, folder, stepContext);
   onLine('-----> Building on the local stack');
   // Before the long work; a buildpack may still write another one.
   await readProcfile(folder);
@@ -67,21 +77,19 @@ export async function buildApp(options: BuildOptions): Promise<BuildResult> {
   return { folder, processTypes, buildpack: buildpack.name };
 }
 
-async function unpackSource(source: string, folder: string): Promise<void> {
+async function unpackSource(source: string, folder: string, context: StepContext): Promise<void> {
   try {
-    await listTar(source, SOURCE_BYTES_MAX);
+    await extractTar(source, folder, SOURCE_LIMITS);
   } catch (error) {
     if (error instanceof TarError) throw new BuildError(error.message, { cause: error });
     throw error;
   }
-  await unpackTar(source, folder);
-  const slugIgnoreFile = join(folder, '.slugignore');
-  if (!existsSync(slugIgnoreFile)) return;
   // As if they had never been there: no buildpack sees them.
-  const patterns = parseSlugIgnore(await readFile(slugIgnoreFile, 'utf8'));
-  await rm(folder, { recursive: true });
-  await mkdir(folder, { mode: 0o700 });
-  await unpackTar(source, folder, patterns);
+  if (!existsSync(join(folder, '.slugignore'))) return;
+  const args = [REMOVE_IGNORED, folder];
+  const { status } = await runStep({ program: process.execPath, args, cwd: folder, ...context });
+  if (context.signal.aborted) throw new BuildError('The build took too long, and was stopped.');
+  if (status !== 0) throw new BuildError('What .slugignore names can’t be taken out.');
 }
 
 async function readProcfile(folder: string): Promise<Record<string, string>> {

@@ -15,7 +15,7 @@ export interface BuildStep {
   readonly signal: AbortSignal;
 }
 
-/** What one program of a build made of it. */
+/** The result of one program of a build. */
 export interface StepResult {
   /** 127 if it couldn't be started. */
   readonly status: number;
@@ -52,7 +52,7 @@ export async function runStep(step: BuildStep): Promise<StepResult> {
       onLine(error.message);
       resolve(127);
     });
-    // What it left in the background ends with it, and lets go of the pipes.
+    // What it left in the background is killed, which closes the pipes.
     child.once('exit', killGroup);
     child.once('close', (code) => resolve(code ?? 137));
   });

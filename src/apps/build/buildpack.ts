@@ -10,19 +10,20 @@ import { runStep } from './build-step.ts';
 
 export interface Buildpack {
   readonly folder: string;
-  /** What `bin/detect` said: `Node.js`. */
+  /** What `bin/detect` printed: `Node.js`. */
   readonly name: string;
 }
 
-/** In the order in which they are asked. */
+/** In the order of detection. */
 const BUILT_IN = ['python', 'nodejs', 'procfile'];
 
-/** A build that failed for a reason its owner can mend. */
+/** A build that failed for a reason its owner can fix. */
 export class BuildError extends Error {
   override readonly name = 'BuildError';
 }
 
-type StepContext = Pick<BuildStep, 'env' | 'onLine' | 'signal'>;
+/** What all programs of a build have in common. */
+export type StepContext = Pick<BuildStep, 'env' | 'onLine' | 'signal'>;
 
 /**
  * The first built-in buildpack that takes the app.
@@ -42,7 +43,7 @@ export async function detectBuildpack(build: string, context: StepContext): Prom
 /**
  * The buildpack at a folder or git URL (`https://…#branch`).
  * @param cloneFolder where a repository is copied to
- * @throws BuildError when it can't be had, or doesn't take the app
+ * @throws BuildError when it can't be fetched, or doesn't take the app
  */
 export async function fetchBuildpack(
   url: string,

@@ -1,6 +1,6 @@
 /**
  * The pre-receive hook of an app's repository: packs the pushed commit, has it built and released by the server, and
- * prints what the build says, which git shows as `remote: …`. Its status decides whether git takes the push.
+ * prints the build's output, which git shows as `remote: …`. Its status decides whether git accepts the push.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -65,7 +65,7 @@ async function deploy(commit: string): Promise<number> {
   }
 }
 
-/** Git sets the environment that lets this see objects which aren't taken yet. */
+/** Git's environment lets this see objects which aren't accepted yet. */
 async function archiveCommit(commit: string, file: string): Promise<void> {
   const child = spawn('git', ['archive', '--format=tar.gz', '-o', file, commit], {
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { bubblewrap, type Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import type { Workspace } from '../processes/supervisor.ts';
-import { packFolder, unpackTar } from './tar.ts';
+import { packFolder, unpackFolder } from './tar.ts';
 
-/** What a dyno's shell does before its command: the app's own profile, as on Heroku. */
+/** What a dyno's shell runs before its command: the app's own profile, as on Heroku. */
 export const PROFILE_SCRIPT =
   'for f in .profile.d/*.sh; do [ -r "$f" ] && . "./$f"; done; unset f; [ -r .profile ] && . ./.profile';
 
@@ -30,7 +30,7 @@ export class SlugFiles {
     this.work = join(folder, 'work');
   }
 
-  /** Makes the folders, and removes what a process that died left in them. To be called when no dyno runs. */
+  /** Makes the folders, and removes stale files of a process that died. To be called when no dyno runs. */
   async open(): Promise<void> {
     for (const folder of [this.dynos, this.work]) await rm(folder, { recursive: true, force: true });
     for (const folder of [this.slugs, this.dynos, this.work])
@@ -72,7 +72,7 @@ export class SlugFiles {
     await mkdir(join(home, 'tmp'), { mode: 0o700 });
     const remove = () => rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
     try {
-      if (slug !== null) await unpackTar(this.path(slug), folder);
+      if (slug !== null) await unpackFolder(this.path(slug), folder);
     } catch (error) {
       await remove();
       throw error;
@@ -83,8 +83,8 @@ export class SlugFiles {
 }
 
 /**
- * What dynos of slugs see of this machine's environment: enough to find programs, nothing that may be a secret of the
- * server.
+ * The part of this machine's environment that dynos of slugs get: enough to find programs, nothing that may be a secret of
+ * the server.
  */
 export function hostEnvironment(environment: Environment): Environment {
   const names = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'USER', 'LOGNAME', 'SHELL'];

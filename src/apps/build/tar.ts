@@ -1,28 +1,18 @@
+/**
+ * Packs and unpacks slugs with the system's `tar`: in a process of its own, as dynos start while the router has lines to
+ * forward. A slug is packed by it from a folder; archives that somebody else has packed are for `extractTar`.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Packs a folder into a gzipped tar file, with the system's `tar`. Rejects with what `tar` said. */
-export async function packFolder(
-  folder: string,
-  file: string,
-  exclude: readonly string[] = [],
-): Promise<void> {
-  const excludes = exclude.map((pattern) => `--exclude=${pattern}`);
-  await runTar(['-czf', file, ...excludes, '-C', folder, '.']);
+/** Packs a folder into a gzipped tar file. Rejects with what `tar` said. */
+export async function packFolder(folder: string, file: string): Promise<void> {
+  await runTar(['-czf', file, '-C', folder, '.']);
 }
 
-/**
- * Unpacks a gzipped tar file into a folder that is there. To be asked only for what `listTar` has accepted.
- * @param exclude patterns of names that begin with `./`, whether or not those in the archive do
- */
-export async function unpackTar(
-  file: string,
-  folder: string,
-  exclude: readonly string[] = [],
-): Promise<void> {
-  const both = exclude.flatMap((pattern) => [pattern, pattern.replace(/^\.\//, '')]);
-  const excludes = both.map((pattern) => `--exclude=${pattern}`);
-  await runTar(['-xzf', file, '--no-same-owner', '--anchored', ...excludes, '-C', folder]);
+/** Unpacks what `packFolder` has packed into a folder that is there. */
+export async function unpackFolder(file: string, folder: string): Promise<void> {
+  await runTar(['-xzf', file, '--no-same-owner', '-C', folder]);
 }
 
 async function runTar(args: readonly string[]): Promise<void> {

@@ -1,13 +1,13 @@
 import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 
-/** What an answer of the router means for a batch. */
+/** What a response of the router means for a batch. */
 export type IngestOutcome = 'delivered' | 'retry' | 'refused';
 
-/** What somebody has to mend, and then the same batch is taken: a token that was revoked, a wrong address. */
+/** Once somebody has fixed it, the same batch is accepted: a token that was revoked, a wrong address. */
 const FIXABLE_STATUSES = [401, 403, 404, 405];
 
 /**
- * @param status the HTTP status. 408, 429 and 5xx pass by themselves; every other answer would be the same the next time
+ * @param status the HTTP status. 408, 429 and 5xx pass by themselves; every other response would be the same the next time
  */
 export function classifyIngestStatus(status: number): IngestOutcome {
   if (status >= 200 && status < 300) return 'delivered';
@@ -15,7 +15,7 @@ export function classifyIngestStatus(status: number): IngestOutcome {
   return 'refused';
 }
 
-/** The same for lines that are kept on disk, which may wait also for what somebody has to mend. */
+/** The same for lines that are persisted: they may wait also until somebody has fixed the cause. */
 export function classifyRetryingFixable(status: number): IngestOutcome {
   return FIXABLE_STATUSES.includes(status) ? 'retry' : classifyIngestStatus(status);
 }

@@ -1,6 +1,6 @@
 import type { HeaderTemplate } from './line-batch.ts';
 
-/** What stands around the time in front of a line: made once for each dyno. */
+/** The syslog header of a line, without its timestamp: formatted once for each dyno. */
 export class HeaderCache {
   readonly #tokens: Readonly<Record<string, string>>;
   readonly #headers = new Map<string, HeaderTemplate>();

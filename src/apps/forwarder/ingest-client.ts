@@ -9,7 +9,7 @@ export interface IngestResponse {
   retryAfterMs: number;
 }
 
-/** The router answers after its store has the batch. Connecting is part of it. */
+/** The router responds after its store has the batch. Connecting is part of it. */
 const RESPONSE_TIMEOUT_MS = 30_000;
 const RETRY_AFTER_MAX_MS = 30_000;
 
@@ -32,10 +32,10 @@ export class IngestClient {
     this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(settings) : new Agent(settings);
   }
 
-  /** @throws if there is no answer: refused, reset, timed out, aborted */
+  /** @throws if there is no response: refused, reset, timed out, aborted */
   async post(batch: LineBatch, signal: AbortSignal): Promise<IngestResponse> {
     const response = await this.#send(batch, signal);
-    // Unread, the answer's body would keep the connection busy. What it says is in the status.
+    // Unread, the response's body would keep the connection busy. The status is enough.
     response.resume();
     const seconds = Number(response.headers['retry-after'] ?? 0);
     const retryAfterMs = Number.isFinite(seconds)

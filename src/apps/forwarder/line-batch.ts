@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { frameLines, frameResult } from './wasm-framer.ts';
 
-/** Room for the digits and the space of octet counting. */
+/** The digits and the space of octet counting. */
 const COUNT_BYTES_MAX = 6;
 
-/** What stands before the timestamp and after it, the same for all lines of a dyno. */
+/** The header before the timestamp and after it, the same for all lines of a dyno. */
 export interface HeaderTemplate {
   /** `<190>1 ` */
   beforeTimestamp: string;
@@ -21,9 +21,9 @@ export interface ReportedLosses {
   lines: number;
 }
 
-/** Lines that travel together: RFC 5424 messages in octet counting (RFC 6587 §3.4.1), written as they come. */
+/** Lines of one request: RFC 5424 messages in octet counting (RFC 6587 §3.4.1), written as they come. */
 export class LineBatch {
-  /** The same on every retry, so that the router can tell a repetition. */
+  /** The same on every retry, so that the router recognizes a duplicate. */
   readonly frameId: string;
   /** On the clock of `performance.now()`. */
   readonly #openedMs = performance.now();
@@ -31,17 +31,17 @@ export class LineBatch {
   readonly #lineCountMax: number;
   lineCount = 0;
   byteCount = 0;
-  /** Messages whose loss is reported in this batch; if it fails, the report has to be made again. */
+  /** Losses that are reported in this batch; if it fails, they have to be reported again. */
   reported: ReportedLosses = { dropped: 0, lost: 0, lines: 0 };
 
-  /** @param buffer the batch's own until it was delivered; its length is the limit of the batch */
+  /** @param buffer owned by the batch until it was delivered; its length is the limit of the batch */
   constructor(buffer: Buffer, lineCountMax: number, frameId: string = randomUUID().replaceAll('-', '')) {
     this.#buffer = buffer;
     this.#lineCountMax = lineCountMax;
     this.frameId = frameId;
   }
 
-  /** A batch that was written down, closed to further lines. */
+  /** A batch that was persisted, closed to further lines. */
   static restore(frameId: string, body: Buffer, lineCount: number, reported: ReportedLosses): LineBatch {
     const batch = new LineBatch(body, lineCount, frameId);
     batch.lineCount = lineCount;
@@ -55,11 +55,11 @@ export class LineBatch {
     return COUNT_BYTES_MAX + header.byteCount + message.length + 1;
   }
 
-  hasRoomFor(frameBytes: number): boolean {
+  hasSpaceFor(frameBytes: number): boolean {
     return this.lineCount < this.#lineCountMax && this.byteCount + frameBytes <= this.#buffer.length;
   }
 
-  /** Copies the line. To be asked for room first. */
+  /** Copies the line. Only after `hasSpaceFor`. */
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
     const buffer = this.#buffer;
     const start = `${header.byteCount + message.length + 1} ${header.beforeTimestamp}${timestamp}${header.afterTimestamp}`;
@@ -74,7 +74,7 @@ export class LineBatch {
   /**
    * Copies lines that each end with a newline, as many as fit and need not be split.
    *
-   * @returns where it stopped in the run
+   * @returns where it stopped in the chunk
    */
   addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number {
     const linesMax = this.#lineCountMax - this.lineCount;
@@ -91,7 +91,7 @@ export class LineBatch {
     return frameResult.position;
   }
 
-  /** How long until its first line is `gatherMs` old; 0 as soon as it is full. */
+  /** How long until its first line is `lingerMs` old; 0 as soon as it is full. */
   readyInMs(lingerMs: number): number {
     if (this.lineCount >= this.#lineCountMax) return 0;
     return Math.max(0, this.#openedMs + lingerMs - performance.now());

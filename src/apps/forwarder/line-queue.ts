@@ -2,37 +2,37 @@ import type { HeaderTemplate, LineBatch } from './line-batch.ts';
 
 /** Lines that wait to be sent, in batches, in order: in memory, or on disk. The shipper's. */
 export interface LineQueue {
-  /** Bytes of everything that isn't `done` yet. */
+  /** Bytes of everything that isn't removed yet. */
   readonly byteCount: number;
-  /** How much of what may wait does: 0 nothing, 1 and above no more fits. */
+  /** How full it is: 0 empty, 1 and above no more fits. */
   readonly fillRatio: number;
-  /** What waits outlives the process. */
+  /** Its lines outlive the process. */
   readonly isPersistent: boolean;
   /** Nothing is left to take. */
   readonly isEmpty: boolean;
 
-  /** Is there room for a line whose frame takes so many bytes? */
-  hasRoomFor(frameBytes: number): boolean;
+  /** Does a line fit whose frame takes so many bytes? */
+  hasSpaceFor(frameBytes: number): boolean;
 
-  /** Adds a line, whether there is room or not. @returns the batch it is in now */
+  /** Adds a line, whether it fits or not. @returns the batch it is in now */
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch;
 
   /**
    * Adds lines that each end with a newline, as many as fit into the batch that is open and need not be split.
    *
-   * @returns where it stopped in the run
+   * @returns where it stopped in the chunk
    */
   addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number;
 
-  /** How long until the next batch should go: it is full, or its first line is `gatherMs` old. */
+  /** How long until the next batch is due: it is full, or its first line is `lingerMs` old. */
   readyInMs(lingerMs: number): number;
 
-  /** Takes the next batch, which is closed to further lines by that. Its bytes count until it is `done`. */
+  /** Takes the next batch, which is closed to further lines by that. Its bytes count until it is removed. */
   take(): LineBatch | undefined;
 
-  /** The batch was delivered or given up: forgets it. */
+  /** Removes a batch that was taken, and delivered or given up. */
   remove(batch: LineBatch): void;
 
-  /** Takes no more; what is kept is kept. */
+  /** Accepts no more; what is persisted stays so. */
   close(): void;
 }

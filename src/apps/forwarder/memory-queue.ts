@@ -36,13 +36,13 @@ export class MemoryQueue implements LineQueue {
     return this.#batches.length === 0;
   }
 
-  hasRoomFor(frameBytes: number): boolean {
+  hasSpaceFor(frameBytes: number): boolean {
     return this.byteCount + frameBytes <= this.#limits.bufferBytesMax;
   }
 
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch {
     let batch = this.#batches.at(-1);
-    if (batch === undefined || !batch.hasRoomFor(LineBatch.frameBytesMax(header, message))) {
+    if (batch === undefined || !batch.hasSpaceFor(LineBatch.frameBytesMax(header, message))) {
       const { byteCountMax, lineCountMax } = this.#limits;
       batch = new LineBatch(this.#buffers.acquire(byteCountMax), lineCountMax);
       this.#batches.push(batch);
@@ -70,12 +70,12 @@ export class MemoryQueue implements LineQueue {
     return this.#batches.shift();
   }
 
-  /** Forgets the batch, and uses its memory again. */
+  /** Its buffer is reused. */
   remove(batch: LineBatch): void {
     this.byteCount -= batch.byteCount;
     this.#buffers.release(batch.takeBuffer());
   }
 
-  /** What is in memory ends with it. */
+  /** What is in memory is lost. */
   close(): void {}
 }

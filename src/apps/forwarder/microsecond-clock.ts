@@ -3,7 +3,7 @@ const ADJUST_EVERY_MS = 1_000;
 
 const THREE_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'));
 
-/** Timestamps in microseconds for a hot path: all but the last three digits is made once a millisecond. */
+/** Timestamps in microseconds for a hot path: all but the last three digits are formatted once a millisecond. */
 export class MicrosecondClock {
   #offsetMs = 0;
   #adjustAt = Number.NEGATIVE_INFINITY;

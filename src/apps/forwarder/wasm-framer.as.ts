@@ -5,7 +5,7 @@
  *
  * Memory is laid out by the caller (`wasm-framer.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
  */
-import { copy, writeCount } from '../../common/wasm-common.as';
+import { copy, writeCount } from '../../common/wasm/wasm-common.as';
 
 /** Where the lines that were written end, where their frames end, and how many there are. */
 export let position: u32 = 0;

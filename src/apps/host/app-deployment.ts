@@ -1,32 +1,18 @@
 /**
- * One app whose dynos run on this machine. Every release gets a formation of its own: the new one starts, and when its
- * web dynos are up the old one ends, so that no request finds nobody. Where both would share a folder and ports
- * (`tailrace start`), the old one ends first.
+ * The dynos of one app on this machine. Every release gets a formation of its own: the new one starts, and when its web
+ * dynos are up the old one stops, so that there is always a dyno to serve requests. Where both would share a folder and
+ * ports (`tailrace start`), the old one stops first.
  */
 import { TailraceError } from '../../common/errors.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { Upstream } from '../http-router/app-lookup.ts';
-import type { Environment } from '../processes/config/dyno-env.ts';
-import type { ProcfileEntry } from '../processes/config/procfile.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
-import { Formation } from '../processes/formation.ts';
+import { Formation, type FormationOptions } from '../processes/formation.ts';
 import type { LineSink } from '../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../processes/pid-file.ts';
 import type { PortAllocator } from '../processes/ports.ts';
-import type { SupervisorOptions } from '../processes/supervisor.ts';
-
-/** What the dynos of one release are made from. */
-export interface ReleaseSpec {
-  /** The release's version. */
-  readonly version: number;
-  readonly entries: readonly ProcfileEntry[];
-  readonly counts: Readonly<Record<string, number>>;
-  /** The whole environment. */
-  readonly env: Environment;
-  readonly cwd: string;
-  readonly createWorkspace?: SupervisorOptions['createWorkspace'];
-  readonly profileScript?: string;
-}
+import type { ReleaseSpec } from './release-spec.ts';
+import { canTakeOver, formationCounts, isServing, typesStoppedAtOnce } from './rollout.ts';
 
 export interface AppDeploymentOptions {
   readonly lines: LineSink;
@@ -37,31 +23,40 @@ export interface AppDeploymentOptions {
   /** Can an old and a new formation run at the same time? */
   readonly preboot: boolean;
   readonly drainConnections?: (port: number) => Promise<void>;
-  /** Something about the dynos has changed. */
+  /** A dyno has changed: its state, or its process. */
   readonly onChange: () => void;
 }
 
-/** A release whose web dynos aren't up by then takes over anyway: what is wrong with it is in the stream. */
-const PREBOOT_TIMEOUT_MS = 60_000;
+/** What is asked of the dynos of one release. */
+export type ReleaseFormation = Pick<
+  Formation,
+  'start' | 'stop' | 'kill' | 'restart' | 'scale' | 'stopDyno' | 'pause' | 'resume' | 'dynos' | 'counts'
+>;
 
 interface RunningRelease {
   readonly spec: ReleaseSpec;
-  readonly formation: Formation;
+  readonly formation: ReleaseFormation;
 }
 
 export class AppDeployment {
   private readonly options: AppDeploymentOptions;
+  private readonly makeFormation: (options: FormationOptions) => ReleaseFormation;
   private current: RunningRelease | undefined;
-  /** Running, but of an earlier release. */
-  private readonly draining = new Set<Formation>();
+  /** Formations of earlier releases that still run. */
+  private readonly draining = new Set<ReleaseFormation>();
   private changeWaiters: (() => void)[] = [];
-  /** Changes follow each other. */
+  /** Changes are made one at a time. */
   private lastChange: Promise<unknown> = Promise.resolve();
   private paused = false;
   private stopped = false;
 
-  constructor(options: AppDeploymentOptions) {
+  /** @param makeFormation makes the dynos of a release; they don't run before they are started */
+  constructor(
+    options: AppDeploymentOptions,
+    makeFormation: (options: FormationOptions) => ReleaseFormation = (of) => new Formation(of),
+  ) {
     this.options = options;
+    this.makeFormation = makeFormation;
   }
 
   /** The dynos of the current release. */
@@ -69,18 +64,17 @@ export class AppDeployment {
     return this.current?.formation.dynos() ?? [];
   }
 
-  /** Those of any release that still run. */
+  /** The dynos of all releases that still run. */
   allDynos(): DynoInfo[] {
     return this.formations().flatMap((formation) => formation.dynos());
   }
 
-  /** Every web dyno that listens somewhere, of any release. */
+  /** Every web dyno that has a port, of any release. */
   webUpstreams(): Upstream[] {
-    const formations = [...(this.current ? [this.current.formation] : []), ...this.draining];
-    return formations.flatMap((formation) => formation.dynos().filter(isListening).map(toUpstream));
+    return this.formations().flatMap((formation) => formation.dynos().filter(isListening).map(toUpstream));
   }
 
-  /** Process types, commands, and how many are wanted, in the order of the Procfile. */
+  /** Process types, commands and desired quantities, in the order of the Procfile. */
   processes(): { type: string; command: string; quantity: number }[] {
     if (!this.current) return [];
     const counts = this.current.formation.counts();
@@ -100,7 +94,7 @@ export class AppDeployment {
     return this.current?.spec;
   }
 
-  /** Makes the dynos those of another blueprint. Resolves when they have taken over. */
+  /** Replaces the dynos by those of another release. Resolves when they have taken over. */
   apply(spec: ReleaseSpec): Promise<void> {
     return this.serialize(async () => {
       if (this.stopped) return;
@@ -156,7 +150,7 @@ export class AppDeployment {
     await Promise.all(this.formations().map((formation) => formation.kill()));
   }
 
-  /** Back-pressure of whoever takes the lines. */
+  /** Backpressure of the shipper: all dynos pause, or may go on. */
   setPaused(paused: boolean): void {
     this.paused = paused;
     for (const formation of this.formations()) {
@@ -169,32 +163,25 @@ export class AppDeployment {
     this.draining.add(old.formation);
     this.current = next;
     await next.formation.start();
-    // Two of a worker may be one too many: only those that answer requests wait for their successors.
-    const others = old.spec.entries.filter(({ type }) => type !== 'web');
-    const scaledDown = others.map(({ type }) => old.formation.scale(type, 0));
+    const scaledDown = typesStoppedAtOnce(old.spec.entries).map((type) => old.formation.scale(type, 0));
     await this.waitUntilWebReady(next.formation, old.formation);
     await Promise.all([...scaledDown, old.formation.stop()]);
     this.draining.delete(old.formation);
   }
 
-  private async waitUntilWebReady(formation: Formation, old: Formation): Promise<void> {
-    const wasServing = old.dynos().some(({ type, state }) => type === 'web' && state === 'up');
-    if (!wasServing) return;
-    const deadlineMs = performance.now() + PREBOOT_TIMEOUT_MS;
-    const isStarting = () =>
-      formation.dynos().some(({ type, state }) => type === 'web' && state === 'starting');
-    while (!this.stopped && isStarting() && performance.now() < deadlineMs)
+  private async waitUntilWebReady(formation: ReleaseFormation, old: ReleaseFormation): Promise<void> {
+    if (!isServing(old.dynos())) return;
+    const startMs = performance.now();
+    while (!this.stopped && !canTakeOver(formation.dynos(), performance.now() - startMs))
       await waitWithTimeout(1_000, new Promise<void>((resolve) => this.changeWaiters.push(resolve)));
   }
 
-  private createFormation(spec: ReleaseSpec): Formation {
+  private createFormation(spec: ReleaseSpec): ReleaseFormation {
     const { lines, ports, pidFile, basePort, color, drainConnections } = this.options;
     const { entries, env, cwd, createWorkspace, profileScript } = spec;
-    const types = entries.map(({ type }) => type);
-    const counts = Object.fromEntries(types.map((type) => [type, spec.counts[type] ?? 0]));
-    const formation = new Formation({
+    const formation = this.makeFormation({
       entries,
-      counts,
+      counts: formationCounts(entries, spec.counts),
       env,
       cwd,
       createWorkspace,
@@ -211,7 +198,7 @@ export class AppDeployment {
     return formation;
   }
 
-  private formations(): Formation[] {
+  private formations(): ReleaseFormation[] {
     return [...(this.current ? [this.current.formation] : []), ...this.draining];
   }
 

@@ -3,9 +3,9 @@ import { Shipper } from '../forwarder/shipper.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
 import type { AppRegistry } from '../records/app-registry.ts';
 
-export interface AppShippersOptions {
+interface AppShippersOptions {
   readonly appRegistry: Pick<AppRegistry, 'listTokens'>;
-  /** The server to which the lines go, and a key for it. */
+  /** The server that the lines are sent to, and a key for it. */
   readonly url: () => string;
   readonly key: string;
   /** The app's dynos should pause, or may go on. */
@@ -13,32 +13,32 @@ export interface AppShippersOptions {
   readonly warn: (fields: object, message: string) => void;
 }
 
-/** After the store has failed to say an app's tokens. */
+/** After an app's tokens could not be read from the store. */
 const RETRY_MS = 1_000;
 
-/** The lines of the apps that run here, on their way to their streams: one shipper for each app. */
+/** Sends the lines of the apps that run here to their streams: one shipper for each app. */
 export class AppShippers {
   private readonly options: AppShippersOptions;
   private readonly shippers = new Map<AppId, Shipper>();
-  /** On their way to being made. */
+  /** Shippers whose app's tokens are being read. */
   private readonly creating = new Map<AppId, Promise<Shipper>>();
-  /** What to do with the shippers that are being made, before anybody else has them. */
+  /** Calls to make on a shipper as soon as it is created, in this order and before all others. */
   private readonly pendingCalls = new Map<AppId, ((shipper: Shipper) => void)[]>();
-  /** Whose tokens are asked for again soon. */
+  /** Apps whose tokens will be read again after a failure. */
   private readonly retryScheduled = new Set<AppId>();
 
   constructor(options: AppShippersOptions) {
     this.options = options;
   }
 
-  /** Takes an app's lines, also before its tokens are known. */
+  /** Takes an app's lines, also before its shipper is created. */
   sink(app: AppId): ChunkSink {
     return {
       writeLine: (source, dyno, priority, message) => {
         const shipper = this.shippers.get(app);
         if (shipper) return shipper.writeLine(source, dyno, priority, message);
         const copied = typeof message === 'string' ? message : Buffer.from(message);
-        this.whenCreated(app, (made) => made.writeLine(source, dyno, priority, copied));
+        this.whenCreated(app, (created) => created.writeLine(source, dyno, priority, copied));
       },
       writeChunk: (source, dyno, priority, chunk, onWritable) => {
         const shipper = this.shippers.get(app);
@@ -53,7 +53,7 @@ export class AppShippers {
     return this.shippers.get(app) ?? this.getOrCreate(app);
   }
 
-  /** Sends what waits. */
+  /** Sends what is queued, and closes the app's shipper. */
   async close(app: AppId): Promise<void> {
     await this.shippers.get(app)?.close();
     this.shippers.delete(app);
@@ -63,7 +63,7 @@ export class AppShippers {
     await Promise.all([...this.shippers.keys()].map((app) => this.close(app)));
   }
 
-  /** Calls it, in the order of the calls, when the app's shipper is there. */
+  /** Makes a call, in the order of the calls, when the app's shipper is created. */
   private whenCreated(app: AppId, call: (shipper: Shipper) => void): void {
     const calls = this.pendingCalls.get(app) ?? [];
     this.pendingCalls.set(app, calls);
@@ -71,7 +71,7 @@ export class AppShippers {
     this.createWithRetry(app);
   }
 
-  /** Makes the app's shipper, however often the store has to be asked. */
+  /** Creates the app's shipper; retries until its tokens can be read. */
   private createWithRetry(app: AppId): void {
     this.getOrCreate(app).catch((error: unknown) => {
       if (this.retryScheduled.has(app)) return;

@@ -1,4 +1,4 @@
-/** Deploys: source archive → build → slug → release phase → release. Until the release is made, nothing has changed. */
+/** Deploys: source archive → build → slug → release phase → release. Until the release is created, nothing has changed. */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,21 +12,22 @@ import { dynoEnv } from '../processes/config/dyno-env.ts';
 import { Dyno } from '../processes/dyno.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import { Build } from '../records/build-record.ts';
-import type { ReleaseRecord, Releases } from '../records/release-history.ts';
-import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
+import type { Releases } from '../records/release-history.ts';
+import type { ReleaseRecord } from '../records/release-record.ts';
+import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
 import type { Builds } from './contract.ts';
 import type { DynoManager } from './dyno-manager.ts';
 
 /** Heroku's limit. */
 const BUILD_TIMEOUT_MS = 15 * 60_000;
-/** Builds of an app that can be looked at. */
+/** Builds, and releases with their slugs, that are kept for each app. */
 const HISTORY_MAX = 20;
 
-export interface BuilderOptions {
+interface BuilderOptions {
   readonly store: Store;
   readonly releases: Releases;
   readonly dynoManager: DynoManager;
-  /** What buildpacks keep. */
+  /** For the caches of buildpacks. */
   readonly cacheFolder: string;
   readonly webUrl: (appName: string) => string;
   readonly logToApp: (app: AppId, priority: number, message: string) => void;
@@ -48,8 +49,8 @@ export class Builder implements Builds {
   }
 
   /**
-   * Begins to build, and removes the archive in the end.
-   * @throws TailraceError `conflict` while another build of the app runs, or when the app runs in place
+   * Begins to build, and removes the archive afterwards.
+   * @throws TailraceError `conflict` while another build of the app runs, or for a local app
    */
   begin(app: AppRecord, source: string, commit: string): Build {
     const { dynoManager, warn } = this.options;
@@ -80,7 +81,7 @@ export class Builder implements Builds {
     return build;
   }
 
-  /** Ends the builds that run. */
+  /** Aborts the builds that run. */
   close(): void {
     this.abort.abort();
   }
@@ -136,7 +137,7 @@ export class Builder implements Builds {
     return record;
   }
 
-  /** Runs the `release` process type, if there is one, and makes the release. @throws BuildError when that fails */
+  /** Runs the `release` process type, if there is one, and creates the release. @throws BuildError when that fails */
   private async createRelease(app: AppRecord, slug: SlugRecord, build: Build): Promise<ReleaseRecord> {
     const { releases } = this.options;
     const description = `Deploy ${deployLabel(build)}`;
@@ -201,14 +202,13 @@ export class Builder implements Builds {
     this.options.dynoManager.lineSink(app.id).writeLine('app', 'build', PlatformLinePriority.api, line);
   }
 
-  /** Slugs of releases long gone take room. */
+  /** Slugs of old releases only take space. */
   private async deleteOldSlugs(app: AppId): Promise<void> {
     const { store, releases, dynoManager } = this.options;
-    const slugsInUse = new Set((await releases.list(app)).slice(-HISTORY_MAX).map(({ slug }) => slug));
-    for (const { key, value } of await store.list<SlugRecord>(app, slugRecordKey(''))) {
-      if (slugsInUse.has(value.id)) continue;
-      await store.transact(app, [{ key, value: undefined }]);
-      await dynoManager.slugFiles.remove(value.id);
+    const slugs = (await store.list<SlugRecord>(app, slugRecordKey(''))).map(({ value }) => value);
+    for (const { id } of unusedSlugs(slugs, await releases.list(app), HISTORY_MAX)) {
+      await store.transact(app, [{ key: slugRecordKey(id), value: undefined }]);
+      await dynoManager.slugFiles.remove(id);
     }
   }
 }

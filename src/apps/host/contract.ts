@@ -1,4 +1,4 @@
-/** What whoever runs the apps' dynos, builds and add-ons offers, and what one sees of them. */
+/** What the API uses: the dynos, builds and add-ons of apps, as interfaces, and the values that they return. */
 import type { AppId } from '../../logs/store/contract.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import type { Build } from '../records/build-record.ts';
@@ -11,42 +11,42 @@ export interface DynoSummary {
   readonly type: string;
   readonly command: string;
   readonly state: string;
-  /** Of its release. */
+  /** The version of its release. */
   readonly version: number;
-  /** Exit status of a one-off dyno that has ended. */
+  /** Exit status of a one-off dyno that has exited. */
   readonly exitStatus?: number;
-  /** `:port/secret` of a one-off dyno that waits for its client. */
+  /** `:port/secret` of a one-off dyno that waits for its client to attach. */
   readonly attachPath?: string;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
 
-/** A one-off dyno that somebody wants. */
+/** A one-off dyno to run. */
 export interface OneOffDynoRequest {
   readonly command: string;
-  /** `run`: it is called `run.1234`. */
+  /** Of the type `run` it is named `run.1234`. */
   readonly type: string;
-  /** Will a client come for its terminal? */
+  /** Will a client attach to its terminal? */
   readonly attach: boolean;
   /** Undefined: no terminal, only pipes. */
   readonly terminalSize: { readonly columns: number; readonly rows: number } | undefined;
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** How many dynos of a process type are wanted. */
+/** The desired quantity of a process type. */
 export interface FormationEntry {
   readonly type: string;
   readonly quantity: number;
   readonly command: string;
 }
 
-/** What the API asks of whatever runs the apps' dynos. */
+/** Runs the dynos of apps. */
 export interface DynoRunner {
   dynos(app: AppId): readonly DynoSummary[];
   formation(app: AppId): readonly FormationEntry[];
-  /** Is it run in its own folder, by `tailrace start`? */
+  /** Is it a local app, which `tailrace start` runs in its own folder? */
   isLocalApp(app: AppId): boolean;
-  /** Changes how many are wanted of some process types, and their sizes, all of it or nothing. */
+  /** Changes the quantities and sizes of some process types, all of it or nothing. */
   scale(
     app: AppId,
     counts: Readonly<Record<string, number>>,
@@ -58,26 +58,26 @@ export interface DynoRunner {
   stop(app: AppId, which: string): Promise<void>;
   /** Starts a one-off dyno. @throws TailraceError `conflict` when the app runs nothing here */
   run(app: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary>;
-  /** A one-off dyno, also one that has just ended. */
+  /** A one-off dyno, also one that has just exited. */
   oneOff(app: AppId, name: string): DynoSummary | undefined;
   /** @returns false if there is no such dyno */
   resize(app: AppId, name: string, columns: number, rows: number): boolean;
-  /** PEM: what clients of attached dynos have to trust. */
+  /** PEM of the certificate authority that clients of attached dynos have to trust. */
   caCertificate(): Promise<string>;
-  /** The app has a new release: its dynos become those of it. Resolves when that has begun. */
+  /** Rolls out the app's current release. Resolves when that has begun. */
   deployRelease(app: AppRecord): Promise<void>;
   /** The app's name, domains or maintenance have changed. */
   updateRoute(app: AppRecord): Promise<void>;
-  /** The app is to be destroyed: stops what runs, removes its slugs. */
+  /** Stops all dynos and add-ons of an app that is to be destroyed, and deletes its slugs. */
   deleteApp(app: AppRecord): Promise<void>;
 }
 
 /** The builds of apps. */
 export interface Builds {
-  /** The latest of an app, the oldest first. */
+  /** The latest builds of an app, the oldest first. */
   list(app: AppId): readonly Build[];
   /**
-   * Begins to build an archive, which is removed in the end.
+   * Begins to build an archive, which is removed afterwards.
    * @throws TailraceError `conflict` while another build of the app runs
    */
   begin(app: AppRecord, source: string, commit: string): Build;
@@ -85,12 +85,12 @@ export interface Builds {
 
 /** Add-ons: programs on this machine that serve one app. */
 export interface AddonServices {
-  /** Those whose programs are installed. */
+  /** The services whose programs are installed. */
   available(): readonly { readonly name: string; readonly description: string }[];
-  /** The service's name for what was typed: `redis`, `redis:dev`, `heroku-redis`. @throws TailraceError `not_found` */
+  /** The service that a name stands for: `redis`, `redis:dev`, `heroku-redis`. @throws TailraceError `not_found` */
   resolveService(typed: string): string;
-  /** Starts one. @returns the config vars it gives to the app */
+  /** Starts an add-on. @returns the config vars that it adds to the app */
   create(app: AppId, service: string, id: string): Promise<Readonly<Record<string, string>>>;
-  /** Ends it, and removes what it holds. */
+  /** Stops an add-on, and deletes its data. */
   destroy(app: AppId, id: string): Promise<void>;
 }

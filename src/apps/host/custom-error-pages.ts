@@ -1,7 +1,7 @@
 import type { ErrorPageUrls } from '../http-router/app-lookup.ts';
-import type { Config } from '../records/release-history.ts';
+import type { Config } from '../records/release-record.ts';
 
-/** What an app's config vars say about its error pages, by Heroku's names. What is no address of the web is left out. */
+/** The error pages that an app's config vars name, as on Heroku. What isn't a web URL is ignored. */
 export function errorPageUrls({
   ERROR_PAGE_URL: error,
   MAINTENANCE_PAGE_URL: maintenance,

@@ -1,6 +1,6 @@
 /**
  * Runs the apps that were deployed to this server: for every app with a slug on this machine as many dynos as its
- * formation record says, again after a restart of the server.
+ * formation record says, also after a restart of the server.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,12 +20,13 @@ import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import { AddonSupervisor } from './addons/addon-supervisor.ts';
-import { AppDeployment, type ReleaseSpec } from './app-deployment.ts';
+import { AppDeployment } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
 import { errorPageUrls } from './custom-error-pages.ts';
 import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
+import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
 import { removeStaleFiles } from './remove-stale-files.ts';
 import type { RoutingInfo, RunningApps } from './running-apps.ts';
 
@@ -34,23 +35,23 @@ const BASE_PORT = 20_000;
 /** A stopping dyno waits no longer than this for requests in flight. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
-export interface DynoManagerOptions {
+interface DynoManagerOptions {
   readonly store: Store;
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
   readonly runningApps: RunningApps;
-  /** Of slugs and running dynos. */
+  /** For slugs and the state of dynos. */
   readonly folder: string;
-  /** This server, to which the dynos' lines go, and a key for it. */
+  /** This server, to which the dynos' lines are sent, and a key for it. */
   readonly url: () => string;
   readonly key: string;
   /** Resolves when no request is in flight with the dyno on a port. */
   readonly waitForInFlight: (port: number) => Promise<void>;
-  /** Where clients of attached dynos come to. */
+  /** Where clients of attached dynos connect to. */
   readonly rendezvous: { readonly host: string; readonly port: number };
-  /** Of the dynos; undefined: none. */
+  /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
-  /** Memory of a usual dyno, in bytes (undefined: any), and how often it is measured. */
+  /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
   readonly warn: (fields: object, message: string) => void;
 }
@@ -96,7 +97,7 @@ export class DynoManager implements DynoRunner {
     });
   }
 
-  /** Ends what a server that died left behind, and starts the apps again. Resolves when all are on their way. */
+  /** Kills orphaned dynos of a server that died, and starts the apps. Resolves when all are being started. */
   async open(): Promise<void> {
     const { appRegistry, warn } = this.options;
     for (const { name, pid } of await reapOrphans(this.stateFolder))
@@ -119,7 +120,7 @@ export class DynoManager implements DynoRunner {
     await this.shippers.closeAll();
   }
 
-  // --- what the API asks ---
+  // --- the API ---
 
   dynos(app: AppId): readonly DynoSummary[] {
     return [...this.options.runningApps.dynos(app), ...this.oneOffs.list(app)];
@@ -136,15 +137,15 @@ export class DynoManager implements DynoRunner {
   async scale(app: AppId, counts: Readonly<Record<string, number>>, sizes: DynoSizesRecord): Promise<void> {
     const running = this.options.runningApps.requireApp(app);
     for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
-    // What runs in place has its formation from its command line.
+    // A local app has its formation from the command line.
     await saveFormation(this.options.store, app, running.applyLocalRelease ? {} : counts, sizes);
     await running.deployment.scale(counts);
   }
 
   async restart(app: AppId, which: string | undefined): Promise<void> {
-    const known = which !== undefined && this.oneOffs.list(app).some(({ name }) => name === which);
-    // A one-off dyno has nothing to come back to.
-    if (known) await this.oneOffs.stop(app, which);
+    const isOneOff = which !== undefined && this.oneOffs.list(app).some(({ name }) => name === which);
+    // A one-off dyno isn't started again.
+    if (isOneOff) await this.oneOffs.stop(app, which);
     else await this.options.runningApps.requireApp(app).deployment.restart(which);
   }
 
@@ -171,7 +172,7 @@ export class DynoManager implements DynoRunner {
     return this.oneOffs.caCertificate();
   }
 
-  /** Makes an app's dynos those of its newest release. Resolves when they are on their way. */
+  /** Rolls out an app's current release. Resolves when that has begun. */
   async deployRelease(record: AppRecord): Promise<void> {
     const { runningApps, releases } = this.options;
     if (this.closing) return;
@@ -190,12 +191,12 @@ export class DynoManager implements DynoRunner {
     this.runInBackground(record, app.apply(await this.releaseSpec(record.id)));
   }
 
-  /** Its name, domains or maintenance have changed. */
+  /** The app's name, domains or maintenance have changed. */
   async updateRoute(record: AppRecord): Promise<void> {
     this.options.runningApps.updateRoute(record.id, await this.routingInfo(record));
   }
 
-  /** Stops an app for good. */
+  /** Stops everything that an app runs, and deletes its files. */
   async deleteApp(record: AppRecord): Promise<void> {
     const app = this.deployments.get(record.id);
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
@@ -219,14 +220,14 @@ export class DynoManager implements DynoRunner {
     return found.value;
   }
 
-  // --- how it is done ---
+  // --- parts ---
 
-  get pidFile(): DynoPidFile {
+  private get pidFile(): DynoPidFile {
     this.lazyPidFile ??= new DynoPidFile(this.stateFolder);
     return this.lazyPidFile;
   }
 
-  /** Waits for requests in flight, but not for ever: a WebSocket is one too. */
+  /** Waits for requests in flight, but not forever: a WebSocket is one too. */
   readonly drainConnections = (port: number): Promise<void> =>
     waitWithTimeout(DRAIN_TIMEOUT_MS, this.options.waitForInFlight(port));
 
@@ -236,7 +237,7 @@ export class DynoManager implements DynoRunner {
     return { name, maintenance: maintenance ?? false, domains, errorPages: errorPageUrls(config) };
   }
 
-  /** An app's own lines, on their way to its stream; they may come before its tokens are known. */
+  /** Sends lines to an app's stream; they may come before its tokens are known. */
   lineSink(app: AppId): ChunkSink {
     return this.shippers.sink(app);
   }
@@ -278,22 +279,12 @@ export class DynoManager implements DynoRunner {
     const { slug } = release;
     const record = slug === null ? undefined : await store.get<SlugRecord>(app, slugRecordKey(slug));
     if (!record) throw new TailraceError('conflict', 'This app has no slug: deploy it first.');
-    const { processTypes } = record.value;
-    const entries = Object.entries(processTypes).map(([type, command], i) => ({
-      type,
-      command,
-      line: i + 1,
-    }));
-    const counts = await loadFormation(store, app);
-    return {
-      version: release.version,
-      entries,
-      counts: Object.fromEntries(entries.map(({ type }) => [type, counts[type] ?? 0])),
-      env: { ...hostEnvironment(process.env), ...release.config },
+    return slugReleaseSpec(release, record.value, await loadFormation(store, app), {
+      env: hostEnvironment(process.env),
       cwd: this.stateFolder,
-      createWorkspace: (dynoId) => this.slugFiles.createWorkspace(slug, dynoId),
+      createWorkspace: (dynoId) => this.slugFiles.createWorkspace(record.value.id, dynoId),
       profileScript: PROFILE_SCRIPT,
-    };
+    });
   }
 
   private runInBackground({ name }: AppRecord, work: Promise<void>): void {

@@ -5,7 +5,7 @@ import { defaultIsolation, type Isolation, isolationError } from '../processes/b
 
 /**
  * The isolation of dynos that the settings ask for; undefined: none.
- * @throws TailraceError `settings` when this system can't do it: dynos that only seem to be kept apart are worse
+ * @throws TailraceError `settings` when this system can't do it: dynos that only seem isolated are worse than none
  */
 export async function isolationFromSettings(
   settings: Pick<Settings, 'isolation' | 'isolationReadable' | 'data'>,

@@ -1,24 +1,20 @@
 /**
- * Watches the memory of dynos: tells an app of a dyno that uses more than its size allows (R14), ends one that uses twice
- * as much (R15), and writes samples for apps that want them. It looks every 20 seconds: what grows faster than that is
+ * Monitors the memory of dynos: logs to an app that a dyno uses more than its size allows (R14), kills one that uses twice
+ * as much (R15), and logs samples for apps that want them. It samples every 20 seconds: what grows faster than that is
  * for the kernel to stop.
  */
-
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
-import { groupMemory, type MemoryUsage, totalMemory } from '../processes/memory-usage.ts';
+import { groupMemory, type MemoryUsage } from '../processes/memory-usage.ts';
 import { type LineSink, PLATFORM_PRIORITY } from '../processes/output/line-sink.ts';
 import { signalGroup } from '../processes/process-group.ts';
 import { loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
 import { hasFeature } from '../records/features.ts';
+import { judgeMemory } from './memory-quota.ts';
 
-/** This many times its quota, and a dyno is ended. */
-const KILL_FACTOR = 2;
-const MB = 1_048_576;
-
-export interface MemoryMonitorOptions {
+interface MemoryMonitorOptions {
   readonly store: Store;
-  /** Of a usual dyno, in bytes; undefined: no quota. */
+  /** Of a dyno of the default size, in bytes; undefined: no quota. */
   readonly quota: number | undefined;
   readonly everyMs: number;
   /** All that run now, by app. */
@@ -58,7 +54,7 @@ export class MemoryMonitor {
       if (all.length === 0 || (quota === undefined && !wantsSamples)) continue;
       const used = await groupMemory(new Set(all.flatMap(({ pid }) => pid ?? [])));
       const sizes = await loadDynoSizes(store, app);
-      // Asked again: measuring took a while, and a number may be somebody else's by now.
+      // Read again: measuring took a while, and another process may have the pid by now.
       const current = new Map(
         dynos()
           .get(app)
@@ -80,30 +76,10 @@ export class MemoryMonitor {
     memory: MemoryUsage,
     quotaBytes: number | undefined,
     wantsSamples: boolean,
-  ) {
+  ): void {
     const lines = this.options.lines(app);
-    const log = (text: string): void => lines.writeLine('heroku', dyno.name, PLATFORM_PRIORITY, text);
-    if (wantsSamples) log(sampleLine(dyno, memory, quotaBytes));
-    const total = totalMemory(memory);
-    if (quotaBytes === undefined || total <= quotaBytes) return;
-    log(`Process running mem=${Math.round(total / MB)}M(${((total / quotaBytes) * 100).toFixed(1)}%)`);
-    if (total <= quotaBytes * KILL_FACTOR) return log('Error R14 (Memory quota exceeded)');
-    log('Error R15 (Memory quota vastly exceeded)');
-    log('Stopping process with SIGKILL');
-    if (dyno.pid !== undefined) signalGroup(dyno.pid, 'SIGKILL');
+    const { lines: texts, kill } = judgeMemory(dyno, memory, quotaBytes, wantsSamples);
+    for (const text of texts) lines.writeLine('heroku', dyno.name, PLATFORM_PRIORITY, text);
+    if (kill && dyno.pid !== undefined) signalGroup(dyno.pid, 'SIGKILL');
   }
-}
-
-function sampleLine({ id, name }: DynoInfo, memory: MemoryUsage, quotaBytes: number | undefined): string {
-  const mb = (bytes: number): string => `${(bytes / MB).toFixed(2)}MB`;
-  const { rss, cache, swap } = memory;
-  const values = {
-    total: totalMemory(memory),
-    rss,
-    cache,
-    swap,
-    ...(quotaBytes ? { quota: quotaBytes } : {}),
-  };
-  const shown = Object.entries(values).map(([what, bytes]) => `sample#memory_${what}=${mb(bytes)}`);
-  return `source=${name} dyno=heroku.${id} ${shown.join(' ')}`;
 }

@@ -1,10 +1,10 @@
-/** What a server that died in the middle of something left in its folder: nobody asks for it again. */
+/** Stale files of a server that died: nothing refers to them any more. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Removes archives that were to be built, slugs that no app has, and what git hadn't taken yet. To be called before
- * anything of this is used.
+ * Removes archives of unfinished builds, slugs that no app has, and pushes that git hadn't accepted yet. To be called
+ * before any of these are used.
  *
  * @param slugs the ids of all slugs that apps have
  */
@@ -18,7 +18,7 @@ export async function removeStaleFiles(folder: string, slugs: ReadonlySet<string
   for (const name of await readFolder(repositories)) {
     if (/\.\d+\.\d+$/.test(name)) await remove(repositories, name);
     const objects = join(repositories, name, 'objects');
-    // Git keeps a push here until its hooks have agreed.
+    // Git keeps a push here until its hooks have accepted it.
     for (const incoming of (await readFolder(objects)).filter((entry) =>
       /^(tmp_objdir-)?incoming-/.test(entry),
     ))

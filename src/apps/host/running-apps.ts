@@ -1,41 +1,36 @@
 /**
- * The apps that run on this machine: joins their dynos with those who ask for them, the API (which dynos are there?)
- * and the HTTP router (which dynos may answer?).
+ * The apps that run on this machine, for the API (which dynos are there?) and the HTTP router (which dynos may serve
+ * requests?).
  */
 
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import type {
-  ErrorPageUrls,
-  AppLookup as ProxyDirectory,
-  RoutedApp,
-  Upstream,
-} from '../http-router/app-lookup.ts';
+import type { AppLookup, ErrorPageUrls, RoutedApp, Upstream } from '../http-router/app-lookup.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
-import type { Config } from '../records/release-history.ts';
+import type { Config } from '../records/release-record.ts';
 import type { AppDeployment } from './app-deployment.ts';
 import type { DynoSummary, FormationEntry } from './contract.ts';
 
-/** What the HTTP router has to know of an app. */
+/** What the HTTP router needs to know of an app. */
 export interface RoutingInfo {
   readonly name: string;
   readonly maintenance: boolean;
-  /** Host names of its own; `*.example.com` stands for all below. */
+  /** Its own host names; `*.example.com` matches all below. */
   readonly domains: readonly string[];
   /** Its own error pages. */
   readonly errorPages: ErrorPageUrls;
 }
 
-/** What a release changes for an app that runs in place. */
-export interface LocalRelease {
+/** What a release changes for a local app. */
+interface LocalRelease {
   readonly version: number;
   readonly config: Config;
 }
 
-export interface RunningAppEntry {
+interface RunningAppEntry {
   readonly id: AppId;
   readonly deployment: AppDeployment;
-  /** Runs in its own folder, by `tailrace start`: takes new config vars, but no slugs. */
+  /** Of a local app, which `tailrace start` runs in its own folder: it takes new config vars, but no slugs. */
   readonly applyLocalRelease?: (release: LocalRelease) => Promise<void>;
 }
 
@@ -46,7 +41,7 @@ interface RoutedEntry extends RunningAppEntry {
   readonly routedApp: RoutedApp;
 }
 
-export class RunningApps implements ProxyDirectory {
+export class RunningApps implements AppLookup {
   private readonly entries = new Map<AppId, RoutedEntry>();
   /** By host name and wildcard. */
   private readonly byHost = new Map<string, RoutedEntry>();
@@ -57,7 +52,7 @@ export class RunningApps implements ProxyDirectory {
     this.logRouterLine = logRouterLine;
   }
 
-  /** Takes an app in; call the returned function whenever its dynos have changed. */
+  /** Adds an app. @returns a function to call whenever its dynos have changed */
   add(app: RunningAppEntry, routing: RoutingInfo): () => void {
     const { id, deployment } = app;
     const listeners = new Set<() => void>();
@@ -81,7 +76,7 @@ export class RunningApps implements ProxyDirectory {
     this.indexHosts();
   }
 
-  /** Its name, domains, maintenance or pages have changed. */
+  /** The app's name, domains, maintenance or error pages have changed. */
   updateRoute(id: AppId, routing: RoutingInfo): void {
     const entry = this.entries.get(id);
     if (!entry) return;
@@ -105,14 +100,14 @@ export class RunningApps implements ProxyDirectory {
     return entry;
   }
 
-  /** `<app>.localhost`, or a domain of the app; with a single app here, every other name is its too. */
+  /** By `<app>.localhost`, or a domain of the app; a single app gets all other host names, too. */
   appForHost(host: string): RoutedApp | undefined {
     const named = this.byHost.get(host) ?? this.findByWildcard(host);
     if (named) return named.routedApp;
     return this.entries.size === 1 ? [...this.entries.values()][0].routedApp : undefined;
   }
 
-  /** Of `*.a.example.com` and `*.example.com` the first. */
+  /** `*.a.example.com` is preferred to `*.example.com`. */
   private findByWildcard(host: string): RoutedEntry | undefined {
     for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
       const found = this.byHost.get(`*${host.slice(dot)}`);
@@ -125,7 +120,7 @@ export class RunningApps implements ProxyDirectory {
     this.byHost.clear();
     for (const entry of this.entries.values())
       for (const host of entry.routing.domains) this.byHost.set(host, entry);
-    // An app's own name is nobody else's.
+    // Last, so that no domain of another app takes an app's own name.
     for (const entry of this.entries.values()) this.byHost.set(`${entry.routing.name}.localhost`, entry);
   }
 
@@ -134,7 +129,7 @@ export class RunningApps implements ProxyDirectory {
     return entry ? entry.deployment.dynos().map((dyno) => toDynoView(dyno, entry.deployment.version)) : [];
   }
 
-  /** All processes that run, by app. @param others that an app has beside its formation */
+  /** All processes that run, by app. @param others those that an app has beside its formation */
   processesByApp(others: (app: AppId) => readonly DynoInfo[]): Map<AppId, DynoInfo[]> {
     const all = [...this.entries].map(([id, { deployment: app }]): [AppId, DynoInfo[]] => [
       id,

@@ -9,7 +9,7 @@ import type { HttpRouterContext } from './router-context.ts';
 const CR = 13;
 const LF = 10;
 
-/** One client's connection: takes requests out of it, one after the other, and hands each to an exchange. */
+/** One client's connection: parses its requests, one after the other, and gives each to an exchange. */
 export class ClientConnection implements ExchangeClient {
   readonly socket: Socket;
   /** The client's address, without the prefix of an IPv4 address in IPv6. */
@@ -19,7 +19,7 @@ export class ClientConnection implements ExchangeClient {
   #exchange: Exchange | undefined;
   /** Bytes that belong to no request yet. */
   #unparsed: Buffer | undefined;
-  /** True after the last response: the client may still be sending, but nobody listens. */
+  /** True after the last response: what the client still sends is dropped. */
   #lingering = false;
   #dispatching = false;
 
@@ -49,7 +49,7 @@ export class ClientConnection implements ExchangeClient {
     this.socket.resume();
   }
 
-  /** The exchange is over. @param keep may the connection be used for another request? */
+  /** The exchange is finished. @param keep may the connection be used for another request? */
   exchangeFinished(keep: boolean, nowMs = performance.now()): void {
     this.#exchange = undefined;
     if (keep && !this.#context.closing) {
@@ -75,12 +75,12 @@ export class ClientConnection implements ExchangeClient {
     else this.socket.destroy();
   }
 
-  /** Goes when the request in progress, if any, is finished. */
+  /** Closes when the request in flight, if any, is finished. */
   close(): void {
     if (this.#exchange === undefined && this.#unparsed === undefined) this.#linger();
   }
 
-  /** Goes now. */
+  /** Closes now. */
   abort(): void {
     this.#exchange?.abort();
     this.socket.destroy();
@@ -96,13 +96,13 @@ export class ClientConnection implements ExchangeClient {
     }
     const more = at === 0 ? bytes : bytes.subarray(at);
     this.#unparsed = this.#unparsed === undefined ? more : Buffer.concat([this.#unparsed, more]);
-    // A client that pipelines has to wait: its requests are answered in order, one at a time.
+    // A client that pipelines has to wait: its requests are served in order, one at a time.
     if (this.#exchange !== undefined) this.socket.pause();
     else this.#dispatchNext();
     if (this.#unparsed !== undefined) this.#unparsed = copyIfShared(this.#unparsed);
   }
 
-  /** Begins with the next request, if its head is there. A loop, since some are answered at once. */
+  /** Starts the next request, if its head is complete. A loop, since some are finished at once. */
   #dispatchNext(): void {
     if (this.#dispatching) return;
     this.#dispatching = true;
@@ -162,7 +162,7 @@ export class ClientConnection implements ExchangeClient {
     this.#lingering = true;
     this.#unparsed = undefined;
     const { idleMs, lingerMs } = this.#context.timeouts;
-    // A slow client may have to fetch the end of its response first.
+    // A slow client may have to read the end of its response first.
     this.deadlineMs = performance.now() + (this.socket.writableLength > 0 ? idleMs : lingerMs);
     this.socket.end();
     this.socket.resume();

@@ -1,8 +1,8 @@
-/** Something that has until `deadlineMs` (on `performance.now`'s clock) and is told when that has passed. */
-export type Expirable = { deadlineMs: number; expire(nowMs: number): void };
+/** Has until `deadlineMs` (on `performance.now`'s clock); `expire` is called when that has passed. */
+type Expirable = { deadlineMs: number; expire(nowMs: number): void };
 
 /**
- * All deadlines, looked at now and then by one timer. A timer for each would be set and cleared for every
+ * All deadlines, checked periodically by one timer. A timer for each would be set and cleared for every
  * request, and for every chunk of a body; here a new deadline is an assignment.
  */
 export class Deadlines {
@@ -10,8 +10,8 @@ export class Deadlines {
   readonly #timer: NodeJS.Timeout;
 
   /**
-   * @param tickMs how often to look, which is how late an expiry may be
-   * @param onTick called on each look, for work of the same kind
+   * @param tickMs how often to check, which is how late an expiry may be
+   * @param onTick called on each check, for work of the same kind
    */
   constructor(tickMs: number, onTick: (nowMs: number) => void) {
     this.#timer = setInterval(() => {

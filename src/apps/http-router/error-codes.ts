@@ -1,10 +1,10 @@
-/** Why a request was not answered by the app; the codes, texts and statuses are Heroku's. */
+/** Why a request got no response from the app; the codes, texts and statuses are Heroku's. */
 export type Failure = {
   readonly code: string;
   readonly desc: string;
   readonly status: number;
   readonly at: 'error' | 'warning' | 'info';
-  /** Which side broke off, printed first in the line. */
+  /** Which side closed the connection, printed first in the line. */
   readonly sock?: 'backend' | 'client';
   /** What exactly was wrong with the request (H26). */
   readonly cause?: string;
@@ -21,7 +21,7 @@ const clientError = (code: string, desc: string): Failure => ({
   sock: 'client',
 });
 
-/** Every way to fail, by name. */
+/** All failures, by name. */
 export const failures = {
   crashed: error('H10', 'App crashed'),
   backlog: error('H11', 'Backlog too deep'),

@@ -1,8 +1,8 @@
 import type { ErrorPageUrls } from './app-lookup.ts';
 import type { Failure } from './error-codes.ts';
 
-/** What whoever opens the page should know, by code: a title, and what to do. */
-const ADVICE: Record<string, readonly [string, string]> = {
+/** What the page says, by code: a title, and what to do. */
+export const FAILURE_ADVICE: Record<string, readonly [string, string]> = {
   H10: ['The app crashed', 'Its last lines say why. After a fix, restart it.'],
   H11: ['Too many requests are waiting', 'The app is still starting, or needs more web dynos.'],
   H12: ['The app took too long to answer', 'Find the slow request in the log; move long work to a worker.'],
@@ -16,11 +16,13 @@ const ADVICE: Record<string, readonly [string, string]> = {
   H21: ['The app refuses connections', 'It has to listen on $PORT, on all addresses or 127.0.0.1.'],
   H25: ['The app’s answer breaks a rule of HTTP', 'The router’s line in the log names the rule.'],
   H26: ['The request could not be understood', 'The router’s line in the log names the reason.'],
+  H27: ['The client went away', 'It closed its connection before the answer was complete.'],
   H28: ['The request stopped halfway', 'Its body did not arrive in time.'],
   H80: ['The app is under maintenance', 'It will be back soon.'],
+  H99: ['Something went wrong', 'Please try again in a moment.'],
 };
 
-/** A page to send instead of an app's answer. */
+/** A page to send instead of an app's response. */
 export type ErrorPage = {
   title: string;
   text: string;
@@ -37,7 +39,7 @@ export function failurePage(
   requestId: string,
   urls: ErrorPageUrls,
 ): ErrorPage {
-  const [title, text] = ADVICE[failure.code] ?? ['Something went wrong', 'Please try again in a moment.'];
+  const [title, text] = FAILURE_ADVICE[failure.code] ?? FAILURE_ADVICE.H99;
   return {
     title,
     text,
@@ -47,7 +49,7 @@ export function failurePage(
   };
 }
 
-/** The page for a host name that no app answers to. */
+/** The page for a host name that belongs to no app. */
 export const unknownHostPage: ErrorPage = {
   title: 'There’s nothing here, yet',
   text: 'No app answers to this name. These are the ones there are:',
@@ -55,7 +57,7 @@ export const unknownHostPage: ErrorPage = {
   command: 'tailrace apps',
 };
 
-/** The page for a request that belongs to no app, since it can't be read. */
+/** The page for a malformed request that belongs to no app. */
 export const badRequestPage: ErrorPage = {
   title: 'The request could not be understood',
   text: 'It is not well-formed HTTP/1.1.',

@@ -1,20 +1,20 @@
 /**
- * The HTTP router in front of web dynos: takes HTTP/1.1 requests, asks a directory which app they are for, passes
- * them to a dyno of that app and the response back, and writes one line about each. It promises that a request is
- * answered or its connection closed in bounded time, and that bodies are never gathered in memory.
+ * The HTTP router in front of web dynos: accepts HTTP/1.1 requests, looks up which app they are for, forwards them to a
+ * dyno of that app, relays the response, and writes one log line about each. It promises that a request gets a response
+ * or its connection is closed in bounded time, and that bodies are never buffered in memory as a whole.
  *
- * It reads HTTP itself, on node:net: with node:http on both sides a request cost four times the processor time.
+ * It parses HTTP itself, on node:net: node:http on both sides would cost several times the processor time.
  */
 import { createServer } from 'node:net';
 import type { AppLookup } from './app-lookup.ts';
-import { BootQueue } from './boot-queue.ts';
 import { ClientConnection } from './client-connection.ts';
 import { Deadlines } from './deadlines.ts';
-import { DynoPool } from './dyno-pool.ts';
 import type { HttpRouterContext } from './router-context.ts';
 import { DEFAULT_ROUTER_TIMEOUTS, type HttpRouterTimeouts } from './timeouts.ts';
+import { BootQueue } from './upstream/boot-queue.ts';
+import { DynoPool } from './upstream/dyno-pool.ts';
 
-/** Deadlines are checked this often, or more often if the shortest time-out asks for it. */
+/** Deadlines are checked this often, or more often if the shortest timeout needs it. */
 const TICK_MS = 100;
 
 export type HttpRouterOptions = {
@@ -36,11 +36,11 @@ export type HttpRouter = {
    * another state than `up`, wait for this (but not for ever: a WebSocket is a request too), then stop it.
    */
   waitForInFlight(port: number): Promise<void>;
-  /** Takes no more connections, lets requests in flight finish for `graceMs`, then breaks them off. */
+  /** Accepts no more connections, lets requests in flight finish for `graceMs`, then aborts them. */
   close(graceMs: number): Promise<void>;
 };
 
-/** Starts to listen. Rejects with the system's error if the address can't be had. */
+/** Starts to listen. Rejects with the system's error if the address isn't available. */
 export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpRouter> {
   const timeouts = { ...DEFAULT_ROUTER_TIMEOUTS, ...options.timeouts };
   const pool = new DynoPool();

@@ -5,11 +5,11 @@ import { copyIfShared } from './http/shared-read-buffer.ts';
 import { subarrayOrWhole, writeWithHead } from './http/write-with-head.ts';
 
 /**
- * The body of one request on its way to the dyno. What comes before there is a dyno is held, and kept until
- * more has been sent, so that another dyno can be given the same; nothing else is ever stored.
+ * Relays the body of one request to the dyno. What arrives before there is a dyno is buffered, and kept until more has
+ * been sent, so that another dyno can be sent the same; nothing else is ever buffered.
  */
 export class RequestBodyRelay {
-  /** False once bytes have been passed on that can't be sent again. */
+  /** False once bytes have been sent that can't be sent again. */
   replayable = true;
   readonly #body: BodyFraming;
   #buffered: Buffer | undefined;
@@ -19,13 +19,13 @@ export class RequestBodyRelay {
     this.#body = length === 'chunked' ? new ChunkedBody() : length === 0 ? noBody : new LengthBody(length);
   }
 
-  /** Has all of it come? */
+  /** Has all of it arrived? */
   get done(): boolean {
     return this.#body.done;
   }
 
   /**
-   * Takes the body's next bytes and writes them to `dyno`, or holds them while there is none.
+   * Takes the body's next bytes and writes them to `dyno`, or buffers them while there is none.
    * @returns the position of the first byte behind the body; -1 if the body is malformed
    */
   take(bytes: Buffer, start: number, client: Socket, dyno: Socket | undefined): number {
@@ -45,12 +45,12 @@ export class RequestBodyRelay {
     return end;
   }
 
-  /** Sends a request's head with what has come of the body, and lets the client send the rest. */
+  /** Sends a request's head with what has arrived of the body, and lets the client send the rest. */
   sendHead(head: string, client: Socket, dyno: Socket): void {
     if (writeWithHead(dyno, head, this.#buffered) && !this.#body.done) client.resume();
   }
 
-  /** The dyno has begun to answer: there will be no other. */
+  /** The dyno has begun to respond: there will be no other. */
   discardBuffer(): void {
     this.#buffered = undefined;
   }

@@ -8,17 +8,17 @@ import { headForClient, parseResponseHead, type ResponseHead, responseBody } fro
 import { copyIfShared } from './http/shared-read-buffer.ts';
 import { subarrayOrWhole, writeWithHead } from './http/write-with-head.ts';
 
-/** What has become of the response: more to come, all of it passed on, a tunnel from now on, or broken. */
+/** How far the response is: more to come, all of it relayed, a tunnel from now on, or failed. */
 export type RelayProgress = 'more' | 'done' | 'switched' | Failure;
 
 const HTTP = Buffer.from('HTTP/1.');
 
-/** Passes one dyno's response on to the client while it comes. */
+/** Relays one dyno's response to the client while it arrives. */
 export class ResponseRelay {
   /** Has the client got a part of it? Then there is no way back. */
   started = false;
   status = 0;
-  /** Did the client have no room for the last write? */
+  /** Did the last write fill the client's buffer? Then its `drain` event follows. */
   needsDrain = false;
   /** May the dyno's connection be used again, and for how many seconds? */
   keepDynoConnection = false;
@@ -39,12 +39,12 @@ export class ResponseRelay {
     this.#mayKeepClientConnection = request.keepAlive && !closing;
   }
 
-  /** Bytes of content passed on so far. */
+  /** Bytes of content relayed so far. */
   get byteCount(): number {
     return this.#body === undefined ? 0 : this.#body.byteCount;
   }
 
-  /** Takes the next bytes from the dyno; they may become others as soon as it returns. */
+  /** Takes the next bytes from the dyno; they may be overwritten as soon as it returns. */
   push(received: Buffer): RelayProgress {
     if (this.#body !== undefined) return this.#relay(this.#body, received, 0, '');
     const bytes = this.#headBytes === undefined ? received : Buffer.concat([this.#headBytes, received]);
@@ -57,14 +57,14 @@ export class ResponseRelay {
       if (head.failure !== undefined) return head.failure;
       if (head.status === 101) return this.#switchProtocols(head, bytes.subarray(end));
       if (head.status >= 200) return this.#startResponse(head, bytes, end);
-      // 100 Continue, 103 Early Hints: on their way; HTTP/1.0 doesn't know them.
+      // 100 Continue, 103 Early Hints: relayed at once; HTTP/1.0 doesn't know them.
       if (this.#request.http11) this.#client.write(headForClient(head, false, ''), 'latin1');
       at = end;
     }
     return 'more';
   }
 
-  /** The dyno has closed the connection: is that the end of the response, or a part of it missing? */
+  /** The dyno has closed the connection: is that the end of the response, or is a part of it missing? */
   dynoEnded(): RelayProgress {
     if (this.#body instanceof UntilCloseBody) return 'done';
     return this.started ? failures.interrupted : failures.noResponse;

@@ -1,10 +1,10 @@
 import type { AppLookup } from './app-lookup.ts';
-import type { BootQueue } from './boot-queue.ts';
 import type { Deadlines } from './deadlines.ts';
-import type { DynoPool } from './dyno-pool.ts';
 import type { HttpRouterTimeouts } from './timeouts.ts';
+import type { BootQueue } from './upstream/boot-queue.ts';
+import type { DynoPool } from './upstream/dyno-pool.ts';
 
-/** What all connections of one proxy share. */
+/** What all connections of one HTTP router share. */
 export type HttpRouterContext = {
   readonly apps: AppLookup;
   readonly timeouts: HttpRouterTimeouts;
@@ -12,8 +12,8 @@ export type HttpRouterContext = {
   readonly pool: DynoPool;
   readonly queue: BootQueue;
   readonly deadlines: Deadlines;
-  /** Where the proxy listens, sent on as X-Forwarded-Port. */
+  /** Where the router listens, forwarded as X-Forwarded-Port. */
   port: number;
-  /** True once the proxy is being closed: no connection is kept for another request. */
+  /** True once the router is being closed: no connection is kept for another request. */
   closing: boolean;
 };

@@ -1,4 +1,4 @@
-/** How long the proxy waits, in milliseconds. The defaults are Heroku's where Heroku has the number. */
+/** How long the HTTP router waits, in milliseconds. The defaults are Heroku's where Heroku has the number. */
 export type HttpRouterTimeouts = {
   /** For a connection to a dyno, then H19 or the next dyno. */
   connectMs: number;
@@ -8,13 +8,13 @@ export type HttpRouterTimeouts = {
   idleMs: number;
   /** For a dyno that is starting, then H20. */
   bootMs: number;
-  /** How long a dyno that couldn't be connected to is passed over. */
+  /** How long a dyno that couldn't be connected to is avoided. */
   quarantineMs: number;
-  /** For the next request on a client's connection; longer than a load balancer's usual 60 s. */
+  /** For the next request on a client's connection; longer than the 60 s that are the default of load balancers. */
   keepAliveMs: number;
   /** From the first byte of a request to the end of its headers. */
   headMs: number;
-  /** How long a client may go on sending after its answer, so that a reset doesn't destroy that answer. */
+  /** How long a client may go on sending after its response, so that a reset doesn't destroy that response. */
   lingerMs: number;
 };
 

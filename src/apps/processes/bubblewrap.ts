@@ -1,13 +1,13 @@
 /**
  * Optional isolation of dynos with bubblewrap: namespaces of users, processes, IPC and host name, the system's files for
- * reading only, and nothing to be seen of the server's data, other dynos, temporary files and home folders. The network
- * stays the machine's: web dynos have to be reached.
+ * reading only; the server's data, other dynos, temporary files and home folders are hidden. The network is shared with the
+ * machine: web dynos have to be reachable.
  */
 import { execFile } from 'node:child_process';
 import { dirname, sep } from 'node:path';
 import { promisify } from 'node:util';
 
-/** What is run instead of a program, so that it runs isolated. */
+/** Wraps a program's command so that it runs sandboxed. */
 export type SandboxCommand = (
   program: string,
   args: readonly string[],
@@ -24,7 +24,7 @@ export interface Isolation {
 }
 
 /**
- * The usual isolation: what holds others' secrets is hidden, but not the Node.js that runs this.
+ * The default isolation: what holds others' secrets is hidden, but not the Node.js that runs this.
  * @param data the server's data folder
  */
 export function defaultIsolation(
@@ -59,7 +59,7 @@ export function bubblewrap({ hiddenFolders, readableFolders }: Isolation, home: 
   return (program, args) => {
     const innerArgs = ['/usr/bin/env', '--default-signal=TERM,HUP,INT,QUIT', program, ...args];
     const bwrapArgs = ['bwrap', '--die-with-parent', ...namespaces, ...mounts, '--', ...innerArgs];
-    // Signals are for the dyno: bwrap itself stays, and says how the dyno has ended.
+    // Signals are for the dyno: bwrap itself stays, and exits with the dyno's status.
     return { program: '/bin/sh', args: ['-c', 'trap "" TERM HUP INT QUIT; exec "$0" "$@"', ...bwrapArgs] };
   };
 }

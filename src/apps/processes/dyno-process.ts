@@ -12,13 +12,13 @@ export interface DynoProcessOptions {
   command: string;
   cwd: string;
   env: Environment;
-  /** Isolates it. */
+  /** Sandboxes it. */
   sandboxCommand?: SandboxCommand;
   /** Takes what it writes. */
   lineHandler: LineHandler;
 }
 
-/** What a shell answers for a command it can't run. */
+/** A shell's exit status for a command it can't run. */
 const STATUS_NOT_STARTED = 127;
 
 /** The operating system's side of a dyno: a shell in a process group of its own, and what the group writes. */
@@ -32,7 +32,7 @@ export class DynoProcess {
   #readers: LineReader[] = [];
   #groupExited = false;
   #paused = false;
-  /** Since the last look of `readToEnd()`. */
+  /** Since the last check of `readToEnd()`. */
   #resumedRecently = false;
 
   constructor({ command, cwd, env, sandboxCommand = unsandboxed, lineHandler }: DynoProcessOptions) {
@@ -75,7 +75,7 @@ export class DynoProcess {
    * Reads what the dead process left in its pipes, as fast as a pause allows.
    *
    * @param limitMs after that the pipes are closed (a daemon that left the group may hold them open for ever), but not
-   * while they are paused or wait for room, unless nobody is patient any more
+   * while they are paused or wait until they are writable, unless `mayWait` is false
    * @param mayWait false: go on in spite of a pause, after `limitMs`; it is 64 KiB a pipe at most
    */
   async readToEnd(limitMs: number, mayWait: () => boolean): Promise<void> {
@@ -101,7 +101,7 @@ export class DynoProcess {
     this.#paused = false;
     this.#resumedRecently = true;
     for (const reader of this.#readers) {
-      // What the first hands on may bring the next pause.
+      // The first one's lines may cause the next pause.
       if (!this.#paused) reader.resume();
     }
   }

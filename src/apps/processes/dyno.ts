@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { platformErrorTitle } from '../../common/platform-errors.ts';
 import type { SandboxCommand } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
 import { DynoProcess } from './dyno-process.ts';
@@ -18,7 +19,7 @@ export interface DynoInfo {
   command: string;
   state: DynoState;
   port?: number;
-  /** The loopback address on which its port answered. */
+  /** The loopback address on which its port accepts connections. */
   host?: string;
   /** The first process and the process group. Undefined while none runs. */
   pid?: number;
@@ -30,7 +31,7 @@ export interface DynoInfo {
 export interface DynoExit {
   /** 0–255; 128 + n for signal n; 127 if it couldn't be started. */
   status: number;
-  /** `crashed` and `complete` on its own account, `stopped` because it was told to. */
+  /** `crashed` and `complete` when it exited by itself, `stopped` after `stop()` or `kill()`. */
   reason: 'crashed' | 'complete' | 'stopped';
 }
 
@@ -41,9 +42,9 @@ export interface DynoOptions {
   cwd: string;
   /** All of the environment (see `dynoEnv`). */
   env: Environment;
-  /** Isolates it. */
+  /** Sandboxes it. */
   sandboxCommand?: SandboxCommand;
-  /** Nothing may outlive it, daemons neither. What a developer starts in their own folder may. */
+  /** Kill also its daemons when it ends. Unset for dynos in a developer's own folder. */
   killDaemonized?: boolean;
   lines: LineSink;
   id?: string;
@@ -69,7 +70,7 @@ const READ_TO_END_MS = 1_000;
 
 /** One process of an app, from its start to its end, and the lines Heroku's dyno manager would write about it. */
 export class Dyno {
-  /** Resolves when every process of the dyno is gone and its last line was handed on. Never rejects. */
+  /** Resolves when every process of the dyno is gone and its last line was emitted. Never rejects. */
   readonly exited: Promise<DynoExit>;
   readonly #options: DynoOptions;
   readonly #info: DynoInfo;
@@ -129,7 +130,7 @@ export class Dyno {
     this.#portWait.abort();
     const { drainConnections } = this.#options;
     const { host, port } = this.#info;
-    // Only a dyno that was up has anybody's requests.
+    // Only a dyno that was up has requests.
     if (drainConnections === undefined || port === undefined || host === undefined) this.#terminate(graceMs);
     else void drainConnections(port).then(() => this.#terminate(graceMs));
     return this.exited;
@@ -142,12 +143,12 @@ export class Dyno {
     this.#graceUntil = performance.now() + graceMs;
     this.#setTimer(graceMs, () => {
       const text = `Process failed to exit within ${graceMs / 1000} seconds of SIGTERM`;
-      this.#log(`Error R12 (Exit timeout) -> ${text}`);
+      this.#log(`${platformErrorTitle('R12')} -> ${text}`);
       this.#sigkill();
     });
   }
 
-  /** Ends every process of the dyno at once. Also after `stop()`, when somebody has lost patience. */
+  /** Kills every process of the dyno at once. Also during `stop()`. */
   kill(): Promise<DynoExit> {
     if (this.#ended) return this.exited;
     this.#stopping = true;
@@ -177,7 +178,7 @@ export class Dyno {
     this.#setTimer(bootTimeoutMs, () => {
       this.#portWait.abort();
       const text = `Web process failed to bind to $PORT within ${bootTimeoutMs / 1000} seconds of launch`;
-      this.#log(`Error R10 (Boot timeout) -> ${text}`);
+      this.#log(`${platformErrorTitle('R10')} -> ${text}`);
       this.#sigkill();
     });
     const host = await waitForPort(port, this.#portWait.signal);
@@ -191,11 +192,11 @@ export class Dyno {
     const status = await process.status;
     this.#portWait.abort();
     if (!this.#stopping) {
-      // The first process is the dyno: what it leaves behind ends with it.
+      // The first process is the dyno: what it leaves behind is killed.
       clearTimeout(this.#timer);
       process.signal('SIGKILL');
     }
-    // While stopping, the others may still be busy with ending well: `sh -c` dies of SIGTERM before its children do.
+    // While stopping, the others may still shut down gracefully: `sh -c` dies of SIGTERM before its children do.
     const graceLeftMs = this.#stopping ? Math.max(0, this.#graceUntil - performance.now()) : 0;
     await process.waitForGroupExit(graceLeftMs + KILL_TIMEOUT_MS);
     clearTimeout(this.#timer);

@@ -30,7 +30,7 @@ export interface FormationOptions {
   graceMs?: number;
   /** How long a web dyno may take to listen on its port. */
   bootTimeoutMs?: number;
-  /** Asks the dynos' programs for colour, although no terminal reads them. */
+  /** Asks the dynos' programs for color, although no terminal reads them. */
   color?: boolean;
   /** Where `dynos.json` is kept for `reapOrphans`; unset: not at all. */
   stateFolder?: string;
@@ -41,14 +41,14 @@ export interface FormationOptions {
 
 const BASE_PORT = 5000;
 
-/** The dynos of an app: as many of each process type as are wanted, kept running. */
+/** The dynos of an app: as many of each process type as are wanted, supervised. */
 export class Formation {
   readonly #entries: readonly ProcfileEntry[];
   readonly #counts: Record<string, number>;
   readonly #basePort: number;
   readonly #supervisorOptions: SupervisorOptions;
   readonly #supervisors = new Map<string, DynoSupervisor>();
-  /** Scaled away, but not gone yet. */
+  /** Scaled down, but not gone yet. */
   readonly #stops = new Set<Promise<void>>();
   readonly #stoppingSupervisors = new Set<DynoSupervisor>();
   #paused = false;
@@ -88,7 +88,7 @@ export class Formation {
     };
   }
 
-  /** Launches all dynos. Resolves when they run; `onChange` tells when they are up. */
+  /** Launches all dynos. Resolves when they run; `onChange` reports when they are up. */
   async start(): Promise<void> {
     this.#running = true;
     await Promise.all(this.#entries.map((entry) => this.#reconcile(entry)));
@@ -101,7 +101,7 @@ export class Formation {
     await Promise.all(this.#stops);
   }
 
-  /** The same without asking: SIGKILL. Also while `stop()` waits. */
+  /** The same with SIGKILL. Also while `stop()` waits. */
   async kill(): Promise<void> {
     this.#running = false;
     const all = [...this.#supervisors.values(), ...this.#stoppingSupervisors];
@@ -165,7 +165,7 @@ export class Formation {
   #setPaused(paused: boolean): void {
     this.#paused = paused;
     for (const supervisor of [...this.#supervisors.values(), ...this.#stoppingSupervisors]) {
-      // The first dynos that are let go may fill the buffer again at once.
+      // The first dynos that are resumed may fill the buffer again at once.
       if (this.#paused === paused) supervisor.setPaused(paused);
     }
   }

@@ -1,13 +1,13 @@
-/** Processes that have left their dyno's group (daemons): they are found by what they carry in their environment. */
+/** Processes that have left their dyno's group (daemons): they are found by the dyno's id in their environment. */
 import { readdir, readFile } from 'node:fs/promises';
 
 /**
- * Ends every process that carries a dyno's id, when the dyno itself has ended. Without `/proc` none is found.
+ * Kills every process with a dyno's id in its environment, when the dyno itself has ended. Without `/proc` none is found.
  * @returns how many there were
  */
 export async function killDaemonized(dynoId: string): Promise<number> {
   let killed = 0;
-  // A daemon may have become two while we looked; a third look finds nothing that doesn't fork for ever.
+  // A daemon may fork during a scan; a third scan finds only what forks for ever.
   for (let pass = 0; pass < 3; pass++) {
     const found = await pidsWithDynoId(dynoId);
     if (found.length === 0) break;

@@ -11,7 +11,7 @@ export interface MemoryUsage {
 }
 
 /**
- * Measures all of these process groups in one pass. Groups that are gone are missing in the answer; without `/proc`
+ * Measures all of these process groups in one pass. Groups that are gone are missing in the result; without `/proc`
  * (macOS) it is empty. Asynchronous all the way: the kernel may take a millisecond for a large process.
  */
 export async function groupMemory(groups: ReadonlySet<number>): Promise<Map<number, MemoryUsage>> {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type PidFileEntry, type ProcessIdentity, readPidFile, writePidFile } from './pid-file.ts';
 import { groupMembers, processStat, signalGroup, waitForGroupExit } from './process-group.ts';
 
-/** Another runner, alive, works with the same state folder. */
+/** Another server, alive, works with the same state folder. */
 export class RunnerActiveError extends Error {
   override readonly name = 'RunnerActiveError';
   readonly pid: number;
@@ -18,17 +18,17 @@ export interface Orphan {
   pid: number;
 }
 
-/** Orphans have nobody left to tell: they get less time than a dyno that is stopped. */
+/** Orphans get less time than a dyno that is stopped: nothing they do is of use any more. */
 const ORPHAN_GRACE_MS = 5_000;
 const KILL_TIMEOUT_MS = 2_000;
 
 /**
- * Ends the dynos that a crashed runner left behind: SIGTERM, and SIGKILL after the grace. A process is touched only if
- * it is certainly one of them: the group's leader has the start time that was written down, or a member carries the
- * dyno's id in its environment. A recycled process number is never killed, and without `/proc` nothing is.
+ * Ends the dynos that a crashed server has orphaned: SIGTERM, and SIGKILL after the grace period. A process is signaled only
+ * if it is certainly one of them: the group's leader has the start time of the PID file, or a member has the dyno's id in its
+ * environment. A recycled process number is never killed, and without `/proc` nothing is.
  *
  * @returns those that were still running
- * @throws {RunnerActiveError} if the runner that wrote the list is not dead at all
+ * @throws {RunnerActiveError} if the server that wrote the PID file is still running
  */
 export async function reapOrphans(stateFolder: string, graceMs = ORPHAN_GRACE_MS): Promise<Orphan[]> {
   const pidFile = readPidFile(stateFolder);
@@ -44,7 +44,7 @@ export async function reapOrphans(stateFolder: string, graceMs = ORPHAN_GRACE_MS
 async function terminate(orphan: PidFileEntry, graceMs: number): Promise<void> {
   signalGroup(orphan.pid, 'SIGTERM');
   if (await waitForGroupExit(orphan.pid, graceMs)) return;
-  // Asked again: in the meantime the group may have ended and its number gone to others.
+  // Checked again: in the meantime the group may have ended and its id been reused.
   if (isOwnDyno(orphan)) signalGroup(orphan.pid, 'SIGKILL');
   await waitForGroupExit(orphan.pid, KILL_TIMEOUT_MS);
 }

@@ -23,7 +23,7 @@ export interface PidFileContent {
 
 const FILE_NAME = 'dynos.json';
 
-/** Writes down which dynos run, for the day on which the runner crashes and leaves them behind (see `reapOrphans`). */
+/** The PID file of the dynos that run: when the server crashes, `reapOrphans` ends those in it. */
 export class DynoPidFile {
   readonly #folder: string;
   readonly #entries = new Map<number, PidFileEntry>();
@@ -35,7 +35,7 @@ export class DynoPidFile {
 
   add(pid: number, id: string, name: string): void {
     const startTicks = processStat(pid)?.startTicks;
-    // Without /proc (macOS), or when it has ended already, nobody could tell later whether it is still the same.
+    // Without /proc (macOS), or when it has ended already, it couldn't be identified later.
     if (startTicks === undefined) return;
     this.#entries.set(pid, { pid, startTicks, id, name });
     this.#write();
@@ -53,7 +53,7 @@ export class DynoPidFile {
         dynos: [...this.#entries.values()],
       });
     } catch {
-      // A full disk or a removed folder: the list is a precaution, and no reason to let go of a running dyno.
+      // A full disk or a removed folder: the PID file is a precaution, and no reason to stop a running dyno.
     }
   }
 }

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 export const PORTS_PER_TYPE = 100;
 
 /**
- * The port that foreman users expect for a dyno, before anybody looks whether it is free.
+ * The port that foreman users expect for a dyno, free or not.
  *
  * @param typeIndex position of the process type in the Procfile, from 0
  * @param number the dyno's, from 1
@@ -53,7 +53,7 @@ const LOOPBACK = ['127.0.0.1', '::1'] as const;
 /**
  * Waits until something on this machine accepts a TCP connection.
  *
- * @returns the loopback address that answered; undefined when aborted
+ * @returns the loopback address that accepted; undefined when aborted
  */
 export async function waitForPort(port: number, signal: AbortSignal): Promise<string | undefined> {
   for (let pauseMs = 10; !signal.aborted; pauseMs = Math.min(250, pauseMs * 1.5)) {

@@ -7,7 +7,7 @@ export interface ProcessStat {
   groupId: number;
   /** `R`, `S`, `Z` (a zombie) … */
   state: string;
-  /** When it started, in clock ticks after boot. Together with the pid it names a process for ever. */
+  /** When it started, in clock ticks after boot. Together with the pid it identifies a process. */
   startTicks: string;
 }
 
@@ -57,15 +57,15 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   }
 }
 
-/** Is nobody left? Zombies are nobody: in a container without an init they stay for ever. */
+/** Is no process left? Zombies don't count: in a container without an init they stay for ever. */
 export function isGroupGone(groupId: number): boolean {
   if (!signalGroup(groupId, 0)) return true;
   return processStat(process.pid) !== undefined && groupMembers(groupId).length === 0;
 }
 
 /**
- * Waits until the group is gone. The kernel tells nobody about the end of grandchildren, so this asks, often at first
- * and then every 100 ms.
+ * Waits until the group is gone. The kernel doesn't notify of the end of grandchildren, so this polls, often at first and
+ * then every 100 ms.
  *
  * @param limitMs gives up after this time
  * @returns is it gone?

@@ -10,7 +10,7 @@ import type { PortAllocator } from './ports.ts';
 /** What all dynos of a formation have in common. */
 export interface SupervisorOptions {
   cwd: string;
-  /** A folder of its own for each dyno; unset: all run in `cwd`. Rejects with what to tell the owner. */
+  /** A folder of its own for each dyno; unset: all run in `cwd`. Rejects with a message for the owner. */
   createWorkspace?: (id: string) => Promise<Workspace>;
   profileScript?: string;
   /** See `DynoOptions`. */
@@ -32,7 +32,7 @@ export interface Workspace {
   folder: string;
   /** What only this dyno's environment has. */
   env: Environment;
-  /** Unset: it runs as any process does. */
+  /** Unset: it runs without a sandbox. */
   sandboxCommand?: SandboxCommand;
   /** The dyno is gone. Never rejects. */
   remove(): Promise<void>;
@@ -46,7 +46,7 @@ export interface DynoSpec {
   preferredPort: number;
 }
 
-/** Keeps one dyno of the formation running: launches it, again after every end, until it is told to stop. */
+/** Supervises one dyno of the formation: launches it, again after every exit, until it is stopped. */
 export class DynoSupervisor {
   readonly #options: SupervisorOptions;
   readonly #spec: DynoSpec;
@@ -90,7 +90,7 @@ export class DynoSupervisor {
     if (this.#dyno !== undefined && this.#shouldRun) {
       this.#log('Restarting');
       await this.#dyno.stop(this.#options.graceMs, 'starting');
-      // A stop that came meanwhile is stronger.
+      // A stop that came meanwhile wins.
       if (!this.#shouldRun) return;
     }
     this.#restartDelay.abort();
@@ -106,7 +106,7 @@ export class DynoSupervisor {
     await this.#shutDown((dyno) => dyno.kill());
   }
 
-  /** Applies back-pressure, or takes it away. */
+  /** Applies back-pressure, or releases it. */
   setPaused(paused: boolean): void {
     if (paused) this.#dyno?.pause();
     else this.#dyno?.resume();

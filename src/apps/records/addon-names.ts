@@ -1,7 +1,7 @@
-/** What an add-on may be called by. */
-import type { AddonRecord } from './release-history.ts';
+/** The names of an add-on. */
+import type { AddonRecord } from './release-record.ts';
 
-/** By its id, name, service, or the name of its attachment? */
+/** Is this its id, name, service, or the name of its attachment? */
 export function isAddonNamed(addon: AddonRecord, which: string): boolean {
   const lowerCaseName = which.toLowerCase();
   return (
@@ -15,7 +15,7 @@ export function addonServiceName(addon: AddonRecord): string {
   return addon.plan.split(':')[0];
 }
 
-/** Its config var without the end: `REDIS` */
+/** Its config var without `_URL`: `REDIS` */
 export function addonAttachmentName(addon: AddonRecord): string {
   return (addon.configVars[0] ?? addonServiceName(addon).toUpperCase()).replace(/_URL$/, '');
 }

@@ -7,7 +7,7 @@ import type { Store } from '../../logs/store/contract.ts';
 export type KeyScope = 'read' | 'write' | 'ingest';
 export const KEY_SCOPES: readonly KeyScope[] = ['read', 'write', 'ingest'];
 
-/** A key's record, under `key/<hash>` in the scope of no app: the key itself is nowhere kept. */
+/** A key's record, under `key/<hash>` in the scope of no app: the key itself isn't stored. */
 export interface ApiKeyRecord {
   readonly id: string;
   readonly scopes: readonly KeyScope[];
@@ -16,7 +16,7 @@ export interface ApiKeyRecord {
   readonly description?: string;
 }
 
-/** A found key is remembered this long before the store is asked again. */
+/** A key is cached this long before the store is read again. */
 const CACHE_TTL_MS = 5_000;
 const CACHE_SIZE_MAX = 10_000;
 
@@ -34,7 +34,7 @@ export class ApiKeys {
     });
   }
 
-  /** Makes a key known. */
+  /** Adds a key. */
   async add(key: string, record: ApiKeyRecord): Promise<void> {
     await this.store.transact('', [{ key: apiKeyRecordKey(key), value: record }]);
   }
@@ -66,7 +66,7 @@ export class ApiKeys {
     return record;
   }
 
-  /** May whoever shows this key do that? */
+  /** Does this key have the scope? */
   async allows(key: string, scope: KeyScope): Promise<boolean> {
     const record = await this.lookUp(key);
     if (!record) return false;
@@ -82,7 +82,7 @@ export class ApiKeys {
     try {
       record = (await this.store.get<ApiKeyRecord>('', apiKeyRecordKey(key)))?.value;
     } catch (error) {
-      // The store is away: who was let in a moment ago may go on, and ask what the matter is.
+      // The store is unavailable: a client that was allowed a moment ago may go on, and see the status.
       if (cached?.record) return cached.record;
       throw error;
     }

@@ -33,7 +33,7 @@ export interface DomainRecord {
 
 /** Heroku's rule for names. */
 export const APP_NAME_PATTERN = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
-/** Source names stand in every line: short, and without anything that a header can't hold. */
+/** Source names are part of every line: short, and without anything that a header can't hold. */
 export const SOURCE_NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 const DRAINS_MAX = 20;
 /** RFC 1123 host names, with a wildcard for the first label. */
@@ -49,7 +49,7 @@ export class AppRegistry {
   }
 
   /**
-   * Makes an app with the tokens of its two usual sources, `app` and `heroku`.
+   * Creates an app with the tokens of its two default sources, `app` and `heroku`.
    * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
    */
   async createApp(name: string): Promise<AppRecord> {
@@ -70,7 +70,7 @@ export class AppRegistry {
     return records.map(({ value }) => value).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** All names, by the apps' ids. Who asks while somebody is asking gets the same: a scrape does so for each of its metrics. */
+  /** All names, by the apps' ids. Concurrent calls share one read: a scrape calls it for each of its metrics. */
   appNames(): Promise<ReadonlyMap<AppId, string>> {
     this.pendingAppNames ??= this.listApps()
       .then((apps) => new Map(apps.map(({ id, name }) => [id, name])))
@@ -189,7 +189,7 @@ export class AppRegistry {
   }
 
   /**
-   * Makes a token for a source of the app.
+   * Creates a token for a source of the app.
    * @throws TailraceError `invalid_params` for a bad source name.
    */
   async addToken(app: AppId, source: string): Promise<TokenRecord> {
@@ -220,8 +220,8 @@ export class AppRegistry {
   }
 
   /**
-   * Makes a drain; it gets the lines that come from now on.
-   * @throws TailraceError `invalid_params` for a URL that can't be drained to, `conflict` for one that is there.
+   * Creates a drain; it gets the lines that arrive from now on.
+   * @throws TailraceError `invalid_params` for a URL that can't be drained to, `conflict` for one that exists.
    */
   async addDrain(
     app: AppId,

@@ -1,6 +1,6 @@
 import { TailraceError } from '../../common/errors.ts';
 
-/** One build, from its beginning: what it says can be followed while it runs, and read afterwards. */
+/** One build, from its beginning: its output can be followed while it runs, and read afterwards. */
 export class Build {
   readonly id: string;
   readonly commit: string;
@@ -19,7 +19,7 @@ export class Build {
     this.commit = commit;
   }
 
-  /** Adds a line to what it says. */
+  /** Adds a line to its output. */
   appendOutput(line: string): void {
     this.byteCount += line.length;
     if (this.byteCount > OUTPUT_CHARS_MAX) return;
@@ -33,7 +33,7 @@ export class Build {
     this.notifyReaders();
   }
 
-  /** Every line from the first on, until it has ended. */
+  /** Every line from the first on, until it has finished. */
   async *output(): AsyncGenerator<string> {
     for (let at = 0; ; ) {
       while (at < this.lines.length) yield `${this.lines[at++]}\n`;
@@ -50,12 +50,12 @@ export class Build {
 /** Characters of output that are kept. */
 const OUTPUT_CHARS_MAX = 4_000_000;
 
-/** The archive holds more than that, packed. */
+/** The source archive is larger than `byteCountMax`. */
 export function sourceTooLargeError(byteCountMax: number): TailraceError {
   return new TailraceError('too_large', sourceTooLargeMessage(byteCountMax, 'with a .slugignore file'));
 }
 
-/** What its owner has to do. */
+/** Why a source can't be built. @param advice how to leave files out */
 export function sourceTooLargeMessage(byteCountMax: number, advice: string): string {
   return `The source is larger than ${Math.round(byteCountMax / 1_048_576)} MB packed: leave out what isn't needed ${advice}.`;
 }

@@ -1,12 +1,12 @@
 import { TailraceError } from '../../common/errors.ts';
-import type { Config } from './release-history.ts';
+import type { Config } from './release-record.ts';
 
 /** What a shell can export. */
 const CONFIG_VAR_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Names and values of an app together, as on Heroku. */
-export const CONFIG_BYTES_MAX = 65_536;
+const CONFIG_BYTES_MAX = 65_536;
 
-/** New values by name; null takes a config var away. */
+/** New values by name; null removes a config var. */
 export type ConfigChange = Readonly<Record<string, string | null>>;
 
 /**

@@ -1,9 +1,9 @@
-/** Sizes of dynos: how much memory one may use. All have the whole processor. */
+/** Sizes of dynos: how much memory one may use. All share the whole processor. */
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 
 /** Heroku's names and megabytes. */
-export const DYNO_SIZES = [
+const DYNO_SIZES = [
   { name: 'Basic', memoryMb: 512 },
   { name: 'Eco', memoryMb: 512 },
   { name: 'Standard-1X', memoryMb: 512 },
@@ -12,7 +12,7 @@ export const DYNO_SIZES = [
   { name: 'Performance-L', memoryMb: 14_336 },
 ] as const;
 
-/** Of every process type that nobody gave another. */
+/** The size of a process type that has no record. */
 export const DEFAULT_DYNO_SIZE = 'Basic';
 
 /** Sizes by process type, under this key in an app's scope. */
@@ -23,7 +23,7 @@ export async function loadDynoSizes(store: Store, app: AppId): Promise<DynoSizes
   return (await store.get<DynoSizesRecord>(app, DYNO_SIZES_KEY))?.value ?? {};
 }
 
-/** The name as it is written. @throws TailraceError `invalid_params` */
+/** The name of a size as Heroku writes it. @throws TailraceError `invalid_params` */
 export function parseDynoSize(typed: string): string {
   const found = DYNO_SIZES.find(({ name }) => name.toLowerCase() === typed.toLowerCase());
   if (found) return found.name;
@@ -31,7 +31,7 @@ export function parseDynoSize(typed: string): string {
   throw new TailraceError('invalid_params', `No such size as ${typed}. Available sizes are ${names}.`);
 }
 
-/** How many times the memory of a usual dyno one of this size may use. */
+/** How many times the memory of a dyno of the default size one of this size may use. */
 export function memoryMultiplier(size: string = DEFAULT_DYNO_SIZE): number {
   return (DYNO_SIZES.find(({ name }) => name === size)?.memoryMb ?? 512) / 512;
 }

@@ -1,4 +1,4 @@
-/** What can be switched on for an app (`labs:enable`), and what is. */
+/** Features that can be enabled for an app (`labs:enable`), and those that are. */
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 
@@ -8,7 +8,7 @@ export const FEATURES = {
 } as const;
 export type FeatureName = keyof typeof FEATURES;
 
-/** Those that are on, under this key in an app's scope. */
+/** Enabled features, under this key in an app's scope. */
 const FEATURES_KEY = 'features';
 type FeaturesRecord = Partial<Record<string, boolean>>;
 

@@ -1,5 +1,4 @@
-/** How many dynos of each type an app shall have, and of what size, so that it holds after a restart too. */
-
+/** The desired quantity of each process type of an app, and its size, which hold after a restart, too. */
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { DYNO_SIZES_KEY, type DynoSizesRecord } from './dyno-sizes.ts';
 
@@ -7,14 +6,14 @@ import { DYNO_SIZES_KEY, type DynoSizesRecord } from './dyno-sizes.ts';
 const FORMATION_KEY = 'formation';
 type Counts = Readonly<Record<string, number>>;
 
-/** Before anybody has scaled it. */
+/** Of an app that was never scaled. */
 const DEFAULT_COUNTS: Counts = { web: 1 };
 
 export async function loadFormation(store: Store, app: AppId): Promise<Counts> {
   return (await store.get<Counts>(app, FORMATION_KEY))?.value ?? DEFAULT_COUNTS;
 }
 
-/** Changes both, or nothing. */
+/** Changes both, or nothing; what isn't named stays. */
 export async function saveFormation(
   store: Store,
   app: AppId,

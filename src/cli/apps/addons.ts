@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { ApiClient, addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { formatTable, printResult } from '../format.ts';
 
 interface AddonView {
@@ -18,7 +18,7 @@ interface Options {
 export function addonCommands(program: Command): void {
   addClientOptions(program.command('addons').description("list an app's add-ons")).action(
     async (options: Options) => {
-      const { app, client, path } = await addonsEndpoint(options);
+      const { app, client, path } = await resolveEndpoint(options, '/addons');
       const addons = await client.request<AddonView[]>('GET', path);
       printResult(options.json, addons, () =>
         addons.length === 0
@@ -35,7 +35,7 @@ export function addonCommands(program: Command): void {
       .alias('addons:add')
       .description('start an add-on on the server, such as redis, and give the app its address'),
   ).action(async (service: string, options: Options) => {
-    const { app, client, path } = await addonsEndpoint(options);
+    const { app, client, path } = await resolveEndpoint(options, '/addons');
     const addon = await client.request<AddonView>('POST', path, { plan: { name: service } });
     printResult(options.json, addon, () =>
       [
@@ -52,7 +52,7 @@ export function addonCommands(program: Command): void {
       .option('-c, --confirm <app>', 'the name of the app')
       .description('end an add-on, and remove what it holds'),
   ).action(async (which: string, options: Options & { confirm?: string }) => {
-    const { app, client, path } = await addonsEndpoint(options);
+    const { app, client, path } = await resolveEndpoint(options, '/addons');
     if (options.confirm !== app)
       throw new TailraceError(
         'bad_request',
@@ -76,10 +76,4 @@ export function addonCommands(program: Command): void {
           : formatTable(services.map(({ name, human_name: text }) => [name, text])),
       );
     });
-}
-
-async function addonsEndpoint(options: Options) {
-  const client = new ApiClient();
-  const app = await resolveApp(client, options.app);
-  return { app, client, path: `/apps/${encodeURIComponent(app)}/addons` };
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { ApiClient, addClientOptions, resolveApp, resolveEndpoint } from '../api-client.ts';
 import { formatNumber, formatTable, printResult } from '../format.ts';
 import { removeGitRemote } from './git-remote.ts';
 
@@ -22,7 +22,7 @@ interface Options {
 export function appInfoCommands(program: Command): void {
   addClientOptions(program.command('info').alias('apps:info').description('show an app')).action(
     async (options: Options) => {
-      const { client, path } = await appEndpoint(options);
+      const { client, path } = await resolveEndpoint(options);
       const app = await client.request<AppView>('GET', path);
       const dynos = await client.request<{ type: string }[]>('GET', `${path}/dynos`);
       const addons = await client.request<{ plan: { name: string } }[]>('GET', `${path}/addons`);
@@ -66,7 +66,7 @@ export function appInfoCommands(program: Command): void {
 
   addClientOptions(program.command('maintenance').description('is the app under maintenance?')).action(
     async (options: Options) => {
-      const { client, path } = await appEndpoint(options);
+      const { client, path } = await resolveEndpoint(options);
       const app = await client.request<AppView>('GET', path);
       printResult(options.json, { maintenance: app.maintenance }, () => (app.maintenance ? 'on' : 'off'));
     },
@@ -79,15 +79,9 @@ export function appInfoCommands(program: Command): void {
           word === 'on' ? 'answer every request with a page that says so' : 'let requests through again',
         ),
     ).action(async (options: Options) => {
-      const { name, client, path } = await appEndpoint(options);
+      const { app: name, client, path } = await resolveEndpoint(options);
       const app = await client.request<AppView>('PATCH', path, { maintenance: word === 'on' });
       const verb = word === 'on' ? 'Enabling' : 'Disabling';
       printResult(options.json, app, () => `${verb} maintenance mode for ${name}... done`);
     });
-}
-
-async function appEndpoint(options: Options) {
-  const client = new ApiClient();
-  const name = await resolveApp(client, options.app);
-  return { name, client, path: `/apps/${encodeURIComponent(name)}` };
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 
 interface Options {
@@ -14,7 +14,7 @@ export function configCommands(program: Command): void {
   addClientOptions(program.command('config').description("show an app's config vars"))
     .option('-s, --shell', 'as A=1 lines for a shell')
     .action(async (options: Options & { shell?: boolean }) => {
-      const { app, client, path } = await configEndpoint(options);
+      const { app, client, path } = await resolveEndpoint(options, '/config-vars');
       const vars = await client.request<Vars>('GET', path);
       const lines = Object.entries(vars).map(([name, value]) =>
         options.shell ? `${name}=${shellQuote(value)}` : `${name}: ${value}`,
@@ -26,7 +26,7 @@ export function configCommands(program: Command): void {
   addClientOptions(
     program.command('config:get <names...>').description('print the values of config vars'),
   ).action(async (names: string[], options: Options) => {
-    const { app, client, path } = await configEndpoint(options);
+    const { app, client, path } = await resolveEndpoint(options, '/config-vars');
     const vars = await client.request<Vars>('GET', path);
     for (const name of names)
       if (!(name in vars)) throw new TailraceError('not_found', `${app} has no config var ${name}.`);
@@ -53,18 +53,12 @@ export function configCommands(program: Command): void {
   });
 }
 
-async function configEndpoint(options: Options) {
-  const client = new ApiClient();
-  const app = await resolveApp(client, options.app);
-  return { app, client, path: `/apps/${encodeURIComponent(app)}/config-vars` };
-}
-
 async function changeVars(
   options: Options,
   change: Record<string, string | null>,
   verb: string,
 ): Promise<void> {
-  const { app, client, path } = await configEndpoint(options);
+  const { app, client, path } = await resolveEndpoint(options, '/config-vars');
   const before = await client.request<Vars>('GET', path);
   const vars = await client.request<Vars>('PATCH', path, change);
   const releases = await client.request<{ version: number }[]>(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 
 interface DomainView {
@@ -14,7 +14,7 @@ interface Options {
 export function domainCommands(program: Command): void {
   addClientOptions(program.command('domains').description("list an app's host names")).action(
     async (options: Options) => {
-      const { client, path } = await domainsEndpoint(options);
+      const { client, path } = await resolveEndpoint(options, '/domains');
       const domains = await client.request<DomainView[]>('GET', path);
       printResult(options.json, domains, () => domains.map(({ hostname }) => hostname).join('\n'));
     },
@@ -22,21 +22,15 @@ export function domainCommands(program: Command): void {
   addClientOptions(
     program.command('domains:add <hostname>').description('let the HTTP router answer for another host name'),
   ).action(async (hostname: string, options: Options) => {
-    const { app, client, path } = await domainsEndpoint(options);
+    const { app, client, path } = await resolveEndpoint(options, '/domains');
     const domain = await client.request<DomainView>('POST', path, { hostname });
     printResult(options.json, domain, () => `Adding ${domain.hostname} to ${app}... done`);
   });
   addClientOptions(program.command('domains:remove <hostname>').description('take a host name away')).action(
     async (hostname: string, options: Options) => {
-      const { app, client, path } = await domainsEndpoint(options);
+      const { app, client, path } = await resolveEndpoint(options, '/domains');
       const domain = await client.request<DomainView>('DELETE', `${path}/${encodeURIComponent(hostname)}`);
       printResult(options.json, domain, () => `Removing ${domain.hostname} from ${app}... done`);
     },
   );
-}
-
-async function domainsEndpoint(options: Options) {
-  const client = new ApiClient();
-  const app = await resolveApp(client, options.app);
-  return { app, client, path: `/apps/${encodeURIComponent(app)}/domains` };
 }

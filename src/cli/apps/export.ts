@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
-import { ApiClient, resolveApp } from '../api-client.ts';
+import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
 import type { ExportResult, ExportSpec } from '../export/export-spec.ts';
 
 const EXPORT_FORMATS: Readonly<Record<string, () => Promise<(plan: ExportSpec) => ExportResult>>> = {
@@ -29,7 +29,7 @@ export function exportCommand(program: Command): void {
   program
     .command('export <engine> [folder]')
     .description("write an app's formation for another engine: systemd, compose or kubernetes")
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option(...APP_OPTION)
     .option('--url <url>', "this server, as the app's new machine reaches it")
     .option('--syslog <host:port>', 'its syslog over TCP, for compose (default: the same host, port 6001)')
     .option('-p, --port <port>', 'first port of the web dynos', '5000')
@@ -51,9 +51,7 @@ export function exportCommand(program: Command): void {
 }
 
 async function makeExportSpec(format: string, options: ExportOptions): Promise<ExportSpec> {
-  const client = new ApiClient();
-  const app = await resolveApp(client, options.app);
-  const path = `/apps/${encodeURIComponent(app)}`;
+  const { app, client, path } = await resolveEndpoint(options, '');
   const [processes, config, tokens] = await Promise.all([
     client.request<ExportSpec['processes']>('GET', `${path}/formation`),
     client.request<Record<string, string>>('GET', `${path}/config-vars`),

@@ -16,7 +16,7 @@ export function addGitRemote(gitUrl: string): boolean {
   return true;
 }
 
-/** Takes the remote away when it leads to this app; false when it doesn't. */
+/** Removes the remote when it points to this app; false when it doesn't. */
 export function removeGitRemote(app: string): boolean {
   return appNameFromGitRemote() === app && runGit(['remote', 'remove', GIT_REMOTE]);
 }

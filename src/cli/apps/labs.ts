@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { formatTable, printResult } from '../format.ts';
 
 interface FeatureView {
@@ -16,7 +16,7 @@ interface Options {
 export function labsCommands(program: Command): void {
   addClientOptions(program.command('labs').description('list what can be switched on for an app')).action(
     async (options: Options) => {
-      const { client, path } = await featuresEndpoint(options);
+      const { client, path } = await resolveEndpoint(options, '/features');
       const all = await client.request<FeatureView[]>('GET', path);
       printResult(options.json, all, () =>
         formatTable(
@@ -32,7 +32,7 @@ export function labsCommands(program: Command): void {
     addClientOptions(
       program.command(`labs:${command} <feature>`).description(`${command} something for an app`),
     ).action(async (feature: string, options: Options) => {
-      const { app, client, path } = await featuresEndpoint(options);
+      const { app, client, path } = await resolveEndpoint(options, '/features');
       const view = await client.request<FeatureView>('PATCH', `${path}/${encodeURIComponent(feature)}`, {
         enabled,
       });
@@ -42,10 +42,4 @@ export function labsCommands(program: Command): void {
         () => `${enabled ? 'Enabling' : 'Disabling'} ${view.name} for ${app}... done`,
       );
     });
-}
-
-async function featuresEndpoint(options: Options) {
-  const client = new ApiClient();
-  const app = await resolveApp(client, options.app);
-  return { app, client, path: `/apps/${encodeURIComponent(app)}/features` };
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { formatElapsed, printResult } from '../format.ts';
 
 interface DynoView {
@@ -14,9 +14,8 @@ interface DynoView {
 export function psCommand(program: Command): void {
   addClientOptions(program.command('ps').description("show an app's dynos")).action(
     async (options: { app?: string; json?: boolean }) => {
-      const client = new ApiClient();
-      const app = await resolveApp(client, options.app);
-      const dynos = await client.request<DynoView[]>('GET', `/apps/${encodeURIComponent(app)}/dynos`);
+      const { app, client, path } = await resolveEndpoint(options, '/dynos');
+      const dynos = await client.request<DynoView[]>('GET', path);
       printResult(options.json, dynos, () =>
         dynos.length === 0 ? `No dynos on ${app}` : formatDynos(dynos),
       );

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { parseSlugIgnore } from '../../apps/build/slugignore.ts';
+import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
-import { ApiClient, resolveApp } from '../api-client.ts';
+import { APP_OPTION, ApiClient, errorFromResponse, resolveApp } from '../api-client.ts';
 
 interface SourceBlob {
   readonly put_url: string;
@@ -21,7 +21,7 @@ export function pushCommand(program: Command): void {
     .command('push')
     .alias('deploy')
     .description('deploy this folder, without what .slugignore names')
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option(...APP_OPTION)
     .option('-d, --dir <folder>', 'another folder', '.')
     .action(async (options: { app?: string; dir: string }) => {
       const client = new ApiClient();
@@ -38,18 +38,21 @@ export function pushCommand(program: Command): void {
     });
 }
 
-/** What is never part of an app. */
+/** What is never part of an app, in its top folder. */
 const ALWAYS_IGNORED = ['.git', 'node_modules', '.tailrace', '.venv', '__pycache__'];
 
 async function pack(folder: string, file: string): Promise<void> {
   if (!existsSync(folder)) throw new TailraceError('not_found', `There is no folder ${folder}.`);
-  const ignore = join(folder, '.slugignore');
-  const patterns = existsSync(ignore) ? parseSlugIgnore(await readFile(ignore, 'utf8')) : [];
-  const excludes = [...ALWAYS_IGNORED.map((name) => `./${name}`), ...patterns].map(
-    (pattern) => `--exclude=${pattern}`,
+  const slugIgnore = await readSlugIgnore(folder);
+  const { kept } = await listTree(
+    folder,
+    (path, isDirectory) => ALWAYS_IGNORED.includes(path) || slugIgnore(path, isDirectory),
   );
-  const args = ['-czf', file, '--anchored', ...excludes, '-C', folder, '.'];
-  const child = spawn('tar', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const names = ['./', ...kept.map((path) => `./${path}`)];
+  const args = ['-czf', file, '-C', folder, '--null', '--no-recursion', '-T', '-'];
+  const child = spawn('tar', args, { stdio: ['pipe', 'ignore', 'inherit'] });
+  child.stdin.on('error', () => {}); // its status says it
+  child.stdin.end(Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1'));
   const status = await new Promise<number | null>((done, fail) => {
     child.on('error', fail);
     child.on('close', done);
@@ -82,7 +85,7 @@ async function deploy(client: ApiClient, app: string, file: string): Promise<num
       },
     );
   });
-  if (put.statusCode >= 300) throw new TailraceError('bad_request', messageOf(await put.body.text()));
+  if (put.statusCode >= 300) throw errorFromResponse(put.statusCode, await put.body.text());
   const builds = `/apps/${encodeURIComponent(app)}/builds`;
   const build = await client.request<{ id: string }>('POST', builds, {
     source_blob: { url: source.get_url },
@@ -92,12 +95,4 @@ async function deploy(client: ApiClient, app: string, file: string): Promise<num
   for await (const chunk of output.body) process.stdout.write(chunk);
   const { status } = await client.request<{ status: string }>('GET', `${builds}/${build.id}`);
   return status === 'succeeded' ? 0 : 1;
-}
-
-function messageOf(body: string): string {
-  try {
-    return String(JSON.parse(body).message);
-  } catch {
-    return body;
-  }
 }

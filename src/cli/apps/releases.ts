@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { type ApiClient, addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { formatElapsed, formatTable, printResult } from '../format.ts';
 
 interface ReleaseView {
@@ -21,7 +21,7 @@ interface Options {
 export function releaseCommands(program: Command): void {
   addClientOptions(program.command('releases').description("list an app's releases")).action(
     async (options: Options) => {
-      const { app, client, path } = await releasesEndpoint(options);
+      const { app, client, path } = await resolveEndpoint(options, '/releases');
       const releases = (await client.request<ReleaseView[]>('GET', path)).reverse();
       printResult(options.json, releases, () => {
         const rows = releases.map(({ version, description, status, created_at: createdAt }) => [
@@ -37,7 +37,7 @@ export function releaseCommands(program: Command): void {
   addClientOptions(
     program.command('releases:info [release]').description('show a release (default: the last)'),
   ).action(async (which: string | undefined, options: Options) => {
-    const { client, path } = await releasesEndpoint(options);
+    const { client, path } = await resolveEndpoint(options, '/releases');
     const version =
       which ??
       String(Math.max(...(await client.request<ReleaseView[]>('GET', path)).map((one) => one.version)));
@@ -69,7 +69,7 @@ export function releaseCommands(program: Command): void {
       .alias('releases:rollback')
       .description('go back to a release, code and config vars (default: the one before)'),
   ).action(async (which: string | undefined, options: Options) => {
-    const { app, client, path } = await releasesEndpoint(options);
+    const { app, client, path } = await resolveEndpoint(options, '/releases');
     const to =
       which === undefined
         ? await requirePreviousRelease(client, path, app)
@@ -94,10 +94,4 @@ async function requirePreviousRelease(client: ApiClient, path: string, app: stri
     'not_found',
     `${app} has no earlier release to go back to: v${succeeded.at(-1)?.version ?? 1} is the first (see \`tailrace releases\`).`,
   );
-}
-
-async function releasesEndpoint(options: Options) {
-  const client = new ApiClient();
-  const app = await resolveApp(client, options.app);
-  return { app, client, path: `/apps/${encodeURIComponent(app)}/releases` };
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 
 /** `tailrace restart [web.1|web]` */
@@ -10,9 +10,8 @@ export function restartCommand(program: Command): void {
       .alias('restart')
       .description('restart a dyno (web.1), all of a type (web), or all'),
   ).action(async (dyno: string | undefined, options: { app?: string; json?: boolean }) => {
-    const client = new ApiClient();
-    const app = await resolveApp(client, options.app);
-    const path = `/apps/${encodeURIComponent(app)}/dynos${dyno ? `/${encodeURIComponent(dyno)}` : ''}`;
+    const which = dyno ? `/${encodeURIComponent(dyno)}` : '';
+    const { app, client, path } = await resolveEndpoint(options, `/dynos${which}`);
     const answer = await client.request<unknown>('DELETE', path);
     printResult(
       options.json,

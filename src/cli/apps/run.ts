@@ -2,7 +2,7 @@ import { Transform } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, resolveApp } from '../api-client.ts';
+import { APP_OPTION, ApiClient, resolveApp, resolveEndpoint } from '../api-client.ts';
 
 interface DynoView {
   readonly name: string;
@@ -21,7 +21,7 @@ export function runCommands(program: Command): void {
     program
       .command(`${name} <command...>`)
       .description(text)
-      .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+      .option(...APP_OPTION)
       .option('-e, --env <vars>', 'variables for this dyno alone: A=1;B=2')
       // What follows the command belongs to it: `run ls -l`.
       .passThroughOptions();
@@ -44,9 +44,7 @@ export function runCommands(program: Command): void {
 }
 
 async function runAttached(words: readonly string[], options: RunOptions): Promise<number> {
-  const client = new ApiClient();
-  const app = await resolveApp(client, options.app);
-  const path = `/apps/${encodeURIComponent(app)}/dynos`;
+  const { app, client, path } = await resolveEndpoint(options, '/dynos');
   const { stdin, stdout } = process;
   const terminal = options.tty && Boolean(stdin.isTTY && stdout.isTTY);
   const window = { COLUMNS: String(stdout.columns ?? 80), LINES: String(stdout.rows ?? 24) };
@@ -127,7 +125,7 @@ function attachTerminal(socket: TLSSocket, secret: string): Promise<void> {
   });
 }
 
-/** A length before each piece; an empty one is the end of the input, since that of the connection means that we are gone. */
+/** A length before each piece; an empty one is the end of the input, since that of the connection means that this client has gone. */
 function frameInput(): Transform {
   const frame = (data: Buffer): Buffer => {
     const head = Buffer.alloc(4);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { DEFAULT_DYNO_SIZE } from '../../apps/records/dyno-sizes.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 
 interface ProcessView {
@@ -8,9 +9,6 @@ interface ProcessView {
   readonly quantity: number;
   readonly size: string;
 }
-
-/** Of dynos that nobody gave another. */
-const DEFAULT_SIZE = 'Basic';
 
 /** `tailrace scale web=2 worker+1` */
 export function scaleCommand(program: Command): void {
@@ -22,9 +20,7 @@ export function scaleCommand(program: Command): void {
         'say how many dynos of each process type to run: web=2, worker+1, web=1:standard-2x; without changes, show that',
       ),
   ).action(async (changes: string[], options: { app?: string; json?: boolean }) => {
-    const client = new ApiClient();
-    const app = await resolveApp(client, options.app);
-    const path = `/apps/${encodeURIComponent(app)}/formation`;
+    const { client, path } = await resolveEndpoint(options, '/formation');
     const updates = changes.map((change) => {
       const [, type, quantity, size] =
         /^([\w-]+?)(?:=(?=\d)|(?=[+-]\d))([+-]?\d+)(?::([\w-]+))?$/.exec(change) ?? [];
@@ -39,7 +35,7 @@ export function scaleCommand(program: Command): void {
       ? client.request<ProcessView[]>('PATCH', path, { updates })
       : client.request<ProcessView[]>('GET', path));
     const shown = formation
-      .map(({ type, quantity, size }) => `${type}=${quantity}${size === DEFAULT_SIZE ? '' : `:${size}`}`)
+      .map(({ type, quantity, size }) => `${type}=${quantity}${size === DEFAULT_DYNO_SIZE ? '' : `:${size}`}`)
       .join(' ');
     printResult(options.json, formation, () =>
       updates.length > 0 ? `Scaling dynos... done, now running ${shown}` : shown,

@@ -1,9 +1,9 @@
-/** What `tailrace doctor` says of one thing it looked at. */
+/** The result of one check of `tailrace doctor`. */
 
 /**
  * - `ok`: as it should be
- * - `note`: nothing is wrong, but somebody may miss it
- * - `concern`: it works, and will make trouble sooner or later
+ * - `note`: nothing is wrong, but a feature is missing
+ * - `concern`: it works, but will fail sooner or later
  * - `trouble`: it doesn't work
  */
 export type CheckLevel = 'ok' | 'note' | 'concern' | 'trouble';
@@ -11,11 +11,11 @@ export type CheckLevel = 'ok' | 'note' | 'concern' | 'trouble';
 export interface CheckResult {
   readonly check: string;
   readonly level: CheckLevel;
-  /** A sentence; what isn't ok says what to do. */
+  /** A sentence; with what to do unless it is ok. */
   readonly text: string;
 }
 
-/** Makes findings about one thing. */
+/** Makes results of one check. */
 export function resultsOf(check: string): (level: CheckLevel, text: string) => CheckResult {
   return (level, text) => ({ check, level, text });
 }

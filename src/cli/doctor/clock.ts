@@ -3,7 +3,7 @@ import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** Times of lines and certificates go wrong visibly from here on. */
 const CLOCK_SKEW_MAX_MS = 5_000;
-/** Nobody runs this before it was written. */
+/** No correct clock shows a time before this was written. */
 const EARLIEST_MS = Date.UTC(2026, 0, 1);
 
 /**
@@ -19,7 +19,7 @@ export function checkClock(serverMs?: number, askedMs = 0, answeredMs = 0): Chec
       `It says ${new Date(now).toISOString()}: set it (timedatectl set-ntp true), or certificates are refused and lines have wrong times.`,
     );
   if (serverMs === undefined) return result('ok', new Date(now).toISOString());
-  // The answer's own way counts for the server.
+  // The time on the network counts for the server.
   const skewMs = Math.max(askedMs - serverMs, serverMs - answeredMs, 0);
   if (skewMs <= CLOCK_SKEW_MAX_MS)
     return result('ok', `${new Date(now).toISOString()}, the same as the server's`);

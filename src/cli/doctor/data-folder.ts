@@ -1,4 +1,4 @@
-/** The data folder: can it be written, is there room, whose is it. */
+/** The data folder: is it writable, is there space, which process holds it. */
 import {
   accessSync,
   closeSync,
@@ -13,14 +13,14 @@ import { dirname, join } from 'node:path';
 import { systemCode } from '../../common/errors.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
-/** With less than this lines are refused soon. */
+/** With less than this, lines will be rejected soon. */
 const LOW_SPACE_BYTES = 1_073_741_824;
-/** With less than this they are refused now: what the store itself calls full. */
+/** With less than this they are rejected now: the store's own limit. */
 const FULL_DISK_BYTES = 8 * 1_048_576;
 
 const result = resultsOf('data folder');
 
-/** Looks at a data folder; one that isn't there yet is made by the first start. */
+/** Checks a data folder; a missing one is made by the first start. */
 export function checkDataFolder(folder: string): CheckResult[] {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (!found) return [checkMissingFolder(folder)];
@@ -39,7 +39,7 @@ export function checkDataFolder(folder: string): CheckResult[] {
   return [checkFreeSpace(folder), ...checkKeyPermissions(folder)];
 }
 
-/** The living process that holds the folder, by its lock; undefined when nobody does. */
+/** The running process that holds the folder's lock, if there is one. */
 export function lockHolderPid(folder: string): number | undefined {
   let pid: number;
   try {
@@ -65,7 +65,7 @@ function checkMissingFolder(folder: string): CheckResult {
   }
 }
 
-/** Why nothing can be written there: tried, since rights alone don't tell (a disk may be mounted read-only). */
+/** Why nothing can be written there: tried, since permissions aren't enough (the disk may be mounted read-only). */
 function writeError(folder: string): string | undefined {
   const file = join(folder, `doctor-${process.pid}`);
   try {
@@ -93,7 +93,7 @@ function checkFreeSpace(folder: string): CheckResult {
   return result('ok', `${text}, writable`);
 }
 
-/** The key lets whoever reads it do everything. */
+/** The key gives all rights. */
 function checkKeyPermissions(folder: string): CheckResult[] {
   const key = statSync(join(folder, 'key'), { throwIfNoEntry: false });
   if (!key || (key.mode & 0o077) === 0) return [];

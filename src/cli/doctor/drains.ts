@@ -1,4 +1,4 @@
-/** What the drains are doing. */
+/** The state of the drains. */
 import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** Of a drain as the API shows it. */
@@ -17,7 +17,7 @@ export interface CheckedDrain {
 /** A drain that is this far behind doesn't keep up. */
 const LAG_MAX_MS = 60_000;
 
-/** One finding for each drain that isn't well. */
+/** One result for each drain with a problem. */
 export function checkDrains(app: string, drains: readonly CheckedDrain[]): CheckResult[] {
   return drains.flatMap((drain) => checkDrain(app, drain) ?? []);
 }

@@ -1,4 +1,4 @@
-/** Who listens on which port of this machine, as far as Linux tells (proc(5)). */
+/** Which process listens on which port of this machine, as far as Linux shows it (proc(5)). */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export type Transport = 'tcp' | 'udp';
@@ -35,7 +35,7 @@ function readSocketTable(table: string, transport: Transport): ListeningSocket[]
     .map((fields) => ({ transport, port: Number.parseInt(fields[1].split(':')[1], 16), inode: fields[9] }));
 }
 
-/** The inodes of a process's sockets; none when it isn't ours to see. */
+/** The inodes of a process's sockets; none without the permission to see them. */
 export function socketInodes(pid: number): Set<string> {
   const inodes = new Set<string>();
   try {
@@ -49,7 +49,7 @@ export function socketInodes(pid: number): Set<string> {
   return inodes;
 }
 
-/** `nginx, process 812`: who holds a port, when that can be seen. */
+/** `nginx, process 812`: the owner of a port, where it is visible. */
 export function describePortOwner(transport: Transport, port: number): string | undefined {
   const wanted = new Set(
     listeningSockets()

@@ -25,7 +25,7 @@ export function checkNodeVersion(version: string = process.versions.node): Check
   return result('ok', `Node.js ${version}`);
 }
 
-/** A server's process, as far as this machine tells (Linux). */
+/** A server's process, as far as /proc shows it (Linux). */
 export function checkServerProcess({ pid, connections }: ServerProcess): CheckResult[] {
   const result = resultsOf('process');
   const results: CheckResult[] = [];

@@ -12,7 +12,7 @@ const FEATURE_BY_PROGRAM: Readonly<Record<string, string>> = {
   openssl: 'tailrace run with a terminal',
 };
 
-/** Which of them are there; each that isn't is only missed by who needs it. */
+/** Which of them are installed; a missing one is only a note. */
 export function checkPrograms(path: string = process.env.PATH ?? ''): CheckResult[] {
   const result = resultsOf('programs');
   const names = Object.keys(FEATURE_BY_PROGRAM);

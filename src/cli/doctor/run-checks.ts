@@ -1,5 +1,4 @@
-/** Looks at everything that may be wrong: through the server, when one runs, and at this machine. */
-
+/** Runs all checks: of the server, when one runs, and of this machine. */
 import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { VERSION } from '../../common/package-info.ts';
@@ -14,7 +13,7 @@ import { checkListeningPorts, checkPortsFree, type RequiredPort } from './ports.
 import { checkPrograms } from './programs.ts';
 import { checkStore, checkStoreStatus } from './store.ts';
 
-/** Apps whose drains are looked at, and how many of them at a time. */
+/** Apps whose drains are checked, and how many of them at a time. */
 const APPS_MAX = 1_000;
 const APP_CONCURRENCY = 16;
 
@@ -42,7 +41,7 @@ interface StatusView {
 
 const serverResult = resultsOf('server');
 
-/** Makes all findings; never rejects. */
+/** Runs all checks; never rejects. */
 export async function runChecks({ settings, server }: DoctorTarget): Promise<CheckResult[]> {
   const results: CheckResult[] = [checkNodeVersion()];
   const isUp = server ? await checkServer(server, results) : false;
@@ -59,7 +58,7 @@ export async function runChecks({ settings, server }: DoctorTarget): Promise<Che
   return results;
 }
 
-/** What a running server says; false when it doesn't. */
+/** Checks through a server's API; false when it isn't reachable. */
 async function checkServer(server: CheckedServer, results: CheckResult[]): Promise<boolean> {
   const askedMs = Date.now();
   try {
@@ -72,7 +71,7 @@ async function checkServer(server: CheckedServer, results: CheckResult[]): Promi
     }
     results.push(checkClock(time === undefined ? undefined : Date.parse(time), askedMs, Date.now()));
     results.push(...checkStoreStatus(store));
-    // While the store is away nobody knows the drains; the finding above says so.
+    // Drains are unknown while the store is unavailable, which is a result of its own.
     if (store.trouble === undefined) results.push(...(await checkAllDrains(server)));
     return true;
   } catch (error) {

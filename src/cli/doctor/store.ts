@@ -7,7 +7,7 @@ import { type CheckResult, resultsOf } from './check-result.ts';
 
 const result = resultsOf('store');
 
-/** What a store says of itself. */
+/** Of the status that a store reports. */
 export function checkStoreStatus({ kind, trouble, concerns, facts }: StoreStatus): CheckResult[] {
   const results = concerns.map((text) => result('concern', text));
   if (trouble !== undefined) return [result('trouble', trouble), ...results];
@@ -20,7 +20,7 @@ export function checkStoreStatus({ kind, trouble, concerns, facts }: StoreStatus
   return [result('ok', what), ...results];
 }
 
-/** The Redis that the settings name; without one, what lies in the data folder. */
+/** The Redis that the settings name; without one, the data folder. */
 export async function checkStore({ redisUrl, redisCa, redisWait, data }: Settings): Promise<CheckResult[]> {
   if (redisUrl !== '') {
     const [{ checkRedis }, { readCaCertificate }] = await Promise.all([

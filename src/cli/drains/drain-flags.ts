@@ -55,7 +55,7 @@ export function addDrainFlags(command: Command): Command {
 }
 
 /** An option that may be given several times. */
-function collectValues(value: string, before: string[] = []): string[] {
+export function collectValues(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 import { addDrainFlags, type DrainFlags, drainOptionsFromFlags } from './drain-flags.ts';
 
@@ -21,9 +21,7 @@ export function drainsAddCommand(program: Command): void {
   ).option('--addon <name>', 'it belongs to this add-on of the app, and goes away with it');
   addClientOptions(command).action(async (url: string, flags: Flags) => {
     const options = drainOptionsFromFlags(flags);
-    const client = new ApiClient();
-    const app = await resolveApp(client, flags.app);
-    const path = `/apps/${encodeURIComponent(app)}/log-drains`;
+    const { client, path } = await resolveEndpoint(flags, '/log-drains');
     const drain = await client.request<DrainView>('POST', path, { url, options, addon: flags.addon });
     printResult(flags.json, drain, () => `Successfully added drain ${drain.url} (${drain.token})`);
   });

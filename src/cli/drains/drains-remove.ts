@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 
 /** `tailrace drains:remove URL|TOKEN|ID` */
@@ -10,9 +10,7 @@ export function drainsRemoveCommand(program: Command): void {
       .command('drains:remove <drain>')
       .description('stop sending lines to a drain, named by its URL, token or id'),
   ).action(async (which: string, options: { app?: string; json?: boolean }) => {
-    const client = new ApiClient();
-    const app = await resolveApp(client, options.app);
-    const path = `/apps/${encodeURIComponent(app)}/log-drains/${encodeURIComponent(which)}`;
+    const { client, path } = await resolveEndpoint(options, `/log-drains/${encodeURIComponent(which)}`);
     const drain = await client.request<DrainView>('DELETE', path);
     printResult(options.json, drain, () => `Successfully removed drain ${drain.url}`);
   });

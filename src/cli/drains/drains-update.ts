@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { printResult } from '../format.ts';
-import { addDrainFlags, type DrainFlags, drainOptionsFromFlags } from './drain-flags.ts';
+import { addDrainFlags, collectValues, type DrainFlags, drainOptionsFromFlags } from './drain-flags.ts';
 import { addDrainCommand, formatLag, resolveDrain } from './drains.ts';
 
 interface Flags extends DrainFlags {
@@ -30,11 +30,7 @@ export function drainsUpdateCommand(program: Command): void {
       'change where a drain leads, what it gets or how; it goes on where it is in the stream',
     )
       .option('--url <url>', 'where it leads from now on')
-      .option(
-        '--unset <option>',
-        'take an option away again, such as level or redact',
-        (one: string, before: string[] = []) => [...before, one],
-      ),
+      .option('--unset <option>', 'take an option away again, such as level or redact', collectValues),
   ).action(async (which: string | undefined, flags: Flags) => {
     const given = Object.entries(drainOptionsFromFlags(flags)).filter(([, value]) => value !== undefined);
     const unset = (flags.unset ?? []).map((flag) => [optionName(flag), null]);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { type ApiClient, addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { formatByteCount, formatElapsed, formatNumber, printResult } from '../format.ts';
 
 /** `tailrace drains`: where an app's lines go, and how that goes. */
@@ -9,9 +9,8 @@ export function drainsCommand(program: Command): void {
   addClientOptions(
     program.command('drains').description("list an app's drains and what they are doing"),
   ).action(async (options: { app?: string; json?: boolean }) => {
-    const client = new ApiClient();
-    const app = await resolveApp(client, options.app);
-    const drains = await client.request<DrainView[]>('GET', `/apps/${encodeURIComponent(app)}/log-drains`);
+    const { app, client, path } = await resolveEndpoint(options, '/log-drains');
+    const drains = await client.request<DrainView[]>('GET', path);
     printResult(options.json, drains, () =>
       drains.length === 0
         ? `${app} has no drains. Add one with: tailrace drains:add URL`
@@ -51,12 +50,10 @@ export async function resolveDrain(
   which: string | undefined,
   options: { app?: string },
 ): Promise<DrainEndpoint> {
-  const client = new ApiClient();
-  const app = await resolveApp(client, options.app);
-  const drains = `/apps/${encodeURIComponent(app)}/log-drains`;
-  if (which) return { client, path: `${drains}/${encodeURIComponent(which)}` };
-  const all = await client.request<DrainView[]>('GET', drains);
-  if (all.length === 1) return { client, path: `${drains}/${all[0].id}` };
+  const { app, client, path } = await resolveEndpoint(options, '/log-drains');
+  if (which) return { client, path: `${path}/${encodeURIComponent(which)}` };
+  const all = await client.request<DrainView[]>('GET', path);
+  if (all.length === 1) return { client, path: `${path}/${all[0].id}` };
   throw new TailraceError(
     'not_found',
     all.length === 0

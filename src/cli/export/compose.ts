@@ -26,9 +26,9 @@ export function exportCompose(spec: ExportSpec): ExportResult {
         options: {
           'syslog-address': `tcp://${syslog}`,
           'syslog-format': 'rfc5424micro',
-          // The token, and who speaks: web.1
+          // The token, and the dyno: web.1
           tag: `\${TAILRACE_TOKEN}/${containerLabel('service')}.${containerLabel('container-number')}`,
-          // A server that is away for a while doesn't hold up the app; what doesn't fit is lost, by Docker's choice.
+          // No backpressure on the app while the server is unavailable; what doesn't fit is dropped by Docker.
           mode: 'non-blocking',
           'max-buffer-size': '8m',
         },

@@ -1,4 +1,4 @@
-/** An app as it is handed to an engine that runs it elsewhere. */
+/** An app as an export format needs it, to be run elsewhere. */
 export interface ExportSpec {
   readonly app: string;
   readonly processes: readonly {
@@ -17,7 +17,7 @@ export interface ExportSpec {
   readonly basePort: number;
   /** Where the app's files are, on the machine that runs it. */
   readonly folder: string;
-  /** Who runs it there. */
+  /** The user that runs it there. */
   readonly user: string;
   /** The container image of the app, and one with tailrace in it. */
   readonly image: string;
@@ -34,7 +34,7 @@ export interface ExportedFile {
   readonly isSecret?: boolean;
 }
 
-/** What an engine's files are, and what to do with them: shell commands, or sentences. */
+/** The files of a format, and what to do with them: shell commands, or sentences. */
 export interface ExportResult {
   readonly files: readonly ExportedFile[];
   readonly nextSteps: readonly string[];

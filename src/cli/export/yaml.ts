@@ -28,7 +28,7 @@ function writeValue(value: YamlValue, indent: string): string {
     .join('');
 }
 
-/** A mapping's first key stands behind the dash. */
+/** A mapping's first key follows the dash. */
 function writeListItem(item: YamlValue, indent: string): string {
   const text = writeValue(item, `${indent}  `);
   return text.startsWith('\n') ? ` ${text.trimStart()}` : text;

@@ -10,7 +10,7 @@ export interface AppPrefix {
   readonly width: number;
 }
 
-/** Writes lines to stdout, as text in colours or as JSON. */
+/** Writes lines to stdout, as colored text or as JSON. */
 export class LogOutput {
   private readonly colorizer: Colorizer;
   private readonly progress: ReplayProgress;
@@ -20,13 +20,13 @@ export class LogOutput {
     this.progress = progress;
   }
 
-  /** Writes lines; a promise says that whoever reads them is behind. */
+  /** Writes lines; returns a promise while stdout is full (backpressure). */
   write(lines: readonly unknown[], prefix?: AppPrefix): void | Promise<void> {
     if (lines.length === 0) return undefined;
     return this.writeText(lines.map((line) => this.formatLine(line, prefix)).join('\n'));
   }
 
-  /** The same for lines that stand in an order of their own. */
+  /** The same for sorted lines of several apps. */
   writeMerged(
     lines: readonly { readonly line: unknown; readonly prefix: AppPrefix }[],
   ): void | Promise<void> {

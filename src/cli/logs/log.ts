@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import split2 from 'split2';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, resolveApp } from '../api-client.ts';
+import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
 
 /** Lines in one request, at the most. */
 const REQUEST_LINES_MAX = 2_000;
@@ -19,7 +19,7 @@ export function logCommand(program: Command): void {
     .description(
       'push a line by hand, or every line of the standard input; without either, the same as `logs`',
     )
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option(...APP_OPTION)
     .option('-s, --source <name>', 'the source to speak as', 'app')
     .option('-d, --dyno <name>', 'the name in the brackets', 'log')
     .option('-t, --tail', 'show lines as they come (the old spelling of `logs --tail`)')
@@ -51,7 +51,7 @@ async function sourceToken(client: ApiClient, app: string, source: string): Prom
   );
 }
 
-/** Sends what has gathered as soon as the request before is answered: a slow input is not held back, a fast one is batched. */
+/** Sends what is queued after the response to the request before: slow input isn't delayed, fast input is batched. */
 async function pushStdin(client: ApiClient, token: string, dyno: string): Promise<void> {
   const queued: string[] = [];
   let sending: Promise<void> | undefined;

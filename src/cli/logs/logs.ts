@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ApiClient, resolveApp } from '../api-client.ts';
+import { TIME_FORMS } from '../../common/time-expression.ts';
+import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
+import { parseTimeOption } from '../time-options.ts';
 import { LogOutput } from './log-output.ts';
 import { followAllApps } from './merged-tail.ts';
-import { parseTimeOption } from './parse-time.ts';
 import { ReplayProgress } from './replay-progress.ts';
 import { followTail } from './tail-client.ts';
 
-/** Lines from before now, when nothing else says where to begin. */
+/** Lines of history, when no other option gives a beginning. */
 const DEFAULT_LINE_COUNT = 100;
 
 interface LogsOptions {
@@ -31,7 +32,7 @@ export function logsCommand(program: Command): void {
     .command('logs')
     .alias('log:tail')
     .description("show an app's lines; with --tail, go on as they come")
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option(...APP_OPTION)
     .option('--all', 'all apps, each line with its app in front')
     .option(
       '-n, --num <lines>',
@@ -54,10 +55,10 @@ export function logsCommand(program: Command): void {
       '-q, --query <words>',
       'only messages with these words, "phrases", /regular expressions/; without -these',
     )
-    .option('--since <time>', 'from then on: 10m, 2h, 03:00, 2012-12-10T03:00:48Z', parseTimeOption)
+    .option('--since <time>', `from then on: ${TIME_FORMS}`, parseTimeOption)
     .option('--until <time>', 'up to then', parseTimeOption)
     .option('--json', 'one JSON object a line, with every field')
-    .option('--no-color', 'no colours')
+    .option('--no-color', 'no colors')
     .action(showLogs);
 }
 
@@ -92,13 +93,13 @@ async function showLogs(options: LogsOptions): Promise<void> {
     progress.clear();
     process.stderr.write(` ›   ${text}\n`);
   };
-  const onLost = (why: string): void => printNote(`connection lost (${why}); reconnecting`);
-  const onAgain = (): void => printNote('connected again');
+  const onDisconnected = (why: string): void => printNote(`connection lost (${why}); reconnecting`);
+  const onReconnected = (): void => printNote('connected again');
   try {
     if (options.all) {
       const onLive = (): void => progress.finish();
       const tail = options.tail ?? false;
-      const callbacks = { onLost, onAgain, onNotice: printNote, onLive };
+      const callbacks = { onDisconnected, onReconnected, onNotice: printNote, onLive };
       await followAllApps(client, { query, tail, lineCount: num, output, ...callbacks }, signal);
       return;
     }
@@ -113,8 +114,8 @@ async function showLogs(options: LogsOptions): Promise<void> {
           progress.update(message);
           return held;
         },
-        onLost,
-        onAgain,
+        onDisconnected,
+        onReconnected,
         onNotice: printNote,
       },
       signal,

@@ -3,9 +3,9 @@ import type { ApiClient } from '../api-client.ts';
 import type { AppPrefix, LogOutput } from './log-output.ts';
 import { followTail, type TailClientOptions } from './tail-client.ts';
 
-/** How often is looked for new apps. */
+/** How often new apps are polled for. */
 const APP_POLL_MS = 5_000;
-/** Lines that are kept to be put in order before they are shown. */
+/** Lines of history that are buffered to be sorted before they are shown. */
 const SORTED_LINES_MAX = 200_000;
 
 export interface MergedTailOptions {
@@ -14,8 +14,8 @@ export interface MergedTailOptions {
   /** Of all apps together, the last so many lines from before now. */
   readonly lineCount?: number;
   readonly output: LogOutput;
-  readonly onLost: (why: string) => void;
-  readonly onAgain: () => void;
+  readonly onDisconnected: (why: string) => void;
+  readonly onReconnected: () => void;
   readonly onNotice: (text: string) => void;
   /** The history is shown. */
   readonly onLive: () => void;
@@ -28,8 +28,8 @@ interface BufferedLine {
 }
 
 /**
- * Shows the streams of all apps: what was in the order of time, then what comes, also of apps that are made meanwhile.
- * @throws TailraceError when there is no app, or the server refuses.
+ * Shows the streams of all apps: history sorted by time, then live lines, also of apps that are created meanwhile.
+ * @throws TailraceError when there is no app, or the server rejects the request.
  */
 export async function followAllApps(
   client: ApiClient,
@@ -47,7 +47,7 @@ export async function followAllApps(
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  failed.catch(() => {}); // whoever waits for it has their own handler
+  failed.catch(() => {}); // awaited below, with a handler of its own
   signal.addEventListener('abort', () => stopped.abort());
 
   const flushSorted = (): void | Promise<void> => {
@@ -75,21 +75,21 @@ export async function followAllApps(
           if (sortBuffer.length > SORTED_LINES_MAX) return flushSorted();
           return live ? markCaughtUp(app) : undefined;
         },
-        onLost: (why) => {
-          if (disconnected.size === 0) options.onLost(why);
+        onDisconnected: (why) => {
+          if (disconnected.size === 0) options.onDisconnected(why);
           disconnected.add(app);
         },
-        // The store is away for all of them: one says so.
+        // The store is unavailable for all of them: one notice is enough.
         onNotice: (text) => {
           if (app === tailsByApp.keys().next().value) options.onNotice(text);
         },
-        onAgain: () => {
-          if (disconnected.delete(app) && disconnected.size === 0) options.onAgain();
+        onReconnected: () => {
+          if (disconnected.delete(app) && disconnected.size === 0) options.onReconnected();
         },
       },
       stopped.signal,
     ).catch((error: unknown) => {
-      // An app that was destroyed has nothing more to say.
+      // The app was destroyed: its tail ends.
       if (!(error instanceof TailraceError && error.code === 'not_found')) throw error;
     });
     disconnected.delete(app);
@@ -100,7 +100,7 @@ export async function followAllApps(
     width = Math.max(width, ...apps.map(({ name }) => name.length));
     const newApps = apps.map(({ name }) => name).filter((name) => !tailsByApp.has(name));
     if (isFirst) for (const app of newApps) catchingUp.add(app);
-    // What an app that is made now says is new from its first line on.
+    // Of an app that is created now, all lines are new.
     const query = isFirst
       ? options.query
       : { ...options.query, lines: undefined, since: undefined, after: '0' };
@@ -117,7 +117,7 @@ export async function followAllApps(
     return;
   }
   const timer = setInterval(() => {
-    // While the server is away, the tails say so.
+    // While the server is unavailable, the tails report it.
     if (disconnected.size === 0) refreshApps(false).catch(() => {});
   }, APP_POLL_MS);
   try {

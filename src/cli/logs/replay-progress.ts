@@ -10,7 +10,7 @@ interface ProgressTerminal {
   write(text: string): unknown;
 }
 
-/** A line on stderr that says how far a long replay is; only on a terminal, and gone when it is over. */
+/** A progress line on stderr for a long replay; only on a terminal, and removed at its end. */
 export class ReplayProgress {
   private readonly out: ProgressTerminal;
   private readonly timer: NodeJS.Timeout | undefined;
@@ -28,7 +28,7 @@ export class ReplayProgress {
     this.timer.unref();
   }
 
-  /** Looks at a message; when the history is over, so is this. */
+  /** Takes the progress from a message; ends with the history. */
   update({ position, newest, live }: TailMessage): void {
     if (newest !== undefined) this.newest = Math.max(this.newest, Number(newest));
     if (position !== undefined) {
@@ -39,7 +39,7 @@ export class ReplayProgress {
     else this.draw();
   }
 
-  /** Takes the line away, so that something else can be written. */
+  /** Clears the progress line, so that something else can be written. */
   clear(): void {
     if (!this.isVisible) return;
     this.isVisible = false;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { formatTable, printResult } from '../format.ts';
 
 interface RuleView {
@@ -29,13 +29,11 @@ interface AddOptions extends CommonOptions {
 
 /** `tailrace sources`, `sources:add --source NAME --port|--network|--tag|--hostname|--certificate …`, `sources:remove RULE` */
 export function sourceRuleCommands(program: Command): void {
-  const path = (app: string): string => `/apps/${encodeURIComponent(app)}/source-rules`;
   addClientOptions(
     program.command('sources').description('list the rules that say who speaks without a token'),
   ).action(async (options: CommonOptions) => {
-    const client = new ApiClient();
-    const app = await resolveApp(client, options.app);
-    const rules = await client.request<RuleView[]>('GET', path(app));
+    const { app, client, path } = await resolveEndpoint(options, '/source-rules');
+    const rules = await client.request<RuleView[]>('GET', path);
     printResult(options.json, rules, () =>
       rules.length === 0
         ? `${app} has no rules: its senders show tokens. Add one with: tailrace sources:add --source NAME --tag TAG`
@@ -53,11 +51,10 @@ export function sourceRuleCommands(program: Command): void {
       .option('--hostname <name>', 'the hostname in the lines')
       .option('--certificate <subject>', 'of the client, over TLS: CN=web-1, or its SHA-256 fingerprint'),
   ).action(async (options: AddOptions) => {
-    const client = new ApiClient();
-    const app = await resolveApp(client, options.app);
+    const { app, client, path } = await resolveEndpoint(options, '/source-rules');
     const { source, network, tag, hostname, certificate } = options;
     const port = options.port === undefined ? undefined : parseRulePort(options.port);
-    const rule = await client.request<RuleView>('POST', path(app), {
+    const rule = await client.request<RuleView>('POST', path, {
       source,
       port,
       network,
@@ -73,9 +70,8 @@ export function sourceRuleCommands(program: Command): void {
   });
   addClientOptions(program.command('sources:remove <rule>').description('remove a rule, by its id')).action(
     async (id: string, options: CommonOptions) => {
-      const client = new ApiClient();
-      const app = await resolveApp(client, options.app);
-      const gone = await client.request<RuleView>('DELETE', `${path(app)}/${encodeURIComponent(id)}`);
+      const { app, client, path } = await resolveEndpoint(options, '/source-rules');
+      const gone = await client.request<RuleView>('DELETE', `${path}/${encodeURIComponent(id)}`);
       printResult(
         options.json,
         gone,

@@ -1,12 +1,12 @@
 import { WebSocket } from 'ws';
 import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { ServerAddress } from '../api-client.ts';
+import { errorFromResponse, type ServerAddress } from '../api-client.ts';
 
 const RECONNECT: BackoffRange = { firstMs: 200, maxMs: 5_000 };
 /** The server pings every 20 s; after twice that and a little nothing will come any more. */
 const SILENCE_TIMEOUT_MS = 45_000;
-/** After a pause of our own (a pager, a stopped terminal) what has come meanwhile is read first. */
+/** After a pause of this process (a pager, a stopped terminal) what has arrived meanwhile is read first. */
 const SILENCE_GRACE_MS = 2_000;
 
 /** What the server sends: lines, or where it is. */
@@ -17,7 +17,7 @@ export interface TailMessage {
   readonly newest?: string;
   /** What comes from here on is new. */
   readonly live?: boolean;
-  /** What the server says about the tail; the message's lines say the same. */
+  /** A notice of the server about the tail; the message's lines have the same text. */
   readonly notice?: string;
   readonly lines: readonly unknown[];
 }
@@ -26,21 +26,21 @@ export interface TailClientOptions {
   readonly app: string;
   /** Of the query; see docs/tails.md. */
   readonly query: Readonly<Record<string, string | undefined>>;
-  /** Gets the messages in order, their lines each once. A promise holds the next ones up. */
+  /** Gets the messages in order, each line once. A promise delays the next ones (backpressure). */
   readonly onMessage: (message: TailMessage) => void | Promise<void>;
   /** The connection was lost, and why; nothing is missed. */
-  readonly onLost: (why: string) => void;
-  /** The server has something to say that is no line of the stream. */
+  readonly onDisconnected: (why: string) => void;
+  /** A notice of the server, which is no line of the stream. */
   readonly onNotice: (text: string) => void;
-  readonly onAgain: () => void;
+  readonly onReconnected: () => void;
 }
 
 type ConnectionEnd = { readonly why: 'done' } | { readonly why: 'lost'; readonly detail: string };
 
 /**
- * Follows a stream over a WebSocket until it ends or `signal` aborts. After a lost connection it goes on behind the last line it got:
+ * Follows a stream over a WebSocket until it ends or `signal` aborts. After a lost connection it resumes after the last line:
  * nothing is missed, nothing comes twice.
- * @throws TailraceError when the server refuses, or can't be reached in the first place.
+ * @throws TailraceError when the server rejects the request, or the first connection fails.
  */
 export async function followTail(
   address: ServerAddress,
@@ -50,7 +50,7 @@ export async function followTail(
   let position: string | undefined;
   let attempt = 0;
   const handleMessage = (message: TailMessage): void | Promise<void> => {
-    if (attempt > 0) options.onAgain();
+    if (attempt > 0) options.onReconnected();
     attempt = 0;
     if (message.position !== undefined) position = message.position;
     if (message.notice !== undefined) return options.onNotice(message.notice);
@@ -59,7 +59,7 @@ export async function followTail(
   for (;;) {
     const ended = await new TailConnection(address, options, position, handleMessage).run(signal);
     if (ended.why === 'done' || signal.aborted) return;
-    if (attempt === 0) options.onLost(ended.detail);
+    if (attempt === 0) options.onDisconnected(ended.detail);
     attempt++;
     await sleep(backoffMs(attempt, RECONNECT), signal);
     if (signal.aborted) return;
@@ -121,7 +121,7 @@ class TailConnection {
       });
       socket.on('error', (error: Error & { code?: string }) => {
         this.failureReason ||= error.code ?? error.message;
-        // Never connected: there is nothing to resume, and the user should know at once.
+        // Never connected: there is nothing to resume, so this is an error.
         if (!this.isFirst || this.silenceTimer || signal.aborted) return;
         cleanUp();
         reject(
@@ -150,7 +150,7 @@ class TailConnection {
     );
   }
 
-  /** Something came: the next silence starts now. */
+  /** Data arrived: the timeout starts again. */
   private resetSilenceTimer(): void {
     clearTimeout(this.silenceTimer);
     this.silenceTimer = setTimeout(() => {
@@ -159,15 +159,6 @@ class TailConnection {
         this.socket.terminate();
       }, SILENCE_GRACE_MS);
     }, SILENCE_TIMEOUT_MS);
-  }
-}
-
-function errorFromResponse(status: number, body: string): TailraceError {
-  const code = status === 401 ? 'unauthorized' : status === 404 ? 'not_found' : 'invalid_params';
-  try {
-    return new TailraceError(code, String(JSON.parse(body).message));
-  } catch {
-    return new TailraceError('unavailable', `The server answered ${status}.`);
   }
 }
 

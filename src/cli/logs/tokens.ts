@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ApiClient, addClientOptions, resolveApp } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { formatTable, printResult } from '../format.ts';
 
 interface TokenView {
@@ -9,11 +9,10 @@ interface TokenView {
 
 /** `tailrace tokens`, `tokens:add --source NAME`, `tokens:remove TOKEN` */
 export function tokensCommands(program: Command): void {
-  const path = (app: string): string => `/apps/${encodeURIComponent(app)}/tokens`;
   addClientOptions(program.command('tokens').description("list the tokens of an app's sources")).action(
     async (options: { app?: string; json?: boolean }) => {
-      const client = new ApiClient();
-      const tokens = await client.request<TokenView[]>('GET', path(await resolveApp(client, options.app)));
+      const { client, path } = await resolveEndpoint(options, '/tokens');
+      const tokens = await client.request<TokenView[]>('GET', path);
       printResult(options.json, tokens, () =>
         formatTable(tokens.map(({ source, token }) => [source, token])),
       );
@@ -25,16 +24,14 @@ export function tokensCommands(program: Command): void {
       .description('make a token for a source; prints the token and nothing else')
       .requiredOption('-s, --source <name>', 'the name that its lines will carry: postgres, nginx, …'),
   ).action(async (options: { app?: string; json?: boolean; source: string }) => {
-    const client = new ApiClient();
-    const app = await resolveApp(client, options.app);
-    const made = await client.request<TokenView>('POST', path(app), { source: options.source });
+    const { client, path } = await resolveEndpoint(options, '/tokens');
+    const made = await client.request<TokenView>('POST', path, { source: options.source });
     printResult(options.json, made, () => made.token);
   });
   addClientOptions(program.command('tokens:remove <token>').description('make a token worthless')).action(
     async (token: string, options: { app?: string; json?: boolean }) => {
-      const client = new ApiClient();
-      const app = await resolveApp(client, options.app);
-      const gone = await client.request<TokenView>('DELETE', `${path(app)}/${encodeURIComponent(token)}`);
+      const { app, client, path } = await resolveEndpoint(options, '/tokens');
+      const gone = await client.request<TokenView>('DELETE', `${path}/${encodeURIComponent(token)}`);
       printResult(options.json, gone, () => `Removed the token of source ${gone.source} from ${app}`);
     },
   );

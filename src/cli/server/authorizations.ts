@@ -1,6 +1,8 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { DURATION_FORMS } from '../../common/time-expression.ts';
 import { ApiClient } from '../api-client.ts';
 import { formatTable, printResult } from '../format.ts';
+import { parseDurationOption } from '../time-options.ts';
 
 interface AuthorizationView {
   readonly id: string;
@@ -33,12 +35,16 @@ export function authorizationCommands(program: Command): void {
     .description('make an API key; prints the key and nothing else')
     .option('-d, --description <text>', 'what it is for')
     .option('-s, --scope <list>', 'read, write, ingest (default: all)', (text) => text.split(','))
-    .option('-e, --expires-in <time>', '90s, 30m, 12h, 7d (default: never)', parseSeconds)
+    .option('-e, --expires-in <time>', `${DURATION_FORMS} (default: never)`, parseDurationOption)
     .option('--json', 'print JSON')
     .action(
       async (options: { description?: string; scope?: string[]; expiresIn?: number; json?: boolean }) => {
         const { description, scope, expiresIn } = options;
-        const wanted = { description, scope, expires_in: expiresIn };
+        const wanted = {
+          description,
+          scope,
+          expires_in: expiresIn === undefined ? undefined : Math.ceil(expiresIn / 1_000),
+        };
         const key = await new ApiClient().request<AuthorizationView>('POST', '/oauth/authorizations', wanted);
         printResult(options.json, key, () => key.access_token.token);
       },
@@ -53,12 +59,4 @@ export function authorizationCommands(program: Command): void {
       );
       process.stdout.write(`Revoking ${key.description}... done\n`);
     });
-}
-
-const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
-
-function parseSeconds(text: string): number {
-  const [, digits, unit] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? [];
-  if (digits === undefined) throw new InvalidArgumentError('It must be a time, such as 90s, 30m, 12h or 7d.');
-  return Number(digits) * UNIT_SECONDS[unit || 's'];
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
+import { defaultDataFolder, readSettings, type SettingDefaults } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { ApiClient, dataFolders } from '../api-client.ts';
 import { wantsColor } from '../colorizer.ts';
@@ -8,24 +8,24 @@ import type { CheckLevel, CheckResult } from '../doctor/check-result.ts';
 import type { CheckedServer } from '../doctor/run-checks.ts';
 import { printResult } from '../format.ts';
 
-/** A server that is well answers within this time. */
+/** A healthy server responds within this time. */
 const SERVER_TIMEOUT_MS = 10_000;
 
-/** Level → mark, and its colour. */
-const LEVEL_MARKS: Readonly<Record<CheckLevel, readonly [mark: string, colour: number]>> = {
+/** Level → mark, and its color. */
+const LEVEL_MARKS: Readonly<Record<CheckLevel, readonly [mark: string, color: number]>> = {
   ok: ['✓', 32],
   note: ['·', 90],
   concern: ['!', 33],
   trouble: ['✗', 31],
 };
 
-/** `tailrace doctor`: looks at everything that may be wrong, and says what to do. */
+/** `tailrace doctor`: checks everything that may be wrong, and prints what to do. */
 export function doctorCommand(program: Command): void {
   program
     .command('doctor')
     .description('check everything that may be wrong here, and say what to do')
     .option('--json', 'print JSON')
-    .option('--no-color', 'no colours')
+    .option('--no-color', 'no colors')
     .action(async (options: { json?: boolean; color?: boolean }) => {
       const { runChecks } = await import('../doctor/run-checks.ts');
       const failures: CheckResult[] = [];
@@ -42,9 +42,9 @@ export function doctorCommand(program: Command): void {
 }
 
 /** As `serve` has it, unless a data folder of `start` is here. */
-function settingDefaults(): { data: string; allowPrivateDrains: boolean } {
+function settingDefaults(): SettingDefaults {
   const data = dataFolders().find((folder) => existsSync(folder)) ?? defaultDataFolder(process.env);
-  return { data, allowPrivateDrains: false };
+  return { data, allowPrivateDrains: 'no', dynoMemory: 'none' };
 }
 
 function findServerIfRunning(): CheckedServer | undefined {
@@ -52,7 +52,7 @@ function findServerIfRunning(): CheckedServer | undefined {
     const client = new ApiClient(undefined, SERVER_TIMEOUT_MS);
     return { ...client.address, get: (path) => client.request('GET', path) };
   } catch (error) {
-    // None runs here, and none is named: that is no error.
+    // None runs here, and none is configured: that is no error.
     if (error instanceof TailraceError && error.code === 'unavailable') return undefined;
     throw error;
   }

@@ -14,7 +14,8 @@ export function migrateCommand(program: Command): void {
     .action(async (options: { from?: string; to: string; json?: boolean }) => {
       const settings = readSettings(process.env, {
         data: defaultDataFolder(process.env),
-        allowPrivateDrains: false,
+        allowPrivateDrains: 'no',
+        dynoMemory: 'none',
       });
       const source = options.from ?? (settings.redisUrl || settings.data);
       if (source === options.to)

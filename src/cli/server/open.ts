@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
-import { ApiClient, resolveApp } from '../api-client.ts';
+import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
 import { webUiUrl } from '../web-ui-url.ts';
 
 /** `tailrace open`: the app in a browser; with `--logs`, its lines. */
@@ -9,7 +9,7 @@ export function openCommand(program: Command): void {
     .command('open')
     .alias('apps:open')
     .description('open the app in a browser')
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option(...APP_OPTION)
     .option('-l, --logs', "open the app's lines: the server's live page")
     .action(async (options: { app?: string; logs?: boolean }) => {
       const client = new ApiClient();

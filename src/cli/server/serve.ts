@@ -3,7 +3,7 @@ import { defaultDataFolder, readSettings } from '../../common/config/settings.ts
 import { waitForShutdown } from '../signals.ts';
 import { printableWebUiUrl } from '../web-ui-url.ts';
 
-/** `tailrace serve`: routers and platform, without an app. */
+/** `tailrace serve`: the server, without an app of its own. */
 export function serveCommand(program: Command): void {
   program
     .command('serve')
@@ -11,10 +11,10 @@ export function serveCommand(program: Command): void {
     .action(async () => {
       const settings = readSettings(process.env, {
         data: defaultDataFolder(process.env),
-        allowPrivateDrains: false,
-        dynoMemory: 512 * 1_048_576,
+        allowPrivateDrains: 'no',
+        dynoMemory: '512MB',
       });
-      // From the first moment on: whoever sees that it runs may stop it at once.
+      // Before the start: a supervisor may stop it at any moment.
       const stopped = waitForShutdown(() => {});
       // Loaded here, so that every other command starts without a server's weight.
       const [{ startServer }, { createLogger, defaultLogFormat }] = await Promise.all([
@@ -35,7 +35,7 @@ export function serveCommand(program: Command): void {
     });
 }
 
-/** An IPv6 address as it stands in front of a port. */
+/** A host as it is written in front of a port. */
 function bracketIpv6(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }

@@ -35,7 +35,7 @@ export function startCommand(program: Command): void {
     .option('-p, --port <port>', 'first port for web dynos (default: 5000)', parsePort)
     .option('-d, --dir <folder>', 'the folder of the app (default: this one)')
     .option('-a, --app <name>', "the app's name (default: the folder's)")
-    .option('--no-color', 'no colours')
+    .option('--no-color', 'no colors')
     .action(runStart);
 }
 
@@ -46,9 +46,13 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   const names = entries.map(({ type }) => type);
   const counts = options.formation ? parseFormation(options.formation, names) : undefined;
   const config = loadEnvFile(folder, options.env);
-  const settings = readSettings(process.env, { data: join(folder, '.tailrace'), allowPrivateDrains: true });
+  const settings = readSettings(process.env, {
+    data: join(folder, '.tailrace'),
+    allowPrivateDrains: 'yes',
+    dynoMemory: 'none',
+  });
   const name = options.app ?? appNameFromFolder(folder);
-  // From the first moment on: a Ctrl-C while dynos are starting must not leave them behind.
+  // Before the start: a Ctrl-C while dynos are starting must not leave them behind.
   let app: LocalApp | undefined;
   const stopped = waitForShutdown(() => app?.kill());
   // Loaded here, so that every other command starts without a server's weight.

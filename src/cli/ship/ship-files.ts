@@ -19,9 +19,9 @@ import {
 } from './ship-options.ts';
 
 /**
- * Ships what is written to files, until a signal comes. Each file has a spool of its own: a batch is written down together
- * with the place in the file up to which it goes, before it is sent; so whenever this process ends, the next one sends
- * what was on its way under the same name, and reads on behind it.
+ * Ships what is written to files, until a signal comes. Each file has a spool of its own: a batch is stored together with
+ * the offset in the file at its end, before it is sent; so whenever this process ends, the next one sends unacknowledged batches
+ * under the same id, and resumes reading after them.
  */
 export async function shipFiles(
   files: readonly string[],
@@ -81,7 +81,7 @@ function followFile(
     },
     onNotice: printNotice,
   });
-  // Nothing is dropped: what isn't read stays in the file.
+  // Backpressure instead of dropping: what isn't read stays in the file.
   const shipper = createShipper(to, options, queue, (full) => (full ? file.pause() : file.resume()));
   return { file, shipper, saveCheckpoint: () => queue.saveCheckpoint() };
 }
@@ -90,7 +90,7 @@ function defaultSpoolFolder(): string {
   return join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'tailrace', 'ship');
 }
 
-/** The same file for another source is another matter; a server that has moved is not. */
+/** By token and path: another source has its own spool; a new URL of the server doesn't change it. */
 function spoolFolderName(path: string, { token }: ShipDestination): string {
   const digest = createHash('sha256').update(`${token}\n${path}`).digest('hex').slice(0, 16);
   return `${toDynoName(basename(path)).replace(/[^\w.-]/g, '_')}-${digest}`;

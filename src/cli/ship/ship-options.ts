@@ -1,10 +1,11 @@
-/** What `tailrace ship` is told, and the shipper that follows from it. */
+/** The options of `tailrace ship`, and the shipper that is made from them. */
 
 import { DiskQueue } from '../../apps/forwarder/files/disk-queue.ts';
 import { Spool, SpoolInUseError } from '../../apps/forwarder/files/spool.ts';
 import type { LineQueue } from '../../apps/forwarder/line-queue.ts';
 import { Shipper } from '../../apps/forwarder/shipper.ts';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
+import { explainDuration, parseDuration } from '../../common/time-expression.ts';
 
 export interface ShipOptions {
   readonly app?: string;
@@ -21,41 +22,42 @@ export interface ShipOptions {
   readonly spool?: string;
 }
 
-/** Where lines go, and with what right. */
+/** Where lines go, and the credentials. */
 export interface ShipDestination {
   readonly url: string;
   readonly key: string;
-  /** Of the source that speaks. */
+  /** The source's token. */
   readonly token: string;
 }
 
-/** How long to go on trying to deliver what is left at the end: in memory, and when it is kept on disk. */
+/** How long to try to deliver what is left at the end: from memory, and from a spool. */
 const FLUSH_TIMEOUT_MS = 30_000;
 const FLUSH_TIMEOUT_SPOOLED_MS = 2_000;
 const MEMORY_BUFFER_MB = 8;
 const DISK_BUFFER_MB = 1_024;
+const LINGER_MS_MAX = 60_000;
 const MB = 1_048_576;
 /** Of one request: 500 lines of the longest kind would be 5 MB. */
 const SHIP_BATCH_BYTES_MAX = 256 * 1_024;
 
 /** A whole number from 1 on. @throws TailraceError that names the option */
-function parseNumberOption(option: string, text: string, max: number, what: string, min = 1): number {
+function parseNumberOption(option: string, text: string, max: number, what: string): number {
   const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
   throw new TailraceError(
     'invalid_params',
-    `${option} ${text} must be a number of ${what} from ${min} to ${max}.`,
+    `${option} ${text} must be a number of ${what} from 1 to ${max}.`,
   );
 }
 
-/** How much may wait, in bytes. */
+/** The limit of buffered lines, in bytes. */
 export function bufferByteCount({ buffer, spool, follow }: ShipOptions): number {
   const onDisk = spool !== undefined || follow === true;
   const text = buffer ?? String(onDisk && !follow ? DISK_BUFFER_MB : MEMORY_BUFFER_MB);
   return parseNumberOption('--buffer', text, onDisk ? 1_048_576 : 1_024, 'MB') * MB;
 }
 
-/** Lines that wait in a folder. @throws TailraceError when it can't be used */
+/** The spool in a folder. @throws TailraceError when it can't be used */
 export function openSpool(folder: string): Spool {
   try {
     return new Spool(folder);
@@ -92,6 +94,15 @@ function batchLineCount({ batch }: ShipOptions): number {
   return parseNumberOption('--batch', batch, 10_000, 'lines');
 }
 
+/** How long a line waits for others, in milliseconds. */
+function readLingerMs({ wait }: ShipOptions): number {
+  const ms = parseDuration(wait);
+  if (ms === undefined) throw new TailraceError('invalid_params', `--wait: ${explainDuration(wait)}`);
+  if (ms > LINGER_MS_MAX)
+    throw new TailraceError('invalid_params', `--wait ${wait} must be 60s at the most.`);
+  return ms;
+}
+
 /** @param onBackpressure see `ShipperOptions` */
 export function createShipper(
   { key, token, url }: ShipDestination,
@@ -106,17 +117,17 @@ export function createShipper(
     tokens: { app: token, [options.source]: token },
     batchLineCountMax: batchLineCount(options),
     batchBytesMax: SHIP_BATCH_BYTES_MAX,
-    lingerMs: parseNumberOption('--wait', options.wait, 60_000, 'milliseconds', 0),
+    lingerMs: readLingerMs(options),
     bufferBytesMax: queue ? undefined : bufferByteCount(options),
     queue,
-    // What is kept isn't thrown away because a token was revoked or an address is wrong: somebody may mend it.
+    // Spooled lines aren't dropped because of a revoked token or a wrong URL: that can be fixed.
     retriesFixable: queue?.isPersistent,
     onBackpressure,
     onWarning: printNotice,
   });
 }
 
-/** Sends what waits, for a while, and says what is left of it. */
+/** Sends what is buffered, for a limited time, and reports what is left. */
 export async function flushShippers(shippers: readonly Shipper[], where?: string): Promise<void> {
   let [dropped, lost, kept] = [0, 0, 0];
   const stats = shippers.map((shipper) =>
@@ -134,14 +145,14 @@ export async function flushShippers(shippers: readonly Shipper[], where?: string
     );
 }
 
-/** A name that can stand between the brackets. */
+/** A name that is valid between the brackets. */
 export function toDynoName(text: string): string {
   return text.replace(/[^\x21-\x7e]/g, '_').slice(0, 128) || 'ship';
 }
 
 let lastNotice = '';
 
-/** Tells people something, beside the lines; the same again (of another file, say) only once. */
+/** Prints a notice on stderr; the same one (of another file) only once. */
 export function printNotice(message: string): void {
   if (message === lastNotice) return;
   lastNotice = message;

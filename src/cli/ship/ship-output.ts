@@ -17,7 +17,7 @@ import {
   toDynoName,
 } from './ship-options.ts';
 
-/** Handed on to the command; those that a terminal sends to everybody in it are not, when there is one. */
+/** Forwarded to the command; on a terminal without those that it sends to the whole process group. */
 const FORWARDED_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const;
 const TERMINAL_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
 
@@ -31,7 +31,7 @@ export async function shipOutput(
   const spool = options.spool === undefined ? undefined : openSpool(options.spool);
   const queue = spool && createSpooledQueue(spool, options);
   const shipper = createShipper(to, options, queue, (full) => {
-    // A command's output is dropped unless it may be held up.
+    // Without --block, output that doesn't fit is dropped (L12).
     if (options.block) for (const output of outputs) full ? output.pause() : output.resume();
   });
   try {
@@ -51,7 +51,7 @@ async function shipStdin(options: ShipOptions, shipper: Shipper, outputs: LineRe
     process.stdout,
   );
   outputs.push(output);
-  // Whoever writes ends by the same Ctrl-C; what it still says is read to its end.
+  // The writer ends by the same Ctrl-C; its last output is read.
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => output.close());
   process.on('SIGINT', () => {});
   await output.ended;
@@ -73,7 +73,7 @@ async function shipCommandLine(
   let hasEnded = false;
   for (const signal of FORWARDED_SIGNALS)
     process.on(signal, () => {
-      // Something that the command has left behind holds its output open: nobody else could end this.
+      // A child process that the command left behind holds its output open.
       if (hasEnded) for (const output of outputs) output.close();
       else if (!(process.stdin.isTTY && TERMINAL_SIGNALS.includes(signal))) child.kill(signal);
     });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, findServer, resolveApp, serverUrlFromEnvironment } from '../api-client.ts';
+import { APP_OPTION, ApiClient, findServer, resolveApp, serverUrlFromEnvironment } from '../api-client.ts';
 import { shipFiles } from './ship-files.ts';
 import type { ShipDestination, ShipOptions } from './ship-options.ts';
 import { shipOutput } from './ship-output.ts';
@@ -18,7 +18,7 @@ export function shipCommand(program: Command): void {
       '[what...]',
       'the command with its arguments (after --), or with --follow the files; - for stdin',
     )
-    .option('-a, --app <name>', "the app (default: the git remote's, else this folder's)")
+    .option(...APP_OPTION)
     .option(
       '-s, --source <name>',
       'the name that the lines will carry; its token is made if there is none',
@@ -34,7 +34,7 @@ export function shipCommand(program: Command): void {
       'when the server takes no lines and the buffer is full: let the command wait, instead of dropping lines (L12)',
     )
     .option('--batch <lines>', 'lines in one request at the most', '500')
-    .option('--wait <ms>', 'how long a line waits for others to travel with', '250')
+    .option('--wait <time>', 'how long a line waits for others to travel with: 250ms, 1s', '250ms')
     .option('--buffer <MB>', 'lines that wait, in memory or in --spool (default: 8, in --spool 1024)')
     .option(
       '--spool <folder>',

@@ -1,79 +1,76 @@
-/** Reads the texts of settings; each throws a TailraceError `settings` that says what it must be. */
+/** Reads the texts of settings: one function a kind, which throws a TailraceError `settings` with what the text must be. */
+import { resolve } from 'node:path';
 import { TailraceError } from '../errors.ts';
-import type { SettingRow } from './settings-table.ts';
+import { DURATION_FORMS, explainDuration, parseDuration } from '../time-expression.ts';
 
-/** The text that was set for a row, or its default. */
-export type SettingText = (row: SettingRow) => string;
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KB: 1_024,
+  MB: 1_048_576,
+  GB: 1_073_741_824,
+};
 
-function rejectSetting(row: SettingRow, text: string, expected: string): never {
-  throw new TailraceError('settings', `${row.variable} is "${text}": it must be ${expected}.`);
+/** By kind. `text` is '' where nothing is set and there is no default. */
+export const SETTING_READERS = {
+  text: (_variable: string, text: string): string => text,
+  /** An absolute path. */
+  folder: (_variable: string, text: string): string => resolve(text),
+  /** Several, with colons between them. */
+  paths: (_variable: string, text: string): readonly string[] => text.split(':').filter(Boolean),
+  choice: readChoice,
+  flag: readFlag,
+  port: readPort,
+  count: readCount,
+  'count-or-zero': (variable: string, text: string): number => (text === '0' ? 0 : readCount(variable, text)),
+  bytes: readByteCount,
+  /** Milliseconds. */
+  duration: readDurationMs,
+  /** A second; undefined when unset: no limit. */
+  rate: (variable: string, text: string): number | undefined =>
+    text === '' ? undefined : readByteCount(variable, text),
+  /** Bytes; undefined for `none`: no limit. */
+  quota: (variable: string, text: string): number | undefined =>
+    text.toLowerCase() === 'none' ? undefined : readByteCount(variable, text),
+} as const;
+
+/** How a setting's text is read. */
+export type SettingKind = keyof typeof SETTING_READERS;
+
+function rejectSetting(variable: string, text: string, expected: string): never {
+  throw new TailraceError('settings', `${variable} is "${text}": it must be ${expected}.`);
 }
 
-export function readPort(row: SettingRow, text: SettingText): number {
-  const value = text(row);
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number > 65_535) rejectSetting(row, value, 'a port from 0 to 65535');
+function readPort(variable: string, text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > 65_535) rejectSetting(variable, text, 'a port from 0 to 65535');
   return number;
 }
 
-export function readCount(row: SettingRow, text: SettingText): number {
-  const value = text(row);
-  if (!/^[1-9]\d{0,14}$/.test(value)) rejectSetting(row, value, 'a number above 0');
-  return Number(value);
+function readCount(variable: string, text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) rejectSetting(variable, text, 'a number above 0');
+  return Number(text);
 }
 
-export function readCountOrZero(row: SettingRow, text: SettingText): number {
-  return text(row) === '0' ? 0 : readCount(row, text);
-}
-
-const BYTE_UNITS: Record<string, number> = { '': 1, B: 1, KB: 1_024, MB: 1_048_576, GB: 1_073_741_824 };
-
-export function readByteCount(row: SettingRow, text: SettingText): number {
-  const value = text(row);
-  const match = /^(\d{1,12})\s*(B|KB|MB|GB)?$/i.exec(value);
+function readByteCount(variable: string, text: string): number {
+  const match = /^(\d{1,12})\s*(B|KB|MB|GB)?$/i.exec(text);
   const number = match ? Number(match[1]) * BYTE_UNITS[(match[2] ?? '').toUpperCase()] : 0;
-  if (number <= 0) rejectSetting(row, value, 'a number of bytes, such as 512MB');
+  if (number <= 0) rejectSetting(variable, text, 'a number of bytes, such as 512MB');
   return number;
 }
 
-/** Undefined: no limit. */
-export function readRateLimit(row: SettingRow, text: SettingText): number | undefined {
-  return text(row) === '' ? undefined : readByteCount(row, text);
+function readDurationMs(variable: string, text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new TailraceError('settings', `${variable}: ${explainDuration(text)}`);
+  return ms > 0 ? ms : rejectSetting(variable, text, `above 0, such as ${DURATION_FORMS}`);
 }
 
-/** Undefined: no limit, for `none`. */
-export function readQuota(
-  row: SettingRow,
-  text: SettingText,
-  defaultQuota: number | undefined,
-): number | undefined {
-  if (text(row) === '') return defaultQuota;
-  return text(row).toLowerCase() === 'none' ? undefined : readByteCount(row, text);
+function readFlag(variable: string, text: string): boolean {
+  if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return true;
+  if (['0', 'false', 'no', 'off'].includes(text.toLowerCase())) return false;
+  return rejectSetting(variable, text, 'yes or no');
 }
 
-const DURATION_UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-export function readDurationMs(row: SettingRow, text: SettingText): number {
-  const value = text(row);
-  const match = /^(\d{1,9})(s|m|h|d)$/.exec(value);
-  const number = match ? Number(match[1]) * DURATION_UNITS[match[2]] : 0;
-  if (number <= 0) rejectSetting(row, value, 'a time, such as 90s, 30m, 12h or 7d');
-  return number;
-}
-
-export function readFlag(row: SettingRow, text: SettingText): boolean | undefined {
-  const value = text(row);
-  if (value === '') return undefined;
-  if (['1', 'true', 'yes', 'on'].includes(value.toLowerCase())) return true;
-  if (['0', 'false', 'no', 'off'].includes(value.toLowerCase())) return false;
-  return rejectSetting(row, value, 'yes or no');
-}
-
-export function readChoice<const T extends string>(
-  row: SettingRow,
-  text: SettingText,
-  choices: readonly T[],
-): T {
-  const value = text(row);
-  return choices.find((one) => one === value) ?? rejectSetting(row, value, `one of ${choices.join(', ')}`);
+function readChoice(variable: string, text: string, choices: readonly string[]): string {
+  return choices.includes(text) ? text : rejectSetting(variable, text, `one of ${choices.join(', ')}`);
 }

@@ -1,24 +1,16 @@
-/** Every setting in one table: name, environment variable, default, meaning. The README's table is made from it. */
-
-/** How a setting's text is read. */
-type SettingKind =
-  | 'port'
-  | 'text'
-  | 'rate'
-  | 'folder'
-  | 'flag'
-  | 'bytes'
-  | 'count'
-  | 'duration'
-  | 'quota'
-  | 'isolation'
-  | 'durability'
-  | 'level';
+/**
+ * Every setting in one table: its name in `Settings`, environment variable, kind, default, meaning. The type `Settings`, what reads
+ * it (settings.ts) and the README's table follow from it. Names end with their unit where it isn't bytes or a number of things.
+ */
+import type { SettingKind } from './setting-readers.ts';
 
 export interface SettingRow {
   readonly variable: string;
+  /** How its text is read, and so its type. */
   readonly kind: SettingKind;
-  /** As it would be written; '' for none. */
+  /** Of the kind `choice`: what it may be. */
+  readonly choices?: readonly string[];
+  /** The default, as it would be written; '' for none, or for one that depends on how tailrace is started. */
   readonly fallback: string;
   readonly meaning: string;
 }
@@ -74,7 +66,7 @@ export const SETTINGS = {
     fallback: '256MB',
     meaning: 'bytes that an app’s stream holds at the most',
   },
-  streamAge: {
+  streamAgeMs: {
     variable: 'TAILRACE_STREAM_AGE',
     kind: 'duration',
     fallback: '7d',
@@ -82,7 +74,8 @@ export const SETTINGS = {
   },
   durability: {
     variable: 'TAILRACE_DURABILITY',
-    kind: 'durability',
+    kind: 'choice',
+    choices: ['process', 'disk'],
     fallback: 'process',
     meaning:
       '`process`: what was acknowledged survives `kill -9`, a power cut costs at most the last five seconds; `disk`: a power cut costs nothing (slower: it is synced first)',
@@ -129,13 +122,13 @@ export const SETTINGS = {
     fallback: '10000',
     meaning: 'open connections at the most, of syslog and of HTTP each',
   },
-  idleTimeout: {
+  idleTimeoutMs: {
     variable: 'TAILRACE_IDLE_TIMEOUT',
     kind: 'duration',
     fallback: '1d',
     meaning: 'a syslog connection that is silent for so long is closed',
   },
-  frameTimeout: {
+  frameTimeoutMs: {
     variable: 'TAILRACE_FRAME_TIMEOUT',
     kind: 'duration',
     fallback: '60s',
@@ -185,13 +178,14 @@ export const SETTINGS = {
   },
   isolation: {
     variable: 'TAILRACE_ISOLATION',
-    kind: 'isolation',
+    kind: 'choice',
+    choices: ['none', 'bubblewrap'],
     fallback: 'none',
     meaning: 'keeps deployed dynos apart: `none`, or `bubblewrap` (the program `bwrap`)',
   },
   isolationReadable: {
     variable: 'TAILRACE_ISOLATION_READABLE',
-    kind: 'text',
+    kind: 'paths',
     fallback: '',
     meaning: 'folders in hidden ones (homes, `/tmp`) that isolated dynos may read, with colons between them',
   },
@@ -200,14 +194,15 @@ export const SETTINGS = {
     kind: 'quota',
     fallback: '',
     meaning:
-      'memory that a dyno of the usual size may use (R14; twice as much: R15), or `none`; `serve`: 512MB, `start`: none',
+      'memory that a dyno of the default size may use (R14; twice as much: R15), or `none`; `serve`: 512MB, `start`: none',
   },
-  dynoSample: {
+  dynoSampleMs: {
     variable: 'TAILRACE_DYNO_SAMPLE',
     kind: 'duration',
     fallback: '20s',
     meaning: 'how often the memory of dynos is measured',
   },
+  /** Unset: the embedded store. Holds a password: never printed. */
   redisUrl: {
     variable: 'REDIS_URL',
     kind: 'text',
@@ -223,11 +218,11 @@ export const SETTINGS = {
   },
   redisWait: {
     variable: 'REDIS_WAIT',
-    kind: 'count',
+    kind: 'count-or-zero',
     fallback: '0',
     meaning: 'replicas of Redis that must have a line before it is acknowledged (`WAIT`)',
   },
-  redisWaitTimeout: {
+  redisWaitTimeoutMs: {
     variable: 'REDIS_WAIT_TIMEOUT',
     kind: 'duration',
     fallback: '1s',
@@ -235,7 +230,8 @@ export const SETTINGS = {
   },
   logLevel: {
     variable: 'TAILRACE_LOG_LEVEL',
-    kind: 'level',
+    kind: 'choice',
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
     fallback: 'info',
     meaning: 'tailrace’s own log: `debug`, `info`, `warn`, `error`, `silent`',
   },

@@ -16,7 +16,7 @@ import { buildShipment, type Shipment } from './shipment.ts';
  * Where the next lines come from: `load` batches from the stream; `count-loss` of lines that the stream doesn't hold any more,
  * before those that it does; `ship` what is loaded; `wait`, there are none.
  */
-export type NextStep = 'load' | 'count-loss' | 'ship' | 'wait';
+export type DeliveryStep = 'load' | 'count-loss' | 'ship' | 'wait';
 
 /** With nothing to send: there are lines by now (`load`); ask the outlet what has arrived; write the cursor; sleep until there are lines. */
 export type IdleStep = 'load' | 'flush' | 'save' | 'sleep';
@@ -58,7 +58,7 @@ export class DeliveryState {
     this.inFlight.clear();
   }
 
-  nextStep(): NextStep {
+  nextStep(): DeliveryStep {
     const unsent = this.loaded.findIndex((batch) => batch.last > this.lastSent);
     if (unsent === -1) return 'load';
     if (unsent > 0) this.loaded = this.loaded.slice(unsent);
@@ -66,7 +66,7 @@ export class DeliveryState {
   }
 
   /** @param batches what the stream has after {@link sentUpTo}, oldest first. */
-  onLoaded(batches: readonly StoredBatch[]): NextStep {
+  onLoaded(batches: readonly StoredBatch[]): DeliveryStep {
     this.loaded = batches;
     return batches.length === 0 ? 'wait' : this.stepWith(batches[0]);
   }
@@ -144,7 +144,7 @@ export class DeliveryState {
     return this.cursor.isDirty ? 'save' : 'sleep';
   }
 
-  private stepWith(next: StoredBatch): NextStep {
+  private stepWith(next: StoredBatch): DeliveryStep {
     return next.first > this.lastSent + 1 ? 'count-loss' : 'ship';
   }
 }

@@ -12,6 +12,9 @@ const EXPLANATION: Record<RejectionKind, string> = {
   lost: 'lines were turned away because too much waited to be stored',
 };
 
+/** Of HTTP: the sender of each knows why. */
+const MALFORMED_BODIES = 'requests were malformed: each got a response that says why';
+
 /** Warns of lines that a listener rejected: at once the first time, then once a minute. */
 export class RejectionWarnings {
   private readonly counters: ListenerCounters;
@@ -37,7 +40,14 @@ export class RejectionWarnings {
     for (const kind of ['malformed', 'unknownToken', 'lost'] as const) {
       const count = counters[kind] - reported[kind];
       reported[kind] = counters[kind];
-      if (count > 0) this.warn({ protocol: counters.protocol, count }, `${count} ${EXPLANATION[kind]}`);
+      if (count > 0) this.warn({ protocol: counters.protocol, count }, `${count} ${this.explain(kind)}`);
     }
+  }
+
+  private explain(kind: RejectionKind): string {
+    const { protocol } = this.counters;
+    return kind === 'malformed' && (protocol === 'http' || protocol === 'otlp')
+      ? MALFORMED_BODIES
+      : EXPLANATION[kind];
   }
 }

@@ -1,3 +1,4 @@
+import { platformErrorTitle } from '../../common/platform-errors.ts';
 import type { Sequence } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
 import type { TailFormat } from './output/line-format.ts';
@@ -23,6 +24,6 @@ export function tailOverflowLine(
     sinceMs === undefined
       ? `from before ${formatTimestamp(untilMs)}: the stream no longer has them`
       : `since ${formatTimestamp(sinceMs)}`;
-  const message = `Error L11 (Tail buffer overflow) -> This tail session dropped ${count} messages ${when}.`;
+  const message = `${platformErrorTitle('L11')} -> This tail session dropped ${count} messages ${when}.`;
   return platformLine(message, position, format);
 }

@@ -1,5 +1,5 @@
 import { TailraceError } from '../../common/errors.ts';
-import { parseTimeOrAgo } from '../../common/time-expression.ts';
+import { explainTime, parseTime } from '../../common/time-expression.ts';
 import { LOG_LEVELS } from '../syslog/level.ts';
 import { LineFilter } from '../syslog/line-filter.ts';
 import type { TailFormat } from './output/line-format.ts';
@@ -53,8 +53,8 @@ export function parseTailQuery(
     first: parseLines('first', query.first),
     after: parsePosition('after', query.after),
     before: parsePosition('before', query.before),
-    sinceMs: parseTime('since', query.since, nowMs),
-    untilMs: parseTime('until', query.until, nowMs),
+    sinceMs: parseTimeParameter('since', query.since, nowMs),
+    untilMs: parseTimeParameter('until', query.until, nowMs),
     tail,
     filter: parseFilter(query),
     format: parseFormat(query.format),
@@ -114,14 +114,15 @@ function parsePosition(name: 'after' | 'before', text: string | undefined): numb
   return Number(text);
 }
 
-function parseTime(name: 'since' | 'until', text: string | undefined, nowMs: number): number | undefined {
+function parseTimeParameter(
+  name: 'since' | 'until',
+  text: string | undefined,
+  nowMs: number,
+): number | undefined {
   if (text === undefined || text === '') return undefined;
-  const ms = parseTimeOrAgo(text, nowMs);
+  const ms = parseTime(text, nowMs);
   if (ms !== undefined) return ms;
-  throw new TailraceError(
-    'invalid_params',
-    `${name} must be a time such as 2012-12-10T03:00:48Z, or how long ago, such as 10m, 2h or 1d, not "${text}".`,
-  );
+  throw new TailraceError('invalid_params', `${name}: ${explainTime(text)}`);
 }
 
 function parseLevel(text: string | undefined): (typeof LOG_LEVELS)[number] | undefined {

@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks';
+import { explainTime, parseTime } from '../../common/time-expression.ts';
 import type { PageState } from '../page-state.ts';
 import { formatDate, formatTimeOfDay } from '../text/format.ts';
-import { parseTimeInput } from '../text/parse-time.ts';
 import { Modal } from './modal.tsx';
 
 const RECENT_TIMES = ['1m', '5m', '15m', '1h', '6h', '1d'];
@@ -10,7 +10,7 @@ const RECENT_TIMES = ['1m', '5m', '15m', '1h', '6h', '1d'];
 export function TimeForm({ page }: { page: PageState }) {
   const box = useRef<HTMLInputElement>(null);
   const [text, setText] = useState('');
-  const ms = parseTimeInput(text, Date.now());
+  const ms = parseTime(text, Date.now());
   const jumpTo = (wanted: number | undefined): void => {
     if (wanted === undefined) return;
     page.overlay.value = '';
@@ -27,7 +27,7 @@ export function TimeForm({ page }: { page: PageState }) {
       >
         <div class="soon">
           {RECENT_TIMES.map((ago) => (
-            <button key={ago} type="button" onClick={() => jumpTo(parseTimeInput(ago, Date.now()))}>
+            <button key={ago} type="button" onClick={() => jumpTo(parseTime(ago, Date.now()))}>
               {ago} ago
             </button>
           ))}
@@ -46,7 +46,7 @@ export function TimeForm({ page }: { page: PageState }) {
           {ms !== undefined
             ? `${formatDate(ms)}, ${formatTimeOfDay(ms)}`
             : text.trim()
-              ? 'A time of day, a date with a time, or how long ago.'
+              ? explainTime(text.trim())
               : 'Local time.'}
         </p>
         <button type="submit" disabled={ms === undefined}>

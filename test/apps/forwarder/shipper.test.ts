@@ -47,7 +47,7 @@ test('lines arrive as frames of RFC 5424, with the token of their source', async
   expect(shipper.stats()).toEqual({ accepted: 2, dropped: 0, lost: 0, bufferedBytes: 0 });
 });
 
-test('a batch is repeated until it is accepted, with the same frame id, and the order holds', async () => {
+test('a batch is retried until it is accepted, with the same frame id, and the order holds', async () => {
   await using server = await startIngestServer([503, 503, 'reset', 429, 500]);
   const trouble: string[] = [];
   const shipper = ship(server.url, { onWarning: (message) => trouble.push(message) });
@@ -65,7 +65,7 @@ test('a batch is repeated until it is accepted, with the same frame id, and the 
   expect(trouble).toEqual(['The router takes no lines (status 503); trying again until it does.']);
 });
 
-test('one request at a time: what comes meanwhile travels together in the next one', async () => {
+test('one request at a time: what comes meanwhile goes together in the next one', async () => {
   let answer = () => {};
   const after = new Promise<void>((resolve) => {
     answer = resolve;
@@ -93,7 +93,7 @@ test('batches are bounded in lines and in bytes', async () => {
   expect(server.requests.slice(3).map(({ frames }) => frames.length)).toEqual([2, 1]);
 });
 
-test('lines wait for each other, until they are many or the first has waited long enough', async () => {
+test('lines linger until the batch is full or the first has waited long enough', async () => {
   await using server = await startIngestServer();
   const shipper = ship(server.url, { batchLineCountMax: 10, lingerMs: 250 });
   const startedMs = performance.now();
@@ -130,7 +130,7 @@ test('a refused batch is counted and reported in the stream (L13)', async () => 
   expect(trouble).toEqual(['The router refused 3 lines with status 400.']);
 });
 
-test('a router that refuses everything is not asked for ever, and is told once it accepts again', async () => {
+test('a router that refuses everything is not sent reports for ever, but the whole loss once it accepts again', async () => {
   await using server = await startIngestServer([401, 401, 401, 204]);
   const shipper = ship(server.url);
   shipper.writeLine('app', 'web.1', 190, 'line 1');
@@ -143,7 +143,7 @@ test('a router that refuses everything is not asked for ever, and is told once i
   expect(shipper.stats()).toMatchObject({ accepted: 1, lost: 2 });
 });
 
-test('lines that are taken together arrive as they do one by one', async () => {
+test('lines of the WebAssembly fast path arrive as they do one by one', async () => {
   await using server = await startIngestServer();
   const text = fc.string({ unit: fc.constantFrom('a', ' ', '\r', '\0', 'é', '✓', '😀'), maxLength: 40 });
   const long = fc.tuple(fc.integer({ min: 9_990, max: 30_000 }), text).map(([n, end]) => 'x'.repeat(n) + end);
@@ -153,14 +153,14 @@ test('lines that are taken together arrive as they do one by one', async () => {
       fc.array(line, { minLength: 1, maxLength: 200 }),
       fc.integer({ min: 1, max: 50 }),
       async (lines, batchLineCountMax) => {
-        const run = Buffer.from(lines.map((each) => `${each}\n`).join(''));
+        const chunk = Buffer.from(lines.map((each) => `${each}\n`).join(''));
         const from = server.requests.length;
         const one = ship(server.url, { batchLineCountMax, batchBytesMax: 20_000 });
         for (const each of lines) one.writeLine('app', 'web.1', 190, each.replace(/\r$/, ''));
         await one.close();
         const between = server.requests.length;
         const many = ship(server.url, { batchLineCountMax, batchBytesMax: 20_000 });
-        expect(many.writeChunk('app', 'web.1', 190, run, () => {})).toBe(run.length);
+        expect(many.writeChunk('app', 'web.1', 190, chunk, () => {})).toBe(chunk.length);
         await many.close();
         const [wanted, got] = [server.requests.slice(from, between), server.requests.slice(between)].map(
           (requests) => requests.map(({ frames }) => frames.map(untimed)),
@@ -173,7 +173,7 @@ test('lines that are taken together arrive as they do one by one', async () => {
   );
 });
 
-test('who says much waits for room, who says little is let in, and nothing is dropped', async () => {
+test('writers of large chunks wait for capacity, those of small ones don’t, and nothing is dropped', async () => {
   let answer = () => {};
   const after = new Promise<void>((resolve) => {
     answer = resolve;
@@ -181,15 +181,15 @@ test('who says much waits for room, who says little is let in, and nothing is dr
   await using server = await startIngestServer([{ status: 204, after }]);
   const pressure: boolean[] = [];
   const shipper = ship(server.url, { onBackpressure: (full) => pressure.push(full) });
-  const run = Buffer.from('a line\n'.repeat(5_000));
+  const chunk = Buffer.from('a line\n'.repeat(5_000));
   let waiting = false;
   let taken = 0;
   const say = (): void => {
     waiting = false;
     for (let at = 0; taken < 200_000 && !waiting; ) {
-      const bytes = shipper.writeChunk('app', 'loud.1', 190, run.subarray(at), () => say());
+      const bytes = shipper.writeChunk('app', 'loud.1', 190, chunk.subarray(at), () => say());
       taken += bytes / 7;
-      waiting = bytes < run.length - at;
+      waiting = bytes < chunk.length - at;
       at = waiting ? at : 0;
     }
   };
@@ -210,21 +210,21 @@ test('who says much waits for room, who says little is let in, and nothing is dr
   expect(shipper.stats()).toMatchObject({ dropped: 0, lost: 0 });
 });
 
-test('whoever waits for room when the shipper closes is let in, to be counted', async () => {
+test('writers that wait when the shipper closes are let in, and their lines counted', async () => {
   await using server = await startIngestServer([], 503);
   const shipper = ship(server.url);
-  const run = Buffer.from('x\n'.repeat(30_000));
-  let reached = shipper.writeChunk('app', 'loud.1', 190, run, () => {
-    reached += shipper.writeChunk('app', 'loud.1', 190, run.subarray(reached), () => {});
+  const chunk = Buffer.from('x\n'.repeat(30_000));
+  let reached = shipper.writeChunk('app', 'loud.1', 190, chunk, () => {
+    reached += shipper.writeChunk('app', 'loud.1', 190, chunk.subarray(reached), () => {});
   });
-  expect(reached).toBeLessThan(run.length);
+  expect(reached).toBeLessThan(chunk.length);
   const { dropped, lost } = await shipper.close(50);
-  expect(reached).toBe(run.length);
+  expect(reached).toBe(chunk.length);
   expect(dropped).toBeGreaterThan(0);
   expect(dropped + lost).toBe(30_000);
 });
 
-test('a full buffer asks for a pause first, then drops, and says so (L12)', async () => {
+test('a full buffer applies back-pressure first, then drops, and reports it (L12)', async () => {
   let answer = () => {};
   const after = new Promise<void>((resolve) => {
     answer = resolve;
@@ -251,7 +251,7 @@ test('a full buffer asks for a pause first, then drops, and says so (L12)', asyn
   expect(shipper.stats()).toEqual({ accepted: 151 - dropped, dropped, lost: 0, bufferedBytes: 0 });
 });
 
-test('close delivers what waits, and gives up what it cannot deliver in time', async () => {
+test('close delivers what is buffered, and gives up what it cannot deliver in time', async () => {
   await using server = await startIngestServer();
   const shipper = ship(server.url);
   shipper.writeLine('app', 'web.1', 190, 'line 1');
@@ -265,7 +265,7 @@ test('close delivers what waits, and gives up what it cannot deliver in time', a
   expect(await stuck.close(50)).toEqual({ accepted: 0, dropped: 0, lost: 5, bufferedBytes: 0 });
 });
 
-test('a router that is not there yet gets everything once it is', async () => {
+test('a router that is unavailable at first gets everything once it is up', async () => {
   const port = await (async () => {
     await using server = await startIngestServer();
     return new URL(server.url).port;
@@ -286,7 +286,7 @@ test('a source without a token is an error', () => {
   );
 });
 
-test('from a chatty dyno through back-pressure to a router that stumbles, every line arrives, in order', async () => {
+test('from a chatty dyno through back-pressure to a router that fails now and then, every line arrives, in order', async () => {
   await using server = await startIngestServer([204, 503, 'reset', 503, 204, 'reset', 503]);
   const lineCount = 100_000;
   const pressure: boolean[] = [];

@@ -6,15 +6,15 @@ import { startIngestServer } from '../forwarder/ingest-server.ts';
 
 const APP = 'app-1' as AppId;
 
-test('lines that come before the tokens are known keep their order, and what they were', async () => {
+test('lines that come before the tokens are known keep their order and their bytes', async () => {
   await using server = await startIngestServer();
-  const answers: ((tokens: TokenRecord[] | Error) => void)[] = [];
+  const pendingReads: ((tokens: TokenRecord[] | Error) => void)[] = [];
   const warnings: string[] = [];
-  const lines = new AppShippers({
+  const shippers = new AppShippers({
     appRegistry: {
       listTokens: () =>
         new Promise((resolve, reject) =>
-          answers.push((answer) => (answer instanceof Error ? reject(answer) : resolve(answer))),
+          pendingReads.push((result) => (result instanceof Error ? reject(result) : resolve(result))),
         ),
     },
     url: () => server.url,
@@ -22,24 +22,24 @@ test('lines that come before the tokens are known keep their order, and what the
     onBackpressure: () => {},
     warn: (_fields, message) => warnings.push(message),
   });
-  const sink = lines.sink(APP);
+  const sink = shippers.sink(APP);
   const bytes = Buffer.from('first');
   sink.writeLine('heroku', 'run.1', 45, bytes);
   bytes.fill('!');
-  const run = Buffer.from('second\nthird\n');
-  const onRoom = (): void => {
-    expect(sink.writeChunk('app', 'run.1', 190, run, () => {})).toBe(run.length);
+  const chunk = Buffer.from('second\nthird\n');
+  const onWritable = (): void => {
+    expect(sink.writeChunk('app', 'run.1', 190, chunk, () => {})).toBe(chunk.length);
   };
-  expect(sink.writeChunk('app', 'run.1', 190, run, onRoom)).toBe(0);
-  lines.sink(APP).writeLine('heroku', 'run.1', 45, 'fourth');
-  expect(answers).toHaveLength(1);
-  answers[0](new Error('away'));
-  // Asked again, by itself.
-  await expect.poll(() => answers.length, { timeout: 5_000 }).toBe(2);
+  expect(sink.writeChunk('app', 'run.1', 190, chunk, onWritable)).toBe(0);
+  shippers.sink(APP).writeLine('heroku', 'run.1', 45, 'fourth');
+  expect(pendingReads).toHaveLength(1);
+  pendingReads[0](new Error('unavailable'));
+  // Read again without another line.
+  await expect.poll(() => pendingReads.length, { timeout: 5_000 }).toBe(2);
   expect(warnings).toHaveLength(1);
-  answers[1](['app', 'heroku'].map((source) => ({ source, token: `t.${source}` }) as TokenRecord));
-  await lines.shipperFor(APP);
+  pendingReads[1](['app', 'heroku'].map((source) => ({ source, token: `t.${source}` }) as TokenRecord));
+  await shippers.shipperFor(APP);
   sink.writeLine('app', 'run.1', 190, 'fifth');
-  await lines.closeAll();
+  await shippers.closeAll();
   expect(server.messages()).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);
 });

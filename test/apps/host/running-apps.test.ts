@@ -7,28 +7,28 @@ import { PortAllocator } from '../../../src/apps/processes/ports.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { dataFolderForTest } from '../../support/server.ts';
 
-function hosting(...faces: (Partial<RoutingInfo> & { name: string })[]): RunningApps {
+function runningApps(...routes: (Partial<RoutingInfo> & { name: string })[]): RunningApps {
   const all = new RunningApps(() => {});
-  const ledger = new DynoPidFile(dataFolderForTest());
-  for (const face of faces) {
+  const pidFile = new DynoPidFile(dataFolderForTest());
+  for (const route of routes) {
     const options = {
       lines: { writeLine() {} },
       ports: new PortAllocator(),
-      pidFile: ledger,
+      pidFile,
       color: false,
       preboot: true,
     };
     const app = new AppDeployment({ ...options, onChange() {} });
     all.add(
-      { id: face.name as AppId, deployment: app },
-      { maintenance: false, domains: [], errorPages: {}, ...face },
+      { id: route.name as AppId, deployment: app },
+      { maintenance: false, domains: [], errorPages: {}, ...route },
     );
   }
   return all;
 }
 
 it('an app is found by its name, its domains, and its wildcards, the nearest first', () => {
-  const all = hosting(
+  const all = runningApps(
     { name: 'shop', domains: ['www.example.com', '*.example.com'] },
     { name: 'api', domains: ['*.api.example.com', 'api.example.com'] },
   );
@@ -48,7 +48,7 @@ it('an app is found by its name, its domains, and its wildcards, the nearest fir
   expect(app('nobody.localhost')).toBe('api');
 });
 
-it('only addresses of the web are error pages', () => {
+it('only web URLs are error pages', () => {
   expect(
     errorPageUrls({ ERROR_PAGE_URL: 'https://a.example/e.html', MAINTENANCE_PAGE_URL: '//a.example/m' }),
   ).toEqual({

@@ -19,44 +19,44 @@ import {
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const post = getRequest().replace('GET', 'POST').replace('Connection', 'Content-Length: 4\r\nConnection');
 
-test('each dyno gets its share', async () => {
+test('each dyno gets its share of the requests', async () => {
   const app = new TestApp();
   const names = ['web.1', 'web.2', 'web.3'];
   for (const name of names) {
     app.dynos.push(upstreamUp(await startDyno((_request, response) => response.end(name)), name));
   }
   const randoms = [0, 0.34, 0.99];
-  const proxy = await startTestRouter(app, { random: () => randoms.shift() ?? 0 });
+  const router = await startTestRouter(app, { random: () => randoms.shift() ?? 0 });
   for (const name of names)
-    expect(await sendAndReadAll(proxy.port, getRequest())).toMatch(new RegExp(`${name}$`));
+    expect(await sendAndReadAll(router.port, getRequest())).toMatch(new RegExp(`${name}$`));
 });
 
-test('a dyno that refuses is replaced by another, and left alone for a while', async () => {
+test('after a refused connection another dyno gets the request, and the first is in quarantine', async () => {
   const app = new TestApp();
   const good = await startDyno((_request, response) => response.end('ok'));
   app.dynos = [upstreamUp(await freePort(), 'web.1'), upstreamUp(good, 'web.2')];
   const picks: number[] = [];
-  const proxy = await startTestRouter(app, {
+  const router = await startTestRouter(app, {
     random: () => {
       picks.push(app.lines.length);
       return 0;
     },
   });
-  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(200);
+  expect(statusOf(await sendAndReadAll(router.port, getRequest()))).toBe(200);
   expect(picks).toEqual([0, 0]);
   expect(
-    statusOf(await sendAndReadAll(proxy.port, post.replace('Content-Length: 4', 'Content-Length: 0'))),
+    statusOf(await sendAndReadAll(router.port, post.replace('Content-Length: 4', 'Content-Length: 0'))),
   ).toBe(200);
   expect(picks).toEqual([0, 0, 1]);
   expect(app.lines.every((line) => line.includes('dyno=web.2') && line.includes('status=200'))).toBe(true);
 });
 
-test('a body that came before the connection goes to the dyno that takes it', async () => {
+test('a body that arrived before the connection goes to the dyno that accepts it', async () => {
   const app = new TestApp();
   const good = await startDyno((incoming, response) => incoming.pipe(response));
   app.dynos = [upstreamUp(await freePort(), 'web.1'), upstreamUp(good, 'web.2')];
-  const proxy = await startTestRouter(app, { random: () => 0 });
-  expect(await sendAndReadAll(proxy.port, `${post}body`)).toContain('\r\nbody\r\n');
+  const router = await startTestRouter(app, { random: () => 0 });
+  expect(await sendAndReadAll(router.port, `${post}body`)).toContain('\r\nbody\r\n');
 });
 
 test('ten dynos are tried, not more', async () => {
@@ -67,76 +67,76 @@ test('ten dynos are tried, not more', async () => {
     tries++;
     return 0;
   };
-  const proxy = await startTestRouter(app, { random });
-  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(503);
+  const router = await startTestRouter(app, { random });
+  expect(statusOf(await sendAndReadAll(router.port, getRequest()))).toBe(503);
   expect(tries).toBe(10);
   expect(app.lines).toHaveLength(1);
   expect(app.lines[0]).toContain('code=H21');
 });
 
-test('a dyno in quarantine is asked when there is no other', async () => {
+test('a dyno in quarantine gets the request when there is no other', async () => {
   const app = new TestApp();
   const port = await freePort();
   app.dynos = [upstreamUp(port)];
-  const proxy = await startTestRouter(app);
-  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(503);
+  const router = await startTestRouter(app);
+  expect(statusOf(await sendAndReadAll(router.port, getRequest()))).toBe(503);
   const server = await startDynoServer((_request, response) => response.end('ok'));
   app.dynos = [upstreamUp(portOf(server))];
-  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(200);
+  expect(statusOf(await sendAndReadAll(router.port, getRequest()))).toBe(200);
 });
 
-/** A dyno that answers once on each connection, and hangs up when asked a second time. */
-function tiredDyno(asked: string[]): Promise<number> {
+/** A dyno that responds once on each connection, and closes it at the second request. */
+function oneResponseDyno(requests: string[]): Promise<number> {
   return startRawDyno((socket) => {
-    let answered = false;
+    let responded = false;
     socket.on('data', (bytes) => {
-      asked.push(bytes.toString('latin1').slice(0, 4));
-      if (answered) socket.destroy();
+      requests.push(bytes.toString('latin1').slice(0, 4));
+      if (responded) socket.destroy();
       else socket.write(OK);
-      answered = true;
+      responded = true;
     });
   });
 }
 
-test('a connection the dyno tired of is no error for the client', async () => {
+test('an idle connection that the dyno closed is no error for the client', async () => {
   const app = new TestApp();
-  const asked: string[] = [];
-  app.dynos = [upstreamUp(await tiredDyno(asked))];
-  const proxy = await startTestRouter(app);
+  const requests: string[] = [];
+  app.dynos = [upstreamUp(await oneResponseDyno(requests))];
+  const router = await startTestRouter(app);
   for (let count = 0; count < 4; count++)
-    expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(200);
-  expect(asked).toHaveLength(7);
+    expect(statusOf(await sendAndReadAll(router.port, getRequest()))).toBe(200);
+  expect(requests).toHaveLength(7);
   expect(app.lines.filter((line) => line.includes('at=info'))).toHaveLength(4);
 });
 
 test('a POST is never sent twice', async () => {
   const app = new TestApp();
-  const asked: string[] = [];
-  app.dynos = [upstreamUp(await tiredDyno(asked))];
-  const proxy = await startTestRouter(app);
-  await sendAndReadAll(proxy.port, getRequest());
-  expect(statusOf(await sendAndReadAll(proxy.port, `${post}body`))).toBe(503);
-  expect(asked).toEqual(['GET ', 'POST']);
+  const requests: string[] = [];
+  app.dynos = [upstreamUp(await oneResponseDyno(requests))];
+  const router = await startTestRouter(app);
+  await sendAndReadAll(router.port, getRequest());
+  expect(statusOf(await sendAndReadAll(router.port, `${post}body`))).toBe(503);
+  expect(requests).toEqual(['GET ', 'POST']);
   expect(app.lines[1]).toContain('code=H13');
 });
 
 test('a GET that kills a dyno is not sent to the next', async () => {
   const app = new TestApp();
-  let asked = 0;
+  let requests = 0;
   const killed = () =>
     startRawDyno((socket) =>
       socket.on('data', () => {
-        asked++;
+        requests++;
         socket.destroy();
       }),
     );
   app.dynos = [upstreamUp(await killed(), 'web.1'), upstreamUp(await killed(), 'web.2')];
-  const proxy = await startTestRouter(app);
-  expect(statusOf(await sendAndReadAll(proxy.port, getRequest()))).toBe(503);
-  expect(asked).toBe(1);
+  const router = await startTestRouter(app);
+  expect(statusOf(await sendAndReadAll(router.port, getRequest()))).toBe(503);
+  expect(requests).toBe(1);
 });
 
-test('a connection is not used again behind a response that was too long', async () => {
+test('a connection is not used again after a response that was too long', async () => {
   const app = new TestApp();
   let connections = 0;
   const dyno = await startRawDyno((socket) => {
@@ -144,14 +144,14 @@ test('a connection is not used again behind a response that was too long', async
     socket.on('data', () => socket.write(`${OK}HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong`));
   });
   app.dynos = [upstreamUp(dyno)];
-  const proxy = await startTestRouter(app);
+  const router = await startTestRouter(app);
   for (let count = 0; count < 3; count++) {
-    expect(await sendAndReadAll(proxy.port, getRequest())).toMatch(/\r\n\r\nok$/);
+    expect(await sendAndReadAll(router.port, getRequest())).toMatch(/\r\n\r\nok$/);
   }
   expect(connections).toBe(3);
 });
 
-/** Sends requests on 20 connections until stopped; gives how many there were by status. */
+/** Sends requests on 20 connections until stopped; gives the number of responses by status. */
 function load(port: number, method: string) {
   const agent = new Agent({ keepAlive: true });
   const statuses = new Map<number, number>();
@@ -188,7 +188,7 @@ function load(port: number, method: string) {
   };
 }
 
-const answer = (name: string) =>
+const respondWith = (name: string) =>
   startDynoServer((incoming, response) => {
     incoming.resume().on('end', () => response.end(name));
   });
@@ -201,31 +201,31 @@ async function stopOrderly(server: Server): Promise<void> {
 
 test.each(['GET', 'POST'])('no %s fails while one of two dynos is replaced under load', async (method) => {
   const app = new TestApp();
-  const first = await answer('one');
-  const second = await answer('two');
+  const first = await respondWith('one');
+  const second = await respondWith('two');
   const one = upstreamUp(portOf(first), 'web.1');
   app.dynos = [one, upstreamUp(portOf(second), 'web.2')];
-  const proxy = await startTestRouter(app);
-  const clients = load(proxy.port, method);
+  const router = await startTestRouter(app);
+  const clients = load(router.port, method);
   await clients.more(300);
   const stopping: Upstream = { ...app.dynos[1], state: 'stopping' };
   app.setDynos([one, stopping]);
-  await proxy.waitForInFlight(stopping.port);
+  await router.waitForInFlight(stopping.port);
   await stopOrderly(second);
   app.setDynos([one, { ...stopping, state: 'starting' }]);
   await clients.more(300);
-  app.setDynos([one, upstreamUp(portOf(await answer('three')), 'web.2')]);
+  app.setDynos([one, upstreamUp(portOf(await respondWith('three')), 'web.2')]);
   await clients.more(300);
   const statuses = await clients.stop();
   expect([...statuses.keys()]).toEqual([200]);
 });
 
-test('no GET fails when a dyno stops and nobody tells the proxy', async () => {
+test('no GET fails when a dyno stops and the router is not notified', async () => {
   const app = new TestApp();
-  const second = await answer('two');
-  app.dynos = [upstreamUp(portOf(await answer('one')), 'web.1'), upstreamUp(portOf(second), 'web.2')];
-  const proxy = await startTestRouter(app);
-  const clients = load(proxy.port, 'GET');
+  const second = await respondWith('two');
+  app.dynos = [upstreamUp(portOf(await respondWith('one')), 'web.1'), upstreamUp(portOf(second), 'web.2')];
+  const router = await startTestRouter(app);
+  const clients = load(router.port, 'GET');
   await clients.more(300);
   await stopOrderly(second);
   await clients.more(300);

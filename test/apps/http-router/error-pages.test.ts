@@ -22,22 +22,22 @@ describe('the page', () => {
     expect(response).toContain('H21');
   });
 
-  test('of the app’s own is framed, for a browser', async () => {
+  test('of the app itself is in a frame, for a browser', async () => {
     const app = new TestApp();
     app.dynos = [upstreamUp(await freePort())];
     app.errorPages = { error: 'https://example.com/a"b.html', maintenance: '//example.com/later.html' };
-    const proxy = await startTestRouter(app);
+    const router = await startTestRouter(app);
     const html = 'Accept: text/html\r\n';
-    const failed = await sendAndReadAll(proxy.port, getRequest('/', html));
+    const failed = await sendAndReadAll(router.port, getRequest('/', html));
     expect(statusOf(failed)).toBe(503);
     expect(failed).toContain('<iframe src="https://example.com/a&quot;b.html"></iframe>');
-    expect(await sendAndReadAll(proxy.port, getRequest())).toContain('The app refuses connections');
+    expect(await sendAndReadAll(router.port, getRequest())).toContain('The app refuses connections');
     // What is wrong with a request is not the app's fault.
-    expect(await sendAndReadAll(proxy.port, getRequest('/', `${html}Bad Header: x\r\n`))).not.toContain(
+    expect(await sendAndReadAll(router.port, getRequest('/', `${html}Bad Header: x\r\n`))).not.toContain(
       '<iframe',
     );
     app.maintenance = true;
-    expect(await sendAndReadAll(proxy.port, getRequest('/', html))).toContain(
+    expect(await sendAndReadAll(router.port, getRequest('/', html))).toContain(
       '<iframe src="//example.com/later.html">',
     );
   });
@@ -58,11 +58,11 @@ describe('the page', () => {
     expect(response).toMatch(/\r\n\r\n$/);
   });
 
-  test('for an unknown host is 404 and leaves no line', async () => {
+  test('for an unknown host is 404 and writes no line', async () => {
     const app = new TestApp();
-    const proxy = await startTestRouter(app);
+    const router = await startTestRouter(app);
     const response = await sendAndReadAll(
-      proxy.port,
+      router.port,
       getRequest().replace('myapp.localhost', 'nobody.localhost'),
     );
     expect(statusOf(response)).toBe(404);
@@ -72,9 +72,9 @@ describe('the page', () => {
   test('leaves the connection open for the next request', async () => {
     const app = new TestApp();
     app.desiredCount = 0;
-    const proxy = await startTestRouter(app);
+    const router = await startTestRouter(app);
     const response = await sendAndReadAll(
-      proxy.port,
+      router.port,
       getRequest().replace('Connection: close\r\n', '') + getRequest(),
     );
     expect(response.match(/HTTP\/1\.1 503/g)).toHaveLength(2);

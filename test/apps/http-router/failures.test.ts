@@ -18,12 +18,12 @@ import {
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-describe('when there is no dyno to ask', () => {
+describe('when there is no dyno for the request', () => {
   async function without(set: (app: TestApp) => void, request = getRequest()) {
     const app = new TestApp();
     set(app);
-    const proxy = await startTestRouter(app, { timeouts: { bootMs: 40 } });
-    return { response: await sendAndReadAll(proxy.port, request), line: await app.waitForLine(1), app };
+    const router = await startTestRouter(app, { timeouts: { bootMs: 40 } });
+    return { response: await sendAndReadAll(router.port, request), line: await app.waitForLine(1), app };
   }
 
   test('H10: every web dyno has crashed', async () => {
@@ -39,7 +39,7 @@ describe('when there is no dyno to ask', () => {
     );
   });
 
-  test('H14: none is wanted', async () => {
+  test('H14: the desired quantity is 0', async () => {
     const { response, line } = await without((app) => {
       app.desiredCount = 0;
     });
@@ -47,7 +47,7 @@ describe('when there is no dyno to ask', () => {
     expect(line).toContain('at=error code=H14 desc="No web processes running"');
   });
 
-  test('H20: none came up in time', async () => {
+  test('H20: none is up in time', async () => {
     const { response, line, app } = await without((app) => {
       app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
     });
@@ -64,11 +64,11 @@ describe('when there is no dyno to ask', () => {
     expect(line).toContain('at=info code=H80 desc="Maintenance mode" method=GET');
   });
 
-  test('H11: fifty requests wait for the dyno, the next is turned away', async () => {
+  test('H11: fifty requests wait for the dyno, the next is rejected', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestRouter(app);
-    const responses = Array.from({ length: 51 }, () => sendAndReadAll(proxy.port, getRequest()));
+    const router = await startTestRouter(app);
+    const responses = Array.from({ length: 51 }, () => sendAndReadAll(router.port, getRequest()));
     expect(await app.waitForLine(1)).toContain('at=error code=H11 desc="Backlog too deep"');
     app.setDynos([upstreamUp(await startDyno((_request, response) => response.end('ok')))]);
     const statuses = (await Promise.all(responses)).map(statusOf).sort();
@@ -78,20 +78,20 @@ describe('when there is no dyno to ask', () => {
   test('a request that waits is served as soon as a dyno is up', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestRouter(app);
-    const response = sendAndReadAll(proxy.port, getRequest());
+    const router = await startTestRouter(app);
+    const response = sendAndReadAll(router.port, getRequest());
     await app.requestWaiting();
     app.setDynos([{ name: 'web.1', port: 1, state: 'starting' }]);
-    app.setDynos([upstreamUp(await startDyno((_request, answer) => answer.end('ok')))]);
+    app.setDynos([upstreamUp(await startDyno((_request, reply) => reply.end('ok')))]);
     expect(await response).toContain('\r\n\r\nok');
     expect(app.listenerCount).toBe(0);
   });
 
-  test('a request that waits is told of maintenance', async () => {
+  test('a request that waits gets H80 when maintenance begins', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestRouter(app);
-    const response = sendAndReadAll(proxy.port, getRequest());
+    const router = await startTestRouter(app);
+    const response = sendAndReadAll(router.port, getRequest());
     await app.requestWaiting();
     app.maintenance = true;
     app.setDynos(app.dynos);
@@ -102,8 +102,8 @@ describe('when there is no dyno to ask', () => {
   test('a request that waits fails when the dyno crashes instead', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestRouter(app);
-    const response = sendAndReadAll(proxy.port, getRequest());
+    const router = await startTestRouter(app);
+    const response = sendAndReadAll(router.port, getRequest());
     await app.requestWaiting();
     app.setDynos([{ name: 'web.1', port: 1, state: 'crashed' }]);
     expect(statusOf(await response)).toBe(503);
@@ -120,20 +120,20 @@ describe('when the dyno fails', () => {
     );
   });
 
-  test('H13: it hangs up without an answer', async () => {
+  test('H13: it closes the connection without a response', async () => {
     const { response, line } = await requestThroughRouter(await startFixedResponseDyno('', true));
     expect(statusOf(response)).toBe(503);
     expect(line).toContain('at=error code=H13 desc="Connection closed without response"');
   });
 
-  test('H13: it hangs up in the middle of the headers', async () => {
+  test('H13: it closes the connection in the middle of the headers', async () => {
     const { line } = await requestThroughRouter(
       await startFixedResponseDyno('HTTP/1.1 200 OK\r\nContent-Le', true),
     );
     expect(line).toContain('code=H13');
   });
 
-  test('H15: it falls silent in the middle of the body', async () => {
+  test('H15: it stalls in the middle of the body', async () => {
     const half = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf';
     const { response, line } = await requestThroughRouter(await startFixedResponseDyno(half), { idleMs: 40 });
     expect(response).toMatch(/half$/);
@@ -143,18 +143,18 @@ describe('when the dyno fails', () => {
 
   test.each([
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n'],
-    ['a status that is none', 'HTTP/1.1 abc\r\n\r\n'],
+    ['an invalid status', 'HTTP/1.1 abc\r\n\r\n'],
     ['a header without a colon', 'HTTP/1.1 200 OK\r\nnonsense\r\n\r\n'],
     ['a line feed inside a header', 'HTTP/1.1 200 OK\r\nX-A: b\nX-C: d\r\n\r\n'],
     ['a chunk without a size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
-    ['a tunnel nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
-  ])('H17: it answers with %s', async (_what, bytes) => {
+    ['an upgrade that was not requested', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
+  ])('H17: it responds with %s', async (_what, bytes) => {
     const { response, line } = await requestThroughRouter(await startFixedResponseDyno(bytes));
     expect(statusOf(response)).toBe(503);
     expect(line).toContain('at=error code=H17 desc="Poorly formatted HTTP response"');
   });
 
-  test('H18: it breaks off its response, and the client can tell', async () => {
+  test('H18: it closes the connection during its response, and the client can tell', async () => {
     const half = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n';
     const { response, line } = await requestThroughRouter(await startFixedResponseDyno(half, true));
     expect(response).not.toContain('\r\n0\r\n');
@@ -216,25 +216,25 @@ describe('when the client fails', () => {
     expect(line).toContain(`status=${status} bytes=0 `);
   });
 
-  test('H27: it leaves while the dyno works', async () => {
+  test('H27: it closes the connection while the dyno works', async () => {
     const app = new TestApp();
     const client: { current?: RawClient } = {};
     app.dynos = [
       upstreamUp(await startRawDyno((socket) => socket.on('data', () => client.current?.socket.end()))),
     ];
-    const proxy = await startTestRouter(app);
-    client.current = new RawClient(proxy.port);
+    const router = await startTestRouter(app);
+    client.current = new RawClient(router.port);
     client.current.send(getRequest());
     expect(await app.waitForLine(1)).toMatch(
       /^sock=client at=warning code=H27 desc="Client Request Interrupted" method=GET .* dyno=web\.1 .* status=499 bytes=0 protocol=http$/,
     );
   });
 
-  test('H27: it leaves while it waits for a dyno', async () => {
+  test('H27: it closes the connection while it waits for a dyno', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];
-    const proxy = await startTestRouter(app);
-    const client = new RawClient(proxy.port);
+    const router = await startTestRouter(app);
+    const client = new RawClient(router.port);
     client.send(getRequest());
     await app.requestWaiting();
     client.socket.destroy();
@@ -242,7 +242,7 @@ describe('when the client fails', () => {
     expect(app.listenerCount).toBe(0);
   });
 
-  test('H28: it stops in the middle of the body', async () => {
+  test('H28: it stalls in the middle of the body', async () => {
     const request = `POST / HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\nhalf`;
     const { line } = await requestThroughRouter(await startRawDyno(() => {}), { idleMs: 40 }, request);
     expect(line).toMatch(/^sock=client at=warning code=H28 desc="Client Connection Idle" method=POST/);
@@ -250,13 +250,13 @@ describe('when the client fails', () => {
 
   test('a head that never ends gets 408', async () => {
     const app = new TestApp();
-    const proxy = await startTestRouter(app, { timeouts: { headMs: 40 } });
-    expect(statusOf(await sendAndReadAll(proxy.port, 'GET / HTTP/1.1\r\nHost: my'))).toBe(408);
+    const router = await startTestRouter(app, { timeouts: { headMs: 40 } });
+    expect(statusOf(await sendAndReadAll(router.port, 'GET / HTTP/1.1\r\nHost: my'))).toBe(408);
     expect(app.lines).toEqual([]);
   });
 });
 
-/** A process that listens but never accepts, with its backlog full: further connections get no answer. */
+/** A process that listens but never accepts, with its backlog full: further connections get no response. */
 async function startDeafDyno(): Promise<number> {
   const script = `const s=require('net').createServer().listen(0,'127.0.0.1',1,()=>{
     require('fs').writeSync(1,s.address().port+'\\n');Atomics.wait(new Int32Array(new SharedArrayBuffer(4)),0,0)})`;

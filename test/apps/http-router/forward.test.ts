@@ -16,7 +16,7 @@ import {
 
 const HOST = 'Host: myapp.localhost\r\n';
 
-/** A proxy in front of a dyno that answers with what it got, as JSON. */
+/** An HTTP router in front of a dyno that responds with what it got, as JSON. */
 async function echo() {
   const app = new TestApp();
   const port = await startDyno(async (incoming, response) => {
@@ -25,8 +25,8 @@ async function echo() {
     response.end(JSON.stringify({ method, url, headers, rawHeaders, body }));
   });
   app.dynos = [upstreamUp(port)];
-  const proxy = await startTestRouter(app);
-  return { app, proxy };
+  const router = await startTestRouter(app);
+  return { app, router };
 }
 
 type Echo = {
@@ -41,23 +41,23 @@ function echoed(response: string): Echo {
   return JSON.parse(response.slice(response.indexOf('{'), response.lastIndexOf('}') + 1));
 }
 
-/** A proxy in front of a dyno that answers with exactly these bytes. */
-async function canned(response: string, hangUp = false) {
+/** An HTTP router in front of a dyno that responds with exactly these bytes. */
+async function canned(response: string, thenClose = false) {
   const app = new TestApp();
-  app.dynos = [upstreamUp(await startFixedResponseDyno(response, hangUp))];
-  const proxy = await startTestRouter(app);
-  return { app, proxy };
+  app.dynos = [upstreamUp(await startFixedResponseDyno(response, thenClose))];
+  const router = await startTestRouter(app);
+  return { app, router };
 }
 
-test('a request gets the headers of a platform, and a line', async () => {
-  const { app, proxy } = await echo();
+test('a request gets the headers of a platform, and a log line', async () => {
+  const { app, router } = await echo();
   const startedMs = Date.now();
-  const response = await sendAndReadAll(proxy.port, getRequest('/a?b=c'));
+  const response = await sendAndReadAll(router.port, getRequest('/a?b=c'));
   const { method, url, headers } = echoed(response);
   expect([method, url, headers.host]).toEqual(['GET', '/a?b=c', 'myapp.localhost']);
   expect(headers['x-forwarded-for']).toBe('127.0.0.1');
   expect(headers['x-forwarded-proto']).toBe('http');
-  expect(headers['x-forwarded-port']).toBe(String(proxy.port));
+  expect(headers['x-forwarded-port']).toBe(String(router.port));
   expect(headers.via).toBe('1.1 tailrace');
   expect(Number(headers['x-request-start'])).toBeGreaterThanOrEqual(startedMs);
   expect(response).toContain('\r\nVia: 1.1 tailrace\r\n');
@@ -69,14 +69,14 @@ test('a request gets the headers of a platform, and a line', async () => {
   );
 });
 
-test('a chain of proxies is appended to, all else the client claims is replaced', async () => {
-  const { app, proxy } = await echo();
+test('X-Forwarded-For is appended to, all else the client claims is replaced', async () => {
+  const { app, router } = await echo();
   const claims =
     'X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8\r\nX-Forwarded-Proto: https\r\nX_Forwarded_For: 6.6.6.6\r\nX-Forwarded-Port: 1\r\nX-Request-Start: 1\r\nProxy: evil\r\n';
-  const { headers } = echoed(await sendAndReadAll(proxy.port, getRequest('/', claims)));
+  const { headers } = echoed(await sendAndReadAll(router.port, getRequest('/', claims)));
   expect(headers['x-forwarded-for']).toBe('1.2.3.4, 5.6.7.8, 127.0.0.1');
   expect(headers['x-forwarded-proto']).toBe('http');
-  expect(headers['x-forwarded-port']).toBe(String(proxy.port));
+  expect(headers['x-forwarded-port']).toBe(String(router.port));
   expect(headers['x-request-start']).not.toBe('1');
   expect(headers).not.toHaveProperty('x_forwarded_for');
   expect(headers).not.toHaveProperty('proxy');
@@ -84,28 +84,30 @@ test('a chain of proxies is appended to, all else the client claims is replaced'
 });
 
 test('a valid request id is kept, another replaced', async () => {
-  const { app, proxy } = await echo();
+  const { app, router } = await echo();
   const own = 'a'.repeat(20);
-  const kept = echoed(await sendAndReadAll(proxy.port, getRequest('/', `X-Request-Id: ${own}\r\n`)));
+  const kept = echoed(await sendAndReadAll(router.port, getRequest('/', `X-Request-Id: ${own}\r\n`)));
   expect(kept.headers['x-request-id']).toBe(own);
   expect(app.lines[0]).toContain(`request_id=${own} `);
   for (const bad of ['short', 'b'.repeat(201), `${'c'.repeat(20)} status=200`, `${'d'.repeat(20)}"`]) {
-    const { headers } = echoed(await sendAndReadAll(proxy.port, getRequest('/', `X-Request-Id: ${bad}\r\n`)));
+    const { headers } = echoed(
+      await sendAndReadAll(router.port, getRequest('/', `X-Request-Id: ${bad}\r\n`)),
+    );
     expect(headers['x-request-id']).toMatch(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
   }
 });
 
-test('headers keep their order and spelling, those for one hop are taken out', async () => {
-  const { proxy } = await echo();
+test('headers keep their order and spelling, hop-by-hop headers are dropped', async () => {
+  const { router } = await echo();
   const headers =
     'X-ONE: 1\r\nKeep-Alive: timeout=5\r\nx-Two: 2\r\nTE: trailers\r\nX-Secret: 1\r\nConnection: x-secret, Host\r\nX-Three:  3 \r\n';
-  const { rawHeaders } = echoed(await sendAndReadAll(proxy.port, getRequest('/', headers)));
+  const { rawHeaders } = echoed(await sendAndReadAll(router.port, getRequest('/', headers)));
   const names = rawHeaders.filter((_name, index) => index % 2 === 0);
   expect(names.slice(0, 4)).toEqual(['Host', 'X-ONE', 'x-Two', 'X-Three']);
   for (const gone of ['Keep-Alive', 'TE', 'X-Secret', 'Connection']) expect(names).not.toContain(gone);
 });
 
-test('connections are kept on both sides', async () => {
+test('connections are kept alive on both sides', async () => {
   const app = new TestApp();
   const seen = new Set<number | undefined>();
   const dyno = await startDyno((incoming, response) => {
@@ -113,12 +115,12 @@ test('connections are kept on both sides', async () => {
     response.end('ok');
   });
   app.dynos = [upstreamUp(dyno)];
-  const proxy = await startTestRouter(app);
+  const router = await startTestRouter(app);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const own = new Set<number | undefined>();
   for (let count = 0; count < 5; count++) {
     await new Promise<void>((resolve, reject) => {
-      const sent = request({ agent, port: proxy.port, host: '127.0.0.1' }, (response) => {
+      const sent = request({ agent, port: router.port, host: '127.0.0.1' }, (response) => {
         own.add(response.socket.localPort);
         response.resume().on('end', resolve);
       });
@@ -130,17 +132,17 @@ test('connections are kept on both sides', async () => {
   expect(app.lines[4]).toContain('connect=0ms');
 });
 
-test('pipelined requests are answered in order', async () => {
-  const { proxy } = await echo();
+test('pipelined requests get their responses in order', async () => {
+  const { router } = await echo();
   const one = (path: string) => `GET ${path} HTTP/1.1\r\n${HOST}\r\n`;
   const post = `POST /2 HTTP/1.1\r\n${HOST}Content-Length: 4\r\n\r\nbody`;
-  const response = await sendAndReadAll(proxy.port, one('/1') + post + one('/3') + getRequest('/4'));
+  const response = await sendAndReadAll(router.port, one('/1') + post + one('/3') + getRequest('/4'));
   expect([...response.matchAll(/"url":"\/(\d)"/g)].map((found) => found[1])).toEqual(['1', '2', '3', '4']);
 });
 
-test('a connection with pipelined requests is still watched afterwards', async () => {
-  const { proxy } = await echo();
-  const client = new RawClient(proxy.port);
+test('a connection with pipelined requests is still read afterwards', async () => {
+  const { router } = await echo();
+  const client = new RawClient(router.port);
   client.send(`GET /1 HTTP/1.1\r\n${HOST}\r\nGET /2 HTTP/1.1\r\n${HOST}\r\n`);
   await client.waitForText('/2');
   client.send(`GET /3 HTTP/1.1\r\n${HOST}\r\n`);
@@ -149,16 +151,16 @@ test('a connection with pipelined requests is still watched afterwards', async (
   expect(await client.readToEnd()).toContain('/4');
 });
 
-test('a request may come in single bytes', async () => {
-  const { proxy } = await echo();
-  const client = new RawClient(proxy.port);
+test('a request may arrive byte by byte', async () => {
+  const { router } = await echo();
+  const client = new RawClient(router.port);
   const chunked = 'POST / HTTP/1.1\r\nHost: myapp.localhost\r\nTransfer-Encoding: chunked\r\n';
   const request = `${chunked}Connection: close\r\n\r\n5;x=y\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n`;
   for (const byte of request) client.send(byte);
   expect(echoed(await client.readToEnd()).body).toBe('hello');
 });
 
-test('a response may come in single bytes', async () => {
+test('a response may arrive byte by byte', async () => {
   const app = new TestApp();
   const response = 'HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n';
   const dyno = await startRawDyno((socket) => {
@@ -168,8 +170,8 @@ test('a response may come in single bytes', async () => {
     });
   });
   app.dynos = [upstreamUp(dyno)];
-  const proxy = await startTestRouter(app);
-  const received = await sendAndReadAll(proxy.port, getRequest());
+  const router = await startTestRouter(app);
+  const received = await sendAndReadAll(router.port, getRequest());
   expect(received).toMatch(/^HTTP\/1\.1 200 Fine\r\n/);
   expect(received).toMatch(/\r\n\r\n5\r\nhello\r\n0\r\n\r\n$/);
   expect(app.lines[0]).toContain('status=200 bytes=5 ');
@@ -177,24 +179,24 @@ test('a response may come in single bytes', async () => {
 
 test('an HTTP/1.0 client gets neither chunks nor 100 Continue', async () => {
   const chunks = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
-  const { app, proxy } = await canned(`${chunks}5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n`);
-  const received = await sendAndReadAll(proxy.port, 'GET / HTTP/1.0\r\n\r\n');
+  const { app, router } = await canned(`${chunks}5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n`);
+  const received = await sendAndReadAll(router.port, 'GET / HTTP/1.0\r\n\r\n');
   expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/);
   expect(received).toMatch(/\r\n\r\nhello world$/);
   expect(app.lines[0]).toContain('status=200 bytes=11 ');
 });
 
 test('an HTTP/1.0 client can keep its connection if the length is known', async () => {
-  const { proxy } = await canned('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  const { router } = await canned('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   const again = 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n';
-  const received = await sendAndReadAll(proxy.port, `${again}GET / HTTP/1.0\r\n\r\n`);
+  const received = await sendAndReadAll(router.port, `${again}GET / HTTP/1.0\r\n\r\n`);
   expect(received.match(/Connection: keep-alive/g)).toHaveLength(1);
   expect(received.match(/ok/g)).toHaveLength(2);
 });
 
 test('a response without a length ends with the connection', async () => {
-  const { app, proxy } = await canned('HTTP/1.0 200 OK\r\n\r\nuntil the end', true);
-  const received = await sendAndReadAll(proxy.port, `GET / HTTP/1.1\r\n${HOST}\r\n`);
+  const { app, router } = await canned('HTTP/1.0 200 OK\r\n\r\nuntil the end', true);
+  const received = await sendAndReadAll(router.port, `GET / HTTP/1.1\r\n${HOST}\r\n`);
   expect(received).toMatch(/\r\nConnection: close\r\n.*\r\n\r\nuntil the end$/s);
   expect(app.lines[0]).toContain('at=info');
 });
@@ -204,8 +206,8 @@ test.each([
   ['GET', 'HTTP/1.1 204 No Content\r\n\r\n'],
   ['GET', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n'],
 ])('a response to %s that has no body ends with its head: %j', async (method, response) => {
-  const { app, proxy } = await canned(response);
-  const received = await sendAndReadAll(proxy.port, getRequest().replace('GET', method));
+  const { app, router } = await canned(response);
+  const received = await sendAndReadAll(router.port, getRequest().replace('GET', method));
   expect(received).toMatch(/\r\n\r\n$/);
   if (response.includes('1000')) expect(received).toContain('Content-Length: 1000');
   expect(app.lines[0]).toContain('at=info');
@@ -213,8 +215,8 @@ test.each([
 });
 
 test('Expect: 100-continue: the client sends its body when the dyno asks for it', async () => {
-  const { proxy } = await echo();
-  const client = new RawClient(proxy.port);
+  const { router } = await echo();
+  const client = new RawClient(router.port);
   client.send(
     `POST / HTTP/1.1\r\n${HOST}Expect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n`,
   );
@@ -223,18 +225,18 @@ test('Expect: 100-continue: the client sends its body when the dyno asks for it'
   expect(echoed(await client.readToEnd()).body).toBe('hello');
 });
 
-test('early hints are passed on', async () => {
-  const { proxy } = await canned(
+test('early hints are relayed', async () => {
+  const { router } = await canned(
     'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n',
   );
-  expect(await sendAndReadAll(proxy.port, getRequest())).toMatch(
+  expect(await sendAndReadAll(router.port, getRequest())).toMatch(
     /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a\.css>\r\n.*204/s,
   );
 });
 
-test('an answer before the end of the body is passed on, and the rest of the body read away', async () => {
-  const { app, proxy } = await canned('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
-  const client = new RawClient(proxy.port);
+test('a response before the end of the request is relayed, and the rest of the request is discarded', async () => {
+  const { app, router } = await canned('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
+  const client = new RawClient(router.port);
   client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 1000000\r\n\r\n`);
   await client.waitForText('\r\n\r\nno');
   client.send('x'.repeat(1_000_000));
@@ -243,16 +245,16 @@ test('an answer before the end of the body is passed on, and the rest of the bod
   expect(app.lines[0]).toContain('status=413');
 });
 
-test('bytes over 127 in headers pass unchanged', async () => {
-  const { proxy } = await canned('HTTP/1.1 200 \xfc\r\nX-Name: \xe9\xff\r\nContent-Length: 1\r\n\r\n\xfe');
-  const received = await sendAndReadAll(proxy.port, getRequest());
+test('bytes over 127 in headers are relayed unchanged', async () => {
+  const { router } = await canned('HTTP/1.1 200 \xfc\r\nX-Name: \xe9\xff\r\nContent-Length: 1\r\n\r\n\xfe');
+  const received = await sendAndReadAll(router.port, getRequest());
   expect(received).toContain('200 \xfc\r\nX-Name: \xe9\xff\r\n');
   expect(received).toMatch(/\xfe$/);
 });
 
 test('an absolute target names the host', async () => {
-  const { proxy } = await echo();
+  const { router } = await echo();
   const request = 'GET http://myapp.localhost/a HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n';
-  const { url, headers } = echoed(await sendAndReadAll(proxy.port, request));
+  const { url, headers } = echoed(await sendAndReadAll(router.port, request));
   expect([url, headers.host]).toEqual(['/a', 'myapp.localhost']);
 });

@@ -44,7 +44,7 @@ export class TestApp implements RoutedApp {
     });
   }
 
-  /** Sets the dynos and tells whoever listens. */
+  /** Sets the dynos and notifies the listeners. */
   setDynos(dynos: Upstream[]): void {
     this.dynos = dynos;
     for (const changed of [...this.#listeners]) changed();
@@ -71,12 +71,12 @@ export class TestApp implements RoutedApp {
 
 export const upstreamUp = (port: number, name = 'web.1'): Upstream => ({ name, port, state: 'up' });
 
-/** Starts a proxy for one app that answers to `myapp.localhost` and 127.0.0.1. */
+/** Starts an HTTP router for one app, whose hosts are `myapp.localhost` and 127.0.0.1. */
 export async function startTestRouter(
   app: TestApp,
   options?: Partial<HttpRouterOptions>,
 ): Promise<HttpRouter> {
-  const proxy = await startHttpRouter({
+  const router = await startHttpRouter({
     host: '127.0.0.1',
     port: 0,
     apps: {
@@ -84,8 +84,8 @@ export async function startTestRouter(
     },
     ...options,
   });
-  onTestFinished(() => proxy.close(0));
-  return proxy;
+  onTestFinished(() => router.close(0));
+  return router;
 }
 
 /** Starts an HTTP server as a dyno; gives its port. */
@@ -103,7 +103,7 @@ export async function startDynoServer(listener: RequestListener): Promise<Server
   return server;
 }
 
-/** Starts a dyno that speaks whatever bytes the test wants; gives its port. */
+/** Starts a dyno that sends whatever bytes the test wants; gives its port. */
 export async function startRawDyno(connected: (socket: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
@@ -119,10 +119,10 @@ export async function startRawDyno(connected: (socket: Socket) => void): Promise
   return portOf(server);
 }
 
-/** A dyno that answers every request with these bytes, then hangs up if asked to. */
-export function startFixedResponseDyno(response: string, hangUp = false): Promise<number> {
+/** A dyno that responds to every request with these bytes, then may close the connection. */
+export function startFixedResponseDyno(response: string, thenClose = false): Promise<number> {
   return startRawDyno((socket) =>
-    socket.on('data', () => (hangUp ? socket.end(response, 'latin1') : socket.write(response, 'latin1'))),
+    socket.on('data', () => (thenClose ? socket.end(response, 'latin1') : socket.write(response, 'latin1'))),
   );
 }
 
@@ -141,14 +141,14 @@ export function portOf(server: { address(): AddressInfo | string | null }): numb
   return address.port;
 }
 
-/** Sends bytes and gives everything that comes back until the proxy closes the connection. */
+/** Sends bytes and gives everything that is received until the HTTP router closes the connection. */
 export async function sendAndReadAll(port: number, request: string): Promise<string> {
   const connection = new RawClient(port);
   connection.send(request);
   return connection.readToEnd();
 }
 
-/** A client that sends exactly the bytes it is told to. */
+/** A client that sends exactly the given bytes. */
 export class RawClient {
   readonly socket: Socket;
   received = '';
@@ -175,7 +175,7 @@ export class RawClient {
     this.socket.write(text, 'latin1');
   }
 
-  /** Resolves when this text has come. */
+  /** Resolves when this text has been received. */
   async waitForText(text: string): Promise<string> {
     if (!this.received.includes(text)) {
       await new Promise<void>((resolve) => this.#waiters.push({ text, resolve }));
@@ -212,7 +212,7 @@ export async function requestThroughRouter(
 ) {
   const app = new TestApp();
   app.dynos = [upstreamUp(port)];
-  const proxy = await startTestRouter(app, { timeouts });
-  const response = await sendAndReadAll(proxy.port, request);
+  const router = await startTestRouter(app, { timeouts });
+  const response = await sendAndReadAll(router.port, request);
   return { response, line: await app.waitForLine(1), app };
 }

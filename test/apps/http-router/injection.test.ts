@@ -11,7 +11,7 @@ import {
   upstreamUp,
 } from './harness.ts';
 
-async function proxied() {
+async function startRouted() {
   const app = new TestApp();
   const urls: string[] = [];
   const port = await startDyno((incoming, response) => {
@@ -19,8 +19,8 @@ async function proxied() {
     response.end('ok');
   });
   app.dynos = [upstreamUp(port)];
-  const proxy = await startTestRouter(app);
-  return { app, proxy, urls };
+  const router = await startTestRouter(app);
+  return { app, router, urls };
 }
 
 const LINE =
@@ -31,21 +31,21 @@ test.each([
   ['/\\', '/%5C'],
   ['/\xc3\xa9', '/%C3%A9'],
   ['/a"%20at=error%20code=H10', '/a%22%20at=error%20code=H10'],
-])('a path cannot write its own fields: %s', async (path, printed) => {
+])('a path cannot add fields to the log line: %s', async (path, printed) => {
   const app = new TestApp();
   app.dynos = [upstreamUp(await startFixedResponseDyno('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))];
-  const proxy = await startTestRouter(app);
-  await sendAndReadAll(proxy.port, getRequest(path));
+  const router = await startTestRouter(app);
+  await sendAndReadAll(router.port, getRequest(path));
   const line = await app.waitForLine(1);
   expect(line).toMatch(LINE);
   expect(line).toContain(`path="${printed}"`);
 });
 
 test.each(['/a b', '/a\tb', '/a\x00b', '/a\nb', '/a\rb', '/\x1b[31m', '/\x7f'])(
-  'a path with white space or control characters is refused: %j',
+  'a path with white space or control characters is rejected: %j',
   async (path) => {
-    const { app, proxy, urls } = await proxied();
-    expect(statusOf(await sendAndReadAll(proxy.port, getRequest(path)))).toBe(400);
+    const { app, router, urls } = await startRouted();
+    expect(statusOf(await sendAndReadAll(router.port, getRequest(path)))).toBe(400);
     expect(urls).toEqual([]);
     for (const line of app.lines) expect(line).not.toMatch(/[\x00-\x1f\x7f]/);
   },
@@ -61,37 +61,37 @@ test.each([
   'a@b',
   '[::1',
   'myapp.localhost:x',
-])('a host that is none is refused: %j', async (host) => {
-  const { app, proxy, urls } = await proxied();
-  const response = await sendAndReadAll(proxy.port, getRequest().replace('myapp.localhost', host));
+])('an invalid host is rejected: %j', async (host) => {
+  const { app, router, urls } = await startRouted();
+  const response = await sendAndReadAll(router.port, getRequest().replace('myapp.localhost', host));
   expect(statusOf(response)).toBe(400);
   expect([app.lines, urls]).toEqual([[], []]);
 });
 
-test('two hosts are refused, and none', async () => {
-  const { proxy, urls } = await proxied();
-  expect(statusOf(await sendAndReadAll(proxy.port, getRequest('/', 'Host: other\r\n')))).toBe(400);
-  expect(statusOf(await sendAndReadAll(proxy.port, getRequest().replace(/Host.*\r\n/, '')))).toBe(400);
+test('two hosts are rejected, and a missing one', async () => {
+  const { router, urls } = await startRouted();
+  expect(statusOf(await sendAndReadAll(router.port, getRequest('/', 'Host: other\r\n')))).toBe(400);
+  expect(statusOf(await sendAndReadAll(router.port, getRequest().replace(/Host.*\r\n/, '')))).toBe(400);
   expect(urls).toEqual([]);
 });
 
-test('a port and capitals in the host do not reach the line', async () => {
-  const { app, proxy } = await proxied();
-  await sendAndReadAll(proxy.port, getRequest().replace('myapp.localhost', 'MyApp.LOCALHOST:8080'));
+test('a port and capitals in the host are not logged', async () => {
+  const { app, router } = await startRouted();
+  await sendAndReadAll(router.port, getRequest().replace('myapp.localhost', 'MyApp.LOCALHOST:8080'));
   expect(await app.waitForLine(1)).toContain(' host=myapp.localhost request_id=');
 });
 
-test('a chain of addresses cannot end its quotes', async () => {
-  const { app, proxy } = await proxied();
-  await sendAndReadAll(proxy.port, getRequest('/', 'X-Forwarded-For: 1.1.1.1" dyno=web.9 x="\\\r\n'));
+test('a value of X-Forwarded-For cannot close its quotes', async () => {
+  const { app, router } = await startRouted();
+  await sendAndReadAll(router.port, getRequest('/', 'X-Forwarded-For: 1.1.1.1" dyno=web.9 x="\\\r\n'));
   const line = await app.waitForLine(1);
   expect(line).toMatch(LINE);
   expect(line).toContain('fwd="1.1.1.1%22 dyno=web.9 x=%22%5C, 127.0.0.1"');
 });
 
-test('a line without a single safe value is still one line', () => {
+test('a log line without a single safe value is still one line', () => {
   const evil = 'a\r\n"\\ \x00\x7f\xff';
-  const facts = {
+  const entry = {
     method: evil,
     path: evil,
     host: evil,
@@ -103,7 +103,7 @@ test('a line without a single safe value is still one line', () => {
     status: 200,
     byteCount: 0,
   };
-  expect(routerLogLine(facts)).toBe(
+  expect(routerLogLine(entry)).toBe(
     'at=info method=a%0D%0A%22%5C%20%00%7F%FF path="a%0D%0A%22%5C%20%00%7F%FF" host=a%0D%0A%22%5C%20%00%7F%FF request_id=id fwd="a%0D%0A%22%5C %00%7F%FF" dyno=web.1 connect= service=2ms status=200 bytes=0 protocol=http',
   );
 });
@@ -130,7 +130,7 @@ test.each([
     `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n0;\n\r\n\r\n`,
   ],
 ])('a request is not smuggled past with %s', async (_how, request) => {
-  const { proxy, urls } = await proxied();
-  expect(statusOf(await sendAndReadAll(proxy.port, request + smuggled))).toBe(400);
+  const { router, urls } = await startRouted();
+  expect(statusOf(await sendAndReadAll(router.port, request + smuggled))).toBe(400);
   expect(urls).not.toContain('/smuggled');
 });

@@ -19,7 +19,7 @@ import {
 const HOST = 'Host: myapp.localhost\r\n';
 const MIB = 1_048_576;
 
-test('server-sent events arrive one by one, not when there are enough of them', async () => {
+test('server-sent events are relayed one by one, without buffering', async () => {
   const app = new TestApp();
   const sent: { next?: (text: string) => void } = {};
   const dyno = await startDyno((_request, response) => {
@@ -28,8 +28,8 @@ test('server-sent events arrive one by one, not when there are enough of them', 
     sent.next = (text) => response.write(`data: ${text}\n\n`);
   });
   app.dynos = [upstreamUp(dyno)];
-  const proxy = await startTestRouter(app);
-  const client = new RawClient(proxy.port);
+  const router = await startTestRouter(app);
+  const client = new RawClient(router.port);
   client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
   await client.waitForText('text/event-stream');
   for (const event of ['first', 'second', 'third']) {
@@ -40,7 +40,7 @@ test('server-sent events arrive one by one, not when there are enough of them', 
   expect(await app.waitForLine(1)).toMatch(/code=H27 .* status=499 bytes=40 /);
 });
 
-test('a body of 50 MB goes up whole', async () => {
+test('a body of 50 MB is sent whole', async () => {
   const app = new TestApp();
   const dyno = await startDyno(async (incoming, response) => {
     const hash = createHash('sha256');
@@ -48,18 +48,18 @@ test('a body of 50 MB goes up whole', async () => {
     response.end(hash.digest('hex'));
   });
   app.dynos = [upstreamUp(dyno)];
-  const proxy = await startTestRouter(app);
+  const router = await startTestRouter(app);
   const piece = Buffer.alloc(MIB, 'abcdefg');
   const expected = createHash('sha256');
   for (let count = 0; count < 50; count++) expected.update(piece);
   for (const headers of [{ 'content-length': 50 * MIB }, {}]) {
-    const sent = request({ port: proxy.port, host: '127.0.0.1', method: 'POST', headers });
-    const answered = once(sent, 'response');
+    const sent = request({ port: router.port, host: '127.0.0.1', method: 'POST', headers });
+    const responded = once(sent, 'response');
     for (let count = 0; count < 50; count++) {
       if (!sent.write(piece)) await once(sent, 'drain');
     }
     sent.end();
-    const [response] = await answered;
+    const [response] = await responded;
     let body = '';
     for await (const text of response) body += text;
     expect(body).toBe(expected.copy().digest('hex'));
@@ -69,8 +69,8 @@ test('a body of 50 MB goes up whole', async () => {
 test('a dyno that does not read slows the client down', async () => {
   const app = new TestApp();
   app.dynos = [upstreamUp(await startRawDyno((socket) => socket.pause()))];
-  const proxy = await startTestRouter(app, { timeouts: { idleMs: 150 } });
-  const client = new RawClient(proxy.port);
+  const router = await startTestRouter(app, { timeouts: { idleMs: 150 } });
+  const client = new RawClient(router.port);
   client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: ${200 * MIB}\r\n\r\n`);
   let accepted = 0;
   const piece = Buffer.alloc(MIB);
@@ -107,20 +107,20 @@ test('a client that does not read slows the dyno down', async () => {
     });
   });
   app.dynos = [upstreamUp(dyno)];
-  const proxy = await startTestRouter(app, { timeouts: { idleMs: 150 } });
-  const client = new RawClient(proxy.port);
+  const router = await startTestRouter(app, { timeouts: { idleMs: 150 } });
+  const client = new RawClient(router.port);
   client.socket.pause();
   client.send(getRequest());
   expect(await app.waitForLine(1)).toContain('code=H15');
   expect(accepted).toBeLessThan(40);
 });
 
-test('a large response comes down whole', async () => {
+test('a large response is relayed whole', async () => {
   const app = new TestApp();
   const body = 'abcdefgh'.repeat(MIB);
   app.dynos = [upstreamUp(await startDyno((_request, response) => response.end(body)))];
-  const proxy = await startTestRouter(app);
-  const response = await sendAndReadAll(proxy.port, getRequest());
+  const router = await startTestRouter(app);
+  const response = await sendAndReadAll(router.port, getRequest());
   expect(response.slice(response.indexOf('\r\n\r\n') + 4)).toBe(body);
   expect(app.lines[0]).toContain(`bytes=${8 * MIB} `);
 });
@@ -137,11 +137,11 @@ async function webSocketDyno() {
   return portOf(server);
 }
 
-test('a WebSocket is tunnelled, and its line is written at its end', async () => {
+test('a WebSocket is tunneled, and logged at its end', async () => {
   const app = new TestApp();
   app.dynos = [upstreamUp(await webSocketDyno())];
-  const proxy = await startTestRouter(app);
-  const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}/chat`);
+  const router = await startTestRouter(app);
+  const socket = new WebSocket(`ws://127.0.0.1:${router.port}/chat`);
   await once(socket, 'open');
   for (const text of ['hello', 'x'.repeat(200_000)]) {
     socket.send(text);
@@ -157,16 +157,16 @@ test('a WebSocket is tunnelled, and its line is written at its end', async () =>
   expect(Number(/bytes=(\d+)/.exec(line)?.[1])).toBeGreaterThan(200_000);
 });
 
-test('a WebSocket where nobody speaks ends with H15', async () => {
+test('an idle WebSocket ends with H15', async () => {
   const app = new TestApp();
   app.dynos = [upstreamUp(await webSocketDyno())];
-  const proxy = await startTestRouter(app, { timeouts: { idleMs: 60 } });
-  const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}/`);
+  const router = await startTestRouter(app, { timeouts: { idleMs: 60 } });
+  const socket = new WebSocket(`ws://127.0.0.1:${router.port}/`);
   await once(socket, 'close');
   expect(await app.waitForLine(1)).toContain('code=H15');
 });
 
-test('bytes right behind an upgrade, on either side, belong to the tunnel', async () => {
+test('bytes right after an upgrade, on either side, belong to the tunnel', async () => {
   const app = new TestApp();
   const dyno = await startRawDyno((socket) => {
     socket.once('data', () => {
@@ -177,8 +177,8 @@ test('bytes right behind an upgrade, on either side, belong to the tunnel', asyn
     });
   });
   app.dynos = [upstreamUp(dyno)];
-  const proxy = await startTestRouter(app);
-  const client = new RawClient(proxy.port);
+  const router = await startTestRouter(app);
+  const client = new RawClient(router.port);
   client.send(`GET / HTTP/1.1\r\n${HOST}Connection: upgrade\r\nUpgrade: raw\r\n\r\nearly`);
   expect(await client.readToEnd()).toMatch(
     /^HTTP\/1\.1 101 .*Upgrade: raw\r\n.*\r\n\r\nfirst wordsgot early$/s,
@@ -188,8 +188,8 @@ test('bytes right behind an upgrade, on either side, belong to the tunnel', asyn
 test('a refused upgrade is an ordinary response', async () => {
   const app = new TestApp();
   app.dynos = [upstreamUp(await startDyno((_request, response) => response.end('no')))];
-  const proxy = await startTestRouter(app);
-  const client = new RawClient(proxy.port);
+  const router = await startTestRouter(app);
+  const client = new RawClient(router.port);
   client.send(`GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
   await client.waitForText('no');
   client.send(getRequest());

@@ -39,7 +39,7 @@ afterEach(async () => {
   await Promise.all(dynos.splice(0).map((dyno) => dyno.kill()));
 });
 
-test('a crash is told in the words of Heroku', async () => {
+test('a crash is logged in the words of Heroku', async () => {
   const { dyno, lines } = start('exit 3');
   expect(await dyno.exited).toEqual({ status: 3, reason: 'crashed' });
   expect(lines.texts('heroku')).toEqual([
@@ -80,13 +80,13 @@ test('bytes that are no UTF-8 arrive unchanged', async () => {
   expect(bytes).toEqual([all, all]);
 });
 
-test('a line is handed on while the process goes on running', async () => {
+test('a line is emitted while the process still runs', async () => {
   const { dyno, lines } = start('echo now; exec sleep 1000');
   await lines.waitForLine('now');
   expect(dyno.info().state).toBe('up');
 });
 
-test('an endless line is handed on in pieces', async () => {
+test('an endless line is emitted in pieces', async () => {
   const { dyno, lines } = start(node('process.stdout.write("x".repeat(3e6))'));
   await dyno.exited;
   const pieces = lines.texts('app');
@@ -114,13 +114,13 @@ test('a stop ends every process of the dyno', async () => {
   ]);
 });
 
-test('what the first process leaves behind ends with it', async () => {
+test('processes that the first one leaves behind are killed', async () => {
   const { dyno, lines } = start('sleep 1000 & echo child $!; exit 1');
   expect(await dyno.exited).toMatchObject({ status: 1, reason: 'crashed' });
   expect(isAlive(Number(lines.texts('app')[0].split(' ')[1]))).toBe(false);
 });
 
-test('a child may end well although its shell died of SIGTERM at once', async () => {
+test('a child may shut down gracefully although its shell died of SIGTERM at once', async () => {
   const script =
     'process.on("SIGTERM",()=>setTimeout(()=>{console.log("bye");process.exit()},50));setInterval(()=>{},1e6);console.log("ready")';
   const { dyno, lines } = start(`${node(script)}; true`);
@@ -130,7 +130,7 @@ test('a child may end well although its shell died of SIGTERM at once', async ()
   expect(lines.texts('heroku').join()).not.toContain('SIGKILL');
 });
 
-test('R12: who does not end in time is killed', async () => {
+test('R12: a process that does not end in time is killed', async () => {
   const { dyno, lines } = start("trap '' TERM; echo ready; while :; do sleep 0.02; done");
   await lines.waitForLine('ready');
   expect(await dyno.stop(60)).toEqual({ status: 137, reason: 'stopped' });
@@ -151,7 +151,7 @@ test('R12 also for a child that stays when its shell has gone', async () => {
   expect(lines.texts('heroku').join('\n')).toContain('Error R12');
 });
 
-test('kill does not ask', async () => {
+test('kill sends SIGKILL at once', async () => {
   const { dyno, lines } = start("trap '' TERM; echo ready; while :; do sleep 0.02; done");
   await lines.waitForLine('ready');
   const stopped = dyno.stop();

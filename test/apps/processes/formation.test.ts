@@ -51,7 +51,7 @@ test('one dyno of each type runs, and each knows its name and port', async () =>
   expect(new Set(formation.dynos().map((dyno) => dyno.id)).size).toBe(3);
 });
 
-test('colour is asked for if wanted', async () => {
+test('color is asked for if wanted', async () => {
   const { formation, lines } = form(`worker: ${WAITS}`, { color: true });
   await formation.start();
   expect((await lines.waitForLine('here')).text).toContain('COLOR=1');
@@ -101,7 +101,7 @@ test('any exit is a crash; the dyno comes back at once, then after growing pause
   expect(lines.texts('heroku').at(-1)).toBe('State changed from crashed to down');
 });
 
-test('a restart is told in the words of Heroku, and gives a new process with the same name and port', async () => {
+test('a restart is logged in the words of Heroku, and gives a new process with the same name and port', async () => {
   const { formation, lines } = form(`worker: ${WAITS}\nclock: ${WAITS}`);
   await formation.start();
   await lines.waitForLine('here', 2);
@@ -161,7 +161,7 @@ test('one dyno can be stopped alone, and started again', async () => {
   expect(lines.texts('heroku', 'worker.2')).toContain('State changed from down to starting');
 });
 
-test('impossible wishes are refused with a sentence', async () => {
+test('impossible requests are refused with a sentence', async () => {
   const { formation } = form(`worker: ${WAITS}`);
   await formation.start();
   await expect(formation.scale('web', 1)).rejects.toThrow('no process type "web"; the Procfile has worker');
@@ -171,7 +171,7 @@ test('impossible wishes are refused with a sentence', async () => {
   expect(() => form('web: x', { counts: { wob: 1 } })).toThrow(FormationError);
 });
 
-test('back-pressure holds all dynos, also those that start later', async () => {
+test('back-pressure pauses all dynos, also those that start later', async () => {
   const { formation, lines } = form('worker: echo $DYNO; exec sleep 1000');
   formation.pause();
   await formation.start();
@@ -184,7 +184,7 @@ test('back-pressure holds all dynos, also those that start later', async () => {
   await lines.waitForLine('worker.1');
 });
 
-test('what runs is written down, and crossed out when it has ended', async () => {
+test('a dyno is in the PID file while it runs', async () => {
   const stateFolder = join(await mkdtemp(join(tmpdir(), 'formation-')), 'state');
   const { formation } = form(`worker: ${WAITS}`, { stateFolder, counts: { worker: 2 } });
   const read = async () => JSON.parse(await readFile(join(stateFolder, 'dynos.json'), 'utf8'));

@@ -33,7 +33,7 @@ afterEach(() => {
   }
 });
 
-test('the groups that a crashed runner left behind are ended', async () => {
+test('the groups that a crashed server has orphaned are ended', async () => {
   const stateFolder = await folder();
   const { pid, second, startTicks } = await leftBehind('sleep 1000 & echo $!; wait');
   writePidFile(stateFolder, { runner: DEAD_RUNNER, dynos: [{ pid, startTicks, id: 'x', name: 'web.1' }] });
@@ -51,7 +51,7 @@ test('an orphan that ignores SIGTERM is killed', async () => {
   expect(isAlive(pid)).toBe(false);
 });
 
-test('a recycled process number is never killed', async () => {
+test('a process with a reused pid is never killed', async () => {
   const stateFolder = await folder();
   const { pid } = await leftBehind('echo 0; exec sleep 1000');
   writePidFile(stateFolder, {
@@ -75,7 +75,7 @@ test('members of a group without its leader are known by the id in their environ
   expect([isAlive(ours.second), isAlive(foreign.second)]).toEqual([false, true]);
 });
 
-test('a runner that is alive keeps its dynos', async () => {
+test('a server that is alive keeps its dynos', async () => {
   const stateFolder = await folder();
   const { pid, startTicks } = await leftBehind('echo 0; exec sleep 1000');
   const dynos = [{ pid, startTicks, id: 'x', name: 'web.1' }];
@@ -96,6 +96,6 @@ test.each([
   expect(await reapOrphans(stateFolder)).toEqual([]);
 });
 
-test('without a list there is nothing to do', async () => {
+test('without a PID file there is nothing to do', async () => {
   expect(await reapOrphans('/no/such/folder')).toEqual([]);
 });

@@ -31,11 +31,11 @@ test('a port that something listens on is skipped, and none is given out twice',
   expect(await ports.allocate(port)).toBe(port);
 });
 
-test('when there is no port any more, that is said', async () => {
+test('no free port is an error', async () => {
   await expect(new PortAllocator().allocate(65_536)).rejects.toThrow('no free TCP port');
 });
 
-test('waiting for a port ends when it answers, on either loopback address, or when aborted', async () => {
+test('waiting for a port ends when it accepts connections, on either loopback address, or when aborted', async () => {
   const { server, port } = await listener('127.0.0.1');
   expect(await waitForPort(port, new AbortController().signal)).toBe('127.0.0.1');
   server.close();

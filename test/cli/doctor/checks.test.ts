@@ -1,4 +1,4 @@
-/** What each check says, by what it sees. */
+/** The results of each check. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { makeCertificate } from '../../support/redis/redis-server.ts';
 import { dataFolderForTest } from '../../support/server.ts';
 
 describe('the doctor', () => {
-  it('knows which Node.js is too old', () => {
+  it('reports a Node.js that is too old', () => {
     expect(checkNodeVersion('20.18.3')).toMatchObject({
       level: 'trouble',
       text: expect.stringContaining('20.19'),
@@ -24,7 +24,7 @@ describe('the doctor', () => {
     for (const version of ['20.19.0', '22.1.0', '24.0.0']) expect(checkNodeVersion(version).level).toBe('ok');
   });
 
-  it('knows how a server should be started', async () => {
+  it('reports a server process without the recommended flags', async () => {
     for (const [flags, limit, text] of [
       [['--single-threaded-gc'], 4_096, /started as it should be/],
       [[], 4_096, /without node's --single-threaded-gc/],
@@ -40,7 +40,7 @@ describe('the doctor', () => {
     }
   });
 
-  it('compares clocks, but for the way of the answer', () => {
+  it('compares clocks, without the time on the network', () => {
     const now = Date.now();
     expect(checkClock(now - 3_000, now - 20_000, now).level).toBe('ok');
     expect(checkClock(now + 60_000, now, now)).toMatchObject({
@@ -53,7 +53,7 @@ describe('the doctor', () => {
     });
   });
 
-  it('tries the data folder', () => {
+  it('writes to the data folder', () => {
     const folder = dataFolderForTest();
     expect(checkDataFolder(folder)).toMatchObject([
       { level: 'ok', text: expect.stringMatching(/GB free, writable$/) },
@@ -64,7 +64,7 @@ describe('the doctor', () => {
     expect(checkDataFolder(file)).toMatchObject([
       { level: 'trouble', text: expect.stringContaining('is no folder') },
     ]);
-    // Nobody, not even root, may write there.
+    // Not writable, not even for root.
     expect(checkDataFolder('/proc/1')).toMatchObject([
       { level: 'trouble', text: expect.stringContaining("can't be written") },
     ]);
@@ -75,7 +75,7 @@ describe('the doctor', () => {
     ]);
   });
 
-  it('knows who holds a data folder', () => {
+  it('finds the process that holds a data folder', () => {
     const folder = dataFolderForTest();
     expect(lockHolderPid(folder)).toBeUndefined();
     writeFileSync(join(folder, 'lock'), '4194304 1\n'); // above the highest process id
@@ -84,7 +84,7 @@ describe('the doctor', () => {
     expect(lockHolderPid(folder)).toBe(process.pid);
   });
 
-  it('tries ports, and names who holds one', async () => {
+  it('listens on ports, and names the owner of one that is taken', async () => {
     const holder = createServer();
     await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void holder.close());
@@ -113,7 +113,7 @@ describe('the doctor', () => {
     expect(checkListeningPorts(process.pid)?.text).toContain(`${port} (TCP)`);
   });
 
-  it('misses programs only for what needs them', () => {
+  it('names the feature that a missing program is for', () => {
     const bin = dataFolderForTest();
     for (const name of ['git', 'tar', 'python3', 'npm']) writeFileSync(join(bin, name), '', { mode: 0o755 });
     expect(checkPrograms(bin)).toEqual([
@@ -122,7 +122,7 @@ describe('the doctor', () => {
     ]);
   });
 
-  it('reads certificates', () => {
+  it('reports certificates that are expired, expire soon, or don’t match their key', () => {
     const [folder, other] = [dataFolderForTest(), dataFolderForTest()];
     const { certificate: cert, key } = makeCertificate(folder);
     const strange = makeCertificate(other).key;
@@ -146,7 +146,7 @@ describe('the doctor', () => {
     expect(checkCertificate(cert, '')).toMatchObject([{ level: 'trouble' }]);
   });
 
-  it('tells which drains are not well', () => {
+  it('reports drains that retry, are paused, behind, or have lost lines', () => {
     const drain = (delivery: Partial<CheckedDrain['delivery']>): CheckedDrain => ({
       url: 'https://logs.example/x',
       token: 'd.1',

@@ -1,4 +1,4 @@
-/** `tailrace export`: what it writes is read by the engines' own readers, and run; its lines arrive. */
+/** `tailrace export`: its files are parsed by the tools' own parsers, and run; their lines arrive. */
 import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -20,7 +20,7 @@ import { until } from '../../support/until.ts';
 
 const APP = 'shop';
 const PROGRAM = join(import.meta.dirname, '..', '..', '..', 'bin', 'tailrace');
-/** What every reader has to take as it is. */
+/** Values that every parser has to keep unchanged. */
 const GREETING = `it's "50%" of $HOME \`now\` \\ then`;
 const FILES = {
   Procfile: [
@@ -118,7 +118,7 @@ describe('export systemd', { timeout: 120_000 }, () => {
       );
       expect(statSync(join(to, 'shop.env')).mode & 0o777).toBe(0o600);
       const units = readdirSync(to).filter((name) => !name.endsWith('.env'));
-      // It says what it doesn't like on stderr, and fails.
+      // It prints errors on stderr, and fails.
       execFileSync('systemd-analyze', ['verify', '--man=no', ...units.map((name) => join(to, name))], {
         stdio: 'inherit',
       });
@@ -132,7 +132,7 @@ describe('export systemd', { timeout: 120_000 }, () => {
       }
       await linesOf(/ app\[worker\.1\]: worker\.1 says: /);
       const said = await linesOf(/ app\[worker\.1\]: worker\.1 says: .*'sure'$/);
-      // The dyno on the server says the same.
+      // The dyno on the server prints the same.
       expect(new Set(said.map((line) => line.slice(line.indexOf(' ')))).size).toBe(1);
       expect(said.at(-1)).toContain(`says: ${GREETING}, 100% 'sure'`);
       await linesOf(/ app\[web\.2\]: port 26101$/);
@@ -142,7 +142,7 @@ describe('export systemd', { timeout: 120_000 }, () => {
 });
 
 describe('export compose', { timeout: 120_000 }, () => {
-  it('writes what Compose reads, and Docker’s lines are those of the dyno', async () => {
+  it('writes valid Compose files, and Docker’s lines arrive as those of the dyno', async () => {
     await exported('compose', '--image', 'registry.example/shop:7', '--syslog', 'logs.example.com:6001');
     interface Service {
       image: string;
@@ -187,7 +187,7 @@ describe('export compose', { timeout: 120_000 }, () => {
 });
 
 describe('export kubernetes', { timeout: 120_000 }, () => {
-  it('writes objects whose app and sidecar find each other', async () => {
+  it('writes objects whose app and sidecar share a pipe', async () => {
     const { stdout } = await exported('kubernetes', '--program', PROGRAM);
     expect(stdout).toMatch(/pods can't reach http:\/\/127\.0\.0\.1/);
     expect(stdout).toMatch(/kubectl apply -f shop\.yaml/);
@@ -241,7 +241,7 @@ describe('export kubernetes', { timeout: 120_000 }, () => {
 });
 
 describe('export', () => {
-  it('says what it can’t do', async () => {
+  it('rejects what it can’t export', async () => {
     await deploy();
     const asked = async (...args: string[]) =>
       (await runTailrace(['export', ...args], { env: server.env })).stderr;

@@ -54,7 +54,7 @@ function messages(stdout: string): string[] {
     .map((line) => line.slice(line.indexOf(']: ') + 3));
 }
 
-/** Runs a command line in a terminal of its own; what is printed there. */
+/** Runs a command line in a terminal of its own; returns its output. */
 async function inTerminal(command: string, env: Record<string, string> = {}): Promise<string> {
   const { stdout } = await runProgram('script', ['-qec', command, '/dev/null'], {
     env: { ...server.env, TERM: 'xterm-256color', ...env },
@@ -120,7 +120,7 @@ describe('tailrace logs', () => {
     [['-q', '/(/'], /not a regular expression/],
     [['--level', 'loud'], /Allowed choices are error, warn, info, debug/],
     [['-n', 'many'], /must be a number of lines/],
-    [['--since', 'soon'], /such as 10m/],
+    [['--since', 'soon'], /"soon" is no time: write/],
     [['-a', 'nothing'], /Couldn't find that app/],
     [['--tail', '--until', '1h'], /can't be used with tail/],
   ])('%j ends with 1 and one sentence', async (args, sentence) => {
@@ -128,7 +128,7 @@ describe('tailrace logs', () => {
     expect(status).toBe(1);
     expect(stdout).toBe('');
     expect(stderr).toMatch(sentence);
-    // What the options themselves refuse has the usage below.
+    // Errors of options have the usage below.
     expect(
       stderr
         .trimEnd()
@@ -140,13 +140,13 @@ describe('tailrace logs', () => {
   it.each([
     [{ TAILRACE_API_KEY: 'wrong' }, /Invalid credentials/],
     [{ TAILRACE_URL: 'http://127.0.0.1:1' }, /doesn't answer \(ECONNREFUSED\)/],
-  ])('says what is wrong with %j', async (env, sentence) => {
+  ])('reports what is wrong with %j', async (env, sentence) => {
     const { status, stderr } = await logs(['-a', 'shop', '--tail'], { env });
     expect(status).toBe(1);
     expect(stderr).toMatch(sentence);
   });
 
-  it('ends quietly when the reader has seen enough', async () => {
+  it('ends quietly when the pipe is closed', async () => {
     const script = `${COMMAND} logs --since 1h | head -n 2; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await runProgram('bash', ['-c', script], { env: server.env });
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('0');
@@ -177,7 +177,7 @@ describe('tailrace logs', () => {
 });
 
 describe.skipIf(missing('script'))('in a terminal', () => {
-  it('has colours, each dyno its own, and the message its own', async () => {
+  it('has a color for each dyno, and keeps the message’s own', async () => {
     const shown = await inTerminal(`${COMMAND} logs -q violet`);
     expect(shown).toMatch(/\x1b\[36mapp\[web\.1\]:\x1b\[0m \x1b\[35mviolet\x1b\[0m/);
   });
@@ -187,19 +187,19 @@ describe.skipIf(missing('script'))('in a terminal', () => {
     ['', { NO_COLOR: '1' }],
     ['--json', {}],
   ])('has none with %j %j', async (option, env: Record<string, string>) => {
-    // On stderr a slow machine sees how far the search is.
+    // On a slow machine stderr has the progress.
     const shown = await inTerminal(`${COMMAND} logs -q violet ${option} 2>/dev/null`, env);
     expect(shown).toContain('violet');
     expect(shown).not.toContain('\x1b[');
   });
 
-  it('has colours in a pipe when they are forced', async () => {
+  it('has colors in a pipe when they are forced', async () => {
     expect((await logs(['-q', 'violet'], { env: { FORCE_COLOR: '1' } })).stdout).toContain('\x1b[36m');
   });
 });
 
 describe.skipIf(missing('tmux'))('a message', () => {
-  it('can not take the terminal over', async () => {
+  it('can’t control the terminal', async () => {
     const evil = await server.createApp('evil');
     await pushLines(server, evil.token, [
       'the first line',
@@ -241,7 +241,7 @@ describe.skipIf(missing('tmux'))('a message', () => {
 });
 
 describe('a lost connection', () => {
-  it('is noted on stderr, and nothing is missed or comes twice', async () => {
+  it('is reported on stderr, and no line is missed or duplicated', async () => {
     const data = dataFolderForTest();
     const first = await startServerForTest({ data });
     const port = new URL(first.url).port;
@@ -259,7 +259,7 @@ describe('a lost connection', () => {
     expect(tail.stderr).toMatch(/reconnecting\n.*connected again\n$/);
   });
 
-  it('is over when the app is gone', async () => {
+  it('ends when the app is destroyed', async () => {
     const gone = await server.createApp('gone');
     const tail = follow(['-a', 'gone', '--tail']);
     await pushLines(server, gone.token, ['hello']);
@@ -269,7 +269,7 @@ describe('a lost connection', () => {
 });
 
 describe('--all', () => {
-  it('shows all apps in the order of time, with their names in front, and new ones', async () => {
+  it('shows all apps sorted by time, prefixed with their names, and new ones', async () => {
     const own = await startServerForTest();
     const early = await own.createApp('early');
     const late = await own.createApp('late');
@@ -292,7 +292,7 @@ describe('--all', () => {
     await tail.waitForOutput(/late {2}\| .*: four\n/);
   });
 
-  it('says so when there is none', async () => {
+  it('reports that there is none', async () => {
     const own = await startServerForTest();
     const { status, stderr } = await runTailrace(['logs', '--all'], { env: own.env });
     expect(status).toBe(1);
@@ -300,7 +300,7 @@ describe('--all', () => {
   });
 });
 
-it('writes to a file what it shows, whatever the size', async () => {
+it('writes the same to a file, whatever the size', async () => {
   const big = await server.createApp('big');
   for (let i = 0; i < 40; i++) await pushLines(server, big.token, numberedMessages(2_500, 'line', i * 2_500));
   const file = join(temporaryFolder(), 'out');

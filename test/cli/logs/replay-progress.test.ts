@@ -4,7 +4,7 @@ import { until } from '../../support/until.ts';
 
 const CLEAR = '\r\x1b[K';
 
-it('shows how far a long replay is, and goes away', async () => {
+it('shows the progress of a long replay, and is removed at its end', async () => {
   const written: string[] = [];
   const progress = new ReplayProgress({ isTTY: true, write: (text) => written.push(text) });
   await until('patience', () => written.length > 0);
@@ -20,7 +20,7 @@ it('shows how far a long replay is, and goes away', async () => {
   expect(written).toHaveLength(length);
 });
 
-it('says nothing where there is no terminal, nor about a short one', async () => {
+it('shows nothing without a terminal, nor for a short replay', async () => {
   const written: string[] = [];
   const piped = new ReplayProgress({ isTTY: false, write: (text) => written.push(text) });
   const short = new ReplayProgress({ isTTY: true, write: (text) => written.push(text) });

@@ -15,7 +15,7 @@ interface Finding {
 
 const FREE = { TAILRACE_HTTP_PORT: '0', TAILRACE_SYSLOG_PORT: '0', TAILRACE_ROUTER_PORT: '0' };
 
-/** `level: text` of each finding about something, and the exit code. */
+/** `level: text` of each result of a check, and the exit code. */
 async function doctor(env: Record<string, string>) {
   const { stdout, status } = await runTailrace(['doctor', '--json'], { env, cwd: '/' });
   const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: Finding[] };
@@ -32,7 +32,7 @@ async function redisForTest(...config: string[]): Promise<RedisServer> {
 }
 
 describe('tailrace doctor', () => {
-  it('without a server says whether one could be started', async () => {
+  it('without a server checks whether one could be started', async () => {
     const env = { TAILRACE_DATA: dataFolderForTest(), ...FREE };
     const well = await runTailrace(['doctor'], { env, cwd: '/' });
     expect(well.stdout).toMatch(
@@ -50,7 +50,7 @@ describe('tailrace doctor', () => {
     ]);
   });
 
-  it('with a server says how it and its drains are', async () => {
+  it('with a server checks it and its drains', async () => {
     const server = await startServerForTest();
     const sink = createServer((_request, response) => void response.writeHead(503).end());
     await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
@@ -79,7 +79,7 @@ describe('tailrace doctor', () => {
 });
 
 describe.runIf(hasRedis)('tailrace doctor, of a Redis', () => {
-  it('says what is wrong with it, with no server running', async () => {
+  it('reports what is wrong with it, with no server running', async () => {
     const data = dataFolderForTest();
     const store = async (url: string): Promise<string[]> =>
       (await doctor({ TAILRACE_DATA: data, ...FREE, REDIS_URL: url })).of('store');
@@ -114,7 +114,7 @@ describe.runIf(hasRedis)('tailrace doctor, of a Redis', () => {
     expect(nobody).toEqual([expect.stringMatching(/^trouble: .*doesn't answer/)]);
   });
 
-  it('goes on asking the server when its Redis is away', async () => {
+  it('still checks the server while its Redis is unavailable', async () => {
     const redis = await redisForTest('appendonly yes');
     const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
     const env = { TAILRACE_DATA: server.data };

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-it('open --logs gives the browser the address of the live page, with the app and the key', async () => {
+it('open --logs opens the web UI, with the app and the key in its URL', async () => {
   const app = await server.createApp();
   const folder = dataFolderForTest();
   const seen = join(folder, 'seen');
@@ -25,7 +25,7 @@ it('open --logs gives the browser the address of the live page, with the app and
   await until('the browser’s start', () => readIfThere(seen) === address);
 });
 
-it('serve prints the page’s address, without the key where nobody sits at a terminal', async () => {
+it('serve prints the URL of the web UI, without the key where there is no terminal', async () => {
   const [, line] = await server.program.waitForOutput(/Live page: (.*)\n/);
   expect(line).toBe(`${server.url}/ (asks for the key of \`tailrace auth:token\`)`);
   expect(server.program.stdout).not.toContain(server.key);

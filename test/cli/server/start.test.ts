@@ -14,7 +14,7 @@ function dynoPids(counter: CounterApp): number[] {
 }
 
 describe('tailrace start', () => {
-  it('says where everything is, then shows the stream', async () => {
+  it('prints the addresses, then the stream', async () => {
     const { program, get } = await startCounterApp().then((counter) => ({
       program: counter.program,
       get: (path: string) => counter.get(path),
@@ -38,12 +38,12 @@ describe('tailrace start', () => {
     expect(program.stdout).not.toContain('\u001b[');
   });
 
-  it('in colour when it is asked for', async () => {
+  it('in color when it is forced', async () => {
     const { program } = await startCounterApp([], { FORCE_COLOR: '1' });
     await program.waitForOutput(/\u001b\[2m\S+\u001b\[0m \u001b\[\d+mapp\[/);
   });
 
-  it('Ctrl-C stops all dynos gracefully, shows what they still say, and leaves no process behind', async () => {
+  it('Ctrl-C stops all dynos gracefully, prints their last lines, and leaves no process behind', async () => {
     const counter = await startCounterApp();
     await counter.program.waitForOutput(/app\[worker\.1\]: at=ready/);
     const pids = dynoPids(counter);
@@ -57,7 +57,7 @@ describe('tailrace start', () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
-  it('a second Ctrl-C ends them at once', async () => {
+  it('a second Ctrl-C kills them at once', async () => {
     const counter = await startCounterApp();
     await counter.program.waitForOutput(/app\[worker\.1\]: at=ready/);
     // A request under way would hold the web dyno up for seconds.
@@ -82,7 +82,7 @@ describe('tailrace start', () => {
     expect(dynoPids(counter)).toEqual([]);
   });
 
-  it('a reader that has seen enough (`| head`) leaves nothing behind either', async () => {
+  it('a closed pipe (`| head`) leaves no process behind either', async () => {
     const counter = await startCounterApp();
     const pids = dynoPids(counter);
     counter.program.child.stdout.destroy();
@@ -90,7 +90,7 @@ describe('tailrace start', () => {
     await until('the end of its dynos', () => pids.filter(isAlive).length === 0);
   });
 
-  it('-m, process types and -p choose what runs', async () => {
+  it('-m, process types and -p select what runs', async () => {
     const counter = await startCounterApp(['web', 'worker', '-m', 'web=2,worker=0']);
     await counter.program.waitForOutput(/heroku\[web\.2\]: State changed from starting to up/);
     const { stdout } = await counter.run('ps');
@@ -98,7 +98,7 @@ describe('tailrace start', () => {
     expect(stdout).not.toMatch(/worker|clock/);
   });
 
-  it('runs what a killed runner left behind to its end, and starts anew with the old stream', async () => {
+  it('ends the dynos that a killed runner left behind, and goes on with the old stream', async () => {
     const first = await startCounterApp();
     const pids = dynoPids(first);
     await first.program.stop('SIGKILL');

@@ -37,7 +37,7 @@ const arrived = (app: App, count: number): Promise<string[]> =>
   });
 
 describe('ship -- COMMAND', () => {
-  it('ships both outputs, passes the exit code on, makes the source’s token', async () => {
+  it('ships stdout and stderr, exits with the command’s code, creates the source’s token', async () => {
     const app = await server.createApp();
     const script = 'for i in 1 2 3; do echo "out $i"; done; echo err >&2; printf "no newline"; exit 7';
     const ended = await runTailrace(
@@ -59,7 +59,7 @@ describe('ship -- COMMAND', () => {
     expect(messages).toContain('err');
   });
 
-  it('needs only a token; a signal goes to the command', async () => {
+  it('needs only a token; forwards signals to the command', async () => {
     const app = await server.createApp();
     const script = 'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done';
     const program = new Program(process.execPath, [TAILRACE, 'ship', '--', 'sh', '-c', script], {
@@ -73,7 +73,7 @@ describe('ship -- COMMAND', () => {
     ]);
   });
 
-  it('a router that fails first gets everything once it works; what doesn’t fit meanwhile is told as L12', async () => {
+  it('a router that fails at first gets everything once it works; what doesn’t fit meanwhile is reported as L12', async () => {
     const receiver = await new HttpReceiver().listen();
     onTestFinished(() => receiver.close());
     let open = false;
@@ -105,7 +105,8 @@ describe('ship -- COMMAND', () => {
     [['ship', '--token', 'x', '--', 'true'], 'The token must be one'],
     [['ship', '--buffer', '0', '--token', 't.x', '--', 'true'], '--buffer 0 must be'],
     [['ship', '--batch', 'x', '--token', 't.x', '--', 'true'], '--batch x must be'],
-    [['ship', '--wait', '1s', '--token', 't.x', '--', 'true'], '--wait 1s must be'],
+    [['ship', '--wait', '5', '--token', 't.x', '--', 'true'], '--wait: "5" has no unit: write 5s'],
+    [['ship', '--wait', '61s', '--token', 't.x', '--', 'true'], '--wait 61s must be 60s at the most'],
     [
       ['ship', '--spool', '/dev/null/x', '--token', 't.x', '--', 'true'],
       "can't be kept in /dev/null/x (ENOTDIR)",
@@ -180,7 +181,7 @@ describe('ship --follow', () => {
     const file = join(folder, 'a.log');
     const env = { ...server.env, XDG_STATE_HOME: folder };
     const follow = () =>
-      new Program(process.execPath, [TAILRACE, 'ship', '-a', app.name, '--wait', '5', '-f', file], { env });
+      new Program(process.execPath, [TAILRACE, 'ship', '-a', app.name, '--wait', '5ms', '-f', file], { env });
     let written = 0;
     const write = (count: number): void => {
       const lines = numberedMessages(count, 'line', written);
@@ -208,7 +209,7 @@ describe('ship --follow', () => {
     expectSameLines(await server.readMessages(app), numberedMessages(written));
   }, 60_000);
 
-  it('two of the same file: the second says who has it', async () => {
+  it('two of the same file: the second names the process of the first', async () => {
     const folder = folderForTest();
     const env = { TAILRACE_URL: server.url, TAILRACE_TOKEN: 't.x', XDG_STATE_HOME: folder };
     const file = join(folder, 'a.log');
@@ -224,7 +225,7 @@ describe('ship --follow', () => {
 });
 
 describe('ship --spool', () => {
-  it('what could not be delivered is sent by the next one, before its own lines', async () => {
+  it('undelivered lines are sent by the next one, before its own', async () => {
     const app = await server.createApp();
     const spool = join(folderForTest(), 'spool');
     const away = { TAILRACE_URL: 'http://127.0.0.1:1', TAILRACE_TOKEN: app.token };
@@ -246,7 +247,7 @@ describe('ship --spool', () => {
     expect(readdirSync(spool)).toEqual([]);
   });
 
-  it('a token that was revoked loses nothing', async () => {
+  it('a revoked token loses nothing', async () => {
     const app = await server.createApp();
     const token = await server.addToken(app, 'job');
     await server.request('DELETE', `/apps/${app.name}/tokens/${token}`);
@@ -265,7 +266,7 @@ describe('ship --spool', () => {
 });
 
 describe('ship -', () => {
-  it('ships what it reads', async () => {
+  it('ships stdin', async () => {
     const app = await server.createApp();
     const ended = await runTailrace(['ship', '-a', app.name, '--batch', '2', '-'], {
       env: server.env,

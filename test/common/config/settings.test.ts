@@ -1,9 +1,10 @@
 import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { defaultDataFolder, editDistance, readSettings } from '../../../src/common/config/settings.ts';
-import { SETTINGS } from '../../../src/common/config/settings-table.ts';
+import { SETTINGS, type SettingRow } from '../../../src/common/config/settings-table.ts';
 
-const defaults = { data: '/data', allowPrivateDrains: false };
+const defaults = { data: '/data', allowPrivateDrains: 'no', dynoMemory: 'none' } as const;
 const read = (environment: Record<string, string>) => readSettings(environment, defaults);
 
 describe('settings', () => {
@@ -16,7 +17,31 @@ describe('settings', () => {
       routerPort: 8080,
       streamAgeMs: 7 * 86_400_000,
       durability: 'process',
+      proxyProtocol: false,
+      tokenLines: undefined,
       allowPrivateDrains: false,
+      isolationReadable: [],
+      dynoMemory: undefined,
+      redisUrl: '',
+      redisWait: 0,
+    });
+  });
+
+  it('are those of the table, all of them', () => {
+    expect(Object.keys(read({}))).toEqual(Object.keys(SETTINGS));
+  });
+
+  it('have other defaults where tailrace is started another way', () => {
+    const started = { data: 'here', allowPrivateDrains: 'yes', dynoMemory: '512MB' } as const;
+    expect(readSettings({}, started)).toMatchObject({
+      data: resolve('here'),
+      allowPrivateDrains: true,
+      dynoMemory: 536_870_912,
+    });
+    const environment = { TAILRACE_DYNO_MEMORY: 'none', TAILRACE_ALLOW_PRIVATE_DRAINS: 'no' };
+    expect(readSettings(environment, started)).toMatchObject({
+      allowPrivateDrains: false,
+      dynoMemory: undefined,
     });
   });
 
@@ -31,7 +56,12 @@ describe('settings', () => {
     [{ TAILRACE_STREAM_AGE: '90s' }, { streamAgeMs: 90_000 }],
     [{ TAILRACE_STREAM_AGE: '30m' }, { streamAgeMs: 1_800_000 }],
     [{ TAILRACE_STREAM_AGE: '12h' }, { streamAgeMs: 43_200_000 }],
+    [{ TAILRACE_STREAM_AGE: '1w2d' }, { streamAgeMs: 9 * 86_400_000 }],
     [{ TAILRACE_DURABILITY: 'disk' }, { durability: 'disk' }],
+    [{ TAILRACE_ISOLATION_READABLE: '/a::/b' }, { isolationReadable: ['/a', '/b'] }],
+    [{ TAILRACE_DYNO_MEMORY: '1GB' }, { dynoMemory: 1_073_741_824 }],
+    [{ TAILRACE_TOKEN_LINES_PER_S: '5' }, { tokenLines: 5 }],
+    [{ REDIS_WAIT: '2' }, { redisWait: 2 }],
     [{ TAILRACE_ALLOW_PRIVATE_DRAINS: 'yes' }, { allowPrivateDrains: true }],
     [{ TAILRACE_ALLOW_PRIVATE_DRAINS: '0' }, { allowPrivateDrains: false }],
     [{ TAILRACE_HTTP_PORT: '' }, { httpPort: 8601 }],
@@ -47,12 +77,14 @@ describe('settings', () => {
     ['TAILRACE_STREAM_LINES', '1.5'],
     ['TAILRACE_STREAM_BYTES', '0'],
     ['TAILRACE_STREAM_BYTES', '5 parsecs'],
-    ['TAILRACE_STREAM_AGE', '7'],
     ['TAILRACE_STREAM_AGE', '0d'],
+    ['TAILRACE_PROXY_PROTOCOL', 'perhaps'],
+    ['TAILRACE_DYNO_MEMORY', 'much'],
+    ['REDIS_WAIT', '-1'],
     ['TAILRACE_DURABILITY', 'DISK'],
     ['TAILRACE_ALLOW_PRIVATE_DRAINS', 'perhaps'],
     ['TAILRACE_LOG_LEVEL', 'loud'],
-  ])('%s=%s is refused with its name, its value and what it must be', (name, value) => {
+  ])('%s=%s is rejected with its name, its value and what it must be', (name, value) => {
     expect(() => read({ [name]: value })).toThrow(`${name} is "${value}": it must be `);
   });
 
@@ -61,14 +93,15 @@ describe('settings', () => {
     ['TAILRACE_DATE', 'TAILRACE_DATA'],
     ['TAILRACE_STREAM_LINE', 'TAILRACE_STREAM_LINES'],
     ['TAILRACE_APIKEY', 'TAILRACE_API_KEY'],
-  ])('%s doesn’t exist: %s is near', (name, nearest) => {
+  ])('%s doesn’t exist: %s is suggested', (name, nearest) => {
     expect(() => read({ [name]: 'x' })).toThrow(`There is no setting ${name}: did you mean ${nearest}?`);
   });
 
   it('each has a variable of its own, and a meaning', () => {
-    const rows = Object.values(SETTINGS);
+    const rows: SettingRow[] = Object.values(SETTINGS);
     expect(new Set(rows.map(({ variable }) => variable)).size).toBe(rows.length);
-    for (const { variable, meaning } of rows) {
+    for (const { variable, meaning, kind, choices } of rows) {
+      expect(choices !== undefined).toBe(kind === 'choice');
       expect(variable).toMatch(/^[A-Z][A-Z_]+$/);
       expect(meaning.length).toBeGreaterThan(10);
     }
@@ -80,7 +113,7 @@ describe('settings', () => {
   });
 });
 
-it('the distance of two names is how many characters differ', () => {
+it('the edit distance counts changed, inserted and deleted characters', () => {
   expect(editDistance('', 'abc')).toBe(3);
   expect(editDistance('kitten', 'sitting')).toBe(3);
   expect(editDistance('same', 'same')).toBe(0);

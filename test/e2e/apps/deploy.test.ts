@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { archive, paxHeader, tarMember } from '../../apps/build/tar-archive.ts';
 import { APP_FILES, fetchFromApp, GitRepository } from '../../support/git-repository.ts';
 import { dataFolderForTest, type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
@@ -90,8 +91,9 @@ describe('git push', { timeout: 180_000 }, () => {
   it('leaves out what .slugignore names', async () => {
     const { name, repository } = await created({
       ...APP_FILES,
-      '.slugignore': '*.bin\n/docs\n',
+      '.slugignore': '*.bin\n!kept.bin\n/docs\n',
       'big.bin': 'x',
+      'kept.bin': 'x',
       'docs/page': 'x',
       'deep/docs/page': 'kept',
       Procfile: 'web: find . -type f >&2; exec node web.cjs\n',
@@ -100,6 +102,7 @@ describe('git push', { timeout: 180_000 }, () => {
     await fetchFromApp(server, name);
     const lines = await server.readMessages({ id: '', name, token: '' });
     expect(lines).toContain('./deep/docs/page');
+    expect(lines).toContain('./kept.bin');
     expect(lines.filter((line) => /big\.bin|^\.\/docs/.test(line))).toEqual([]);
   });
 
@@ -192,6 +195,10 @@ describe('tailrace push', { timeout: 180_000 }, () => {
       [tar('ln -s /etc/passwd link && tar -czf out.tgz link'), /link out of the folder/],
       [tar('ln -s ../../up link && tar -czf out.tgz link'), /link out of the folder/],
       [tar('mkfifo pipe && tar -czf out.tgz pipe'), /neither a file/],
+      [
+        archive(paxHeader({ size: '0' }), { path: 'f', body: tarMember({ path: 'pipe', type: '6' }) }),
+        /neither a file/,
+      ],
     ];
     for (const [file, message] of bad) {
       expect(await buildOf(name, file)).toMatch(message);

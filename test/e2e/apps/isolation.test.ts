@@ -1,4 +1,4 @@
-/** Isolated dynos (bubblewrap): what they see of the machine and of each other, and how they end. */
+/** Isolated dynos (bubblewrap): what they see of the machine and of each other, and how they stop. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ const t = (...args: string[]) => runTailrace(args, { env: server.env });
 const lines = () => server.readLines({ id: '', name: APP, token: '' });
 
 describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_000 }, () => {
-  it('answers requests, and speaks', async () => {
+  it('serves requests, and logs', async () => {
     const repository = new GitRepository(server, {
       Procfile: [
         'web: echo to stderr >/dev/stderr; exec node web.cjs',
@@ -36,19 +36,19 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_0
     expect(pushed.status).toBe(0);
     expect((await fetchFromApp(server, APP)).version).toBe('one');
     expect((await lines()).some((line) => / app\[web\.1\]: to stderr$/.test(line))).toBe(true);
-    // What it wrote outside of its own folder was in nobody's.
+    // What it wrote outside of its own folder is in no folder of the machine.
     expect(existsSync(join(server.data, 'host', 'released'))).toBe(false);
   });
 
   it('sees neither the server’s data, nor others’ files and processes, and can’t change the system', async () => {
     const run = async (command: string) => (await t('run', '-a', APP, command)).stdout.trim();
     const { home } = await fetchFromApp(server, APP);
-    // One pipe for both, so that what is said first comes first.
+    // One pipe for both, so that their output keeps its order.
     expect(
       await run(`exec 2>&1; cat '${server.data}/key'; ls '${server.data}/host/dynos' | wc -l; ls '${home}'`),
     ).toMatch(/No such file[\s\S]*\n1\n[\s\S]*No such file/);
     expect(await run('touch /etc/tailrace-was-here')).toMatch(/Read-only file system/);
-    // Its shell, the first process of its namespace, and what looks.
+    // Its shell, the first process of its namespace, and the one that lists them.
     expect(Number(await run('ls -d /proc/[0-9]* | wc -l'))).toBeLessThan(6);
     expect(await run(`kill -9 ${server.program.pid}`)).toMatch(/No such process/);
     expect(await run('ls /root /home /tmp /run 2>/dev/null | grep -v : | wc -w')).toMatch(/^[0-3]$/);
@@ -58,7 +58,7 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_0
     expect((await t('run', '-a', APP, 'exit 9')).status).toBe(9);
   });
 
-  it('gets SIGTERM, says how it ended, and leaves nothing behind', async () => {
+  it('gets SIGTERM, logs its exit status, and leaves no process behind', async () => {
     await t('scale', 'worker=1', '-a', APP);
     await until('its line', async () =>
       (await lines()).some((line) => / app\[worker\.1\]: ready$/.test(line)),

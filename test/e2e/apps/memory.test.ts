@@ -1,4 +1,4 @@
-/** Memory of dynos: measured over all of their processes, told when it is too much (R14), ended when far too much (R15). */
+/** Memory of dynos: measured over all of their processes, logged above the quota (R14), killed above twice the quota (R15). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GitRepository } from '../../support/git-repository.ts';
 import { runTailrace } from '../../support/program.ts';
@@ -6,7 +6,7 @@ import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const APP = 'eaters';
-/** Takes so many MB, in a process that is not the dyno's first. */
+/** Allocates so many MB, in a process that is not the dyno's first. */
 const eat = (mb: number) =>
   `node -e "b = Buffer.alloc(${mb} << 20, 1); console.log('full'); setInterval(() => b[0], 1e6)" & wait`;
 let server: Server;
@@ -33,14 +33,14 @@ const first = (from: string, pattern: RegExp, after: number) =>
 const said = (dyno: string, pattern: RegExp, after = 0) => first(`heroku[${dyno}]`, pattern, after);
 
 describe('a dyno', { timeout: 240_000 }, () => {
-  it('that uses more than its size allows is told so (R14), until it is of another size', async () => {
+  it('that uses more than its size allows logs R14, until it gets a larger size', async () => {
     const repository = new GitRepository(server, {
       Procfile: `small: exec sleep 1000\nbig: ${eat(130)}\nhuge: ${eat(230)}\n`,
     });
     await repository.tailrace('create', APP);
     expect((await repository.tailrace('push')).stdout).toMatch(/Released v2/);
     await t('scale', 'big=1', 'small=1');
-    // Until then it grows, and what comes first after it may have been measured before.
+    // Until then it grows, and the first sample after it may have been measured before.
     const full = await first('app[big.1]', /full$/, 0);
     const early = await said('big.1', /Process running mem=/, (await lines()).indexOf(full) + 1);
     const line = await said('big.1', /Process running mem=/, (await lines()).indexOf(early) + 1);
@@ -62,14 +62,14 @@ describe('a dyno', { timeout: 240_000 }, () => {
       ['small.1', 'Basic', 'up'],
     ]);
     expect((await t('labs:enable', 'log-runtime-metrics')).stdout).toMatch(/Enabling log-runtime-metrics/);
-    // Two samples on, there is still nothing about it.
+    // After two more samples nothing has been logged about it.
     const from = (await lines()).length;
     const sample = await said('big.1', /sample#memory_quota=200\.00MB/, from);
     await said('big.1', /sample#memory/, (await lines()).indexOf(sample) + 1);
     expect((await lines()).slice(from).filter((one) => /R14|R15/.test(one))).toEqual([]);
   });
 
-  it('writes samples only for apps that want them', async () => {
+  it('logs samples only for apps that enabled them', async () => {
     await said('small.1', /sample#memory/);
     const all = await lines();
     const on = all.findIndex((line) => /Enable log-runtime-metrics feature/.test(line));
@@ -81,7 +81,7 @@ describe('a dyno', { timeout: 240_000 }, () => {
     expect((await t('labs:enable', 'rockets')).stderr).toMatch(/Couldn't find that feature/);
   });
 
-  it('that uses twice as much is ended, and started again (R15)', async () => {
+  it('that uses twice as much logs R15, is killed and restarted', async () => {
     const from = (await lines()).length;
     await t('scale', 'huge=1');
     await said('huge.1', /Error R15 \(Memory quota vastly exceeded\)$/, from);
@@ -100,7 +100,7 @@ describe('a dyno', { timeout: 240_000 }, () => {
     await t('scale', 'huge=0');
   });
 
-  it('can’t have a size that isn’t there', async () => {
+  it('can’t have an unknown size', async () => {
     expect((await t('scale', 'big=1:gigantic')).stderr).toMatch(
       /No such size as gigantic\. Available sizes are Basic, Eco, /,
     );

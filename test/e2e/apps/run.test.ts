@@ -57,12 +57,12 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     expect(stdout === input).toBe(true);
   });
 
-  it('what it deletes is its own', async () => {
+  it('what it deletes is its own copy', async () => {
     expect((await run(['rm file.txt; ls'])).stdout).not.toMatch(/file\.txt/);
     expect((await run(['ls'])).stdout).toMatch(/file\.txt/);
   });
 
-  it('tells the stream, as Heroku does', async () => {
+  it('logs its states, as Heroku does', async () => {
     await run(['echo only for the terminal; exit 2']);
     const lines = await appLines();
     for (const line of [
@@ -112,7 +112,7 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     expect(await status).toBe(9);
   });
 
-  it('ends when the client is gone', async () => {
+  it('stops when the client disconnects', async () => {
     await deploy();
     const client = new Program(process.execPath, [TAILRACE, 'run', '-a', APP, 'echo $HOME; sleep 1000'], {
       env: server.env,
@@ -126,7 +126,7 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     await until('no folder', () => !existsSync(home));
   });
 
-  it('run:detached says in the stream what it says, and can be stopped', async () => {
+  it('run:detached writes its output to the stream, and can be stopped', async () => {
     await deploy();
     const { stdout } = await runTailrace(['run:detached', '-a', APP, 'echo in the background; sleep 1000'], {
       env: server.env,

@@ -1,4 +1,4 @@
-/** The stream protects itself. */
+/** Limits of connections, partial frames and rates. */
 import { rmSync } from 'node:fs';
 import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -43,7 +43,7 @@ describe('connections', () => {
     expect((await server.sourceCounters('tcp')).cut).toBeGreaterThanOrEqual(1);
   });
 
-  it('that are silent, or trickle a frame that never ends, are closed', async () => {
+  it('that are idle, or trickle a frame that never ends, are closed', async () => {
     const server = await startServerForTest({
       env: { TAILRACE_IDLE_TIMEOUT: '2s', TAILRACE_FRAME_TIMEOUT: '1s' },
     });
@@ -58,7 +58,7 @@ describe('connections', () => {
     expect(await server.sourceCounters('tcp')).toMatchObject({ cut: 2 });
   });
 
-  it('that hold too much of unfinished frames together: the one that goes too far is closed', async () => {
+  it('whose partial frames together take too much: the one that goes over the limit is closed', async () => {
     const server = await startServerForTest({ env: { TAILRACE_PARTIAL_BYTES: '1MB' } });
     const app = await server.createApp();
     const holders = await Promise.all(Array.from({ length: 4 }, () => connectTcp(server.syslogPort)));
@@ -107,7 +107,7 @@ describe('connections', () => {
     expect((await server.sourceCounters('tls')).cut).toBeGreaterThanOrEqual(4);
   });
 
-  it('of HTTP: too many, silent ones, slow ones, and what is no HTTP', async () => {
+  it('of HTTP: too many, idle ones, slow ones, and what isn’t HTTP', async () => {
     const server = await startServerForTest({
       env: { TAILRACE_FRAME_TIMEOUT: '1s', TAILRACE_CONNECTIONS: '12' },
     });
@@ -156,7 +156,7 @@ describe('connections', () => {
 });
 
 describe('limits', () => {
-  it('of lines: what is over is refused, counted, and told to the app in one line', async () => {
+  it('of lines: what is over is rejected, counted, and logged to the app in one line', async () => {
     const server = await startServerForTest({ env: { TAILRACE_APP_LINES_PER_S: '100' } });
     const app = await server.createApp();
     const other = await server.createApp();
@@ -166,15 +166,15 @@ describe('limits', () => {
     );
     await sendOverTcp(server.syslogPort, octetCounted(logplexLine('mine', other.token)));
     await until('the other app’s line', async () => (await server.readMessages(other)).length === 1);
-    const told = await until('the notice', async () =>
+    const reportLine = await until('the notice', async () =>
       (await server.readMessages(app)).filter((message) => message.startsWith('Rate limit:')).at(0),
     );
-    const refused = Number(/: (\d+) messages refused/.exec(told)?.[1]);
+    const refused = Number(/: (\d+) messages refused/.exec(reportLine)?.[1]);
     const { limited } = await server.sourceCounters('tcp');
     expect(refused).toBe(limited);
     expect(refused).toBeGreaterThan(500);
     expect((await server.readMessages(app)).length - 1).toBe(1_000 - refused);
-    expect(told).toContain('Allowed are 100 lines/s an app.');
+    expect(reportLine).toContain('Allowed are 100 lines/s an app.');
     const notice = (await server.readLines(app)).find((text) => text.includes('Rate limit'));
     expect(notice).toContain(' heroku[logplex]: ');
   });
@@ -187,7 +187,7 @@ describe('limits', () => {
     const refused = await postLogs(server, app.token, lines);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
-    // Node's own server answers this one.
+    // Not on the fast path.
     const text = await request(`${server.url}/logs`, {
       method: 'POST',
       headers: { authorization: basicAuth(app.token), 'content-type': 'text/plain' },

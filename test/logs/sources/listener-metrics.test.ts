@@ -24,7 +24,7 @@ async function metrics(): Promise<string> {
 }
 
 describe('GET /metrics', () => {
-  it('counts lines and bytes by protocol and app, and what was turned away', async () => {
+  it('counts lines and bytes by protocol and app, and what was rejected', async () => {
     const app = await server.createApp();
     const text = logplexLine('hello', app.token);
     await sendOverTcp(server.syslogPort, `${text}\n${text}\njunk\n<13>who: am I\n`);
@@ -74,7 +74,7 @@ describe('GET /metrics', () => {
     const value = (name: string): number =>
       Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\d+)$`, 'm').exec(shown)?.[1]);
     const limited = value('tailrace_in_limited_total{protocol="tcp"}');
-    // A tenth of a second gives room for another line.
+    // In a tenth of a second the bucket is refilled for another line.
     expect(limited).toBeGreaterThan(20);
     expect(limited).toBeLessThanOrEqual(40);
     expect(value(`tailrace_in_lines_total{protocol="tcp",app="${app.name}"}`)).toBe(50 - limited);

@@ -1,4 +1,4 @@
-/** Bytes that are no syslog, or not quite: what becomes of them over TCP and UDP. What comes behind them is never lost. */
+/** Malformed and unusual syslog over TCP and UDP: what becomes of it. Lines behind it are never lost. */
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { logplexLine, octetCounted, sendOverTcp, TIME } from '../../support/senders/send-lines.ts';
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** What is to become of it: lines of the app, lines of nobody, frames that are none. */
+/** What is to become of it: lines of the app, lines of an unknown source, malformed frames. */
 interface Outcome {
   readonly messages?: readonly string[];
   readonly malformed?: number;

@@ -112,7 +112,7 @@ describe.skipIf(missing('logger'))('logger', () => {
 });
 
 describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
-  const say = async (folder: string, text: string): Promise<void> => {
+  const logger = async (folder: string, text: string): Promise<void> => {
     await until('the socket', () => existsSync(join(folder, 'log')));
     await runProgram('logger', [
       '-u',
@@ -133,7 +133,7 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
       folder,
       writeSenderConfig(folder, 'rsyslog-tcp.conf', { port: server.syslogPort, token: app.token }),
     );
-    await say(folder, 'over tcp');
+    await logger(folder, 'over tcp');
     const fields = await line(app, 'over tcp');
     expect(fields).toMatchObject({
       facility: 3,
@@ -145,13 +145,13 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
     expect(fields.structured_data).toBeUndefined();
   });
 
-  it('omfwd over UDP, the old form, known by a rule', async () => {
+  it('omfwd over UDP, RFC 3164, identified by a rule', async () => {
     const app = await server.createApp();
     const port = await freePort();
     await addRule(app, { source: 'box', port });
     const folder = senderFolder();
     startRsyslog(folder, writeSenderConfig(folder, 'rsyslog-udp.conf', { port }));
-    await say(folder, 'over udp');
+    await logger(folder, 'over udp');
     expect(await line(app, 'over udp')).toMatchObject({
       facility: 3,
       severity: 3,
@@ -191,7 +191,7 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
         folder,
         writeSenderConfig(folder, 'rsyslog-tls.conf', { port: server.tlsPort, authority, cert, key }),
       );
-      await say(folder, 'over tls');
+      await logger(folder, 'over tls');
       expect(await line(app, 'over tls')).toMatchObject({
         facility: 3,
         severity: 3,
@@ -234,7 +234,7 @@ describe.skipIf(missingSyslogNg())('syslog-ng', () => {
 });
 
 describe.skipIf(missing('nginx'))('nginx', () => {
-  it('access_log and error_log over UDP, known by their tags', async () => {
+  it('access_log and error_log over UDP, identified by their tags', async () => {
     const app = await server.createApp();
     await addRule(app, { source: 'nginx', tag: 'nginx' });
     await addRule(app, { source: 'nginx', tag: 'nginx_error' });
@@ -448,10 +448,12 @@ describe.each(['pino', 'bunyan'])('%s', (name) => {
       name === 'pino'
         ? 'import pino from "pino"; const log = pino({ name: "shop" }, pino.destination({ sync: true }));'
         : 'import bunyan from "bunyan"; const log = bunyan.createLogger({ name: "shop", serializers: bunyan.stdSerializers });';
-    const said = `${made}
+    const program = `${made}
       log.info({ user: "ada", n: 7 }, "signed in"); log.warn("low"); log.error({ err: new Error("no") }, "failed");
       log.fatal("gone"); log.child({ part: "db" }).info("ünï"); log.debug("unseen")`;
-    const { stdout } = await runProgram(process.execPath, ['--input-type=module', '-e', said], { cwd: ROOT });
+    const { stdout } = await runProgram(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: ROOT,
+    });
     const type = { 'content-type': 'application/x-ndjson' };
     expect((await postLogs(server, app.token, stdout, type)).status).toBe(204);
     const all = (await server.readLines(app, 'format=json')).map((text): Fields => JSON.parse(text));

@@ -1,4 +1,4 @@
-/** Who is it? Tokens in other places than APP-NAME, and rules. */
+/** The source of a line: tokens in other places than APP-NAME, and rules. */
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runTailrace } from '../../support/program.ts';
@@ -65,7 +65,7 @@ describe('a token', () => {
     expect(two.structured_data).toBe('[a@1 k="\\"]v"][b@2]');
   });
 
-  it('in the tag and in the hostname of old lines', async () => {
+  it('in the tag and in the hostname of RFC 3164 lines', async () => {
     const app = await server.createApp();
     await sendOverTcp(
       server.syslogPort,
@@ -80,7 +80,7 @@ describe('a token', () => {
     ]);
   });
 
-  it('that is unknown is not mended by a rule', async () => {
+  it('that is unknown is not replaced by a rule', async () => {
     const app = await server.createApp();
     const { id } = await rule(app, { source: 'any', network: '127.0.0.1' });
     const before = (await server.sourceCounters('tcp')).unknownToken;
@@ -145,7 +145,7 @@ describe('a rule', () => {
     );
   });
 
-  it('by a port that is taken, for TCP or for UDP, is refused, and isn’t left behind', async () => {
+  it('by a port that is in use, for TCP or for UDP, is rejected, and no record is left', async () => {
     const app = await server.createApp();
     const udp = createSocket('udp4');
     await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', () => resolve()));
@@ -161,13 +161,13 @@ describe('a rule', () => {
     );
     udp.close();
     expect(await server.request('GET', `/apps/${app.name}/source-rules`)).toEqual([]);
-    // The server listens there already, whoever asks.
+    // The server listens there already.
     const { id } = await rule(app, { source: 'db', port: server.syslogPort });
     await server.request('DELETE', `/apps/${app.name}/source-rules/${id}`);
     expect(server.program.stderr).not.toContain('EADDRINUSE');
   });
 
-  it('that ends is forgotten at once, also by connections that are open', async () => {
+  it('that is removed has no effect any more, also on connections that are open', async () => {
     const app = await server.createApp();
     const { id } = await rule(app, { source: 'x', tag: 'short-lived' });
     const socket = await connectTcp(server.syslogPort);
@@ -191,7 +191,7 @@ describe('a rule', () => {
     expect(await server.readMessages(app)).toEqual(['mine', 'mine']);
   });
 
-  it('is made, listed and removed on the command line', async () => {
+  it('is added, listed and removed on the command line', async () => {
     const app = await server.createApp();
     const run = (...args: string[]) => runTailrace([...args, '-a', app.name], { env: server.env });
     expect((await run('sources')).stdout).toContain('has no rules');
@@ -220,7 +220,7 @@ describe('a rule', () => {
     [{ tag: 'a b' }, "can't stand in a line"],
     [{ tag: 7 }, 'must be a text'],
     [{ tag: 'x', source: 'a b' }, 'needs the name of its source'],
-  ])('that can’t be met is refused: %j', async (conditions, sentence) => {
+  ])('that can’t be met is rejected: %j', async (conditions, sentence) => {
     const app = await server.createApp();
     await expect(rule(app, { source: 'db', ...conditions })).rejects.toThrow(sentence);
   });

@@ -1,4 +1,4 @@
-/** What the embedded store makes of its files: whole, cut short, broken, or of another version. */
+/** The embedded store opens its files: complete, truncated, corrupt, or of another version. */
 import { execFileSync, spawn } from 'node:child_process';
 import {
   appendFileSync,
@@ -54,7 +54,7 @@ const segments = () =>
     .sort()
     .map((name) => join(folder, 'streams', app, name));
 
-/** What Node.js notes of a call to the file system. */
+/** A trace event of Node.js for a call to the file system. */
 interface TraceEvent {
   readonly name: string;
   /** `b`: it begins. */
@@ -94,7 +94,7 @@ describe('the files of a stream', () => {
     },
   );
 
-  it('are read without a hole while they grow', async () => {
+  it('are read without a gap while they grow', async () => {
     const store = open();
     await store.append(app, batchOf('the first'));
     for (let ticks = 0; ticks < 30; ticks++) {
@@ -108,7 +108,7 @@ describe('the files of a stream', () => {
     }
   });
 
-  it('are several when there is much, and only those that are needed when it was trimmed', async () => {
+  it('are several when there is much, and are removed when they are trimmed', async () => {
     const store = open(SMALL);
     for (let i = 0; i < 100; i++) await store.append(app, batchOf('x'.repeat(10_000)));
     const { first, last } = await store.bounds(app);
@@ -122,12 +122,12 @@ describe('the files of a stream', () => {
     expect(await again.sequenceAt(app, Date.now() + 60_000)).toBe(last);
   });
 
-  it('are not given up while somebody finds out what is in them', async () => {
+  it('are not removed while their index is built', async () => {
     const large: Retention = { ...ROOMY, bytes: 64_000_000 };
     const store = open(large);
     for (let i = 0; i < 673; i++) await store.append(app, batchOf('x'.repeat(100_000)));
     await close(store);
-    // As if written long ago: then nothing is known of them at the start.
+    // As if written long ago: then their index isn't built at the start.
     for (const file of segments().slice(0, -1)) utimesSync(file, 1_700_000_000, 1_700_000_000);
     const again = open(large);
     const { first } = await again.bounds(app);
@@ -146,14 +146,14 @@ describe('the files of a stream', () => {
     expect(Math.min(...held)).toBeGreaterThan(large.bytes - 160_000);
   });
 
-  it('count in what the store says of itself', async () => {
+  it('count in the status of the store', async () => {
     const store = open();
     const before = Number((await store.status()).facts.bytes);
     await store.append(app, batchOf('x'.repeat(100_000)));
     expect(Number((await store.status()).facts.bytes) - before).toBeGreaterThanOrEqual(100_000);
   });
 
-  it('that end in half a batch are cut, and written on from there', async () => {
+  it('that end in half a batch are truncated, and appended to from there', async () => {
     const store = open();
     await store.append(app, batchOf('one'));
     const { size } = statSync(segments()[0]);
@@ -167,7 +167,7 @@ describe('the files of a stream', () => {
     expect(linesOf(await readAll(again, app))).toEqual(['one', '2']);
   });
 
-  it('that end in sectors that never reached the disk are cut there', async () => {
+  it('that end in sectors that never reached the disk are truncated there', async () => {
     const store = open();
     for (const text of ['one', 'x'.repeat(5_000), 'three']) await store.append(app, batchOf(text));
     await close(store);
@@ -177,7 +177,7 @@ describe('the files of a stream', () => {
     expect(linesOf(await readAll(open(), app))).toEqual(['one']);
   });
 
-  it('that are broken in the middle cost what is behind that in their segment, as a gap in the numbers', async () => {
+  it('that are corrupt in the middle lose what comes after that in their segment, as a gap in the sequences', async () => {
     const store = open({ ...ROOMY, bytes: 1_000_000 });
     for (let i = 0; i < 30; i++) await store.append(app, batchOf('x'.repeat(10_000)));
     await close(store);
@@ -194,7 +194,7 @@ describe('the files of a stream', () => {
     expect(gaps).toHaveLength(1);
   });
 
-  it('that have nothing in them are a stream that goes on', async () => {
+  it('that are empty are a stream that goes on', async () => {
     const store = open();
     await store.append(app, batchOf('one', 'two'));
     await close(store);
@@ -208,7 +208,7 @@ describe('the files of a stream', () => {
     expect(linesOf(await readAll(again, app))).toEqual(['one', 'two', 'three']);
   });
 
-  it('go with the app, also when the process ended while they were being removed', async () => {
+  it('are removed with the app, also when the process ended meanwhile', async () => {
     const store = open();
     await store.append(app, batchOf('one'));
     await store.dropStream(app);
@@ -222,17 +222,17 @@ describe('the files of a stream', () => {
     await until('it is gone', async () => !existsSync(aside));
   });
 
-  it('of an earlier version are refused, so that nobody believes they are empty', () => {
+  it('of an earlier version are an error, and not an empty stream', () => {
     writeFileSync(join(folder, 'journal-0'), '');
     expect(() => open()).toThrow(/earlier version/);
   });
 });
 
-describe('a name', () => {
-  it('that was written last before the process died is known again', async () => {
+describe('a frame id', () => {
+  it('that was written last before the process died is found again', async () => {
     const store = open();
     const before = await store.append(app, batchOf('a', 'b'), { frameId: 'frame-1' });
-    // What stands in the files is what a killed process leaves; LMDB's part of it may be missing.
+    // The files are what a killed process leaves; LMDB's part of it may be missing.
     const copy = mkdtempSync(join(tmpdir(), 'tailrace-copy-'));
     execFileSync('cp', ['-r', join(folder, 'streams'), copy]);
     const other = new EmbeddedStore({ folder: copy, retention: ROOMY, durability: 'process' });
@@ -256,7 +256,7 @@ describe('a name', () => {
 });
 
 describe('a store whose process', () => {
-  it('can’t write is refusing, and goes on afterwards', async () => {
+  it('can’t write rejects appends, and accepts them afterwards', async () => {
     const script = `
       import { EmbeddedStore } from ${MODULE};
       process.on('SIGXFSZ', () => {});
@@ -317,8 +317,8 @@ describe('a store whose process', () => {
   });
 });
 
-describe('a hole', () => {
-  it('behind the last batch, as a power cut leaves it, is no batch', async () => {
+describe('a sector of zeros', () => {
+  it('after the last batch, as a power cut leaves it, is no batch', async () => {
     const store = open();
     await store.append(app, batchOf('one'));
     await close(store);

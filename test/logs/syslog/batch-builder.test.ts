@@ -93,7 +93,7 @@ describe('a batch', () => {
     expect(messages(build(line))).toEqual([Buffer.concat([message, Buffer.from('.')])]);
   });
 
-  it('says when it is full, and takes the line after it was closed', () => {
+  it('rejects a line when it is full, and takes it after it was closed', () => {
     const builder = new BatchBuilder(1_000);
     const line = `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(300)}`;
     expect([add(builder, line), add(builder, line), add(builder, line)]).toEqual([true, true, false]);
@@ -103,7 +103,7 @@ describe('a batch', () => {
     expect(builder.takeBatch()).toBeUndefined();
   });
 
-  it('takes the memory of a batch back that nobody reads any more', () => {
+  it('reuses the buffer of a batch that isn’t read any more', () => {
     const builder = new BatchBuilder(1_000);
     const line = (name: string, text: string): string => `<1>1 ${T} h ${name} web.1 - - ${text}`;
     const memories = new Set<ArrayBufferLike>();
@@ -179,7 +179,7 @@ describe('a message that is too long', () => {
   });
 });
 
-describe('wire forms', () => {
+describe('wire formats', () => {
   const lines = [
     `<134>1 ${T} db1 t.x primary ID7 [a k="v"] hello`,
     `<1>1 - - t.x`,
@@ -187,7 +187,7 @@ describe('wire forms', () => {
     `<13>1 ${T} h t.x web.1 - - multi\nline`,
   ];
 
-  it('Heroku’s HTTPS form: host is `host`, no msgid, no structured data, one line end', () => {
+  it('Heroku’s HTTPS drains: host is `host`, no msgid, no structured data, one line end', () => {
     const [first, ...rest] = write(herokuLineEncoder(), build(...lines));
     expect(first).toBe(`<134>1 ${T} host postgres primary - hello\n`);
     expect(rest).toHaveLength(4);
@@ -209,8 +209,8 @@ describe('wire forms', () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ unit: 'binary', maxLength: 300 }), { minLength: 1, maxLength: 20 }),
-        (said) => {
-          const sent = said.map((message) => message.replace(/\r?\n$/, ''));
+        (messages) => {
+          const sent = messages.map((message) => message.replace(/\r?\n$/, ''));
           const batch = build(...sent.map((message) => `<13>1 ${T} h t.x web.1 - - ${message}`));
           const prefix = `<13>1 ${T} d.1 postgres web.1 - - `;
           const read = write(syslogLineEncoder('d.1'), batch);

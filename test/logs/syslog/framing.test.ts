@@ -56,7 +56,7 @@ describe('octet counting and newline framing', () => {
     expect(scan([Buffer.from(text, 'latin1')]).found).toEqual(expected);
   });
 
-  it('resynchronises at the next newline after a count that can’t be', () => {
+  it('resynchronizes at the next newline after an impossible count', () => {
     for (const wrong of ['99999999999999 <13>a', `${FRAME_BYTES_MAX + 1} <13>a`])
       expect(scan([Buffer.from(`${wrong}\n<13>b\n5 <13>c`)])).toMatchObject({
         found: ['<13>b', '<13>c'],
@@ -64,7 +64,7 @@ describe('octet counting and newline framing', () => {
       });
   });
 
-  it('resynchronises also when the broken bytes come in many chunks', () => {
+  it('resynchronizes also when the malformed bytes come in many chunks', () => {
     const chunks = ['999999', '99999', '9 <13>', 'junk', ' and more', '\n<13', '>b\n'].map((text) =>
       Buffer.from(text),
     );
@@ -133,7 +133,7 @@ describe('any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (noise) => {
         const garbage = Buffer.from(noise);
-        // A count with a line behind it is a promise of so many bytes: what it takes with it isn't noise.
+        // A count with a PRI behind it is valid: the bytes that it includes aren't noise.
         fc.pre(!/[1-9]\d* <[^\n]*$/.test(garbage.toString('latin1')));
         const { found } = scan([garbage, Buffer.from(tail)]);
         expect(found.slice(-3)).toEqual(lines);

@@ -49,7 +49,7 @@ it.each(MESSAGES)('%j is %s', (message, level) => {
   expect(messageLevel(message)).toBe(level);
 });
 
-it('believes a severity that says something, and asks the message otherwise', () => {
+it('uses a severity that was set, and searches the message otherwise', () => {
   expect(logLevelOf(3, 'level=info')).toBe('error');
   expect(logLevelOf(0, '')).toBe('error');
   expect(logLevelOf(4, 'ERROR')).toBe('warn');

@@ -16,7 +16,7 @@ const read = (line: string): string | undefined => {
 const T = local(2026, 10, 21, 8, 0, 0);
 const micros = (time: string, digits: string): string => time.replace('.000000', `.${digits}`);
 
-describe('lines of the old kind', () => {
+describe('lines of RFC 3164', () => {
   it.each([
     [
       'RFC 3164’s example',

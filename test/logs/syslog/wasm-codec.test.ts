@@ -1,4 +1,4 @@
-/** The express lane gives what the other lane gives: whatever it takes, it takes alike; the rest it leaves alone. */
+/** The WebAssembly fast path gives the same results as the JavaScript path for what it supports; the rest it leaves alone. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
@@ -13,7 +13,7 @@ const SOURCE = Buffer.from('app');
 const ANY = new Uint8Array(0);
 const HOST = Buffer.from('sender');
 
-/** What the other lane makes of the frames in `bytes[0, end)`: only those that need no stamp, since stamps tell the time. */
+/** The JavaScript path's records of the frames in `bytes[0, end)`: only those that need no stamp, since stamps depend on the time. */
 function slowly(bytes: Buffer, end: number): Buffer {
   const builder = new BatchBuilder(4_000_000);
   const scanner = new FrameScanner();
@@ -31,7 +31,7 @@ function records(builder: BatchBuilder): Buffer {
   return batch ? Buffer.from(batch.bytes.subarray(32)) : Buffer.alloc(0);
 }
 
-function express(bytes: Buffer, token: Uint8Array = TOKEN): { position: number; taken: Buffer } {
+function decode(bytes: Buffer, token: Uint8Array = TOKEN): { position: number; taken: Buffer } {
   const builder = new BatchBuilder(4_000_000);
   const sink = {
     addRecords: (taken: Uint8Array, count: number) => {
@@ -98,17 +98,17 @@ const lines = fc
   })
   .map((l) => [l.pri, l.time, l.host, l.token, l.dyno, l.msgid, l.structured, l.message].join(' '));
 
-const usual = fc
+const commonLine = fc
   .tuple(fc.constantFrom('web.1', 'worker.12', '-'), fc.string({ maxLength: 200, unit: 'binary' }))
   .filter(([, message]) => !message.startsWith('\ufeff'))
   .map(([dyno, message]) => `<190>1 ${T} host ${TOKEN} ${dyno} - - ${message}`);
 
-describe('taking', () => {
-  it('usual lines: all of them, and the same records', () => {
+describe('decoding', () => {
+  it('common lines: all of them, to the same records', () => {
     fc.assert(
-      fc.property(fc.array(usual, { maxLength: 30 }), (sent) => {
+      fc.property(fc.array(commonLine, { maxLength: 30 }), (sent) => {
         const bytes = Buffer.from(sent.map(counted).join(''));
-        const { position, taken } = express(bytes);
+        const { position, taken } = decode(bytes);
         expect(position).toBe(bytes.length);
         expect(taken.equals(slowly(bytes, position))).toBe(true);
       }),
@@ -116,16 +116,16 @@ describe('taking', () => {
     );
   });
 
-  it('any lines: what it takes is the same, and it stops at a frame’s beginning', () => {
+  it('any lines: what it decodes is the same, and it stops at the start of a frame', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(usual, lines), { maxLength: 8 }),
+        fc.array(fc.oneof(commonLine, lines), { maxLength: 8 }),
         fc.boolean(),
         fc.nat(200),
         (sent, any, cut) => {
           const all = Buffer.from(sent.map(counted).join(''));
           const bytes = all.subarray(0, Math.max(0, all.length - cut));
-          const { position, taken } = express(bytes, any ? ANY : TOKEN);
+          const { position, taken } = decode(bytes, any ? ANY : TOKEN);
           let start = 0;
           const starts = sent.map((line) => {
             const here = start;
@@ -140,13 +140,13 @@ describe('taking', () => {
     );
   });
 
-  it('any bytes: never throws, never goes back, takes only what the other lane would', () => {
+  it('any bytes: never throws, never goes back, decodes only what the JavaScript path would', () => {
     const noise = fc.array(fc.constantFrom(...Buffer.from(`0123456789 <>1-[]"\\=TZ:.+t\n`)), {
       maxLength: 120,
     });
     fc.assert(
-      fc.property(usual, noise, (line, bytes) => {
-        const { position, taken } = express(Buffer.concat([Buffer.from(counted(line)), Buffer.from(bytes)]));
+      fc.property(commonLine, noise, (line, bytes) => {
+        const { position, taken } = decode(Buffer.concat([Buffer.from(counted(line)), Buffer.from(bytes)]));
         const first = Buffer.byteLength(counted(line));
         expect(position).toBeGreaterThanOrEqual(first);
         expect(taken.length).toBeGreaterThan(0);
@@ -155,26 +155,26 @@ describe('taking', () => {
     );
   });
 
-  it('more than fits its memory: all of it, piece by piece', () => {
+  it('more than fits into its memory: all of it, window by window', () => {
     const sent = Array.from(
       { length: 12_000 },
       (_, i) => `<190>1 ${T} host ${TOKEN} web.1 - - ${i} ${'x'.repeat(i % 200)}`,
     );
     const bytes = Buffer.from(sent.map(counted).join(''));
-    const { position, taken } = express(bytes);
+    const { position, taken } = decode(bytes);
     expect(position).toBe(bytes.length);
     expect(taken.equals(slowly(bytes, position))).toBe(true);
   });
 
-  it('another token, another source’s name: never mixed up with the one before', () => {
+  it('another token, another source’s name: never confused with those of the call before', () => {
     const bytes = Buffer.from(counted(`<190>1 ${T} host ${TOKEN} web.1 - - m`));
-    expect(express(bytes).position).toBe(bytes.length);
-    expect(express(bytes, Buffer.from('t.other')).position).toBe(0);
-    expect(express(bytes).position).toBe(bytes.length);
+    expect(decode(bytes).position).toBe(bytes.length);
+    expect(decode(bytes, Buffer.from('t.other')).position).toBe(0);
+    expect(decode(bytes).position).toBe(bytes.length);
   });
 });
 
-describe('writing', () => {
+describe('encoding', () => {
   const batchOf = (sent: readonly string[]): Batch => {
     // Not larger than it has to be: there are hundreds of them, and memory outside of the heap is given back late.
     const builder = new BatchBuilder(sent.reduce((sum, line) => sum + 2 * line.length + 600, 0));

@@ -79,7 +79,7 @@ describe('a log session', () => {
     );
   });
 
-  it('goes on behind Last-Event-ID', async () => {
+  it('resumes after Last-Event-ID', async () => {
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(3));
     const { logplex_url: url } = await session(app, { tail: true, lines: 10 });
@@ -108,7 +108,7 @@ describe('a log session', () => {
     await expect(session(app, body)).rejects.toThrow('422');
   });
 
-  it('that there isn’t, or that has expired: 404', async () => {
+  it('that doesn’t exist, or has expired: 404', async () => {
     const app = await server.createApp();
     const { logplex_url: url } = await session(app);
     for (const wrong of [url.slice(0, -1), `${url}x`, url.replace(app.id, (await server.createApp()).id)])

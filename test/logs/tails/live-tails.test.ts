@@ -1,4 +1,4 @@
-/** Tails that stay: nothing missing and nothing twice, at the seam, after a lost connection, when they are slow. */
+/** Live tails: no line is missing and none comes twice, between stored and new lines, after a lost connection, when they are slow. */
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -19,7 +19,7 @@ function isRising(list: readonly number[]): boolean {
   return list.every((number, i) => i === 0 || number === list[i - 1] + 1);
 }
 
-/** Lines that were not dropped, and the count that an L11 tells of those that were. */
+/** Lines that were not dropped, and the count of those that were, from their L11. */
 function account(texts: readonly string[]): { got: number[]; dropped: number; notices: number } {
   const notices = texts.filter((text) => text.startsWith('Error L11'));
   const dropped = notices
@@ -43,7 +43,7 @@ describe('on a server', () => {
     return () => server.close();
   });
 
-  it('shows the last lines and then those that come, without a gap or a repeat at the seam', async () => {
+  it('gives the last lines and then new ones, without a gap or a repeat between them', async () => {
     app = await server.createApp();
     let sent = 0;
     const push = async (): Promise<void> => {
@@ -65,7 +65,7 @@ describe('on a server', () => {
     }
   });
 
-  it('goes on behind a position, and behind the last event', async () => {
+  it('resumes after a position, and after the last event', async () => {
     app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     const first = openWebSocketTail(server, app, 'lines=3');
@@ -90,7 +90,7 @@ describe('on a server', () => {
     expect(numbers(again.lines)).toEqual([15, 16, 17]);
   });
 
-  it('filters what comes as it filters what was', async () => {
+  it('filters new lines as it filters stored ones', async () => {
     app = await server.createApp();
     await pushLines(server, app.token, ['line 0 good', 'line 1 bad']);
     const tail = openWebSocketTail(server, app, 'q=bad');
@@ -109,7 +109,7 @@ describe('on a server', () => {
     expect(numbers(tail.messageTexts)).toEqual([1, 3, 5]);
   });
 
-  it('finds the last lines that match far back, and pages on before them', async () => {
+  it('finds the last lines that match far back, and pages backwards from them', async () => {
     app = await server.createApp();
     for (let i = 0; i < 20; i++) await pushLines(server, app.token, numberedMessages(500, 'line', i * 500));
     const ask = async (query: string): Promise<{ position: string; message: string }[]> => {
@@ -143,10 +143,10 @@ describe('on a server', () => {
   }, 120_000);
 });
 
-describe('on a server that holds little', () => {
+describe('on a server with a small retention', () => {
   const env = { TAILRACE_STREAM_BYTES: '4MB' };
 
-  it('tells who comes back too late how many lines are gone', async () => {
+  it('reports how many lines are gone to a reader who resumes too late', async () => {
     const server = await startServerForTest({ env });
     const app = await server.createApp();
     await pushLines(server, app.token, ['line 0']);
@@ -164,7 +164,7 @@ describe('on a server that holds little', () => {
     expect(isRising(got)).toBe(true);
     expect(got.at(-1)).toBe(1_000);
     expect(dropped + got.length).toBe(1_000);
-    // Who didn't ask for what is gone isn't told.
+    // A reader who didn't ask for what is gone gets no L11.
     const fresh = openWebSocketTail(server, app, 'lines=100000');
     await fresh.untilLive();
     expect(account(fresh.messageTexts).notices).toBe(0);
@@ -174,7 +174,7 @@ describe('on a server that holds little', () => {
     expect(json.lines[0]).toMatchObject({ source: 'heroku', dyno: 'logplex', level: 'warn', severity: 4 });
   });
 
-  it('lets a slow tail fall behind in bounded memory, and counts what it missed', async () => {
+  it('lets a slow tail lag behind in bounded memory, and counts what it lost', async () => {
     const server = await startServerForTest({ env });
     const app = await server.createApp();
     const slow = openWebSocketTail(server, app, 'lines=0');
@@ -194,7 +194,7 @@ describe('on a server that holds little', () => {
     expect(dropped + got.length).toBe(6_000);
   });
 
-  it('lets plain readers lag as well', async () => {
+  it('lets plain text readers lag as well', async () => {
     const server = await startServerForTest({ env });
     const app = await server.createApp();
     const { hostname, port } = new URL(server.url);
@@ -229,7 +229,7 @@ describe('on a server that holds little', () => {
 it('compresses for clients on other machines, each message once for all of them', async () => {
   const server = await startServerForTest();
   const app = await server.createApp();
-  // As a reverse proxy on this machine passes on what comes from elsewhere.
+  // As a reverse proxy on this machine forwards requests of other machines.
   const headers = { 'x-forwarded-for': '192.0.2.1' };
   const tails = [1, 2].map(() => openWebSocketTail(server, app, 'lines=0', { headers, deflate: true }));
   const local = openWebSocketTail(server, app, 'lines=0', { deflate: true });
@@ -262,7 +262,7 @@ it('ends when its app is destroyed', async () => {
   await until('the other app', () => stays.messageTexts.includes('still here'));
 });
 
-it('is told that the server stops', async () => {
+it('gets a close code when the server stops', async () => {
   const server = await startServerForTest();
   const app = await server.createApp();
   await pushLines(server, app.token, numberedMessages(5));
@@ -272,13 +272,13 @@ it('is told that the server stops', async () => {
   expect(await tail.untilClosed()).toBe(1001);
 });
 
-it('begins behind all it has looked through when nothing was found', async () => {
+it('begins after all that was scanned when nothing was found', async () => {
   const server = await startServerForTest();
   const app = await server.createApp();
   await pushLines(server, app.token, numberedMessages(50));
   const tail = openWebSocketTail(server, app, 'q=nowhere');
   await tail.untilLive();
-  // A server may speak first in an app's stream: the newest line is what it says it is.
+  // A line of the platform may be the newest one of an app's stream.
   expect(tail.messages[0]).toEqual({
     position: tail.messages[0].newest,
     newest: tail.messages[0].newest,

@@ -59,7 +59,7 @@ describe('log sessions', () => {
     expect(tail.lines[0]).toMatchObject({ position: '9', source: 'app' });
   });
 
-  it('stand as they were made; what they left open may be asked for', async () => {
+  it('keep their parameters; those that were left out may be given in the address', async () => {
     const url = await session({ source: 'heroku' });
     const text = await (await fetch(`${url}?source=app&lines=5`)).text();
     expect(text).toBe('');
@@ -71,13 +71,13 @@ describe('log sessions', () => {
     expect(tail.messageTexts).toEqual(['line 9']);
   });
 
-  it('refuse what a tail refuses', async () => {
+  it('reject what a tail rejects', async () => {
     await expect(session({ q: '/(/' })).rejects.toThrow(/422 .*not a regular expression/);
     await expect(session({ lines: 'many' })).rejects.toThrow(/422 .*lines must be a number/);
     await expect(session({ source: ['app'] })).rejects.toThrow(/422 .*source must be a text/);
   });
 
-  it('that nobody made are 404', async () => {
+  it('that don’t exist are 404', async () => {
     const url = `${server.url}/sessions/${app.id}/nonsense`;
     expect((await fetch(url)).status).toBe(404);
     expect((await rejectedUpgrade(url)).status).toBe(404);

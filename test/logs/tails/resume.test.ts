@@ -33,7 +33,7 @@ function pushOn(to: Server, app: App): { stop: () => Promise<number> } {
 }
 
 describe('a tail whose connection is cut', () => {
-  it('again and again at any moment: nothing missed, nothing twice', async () => {
+  it('again and again at any moment: no line is missing, none comes twice', async () => {
     const app = await server.createApp();
     const pushing = pushOn(server, app);
     const got: string[] = [];
@@ -68,7 +68,7 @@ describe('a tail whose connection is cut', () => {
     next.disconnect();
   });
 
-  it('because the server was killed: goes on where it was', async () => {
+  it('because the server was killed: resumes at its position', async () => {
     const data = dataFolderForTest();
     const first = await startServerForTest({ data });
     const app = await first.createApp();
@@ -97,7 +97,7 @@ describe('a tail whose connection is cut', () => {
 });
 
 describe('a tail that is too slow', () => {
-  it('is told the exact number of lines that were trimmed under it (L11)', async () => {
+  it('gets the exact number of lines that were trimmed meanwhile (L11)', async () => {
     const small = await startServerForTest({ env: { TAILRACE_STREAM_LINES: '1000' } });
     const app = await small.createApp();
     await pushLines(small, app.token, numberedMessages(10));
@@ -118,7 +118,7 @@ describe('a tail that is too slow', () => {
     expect(rest.length).toBeLessThanOrEqual(1_100);
     expect(Date.parse(match?.[2] ?? '')).toBeGreaterThan(Date.now() - 60_000);
 
-    // Who wants everything from the first line on is told how much of it is gone; who wants what there is, isn't.
+    // A reader of everything from the first line on gets the number that is gone; a reader of what is stored doesn't.
     const all = await small.readMessages(app, 'after=0');
     expect(Number(/dropped (\d+) messages from before/.exec(all[0])?.[1])).toBe(5_010 - rest.length);
     expect(all.slice(1)).toEqual(rest);
@@ -126,7 +126,7 @@ describe('a tail that is too slow', () => {
     expect(await small.readMessages(app, 'since=1h')).toEqual(rest);
   });
 
-  it('costs the server no memory: it waits, and goes on from the stream', async () => {
+  it('costs the server no memory: it lags behind, and reads on from the stream', async () => {
     const app = await server.createApp();
     const reader = await new TailClient(server, app, { lines: 0 }).opened();
     reader.socket.pause();

@@ -30,7 +30,7 @@ describe('a message for a terminal', () => {
     ['another line', 'a\nb', 'a\n    b'],
   ])('%s', (_name, message, shown) => expect(sanitize(message)).toBe(shown));
 
-  it('nothing that a terminal obeys gets through but colours, whatever comes', () => {
+  it('nothing that a terminal interprets is kept but colors, whatever comes', () => {
     const odd = fc.constantFrom(
       ESC,
       '[',
@@ -65,12 +65,12 @@ describe('a message for a terminal', () => {
     for (const text of sanitize(forged).split('\n').slice(1)) expect(text).toMatch(/^ {4}/);
   });
 
-  it('colours can be taken away', () => {
+  it('colors can be removed', () => {
     expect(stripColors(`${ESC}[1;31mred${ESC}[0m and ${ESC}[38:5:1mmore${ESC}[m`)).toBe('red and more');
   });
 });
 
-it('JSON has nothing that a terminal obeys, and the value is the same', () => {
+it('JSON has nothing that a terminal interprets, and the value is the same', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (message) => {
       const json = terminalSafeJson({ message });

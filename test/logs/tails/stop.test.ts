@@ -5,7 +5,7 @@ import { startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 describe('a server that stops', () => {
-  it('lets go of its readers and senders, and ends with 0', async () => {
+  it('closes the connections of readers and senders, and exits with 0', async () => {
     const server = await startServerForTest();
     const app = await server.createApp();
     await pushLines(server, app.token, ['hello']);
@@ -23,7 +23,7 @@ describe('a server that stops', () => {
     sender.destroy();
   });
 
-  it('doesn’t wait for a reader that has gone silent', async () => {
+  it('doesn’t wait for a reader that doesn’t answer', async () => {
     const server = await startServerForTest();
     const app = await server.createApp();
     const reader = await new TailClient(server, app).opened();

@@ -33,7 +33,7 @@ function cursorAt(range: TailRange): { cursor: TailCursor; setClock: (ms: number
 }
 
 describe('a range of a stream', () => {
-  it('begins behind a position, or with the first line after a time, whichever is later', () => {
+  it('begins after a position, or with the first line after a time, whichever is later', () => {
     expect(lowerBound(TAIL, 100, 0)).toBe(0);
     expect(lowerBound({ ...TAIL, after: 40 }, 100, 0)).toBe(40);
     expect(lowerBound({ ...TAIL, after: 40 }, 100, 60)).toBe(60);
@@ -82,7 +82,7 @@ describe('a chunk', () => {
 });
 
 describe('what comes next', () => {
-  it('is behind the position, up to the end of the chunk, of its batches, or of the range', () => {
+  it('is after the position, up to the end of the chunk, of its batches, or of the range', () => {
     const { cursor } = cursorAt(HISTORY);
     cursor.start(10, 300);
     const count = Number.POSITIVE_INFINITY;
@@ -91,7 +91,7 @@ describe('what comes next', () => {
     expect(cursor.nextRange(batch(101, 900), 512)).toEqual({ after: 10, through: 300, count });
   });
 
-  it('is nothing when a range without `tail` was looked through, whether lines match or not', () => {
+  it('is nothing when a range without `tail` was scanned, whether lines match or not', () => {
     const { cursor } = cursorAt(HISTORY);
     cursor.start(0, 10);
     cursor.advance({ count: 0, last: 9 });
@@ -225,7 +225,7 @@ describe('an outage of the store', () => {
     ]);
   });
 
-  it('that a reader heard nothing of has no end for them', () => {
+  it('that wasn’t reported has no end that is', () => {
     const messages: string[] = [];
     new OutageNotices((message) => messages.push(message)).onChange(false);
     expect(messages).toEqual([]);

@@ -39,7 +39,7 @@ async function appWithLines(): Promise<App> {
 }
 
 describe('the last lines', () => {
-  it('are as many as were asked for, 100 when nobody asks', async () => {
+  it('are as many as were asked for, 100 by default', async () => {
     const app = await appWithLines();
     const all = numberedMessages(300);
     const last = async (lines?: number) => {
@@ -80,7 +80,7 @@ describe('the last lines', () => {
 });
 
 describe('live', () => {
-  it('lines come as they are stored, behind the last ones, each once', async () => {
+  it('lines come as they are stored, after the last ones, each once', async () => {
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     const reader = await new TailClient(server, app, { lines: 3 }).opened();
@@ -103,7 +103,7 @@ describe('live', () => {
     }
   });
 
-  it('filters hold for what comes, too', async () => {
+  it('filters apply to new lines, too', async () => {
     const app = await server.createApp();
     const nginx = await server.addToken(app, 'nginx');
     const reader = await new TailClient(server, app, { lines: 0, source: 'nginx' }).opened();
@@ -137,7 +137,7 @@ describe('live', () => {
     reader.disconnect();
   });
 
-  it('escape sequences and forged lines don’t get through, not in the names either', async () => {
+  it('escape sequences and forged lines are escaped, in the names too', async () => {
     const app = await server.createApp();
     const forged = `ok\n${TIME} heroku[router]: forged`;
     const bytes = [
@@ -154,7 +154,7 @@ describe('live', () => {
   });
 });
 
-describe('refusals', () => {
+describe('errors', () => {
   it.each([
     ['no app', '/apps/nothing-here/tail', 404],
     ['nothing there', '/elsewhere', 404],
@@ -174,7 +174,7 @@ describe('refusals', () => {
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
   });
 
-  it('a client that says too much is let go', async () => {
+  it('a client that sends too much is disconnected', async () => {
     const app = await server.createApp();
     const reader = await new TailClient(server, app).opened();
     reader.socket.send('x'.repeat(100_000));

@@ -9,15 +9,15 @@ export interface DiskQueueOptions {
   byteCountMax: number;
   /** Bytes on the disk at most. */
   diskBytesMax: number;
-  /** How far the lines go that were added so far; kept with each batch. */
+  /** How far the source was read for the lines that were added so far; saved with each batch. */
   checkpoint?: () => unknown;
   /** One sentence for people: the disk is full, a batch can't be read any more. */
   onWarning?: (message: string) => void;
 }
 
-/** Lines are written down when they are so old at the latest, also while nothing can be sent. */
+/** Lines are persisted when they are so old at the latest, also while nothing can be sent. */
 const FLUSH_INTERVAL_MS = 1_000;
-/** Bytes that may wait in memory while the disk takes none. */
+/** Bytes in memory at most while the disk can't be written. */
 const MEMORY_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A closed batch: on the disk, in memory, or both. */
@@ -27,16 +27,15 @@ interface QueuedBatch {
 }
 
 /**
- * Lines that wait on disk. Every batch is written down before it is sent, with the name that it is sent under: after a
- * restart it is sent again as it was, and the router can tell whether it has it. In memory are only the batch that is
- * filled and the one that is sent.
+ * A queue on disk. Every batch is persisted before it is sent, with its frame id: after a restart it is sent again as it
+ * was, and the router recognizes a duplicate. In memory are only the batch that is filled and the one in flight.
  */
 export class DiskQueue implements LineQueue {
   readonly isPersistent = true;
   readonly #spool: Spool;
   readonly #options: DiskQueueOptions;
   readonly #entries: QueuedBatch[] = [];
-  /** Taken, not done. */
+  /** Taken, not removed. */
   #inFlight: { spooled: SpooledBatch | undefined; batch: LineBatch; checkpoint: unknown } | undefined;
   #openBatch: LineBatch | undefined;
   #diskBytes = 0;
@@ -70,12 +69,12 @@ export class DiskQueue implements LineQueue {
     return this.#entries.length === 0 && this.#openBatch === undefined;
   }
 
-  /** Batches that wait, with the one that is on its way. */
+  /** Batches in the queue, with the one in flight. */
   get batchCount(): number {
     return this.#entries.length + (this.#inFlight ? 1 : 0) + (this.#openBatch ? 1 : 0);
   }
 
-  hasRoomFor(frameBytes: number): boolean {
+  hasSpaceFor(frameBytes: number): boolean {
     const open = this.#openBatch?.byteCount ?? 0;
     return (
       this.#diskBytes + open + frameBytes <= this.#options.diskBytesMax &&
@@ -84,7 +83,7 @@ export class DiskQueue implements LineQueue {
   }
 
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch {
-    if (this.#openBatch && !this.#openBatch.hasRoomFor(LineBatch.frameBytesMax(header, message)))
+    if (this.#openBatch && !this.#openBatch.hasSpaceFor(LineBatch.frameBytesMax(header, message)))
       this.#flushToDisk();
     if (!this.#openBatch) {
       const { byteCountMax, lineCountMax } = this.#options;
@@ -124,13 +123,13 @@ export class DiskQueue implements LineQueue {
     if (this.#inFlight?.batch !== batch) return;
     const { spooled, checkpoint } = this.#inFlight;
     this.#inFlight = undefined;
-    // First how far it went, then the batch itself: killed in between, the router is sent it once more, and knows it.
+    // First the checkpoint, then the batch itself: after a crash in between it is sent once more, as a duplicate.
     if (checkpoint !== undefined) this.#tryDisk(() => this.#spool.saveCheckpoint(checkpoint));
     if (spooled) this.#removeFromDisk(spooled);
     else this.#memoryBytes -= batch.byteCount;
   }
 
-  /** Keeps the note also when there were no lines yet. */
+  /** Saves the checkpoint also when there were no lines yet. */
   saveCheckpoint(): void {
     if (this.#options.checkpoint)
       this.#tryDisk(() => this.#spool.saveCheckpoint(this.#options.checkpoint?.()));
@@ -152,7 +151,7 @@ export class DiskQueue implements LineQueue {
     const spooled = this.#tryDisk(() => this.#spool.write(batch, checkpoint));
     if (spooled) this.#diskBytes += spooled.byteCount;
     else this.#memoryBytes += batch.byteCount;
-    // The next one to go needn't be read again.
+    // The next batch needn't be read again.
     const isNext = this.#entries.length === 0;
     this.#entries.push({ spooled, inMemory: isNext || !spooled ? { batch, checkpoint } : undefined });
   }
@@ -162,7 +161,7 @@ export class DiskQueue implements LineQueue {
     this.#tryDisk(() => this.#spool.remove(spooled));
   }
 
-  /** The disk may be full, or gone: told once, until it works again. */
+  /** The disk may be full, or gone: one warning, until it works again. */
   #tryDisk<T>(write: () => T): T | undefined {
     try {
       const result = write();

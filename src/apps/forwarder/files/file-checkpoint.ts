@@ -2,16 +2,16 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
-/** How many of a file's first bytes tell it from others. */
+/** How many of a file's first bytes identify it. */
 export const FINGERPRINT_BYTES = 256;
 
-/** How far a file was read, and which one it was: its name may be another's by now, its number too. */
+/** How far a file was read, and which one it was: its name may be another's by now, its inode too. */
 export interface FileCheckpoint {
   readonly dev: number;
   readonly ino: number;
   /** Everything before it has been read. */
   readonly offset: number;
-  /** The file's first bytes, up to `HEAD_BYTES` and not beyond `offset`, in base64. */
+  /** The file's first bytes, up to `FINGERPRINT_BYTES` and not beyond `offset`, in base64. */
   readonly head: string;
 }
 
@@ -21,7 +21,7 @@ export interface UnreadPart {
   readonly offset: number;
 }
 
-/** What rotation puts into names: access.log.1, access.log-20121210, access-2012-12-10.log; not access-ssl.log, nor .1.gz. */
+/** What log rotation adds to names: access.log.1, access.log-20121210, access-2012-12-10.log; not access-ssl.log, nor .1.gz. */
 const ROTATED_SUFFIX = /^(?:[.-]\d[\dT:._-]*|\.old)$/;
 
 export function isFileCheckpoint(value: unknown): value is FileCheckpoint {
@@ -37,10 +37,10 @@ export function isFileCheckpoint(value: unknown): value is FileCheckpoint {
 }
 
 /**
- * What was written since `place` was left, oldest first; the last one is the file that is called `path` now. A file that was
- * renamed meanwhile (`access.log.1`) or copied and truncated is found beside it, by its number and its first bytes.
+ * What was written since the checkpoint, oldest first; the last one is the file that is called `path` now. A file that was
+ * renamed meanwhile (`access.log.1`) or copied and truncated is found beside it, by its inode and its first bytes.
  *
- * @returns undefined when the file of `place` isn't there any more: its rest is lost
+ * @returns undefined when the checkpoint's file isn't there any more: its rest is lost
  */
 export async function findUnread(
   path: string,
@@ -52,14 +52,14 @@ export async function findUnread(
     siblings.map((one) => matchesCheckpoint(one.path, checkpoint, one.stats.ino === checkpoint.ino)),
   );
   const found = siblings.findLastIndex((one, i) => matches[i] && one.stats.ino === checkpoint.ino);
-  // A copy has another number. Of several files that begin alike the newest is the likelier one.
+  // A copy has another inode. Of several files that begin alike the newest is the likelier one.
   const index = found === -1 ? matches.lastIndexOf(true) : found;
   if (index === -1) return undefined;
   const later = siblings.slice(index + 1).map((one) => ({ path: one.path, offset: 0 }));
   return [{ path: siblings[index].path, offset: checkpoint.offset }, ...later, { path, offset: 0 }];
 }
 
-/** Is this the file of `place`, grown since? `isSame`: it has its number, so that an empty beginning is enough. */
+/** Is this the checkpoint's file, grown since? With the same inode an empty fingerprint is enough. */
 async function matchesCheckpoint(
   path: string,
   checkpoint: FileCheckpoint,

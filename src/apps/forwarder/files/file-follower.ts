@@ -10,27 +10,27 @@ import {
   type UnreadPart,
 } from './file-checkpoint.ts';
 
-/** How often the file is looked at. */
+/** How often the file is polled. */
 const POLL_INTERVAL_MS = 250;
-/** Looks that a file that was moved away is still read for: its writer may have it open for a while. */
+/** A rotated file is still polled so often: its writer may have it open for a while. */
 const POLLS_AFTER_ROTATION = 4;
 const READ_BYTES = 65_536;
 
 export interface FollowOptions {
-  /** Where somebody left off; the file is read on from there. */
+  /** Reading resumes from here. */
   readonly checkpoint?: FileCheckpoint;
-  /** Without a place: read what is there already; otherwise only what comes. */
+  /** Without a checkpoint: read what is there already; otherwise only what comes. */
   readonly fromStart: boolean;
   /** Gets every line, without its line ending. */
   readonly onLine: (line: Buffer) => void;
-  /** One sentence for people: the file isn't there, was rotated, was cut off. */
+  /** One sentence for people: the file isn't there, was rotated, was truncated. */
   readonly onNotice: (message: string) => void;
 }
 
 /**
  * Follows a file that grows, and its successor when it is rotated, as `tail -F` does: it waits for a file that isn't there
  * yet; after a rename it goes on with the new file when the old one is read to its end, and after a truncation at the
- * beginning. Nothing is read ahead of the reader by more than a chunk: what it doesn't take stays in the file.
+ * beginning. At most a chunk is read ahead: what the handler doesn't take stays in the file.
  */
 export class FileFollower {
   readonly #path: string;
@@ -46,12 +46,12 @@ export class FileFollower {
     this.#checkpoint = options.checkpoint;
   }
 
-  /** How far the lines go that were handed on: to be asked when the last one is safe. Undefined while there is no file. */
+  /** How far the emitted lines go: to be saved when the last one is safe. Undefined while there is no file. */
   get checkpoint(): FileCheckpoint | undefined {
     return this.#checkpoint;
   }
 
-  /** Follows the file until `stop()`. @param onOpened called as soon as its place is known */
+  /** Follows the file until `stop()`. @param onOpened called as soon as there is a checkpoint */
   async follow(onOpened: () => void = () => {}): Promise<void> {
     let { fromStart } = this.#options;
     let start = 0;
@@ -79,7 +79,7 @@ export class FileFollower {
     }
   }
 
-  /** Holds the lines back; some that are read already still come. */
+  /** Pauses the lines; some that are read already still come. */
   pause(): void {
     this.#paused = true;
     this.#lineReader?.pause();
@@ -91,7 +91,7 @@ export class FileFollower {
     this.#lineReader?.resume();
   }
 
-  /** Ends with what is written by now, or, when it is held back, here. The beginning of a line is left for the next time. */
+  /** Ends with what is written by now, or, when it is paused, here. A partial line is left for the next time. */
   stop(): void {
     this.#stop.abort();
     if (this.#paused) this.#lineReader?.discard();
@@ -107,7 +107,7 @@ export class FileFollower {
     return [{ path: this.#path, offset: 0 }];
   }
 
-  /** Reads a file that nobody writes to any more. */
+  /** Reads a rotated file to its end. */
   async #readRotated(path: string, offset: number): Promise<void> {
     if (this.#stop.signal.aborted) return;
     const file = await open(path, 'r').catch(() => undefined);
@@ -129,7 +129,7 @@ export class FileFollower {
     return undefined;
   }
 
-  /** Hands on the lines of one file, from `start` until it is replaced, cut off, or not to be waited for. */
+  /** Emits the lines of one file, from `start` until it is replaced, truncated, or, unless it is live, at its end. */
   async #readFile(file: FileHandle, start: number, isLive: boolean, onOpened?: () => void): Promise<void> {
     const { ino, dev } = await file.stat();
     const head = { bytes: await readFingerprint(file, Math.min(start, FINGERPRINT_BYTES)) };
@@ -151,7 +151,7 @@ export class FileFollower {
     const { signal } = this.#stop;
     let hasStopped = false;
     const line = (bytes: Buffer, byteCount: number): void => {
-      // Without its newline it is the beginning of a line, which may go on the next time.
+      // Without its newline it is a partial line, which may go on the next time.
       hasStopped ||= byteCount === bytes.length && signal.aborted && isLive;
       if (hasStopped) return;
       offset += byteCount;
@@ -181,7 +181,7 @@ export class FileFollower {
         const buffer = Buffer.allocUnsafe(READ_BYTES);
         const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position);
         if (bytesRead === 0) break;
-        // It may have grown beyond where we were since: looked at behind the read, or it could happen between the two.
+        // It may have been truncated and have grown beyond our position: checked after the read, or it could happen in between.
         isTruncated = !(await readFingerprint(file, head.bytes.length)).equals(head.bytes);
         if (isTruncated) break;
         const chunk = buffer.subarray(0, bytesRead);

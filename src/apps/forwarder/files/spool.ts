@@ -15,16 +15,16 @@ export class SpoolInUseError extends Error {
   }
 }
 
-/** A batch that is written down. */
+/** A batch on the disk. */
 export interface SpooledBatch {
-  /** Its place in the order. */
+  /** Its sequence number. */
   readonly number: number;
   readonly lineCount: number;
-  /** What it takes on the disk. */
+  /** Its size on the disk. */
   readonly byteCount: number;
 }
 
-/** What stands in front of a batch's frames, as one line of JSON. */
+/** In front of a batch's frames, as one line of JSON. */
 interface BatchFileHeader {
   readonly frameId: string;
   readonly reported: ReportedLosses;
@@ -38,8 +38,8 @@ const NEWLINE = 0x0a;
 
 /**
  * A folder of batches, one file each. A file is there as a whole or not at all, whenever the process is killed; the disk
- * is not waited for, so a power cut may take the last ones. Beside them is a *note*: how far whoever writes the batches had
- * come, kept with each batch and remembered after the last one has gone.
+ * is not synced, so a power cut may take the last ones. With each batch is a *checkpoint*: how far its source was read; that of
+ * the last one is saved when no batch is left (`note.json`).
  */
 export class Spool {
   readonly #folder: string;
@@ -56,12 +56,12 @@ export class Spool {
     this.#next = (this.#batches.at(-1)?.number ?? 0) + 1;
   }
 
-  /** Those that a process before this one has left, oldest first. */
+  /** Those that an earlier process has left, oldest first. */
   get leftover(): readonly SpooledBatch[] {
     return this.#batches;
   }
 
-  /** The note of the newest batch, or the one that was remembered. */
+  /** The checkpoint of the newest batch, or the one that was saved. */
   checkpoint(): unknown {
     for (const { number, lineCount } of this.#batches.toReversed()) {
       const header = parseHeader(this.#readIfPresent(this.#batchPath(number, lineCount)));
@@ -85,7 +85,7 @@ export class Spool {
     return { number, lineCount, byteCount: Math.max(BLOCK_BYTES, bytes.length) };
   }
 
-  /** The batch and its note. Undefined when it can't be read any more: then it is lost. */
+  /** The batch and its checkpoint. Undefined when it can't be read any more: then it is lost. */
   read({ number, lineCount }: SpooledBatch): { batch: LineBatch; checkpoint: unknown } | undefined {
     const bytes = this.#readIfPresent(this.#batchPath(number, lineCount));
     const header = parseHeader(bytes);
@@ -101,12 +101,12 @@ export class Spool {
     rmSync(this.#batchPath(number, lineCount), { force: true });
   }
 
-  /** Keeps a note also when no batch is left. */
+  /** Saves a checkpoint for when no batch is left. */
   saveCheckpoint(checkpoint: unknown): void {
     this.#writeAtomically(this.#checkpointPath, Buffer.from(JSON.stringify(checkpoint)));
   }
 
-  /** Lets others have the folder. */
+  /** Releases the folder's lock. */
   close(): void {
     rmSync(join(this.#folder, 'lock'), { force: true });
   }
@@ -156,7 +156,7 @@ function parseHeader(bytes: Buffer | undefined): BatchFileHeader | undefined {
   }
 }
 
-/** Leaves a file that names this process, so that a second one keeps out. One that was killed leaves it behind. */
+/** Creates a lock file that names this process. A process that was killed leaves a stale one, which is replaced. */
 function acquireLock(folder: string): void {
   const file = join(folder, 'lock');
   const owner = `${process.pid} ${processStat(process.pid)?.startTicks ?? ''}`;

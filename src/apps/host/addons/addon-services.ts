@@ -1,4 +1,4 @@
-/** What can be added: the programs behind the add-ons, and how each is set up in a folder of its own. */
+/** The services that add-ons can be of: their programs, and how each is set up in a folder of its own. */
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
@@ -16,19 +16,19 @@ export interface AddonInstanceRecord {
   readonly password: string;
 }
 
-export interface AddonServiceDefinition {
-  /** What has to be installed. */
+interface AddonServiceDefinition {
+  /** Name of the program that has to be installed. */
   readonly program: string;
   readonly description: string;
   /** Where the program is; undefined when it isn't installed. */
   locate(): string | undefined;
   /** The shell command that runs it in its folder. */
   command(): string;
-  /** What it has to find in its folder: passwords aren't for command lines, which everybody can read. */
+  /** Files for its folder: passwords aren't for command lines, which every user can read. */
   configFiles(record: AddonInstanceRecord): Record<string, string>;
   /** Done once, before the first start. */
   initialize?(folder: string, record: AddonInstanceRecord): Promise<void>;
-  /** The config vars that it gives to its app. */
+  /** The config vars that it adds to its app. */
   configVars(record: AddonInstanceRecord): Record<string, string>;
 }
 
@@ -90,16 +90,16 @@ const postgres: AddonServiceDefinition = {
 /** By name. */
 export const ADDON_SERVICES: Readonly<Record<string, AddonServiceDefinition>> = { redis, postgres };
 
-/** Heroku's names for them. */
+/** Heroku's names of services. */
 const ALIASES: Readonly<Record<string, string>> = { postgresql: 'postgres' };
 
-/** `redis` for `redis:dev`, `heroku-redis` and the like; not necessarily a service that there is. */
+/** `redis` for `redis:dev`, `heroku-redis` and the like; not necessarily an existing service. */
 export function canonicalServiceName(typed: string): string {
   const name = typed.split(':')[0].replace(/^heroku-/, '');
   return ALIASES[name] ?? name;
 }
 
-/** PostgreSQL's programs: Debian keeps those of each version in a folder of its own; the newest counts. */
+/** PostgreSQL's programs: Debian keeps those of each version in a folder of its own; the newest is used. */
 function findPostgresProgram(name: string): string | undefined {
   const debian = '/usr/lib/postgresql';
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
@@ -117,8 +117,8 @@ function requirePostgresProgram(name: string): string {
 }
 
 /**
- * PostgreSQL refuses to run as root. A server that does gives it another name for itself, in a user namespace: it
- * needs no other right on its files for that.
+ * PostgreSQL refuses to run as root. If this server does, PostgreSQL runs in a user namespace in which root has another
+ * user id; the owner of its files stays the same.
  */
 function unprivilegedPrefix(): string {
   if (process.getuid?.() !== 0) return '';

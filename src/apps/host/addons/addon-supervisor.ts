@@ -1,6 +1,6 @@
 /**
- * Add-ons: servers on this machine, one for each app that asked, started with this server and stopped with it. What they
- * say goes into their app's stream.
+ * Add-ons: servers on this machine, each for one app, started with this server and stopped with it. Their output goes to
+ * the app's stream.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -19,17 +19,16 @@ import { ADDON_SERVICES, type AddonInstanceRecord, canonicalServiceName } from '
 /** First port of add-ons. */
 const BASE_PORT = 28_000;
 const GRACE_MS = 10_000;
-/** How long the first start may take. */
+/** How long the first start may take until its port accepts connections. */
 const READY_TIMEOUT_MS = 20_000;
 
 interface RunningAddon {
-  readonly app: AppId;
   stop(): Promise<void>;
 }
 
-export interface AddonSupervisorOptions {
+interface AddonSupervisorOptions {
   readonly store: Store;
-  /** Where they keep their data. */
+  /** For their data. */
   readonly folder: string;
   readonly ports: PortAllocator;
   readonly pidFile: () => DynoPidFile;
@@ -72,7 +71,7 @@ export class AddonSupervisor implements AddonServices {
       await ADDON_SERVICES[service].initialize?.(folder, record);
       await this.options.store.transact(app, [{ key: `addon/${id}`, value: record }]);
       await this.start(app, record);
-      // Whoever gets its address may use it at once.
+      // The app may connect at once.
       await waitForPort(port, AbortSignal.timeout(READY_TIMEOUT_MS));
     } catch (error) {
       this.options.ports.release(port);
@@ -91,13 +90,13 @@ export class AddonSupervisor implements AddonServices {
     await rm(join(this.options.folder, id), { recursive: true, force: true });
   }
 
-  /** Starts those of an app again. */
+  /** Starts the add-ons that an app has. */
   async startAll(app: AppId): Promise<void> {
     for (const { value } of await this.options.store.list<AddonInstanceRecord>(app, 'addon/'))
       if (ADDON_SERVICES[value.service]) await this.start(app, value);
   }
 
-  /** Ends those of an app, and removes what they hold. */
+  /** Stops the add-ons of an app, and deletes their data. */
   async removeAll(app: AppId): Promise<void> {
     for (const { value } of await this.options.store.list<AddonInstanceRecord>(app, 'addon/'))
       await this.destroy(app, value.id);
@@ -113,7 +112,7 @@ export class AddonSupervisor implements AddonServices {
     return folder;
   }
 
-  /** Keeps it running until it is stopped. */
+  /** Runs the add-on, again after every exit, until it is stopped. */
   private async start(app: AppId, record: AddonInstanceRecord): Promise<void> {
     const folder = await this.prepareFolder(record);
     const service = ADDON_SERVICES[record.service];
@@ -121,7 +120,7 @@ export class AddonSupervisor implements AddonServices {
       await writeFile(join(folder, file), text, { mode: 0o600 });
     const lines = this.options.lines(app);
     const name = `${record.service}.1`;
-    // What an owner of an add-on has no use for stays here.
+    // Platform lines about its process are of no use to the app's owner.
     const appLinesOnly: ChunkSink = {
       writeLine: (source, _dyno, _priority, text) => {
         if (source === 'app') lines.writeLine('app', name, APP_PRIORITY, text);
@@ -161,6 +160,6 @@ export class AddonSupervisor implements AddonServices {
       void dyno?.stop(GRACE_MS);
       await ended;
     };
-    this.running.set(record.id, { app, stop });
+    this.running.set(record.id, { stop });
   }
 }

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Where a program is, or undefined when it isn't installed. */
+/** The path of a program; undefined when it isn't installed. */
 export function findProgram(name: string): string | undefined {
   const folders = [
     ...(process.env.PATH ?? '').split(delimiter),

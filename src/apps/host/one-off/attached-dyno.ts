@@ -1,5 +1,6 @@
-/** A one-off dyno at the other end of somebody's terminal. */
+/** A one-off dyno that is attached to a client's terminal. */
 
+import { platformErrorTitle } from '../../../common/platform-errors.ts';
 import type { AppId } from '../../../logs/store/contract.ts';
 import type { DynoInfo } from '../../processes/dyno.ts';
 import { killDaemonized } from '../../processes/kill-daemonized.ts';
@@ -8,12 +9,12 @@ import { type LineSink, PLATFORM_PRIORITY } from '../../processes/output/line-si
 import type { DynoPidFile } from '../../processes/pid-file.ts';
 import { signalGroup, waitForGroupExit } from '../../processes/process-group.ts';
 import type { Workspace } from '../../processes/supervisor.ts';
-import type { ReleaseSpec } from '../app-deployment.ts';
 import type { OneOffDynoRequest } from '../contract.ts';
+import type { ReleaseSpec } from '../release-spec.ts';
 import { FramedInput } from './framed-input.ts';
 import type { AttachedClient } from './rendezvous.ts';
 
-/** How long a client may take to come (R13). */
+/** How long a client may take to attach (R13). */
 const ATTACH_TIMEOUT_MS = 60_000;
 /** From SIGTERM to SIGKILL. */
 export const ONE_OFF_GRACE_MS = 10_000;
@@ -27,7 +28,7 @@ export interface OneOffDyno {
   resize(columns: number, rows: number): void;
 }
 
-/** What a one-off dyno is made of. */
+/** What a one-off dyno runs, and where. */
 export interface OneOffDynoOptions {
   readonly app: AppId;
   readonly id: string;
@@ -39,7 +40,7 @@ export interface OneOffDynoOptions {
   readonly lines: LineSink;
 }
 
-/** One that waits for its client, and then runs at the other end of its terminal. */
+/** Waits for its client, and then runs attached to the client's terminal. */
 export class AttachedDyno implements OneOffDyno {
   readonly app: AppId;
   readonly version: number;
@@ -54,11 +55,11 @@ export class AttachedDyno implements OneOffDyno {
   private finished = false;
   private resolveEnded: () => void = () => {};
 
-  constructor(parts: OneOffDynoOptions, pidFile: DynoPidFile) {
-    const { app, id, name, releaseSpec, request } = parts;
+  constructor(options: OneOffDynoOptions, pidFile: DynoPidFile) {
+    const { app, id, name, releaseSpec, request } = options;
     this.app = app;
     this.version = releaseSpec.version;
-    this.options = parts;
+    this.options = options;
     this.pidFile = pidFile;
     const now = new Date();
     const { command, type } = request;
@@ -68,7 +69,7 @@ export class AttachedDyno implements OneOffDyno {
     });
     this.log('Awaiting client');
     this.attachTimer = setTimeout(() => {
-      this.log('Error R13 (Attach error) -> Failed to attach to process');
+      this.log(`${platformErrorTitle('R13')} -> Failed to attach to process`);
       void this.finish(128);
     }, ATTACH_TIMEOUT_MS);
   }

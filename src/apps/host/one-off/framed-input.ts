@@ -1,8 +1,8 @@
 import { Transform, type TransformCallback } from 'node:stream';
 
 /**
- * Takes the frames that `tailrace run` sends, a length (32 bits, big endian) and so many bytes, apart. The empty frame is
- * the end of the input: the end of the connection would be the end of the client.
+ * Decodes the frames that `tailrace run` sends: a length (32 bits, big endian) and so many bytes. The empty frame is the
+ * end of the input: the end of the connection would be the end of the client.
  */
 export class FramedInput extends Transform {
   private header = Buffer.alloc(0);

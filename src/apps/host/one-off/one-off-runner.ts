@@ -5,30 +5,36 @@ import { dynoEnv } from '../../processes/config/dyno-env.ts';
 import { Dyno, type DynoInfo } from '../../processes/dyno.ts';
 import type { LineSink } from '../../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../../processes/pid-file.ts';
-import type { ReleaseSpec } from '../app-deployment.ts';
 import type { DynoSummary, OneOffDynoRequest } from '../contract.ts';
+import type { ReleaseSpec } from '../release-spec.ts';
 import { toDynoView } from '../running-apps.ts';
 import { AttachedDyno, ONE_OFF_GRACE_MS, type OneOffDyno, type OneOffDynoOptions } from './attached-dyno.ts';
 import { RendezvousServer } from './rendezvous.ts';
 import { loadOrCreateCertificates } from './rendezvous-certificates.ts';
 
-/** Ended ones can be asked for their status for so long. */
+/** How long the exit status is kept. */
 const ENDED_TTL_MS = 60_000;
 
-export interface OneOffRunnerOptions {
-  /** Where the certificates are kept. */
+interface OneOffRunnerOptions {
+  /** For the certificates of the rendezvous server. */
   readonly certificateFolder: string;
   /** Address and port to listen on; 0 for any free one. */
   readonly listen: { readonly host: string; readonly port: number };
   readonly pidFile: () => DynoPidFile;
 }
 
+interface OpenRendezvous {
+  readonly server: RendezvousServer;
+  readonly port: number;
+  readonly caCertificate: string;
+}
+
+/** Starts one-off dynos, and keeps their exit status for a while. */
 export class OneOffRunner {
   private readonly options: OneOffRunnerOptions;
   private readonly dynos = new Map<string, OneOffDyno>();
-  private rendezvousServer:
-    | Promise<{ rendezvous: RendezvousServer; port: number; caCertificate: string }>
-    | undefined;
+  /** Opened for the first attached dyno. */
+  private openedRendezvous: Promise<OpenRendezvous> | undefined;
   private nextNumber = 1_000 + Math.floor(Math.random() * 9_000);
 
   constructor(options: OneOffRunnerOptions) {
@@ -41,14 +47,14 @@ export class OneOffRunner {
       .map((one) => oneOffView(one));
   }
 
-  /** Those with a process. */
+  /** The running one-off dynos of an app, as processes. */
   processes(app: AppId): DynoInfo[] {
     return [...this.dynos.values()]
       .filter((one) => one.app === app && one.status === undefined)
       .map((one) => one.info());
   }
 
-  /** Also one that has ended a short while ago, with its status. */
+  /** Also one that has exited a short while ago, with its status. */
   find(app: AppId, name: string): DynoSummary | undefined {
     const one = this.dynos.get(key(app, name));
     return one && oneOffView(one);
@@ -61,7 +67,7 @@ export class OneOffRunner {
     return one !== undefined;
   }
 
-  /** Those with this name, or all (`run`). @returns how many there were */
+  /** Stops the one with this name, or all (`run`). @returns how many there were */
   async stop(app: AppId, which: string): Promise<number> {
     const all = [...this.dynos.values()].filter(
       (one) => one.app === app && one.status === undefined && (which === 'run' || one.info().name === which),
@@ -70,12 +76,12 @@ export class OneOffRunner {
     return all.length;
   }
 
-  /** What clients have to trust. */
+  /** PEM of the certificate authority that clients have to trust. */
   async caCertificate(): Promise<string> {
     return (await this.openRendezvous()).caCertificate;
   }
 
-  /** Starts one. @returns it, with the address to attach to when that was wanted */
+  /** Starts one. @returns it, with the address to attach to if the request says so */
   async run(
     app: AppId,
     releaseSpec: ReleaseSpec,
@@ -84,7 +90,7 @@ export class OneOffRunner {
   ): Promise<DynoSummary> {
     const id = randomUUID();
     const name = `${request.type}.${this.nextNumber++}`;
-    const server = request.attach ? await this.openRendezvous() : undefined;
+    const rendezvous = request.attach ? await this.openRendezvous() : undefined;
     const workspace = await (releaseSpec.createWorkspace?.(id) ?? {
       folder: releaseSpec.cwd,
       env: {},
@@ -93,44 +99,31 @@ export class OneOffRunner {
     const base = { ...releaseSpec.env, ...workspace.env, ...request.env };
     const env = dynoEnv({ base, name, id, port: undefined, color: false });
     const dynoOptions = { app, id, name, env, workspace, releaseSpec, request, lines };
-    if (!server) return oneOffView(this.startDetached(dynoOptions));
-    const { rendezvous, port } = server;
+    if (!rendezvous) return oneOffView(this.startDetached(dynoOptions));
+    const { server, port } = rendezvous;
     const attached = new AttachedDyno(dynoOptions, this.options.pidFile());
-    const { secret, cancel } = rendezvous.expectClient((client) => attached.attachClient(client));
+    const { secret, cancel } = server.expectClient((client) => attached.attachClient(client));
     this.track(attached, attached.ended.finally(cancel));
     return { ...oneOffView(attached), attachPath: `:${port}/${secret}` };
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.dynos.values()].map((one) => one.stop()));
-    if (this.rendezvousServer)
-      await this.rendezvousServer.then(({ rendezvous }) => rendezvous.close()).catch(() => {});
+    await this.openedRendezvous?.then(({ server }) => server.close()).catch(() => {});
   }
 
-  private startDetached({
-    app,
-    id,
-    name,
-    env,
-    workspace,
-    releaseSpec,
-    request,
-    lines,
-  }: OneOffDynoOptions): OneOffDyno {
-    const { command, type } = request;
-    const options = {
+  private startDetached(options: OneOffDynoOptions): OneOffDyno {
+    const { app, id, name, env, workspace, releaseSpec, request, lines } = options;
+    const dyno = new Dyno({
       name,
-      type,
-      command,
+      type: request.type,
+      command: request.command,
       profileScript: releaseSpec.profileScript,
       cwd: workspace.folder,
       env,
       sandboxCommand: workspace.sandboxCommand,
       lines,
       id,
-    };
-    const dyno = new Dyno({
-      ...options,
       oneOff: true,
       killDaemonized: releaseSpec.createWorkspace !== undefined,
     });
@@ -161,22 +154,21 @@ export class OneOffRunner {
     void ended.then(() => setTimeout(() => this.dynos.delete(key(one.app, name)), ENDED_TTL_MS).unref());
   }
 
-  private openRendezvous() {
-    const { certificateFolder: folder, listen } = this.options;
-    this.rendezvousServer ??= (async () => {
-      const own = await loadOrCreateCertificates(folder);
-      const rendezvous = new RendezvousServer(own);
-      return {
-        rendezvous,
-        port: await rendezvous.listen(listen.host, listen.port),
-        caCertificate: own.caCertificate,
-      };
-    })();
-    // A missing program may be there at the next try.
-    this.rendezvousServer.catch(() => {
-      this.rendezvousServer = undefined;
+  private openRendezvous(): Promise<OpenRendezvous> {
+    this.openedRendezvous ??= this.listen();
+    // A missing program may be installed at the next attempt.
+    this.openedRendezvous.catch(() => {
+      this.openedRendezvous = undefined;
     });
-    return this.rendezvousServer;
+    return this.openedRendezvous;
+  }
+
+  private async listen(): Promise<OpenRendezvous> {
+    const { certificateFolder, listen } = this.options;
+    const certificates = await loadOrCreateCertificates(certificateFolder);
+    const server = new RendezvousServer(certificates);
+    const port = await server.listen(listen.host, listen.port);
+    return { server, port, caCertificate: certificates.caCertificate };
   }
 }
 

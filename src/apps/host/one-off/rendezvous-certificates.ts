@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { TailraceError } from '../../../common/errors.ts';
 
 export interface RendezvousCertificates {
-  /** PEM; what clients have to trust. */
+  /** PEM of the certificate authority that clients have to trust. */
   readonly caCertificate: string;
   readonly certificate: string;
   readonly key: string;
@@ -20,7 +20,7 @@ const CERTIFICATE_DAYS = 800;
 const RENEW_BEFORE_MS = 30 * 86_400_000;
 
 /**
- * Reads them from a folder, and makes what isn't there, or is about to expire, with `openssl`.
+ * Reads them from a folder, and creates what is missing, or about to expire, with `openssl`.
  * @throws TailraceError `unavailable` when `openssl` isn't installed
  */
 export async function loadOrCreateCertificates(folder: string): Promise<RendezvousCertificates> {
@@ -75,7 +75,7 @@ export async function loadOrCreateCertificates(folder: string): Promise<Rendezvo
   };
 }
 
-/** Makes files beside, and moves them in when all are there; the certificate, which says that they are, last. */
+/** Creates files in a temporary folder, and moves them when all are written; the certificate last, as it is the one that is checked. */
 async function createAtomically(
   folder: string,
   names: readonly string[],

@@ -1,9 +1,9 @@
-/** Where clients meet attached dynos: TLS, then a line with a secret, then the terminal, both ways. */
+/** Where clients connect to attached dynos: TLS, then a line with a secret, then the terminal, both ways. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { RendezvousCertificates } from './rendezvous-certificates.ts';
 
-/** A client that has shown the secret. */
+/** A client that has sent the secret. */
 export interface AttachedClient {
   readonly socket: TLSSocket;
   /** It sends frames (see `FramedInput`); others send bytes as they are, and 0x04 (Ctrl-D) at the end of their input. */
@@ -12,7 +12,7 @@ export interface AttachedClient {
 
 type OnAttach = (client: AttachedClient) => void;
 
-/** Time to show the secret. */
+/** Time to send the secret. */
 const SECRET_TIMEOUT_MS = 15_000;
 const SECRET_LINE = /^\/?([A-Za-z0-9_-]{32})(;framed)?\r?\n/;
 const LINE_MAX = 256;
@@ -37,7 +37,7 @@ export class RendezvousServer {
     return typeof address === 'object' && address ? address.port : port;
   }
 
-  /** Waits for one client. @returns the secret it has to show, and how to stop waiting */
+  /** Waits for one client. @returns the secret that it has to send, and how to stop waiting */
   expectClient(onAttach: OnAttach): { secret: string; cancel: () => void } {
     const secret = randomBytes(24).toString('base64url');
     this.expectedClients.set(secret, onAttach);

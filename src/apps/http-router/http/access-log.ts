@@ -1,7 +1,7 @@
 import type { Failure } from '../error-codes.ts';
 
-/** What one router line tells about one request. Times are in milliseconds, negative when there is none. */
-export type AccessLogEntry = {
+/** The values of one router line. Times are in milliseconds, negative when there is none. */
+type AccessLogEntry = {
   method: string;
   path: string;
   host: string;
@@ -12,7 +12,7 @@ export type AccessLogEntry = {
   connectMs: number;
   serviceMs: number;
   status: number;
-  /** Body bytes of the app's response that were passed on; the proxy's own error pages count nothing. */
+  /** Body bytes of the app's response that were relayed; the router's own error pages count nothing. */
   byteCount: number;
 };
 

@@ -1,6 +1,6 @@
 /**
- * How the end of a body is found (RFC 9112 section 6.3). Bodies pass through as the bytes they are; these
- * only look for the end, and refuse what another parser might understand differently.
+ * How the end of a body is found (RFC 9112 section 6.3). Bodies are relayed as the bytes they are; these
+ * only look for the end, and reject what another parser might understand differently.
  */
 export type BodyFraming = {
   /** True when the last byte has been seen. */
@@ -11,10 +11,10 @@ export type BodyFraming = {
   take(bytes: Buffer, start: number): number;
 };
 
-/** No body at all. One is enough for everybody, since it never changes. */
+/** No body at all. Shared by all messages, since it never changes. */
 export const noBody: BodyFraming = { done: true, byteCount: 0, take: (_bytes, start) => start };
 
-/** A body of a length known beforehand, in bytes. */
+/** A body with a Content-Length, in bytes. */
 export class LengthBody implements BodyFraming {
   done: boolean;
   byteCount = 0;
@@ -33,7 +33,7 @@ export class LengthBody implements BodyFraming {
   }
 }
 
-/** A body that ends where the connection ends; its owner learns that elsewhere, `done` stays false. */
+/** A body that ends with the connection; `done` stays false. */
 export class UntilCloseBody implements BodyFraming {
   done = false;
   byteCount = 0;

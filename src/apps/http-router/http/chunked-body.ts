@@ -56,7 +56,7 @@ export class ChunkedBody implements BodyFraming {
     return at;
   }
 
-  /** Takes one byte of framing; false if it is wrong there. */
+  /** Takes one byte of framing; false if it is malformed. */
   #step(byte: number): boolean {
     switch (this.#state) {
       case 'size':

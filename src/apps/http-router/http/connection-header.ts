@@ -1,9 +1,9 @@
-/** What the Connection headers of one message said. */
-export type ConnectionHeader = {
+/** The options in the Connection headers of one message. */
+type ConnectionHeader = {
   close: boolean;
   keepAlive: boolean;
   upgrade: boolean;
-  /** Headers meant for this hop only, in lower case. */
+  /** Names of headers for this hop only, in lower case. */
   hopByHopNames: readonly string[];
 };
 

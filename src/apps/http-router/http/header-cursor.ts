@@ -5,11 +5,11 @@ export const HEAD_BYTES_MAX = 65_536;
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
-// No control characters, and no CR or LF alone, which other parsers may take for the end of a line. In runs: half the
-// time of looking for what is forbidden.
+// No control characters, and no CR or LF alone, which other parsers may take for the end of a line. Matching runs of what
+// is allowed is faster than searching for what is forbidden.
 const ALLOWED_HEAD = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Where the head that starts at `start` ends, behind its empty line; -1 while that hasn't come. */
+/** Where the head that starts at `start` ends, behind its empty line; -1 while that hasn't arrived. */
 export function findHeadEnd(bytes: Buffer, start: number): number {
   const at = bytes.indexOf(HEAD_END, start);
   return at === -1 ? -1 : at + 4;
@@ -21,13 +21,13 @@ export function hasForbiddenCharacter(head: string): boolean {
 }
 
 /**
- * Walks over the header lines of a head, and gathers those that are to be passed on.
+ * Iterates over the header lines of a head, and collects those that are forwarded.
  *
  * The lines stay the bytes that came in: kept ones are copied in runs, not one by one, which is what
  * makes this cheap. A head is a latin-1 string with one character a byte, up to and without its empty line.
  */
 export class HeaderCursor {
-  /** Name of the current field, in lower case. */
+  /** Name of the current header, in lower case. */
   name = '';
   /** Length of the current line, in bytes, without its end. */
   lineBytes = 0;
@@ -63,19 +63,19 @@ export class HeaderCursor {
     return true;
   }
 
-  /** Value of the current field, without the white space round it. */
+  /** Value of the current header, without the white space around it. */
   value(): string {
     return this.#head.slice(this.#valueStart, this.#lineEnd).trim();
   }
 
-  /** Leaves the current line out of `kept`. */
+  /** Leaves the current line out of `keptLines()`. */
   dropLine(): void {
     if (this.#runStart < this.#lineStart)
       this.#keptLines += this.#head.slice(this.#runStart, this.#lineStart);
     this.#runStart = this.#lineEnd + 2;
   }
 
-  /** All lines walked over and not dropped, each with its CRLF. */
+  /** All lines that were passed and not dropped, each with its CRLF. */
   keptLines(): string {
     return this.#runStart < this.#head.length
       ? this.#keptLines + this.#head.slice(this.#runStart)
@@ -83,10 +83,10 @@ export class HeaderCursor {
   }
 }
 
-// Taking these away because a Connection header names them would change what the message means.
+// Dropping these because a Connection header names them would change the meaning of the message.
 const NEVER_HOP_BY_HOP = new Set(['host', 'content-length', 'transfer-encoding']);
 
-/** Header lines without those that a Connection header declared as meant for the next hop only. */
+/** Header lines without those that a Connection header named as for the next hop only. */
 export function withoutHopByHop(lines: string, names: readonly string[]): string {
   const cursor = new HeaderCursor(lines, 0);
   while (cursor.next()) {

@@ -17,19 +17,19 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
 /**
- * The head of a request, read once. When it can't be accepted `failure` says why, and the rest holds what
- * could be read nevertheless, so that the line about it can say something.
+ * The head of a request, parsed once. When it is rejected `failure` says why, and the rest holds what could be parsed
+ * nevertheless, for the log line about it.
  */
 export type RequestHead = {
   failure: Failure | undefined;
   method: string;
-  /** May it be sent a second time when the first was in vain? */
+  /** May it be sent a second time when the first attempt failed? */
   idempotent: boolean;
-  /** The request target in origin form (or `*`), as sent on to the dyno. */
+  /** The request target in origin form (or `*`), as forwarded to the dyno. */
   target: string;
   /** False for HTTP/1.0. */
   http11: boolean;
-  /** The Host header as it came, with its port. */
+  /** The Host header as it was sent, with its port. */
   hostHeader: string;
   /** Host in lower case, without a port. */
   host: string;
@@ -37,15 +37,15 @@ export type RequestHead = {
   body: number | 'chunked';
   /** May the connection to the client stay open afterwards? */
   keepAlive: boolean;
-  /** Protocol the client would like to switch to. */
+  /** Protocol that the client asks to switch to. */
   upgrade: string | undefined;
   /** The client's own request id, if it is a valid one. */
   requestId: string | undefined;
   /** The client's own X-Forwarded-For, '' if none. */
   forwardedFor: string;
-  /** Does an HTML page make sense to whoever asks? */
+  /** Does the client accept an HTML page? */
   acceptsHtml: boolean;
-  /** Header lines that are passed on as they are. */
+  /** Header lines that are forwarded as they are. */
   keptLines: string;
 };
 
@@ -82,7 +82,7 @@ export function parseRequestHead(text: string, complete: boolean): RequestHead {
   return head;
 }
 
-/** Fills in what the request line says; gives the authority of an absolute target, which outranks Host. */
+/** Parses the request line; gives the authority of an absolute target, which overrides Host (RFC 9112 section 3.2.2). */
 function readRequestLine(head: RequestHead, line: string): string | undefined {
   if (line.length > HEADER_LINE_BYTES_MAX) {
     head.failure = failures.longRequestLine;
@@ -162,7 +162,7 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
         cursor.dropLine();
         break;
       }
-      // Ours to set, whatever the client claims.
+      // Set by the router, whatever the client claims.
       case 'x-forwarded-proto':
       case 'x-forwarded-port':
       case 'x-request-start':
@@ -186,7 +186,7 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
         break;
     }
   }
-  // Both at once, or chunks in HTTP/1.0: the usual beginnings of a smuggled request (RFC 9112 section 6.1).
+  // Both at once, or chunks in HTTP/1.0: as request smuggling begins (RFC 9112 section 6.1).
   if (chunked && (lengths > 0 || !head.http11)) head.failure ??= failures.badHeader;
   if (hosts === 0 && head.http11) head.failure ??= failures.badHeader;
   if (chunked) head.body = 'chunked';
@@ -196,7 +196,7 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
     options.hopByHopNames.length === 0
       ? cursor.keptLines()
       : withoutHopByHop(cursor.keptLines(), options.hopByHopNames);
-  // HTTP/2 inside a tunnel would be requests that get no line; a server may ignore the wish, so we do.
+  // HTTP/2 inside a tunnel would be requests without a log line; a server may ignore the Upgrade header, so it is.
   if (head.http11 && options.upgrade && upgrade !== '' && !/^h2c?$/i.test(upgrade)) head.upgrade = upgrade;
 }
 
@@ -210,8 +210,8 @@ function readHost(head: RequestHead): void {
   }
 }
 
-/** What the proxy itself knows about a request. */
-export type ForwardingInfo = { address: string; port: number; requestId: string; startedMs: number };
+/** What the router itself adds to a request. */
+type ForwardingInfo = { address: string; port: number; requestId: string; startedMs: number };
 
 /**
  * The head that is sent to the dyno.
@@ -222,7 +222,7 @@ export function headForDyno(head: RequestHead, hop: ForwardingInfo): string {
   return `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.hostHeader}\r\n${head.keptLines}${upgrade}X-Request-Id: ${hop.requestId}\r\nX-Forwarded-For: ${forwardedFor(head, hop.address)}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${hop.port}\r\nX-Request-Start: ${hop.startedMs}\r\nVia: 1.1 tailrace\r\n\r\n`;
 }
 
-/** The chain of addresses a request came through, the last one being whoever connected to us. */
+/** The chain of addresses a request came through, the last one being the client of this connection. */
 export function forwardedFor(head: RequestHead, address: string): string {
   return head.forwardedFor === '' ? address : `${head.forwardedFor}, ${address}`;
 }

@@ -22,10 +22,10 @@ export type ResponseHead = {
   body: number | 'chunked' | 'close';
   /** May the dyno's connection be used again? */
   keepAlive: boolean;
-  /** How long the dyno keeps it open without a request, in seconds, if it said so. */
+  /** How long the dyno keeps it open without a request, in seconds, from its Keep-Alive header. */
   keepAliveS: number | undefined;
   upgrade: string;
-  /** Header lines that are passed on as they are. */
+  /** Header lines that are relayed as they are. */
   keptLines: string;
 };
 
@@ -73,7 +73,7 @@ function readHeaders(head: ResponseHead, cursor: HeaderCursor, http11: boolean):
         if (!LENGTH.test(value) || (length !== undefined && length !== value)) {
           head.failure ??= failures.invalidLength;
         }
-        // RFC 9110 section 8.6: not with these; and said twice it helps nobody.
+        // Not with these (RFC 9110 section 8.6), and not twice.
         if (length !== undefined || head.status < 200 || head.status === 204) cursor.dropLine();
         length = value;
         break;
@@ -81,7 +81,7 @@ function readHeaders(head: ResponseHead, cursor: HeaderCursor, http11: boolean):
       case 'transfer-encoding':
         if (chunked || cursor.value().toLowerCase() !== 'chunked') head.failure ??= failures.malformed;
         chunked = true;
-        // Written again by headForClient, if the client is to get chunks.
+        // Added again by headForClient, if the client gets chunks.
         cursor.dropLine();
         break;
       case 'connection':
@@ -103,7 +103,7 @@ function readHeaders(head: ResponseHead, cursor: HeaderCursor, http11: boolean):
         break;
     }
   }
-  // Two answers to where the body ends; no honest server gives both (RFC 9112 section 6.3, rule 3).
+  // They contradict each other about the end of the body; no honest server sends both (RFC 9112 section 6.3, rule 3).
   if (chunked && length !== undefined) head.failure ??= failures.invalidLength;
   if (chunked) head.body = 'chunked';
   else if (length !== undefined) head.body = Number(length);
@@ -115,7 +115,7 @@ function readHeaders(head: ResponseHead, cursor: HeaderCursor, http11: boolean):
       : withoutHopByHop(cursor.keptLines(), options.hopByHopNames);
 }
 
-/** @param dechunked gets the content of chunks one by one, for a client that doesn't know chunks */
+/** @param dechunked collects the content of chunks one by one, for a client that doesn't know chunks */
 export function responseBody(head: ResponseHead, dechunked: Buffer[] | undefined): BodyFraming {
   if (head.body === 'chunked') return new ChunkedBody(dechunked);
   if (head.body === 'close') return new UntilCloseBody();

@@ -1,15 +1,15 @@
 import { Socket } from 'node:net';
 
 /**
- * Every connection reads into this: what was read is passed on, or copied, before anybody reads again. A buffer for each
- * read, and the stream that it would go through, cost a tenth of the processor time of a small request.
+ * Every connection reads into this: what was read is relayed, or copied, before the next read. A buffer for each read, and
+ * the stream that it would go through, take a good part of the processor time of a small request.
  */
 const SHARED_BUFFER = Buffer.allocUnsafeSlow(65_536);
 
-/** Takes what was read; the bytes become others when it returns, so what is kept must be copied. */
-export type OnBytes = (bytes: Buffer) => void;
+/** Takes what was read; the bytes are overwritten after it returns, so what is kept must be copied. */
+type OnBytes = (bytes: Buffer) => void;
 
-/** What `connect` and `Socket` of node:net are to do with what they read, instead of a stream's `data` events. */
+/** The `onread` option of `connect` and `Socket` of node:net, which replaces a stream's `data` events. */
 export function readIntoSharedBuffer(onBytes: OnBytes): { buffer: Buffer; callback(count: number): boolean } {
   return {
     buffer: SHARED_BUFFER,
@@ -20,7 +20,7 @@ export function readIntoSharedBuffer(onBytes: OnBytes): { buffer: Buffer; callba
   };
 }
 
-/** The same bytes, in memory that stays as it is. */
+/** The same bytes, in memory that isn't overwritten. */
 export function copyIfShared(bytes: Buffer): Buffer {
   return bytes.buffer === SHARED_BUFFER.buffer ? Buffer.from(bytes) : bytes;
 }
@@ -28,7 +28,7 @@ export function copyIfShared(bytes: Buffer): Buffer {
 /**
  * The socket of a connection that a server with `pauseOnConnect` has accepted, read in this way. Servers have no option
  * for it, so the connection is moved to a new socket, made as the server itself makes them. Should a version
- * of Node.js not allow that, the accepted socket serves as well, at a higher price.
+ * of Node.js not allow that, the accepted socket is used, which is slower.
  */
 export function adoptSocket(accepted: Socket, onBytes: OnBytes): Socket {
   const handle: unknown = '_handle' in accepted ? accepted._handle : undefined;
@@ -39,7 +39,7 @@ export function adoptSocket(accepted: Socket, onBytes: OnBytes): Socket {
     return accepted;
   }
   accepted._handle = null;
-  // The server counts its connections by those that it made.
+  // The server waits for the sockets that it made itself when it closes.
   socket.on('close', () => accepted.destroy());
   return socket;
 }

@@ -6,16 +6,16 @@ const JOIN_BYTES_MAX = 16_384;
 
 /**
  * Writes a head, and the first bytes of its body with it if there are any, in one packet if possible.
- * @returns false when the socket would like a pause, as `Socket.write` does
+ * @returns false when the socket's buffer is full, as `Socket.write` does
  */
 export function writeWithHead(socket: Socket, head: string, bytes: Buffer | undefined): boolean {
   if (bytes === undefined || bytes.length === 0) return socket.write(head, 'latin1');
   if (bytes.length <= JOIN_BYTES_MAX) return socket.write(head + bytes.toString('latin1'), 'latin1');
   socket.cork();
   socket.write(head, 'latin1');
-  const room = socket.write(copyIfShared(bytes));
+  const writable = socket.write(copyIfShared(bytes));
   socket.uncork();
-  return room;
+  return writable;
 }
 
 /** The part of `bytes` between two positions, without a new object when that is all of it. */

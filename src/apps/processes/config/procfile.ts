@@ -4,7 +4,7 @@ export interface ProcfileEntry {
   type: string;
   /** The shell command of its dynos. */
   command: string;
-  /** Where it stands in the file, from 1. */
+  /** Line number, from 1. */
   line: number;
 }
 

@@ -1,12 +1,12 @@
-/** A dyno that ran this long before it crashed is forgiven: counting starts anew. */
+/** A dyno that ran this long before it crashed was stable: counting starts anew. */
 export const STABLE_AFTER_MS = 10 * 60_000;
 
 const DELAY_MAX_MS = 5 * 60_000;
 
 /**
  * How long a crashed dyno stays down before it is started again: not at all the first time, then 1 s, 2 s, 4 s … up to
- * 5 minutes, so that a crash loop neither floods the stream nor eats the machine. (Heroku waits 10 minutes and more,
- * which nobody wants on the machine they work at.)
+ * 5 minutes, so that a crash loop neither floods the stream nor overloads the machine. (Heroku waits 10 minutes and more:
+ * too long for development.)
  *
  * @param crashCount crashes in a row, each within 10 minutes of its launch; 1 for the first
  * @returns milliseconds

@@ -13,7 +13,7 @@ export interface AttachedProcessOptions {
   readonly command: string;
   readonly cwd: string;
   readonly env: Environment;
-  /** Isolates it. */
+  /** Sandboxes it. */
   readonly sandboxCommand: SandboxCommand | undefined;
   /** Undefined: pipes, no terminal. */
   readonly terminalSize: { readonly columns: number; readonly rows: number } | undefined;
@@ -25,14 +25,14 @@ export interface AttachedProcessOptions {
 
 export interface AttachedProcess {
   readonly pid: number | undefined;
-  /** 0–255, 128 + n for signal n, when everything it wrote has been handed on. Never rejects. */
+  /** 0–255, 128 + n for signal n, when everything it wrote has been forwarded. Never rejects. */
   readonly status: Promise<number>;
   resize(columns: number, rows: number): void;
 }
 
 const EOT = 4;
 
-/** Starts it, and joins it with its client's input and output. */
+/** Starts it, and connects it with its client's input and output. */
 export function spawnAttached(options: AttachedProcessOptions): AttachedProcess {
   return options.terminalSize ? spawnInTerminal(options, options.terminalSize) : spawnWithPipes(options);
 }
@@ -51,7 +51,7 @@ function spawnInTerminal(
     // Bytes, not text: what is cut in the middle of a character stays whole.
     encoding: null,
   });
-  // node-pty says string, and gives buffers when no encoding is set.
+  // node-pty's type is string; without an encoding it emits buffers.
   pty.onData((data: string | Buffer) => {
     if (!output.write(data)) pty.pause();
   });
@@ -97,7 +97,7 @@ function spawnWithPipes({
   const { pid } = child;
   const status = new Promise<number>((resolve) => {
     child.on('error', () => resolve(127));
-    // What it left in the background ends with it, and lets go of the pipes.
+    // What it left in the background is killed, which closes the pipes.
     child.on('exit', () => pid !== undefined && signalGroup(pid, 'SIGKILL'));
     child.on('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   });

@@ -1,52 +1,51 @@
 import type { Readable } from 'node:stream';
 
-/** A line may grow to this before it is handed on in pieces: an endless line must not eat the memory. */
+/** A line may grow to this before it is emitted in pieces: an endless line must not exhaust the memory. */
 const PARTIAL_LINE_BYTES_MAX = 1_000_000;
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const EMPTY = Buffer.alloc(0);
 
-/** Takes what a process writes. The bytes may become others when it returns. */
+/** Handles what a process writes. The buffers may be reused when it returns. */
 export interface LineHandler {
   /** Takes a line, without its line ending; with that it took so many bytes of the stream. */
   onLine(line: Buffer, byteCount: number): void;
   /**
    * Takes many lines at once, each with its newline. Without it they come one by one.
    *
-   * @param onWritable to be called when it takes more, if it didn't take all
+   * @param onWritable to be called when it accepts more, if it didn't take all
    * @returns how many bytes it took: whole lines
    */
-  onChunk?(run: Buffer, onWritable: () => void): number;
+  onChunk?(chunk: Buffer, onWritable: () => void): number;
 }
 
 /**
- * Cuts what a process writes into lines, and hands each on the moment its newline is there; those that came together, together.
- * The lines stay where they were read: a dyno may write hundreds of thousands of them a second, and whoever takes them
- * copies them anyway.
+ * Splits what a process writes into lines, and emits each as soon as its newline is there; those that came together, together.
+ * The lines aren't copied: a dyno may write hundreds of thousands of them a second, and the handler copies them anyway.
  */
 export class LineReader {
-  /** Resolves when the last line was handed on. Never rejects. */
+  /** Resolves when the last line was emitted. Never rejects. */
   readonly ended: Promise<void>;
   readonly #stream: Readable;
   readonly #handler: LineHandler;
   #resolveEnded: () => void = () => {};
-  /** Read, but from `#at` on not cut into lines yet: what comes behind the line at which `pause()` came. */
+  /** Read, but from `#position` on not split into lines yet: what comes after the line at which `pause()` came. */
   #unparsed: Buffer = EMPTY;
   #position = 0;
-  /** The beginning of a line whose newline hasn't come. */
+  /** A line whose newline hasn't come. */
   #partialLine: Buffer = EMPTY;
   #partialBytes = 0;
   #paused = false;
-  /** Until the taker has room. */
+  /** Until the handler calls `onWritable`. */
   #awaitsWritable = false;
-  /** Nobody waits any more: not for the taker's room either. */
+  /** Not even for `onWritable`. */
   #neverWaits = false;
   #parsing = false;
   #closed = false;
   #discarded = false;
 
-  /** @param stream its chunks may become others when its `data` listeners have returned */
+  /** @param stream its chunks may be reused when its `data` listeners have returned */
   constructor(stream: Readable, handler: LineHandler) {
     this.#stream = stream;
     this.#handler = handler;
@@ -73,7 +72,7 @@ export class LineReader {
     });
   }
 
-  /** Lines have to wait until whoever takes them has room. */
+  /** Lines wait until the handler accepts them. */
   get isWaiting(): boolean {
     return this.#awaitsWritable;
   }
@@ -89,19 +88,19 @@ export class LineReader {
     this.#continue();
   }
 
-  /** Goes on, whoever has to take the lines: from now on they come one by one, to be taken or to be counted as lost. */
+  /** Goes on without back-pressure: from now on lines are emitted one by one, to be taken or to be counted as lost. */
   stopWaiting(): void {
     this.#neverWaits = true;
     this.#awaitsWritable = false;
     this.resume();
   }
 
-  /** Gives up on what may still come, when something outside of the dyno keeps the pipe open. */
+  /** Closes a pipe that something outside of the dyno keeps open. */
   close(): void {
     this.#stream.destroy();
   }
 
-  /** Ends at once: what was read and not handed on is forgotten. */
+  /** Ends at once: what was read and not emitted is discarded. */
   discard(): void {
     this.#discarded = true;
     this.#stream.destroy();
@@ -131,7 +130,7 @@ export class LineReader {
     this.#resolveEnded();
   }
 
-  /** Hands on whole lines together; false when there are none, or the first of them has begun before. */
+  /** Emits whole lines together; false when there are none, or the first of them has begun before. */
   #emitChunk(bytes: Buffer): boolean {
     const { onChunk } = this.#handler;
     if (!onChunk || this.#neverWaits || this.#partialBytes > 0) return false;
@@ -151,7 +150,7 @@ export class LineReader {
     if (!this.#paused) this.#continue();
   };
 
-  /** Hands on the line that starts at `start`, or keeps its beginning. */
+  /** Emits the line that starts at `start`, or keeps its beginning. */
   #parseLine(bytes: Buffer, start: number): void {
     const found = bytes.indexOf(NEWLINE, start);
     const end = found === -1 ? bytes.length : found;
@@ -166,7 +165,7 @@ export class LineReader {
     else if (this.#partialBytes >= PARTIAL_LINE_BYTES_MAX) this.#emitPartial(0, false);
   }
 
-  /** Adds to the beginning of a line. In memory that doubles: it may come byte by byte. */
+  /** Adds to a partial line, in a buffer that doubles: it may come byte by byte. */
   #appendPartial(bytes: Buffer, start: number, end: number): void {
     const length = this.#partialBytes + end - start;
     if (length > this.#partialLine.length) {

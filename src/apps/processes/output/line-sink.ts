@@ -1,24 +1,24 @@
-/** Where the runner's lines go: the shipper, a terminal, a test. */
+/** Where the lines of dynos go: the shipper, a terminal, a test. */
 export interface LineSink {
   /**
    * Takes one line, at once and without waiting. The bytes are the sender's, unchanged, without the line ending; they
    * may be kept or copied, never written to.
    *
-   * @param source `app` for what a process wrote, `heroku` for what the runner says about it
+   * @param source `app` for what a process wrote, `heroku` for what the platform logs about it
    * @param dyno `web.1`
    * @param priority syslog's: facility × 8 + severity
    */
   writeLine(source: string, dyno: string, priority: number, message: Uint8Array | string): void;
 }
 
-/** Takes a dyno's lines many at a time, and says when it has enough. */
+/** Takes a dyno's lines many at a time, with back-pressure. */
 export interface ChunkSink extends LineSink {
   /**
-   * Takes lines as they stand in a dyno's output: each with its newline, which is no part of the message, nor is a return before
-   * it. The bytes may become others afterwards.
+   * Takes lines as they are in a dyno's output: each with its newline, which is no part of the message, nor is a return before
+   * it. The buffer may be reused afterwards.
    *
-   * @param onWritable called once, when there is room again, if not all of the lines were taken
-   * @returns how many bytes were taken, a number of whole lines; the others are to be given again
+   * @param onWritable called once, when it accepts lines again, if not all of them were taken
+   * @returns how many bytes were taken, a number of whole lines; the others are to be written again
    */
   writeChunk(
     source: string,

@@ -10,9 +10,9 @@ import { join } from 'node:path';
  */
 const SHARED_READ_BUFFER = Buffer.allocUnsafeSlow(65_536);
 
-/** One way out of a process: what it writes to `writeFd` can be read from `reader`. */
+/** What a process writes to `writeFd` can be read from `reader`. */
 export interface Pipe {
-  /** The chunks of its `data` events become others when its listeners have returned: what is kept must be copied. */
+  /** The chunks of its `data` events are reused when its listeners have returned: what is kept must be copied. */
   reader: Socket;
   /** Given to the child; the parent closes its own copy after the spawn, or it would never see the end. */
   writeFd: number;

@@ -1,5 +1,6 @@
 /** A drain's health: its last response and error, when it is retried, and what of that is reported in the app's stream. */
 import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
+import { platformErrorTitle } from '../../../common/platform-errors.ts';
 import { type DrainRecord, redactUrl } from '../options/drain-record.ts';
 import { OutletError } from '../outlet.ts';
 import type { LogToApp } from './drain-events.ts';
@@ -96,7 +97,7 @@ export class DrainHealth {
       const uri = redactUrl(drain.url);
       logToApp(
         'certificate',
-        `Error L14 (certificate validation): error="${message.replace(/"/g, "'")}" uri="${uri}"`,
+        `${platformErrorTitle('L14')}: error="${message.replace(/"/g, "'")}" uri="${uri}"`,
       );
     } else
       logToApp(

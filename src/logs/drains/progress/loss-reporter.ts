@@ -1,3 +1,4 @@
+import { platformErrorTitle } from '../../../common/platform-errors.ts';
 import { formatTimestamp } from '../../syslog/timestamp.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { LossSpan } from './cursor-record.ts';
@@ -85,7 +86,7 @@ export class LossReporter {
     const since = formatTimestamp(sinceMs);
     const untilText = untilMs > sinceMs ? ` The last of them came by ${formatTimestamp(untilMs)}.` : '';
     const reason = refusal ? ` Refused, and kept aside for tailrace drains:refused: ${refusal}.` : '';
-    return `Error L10 (output buffer overflow): drain '${this.drainToken}' dropped ${count} messages since ${since}.${untilText}${reason}`;
+    return `${platformErrorTitle('L10')}: drain '${this.drainToken}' dropped ${count} messages since ${since}.${untilText}${reason}`;
   }
 }
 

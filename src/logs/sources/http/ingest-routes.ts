@@ -143,8 +143,8 @@ export async function registerIngestRoutes(
       await storeRequest({ request, reply, logSource, body, bytes, counters }, take);
       return;
     }
-    const lines = (format === 'json' ? readJson(body) : readNdjson(body)).map((value) =>
-      jsonToSyslogLine(value, dyno),
+    const lines = parseCounted(counters, () =>
+      (format === 'json' ? readJson(body) : readNdjson(body)).map((value) => jsonToSyslogLine(value, dyno)),
     );
     const bytes = estimateBatchBytes(lines);
     await storeRequest({ request, reply, logSource, body, bytes, counters }, linesTaker(lines));
@@ -158,7 +158,10 @@ export async function registerIngestRoutes(
       throw unsupportedOtlpContentType(request);
     otlpAuthorizer.admit(request, { logSource });
     const body = await readBody(request.raw, BODY_BYTES_MAX);
-    const lines = otlpToSyslogLines(body, isJson, logSource.source, logSource.source === WILDCARD_SOURCE);
+    const isWildcard = logSource.source === WILDCARD_SOURCE;
+    const lines = parseCounted(otlpCounters, () =>
+      otlpToSyslogLines(body, isJson, logSource.source, isWildcard),
+    );
     const bytes = estimateBatchBytes(lines);
     await storeRequest({ request, reply, logSource, body, bytes, counters: otlpCounters }, linesTaker(lines));
     // An ExportLogsServiceResponse without a partial success: in protobuf, no bytes at all.
@@ -196,6 +199,16 @@ export async function registerIngestRoutes(
     // A sender that disconnects before the response doesn't know, and sends it again.
     const { forget } = retry;
     reply.raw.once('finish', forget);
+  }
+}
+
+/** Parses a body; one that is malformed is counted. */
+function parseCounted(counters: ListenerCounters, parse: () => readonly Buffer[]): readonly Buffer[] {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof TailraceError && error.code === 'bad_request') counters.malformed++;
+    throw error;
   }
 }
 

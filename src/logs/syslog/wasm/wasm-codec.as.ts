@@ -6,7 +6,7 @@
  * Memory is laid out by the caller (`wasm-codec.ts`); there is no allocator. Reads and writes may run over the end of a
  * region by up to 15 bytes, so regions have slack between them.
  */
-import { copy, writeCount } from '../../../common/wasm-common.as';
+import { copy, writeCount } from '../../../common/wasm/wasm-common.as';
 
 /** Where `take` stopped in the input, where the records end in the output, and how many there are. */
 export let position: u32 = 0;

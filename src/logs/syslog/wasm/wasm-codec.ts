@@ -3,7 +3,7 @@
  * times as fast. It leaves alone what it doesn't support; `test/logs/syslog/wasm-codec.test.ts` compares the two.
  */
 
-import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm-module.ts';
+import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm/wasm-module.ts';
 import { latestDate } from '../timestamp.ts';
 import { CODEC_WASM } from './wasm-codec-binary.ts';
 

@@ -4,7 +4,7 @@
  *
  * Memory is laid out by the caller (`wasm-text.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
  */
-import { copy } from '../../../common/wasm-common.as';
+import { copy } from '../../../common/wasm/wasm-common.as';
 
 /** Where the records that were written end, where the text ends, and how many lines it has. */
 export let position: u32 = 0;

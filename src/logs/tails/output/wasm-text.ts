@@ -1,13 +1,13 @@
 /**
  * The WebAssembly fast path for text lines: the same bytes as `line-writer.ts` gives, many times as fast. A line that it doesn't
- * support it leaves to that; `test/logs/tails/wire.test.ts` compares the two.
+ * support it leaves to that; `test/logs/tails/encodings.test.ts` compares the two.
  */
 import {
   layOutRegions,
   loadWasmModule,
   type WasmExports,
   type WasmModule,
-} from '../../../common/wasm-module.ts';
+} from '../../../common/wasm/wasm-module.ts';
 import { TEXT_WASM } from './wasm-text-binary.ts';
 
 interface TextWasmExports extends WasmExports {

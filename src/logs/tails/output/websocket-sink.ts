@@ -8,7 +8,7 @@ import { webSocketTextFrame } from './websocket-frame.ts';
 
 /** Bytes that may wait in a reader's socket before the session pauses. */
 const BUFFERED_BYTES_MAX = 524_288;
-/** A ping this often tells both ends that the other is still there. */
+/** A ping this often lets both ends detect a dead connection. */
 const PING_MS = 20_000;
 
 /**

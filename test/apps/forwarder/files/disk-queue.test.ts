@@ -31,7 +31,7 @@ function open(url: string, folder: string, options: Partial<DiskQueueOptions> = 
   return { spool, queue, shipper, trouble };
 }
 
-test('what one process could not deliver, the next one does, under the same names, in order', async () => {
+test('what one process could not deliver, the next one does, with the same frame ids, in order', async () => {
   const folder = folderForTest();
   await using away = await startIngestServer([], 503);
   let at = 0;
@@ -58,7 +58,7 @@ test('what one process could not deliver, the next one does, under the same name
   expect(new Spool(folder).checkpoint()).toEqual({ at: 25 });
 });
 
-test('a batch whose answer was lost is sent again as it was', async () => {
+test('a batch whose response was lost is sent again as it was', async () => {
   const folder = folderForTest();
   await using server = await startIngestServer(Array(50).fill('reset'));
   const first = open(server.url, folder);
@@ -72,7 +72,7 @@ test('a batch whose answer was lost is sent again as it was', async () => {
   expect(again.requests[0].headers['logplex-frame-id']).toBe(server.requests[0].headers['logplex-frame-id']);
 });
 
-test('what doesn’t fit on the disk is dropped and told', async () => {
+test('what doesn’t fit on the disk is dropped and reported', async () => {
   const folder = folderForTest();
   let go = (): void => {};
   const after = new Promise<void>((resolve) => {
@@ -89,7 +89,7 @@ test('what doesn’t fit on the disk is dropped and told', async () => {
   expect(server.messages().slice(0, -1)).toEqual(numbered(100 - dropped));
 });
 
-test('a disk that takes nothing: lines wait in memory, and somebody is told', async () => {
+test('while the disk can’t be written, lines are buffered in memory, with a warning', async () => {
   const folder = folderForTest();
   await using server = await startIngestServer();
   const { shipper, trouble } = open(server.url, folder);
@@ -101,7 +101,7 @@ test('a disk that takes nothing: lines wait in memory, and somebody is told', as
   expect(shipper.stats()).toMatchObject({ accepted: 25, bufferedBytes: 0 });
 });
 
-test('files that are none of ours, or half of one, are no reason to stop', async () => {
+test('unknown and truncated files are ignored', async () => {
   const folder = folderForTest();
   writeFileSync(join(folder, 'README'), 'hello');
   writeFileSync(join(folder, '000000000007-3.batch'), '{"frameId":');
@@ -118,7 +118,7 @@ test('files that are none of ours, or half of one, are no reason to stop', async
   expect(readdirSync(folder).sort()).toEqual(['README', 'note.json']);
 });
 
-test('one process at a time', () => {
+test('a spool is locked: one process at a time', () => {
   const folder = folderForTest();
   const spool = new Spool(folder);
   expect(() => new Spool(folder)).toThrow(SpoolInUseError);

@@ -16,23 +16,23 @@ import { FileFollower } from '../../../../src/apps/forwarder/files/file-follower
 import { until } from '../../../support/until.ts';
 
 let file: string;
-let place: FileCheckpoint | undefined;
+let checkpoint: FileCheckpoint | undefined;
 let notices: string[];
 beforeEach(() => {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-follow-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   file = join(folder, 'access.log');
-  place = undefined;
+  checkpoint = undefined;
   notices = [];
 });
 
 const write = (...lines: string[]): void => appendFileSync(file, lines.map((line) => `${line}\n`).join(''));
 
-/** Follows the file until so many lines have come; the place is kept for the next time. */
+/** Follows the file until so many lines have come; the checkpoint is kept for the next time. */
 async function read(count: number): Promise<string[]> {
   const lines: string[] = [];
   const followed = new FileFollower(file, {
-    checkpoint: place,
+    checkpoint,
     fromStart: true,
     onLine: (line) => lines.push(line.toString()),
     onNotice: (message) => notices.push(message),
@@ -41,16 +41,16 @@ async function read(count: number): Promise<string[]> {
   await until(`${count} lines`, () => lines.length >= count, 5_000).catch(() => {});
   followed.stop();
   await over;
-  place = followed.checkpoint;
+  checkpoint = followed.checkpoint;
   return lines;
 }
 
-describe('somebody who comes back reads on', () => {
-  it('behind the last whole line', async () => {
+describe('reading resumes from a checkpoint', () => {
+  it('after the last whole line', async () => {
     write('a', 'ü\r');
     appendFileSync(file, 'half ');
     expect(await read(2)).toEqual(['a', 'ü']);
-    expect(place?.offset).toBe(6);
+    expect(checkpoint?.offset).toBe(6);
     appendFileSync(file, 'a line\n');
     expect(await read(1)).toEqual(['half a line']);
     expect(notices).toEqual([]);
@@ -88,7 +88,7 @@ describe('somebody who comes back reads on', () => {
     expect(await read(3)).toEqual(['b', 'c', 'and more than there was before']);
   });
 
-  it('at the start of a file that is another one, and says what is missing', async () => {
+  it('at the start when the file is another one, with a notice of what is missing', async () => {
     write('a', 'b');
     await read(2);
     unlinkSync(file);
@@ -99,12 +99,12 @@ describe('somebody who comes back reads on', () => {
     expect(notices).toEqual([expect.stringContaining('what came behind byte 4 of it is missing')]);
   });
 
-  it('where it was held back', async () => {
+  it('where it was paused', async () => {
     const lines: string[] = [];
     writeFileSync(file, Array.from({ length: 50_000 }, (_, i) => `line ${i}\n`).join(''));
     const all = async (): Promise<void> => {
       const followed: FileFollower = new FileFollower(file, {
-        checkpoint: place,
+        checkpoint,
         fromStart: true,
         onLine: (line) => {
           lines.push(line.toString());
@@ -113,10 +113,10 @@ describe('somebody who comes back reads on', () => {
         onNotice: () => {},
       });
       const over = followed.follow();
-      await until('lines', () => lines.length >= (place ? 50_000 : 20_000));
+      await until('lines', () => lines.length >= (checkpoint ? 50_000 : 20_000));
       followed.stop();
       await over;
-      place = followed.checkpoint;
+      checkpoint = followed.checkpoint;
     };
     await all();
     expect(lines.length).toBeLessThan(25_000);

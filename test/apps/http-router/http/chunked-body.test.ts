@@ -9,7 +9,7 @@ function encoded(chunks: readonly Uint8Array[]): Buffer {
   return Buffer.concat([...parts, Buffer.from('0\r\nX-Trailer: yes\r\n\r\n')]);
 }
 
-test('however a body is cut, its end is found and its content is whole', () => {
+test('however a body is split, its end is found and its content is complete', () => {
   const chunk = fc.uint8Array({ minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(fc.array(chunk, { maxLength: 5 }), fc.array(fc.nat(300)), (chunks, cuts) => {
@@ -49,6 +49,6 @@ test.each([
   '1000000000000\r\n',
   `1;${'x'.repeat(9000)}`,
   `0\r\n${'A: b\r\n'.repeat(3000)}`,
-])('a malformed body is refused: %j', (text) => {
+])('a malformed body is rejected: %j', (text) => {
   expect(new ChunkedBody().take(Buffer.from(text), 0)).toBe(-1);
 });

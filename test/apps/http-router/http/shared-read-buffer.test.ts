@@ -13,11 +13,11 @@ import {
   upstreamUp,
 } from '../harness.ts';
 
-// All connections read into the same memory: whatever waits somewhere must be a copy by the time another one reads.
+// All connections read into the same memory: what is buffered must be a copy by the time another one reads.
 
 const MIB = 1_048_576;
 
-test('bodies that wait for their receivers stay what they are while others are read', async () => {
+test('bodies that wait for their receivers are not overwritten while others are read', async () => {
   const app = new TestApp();
   const dyno = await startDyno(async (incoming, response) => {
     const all = await readAll(incoming);
@@ -25,13 +25,13 @@ test('bodies that wait for their receivers stay what they are while others are r
     response.end(all);
   });
   app.dynos = [upstreamUp(dyno)];
-  const proxy = await startTestRouter(app);
+  const router = await startTestRouter(app);
   const echoed = async (): Promise<boolean> => {
     const body = randomBytes(2 * MIB + 7);
-    const sent = request({ port: proxy.port, host: '127.0.0.1', method: 'POST', agent: false });
+    const sent = request({ port: router.port, host: '127.0.0.1', method: 'POST', agent: false });
     sent.end(body);
     const [response] = await once(sent, 'response');
-    // Nobody reads for a while: the proxy can't get rid of what it has.
+    // No read for a while: the router has to buffer what it has.
     await new Promise((resolve) => setImmediate(resolve));
     return (await readAll(response)).equals(body);
   };
@@ -39,7 +39,7 @@ test('bodies that wait for their receivers stay what they are while others are r
   expect(whole).toEqual(Array(12).fill(true));
 });
 
-test('beginnings of heads, of requests and of responses, wait while other requests come and go', async () => {
+test('incomplete heads, of requests and of responses, are not overwritten by other requests', async () => {
   const app = new TestApp();
   const release: (() => void)[] = [];
   const dyno = await startRawDyno((socket) => {
@@ -54,12 +54,12 @@ test('beginnings of heads, of requests and of responses, wait while other reques
     });
   });
   app.dynos = [upstreamUp(dyno)];
-  const proxy = await startTestRouter(app);
-  const half = new RawClient(proxy.port);
+  const router = await startTestRouter(app);
+  const half = new RawClient(router.port);
   half.send('GET /half HTTP/1.1\r\nHost: myapp.loc');
-  const slow = new RawClient(proxy.port);
+  const slow = new RawClient(router.port);
   slow.send('GET /slow HTTP/1.1\r\nHost: myapp.localhost\r\n\r\nGET /piped HTTP/1.1\r\nHost: myapp.loc');
-  const other = new RawClient(proxy.port);
+  const other = new RawClient(router.port);
   for (let count = 0; release.length === 0 || count < 5; count++) {
     other.send(`GET /other${count} HTTP/1.1\r\nHost: myapp.localhost\r\n\r\n`);
     await other.waitForText(`Path: /other${count}\r\n`);
@@ -75,16 +75,16 @@ test('beginnings of heads, of requests and of responses, wait while other reques
 test('a body sent before there is a dyno is kept for it', async () => {
   const app = new TestApp();
   app.desiredCount = 1;
-  const proxy = await startTestRouter(app);
-  const early = new RawClient(proxy.port);
+  const router = await startTestRouter(app);
+  const early = new RawClient(router.port);
   early.send(
     'POST /early HTTP/1.1\r\nHost: myapp.localhost\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello',
   );
   await app.requestWaiting();
   const dyno = await startDyno(async (incoming, response) => response.end(`got ${await readAll(incoming)}`));
-  // Somebody else's bytes come in meanwhile.
+  // Another client's bytes arrive meanwhile.
   const unknown = `GET /${'x'.repeat(4_000)} HTTP/1.1\r\nHost: nobody.localhost\r\nConnection: close\r\n\r\n`;
-  expect(await sendAndReadAll(proxy.port, unknown)).toContain(' 404 ');
+  expect(await sendAndReadAll(router.port, unknown)).toContain(' 404 ');
   app.setDynos([upstreamUp(dyno)]);
   expect(await early.readToEnd()).toContain('got hello');
 });

@@ -15,7 +15,7 @@ test('a dyno knows its name and port, whatever the config vars say', () => {
   });
 });
 
-test('colour is asked for, but not against the wish of the config vars', () => {
+test('color is asked for, but not against the wish of the config vars', () => {
   expect(dynoEnv({ ...parts, base: {}, color: true })).toMatchObject({
     FORCE_COLOR: '1',
     CLICOLOR_FORCE: '1',

@@ -17,10 +17,10 @@ class Reused extends Readable {
   }
 }
 
-/** A line as it is handed on: without its line ending. */
+/** A line as it is emitted: without its line ending. */
 const shown = (line: string) => line.replace(/\r$/, '');
 
-test('however it is cut, and whenever there is room, each line is handed on once, in order', async () => {
+test('however the chunks are cut, and whenever the handler is writable, each line is emitted once, in order', async () => {
   const line = fc.string({ unit: fc.constantFrom('a', '\r', 'é', '✓'), maxLength: 30 });
   const lines = fc.array(line, { minLength: 1, maxLength: 300 });
   const cuts = fc.array(fc.integer({ min: 1, max: 3_000 }), { minLength: 1, maxLength: 20 });
@@ -30,7 +30,7 @@ test('however it is cut, and whenever there is room, each line is handed on once
     fc.asyncProperty(
       ...[lines, cuts, portions, pauses],
       fc.boolean(),
-      async (all, sizes, rooms, stops, isEnded) => {
+      async (all, sizes, capacities, stops, isEnded) => {
         const text = all.join('\n') + (isEnded ? '\n' : '');
         const bytes = Buffer.from(text);
         const got: string[] = [];
@@ -39,11 +39,11 @@ test('however it is cut, and whenever there is room, each line is handed on once
         const stream = new Reused();
         const output = new LineReader(stream, {
           onLine: (one) => void got.push(one.toString()),
-          onChunk: (run, onRoom) => {
-            const whole = run.toString().split('\n').slice(0, -1);
-            const taken = whole.slice(0, rooms[round++ % rooms.length]);
+          onChunk: (chunk, onWritable) => {
+            const whole = chunk.toString().split('\n').slice(0, -1);
+            const taken = whole.slice(0, capacities[round++ % capacities.length]);
             got.push(...taken.map(shown));
-            if (taken.length < whole.length) wakes.push(onRoom);
+            if (taken.length < whole.length) wakes.push(onWritable);
             return Buffer.byteLength(taken.map((one) => `${one}\n`).join(''));
           },
         });
@@ -52,7 +52,7 @@ test('however it is cut, and whenever there is room, each line is handed on once
           while (wakes.length > 0) {
             if (wakes.length > 0) expect(output.isWaiting).toBe(true);
             wakes.shift()?.();
-            if (round > 5_000) output.stopWaiting(); // it may be that there is never room
+            if (round > 5_000) output.stopWaiting(); // it may never be writable
           }
           expect(output.isWaiting).toBe(false);
           const size = sizes[reads++ % sizes.length];
@@ -77,7 +77,7 @@ test('however it is cut, and whenever there is room, each line is handed on once
   );
 });
 
-test('who is not waited for any more hands on line by line, without asking for room', async () => {
+test('without waiting, lines are emitted one by one, not as chunks', async () => {
   const stream = new Reused();
   const got: string[] = [];
   const output = new LineReader(stream, {

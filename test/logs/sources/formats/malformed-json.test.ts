@@ -1,4 +1,4 @@
-/** JSON that is none, or not what one would expect: taken whole, or refused whole with one sentence. */
+/** JSON that is none, or not what one would expect: taken whole, or rejected whole with one sentence. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/body-cases.ts';
@@ -57,7 +57,7 @@ const JSON_BODIES: BodyCase[] = [
   ['a form', 'msg=a', NO_JSON],
   ['XML', '<msg>a</msg>', NO_JSON],
   ['a prefix against scripts', ')]}\',\n{"msg":"a"}', NO_JSON],
-  ['gzip that isn’t said', gzipSync('{"msg":"a"}'), NO_JSON],
+  ['gzip without Content-Encoding', gzipSync('{"msg":"a"}'), NO_JSON],
   ['brackets, 200,000 deep', '['.repeat(200_000) + ']'.repeat(200_000), TOO_DEEP],
   ['objects, 100,000 deep', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`, TOO_DEEP],
   ['brackets that are only opened', '['.repeat(1_000_000), NO_JSON],

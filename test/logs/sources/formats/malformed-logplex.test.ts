@@ -1,4 +1,4 @@
-/** Bodies of `application/logplex-1` that are not quite right: taken whole, or refused whole with one sentence. */
+/** Bodies of `application/logplex-1` that are not quite right: taken whole, or rejected whole with one sentence. */
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/body-cases.ts';
@@ -71,7 +71,7 @@ const FRAMING: BodyCase[] = [
   ['another HTTP request', 'POST /logs HTTP/1.1\r\n\r\n', MALFORMED],
   ['a TLS greeting', Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0]), MALFORMED],
   ['a PROXY header', join('PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n', good), MALFORMED],
-  ['gzip that isn’t said', gzipSync(good), MALFORMED],
+  ['gzip without Content-Encoding', gzipSync(good), MALFORMED],
 ];
 
 const COUNTS: BodyCase[] = [

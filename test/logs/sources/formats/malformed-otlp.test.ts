@@ -1,4 +1,4 @@
-/** OTLP that is none, or not what one would expect: taken whole, or refused whole with one sentence. */
+/** OTLP that is none, or not what one would expect: taken whole, or rejected whole with one sentence. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
@@ -141,7 +141,7 @@ const PROTOBUF_BODIES: BodyCase[] = [
   ['a text that is no UTF-8', record(0x2a, 4, 0x0a, 2, 0xff, 0xfe), NOT_OTLP],
   ['a megabyte of ones', Buffer.alloc(1_000_000, 0xff), NOT_OTLP],
   ['values, 50,000 deep', nested(50_000), NOT_OTLP],
-  ['gzip that isn’t said', gzipSync(whole), NOT_OTLP],
+  ['gzip without Content-Encoding', gzipSync(whole), NOT_OTLP],
   ['gzip cut short', gzipSync(whole).subarray(0, 20), NOT_GZIP, gzip],
   ...[1, 2, 5, 20, 40].map(
     (left): BodyCase => [`without its last ${left} bytes`, whole.subarray(0, whole.length - left), NOT_OTLP],

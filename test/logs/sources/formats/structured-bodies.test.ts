@@ -1,4 +1,4 @@
-/** Lines in JSON and OTLP, and in the form of Heroku's drains. */
+/** Lines in JSON and OTLP, and in the format of Heroku's drains. */
 import { gzipSync } from 'node:zlib';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -84,7 +84,7 @@ describe('JSON', () => {
     expect(await server.readMessages(app)).toEqual(['once']);
   });
 
-  it('fields that don’t fit into a header are put behind the message', async () => {
+  it('fields that don’t fit into a header are appended to the message', async () => {
     const app = await server.createApp();
     const big = 'x'.repeat(7_000);
     await postLogs(server, app.token, JSON.stringify({ msg: 'm', big }), json);
@@ -175,7 +175,7 @@ describe('OTLP', () => {
   });
 });
 
-describe('the form of Heroku’s HTTPS drains', () => {
+describe('the format of Heroku’s HTTPS drains', () => {
   it('has no structured data: brackets and dashes belong to the message', async () => {
     const app = await server.createApp();
     const messages = ['- item', '[a@1 k="v"] text', '[info] started', '-', '\ufeffmark'];

@@ -1,4 +1,4 @@
-/** The usual request goes past Node's HTTP server: nobody can tell by its answer, or by what becomes of its lines. */
+/** Fast-path requests are served without Node's HTTP server: with the same responses, and the same lines stored. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -22,7 +22,7 @@ interface Written {
   readonly messages: readonly string[];
 }
 
-/** A request as it stands on a connection; `fields` may replace the usual ones, or take them away. */
+/** A request as sent over a connection; `fields` may replace or remove the default ones. */
 function written(
   { token }: App,
   payload: Buffer,
@@ -92,8 +92,8 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
     .filter(({ length }) => length > 0);
 }
 
-describe('a usual request and one that takes the long way', () => {
-  it('have the same answers, good or bad', async () => {
+describe('a fast-path request and one that Node’s server reads', () => {
+  it('have the same responses, good or bad', async () => {
     const app = await server.createApp();
     const good = logplexBody(numberedMessages(20, 'x'));
     const cases: { title: string; payload: Buffer; headers?: Record<string, string> }[] = [
@@ -105,26 +105,26 @@ describe('a usual request and one that takes the long way', () => {
       { title: 'empty', payload: Buffer.alloc(0), headers: { 'logplex-msg-count': '0' } },
     ];
     for (const { title, payload, headers } of cases) {
-      const usual = await postLogs(server, app.token, payload, headers);
-      // A parameter in its content type makes a request unusual, and means nothing.
-      const unusual = await postLogs(server, app.token, payload, {
+      const fast = await postLogs(server, app.token, payload, headers);
+      // A parameter of the content type has no meaning, but isn't supported by the fast path.
+      const slow = await postLogs(server, app.token, payload, {
         ...headers,
         'content-type': 'application/logplex-1; charset=utf-8',
       });
-      const shown = (answer: typeof usual) => ({
+      const shown = (answer: typeof fast) => ({
         status: answer.status,
         text: answer.text,
         type: answer.headers['content-type'],
       });
-      expect(shown(usual), title).toEqual(shown(unusual));
-      expect(usual.status, title).toBe(['good', 'uncounted', 'empty'].includes(title) ? 204 : 400);
+      expect(shown(fast), title).toEqual(shown(slow));
+      expect(fast.status, title).toBe(['good', 'uncounted', 'empty'].includes(title) ? 204 : 400);
     }
     const messages = await server.readMessages(app);
     expect(messages).toHaveLength(80);
     expect(messages.slice(0, 40)).toEqual(messages.slice(40));
   });
 
-  it('share the memory of names', async () => {
+  it('share the frame ids', async () => {
     const app = await server.createApp();
     const payload = logplexBody(numberedMessages(3, 'once'));
     const named = { 'logplex-frame-id': 'the-same' };
@@ -137,10 +137,10 @@ describe('a usual request and one that takes the long way', () => {
 });
 
 describe('a connection', () => {
-  it('with usual and other requests behind one another, however they are cut, has every answer in order, and every line', async () => {
+  it('with fast-path and other requests pipelined, however they are cut, has every response in order, and every line', async () => {
     let round = 0;
     const kinds = fc.constantFrom(
-      'usual',
+      'fast path',
       'named',
       'miscounted',
       'empty',
@@ -175,7 +175,7 @@ describe('a connection', () => {
     );
   });
 
-  it('can become a WebSocket after usual requests, and what comes over it is whole', async () => {
+  it('can become a WebSocket after fast-path requests, and what comes over it is whole', async () => {
     const app = await server.createApp();
     const socket = await connectTcp(Number(new URL(server.url).port));
     let came = '';
@@ -184,7 +184,7 @@ describe('a connection', () => {
     });
     for (const name of ['a', 'b', 'c']) {
       const { length } = statuses(came);
-      socket.write(request(app, 'usual', name).bytes);
+      socket.write(request(app, 'fast path', name).bytes);
       await until('the answer', () => statuses(came).length > length);
     }
     socket.write(
@@ -207,17 +207,17 @@ describe('a connection', () => {
     await closed;
   });
 
-  it('over which a request comes byte by byte is answered, and so are the next ones', async () => {
+  it('over which a request comes byte by byte gets its response, and so do the next ones', async () => {
     const app = await server.createApp();
-    const first = request(app, 'usual', 'a');
-    const rest = [request(app, 'usual', 'b'), request(app, 'last', 'c')];
+    const first = request(app, 'fast path', 'a');
+    const rest = [request(app, 'fast path', 'b'), request(app, 'last', 'c')];
     const pieces = [...first.bytes].map((byte) => Buffer.from([byte]));
     const answers = await talk([...pieces, ...rest.map(({ bytes }) => bytes)]);
     expect(statuses(answers)).toEqual([204, 204, 204]);
     expect(await server.readMessages(app)).toEqual([first, ...rest].flatMap(({ messages }) => messages));
   });
 
-  it('whose head is doubtful is Node’s to refuse', async () => {
+  it('whose head is doubtful is rejected by Node', async () => {
     const app = await server.createApp();
     const payload = logplexBody(['never']);
     const good = written(app, payload).toString('latin1');
@@ -243,26 +243,26 @@ describe('a connection', () => {
     expect((await postLogs(server, app.token, payload)).status).toBe(204);
   });
 
-  it('that is half closed behind its request has its answer', async () => {
+  it('that is half closed behind its request gets its response', async () => {
     const app = await server.createApp();
     const socket = await connectTcp(Number(new URL(server.url).port));
     const answered = text(socket);
-    socket.end(request(app, 'usual', 'a').bytes);
+    socket.end(request(app, 'fast path', 'a').bytes);
     expect(statuses(await answered)).toEqual([204]);
     const cutShort = await connectTcp(Number(new URL(server.url).port));
     const nothing = text(cutShort);
-    cutShort.end(request(app, 'usual', 'b').bytes.subarray(0, -3));
+    cutShort.end(request(app, 'fast path', 'b').bytes.subarray(0, -3));
     expect(statuses(await nothing)).not.toContain(204);
-    expect(await server.readMessages(app)).toEqual(request(app, 'usual', 'a').messages);
+    expect(await server.readMessages(app)).toEqual(request(app, 'fast path', 'a').messages);
   });
 
-  it('that has just sent its first request doesn’t hold up the end of the server', async () => {
+  it('that has just sent its first request doesn’t delay the server’s close', async () => {
     const ending = await startServerForTest();
     const app = await ending.createApp();
     const port = Number(new URL(ending.url).port);
     const sockets = await Promise.all(Array.from({ length: 50 }, () => connectTcp(port)));
     const answers = sockets.map((socket, i) => {
-      socket.write(request(app, 'usual', `${i}`).bytes);
+      socket.write(request(app, 'fast path', `${i}`).bytes);
       return text(socket).catch(() => '');
     });
     await Promise.race(answers.map((_, i) => once(sockets[i], 'data')));
@@ -273,7 +273,7 @@ describe('a connection', () => {
     for (const answer of await Promise.all(answers)) expect([[], [204]]).toContainEqual(statuses(answer));
   });
 
-  it('that waits for its next request doesn’t hold up the end of the server', async () => {
+  it('that waits for its next request doesn’t delay the server’s close', async () => {
     const ending = await startServerForTest();
     const app = await ending.createApp();
     const socket = await connectTcp(Number(new URL(ending.url).port));
@@ -282,7 +282,7 @@ describe('a connection', () => {
       answers += bytes;
     });
     const closed = once(socket, 'close');
-    socket.write(request(app, 'usual', 'a').bytes);
+    socket.write(request(app, 'fast path', 'a').bytes);
     await until('the answer', () => statuses(answers).length === 1);
     expect(answers).toMatch(/\r\nDate: .* GMT\r\nConnection: keep-alive\r\nKeep-Alive: timeout=\d+\r\n/);
     const startMs = performance.now();

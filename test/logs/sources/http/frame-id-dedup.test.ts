@@ -74,7 +74,7 @@ describe('a request that is sent again with the same Logplex-Frame-Id', () => {
     expect(await server.readMessages(other)).toEqual(['2']);
   });
 
-  it('is stored whole when several sources of an app speak in it in turns', async () => {
+  it('is stored whole when it has lines of several sources of an app, alternating', async () => {
     const app = await server.createApp();
     const nginx = await server.addToken(app, 'nginx');
     const bytes = Buffer.concat(
@@ -85,7 +85,7 @@ describe('a request that is sent again with the same Logplex-Frame-Id', () => {
     expect(await server.readMessages(app)).toEqual(numberedMessages(10));
   });
 
-  it('doesn’t use up the name for another app', async () => {
+  it('doesn’t use up the frame id for another app', async () => {
     const one = await server.createApp();
     const other = await server.createApp();
     await postLogs(server, one.token, logplexBody(['1']), named);
@@ -93,18 +93,18 @@ describe('a request that is sent again with the same Logplex-Frame-Id', () => {
     expect(await server.readMessages(other)).toEqual(['2']);
   });
 
-  it('without a name, the same lines again are new lines', async () => {
+  it('without a frame id, the same lines again are new lines', async () => {
     const app = await server.createApp();
     for (let i = 0; i < 2; i++) await postLogs(server, app.token, logplexBody(['a']));
     expect(await server.readMessages(app)).toEqual(['a', 'a']);
   });
 });
 
-describe('a large request without a name', () => {
+describe('a large request without a frame id', () => {
   it.skipIf(missing('prlimit'))(
     'that could be stored in part only is stored once when it is sent again',
     async () => {
-      // A disk that is full in the middle of it, and has room again.
+      // A disk that is full in the middle of it, and has space again.
       const own = await startServerForTest({ data: dataFolderForTest(), shell: 'ulimit -S -f 2500' });
       const app = await own.createApp();
       const messages = numberedMessages(8_000, 'x'.repeat(700));

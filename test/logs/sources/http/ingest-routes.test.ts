@@ -34,7 +34,7 @@ async function freshApp(): Promise<App> {
 }
 
 describe('POST /logs', () => {
-  it('answers 204 without a body, and the lines are there', async () => {
+  it('responds with 204 without a body, and the lines are stored', async () => {
     await freshApp();
     const answer = await postLogs(server, app.token, logplexBody(['a', 'b']), { 'logplex-msg-count': '2' });
     expect(answer).toMatchObject({ status: 204, text: '' });
@@ -65,7 +65,7 @@ describe('POST /logs', () => {
     expectSameLines(await server.readMessages(app), numberedMessages(1_000));
   });
 
-  it('takes zstd where Node.js has it, and neither bombs nor halves of it; elsewhere it says so', async () => {
+  it('takes zstd where Node.js has it, and neither bombs nor halves of it; elsewhere the error says so', async () => {
     await freshApp();
     const zstd = { 'content-encoding': 'zstd' };
     const { zstdCompressSync: pack } = zlib as { zstdCompressSync?: (bytes: Buffer) => Buffer };
@@ -106,7 +106,7 @@ describe('POST /logs', () => {
     expect(await server.readMessages(app)).toEqual(numberedMessages(500));
   });
 
-  it('with an API key every line goes where its own token says', async () => {
+  it('with an API key every line goes to the app of its own token', async () => {
     const one = await server.createApp();
     const other = await server.createApp();
     const nginx = await server.addToken(other, 'nginx');
@@ -188,7 +188,7 @@ describe('plain text', () => {
   );
 });
 
-describe('what is refused', () => {
+describe('what is rejected', () => {
   it.each([
     ['too few', '1'],
     ['too many', '3'],
@@ -214,7 +214,7 @@ describe('what is refused', () => {
     expect(await server.readMessages(app)).toEqual([]);
   });
 
-  it('a line without a token, shown with an API key: 400, and nothing of the request is stored', async () => {
+  it('a line without a token, sent with an API key: 400, and nothing of the request is stored', async () => {
     await freshApp();
     const bytes = Buffer.concat([
       octetCounted(logplexLine('before', app.token)),
@@ -233,7 +233,7 @@ describe('what is refused', () => {
     ['a scheme nobody knows', () => 'Digest x'],
     ['nothing', () => ''],
     ['nonsense', () => 'Basic %%%'],
-  ])('who shows %s: 401', async (_name, authorization) => {
+  ])('%s as credentials: 401', async (_name, authorization) => {
     const { status, headers } = await postLogs(server, '', logplexBody(['a']), {
       authorization: authorization(),
     });
@@ -274,7 +274,7 @@ describe('what is refused', () => {
     expect(answer).toMatch(/^HTTP\/1.1 415 /);
   });
 
-  it('what isn’t gzip though it says so: 400', async () => {
+  it('a body that isn’t gzip as its Content-Encoding says: 400', async () => {
     await freshApp();
     expect(
       (await postLogs(server, app.token, logplexBody(['a']), { 'content-encoding': 'gzip' })).status,
@@ -322,7 +322,7 @@ describe('too large', () => {
   });
 });
 
-/** Writes a request by hand, `more` again and again, and gives the answer that comes meanwhile. */
+/** Writes a request by hand, `more` again and again; returns the response that comes meanwhile. */
 async function exchange(head: string, more?: Buffer): Promise<string> {
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
   let answer = '';

@@ -40,7 +40,7 @@ async function hosts(
 }
 
 describe.skipIf(!hasIpv6)('IPv6', () => {
-  it('TCP, UDP and HTTP on ::1; the sender’s address stands in for a hostname, and meets rules', async () => {
+  it('TCP, UDP and HTTP on ::1; the sender’s address replaces a missing hostname, and matches rules', async () => {
     const server = await startServerForTest({ env: { TAILRACE_HOST: '::1' } });
     expect(server.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
     expect(server.program.stdout).toContain(`syslog on [::1]:${server.syslogPort} (TCP, UDP)`);

@@ -1,4 +1,4 @@
-/** Ports that rules name, when somebody else has them: said once, and tried again. */
+/** Ports of rules that are in use: one warning, and retries. */
 import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ let folder = '';
 let store: EmbeddedStore;
 let holder: Server;
 let port = 0;
-let said: { fields: object; message: string }[] = [];
+let warnings: { fields: object; message: string }[] = [];
 let closers: (() => unknown)[] = [];
 beforeEach(async () => {
   folder = temporaryFolder();
@@ -34,7 +34,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
   const address = holder.address();
   port = typeof address === 'object' && address ? address.port : 0;
-  said = [];
+  warnings = [];
   closers = [];
 });
 afterEach(async () => {
@@ -48,7 +48,7 @@ afterEach(async () => {
 async function follow(retryMs: number): Promise<RulePortListeners> {
   const rules = new SourceRules(store);
   await rules.load();
-  const warn = (fields: object, message: string): void => void said.push({ fields, message });
+  const warn = (fields: object, message: string): void => void warnings.push({ fields, message });
   const router = new LogRouter(store, { pendingBytesMax: 1e6, onAppendFailed: () => {} });
   const rateLimiter = new RateLimiter({ token: NO_RATE, app: NO_RATE, logToApp: () => {} });
   const connectionLimiter = new ConnectionLimiter({
@@ -100,10 +100,10 @@ const isOpen = (): Promise<boolean> =>
 it.each([
   ['after a while', 50, async () => {}],
   ['when rules change', 1e6, () => addRule('other', { tag: 'other' })],
-])('one that was taken at the start is told of once, and tried again %s', async (_when, retryMs, change) => {
+])('one that was in use at the start is warned of once, and retried %s', async (_when, retryMs, change) => {
   await addRule('mine', { port });
   const ports = await follow(retryMs);
-  expect(said).toEqual([
+  expect(warnings).toEqual([
     {
       fields: { port, app: 'shop', rule: 'mine' },
       message: `port ${port}, which a rule of the app shop names, is taken: free it (it is tried again every minute), or remove the rule with \`tailrace sources:remove mine -a shop\``,
@@ -113,7 +113,7 @@ it.each([
   await new Promise((resolve) => holder.close(resolve));
   await change();
   await until('the port', isOpen);
-  await until('the news of it', () => said.length === 2);
-  expect(said[1].message).toBe(`port ${port}, which a rule names, is listened on now`);
+  await until('the second warning', () => warnings.length === 2);
+  expect(warnings[1].message).toBe(`port ${port}, which a rule names, is listened on now`);
   await ports.requirePort(port);
 });

@@ -105,7 +105,7 @@ describe('syslog over TCP', () => {
     expect(await server.readMessages(app)).toEqual(['first', 'second', last]);
   });
 
-  it('resynchronises at the next newline after broken framing, and counts it', async () => {
+  it('resynchronizes at the next newline after malformed framing, and counts it', async () => {
     const app = await server.createApp();
     const other = await server.createApp();
     const neighbour = await connectTcp(server.syslogPort);

@@ -105,7 +105,7 @@ describe.skipIf(absent)('syslog over TLS', () => {
     },
   );
 
-  it('a certificate of another authority is refused, whatever it says', async () => {
+  it('a certificate of another authority is rejected, whatever its subject', async () => {
     const app = await server.createApp();
     await server.request('POST', `/apps/${app.name}/source-rules`, {
       source: 'edge',

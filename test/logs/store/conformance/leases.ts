@@ -17,7 +17,7 @@ export function leaseSuite(opener: StoreOpener): void {
       expect(await other.acquireLease(randomUUID(), 'you', LONG_LEASE_MS)).toBeDefined();
     });
 
-    it('is renewed by its owner, under the same fence', async () => {
+    it('is renewed by its owner, with the same fence', async () => {
       const store = await opener.open();
       const name = randomUUID();
       const lease = await store.acquireLease(name, 'me', 400);
@@ -29,7 +29,7 @@ export function leaseSuite(opener: StoreOpener): void {
       });
     });
 
-    it('runs out, and has a higher fence with the next owner', async () => {
+    it('expires, and has a higher fence with the next owner', async () => {
       const store = await opener.open();
       const name = randomUUID();
       const first = await store.acquireLease(name, 'me', 20);
@@ -38,7 +38,7 @@ export function leaseSuite(opener: StoreOpener): void {
       expect(await store.acquireLease(name, 'me', LONG_LEASE_MS)).toBeUndefined();
     });
 
-    it('is free once it is given back, and has a higher fence then', async () => {
+    it('is free once it is released, and has a higher fence then', async () => {
       const store = await opener.open();
       const name = randomUUID();
       let before = 0;
@@ -51,7 +51,7 @@ export function leaseSuite(opener: StoreOpener): void {
       }
     });
 
-    it('is not given back by somebody who lost it', async () => {
+    it('is not released by an owner who lost it', async () => {
       const store = await opener.open();
       const name = randomUUID();
       const lost = await store.acquireLease(name, 'me', 20);
@@ -72,7 +72,7 @@ export function leaseSuite(opener: StoreOpener): void {
       expect(next.fence).toBeGreaterThan(lease?.fence ?? Number.POSITIVE_INFINITY);
     });
 
-    it('goes to one of many who want it at once', async () => {
+    it('goes to one of many who acquire it at once', async () => {
       const store = await opener.open();
       const others = opener.shared ? [store, await opener.open()] : [store];
       const name = randomUUID();

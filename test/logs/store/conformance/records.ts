@@ -4,7 +4,7 @@ import type { StoreOpener } from './store-suite.ts';
 
 export function recordSuite(opener: StoreOpener): void {
   describe('records', () => {
-    it('come back as they were written, with a version that grows by one', async () => {
+    it('are read as they were written, with a version that grows by one', async () => {
       const store = await opener.open();
       const scope = randomUUID();
       const value = { text: 'Grüße 🚰\n"\\', list: [1, 2.5, null, true, -7e300], deep: { er: {} } };
@@ -26,7 +26,7 @@ export function recordSuite(opener: StoreOpener): void {
       expect((await store.list(scope, '')).map(({ value }) => value)).toEqual(values);
     });
 
-    it('are listed by the beginning of their keys, in the order of their keys', async () => {
+    it('are listed by prefix, in the order of their keys', async () => {
       const store = await opener.open();
       const scope = randomUUID();
       const keys = ['b/2', 'a', 'b/10', 'b', 'c/1', 'b/é', 'b/z', 'b/1', 'b0'];
@@ -108,7 +108,7 @@ export function recordSuite(opener: StoreOpener): void {
       expect((await store.list(scope, '')).map(({ key, value }) => [key, value])).toEqual([['a', 1]]);
     });
 
-    it('holds to the versions that were asked for', async () => {
+    it('checks the versions that were given', async () => {
       const store = await opener.open();
       const scope = randomUUID();
       expect(await store.transact(scope, [{ key: 'a', value: 1, ifVersion: 1 }])).toBe(false);
@@ -119,7 +119,7 @@ export function recordSuite(opener: StoreOpener): void {
       expect(await store.transact(scope, [{ key: 'a', value: undefined, ifVersion: 2 }])).toBe(true);
     });
 
-    it('lets one of many win who start from the same version', async () => {
+    it('succeeds for one of many that start from the same version', async () => {
       const store = await opener.open();
       const scope = randomUUID();
       const others = opener.shared ? [store, await opener.open()] : [store];
@@ -136,7 +136,7 @@ export function recordSuite(opener: StoreOpener): void {
       expect(await store.get(scope, 'n')).toEqual({ key: 'n', value: 20, version: 21 });
     });
 
-    it('is still there after the store was opened again', async () => {
+    it('is durable: it is there after the store was opened again', async () => {
       const scope = randomUUID();
       const before = await opener.open();
       await before.transact(scope, [{ key: 'a', value: { b: 1 } }]);

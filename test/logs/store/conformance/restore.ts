@@ -11,7 +11,7 @@ function batchFromOtherStore(first: number, storedAtMs: number, ...texts: string
 
 export function restoreSuite(opener: StoreOpener): void {
   describe('restore', () => {
-    it('keeps numbers and times, gaps too, and goes on counting from there', async () => {
+    it('keeps sequences and times, gaps too, and goes on from there', async () => {
       const store = await opener.open();
       const app = newAppId();
       const now = Date.now();
@@ -39,7 +39,7 @@ export function restoreSuite(opener: StoreOpener): void {
       expect(linesOf(await readAll(store, app)).join('')).toBe('abcdefg');
     });
 
-    it('is refused behind lines that have these numbers', async () => {
+    it('is a conflict after lines that have these sequences', async () => {
       const store = await opener.open();
       const app = newAppId();
       await store.append(app, batchOf('a', 'b'));
@@ -50,7 +50,7 @@ export function restoreSuite(opener: StoreOpener): void {
       expect(linesOf(await readAll(store, app))).toEqual(['a', 'b', 'c']);
     });
 
-    it('is there after the store was opened again, and trimmed like everything else', async () => {
+    it('is stored after the store was opened again, and trimmed like everything else', async () => {
       const app = newAppId();
       const before = await opener.open();
       for (let i = 0; i < 5; i++) await before.restore(app, batchFromOtherStore(50 + i, Date.now(), `${i}`));

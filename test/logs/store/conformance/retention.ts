@@ -5,8 +5,8 @@ import type { StoreOpener } from './store-suite.ts';
 import { readAll, sequenceRanges } from './streams.ts';
 
 export function retentionSuite(opener: StoreOpener): void {
-  describe('a stream that outgrows its bounds', () => {
-    it('gives up the oldest batches beyond its lines', async () => {
+  describe('a stream that exceeds its retention', () => {
+    it('trims the oldest batches beyond its lines', async () => {
       const store = await opener.open({ lines: 10 });
       const app = newAppId();
       for (let i = 0; i < 20; i++) await store.append(app, batchOf('a', 'b', 'c'));
@@ -22,7 +22,7 @@ export function retentionSuite(opener: StoreOpener): void {
       });
     });
 
-    it('gives up the oldest batches beyond its bytes', async () => {
+    it('trims the oldest batches beyond its bytes', async () => {
       const text = 'x'.repeat(1_000);
       const size = batchOf(text).bytes.length;
       const store = await opener.open({ bytes: size * 3 + 10 });
@@ -36,7 +36,7 @@ export function retentionSuite(opener: StoreOpener): void {
       ]);
     });
 
-    it('gives up many small batches for a large one, in the end', async () => {
+    it('trims many small batches for a large one, in the end', async () => {
       const store = await opener.open({ bytes: 100_000 });
       const app = newAppId();
       await Promise.all(Array.from({ length: 500 }, () => store.append(app, batchOf('x'.repeat(100)))));
@@ -51,7 +51,7 @@ export function retentionSuite(opener: StoreOpener): void {
       expect(held.reduce((sum, batch) => sum + batch.bytes.length, 0)).toBe((await store.bounds(app)).bytes);
     });
 
-    it('gives up what is too old', async () => {
+    it('trims what is too old', async () => {
       const store = await opener.open({ ageMs: 30 });
       const app = newAppId();
       await store.append(app, batchOf('old', 'older'));
@@ -73,7 +73,7 @@ export function retentionSuite(opener: StoreOpener): void {
       expect(sequenceRanges(await readAll(store, app))).toEqual([[4, 4]]);
     });
 
-    it('skips what is gone when it is read, and says so by its numbers', async () => {
+    it('skips what is trimmed when it is read, as a gap in the sequences', async () => {
       const store = await opener.open({ lines: 5 });
       const app = newAppId();
       for (let i = 0; i < 10; i++) await store.append(app, batchOf('a', 'b'));
@@ -86,7 +86,7 @@ export function retentionSuite(opener: StoreOpener): void {
       expect(await store.sequenceAt(app, 0)).toBe(16);
     });
 
-    it('goes on counting after it was opened again', async () => {
+    it('goes on with its sequences after it was opened again', async () => {
       const app = newAppId();
       const before = await opener.open({ lines: 5 });
       for (let i = 0; i < 10; i++) await before.append(app, batchOf('a', 'b'));

@@ -1,6 +1,5 @@
 /**
- * What every store has to do, whatever it keeps its data in: run this suite against each implementation of
- * `src/logs/store/contract.ts`, unchanged.
+ * The conformance suite of stores: run against each implementation of `src/logs/store/contract.ts`, unchanged.
  */
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import type { Retention, Store } from '../../../../src/logs/store/contract.ts';
@@ -13,14 +12,14 @@ import { subscriptionSuite } from './subscriptions.ts';
 
 /** Where a store keeps its data: a folder, a server … */
 export interface StoreLocation {
-  /** Opens a store on what is there. */
+  /** Opens a store on the data that is there. */
   open(retention: Retention): Promise<Store>;
   /** May several stores be open at once (many routers on one server)? */
   readonly shared: boolean;
   remove(): Promise<void>;
 }
 
-/** Opens stores on one place; they are closed after the test. */
+/** Opens stores on the same data; they are closed after the test. */
 export interface StoreOpener {
   open(retention?: Partial<Retention>): Promise<Store>;
   readonly shared: boolean;

@@ -103,7 +103,7 @@ export function streamSuite(opener: StoreOpener): void {
       expect((await store.bounds(app)).last).toBe(2);
     });
 
-    it('is another frame in another app, and under another name', async () => {
+    it('is another frame in another app, and with another id', async () => {
       const store = await opener.open();
       const [one, two] = [newAppId(), newAppId()];
       const frameId = randomUUID();
@@ -112,7 +112,7 @@ export function streamSuite(opener: StoreOpener): void {
       expect((await store.append(one, batchOf('a'), { frameId: `${frameId}/1` })).duplicate).toBe(false);
     });
 
-    it('is known after the store was opened again', async () => {
+    it('is found after the store was opened again', async () => {
       const app = newAppId();
       const frameId = randomUUID();
       const before = await opener.open();
@@ -154,7 +154,7 @@ export function streamSuite(opener: StoreOpener): void {
       expect(sequenceRanges(await store.read(app, 5, 1e6))).toEqual([[4, 6]]);
     });
 
-    it('gives nothing after the end, and nothing of an app that never spoke', async () => {
+    it('gives nothing after the end, and nothing of an app without lines', async () => {
       const store = await opener.open();
       const app = newAppId();
       await store.append(app, batchOf('1', '2', '3'));
@@ -202,7 +202,7 @@ export function streamSuite(opener: StoreOpener): void {
       expect(sequenceRanges(await store.readBefore(app, 4, 1e6))).toEqual([[1, 3]]);
     });
 
-    it('gives the end of the stream for a position behind it, and nothing before the first line', async () => {
+    it('gives the end of the stream for a position after it, and nothing before the first line', async () => {
       const store = await opener.open();
       const app = newAppId();
       await store.append(app, batchOf('1', '2'));
@@ -213,7 +213,7 @@ export function streamSuite(opener: StoreOpener): void {
   });
 
   describe('bounds', () => {
-    it('tells what a stream holds', async () => {
+    it('are the first and last sequence and the bytes of a stream', async () => {
       const store = await opener.open();
       const app = newAppId();
       expect(await store.bounds(app)).toEqual({ first: 1, last: 0, bytes: 0 });
@@ -245,7 +245,7 @@ export function streamSuite(opener: StoreOpener): void {
       expect(await store.sequenceAt(app, times[0] + 1e9)).toBe(16);
     });
 
-    it('knows that an app never spoke', async () => {
+    it('is 0 for an app without lines', async () => {
       const store = await opener.open();
       expect(await store.sequenceAt(newAppId(), Date.now())).toBe(0);
     });
@@ -266,7 +266,7 @@ export function streamSuite(opener: StoreOpener): void {
   });
 
   describe('status', () => {
-    it('says that all is well, and whether others may work on the same data', async () => {
+    it('has no error and no warning, and whether other processes may share the data', async () => {
       const store = await opener.open();
       expect(store.shared).toBe(opener.shared);
       const { kind, trouble, facts } = await store.status();

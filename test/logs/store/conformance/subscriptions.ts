@@ -8,7 +8,7 @@ import type { StoreOpener } from './store-suite.ts';
 
 export function subscriptionSuite(opener: StoreOpener): void {
   describe('subscribe', () => {
-    it('lets a reader that reads after every wake see everything within a second', async () => {
+    it('lets a reader that reads after every notification see everything within a second', async () => {
       const store = await opener.open();
       const app = newAppId();
       const follower = new SubscribedReader(store, app);
@@ -34,7 +34,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       stop();
     });
 
-    it('says that a batch was passed on when somebody was given it', async () => {
+    it('reports that a batch is retained by readers when a subscriber got it', async () => {
       const store = await opener.open();
       const app = newAppId();
       const given: StoredBatch[] = [];
@@ -48,7 +48,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       stop();
     });
 
-    it('wakes only those who subscribed to the app, and until they unsubscribe', async () => {
+    it('notifies only subscribers of the app, and until they unsubscribe', async () => {
       const store = await opener.open();
       const [mine, other] = [newAppId(), newAppId()];
       const woken = { mine: 0, other: 0, second: 0 };
@@ -70,7 +70,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       stopOther();
     });
 
-    it('wakes for the appends of another router', async () => {
+    it('notifies of the appends of another router', async () => {
       if (!opener.shared) return expectExclusive(opener);
       const [here, there] = [await opener.open(), await opener.open()];
       const app = newAppId();
@@ -83,7 +83,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
   });
 
   describe('watch', () => {
-    it('tells the scope of every transaction that was made', async () => {
+    it('notifies of the scope of every transaction that was made', async () => {
       const store = await opener.open();
       const scope = randomUUID();
       const seen: string[] = [];
@@ -96,7 +96,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       expect(seen).not.toContain(other);
     });
 
-    it('tells of transactions that another router made', async () => {
+    it('notifies of transactions that another router made', async () => {
       if (!opener.shared) return expectExclusive(opener);
       const [here, there] = [await opener.open(), await opener.open()];
       const seen: string[] = [];
@@ -112,7 +112,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
   });
 }
 
-/** A reader that reads on after every wake. */
+/** A reader that reads on after every notification. */
 class SubscribedReader {
   readonly lines: string[] = [];
   readonly stop: () => void;
@@ -138,7 +138,7 @@ class SubscribedReader {
   }
 }
 
-/** Where another router can't open the store, it is told so. */
+/** Where only one router can open the store, the other one gets an error. */
 async function expectExclusive(opener: StoreOpener): Promise<void> {
   await opener.open();
   await expect(opener.open()).rejects.toThrow(/in use by another/);

@@ -17,7 +17,7 @@ export async function startRedisForTest(options?: RedisServerOptions): Promise<R
   return server;
 }
 
-/** Opens a store for one test; what it warns of is gathered. */
+/** Opens a store for one test; its warnings are collected. */
 export async function openRedisStoreForTest(
   url: string,
   options?: Partial<RedisStoreOptions>,
@@ -31,12 +31,12 @@ export async function openRedisStoreForTest(
   return { store, warnings };
 }
 
-/** Appends numbered lines one after the other, each again until it is taken, and says which were. */
+/** Appends numbered lines one after the other, each again until it is acknowledged. */
 export class RetryingAppender {
   /** Text and sequence of every line that was acknowledged. */
   readonly acknowledged: { text: string; first: number }[] = [];
   readonly failures: string[] = [];
-  /** The longest that an append took to be refused, ms. */
+  /** The longest that an append took to fail, ms. */
   slowestRefusalMs = 0;
   private running = true;
   private readonly finished: Promise<void>;

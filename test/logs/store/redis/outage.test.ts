@@ -1,4 +1,4 @@
-/** Redis goes away and comes back: nothing that was acknowledged is lost, and everything goes on by itself. */
+/** Redis becomes unavailable and available again: nothing that was acknowledged is lost, and everything goes on by itself. */
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
@@ -13,7 +13,7 @@ import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
 import { AOF_ALWAYS, openRedisStoreForTest, RetryingAppender, startRedisForTest } from './harness.ts';
 
-/** Everything that was taken is there, where the append said, and in the order in which it was taken. */
+/** Everything that was acknowledged is stored, with the sequences that the append gave, and in the order of the appends. */
 async function expectKept(
   store: Store,
   app: AppId,
@@ -32,7 +32,7 @@ function follow(store: Store, app: AppId): { newest: () => number; close: () => 
   return { newest: () => reader.newest, close };
 }
 
-/** Lines are appended by one router and followed by another: there when more than `count` were taken. */
+/** Lines are appended by one router and followed by another: resolves when more than `count` were acknowledged. */
 async function produceAndFollow(url: string, count: number) {
   const { store } = await openRedisStoreForTest(url);
   const { store: other } = await openRedisStoreForTest(url);
@@ -44,7 +44,7 @@ async function produceAndFollow(url: string, count: number) {
 }
 
 describe.runIf(hasRedis)('when Redis', () => {
-  it('is killed and started again in the middle of appends, what was acknowledged is there', async () => {
+  it('is killed and restarted during appends, what was acknowledged is stored', async () => {
     const server = await startRedisForTest({ config: AOF_ALWAYS });
     const { store, warnings } = await openRedisStoreForTest(server.url);
     const app = newAppId();
@@ -70,7 +70,7 @@ describe.runIf(hasRedis)('when Redis', () => {
     tail.close();
   });
 
-  it('hangs, appends are refused in bounded time, and go on when it goes on', async () => {
+  it('hangs, appends fail in bounded time, and succeed when it goes on', async () => {
     const server = await startRedisForTest({ config: AOF_ALWAYS });
     const { store } = await openRedisStoreForTest(server.url);
     const app = newAppId();
@@ -86,7 +86,7 @@ describe.runIf(hasRedis)('when Redis', () => {
     await expectKept(store, app, producer);
   });
 
-  it('loses the connection for messages, lines are not late by more than a second', async () => {
+  it('loses the pub/sub connection, lines are not late by more than a second', async () => {
     const server = await startRedisForTest();
     const [{ store: here }, { store: there }] = [
       await openRedisStoreForTest(server.url),
@@ -102,7 +102,7 @@ describe.runIf(hasRedis)('when Redis', () => {
     tail.close();
   });
 
-  it('loses every message, lines are not late by more than a second', async () => {
+  it('loses every notification, lines are not late by more than a second', async () => {
     const server = await startRedisForTest();
     const { store } = await openRedisStoreForTest(server.url);
     const app = newAppId();
@@ -137,7 +137,7 @@ describe.runIf(hasRedis)('when Redis', () => {
       const before = producer.acknowledged.length;
       await until('lines are taken again', () => producer.acknowledged.length > before + 100, 20_000);
       await producer.stop();
-      // Replication is asynchronous: of the lines before the failover the last ones may be gone. No number comes twice.
+      // Replication is asynchronous: of the lines before the failover the last ones may be gone. No sequence comes twice.
       const sequences = producer.acknowledged.map(({ first }) => first);
       expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
       const { last } = await store.bounds(app);
@@ -153,7 +153,7 @@ describe.runIf(hasRedis)('when Redis', () => {
     const sentinels = await RedisSentinels.start();
     try {
       const { store, app, tail, producer } = await produceAndFollow(sentinels.url, 10);
-      // The one that is asked first: the news of the failover comes from the others while its answer is waited for.
+      // The one that is queried first: the others notify of the failover while its reply is awaited.
       const [hanging, awake] = sentinels.sentinels;
       const master = await sentinels.master(awake);
       await hanging.signal('SIGSTOP');
@@ -171,7 +171,7 @@ describe.runIf(hasRedis)('when Redis', () => {
     }
   });
 
-  it('has lost the end of a stream, new lines get new numbers and readers see the gap', async () => {
+  it('has lost the end of a stream, new lines get new sequences and readers see the gap', async () => {
     const server = await startRedisForTest();
     const [{ store: here }, { store: there }] = [
       await openRedisStoreForTest(server.url),
@@ -181,20 +181,20 @@ describe.runIf(hasRedis)('when Redis', () => {
     const tail = follow(here, app);
     for (let i = 1; i <= 10; i++) await there.append(app, batchOf(`${i}`));
     await until('all are seen', () => tail.newest() === 10);
-    // As after a failover to a replica that had got the first six.
+    // As after a failover to a replica that had the first six.
     const { lines, index, state } = streamKeys(app);
     for (let i = 7; i <= 10; i++)
       for (const key of [lines, index]) await server.command('xdel', key, `${i}-0`);
     await server.command('hset', state, 'next', 7);
     const { store: third } = await openRedisStoreForTest(server.url);
-    await until('the end is raised by whoever knew better', async () => {
+    await until('the next sequence is raised by a router that saw more', async () => {
       return Number(await server.command('hget', state, 'next')) === 11;
     });
     await third.append(app, batchOf('11'));
     await until('the new line is seen', () => tail.newest() === 11, 1_000);
     expect((await here.read(app, 6, 1e6)).map(({ first }) => first)).toEqual([11]);
     tail.close();
-    // A router that appended knows better itself, without anybody who reads.
+    // A router that appended knows its own sequences, also without subscribers.
     const unread = newAppId();
     await there.append(unread, batchOf('1', '2', '3'));
     const keys = streamKeys(unread);

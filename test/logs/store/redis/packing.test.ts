@@ -24,7 +24,7 @@ function recordsOf(lines: readonly Line[]): Buffer {
   return Buffer.concat([Buffer.alloc(HEADROOM), ...records]);
 }
 
-/** `<190>1 TIME HOST SOURCE DYNO MSGID SD MESSAGE` with its fields' places. */
+/** `<190>1 TIME HOST SOURCE DYNO MSGID SD MESSAGE` with the offsets of its fields. */
 function line(time: string, host: string, source: string, dyno: string, message: string): Line {
   const head = Buffer.from(`<190>1 ${time} `);
   const text = Buffer.from(`<190>1 ${time} ${host} ${source} ${dyno} - - ${message}`);
@@ -40,7 +40,7 @@ function isKept(batch: Buffer): void {
 }
 
 describe('packed records', () => {
-  it('are the same again, for lines as they come', () => {
+  it('unpack to the same bytes, for typical lines', () => {
     const word = (...words: string[]) => fc.constantFrom(...words);
     const lines = fc.array(
       fc
@@ -61,7 +61,7 @@ describe('packed records', () => {
     fc.assert(fc.property(lines, (some) => isKept(recordsOf(some))));
   });
 
-  it('are the same again, for any bytes and any places of fields', () => {
+  it('unpack to the same bytes, for any bytes and field offsets', () => {
     const lines = fc.array(
       fc.uint8Array({ maxLength: 300 }).chain((text) =>
         fc

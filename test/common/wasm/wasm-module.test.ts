@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { layOutRegions, loadWasmModule } from '../../src/common/wasm-module.ts';
+import { layOutRegions, loadWasmModule } from '../../../src/common/wasm/wasm-module.ts';
 
 /** Reads and writes of 16 bytes may run so far over the end of a region. */
 const OVERRUN_BYTES = 15;

@@ -1,4 +1,4 @@
-/** What Redis refuses is said in one sentence, with what to do. */
+/** Errors of Redis are one sentence each, with what to do. */
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { checkStoreStatus } from '../../../../src/cli/doctor/store.ts';
@@ -26,7 +26,7 @@ async function refusalOf(action: Promise<unknown>): Promise<TailraceError> {
 }
 
 describe.runIf(hasRedis)('a Redis', () => {
-  it('that is out of memory refuses lines, and takes them again when there is room', async () => {
+  it('that is out of memory rejects lines, and accepts them again when there is space', async () => {
     const server = await startRedisForTest({ config: ['maxmemory 4mb', 'maxmemory-policy noeviction'] });
     const { store } = await openRedisStoreForTest(server.url);
     const app = newAppId();
@@ -52,7 +52,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(linesOf(await store.read(app, taken, 1))).toEqual(['room']);
   });
 
-  it('that is a read-only replica says where to go', async () => {
+  it('that is a read-only replica is an error that names the master or the Sentinels', async () => {
     const master = await startRedisForTest();
     const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
     await openRedisStoreForTest(master.url);
@@ -63,7 +63,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(refusal.message).toMatch(/read-only replica: point REDIS_URL at the master/);
   });
 
-  it('that asks for a password says so, and that it is wrong', async () => {
+  it('that wants a password is an error, and so is a wrong one', async () => {
     const server = await startRedisForTest({ password: 'right' });
     const missing = await refusalOf(openRedisStoreForTest(server.url));
     expect(missing).toMatchObject({ code: 'settings' });
@@ -75,7 +75,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     await openRedisStoreForTest(`redis://:right@127.0.0.1:${server.port}`);
   });
 
-  it('that complains is quoted without what was sent: that may be secret', async () => {
+  it('that reports an error is quoted without what was sent: that may be secret', async () => {
     const server = await startRedisForTest({ password: 'right' });
     const { store, warnings } = await openRedisStoreForTest(`redis://:right@127.0.0.1:${server.port}`);
     await server.command('acl', 'setuser', 'default', '-evalsha', '-eval');
@@ -86,7 +86,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(warnings.join()).not.toContain('hush');
   });
 
-  it('that is not there is named', async () => {
+  it('that doesn’t answer is named in the error', async () => {
     const port = await freePort();
     const refusal = await refusalOf(
       openRedisStoreForTest(`redis://:hush@127.0.0.1:${port}`, { openMs: 200 }),
@@ -97,7 +97,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(refusal.code).toBe('unavailable');
   });
 
-  it('that loads its data from disk is waited for, and says so', { timeout: 60_000 }, async () => {
+  it('that loads its data from disk is waited for, with a warning', { timeout: 60_000 }, async () => {
     const server = await startRedisForTest({ config: ['dbfilename dump.rdb'] });
     const script = "for i = 1, 1500 do redis.call('SET', 'key' .. i, string.rep('x', 1000)) end";
     await server.command('eval', script, 0);
@@ -112,7 +112,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect((await store.append(newAppId(), batchOf('loaded'))).first).toBe(1);
   });
 
-  it('that may throw data away is warned of', async () => {
+  it('that may evict data is warned of', async () => {
     const evicting = await startRedisForTest({ config: ['maxmemory 100mb', 'maxmemory-policy allkeys-lru'] });
     expect((await openRedisStoreForTest(evicting.url)).warnings).toEqual([
       expect.stringMatching(/maxmemory-policy allkeys-lru: .* Set it to noeviction/),
@@ -123,7 +123,7 @@ describe.runIf(hasRedis)('a Redis', () => {
   });
 });
 
-describe('what Redis says', () => {
+describe('what INFO reports', () => {
   const facts: RedisServerInfo = {
     server: 'Redis',
     version: '7.0.15',
@@ -136,14 +136,14 @@ describe('what Redis says', () => {
     append_only: false,
   };
 
-  it('is refused when it is too old', () => {
+  it('is an error when the version is too old', () => {
     expect(() => assertSupportedVersion({ ...facts, version: '6.0.16' })).toThrow('Redis 6.0.16 is too old');
     expect(() => assertSupportedVersion({ ...facts, version: '5.0.3' })).toThrow('too old');
     for (const version of ['6.2.0', '7.0.15', '8.2.1']) assertSupportedVersion({ ...facts, version });
     expect(serverWarnings(facts)).toEqual([]);
   });
 
-  it('is known by its own name and version', () => {
+  it('has the name and version of Redis or of Valkey', () => {
     const info = (...fields: string[]): string =>
       ['# Server', ...fields, 'redis_mode:standalone'].join('\r\n');
     expect(parseServerInfo(info('redis_version:8.2.1'))).toMatchObject({ server: 'Redis', version: '8.2.1' });

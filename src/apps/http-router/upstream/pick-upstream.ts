@@ -1,5 +1,5 @@
-import type { RoutedApp, Upstream } from './app-lookup.ts';
-import { type Failure, failures } from './error-codes.ts';
+import type { RoutedApp, Upstream } from '../app-lookup.ts';
+import { type Failure, failures } from '../error-codes.ts';
 
 /** Dynos a request is sent to, at most, before it fails. */
 export const ATTEMPTS_MAX = 10;
@@ -11,7 +11,7 @@ export type UpstreamChoice = Upstream | 'wait' | Failure;
  * Chooses a dyno at random among those that are up, first among those not in quarantine. A quarantined one is
  * the last resort, not out of the question: with a single dyno the alternative is to fail for certain.
  * @param tried names of dynos that already failed this request
- * @param lastFailure what to say when all of them failed
+ * @param lastFailure the failure to report when all of them failed
  * @param random gives a number from 0 (inclusive) to 1 (exclusive)
  */
 export function pickUpstream(
@@ -22,7 +22,7 @@ export function pickUpstream(
   random: () => number,
 ): UpstreamChoice {
   const dynos = app.webDynos();
-  // Nothing to choose from, nothing to remember: the common case without an allocation.
+  // Nothing to choose from: the common case without an allocation.
   if (dynos.length === 1 && dynos[0].state === 'up' && tried.length === 0) return dynos[0];
   const up = dynos.filter((dyno) => dyno.state === 'up' && !tried.includes(dyno.name));
   const healthy = up.filter((dyno) => !quarantine.isQuarantined(dyno.port));

@@ -16,7 +16,7 @@ describe('REDIS_URL', () => {
     expect(parseRedisUrl('redis://[::1]:7000').nodes).toEqual([{ host: '::1', port: 7000 }]);
   });
 
-  it('brings a user and a password, encoded or not', () => {
+  it('has a user and a password, encoded or not', () => {
     expect(parseRedisUrl('rediss://me:p%40ss@h:1')).toMatchObject({
       username: 'me',
       password: 'p@ss',

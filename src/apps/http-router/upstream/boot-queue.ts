@@ -1,9 +1,9 @@
-import type { RoutedApp } from './app-lookup.ts';
+import type { RoutedApp } from '../app-lookup.ts';
 
-/** Requests that may wait for each dyno of an app before more are turned away (H11). */
+/** Requests that may wait for each dyno of an app before more are rejected (H11). */
 const WAITING_PER_DYNO_MAX = 50;
 
-/** A request that waits for a dyno to come up. */
+/** A request that waits for a dyno to boot. */
 export type WaitingRequest = { dynosChanged(): void };
 
 type AppQueue = { waiting: Set<WaitingRequest>; unsubscribe: () => void };
@@ -17,9 +17,9 @@ export class BootQueue {
     let queue = this.#queues.get(app.name);
     if (queue === undefined) {
       const waiting = new Set<WaitingRequest>();
-      // A copy, because whoever is woken leaves the queue, and may come back to it.
+      // A copy, because requests leave the queue when they are notified, and may join it again.
       const unsubscribe = app.onChange(() => {
-        for (const woken of [...waiting]) if (waiting.has(woken)) woken.dynosChanged();
+        for (const request of [...waiting]) if (waiting.has(request)) request.dynosChanged();
       });
       queue = { waiting, unsubscribe };
       this.#queues.set(app.name, queue);

@@ -1,4 +1,4 @@
-/** Lines are written as bytes where they can be, and over strings where they can't: the result has to be the same. */
+/** Lines are copied as bytes where they can be, and formatted as strings where they can't: the result has to be the same. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StoredBatch } from '../../../src/logs/store/contract.ts';
@@ -38,7 +38,7 @@ function batchOf(lines: readonly Line[]): StoredBatch {
   return { ...batch, first: 1, last: batch.count, storedAtMs: 0 };
 }
 
-/** The slow way. */
+/** The slow path. */
 function written(batch: StoredBatch): { texts: string[]; jsons: string[] } {
   const texts: string[] = [];
   const jsons: string[] = [];
@@ -103,8 +103,8 @@ const line = fc.record({
   message,
 });
 
-describe('lines on a wire', () => {
-  it('are the same as over strings, whatever is in them', () => {
+describe('encoded lines', () => {
+  it('are the same as formatted strings, whatever is in them', () => {
     fc.assert(
       fc.property(fc.array(line, { minLength: 1, maxLength: 5 }), (lines) => {
         const batch = batchOf(lines);
@@ -129,7 +129,7 @@ describe('lines on a wire', () => {
     );
   });
 
-  it.each([1, 100, 126, 500, 70_000])('are framed right with %i bytes more', (size) => {
+  it.each([1, 100, 126, 500, 70_000])('have a valid WebSocket frame with %i bytes more', (size) => {
     const batch = batchOf(
       Array.from({ length: Math.ceil(size / 5_000) }, () => ({
         dyno: 'web.1',

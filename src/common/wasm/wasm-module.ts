@@ -3,7 +3,7 @@
  * allocates, so whoever calls one says where its input is and where its output goes.
  */
 
-/** What each of them exports besides its functions; the numbers tell what the last call did. */
+/** What each of them exports besides its functions; the numbers are results of the last call. */
 export interface WasmExports {
   readonly memory: WebAssembly.Memory;
   /** Where it stopped in the input. */

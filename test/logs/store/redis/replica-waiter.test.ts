@@ -1,4 +1,4 @@
-/** Lines are acknowledged when so many replicas have them. */
+/** `REDIS_WAIT`: lines are acknowledged when so many replicas have them. */
 import { describe, expect, it } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { checkRedis } from '../../../../src/logs/store/redis/connection/redis-status.ts';
@@ -17,7 +17,7 @@ async function inSync(master: RedisServer): Promise<void> {
 }
 
 describe.runIf(hasRedis)('with REDIS_WAIT', () => {
-  it('what was acknowledged is at the replica, and too few replicas refuse lines', async () => {
+  it('what was acknowledged is on the replica, and with too few replicas lines are rejected', async () => {
     const master = await startRedisForTest();
     const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
     await inSync(master);
@@ -43,8 +43,8 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
       /0 of Redis' replicas had the lines within 1000 ms, and REDIS_WAIT asks for 1/,
     );
     expect(performance.now() - startedMs).toBeLessThan(4_000);
-    // What comes now is refused before it is stored: whoever sends it again would have it there many times. And so is what is
-    // stored already, which is not stored again.
+    // What comes now is rejected before it is stored: retries would store it many times. So is what is stored already, which is
+    // not stored again.
     const refused = ['refused', 'refused', 'refused'].map((text) => store.append(newAppId(), batchOf(text)));
     for (const refusal of await Promise.allSettled([
       ...refused,
@@ -64,7 +64,7 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
     expect(warnings.filter((text) => text.includes('REDIS_WAIT'))).toEqual([]);
   });
 
-  it('too few replicas are said', async () => {
+  it('too few replicas are reported in the status', async () => {
     const alone = await startRedisForTest({ config: AOF_ALWAYS });
     const { store, warnings } = await openRedisStoreForTest(alone.url, {
       wait: { replicas: 2, timeoutMs: 100 },

@@ -1,32 +1,32 @@
 import { connect, type Socket } from 'node:net';
-import { readIntoSharedBuffer } from './http/shared-read-buffer.ts';
+import { readIntoSharedBuffer } from '../http/shared-read-buffer.ts';
 
-/** Whoever is using a connection to a dyno at the moment. */
+/** What uses a connection to a dyno at the moment: an exchange. */
 export type DynoConnectionHandler = {
   dynoConnected(connection: DynoConnection): void;
-  /** The bytes are others when it returns: what is kept must be copied. */
+  /** The bytes are overwritten after it returns: what is kept must be copied. */
   dynoData(bytes: Buffer): void;
-  /** The dyno said that it sends nothing more. */
+  /** The dyno half-closed the connection. */
   dynoEnded(): void;
-  /** The connection is gone; `code` is the system's (`ECONNREFUSED`, `ECONNRESET`…), '' if it closed orderly. */
+  /** The connection is closed; `code` is the system's error (`ECONNREFUSED`, `ECONNRESET`…), '' if there was none. */
   dynoClosed(code: string): void;
-  /** The dyno takes bytes again, after a write that it had no room for. */
+  /** The socket is writable again, after a write that filled its buffer. */
   dynoDrained(): void;
 };
 
 /** One TCP connection to a dyno; it serves one request after the other. */
 export class DynoConnection {
   readonly socket: Socket;
-  /** undefined while it waits for a request. */
+  /** undefined while it is idle. */
   handler: DynoConnectionHandler | undefined;
-  /** True from its second request on: the dyno may have closed it while our request was on its way. */
+  /** True from its second request on: the dyno may have closed it while our request was in flight. */
   reused = false;
-  /** Since when it waits, and for how long it may, in ms. */
+  /** Since when it is idle, and for how long it may be, in ms. */
   idleSinceMs = 0;
   idleMaxMs = 0;
   #errorCode = '';
 
-  /** Starts to connect to 127.0.0.1; the user hears of the result. */
+  /** Starts to connect to 127.0.0.1; the handler is notified of the result. */
   constructor(port: number, handler: DynoConnectionHandler) {
     this.handler = handler;
     this.socket = connect({
@@ -45,7 +45,7 @@ export class DynoConnection {
   }
 
   #onBytes(bytes: Buffer): void {
-    // Nobody asked for these: whatever they answer, it isn't the next request.
+    // Unsolicited: they can't be the response to the next request.
     if (this.handler === undefined) this.socket.destroy();
     else this.handler.dynoData(bytes);
   }
@@ -55,7 +55,7 @@ export class DynoConnection {
     return this.socket.writable && this.socket.readable;
   }
 
-  /** Gives it up; its user hears nothing more. */
+  /** Closes it; its handler isn't called any more. */
   destroy(): void {
     this.handler = undefined;
     this.socket.destroy();

@@ -1,0 +1,10 @@
+/**
+ * `remove-ignored FOLDER`: removes from an app's source what its `.slugignore` names. A program of its own: some patterns take
+ * for ever, and then only one build waits, until it is stopped.
+ */
+import { rm } from 'node:fs/promises';
+import { listTree, locate, readSlugIgnore } from './slugignore.ts';
+
+const [folder] = process.argv.slice(2);
+const { ignored } = await listTree(folder, await readSlugIgnore(folder));
+for (const path of ignored) await rm(locate(folder, path), { recursive: true });

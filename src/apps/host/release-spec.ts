@@ -1,0 +1,50 @@
+import type { Environment } from '../processes/config/dyno-env.ts';
+import type { ProcfileEntry } from '../processes/config/procfile.ts';
+import type { SupervisorOptions } from '../processes/supervisor.ts';
+import type { ReleaseRecord } from '../records/release-record.ts';
+import type { SlugRecord } from '../records/slug-record.ts';
+import { formationCounts } from './rollout.ts';
+
+/** What the dynos of one release are made from. */
+export interface ReleaseSpec {
+  /** The release's version. */
+  readonly version: number;
+  readonly entries: readonly ProcfileEntry[];
+  readonly counts: Readonly<Record<string, number>>;
+  /** The whole environment. */
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly createWorkspace?: SupervisorOptions['createWorkspace'];
+  readonly profileScript?: string;
+}
+
+/** How this server runs slugs. */
+type SlugRuntime = Pick<ReleaseSpec, 'cwd' | 'createWorkspace' | 'profileScript'> & {
+  /** The part of the environment that is the server's own: `PATH`, `TZ`. */
+  readonly env: Environment;
+};
+
+/**
+ * The dynos of a release that was built: the commands of its slug, the config vars of the release, and as many dynos as
+ * the formation record says.
+ * @param counts of the app's formation record; may name process types that this slug hasn't
+ */
+export function slugReleaseSpec(
+  release: Pick<ReleaseRecord, 'version' | 'config'>,
+  slug: Pick<SlugRecord, 'processTypes'>,
+  counts: Readonly<Record<string, number>>,
+  runtime: SlugRuntime,
+): ReleaseSpec {
+  const entries = Object.entries(slug.processTypes).map(([type, command], i) => ({
+    type,
+    command,
+    line: i + 1,
+  }));
+  return {
+    ...runtime,
+    version: release.version,
+    entries,
+    counts: formationCounts(entries, counts),
+    env: { ...runtime.env, ...release.config },
+  };
+}

@@ -1,0 +1,86 @@
+/** An app's releases: what it runs (slug, config vars, add-ons), numbered v1, v2 …; the newest that succeeded is current. */
+import type { AppId } from '../../logs/store/contract.ts';
+
+/** Config vars by name. Values are secrets: they are never logged. */
+export type Config = Readonly<Record<string, string>>;
+
+/** An add-on as its release holds it. */
+export interface AddonRecord {
+  readonly id: string;
+  /** `redis-clear-48213` */
+  readonly name: string;
+  /** `redis:dev` */
+  readonly plan: string;
+  /** The config vars it gives the app. */
+  readonly configVars: readonly string[];
+  readonly createdAt: string;
+}
+
+/** One release, under `release/<version, eight digits>` in its app's scope. Never changed once it is there. */
+export interface ReleaseRecord {
+  readonly id: string;
+  readonly version: number;
+  readonly description: string;
+  readonly status: 'succeeded' | 'failed';
+  /** The id of its slug; null before the first deploy. */
+  readonly slug: string | null;
+  readonly config: Config;
+  readonly addons: readonly AddonRecord[];
+  readonly createdAt: string;
+}
+
+/** What a new release does differently. */
+export interface ReleaseChange {
+  readonly description: string;
+  readonly status?: 'succeeded' | 'failed';
+  readonly slug?: string | null;
+  readonly config?: Config;
+  readonly addons?: readonly AddonRecord[];
+}
+
+/** What every app begins with. */
+export function initialRelease(app: AppId): ReleaseRecord {
+  return {
+    id: app,
+    version: 1,
+    description: 'Initial release',
+    status: 'succeeded',
+    slug: null,
+    config: {},
+    addons: [],
+    createdAt: new Date(0).toISOString(),
+  };
+}
+
+/** What the app runs: the newest release that succeeded. @param releases the oldest first, at least one */
+export function currentRelease(releases: readonly ReleaseRecord[]): ReleaseRecord {
+  return releases.findLast(({ status }) => status === 'succeeded') ?? releases[0];
+}
+
+/** By version (`2`, `v2`) or id. */
+export function findRelease(releases: readonly ReleaseRecord[], which: string): ReleaseRecord | undefined {
+  const version = /^v?(\d{1,8})$/.exec(which)?.[1];
+  return releases.find((release) => release.id === which || release.version === Number(version ?? -1));
+}
+
+/**
+ * The release behind the newest one, which differs from the current one by a change.
+ * @param releases the oldest first, at least one
+ */
+export function nextRelease(
+  releases: readonly ReleaseRecord[],
+  change: ReleaseChange,
+  identity: Pick<ReleaseRecord, 'id' | 'createdAt'>,
+): ReleaseRecord {
+  const current = currentRelease(releases);
+  return {
+    id: identity.id,
+    version: releases[releases.length - 1].version + 1,
+    description: change.description,
+    status: change.status ?? 'succeeded',
+    slug: change.slug === undefined ? current.slug : change.slug,
+    config: change.config ?? current.config,
+    addons: change.addons ?? current.addons,
+    createdAt: identity.createdAt,
+  };
+}

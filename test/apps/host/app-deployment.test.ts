@@ -1,0 +1,207 @@
+import { describe, expect, test } from 'vitest';
+import {
+  AppDeployment,
+  type AppDeploymentOptions,
+  type ReleaseFormation,
+} from '../../../src/apps/host/app-deployment.ts';
+import type { ReleaseSpec } from '../../../src/apps/host/release-spec.ts';
+import type { DynoInfo, DynoState } from '../../../src/apps/processes/dyno.ts';
+import { DynoPidFile } from '../../../src/apps/processes/pid-file.ts';
+import { PortAllocator } from '../../../src/apps/processes/ports.ts';
+import { dataFolderForTest } from '../../support/server.ts';
+
+/** Dynos without processes: they are in the state that the test sets, and log what is done with them. */
+class FakeFormation implements ReleaseFormation {
+  readonly version: string;
+  readonly log: string[];
+  readonly wanted: Record<string, number>;
+  webState: DynoState = 'starting';
+
+  constructor(version: string, log: string[], counts: Readonly<Record<string, number>>) {
+    this.version = version;
+    this.log = log;
+    this.wanted = { ...counts };
+  }
+
+  private async note(what: string): Promise<void> {
+    this.log.push(`${what} ${this.version}`);
+  }
+
+  start = (): Promise<void> => this.note('start');
+  stop = (): Promise<void> => this.note('stop');
+  kill = (): Promise<void> => this.note('kill');
+  restart = (which?: string): Promise<void> => this.note(`restart ${which ?? 'all'} of`);
+  stopDyno = (name: string): Promise<void> => this.note(`stop ${name} of`);
+  pause = (): void => void this.note('pause');
+  resume = (): void => void this.note('resume');
+  counts = (): Record<string, number> => ({ ...this.wanted });
+
+  scale(type: string, quantity: number): Promise<void> {
+    this.wanted[type] = quantity;
+    return this.note(`scale ${type}=${quantity} of`);
+  }
+
+  dynos(): DynoInfo[] {
+    const createdAt = new Date(0);
+    return Object.entries(this.wanted).flatMap(([type, quantity]) =>
+      Array.from({ length: quantity }, (_, i) => ({
+        id: `${this.version} ${type}.${i + 1}`,
+        name: `${type}.${i + 1}`,
+        type,
+        command: type,
+        state: this.webState,
+        port: type === 'web' ? 20_000 + i : undefined,
+        createdAt,
+        updatedAt: createdAt,
+      })),
+    );
+  }
+}
+
+function specOf(
+  version: number,
+  counts: Readonly<Record<string, number>> = { web: 1, worker: 1 },
+): ReleaseSpec {
+  const entries = ['web', 'worker'].map((type, i) => ({ type, command: type, line: i + 1 }));
+  return { version, entries, counts, env: { VERSION: `v${version}` }, cwd: '/' };
+}
+
+function deployment(options: Pick<AppDeploymentOptions, 'preboot'>) {
+  const log: string[] = [];
+  const formations: FakeFormation[] = [];
+  const changes: (() => void)[] = [];
+  const app = new AppDeployment(
+    {
+      lines: { writeLine() {} },
+      ports: new PortAllocator(),
+      pidFile: new DynoPidFile(dataFolderForTest()),
+      color: false,
+      onChange() {},
+      ...options,
+    },
+    ({ env, counts, onChange }) => {
+      const made = new FakeFormation(env.VERSION ?? '', log, counts ?? {});
+      formations.push(made);
+      changes.push(() => onChange?.(made.dynos()[0]));
+      return made;
+    },
+  );
+  /** Sets the state of a release's web dynos, and reports that. */
+  const setWeb = (release: number, state: DynoState): void => {
+    formations[release - 1].webState = state;
+    changes[release - 1]();
+  };
+  const serving = () => app.allDynos().map(({ id }) => id);
+  return { app, log, formations, setWeb, serving };
+}
+
+describe('a release that replaces another on a server', () => {
+  async function replacing() {
+    const all = deployment({ preboot: true });
+    await all.app.apply(specOf(1));
+    all.setWeb(1, 'up');
+    all.log.length = 0;
+    const done = all.app.apply(specOf(2));
+    await expect.poll(() => all.log.length).toBe(2);
+    return { ...all, done };
+  }
+
+  test('starts first, while the old web dynos serve and the old workers stop', async () => {
+    const { app, log, serving, setWeb, done } = await replacing();
+    expect(log).toEqual(['start v2', 'scale worker=0 of v1']);
+    expect(serving()).toEqual(['v2 web.1', 'v2 worker.1', 'v1 web.1']);
+    expect(app.webUpstreams().map(({ state }) => state)).toEqual(['starting', 'up']);
+    expect(app.version).toBe(2);
+    setWeb(2, 'up');
+    await done;
+  });
+
+  test.each(['up', 'crashed'] as const)('takes over when its web dynos are %s', async (state) => {
+    const { log, serving, setWeb, done } = await replacing();
+    setWeb(2, state);
+    await done;
+    expect(log.slice(2)).toEqual(['stop v1']);
+    expect(serving()).toEqual(['v2 web.1', 'v2 worker.1']);
+  });
+
+  test('takes over at once when the old one serves nothing', async () => {
+    const { app, log, setWeb } = deployment({ preboot: true });
+    await app.apply(specOf(1));
+    setWeb(1, 'crashed');
+    await app.apply(specOf(2));
+    expect(log.slice(1)).toEqual(['start v2', 'scale worker=0 of v1', 'stop v1']);
+  });
+
+  test('waits for its turn while another takes over', async () => {
+    const { app, log, setWeb, done } = await replacing();
+    const third = app.apply(specOf(3));
+    setWeb(2, 'crashed');
+    await Promise.all([done, third]);
+    expect(log.slice(2)).toEqual(['stop v1', 'start v3', 'scale worker=0 of v2', 'stop v2']);
+  });
+
+  test('is given up when the server stops', async () => {
+    const { app, log, setWeb, done } = await replacing();
+    const stopped = app.stop();
+    setWeb(2, 'starting');
+    await Promise.all([done, stopped]);
+    expect(log.slice(2)).toEqual(['stop v2', 'stop v1', 'stop v1']);
+    await app.apply(specOf(3));
+    expect(log).not.toContain('start v3');
+  });
+
+  test('is paused as the old one is', async () => {
+    const { app, log, setWeb } = deployment({ preboot: true });
+    await app.apply(specOf(1));
+    setWeb(1, 'crashed');
+    app.setPaused(true);
+    await app.apply(specOf(2));
+    expect(log).toEqual(['start v1', 'pause v1', 'pause v2', 'start v2', 'scale worker=0 of v1', 'stop v1']);
+  });
+});
+
+test('a release of a local app starts when the old one has stopped', async () => {
+  const { app, log, setWeb, serving } = deployment({ preboot: false });
+  await app.apply(specOf(1));
+  setWeb(1, 'up');
+  await app.apply(specOf(2));
+  expect(log).toEqual(['start v1', 'stop v1', 'start v2']);
+  expect(serving()).toEqual(['v2 web.1', 'v2 worker.1']);
+});
+
+describe('a restart', () => {
+  test('of everything is a rollout of the same release, with the dynos that are wanted now', async () => {
+    const { app, log, formations, setWeb } = deployment({ preboot: true });
+    await app.apply(specOf(1));
+    await app.scale({ worker: 3 });
+    setWeb(1, 'crashed');
+    log.length = 0;
+    await app.restart(undefined);
+    expect(log).toEqual(['start v1', 'scale worker=0 of v1', 'stop v1']);
+    expect(formations[1].wanted).toEqual({ web: 1, worker: 3 });
+  });
+
+  test('of one dyno, or of a local app, is left to the formation', async () => {
+    const server = deployment({ preboot: true });
+    await server.app.apply(specOf(1));
+    await server.app.restart('web.1');
+    expect(server.log).toEqual(['start v1', 'restart web.1 of v1']);
+    const local = deployment({ preboot: false });
+    await local.app.apply(specOf(1));
+    await local.app.restart(undefined);
+    expect(local.log).toEqual(['start v1', 'restart all of v1']);
+  });
+});
+
+test('a process type is stopped dyno by dyno', async () => {
+  const { app, log } = deployment({ preboot: true });
+  await app.apply(specOf(1, { web: 2, worker: 1 }));
+  await app.stopDyno('web');
+  await app.stopDyno('worker.1');
+  expect(log.slice(1)).toEqual(['stop web.1 of v1', 'stop web.2 of v1', 'stop worker.1 of v1']);
+});
+
+test('an app that was never deployed has nothing to scale', async () => {
+  const { app } = deployment({ preboot: true });
+  await expect(app.scale({ web: 1 })).rejects.toMatchObject({ code: 'conflict' });
+});

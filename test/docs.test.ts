@@ -1,0 +1,63 @@
+/** What the documentation says of settings and error codes is what the code has, and the code has nothing else. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Failure, failures } from '../src/apps/http-router/error-codes.ts';
+import { FAILURE_ADVICE } from '../src/apps/http-router/error-pages.ts';
+import { ERROR_CODES } from '../src/common/errors.ts';
+import { PLATFORM_ERRORS } from '../src/common/platform-errors.ts';
+import { runProgram } from './support/program.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+/** Where the codes are declared; everywhere else they are used. */
+const DECLARATIONS = ['common/errors.ts', 'common/platform-errors.ts', 'apps/http-router/error-codes.ts'];
+
+const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => /\.tsx?$/.test(path) && !DECLARATIONS.includes(path.replaceAll('\\', '/')))
+  .map((path) => readFileSync(join(ROOT, 'src', path), 'utf8'));
+const isUsed = (text: string): boolean => sources.some((source) => source.includes(text));
+const found = (pattern: RegExp): string[] => [
+  ...new Set(sources.flatMap((source) => [...source.matchAll(pattern)].map((match) => match[1]))),
+];
+const failureList: Failure[] = Object.values(failures);
+
+describe('the documentation', () => {
+  it('has the tables that are made from the code: settings, error codes', async () => {
+    const args = [join(ROOT, 'scripts', 'docs.mjs'), '--check'];
+    expect(await runProgram(process.execPath, args)).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it('names no code that there isn’t', () => {
+    const known = [...Object.keys(PLATFORM_ERRORS), ...failureList.map(({ code }) => code)];
+    const files = [
+      'README.md',
+      'CHANGELOG.md',
+      ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+    ];
+    const named = files
+      .filter((name) => name.endsWith('.md'))
+      .flatMap((name) => readFileSync(join(ROOT, name), 'utf8').match(/\b[HLR]\d\d\b/g) ?? []);
+    expect(named.length).toBeGreaterThan(30);
+    expect([...new Set(named)].filter((code) => !known.includes(code))).toEqual([]);
+  });
+});
+
+describe('the code', () => {
+  it('uses every id of an error, and no other', () => {
+    const ids = Object.keys(ERROR_CODES);
+    expect(ids.filter((id) => !isUsed(`'${id}'`))).toEqual([]);
+    const used = [...found(/new TailraceError\(\s*'(\w+)'/g), ...found(/\{ id: '(\w+)', message/g)];
+    expect(used.length).toBeGreaterThan(15);
+    expect(used.filter((id) => !ids.includes(id))).toEqual([]);
+  });
+
+  it('uses every code of lines in a stream, by its declaration', () => {
+    expect(Object.keys(PLATFORM_ERRORS).filter((code) => !isUsed(`'${code}'`))).toEqual([]);
+    expect(found(/^[^/*\n]*['"`]Error ([A-Z]\d\d)\b/gm)).toEqual([]);
+  });
+
+  it('uses every failure of the HTTP router, and has advice for each', () => {
+    expect(Object.keys(failures).filter((name) => !isUsed(`failures.${name}`))).toEqual([]);
+    expect(Object.keys(FAILURE_ADVICE)).toEqual([...new Set(failureList.map(({ code }) => code))]);
+  });
+});
