@@ -18,7 +18,7 @@ import { buildShipment, type Shipment } from './shipment.ts';
  */
 export type DeliveryStep = 'load' | 'count-loss' | 'ship' | 'wait';
 
-/** With nothing to send: there are lines by now (`load`); ask the outlet what has arrived; write the cursor; sleep until there are lines. */
+/** With nothing to send: there are lines by now (`load`); `flush` the outlet, `save` the cursor, `sleep` until there are lines. */
 export type IdleStep = 'load' | 'flush' | 'save' | 'sleep';
 
 /** After an error: another router has the drain (`stop`); the lines are refused for good (`set-aside`); they are sent again. */
@@ -30,13 +30,14 @@ export interface OutletTraits {
   readonly hasFrameIds: boolean;
 }
 
+/** The state of one drain's delivery over all of its connections. */
 export class DeliveryState {
-  /** When the store took the oldest line that isn't settled, milliseconds since 1970; 0 before the first. */
+  /** When the oldest line that isn't settled was stored, milliseconds since 1970; 0 before the first. */
   waitingSinceMs = 0;
   private readonly cursor: CursorState;
   private readonly inFlight = new InFlightShipments();
   private lastSent: Sequence = 0;
-  /** Read, and not yet sent. */
+  /** Loaded batches; those up to the last sent line are done with. */
   private loaded: readonly StoredBatch[] = [];
 
   constructor(cursor: CursorState) {
@@ -52,7 +53,7 @@ export class DeliveryState {
     this.lastSent = this.cursor.record.after;
   }
 
-  /** The connection is given up: what was sent and isn't settled counts as unsent, and a drain that waits holds no memory. */
+  /** The connection is closed: what was sent and isn't settled counts as unsent, and a drain that waits holds no memory. */
   disconnect(): void {
     this.loaded = [];
     this.inFlight.clear();
@@ -87,20 +88,20 @@ export class DeliveryState {
     return { count, sinceMs, untilMs };
   }
 
-  /** The lines to send next. A request that failed is repeated with exactly the same lines when requests have names. */
+  /** The lines to send next. A failed request with a frame id is retried with exactly the same lines. */
   nextShipment({ shipmentBytesMax, hasFrameIds }: OutletTraits): Shipment | undefined {
     const { after, upTo } = this.cursor.record;
     if (after === this.lastSent) this.waitingSinceMs = this.loaded[0].storedAtMs;
     return buildShipment(this.loaded, this.lastSent, shipmentBytesMax, hasFrameIds ? upTo : undefined);
   }
 
-  /** A notice of a loss can go with the next shipment: none is on its way. */
+  /** A notice of a loss can go with the next shipment: none is in flight. */
   get canSendNotice(): boolean {
     return !this.inFlight.hasNotice;
   }
 
   /**
-   * A shipment comes next. Where requests have names, the cursor has its extent now, and has to be written before it is sent.
+   * A shipment comes next. Where requests have frame ids, the cursor has its extent now, and has to be saved before it is sent.
    * @returns `withheld` when there is nothing to send: filters have left no line of it.
    */
   begin(
@@ -108,7 +109,7 @@ export class DeliveryState {
     notice: LossNotice | undefined,
     { hasFrameIds }: OutletTraits,
   ): 'send' | 'withheld' {
-    // Without answers, what was sent before is confirmed later, and this with it.
+    // A protocol without responses confirms what was sent before later, and this with it.
     const isWithheld = shipment.count === 0 && !notice && (hasFrameIds || this.inFlight.isEmpty);
     this.inFlight.add(shipment, notice?.count ?? 0);
     if (isWithheld) return 'withheld';

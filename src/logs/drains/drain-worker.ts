@@ -226,7 +226,7 @@ export class DrainWorker {
     await this.cursor.save();
   }
 
-  /** The destination will never take these lines: they are kept aside, and count as lost. */
+  /** The destination will never accept these lines: they are stored as a refused batch, and count as lost. */
   private async setAside(shipment: Shipment, error: OutletError, ms: number): Promise<void> {
     const { store, drain } = this.options;
     const { count } = error.refusedLines ?? shipment;

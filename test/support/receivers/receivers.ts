@@ -1,4 +1,4 @@
-/** Receivers of drains: real servers that accept what comes, or fail as planned. */
+/** Destinations of drains: real servers that accept everything, or fail as planned. */
 import { once } from 'node:events';
 import {
   createServer,
@@ -6,16 +6,18 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import {
   type AddressInfo,
   createServer as createTcpServer,
   type Socket,
   type Server as TcpServer,
 } from 'node:net';
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { messageOf, parseFrames } from '../senders/frames.ts';
 
-/** One received request. */
+/** One request as it was received. */
 export interface ReceivedRequest {
   readonly frameId: string;
   readonly headers: IncomingMessage['headers'];
@@ -32,16 +34,23 @@ export type PlannedResponse =
   | 'hang'
   | { status: number; headers: Record<string, string> };
 
-/** An HTTP receiver: `plan` returns the response to each request, by its number from 0. */
+/** An HTTP receiver, over TLS if it has a certificate: `plan` gives the response to each request, by its number from 0. */
 export class HttpReceiver {
   readonly requests: ReceivedRequest[] = [];
   plan: (attempt: number) => PlannedResponse | Promise<PlannedResponse> = () => 200;
+  private readonly tls: TlsOptions | undefined;
   private server: HttpServer | undefined;
   private attempts = 0;
   port = 0;
 
+  constructor(tls?: TlsOptions) {
+    this.tls = tls;
+  }
+
   async listen(port = this.port): Promise<this> {
-    this.server = createServer((request, response) => void this.onRequest(request, response));
+    const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+      void this.onRequest(request, response);
+    this.server = this.tls ? createHttpsServer(this.tls, onRequest) : createServer(onRequest);
     this.server.listen({ host: '127.0.0.1', port });
     await once(this.server, 'listening');
     this.port = (this.server.address() as AddressInfo).port;
@@ -56,7 +65,12 @@ export class HttpReceiver {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}/lines`;
+    return `http${this.tls ? 's' : ''}://127.0.0.1:${this.port}/lines`;
+  }
+
+  /** Connections that are open now. */
+  connectionCount(): Promise<number> {
+    return countConnections(this.server);
   }
 
   /** Messages of all accepted requests, in order of arrival. */
@@ -68,7 +82,7 @@ export class HttpReceiver {
 
   private async onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const planned = await this.plan(this.attempts++);
-    if (planned === 'reset') return void request.socket.resetAndDestroy();
+    if (planned === 'reset') return void resetConnection(request.socket);
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of request) chunks.push(chunk);
@@ -83,7 +97,7 @@ export class HttpReceiver {
       path: request.url ?? '',
       status,
     });
-    if (planned === 'reset-after-body') return void request.socket.resetAndDestroy();
+    if (planned === 'reset-after-body') return void resetConnection(request.socket);
     if (planned === 'hang') return;
     response.writeHead(status, typeof planned === 'object' ? planned.headers : {}).end();
   }
@@ -97,17 +111,22 @@ export async function startHttpReceiver(plan?: HttpReceiver['plan']): Promise<Ht
   return receiver;
 }
 
-/** A syslog receiver over TCP that records what each connection sends. */
+/** A syslog receiver over TCP, or TLS if it has a certificate, that keeps what it reads, connection by connection. */
 export class TcpReceiver {
   readonly connections: { text: string }[] = [];
   /** Called with what a connection has received so far; may close it. */
   onBytes: (socket: Socket, connection: { text: string }) => void = () => {};
   private readonly sockets = new Set<Socket>();
+  private readonly tls: TlsOptions | undefined;
   private server: TcpServer | undefined;
   port = 0;
 
+  constructor(tls?: TlsOptions) {
+    this.tls = tls;
+  }
+
   async listen(port = this.port): Promise<this> {
-    this.server = createTcpServer((socket) => {
+    const onConnection = (socket: Socket): void => {
       const connection = { text: '' };
       this.connections.push(connection);
       this.sockets.add(socket);
@@ -118,7 +137,8 @@ export class TcpReceiver {
       });
       socket.on('error', () => socket.destroy());
       socket.on('close', () => this.sockets.delete(socket));
-    });
+    };
+    this.server = this.tls ? createTlsServer(this.tls, onConnection) : createTcpServer(onConnection);
     this.server.listen({ host: '127.0.0.1', port });
     await once(this.server, 'listening');
     this.port = (this.server.address() as AddressInfo).port;
@@ -133,7 +153,12 @@ export class TcpReceiver {
   }
 
   get url(): string {
-    return `syslog://127.0.0.1:${this.port}`;
+    return `syslog${this.tls ? '+tls' : ''}://127.0.0.1:${this.port}`;
+  }
+
+  /** Connections that are open now. */
+  connectionCount(): Promise<number> {
+    return countConnections(this.server);
   }
 
   get text(): string {
@@ -144,6 +169,19 @@ export class TcpReceiver {
   messages(): string[] {
     return this.connections.flatMap(({ text }) => parseFrames(text).map(messageOf));
   }
+}
+
+/** Breaks a connection: with a RST where Node.js can. */
+function resetConnection(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+function countConnections(server: TcpServer | undefined): Promise<number> {
+  return new Promise((resolve, reject) => {
+    if (server) server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    else resolve(0);
+  });
 }
 
 /** A syslog receiver for one test. */

@@ -1,4 +1,4 @@
-/** Filters and redacts shipments as a drain's options say: the same extent, fewer lines, messages without secrets. */
+/** Filters and redacts shipments by a drain's options: the same extent, fewer lines, messages without secrets. */
 import type { Sequence } from '../../store/contract.ts';
 import { RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
 import type { DrainOptions } from '../options/drain-options.ts';
