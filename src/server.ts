@@ -77,7 +77,13 @@ export async function startServer(settings: Settings, log: Logger): Promise<Runn
     closers.add(apps.close);
     await apps.dynoManager.open();
     closers.add(writeServerFile(settings.data, url));
-    return { ...logs, ...apps, url, log, close: () => closers.close() };
+    log.info({ version: VERSION, pid: process.pid }, 'server started');
+    const close = async (): Promise<void> => {
+      log.info({ pid: process.pid }, 'server is stopping');
+      await closers.close();
+      log.info({ pid: process.pid }, 'server stopped');
+    };
+    return { ...logs, ...apps, url, log, close };
   } catch (error) {
     await closers.close();
     throw error;
@@ -337,6 +343,7 @@ async function openApi(
   });
   const address = http.server.address();
   const port = typeof address === 'object' && address ? address.port : httpPort;
+  apiLog.info({ host, port }, 'listening for HTTP');
   return { url: `http://${urlHost(host)}:${port}`, close: () => http.close() };
 }
 

@@ -135,7 +135,7 @@ export async function registerApiRoutes(
   server: FastifyInstance,
   dependencies: ApiDependencies,
 ): Promise<void> {
-  const { apiKeys, appRegistry, store, version } = dependencies;
+  const { apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
   webUiRoutes(server);
@@ -146,6 +146,10 @@ export async function registerApiRoutes(
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
+    });
+    api.addHook('onResponse', async ({ method, routeOptions, id }, { statusCode, elapsedTime }) => {
+      const fields = { method, route: routeOptions.url, status: statusCode, request: id };
+      log.debug({ ...fields, ms: Math.round(elapsedTime) }, 'request answered');
     });
     addEtags(api);
     openApiRoutes(api, version);
@@ -175,7 +179,7 @@ export async function registerApiRoutes(
       registerRoutes(api, dependencies);
   });
   const sessionStore = new LogSessionStore(store);
-  const tailRegistry = new TailRegistry(store, appRegistry);
+  const tailRegistry = new TailRegistry(store, appRegistry, log);
   // A log session is made with POST, but gives only the right to read.
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),

@@ -1,15 +1,18 @@
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { CoalescedRun } from '../../common/coalesced-run.ts';
+import type { Log } from '../../common/log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 
 /** The tails that are open here, by app: they end when their app is destroyed. */
 export class TailRegistry {
   private readonly appRegistry: AppRegistry;
+  private readonly log: Log;
   private readonly closersByApp = new Map<AppId, Set<() => void>>();
   private readonly orphanCheck = new CoalescedRun(() => this.closeOrphans());
 
-  constructor(store: Store, appRegistry: AppRegistry) {
+  constructor(store: Store, appRegistry: AppRegistry, log: Log) {
     this.appRegistry = appRegistry;
+    this.log = log;
     store.watchRecords((scope) => {
       // Apps are records of no app.
       if (scope === '' && this.closersByApp.size > 0) void this.orphanCheck.request();
@@ -24,9 +27,10 @@ export class TailRegistry {
       this.closersByApp.set(app, closers);
     }
     closers.add(close);
+    this.log.debug({ app, tails: closers.size }, 'tail opened');
     const ownClosers = closers;
     return () => {
-      ownClosers.delete(close);
+      if (ownClosers.delete(close)) this.log.debug({ app, tails: ownClosers.size }, 'tail closed');
       if (ownClosers.size === 0 && this.closersByApp.get(app) === ownClosers) this.closersByApp.delete(app);
     };
   }

@@ -69,11 +69,16 @@ export class Builder implements Builds {
       );
     const build = new Build(randomUUID(), commit);
     this.builds.set(app.id, [...all.slice(-HISTORY_MAX), build]);
+    log.info({ app: app.name, build: build.id, commit }, 'build started');
     this.buildAndRelease(app, source, build)
-      .then(() => build.finish('succeeded'))
+      .then(() => {
+        log.info({ app: app.name, build: build.id, release: build.release?.version }, 'build succeeded');
+        build.finish('succeeded');
+      })
       .catch((error: unknown) => {
         const known = error instanceof BuildError || error instanceof TailraceError;
         if (!known) log.warn({ app: app.name, err: error }, 'a build failed unexpectedly');
+        log.info({ app: app.name, build: build.id }, 'build failed');
         const reason = known ? error.message : 'The server failed; its own log says how.';
         this.log(app, build, ` !     ${reason}`);
         this.log(app, build, ' !     Push failed');

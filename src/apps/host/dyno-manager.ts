@@ -90,6 +90,7 @@ export class DynoManager implements DynoRunner {
       ports: this.ports,
       pidFile: () => this.pidFile,
       lines: (app) => this.lineSink(app),
+      log: options.log,
     });
     this.memoryMonitor = new MemoryMonitor({
       ...options,
@@ -141,6 +142,7 @@ export class DynoManager implements DynoRunner {
     for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
     // A local app has its formation from the command line.
     await saveFormation(this.options.store, app, running.applyLocalRelease ? {} : counts, sizes);
+    this.options.log.info({ app, counts, sizes }, 'formation changed');
     await running.deployment.scale(counts);
   }
 
@@ -159,7 +161,12 @@ export class DynoManager implements DynoRunner {
   async run(record: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary> {
     const { releaseSpec } = this.options.runningApps.requireApp(record.id).deployment;
     if (!releaseSpec) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
-    return this.oneOffs.run(record.id, releaseSpec, request, this.lineSink(record.id));
+    const dyno = await this.oneOffs.run(record.id, releaseSpec, request, this.lineSink(record.id));
+    this.options.log.info(
+      { app: record.name, dyno: dyno.name, attached: request.attach },
+      'one-off dyno started',
+    );
+    return dyno;
   }
 
   oneOff(app: AppId, name: string): DynoSummary | undefined {
@@ -180,6 +187,7 @@ export class DynoManager implements DynoRunner {
     if (this.closing) return;
     const running = runningApps.find(record.id);
     const release = await releases.current(record.id);
+    this.options.log.info({ app: record.name, version: release.version }, 'release rolled out');
     runningApps.updateRoute(record.id, await this.routingInfo(record));
     if (running?.applyLocalRelease) {
       this.runInBackground(
@@ -201,6 +209,7 @@ export class DynoManager implements DynoRunner {
   /** Stops everything that an app runs, and deletes its files. */
   async deleteApp(record: AppRecord): Promise<void> {
     const app = this.deployments.get(record.id);
+    this.options.log.info({ app: record.name }, 'app deleted');
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
     await this.oneOffs.stop(record.id, 'run');
     if (app) {

@@ -232,7 +232,8 @@ export const SETTINGS = {
     variable: 'TAILRACE_LOG_LEVEL',
     kind: 'choice',
     choices: ['debug', 'info', 'warn', 'error', 'silent'],
-    fallback: 'info',
-    meaning: 'tailrace’s own log: `debug`, `info`, `warn`, `error`, `silent`',
+    fallback: 'warn',
+    meaning:
+      'tailrace’s own log on stderr, by area: `debug` (connections, requests, tails), `info` (start, releases, drains), `warn`, `error`, `silent`; text in a terminal and under `start`, else JSON',
   },
 } as const satisfies Record<string, SettingRow>;

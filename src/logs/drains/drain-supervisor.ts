@@ -170,7 +170,9 @@ export class DrainSupervisor {
   }
 
   private startWorker(drain: DrainRecord, lease: Lease): void {
-    const { store, readers, outlets, logToApp } = this.options;
+    const { store, readers, outlets, logToApp, log } = this.options;
+    const ids = { app: drain.app, drain: drain.id };
+    log.debug({ ...ids, fence: lease.fence }, 'drain worker started');
     const { reader, close } = readers.open(drain.app);
     const worker = new DrainWorker({
       drain,
@@ -180,11 +182,15 @@ export class DrainSupervisor {
       createOutlet: (record) => outlets.create(record),
       onReachable: (open) => outlets.onReachable(drain, open),
       transform: createShipmentTransform(drain.options),
-      logToApp: (kind, message) => logToApp(drain.app, kind, message),
+      logToApp: (kind, message) => {
+        log.info({ ...ids, kind }, message);
+        logToApp(drain.app, kind, message);
+      },
       random: Math.random,
     });
     this.running.set(drain.id, { drain, worker, lease, close });
     worker.start(() => {
+      log.info(ids, 'drain worker stopped: another router has the drain now');
       this.running.delete(drain.id);
       close();
     });
@@ -196,6 +202,8 @@ export class DrainSupervisor {
     this.running.delete(id);
     await stopped.worker.stop(graceMs);
     stopped.close();
+    const { app } = stopped.drain;
+    this.options.log.debug({ app, drain: id }, 'drain worker stopped');
     await this.options.store.releaseLease(stopped.lease).catch(() => {}); // it expires
   }
 }

@@ -67,6 +67,8 @@ export class ConnectionLimiter {
       return false;
     }
     this.connections.add(connection);
+    const { address, counters } = connection;
+    this.options.log.debug({ protocol: counters.protocol, address }, 'connection opened');
     return true;
   }
 
@@ -83,6 +85,8 @@ export class ConnectionLimiter {
 
   remove(connection: TrackedConnection): void {
     if (!this.connections.delete(connection)) return;
+    const { address, counters } = connection;
+    this.options.log.debug({ protocol: counters.protocol, address }, 'connection closed');
     this.partialBytes -= connection.partialBytes;
     connection.partialBytes = 0;
   }

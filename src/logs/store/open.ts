@@ -28,13 +28,19 @@ export async function openStore(settings: StoreSettings, log: Log, openMs?: numb
     bytes: settings.streamBytes,
     ageMs: settings.streamAgeMs,
   };
-  if (settings.redisUrl === '')
-    return new EmbeddedStore({ folder: settings.data, retention, durability: settings.durability });
+  if (settings.redisUrl === '') {
+    const { data, durability } = settings;
+    const store = new EmbeddedStore({ folder: data, retention, durability });
+    log.info({ store: 'embedded', folder: data, durability }, 'store opened');
+    return store;
+  }
   const ca = settings.redisCa === '' ? undefined : readCaCertificate(settings.redisCa);
   // Loaded only where it is used: a client for Redis is much code.
   const { RedisStore } = await import('./redis/redis-store.ts');
   const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
-  return RedisStore.open({ url: settings.redisUrl, ca, retention, wait, log, openMs });
+  const store = await RedisStore.open({ url: settings.redisUrl, ca, retention, wait, log, openMs });
+  log.info({ store: 'redis', replicas: wait.replicas }, 'store opened');
+  return store;
 }
 
 /** Is this the address of a Redis, rather than a folder? */

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../../common/errors.ts';
+import type { Log } from '../../../common/log.ts';
 import type { AppId, Store } from '../../../logs/store/contract.ts';
 import { hostEnvironment } from '../../build/slug-files.ts';
 import { restartDelayMs } from '../../processes/config/restart-delay.ts';
@@ -34,6 +35,7 @@ interface AddonSupervisorOptions {
   readonly pidFile: () => DynoPidFile;
   /** Takes the lines of an app's add-ons. */
   readonly lines: (app: AppId) => ChunkSink;
+  readonly log: Log;
 }
 
 export class AddonSupervisor implements AddonServices {
@@ -144,10 +146,13 @@ export class AddonSupervisor implements AddonServices {
         });
         dyno.start();
         const { pid } = dyno.info();
+        this.options.log.info({ app, addon: record.id, service: record.service, pid }, 'add-on started');
         if (pid !== undefined) this.options.pidFile().add(pid, record.id, name);
-        await dyno.exited;
+        const { status } = await dyno.exited;
         if (pid !== undefined) this.options.pidFile().remove(pid);
-        if (stopped) return;
+        const ids = { app, addon: record.id, service: record.service, status };
+        if (stopped) return this.options.log.info(ids, 'add-on stopped');
+        this.options.log.warn(ids, 'an add-on has exited, and is started again');
         await new Promise<void>((resolve) => {
           cancelDelay = resolve;
           setTimeout(resolve, restartDelayMs(crashes)).unref();

@@ -79,6 +79,7 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
       appName,
     });
     await rulePorts.start();
+    log.info({ host, port: tcp.port, tlsPort: tls?.port }, 'listening for syslog');
     return {
       port: tcp.port,
       tlsPort: tls?.port,
