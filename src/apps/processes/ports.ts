@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** Foreman's distance between the first ports of two process types. */
-export const PORTS_PER_TYPE = 100;
+const PORTS_PER_TYPE = 100;
 
 /**
  * The port that foreman users expect for a dyno, free or not.
