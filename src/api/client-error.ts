@@ -10,7 +10,7 @@ export interface ClientError extends Error {
 }
 
 /** The status and sentence for it. */
-export function explainClientError({ code, rawPacket }: ClientError): [status: string, sentence: string] {
+function explainClientError({ code, rawPacket }: ClientError): [status: string, sentence: string] {
   if (code === 'HPE_HEADER_OVERFLOW')
     return ['431 Request Header Fields Too Large', 'The header is over 16 KB: send fewer or shorter fields.'];
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')

@@ -12,7 +12,7 @@ import { matchesEtag } from './etag.ts';
  * Nothing but this server's own files and connections, nothing inline, no way to make HTML out of a text (Trusted Types),
  * and no other page may frame it.
  */
-export const CONTENT_SECURITY_POLICY = [
+const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",

@@ -100,7 +100,7 @@ export class Archive {
 }
 
 /** A safe folder name for any header. A changed one gets a digest, so that two tokens never share a folder. */
-export function folderName(token: string | undefined): string {
+function folderName(token: string | undefined): string {
   if (token === undefined || token === '') return 'unknown';
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/.test(token)) return token;
   const safe = token.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 80);

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 
 /** Logs may hold secrets: the owner writes, the group reads, nobody else. */
 export const FILE_MODE = 0o640;
-export const FOLDER_MODE = 0o750;
+const FOLDER_MODE = 0o750;
 
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

@@ -25,7 +25,7 @@ import {
 import { LruSet } from './lru-set.ts';
 
 /** A sender has one frame in flight, or a few; this is hours of requests. */
-export const RECENT_FRAME_IDS_MAX = 4096;
+const RECENT_FRAME_IDS_MAX = 4096;
 const RECORDS_MAX = 3 * RECENT_FRAME_IDS_MAX;
 
 export interface FrameRecord {

@@ -108,7 +108,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
 }
 
 /** A release in the Platform API's shape. */
-export function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRecord) {
+function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRecord) {
   return {
     id: release.id,
     version: release.version,

@@ -102,7 +102,7 @@ export async function defaultProcessTypes({ folder }: Buildpack, build: string, 
 }
 
 /** Of the YAML only what the contract promises: `default_process_types:` and indented `type: command` lines. */
-export function parseDefaultProcessTypes(yaml: string): Record<string, string> {
+function parseDefaultProcessTypes(yaml: string): Record<string, string> {
   const lines = yaml.split('\n');
   const start = lines.findIndex((line) => /^default_process_types:\s*$/.test(line));
   if (start === -1) return {};

@@ -15,7 +15,7 @@ import { parseDynoCount } from '../processes/config/formation-counts.ts';
 import { reapOrphans } from '../processes/orphans.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
 import { DynoPidFile } from '../processes/pid-file.ts';
-import { PortAllocator } from '../processes/ports.ts';
+import { firstPortOf, PortAllocator } from '../processes/ports.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
 import type { DynoSizesRecord } from '../records/dyno-sizes.ts';
 import { loadFormation, saveFormation } from '../records/formation-record.ts';
@@ -32,8 +32,9 @@ import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
 import { removeStaleFiles } from './remove-stale-files.ts';
 import type { RoutingInfo, RunningApps } from './running-apps.ts';
 
-/** First port of the dynos of deployed apps; `tailrace start` begins at foreman's 5000. */
+/** First port of the dynos of deployed apps (`tailrace start` begins at foreman's 5000), and how many servers begin apart. */
 const BASE_PORT = 20_000;
+const PORT_RANGES = 70;
 /** A stopping dyno waits no longer than this for requests in flight. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
@@ -270,7 +271,7 @@ export class DynoManager implements DynoRunner {
       lines: shipper,
       ports: this.ports,
       pidFile: this.pidFile,
-      basePort: BASE_PORT,
+      basePort: firstPortOf(this.stateFolder, BASE_PORT, PORT_RANGES),
       color: false,
       preboot: true,
       drainConnections: this.drainConnections,

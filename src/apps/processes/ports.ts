@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** Foreman's distance between the first ports of two process types. */
-export const PORTS_PER_TYPE = 100;
+const PORTS_PER_TYPE = 100;
 
 /**
  * The port that foreman users expect for a dyno, free or not.
@@ -12,6 +13,17 @@ export const PORTS_PER_TYPE = 100;
  */
 export function defaultPort(basePort: number, typeIndex: number, number: number): number {
   return basePort + typeIndex * PORTS_PER_TYPE + number - 1;
+}
+
+/**
+ * Where a server looks for free ports. A port is free until the program that it was given to listens: two servers on a machine that
+ * began at the same one would give out the same, so each begins at one that follows from its data folder, the same after a restart.
+ *
+ * @param rangeCount how many servers' beginnings there are from `basePort` on, {@link PORTS_PER_TYPE} ports apart
+ */
+export function firstPortOf(folder: string, basePort: number, rangeCount: number): number {
+  const hash = createHash('md5').update(folder).digest().readUInt32BE();
+  return basePort + (hash % rangeCount) * PORTS_PER_TYPE;
 }
 
 /** Gives out TCP ports, none of them twice, none that something else listens on. */

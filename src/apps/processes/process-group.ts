@@ -58,7 +58,7 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
 }
 
 /** Is no process left? Zombies don't count: in a container without an init they stay for ever. */
-export function isGroupGone(groupId: number): boolean {
+function isGroupGone(groupId: number): boolean {
   if (!signalGroup(groupId, 0)) return true;
   return processStat(process.pid) !== undefined && groupMembers(groupId).length === 0;
 }

@@ -51,7 +51,7 @@ function parseNumberOption(option: string, text: string, max: number, what: stri
 }
 
 /** The limit of buffered lines, in bytes. */
-export function bufferByteCount({ buffer, spool, follow }: ShipOptions): number {
+function bufferByteCount({ buffer, spool, follow }: ShipOptions): number {
   const onDisk = spool !== undefined || follow === true;
   const text = buffer ?? String(onDisk && !follow ? DISK_BUFFER_MB : MEMORY_BUFFER_MB);
   return parseNumberOption('--buffer', text, onDisk ? 1_048_576 : 1_024, 'MB') * MB;

@@ -30,7 +30,7 @@ export function timestampBytes(ms: number): Uint8Array {
 }
 
 /** Timestamps before this day are of clocks that weren't set: machines without one start in 1970, 1980 or 1999. */
-export const DATE_MIN = 20_000_101;
+const DATE_MIN = 20_000_101;
 const DAY_MS = 86_400_000;
 let latest = 0;
 let latestUntilMs = -1;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { defaultPort, PortAllocator, waitForPort } from '../../../src/apps/processes/ports.ts';
+import { defaultPort, firstPortOf, PortAllocator, waitForPort } from '../../../src/apps/processes/ports.ts';
 
 /** A listener on loopback only: also that makes a port unusable for a dyno. */
 async function listener(host = '127.0.0.1') {
@@ -16,6 +16,18 @@ test("ports are foreman's", () => {
   expect([defaultPort(5000, 0, 1), defaultPort(5000, 0, 3), defaultPort(5000, 2, 1)]).toEqual([
     5000, 5002, 5200,
   ]);
+});
+
+test('servers with different data folders begin at different ports, the same after a restart', () => {
+  const folders = Array.from({ length: 40 }, (_, i) => `/data/${i}`);
+  const first = folders.map((folder) => firstPortOf(folder, 20_000, 70));
+  expect(folders.map((folder) => firstPortOf(folder, 20_000, 70))).toEqual(first);
+  expect(new Set(first).size).toBeGreaterThan(20);
+  for (const port of first) {
+    expect(port % 100).toBe(0);
+    expect(port).toBeGreaterThanOrEqual(20_000);
+    expect(port).toBeLessThan(27_000);
+  }
 });
 
 test('a port that something listens on is skipped, and none is given out twice', async () => {

@@ -13,12 +13,13 @@ import { restartDelayMs } from '../../processes/config/restart-delay.ts';
 import { Dyno } from '../../processes/dyno.ts';
 import { APP_PRIORITY, type ChunkSink } from '../../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../../processes/pid-file.ts';
-import { type PortAllocator, waitForPort } from '../../processes/ports.ts';
+import { firstPortOf, type PortAllocator, waitForPort } from '../../processes/ports.ts';
 import type { AddonServices } from '../contract.ts';
 import { ADDON_SERVICES, type AddonInstanceRecord, canonicalServiceName } from './addon-services.ts';
 
-/** First port of add-ons. */
+/** First port of add-ons, and how many servers begin apart: all of them below the ports that Linux gives to clients. */
 const BASE_PORT = 28_000;
+const PORT_RANGES = 40;
 const GRACE_MS = 10_000;
 /** How long the first start may take until its port accepts connections. */
 const READY_TIMEOUT_MS = 20_000;
@@ -66,7 +67,8 @@ export class AddonSupervisor implements AddonServices {
   }
 
   async create(app: AppId, service: string, id: string): Promise<Record<string, string>> {
-    const port = await this.options.ports.allocate(BASE_PORT);
+    const firstPort = firstPortOf(this.options.folder, BASE_PORT, PORT_RANGES);
+    const port = await this.options.ports.allocate(firstPort);
     const record = { id, service, port, password: randomBytes(18).toString('hex') };
     try {
       const folder = await this.prepareFolder(record);

@@ -4,7 +4,7 @@ export class FormationError extends Error {
 }
 
 /** More dynos of one type on one machine are a typing error. */
-export const DYNO_COUNT_MAX = 100;
+const DYNO_COUNT_MAX = 100;
 
 /** Heroku's release phase: a command of the deployment, never a running dyno unless asked for by name. */
 const RELEASE_PHASE = 'release';

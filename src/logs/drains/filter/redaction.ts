@@ -3,7 +3,7 @@ import { RE2JS } from 're2js';
 import type { DrainOptions, RedactionRule } from '../options/drain-options.ts';
 
 /** Replaces what is redacted. No character of it has a meaning in structured data (RFC 5424 section 6.3.3). */
-export const REDACTION_MARK = '<redacted>';
+const REDACTION_MARK = '<redacted>';
 
 /** Each takes linear time: no part of a pattern can match in two ways. */
 const BUILT_IN_RULES: Record<RedactionRule, (text: string) => string> = {

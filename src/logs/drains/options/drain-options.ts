@@ -6,7 +6,7 @@ import { TailraceError } from '../../../common/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../../syslog/level.ts';
 
 /** Formats of lines. The first of each scheme is the default. */
-export const HTTP_FORMATS = [
+const HTTP_FORMATS = [
   'logplex',
   'rfc5424',
   'json',
@@ -16,14 +16,14 @@ export const HTTP_FORMATS = [
   'loki',
   'elasticsearch',
 ] as const;
-export const SYSLOG_FORMATS = ['syslog', 'rfc5424', 'json'] as const;
+const SYSLOG_FORMATS = ['syslog', 'rfc5424', 'json'] as const;
 export type DrainFormatName = (typeof HTTP_FORMATS)[number] | (typeof SYSLOG_FORMATS)[number];
 
 /** Syslog's names of levels. */
 const LEVEL_ALIASES: Record<string, LogLevel> = { err: 'error', warning: 'warn', notice: 'info' };
 
 /** Built-in redaction rules. */
-export const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'] as const;
+const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'] as const;
 export type RedactionRule = (typeof REDACTION_RULES)[number];
 
 /** Plain JSON: a part of the drain's record. What is left out has its default. */

@@ -31,7 +31,7 @@ interface ResolvedAddress {
 }
 
 /** Thrown, or passed to a callback, for a target that isn't allowed. */
-export class ForbiddenTargetError extends Error {
+class ForbiddenTargetError extends Error {
   constructor(host: string, place: string) {
     super(`drains may not point at ${host}, which is ${place}: ${WHAT_TO_DO}`);
     this.name = 'ForbiddenTarget';

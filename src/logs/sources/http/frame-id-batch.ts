@@ -26,7 +26,7 @@ export function frameIdBatches(
  * The lines of a request with a frame id (`Logplex-Frame-Id`): batches of their own, appended under that id, so that the same
  * request again stores nothing. The id is scoped to one app: a sender can't use up another's.
  */
-export class FrameIdBatch implements LineTarget {
+class FrameIdBatch implements LineTarget {
   private readonly router: LogRouter;
   private readonly app: AppId;
   private readonly frameId: string;

@@ -26,7 +26,7 @@ import { readFrameId, receiverForRequest } from './request-receiver.ts';
 import { RetryDeduplicator } from './retry-dedup.ts';
 
 /** Largest body of a request, decompressed. */
-export const BODY_BYTES_MAX = 8_000_000;
+const BODY_BYTES_MAX = 8_000_000;
 
 const NEWLINE = 0x0a;
 /** By so much a line without timestamp and host grows in a batch. */

@@ -60,7 +60,7 @@ export function toStoredBatch(bytes: Uint8Array, { count, first, storedAtMs }: E
 }
 
 /** Is the batch intact? */
-export function isChecksumValid(bytes: Uint8Array): boolean {
+function isChecksumValid(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return view.getUint32(0, true) >>> 8 === checksum(bytes);
 }

@@ -2,7 +2,7 @@ import type { Database, RootDatabase } from 'lmdb';
 import type { AppId, Sequence } from '../contract.ts';
 
 /** How long a frame id is kept, at the least. */
-export const FRAME_ID_TTL_MS = 10 * 60_000;
+const FRAME_ID_TTL_MS = 10 * 60_000;
 
 /** Where a frame's lines are. */
 export interface FrameRange {
