@@ -81,14 +81,17 @@ describe('serve', () => {
   });
 
   it.each([
-    ['TAILRACE_HTTP_PORT', 'http'],
-    ['TAILRACE_STREAM_BYTES', '-1'],
-    ['TAILRACE_STREAM_AGE', 'soon'],
-    ['TAILRACE_DURABILITY', 'maybe'],
-  ])('%s=%s: says what it must be', async (name, value) => {
-    expect(await refusal(dataFolderForTest(), { [name]: value })).toContain(
-      `${name} is "${value}": it must be`,
-    );
+    ['TAILRACE_HTTP_PORT', 'http', 'TAILRACE_HTTP_PORT is "http": it must be a port'],
+    ['TAILRACE_STREAM_BYTES', '-1', 'TAILRACE_STREAM_BYTES is "-1": it must be'],
+    [
+      'TAILRACE_STREAM_AGE',
+      'soon',
+      'TAILRACE_STREAM_AGE: "soon" is no duration: write a number with its unit',
+    ],
+    ['TAILRACE_STREAM_AGE', '5', 'TAILRACE_STREAM_AGE: "5" has no unit: write 5s, 5m, 5h or 5d'],
+    ['TAILRACE_DURABILITY', 'maybe', 'TAILRACE_DURABILITY is "maybe": it must be'],
+  ])('%s=%s: says what it must be', async (name, value, expected) => {
+    expect(await refusal(dataFolderForTest(), { [name]: value })).toContain(expected);
   });
 
   it('an address that isn’t this machine’s', async () => {
