@@ -11,7 +11,7 @@ import { accountRoutes } from './apps/account.ts';
 import { type AddonRouteDependencies, addonRoutes } from './apps/addons.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
-import { type BuildRouteDependencies, buildRoutes, sourceUploadRoutes } from './apps/builds.ts';
+import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
 import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
 import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
@@ -111,7 +111,7 @@ export interface ApiDependencies
     AddonRouteDependencies,
     AppRouteDependencies,
     AuthorizationRouteDependencies,
-    BuildRouteDependencies,
+    Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
     DomainRouteDependencies,
     DrainActionRouteDependencies,
@@ -133,8 +133,9 @@ export interface ApiDependencies
 /** Adds all resources to a server. */
 export async function registerApiRoutes(
   server: FastifyInstance,
-  dependencies: ApiDependencies,
+  apiDependencies: ApiDependencies,
 ): Promise<void> {
+  const dependencies = { ...apiDependencies, sourceNames: new SourceNames() };
   const { apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));

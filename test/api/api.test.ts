@@ -1,4 +1,7 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SourceNames } from '../../src/api/apps/builds.ts';
 import { type Server, startServer } from '../support/server.ts';
 
 let server: Server;
@@ -129,5 +132,34 @@ describe('drains', () => {
     await expect(server.createDrain(app, 'http://127.0.0.1:9/more')).rejects.toThrow(
       'maximum number of drains',
     );
+  });
+});
+
+describe('PUT /sources/<name>', () => {
+  const put = (url: string, body = 'an archive') => fetch(url, { method: 'PUT', body });
+
+  it('takes an archive without a key, again too, under a name that POST /sources has issued', async () => {
+    const { json } = await ask('POST', '/sources');
+    expect(await put(json.source_blob.put_url).then(({ status }) => status)).toBe(200);
+    expect(await put(json.source_blob.put_url).then(({ status }) => status)).toBe(200);
+  });
+
+  it.each(['a'.repeat(32), 'short', '..%2f..%2fetc%2fpasswd', `${'a'.repeat(29)}%00%0a`])(
+    'under a name that was not issued (%s): 404, and nothing is kept',
+    async (name) => {
+      const uploads = join(server.data, 'uploads');
+      const before = existsSync(uploads) ? readdirSync(uploads) : [];
+      const response = await put(`${server.url}/sources/${name}`);
+      expect(response.status).toBe(404);
+      expect(existsSync(uploads) ? readdirSync(uploads) : []).toEqual(before);
+    },
+  );
+
+  it('names are issued to keys that may write only, for an hour', async () => {
+    expect((await ask('POST', '/sources', undefined, { authorization: 'Bearer nobody' })).status).toBe(401);
+    const names = new SourceNames();
+    const name = names.issue(0);
+    expect([names.isIssued(name, 0), names.isIssued(name, 3_599_999)]).toEqual([true, true]);
+    expect([names.isIssued(name, 3_600_000), names.isIssued('other', 0)]).toEqual([false, false]);
   });
 });

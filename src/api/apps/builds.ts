@@ -11,6 +11,7 @@ import { type Build, sourceTooLargeError } from '../../apps/records/build-record
 import { OWNER } from '../../apps/records/owner.ts';
 import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { LruCache } from '../../common/lru-cache.ts';
 import type { Store } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
@@ -27,6 +28,26 @@ interface NewBuildRequest {
 /** A source archive's name: too long to be guessed. */
 const SOURCE_ARCHIVE_NAME = /^[A-Za-z0-9_-]{32}$/;
 
+/** How long an archive may be put under a name that was issued for it. */
+const SOURCE_NAME_TTL_MS = 3_600_000;
+const SOURCE_NAMES_MAX = 10_000;
+
+/** The names that `POST /sources` has issued: without a key, an archive is only taken under one of them. */
+export class SourceNames {
+  private readonly expiries = new LruCache<string, number>(SOURCE_NAMES_MAX);
+
+  /** @param nowMs on a clock that is never set back */
+  issue(nowMs = performance.now()): string {
+    const name = randomBytes(24).toString('base64url');
+    this.expiries.set(name, nowMs + SOURCE_NAME_TTL_MS);
+    return name;
+  }
+
+  isIssued(name: string, nowMs = performance.now()): boolean {
+    return nowMs < (this.expiries.get(name) ?? Number.NEGATIVE_INFINITY);
+  }
+}
+
 /** What these routes work with. */
 export interface BuildRouteDependencies extends SourceUploadDependencies {
   readonly appRegistry: AppRegistry;
@@ -36,13 +57,13 @@ export interface BuildRouteDependencies extends SourceUploadDependencies {
 
 /** `/sources`, `/apps/:app/builds`, `/apps/:app/slugs`: from an archive of files to a release. */
 export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDependencies): void {
-  const { appRegistry, builds, store, uploadFolder, sourceBytesMax } = dependencies;
+  const { appRegistry, builds, store, uploadFolder, sourceBytesMax, sourceNames } = dependencies;
 
   api.post(
     '/sources',
     routeSchema('Where to put a source archive', 'Source', { status: 201, body: bodySchema({}) }),
     async (request, reply) => {
-      const url = `${request.protocol}://${request.host}/sources/${randomBytes(24).toString('base64url')}`;
+      const url = `${request.protocol}://${request.host}/sources/${sourceNames.issue()}`;
       reply.code(201);
       return { source_blob: { get_url: url, put_url: url, max_bytes: sourceBytesMax } };
     },
@@ -127,12 +148,13 @@ export interface SourceUploadDependencies {
   readonly uploadFolder: string;
   /** What a source may hold, packed. */
   readonly sourceBytesMax: number;
+  readonly sourceNames: SourceNames;
 }
 
-/** `PUT /sources/<name>`: takes an archive; its name is the only secret. */
+/** `PUT /sources/<name>`: takes an archive; the name that was issued for it is the only secret. */
 export function sourceUploadRoutes(
   server: FastifyInstance,
-  { uploadFolder, sourceBytesMax }: SourceUploadDependencies,
+  { uploadFolder, sourceBytesMax, sourceNames }: SourceUploadDependencies,
 ): void {
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -143,8 +165,11 @@ export function sourceUploadRoutes(
       async (request) => {
         allowSlowUpload(request);
         const { name } = request.params;
-        if (!SOURCE_ARCHIVE_NAME.test(name))
-          throw new TailraceError('not_found', "Couldn't find that source.");
+        if (!sourceNames.isIssued(name))
+          throw new TailraceError(
+            'not_found',
+            "Couldn't find that source: POST /sources says where to put an archive, for an hour.",
+          );
         if (!request.body)
           throw new TailraceError('bad_request', 'The archive is missing: send it as the body.');
         await mkdir(uploadFolder, { recursive: true, mode: 0o700 });
