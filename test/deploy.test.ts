@@ -1,10 +1,12 @@
 /** The files in deploy/, as far as that can be checked without a cluster: with the programs that read them, where they are here. */
+
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { freePort } from './support/free-port.ts';
 import { missing, Program, runProgram } from './support/program.ts';
-import { freePort, hasRedis } from './support/redis/redis-server.ts';
+import { hasRedis } from './support/redis/redis-server.ts';
 import { dataFolderForTest } from './support/server.ts';
 import { until } from './support/until.ts';
 

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { Agent, request, type Server } from 'node:http';
 import { expect, test } from 'vitest';
 import type { Upstream } from '../../../src/apps/http-router/app-lookup.ts';
+import { freePort } from '../../support/free-port.ts';
 import {
-  freePort,
   getRequest,
   portOf,
   sendAndReadAll,

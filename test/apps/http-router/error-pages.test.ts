@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { freePort } from '../../support/free-port.ts';
 import {
-  freePort,
   getRequest,
   requestThroughRouter,
   sendAndReadAll,

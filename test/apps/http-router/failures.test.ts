@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../support/free-port.ts';
 import {
-  freePort,
   getRequest,
   RawClient,
   requestThroughRouter,

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterEach, expect, test } from 'vitest';
 import { Dyno, type DynoOptions } from '../../../src/apps/processes/dyno.ts';
+import { freePort } from '../../support/free-port.ts';
 import { isAlive, RecordingSink } from '../forwarder/recording-sink.ts';
 
 const dynos: Dyno[] = [];
@@ -22,15 +21,6 @@ function start(command: string, options: Partial<DynoOptions> = {}) {
   dynos.push(dyno);
   dyno.start();
   return { dyno, lines };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 const node = (script: string) => `"${process.execPath}" -e '${script}'`;

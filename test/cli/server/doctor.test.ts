@@ -1,9 +1,11 @@
 /** `tailrace doctor`, with the server running and with it stopped. */
+
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../../support/free-port.ts';
 import { runTailrace } from '../../support/program.ts';
-import { freePort, hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
+import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
 import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 

@@ -1,8 +1,9 @@
 /** What people really have at the other end: rsyslog over TCP and TLS, nginx in front of a receiver, and nginx in front of nothing. */
+
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../../support/free-port.ts';
 import { missing, Program, runTailrace } from '../../support/program.ts';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
 import { CertificateAuthority } from '../../support/senders/certificate-authority.ts';
@@ -21,15 +22,6 @@ beforeAll(async () => {
   server = await startServer();
 });
 afterAll(() => server.close());
-
-/** A port that was free a moment ago, for programs that can't choose their own. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen({ host: '127.0.0.1', port: 0 }, () => resolve()));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
 
 async function pushMany(app: App, count: number, from = 0): Promise<void> {
   for (let i = from; i < from + count; i += 100)

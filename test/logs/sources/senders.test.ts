@@ -1,16 +1,17 @@
 /** Programs that people run, with the configurations that docs/sources.md gives; their lines are checked field by field. */
+
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../support/free-port.ts';
 import { missing, Program, runProgram, TAILRACE } from '../../support/program.ts';
 import {
   type ClientCertificates,
   makeClientCertificates,
 } from '../../support/senders/client-certificates.ts';
 import {
-  freePort,
   missingSyslogNg,
   postgresFolder,
   senderFolder,

@@ -1,6 +1,8 @@
 /** The source of a line: tokens in other places than APP-NAME, and rules. */
+
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../support/free-port.ts';
 import { runTailrace } from '../../support/program.ts';
 import {
   connectTcp,
@@ -36,14 +38,6 @@ async function arrived(app: App, count = 1): Promise<Fields[]> {
 
 const rule = (app: App, body: object): Promise<{ id: string }> =>
   server.request('POST', `/apps/${app.name}/source-rules`, body);
-const freePort = async (): Promise<number> => {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', () => resolve()));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
-};
-
 describe('a token', () => {
   it('in structured data: the element is left out, the program is part of the dyno’s name', async () => {
     const app = await server.createApp();

@@ -1,10 +1,12 @@
 /** Real Redis servers for tests, on free ports, each in its own folder. */
+
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { freePort } from '../free-port.ts';
 import { until } from '../until.ts';
 
 /** Is it installed? With CI=true its absence is an error and not a reason to skip. */
@@ -154,18 +156,4 @@ export function makeCertificate(folder: string): Certificate {
   const subject = ['-days', '2', '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
   execFileSync('openssl', [...args, ...subject, '-keyout', key, '-out', certificate], { stdio: 'ignore' });
   return { key, certificate, ca: certificate };
-}
-
-/** A free port below the ephemeral range, so that no client takes it meanwhile. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    // Cluster nodes listen on their port + 10,000 too.
-    const port = 10_000 + Math.floor(Math.random() * 12_000);
-    const free = await new Promise<boolean>((resolve) => {
-      const server = createServer();
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
 }

@@ -1,7 +1,6 @@
 /** Real senders of log lines, started with a configuration of `test/fixtures/senders`. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -92,15 +91,6 @@ export function startSyslogNg(folder: string, config: string): Program {
     ],
     isUnpacked ? { LD_LIBRARY_PATH: [libraries, ...own].join(':') } : {},
   );
-}
-
-/** A TCP port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return typeof address === 'object' && address ? address.port : 0;
 }
 
 /** Debian installs PostgreSQL's programs outside of the PATH; undefined when they are missing, or can't be run here. */

@@ -4,7 +4,7 @@ import { TargetPolicy } from '../../../../src/logs/drains/options/target-policy.
 import { Dialer } from '../../../../src/logs/drains/sinks/dialer.ts';
 import { OutletFactory } from '../../../../src/logs/drains/sinks/outlet-factory.ts';
 import { isUnreachableError } from '../../../../src/logs/drains/sinks/reachability.ts';
-import { freePort } from '../../../support/redis/redis-server.ts';
+import { freePort } from '../../../support/free-port.ts';
 import { until } from '../../../support/until.ts';
 
 function listen(port: number): Promise<Server> {

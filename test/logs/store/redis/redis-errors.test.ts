@@ -1,9 +1,11 @@
 /** Errors of Redis are one sentence each, with what to do. */
+
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
-import { freePort, hasRedis } from '../../../support/redis/redis-server.ts';
+import { freePort } from '../../../support/free-port.ts';
+import { hasRedis } from '../../../support/redis/redis-server.ts';
 import { until } from '../../../support/until.ts';
 import { AOF_ALWAYS, openRedisStoreForTest, startRedisForTest } from './harness.ts';
 
