@@ -6,7 +6,7 @@ import { until } from './until.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** The built command. */
-export const TAILRACE = join(ROOT, 'dist', 'src', 'cli', 'main.js');
+export const TAILRACE = join(ROOT, 'dist', 'bundle', 'tailrace.js');
 
 export interface ExitResult {
   /** Exit code, or the name of the signal. */

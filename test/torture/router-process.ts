@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Program } from '../support/program.ts';
 
 /** npm starts both the tests and the program in the project's folder; this file may have been compiled into dist/. */
-const TAILRACE = join(process.cwd(), 'dist', 'src', 'cli', 'main.js');
+const TAILRACE = join(process.cwd(), 'dist', 'bundle', 'tailrace.js');
 
 /** A `tailrace serve` that is killed and started again. */
 export class RouterProcess {
