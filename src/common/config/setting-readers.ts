@@ -26,6 +26,8 @@ export const SETTING_READERS = {
   bytes: readByteCount,
   /** Milliseconds. */
   duration: readDurationMs,
+  /** Milliseconds that a timer takes. */
+  interval: readIntervalMs,
   /** A second; undefined when unset: no limit. */
   rate: (variable: string, text: string): number | undefined =>
     text === '' ? undefined : readByteCount(variable, text),
@@ -63,6 +65,14 @@ function readDurationMs(variable: string, text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new TailraceError('settings', `${variable}: ${explainDuration(text)}`);
   return ms > 0 ? ms : rejectSetting(variable, text, `above 0, such as ${DURATION_FORMS}`);
+}
+
+/** Node's timers take a 32-bit number; with more they fire at once, again and again. */
+const TIMER_MS_MAX = 2_147_483_647;
+
+function readIntervalMs(variable: string, text: string): number {
+  const ms = readDurationMs(variable, text);
+  return ms <= TIMER_MS_MAX ? ms : rejectSetting(variable, text, 'at most 24d');
 }
 
 function readFlag(variable: string, text: string): boolean {

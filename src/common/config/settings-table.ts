@@ -198,7 +198,7 @@ export const SETTINGS = {
   },
   dynoSampleMs: {
     variable: 'TAILRACE_DYNO_SAMPLE',
-    kind: 'duration',
+    kind: 'interval',
     fallback: '20s',
     meaning: 'how often the memory of dynos is measured',
   },
@@ -224,7 +224,7 @@ export const SETTINGS = {
   },
   redisWaitTimeoutMs: {
     variable: 'REDIS_WAIT_TIMEOUT',
-    kind: 'duration',
+    kind: 'interval',
     fallback: '1s',
     meaning: 'how long they may take; then senders are asked to wait',
   },
