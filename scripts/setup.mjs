@@ -1,9 +1,9 @@
 /**
- * Installs what package-lock.json names and builds the sources, each only when it is out of date. `npm start`, `npm test`
- * and `npm run build` begin with it, so that a fresh clone needs no other command.
+ * Installs what package-lock.json names and builds the sources, each only when it is out of date. `npm start`, `npm test` and the
+ * other scripts begin with it, so that a fresh clone needs no other command. --build: builds in any case; --packages: installs only.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -22,8 +22,12 @@ if (!existsSync(installed) || mtime(lock) > mtime(installed)) {
 const stamp = join(root, 'dist', '.built');
 const sources = ['src', 'drains', 'bench'].flatMap((folder) => files(join(root, folder)));
 const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(mtime));
-if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < newest) {
+const isCurrent = existsSync(stamp) && mtime(stamp) >= newest;
+if (process.argv.includes('--build') || (!isCurrent && !process.argv.includes('--packages'))) {
   say('building …');
+  // What was compiled of files that have other names now.
+  for (const folder of ['src', 'drains', 'bench'])
+    rmSync(join(root, 'dist', folder), { recursive: true, force: true });
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root]);
   run(process.execPath, [
     join(root, 'node_modules', 'vite', 'bin', 'vite.js'),
