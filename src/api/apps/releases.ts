@@ -91,6 +91,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
     const to = await releases.get(app.id, id);
     if (to.status !== 'succeeded')
       throw new TailraceError('invalid_params', `v${to.version} failed: choose a release that succeeded.`);
+    if (to.slug !== null) await requireSlugOf(app, to, to.slug);
     return releases.add(app.id, (current) => {
       if (current.version === to.version)
         throw new TailraceError(
@@ -98,6 +99,17 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
           `v${to.version} is the current release already: choose an earlier one.`,
         );
       return { description: `Rollback to v${to.version}`, slug: to.slug, config: to.config };
+    });
+  }
+
+  /** Old slugs are removed: what ran then can't be started any more. */
+  async function requireSlugOf(app: AppRecord, { version }: ReleaseRecord, slug: string): Promise<void> {
+    await requireSlug(app.id, slug).catch((error: unknown) => {
+      if (!(error instanceof TailraceError) || error.code !== 'not_found') throw error;
+      throw new TailraceError(
+        'invalid_params',
+        `The slug of v${version} is no longer kept: choose a later release, or push that commit again.`,
+      );
     });
   }
 

@@ -1,6 +1,6 @@
 /** From files to a running app: `git push`, `tailrace push`, builds that fail, servers that die. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { archive, paxHeader, tarMember } from '../../apps/build/tar-archive.ts';
@@ -51,6 +51,22 @@ describe('git push', { timeout: 180_000 }, () => {
     expect((await repository.tailrace('rollback')).stdout).toMatch(/Rolling back .* to v2... done, v4/);
     await until('the first version', async () => (await fetchFromApp(server, name)).version === 'one');
     expect((await repository.tailrace('info')).stdout).toMatch(/Buildpack:\s+Procfile/);
+  });
+
+  it('a release whose slug is no longer kept isn’t rolled back to', async () => {
+    const { name, repository } = await created();
+    await repository.push();
+    repository.commit({ 'version.txt': 'two\n' });
+    await repository.push();
+    const { slug } = await server.request<{ slug: { id: string } }>('GET', `/apps/${name}/releases/2`);
+    rmSync(join(server.data, 'host', 'slugs', `${slug.id}.tgz`));
+    const before = await versions(name);
+    expect(await repository.tailrace('rollback', 'v2')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('The slug of v2 is no longer kept'),
+    });
+    expect(await versions(name)).toEqual(before);
+    await until('the second version', async () => (await fetchFromApp(server, name)).version === 'two');
   });
 
   it('without a key, or with a wrong one, gets nothing', async () => {
