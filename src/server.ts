@@ -40,10 +40,7 @@ import { StreamReaders } from './logs/store/stream-reader.ts';
 
 /** How long drains may finish what is under way when the server stops. */
 const GRACE_MS = 3_000;
-/**
- * The HTTP router's lines gather for so long: requests that come at an even rate would each store a batch, which cost a
- * fifth of their processor time.
- */
+/** The HTTP router's lines linger for so long: of requests that come at an even rate each would store a batch of its own. */
 const ROUTER_LINGER_MS = 10;
 /** One warning about a failing store in this time. */
 const WARN_INTERVAL_MS = 10_000;
