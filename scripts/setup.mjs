@@ -19,11 +19,12 @@ if (!existsSync(installed) || mtime(lock) > mtime(installed)) {
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
+if (process.argv.includes('--packages')) process.exit();
+
 const stamp = join(root, 'dist', '.built');
 const sources = ['src', 'drains', 'bench'].flatMap((folder) => files(join(root, folder)));
 const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(mtime));
-const isCurrent = existsSync(stamp) && mtime(stamp) >= newest;
-if (process.argv.includes('--build') || (!isCurrent && !process.argv.includes('--packages'))) {
+if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < newest) {
   say('building …');
   // What was compiled of files that have other names now.
   for (const folder of ['src', 'drains', 'bench'])

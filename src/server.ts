@@ -47,9 +47,12 @@ const WARN_INTERVAL_MS = 10_000;
 
 /** A running server. */
 export interface RunningServer
-  extends Pick<Logs, 'store' | 'readers' | 'appRegistry' | 'platformLog' | 'syslogPort' | 'syslogTlsPort'>,
+  extends Pick<Logs, 'store' | 'readers' | 'appRegistry' | 'platformLog'>,
     Pick<Apps, 'key' | 'releases' | 'runningApps' | 'dynoManager' | 'routerPort' | 'webUrl'> {
   readonly url: string;
+  readonly syslogPort: number;
+  /** Undefined without a certificate. */
+  readonly syslogTlsPort: number | undefined;
   readonly log: Logger;
   /** Stops: takes no more lines, stores what was taken, lets drains finish what is under way. */
   close(): Promise<void>;
@@ -80,7 +83,8 @@ export async function startServer(settings: Settings, log: Logger): Promise<Runn
       await closers.close();
       log.info({ pid: process.pid }, 'server stopped');
     };
-    return { ...logs, ...apps, url, log, close };
+    const { port: syslogPort, tlsPort: syslogTlsPort } = logs.syslog;
+    return { ...logs, ...apps, url, syslogPort, syslogTlsPort, log, close };
   } catch (error) {
     await closers.close();
     throw error;
@@ -112,9 +116,6 @@ interface Logs {
   readonly outlets: OutletFactory;
   readonly syslog: SyslogListeners;
   readonly appRegistry: AppRegistry;
-  readonly syslogPort: number;
-  /** Undefined without a certificate. */
-  readonly syslogTlsPort: number | undefined;
   close(): Promise<void>;
 }
 
@@ -128,9 +129,15 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
     const appRegistry = new AppRegistry(store);
     const appName = async (app: AppId): Promise<string | undefined> => (await appRegistry.findApp(app))?.name;
     const metrics = createRegistry();
-    const router = openRouter(settings, store, metrics, appName, areaLog(log, 'router'));
-    closers.add(router.close);
-    const platformLog = new PlatformLog(router.router);
+    const { router, close: closeRouter } = openRouter(
+      settings,
+      store,
+      metrics,
+      appName,
+      areaLog(log, 'router'),
+    );
+    closers.add(closeRouter);
+    const platformLog = new PlatformLog(router);
     const targetPolicy = new TargetPolicy(settings.allowPrivateDrains);
     const outlets = new OutletFactory(targetPolicy, VERSION);
     const drains = new DrainSupervisor({
@@ -147,7 +154,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
     const syslog = await startSyslogListeners({
       settings,
       store,
-      router: router.router,
+      router,
       appName,
       logToApp: (app, message) =>
         platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, message),
@@ -157,7 +164,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
     return {
       store,
       readers,
-      router: router.router,
+      router,
       platformLog,
       metrics,
       drains,
@@ -165,8 +172,6 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
       outlets,
       syslog,
       appRegistry,
-      syslogPort: syslog.port,
-      syslogTlsPort: syslog.tlsPort,
       close,
     };
   } catch (error) {

@@ -1,8 +1,9 @@
 /** nginx and HAProxy as reverse proxies, each with one worker: what the HTTP router is compared with. */
 import { existsSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 import { makeFolder, removeFolder, start, stop } from './processes.ts';
 
 export interface ReverseProxy {
@@ -99,14 +100,6 @@ backend dynos
   http-reuse always
 ${servers}`;
   return { text, args: (file) => ['-db', '-f', file] };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
 }
 
 /** Waits until something accepts connections there. */

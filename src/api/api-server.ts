@@ -149,8 +149,8 @@ export async function registerApiRoutes(
       });
     });
     api.addHook('onResponse', async ({ method, routeOptions, id }, { statusCode, elapsedTime }) => {
-      const fields = { method, route: routeOptions.url, status: statusCode, request: id };
-      log.debug({ ...fields, ms: Math.round(elapsedTime) }, 'request answered');
+      const ms = Math.round(elapsedTime);
+      log.debug({ method, route: routeOptions.url, status: statusCode, request: id, ms }, 'request answered');
     });
     addEtags(api);
     openApiRoutes(api, version);

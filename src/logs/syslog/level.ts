@@ -33,10 +33,14 @@ const FAILURE =
  * @param message decoded as UTF-8 or Latin-1: levels are ASCII.
  */
 export function logLevelOf(severity: number, message: string): LogLevel {
+  return severityLevel(severity) ?? messageLevel(message) ?? 'info';
+}
+
+/** The level that a severity alone decides; see {@link logLevelOf}. */
+export function severityLevel(severity: number): LogLevel | undefined {
   if (severity <= 3) return 'error';
   if (severity === 4) return 'warn';
-  if (severity >= 7) return 'debug';
-  return messageLevel(message) ?? 'info';
+  return severity >= 7 ? 'debug' : undefined;
 }
 
 /** The level that a message itself names, if it does. */

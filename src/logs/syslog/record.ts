@@ -3,7 +3,7 @@
  * sender left out: the batch builder has filled it in.
  */
 import type { RecordCursor } from './batch.ts';
-import { LEVEL_SEARCHED_MAX, type LogLevel, logLevelOf, messageLevel } from './level.ts';
+import { LEVEL_SEARCHED_MAX, type LogLevel, logLevelOf, messageLevel, severityLevel } from './level.ts';
 
 const SPACE = 0x20;
 const ZERO = 0x30;
@@ -107,10 +107,8 @@ export function linePriority(line: RecordCursor, bytes: Uint8Array): number {
 
 /** The level of the line under the cursor; see {@link logLevelOf}. */
 export function lineLevel(line: RecordCursor, bytes: Buffer): LogLevel {
-  const severity = linePriority(line, bytes) & 7;
-  if (severity <= 3) return 'error';
-  if (severity === 4) return 'warn';
-  if (severity === 7) return 'debug';
+  const level = severityLevel(linePriority(line, bytes) & 7);
+  if (level) return level;
   const end = Math.min(line.textEnd, line.messageStart + LEVEL_SEARCHED_MAX);
   return messageLevel(bytes.toString('latin1', line.messageStart, end)) ?? 'info';
 }

@@ -1,4 +1,5 @@
 /** Lines as they come. After a lost connection it resumes behind the last one: nothing is missed, nothing comes twice. */
+import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { ApiError, type WebApiClient } from './api-client.ts';
 import { type Filters, filterParams } from './filters.ts';
 import { type Line, type LineJson, parseLine } from './line.ts';
@@ -29,8 +30,7 @@ interface TailMessage {
   readonly lines: readonly LineJson[];
 }
 
-const RETRY_FIRST_MS = 500;
-const RETRY_MAX_MS = 10_000;
+const RECONNECT: BackoffRange = { firstMs: 500, maxMs: 10_000 };
 
 export class LiveTail {
   private readonly options: LiveTailOptions;
@@ -123,8 +123,7 @@ export class LiveTail {
   }
 
   private scheduleRetry(): void {
-    const waitMs = Math.min(RETRY_FIRST_MS * 2 ** this.attempts, RETRY_MAX_MS);
-    this.attempts++;
+    const waitMs = backoffMs(++this.attempts, RECONNECT);
     this.options.onState({ name: 'unreachable', retryAtMs: Date.now() + waitMs });
     this.retryTimer = setTimeout(() => void this.openConnection(), waitMs);
   }
