@@ -157,7 +157,10 @@ export interface Store {
    */
   watchRecords(listener: (scope: string) => void): () => void;
 
-  /** Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. */
+  /**
+   * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. The fence of an owner that renews is the same, also
+   * when the lease has expired, as long as nobody else had it meanwhile.
+   */
   acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
 
   /** Releases a lease, if it is still held. */

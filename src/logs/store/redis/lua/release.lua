@@ -8,5 +8,5 @@ Returns 1 when it was held, else 0.
 ]]
 
 if tonumber(redis.call('HGET', KEYS[1], 'fence')) ~= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'until', 0)
+redis.call('HDEL', KEYS[1], 'owner', 'until')
 return 1
