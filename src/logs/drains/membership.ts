@@ -10,6 +10,8 @@ import type { Store } from '../store/contract.ts';
 
 /** A router that hasn't renewed its lease for this long is dead. */
 const ROUTER_LEASE_MS = 6_000;
+/** Two heartbeats are this far apart when one between them failed, or when this process or the store stood still. */
+const HEARTBEAT_GAP_MS = 4_000;
 /** How long the lease of a router that may be dead is acquired for, to find out. */
 const LIVENESS_CHECK_MS = 1_000;
 /** The routers' records have a scope of their own: watchers of other scopes aren't woken by them. */
@@ -36,6 +38,9 @@ export class Membership {
   private readonly version: string;
   private readonly startedAt = new Date().toISOString();
   private lastPublished: RouterLoad | undefined;
+  /** When the last heartbeat succeeded, and until when expired leases say nothing; on the clock of `performance.now()`. */
+  private lastHeartbeatMs: number | undefined;
+  private trustsLeasesFromMs = 0;
 
   constructor(store: Store, version: string, log: Log) {
     this.store = store;
@@ -51,14 +56,22 @@ export class Membership {
       return [id];
     }
     await store.acquireLease(routerKey(id), id, ROUTER_LEASE_MS);
+    const renewedMs = performance.now();
+    // The others may have been kept from renewing their leases as this one was: each is given the time to do so.
+    if (renewedMs - (this.lastHeartbeatMs ?? renewedMs) > HEARTBEAT_GAP_MS)
+      this.trustsLeasesFromMs = renewedMs + ROUTER_LEASE_MS;
     const records = await store.list<RouterRecord>(ROUTERS_SCOPE, 'router/');
     await this.publish(
       load,
       records.some(({ value }) => value.id === id),
     );
-    const others = records.map(({ value }) => value).filter((router) => router.id !== id);
-    const dead = await Promise.all(others.map((router) => this.removeIfDead(router)));
-    return [id, ...others.filter((_, i) => !dead[i]).map((router) => router.id)];
+    let others = records.map(({ value }) => value).filter((router) => router.id !== id);
+    if (renewedMs >= this.trustsLeasesFromMs) {
+      const dead = await Promise.all(others.map((router) => this.removeIfDead(router, renewedMs)));
+      others = others.filter((_, i) => !dead[i]);
+    }
+    this.lastHeartbeatMs = renewedMs;
+    return [id, ...others.map((router) => router.id)];
   }
 
   /** All routers, as they last published themselves. */
@@ -89,12 +102,14 @@ export class Membership {
     return { id, host: hostname(), pid: process.pid, version, startedAt, ...load };
   }
 
-  private async removeIfDead(router: RouterRecord): Promise<boolean> {
+  private async removeIfDead(router: RouterRecord, renewedMs: number): Promise<boolean> {
     const key = routerKey(router.id);
     const lease = await this.store.acquireLease(key, `${this.id} asks`, LIVENESS_CHECK_MS);
     if (!lease) return false;
-    await this.store.transact(ROUTERS_SCOPE, [{ key, value: undefined }]);
+    const isTrusted = performance.now() - renewedMs < HEARTBEAT_GAP_MS;
+    if (isTrusted) await this.store.transact(ROUTERS_SCOPE, [{ key, value: undefined }]);
     await this.store.releaseLease(lease);
+    if (!isTrusted) return false;
     const { id, host, pid } = router;
     this.log.warn({ router: id, host, pid }, 'a router is gone; the others take over its drains');
     return true;
