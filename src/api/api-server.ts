@@ -21,6 +21,7 @@ import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
+import { finishRequestsOnClose } from './finish-requests.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { type AddonDrainRouteDependencies, addonDrainRoutes } from './logs/addon-drains.ts';
 import { type DrainActionRouteDependencies, drainActionRoutes } from './logs/drain-actions.ts';
@@ -69,6 +70,8 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
     // No coercion: a list as a name is a mistake. Where a number may come as text, the schema allows both.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
     schemaController: { compilersFactory: lazySchemaCompilers },
+    // Requests that come while it closes are answered, as the last ones of their connections.
+    return503OnClosing: false,
     forceCloseConnections: true,
   });
   // Clients name JSON as the content type also without a body (DELETE).
@@ -135,6 +138,7 @@ export async function registerApiRoutes(
   server: FastifyInstance,
   apiDependencies: ApiDependencies,
 ): Promise<void> {
+  finishRequestsOnClose(server);
   const dependencies = { ...apiDependencies, sourceNames: new SourceNames() };
   const { apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async () => ({ status: 'ok' }));

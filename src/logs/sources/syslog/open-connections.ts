@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /** How long connections may take to end when their listener closes. */
 const GRACE_MS = 3_000;
@@ -40,11 +41,17 @@ export class OpenConnections {
         // One that was accepted meanwhile; one whose bytes wait for the store.
         if (!last || last.bytes !== socket.bytesRead || socket.isPaused())
           seen.set(socket, { bytes: socket.bytesRead, sinceMs: now });
-        else if (now - Math.max(last.sinceMs, startedMs) > QUIET_MS) socket.destroy();
+        else if (now - Math.max(last.sinceMs, startedMs) > QUIET_MS) cut(socket);
       }
       if (this.sockets.size === 0 && this.pendingWork.size === 0) return;
       await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
     }
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets) cut(socket);
   }
+}
+
+/** With a reset where that is possible: a sender that hasn't noticed the end notices this before it writes on, not after. */
+function cut(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 }
