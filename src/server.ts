@@ -258,6 +258,7 @@ async function openApps(
     isShared: settings.redisUrl !== '',
     log: areaLog(log, 'api'),
   });
+  store.watchEmptied(() => void localKey.renew());
   // Not the machine's: that one may be revoked while dynos write.
   const ingestKey = apiKeys.addProcessKey(['ingest']);
   const runningApps = new RunningApps((app, message) =>

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Log } from '../../common/log.ts';
-import type { Store } from '../store/contract.ts';
+import type { Lease, Store } from '../store/contract.ts';
 
 /** A router that hasn't renewed its lease for this long is dead. */
 const ROUTER_LEASE_MS = 6_000;
@@ -37,6 +37,7 @@ export class Membership {
   private readonly log: Log;
   private readonly version: string;
   private readonly startedAt = new Date().toISOString();
+  private lease: Lease | undefined;
   private lastPublished: RouterLoad | undefined;
   /** When the last heartbeat succeeded, and until when expired leases say nothing; on the clock of `performance.now()`. */
   private lastHeartbeatMs: number | undefined;
@@ -55,7 +56,7 @@ export class Membership {
       this.lastPublished = load;
       return [id];
     }
-    await store.acquireLease(routerKey(id), id, ROUTER_LEASE_MS);
+    this.lease = await store.acquireLease(routerKey(id), id, ROUTER_LEASE_MS);
     const renewedMs = performance.now();
     // The others may have been kept from renewing their leases as this one was: each is given the time to do so.
     if (renewedMs - (this.lastHeartbeatMs ?? renewedMs) > HEARTBEAT_GAP_MS)
@@ -85,6 +86,7 @@ export class Membership {
   async leave(): Promise<void> {
     if (!this.store.shared) return;
     await this.store.transact(ROUTERS_SCOPE, [{ key: routerKey(this.id), value: undefined }]);
+    if (this.lease) await this.store.releaseLease(this.lease);
   }
 
   private async publish(load: RouterLoad, isRegistered: boolean): Promise<void> {

@@ -35,6 +35,8 @@ export class RunningDrain {
   readonly ended: Promise<void>;
   private readonly options: RunningDrainOptions;
   private readonly hold: LeaseHold;
+  /** The one to release. */
+  private lease: Lease;
   private readonly worker: DrainWorker;
   private readonly closeReader: () => void;
   private isEnding = false;
@@ -59,6 +61,7 @@ export class RunningDrain {
     const { reader, close } = readers.open(drain.app);
     this.drain = drain;
     this.options = options;
+    this.lease = lease;
     this.hold = new LeaseHold(lease, heldUntilMs);
     this.closeReader = close;
     this.worker = new DrainWorker({
@@ -98,6 +101,8 @@ export class RunningDrain {
     const lease = await store.acquireLease(name, owner, DRAIN_LEASE_MS);
     if (lease?.fence === fence) this.hold.renewed(requestedAtMs + DRAIN_LEASE_MS);
     else {
+      // It was lost, and is ours again, since nobody else wants it: what works under the old one has to end nevertheless.
+      this.lease = lease ?? this.lease;
       this.isEnding = true;
       this.hold.lose();
       this.worker.abort();
@@ -115,12 +120,13 @@ export class RunningDrain {
     const { store, log } = this.options;
     const { app, id } = this.drain;
     const ids = { app, drain: id };
-    if (error instanceof FencedError) log.info(ids, 'drain worker stopped: another router has the drain now');
+    if (error instanceof FencedError)
+      log.info(ids, 'drain worker stopped: another router has the drain now, or it is gone');
     else if (error !== undefined && !this.isEnding) log.warn({ ...ids, err: error }, 'drain worker failed');
     else log.debug(ids, 'drain worker stopped');
     this.isEnding = true;
     this.closeReader();
-    await store.releaseLease(this.hold.lease).catch(() => {}); // it expires
+    await store.releaseLease(this.lease).catch(() => {}); // it expires
   }
 }
 

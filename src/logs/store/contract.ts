@@ -158,6 +158,12 @@ export interface Store {
   watchRecords(listener: (scope: string) => void): () => void;
 
   /**
+   * Calls `listener` when the store turns out to have been emptied, or replaced by another one, while it was in use, until the returned
+   * function is called: what was read before isn't there any more. {@link watchRecords} is notified of the scope `''` too.
+   */
+  watchEmptied(listener: () => void): () => void;
+
+  /**
    * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. The fence of an owner that renews is the same, also
    * when the lease has expired, as long as nobody else had it meanwhile.
    */

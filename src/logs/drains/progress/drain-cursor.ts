@@ -37,7 +37,7 @@ export class DrainCursor {
 
   /**
    * Makes the cursor durable.
-   * @throws FencedError when another router wrote it.
+   * @throws FencedError when another router wrote it, or it was removed.
    */
   save(): Promise<void> {
     // One write after the other, each with the newest cursor.
@@ -47,7 +47,9 @@ export class DrainCursor {
 
   private async write(): Promise<void> {
     if (!this.state.isDirty && this.recordVersion > 0) return;
-    while (!(await this.tryWrite())) await this.read();
+    while (!(await this.tryWrite()))
+      // It was removed, with its drain, or with everything else: it must not be left behind.
+      if (!(await this.read())) throw new FencedError();
   }
 
   /** False when the record has another version than is known here. */

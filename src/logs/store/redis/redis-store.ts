@@ -110,6 +110,12 @@ export class RedisStore implements Store {
       for (const warning of new Set(servers.flatMap(serverWarnings)))
         log.warn({ redis: address.text }, warning);
       await checkStoreFormat(connection);
+      store.watchEmptied(() => {
+        const message =
+          'Redis was emptied, or is another one now: apps, tokens, keys, drains and lines are gone';
+        log.warn({ redis: address.text }, message);
+        checkStoreFormat(connection).catch((error: unknown) => log.warn({ err: error }, message));
+      });
       await store.changeFeed.reconcile();
       return store;
     } catch (error) {
@@ -183,6 +189,10 @@ export class RedisStore implements Store {
 
   watchRecords(listener: (scope: string) => void): () => void {
     return this.changeFeed.watchRecords(listener);
+  }
+
+  watchEmptied(listener: () => void): () => void {
+    return this.changeFeed.watchEmptied(listener);
   }
 
   acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
