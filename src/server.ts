@@ -367,7 +367,6 @@ async function openApi(
     gitUrl: (name) => `${url()}/${name}.git`,
     log: apiLog,
     version: VERSION,
-    startedAtMs: Date.now(),
   });
   await http.listen({ host, port: httpPort }).catch((error: unknown) => {
     throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');

@@ -10,18 +10,20 @@ import type { DrainState } from './drain-state.ts';
 import { Membership, ROUTERS_SCOPE, type RouterLoad, type RouterRecord } from './membership.ts';
 import { type DrainRecord, isSameDrain } from './options/drain-record.ts';
 import { DRAIN_LEASE_MS, RunningDrain, type RunningDrainOptions } from './running-drain.ts';
+import { StoreTime } from './store-time.ts';
 
 /** Leases that are acquired or renewed at a time. */
 const CONCURRENT_LEASES_MAX = 200;
 /** Grace for shipments in flight when a drain is changed or moves to another router: syslog confirms them after a second. */
 const HANDOVER_GRACE_MS = 1_500;
 
-export interface DrainSupervisorOptions extends RunningDrainOptions {
+export interface DrainSupervisorOptions extends Omit<RunningDrainOptions, 'time'> {
   readonly version: string;
 }
 
 export class DrainSupervisor {
   private readonly options: DrainSupervisorOptions;
+  private readonly time: StoreTime;
   private readonly membership: Membership;
   /** By the drains' ids, each until all of it has ended: so a drain has one worker here, and no worker is forgotten. */
   private readonly running = new Map<string, RunningDrain>();
@@ -39,7 +41,8 @@ export class DrainSupervisor {
 
   constructor(options: DrainSupervisorOptions) {
     this.options = options;
-    this.membership = new Membership(options.store, options.version, options.log);
+    this.time = new StoreTime(options.store);
+    this.membership = new Membership(options.store, this.time, options.version, options.log);
     this.unwatch = options.store.watchRecords((scope) => {
       if (scope === '') this.drains = undefined;
       if (scope === '' || scope === ROUTERS_SCOPE) void this.reconcile();
@@ -119,7 +122,10 @@ export class DrainSupervisor {
 
   private async acquireAndRun(drain: DrainRecord | undefined): Promise<void> {
     if (!drain || this.isClosed) return;
-    const running = await RunningDrain.acquire(drain, this.membership.id, this.options);
+    const running = await RunningDrain.acquire(drain, this.membership.id, {
+      ...this.options,
+      time: this.time,
+    });
     if (!running) return;
     this.running.set(drain.id, running);
     void running.ended.then(() => this.running.delete(drain.id));

@@ -21,6 +21,7 @@ import { RefusedBatches } from './progress/refused-batches.ts';
 import { RequestPacer } from './progress/request-pacer.ts';
 import type { Shipment } from './shipment.ts';
 import { isUnreachableError } from './sinks/reachability.ts';
+import type { StoreTime } from './store-time.ts';
 
 /** A cursor that moves all the time is written this often. */
 const SAVE_INTERVAL_MS = 250;
@@ -30,6 +31,7 @@ const STORE_RETRY: BackoffRange = { firstMs: 50, maxMs: 1_000 };
 export interface DrainWorkerOptions {
   readonly drain: DrainRecord;
   readonly store: Store;
+  readonly time: StoreTime;
   readonly reader: StreamReader;
   /** Nothing is sent unless it is held. */
   readonly lease: LeaseHold;
@@ -122,7 +124,10 @@ export class DrainWorker {
       withheld: record.withheld ?? 0,
       after: record.after,
       lagLines,
-      lagMs: lagLines > 0 && waitingSinceMs > 0 ? Math.max(0, Date.now() - waitingSinceMs) : 0,
+      lagMs:
+        lagLines > 0 && waitingSinceMs > 0
+          ? Math.max(0, Math.round(this.options.time.now() - waitingSinceMs))
+          : 0,
       nextAttemptAt:
         this.state === 'retrying' ? new Date(this.health.nextAttemptAtMs).toISOString() : undefined,
       ...this.health.snapshot(),

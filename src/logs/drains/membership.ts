@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Log } from '../../common/log.ts';
 import type { Lease, Store } from '../store/contract.ts';
+import type { StoreTime } from './store-time.ts';
 
 /** A router that hasn't renewed its lease for this long is dead. */
 const ROUTER_LEASE_MS = 6_000;
@@ -23,6 +24,7 @@ export interface RouterRecord {
   readonly host: string;
   readonly pid: number;
   readonly version: string;
+  /** By the store's clock. */
   readonly startedAt: string;
   /** Drains whose workers it runs, and how many lines these lag behind, together. */
   readonly drains: number;
@@ -36,14 +38,16 @@ export class Membership {
   private readonly store: Store;
   private readonly log: Log;
   private readonly version: string;
-  private readonly startedAt = new Date().toISOString();
+  private readonly time: StoreTime;
+  private startedAt: string | undefined;
   private lease: Lease | undefined;
   private lastPublished: RouterLoad | undefined;
   /** When the last heartbeat succeeded, and until when expired leases say nothing; on the clock of `performance.now()`. */
   private lastHeartbeatMs: number | undefined;
   private trustsLeasesFromMs = 0;
 
-  constructor(store: Store, version: string, log: Log) {
+  constructor(store: Store, time: StoreTime, version: string, log: Log) {
+    this.time = time;
     this.store = store;
     this.version = version;
     this.log = log;
@@ -56,6 +60,7 @@ export class Membership {
       this.lastPublished = load;
       return [id];
     }
+    await this.time.update();
     this.lease = await store.acquireLease(routerKey(id), id, ROUTER_LEASE_MS);
     const renewedMs = performance.now();
     // The others may have been kept from renewing their leases as this one was: each is given the time to do so.
@@ -100,7 +105,9 @@ export class Membership {
   }
 
   private toRecord(load: RouterLoad): RouterRecord {
-    const { id, version, startedAt } = this;
+    const { id, version } = this;
+    this.startedAt ??= new Date(this.time.now() - process.uptime() * 1_000).toISOString();
+    const { startedAt } = this;
     return { id, host: hostname(), pid: process.pid, version, startedAt, ...load };
   }
 

@@ -14,6 +14,7 @@ import type { DrainRecord } from './options/drain-record.ts';
 import { FencedError } from './progress/cursor-state.ts';
 import type { DrainEventKind } from './progress/drain-events.ts';
 import type { OutletFactory } from './sinks/outlet-factory.ts';
+import type { StoreTime } from './store-time.ts';
 
 /** A lease that isn't renewed for this long expires; it is renewed three times as often. */
 export const DRAIN_LEASE_MS = 6_000;
@@ -22,6 +23,7 @@ const ABORT_MS = 1_000;
 
 export interface RunningDrainOptions {
   readonly store: Store;
+  readonly time: StoreTime;
   readonly readers: StreamReaders;
   readonly outlets: OutletFactory;
   /** Writes a platform line into an app's stream. */
@@ -56,7 +58,7 @@ export class RunningDrain {
   }
 
   private constructor(drain: DrainRecord, lease: Lease, heldUntilMs: number, options: RunningDrainOptions) {
-    const { store, readers, outlets, logToApp, log } = options;
+    const { store, time, readers, outlets, logToApp, log } = options;
     const ids = { app: drain.app, drain: drain.id };
     const { reader, close } = readers.open(drain.app);
     this.drain = drain;
@@ -67,6 +69,7 @@ export class RunningDrain {
     this.worker = new DrainWorker({
       drain,
       store,
+      time,
       reader,
       lease: this.hold,
       createOutlet: (record) => outlets.create(record),

@@ -172,6 +172,9 @@ export interface Store {
   /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;
 
+  /** The store's time, milliseconds since 1970: one clock for all who share it, where theirs may differ. */
+  time(): Promise<number>;
+
   /** Its health; never rejects. */
   status(): Promise<StoreStatus>;
 

@@ -195,6 +195,10 @@ export class EmbeddedStore implements Store {
     return this.subscriptions.watchRecords(listener);
   }
 
+  async time(): Promise<number> {
+    return Date.now();
+  }
+
   watchEmptied(): () => void {
     return () => {}; // nobody else writes to its files
   }

@@ -27,7 +27,7 @@ import type {
 import { RedisAppender } from './appender.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { RedisConnection } from './connection/connection.ts';
-import { redisStatus } from './connection/redis-status.ts';
+import { redisStatus, redisTime } from './connection/redis-status.ts';
 import { parseRedisUrl, type RedisAddress } from './connection/redis-url.ts';
 import { ReplicaWaiter, type ReplicaWaitOptions } from './connection/replica-waiter.ts';
 import {
@@ -201,6 +201,10 @@ export class RedisStore implements Store {
 
   releaseLease(lease: Lease): Promise<void> {
     return this.leases.releaseLease(lease);
+  }
+
+  async time(): Promise<number> {
+    return redisTime(this.connection);
   }
 
   status(): Promise<StoreStatus> {
