@@ -205,6 +205,7 @@ async function expectPromptEnd(router: Server): Promise<void> {
   router.program.child.kill('SIGTERM');
   await until('the router to end', () => router.program.hasExited, END_MS);
   expect(router.program.exitStatus).toBe(0);
+  expect(router.program.stderr).not.toContain('MaxListenersExceededWarning');
 }
 
 /** Stops a process for longer than a lease lasts. */
