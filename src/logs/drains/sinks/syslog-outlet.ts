@@ -8,8 +8,11 @@ import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { encodeShipment, type Shipment } from '../shipment.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
-/** High-water mark: the next shipment waits while more than this is buffered in the socket. */
-const WRITE_BUFFER_BYTES_MAX = 1_048_576;
+/**
+ * High-water mark: the next shipment waits while more than this, about one shipment, is buffered in the socket. What is there is sent even
+ * when the drain's lease is lost meanwhile.
+ */
+const WRITE_BUFFER_BYTES_MAX = 262_144;
 /**
  * TCP doesn't report what the destination has read. What was written this many bytes ago has left the buffers of both
  * systems (Linux: 4 MiB to send, 32 MiB to receive at the most by default, and far less in practice), and what was
