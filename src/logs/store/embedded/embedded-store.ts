@@ -26,19 +26,19 @@ import type {
   TransactOptions,
 } from '../contract.ts';
 import { Subscriptions } from '../subscriptions.ts';
-import type { AllocatedBatch } from './app-stream.ts';
 import { lockFolder } from './folder-lock.ts';
-import { FrameIdIndex } from './frame-ids.ts';
 import { EmbeddedLeases } from './leases.ts';
+import { FrameIdIndex } from './records/frame-ids.ts';
 import {
   assertCurrentLayout,
   assertLmdbFile,
   commitError,
   DiskSpaceGuard,
   swallowInternalRejections,
-} from './lmdb-safety.ts';
-import { EmbeddedRecords } from './records.ts';
-import { EmbeddedStreams } from './streams.ts';
+} from './records/lmdb-safety.ts';
+import { EmbeddedRecords } from './records/records.ts';
+import type { AllocatedBatch } from './segments/app-stream.ts';
+import { EmbeddedStreams } from './segments/streams.ts';
 
 /** How often streams are trimmed by age, and expired frame ids removed. */
 const SWEEP_MS = 60_000;

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from '../../../common/errors.ts';
-import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
+import { systemCode } from '../../../../common/errors.ts';
+import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
 import { type AllocatedBatch, AppStream } from './app-stream.ts';
 import { Appender } from './appender.ts';
 import type { SegmentEntry } from './entry-format.ts';

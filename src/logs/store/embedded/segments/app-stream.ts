@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlink } from 'node:fs';
-import { systemCode, TailraceError } from '../../../common/errors.ts';
-import type { Batch } from '../../syslog/batch.ts';
-import type { Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
-import { restoreConflict } from '../restore-conflict.ts';
+import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import type { Batch } from '../../../syslog/batch.ts';
+import type { Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import { restoreConflict } from '../../restore-conflict.ts';
 import {
   frameIdEntryBytes,
   parseSegmentFileName,
