@@ -34,7 +34,7 @@ import { assertFormat, writeMarker } from './records/format-marker.ts';
 import { FrameIdIndex } from './records/frame-ids.ts';
 import { commitError, DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
 import { EmbeddedRecords } from './records/records.ts';
-import { assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
+import { appsWithLines, assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
 import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch } from './segments/app-stream.ts';
@@ -67,6 +67,10 @@ export class EmbeddedStore implements Store {
   private readonly leases = new EmbeddedLeases();
   private readonly subscriptions = new Subscriptions();
   private readonly damage = new DamageReports();
+  /** Sentences about what isn't as it should be, besides lost lines. */
+  private readonly problems: string[] = [];
+  private readonly onProblem: EmbeddedStoreOptions['onProblem'];
+  private isClosed = false;
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly syncTimer: NodeJS.Timeout;
   private runningSync: Promise<void> | undefined;
@@ -92,6 +96,18 @@ export class EmbeddedStore implements Store {
       // Before anything is written that an earlier version can't read.
       writeMarker(folder);
       upgradeStore(this.root, format);
+      this.records = new EmbeddedRecords(this.root);
+      this.frameIds = new FrameIdIndex(this.root);
+      this.streams = new EmbeddedStreams({
+        ...options,
+        folder: join(folder, 'streams'),
+        onFrameId: (app, { frameId = '', first, last }) =>
+          this.frameIds.recover(app, frameId, { first, last }),
+        notes: new EmbeddedStreamNotes(this.root),
+        onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
+        onUnusable: (app, error) =>
+          this.reportProblem(`The stream of app ${app} can't be used (${reasonOf(error)}).`),
+      });
     } catch (error) {
       unlock();
       if (error instanceof TailraceError) throw error;
@@ -103,18 +119,9 @@ export class EmbeddedStore implements Store {
       );
     }
     this.unlock = unlock;
+    this.onProblem = options.onProblem;
     swallowInternalRejections(this.root);
-    this.records = new EmbeddedRecords(this.root);
-    this.frameIds = new FrameIdIndex(this.root);
-    this.streams = new EmbeddedStreams({
-      ...options,
-      folder: join(folder, 'streams'),
-      onFrameId: (app, { frameId = '', first, last }) => this.frameIds.recover(app, frameId, { first, last }),
-      notes: new EmbeddedStreamNotes(this.root),
-      onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
-      onUnusable: (_app, error) => options.onProblem?.(reasonOf(error)),
-    });
-    setImmediate(() => void this.streams.checkAll());
+    setImmediate(() => void this.checkStreams());
     this.sweepTimer = setInterval(() => {
       this.streams.trimAged();
       this.frameIds.removeExpired();
@@ -224,13 +231,14 @@ export class EmbeddedStore implements Store {
     const { size } = statSync(join(this.folder, 'store.mdb'));
     const bytes = size + (await this.streams.diskBytes().catch(() => 0));
     const facts = { durability: this.durability, bytes, free_bytes: bsize * bavail };
-    const concerns = this.damage.describe(
+    const lost = this.damage.describe(
       (app) => this.records.get<{ name?: string }>('', `app/${app}`)?.value.name,
     );
-    return { kind: 'embedded', concerns, facts };
+    return { kind: 'embedded', concerns: [...lost, ...this.problems], facts };
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     clearInterval(this.sweepTimer);
     clearInterval(this.syncTimer);
     await this.runningSync;
@@ -238,6 +246,24 @@ export class EmbeddedStore implements Store {
     await this.root.flushed;
     await this.root.close();
     this.unlock();
+  }
+
+  /** Looks for what is missing, in the background: it takes a second with ten thousand apps. */
+  private async checkStreams(): Promise<void> {
+    try {
+      await this.streams.checkAll();
+      if (this.isClosed) return;
+      const known = new Set(this.records.list('', 'app/').map(({ key }) => key.slice('app/'.length)));
+      const unknown = appsWithLines(this.folder).filter((app) => !known.has(app));
+      if (unknown.length > 0) this.reportProblem(unknownStreams(unknown));
+    } catch (error) {
+      if (!this.isClosed) this.reportProblem(`The streams can't be checked (${reasonOf(error)}).`);
+    }
+  }
+
+  private reportProblem(message: string): void {
+    this.problems.push(message);
+    this.onProblem?.(message);
   }
 
   private async write(app: AppId, allocated: AllocatedBatch): Promise<void> {
@@ -257,4 +283,9 @@ export class EmbeddedStore implements Store {
       throw await commitError(error, this.folder);
     }
   }
+}
+
+function unknownStreams([app, ...more]: readonly string[]): string {
+  const which = more.length > 0 ? `${more.length + 1} apps (${app} …)` : `an app (${app})`;
+  return `streams/ holds lines of ${which} that store.mdb doesn't know, as when that is an older copy: put the newer one back, have \`tailrace repair\` make apps of them, or remove their folders.`;
 }
