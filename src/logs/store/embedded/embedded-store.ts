@@ -73,6 +73,8 @@ export class EmbeddedStore implements Store {
   private isClosed = false;
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly syncTimer: NodeJS.Timeout;
+  /** Resolves when the streams were compared with what was noted of them. */
+  readonly checked: Promise<void>;
   private runningSync: Promise<void> | undefined;
 
   /**
@@ -121,7 +123,7 @@ export class EmbeddedStore implements Store {
     this.unlock = unlock;
     this.onProblem = options.onProblem;
     swallowInternalRejections(this.root);
-    setImmediate(() => void this.checkStreams());
+    this.checked = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.checkStreams());
     this.sweepTimer = setInterval(() => {
       this.streams.trimAged();
       this.frameIds.removeExpired();

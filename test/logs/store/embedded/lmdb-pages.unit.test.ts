@@ -100,9 +100,30 @@ describe('a file of LMDB', () => {
   it('whose trees are damaged still gives what its leaves hold', async () => {
     const { file, expected } = await writeFile(5);
     file.fill(0xff, 24, 200);
-    const { damage, databases } = readLmdb(file, bootId);
+    const { damage, leftovers } = readLmdb(file, bootId);
     expect(damage).toMatch(/first page/);
-    const found = new Set(text(databases.get('')).map((entry) => entry.join()));
+    const found = new Set(text(leftovers).map((entry) => entry.join()));
     for (const entry of [...expected.records, ...expected.frames]) expect(found.has(entry.join())).toBe(true);
+  });
+
+  it('with one damaged page still gives the entries of all others', async () => {
+    const { file, expected } = await writeFile(11);
+    const pages = file.length / 4_096;
+    const kept: number[] = [];
+    for (let page = 2; page < pages; page++) {
+      const copy = Buffer.from(file);
+      copy.fill(0xee, page * 4_096, (page + 1) * 4_096);
+      const { damage, databases, leftovers } = readLmdb(copy, bootId);
+      if (damage === undefined) continue;
+      const found = new Set(
+        text([...(databases.get('records') ?? []), ...(databases.get('frames') ?? []), ...leftovers]).map(
+          String,
+        ),
+      );
+      const all = [...expected.records, ...expected.frames];
+      kept.push(all.filter((entry) => found.has(String(entry))).length / all.length);
+    }
+    expect(kept.length).toBeGreaterThan(5);
+    expect(Math.min(...kept)).toBeGreaterThan(0.5);
   });
 });

@@ -26,6 +26,7 @@ import { DamageTracker, Segment, type SegmentOptions, type UnreadableLines } fro
 import {
   type FoundSegment,
   isAsNoted,
+  isInsideOf,
   matchSegments,
   mergeRanges,
   type NotedSegment,
@@ -228,7 +229,7 @@ function findLostRanges(
     ranges
       .map(([first, last]): SequenceRange => [Math.max(first, firstKept), last])
       .filter(([first, last]) => first <= last),
-  );
+  ).filter((range) => !isInsideOf(range, note?.cleared ?? []));
 }
 
 /** Is the first entry of a segment intact, and the one that its name says? */
