@@ -41,7 +41,7 @@ async function checkWhileRunning(folder: string): Promise<CheckResult[]> {
   let before: ExaminedSegment | undefined;
   const add = (segment: ExaminedSegment | undefined, isNewest: boolean): void => {
     // The server may have written half of a batch when it was read.
-    if (!segment || segment.damagedBytes === 0 || (isNewest && segment.isDamagedAtEnd)) return;
+    if (!segment || segment.damagedBytes === 0 || (isNewest && segment.isTorn)) return;
     const { folder: app, name, bytes, damagedBytes } = segment;
     findings.push(`${damagedBytes} of ${bytes} bytes in streams/${app}/${name} are damaged.`);
   };

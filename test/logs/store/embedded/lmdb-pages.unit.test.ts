@@ -65,6 +65,29 @@ describe('a file of LMDB', () => {
     }
   });
 
+  it('is whole after every transaction', async () => {
+    const random = seededRandom(1);
+    const path = join(folder, 'busy.mdb');
+    const root = open({ path, maxDbs: 8, noMemInit: true, encoding: 'binary' });
+    const databases = ['records', 'frames'].map((name) =>
+      root.openDB<Buffer, string>({ name, encoding: 'binary' }),
+    );
+    for (let i = 0; i < 2_000; i++) {
+      const db = databases[Math.floor(random() * 2)];
+      const key = `key ${Math.floor(random() * 300)}`;
+      // Large values that become small ones in the same transaction among them.
+      const bytes = Math.floor(random() * (random() < 0.1 ? 40_000 : 400));
+      const written = random() < 0.4 ? db.remove(key) : db.put(key, Buffer.alloc(bytes, i));
+      if (random() < 0.05) {
+        await written;
+        expect(readLmdb(readFileSync(path), bootId).damage).toBeUndefined();
+      }
+    }
+    await root.close();
+    // As it is read after a power cut: only what was synced counts.
+    expect(readLmdb(readFileSync(path), bootId + 1n).damage).toBeUndefined();
+  });
+
   it('that is cut off anywhere is damaged, or holds everything', async () => {
     const { file, expected } = await writeFile(99);
     const ends = Array.from({ length: 60 }, (_, i) => Math.floor((file.length * i) / 60));

@@ -116,11 +116,7 @@ class LmdbReader {
     const { pageSize, lastPage, freeTree, mainTree } = this.pickMeta(bootId);
     this.pageSize = pageSize;
     this.lastPage = lastPage;
-    for (const { key, value } of this.entriesOf(freeTree, 'the list of free pages')) {
-      const isList =
-        key.length === 8 && value.length >= 8 && value.readBigInt64LE(0) * 8n + 8n <= value.length;
-      if (!isList && !this.isLenient) throw new DamagedFile('its list of free pages is damaged');
-    }
+    const freeLists = this.entriesOf(freeTree, 'the list of free pages');
     const databases = new Map<string, LmdbEntry[]>();
     for (const { key, value } of this.entriesOf(mainTree, 'the list of databases', F_SUBDATA)) {
       const name = key.toString('latin1').replace(/\0$/, '');
@@ -131,7 +127,26 @@ class LmdbReader {
       }
       databases.set(name, this.entriesOf(parseTree(value, 0), `its database ${name}`));
     }
+    // LMDB would write over a page in use.
+    if (!this.isLenient && !freeLists.every(({ value }) => this.isFreeList(value)))
+      throw new DamagedFile('its list of free pages is damaged');
     return databases;
+  }
+
+  /** Does it list only pages that nothing leads to? i64 count, then pages, or runs of them: minus their number, and the first one. */
+  private isFreeList(list: Buffer): boolean {
+    const count = list.length < 8 ? -1 : Number(list.readBigInt64LE(0));
+    if (count < 0 || (count + 1) * 8 > list.length) return false;
+    const valueAt = (i: number): number => Number(list.readBigInt64LE(i * 8));
+    for (let i = 1; i <= count; i++) {
+      const value = valueAt(i);
+      if (value === 0) continue;
+      if (value < 0 && i === count) return false;
+      const [first, pages] = value < 0 ? [valueAt(++i), -value] : [value, 1];
+      if (first < 2 || first + pages - 1 > this.lastPage) return false;
+      for (let page = first; page < first + pages; page++) if (this.seen.has(page)) return false;
+    }
+    return true;
   }
 
   /** All that leaf pages hold, whether a tree leads there or not. */
@@ -238,13 +253,12 @@ class LmdbReader {
     if (key.length === 0) throw damagedPage(page);
     if (!isBig) return { key, value: this.file.subarray(data, data + size), flags };
     const first = this.file.readBigUInt64LE(data);
-    const pages = Math.floor((PAGE_HEADER - 1 + size) / this.pageSize) + 1;
+    // A value that became smaller in the same transaction keeps its pages.
+    const pages = Number(this.file.readBigUInt64LE(data + 16));
+    if (pages < 1 || pages > this.file.length / this.pageSize || pages * this.pageSize - PAGE_HEADER < size)
+      throw damagedPage(page);
     const start = this.pageAt(first, P_OVERFLOW, pages);
-    if (
-      this.file.readUInt32LE(start + 20) !== pages ||
-      Number(this.file.readBigUInt64LE(data + 16)) !== pages
-    )
-      throw damagedPage(first);
+    if (this.file.readUInt32LE(start + 20) !== pages) throw damagedPage(first);
     const value = this.file.subarray(start + PAGE_HEADER, start + PAGE_HEADER + size);
     return { key, value, flags: flags & ~F_BIGDATA };
   }

@@ -8,12 +8,14 @@ import {
   bytesBeforeCandidate,
   checksumSeed,
   isIntact,
+  isNamedAfter,
   parseEntry,
   parseSegmentFileName,
   type SegmentEntry,
   segmentFileName,
 } from '../segments/entry-format.ts';
 import { scanBytes } from '../segments/entry-scan.ts';
+import { isTorn } from '../segments/recovery.ts';
 
 const APP_FOLDER_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -41,8 +43,8 @@ export interface ExaminedSegment {
   readonly runs: readonly IntactRun[];
   /** Bytes that are no intact entries. */
   readonly damagedBytes: number;
-  /** Damage is nowhere but behind the last entry. */
-  readonly isDamagedAtEnd: boolean;
+  /** The damage is behind the last entry, and looks as a killed process leaves it. */
+  readonly isTorn: boolean;
 }
 
 /** Examines each segment, one after the other. @param apps whose segments may be in a folder of another one */
@@ -74,14 +76,15 @@ export function appFolders(folder: string): AppId[] {
 function examineSegment(app: AppId, name: string, bytes: Buffer, apps: readonly AppId[]): ExaminedSegment {
   const named = parseSegmentFileName(name);
   const start = named && { first: named.first, bytesBefore: named.bytesBefore };
-  const asNamed = start && scan(bytes, start.bytesBefore, checksumSeed(app));
-  const isProper = asNamed !== undefined && (bytes.length === 0 || asNamed.runs[0]?.from === 0);
+  const asNamed = start && scan(bytes, start.bytesBefore, checksumSeed(app), start.first);
+  const isProper = bytes.length === 0 ? start !== undefined : asNamed?.isNamedRight === true;
   const identity = isProper ? undefined : identify(bytes, [app, ...apps.filter((other) => other !== app)]);
   const found = identity
     ? scan(bytes, identity.entry.bytesBefore, checksumSeed(identity.owner))
     : (asNamed ?? { runs: [], damagedBytes: bytes.length });
   const hasContent = found.runs.length > 0 || bytes.length === 0;
-  const lastEnd = found.runs.at(-1)?.to ?? 0;
+  const last = found.runs.at(-1);
+  const rest = bytes.subarray(last?.to ?? 0);
   return {
     folder: app,
     name,
@@ -94,7 +97,10 @@ function examineSegment(app: AppId, name: string, bytes: Buffer, apps: readonly 
         : undefined,
     runs: found.runs,
     damagedBytes: found.damagedBytes,
-    isDamagedAtEnd: found.damagedBytes > 0 && found.damagedBytes === bytes.length - lastEnd,
+    isTorn:
+      rest.length > 0 &&
+      rest.length === found.damagedBytes &&
+      isTorn(rest, last?.bytesSoFar ?? start?.bytesBefore ?? 0),
   };
 }
 
@@ -107,13 +113,20 @@ function identify(bytes: Buffer, apps: readonly AppId[]): { owner: AppId; entry:
   return owner === undefined ? undefined : { owner, entry };
 }
 
-function scan(bytes: Buffer, bytesSoFar: number, seed: number): { runs: IntactRun[]; damagedBytes: number } {
+function scan(
+  bytes: Buffer,
+  bytesSoFar: number,
+  seed: number,
+  named = 0,
+): { runs: IntactRun[]; damagedBytes: number; isNamedRight: boolean } {
   const runs: IntactRun[] = [];
+  let isNamedRight = false;
   let damagedBytes = 0;
   let isContinued = false;
   scanBytes(bytes, { offset: 0, bytesSoFar }, seed, {
     onEntry: (entry) => {
       const run = runs.at(-1);
+      if (entry.start === 0) isNamedRight = isNamedAfter(bytes, entry, named);
       const { first, last, bytesBefore, start, end } = entry;
       if (run && isContinued) runs[runs.length - 1] = { ...run, last, bytesSoFar: entry.bytesSoFar, to: end };
       else runs.push({ first, last, bytesBefore, bytesSoFar: entry.bytesSoFar, from: start, to: end });
@@ -124,7 +137,7 @@ function scan(bytes: Buffer, bytesSoFar: number, seed: number): { runs: IntactRu
       isContinued = false;
     },
   });
-  return { runs, damagedBytes };
+  return { runs, damagedBytes, isNamedRight };
 }
 
 /** Undefined when it was trimmed meanwhile. */

@@ -47,7 +47,7 @@ export function planStream(
   const isEndIntact = (note?.next ?? 0) <= (lastRun?.last ?? 0) + 1;
   for (const segment of kept) {
     // What a killed process has left half written is cut off by the next start.
-    const isTorn = segment === kept.at(-1) && segment.isDamagedAtEnd && isEndIntact;
+    const isTorn = segment === kept.at(-1) && segment.isTorn && isEndIntact;
     steps.push(stepFor(app, segment, isTorn));
   }
   const files = steps.flatMap(filesAfter).sort((a, b) => a.bytesBefore - b.bytesBefore);

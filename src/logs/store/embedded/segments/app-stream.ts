@@ -180,12 +180,12 @@ export class AppStream {
     this.allocatedEnd = this.committedEnd;
   }
 
-  /** The segment to write to: a new one when the last is full. */
-  activeSegment(): Segment {
+  /** The segment to write to: a new one when the last is full. @param first the first line that is written next */
+  activeSegment(first: Sequence): Segment {
     const newest = this.segmentList.at(-1);
     if (newest && newest.size < this.segmentBytes && !newest.sealed) return newest;
-    const { next, bytesSoFar } = this.committedEnd;
-    const segment = new Segment(this.folder, { first: next, bytesBefore: bytesSoFar }, this.segmentOptions);
+    const { bytesSoFar } = this.committedEnd;
+    const segment = new Segment(this.folder, { first, bytesBefore: bytesSoFar }, this.segmentOptions);
     if (!newest) mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     this.options.files.create(segment.path);
     this.segmentList.push(segment);

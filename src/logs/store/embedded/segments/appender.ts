@@ -106,7 +106,7 @@ export class Appender {
   private writeBlocking(allocated: AllocatedBatch): void {
     const startMs = performance.now();
     try {
-      const segment = this.stream.activeSegment();
+      const segment = this.stream.activeSegment(allocated.stored.first);
       const buffers = buffersOf([allocated], this.stream.seed);
       const written = writevSync(this.files.descriptor(segment.path), buffers, segment.size);
       this.commitWritten(segment, [allocated], written, totalLength(buffers));
@@ -122,7 +122,7 @@ export class Appender {
       const group = this.takeGroup();
       const allocated = group.map((queued) => queued.allocated);
       try {
-        const segment = this.stream.activeSegment();
+        const segment = this.stream.activeSegment(allocated[0].stored.first);
         const buffers = buffersOf(allocated, this.stream.seed);
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
