@@ -309,6 +309,40 @@ describe('a segment', () => {
   });
 });
 
+describe('a segment that is damaged while the store is open', () => {
+  it('loses what is damaged, is said, and gives everything else', async () => {
+    for (const [i, segment] of segments.slice(0, 3).entries()) {
+      const folder = copyOf(base);
+      const store = new EmbeddedStore({ folder, retention: RETENTION, durability: 'process' });
+      await store.checked;
+      const damage: StreamDamage[] = [];
+      store.watchDamage((one) => void damage.push(one));
+      if (i === 1) rmSync(join(folder, segment));
+      else flip(join(folder, segment), 20_000);
+      const batches = await readAll(store, APPS[0]);
+      const numbers = batches.flatMap(({ first, count }) =>
+        Array.from({ length: count }, (_, k) => first + k),
+      );
+      for (const [k, text] of linesOf(batches).entries()) expect(text).toBe(lineOf(APPS[0], numbers[k]));
+      const lost = damage.flatMap(({ first, last }) =>
+        Array.from({ length: last - first + 1 }, (_, k) => first + k),
+      );
+      expect(missing(numbers)).toEqual(lost);
+      if (i !== 1) expect(lost).toHaveLength(LINES_A_BATCH);
+      // Reading backwards finds the same.
+      const backwards: number[] = [];
+      for (let before = LINES + 1; ; ) {
+        const found = await store.readBefore(APPS[0], before, 1);
+        if (found.length === 0) break;
+        for (const { first, count } of found) for (let k = count - 1; k >= 0; k--) backwards.push(first + k);
+        before = found.at(-1)!.first;
+      }
+      expect(backwards.reverse()).toEqual(numbers);
+      await store.close();
+    }
+  });
+});
+
 describe('the folder of streams', () => {
   it('of one app, or of all, that is removed is said', async () => {
     const one = await tryDamage((folder) => rmSync(join(folder, 'streams', APPS[0]), { recursive: true }));
