@@ -1,0 +1,116 @@
+/**
+ * The requests of test/fixtures/http through the HTTP router, and beside it through Node's HTTP server, nginx and HAProxy: it may be
+ * stricter than they are. What none of them takes, or what each of them takes for something else, it must not pass on.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type HttpRouter, startHttpRouter } from '../../../../src/apps/http-router/http-router.ts';
+import {
+  type HttpPeer,
+  PEER_WAIT_MS,
+  type SeenRequest,
+  seenRequests,
+  startHaproxyPeer,
+  startNginxPeer,
+  startNodePeer,
+  statusesOf,
+} from '../../../support/http/peers.ts';
+import { exchangeBytes } from '../../../support/http/raw-exchange.ts';
+import { type HttpVector, mapConcurrently, readHttpVectors } from '../../../support/http/vectors.ts';
+import { missing } from '../../../support/program.ts';
+import { TestApp, upstreamUp } from '../harness.ts';
+
+const FILES = ['request-lines.json', 'request-fields.json', 'request-bodies.json'];
+const AT_A_TIME = 40;
+/** Comes behind every vector: it is answered unless the vector was refused, or waits for more, and then the connection is closed. */
+const LAST = 'GET /last HTTP/1.1\r\nHost: myapp.localhost\r\nConnection: close\r\n\r\n';
+
+interface Outcome {
+  readonly statuses: readonly number[];
+  readonly seen: readonly SeenRequest[];
+}
+
+const app = new TestApp();
+const peers: HttpPeer[] = [];
+let router: HttpRouter;
+/** What the servers behind the peers and behind the router could not read. */
+let misunderstood = 0;
+
+async function startPeers(): Promise<void> {
+  const [alone, behindPeers, behindRouter] = await Promise.all([
+    startNodePeer(),
+    startNodePeer(),
+    startNodePeer(),
+  ]);
+  behindRouter.server.on('clientError', (error: Error & { code?: string }, socket) => {
+    if (error.code?.startsWith('HPE_')) misunderstood++;
+    socket.destroy();
+  });
+  const proxies = missing('nginx', 'haproxy')
+    ? []
+    : await Promise.all([startNginxPeer(behindPeers.port), startHaproxyPeer(behindPeers.port)]);
+  peers.push(alone, ...proxies);
+  app.dynos = [upstreamUp(behindRouter.port)];
+  const waits = { headMs: PEER_WAIT_MS, idleMs: PEER_WAIT_MS, firstByteMs: PEER_WAIT_MS };
+  router = await startHttpRouter({
+    host: '127.0.0.1',
+    port: 0,
+    apps: { appForHost: () => app },
+    timeouts: { ...waits, keepAliveMs: PEER_WAIT_MS, lingerMs: 200 },
+  });
+  closers.push(
+    () => router.close(0),
+    ...[alone, behindPeers, behindRouter, ...proxies].map((peer) => () => peer.close()),
+  );
+}
+const closers: (() => Promise<void>)[] = [];
+beforeAll(startPeers);
+afterAll(async () => {
+  for (const close of closers) await close();
+});
+
+async function outcome(port: number, vector: HttpVector): Promise<Outcome> {
+  const received = await exchangeBytes(port, vector.send + LAST);
+  return { statuses: statusesOf(received), seen: seenRequests(received) };
+}
+
+/** What matters of a request: an absolute target and its path are the same. */
+const shown = ({ method, target, body }: SeenRequest): string =>
+  `${method} ${target.replace(/^https?:\/\/[^/?]*(?=$|[/?])\/?/i, '/')} ${JSON.stringify(body)}`;
+
+/** Did `peer` see at least these requests, in this order? */
+const hasSeen = (peer: Outcome, ours: Outcome): boolean =>
+  ours.seen.every((request, i) => peer.seen[i] !== undefined && shown(peer.seen[i]) === shown(request));
+
+function meets(vector: HttpVector, { statuses, seen }: Outcome): boolean {
+  switch (vector.expect) {
+    case 'pass':
+      return seen.length > 0 && statuses.find((status) => status >= 200) === 200;
+    case 'refuse':
+      // The request before the one that is refused may be answered.
+      return !seen.some(({ target }) => target === '/last') && (statuses.at(-1) ?? 0) >= 400 && (statuses.at(-1) ?? 0) < 500;
+    case 'wait':
+      return seen.length === 0 && !statuses.some((status) => status < 400);
+    default:
+      return true;
+  }
+}
+
+describe.each(FILES)('the requests of %s', (file) => {
+  const vectors = readHttpVectors(file);
+  it('are passed on or refused as the rules say, and never more loosely than by others', async () => {
+    const outcomes = await mapConcurrently(vectors, AT_A_TIME, async (vector) => ({
+      ours: await outcome(router.port, vector),
+      theirs: await Promise.all(peers.map(({ port }) => outcome(port, vector))),
+    }));
+    const wrong = vectors.flatMap((vector, i) => {
+      const { ours, theirs } = outcomes[i];
+      const tell = (one: Outcome): string => `${one.statuses} ${one.seen.map(shown).join(' + ')}`;
+      const all = [`router: ${tell(ours)}`, ...peers.map(({ name }, j) => `${name}: ${tell(theirs[j])}`)].map((text) => text.slice(0, 200));
+      if (!meets(vector, ours)) return [`not ${vector.expect} (${vector.rule}): ${vector.name}; ${all.join('; ')}`];
+      if (theirs.some((peer) => hasSeen(peer, ours))) return [];
+      return [`looser than all (${vector.rule}): ${vector.name}; ${all.join('; ')}`];
+    });
+    expect(wrong).toEqual([]);
+    expect(misunderstood).toBe(0);
+  });
+});
