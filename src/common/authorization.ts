@@ -1,4 +1,5 @@
 /** Reads `Authorization` headers: Basic (RFC 7617) and Bearer (RFC 6750). */
+import { trimOws } from './http-fields.ts';
 import { LruCache } from './lru-cache.ts';
 
 /** The credentials of a request. */
@@ -29,7 +30,7 @@ export function readAuthorization(header: string | undefined): Credentials {
 function parse(header: string): Credentials {
   const space = header.indexOf(' ');
   const scheme = header.slice(0, space).toLowerCase();
-  const value = header.slice(space + 1).trim();
+  const value = trimOws(header, space + 1);
   if (scheme === 'bearer')
     return value.startsWith('t.') ? { kind: 'token', token: value } : { kind: 'key', key: value };
   if (scheme !== 'basic') return NO_CREDENTIALS;
