@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
@@ -48,7 +48,11 @@ async function answerWithWhatCame(incoming: IncomingMessage, response: ServerRes
     body: Buffer.concat(pieces).toString('latin1'),
   };
   // The names of thousands of headers would not fit into a response.
-  const short = { ...seen, rawHeaders: seen.rawHeaders.slice(0, 40), rawTrailers: seen.rawTrailers.slice(0, 20) };
+  const short = {
+    ...seen,
+    rawHeaders: seen.rawHeaders.slice(0, 40),
+    rawTrailers: seen.rawTrailers.slice(0, 20),
+  };
   response.writeHead(200, { 'X-Seen': Buffer.from(JSON.stringify(short)).toString('base64url') });
   response.end('ok');
 }
