@@ -103,11 +103,11 @@ http {
   access_log off; ${temporary}
   upstream app { server 127.0.0.1:${upstreamPort} max_fails=0; keepalive 64; }
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}; server_name myapp.localhost;
     client_header_timeout ${WAIT_S}s; client_body_timeout ${WAIT_S}s; keepalive_timeout ${WAIT_S}s;
     location / {
       proxy_pass http://app; proxy_http_version 1.1; proxy_request_buffering off; proxy_next_upstream off;
-      proxy_read_timeout ${WAIT_S}s; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+      proxy_read_timeout ${WAIT_S}s; proxy_set_header Connection ""; proxy_set_header Host $host;
     }
   }
 }

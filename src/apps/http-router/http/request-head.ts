@@ -24,6 +24,8 @@ const PORT_MAX = 65_535;
 const LENGTH = /^\d{1,15}$/;
 /** Methods that may be sent twice without doing more than once (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+/** Methods whose requests have no body in HTTP/1.0 (RFC 1945 section 7.2). */
+const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE']);
 /** A tunnel isn't what a dyno is for, and TRACE would show the sender what only dynos may see (RFC 9110 sections 9.3.6, 9.3.8). */
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
@@ -228,6 +230,8 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): number {
   // Both at once, or chunks in HTTP/1.0: as request smuggling begins (RFC 9112 section 6.1).
   if (chunked && (lengths > 0 || !head.http11)) head.failure ??= failures.badHeader;
   if (hosts === 0 && head.http11) head.failure ??= failures.badHeader;
+  // Old servers don't expect it, and would take it for the next request.
+  if (!head.http11 && head.body !== 0 && WITHOUT_BODY.has(head.method)) head.failure ??= failures.badHeader;
   if (chunked) head.body = 'chunked';
   const options = parseConnectionHeader(connection);
   head.keepAlive = head.http11 ? !options.close : options.keepAlive && !options.close;

@@ -8,8 +8,8 @@ const REQUEST_LINE = Buffer.from('POST /logs HTTP/1.1\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 /** Longer heads are left to Node. */
 const HEAD_BYTES_MAX = 8_192;
-/** Whole lines `name: value`; no folding, no control characters, no line end but CRLF. */
-const HEADERS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+$/;
+/** Whole lines `name: value`; no folding, no control characters, no tabs (Node refuses them around a length), no line end but CRLF. */
+const HEADERS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\x20-\x7e\x80-\xff]*\r\n)+$/;
 const LENGTH = /^\d{1,9}$/;
 
 export interface FastPathHead {

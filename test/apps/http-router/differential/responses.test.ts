@@ -87,8 +87,9 @@ function readChunks(received: string, start: number) {
     at += size[0].length;
     const count = Number.parseInt(size[1], 16);
     if (count === 0) {
-      const end = received.startsWith('\r\n', at) ? at + 2 : received.indexOf('\r\n\r\n', at) + 4;
-      return { body, complete: end > at, end };
+      // With trailers there is an empty line behind them.
+      const last = received.startsWith('\r\n', at) ? at - 2 : received.indexOf('\r\n\r\n', at);
+      return { body, complete: last !== -1, end: last === -1 ? received.length : last + 4 };
     }
     body += received.slice(at, at + count);
     at += count + 2;
