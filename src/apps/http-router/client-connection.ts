@@ -25,11 +25,12 @@ export class ClientConnection implements ExchangeClient {
   #lingering = false;
   #dispatching = false;
 
-  constructor(context: HttpRouterContext, accepted: Socket) {
+  /** @param address the client's, without the prefix of an IPv4 address in IPv6 */
+  constructor(context: HttpRouterContext, accepted: Socket, address: string) {
     this.#context = context;
     const socket = adoptSocket(accepted, (bytes) => this.#onBytes(bytes));
     this.socket = socket;
-    this.address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    this.address = address;
     this.deadlineMs = performance.now() + context.timeouts.headMs;
     context.deadlines.add(this);
     socket.on('drain', () => this.#exchange?.clientDrained());
