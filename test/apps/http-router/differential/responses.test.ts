@@ -8,7 +8,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type HttpRouter, startHttpRouter } from '../../../../src/apps/http-router/http-router.ts';
 import { PEER_WAIT_MS, startHaproxyPeer, startNginxPeer } from '../../../support/http/peers.ts';
-import { exchangeBytes } from '../../../support/http/raw-exchange.ts';
+import { cutIntoPieces, exchangeBytes } from '../../../support/http/raw-exchange.ts';
 import { type HttpVector, mapConcurrently, readHttpVectors } from '../../../support/http/vectors.ts';
 import { missing } from '../../../support/program.ts';
 import { TestApp, upstreamUp } from '../harness.ts';
@@ -25,13 +25,21 @@ interface Outcome {
   readonly next: string;
 }
 
-type Peer = { readonly name: string; get(index: number, vector: HttpVector): Promise<Outcome> };
+type Peer = { readonly name: string; get(path: string, vector: HttpVector): Promise<Outcome> };
 const closers: (() => Promise<void>)[] = [];
 const peers: Peer[] = [];
 const app = new TestApp();
 let router: HttpRouter;
 
-/** A dyno that responds to `/<number>` with the bytes of that vector, and else with `fine`. */
+function respond(socket: Socket, vector: HttpVector, pieces: readonly string[]): void {
+  const write = (index: number): void => {
+    if (index < pieces.length) socket.write(pieces[index], 'latin1', () => setImmediate(write, index + 1));
+    else if (vector.close) socket.end();
+  };
+  write(0);
+}
+
+/** A dyno that responds to `/<number>` with the bytes of that vector, to `/<number>/in-pieces` in pieces, and else with `fine`. */
 async function startScriptedDyno(): Promise<number> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -42,12 +50,11 @@ async function startScriptedDyno(): Promise<number> {
     socket.setEncoding('latin1').on('data', (text) => {
       received += text;
       while (received.includes('\r\n\r\n')) {
-        const index = /^[A-Z]+ \/(\d+) /.exec(received)?.[1];
+        const [, index, inPieces] = /^[A-Z]+ \/(\d+)(\/in-pieces)? /.exec(received) ?? [];
         received = received.slice(received.indexOf('\r\n\r\n') + 4);
         const vector = index === undefined ? undefined : vectors[Number(index)];
         if (vector === undefined) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine');
-        else if (vector.close) socket.end(vector.send, 'latin1');
-        else socket.write(vector.send, 'latin1');
+        else respond(socket, vector, inPieces === undefined ? [vector.send] : cutIntoPieces(vector.send));
       }
     });
   });
@@ -99,9 +106,9 @@ function readChunks(received: string, start: number) {
 function throughProxy(name: string, port: number): Peer {
   return {
     name,
-    async get(index, { method = 'GET' }) {
-      const line = (path: string): string => `HTTP/1.1\r\nHost: myapp.localhost\r\n${path}\r\n`;
-      const sent = `${method} /${index} ${line('')}GET /next ${line('Connection: close\r\n')}`;
+    async get(path, { method = 'GET' }) {
+      const line = (fields: string): string => `HTTP/1.1\r\nHost: myapp.localhost\r\n${fields}\r\n`;
+      const sent = `${method} ${path} ${line('')}GET /next ${line('Connection: close\r\n')}`;
       const received = await exchangeBytes(port, sent);
       const first = readResponse(received, 0, method);
       return { ...first, next: received.slice(first.end) };
@@ -115,9 +122,9 @@ function throughNode(port: number): Peer {
   closers.push(async () => agent.destroy());
   return {
     name: 'Node',
-    get: (index, { method = 'GET' }) =>
+    get: (path, { method = 'GET' }) =>
       new Promise((resolve) => {
-        const sent = request({ port, host: '127.0.0.1', path: `/${index}`, method, agent }, (response) => {
+        const sent = request({ port, host: '127.0.0.1', path, method, agent }, (response) => {
           let body = '';
           const end = (complete: boolean): void =>
             resolve({ status: response.statusCode ?? 0, body, complete, next: '' });
@@ -173,8 +180,8 @@ function meets({ expect: expected }: HttpVector, ours: Outcome): boolean {
 it('responses are relayed, refused or cut off as the rules say, and never taken more loosely than by others', async () => {
   const ours = throughProxy('router', router.port);
   const outcomes = await mapConcurrently(vectors, AT_A_TIME, async (vector) => {
-    const index = vectors.indexOf(vector);
-    const [first, ...theirs] = await Promise.all([ours, ...peers].map((peer) => peer.get(index, vector)));
+    const path = `/${vectors.indexOf(vector)}`;
+    const [first, ...theirs] = await Promise.all([ours, ...peers].map((peer) => peer.get(path, vector)));
     return { ours: first, theirs };
   });
   const wrong = vectors.flatMap((vector, i) => {
@@ -192,6 +199,21 @@ it('responses are relayed, refused or cut off as the rules say, and never taken 
     return isRelayed(ours) && ours.complete && !same ? says('looser than all') : [];
   });
   expect(wrong).toEqual([]);
+});
+
+it('however a response comes in pieces, the outcome is the same', async () => {
+  const ours = throughProxy('router', router.port);
+  const different = await mapConcurrently(vectors, AT_A_TIME, async (vector) => {
+    const path = `/${vectors.indexOf(vector)}`;
+    const atOnce = await ours.get(path, vector);
+    const inPieces = await ours.get(`${path}/in-pieces`, vector);
+    if (inPieces.next.includes('poison')) return [`${vector.name}: ${inPieces.next}`];
+    const tell = ({ status, body, complete }: Outcome): string =>
+      // How much of one comes before it is cut off depends on the pieces.
+      status > 0 && status < 500 && complete ? `${status} ${JSON.stringify(body)}` : 'not whole';
+    return tell(inPieces) === tell(atOnce) ? [] : [`${vector.name}: ${tell(atOnce)}; ${tell(inPieces)}`];
+  });
+  expect(different.flat()).toEqual([]);
 });
 
 it('nothing of a response that was longer than it should be is left for another request', async () => {
