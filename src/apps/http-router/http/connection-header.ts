@@ -1,4 +1,4 @@
-import { trimOws } from '../../../common/http-fields.ts';
+import { trimOws } from '../../../common/http/fields.ts';
 
 /** The options in the Connection headers of one message. */
 type ConnectionHeader = {

@@ -1,4 +1,4 @@
-import { trimOws } from '../../../common/http-fields.ts';
+import { trimOws } from '../../../common/http/fields.ts';
 import { checkFieldName } from './field-names.ts';
 
 /** Longest request line, status line or header, in bytes. */

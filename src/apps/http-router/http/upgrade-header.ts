@@ -1,4 +1,4 @@
-import { trimOws } from '../../../common/http-fields.ts';
+import { trimOws } from '../../../common/http/fields.ts';
 
 /** A protocol's name, and its version behind a slash (RFC 9110 section 7.8). */
 const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:\/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?$/;

@@ -1,6 +1,6 @@
 /** Bodies of `application/logplex-1`: octet-counted lines, as log-shuttle and Heroku's HTTPS drains send them. */
 import { TailraceError } from '../../../common/errors.ts';
-import { parseCount } from '../../../common/http-fields.ts';
+import { parseCount } from '../../../common/http/fields.ts';
 import { RECORD_HEADER } from '../../syslog/batch.ts';
 import { countFrames } from '../../syslog/framing.ts';
 import { SyslogHeader, scanHeader } from '../../syslog/header.ts';

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { readAuthorization } from '../../../common/authorization.ts';
 import { TailraceError } from '../../../common/errors.ts';
-import { parseCount } from '../../../common/http-fields.ts';
+import { readAuthorization } from '../../../common/http/authorization.ts';
+import { parseCount } from '../../../common/http/fields.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import type { LogSource } from '../../router/token-cache.ts';

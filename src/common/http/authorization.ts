@@ -1,6 +1,7 @@
 /** Reads `Authorization` headers: Basic (RFC 7617) and Bearer (RFC 6750). */
-import { trimOws } from './http-fields.ts';
-import { LruCache } from './lru-cache.ts';
+
+import { LruCache } from '../lru-cache.ts';
+import { trimOws } from './fields.ts';
 
 /** The credentials of a request. */
 export type Credentials =

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readAuthorization } from '../../src/common/authorization.ts';
-import { parseCount, trimOws } from '../../src/common/http-fields.ts';
+import { readAuthorization } from '../../../src/common/http/authorization.ts';
+import { parseCount, trimOws } from '../../../src/common/http/fields.ts';
 
 test('spaces and tabs around a value are no part of it, and nothing else is white space', () => {
   expect(trimOws(' \t a b\t ')).toBe('a b');
