@@ -16,9 +16,9 @@ export function offeredProtocols(value: string): string | undefined {
 
 /** Did the dyno switch to protocols that it was offered? It must not choose others (RFC 9110 section 15.2.2). */
 export function isOffered(chosen: string, offered: string): boolean {
-  const names = protocolsOf(offered.toLowerCase());
+  const names = new Set(protocolsOf(offered.toLowerCase()));
   const taken = protocolsOf(chosen.toLowerCase());
-  return taken.length > 0 && taken.every((one) => names.includes(one));
+  return taken.length > 0 && taken.every((one) => names.has(one));
 }
 
 function protocolsOf(value: string): string[] {
