@@ -21,7 +21,6 @@ import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
-import { finishRequestsOnClose } from './finish-requests.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { type AddonDrainRouteDependencies, addonDrainRoutes } from './logs/addon-drains.ts';
 import { type DrainActionRouteDependencies, drainActionRoutes } from './logs/drain-actions.ts';
@@ -138,7 +137,6 @@ export async function registerApiRoutes(
   server: FastifyInstance,
   apiDependencies: ApiDependencies,
 ): Promise<void> {
-  finishRequestsOnClose(server);
   const dependencies = { ...apiDependencies, sourceNames: new SourceNames() };
   const { apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async () => ({ status: 'ok' }));

@@ -3,7 +3,7 @@
  * same outcome. With the first request that isn't for this fast path a connection is given to Node's server, for good.
  */
 import type { Server } from 'node:http';
-import { Server as NetServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { FastPathConnection, type FastPathOptions } from './fast-path-connection.ts';
 import { overdueAction } from './fast-path-timeouts.ts';
 
@@ -47,11 +47,9 @@ export class FastPathServer {
     this.timer.unref();
   }
 
-  /** Stops listening, closes each connection after its next response, or when none comes; resolves when all are closed. */
+  /** The server doesn't listen any more: closes each connection after its next response, or when none comes; resolves when all are closed. */
   close(): Promise<void> {
     clearInterval(this.timer);
-    // Only that: Node's own `close` of an HTTP server would close the connections that wait for a request as well.
-    NetServer.prototype.close.call(this.server);
     return new Promise((resolve) => {
       this.onAllClosed = resolve;
       for (const connection of this.connections) connection.expectLastRequest();
