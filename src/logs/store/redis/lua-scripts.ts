@@ -29,4 +29,5 @@ export const LUA_SCRIPTS = {
   list: loadScript('list'),
   acquire: loadScript('acquire'),
   release: loadScript('release'),
+  clock: loadScript('clock'),
 } as const;

@@ -5,7 +5,7 @@ import { type BackoffRange, backoffMs } from '../../../../common/backoff.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 /** A command that wasn't answered within this time has failed; the client reconnects. */
-const COMMAND_TIMEOUT_MS = 5_000;
+export const COMMAND_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A Sentinel that took longer to name the master hangs: the next one is queried. */
 const SENTINEL_TIMEOUT_MS = 2_000;

@@ -66,6 +66,19 @@ const ERROR_RULES: readonly ErrorRule[] = [
   },
 ];
 
+/** A command was sent, or may have been, and no answer came: it may run, have run, or still run when the server goes on. */
+export class UnansweredCommand extends TailraceError {}
+
+/**
+ * May a command that failed like this have run? In a Cluster always: the client sends a command again when a connection breaks, and
+ * reports only how the last attempt went.
+ */
+export function mayHaveRun(error: unknown, isCluster: boolean): boolean {
+  if (isCluster) return true;
+  if (!(error instanceof Error)) return true;
+  return error.name !== 'ReplyError' && !/isn't writeable|isn't ready/.test(error.message);
+}
+
 /**
  * Any error of a Redis client as a TailraceError; `where` is the address as it may be printed. The original isn't kept as
  * its cause: it carries the command with all that was sent, passwords too.
