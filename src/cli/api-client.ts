@@ -109,6 +109,12 @@ export class ApiClient {
   async request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const { statusCode, text } = await this.send(method, path, json, 'application/json');
+    const { local } = this.address;
+    if (statusCode === 401 && local && !process.env.TAILRACE_API_KEY)
+      throw new TailraceError(
+        'unauthorized',
+        `The key in ${join(local.folder, 'key')} was revoked: restart the server, which makes another, or set TAILRACE_API_KEY.`,
+      );
     if (statusCode >= 400)
       throw errorFromResponse(statusCode, text, statusCode === 404 ? this.notFoundHint : '');
     return (text === '' ? undefined : JSON.parse(text)) as T;
