@@ -30,4 +30,5 @@ export const LUA_SCRIPTS = {
   acquire: loadScript('acquire'),
   release: loadScript('release'),
   clock: loadScript('clock'),
+  probe: loadScript('probe'),
 } as const;

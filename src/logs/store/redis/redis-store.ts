@@ -29,6 +29,7 @@ import type { TimedAppendResult } from './append-script.ts';
 import { RedisAppender } from './appender.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { RedisConnection } from './connection/connection.ts';
+import { checkPermissions } from './connection/permissions.ts';
 import { redisStatus } from './connection/redis-status.ts';
 import { parseRedisUrl, type RedisAddress } from './connection/redis-url.ts';
 import { ReplicaWaiter, type ReplicaWaitOptions } from './connection/replica-waiter.ts';
@@ -107,6 +108,7 @@ export class RedisStore implements Store {
     try {
       store = new RedisStore(connection, { address, ca, retention: options.retention, wait });
       await connection.ready(options.openMs ?? OPEN_TIMEOUT_MS);
+      await checkPermissions(connection, wait !== undefined);
       const servers = await readServerInfo(connection);
       const missing = missingReplicas(servers, wait?.replicas ?? 0);
       if (missing) log.warn({ redis: address.text }, missing);

@@ -48,6 +48,8 @@ export function makeClients({ address, ca, waitMs }: RedisClientOptions): {
     const cluster = new Cluster([...address.nodes], {
       redisOptions: common,
       enableOfflineQueue: false,
+      // What is wrong is in the error of each command; when a client connects again and again, nobody is told.
+      enableReadyCheck: false,
       clusterRetryStrategy: retryStrategy,
       slotsRefreshTimeout: 2_000,
       retryDelayOnFailover: 100,
