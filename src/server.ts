@@ -21,6 +21,7 @@ import type { Settings } from './common/config/settings.ts';
 import { createDataFolder } from './common/data-folder.ts';
 import type { Log } from './common/log.ts';
 import { VERSION } from './common/package-info.ts';
+import { ownStartTicks } from './common/process-identity.ts';
 import { Throttle } from './common/throttle.ts';
 import { DrainSupervisor } from './logs/drains/drain-supervisor.ts';
 import { TargetPolicy } from './logs/drains/options/target-policy.ts';
@@ -390,7 +391,9 @@ async function listenHttpRouter(apps: RunningApps, { host, routerPort }: Setting
 /** Leaves a note in the data folder where clients on this machine find the server; returns how to take it away. */
 function writeServerFile(folder: string, url: string): () => void {
   const file = join(folder, 'server.json');
-  writeFileSync(file, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 });
+  writeFileSync(file, `${JSON.stringify({ url, pid: process.pid, startTicks: ownStartTicks() })}\n`, {
+    mode: 0o600,
+  });
   return () => rmSync(file, { force: true });
 }
 
