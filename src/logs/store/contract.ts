@@ -175,6 +175,9 @@ export interface Store {
   /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;
 
+  /** The server that uses it has started. Until then a store that goes away for a moment is waited for; then what fails, fails at once. */
+  onServerStarted(): void;
+
   /** Its health; never rejects. */
   status(): Promise<StoreStatus>;
 

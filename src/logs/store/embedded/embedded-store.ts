@@ -236,6 +236,8 @@ export class EmbeddedStore implements Store {
     this.leases.releaseLease(lease);
   }
 
+  onServerStarted(): void {}
+
   async status(): Promise<StoreStatus> {
     const { bsize, bavail } = statfsSync(this.folder);
     const { size } = statSync(join(this.folder, 'store.mdb'));

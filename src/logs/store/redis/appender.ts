@@ -118,7 +118,12 @@ export class RedisAppender {
     const { lines, index, state } = streamKeys(app);
     const keepMs = this.options.retention.ageMs + RESTORED_TTL_MS;
     const args = [first, count, bytes.length, storedAtMs, packRecords(bytes), keepMs];
-    const done = await this.options.connection.runScript(LUA_SCRIPTS.restore, [lines, index, state], args);
+    const done = await this.options.connection.runScript(
+      LUA_SCRIPTS.restore,
+      [lines, index, state],
+      args,
+      true,
+    );
     if (done !== 1) throw restoreConflict(first);
   }
 

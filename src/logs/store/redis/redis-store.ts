@@ -57,6 +57,8 @@ export interface RedisStoreOptions {
   readonly log: Log;
   /** How long Redis may be unavailable when the store is opened, ms. */
   readonly openMs?: number;
+  /** A server opens it, and starts: Redis may be unavailable for so long until {@link Store.onServerStarted}. */
+  readonly forServer?: boolean;
   /** Replicas that must have a line before it is acknowledged; left out: none. */
   readonly wait?: ReplicaWaitOptions;
 }
@@ -78,6 +80,7 @@ export class RedisStore implements Store {
   private readonly changeFeed: ChangeFeed;
 
   private readonly wait: ReplicaWaitOptions | undefined;
+  private readonly waitConnection: RedisConnection | undefined;
 
   private constructor(connection: RedisConnection, { address, ca, retention, wait }: OpenOptions) {
     const origin = randomBytes(ORIGIN_BYTES).toString('base64url');
@@ -89,9 +92,9 @@ export class RedisStore implements Store {
     const newestSeen = (app: AppId): Sequence => this.changeFeed.newestSeen(app);
     this.wait = wait;
     // Without warnings: the other connection has the same ones.
-    const waitConnection =
+    this.waitConnection =
       wait && new RedisConnection({ address, ca, log: SILENT_LOG, waitMs: wait.timeoutMs });
-    const replicas = wait && waitConnection && new ReplicaWaiter(waitConnection, wait);
+    const replicas = wait && this.waitConnection && new ReplicaWaiter(this.waitConnection, wait);
     this.appender = new RedisAppender({ connection, retention, origin, newestSeen, replicas });
   }
 
@@ -102,12 +105,13 @@ export class RedisStore implements Store {
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const { ca, log } = options;
     const address = parseRedisUrl(options.url);
-    const connection = new RedisConnection({ address, ca, log });
+    const openMs = options.openMs ?? OPEN_TIMEOUT_MS;
+    const connection = new RedisConnection({ address, ca, log, startPatienceMs: openMs });
     let store: RedisStore | undefined;
     const wait = options.wait && options.wait.replicas > 0 ? options.wait : undefined;
     try {
       store = new RedisStore(connection, { address, ca, retention: options.retention, wait });
-      await connection.ready(options.openMs ?? OPEN_TIMEOUT_MS);
+      await connection.ready(openMs);
       await checkPermissions(connection, wait !== undefined);
       const servers = await readServerInfo(connection);
       const missing = missingReplicas(servers, wait?.replicas ?? 0);
@@ -117,6 +121,7 @@ export class RedisStore implements Store {
         log.warn({ redis: address.text }, warning);
       await checkStoreFormat(connection);
       await store.changeFeed.reconcile();
+      if (!options.forServer) store.onServerStarted();
       return store;
     } catch (error) {
       await store?.close();
@@ -197,6 +202,11 @@ export class RedisStore implements Store {
 
   releaseLease(lease: Lease): Promise<void> {
     return this.leases.releaseLease(lease);
+  }
+
+  onServerStarted(): void {
+    this.connection.endStart();
+    this.waitConnection?.endStart();
   }
 
   status(): Promise<StoreStatus> {
