@@ -147,7 +147,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
   try {
     const store = await openStore(settings, areaLog(log, 'store'));
     closers.add(() => store.close());
-    const readers = new StreamReaders(store);
+    const readers = new StreamReaders(store, settings.streamAgeMs);
     const appRegistry = new AppRegistry(store);
     const appName = async (app: AppId): Promise<string | undefined> => (await appRegistry.findApp(app))?.name;
     const metrics = createRegistry();

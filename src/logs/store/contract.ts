@@ -32,7 +32,8 @@ export interface StreamBounds {
 
 /**
  * Bounds of every stream; the oldest batches are trimmed when one of them is exceeded, a limited number with each append. The newest
- * batch stays, whatever its size; a stream to which nothing is added may be removed as a whole once all of it is too old.
+ * batch stays, whatever its size, until it is too old: what is older than `ageMs` goes within a minute more, also from a stream to which
+ * nothing is added.
  */
 export interface Retention {
   readonly lines: number;
@@ -175,7 +176,10 @@ export interface Store {
   /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;
 
-  /** The server that uses it has started. Until then a store that goes away for a moment is waited for; then what fails, fails at once. */
+  /**
+   * The server that uses it has started. Until then a store that goes away for a moment is waited for; then what fails, fails at once,
+   * and streams are trimmed that nothing is added to.
+   */
   onServerStarted(): void;
 
   /** Its health; never rejects. */

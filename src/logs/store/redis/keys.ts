@@ -30,6 +30,17 @@ export function streamKeys(app: AppId): StreamKeys {
   };
 }
 
+/** Finds the index of every stream (`SCAN`). */
+export const STREAM_INDEX_PATTERN = `${PREFIX}:{*}:index`;
+
+/** The app whose stream has this index. */
+export function appOfIndexKey(key: string): AppId {
+  return key.slice(`${PREFIX}:{`.length, -'}:index'.length) as AppId;
+}
+
+/** Held by the router that removes what is too old. */
+export const SWEEP_KEY = `${PREFIX}:{platform}:sweep`;
+
 export function appendChannel(app: AppId): string {
   return `${PREFIX}:wake:${app}`;
 }

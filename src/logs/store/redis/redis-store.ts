@@ -42,6 +42,7 @@ import {
 } from './connection/server-check.ts';
 import { RedisLeases } from './leases.ts';
 import { RedisRecords } from './records.ts';
+import { StreamAges } from './stream-ages.ts';
 import { RedisStreams } from './streams.ts';
 
 /** How long Redis may be unavailable when the store is opened. */
@@ -79,6 +80,8 @@ export class RedisStore implements Store {
   private readonly leases: RedisLeases;
   private readonly changeFeed: ChangeFeed;
 
+  private readonly ages: StreamAges;
+
   private readonly wait: ReplicaWaitOptions | undefined;
   private readonly waitConnection: RedisConnection | undefined;
 
@@ -88,6 +91,7 @@ export class RedisStore implements Store {
     this.streams = new RedisStreams(connection);
     this.records = new RedisRecords(connection, origin);
     this.leases = new RedisLeases(connection);
+    this.ages = new StreamAges(connection, retention.ageMs);
     this.changeFeed = new ChangeFeed(connection, this.records, origin);
     const newestSeen = (app: AppId): Sequence => this.changeFeed.newestSeen(app);
     this.wait = wait;
@@ -121,7 +125,7 @@ export class RedisStore implements Store {
         log.warn({ redis: address.text }, warning);
       await checkStoreFormat(connection);
       await store.changeFeed.reconcile();
-      if (!options.forServer) store.onServerStarted();
+      if (!options.forServer) store.endStart();
       return store;
     } catch (error) {
       await store?.close();
@@ -205,8 +209,8 @@ export class RedisStore implements Store {
   }
 
   onServerStarted(): void {
-    this.connection.endStart();
-    this.waitConnection?.endStart();
+    this.endStart();
+    this.ages.start();
   }
 
   status(): Promise<StoreStatus> {
@@ -215,8 +219,14 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.changeFeed.close();
+    this.ages.stop();
     await this.appender.close();
     this.connection.close();
+  }
+
+  private endStart(): void {
+    this.connection.endStart();
+    this.waitConnection?.endStart();
   }
 
   private onAppended(app: AppId, batch: Batch, appended: TimedAppendResult): AppendResult {

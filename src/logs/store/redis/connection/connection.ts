@@ -17,6 +17,8 @@ export interface RedisConnectionOptions extends RedisClientOptions {
   readonly startPatienceMs?: number;
 }
 
+/** Keys that one `SCAN` looks at. */
+const SCAN_COUNT = 1_000;
 /** Between two attempts to send a command while the start waits for Redis. */
 const START_RETRY_MS = 50;
 
@@ -102,6 +104,20 @@ export class RedisConnection {
       const servers = commands instanceof Cluster ? commands.nodes('master') : [commands];
       return Promise.all(servers.map((server) => server.call(command)));
     });
+  }
+
+  /** Gives all keys that match a pattern, of the server or of every master of a Cluster, in portions; some may come twice. */
+  async scan(pattern: string, onKeys: (keys: string[]) => Promise<void>): Promise<void> {
+    const { commands } = this;
+    for (const server of commands instanceof Cluster ? commands.nodes('master') : [commands])
+      for (let cursor = '0'; ; ) {
+        const scan = (): Promise<unknown> =>
+          server.call('scan', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
+        const [next, keys] = (await this.send(scan)) as [string, string[]];
+        if (keys.length > 0) await onKeys(keys);
+        if (next === '0') break;
+        cursor = next;
+      }
   }
 
   /** Sends a command; strings in its reply are bytes. */
