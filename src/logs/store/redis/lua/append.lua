@@ -68,7 +68,7 @@ local function find_frame(frame_id)
   return found and tonumber(found)
 end
 
--- The answer to the last call of this origin, which began with sequence `start`.
+-- The answer to the last call of this origin.
 local function same_answer(start, at)
   local reply = { clock, at }
   for i = 11, #ARGV, 4 do
@@ -81,13 +81,18 @@ local function same_answer(start, at)
   return reply
 end
 
-local last_call, last_start, last_at = string.match(state[9] or '', '^(%d+) (%d+) (%d+)')
-if last_call and tonumber(last_call) >= call then
-  if tonumber(last_call) > call or last_start == '0' then return { clock, 0 } end
-  return same_answer(tonumber(last_start), tonumber(last_at))
+-- `<number of the call> <first sequence, or 0> <stored at in ms>`
+local mine = state[9]
+if mine then
+  local last_call = tonumber(string.match(mine, '^%d+'))
+  if last_call >= call then
+    local start, at = string.match(mine, '(%d+) (%d+)$')
+    if last_call > call or start == '0' then return { clock, 0 } end
+    return same_answer(tonumber(start), tonumber(at))
+  end
 end
 if not deadline then
-  redis.call('HSET', KEYS[3], producer, string.format('%.0f 0 %.0f', call, clock))
+  redis.call('HSET', KEYS[3], producer, call .. ' 0 ' .. clock)
   return { clock, 0 }
 end
 
@@ -155,7 +160,7 @@ if exceeds_retention() then
 end
 
 -- An origin that is new here: those of processes that have ended are forgotten.
-if not last_call then
+if not mine then
   local fields = redis.call('HGETALL', KEYS[3])
   local oldest, oldest_seen, producers = nil, now, 0
   for i = 1, #fields, 2 do
@@ -174,7 +179,7 @@ end
 
 redis.call('HSET', KEYS[3], 'next', next, 'first', first, 'total', total, 'before', before,
   'newest_at', now, 'oldest_at', oldest_at, 'generation', generation, 'since', since,
-  producer, string.format('%.0f %.0f %.0f', call, start, now))
+  producer, call .. ' ' .. start .. ' ' .. now)
 if redis.call('PTTL', KEYS[2]) < max_age + SLACK_MS / 2 then
   redis.call('PEXPIRE', KEYS[1], max_age + SLACK_MS)
   redis.call('PEXPIRE', KEYS[2], max_age + SLACK_MS)
