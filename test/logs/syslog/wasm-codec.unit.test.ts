@@ -1,11 +1,13 @@
 /** The WebAssembly fast path gives the same results as the JavaScript path for what it supports; the rest it leaves alone. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { isTimestamp } from '../../../src/logs/syslog/timestamp.ts';
 import { decodeFrames, encodeFrames } from '../../../src/logs/syslog/wasm/wasm-codec.ts';
+import { anyTimestamp } from '../../support/senders/odd-fields.ts';
 
 const T = '2012-12-10T03:00:48.123456+00:00';
 const TOKEN = Buffer.from('t.feff49f1-0000-4000-8000-000000000000');
@@ -138,6 +140,24 @@ describe('decoding', () => {
       ),
       { numRuns: 400 },
     );
+  });
+
+  it('any timestamp: exactly those that are kept', () => {
+    fc.assert(
+      fc.property(anyTimestamp, (time) => {
+        const bytes = Buffer.from(counted(`<190>1 ${time} host ${TOKEN} web.1 - - m`));
+        const kept = isTimestamp(Buffer.from(time), 0, time.length);
+        expect(decode(bytes).position).toBe(kept ? bytes.length : 0);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('a date of NULs: not even as the first one of all', async () => {
+    vi.resetModules();
+    const fresh = await import('../../../src/logs/syslog/wasm/wasm-codec.ts');
+    const bytes = Buffer.from(counted(`<190>1 ${'\0'.repeat(10)}T03:00:48Z host ${TOKEN} web.1 - - m`));
+    expect(fresh.decodeFrames(bytes, 0, TOKEN, SOURCE, { addRecords: () => {} })).toBe(0);
   });
 
   it('any bytes: never throws, never goes back, decodes only what the JavaScript path would', () => {

@@ -15,9 +15,9 @@ export let lines: u32 = 0;
 /** The last day that a timestamp may name, as the number 20121210: set by the caller, see `latestDate` in timestamp.ts. */
 export let dateMax: u32 = 0;
 
-/** The date that was checked last: `2012-12-` and `10`. */
+/** The date that was checked last: `2012-12-` and `10`. Two bytes are never as much as in the beginning: no date was checked then. */
 let goodDate: u64 = 0;
-let goodDay: u32 = 0;
+let goodDay: u32 = 0x10000;
 
 const SPACE: u32 = 0x20;
 const DASH: u32 = 0x2d;
@@ -255,19 +255,19 @@ function skipTime(start: u32, limit: u32): u32 {
   }
   if (load<u8>(start, 10) != 0x54) return 0;
   if (load<u8>(start, 13) != 0x3a || load<u8>(start, 16) != 0x3a) return 0;
-  if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 60) return 0;
+  if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 59) return 0;
   let i = start + 19;
   if (load<u8>(i) == 0x2e) {
     i++;
     const from = i;
     while (i < limit && isDigit(load<u8>(i))) i++;
-    if (i == from) return 0;
+    if (i == from || i - from > 9) return 0;
   }
   const zone: u32 = load<u8>(i);
   if (zone == 0x5a) i += 1;
   else {
     if (zone != 0x2b && zone != 0x2d) return 0;
-    if (pair(i + 1) > 99 || load<u8>(i, 3) != 0x3a || pair(i + 4) > 99) return 0;
+    if (pair(i + 1) > 23 || load<u8>(i, 3) != 0x3a || pair(i + 4) > 59) return 0;
     i += 6;
   }
   return i < limit && i - start <= 35 && load<u8>(i) == SPACE ? i + 1 : 0;
@@ -280,9 +280,18 @@ function isDate(start: u32): bool {
   const year = pair(start + 2);
   const month = pair(start + 5);
   const day = pair(start + 8);
-  if (century > 99 || year > 99 || month - 1 > 11 || day - 1 > 30) return false;
+  if (century > 99 || year > 99 || month - 1 > 11 || day - 1 >= monthDays(century, year, month)) return false;
   const date = century * 1_000_000 + year * 10_000 + month * 100 + day;
   return date >= DATE_MIN && date <= dateMax;
+}
+
+/** Days of a month from 1 to 12. */
+function monthDays(century: u32, year: u32, month: u32): u32 {
+  if (month == 2) {
+    const isLeapYear = year == 0 ? (century & 3) == 0 : (year & 3) == 0;
+    return isLeapYear ? 29 : 28;
+  }
+  return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
 }
 
 /** The two digits at `i` as a number; over 99 when they are none. */
