@@ -11,6 +11,7 @@ import type { LogSource, TokenLookup } from '../router/token-cache.ts';
 import type { AppId } from '../store/contract.ts';
 import { RECORD_HEADER } from '../syslog/batch.ts';
 import { withDefaultHeader } from '../syslog/default-header.ts';
+import { maskTokens } from '../syslog/fields/token-text.ts';
 import { SyslogHeader, scanHeader, scanHerokuDrainHeader } from '../syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
 import { decodeFrames, type RecordSink } from '../syslog/wasm/wasm-codec.ts';
@@ -176,8 +177,8 @@ export class LineReceiver implements RecordSink {
     this.counters.malformed++;
     const known = end > start ? (authenticated ?? this.sourceResolver?.resolveHeaderless()) : authenticated;
     if (!known) return FrameOutcome.malformed;
-    // Kept as a message without a header.
-    const line = withDefaultHeader(bytes.subarray(start, end));
+    // Kept as a message without a header. What should have been one may hold a token.
+    const line = withDefaultHeader(maskTokens(bytes, start, end));
     scanHeader(line, 0, line.length, this.header);
     return this.add(line, 0, line.length, sourceForAppName(known, ''));
   }

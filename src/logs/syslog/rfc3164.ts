@@ -4,6 +4,7 @@
  * the current year, and today's day for its month), and so is what it doesn't know. The message's bytes are not changed.
  */
 import parse from 'syslog-parse';
+import { maskTokens } from './fields/token-text.ts';
 import { formatTimestamp, isCalendarDay } from './timestamp.ts';
 
 /** The header of a line is searched in so many bytes. */
@@ -58,7 +59,12 @@ export function rfc3164ToRfc5424(
   if (!head) return undefined;
   const { priority, time, host, tag, pid, messageStart } = head;
   const header = `<${priority}>1 ${time ?? '-'} ${host || '-'} ${tag || '-'} ${pid || '-'} - - `;
-  return Buffer.concat([Buffer.from(header, 'latin1'), bytes.subarray(start + messageStart, end)]);
+  const message = bytes.subarray(start + messageStart, end);
+  // Without a tag nobody knows where the message begins: what the sender meant to be its token may be in it.
+  return Buffer.concat([
+    Buffer.from(header, 'latin1'),
+    tag === '' ? maskTokens(message, 0, message.length) : message,
+  ]);
 }
 
 function readRfc3164Head(

@@ -29,3 +29,84 @@ export const anyTimestamp: fc.Arbitrary<string> = fc
     ([year, month, day, separator, hour, minute, second, fraction, zone]) =>
       `${String(year).padStart(4, '0')}-${month}-${day}${separator}${hour}:${minute}:${second}${fraction}${zone}`,
   );
+
+/** A token of no app: what counts is its form. */
+export const FOREIGN_TOKEN = 't.0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d';
+
+const piece = fc.constantFrom(
+  ...[
+    'web',
+    '.1',
+    '-',
+    'x'.repeat(15),
+    'y'.repeat(100),
+    '\u202e',
+    'ü',
+    '\x1b[31m',
+    '\x00',
+    '\t',
+    '\x7f',
+    '\r',
+    'T',
+    't.',
+  ],
+  ...[FOREIGN_TOKEN, FOREIGN_TOKEN.toUpperCase(), FOREIGN_TOKEN.slice(0, 32), FOREIGN_TOKEN.slice(0, 16)],
+);
+
+/** A header field, mostly one that RFC 5424 doesn't allow. */
+export const anyField: fc.Arbitrary<string> = fc
+  .array(piece, { maxLength: 5 })
+  .map((pieces) => pieces.join(''));
+
+const name = fc.constantFrom(
+  'a',
+  'exampleSDID@32473',
+  'k',
+  'tailrace@32473',
+  'token',
+  'n'.repeat(40),
+  FOREIGN_TOKEN,
+  '-',
+);
+const value = fc
+  .array(
+    fc.constantFrom(
+      'v',
+      'grüße',
+      '\u202e',
+      '\\"',
+      '\\]',
+      '\\\\',
+      '\\x',
+      '[',
+      '=',
+      ' ',
+      '\n',
+      '\x1b[2J',
+      FOREIGN_TOKEN,
+    ),
+    { maxLength: 4 },
+  )
+  .map((pieces) => pieces.join(''));
+
+/** Structured data by the grammar of RFC 5424 section 6.3: elements with and without parameters. */
+export const validStructuredData: fc.Arbitrary<string> = fc
+  .array(fc.tuple(name, fc.array(fc.tuple(name, value), { maxLength: 3 })), { minLength: 1, maxLength: 3 })
+  .map((elements) =>
+    elements
+      .map(([id, parameters]) => `[${id}${parameters.map(([key, text]) => ` ${key}="${text}"`).join('')}]`)
+      .join(''),
+  );
+
+/** The same with something in it doubled, left out, or put elsewhere. */
+export const oddStructuredData: fc.Arbitrary<string> = fc
+  .tuple(
+    validStructuredData,
+    fc.nat(),
+    fc.constantFrom('', ' ', '  ', ']', '[', '"', '\\', '\t', '=', 'x'),
+    fc.nat(1),
+  )
+  .map(([text, at, inserted, removed]) => {
+    const place = at % (text.length + 1);
+    return text.slice(0, place) + inserted + text.slice(place + removed);
+  });

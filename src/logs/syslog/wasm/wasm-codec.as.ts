@@ -24,6 +24,11 @@ const DASH: u32 = 0x2d;
 const RECORD_HEADER: u32 = 12;
 const MESSAGE_BYTES_MAX: u32 = 10_000;
 const HEADER_BYTES_MAX: u32 = 8_192;
+const HOSTNAME_BYTES_MAX: u32 = 255;
+const PROCID_BYTES_MAX: u32 = 128;
+const MSGID_BYTES_MAX: u32 = 32;
+/** Bytes of `t.xxxxxxxx-xxxx-`: see `token-text.ts`. */
+const TOKEN_TEXT_BYTES_MIN: u32 = 16;
 /** Of Heroku's form, without the count. */
 const FRAME_BYTES_MAX: u32 = 10_240;
 const DATE_MIN: u32 = 20_000_101;
@@ -101,8 +106,8 @@ export function take(
       why = UNSUPPORTED;
       break;
     }
-    let p = hostStart;
-    while (p < limit && load<u8>(p) != SPACE) p++;
+    let p = skipField(hostStart, limit);
+    const hostEnd = p;
     const sourceStart = p + 1;
     let nameLength = tokenLength;
     if (nameLength == 0) while (sourceStart + nameLength < limit && load<u8>(sourceStart + nameLength) != SPACE) nameLength++;
@@ -110,8 +115,9 @@ export function take(
     // HOSTNAME must be there, and APP-NAME must be the token.
     if (
       rest >= limit ||
-      p == hostStart ||
-      (p - hostStart == 1 && load<u8>(hostStart) == DASH) ||
+      load<u8>(hostEnd) != SPACE ||
+      (hostEnd - hostStart == 1 && load<u8>(hostStart) == DASH) ||
+      !isClean(hostStart, hostEnd, HOSTNAME_BYTES_MAX) ||
       load<u8>(rest) != SPACE ||
       !isEqual(sourceStart, token, tokenLength)
     ) {
@@ -119,15 +125,20 @@ export function take(
       why = UNSUPPORTED;
       break;
     }
-    p = rest + 1;
-    while (p < limit && load<u8>(p) != SPACE) p++;
-    const msgidStart = p + 1;
-    p = msgidStart;
-    while (p < limit && load<u8>(p) != SPACE) p++;
-    const sdStart = p + 1;
+    const dynoEnd = skipField(rest + 1, limit);
+    const msgidStart = dynoEnd + 1;
+    const msgidEnd = skipField(msgidStart, limit);
+    const sdStart = msgidEnd + 1;
     const messageStart = skipStructuredData(sdStart, stop, limit);
-    // Two spaces in a row are an empty field, which has to be filled in.
-    if (messageStart == 0 || msgidStart - rest == 2 || p == msgidStart) {
+    if (
+      messageStart == 0 ||
+      load<u8>(dynoEnd) != SPACE ||
+      load<u8>(msgidEnd) != SPACE ||
+      !isClean(rest + 1, dynoEnd, PROCID_BYTES_MAX) ||
+      !isClean(msgidStart, msgidEnd, MSGID_BYTES_MAX) ||
+      // An element of its own for the token, in front of the message: "[tailrac".
+      load<u64>(messageStart) == 0x6361726c6961745b
+    ) {
       i = frame;
       why = UNSUPPORTED;
       break;
@@ -255,6 +266,7 @@ function skipPriority(start: u32, end: u32): u32 {
     i++;
   }
   if (digits == 0 || priority > 191 || load<u8>(i) != 0x3e) return 0;
+  if (digits > 1 && load<u8>(start, 1) == 0x30) return 0;
   // "1 "
   return load<u16>(i, 1) == 0x2031 ? i + 3 : 0;
 }
@@ -320,7 +332,34 @@ function isDigit(byte: u32): bool {
   return byte - 0x30 <= 9;
 }
 
-/** Where the message starts, after structured data and a space, or 0 when there is none or it isn't complete. */
+/** Where the field that starts at `start` ends: at a space or another byte that no field has, or at `limit`. */
+function skipField(start: u32, limit: u32): u32 {
+  let i = start;
+  while (i < limit && <u32>load<u8>(i) - 0x21 <= 0x5d) i++;
+  return i;
+}
+
+/** Is the field there, of at most `max` bytes, and without a token? It is PRINTUSASCII already. */
+function isClean(start: u32, end: u32, max: u32): bool {
+  const length = end - start;
+  if (length == 0 || length > max) return false;
+  return length < TOKEN_TEXT_BYTES_MIN || !mayHoldToken(start, end);
+}
+
+/** Is there something in `[start, end)` that begins as a token does, `t.xxxxxxxx-`? */
+function mayHoldToken(start: u32, end: u32): bool {
+  for (let i = start; i < end; i += 16) {
+    const letters = i8x16.eq(v128.or(v128.load(i), i8x16.splat(0x20)), i8x16.splat(0x74));
+    let found = i8x16.bitmask(v128.and(letters, i8x16.eq(v128.load(i, 1), i8x16.splat(0x2e))));
+    for (; found != 0; found &= found - 1) {
+      const at: u32 = i + ctz<i32>(found);
+      if (at + TOKEN_TEXT_BYTES_MIN <= end && load<u8>(at, 10) == DASH) return true;
+    }
+  }
+  return false;
+}
+
+/** Where the message starts, after structured data and a space, or 0 when there is none or it can't be stored as it is. */
 function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
   let i = sdStart;
   if (i + 1 >= limit) return 0;
@@ -333,10 +372,13 @@ function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
     while (i < limit && isNameByte(load<u8>(i))) i++;
     // Without parameters it may as well be the message's first word.
     if (i == idStart || i >= limit || load<u8>(i) == 0x5d) return 0;
+    // "tailrace" at the front: it may be the element that holds the token.
+    if (load<u64>(idStart) == 0x656361726c696174) return 0;
     while (i < limit && load<u8>(i) == SPACE) {
       i++;
+      const nameStart = i;
       while (i < limit && isNameByte(load<u8>(i))) i++;
-      if (i + 1 >= limit || load<u8>(i) != 0x3d || load<u8>(i, 1) != 0x22) return 0;
+      if (i == nameStart || i + 1 >= limit || load<u8>(i) != 0x3d || load<u8>(i, 1) != 0x22) return 0;
       i += 2;
       while (i < limit && load<u8>(i) != 0x22) i += load<u8>(i) == 0x5c ? 2 : 1;
       i++;
@@ -344,7 +386,8 @@ function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
     if (i >= limit || load<u8>(i) != 0x5d) return 0;
     i++;
   }
-  return i < limit && i < end && load<u8>(i) == SPACE ? i + 1 : 0;
+  if (i >= limit || i >= end || load<u8>(i) != SPACE || mayHoldToken(sdStart, i)) return 0;
+  return i + 1;
 }
 
 function isNameByte(byte: u32): bool {

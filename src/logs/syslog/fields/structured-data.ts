@@ -1,0 +1,217 @@
+/**
+ * Structured data (RFC 5424 section 6.3): the one reader of `[SD-ID NAME="VALUE" …][SD-ID]`, by offsets into the sender's bytes.
+ *
+ * It takes a little more than the grammar allows: more than one space, and spaces before the closing bracket; `]` without a
+ * backslash within a value, which is in quotes anyway; any bytes in values. {@link writeStructuredData} gives the spaces their
+ * form again.
+ */
+import { findToken, TOKEN_MASK, tokenEnd } from './token-text.ts';
+
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const EQUALS = 0x3d;
+const AT_SIGN = 0x40;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+
+/** The element that a sender puts its token into (32473 is RFC 5612's number for examples and private use). */
+const TOKEN_ELEMENT = Buffer.from('tailrace@32473');
+
+/** Structured data that are stored as such; longer ones go in front of the message. */
+export const STRUCTURED_DATA_BYTES_MAX = 8_192;
+
+/** Offsets of one parameter, absolute; reused for one after the other. */
+export class DataParameter {
+  nameStart = 0;
+  nameEnd = 0;
+  /** Between the quotes, with its backslashes. */
+  valueStart = 0;
+  valueEnd = 0;
+}
+
+/** Offsets of one element, absolute; reused for one after the other. */
+export class DataElement {
+  idStart = 0;
+  idEnd = 0;
+  /** Behind the closing bracket. */
+  end = 0;
+  hasParameters = false;
+  /** One space before each parameter, and no others. */
+  isWellSpaced = false;
+}
+
+/** What a header has in the place of structured data. */
+export class StructuredDataScan {
+  private readonly element = new DataElement();
+  /** Where they end. */
+  end = 0;
+  /** They can be stored as they are. */
+  isClean = false;
+
+  /**
+   * Scans the structured data that start at `start`; false when they aren't well formed, or not followed by a space or the line's
+   * end: then the bracket belongs to the message.
+   *
+   * A sender who leaves structured data out may begin a message with words in brackets, `[info] started`. So elements without any
+   * parameter, which the grammar allows, count only beside one that has some, or when one of them has an `@` in its name.
+   */
+  scan(bytes: Uint8Array, start: number, end: number): boolean {
+    const { element } = this;
+    let isDistinct = false;
+    let isClean = true;
+    let i = start;
+    while (i < end && bytes[i] === OPEN_BRACKET) {
+      if (!readElement(bytes, i, end, element)) return false;
+      isDistinct ||= element.hasParameters || hasAtSign(bytes, element);
+      isClean &&= element.isWellSpaced && !isTokenElement(bytes, element);
+      i = element.end;
+    }
+    if (!isDistinct || (i < end && bytes[i] !== SPACE)) return false;
+    this.end = i;
+    this.isClean = isClean && i - start <= STRUCTURED_DATA_BYTES_MAX && findToken(bytes, start, i) === -1;
+    return true;
+  }
+}
+
+const scratch = new DataParameter();
+
+/** Reads the element that starts at `start`; false when there is none that is well formed. */
+export function readElement(bytes: Uint8Array, start: number, end: number, element: DataElement): boolean {
+  if (bytes[start] !== OPEN_BRACKET) return false;
+  let i = skipSpaces(bytes, start + 1, end);
+  element.isWellSpaced = i === start + 1;
+  element.hasParameters = false;
+  element.idStart = i;
+  i = skipName(bytes, i, end);
+  element.idEnd = i;
+  if (i === element.idStart) return false;
+  for (;;) {
+    const spaces = i;
+    i = skipSpaces(bytes, i, end);
+    if (i >= end) return false;
+    if (bytes[i] === CLOSE_BRACKET) {
+      if (i > spaces) element.isWellSpaced = false;
+      element.end = i + 1;
+      return true;
+    }
+    if (i === spaces || !readParameter(bytes, i, end, scratch)) return false;
+    if (i - spaces > 1) element.isWellSpaced = false;
+    element.hasParameters = true;
+    i = scratch.valueEnd + 1;
+  }
+}
+
+/** Reads the parameter `NAME="VALUE"` at `start`. */
+export function readParameter(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  parameter: DataParameter,
+): boolean {
+  let i = skipName(bytes, start, end);
+  if (i === start || i + 1 >= end || bytes[i] !== EQUALS || bytes[i + 1] !== QUOTE) return false;
+  parameter.nameStart = start;
+  parameter.nameEnd = i;
+  i += 2;
+  parameter.valueStart = i;
+  while (i < end && bytes[i] !== QUOTE) i += bytes[i] === BACKSLASH ? 2 : 1;
+  parameter.valueEnd = i;
+  return i < end;
+}
+
+/**
+ * Writes the structured data `from[start, end)`, which were scanned, to `out` at `at`, as they are stored: without the elements that
+ * hold a sender's token, other tokens masked, with one space before each parameter. Returns the new end; `at` when nothing is
+ * left. It takes no more than they did.
+ */
+export function writeStructuredData(
+  from: Uint8Array,
+  start: number,
+  end: number,
+  out: Uint8Array,
+  at: number,
+): number {
+  const element = new DataElement();
+  const parameter = new DataParameter();
+  let o = at;
+  for (let i = start; i < end && readElement(from, i, end, element); i = element.end) {
+    if (isTokenElement(from, element)) continue;
+    out[o++] = OPEN_BRACKET;
+    o = writeMasked(from, element.idStart, element.idEnd, out, o);
+    let p = skipSpaces(from, element.idEnd, end);
+    for (; readParameter(from, p, end, parameter); p = skipSpaces(from, parameter.valueEnd + 1, end)) {
+      out[o++] = SPACE;
+      o = writeMasked(from, parameter.nameStart, parameter.valueEnd + 1, out, o);
+    }
+    out[o++] = CLOSE_BRACKET;
+  }
+  return o;
+}
+
+/** The value of the parameter `token` of an element that holds a sender's token; undefined when there is none. */
+export function readTokenElement(bytes: Uint8Array, start: number, end: number): string | undefined {
+  const element = new DataElement();
+  const parameter = new DataParameter();
+  for (let i = start; i < end && readElement(bytes, i, end, element); i = element.end) {
+    if (!isTokenElement(bytes, element)) continue;
+    let p = skipSpaces(bytes, element.idEnd, end);
+    for (; readParameter(bytes, p, end, parameter); p = skipSpaces(bytes, parameter.valueEnd + 1, end))
+      if (text(bytes, parameter.nameStart, parameter.nameEnd) === 'token')
+        return text(bytes, parameter.valueStart, parameter.valueEnd);
+  }
+  return undefined;
+}
+
+/** Does an element that holds a sender's token start at `start`, well formed or not? */
+export function startsTokenElement(bytes: Uint8Array, start: number, end: number): boolean {
+  const { length } = TOKEN_ELEMENT;
+  if (start + length >= end || bytes[start] !== OPEN_BRACKET) return false;
+  for (let k = 0; k < length; k++) if (bytes[start + 1 + k] !== TOKEN_ELEMENT[k]) return false;
+  return true;
+}
+
+function isTokenElement(bytes: Uint8Array, { idStart, idEnd }: DataElement): boolean {
+  if (idEnd - idStart !== TOKEN_ELEMENT.length) return false;
+  for (let k = 0; k < TOKEN_ELEMENT.length; k++) if (bytes[idStart + k] !== TOKEN_ELEMENT[k]) return false;
+  return true;
+}
+
+function hasAtSign(bytes: Uint8Array, { idStart, idEnd }: DataElement): boolean {
+  for (let i = idStart; i < idEnd; i++) if (bytes[i] === AT_SIGN) return true;
+  return false;
+}
+
+/** Writes `from[start, end)` with tokens masked. */
+function writeMasked(from: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
+  let o = at;
+  let i = start;
+  for (let token = findToken(from, i, end); token !== -1; token = findToken(from, i, end)) {
+    while (i < token) out[o++] = from[i++];
+    for (let k = 0; k < TOKEN_MASK.length; k++) out[o++] = TOKEN_MASK.charCodeAt(k);
+    i = tokenEnd(from, token, end);
+  }
+  while (i < end) out[o++] = from[i++];
+  return o;
+}
+
+function text(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+}
+
+function skipSpaces(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  while (i < end && bytes[i] === SPACE) i++;
+  return i;
+}
+
+/** SD-NAME: printable ASCII but `=`, `]` and `"`. Longer ones than the 32 characters of section 6 are taken. */
+function skipName(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  while (i < end && isNameByte(bytes[i])) i++;
+  return i;
+}
+
+function isNameByte(byte: number): boolean {
+  return byte > SPACE && byte < 0x7f && byte !== EQUALS && byte !== CLOSE_BRACKET && byte !== QUOTE;
+}
