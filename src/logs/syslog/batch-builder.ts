@@ -15,6 +15,10 @@ import { isTimestamp, timestampBytes } from './timestamp.ts';
 
 const SPACE = 0x20;
 const DASH = 0x2d;
+const ZERO = 0x30;
+const ONE = 0x31;
+const LESS_THAN = 0x3c;
+const GREATER_THAN = 0x3e;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** About as many batches are in flight to the store at once under load. */
@@ -174,44 +178,55 @@ export class BatchBuilder {
     source: Uint8Array,
     host: Uint8Array,
   ): boolean {
-    const sdEnd = trimSpace(from, header.sdStart, header.sdEnd);
-    let message = from.subarray(header.messageStart, Math.max(end, header.messageStart));
-    let data = from.subarray(header.sdStart, sdEnd);
-    if (header.mayHoldToken) message = maskTokens(message, 0, message.length);
-    if (data.length > STRUCTURED_DATA_BYTES_MAX) {
-      // More than a header holds: it goes in front of the message.
-      const clean = Buffer.allocUnsafe(data.length);
-      const cleanEnd = writeStructuredData(data, 0, data.length, clean, 0);
-      message = Buffer.concat([clean.subarray(0, cleanEnd), SPACE_BYTES, message]);
-      data = NIL;
+    const { sdStart } = header;
+    let sdEnd = trimSpace(from, sdStart, header.sdEnd);
+    let message = from;
+    let at = header.messageStart;
+    let messageEnd = Math.max(end, at);
+    if (header.mayHoldToken) {
+      message = maskTokens(from, at, messageEnd);
+      at = 0;
+      messageEnd = message.length;
     }
-    const parts = Math.max(1, Math.ceil(message.length / MESSAGE_BYTES_MAX));
-    const headerBytes = RECORD_HEADER + HEADER_FIELDS_BYTES_MAX + source.length;
+    if (sdEnd - sdStart > STRUCTURED_DATA_BYTES_MAX) {
+      // More than a header holds: it goes in front of the message.
+      const data = Buffer.allocUnsafe(sdEnd - sdStart);
+      const dataEnd = writeStructuredData(from, sdStart, sdEnd, data, 0);
+      message = Buffer.concat([data.subarray(0, dataEnd), SPACE_BYTES, message.subarray(at, messageEnd)]);
+      at = 0;
+      messageEnd = message.length;
+      sdEnd = sdStart;
+    }
+    const length = messageEnd - at;
     // A part may be up to three bytes shorter, so that there is one more.
-    const need = message.length + data.length + (parts + 1) * headerBytes;
+    const parts = length > MESSAGE_BYTES_MAX ? Math.ceil(length / MESSAGE_BYTES_MAX) + 1 : 1;
+    const headerBytes = RECORD_HEADER + HEADER_FIELDS_BYTES_MAX + source.length;
+    const need = length + sdEnd - sdStart + parts * headerBytes;
     if (this.end + need > this.bytes.length) {
       if (this.count > 0) return false;
       this.growEmpty(HEADROOM + need);
     }
-    let at = 0;
     do {
-      const partEnd = splitEnd(message, at, message.length);
+      const partEnd = splitEnd(message, at, messageEnd);
+      this.writeNormalized(from, header, sdEnd, source, host, message, at, partEnd);
       // Structured data goes with the first part of a split line only.
-      this.writeNormalized(from, header, source, host, at === 0 ? data : NIL, message.subarray(at, partEnd));
+      sdEnd = sdStart;
       at = partEnd;
-    } while (at < message.length);
+    } while (at < messageEnd);
     return true;
   }
 
   private writeNormalized(
     from: Uint8Array,
     header: SyslogHeader,
+    sdEnd: number,
     source: Uint8Array,
     host: Uint8Array,
-    data: Uint8Array,
     message: Uint8Array,
+    partStart: number,
+    partEnd: number,
   ): void {
-    const { timeStart, hostStart, sourceStart, dynoStart, msgidStart, messageStart } = header;
+    const { timeStart, hostStart, sourceStart, dynoStart, msgidStart, sdStart, messageStart } = header;
     const at = this.end;
     const text = at + RECORD_HEADER;
     this.end = text;
@@ -225,12 +240,13 @@ export class BatchBuilder {
     this.putHeaderField(from, dynoStart, fieldEnd(from, dynoStart, messageStart), PROCID_BYTES_MAX, NIL);
     const msgidAt = this.end - text;
     this.putHeaderField(from, msgidStart, fieldEnd(from, msgidStart, messageStart), MSGID_BYTES_MAX, NIL);
-    const dataAt = this.end;
-    this.end = writeStructuredData(data, 0, data.length, this.bytes, dataAt);
-    if (this.end === dataAt) this.bytes[this.end++] = DASH;
+    const sdAt = this.end;
+    if (header.hasCleanData) this.put(from, sdStart, sdEnd);
+    else this.end = writeStructuredData(from, sdStart, sdEnd, this.bytes, sdAt);
+    if (this.end === sdAt) this.bytes[this.end++] = DASH;
     this.bytes[this.end++] = SPACE;
     const messageAt = this.end - text;
-    this.put(message, 0, message.length);
+    this.put(message, partStart, partEnd);
     this.writeRecordHeader(at, this.end - text, hostAt, sourceAt, msgidAt, messageAt);
     this.count++;
   }
@@ -262,8 +278,16 @@ export class BatchBuilder {
 
   /** `<PRI>1 ` (RFC 5424 section 6.2.1). */
   private putPriority(priority: number): void {
-    const text = `<${priority}>1 `;
-    for (let i = 0; i < text.length; i++) this.bytes[this.end++] = text.charCodeAt(i);
+    const { bytes } = this;
+    let i = this.end;
+    bytes[i++] = LESS_THAN;
+    if (priority >= 100) bytes[i++] = ONE;
+    if (priority >= 10) bytes[i++] = ZERO + (((priority % 100) / 10) | 0);
+    bytes[i++] = ZERO + (priority % 10);
+    bytes[i++] = GREATER_THAN;
+    bytes[i++] = ONE;
+    bytes[i++] = SPACE;
+    this.end = i;
   }
 }
 

@@ -5,13 +5,7 @@
  *     ^pri   ^time                       ^host  ^source      ^dyno     ^ ^ ^message
  *                                                                msgid ^ ^ structured data
  */
-import {
-  HOSTNAME_BYTES_MAX,
-  hasToken,
-  isPrintable,
-  MSGID_BYTES_MAX,
-  PROCID_BYTES_MAX,
-} from './fields/header-field.ts';
+import { HOSTNAME_BYTES_MAX, hasToken, MSGID_BYTES_MAX, PROCID_BYTES_MAX } from './fields/header-field.ts';
 import { StructuredDataScan, startsTokenElement } from './fields/structured-data.ts';
 
 const SPACE = 0x20;
@@ -19,6 +13,7 @@ const ZERO = 0x30;
 const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;
 const DASH = 0x2d;
+const DELETE = 0x7f;
 const OPEN_BRACKET = 0x5b;
 
 /** Longest header (everything before structured data) that is taken; a longer one is malformed. */
@@ -46,6 +41,8 @@ export class SyslogHeader {
    * APP-NAME and the timestamp are doesn't count: the one is replaced, the other checked when the line is stored.
    */
   complete = false;
+  /** Structured data can be stored as they are. */
+  hasCleanData = false;
   /** What counts as message has, or may have, structured data in it: tokens are taken out. */
   mayHoldToken = false;
 }
@@ -83,6 +80,7 @@ export function scanHeader(bytes: Uint8Array, start: number, end: number, header
   i += 2;
   header.priority = priority;
   header.complete = false;
+  header.hasCleanData = false;
   header.mayHoldToken = false;
   header.dynoStart = end;
   header.msgidStart = end;
@@ -132,6 +130,7 @@ export function scanHerokuDrainHeader(
   header.messageStart = header.sdStart;
   header.sdEnd = header.sdStart;
   header.complete = false;
+  header.hasCleanData = false;
   header.mayHoldToken = false;
   return true;
 }
@@ -164,13 +163,11 @@ function markTruncated(header: SyslogHeader, limit: number, end: number): boolea
 
 /** Where the field that starts at `i` ends: at the next space, or at `limit`. */
 function skipField(bytes: Uint8Array, i: number, limit: number): number {
-  while (i < limit) {
+  for (; i < limit; i++) {
     const byte = bytes[i];
-    if (!isPrintable(byte)) {
-      if (byte === SPACE) return i;
-      hasOddByte = true;
-    }
-    i++;
+    if (byte > SPACE && byte < DELETE) continue;
+    if (byte === SPACE) return i;
+    hasOddByte = true;
   }
   return limit;
 }
@@ -191,6 +188,7 @@ function scanStructuredData(bytes: Uint8Array, start: number, end: number, heade
   }
   const sdEnd = structuredData.end;
   header.messageStart = sdEnd === end ? end : sdEnd + 1;
+  header.hasCleanData = structuredData.isClean;
   header.complete = sdEnd < end && structuredData.isClean && hasCleanFields(bytes, start, header);
 }
 

@@ -11,13 +11,10 @@ export const MSGID_BYTES_MAX = 32;
 /** A NILVALUE. */
 export const NIL: Uint8Array = new Uint8Array([0x2d]);
 
+const SPACE = 0x20;
 const DASH = 0x2d;
 const QUESTION_MARK = 0x3f;
-
-/** May a header field have this byte? PRINTUSASCII is `!` to `~`. */
-export function isPrintable(byte: number): boolean {
-  return byte > 0x20 && byte < 0x7f;
-}
+const DELETE = 0x7f;
 
 /** Is there a token in the field `bytes[start, end)`? */
 export function hasToken(bytes: Uint8Array, start: number, end: number): boolean {
@@ -47,7 +44,7 @@ export function writeHeaderField(
       for (let k = 0; k < TOKEN_MASK.length && o < limit; k++) out[o++] = TOKEN_MASK.charCodeAt(k);
       i = tokenEnd(from, token, end) - 1;
       token = findToken(from, i + 1, end);
-    } else if (isPrintable(byte)) out[o++] = byte;
+    } else if (byte > SPACE && byte < DELETE) out[o++] = byte;
     // One for a character of several bytes (RFC 3629).
     else if ((byte & 0xc0) !== 0x80 || i === start || from[i - 1] < 0x80) out[o++] = QUESTION_MARK;
   }

@@ -14,6 +14,7 @@ const AT_SIGN = 0x40;
 const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
+const DELETE = 0x7f;
 
 /** The element that a sender puts its token into (32473 is RFC 5612's number for examples and private use). */
 const TOKEN_ELEMENT = Buffer.from('tailrace@32473');
@@ -21,8 +22,8 @@ const TOKEN_ELEMENT = Buffer.from('tailrace@32473');
 /** Structured data that are stored as such; longer ones go in front of the message. */
 export const STRUCTURED_DATA_BYTES_MAX = 8_192;
 
-/** Offsets of one parameter, absolute; reused for one after the other. */
-export class DataParameter {
+/** Offsets of one parameter, absolute. */
+class DataParameter {
   nameStart = 0;
   nameEnd = 0;
   /** Between the quotes, with its backslashes. */
@@ -30,8 +31,8 @@ export class DataParameter {
   valueEnd = 0;
 }
 
-/** Offsets of one element, absolute; reused for one after the other. */
-export class DataElement {
+/** Offsets of one element, absolute. */
+class DataElement {
   idStart = 0;
   idEnd = 0;
   /** Behind the closing bracket. */
@@ -41,9 +42,12 @@ export class DataElement {
   isWellSpaced = false;
 }
 
+/** What was read last: line after line is read without allocating. */
+const element = new DataElement();
+const parameter = new DataParameter();
+
 /** What a header has in the place of structured data. */
 export class StructuredDataScan {
-  private readonly element = new DataElement();
   /** Where they end. */
   end = 0;
   /** They can be stored as they are. */
@@ -57,14 +61,13 @@ export class StructuredDataScan {
    * parameter, which the grammar allows, count only beside one that has some, or when one of them has an `@` in its name.
    */
   scan(bytes: Uint8Array, start: number, end: number): boolean {
-    const { element } = this;
     let isDistinct = false;
     let isClean = true;
     let i = start;
     while (i < end && bytes[i] === OPEN_BRACKET) {
-      if (!readElement(bytes, i, end, element)) return false;
-      isDistinct ||= element.hasParameters || hasAtSign(bytes, element);
-      isClean &&= element.isWellSpaced && !isTokenElement(bytes, element);
+      if (!readElement(bytes, i, end)) return false;
+      isDistinct ||= element.hasParameters || hasAtSign(bytes);
+      isClean &&= element.isWellSpaced && !isTokenElement(bytes);
       i = element.end;
     }
     if (!isDistinct || (i < end && bytes[i] !== SPACE)) return false;
@@ -74,10 +77,8 @@ export class StructuredDataScan {
   }
 }
 
-const scratch = new DataParameter();
-
-/** Reads the element that starts at `start`; false when there is none that is well formed. */
-export function readElement(bytes: Uint8Array, start: number, end: number, element: DataElement): boolean {
+/** Reads what starts at `start` into {@link element}; false when it is no element that is well formed. */
+function readElement(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[start] !== OPEN_BRACKET) return false;
   let i = skipSpaces(bytes, start + 1, end);
   element.isWellSpaced = i === start + 1;
@@ -95,27 +96,26 @@ export function readElement(bytes: Uint8Array, start: number, end: number, eleme
       element.end = i + 1;
       return true;
     }
-    if (i === spaces || !readParameter(bytes, i, end, scratch)) return false;
+    if (i === spaces || !readParameter(bytes, i, end)) return false;
     if (i - spaces > 1) element.isWellSpaced = false;
     element.hasParameters = true;
-    i = scratch.valueEnd + 1;
+    i = parameter.valueEnd + 1;
   }
 }
 
-/** Reads the parameter `NAME="VALUE"` at `start`. */
-export function readParameter(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  parameter: DataParameter,
-): boolean {
+/** Reads `NAME="VALUE"` at `start` into {@link parameter}. */
+function readParameter(bytes: Uint8Array, start: number, end: number): boolean {
   let i = skipName(bytes, start, end);
   if (i === start || i + 1 >= end || bytes[i] !== EQUALS || bytes[i + 1] !== QUOTE) return false;
   parameter.nameStart = start;
   parameter.nameEnd = i;
   i += 2;
   parameter.valueStart = i;
-  while (i < end && bytes[i] !== QUOTE) i += bytes[i] === BACKSLASH ? 2 : 1;
+  for (; i < end; i++) {
+    const byte = bytes[i];
+    if (byte === QUOTE) break;
+    if (byte === BACKSLASH) i++;
+  }
   parameter.valueEnd = i;
   return i < end;
 }
@@ -132,15 +132,13 @@ export function writeStructuredData(
   out: Uint8Array,
   at: number,
 ): number {
-  const element = new DataElement();
-  const parameter = new DataParameter();
   let o = at;
-  for (let i = start; i < end && readElement(from, i, end, element); i = element.end) {
-    if (isTokenElement(from, element)) continue;
+  for (let i = start; i < end && readElement(from, i, end); i = element.end) {
+    if (isTokenElement(from)) continue;
     out[o++] = OPEN_BRACKET;
     o = writeMasked(from, element.idStart, element.idEnd, out, o);
     let p = skipSpaces(from, element.idEnd, end);
-    for (; readParameter(from, p, end, parameter); p = skipSpaces(from, parameter.valueEnd + 1, end)) {
+    for (; readParameter(from, p, end); p = skipSpaces(from, parameter.valueEnd + 1, end)) {
       out[o++] = SPACE;
       o = writeMasked(from, parameter.nameStart, parameter.valueEnd + 1, out, o);
     }
@@ -151,12 +149,10 @@ export function writeStructuredData(
 
 /** The value of the parameter `token` of an element that holds a sender's token; undefined when there is none. */
 export function readTokenElement(bytes: Uint8Array, start: number, end: number): string | undefined {
-  const element = new DataElement();
-  const parameter = new DataParameter();
-  for (let i = start; i < end && readElement(bytes, i, end, element); i = element.end) {
-    if (!isTokenElement(bytes, element)) continue;
+  for (let i = start; i < end && readElement(bytes, i, end); i = element.end) {
+    if (!isTokenElement(bytes)) continue;
     let p = skipSpaces(bytes, element.idEnd, end);
-    for (; readParameter(bytes, p, end, parameter); p = skipSpaces(bytes, parameter.valueEnd + 1, end))
+    for (; readParameter(bytes, p, end); p = skipSpaces(bytes, parameter.valueEnd + 1, end))
       if (text(bytes, parameter.nameStart, parameter.nameEnd) === 'token')
         return text(bytes, parameter.valueStart, parameter.valueEnd);
   }
@@ -171,14 +167,15 @@ export function startsTokenElement(bytes: Uint8Array, start: number, end: number
   return true;
 }
 
-function isTokenElement(bytes: Uint8Array, { idStart, idEnd }: DataElement): boolean {
+function isTokenElement(bytes: Uint8Array): boolean {
+  const { idStart, idEnd } = element;
   if (idEnd - idStart !== TOKEN_ELEMENT.length) return false;
   for (let k = 0; k < TOKEN_ELEMENT.length; k++) if (bytes[idStart + k] !== TOKEN_ELEMENT[k]) return false;
   return true;
 }
 
-function hasAtSign(bytes: Uint8Array, { idStart, idEnd }: DataElement): boolean {
-  for (let i = idStart; i < idEnd; i++) if (bytes[i] === AT_SIGN) return true;
+function hasAtSign(bytes: Uint8Array): boolean {
+  for (let i = element.idStart; i < element.idEnd; i++) if (bytes[i] === AT_SIGN) return true;
   return false;
 }
 
@@ -208,10 +205,9 @@ function skipSpaces(bytes: Uint8Array, start: number, end: number): number {
 /** SD-NAME: printable ASCII but `=`, `]` and `"`. Longer ones than the 32 characters of section 6 are taken. */
 function skipName(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
-  while (i < end && isNameByte(bytes[i])) i++;
+  for (; i < end; i++) {
+    const byte = bytes[i];
+    if (byte <= SPACE || byte >= DELETE || byte === EQUALS || byte === CLOSE_BRACKET || byte === QUOTE) break;
+  }
   return i;
-}
-
-function isNameByte(byte: number): boolean {
-  return byte > SPACE && byte < 0x7f && byte !== EQUALS && byte !== CLOSE_BRACKET && byte !== QUOTE;
 }

@@ -127,15 +127,18 @@ export function take(
     }
     const dynoEnd = skipField(rest + 1, limit);
     const msgidStart = dynoEnd + 1;
-    const msgidEnd = skipField(msgidStart, limit);
-    const sdStart = msgidEnd + 1;
-    const messageStart = skipStructuredData(sdStart, stop, limit);
+    let messageStart: u32 = 0;
+    // "- - ": neither MSGID nor structured data, which is most lines.
+    if (load<u32>(msgidStart) == 0x202d202d && msgidStart + 4 <= limit) messageStart = msgidStart + 4;
+    else {
+      const msgidEnd = skipField(msgidStart, limit);
+      if (load<u8>(msgidEnd) == SPACE && isClean(msgidStart, msgidEnd, MSGID_BYTES_MAX))
+        messageStart = skipStructuredData(msgidEnd + 1, stop, limit);
+    }
     if (
       messageStart == 0 ||
       load<u8>(dynoEnd) != SPACE ||
-      load<u8>(msgidEnd) != SPACE ||
       !isClean(rest + 1, dynoEnd, PROCID_BYTES_MAX) ||
-      !isClean(msgidStart, msgidEnd, MSGID_BYTES_MAX) ||
       // An element of its own for the token, in front of the message: "[tailrac".
       load<u64>(messageStart) == 0x6361726c6961745b
     ) {
@@ -334,9 +337,17 @@ function isDigit(byte: u32): bool {
 
 /** Where the field that starts at `start` ends: at a space or another byte that no field has, or at `limit`. */
 function skipField(start: u32, limit: u32): u32 {
-  let i = start;
-  while (i < limit && <u32>load<u8>(i) - 0x21 <= 0x5d) i++;
-  return i;
+  for (let i = start; i < limit; i += 16) {
+    const bytes = v128.load(i);
+    // Compared as signed numbers, what is beyond ASCII is below `!` as well.
+    const odd = v128.or(i8x16.lt_s(bytes, i8x16.splat(0x21)), i8x16.eq(bytes, i8x16.splat(0x7f)));
+    const found = i8x16.bitmask(odd);
+    if (found != 0) {
+      const end: u32 = i + ctz<i32>(found);
+      return end < limit ? end : limit;
+    }
+  }
+  return limit;
 }
 
 /** Is the field there, of at most `max` bytes, and without a token? It is PRINTUSASCII already. */
@@ -379,15 +390,30 @@ function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
       const nameStart = i;
       while (i < limit && isNameByte(load<u8>(i))) i++;
       if (i == nameStart || i + 1 >= limit || load<u8>(i) != 0x3d || load<u8>(i, 1) != 0x22) return 0;
-      i += 2;
-      while (i < limit && load<u8>(i) != 0x22) i += load<u8>(i) == 0x5c ? 2 : 1;
-      i++;
+      i = skipValue(i + 2, limit) + 1;
     }
     if (i >= limit || load<u8>(i) != 0x5d) return 0;
     i++;
   }
   if (i >= limit || i >= end || load<u8>(i) != SPACE || mayHoldToken(sdStart, i)) return 0;
   return i + 1;
+}
+
+/** Where the value that starts at `start` ends: at a quote without a backslash before it, or at `limit`. */
+function skipValue(start: u32, limit: u32): u32 {
+  let i = start;
+  while (i < limit) {
+    const bytes = v128.load(i);
+    const found = i8x16.bitmask(v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))));
+    if (found == 0) {
+      i += 16;
+      continue;
+    }
+    i += ctz<i32>(found);
+    if (i < limit && load<u8>(i) == 0x22) return i;
+    i += 2;
+  }
+  return limit;
 }
 
 function isNameByte(byte: u32): bool {
