@@ -99,7 +99,7 @@ function microTime(whole: number): string {
 
 /** `2012-12-10T03:00:48.123456+01:00`, also with a space, a comma, small letters, `+0100`, without seconds or a zone. */
 const ISO_TIME =
-  /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,30}))?\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?$/i;
+  /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?$/i;
 /** `Mon, 10 Dec 2012 03:00:48 GMT`, `Mon Dec 10 2012 03:00:48 GMT+0100 (CET)`, `Dec 10, 2012 3:00 PM`. */
 const NAMED_MONTH =
   /^(?:[a-z]{3,9},? )?(?:(\d{1,2}) ([a-z]{3,9})|([a-z]{3,9}) (\d{1,2}),?) (\d{4}),? (\d{1,2}):(\d\d)(?::(\d\d))?(?: ?[ap]m)?(?: [a-z]{1,4})?(?: ?[+-]\d\d:?\d\d)?(?: \([^()]{1,40}\))?$/i;
