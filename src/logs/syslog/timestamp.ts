@@ -31,6 +31,8 @@ export function timestampBytes(ms: number): Uint8Array {
 
 /** Timestamps before this day are of clocks that weren't set: machines without one start in 1970, 1980 or 1999. */
 const DATE_MIN = 20_000_101;
+/** The last whole year whose nanoseconds since 1970 fit into 64 bits with a sign. */
+const DATE_MAX = 22_611_231;
 const DAY_MS = 86_400_000;
 let latest = 0;
 let latestUntilMs = -1;
@@ -70,11 +72,20 @@ export function isTimestamp(bytes: Uint8Array, start: number, end: number): bool
 }
 
 /**
+ * Is `bytes[start, end)` a time that every reader can make a date of? All that are stored are; lines of older versions may have
+ * others.
+ */
+export function isReadableTimestamp(bytes: Uint8Array, start: number, end: number): boolean {
+  const date = timestampDate(bytes, start, end);
+  return date >= DATE_MIN && date <= DATE_MAX;
+}
+
+/**
  * The day, as the number 20121210, of the timestamp `bytes[start, end)`; -1 when it is none that RFC 5424 section 6.2.3 allows:
  * RFC 3339 in capitals, on a day and at a time that exist, without leap seconds. Beyond that, up to nine digits of a second may be
  * there.
  */
-export function timestampDate(bytes: Uint8Array, start: number, end: number): number {
+function timestampDate(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   if (length < 20 || length > 35) return -1;
   if (

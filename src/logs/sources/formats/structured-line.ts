@@ -1,4 +1,5 @@
 /** Formats a record with fields (JSON, OTLP) as an RFC 5424 line: what has no header field becomes structured data. */
+import { APP_NAME_BYTES_MAX } from '../../syslog/fields/header-field.ts';
 import { maskTokensInText } from '../../syslog/fields/token-text.ts';
 import { formatTimestamp, isCalendarDay, isTimestamp } from '../../syslog/timestamp.ts';
 
@@ -6,9 +7,8 @@ import { formatTimestamp, isCalendarDay, isTimestamp } from '../../syslog/timest
 const FACILITY = 23;
 /** Bytes of structured data: a header may take 8 KiB. */
 const DATA_BYTES_MAX = 6_000;
-/** RFC 5424 section 6: PARAM-NAME, APP-NAME. */
+/** RFC 5424 section 6: PARAM-NAME. */
 const NAME_MAX = 32;
-const SOURCE_CHARACTERS_MAX = 48;
 /** More than is stored of any other field: a token is masked before a field is cut. */
 const FIELD_CHARACTERS_MAX = 1_000;
 
@@ -36,7 +36,7 @@ export function formatStructuredLine(line: StructuredLine): Buffer {
     `<${FACILITY * 8 + severity}>1`,
     time ?? '-',
     word(hostname),
-    word(source ?? 'token', SOURCE_CHARACTERS_MAX),
+    word(source ?? 'token', APP_NAME_BYTES_MAX),
     word(dyno),
     word(msgid),
     fits ? structured : '-',

@@ -5,6 +5,7 @@
 import { findToken, TOKEN_MASK, TOKEN_TEXT_BYTES_MIN, tokenEnd } from './token-text.ts';
 
 export const HOSTNAME_BYTES_MAX = 255;
+export const APP_NAME_BYTES_MAX = 48;
 export const PROCID_BYTES_MAX = 128;
 export const MSGID_BYTES_MAX = 32;
 

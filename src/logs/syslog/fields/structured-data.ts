@@ -19,6 +19,8 @@ const DELETE = 0x7f;
 /** The element that a sender puts its token into (32473 is RFC 5612's number for examples and private use). */
 const TOKEN_ELEMENT = Buffer.from('tailrace@32473');
 
+/** Longest SD-NAME: of elements and of parameters. */
+const NAME_BYTES_MAX = 32;
 /** Structured data that are stored as such; longer ones go in front of the message. */
 export const STRUCTURED_DATA_BYTES_MAX = 8_192;
 
@@ -38,6 +40,8 @@ class DataElement {
   /** Behind the closing bracket. */
   end = 0;
   hasParameters = false;
+  /** A name is longer than section 6 allows. */
+  hasLongName = false;
   /** One space before each parameter, and no others. */
   isWellSpaced = false;
 }
@@ -67,7 +71,7 @@ export class StructuredDataScan {
     while (i < end && bytes[i] === OPEN_BRACKET) {
       if (!readElement(bytes, i, end)) return false;
       isDistinct ||= element.hasParameters || hasAtSign(bytes);
-      isClean &&= element.isWellSpaced && !isTokenElement(bytes);
+      isClean &&= element.isWellSpaced && !element.hasLongName && !isTokenElement(bytes);
       i = element.end;
     }
     if (!isDistinct || (i < end && bytes[i] !== SPACE)) return false;
@@ -86,6 +90,7 @@ function readElement(bytes: Uint8Array, start: number, end: number): boolean {
   element.idStart = i;
   i = skipName(bytes, i, end);
   element.idEnd = i;
+  element.hasLongName = i - element.idStart > NAME_BYTES_MAX;
   if (i === element.idStart) return false;
   for (;;) {
     const spaces = i;
@@ -98,6 +103,7 @@ function readElement(bytes: Uint8Array, start: number, end: number): boolean {
     }
     if (i === spaces || !readParameter(bytes, i, end)) return false;
     if (i - spaces > 1) element.isWellSpaced = false;
+    if (parameter.nameEnd - i > NAME_BYTES_MAX) element.hasLongName = true;
     element.hasParameters = true;
     i = parameter.valueEnd + 1;
   }
@@ -122,7 +128,7 @@ function readParameter(bytes: Uint8Array, start: number, end: number): boolean {
 
 /**
  * Writes the structured data `from[start, end)`, which were scanned, to `out` at `at`, as they are stored: without the elements that
- * hold a sender's token, other tokens masked, with one space before each parameter. Returns the new end; `at` when nothing is
+ * hold a sender's token, other tokens masked, names cut to 32 bytes, with one space before each parameter. Returns the new end; `at` when nothing is
  * left. It takes no more than they did.
  */
 export function writeStructuredData(
@@ -136,11 +142,12 @@ export function writeStructuredData(
   for (let i = start; i < end && readElement(from, i, end); i = element.end) {
     if (isTokenElement(from)) continue;
     out[o++] = OPEN_BRACKET;
-    o = writeMasked(from, element.idStart, element.idEnd, out, o);
+    o = writeName(from, element.idStart, element.idEnd, out, o);
     let p = skipSpaces(from, element.idEnd, end);
     for (; readParameter(from, p, end); p = skipSpaces(from, parameter.valueEnd + 1, end)) {
       out[o++] = SPACE;
-      o = writeMasked(from, parameter.nameStart, parameter.valueEnd + 1, out, o);
+      o = writeName(from, parameter.nameStart, parameter.nameEnd, out, o);
+      o = writeMasked(from, parameter.nameEnd, parameter.valueEnd + 1, out, o);
     }
     out[o++] = CLOSE_BRACKET;
   }
@@ -179,6 +186,11 @@ function hasAtSign(bytes: Uint8Array): boolean {
   return false;
 }
 
+/** Writes a name, cut to its length. */
+function writeName(from: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
+  return Math.min(writeMasked(from, start, end, out, at), at + NAME_BYTES_MAX);
+}
+
 /** Writes `from[start, end)` with tokens masked. */
 function writeMasked(from: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
   let o = at;
@@ -202,7 +214,7 @@ function skipSpaces(bytes: Uint8Array, start: number, end: number): number {
   return i;
 }
 
-/** SD-NAME: printable ASCII but `=`, `]` and `"`. Longer ones than the 32 characters of section 6 are taken. */
+/** SD-NAME: printable ASCII but `=`, `]` and `"`. Longer ones than section 6 allows are taken, and cut when they are stored. */
 function skipName(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
   for (; i < end; i++) {

@@ -27,6 +27,8 @@ const HEADER_BYTES_MAX: u32 = 8_192;
 const HOSTNAME_BYTES_MAX: u32 = 255;
 const PROCID_BYTES_MAX: u32 = 128;
 const MSGID_BYTES_MAX: u32 = 32;
+/** Of names in structured data. */
+const NAME_BYTES_MAX: u32 = 32;
 /** Bytes of `t.xxxxxxxx-xxxx-`: see `token-text.ts`. */
 const TOKEN_TEXT_BYTES_MIN: u32 = 16;
 /** Of Heroku's form, without the count. */
@@ -382,14 +384,14 @@ function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
     const idStart = i;
     while (i < limit && isNameByte(load<u8>(i))) i++;
     // Without parameters it may as well be the message's first word.
-    if (i == idStart || i >= limit || load<u8>(i) == 0x5d) return 0;
+    if (i == idStart || i - idStart > NAME_BYTES_MAX || i >= limit || load<u8>(i) == 0x5d) return 0;
     // "tailrace" at the front: it may be the element that holds the token.
     if (load<u64>(idStart) == 0x656361726c696174) return 0;
     while (i < limit && load<u8>(i) == SPACE) {
       i++;
       const nameStart = i;
       while (i < limit && isNameByte(load<u8>(i))) i++;
-      if (i == nameStart || i + 1 >= limit || load<u8>(i) != 0x3d || load<u8>(i, 1) != 0x22) return 0;
+      if (i == nameStart || i - nameStart > NAME_BYTES_MAX || i + 1 >= limit || load<u8>(i) != 0x3d || load<u8>(i, 1) != 0x22) return 0;
       i = skipValue(i + 2, limit) + 1;
     }
     if (i >= limit || load<u8>(i) != 0x5d) return 0;
