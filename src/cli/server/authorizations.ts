@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { DURATION_FORMS } from '../../common/time-expression.ts';
 import { ApiClient } from '../api-client.ts';
-import { formatTable, printResult } from '../format.ts';
+import { formatTable, printResult, printText } from '../format.ts';
 import { parseDurationOption } from '../time-options.ts';
 
 interface AuthorizationView {
@@ -57,6 +57,6 @@ export function authorizationCommands(program: Command): void {
         'DELETE',
         `/oauth/authorizations/${encodeURIComponent(id)}`,
       );
-      process.stdout.write(`Revoking ${key.description}... done\n`);
+      printText(`Revoking ${key.description}... done`);
     });
 }
