@@ -142,7 +142,7 @@ async function everythingOut(app: App, send: () => Promise<number>): Promise<str
     ['syslog', 'rfc5424', 'json'].map(async (format) => ({ format, receiver: await startTcpReceiver() })),
   );
   for (const { format, receiver } of [...http, ...syslog])
-    await server.request('POST', `/apps/${app.name}/log-drains`, { url: receiver.url, format });
+    await server.request('POST', `/apps/${app.name}/log-drains`, { url: receiver.url, options: { format } });
   const tails = await Promise.all(
     (['text', 'json'] as const).map((format) => new TailClient(server, app, { format, tail: true }).opened()),
   );
