@@ -37,7 +37,7 @@ const COMPOSING: Record<string, readonly string[]> = {
 /** The one grammar of times, the one back-off and what is shown by its name are the page's too: pure, and bundled into it. */
 const SHARED_WITH_WEB = [
   'src/common/backoff.ts',
-  'src/common/hidden-characters.ts',
+  'src/common/text/hidden-characters.ts',
   'src/common/time-expression.ts',
 ];
 const FILES_MAX = 15;

@@ -1,7 +1,7 @@
 /** The server's own log: what happens inside it, on stderr, so that stdout stays the stream's. */
 import { createRequire } from 'node:module';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import { replaceHiddenCharacters } from './hidden-characters.ts';
+import { replaceHiddenCharacters } from './text/hidden-characters.ts';
 
 /** `json`: one object a line, for programs. `text`: a line that people read. */
 export type LogFormat = 'json' | 'text';

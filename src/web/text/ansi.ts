@@ -2,7 +2,7 @@
  * Reads terminal colors (ECMA-48 SGR) out of a message. Whatever else a terminal or a browser might obey, or not show (other escape
  * sequences, control characters, changes of the writing direction) is shown by its name instead.
  */
-import { findHiddenCharacters, hasHiddenCharacter } from '../../common/hidden-characters.ts';
+import { findHiddenCharacters, hasHiddenCharacter } from '../../common/text/hidden-characters.ts';
 import type { StyledRange } from './text-spans.ts';
 import { characterName, isLayout } from './visible-text.ts';
 

@@ -1,5 +1,5 @@
 /** Foreign text as the page shows it: what a browser would obey, or not show, by its name. */
-import { replaceHiddenCharacters } from '../../common/hidden-characters.ts';
+import { replaceHiddenCharacters } from '../../common/text/hidden-characters.ts';
 
 /** The text with hidden characters named. */
 export function visibleText(text: string): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasHiddenCharacter } from '../../../src/common/hidden-characters.ts';
+import { hasHiddenCharacter } from '../../../src/common/text/hidden-characters.ts';
 import {
   sanitize,
   sanitizeText,

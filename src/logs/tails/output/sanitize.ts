@@ -3,7 +3,7 @@
  * characters that nobody sees are shown instead of interpreted. A line feed within a message is kept, its next line indented, so
  * that no message can pass itself off as another line.
  */
-import { hasHiddenCharacter, replaceHiddenCharacters } from '../../../common/hidden-characters.ts';
+import { hasHiddenCharacter, replaceHiddenCharacters } from '../../../common/text/hidden-characters.ts';
 
 /** `ESC [ … m` (SGR: colors and styles) is kept. */
 const COLOR = /(\x1b\[[0-9;:]*m)/;
