@@ -35,6 +35,7 @@ describe('a message for a terminal', () => {
     ['a line separator', 'a\u2028b', 'a\\u2028b'],
     ['marks of a direction', 'a\u200e\u200f\u061cb', 'a\\u200e\\u200f\\u061cb'],
     ['spaces without a width', 'a\u200b\u2060\ufeffb', 'a\\u200b\\u2060\\ufeffb'],
+    ['a byte order mark at the front', '\ufeffa\ufeffb', '\ufeffa\\ufeffb'],
     ['joiners between letters that have none', 'pay\u200cpal\u200d', 'pay\\u200cpal\\u200d'],
     ['a soft hyphen', 'pass\u00adword', 'pass\\xadword'],
     ['letters without a shape', 'a\u115f\u3164\uffa0\u034fb', 'a\\u115f\\u3164\\uffa0\\u034fb'],

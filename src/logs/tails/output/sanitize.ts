@@ -9,9 +9,14 @@ import { hasHiddenCharacter, replaceHiddenCharacters } from '../../../common/tex
 const COLOR = /(\x1b\[[0-9;:]*m)/;
 const RESET = '\x1b[0m';
 
+/** At the front of a text it says how the bytes are to be read, and hides nothing. */
+const BYTE_ORDER_MARK = '\ufeff';
+
 /** The message with colors kept and everything else that a terminal would interpret, or not show, as `\xNN` or `\uNNNN`. */
 export function sanitize(message: string): string {
-  return sanitizeLines(message, '\n    ');
+  return message.startsWith(BYTE_ORDER_MARK)
+    ? BYTE_ORDER_MARK + sanitizeLines(message.slice(1), '\n    ')
+    : sanitizeLines(message, '\n    ');
 }
 
 /** The same for a text of which whoever calls has written some: its lines stay lines. */
