@@ -11,6 +11,7 @@ import type { LogSource, TokenLookup } from '../router/token-cache.ts';
 import type { AppId } from '../store/contract.ts';
 import { RECORD_HEADER } from '../syslog/batch.ts';
 import { withDefaultHeader } from '../syslog/default-header.ts';
+import { HOSTNAME_BYTES_MAX, storedHeaderField } from '../syslog/fields/header-field.ts';
 import { maskTokens } from '../syslog/fields/token-text.ts';
 import { SyslogHeader, scanHeader, scanHerokuDrainHeader } from '../syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
@@ -104,7 +105,7 @@ export class LineReceiver implements RecordSink {
     } = options;
     this.router = router;
     this.counters = counters;
-    this.host = Buffer.from(host.slice(0, 255));
+    this.host = storedHeaderField(host, HOSTNAME_BYTES_MAX);
     this.matcher = new SourceMatcher(authenticatedSource);
     this.sourceResolver = sourceResolver;
     this.rateLimiter = rateLimiter?.disabled ? undefined : rateLimiter;

@@ -2,18 +2,22 @@
  * Structured data (RFC 5424 section 6.3): the one reader of `[SD-ID NAME="VALUE" …][SD-ID]`, by offsets into the sender's bytes.
  *
  * It takes a little more than the grammar allows: more than one space, and spaces before the closing bracket; `]` without a
- * backslash within a value, which is in quotes anyway; any bytes in values. {@link writeStructuredData} gives the spaces their
- * form again.
+ * backslash within a value, which is in quotes anyway; values that aren't UTF-8. {@link writeStructuredData} gives spaces and values
+ * their form again.
  */
+import { isUtf8 } from 'node:buffer';
 import { findToken, TOKEN_MASK, tokenEnd } from './token-text.ts';
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
+const DOT = 0x2e;
 const EQUALS = 0x3d;
 const AT_SIGN = 0x40;
 const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
+const ZERO = 0x30;
+const NINE = 0x39;
 const DELETE = 0x7f;
 
 /** The element that a sender puts its token into (32473 is RFC 5612's number for examples and private use). */
@@ -49,6 +53,8 @@ class DataElement {
 /** What was read last: line after line is read without allocating. */
 const element = new DataElement();
 const parameter = new DataParameter();
+/** A value had something beyond ASCII. */
+let hasHighByte = false;
 
 /** What a header has in the place of structured data. */
 export class StructuredDataScan {
@@ -62,21 +68,26 @@ export class StructuredDataScan {
    * end: then the bracket belongs to the message.
    *
    * A sender who leaves structured data out may begin a message with words in brackets, `[info] started`. So elements without any
-   * parameter, which the grammar allows, count only beside one that has some, or when one of them has an `@` in its name.
+   * parameter, which the grammar allows, count only beside one that has some, or when the name of one has an enterprise number, `a@1`.
    */
   scan(bytes: Uint8Array, start: number, end: number): boolean {
+    hasHighByte = false;
     let isDistinct = false;
     let isClean = true;
     let i = start;
     while (i < end && bytes[i] === OPEN_BRACKET) {
       if (!readElement(bytes, i, end)) return false;
-      isDistinct ||= element.hasParameters || hasAtSign(bytes);
+      isDistinct ||= element.hasParameters || hasEnterpriseNumber(bytes);
       isClean &&= element.isWellSpaced && !element.hasLongName && !isTokenElement(bytes);
       i = element.end;
     }
     if (!isDistinct || (i < end && bytes[i] !== SPACE)) return false;
     this.end = i;
-    this.isClean = isClean && i - start <= STRUCTURED_DATA_BYTES_MAX && findToken(bytes, start, i) === -1;
+    this.isClean =
+      isClean &&
+      i - start <= STRUCTURED_DATA_BYTES_MAX &&
+      findToken(bytes, start, i) === -1 &&
+      (!hasHighByte || isUtf8(bytes.subarray(start, i)));
     return true;
   }
 }
@@ -121,6 +132,7 @@ function readParameter(bytes: Uint8Array, start: number, end: number): boolean {
     const byte = bytes[i];
     if (byte === QUOTE) break;
     if (byte === BACKSLASH) i++;
+    else if (byte > DELETE) hasHighByte = true;
   }
   parameter.valueEnd = i;
   return i < end;
@@ -128,7 +140,7 @@ function readParameter(bytes: Uint8Array, start: number, end: number): boolean {
 
 /**
  * Writes the structured data `from[start, end)`, which were scanned, to `out` at `at`, as they are stored: without the elements that
- * hold a sender's token, other tokens masked, names cut to 32 bytes, with one space before each parameter. Returns the new end; `at` when nothing is
+ * hold a sender's token, other tokens masked, names cut to 32 bytes, in UTF-8, with one space before each parameter. Returns the new end; `at` when nothing is
  * left. It takes no more than they did.
  */
 export function writeStructuredData(
@@ -138,8 +150,16 @@ export function writeStructuredData(
   out: Uint8Array,
   at: number,
 ): number {
+  const bytes = from.subarray(start, end);
+  // One question mark for what isn't a character: it takes no more bytes.
+  const valid = isUtf8(bytes) ? bytes : Buffer.from(Buffer.from(bytes).toString().replaceAll('\ufffd', '?'));
+  return writeElements(valid, out, at);
+}
+
+function writeElements(from: Uint8Array, out: Uint8Array, at: number): number {
+  const end = from.length;
   let o = at;
-  for (let i = start; i < end && readElement(from, i, end); i = element.end) {
+  for (let i = 0; i < end && readElement(from, i, end); i = element.end) {
     if (isTokenElement(from)) continue;
     out[o++] = OPEN_BRACKET;
     o = writeName(from, element.idStart, element.idEnd, out, o);
@@ -181,9 +201,11 @@ function isTokenElement(bytes: Uint8Array): boolean {
   return true;
 }
 
-function hasAtSign(bytes: Uint8Array): boolean {
-  for (let i = element.idStart; i < element.idEnd; i++) if (bytes[i] === AT_SIGN) return true;
-  return false;
+/** Does the name end with `@` and a number, which may be dotted (section 6.3.2)? */
+function hasEnterpriseNumber(bytes: Uint8Array): boolean {
+  let i = element.idEnd - 1;
+  while (i > element.idStart && ((bytes[i] >= ZERO && bytes[i] <= NINE) || bytes[i] === DOT)) i--;
+  return i > element.idStart && i < element.idEnd - 1 && bytes[i] === AT_SIGN;
 }
 
 /** Writes a name, cut to its length. */

@@ -401,18 +401,23 @@ function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
   return i + 1;
 }
 
-/** Where the value that starts at `start` ends: at a quote without a backslash before it, or at `limit`. */
+/** Where the value that starts at `start` ends: at a quote without a backslash before it; `limit` when it isn't ASCII up to there. */
 function skipValue(start: u32, limit: u32): u32 {
   let i = start;
   while (i < limit) {
     const bytes = v128.load(i);
-    const found = i8x16.bitmask(v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))));
+    const marks = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
+    // The sign is the first bit of what is beyond ASCII, which has to be checked.
+    const found = i8x16.bitmask(v128.or(marks, bytes));
     if (found == 0) {
       i += 16;
       continue;
     }
     i += ctz<i32>(found);
-    if (i < limit && load<u8>(i) == 0x22) return i;
+    if (i >= limit) break;
+    const byte: u32 = load<u8>(i);
+    if (byte == 0x22) return i;
+    if (byte != 0x5c) break;
     i += 2;
   }
   return limit;

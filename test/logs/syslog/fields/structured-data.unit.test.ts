@@ -36,6 +36,7 @@ describe('structured data', () => {
     ['an element without parameters before another', '[empty][origin ip="192.0.2.1"]'],
     ['elements without parameters on both sides', '[x][origin ip="192.0.2.1"][y][z]'],
     ['an element without parameters, with an enterprise number', '[a@1]'],
+    ['one whose number is dotted', '[a@32473.1.2]'],
     [
       'RFC 5424’s example',
       '[exampleSDID@32473 iut="3" eventSource="Application" eventID="1011"][examplePriority@32473 class="high"]',
@@ -60,6 +61,19 @@ describe('structured data', () => {
     ['spaces everywhere', '[  a@1   k="v  w"    l="x"  ][ b ]', '[a@1 k="v  w" l="x"][b]'],
   ])('are stored with one space before each parameter: %s', (_name, data, stored) => {
     expect(read(`${data} m`)).toEqual({ data, stored, isClean: false, token: undefined });
+  });
+
+  it('are stored as UTF-8', () => {
+    const bytes = Buffer.concat([
+      Buffer.from('[a k="\u00fc\ufffd'),
+      Buffer.from([0xff, 0xc3]),
+      Buffer.from('" l="\u6c34"] m'),
+    ]);
+    expect(scan.scan(bytes, 0, bytes.length)).toBe(true);
+    expect(scan.isClean).toBe(false);
+    const out = Buffer.alloc(bytes.length);
+    const end = writeStructuredData(bytes, 0, scan.end, out, 0);
+    expect(out.toString('utf8', 0, end)).toBe('[a k="\u00fc???" l="\u6c34"]');
   });
 
   it('are stored with names of at most 32 bytes', () => {
@@ -87,6 +101,8 @@ describe('structured data', () => {
     ['words in brackets, as messages begin with', '[info] started'],
     ['several of them', '[main][INFO] started'],
     ['a time', '[2026-01-01 10:00] m'],
+    ['an address', '[user@example.com] logged in'],
+    ['an address of a machine', '[root@box] #'],
   ])('aren’t there when they aren’t well formed: %s', (_name, text) => expect(read(text)).toBeUndefined());
 
   it('end at the first space between two elements (RFC 5424 section 6.3.5, example 3)', () => {
@@ -97,7 +113,7 @@ describe('structured data', () => {
     fc.assert(
       fc.property(validStructuredData, (data) => {
         const found = read(`${data} m`);
-        if (/="|@/.test(data)) expect(found?.data).toBe(data);
+        if (/="|@[\d.]+\]/.test(data)) expect(found?.data).toBe(data);
         else expect(found).toBeUndefined();
       }),
       { numRuns: 1_000 },
@@ -116,7 +132,7 @@ describe('structured data', () => {
         expect(found.stored.length).toBeLessThanOrEqual(found.data.length);
         if (found.isClean) expect(found.stored).toBe(found.data);
         // What was stored is read the same.
-        if (found.stored !== '' && /="|@/.test(found.stored))
+        if (found.stored !== '' && /="|@[\d.]+\]/.test(found.stored))
           expect(read(found.stored)).toMatchObject({ stored: found.stored, isClean: true });
       }),
       { numRuns: 3_000 },
