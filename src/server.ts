@@ -64,9 +64,14 @@ export interface RunningServer
 
 /**
  * Starts everything but apps: the log router, what runs apps, and the HTTP API over both.
+ * @param startsMore whoever starts it does more, and then calls the store's `onServerStarted`.
  * @throws TailraceError when a port is taken or the data folder can't be used, with what to do.
  */
-export async function startServer(settings: Settings, log: Logger): Promise<RunningServer> {
+export async function startServer(
+  settings: Settings,
+  log: Logger,
+  startsMore = false,
+): Promise<RunningServer> {
   let url = '';
   const closers = new Closers();
   const folder = createDataFolder(settings.data);
@@ -82,6 +87,7 @@ export async function startServer(settings: Settings, log: Logger): Promise<Runn
     closers.add(apps.close);
     await apps.dynoManager.open();
     closers.add(writeServerFile(settings.data, url));
+    if (!startsMore) logs.store.onServerStarted();
     log.info({ version: VERSION, pid: process.pid }, 'server started');
     const close = async (): Promise<void> => {
       log.info({ pid: process.pid }, 'server is stopping');
@@ -142,7 +148,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
   try {
     const store = await openStore(settings, areaLog(log, 'store'));
     closers.add(() => store.close());
-    const readers = new StreamReaders(store);
+    const readers = new StreamReaders(store, settings.streamAgeMs);
     const appRegistry = new AppRegistry(store);
     const appName = async (app: AppId): Promise<string | undefined> => (await appRegistry.findApp(app))?.name;
     const metrics = createRegistry();
