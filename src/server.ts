@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { createApiServer, registerApiRoutes } from './api/api-server.ts';
+import { randomAppName } from './api/apps/apps.ts';
+import { rollOutRelease } from './api/apps/config-vars.ts';
 import { finishRequestsOnClose } from './api/finish-requests.ts';
+import { removeAddonDrains } from './api/logs/addon-drains.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
@@ -275,7 +278,7 @@ interface Apps {
 
 async function openApps(
   settings: Settings,
-  { store, appRegistry, platformLog }: Logs,
+  { store, appRegistry, platformLog, drains: deliveries }: Logs,
   log: Logger,
   url: () => string,
 ): Promise<Apps> {
@@ -296,7 +299,7 @@ async function openApps(
   const isolation = await isolationFromSettings(settings);
   const httpRouter = await listenHttpRouter(runningApps, settings, areaLog(log, 'http-router'));
   const webUrl = (name: string): string => `http://${name}.localhost:${httpRouter.port}/`;
-  const dynoManager = new DynoManager({
+  const dynoManager: DynoManager = new DynoManager({
     store,
     appRegistry,
     releases,
@@ -306,6 +309,12 @@ async function openApps(
     key: ingestKey,
     waitForInFlight: httpRouter.waitForInFlight,
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
+    addons: {
+      randomName: randomAppName,
+      rollOut: (app, release) => rollOutRelease({ platformLog, dynoRunner: dynoManager }, app, release),
+      logToApp: (app, message) => platformLog.write(app, 'app', 'api', PlatformLinePriority.api, message),
+      onRemoved: ({ app, id }) => removeAddonDrains({ appRegistry, deliveries }, app, id),
+    },
     isolation,
     memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
     log: areaLog(log, 'apps'),
@@ -384,7 +393,7 @@ async function openApi(
     metrics,
     platformLog: logs.platformLog,
     dynoRunner: dynoManager,
-    addonServices: dynoManager.addons,
+    addons: dynoManager.addons,
     builds: apps.builder,
     uploadFolder: join(settings.data, 'uploads'),
     sourceBytesMax: settings.sourceBytes,

@@ -5,8 +5,10 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/http/read-body.ts';
+import { AddonLinks } from './addons/addon-links.ts';
+import { type AddonRouteDependencies, addonPageRoutes, addonRoutes } from './addons/addons.ts';
+import { attachmentRoutes } from './addons/attachments.ts';
 import { accountRoutes } from './apps/account.ts';
-import { type AddonRouteDependencies, addonRoutes } from './apps/addons.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
@@ -110,7 +112,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
 /** What all resources together work with: each file of routes declares its own. */
 export interface ApiDependencies
   extends AddonDrainRouteDependencies,
-    AddonRouteDependencies,
+    Omit<AddonRouteDependencies, 'addonLinks'>,
     AppRouteDependencies,
     AuthorizationRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
@@ -137,7 +139,7 @@ export async function registerApiRoutes(
   server: FastifyInstance,
   apiDependencies: ApiDependencies,
 ): Promise<void> {
-  const dependencies = { ...apiDependencies, sourceNames: new SourceNames() };
+  const dependencies = { ...apiDependencies, sourceNames: new SourceNames(), addonLinks: new AddonLinks() };
   const { apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async () => ({ status: 'ok' }));
   server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
@@ -166,6 +168,7 @@ export async function registerApiRoutes(
       configVarRoutes,
       releaseRoutes,
       addonRoutes,
+      attachmentRoutes,
       buildRoutes,
       domainRoutes,
       emptyListRoutes,
@@ -187,6 +190,7 @@ export async function registerApiRoutes(
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
+  addonPageRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   gitRoutes(
     server,

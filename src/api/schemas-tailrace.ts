@@ -15,10 +15,15 @@ import {
 const reference = objectSchema({ id: string, name: string });
 
 export const TAILRACE_SCHEMAS = {
+  AddonConfig: objectSchema({ name: string, value: string }),
+  AddonDetail: objectSchema({ name: string, values: { type: 'array', items: string } }),
   AddonService: objectSchema({
     id: string,
     name: string,
     human_name: string,
+    description: string,
+    docs_url: string,
+    available: boolean,
     state: string,
     cli_plugin_name: stringOrNull,
     supports_multiple_installations: boolean,

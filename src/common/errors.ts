@@ -39,6 +39,14 @@ export const ERROR_CODES = {
     status: 422,
     meaning: 'a value that can’t be used; the message names it, and what it may be',
   },
+  confirmation_required: {
+    status: 423,
+    meaning: 'it would overwrite something: the same request with `confirm`, the name of the app, does it',
+  },
+  multiple_matches: {
+    status: 422,
+    meaning: 'a name that several add-ons have: the message has names that are one’s own',
+  },
   rate_limited: {
     status: 429,
     meaning: 'a token or an app sends more than its rate limit: `Retry-After` says when to go on',

@@ -9,6 +9,8 @@ import {
 } from '../../apps/records/config-change.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
+import { attachedNames, type ReleaseRecord } from '../../apps/records/release-record.ts';
+import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
 import { routeSchema } from '../schemas-heroku.ts';
@@ -48,6 +50,7 @@ export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRou
       const change = request.body;
       let changed = false;
       const release = await releases.add(app.id, (current) => {
+        rejectAttachedChange(current, change);
         const config = applyConfigChange(current.config, change);
         changed = isConfigChanged(current.config, change);
         return changed ? { description: describeConfigChange(change), config } : undefined;
@@ -55,6 +58,20 @@ export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRou
       if (changed) await rollOutRelease(dependencies, app, release);
       return release.config;
     },
+  );
+}
+
+/** @throws TailraceError `invalid_params` for a config var that an add-on gives, with Heroku's words */
+function rejectAttachedChange(current: ReleaseRecord, change: ConfigChange): void {
+  const attached = attachedNames(current);
+  const names = Object.keys(change).filter(
+    (name) => attached.has(name) && change[name] !== current.config[name],
+  );
+  if (names.length === 0) return;
+  const addons = current.addons.filter(({ configVars }) => configVars.some((name) => names.includes(name)));
+  throw new TailraceError(
+    'invalid_params',
+    `Cannot overwrite attachment values ${names.join(', ')}. They are those of ${addons.map(({ name }) => name).join(', ')}: detach it first (addons:detach).`,
   );
 }
 

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
-import type { ReleaseRecord } from '../../apps/records/release-record.ts';
+import { type ReleaseRecord, rolledBackConfig } from '../../apps/records/release-record.ts';
 import type { SlugRecord } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
@@ -99,7 +99,12 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
           'invalid_params',
           `v${to.version} is the current release already: choose an earlier one.`,
         );
-      return { description: `Rollback to v${to.version}`, slug: to.slug, config: to.config };
+      // What add-ons give is of now: a database isn't rolled back.
+      return {
+        description: `Rollback to v${to.version}`,
+        slug: to.slug,
+        config: rolledBackConfig(to, current),
+      };
     });
   }
 

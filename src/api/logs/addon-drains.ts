@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { isAddonNamed } from '../../apps/records/addon-names.ts';
+import type { Addons } from '../../apps/host/addons/addons.ts';
+import { findService } from '../../apps/host/addons/catalog/find-service.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
-import type { Releases } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainRecord } from '../../logs/drains/options/drain-record.ts';
 import type { AppId } from '../../logs/store/contract.ts';
@@ -11,24 +11,23 @@ import { type DrainViewDependencies, drainView } from './drain-view.ts';
 /** What these routes work with. */
 export interface AddonDrainRouteDependencies extends DrainViewDependencies {
   readonly appRegistry: AppRegistry;
-  readonly releases: Releases;
+  readonly addons: Addons;
 }
 
 /** Drains that were added for an add-on: they are removed with it, and not without it. */
 export function addonDrainRoutes(api: FastifyInstance, dependencies: AddonDrainRouteDependencies): void {
-  const { appRegistry, releases } = dependencies;
+  const { appRegistry, addons } = dependencies;
   api.get<{ Params: { addon: string } }>(
     '/addons/:addon/log-drains',
     routeSchema("List an add-on's drains", 'LogDrain', { many: true }),
     async ({ params }) => {
-      for (const app of await appRegistry.listApps()) {
-        const { addons } = await releases.current(app.id);
-        const addon = addons.find(({ id, name }) => [id, name].includes(params.addon));
-        if (!addon) continue;
-        const drains = (await appRegistry.listDrains(app.id)).filter((drain) => drain.addon?.id === addon.id);
-        return Promise.all(drains.map((drain) => drainView(drain, dependencies)));
-      }
-      throw new TailraceError('not_found', "Couldn't find that add-on.");
+      const all = (await addons.snapshot()).addons;
+      const addon = all.find(({ id, name }) => [id, name].includes(params.addon));
+      if (!addon) throw new TailraceError('not_found', "Couldn't find that add-on.");
+      const drains = (await appRegistry.listDrains(addon.app)).filter(
+        (drain) => drain.addon?.id === addon.id,
+      );
+      return Promise.all(drains.map((drain) => drainView(drain, dependencies)));
     },
   );
 }
@@ -38,29 +37,30 @@ export function addonDrainRoutes(api: FastifyInstance, dependencies: AddonDrainR
  * @throws TailraceError `not_found`
  */
 export async function findAddonForDrain(
-  releases: Releases,
+  addons: Addons,
   app: AppId,
   which: unknown,
 ): Promise<DrainRecord['addon']> {
   if (which === undefined || which === null) return undefined;
-  const { addons } = await releases.current(app);
-  const found = addons.find((addon) => isAddonNamed(addon, String(which)));
+  const typed = String(which);
+  const own = (await addons.snapshot()).addons.filter((addon) => addon.app === app);
+  const service = findService(await addons.services(), typed)?.service.name;
+  const found =
+    own.find(({ id, name }) => id === typed || name.toLowerCase() === typed.toLowerCase()) ??
+    own.find((addon) => addon.service === service);
   if (found) return { id: found.id, name: found.name };
-  const names = addons.map(({ name }) => name).join(', ');
-  throw new TailraceError('not_found', `The app has no add-on ${which}: it has ${names || 'none'}.`);
+  const names = own.map(({ name }) => name).join(', ');
+  throw new TailraceError('not_found', `The app has no add-on ${typed}: it has ${names || 'none'}.`);
 }
 
 /** @throws TailraceError `forbidden` for a drain whose add-on is still there. */
-export async function rejectAddonDrainRemoval(
-  releases: Releases,
-  { app, addon }: DrainRecord,
-): Promise<void> {
+export async function rejectAddonDrainRemoval(addons: Addons, { addon }: DrainRecord): Promise<void> {
   if (!addon) return;
-  const { addons } = await releases.current(app);
-  if (!addons.some(({ id }) => id === addon.id)) return;
+  const existing = (await addons.snapshot()).addons.find(({ id }) => id === addon.id);
+  if (!existing) return;
   throw new TailraceError(
     'forbidden',
-    `This drain belongs to the add-on ${addon.name} and goes away with it: tailrace addons:destroy ${addon.name}`,
+    `This drain belongs to the add-on ${existing.name} and goes away with it: tailrace addons:destroy ${existing.name}`,
   );
 }
 

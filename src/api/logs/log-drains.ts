@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
-import type { Releases } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import { parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
@@ -16,14 +16,14 @@ interface AppParams {
 /** What these routes work with. */
 export interface LogDrainRouteDependencies extends DrainViewDependencies {
   readonly appRegistry: AppRegistry;
-  readonly releases: Releases;
+  readonly addons: Addons;
   /** Where drains may point. */
   readonly targetPolicy: TargetPolicy;
 }
 
 /** `/apps/:app/log-drains`. Beside Heroku's fields a drain has `delivery`: what it is doing. */
 export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRouteDependencies): void {
-  const { appRegistry, deliveries, releases, targetPolicy } = dependencies;
+  const { appRegistry, deliveries, addons, targetPolicy } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/log-drains',
@@ -51,7 +51,7 @@ export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRoute
       const target = parseDrainUrl(url);
       const options = parseDrainOptions(target.url, request.body?.options);
       await targetPolicy.assertAllowedHost(target.host);
-      const addon = await findAddonForDrain(releases, app.id, request.body?.addon);
+      const addon = await findAddonForDrain(addons, app.id, request.body?.addon);
       const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name, addon });
       await deliveries.reconcile();
       reply.code(201);
@@ -72,7 +72,7 @@ export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRoute
     routeSchema('Remove a drain', 'LogDrain'),
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      await rejectAddonDrainRemoval(releases, await appRegistry.getDrain(app.id, request.params['*']));
+      await rejectAddonDrainRemoval(addons, await appRegistry.getDrain(app.id, request.params['*']));
       const drain = await appRegistry.removeDrain(app.id, request.params['*']);
       await deliveries.reconcile();
       return drainView(drain, dependencies);

@@ -1,4 +1,4 @@
-/** What the API uses: the dynos, builds and add-ons of apps, as interfaces, and the values that they return. */
+/** What the API uses: the dynos and builds of apps, as interfaces, and the values that they return. */
 import type { AppId } from '../../logs/store/contract.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import type { Build } from '../records/build-record.ts';
@@ -81,16 +81,4 @@ export interface Builds {
    * @throws TailraceError `conflict` while another build of the app runs
    */
   begin(app: AppRecord, source: string, commit: string): Build;
-}
-
-/** Add-ons: programs on this machine that serve one app. */
-export interface AddonServices {
-  /** The services whose programs are installed. */
-  available(): readonly { readonly name: string; readonly description: string }[];
-  /** The service that a name stands for: `redis`, `redis:dev`, `heroku-redis`. @throws TailraceError `not_found` */
-  resolveService(typed: string): string;
-  /** Starts an add-on. @returns the config vars that it adds to the app */
-  create(app: AppId, service: string, id: string): Promise<Readonly<Record<string, string>>>;
-  /** Stops an add-on, and deletes its data. */
-  destroy(app: AppId, id: string): Promise<void>;
 }

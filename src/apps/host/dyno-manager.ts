@@ -21,7 +21,8 @@ import type { DynoSizesRecord } from '../records/dyno-sizes.ts';
 import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
-import { AddonSupervisor } from './addons/addon-supervisor.ts';
+import type { Addons } from './addons/addons.ts';
+import { type CreateAddonsOptions, createAddons } from './addons/create-addons.ts';
 import { AppDeployment } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
@@ -52,6 +53,8 @@ interface DynoManagerOptions {
   readonly waitForInFlight: (port: number) => Promise<void>;
   /** Where clients of attached dynos connect to. */
   readonly rendezvous: { readonly host: string; readonly port: number };
+  /** What add-ons need of the rest of the server. */
+  readonly addons: Pick<CreateAddonsOptions, 'logToApp' | 'onRemoved' | 'randomName' | 'rollOut'>;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
@@ -65,7 +68,7 @@ export class DynoManager implements DynoRunner {
   private readonly options: DynoManagerOptions;
   private readonly stateFolder: string;
   private lazyPidFile: DynoPidFile | undefined;
-  readonly addons: AddonSupervisor;
+  readonly addons: Addons;
   private readonly oneOffs: OneOffRunner;
   private readonly deployments = new Map<AppId, AppDeployment>();
   private readonly shippers: AppShippers;
@@ -85,13 +88,13 @@ export class DynoManager implements DynoRunner {
       listen: options.rendezvous,
       pidFile: () => this.pidFile,
     });
-    this.addons = new AddonSupervisor({
-      store: options.store,
+    this.addons = createAddons({
+      ...options,
+      ...options.addons,
       folder: join(this.stateFolder, 'addons'),
       ports: this.ports,
       pidFile: () => this.pidFile,
       lines: (app) => this.lineSink(app),
-      log: options.log,
     });
     this.memoryMonitor = new MemoryMonitor({
       ...options,
@@ -109,8 +112,9 @@ export class DynoManager implements DynoRunner {
     await this.slugFiles.open();
     const apps = await appRegistry.listApps();
     await removeStaleFiles(this.options.folder, await this.slugIds(apps));
+    await this.addons.open();
     for (const app of apps)
-      await this.startApp(app).catch((error: unknown) =>
+      await this.deployRelease(app).catch((error: unknown) =>
         log.warn({ app: app.name, err: error }, 'an app could not be started'),
       );
   }
@@ -217,6 +221,7 @@ export class DynoManager implements DynoRunner {
 
   /** Stops everything that an app runs, and deletes its files. */
   async deleteApp(record: AppRecord): Promise<void> {
+    await this.addons.rejectAppRemoval(record);
     const app = this.deployments.get(record.id);
     this.options.log.info({ app: record.name }, 'app deleted');
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
@@ -226,7 +231,7 @@ export class DynoManager implements DynoRunner {
       await app.stop();
       this.options.runningApps.remove(record.id);
     }
-    await this.addons.removeAll(record.id);
+    await this.addons.removeApp(record);
     await this.shippers.close(record.id);
     for (const { value } of slugs) await this.slugFiles.remove(value.id);
     for (const path of [`repositories/${record.id}.git`, `caches/${record.id}`])
@@ -265,11 +270,6 @@ export class DynoManager implements DynoRunner {
   private async slugIds(apps: readonly AppRecord[]): Promise<Set<string>> {
     const all = apps.map(({ id }) => this.options.store.list<SlugRecord>(id, slugRecordKey('')));
     return new Set((await Promise.all(all)).flat().map(({ value }) => value.id));
-  }
-
-  private async startApp(record: AppRecord): Promise<void> {
-    await this.addons.startAll(record.id);
-    await this.deployRelease(record);
   }
 
   private async createDeployment(record: AppRecord): Promise<AppDeployment> {

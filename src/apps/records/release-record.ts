@@ -4,8 +4,8 @@ import type { AppId } from '../../logs/store/contract.ts';
 /** Config vars by name. Values are secrets: they are never logged. */
 export type Config = Readonly<Record<string, string>>;
 
-/** An add-on as its release holds it. */
-export interface AddonRecord {
+/** An add-on that an app had when it was released; how it is now is in its own record. */
+export interface ReleasedAddon {
   readonly id: string;
   /** `redis-clear-48213` */
   readonly name: string;
@@ -25,7 +25,7 @@ export interface ReleaseRecord {
   /** The id of its slug; null before the first deploy. */
   readonly slug: string | null;
   readonly config: Config;
-  readonly addons: readonly AddonRecord[];
+  readonly addons: readonly ReleasedAddon[];
   readonly createdAt: string;
 }
 
@@ -35,7 +35,7 @@ export interface ReleaseChange {
   readonly status?: 'succeeded' | 'failed';
   readonly slug?: string | null;
   readonly config?: Config;
-  readonly addons?: readonly AddonRecord[];
+  readonly addons?: readonly ReleasedAddon[];
 }
 
 /** What every app begins with. */
@@ -55,6 +55,26 @@ export function initialRelease(app: AppId): ReleaseRecord {
 /** What the app runs: the newest release that succeeded. @param releases the oldest first, at least one */
 export function currentRelease(releases: readonly ReleaseRecord[]): ReleaseRecord {
   return releases.findLast(({ status }) => status === 'succeeded') ?? releases[0];
+}
+
+/** The config vars of a release that its add-ons gave. */
+export function attachedNames({ addons }: Pick<ReleaseRecord, 'addons'>): ReadonlySet<string> {
+  return new Set(addons.flatMap(({ configVars }) => configVars));
+}
+
+/** The config vars of a release that are the app's own. */
+export function ownConfig(release: Pick<ReleaseRecord, 'addons' | 'config'>): Config {
+  const attached = attachedNames(release);
+  return Object.fromEntries(Object.entries(release.config).filter(([name]) => !attached.has(name)));
+}
+
+/** The config of a rollback: the app's own of then, with what its add-ons give now. */
+export function rolledBackConfig(to: ReleaseRecord, current: ReleaseRecord): Config {
+  const attached = attachedNames(current);
+  const given = Object.entries(current.config).filter(([name]) => attached.has(name));
+  return Object.fromEntries(
+    [...Object.entries(ownConfig(to)), ...given].sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
 }
 
 /** By version (`2`, `v2`) or id. */

@@ -1,66 +1,36 @@
-/** The services that add-ons can be of: their programs, and how each is set up in a folder of its own. */
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { TailraceError } from '../../../common/errors.ts';
-import { hostEnvironment } from '../../build/slug-files.ts';
-import { findProgram } from './find-program.ts';
-
-/** Under `addon/<id>` in its app's scope. */
-export interface AddonInstanceRecord {
-  readonly id: string;
-  readonly service: string;
-  readonly port: number;
-  readonly password: string;
-}
-
-interface AddonServiceDefinition {
-  /** Name of the program that has to be installed. */
-  readonly program: string;
-  readonly description: string;
-  /** Where the program is; undefined when it isn't installed. */
-  locate(): string | undefined;
-  /** The shell command that runs it in its folder. */
-  command(): string;
-  /** Files for its folder: passwords aren't for command lines, which every user can read. */
-  configFiles(record: AddonInstanceRecord): Record<string, string>;
-  /** Done once, before the first start. */
-  initialize?(folder: string, record: AddonInstanceRecord): Promise<void>;
-  /** The config vars that it adds to its app. */
-  configVars(record: AddonInstanceRecord): Record<string, string>;
-}
-
-const redis: AddonServiceDefinition = {
-  program: 'redis-server',
-  description: 'Redis on this machine',
-  locate: () => findProgram('redis-server'),
-  command: () => 'exec redis-server redis.conf',
-  configFiles: ({ port, password }) => ({
-    'redis.conf': `port ${port}\nbind 127.0.0.1\nappendonly yes\nrequirepass ${password}\n`,
-  }),
-  configVars: ({ port, password }) => ({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}` }),
-};
+import { TailraceError } from '../../../../common/errors.ts';
+import { hostEnvironment } from '../../../build/slug-files.ts';
+import { findProgram } from '../local/find-program.ts';
+import type { ProcessService } from '../local/local-service.ts';
 
 const INITIALIZE_TIMEOUT_MS = 60_000;
+const CONNECTIONS_DEFAULT = 100;
 
-const postgres: AddonServiceDefinition = {
-  program: 'postgres',
-  description: 'PostgreSQL on this machine',
-  locate: () => findPostgresProgram('postgres'),
+export const postgresService: ProcessService = {
+  kind: 'process',
+  service: 'heroku-postgresql',
+  missing: () =>
+    findPostgresProgram('postgres')
+      ? undefined
+      : 'postgres is not installed on the server: apt-get install postgresql (or the package of your system).',
   command: () =>
     `exec ${unprivilegedPrefix()}${shellQuote(requirePostgresProgram('postgres'))} -D data --config-file=postgresql.conf`,
-  configFiles: ({ port }) => ({
+  files: ({ port, plan }) => ({
     'postgresql.conf': [
       `data_directory = 'data'`,
       `hba_file = 'data/pg_hba.conf'`,
       `ident_file = 'data/pg_ident.conf'`,
       `port = ${port}`,
-      `listen_addresses = '127.0.0.1'`,
+      // Both: clients may take either for localhost. Where there is no IPv6, it says so and goes on.
+      `listen_addresses = 'localhost'`,
       // A socket's path may have 107 bytes: data folders can be deeper.
       `unix_socket_directories = ''`,
-      `max_connections = 100`,
+      `max_connections = ${plan.connections ?? CONNECTIONS_DEFAULT}`,
       // To stderr, and so into the app's stream; the time is the line's own.
       `log_destination = 'stderr'`,
       `logging_collector = off`,
@@ -68,7 +38,7 @@ const postgres: AddonServiceDefinition = {
       '',
     ].join('\n'),
   }),
-  async initialize(folder, { password }) {
+  async initialize({ folder, password }) {
     const passwordFile = join(folder, 'password');
     await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
     try {
@@ -84,19 +54,22 @@ const postgres: AddonServiceDefinition = {
       await rm(passwordFile, { force: true });
     }
   },
-  configVars: ({ port, password }) => ({ DATABASE_URL: `postgres://app:${password}@127.0.0.1:${port}/app` }),
+  async checkData({ folder, name }) {
+    const dataVersion = (await readFile(join(folder, 'data', 'PG_VERSION'), 'utf8').catch(() => '')).trim();
+    const programVersion = await majorVersion(requirePostgresProgram('postgres'));
+    if (dataVersion === programVersion || dataVersion === '' || programVersion === '') return;
+    throw new TailraceError(
+      'unavailable',
+      `The data of ${name} are of PostgreSQL ${dataVersion}, and the server has ${programVersion}: install PostgreSQL ${dataVersion} beside it (postgresql-${dataVersion}), and restart tailrace. Nothing was changed.`,
+    );
+  },
+  facts: ({ port, password }) => ({ url: `postgres://app:${password}@localhost:${port}/app` }),
 };
 
-/** By name. */
-export const ADDON_SERVICES: Readonly<Record<string, AddonServiceDefinition>> = { redis, postgres };
-
-/** Heroku's names of services. */
-const ALIASES: Readonly<Record<string, string>> = { postgresql: 'postgres' };
-
-/** `redis` for `redis:dev`, `heroku-redis` and the like; not necessarily an existing service. */
-export function canonicalServiceName(typed: string): string {
-  const name = typed.split(':')[0].replace(/^heroku-/, '');
-  return ALIASES[name] ?? name;
+/** `15`; '' when the program doesn't say. */
+async function majorVersion(program: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, ['--version']).catch(() => ({ stdout: '' }));
+  return /(\d+)/.exec(stdout)?.[1] ?? '';
 }
 
 /** PostgreSQL's programs: Debian keeps those of each version in a folder of its own; the newest is used. */

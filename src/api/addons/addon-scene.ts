@@ -1,0 +1,37 @@
+import type { FastifyRequest } from 'fastify';
+import type { Addons } from '../../apps/host/addons/addons.ts';
+import { includesScope } from '../../apps/records/api-keys.ts';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import type { AddonLinks } from './addon-links.ts';
+import type { AddonScene } from './views.ts';
+
+/** What routes of add-ons look things up with. */
+export interface AddonSceneDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly addons: Addons;
+  /** This server. */
+  readonly url: () => string;
+}
+
+/** All add-ons as they are now. Whose key may not read what is protected gets no links to their pages. */
+export async function addonScene(
+  { appRegistry, addons, url }: AddonSceneDependencies,
+  links: AddonLinks,
+  request: FastifyRequest,
+): Promise<AddonScene> {
+  const [snapshot, appNames, services] = await Promise.all([
+    addons.snapshot(),
+    appRegistry.appNames(),
+    addons.services(),
+  ]);
+  const mayOpen = request.keyGrant !== undefined && includesScope(request.keyGrant.scopes, 'read-protected');
+  return {
+    ...snapshot,
+    appNames,
+    services,
+    webUrl: (addon) =>
+      mayOpen && addon.state === 'provisioned' && addons.hasPage(addon, services)
+        ? `${url().replace('127.0.0.1', 'localhost')}/addons/sign-on/${links.issue(addon.id)}`
+        : null,
+  };
+}

@@ -1,0 +1,252 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { planOf, requirePlan, requireService } from '../../apps/host/addons/catalog/find-service.ts';
+import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
+import { OWNER } from '../../apps/records/owner.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { PROTECTED_ROUTE } from '../authorize.ts';
+import { paginate } from '../pagination.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
+import type { AddonLinks } from './addon-links.ts';
+import { type AddonSceneDependencies, addonScene } from './addon-scene.ts';
+import { matchAddons, requireAddon } from './find-addon.ts';
+import { type AddonScene, addonView, planView, serviceView } from './views.ts';
+
+interface AppParams {
+  Params: { app: string };
+}
+interface AddonParams {
+  Params: { app?: string; addon: string };
+}
+type PlanRequest = string | { readonly name: string };
+interface NewAddonRequest {
+  readonly plan: PlanRequest;
+  readonly name?: string | null;
+  readonly attachment?: { readonly name?: string | null } | null;
+  readonly config?: Readonly<Record<string, string | number | boolean | null>> | null;
+  readonly confirm?: string | null;
+}
+interface AddonChange {
+  readonly plan?: PlanRequest;
+  readonly name?: string;
+}
+
+/** What these routes work with. */
+export interface AddonRouteDependencies extends AddonSceneDependencies {
+  readonly addonLinks: AddonLinks;
+}
+
+/** `/addon-services`, `/addons`, `/apps/:app/addons`: what there is, create, change, destroy. */
+export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDependencies): void {
+  const { appRegistry, addons, addonLinks } = dependencies;
+  const sceneFor = (request: FastifyRequest) => addonScene(dependencies, addonLinks, request);
+
+  api.get(
+    '/addon-services',
+    routeSchema('List what can be added', 'AddonService', { many: true }),
+    async (request, reply) =>
+      paginate(request, reply, (await addons.services()).map(serviceView), ['name', 'id']),
+  );
+  api.get<{ Params: { service: string } }>(
+    '/addon-services/:service',
+    routeSchema('Look at an add-on service, by any of its names', 'AddonService'),
+    async (request) => serviceView(requireService(await addons.services(), request.params.service).service),
+  );
+  api.get<{ Params: { service: string } }>(
+    '/addon-services/:service/plans',
+    routeSchema("List a service's plans", 'Plan', { many: true }),
+    async (request) => {
+      const { service } = requireService(await addons.services(), request.params.service);
+      return service.plans.map((plan) => planView(service, plan));
+    },
+  );
+  api.get<{ Params: { service: string; plan: string } }>(
+    '/addon-services/:service/plans/:plan',
+    routeSchema('Look at a plan', 'Plan'),
+    async ({ params }) => {
+      const { service } = requireService(await addons.services(), params.service);
+      return planView(service, planOf(service, params.plan.split(':').at(-1)));
+    },
+  );
+  api.get<{ Params: { plan: string } }>(
+    '/plans/:plan',
+    routeSchema('Look at a plan', 'Plan'),
+    async ({ params }) => {
+      const { service, plan } = requirePlan(await addons.services(), params.plan);
+      return planView(service, plan);
+    },
+  );
+
+  api.get('/addons', routeSchema('List all add-ons', 'Addon', { many: true }), async (request, reply) => {
+    const scene = await sceneFor(request);
+    return paginate(
+      request,
+      reply,
+      scene.addons.map((addon) => addonView(scene, addon)),
+      ['name', 'id'],
+    );
+  });
+  api.get<AppParams>(
+    '/apps/:app/addons',
+    routeSchema("List an app's add-ons, with those of other apps that it uses", 'Addon', { many: true }),
+    async (request, reply) => {
+      const app = await appRegistry.getApp(request.params.app);
+      const scene = await sceneFor(request);
+      const used = new Set(scene.attachments.filter((one) => one.app === app.id).map(({ addon }) => addon));
+      const own = scene.addons.filter((addon) => addon.app === app.id || used.has(addon.id));
+      return paginate(
+        request,
+        reply,
+        own.map((addon) => addonView(scene, addon)),
+        ['name', 'id'],
+      );
+    },
+  );
+
+  const newAddon = bodySchema(
+    {
+      plan: { type: ['string', 'object'], properties: { name: { type: 'string' } }, required: ['name'] },
+      name: { type: ['string', 'null'] },
+      attachment: {
+        type: ['object', 'null'],
+        properties: { name: { type: ['string', 'null'] } },
+      },
+      config: {
+        type: ['object', 'null'],
+        additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
+      },
+      confirm: { type: ['string', 'null'] },
+    },
+    ['plan'],
+  );
+  api.post<AppParams & { Body: NewAddonRequest }>(
+    '/apps/:app/addons',
+    routeSchema('Add an add-on', 'Addon', { status: 201, body: newAddon }),
+    async (request, reply) => {
+      const app = await appRegistry.getApp(request.params.app);
+      const { plan, name, attachment, config, confirm } = request.body;
+      const options = Object.entries(config ?? {}).flatMap(([key, value]) =>
+        value === null ? [] : [[key, String(value)]],
+      );
+      const addon = await addons.create(app, {
+        plan: planName(plan),
+        name: name || undefined,
+        as: attachment?.name || undefined,
+        confirm: confirm ?? undefined,
+        options: Object.fromEntries(options),
+      });
+      reply.code(201);
+      return addonView(await sceneFor(request), addon);
+    },
+  );
+
+  const addonChange = bodySchema({
+    plan: { type: ['string', 'object'], properties: { name: { type: 'string' } }, required: ['name'] },
+    name: { type: 'string' },
+  });
+  const found = async (request: FastifyRequest<AddonParams>) => {
+    const scene = await sceneFor(request);
+    return { scene, addon: await addonOf(request.params, scene) };
+  };
+  for (const path of ['/addons/:addon', '/apps/:app/addons/:addon']) {
+    api.get<AddonParams>(path, routeSchema('Look at an add-on', 'Addon'), async (request) => {
+      const { scene, addon } = await found(request);
+      return addonView(scene, addon);
+    });
+    api.patch<AddonParams & { Body: AddonChange | null }>(
+      path,
+      routeSchema('Change the plan or the name of an add-on', 'Addon', { body: addonChange }),
+      async (request) => {
+        let { addon } = await found(request);
+        const { plan, name } = request.body ?? {};
+        if (plan === undefined && name === undefined)
+          throw new TailraceError('invalid_params', 'Name what is to be changed: the plan or the name.');
+        if (name !== undefined) addon = await addons.rename(addon, name);
+        if (plan !== undefined) addon = await addons.changePlan(addon, planName(plan));
+        return addonView(await sceneFor(request), addon);
+      },
+    );
+    api.delete<AddonParams & { Body: { force?: boolean } | null }>(
+      path,
+      routeSchema('Remove an add-on and what it holds', 'Addon', {
+        body: bodySchema({ force: { type: 'boolean' } }),
+      }),
+      async (request) => {
+        const { scene, addon } = await found(request);
+        await addons.destroy(addon, request.body?.force ?? false);
+        return { ...addonView(scene, addon), state: 'deprovisioned', web_url: null };
+      },
+    );
+  }
+  api.get<AddonParams>(
+    '/addons/:addon/config',
+    { ...routeSchema("An add-on's config", 'AddonConfig', { many: true }), ...PROTECTED_ROUTE },
+    async (request) => {
+      const { addon } = await found(request);
+      return Object.entries(addon.config).map(([name, value]) => ({ name, value }));
+    },
+  );
+  api.get<AddonParams>(
+    '/addons/:addon/details',
+    routeSchema('What an add-on is like now, as its service says it', 'AddonDetail', { many: true }),
+    async (request) => addons.info((await found(request)).addon),
+  );
+
+  interface ResolveRequest {
+    readonly addon: string;
+    readonly app?: string | null;
+    readonly addon_service?: string | null;
+  }
+  const resolveBody = bodySchema(
+    {
+      addon: { type: 'string' },
+      app: { type: ['string', 'null'] },
+      addon_service: { type: ['string', 'null'] },
+    },
+    ['addon'],
+  );
+  api.post<{ Body: ResolveRequest }>(
+    '/actions/addons/resolve',
+    routeSchema('Find add-ons by what was typed', 'Addon', { many: true, body: resolveBody }),
+    async (request) => {
+      const { addon: which, app, addon_service: service } = request.body;
+      const scene = await sceneFor(request);
+      const appId = app ? (await appRegistry.getApp(app)).id : undefined;
+      // Refuses when there is none; several are for the client to choose from.
+      const matches = matchAddons(scene, which, appId).filter((one) => !service || one.service === service);
+      if (matches.length === 0) requireAddon(scene, which, appId);
+      return matches.map((addon) => addonView(scene, addon));
+    },
+  );
+
+  async function addonOf({ app, addon }: AddonParams['Params'], scene: AddonScene): Promise<AddonRecord> {
+    const record: AppRecord | undefined = app === undefined ? undefined : await appRegistry.getApp(app);
+    return requireAddon(scene, addon, record?.id);
+  }
+}
+
+/** The pages of add-ons: a link opens one of them, once. Whoever has the link may; it needs no key. */
+export function addonPageRoutes(server: FastifyInstance, dependencies: AddonRouteDependencies): void {
+  const { appRegistry, addons, addonLinks } = dependencies;
+  server.get<{ Params: { secret: string } }>('/addons/sign-on/:secret', async (request, reply) => {
+    const id = addonLinks.redeem(request.params.secret);
+    const addon =
+      id === undefined ? undefined : (await addons.snapshot()).addons.find((one) => one.id === id);
+    if (!addon)
+      throw new TailraceError(
+        'not_found',
+        'This link was used already, or is too old: get another one with addons:open.',
+      );
+    const app = await appRegistry.findApp(addon.app);
+    const url = await addons.pageUrl(addon, { appName: app?.name ?? '', email: OWNER.email });
+    if (url === undefined) throw new TailraceError('not_found', `${addon.name} has no page.`);
+    return reply
+      .header('Cache-Control', 'no-store')
+      .header('Referrer-Policy', 'no-referrer')
+      .redirect(url, 303);
+  });
+}
+
+function planName(plan: PlanRequest): string {
+  return typeof plan === 'string' ? plan : plan.name;
+}

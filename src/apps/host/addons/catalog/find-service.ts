@@ -1,0 +1,93 @@
+/** What somebody typed, found in a catalog. */
+import { TailraceError } from '../../../../common/errors.ts';
+import type { AddonPlan, CatalogService, ConfigVarMap } from './catalog-entry.ts';
+
+/** A service, with what the typed name of it stands for. */
+export interface FoundService {
+  readonly service: CatalogService;
+  readonly prefix: string;
+  readonly colorPrefix: string;
+  readonly configVars: ConfigVarMap;
+}
+export interface FoundPlan extends FoundService {
+  readonly plan: AddonPlan;
+}
+
+/**
+ * The service of a name, an alias of it, or a plan of it (`redis:dev`).
+ * @param services those before others win
+ */
+export function findService(services: readonly CatalogService[], typed: string): FoundService | undefined {
+  const name = typed.split(':', 1)[0].toLowerCase();
+  for (const service of services) {
+    const { spellings, prefix, colorPrefix = prefix, configVars } = service;
+    if (service.name === name) return { service, prefix, colorPrefix, configVars };
+    const spelling = Object.hasOwn(spellings, name) ? spellings[name] : undefined;
+    if (spelling)
+      return {
+        service,
+        prefix: spelling.prefix ?? prefix,
+        colorPrefix: spelling.prefix ?? colorPrefix,
+        configVars: spelling.configVars ?? configVars,
+      };
+  }
+  return undefined;
+}
+
+/** @throws TailraceError `not_found`, with the names that there are */
+export function requireService(services: readonly CatalogService[], typed: string): FoundService {
+  const found = findService(services, typed);
+  if (found) return found;
+  const names = services.map(({ name }) => name).join(', ');
+  throw new TailraceError('not_found', `Couldn't find that add-on service; there are: ${names}.`);
+}
+
+/**
+ * The plan of `service:plan`, or the service's default plan.
+ * @throws TailraceError `not_found` for an unknown service, `invalid_params` for an unknown plan
+ */
+export function requirePlan(services: readonly CatalogService[], typed: string): FoundPlan {
+  const found = requireService(services, typed);
+  return { ...found, plan: planOf(found.service, typed.split(':')[1], typed) };
+}
+
+/** @throws TailraceError `invalid_params` */
+export function planOf(
+  { name: service, plans }: CatalogService,
+  typed = '',
+  whole = `${service}:${typed}`,
+): AddonPlan {
+  if (typed === '') return plans[0];
+  const name = typed.toLowerCase();
+  const found = plans.find((plan) => plan.name === name || plan.aliases?.includes(name));
+  if (found) return found;
+  throw new TailraceError(
+    'invalid_params',
+    `Couldn't find either the add-on service or the add-on plan of "${whole}". ${service} has the plans ${plans.map((plan) => plan.name).join(', ')}.`,
+  );
+}
+
+/** The config vars of an attachment, by their names. */
+export function attachedConfigVars(
+  attachmentName: string,
+  config: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(config).map(([suffix, value]) => [configVarName(attachmentName, suffix), value]),
+  );
+}
+
+/** `REDIS_URL`; the attachment's name alone for a config var without more. */
+export function configVarName(attachmentName: string, suffix: string): string {
+  return suffix === '' ? attachmentName : `${attachmentName}_${suffix}`;
+}
+
+/** What a provider told, as an add-on's config: a fact that it didn't tell is no config var. */
+export function configOfFacts(
+  map: ConfigVarMap,
+  facts: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(map).flatMap(([suffix, fact]) => (fact in facts ? [[suffix, facts[fact]]] : [])),
+  );
+}

@@ -1,0 +1,248 @@
+/**
+ * Add-ons on this machine: servers, each for one app, started with this server and stopped with it. Their output goes to the app's stream.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TailraceError } from '../../../../common/errors.ts';
+import type { Log } from '../../../../common/log.ts';
+import type { AppId } from '../../../../logs/store/contract.ts';
+import type { ChunkSink } from '../../../processes/output/line-sink.ts';
+import type { DynoPidFile } from '../../../processes/pid-file.ts';
+import { firstPortOf, type PortAllocator } from '../../../processes/ports.ts';
+import type { AddonPlan, CatalogService } from '../catalog/catalog-entry.ts';
+import { planOf } from '../catalog/find-service.ts';
+import type { AddonRecord } from '../model/addon-record.ts';
+import type {
+  AddonInfoRow,
+  AddonProvider,
+  AddonReports,
+  OpenContext,
+  ProvidedService,
+  ProvisionedAddon,
+} from '../provider.ts';
+import type { LocalInstance, LocalResource, LocalService } from './local-service.ts';
+import { RunningInstance } from './running-instance.ts';
+
+/** First port of add-ons, and how many servers begin apart: all of them below the ports that Linux gives to clients. */
+const BASE_PORT = 28_000;
+const PORT_RANGES = 40;
+
+export interface LocalProviderOptions {
+  readonly catalog: readonly CatalogService[];
+  readonly services: readonly LocalService[];
+  /** For their data. */
+  readonly folder: string;
+  readonly ports: PortAllocator;
+  readonly pidFile: () => DynoPidFile;
+  /** Takes the lines of an app's add-ons. */
+  readonly lines: (app: AppId) => ChunkSink;
+  readonly reports: AddonReports;
+  readonly log: Log;
+}
+
+export class LocalProvider implements AddonProvider {
+  private readonly options: LocalProviderOptions;
+  private readonly running = new Map<string, RunningInstance>();
+  /** Process numbers in use, by app and process type: `<app> redis` → 1, 2. */
+  private readonly numbers = new Map<string, Set<number>>();
+
+  constructor(options: LocalProviderOptions) {
+    this.options = options;
+  }
+
+  async services(): Promise<readonly ProvidedService[]> {
+    return this.options.catalog
+      .filter(({ provider }) => provider === 'local')
+      .map((entry) => ({
+        ...entry,
+        missing: this.service(entry.name)
+          ? this.service(entry.name)?.missing?.()
+          : `${entry.humanName} can't run on this server yet: attach one that runs elsewhere with --url ADDRESS.`,
+      }));
+  }
+
+  async provision(addon: AddonRecord, plan: AddonPlan): Promise<ProvisionedAddon> {
+    const service = this.requireService(addon);
+    const port = await this.options.ports.allocate(this.firstPort());
+    const resource: LocalResource = {
+      port,
+      password: randomBytes(18).toString('hex'),
+      number: this.takeNumber(addon),
+    };
+    const instance = await this.prepare(addon, plan, resource);
+    try {
+      await service.initialize?.(instance);
+      const running = this.start(addon, service, instance);
+      // The app may connect at once.
+      await running.waitUntilReady();
+    } catch (error) {
+      await this.end({ ...addon, resource });
+      throw error;
+    }
+    return {
+      state: 'provisioned',
+      facts: service.facts(instance),
+      resource,
+      message: service.message?.(instance),
+    };
+  }
+
+  async changePlan(addon: AddonRecord, plan: AddonPlan): Promise<ProvisionedAddon> {
+    const service = this.requireService(addon);
+    const resource = resourceOf(addon);
+    await this.running.get(addon.id)?.stop();
+    const instance = await this.prepare(addon, plan, resource);
+    await this.start(addon, service, instance).waitUntilReady();
+    return { state: 'provisioned', facts: service.facts(instance) };
+  }
+
+  async deprovision(addon: AddonRecord): Promise<void> {
+    await this.end(addon);
+  }
+
+  async resume(addons: readonly AddonRecord[]): Promise<void> {
+    // All numbers and ports are known before one is given away.
+    for (const addon of addons) this.numbersOf(addon).add(resourceOf(addon).number);
+    await Promise.all(
+      addons.map((addon) =>
+        this.resumeOne(addon).catch((error: unknown) => {
+          this.options.log.warn(
+            { app: addon.app, addon: addon.name, err: error },
+            'an add-on could not be started',
+          );
+          const said = error instanceof Error ? error.message : String(error);
+          this.write(addon, said);
+        }),
+      ),
+    );
+  }
+
+  async open(addon: AddonRecord, context: OpenContext): Promise<string | undefined> {
+    return this.requireService(addon).open?.(this.instanceOf(addon), context);
+  }
+
+  async info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
+    return (await this.requireService(addon).info?.(this.instanceOf(addon))) ?? [];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.running.values()].map((running) => running.stop()));
+  }
+
+  private async resumeOne(addon: AddonRecord): Promise<void> {
+    const service = this.requireService(addon);
+    const missing = service.missing?.();
+    if (missing) throw new TailraceError('unavailable', missing);
+    const before = resourceOf(addon);
+    const port = await this.options.ports.allocate(before.port);
+    const resource = { ...before, port };
+    const instance = await this.prepare(addon, this.planOf(addon), resource);
+    this.start(addon, service, instance);
+    if (port === before.port) return;
+    this.options.log.warn(
+      { addon: addon.name, before: before.port, port },
+      "an add-on's port is taken by another program: it listens on another one",
+    );
+    await this.options.reports.updateFacts(addon.id, service.facts(instance), resource);
+  }
+
+  private start(addon: AddonRecord, service: LocalService, instance: LocalInstance): RunningInstance {
+    const running = new RunningInstance({
+      ...this.options,
+      app: addon.app,
+      service,
+      instance,
+      process: `${this.catalogEntry(addon).process}.${instance.number}`,
+      label: Object.keys(addon.configVars).length > 0 ? addon.prefix : addon.name,
+      lines: this.options.lines(addon.app),
+    });
+    this.running.set(addon.id, running);
+    running.start();
+    return running;
+  }
+
+  /** Stops it, and deletes what it holds. */
+  private async end(addon: AddonRecord): Promise<void> {
+    await this.running.get(addon.id)?.stop();
+    this.running.delete(addon.id);
+    const { port, number } = resourceOf(addon);
+    this.options.ports.release(port);
+    this.numbersOf(addon).delete(number);
+    await rm(join(this.options.folder, addon.id), { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  private async prepare(
+    addon: AddonRecord,
+    plan: AddonPlan,
+    resource: LocalResource,
+  ): Promise<LocalInstance> {
+    const instance = {
+      ...resource,
+      id: addon.id,
+      name: addon.name,
+      folder: join(this.options.folder, addon.id),
+      plan,
+    };
+    await mkdir(instance.folder, { recursive: true, mode: 0o700 });
+    return instance;
+  }
+
+  private instanceOf(addon: AddonRecord): LocalInstance {
+    const folder = join(this.options.folder, addon.id);
+    return { ...resourceOf(addon), id: addon.id, name: addon.name, folder, plan: this.planOf(addon) };
+  }
+
+  private planOf(addon: AddonRecord): AddonPlan {
+    return planOf(this.catalogEntry(addon), addon.plan);
+  }
+
+  private catalogEntry({ service }: AddonRecord): CatalogService {
+    const entry = this.options.catalog.find(({ name }) => name === service);
+    if (entry) return entry;
+    throw new TailraceError('unavailable', `This server knows no add-on service ${service}.`);
+  }
+
+  private service(name: string): LocalService | undefined {
+    return this.options.services.find(({ service }) => service === name);
+  }
+
+  private requireService({ service }: AddonRecord): LocalService {
+    const found = this.service(service);
+    if (found) return found;
+    throw new TailraceError('unavailable', `This server can't run ${service}.`);
+  }
+
+  private write(addon: AddonRecord, text: string): void {
+    const entry = this.options.catalog.find(({ name }) => name === addon.service);
+    const process = `${entry?.process ?? addon.service}.${resourceOf(addon).number}`;
+    this.options.lines(addon.app).writeLine('app', process, ERROR_PRIORITY, text);
+  }
+
+  private takeNumber(addon: AddonRecord): number {
+    const taken = this.numbersOf(addon);
+    let number = 1;
+    while (taken.has(number)) number++;
+    taken.add(number);
+    return number;
+  }
+
+  private numbersOf({ app, service }: AddonRecord): Set<number> {
+    const key = `${app} ${service}`;
+    const numbers = this.numbers.get(key) ?? new Set();
+    this.numbers.set(key, numbers);
+    return numbers;
+  }
+
+  private firstPort(): number {
+    return firstPortOf(this.options.folder, BASE_PORT, PORT_RANGES);
+  }
+}
+
+/** `user.err` (RFC 5424 section 6.2.1). */
+const ERROR_PRIORITY = 11;
+
+function resourceOf({ resource }: AddonRecord): LocalResource {
+  const { port = 0, password = '', number = 0 } = (resource ?? {}) as Partial<LocalResource>;
+  return { port, password, number };
+}

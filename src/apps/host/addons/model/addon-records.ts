@@ -1,0 +1,133 @@
+/** The records of add-ons and attachments in the store: each change all or nothing, also with other servers on the same store. */
+import type { AppId, RecordChange, Store, StoredRecord } from '../../../../logs/store/contract.ts';
+import type { AddonRecord, AttachmentRecord } from './addon-record.ts';
+
+const addonKey = (id: string): string => `addon/${id}`;
+const addonNameKey = (name: string): string => `addon-name/${name.toLowerCase()}`;
+const attachmentKey = (id: string): string => `attachment/${id}`;
+const attachmentNameKey = ({ app, name }: Pick<AttachmentRecord, 'app' | 'name'>): string =>
+  `attachment-name/${app}/${name}`;
+
+/** Add-ons and attachments as they are at one moment. */
+export interface AddonSnapshot {
+  readonly addons: readonly AddonRecord[];
+  readonly attachments: readonly AttachmentRecord[];
+}
+
+export class AddonRecords {
+  private readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  /** All of them, the oldest first. */
+  async snapshot(): Promise<AddonSnapshot> {
+    const [addons, attachments] = await Promise.all([
+      this.store.list<AddonRecord>('', 'addon/'),
+      this.store.list<AttachmentRecord>('', 'attachment/'),
+    ]);
+    return { addons: oldestFirst(addons), attachments: oldestFirst(attachments) };
+  }
+
+  async get(id: string): Promise<StoredRecord<AddonRecord> | undefined> {
+    return this.store.get<AddonRecord>('', addonKey(id));
+  }
+
+  /** @returns false when one of the names is taken */
+  create(addon: AddonRecord, attachment: AttachmentRecord, replaced?: AttachmentRecord): Promise<boolean> {
+    return this.store.transact('', [
+      { key: addonKey(addon.id), value: addon, ifVersion: 0 },
+      { key: addonNameKey(addon.name), value: addon.id, ifVersion: 0 },
+      ...attachChanges(attachment, replaced),
+    ]);
+  }
+
+  /** @returns false when the name is taken */
+  attach(attachment: AttachmentRecord, replaced?: AttachmentRecord): Promise<boolean> {
+    return this.store.transact('', attachChanges(attachment, replaced));
+  }
+
+  async detach(attachments: readonly AttachmentRecord[]): Promise<void> {
+    await this.store.transact('', attachments.flatMap(detachChanges));
+  }
+
+  /**
+   * Changes an add-on's record.
+   * @param change called again when somebody else changed it meanwhile; undefined: nothing to change
+   * @returns undefined when there is no such add-on, or its new name is taken
+   */
+  async update(
+    id: string,
+    change: (before: AddonRecord) => Partial<AddonRecord> | undefined,
+  ): Promise<AddonRecord | undefined> {
+    for (;;) {
+      const before = await this.get(id);
+      if (!before) return undefined;
+      const changes = change(before.value);
+      if (!changes) return before.value;
+      const value: AddonRecord = { ...before.value, ...changes, updatedAt: new Date().toISOString() };
+      const isRenamed = addonNameKey(value.name) !== addonNameKey(before.value.name);
+      const committed = await this.store.transact('', [
+        { key: addonKey(id), value, ifVersion: before.version },
+        ...(isRenamed
+          ? [
+              { key: addonNameKey(value.name), value: id, ifVersion: 0 },
+              { key: addonNameKey(before.value.name), value: undefined },
+            ]
+          : []),
+      ]);
+      if (committed) return value;
+      if (isRenamed && (await this.store.get('', addonNameKey(value.name)))) return undefined;
+    }
+  }
+
+  /** Removes an add-on with all its attachments. */
+  async remove(addon: AddonRecord, attachments: readonly AttachmentRecord[]): Promise<void> {
+    await this.store.transact('', [
+      { key: addonKey(addon.id), value: undefined },
+      { key: addonNameKey(addon.name), value: undefined },
+      ...attachments.flatMap(detachChanges),
+    ]);
+  }
+}
+
+/** The attachment, in the place of the one that had its name. */
+function attachChanges(attachment: AttachmentRecord, replaced?: AttachmentRecord): RecordChange[] {
+  return [
+    { key: attachmentKey(attachment.id), value: attachment, ifVersion: 0 },
+    ...(replaced
+      ? [
+          { key: attachmentKey(replaced.id), value: undefined },
+          { key: attachmentNameKey(attachment), value: attachment.id },
+        ]
+      : [{ key: attachmentNameKey(attachment), value: attachment.id, ifVersion: 0 }]),
+  ];
+}
+
+function detachChanges(attachment: AttachmentRecord): RecordChange[] {
+  return [
+    { key: attachmentKey(attachment.id), value: undefined },
+    { key: attachmentNameKey(attachment), value: undefined },
+  ];
+}
+
+function oldestFirst<T extends { readonly createdAt: string; readonly id: string }>(
+  records: readonly StoredRecord<T>[],
+): T[] {
+  return records
+    .map(({ value }) => value)
+    .sort((a, b) =>
+      a.createdAt === b.createdAt ? (a.id < b.id ? -1 : 1) : a.createdAt < b.createdAt ? -1 : 1,
+    );
+}
+
+/** The attachments of an app. */
+export function attachmentsOfApp({ attachments }: AddonSnapshot, app: AppId): AttachmentRecord[] {
+  return attachments.filter((attachment) => attachment.app === app);
+}
+
+/** The attachments of an add-on. */
+export function attachmentsOfAddon({ attachments }: AddonSnapshot, addon: string): AttachmentRecord[] {
+  return attachments.filter((attachment) => attachment.addon === addon);
+}

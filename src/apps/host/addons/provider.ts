@@ -1,0 +1,72 @@
+/** What makes add-ons of one kind: the interface between their records and what stands behind them. */
+import type { AddonPlan, CatalogService } from './catalog/catalog-entry.ts';
+import type { AddonRecord } from './model/addon-record.ts';
+
+/** What an add-on's config vars are made of, by name: `url`, `host`, `password` … A service's `configVars` name those that it needs. */
+export type AddonFacts = Readonly<Record<string, string>>;
+
+export interface ProvisionedAddon {
+  /** Pending: accepted, and reported later through {@link AddonReports}. */
+  readonly state: 'provisioned' | 'pending';
+  /** May be there while pending, too. */
+  readonly facts?: AddonFacts;
+  /** What the provider wants to find in the record again. Left out: as it was. */
+  readonly resource?: unknown;
+  /** For the user. */
+  readonly message?: string;
+}
+
+/** A row of `pg:info` and `redis:info`, in the shape that Heroku's CLI reads. */
+export interface AddonInfoRow {
+  readonly name: string;
+  readonly values: readonly string[];
+}
+
+/**
+ * A provider is told of an add-on after its record is stored, and may be told of the same twice: after a crash, and by a user who tries
+ * again. So each call does what is still to be done.
+ */
+export interface AddonProvider {
+  /** The services that it can make add-ons of now. Those that it could if something were installed are given with `missing`. */
+  services(): Promise<readonly ProvidedService[]>;
+  /**
+   * Makes the add-on. It may take a while; nothing waits but the user.
+   * @throws TailraceError with what the user should do; the record is taken back then, after `deprovision`
+   */
+  provision(addon: AddonRecord, plan: AddonPlan): Promise<ProvisionedAddon>;
+  /** Changes its plan. @throws TailraceError when it can't: the plan stays */
+  changePlan(addon: AddonRecord, plan: AddonPlan): Promise<ProvisionedAddon>;
+  /** Ends it and deletes what it holds; does nothing when there is nothing any more. @throws TailraceError: tried again later */
+  deprovision(addon: AddonRecord): Promise<void>;
+  /** Runs the add-ons of this server, at its start. One that can't run is reported in the app's stream, and holds up nothing else. */
+  resume(addons: readonly AddonRecord[]): Promise<void>;
+  /**
+   * Where a user's browser is sent to for its page, signed on there: for one use. Undefined: it has no page.
+   */
+  open?(addon: AddonRecord, context: OpenContext): Promise<string | undefined>;
+  /** What it is like now, for `addons:info`, `pg:info`, `redis:info`. */
+  info?(addon: AddonRecord): Promise<readonly AddonInfoRow[]>;
+  /** Stops what runs, as the server does. */
+  close(): Promise<void>;
+}
+
+/** A service of a provider; `missing`: the sentence that says what has to be installed first. */
+export interface ProvidedService extends CatalogService {
+  readonly missing?: string;
+}
+
+/** From where a page is opened. */
+export interface OpenContext {
+  readonly appName: string;
+  readonly email: string;
+}
+
+/** What a provider reports by itself, after it has answered: the add-ons' class takes it. */
+export interface AddonReports {
+  /** A pending add-on is there. */
+  markProvisioned(id: string, facts?: AddonFacts): Promise<AddonRecord>;
+  /** A pending add-on won't be there: its record is taken back, and the app's stream says why. */
+  markFailed(id: string, reason: string): Promise<void>;
+  /** Its config vars are others now: the apps that have it are released with them. */
+  updateFacts(id: string, facts: AddonFacts, resource?: unknown): Promise<AddonRecord>;
+}
