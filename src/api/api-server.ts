@@ -8,6 +8,7 @@ import { discardRemainingBody } from '../logs/sources/http/read-body.ts';
 import { AddonLinks } from './addons/addon-links.ts';
 import { type AddonRouteDependencies, addonPageRoutes, addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
+import { dataServiceRoutes } from './addons/data-services.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
@@ -169,6 +170,7 @@ export async function registerApiRoutes(
       releaseRoutes,
       addonRoutes,
       attachmentRoutes,
+      dataServiceRoutes,
       buildRoutes,
       domainRoutes,
       emptyListRoutes,

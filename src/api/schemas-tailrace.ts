@@ -17,6 +17,15 @@ const reference = objectSchema({ id: string, name: string });
 export const TAILRACE_SCHEMAS = {
   AddonConfig: objectSchema({ name: string, value: string }),
   AddonDetail: objectSchema({ name: string, values: { type: 'array', items: string } }),
+  /** What Heroku's CLI asks its data service about a database. */
+  DataService: objectSchema({
+    addon_id: string,
+    name: string,
+    plan: string,
+    resource_url: string,
+    info: { type: 'array', items: objectSchema({ name: string, values: { type: 'array', items: string } }) },
+  }),
+  DataServiceStatus: objectSchema({ message: string, 'waiting?': boolean, 'error?': boolean }),
   AddonService: objectSchema({
     id: string,
     name: string,

@@ -1,8 +1,7 @@
-/** The official `heroku` command against a real `tailrace start`: apps, their settings, add-ons and keys, and what it prints. */
+/** The official `heroku` command against a real `tailrace start`: apps, their settings and keys, and what it prints. */
 import { describe, expect, it } from 'vitest';
 import { HerokuCli } from '../../support/heroku/heroku-cli.ts';
 import { HerokuCliApp } from '../../support/heroku/heroku-cli-app.ts';
-import { missing } from '../../support/program.ts';
 import { until } from '../../support/until.ts';
 
 const shop = new HerokuCliApp(25_100);
@@ -107,23 +106,6 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
     await shop.server.request('PATCH', '/apps/shop/config-vars', { MAINTENANCE_PAGE_URL: null });
     expect(await h('maintenance:off')).toMatch(/Disabling maintenance mode for shop... done/);
     expect(await answer()).toMatch(/^A is/);
-  });
-});
-
-describe('add-ons', { timeout: 180_000 }, () => {
-  it('are none at first', async () => {
-    expect(await h('addons')).toMatch(/No add-ons for app shop/);
-    await expect(shop.server.request('POST', '/apps/shop/addons', { plan: 'nosuch' })).rejects.toThrow(
-      /Couldn't find that add-on service/,
-    );
-  });
-
-  it.skipIf(missing('redis-server'))('redis is created, gives a config var, and is destroyed', async () => {
-    expect(await h('addons:create redis:dev')).toMatch(/Created redis-\S+ as REDIS_URL/);
-    expect(await h('addons')).toMatch(/redis \(redis-\S+\)\s+local\s+free[\s\S]*as REDIS/);
-    expect((await configVars()).REDIS_URL).toMatch(/^redis:\/\/:\w+@127\.0\.0\.1:\d+/);
-    expect(await h('addons:destroy redis --confirm shop')).toMatch(/Destroying redis-\S+ on shop... done/);
-    expect(await configVars()).not.toHaveProperty('REDIS_URL');
   });
 });
 

@@ -3,12 +3,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { TailraceError } from '../../../../common/errors.ts';
+import { reasonOf, TailraceError } from '../../../../common/errors.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
 import { findProgram } from '../local/find-program.ts';
-import type { ProcessService } from '../local/local-service.ts';
+import type { LocalInstance, ProcessService } from '../local/local-service.ts';
 
 const INITIALIZE_TIMEOUT_MS = 60_000;
+const ASK_TIMEOUT_MS = 10_000;
 const CONNECTIONS_DEFAULT = 100;
 
 export const postgresService: ProcessService = {
@@ -63,8 +64,83 @@ export const postgresService: ProcessService = {
       `The data of ${name} are of PostgreSQL ${dataVersion}, and the server has ${programVersion}: install PostgreSQL ${dataVersion} beside it (postgresql-${dataVersion}), and restart tailrace. Nothing was changed.`,
     );
   },
+  async info(instance) {
+    const { version, connections, connectionsMax, size, tables } = await askPostgres(instance);
+    return [
+      { name: 'Plan', values: [instance.plan.description] },
+      { name: 'Status', values: ['Available'] },
+      { name: 'Connections', values: [`${connections}/${connectionsMax}`] },
+      { name: 'PG Version', values: [version] },
+      { name: 'Data Size', values: [size] },
+      { name: 'Tables', values: [String(tables)] },
+    ];
+  },
+  async samples(instance) {
+    const { bytes, tables, connections } = await askPostgres(instance);
+    return { db_size: `${bytes}bytes`, tables, 'active-connections': connections };
+  },
   facts: ({ port, password }) => ({ url: `postgres://app:${password}@localhost:${port}/app` }),
 };
+
+/** Size in bytes, tables, connections, version. */
+const FACTS_QUERY = `SELECT pg_database_size(current_database()), (SELECT count(*) FROM pg_stat_user_tables),
+  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), current_setting('server_version'),
+  current_setting('max_connections'), pg_size_pretty(pg_database_size(current_database()))`;
+
+interface DatabaseFacts {
+  readonly bytes: number;
+  readonly tables: number;
+  readonly connections: number;
+  readonly version: string;
+  readonly connectionsMax: number;
+  readonly size: string;
+}
+
+async function askPostgres({ port, password, name }: LocalInstance): Promise<DatabaseFacts> {
+  const psql = findPostgresProgram('psql');
+  if (!psql)
+    throw new TailraceError(
+      'unavailable',
+      'psql is not installed on the server: apt-get install postgresql-client.',
+    );
+  try {
+    const { stdout } = await promisify(execFile)(
+      psql,
+      [
+        '--no-psqlrc',
+        '--tuples-only',
+        '--no-align',
+        '--field-separator=|',
+        '-h',
+        '127.0.0.1',
+        '-p',
+        String(port),
+        '-U',
+        'app',
+        '-c',
+        FACTS_QUERY,
+        'app',
+      ],
+      {
+        env: { ...hostEnvironment(process.env), PGPASSWORD: password, PGCONNECT_TIMEOUT: '3' },
+        timeout: ASK_TIMEOUT_MS,
+      },
+    );
+    const [bytes, tables, connections, version, connectionsMax, size] = stdout.trim().split('|');
+    return {
+      bytes: Number(bytes),
+      tables: Number(tables),
+      // Its own isn't one of the app's.
+      connections: Number(connections) - 1,
+      version,
+      connectionsMax: Number(connectionsMax),
+      size,
+    };
+  } catch (error) {
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : reasonOf(error);
+    throw new TailraceError('unavailable', `${name} doesn't answer: ${said}`, { cause: error });
+  }
+}
 
 /** `15`; '' when the program doesn't say. */
 async function majorVersion(program: string): Promise<string> {

@@ -1,5 +1,8 @@
+import { reasonOf, TailraceError } from '../../../../common/errors.ts';
 import { findProgram } from '../local/find-program.ts';
-import type { ProcessService } from '../local/local-service.ts';
+import type { LocalInstance, ProcessService } from '../local/local-service.ts';
+
+const ASK_TIMEOUT_MS = 3_000;
 
 export const redisService: ProcessService = {
   kind: 'process',
@@ -23,4 +26,51 @@ export const redisService: ProcessService = {
   command: () => 'exec redis-server redis.conf',
   // With the name of its only user: an empty one is sent as a name by redis-cli.
   facts: ({ port, password }) => ({ url: `redis://default:${password}@localhost:${port}` }),
+  async info(instance) {
+    const facts = await askRedis(instance);
+    return [
+      { name: 'Plan', values: [instance.plan.description] },
+      { name: 'Status', values: ['available'] },
+      { name: 'Version', values: [facts.redis_version ?? '?'] },
+      { name: 'Connections', values: [`${facts.connected_clients}/${facts.maxclients}`] },
+      { name: 'Memory', values: [facts.used_memory_human ?? '?'] },
+      { name: 'Maxmemory', values: [facts.maxmemory_policy ?? '?'] },
+    ];
+  },
+  async samples(instance) {
+    const facts = await askRedis(instance);
+    const [hits, misses] = [Number(facts.keyspace_hits), Number(facts.keyspace_misses)];
+    return {
+      'active-connections': facts.connected_clients,
+      'memory-redis': `${facts.used_memory}bytes`,
+      'hit-rate': hits + misses === 0 ? 0 : Number((hits / (hits + misses)).toFixed(5)),
+      'evicted-keys': facts.evicted_keys,
+    };
+  },
 };
+
+/** The answer to INFO, by name. */
+async function askRedis({ port, password, name }: LocalInstance): Promise<Record<string, string>> {
+  const { Redis } = await import('ioredis');
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    password,
+    lazyConnect: true,
+    connectTimeout: ASK_TIMEOUT_MS,
+    commandTimeout: ASK_TIMEOUT_MS,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  });
+  // Errors of its connection are those of the command.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const lines = (await client.info()).split('\r\n').filter((line) => line.includes(':'));
+    return Object.fromEntries(lines.map((line) => line.split(/:(.*)/s).slice(0, 2)));
+  } catch (error) {
+    throw new TailraceError('unavailable', `${name} doesn't answer: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    client.disconnect();
+  }
+}
