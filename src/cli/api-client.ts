@@ -174,6 +174,7 @@ export function errorFromResponse(status: number, body: string, hint = ''): Tail
 function codeOfStatus(status: number): ErrorCode {
   if (status === 401) return 'unauthorized';
   if (status === 404) return 'not_found';
+  if (status === 423) return 'confirmation_required';
   return status >= 500 ? 'unavailable' : 'bad_request';
 }
 

@@ -37,13 +37,23 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'config config:get config:set config:add config:unset config:remove',
       async () => (await import('./apps/config.ts')).configCommands,
     ],
-    [
-      'addons addons:create addons:add addons:destroy addons:remove addons:services',
-      async () => (await import('./apps/addons.ts')).addonCommands,
-    ],
     ['domains domains:add domains:remove', async () => (await import('./apps/domains.ts')).domainCommands],
     ['labs labs:enable labs:disable', async () => (await import('./apps/labs.ts')).labsCommands],
     ['export', async () => (await import('./apps/export.ts')).exportCommand],
+  ],
+  'Add-ons:': [
+    [
+      'addons addons:info addons:services addons:plans addons:docs addons:open',
+      async () => (await import('./addons/addons.ts')).addonCommands,
+    ],
+    [
+      'addons:create addons:add addons:destroy addons:remove addons:attach addons:detach addons:rename addons:upgrade addons:downgrade addons:wait',
+      async () => (await import('./addons/addon-changes.ts')).addonChangeCommands,
+    ],
+    [
+      'pg:psql redis:cli pg:info pg pg:promote redis:info redis redis:promote',
+      async () => (await import('./addons/databases.ts')).databaseCommands,
+    ],
   ],
   'Dynos:': [
     ['ps', async () => (await import('./apps/ps.ts')).psCommand],

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { TailraceError } from '../../common/errors.ts';
 import { ApiClient } from '../api-client.ts';
 import { printResult } from '../format.ts';
 import { addGitRemote } from './git-remote.ts';
@@ -28,16 +29,46 @@ export function appsCommands(program: Command): void {
     .alias('apps:create')
     .description('make an app')
     .option('--no-remote', 'leave the git repository of this folder alone')
+    .option('--addons <list>', 'add-ons to create with it, with commas between them: redis,postgresql')
     .option('--json', 'print JSON')
-    .action(async (name: string | undefined, options: { json?: boolean; remote: boolean }) => {
-      const app = await new ApiClient().request<AppView>('POST', '/apps', { name });
-      const added = options.remote && addGitRemote(app.git_url);
-      printResult(options.json, app, () =>
-        [
-          `Creating ${app.name}... done`,
-          `${app.web_url} | ${app.git_url}`,
-          ...(added ? ['Git remote tailrace added; deploy with: git push tailrace main'] : []),
-        ].join('\n'),
+    .action(
+      async (name: string | undefined, options: { addons?: string; json?: boolean; remote: boolean }) => {
+        const client = new ApiClient();
+        const plans = (options.addons ?? '').split(',').flatMap((plan) => plan.trim() || []);
+        // An app without what it needs would have to be made up for: what can't be added is said before.
+        for (const plan of plans) await client.request('GET', `/plans/${encodeURIComponent(plan)}`);
+        const app = await client.request<AppView>('POST', '/apps', { name });
+        const created = await addAddons(client, app.name, plans);
+        const added = options.remote && addGitRemote(app.git_url);
+        printResult(options.json, app, () =>
+          [
+            `Creating ${app.name}... done`,
+            ...created,
+            `${app.web_url} | ${app.git_url}`,
+            ...(added ? ['Git remote tailrace added; deploy with: git push tailrace main'] : []),
+          ].join('\n'),
+        );
+      },
+    );
+}
+
+/** All of them, or no app. @returns what to say */
+async function addAddons(client: ApiClient, app: string, plans: readonly string[]): Promise<string[]> {
+  const said: string[] = [];
+  const path = `/apps/${encodeURIComponent(app)}`;
+  try {
+    for (const plan of plans) {
+      const { name, config_vars: vars } = await client.request<{ name: string; config_vars: string[] }>(
+        'POST',
+        `${path}/addons`,
+        { plan },
       );
-    });
+      said.push(`Adding ${plan}... done, ${name} as ${vars.join(', ')}`);
+    }
+  } catch (error) {
+    await client.request('DELETE', path);
+    if (!(error instanceof TailraceError)) throw error;
+    throw new TailraceError(error.code, `${error.message} The app ${app} was not made.`, { cause: error });
+  }
+  return said;
 }

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
+import { openInBrowser } from '../browser.ts';
 import { webUiUrl } from '../web-ui-url.ts';
 
 /** `tailrace open`: the app in a browser; with `--logs`, its lines. */
@@ -19,11 +19,6 @@ export function openCommand(program: Command): void {
         `/apps/${encodeURIComponent(app)}`,
       );
       const url = options.logs ? webUiUrl(client.address, app) : webUrl;
-      process.stdout.write(`${url}\n`);
-      const opener = process.platform === 'darwin' ? 'open' : 'xdg-open';
-      // Where there is no browser, the address was printed.
-      spawn(opener, [url], { stdio: 'ignore', detached: true })
-        .on('error', () => {})
-        .unref();
+      openInBrowser(url);
     });
 }

@@ -47,7 +47,7 @@ describe.skipIf(missing('redis-server', 'pg_ctlcluster'))('heroku addons', { tim
     expect(await h('addons:create redis:dev')).toMatch(/Created redis-\S+ as REDIS_URL/);
     expect(await h('addons')).toMatch(/heroku-redis \(redis-\S+\)\s+local\s+free[\s\S]*as REDIS/);
     expect(await h('addons:info shop-cache')).toMatch(
-      /=== shop-cache[\s\S]*Attachments:\s+shop::CACHE[\s\S]*Owning app:\s+shop[\s\S]*Plan:\s+heroku-redis:local[\s\S]*State:\s+created/,
+      /=== shop-cache\s+Plan:\s+heroku-redis:local[\s\S]*Attachments:\s+shop::CACHE\s+Owning app:\s+shop[\s\S]*State:\s+created/,
     );
     expect(await h('addons:upgrade shop-cache heroku-redis:premium-0')).toMatch(
       /Changing shop-cache on shop from heroku-redis:local to heroku-redis:premium-0... done/,

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TailraceError } from '../../../../common/errors.ts';
+import { reasonOf, systemCode, TailraceError } from '../../../../common/errors.ts';
 import type { Log } from '../../../../common/log.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import type { ChunkSink } from '../../../processes/output/line-sink.ts';
@@ -70,22 +70,18 @@ export class LocalProvider implements AddonProvider {
       password: randomBytes(18).toString('hex'),
       number: this.takeNumber(addon),
     };
-    const instance = await this.prepare(addon, plan, resource);
     try {
+      const instance = await this.prepare(addon, plan, resource);
       await service.initialize?.(instance);
       const running = this.start(addon, service, instance);
       // The app may connect at once.
       await running.waitUntilReady();
+      const message = service.message?.(instance);
+      return { state: 'provisioned', facts: service.facts(instance), resource, message };
     } catch (error) {
       await this.end({ ...addon, resource });
       throw error;
     }
-    return {
-      state: 'provisioned',
-      facts: service.facts(instance),
-      resource,
-      message: service.message?.(instance),
-    };
   }
 
   async changePlan(addon: AddonRecord, plan: AddonPlan): Promise<ProvisionedAddon> {
@@ -169,7 +165,11 @@ export class LocalProvider implements AddonProvider {
     const { port, number } = resourceOf(addon);
     this.options.ports.release(port);
     this.numbersOf(addon).delete(number);
-    await rm(join(this.options.folder, addon.id), { recursive: true, force: true, maxRetries: 3 });
+    const folder = join(this.options.folder, addon.id);
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) => {
+      // Where there is no folder of add-ons, there is none of this one.
+      if (systemCode(error) !== 'ENOTDIR') throw error;
+    });
   }
 
   private async prepare(
@@ -184,7 +184,13 @@ export class LocalProvider implements AddonProvider {
       folder: join(this.options.folder, addon.id),
       plan,
     };
-    await mkdir(instance.folder, { recursive: true, mode: 0o700 });
+    await mkdir(instance.folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw new TailraceError(
+        systemCode(error) === 'ENOSPC' ? 'store_full' : 'unavailable',
+        `${addon.name} has no folder on the server (${reasonOf(error)}): make space, or look at ${this.options.folder}, and try again.`,
+        { cause: error },
+      );
+    });
     return instance;
   }
 
