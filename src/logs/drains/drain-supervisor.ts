@@ -13,6 +13,7 @@ import { DrainWorker } from './drain-worker.ts';
 import { createShipmentTransform } from './filter/transform.ts';
 import { Membership, ROUTERS_SCOPE, type RouterLoad, type RouterRecord } from './membership.ts';
 import { type DrainRecord, isSameDrain } from './options/drain-record.ts';
+import { storedFence } from './progress/drain-cursor.ts';
 import type { DrainEventKind } from './progress/drain-events.ts';
 import type { OutletFactory } from './sinks/outlet-factory.ts';
 
@@ -125,10 +126,12 @@ export class DrainSupervisor {
 
   /** Renews or acquires a drain's lease, and runs its worker while this router holds it. */
   private async acquireAndRun(id: string, drains: ReadonlyMap<string, DrainRecord>): Promise<void> {
-    const lease = await this.options.store.acquireLease(`drain/${id}`, this.membership.id, LEASE_MS);
+    const { store } = this.options;
+    const drain = drains.get(id);
+    const above = drain && !this.running.has(id) ? await storedFence(store, drain) : 0;
+    const lease = await store.acquireLease(`drain/${id}`, this.membership.id, LEASE_MS, above);
     const current = this.running.get(id);
     if (current && current.lease.fence !== lease?.fence) await this.stopWorker(id, 0);
-    const drain = drains.get(id);
     if (lease && drain && !this.running.has(id) && !this.isClosed) this.startWorker(drain, lease);
   }
 

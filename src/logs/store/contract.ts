@@ -78,11 +78,11 @@ export interface TransactOptions {
   readonly quiet?: boolean;
 }
 
-/** A lock with a time limit, for one owner at a time. */
+/** A lock with a time limit, for one owner at a time. The limit holds whatever becomes of anybody's clock. */
 export interface Lease {
   readonly name: string;
   readonly owner: string;
-  /** A fencing token: grows with every new owner; a write with an older one is refused. */
+  /** A fencing token: a counter that grows with every new owner; a write with an older one is refused. */
   readonly fence: number;
 }
 
@@ -157,8 +157,13 @@ export interface Store {
    */
   watchRecords(listener: (scope: string) => void): () => void;
 
-  /** Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. */
-  acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
+  /**
+   * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. One that has run out, and that nobody else has
+   * taken, is renewed as it was.
+   * @param above the fence of the last write to what the lease protects: the lease's is higher, also when that was written in
+   * another store, or the store has lost its own count.
+   */
+  acquireLease(name: string, owner: string, ttlMs: number, above?: number): Promise<Lease | undefined>;
 
   /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;

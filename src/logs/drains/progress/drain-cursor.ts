@@ -58,3 +58,8 @@ export class DrainCursor {
     state.markSaved(record);
   }
 }
+
+/** The fence under which a drain's cursor was written last; 0 when it wasn't. A lease with it, or a lower one, can't write the cursor. */
+export async function storedFence(store: Store, { app, id }: DrainRecord): Promise<number> {
+  return (await store.get<CursorRecord>(app, cursorKey(id)))?.value.fence ?? 0;
+}

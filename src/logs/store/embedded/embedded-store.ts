@@ -62,7 +62,7 @@ export class EmbeddedStore implements Store {
   private readonly streams: EmbeddedStreams;
   private readonly records: EmbeddedRecords;
   private readonly frameIds: FrameIdIndex;
-  private readonly leases = new EmbeddedLeases();
+  private readonly leases: EmbeddedLeases;
   private readonly subscriptions = new Subscriptions();
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly syncTimer: NodeJS.Timeout;
@@ -97,6 +97,7 @@ export class EmbeddedStore implements Store {
     this.unlock = unlock;
     swallowInternalRejections(this.root);
     this.records = new EmbeddedRecords(this.root);
+    this.leases = new EmbeddedLeases(this.records);
     this.frameIds = new FrameIdIndex(this.root);
     this.streams = new EmbeddedStreams({
       ...options,
@@ -195,8 +196,8 @@ export class EmbeddedStore implements Store {
     return this.subscriptions.watchRecords(listener);
   }
 
-  async acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
-    return this.leases.acquireLease(name, owner, ttlMs);
+  acquireLease(name: string, owner: string, ttlMs: number, above?: number): Promise<Lease | undefined> {
+    return this.leases.acquireLease(name, owner, ttlMs, above);
   }
 
   async releaseLease(lease: Lease): Promise<void> {

@@ -46,6 +46,7 @@ interface AppendQueue {
   /** The newest sequence that a line got here. */
   last: Sequence;
   busy: boolean;
+  /** On the clock of `performance.now()`. */
   usedAtMs: number;
 }
 
@@ -130,7 +131,7 @@ export class RedisAppender {
       }
     }
     queue.busy = false;
-    queue.usedAtMs = Date.now();
+    queue.usedAtMs = performance.now();
     if (this.onIdle && !this.busy) this.onIdle();
   }
 
@@ -220,7 +221,7 @@ export class RedisAppender {
   }
 
   private removeIdleQueues(): void {
-    const before = Date.now() - IDLE_QUEUE_MS;
+    const before = performance.now() - IDLE_QUEUE_MS;
     for (const [app, queue] of this.queues)
       if (!queue.busy && queue.usedAtMs < before) this.queues.delete(app);
   }
