@@ -338,7 +338,7 @@ async function openApi(
     gitUrl: (name) => `${url()}/${name}.git`,
     log: apiLog,
     version: VERSION,
-    startedAtMs: Date.now(),
+    startedAtMs: performance.now(),
   });
   await http.listen({ host, port: httpPort }).catch((error: unknown) => {
     throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');

@@ -7,6 +7,7 @@ import { routeSchema } from '../schemas-heroku.ts';
 /** What these routes work with. */
 export interface StatusRouteDependencies {
   readonly version: string;
+  /** On the clock of `performance.now()`. */
   readonly startedAtMs: number;
   readonly counters: readonly ListenerCounters[];
   readonly store: Store;
@@ -22,7 +23,7 @@ export function statusRoutes(
     version,
     pid: process.pid,
     time: new Date().toISOString(),
-    uptime_s: Math.round((Date.now() - startedAtMs) / 1_000),
+    uptime_s: Math.round((performance.now() - startedAtMs) / 1_000),
     memory_bytes: process.memoryUsage.rss(),
     sources: counters,
     store: await store.status(),

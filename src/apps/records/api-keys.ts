@@ -75,7 +75,7 @@ export class ApiKeys {
   }
 
   private async lookUp(key: string): Promise<ApiKeyRecord | undefined> {
-    const now = Date.now();
+    const now = performance.now();
     const cached = this.cache.get(key);
     if (cached && cached.untilMs > now) return cached.record;
     let record: ApiKeyRecord | undefined;

@@ -47,7 +47,8 @@ export class DrainWorker {
   );
   private flushing: Promise<void> | undefined;
   private state: DrainState['state'] = 'starting';
-  private lastSavedAtMs = 0;
+  /** On the clock of `performance.now()`. */
+  private lastSavedAtMs = Number.NEGATIVE_INFINITY;
   /** How long the last shipment took. */
   private lastRequestMs = 0;
   private isStopping = false;
@@ -97,7 +98,7 @@ export class DrainWorker {
       lagLines,
       lagMs: lagLines > 0 && waitingSinceMs > 0 ? Math.max(0, Date.now() - waitingSinceMs) : 0,
       nextAttemptAt:
-        this.state === 'retrying' ? new Date(this.health.nextAttemptAtMs).toISOString() : undefined,
+        this.state === 'retrying' ? new Date(Date.now() + this.health.retryInMs).toISOString() : undefined,
       ...this.health.snapshot(),
     };
   }
@@ -171,7 +172,7 @@ export class DrainWorker {
       this.state = 'delivering';
     }
     delivery.onSent(shipment);
-    const isSaveDue = Date.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
+    const isSaveDue = performance.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
     if (cursor.state.isDirty && isSaveDue && (isWithheld || !outlet.hasFrameIds)) await this.save();
   }
 
@@ -222,7 +223,7 @@ export class DrainWorker {
   }
 
   private async save(): Promise<void> {
-    this.lastSavedAtMs = Date.now();
+    this.lastSavedAtMs = performance.now();
     await this.cursor.save();
   }
 
@@ -256,7 +257,7 @@ export class DrainWorker {
     let timer: NodeJS.Timeout | undefined;
     let unsubscribes: (() => void)[] = [];
     await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.max(0, this.health.nextAttemptAtMs - Date.now()));
+      timer = setTimeout(resolve, this.health.retryInMs);
       // What failed may be available before that: the store, or the destination.
       unsubscribes = [reader.onOutage((unavailable) => unavailable || resolve())];
       if (this.isUnreachable && onReachable) unsubscribes.push(onReachable(resolve));

@@ -57,8 +57,8 @@ export class Batcher {
   private allStored: Promise<unknown> | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
   private nextNumber = 0;
-  /** When the last batch was closed, milliseconds since 1970. */
-  lastUsedMs = Date.now();
+  /** When the last batch was closed, on the clock of `performance.now()`. */
+  lastUsedMs = performance.now();
 
   constructor(app: AppId, store: Store, events: BatcherEvents) {
     this.app = app;
@@ -127,8 +127,8 @@ export class Batcher {
 
   /** Closes and appends what is open; resolves when nothing is left, or after `graceMs`, with the number of lines that are left. */
   async flush(graceMs: number): Promise<number> {
-    const giveUpMs = Date.now() + graceMs;
-    while (!this.idle && Date.now() < giveUpMs) {
+    const giveUpMs = performance.now() + graceMs;
+    while (!this.idle && performance.now() < giveUpMs) {
       if (this.builder.count > 0) this.ensureOpenBatch().retryUntilStored = true;
       this.closeBatch();
       // A store that fails is given time to recover; what is kept is retried meanwhile.
@@ -167,10 +167,10 @@ export class Batcher {
     if (!batch) return;
     const pendingBatch = this.ensureOpenBatch();
     this.openBatch = undefined;
-    this.lastUsedMs = Date.now();
+    this.lastUsedMs = performance.now();
     pendingBatch.batch = batch;
     this.events.addPendingBytes(batch.bytes.length);
-    if (this.schedule.closed(pendingBatch, performance.now())) this.append(pendingBatch, batch);
+    if (this.schedule.closed(pendingBatch, this.lastUsedMs)) this.append(pendingBatch, batch);
   }
 
   private append(pendingBatch: PendingBatch, batch: Batch): void {

@@ -118,7 +118,7 @@ export class LogRouter implements BatcherEvents, TokenLookup {
   }
 
   private sweepUnused(): void {
-    const before = Date.now() - BATCHER_IDLE_MS;
+    const before = performance.now() - BATCHER_IDLE_MS;
     for (const [app, batcher] of this.batchers)
       if (batcher.idle && batcher.lastUsedMs < before) this.batchers.delete(app);
   }
