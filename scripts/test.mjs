@@ -33,6 +33,7 @@ const programs = {
   'yaml/__init__.py': 'python3-yaml',
   'systemd-analyze': 'systemd',
   bwrap: 'bubblewrap',
+  faketime: 'faketime',
 };
 
 const rsyslogModules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/rsyslog`);

@@ -14,6 +14,7 @@ import {
 import { readEntryAt } from './entry-walk.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 import { Segment } from './segment.ts';
+import type { StoreClock } from './store-clock.ts';
 
 /** A stream has about so many segments when it is full. */
 const SEGMENTS = 16;
@@ -37,6 +38,13 @@ export interface AllocatedBatch {
   readonly frameId: string | undefined;
 }
 
+/** What all streams of a store have in common. */
+export interface StreamEnvironment {
+  readonly retention: Retention;
+  readonly files: OpenFileCache;
+  readonly clock: StoreClock;
+}
+
 /**
  * One app's stream: its segments, and where it starts and ends, in memory from its first use on. It allocates sequences to batches;
  * the `Appender` writes them.
@@ -45,6 +53,7 @@ export class AppStream {
   readonly folder: string;
   private readonly retention: Retention;
   private readonly files: OpenFileCache;
+  private readonly clock: StoreClock;
   private readonly segmentBytes: number;
   private segmentList: Segment[] = [];
   /** Where the oldest batch starts in the first segment. */
@@ -61,16 +70,16 @@ export class AppStream {
    */
   constructor(
     folder: string,
-    retention: Retention,
-    files: OpenFileCache,
+    { retention, files, clock }: StreamEnvironment,
     onFrameId: (entry: SegmentEntry) => void,
   ) {
     this.folder = folder;
     this.retention = retention;
     this.files = files;
+    this.clock = clock;
     this.segmentBytes = Math.min(Math.max(retention.bytes / SEGMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
     this.recover(onFrameId);
-    this.trim(Date.now());
+    this.trim();
   }
 
   get first(): Sequence {
@@ -89,7 +98,7 @@ export class AppStream {
 
   /** Allocates the next sequences to a batch, and writes its header into its headroom. */
   allocate(batch: Batch, frameId: string | undefined): AllocatedBatch {
-    return this.allocateAt(batch, this.allocatedEnd.next, Date.now(), frameId);
+    return this.allocateAt(batch, this.allocatedEnd.next, this.clock.stamp(), frameId);
   }
 
   /**
@@ -142,20 +151,20 @@ export class AppStream {
       this.committedEnd = { next: last + 1, bytesSoFar };
       start = end;
     }
-    this.trim(Date.now());
+    this.trim();
   }
 
   /** Removes the oldest batches until the stream is within its bounds; the newest batch always stays. */
-  trim(now: number): void {
+  trim(): void {
     const { lines, bytes, ageMs } = this.retention;
     for (;;) {
       const { next, bytesSoFar } = this.committedEnd;
       const tooMuch = next - this.firstSequence > lines || bytesSoFar - this.startOffset.bytesSoFar > bytes;
-      if (!tooMuch && this.oldestEntry && now - this.oldestEntry.storedAtMs <= ageMs) return;
+      if (!tooMuch && this.oldestEntry && this.clock.ageOf(this.oldestEntry.storedAtMs) <= ageMs) return;
       this.oldestEntry ??= this.findOldest();
       const { oldestEntry: oldest } = this;
       if (!oldest || oldest.last >= next - 1) return;
-      if (!tooMuch && now - oldest.storedAtMs <= ageMs) return;
+      if (!tooMuch && this.clock.ageOf(oldest.storedAtMs) <= ageMs) return;
       this.firstSequence = oldest.last + 1;
       this.startOffset = { offset: oldest.end, bytesSoFar: oldest.bytesSoFar };
       this.oldestEntry = undefined;
@@ -204,7 +213,8 @@ export class AppStream {
     let end: StreamEnd = { next: newest.first, bytesSoFar: newest.bytesBefore };
     for (const [i, segment] of this.segmentList.entries()) {
       const { size, mtimeMs } = written[i];
-      if (segment !== newest && mtimeMs < late) {
+      // The one before the newest has been written to recently whatever the times say: the clock may have been set in between.
+      if (i < this.segmentList.length - 2 && mtimeMs < late) {
         segment.openExisting(size);
         continue;
       }

@@ -38,6 +38,7 @@ export class Appender {
   private readonly durability: 'process' | 'disk';
   private queue: QueuedWrite[] = [];
   private readonly queueWriter = new CoalescedRun(() => this.writeQueued());
+  /** On the clock of `performance.now()`. */
   private slowUntilMs = 0;
   /** The newest segment whose directory entry is synced. */
   private dirSyncedSegment: Segment | undefined;
@@ -69,7 +70,7 @@ export class Appender {
       !this.syncing &&
       this.durability === 'process' &&
       bytes.length <= BLOCKING_WRITE_BYTES_MAX &&
-      allocated.stored.storedAtMs >= this.slowUntilMs
+      (this.slowUntilMs === 0 || performance.now() >= this.slowUntilMs)
     )
       return this.writeBlocking(allocated);
     return new Promise((resolve, reject) => {
@@ -114,7 +115,8 @@ export class Appender {
       this.stream.rollback();
       throw error;
     }
-    if (performance.now() - startMs > SLOW_MS) this.slowUntilMs = allocated.stored.storedAtMs + SLOW_FOR_MS;
+    const endMs = performance.now();
+    this.slowUntilMs = endMs - startMs > SLOW_MS ? endMs + SLOW_FOR_MS : 0;
   }
 
   private async writeQueued(): Promise<void> {

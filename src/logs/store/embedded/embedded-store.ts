@@ -37,11 +37,13 @@ import {
   DiskSpaceGuard,
   swallowInternalRejections,
 } from './lmdb-safety.ts';
-import { EmbeddedRecords } from './records.ts';
+import { EmbeddedRecords, STORE_SCOPE } from './records.ts';
+import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 import { EmbeddedStreams } from './streams.ts';
 
 /** How often streams are trimmed by age, and expired frame ids removed. */
 const SWEEP_MS = 60_000;
+const CLOCK_KEY = 'clock';
 /** A power cut costs no more than was written in this time. */
 const SYNC_MS = 5_000;
 
@@ -50,6 +52,8 @@ export interface EmbeddedStoreOptions {
   readonly retention: Retention;
   /** `process`: durable once the system has it, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
+  /** Left out: the system's. */
+  readonly time?: TimeSources;
 }
 
 export class EmbeddedStore implements Store {
@@ -62,6 +66,7 @@ export class EmbeddedStore implements Store {
   private readonly streams: EmbeddedStreams;
   private readonly records: EmbeddedRecords;
   private readonly frameIds: FrameIdIndex;
+  private readonly clock: StoreClock;
   private readonly leases: EmbeddedLeases;
   private readonly subscriptions = new Subscriptions();
   private readonly sweepTimer: NodeJS.Timeout;
@@ -98,13 +103,20 @@ export class EmbeddedStore implements Store {
     swallowInternalRejections(this.root);
     this.records = new EmbeddedRecords(this.root);
     this.leases = new EmbeddedLeases(this.records);
-    this.frameIds = new FrameIdIndex(this.root);
+    const savedClock = this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value;
+    this.clock = new StoreClock(savedClock, options.time);
+    this.clock.onStep = () => void this.saveClock();
+    void this.saveClock();
+    this.frameIds = new FrameIdIndex(this.root, this.clock);
     this.streams = new EmbeddedStreams({
       ...options,
       folder: join(folder, 'streams'),
+      clock: this.clock,
       onFrameId: (app, { frameId = '', first, last }) => this.frameIds.recover(app, frameId, { first, last }),
     });
     this.sweepTimer = setInterval(() => {
+      this.clock.forgetBefore(2 * options.retention.ageMs);
+      void this.saveClock();
       this.streams.trimAged();
       this.frameIds.removeExpired();
     }, SWEEP_MS).unref();
@@ -217,9 +229,16 @@ export class EmbeddedStore implements Store {
     clearInterval(this.syncTimer);
     await this.runningSync;
     await this.streams.close();
+    await this.saveClock();
     await this.root.flushed;
     await this.root.close();
     this.unlock();
+  }
+
+  /** What can't be saved now is with the next sweep. */
+  private async saveClock(): Promise<void> {
+    const change = { key: CLOCK_KEY, value: this.clock.save() };
+    await this.records.transact(STORE_SCOPE, [change]).catch(() => {});
   }
 
   private async write(app: AppId, allocated: AllocatedBatch): Promise<void> {

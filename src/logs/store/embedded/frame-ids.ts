@@ -1,5 +1,6 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { AppId, Sequence } from '../contract.ts';
+import type { StoreClock } from './store-clock.ts';
 
 /** How long a frame id is kept, at the least. */
 const FRAME_ID_TTL_MS = 10 * 60_000;
@@ -18,14 +19,16 @@ export class FrameIdIndex {
   private readonly db: Database<FrameRange, [number, string, string]>;
   /** Frames that are being written to the stream, or to LMDB: a duplicate that comes meanwhile waits for the first one. */
   private readonly pending = new Map<string, Promise<FrameRange>>();
+  private readonly clock: StoreClock;
 
-  constructor(root: RootDatabase) {
+  constructor(root: RootDatabase, clock: StoreClock) {
+    this.clock = clock;
     this.db = root.openDB<FrameRange, [number, string, string]>({ name: 'frames', encoding: 'msgpack' });
   }
 
   /** Where the frame's lines are, if it was stored; a promise while it is being written. */
   find(app: AppId, frameId: string): FrameRange | Promise<FrameRange> | undefined {
-    const period = currentPeriod();
+    const period = this.currentPeriod();
     return (
       this.pending.get(app + frameId) ??
       this.db.get([period, app, frameId]) ??
@@ -39,7 +42,7 @@ export class FrameIdIndex {
     this.pending.set(key, stored);
     stored
       .then(
-        (range) => this.db.put([currentPeriod(), app, frameId], range),
+        (range) => this.db.put([this.currentPeriod(), app, frameId], range),
         () => true,
       )
       .then(
@@ -55,11 +58,11 @@ export class FrameIdIndex {
 
   /** Removes frames of the periods before the last one. */
   removeExpired(): void {
-    for (const key of this.db.getKeys({ end: [currentPeriod() - 1, '', ''] }))
+    for (const key of this.db.getKeys({ end: [this.currentPeriod() - 1, '', ''] }))
       this.db.remove(key).catch(() => {}); // next time
   }
-}
 
-function currentPeriod(): number {
-  return Math.floor(Date.now() / FRAME_ID_TTL_MS);
+  private currentPeriod(): number {
+    return Math.floor(this.clock.now() / FRAME_ID_TTL_MS);
+  }
 }

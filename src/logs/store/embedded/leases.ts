@@ -1,8 +1,6 @@
 import type { Lease } from '../contract.ts';
-import type { EmbeddedRecords } from './records.ts';
+import { type EmbeddedRecords, STORE_SCOPE } from './records.ts';
 
-/** The scope of the fences' record: no app's, and none that is moved to another store. */
-const SCOPE = 'leases';
 const FENCE_KEY = 'fence';
 /** So many fences are reserved with one write. */
 const FENCES_RESERVED = 1_000;
@@ -23,7 +21,7 @@ export class EmbeddedLeases {
 
   constructor(records: EmbeddedRecords) {
     this.records = records;
-    this.lastFence = records.get<FenceRecord>(SCOPE, FENCE_KEY)?.value.reservedUpTo ?? 0;
+    this.lastFence = records.get<FenceRecord>(STORE_SCOPE, FENCE_KEY)?.value.reservedUpTo ?? 0;
     this.reservedUpTo = this.lastFence;
   }
 
@@ -57,7 +55,7 @@ export class EmbeddedLeases {
       const before = this.reservedUpTo;
       this.reservedUpTo = this.lastFence + FENCES_RESERVED;
       const value: FenceRecord = { reservedUpTo: this.reservedUpTo };
-      this.reservation = this.records.transact(SCOPE, [{ key: FENCE_KEY, value }]);
+      this.reservation = this.records.transact(STORE_SCOPE, [{ key: FENCE_KEY, value }]);
       this.reservation.catch(() => {
         this.reservedUpTo = before;
       });

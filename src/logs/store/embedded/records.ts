@@ -6,6 +6,9 @@ interface Versioned {
   readonly data: unknown;
 }
 
+/** The scope of the embedded store's own records: no app's, and not moved to another store. */
+export const STORE_SCOPE = 'store';
+
 /** Orders after every character that keys are made of. */
 const KEY_MAX = '\uffff';
 

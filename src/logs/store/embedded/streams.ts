@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { type AllocatedBatch, AppStream } from './app-stream.ts';
 import { Appender } from './appender.ts';
 import type { SegmentEntry } from './entry-format.ts';
 import { OpenFileCache } from './open-file-cache.ts';
+import type { StoreClock } from './store-clock.ts';
 
 /** Begins the name of a folder whose stream is being removed. */
 const DROPPED_PREFIX = '.dropped-';
@@ -16,6 +18,7 @@ export interface EmbeddedStreamsOptions {
   readonly folder: string;
   readonly retention: Retention;
   readonly durability: 'process' | 'disk';
+  readonly clock: StoreClock;
   /** Called for batches with a frame id that were written last, when a stream is opened. */
   readonly onFrameId: (app: AppId, entry: SegmentEntry) => void;
 }
@@ -89,7 +92,6 @@ export class EmbeddedStreams {
     const { stream } = this.open(app);
     let found: Sequence | undefined;
     for (const segment of [...stream.segments].reverse()) {
-      if ((await segment.storedAtMs()) >= ms) continue;
       found = await segment.sequenceAt(ms);
       if (found !== undefined) break;
     }
@@ -104,15 +106,14 @@ export class EmbeddedStreams {
     this.byApp.delete(app);
     if (!existsSync(stream.folder)) return;
     // Atomically: what is half removed must not come back.
-    const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${Date.now()}`);
+    const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${randomUUID()}`);
     renameSync(stream.folder, aside);
     await this.remove(aside);
   }
 
   /** Removes what is too old, in the streams that were used since the start. */
   trimAged(): void {
-    const now = Date.now();
-    for (const { stream } of this.byApp.values()) stream.trim(now);
+    for (const { stream } of this.byApp.values()) stream.trim();
   }
 
   /** Bytes of all files on the disk. */
@@ -142,8 +143,8 @@ export class EmbeddedStreams {
   private open(app: AppId): OpenStream {
     let open = this.byApp.get(app);
     if (!open) {
-      const { folder, retention, durability, onFrameId } = this.options;
-      const stream = new AppStream(join(folder, app), retention, this.files, (entry) =>
+      const { folder, retention, durability, clock, onFrameId } = this.options;
+      const stream = new AppStream(join(folder, app), { retention, files: this.files, clock }, (entry) =>
         onFrameId(app, entry),
       );
       open = { stream, appender: new Appender(stream, this.files, durability) };
