@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Settings } from '../../common/config/settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
-import { assertLmdbFile } from '../../logs/store/embedded/lmdb-safety.ts';
+import { assertLmdbFile } from '../../logs/store/embedded/records/lmdb-safety.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
 const result = resultsOf('store');

@@ -26,20 +26,20 @@ import type {
   TransactOptions,
 } from '../contract.ts';
 import { Subscriptions } from '../subscriptions.ts';
-import type { AllocatedBatch } from './app-stream.ts';
 import { lockFolder } from './folder-lock.ts';
-import { FrameIdIndex } from './frame-ids.ts';
 import { EmbeddedLeases } from './leases.ts';
+import { FrameIdIndex } from './records/frame-ids.ts';
 import {
   assertCurrentLayout,
   assertLmdbFile,
   commitError,
   DiskSpaceGuard,
   swallowInternalRejections,
-} from './lmdb-safety.ts';
-import { EmbeddedRecords, STORE_SCOPE } from './records.ts';
+} from './records/lmdb-safety.ts';
+import { EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
+import type { AllocatedBatch } from './segments/app-stream.ts';
+import { EmbeddedStreams } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
-import { EmbeddedStreams } from './streams.ts';
 
 /** How often streams are trimmed by age, and expired frame ids removed. */
 const SWEEP_MS = 60_000;

@@ -1,5 +1,5 @@
 import type { Lease } from '../contract.ts';
-import { type EmbeddedRecords, STORE_SCOPE } from './records.ts';
+import { type EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
 
 const FENCE_KEY = 'fence';
 /** So many fences are reserved with one write. */

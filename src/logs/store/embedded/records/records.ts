@@ -1,5 +1,5 @@
 import type { Database, RootDatabase } from 'lmdb';
-import type { RecordChange, StoredRecord } from '../contract.ts';
+import type { RecordChange, StoredRecord } from '../../contract.ts';
 
 interface Versioned {
   readonly v: number;

@@ -7,8 +7,8 @@
  * all little endian; how long a batch is follows from the bytes so far. A batch that was appended with a frame id has one more
  * entry before it: u8 3 | 3 × u8 0 | u32 bytes of the id | 24 × u8 0 | id.
  */
-import { HEADROOM } from '../../syslog/batch.ts';
-import type { Sequence, StoredBatch } from '../contract.ts';
+import { HEADROOM } from '../../../syslog/batch.ts';
+import type { Sequence, StoredBatch } from '../../contract.ts';
 
 const BATCH = 2;
 const FRAME_ID = 3;

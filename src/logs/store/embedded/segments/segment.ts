@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Sequence, StoredBatch } from '../contract.ts';
+import type { Sequence, StoredBatch } from '../../contract.ts';
 import {
   type SegmentEntry,
   type SegmentOffset,

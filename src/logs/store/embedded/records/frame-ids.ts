@@ -1,6 +1,6 @@
 import type { Database, RootDatabase } from 'lmdb';
-import type { AppId, Sequence } from '../contract.ts';
-import type { StoreClock } from './store-clock.ts';
+import type { AppId, Sequence } from '../../contract.ts';
+import type { StoreClock } from '../store-clock.ts';
 
 /** How long a frame id is kept, at the least. */
 const FRAME_ID_TTL_MS = 10 * 60_000;

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
-import { systemCode, TailraceError } from '../../../common/errors.ts';
+import { systemCode, TailraceError } from '../../../../common/errors.ts';
 
 /** LMDB's magic number, after the header of its first page. */
 const MAGIC = 0xbeefc0de;

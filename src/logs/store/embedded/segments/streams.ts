@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from '../../../common/errors.ts';
-import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
+import { systemCode } from '../../../../common/errors.ts';
+import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream } from './app-stream.ts';
 import { Appender } from './appender.ts';
 import type { SegmentEntry } from './entry-format.ts';
 import { OpenFileCache } from './open-file-cache.ts';
-import type { StoreClock } from './store-clock.ts';
 
 /** Begins the name of a folder whose stream is being removed. */
 const DROPPED_PREFIX = '.dropped-';

@@ -2,7 +2,7 @@ import { ftruncateSync, fdatasync as sync, writev, writevSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { CoalescedRun } from '../../../common/coalesced-run.ts';
+import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import type { AllocatedBatch, AppStream } from './app-stream.ts';
 import { encodeFrameIdEntry } from './entry-format.ts';
 import type { OpenFileCache } from './open-file-cache.ts';

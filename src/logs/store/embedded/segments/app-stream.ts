@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlink } from 'node:fs';
-import { systemCode, TailraceError } from '../../../common/errors.ts';
-import type { Batch } from '../../syslog/batch.ts';
-import type { Retention, Sequence, StoredBatch, StreamBounds } from '../contract.ts';
-import { restoreConflict } from '../restore-conflict.ts';
+import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import type { Batch } from '../../../syslog/batch.ts';
+import type { Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import { restoreConflict } from '../../restore-conflict.ts';
+import type { StoreClock } from '../store-clock.ts';
 import {
   frameIdEntryBytes,
   parseSegmentFileName,
@@ -14,7 +15,6 @@ import {
 import { readEntryAt } from './entry-walk.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 import { Segment } from './segment.ts';
-import type { StoreClock } from './store-clock.ts';
 
 /** A stream has about so many segments when it is full. */
 const SEGMENTS = 16;
