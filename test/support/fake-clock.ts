@@ -25,7 +25,8 @@ export class FakeClock {
   /** Environment of programs that run by this clock. The monotonic clock, and times of files, stay the system's. */
   get env(): Record<string, string> {
     return {
-      LD_PRELOAD: LIBRARY ?? '',
+      // With jemalloc, which Redis has, the library waits for itself: memory comes from the C library.
+      LD_PRELOAD: `${LIBRARY} libc.so.6`,
       FAKETIME_TIMESTAMP_FILE: this.file,
       FAKETIME_NO_CACHE: '1',
       DONT_FAKE_MONOTONIC: '1',
