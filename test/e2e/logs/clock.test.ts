@@ -11,6 +11,7 @@ import {
   numberedMessages,
   postLogs,
   pushLines,
+  sendOverTcp,
   TIME,
 } from '../../support/senders/send-lines.ts';
 import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
@@ -195,6 +196,22 @@ async function redisWith(clock: FakeClock): Promise<RedisServer> {
   onTestFinished(() => redis.remove());
   return redis;
 }
+
+describe.skipIf(noClock)('the clock is set back between two rules for senders', () => {
+  it('of those that fit as well the older one still decides', async () => {
+    const clock = fakeClockForTest();
+    const server = await startWith(clock, dataFolderForTest());
+    const app = await server.createApp();
+    const addRule = (source: string, network: string) =>
+      server.request('POST', `/apps/${app.name}/source-rules`, { source, network });
+    await addRule('older', '127.0.0.0/8');
+    clock.set(-HOUR_MS);
+    await addRule('newer', '127.0.0.1/32');
+    await sendOverTcp(server.syslogPort, '<13>1 - host program - - - hello\n');
+    const line = await until('the line', async () => (await server.readLines(app))[0]);
+    expect(line).toMatch(/ older\[.*hello$/);
+  });
+});
 
 const stores = [
   ['embedded', async () => ({})],
