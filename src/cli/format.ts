@@ -27,7 +27,9 @@ export function formatByteCount(bytes: number): string {
 }
 
 /** A time in words as short as can be: `0.4 s`, `12 s`, `3 min`, `5 h`. */
-export function formatElapsed(ms: number): string {
+export function formatElapsed(elapsedMs: number): string {
+  // Another machine's clock may be ahead of this one's.
+  const ms = Math.max(0, elapsedMs);
   if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
   if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
