@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { LogSessionStore } from '../../../src/api/logs/log-session-store.ts';
+import { ApiKeys } from '../../../src/apps/records/api-keys.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { EventStreamTail, rejectedUpgrade, WebSocketTail } from '../../support/receivers/tail-protocols.ts';
@@ -131,14 +132,16 @@ describe('a session', () => {
       offset += byMs;
     };
     const clocks = { wall: () => now + offset, monotonic: () => now };
-    return { sessions: new LogSessionStore(store, clocks), wait, setClock };
+    return { sessions: new LogSessionStore(store, new ApiKeys(store), clocks), wait, setClock };
   }
 
   it('ends when nobody used it for five minutes', async () => {
     const { sessions, wait } = await withClock();
-    const secret = await sessions.create(app, { q: 'a' });
+    const secret = await sessions.create(app, { q: 'a' }, undefined);
     wait(5 * MINUTE_MS);
-    expect(await sessions.resolveQuery(app, secret, { lines: '5' })).toMatchObject({ q: 'a', lines: '5' });
+    expect(await sessions.resolveQuery(app, secret, { lines: '5' })).toMatchObject({
+      query: { q: 'a', lines: '5' },
+    });
     wait(1);
     await expect(sessions.resolveQuery(app, secret, {})).rejects.toThrow(/has expired/);
   });
@@ -147,10 +150,13 @@ describe('a session', () => {
     'ends then too when the clock is set by %i ms',
     async (byMs) => {
       const { sessions, wait, setClock } = await withClock();
-      const [secret, left] = [await sessions.create(app, {}), await sessions.create(app, {})];
+      const [secret, left] = [
+        await sessions.create(app, {}, undefined),
+        await sessions.create(app, {}, undefined),
+      ];
       setClock(byMs);
       wait(4 * MINUTE_MS);
-      await sessions.create(app, {});
+      await sessions.create(app, {}, undefined);
       await sessions.resolveQuery(app, secret, {});
       sessions.keepAlive(app, secret)();
       await until('the renewal', async () => {
@@ -169,7 +175,7 @@ describe('a session', () => {
 
   it('counts the five minutes from when the last reader left', async () => {
     const { sessions, wait } = await withClock();
-    const secret = await sessions.create(app, {});
+    const secret = await sessions.create(app, {}, undefined);
     const letGo = sessions.keepAlive(app, secret);
     wait(4 * MINUTE_MS);
     letGo();
