@@ -14,6 +14,7 @@ import type {
   AppendOptions,
   AppendResult,
   AppId,
+  DamageListener,
   Lease,
   RecordChange,
   Retention,
@@ -25,18 +26,17 @@ import type {
   StreamBounds,
   TransactOptions,
 } from '../contract.ts';
+import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
+import { assertFormat, writeMarker } from './records/format-marker.ts';
 import { FrameIdIndex } from './records/frame-ids.ts';
-import {
-  assertCurrentLayout,
-  assertLmdbFile,
-  commitError,
-  DiskSpaceGuard,
-  swallowInternalRejections,
-} from './records/lmdb-safety.ts';
+import { commitError, DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
 import { EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
+import { assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
+import { EmbeddedStreamNotes } from './records/stream-notes.ts';
+import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch } from './segments/app-stream.ts';
 import { EmbeddedStreams } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
@@ -54,6 +54,8 @@ export interface EmbeddedStoreOptions {
   readonly durability: 'process' | 'disk';
   /** Left out: the system's. */
   readonly time?: TimeSources;
+  /** Called with a sentence about what doesn't work as it should. */
+  readonly onProblem?: (message: string) => void;
 }
 
 export class EmbeddedStore implements Store {
@@ -69,6 +71,7 @@ export class EmbeddedStore implements Store {
   private readonly clock: StoreClock;
   private readonly leases: EmbeddedLeases;
   private readonly subscriptions = new Subscriptions();
+  private readonly damage = new DamageReports();
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly syncTimer: NodeJS.Timeout;
   private runningSync: Promise<void> | undefined;
@@ -86,13 +89,18 @@ export class EmbeddedStore implements Store {
     try {
       makeDirectory(folder, 0o700);
       unlock = lockFolder(folder);
-      assertLmdbFile(join(folder, 'store.mdb'));
-      assertCurrentLayout(folder);
-      this.root = open({ path: join(folder, 'store.mdb'), maxDbs: 8, noMemInit: true, encoding: 'binary' });
-      chmodSync(join(folder, 'store.mdb'), 0o600);
+      const { format } = assertStoreUsable(folder);
+      assertFormat(folder, format);
+      const file = join(folder, STORE_FILE);
+      this.root = open({ path: file, maxDbs: 8, noMemInit: true, encoding: 'binary' });
+      chmodSync(file, 0o600);
+      // Before anything is written that an earlier version can't read.
+      writeMarker(folder);
+      upgradeStore(this.root, format);
     } catch (error) {
       unlock();
       if (error instanceof TailraceError) throw error;
+      if (error instanceof StoreDamage) throw new TailraceError('data_folder', error.message);
       throw new TailraceError(
         'data_folder',
         `The data folder ${folder} can't be used (${reasonOf(error)}): make it readable and writable, or choose another one with TAILRACE_DATA.`,
@@ -113,7 +121,11 @@ export class EmbeddedStore implements Store {
       folder: join(folder, 'streams'),
       clock: this.clock,
       onFrameId: (app, { frameId = '', first, last }) => this.frameIds.recover(app, frameId, { first, last }),
+      notes: new EmbeddedStreamNotes(this.root),
+      onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
+      onUnusable: (_app, error) => options.onProblem?.(reasonOf(error)),
     });
+    setImmediate(() => void this.streams.checkAll());
     this.sweepTimer = setInterval(() => {
       this.clock.forgetBefore(2 * options.retention.ageMs);
       void this.saveClock();
@@ -178,6 +190,10 @@ export class EmbeddedStore implements Store {
     await this.write(app, this.streams.get(app).restore(batch));
   }
 
+  watchDamage(listener: DamageListener): () => void {
+    return this.damage.watch(listener);
+  }
+
   watchOutage(): () => void {
     return () => {};
   }
@@ -221,7 +237,10 @@ export class EmbeddedStore implements Store {
     const { size } = statSync(join(this.folder, 'store.mdb'));
     const bytes = size + (await this.streams.diskBytes().catch(() => 0));
     const facts = { durability: this.durability, bytes, free_bytes: bsize * bavail };
-    return { kind: 'embedded', concerns: [], facts };
+    const concerns = this.damage.describe(
+      (app) => this.records.get<{ name?: string }>('', `app/${app}`)?.value.name,
+    );
+    return { kind: 'embedded', concerns, facts };
   }
 
   async close(): Promise<void> {

@@ -1,35 +1,27 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlink } from 'node:fs';
-import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { mkdirSync, readSync, statSync } from 'node:fs';
 import type { Batch } from '../../../syslog/batch.ts';
-import type { Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
 import type { StoreClock } from '../store-clock.ts';
 import {
+  checksumSeed,
   frameIdEntryBytes,
-  parseSegmentFileName,
   type SegmentEntry,
   type SegmentOffset,
-  validEntries,
   writeEntryHeader,
 } from './entry-format.ts';
-import { readEntryAt } from './entry-walk.ts';
+import { readEntryAt, scanBytes } from './entry-scan.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
-import { Segment } from './segment.ts';
+import { recoverSegments, type StreamEnd } from './recovery.ts';
+import { Segment, type SegmentOptions, type UnreadableLines } from './segment.ts';
+import { mergeRanges, type NotedSegment, type SequenceRange, type StreamNote } from './stream-note.ts';
 
 /** A stream has about so many segments when it is full. */
 const SEGMENTS = 16;
 const SEGMENT_BYTES_MIN = 65_536;
 const SEGMENT_BYTES_MAX = 16_777_216;
-/** Frame ids of what was stored last before the process ended are looked for in the segments that were written to so shortly before. */
-const RECOVERY_WINDOW_MS = 10_000;
-
-/** The end of a stream. */
-interface StreamEnd {
-  /** The next sequence. */
-  readonly next: Sequence;
-  /** Bytes of all batches ever appended. */
-  readonly bytesSoFar: number;
-}
+/** So many ranges of lost lines are remembered as told. */
+const TOLD_MAX = 64;
 
 /** A batch whose sequences are allocated. */
 export interface AllocatedBatch {
@@ -38,11 +30,26 @@ export interface AllocatedBatch {
   readonly frameId: string | undefined;
 }
 
-/** What all streams of a store have in common. */
-export interface StreamEnvironment {
+/** Lines that are lost because of damage. */
+export interface LostLines {
+  readonly range: SequenceRange;
+  /** The app's stream wasn't told of them yet. */
+  readonly isNew: boolean;
+}
+
+export interface AppStreamOptions {
+  readonly app: AppId;
+  readonly folder: string;
   readonly retention: Retention;
   readonly files: OpenFileCache;
   readonly clock: StoreClock;
+  readonly note: StreamNote | undefined;
+  /** Called with each of the newest entries that has a frame id: the index may not have it. */
+  readonly onFrameId: (entry: SegmentEntry) => void;
+  /** Called when lines turn out to be lost, also while the stream is opened. */
+  readonly onLost: (lost: LostLines) => void;
+  /** Called when a segment was added or isn't needed any more, or lines were lost: the stream has to be noted. */
+  readonly onChanged: () => void;
 }
 
 /**
@@ -51,34 +58,48 @@ export interface StreamEnvironment {
  */
 export class AppStream {
   readonly folder: string;
-  private readonly retention: Retention;
-  private readonly files: OpenFileCache;
-  private readonly clock: StoreClock;
+  /** Of the checksums of its entries. */
+  readonly seed: number;
+  private readonly options: AppStreamOptions;
+  private readonly segmentOptions: SegmentOptions;
   private readonly segmentBytes: number;
-  private segmentList: Segment[] = [];
+  private segmentList: Segment[];
   /** Where the oldest batch starts in the first segment. */
-  private startOffset: SegmentOffset = { offset: 0, bytesSoFar: 0 };
+  private startOffset: SegmentOffset;
   private oldestEntry: SegmentEntry | undefined;
-  private firstSequence: Sequence = 1;
+  private firstSequence: Sequence;
   /** The end of what is allocated, and of what was acknowledged. */
-  private allocatedEnd: StreamEnd = { next: 1, bytesSoFar: 0 };
-  private committedEnd: StreamEnd = { next: 1, bytesSoFar: 0 };
+  private allocatedEnd: StreamEnd;
+  private committedEnd: StreamEnd;
+  /** Noted segments that weren't there, or unreadable, when it was opened. */
+  private lostSegments: readonly NotedSegment[];
+  private told: readonly SequenceRange[];
+  /** Trimmed segments, whose files have to be removed once the stream is noted without them. */
+  private trimmed: Segment[] = [];
 
-  /**
-   * Opens a stream; what a process that died left half written is truncated.
-   * @param onFrameId called with each of the newest entries that has a frame id: the index may not have it.
-   */
-  constructor(
-    folder: string,
-    { retention, files, clock }: StreamEnvironment,
-    onFrameId: (entry: SegmentEntry) => void,
-  ) {
+  /** Opens a stream; what a process that died left half written is truncated. */
+  constructor(options: AppStreamOptions) {
+    const { app, folder, retention, files, note, onFrameId } = options;
     this.folder = folder;
-    this.retention = retention;
-    this.files = files;
-    this.clock = clock;
+    this.options = options;
+    this.seed = checksumSeed(app);
+    this.segmentOptions = {
+      files,
+      seed: this.seed,
+      onUnreadable: (segment, lines) => this.onUnreadable(segment, lines),
+    };
     this.segmentBytes = Math.min(Math.max(retention.bytes / SEGMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
-    this.recover(onFrameId);
+    const recovered = recoverSegments({ ...this.segmentOptions, folder, note, onFrameId });
+    const { segments, end, lost, lostRanges } = recovered;
+    this.segmentList = segments;
+    this.allocatedEnd = end;
+    this.committedEnd = end;
+    this.lostSegments = lost;
+    this.told = note?.told ?? [];
+    this.startOffset = segments[0]?.start ?? { offset: 0, bytesSoFar: end.bytesSoFar };
+    this.oldestEntry = this.findOldest();
+    this.firstSequence = this.oldestEntry?.first ?? end.next;
+    for (const range of lostRanges) this.reportLost(range);
     this.trim();
   }
 
@@ -96,9 +117,39 @@ export class AppStream {
     return this.segmentList;
   }
 
+  /** What has to be noted of it. */
+  note(): StreamNote {
+    const { next, bytesSoFar } = this.committedEnd;
+    const newest = this.segmentList.at(-1);
+    return {
+      first: this.firstSequence,
+      next,
+      bytesSoFar,
+      segments: this.segmentList.map((segment) => ({
+        first: segment.first,
+        bytesBefore: segment.bytesBefore,
+        // One that isn't written to is longer than what is intact in it.
+        size: segment === newest && !segment.sealed ? segment.size : fileBytes(segment),
+      })),
+      lost: this.lostSegments,
+      told: this.told,
+    };
+  }
+
+  /** Takes the segments whose files have to be removed once the stream is noted. */
+  takeTrimmed(): Segment[] {
+    return this.trimmed.splice(0);
+  }
+
+  /** All lines of a segment are gone: its file is. */
+  segmentIsGone(segment: Segment): void {
+    if (this.segmentList.includes(segment))
+      this.onUnreadable(segment, { after: undefined, before: undefined });
+  }
+
   /** Allocates the next sequences to a batch, and writes its header into its headroom. */
   allocate(batch: Batch, frameId: string | undefined): AllocatedBatch {
-    return this.allocateAt(batch, this.allocatedEnd.next, this.clock.stamp(), frameId);
+    return this.allocateAt(batch, this.allocatedEnd.next, this.options.clock.stamp(), frameId);
   }
 
   /**
@@ -119,12 +170,13 @@ export class AppStream {
   /** The segment to write to: a new one when the last is full. */
   activeSegment(): Segment {
     const newest = this.segmentList.at(-1);
-    if (newest && newest.size < this.segmentBytes) return newest;
+    if (newest && newest.size < this.segmentBytes && !newest.sealed) return newest;
     const { next, bytesSoFar } = this.committedEnd;
-    const segment = new Segment(this.folder, { first: next, bytesBefore: bytesSoFar }, this.files);
+    const segment = new Segment(this.folder, { first: next, bytesBefore: bytesSoFar }, this.segmentOptions);
     if (!newest) mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    this.files.create(segment.path);
+    this.options.files.create(segment.path);
     this.segmentList.push(segment);
+    this.options.onChanged();
     return segment;
   }
 
@@ -156,37 +208,73 @@ export class AppStream {
 
   /** Removes the oldest batches until the stream is within its bounds; the newest batch always stays. */
   trim(): void {
-    const { lines, bytes, ageMs } = this.retention;
+    const { clock } = this.options;
+    const { lines, bytes, ageMs } = this.options.retention;
     for (;;) {
       const { next, bytesSoFar } = this.committedEnd;
       const tooMuch = next - this.firstSequence > lines || bytesSoFar - this.startOffset.bytesSoFar > bytes;
-      if (!tooMuch && this.oldestEntry && this.clock.ageOf(this.oldestEntry.storedAtMs) <= ageMs) return;
+      if (!tooMuch && this.oldestEntry && clock.ageOf(this.oldestEntry.storedAtMs) <= ageMs) return;
       this.oldestEntry ??= this.findOldest();
       const { oldestEntry: oldest } = this;
       if (!oldest || oldest.last >= next - 1) return;
-      if (!tooMuch && this.clock.ageOf(oldest.storedAtMs) <= ageMs) return;
+      if (!tooMuch && clock.ageOf(oldest.storedAtMs) <= ageMs) return;
       this.firstSequence = oldest.last + 1;
       this.startOffset = { offset: oldest.end, bytesSoFar: oldest.bytesSoFar };
       this.oldestEntry = undefined;
     }
   }
 
-  /** The oldest entry; segments before it are removed. */
+  /** The oldest entry; segments before it aren't needed any more. */
   private findOldest(): SegmentEntry | undefined {
     for (;;) {
       const [segment] = this.segmentList;
       if (!segment) return undefined;
-      if (this.startOffset.offset < segment.size) {
-        const entry = readEntryAt(this.files.descriptor(segment.path), this.startOffset, segment.size);
-        if (entry) return entry;
-      }
-      // At its end, or at something corrupt: whatever comes after that is lost.
+      const entry = this.startOffset.offset < segment.size ? this.entryAtStart(segment) : undefined;
+      if (entry) return entry;
       if (this.segmentList.length === 1) return undefined;
       this.segmentList.shift();
-      this.files.close(segment.path);
-      unlink(segment.path, () => {}); // tried again at the next start
+      this.trimmed.push(segment);
       this.startOffset = this.segmentList[0].start;
+      this.firstSequence = Math.max(this.firstSequence ?? 0, this.segmentList[0].first);
+      this.lostSegments = this.lostSegments.filter(({ first }) => first > segment.first);
+      this.told = this.told.filter(([, last]) => last >= this.segmentList[0].first);
+      this.options.onChanged();
     }
+  }
+
+  /** The entry where the stream starts; where that is damaged, the next one in the segment. */
+  private entryAtStart(segment: Segment): SegmentEntry | undefined {
+    const { files } = this.options;
+    const fd = files.descriptor(segment.path);
+    const entry = readEntryAt(fd, this.startOffset, segment.size);
+    const end = this.segmentList[1]?.first ?? this.committedEnd.next;
+    if (entry && entry.last < end) return entry;
+    const bytes = Buffer.allocUnsafe(segment.size - this.startOffset.offset);
+    const held = readSync(fd, bytes, 0, bytes.length, this.startOffset.offset);
+    let found: SegmentEntry | undefined;
+    scanBytes(bytes.subarray(0, held), this.startOffset, this.seed, {
+      onEntry: (intact) => {
+        found ??= intact;
+      },
+      onDamage: () => {},
+    });
+    return found;
+  }
+
+  private onUnreadable(segment: Segment, { after, before }: UnreadableLines): void {
+    const following = this.segmentList[this.segmentList.indexOf(segment) + 1]?.first;
+    const first = Math.max(after === undefined ? segment.first : after + 1, this.firstSequence);
+    const last = (before ?? following ?? this.committedEnd.next) - 1;
+    if (first <= last) this.reportLost([first, last]);
+  }
+
+  private reportLost(range: SequenceRange): void {
+    const isNew = !this.told.some(([first, last]) => first <= range[0] && range[1] <= last);
+    if (isNew) {
+      this.told = mergeRanges([...this.told, range]).slice(-TOLD_MAX);
+      this.options.onChanged();
+    }
+    this.options.onLost({ range, isNew });
   }
 
   private allocateAt(
@@ -197,55 +285,13 @@ export class AppStream {
   ): AllocatedBatch {
     const { bytes, count } = batch;
     const bytesSoFar = this.allocatedEnd.bytesSoFar + bytes.length;
-    writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first });
+    writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first }, this.seed);
     const last = first + count - 1;
     this.allocatedEnd = { next: last + 1, bytesSoFar };
     return { stored: { bytes, count, first, last, storedAtMs }, bytesSoFar, frameId };
   }
-
-  private recover(onFrameId: (entry: SegmentEntry) => void): void {
-    const found = segmentsIn(this.folder);
-    this.segmentList = found.map((start) => new Segment(this.folder, start, this.files));
-    const newest = this.segmentList.at(-1);
-    if (!newest) return;
-    const written = this.segmentList.map(({ path }) => statSync(path));
-    const late = written[written.length - 1].mtimeMs - RECOVERY_WINDOW_MS;
-    let end: StreamEnd = { next: newest.first, bytesSoFar: newest.bytesBefore };
-    for (const [i, segment] of this.segmentList.entries()) {
-      const { size, mtimeMs } = written[i];
-      // The one before the newest has been written to recently whatever the times say: the clock may have been set in between.
-      if (i < this.segmentList.length - 2 && mtimeMs < late) {
-        segment.openExisting(size);
-        continue;
-      }
-      for (const { entry } of validEntries(readFileSync(segment.path), segment.start)) {
-        segment.addEntry(entry);
-        if (entry.frameId !== undefined) onFrameId(entry);
-        if (segment === newest) end = { next: entry.last + 1, bytesSoFar: entry.bytesSoFar };
-      }
-    }
-    if (written[written.length - 1].size > newest.size) truncateSync(newest.path, newest.size);
-    this.allocatedEnd = end;
-    this.committedEnd = end;
-    this.startOffset = this.segmentList[0].start;
-    this.oldestEntry = this.findOldest();
-    this.firstSequence = this.oldestEntry?.first ?? end.next;
-  }
 }
 
-/** The segments in a folder, oldest first. */
-function segmentsIn(folder: string): { first: Sequence; bytesBefore: number }[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw new TailraceError('unavailable', `The stream in ${folder} can't be read (${systemCode(error)}).`, {
-      cause: error,
-    });
-  }
-  return names
-    .map(parseSegmentFileName)
-    .filter((start) => start !== undefined)
-    .sort((a, b) => a.first - b.first);
+function fileBytes({ path, size }: Segment): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? size;
 }

@@ -108,7 +108,7 @@ export class Appender {
     const startMs = performance.now();
     try {
       const segment = this.stream.activeSegment();
-      const buffers = buffersOf([allocated]);
+      const buffers = buffersOf([allocated], this.stream.seed);
       const written = writevSync(this.files.descriptor(segment.path), buffers, segment.size);
       this.commitWritten(segment, [allocated], written, totalLength(buffers));
     } catch (error) {
@@ -125,7 +125,7 @@ export class Appender {
       const allocated = group.map((queued) => queued.allocated);
       try {
         const segment = this.stream.activeSegment();
-        const buffers = buffersOf(allocated);
+        const buffers = buffersOf(allocated, this.stream.seed);
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
           if (this.durability === 'disk') await this.syncToDisk(segment, fd);
@@ -186,10 +186,10 @@ async function syncDirectory(path: string): Promise<void> {
   await directory.sync().finally(() => directory.close());
 }
 
-function buffersOf(batches: readonly AllocatedBatch[]): Uint8Array[] {
+function buffersOf(batches: readonly AllocatedBatch[], seed: number): Uint8Array[] {
   const buffers: Uint8Array[] = [];
   for (const { stored, frameId } of batches) {
-    if (frameId !== undefined) buffers.push(encodeFrameIdEntry(frameId));
+    if (frameId !== undefined) buffers.push(encodeFrameIdEntry(frameId, seed));
     buffers.push(stored.bytes);
   }
   return buffers;

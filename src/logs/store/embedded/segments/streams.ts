@@ -1,17 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
 import type { StoreClock } from '../store-clock.ts';
-import { type AllocatedBatch, AppStream } from './app-stream.ts';
+import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
 import { Appender } from './appender.ts';
-import type { SegmentEntry } from './entry-format.ts';
+import { checksumSeed, type SegmentEntry } from './entry-format.ts';
 import { OpenFileCache } from './open-file-cache.ts';
+import { isUntouched } from './recovery.ts';
+import type { Segment } from './segment.ts';
+import type { StreamNote, StreamNotes } from './stream-note.ts';
 
 /** Begins the name of a folder whose stream is being removed. */
 const DROPPED_PREFIX = '.dropped-';
+/** Streams that are checked at the start between two turns of the event loop. */
+const CHECKED_AT_ONCE = 16;
+/** An app's id is its folder's name. */
+const APP_ID_LENGTH = 36;
+const APP_ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface EmbeddedStreamsOptions {
   /** Where they are kept, a folder each. */
@@ -21,11 +30,18 @@ export interface EmbeddedStreamsOptions {
   readonly clock: StoreClock;
   /** Called for batches with a frame id that were written last, when a stream is opened. */
   readonly onFrameId: (app: AppId, entry: SegmentEntry) => void;
+  readonly notes: StreamNotes;
+  /** Called when lines turn out to be lost. */
+  readonly onLost: (app: AppId, lost: LostLines) => void;
+  /** Called for a stream that can't be opened when all are checked. */
+  readonly onUnusable: (app: AppId, error: unknown) => void;
 }
 
 interface OpenStream {
   readonly stream: AppStream;
   readonly appender: Appender;
+  /** How far it was when it was noted last. */
+  notedUpTo: Sequence;
 }
 
 /** The streams of all apps, each opened at its first use. */
@@ -33,12 +49,21 @@ export class EmbeddedStreams {
   private readonly options: EmbeddedStreamsOptions;
   private readonly files = new OpenFileCache();
   private readonly byApp = new Map<AppId, OpenStream>();
+  /** Streams that were removed, and are still noted. */
+  private readonly dropped = new Set<AppId>();
+  /** Streams that have to be noted soon. */
+  private readonly changed = new Set<AppId>();
+  private readonly noting = new CoalescedRun(() => this.writeNotes());
+  private isClosed = false;
 
   constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(options.folder))
-      if (name.startsWith(DROPPED_PREFIX)) void this.remove(join(options.folder, name));
+      if (name.startsWith(DROPPED_PREFIX)) {
+        const app = name.slice(DROPPED_PREFIX.length, DROPPED_PREFIX.length + APP_ID_LENGTH) as AppId;
+        void this.removeDropped(app, join(options.folder, name));
+      }
   }
 
   /** The app's stream, opened. */
@@ -60,7 +85,7 @@ export class EmbeddedStreams {
       (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
     );
     for (const segment of segments) {
-      for (const batch of await emptyIfTrimmed(segment.batchesFrom(from, bytes - size))) {
+      for (const batch of await emptyIfGone(stream, segment, segment.batchesFrom(from, bytes - size))) {
         found.push(batch);
         size += batch.bytes.length;
       }
@@ -74,7 +99,7 @@ export class EmbeddedStreams {
     const found: StoredBatch[] = [];
     let size = 0;
     for (const segment of stream.segments.filter(({ first }) => first < before).reverse()) {
-      for (const batch of await emptyIfTrimmed(segment.batchesBefore(before, bytes - size))) {
+      for (const batch of await emptyIfGone(stream, segment, segment.batchesBefore(before, bytes - size))) {
         if (batch.last < stream.first) return found;
         found.push(batch);
         size += batch.bytes.length;
@@ -104,11 +129,12 @@ export class EmbeddedStreams {
     while (!appender.idle) await appender.flush();
     for (const { path } of stream.segments) this.files.close(path);
     this.byApp.delete(app);
-    if (!existsSync(stream.folder)) return;
     // Atomically: what is half removed must not come back.
     const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${randomUUID()}`);
-    renameSync(stream.folder, aside);
-    await this.remove(aside);
+    if (existsSync(stream.folder)) renameSync(stream.folder, aside);
+    while (this.noting.isRunning) await this.noting.idle();
+    this.changed.delete(app);
+    await this.removeDropped(app, aside);
   }
 
   /** Removes what is too old, in the streams that were used since the start. */
@@ -129,41 +155,120 @@ export class EmbeddedStreams {
     return bytes;
   }
 
-  /** Syncs everything that was written to the disk. */
+  /** The apps that have a folder, or a note. */
+  apps(): AppId[] {
+    const folders = readdirSync(this.options.folder).filter((name) => APP_ID_PATTERN.test(name)) as AppId[];
+    return [...new Set([...folders, ...this.options.notes.apps()])];
+  }
+
+  /** Compares every stream with what was noted of it, and opens those that aren't as they were: that tells what is lost. */
+  async checkAll(): Promise<void> {
+    let checked = 0;
+    for (const app of this.isClosed ? [] : this.apps()) {
+      if (this.isClosed) return;
+      try {
+        if (!this.byApp.has(app) && !this.dropped.has(app) && !this.isUntouched(app)) this.open(app);
+      } catch (error) {
+        this.options.onUnusable(app, error);
+      }
+      if (++checked % CHECKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Syncs everything that was written to the disk, and notes how far the streams are. */
   async sync(): Promise<void> {
-    for (const { appender } of this.byApp.values()) await appender.sync();
+    for (const [app, open] of this.byApp) {
+      await open.appender.sync();
+      if (open.stream.bounds.last !== open.notedUpTo) this.changed.add(app);
+    }
+    if (this.changed.size > 0) await this.noting.request();
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     for (const { appender } of this.byApp.values()) while (!appender.idle) await appender.flush();
     await this.sync();
+    while (this.noting.isRunning) await this.noting.idle();
     this.files.closeAll();
+  }
+
+  private isUntouched(app: AppId): boolean {
+    const { folder, notes } = this.options;
+    return isUntouched(join(folder, app), notes.get(app), checksumSeed(app));
+  }
+
+  private async writeNotes(): Promise<void> {
+    const notes = new Map<AppId, StreamNote>();
+    const trimmed: Segment[] = [];
+    for (const app of this.changed) {
+      const open = this.byApp.get(app);
+      if (!open) continue;
+      notes.set(app, open.stream.note());
+      open.notedUpTo = open.stream.bounds.last;
+      trimmed.push(...open.stream.takeTrimmed());
+    }
+    this.changed.clear();
+    // When it can't be noted now, it is with the next change.
+    await this.options.notes.put(notes).catch(() => {});
+    for (const { path } of trimmed) {
+      this.files.close(path);
+      await unlink(path).catch(() => {}); // tried again at the next start
+    }
   }
 
   private open(app: AppId): OpenStream {
     let open = this.byApp.get(app);
     if (!open) {
-      const { folder, retention, durability, clock, onFrameId } = this.options;
-      const stream = new AppStream(join(folder, app), { retention, files: this.files, clock }, (entry) =>
-        onFrameId(app, entry),
-      );
-      open = { stream, appender: new Appender(stream, this.files, durability) };
+      const { folder, retention, durability, clock, onFrameId, onLost, notes } = this.options;
+      const note = this.dropped.has(app) ? undefined : notes.get(app);
+      const stream = new AppStream({
+        app,
+        folder: join(folder, app),
+        retention,
+        files: this.files,
+        clock,
+        note,
+        onFrameId: (entry) => onFrameId(app, entry),
+        onLost: (lost) => onLost(app, lost),
+        onChanged: () => {
+          this.changed.add(app);
+          // At the end of this turn: the stream may be about to open, or to take a batch.
+          setImmediate(() => {
+            if (!this.isClosed) void this.noting.request();
+          });
+        },
+      });
+      open = {
+        stream,
+        appender: new Appender(stream, this.files, durability),
+        notedUpTo: (note?.next ?? 1) - 1,
+      };
       this.byApp.set(app, open);
     }
     return open;
   }
 
-  private async remove(folder: string): Promise<void> {
-    await rm(folder, { recursive: true, force: true }).catch(() => {}); // tried again at the next start
+  /** The note goes first: a stream that is noted and has no files would count as lost. */
+  private async removeDropped(app: AppId, folder: string): Promise<void> {
+    this.dropped.add(app);
+    await this.options.notes.remove(app).catch(() => {}); // tried again at the next start
+    this.dropped.delete(app);
+    if (this.byApp.has(app)) this.changed.add(app);
+    await rm(folder, { recursive: true, force: true }).catch(() => {}); // so is this
   }
 }
 
-/** A segment that was trimmed while it was read gives nothing. */
-async function emptyIfTrimmed(batches: Promise<StoredBatch[]>): Promise<StoredBatch[]> {
+/** A segment that was trimmed while it was read gives nothing; one that is gone for another reason is a loss. */
+async function emptyIfGone(
+  stream: AppStream,
+  segment: Segment,
+  batches: Promise<StoredBatch[]>,
+): Promise<StoredBatch[]> {
   try {
     return await batches;
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
+    if (systemCode(error) !== 'ENOENT') throw error;
+    stream.segmentIsGone(segment);
+    return [];
   }
 }
