@@ -30,7 +30,8 @@ export async function openStore(settings: StoreSettings, log: Log, openMs?: numb
   };
   if (settings.redisUrl === '') {
     const { data, durability } = settings;
-    const store = new EmbeddedStore({ folder: data, retention, durability });
+    const onProblem = (message: string): void => log.warn({ folder: data }, message);
+    const store = new EmbeddedStore({ folder: data, retention, durability, onProblem });
     log.info({ store: 'embedded', folder: data, durability }, 'store opened');
     return store;
   }

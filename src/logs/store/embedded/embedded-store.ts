@@ -28,6 +28,7 @@ import type {
 } from '../contract.ts';
 import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
+import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
 import { assertFormat, writeMarker } from './records/format-marker.ts';
@@ -38,11 +39,15 @@ import { assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file
 import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch } from './segments/app-stream.ts';
+import { SegmentGoneError } from './segments/appender.ts';
 import { EmbeddedStreams } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 
 /** How often streams are trimmed by age, and expired frame ids removed. */
 const SWEEP_MS = 60_000;
+/** How often somebody looks whether the folder and the files are in their places when nothing is appended. */
+const LOOK_MS = 1_000;
+const STREAMS_FOLDER = 'streams';
 const CLOCK_KEY = 'clock';
 /** A power cut costs no more than was written in this time. */
 const SYNC_MS = 5_000;
@@ -60,9 +65,11 @@ export interface EmbeddedStoreOptions {
 
 export class EmbeddedStore implements Store {
   readonly shared = false;
+  private readonly options: EmbeddedStoreOptions;
   private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
+  private readonly place: FolderIdentity;
   private readonly diskSpace: DiskSpaceGuard;
   private readonly durability: EmbeddedStoreOptions['durability'];
   private readonly streams: EmbeddedStreams;
@@ -74,6 +81,9 @@ export class EmbeddedStore implements Store {
   private readonly damage = new DamageReports();
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly syncTimer: NodeJS.Timeout;
+  private readonly lookTimer: NodeJS.Timeout;
+  private readonly outageListeners = new Set<(unavailable: boolean) => void>();
+  private goneFiles: readonly string[] = [];
   private runningSync: Promise<void> | undefined;
 
   /**
@@ -82,6 +92,7 @@ export class EmbeddedStore implements Store {
    */
   constructor(options: EmbeddedStoreOptions) {
     const { folder } = options;
+    this.options = options;
     this.folder = folder;
     this.durability = options.durability;
     this.diskSpace = new DiskSpaceGuard(folder);
@@ -97,6 +108,10 @@ export class EmbeddedStore implements Store {
       // Before anything is written that an earlier version can't read.
       writeMarker(folder);
       upgradeStore(this.root, format);
+      makeDirectory(join(folder, STREAMS_FOLDER), 0o700);
+      this.place = new FolderIdentity(folder, [STREAMS_FOLDER, STORE_FILE], (trouble) =>
+        this.onPlaceChanged(trouble),
+      );
     } catch (error) {
       unlock();
       if (error instanceof TailraceError) throw error;
@@ -118,11 +133,13 @@ export class EmbeddedStore implements Store {
     this.frameIds = new FrameIdIndex(this.root, this.clock);
     this.streams = new EmbeddedStreams({
       ...options,
-      folder: join(folder, 'streams'),
+      folder: join(folder, STREAMS_FOLDER),
       clock: this.clock,
+      place: this.place,
       onFrameId: (app, { frameId = '', first, last }) => this.frameIds.recover(app, frameId, { first, last }),
       notes: new EmbeddedStreamNotes(this.root),
       onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
+      onFilesGone: (paths) => this.onFilesGone(paths),
       onUnusable: (_app, error) => options.onProblem?.(reasonOf(error)),
     });
     setImmediate(() => void this.streams.checkAll());
@@ -132,6 +149,9 @@ export class EmbeddedStore implements Store {
       this.streams.trimAged();
       this.frameIds.removeExpired();
     }, SWEEP_MS).unref();
+    this.lookTimer = setInterval(() => {
+      if (this.place.check() === undefined) this.streams.checkFiles();
+    }, LOOK_MS).unref();
     // What can't be synced now is still in the page cache: appends will report the error.
     this.syncTimer = setInterval(() => {
       // A slow disk may need longer than that.
@@ -145,6 +165,7 @@ export class EmbeddedStore implements Store {
   }
 
   async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
+    this.place.require();
     const frameId = options?.frameId;
     const stream = this.streams.get(app);
     const stored = frameId === undefined ? undefined : this.frameIds.find(app, frameId);
@@ -186,6 +207,7 @@ export class EmbeddedStore implements Store {
   }
 
   async restore(app: AppId, batch: StoredBatch): Promise<void> {
+    this.place.require();
     this.diskSpace.requireSpace(batch.bytes.length);
     await this.write(app, this.streams.get(app).restore(batch));
   }
@@ -194,8 +216,14 @@ export class EmbeddedStore implements Store {
     return this.damage.watch(listener);
   }
 
-  watchOutage(): () => void {
-    return () => {};
+  watchOutage(_app: AppId, listener: (unavailable: boolean) => void): () => void {
+    const own = (unavailable: boolean): void => listener(unavailable);
+    this.outageListeners.add(own);
+    if (this.place.trouble !== undefined)
+      queueMicrotask(() => {
+        if (this.outageListeners.has(own)) own(true);
+      });
+    return () => this.outageListeners.delete(own);
   }
 
   dropStream(app: AppId): Promise<void> {
@@ -215,6 +243,7 @@ export class EmbeddedStore implements Store {
     changes: readonly RecordChange[],
     options?: TransactOptions,
   ): Promise<boolean> {
+    this.place.require();
     const made = await this.commitDurably(this.records.transact(scope, changes));
     if (made && !options?.quiet) this.subscriptions.notifyRecordChange(scope);
     return made;
@@ -232,26 +261,60 @@ export class EmbeddedStore implements Store {
     this.leases.releaseLease(lease);
   }
 
+  get trouble(): string | undefined {
+    if (this.place.trouble !== undefined) return this.place.trouble;
+    const [path] = this.goneFiles;
+    if (path === undefined) return undefined;
+    const more = this.goneFiles.length - 1;
+    const others = more === 0 ? '' : `, and ${more} more`;
+    return `${path} was removed or moved while tailrace used it${others}, and the lines in it are lost unless it is put back; new lines are stored.`;
+  }
+
   async status(): Promise<StoreStatus> {
-    const { bsize, bavail } = statfsSync(this.folder);
-    const { size } = statSync(join(this.folder, 'store.mdb'));
-    const bytes = size + (await this.streams.diskBytes().catch(() => 0));
-    const facts = { durability: this.durability, bytes, free_bytes: bsize * bavail };
+    this.place.check();
+    const { trouble } = this;
+    const facts = { durability: this.durability, ...(await this.diskFacts()) };
     const concerns = this.damage.describe(
       (app) => this.records.get<{ name?: string }>('', `app/${app}`)?.value.name,
     );
-    return { kind: 'embedded', concerns, facts };
+    return { kind: 'embedded', trouble, concerns, facts };
   }
 
   async close(): Promise<void> {
     clearInterval(this.sweepTimer);
     clearInterval(this.syncTimer);
+    clearInterval(this.lookTimer);
     await this.runningSync;
     await this.streams.close();
     await this.saveClock();
     await this.root.flushed;
     await this.root.close();
+    this.place.close();
     this.unlock();
+  }
+
+  private async diskFacts(): Promise<{ bytes: number; free_bytes: number }> {
+    try {
+      const { bsize, bavail } = statfsSync(this.folder);
+      const { size } = statSync(join(this.folder, STORE_FILE));
+      return { bytes: size + (await this.streams.diskBytes()), free_bytes: bsize * bavail };
+    } catch {
+      return { bytes: 0, free_bytes: 0 }; // there is no such disk
+    }
+  }
+
+  private onPlaceChanged(trouble: string | undefined): void {
+    this.options.onProblem?.(
+      trouble ?? `The data folder ${this.folder} is back in its place: lines are stored again.`,
+    );
+    if (trouble === undefined) this.streams.reopenFiles();
+    for (const listener of this.outageListeners) listener(trouble !== undefined);
+  }
+
+  private onFilesGone(paths: readonly string[]): void {
+    const isMore = paths.length > this.goneFiles.length;
+    this.goneFiles = paths;
+    if (isMore && this.trouble !== undefined) this.options.onProblem?.(this.trouble);
   }
 
   /** What can't be saved now is with the next sweep. */
@@ -264,7 +327,14 @@ export class EmbeddedStore implements Store {
     try {
       await this.streams.append(app, allocated);
     } catch (error) {
-      throw await commitError(error, this.folder);
+      this.place.requireNow();
+      if (!(error instanceof SegmentGoneError)) throw await commitError(error, this.folder);
+      this.streams.onSegmentGone(app, error.segment);
+      throw new TailraceError(
+        'unavailable',
+        'The file that these lines were written to was removed meanwhile: send them again, and they go to another one.',
+        { cause: error },
+      );
     }
   }
 
@@ -272,8 +342,10 @@ export class EmbeddedStore implements Store {
     try {
       const result = await committed;
       if (this.durability === 'disk') await this.root.flushed;
+      this.place.requireNow();
       return result;
     } catch (error) {
+      if (error instanceof TailraceError) throw error;
       throw await commitError(error, this.folder);
     }
   }

@@ -65,6 +65,8 @@ interface OpenOptions {
 
 export class RedisStore implements Store {
   readonly shared = true;
+  /** Only Redis itself knows. */
+  readonly trouble = undefined;
   private readonly connection: RedisConnection;
   private readonly appender: RedisAppender;
   private readonly streams: RedisStreams;

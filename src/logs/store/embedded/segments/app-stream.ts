@@ -1,7 +1,9 @@
 import { mkdirSync, readSync, statSync } from 'node:fs';
+import { systemCode } from '../../../../common/errors.ts';
 import type { Batch } from '../../../syslog/batch.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
+import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import {
   checksumSeed,
@@ -43,6 +45,7 @@ export interface AppStreamOptions {
   readonly retention: Retention;
   readonly files: OpenFileCache;
   readonly clock: StoreClock;
+  readonly place: FolderIdentity;
   readonly note: StreamNote | undefined;
   /** Called with each of the newest entries that has a frame id: the index may not have it. */
   readonly onFrameId: (entry: SegmentEntry) => void;
@@ -147,6 +150,17 @@ export class AppStream {
       this.onUnreadable(segment, { after: undefined, before: undefined });
   }
 
+  /** The file of the newest segment is gone: the next batch begins another one. */
+  abandon(segment: Segment): void {
+    this.segmentIsGone(segment);
+    segment.seal();
+    // The next one may have its name.
+    if (segment.size === 0) {
+      this.options.files.close(segment.path);
+      this.segmentList = this.segmentList.filter((other) => other !== segment);
+    }
+  }
+
   /** Allocates the next sequences to a batch, and writes its header into its headroom. */
   allocate(batch: Batch, frameId: string | undefined): AllocatedBatch {
     return this.allocateAt(batch, this.allocatedEnd.next, this.options.clock.stamp(), frameId);
@@ -173,8 +187,7 @@ export class AppStream {
     if (newest && newest.size < this.segmentBytes && !newest.sealed) return newest;
     const { next, bytesSoFar } = this.committedEnd;
     const segment = new Segment(this.folder, { first: next, bytesBefore: bytesSoFar }, this.segmentOptions);
-    if (!newest) mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    this.options.files.create(segment.path);
+    this.createFile(segment.path);
     this.segmentList.push(segment);
     this.options.onChanged();
     return segment;
@@ -275,6 +288,20 @@ export class AppStream {
       this.options.onChanged();
     }
     this.options.onLost({ range, isNew });
+  }
+
+  private createFile(path: string): void {
+    const { files, place } = this.options;
+    // Not in another folder that has its name now.
+    place.requireNow();
+    try {
+      files.create(path);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      // Not the folders above it: without them the data folder is gone.
+      mkdirSync(this.folder, { mode: 0o700 });
+      files.create(path);
+    }
   }
 
   private allocateAt(

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
 import { Appender } from './appender.ts';
@@ -18,6 +19,8 @@ import type { StreamNote, StreamNotes } from './stream-note.ts';
 const DROPPED_PREFIX = '.dropped-';
 /** Streams that are checked at the start between two turns of the event loop. */
 const CHECKED_AT_ONCE = 16;
+/** Segments whose files are looked for with one call. */
+const LOOKED_FOR_AT_ONCE = 500;
 /** An app's id is its folder's name. */
 const APP_ID_LENGTH = 36;
 const APP_ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -28,11 +31,14 @@ export interface EmbeddedStreamsOptions {
   readonly retention: Retention;
   readonly durability: 'process' | 'disk';
   readonly clock: StoreClock;
+  readonly place: FolderIdentity;
   /** Called for batches with a frame id that were written last, when a stream is opened. */
   readonly onFrameId: (app: AppId, entry: SegmentEntry) => void;
   readonly notes: StreamNotes;
   /** Called when lines turn out to be lost. */
   readonly onLost: (app: AppId, lost: LostLines) => void;
+  /** Called with the paths of segments that are gone, whenever there are more or fewer of them. */
+  readonly onFilesGone: (paths: readonly string[]) => void;
   /** Called for a stream that can't be opened when all are checked. */
   readonly onUnusable: (app: AppId, error: unknown) => void;
 }
@@ -54,11 +60,14 @@ export class EmbeddedStreams {
   /** Streams that have to be noted soon. */
   private readonly changed = new Set<AppId>();
   private readonly noting = new CoalescedRun(() => this.writeNotes());
+  /** Segments whose files are gone. */
+  private readonly goneSegments = new Map<Segment, AppStream>();
+  /** Segments whose files are looked for next. */
+  private unchecked: [AppId, Segment][] = [];
   private isClosed = false;
 
   constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
-    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(options.folder))
       if (name.startsWith(DROPPED_PREFIX)) {
         const app = name.slice(DROPPED_PREFIX.length, DROPPED_PREFIX.length + APP_ID_LENGTH) as AppId;
@@ -76,6 +85,19 @@ export class EmbeddedStreams {
     return this.open(app).appender.append(allocated);
   }
 
+  /**
+   * The file of a segment is gone, while the data folder is in its place: its lines count as lost, and if it was the one that is
+   * written to, the next batch begins another.
+   */
+  onSegmentGone(app: AppId, segment: Segment): void {
+    const { stream } = this.open(app);
+    if (this.goneSegments.has(segment) || !stream.segments.includes(segment)) return;
+    this.goneSegments.set(segment, stream);
+    if (segment === stream.segments.at(-1) && !segment.sealed) stream.abandon(segment);
+    else stream.segmentIsGone(segment);
+    this.reportGone();
+  }
+
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
     const { stream } = this.open(app);
     const from = Math.max(after + 1, stream.first);
@@ -85,7 +107,7 @@ export class EmbeddedStreams {
       (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
     );
     for (const segment of segments) {
-      for (const batch of await emptyIfGone(stream, segment, segment.batchesFrom(from, bytes - size))) {
+      for (const batch of await this.emptyIfGone(app, segment, segment.batchesFrom(from, bytes - size))) {
         found.push(batch);
         size += batch.bytes.length;
       }
@@ -99,7 +121,7 @@ export class EmbeddedStreams {
     const found: StoredBatch[] = [];
     let size = 0;
     for (const segment of stream.segments.filter(({ first }) => first < before).reverse()) {
-      for (const batch of await emptyIfGone(stream, segment, segment.batchesBefore(before, bytes - size))) {
+      for (const batch of await this.emptyIfGone(app, segment, segment.batchesBefore(before, bytes - size))) {
         if (batch.last < stream.first) return found;
         found.push(batch);
         size += batch.bytes.length;
@@ -125,10 +147,15 @@ export class EmbeddedStreams {
 
   /** Removes an app's stream. */
   async dropStream(app: AppId): Promise<void> {
+    this.options.place.requireNow();
     const { stream, appender } = this.open(app);
     while (!appender.idle) await appender.flush();
-    for (const { path } of stream.segments) this.files.close(path);
+    for (const segment of stream.segments) {
+      this.files.close(segment.path);
+      this.goneSegments.delete(segment);
+    }
     this.byApp.delete(app);
+    this.reportGone();
     // Atomically: what is half removed must not come back.
     const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${randomUUID()}`);
     if (existsSync(stream.folder)) renameSync(stream.folder, aside);
@@ -139,7 +166,29 @@ export class EmbeddedStreams {
 
   /** Removes what is too old, in the streams that were used since the start. */
   trimAged(): void {
+    if (this.options.place.check() !== undefined) return;
     for (const { stream } of this.byApp.values()) stream.trim();
+  }
+
+  /** The data folder is back in its place: what was opened meanwhile may be another one's. */
+  reopenFiles(): void {
+    this.files.closeAll();
+  }
+
+  /**
+   * Looks whether files of segments are there: some each time, so that what nobody reads or writes is missed too. Call it while the
+   * data folder is in its place.
+   */
+  checkFiles(): void {
+    const before = this.goneSegments.size;
+    for (const [segment, stream] of this.goneSegments)
+      if (existsSync(segment.path) || !stream.segments.includes(segment)) this.goneSegments.delete(segment);
+    if (this.goneSegments.size < before) this.reportGone();
+    if (this.unchecked.length === 0)
+      for (const [app, { stream }] of this.byApp)
+        for (const segment of stream.segments) this.unchecked.push([app, segment]);
+    for (const [app, segment] of this.unchecked.splice(-LOOKED_FOR_AT_ONCE))
+      if (this.byApp.has(app) && !existsSync(segment.path)) this.onSegmentGone(app, segment);
   }
 
   /** Bytes of all files on the disk. */
@@ -177,6 +226,7 @@ export class EmbeddedStreams {
 
   /** Syncs everything that was written to the disk, and notes how far the streams are. */
   async sync(): Promise<void> {
+    if (this.options.place.check() !== undefined) return;
     for (const [app, open] of this.byApp) {
       await open.appender.sync();
       if (open.stream.bounds.last !== open.notedUpTo) this.changed.add(app);
@@ -200,12 +250,14 @@ export class EmbeddedStreams {
   private async writeNotes(): Promise<void> {
     const notes = new Map<AppId, StreamNote>();
     const trimmed: Segment[] = [];
+    // In another folder of the same name there may be files of the same names.
+    const isInPlace = this.options.place.check() === undefined;
     for (const app of this.changed) {
       const open = this.byApp.get(app);
       if (!open) continue;
       notes.set(app, open.stream.note());
       open.notedUpTo = open.stream.bounds.last;
-      trimmed.push(...open.stream.takeTrimmed());
+      if (isInPlace) trimmed.push(...open.stream.takeTrimmed());
     }
     this.changed.clear();
     // When it can't be noted now, it is with the next change.
@@ -219,7 +271,9 @@ export class EmbeddedStreams {
   private open(app: AppId): OpenStream {
     let open = this.byApp.get(app);
     if (!open) {
-      const { folder, retention, durability, clock, onFrameId, onLost, notes } = this.options;
+      const { folder, retention, durability, clock, place, onFrameId, onLost, notes } = this.options;
+      // A stream whose files can't be seen isn't an empty one.
+      place.requireNow();
       const note = this.dropped.has(app) ? undefined : notes.get(app);
       const stream = new AppStream({
         app,
@@ -227,6 +281,7 @@ export class EmbeddedStreams {
         retention,
         files: this.files,
         clock,
+        place,
         note,
         onFrameId: (entry) => onFrameId(app, entry),
         onLost: (lost) => onLost(app, lost),
@@ -240,7 +295,7 @@ export class EmbeddedStreams {
       });
       open = {
         stream,
-        appender: new Appender(stream, this.files, durability),
+        appender: new Appender(stream, { files: this.files, durability, place }),
         notedUpTo: (note?.next ?? 1) - 1,
       };
       this.byApp.set(app, open);
@@ -256,19 +311,23 @@ export class EmbeddedStreams {
     if (this.byApp.has(app)) this.changed.add(app);
     await rm(folder, { recursive: true, force: true }).catch(() => {}); // so is this
   }
-}
+  /** A segment that was trimmed while it was read gives nothing; one that is gone for another reason is a loss. */
+  private async emptyIfGone(
+    app: AppId,
+    segment: Segment,
+    batches: Promise<StoredBatch[]>,
+  ): Promise<StoredBatch[]> {
+    try {
+      return await batches;
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      this.options.place.requireNow();
+      this.onSegmentGone(app, segment);
+      return [];
+    }
+  }
 
-/** A segment that was trimmed while it was read gives nothing; one that is gone for another reason is a loss. */
-async function emptyIfGone(
-  stream: AppStream,
-  segment: Segment,
-  batches: Promise<StoredBatch[]>,
-): Promise<StoredBatch[]> {
-  try {
-    return await batches;
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    stream.segmentIsGone(segment);
-    return [];
+  private reportGone(): void {
+    this.options.onFilesGone([...this.goneSegments.keys()].map(({ path }) => path));
   }
 }
