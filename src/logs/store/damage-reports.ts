@@ -1,4 +1,5 @@
-import type { AppId, DamageListener, StreamDamage } from './contract.ts';
+import { platformErrorTitle } from '../../common/platform-errors.ts';
+import type { AppId, DamageListener, Sequence, StreamDamage } from './contract.ts';
 
 /** So many are remembered: after them, more tell nobody anything new. */
 const REPORTS_MAX = 1_000;
@@ -36,6 +37,14 @@ export class DamageReports {
 
 /** What is lost, in a sentence. @param name of the app; undefined when it isn't known */
 export function describeDamage({ app, first, last }: StreamDamage, name: string | undefined): string {
-  const lines = first === last ? `Line ${first}` : `Lines ${first} to ${last} (${last - first + 1})`;
-  return `${lines} of ${name ?? `app ${app}`} ${first === last ? 'is' : 'are'} lost: their files in the data folder were damaged or removed. Put them back from a copy with the server stopped, or have \`tailrace repair\` clear up.`;
+  return `${describeLines(first, last)} of ${name ?? `app ${app}`} ${first === last ? 'is' : 'are'} lost: their files in the data folder were damaged or removed. Put them back from a copy with the server stopped, or have \`tailrace repair\` clear up.`;
+}
+
+/** The message of the line that says so in the app's stream. */
+export function lostLinesMessage(first: Sequence, last: Sequence): string {
+  return `${platformErrorTitle('L16')} -> ${describeLines(first, last)} of this stream ${first === last ? 'is' : 'are'} gone: files were damaged or removed.`;
+}
+
+function describeLines(first: Sequence, last: Sequence): string {
+  return first === last ? `Line ${first}` : `Lines ${first} to ${last} (${last - first + 1})`;
 }

@@ -30,8 +30,12 @@ export async function openStore(settings: StoreSettings, log: Log, openMs?: numb
   };
   if (settings.redisUrl === '') {
     const { data, durability } = settings;
-    const onProblem = (message: string): void => log.warn({ folder: data }, message);
-    const store = new EmbeddedStore({ folder: data, retention, durability, onProblem });
+    const store = new EmbeddedStore({
+      folder: data,
+      retention,
+      durability,
+      onProblem: (message) => log.warn({}, message),
+    });
     log.info({ store: 'embedded', folder: data, durability }, 'store opened');
     return store;
   }

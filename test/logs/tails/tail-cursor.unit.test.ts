@@ -126,9 +126,9 @@ describe('what comes next', () => {
     const { cursor } = cursorAt(TAIL);
     cursor.start(50, 100);
     cursor.advance({ count: 1, last: 40 });
-    cursor.skipTo(30);
+    cursor.skipMissingEnd(30, 0);
     expect(cursor.position).toBe(50);
-    cursor.skipTo(100);
+    cursor.skipMissingEnd(100, 0);
     expect(cursor.position).toBe(100);
   });
 });

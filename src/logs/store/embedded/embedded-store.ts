@@ -35,7 +35,7 @@ import { assertFormat, writeMarker } from './records/format-marker.ts';
 import { FrameIdIndex } from './records/frame-ids.ts';
 import { commitError, DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
 import { EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
-import { assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
+import { appsWithLines, assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
 import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch } from './segments/app-stream.ts';
@@ -65,7 +65,6 @@ export interface EmbeddedStoreOptions {
 
 export class EmbeddedStore implements Store {
   readonly shared = false;
-  private readonly options: EmbeddedStoreOptions;
   private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
@@ -79,6 +78,10 @@ export class EmbeddedStore implements Store {
   private readonly leases: EmbeddedLeases;
   private readonly subscriptions = new Subscriptions();
   private readonly damage = new DamageReports();
+  /** Sentences about what isn't as it should be, besides lost lines. */
+  private readonly problems: string[] = [];
+  private readonly onProblem: EmbeddedStoreOptions['onProblem'];
+  private isClosed = false;
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly syncTimer: NodeJS.Timeout;
   private readonly lookTimer: NodeJS.Timeout;
@@ -92,7 +95,6 @@ export class EmbeddedStore implements Store {
    */
   constructor(options: EmbeddedStoreOptions) {
     const { folder } = options;
-    this.options = options;
     this.folder = folder;
     this.durability = options.durability;
     this.diskSpace = new DiskSpaceGuard(folder);
@@ -112,6 +114,26 @@ export class EmbeddedStore implements Store {
       this.place = new FolderIdentity(folder, [STREAMS_FOLDER, STORE_FILE], (trouble) =>
         this.onPlaceChanged(trouble),
       );
+      this.records = new EmbeddedRecords(this.root);
+      this.clock = new StoreClock(
+        this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value,
+        options.time,
+      );
+      this.leases = new EmbeddedLeases(this.records);
+      this.frameIds = new FrameIdIndex(this.root, this.clock);
+      this.streams = new EmbeddedStreams({
+        ...options,
+        folder: join(folder, STREAMS_FOLDER),
+        clock: this.clock,
+        place: this.place,
+        onFrameId: (app, { frameId = '', first, last }) =>
+          this.frameIds.recover(app, frameId, { first, last }),
+        notes: new EmbeddedStreamNotes(this.root),
+        onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
+        onFilesGone: (paths) => this.onFilesGone(paths),
+        onUnusable: (app, error) =>
+          this.reportProblem(`The stream of app ${app} can't be used (${reasonOf(error)}).`),
+      });
     } catch (error) {
       unlock();
       if (error instanceof TailraceError) throw error;
@@ -123,26 +145,11 @@ export class EmbeddedStore implements Store {
       );
     }
     this.unlock = unlock;
+    this.onProblem = options.onProblem;
     swallowInternalRejections(this.root);
-    this.records = new EmbeddedRecords(this.root);
-    this.leases = new EmbeddedLeases(this.records);
-    const savedClock = this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value;
-    this.clock = new StoreClock(savedClock, options.time);
     this.clock.onStep = () => void this.saveClock();
     void this.saveClock();
-    this.frameIds = new FrameIdIndex(this.root, this.clock);
-    this.streams = new EmbeddedStreams({
-      ...options,
-      folder: join(folder, STREAMS_FOLDER),
-      clock: this.clock,
-      place: this.place,
-      onFrameId: (app, { frameId = '', first, last }) => this.frameIds.recover(app, frameId, { first, last }),
-      notes: new EmbeddedStreamNotes(this.root),
-      onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
-      onFilesGone: (paths) => this.onFilesGone(paths),
-      onUnusable: (_app, error) => options.onProblem?.(reasonOf(error)),
-    });
-    setImmediate(() => void this.streams.checkAll());
+    setImmediate(() => void this.checkStreams());
     this.sweepTimer = setInterval(() => {
       this.clock.forgetBefore(2 * options.retention.ageMs);
       void this.saveClock();
@@ -274,13 +281,14 @@ export class EmbeddedStore implements Store {
     this.place.check();
     const { trouble } = this;
     const facts = { durability: this.durability, ...(await this.diskFacts()) };
-    const concerns = this.damage.describe(
+    const lost = this.damage.describe(
       (app) => this.records.get<{ name?: string }>('', `app/${app}`)?.value.name,
     );
-    return { kind: 'embedded', trouble, concerns, facts };
+    return { kind: 'embedded', trouble, concerns: [...lost, ...this.problems], facts };
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     clearInterval(this.sweepTimer);
     clearInterval(this.syncTimer);
     clearInterval(this.lookTimer);
@@ -304,7 +312,7 @@ export class EmbeddedStore implements Store {
   }
 
   private onPlaceChanged(trouble: string | undefined): void {
-    this.options.onProblem?.(
+    this.onProblem?.(
       trouble ?? `The data folder ${this.folder} is back in its place: lines are stored again.`,
     );
     if (trouble === undefined) this.streams.reopenFiles();
@@ -314,13 +322,31 @@ export class EmbeddedStore implements Store {
   private onFilesGone(paths: readonly string[]): void {
     const isMore = paths.length > this.goneFiles.length;
     this.goneFiles = paths;
-    if (isMore && this.trouble !== undefined) this.options.onProblem?.(this.trouble);
+    if (isMore && this.trouble !== undefined) this.onProblem?.(this.trouble);
   }
 
   /** What can't be saved now is with the next sweep. */
   private async saveClock(): Promise<void> {
     const change = { key: CLOCK_KEY, value: this.clock.save() };
     await this.records.transact(STORE_SCOPE, [change]).catch(() => {});
+  }
+
+  /** Looks for what is missing, in the background: it takes a second with ten thousand apps. */
+  private async checkStreams(): Promise<void> {
+    try {
+      await this.streams.checkAll();
+      if (this.isClosed) return;
+      const known = new Set(this.records.list('', 'app/').map(({ key }) => key.slice('app/'.length)));
+      const unknown = appsWithLines(this.folder).filter((app) => !known.has(app));
+      if (unknown.length > 0) this.reportProblem(unknownStreams(unknown));
+    } catch (error) {
+      if (!this.isClosed) this.reportProblem(`The streams can't be checked (${reasonOf(error)}).`);
+    }
+  }
+
+  private reportProblem(message: string): void {
+    this.problems.push(message);
+    this.onProblem?.(message);
   }
 
   private async write(app: AppId, allocated: AllocatedBatch): Promise<void> {
@@ -349,4 +375,9 @@ export class EmbeddedStore implements Store {
       throw await commitError(error, this.folder);
     }
   }
+}
+
+function unknownStreams([app, ...more]: readonly string[]): string {
+  const which = more.length > 0 ? `${more.length + 1} apps (${app} …)` : `an app (${app})`;
+  return `streams/ holds lines of ${which} that store.mdb doesn't know, as when that is an older copy: put the newer one back, have \`tailrace repair\` make apps of them, or remove their folders.`;
 }
