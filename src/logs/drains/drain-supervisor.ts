@@ -128,7 +128,9 @@ export class DrainSupervisor {
   private async acquireAndRun(id: string, drains: ReadonlyMap<string, DrainRecord>): Promise<void> {
     const { store } = this.options;
     const drain = drains.get(id);
-    const above = drain && !this.running.has(id) ? await storedFence(store, drain) : 0;
+    const held = this.running.get(id)?.lease;
+    // Renewed in a store that has lost it, a lease keeps its fence.
+    const above = held ? held.fence - 1 : drain ? await storedFence(store, drain) : 0;
     const lease = await store.acquireLease(`drain/${id}`, this.membership.id, LEASE_MS, above);
     const current = this.running.get(id);
     if (current && current.lease.fence !== lease?.fence) await this.stopWorker(id, 0);

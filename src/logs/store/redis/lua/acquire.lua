@@ -26,7 +26,10 @@ local owner, fence, ends = lease[1], tonumber(lease[2]) or 0, tonumber(lease[3])
 local above = tonumber(ARGV[3])
 local stamp = string.format('%.0f:%.0f', fence, ends)
 
-if ends == 0 or not owner then
+if not owner and ARGV[4] ~= '' and ARGV[5] == '0' then
+  -- The clock was set forward by so much that the key has expired; its owner, who was alive a moment ago, renews it.
+  return { 0, ARGV[4], 0, TTL_MS }
+elseif ends == 0 or not owner then
   fence = math.max(fence, above) + 1
 elseif owner == ARGV[1] then
   if fence <= above then fence = above + 1 end
