@@ -185,7 +185,7 @@ export interface Store {
   /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;
 
-  /** Why lines can't be kept now, or some are lost, as far as is known without a look: a sentence, or undefined. */
+  /** Why lines can't be kept now, or some are lost, as far as that can be told at once: a sentence, or undefined. */
   readonly trouble: string | undefined;
 
   /** Its health; never rejects. */

@@ -176,7 +176,10 @@ export class EmbeddedStore implements Store {
     const frameId = options?.frameId;
     const stream = this.streams.get(app);
     const stored = frameId === undefined ? undefined : this.frameIds.find(app, frameId);
-    if (stored) return { ...(await stored), duplicate: true, retainedByReaders: false };
+    if (stored) {
+      this.place.requireNow();
+      return { ...(await stored), duplicate: true, retainedByReaders: false };
+    }
     this.diskSpace.requireSpace(batch.bytes.length);
     const allocated = stream.allocate(batch, frameId);
     const { first, last } = allocated.stored;
@@ -269,7 +272,8 @@ export class EmbeddedStore implements Store {
   }
 
   get trouble(): string | undefined {
-    if (this.place.trouble !== undefined) return this.place.trouble;
+    const trouble = this.place.check();
+    if (trouble !== undefined) return trouble;
     const [path] = this.goneFiles;
     if (path === undefined) return undefined;
     const more = this.goneFiles.length - 1;
@@ -278,7 +282,6 @@ export class EmbeddedStore implements Store {
   }
 
   async status(): Promise<StoreStatus> {
-    this.place.check();
     const { trouble } = this;
     const facts = { durability: this.durability, ...(await this.diskFacts()) };
     const lost = this.damage.describe(
