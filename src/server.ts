@@ -64,9 +64,14 @@ export interface RunningServer
 
 /**
  * Starts everything but apps: the log router, what runs apps, and the HTTP API over both.
+ * @param startsMore whoever starts it does more, and then calls the store's `onServerStarted`.
  * @throws TailraceError when a port is taken or the data folder can't be used, with what to do.
  */
-export async function startServer(settings: Settings, log: Logger): Promise<RunningServer> {
+export async function startServer(
+  settings: Settings,
+  log: Logger,
+  startsMore = false,
+): Promise<RunningServer> {
   let url = '';
   const closers = new Closers();
   const folder = createDataFolder(settings.data);
@@ -82,6 +87,7 @@ export async function startServer(settings: Settings, log: Logger): Promise<Runn
     closers.add(apps.close);
     await apps.dynoManager.open();
     closers.add(writeServerFile(settings.data, url));
+    if (!startsMore) logs.store.onServerStarted();
     log.info({ version: VERSION, pid: process.pid }, 'server started');
     const close = async (): Promise<void> => {
       log.info({ pid: process.pid }, 'server is stopping');
@@ -142,7 +148,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
   try {
     const store = await openStore(settings, areaLog(log, 'store'));
     closers.add(() => store.close());
-    const readers = new StreamReaders(store);
+    const readers = new StreamReaders(store, settings.streamAgeMs);
     const appRegistry = new AppRegistry(store);
     const appName = async (app: AppId): Promise<string | undefined> => (await appRegistry.findApp(app))?.name;
     const metrics = createRegistry();
@@ -287,7 +293,7 @@ async function openApps(
     platformLog.write(app, 'heroku', 'router', PlatformLinePriority.router, message, ROUTER_LINGER_MS),
   );
   const isolation = await isolationFromSettings(settings);
-  const httpRouter = await listenHttpRouter(runningApps, settings);
+  const httpRouter = await listenHttpRouter(runningApps, settings, areaLog(log, 'http-router'));
   const webUrl = (name: string): string => `http://${name}.localhost:${httpRouter.port}/`;
   const dynoManager = new DynoManager({
     store,
@@ -405,8 +411,10 @@ function areaLog(log: Logger, area: string): Log {
   return log.child({ area });
 }
 
-async function listenHttpRouter(apps: RunningApps, { host, routerPort }: Settings): Promise<HttpRouter> {
-  return startHttpRouter({ host, port: routerPort, apps }).catch((error: unknown) => {
+async function listenHttpRouter(apps: RunningApps, settings: Settings, log: Log): Promise<HttpRouter> {
+  const { host, routerPort, routerConnections, routerConnectionsPerPeer } = settings;
+  const connections = { max: routerConnections, maxPerPeer: routerConnectionsPerPeer };
+  return startHttpRouter({ host, port: routerPort, apps, connections, log }).catch((error: unknown) => {
     throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
   });
 }

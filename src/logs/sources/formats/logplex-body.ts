@@ -1,5 +1,6 @@
 /** Bodies of `application/logplex-1`: octet-counted lines, as log-shuttle and Heroku's HTTPS drains send them. */
 import { TailraceError } from '../../../common/errors.ts';
+import { parseCount } from '../../../common/http/fields.ts';
 import { RECORD_HEADER } from '../../syslog/batch.ts';
 import { countFrames } from '../../syslog/framing.ts';
 import { SyslogHeader, scanHeader } from '../../syslog/header.ts';
@@ -18,9 +19,9 @@ export interface LogplexBodyOptions {
   readonly counters: ListenerCounters;
 }
 
-/** About what a body's lines take in a batch, by its length and `Logplex-Msg-Count`; NaN when the length isn't a number. */
+/** About what a body's lines take in a batch, by its length and `Logplex-Msg-Count` (what isn't a count doesn't count). */
 export function estimateLogplexBatchBytes(length: number, msgCount: string | string[] | undefined): number {
-  return length + (Number(msgCount) || length / LINE_BYTES) * RECORD_HEADER;
+  return length + (parseCount(msgCount) ?? length / LINE_BYTES) * RECORD_HEADER;
 }
 
 /**
@@ -37,7 +38,7 @@ export function takeLogplexBody(
     counters.malformed++;
     throw new TailraceError('malformed_lines', 'Malformed log messages');
   }
-  if (msgCount !== undefined && (!/^\d+$/.test(String(msgCount)) || Number(msgCount) !== frames))
+  if (msgCount !== undefined && parseCount(msgCount) !== frames)
     throw new TailraceError('count_mismatch', 'Message count mismatch');
   // A request is taken whole or not at all: lines without a token must be found before the first is taken.
   if (tokenPerLine && !allHaveHeaders(body)) {

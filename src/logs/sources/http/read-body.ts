@@ -31,7 +31,7 @@ function isDecompress(value: unknown): value is Decompress {
  * `bad_request` when it isn't valid in its Content-Encoding; `unsupported_type` for other encodings.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase();
+  const encoding = request.headers['content-encoding']?.toLowerCase();
   const isCompressed = encoding !== undefined && encoding !== 'identity';
   const decompressor = isCompressed ? DECOMPRESSORS[encoding] : undefined;
   if (isCompressed && !decompressor) throw unsupportedEncoding(encoding);

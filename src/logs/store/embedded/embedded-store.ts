@@ -16,6 +16,7 @@ import type {
   AppId,
   DamageListener,
   Lease,
+  NamedBatch,
   RecordChange,
   Retention,
   Sequence,
@@ -32,7 +33,7 @@ import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
 import { assertFormat, writeMarker } from './records/format-marker.ts';
-import { FrameIdIndex } from './records/frame-ids.ts';
+import { FrameIdIndex, type FrameRange } from './records/frame-ids.ts';
 import { commitError, DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
 import { EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
 import { appsWithLines, assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
@@ -87,6 +88,8 @@ export class EmbeddedStore implements Store {
   private readonly lookTimer: NodeJS.Timeout;
   private readonly outageListeners = new Set<(unavailable: boolean) => void>();
   private goneFiles: readonly string[] = [];
+  /** Resolves when the streams were compared with what was noted of them. */
+  readonly checked: Promise<void>;
   private runningSync: Promise<void> | undefined;
 
   /**
@@ -149,7 +152,7 @@ export class EmbeddedStore implements Store {
     swallowInternalRejections(this.root);
     this.clock.onStep = () => void this.saveClock();
     void this.saveClock();
-    setImmediate(() => void this.checkStreams());
+    this.checked = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.checkStreams());
     this.sweepTimer = setInterval(() => {
       this.clock.forgetBefore(2 * options.retention.ageMs);
       void this.saveClock();
@@ -183,7 +186,7 @@ export class EmbeddedStore implements Store {
     this.diskSpace.requireSpace(batch.bytes.length);
     const allocated = stream.allocate(batch, frameId);
     const { first, last } = allocated.stored;
-    const written = this.write(app, allocated);
+    const written = this.write(app, [allocated]);
     if (frameId !== undefined)
       this.frameIds.addPending(
         app,
@@ -194,6 +197,38 @@ export class EmbeddedStore implements Store {
     const retainedByReaders = this.subscriptions.hasSubscribers(app);
     this.subscriptions.notifyAppend(app, allocated.stored);
     return { first, last, duplicate: false, retainedByReaders };
+  }
+
+  async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
+    const ranges = new Map<NamedBatch, FrameRange>();
+    for (;;) {
+      const pending = this.findFrames(app, batches, ranges);
+      if (!pending) break;
+      ranges.set(pending[0], await pending[1]);
+    }
+    // No wait from here on until these are pending themselves.
+    const fresh = batches.filter((one) => !ranges.has(one));
+    this.diskSpace.requireSpace(fresh.reduce((sum, { batch }) => sum + batch.bytes.length, 0));
+    const stream = this.streams.get(app);
+    const allocated = fresh.map(({ batch, frameId }) => stream.allocate(batch, frameId || undefined));
+    const written = allocated.length > 0 ? this.write(app, allocated) : undefined;
+    for (const [i, { stored, frameId }] of allocated.entries()) {
+      const range = { first: stored.first, last: stored.last };
+      if (frameId !== undefined)
+        this.frameIds.addPending(
+          app,
+          frameId,
+          written!.then(() => range),
+        );
+      ranges.set(fresh[i], range);
+    }
+    await written;
+    const retainedByReaders = this.subscriptions.hasSubscribers(app);
+    for (const { stored } of allocated) this.subscriptions.notifyAppend(app, stored);
+    return batches.map((one) => {
+      const duplicate = !fresh.includes(one);
+      return { ...ranges.get(one)!, duplicate, retainedByReaders: retainedByReaders && !duplicate };
+    });
   }
 
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -219,7 +254,7 @@ export class EmbeddedStore implements Store {
   async restore(app: AppId, batch: StoredBatch): Promise<void> {
     this.place.require();
     this.diskSpace.requireSpace(batch.bytes.length);
-    await this.write(app, this.streams.get(app).restore(batch));
+    await this.write(app, [this.streams.get(app).restore(batch)]);
   }
 
   watchDamage(listener: DamageListener): () => void {
@@ -280,6 +315,8 @@ export class EmbeddedStore implements Store {
     const others = more === 0 ? '' : `, and ${more} more`;
     return `${path} was removed or moved while tailrace used it${others}, and the lines in it are lost unless it is put back; new lines are stored.`;
   }
+
+  onServerStarted(): void {}
 
   async status(): Promise<StoreStatus> {
     const { trouble } = this;
@@ -352,7 +389,23 @@ export class EmbeddedStore implements Store {
     this.onProblem?.(message);
   }
 
-  private async write(app: AppId, allocated: AllocatedBatch): Promise<void> {
+  /** Adds where frames are that were stored before; returns one that is being written, which has to be waited for. */
+  private findFrames(
+    app: AppId,
+    batches: readonly NamedBatch[],
+    found: Map<NamedBatch, FrameRange>,
+  ): readonly [NamedBatch, Promise<FrameRange>] | undefined {
+    let pending: readonly [NamedBatch, Promise<FrameRange>] | undefined;
+    for (const one of batches) {
+      if (one.frameId === '' || found.has(one)) continue;
+      const range = this.frameIds.find(app, one.frameId);
+      if (range instanceof Promise) pending = [one, range];
+      else if (range) found.set(one, range);
+    }
+    return pending;
+  }
+
+  private async write(app: AppId, allocated: readonly AllocatedBatch[]): Promise<void> {
     try {
       await this.streams.append(app, allocated);
     } catch (error) {

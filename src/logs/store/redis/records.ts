@@ -54,6 +54,7 @@ export class RedisRecords {
       LUA_SCRIPTS.transact,
       [values, keys, revision],
       args,
+      changes.some(({ ifVersion }) => ifVersion !== undefined),
     )) as number[];
     return made === 1 ? number : undefined;
   }

@@ -38,8 +38,13 @@ export interface LmdbEntry {
 export interface LmdbContent {
   /** What is wrong with the file; undefined when LMDB can open it. */
   readonly damage: string | undefined;
-  /** The entries of each database; where the file is damaged, those that were found, under '' when it isn't known of which. */
+  /** The entries of each database; where the file is damaged, those that can be reached. */
   readonly databases: ReadonlyMap<string, readonly LmdbEntry[]>;
+  /**
+   * Of a file whose trees can't be followed: everything in it that looks like an entry, of all databases, also what was deleted; of the same
+   * key the newest is last.
+   */
+  readonly leftovers: readonly LmdbEntry[];
 }
 
 interface Meta {
@@ -60,15 +65,26 @@ interface Tree {
 
 class DamagedFile extends Error {}
 
-/** Reads a file of LMDB's. @param bootId of the machine, {@link readBootId} */
-export function readLmdb(file: Buffer, bootId: bigint): LmdbContent {
-  const reader = new LmdbReader(file);
+/** What a function returns, or what is damaged. */
+function attempt<T>(work: () => T): { readonly damage: string; readonly value: T | undefined } {
   try {
-    return { damage: undefined, databases: reader.read(bootId) };
+    return { damage: '', value: work() };
   } catch (error) {
     if (!(error instanceof DamagedFile)) throw error;
-    return { damage: error.message, databases: new Map([['', reader.salvage()]]) };
+    return { damage: error.message, value: undefined };
   }
+}
+
+/** Reads a file of LMDB's. @param bootId of the machine, {@link readBootId} */
+export function readLmdb(file: Buffer, bootId: bigint): LmdbContent {
+  const strict = new LmdbReader(file, false);
+  const { damage, value: databases } = attempt(() => strict.read(bootId));
+  if (databases) return { damage: undefined, databases, leftovers: [] };
+  const lenient = new LmdbReader(file, true);
+  const reachable = attempt(() => lenient.read(bootId)).value ?? new Map<string, LmdbEntry[]>();
+  // Where a branch is damaged, whole databases are out of reach.
+  const leftovers = lenient.hasMissedBranch || reachable.size === 0 ? lenient.leftovers() : [];
+  return { damage, databases: reachable, leftovers };
 }
 
 /** LMDB's number of the machine's boot: after another one it trusts only what was synced. */
@@ -86,42 +102,63 @@ class LmdbReader {
   private pageSize = 4_096;
   private lastPage = 0;
   private readonly seen = new Set<number>();
+  /** Goes on behind what is damaged. */
+  private readonly isLenient: boolean;
+  /** A branch, or a whole leaf, couldn't be read. */
+  hasMissedBranch = false;
 
-  constructor(file: Buffer) {
+  constructor(file: Buffer, isLenient: boolean) {
     this.file = file;
+    this.isLenient = isLenient;
   }
 
   read(bootId: bigint): Map<string, LmdbEntry[]> {
     const { pageSize, lastPage, freeTree, mainTree } = this.pickMeta(bootId);
     this.pageSize = pageSize;
     this.lastPage = lastPage;
-    for (const { key, value } of this.entriesOf(freeTree, 'the list of free pages')) {
-      const isList =
-        key.length === 8 && value.length >= 8 && value.readBigInt64LE(0) * 8n + 8n <= value.length;
-      if (!isList) throw new DamagedFile('its list of free pages is damaged');
-    }
+    const freeLists = this.entriesOf(freeTree, 'the list of free pages');
     const databases = new Map<string, LmdbEntry[]>();
     for (const { key, value } of this.entriesOf(mainTree, 'the list of databases', F_SUBDATA)) {
       const name = key.toString('latin1').replace(/\0$/, '');
-      if (value.length !== TREE_BYTES) throw new DamagedFile(`its database ${name} is damaged`);
+      if (value.length !== TREE_BYTES) {
+        if (!this.isLenient) throw new DamagedFile(`its database ${name} is damaged`);
+        this.hasMissedBranch = true;
+        continue;
+      }
       databases.set(name, this.entriesOf(parseTree(value, 0), `its database ${name}`));
     }
+    // LMDB would write over a page in use.
+    if (!this.isLenient && !freeLists.every(({ value }) => this.isFreeList(value)))
+      throw new DamagedFile('its list of free pages is damaged');
     return databases;
   }
 
-  /** All that leaf pages hold, whether a tree leads there or not; a key that was stored several times comes the newest last. */
-  salvage(): LmdbEntry[] {
+  /** Does it list only pages that nothing leads to? i64 count, then pages, or runs of them: minus their number, and the first one. */
+  private isFreeList(list: Buffer): boolean {
+    const count = list.length < 8 ? -1 : Number(list.readBigInt64LE(0));
+    if (count < 0 || (count + 1) * 8 > list.length) return false;
+    const valueAt = (i: number): number => Number(list.readBigInt64LE(i * 8));
+    for (let i = 1; i <= count; i++) {
+      const value = valueAt(i);
+      if (value === 0) continue;
+      if (value < 0 && i === count) return false;
+      const [first, pages] = value < 0 ? [valueAt(++i), -value] : [value, 1];
+      if (first < 2 || first + pages - 1 > this.lastPage) return false;
+      for (let page = first; page < first + pages; page++) if (this.seen.has(page)) return false;
+    }
+    return true;
+  }
+
+  /** All that leaf pages hold, whether a tree leads there or not. */
+  leftovers(): LmdbEntry[] {
     const pages: { transaction: bigint; entries: LmdbEntry[] }[] = [];
     for (let at = 2 * this.pageSize; at + this.pageSize <= this.file.length; at += this.pageSize) {
       if (this.file.readUInt16LE(at + 18) !== P_LEAF) continue;
       const entries: LmdbEntry[] = [];
       for (let i = 0; i < this.file.readUInt16LE(at + 20) >> 1; i++) {
-        try {
-          const { key, value } = this.leafNode(at, i);
-          entries.push({ key, value });
-        } catch (error) {
-          if (!(error instanceof DamagedFile)) throw error;
-        }
+        this.seen.clear();
+        const node = attempt(() => this.leafNode(at, i)).value;
+        if (node) entries.push({ key: node.key, value: node.value });
       }
       pages.push({ transaction: this.file.readBigUInt64LE(at + 8), entries });
     }
@@ -161,13 +198,24 @@ class LmdbReader {
 
   private entriesOf({ root, depth, entries }: Tree, what: string, flags = 0): LmdbEntry[] {
     if (root === NO_ROOT) {
-      if (entries !== 0) throw new DamagedFile(`${what} is damaged`);
+      if (entries !== 0 && !this.isLenient) throw new DamagedFile(`${what} is damaged`);
       return [];
     }
     const found: LmdbEntry[] = [];
-    this.walk(root, Math.min(depth, DEPTH_MAX), flags, found);
-    if (found.length !== entries) throw new DamagedFile(`${what} has ${found.length} of ${entries} entries`);
+    this.walkOrSkip(root, Math.min(depth, DEPTH_MAX), flags, found);
+    if (found.length !== entries && !this.isLenient)
+      throw new DamagedFile(`${what} has ${found.length} of ${entries} entries`);
     return found;
+  }
+
+  private walkOrSkip(page: bigint, levels: number, flags: number, found: LmdbEntry[]): void {
+    if (!this.isLenient) {
+      this.walk(page, levels, flags, found);
+      return;
+    }
+    const before = found.length;
+    const { damage } = attempt(() => this.walk(page, levels, flags, found));
+    if (damage !== '' && (levels > 1 || found.length === before)) this.hasMissedBranch = true;
   }
 
   /** Walks a page that is `levels` above its leaves, themselves counted. */
@@ -182,11 +230,13 @@ class LmdbReader {
         const node = this.nodeAt(at, i);
         if (node + NODE_HEADER + this.file.readUInt16LE(node + 6) > at + this.pageSize)
           throw damagedPage(page);
-        this.walk(BigInt(this.file.readUIntLE(node, 6)), levels - 1, flags, found);
+        this.walkOrSkip(BigInt(this.file.readUIntLE(node, 6)), levels - 1, flags, found);
       } else {
-        const node = this.leafNode(at, i);
-        if (node.flags !== flags) throw damagedPage(page);
-        found.push(node);
+        const { value: node } = this.isLenient
+          ? attempt(() => this.leafNode(at, i))
+          : { value: this.leafNode(at, i) };
+        if (node && node.flags !== flags && !this.isLenient) throw damagedPage(page);
+        if (node) found.push(node);
       }
     }
   }
@@ -203,13 +253,12 @@ class LmdbReader {
     if (key.length === 0) throw damagedPage(page);
     if (!isBig) return { key, value: this.file.subarray(data, data + size), flags };
     const first = this.file.readBigUInt64LE(data);
-    const pages = Math.floor((PAGE_HEADER - 1 + size) / this.pageSize) + 1;
+    // A value that became smaller in the same transaction keeps its pages.
+    const pages = Number(this.file.readBigUInt64LE(data + 16));
+    if (pages < 1 || pages > this.file.length / this.pageSize || pages * this.pageSize - PAGE_HEADER < size)
+      throw damagedPage(page);
     const start = this.pageAt(first, P_OVERFLOW, pages);
-    if (
-      this.file.readUInt32LE(start + 20) !== pages ||
-      Number(this.file.readBigUInt64LE(data + 16)) !== pages
-    )
-      throw damagedPage(first);
+    if (this.file.readUInt32LE(start + 20) !== pages) throw damagedPage(first);
     const value = this.file.subarray(start + PAGE_HEADER, start + PAGE_HEADER + size);
     return { key, value, flags: flags & ~F_BIGDATA };
   }

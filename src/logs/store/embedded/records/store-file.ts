@@ -29,45 +29,44 @@ export interface StoreFileContent {
   readonly notes: ReadonlyMap<AppId, StreamNote>;
   /** Names of records whose values are damaged. */
   readonly damagedRecords: readonly string[];
+  /** Records were found without their tree: some of them may have been deleted. */
+  readonly hasLeftovers: boolean;
 }
 
 /** Reads the folder's `store.mdb`, also one that LMDB couldn't open. */
 export function readStoreFile(folder: string): StoreFileContent {
   const file = readIfThere(join(folder, STORE_FILE));
   if (!file || file.length === 0) return { ...NOTHING, state: file ? 'empty' : 'missing' };
-  const { damage, databases } = readLmdb(file, readBootId());
-  const content = { format: undefined as number | undefined, damagedRecords: [] as string[] };
+  const { damage, databases, leftovers } = readLmdb(file, readBootId());
+  const marked = databases.get(FORMAT_DATABASE)?.[0];
+  const format = marked && (unsealValue<number>([FORMAT_DATABASE], marked.value)?.value ?? FOLDER_FORMAT);
   const records = new Map<string, ScopedRecord>();
   const notes = new Map<AppId, StreamNote>();
-  const isSalvage = damage !== undefined;
-  const format = databases.get(FORMAT_DATABASE)?.[0];
-  if (format) content.format = unsealValue<number>([FORMAT_DATABASE], format.value)?.value ?? FOLDER_FORMAT;
-  for (const { key, value } of databases.get(isSalvage ? '' : RECORDS_DATABASE) ?? []) {
-    const [scope, name] = decodeKey(key) as [string, string | undefined];
-    if (name === undefined) continue;
-    const sealed = unsealValue<VersionedData>([RECORDS_DATABASE, scope, name], value);
-    const isLegacy = content.format === undefined && isLegacyValue(value);
-    const opened = sealed ?? (isLegacy ? readLegacyValue<VersionedData>(value) : undefined);
-    if (opened)
-      records.set(`${scope}\0${name}`, {
-        scope,
-        key: name,
-        value: opened.value.data,
-        version: opened.value.v,
-      });
-    else if (!isSalvage) content.damagedRecords.push(recordName(scope, name));
+  const damagedRecords: string[] = [];
+  for (const { key, value } of databases.get(RECORDS_DATABASE) ?? []) {
+    const [scope, name = ''] = decodeKey(key);
+    const record = openRecordValue(scope, name, value, format === undefined);
+    if (record) records.set(`${scope}\0${name}`, record);
+    else damagedRecords.push(recordName(scope, name));
   }
-  for (const { key, value } of databases.get(isSalvage ? '' : NOTES_DATABASE) ?? []) {
-    const [app] = decodeKey(key);
-    const note = unsealValue<StreamNote>([NOTES_DATABASE, app], value);
-    if (note) notes.set(app as AppId, note.value);
+  for (const { key, value } of databases.get(NOTES_DATABASE) ?? []) addNote(notes, key, value);
+  const found = new Map<string, ScopedRecord>();
+  for (const { key, value } of leftovers) {
+    const [scope, name] = decodeKey(key);
+    const record = name === undefined ? undefined : openRecordValue(scope, name, value, format === undefined);
+    // A key or a session that was revoked must not come back.
+    if (record && !/^(key|session)\//.test(record.key)) found.set(`${scope}\0${name}`, record);
+    if (!notes.has(scope as AppId)) addNote(notes, key, value);
   }
+  for (const [name, record] of found) if (!records.has(name)) records.set(name, record);
   return {
-    ...content,
-    state: isSalvage ? 'damaged' : 'intact',
+    state: damage === undefined ? 'intact' : 'damaged',
     damage: damage ?? '',
+    format,
     records: [...records.values()],
     notes,
+    damagedRecords,
+    hasLeftovers: found.size > 0,
   };
 }
 
@@ -133,7 +132,27 @@ const NOTHING: Omit<StoreFileContent, 'state'> = {
   records: [],
   notes: new Map(),
   damagedRecords: [],
+  hasLeftovers: false,
 };
+
+function openRecordValue(
+  scope: string,
+  key: string,
+  stored: Buffer,
+  mayBeLegacy: boolean,
+): ScopedRecord | undefined {
+  const sealed = unsealValue<VersionedData>([RECORDS_DATABASE, scope, key], stored);
+  const opened =
+    sealed ?? (mayBeLegacy && isLegacyValue(stored) ? readLegacyValue<VersionedData>(stored) : undefined);
+  if (typeof opened?.value?.v !== 'number') return undefined;
+  return { scope, key, value: opened.value.data, version: opened.value.v };
+}
+
+function addNote(notes: Map<AppId, StreamNote>, key: Buffer, stored: Buffer): void {
+  const app = decodeKey(key)[0] as AppId;
+  const note = unsealValue<StreamNote>([NOTES_DATABASE, app], stored);
+  if (note) notes.set(app, note.value);
+}
 
 /** The strings of a key as lmdb-js writes it (ordered-binary): zeros between them, 4 before a control character, 27 before the first. */
 function decodeKey(key: Buffer): string[] {

@@ -16,7 +16,13 @@ import { readEntryAt, scanBytes } from './entry-scan.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 import { recoverSegments, type StreamEnd } from './recovery.ts';
 import { Segment, type SegmentOptions, type UnreadableLines } from './segment.ts';
-import { mergeRanges, type NotedSegment, type SequenceRange, type StreamNote } from './stream-note.ts';
+import {
+  isInsideOf,
+  mergeRanges,
+  type NotedSegment,
+  type SequenceRange,
+  type StreamNote,
+} from './stream-note.ts';
 
 /** A stream has about so many segments when it is full. */
 const SEGMENTS = 16;
@@ -76,7 +82,10 @@ export class AppStream {
   private committedEnd: StreamEnd;
   /** Noted segments that weren't there, or unreadable, when it was opened. */
   private lostSegments: readonly NotedSegment[];
+  /** Where it began when it was noted last. */
+  private readonly notedFirst: Sequence;
   private told: readonly SequenceRange[];
+  private cleared: readonly SequenceRange[];
   /** Trimmed segments, whose files have to be removed once the stream is noted without them. */
   private trimmed: Segment[] = [];
 
@@ -98,7 +107,9 @@ export class AppStream {
     this.allocatedEnd = end;
     this.committedEnd = end;
     this.lostSegments = lost;
+    this.notedFirst = note?.first ?? 1;
     this.told = note?.told ?? [];
+    this.cleared = note?.cleared ?? [];
     this.startOffset = segments[0]?.start ?? { offset: 0, bytesSoFar: end.bytesSoFar };
     this.oldestEntry = this.findOldest();
     this.firstSequence = this.oldestEntry?.first ?? end.next;
@@ -125,7 +136,10 @@ export class AppStream {
     const { next, bytesSoFar } = this.committedEnd;
     const newest = this.segmentList.at(-1);
     return {
-      first: this.firstSequence,
+      // While its oldest segment is missing, the stream still should begin there.
+      first: this.lostSegments.some(({ first }) => first < this.firstSequence)
+        ? Math.min(this.notedFirst, this.firstSequence)
+        : this.firstSequence,
       next,
       bytesSoFar,
       segments: this.segmentList.map((segment) => ({
@@ -136,6 +150,7 @@ export class AppStream {
       })),
       lost: this.lostSegments,
       told: this.told,
+      cleared: this.cleared,
     };
   }
 
@@ -181,12 +196,12 @@ export class AppStream {
     this.allocatedEnd = this.committedEnd;
   }
 
-  /** The segment to write to: a new one when the last is full. */
-  activeSegment(): Segment {
+  /** The segment to write to: a new one when the last is full. @param first the first line that is written next */
+  activeSegment(first: Sequence): Segment {
     const newest = this.segmentList.at(-1);
     if (newest && newest.size < this.segmentBytes && !newest.sealed) return newest;
-    const { next, bytesSoFar } = this.committedEnd;
-    const segment = new Segment(this.folder, { first: next, bytesBefore: bytesSoFar }, this.segmentOptions);
+    const { bytesSoFar } = this.committedEnd;
+    const segment = new Segment(this.folder, { first, bytesBefore: bytesSoFar }, this.segmentOptions);
     this.createFile(segment.path);
     this.segmentList.push(segment);
     this.options.onChanged();
@@ -250,7 +265,9 @@ export class AppStream {
       this.startOffset = this.segmentList[0].start;
       this.firstSequence = Math.max(this.firstSequence ?? 0, this.segmentList[0].first);
       this.lostSegments = this.lostSegments.filter(({ first }) => first > segment.first);
-      this.told = this.told.filter(([, last]) => last >= this.segmentList[0].first);
+      const isKept = ([, last]: SequenceRange): boolean => last >= this.segmentList[0].first;
+      this.told = this.told.filter(isKept);
+      this.cleared = this.cleared.filter(isKept);
       this.options.onChanged();
     }
   }
@@ -282,7 +299,8 @@ export class AppStream {
   }
 
   private reportLost(range: SequenceRange): void {
-    const isNew = !this.told.some(([first, last]) => first <= range[0] && range[1] <= last);
+    if (isInsideOf(range, this.cleared)) return;
+    const isNew = !isInsideOf(range, this.told);
     if (isNew) {
       this.told = mergeRanges([...this.told, range]).slice(-TOLD_MAX);
       this.options.onChanged();

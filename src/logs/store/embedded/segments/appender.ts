@@ -42,8 +42,9 @@ export interface AppenderOptions {
   readonly place: FolderIdentity;
 }
 
+/** Batches that are written together or not at all. */
 interface QueuedWrite {
-  readonly allocated: AllocatedBatch;
+  readonly allocated: readonly AllocatedBatch[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -66,6 +67,8 @@ export class Appender {
   private dirSyncedSegment: Segment | undefined;
   /** A sync is in progress: until it ends, the system may make writers wait for the disk. */
   private syncing = false;
+  /** The segment of a write that has begun, and not succeeded: it may have bytes behind its end. */
+  private writingTo: Segment | undefined;
   /** Segments that were written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
 
@@ -85,13 +88,17 @@ export class Appender {
     return this.queueWriter.idle();
   }
 
-  /** Resolves when the batch can be read. When it can't be written, it and all that were allocated after it are rolled back. */
-  async append(allocated: AllocatedBatch): Promise<void> {
-    const { bytes } = allocated.stored;
+  /**
+   * Resolves when the batches can be read. When they can't be written, none of them is kept, and nothing that was allocated after
+   * them.
+   */
+  async append(allocated: readonly AllocatedBatch[]): Promise<void> {
+    const { bytes } = allocated[0].stored;
     if (
       this.idle &&
       !this.syncing &&
       this.durability === 'process' &&
+      allocated.length === 1 &&
       bytes.length <= BLOCKING_WRITE_BYTES_MAX &&
       (this.slowUntilMs === 0 || performance.now() >= this.slowUntilMs)
     )
@@ -127,17 +134,19 @@ export class Appender {
     }
   }
 
-  private writeBlocking(allocated: AllocatedBatch): void {
+  private writeBlocking(allocated: readonly AllocatedBatch[]): void {
     const startMs = performance.now();
     try {
-      const segment = this.stream.activeSegment();
-      const buffers = buffersOf([allocated], this.stream.seed);
+      this.truncateLeftovers();
+      const segment = this.stream.activeSegment(allocated[0].stored.first);
+      const buffers = buffersOf(allocated, this.stream.seed);
+      this.writingTo = segment;
       const fd = this.files.descriptor(segment.path);
       const written = writevSync(fd, buffers, segment.size);
       this.requireInPlace(segment, fd, startMs);
-      this.commitWritten(segment, [allocated], written, totalLength(buffers));
+      this.commitWritten(segment, allocated, written, totalLength(buffers));
     } catch (error) {
-      this.stream.rollback();
+      this.rollback();
       throw error;
     }
     const endMs = performance.now();
@@ -147,10 +156,12 @@ export class Appender {
   private async writeQueued(): Promise<void> {
     while (this.queue.length > 0) {
       const group = this.takeGroup();
-      const allocated = group.map((queued) => queued.allocated);
+      const allocated = group.flatMap((queued) => queued.allocated);
       try {
-        const segment = this.stream.activeSegment();
+        this.truncateLeftovers();
+        const segment = this.stream.activeSegment(allocated[0].stored.first);
         const buffers = buffersOf(allocated, this.stream.seed);
+        this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
           if (this.durability === 'disk') await this.syncToDisk(segment, fd);
@@ -160,7 +171,7 @@ export class Appender {
         this.commitWritten(segment, allocated, written, totalLength(buffers));
         for (const { resolve } of group) resolve();
       } catch (error) {
-        this.stream.rollback();
+        this.rollback();
         for (const { reject } of [...group, ...this.queue.splice(0)]) reject(error);
       }
     }
@@ -181,7 +192,7 @@ export class Appender {
   /**
    * Is the file to which was written the one that the next start will find? Before anything is acknowledged: a file that was removed
    * keeps nothing.
-   * @throws SegmentGoneError when it isn't; what was written is taken back, since it is refused now.
+   * @throws SegmentGoneError when it isn't
    */
   private requireInPlace(segment: Segment, fd: number, nowMs: number): void {
     const { nlink, ino, dev } = fstatSync(fd);
@@ -193,7 +204,6 @@ export class Appender {
     }
     if (isInPlace) return;
     this.lookedAtMs = 0;
-    ftruncateSync(fd, segment.size);
     throw new SegmentGoneError(segment);
   }
 
@@ -201,9 +211,11 @@ export class Appender {
   private takeGroup(): QueuedWrite[] {
     let count = 0;
     let bytes = 0;
+    let batches = 0;
     for (const { allocated } of this.queue) {
-      if (count > 0 && (count >= BATCHES_MAX || bytes + allocated.stored.bytes.length > BYTES_MAX)) break;
-      bytes += allocated.stored.bytes.length;
+      for (const { stored } of allocated) bytes += stored.bytes.length;
+      batches += allocated.length;
+      if (count > 0 && (batches > BATCHES_MAX || bytes > BYTES_MAX)) break;
       count++;
     }
     return this.queue.splice(0, count);
@@ -215,13 +227,29 @@ export class Appender {
     written: number,
     expected: number,
   ): void {
-    if (written < expected) {
-      // None of it counts; without it there may be space for what comes next.
-      ftruncateSync(this.files.descriptor(segment.path), segment.size);
-      throw new Error('ENOSPC: the write was cut short');
-    }
+    if (written < expected) throw new Error('ENOSPC: the write was cut short');
+    this.writingTo = undefined;
     this.unsynced.add(segment);
     this.stream.commit(segment, allocated);
+  }
+
+  /** A write has failed: nothing of it counts, and none of its bytes may be there when the stream is opened again. */
+  private rollback(): void {
+    this.stream.rollback();
+    try {
+      this.truncateLeftovers();
+    } catch {
+      // Before the next write.
+    }
+  }
+
+  /** Removes what a write that failed has left; without it there may be space for what comes next, too. */
+  private truncateLeftovers(): void {
+    const segment = this.writingTo;
+    if (!segment) return;
+    if (this.stream.segments.includes(segment))
+      ftruncateSync(this.files.descriptor(segment.path), segment.size);
+    this.writingTo = undefined;
   }
 }
 

@@ -180,6 +180,11 @@ export function bytesBeforeCandidate(
   return bytesBefore >= bytesBeforeMin && head + length <= bytes.length ? bytesBefore : undefined;
 }
 
+/** Does a segment with this first entry have the name that it should? Version 0.1 named some after a line before their first one. */
+export function isNamedAfter(bytes: Buffer, { batchStart, first }: SegmentEntry, named: Sequence): boolean {
+  return bytes[batchStart] === LEGACY_BATCH ? first >= named : first === named;
+}
+
 /** Bytes of the entry with a frame id that begins at `at`, by its header; 0 when none does. */
 export function leadingFrameIdBytes(bytes: Buffer, at: number): number {
   const type = bytes[at];

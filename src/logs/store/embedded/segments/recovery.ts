@@ -15,6 +15,7 @@ import { HEADROOM } from '../../../syslog/batch.ts';
 import type { Sequence } from '../../contract.ts';
 import {
   isIntact,
+  isNamedAfter,
   leadingFrameIdBytes,
   parseEntry,
   parseSegmentFileName,
@@ -26,6 +27,7 @@ import { DamageTracker, Segment, type SegmentOptions, type UnreadableLines } fro
 import {
   type FoundSegment,
   isAsNoted,
+  isInsideOf,
   matchSegments,
   mergeRanges,
   type NotedSegment,
@@ -160,7 +162,7 @@ function readContent(segment: Segment, { seed, onFrameId }: RecoveryOptions): Se
  * Are these bytes behind the last entry what a killed process, or a power cut, leaves of one that was never acknowledged, or not synced:
  * the beginning of an entry, or zeros? A whole entry whose checksum is wrong, or bytes that begin none, were something else.
  */
-function isTorn(rest: Buffer, bytesSoFar: number): boolean {
+export function isTorn(rest: Buffer, bytesSoFar: number): boolean {
   if (rest.length < HEADROOM || rest.subarray(0, HEADROOM).every((byte) => byte === 0)) return true;
   if (leadingFrameIdBytes(rest, 0) + HEADROOM > rest.length) return true;
   const entry = parseEntry(rest, 0, 0, bytesSoFar);
@@ -229,7 +231,7 @@ function findLostRanges(
     ranges
       .map(([first, last]): SequenceRange => [Math.max(first, firstKept), last])
       .filter(([first, last]) => first <= last),
-  );
+  ).filter((range) => !isInsideOf(range, note?.cleared ?? []));
 }
 
 /** Is the first entry of a segment intact, and the one that its name says? */
@@ -242,7 +244,7 @@ function hasIntactStart(folder: string, found: FoundSegment, seed: number): bool
       const held = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
       const entry = parseEntry(held, 0, 0, found.bytesBefore);
       if (entry && entry.end <= held.length)
-        return entry.first >= found.first && isIntact(held, entry, 0, seed);
+        return isNamedAfter(held, entry, found.first) && isIntact(held, entry, 0, seed);
       wanted = entry ? entry.end : found.size;
       if (held.length >= wanted || held.length < bytes.length || wanted > found.size) return false;
     }

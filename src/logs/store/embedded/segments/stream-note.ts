@@ -23,6 +23,8 @@ export interface StreamNote {
   readonly lost: readonly NotedSegment[];
   /** Lost lines that the app's stream was told of. */
   readonly told: readonly SequenceRange[];
+  /** Lost lines that `tailrace repair` has cleared up behind: nothing can be done about them. */
+  readonly cleared?: readonly SequenceRange[];
 }
 
 /** Where notes are kept. */
@@ -98,6 +100,11 @@ export function mergeRanges(ranges: readonly SequenceRange[]): SequenceRange[] {
     else merged.push([first, last]);
   }
   return merged;
+}
+
+/** Is the range inside one of the others? */
+export function isInsideOf([first, last]: SequenceRange, ranges: readonly SequenceRange[]): boolean {
+  return ranges.some((other) => other[0] <= first && last <= other[1]);
 }
 
 function isSameName(a: NotedSegment, b: NotedSegment): boolean {
