@@ -188,8 +188,14 @@ export interface Store {
   watchRecords(listener: (scope: string) => void): () => void;
 
   /**
-   * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. One that has run out, and that nobody else has
-   * taken, is renewed as it was.
+   * Calls `listener` when the store turns out to have been emptied, or replaced by another one, while it was in use, until the returned
+   * function is called: what was read before isn't there any more. {@link watchRecords} is notified of the scope `''` too.
+   */
+  watchEmptied(listener: () => void): () => void;
+
+  /**
+   * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. The fence of an owner that renews
+   * is the same, also when the lease has expired, as long as nobody else had it meanwhile.
    * @param above the fence of the last write to what the lease protects: the lease's is higher, also when that was written in
    * another store, or the store has lost its own count.
    */
@@ -200,6 +206,9 @@ export interface Store {
 
   /** Why lines can't be kept now, or some are lost, as far as that can be told at once: a sentence, or undefined. */
   readonly trouble: string | undefined;
+
+  /** The store's time, milliseconds since 1970: one clock for all who share it, where theirs may differ. */
+  time(): Promise<number>;
 
   /**
    * The server that uses it has started. Until then a store that goes away for a moment is waited for; then what fails, fails at once,

@@ -1,7 +1,7 @@
 --[[
 Acquires or renews a lease.
 
-  KEYS[1]  hash of the lease: owner, fence, until (ms by Redis' clock; 0: released), ttl (ms)
+  KEYS[1]  hash of the lease: owner, fence, until (ms by Redis' clock), ttl (ms); without an owner, or until 0, it was released
   ARGV[1]  owner, ARGV[2] for how long, ms
   ARGV[3]  the fence will be above this one
   ARGV[4]  stamp of the lease when the caller saw it a moment ago, or '' if they didn't
@@ -9,8 +9,9 @@ Acquires or renews a lease.
 
 Returns { fence (fencing token) }, or while another owner holds the lease { 0, its stamp, ms that it has left, its ttl }.
 
-The fence is a counter, and doesn't depend on the clock. The key expires a day after the lease; whoever needs more gives the fence that
-is stored with what the lease protects.
+The fence is a counter, and doesn't depend on the clock. An owner that renews too late keeps it, when nobody else had the lease meanwhile:
+what it wrote under it was right. The key expires a day after the lease; whoever needs more gives the fence that is stored with what the
+lease protects.
 
 Redis' clock may be set while it runs. A caller who saw a lease knows better than that clock whether it was renewed: it has
 another stamp then.
@@ -26,7 +27,7 @@ local owner, fence, ends = lease[1], tonumber(lease[2]) or 0, tonumber(lease[3])
 local above = tonumber(ARGV[3])
 local stamp = string.format('%.0f:%.0f', fence, ends)
 
-if not owner and ARGV[4] ~= '' and ARGV[5] == '0' then
+if not lease[2] and ARGV[4] ~= '' and ARGV[5] == '0' then
   -- The clock was set forward by so much that the key has expired; its owner, who was alive a moment ago, renews it.
   return { 0, ARGV[4], 0, TTL_MS }
 elseif ends == 0 or not owner then
