@@ -142,6 +142,8 @@ export class EmbeddedStore implements Store {
   }
 
   async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
+    // Opened first: what the process before this one named is found in it.
+    const stream = this.streams.get(app);
     const ranges = new Map<NamedBatch, FrameRange>();
     for (;;) {
       const pending = this.findFrames(app, batches, ranges);
@@ -151,7 +153,6 @@ export class EmbeddedStore implements Store {
     // No wait from here on until these are pending themselves.
     const fresh = batches.filter((one) => !ranges.has(one));
     this.diskSpace.requireSpace(fresh.reduce((sum, { batch }) => sum + batch.bytes.length, 0));
-    const stream = this.streams.get(app);
     const allocated = fresh.map(({ batch, frameId }) => stream.allocate(batch, frameId || undefined));
     const written = allocated.length > 0 ? this.write(app, allocated) : undefined;
     for (const [i, { stored, frameId }] of allocated.entries()) {
