@@ -35,7 +35,8 @@ import { registerIngestRoutes } from './logs/sources/http/ingest-routes.ts';
 import { listenError } from './logs/sources/listen.ts';
 import { registerBatchMetrics, registerListenerMetrics } from './logs/sources/listener-metrics.ts';
 import { type SyslogListeners, startSyslogListeners } from './logs/sources/syslog/syslog-listeners.ts';
-import type { AppId, Store } from './logs/store/contract.ts';
+import type { AppId, Store, StreamDamage } from './logs/store/contract.ts';
+import { describeDamage, lostLinesMessage } from './logs/store/damage-reports.ts';
 import { openStore } from './logs/store/open.ts';
 import { StreamReaders } from './logs/store/stream-reader.ts';
 
@@ -160,6 +161,14 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
     );
     closers.add(closeRouter);
     const platformLog = new PlatformLog(router);
+    const storeLog = areaLog(log, 'store');
+    closers.add(
+      store.watchDamage((damage) => {
+        void appName(damage.app)
+          .catch(() => undefined)
+          .then((name) => reportDamage(damage, name, storeLog, platformLog));
+      }),
+    );
     const targetPolicy = new TargetPolicy(settings.allowPrivateDrains);
     const outlets = new OutletFactory(targetPolicy, VERSION);
     const drains = new DrainSupervisor({
@@ -200,6 +209,19 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
     await close();
     throw error;
   }
+}
+
+/** Says which lines are lost: in the server's log at every start, in the app's stream once. */
+function reportDamage(
+  damage: StreamDamage,
+  name: string | undefined,
+  log: Log,
+  platformLog: PlatformLog,
+): void {
+  const { app, first, last, isNew } = damage;
+  log.warn({ app, first, last }, describeDamage(damage, name));
+  if (isNew && name !== undefined)
+    platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, lostLinesMessage(first, last));
 }
 
 /** The router with its metrics; closing it stores what was taken, and says what could not be stored. */

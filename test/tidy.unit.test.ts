@@ -34,8 +34,12 @@ const COMPOSING: Record<string, readonly string[]> = {
   'src/cli/server/serve.ts': ['src/server.ts'],
   'src/cli/server/migrate.ts': ['src/migration.ts'],
 };
-/** The one grammar of times and the one back-off are the page's too: pure, and bundled into it. */
-const SHARED_WITH_WEB = ['src/common/backoff.ts', 'src/common/time-expression.ts'];
+/** The one grammar of times, the one back-off and what is shown by its name are the page's too: pure, and bundled into it. */
+const SHARED_WITH_WEB = [
+  'src/common/backoff.ts',
+  'src/common/text/hidden-characters.ts',
+  'src/common/time-expression.ts',
+];
 const FILES_MAX = 15;
 /** What opens sockets or starts programs: a test that imports one of them, itself or through what it imports of test/, is no unit test. */
 const SERVER_MODULES =

@@ -12,6 +12,7 @@ import { checkNodeVersion, checkServerProcess } from './node.ts';
 import { checkListeningPorts, checkPortsFree, type RequiredPort } from './ports.ts';
 import { checkPrograms } from './programs.ts';
 import { checkStore, checkStoreStatus } from './store.ts';
+import { checkStreams } from './streams.ts';
 
 /** Apps whose drains are checked, and how many of them at a time. */
 const APPS_MAX = 1_000;
@@ -52,6 +53,8 @@ export async function runChecks({ settings, server }: DoctorTarget): Promise<Che
   if (data !== undefined) results.push(...checkDataFolder(data));
   if (server?.local) results.push(...checkProcess(server.local.pid, settings));
   if (settings && !isUp) results.push(...(await checkStore(settings)));
+  if (data !== undefined && settings?.redisUrl === '')
+    results.push(...(await checkStreams(data, server?.local !== undefined)));
   if (settings && !server) results.push(...(await checkCanStart(settings)));
   if (settings) results.push(...checkCertificate(settings.syslogTlsCert, settings.syslogTlsKey));
   results.push(...checkPrograms());

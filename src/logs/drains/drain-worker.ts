@@ -3,8 +3,11 @@
  * least once and in order; what was trimmed from the stream before it could be sent is counted and reported. What comes next is
  * decided in delivery-state.ts.
  */
+import { TailraceError } from '../../common/errors.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { Lease, Sequence, Store } from '../store/contract.ts';
+import { lostLinesMessage } from '../store/damage-reports.ts';
+import { placeholderBatch } from '../store/placeholder-batch.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import { DeliveryState, failureStep } from './delivery-state.ts';
 import type { DrainState } from './drain-state.ts';
@@ -21,6 +24,8 @@ import { isUnreachableError } from './sinks/reachability.ts';
 
 /** A cursor that moves all the time is written this often. */
 const SAVE_INTERVAL_MS = 250;
+/** A stream that has less than was known of it is asked again after this time. */
+const MISSING_END_MS = 1_000;
 
 export interface DrainWorkerOptions {
   readonly drain: DrainRecord;
@@ -114,6 +119,7 @@ export class DrainWorker {
   private async run(): Promise<void> {
     await this.options.reader.ready;
     await this.cursor.load();
+    await this.moveStreamBehindCursor();
     this.lossReporter.resume();
     while (!this.isStopping) {
       this.delivery.connect();
@@ -146,15 +152,58 @@ export class DrainWorker {
 
   private async nextShipment(outlet: Outlet): Promise<Shipment | undefined> {
     const { delivery } = this;
+    const { reader } = this.options;
     let step = delivery.nextStep();
-    if (step === 'load') step = delivery.onLoaded(await this.options.reader.readAfter(delivery.sentUpTo));
-    if (step === 'wait') return undefined;
+    const { newest } = reader;
+    if (step === 'load') step = delivery.onLoaded(await reader.readAfter(delivery.sentUpTo));
+    if (step === 'wait') {
+      if (newest > delivery.sentUpTo) await this.skipMissingEnd(outlet, newest);
+      return undefined;
+    }
     if (step === 'count-loss') {
       this.acknowledge(await outlet.flush());
       const loss = delivery.countLoss();
       if (loss) this.lossReporter.record(loss);
     }
     return delivery.nextShipment(outlet);
+  }
+
+  /** The stream had lines up to `newest`, and gives none of them: they are lost, unless the store has lost count of them too. */
+  private async skipMissingEnd(outlet: Outlet, newest: Sequence): Promise<void> {
+    const { store, drain } = this.options;
+    const last = Math.min(newest, (await store.bounds(drain.app)).last);
+    if (last <= this.delivery.sentUpTo) return this.pause(MISSING_END_MS);
+    this.acknowledge(await outlet.flush());
+    const loss = this.delivery.countLossUpTo(last, Date.now());
+    if (loss) this.lossReporter.record(loss);
+  }
+
+  /** Waits, or until there is something new. */
+  private async pause(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+      this.endWait = resolve;
+    });
+    clearTimeout(timer);
+  }
+
+  /**
+   * The stream ends before the cursor: it has lost its end, by a power cut or a failover. Lines to come must not get the numbers of lines
+   * that were delivered: the drain would skip them, or its destination would take them for a repetition.
+   */
+  private async moveStreamBehindCursor(): Promise<void> {
+    const { store, drain, reader } = this.options;
+    const { after } = this.cursor.state.record;
+    if (after <= reader.newest) return;
+    const { last } = await store.bounds(drain.app);
+    if (last >= after) return;
+    await store
+      .restore(drain.app, placeholderBatch(after, lostLinesMessage(last + 1, after)))
+      .catch((error) => {
+        // Lines that came meanwhile, or another drain's worker, were faster.
+        if (!(error instanceof TailraceError) || error.code !== 'conflict') throw error;
+      });
   }
 
   private async processShipment(outlet: Outlet, loaded: Shipment): Promise<void> {

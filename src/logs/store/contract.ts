@@ -65,6 +65,17 @@ export interface NamedBatch {
 /** Notified when a stream has grown. `batch` is there when the store has it in memory; notifications may come twice, or late. */
 export type AppendListener = (batch: StoredBatch | undefined) => void;
 
+/** Lines of an app that were stored and are lost, because files were damaged or removed. */
+export interface StreamDamage {
+  readonly app: AppId;
+  readonly first: Sequence;
+  readonly last: Sequence;
+  /** It wasn't reported before, also not by a process before this one. */
+  readonly isNew: boolean;
+}
+
+export type DamageListener = (damage: StreamDamage) => void;
+
 /** A record with its version, for compare-and-set. Versions grow by one; 0 means that there is no such record. */
 export interface StoredRecord<T = unknown> {
   readonly key: string;
@@ -150,6 +161,12 @@ export interface Store {
    * unavailable calls nobody.
    */
   watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void;
+
+  /**
+   * Calls `listener` with lines that turn out to be lost, also with those that were found before, until the returned function is called.
+   * Reading skips them, as it does what was trimmed.
+   */
+  watchDamage(listener: DamageListener): () => void;
 
   /** Removes an app's whole stream. */
   dropStream(app: AppId): Promise<void>;

@@ -31,7 +31,12 @@ export async function openStore(settings: StoreSettings, log: Log, openMs?: numb
   };
   if (settings.redisUrl === '') {
     const { data, durability } = settings;
-    const store = new EmbeddedStore({ folder: data, retention, durability });
+    const store = new EmbeddedStore({
+      folder: data,
+      retention,
+      durability,
+      onProblem: (message) => log.warn({}, message),
+    });
     log.info({ store: 'embedded', folder: data, durability }, 'store opened');
     return store;
   }

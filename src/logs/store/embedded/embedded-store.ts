@@ -14,6 +14,7 @@ import type {
   AppendOptions,
   AppendResult,
   AppId,
+  DamageListener,
   Lease,
   NamedBatch,
   RecordChange,
@@ -26,20 +27,19 @@ import type {
   StreamBounds,
   TransactOptions,
 } from '../contract.ts';
+import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
-import type { AllocatedBatch } from './app-stream.ts';
 import { lockFolder } from './folder-lock.ts';
-import { FrameIdIndex, type FrameRange } from './frame-ids.ts';
 import { EmbeddedLeases } from './leases.ts';
-import {
-  assertCurrentLayout,
-  assertLmdbFile,
-  commitError,
-  DiskSpaceGuard,
-  swallowInternalRejections,
-} from './lmdb-safety.ts';
-import { EmbeddedRecords } from './records.ts';
-import { EmbeddedStreams } from './streams.ts';
+import { assertFormat, writeMarker } from './records/format-marker.ts';
+import { FrameIdIndex, type FrameRange } from './records/frame-ids.ts';
+import { commitError, DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
+import { EmbeddedRecords } from './records/records.ts';
+import { appsWithLines, assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
+import { EmbeddedStreamNotes } from './records/stream-notes.ts';
+import { upgradeStore } from './records/upgrade.ts';
+import type { AllocatedBatch } from './segments/app-stream.ts';
+import { EmbeddedStreams } from './segments/streams.ts';
 
 /** How often streams are trimmed by age, and expired frame ids removed. */
 const SWEEP_MS = 60_000;
@@ -51,6 +51,8 @@ export interface EmbeddedStoreOptions {
   readonly retention: Retention;
   /** `process`: durable once the system has it, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
+  /** Called with a sentence about what doesn't work as it should. */
+  readonly onProblem?: (message: string) => void;
 }
 
 export class EmbeddedStore implements Store {
@@ -65,8 +67,15 @@ export class EmbeddedStore implements Store {
   private readonly frameIds: FrameIdIndex;
   private readonly leases = new EmbeddedLeases();
   private readonly subscriptions = new Subscriptions();
+  private readonly damage = new DamageReports();
+  /** Sentences about what isn't as it should be, besides lost lines. */
+  private readonly problems: string[] = [];
+  private readonly onProblem: EmbeddedStoreOptions['onProblem'];
+  private isClosed = false;
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly syncTimer: NodeJS.Timeout;
+  /** Resolves when the streams were compared with what was noted of them. */
+  readonly checked: Promise<void>;
   private runningSync: Promise<void> | undefined;
 
   /**
@@ -82,13 +91,30 @@ export class EmbeddedStore implements Store {
     try {
       makeDirectory(folder, 0o700);
       unlock = lockFolder(folder);
-      assertLmdbFile(join(folder, 'store.mdb'));
-      assertCurrentLayout(folder);
-      this.root = open({ path: join(folder, 'store.mdb'), maxDbs: 8, noMemInit: true, encoding: 'binary' });
-      chmodSync(join(folder, 'store.mdb'), 0o600);
+      const { format } = assertStoreUsable(folder);
+      assertFormat(folder, format);
+      const file = join(folder, STORE_FILE);
+      this.root = open({ path: file, maxDbs: 8, noMemInit: true, encoding: 'binary' });
+      chmodSync(file, 0o600);
+      // Before anything is written that an earlier version can't read.
+      writeMarker(folder);
+      upgradeStore(this.root, format);
+      this.records = new EmbeddedRecords(this.root);
+      this.frameIds = new FrameIdIndex(this.root);
+      this.streams = new EmbeddedStreams({
+        ...options,
+        folder: join(folder, 'streams'),
+        onFrameId: (app, { frameId = '', first, last }) =>
+          this.frameIds.recover(app, frameId, { first, last }),
+        notes: new EmbeddedStreamNotes(this.root),
+        onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
+        onUnusable: (app, error) =>
+          this.reportProblem(`The stream of app ${app} can't be used (${reasonOf(error)}).`),
+      });
     } catch (error) {
       unlock();
       if (error instanceof TailraceError) throw error;
+      if (error instanceof StoreDamage) throw new TailraceError('data_folder', error.message);
       throw new TailraceError(
         'data_folder',
         `The data folder ${folder} can't be used (${reasonOf(error)}): make it readable and writable, or choose another one with TAILRACE_DATA.`,
@@ -96,14 +122,9 @@ export class EmbeddedStore implements Store {
       );
     }
     this.unlock = unlock;
+    this.onProblem = options.onProblem;
     swallowInternalRejections(this.root);
-    this.records = new EmbeddedRecords(this.root);
-    this.frameIds = new FrameIdIndex(this.root);
-    this.streams = new EmbeddedStreams({
-      ...options,
-      folder: join(folder, 'streams'),
-      onFrameId: (app, { frameId = '', first, last }) => this.frameIds.recover(app, frameId, { first, last }),
-    });
+    this.checked = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.checkStreams());
     this.sweepTimer = setInterval(() => {
       this.streams.trimAged();
       this.frameIds.removeExpired();
@@ -199,6 +220,10 @@ export class EmbeddedStore implements Store {
     await this.write(app, [this.streams.get(app).restore(batch)]);
   }
 
+  watchDamage(listener: DamageListener): () => void {
+    return this.damage.watch(listener);
+  }
+
   watchOutage(): () => void {
     return () => {};
   }
@@ -244,10 +269,14 @@ export class EmbeddedStore implements Store {
     const { size } = statSync(join(this.folder, 'store.mdb'));
     const bytes = size + (await this.streams.diskBytes().catch(() => 0));
     const facts = { durability: this.durability, bytes, free_bytes: bsize * bavail };
-    return { kind: 'embedded', concerns: [], facts };
+    const lost = this.damage.describe(
+      (app) => this.records.get<{ name?: string }>('', `app/${app}`)?.value.name,
+    );
+    return { kind: 'embedded', concerns: [...lost, ...this.problems], facts };
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     clearInterval(this.sweepTimer);
     clearInterval(this.syncTimer);
     await this.runningSync;
@@ -255,6 +284,24 @@ export class EmbeddedStore implements Store {
     await this.root.flushed;
     await this.root.close();
     this.unlock();
+  }
+
+  /** Looks for what is missing, in the background: it takes a second with ten thousand apps. */
+  private async checkStreams(): Promise<void> {
+    try {
+      await this.streams.checkAll();
+      if (this.isClosed) return;
+      const known = new Set(this.records.list('', 'app/').map(({ key }) => key.slice('app/'.length)));
+      const unknown = appsWithLines(this.folder).filter((app) => !known.has(app));
+      if (unknown.length > 0) this.reportProblem(unknownStreams(unknown));
+    } catch (error) {
+      if (!this.isClosed) this.reportProblem(`The streams can't be checked (${reasonOf(error)}).`);
+    }
+  }
+
+  private reportProblem(message: string): void {
+    this.problems.push(message);
+    this.onProblem?.(message);
   }
 
   /** Adds where frames are that were stored before; returns one that is being written, which has to be waited for. */
@@ -290,4 +337,9 @@ export class EmbeddedStore implements Store {
       throw await commitError(error, this.folder);
     }
   }
+}
+
+function unknownStreams([app, ...more]: readonly string[]): string {
+  const which = more.length > 0 ? `${more.length + 1} apps (${app} …)` : `an app (${app})`;
+  return `streams/ holds lines of ${which} that store.mdb doesn't know, as when that is an older copy: put the newer one back, have \`tailrace repair\` make apps of them, or remove their folders.`;
 }

@@ -168,6 +168,10 @@ export class RedisStore implements Store {
     return this.appender.restore(app, batch);
   }
 
+  watchDamage(): () => void {
+    return () => {};
+  }
+
   watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void {
     return this.changeFeed.watchOutage(app, listener);
   }

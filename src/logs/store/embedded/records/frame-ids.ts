@@ -1,8 +1,13 @@
 import type { Database, RootDatabase } from 'lmdb';
-import type { AppId, Sequence } from '../contract.ts';
+import type { AppId, Sequence } from '../../contract.ts';
+import { sealValue, unsealValue } from './sealed-value.ts';
 
+/** The database of frame ids: its keys are period, app and id. */
+export const FRAMES_DATABASE = 'frames';
 /** How long a frame id is kept, at the least. */
 const FRAME_ID_TTL_MS = 10 * 60_000;
+
+export type FrameKey = [period: number, app: string, frameId: string];
 
 /** Where a frame's lines are. */
 export interface FrameRange {
@@ -15,12 +20,12 @@ export interface FrameRange {
  * had not written here are found there.
  */
 export class FrameIdIndex {
-  private readonly db: Database<FrameRange, [number, string, string]>;
+  private readonly db: Database<Buffer, FrameKey>;
   /** Frames that are being written to the stream, or to LMDB: a duplicate that comes meanwhile waits for the first one. */
   private readonly pending = new Map<string, Promise<FrameRange>>();
 
   constructor(root: RootDatabase) {
-    this.db = root.openDB<FrameRange, [number, string, string]>({ name: 'frames', encoding: 'msgpack' });
+    this.db = root.openDB<Buffer, FrameKey>({ name: FRAMES_DATABASE, encoding: 'binary' });
   }
 
   /** Where the frame's lines are, if it was stored; a promise while it is being written. */
@@ -28,8 +33,8 @@ export class FrameIdIndex {
     const period = currentPeriod();
     return (
       this.pending.get(app + frameId) ??
-      this.db.get([period, app, frameId]) ??
-      this.db.get([period - 1, app, frameId])
+      this.get([period, app, frameId]) ??
+      this.get([period - 1, app, frameId])
     );
   }
 
@@ -39,13 +44,22 @@ export class FrameIdIndex {
     this.pending.set(key, stored);
     stored
       .then(
-        (range) => this.db.put([currentPeriod(), app, frameId], range),
+        (range) => {
+          const stored: FrameKey = [currentPeriod(), app, frameId];
+          return this.db.put(stored, sealValue(sealedFrameKey(stored), range));
+        },
         () => true,
       )
       .then(
         () => this.pending.delete(key),
         () => {}, // LMDB can't take it: it is kept here as long as this process runs
       );
+  }
+
+  /** One that is damaged was never stored: it comes again at most. */
+  private get(key: FrameKey): FrameRange | undefined {
+    const stored = this.db.get(key);
+    return stored && unsealValue<FrameRange>(sealedFrameKey(key), stored)?.value;
   }
 
   /** A frame was found in the stream. */
@@ -58,6 +72,11 @@ export class FrameIdIndex {
     for (const key of this.db.getKeys({ end: [currentPeriod() - 1, '', ''] }))
       this.db.remove(key).catch(() => {}); // next time
   }
+}
+
+/** Its key as its checksum counts it. */
+export function sealedFrameKey([period, app, frameId]: FrameKey): string[] {
+  return [FRAMES_DATABASE, String(period), app, frameId];
 }
 
 function currentPeriod(): number {

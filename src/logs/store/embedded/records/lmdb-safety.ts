@@ -1,47 +1,13 @@
 /** Guards against what ends the process or corrupts LMDB's file, and explains its errors to the people who run the server or send lines. */
-import { closeSync, existsSync, openSync, readSync, statfsSync } from 'node:fs';
-import { join } from 'node:path';
+import { statfsSync } from 'node:fs';
 import type { RootDatabase } from 'lmdb';
-import { systemCode, TailraceError } from '../../../common/errors.ts';
+import { TailraceError } from '../../../../common/errors.ts';
 
-/** LMDB's magic number, after the header of its first page. */
-const MAGIC = 0xbeefc0de;
-const MAGIC_AT = 24;
 /** With less than this the disk counts as full. */
 const FREE_BYTES_MIN = 8 * 1_048_576;
 /** Disk space is checked when so much was written, or so much time has passed, since the last time. */
 const CHECK_BYTES = 1_048_576;
 const CHECK_INTERVAL_MS = 20;
-
-/**
- * Checks that an existing file is LMDB's: opening another one would end the process.
- * @throws Error when it isn't.
- */
-export function assertLmdbFile(file: string): void {
-  let handle: number;
-  try {
-    handle = openSync(file, 'r');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return;
-    throw error;
-  }
-  try {
-    const head = Buffer.alloc(MAGIC_AT + 4);
-    const read = readSync(handle, head, 0, head.length, 0);
-    if (read > 0 && head.readUInt32LE(MAGIC_AT) !== MAGIC) throw new Error('store.mdb is no LMDB file');
-  } finally {
-    closeSync(handle);
-  }
-}
-
-/**
- * Checks that the folder's streams have this version's layout.
- * @throws Error when they don't: their lines would be on the disk, and nobody would see them.
- */
-export function assertCurrentLayout(folder: string): void {
-  if (existsSync(join(folder, 'journal-0')))
-    throw new Error('its streams were written by an earlier version of tailrace');
-}
 
 /**
  * LMDB makes a promise of its own for the writes of every turn of the event loop, and handles it nowhere: when that commit

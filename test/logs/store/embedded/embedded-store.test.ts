@@ -15,11 +15,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AppId, Retention } from '../../../src/logs/store/contract.ts';
-import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
-import { batchOf, linesOf, newAppId } from '../../support/batches.ts';
-import { until } from '../../support/until.ts';
-import { readAll, sequenceRanges } from './conformance/streams.ts';
+import type { AppId, Retention } from '../../../../src/logs/store/contract.ts';
+import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { until } from '../../../support/until.ts';
+import { readAll, sequenceRanges } from '../conformance/streams.ts';
 
 const ROOMY: Retention = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
 /** Segments of 64 KiB: the smallest. */
@@ -28,14 +28,16 @@ const SMALL: Retention = { ...ROOMY, bytes: 200_000 };
 let folder: string;
 let app: AppId;
 let stores: EmbeddedStore[];
+let copies: string[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tailrace-embedded-'));
   app = newAppId();
   stores = [];
+  copies = [];
 });
 afterEach(async () => {
   for (const store of stores) await store.close();
-  rmSync(folder, { recursive: true, force: true });
+  for (const one of [folder, ...copies]) rmSync(one, { recursive: true, force: true });
 });
 
 function open(retention = ROOMY): EmbeddedStore {
@@ -47,6 +49,22 @@ function open(retention = ROOMY): EmbeddedStore {
 async function close(store: EmbeddedStore): Promise<void> {
   stores.splice(stores.indexOf(store), 1);
   await store.close();
+}
+
+/** What a killed process leaves, in a folder of its own. */
+function copyAsKilled(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'tailrace-copy-'));
+  copies.push(copy, folder);
+  execFileSync('cp', ['-r', `${folder}/.`, copy]);
+  rmSync(join(copy, 'lock'), { force: true });
+  return copy;
+}
+
+/** The lines that a store says are lost. */
+function damageOf(store: EmbeddedStore): number[][] {
+  const found: number[][] = [];
+  store.watchDamage(({ first, last }) => void found.push([first, last]))();
+  return found;
 }
 
 const segments = () =>
@@ -153,28 +171,33 @@ describe('the files of a stream', () => {
     expect(Number((await store.status()).facts.bytes) - before).toBeGreaterThanOrEqual(100_000);
   });
 
-  it('that end in half a batch are truncated, and appended to from there', async () => {
+  it('that a killed process left with half a batch are truncated, and appended to from there', async () => {
     const store = open();
     await store.append(app, batchOf('one'));
-    const { size } = statSync(segments()[0]);
-    await store.append(app, batchOf('two', 'three'));
     await close(store);
+    const { size } = statSync(segments()[0]);
+    const killed = open();
+    await killed.append(app, batchOf('two', 'three'));
+    folder = copyAsKilled();
     truncateSync(segments()[0], statSync(segments()[0]).size - 1);
     const again = open();
     expect(await again.bounds(app)).toMatchObject({ first: 1, last: 1 });
     expect(statSync(segments()[0]).size).toBe(size);
     await again.append(app, batchOf('2'));
     expect(linesOf(await readAll(again, app))).toEqual(['one', '2']);
+    expect(damageOf(again)).toEqual([]);
   });
 
-  it('that end in sectors that never reached the disk are truncated there', async () => {
+  it('that hold sectors that never reached the disk lose what was in them, as a gap in the sequences', async () => {
     const store = open();
     for (const text of ['one', 'x'.repeat(5_000), 'three']) await store.append(app, batchOf(text));
     await close(store);
     const torn = readFileSync(segments()[0]);
     torn.fill(0, 1_024, 2_048);
     writeFileSync(segments()[0], torn);
-    expect(linesOf(await readAll(open(), app))).toEqual(['one']);
+    const again = open();
+    expect(linesOf(await readAll(again, app))).toEqual(['one', 'three']);
+    expect(damageOf(again)).toEqual([[2, 2]]);
   });
 
   it('that are corrupt in the middle lose what comes after that in their segment, as a gap in the sequences', async () => {
@@ -230,10 +253,11 @@ describe('the files of a stream', () => {
 
 describe('a frame id', () => {
   it('that was written last before the process died is found again', async () => {
+    await close(open());
+    // LMDB's part of it may be missing in what a killed process leaves.
+    const copy = copyAsKilled();
     const store = open();
     const before = await store.append(app, batchOf('a', 'b'), { frameId: 'frame-1' });
-    // The files are what a killed process leaves; LMDB's part of it may be missing.
-    const copy = mkdtempSync(join(tmpdir(), 'tailrace-copy-'));
     execFileSync('cp', ['-r', join(folder, 'streams'), copy]);
     const other = new EmbeddedStore({ folder: copy, retention: ROOMY, durability: 'process' });
     expect(await other.append(app, batchOf('a', 'b'), { frameId: 'frame-1' })).toMatchObject({
@@ -242,7 +266,6 @@ describe('a frame id', () => {
     });
     expect(linesOf(await readAll(other, app))).toEqual(['a', 'b']);
     await other.close();
-    rmSync(copy, { recursive: true });
   });
 
   it('of hundreds that come at once, some twice, is stored once', async () => {

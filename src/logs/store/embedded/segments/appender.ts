@@ -2,7 +2,7 @@ import { ftruncateSync, fdatasync as sync, writev, writevSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { CoalescedRun } from '../../../common/coalesced-run.ts';
+import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import type { AllocatedBatch, AppStream } from './app-stream.ts';
 import { encodeFrameIdEntry } from './entry-format.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
@@ -114,8 +114,8 @@ export class Appender {
     const startMs = performance.now();
     try {
       this.truncateLeftovers();
-      const segment = this.stream.activeSegment();
-      const buffers = buffersOf(allocated);
+      const segment = this.stream.activeSegment(allocated[0].stored.first);
+      const buffers = buffersOf(allocated, this.stream.seed);
       this.writingTo = segment;
       const written = writevSync(this.files.descriptor(segment.path), buffers, segment.size);
       this.commitWritten(segment, allocated, written, totalLength(buffers));
@@ -133,8 +133,8 @@ export class Appender {
       const allocated = group.flatMap((queued) => queued.allocated);
       try {
         this.truncateLeftovers();
-        const segment = this.stream.activeSegment();
-        const buffers = buffersOf(allocated);
+        const segment = this.stream.activeSegment(allocated[0].stored.first);
+        const buffers = buffersOf(allocated, this.stream.seed);
         this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
@@ -214,10 +214,10 @@ async function syncDirectory(path: string): Promise<void> {
   await directory.sync().finally(() => directory.close());
 }
 
-function buffersOf(batches: readonly AllocatedBatch[]): Uint8Array[] {
+function buffersOf(batches: readonly AllocatedBatch[], seed: number): Uint8Array[] {
   const buffers: Uint8Array[] = [];
   for (const { stored, frameId } of batches) {
-    if (frameId !== undefined) buffers.push(encodeFrameIdEntry(frameId));
+    if (frameId !== undefined) buffers.push(encodeFrameIdEntry(frameId, seed));
     buffers.push(stored.bytes);
   }
   return buffers;
