@@ -90,7 +90,7 @@ class RetryingSender {
             'content-type': type,
             ...(headers['logplex-frame-id'] ? { 'logplex-frame-id': `named-${number}` } : {}),
           },
-          body: bytes,
+          body: typeof bytes === 'string' ? bytes : new Uint8Array(bytes),
         }).then(
           async (response) => {
             await response.text();

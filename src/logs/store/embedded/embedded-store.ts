@@ -29,6 +29,7 @@ import type {
 } from '../contract.ts';
 import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
+import { sweepIntervalMs } from '../sweep-interval.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
 import { assertFormat, writeMarker } from './records/format-marker.ts';
@@ -41,8 +42,6 @@ import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch } from './segments/app-stream.ts';
 import { EmbeddedStreams } from './segments/streams.ts';
 
-/** How often streams are trimmed by age, and expired frame ids removed. */
-const SWEEP_MS = 60_000;
 /** A power cut costs no more than was written in this time. */
 const SYNC_MS = 5_000;
 
@@ -128,7 +127,7 @@ export class EmbeddedStore implements Store {
     this.sweepTimer = setInterval(() => {
       this.streams.trimAged();
       this.frameIds.removeExpired();
-    }, SWEEP_MS).unref();
+    }, sweepIntervalMs(options.retention.ageMs)).unref();
     // What can't be synced now is still in the page cache: appends will report the error.
     this.syncTimer = setInterval(() => {
       // A slow disk may need longer than that.
