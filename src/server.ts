@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { createApiServer, registerApiRoutes } from './api/api-server.ts';
+import { finishRequestsOnClose } from './api/finish-requests.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
@@ -286,6 +287,7 @@ async function openApps(
     isShared: settings.redisUrl !== '',
     log: areaLog(log, 'api'),
   });
+  store.watchEmptied(() => void localKey.renew());
   // Not the machine's: that one may be revoked while dynos write.
   const ingestKey = apiKeys.addProcessKey(['ingest']);
   const runningApps = new RunningApps((app, message) =>
@@ -350,6 +352,7 @@ async function openApi(
   const { apiKeys, dynoManager } = apps;
   const apiLog = areaLog(log, 'api');
   const http = createApiServer(apiLog, settings.frameTimeoutMs);
+  const finishRequests = finishRequestsOnClose(http);
   const httpCounters = await registerIngestRoutes(http, {
     router,
     rateLimiter: syslog.rateLimiter,
@@ -394,8 +397,8 @@ async function openApi(
     gitUrl: (name) => `${url()}/${name}.git`,
     log: apiLog,
     version: VERSION,
-    startedAtMs: Date.now(),
   });
+  http.addHook('preClose', finishRequests);
   await http.listen({ host, port: httpPort }).catch((error: unknown) => {
     throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
   });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { AppPrefix, LogOutput } from './log-output.ts';
@@ -43,6 +44,7 @@ export async function followAllApps(
   let sortBuffer: BufferedLine[] | undefined = [];
   let width = 0;
   const stopped = new AbortController();
+  setMaxListeners(0, stopped.signal); // one for each app
   let fail: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;

@@ -187,11 +187,23 @@ export interface Store {
    */
   watchRecords(listener: (scope: string) => void): () => void;
 
-  /** Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. */
+  /**
+   * Calls `listener` when the store turns out to have been emptied, or replaced by another one, while it was in use, until the returned
+   * function is called: what was read before isn't there any more. {@link watchRecords} is notified of the scope `''` too.
+   */
+  watchEmptied(listener: () => void): () => void;
+
+  /**
+   * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. The fence of an owner that renews is the same, also
+   * when the lease has expired, as long as nobody else had it meanwhile.
+   */
   acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
 
   /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;
+
+  /** The store's time, milliseconds since 1970: one clock for all who share it, where theirs may differ. */
+  time(): Promise<number>;
 
   /**
    * The server that uses it has started. Until then a store that goes away for a moment is waited for; then what fails, fails at once,

@@ -253,6 +253,14 @@ export class EmbeddedStore implements Store {
     return this.subscriptions.watchRecords(listener);
   }
 
+  async time(): Promise<number> {
+    return Date.now();
+  }
+
+  watchEmptied(): () => void {
+    return () => {}; // nobody else writes to its files
+  }
+
   async acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
     return this.leases.acquireLease(name, owner, ttlMs);
   }

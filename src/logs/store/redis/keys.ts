@@ -67,6 +67,9 @@ export function leaseKey(name: string): string {
 export const STORE_FORMAT_KEY = `${PREFIX}:{platform}:format`;
 export const STORE_FORMAT = '1';
 
+/** Holds a random id of the data: another one, or none, says that it was removed. */
+export const STORE_ID_KEY = `${PREFIX}:{platform}:id`;
+
 /** Written to find out whether Redis accepts writes. */
 export const WRITE_PROBE_KEY = `${PREFIX}:{platform}:probe`;
 

@@ -30,7 +30,7 @@ import { RedisAppender } from './appender.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { RedisConnection } from './connection/connection.ts';
 import { checkPermissions } from './connection/permissions.ts';
-import { redisStatus } from './connection/redis-status.ts';
+import { redisStatus, redisTime } from './connection/redis-status.ts';
 import { parseRedisUrl, type RedisAddress } from './connection/redis-url.ts';
 import { ReplicaWaiter, type ReplicaWaitOptions } from './connection/replica-waiter.ts';
 import {
@@ -124,6 +124,12 @@ export class RedisStore implements Store {
       for (const warning of new Set(servers.flatMap(serverWarnings)))
         log.warn({ redis: address.text }, warning);
       await checkStoreFormat(connection);
+      store.watchEmptied(() => {
+        const message =
+          'Redis was emptied, or is another one now: apps, tokens, keys, drains and lines are gone';
+        log.warn({ redis: address.text }, message);
+        checkStoreFormat(connection).catch((error: unknown) => log.warn({ err: error }, message));
+      });
       await store.changeFeed.reconcile();
       if (!options.forServer) store.endStart();
       return store;
@@ -204,12 +210,20 @@ export class RedisStore implements Store {
     return this.changeFeed.watchRecords(listener);
   }
 
+  watchEmptied(listener: () => void): () => void {
+    return this.changeFeed.watchEmptied(listener);
+  }
+
   acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
     return this.leases.acquireLease(name, owner, ttlMs);
   }
 
   releaseLease(lease: Lease): Promise<void> {
     return this.leases.releaseLease(lease);
+  }
+
+  async time(): Promise<number> {
+    return redisTime(this.connection);
   }
 
   onServerStarted(): void {

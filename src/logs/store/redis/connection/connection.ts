@@ -38,6 +38,7 @@ export class RedisConnection {
   /** How long a Redis that goes away is waited for, ms; 0 when that was in vain. */
   private startPatienceMs: number;
   private warned = false;
+  private isStartingOver = false;
   private closed = false;
 
   /** Starts to connect; {@link ready} resolves when it is connected. */
@@ -54,7 +55,10 @@ export class RedisConnection {
       client.on('end', () => this.reconnect(client));
     }
     commands.on('ready', () => this.onReady());
-    commands.on('close', () => this.onClose());
+    commands.on('close', () => {
+      this.isStartingOver = false;
+      this.onClose();
+    });
     if (subscriber !== commands) subscriber.on('ready', () => this.notifyConnected());
   }
 
@@ -248,15 +252,20 @@ export class RedisConnection {
     try {
       return await send();
     } catch (error) {
-      // A late reply would be taken for the next command's: reconnect.
-      if (error instanceof Error && error.message === 'Command timed out' && this.commands instanceof Redis)
-        this.commands.disconnect(true);
+      if (error instanceof Error && error.message === 'Command timed out') this.startOver();
       const explained = this.explain(
         isConnectionError(error) && !this.connected ? this.disconnectReason(error) : error,
       );
       if (!mayHaveRun(error, this.isCluster)) throw explained;
       throw new UnansweredCommand(explained.code, explained.message, { cause: explained.cause });
     }
+  }
+
+  /** A late reply would be taken for the next command's: reconnects, once for all commands that wait. */
+  private startOver(): void {
+    if (this.isStartingOver || !(this.commands instanceof Redis)) return;
+    this.isStartingOver = true;
+    this.commands.disconnect(true);
   }
 
   /** Why the connection is unavailable, as well as that is known; `error` says only that it is. */
