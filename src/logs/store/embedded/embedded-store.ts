@@ -29,6 +29,7 @@ import type {
 } from '../contract.ts';
 import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
+import { sweepIntervalMs } from '../sweep-interval.ts';
 import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
@@ -44,8 +45,6 @@ import { SegmentGoneError } from './segments/appender.ts';
 import { EmbeddedStreams } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 
-/** How often streams are trimmed by age, and expired frame ids removed. */
-const SWEEP_MS = 60_000;
 /** How often somebody looks whether the folder and the files are in their places when nothing is appended. */
 const LOOK_MS = 1_000;
 const STREAMS_FOLDER = 'streams';
@@ -158,7 +157,7 @@ export class EmbeddedStore implements Store {
       void this.saveClock();
       this.streams.trimAged();
       this.frameIds.removeExpired();
-    }, SWEEP_MS).unref();
+    }, sweepIntervalMs(options.retention.ageMs)).unref();
     this.lookTimer = setInterval(() => {
       if (this.place.check() === undefined) this.streams.checkFiles();
     }, LOOK_MS).unref();
@@ -200,6 +199,8 @@ export class EmbeddedStore implements Store {
   }
 
   async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
+    // Opened first: what the process before this one named is found in it.
+    const stream = this.streams.get(app);
     const ranges = new Map<NamedBatch, FrameRange>();
     for (;;) {
       const pending = this.findFrames(app, batches, ranges);
@@ -209,7 +210,6 @@ export class EmbeddedStore implements Store {
     // No wait from here on until these are pending themselves.
     const fresh = batches.filter((one) => !ranges.has(one));
     this.diskSpace.requireSpace(fresh.reduce((sum, { batch }) => sum + batch.bytes.length, 0));
-    const stream = this.streams.get(app);
     const allocated = fresh.map(({ batch, frameId }) => stream.allocate(batch, frameId || undefined));
     const written = allocated.length > 0 ? this.write(app, allocated) : undefined;
     for (const [i, { stored, frameId }] of allocated.entries()) {

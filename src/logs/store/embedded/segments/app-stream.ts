@@ -234,7 +234,18 @@ export class AppStream {
     this.trim();
   }
 
-  /** Removes the oldest batches until the stream is within its bounds; the newest batch always stays. */
+  /** When its oldest batch was stored, milliseconds since 1970; undefined when it is empty. */
+  get oldestStoredAtMs(): number | undefined {
+    this.oldestEntry ??= this.findOldest();
+    return this.oldestEntry?.storedAtMs;
+  }
+
+  /** Nothing is being written. */
+  get isSettled(): boolean {
+    return this.allocatedEnd.next === this.committedEnd.next;
+  }
+
+  /** Removes the oldest batches until the stream is within its bounds; the newest batch stays until it is too old. */
   trim(): void {
     const { clock } = this.options;
     const { lines, bytes, ageMs } = this.options.retention;
@@ -244,12 +255,31 @@ export class AppStream {
       if (!tooMuch && this.oldestEntry && clock.ageOf(this.oldestEntry.storedAtMs) <= ageMs) return;
       this.oldestEntry ??= this.findOldest();
       const { oldestEntry: oldest } = this;
-      if (!oldest || oldest.last >= next - 1) return;
-      if (!tooMuch && clock.ageOf(oldest.storedAtMs) <= ageMs) return;
+      if (!oldest) return;
+      const isTooOld = clock.ageOf(oldest.storedAtMs) > ageMs;
+      if (oldest.last >= next - 1) {
+        if (isTooOld && this.isSettled) this.removeAll();
+        return;
+      }
+      if (!tooMuch && !isTooOld) return;
       this.firstSequence = oldest.last + 1;
       this.startOffset = { offset: oldest.end, bytesSoFar: oldest.bytesSoFar };
       this.oldestEntry = undefined;
     }
+  }
+
+  /** All that it holds is too old: what it counts goes on, and is noted. */
+  private removeAll(): void {
+    const { next, bytesSoFar } = this.committedEnd;
+    this.trimmed.push(...this.segmentList);
+    this.segmentList = [];
+    this.oldestEntry = undefined;
+    this.firstSequence = next;
+    this.startOffset = { offset: 0, bytesSoFar };
+    this.lostSegments = [];
+    this.told = [];
+    this.cleared = [];
+    this.options.onChanged();
   }
 
   /** The oldest entry; segments before it aren't needed any more. */

@@ -11,7 +11,7 @@ import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts'
 import { Appender } from './appender.ts';
 import { checksumSeed, type SegmentEntry } from './entry-format.ts';
 import { OpenFileCache } from './open-file-cache.ts';
-import { isUntouched } from './recovery.ts';
+import { isUntouched, oldestStoredAtMs } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import type { StreamNote, StreamNotes } from './stream-note.ts';
 
@@ -64,6 +64,12 @@ export class EmbeddedStreams {
   private readonly goneSegments = new Map<Segment, AppStream>();
   /** Segments whose files are looked for next. */
   private unchecked: [AppId, Segment][] = [];
+  /** When the oldest batch was stored of a stream that isn't open, milliseconds since 1970. */
+  private readonly oldestAtMs = new Map<AppId, number>();
+  /** Segments whose files have to be removed once their streams are noted. */
+  private readonly trimmed: Segment[] = [];
+  /** Streams that were opened only to be trimmed. */
+  private readonly openedToTrim = new Set<AppId>();
   private isClosed = false;
 
   constructor(options: EmbeddedStreamsOptions) {
@@ -167,9 +173,16 @@ export class EmbeddedStreams {
     await this.removeDropped(app, aside);
   }
 
-  /** Removes what is too old, in the streams that were used since the start. */
+  /** Removes what is too old. A stream that nobody uses is opened when something in it is, and not for longer. */
   trimAged(): void {
     if (this.options.place.check() !== undefined) return;
+    const { clock, retention } = this.options;
+    for (const app of this.openedToTrim) this.closeUnused(app);
+    for (const [app, storedAtMs] of this.oldestAtMs) {
+      if (!this.byApp.has(app) && clock.ageOf(storedAtMs) <= retention.ageMs) continue;
+      this.oldestAtMs.delete(app);
+      if (!this.byApp.has(app)) this.openToTrim(app);
+    }
     for (const { stream } of this.byApp.values()) stream.trim();
   }
 
@@ -219,7 +232,7 @@ export class EmbeddedStreams {
     for (const app of this.isClosed ? [] : this.apps()) {
       if (this.isClosed) return;
       try {
-        if (!this.byApp.has(app) && !this.dropped.has(app) && !this.isUntouched(app)) this.open(app);
+        if (!this.byApp.has(app) && !this.dropped.has(app)) this.check(app);
       } catch (error) {
         this.options.onUnusable(app, error);
       }
@@ -245,16 +258,43 @@ export class EmbeddedStreams {
     this.files.closeAll();
   }
 
-  private isUntouched(app: AppId): boolean {
-    const { folder, notes } = this.options;
-    return isUntouched(join(folder, app), notes.get(app), checksumSeed(app));
+  private check(app: AppId): void {
+    const { notes } = this.options;
+    const folder = join(this.options.folder, app);
+    if (isUntouched(folder, notes.get(app), checksumSeed(app)))
+      this.noteOldest(app, oldestStoredAtMs(folder));
+    else this.open(app);
+  }
+
+  private noteOldest(app: AppId, storedAtMs: number | undefined): void {
+    if (storedAtMs !== undefined) this.oldestAtMs.set(app, storedAtMs);
+  }
+
+  private openToTrim(app: AppId): void {
+    try {
+      this.open(app);
+      this.openedToTrim.add(app);
+    } catch (error) {
+      this.options.onUnusable(app, error);
+    }
+  }
+
+  /** A stream was trimmed, and that is noted: unless somebody uses it, its memory is given back. */
+  private closeUnused(app: AppId): void {
+    const open = this.byApp.get(app);
+    if (open && (this.changed.has(app) || this.noting.isRunning)) return;
+    this.openedToTrim.delete(app);
+    if (!open?.appender.idle || !open.stream.isSettled || open.stream.bounds.last !== open.notedUpTo) return;
+    for (const { path } of open.stream.segments) this.files.close(path);
+    this.byApp.delete(app);
+    this.noteOldest(app, open.stream.oldestStoredAtMs);
   }
 
   private async writeNotes(): Promise<void> {
     const notes = new Map<AppId, StreamNote>();
-    const trimmed: Segment[] = [];
     // In another folder of the same name there may be files of the same names.
     const isInPlace = this.options.place.check() === undefined;
+    const trimmed = isInPlace ? this.trimmed.splice(0) : [];
     for (const app of this.changed) {
       const open = this.byApp.get(app);
       if (!open) continue;
@@ -263,8 +303,14 @@ export class EmbeddedStreams {
       if (isInPlace) trimmed.push(...open.stream.takeTrimmed());
     }
     this.changed.clear();
-    // When it can't be noted now, it is with the next change.
-    await this.options.notes.put(notes).catch(() => {});
+    try {
+      await this.options.notes.put(notes);
+    } catch {
+      // With the next change: until then the files stay, since without them a note would say that lines are lost.
+      this.trimmed.push(...trimmed);
+      for (const app of notes.keys()) this.changed.add(app);
+      return;
+    }
     for (const { path } of trimmed) {
       this.files.close(path);
       await unlink(path).catch(() => {}); // tried again at the next start
