@@ -6,7 +6,7 @@ import type { ApiKeys, KeyScope } from '../apps/records/api-keys.ts';
 import { readAuthorization } from '../common/authorization.ts';
 import { TailraceError } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
-import { discardRemainingBody } from '../logs/sources/http/read-body.ts';
+import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AddonRouteDependencies, addonRoutes } from './apps/addons.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';

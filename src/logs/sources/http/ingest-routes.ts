@@ -12,6 +12,8 @@ import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
 import { BATCH_BYTES, RECORD_HEADER } from '../../syslog/batch.ts';
+import { readBody } from '../bodies/read-body.ts';
+import { RetryDeduplicator } from '../bodies/retry-dedup.ts';
 import { jsonToSyslogLine, readJson, readNdjson } from '../formats/json-lines.ts';
 import { estimateLogplexBatchBytes, takeLogplexBody } from '../formats/logplex-body.ts';
 import { otlpToSyslogLines } from '../formats/otlp.ts';
@@ -21,9 +23,7 @@ import { createListenerCounters, type ListenerCounters } from '../listener-count
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import { FastPathServer } from './fast-path-server.ts';
 import { IngestAuthorizer } from './ingest-authorizer.ts';
-import { readBody } from './read-body.ts';
 import { readFrameId, receiverForRequest } from './request-receiver.ts';
-import { RetryDeduplicator } from './retry-dedup.ts';
 
 /** Largest body of a request, decompressed. */
 const BODY_BYTES_MAX = 8_000_000;
