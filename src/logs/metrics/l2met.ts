@@ -28,17 +28,21 @@ const KINDS: readonly { kind: L2metKind; bytes: Buffer }[] = (['measure', 'count
     bytes: Buffer.from(kind),
   }),
 );
+/** Values that are read of one batch: a line of nothing else has a thousand. */
+export const BATCH_VALUES_MAX = 10_000;
 /** Longest name, number and unit that are parsed, together. */
 const PAIR_BYTES_MAX = 200;
 const NAME_AND_VALUE =
   /^([A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99})=(-?\d{1,20}(?:\.\d{1,20})?)([A-Za-z%]{0,12})(?=$|[\s,"}\]])/;
 const SOURCE = /(?:^|\s)source=([^\s"]{1,100})/;
 
-/** All values in the lines of a batch. A batch without a `#` costs one search for this byte. */
+/** The values in the lines of a batch, up to {@link BATCH_VALUES_MAX}. A batch without a `#` costs one search for this byte. */
 export function parseL2met(batch: Uint8Array): L2metValue[] {
   const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
   const found: L2metValue[] = [];
   let line: RecordCursor | undefined;
+  /** Of the line under the cursor, once it was looked for: a line may have many values. */
+  let source: string | undefined;
   for (let at = bytes.indexOf(HASH, HEADROOM); at !== -1; at = bytes.indexOf(HASH, at + 1)) {
     const before = bytes[at - 1];
     if (before !== LAST_E && before !== LAST_T) continue;
@@ -48,14 +52,16 @@ export function parseL2met(batch: Uint8Array): L2metValue[] {
       line = new RecordCursor(bytes);
       line.advance();
     }
-    while (at >= line.textEnd && line.advance());
+    while (at >= line.textEnd && line.advance()) source = undefined;
     if (at < line.messageStart || at >= line.textEnd) continue;
     const pair = NAME_AND_VALUE.exec(
       bytes.toString('latin1', at + 1, Math.min(line.textEnd, at + 1 + PAIR_BYTES_MAX)),
     );
     if (!pair) continue;
     const [, name, number, unit] = pair;
-    found.push({ kind, name, value: Number(number), unit, source: valueSource(line, bytes) });
+    source ??= valueSource(line, bytes);
+    found.push({ kind, name, value: Number(number), unit, source });
+    if (found.length === BATCH_VALUES_MAX) break;
   }
   return found;
 }

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { parseL2met } from '../../../src/logs/metrics/l2met.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { BATCH_VALUES_MAX, parseL2met } from '../../../src/logs/metrics/l2met.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 
@@ -42,5 +42,21 @@ describe('values in lines', () => {
     expect(parseL2met(batchOf(...lines)).map(({ value, source }) => `${value} ${source}`)).toEqual(
       Array.from({ length: 100 }, (_, i) => `${i * 10} s${i * 10}`),
     );
+  });
+
+  it('are read up to a number a batch, and the source of a line once, however many values it has', () => {
+    const line = 'count#a=1 '.repeat(900);
+    const batch = batchOf(...Array.from({ length: 20 }, () => line));
+    expect(parseL2met(batch)).toHaveLength(BATCH_VALUES_MAX);
+    const decoding = vi.spyOn(Buffer.prototype, 'toString');
+    let decoded = 0;
+    try {
+      expect(parseL2met(batchOf(line))).toHaveLength(900);
+      for (const { value } of decoding.mock.results) decoded += String(value).length;
+    } finally {
+      decoding.mockRestore();
+    }
+    // Each value is looked at in 200 bytes; the whole line once.
+    expect(decoded).toBeLessThan(900 * 200 + 2 * line.length);
   });
 });

@@ -23,11 +23,10 @@ export interface StructuredLine {
   readonly message: string;
 }
 
-/** The line's bytes. Data that don't fit into the header are appended to the message, as JSON. */
-export function formatStructuredLine(line: StructuredLine): Buffer {
+/** The line's text. Data that don't fit into the header are appended to the message, as JSON. */
+export function formatStructuredLine(line: StructuredLine): string {
   const { severity, time, hostname, source, dyno, msgid, element, data, message } = line;
   const structured = writeData(element, data);
-  const fits = structured.length <= DATA_BYTES_MAX;
   const head = [
     `<${FACILITY * 8 + severity}>1`,
     time ?? '-',
@@ -35,25 +34,32 @@ export function formatStructuredLine(line: StructuredLine): Buffer {
     word(source ?? 'token', 48),
     word(dyno, 128),
     word(msgid, NAME_MAX),
-    fits ? structured : '-',
+    structured ?? '-',
   ].join(' ');
-  return Buffer.from(`${head} ${fits ? message : `${message} ${JSON.stringify(data)}`}`);
+  return structured === undefined ? `${head} ${message} ${JSON.stringify(data)}` : `${head} ${message}`;
 }
 
 /** A header field: one word of printable ASCII, `-` for none. */
 function word(text: string | undefined, max: number): string {
-  return (text ?? '').replace(/[^\x21-\x7e]/g, '_').slice(0, max) || '-';
+  return (text ?? '').slice(0, max).replace(/[^\x21-\x7e]/g, '_') || '-';
 }
 
-function writeData(element: string, data: Readonly<Record<string, unknown>>): string {
-  const params = Object.entries(data)
-    .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => ` ${paramName(name)}="${escapeValue(textOrJson(value))}"`);
-  return params.length === 0 ? '-' : `[${element}${params.join('')}]`;
+/** Undefined when it doesn't fit; what is too much isn't written first. */
+function writeData(element: string, data: Readonly<Record<string, unknown>>): string | undefined {
+  let params = '';
+  for (const name of Object.keys(data)) {
+    const value = data[name];
+    if (value === undefined || value === null) continue;
+    const text = textOrJson(value);
+    if (params.length + text.length > DATA_BYTES_MAX) return undefined;
+    params += ` ${paramName(name)}="${escapeValue(text)}"`;
+  }
+  if (params === '') return '-';
+  return element.length + params.length + 2 > DATA_BYTES_MAX ? undefined : `[${element}${params}]`;
 }
 
 function paramName(name: string): string {
-  return name.replace(/[^\x21-\x7e]|[="\]]/g, '_').slice(0, NAME_MAX) || '_';
+  return name.slice(0, NAME_MAX).replace(/[^\x21-\x7e]|[="\]]/g, '_') || '_';
 }
 
 /** RFC 5424 section 6.3.3. */
@@ -66,8 +72,12 @@ export function textOrJson(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
+/** Longer than a date is in any form. */
+const TIME_LENGTH_MAX = 100;
+
 /** Seconds, milliseconds, microseconds or nanoseconds since 1970, distinguished by magnitude (until the year 5138); or a date. */
 export function parseTimestamp(value: unknown): string | undefined {
+  if (typeof value === 'string' && value.length > TIME_LENGTH_MAX) return undefined;
   if (typeof value === 'string' && !/^\d{9,20}(?:\.\d+)?$/.test(value)) return isoTime(value);
   if (typeof value !== 'number' && typeof value !== 'string') return undefined;
   // Nanoseconds are beyond what a number holds exactly: their last digits are taken off before.

@@ -5,18 +5,23 @@ import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
-import { takeLogplexBody } from '../formats/logplex-body.ts';
+import { BATCH_BYTES } from '../../syslog/batch.ts';
+import { digestBody, type RetriableRequest, type RetryDeduplicator } from '../bodies/retry-dedup.ts';
+import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../formats/logplex-body.ts';
 import type { LineReceiver } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 import { FastPathReader, type FastPathState, ReadStep } from './fast-path-reader.ts';
 import { acceptedResponse, rejectedResponse } from './fast-path-response.ts';
+import { type HeldRequests, isForNow } from './held-requests.ts';
 import { rejectionFor } from './ingest-authorizer.ts';
-import { readFrameId, receiverForRequest } from './request-receiver.ts';
+import { RequestStorer, readFrameId, receiverForRequest } from './request-receiver.ts';
 
 export interface FastPathOptions {
   readonly router: LogRouter;
   readonly rateLimiter: RateLimiter;
   readonly counters: ListenerCounters;
+  readonly held: HeldRequests;
+  readonly retryDedup: RetryDeduplicator;
   /** Called after every request, to check the counters. */
   readonly onResponse: () => void;
   readonly log: Log;
@@ -49,6 +54,13 @@ export class FastPathConnection {
   private handedOver = false;
   /** Reused for the requests without a frame id. */
   private receiver: LineReceiver | undefined;
+  /** Of the request that is stored now: when that began, about what its lines take, and how they are stored under a name. */
+  private storingSinceMs = 0;
+  private batchBytes = 0;
+  private storer: RequestStorer | undefined;
+  private retriable: RetriableRequest | undefined;
+  /** Its lines were given to a receiver. */
+  private isTaken = false;
 
   constructor(socket: Socket, options: FastPathOptions, hooks: FastPathHooks) {
     this.socket = socket;
@@ -126,35 +138,87 @@ export class FastPathConnection {
 
   /** Takes the lines, and responds when they are stored. */
   private storeRequest(): void {
+    this.storingSinceMs = performance.now();
+    this.isTaken = false;
     try {
-      this.takeLines().then(this.onStored, this.onRejected);
+      this.takeLines().then(this.onStored, this.onNotStored);
     } catch (error) {
-      this.onRejected(error);
+      this.onNotStored(error);
     }
   }
 
   private takeLines(): Promise<unknown> {
     const { rejection, logSource, host, reader } = this;
     if (rejection) throw rejection;
-    const { head, batchBytes } = reader;
+    const { head, body } = reader;
     const { router, rateLimiter, counters } = this.options;
     const frameId = readFrameId(head.frameId);
+    const bytes = checkLogplexBody(body, { msgCount: head.msgCount, tokenPerLine: false, counters });
+    this.batchBytes = bytes;
+    this.isTaken = true;
+    if (frameId !== undefined || bytes > BATCH_BYTES) {
+      this.storer = this.namedStorer(frameId ?? this.nameForRetries());
+      return this.storer.store();
+    }
     const receiver = receiverForRequest(
-      { router, rateLimiter, counters, host, logSource, bytes: batchBytes, frameId },
+      { router, rateLimiter, counters, host, logSource, bytes, frameId },
       this.receiver,
     );
-    if (!frameId) this.receiver = receiver;
-    const loadingTokens = takeLogplexBody(reader.body, receiver, {
-      msgCount: head.msgCount,
-      tokenPerLine: false,
-      counters,
-    });
-    if (loadingTokens) return loadingTokens.then(() => receiver.whenStored());
-    reader.releaseBody();
-    return receiver.whenStored();
+    this.receiver = receiver;
+    const loadingTokens = takeLogplexBody(body, receiver);
+    return loadingTokens ? loadingTokens.then(() => receiver.whenStored()) : receiver.whenStored();
   }
 
-  private readonly onStored = (): void => this.respond(acceptedResponse(this.keepAliveMs));
+  private namedStorer(frameId: string | undefined): RequestStorer {
+    const { logSource, host, reader, batchBytes: bytes } = this;
+    const { router, rateLimiter, counters } = this.options;
+    const options = { msgCount: undefined, tokenPerLine: false, counters };
+    return new RequestStorer(
+      { router, rateLimiter, counters, host, logSource, bytes, frameId },
+      (receiver) =>
+        bytes > BATCH_BYTES
+          ? takeLogplexBodyInSlices(reader.body, receiver, options)
+          : takeLogplexBody(reader.body, receiver),
+    );
+  }
+
+  /** Of many short lines: they need several batches. */
+  private nameForRetries(): string {
+    const digest = digestBody(`${this.logSource?.token} /logs application/logplex-1`, this.reader.body);
+    this.retriable = this.options.retryDedup.frameIdFor(digest);
+    return this.retriable.frameId;
+  }
+
+  private readonly onStored = (): void => {
+    // A sender that has disconnected doesn't know, and sends it again.
+    if (!this.socket.destroyed) this.retriable?.forget();
+    this.retriable = undefined;
+    this.respond(acceptedResponse(this.keepAliveMs));
+  };
+
+  /** The first attempt failed. */
+  private readonly onNotStored = (error: unknown): void => {
+    this.receiver = undefined;
+    if (!isForNow(error)) {
+      this.onRejected(error);
+      return;
+    }
+    const { held } = this.options;
+    const request = held.begin(() => this.socket.destroyed);
+    request.restMs -= performance.now() - this.storingSinceMs;
+    request.bytes = this.reader.body.length;
+    held.retry(request, this.storeAgain, error).then(this.onStored, this.onRejected);
+  };
+
+  private readonly storeAgain = (): Promise<unknown> => {
+    if (!this.isTaken) {
+      if (this.logSource)
+        this.rejection = rejectionFor(this.logSource, this.reader.head.msgCount, this.options);
+      return this.takeLines();
+    }
+    this.storer ??= this.namedStorer(undefined);
+    return this.storer.storeAgain();
+  };
 
   private readonly onRejected = (error: unknown): void => {
     this.receiver = undefined;
@@ -169,6 +233,8 @@ export class FastPathConnection {
 
   private respond(text: string): void {
     const { socket } = this;
+    this.storer = undefined;
+    this.reader.releaseBody();
     this.options.onResponse();
     socket.write(text, 'latin1');
     if (this.isLastRequest) {

@@ -8,18 +8,36 @@ import type { LineTarget } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 
 /** The batches of a request by app: one an app, however its sources alternate, since a frame id is used once an app. */
-export function frameIdBatches(
-  router: LogRouter,
-  frameId: string,
-  bodyBytes: number,
-  counters: ListenerCounters,
-): (app: AppId) => FrameIdBatch {
-  const batches = new Map<AppId, FrameIdBatch>();
-  return (app) => {
-    const batch = batches.get(app) ?? new FrameIdBatch(router, app, frameId, bodyBytes, counters);
-    batches.set(app, batch);
+export class FrameIdBatches {
+  private readonly router: LogRouter;
+  private readonly frameId: string;
+  private readonly bodyBytes: number;
+  private readonly counters: ListenerCounters;
+  private readonly batches = new Map<AppId, FrameIdBatch>();
+
+  /** @param bodyBytes about what the request's lines take. */
+  constructor(router: LogRouter, frameId: string, bodyBytes: number, counters: ListenerCounters) {
+    this.router = router;
+    this.frameId = frameId;
+    this.bodyBytes = bodyBytes;
+    this.counters = counters;
+  }
+
+  readonly targetFor = (app: AppId): LineTarget => {
+    const { router, frameId, bodyBytes, counters } = this;
+    const batch = this.batches.get(app) ?? new FrameIdBatch(router, app, frameId, bodyBytes, counters);
+    this.batches.set(app, batch);
     return batch;
   };
+
+  /**
+   * Resolves when all lines are stored, now or before. Rejects when some couldn't be, and nothing is on its way any more: call it again
+   * to store the others.
+   */
+  async whenStored(): Promise<void> {
+    const outcomes = await Promise.allSettled([...this.batches.values()].map((batch) => batch.whenStored()));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  }
 }
 
 /**
@@ -33,8 +51,9 @@ class FrameIdBatch implements LineTarget {
   private readonly counters: ListenerCounters;
   private readonly builder: BatchBuilder;
   private readonly batches: Batch[] = [];
+  /** So many of the batches are stored. */
+  private storedCount = 0;
 
-  /** @param bodyBytes length of the request's body, about what its lines take. */
   constructor(router: LogRouter, app: AppId, frameId: string, bodyBytes: number, counters: ListenerCounters) {
     this.builder = new BatchBuilder(Math.min(BATCH_BYTES, 4_096 + bodyBytes));
     this.router = router;
@@ -68,10 +87,13 @@ class FrameIdBatch implements LineTarget {
   /** Resolves when the lines are stored, now or before. */
   async whenStored(): Promise<void> {
     this.closeBatch();
-    for (const [part, batch] of this.batches.entries()) {
+    while (this.storedCount < this.batches.length) {
+      const part = this.storedCount;
+      const batch = this.batches[part];
       const frameId = part === 0 ? this.frameId : `${this.frameId}/${part}`;
       const { duplicate } = await this.router.appendOnce(this.app, batch, frameId);
       if (duplicate) this.counters.duplicates += batch.count;
+      this.storedCount++;
     }
   }
 
