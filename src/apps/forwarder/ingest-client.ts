@@ -1,5 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { trimTrailing } from '../../common/trim-trailing.ts';
 import type { LineBatch } from './line-batch.ts';
 
 export interface IngestResponse {
@@ -26,7 +27,7 @@ export class IngestClient {
    */
   constructor(url: string, key: string) {
     this.#url = new URL(url);
-    this.#url.pathname = `${this.#url.pathname.replace(/\/+$/, '')}/logs`;
+    this.#url.pathname = `${trimTrailing(this.#url.pathname, '/')}/logs`;
     this.#authorization = `Bearer ${key}`;
     const settings = { keepAlive: true, maxSockets: 1 };
     this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(settings) : new Agent(settings);

@@ -64,6 +64,9 @@ function transformSlice(
   return { batch: { ...slice.batch, bytes: records }, start: 0, end: records.length, count: kept.length };
 }
 
+/** In structured data every value has its end; elsewhere it would go on to the end of the text. */
+const QUOTED_VALUE = /"((?:[^"\\]|\\.)*)"?/gs;
+
 /** A copy of a record with the values of its structured data and its message redacted; the same memory when nothing is. */
 function redactRecord(line: RecordCursor, bytes: Buffer, redact: (text: string) => string): Buffer {
   const { textStart, textEnd, msgidStart, messageStart } = line;
@@ -74,7 +77,10 @@ function redactRecord(line: RecordCursor, bytes: Buffer, redact: (text: string) 
   const redactedData =
     structuredData === '- '
       ? structuredData
-      : structuredData.replace(/"((?:[^"\\]|\\.)*)"/g, (_, value: string) => `"${redact(value)}"`);
+      : structuredData.replace(QUOTED_VALUE, (all, value: string) => {
+          const end = all.length === value.length + 2 ? '"' : '';
+          return `"${redact(value)}${end}`;
+        });
   if (redactedMessage === message && redactedData === structuredData)
     return bytes.subarray(textStart - RECORD_HEADER, textEnd);
   const text = Buffer.concat([
