@@ -5,8 +5,8 @@ import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
+import { trimTrailing } from '../common/limits/trim-trailing.ts';
 import { isProcessRunning } from '../common/process-identity.ts';
-import { trimTrailing } from '../common/trim-trailing.ts';
 
 /** The git remote that leads to an app. */
 export const GIT_REMOTE = 'tailrace';

@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
-import { trimTrailing } from '../../common/trim-trailing.ts';
+import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import type { LineBatch } from './line-batch.ts';
 
 export interface IngestResponse {

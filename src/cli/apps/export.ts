@@ -2,8 +2,8 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
+import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
-import { trimTrailing } from '../../common/trim-trailing.ts';
 import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
 import type { ExportResult, ExportSpec } from '../export/export-spec.ts';
 

@@ -25,7 +25,7 @@ export interface JsonLimits {
   readonly containers: number;
 }
 
-/** Of everything that is read here. */
+/** Of bodies with lines. */
 export const JSON_LIMITS: JsonLimits = { depth: 100, keys: 20_000, containers: 1_000_000 };
 
 /** Finds the values of a text one after the other. It checks brackets and strings only: what isn't JSON is for `JSON.parse`. */
@@ -132,8 +132,8 @@ export class JsonScanner {
  * Is a text of one value within the limits?
  * @throws TailraceError as {@link JsonScanner.next}
  */
-export function assertJsonWithinLimits(bytes: Uint8Array): void {
-  const scanner = new JsonScanner(bytes);
+export function assertJsonWithinLimits(bytes: Uint8Array, limits: JsonLimits): void {
+  const scanner = new JsonScanner(bytes, limits);
   while (scanner.next());
 }
 

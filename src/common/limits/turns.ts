@@ -3,7 +3,7 @@
  * between everybody else's requests are answered.
  */
 
-/** How long a slice may take, in milliseconds. */
+/** How long a slice may take, in milliseconds, unless it is said otherwise. */
 const SLICE_MS = 1;
 
 /** Gives out the turns of the event loop. */
@@ -45,13 +45,19 @@ export const eventLoopTurns = new Turns();
 export class TimeSlices {
   private readonly turns: Turns;
   private readonly now: () => number;
+  private readonly sliceMs: number;
   private endMs: number;
 
   /** @param now milliseconds on a clock that never goes back. */
-  constructor(turns: Turns = eventLoopTurns, now: () => number = () => performance.now()) {
+  constructor(
+    sliceMs: number = SLICE_MS,
+    turns: Turns = eventLoopTurns,
+    now: () => number = () => performance.now(),
+  ) {
+    this.sliceMs = sliceMs;
     this.turns = turns;
     this.now = now;
-    this.endMs = now() + SLICE_MS;
+    this.endMs = now() + sliceMs;
   }
 
   /** The slice has taken its time. */
@@ -62,6 +68,6 @@ export class TimeSlices {
   /** Waits for the turn of the next slice. */
   async next(): Promise<void> {
     await this.turns.next();
-    this.endMs = this.now() + SLICE_MS;
+    this.endMs = this.now() + this.sliceMs;
   }
 }
