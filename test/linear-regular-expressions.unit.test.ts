@@ -110,8 +110,15 @@ function faultsOf({ source, flags }: { source: string; flags: string }): string[
       const start = rootAlternative(quantifier);
       const [first] = start.elements;
       if (first.type === 'Assertion' && (first.kind === 'start' || first.kind === 'lookbehind')) return;
+      const { chars } = getConsumedChars(quantifier, parsedFlags);
       const begins = getFirstConsumedChar(start, 'ltr', parsedFlags).char;
-      if (!begins.isDisjointWith(getConsumedChars(quantifier, parsedFlags).chars))
+      // What is needed before it, and isn't in what it consumes, ends what an earlier match has consumed.
+      const isEnded = elementsBefore(quantifier).some(
+        (element) =>
+          !isPotentiallyEmpty(element, parsedFlags) &&
+          getConsumedChars(element, parsedFlags).chars.isDisjointWith(chars),
+      );
+      if (!isEnded && !begins.isDisjointWith(chars))
         faults.push(`a match can begin within ${quantifier.raw}`);
     },
   });
@@ -122,6 +129,17 @@ function rootAlternative(node: AST.Node): AST.Alternative {
   const { parent } = node;
   if (node.type === 'Alternative' && parent?.type === 'Pattern') return node;
   return rootAlternative(parent!);
+}
+
+/** All that has to match before a part of an expression does. */
+function elementsBefore(node: AST.Node): readonly AST.Element[] {
+  const { parent } = node;
+  if (!parent || parent.type === 'Pattern') return [];
+  const before =
+    parent.type === 'Alternative'
+      ? parent.elements.slice(0, parent.elements.indexOf(node as AST.Element))
+      : [];
+  return [...before, ...elementsBefore(parent)];
 }
 
 /** Is there something behind a part of an expression that may not match? */
@@ -186,6 +204,7 @@ describe('regular expressions', () => {
     ['[^\\s|]+', 'g'],
     ['\\x1b\\[[0-9;:]*m', 'g'],
     ['^[A-Za-z_]\\w*$', ''],
+    ["name '([^']+)' is", ''],
     ['(?:^|\\s)source=([^\\s"]{1,100})', ''],
   ])('nothing is found in /%s/%s', (source, flags) => expect(faultsOf({ source, flags })).toEqual([]));
 });

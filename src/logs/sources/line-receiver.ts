@@ -6,7 +6,6 @@
  * decide where a line belongs, the rate limiter whether it may pass.
  */
 
-import type { RateLimiter } from '../router/rate-limiter.ts';
 import type { LogSource, TokenLookup } from '../router/token-cache.ts';
 import type { AppId } from '../store/contract.ts';
 import { RECORD_HEADER } from '../syslog/batch.ts';
@@ -51,6 +50,16 @@ export interface LineTarget {
   whenStored(): Promise<unknown>;
 }
 
+/** Decides which lines may pass: see `RateLimiter`. */
+export interface LineAdmission {
+  /** Nothing is limited: nobody needs to ask. */
+  readonly disabled: boolean;
+  /** How many of some lines may pass. */
+  admit(logSource: LogSource, lines: number, bytes: number): number;
+  /** Takes lines off the budget that were admitted before. */
+  charge(logSource: LogSource, lines: number, bytes: number): void;
+}
+
 /** What a receiver needs of the router. */
 export interface LineRouter extends TokenLookup {
   batcher(app: AppId): LineTarget;
@@ -66,7 +75,7 @@ export interface LineReceiverOptions {
   /** Finds the source of lines that don't have their token as APP-NAME. */
   readonly sourceResolver?: SourceResolver;
   /** Asked line by line; a request that is taken whole was admitted before, and is only charged here. */
-  readonly rateLimiter?: RateLimiter;
+  readonly rateLimiter?: LineAdmission;
   /** The lines are in the form of Heroku's HTTPS drains: without structured data. */
   readonly fromHerokuDrain?: boolean;
   /** Where an app's lines go: its batcher, unless they must stay together. */
@@ -81,7 +90,7 @@ export class LineReceiver implements RecordSink {
   private readonly scan: typeof scanHeader;
   private readonly matcher: SourceMatcher;
   private readonly sourceResolver: SourceResolver | undefined;
-  private readonly rateLimiter: RateLimiter | undefined;
+  private readonly rateLimiter: LineAdmission | undefined;
   private readonly targetFor: (app: AppId) => LineTarget;
   private readonly fastPathAllowed: boolean;
   private target: LineTarget | undefined;

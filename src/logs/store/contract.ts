@@ -54,6 +54,13 @@ export interface AppendOptions {
   readonly frameId?: string;
 }
 
+/** One of several batches that are appended together. */
+export interface NamedBatch {
+  readonly batch: Batch;
+  /** See {@link AppendOptions.frameId}; '' for none. */
+  readonly frameId: string;
+}
+
 /** Notified when a stream has grown. `batch` is there when the store has it in memory; notifications may come twice, or late. */
 export type AppendListener = (batch: StoredBatch | undefined) => void;
 
@@ -103,10 +110,15 @@ export interface Store {
 
   /**
    * Appends a batch; resolves when it is durable. The store writes into the batch's headroom.
-   * Appends of one app keep the order in which they were called.
+   * Appends of one app keep the order in which they were called. One that has failed was not stored, and won't be, except as
+   * `UnansweredAppend` says.
    * @throws TailraceError `store_full` when the disk (or memory) is full, `unavailable` when the store can't be reached.
+   * @throws UnansweredAppend when it isn't known whether the batch is stored: the same batch, appended again, is stored once.
    */
   append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
+
+  /** Appends several batches, otherwise like {@link append}: all of them that aren't duplicates, or none. */
+  appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]>;
 
   /**
    * Batches with lines after a sequence, oldest first: at least one when there is one, then up to `bytes`.

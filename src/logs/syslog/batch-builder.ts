@@ -107,6 +107,22 @@ export class BatchBuilder {
     return true;
   }
 
+  /** Takes back what was added after the first `count` lines, which take `length` bytes: records for {@link addRecords}. */
+  takeBack(length: number, count: number): Uint8Array {
+    const records = this.bytes.slice(length, this.end);
+    this.end = length;
+    this.count = count;
+    return records;
+  }
+
+  /** Makes room for as much again as there is, for lines that must stay together. */
+  extend(): void {
+    const before = this.bytes;
+    this.bytes = this.buffers.acquire(before.length * 2);
+    this.bytes.set(before.subarray(0, this.end));
+    this.buffers.release(before);
+  }
+
   /** The collected lines as a batch; the builder is empty then. Returns undefined when there are none. */
   takeBatch(): Batch | undefined {
     if (this.count === 0) return undefined;

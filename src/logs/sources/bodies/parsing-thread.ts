@@ -17,7 +17,7 @@ const HEAP_MB_MAX = 512;
 /** What is sent to the thread. */
 export interface ParseRequest {
   readonly job: ParseJob;
-  /** Whose body it is, when a digest is wanted; see retry-dedup.ts. */
+  /** Whose body it is, when a digest is wanted; see digest.ts. */
   readonly sender: string | undefined;
 }
 

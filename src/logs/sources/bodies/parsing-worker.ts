@@ -1,9 +1,9 @@
 /** The thread that {@link ParsingThread} starts: parses one body after the other. */
 import { parentPort } from 'node:worker_threads';
 import { TailraceError } from '../../../common/errors.ts';
+import { digestRequest } from './digest.ts';
 import { parseBody } from './parse-body.ts';
 import type { ParseReply, ParseRequest } from './parsing-thread.ts';
-import { digestBody } from './retry-dedup.ts';
 
 parentPort?.on('message', ({ job, sender }: ParseRequest) => {
   const { buffer, byteOffset, length } = job.body;
@@ -20,7 +20,7 @@ function answer(
 ): [ParseReply, ArrayBuffer[]] {
   try {
     const lines = parseBody({ ...job, body });
-    const digest = sender === undefined ? undefined : digestBody(sender, body);
+    const digest = sender === undefined ? undefined : digestRequest(sender, body);
     return [{ lines, digest }, [lines.bytes.buffer as ArrayBuffer, lines.ends.buffer as ArrayBuffer]];
   } catch (error) {
     if (error instanceof TailraceError) return [{ code: error.code, message: error.message }, []];

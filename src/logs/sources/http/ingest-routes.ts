@@ -11,12 +11,11 @@ import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
-import { BATCH_BYTES } from '../../syslog/batch.ts';
 import { BodyMemory, type BodyReservation } from '../bodies/body-memory.ts';
+import { digestRequestInSlices } from '../bodies/digest.ts';
 import { isQuicklyParsed, type ParseJob, parseBody } from '../bodies/parse-body.ts';
 import { type ParsedBody, ParsingThread } from '../bodies/parsing-thread.ts';
 import { readBody } from '../bodies/read-body.ts';
-import { digestBodyInSlices, RetryDeduplicator } from '../bodies/retry-dedup.ts';
 import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../formats/logplex-body.ts';
 import {
   estimatePackedBatchBytes,
@@ -30,7 +29,9 @@ import { RejectionWarnings } from '../rejection-warnings.ts';
 import { FastPathServer } from './fast-path-server.ts';
 import { HeldRequests, type HoldableRequest } from './held-requests.ts';
 import { type AuthorizedSender, IngestAuthorizer } from './ingest-authorizer.ts';
-import { RequestStorer, readFrameId } from './request-receiver.ts';
+import { RefusedRequests } from './refused-requests.ts';
+import { readFrameId, sharesBatches } from './request-receiver.ts';
+import { RequestStorer } from './request-storer.ts';
 
 /** Largest body of a request, decompressed. */
 const BODY_BYTES_MAX = 8_000_000;
@@ -74,7 +75,7 @@ interface PushedLines {
   take(receiver: LineReceiver): void | Promise<void>;
   /** When they don't fit into a batch, or have tokens of their own. */
   takeInSlices(receiver: LineReceiver): Promise<void>;
-  digest(sender: string): Promise<string>;
+  digest(sender: string): string | Promise<string>;
 }
 
 /**
@@ -91,14 +92,14 @@ export async function registerIngestRoutes(
   const held = new HeldRequests();
   const bodyMemory = new BodyMemory();
   const parsingThread = new ParsingThread();
-  const retryDedup = new RetryDeduplicator();
+  const refusedRequests = new RefusedRequests();
   const rejectionWarnings = [counters, otlpCounters].map((of) => new RejectionWarnings(of, log));
   const fastPath = new FastPathServer(server.server, {
     router,
     rateLimiter,
     counters,
     held,
-    retryDedup,
+    refusedRequests,
     onResponse: () => rejectionWarnings[0].check(),
     log,
   });
@@ -182,7 +183,7 @@ export async function registerIngestRoutes(
         batchBytes: checkLogplexBody(body, options),
         take: (receiver) => takeLogplexBody(body, receiver),
         takeInSlices: (receiver) => takeLogplexBodyInSlices(body, receiver, options),
-        digest: (from) => digestBodyInSlices(from, body),
+        digest: (from) => digestRequestInSlices(from, body),
       });
       detachBuffer(body);
     } else if (format === 'text') {
@@ -191,7 +192,7 @@ export async function registerIngestRoutes(
         batchBytes: text.batchBytes,
         take: (receiver) => text.take(receiver),
         takeInSlices: (receiver) => text.takeInSlices(receiver),
-        digest: (from) => digestBodyInSlices(from, body),
+        digest: (from) => digestRequestInSlices(from, body),
       });
     } else await parseAndStore(pushed, logSource, { format, body, dyno });
   }
@@ -240,7 +241,7 @@ export async function registerIngestRoutes(
       batchBytes: estimatePackedBatchBytes(lines),
       take: (receiver) => takePackedLines(lines, receiver),
       takeInSlices: (receiver) => takePackedLinesInSlices(lines, receiver),
-      digest: async (from) => digest ?? digestBodyInSlices(from, job.body),
+      digest: async (from) => digest ?? digestRequestInSlices(from, job.body),
     });
   }
 
@@ -264,16 +265,16 @@ export async function registerIngestRoutes(
     lines: PushedLines,
   ): Promise<void> {
     const { request, reply, counters: counted, hold } = pushed;
-    const sentFrameId = readFrameId(request.headers['logplex-frame-id']);
-    const isLarge = lines.batchBytes > BATCH_BYTES || !logSource;
-    const retry =
-      sentFrameId === undefined && isLarge
-        ? retryDedup.frameIdFor(await lines.digest(senderOf(pushed, logSource)))
-        : undefined;
+    const frameId = readFrameId(request.headers['logplex-frame-id']);
     // Heroku's drains in other formats send this header, too.
     const fromHerokuDrain =
       request.headers['logplex-drain-token'] !== undefined &&
       contentType(request) === 'application/logplex-1';
+    const digest = (): string | Promise<string> => lines.digest(senderOf(pushed, logSource));
+    const known = frameId === undefined && !refusedRequests.isEmpty ? await digest() : undefined;
+    const storedBefore = known === undefined ? undefined : await refusedRequests.storedAppsOf(known);
+    const bytes = lines.batchBytes;
+    const shared = sharesBatches({ logSource, bytes, frameId, storedBefore });
     const storer = new RequestStorer(
       {
         router,
@@ -281,18 +282,24 @@ export async function registerIngestRoutes(
         counters: counted,
         host: normalizeAddress(request.ip),
         logSource,
-        bytes: lines.batchBytes,
-        frameId: sentFrameId ?? retry?.frameId,
+        bytes,
+        frameId,
+        storedBefore,
         fromHerokuDrain,
       },
-      (receiver) => (isLarge ? lines.takeInSlices(receiver) : lines.take(receiver)),
+      (receiver) => (shared ? lines.take(receiver) : lines.takeInSlices(receiver)),
     );
-    hold.bytes = lines.batchBytes;
-    await held.run(hold, () => storer.store());
-    if (!retry) return;
+    hold.bytes = bytes;
+    try {
+      await held.run(hold, () => storer.store());
+    } catch (error) {
+      const { storedInSpite } = storer;
+      if (storedInSpite && frameId === undefined)
+        refusedRequests.remember(known ?? (await digest()), storedInSpite);
+      throw error;
+    }
     // A sender that disconnects before the response doesn't know, and sends it again.
-    const { forget } = retry;
-    reply.raw.once('finish', forget);
+    if (known !== undefined) reply.raw.once('finish', () => refusedRequests.forget(known));
   }
 }
 

@@ -58,3 +58,10 @@ export const STORE_FORMAT = '1';
 
 /** Written to find out whether Redis accepts writes. */
 export const WRITE_PROBE_KEY = `${PREFIX}:{platform}:probe`;
+
+/** Written to find out what the user may do: a stream, a hash, a sorted set, a string; and a channel that nobody listens to. */
+export function probeKeys(): readonly string[] {
+  return ['stream', 'hash', 'set', 'text'].map((kind) => `${WRITE_PROBE_KEY}:${kind}`);
+}
+
+export const PROBE_CHANNEL = `${PREFIX}:probe`;

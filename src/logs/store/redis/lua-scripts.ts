@@ -29,4 +29,6 @@ export const LUA_SCRIPTS = {
   list: loadScript('list'),
   acquire: loadScript('acquire'),
   release: loadScript('release'),
+  clock: loadScript('clock'),
+  probe: loadScript('probe'),
 } as const;

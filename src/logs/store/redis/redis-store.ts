@@ -5,7 +5,7 @@
  * Whatever has to be atomic is one Lua script (`lua/`); time is by Redis's clock; reads go to the master.
  */
 
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type Log, SILENT_LOG } from '../../../common/log.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type {
@@ -14,6 +14,7 @@ import type {
   AppendResult,
   AppId,
   Lease,
+  NamedBatch,
   RecordChange,
   Retention,
   Sequence,
@@ -24,9 +25,11 @@ import type {
   StreamBounds,
   TransactOptions,
 } from '../contract.ts';
+import type { TimedAppendResult } from './append-script.ts';
 import { RedisAppender } from './appender.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { RedisConnection } from './connection/connection.ts';
+import { checkPermissions } from './connection/permissions.ts';
 import { redisStatus } from './connection/redis-status.ts';
 import { parseRedisUrl, type RedisAddress } from './connection/redis-url.ts';
 import { ReplicaWaiter, type ReplicaWaitOptions } from './connection/replica-waiter.ts';
@@ -43,6 +46,8 @@ import { RedisStreams } from './streams.ts';
 
 /** How long Redis may be unavailable when the store is opened. */
 const OPEN_TIMEOUT_MS = 10_000;
+/** Of the name of a process: every append carries it, and Redis keeps it for every app. */
+const ORIGIN_BYTES = 12;
 
 export interface RedisStoreOptions {
   readonly url: string;
@@ -75,7 +80,7 @@ export class RedisStore implements Store {
   private readonly wait: ReplicaWaitOptions | undefined;
 
   private constructor(connection: RedisConnection, { address, ca, retention, wait }: OpenOptions) {
-    const origin = randomUUID();
+    const origin = randomBytes(ORIGIN_BYTES).toString('base64url');
     this.connection = connection;
     this.streams = new RedisStreams(connection);
     this.records = new RedisRecords(connection, origin);
@@ -103,6 +108,7 @@ export class RedisStore implements Store {
     try {
       store = new RedisStore(connection, { address, ca, retention: options.retention, wait });
       await connection.ready(options.openMs ?? OPEN_TIMEOUT_MS);
+      await checkPermissions(connection, wait !== undefined);
       const servers = await readServerInfo(connection);
       const missing = missingReplicas(servers, wait?.replicas ?? 0);
       if (missing) log.warn({ redis: address.text }, missing);
@@ -120,13 +126,13 @@ export class RedisStore implements Store {
   }
 
   async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
-    const { storedAtMs, first, last, duplicate } = await this.appender.append(
-      app,
-      batch,
-      options?.frameId ?? '',
-    );
-    if (!duplicate) this.changeFeed.onAppended(app, last, { ...batch, first, last, storedAtMs });
-    return { first, last, duplicate, retainedByReaders: !duplicate };
+    const [appended] = await this.appender.append(app, [{ batch, frameId: options?.frameId ?? '' }]);
+    return this.onAppended(app, batch, appended);
+  }
+
+  async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
+    const appended = await this.appender.append(app, batches);
+    return batches.map(({ batch }, i) => this.onAppended(app, batch, appended[i]));
   }
 
   read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -201,5 +207,11 @@ export class RedisStore implements Store {
     this.changeFeed.close();
     await this.appender.close();
     this.connection.close();
+  }
+
+  private onAppended(app: AppId, batch: Batch, appended: TimedAppendResult): AppendResult {
+    const { storedAtMs, first, last, duplicate } = appended;
+    if (!duplicate) this.changeFeed.onAppended(app, last, { ...batch, first, last, storedAtMs });
+    return { first, last, duplicate, retainedByReaders: !duplicate };
   }
 }

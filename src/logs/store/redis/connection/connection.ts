@@ -8,7 +8,7 @@ import type { TailraceError } from '../../../../common/errors.ts';
 import type { Log } from '../../../../common/log.ts';
 import type { LuaScript } from '../lua-scripts.ts';
 import { hashSlot, makeClients, RECONNECT, type RedisClientOptions } from './clients.ts';
-import { isConnectionError, redisError } from './redis-errors.ts';
+import { isConnectionError, mayHaveRun, redisError, UnansweredCommand } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 export interface RedisConnectionOptions extends RedisClientOptions {
@@ -78,7 +78,10 @@ export class RedisConnection {
     this.subscriber.on('message', listener);
   }
 
-  /** Sends a command; strings in its reply are strings. */
+  /**
+   * Sends a command; strings in its reply are strings.
+   * @throws UnansweredCommand, as all of these, when it may have run all the same.
+   */
   async call(command: string, ...args: RedisArgument[]): Promise<unknown> {
     return this.translateErrors(() => this.commands.call(command, args));
   }
@@ -179,7 +182,11 @@ export class RedisConnection {
       // A late reply would be taken for the next command's: reconnect.
       if (error instanceof Error && error.message === 'Command timed out' && this.commands instanceof Redis)
         this.commands.disconnect(true);
-      throw this.explain(isConnectionError(error) && !this.connected ? this.disconnectReason(error) : error);
+      const explained = this.explain(
+        isConnectionError(error) && !this.connected ? this.disconnectReason(error) : error,
+      );
+      if (!mayHaveRun(error, this.isCluster)) throw explained;
+      throw new UnansweredCommand(explained.code, explained.message, { cause: explained.cause });
     }
   }
 
