@@ -264,7 +264,7 @@ async function openApps(
     platformLog.write(app, 'heroku', 'router', PlatformLinePriority.router, message, ROUTER_LINGER_MS),
   );
   const isolation = await isolationFromSettings(settings);
-  const httpRouter = await listenHttpRouter(runningApps, settings);
+  const httpRouter = await listenHttpRouter(runningApps, settings, areaLog(log, 'http-router'));
   const webUrl = (name: string): string => `http://${name}.localhost:${httpRouter.port}/`;
   const dynoManager = new DynoManager({
     store,
@@ -382,8 +382,10 @@ function areaLog(log: Logger, area: string): Log {
   return log.child({ area });
 }
 
-async function listenHttpRouter(apps: RunningApps, { host, routerPort }: Settings): Promise<HttpRouter> {
-  return startHttpRouter({ host, port: routerPort, apps }).catch((error: unknown) => {
+async function listenHttpRouter(apps: RunningApps, settings: Settings, log: Log): Promise<HttpRouter> {
+  const { host, routerPort, routerConnections, routerConnectionsPerPeer } = settings;
+  const connections = { max: routerConnections, maxPerPeer: routerConnectionsPerPeer };
+  return startHttpRouter({ host, port: routerPort, apps, connections, log }).catch((error: unknown) => {
     throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
   });
 }

@@ -42,7 +42,7 @@ export async function readBody(
   maxBytes: number,
   memory: BodyReservation,
 ): Promise<Buffer> {
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase();
+  const encoding = request.headers['content-encoding']?.toLowerCase();
   const isCompressed = encoding !== undefined && encoding !== 'identity';
   const decompressor = isCompressed ? DECOMPRESSORS[encoding] : undefined;
   if (isCompressed && !decompressor) throw unsupportedEncoding(encoding);

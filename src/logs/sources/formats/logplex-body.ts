@@ -1,5 +1,6 @@
 /** Bodies of `application/logplex-1`: octet-counted lines, as log-shuttle and Heroku's HTTPS drains send them. */
 import { TailraceError } from '../../../common/errors.ts';
+import { parseCount } from '../../../common/http/fields.ts';
 import { TimeSlices } from '../../../common/limits/turns.ts';
 import { RECORD_HEADER } from '../../syslog/batch.ts';
 import { SyslogHeader, scanHeader } from '../../syslog/header.ts';
@@ -26,9 +27,9 @@ export interface LogplexBodyOptions {
   readonly counters: ListenerCounters;
 }
 
-/** About what a body's lines take in a batch, by its length and `Logplex-Msg-Count`; NaN when the length isn't a number. */
+/** About what a body's lines take in a batch, by its length and `Logplex-Msg-Count` (what isn't a count doesn't count). */
 export function estimateLogplexBatchBytes(length: number, msgCount: string | string[] | undefined): number {
-  return length + (Number(msgCount) || length / LINE_BYTES) * RECORD_HEADER;
+  return length + (parseCount(msgCount) ?? length / LINE_BYTES) * RECORD_HEADER;
 }
 
 /** What {@link measureFrames} found. */
@@ -80,7 +81,7 @@ export function checkLogplexBody(body: Buffer, { msgCount, counters }: LogplexBo
   }
   const { frames, batchBytes } = measured;
   if (frames > LINES_MAX) throw tooManyLines();
-  if (msgCount !== undefined && (!/^\d+$/.test(String(msgCount)) || Number(msgCount) !== frames))
+  if (msgCount !== undefined && parseCount(msgCount) !== frames)
     throw new TailraceError('count_mismatch', 'Message count mismatch');
   return batchBytes;
 }

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { readAuthorization } from '../../../common/authorization.ts';
 import { TailraceError } from '../../../common/errors.ts';
+import { readAuthorization } from '../../../common/http/authorization.ts';
+import { parseCount } from '../../../common/http/fields.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import type { LogSource } from '../../router/token-cache.ts';
@@ -90,6 +91,6 @@ export function rejectionFor(
 
 /** Lines of a request that isn't read, by its own count: at least one. */
 function declaredLines(header: string | string[] | undefined): number {
-  const count = Number(header);
-  return count >= 1 && count < 1_000_000 ? Math.floor(count) : 1;
+  const count = parseCount(header) ?? 1;
+  return count >= 1 && count < 1_000_000 ? count : 1;
 }

@@ -6,6 +6,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
+import { trimOws } from '../../../common/http/fields.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
@@ -315,7 +316,7 @@ function queryText(request: FastifyRequest, name: string): string | undefined {
 }
 
 function contentType(request: FastifyRequest): string {
-  return request.headers['content-type']?.split(';', 1)[0].trim().toLowerCase() ?? '';
+  return trimOws(request.headers['content-type']?.split(';', 1)[0] ?? '').toLowerCase();
 }
 
 function unsupportedContentType(request: FastifyRequest): TailraceError {

@@ -259,6 +259,7 @@ describe('the format of Heroku’s HTTPS drains', () => {
     const url = new URL(`${server.url}/logs`);
     url.username = 'token';
     url.password = token;
+    url.searchParams.set('tailrace-multiline', 'keep');
     await upstream.createDrain(from, url.href);
     const heroku = await upstream.tokenOf(from.name, 'heroku');
     const texts = [...numberedMessages(700), '- dash', '[x@1 a="b"] bracket', 'ünï', 'two\nlines'];

@@ -1,5 +1,7 @@
 /** Reads `Authorization` headers: Basic (RFC 7617) and Bearer (RFC 6750). */
-import { LruCache } from './lru-cache.ts';
+
+import { LruCache } from '../lru-cache.ts';
+import { trimOws } from './fields.ts';
 
 /** The credentials of a request. */
 export type Credentials =
@@ -29,7 +31,7 @@ export function readAuthorization(header: string | undefined): Credentials {
 function parse(header: string): Credentials {
   const space = header.indexOf(' ');
   const scheme = header.slice(0, space).toLowerCase();
-  const value = header.slice(space + 1).trim();
+  const value = trimOws(header, space + 1);
   if (scheme === 'bearer')
     return value.startsWith('t.') ? { kind: 'token', token: value } : { kind: 'key', key: value };
   if (scheme !== 'basic') return NO_CREDENTIALS;
