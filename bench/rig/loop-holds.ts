@@ -1,5 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { ROOT } from './processes.ts';
+
+/** What is loaded into the server. */
+export const LOOP_HOLD_HOOK = join(ROOT, 'dist', 'bench', 'rig', 'loop-hold-hook.js');
 
 /** How long a server's event loop was held: the environment to start it with, and what was measured since. */
 export class LoopHolds {

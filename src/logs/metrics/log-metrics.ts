@@ -2,19 +2,19 @@
 import { Counter, Gauge, type Registry, Summary } from 'prom-client';
 import { TimeSlices } from '../../common/limits/turns.ts';
 import type { AppId } from '../store/contract.ts';
-import { BATCH_VALUES_MAX, type L2metValue, parseL2met } from './l2met.ts';
+import { L2metScanner, type L2metValue } from './l2met.ts';
 
 /** Series (combinations of name, unit and source) of one app, and in all: bounds the cardinality, and so the memory. */
 const APP_SERIES_MAX = 500;
 const SERIES_MAX = 5_000;
 /** Values that wait until an app's name is looked up. */
 const PENDING_MAX = 1_000;
-/** More values than these are recorded in slices. */
-const AT_ONCE = 1_000;
+/** So many values of a batch are recorded at once, the others in slices. */
+const AT_ONCE = 200;
 /** Values between two looks at the clock. */
 const SLICE_VALUES = 50;
-/** Values that may wait to be recorded. */
-const WAITING_MAX = 100_000;
+/** Bytes of batches that may wait for that. */
+const WAITING_BYTES_MAX = 16_000_000;
 /** Window of quantiles, seconds. */
 const WINDOW_S = 600;
 
@@ -26,7 +26,7 @@ export class LogMetrics {
   private readonly pending = new Map<AppId, L2metValue[]>();
   private readonly series = new Map<string, Set<string>>();
   private seriesCount = 0;
-  private waiting = 0;
+  private waitingBytes = 0;
   private readonly counts;
   private readonly samples;
   private readonly measures;
@@ -64,12 +64,29 @@ export class LogMetrics {
     });
   }
 
-  /** Records the values in a batch that was stored. */
+  /** Records the values in a batch that was stored; it isn't read any more afterwards. */
   recordBatch(app: AppId, batch: Uint8Array): void {
-    const values = parseL2met(batch);
+    const scanner = new L2metScanner(batch);
+    if (scanner.isDone) return;
+    this.recordValues(app, scanner.next(AT_ONCE));
+    if (scanner.isDone) return;
+    // How many there are isn't counted.
+    if (this.waitingBytes + batch.length > WAITING_BYTES_MAX) this.dropped.inc();
+    else void this.recordRest(app, scanner.copy(), batch.length);
+  }
+
+  private async recordRest(app: AppId, scanner: L2metScanner, bytes: number): Promise<void> {
+    this.waitingBytes += bytes;
+    const slices = new TimeSlices();
+    while (!scanner.isDone) {
+      if (slices.isOver) await slices.next();
+      this.recordValues(app, scanner.next(SLICE_VALUES));
+    }
+    this.waitingBytes -= bytes;
+  }
+
+  private recordValues(app: AppId, values: readonly L2metValue[]): void {
     if (values.length === 0) return;
-    // There may be more in it; how many isn't counted.
-    if (values.length === BATCH_VALUES_MAX) this.dropped.inc();
     const name = this.appNames.get(app);
     if (name !== undefined) this.record(name, values);
     else this.holdUntilNamed(app, values);
@@ -95,30 +112,13 @@ export class LogMetrics {
   }
 
   private record(app: string, values: readonly L2metValue[]): void {
-    if (values.length > AT_ONCE) void this.recordInSlices(app, values);
-    else for (const value of values) this.recordOne(app, value);
-  }
-
-  private async recordInSlices(app: string, values: readonly L2metValue[]): Promise<void> {
-    if (this.waiting + values.length > WAITING_MAX) {
-      this.dropped.inc(values.length);
-      return;
+    for (const { kind, name, value, unit, source } of values) {
+      const labels = { app, name, unit, source };
+      if (!this.admitSeries(app, `${kind} ${name} ${unit} ${source}`)) this.dropped.inc();
+      else if (kind === 'sample') this.samples.set(labels, value);
+      else if (kind === 'measure') this.measures.observe(labels, value);
+      else if (value >= 0) this.counts.inc(labels, value);
     }
-    this.waiting += values.length;
-    const slices = new TimeSlices();
-    for (const [i, value] of values.entries()) {
-      if (i % SLICE_VALUES === 0 && slices.isOver) await slices.next();
-      this.recordOne(app, value);
-    }
-    this.waiting -= values.length;
-  }
-
-  private recordOne(app: string, { kind, name, value, unit, source }: L2metValue): void {
-    const labels = { app, name, unit, source };
-    if (!this.admitSeries(app, `${kind} ${name} ${unit} ${source}`)) this.dropped.inc();
-    else if (kind === 'sample') this.samples.set(labels, value);
-    else if (kind === 'measure') this.measures.observe(labels, value);
-    else if (value >= 0) this.counts.inc(labels, value);
   }
 
   private admitSeries(app: string, key: string): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { BATCH_VALUES_MAX, parseL2met } from '../../../src/logs/metrics/l2met.ts';
+import { L2metScanner, parseL2met } from '../../../src/logs/metrics/l2met.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 
@@ -44,10 +44,34 @@ describe('values in lines', () => {
     );
   });
 
-  it('are read up to a number a batch, and the source of a line once, however many values it has', () => {
+  it('are found some at a time, as many as all at once', () => {
+    const lines = Array.from(
+      { length: 300 },
+      (_, i) => `${'#'.repeat(i % 40)} source=s${i} count#a=${i} sample#b=1`,
+    );
+    const batch = batchOf(...lines);
+    const all = parseL2met(batch);
+    expect(all).toHaveLength(600);
+    let scanner = new L2metScanner(batch);
+    const found: unknown[] = [];
+    for (let calls = 0; !scanner.isDone; calls++) {
+      const some = scanner.next(7);
+      expect(some.length).toBeLessThanOrEqual(7);
+      found.push(...some);
+      if (calls % 5 === 0) scanner = scanner.copy();
+    }
+    expect(found).toEqual(all);
+  });
+
+  it('are looked for in so many places at a time, if there are none', () => {
+    const scanner = new L2metScanner(batchOf('#'.repeat(9_000)));
+    let calls = 0;
+    for (; !scanner.isDone; calls++) expect(scanner.next(10)).toEqual([]);
+    expect(calls).toBeGreaterThanOrEqual(90);
+  });
+
+  it('take the source of their line once, however many they are', () => {
     const line = 'count#a=1 '.repeat(900);
-    const batch = batchOf(...Array.from({ length: 20 }, () => line));
-    expect(parseL2met(batch)).toHaveLength(BATCH_VALUES_MAX);
     const decoding = vi.spyOn(Buffer.prototype, 'toString');
     let decoded = 0;
     try {

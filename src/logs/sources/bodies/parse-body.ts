@@ -1,6 +1,6 @@
 /** Bodies whose lines have to be made first: JSON and OTLP. The same on the main thread, for small ones, and on that for large ones. */
 import { countJsonLines, jsonToSyslogLine, readJson, readNdjson } from '../formats/json-lines.ts';
-import { countOtlpLines, type OtlpSource, packOtlpLines } from '../formats/otlp.ts';
+import { isSmallOtlpRequest, type OtlpSource, packOtlpLines } from '../formats/otlp.ts';
 import { LinePacker, type PackedLines } from '../formats/packed-lines.ts';
 
 /** A body, and how it is read. */
@@ -16,6 +16,8 @@ export interface ParseJob {
 /** A larger body is parsed on another thread; so is one with more lines, since a line can be two bytes. */
 const QUICK_BYTES = 65_536;
 const QUICK_LINES = 1_000;
+/** Records, attributes and values of OTLP. */
+const QUICK_MESSAGES = 2_000;
 
 const NO_SOURCE: OtlpSource = { source: undefined, keepService: false };
 
@@ -25,11 +27,9 @@ const NO_SOURCE: OtlpSource = { source: undefined, keepService: false };
  */
 export function isQuicklyParsed({ format, body }: ParseJob): boolean {
   if (body.length > QUICK_BYTES) return false;
-  const lines =
-    format === 'json' || format === 'ndjson'
-      ? countJsonLines(body, format === 'ndjson', QUICK_LINES)
-      : countOtlpLines(body, format === 'otlp-json');
-  return lines <= QUICK_LINES;
+  if (format === 'json' || format === 'ndjson')
+    return countJsonLines(body, format === 'ndjson', QUICK_LINES) <= QUICK_LINES;
+  return isSmallOtlpRequest(body, format === 'otlp-json', QUICK_MESSAGES);
 }
 
 /**

@@ -92,9 +92,12 @@ export function countJsonLines(body: Buffer, isNdjson: boolean, max: number): nu
     return count;
   }
   const scanner = new JsonScanner(body);
-  while (count <= max && scanner.next()) count += 1 + scanner.elements;
-  // An object with a list of lines has one of these for each.
-  return Math.max(count, scanner.containers);
+  for (let before = 0; count <= max && scanner.next(); before = scanner.containers) {
+    // An object may have a list of lines, with one object for each, and others in them.
+    const isObject = body[scanner.start] === OPEN_BRACE;
+    count += 1 + (isObject ? (scanner.containers - before - 1) / 2 : scanner.elements);
+  }
+  return count;
 }
 
 function readJsonObjects(body: Buffer): unknown[] {

@@ -44,12 +44,22 @@ for (const [name, { fields }] of Object.entries(OTLP_MESSAGES))
 const REQUEST = rules.get('ExportLogsServiceRequest');
 
 /**
- * Counts the log records of a request.
+ * Does a request have so many messages (records, which count twice, attributes, values) at the most? It is looked at only as far as that takes.
+ * @throws TailraceError as {@link assertOtlpWithinLimits}
+ */
+export function hasFewOtlpMessages(body: Uint8Array, max: number): boolean {
+  const scanner = new OtlpScanner(body, max);
+  scanner.scan();
+  return !scanner.isStopped;
+}
+
+/**
+ * Looks at all of a request.
  * @throws TailraceError `bad_request` when it can't be one, is nested too deep or has a message with too many parts; `too_large` for too
  * many records or parts.
  */
-export function countOtlpRecords(body: Uint8Array): number {
-  return new OtlpScanner(body).scan();
+export function assertOtlpWithinLimits(body: Uint8Array): void {
+  new OtlpScanner(body, Number.POSITIVE_INFINITY).scan();
 }
 
 class OtlpScanner {
@@ -58,14 +68,17 @@ class OtlpScanner {
   private records = 0;
   /** Messages in all. */
   private messages = 0;
+  private readonly stopAfter: number;
+  /** There are more messages than it should look at. */
+  isStopped = false;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, stopAfter: number) {
     this.bytes = bytes;
+    this.stopAfter = stopAfter;
   }
 
-  scan(): number {
+  scan(): void {
     if (REQUEST) this.scanMessage(REQUEST, this.bytes.length, 1);
-    return this.records;
   }
 
   /** Scans the message that ends at `end`; calls itself as deep as messages may be. */
@@ -73,7 +86,7 @@ class OtlpScanner {
     if (depth > JSON_LIMITS.depth)
       throw new TailraceError('bad_request', 'Bad request: the values are nested too deep.');
     let parts = 0;
-    while (this.at < end) {
+    while (this.at < end && !this.isStopped) {
       const tag = this.readVarint();
       const wireType = tag & 7;
       const field = rule.fields[tag >>> 3];
@@ -96,6 +109,8 @@ class OtlpScanner {
   }
 
   private countMessage({ isRecord }: MessageRule): void {
+    // A record is a line: more work than a value.
+    if (this.messages + this.records > this.stopAfter) this.isStopped = true;
     if (isRecord && ++this.records > LINES_MAX) throw tooManyLines();
     if (++this.messages > JSON_LIMITS.containers)
       throw new TailraceError(

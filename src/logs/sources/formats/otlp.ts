@@ -1,9 +1,9 @@
 /** OpenTelemetry's logs protocol, OTLP/HTTP: the log records of a request become RFC 5424 lines. */
 
 import { TailraceError } from '../../../common/errors.ts';
-import { JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
+import { assertJsonWithinLimits, JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { isRecord, namedSeverity } from './json-lines.ts';
-import { countOtlpRecords, notOtlp } from './otlp-scanner.ts';
+import { assertOtlpWithinLimits, hasFewOtlpMessages, notOtlp } from './otlp-scanner.ts';
 import { decodeOtlpLogs } from './otlp-schema.ts';
 import type { LinePacker } from './packed-lines.ts';
 import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
@@ -32,14 +32,14 @@ export interface OtlpSource {
 }
 
 /**
- * How many records {@link packOtlpLines} would look at, about.
- * @throws TailraceError as that
+ * Does a request have so many messages (records, attributes, values) at the most?
+ * @throws TailraceError as {@link packOtlpLines}
  */
-export function countOtlpLines(body: Buffer, isJson: boolean): number {
-  if (!isJson) return countOtlpRecords(body);
+export function isSmallOtlpRequest(body: Buffer, isJson: boolean, max: number): boolean {
+  if (!isJson) return hasFewOtlpMessages(body, max);
   const scanner = new JsonScanner(body);
-  while (scanner.next());
-  return scanner.containers;
+  while (scanner.containers <= max && scanner.next());
+  return scanner.containers <= max;
 }
 
 /**
@@ -57,7 +57,8 @@ export function packOtlpLines(body: Buffer, isJson: boolean, source: OtlpSource,
 }
 
 function decode(body: Buffer, isJson: boolean): Readonly<Record<string, unknown>> {
-  countOtlpLines(body, isJson);
+  if (isJson) assertJsonWithinLimits(body, JSON_LIMITS);
+  else assertOtlpWithinLimits(body);
   try {
     const request: unknown = isJson ? JSON.parse(body.toString('utf8')) : decodeOtlpLogs(body);
     if (isRecord(request)) return request;
