@@ -7,6 +7,8 @@
 export const PATTERN_SIZE_MAX = 500;
 export const PATTERNS_SIZE_MAX = 2_000;
 
+/** Behind the bracket of a group: `?:`, `?i:`, `?P<name>`; a group without is counted with what remembers it. */
+const GROUP_OPTIONS = /\?(?:[a-zA-Z-]{0,8}:|P?<\w{0,100}>)?/y;
 const REPETITION = /\{(\d{1,4})(?:,(\d{0,4}))?\}/y;
 
 /** What is open: a group, or the pattern itself. */
@@ -34,7 +36,10 @@ export function patternSize(source: string): number {
       add(1);
     } else if (character === '(') {
       levels.push(level);
-      level = { size: 1, last: 0 };
+      GROUP_OPTIONS.lastIndex = i + 1;
+      const options = GROUP_OPTIONS.exec(source)?.[0] ?? '';
+      i += options.length;
+      level = { size: options.startsWith('?') && !options.includes('<') ? 0 : 2, last: 0 };
     } else if (character === ')') {
       const { size } = level;
       level = levels.pop() ?? { size: 0, last: 0 };
@@ -49,6 +54,9 @@ export function patternSize(source: string): number {
         level.last = last * count;
         i = REPETITION.lastIndex - 1;
       } else add(1);
+    } else if (character === '*' || character === '+' || character === '?') {
+      level.size++;
+      level.last++;
     } else add(1);
   }
   return levels.reduce((sum, { size }) => sum + size, level.size);
