@@ -139,8 +139,17 @@ export async function registerApiRoutes(
 ): Promise<void> {
   const dependencies = { ...apiDependencies, sourceNames: new SourceNames() };
   const { apiKeys, appRegistry, store, version, log } = dependencies;
-  server.get('/health', async () => ({ status: 'ok' }));
-  server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
+  server.get('/health', async (_request, reply) => {
+    const { trouble } = store;
+    return trouble === undefined
+      ? { status: 'ok' }
+      : reply.code(503).send({ status: 'trouble', message: trouble });
+  });
+  server.get('/healthcheck', async (_request, reply) => {
+    const { trouble } = store;
+    reply.code(trouble === undefined ? 200 : 503).type('text/plain');
+    return reply.send(trouble ?? 'OK');
+  });
   webUiRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {

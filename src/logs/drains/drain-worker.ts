@@ -60,7 +60,8 @@ export class DrainWorker {
   );
   private flushing: Promise<void> | undefined;
   private state: DrainState['state'] = 'starting';
-  private lastSavedAtMs = 0;
+  /** On the clock of `performance.now()`. */
+  private lastSavedAtMs = Number.NEGATIVE_INFINITY;
   /** How long the last shipment took. */
   private lastRequestMs = 0;
   private isStopping = false;
@@ -134,7 +135,7 @@ export class DrainWorker {
           ? Math.max(0, Math.round(this.options.time.now() - waitingSinceMs))
           : 0,
       nextAttemptAt:
-        this.state === 'retrying' ? new Date(this.health.nextAttemptAtMs).toISOString() : undefined,
+        this.state === 'retrying' ? new Date(Date.now() + this.health.retryInMs).toISOString() : undefined,
       ...this.health.snapshot(),
     };
   }
@@ -262,7 +263,7 @@ export class DrainWorker {
       if (isTooLarge) return delivery.onTooLarge(loaded);
     }
     delivery.onSent(shipment);
-    const isSaveDue = Date.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
+    const isSaveDue = performance.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
     if (cursor.state.isDirty && isSaveDue && (isWithheld || !outlet.hasFrameIds)) await this.save();
   }
 
@@ -331,7 +332,7 @@ export class DrainWorker {
   }
 
   private async save(): Promise<void> {
-    this.lastSavedAtMs = Date.now();
+    this.lastSavedAtMs = performance.now();
     await this.untilStoreAnswers(() => this.cursor.save());
   }
 
@@ -388,7 +389,7 @@ export class DrainWorker {
     let timer: NodeJS.Timeout | undefined;
     let unsubscribe = (): void => {};
     const pause = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.max(0, this.health.nextAttemptAtMs - Date.now()));
+      timer = setTimeout(resolve, this.health.retryInMs);
       // It may listen again before that.
       if (this.isUnreachable && onReachable) unsubscribe = onReachable(resolve);
     });

@@ -56,11 +56,11 @@ export class Membership {
   /** Renews this router's lease; returns the ids of all that are alive. */
   async heartbeat(load: RouterLoad): Promise<string[]> {
     const { store, id } = this;
+    await this.time.update();
     if (!store.shared) {
       this.lastPublished = load;
       return [id];
     }
-    await this.time.update();
     this.lease = await store.acquireLease(routerKey(id), id, ROUTER_LEASE_MS);
     const renewedMs = performance.now();
     // The others may have been kept from renewing their leases as this one was: each is given the time to do so.

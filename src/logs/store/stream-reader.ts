@@ -48,6 +48,11 @@ export class StreamReader {
     return () => this.listeners.delete(listener);
   }
 
+  /** Must a batch that was stored then, milliseconds since 1970, not be shown any more? The store has removed it, or will soon. */
+  isTooOld(storedAtMs: number): boolean {
+    return storedAtMs < Date.now() - this.ageMs;
+  }
+
   /** Batches with lines after a sequence that are in memory; undefined when the store has to be asked. */
   recentAfter(after: Sequence): readonly StoredBatch[] | undefined {
     if (after >= this.newest) return [];
@@ -156,12 +161,10 @@ export class StreamReader {
     }
   }
 
-  /** What is too old is in no store any more. */
   private evictAged(): void {
     const { recent } = this;
-    const before = Date.now() - this.ageMs;
-    if (recent.length === 0 || recent[0].storedAtMs >= before) return;
-    const kept = recent.findIndex(({ storedAtMs }) => storedAtMs >= before);
+    if (recent.length === 0 || !this.isTooOld(recent[0].storedAtMs)) return;
+    const kept = recent.findIndex(({ storedAtMs }) => !this.isTooOld(storedAtMs));
     this.evict(kept === -1 ? recent.length : kept);
   }
 

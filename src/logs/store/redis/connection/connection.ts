@@ -76,10 +76,10 @@ export class RedisConnection {
    * @throws TailraceError with the last error, when that takes longer than `limitMs` or can't succeed.
    */
   async ready(limitMs: number): Promise<void> {
-    const endMs = Date.now() + limitMs;
+    const endMs = performance.now() + limitMs;
     while (!this.connected) {
       const error = this.explain(this.disconnectReason(new Error(`no answer within ${limitMs} ms`)));
-      if (error.code === 'settings' || Date.now() > endMs) throw error;
+      if (error.code === 'settings' || performance.now() > endMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
