@@ -9,7 +9,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-/** Program, or a module of rsyslog or of Debian's Python → Debian package. */
+/** Program, or a library, or a module of rsyslog or of Debian's Python → Debian package. */
 const programs = {
   logger: 'bsdutils',
   curl: 'curl',
@@ -33,9 +33,11 @@ const programs = {
   'yaml/__init__.py': 'python3-yaml',
   'systemd-analyze': 'systemd',
   bwrap: 'bubblewrap',
+  'libnss_wrapper.so': 'libnss-wrapper',
 };
 
-const rsyslogModules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/rsyslog`);
+const libraries = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu`);
+const rsyslogModules = libraries.map((folder) => `${folder}/rsyslog`);
 const pythonModules = [
   '/usr/lib/python3/dist-packages',
   ...['3.11', '3.12', '3.13'].map((v) => `/usr/lib/python${v}`),
@@ -113,6 +115,7 @@ function find(program) {
     ...(process.env.PATH ?? '').split(delimiter),
     '/usr/sbin',
     '/sbin',
+    ...libraries,
     ...rsyslogModules,
     ...pythonModules,
   ];

@@ -2,8 +2,7 @@
  * The composition root: the log router, what runs apps, and the API, each opened with what it needs of those before it, and closed in the
  * reverse order.
  */
-import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -13,14 +12,16 @@ import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
 import { RunningApps } from './apps/host/running-apps.ts';
 import { type HttpRouter, startHttpRouter } from './apps/http-router/http-router.ts';
-import { ApiKeys, generateApiKey, KEY_SCOPES } from './apps/records/api-keys.ts';
+import { ApiKeys } from './apps/records/api-keys.ts';
 import { AppRegistry } from './apps/records/app-registry.ts';
+import { LocalKey } from './apps/records/local-key.ts';
 import { OWNER } from './apps/records/owner.ts';
 import { Releases } from './apps/records/release-history.ts';
 import type { Settings } from './common/config/settings.ts';
+import { createDataFolder } from './common/data-folder.ts';
 import type { Log } from './common/log.ts';
-import { makeDirectory } from './common/make-directory.ts';
 import { VERSION } from './common/package-info.ts';
+import { ownStartTicks } from './common/process-identity.ts';
 import { Throttle } from './common/throttle.ts';
 import { DrainSupervisor } from './logs/drains/drain-supervisor.ts';
 import { TargetPolicy } from './logs/drains/options/target-policy.ts';
@@ -48,7 +49,9 @@ const WARN_INTERVAL_MS = 10_000;
 /** A running server. */
 export interface RunningServer
   extends Pick<Logs, 'store' | 'readers' | 'appRegistry' | 'platformLog'>,
-    Pick<Apps, 'key' | 'releases' | 'runningApps' | 'dynoManager' | 'routerPort' | 'webUrl'> {
+    Pick<Apps, 'ingestKey' | 'releases' | 'runningApps' | 'dynoManager' | 'routerPort' | 'webUrl'> {
+  /** An API key that may do everything, for clients on this machine; it may change. */
+  readonly key: string;
   readonly url: string;
   readonly syslogPort: number;
   /** Undefined without a certificate. */
@@ -65,6 +68,7 @@ export interface RunningServer
 export async function startServer(settings: Settings, log: Logger): Promise<RunningServer> {
   let url = '';
   const closers = new Closers();
+  const folder = createDataFolder(settings.data);
   try {
     const logs = await openLogs(settings, log);
     closers.add(logs.close);
@@ -84,9 +88,21 @@ export async function startServer(settings: Settings, log: Logger): Promise<Runn
       log.info({ pid: process.pid }, 'server stopped');
     };
     const { port: syslogPort, tlsPort: syslogTlsPort } = logs.syslog;
-    return { ...logs, ...apps, url, syslogPort, syslogTlsPort, log, close };
+    return {
+      ...logs,
+      ...apps,
+      get key() {
+        return apps.localKey.key;
+      },
+      url,
+      syslogPort,
+      syslogTlsPort,
+      log,
+      close,
+    };
   } catch (error) {
     await closers.close();
+    folder.removeIfNew();
     throw error;
   }
 }
@@ -215,7 +231,9 @@ interface Apps {
   readonly releases: Releases;
   readonly apiKeys: ApiKeys;
   /** An API key that may do everything, for clients on this machine. */
-  readonly key: string;
+  readonly localKey: LocalKey;
+  /** A key for the lines of this process's own dynos. */
+  readonly ingestKey: string;
   readonly runningApps: RunningApps;
   readonly dynoManager: DynoManager;
   readonly builder: Builder;
@@ -234,7 +252,14 @@ async function openApps(
 ): Promise<Apps> {
   const releases = new Releases(store);
   const apiKeys = new ApiKeys(store);
-  const key = await loadLocalKey(settings.data, apiKeys);
+  const localKey = await LocalKey.open({
+    folder: settings.data,
+    apiKeys,
+    isShared: settings.redisUrl !== '',
+    log: areaLog(log, 'api'),
+  });
+  // Not the machine's: that one may be revoked while dynos write.
+  const ingestKey = apiKeys.addProcessKey(['ingest']);
   const runningApps = new RunningApps((app, message) =>
     platformLog.write(app, 'heroku', 'router', PlatformLinePriority.router, message, ROUTER_LINGER_MS),
   );
@@ -248,7 +273,7 @@ async function openApps(
     runningApps,
     folder: settings.data,
     url,
-    key,
+    key: ingestKey,
     waitForInFlight: httpRouter.waitForInFlight,
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
     isolation,
@@ -268,13 +293,15 @@ async function openApps(
   return {
     releases,
     apiKeys,
-    key,
+    localKey,
+    ingestKey,
     runningApps,
     dynoManager,
     builder,
     routerPort: httpRouter.port,
     webUrl,
     close: async () => {
+      localKey.close();
       await builder.close();
       await dynoManager.close();
     },
@@ -317,6 +344,7 @@ async function openApi(
     store: logs.store,
     appRegistry,
     apiKeys,
+    localKey: apps.localKey,
     releases: apps.releases,
     readers: logs.readers,
     deliveries: logs.drains,
@@ -360,23 +388,12 @@ async function listenHttpRouter(apps: RunningApps, { host, routerPort }: Setting
   });
 }
 
-/** The key of clients on this machine: in the data folder, readable only by its owner. */
-async function loadLocalKey(folder: string, keys: ApiKeys): Promise<string> {
-  // The embedded store has made the folder already; with another store there is only this in it.
-  makeDirectory(folder, 0o700);
-  const file = join(folder, 'key');
-  if (!existsSync(file)) writeFileSync(file, `${generateApiKey()}\n`, { mode: 0o600 });
-  chmodSync(file, 0o600);
-  const key = readFileSync(file, 'utf8').trim();
-  if (!(await keys.allows(key, 'write')))
-    await keys.add(key, { id: randomUUID(), scopes: KEY_SCOPES, createdAt: new Date().toISOString() });
-  return key;
-}
-
 /** Leaves a note in the data folder where clients on this machine find the server; returns how to take it away. */
 function writeServerFile(folder: string, url: string): () => void {
   const file = join(folder, 'server.json');
-  writeFileSync(file, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 });
+  writeFileSync(file, `${JSON.stringify({ url, pid: process.pid, startTicks: ownStartTicks() })}\n`, {
+    mode: 0o600,
+  });
   return () => rmSync(file, { force: true });
 }
 

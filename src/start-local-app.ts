@@ -74,7 +74,7 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
   let changed = (): void => {};
   const shipper = new Shipper({
     url: server.url,
-    key: server.key,
+    key: server.ingestKey,
     tokens,
     onBackpressure: (full) => dynos.setPaused(full),
     onWarning: (message) => server.log.warn(message),

@@ -1,9 +1,7 @@
 /** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
 
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import type { ApiKeys, KeyScope } from '../apps/records/api-keys.ts';
-import { readAuthorization } from '../common/authorization.ts';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/http/read-body.ts';
@@ -20,6 +18,7 @@ import { type FormationRouteDependencies, formationRoutes } from './apps/formati
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
 import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts';
+import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
@@ -99,6 +98,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
       return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
     },
   );
+  server.decorateRequest('keyGrant', undefined);
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
   );
@@ -179,37 +179,24 @@ export async function registerApiRoutes(
     ])
       registerRoutes(api, dependencies);
   });
-  const sessionStore = new LogSessionStore(store);
+  const sessionStore = new LogSessionStore(store, apiKeys);
   const tailRegistry = new TailRegistry(store, appRegistry, log);
   // A log session is made with POST, but gives only the right to read.
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
   sourceUploadRoutes(server, dependencies);
-  gitRoutes(server, dependencies, (header) => isAuthorized(header, 'write', apiKeys));
+  gitRoutes(
+    server,
+    dependencies,
+    async (header) => (await authorizedGrant(header, 'write', apiKeys)) !== undefined,
+  );
   tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, (header) =>
-    isAuthorized(header, 'read', apiKeys),
+    authorizedGrant(header, 'read', apiKeys),
   );
 }
 
 /** @param message of the schema validator: `body/updates/0 must have …` */
 function validationMessage(message: string): string {
   return `Invalid request: ${message}.`;
-}
-
-async function authorize(
-  request: FastifyRequest,
-  apiKeys: ApiKeys,
-  scope: KeyScope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write',
-): Promise<void> {
-  if (await isAuthorized(request.headers.authorization, scope, apiKeys)) return;
-  throw new TailraceError(
-    'unauthorized',
-    `Invalid credentials provided: an API key with the scope ${scope} is needed (print one with \`tailrace auth:token\`).`,
-  );
-}
-
-async function isAuthorized(header: string | undefined, scope: KeyScope, apiKeys: ApiKeys): Promise<boolean> {
-  const credentials = readAuthorization(header);
-  return credentials.kind === 'key' && (await apiKeys.allows(credentials.key, scope));
 }

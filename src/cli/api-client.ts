@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
+import { isProcessRunning } from '../common/process-identity.ts';
 
 /** The git remote that leads to an app. */
 export const GIT_REMOTE = 'tailrace';
@@ -76,8 +77,8 @@ function exampleDataFolder(): string[] {
 
 function readLocalServer(folder: string): ServerAddress | undefined {
   try {
-    const { url, pid } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
-    process.kill(Number(pid), 0);
+    const { url, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
+    if (!isProcessRunning(Number(pid), startTicks)) return undefined;
     const key = readFileSync(join(folder, 'key'), 'utf8').trim();
     return { url: String(url), key, local: { pid: Number(pid), folder } };
   } catch (error) {
@@ -109,6 +110,12 @@ export class ApiClient {
   async request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const { statusCode, text } = await this.send(method, path, json, 'application/json');
+    const { local } = this.address;
+    if (statusCode === 401 && local && !process.env.TAILRACE_API_KEY)
+      throw new TailraceError(
+        'unauthorized',
+        `The key in ${join(local.folder, 'key')} was revoked: restart the server, which makes another, or set TAILRACE_API_KEY.`,
+      );
     if (statusCode >= 400)
       throw errorFromResponse(statusCode, text, statusCode === 404 ? this.notFoundHint : '');
     return (text === '' ? undefined : JSON.parse(text)) as T;

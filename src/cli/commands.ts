@@ -74,7 +74,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ],
     ['auth:token', async () => (await import('./server/auth-token.ts')).authTokenCommand],
     [
-      'authorizations authorizations:create authorizations:revoke',
+      'authorizations authorizations:create authorizations:rotate authorizations:revoke',
       async () => (await import('./server/authorizations.ts')).authorizationCommands,
     ],
   ],

@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 let hasShutdownHandler = false;
 
 /** Does the command have something to stop before the process may end? */
@@ -6,22 +8,35 @@ export function handlesShutdown(): boolean {
 }
 
 /**
- * Resolves at the first Ctrl-C or SIGTERM, or when stdout is closed. At the second signal `forceStop` is called, and the
- * process ends with the signal's status.
+ * Resolves at the first Ctrl-C or SIGTERM, when the terminal is closed (SIGHUP), or when stdout is closed. At the second signal, or at the
+ * first SIGQUIT (Ctrl-\\), `forceStop` is called, and the process ends with the signal's status. Without a terminal SIGHUP is ignored:
+ * `nohup` wants that, and Node.js doesn't inherit it.
  */
 export function waitForShutdown(forceStop: () => Promise<void> | void): Promise<void> {
   hasShutdownHandler = true;
   return new Promise((resolve) => {
     let isStopping = false;
+    const force = (signal: NodeJS.Signals): void => {
+      void Promise.resolve(forceStop()).finally(() => process.exit(128 + constants.signals[signal]));
+    };
     const stop = (signal: NodeJS.Signals): void => {
-      if (!isStopping) {
-        isStopping = true;
-        resolve();
+      if (isStopping) {
+        force(signal);
         return;
       }
-      void Promise.resolve(forceStop()).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+      isStopping = true;
+      resolve();
     };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(signal));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal));
+    process.on('SIGQUIT', () => force('SIGQUIT'));
+    process.on('SIGHUP', () => {
+      if (hasTerminal()) stop('SIGHUP');
+    });
     process.stdout.on('error', () => resolve()); // `| head`
   });
+}
+
+/** Was the process started in a terminal, whose end SIGHUP reports? */
+function hasTerminal(): boolean {
+  return [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
 }

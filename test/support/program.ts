@@ -1,10 +1,11 @@
 /** Runs real programs: the `tailrace` command, and those that are used with it. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { until } from './until.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const LIBRARIES = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu`);
 /** The built command. */
 export const TAILRACE = join(ROOT, 'dist', 'bundle', 'tailrace.js');
 
@@ -107,6 +108,13 @@ function cleanEnvironment(env: ProgramOptions['env'] = {}): NodeJS.ProcessEnv {
   return { PATH, HOME, LANG, TMPDIR, ...env };
 }
 
+/** Where a library is, for `LD_PRELOAD`. */
+export function libraryPath(name: string): string {
+  const folder = LIBRARIES.find((one) => existsSync(join(one, name)));
+  if (!folder) throw new Error(`${name} isn't installed`);
+  return join(folder, name);
+}
+
 /** Reports what isn't installed, for `it.skipIf(missing('curl'))`; throws with CI=true, where nothing may be missing. */
 export function missing(...programs: string[]): boolean {
   const absent = programs.filter((program) => !isInstalled(program));
@@ -118,10 +126,10 @@ export function missing(...programs: string[]): boolean {
 }
 
 function isInstalled(program: string): boolean {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...LIBRARIES];
   return folders.some((folder) => {
     try {
-      accessSync(join(folder, program), constants.X_OK);
+      accessSync(join(folder, program), program.endsWith('.so') ? constants.R_OK : constants.X_OK);
       return true;
     } catch {
       return false;

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import {
   type ApiKeyRecord,
   type ApiKeys,
   generateApiKey,
+  includesScope,
   KEY_SCOPES,
+  type KeyGrant,
   type KeyScope,
 } from '../../apps/records/api-keys.ts';
+import type { LocalKey } from '../../apps/records/local-key.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS, parseDuration } from '../../common/time-expression.ts';
@@ -22,10 +25,15 @@ interface NewAuthorizationRequest {
 /** What these routes work with. */
 export interface AuthorizationRouteDependencies {
   readonly apiKeys: ApiKeys;
+  /** The key of clients on this machine. */
+  readonly localKey: Pick<LocalKey, 'owns' | 'rotate'>;
 }
 
 /** `/oauth/authorizations`: API keys. A key is shown once, when it is made. */
-export function authorizationRoutes(api: FastifyInstance, { apiKeys }: AuthorizationRouteDependencies): void {
+export function authorizationRoutes(
+  api: FastifyInstance,
+  { apiKeys, localKey }: AuthorizationRouteDependencies,
+): void {
   api.get(
     '/oauth/authorizations',
     routeSchema('List the API keys', 'Authorization', { many: true }),
@@ -33,14 +41,14 @@ export function authorizationRoutes(api: FastifyInstance, { apiKeys }: Authoriza
       paginate(
         request,
         reply,
-        (await apiKeys.list()).map((key) => authorizationView(key)),
+        (await apiKeys.list()).map((key) => authorizationView(key, request.keyGrant)),
         ['id', 'created_at'],
       ),
   );
   api.get<{ Params: { id: string } }>(
     '/oauth/authorizations/:id',
     routeSchema('Look at an API key', 'Authorization'),
-    async (request) => authorizationView(await apiKeys.get(request.params.id)),
+    async (request) => authorizationView(await apiKeys.get(request.params.id), request.keyGrant),
   );
   const requestBody = bodySchema({
     description: { type: ['string', 'null'], maxLength: 200 },
@@ -55,34 +63,81 @@ export function authorizationRoutes(api: FastifyInstance, { apiKeys }: Authoriza
     }),
     async (request, reply) => {
       const { description, expires_in: expiresIn, scope } = request.body ?? {};
+      const grant = requireGrant(request);
+      const scopes = scope ? parseScopes(scope) : grant.scopes;
+      requireAtLeast(grant, scopes, 'make');
       const now = Date.now();
       const key = generateApiKey();
+      const expiresAt =
+        expiresIn == null ? undefined : new Date(now + parseExpirySeconds(expiresIn) * 1_000).toISOString();
       const record: ApiKeyRecord = {
         id: randomUUID(),
         description: description ?? 'API key',
-        scopes: parseScopes(scope ?? ['global']),
+        scopes,
         createdAt: new Date(now).toISOString(),
-        expiresAt:
-          expiresIn == null ? undefined : new Date(now + parseExpirySeconds(expiresIn) * 1_000).toISOString(),
+        expiresAt: earlierTime(expiresAt, grant.expiresAt),
       };
       await apiKeys.add(key, record);
       reply.code(201);
-      return authorizationView(record, key);
+      return authorizationView(record, grant, key);
+    },
+  );
+  api.post<{ Params: { id: string } }>(
+    '/oauth/authorizations/:id/actions/regenerate-tokens',
+    routeSchema('Replace an API key by another; the answer is the only one that has it', 'Authorization', {
+      body: bodySchema({}),
+    }),
+    async (request) => {
+      const grant = requireGrant(request);
+      const record = await apiKeys.get(request.params.id);
+      requireAtLeast(grant, record.scopes, 'replace');
+      if (localKey.owns(record)) {
+        const key = await localKey.rotate();
+        return authorizationView(await apiKeys.get(record.id), grant, key);
+      }
+      const key = generateApiKey();
+      return authorizationView(await apiKeys.replace(record.id, key), grant, key);
     },
   );
   api.delete<{ Params: { id: string } }>(
     '/oauth/authorizations/:id',
     routeSchema('Revoke an API key', 'Authorization'),
-    async (request) => authorizationView(await apiKeys.remove(request.params.id)),
+    async (request) => {
+      const grant = requireGrant(request);
+      const record = await apiKeys.get(request.params.id);
+      if (record.id !== grant.id) requireAtLeast(grant, record.scopes, 'revoke');
+      return authorizationView(await apiKeys.remove(record.id), grant);
+    },
   );
+}
+
+function requireGrant({ keyGrant }: FastifyRequest): KeyGrant {
+  if (!keyGrant) throw new TailraceError('unauthorized', 'Invalid credentials provided.');
+  return keyGrant;
+}
+
+/** @throws TailraceError `forbidden` for scopes that the key itself doesn't have: with a weaker key nobody gets a stronger one. */
+function requireAtLeast(grant: KeyGrant, scopes: readonly KeyScope[], verb: string): void {
+  const missing = scopes.filter((scope) => !includesScope(grant.scopes, scope));
+  if (missing.length > 0)
+    throw new TailraceError(
+      'forbidden',
+      `This API key may not ${verb} a key with the scope ${missing.join(', ')}, which it doesn't have itself: use one that has it.`,
+    );
+}
+
+/** The earlier of two times, of which one or both may be never. */
+function earlierTime(one: string | undefined, other: string | undefined): string | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Date.parse(one) < Date.parse(other) ? one : other;
 }
 
 /** Heroku's words for scopes are understood too. */
 const SCOPES_BY_HEROKU_NAME: Readonly<Record<string, readonly KeyScope[]>> = {
   global: KEY_SCOPES,
   identity: ['read'],
-  'read-protected': ['read'],
-  'write-protected': ['read', 'write'],
+  'read-protected': ['read', 'read-protected'],
+  'write-protected': ['read', 'read-protected', 'write'],
 };
 
 function parseScopes(given: readonly string[]): KeyScope[] {
@@ -112,13 +167,15 @@ function parseExpirySeconds(given: string | number): number {
   return seconds;
 }
 
-function authorizationView(record: ApiKeyRecord, key?: string) {
+/** @param grant of the request: the client is told which key is its own. */
+function authorizationView(record: ApiKeyRecord, grant: KeyGrant | undefined, key?: string) {
   const { id, description, scopes, createdAt, expiresAt } = record;
   const expiresIn = expiresAt === undefined ? null : Math.round((Date.parse(expiresAt) - Date.now()) / 1_000);
   return {
     id,
     description: description ?? 'the key of this machine',
-    scope: scopes.length === KEY_SCOPES.length ? ['global'] : scopes,
+    scope: KEY_SCOPES.every((scope) => includesScope(scopes, scope)) ? ['global'] : scopes,
+    current: id === grant?.id,
     access_token: { id, token: key ?? '', expires_in: expiresIn },
     client: null,
     grant: null,

@@ -10,6 +10,7 @@ import {
 import { OWNER } from '../../apps/records/owner.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
+import { PROTECTED_ROUTE } from '../authorize.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
@@ -27,10 +28,14 @@ export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRou
   const { appRegistry, releases } = dependencies;
 
   const summary = "An app's config vars";
-  api.get<AppParams>('/apps/:app/config-vars', routeSchema(summary, 'ConfigVars'), async (request) => {
-    const app = await appRegistry.getApp(request.params.app);
-    return (await releases.current(app.id)).config;
-  });
+  api.get<AppParams>(
+    '/apps/:app/config-vars',
+    { ...routeSchema(summary, 'ConfigVars'), ...PROTECTED_ROUTE },
+    async (request) => {
+      const app = await appRegistry.getApp(request.params.app);
+      return (await releases.current(app.id)).config;
+    },
+  );
 
   const requestBody = { type: 'object', additionalProperties: { type: ['string', 'null'] } };
   api.patch<AppParams & { Body: ConfigChange }>(

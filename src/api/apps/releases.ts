@@ -6,6 +6,7 @@ import type { ReleaseRecord } from '../../apps/records/release-record.ts';
 import type { SlugRecord } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
+import { PROTECTED_ROUTE } from '../authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { type RolloutDependencies, rollOutRelease } from './config-vars.ts';
@@ -59,7 +60,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
 
   api.get<ReleaseParams>(
     '/apps/:app/releases/:release/config-vars',
-    routeSchema('The config vars of a release', 'ConfigVars'),
+    { ...routeSchema('The config vars of a release', 'ConfigVars'), ...PROTECTED_ROUTE },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       return (await releases.get(app.id, request.params.release)).config;

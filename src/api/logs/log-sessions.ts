@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
@@ -19,6 +20,7 @@ type LogSessionRequest = { readonly [name in keyof TailQuery]?: string | number 
 
 /** What these routes work with. */
 export interface LogSessionRouteDependencies {
+  readonly apiKeys: ApiKeys;
   readonly appRegistry: AppRegistry;
   readonly readers: StreamReaders;
 }
@@ -35,7 +37,7 @@ export function logSessionRoutes(
   tailRegistry: TailRegistry,
   authorize: (request: FastifyRequest) => Promise<void>,
 ): void {
-  const { appRegistry, readers } = dependencies;
+  const { appRegistry, readers, apiKeys } = dependencies;
 
   server.post<{ Params: { app: string }; Body: LogSessionRequest | null }>(
     '/apps/:app/log-sessions',
@@ -47,11 +49,8 @@ export function logSessionRoutes(
       // `10m` counts from now, not from when a client connects.
       const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
       const until = untilMs === undefined ? undefined : new Date(untilMs).toISOString();
-      const secret = await sessionStore.create(app.id, {
-        ...query,
-        ...(since && { since }),
-        ...(until && { until }),
-      });
+      const sessionQuery = { ...query, ...(since && { since }), ...(until && { until }) };
+      const secret = await sessionStore.create(app.id, sessionQuery, request.keyGrant?.hash);
       reply.code(201);
       const createdAt = new Date().toISOString();
       return {
@@ -67,8 +66,9 @@ export function logSessionRoutes(
     '/sessions/:app/:secret',
     async (request, reply) => {
       const { app, secret } = request.params;
-      const query = await sessionStore.resolveQuery(app, secret, queryWithLastEventId(request));
-      streamTail(request, reply, app, query, () => sessionStore.keepAlive(app, secret));
+      const requested = queryWithLastEventId(request);
+      const { query, keyHash } = await sessionStore.resolveQuery(app, secret, requested);
+      streamTail(request, reply, app, query, keyHash, () => sessionStore.keepAlive(app, secret));
     },
   );
 
@@ -77,7 +77,7 @@ export function logSessionRoutes(
     { onRequest: authorize },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
-      streamTail(request, reply, app.id, queryWithLastEventId(request));
+      streamTail(request, reply, app.id, queryWithLastEventId(request), request.keyGrant?.hash);
     },
   );
 
@@ -86,6 +86,7 @@ export function logSessionRoutes(
     reply: FastifyReply,
     app: AppId,
     query: TailQuery,
+    keyHash: string | undefined,
     keepSessionAlive: () => () => void = () => () => {},
   ): void {
     const options = parseTailQuery(query, { tail: false });
@@ -97,10 +98,12 @@ export function logSessionRoutes(
     const close = openTail(readers, app, options, sink, () => reply.raw.destroy());
     const releaseSession = keepSessionAlive();
     const unregister = tailRegistry.add(app, () => sink.end());
+    const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, () => sink.end());
     reply.raw.on('close', () => {
       close();
       releaseSession();
       unregister();
+      unwatch?.();
     });
   }
 }

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { WebSocketServer } from 'ws';
+import type { ApiKeys, KeyGrant } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
@@ -24,12 +25,15 @@ const PAYLOAD_BYTES_MAX = 4_096;
 interface AuthorizedTail {
   readonly app: AppId;
   readonly query: TailQuery;
+  /** Of the key without which it ends. */
+  readonly keyHash: string | undefined;
   /** Called when it is connected; returns what to call when it is gone. */
   readonly keepSessionAlive: () => () => void;
 }
 
 /** What these routes work with. */
 export interface TailWebSocketDependencies {
+  readonly apiKeys: ApiKeys;
   readonly appRegistry: AppRegistry;
   readonly readers: StreamReaders;
 }
@@ -43,9 +47,9 @@ export function tailWebSocketRoutes(
   dependencies: TailWebSocketDependencies,
   sessionStore: LogSessionStore,
   tailRegistry: TailRegistry,
-  isAuthorizedToRead: (authorization: string | undefined) => Promise<boolean>,
+  grantToRead: (authorization: string | undefined) => Promise<KeyGrant | undefined>,
 ): void {
-  const { appRegistry, readers } = dependencies;
+  const { appRegistry, readers, apiKeys } = dependencies;
   const uncompressed = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -73,7 +77,7 @@ export function tailWebSocketRoutes(
   });
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { app, query, keepSessionAlive } = await authorizeTail(request);
+    const { app, query, keyHash, keepSessionAlive } = await authorizeTail(request);
     const options = parseTailQuery(query, { tail: true });
     const sockets = shouldCompress(request) ? compressed : uncompressed;
     sockets.handleUpgrade(request, socket, head, (connection) => {
@@ -83,10 +87,12 @@ export function tailWebSocketRoutes(
       );
       const releaseSession = keepSessionAlive();
       const unregister = tailRegistry.add(app, () => sink.end());
+      const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, () => sink.end());
       connection.on('close', () => {
         close();
         releaseSession();
         unregister();
+        unwatch?.();
       });
       connection.on('error', () => connection.terminate());
     });
@@ -99,8 +105,8 @@ export function tailWebSocketRoutes(
     if (session) {
       const [, id, secret] = session;
       const app = id as AppId;
-      const resolvedQuery = await sessionStore.resolveQuery(app, secret, query);
-      return { app, query: resolvedQuery, keepSessionAlive: () => sessionStore.keepAlive(app, secret) };
+      const resolved = await sessionStore.resolveQuery(app, secret, query);
+      return { app, ...resolved, keepSessionAlive: () => sessionStore.keepAlive(app, secret) };
     }
     const tail = TAIL_PATH.exec(url.pathname);
     if (!tail)
@@ -108,13 +114,14 @@ export function tailWebSocketRoutes(
         'not_found',
         'There is no WebSocket here: tails are at /apps/<app>/tail and /sessions/….',
       );
-    if (!(await isAuthorizedToRead(request.headers.authorization)))
+    const grant = await grantToRead(request.headers.authorization);
+    if (!grant)
       throw new TailraceError(
         'unauthorized',
         'Invalid credentials provided: show an API key as `Authorization: Bearer …`.',
       );
     const { id } = await appRegistry.getApp(decodePathSegment(tail[1]));
-    return { app: id, query, keepSessionAlive: () => () => {} };
+    return { app: id, query, keyHash: grant.hash, keepSessionAlive: () => () => {} };
   }
 }
 

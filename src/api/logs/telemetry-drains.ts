@@ -5,6 +5,7 @@ import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import { type DrainRecord, parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
+import { PROTECTED_ROUTE } from '../authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface NewTelemetryDrainRequest {
@@ -36,7 +37,10 @@ export function telemetryDrainRoutes(
 
   api.get<{ Params: { app: string } }>(
     '/apps/:app/telemetry-drains',
-    routeSchema("List an app's telemetry drains", 'TelemetryDrain', { many: true }),
+    {
+      ...routeSchema("List an app's telemetry drains", 'TelemetryDrain', { many: true }),
+      ...PROTECTED_ROUTE,
+    },
     async (request) => telemetryDrainsOfApp(await appRegistry.getApp(request.params.app)),
   );
   const requestBody = bodySchema(
@@ -82,6 +86,7 @@ export function telemetryDrainRoutes(
         method === 'GET' ? 'Look at a telemetry drain' : 'Remove a telemetry drain',
         'TelemetryDrain',
       ),
+      ...(method === 'GET' ? PROTECTED_ROUTE : {}),
       handler: async (request) => {
         for (const app of await appRegistry.listApps()) {
           const drain = (await appRegistry.listDrains(app.id))

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { TokenRecord } from '../../logs/router/token-cache.ts';
+import { PROTECTED_ROUTE } from '../authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
@@ -17,7 +18,7 @@ export interface TokenRouteDependencies {
 export function tokenRoutes(api: FastifyInstance, { appRegistry }: TokenRouteDependencies): void {
   api.get<AppParams>(
     '/apps/:app/tokens',
-    routeSchema('List the tokens', 'Token', { many: true }),
+    { ...routeSchema('List the tokens', 'Token', { many: true }), ...PROTECTED_ROUTE },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       return (await appRegistry.listTokens(app.id)).map(tokenView);

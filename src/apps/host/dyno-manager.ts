@@ -124,6 +124,14 @@ export class DynoManager implements DynoRunner {
     await this.shippers.closeAll();
   }
 
+  /** Kills all dynos, and lets add-ons end: for a process that ends at once. */
+  async kill(): Promise<void> {
+    this.closing = true;
+    this.memoryMonitor.close();
+    const deployments = [...this.deployments.values()];
+    await Promise.all([this.oneOffs.close(), this.addons.close(), ...deployments.map((app) => app.kill())]);
+  }
+
   // --- the API ---
 
   dynos(app: AppId): readonly DynoSummary[] {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { type PidFileEntry, type ProcessIdentity, readPidFile, writePidFile } from './pid-file.ts';
-import { groupMembers, processStat, signalGroup, waitForGroupExit } from './process-group.ts';
+import { isProcessRunning } from '../../common/process-identity.ts';
+import { type PidFileEntry, readPidFile, writePidFile } from './pid-file.ts';
+import { groupMembers, signalGroup, waitForGroupExit } from './process-group.ts';
 
 /** Another server, alive, works with the same state folder. */
 export class RunnerActiveError extends Error {
@@ -33,7 +34,7 @@ const KILL_TIMEOUT_MS = 2_000;
 export async function reapOrphans(stateFolder: string, graceMs = ORPHAN_GRACE_MS): Promise<Orphan[]> {
   const pidFile = readPidFile(stateFolder);
   if (pidFile === undefined) return [];
-  if (pidFile.runner.pid !== process.pid && isAlive(pidFile.runner))
+  if (pidFile.runner.pid !== process.pid && isProcessRunning(pidFile.runner.pid, pidFile.runner.startTicks))
     throw new RunnerActiveError(pidFile.runner.pid);
   const orphans = pidFile.dynos.filter(isOwnDyno);
   await Promise.all(orphans.map((orphan) => terminate(orphan, graceMs)));
@@ -47,11 +48,6 @@ async function terminate(orphan: PidFileEntry, graceMs: number): Promise<void> {
   // Checked again: in the meantime the group may have ended and its id been reused.
   if (isOwnDyno(orphan)) signalGroup(orphan.pid, 'SIGKILL');
   await waitForGroupExit(orphan.pid, KILL_TIMEOUT_MS);
-}
-
-function isAlive(mark: ProcessIdentity): boolean {
-  const stat = processStat(mark.pid);
-  return stat !== undefined && stat.startTicks === mark.startTicks && stat.state !== 'Z';
 }
 
 function isOwnDyno(entry: PidFileEntry): boolean {

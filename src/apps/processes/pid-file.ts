@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { processStat } from './process-group.ts';
+import { ownStartTicks, processStat } from '../../common/process-identity.ts';
 
 /** A process, named so that another one with the same number later on is not taken for it. */
 export interface ProcessIdentity {
@@ -46,7 +46,7 @@ export class DynoPidFile {
   }
 
   #write(): void {
-    const startTicks = processStat(process.pid)?.startTicks ?? '';
+    const startTicks = ownStartTicks();
     try {
       writePidFile(this.#folder, {
         runner: { pid: process.pid, startTicks },

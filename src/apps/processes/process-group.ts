@@ -1,28 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-
-/** What `/proc/<pid>/stat` says of a process. */
-export interface ProcessStat {
-  pid: number;
-  groupId: number;
-  /** `R`, `S`, `Z` (a zombie) … */
-  state: string;
-  /** When it started, in clock ticks after boot. Together with the pid it identifies a process. */
-  startTicks: string;
-}
-
-/** Reads `/proc/<pid>/stat` (proc(5)). Undefined if there is no such process, or no `/proc` at all (macOS). */
-export function processStat(pid: number): ProcessStat | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return undefined;
-  }
-  // The second field is the program's name in brackets, and may itself hold spaces and brackets.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { pid, state: fields[0], groupId: Number(fields[2]), startTicks: fields[19] };
-}
+import { type ProcessStat, processStat } from '../../common/process-identity.ts';
 
 /** The living members of a process group; empty on systems without `/proc`. Zombies don't count. */
 export function groupMembers(groupId: number): ProcessStat[] {

@@ -1,11 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import type { Store } from '../../logs/store/contract.ts';
 
-/** What a key may do: `read` and `write` through the API, `ingest` lines. */
-export type KeyScope = 'read' | 'write' | 'ingest';
-export const KEY_SCOPES: readonly KeyScope[] = ['read', 'write', 'ingest'];
+/**
+ * What a key may do: `read` through the API, but no secrets; `read-protected`, these too: config vars, source tokens, headers of drains;
+ * `write`, which includes `read-protected`; `ingest` lines.
+ */
+export type KeyScope = 'read' | 'read-protected' | 'write' | 'ingest';
+export const KEY_SCOPES: readonly KeyScope[] = ['read', 'read-protected', 'write', 'ingest'];
 
 /** A key's record, under `key/<hash>` in the scope of no app: the key itself isn't stored. */
 export interface ApiKeyRecord {
@@ -14,37 +18,73 @@ export interface ApiKeyRecord {
   readonly createdAt: string;
   readonly expiresAt?: string;
   readonly description?: string;
+  /** The key of a machine: id of the data folder that has it. */
+  readonly local?: string;
+}
+
+/** What a key that was shown may do. */
+export interface KeyGrant {
+  readonly id: string;
+  /** Names the key without being one. */
+  readonly hash: string;
+  readonly scopes: readonly KeyScope[];
+  readonly expiresAt?: string;
 }
 
 /** A key is cached this long before the store is read again. */
 const CACHE_TTL_MS = 5_000;
 const CACHE_SIZE_MAX = 10_000;
+/** Keys in use are looked at this often: a change may have been missed, or one has expired. */
+const CHECK_INTERVAL_MS = 500;
 
 /** API keys. They are looked up by their hash, so that no comparison depends on how much of a key is right. */
 export class ApiKeys {
   private readonly store: Store;
+  /** By hash. */
   private readonly cache = new LruCache<string, { record: ApiKeyRecord | undefined; untilMs: number }>(
     CACHE_SIZE_MAX,
   );
+  /** Keys that are valid in this process only, by hash. */
+  private readonly processKeys = new Map<string, ApiKeyRecord>();
+  /** What is to be called when a key isn't valid any more, by hash. */
+  private readonly watchers = new Map<string, Set<() => void>>();
+  private readonly check = new CoalescedRun(() => this.endInvalid());
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(store: Store) {
     this.store = store;
     store.watchRecords((scope) => {
-      if (scope === '') this.cache.clear();
+      if (scope !== '') return;
+      this.cache.clear();
+      if (this.watchers.size > 0) void this.check.request();
     });
   }
 
   /** Adds a key. */
   async add(key: string, record: ApiKeyRecord): Promise<void> {
-    await this.store.transact('', [{ key: apiKeyRecordKey(key), value: record }]);
+    await this.store.transact('', [{ key: recordKey(hashOf(key)), value: record }]);
+  }
+
+  /** A new key that is valid in this process, as long as it runs. */
+  addProcessKey(scopes: readonly KeyScope[]): string {
+    const key = generateApiKey();
+    const hash = hashOf(key);
+    this.processKeys.set(hash, { id: hash, scopes, createdAt: new Date().toISOString() });
+    return key;
   }
 
   /** All keys that have not expired, the oldest first. */
   async list(): Promise<ApiKeyRecord[]> {
-    const records = (await this.store.list<ApiKeyRecord>('', 'key/')).map(({ value }) => value);
+    const records = (await this.listWithHashes()).map(({ record }) => record);
     return records
       .filter((record) => !hasExpired(record))
       .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  }
+
+  /** All keys, also those that have expired. */
+  async listWithHashes(): Promise<{ hash: string; record: ApiKeyRecord }[]> {
+    const records = await this.store.list<ApiKeyRecord>('', KEY_PREFIX);
+    return records.map(({ key, value }) => ({ hash: key.slice(KEY_PREFIX.length), record: value }));
   }
 
   /** @throws TailraceError `not_found` */
@@ -54,44 +94,136 @@ export class ApiKeys {
     return found;
   }
 
-  /** Revokes a key, named by its id. @throws TailraceError `not_found` */
+  /** Revokes a key, named by its id; those that have expired are removed. @throws TailraceError `not_found` */
   async remove(id: string): Promise<ApiKeyRecord> {
     const record = await this.get(id);
-    const all = await this.store.list<ApiKeyRecord>('', 'key/');
-    const found = all.filter(({ value }) => value.id === id || hasExpired(value));
-    await this.store.transact(
-      '',
-      found.map(({ key }) => ({ key, value: undefined })),
+    const found = (await this.listWithHashes()).filter(
+      (one) => one.record.id === id || hasExpired(one.record),
     );
+    // Its machine still has it in a file, and must not bring it back.
+    const revoked = found.filter((one) => one.record.id === id && isLocal(one.record));
+    await this.store.transact('', [
+      ...found.map(({ hash }) => ({ key: recordKey(hash), value: undefined })),
+      ...revoked.map(({ hash }) => ({ key: revokedKey(hash), value: { at: new Date().toISOString() } })),
+    ]);
     return record;
+  }
+
+  /**
+   * Puts another key in the place of one: it may do the same, for as long. The old one is useless from now on.
+   * @throws TailraceError `not_found`
+   */
+  async replace(id: string, key: string): Promise<ApiKeyRecord> {
+    const old = (await this.listWithHashes()).find(({ record }) => record.id === id);
+    if (!old || hasExpired(old.record))
+      throw new TailraceError('not_found', "Couldn't find that authorization.");
+    const record = { ...old.record, createdAt: new Date().toISOString() };
+    await this.store.transact('', [
+      { key: recordKey(old.hash), value: undefined },
+      { key: recordKey(hashOf(key)), value: record },
+    ]);
+    return record;
+  }
+
+  /** Was this key of a machine revoked? */
+  async wasRevoked(key: string): Promise<boolean> {
+    return (await this.store.get('', revokedKey(hashOf(key)))) !== undefined;
+  }
+
+  /** Sets the keys of one machine: `key` with its record, `outdated` are removed, and so is what is known of `forgotten`. */
+  async setLocal(
+    key: string,
+    record: ApiKeyRecord,
+    outdated: readonly string[],
+    forgotten?: string,
+  ): Promise<void> {
+    const hash = hashOf(key);
+    await this.store.transact('', [
+      { key: recordKey(hash), value: record },
+      ...outdated.filter((one) => one !== hash).map((one) => ({ key: recordKey(one), value: undefined })),
+      ...(forgotten === undefined ? [] : [{ key: revokedKey(hashOf(forgotten)), value: undefined }]),
+    ]);
+  }
+
+  /** What a key may do; undefined for one that isn't valid. */
+  async grantOf(key: string): Promise<KeyGrant | undefined> {
+    return this.grantOfHash(hashOf(key));
+  }
+
+  /** The same for a key that was shown before. */
+  async grantOfHash(hash: string): Promise<KeyGrant | undefined> {
+    const record = this.processKeys.get(hash) ?? (await this.lookUp(hash));
+    if (!record || hasExpired(record)) return undefined;
+    const { id, scopes, expiresAt } = record;
+    return { id, hash, scopes, expiresAt };
   }
 
   /** Does this key have the scope? */
   async allows(key: string, scope: KeyScope): Promise<boolean> {
-    const record = await this.lookUp(key);
-    if (!record) return false;
-    if (hasExpired(record)) return false;
-    return record.scopes.includes(scope);
+    const grant = await this.grantOf(key);
+    return grant !== undefined && includesScope(grant.scopes, scope);
   }
 
-  private async lookUp(key: string): Promise<ApiKeyRecord | undefined> {
-    const now = Date.now();
-    const cached = this.cache.get(key);
-    if (cached && cached.untilMs > now) return cached.record;
+  /** Calls `onEnded` when a key is revoked or expires, until the returned function is called. */
+  watch(hash: string, onEnded: () => void): () => void {
+    let watchers = this.watchers.get(hash);
+    if (!watchers) {
+      watchers = new Set();
+      this.watchers.set(hash, watchers);
+    }
+    watchers.add(onEnded);
+    this.timer ??= setInterval(() => void this.check.request(), CHECK_INTERVAL_MS).unref();
+    const ownWatchers = watchers;
+    return () => {
+      ownWatchers.delete(onEnded);
+      if (ownWatchers.size === 0 && this.watchers.get(hash) === ownWatchers) this.watchers.delete(hash);
+      if (this.watchers.size > 0) return;
+      clearInterval(this.timer);
+      this.timer = undefined;
+    };
+  }
+
+  private async endInvalid(): Promise<void> {
+    for (const [hash, watchers] of [...this.watchers]) {
+      // While the store is unavailable nobody knows; the next look comes soon.
+      const isValid = await this.grantOfHash(hash).then(
+        (grant) => grant !== undefined,
+        () => true,
+      );
+      if (!isValid) for (const onEnded of [...watchers]) onEnded();
+    }
+  }
+
+  private async lookUp(hash: string): Promise<ApiKeyRecord | undefined> {
+    const nowMs = performance.now();
+    const cached = this.cache.get(hash);
+    if (cached && cached.untilMs > nowMs) return cached.record;
     let record: ApiKeyRecord | undefined;
     try {
-      record = (await this.store.get<ApiKeyRecord>('', apiKeyRecordKey(key)))?.value;
+      record = (await this.store.get<ApiKeyRecord>('', recordKey(hash)))?.value;
     } catch (error) {
       // The store is unavailable: a client that was allowed a moment ago may go on, and see the status.
       if (cached?.record) return cached.record;
       throw error;
     }
-    this.cache.set(key, { record, untilMs: now + CACHE_TTL_MS });
+    this.cache.set(hash, { record, untilMs: nowMs + CACHE_TTL_MS });
     return record;
   }
 }
 
-function hasExpired({ expiresAt }: ApiKeyRecord): boolean {
+/** Do these scopes allow what `scope` names? */
+export function includesScope(scopes: readonly KeyScope[], scope: KeyScope): boolean {
+  if (scopes.includes(scope)) return true;
+  if (scope === 'read') return scopes.includes('read-protected');
+  return scope === 'read-protected' && scopes.includes('read') && scopes.includes('write');
+}
+
+/** A machine's own key; those without a description are older than the folders' ids. */
+export function isLocal({ local, description }: ApiKeyRecord): boolean {
+  return local !== undefined || description === undefined;
+}
+
+export function hasExpired({ expiresAt }: Pick<ApiKeyRecord, 'expiresAt'>): boolean {
   return expiresAt !== undefined && Date.parse(expiresAt) <= Date.now();
 }
 
@@ -100,6 +232,17 @@ export function generateApiKey(): string {
   return `k.${randomBytes(32).toString('base64url')}`;
 }
 
-function apiKeyRecordKey(key: string): string {
-  return `key/${createHash('sha256').update(key).digest('hex')}`;
+const KEY_PREFIX = 'key/';
+
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+function recordKey(hash: string): string {
+  return `${KEY_PREFIX}${hash}`;
+}
+
+/** Under this key stands that a machine's key was revoked. */
+function revokedKey(hash: string): string {
+  return `revoked-key/${hash}`;
 }

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../../common/errors.ts';
+import { isProcessRunning } from '../../common/process-identity.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** With less than this, lines will be rejected soon. */
@@ -41,14 +42,12 @@ export function checkDataFolder(folder: string): CheckResult[] {
 
 /** The running process that holds the folder's lock, if there is one. */
 export function lockHolderPid(folder: string): number | undefined {
-  let pid: number;
   try {
-    pid = Number(readFileSync(join(folder, 'lock'), 'utf8').split(' ')[0]);
-    if (pid > 0) process.kill(pid, 0);
-  } catch (error) {
-    return systemCode(error) === 'EPERM' ? pid! : undefined;
+    const [pid, startTicks] = readFileSync(join(folder, 'lock'), 'utf8').trim().split(' ');
+    return isProcessRunning(Number(pid), startTicks) ? Number(pid) : undefined;
+  } catch {
+    return undefined;
   }
-  return pid > 0 ? pid : undefined;
 }
 
 function checkMissingFolder(folder: string): CheckResult {

@@ -6,6 +6,7 @@ import { systemCode, TailraceError } from '../../common/errors.ts';
 export interface DrainFlags {
   format?: string;
   framing?: string;
+  multiline?: string;
   gzip?: boolean;
   insecure?: boolean;
   ca?: string;
@@ -32,6 +33,7 @@ export function addDrainFlags(command: Command): Command {
       'https: logplex, rfc5424, json, webhook, otlp, otlp-protobuf, loki, elasticsearch; syslog: syslog, rfc5424, json',
     )
     .option('--framing <name>', 'how syslog frames are told apart: octet (by their length) or newline')
+    .option('--multiline <mode>', 'https messages of several lines: split (a message a line) or keep')
     .option('--gzip', 'compress requests')
     .option('--header <header>', 'send "Name: value" with every request', collectValues)
     .option('--index <name>', 'index or data stream of Elasticsearch')
@@ -66,6 +68,7 @@ export function drainOptionsFromFlags(flags: DrainFlags): Record<string, unknown
   return {
     format: flags.format,
     framing: flags.framing,
+    multiline: flags.multiline,
     compression: flags.gzip ? 'gzip' : undefined,
     insecure: flags.insecure,
     ca: readPem(flags.ca),

@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
+import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS } from '../../common/time-expression.ts';
 import { ApiClient } from '../api-client.ts';
 import { formatTable, printResult } from '../format.ts';
 import { parseDurationOption } from '../time-options.ts';
 
-interface AuthorizationView {
+export interface AuthorizationView {
   readonly id: string;
   readonly description: string;
   readonly scope: readonly string[];
+  /** The key of the request. */
+  readonly current?: boolean;
   readonly access_token: { readonly token: string; readonly expires_in: number | null };
 }
 
@@ -34,7 +37,11 @@ export function authorizationCommands(program: Command): void {
     .command('authorizations:create')
     .description('make an API key; prints the key and nothing else')
     .option('-d, --description <text>', 'what it is for')
-    .option('-s, --scope <list>', 'read, write, ingest (default: all)', (text) => text.split(','))
+    .option(
+      '-s, --scope <list>',
+      'read, read-protected, write, ingest (default: those of the key you use)',
+      (text) => text.split(','),
+    )
     .option('-e, --expires-in <time>', `${DURATION_FORMS} (default: never)`, parseDurationOption)
     .option('--json', 'print JSON')
     .action(
@@ -50,13 +57,38 @@ export function authorizationCommands(program: Command): void {
       },
     );
   program
+    .command('authorizations:rotate <id>')
+    .description('replace an API key by a new one; prints it and nothing else')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const path = `/oauth/authorizations/${encodeURIComponent(id)}/actions/regenerate-tokens`;
+      const key = await new ApiClient().request<AuthorizationView>('POST', path, {});
+      printResult(options.json, key, () => key.access_token.token);
+    });
+  program
     .command('authorizations:revoke <id>')
     .description('make an API key useless')
-    .action(async (id: string) => {
-      const key = await new ApiClient().request<AuthorizationView>(
-        'DELETE',
-        `/oauth/authorizations/${encodeURIComponent(id)}`,
-      );
+    .option('--confirm <id>', 'do so though it is the key that you use now')
+    .action(async (id: string, options: { confirm?: string }) => {
+      const client = new ApiClient();
+      const path = `/oauth/authorizations/${encodeURIComponent(id)}`;
+      const { current } = await client.request<AuthorizationView>('GET', path);
+      if (current) await confirmOwnKey(id, options.confirm);
+      const key = await client.request<AuthorizationView>('DELETE', path);
       process.stdout.write(`Revoking ${key.description}... done\n`);
     });
+}
+
+/** @throws TailraceError unless its id was typed once more. */
+async function confirmOwnKey(id: string, confirmed: string | undefined): Promise<void> {
+  if (confirmed === id) return;
+  const warning = `This is the key that you use now: without it you are locked out (\`tailrace auth:token --rotate\` replaces it instead).`;
+  if (confirmed === undefined && process.stdin.isTTY) {
+    const { createInterface } = await import('node:readline/promises');
+    const prompt = createInterface({ input: process.stdin, output: process.stderr });
+    const answer = await prompt.question(`${warning}\nTo go on, type ${id}: `).finally(() => prompt.close());
+    if (answer.trim() === id) return;
+    throw new TailraceError('invalid_params', 'That is another id: nothing was revoked.');
+  }
+  throw new TailraceError('invalid_params', `${warning} To go on, add --confirm ${id}.`);
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
+import type { RunningServer } from '../../server.ts';
 import { waitForShutdown } from '../signals.ts';
 import { printableWebUiUrl } from '../web-ui-url.ts';
 
@@ -15,14 +16,15 @@ export function serveCommand(program: Command): void {
         dynoMemory: '512MB',
       });
       // Before the start: a supervisor may stop it at any moment.
-      const stopped = waitForShutdown(() => {});
+      let server: RunningServer | undefined;
+      const stopped = waitForShutdown(() => server?.dynoManager.kill());
       // Loaded here, so that every other command starts without a server's weight.
       const [{ startServer }, { createLogger, defaultLogFormat }] = await Promise.all([
         import('../../server.ts'),
         import('../../common/logger.ts'),
       ]);
       const log = createLogger({ level: settings.logLevel, format: defaultLogFormat(process.stderr) });
-      const server = await startServer(settings, log);
+      server = await startServer(settings, log);
       process.stdout.write(
         [
           `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${bracketIpv6(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,

@@ -5,7 +5,9 @@ import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
 import { parseFormation } from '../../apps/processes/config/formation-counts.ts';
 import { type ProcfileEntry, parseProcfile } from '../../apps/processes/config/procfile.ts';
 import { readSettings } from '../../common/config/settings.ts';
+import { createDataFolder } from '../../common/data-folder.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { RunningServer } from '../../server.ts';
 import type { LocalApp } from '../../start-local-app.ts';
 import { appNameFromFolder } from '../api-client.ts';
 import { startBanner } from '../banner.ts';
@@ -54,7 +56,10 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   const name = options.app ?? appNameFromFolder(folder);
   // Before the start: a Ctrl-C while dynos are starting must not leave them behind.
   let app: LocalApp | undefined;
-  const stopped = waitForShutdown(() => app?.kill());
+  let server: RunningServer | undefined;
+  const stopped = waitForShutdown(async () => {
+    await Promise.all([app?.kill(), server?.dynoManager.kill()]);
+  });
   // Loaded here, so that every other command starts without a server's weight.
   const [{ startServer }, { requireAppName, startLocalApp }, { createLogger }] = await Promise.all([
     import('../../server.ts'),
@@ -62,7 +67,15 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     import('../../common/logger.ts'),
   ]);
   requireAppName(name);
-  const server = await startServer(settings, createLogger({ level: settings.logLevel, format: 'text' }));
+  const dataFolder = createDataFolder(settings.data);
+  const runningServer = await startServer(
+    settings,
+    createLogger({ level: settings.logLevel, format: 'text' }),
+  ).catch((error: unknown) => {
+    dataFolder.removeIfNew();
+    throw error;
+  });
+  server = runningServer;
   const color = wantsColor(process.stdout, options.color);
   const colorizer = new Colorizer(color);
   process.stdout.write(startBanner({ name, server, folder, private: settings.allowPrivateDrains }));
@@ -79,7 +92,8 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     print: (text) => process.stdout.write(text),
     paint: color ? (line) => colorizer.colorizeLine(line) : undefined,
   }).catch(async (error: unknown) => {
-    await server.close();
+    await runningServer.close();
+    dataFolder.removeIfNew();
     throw error;
   });
   await stopped;

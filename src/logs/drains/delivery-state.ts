@@ -24,6 +24,9 @@ export type IdleStep = 'load' | 'flush' | 'save' | 'sleep';
 /** After an error: another router has the drain (`stop`); the lines are refused for good (`set-aside`); they are sent again. */
 export type FailureStep = 'stop' | 'set-aside' | 'retry';
 
+/** After so many accepted requests of a limited size twice the size is tried: the destination's limit may have been raised. */
+const PROBE_AFTER_REQUESTS = 256;
+
 /** What of an outlet decides how lines are sent to it. */
 export interface OutletTraits {
   readonly shipmentBytesMax: number;
@@ -39,6 +42,8 @@ export class DeliveryState {
   private lastSent: Sequence = 0;
   /** Loaded batches; those up to the last sent line are done with. */
   private loaded: readonly StoredBatch[] = [];
+  /** Requests that were accepted since their size was limited. */
+  private acceptedSinceLimit = 0;
 
   constructor(cursor: CursorState) {
     this.cursor = cursor;
@@ -90,9 +95,10 @@ export class DeliveryState {
 
   /** The lines to send next. A failed request with a frame id is retried with exactly the same lines. */
   nextShipment({ shipmentBytesMax, hasFrameIds }: OutletTraits): Shipment | undefined {
-    const { after, upTo } = this.cursor.record;
+    const { after, upTo, bytesMax = Number.POSITIVE_INFINITY } = this.cursor.record;
     if (after === this.lastSent) this.waitingSinceMs = this.loaded[0].storedAtMs;
-    return buildShipment(this.loaded, this.lastSent, shipmentBytesMax, hasFrameIds ? upTo : undefined);
+    const maxBytes = Math.min(shipmentBytesMax, bytesMax);
+    return buildShipment(this.loaded, this.lastSent, maxBytes, hasFrameIds ? upTo : undefined);
   }
 
   /** A notice of a loss can go with the next shipment: none is in flight. */
@@ -125,8 +131,20 @@ export class DeliveryState {
   /** Everything up to `upTo` is known to have arrived: settles the shipments that end there or before; undefined when there are none. */
   acknowledge(upTo: Sequence): Acknowledged | undefined {
     const acknowledged = this.inFlight.acknowledge(upTo);
-    if (acknowledged) this.cursor.advance(acknowledged.last, acknowledged, acknowledged.storedAtMs);
+    if (!acknowledged) return undefined;
+    this.cursor.advance(acknowledged.last, acknowledged, acknowledged.storedAtMs);
+    const { bytesMax } = this.cursor.record;
+    if (bytesMax !== undefined && ++this.acceptedSinceLimit >= PROBE_AFTER_REQUESTS) this.limit(bytesMax * 2);
     return acknowledged;
+  }
+
+  /**
+   * The destination refused a request for its size (413): requests have half as many bytes from now on, and the same lines come next.
+   * @param loaded the lines before filters left some out.
+   */
+  onTooLarge(loaded: Shipment): void {
+    this.inFlight.clear();
+    this.limit(Math.max(1, Math.floor(loaded.byteLength / 2)));
   }
 
   /** The destination refused a shipment, or some of its lines, for good. */
@@ -143,6 +161,11 @@ export class DeliveryState {
     if (newest > this.lastSent) return 'load';
     if (this.cursor.record.after < this.lastSent) return 'flush';
     return this.cursor.isDirty ? 'save' : 'sleep';
+  }
+
+  private limit(bytesMax: number): void {
+    this.acceptedSinceLimit = 0;
+    this.cursor.limitRequests(bytesMax);
   }
 
   private stepWith(next: StoredBatch): DeliveryStep {

@@ -167,15 +167,21 @@ export class DrainWorker {
     else {
       // A request that failed has to be repeated with the same lines, also by another process.
       if (outlet.hasFrameIds && cursor.state.isDirty) await cursor.save();
-      await this.send(outlet, shipment, notice);
+      const isTooLarge = (await this.send(outlet, shipment, notice)) === 'too-large';
       this.state = 'delivering';
+      if (isTooLarge) return delivery.onTooLarge(loaded);
     }
     delivery.onSent(shipment);
     const isSaveDue = Date.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
     if (cursor.state.isDirty && isSaveDue && (isWithheld || !outlet.hasFrameIds)) await this.save();
   }
 
-  private async send(outlet: Outlet, shipment: Shipment, notice: LossNotice | undefined): Promise<void> {
+  /** @returns `too-large` when fewer lines have to be sent; `settled` when they were accepted, or refused for good. */
+  private async send(
+    outlet: Outlet,
+    shipment: Shipment,
+    notice: LossNotice | undefined,
+  ): Promise<'settled' | 'too-large'> {
     const beganMs = performance.now();
     this.pacer.requestStarted();
     try {
@@ -184,8 +190,10 @@ export class DrainWorker {
       this.acknowledge(accepted, outlet.lastAnswer);
     } catch (error) {
       if (!(error instanceof OutletError) || failureStep(error) !== 'set-aside') throw error;
+      if (error.isTooLarge && shipment.count > 1) return 'too-large';
       await this.setAside(shipment, error, performance.now() - beganMs);
     }
+    return 'settled';
   }
 
   /** Nothing to send: waits for lines, and meanwhile for certainty about what was sent. */
@@ -232,7 +240,7 @@ export class DrainWorker {
     const { count } = error.refusedLines ?? shipment;
     this.health.recordRefusal(error.message, ms);
     // When nothing but reports about drains is refused, another report would be refused as well, and never end.
-    if (hasOnlyDrainEvents(shipment)) return this.delivery.onRefused(shipment, count);
+    if (count === 0 || hasOnlyDrainEvents(shipment)) return this.delivery.onRefused(shipment, count);
     await new RefusedBatches(store, drain).add(shipment, error);
     this.delivery.onRefused(shipment, count);
     const { storedAtMs: untilMs } = shipment;

@@ -1,6 +1,12 @@
 import type { LossNotice } from './outlet.ts';
 import type { Shipment } from './shipment.ts';
 
+/** The body of a request, and how many messages are in it (`Logplex-Msg-Count`). */
+export interface EncodedRequest {
+  readonly body: Buffer;
+  readonly messageCount: number;
+}
+
 /** How a shipment becomes a request: one implementation a kind of destination. {@link gzipFormat} wraps any of them. */
 export interface HttpFormat {
   readonly contentType: string;
@@ -12,11 +18,20 @@ export interface HttpFormat {
   readonly responseBytesMax?: number;
   /** Path and query of the requests to a drain's URL. */
   path(url: URL): string;
-  /** The body of a request, with the notice of a loss in front when there was one. */
-  encode(shipment: Shipment, notice: LossNotice | undefined): Buffer | Promise<Buffer>;
+  /** A request with a shipment's lines, the notice of a loss in front when there was one. */
+  encode(shipment: Shipment, notice: LossNotice | undefined): EncodedRequest | Promise<EncodedRequest>;
   /**
    * Checks the response that accepted the request: some destinations accept a request and refuse lines in it.
    * @throws OutletError
    */
   checkResponse?(body: Buffer, shipment: Shipment): void;
+}
+
+/** A request in which each line is one message, and so is the notice. */
+export function encodedLines(
+  body: Buffer,
+  shipment: Shipment,
+  notice: LossNotice | undefined,
+): EncodedRequest {
+  return { body, messageCount: shipment.count + (notice ? 1 : 0) };
 }

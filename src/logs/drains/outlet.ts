@@ -3,6 +3,7 @@ import type { Shipment } from './shipment.ts';
 
 export interface OutletErrorOptions {
   readonly isPermanent?: boolean;
+  readonly isTooLarge?: boolean;
   readonly refusedLines?: RefusedLines;
   readonly retryAfterMs?: number;
   readonly isCertificateError?: boolean;
@@ -19,6 +20,8 @@ export interface RefusedLines {
 export class OutletError extends Error {
   /** The destination will never accept it: go on with the next. */
   readonly isPermanent: boolean;
+  /** The request was too large for it (413): fewer lines may fit. */
+  readonly isTooLarge: boolean;
   /** Undefined: all of them were refused. */
   readonly refusedLines: RefusedLines | undefined;
   /** `Retry-After` of the destination, milliseconds from now. */
@@ -30,6 +33,7 @@ export class OutletError extends Error {
     super(message, { cause: options.cause });
     this.name = 'OutletError';
     this.isPermanent = options.isPermanent ?? false;
+    this.isTooLarge = options.isTooLarge ?? false;
     this.refusedLines = options.refusedLines;
     this.retryAfterMs = options.retryAfterMs;
     this.isCertificateError = options.isCertificateError ?? false;

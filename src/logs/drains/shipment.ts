@@ -51,12 +51,16 @@ export function buildShipment(
     const cursor = new RecordCursor(batch.bytes);
     cursor.skip(skip);
     const start = cursor.nextStart;
-    const count = Math.min(
-      batch.count - skip,
-      upTo === undefined ? Number.POSITIVE_INFINITY : upTo - batch.first - skip + 1,
-    );
-    if (count <= 0) break;
-    cursor.skip(count);
+    const available = batch.count - skip;
+    let count: number;
+    if (upTo !== undefined) {
+      count = Math.min(available, upTo - batch.first - skip + 1);
+      if (count <= 0) break;
+      cursor.skip(count);
+    } else if (batch.bytes.length - start <= maxBytes) {
+      count = available;
+      cursor.skip(count);
+    } else count = skipWithin(cursor, available, start + maxBytes);
     const end = cursor.nextStart;
     slices.push({ batch, start, count, end });
     first ??= batch.first + skip;
@@ -66,6 +70,16 @@ export function buildShipment(
   }
   if (first === undefined) return undefined;
   return { first, last, storedAtMs, slices, byteLength, count: last - first + 1 };
+}
+
+/** Moves over as many lines as end at or before `limit`, one at least and `countMax` at the most; returns how many. */
+function skipWithin(cursor: RecordCursor, countMax: number, limit: number): number {
+  let count = 0;
+  do {
+    cursor.skip(1);
+    count++;
+  } while (count < countMax && cursor.peekEnd() <= limit);
+  return count;
 }
 
 /** Writes a shipment's lines with an encoder, after `prefix`, into memory that `allocate` gives. */

@@ -74,6 +74,12 @@ export class RecordCursor {
     this.next = i;
   }
 
+  /** Where the next record ends, absolute; there has to be one. */
+  peekEnd(): number {
+    const { bytes, next: i } = this;
+    return i + RECORD_HEADER + (bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16));
+  }
+
   /** Where the record after this one starts, absolute. */
   get nextStart(): number {
     return this.next;

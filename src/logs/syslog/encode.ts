@@ -1,53 +1,21 @@
 /**
- * Encodes a batch's lines in wire formats: that of Heroku's HTTPS drains, and syslog over TCP. Every frame is octet counted, in
- * bytes, and its message ends with exactly one newline: receivers that read line by line would join frames without it.
+ * Encodes a batch's lines for syslog over TCP. Every frame is octet counted, in bytes, and its message ends with exactly one
+ * newline: receivers that read line by line would join frames without it. Heroku's form is written by `heroku-frames.ts`.
  */
 import { RECORD_HEADER, type RecordCursor } from './batch.ts';
+import type { FrameForm } from './wasm/wasm-codec.ts';
 
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
-const DASH = 0x2d;
 
 /** A wire format. */
 export interface LineEncoder {
   /** Parameters with which the WebAssembly fast path writes the same: see `encodeFrames`. */
-  readonly fastPath: { readonly head: Uint8Array; readonly heroku: boolean; readonly keepHost: boolean };
+  readonly fastPath: FrameForm;
   /** Appends the lines under the cursor to `out` from `at` on, `count` at the most; returns the new end. */
   encode(lines: RecordCursor, bytes: Uint8Array, count: number, out: Uint8Array, at: number): number;
   /** Bytes a line may take beyond its record in the batch. */
   readonly overheadBytes: number;
-}
-
-/**
- * `83 <40>1 2012-11-30T06:45:29+00:00 host app web.3 - State changed…`: what receivers of Heroku's HTTPS drains
- * expect. HOSTNAME is the literal `host`, MSGID is `-`, and there is no structured data.
- */
-export function herokuLineEncoder(): LineEncoder {
-  const host = Buffer.from('host ');
-  return {
-    fastPath: { head: host, heroku: true, keepHost: false },
-    overheadBytes: host.length + 10 - RECORD_HEADER + 8,
-    encode(lines, bytes, count, out, at) {
-      const { buffer, byteOffset } = bytes;
-      while (count-- > 0 && lines.advance()) {
-        const { textStart, textEnd, hostStart, sourceStart, msgidStart, messageStart } = lines;
-        const head = hostStart - textStart;
-        const middle = msgidStart - sourceStart;
-        const message = textEnd - messageStart;
-        at = writeCount(head + host.length + middle + 2 + message + 1, out, at);
-        out.set(new Uint8Array(buffer, byteOffset + textStart, head), at);
-        at += head;
-        for (let k = 0; k < host.length; k++) out[at++] = host[k];
-        for (let k = sourceStart; k < msgidStart; k++) out[at++] = bytes[k];
-        out[at++] = DASH;
-        out[at++] = SPACE;
-        out.set(new Uint8Array(buffer, byteOffset + messageStart, message), at);
-        at += message;
-        out[at++] = NEWLINE;
-      }
-      return at;
-    },
-  };
 }
 
 /**
@@ -58,7 +26,12 @@ export function syslogLineEncoder(hostname: string | undefined): LineEncoder {
   const host = hostname === undefined ? undefined : Buffer.from(`${hostname} `);
   const hostLength = host?.length ?? 0;
   return {
-    fastPath: { head: host ?? new Uint8Array(0), heroku: false, keepHost: host === undefined },
+    fastPath: {
+      head: host ?? new Uint8Array(0),
+      heroku: false,
+      keepHost: host === undefined,
+      singleLine: false,
+    },
     overheadBytes: hostLength + 10 - RECORD_HEADER + 8,
     encode(lines, bytes, count, out, at) {
       const { buffer, byteOffset } = bytes;

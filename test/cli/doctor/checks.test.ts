@@ -10,6 +10,7 @@ import { checkDataFolder, lockHolderPid } from '../../../src/cli/doctor/data-fol
 import { checkServerProcess } from '../../../src/cli/doctor/node.ts';
 import { checkListeningPorts, checkPortsFree, type RequiredPort } from '../../../src/cli/doctor/ports.ts';
 import { checkPrograms } from '../../../src/cli/doctor/programs.ts';
+import { ownStartTicks } from '../../../src/common/process-identity.ts';
 import { makeCertificate } from '../../support/redis/redis-server.ts';
 import { dataFolderForTest } from '../../support/server.ts';
 
@@ -57,7 +58,7 @@ describe('the doctor', () => {
     expect(lockHolderPid(folder)).toBeUndefined();
     writeFileSync(join(folder, 'lock'), '4194304 1\n'); // above the highest process id
     expect(lockHolderPid(folder)).toBeUndefined();
-    writeFileSync(join(folder, 'lock'), `${process.pid} 1\n`);
+    writeFileSync(join(folder, 'lock'), `${process.pid} ${ownStartTicks()}\n`);
     expect(lockHolderPid(folder)).toBe(process.pid);
   });
 

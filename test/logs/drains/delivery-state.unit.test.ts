@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DeliveryState, failureStep } from '../../../src/logs/drains/delivery-state.ts';
 import { type LossNotice, OutletError } from '../../../src/logs/drains/outlet.ts';
 import { CursorState, FencedError } from '../../../src/logs/drains/progress/cursor-state.ts';
+import type { Shipment } from '../../../src/logs/drains/shipment.ts';
 import type { StoredBatch } from '../../../src/logs/store/contract.ts';
 import { batchOf } from '../../support/batches.ts';
 
@@ -28,7 +29,8 @@ describe('the next step', () => {
     const { delivery } = stateAfter(5);
     expect(delivery.nextStep()).toBe('load');
     expect(delivery.onLoaded([stored(3, 8), stored(9, 9)])).toBe('ship');
-    const shipment = delivery.nextShipment({ ...HTTP, shipmentBytesMax: 10 });
+    expect(delivery.nextShipment({ ...HTTP, shipmentBytesMax: 10 })).toMatchObject({ first: 6, last: 6 });
+    const shipment = delivery.nextShipment({ ...HTTP, shipmentBytesMax: 80 });
     expect(shipment).toMatchObject({ first: 6, last: 8, count: 3 });
     expect(delivery.begin(shipment!, undefined, HTTP)).toBe('send');
     delivery.acknowledge(8);
@@ -136,6 +138,59 @@ describe('a shipment', () => {
   });
 });
 
+describe('a request that is too large', () => {
+  const refuseAbove = (delivery: DeliveryState, bytesMax: number): Shipment => {
+    for (;;) {
+      if (delivery.nextStep() === 'load') throw new Error('nothing to send');
+      const shipment = delivery.nextShipment(HTTP)!;
+      delivery.begin(shipment, undefined, HTTP);
+      if (shipment.byteLength <= bytesMax || shipment.count === 1) return shipment;
+      delivery.onTooLarge(shipment);
+    }
+  };
+  const accept = (delivery: DeliveryState, shipment: Shipment): void => {
+    delivery.acknowledge(shipment.last);
+    delivery.onSent(shipment);
+  };
+
+  it('is sent in halves until it fits; the size is remembered, also by the next router', () => {
+    const { cursor, delivery } = stateAfter(0);
+    delivery.onLoaded([stored(1, 100)]);
+    const first = refuseAbove(delivery, 300);
+    expect(first.first).toBe(1);
+    expect(first.byteLength).toBeLessThanOrEqual(300);
+    expect(first.byteLength).toBeGreaterThan(100);
+    accept(delivery, first);
+    const restored = new CursorState({ after: 0, delivered: 0, lost: 0, fence: 2 });
+    restored.restore(cursor.record, 2, undefined);
+    const next = new DeliveryState(restored);
+    next.connect();
+    next.onLoaded([stored(1, 100)]);
+    expect(next.nextShipment(HTTP)).toMatchObject({ first: first.last + 1 });
+    expect(next.nextShipment(HTTP)!.byteLength).toBeLessThanOrEqual(300);
+    expect(restored.record).toMatchObject({ delivered: first.count, lost: 0 });
+  });
+
+  it('loses no line on its way down, and grows again when the destination takes more', () => {
+    const { cursor, delivery } = stateAfter(0);
+    let newest = 0;
+    const sizes: number[] = [];
+    for (let i = 0; i < 300; i++) {
+      delivery.onLoaded([stored(newest + 1, newest + 60)]);
+      newest += 60;
+      while (delivery.sentUpTo < newest) {
+        const shipment = refuseAbove(delivery, i < 20 ? 200 : 1_000_000);
+        expect(shipment.first).toBe(delivery.sentUpTo + 1);
+        sizes.push(shipment.count);
+        accept(delivery, shipment);
+      }
+    }
+    expect(cursor.record).toMatchObject({ after: newest, delivered: newest, lost: 0 });
+    expect(Math.max(...sizes.slice(0, 200))).toBeLessThan(20);
+    expect(sizes.at(-1)).toBe(60);
+  });
+});
+
 /** What happens in a simulated stream and at a simulated destination. */
 const EVENT = fc.oneof(
   {
@@ -149,6 +204,7 @@ const EVENT = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('send' as const), n: fc.constant(0) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('fail' as const), n: fc.constant(0) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('refuse' as const), n: fc.constant(0) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('too-large' as const), n: fc.constant(0) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('confirm' as const), n: fc.constant(0) }) },
 );
 type SimulatedEvent = typeof EVENT extends fc.Arbitrary<infer T> ? T : never;
@@ -166,7 +222,7 @@ function simulate(events: readonly SimulatedEvent[], hasFrameIds: boolean) {
   const extents = new Map<number, number>();
 
   /** One turn of the worker's loop. */
-  const turn = (outcome: 'send' | 'fail' | 'refuse'): boolean => {
+  const turn = (outcome: 'send' | 'fail' | 'refuse' | 'too-large'): boolean => {
     let step = delivery.nextStep();
     if (step === 'load') step = delivery.onLoaded(stream.filter(({ last }) => last > delivery.sentUpTo));
     if (step === 'wait') return false;
@@ -187,6 +243,11 @@ function simulate(events: readonly SimulatedEvent[], hasFrameIds: boolean) {
     if (outcome === 'fail') {
       delivery.disconnect();
       delivery.connect();
+      return true;
+    }
+    if (outcome === 'too-large' && hasFrameIds && shipment.count > 1) {
+      delivery.onTooLarge(shipment);
+      extents.delete(shipment.first);
       return true;
     }
     if (outcome === 'refuse' && hasFrameIds) {

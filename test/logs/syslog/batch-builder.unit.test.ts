@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Batch, MESSAGE_BYTES_MAX, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
-import { herokuLineEncoder, type LineEncoder, syslogLineEncoder } from '../../../src/logs/syslog/encode.ts';
+import { type LineEncoder, syslogLineEncoder } from '../../../src/logs/syslog/encode.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { parseFrames } from '../../support/senders/frames.ts';
 
@@ -186,13 +186,6 @@ describe('wire formats', () => {
     `<191>1 ${T} h t.x web.1 - - ${'ü'.repeat(6_000)}`,
     `<13>1 ${T} h t.x web.1 - - multi\nline`,
   ];
-
-  it('Heroku’s HTTPS drains: host is `host`, no msgid, no structured data, one line end', () => {
-    const [first, ...rest] = write(herokuLineEncoder(), build(...lines));
-    expect(first).toBe(`<134>1 ${T} host postgres primary - hello\n`);
-    expect(rest).toHaveLength(4);
-    expect(rest.at(-1)).toBe(`<13>1 ${T} host postgres web.1 - multi\nline\n`);
-  });
 
   it('syslog: the drain’s token as the host, everything else as it was', () => {
     const written = write(syslogLineEncoder('d.1'), build(...lines));

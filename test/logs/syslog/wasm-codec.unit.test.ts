@@ -286,7 +286,7 @@ describe('encoding', () => {
   }
 
   it.each([
-    ['Heroku’s form', 'host ', true, false],
+    ['Heroku’s form with newlines', 'host ', true, false],
     ['syslog with the drain’s token', 'd.0123 ', false, false],
     ['syslog with the sender’s host', '', false, true],
   ])('%s', (_name, head, heroku, keepHost) => {
@@ -295,7 +295,7 @@ describe('encoding', () => {
       fc.property(fc.array(message, { minLength: 1, maxLength: 12 }), (messages) => {
         const batch = batchOf(messages.map((text) => `<13>1 ${T} h ${TOKEN} web.1 ID [a k="v"] ${text}`));
         const out = Buffer.alloc(batch.bytes.length + batch.count * 64);
-        const form = { head: Buffer.from(head), heroku, keepHost };
+        const form = { head: Buffer.from(head), heroku, keepHost, singleLine: false };
         const end = encodeFrames(batch.bytes, 32, batch.bytes.length, batch.count, form, out, 0);
         expect(out.toString('utf8', 0, end)).toBe(plainly(batch, head, heroku, keepHost));
       }),

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { LogSessionStore } from '../../../src/api/logs/log-session-store.ts';
+import { ApiKeys } from '../../../src/apps/records/api-keys.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { EventStreamTail, rejectedUpgrade, WebSocketTail } from '../../support/receivers/tail-protocols.ts';
@@ -122,21 +123,23 @@ describe('a session', () => {
     const wait = (ms: number): void => {
       now += ms;
     };
-    return { sessions: new LogSessionStore(store, () => now), wait };
+    return { sessions: new LogSessionStore(store, new ApiKeys(store), () => now), wait };
   }
 
   it('ends when nobody used it for five minutes', async () => {
     const { sessions, wait } = await withClock();
-    const secret = await sessions.create(app, { q: 'a' });
+    const secret = await sessions.create(app, { q: 'a' }, undefined);
     wait(5 * MINUTE_MS);
-    expect(await sessions.resolveQuery(app, secret, { lines: '5' })).toMatchObject({ q: 'a', lines: '5' });
+    expect(await sessions.resolveQuery(app, secret, { lines: '5' })).toMatchObject({
+      query: { q: 'a', lines: '5' },
+    });
     wait(1);
     await expect(sessions.resolveQuery(app, secret, {})).rejects.toThrow(/has expired/);
   });
 
   it('counts the five minutes from when the last reader left', async () => {
     const { sessions, wait } = await withClock();
-    const secret = await sessions.create(app, {});
+    const secret = await sessions.create(app, {}, undefined);
     const letGo = sessions.keepAlive(app, secret);
     wait(4 * MINUTE_MS);
     letGo();

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectory } from '../../../common/make-directory.ts';
-import { processStat } from '../../processes/process-group.ts';
+import { isProcessRunning, ownStartTicks } from '../../../common/process-identity.ts';
 import { LineBatch, type ReportedLosses } from '../line-batch.ts';
 
 /** Another process, alive, works with the same spool. */
@@ -159,7 +159,7 @@ function parseHeader(bytes: Buffer | undefined): BatchFileHeader | undefined {
 /** Creates a lock file that names this process. A process that was killed leaves a stale one, which is replaced. */
 function acquireLock(folder: string): void {
   const file = join(folder, 'lock');
-  const owner = `${process.pid} ${processStat(process.pid)?.startTicks ?? ''}`;
+  const owner = `${process.pid} ${ownStartTicks()}`;
   for (;;) {
     try {
       writeFileSync(file, owner, { flag: 'wx', mode: 0o600 });
@@ -168,17 +168,7 @@ function acquireLock(folder: string): void {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     }
     const [pid, startTicks] = readFileSync(file, 'utf8').split(' ');
-    if (isRunning(Number(pid), startTicks)) throw new SpoolInUseError(folder, Number(pid));
+    if (isProcessRunning(Number(pid), startTicks)) throw new SpoolInUseError(folder, Number(pid));
     unlinkSync(file);
   }
-}
-
-function isRunning(pid: number, startTicks: string | undefined): boolean {
-  if (!(pid > 1)) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-  return !startTicks || processStat(pid)?.startTicks === startTicks;
 }

@@ -1,6 +1,6 @@
 /** The bulk API of Elasticsearch and OpenSearch. Documents get ids made of the frame id, so that a retry adds nothing. */
 
-import type { HttpFormat } from '../http-format.ts';
+import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
 import { toEcsDocument } from './ecs.ts';
@@ -21,7 +21,7 @@ export function elasticsearchFormat(frameIdSeed: string, app: string, index = DE
       const lines = readRecords(shipment, notice);
       // The notice is no line of the shipment: it must not change the ids of those.
       const from = notice ? -1 : 0;
-      return Buffer.from(
+      const body = Buffer.from(
         lines
           .map((line, i) => {
             const id = from + i < 0 ? `${batchId}-notice-${notice?.count}` : `${batchId}-${from + i}`;
@@ -29,6 +29,7 @@ export function elasticsearchFormat(frameIdSeed: string, app: string, index = DE
           })
           .join(''),
       );
+      return encodedLines(body, shipment, notice);
     },
     checkResponse: checkBulkResponse,
   };

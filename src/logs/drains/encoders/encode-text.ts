@@ -13,11 +13,15 @@ export type SyslogFraming = 'octet' | 'newline';
  * message.
  */
 export function rfc5424Encoder(framing: SyslogFraming, hostname?: string): ShipmentEncoder {
-  return (shipment, notice) =>
-    frameAll(
-      readRecords(shipment, notice).map((line) => formatRfc5424(hostname ? { ...line, hostname } : line)),
-      framing,
-    );
+  return (shipment, notice) => {
+    const lines = readRecords(shipment, notice);
+    return encodeRfc5424(hostname ? lines.map((line) => ({ ...line, hostname })) : lines, framing);
+  };
+}
+
+/** Strict RFC 5424 lines in frames. */
+export function encodeRfc5424(lines: readonly LogRecord[], framing: SyslogFraming): Buffer {
+  return frameAll(lines.map(formatRfc5424), framing);
 }
 
 /** One JSON object a line. */

@@ -9,6 +9,9 @@ export function gzipFormat(format: HttpFormat): HttpFormat {
   return {
     ...format,
     contentEncoding: 'gzip',
-    encode: async (shipment, notice) => gzipAsync(await format.encode(shipment, notice)),
+    encode: async (shipment, notice) => {
+      const { body, messageCount } = await format.encode(shipment, notice);
+      return { body: await gzipAsync(body), messageCount };
+    },
   };
 }

@@ -1,6 +1,6 @@
 /** Grafana Loki's push API: one stream for each set of labels. */
 import { recordLevel } from '../../syslog/record.ts';
-import type { HttpFormat } from '../http-format.ts';
+import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { readRecords, toUnixNanoseconds } from './shipment-records.ts';
 
 export function lokiFormat(app: string): HttpFormat {
@@ -22,7 +22,7 @@ export function lokiFormat(app: string): HttpFormat {
         }
         entry.values.push([toUnixNanoseconds(timestamp), message]);
       }
-      return Buffer.from(JSON.stringify({ streams: [...streams.values()] }));
+      return encodedLines(Buffer.from(JSON.stringify({ streams: [...streams.values()] })), shipment, notice);
     },
   };
 }

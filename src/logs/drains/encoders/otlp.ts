@@ -1,6 +1,6 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
 import { type LogRecord, recordLevel } from '../../syslog/record.ts';
-import type { HttpFormat } from '../http-format.ts';
+import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
 import { decodeRejectedRecords, encodeOtlpProtobuf, type OtlpRequest } from './otlp-protobuf.ts';
 import { readRecords, toUnixNanoseconds } from './shipment-records.ts';
@@ -18,10 +18,12 @@ export function otlpFormat(app: string, version: string, encoding: 'json' | 'pro
     responseBytesMax: 16_384,
     path: (url) => (url.pathname === '/' ? '/v1/logs' : url.pathname) + url.search,
     encode(shipment, notice) {
-      const exportRequest = toExportRequest(readRecords(shipment, notice), app, version);
-      return encoding === 'json'
-        ? Buffer.from(JSON.stringify(exportRequest))
-        : encodeOtlpProtobuf(exportRequest, shipment.byteLength * 2);
+      const exportRequest = toExportRequest(readRecords(shipment, notice), app, version, shipment.storedAtMs);
+      const body =
+        encoding === 'json'
+          ? Buffer.from(JSON.stringify(exportRequest))
+          : encodeOtlpProtobuf(exportRequest, shipment.byteLength * 2);
+      return encodedLines(body, shipment, notice);
     },
     checkResponse(body, shipment) {
       const { count, message } =
@@ -60,7 +62,12 @@ function parseResponse(text: string): OtlpResponse {
 }
 
 /** One resource for each source, dyno and host, in the order of their first lines. */
-function toExportRequest(lines: readonly LogRecord[], app: string, version: string): OtlpRequest {
+function toExportRequest(
+  lines: readonly LogRecord[],
+  app: string,
+  version: string,
+  storedAtMs: number,
+): OtlpRequest {
   const groups = new Map<string, LogRecord[]>();
   for (const line of lines) {
     const key = `${line.source} ${line.dyno} ${line.hostname}`;
@@ -78,18 +85,24 @@ function toExportRequest(lines: readonly LogRecord[], app: string, version: stri
           attribute('tailrace.source', group[0].source),
         ],
       },
-      scopeLogs: [{ scope: { name: 'tailrace', version }, logRecords: group.map(toOtlpLogRecord) }],
+      scopeLogs: [
+        {
+          scope: { name: 'tailrace', version },
+          logRecords: group.map((line) => toOtlpLogRecord(line, storedAtMs)),
+        },
+      ],
     })),
   };
 }
 
-function toOtlpLogRecord(line: LogRecord) {
+function toOtlpLogRecord(line: LogRecord, storedAtMs: number) {
   const { priority, timestamp, message, msgid, structuredData } = line;
   const severity = priority & 7;
   const level = recordLevel(line);
   return {
     timeUnixNano: toUnixNanoseconds(timestamp),
-    observedTimeUnixNano: `${Date.now()}000000`,
+    // Not the time of sending: a retry is the same request.
+    observedTimeUnixNano: `${storedAtMs}000000`,
     severityNumber:
       severity === 5 || severity === 6 ? SEVERITY_NUMBER_BY_LEVEL[level] : SEVERITY_NUMBERS[severity],
     severityText: level,

@@ -31,6 +31,8 @@ export interface DrainOptions {
   readonly format?: DrainFormatName;
   /** Framing of syslog: octet counting (RFC 6587 section 3.4.1) or newlines (3.4.2). */
   readonly framing?: 'octet' | 'newline';
+  /** A message of several lines in `application/logplex-1`: a frame for each of them (the default), or one for all. */
+  readonly multiline?: 'split' | 'keep';
   readonly compression?: 'gzip';
   /** The destination's certificate isn't verified; the same as `#insecure`. */
   readonly insecure?: boolean;
@@ -68,6 +70,7 @@ type Validator = (name: string, value: unknown) => unknown;
 const VALIDATORS: Record<keyof DrainOptions, Validator> = {
   format: oneOf([...new Set([...HTTP_FORMATS, ...SYSLOG_FORMATS])]),
   framing: oneOf(['octet', 'newline']),
+  multiline: oneOf(['split', 'keep']),
   compression: oneOf(['gzip']),
   insecure: (name, value) =>
     typeof value === 'boolean'
@@ -164,12 +167,16 @@ function isOptionName(name: string): name is keyof DrainOptions {
 function validateCombination(url: URL, options: DrainOptions): DrainOptions {
   const syslog = url.protocol.startsWith('syslog');
   const formats: readonly string[] = syslog ? SYSLOG_FORMATS : HTTP_FORMATS;
-  const { format, framing, compression, headers: sent, index, cert, key, ca } = options;
+  const { format, framing, multiline, compression, headers: sent, index, cert, key, ca } = options;
   if (format && !formats.includes(format))
     throw invalidOption(
       `A drain to ${url.protocol}// can't have the format ${format}: use ${formats.join(', ')}.`,
     );
   if (framing && !syslog) throw invalidOption('framing is for syslog:// and syslog+tls:// drains only.');
+  if (multiline && (syslog || (format && format !== 'logplex' && format !== 'rfc5424')))
+    throw invalidOption(
+      'multiline is for http:// and https:// drains with the format logplex or rfc5424 only.',
+    );
   if (compression && syslog) throw invalidOption('compression is for http:// and https:// drains only.');
   if (sent && syslog) throw invalidOption('headers are for http:// and https:// drains only.');
   if (index && format !== 'elasticsearch') throw invalidOption('index is for the format elasticsearch only.');

@@ -75,6 +75,11 @@ export class CursorState {
     if (this.current.upTo !== upTo) this.current = { ...this.current, upTo };
   }
 
+  /** Nothing is in flight, and requests have `bytesMax` bytes of records at the most; undefined: as many as the outlet takes. */
+  limitRequests(bytesMax: number | undefined): void {
+    this.current = { ...this.current, upTo: undefined, bytesMax };
+  }
+
   markSaved(record: CursorRecord): void {
     this.savedRecord = record;
   }

@@ -51,9 +51,8 @@ export class RefusedBatches {
   async add(shipped: Shipment, { message: reason, refusedLines }: OutletError): Promise<void> {
     const indexes = refusedLines?.indexes;
     const shipment = indexes ? selectLines(shipped, (index) => indexes.has(index)) : shipped;
-    const slices = shipment.slices.map(({ batch, start, end }) => batch.bytes.subarray(start, end));
     const { first, last, count, storedAtMs } = shipment;
-    const records = (await compress(Buffer.concat(slices))).toString('base64');
+    const records = await compressRecords(shipment);
     const refusedAt = new Date().toISOString();
     const value: RefusedRecord = { first, last, count, refusedAt, reason, storedAtMs, records };
     const kept = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));
@@ -80,25 +79,99 @@ export class RefusedBatches {
     return records.length;
   }
 
-  /** Sends what is kept again, oldest first, each with its old frame id, until one fails. */
+  /**
+   * Sends what is kept again, oldest first, each with its old frame id, until one fails. What is too large is sent in halves; a line
+   * that is too large by itself stays, and the others go on.
+   */
   async resend(outlet: Outlet): Promise<{ lines: number; batches: number; left: number; error?: string }> {
     const all = await this.list();
     let lines = 0;
-    for (const [batches, record] of all.entries()) {
-      try {
-        await outlet.send(await shipmentFromRefused(record), undefined);
-        await outlet.flush();
-      } catch (error) {
-        if (!(error instanceof OutletError)) throw error;
-        return { lines, batches, left: all.length - batches, error: error.message };
+    let left = 0;
+    let tooLarge: string | undefined;
+    for (const [index, record] of all.entries()) {
+      const result = await resendShipment(outlet, await shipmentFromRefused(record));
+      lines += record.count - result.left.length;
+      await this.replace(record, result.left);
+      if (result.left.length > 0) {
+        left++;
+        tooLarge = result.error;
       }
-      lines += record.count;
-      await this.store.transact(this.app, [
-        { key: refusedKey(this.drainId, record.first), value: undefined },
-      ]);
+      if (result.isStopped)
+        return { lines, batches: index + 1 - left, left: left + all.length - index - 1, error: result.error };
     }
-    return { lines, batches: all.length, left: 0 };
+    return {
+      lines,
+      batches: all.length - left,
+      left,
+      ...(tooLarge === undefined ? {} : { error: tooLarge }),
+    };
   }
+
+  /** Keeps only some lines of a record, by their index in it; all of them: it stays as it is. */
+  private async replace(record: RefusedRecord, left: readonly number[]): Promise<void> {
+    if (left.length === record.count) return;
+    const key = refusedKey(this.drainId, record.first);
+    if (left.length === 0) return void (await this.store.transact(this.app, [{ key, value: undefined }]));
+    const indexes = new Set(left);
+    const kept = selectLines(await shipmentFromRefused(record), (index) => indexes.has(index));
+    const first = record.first + left[0]; // another frame id: other lines
+    const value: RefusedRecord = {
+      ...record,
+      first,
+      count: kept.count,
+      records: await compressRecords(kept),
+    };
+    const changes = [{ key: refusedKey(this.drainId, first), value }];
+    await this.store.transact(this.app, left[0] === 0 ? changes : [{ key, value: undefined }, ...changes]);
+  }
+}
+
+interface ResendResult {
+  /** Indexes of the lines that weren't accepted. */
+  readonly left: readonly number[];
+  readonly error?: string;
+  /** Something else than the size is wrong: what comes next would fail as well. */
+  readonly isStopped?: boolean;
+}
+
+/** Sends a refused batch, in halves while it is too large. */
+async function resendShipment(outlet: Outlet, shipment: Shipment): Promise<ResendResult> {
+  const pending: [from: number, to: number][] = [[0, shipment.count]];
+  const left: number[] = [];
+  let tooLarge: string | undefined;
+  for (let range = pending.pop(); range; range = pending.pop()) {
+    const [from, to] = range;
+    try {
+      await outlet.send(to - from === shipment.count ? shipment : selectRange(shipment, from, to), undefined);
+      await outlet.flush();
+    } catch (error) {
+      if (!(error instanceof OutletError)) throw error;
+      if (!error.isTooLarge) {
+        for (const [first, end] of [range, ...pending.reverse()])
+          for (let index = first; index < end; index++) left.push(index);
+        return { left, error: error.message, isStopped: true };
+      }
+      const middle = Math.ceil((from + to) / 2);
+      if (to - from > 1) pending.push([middle, to], [from, middle]);
+      else {
+        left.push(from);
+        tooLarge = error.message;
+      }
+    }
+  }
+  return { left, error: tooLarge };
+}
+
+/** Lines `from` to before `to` of a shipment, counted from 0, with a frame id that is the same each time. */
+function selectRange(shipment: Shipment, from: number, to: number): Shipment {
+  const part = selectLines(shipment, (index) => index >= from && index < to);
+  return { ...part, first: shipment.first + from, last: shipment.first + to - 1 };
+}
+
+/** The records of a shipment, compressed, in base64. */
+async function compressRecords(shipment: Shipment): Promise<string> {
+  const slices = shipment.slices.map(({ batch, start, end }) => batch.bytes.subarray(start, end));
+  return (await compress(Buffer.concat(slices))).toString('base64');
 }
 
 /** A refused batch as the shipment that it was. */

@@ -9,6 +9,8 @@ import { classifyDrainResponse } from './classify-response.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
 const RESPONSE_TIMEOUT_MS = 20_000;
+/** RFC 9110 section 15.5.14. */
+const CONTENT_TOO_LARGE = 413;
 /** Bytes of a response that go into the error's message. */
 const ERROR_TEXT_BYTES_MAX = 200;
 
@@ -73,9 +75,9 @@ export class HttpOutlet implements Outlet {
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     const { format, drain } = this.options;
     const encoded = format.encode(shipment, notice);
-    const body = Buffer.isBuffer(encoded) ? encoded : await encoded;
+    const { body, messageCount } = encoded instanceof Promise ? await encoded : encoded;
     const responseBody = await this.post(body, {
-      'Logplex-Msg-Count': String(shipment.count + (notice ? 1 : 0)),
+      'Logplex-Msg-Count': String(messageCount),
       'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),
     });
     format.checkResponse?.(responseBody, shipment);
@@ -116,6 +118,7 @@ export class HttpOutlet implements Outlet {
       `the destination answered ${response.statusCode}${errorDetail(bodyPrefix.toString(), response.headers.location)}`,
       {
         isPermanent: responseClass === 'refused',
+        isTooLarge: response.statusCode === CONTENT_TOO_LARGE,
         retryAfterMs: parseRetryAfter(response.headers['retry-after']),
       },
     );

@@ -62,7 +62,7 @@ export class OutletFactory {
     const app = drain.appName ?? drain.app;
     switch (options.format) {
       case 'rfc5424':
-        return rfc5424Format();
+        return rfc5424Format(options.multiline);
       case 'json':
         return jsonLinesFormat(app);
       case 'webhook':
@@ -76,7 +76,7 @@ export class OutletFactory {
       case 'elasticsearch':
         return elasticsearchFormat(drain.token + (drain.replay?.id ?? ''), app, options.index);
       default:
-        return logplexFormat();
+        return logplexFormat(options.multiline);
     }
   }
 }

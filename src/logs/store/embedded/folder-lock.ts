@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode, TailraceError } from '../../../common/errors.ts';
+import { isProcessRunning, ownStartTicks } from '../../../common/process-identity.ts';
 
 /**
  * Locks the data folder for this process: two processes that allocate sequences from their own
@@ -9,7 +10,7 @@ import { systemCode, TailraceError } from '../../../common/errors.ts';
  */
 export function lockFolder(folder: string): () => void {
   const file = join(folder, 'lock');
-  const mine = `${process.pid} ${processStartTime(process.pid)}\n`;
+  const mine = `${process.pid} ${ownStartTicks()}\n`;
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
       writeFileSync(file, mine, { flag: 'wx', mode: 0o600 });
@@ -20,7 +21,7 @@ export function lockFolder(folder: string): () => void {
       if (systemCode(error) !== 'EEXIST') throw error;
     }
     const [pid, start] = readIfExists(file).trim().split(' ');
-    if (Number(pid) > 0 && isAlive(Number(pid)) && processStartTime(Number(pid)) === (start ?? ''))
+    if (isProcessRunning(Number(pid), start))
       throw new TailraceError(
         'data_folder',
         `The data folder ${folder} is in use by another tailrace (process ${pid}): stop that one, or choose another folder with TAILRACE_DATA.`,
@@ -39,19 +40,4 @@ function readIfExists(file: string): string {
   } catch {
     return '';
   }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
-  }
-}
-
-/** When a process started, in the system's own unit, or '' where that isn't known: a pid alone may be a new process. */
-function processStartTime(pid: number): string {
-  const stat = readIfExists(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }

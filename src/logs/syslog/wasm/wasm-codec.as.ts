@@ -29,6 +29,8 @@ const DASH: u32 = 0x2d;
 const RECORD_HEADER: u32 = 12;
 const MESSAGE_BYTES_MAX: u32 = 10_000;
 const HEADER_BYTES_MAX: u32 = 8_192;
+/** Of Heroku's form, without the count. */
+const FRAME_BYTES_MAX: u32 = 10_240;
 const DATE_MIN: u32 = 20_000_101;
 
 /** The input ends in the middle of a frame. */
@@ -192,7 +194,8 @@ export function take(
 /**
  * Encodes `count` records from `from` on as octet-counted frames from `out` on; returns the new end. `head` are the bytes
  * written as HOSTNAME and the space after it; with `heroku`, MSGID is `-` and structured data is left out, with
- * `keepHost` HOSTNAME stays the sender's.
+ * `keepHost` HOSTNAME stays the sender's. Returns 0 for what `heroku-frames.ts` has to split: in Heroku's form a frame that is too
+ * long, and with `singleLine` a message with a newline in it.
  */
 export function write(
   from: u32,
@@ -202,6 +205,7 @@ export function write(
   headLength: u32,
   heroku: bool,
   keepHost: bool,
+  singleLine: bool,
 ): u32 {
   let i = from;
   let at = out;
@@ -214,7 +218,9 @@ export function write(
     if (heroku) {
       const msgid: u32 = load<u16>(text - RECORD_HEADER, 8);
       const message: u32 = load<u16>(text - RECORD_HEADER, 10);
-      at = writeCount(host + headLength + (msgid - source) + 2 + (length - message) + 1, at);
+      const frame = host + headLength + (msgid - source) + 2 + (length - message) + 1;
+      if (frame > FRAME_BYTES_MAX || (singleLine && hasNewline(text + message, i))) return 0;
+      at = writeCount(frame, at);
       copy(at, text, host);
       at += host;
       copy(at, head, headLength);
@@ -240,6 +246,15 @@ export function write(
     at++;
   }
   return at;
+}
+
+/** Is there a newline in `[start, end)`? */
+function hasNewline(start: u32, end: u32): bool {
+  let i = start;
+  const newlines = i8x16.splat(0x0a);
+  for (; i + 16 <= end; i += 16) if (v128.any_true(i8x16.eq(v128.load(i), newlines))) return true;
+  for (; i < end; i++) if (load<u8>(i) == 0x0a) return true;
+  return false;
 }
 
 /** Where the timestamp starts, after `<PRI>1 `, or 0. */

@@ -32,6 +32,7 @@ interface CodecExports extends WasmExports {
     headLength: number,
     heroku: number,
     keepHost: number,
+    singleLine: number,
   ): number;
 }
 
@@ -63,6 +64,18 @@ const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM);
 /** Gets the records of decoded lines: copy them before the next call. */
 export interface RecordSink {
   addRecords(records: Uint8Array, count: number, lineBytes: number): void;
+}
+
+/** How {@link encodeFrames} writes a line. */
+export interface FrameForm {
+  /** Written as HOSTNAME, with the space after it. */
+  readonly head: Uint8Array;
+  /** MSGID is `-`, structured data is left out, no frame is longer than 10,240 bytes. */
+  readonly heroku: boolean;
+  /** HOSTNAME stays the sender's. */
+  readonly keepHost: boolean;
+  /** In Heroku's form: no message has a newline in it. */
+  readonly singleLine: boolean;
 }
 
 /** What the regions hold: the same bytes needn't be copied there again. */
@@ -130,14 +143,14 @@ function countDoubtful(bytes: Uint8Array, reached: number, status: number): numb
 
 /**
  * Writes `count` records of `bytes[start, end)` as frames to `out` from `at` on; returns the new end, or -1 when they don't fit
- * into WebAssembly's memory. See `encode.ts` for the formats.
+ * into WebAssembly's memory, or have to be split. See `encode.ts` and `heroku-frames.ts` for the formats.
  */
 export function encodeFrames(
   bytes: Uint8Array,
   start: number,
   end: number,
   count: number,
-  form: { readonly head: Uint8Array; readonly heroku: boolean; readonly keepHost: boolean },
+  form: FrameForm,
   out: Uint8Array,
   at: number,
 ): number {
@@ -155,7 +168,9 @@ export function encodeFrames(
     head.length,
     form.heroku ? 1 : 0,
     form.keepHost ? 1 : 0,
+    form.singleLine ? 1 : 0,
   );
+  if (written === 0) return -1;
   out.set(memory.subarray(OUTPUT, written), at);
   return at + written - OUTPUT;
 }

@@ -44,8 +44,8 @@ class SyslogDestination extends TcpReceiver implements SinkDestination {
   }
 }
 
-const HTTP = { canRefuse: true, hasFrameIds: true };
-const SYSLOG = { canRefuse: false, hasFrameIds: false };
+const HTTP = { canRefuse: true, hasFrameIds: true, splitsLines: true };
+const SYSLOG = { canRefuse: false, hasFrameIds: false, splitsLines: false };
 
 sinkSuite('http', HTTP, () => new HttpDestination().listen());
 sinkSuite('syslog', SYSLOG, () => new SyslogDestination().listen());

@@ -37,7 +37,8 @@ describe('over HTTP', () => {
     );
     expect(parseFrames(body.toString())).toEqual([
       `<190>1 ${TIME} shuttle app web.1 - - hello`,
-      `<131>1 ${TIME} db1 app postgres ID47 [m@1 k="v"] Grüße\nzwei`,
+      `<131>1 ${TIME} db1 app postgres ID47 [m@1 k="v"] Grüße`,
+      `<131>1 ${TIME} db1 app postgres ID47 - zwei`,
     ]);
     expect(headers['content-type']).toBe('application/logplex-1');
   });

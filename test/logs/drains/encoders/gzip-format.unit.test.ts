@@ -17,11 +17,12 @@ it('a format with gzip has the same body, compressed, the same to the byte each 
 
   const plain = logplexFormat();
   const compressed = gzipFormat(plain);
-  const body = await compressed.encode(shipment, undefined);
+  const { body, messageCount } = await compressed.encode(shipment, undefined);
+  expect(messageCount).toBe(1);
   expect(gunzipSync(body).toString()).toBe(
     '63 <190>1 2012-12-10T03:00:48.123456+00:00 host app web.1 - hello\n',
   );
-  expect((await compressed.encode(shipment, undefined)).equals(body)).toBe(true);
+  expect((await compressed.encode(shipment, undefined)).body.equals(body)).toBe(true);
   expect(compressed).toMatchObject({ contentType: 'application/logplex-1', contentEncoding: 'gzip' });
   expect(compressed.shipmentBytesMax).toBe(plain.shipmentBytesMax);
 });

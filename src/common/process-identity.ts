@@ -1,0 +1,48 @@
+/** Which process a number in a file means: numbers are used again, and a dead process keeps its own until its parent has noticed. */
+import { readFileSync } from 'node:fs';
+import { systemCode } from './errors.ts';
+
+/** What `/proc/<pid>/stat` says of a process. */
+export interface ProcessStat {
+  pid: number;
+  groupId: number;
+  /** `R`, `S`, `Z` (a zombie) … */
+  state: string;
+  /** When it started, in clock ticks after boot. Together with the pid it identifies a process. */
+  startTicks: string;
+}
+
+/** Reads `/proc/<pid>/stat` (proc(5)). Undefined if there is no such process, or no `/proc` at all (macOS). */
+export function processStat(pid: number): ProcessStat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return undefined;
+  }
+  // The second field is the program's name in brackets, and may itself hold spaces and brackets.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { pid, state: fields[0], groupId: Number(fields[2]), startTicks: fields[19] };
+}
+
+/** When this process started, in clock ticks after boot; '' on systems without `/proc`. */
+export function ownStartTicks(): string {
+  return processStat(process.pid)?.startTicks ?? '';
+}
+
+/**
+ * Does a process still run? A zombie doesn't: it holds nothing, but answers signals until its parent has taken its status.
+ * @param startTicks when it started; '' when that isn't known
+ */
+export function isProcessRunning(pid: number, startTicks = ''): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  const stat = processStat(pid);
+  if (stat)
+    return stat.state !== 'Z' && stat.state !== 'X' && (startTicks === '' || stat.startTicks === startTicks);
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+}
