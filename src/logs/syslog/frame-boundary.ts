@@ -16,7 +16,7 @@ const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;
 /** The first byte of a byte order mark in UTF-8, EF BB BF. */
 const MARK = 0xef;
-const MARK_BYTES = 3;
+export const MARK_BYTES = 3;
 
 /** Longest frame that is taken; a longer one is skipped, and counted. */
 export const FRAME_BYTES_MAX = 1_048_576;
@@ -26,8 +26,12 @@ const COUNT_DIGITS_MAX = 7;
 const DIGITS_MAX = 10;
 /** So many frames without a PRI, one behind the other, are no accident. */
 const BARE_FRAMES_MAX = 3;
+/** Places that are tried for the beginning of a run of frames: those nearest to its end. */
+const PLACES_MAX = 16_384;
 /** A count that is so many bytes too small is recognized: off by one, a line end, a byte order mark. */
 const SHORTFALL_MAX = 3;
+/** A count that is so many bytes too large may have taken digits of the next one. */
+const EXCESS_MAX = 8;
 
 export function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= 0x39;
@@ -90,7 +94,8 @@ function lookAtCounts(bytes: Uint8Array, from: number): Behind {
   const { length } = bytes;
   let at = from;
   for (let frames = 0; frames < BARE_FRAMES_MAX; frames++) {
-    if (frames > 0 && (at === length || isSeparator(bytes[at]) || hasPriority(bytes, at))) return Behind.frame;
+    if (frames > 0 && (at === length || isSeparator(bytes[at]) || hasPriority(bytes, at)))
+      return Behind.frame;
     const countEnd = digitsEnd(bytes, at);
     if (countEnd === at || countEnd - at > DIGITS_MAX) return Behind.nothing;
     if (countEnd === length) return Behind.frame;
@@ -155,7 +160,11 @@ export function findFrame(
 ): number {
   // A count, a space and a byte order mark may be before the PRI.
   const end = Math.min(bytes.length, limit + DIGITS_MAX + 1 + MARK_BYTES + 1);
-  for (let at = bytes.indexOf(LESS_THAN, search); at !== -1 && at < end; at = bytes.indexOf(LESS_THAN, at + 1)) {
+  for (
+    let at = bytes.indexOf(LESS_THAN, search);
+    at !== -1 && at < end;
+    at = bytes.indexOf(LESS_THAN, at + 1)
+  ) {
     const hasMark = at - MARK_BYTES > from && hasByteOrderMark(bytes, at - MARK_BYTES) === true;
     const space = at - 1 - (hasMark ? MARK_BYTES : 0);
     const isBehindDigit = space > from + 1 && bytes[space] === SPACE && isDigit(bytes[space - 1]);
@@ -241,9 +250,12 @@ export function realignCount(bytes: Uint8Array, content: number, end: number, di
   const start = space - digits;
   if (start <= content || start === end || firstDigit(bytes, start, space) !== start) return -1;
   if (bytes[start] === ZERO) return -1;
-  // One that takes digits away from a message is likelier than one that a message takes away.
-  const leastRank = start < end ? CountRank.notThere : CountRank.fitting;
-  return rankCount(bytes, start, space, digits) >= leastRank ? start : -1;
+  const rank = rankCount(bytes, start, space, digits);
+  if (rank === CountRank.fitting) return start;
+  // The digits that a message ends with are its own, unless its count was too large, as the next one's may be as well.
+  if (start > end || rank === CountRank.impossible) return -1;
+  const missing = space + 1 + readCount(bytes, start, space) - bytes.length;
+  return missing <= EXCESS_MAX ? start : -1;
 }
 
 /**
@@ -262,7 +274,9 @@ export function explainShortCount(
   const codePoints = charactersEnd(bytes, content, count, false);
   if (codePoints !== end) {
     const codeUnits = charactersEnd(bytes, content, count, true);
-    const places = [codeUnits, codePoints].filter((at) => at !== undefined && at !== end && lands(bytes, at, 0));
+    const places = [codeUnits, codePoints].filter(
+      (at) => at !== undefined && at !== end && lands(bytes, at, 0),
+    );
     const whole = places.find((at) => !isContradicted(bytes, at!)) ?? places[0];
     if (whole !== undefined || codePoints === undefined) return whole;
   }
@@ -307,23 +321,29 @@ export function endsInHeader(bytes: Uint8Array, start: number, end: number): boo
  */
 export function findFramesToEnd(bytes: Uint8Array, from: number, framesMin: number): number {
   const { length } = bytes;
-  const counts: number[] = [];
-  for (let at = bytes.indexOf(LESS_THAN, from); at !== -1; at = bytes.indexOf(LESS_THAN, at + 1))
-    if (bytes[at - 1] === SPACE && isDigit(bytes[at - 2]) && hasPriority(bytes, at)) counts.push(at - 1);
-  /** Frames from a place on to the end. */
+  /** How many frames there are from a place on to the end. */
   const frames = new Map<number, number>([[length, 0]]);
   let found = -1;
-  for (const space of counts.reverse())
-    for (let start = space - 1; start > from && isDigit(bytes[start]); start--) {
-      if (space - start > COUNT_DIGITS_MAX) break;
+  let left = PLACES_MAX;
+  for (
+    let at = bytes.lastIndexOf(LESS_THAN);
+    at > from && left > 0;
+    at = bytes.lastIndexOf(LESS_THAN, at - 1)
+  ) {
+    const space = at - 1;
+    if (bytes[space] !== SPACE || !isDigit(bytes[space - 1]) || !hasPriority(bytes, at)) continue;
+    left--;
+    const first = Math.max(from + 1, firstDigit(bytes, from + 1, space));
+    for (let start = space - 1; start >= first; start--) {
       if (bytes[start] === ZERO) continue;
-      let end = space + 1 + readCount(bytes, start, space);
+      let end = at + readCount(bytes, start, space);
       while (end < length && isSeparator(bytes[end])) end++;
       const behind = frames.get(end);
       if (behind === undefined) continue;
       frames.set(start, behind + 1);
       if (behind + 1 >= framesMin) found = start;
     }
+  }
   return found;
 }
 
@@ -368,7 +388,12 @@ function firstDigit(bytes: Uint8Array, from: number, space: number): number {
 }
 
 /** The end of so many characters: code points, or code units of UTF-16. Undefined when they aren't all there. */
-function charactersEnd(bytes: Uint8Array, start: number, count: number, isUtf16: boolean): number | undefined {
+function charactersEnd(
+  bytes: Uint8Array,
+  start: number,
+  count: number,
+  isUtf16: boolean,
+): number | undefined {
   const { length } = bytes;
   let i = start;
   for (let left = count; left > 0; left--) {

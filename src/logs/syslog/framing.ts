@@ -26,6 +26,7 @@ import {
   isDigit,
   isSeparator,
   lookBehind,
+  MARK_BYTES,
   readCount,
   realignCount,
 } from './frame-boundary.ts';
@@ -37,7 +38,6 @@ const SPACE = 0x20;
 const ZERO = 0x30;
 /** The first byte of a byte order mark in UTF-8, EF BB BF. */
 const MARK = 0xef;
-const MARK_BYTES = 3;
 /** More digits than this are no count, however wrong. */
 const DIGITS_MAX = 32;
 /** Spaces that are read over between a count and a PRI. */
@@ -170,8 +170,7 @@ export class FrameScanner {
     if (behind === Behind.nothing) return this.takeMiscounted(content, count, digits);
     if (behind === Behind.number) return this.takeBefore(content, count, digits);
     let next = end;
-    if (isBehindCount(bytes, end))
-      next = findFittingCount(bytes, content + 1, end - 1, digits);
+    if (isBehindCount(bytes, end)) next = findFittingCount(bytes, content + 1, end - 1, digits);
     else if (isContradicted(bytes, end)) next = realignCount(bytes, content, end, digits);
     return next === end || next === -1 ? this.counted(content, end) : this.miscounted(content, next);
   }
@@ -203,7 +202,9 @@ export class FrameScanner {
     const end = content + count;
     // Most could end nowhere else.
     if (this.findBoundary(content, end, digits) === -1) return this.counted(content, end);
-    return this.patience === Patience.wait ? FrameStatus.partial : this.takeMiscounted(content, count, digits);
+    return this.patience === Patience.wait
+      ? FrameStatus.partial
+      : this.takeMiscounted(content, count, digits);
   }
 
   /** A frame with a PRI behind which no other one can begin. */
@@ -249,7 +250,8 @@ export class FrameScanner {
       // Several lines in a frame: not what a newline ends.
       const hasLines = bytes[end - 1] !== NEWLINE && isDigit(bytes[end]);
       if (hasLines && isFollowed) return this.counted(content, end);
-    } else if (end === length && !hasNewline && patience === Patience.stalled) return this.counted(content, end);
+    } else if (end === length && !hasNewline && patience === Patience.stalled)
+      return this.counted(content, end);
     return this.scanLine(pos);
   }
 
@@ -306,7 +308,8 @@ export class FrameScanner {
     }
     if (trailerAt !== -1) {
       const isNewline = bytes[trailerAt] === NEWLINE;
-      this.trailer = isNewline ? NEWLINE : NUL;
+      // What a wrong count stands before says little of how lines end.
+      if (!isMiscounted) this.trailer = isNewline ? NEWLINE : NUL;
       this.start = from;
       this.end = isNewline && trailerAt > from && bytes[trailerAt - 1] === RETURN ? trailerAt - 1 : trailerAt;
       this.pos = trailerAt + 1;

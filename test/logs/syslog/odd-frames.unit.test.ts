@@ -77,7 +77,8 @@ function stream(kind: (typeof ODD_FRAMES)[number], pattern: string, trailer = ''
     goods: frames.flatMap((frame) => frame.good),
     parts: frames.flatMap((frame) => frame.parts),
     // Alone, or behind lines that end with the trailer, it may be any line.
-    wholes: pattern === 'o' || (trailer !== '' && pattern !== 'gog') ? [] : frames.flatMap((frame) => frame.whole),
+    wholes:
+      pattern === 'o' || (trailer !== '' && pattern !== 'gog') ? [] : frames.flatMap((frame) => frame.whole),
     sticks: kind.sticksToTheLineBefore,
   };
 }
@@ -109,7 +110,10 @@ describe.each(ODD_FRAMES)('$name', (kind) => {
       const { found } = scan([bytes.subarray(0, at), bytes.subarray(at)]);
       const lines = found.map(withoutMark);
       expect(lines.slice(0, 1)).toEqual(goods.slice(0, 1));
-      expect(lines.filter((text) => goods.slice(-7).includes(text)), `cut at ${at}`).toEqual(goods.slice(-7));
+      expect(
+        lines.filter((text) => goods.slice(-7).includes(text)),
+        `cut at ${at}`,
+      ).toEqual(goods.slice(-7));
     }
   });
 
@@ -157,9 +161,7 @@ describe('what is framed right', () => {
       fc.property(fc.array(fc.tuple(frame, trailer), { maxLength: 12 }), places, (sent, at) => {
         // The first one has a PRI: before it, nobody knows how the connection is framed.
         const frames: [string, string][] = [['<13>first', ''], ...sent];
-        const bytes = Buffer.concat(
-          frames.flatMap(([text, behind]) => [counted(text), Buffer.from(behind)]),
-        );
+        const bytes = Buffer.concat(frames.flatMap(([text, behind]) => [counted(text), Buffer.from(behind)]));
         const { found, resyncs } = scan(cut(bytes, at));
         expect(found).toEqual(frames.map(([text]) => text));
         expect(resyncs).toBe(0);
@@ -172,7 +174,9 @@ describe('what is framed right', () => {
     const line = fc.oneof(
       nasty.map((text) => `<13>${text}`),
       nasty.map((text) => `\t${text}`),
-      fc.tuple(fc.constantFrom('1795858227 ', '5000000 ', '99999999999 ', '12 ', '0 '), nasty).map((both) => both.join('x')),
+      fc
+        .tuple(fc.constantFrom('1795858227 ', '5000000 ', '99999999999 ', '12 ', '0 '), nasty)
+        .map((both) => both.join('x')),
     );
     fc.assert(
       fc.property(fc.array(line, { maxLength: 12 }), places, (sent, at) => {

@@ -248,7 +248,12 @@ describe('frames whose counts are wrong', () => {
         for (let pad = 0; pad < 600; pad += 83) {
           const padding = Buffer.from(counted(line('p'.repeat(pad))));
           const odd = kind.make(line, `odd ${'.'.repeat(60)} 1`).wire;
-          const sent = [padding, ...Array<Buffer>(before).fill(filler), odd, ...Array<Buffer>(14).fill(filler)];
+          const sent = [
+            padding,
+            ...Array<Buffer>(before).fill(filler),
+            odd,
+            ...Array<Buffer>(14).fill(filler),
+          ];
           const bytes = Buffer.concat(sent);
           expect(takeAll(bytes, true), `${kind.name}, ${before}, ${pad}`).toEqual(takeAll(bytes, false));
         }

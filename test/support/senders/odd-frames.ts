@@ -85,7 +85,10 @@ export const ODD_FRAMES: readonly OddFrameKind[] = [
     isWhole: true,
     make: (line, message) => {
       const text = line(`${GREETING} ${message} ${GREETING}`);
-      return { wire: Buffer.from(`${[...text].length} ${text}`), parts: [`${GREETING} ${message} ${GREETING}`] };
+      return {
+        wire: Buffer.from(`${[...text].length} ${text}`),
+        parts: [`${GREETING} ${message} ${GREETING}`],
+      };
     },
   },
   {
