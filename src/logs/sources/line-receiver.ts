@@ -139,11 +139,8 @@ export class LineReceiver implements RecordSink {
 
   /** Takes the frame `bytes[start, end)`. */
   take(bytes: Uint8Array, start: number, end: number): FrameOutcome {
-    const outcome = this.scan(bytes, start, end, this.header)
-      ? this.takeScanned(bytes, start, end)
-      : this.takeLegacy(bytes, start, end);
-    if (outcome === FrameOutcome.unknownSource || outcome === FrameOutcome.malformed) this.refuse(outcome);
-    return outcome;
+    if (!this.scan(bytes, start, end, this.header)) return this.takeLegacy(bytes, start, end);
+    return this.takeScanned(bytes, start, end);
   }
 
   /**
@@ -164,7 +161,6 @@ export class LineReceiver implements RecordSink {
     const lines = this.admit(current, count, lineBytes);
     if (lines === 0) return;
     if (!this.target) this.selectTarget(current);
-    this.isKnown = true;
     this.followUp?.clear();
     this.target?.addRecords(lines === count ? records : firstRecords(records, lines), lines);
     this.countLines(lines, lines === count ? lineBytes : Math.round((lineBytes * lines) / count));
@@ -177,9 +173,18 @@ export class LineReceiver implements RecordSink {
     await this.router.loadToken(this.tokenToLoad);
   }
 
+  /** The bytes of the lines taken so far are about to be given back: what is needed of them is kept. */
+  letGoOfBytes(): void {
+    this.followUp?.letGo();
+  }
+
+  /** The same for `bytes`, whose end, from `offset` on, is a copy of `chunk`, which stays. */
+  letGoOfCopy(bytes: Uint8Array, chunk: Uint8Array, offset: number): void {
+    this.followUp?.moveTo(chunk, bytes, offset);
+  }
+
   /** The lines taken so far are fire-and-forget: kept and retried until they are stored. */
   flushInBackground(): void {
-    this.followUp?.keep();
     for (const target of this.pendingTargets) target.flushInBackground();
     this.resetTargets();
   }
@@ -199,12 +204,21 @@ export class LineReceiver implements RecordSink {
       return this.takeBehindMark(bytes, start, end);
     const isPriority = end > start && hasPriority(bytes, start) === true;
     const converted = rfc3164ToRfc5424(bytes, start, end, Date.now());
-    if (converted && scanHeader(converted, 0, converted.length, this.header)) {
-      const outcome = this.takeScanned(converted, 0, converted.length);
-      // Without a PRI it may as well be a line that begins with a time.
-      if (outcome !== FrameOutcome.unknownSource || isPriority) return outcome;
+    let outcome: FrameOutcome = FrameOutcome.malformed;
+    if (converted && scanHeader(converted, 0, converted.length, this.header))
+      outcome = this.takeConverted(converted);
+    // Without a PRI it may as well be a line that begins with a time.
+    if (outcome === FrameOutcome.malformed || (outcome === FrameOutcome.unknownSource && !isPriority)) {
+      const asMessage = this.takeHeaderless(bytes, start, end, isPriority);
+      if (asMessage !== FrameOutcome.malformed) outcome = asMessage;
     }
-    return this.takeHeaderless(bytes, start, end, isPriority);
+    if (outcome === FrameOutcome.malformed || outcome === FrameOutcome.unknownSource) this.refuse(outcome);
+    return outcome;
+  }
+
+  private takeConverted(line: Buffer): FrameOutcome {
+    const logSource = this.matcher.match(line, this.header, line.length, this.router.tokensVersion);
+    return logSource ? this.add(line, 0, line.length, logSource) : this.resolveAndAdd(line, 0, line.length);
   }
 
   private takeBehindMark(bytes: Uint8Array, start: number, end: number): FrameOutcome {
@@ -221,15 +235,19 @@ export class LineReceiver implements RecordSink {
       this.tokenToLoad = before.tokenToLoad;
       return FrameOutcome.needsTokenLookup;
     }
-    const isFollowUp = before !== 'unknown';
-    const known = isFollowUp
-      ? before.logSource
-      : (authenticated ?? (end > start ? this.sourceResolver?.resolveHeaderless() : undefined));
-    if (!known) return isFollowUp ? FrameOutcome.unknownSource : FrameOutcome.malformed;
-    const message = bytes.subarray(start, end);
-    const line = withDefaultHeader(message, isFollowUp ? this.followUp?.header : undefined);
+    let logSource: LogSource | undefined;
+    let header: Buffer | undefined;
+    if (before !== 'unknown') {
+      logSource = before.logSource;
+      header = this.followUp?.header;
+    } else {
+      const known = authenticated ?? (end > start ? this.sourceResolver?.resolveHeaderless() : undefined);
+      logSource = known && sourceForAppName(known, '');
+    }
+    if (!logSource) return FrameOutcome.malformed;
+    const line = withDefaultHeader(bytes.subarray(start, end), header);
     scanHeader(line, 0, line.length, this.header);
-    const outcome = this.add(line, 0, line.length, isFollowUp ? known : sourceForAppName(known, ''));
+    const outcome = this.add(line, 0, line.length, logSource);
     if (outcome === FrameOutcome.accepted) this.counters.headerless++;
     return outcome;
   }
@@ -253,13 +271,17 @@ export class LineReceiver implements RecordSink {
     if (outcome === FrameOutcome.malformed) this.counters.malformed++;
     else this.counters.unknownToken++;
     this.isKnown = false;
+    this.target = undefined; // the next line has it selected
     this.followUp?.clear();
   }
 
   /** Takes a line whose header has been scanned. */
   private takeScanned(bytes: Uint8Array, start: number, end: number): FrameOutcome {
     const logSource = this.matcher.match(bytes, this.header, end, this.router.tokensVersion);
-    return logSource ? this.add(bytes, start, end, logSource) : this.resolveAndAdd(bytes, start, end);
+    if (logSource) return this.add(bytes, start, end, logSource);
+    const outcome = this.resolveAndAdd(bytes, start, end);
+    if (outcome === FrameOutcome.unknownSource) this.refuse(outcome);
+    return outcome;
   }
 
   private resolveAndAdd(bytes: Uint8Array, start: number, end: number): FrameOutcome {
@@ -279,8 +301,7 @@ export class LineReceiver implements RecordSink {
   }
 
   private add(bytes: Uint8Array, start: number, end: number, logSource: LogSource): FrameOutcome {
-    this.isKnown = true;
-    this.followUp?.note(bytes, start, end, this.header);
+    this.followUp?.note(bytes, start, end);
     if (this.admit(logSource, 1, end - start) === 0) return FrameOutcome.rateLimited;
     if (!this.target || logSource !== this.matcher.current) this.selectTarget(logSource);
     this.target?.add(bytes, start, end, this.header, logSource, this.host);
@@ -316,6 +337,7 @@ export class LineReceiver implements RecordSink {
 
   private selectTarget(logSource: LogSource): void {
     this.matcher.remember(logSource, this.router.tokensVersion);
+    this.isKnown = true;
     this.rulesVersion = this.sourceResolver?.rulesVersion ?? 0;
     this.target = this.targetFor(logSource.app);
     this.appCounters = countersForApp(this.counters, logSource.app);

@@ -52,6 +52,7 @@ export function hasByteOrderMark(bytes: Uint8Array, at: number): boolean | undef
 
 /** Does a PRI (`<13>`) begin at `at`, maybe behind a byte order mark? Undefined when there are too few bytes to say. */
 export function hasPriority(bytes: Uint8Array, at: number): boolean | undefined {
+  if (at + 5 <= bytes.length && isPriorityAt(bytes, at)) return true;
   let i = at;
   if (bytes[i] === MARK) {
     const isMark = hasByteOrderMark(bytes, i);
@@ -77,6 +78,40 @@ export const Behind = {
   number: 2,
 } as const;
 export type Behind = (typeof Behind)[keyof typeof Behind];
+
+/**
+ * Is what is at `at`, behind a counted frame, beyond doubt: the end of the bytes, or another counted frame with a PRI? Nearly always; it
+ * is asked for every frame. With a count of another length than `digits` the same has to be behind that one as well.
+ *
+ * @param digits the frame's own count has; 0: that isn't known
+ */
+export function isBeyondDoubt(bytes: Uint8Array, at: number, digits: number): boolean {
+  const { length } = bytes;
+  if (at >= length) return true;
+  let i = at;
+  let byte = bytes[i];
+  if (byte === ZERO) return false;
+  let count = 0;
+  while (byte >= ZERO && byte <= 0x39) {
+    count = count * 10 + (byte - ZERO);
+    if (++i >= length) return false;
+    byte = bytes[i];
+  }
+  const found = i - at;
+  if (byte !== SPACE || found === 0 || ++i >= length || bytes[i] !== LESS_THAN) return false;
+  if (found === digits) return true;
+  return found < COUNT_DIGITS_MAX && (i + count >= length || isBeyondDoubt(bytes, i + count, found));
+}
+
+/** Does a PRI begin at `at`? There have to be five bytes; a byte order mark isn't read over. */
+export function isPriorityAt(bytes: Uint8Array, at: number): boolean {
+  if (bytes[at] !== LESS_THAN || !isDigit(bytes[at + 1])) return false;
+  const second = bytes[at + 2];
+  if (second === GREATER_THAN) return true;
+  if (!isDigit(second)) return false;
+  const third = bytes[at + 3];
+  return third === GREATER_THAN || (isDigit(third) && bytes[at + 4] === GREATER_THAN);
+}
 
 /** What is at `at`, behind a counted frame. */
 export function lookBehind(bytes: Uint8Array, at: number): Behind {
@@ -124,6 +159,7 @@ export function beginsWithPriority(bytes: Uint8Array, at: number): boolean {
  * before the last one has, when its count and the last one's were cut apart in the wrong place.
  */
 export function framesInDoubt(bytes: Uint8Array, at: number): number {
+  if (isBeyondDoubt(bytes, at, 0)) return 0;
   const behind = lookBehind(bytes, at);
   if (behind === Behind.nothing) return 2;
   return behind === Behind.number || isContradicted(bytes, at) || isBehindCount(bytes, at) ? 1 : 0;

@@ -22,8 +22,10 @@ import {
   hasByteOrderMark,
   hasPriority,
   isBehindCount,
+  isBeyondDoubt,
   isContradicted,
   isDigit,
+  isPriorityAt,
   isSeparator,
   lookBehind,
   MARK_BYTES,
@@ -42,6 +44,8 @@ const MARK = 0xef;
 const DIGITS_MAX = 32;
 /** Spaces that are read over between a count and a PRI. */
 const SPACES_MAX = 8;
+/** `<191>` */
+const PRIORITY_BYTES_MAX = 5;
 /** While bytes are skipped so many stay: a count and a PRI may be among them, cut in two. */
 const SKIP_OVERLAP = 24;
 /** So many counted frames without PRIs, one behind the other, are no accident. */
@@ -129,15 +133,18 @@ export class FrameScanner {
     let i = this.pos;
     if (this.skipping) return this.skip(i);
     while (i < length && isSeparator(bytes[i])) i++;
-    if (bytes[i] === MARK) {
-      const isMark = hasByteOrderMark(bytes, i);
-      if (isMark === undefined && this.patience !== Patience.ended) return this.partial(i);
-      if (isMark && isDigit(bytes[i + MARK_BYTES])) i += MARK_BYTES;
-    }
     this.pos = i;
     if (i >= length) return FrameStatus.partial;
     let byte = bytes[i];
-    if (!isDigit(byte)) return this.scanLine(i);
+    if (!isDigit(byte)) {
+      if (byte !== MARK) return this.scanLine(i);
+      const isMark = hasByteOrderMark(bytes, i);
+      if (isMark === undefined && this.patience !== Patience.ended) return FrameStatus.partial;
+      if (!isMark || i + MARK_BYTES >= length || !isDigit(bytes[i + MARK_BYTES])) return this.scanLine(i);
+      i += MARK_BYTES;
+      this.pos = i;
+      byte = bytes[i];
+    }
     let count = byte - ZERO;
     let digits = 1;
     while (++i < length) {
@@ -148,10 +155,19 @@ export class FrameScanner {
     }
     if (i >= length) return this.takeDigits();
     if (byte !== SPACE) return this.scanLine(this.pos);
-    i++;
+    const content = ++i;
+    const end = content + count;
+    // Nearly all of them.
+    if (count >= PRIORITY_BYTES_MAX && end < length && isPriorityAt(bytes, content))
+      if (isBeyondDoubt(bytes, end, digits)) {
+        this.start = content;
+        this.end = end;
+        this.pos = end;
+        this.isCounted = true;
+        return FrameStatus.complete;
+      }
     let isPriority = hasPriority(bytes, i);
     if (isPriority) return this.takeCounted(i, count, digits);
-    const content = i;
     // One space is the rule; some have more.
     while (bytes[i] === SPACE && i - content < SPACES_MAX) i++;
     if (i > content) isPriority = hasPriority(bytes, i);
@@ -389,11 +405,6 @@ export class FrameScanner {
 
   private trimEnd(): void {
     while (this.end > this.start && isSeparator(this.bytes[this.end - 1])) this.end--;
-  }
-
-  private partial(pos: number): FrameStatus {
-    this.pos = pos;
-    return FrameStatus.partial;
   }
 
   /** Skips what is too long for a frame, up to the next newline or counted frame. */

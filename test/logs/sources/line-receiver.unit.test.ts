@@ -214,6 +214,7 @@ describe('lines without a header behind one that has a token, on one connection'
     await takeWithLookup(into, line('t.a', '0'));
     expect(into.take(bytes, 0, bytes.length)).toBe(FrameOutcome.accepted);
     into.flushInBackground();
+    into.letGoOfBytes();
     bytes.fill('!');
     expect(take(into, '\tat foo')).toBe(FrameOutcome.accepted);
     expect(router.batcher(APP).texts().at(-1)).toBe('h app web.1 - - \tat foo');

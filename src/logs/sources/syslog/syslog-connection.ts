@@ -1,7 +1,7 @@
 /** One connection of a sender, over TCP or TLS: its bytes are cut into frames, which a {@link LineReceiver} takes. */
 import type { Socket } from 'node:net';
 import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
-import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
+import { DETACHED_BYTES_MIN, detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { type ClientCertificate, normalizeAddress } from '../../router/source-rules.ts';
 import { FrameScanner, FrameStatus, Patience } from '../../syslog/framing.ts';
 import { TrackedConnection } from '../connection-limiter.ts';
@@ -102,6 +102,8 @@ export function serveSyslogConnection(
   const finishChunk = (): void => {
     const isNewFrame = scanner.pos > 0;
     receiver.flushInBackground();
+    if (chunk.length >= DETACHED_BYTES_MIN) receiver.letGoOfBytes();
+    else if (bytes !== chunk) receiver.letGoOfCopy(bytes, chunk, bytes.length - chunk.length);
     partialFrame.keepFrom(bytes, scanner.pos);
     countFramingErrors();
     if (scanner.patience === Patience.wait || isNewFrame)

@@ -113,16 +113,18 @@ export function decodeFrames(
       source.length,
     );
     let reached = wasm.position.value - shift;
-    let end = wasm.produced.value;
     let count = wasm.lines.value;
-    const doubtful = count > 0 ? countDoubtful(bytes, reached, status) : 0;
-    if (doubtful > 0) {
-      // The end of a frame may be wrong: see `framing.ts`, which takes it.
-      reached = (doubtful === 1 ? wasm.lastFrame : wasm.frameBefore).value - shift;
-      end = (doubtful === 1 ? wasm.lastRecord : wasm.recordBefore).value;
-      count = Math.max(0, count - doubtful);
+    if (count > 0) {
+      let end = wasm.produced.value;
+      const doubtful = countDoubtful(bytes, reached, status);
+      if (doubtful > 0) {
+        // The end of a frame may be wrong: see `framing.ts`, which takes it.
+        reached = (doubtful === 1 ? wasm.lastFrame : wasm.frameBefore).value - shift;
+        end = (doubtful === 1 ? wasm.lastRecord : wasm.recordBefore).value;
+        count -= doubtful;
+      }
+      if (count > 0) sink.addRecords(memory.subarray(OUTPUT, end), count, reached - pos);
     }
-    if (count > 0) sink.addRecords(memory.subarray(OUTPUT, end), count, reached - pos);
     const moved = reached > pos;
     pos = reached;
     if (status === UNSUPPORTED || (!moved && loadedStart === pos) || pos >= bytes.length) return pos;
