@@ -1,8 +1,8 @@
 /** Who may make a request: API keys and their scopes. */
 import type { FastifyRequest } from 'fastify';
 import { type ApiKeys, includesScope, type KeyGrant, type KeyScope } from '../apps/records/api-keys.ts';
-import { readAuthorization } from '../common/authorization.ts';
 import { TailraceError } from '../common/errors.ts';
+import { readAuthorization } from '../common/http/authorization.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

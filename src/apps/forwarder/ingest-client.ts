@@ -1,5 +1,7 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { parseCount } from '../../common/http/fields.ts';
+import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import type { LineBatch } from './line-batch.ts';
 
 export interface IngestResponse {
@@ -26,7 +28,7 @@ export class IngestClient {
    */
   constructor(url: string, key: string) {
     this.#url = new URL(url);
-    this.#url.pathname = `${this.#url.pathname.replace(/\/+$/, '')}/logs`;
+    this.#url.pathname = `${trimTrailing(this.#url.pathname, '/')}/logs`;
     this.#authorization = `Bearer ${key}`;
     const settings = { keepAlive: true, maxSockets: 1 };
     this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(settings) : new Agent(settings);
@@ -37,10 +39,8 @@ export class IngestClient {
     const response = await this.#send(batch, signal);
     // Unread, the response's body would keep the connection busy. The status is enough.
     response.resume();
-    const seconds = Number(response.headers['retry-after'] ?? 0);
-    const retryAfterMs = Number.isFinite(seconds)
-      ? Math.min(RETRY_AFTER_MAX_MS, Math.max(0, seconds * 1000))
-      : 0;
+    const seconds = parseCount(response.headers['retry-after']) ?? 0;
+    const retryAfterMs = Math.min(RETRY_AFTER_MAX_MS, seconds * 1000);
     return { status: response.statusCode ?? 0, retryAfterMs };
   }
 

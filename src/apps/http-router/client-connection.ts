@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { badRequestPage, type ErrorPage, errorPageResponse, unknownHostPage } from './error-pages.ts';
 import { Exchange, type ExchangeClient } from './exchange.ts';
 import { findHeadEnd, HEAD_BYTES_MAX, HEADER_LINE_BYTES_MAX } from './http/header-cursor.ts';
-import { parseRequestHead, type RequestHead } from './http/request-head.ts';
+import { isRequestBeginning, parseRequestHead, type RequestHead } from './http/request-head.ts';
 import { adoptSocket, copyIfShared } from './http/shared-read-buffer.ts';
 import type { HttpRouterContext } from './router-context.ts';
 
@@ -19,15 +19,18 @@ export class ClientConnection implements ExchangeClient {
   #exchange: Exchange | undefined;
   /** Bytes that belong to no request yet. */
   #unparsed: Buffer | undefined;
+  /** So many of them, from their start on, have been looked at: they are the beginning of a head, and not its end. */
+  #scannedBytes = 0;
   /** True after the last response: what the client still sends is dropped. */
   #lingering = false;
   #dispatching = false;
 
-  constructor(context: HttpRouterContext, accepted: Socket) {
+  /** @param address the client's, without the prefix of an IPv4 address in IPv6 */
+  constructor(context: HttpRouterContext, accepted: Socket, address: string) {
     this.#context = context;
     const socket = adoptSocket(accepted, (bytes) => this.#onBytes(bytes));
     this.socket = socket;
-    this.address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    this.address = address;
     this.deadlineMs = performance.now() + context.timeouts.headMs;
     context.deadlines.add(this);
     socket.on('drain', () => this.#exchange?.clientDrained());
@@ -111,23 +114,34 @@ export class ClientConnection implements ExchangeClient {
       let start = 0;
       // Some clients send an empty line too many behind a body (RFC 9112 section 2.2).
       while (bytes[start] === CR && bytes[start + 1] === LF) start += 2;
-      const end = findHeadEnd(bytes, start);
-      if (end === -1 && !this.#isHeadTooLong(bytes.subarray(start))) {
-        if (bytes.length === start) this.#unparsed = undefined;
-        else this.deadlineMs = Math.min(this.deadlineMs, performance.now() + this.#context.timeouts.headMs);
-        break;
-      }
+      // The end may have begun in what has been looked at.
+      const end = findHeadEnd(bytes, Math.max(start, this.#scannedBytes - 3));
+      if (end === -1 && this.#waitsForRest(bytes, start)) break;
       this.#unparsed = undefined;
+      this.#scannedBytes = 0;
       this.#startExchange(bytes, start, end);
     }
     this.#dispatching = false;
     if (this.#exchange === undefined && this.socket.isPaused()) this.socket.resume();
   }
 
-  #isHeadTooLong(bytes: Buffer): boolean {
-    return (
-      bytes.length > HEAD_BYTES_MAX || (bytes.length > HEADER_LINE_BYTES_MAX + 2 && !bytes.includes('\r\n'))
-    );
+  /** There is no end of a head in these bytes yet: can it still come? Then it has so long. */
+  #waitsForRest(bytes: Buffer, start: number): boolean {
+    const length = bytes.length - start;
+    if (length === 0) {
+      this.#unparsed = undefined;
+      this.#scannedBytes = 0;
+      return true;
+    }
+    const request = bytes.subarray(start);
+    if (length > HEAD_BYTES_MAX || !isRequestBeginning(request, Math.max(0, this.#scannedBytes - start)))
+      return false;
+    if (length > HEADER_LINE_BYTES_MAX + 2 && !request.includes('\r\n')) return false;
+    // Empty lines before it would be counted again.
+    this.#unparsed = request;
+    this.#scannedBytes = length;
+    this.deadlineMs = Math.min(this.deadlineMs, performance.now() + this.#context.timeouts.headMs);
+    return true;
   }
 
   #startExchange(bytes: Buffer, start: number, end: number): void {

@@ -68,6 +68,7 @@ export const badRequestPage: ErrorPage = {
 const REASON_PHRASES: Record<number, string> = {
   400: 'Bad Request',
   404: 'Not Found',
+  405: 'Method Not Allowed',
   408: 'Request Timeout',
   414: 'URI Too Long',
   417: 'Expectation Failed',
@@ -76,6 +77,9 @@ const REASON_PHRASES: Record<number, string> = {
   502: 'Bad Gateway',
   503: 'Service Unavailable',
 };
+
+/** Has to be in a 405 (RFC 9110 section 15.5.6). Others are passed on too: apps may have methods of their own. */
+const ALLOW = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n';
 
 /**
  * A whole HTTP response with a page.
@@ -92,7 +96,7 @@ export function errorPageResponse(
 ): Buffer {
   const body = Buffer.from(html ? asHtml(page) : asText(page));
   const head = Buffer.from(
-    `HTTP/1.1 ${status} ${REASON_PHRASES[status] ?? 'Error'}\r\nContent-Type: text/${html ? 'html' : 'plain'}; charset=utf-8\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\nDate: ${new Date().toUTCString()}\r\n${connection === '' ? '' : `Connection: ${connection}\r\n`}Via: 1.1 tailrace\r\n\r\n`,
+    `HTTP/1.1 ${status} ${REASON_PHRASES[status] ?? 'Error'}\r\nContent-Type: text/${html ? 'html' : 'plain'}; charset=utf-8\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\n${status === 405 ? ALLOW : ''}Date: ${new Date().toUTCString()}\r\n${connection === '' ? '' : `Connection: ${connection}\r\n`}Via: 1.1 tailrace\r\n\r\n`,
   );
   return headOnly ? head : Buffer.concat([head, body]);
 }

@@ -6,8 +6,12 @@
  * It parses HTTP itself, on node:net: node:http on both sides would cost several times the processor time.
  */
 import { createServer } from 'node:net';
+import { type Log, SILENT_LOG } from '../../common/log.ts';
+import { Throttle } from '../../common/throttle.ts';
+import { normalizeAddress } from '../../logs/router/source-rules.ts';
 import type { AppLookup } from './app-lookup.ts';
 import { ClientConnection } from './client-connection.ts';
+import { type ConnectionLimits, ConnectionQuota } from './connection-quota.ts';
 import { Deadlines } from './deadlines.ts';
 import type { HttpRouterContext } from './router-context.ts';
 import { DEFAULT_ROUTER_TIMEOUTS, type HttpRouterTimeouts } from './timeouts.ts';
@@ -16,6 +20,10 @@ import { DynoPool } from './upstream/dyno-pool.ts';
 
 /** Deadlines are checked this often, or more often if the shortest timeout needs it. */
 const TICK_MS = 100;
+/** One warning in this time, however many connections are closed. */
+const WARN_INTERVAL_MS = 60_000;
+/** For a router that isn't told otherwise. */
+const CONNECTIONS_MAX = 10_000;
 
 export type HttpRouterOptions = {
   /** Address to listen on. */
@@ -24,6 +32,9 @@ export type HttpRouterOptions = {
   port: number;
   apps: AppLookup;
   timeouts?: Partial<HttpRouterTimeouts>;
+  /** How many connections it takes; those above are closed at once. */
+  connections?: ConnectionLimits;
+  log?: Log;
   /** Chooses dynos: a number from 0 (inclusive) to 1 (exclusive). */
   random?: () => number;
 };
@@ -56,10 +67,22 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
     closing: false,
   };
   const clients = new Set<ClientConnection>();
+  const quota = new ConnectionQuota(options.connections ?? { max: CONNECTIONS_MAX, maxPerPeer: undefined });
+  const refused = refusalLog(quota, options.log ?? SILENT_LOG);
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
-    const client = new ClientConnection(context, socket);
+    const address = normalizeAddress(socket.remoteAddress ?? '');
+    const tooMany = quota.admit(address);
+    if (tooMany !== undefined) {
+      socket.destroy();
+      refused(tooMany, address);
+      return;
+    }
+    const client = new ClientConnection(context, socket, address);
     clients.add(client);
-    client.socket.on('close', () => clients.delete(client));
+    client.socket.on('close', () => {
+      clients.delete(client);
+      quota.release(address);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -89,5 +112,18 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
       context.deadlines.close();
       pool.close();
     },
+  };
+}
+
+/** Warns about connections that were closed since there are too many, now and then. */
+function refusalLog(quota: ConnectionQuota, log: Log): (tooMany: 'all' | 'peer', address: string) => void {
+  const warnings = new Throttle(WARN_INTERVAL_MS);
+  return (tooMany, address) => {
+    if (!warnings.allow()) return;
+    const reason =
+      tooMany === 'all'
+        ? `there are ${quota.max} already (TAILRACE_ROUTER_CONNECTIONS)`
+        : `its address has ${quota.maxPerPeer} already (TAILRACE_ROUTER_CONNECTIONS_PER_PEER)`;
+    log.warn({ address }, `a connection was closed: ${reason}`);
   };
 }

@@ -2,10 +2,11 @@ import type { Socket } from 'node:net';
 import { type Failure, failures } from './error-codes.ts';
 import type { BodyFraming } from './http/body-framing.ts';
 import { UntilCloseBody } from './http/body-framing.ts';
-import { findHeadEnd, HEAD_BYTES_MAX } from './http/header-cursor.ts';
+import { findHeadEnd, HEAD_BYTES_MAX, hasForbiddenByte } from './http/header-cursor.ts';
 import type { RequestHead } from './http/request-head.ts';
 import { headForClient, parseResponseHead, type ResponseHead, responseBody } from './http/response-head.ts';
 import { copyIfShared } from './http/shared-read-buffer.ts';
+import { isOffered } from './http/upgrade-header.ts';
 import { subarrayOrWhole, writeWithHead } from './http/write-with-head.ts';
 
 /** How far the response is: more to come, all of it relayed, a tunnel from now on, or failed. */
@@ -48,17 +49,20 @@ export class ResponseRelay {
   push(received: Buffer): RelayProgress {
     if (this.#body !== undefined) return this.#relay(this.#body, received, 0, '');
     const bytes = this.#headBytes === undefined ? received : Buffer.concat([this.#headBytes, received]);
+    // So much has been looked at before.
+    const scanned = this.#headBytes?.length ?? 0;
     this.#headBytes = undefined;
     let at = 0;
     while (at < bytes.length) {
-      const end = findHeadEnd(bytes, at);
-      if (end === -1) return this.#bufferPartialHead(bytes.subarray(at));
+      const end = findHeadEnd(bytes, Math.max(at, scanned - 3));
+      if (end === -1) return this.#bufferPartialHead(bytes.subarray(at), scanned - at);
       const head = parseResponseHead(bytes.toString('latin1', at, end - 2), this.#request.method);
       if (head.failure !== undefined) return head.failure;
       if (head.status === 101) return this.#switchProtocols(head, bytes.subarray(end));
       if (head.status >= 200) return this.#startResponse(head, bytes, end);
       // 100 Continue, 103 Early Hints: relayed at once; HTTP/1.0 doesn't know them.
-      if (this.#request.http11) this.#client.write(headForClient(head, false, ''), 'latin1');
+      if (this.#request.http11)
+        this.needsDrain = !this.#client.write(headForClient(head, false, ''), 'latin1');
       at = end;
     }
     return 'more';
@@ -70,22 +74,23 @@ export class ResponseRelay {
     return this.started ? failures.interrupted : failures.noResponse;
   }
 
-  #bufferPartialHead(bytes: Buffer): RelayProgress {
+  #bufferPartialHead(bytes: Buffer, scanned: number): RelayProgress {
     // Something else than HTTP may never send an empty line; no need to wait for one.
     const known = Math.min(bytes.length, HTTP.length);
     if (bytes.compare(HTTP, 0, known, 0, known) !== 0) return failures.malformed;
+    if (hasForbiddenByte(bytes, Math.max(0, scanned - 1))) return failures.malformed;
     if (bytes.length > HEAD_BYTES_MAX) return failures.oversizedHeader;
     this.#headBytes = copyIfShared(bytes);
     return 'more';
   }
 
   #switchProtocols(head: ResponseHead, first: Buffer): RelayProgress {
-    if (this.#request.upgrade === undefined) return failures.malformed;
+    const offered = this.#request.upgrade;
+    if (offered === undefined || !isOffered(head.upgrade, offered)) return failures.malformed;
     this.started = true;
     this.status = 101;
     this.#body = new UntilCloseBody();
-    const protocol = head.upgrade === '' ? '' : `\r\nUpgrade: ${head.upgrade}`;
-    this.#relay(this.#body, first, 0, headForClient(head, false, `Upgrade${protocol}`));
+    this.#relay(this.#body, first, 0, headForClient(head, false, `Upgrade\r\nUpgrade: ${head.upgrade}`));
     return 'switched';
   }
 

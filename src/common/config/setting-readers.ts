@@ -22,6 +22,9 @@ export const SETTING_READERS = {
   flag: readFlag,
   port: readPort,
   count: readCount,
+  /** undefined when unset. */
+  'count-or-unset': (variable: string, text: string): number | undefined =>
+    text === '' ? undefined : readCount(variable, text),
   'count-or-zero': (variable: string, text: string): number => (text === '0' ? 0 : readCount(variable, text)),
   bytes: readByteCount,
   /** Milliseconds. */

@@ -122,6 +122,18 @@ export const SETTINGS = {
     fallback: '10000',
     meaning: 'open connections at the most, of syslog and of HTTP each',
   },
+  routerConnections: {
+    variable: 'TAILRACE_ROUTER_CONNECTIONS',
+    kind: 'count',
+    fallback: '10000',
+    meaning: 'open connections to the HTTP router at the most; each may need one to a dyno',
+  },
+  routerConnectionsPerPeer: {
+    variable: 'TAILRACE_ROUTER_CONNECTIONS_PER_PEER',
+    kind: 'count-or-unset',
+    fallback: '',
+    meaning: 'of these, from one address (IPv6: one /64 network) at the most; unset: half of them',
+  },
   idleTimeoutMs: {
     variable: 'TAILRACE_IDLE_TIMEOUT',
     kind: 'duration',

@@ -55,7 +55,7 @@ export class RateLimiter {
   /** Nothing is limited: callers needn't ask. */
   readonly disabled: boolean;
 
-  constructor(options: RateLimiterOptions, now: () => number = Date.now) {
+  constructor(options: RateLimiterOptions, now: () => number = () => performance.now()) {
     const { token, app } = options;
     this.options = options;
     this.now = now;
@@ -63,7 +63,7 @@ export class RateLimiter {
       const since = formatTimestamp(sinceMs);
       const message = `Rate limit: ${count} messages refused since ${since}. Allowed are ${formatLimits(options)}.`;
       options.logToApp(app, message);
-    }, now);
+    });
     this.disabled = [token.lines, token.bytes, app.lines, app.bytes].every((rate) => rate === undefined);
   }
 

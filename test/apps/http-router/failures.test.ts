@@ -182,7 +182,8 @@ describe('when the dyno fails', () => {
     ['invalid content length', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
     ['oversized cookie', `HTTP/1.1 200 OK\r\nSet-Cookie: ${'x'.repeat(8200)}\r\n\r\n`],
     ['oversized header', `HTTP/1.1 200 OK\r\nX-Big: ${'x'.repeat(8200)}\r\n\r\n`],
-    ['oversized header', `HTTP/1.1 200 OK\r\n${'X-Many: yes\r\n'.repeat(9000)}`],
+    ['oversized header', `HTTP/1.1 200 OK\r\n${`X-Big: ${'x'.repeat(2000)}\r\n`.repeat(50)}`],
+    ['too many headers', `HTTP/1.1 200 OK\r\n${'X-Many: yes\r\n'.repeat(129)}\r\n`],
     ['oversized status line', `HTTP/1.1 200 ${'x'.repeat(8200)}\r\n\r\n`],
   ])('H25: %s', async (what, bytes) => {
     const { response, line } = await requestThroughRouter(await startFixedResponseDyno(bytes));
@@ -202,12 +203,15 @@ describe('when the client fails', () => {
     [400, 'bad header', `GET / HTTP/1.1\r\n${host}X-A : b\r\n\r\n`],
     [400, 'bad request line', `GET  / HTTP/1.1\r\n${host}\r\n`],
     [400, 'bad request line', `GET / HTTP/2.0\r\n${host}\r\n`],
-    [400, 'bad request line', `CONNECT example.com:443 HTTP/1.1\r\n${host}\r\n`],
+    [405, 'unsupported method', `CONNECT example.com:443 HTTP/1.1\r\n${host}\r\n`],
+    [405, 'unsupported method', `CONNECT / HTTP/1.1\r\n${host}\r\n`],
+    [405, 'unsupported method', `TRACE / HTTP/1.1\r\n${host}\r\n`],
     [400, 'bad chunk', `POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\nzz\r\n`],
     [417, 'unsupported expect header value', `POST / HTTP/1.1\r\n${host}Expect: wonders\r\n\r\n`],
     [414, 'oversized request line', `GET /${'x'.repeat(8200)} HTTP/1.1\r\n${host}\r\n`],
     [431, 'oversized header', `GET / HTTP/1.1\r\n${host}X-Big: ${'x'.repeat(8200)}\r\n\r\n`],
-    [431, 'oversized header', `GET / HTTP/1.1\r\n${host}${'X-Many: yes\r\n'.repeat(9000)}`],
+    [431, 'oversized header', `GET / HTTP/1.1\r\n${host}${`X-Big: ${'x'.repeat(2000)}\r\n`.repeat(50)}`],
+    [431, 'too many headers', `GET / HTTP/1.1\r\n${host}${'X-Many: yes\r\n'.repeat(128)}\r\n`],
   ])('H26: %i %s', async (status, cause, request) => {
     const port = await startFixedResponseDyno(OK);
     const { response, line } = await requestThroughRouter(port, {}, request);

@@ -1,3 +1,5 @@
+import { trimOws } from '../../../common/http/fields.ts';
+
 /** The options in the Connection headers of one message. */
 type ConnectionHeader = {
   close: boolean;
@@ -17,7 +19,7 @@ export function parseConnectionHeader(value: string): ConnectionHeader {
   if (value === 'close') return { ...none, close: true };
   const options = { close: false, keepAlive: false, upgrade: false, hopByHopNames: [] as string[] };
   for (const part of value.split(',')) {
-    const option = part.trim().toLowerCase();
+    const option = trimOws(part).toLowerCase();
     if (option === 'close') options.close = true;
     else if (option === 'keep-alive') options.keepAlive = true;
     else if (option === 'upgrade') options.upgrade = true;

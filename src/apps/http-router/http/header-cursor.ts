@@ -1,10 +1,17 @@
+import { trimOws } from '../../../common/http/fields.ts';
+import { checkFieldName } from './field-names.ts';
+
 /** Longest request line, status line or header, in bytes. */
 export const HEADER_LINE_BYTES_MAX = 8_192;
 /** Longest head (first line and all headers), in bytes. */
 export const HEAD_BYTES_MAX = 65_536;
+/** Most headers of a message, and most trailers. */
+export const HEADER_LINES_MAX = 128;
 
+const TAB = 9;
+const LF = 10;
+const CR = 13;
 const HEAD_END = Buffer.from('\r\n\r\n');
-const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 // No control characters, and no CR or LF alone, which other parsers may take for the end of a line. Matching runs of what
 // is allowed is faster than searching for what is forbidden.
 const ALLOWED_HEAD = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*[\t\x20-\x7e\x80-\xff]*$/;
@@ -21,6 +28,24 @@ export function hasForbiddenCharacter(head: string): boolean {
 }
 
 /**
+ * True if `bytes`, which are a part of a head, contain such a character, from `start` on: no need to wait for the rest. The last CR may
+ * have its LF still to come.
+ */
+export function hasForbiddenByte(bytes: Buffer, start: number): boolean {
+  for (let at = start; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte >= 32 ? byte === 127 : !isLineEndOrTab(bytes, at)) return true;
+  }
+  return false;
+}
+
+function isLineEndOrTab(bytes: Buffer, at: number): boolean {
+  const byte = bytes[at];
+  if (byte === CR) return at + 1 === bytes.length || bytes[at + 1] === LF;
+  return byte === LF ? at > 0 && bytes[at - 1] === CR : byte === TAB;
+}
+
+/**
  * Iterates over the header lines of a head, and collects those that are forwarded.
  *
  * The lines stay the bytes that came in: kept ones are copied in runs, not one by one, which is what
@@ -31,6 +56,10 @@ export class HeaderCursor {
   name = '';
   /** Length of the current line, in bytes, without its end. */
   lineBytes = 0;
+  /** How many lines have been passed. */
+  lineCount = 0;
+  /** Has the current header a name that is a token, but not of letters, digits and hyphens alone? */
+  isUnusual = false;
   readonly #head: string;
   #lineStart: number;
   #valueStart = 0;
@@ -55,17 +84,34 @@ export class HeaderCursor {
     this.#lineStart = start;
     this.#lineEnd = end === -1 ? this.#head.length : end;
     this.lineBytes = this.#lineEnd - start;
+    this.lineCount++;
     this.name = '';
+    this.isUnusual = false;
     if (colon === -1 || colon > this.#lineEnd) return true;
     this.#valueStart = colon + 1;
+    // Latin-1: no other letter becomes one of ASCII in lower case.
     const name = this.#head.slice(start, colon).toLowerCase();
-    if (TOKEN.test(name)) this.name = name;
+    const kind = checkFieldName(name);
+    if (kind !== '') this.name = name;
+    this.isUnusual = kind === 'unusual';
     return true;
   }
 
   /** Value of the current header, without the white space around it. */
   value(): string {
-    return this.#head.slice(this.#valueStart, this.#lineEnd).trim();
+    return trimOws(this.#head, this.#valueStart, this.#lineEnd);
+  }
+
+  /**
+   * Forwards the current header with this value, and with nothing around it: what the router has understood is what the next one reads,
+   * who may not know tabs or zeros there.
+   */
+  setValue(value: string): void {
+    const written = this.#lineEnd - this.#valueStart;
+    if (written === value.length + 1 && this.#head.endsWith(` ${value}`, this.#lineEnd)) return;
+    const field = this.#head.slice(this.#lineStart, this.#valueStart);
+    this.dropLine();
+    this.#keptLines += `${field} ${value}\r\n`;
   }
 
   /** Leaves the current line out of `keptLines()`. */
@@ -88,9 +134,11 @@ const NEVER_HOP_BY_HOP = new Set(['host', 'content-length', 'transfer-encoding']
 
 /** Header lines without those that a Connection header named as for the next hop only. */
 export function withoutHopByHop(lines: string, names: readonly string[]): string {
+  // Thousands of names fit into a Connection header.
+  const named = new Set(names);
   const cursor = new HeaderCursor(lines, 0);
   while (cursor.next()) {
-    if (names.includes(cursor.name) && !NEVER_HOP_BY_HOP.has(cursor.name)) cursor.dropLine();
+    if (named.has(cursor.name) && !NEVER_HOP_BY_HOP.has(cursor.name)) cursor.dropLine();
   }
   return cursor.keptLines();
 }

@@ -1,19 +1,33 @@
 import { type Failure, failures } from '../error-codes.ts';
 import { parseConnectionHeader } from './connection-header.ts';
+import { isRouterFieldInDisguise } from './field-names.ts';
 import {
   HEAD_BYTES_MAX,
   HEADER_LINE_BYTES_MAX,
+  HEADER_LINES_MAX,
   HeaderCursor,
+  hasForbiddenByte,
   hasForbiddenCharacter,
   withoutHopByHop,
 } from './header-cursor.ts';
+import { offeredProtocols } from './upgrade-header.ts';
 
-const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
-const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
-const HOST = /^([A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/;
+// Methods are case-sensitive (RFC 9110 section 9.1), and all that are registered are in capitals: some servers take `get` for GET.
+const REQUEST_LINE = /^([A-Z][A-Z0-9_-]*) ([\x21\x22\x24-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
+const METHOD_BEGINNING = /^[A-Z][A-Z0-9_-]*(?: |$)/;
+/** No method is longer. */
+const METHOD_BYTES = 32;
+const CRLF = Buffer.from('\r\n');
+const ABSOLUTE = /^https?:\/\/([^/?]+)(.*)/is;
+const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/;
+const PORT_MAX = 65_535;
 const LENGTH = /^\d{1,15}$/;
 /** Methods that may be sent twice without doing more than once (RFC 9110 section 9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+/** Methods whose requests have no body in HTTP/1.0 (RFC 1945 section 7.2). */
+const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE']);
+/** A tunnel isn't what a dyno is for, and TRACE would show the sender what only dynos may see (RFC 9110 sections 9.3.6, 9.3.8). */
+const REFUSED_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
 /**
@@ -37,7 +51,7 @@ export type RequestHead = {
   body: number | 'chunked';
   /** May the connection to the client stay open afterwards? */
   keepAlive: boolean;
-  /** Protocol that the client asks to switch to. */
+  /** Protocols that the client asks to switch to, and may, with commas between them. */
   upgrade: string | undefined;
   /** The client's own request id, if it is a valid one. */
   requestId: string | undefined;
@@ -75,11 +89,29 @@ export function parseRequestHead(text: string, complete: boolean): RequestHead {
     keptLines: '',
   };
   const authority = readRequestLine(head, requestLine);
-  readHeaders(head, cursor);
+  const hosts = readHeaders(head, cursor);
   if (!complete || text.length > HEAD_BYTES_MAX) head.failure ??= failures.longHeader;
-  if (authority !== undefined) head.hostHeader = authority;
-  readHost(head);
+  // HTTP/1.0 needs none, but an empty one is as invalid there.
+  if (hosts > 0) readHost(head);
+  if (authority !== undefined) {
+    head.hostHeader = authority;
+    readHost(head);
+  }
   return head;
+}
+
+/**
+ * Can `bytes`, the beginning of a request without the end of its head, still become one? If not there is no need to wait for the rest.
+ * @param from where those begin that are new
+ */
+export function isRequestBeginning(bytes: Buffer, from: number): boolean {
+  if (hasForbiddenByte(bytes, Math.max(0, from - 1))) return false;
+  // The first half of an empty line before the request.
+  if (bytes.length === 1 && bytes[0] === CRLF[0]) return true;
+  const lineEnd = bytes.indexOf(CRLF);
+  if (lineEnd === -1) return METHOD_BEGINNING.test(bytes.toString('latin1', 0, METHOD_BYTES));
+  // It has been looked at when it came.
+  return lineEnd + CRLF.length <= from || REQUEST_LINE.test(bytes.toString('latin1', 0, lineEnd));
 }
 
 /** Parses the request line; gives the authority of an absolute target, which overrides Host (RFC 9112 section 3.2.2). */
@@ -97,17 +129,21 @@ function readRequestLine(head: RequestHead, line: string): string | undefined {
   head.idempotent = IDEMPOTENT.has(head.method);
   head.target = parts[2];
   head.http11 = parts[3] === '1';
+  if (!head.idempotent && REFUSED_METHODS.has(head.method)) head.failure ??= failures.method;
   if (head.target.startsWith('/') || (head.target === '*' && head.method === 'OPTIONS')) return undefined;
   const absolute = ABSOLUTE.exec(head.target);
   if (absolute === null) {
     head.failure ??= failures.badRequestLine;
     return undefined;
   }
-  head.target = absolute[2].startsWith('/') ? absolute[2] : `/${absolute[2]}`;
+  // RFC 9112 section 3.2.4
+  if (absolute[2] === '' && head.method === 'OPTIONS') head.target = '*';
+  else head.target = absolute[2].startsWith('/') ? absolute[2] : `/${absolute[2]}`;
   return absolute[1];
 }
 
-function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
+/** @returns how many Host headers there are */
+function readHeaders(head: RequestHead, cursor: HeaderCursor): number {
   let connection = '';
   let upgrade = '';
   let hosts = 0;
@@ -115,6 +151,14 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
   let chunked = false;
   while (cursor.next()) {
     if (cursor.lineBytes > HEADER_LINE_BYTES_MAX) head.failure ??= failures.longHeader;
+    if (cursor.lineCount > HEADER_LINES_MAX) {
+      head.failure ??= failures.manyHeaders;
+      break;
+    }
+    if (cursor.isUnusual && isRouterFieldInDisguise(cursor.name)) {
+      cursor.dropLine();
+      continue;
+    }
     switch (cursor.name) {
       case '':
         head.failure ??= failures.badHeader;
@@ -127,25 +171,30 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
       case 'content-length': {
         const value = cursor.value();
         if (++lengths > 1 || !LENGTH.test(value)) head.failure ??= failures.badHeader;
-        else head.body = Number(value);
+        else {
+          head.body = Number(value);
+          cursor.setValue(String(head.body));
+        }
         break;
       }
       case 'transfer-encoding':
         if (chunked || cursor.value().toLowerCase() !== 'chunked') head.failure ??= failures.badHeader;
         chunked = true;
+        cursor.setValue('chunked');
         break;
       case 'connection':
         connection = connection === '' ? cursor.value() : `${connection},${cursor.value()}`;
         cursor.dropLine();
         break;
       case 'upgrade':
-        upgrade = cursor.value();
+        upgrade = upgrade === '' ? cursor.value() : `${upgrade},${cursor.value()}`;
         cursor.dropLine();
         break;
       case 'expect':
         // HTTP/1.0 clients can't mean it (RFC 9110 section 10.1.1).
         if (!head.http11) cursor.dropLine();
         else if (cursor.value().toLowerCase() !== '100-continue') head.failure ??= failures.expect;
+        else cursor.setValue('100-continue');
         break;
       case 'accept':
         head.acceptsHtml = cursor.value().includes('text/html');
@@ -166,14 +215,6 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
       case 'x-forwarded-proto':
       case 'x-forwarded-port':
       case 'x-request-start':
-      // CGI-like servers can't tell these from the ones with hyphens.
-      case 'x_forwarded_for':
-      case 'x_forwarded_proto':
-      case 'x_forwarded_port':
-      case 'x_request_start':
-      case 'x_request_id':
-      case 'content_length':
-      case 'transfer_encoding':
       // Becomes HTTP_PROXY, which programs obey ("httpoxy").
       case 'proxy':
       // For this hop only.
@@ -189,6 +230,8 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
   // Both at once, or chunks in HTTP/1.0: as request smuggling begins (RFC 9112 section 6.1).
   if (chunked && (lengths > 0 || !head.http11)) head.failure ??= failures.badHeader;
   if (hosts === 0 && head.http11) head.failure ??= failures.badHeader;
+  // Old servers don't expect it, and would take it for the next request.
+  if (!head.http11 && head.body !== 0 && WITHOUT_BODY.has(head.method)) head.failure ??= failures.badHeader;
   if (chunked) head.body = 'chunked';
   const options = parseConnectionHeader(connection);
   head.keepAlive = head.http11 ? !options.close : options.keepAlive && !options.close;
@@ -196,15 +239,16 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): void {
     options.hopByHopNames.length === 0
       ? cursor.keptLines()
       : withoutHopByHop(cursor.keptLines(), options.hopByHopNames);
-  // HTTP/2 inside a tunnel would be requests without a log line; a server may ignore the Upgrade header, so it is.
-  if (head.http11 && options.upgrade && upgrade !== '' && !/^h2c?$/i.test(upgrade)) head.upgrade = upgrade;
+  if (head.http11 && options.upgrade) head.upgrade = offeredProtocols(upgrade);
+  return hosts;
 }
 
 function readHost(head: RequestHead): void {
   const parts = HOST.exec(head.hostHeader);
-  if (parts === null) {
+  if (parts === null || Number(parts[2] ?? 0) > PORT_MAX) {
     head.failure ??= failures.badHeader;
     head.hostHeader = '';
+    head.host = '';
   } else {
     head.host = parts[1].toLowerCase();
   }

@@ -4,6 +4,7 @@ import { ChunkedBody } from './chunked-body.ts';
 import { parseConnectionHeader } from './connection-header.ts';
 import {
   HEADER_LINE_BYTES_MAX,
+  HEADER_LINES_MAX,
   HeaderCursor,
   hasForbiddenCharacter,
   withoutHopByHop,
@@ -11,7 +12,7 @@ import {
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 const LENGTH = /^\d{1,15}$/;
-const KEEP_ALIVE_TIMEOUT = /(?:^|[\s,])timeout=(\d{1,6})/i;
+const KEEP_ALIVE_TIMEOUT = /(?:^|[ \t,])timeout=(\d{1,6})/i;
 
 /** The head of a dyno's response. */
 export type ResponseHead = {
@@ -24,6 +25,7 @@ export type ResponseHead = {
   keepAlive: boolean;
   /** How long the dyno keeps it open without a request, in seconds, from its Keep-Alive header. */
   keepAliveS: number | undefined;
+  /** Its Upgrade header, '' if there is none. */
   upgrade: string;
   /** Header lines that are relayed as they are. */
   keptLines: string;
@@ -50,6 +52,8 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
   };
   if (line.length > HEADER_LINE_BYTES_MAX) head.failure = failures.oversizedStatus;
   readHeaders(head, new HeaderCursor(text, lineEnd + 2), parts?.[1] === '1');
+  // What it announces may follow all the same, and would be taken for the next response.
+  if (head.status === 204 && head.body !== 'close' && head.body !== 0) head.keepAlive = false;
   // RFC 9112 section 6.3, rule 1.
   if (method === 'HEAD' || head.status < 200 || head.status === 204 || head.status === 304) head.body = 0;
   if (head.body === 'close') head.keepAlive = false;
@@ -64,6 +68,10 @@ function readHeaders(head: ResponseHead, cursor: HeaderCursor, http11: boolean):
     if (cursor.lineBytes > HEADER_LINE_BYTES_MAX) {
       head.failure ??= cursor.name === 'set-cookie' ? failures.oversizedCookie : failures.oversizedHeader;
     }
+    if (cursor.lineCount > HEADER_LINES_MAX) {
+      head.failure ??= failures.tooManyHeaders;
+      break;
+    }
     switch (cursor.name) {
       case '':
         head.failure ??= failures.malformed;
@@ -75,6 +83,7 @@ function readHeaders(head: ResponseHead, cursor: HeaderCursor, http11: boolean):
         }
         // Not with these (RFC 9110 section 8.6), and not twice.
         if (length !== undefined || head.status < 200 || head.status === 204) cursor.dropLine();
+        else cursor.setValue(value.startsWith('0') ? String(Number(value)) : value);
         length = value;
         break;
       }
@@ -89,7 +98,7 @@ function readHeaders(head: ResponseHead, cursor: HeaderCursor, http11: boolean):
         cursor.dropLine();
         break;
       case 'upgrade':
-        head.upgrade = cursor.value();
+        head.upgrade = head.upgrade === '' ? cursor.value() : `${head.upgrade}, ${cursor.value()}`;
         cursor.dropLine();
         break;
       case 'keep-alive': {
@@ -109,6 +118,8 @@ function readHeaders(head: ResponseHead, cursor: HeaderCursor, http11: boolean):
   else if (length !== undefined) head.body = Number(length);
   const options = parseConnectionHeader(connection);
   head.keepAlive = http11 ? !options.close : options.keepAlive && !options.close;
+  // HTTP/1.0 doesn't know chunks: whoever sends them with it can't be relied on (RFC 9112 section 6.1).
+  if (chunked && !http11) head.keepAlive = false;
   head.keptLines =
     options.hopByHopNames.length === 0
       ? cursor.keptLines()

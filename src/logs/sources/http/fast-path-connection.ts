@@ -5,18 +5,34 @@ import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
-import { takeLogplexBody } from '../formats/logplex-body.ts';
+import type { AppId } from '../../store/contract.ts';
+import { BATCH_BYTES } from '../../syslog/batch.ts';
+import { digestRequest } from '../bodies/digest.ts';
+import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../formats/logplex-body.ts';
 import type { LineReceiver } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 import { FastPathReader, type FastPathState, ReadStep } from './fast-path-reader.ts';
 import { acceptedResponse, rejectedResponse } from './fast-path-response.ts';
+import { type HeldRequests, isForNow } from './held-requests.ts';
 import { rejectionFor } from './ingest-authorizer.ts';
-import { readFrameId, receiverForRequest } from './request-receiver.ts';
+import { appsStoredInSpite, type RefusedRequests } from './refused-requests.ts';
+import {
+  type RequestReceiverOptions,
+  readFrameId,
+  receiverForRequest,
+  sharesBatches,
+} from './request-receiver.ts';
+import { RequestStorer } from './request-storer.ts';
+
+/** As Node's path has it, so that either recognizes what the other has refused. */
+const URL_AND_TYPE = '/logs application/logplex-1';
 
 export interface FastPathOptions {
   readonly router: LogRouter;
   readonly rateLimiter: RateLimiter;
   readonly counters: ListenerCounters;
+  readonly held: HeldRequests;
+  readonly refusedRequests: RefusedRequests;
   /** Called after every request, to check the counters. */
   readonly onResponse: () => void;
   readonly log: Log;
@@ -49,6 +65,12 @@ export class FastPathConnection {
   private handedOver = false;
   /** Reused for the requests without a frame id. */
   private receiver: LineReceiver | undefined;
+  /** Of the request that is stored now: when that began. */
+  private storingSinceMs = 0;
+  /** What its lines are taken with, once they are. */
+  private taken: RequestReceiverOptions | undefined;
+  /** When it may have been refused before although it is stored. */
+  private digest: string | undefined;
 
   constructor(socket: Socket, options: FastPathOptions, hooks: FastPathHooks) {
     this.socket = socket;
@@ -65,10 +87,15 @@ export class FastPathConnection {
     return this.reader.waitsFor;
   }
 
-  /** Closes it, after the response if a request is being answered. */
-  close(): void {
+  /** It is closed after the response to the request that is being answered, or that comes next. */
+  expectLastRequest(): void {
     this.isLastRequest = true;
-    if (!this.reader.isBusy) this.socket.destroy();
+  }
+
+  /** Closes it unless a request has begun to come. */
+  closeIfIdle(): void {
+    const { waitsFor } = this.reader;
+    if (waitsFor === 'first request' || waitsFor === 'next request') this.socket.destroy();
   }
 
   private readonly onData = (bytes: Buffer): void => this.execute(this.reader.receive(bytes));
@@ -114,10 +141,7 @@ export class FastPathConnection {
   }
 
   private readonly onTokenLoaded = (): void => {
-    if (this.isLastRequest || this.socket.destroyed) {
-      this.socket.destroy();
-      return;
-    }
+    if (this.socket.destroyed) return;
     this.resolveSource();
     this.resumeReading();
   };
@@ -126,35 +150,110 @@ export class FastPathConnection {
 
   /** Takes the lines, and responds when they are stored. */
   private storeRequest(): void {
+    this.storingSinceMs = performance.now();
+    this.taken = undefined;
     try {
-      this.takeLines().then(this.onStored, this.onRejected);
+      this.takeLines().then(this.onStored, this.onNotStored);
     } catch (error) {
-      this.onRejected(error);
+      this.onNotStored(error);
     }
   }
 
   private takeLines(): Promise<unknown> {
-    const { rejection, logSource, host, reader } = this;
+    const { rejection, reader } = this;
     if (rejection) throw rejection;
-    const { head, batchBytes } = reader;
-    const { router, rateLimiter, counters } = this.options;
-    const frameId = readFrameId(head.frameId);
-    const receiver = receiverForRequest(
-      { router, rateLimiter, counters, host, logSource, bytes: batchBytes, frameId },
-      this.receiver,
-    );
-    if (!frameId) this.receiver = receiver;
-    const loadingTokens = takeLogplexBody(reader.body, receiver, {
-      msgCount: head.msgCount,
-      tokenPerLine: false,
-      counters,
-    });
-    if (loadingTokens) return loadingTokens.then(() => receiver.whenStored());
-    reader.releaseBody();
-    return receiver.whenStored();
+    const { refusedRequests, counters } = this.options;
+    const { msgCount } = reader.head;
+    const bytes = checkLogplexBody(reader.body, { msgCount, tokenPerLine: false, counters });
+    const frameId = readFrameId(reader.head.frameId);
+    if (frameId !== undefined || refusedRequests.isEmpty) return this.takeNow(bytes, frameId, undefined);
+    this.digest = this.makeDigest();
+    return refusedRequests
+      .storedAppsOf(this.digest)
+      .then((storedBefore) => this.takeNow(bytes, undefined, storedBefore));
   }
 
-  private readonly onStored = (): void => this.respond(acceptedResponse(this.keepAliveMs));
+  /** @param storedBefore of an attempt of this request that was refused. */
+  private takeNow(
+    bytes: number,
+    frameId: string | undefined,
+    storedBefore: ReadonlySet<AppId> | undefined,
+  ): Promise<unknown> {
+    const { logSource, host } = this;
+    const { router, rateLimiter, counters } = this.options;
+    const options = { router, rateLimiter, counters, host, logSource, bytes, frameId, storedBefore };
+    this.taken = options;
+    const receiver = receiverForRequest(options, this.receiver);
+    if (sharesBatches(options)) this.receiver = receiver;
+    const taking = this.giveTo(receiver, options);
+    return taking ? taking.then(() => receiver.whenStored()) : receiver.whenStored();
+  }
+
+  /** Gives the lines to a receiver, at once where they share batches with others. */
+  private giveTo(
+    receiver: LineReceiver,
+    { bytes, counters }: RequestReceiverOptions,
+  ): Promise<void> | undefined {
+    const { body } = this.reader;
+    return bytes > BATCH_BYTES
+      ? takeLogplexBodyInSlices(body, receiver, { msgCount: undefined, tokenPerLine: false, counters })
+      : takeLogplexBody(body, receiver);
+  }
+
+  private makeDigest(): string {
+    return digestRequest(`${this.logSource?.token} ${URL_AND_TYPE}`, this.reader.body);
+  }
+
+  private readonly onStored = (): void => {
+    if (this.digest !== undefined) this.options.refusedRequests.forget(this.digest);
+    this.respond(acceptedResponse(this.keepAliveMs));
+  };
+
+  /** The first attempt failed: it is made again for a while. */
+  private readonly onNotStored = (error: unknown): void => {
+    this.receiver = undefined;
+    if (isForNow(error)) {
+      this.hold(error);
+      return;
+    }
+    this.rememberStored(appsStoredInSpite(error, this.logSource?.app));
+    this.onRejected(error);
+  };
+
+  private hold(error: unknown): void {
+    const { held } = this.options;
+    const request = held.begin(() => this.socket.destroyed);
+    request.restMs -= performance.now() - this.storingSinceMs;
+    request.bytes = this.reader.body.length;
+    let storer = this.storerAfter(error);
+    const again = async (): Promise<unknown> => {
+      if (storer) return storer.store();
+      if (this.logSource)
+        this.rejection = rejectionFor(this.logSource, this.reader.head.msgCount, this.options);
+      try {
+        return await this.takeLines();
+      } catch (next) {
+        storer = this.storerAfter(next);
+        throw next;
+      }
+    };
+    held.retry(request, again, error).then(this.onStored, (last: unknown) => {
+      if (storer) this.rememberStored(storer.storedInSpite);
+      this.onRejected(last);
+    });
+  }
+
+  /** Stores lines that were taken once, and not stored. */
+  private storerAfter(error: unknown): RequestStorer | undefined {
+    const { taken } = this;
+    return taken && new RequestStorer(taken, (receiver) => this.giveTo(receiver, taken), error);
+  }
+
+  /** The request is refused, although lines of it are stored or may be. */
+  private rememberStored(storedApps: Promise<ReadonlySet<AppId>> | undefined): void {
+    if (storedApps && readFrameId(this.reader.head.frameId) === undefined)
+      this.options.refusedRequests.remember(this.digest ?? this.makeDigest(), storedApps);
+  }
 
   private readonly onRejected = (error: unknown): void => {
     this.receiver = undefined;
@@ -169,6 +268,9 @@ export class FastPathConnection {
 
   private respond(text: string): void {
     const { socket } = this;
+    this.digest = undefined;
+    this.taken = undefined;
+    this.reader.releaseBody();
     this.options.onResponse();
     socket.write(text, 'latin1');
     if (this.isLastRequest) {

@@ -2,13 +2,14 @@
  * Reads the head of a fast-path request: `POST /logs` of `application/logplex-1`, neither compressed nor chunked, over a
  * persistent connection (RFC 9112). Anything else, and anything doubtful, is left to Node's own parser.
  */
+import { trimOws } from '../../../common/http/fields.ts';
 
 const REQUEST_LINE = Buffer.from('POST /logs HTTP/1.1\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 /** Longer heads are left to Node. */
 const HEAD_BYTES_MAX = 8_192;
-/** Whole lines `name: value`; no folding, no control characters, no line end but CRLF. */
-const HEADERS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+$/;
+/** Whole lines `name: value`; no folding, no control characters, no tabs (Node refuses them around a length), no line end but CRLF. */
+const HEADERS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\x20-\x7e\x80-\xff]*\r\n)+$/;
 const LENGTH = /^\d{1,9}$/;
 
 export interface FastPathHead {
@@ -43,7 +44,7 @@ function readHeaders(text: string, end: number): FastPathHead | undefined {
     const colon = text.indexOf(':', at);
     const lineEnd = text.indexOf('\r\n', colon);
     const field = text.slice(at, colon).toLowerCase();
-    const value = text.slice(colon + 1, lineEnd).trim();
+    const value = trimOws(text, colon + 1, lineEnd);
     at = lineEnd + 2;
     switch (field) {
       case 'host':

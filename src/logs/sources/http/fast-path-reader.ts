@@ -2,8 +2,9 @@
  * Reads the requests of a fast-path connection out of the bytes that come, one after the other: decisions only, without a socket.
  * {@link FastPathConnection} executes them. The next request is read when the one before it has been answered.
  */
-import { readAuthorization } from '../../../common/authorization.ts';
+
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
+import { readAuthorization } from '../../../common/http/authorization.ts';
 import { BATCH_BYTES } from '../../syslog/batch.ts';
 import { estimateLogplexBatchBytes } from '../formats/logplex-body.ts';
 import { type FastPathHead, readFastPathHead } from './fast-path-head.ts';

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { readAuthorization } from '../../../common/authorization.ts';
 import { TailraceError } from '../../../common/errors.ts';
+import { readAuthorization } from '../../../common/http/authorization.ts';
+import { parseCount } from '../../../common/http/fields.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import type { LogSource } from '../../router/token-cache.ts';
@@ -51,23 +52,6 @@ export class IngestAuthorizer {
     );
   }
 
-  /**
-   * The same for formats whose lines have no token of their own.
-   * @throws TailraceError `unauthorized`; `bad_request` when there is no source token.
-   */
-  async authorizeSingleSource(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    format: string,
-  ): Promise<LogSource> {
-    const { logSource } = await this.authorize(request, reply);
-    if (logSource) return logSource;
-    throw new TailraceError(
-      'bad_request',
-      `${format} needs a source token: add ?token=t.… or authenticate with it.`,
-    );
-  }
-
   /** @throws TailraceError `rate_limited` when the sender has sent too much, `unavailable` when the router is congested. */
   admit(request: FastifyRequest, { logSource }: AuthorizedSender): void {
     const rejection = rejectionFor(logSource, request.headers['logplex-msg-count'], this.options);
@@ -107,6 +91,6 @@ export function rejectionFor(
 
 /** Lines of a request that isn't read, by its own count: at least one. */
 function declaredLines(header: string | string[] | undefined): number {
-  const count = Number(header);
-  return count >= 1 && count < 1_000_000 ? Math.floor(count) : 1;
+  const count = parseCount(header) ?? 1;
+  return count >= 1 && count < 1_000_000 ? count : 1;
 }

@@ -10,6 +10,7 @@ import type { ListenerCounters } from '../listener-counters.ts';
 import type { RejectionWarnings } from '../rejection-warnings.ts';
 import { SourceResolver } from '../source-resolver.ts';
 import type { SyslogListenerOptions } from '../syslog-listener.ts';
+import type { OpenConnections } from './open-connections.ts';
 import { PartialFrameBuffer } from './partial-frame-buffer.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -45,14 +46,20 @@ export function trackConnection(
   return tracked;
 }
 
+/** What a listener's connections have in common, and how this one is tracked. */
+export interface ConnectionContext {
+  readonly counters: ListenerCounters;
+  readonly rejectionWarnings: RejectionWarnings;
+  readonly connections: OpenConnections;
+  readonly tracked: TrackedConnection;
+}
+
 /** Takes lines from a connection until it ends. */
 export function serveSyslogConnection(
   socket: Socket,
   peer: SyslogPeer,
   { router, rules, rateLimiter, connectionLimiter, miscountReports, log }: SyslogListenerOptions,
-  counters: ListenerCounters,
-  rejectionWarnings: RejectionWarnings,
-  tracked: TrackedConnection,
+  { counters, rejectionWarnings, connections, tracked }: ConnectionContext,
 ): void {
   socket.on('error', () => socket.destroy());
   connectionLimiter.handshakeFinished(tracked);
@@ -114,7 +121,7 @@ export function serveSyslogConnection(
     if (!takeFrames()) {
       loadingToken = true;
       socket.pause();
-      void loadTokenAndResume();
+      connections.addPending(loadTokenAndResume());
       return;
     }
     finishChunk();

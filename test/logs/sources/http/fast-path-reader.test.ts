@@ -114,6 +114,13 @@ describe('what goes to Node’s server, as it came', () => {
     'an API key': Buffer.from(head(5).toString().replace(basicAuth('t.a'), 'Bearer key')),
     'more than a batch': head(BATCH_BYTES),
     'more lines than fit into a batch': head(5, `Logplex-Msg-Count: ${BATCH_BYTES}\r\n`),
+    'a large body with a count below zero': head(999_999_999, 'Logplex-Msg-Count: -99999999\r\n'),
+    'a large body with a count of zero': head(999_999_999, 'Logplex-Msg-Count: 0\r\n'),
+    'a length with byte 0xA0 behind it': Buffer.from(head(5).toString().replace(': 5', ': 5\xa0'), 'latin1'),
+    'a type with byte 0xA0 before it': Buffer.from(
+      head(5).toString().replace(': application', ': \xa0application'),
+      'latin1',
+    ),
   };
   it.each(Object.entries(cases))('%s', (_name, bytes) => {
     expect(reader.receive(bytes)).toBe(ReadStep.notFastPath);

@@ -124,6 +124,22 @@ describe('a fast-path request and one that Node’s server reads', () => {
     expect(messages.slice(0, 40)).toEqual(messages.slice(40));
   });
 
+  it('refuse a length that only looks like a number, and store nothing of its body', async () => {
+    const app = await server.createApp();
+    const payload = logplexBody(['smuggled']);
+    const whole = written(app, payload).toString('latin1');
+    for (const length of [`${payload.length}\xa0`, `\xa0${payload.length}`, `+${payload.length}`, '0x5']) {
+      const bytes = whole.replace(`Content-Length: ${payload.length}`, `Content-Length: ${length}`);
+      const answer = await talk([Buffer.from(bytes, 'latin1')]);
+      expect(statuses(answer), length).toEqual([400]);
+    }
+    for (const coding of ['chunked\xa0', '\xa0chunked', 'xchunked']) {
+      const bytes = whole.replace(/Content-Length: \d+/, `Transfer-Encoding: ${coding}`);
+      expect(statuses(await talk([Buffer.from(bytes, 'latin1')])), coding).toEqual([400]);
+    }
+    expect(await server.readMessages(app)).toEqual([]);
+  });
+
   it('share the frame ids', async () => {
     const app = await server.createApp();
     const payload = logplexBody(numberedMessages(3, 'once'));

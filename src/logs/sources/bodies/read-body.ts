@@ -1,0 +1,166 @@
+import type { IncomingMessage } from 'node:http';
+import * as zlib from 'node:zlib';
+import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
+import { TailraceError } from '../../../common/errors.ts';
+import type { BodyReservation } from './body-memory.ts';
+import { zstdFrames } from './zstd-frame.ts';
+
+type Decompress = (
+  body: Buffer,
+  options: zlib.ZlibOptions,
+  done: (error: Error | null, unpacked: Buffer) => void,
+) => void;
+
+/** Bytes that are unpacked at a time: each time the main thread takes them over. */
+const UNPACKED_BYTES = 131_072;
+/** Zstandard frames in a body: each is unpacked on its own. */
+const ZSTD_FRAMES_MAX = 1_000;
+
+/** Bytes of a rejected body that are still read. */
+const DISCARD_BYTES_MAX = 64 * 1_048_576;
+
+/** Zstandard is in Node 22.15 and later. */
+const zstd: unknown = 'zstdDecompress' in zlib ? zlib.zstdDecompress : undefined;
+const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
+  gzip: zlib.gunzip,
+  'x-gzip': zlib.gunzip,
+  ...(isDecompress(zstd) ? { zstd } : {}),
+};
+
+function isDecompress(value: unknown): value is Decompress {
+  return typeof value === 'function';
+}
+
+/**
+ * Reads a request's body, decompressed.
+ * @param memory counts what it takes.
+ * @throws TailraceError `too_large` as soon as it is known to be over `maxBytes`, compressed or not;
+ * `bad_request` when it isn't valid in its Content-Encoding; `unsupported_type` for other encodings.
+ */
+export async function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  memory: BodyReservation,
+): Promise<Buffer> {
+  const encoding = request.headers['content-encoding']?.toLowerCase();
+  const isCompressed = encoding !== undefined && encoding !== 'identity';
+  const decompressor = isCompressed ? DECOMPRESSORS[encoding] : undefined;
+  if (isCompressed && !decompressor) throw unsupportedEncoding(encoding);
+  if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
+  const body = await collect(request, maxBytes, memory);
+  if (!decompressor) return body;
+  const unpacked = await unpack(body, maxBytes, decompressor, String(encoding));
+  memory.add(unpacked.length);
+  return unpacked;
+}
+
+async function unpack(
+  body: Buffer,
+  maxBytes: number,
+  decompressor: Decompress,
+  encoding: string,
+): Promise<Buffer> {
+  if (encoding !== 'zstd') return decompress(body, maxBytes, decompressor, encoding);
+  const frames = zstdFrames(body);
+  if (!frames) throw invalidEncoding(encoding);
+  if (frames.length > ZSTD_FRAMES_MAX)
+    throw new TailraceError('too_large', `The body has over ${ZSTD_FRAMES_MAX} zstd frames: send fewer.`);
+  const parts: Buffer[] = [];
+  let left = maxBytes;
+  for (const frame of frames) {
+    const part = await decompress(frame, Math.max(1, left), decompressor, encoding);
+    left -= part.length;
+    if (left < 0) throw tooLarge(maxBytes);
+    parts.push(part);
+  }
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+}
+
+/**
+ * Reads and discards what is left of a rejected body: a connection that is closed while the sender still writes is reset, and the
+ * sender never reads the response. One that sends more than `maxBytes` is disconnected all the same.
+ */
+export function discardRemainingBody(request: IncomingMessage, maxBytes = DISCARD_BYTES_MAX): void {
+  let left = maxBytes;
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) request.destroy();
+  });
+}
+
+function collect(request: IncomingMessage, maxBytes: number, memory: BodyReservation): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let first: Buffer | undefined;
+    let more: Buffer[] | undefined;
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      try {
+        if (size > maxBytes) throw tooLarge(maxBytes);
+        memory.add(chunk.length);
+      } catch (error) {
+        request.removeAllListeners('data'); // the rest is for `discardRemainingBody`
+        reject(error);
+        return;
+      }
+      if (!first) first = chunk;
+      else if (more) more.push(chunk);
+      else more = [first, chunk];
+    });
+    request.on('end', () => resolve(more ? concatAndDetach(more, size) : (first ?? Buffer.alloc(0))));
+    request.on('error', reject);
+    request.on('close', () => {
+      if (!request.complete)
+        reject(new TailraceError('bad_request', 'The request ended in the middle of its body.'));
+    });
+  });
+}
+
+/** The parts as one buffer; their memory is given back. */
+function concatAndDetach(parts: readonly Buffer[], size: number): Buffer {
+  const whole = Buffer.concat(parts, size);
+  for (const part of parts) detachBuffer(part);
+  return whole;
+}
+
+function decompress(
+  body: Buffer,
+  maxBytes: number,
+  decompressor: Decompress,
+  encoding: string,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    decompressor(
+      body,
+      { maxOutputLength: maxBytes, chunkSize: chunkSizeFor(body, maxBytes) },
+      (error, unpacked) => {
+        if (!error) resolve(unpacked);
+        else if (error instanceof RangeError) reject(tooLarge(maxBytes));
+        else reject(invalidEncoding(encoding, error));
+      },
+    );
+  });
+}
+
+/** A small body stays small in most cases. */
+function chunkSizeFor({ length }: Buffer, maxBytes: number): number {
+  return Math.max(1_024, Math.min(UNPACKED_BYTES, maxBytes, length * 8));
+}
+
+function invalidEncoding(encoding: string, cause?: unknown): TailraceError {
+  return new TailraceError('bad_request', `Bad request: the body is not valid ${encoding}.`, { cause });
+}
+
+function unsupportedEncoding(encoding: string): TailraceError {
+  const sentence =
+    encoding === 'zstd'
+      ? `Content-Encoding zstd isn't supported by Node.js ${process.versions.node.split('.')[0]}: send gzip or none, or run tailrace on Node.js 22.15 or later.`
+      : `Content-Encoding ${encoding} isn't supported: send ${Object.keys(DECOMPRESSORS)
+          .filter((name) => !name.startsWith('x-'))
+          .join(' or ')}, or none.`;
+  return new TailraceError('unsupported_type', sentence);
+}
+
+function tooLarge(maxBytes: number): TailraceError {
+  return new TailraceError('too_large', `The body is over ${maxBytes} bytes: send it in several requests.`);
+}
