@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import { trimOws } from '../../../common/http/fields.ts';
+import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
@@ -250,7 +251,7 @@ export async function registerIngestRoutes(
     logSource: LogSource | undefined,
     job: ParseJob,
   ): Promise<ParsedBody> {
-    if (isQuicklyParsed(job)) return { lines: parseBody(job), body: job.body };
+    if (isQuicklyParsed(job)) return parseInTurn(job);
     return held.run(hold, () => parsingThread.parse(logSource?.app ?? '', job));
   }
 
@@ -297,6 +298,19 @@ export async function registerIngestRoutes(
     // A sender that disconnects before the response doesn't know, and sends it again.
     if (known !== undefined) reply.raw.once('finish', () => refusedRequests.forget(known));
   }
+}
+
+/** Parses a small body, now or, when many have come at once, in a later turn of the event loop. */
+function parseInTurn(job: ParseJob): Promise<ParsedBody> {
+  return new Promise((resolve, reject) => {
+    eventLoopBudget.run(() => {
+      try {
+        resolve({ lines: parseBody(job), body: job.body });
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
 }
 
 /** Whose request it is, for the recognition of retries. */
