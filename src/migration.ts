@@ -10,10 +10,9 @@ import type { Settings } from './common/config/settings.ts';
 import { TailraceError } from './common/errors.ts';
 import { SILENT_LOG } from './common/log.ts';
 import { ROUTERS_SCOPE } from './logs/drains/membership.ts';
-import type { AppId, RecordChange, Sequence, Store, StoredBatch } from './logs/store/contract.ts';
+import type { AppId, RecordChange, Sequence, Store } from './logs/store/contract.ts';
 import { isRedisUrl, openStore } from './logs/store/open.ts';
-import { BatchBuilder } from './logs/syslog/batch-builder.ts';
-import { SyslogHeader, scanHeader } from './logs/syslog/header.ts';
+import { placeholderBatch } from './logs/store/placeholder-batch.ts';
 
 const READ_BYTES = 1_048_576;
 /** How long a Redis may take to answer first: somebody waits. */
@@ -130,7 +129,8 @@ async function copyStream(from: Store, to: Store, app: AppId): Promise<{ lines: 
   }
   const { first, last } = await from.bounds(app);
   // Everything has grown too old, but the numbers were used: cursors stand there.
-  if (last > after && first > last) await to.restore(app, placeholderBatch(last));
+  if (last > after && first > last)
+    await to.restore(app, placeholderBatch(last, 'Moved to another store; the lines before are gone'));
   return { lines, bytes };
 }
 
@@ -142,18 +142,4 @@ async function copyRecords(from: Store, to: Store, scope: string): Promise<void>
       .map(({ key, value }) => ({ key, value }));
     await to.transact(scope, changes);
   }
-}
-
-/** One line in the place of the last one of a stream that holds none: the stream goes on counting behind it. */
-function placeholderBatch(last: Sequence): StoredBatch {
-  const builder = new BatchBuilder(4_096);
-  const header = new SyslogHeader();
-  const line = Buffer.from(
-    '<190>1 - - heroku tailrace - - Moved to another store; the lines before are gone',
-  );
-  scanHeader(line, 0, line.length, header);
-  builder.add(line, 0, line.length, header, Buffer.from('heroku'), Buffer.from('host'));
-  const batch = builder.takeBatch();
-  if (!batch) throw new Error('a batch of one line is empty');
-  return { ...batch, first: last, last, storedAtMs: Date.now() };
 }

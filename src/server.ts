@@ -2,11 +2,12 @@
  * The composition root: the log router, what runs apps, and the API, each opened with what it needs of those before it, and closed in the
  * reverse order.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { createApiServer, registerApiRoutes } from './api/api-server.ts';
+import { finishRequestsOnClose } from './api/finish-requests.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
@@ -35,7 +36,8 @@ import { registerIngestRoutes } from './logs/sources/http/ingest-routes.ts';
 import { listenError } from './logs/sources/listen.ts';
 import { registerBatchMetrics, registerListenerMetrics } from './logs/sources/listener-metrics.ts';
 import { type SyslogListeners, startSyslogListeners } from './logs/sources/syslog/syslog-listeners.ts';
-import type { AppId, Store } from './logs/store/contract.ts';
+import type { AppId, Store, StreamDamage } from './logs/store/contract.ts';
+import { describeDamage, lostLinesMessage } from './logs/store/damage-reports.ts';
 import { openStore } from './logs/store/open.ts';
 import { StreamReaders } from './logs/store/stream-reader.ts';
 
@@ -63,9 +65,14 @@ export interface RunningServer
 
 /**
  * Starts everything but apps: the log router, what runs apps, and the HTTP API over both.
+ * @param startsMore whoever starts it does more, and then calls the store's `onServerStarted`.
  * @throws TailraceError when a port is taken or the data folder can't be used, with what to do.
  */
-export async function startServer(settings: Settings, log: Logger): Promise<RunningServer> {
+export async function startServer(
+  settings: Settings,
+  log: Logger,
+  startsMore = false,
+): Promise<RunningServer> {
   let url = '';
   const closers = new Closers();
   const folder = createDataFolder(settings.data);
@@ -81,6 +88,7 @@ export async function startServer(settings: Settings, log: Logger): Promise<Runn
     closers.add(apps.close);
     await apps.dynoManager.open();
     closers.add(writeServerFile(settings.data, url));
+    if (!startsMore) logs.store.onServerStarted();
     log.info({ version: VERSION, pid: process.pid }, 'server started');
     const close = async (): Promise<void> => {
       log.info({ pid: process.pid }, 'server is stopping');
@@ -141,7 +149,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
   try {
     const store = await openStore(settings, areaLog(log, 'store'));
     closers.add(() => store.close());
-    const readers = new StreamReaders(store);
+    const readers = new StreamReaders(store, settings.streamAgeMs);
     const appRegistry = new AppRegistry(store);
     const appName = async (app: AppId): Promise<string | undefined> => (await appRegistry.findApp(app))?.name;
     const metrics = createRegistry();
@@ -154,6 +162,14 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
     );
     closers.add(closeRouter);
     const platformLog = new PlatformLog(router);
+    const storeLog = areaLog(log, 'store');
+    closers.add(
+      store.watchDamage((damage) => {
+        void appName(damage.app)
+          .catch(() => undefined)
+          .then((name) => reportDamage(damage, name, storeLog, platformLog));
+      }),
+    );
     const targetPolicy = new TargetPolicy(settings.allowPrivateDrains);
     const outlets = new OutletFactory(targetPolicy, VERSION);
     const drains = new DrainSupervisor({
@@ -196,6 +212,19 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
   }
 }
 
+/** Says which lines are lost: in the server's log at every start, in the app's stream once. */
+function reportDamage(
+  damage: StreamDamage,
+  name: string | undefined,
+  log: Log,
+  platformLog: PlatformLog,
+): void {
+  const { app, first, last, isNew } = damage;
+  log.warn({ app, first, last }, describeDamage(damage, name));
+  if (isNew && name !== undefined)
+    platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, lostLinesMessage(first, last));
+}
+
 /** The router with its metrics; closing it stores what was taken, and says what could not be stored. */
 function openRouter(
   settings: Settings,
@@ -210,7 +239,8 @@ function openRouter(
   const router = new LogRouter(store, {
     pendingBytesMax: settings.pendingBytes,
     onAppendFailed: (app, error) => {
-      if (warnings.allow())
+      // What is wrong with the store was said when it began.
+      if (store.trouble === undefined && warnings.allow())
         log.warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
     },
     onBatchStored: (app, batch, afterMs) => {
@@ -258,6 +288,7 @@ async function openApps(
     isShared: settings.redisUrl !== '',
     log: areaLog(log, 'api'),
   });
+  store.watchEmptied(() => void localKey.renew());
   // Not the machine's: that one may be revoked while dynos write.
   const ingestKey = apiKeys.addProcessKey(['ingest']);
   const runningApps = new RunningApps((app, message) =>
@@ -322,6 +353,7 @@ async function openApi(
   const { apiKeys, dynoManager } = apps;
   const apiLog = areaLog(log, 'api');
   const http = createApiServer(apiLog, settings.frameTimeoutMs);
+  const finishRequests = finishRequestsOnClose(http);
   const httpCounters = await registerIngestRoutes(http, {
     router,
     rateLimiter: syslog.rateLimiter,
@@ -366,8 +398,8 @@ async function openApi(
     gitUrl: (name) => `${url()}/${name}.git`,
     log: apiLog,
     version: VERSION,
-    startedAtMs: Date.now(),
   });
+  http.addHook('preClose', finishRequests);
   await http.listen({ host, port: httpPort }).catch((error: unknown) => {
     throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
   });
@@ -393,10 +425,12 @@ async function listenHttpRouter(apps: RunningApps, settings: Settings, log: Log)
 /** Leaves a note in the data folder where clients on this machine find the server; returns how to take it away. */
 function writeServerFile(folder: string, url: string): () => void {
   const file = join(folder, 'server.json');
-  writeFileSync(file, `${JSON.stringify({ url, pid: process.pid, startTicks: ownStartTicks() })}\n`, {
-    mode: 0o600,
-  });
-  return () => rmSync(file, { force: true });
+  const note = `${JSON.stringify({ url, pid: process.pid, startTicks: ownStartTicks() })}\n`;
+  writeFileSync(file, note, { mode: 0o600 });
+  return () => {
+    // Another folder may be in this one's place by now, with the note of another server.
+    if (existsSync(file) && readFileSync(file, 'utf8') === note) rmSync(file, { force: true });
+  };
 }
 
 function urlHost(host: string): string {

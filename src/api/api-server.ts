@@ -73,6 +73,8 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
     // No coercion: a list as a name is a mistake. Where a number may come as text, the schema allows both.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
     schemaController: { compilersFactory: lazySchemaCompilers },
+    // Requests that come while it closes are answered, as the last ones of their connections.
+    return503OnClosing: false,
     forceCloseConnections: true,
   });
   // Clients name JSON as the content type also without a body (DELETE).
@@ -149,8 +151,17 @@ export async function registerApiRoutes(
 ): Promise<void> {
   const dependencies = { ...apiDependencies, sourceNames: new SourceNames() };
   const { apiKeys, appRegistry, store, version, log } = dependencies;
-  server.get('/health', async () => ({ status: 'ok' }));
-  server.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
+  server.get('/health', async (_request, reply) => {
+    const { trouble } = store;
+    return trouble === undefined
+      ? { status: 'ok' }
+      : reply.code(503).send({ status: 'trouble', message: trouble });
+  });
+  server.get('/healthcheck', async (_request, reply) => {
+    const { trouble } = store;
+    reply.code(trouble === undefined ? 200 : 503).type('text/plain');
+    return reply.send(trouble ?? 'OK');
+  });
   webUiRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {

@@ -81,6 +81,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   'The server:': [
     ['status', async () => (await import('./server/status.ts')).statusCommand],
     ['doctor', async () => (await import('./server/doctor.ts')).doctorCommand],
+    ['repair', async () => (await import('./server/repair.ts')).repairCommand],
     ['migrate', async () => (await import('./server/migrate.ts')).migrateCommand],
     [NEEDS_ALL_COMMANDS, async () => (await import('./completion.ts')).completionCommand],
   ],

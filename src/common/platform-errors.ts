@@ -28,6 +28,11 @@ export const PLATFORM_ERRORS = {
     name: 'certificate validation',
     meaning: 'a drain’s certificate was not accepted, here or by its destination; lines wait',
   },
+  L16: {
+    name: 'stored lines lost',
+    meaning:
+      'lines of the stream are gone, because files of the data folder were damaged or removed; which ones',
+  },
   R10: { name: 'Boot timeout', meaning: 'a web dyno didn’t listen on `$PORT` in time, and was ended' },
   R12: {
     name: 'Exit timeout',

@@ -3,6 +3,7 @@
  * drain are killed at random; afterwards every promise is checked.
  */
 import { RedisServer } from '../support/redis/redis-server.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { until } from '../support/until.ts';
 import { type CheckResult, checkDelivery } from './delivery-check.ts';
 import { TortureProducer } from './producer.ts';
@@ -186,15 +187,4 @@ async function isUpToDate(router: RouterProcess): Promise<boolean> {
   } catch {
     return false; // Redis may not be back yet
   }
-}
-
-/** Mulberry32: small, and the same numbers for the same seed. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
 }

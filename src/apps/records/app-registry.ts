@@ -54,13 +54,8 @@ export class AppRegistry {
    */
   async createApp(name: string): Promise<AppRecord> {
     rejectInvalidAppName(name);
-    const now = new Date().toISOString();
-    const app: AppRecord = { id: randomUUID() as AppId, name, createdAt: now, updatedAt: now };
-    const committed = await this.store.transact('', [
-      { key: `name/${name}`, value: app.id, ifVersion: 0 },
-      { key: `app/${app.id}`, value: app },
-      ...['app', 'heroku'].map((source) => newTokenChange(app.id, source)),
-    ]);
+    const { app, changes } = newAppChanges(randomUUID() as AppId, name);
+    const committed = await this.store.transact('', changes);
     if (!committed) throw new TailraceError('conflict', `Name ${name} is already taken.`);
     return app;
   }
@@ -293,6 +288,18 @@ export class AppRegistry {
     if (!drain) throw new TailraceError('not_found', "Couldn't find that drain.");
     return drain;
   }
+}
+
+/** The records of a new app, with the tokens of its two default sources. */
+export function newAppChanges(id: AppId, name: string): { app: AppRecord; changes: RecordChange[] } {
+  const now = new Date().toISOString();
+  const app: AppRecord = { id, name, createdAt: now, updatedAt: now };
+  const changes = [
+    { key: `name/${name}`, value: id, ifVersion: 0 },
+    { key: `app/${id}`, value: app },
+    ...['app', 'heroku'].map((source) => newTokenChange(id, source)),
+  ];
+  return { app, changes };
 }
 
 function rejectInvalidAppName(name: string): void {

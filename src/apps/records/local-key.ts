@@ -11,6 +11,8 @@ import { type ApiKeyRecord, type ApiKeys, generateApiKey, isLocal, KEY_SCOPES } 
 const LEASE_MS = 7 * 86_400_000;
 const RENEW_INTERVAL_MS = 3_600_000;
 const KEY_FILE = 'key';
+/** A file that was cut short must not become a key that can be guessed. */
+const KEY_PATTERN = /^[\x21-\x7e]{16,}$/;
 const ID_FILE = 'folder-id';
 
 export interface LocalKeyOptions {
@@ -42,7 +44,10 @@ export class LocalKey {
     // The embedded store has made the folder already; with another store there is only this in it.
     makeDirectory(folder, 0o700);
     const folderId = readText(join(folder, ID_FILE)) ?? writePrivateFile(join(folder, ID_FILE), randomUUID());
-    const found = readText(join(folder, KEY_FILE));
+    const written = readText(join(folder, KEY_FILE));
+    const found = written !== undefined && KEY_PATTERN.test(written) ? written : undefined;
+    if (written !== found)
+      log.warn({ folder }, 'the file with the key of this machine is damaged: it gets another one');
     const isRevoked = found !== undefined && (await apiKeys.wasRevoked(found));
     if (isRevoked) log.warn({ folder }, 'the key of this machine was revoked: it has another one now');
     const key = found === undefined || isRevoked ? generateApiKey() : found;
@@ -110,7 +115,8 @@ export class LocalKey {
     );
   }
 
-  private async renew(): Promise<void> {
+  /** Writes the key's record again: what isn't renewed becomes useless, and the store may have been emptied. */
+  async renew(): Promise<void> {
     const { apiKeys, isShared, log } = this.options;
     if (!isShared) return;
     try {

@@ -1,8 +1,6 @@
 /** The store: as the running server sees it, or, while none runs, as one would find it. */
-import { join } from 'node:path';
 import type { Settings } from '../../common/config/settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
-import { assertLmdbFile } from '../../logs/store/embedded/lmdb-safety.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
 const result = resultsOf('store');
@@ -35,15 +33,11 @@ export async function checkStore({ redisUrl, redisCa, redisWait, data }: Setting
       return [result('trouble', error instanceof Error ? error.message : String(error))];
     }
   }
+  const { assertStoreUsable } = await import('../../logs/store/embedded/records/store-file.ts');
   try {
-    assertLmdbFile(join(data, 'store.mdb'));
-  } catch {
-    return [
-      result(
-        'trouble',
-        `${join(data, 'store.mdb')} is not a store: move it away, or choose another folder with TAILRACE_DATA.`,
-      ),
-    ];
+    assertStoreUsable(data);
+  } catch (error) {
+    return [result('trouble', error instanceof Error ? error.message : String(error))];
   }
   return [result('ok', 'embedded, in the data folder')];
 }

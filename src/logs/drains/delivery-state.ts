@@ -82,14 +82,22 @@ export class DeliveryState {
    * what of the lines sent before has arrived: the cursor can't wait for it behind lines that are gone.
    */
   countLoss(): LossSpan | undefined {
-    const { first, storedAtMs: untilMs } = this.loaded[0];
+    const { first, storedAtMs } = this.loaded[0];
+    return this.countLossUpTo(first - 1, storedAtMs);
+  }
+
+  /**
+   * Counts lines up to `last` as lost, unless they were settled: the stream has nothing at all after {@link sentUpTo}. As with
+   * {@link countLoss}, what of the lines sent before has arrived has to be known.
+   */
+  countLossUpTo(last: Sequence, untilMs: number): LossSpan | undefined {
     const { after, storedAtMs } = this.cursor.record;
-    const count = first - 1 - after;
+    const count = last - after;
     this.inFlight.clear();
-    this.lastSent = first - 1;
+    this.lastSent = last;
     if (count <= 0) return undefined;
     const sinceMs = storedAtMs || this.waitingSinceMs || untilMs;
-    this.cursor.advance(first - 1, { lost: count }, sinceMs);
+    this.cursor.advance(last, { lost: count }, sinceMs);
     return { count, sinceMs, untilMs };
   }
 

@@ -52,6 +52,7 @@ interface Buckets {
 
 interface LimitedLines {
   count: number;
+  /** Milliseconds since 1970. */
   sinceMs: number;
   timer: NodeJS.Timeout | undefined;
 }
@@ -64,7 +65,7 @@ export class RateLimiter {
   /** Nothing is limited: callers needn't ask. */
   readonly disabled: boolean;
 
-  constructor(options: RateLimiterOptions, now: () => number = Date.now) {
+  constructor(options: RateLimiterOptions, now: () => number = () => performance.now()) {
     const { token, app } = options;
     this.options = options;
     this.now = now;
@@ -105,7 +106,7 @@ export class RateLimiter {
   countLimited(app: AppId, lines: number): void {
     let limited = this.limitedLines.get(app);
     if (!limited) {
-      limited = { count: 0, sinceMs: this.now(), timer: undefined };
+      limited = { count: 0, sinceMs: Date.now(), timer: undefined };
       this.limitedLines.set(app, limited);
     }
     limited.count += lines;
@@ -137,7 +138,7 @@ export class RateLimiter {
     const since = formatTimestamp(limited.sinceMs);
     const { count } = limited;
     limited.count = 0;
-    limited.sinceMs = this.now();
+    limited.sinceMs = Date.now();
     this.options.logToApp(
       app,
       `Rate limit: ${count} messages refused since ${since}. Allowed are ${formatLimits(this.options)}.`,

@@ -10,6 +10,8 @@ import type { LogSource, TokenLookup } from '../router/token-cache.ts';
 import type { AppId } from '../store/contract.ts';
 import { RECORD_HEADER } from '../syslog/batch.ts';
 import { withDefaultHeader } from '../syslog/default-header.ts';
+import { HOSTNAME_BYTES_MAX, storedHeaderField } from '../syslog/fields/header-field.ts';
+import { maskTokens } from '../syslog/fields/token-text.ts';
 import { SyslogHeader, scanHeader, scanHerokuDrainHeader } from '../syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
 import { decodeFrames, type RecordSink } from '../syslog/wasm/wasm-codec.ts';
@@ -112,7 +114,7 @@ export class LineReceiver implements RecordSink {
     } = options;
     this.router = router;
     this.counters = counters;
-    this.host = Buffer.from(host.slice(0, 255));
+    this.host = storedHeaderField(host, HOSTNAME_BYTES_MAX);
     this.matcher = new SourceMatcher(authenticatedSource);
     this.sourceResolver = sourceResolver;
     this.rateLimiter = rateLimiter?.disabled ? undefined : rateLimiter;
@@ -185,8 +187,8 @@ export class LineReceiver implements RecordSink {
     this.counters.malformed++;
     const known = end > start ? (authenticated ?? this.sourceResolver?.resolveHeaderless()) : authenticated;
     if (!known) return FrameOutcome.malformed;
-    // Kept as a message without a header.
-    const line = withDefaultHeader(bytes.subarray(start, end));
+    // Kept as a message without a header. What should have been one may hold a token.
+    const line = withDefaultHeader(maskTokens(bytes, start, end));
     scanHeader(line, 0, line.length, this.header);
     return this.add(line, 0, line.length, sourceForAppName(known, ''));
   }

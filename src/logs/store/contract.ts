@@ -32,7 +32,8 @@ export interface StreamBounds {
 
 /**
  * Bounds of every stream; the oldest batches are trimmed when one of them is exceeded, a limited number with each append. The newest
- * batch stays, whatever its size; a stream to which nothing is added may be removed as a whole once all of it is too old.
+ * batch stays, whatever its size, until it is too old: what is older than `ageMs` goes within a minute more, also from a stream to which
+ * nothing is added.
  */
 export interface Retention {
   readonly lines: number;
@@ -64,6 +65,17 @@ export interface NamedBatch {
 /** Notified when a stream has grown. `batch` is there when the store has it in memory; notifications may come twice, or late. */
 export type AppendListener = (batch: StoredBatch | undefined) => void;
 
+/** Lines of an app that were stored and are lost, because files were damaged or removed. */
+export interface StreamDamage {
+  readonly app: AppId;
+  readonly first: Sequence;
+  readonly last: Sequence;
+  /** It wasn't reported before, also not by a process before this one. */
+  readonly isNew: boolean;
+}
+
+export type DamageListener = (damage: StreamDamage) => void;
+
 /** A record with its version, for compare-and-set. Versions grow by one; 0 means that there is no such record. */
 export interface StoredRecord<T = unknown> {
   readonly key: string;
@@ -85,11 +97,11 @@ export interface TransactOptions {
   readonly quiet?: boolean;
 }
 
-/** A lock with a time limit, for one owner at a time. */
+/** A lock with a time limit, for one owner at a time. The limit holds whatever becomes of anybody's clock. */
 export interface Lease {
   readonly name: string;
   readonly owner: string;
-  /** A fencing token: grows with every new owner; a write with an older one is refused. */
+  /** A fencing token: a counter that grows with every new owner; a write with an older one is refused. */
   readonly fence: number;
 }
 
@@ -150,6 +162,12 @@ export interface Store {
    */
   watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void;
 
+  /**
+   * Calls `listener` with lines that turn out to be lost, also with those that were found before, until the returned function is called.
+   * Reading skips them, as it does what was trimmed.
+   */
+  watchDamage(listener: DamageListener): () => void;
+
   /** Removes an app's whole stream. */
   dropStream(app: AppId): Promise<void>;
 
@@ -169,11 +187,34 @@ export interface Store {
    */
   watchRecords(listener: (scope: string) => void): () => void;
 
-  /** Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. */
-  acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
+  /**
+   * Calls `listener` when the store turns out to have been emptied, or replaced by another one, while it was in use, until the returned
+   * function is called: what was read before isn't there any more. {@link watchRecords} is notified of the scope `''` too.
+   */
+  watchEmptied(listener: () => void): () => void;
+
+  /**
+   * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. The fence of an owner that renews
+   * is the same, also when the lease has expired, as long as nobody else had it meanwhile.
+   * @param above the fence of the last write to what the lease protects: the lease's is higher, also when that was written in
+   * another store, or the store has lost its own count.
+   */
+  acquireLease(name: string, owner: string, ttlMs: number, above?: number): Promise<Lease | undefined>;
 
   /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;
+
+  /** Why lines can't be kept now, or some are lost, as far as that can be told at once: a sentence, or undefined. */
+  readonly trouble: string | undefined;
+
+  /** The store's time, milliseconds since 1970: one clock for all who share it, where theirs may differ. */
+  time(): Promise<number>;
+
+  /**
+   * The server that uses it has started. Until then a store that goes away for a moment is waited for; then what fails, fails at once,
+   * and streams are trimmed that nothing is added to.
+   */
+  onServerStarted(): void;
 
   /** Its health; never rejects. */
   status(): Promise<StoreStatus>;

@@ -124,14 +124,25 @@ export class TailCursor {
    * lost by that; undefined when that is nothing, or nothing that they were promised.
    */
   skipGap(next: StoredBatch): TailOverflow | undefined {
+    return this.skipUpTo(next.first - 1, next.storedAtMs);
+  }
+
+  /**
+   * Nothing is stored behind the position up to this line: it was trimmed, damaged, or the stream was dropped. Returns what the reader
+   * lost by that, as {@link skipGap}.
+   */
+  skipMissingEnd(newest: Sequence, nowMs: number): TailOverflow | undefined {
+    return this.skipUpTo(newest, nowMs);
+  }
+
+  private skipUpTo(through: Sequence, untilMs: number): TailOverflow | undefined {
     const isLoss = this.gapIsLoss;
     this.gapIsLoss = true;
-    const through = next.first - 1;
     if (through <= this.position) return undefined;
     const count = through - this.position;
     this.position = through;
     if (!isLoss) return undefined;
-    return { count, sinceMs: this.lastBatchAtMs, untilMs: next.storedAtMs, position: through };
+    return { count, sinceMs: this.lastBatchAtMs, untilMs, position: through };
   }
 
   /** The lines that come next, up to the end of a chunk whose last batch is `last`. */
@@ -142,11 +153,6 @@ export class TailCursor {
       through: Math.min(last.last, chunkEnd, this.end),
       count: this.remaining,
     };
-  }
-
-  /** Nothing is stored behind the position up to this line: it was trimmed, or the stream was dropped. */
-  skipTo(sequence: Sequence): void {
-    this.position = Math.max(this.position, sequence);
   }
 
   /** Lines were scanned, and those that match are sent: true when none match, and it is time to report the position. */

@@ -191,8 +191,12 @@ export class TailSession<T> {
   /** Reads from the store what isn't in memory. */
   private async readFromStore(): Promise<void> {
     const slice = new TimeSlices(SEARCH_SLICE_MS);
+    const { newest } = this.reader;
     const batches = await this.withRetry(() => cachedRead(this.reader, this.position));
-    if (batches.length === 0) this.cursor.skipTo(this.reader.newest);
+    if (batches.length === 0 && !this.closed) {
+      const overflow = this.cursor.skipMissingEnd(newest, Date.now());
+      if (overflow) this.reportLoss(overflow);
+    }
     while (this.sendBatches(batches, slice)) await slice.next();
   }
 

@@ -126,14 +126,30 @@ describe('what comes next', () => {
     const { cursor } = cursorAt(TAIL);
     cursor.start(50, 100);
     cursor.advance({ count: 1, last: 40 });
-    cursor.skipTo(30);
+    cursor.skipMissingEnd(30, 0);
     expect(cursor.position).toBe(50);
-    cursor.skipTo(100);
+    cursor.skipMissingEnd(100, 0);
     expect(cursor.position).toBe(100);
   });
 });
 
 describe('lines that are gone', () => {
+  it('are a loss at the end of the stream too, where the reader was promised them', () => {
+    const fresh = cursorAt(TAIL).cursor;
+    fresh.start(0, 100);
+    expect(fresh.skipMissingEnd(100, 7)).toBeUndefined();
+    expect(fresh.position).toBe(100);
+    const resumed = cursorAt({ ...TAIL, after: 40 }).cursor;
+    resumed.start(40, 100);
+    expect(resumed.skipMissingEnd(100, 7)).toEqual({
+      count: 60,
+      sinceMs: undefined,
+      untilMs: 7,
+      position: 100,
+    });
+    expect(resumed.skipMissingEnd(100, 8)).toBeUndefined();
+  });
+
   it('are no loss before the first that a reader gets, unless they resume', () => {
     const fresh = cursorAt(TAIL).cursor;
     fresh.start(0, 100);

@@ -16,6 +16,8 @@ export class RedisProxy {
   private onLost: (() => void) | undefined;
   private holding = false;
   private refusing = false;
+  /** Connections that were refused since it was broken. */
+  refusedCount = 0;
   /** Every chunk that clients have sent, as text, is shown to it. */
   onRequest: (text: string) => void = () => {};
 
@@ -65,6 +67,10 @@ export class RedisProxy {
     for (const link of this.links) this.cut(link);
   }
 
+  get isBroken(): boolean {
+    return this.refusing;
+  }
+
   restore(): void {
     this.refusing = false;
   }
@@ -76,6 +82,7 @@ export class RedisProxy {
 
   private accept(client: Socket, redisPort: number): void {
     if (this.refusing) {
+      this.refusedCount++;
       client.destroy();
       return;
     }

@@ -19,6 +19,8 @@ export interface RedisServerOptions {
   readonly sentinel?: boolean;
   readonly port?: number;
   readonly password?: string;
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Listen with TLS only, with the certificate of {@link makeCertificate}. */
   readonly tls?: Certificate;
 }
@@ -58,6 +60,10 @@ export class RedisServer {
     return this.child?.pid ?? 0;
   }
 
+  get hasExited(): boolean {
+    return !this.child || this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
   /** Adds lines to redis.conf for the next start. */
   addConfig(...lines: string[]): void {
     this.added.push(...lines);
@@ -94,6 +100,7 @@ export class RedisServer {
     ];
     writeFileSync(file, `${lines.join('\n')}\n`);
     const child = spawn('redis-server', sentinel ? [file, '--sentinel'] : [file], {
+      env: { ...process.env, ...this.options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child.stdout.on('data', (text) => (this.log += text));
@@ -104,7 +111,7 @@ export class RedisServer {
   /** Sends a signal to the process, and waits for its exit unless the signal only pauses or continues it. */
   async signal(signal: NodeJS.Signals): Promise<void> {
     const { child } = this;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || this.hasExited) return;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.kill(signal);
     if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await gone;

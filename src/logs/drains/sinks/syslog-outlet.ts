@@ -8,8 +8,11 @@ import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { encodeShipment, type Shipment } from '../shipment.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
-/** High-water mark: the next shipment waits while more than this is buffered in the socket. */
-const WRITE_BUFFER_BYTES_MAX = 1_048_576;
+/**
+ * High-water mark: the next shipment waits while more than this, about one shipment, is buffered in the socket. What is there is sent even
+ * when the drain's lease is lost meanwhile.
+ */
+const WRITE_BUFFER_BYTES_MAX = 262_144;
 /**
  * TCP doesn't report what the destination has read. What was written this many bytes ago has left the buffers of both
  * systems (Linux: 4 MiB to send, 32 MiB to receive at the most by default, and far less in practice), and what was
@@ -21,6 +24,7 @@ const CONFIRMED_AFTER_MS = 1_000;
 const TIMER_EARLY_MS = 2;
 /** A connection on which nothing can be written for this long is closed. */
 const WRITE_TIMEOUT_MS = 30_000;
+const CLOSED = 'the connection was closed';
 /** More shipments are rarely buffered in the socket; a drain with little or no traffic keeps no memory. */
 const SHIPMENT_BUFFERS: BufferPoolOptions = { buffersMax: 4, pooledBytesMin: 65_536, stepBytes: 131_072 };
 
@@ -44,10 +48,11 @@ export class SyslogOutlet implements Outlet {
   private socket: Socket | undefined;
   private failure: OutletError | undefined;
   private acceptedUpTo: Sequence = 0;
-  /** What was written and isn't confirmed, oldest first. */
+  /** What was written and isn't confirmed, oldest first; `atMs` is on the clock of `performance.now()`. */
   private readonly unconfirmed: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
   private writtenBytes = 0;
   private readonly buffers = new BufferPool(SHIPMENT_BUFFERS);
+  private readonly closing = new AbortController();
 
   constructor(options: SyslogOutletOptions) {
     this.options = options;
@@ -70,7 +75,7 @@ export class SyslogOutlet implements Outlet {
         buffers.release(bytes);
         this.options.onPhase?.('send', performance.now() - beganMs);
       });
-    this.unconfirmed.push({ last: shipment.last, writtenUpTo: this.writtenBytes, atMs: Date.now() });
+    this.unconfirmed.push({ last: shipment.last, writtenUpTo: this.writtenBytes, atMs: performance.now() });
     if (socket.writableLength > WRITE_BUFFER_BYTES_MAX) await this.waitForDrain(socket);
     if (this.failure) throw this.failure;
     return this.confirm();
@@ -79,19 +84,24 @@ export class SyslogOutlet implements Outlet {
   async flush(): Promise<Sequence> {
     const newest = this.unconfirmed.at(-1);
     if (newest && this.socket)
-      await this.waitWhileOpen(this.socket, newest.atMs + CONFIRMED_AFTER_MS + TIMER_EARLY_MS - Date.now());
+      await this.waitWhileOpen(
+        this.socket,
+        newest.atMs + CONFIRMED_AFTER_MS + TIMER_EARLY_MS - performance.now(),
+      );
     if (this.failure) throw this.failure;
     return this.confirm();
   }
 
   async close(): Promise<void> {
+    this.failure ??= new OutletError(CLOSED);
+    this.closing.abort(this.failure);
     this.socket?.destroy();
   }
 
   /** Advances over what has certainly arrived. */
   private confirm(): Sequence {
     const { unconfirmed } = this;
-    const confirmedBefore = Date.now() - CONFIRMED_AFTER_MS;
+    const confirmedBefore = performance.now() - CONFIRMED_AFTER_MS;
     const flushedBytes = this.writtenBytes - (this.socket?.writableLength ?? 0);
     let count = 0;
     for (const { last, writtenUpTo, atMs } of unconfirmed) {
@@ -107,7 +117,11 @@ export class SyslogOutlet implements Outlet {
   private async connect(): Promise<Socket> {
     const { dialer, target, tls, onPhase } = this.options;
     const { host, port, secure } = target;
-    const socket = await dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase);
+    const socket = await dialer.dial(
+      { host, port, tls: secure ? tls : undefined },
+      onPhase,
+      this.closing.signal,
+    );
     const onConnectionLost = (error: OutletError): void => {
       socket.destroy();
       if (this.socket !== socket) return;
@@ -118,7 +132,7 @@ export class SyslogOutlet implements Outlet {
     socket.on('error', (error) => onConnectionLost(toOutletError(error)));
     // Syslog has no responses: when the destination closes, it may not have read everything.
     socket.on('end', () => onConnectionLost(new OutletError('the destination closed the connection')));
-    socket.on('close', () => onConnectionLost(new OutletError('the connection was closed')));
+    socket.on('close', () => onConnectionLost(new OutletError(CLOSED)));
     socket.resume();
     return socket;
   }
@@ -126,6 +140,7 @@ export class SyslogOutlet implements Outlet {
   /** Waits until the socket is writable again. */
   private waitForDrain(socket: Socket): Promise<void> {
     return new Promise((resolve) => {
+      if (socket.destroyed) return resolve();
       const timer = setTimeout(() => {
         this.failure ??= new OutletError(`the destination took nothing for ${WRITE_TIMEOUT_MS / 1_000} s`);
         done();
@@ -144,6 +159,7 @@ export class SyslogOutlet implements Outlet {
   /** Waits for a time, or until the connection closes. */
   private waitWhileOpen(socket: Socket, forMs: number): Promise<void> {
     return new Promise((resolve) => {
+      if (socket.destroyed) return resolve();
       const done = (): void => {
         clearTimeout(timer);
         socket.off('close', done);

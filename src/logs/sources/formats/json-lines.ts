@@ -1,6 +1,7 @@
 /** Lines in JSON: one object a line (NDJSON), or an array of them, with the field names of pino, bunyan and others. */
 import { TailraceError } from '../../../common/errors.ts';
 import { JsonScanner } from '../../../common/limits/json-scanner.ts';
+import { maskTokensInText } from '../../syslog/fields/token-text.ts';
 import { LINES_MAX, tooManyLines } from './packed-lines.ts';
 import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
 
@@ -165,7 +166,7 @@ function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undef
   const message = pick('message', 'msg');
   const rawTime = pick('time', 'timestamp', 'ts', '@timestamp');
   const time = parseTimestamp(rawTime);
-  if (rawTime !== undefined && time === undefined) rest.time = rawTime; // not parseable: kept as a field
+  if (rawTime !== undefined && time === undefined) rest.time = rawTime; // no time, or an impossible one: kept as a field
   const severity = severityOf(pick('level'), pick('severity'));
   const hostname = pick('hostname', 'host');
   const ownDyno = pick('dyno');
@@ -176,7 +177,7 @@ function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undef
     dyno: typeof ownDyno === 'string' ? ownDyno : dyno,
     element: ELEMENT,
     data: message === undefined ? {} : rest,
-    message: textOrJson(message ?? rest),
+    message: message === undefined ? maskTokensInText(textOrJson(rest)) : textOrJson(message),
   });
 }
 

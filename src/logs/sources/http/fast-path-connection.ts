@@ -88,10 +88,15 @@ export class FastPathConnection {
     return this.reader.waitsFor;
   }
 
-  /** Closes it, after the response if a request is being answered. */
-  close(): void {
+  /** It is closed after the response to the request that is being answered, or that comes next. */
+  expectLastRequest(): void {
     this.isLastRequest = true;
-    if (!this.reader.isBusy) this.socket.destroy();
+  }
+
+  /** Closes it unless a request has begun to come. */
+  closeIfIdle(): void {
+    const { waitsFor } = this.reader;
+    if (waitsFor === 'first request' || waitsFor === 'next request') this.socket.destroy();
   }
 
   private readonly onData = (bytes: Buffer): void => this.execute(this.reader.receive(bytes));
@@ -137,10 +142,7 @@ export class FastPathConnection {
   }
 
   private readonly onTokenLoaded = (): void => {
-    if (this.isLastRequest || this.socket.destroyed) {
-      this.socket.destroy();
-      return;
-    }
+    if (this.socket.destroyed) return;
     this.resolveSource();
     this.resumeReading();
   };

@@ -30,6 +30,17 @@ export function streamKeys(app: AppId): StreamKeys {
   };
 }
 
+/** Finds the index of every stream (`SCAN`). */
+export const STREAM_INDEX_PATTERN = `${PREFIX}:{*}:index`;
+
+/** The app whose stream has this index. */
+export function appOfIndexKey(key: string): AppId {
+  return key.slice(`${PREFIX}:{`.length, -'}:index'.length) as AppId;
+}
+
+/** Held by the router that removes what is too old. */
+export const SWEEP_KEY = `${PREFIX}:{platform}:sweep`;
+
 export function appendChannel(app: AppId): string {
   return `${PREFIX}:wake:${app}`;
 }
@@ -55,6 +66,9 @@ export function leaseKey(name: string): string {
 /** Holds the version of the format of everything else. */
 export const STORE_FORMAT_KEY = `${PREFIX}:{platform}:format`;
 export const STORE_FORMAT = '1';
+
+/** Holds a random id of the data: another one, or none, says that it was removed. */
+export const STORE_ID_KEY = `${PREFIX}:{platform}:id`;
 
 /** Written to find out whether Redis accepts writes. */
 export const WRITE_PROBE_KEY = `${PREFIX}:{platform}:probe`;

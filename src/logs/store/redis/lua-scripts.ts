@@ -30,5 +30,6 @@ export const LUA_SCRIPTS = {
   acquire: loadScript('acquire'),
   release: loadScript('release'),
   clock: loadScript('clock'),
+  trim: loadScript('trim'),
   probe: loadScript('probe'),
 } as const;

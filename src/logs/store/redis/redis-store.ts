@@ -2,7 +2,7 @@
  * The Redis store: many routers on one Redis (or Valkey) 6.2 or newer, alone, behind Sentinels, or a Cluster. An append
  * is durable as far as Redis is: see docs/redis.md.
  *
- * Whatever has to be atomic is one Lua script (`lua/`); time is by Redis's clock; reads go to the master.
+ * Whatever has to be atomic is one Lua script (`lua/`); lines are stored at times of Redis's clock; reads go to the master.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -30,7 +30,7 @@ import { RedisAppender } from './appender.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { RedisConnection } from './connection/connection.ts';
 import { checkPermissions } from './connection/permissions.ts';
-import { redisStatus } from './connection/redis-status.ts';
+import { redisStatus, redisTime } from './connection/redis-status.ts';
 import { parseRedisUrl, type RedisAddress } from './connection/redis-url.ts';
 import { ReplicaWaiter, type ReplicaWaitOptions } from './connection/replica-waiter.ts';
 import {
@@ -42,6 +42,7 @@ import {
 } from './connection/server-check.ts';
 import { RedisLeases } from './leases.ts';
 import { RedisRecords } from './records.ts';
+import { StreamAges } from './stream-ages.ts';
 import { RedisStreams } from './streams.ts';
 
 /** How long Redis may be unavailable when the store is opened. */
@@ -57,6 +58,8 @@ export interface RedisStoreOptions {
   readonly log: Log;
   /** How long Redis may be unavailable when the store is opened, ms. */
   readonly openMs?: number;
+  /** A server opens it, and starts: Redis may be unavailable for so long until {@link Store.onServerStarted}. */
+  readonly forServer?: boolean;
   /** Replicas that must have a line before it is acknowledged; left out: none. */
   readonly wait?: ReplicaWaitOptions;
 }
@@ -70,6 +73,8 @@ interface OpenOptions {
 
 export class RedisStore implements Store {
   readonly shared = true;
+  /** Only Redis itself knows. */
+  readonly trouble = undefined;
   private readonly connection: RedisConnection;
   private readonly appender: RedisAppender;
   private readonly streams: RedisStreams;
@@ -77,7 +82,10 @@ export class RedisStore implements Store {
   private readonly leases: RedisLeases;
   private readonly changeFeed: ChangeFeed;
 
+  private readonly ages: StreamAges;
+
   private readonly wait: ReplicaWaitOptions | undefined;
+  private readonly waitConnection: RedisConnection | undefined;
 
   private constructor(connection: RedisConnection, { address, ca, retention, wait }: OpenOptions) {
     const origin = randomBytes(ORIGIN_BYTES).toString('base64url');
@@ -85,13 +93,14 @@ export class RedisStore implements Store {
     this.streams = new RedisStreams(connection);
     this.records = new RedisRecords(connection, origin);
     this.leases = new RedisLeases(connection);
+    this.ages = new StreamAges(connection, retention.ageMs);
     this.changeFeed = new ChangeFeed(connection, this.records, origin);
     const newestSeen = (app: AppId): Sequence => this.changeFeed.newestSeen(app);
     this.wait = wait;
     // Without warnings: the other connection has the same ones.
-    const waitConnection =
+    this.waitConnection =
       wait && new RedisConnection({ address, ca, log: SILENT_LOG, waitMs: wait.timeoutMs });
-    const replicas = wait && waitConnection && new ReplicaWaiter(waitConnection, wait);
+    const replicas = wait && this.waitConnection && new ReplicaWaiter(this.waitConnection, wait);
     this.appender = new RedisAppender({ connection, retention, origin, newestSeen, replicas });
   }
 
@@ -102,12 +111,13 @@ export class RedisStore implements Store {
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const { ca, log } = options;
     const address = parseRedisUrl(options.url);
-    const connection = new RedisConnection({ address, ca, log });
+    const openMs = options.openMs ?? OPEN_TIMEOUT_MS;
+    const connection = new RedisConnection({ address, ca, log, startPatienceMs: openMs });
     let store: RedisStore | undefined;
     const wait = options.wait && options.wait.replicas > 0 ? options.wait : undefined;
     try {
       store = new RedisStore(connection, { address, ca, retention: options.retention, wait });
-      await connection.ready(options.openMs ?? OPEN_TIMEOUT_MS);
+      await connection.ready(openMs);
       await checkPermissions(connection, wait !== undefined);
       const servers = await readServerInfo(connection);
       const missing = missingReplicas(servers, wait?.replicas ?? 0);
@@ -116,7 +126,14 @@ export class RedisStore implements Store {
       for (const warning of new Set(servers.flatMap(serverWarnings)))
         log.warn({ redis: address.text }, warning);
       await checkStoreFormat(connection);
+      store.watchEmptied(() => {
+        const message =
+          'Redis was emptied, or is another one now: apps, tokens, keys, drains and lines are gone';
+        log.warn({ redis: address.text }, message);
+        checkStoreFormat(connection).catch((error: unknown) => log.warn({ err: error }, message));
+      });
       await store.changeFeed.reconcile();
+      if (!options.forServer) store.endStart();
       return store;
     } catch (error) {
       await store?.close();
@@ -159,6 +176,10 @@ export class RedisStore implements Store {
     return this.appender.restore(app, batch);
   }
 
+  watchDamage(): () => void {
+    return () => {};
+  }
+
   watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void {
     return this.changeFeed.watchOutage(app, listener);
   }
@@ -191,12 +212,25 @@ export class RedisStore implements Store {
     return this.changeFeed.watchRecords(listener);
   }
 
-  acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
-    return this.leases.acquireLease(name, owner, ttlMs);
+  watchEmptied(listener: () => void): () => void {
+    return this.changeFeed.watchEmptied(listener);
+  }
+
+  acquireLease(name: string, owner: string, ttlMs: number, above?: number): Promise<Lease | undefined> {
+    return this.leases.acquireLease(name, owner, ttlMs, above);
   }
 
   releaseLease(lease: Lease): Promise<void> {
     return this.leases.releaseLease(lease);
+  }
+
+  async time(): Promise<number> {
+    return redisTime(this.connection);
+  }
+
+  onServerStarted(): void {
+    this.endStart();
+    this.ages.start();
   }
 
   status(): Promise<StoreStatus> {
@@ -205,8 +239,14 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.changeFeed.close();
+    this.ages.stop();
     await this.appender.close();
     this.connection.close();
+  }
+
+  private endStart(): void {
+    this.connection.endStart();
+    this.waitConnection?.endStart();
   }
 
   private onAppended(app: AppId, batch: Batch, appended: TimedAppendResult): AppendResult {

@@ -1,6 +1,6 @@
 /** Redis becomes unavailable and available again: nothing that was acknowledged is lost, and everything goes on by itself. */
 import { Redis } from 'ioredis';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
 import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
 import { LUA_SCRIPTS } from '../../../../src/logs/store/redis/lua-scripts.ts';
@@ -87,6 +87,26 @@ describe.runIf(hasRedis)('when Redis', () => {
     await producer.stop();
     expect(producer.slowestRefusalMs).toBeLessThan(7_000);
     await expectKept(store, app, producer);
+  });
+
+  it('hangs, many calls that wait for it at once add no listeners without end', async () => {
+    const server = await startRedisForTest();
+    const { store } = await openRedisStoreForTest(server.url);
+    const warnings: Error[] = [];
+    const collect = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', collect);
+    onTestFinished(() => void process.off('warning', collect));
+    await server.signal('SIGSTOP');
+    const calls = Array.from({ length: 50 }, () => store.get('', 'key').catch((error: unknown) => error));
+    for (const outcome of await Promise.all(calls)) expect(outcome).toMatchObject({ code: 'unavailable' });
+    await server.signal('SIGCONT');
+    await until('Redis to answer again', () =>
+      store.get('', 'key').then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect(warnings).toEqual([]);
   });
 
   it('loses the pub/sub connection, lines are not late by more than a second', async () => {

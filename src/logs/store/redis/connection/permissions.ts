@@ -53,6 +53,7 @@ function directCommands(
     [name, () => connection.call(name, ...args)] as const;
   return [
     call('info', 'server'),
+    call('scan', 0, 'COUNT', 1),
     call('eval', 'return 1', 0),
     call('evalsha', NO_SCRIPT, 0),
     ['subscribe', () => connection.subscribe([PROBE_CHANNEL])],

@@ -88,9 +88,9 @@ export function mayHaveRun(error: unknown, isCluster: boolean): boolean {
 /**
  * Any error of a Redis client as a TailraceError; `where` is the address as it may be printed. The original isn't kept as
  * its cause: it carries the command with all that was sent, passwords too.
- * @param hasAnswered was it connected before? Until then nothing is queued for it.
+ * @param hasStarted has the server started? Until then nothing waits for Redis, and what can't be used ends the start.
  */
-export function redisError(error: unknown, where: string, hasAnswered: boolean): TailraceError {
+export function redisError(error: unknown, where: string, hasStarted: boolean): TailraceError {
   if (error instanceof TailraceError) return error;
   const detail = errorText(error);
   const cause = detail;
@@ -98,14 +98,14 @@ export function redisError(error: unknown, where: string, hasAnswered: boolean):
   if (rule) {
     const text = typeof rule.text === 'string' ? rule.text : rule.text(detail);
     // What was right once is so again when somebody has corrected it: senders wait.
-    return new TailraceError(hasAnswered && rule.code === 'settings' ? 'unavailable' : rule.code, text, {
+    return new TailraceError(hasStarted && rule.code === 'settings' ? 'unavailable' : rule.code, text, {
       cause,
     });
   }
   const why = detail.slice(0, 160);
   if (error instanceof Error && error.name === 'ReplyError')
     return new TailraceError('unavailable', `Redis at ${where} refuses a command: ${why}`, { cause });
-  const then = hasAnswered
+  const then = hasStarted
     ? 'what waits is kept, and goes on by itself when Redis is back'
     : 'start it, or correct its address';
   return new TailraceError(

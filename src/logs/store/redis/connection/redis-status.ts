@@ -79,11 +79,16 @@ async function writeError(connection: RedisConnection): Promise<string | undefin
   }
 }
 
+/** Whole milliseconds since 1970, by Redis' clock. */
+export async function redisTime(connection: RedisConnection): Promise<number> {
+  const [seconds, micros] = (await connection.call('time')) as [string, string];
+  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+}
+
 /** By how many milliseconds Redis' clock is ahead, less the time that the reply took. */
 async function clockSkewMs(connection: RedisConnection): Promise<number> {
   const before = Date.now();
-  const [seconds, micros] = (await connection.call('time')) as [string, string];
-  const redisMs = Number(seconds) * 1_000 + Number(micros) / 1_000;
+  const redisMs = await redisTime(connection);
   return redisMs > Date.now() ? redisMs - Date.now() : Math.min(0, redisMs - before);
 }
 

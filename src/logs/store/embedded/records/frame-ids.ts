@@ -1,0 +1,87 @@
+import type { Database, RootDatabase } from 'lmdb';
+import type { AppId, Sequence } from '../../contract.ts';
+import type { StoreClock } from '../store-clock.ts';
+import { sealValue, unsealValue } from './sealed-value.ts';
+
+/** The database of frame ids: its keys are period, app and id. */
+export const FRAMES_DATABASE = 'frames';
+/** How long a frame id is kept, at the least. */
+const FRAME_ID_TTL_MS = 10 * 60_000;
+
+export type FrameKey = [period: number, app: string, frameId: string];
+
+/** Where a frame's lines are. */
+export interface FrameRange {
+  readonly first: Sequence;
+  readonly last: Sequence;
+}
+
+/**
+ * Deduplicates frames: an index of those that were stored, by their ids. The ids are in the streams too: those that a process that died
+ * had not written here are found there.
+ */
+export class FrameIdIndex {
+  private readonly db: Database<Buffer, FrameKey>;
+  /** Frames that are being written to the stream, or to LMDB: a duplicate that comes meanwhile waits for the first one. */
+  private readonly pending = new Map<string, Promise<FrameRange>>();
+  private readonly clock: StoreClock;
+
+  constructor(root: RootDatabase, clock: StoreClock) {
+    this.clock = clock;
+    this.db = root.openDB<Buffer, FrameKey>({ name: FRAMES_DATABASE, encoding: 'binary' });
+  }
+
+  /** Where the frame's lines are, if it was stored; a promise while it is being written. */
+  find(app: AppId, frameId: string): FrameRange | Promise<FrameRange> | undefined {
+    const period = this.currentPeriod();
+    return (
+      this.pending.get(app + frameId) ??
+      this.get([period, app, frameId]) ??
+      this.get([period - 1, app, frameId])
+    );
+  }
+
+  /** The frame is being written; when that fails, it was never stored. */
+  addPending(app: AppId, frameId: string, stored: Promise<FrameRange>): void {
+    const key = app + frameId;
+    this.pending.set(key, stored);
+    stored
+      .then(
+        (range) => {
+          const stored: FrameKey = [this.currentPeriod(), app, frameId];
+          return this.db.put(stored, sealValue(sealedFrameKey(stored), range));
+        },
+        () => true,
+      )
+      .then(
+        () => this.pending.delete(key),
+        () => {}, // LMDB can't take it: it is kept here as long as this process runs
+      );
+  }
+
+  /** One that is damaged was never stored: it comes again at most. */
+  private get(key: FrameKey): FrameRange | undefined {
+    const stored = this.db.get(key);
+    return stored && unsealValue<FrameRange>(sealedFrameKey(key), stored)?.value;
+  }
+
+  /** A frame was found in the stream. */
+  recover(app: AppId, frameId: string, range: FrameRange): void {
+    if (this.find(app, frameId) === undefined) this.addPending(app, frameId, Promise.resolve(range));
+  }
+
+  /** Removes frames of the periods before the last one. */
+  removeExpired(): void {
+    for (const key of this.db.getKeys({ end: [this.currentPeriod() - 1, '', ''] }))
+      this.db.remove(key).catch(() => {}); // next time
+  }
+
+  private currentPeriod(): number {
+    return Math.floor(this.clock.now() / FRAME_ID_TTL_MS);
+  }
+}
+
+/** Its key as its checksum counts it. */
+export function sealedFrameKey([period, app, frameId]: FrameKey): string[] {
+  return [FRAMES_DATABASE, String(period), app, frameId];
+}

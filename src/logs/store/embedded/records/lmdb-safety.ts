@@ -1,0 +1,91 @@
+/** Guards against what ends the process or corrupts LMDB's file, and explains its errors to the people who run the server or send lines. */
+import { statfsSync } from 'node:fs';
+import type { RootDatabase } from 'lmdb';
+import { TailraceError } from '../../../../common/errors.ts';
+
+/** With less than this the disk counts as full. */
+const FREE_BYTES_MIN = 8 * 1_048_576;
+/** Disk space is checked when so much was written, or so much time has passed, since the last time. */
+const CHECK_BYTES = 1_048_576;
+const CHECK_INTERVAL_MS = 20;
+
+/**
+ * LMDB makes a promise of its own for the writes of every turn of the event loop, and handles it nowhere: when that commit
+ * fails, Node.js would end for an unhandled rejection. Each writer has a promise of its own.
+ */
+export function swallowInternalRejections(root: RootDatabase): void {
+  const ignore = (): void => {};
+  // The reason comes as a promise as well, which not every writer asks for.
+  const ignoreFailure = (error: { commitError?: Promise<unknown> }): void =>
+    void error.commitError?.catch(ignore);
+  // Called before that promise is made, in the same task.
+  root.on('beforecommit', () => queueMicrotask(() => void root.committed.then(ignore, ignoreFailure)));
+}
+
+/**
+ * Watches the disk space, so that the disk is never filled to the last byte: LMDB 0.9 as lmdb 3.5 has it corrupts the heap
+ * when several writes fail in a row (seen as `malloc(): corrupted top size`, and the end of the process).
+ */
+export class DiskSpaceGuard {
+  private readonly folder: string;
+  private writtenBytes = 0;
+  private checkedAtMs = 0;
+  private full = false;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** @throws TailraceError `store_full` when there is no space for so many bytes more. */
+  requireSpace(bytes: number): void {
+    this.writtenBytes += bytes;
+    const now = performance.now();
+    if (this.writtenBytes > CHECK_BYTES || now - this.checkedAtMs > CHECK_INTERVAL_MS) {
+      this.full = freeBytes(this.folder) < FREE_BYTES_MIN;
+      this.writtenBytes = 0;
+      this.checkedAtMs = now;
+    }
+    if (this.full) throw storeFull();
+  }
+}
+
+function storeFull(cause?: unknown): TailraceError {
+  return new TailraceError(
+    'store_full',
+    'The disk that holds the data folder is full: make room; nothing that was accepted is lost.',
+    { cause },
+  );
+}
+
+/** A failed commit or write as a TailraceError. */
+export async function commitError(error: unknown, folder: string): Promise<TailraceError> {
+  const cause =
+    error instanceof Error && 'commitError' in error ? await rejectionReason(error.commitError) : error;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  // LMDB says "input/output error" when a write was cut short.
+  if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text) || freeBytes(folder) < FREE_BYTES_MIN)
+    return storeFull(cause);
+  return new TailraceError(
+    'unavailable',
+    `The store can't write (${text}): nothing that was accepted is lost.`,
+    { cause },
+  );
+}
+
+/** LMDB gives the reason as a promise that is rejected with it. */
+async function rejectionReason(reason: unknown): Promise<unknown> {
+  try {
+    return await reason;
+  } catch (error) {
+    return error;
+  }
+}
+
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

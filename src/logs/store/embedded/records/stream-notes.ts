@@ -1,0 +1,39 @@
+import type { Database, RootDatabase } from 'lmdb';
+import type { AppId } from '../../contract.ts';
+import type { StreamNote, StreamNotes } from '../segments/stream-note.ts';
+import { sealValue, unsealValue } from './sealed-value.ts';
+
+/** The database of notes: its key is an app's id. */
+export const NOTES_DATABASE = 'streams';
+
+/** The notes of streams in LMDB. */
+export class EmbeddedStreamNotes implements StreamNotes {
+  private readonly root: RootDatabase;
+  private readonly db: Database<Buffer, AppId>;
+
+  constructor(root: RootDatabase) {
+    this.root = root;
+    this.db = root.openDB<Buffer, AppId>({ name: NOTES_DATABASE, encoding: 'binary' });
+  }
+
+  get(app: AppId): StreamNote | undefined {
+    const stored = this.db.get(app);
+    return stored && unsealValue<StreamNote>([NOTES_DATABASE, app], stored)?.value;
+  }
+
+  async put(notes: ReadonlyMap<AppId, StreamNote>): Promise<void> {
+    if (notes.size === 0) return;
+    const written = [...notes].map(([app, note]) => this.db.put(app, sealValue([NOTES_DATABASE, app], note)));
+    await Promise.all(written);
+    await this.root.flushed;
+  }
+
+  async remove(app: AppId): Promise<void> {
+    await this.db.remove(app);
+    await this.root.flushed;
+  }
+
+  apps(): AppId[] {
+    return [...this.db.getKeys()];
+  }
+}

@@ -1,0 +1,372 @@
+import { mkdirSync, readSync, statSync } from 'node:fs';
+import { systemCode } from '../../../../common/errors.ts';
+import type { Batch } from '../../../syslog/batch.ts';
+import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import { restoreConflict } from '../../restore-conflict.ts';
+import type { FolderIdentity } from '../folder-identity.ts';
+import type { StoreClock } from '../store-clock.ts';
+import {
+  checksumSeed,
+  frameIdEntryBytes,
+  type SegmentEntry,
+  type SegmentOffset,
+  writeEntryHeader,
+} from './entry-format.ts';
+import { readEntryAt, scanBytes } from './entry-scan.ts';
+import type { OpenFileCache } from './open-file-cache.ts';
+import { recoverSegments, type StreamEnd } from './recovery.ts';
+import { Segment, type SegmentOptions, type UnreadableLines } from './segment.ts';
+import {
+  isInsideOf,
+  mergeRanges,
+  type NotedSegment,
+  type SequenceRange,
+  type StreamNote,
+} from './stream-note.ts';
+
+/** A stream has about so many segments when it is full. */
+const SEGMENTS = 16;
+const SEGMENT_BYTES_MIN = 65_536;
+const SEGMENT_BYTES_MAX = 16_777_216;
+/** So many ranges of lost lines are remembered as told. */
+const TOLD_MAX = 64;
+
+/** A batch whose sequences are allocated. */
+export interface AllocatedBatch {
+  readonly stored: StoredBatch;
+  readonly bytesSoFar: number;
+  readonly frameId: string | undefined;
+}
+
+/** Lines that are lost because of damage. */
+export interface LostLines {
+  readonly range: SequenceRange;
+  /** The app's stream wasn't told of them yet. */
+  readonly isNew: boolean;
+}
+
+export interface AppStreamOptions {
+  readonly app: AppId;
+  readonly folder: string;
+  readonly retention: Retention;
+  readonly files: OpenFileCache;
+  readonly clock: StoreClock;
+  readonly place: FolderIdentity;
+  readonly note: StreamNote | undefined;
+  /** Called with each of the newest entries that has a frame id: the index may not have it. */
+  readonly onFrameId: (entry: SegmentEntry) => void;
+  /** Called when lines turn out to be lost, also while the stream is opened. */
+  readonly onLost: (lost: LostLines) => void;
+  /** Called when a segment was added or isn't needed any more, or lines were lost: the stream has to be noted. */
+  readonly onChanged: () => void;
+}
+
+/**
+ * One app's stream: its segments, and where it starts and ends, in memory from its first use on. It allocates sequences to batches;
+ * the `Appender` writes them.
+ */
+export class AppStream {
+  readonly folder: string;
+  /** Of the checksums of its entries. */
+  readonly seed: number;
+  private readonly options: AppStreamOptions;
+  private readonly segmentOptions: SegmentOptions;
+  private readonly segmentBytes: number;
+  private segmentList: Segment[];
+  /** Where the oldest batch starts in the first segment. */
+  private startOffset: SegmentOffset;
+  private oldestEntry: SegmentEntry | undefined;
+  private firstSequence: Sequence;
+  /** The end of what is allocated, and of what was acknowledged. */
+  private allocatedEnd: StreamEnd;
+  private committedEnd: StreamEnd;
+  /** Noted segments that weren't there, or unreadable, when it was opened. */
+  private lostSegments: readonly NotedSegment[];
+  /** Where it began when it was noted last. */
+  private readonly notedFirst: Sequence;
+  private told: readonly SequenceRange[];
+  private cleared: readonly SequenceRange[];
+  /** Trimmed segments, whose files have to be removed once the stream is noted without them. */
+  private trimmed: Segment[] = [];
+
+  /** Opens a stream; what a process that died left half written is truncated. */
+  constructor(options: AppStreamOptions) {
+    const { app, folder, retention, files, note, onFrameId } = options;
+    this.folder = folder;
+    this.options = options;
+    this.seed = checksumSeed(app);
+    this.segmentOptions = {
+      files,
+      seed: this.seed,
+      onUnreadable: (segment, lines) => this.onUnreadable(segment, lines),
+    };
+    this.segmentBytes = Math.min(Math.max(retention.bytes / SEGMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
+    const recovered = recoverSegments({ ...this.segmentOptions, folder, note, onFrameId });
+    const { segments, end, lost, lostRanges } = recovered;
+    this.segmentList = segments;
+    this.allocatedEnd = end;
+    this.committedEnd = end;
+    this.lostSegments = lost;
+    this.notedFirst = note?.first ?? 1;
+    this.told = note?.told ?? [];
+    this.cleared = note?.cleared ?? [];
+    this.startOffset = segments[0]?.start ?? { offset: 0, bytesSoFar: end.bytesSoFar };
+    this.oldestEntry = this.findOldest();
+    this.firstSequence = this.oldestEntry?.first ?? end.next;
+    for (const range of lostRanges) this.reportLost(range);
+    this.trim();
+  }
+
+  get first(): Sequence {
+    return this.firstSequence;
+  }
+
+  get bounds(): StreamBounds {
+    const { next, bytesSoFar } = this.committedEnd;
+    return { first: this.firstSequence, last: next - 1, bytes: bytesSoFar - this.startOffset.bytesSoFar };
+  }
+
+  /** Oldest first. */
+  get segments(): readonly Segment[] {
+    return this.segmentList;
+  }
+
+  /** What has to be noted of it. */
+  note(): StreamNote {
+    const { next, bytesSoFar } = this.committedEnd;
+    const newest = this.segmentList.at(-1);
+    return {
+      // While its oldest segment is missing, the stream still should begin there.
+      first: this.lostSegments.some(({ first }) => first < this.firstSequence)
+        ? Math.min(this.notedFirst, this.firstSequence)
+        : this.firstSequence,
+      next,
+      bytesSoFar,
+      segments: this.segmentList.map((segment) => ({
+        first: segment.first,
+        bytesBefore: segment.bytesBefore,
+        // One that isn't written to is longer than what is intact in it.
+        size: segment === newest && !segment.sealed ? segment.size : fileBytes(segment),
+      })),
+      lost: this.lostSegments,
+      told: this.told,
+      cleared: this.cleared,
+    };
+  }
+
+  /** Takes the segments whose files have to be removed once the stream is noted. */
+  takeTrimmed(): Segment[] {
+    return this.trimmed.splice(0);
+  }
+
+  /** All lines of a segment are gone: its file is. */
+  segmentIsGone(segment: Segment): void {
+    if (this.segmentList.includes(segment))
+      this.onUnreadable(segment, { after: undefined, before: undefined });
+  }
+
+  /** The file of the newest segment is gone: the next batch begins another one. */
+  abandon(segment: Segment): void {
+    this.segmentIsGone(segment);
+    segment.seal();
+    // The next one may have its name.
+    if (segment.size === 0) {
+      this.options.files.close(segment.path);
+      this.segmentList = this.segmentList.filter((other) => other !== segment);
+    }
+  }
+
+  /** Allocates the next sequences to a batch, and writes its header into its headroom. */
+  allocate(batch: Batch, frameId: string | undefined): AllocatedBatch {
+    return this.allocateAt(batch, this.allocatedEnd.next, this.options.clock.stamp(), frameId);
+  }
+
+  /**
+   * Allocates to a batch of another store the sequences that it had there.
+   * @throws TailraceError `conflict` when the stream is already past them.
+   */
+  restore(batch: StoredBatch): AllocatedBatch {
+    if (this.allocatedEnd.next > batch.first) throw restoreConflict(batch.first);
+    if (this.firstSequence === this.allocatedEnd.next) this.firstSequence = batch.first;
+    return this.allocateAt(batch, batch.first, batch.storedAtMs, undefined);
+  }
+
+  /** What is allocated and isn't acknowledged yet won't be: its sequences are allocated again. */
+  rollback(): void {
+    this.allocatedEnd = this.committedEnd;
+  }
+
+  /** The segment to write to: a new one when the last is full. @param first the first line that is written next */
+  activeSegment(first: Sequence): Segment {
+    const newest = this.segmentList.at(-1);
+    if (newest && newest.size < this.segmentBytes && !newest.sealed) return newest;
+    const { bytesSoFar } = this.committedEnd;
+    const segment = new Segment(this.folder, { first, bytesBefore: bytesSoFar }, this.segmentOptions);
+    this.createFile(segment.path);
+    this.segmentList.push(segment);
+    this.options.onChanged();
+    return segment;
+  }
+
+  /** Batches are in the file, one after the other from the end of the segment on: from now on they can be read. */
+  commit(segment: Segment, batches: readonly AllocatedBatch[]): void {
+    let start = segment.size;
+    for (const { stored, bytesSoFar, frameId } of batches) {
+      const batchStart = frameId === undefined ? start : start + frameIdEntryBytes(frameId);
+      const end = batchStart + stored.bytes.length;
+      const { count, first, last, storedAtMs } = stored;
+      const bytesBefore = this.committedEnd.bytesSoFar;
+      segment.addEntry({
+        start,
+        batchStart,
+        end,
+        count,
+        first,
+        last,
+        storedAtMs,
+        bytesBefore,
+        bytesSoFar,
+        frameId,
+      });
+      this.committedEnd = { next: last + 1, bytesSoFar };
+      start = end;
+    }
+    this.trim();
+  }
+
+  /** When its oldest batch was stored, milliseconds since 1970; undefined when it is empty. */
+  get oldestStoredAtMs(): number | undefined {
+    this.oldestEntry ??= this.findOldest();
+    return this.oldestEntry?.storedAtMs;
+  }
+
+  /** Nothing is being written. */
+  get isSettled(): boolean {
+    return this.allocatedEnd.next === this.committedEnd.next;
+  }
+
+  /** Removes the oldest batches until the stream is within its bounds; the newest batch stays until it is too old. */
+  trim(): void {
+    const { clock } = this.options;
+    const { lines, bytes, ageMs } = this.options.retention;
+    for (;;) {
+      const { next, bytesSoFar } = this.committedEnd;
+      const tooMuch = next - this.firstSequence > lines || bytesSoFar - this.startOffset.bytesSoFar > bytes;
+      if (!tooMuch && this.oldestEntry && clock.ageOf(this.oldestEntry.storedAtMs) <= ageMs) return;
+      this.oldestEntry ??= this.findOldest();
+      const { oldestEntry: oldest } = this;
+      if (!oldest) return;
+      const isTooOld = clock.ageOf(oldest.storedAtMs) > ageMs;
+      if (oldest.last >= next - 1) {
+        if (isTooOld && this.isSettled) this.removeAll();
+        return;
+      }
+      if (!tooMuch && !isTooOld) return;
+      this.firstSequence = oldest.last + 1;
+      this.startOffset = { offset: oldest.end, bytesSoFar: oldest.bytesSoFar };
+      this.oldestEntry = undefined;
+    }
+  }
+
+  /** All that it holds is too old: what it counts goes on, and is noted. */
+  private removeAll(): void {
+    const { next, bytesSoFar } = this.committedEnd;
+    this.trimmed.push(...this.segmentList);
+    this.segmentList = [];
+    this.oldestEntry = undefined;
+    this.firstSequence = next;
+    this.startOffset = { offset: 0, bytesSoFar };
+    this.lostSegments = [];
+    this.told = [];
+    this.cleared = [];
+    this.options.onChanged();
+  }
+
+  /** The oldest entry; segments before it aren't needed any more. */
+  private findOldest(): SegmentEntry | undefined {
+    for (;;) {
+      const [segment] = this.segmentList;
+      if (!segment) return undefined;
+      const entry = this.startOffset.offset < segment.size ? this.entryAtStart(segment) : undefined;
+      if (entry) return entry;
+      if (this.segmentList.length === 1) return undefined;
+      this.segmentList.shift();
+      this.trimmed.push(segment);
+      this.startOffset = this.segmentList[0].start;
+      this.firstSequence = Math.max(this.firstSequence ?? 0, this.segmentList[0].first);
+      this.lostSegments = this.lostSegments.filter(({ first }) => first > segment.first);
+      const isKept = ([, last]: SequenceRange): boolean => last >= this.segmentList[0].first;
+      this.told = this.told.filter(isKept);
+      this.cleared = this.cleared.filter(isKept);
+      this.options.onChanged();
+    }
+  }
+
+  /** The entry where the stream starts; where that is damaged, the next one in the segment. */
+  private entryAtStart(segment: Segment): SegmentEntry | undefined {
+    const { files } = this.options;
+    const fd = files.descriptor(segment.path);
+    const entry = readEntryAt(fd, this.startOffset, segment.size);
+    const end = this.segmentList[1]?.first ?? this.committedEnd.next;
+    if (entry && entry.last < end) return entry;
+    const bytes = Buffer.allocUnsafe(segment.size - this.startOffset.offset);
+    const held = readSync(fd, bytes, 0, bytes.length, this.startOffset.offset);
+    let found: SegmentEntry | undefined;
+    scanBytes(bytes.subarray(0, held), this.startOffset, this.seed, {
+      onEntry: (intact) => {
+        found ??= intact;
+      },
+      onDamage: () => {},
+    });
+    return found;
+  }
+
+  private onUnreadable(segment: Segment, { after, before }: UnreadableLines): void {
+    const following = this.segmentList[this.segmentList.indexOf(segment) + 1]?.first;
+    const first = Math.max(after === undefined ? segment.first : after + 1, this.firstSequence);
+    const last = (before ?? following ?? this.committedEnd.next) - 1;
+    if (first <= last) this.reportLost([first, last]);
+  }
+
+  private reportLost(range: SequenceRange): void {
+    if (isInsideOf(range, this.cleared)) return;
+    const isNew = !isInsideOf(range, this.told);
+    if (isNew) {
+      this.told = mergeRanges([...this.told, range]).slice(-TOLD_MAX);
+      this.options.onChanged();
+    }
+    this.options.onLost({ range, isNew });
+  }
+
+  private createFile(path: string): void {
+    const { files, place } = this.options;
+    // Not in another folder that has its name now.
+    place.requireNow();
+    try {
+      files.create(path);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      // Not the folders above it: without them the data folder is gone.
+      mkdirSync(this.folder, { mode: 0o700 });
+      files.create(path);
+    }
+  }
+
+  private allocateAt(
+    batch: Batch,
+    first: Sequence,
+    storedAtMs: number,
+    frameId: string | undefined,
+  ): AllocatedBatch {
+    const { bytes, count } = batch;
+    const bytesSoFar = this.allocatedEnd.bytesSoFar + bytes.length;
+    writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first }, this.seed);
+    const last = first + count - 1;
+    this.allocatedEnd = { next: last + 1, bytesSoFar };
+    return { stored: { bytes, count, first, last, storedAtMs }, bytesSoFar, frameId };
+  }
+}
+
+function fileBytes({ path, size }: Segment): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? size;
+}

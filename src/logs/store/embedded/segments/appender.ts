@@ -1,0 +1,281 @@
+import { fstatSync, ftruncateSync, statSync, fdatasync as sync, writev, writevSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { CoalescedRun } from '../../../../common/coalesced-run.ts';
+import type { FolderIdentity } from '../folder-identity.ts';
+import type { AllocatedBatch, AppStream } from './app-stream.ts';
+import { encodeFrameIdEntry } from './entry-format.ts';
+import type { OpenFileCache } from './open-file-cache.ts';
+import type { Segment } from './segment.ts';
+
+const fdatasync = promisify(sync);
+
+/** Up to this size a batch is written synchronously: that takes less time than having it written by another thread. */
+const BLOCKING_WRITE_BYTES_MAX = 65_536;
+/**
+ * A write that took this long means that the system throttles writers (by 10 ms and more; less is another process being scheduled):
+ * then another thread writes, for so long.
+ */
+const SLOW_MS = 8;
+const SLOW_FOR_MS = 1_000;
+/** Whether everything is in its place is looked up no more often: it takes as long as some appends. */
+const LOOK_INTERVAL_MS = 1;
+/** In one write: below the system's limit of 1,024 buffers (IOV_MAX). */
+const BATCHES_MAX = 500;
+const BYTES_MAX = 8_388_608;
+
+/** The file that a batch was written to was removed, moved or replaced: nobody would find the batch there. */
+export class SegmentGoneError extends Error {
+  readonly segment: Segment;
+
+  constructor(segment: Segment) {
+    super(`${segment.path} is gone`);
+    this.name = 'SegmentGoneError';
+    this.segment = segment;
+  }
+}
+
+export interface AppenderOptions {
+  readonly files: OpenFileCache;
+  readonly durability: 'process' | 'disk';
+  readonly place: FolderIdentity;
+}
+
+/** Batches that are written together or not at all. */
+interface QueuedWrite {
+  readonly allocated: readonly AllocatedBatch[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Writes batches to the end of a stream, in the order of their sequences. What is written is in the system's page cache, and survives
+ * `kill -9`; with durability `disk` it is synced before it is acknowledged.
+ */
+export class Appender {
+  private readonly stream: AppStream;
+  private readonly files: OpenFileCache;
+  private readonly durability: 'process' | 'disk';
+  private readonly place: FolderIdentity;
+  private queue: QueuedWrite[] = [];
+  private readonly queueWriter = new CoalescedRun(() => this.writeQueued());
+  /** On the clock of `performance.now()`. */
+  private slowUntilMs = 0;
+  private lookedAtMs = 0;
+  /** The newest segment whose directory entry is synced. */
+  private dirSyncedSegment: Segment | undefined;
+  /** A sync is in progress: until it ends, the system may make writers wait for the disk. */
+  private syncing = false;
+  /** The segment of a write that has begun, and not succeeded: it may have bytes behind its end. */
+  private writingTo: Segment | undefined;
+  /** Segments that were written to since the last sync. */
+  private readonly unsynced = new Set<Segment>();
+
+  constructor(stream: AppStream, { files, durability, place }: AppenderOptions) {
+    this.place = place;
+    this.stream = stream;
+    this.files = files;
+    this.durability = durability;
+  }
+
+  get idle(): boolean {
+    return !this.queueWriter.isRunning;
+  }
+
+  /** Resolves when what is queued now is written, or has failed. */
+  flush(): Promise<void> {
+    return this.queueWriter.idle();
+  }
+
+  /**
+   * Resolves when the batches can be read. When they can't be written, none of them is kept, and nothing that was allocated after
+   * them.
+   */
+  async append(allocated: readonly AllocatedBatch[]): Promise<void> {
+    const { bytes } = allocated[0].stored;
+    if (
+      this.idle &&
+      !this.syncing &&
+      this.durability === 'process' &&
+      allocated.length === 1 &&
+      bytes.length <= BLOCKING_WRITE_BYTES_MAX &&
+      (this.slowUntilMs === 0 || performance.now() >= this.slowUntilMs)
+    )
+      return this.writeBlocking(allocated);
+    return new Promise((resolve, reject) => {
+      this.queue.push({ allocated, resolve, reject });
+      void this.queueWriter.request();
+    });
+  }
+
+  /**
+   * Syncs everything that was written to the disk. One file after the other, so that threads are left for the batches that come
+   * meanwhile.
+   */
+  async sync(): Promise<void> {
+    this.syncing = true;
+    try {
+      for (const segment of [...this.unsynced]) {
+        this.unsynced.delete(segment);
+        if (this.stream.segments.includes(segment)) await this.syncOne(segment);
+      }
+    } finally {
+      this.syncing = false;
+    }
+  }
+
+  private async syncOne(segment: Segment): Promise<void> {
+    try {
+      await this.files.withFile(segment.path, fdatasync);
+    } catch (error) {
+      this.unsynced.add(segment);
+      throw error;
+    }
+  }
+
+  private writeBlocking(allocated: readonly AllocatedBatch[]): void {
+    const startMs = performance.now();
+    try {
+      this.truncateLeftovers();
+      const segment = this.stream.activeSegment(allocated[0].stored.first);
+      const buffers = buffersOf(allocated, this.stream.seed);
+      this.writingTo = segment;
+      const fd = this.files.descriptor(segment.path);
+      const written = writevSync(fd, buffers, segment.size);
+      this.requireInPlace(segment, fd, startMs);
+      this.commitWritten(segment, allocated, written, totalLength(buffers));
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+    const endMs = performance.now();
+    this.slowUntilMs = endMs - startMs > SLOW_MS ? endMs + SLOW_FOR_MS : 0;
+  }
+
+  private async writeQueued(): Promise<void> {
+    while (this.queue.length > 0) {
+      const group = this.takeGroup();
+      const allocated = group.flatMap((queued) => queued.allocated);
+      try {
+        this.truncateLeftovers();
+        const segment = this.stream.activeSegment(allocated[0].stored.first);
+        const buffers = buffersOf(allocated, this.stream.seed);
+        this.writingTo = segment;
+        const written = await this.files.withFile(segment.path, async (fd) => {
+          const count = await writeTo(fd, buffers, segment.size);
+          if (this.durability === 'disk') await this.syncToDisk(segment, fd);
+          this.requireInPlace(segment, fd, performance.now());
+          return count;
+        });
+        this.commitWritten(segment, allocated, written, totalLength(buffers));
+        for (const { resolve } of group) resolve();
+      } catch (error) {
+        this.rollback();
+        for (const { reject } of [...group, ...this.queue.splice(0)]) reject(error);
+      }
+    }
+  }
+
+  /** Syncs a segment, and its directory entry, without which nobody would find it after a power cut. */
+  private async syncToDisk(segment: Segment, fd: number): Promise<void> {
+    await fdatasync(fd);
+    if (segment === this.dirSyncedSegment) return;
+    const folder = dirname(segment.path);
+    await syncDirectory(folder);
+    // The stream's folder may be as new as the segment, and so may the folder of all streams.
+    if (!this.dirSyncedSegment)
+      for (const above of [dirname(folder), dirname(dirname(folder))]) await syncDirectory(above);
+    this.dirSyncedSegment = segment;
+  }
+
+  /**
+   * Is the file to which was written the one that the next start will find? Before anything is acknowledged: a file that was removed
+   * keeps nothing.
+   * @throws SegmentGoneError when it isn't
+   */
+  private requireInPlace(segment: Segment, fd: number, nowMs: number): void {
+    const { nlink, ino, dev } = fstatSync(fd);
+    let isInPlace = nlink > 0;
+    if (isInPlace && nowMs - this.lookedAtMs > LOOK_INTERVAL_MS) {
+      this.lookedAtMs = nowMs;
+      const found = statSync(segment.path, { throwIfNoEntry: false });
+      isInPlace = found?.ino === ino && found.dev === dev && this.place.check() === undefined;
+    }
+    if (isInPlace) return;
+    this.lookedAtMs = 0;
+    throw new SegmentGoneError(segment);
+  }
+
+  /** As much as fits into one write. */
+  private takeGroup(): QueuedWrite[] {
+    let count = 0;
+    let bytes = 0;
+    let batches = 0;
+    for (const { allocated } of this.queue) {
+      for (const { stored } of allocated) bytes += stored.bytes.length;
+      batches += allocated.length;
+      if (count > 0 && (batches > BATCHES_MAX || bytes > BYTES_MAX)) break;
+      count++;
+    }
+    return this.queue.splice(0, count);
+  }
+
+  private commitWritten(
+    segment: Segment,
+    allocated: readonly AllocatedBatch[],
+    written: number,
+    expected: number,
+  ): void {
+    if (written < expected) throw new Error('ENOSPC: the write was cut short');
+    this.writingTo = undefined;
+    this.unsynced.add(segment);
+    this.stream.commit(segment, allocated);
+  }
+
+  /** A write has failed: nothing of it counts, and none of its bytes may be there when the stream is opened again. */
+  private rollback(): void {
+    this.stream.rollback();
+    try {
+      this.truncateLeftovers();
+    } catch {
+      // Before the next write.
+    }
+  }
+
+  /** Removes what a write that failed has left; without it there may be space for what comes next, too. */
+  private truncateLeftovers(): void {
+    const segment = this.writingTo;
+    if (!segment) return;
+    if (this.stream.segments.includes(segment))
+      ftruncateSync(this.files.descriptor(segment.path), segment.size);
+    this.writingTo = undefined;
+  }
+}
+
+/** Syncs the directory entries of a folder. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  await directory.sync().finally(() => directory.close());
+}
+
+function buffersOf(batches: readonly AllocatedBatch[], seed: number): Uint8Array[] {
+  const buffers: Uint8Array[] = [];
+  for (const { stored, frameId } of batches) {
+    if (frameId !== undefined) buffers.push(encodeFrameIdEntry(frameId, seed));
+    buffers.push(stored.bytes);
+  }
+  return buffers;
+}
+
+function totalLength(buffers: readonly Uint8Array[]): number {
+  let size = 0;
+  for (const { length } of buffers) size += length;
+  return size;
+}
+
+function writeTo(fd: number, buffers: Uint8Array[], position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(fd, buffers, position, (error, written) => (error ? reject(error) : resolve(written)));
+  });
+}

@@ -1,0 +1,245 @@
+/**
+ * The embedded store's format on the disk: a folder an app under `streams/`, in it segments, files of entries, each
+ * named after the first sequence in it and the bytes of the stream before it. An entry is a batch, with its header in the headroom:
+ *
+ *     u8 4 | u24 lines | u32 CRC-32 | u32 bytes of the batch | u48 stored at, ms | u56 bytes of the stream so far | u56 first sequence
+ *
+ * all little endian. A batch that was appended with a frame id has one more entry before it:
+ *
+ *     u8 5 | 3 × u8 0 | u32 CRC-32 | u32 bytes of the id | 20 × u8 0 | id
+ *
+ * A CRC is that of the app's id and the whole entry, with zeros in its own place: every flipped bit is noticed, and a file of another app.
+ */
+import { HEADROOM } from '../../../syslog/batch.ts';
+import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
+import { crc32 } from '../checksum.ts';
+import {
+  isLegacyBatchIntact,
+  LEGACY_BATCH,
+  LEGACY_FRAME_ID,
+  parseLegacyBatch,
+  type SizedHeader,
+} from './legacy-entry.ts';
+
+const BATCH = 4;
+const FRAME_ID = 5;
+const CRC_AT = 4;
+/** Digits that hold every safe integer. */
+const DIGITS = 16;
+const TWO_TO_32 = 4_294_967_296;
+/** No frame id is longer: a length above it is damage. */
+const FRAME_ID_BYTES_MAX = 65_536;
+/** Nothing is stored outside of these years: the times of candidates for a header. */
+const STORED_AT_MIN_MS = Date.UTC(2000, 0);
+const STORED_AT_MAX_MS = Date.UTC(2300, 0);
+
+/** What the store writes into a batch's headroom. */
+export interface EntryHeader {
+  readonly count: number;
+  readonly storedAtMs: number;
+  /** Bytes of all batches ever appended to the stream, up to and with this one. */
+  readonly bytesSoFar: number;
+  readonly first: Sequence;
+}
+
+/** Where reading starts: an offset in a segment, and the bytes of the stream before it. */
+export interface SegmentOffset {
+  readonly offset: number;
+  readonly bytesSoFar: number;
+}
+
+/** An entry of a segment. */
+export interface SegmentEntry extends EntryHeader {
+  /** Where it starts in the segment (with its frame id, if it has one), where its batch starts, and where it ends. */
+  readonly start: number;
+  readonly batchStart: number;
+  readonly end: number;
+  readonly last: Sequence;
+  /** Bytes of all batches before it. */
+  readonly bytesBefore: number;
+  /** The id with which it was appended (`Logplex-Frame-Id`). */
+  readonly frameId: string | undefined;
+}
+
+/** What the checksums of an app's entries begin with. */
+export function checksumSeed(app: AppId): number {
+  return crc32(Buffer.from(app));
+}
+
+/** @param seed of the app, {@link checksumSeed} */
+export function writeEntryHeader(bytes: Uint8Array, header: EntryHeader, seed: number): void {
+  const { count, storedAtMs, bytesSoFar, first } = header;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  view.setUint32(0, BATCH | (count << 8), true);
+  view.setUint32(CRC_AT, 0, true);
+  view.setUint32(8, bytes.length, true);
+  view.setUint32(12, storedAtMs % TWO_TO_32, true);
+  view.setUint16(16, storedAtMs / TWO_TO_32, true);
+  setUint56(view, 18, bytesSoFar);
+  setUint56(view, 25, first);
+  view.setUint32(CRC_AT, crc32(bytes, seed), true);
+}
+
+/** The batch as readers get it. */
+export function toStoredBatch(bytes: Uint8Array, { count, first, storedAtMs }: EntryHeader): StoredBatch {
+  return { bytes, count, first, last: first + count - 1, storedAtMs };
+}
+
+/** Bytes of the entry that holds a frame id. */
+export function frameIdEntryBytes(frameId: string): number {
+  return HEADROOM + Buffer.byteLength(frameId);
+}
+
+/** The entry that holds a batch's frame id. */
+export function encodeFrameIdEntry(frameId: string, seed: number): Buffer {
+  const text = Buffer.from(frameId);
+  const entry = Buffer.alloc(HEADROOM + text.length);
+  entry[0] = FRAME_ID;
+  entry.writeUInt32LE(text.length, 8);
+  text.copy(entry, HEADROOM);
+  entry.writeUInt32LE(crc32(entry, seed), CRC_AT);
+  return entry;
+}
+
+/**
+ * Reads the header of the entry at `at` of `bytes`, which hold a segment from `offset` on; `bytesBefore` are the bytes of the stream
+ * before it. Undefined when the header isn't complete, is none, or doesn't belong there. It says nothing about the bytes behind it.
+ */
+export function parseEntry(
+  bytes: Buffer,
+  at: number,
+  offset: number,
+  bytesBefore: number,
+): SegmentEntry | undefined {
+  let head = at;
+  let frameId: string | undefined;
+  if (head + HEADROOM > bytes.length) return undefined;
+  const idBytes = leadingFrameIdBytes(bytes, at);
+  if (idBytes > 0) {
+    head += idBytes;
+    if (idBytes > FRAME_ID_BYTES_MAX || head + HEADROOM > bytes.length) return undefined;
+    frameId = bytes.toString('utf8', at + HEADROOM, head);
+  }
+  const header = parseHeader(bytes, head, bytesBefore);
+  if (!header || header.bytesSoFar - header.length !== bytesBefore) return undefined;
+  const { count, storedAtMs, bytesSoFar, first, length } = header;
+  return {
+    start: offset + at,
+    batchStart: offset + head,
+    end: offset + head + length,
+    count,
+    storedAtMs,
+    bytesBefore,
+    bytesSoFar,
+    first,
+    last: first + count - 1,
+    frameId,
+  };
+}
+
+/**
+ * Is the entry intact? `bytes` hold the segment from `offset` on, and all of the entry. A frame id that isn't takes its batch's entry along:
+ * the batch is found behind it.
+ */
+export function isIntact(
+  bytes: Buffer,
+  { start, batchStart, end }: SegmentEntry,
+  offset: number,
+  seed: number,
+): boolean {
+  const batch = bytes.subarray(batchStart - offset, end - offset);
+  if (batch[0] === LEGACY_BATCH) return isLegacyBatchIntact(batch);
+  return (
+    isChecksumValid(batch, seed) &&
+    (start === batchStart || isChecksumValid(bytes.subarray(start - offset, batchStart - offset), seed))
+  );
+}
+
+/**
+ * The bytes of the stream before the entry that may begin at `at` of bytes after damage; undefined when none can. Whether one does, its
+ * checksum tells.
+ * @param expected the bytes of the stream before it, if the damaged bytes were batches without frame ids
+ * @param bytesBeforeMin what was before the damage: it can't be less
+ */
+export function bytesBeforeCandidate(
+  bytes: Buffer,
+  at: number,
+  expected: number,
+  bytesBeforeMin: number,
+): number | undefined {
+  const type = bytes[at];
+  if (type < LEGACY_BATCH || type > FRAME_ID) return undefined;
+  const idBytes = leadingFrameIdBytes(bytes, at);
+  const head = at + idBytes;
+  if (idBytes > FRAME_ID_BYTES_MAX || head + HEADROOM > bytes.length) return undefined;
+  const header = parseHeader(bytes, head, expected);
+  if (!header) return undefined;
+  const { count, length, bytesSoFar, storedAtMs } = header;
+  const bytesBefore = bytesSoFar - length;
+  if (count === 0 || storedAtMs < STORED_AT_MIN_MS || storedAtMs > STORED_AT_MAX_MS) return undefined;
+  return bytesBefore >= bytesBeforeMin && head + length <= bytes.length ? bytesBefore : undefined;
+}
+
+/** Does a segment with this first entry have the name that it should? Version 0.1 named some after a line before their first one. */
+export function isNamedAfter(bytes: Buffer, { batchStart, first }: SegmentEntry, named: Sequence): boolean {
+  return bytes[batchStart] === LEGACY_BATCH ? first >= named : first === named;
+}
+
+/** Bytes of the entry with a frame id that begins at `at`, by its header; 0 when none does. */
+export function leadingFrameIdBytes(bytes: Buffer, at: number): number {
+  const type = bytes[at];
+  if (at + HEADROOM > bytes.length || (type !== FRAME_ID && type !== LEGACY_FRAME_ID)) return 0;
+  return HEADROOM + bytes.readUInt32LE(at + (type === FRAME_ID ? 8 : 4));
+}
+
+/** The name of a segment's file. */
+export function segmentFileName(first: Sequence, bytesBefore: number): string {
+  return `${String(first).padStart(DIGITS, '0')}-${String(bytesBefore).padStart(DIGITS, '0')}.log`;
+}
+
+/** Reads the name of a segment's file; undefined when it is none. */
+export function parseSegmentFileName(name: string): { first: Sequence; bytesBefore: number } | undefined {
+  const match = /^(\d{16})-(\d{16})\.log$/.exec(name);
+  return match ? { first: Number(match[1]), bytesBefore: Number(match[2]) } : undefined;
+}
+
+function parseHeader(bytes: Buffer, head: number, bytesBefore: number): SizedHeader | undefined {
+  if (bytes[head] === LEGACY_BATCH) return parseLegacyBatch(bytes, head, bytesBefore);
+  if (bytes[head] !== BATCH) return undefined;
+  const length = bytes.readUInt32LE(head + 8);
+  const bytesSoFar = readUint56(bytes, head + 18);
+  const first = readUint56(bytes, head + 25);
+  if (
+    length < HEADROOM ||
+    bytesSoFar < length ||
+    !Number.isSafeInteger(bytesSoFar) ||
+    !Number.isSafeInteger(first)
+  )
+    return undefined;
+  return {
+    count: bytes.readUIntLE(head + 1, 3),
+    storedAtMs: bytes.readUIntLE(head + 12, 6),
+    bytesSoFar,
+    first,
+    length,
+  };
+}
+
+function isChecksumValid(entry: Buffer, seed: number): boolean {
+  const stored = entry.readUInt32LE(CRC_AT);
+  entry.writeUInt32LE(0, CRC_AT);
+  const computed = crc32(entry, seed);
+  entry.writeUInt32LE(stored, CRC_AT);
+  return stored === computed;
+}
+
+function setUint56(view: DataView, at: number, value: number): void {
+  const high = Math.floor(value / TWO_TO_32);
+  view.setUint32(at, value % TWO_TO_32, true);
+  view.setUint16(at + 4, high & 0xffff, true);
+  view.setUint8(at + 6, high >>> 16);
+}
+
+function readUint56(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUIntLE(at + 4, 3) * TWO_TO_32;
+}

@@ -1,0 +1,269 @@
+/** Finds a stream's segments when it is opened, what is intact in them, and what is missing. */
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { HEADROOM } from '../../../syslog/batch.ts';
+import type { Sequence } from '../../contract.ts';
+import {
+  isIntact,
+  isNamedAfter,
+  leadingFrameIdBytes,
+  parseEntry,
+  parseSegmentFileName,
+  type SegmentEntry,
+  segmentFileName,
+} from './entry-format.ts';
+import { scanBytes } from './entry-scan.ts';
+import { DamageTracker, Segment, type SegmentOptions, type UnreadableLines } from './segment.ts';
+import {
+  type FoundSegment,
+  isAsNoted,
+  isInsideOf,
+  matchSegments,
+  mergeRanges,
+  type NotedSegment,
+  type SequenceRange,
+  type StreamNote,
+} from './stream-note.ts';
+
+/** Frame ids of what was stored last before the process ended are looked for in the segments that were written to so shortly before. */
+const RECOVERY_WINDOW_MS = 10_000;
+/** Enough for most first entries of a segment. */
+const FIRST_READ_BYTES = 8_192;
+
+/** The end of a stream. */
+export interface StreamEnd {
+  /** The next sequence: above every one that was ever given to a line. */
+  readonly next: Sequence;
+  /** Bytes of all batches ever appended. */
+  readonly bytesSoFar: number;
+}
+
+export interface RecoveryOptions extends SegmentOptions {
+  readonly folder: string;
+  readonly note: StreamNote | undefined;
+  /** Called with each of the newest entries that has a frame id: the index may not have it. */
+  readonly onFrameId: (entry: SegmentEntry) => void;
+}
+
+export interface RecoveredStream {
+  /** Those that hold part of the stream, oldest first. */
+  readonly segments: Segment[];
+  readonly end: StreamEnd;
+  /** Noted segments that are missing or unreadable. */
+  readonly lost: readonly NotedSegment[];
+  /** Lines that are missing, and weren't trimmed. */
+  readonly lostRanges: readonly SequenceRange[];
+}
+
+/** What of a segment is intact. */
+interface SegmentContent {
+  readonly lastEntry: SegmentEntry | undefined;
+  readonly unreadable: readonly UnreadableLines[];
+  /** Bytes behind the last intact entry. */
+  readonly rest: Buffer;
+}
+
+/** The segments in a stream's folder. @throws TailraceError `unavailable` when it can't be read */
+export function findSegments(folder: string): FoundSegment[] {
+  try {
+    const found: FoundSegment[] = [];
+    for (const name of readdirSync(folder)) {
+      const start = parseSegmentFileName(name);
+      if (!start) continue;
+      const stats = statSync(join(folder, name));
+      if (stats.isFile()) found.push({ ...start, size: stats.size, mtimeMs: stats.mtimeMs });
+    }
+    return found;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw new TailraceError('unavailable', `The stream in ${folder} can't be read (${systemCode(error)}).`, {
+      cause: error,
+    });
+  }
+}
+
+/** Is everything as it was noted, by names, sizes and the first entry of each segment? */
+export function isUntouched(folder: string, note: StreamNote | undefined, seed: number): boolean {
+  if (!note) return false;
+  const found = findSegments(folder);
+  return isAsNoted(found, note) && found.every((one) => hasIntactStart(folder, one, seed));
+}
+
+/** When the oldest batch in a stream's files was stored, milliseconds since 1970, without opening it; undefined when there is none. */
+export function oldestStoredAtMs(folder: string): number | undefined {
+  const found = findSegments(folder).filter(({ size }) => size > 0);
+  if (found.length === 0) return undefined;
+  const oldest = found.reduce((first, other) => (other.first < first.first ? other : first));
+  const fd = openSync(join(folder, segmentFileName(oldest.first, oldest.bytesBefore)), 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(FIRST_READ_BYTES);
+    const held = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+    return parseEntry(held, 0, 0, oldest.bytesBefore)?.storedAtMs;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Opens a stream's segments. What a process that died left half written is truncated; damaged bytes stay where they are. */
+export function recoverSegments(options: RecoveryOptions): RecoveredStream {
+  const { folder, note, seed } = options;
+  const found = findSegments(folder);
+  const { used, missing, strays } = matchSegments(found, note);
+  // Trimmed, and the process ended before the file was removed.
+  for (const one of strays)
+    if (note && one.first < note.first && one.size > 0 && hasIntactStart(folder, one, seed))
+      unlinkSync(join(folder, segmentFileName(one.first, one.bytesBefore)));
+  const late = (used.at(-1)?.found.mtimeMs ?? 0) - RECOVERY_WINDOW_MS;
+  const segments: Segment[] = [];
+  const contents = new Map<Segment, SegmentContent>();
+  const lost = [...missing];
+  for (const [i, { found: one, isSuspect }] of used.entries()) {
+    const segment = new Segment(folder, one, options);
+    const isNewest = i === used.length - 1;
+    // The one before the newest may have been written to just before whatever the times say: the clock may have been set in between.
+    const isOld = i < used.length - 2 && one.mtimeMs < late;
+    if (isOld && !isSuspect && hasIntactStart(folder, one, seed)) segment.openExisting(one.size);
+    else {
+      const content = readContent(segment, options);
+      if (
+        !content.lastEntry &&
+        content.rest.length > 0 &&
+        !(isNewest && isTorn(content.rest, one.bytesBefore))
+      ) {
+        lost.push(one);
+        continue;
+      }
+      contents.set(segment, content);
+    }
+    segments.push(segment);
+  }
+  const end = findEnd(segments.at(-1), contents, note, lost);
+  return { segments, end, lost, lostRanges: findLostRanges(segments, contents, note, lost, end.next) };
+}
+
+function readContent(segment: Segment, { seed, onFrameId }: RecoveryOptions): SegmentContent {
+  const bytes = readFileSync(segment.path);
+  const unreadable: UnreadableLines[] = [];
+  const damage = new DamageTracker((lines) => unreadable.push(lines));
+  let lastEntry: SegmentEntry | undefined;
+  let damagedFrom: number | undefined;
+  scanBytes(bytes, segment.start, seed, {
+    onEntry: (entry) => {
+      damage.onEntry(entry);
+      segment.addEntry(entry, damagedFrom);
+      if (entry.frameId !== undefined) onFrameId(entry);
+      lastEntry = entry;
+      damagedFrom = undefined;
+    },
+    onDamage: (from) => {
+      damage.onDamage();
+      damagedFrom = from;
+    },
+  });
+  return { lastEntry, unreadable, rest: bytes.subarray(segment.size) };
+}
+
+/**
+ * Are these bytes behind the last entry what a killed process, or a power cut, leaves of one that was never acknowledged, or not synced:
+ * the beginning of an entry, or zeros? A whole entry whose checksum is wrong, or bytes that begin none, were something else.
+ */
+export function isTorn(rest: Buffer, bytesSoFar: number): boolean {
+  if (rest.length < HEADROOM || rest.subarray(0, HEADROOM).every((byte) => byte === 0)) return true;
+  if (leadingFrameIdBytes(rest, 0) + HEADROOM > rest.length) return true;
+  const entry = parseEntry(rest, 0, 0, bytesSoFar);
+  return entry !== undefined && entry.end > rest.length;
+}
+
+/** Finds where the stream goes on, and seals its newest segment when it can't be there. */
+function findEnd(
+  newest: Segment | undefined,
+  contents: ReadonlyMap<Segment, SegmentContent>,
+  note: StreamNote | undefined,
+  lost: readonly NotedSegment[],
+): StreamEnd {
+  let next = note?.next ?? 1;
+  let bytesSoFar = note?.bytesSoFar ?? 0;
+  for (const { first, bytesBefore, size } of lost) {
+    // Of a segment that was never noted, nobody knows how many lines it had.
+    next = Math.max(next, first + (size > 0 ? 1 : 0));
+    bytesSoFar = Math.max(bytesSoFar, bytesBefore + size);
+  }
+  const content = newest && contents.get(newest);
+  if (!newest || !content) return { next, bytesSoFar };
+  const { lastEntry, rest } = content;
+  const reached = lastEntry
+    ? { next: lastEntry.last + 1, bytesSoFar: lastEntry.bytesSoFar }
+    : { next: newest.first, bytesSoFar: newest.bytesBefore };
+  const isAtEnd = reached.next >= next && reached.bytesSoFar >= bytesSoFar;
+  if (isAtEnd && (rest.length === 0 || isTorn(rest, reached.bytesSoFar))) {
+    if (rest.length > 0) truncateSync(newest.path, newest.size);
+    return reached;
+  }
+  newest.seal();
+  if (rest.length > 0 && !isTorn(rest, reached.bytesSoFar)) {
+    const damaged = parseEntry(rest, 0, 0, reached.bytesSoFar);
+    const isPlausible = damaged?.first === reached.next && damaged.end <= rest.length;
+    reached.next = isPlausible ? damaged.last + 1 : reached.next + 1;
+    reached.bytesSoFar += rest.length;
+  }
+  return { next: Math.max(next, reached.next), bytesSoFar: Math.max(bytesSoFar, reached.bytesSoFar) };
+}
+
+function findLostRanges(
+  segments: readonly Segment[],
+  contents: ReadonlyMap<Segment, SegmentContent>,
+  note: StreamNote | undefined,
+  lost: readonly NotedSegment[],
+  next: Sequence,
+): SequenceRange[] {
+  const starts = [...segments.map(({ first }) => first), ...lost.map(({ first }) => first), next];
+  const nextStart = (after: Sequence): Sequence => Math.min(...starts.filter((start) => start > after), next);
+  const ranges: SequenceRange[] = lost.map(({ first }) => [first, nextStart(first) - 1]);
+  for (const [i, segment] of segments.entries()) {
+    const content = contents.get(segment);
+    if (!content) continue;
+    const { lastEntry, unreadable } = content;
+    for (const { after, before } of unreadable)
+      if (before !== undefined) ranges.push([after === undefined ? segment.first : after + 1, before - 1]);
+    const reached = lastEntry?.bytesSoFar ?? segment.bytesBefore;
+    const following = segments[i + 1];
+    const isCutOff = following ? following.bytesBefore > reached : segment.sealed;
+    const from = lastEntry ? lastEntry.last + 1 : segment.first;
+    if (isCutOff) ranges.push([from, nextStart(Math.max(segment.first, from - 1)) - 1]);
+  }
+  const firstKept = note?.first ?? 1;
+  return mergeRanges(
+    ranges
+      .map(([first, last]): SequenceRange => [Math.max(first, firstKept), last])
+      .filter(([first, last]) => first <= last),
+  ).filter((range) => !isInsideOf(range, note?.cleared ?? []));
+}
+
+/** Is the first entry of a segment intact, and the one that its name says? */
+function hasIntactStart(folder: string, found: FoundSegment, seed: number): boolean {
+  if (found.size === 0) return true;
+  const fd = openSync(join(folder, segmentFileName(found.first, found.bytesBefore)), 'r');
+  try {
+    for (let wanted = FIRST_READ_BYTES; ; ) {
+      const bytes = Buffer.allocUnsafe(Math.min(wanted, found.size));
+      const held = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+      const entry = parseEntry(held, 0, 0, found.bytesBefore);
+      if (entry && entry.end <= held.length)
+        return isNamedAfter(held, entry, found.first) && isIntact(held, entry, 0, seed);
+      wanted = entry ? entry.end : found.size;
+      if (held.length >= wanted || held.length < bytes.length || wanted > found.size) return false;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}

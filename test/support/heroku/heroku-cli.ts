@@ -1,0 +1,63 @@
+/** The official `heroku` command, as npm has it. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ExitResult, Program } from '../program.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+const FOLDER = join(ROOT, 'node_modules', '.cache', 'heroku');
+const COMMAND = join(FOLDER, 'node_modules', 'heroku', 'bin', 'run.js');
+
+/** The command of a user of one server, with its own home folder. */
+export class HerokuCli {
+  readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
+  private readonly env: Record<string, string>;
+
+  constructor(server: { url: string; key: string }, env: Readonly<Record<string, string>> = {}) {
+    // `npm test` has done it already; installing takes half a minute.
+    if (!existsSync(COMMAND))
+      execFileSync(process.execPath, [join(ROOT, 'scripts', 'heroku.mjs')], {
+        stdio: ['ignore', 'ignore', 2],
+      });
+    this.env = {
+      HOME: this.home,
+      HEROKU_HOST: server.url.replace('127.0.0.1', 'localhost'),
+      HEROKU_API_KEY: server.key,
+      HEROKU_SKIP_NEW_VERSION_CHECK: '1',
+      HEROKU_DISABLE_ANALYTICS: '1',
+      DISABLE_TELEMETRY: 'true',
+      // It requests the billing state from another server of Heroku's, with retries for seconds where there is no network.
+      HEROKU_PARTICLEBOARD_URL: server.url,
+      // It prints tables with React, whose development build is several times as large.
+      NODE_ENV: 'production',
+      ...env,
+    };
+  }
+
+  /** Starts `heroku …`. */
+  start(command: string | readonly string[], input?: string): Program {
+    const args = typeof command === 'string' ? command.split(' ') : command;
+    return new Program(process.execPath, [COMMAND, ...args], {
+      env: this.env,
+      cwd: this.home,
+      input,
+    });
+  }
+
+  /** Runs `heroku …` to its end. */
+  run(command: string | readonly string[], input = ''): Promise<ExitResult> {
+    return this.start(command, input).exited;
+  }
+
+  /** Runs `heroku …`, which has to succeed; returns its output without warnings. */
+  async runOk(command: string | readonly string[]): Promise<string> {
+    const { status, stdout, stderr } = await this.run(command);
+    if (status !== 0) throw new Error(`heroku ${command}: ${status}\n${stdout}\n${stderr}`);
+    return `${stderr}\n${stdout}`;
+  }
+
+  close(): void {
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
