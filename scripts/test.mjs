@@ -33,6 +33,7 @@ const programs = {
   'yaml/__init__.py': 'python3-yaml',
   'systemd-analyze': 'systemd',
   bwrap: 'bubblewrap',
+  faketime: 'faketime',
   'libnss_wrapper.so': 'libnss-wrapper',
 };
 

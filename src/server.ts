@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { createApiServer, registerApiRoutes } from './api/api-server.ts';
+import { finishRequestsOnClose } from './api/finish-requests.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
@@ -64,9 +65,14 @@ export interface RunningServer
 
 /**
  * Starts everything but apps: the log router, what runs apps, and the HTTP API over both.
+ * @param startsMore whoever starts it does more, and then calls the store's `onServerStarted`.
  * @throws TailraceError when a port is taken or the data folder can't be used, with what to do.
  */
-export async function startServer(settings: Settings, log: Logger): Promise<RunningServer> {
+export async function startServer(
+  settings: Settings,
+  log: Logger,
+  startsMore = false,
+): Promise<RunningServer> {
   let url = '';
   const closers = new Closers();
   const folder = createDataFolder(settings.data);
@@ -82,6 +88,7 @@ export async function startServer(settings: Settings, log: Logger): Promise<Runn
     closers.add(apps.close);
     await apps.dynoManager.open();
     closers.add(writeServerFile(settings.data, url));
+    if (!startsMore) logs.store.onServerStarted();
     log.info({ version: VERSION, pid: process.pid }, 'server started');
     const close = async (): Promise<void> => {
       log.info({ pid: process.pid }, 'server is stopping');
@@ -142,7 +149,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
   try {
     const store = await openStore(settings, areaLog(log, 'store'));
     closers.add(() => store.close());
-    const readers = new StreamReaders(store);
+    const readers = new StreamReaders(store, settings.streamAgeMs);
     const appRegistry = new AppRegistry(store);
     const appName = async (app: AppId): Promise<string | undefined> => (await appRegistry.findApp(app))?.name;
     const metrics = createRegistry();
@@ -280,6 +287,7 @@ async function openApps(
     isShared: settings.redisUrl !== '',
     log: areaLog(log, 'api'),
   });
+  store.watchEmptied(() => void localKey.renew());
   // Not the machine's: that one may be revoked while dynos write.
   const ingestKey = apiKeys.addProcessKey(['ingest']);
   const runningApps = new RunningApps((app, message) =>
@@ -344,6 +352,7 @@ async function openApi(
   const { apiKeys, dynoManager } = apps;
   const apiLog = areaLog(log, 'api');
   const http = createApiServer(apiLog, settings.frameTimeoutMs);
+  const finishRequests = finishRequestsOnClose(http);
   const httpCounters = await registerIngestRoutes(http, {
     router,
     rateLimiter: syslog.rateLimiter,
@@ -388,8 +397,8 @@ async function openApi(
     gitUrl: (name) => `${url()}/${name}.git`,
     log: apiLog,
     version: VERSION,
-    startedAtMs: Date.now(),
   });
+  http.addHook('preClose', finishRequests);
   await http.listen({ host, port: httpPort }).catch((error: unknown) => {
     throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
   });

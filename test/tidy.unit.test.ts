@@ -34,14 +34,18 @@ const COMPOSING: Record<string, readonly string[]> = {
   'src/cli/server/serve.ts': ['src/server.ts'],
   'src/cli/server/migrate.ts': ['src/migration.ts'],
 };
-/** The one grammar of times and the one back-off are the page's too: pure, and bundled into it. */
-const SHARED_WITH_WEB = ['src/common/backoff.ts', 'src/common/time-expression.ts'];
+/** The one grammar of times, the one back-off and what is shown by its name are the page's too: pure, and bundled into it. */
+const SHARED_WITH_WEB = [
+  'src/common/backoff.ts',
+  'src/common/text/hidden-characters.ts',
+  'src/common/time-expression.ts',
+];
 const FILES_MAX = 15;
 /** What opens sockets or starts programs: a test that imports one of them, itself or through what it imports of test/, is no unit test. */
 const SERVER_MODULES =
   /^(?:node:(?:child_process|cluster|dgram|https?|http2|net|tls|worker_threads)|@lydell\/node-pty|fastify|ioredis|playwright-core|undici|ws)$/;
-/** Tests that start programs through what they import of src/. */
-const STARTS_PROGRAMS = ['test/apps/processes/formation.test.ts'];
+/** Tests that start programs through what they import of src/, or take longer than all unit tests together. */
+const STARTS_PROGRAMS = ['test/apps/processes/formation.test.ts', 'test/logs/store/embedded/damage.test.ts'];
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'misc'];
 
 interface SourceFile {

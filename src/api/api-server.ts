@@ -69,6 +69,8 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
     // No coercion: a list as a name is a mistake. Where a number may come as text, the schema allows both.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
     schemaController: { compilersFactory: lazySchemaCompilers },
+    // Requests that come while it closes are answered, as the last ones of their connections.
+    return503OnClosing: false,
     forceCloseConnections: true,
   });
   // Clients name JSON as the content type also without a body (DELETE).

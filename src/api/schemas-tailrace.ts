@@ -91,6 +91,7 @@ export const TAILRACE_SCHEMAS = {
         pid: integer,
         version: string,
         started_at: string,
+        uptime_s: integer,
         drains: integer,
         lag_lines: integer,
       }),

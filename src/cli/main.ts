@@ -4,6 +4,7 @@ import { CommanderError } from 'commander';
 import { TailraceError } from '../common/errors.ts';
 import { VERSION } from '../common/package-info.ts';
 import { addAllCommands, addSingleCommand } from './commands.ts';
+import { printText } from './format.ts';
 import { handlesShutdown } from './signals.ts';
 import { TypedCommand, unknownCommand } from './typed-command.ts';
 
@@ -30,7 +31,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
-    process.stderr.write(` ›   Error: ${errorMessage(error)}\n`);
+    printText(` ›   Error: ${errorMessage(error)}`, process.stderr);
     process.exitCode = 1;
   }
 }

@@ -1,6 +1,7 @@
 /** The server's own log: what happens inside it, on stderr, so that stdout stays the stream's. */
 import { createRequire } from 'node:module';
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { replaceHiddenCharacters } from './text/hidden-characters.ts';
 
 /** `json`: one object a line, for programs. `text`: a line that people read. */
 export type LogFormat = 'json' | 'text';
@@ -38,9 +39,25 @@ function formatter(): DestinationStream {
     translateTime: 'SYS:HH:MM:ss',
     ignore: 'pid,hostname,area',
     singleLine: true,
-    messageFormat: (log, key) =>
-      typeof log.area === 'string' ? `${log.area}: ${String(log[key] ?? '')}` : String(log[key] ?? ''),
+    messageFormat: (log, key) => {
+      const message = replaceHiddenCharacters(String(log[key] ?? ''), showCharacter);
+      return typeof log.area === 'string' ? `${log.area}: ${message}` : message;
+    },
   });
   const out = pino.destination({ dest: 2, sync: true });
-  return { write: (line: string) => void out.write(pretty(line) ?? line) };
+  return {
+    // Fields are JSON, in which control characters are escaped already: these here are the formatter's own.
+    write: (line: string) =>
+      void out.write(
+        replaceHiddenCharacters(pretty(line) ?? line, (found) =>
+          found < ' ' ? found : showCharacter(found),
+        ),
+      ),
+  };
+}
+
+/** As in JSON; an event's words may come from anywhere, and a terminal would obey them. */
+function showCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }

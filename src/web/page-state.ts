@@ -7,6 +7,7 @@ import { Facets } from './stream/facets.ts';
 import { type Filters, isFiltered, NO_FILTERS } from './stream/filters.ts';
 import type { Line } from './stream/line.ts';
 import { LogView } from './stream/log-view.ts';
+import { visibleText } from './text/visible-text.ts';
 import { formatViewLocation, parseViewLocation, type ViewLocation } from './view-location.ts';
 
 /** How often dynos and drains are requested, and the apps of a server that is unreachable. */
@@ -195,7 +196,7 @@ export class PageState {
     }
     this.logView.value = logView;
     this.preferences.app.value = app;
-    document.title = `${app}${isFiltered(target.filters) ? ' (filtered)' : ''} · Tailrace`;
+    document.title = `${visibleText(app)}${isFiltered(target.filters) ? ' (filtered)' : ''} · Tailrace`;
     void this.refresh();
     await logView.open(at);
     if (at !== undefined && !isFiltered(target.filters) && logView.isMissing(at))

@@ -1,9 +1,11 @@
+import { rmSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Browser } from 'playwright-core';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pushLines } from '../support/senders/send-lines.ts';
-import { type Server, startServer } from '../support/server.ts';
+import { storeOldLines } from '../support/old-lines.ts';
+import { octetCounted, postLogs, pushLines, TIME } from '../support/senders/send-lines.ts';
+import { type Server, startServer, temporaryFolder } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
 
 const HOSTILE_LINES = [
@@ -50,6 +52,58 @@ describe.skipIf(noBrowser)('a hostile line', { timeout: 90_000 }, () => {
     expect(await tab.page.locator('.lines img, .lines script, .lines iframe, .lines a').count()).toBe(0);
     expect(tab.consoleErrors).toEqual([]);
     expect(tab.foreignRequests).toEqual([]);
+  });
+
+  it('has nothing hidden in any of its fields', async () => {
+    const app = await server.createApp();
+    const odd = '\u202eevil\u2066\u200b\u061c';
+    const data = `[a@1 k="${odd}"]`;
+    const frame = octetCounted(
+      `<190>1 ${TIME} h${odd} token web${odd} ID${odd} ${data} {"k\\u202e":"\\u200bv"}`,
+    );
+    expect((await postLogs(server, app.token, frame)).status).toBe(204);
+    const tab = await openApp(browser, server, app);
+    await tab.waitForLineCount(1);
+    await tab.page.keyboard.press('k');
+    await tab.page.keyboard.press('Enter');
+    await tab.page.locator('.details').waitFor();
+    const shown = await tab.page.evaluate<string>('document.documentElement.outerHTML');
+    expect(shown).not.toMatch(/[\u202e\u2066\u200b\u061c]/);
+    expect(shown).toContain('k="&lt;U+202E&gt;evil&lt;U+2066&gt;&lt;U+200B&gt;&lt;U+061C&gt;"');
+    expect(shown).toContain('&lt;U+200B&gt;v');
+    expect(tab.consoleErrors).toEqual([]);
+  });
+
+  it('with a time that no calendar has doesn’t stop the page, whatever stored it', async () => {
+    const data = temporaryFolder();
+    const before = await startServer({ data });
+    const app = await before.createApp();
+    await before.close();
+    const times = ['2026-11-28T09:20:60Z', '2026-11-28T09:20:00+99:99', 'x\u202e', '-'];
+    await storeOldLines(data, app.id, [
+      { message: 'before' },
+      ...times.map((timestamp, i) => ({ timestamp, message: `no time ${i}` })),
+    ]);
+    const own = await startServer({ data });
+    try {
+      const tab = await openApp(browser, own, app);
+      await tab.waitForMessage('no time 3');
+      for (const time of times) {
+        const frame = octetCounted(`<190>1 ${time} h token web.1 - - live ${time}`);
+        expect((await postLogs(own, app.token, frame)).status).toBe(204);
+      }
+      await pushLines(own, app.token, ['goes on']);
+      await tab.waitForMessage('goes on');
+      await tab.waitForLineCount(times.length * 2 + 2);
+      for (let i = 0; i < 7; i++) await tab.page.keyboard.press('k');
+      await tab.page.keyboard.press('Enter');
+      await tab.page.locator('.details').waitFor();
+      expect(await tab.page.locator('time', { hasText: '--:--:--' }).count()).toBe(times.length);
+      expect(tab.consoleErrors).toEqual([]);
+    } finally {
+      await own.close();
+      rmSync(data, { recursive: true, force: true });
+    }
   });
 
   it('could do nothing as HTML: inline scripts, other servers and HTML from text are forbidden', async () => {

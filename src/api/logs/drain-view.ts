@@ -71,7 +71,7 @@ async function remoteDeliveryView(drain: DrainRecord, store: Store): Promise<Omi
     withheld: cursor?.withheld ?? 0,
     after,
     lagLines: Math.max(0, last - after),
-    lagMs: waiting ? Math.max(0, Date.now() - waiting.storedAtMs) : 0,
+    lagMs: waiting ? Math.max(0, (await store.time()) - waiting.storedAtMs) : 0,
     linesPerSecond: 0,
   };
 }

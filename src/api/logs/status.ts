@@ -7,7 +7,6 @@ import { routeSchema } from '../schemas-heroku.ts';
 /** What these routes work with. */
 export interface StatusRouteDependencies {
   readonly version: string;
-  readonly startedAtMs: number;
   readonly counters: readonly ListenerCounters[];
   readonly store: Store;
   readonly deliveries: DrainSupervisor;
@@ -16,29 +15,31 @@ export interface StatusRouteDependencies {
 /** `GET /status`: how this router is doing, and those that share its store, for `tailrace status`. */
 export function statusRoutes(
   api: FastifyInstance,
-  { version, startedAtMs, counters, store, deliveries }: StatusRouteDependencies,
+  { version, counters, store, deliveries }: StatusRouteDependencies,
 ): void {
   api.get('/status', routeSchema('How this router is doing', 'Status'), async () => ({
     version,
     pid: process.pid,
     time: new Date().toISOString(),
-    uptime_s: Math.round((Date.now() - startedAtMs) / 1_000),
+    uptime_s: Math.round(process.uptime()),
     memory_bytes: process.memoryUsage.rss(),
     sources: counters,
     store: await store.status(),
-    routers: await listRouters(deliveries),
+    routers: await listRouters(deliveries, store),
   }));
 }
 
 /** The routers on this store; none are known while it is unavailable. */
-async function listRouters(deliveries: DrainSupervisor) {
-  const all = await deliveries.routers().catch(() => []);
+async function listRouters(deliveries: DrainSupervisor, store: Store) {
+  const [all, nowMs] = await Promise.all([deliveries.routers(), store.time()]).catch(() => [[], 0] as const);
   return all.map(({ id, host, pid, version, startedAt, drains, lagLines }) => ({
     id,
     host,
     pid,
     version,
     started_at: startedAt,
+    // The clocks of this router, of that one and of the client may differ.
+    uptime_s: Math.max(0, Math.round((nowMs - Date.parse(startedAt)) / 1_000)),
     drains,
     lag_lines: lagLines,
   }));

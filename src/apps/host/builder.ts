@@ -1,6 +1,7 @@
 /** Deploys: source archive → build → slug → release phase → release. Until the release is created, nothing has changed. */
 
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
@@ -44,6 +45,7 @@ export class Builder implements Builds {
 
   constructor(options: BuilderOptions) {
     this.options = options;
+    setMaxListeners(0, this.abort.signal); // one for each build
   }
 
   list(app: AppId): readonly Build[] {

@@ -115,7 +115,8 @@ export class LocalKey {
     );
   }
 
-  private async renew(): Promise<void> {
+  /** Writes the key's record again: what isn't renewed becomes useless, and the store may have been emptied. */
+  async renew(): Promise<void> {
     const { apiKeys, isShared, log } = this.options;
     if (!isShared) return;
     try {

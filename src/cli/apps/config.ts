@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { addClientOptions, resolveEndpoint } from '../api-client.ts';
-import { printResult } from '../format.ts';
+import { printResult, printValues } from '../format.ts';
 
 interface Options {
   readonly app?: string;
@@ -19,9 +19,8 @@ export function configCommands(program: Command): void {
       const lines = Object.entries(vars).map(([name, value]) =>
         options.shell ? `${name}=${shellQuote(value)}` : `${name}: ${value}`,
       );
-      printResult(options.json, vars, () =>
-        options.shell ? lines.join('\n') : [`=== ${app} Config Vars`, '', ...lines].join('\n'),
-      );
+      if (options.shell) printValues(options.json, vars, () => lines.join('\n'));
+      else printResult(options.json, vars, () => [`=== ${app} Config Vars`, '', ...lines].join('\n'));
     });
   addClientOptions(
     program.command('config:get <names...>').description('print the values of config vars'),
@@ -30,7 +29,7 @@ export function configCommands(program: Command): void {
     const vars = await client.request<Vars>('GET', path);
     for (const name of names)
       if (!(name in vars)) throw new TailraceError('not_found', `${app} has no config var ${name}.`);
-    printResult(options.json, Object.fromEntries(names.map((name) => [name, vars[name]])), () =>
+    printValues(options.json, Object.fromEntries(names.map((name) => [name, vars[name]])), () =>
       names.map((name) => vars[name]).join('\n'),
     );
   });

@@ -14,6 +14,8 @@ export interface AppPrefix {
 export class LogOutput {
   private readonly colorizer: Colorizer;
   private readonly progress: ReplayProgress;
+  /** Resolves when stdout, which is full, takes more: one for all who wait. */
+  private drained: Promise<void> | undefined;
 
   constructor(color: boolean | undefined, progress: ReplayProgress) {
     this.colorizer = new Colorizer(wantsColor(process.stdout, color));
@@ -37,7 +39,10 @@ export class LogOutput {
   private writeText(text: string): void | Promise<void> {
     this.progress.clear();
     if (process.stdout.write(`${text}\n`)) return undefined;
-    return once(process.stdout, 'drain').then(() => {});
+    this.drained ??= once(process.stdout, 'drain').then(() => {
+      this.drained = undefined;
+    });
+    return this.drained;
   }
 
   private formatLine(line: unknown, prefix: AppPrefix | undefined): string {

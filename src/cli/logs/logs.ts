@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TIME_FORMS } from '../../common/time-expression.ts';
 import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
+import { printText } from '../format.ts';
 import { parseTimeOption } from '../time-options.ts';
 import { LogOutput } from './log-output.ts';
 import { followAllApps } from './merged-tail.ts';
@@ -91,7 +92,7 @@ async function showLogs(options: LogsOptions): Promise<void> {
   const output = new LogOutput(options.color, progress);
   const printNote = (text: string): void => {
     progress.clear();
-    process.stderr.write(` ›   ${text}\n`);
+    printText(` ›   ${text}`, process.stderr);
   };
   const onDisconnected = (why: string): void => printNote(`connection lost (${why}); reconnecting`);
   const onReconnected = (): void => printNote('connected again');

@@ -1,6 +1,8 @@
+import { setMaxListeners } from 'node:events';
 import { TailraceError } from '../../common/errors.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { AppPrefix, LogOutput } from './log-output.ts';
+import { mergeInOrder, type StreamLine } from './merge-order.ts';
 import { followTail, type TailClientOptions } from './tail-client.ts';
 
 /** How often new apps are polled for. */
@@ -21,10 +23,9 @@ export interface MergedTailOptions {
   readonly onLive: () => void;
 }
 
-interface BufferedLine {
+interface BufferedLine extends StreamLine {
   readonly line: unknown;
   readonly prefix: AppPrefix;
-  readonly ms: number;
 }
 
 /**
@@ -43,6 +44,7 @@ export async function followAllApps(
   let sortBuffer: BufferedLine[] | undefined = [];
   let width = 0;
   const stopped = new AbortController();
+  setMaxListeners(0, stopped.signal); // one for each app
   let fail: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
@@ -52,7 +54,7 @@ export async function followAllApps(
 
   const flushSorted = (): void | Promise<void> => {
     if (!sortBuffer) return undefined;
-    const sorted = sortBuffer.sort((a, b) => a.ms - b.ms);
+    const sorted = mergeInOrder(sortBuffer);
     sortBuffer = undefined;
     options.onLive();
     const from = options.lineCount === undefined ? 0 : Math.max(0, sorted.length - options.lineCount);
@@ -71,7 +73,7 @@ export async function followAllApps(
         onMessage: ({ lines, live }) => {
           const prefix = { app, width };
           if (!sortBuffer) return output.write(lines, prefix);
-          for (const line of lines) sortBuffer.push({ line, prefix, ms: lineTimeMs(line) });
+          for (const line of lines) sortBuffer.push({ app, line, prefix, ms: lineTimeMs(line) });
           if (sortBuffer.length > SORTED_LINES_MAX) return flushSorted();
           return live ? markCaughtUp(app) : undefined;
         },
@@ -135,7 +137,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** When a line was written, milliseconds since 1970. */
+/** When a line was written, milliseconds since 1970; NaN when its time can't be read. */
 function lineTimeMs(line: unknown): number {
   const time =
     typeof line === 'string'
@@ -143,5 +145,5 @@ function lineTimeMs(line: unknown): number {
       : typeof line === 'object' && line !== null && 'timestamp' in line
         ? String(line.timestamp)
         : '';
-  return Date.parse(time) || 0;
+  return Date.parse(time);
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS } from '../../common/time-expression.ts';
 import { ApiClient } from '../api-client.ts';
-import { formatTable, printResult } from '../format.ts';
+import { formatTable, printResult, printText } from '../format.ts';
 import { parseDurationOption } from '../time-options.ts';
 
 export interface AuthorizationView {
@@ -75,7 +75,7 @@ export function authorizationCommands(program: Command): void {
       const { current } = await client.request<AuthorizationView>('GET', path);
       if (current) await confirmOwnKey(id, options.confirm);
       const key = await client.request<AuthorizationView>('DELETE', path);
-      process.stdout.write(`Revoking ${key.description}... done\n`);
+      printText(`Revoking ${key.description}... done`);
     });
 }
 

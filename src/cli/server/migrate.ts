@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { formatNumber, printResult } from '../format.ts';
+import { formatNumber, printResult, printText } from '../format.ts';
 
 /** `tailrace migrate --to redis://…`: moves everything to another store, with all routers stopped. */
 export function migrateCommand(program: Command): void {
@@ -22,7 +22,7 @@ export function migrateCommand(program: Command): void {
         throw new TailraceError('invalid_params', 'The source and the target are the same store.');
       const { migrateStores } = await import('../../migration.ts');
       const apps: object[] = [];
-      const warn = (message: string): void => void process.stderr.write(` !   ${message}\n`);
+      const warn = (message: string): void => printText(` !   ${message}`, process.stderr);
       await migrateStores(settings, [source, options.to], warn, (app) => {
         apps.push(app);
         if (!options.json) process.stdout.write(`${app.name}: ${formatNumber(app.lines)} lines\n`);

@@ -71,6 +71,7 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   const runningServer = await startServer(
     settings,
     createLogger({ level: settings.logLevel, format: 'text' }),
+    true,
   ).catch((error: unknown) => {
     dataFolder.removeIfNew();
     throw error;
@@ -96,6 +97,7 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     dataFolder.removeIfNew();
     throw error;
   });
+  runningServer.store.onServerStarted();
   await stopped;
   await app.stop();
   await server.close();

@@ -25,7 +25,7 @@ interface RouterView {
   readonly host: string;
   readonly pid: number;
   readonly version: string;
-  readonly started_at: string;
+  readonly uptime_s: number;
   readonly drains: number;
   readonly lag_lines: number;
 }
@@ -62,11 +62,11 @@ export function statusCommand(program: Command): void {
 }
 
 function formatRouters(routers: readonly RouterView[]): string {
-  const rows = routers.map(({ id, host, pid, version, started_at, drains, lag_lines }) => [
+  const rows = routers.map(({ id, host, pid, version, uptime_s, drains, lag_lines }) => [
     id.slice(0, 8),
     `${host}, process ${pid}`,
     version,
-    `${formatElapsed(Date.now() - Date.parse(started_at))}`,
+    formatElapsed(uptime_s * 1_000),
     formatNumber(drains),
     `${formatNumber(lag_lines)} lines`,
   ]);

@@ -6,6 +6,7 @@ import type { LineQueue } from '../../apps/forwarder/line-queue.ts';
 import { Shipper } from '../../apps/forwarder/shipper.ts';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { explainDuration, parseDuration } from '../../common/time-expression.ts';
+import { printText } from '../format.ts';
 
 export interface ShipOptions {
   readonly app?: string;
@@ -156,5 +157,5 @@ let lastNotice = '';
 export function printNotice(message: string): void {
   if (message === lastNotice) return;
   lastNotice = message;
-  process.stderr.write(` ›   ${message}\n`);
+  printText(` ›   ${message}`, process.stderr);
 }

@@ -4,45 +4,28 @@
  */
 
 import { CoalescedRun } from '../../common/coalesced-run.ts';
-import type { Log } from '../../common/log.ts';
-import type { AppId, Lease, Store } from '../store/contract.ts';
-import type { StreamReaders } from '../store/stream-reader.ts';
+import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import { assignDrains } from './assignment.ts';
 import type { DrainState } from './drain-state.ts';
-import { DrainWorker } from './drain-worker.ts';
-import { createShipmentTransform } from './filter/transform.ts';
 import { Membership, ROUTERS_SCOPE, type RouterLoad, type RouterRecord } from './membership.ts';
 import { type DrainRecord, isSameDrain } from './options/drain-record.ts';
-import type { DrainEventKind } from './progress/drain-events.ts';
-import type { OutletFactory } from './sinks/outlet-factory.ts';
+import { DRAIN_LEASE_MS, RunningDrain, type RunningDrainOptions } from './running-drain.ts';
+import { StoreTime } from './store-time.ts';
 
-/** A lease that isn't renewed for this long expires; it is renewed three times as often. */
-const LEASE_MS = 6_000;
-/** Leases that are acquired at a time. */
+/** Leases that are acquired or renewed at a time. */
 const CONCURRENT_LEASES_MAX = 200;
 /** Grace for shipments in flight when a drain is changed or moves to another router: syslog confirms them after a second. */
 const HANDOVER_GRACE_MS = 1_500;
 
-export interface DrainSupervisorOptions {
-  readonly store: Store;
-  readonly readers: StreamReaders;
-  readonly outlets: OutletFactory;
+export interface DrainSupervisorOptions extends Omit<RunningDrainOptions, 'time'> {
   readonly version: string;
-  /** Writes a platform line into an app's stream. */
-  readonly logToApp: (app: AppId, kind: DrainEventKind, message: string) => void;
-  readonly log: Log;
-}
-
-interface RunningDrain {
-  readonly drain: DrainRecord;
-  readonly worker: DrainWorker;
-  readonly lease: Lease;
-  readonly close: () => void;
 }
 
 export class DrainSupervisor {
   private readonly options: DrainSupervisorOptions;
+  private readonly time: StoreTime;
   private readonly membership: Membership;
+  /** By the drains' ids, each until all of it has ended: so a drain has one worker here, and no worker is forgotten. */
   private readonly running = new Map<string, RunningDrain>();
   private readonly unwatch: () => void;
   private readonly timer: NodeJS.Timeout;
@@ -58,12 +41,13 @@ export class DrainSupervisor {
 
   constructor(options: DrainSupervisorOptions) {
     this.options = options;
-    this.membership = new Membership(options.store, options.version, options.log);
+    this.time = new StoreTime(options.store);
+    this.membership = new Membership(options.store, this.time, options.version, options.log);
     this.unwatch = options.store.watchRecords((scope) => {
       if (scope === '') this.drains = undefined;
       if (scope === '' || scope === ROUTERS_SCOPE) void this.reconcile();
     });
-    this.timer = setInterval(() => void this.reconcile(), LEASE_MS / 3);
+    this.timer = setInterval(() => void this.reconcile(), DRAIN_LEASE_MS / 3);
   }
 
   /** Starts and stops workers until they match the drains' records and the assignment. */
@@ -73,12 +57,12 @@ export class DrainSupervisor {
 
   /** The state of a drain whose worker runs here; undefined for any other. */
   stateOf(drainId: string): DrainState | undefined {
-    return this.running.get(drainId)?.worker.snapshot();
+    return this.running.get(drainId)?.snapshot();
   }
 
   /** The drains whose workers run here, and their states. */
   list(): { drain: DrainRecord; state: DrainState }[] {
-    return [...this.running.values()].map(({ drain, worker }) => ({ drain, state: worker.snapshot() }));
+    return [...this.running.values()].map((running) => ({ drain: running.drain, state: running.snapshot() }));
   }
 
   /** The routers that share the drains: all members. */
@@ -91,8 +75,11 @@ export class DrainSupervisor {
     this.isClosed = true;
     clearInterval(this.timer);
     this.unwatch();
-    await this.reconciliation.idle();
-    await Promise.all([...this.running.keys()].map((id) => this.stopWorker(id, graceMs)));
+    await Promise.all([
+      // The store may hang: nothing is started by a reconciliation that goes on.
+      waitWithTimeout(graceMs, this.reconciliation.idle()),
+      ...[...this.running.values()].map((running) => running.stop(graceMs)),
+    ]);
     await this.membership.leave().catch(() => {}); // its lease expires
   }
 
@@ -109,32 +96,45 @@ export class DrainSupervisor {
   }
 
   private async reconcileOnce(): Promise<void> {
+    // First, and whatever becomes of the rest: work under a lease that may have expired pauses.
+    await inChunks([...this.running.values()], (running) => this.renew(running));
     const routers = await this.membership.heartbeat(this.currentLoad());
     const drains = await this.loadDrains();
     const mine = this.ownDrainIds(drains, routers);
     const stale = [...this.running.values()].filter(
       ({ drain }) => !mine.has(drain.id) || !isSameDrain(drains.get(drain.id), drain),
     );
-    await Promise.all(stale.map(({ drain }) => this.stopWorker(drain.id, HANDOVER_GRACE_MS)));
-    const wanted = [...mine];
-    for (let i = 0; i < wanted.length && !this.isClosed; i += CONCURRENT_LEASES_MAX)
-      await Promise.all(
-        wanted.slice(i, i + CONCURRENT_LEASES_MAX).map((id) => this.acquireAndRun(id, drains)),
-      );
+    await Promise.all(stale.map((running) => running.stop(HANDOVER_GRACE_MS)));
+    await inChunks(
+      [...mine].filter((id) => !this.running.has(id)),
+      (id) => this.acquireAndRun(drains.get(id)),
+    );
   }
 
-  /** Renews or acquires a drain's lease, and runs its worker while this router holds it. */
-  private async acquireAndRun(id: string, drains: ReadonlyMap<string, DrainRecord>): Promise<void> {
-    const lease = await this.options.store.acquireLease(`drain/${id}`, this.membership.id, LEASE_MS);
-    const current = this.running.get(id);
-    if (current && current.lease.fence !== lease?.fence) await this.stopWorker(id, 0);
-    const drain = drains.get(id);
-    if (lease && drain && !this.running.has(id) && !this.isClosed) this.startWorker(drain, lease);
+  private async renew(running: RunningDrain): Promise<void> {
+    try {
+      await running.renew();
+    } catch (error) {
+      const { app, id } = running.drain;
+      this.options.log.debug({ app, drain: id, err: error }, 'the drain’s lease could not be renewed');
+    }
+  }
+
+  private async acquireAndRun(drain: DrainRecord | undefined): Promise<void> {
+    if (!drain || this.isClosed) return;
+    const running = await RunningDrain.acquire(drain, this.membership.id, {
+      ...this.options,
+      time: this.time,
+    });
+    if (!running) return;
+    this.running.set(drain.id, running);
+    void running.ended.then(() => this.running.delete(drain.id));
+    if (this.isClosed) await running.stop(0);
   }
 
   private currentLoad(): RouterLoad {
     let lagLines = 0;
-    for (const { worker } of this.running.values()) lagLines += worker.snapshot().lagLines;
+    for (const running of this.running.values()) lagLines += running.snapshot().lagLines;
     return { drains: this.running.size, lagLines };
   }
 
@@ -168,42 +168,10 @@ export class DrainSupervisor {
     }
     return this.assignment.ids;
   }
+}
 
-  private startWorker(drain: DrainRecord, lease: Lease): void {
-    const { store, readers, outlets, logToApp, log } = this.options;
-    const ids = { app: drain.app, drain: drain.id };
-    log.debug({ ...ids, fence: lease.fence }, 'drain worker started');
-    const { reader, close } = readers.open(drain.app);
-    const worker = new DrainWorker({
-      drain,
-      store,
-      reader,
-      lease,
-      createOutlet: (record) => outlets.create(record),
-      onReachable: (open) => outlets.onReachable(drain, open),
-      transform: createShipmentTransform(drain.options),
-      logToApp: (kind, message) => {
-        log.info({ ...ids, kind }, message);
-        logToApp(drain.app, kind, message);
-      },
-      random: Math.random,
-    });
-    this.running.set(drain.id, { drain, worker, lease, close });
-    worker.start(() => {
-      log.info(ids, 'drain worker stopped: another router has the drain now');
-      this.running.delete(drain.id);
-      close();
-    });
-  }
-
-  private async stopWorker(id: string, graceMs: number): Promise<void> {
-    const stopped = this.running.get(id);
-    if (!stopped) return;
-    this.running.delete(id);
-    await stopped.worker.stop(graceMs);
-    stopped.close();
-    const { app } = stopped.drain;
-    this.options.log.debug({ app, drain: id }, 'drain worker stopped');
-    await this.options.store.releaseLease(stopped.lease).catch(() => {}); // it expires
-  }
+/** Does something for each of many, a limited number at a time. */
+async function inChunks<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+  for (let i = 0; i < items.length; i += CONCURRENT_LEASES_MAX)
+    await Promise.all(items.slice(i, i + CONCURRENT_LEASES_MAX).map(run));
 }

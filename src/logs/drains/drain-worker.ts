@@ -3,16 +3,19 @@
  * least once and in order; what was trimmed from the stream before it could be sent is counted and reported. What comes next is
  * decided in delivery-state.ts.
  */
+import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
-import type { Lease, Sequence, Store } from '../store/contract.ts';
+import type { Sequence, Store, StoredBatch } from '../store/contract.ts';
 import { lostLinesMessage } from '../store/damage-reports.ts';
 import { placeholderBatch } from '../store/placeholder-batch.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import { DeliveryState, failureStep } from './delivery-state.ts';
 import type { DrainState } from './drain-state.ts';
+import type { LeaseHold } from './lease-hold.ts';
 import type { DrainRecord } from './options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from './outlet.ts';
+import { FencedError } from './progress/cursor-state.ts';
 import { DrainCursor } from './progress/drain-cursor.ts';
 import { hasOnlyDrainEvents, type LogToApp } from './progress/drain-events.ts';
 import { DrainHealth } from './progress/drain-health.ts';
@@ -21,17 +24,22 @@ import { RefusedBatches } from './progress/refused-batches.ts';
 import { RequestPacer } from './progress/request-pacer.ts';
 import type { Shipment } from './shipment.ts';
 import { isUnreachableError } from './sinks/reachability.ts';
+import type { StoreTime } from './store-time.ts';
 
 /** A cursor that moves all the time is written this often. */
 const SAVE_INTERVAL_MS = 250;
+/** Pauses before something is tried again that the store couldn't do. */
+const STORE_RETRY: BackoffRange = { firstMs: 50, maxMs: 1_000 };
 /** A stream that has less than was known of it is asked again after this time. */
 const MISSING_END_MS = 1_000;
 
 export interface DrainWorkerOptions {
   readonly drain: DrainRecord;
   readonly store: Store;
+  readonly time: StoreTime;
   readonly reader: StreamReader;
-  readonly lease: Lease;
+  /** Nothing is sent unless it is held. */
+  readonly lease: LeaseHold;
   readonly createOutlet: (drain: DrainRecord) => Outlet;
   /** Calls `listener` when somebody listens at the destination again, until the returned function is called. */
   readonly onReachable?: (listener: () => void) => () => void;
@@ -58,35 +66,56 @@ export class DrainWorker {
   private isStopping = false;
   /** Nobody listened at the destination the last time. */
   private isUnreachable = false;
+  /** It is to end now, without waiting for what is on its way. */
+  private isAborted = false;
+  private outlet: Outlet | undefined;
   private endWait = () => {};
+  private requestStop = () => {};
+  private readonly stopRequested = new Promise<void>((resolve) => {
+    this.requestStop = resolve;
+  });
   private finished: Promise<void> = Promise.resolve();
 
   constructor(options: DrainWorkerOptions) {
     const { store, drain, lease, logToApp } = options;
     this.options = options;
-    this.cursor = new DrainCursor(store, drain, lease.fence);
+    this.cursor = new DrainCursor(store, drain, lease.lease.fence);
     this.delivery = new DeliveryState(this.cursor.state);
     this.lossReporter = new LossReporter(drain.token, this.cursor.state, logToApp);
     this.health = new DrainHealth(options);
   }
 
-  /** Starts to work; `onFenced` is called when it stops by itself, because another router took over. */
-  start(onFenced: () => void): void {
+  /**
+   * Works until it is stopped.
+   * @throws FencedError when another router works on the drain now.
+   */
+  run(): Promise<void> {
     const unsubscribe = this.options.reader.onAppend(() => this.wake());
-    this.finished = this.run()
-      .catch(() => onFenced())
-      .finally(() => {
-        unsubscribe();
-        this.lossReporter.stop();
-        this.state = 'stopped';
-      });
+    const finished = this.work().finally(() => {
+      unsubscribe();
+      this.lossReporter.stop();
+      this.state = 'stopped';
+    });
+    this.finished = finished.catch(() => {});
+    return finished;
   }
 
-  /** Stops: what is in flight is finished for up to `graceMs`, the cursor is written. */
+  /** Stops: what is on its way is finished for up to `graceMs`, the cursor is written. */
   async stop(graceMs: number): Promise<void> {
     this.isStopping = true;
+    this.requestStop();
     this.wake();
     await waitWithTimeout(graceMs, this.finished);
+    this.abort();
+  }
+
+  /** Stops without waiting for what is on its way: the connection is closed, and with it every wait for it ends. */
+  abort(): void {
+    this.isStopping = true;
+    this.isAborted = true;
+    this.requestStop();
+    this.wake();
+    this.outlet?.close().catch(() => {});
   }
 
   snapshot(): DrainState {
@@ -100,7 +129,10 @@ export class DrainWorker {
       withheld: record.withheld ?? 0,
       after: record.after,
       lagLines,
-      lagMs: lagLines > 0 && waitingSinceMs > 0 ? Math.max(0, Date.now() - waitingSinceMs) : 0,
+      lagMs:
+        lagLines > 0 && waitingSinceMs > 0
+          ? Math.max(0, Math.round(this.options.time.now() - waitingSinceMs))
+          : 0,
       nextAttemptAt:
         this.state === 'retrying' ? new Date(this.health.nextAttemptAtMs).toISOString() : undefined,
       ...this.health.snapshot(),
@@ -116,27 +148,29 @@ export class DrainWorker {
     return Math.max(0, this.options.reader.newest - this.cursor.state.record.after);
   }
 
-  private async run(): Promise<void> {
-    await this.options.reader.ready;
-    await this.cursor.load();
-    await this.moveStreamBehindCursor();
+  private async work(): Promise<void> {
+    await Promise.race([this.options.reader.ready, this.stopRequested]);
+    await this.untilStoreAnswers(() => this.cursor.load());
+    await this.untilStoreAnswers(() => this.moveStreamBehindCursor());
     this.lossReporter.resume();
     while (!this.isStopping) {
       this.delivery.connect();
       const outlet = this.options.createOutlet(this.options.drain);
+      this.outlet = outlet;
       try {
         await this.deliver(outlet);
       } catch (error) {
         if (failureStep(error) === 'stop') throw error;
-        this.recordFailure(error);
+        if (!this.isStopping) this.recordFailure(error);
       } finally {
+        this.outlet = undefined;
         this.delivery.disconnect();
         this.flushing = undefined;
         await outlet.close();
       }
       if (!this.isStopping) await this.waitForRetry();
     }
-    if (this.cursor.state.isDirty) await this.cursor.save();
+    if (this.cursor.state.isDirty && this.options.lease.isHeld) await this.cursor.save();
   }
 
   /** Sends shipment after shipment until something fails or the worker is stopped. */
@@ -147,7 +181,7 @@ export class DrainWorker {
       if (shipment) await this.processShipment(outlet, shipment);
       else await this.waitForLines(outlet);
     }
-    this.acknowledge(await outlet.flush());
+    if (!this.isAborted) this.acknowledge(await outlet.flush());
   }
 
   private async nextShipment(outlet: Outlet): Promise<Shipment | undefined> {
@@ -155,7 +189,7 @@ export class DrainWorker {
     const { reader } = this.options;
     let step = delivery.nextStep();
     const { newest } = reader;
-    if (step === 'load') step = delivery.onLoaded(await reader.readAfter(delivery.sentUpTo));
+    if (step === 'load') step = delivery.onLoaded(await this.readAfter(delivery.sentUpTo));
     if (step === 'wait') {
       if (newest > delivery.sentUpTo) await this.skipMissingEnd(outlet, newest);
       return undefined;
@@ -168,10 +202,16 @@ export class DrainWorker {
     return delivery.nextShipment(outlet);
   }
 
+  private async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
+    const { reader } = this.options;
+    return reader.recentAfter(after) ?? this.untilStoreAnswers(() => reader.readAfter(after));
+  }
+
   /** The stream had lines up to `newest`, and gives none of them: they are lost, unless the store has lost count of them too. */
   private async skipMissingEnd(outlet: Outlet, newest: Sequence): Promise<void> {
     const { store, drain } = this.options;
-    const last = Math.min(newest, (await store.bounds(drain.app)).last);
+    const bounds = await this.untilStoreAnswers(() => store.bounds(drain.app));
+    const last = Math.min(newest, bounds.last);
     if (last <= this.delivery.sentUpTo) return this.pause(MISSING_END_MS);
     this.acknowledge(await outlet.flush());
     const loss = this.delivery.countLossUpTo(last, Date.now());
@@ -215,7 +255,8 @@ export class DrainWorker {
     if (isWithheld) this.acknowledge(shipment.last);
     else {
       // A request that failed has to be repeated with the same lines, also by another process.
-      if (outlet.hasFrameIds && cursor.state.isDirty) await cursor.save();
+      if (outlet.hasFrameIds && cursor.state.isDirty) await this.save();
+      if (!this.options.lease.isHeld && !(await this.waitForLease())) return;
       const isTooLarge = (await this.send(outlet, shipment, notice)) === 'too-large';
       this.state = 'delivering';
       if (isTooLarge) return delivery.onTooLarge(loaded);
@@ -223,6 +264,17 @@ export class DrainWorker {
     delivery.onSent(shipment);
     const isSaveDue = Date.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
     if (cursor.state.isDirty && isSaveDue && (isWithheld || !outlet.hasFrameIds)) await this.save();
+  }
+
+  /** The lease may have expired, since this process or the store stood still: resolves when it is held, or false when it is to stop. */
+  private async waitForLease(): Promise<boolean> {
+    const { lease } = this.options;
+    while (!lease.isHeld) {
+      if (lease.isLost) throw new FencedError();
+      if (this.isStopping) return false;
+      await Promise.race([lease.changed(), this.stopRequested]);
+    }
+    return true;
   }
 
   /** @returns `too-large` when fewer lines have to be sent; `settled` when they were accepted, or refused for good. */
@@ -280,7 +332,34 @@ export class DrainWorker {
 
   private async save(): Promise<void> {
     this.lastSavedAtMs = Date.now();
-    await this.cursor.save();
+    await this.untilStoreAnswers(() => this.cursor.save());
+  }
+
+  /**
+   * Tries something again until the store does it. The destination has nothing to do with that: its connection stays, and what
+   * is on its way there isn't sent again.
+   */
+  private async untilStoreAnswers<T>(operation: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await operation();
+      } catch (error) {
+        if (failureStep(error) === 'stop' || this.isStopping) throw error;
+        await this.waitForStore(backoffMs(attempt, STORE_RETRY, this.options.random));
+      }
+  }
+
+  /** Waits so long, or until the store is known to answer again. */
+  private async waitForStore(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    let unsubscribe = (): void => {};
+    const pause = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+      unsubscribe = this.options.reader.onOutage((unavailable) => unavailable || resolve());
+    });
+    await Promise.race([pause, this.stopRequested]);
+    clearTimeout(timer);
+    unsubscribe();
   }
 
   /** The destination will never accept these lines: they are stored as a refused batch, and count as lost. */
@@ -290,7 +369,7 @@ export class DrainWorker {
     this.health.recordRefusal(error.message, ms);
     // When nothing but reports about drains is refused, another report would be refused as well, and never end.
     if (count === 0 || hasOnlyDrainEvents(shipment)) return this.delivery.onRefused(shipment, count);
-    await new RefusedBatches(store, drain).add(shipment, error);
+    await this.untilStoreAnswers(() => new RefusedBatches(store, drain).add(shipment, error));
     this.delivery.onRefused(shipment, count);
     const { storedAtMs: untilMs } = shipment;
     const sinceMs = shipment.slices[0]?.batch.storedAtMs ?? untilMs;
@@ -304,25 +383,17 @@ export class DrainWorker {
   }
 
   private async waitForRetry(): Promise<void> {
-    if (this.cursor.state.isDirty)
-      await this.save().catch((error: unknown) => {
-        if (failureStep(error) === 'stop') throw error;
-        this.recordFailure(error); // the store is unavailable as well
-      });
-    const { reader, onReachable } = this.options;
+    if (this.cursor.state.isDirty) await this.save();
+    const { onReachable } = this.options;
     let timer: NodeJS.Timeout | undefined;
-    let unsubscribes: (() => void)[] = [];
-    await new Promise<void>((resolve) => {
+    let unsubscribe = (): void => {};
+    const pause = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, Math.max(0, this.health.nextAttemptAtMs - Date.now()));
-      // What failed may be available before that: the store, or the destination.
-      unsubscribes = [reader.onOutage((unavailable) => unavailable || resolve())];
-      if (this.isUnreachable && onReachable) unsubscribes.push(onReachable(resolve));
-      this.endWait = () => {
-        if (this.isStopping) resolve();
-      };
-      if (this.isStopping) resolve();
+      // It may listen again before that.
+      if (this.isUnreachable && onReachable) unsubscribe = onReachable(resolve);
     });
+    await Promise.race([pause, this.stopRequested]);
     clearTimeout(timer);
-    for (const unsubscribe of unsubscribes) unsubscribe();
+    unsubscribe();
   }
 }

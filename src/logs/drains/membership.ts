@@ -6,10 +6,13 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Log } from '../../common/log.ts';
-import type { Store } from '../store/contract.ts';
+import type { Lease, Store } from '../store/contract.ts';
+import type { StoreTime } from './store-time.ts';
 
 /** A router that hasn't renewed its lease for this long is dead. */
 const ROUTER_LEASE_MS = 6_000;
+/** Two heartbeats are this far apart when one between them failed, or when this process or the store stood still. */
+const HEARTBEAT_GAP_MS = 4_000;
 /** How long the lease of a router that may be dead is acquired for, to find out. */
 const LIVENESS_CHECK_MS = 1_000;
 /** The routers' records have a scope of their own: watchers of other scopes aren't woken by them. */
@@ -21,6 +24,7 @@ export interface RouterRecord {
   readonly host: string;
   readonly pid: number;
   readonly version: string;
+  /** By the store's clock. */
   readonly startedAt: string;
   /** Drains whose workers it runs, and how many lines these lag behind, together. */
   readonly drains: number;
@@ -34,10 +38,16 @@ export class Membership {
   private readonly store: Store;
   private readonly log: Log;
   private readonly version: string;
-  private readonly startedAt = new Date().toISOString();
+  private readonly time: StoreTime;
+  private startedAt: string | undefined;
+  private lease: Lease | undefined;
   private lastPublished: RouterLoad | undefined;
+  /** When the last heartbeat succeeded, and until when expired leases say nothing; on the clock of `performance.now()`. */
+  private lastHeartbeatMs: number | undefined;
+  private trustsLeasesFromMs = 0;
 
-  constructor(store: Store, version: string, log: Log) {
+  constructor(store: Store, time: StoreTime, version: string, log: Log) {
+    this.time = time;
     this.store = store;
     this.version = version;
     this.log = log;
@@ -50,15 +60,24 @@ export class Membership {
       this.lastPublished = load;
       return [id];
     }
-    await store.acquireLease(routerKey(id), id, ROUTER_LEASE_MS);
+    await this.time.update();
+    this.lease = await store.acquireLease(routerKey(id), id, ROUTER_LEASE_MS);
+    const renewedMs = performance.now();
+    // The others may have been kept from renewing their leases as this one was: each is given the time to do so.
+    if (renewedMs - (this.lastHeartbeatMs ?? renewedMs) > HEARTBEAT_GAP_MS)
+      this.trustsLeasesFromMs = renewedMs + ROUTER_LEASE_MS;
     const records = await store.list<RouterRecord>(ROUTERS_SCOPE, 'router/');
     await this.publish(
       load,
       records.some(({ value }) => value.id === id),
     );
-    const others = records.map(({ value }) => value).filter((router) => router.id !== id);
-    const dead = await Promise.all(others.map((router) => this.removeIfDead(router)));
-    return [id, ...others.filter((_, i) => !dead[i]).map((router) => router.id)];
+    let others = records.map(({ value }) => value).filter((router) => router.id !== id);
+    if (renewedMs >= this.trustsLeasesFromMs) {
+      const dead = await Promise.all(others.map((router) => this.removeIfDead(router, renewedMs)));
+      others = others.filter((_, i) => !dead[i]);
+    }
+    this.lastHeartbeatMs = renewedMs;
+    return [id, ...others.map((router) => router.id)];
   }
 
   /** All routers, as they last published themselves. */
@@ -72,6 +91,7 @@ export class Membership {
   async leave(): Promise<void> {
     if (!this.store.shared) return;
     await this.store.transact(ROUTERS_SCOPE, [{ key: routerKey(this.id), value: undefined }]);
+    if (this.lease) await this.store.releaseLease(this.lease);
   }
 
   private async publish(load: RouterLoad, isRegistered: boolean): Promise<void> {
@@ -85,16 +105,20 @@ export class Membership {
   }
 
   private toRecord(load: RouterLoad): RouterRecord {
-    const { id, version, startedAt } = this;
+    const { id, version } = this;
+    this.startedAt ??= new Date(this.time.now() - process.uptime() * 1_000).toISOString();
+    const { startedAt } = this;
     return { id, host: hostname(), pid: process.pid, version, startedAt, ...load };
   }
 
-  private async removeIfDead(router: RouterRecord): Promise<boolean> {
+  private async removeIfDead(router: RouterRecord, renewedMs: number): Promise<boolean> {
     const key = routerKey(router.id);
     const lease = await this.store.acquireLease(key, `${this.id} asks`, LIVENESS_CHECK_MS);
     if (!lease) return false;
-    await this.store.transact(ROUTERS_SCOPE, [{ key, value: undefined }]);
+    const isTrusted = performance.now() - renewedMs < HEARTBEAT_GAP_MS;
+    if (isTrusted) await this.store.transact(ROUTERS_SCOPE, [{ key, value: undefined }]);
     await this.store.releaseLease(lease);
+    if (!isTrusted) return false;
     const { id, host, pid } = router;
     this.log.warn({ router: id, host, pid }, 'a router is gone; the others take over its drains');
     return true;

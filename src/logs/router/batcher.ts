@@ -23,8 +23,6 @@ class PendingBatch {
   /** Its position in the stream's order. */
   readonly number: number;
   batch: Batch | undefined;
-  /** Some of its lines won't be sent again (nobody waits for them): it is kept and retried. */
-  retryUntilStored = false;
   /** On the clock of `performance.now()`. */
   readonly openedMs = performance.now();
 
@@ -39,6 +37,13 @@ class PendingBatch {
 }
 
 /**
+ * What becomes of lines that can't be stored. A batch has lines of one kind only: it is kept as a whole or refused as a whole.
+ * - `kept`: nobody sends them again (syslog, the platform's own lines). Their batch is retried until it is stored.
+ * - `refused`: their sender waits for the answer, and sends them again. Their batch is given up.
+ */
+export type FailurePolicy = 'kept' | 'refused';
+
+/**
  * Collects the lines of one app into batches and appends them to the store in order; when is up to {@link BatchSchedule}.
  *
  * Usually there is no timer: a lone line is stored at once, and under load a batch grows to what a commit takes. Only lines that
@@ -49,21 +54,24 @@ export class Batcher {
   readonly app: AppId;
   private readonly store: Store;
   private readonly events: BatcherEvents;
+  private readonly onFailure: FailurePolicy;
   private readonly builder = new BatchBuilder();
   private readonly schedule = new BatchSchedule<PendingBatch>();
   private openBatch: PendingBatch | undefined;
   private readonly unstored = new Set<PendingBatch>();
-  /** Resolves when all of these have; made on demand. */
-  private allStored: Promise<unknown> | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
   private nextNumber = 0;
+  /** Where the lines of the request begin that is taken now: bytes and lines before them in the open batch. */
+  private requestStart = 0;
+  private requestFirst = 0;
   /** When the last batch was closed, milliseconds since 1970. */
   lastUsedMs = Date.now();
 
-  constructor(app: AppId, store: Store, events: BatcherEvents) {
+  constructor(app: AppId, store: Store, events: BatcherEvents, onFailure: FailurePolicy) {
     this.app = app;
     this.store = store;
     this.events = events;
+    this.onFailure = onFailure;
   }
 
   /** Nothing is open, queued or in flight. */
@@ -81,69 +89,80 @@ export class Batcher {
     host: Uint8Array,
   ): void {
     const source = logSource.sourceBytes;
-    if (this.builder.add(bytes, start, end, header, source, host)) return;
-    // Full before the sender called whenStored() or flushInBackground(): keep these lines in either case.
-    this.ensureOpenBatch().retryUntilStored = true;
-    this.closeBatch();
-    this.builder.add(bytes, start, end, header, source, host);
+    while (!this.builder.add(bytes, start, end, header, source, host)) this.makeRoom();
   }
 
   /** Adds records that the WebAssembly fast path made; see {@link BatchBuilder.addRecords}. */
   addRecords(records: Uint8Array, count: number): void {
-    if (this.builder.addRecords(records, count)) return;
-    this.ensureOpenBatch().retryUntilStored = true;
-    this.closeBatch();
-    this.builder.addRecords(records, count);
-  }
-
-  /** Makes sure that so many bytes fit into the open batch: the lines of one batch are stored all or none. */
-  reserve(bytes: number): void {
-    if (this.builder.count > 0 && this.builder.length + bytes > BATCH_BYTES) this.closeBatch();
+    while (!this.builder.addRecords(records, count)) this.makeRoom();
   }
 
   /**
-   * The lines added so far are fire-and-forget: they are kept and retried until they are stored.
+   * A request begins, whose lines take about so many bytes: they stay together in one batch, and are stored all or none. All of
+   * them have to be added in this turn of the event loop; then call {@link whenStored}.
+   */
+  beginRequest(bytes: number): void {
+    if (this.builder.count > 0 && this.builder.length + bytes > BATCH_BYTES) this.closeBatch();
+    this.requestStart = this.builder.length;
+    this.requestFirst = this.builder.count;
+  }
+
+  /**
+   * Has the lines added so far stored soon.
    *
    * @param lingerMs they may stay in the open batch until so long after the one before them was closed; {@link whenStored} closes
    * it at once.
    */
   flushInBackground(lingerMs = 0): void {
     if (this.builder.count === 0) return;
-    this.ensureOpenBatch().retryUntilStored = true;
+    this.ensureOpenBatch();
     const restMs = lingerMs === 0 ? 0 : this.schedule.linger(lingerMs, performance.now());
     if (restMs === 0) this.scheduleClose();
     else if (restMs !== ALREADY_SCHEDULED) setTimeout(this.onLingerEnded, restMs);
   }
 
-  /** Resolves when all lines added so far are stored; rejects when they couldn't be: then send them again. */
+  /** Resolves when the lines of the open batch are stored; rejects when they are refused: then send them again. */
   whenStored(): Promise<unknown> {
-    if (this.builder.count > 0) {
-      this.ensureOpenBatch();
-      this.scheduleClose();
-    }
-    this.allStored ??= Promise.all([...this.unstored].map((pendingBatch) => pendingBatch.done));
-    return this.allStored;
+    if (this.builder.count === 0) return Promise.resolve();
+    const { done } = this.ensureOpenBatch();
+    this.scheduleClose();
+    return done;
   }
 
   /** Closes and appends what is open; resolves when nothing is left, or after `graceMs`, with the number of lines that are left. */
   async flush(graceMs: number): Promise<number> {
     const giveUpMs = Date.now() + graceMs;
     while (!this.idle && Date.now() < giveUpMs) {
-      if (this.builder.count > 0) this.ensureOpenBatch().retryUntilStored = true;
       this.closeBatch();
       // A store that fails is given time to recover; what is kept is retried meanwhile.
-      await this.whenStored().catch(() => pause(APPEND_RETRY.firstMs));
+      await Promise.all([...this.unstored].map(({ done }) => done)).catch(() => pause(APPEND_RETRY.firstMs));
     }
     let left = 0;
     for (const { batch } of this.unstored) left += batch?.count ?? 0;
     return left;
   }
 
+  /** There is no room for another line. Lines of one request stay together, if need be in a batch that is larger than others. */
+  private makeRoom(): void {
+    if (this.builder.count === 0 || (this.onFailure === 'refused' && this.requestFirst === 0)) {
+      this.builder.extend();
+      return;
+    }
+    if (this.onFailure === 'kept') {
+      this.closeBatch();
+      return;
+    }
+    const count = this.builder.count - this.requestFirst;
+    const records = this.builder.takeBack(this.requestStart, this.requestFirst);
+    this.closeBatch();
+    this.beginRequest(0);
+    if (count > 0) this.builder.addRecords(records, count);
+  }
+
   private ensureOpenBatch(): PendingBatch {
     if (!this.openBatch) {
       this.openBatch = new PendingBatch(this.nextNumber++);
       this.unstored.add(this.openBatch);
-      this.allStored = undefined;
     }
     return this.openBatch;
   }
@@ -186,7 +205,7 @@ export class Batcher {
         if (this.schedule.canClose) this.closeBatch();
       },
       (error: unknown) => {
-        if (pendingBatch.retryUntilStored) {
+        if (this.onFailure === 'kept') {
           const retryMs = this.schedule.failedAndKept(pendingBatch);
           if (retryMs !== undefined) this.retryTimer = setTimeout(this.onRetryDue, retryMs);
         } else {
@@ -208,7 +227,6 @@ export class Batcher {
 
   private complete(pendingBatch: PendingBatch, batch: Batch): void {
     this.unstored.delete(pendingBatch);
-    this.allStored = undefined;
     this.events.addPendingBytes(-batch.bytes.length);
   }
 }

@@ -2,9 +2,9 @@
  * The router: the only connection between sources (ingress) and tails and drains (egress). Sources look tokens up here and pass
  * their lines to the batcher of the token's app, which appends them to the app's stream in batches.
  */
-import type { AppendResult, AppId, Store } from '../store/contract.ts';
+import type { AppendResult, AppId, NamedBatch, Store } from '../store/contract.ts';
 import type { Batch } from '../syslog/batch.ts';
-import { Batcher, type BatcherEvents } from './batcher.ts';
+import { Batcher, type BatcherEvents, type FailurePolicy } from './batcher.ts';
 import { type LogSource, TokenCache, type TokenLookup } from './token-cache.ts';
 
 /** An app's batcher is discarded after it was unused for this long. */
@@ -23,7 +23,11 @@ export class LogRouter implements BatcherEvents, TokenLookup {
   private readonly store: Store;
   private readonly options: LogRouterOptions;
   private readonly tokens: TokenCache;
-  private readonly batchers = new Map<AppId, Batcher>();
+  /** A batch has lines of one kind only, so there are two batchers for an app. */
+  private readonly batchers: Readonly<Record<FailurePolicy, Map<AppId, Batcher>>> = {
+    kept: new Map(),
+    refused: new Map(),
+  };
   private readonly resumeWaiters = new Set<() => void>();
   private readonly sweepTimer: NodeJS.Timeout;
   private pendingBytes = 0;
@@ -61,24 +65,27 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     return this.tokens.load(token);
   }
 
-  /** The batcher of an app's lines; use it at once, since it is discarded when it is unused. */
+  /** The batcher of an app's lines that are kept until they are stored; use it at once, since it is discarded when it is unused. */
   batcher(app: AppId): Batcher {
-    let batcher = this.batchers.get(app);
-    if (!batcher) {
-      batcher = new Batcher(app, this.store, this);
-      this.batchers.set(app, batcher);
-    }
-    return batcher;
+    return this.batcherFor(app, 'kept');
   }
 
-  /** Appends a batch under a frame id, without a batcher: the same frame id again stores nothing (`duplicate`). */
-  async appendOnce(app: AppId, batch: Batch, frameId: string): Promise<AppendResult> {
-    const bytes = batch.bytes.length;
+  /** The batcher of an app's lines whose senders wait for an answer, and send again what was refused; use it at once, too. */
+  requestBatcher(app: AppId): Batcher {
+    return this.batcherFor(app, 'refused');
+  }
+
+  /** Appends batches, all of them or none, without a batcher: a frame id that was used before stores nothing (`duplicate`). */
+  async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
+    let bytes = 0;
+    for (const { batch } of batches) bytes += batch.bytes.length;
     const startedMs = performance.now();
     this.addPendingBytes(bytes);
     try {
-      const appended = await this.store.append(app, batch, { frameId });
-      if (!appended.duplicate) this.onBatchStored(app, batch, performance.now() - startedMs);
+      const appended = await this.store.appendAll(app, batches);
+      const afterMs = performance.now() - startedMs;
+      for (const [i, { duplicate }] of appended.entries())
+        if (!duplicate) this.onBatchStored(app, batches[i].batch, afterMs);
       return appended;
     } catch (error) {
       this.onAppendFailed(app, error);
@@ -91,7 +98,9 @@ export class LogRouter implements BatcherEvents, TokenLookup {
   /** Stores what is left, for up to `graceMs`, and stops; resolves with the number of lines that could not be stored. */
   async close(graceMs: number): Promise<number> {
     clearInterval(this.sweepTimer);
-    const left = await Promise.all([...this.batchers.values()].map((batcher) => batcher.flush(graceMs)));
+    const { kept, refused } = this.batchers;
+    const batchers = [...kept.values(), ...refused.values()];
+    const left = await Promise.all(batchers.map((batcher) => batcher.flush(graceMs)));
     return left.reduce((sum, lines) => sum + lines, 0);
   }
 
@@ -119,7 +128,18 @@ export class LogRouter implements BatcherEvents, TokenLookup {
 
   private sweepUnused(): void {
     const before = Date.now() - BATCHER_IDLE_MS;
-    for (const [app, batcher] of this.batchers)
-      if (batcher.idle && batcher.lastUsedMs < before) this.batchers.delete(app);
+    for (const batchers of Object.values(this.batchers))
+      for (const [app, batcher] of batchers)
+        if (batcher.idle && batcher.lastUsedMs < before) batchers.delete(app);
+  }
+
+  private batcherFor(app: AppId, onFailure: FailurePolicy): Batcher {
+    const batchers = this.batchers[onFailure];
+    let batcher = batchers.get(app);
+    if (!batcher) {
+      batcher = new Batcher(app, this.store, this, onFailure);
+      batchers.set(app, batcher);
+    }
+    return batcher;
   }
 }

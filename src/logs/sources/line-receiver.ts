@@ -6,11 +6,12 @@
  * decide where a line belongs, the rate limiter whether it may pass.
  */
 
-import type { RateLimiter } from '../router/rate-limiter.ts';
 import type { LogSource, TokenLookup } from '../router/token-cache.ts';
 import type { AppId } from '../store/contract.ts';
 import { RECORD_HEADER } from '../syslog/batch.ts';
 import { withDefaultHeader } from '../syslog/default-header.ts';
+import { HOSTNAME_BYTES_MAX, storedHeaderField } from '../syslog/fields/header-field.ts';
+import { maskTokens } from '../syslog/fields/token-text.ts';
 import { SyslogHeader, scanHeader, scanHerokuDrainHeader } from '../syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
 import { decodeFrames, type RecordSink } from '../syslog/wasm/wasm-codec.ts';
@@ -51,6 +52,16 @@ export interface LineTarget {
   whenStored(): Promise<unknown>;
 }
 
+/** Decides which lines may pass: see `RateLimiter`. */
+export interface LineAdmission {
+  /** Nothing is limited: nobody needs to ask. */
+  readonly disabled: boolean;
+  /** How many of some lines may pass. */
+  admit(logSource: LogSource, lines: number, bytes: number): number;
+  /** Takes lines off the budget that were admitted before. */
+  charge(logSource: LogSource, lines: number, bytes: number): void;
+}
+
 /** What a receiver needs of the router. */
 export interface LineRouter extends TokenLookup {
   batcher(app: AppId): LineTarget;
@@ -66,7 +77,7 @@ export interface LineReceiverOptions {
   /** Finds the source of lines that don't have their token as APP-NAME. */
   readonly sourceResolver?: SourceResolver;
   /** Asked line by line; a request that is taken whole was admitted before, and is only charged here. */
-  readonly rateLimiter?: RateLimiter;
+  readonly rateLimiter?: LineAdmission;
   /** The lines are in the form of Heroku's HTTPS drains: without structured data. */
   readonly fromHerokuDrain?: boolean;
   /** Where an app's lines go: its batcher, unless they must stay together. */
@@ -81,7 +92,7 @@ export class LineReceiver implements RecordSink {
   private readonly scan: typeof scanHeader;
   private readonly matcher: SourceMatcher;
   private readonly sourceResolver: SourceResolver | undefined;
-  private readonly rateLimiter: RateLimiter | undefined;
+  private readonly rateLimiter: LineAdmission | undefined;
   private readonly targetFor: (app: AppId) => LineTarget;
   private readonly fastPathAllowed: boolean;
   private target: LineTarget | undefined;
@@ -103,7 +114,7 @@ export class LineReceiver implements RecordSink {
     } = options;
     this.router = router;
     this.counters = counters;
-    this.host = Buffer.from(host.slice(0, 255));
+    this.host = storedHeaderField(host, HOSTNAME_BYTES_MAX);
     this.matcher = new SourceMatcher(authenticatedSource);
     this.sourceResolver = sourceResolver;
     this.rateLimiter = rateLimiter?.disabled ? undefined : rateLimiter;
@@ -176,8 +187,8 @@ export class LineReceiver implements RecordSink {
     this.counters.malformed++;
     const known = end > start ? (authenticated ?? this.sourceResolver?.resolveHeaderless()) : authenticated;
     if (!known) return FrameOutcome.malformed;
-    // Kept as a message without a header.
-    const line = withDefaultHeader(bytes.subarray(start, end));
+    // Kept as a message without a header. What should have been one may hold a token.
+    const line = withDefaultHeader(maskTokens(bytes, start, end));
     scanHeader(line, 0, line.length, this.header);
     return this.add(line, 0, line.length, sourceForAppName(known, ''));
   }

@@ -1,35 +1,12 @@
 /** Rewrites the header of a line whose source was identified by something else than its APP-NAME. */
+import { maskTokens } from '../syslog/fields/token-text.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
 
 const SPACE = 0x20;
+const OPEN_BRACKET = 0x5b;
 const NIL = '-';
-const ELEMENT = Buffer.from('[tailrace@32473 ');
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const CLOSE_BRACKET = 0x5d;
-
-/** Where the structured data element `[tailrace@32473 token="…"]` is, and the token in it. */
-export interface TokenElement {
-  readonly start: number;
-  readonly end: number;
-  readonly token: string;
-}
-
-/** The element with the token, if the line has one (32473 is RFC 5612's number for examples and private use). */
-export function findTokenElement(bytes: Uint8Array, header: SyslogHeader): TokenElement | undefined {
-  if (header.sdEnd - header.sdStart < ELEMENT.length) return undefined;
-  const data = Buffer.from(bytes.buffer, bytes.byteOffset + header.sdStart, header.sdEnd - header.sdStart);
-  const at = data.indexOf(ELEMENT);
-  if (at === -1) return undefined;
-  let end = at + ELEMENT.length;
-  for (let quoted = false; end < data.length && (quoted || data[end] !== CLOSE_BRACKET); end++) {
-    if (data[end] === BACKSLASH) end++;
-    else if (data[end] === QUOTE) quoted = !quoted;
-  }
-  const token = /[ ]token="(t\.[\w-]{1,64})"/.exec(data.toString('latin1', at, end))?.[1];
-  if (token === undefined) return undefined;
-  return { start: header.sdStart + at, end: header.sdStart + end + 1, token };
-}
+/** More than is stored of any field: what is longer could make the header longer than it may be. */
+const FIELD_CHARACTERS_MAX = 1_000;
 
 /** One field of a header, without the space behind it; '' when the line ended before it. */
 export function readHeaderField(bytes: Uint8Array, start: number, end: number): string {
@@ -46,8 +23,6 @@ export interface HeaderChanges {
   readonly dyno?: string;
   /** HOSTNAME was the token: it is left out. */
   readonly dropHost?: boolean;
-  /** This element of the structured data is left out. */
-  readonly dropElement?: TokenElement;
 }
 
 /** The line `bytes[start, end)`, as RFC 5424, with the program's name kept in the dyno's. */
@@ -56,24 +31,25 @@ export function rewriteHeader(
   start: number,
   end: number,
   header: SyslogHeader,
-  { source, dyno, dropHost, dropElement }: HeaderChanges,
+  { source, dyno, dropHost }: HeaderChanges,
 ): Buffer {
   const { hostStart, sourceStart, dynoStart, msgidStart, sdStart, sdEnd, messageStart } = header;
-  const host = dropHost ? NIL : readHeaderField(bytes, hostStart, sourceStart) || NIL;
-  const program = readHeaderField(bytes, sourceStart, end);
-  const pid = readHeaderField(bytes, dynoStart, messageStart);
-  const given = readHeaderField(bytes, msgidStart, messageStart) || NIL;
+  const field = (from: number, limit: number): string =>
+    readHeaderField(bytes, from, limit).slice(0, FIELD_CHARACTERS_MAX);
+  const host = dropHost ? NIL : field(hostStart, sourceStart) || NIL;
+  const program = field(sourceStart, end);
+  const pid = field(dynoStart, messageStart);
+  const given = field(msgidStart, messageStart) || NIL;
   const msgid = dyno !== undefined && given === program ? NIL : given;
-  const head = `${host} ${source} ${dyno === undefined ? dynoName(source, program, pid) : dyno || NIL} ${msgid} `;
-  const data = dropElement
-    ? [bytes.subarray(sdStart, dropElement.start), bytes.subarray(dropElement.end, sdEnd)]
-    : [bytes.subarray(sdStart, sdEnd)];
-  const text = Buffer.concat(data).toString('latin1').trimEnd();
+  const name = dyno === undefined ? dynoName(source, program, pid) : dyno.slice(0, FIELD_CHARACTERS_MAX);
+  const hasData = sdEnd > sdStart && bytes[sdStart] === OPEN_BRACKET;
+  const message = bytes.subarray(messageStart, end);
   return Buffer.concat([
     bytes.subarray(start, hostStart),
-    Buffer.from(head, 'latin1'),
-    Buffer.from(`${text || NIL} `, 'latin1'),
-    bytes.subarray(messageStart, end),
+    Buffer.from(`${host} ${source} ${name || NIL} ${msgid} ${hasData ? '' : `${NIL} `}`, 'latin1'),
+    bytes.subarray(sdStart, hasData ? sdEnd : sdStart),
+    // A header that says that there are no structured data would hide that these may have been some.
+    header.mayHoldToken ? maskTokens(message, 0, message.length) : message,
   ]);
 }
 

@@ -4,8 +4,9 @@
  */
 import type { CandidateRule, SenderInfo, SourceRules } from '../router/source-rules.ts';
 import type { LogSource, TokenLookup } from '../router/token-cache.ts';
+import { readTokenElement } from '../syslog/fields/structured-data.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
-import { findTokenElement, type HeaderChanges, readHeaderField, rewriteHeader } from './rewrite-header.ts';
+import { type HeaderChanges, readHeaderField, rewriteHeader } from './rewrite-header.ts';
 import { sourceForAppName } from './wildcard-token.ts';
 
 /** The source of a line: found, unknown, or a token has to be looked up in the store first. */
@@ -45,17 +46,12 @@ export class SourceResolver {
   resolve(bytes: Uint8Array, start: number, end: number, header: SyslogHeader): SourceResolution {
     const tag = readHeaderField(bytes, header.sourceStart, end);
     if (tag.startsWith('t.')) return this.byTag(tag, bytes, start, end, header);
-    const element = findTokenElement(bytes, header);
     const hostname = readHeaderField(bytes, header.hostStart, header.sourceStart);
-    const token = element?.token ?? (TOKEN.test(hostname) ? hostname : undefined);
+    const token = [readTokenElement(bytes, header.sdStart, header.sdEnd), hostname].find(isToken);
     const resolution = token ? resolveToken(this.tokens, token) : this.byRule(tag, hostname);
     if (resolution === 'unknown' || 'tokenToLoad' in resolution) return resolution;
     const logSource = sourceForAppName(resolution.logSource, tag);
-    const changes: HeaderChanges = {
-      source: logSource.source,
-      dropHost: token === hostname,
-      dropElement: element,
-    };
+    const changes: HeaderChanges = { source: logSource.source, dropHost: token === hostname };
     return { logSource, line: rewriteHeader(bytes, start, end, header, changes) };
   }
 
@@ -98,4 +94,8 @@ export class SourceResolver {
     }
     return this.cachedCandidates;
   }
+}
+
+function isToken(text: string | undefined): text is string {
+  return text !== undefined && TOKEN.test(text);
 }

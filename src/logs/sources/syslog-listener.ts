@@ -26,6 +26,6 @@ export interface SyslogListenerOptions {
 export interface SyslogListener {
   readonly port: number;
   readonly counters: ListenerCounters;
-  /** Closes the port and all connections; lines that were accepted are with the router. */
+  /** Closes the port, and ends all connections; resolves when everything that their senders have sent is with the router. */
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@
  */
 import { LruCache } from '../../common/lru-cache.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../router/token-cache.ts';
+import { maskTokensInText } from '../syslog/fields/token-text.ts';
 
 /** The source of lines whose APP-NAME can't be a source's name. */
 const FALLBACK_SOURCE = 'app';
@@ -23,7 +24,7 @@ export function sourceForAppName(logSource: LogSource, appName: string): LogSour
   }
   let named = sourcesByName.get(appName);
   if (!named) {
-    const source = SOURCE_NAME.test(appName) && !appName.startsWith('t.') ? appName : FALLBACK_SOURCE;
+    const source = isSourceName(appName) ? appName : FALLBACK_SOURCE;
     const sourceBytes = Buffer.from(source);
     // The fast path compares APP-NAMEs with the token's bytes: here these are the name itself.
     named = {
@@ -36,4 +37,9 @@ export function sourceForAppName(logSource: LogSource, appName: string): LogSour
     sourcesByName.set(appName, named);
   }
   return named;
+}
+
+/** A name with a token in it is none: it would be shown. */
+function isSourceName(text: string): boolean {
+  return SOURCE_NAME.test(text) && !text.startsWith('t.') && maskTokensInText(text) === text;
 }

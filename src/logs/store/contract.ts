@@ -32,7 +32,8 @@ export interface StreamBounds {
 
 /**
  * Bounds of every stream; the oldest batches are trimmed when one of them is exceeded, a limited number with each append. The newest
- * batch stays, whatever its size; a stream to which nothing is added may be removed as a whole once all of it is too old.
+ * batch stays, whatever its size, until it is too old: what is older than `ageMs` goes within a minute more, also from a stream to which
+ * nothing is added.
  */
 export interface Retention {
   readonly lines: number;
@@ -52,6 +53,13 @@ export interface AppendResult {
 export interface AppendOptions {
   /** Identifies this append (an incoming `Logplex-Frame-Id`): the same id again stores nothing, for a while. */
   readonly frameId?: string;
+}
+
+/** One of several batches that are appended together. */
+export interface NamedBatch {
+  readonly batch: Batch;
+  /** See {@link AppendOptions.frameId}; '' for none. */
+  readonly frameId: string;
 }
 
 /** Notified when a stream has grown. `batch` is there when the store has it in memory; notifications may come twice, or late. */
@@ -114,10 +122,15 @@ export interface Store {
 
   /**
    * Appends a batch; resolves when it is durable. The store writes into the batch's headroom.
-   * Appends of one app keep the order in which they were called.
+   * Appends of one app keep the order in which they were called. One that has failed was not stored, and won't be, except as
+   * `UnansweredAppend` says.
    * @throws TailraceError `store_full` when the disk (or memory) is full, `unavailable` when the store can't be reached.
+   * @throws UnansweredAppend when it isn't known whether the batch is stored: the same batch, appended again, is stored once.
    */
   append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
+
+  /** Appends several batches, otherwise like {@link append}: all of them that aren't duplicates, or none. */
+  appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]>;
 
   /**
    * Batches with lines after a sequence, oldest first: at least one when there is one, then up to `bytes`.
@@ -174,11 +187,29 @@ export interface Store {
    */
   watchRecords(listener: (scope: string) => void): () => void;
 
-  /** Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. */
+  /**
+   * Calls `listener` when the store turns out to have been emptied, or replaced by another one, while it was in use, until the returned
+   * function is called: what was read before isn't there any more. {@link watchRecords} is notified of the scope `''` too.
+   */
+  watchEmptied(listener: () => void): () => void;
+
+  /**
+   * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. The fence of an owner that renews is the same, also
+   * when the lease has expired, as long as nobody else had it meanwhile.
+   */
   acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
 
   /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;
+
+  /** The store's time, milliseconds since 1970: one clock for all who share it, where theirs may differ. */
+  time(): Promise<number>;
+
+  /**
+   * The server that uses it has started. Until then a store that goes away for a moment is waited for; then what fails, fails at once,
+   * and streams are trimmed that nothing is added to.
+   */
+  onServerStarted(): void;
 
   /** Its health; never rejects. */
   status(): Promise<StoreStatus>;

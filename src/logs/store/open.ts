@@ -18,8 +18,9 @@ type StoreSettings = Pick<
 >;
 
 /**
- * Opens the store that the settings name: Redis when there is a `REDIS_URL`, else the one in the data folder.
- * @param openMs how long to wait for a Redis that is unavailable, ms; left out: long enough for one that starts beside the server
+ * Opens the store that the settings name: Redis when there is a `REDIS_URL`, else the one in the data folder. A server calls its
+ * `onServerStarted` later.
+ * @param openMs how long to wait for a Redis that is unavailable, ms; left out for a server: long enough for one that starts beside it
  * @throws TailraceError when it can't be used, with what to do.
  */
 export async function openStore(settings: StoreSettings, log: Log, openMs?: number): Promise<Store> {
@@ -43,7 +44,15 @@ export async function openStore(settings: StoreSettings, log: Log, openMs?: numb
   // Loaded only where it is used: a client for Redis is much code.
   const { RedisStore } = await import('./redis/redis-store.ts');
   const wait = { replicas: settings.redisWait, timeoutMs: settings.redisWaitTimeoutMs };
-  const store = await RedisStore.open({ url: settings.redisUrl, ca, retention, wait, log, openMs });
+  const store = await RedisStore.open({
+    url: settings.redisUrl,
+    ca,
+    retention,
+    wait,
+    log,
+    openMs,
+    forServer: openMs === undefined,
+  });
   log.info({ store: 'redis', replicas: wait.replicas }, 'store opened');
   return store;
 }

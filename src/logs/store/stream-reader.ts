@@ -18,6 +18,7 @@ export class StreamReader {
   readonly app: AppId;
   private readonly store: Store;
   private readonly budget: { bytes: number };
+  private readonly ageMs: number;
   private readonly listeners = new Set<() => void>();
   private readonly unsubscribe: () => void;
   /** The newest batches, without a gap, oldest first. */
@@ -31,9 +32,11 @@ export class StreamReader {
   /** Resolves when `newest` is known for the first time. */
   readonly ready: Promise<void>;
 
-  constructor(app: AppId, store: Store, budget: { bytes: number }) {
+  /** @param ageMs older batches aren't shown. */
+  constructor(app: AppId, store: Store, budget: { bytes: number }, ageMs: number) {
     this.app = app;
     this.store = store;
+    this.ageMs = ageMs;
     this.budget = budget;
     this.unsubscribe = store.subscribe(app, (batch) => this.onStoreAppend(batch));
     this.ready = this.loadNewest();
@@ -48,6 +51,7 @@ export class StreamReader {
   /** Batches with lines after a sequence that are in memory; undefined when the store has to be asked. */
   recentAfter(after: Sequence): readonly StoredBatch[] | undefined {
     if (after >= this.newest) return [];
+    this.evictAged();
     const { recent } = this;
     if (recent.length === 0 || recent[0].first > after + 1) return undefined;
     let low = 0;
@@ -152,6 +156,15 @@ export class StreamReader {
     }
   }
 
+  /** What is too old is in no store any more. */
+  private evictAged(): void {
+    const { recent } = this;
+    const before = Date.now() - this.ageMs;
+    if (recent.length === 0 || recent[0].storedAtMs >= before) return;
+    const kept = recent.findIndex(({ storedAtMs }) => storedAtMs >= before);
+    this.evict(kept === -1 ? recent.length : kept);
+  }
+
   private notifyListeners(): void {
     for (const listener of this.listeners) listener();
   }
@@ -165,17 +178,20 @@ function pause(ms: number): Promise<void> {
 export class StreamReaders {
   private readonly store: Store;
   private readonly shared = new Map<AppId, { reader: StreamReader; refCount: number }>();
+  private readonly ageMs: number;
   private readonly budget = { bytes: 0 };
 
-  constructor(store: Store) {
+  /** @param ageMs how old lines may be that streams hold (`Retention`). */
+  constructor(store: Store, ageMs: number = Number.POSITIVE_INFINITY) {
     this.store = store;
+    this.ageMs = ageMs;
   }
 
   /** The app's reader; close it with the function that comes with it. */
   open(app: AppId): { reader: StreamReader; close: () => void } {
     let entry = this.shared.get(app);
     if (!entry) {
-      entry = { reader: new StreamReader(app, this.store, this.budget), refCount: 0 };
+      entry = { reader: new StreamReader(app, this.store, this.budget, this.ageMs), refCount: 0 };
       this.shared.set(app, entry);
     }
     const mine = entry;

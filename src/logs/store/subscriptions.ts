@@ -4,6 +4,7 @@ import type { AppendListener, AppId, StoredBatch } from './contract.ts';
 export class Subscriptions {
   private readonly appendListeners = new Map<AppId, Set<AppendListener>>();
   private readonly recordListeners = new Set<(scope: string) => void>();
+  private readonly emptiedListeners = new Set<() => void>();
 
   subscribe(app: AppId, listener: AppendListener): () => void {
     let listeners = this.appendListeners.get(app);
@@ -32,6 +33,15 @@ export class Subscriptions {
   watchRecords(listener: (scope: string) => void): () => void {
     this.recordListeners.add(listener);
     return () => this.recordListeners.delete(listener);
+  }
+
+  watchEmptied(listener: () => void): () => void {
+    this.emptiedListeners.add(listener);
+    return () => this.emptiedListeners.delete(listener);
+  }
+
+  notifyEmptied(): void {
+    for (const listener of this.emptiedListeners) listener();
   }
 
   notifyRecordChange(scope: string): void {

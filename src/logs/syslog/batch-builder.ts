@@ -1,21 +1,35 @@
 import { BufferPool } from '../../common/buffers/buffer-pool.ts';
 import { detachBuffer } from '../../common/buffers/detach-buffer.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
+import {
+  HOSTNAME_BYTES_MAX,
+  MSGID_BYTES_MAX,
+  NIL,
+  PROCID_BYTES_MAX,
+  writeHeaderField,
+} from './fields/header-field.ts';
+import { STRUCTURED_DATA_BYTES_MAX, writeStructuredData } from './fields/structured-data.ts';
+import { maskTokens } from './fields/token-text.ts';
 import type { SyslogHeader } from './header.ts';
 import { isTimestamp, timestampBytes } from './timestamp.ts';
 
 const SPACE = 0x20;
 const DASH = 0x2d;
+const ZERO = 0x30;
+const ONE = 0x31;
+const LESS_THAN = 0x3c;
+const GREATER_THAN = 0x3e;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** About as many batches are in flight to the store at once under load. */
 const POOLED_BUFFERS_MAX = 2;
-/** What one line may need at the most beyond its own bytes, when everything missing is stamped. */
-const STAMP_BYTES_MAX = 512;
+/** What a stored header takes at the most, without structured data. */
+const HEADER_FIELDS_BYTES_MAX = 64 + HOSTNAME_BYTES_MAX + PROCID_BYTES_MAX + MSGID_BYTES_MAX;
 
 /**
- * Collects lines into a batch: writes the source's name in place of the token, stamps what is missing, splits what is too long.
- * Reused for batch after batch.
+ * Collects lines into a batch: writes the source's name in place of the token, stamps what is missing, splits what is too long. The
+ * one place where a stored header is made: its fields are PRINTUSASCII within the lengths of RFC 5424 section 6, and no token is in
+ * it. Reused for batch after batch.
  */
 export class BatchBuilder {
   /** Of the buffer of a batch, unless one line alone needs more. */
@@ -66,7 +80,7 @@ export class BatchBuilder {
       (from[hostStart] === DASH && sourceStart - hostStart === 2) ||
       !isTimestamp(from, header.timeStart, hostStart - 1)
     )
-      return this.addNormalized(from, start, end, header, source, host);
+      return this.addNormalized(from, end, header, source, host);
 
     const sourceLength = source.length;
     const shift = sourceLength - (header.dynoStart - 1 - sourceStart);
@@ -105,6 +119,22 @@ export class BatchBuilder {
     this.end = end;
     this.count += count;
     return true;
+  }
+
+  /** Takes back what was added after the first `count` lines, which take `length` bytes: records for {@link addRecords}. */
+  takeBack(length: number, count: number): Uint8Array {
+    const records = this.bytes.slice(length, this.end);
+    this.end = length;
+    this.count = count;
+    return records;
+  }
+
+  /** Makes room for as much again as there is, for lines that must stay together. */
+  extend(): void {
+    const before = this.bytes;
+    this.bytes = this.buffers.acquire(before.length * 2);
+    this.bytes.set(before.subarray(0, this.end));
+    this.buffers.release(before);
   }
 
   /** The collected lines as a batch; the builder is empty then. Returns undefined when there are none. */
@@ -159,59 +189,80 @@ export class BatchBuilder {
   /** The slow path, for a line with something missing, unreadable or too long. */
   private addNormalized(
     from: Uint8Array,
-    start: number,
     end: number,
     header: SyslogHeader,
     source: Uint8Array,
     host: Uint8Array,
   ): boolean {
-    const messageLength = end - header.messageStart;
-    const parts = Math.max(1, Math.ceil(messageLength / MESSAGE_BYTES_MAX));
-    const need = end - start + parts * (RECORD_HEADER + header.messageStart - start + STAMP_BYTES_MAX);
+    const { sdStart } = header;
+    let sdEnd = trimSpace(from, sdStart, header.sdEnd);
+    let message = from;
+    let at = header.messageStart;
+    let messageEnd = Math.max(end, at);
+    if (header.mayHoldToken) {
+      message = maskTokens(from, at, messageEnd);
+      at = 0;
+      messageEnd = message.length;
+    }
+    if (sdEnd - sdStart > STRUCTURED_DATA_BYTES_MAX) {
+      // More than a header holds: it goes in front of the message.
+      const data = Buffer.allocUnsafe(sdEnd - sdStart);
+      const dataEnd = writeStructuredData(from, sdStart, sdEnd, data, 0);
+      message = Buffer.concat([data.subarray(0, dataEnd), SPACE_BYTES, message.subarray(at, messageEnd)]);
+      at = 0;
+      messageEnd = message.length;
+      sdEnd = sdStart;
+    }
+    const length = messageEnd - at;
+    // A part may be up to three bytes shorter, so that there is one more.
+    const parts = length > MESSAGE_BYTES_MAX ? Math.ceil(length / MESSAGE_BYTES_MAX) + 1 : 1;
+    const headerBytes = RECORD_HEADER + HEADER_FIELDS_BYTES_MAX + source.length;
+    const need = length + sdEnd - sdStart + parts * headerBytes;
     if (this.end + need > this.bytes.length) {
       if (this.count > 0) return false;
       this.growEmpty(HEADROOM + need);
     }
-    let messageStart = header.messageStart;
     do {
-      const messageEnd = splitEnd(from, messageStart, end);
-      this.writeNormalized(from, start, header, source, host, messageStart, messageEnd);
-      messageStart = messageEnd;
-    } while (messageStart < end);
+      const partEnd = splitEnd(message, at, messageEnd);
+      this.writeNormalized(from, header, sdEnd, source, host, message, at, partEnd);
+      // Structured data goes with the first part of a split line only.
+      sdEnd = sdStart;
+      at = partEnd;
+    } while (at < messageEnd);
     return true;
   }
 
   private writeNormalized(
     from: Uint8Array,
-    start: number,
     header: SyslogHeader,
+    sdEnd: number,
     source: Uint8Array,
     host: Uint8Array,
-    messageStart: number,
-    messageEnd: number,
+    message: Uint8Array,
+    partStart: number,
+    partEnd: number,
   ): void {
+    const { timeStart, hostStart, sourceStart, dynoStart, msgidStart, sdStart, messageStart } = header;
     const at = this.end;
     const text = at + RECORD_HEADER;
     this.end = text;
-    this.put(from, start, header.timeStart);
-    if (isTimestamp(from, header.timeStart, header.hostStart - 1))
-      this.put(from, header.timeStart, header.hostStart);
+    this.putPriority(header.priority);
+    if (isTimestamp(from, timeStart, hostStart - 1)) this.put(from, timeStart, hostStart);
     else this.putField(timestampBytes(Date.now()));
     const hostAt = this.end - text;
-    if (isNil(from, header.hostStart, header.sourceStart - 1)) this.putField(host);
-    else this.put(from, header.hostStart, header.sourceStart);
+    this.putHeaderField(from, hostStart, sourceStart - 1, HOSTNAME_BYTES_MAX, host);
     const sourceAt = this.end - text;
     this.putField(source);
-    this.putHeaderField(from, header.dynoStart, header.messageStart);
+    this.putHeaderField(from, dynoStart, fieldEnd(from, dynoStart, messageStart), PROCID_BYTES_MAX, NIL);
     const msgidAt = this.end - text;
-    this.putHeaderField(from, header.msgidStart, header.messageStart);
-    const sdEnd = trimSpace(from, header.sdStart, header.sdEnd);
-    // Structured data goes with the first part of a split line only.
-    if (sdEnd > header.sdStart && messageStart === header.messageStart)
-      this.putField(from.subarray(header.sdStart, sdEnd));
-    else this.putField(NIL);
+    this.putHeaderField(from, msgidStart, fieldEnd(from, msgidStart, messageStart), MSGID_BYTES_MAX, NIL);
+    const sdAt = this.end;
+    if (header.hasCleanData) this.put(from, sdStart, sdEnd);
+    else this.end = writeStructuredData(from, sdStart, sdEnd, this.bytes, sdAt);
+    if (this.end === sdAt) this.bytes[this.end++] = DASH;
+    this.bytes[this.end++] = SPACE;
     const messageAt = this.end - text;
-    this.put(from, messageStart, messageEnd);
+    this.put(message, partStart, partEnd);
     this.writeRecordHeader(at, this.end - text, hostAt, sourceAt, msgidAt, messageAt);
     this.count++;
   }
@@ -227,20 +278,42 @@ export class BatchBuilder {
     this.bytes[this.end++] = SPACE;
   }
 
-  /** The header field that starts at `start`, or a NILVALUE when the line ended before it. */
-  private putHeaderField(from: Uint8Array, start: number, headerEnd: number): void {
-    let end = start;
-    while (end < headerEnd && from[end] !== SPACE) end++;
-    if (end > start) this.put(from, start, end);
-    else this.bytes[this.end++] = DASH;
-    this.bytes[this.end++] = SPACE;
+  /** A header field as it is stored, or `missing` when there is nothing in it. */
+  private putHeaderField(
+    from: Uint8Array,
+    start: number,
+    end: number,
+    max: number,
+    missing: Uint8Array,
+  ): void {
+    const at = this.end;
+    this.end = writeHeaderField(from, start, end, max, this.bytes, at);
+    if (this.end === at) this.putField(missing);
+    else this.bytes[this.end++] = SPACE;
+  }
+
+  /** `<PRI>1 ` (RFC 5424 section 6.2.1). */
+  private putPriority(priority: number): void {
+    const { bytes } = this;
+    let i = this.end;
+    bytes[i++] = LESS_THAN;
+    if (priority >= 100) bytes[i++] = ONE;
+    if (priority >= 10) bytes[i++] = ZERO + (((priority % 100) / 10) | 0);
+    bytes[i++] = ZERO + (priority % 10);
+    bytes[i++] = GREATER_THAN;
+    bytes[i++] = ONE;
+    bytes[i++] = SPACE;
+    this.end = i;
   }
 }
 
-const NIL = new Uint8Array([DASH]);
+const SPACE_BYTES = new Uint8Array([SPACE]);
 
-function isNil(bytes: Uint8Array, start: number, end: number): boolean {
-  return end <= start || (end - start === 1 && bytes[start] === DASH);
+/** Where the field that starts at `start` ends: at the next space, or with the header. */
+function fieldEnd(bytes: Uint8Array, start: number, headerEnd: number): number {
+  let i = start;
+  while (i < headerEnd && bytes[i] !== SPACE) i++;
+  return i;
 }
 
 function trimSpace(bytes: Uint8Array, start: number, end: number): number {

@@ -5,18 +5,18 @@
  *     ^pri   ^time                       ^host  ^source      ^dyno     ^ ^ ^message
  *                                                                msgid ^ ^ structured data
  */
+import { HOSTNAME_BYTES_MAX, hasToken, MSGID_BYTES_MAX, PROCID_BYTES_MAX } from './fields/header-field.ts';
+import { StructuredDataScan, startsTokenElement } from './fields/structured-data.ts';
 
 const SPACE = 0x20;
+const ZERO = 0x30;
 const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;
 const DASH = 0x2d;
+const DELETE = 0x7f;
 const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const AT = 0x40;
 
-/** Longest header (everything before the message) that is taken; a longer one is malformed. */
+/** Longest header (everything before structured data) that is taken; a longer one is malformed. */
 export const HEADER_BYTES_MAX = 8_192;
 
 /**
@@ -36,9 +36,20 @@ export class SyslogHeader {
   messageStart = 0;
   /** Where structured data ends, and the space after it: before a byte order mark that the message doesn't keep. */
   sdEnd = 0;
-  /** All seven fields are there, one space apart: the line can be copied as it is. */
+  /**
+   * All seven fields are there, one space apart, as they may be stored (see header-field.ts): the line can be copied as it is. What
+   * APP-NAME and the timestamp are doesn't count: the one is replaced, the other checked when the line is stored.
+   */
   complete = false;
+  /** Structured data can be stored as they are. */
+  hasCleanData = false;
+  /** What counts as message has, or may have, structured data in it: tokens are taken out. */
+  mayHoldToken = false;
 }
+
+const structuredData = new StructuredDataScan();
+/** {@link skipField} has met a byte that a field can't have. */
+let hasOddByte = false;
 
 /**
  * Scans the header of the line in `bytes[start, end)`.
@@ -69,6 +80,8 @@ export function scanHeader(bytes: Uint8Array, start: number, end: number, header
   i += 2;
   header.priority = priority;
   header.complete = false;
+  header.hasCleanData = false;
+  header.mayHoldToken = false;
   header.dynoStart = end;
   header.msgidStart = end;
   header.timeStart = i;
@@ -77,24 +90,29 @@ export function scanHeader(bytes: Uint8Array, start: number, end: number, header
   i = skipTime(bytes, i, limit);
   if (i >= limit) return false;
   header.hostStart = ++i;
-  while (i < limit && bytes[i] !== SPACE) i++;
+  hasOddByte = false;
+  i = skipField(bytes, i, limit);
   if (i >= limit) return false;
   header.sourceStart = ++i;
   while (i < limit && bytes[i] !== SPACE) i++;
   if (i >= limit) return markTruncated(header, limit, end);
   header.dynoStart = ++i;
-  while (i < limit && bytes[i] !== SPACE) i++;
+  i = skipField(bytes, i, limit);
   if (i >= limit) return markTruncated(header, limit, end);
   header.msgidStart = ++i;
-  while (i < limit && bytes[i] !== SPACE) i++;
+  i = skipField(bytes, i, limit);
   if (i >= limit) return markTruncated(header, limit, end);
   header.sdStart = ++i;
   if (bytes[i] === DASH && bytes[i + 1] === SPACE && i + 1 < end) {
     header.messageStart = i + 2;
-    header.complete = hasNoEmptyField(header);
-  } else scanStructuredData(bytes, i, end, limit, header);
+    header.complete = hasCleanFields(bytes, start, header);
+  } else scanStructuredData(bytes, start, end, header);
   header.sdEnd = header.messageStart;
   if (bytes[header.messageStart] === 0xef) skipByteOrderMark(bytes, end, header);
+  if (bytes[header.messageStart] === OPEN_BRACKET && startsTokenElement(bytes, header.messageStart, end)) {
+    header.mayHoldToken = true;
+    header.complete = false;
+  }
   return true;
 }
 
@@ -112,6 +130,8 @@ export function scanHerokuDrainHeader(
   header.messageStart = header.sdStart;
   header.sdEnd = header.sdStart;
   header.complete = false;
+  header.hasCleanData = false;
+  header.mayHoldToken = false;
   return true;
 }
 
@@ -141,60 +161,58 @@ function markTruncated(header: SyslogHeader, limit: number, end: number): boolea
   return limit === end;
 }
 
-function scanStructuredData(
-  bytes: Uint8Array,
-  sdStart: number,
-  end: number,
-  limit: number,
-  header: SyslogHeader,
-): void {
+/** Where the field that starts at `i` ends: at the next space, or at `limit`. */
+function skipField(bytes: Uint8Array, i: number, limit: number): number {
+  for (; i < limit; i++) {
+    const byte = bytes[i];
+    if (byte > SPACE && byte < DELETE) continue;
+    if (byte === SPACE) return i;
+    hasOddByte = true;
+  }
+  return limit;
+}
+
+/** Scans what comes after MSGID, when that isn't a NILVALUE and a space. */
+function scanStructuredData(bytes: Uint8Array, start: number, end: number, header: SyslogHeader): void {
+  const { sdStart } = header;
   if (sdStart === end - 1 && bytes[sdStart] === DASH) {
     header.messageStart = end;
     return;
   }
-  const sdEnd = bytes[sdStart] === OPEN_BRACKET ? skipStructuredData(bytes, sdStart, limit) : -1;
-  if (sdEnd === -1) {
+  if (bytes[sdStart] !== OPEN_BRACKET || !structuredData.scan(bytes, sdStart, end)) {
     header.messageStart = sdStart; // Heroku's form: after MSGID comes the message
+    let i = sdStart;
+    while (i < end && bytes[i] === SPACE) i++;
+    header.mayHoldToken = bytes[i] === OPEN_BRACKET;
     return;
   }
+  const sdEnd = structuredData.end;
   header.messageStart = sdEnd === end ? end : sdEnd + 1;
-  header.complete = sdEnd < end && hasNoEmptyField(header);
-}
-
-/** Two spaces in a row are an empty field, which receivers couldn't parse: it has to be filled in. */
-function hasNoEmptyField({ hostStart, sourceStart, dynoStart, msgidStart, sdStart }: SyslogHeader): boolean {
-  return sourceStart - hostStart > 1 && msgidStart - dynoStart > 1 && sdStart - msgidStart > 1;
+  header.hasCleanData = structuredData.isClean;
+  header.complete = sdEnd < end && structuredData.isClean && hasCleanFields(bytes, start, header);
 }
 
 /**
- * The end of the structured data elements that start at `i`, or -1 when they are not well formed or not
- * followed by a space or the line's end: then the bracket belongs to the message. RFC 5424 section 6.3.
- *
- * An element without parameters has to have an `@` in its name (section 6.3.2: names without one are registered,
- * and all of them have parameters): `[info] started` is a message, of a sender who leaves structured data out.
+ * Are PRI, HOSTNAME, PROCID and MSGID as they are stored? Two spaces in a row are an empty field, which receivers couldn't parse: it
+ * has to be filled in.
  */
-function skipStructuredData(bytes: Uint8Array, i: number, limit: number): number {
-  while (i < limit && bytes[i] === OPEN_BRACKET) {
-    i++;
-    // SD-ID: at least one printable character that is none of `= ] "`.
-    const idStart = i;
-    while (i < limit && isNameByte(bytes[i])) i++;
-    if (i === idStart) return -1;
-    if (bytes[i] === CLOSE_BRACKET && bytes.subarray(idStart, i).indexOf(AT) === -1) return -1;
-    while (i < limit && bytes[i] === SPACE) {
-      i++;
-      while (i < limit && isNameByte(bytes[i])) i++;
-      if (bytes[i] !== 0x3d || bytes[i + 1] !== QUOTE) return -1;
-      i += 2;
-      while (i < limit && bytes[i] !== QUOTE) i += bytes[i] === BACKSLASH ? 2 : 1;
-      i++;
-    }
-    if (i >= limit || bytes[i] !== CLOSE_BRACKET) return -1;
-    i++;
-  }
-  return i === limit || bytes[i] === SPACE ? i : -1;
-}
-
-function isNameByte(byte: number): boolean {
-  return byte > SPACE && byte < 0x7f && byte !== 0x3d && byte !== CLOSE_BRACKET && byte !== QUOTE;
+function hasCleanFields(bytes: Uint8Array, start: number, header: SyslogHeader): boolean {
+  const { timeStart, hostStart, sourceStart, dynoStart, msgidStart, sdStart } = header;
+  const hostEnd = sourceStart - 1;
+  const dynoEnd = msgidStart - 1;
+  const msgidEnd = sdStart - 1;
+  return (
+    !hasOddByte &&
+    hostEnd > hostStart &&
+    hostEnd - hostStart <= HOSTNAME_BYTES_MAX &&
+    dynoEnd > dynoStart &&
+    dynoEnd - dynoStart <= PROCID_BYTES_MAX &&
+    msgidEnd > msgidStart &&
+    msgidEnd - msgidStart <= MSGID_BYTES_MAX &&
+    !hasToken(bytes, hostStart, hostEnd) &&
+    !hasToken(bytes, dynoStart, dynoEnd) &&
+    !hasToken(bytes, msgidStart, msgidEnd) &&
+    // "<0>1 " is the shortest form; no leading zeros (section 6.2.1).
+    (bytes[start + 1] !== ZERO || timeStart - start === 5)
+  );
 }

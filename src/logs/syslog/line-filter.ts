@@ -1,4 +1,5 @@
 import type { RecordCursor } from './batch.ts';
+import { PROCID_BYTES_MAX, storedHeaderField } from './fields/header-field.ts';
 import { LOG_LEVELS, type LogLevel } from './level.ts';
 import { MessageText } from './message-text.ts';
 import { headerFieldEnd, lineLevel } from './record.ts';
@@ -40,7 +41,8 @@ export class LineFilter {
 
   constructor({ sources, dynos, level, message }: LineFilterOptions = {}) {
     this.sources = sources?.map((name) => Buffer.from(name));
-    this.dynos = dynos?.map((name) => Buffer.from(name));
+    // As they are stored, so that a name is found by what its sender calls it.
+    this.dynos = dynos?.map((name) => storedHeaderField(name, PROCID_BYTES_MAX));
     this.levelIndex = level === undefined ? LOG_LEVELS.length - 1 : LOG_LEVELS.indexOf(level);
     this.matcher = message;
     this.key = JSON.stringify([sources, dynos, this.levelIndex, message?.key]);

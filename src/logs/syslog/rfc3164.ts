@@ -4,7 +4,8 @@
  * the current year, and today's day for its month), and so is what it doesn't know. The message's bytes are not changed.
  */
 import parse from 'syslog-parse';
-import { formatTimestamp } from './timestamp.ts';
+import { maskTokens } from './fields/token-text.ts';
+import { formatTimestamp, isCalendarDay } from './timestamp.ts';
 
 /** The header of a line is searched in so many bytes. */
 const HEAD_BYTES = 512;
@@ -58,7 +59,12 @@ export function rfc3164ToRfc5424(
   if (!head) return undefined;
   const { priority, time, host, tag, pid, messageStart } = head;
   const header = `<${priority}>1 ${time ?? '-'} ${host || '-'} ${tag || '-'} ${pid || '-'} - - `;
-  return Buffer.concat([Buffer.from(header, 'latin1'), bytes.subarray(start + messageStart, end)]);
+  const message = bytes.subarray(start + messageStart, end);
+  // Without a tag nobody knows where the message begins: what the sender meant to be its token may be in it.
+  return Buffer.concat([
+    Buffer.from(header, 'latin1'),
+    tag === '' ? maskTokens(message, 0, message.length) : message,
+  ]);
 }
 
 function readRfc3164Head(
@@ -156,11 +162,14 @@ function readTime(text: string, now: number): Time | undefined {
     return zone ? Date.UTC(...parts) : new Date(...parts).getTime();
   };
   const given = yearBefore ?? yearAfter;
-  let ms = at(given ? Number(given) : new Date(now).getFullYear());
+  let year = given ? Number(given) : new Date(now).getFullYear();
   // A line of New Year's Eve that comes in January; a sender whose clock is a little ahead at midnight.
-  if (!given && ms > now + 31 * 24 * HOUR_MS) ms = at(new Date(now).getFullYear() - 1);
-  else if (!given && ms < now - 334 * 24 * HOUR_MS) ms = at(new Date(now).getFullYear() + 1);
-  if (Number.isNaN(ms)) return { time: '-', text: all };
+  if (!given && at(year) > now + 31 * 24 * HOUR_MS) year--;
+  else if (!given && at(year) < now - 334 * 24 * HOUR_MS) year++;
+  // `Date` would take the 30th of February for a day of March.
+  const isTime = Number(hour) <= 23 && Number(minute) <= 59 && Number(second) <= 59;
+  if (!isTime || !isCalendarDay(year, month + 1, Number(day))) return { time: '-', text: all };
+  const ms = at(year);
   const micros = (fraction ?? '').padEnd(6, '0').slice(0, 6);
   return { time: formatTimestamp(ms).replace('.000000', `.${micros}`), text: all };
 }

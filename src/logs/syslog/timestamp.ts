@@ -31,6 +31,8 @@ export function timestampBytes(ms: number): Uint8Array {
 
 /** Timestamps before this day are of clocks that weren't set: machines without one start in 1970, 1980 or 1999. */
 const DATE_MIN = 20_000_101;
+/** The last whole year whose nanoseconds since 1970 fit into 64 bits with a sign. */
+const DATE_MAX = 22_611_231;
 const DAY_MS = 86_400_000;
 let latest = 0;
 let latestUntilMs = -1;
@@ -48,13 +50,44 @@ export function latestDate(nowMs: number = Date.now()): number {
   return latest;
 }
 
+/** Days of each month, of a year that is no leap year. */
+const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+/** TIME-SECFRAC has up to six digits; the nanoseconds of many senders are kept. */
+const FRACTION_DIGITS_MAX = 9;
+
+/** Is there such a day? `month` is from 1 to 12. */
+export function isCalendarDay(year: number, month: number, day: number): boolean {
+  if (month < 1 || month > 12 || day < 1) return false;
+  const isLeapYear = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return day <= (month === 2 && isLeapYear ? 29 : MONTH_DAYS[month - 1]);
+}
+
 /**
- * Does `bytes[start, end)` look like an RFC 3339 timestamp of a clock that was set? Separators and digits are
- * checked, ranges only roughly: it decides between keeping the sender's text and stamping the time of arrival.
+ * Is `bytes[start, end)` a timestamp of a clock that was set? It decides between keeping the sender's text and stamping the time
+ * of arrival.
  */
 export function isTimestamp(bytes: Uint8Array, start: number, end: number): boolean {
+  const date = timestampDate(bytes, start, end);
+  return date >= DATE_MIN && date <= latestDate();
+}
+
+/**
+ * Is `bytes[start, end)` a time that every reader can make a date of? All that are stored are; lines of older versions may have
+ * others.
+ */
+export function isReadableTimestamp(bytes: Uint8Array, start: number, end: number): boolean {
+  const date = timestampDate(bytes, start, end);
+  return date >= DATE_MIN && date <= DATE_MAX;
+}
+
+/**
+ * The day, as the number 20121210, of the timestamp `bytes[start, end)`; -1 when it is none that RFC 5424 section 6.2.3 allows:
+ * RFC 3339 in capitals, on a day and at a time that exist, without leap seconds. Beyond that, up to nine digits of a second may be
+ * there.
+ */
+function timestampDate(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
-  if (length < 20 || length > 35) return false;
+  if (length < 20 || length > 35) return -1;
   if (
     bytes[start + 4] !== 0x2d ||
     bytes[start + 7] !== 0x2d ||
@@ -62,29 +95,32 @@ export function isTimestamp(bytes: Uint8Array, start: number, end: number): bool
     bytes[start + 13] !== 0x3a ||
     bytes[start + 16] !== 0x3a
   )
-    return false;
+    return -1;
   const month = pair(bytes, start + 5);
   const day = pair(bytes, start + 8);
   const hour = pair(bytes, start + 11);
   const minute = pair(bytes, start + 14);
   const second = pair(bytes, start + 17);
   const century = pair(bytes, start);
-  const year = pair(bytes, start + 2);
-  if (century < 0 || year < 0) return false;
-  const date = century * 1_000_000 + year * 10_000 + month * 100 + day;
-  if (date < DATE_MIN || date > latestDate()) return false;
-  if (month < 1 || month > 12 || day < 1 || day > 31) return false;
-  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return false;
+  const yearOfCentury = pair(bytes, start + 2);
+  if (century < 0 || yearOfCentury < 0) return -1;
+  const year = century * 100 + yearOfCentury;
+  if (!isCalendarDay(year, month, day)) return -1;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return -1;
+  const date = year * 10_000 + month * 100 + day;
   let i = start + 19;
   if (bytes[i] === 0x2e) {
     i++;
     const from = i;
     while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
-    if (i === from) return false;
+    if (i === from || i - from > FRACTION_DIGITS_MAX) return -1;
   }
-  if (bytes[i] === 0x5a) return i + 1 === end;
-  if (bytes[i] !== 0x2b && bytes[i] !== 0x2d) return false;
-  return i + 6 === end && pair(bytes, i + 1) >= 0 && bytes[i + 3] === 0x3a && pair(bytes, i + 4) >= 0;
+  if (bytes[i] === 0x5a) return i + 1 === end ? date : -1;
+  if (i + 6 !== end || (bytes[i] !== 0x2b && bytes[i] !== 0x2d) || bytes[i + 3] !== 0x3a) return -1;
+  const offsetHours = pair(bytes, i + 1);
+  const offsetMinutes = pair(bytes, i + 4);
+  const isOffset = offsetHours >= 0 && offsetHours <= 23 && offsetMinutes >= 0 && offsetMinutes <= 59;
+  return isOffset ? date : -1;
 }
 
 /** The two digits at `i` as a number, or -1. */

@@ -22,7 +22,7 @@ export interface LineJson {
 export interface Line extends LineJson {
   /** The position as a number, to compare and to order. */
   readonly at: number;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970; NaN when nobody can read its timestamp. */
   readonly ms: number;
   readonly level: LineLevel;
 }

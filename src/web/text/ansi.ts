@@ -1,8 +1,10 @@
 /**
- * Reads terminal colors (ECMA-48 SGR) out of a message. Whatever else a terminal or a browser might obey (other escape
- * sequences, control characters, changes of the writing direction) is shown as a control picture instead.
+ * Reads terminal colors (ECMA-48 SGR) out of a message. Whatever else a terminal or a browser might obey, or not show (other escape
+ * sequences, control characters, changes of the writing direction) is shown by its name instead.
  */
+import { findHiddenCharacters, hasHiddenCharacter } from '../../common/text/hidden-characters.ts';
 import type { StyledRange } from './text-spans.ts';
+import { characterName, isLayout } from './visible-text.ts';
 
 export interface AnsiText {
   /** What is to be read: without escape sequences, control characters as pictures. */
@@ -10,42 +12,41 @@ export interface AnsiText {
   readonly ranges: readonly StyledRange[];
 }
 
-const CONTROL_CHARACTER = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
-const SGR_OR_CONTROL =
-  /\x1b\[([0-9;:]*)m|\r(?=\n|$)|([\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])/g;
+const SGR = /\x1b\[([0-9;:]*)m/;
 
 /** The message's text, and where it is styled. */
 export function parseAnsi(message: string): AnsiText {
-  if (!CONTROL_CHARACTER.test(message)) return { text: message, ranges: [] };
+  if (!hasHiddenCharacter(message)) return { text: message, ranges: [] };
   const ranges: StyledRange[] = [];
   let style = DEFAULT_STYLE;
   let text = '';
-  let done = 0;
   const addText = (piece: string): void => {
     if (piece === '') return;
     const from = text.length;
     text += piece;
     if (style !== DEFAULT_STYLE) ranges.push({ from, to: text.length, ...toRangeStyle(style) });
   };
-  for (const match of message.matchAll(SGR_OR_CONTROL)) {
-    addText(message.slice(done, match.index));
-    done = match.index + match[0].length;
-    if (match[1] !== undefined) style = applySgr(style, match[1]);
-    else if (match[2] !== undefined) {
+  // Every second piece are the parameters of a color.
+  for (const [i, piece] of message
+    .replace(/\r(?=\n|$)/g, '')
+    .split(SGR)
+    .entries()) {
+    if (i % 2 === 1) {
+      style = applySgr(style, piece);
+      continue;
+    }
+    let done = 0;
+    for (const { 0: character, index } of findHiddenCharacters(piece)) {
+      if (isLayout(character)) continue;
+      addText(piece.slice(done, index));
+      done = index + character.length;
       const from = text.length;
-      text += controlPicture(match[2]);
+      text += characterName(character);
       ranges.push({ from, to: text.length, className: 'control' });
     }
+    addText(piece.slice(done));
   }
-  addText(message.slice(done));
   return { text, ranges };
-}
-
-/** The picture of a control character (Unicode block U+2400), or its number. */
-function controlPicture(character: string): string {
-  const code = character.charCodeAt(0);
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  return code === 0x7f ? '␡' : `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`;
 }
 
 interface SgrStyle {

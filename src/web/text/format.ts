@@ -18,6 +18,7 @@ export function formatGroupedNumber(number: number): string {
 
 /** `850 ms`, `12 s`, `3 min`, `2 h`, `5 d` */
 export function formatDurationMs(ms: number): string {
+  if (Number.isNaN(ms)) return '?';
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
@@ -25,20 +26,21 @@ export function formatDurationMs(ms: number): string {
   return `${Math.round(ms / 86_400_000)} d`;
 }
 
-/** `14:05:09`, local time */
+/** `14:05:09`, local time; dashes for a time that nobody can read (NaN) */
 export function formatTimeOfDay(ms: number): string {
+  if (Number.isNaN(ms)) return '--:--:--';
   const date = new Date(ms);
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => pad(part, 2)).join(':');
 }
 
 /** `.042` */
 export function formatMilliseconds(ms: number): string {
-  return `.${pad(((ms % 1_000) + 1_000) % 1_000, 3)}`;
+  return Number.isNaN(ms) ? '.---' : `.${pad(((ms % 1_000) + 1_000) % 1_000, 3)}`;
 }
 
 /** `Saturday, November 21, 2026` */
 export function formatDate(ms: number): string {
-  return DATE_FORMAT.format(ms);
+  return Number.isNaN(ms) ? 'a day that nobody can read' : DATE_FORMAT.format(ms);
 }
 
 /** The number of a day, to see whether two times are on the same one. */

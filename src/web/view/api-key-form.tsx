@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
+import { visibleText } from '../text/visible-text.ts';
 import { Logo } from './icon.tsx';
 
 /** Asks for the API key, and explains how to get it. */
@@ -36,7 +37,7 @@ export function ApiKeyForm({ page }: { page: PageState }) {
             placeholder="k.…"
           />
         </label>
-        {page.keyError.value && <p class="error-text">{page.keyError.value}</p>}
+        {page.keyError.value && <p class="error-text">{visibleText(page.keyError.value)}</p>}
         <button type="submit">Open the logs</button>
         <p class="hint">
           Or let <code>tailrace open --logs</code> bring you here with it.

@@ -1,6 +1,7 @@
 import type { PageState } from '../page-state.ts';
 import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import type { LogView } from '../stream/log-view.ts';
+import { visibleText } from '../text/visible-text.ts';
 import { Logo } from './icon.tsx';
 
 /** The server has no app yet. */
@@ -36,9 +37,9 @@ export function NoLinesState({ page, logView }: { page: PageState; logView: LogV
     <div class="empty-state">
       <Logo />
       <h2>No lines yet</h2>
-      <p>The lines of {logView.app} show up here as they come. Send one:</p>
+      <p>The lines of {visibleText(logView.app)} show up here as they come. Send one:</p>
       <pre>
-        <b>$</b> tailrace log "hello" -a {logView.app}
+        <b>$</b> tailrace log "hello" -a {visibleText(logView.app)}
       </pre>
     </div>
   );

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
 import type { LogView } from '../stream/log-view.ts';
 import { formatDurationMs } from '../text/format.ts';
+import { visibleText } from '../text/visible-text.ts';
 
 /** What is wrong, and when it is tried again. */
 export function ErrorBanner({ page }: { page: PageState }) {
@@ -16,7 +17,7 @@ export function ErrorBanner({ page }: { page: PageState }) {
   if (!text) return null;
   return (
     <div class="error-banner" role="alert">
-      <p>{text}</p>
+      <p>{visibleText(text)}</p>
       <button type="button" onClick={() => page.retry()}>
         Try now
       </button>

@@ -4,6 +4,7 @@ import { type Line, SEVERITIES } from '../stream/line.ts';
 import { formatDurationMs } from '../text/format.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../text/parsed-message.ts';
 import { toSearchPhrase } from '../text/search-terms.ts';
+import { visibleText } from '../text/visible-text.ts';
 import { Icon } from './icon.tsx';
 import { StyledText } from './list/styled-text.tsx';
 
@@ -23,13 +24,13 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
           <tbody>
             {fields.map(({ key, value, kind }, i) => (
               <tr key={`${i} ${key}`}>
-                <th scope="row">{key}</th>
-                <td data-kind={kind}>{value === '' ? '""' : value}</td>
+                <th scope="row">{visibleText(key)}</th>
+                <td data-kind={kind}>{value === '' ? '""' : visibleText(value)}</td>
                 <td class="field-actions">
                   <button
                     type="button"
                     title="Search for this value"
-                    aria-label={`Search for ${key}`}
+                    aria-label={`Search for ${visibleText(key)}`}
                     disabled={value === ''}
                     onClick={() => void page.changeFilters({ q: toSearchPhrase(value.split('\n')[0]) })}
                   >
@@ -38,7 +39,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
                   <button
                     type="button"
                     title="Copy this value"
-                    aria-label={`Copy ${key}`}
+                    aria-label={`Copy ${visibleText(key)}`}
                     onClick={() => void page.copyToClipboard(value, key)}
                   >
                     <Icon name="copy" />
@@ -77,7 +78,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
           type="button"
           onClick={() => void page.changeFilters({ dyno: line.dyno, source: line.source })}
         >
-          Only {line.source}[{line.dyno}]
+          Only {visibleText(line.source)}[{visibleText(line.dyno)}]
         </button>
       </div>
     </div>
@@ -88,7 +89,7 @@ function DetailRow({ name, value }: { name: string; value: string }) {
   return (
     <div>
       <dt>{name}</dt>
-      <dd>{value}</dd>
+      <dd>{visibleText(value)}</dd>
     </div>
   );
 }

@@ -3,6 +3,7 @@ import type { PageState } from '../page-state.ts';
 import type { DrainJson, DynoJson } from '../stream/api-client.ts';
 import { dynoColor } from '../text/dyno-color.ts';
 import { formatCount, formatDurationMs, formatGroupedNumber, withoutUrlSecrets } from '../text/format.ts';
+import { visibleText } from '../text/visible-text.ts';
 import { Icon } from './icon.tsx';
 
 /** Beside the lines: the dynos and the drains of the app. */
@@ -53,21 +54,22 @@ export function Panel({ page }: { page: PageState }) {
 
 function Dyno({ dyno, now, page }: { dyno: DynoJson; now: number; page: PageState }) {
   const isChosen = page.viewLocation.value.filters.dyno === dyno.name;
+  const [name, command] = [visibleText(dyno.name), visibleText(dyno.command)];
   return (
     <li>
       <button
         type="button"
         class={`dyno dyno-${dynoColor('app', dyno.name)}`}
         aria-pressed={isChosen}
-        title={isChosen ? 'Show all dynos' : `Show only ${dyno.name}`}
+        title={isChosen ? 'Show all dynos' : `Show only ${name}`}
         onClick={() => void page.changeFilters({ dyno: isChosen ? '' : dyno.name })}
       >
         <i class="dot" data-state={dyno.state} />
-        <b>{dyno.name}</b>
+        <b>{name}</b>
         <span>
           {dyno.state} {formatDurationMs(now - Date.parse(dyno.updated_at))}
         </span>
-        <code title={dyno.command}>{dyno.command}</code>
+        <code title={command}>{command}</code>
       </button>
     </li>
   );
@@ -75,7 +77,7 @@ function Dyno({ dyno, now, page }: { dyno: DynoJson; now: number; page: PageStat
 
 function Drain({ drain, now }: { drain: DrainJson; now: number }) {
   const { state, delivered, lost, lagLines, lagMs, lastError, nextAttemptAt } = drain.delivery;
-  const url = withoutUrlSecrets(drain.url);
+  const url = visibleText(withoutUrlSecrets(drain.url));
   const wait = nextAttemptAt ? Date.parse(nextAttemptAt) - now : 0;
   return (
     <li class="drain" data-state={state}>
@@ -89,10 +91,10 @@ function Drain({ drain, now }: { drain: DrainJson; now: number }) {
       <p>
         {formatGroupedNumber(delivered)} delivered{lost > 0 && <em>, {formatGroupedNumber(lost)} lost</em>}
       </p>
-      {drain.addon && <p>of {drain.addon.name}</p>}
+      {drain.addon && <p>of {visibleText(drain.addon.name)}</p>}
       {lastError && state !== 'idle' && state !== 'delivering' && (
         <p class="error-text">
-          {lastError}
+          {visibleText(lastError)}
           {wait > 0 && `; again in ${formatDurationMs(Math.ceil(wait / 1_000) * 1_000)}`}
         </p>
       )}

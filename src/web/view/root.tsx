@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
+import { visibleText } from '../text/visible-text.ts';
 import { ApiKeyForm } from './api-key-form.tsx';
 import { NoAppsState } from './empty-state.tsx';
 import { ErrorBanner } from './error-banner.tsx';
@@ -33,7 +34,7 @@ export function Root({ page }: { page: PageState }) {
       {overlay === 'help' && <ShortcutsHelp page={page} />}
       {overlay === 'time' && <TimeForm page={page} />}
       <output class="notice" data-shown={page.notice.value !== ''}>
-        {page.notice.value}
+        {visibleText(page.notice.value)}
       </output>
     </div>
   );

@@ -6,6 +6,7 @@ import type { Theme } from '../preferences.ts';
 import { processTypes } from '../stream/facets.ts';
 import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import { LINE_LEVELS } from '../stream/line.ts';
+import { visibleText } from '../text/visible-text.ts';
 import { Icon, Logo } from './icon.tsx';
 
 /** How long somebody has to stop typing before it is searched. */
@@ -43,10 +44,12 @@ export function Toolbar({ page }: { page: PageState }) {
         >
           {(page.apps.value ?? []).map(({ id, name }) => (
             <option key={id} value={name}>
-              {name}
+              {visibleText(name)}
             </option>
           ))}
-          {app && !page.apps.value?.some(({ name }) => name === app) && <option value={app}>{app}</option>}
+          {app && !page.apps.value?.some(({ name }) => name === app) && (
+            <option value={app}>{visibleText(app)}</option>
+          )}
         </select>
       </div>
       <SearchBox page={page} />
@@ -205,10 +208,10 @@ function FilterSelect({ label, value, options, onSelect }: FilterSelectProps) {
       <span>{label}</span>
       <select name={label} value={value} onChange={(event) => onSelect(event.currentTarget.value)}>
         <option value="">all</option>
-        {value !== '' && !known && <option value={value}>{value}</option>}
+        {value !== '' && !known && <option value={value}>{visibleText(value)}</option>}
         {options.map((choice) => (
           <option key={choice.value} value={choice.value}>
-            {choice.label}
+            {visibleText(choice.label)}
           </option>
         ))}
       </select>

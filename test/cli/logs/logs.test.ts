@@ -293,6 +293,10 @@ describe('--all', () => {
     await pushLines(own, late.token, ['four']);
     await tail.waitForOutput(/newer \| .*: hello\n/);
     await tail.waitForOutput(/late {2}\| .*: four\n/);
+    for (let i = 0; i < 12; i++) await own.createApp(`more-${i}`);
+    const many = await runTailrace(['logs', '--all'], { env: own.env });
+    // Such as Node.js' warning of more than ten listeners.
+    expect(many).toMatchObject({ status: 0, stderr: '' });
   });
 });
 

@@ -1,7 +1,7 @@
 /** The official `heroku` command against a real `tailrace start`: apps, their settings, add-ons and keys, and what it prints. */
 import { describe, expect, it } from 'vitest';
-import { HerokuCli } from '../../support/heroku-cli.ts';
-import { HerokuCliApp } from '../../support/heroku-cli-app.ts';
+import { HerokuCli } from '../../support/heroku/heroku-cli.ts';
+import { HerokuCliApp } from '../../support/heroku/heroku-cli-app.ts';
 import { missing } from '../../support/program.ts';
 import { until } from '../../support/until.ts';
 

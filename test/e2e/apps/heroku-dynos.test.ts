@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { HerokuCli } from '../../support/heroku-cli.ts';
-import { HerokuCliApp } from '../../support/heroku-cli-app.ts';
+import { HerokuCli } from '../../support/heroku/heroku-cli.ts';
+import { HerokuCliApp } from '../../support/heroku/heroku-cli-app.ts';
 import { runProgram } from '../../support/program.ts';
 import { until } from '../../support/until.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { spawn } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { GitRepository } from '../../support/git-repository.ts';
-import { HerokuCli } from '../../support/heroku-cli.ts';
+import { HerokuCli } from '../../support/heroku/heroku-cli.ts';
 import { missing, Program, runTailrace, TAILRACE } from '../../support/program.ts';
 import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';

@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DrainWorker } from '../../../src/logs/drains/drain-worker.ts';
+import { LeaseHold } from '../../../src/logs/drains/lease-hold.ts';
 import type { DrainRecord } from '../../../src/logs/drains/options/drain-record.ts';
 import type { LossNotice, Outlet } from '../../../src/logs/drains/outlet.ts';
 import { cursorKey } from '../../../src/logs/drains/progress/cursor-record.ts';
 import type { Shipment } from '../../../src/logs/drains/shipment.ts';
+import { StoreTime } from '../../../src/logs/drains/store-time.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { StreamReaders } from '../../../src/logs/store/stream-reader.ts';
@@ -78,14 +80,19 @@ async function startWorker(): Promise<{ outlet: RecordingOutlet; worker: DrainWo
   const worker = new DrainWorker({
     drain,
     store,
+    time: new StoreTime(store),
     reader,
-    lease,
+    lease: new LeaseHold(lease, Number.POSITIVE_INFINITY),
     createOutlet: () => outlet,
     logToApp,
     random: () => 0,
   });
-  worker.start(() => {});
-  ends.push(close, () => worker.stop(0));
+  const finished = worker.run();
+  ends.push(
+    close,
+    () => finished,
+    () => worker.stop(0),
+  );
   return { outlet, worker, reports };
 }
 

@@ -95,7 +95,7 @@ function messagesOf(batches: readonly Batch[]): string[] {
 describe('a batcher', () => {
   it('stores a lone line at once, and what comes in one turn together', async () => {
     const state = breakable();
-    const batcher = new Batcher(APP, state.store, events);
+    const batcher = new Batcher(APP, state.store, events, 'refused');
     add(batcher, ...numberedMessages(500));
     await batcher.whenStored();
     expect(await stored()).toEqual(numberedMessages(500));
@@ -118,7 +118,7 @@ describe('a batcher', () => {
         await new Promise(setImmediate);
       }
     };
-    const batcher = new Batcher(APP, state.store, events);
+    const batcher = new Batcher(APP, state.store, events, 'kept');
     await addOnePerTurn(batcher, 60_000, ...numberedMessages(3));
     // The first is alone, and there was none before it.
     expect(await stored()).toEqual(numberedMessages(3).slice(0, 1));
@@ -128,7 +128,7 @@ describe('a batcher', () => {
     expect(state.appends).toBe(2);
     expect(await batcher.flush(1_000)).toBe(0);
     expect(await stored()).toEqual([...numberedMessages(3), 'a', 'b']);
-    const sooner = new Batcher(APP, state.store, events);
+    const sooner = new Batcher(APP, state.store, events, 'kept');
     await addOnePerTurn(sooner, 20, 'c', 'd');
     await until('the time is over', () => sooner.idle);
     expect(await stored()).toEqual([...numberedMessages(3), 'a', 'b', 'c', 'd']);
@@ -137,7 +137,7 @@ describe('a batcher', () => {
 
   it('rejects when lines that are waited for can’t be stored, and keeps nothing of them', async () => {
     const state = breakable();
-    const batcher = new Batcher(APP, state.store, events);
+    const batcher = new Batcher(APP, state.store, events, 'refused');
     state.broken = true;
     add(batcher, 'refused');
     await expect(batcher.whenStored()).rejects.toThrow('full');
@@ -150,7 +150,7 @@ describe('a batcher', () => {
 
   it('keeps fire-and-forget lines, and stores them in order when the store is back', async () => {
     const state = breakable();
-    const batcher = new Batcher(APP, state.store, events);
+    const batcher = new Batcher(APP, state.store, events, 'kept');
     state.broken = true;
     for (const message of numberedMessages(5)) {
       add(batcher, message);
@@ -166,7 +166,7 @@ describe('a batcher', () => {
   });
 
   it('leaves what subscribers were given as it was, and reuses the memory of what nobody was given', async () => {
-    const batcher = new Batcher(APP, store, events);
+    const batcher = new Batcher(APP, store, events, 'refused');
     const given: Batch[] = [];
     const sent: string[] = [];
     const watched: string[] = [];
@@ -186,8 +186,55 @@ describe('a batcher', () => {
     expectSameLines(messagesOf(given), watched);
   });
 
+  it('keeps the lines of a request together, also when they take more than was estimated', async () => {
+    const state = breakable();
+    const batcher = new Batcher(APP, state.store, events, 'refused');
+    // Nearly full of others' lines, and then a request that takes more than the rest; its own lines before are not cut off.
+    const others = numberedMessages(500, 'x'.repeat(450));
+    batcher.beginRequest(1_000);
+    add(batcher, ...others);
+    const othersStored = batcher.whenStored();
+    const request = numberedMessages(400, 'y'.repeat(450));
+    batcher.beginRequest(1_000);
+    add(batcher, ...request);
+    const requestStored = batcher.whenStored();
+    await othersStored;
+    expectSameLines(await stored(), others);
+    await requestStored;
+    expectSameLines(await stored(), [...others, ...request]);
+    // Larger than a batch by itself.
+    const large = numberedMessages(3_000, 'z'.repeat(400));
+    batcher.beginRequest(1_000);
+    add(batcher, ...large);
+    const appends = state.appends;
+    await batcher.whenStored();
+    expect(state.appends).toBe(appends + 1);
+    expectSameLines(await stored(), [...others, ...request, ...large]);
+    expect(pendingBytes).toBe(0);
+  });
+
+  it('refuses requests as a whole: of one that needed more room nothing is stored', async () => {
+    const state = breakable();
+    const batcher = new Batcher(APP, state.store, events, 'refused');
+    state.broken = true;
+    const refusals: Promise<unknown>[] = [];
+    for (let request = 0; request < 5; request++) {
+      batcher.beginRequest(100);
+      add(batcher, ...numberedMessages(200, 'x'.repeat(450)));
+      refusals.push(batcher.whenStored());
+    }
+    for (const { status } of await Promise.allSettled(refusals)) expect(status).toBe('rejected');
+    expect(batcher.idle).toBe(true);
+    state.broken = false;
+    batcher.beginRequest(100);
+    add(batcher, 'accepted');
+    await batcher.whenStored();
+    expect(await stored()).toEqual(['accepted']);
+    expect(pendingBytes).toBe(0);
+  });
+
   it('a body larger than a batch stays in order', async () => {
-    const batcher = new Batcher(APP, store, events);
+    const batcher = new Batcher(APP, store, events, 'refused');
     const messages = numberedMessages(3_000, 'x'.repeat(400));
     add(batcher, ...messages);
     await batcher.whenStored();
@@ -196,7 +243,7 @@ describe('a batcher', () => {
 
   it('flush gives up on a store that stays unavailable, and returns how many lines are left', async () => {
     const state = breakable();
-    const batcher = new Batcher(APP, state.store, events);
+    const batcher = new Batcher(APP, state.store, events, 'kept');
     state.broken = true;
     add(batcher, ...numberedMessages(7));
     expect(await batcher.flush(50)).toBe(7);
@@ -205,7 +252,7 @@ describe('a batcher', () => {
   });
 
   it('flush resolves when nothing is left', async () => {
-    const batcher = new Batcher(APP, store, events);
+    const batcher = new Batcher(APP, store, events, 'kept');
     add(batcher, ...numberedMessages(100));
     expect(await batcher.flush(5_000)).toBe(0);
     expect(batcher.idle).toBe(true);

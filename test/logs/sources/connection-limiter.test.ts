@@ -14,7 +14,7 @@ import {
   postLogs,
   sendOverTcp,
 } from '../../support/senders/send-lines.ts';
-import { startServerForTest, temporaryFolder } from '../../support/server.ts';
+import { type App, startServerForTest, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const closed = (socket: Awaited<ReturnType<typeof connectTcp>>): Promise<void> =>
@@ -177,6 +177,35 @@ describe('limits', () => {
     expect(reportLine).toContain('Allowed are 100 lines/s an app.');
     const notice = (await server.readLines(app)).find((text) => text.includes('Rate limit'));
     expect(notice).toContain(' heroku[logplex]: ');
+  });
+
+  it('of requests whose lines have tokens of their own: all of its lines are taken, or none', async () => {
+    const server = await startServerForTest({ env: { TAILRACE_APP_LINES_PER_S: '50' } });
+    const [noisy, quiet] = [await server.createApp(), await server.createApp()];
+    const headers = { authorization: `Bearer ${server.key}` };
+    const body = (name: string): Buffer =>
+      Buffer.concat([
+        octetCounted(logplexLine(`${name} of quiet`, quiet.token)),
+        ...numberedMessages(200, name).map((text) => octetCounted(logplexLine(text, noisy.token))),
+      ]);
+    const lines = async (app: App): Promise<string[]> =>
+      (await server.readMessages(app)).filter((text) => !text.startsWith('Rate limit'));
+    // The first overdraws the budget, and the second is refused with all that it has.
+    expect((await postLogs(server, '', body('taken'), headers)).status).toBe(204);
+    const refused = await postLogs(server, '', body('refused'), headers);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect(await lines(noisy)).toEqual(numberedMessages(200, 'taken'));
+    expect(await lines(quiet)).toEqual(['taken of quiet']);
+    expect((await server.sourceCounters('http')).limited).toBe(201);
+    await until('the notice', async () =>
+      (await server.readMessages(noisy)).some((text) => text.startsWith('Rate limit: 200 messages refused')),
+    );
+    await until(
+      'the debt is paid',
+      async () => (await postLogs(server, '', body('later'), headers)).status === 204,
+    );
+    expect(await lines(quiet)).toEqual(['taken of quiet', 'later of quiet']);
   });
 
   it('of requests: 429 with Retry-After, and it is taken later', async () => {

@@ -5,6 +5,13 @@ import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { type LineEncoder, syslogLineEncoder } from '../../../src/logs/syslog/encode.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { parseFrames } from '../../support/senders/frames.ts';
+import {
+  anyField,
+  anyTimestamp,
+  FOREIGN_TOKEN,
+  oddStructuredData,
+  validStructuredData,
+} from '../../support/senders/odd-fields.ts';
 
 const T = '2012-12-10T03:00:48.123456+00:00';
 const SOURCE = Buffer.from('postgres');
@@ -138,6 +145,126 @@ describe('a batch', () => {
     const builder = new BatchBuilder(1_000);
     expect(add(builder, `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(25_000)}`)).toBe(true);
     expect(builder.takeBatch()?.count).toBe(3);
+  });
+});
+
+const TOKEN_ELEMENT = `[tailrace@32473 token="${FOREIGN_TOKEN}"]`;
+
+describe('a stored header', () => {
+  it.each([
+    ['host', `<1>1 ${T} a\x1b[2Jb\x00 t.x p ID - m`, `<1>1 ${T} a?[2Jb? postgres p ID - m`],
+    ['dyno', `<1>1 ${T} h t.x wörker\u202e\r1 ID - m`, `<1>1 ${T} h postgres w?rker??1 ID - m`],
+    ['msgid', `<1>1 ${T} h t.x p I\x07D\x7f - m`, `<1>1 ${T} h postgres p I?D? - m`],
+  ])('is PRINTUSASCII: %s', (_name, line, expected) => expect(texts(build(line))).toEqual([expected]));
+
+  it('is no longer than RFC 5424 allows', () => {
+    const [host, dyno, msgid] = [255, 128, 32].map((length) => 'x'.repeat(length));
+    const expected = [`<1>1 ${T} ${host} postgres ${dyno} ${msgid} - m`];
+    expect(texts(build(`<1>1 ${T} ${host} t.x ${dyno} ${msgid} - m`))).toEqual(expected);
+    expect(texts(build(`<1>1 ${T} ${host}y t.x ${dyno}y ${msgid}y - m`))).toEqual(expected);
+    expect(texts(build(`<1>1 ${T} ${host}${host} t.x ${dyno}${dyno} ${msgid}${msgid} - m`))).toEqual(
+      expected,
+    );
+  });
+
+  it('has a PRI without leading zeros', () => {
+    expect(
+      texts(build(`<007>1 ${T} h t.x p - - m`, `<00>1 ${T} h t.x p - - m`, `<0>1 ${T} h t.x p - - m`)),
+    ).toEqual(['<7>1', '<0>1', '<0>1'].map((start) => `${start} ${T} h postgres p - - m`));
+  });
+
+  it.each([
+    ['as the host', `<1>1 ${T} ${FOREIGN_TOKEN} t.x p ID - m`, `<1>1 ${T} 10.0.0.1 postgres p ID - m`],
+    ['as the dyno', `<1>1 ${T} h t.x ${FOREIGN_TOKEN} ID - m`, `<1>1 ${T} h postgres - ID - m`],
+    ['as the msgid', `<1>1 ${T} h t.x p ${FOREIGN_TOKEN} - m`, `<1>1 ${T} h postgres p - - m`],
+    ['in the host', `<1>1 ${T} h-${FOREIGN_TOKEN} t.x p ID - m`, `<1>1 ${T} h-t.**** postgres p ID - m`],
+    [
+      'in the dyno',
+      `<1>1 ${T} h t.x web/${FOREIGN_TOKEN}/1 ID - m`,
+      `<1>1 ${T} h postgres web/t.****/1 ID - m`,
+    ],
+    [
+      'in the msgid, cut off',
+      `<1>1 ${T} h t.x p ${FOREIGN_TOKEN.slice(0, 32)} - m`,
+      `<1>1 ${T} h postgres p - - m`,
+    ],
+    [
+      'in a value',
+      `<1>1 ${T} h t.x p - [a@1 k="${FOREIGN_TOKEN}"] m`,
+      `<1>1 ${T} h postgres p - [a@1 k="t.****"] m`,
+    ],
+    ['in an element of its own', `<1>1 ${T} h t.x p - ${TOKEN_ELEMENT} m`, `<1>1 ${T} h postgres p - - m`],
+    ['behind one', `<1>1 ${T} h t.x p - [x]${TOKEN_ELEMENT}[y] m`, `<1>1 ${T} h postgres p - [x][y] m`],
+    [
+      'in one that isn’t well formed',
+      `<1>1 ${T} h t.x p - [tailrace@32473 token="${FOREIGN_TOKEN}] m`,
+      `<1>1 ${T} h postgres p - - [tailrace@32473 token="t.****] m`,
+    ],
+    [
+      'in one that stands behind a space',
+      `<1>1 ${T} h t.x p - [a@1 k="v"] ${TOKEN_ELEMENT} m`,
+      `<1>1 ${T} h postgres p - [a@1 k="v"] [tailrace@32473 token="t.****"] m`,
+    ],
+    [
+      'in one behind a NILVALUE',
+      `<1>1 ${T} h t.x p - - ${TOKEN_ELEMENT}`,
+      `<1>1 ${T} h postgres p - - [tailrace@32473 token="t.****"]`,
+    ],
+  ])('has no token in it: %s', (_name, line, expected) => expect(texts(build(line))).toEqual([expected]));
+
+  it('leaves a message alone: what an app writes is its own', () => {
+    const line = `<1>1 ${T} h t.x p - [a@1 k="v"] \x1b[31m${FOREIGN_TOKEN}\u202e`;
+    expect(texts(build(line))).toEqual([line.replace('t.x', 'postgres')]);
+  });
+
+  it('holds 8 KiB of structured data; more go in front of the message, without tokens and split like one', () => {
+    const data = (length: number) => `[a@1 k="${'v'.repeat(length)}"]`;
+    expect(texts(build(`<1>1 ${T} h t.x p - ${data(8_000)} m`))).toEqual([
+      `<1>1 ${T} h postgres p - ${data(8_000)} m`,
+    ]);
+    expect(
+      texts(build(`<1>1 ${T} h t.x p - ${data(9_000)}[b@1 k="${FOREIGN_TOKEN}"]${TOKEN_ELEMENT} m`)),
+    ).toEqual([`<1>1 ${T} h postgres p - - ${data(9_000)}[b@1 k="t.****"] m`]);
+    const batch = build(`<1>1 ${T} h t.x p - ${data(500_000)} m`);
+    expect(batch.count).toBe(51);
+    expect(Buffer.concat(messages(batch)).toString()).toBe(`${data(500_000)} m`);
+  });
+
+  it('can be read by the grammar, has its offsets right and no token in it, whatever comes', () => {
+    const line = fc
+      .tuple(
+        fc.constantFrom('0', '13', '007', '191'),
+        anyTimestamp.map((time) => time.replace(' ', 'T')),
+        anyField,
+        anyField,
+        anyField,
+        fc.oneof(fc.constantFrom('-', '', '[x]'), validStructuredData, oddStructuredData),
+        fc.constantFrom('', 'm', '[x] m', '\ufeffm', TOKEN_ELEMENT),
+      )
+      .map(
+        ([pri, time, host, dyno, msgid, data, message]) =>
+          `<${pri}>1 ${time} ${host} t.x ${dyno} ${msgid} ${data} ${message}`,
+      );
+    const stored =
+      /^<(?:0|[1-9]\d{0,2})>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) ([!-~]{1,255}) (postgres) ([!-~]{1,128}) ([!-~]{1,32}) (-|(?:\[[!#-<>-\\^-~]+(?: [!#-<>-\\^-~]+="(?:[^"\\]|\\[\s\S])*")*\])+) ([\s\S]*)$/;
+    fc.assert(
+      fc.property(line, (text) => {
+        const batch = build(text);
+        const [found] = texts(batch);
+        const [, time, host, source, , msgid, data, message] = stored.exec(found) ?? [];
+        expect(Date.parse(time)).not.toBeNaN();
+        const cursor = new RecordCursor(batch.bytes);
+        cursor.advance();
+        const from = (start: number): string =>
+          Buffer.from(batch.bytes).toString('utf8', start, cursor.textEnd);
+        expect(from(cursor.hostStart)).toMatch(`${host} ${source} `);
+        expect(from(cursor.sourceStart).startsWith(source)).toBe(true);
+        expect(from(cursor.msgidStart).startsWith(`${msgid} ${data} `)).toBe(true);
+        expect(from(cursor.messageStart)).toBe(message);
+        expect(found.slice(0, found.length - message.length)).not.toMatch(/t\.[\da-f]{8}-[\da-f]{4}-/i);
+      }),
+      { numRuns: 3_000 },
+    );
   });
 });
 

@@ -66,6 +66,9 @@ describe('the fields of a line', () => {
   it.each([
     ['one element', '[a@1 k="v"]', 'm'],
     ['no parameters', '[a@1]', 'm'],
+    ['no parameters behind an element with some', '[origin ip="192.0.2.1"][empty]', 'm'],
+    ['no parameters before one', '[empty][origin ip="192.0.2.1"]', 'm'],
+    ['more spaces', '[a@1  k="v" ]', 'm'],
     ['many', '[a@1 k="v" l="w"][b@2]', 'm'],
     ['escaped quotes, brackets and backslashes', '[a k="\\"\\]\\\\"]', 'm'],
     ['a bracket and a quote in a value', '[a k="] \\" ["]', 'm'],
@@ -85,7 +88,8 @@ describe('the fields of a line', () => {
     '[a k="v"',
     '[a k="v\\',
     '[2026-01-01 10:00] x',
-    '[a@1 k="v"][b] x',
+    '[main][INFO] x',
+    '[a@1 k="v"][b x',
     '[x]y',
   ])('a bracket that isn’t structured data belongs to the message: %s', (message) => {
     expect(fields(`<1>1 ${T} h t.a web.1 - ${message}`)).toMatchObject({ structured: '', message });

@@ -105,6 +105,19 @@ describe('lines of RFC 3164', () => {
     expect(read(line)).toBe(expected);
   });
 
+  it.each([
+    '<13>Feb 30 08:00:00 h su: m',
+    '<13>Apr 31 08:00:00 h su: m',
+    '<13>Dec 40 08:00:00 h su: m',
+    '<13>Nov 00 08:00:00 h su: m',
+    '<13>Nov 21 24:00:00 h su: m',
+    '<13>Nov 21 08:60:00 h su: m',
+    '<13>Nov 21 08:00:60 h su: m',
+    '<13>Nov 21 99:99:99 h su: m',
+    '<13>Feb 29 2025 08:00:00 h su: m',
+    '<13>Nov 21 08:00:60 UTC h su: m',
+  ])('have no time when no calendar has it: %s', (line) => expect(read(line)).toBe('<13>1 - h su - - - m'));
+
   it('take the year that is nearest', () => {
     const january = new Date(2027, 0, 1, 0, 5).getTime();
     const line = Buffer.from('<13>Dec 31 23:59:59 h su: m');

@@ -1,11 +1,19 @@
 /** The WebAssembly fast path gives the same results as the JavaScript path for what it supports; the rest it leaves alone. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { isTimestamp } from '../../../src/logs/syslog/timestamp.ts';
 import { decodeFrames, encodeFrames } from '../../../src/logs/syslog/wasm/wasm-codec.ts';
+import {
+  anyField,
+  anyTimestamp,
+  FOREIGN_TOKEN,
+  oddStructuredData,
+  validStructuredData,
+} from '../../support/senders/odd-fields.ts';
 
 const T = '2012-12-10T03:00:48.123456+00:00';
 const TOKEN = Buffer.from('t.feff49f1-0000-4000-8000-000000000000');
@@ -44,7 +52,7 @@ function decode(bytes: Buffer, token: Uint8Array = TOKEN): { position: number; t
 
 const counted = (line: string): string => `${Buffer.byteLength(line)} ${line}`;
 
-const word = fc.constantFrom('-', 'web.1', 'x', '', 'a b', 'ü', 'ID47');
+const word = fc.oneof(fc.constantFrom('-', 'web.1', 'x', '', 'a b', 'ü', 'ID47'), anyField);
 const lines = fc
   .record({
     pri: fc.constantFrom('<13>1', '<190>1', '<191>1', '<192>1', '<0>1', '<007>1', '<13>2', '<13>', '13>1'),
@@ -60,26 +68,31 @@ const lines = fc
       '2199-01-01T00:00:00Z',
       'x',
     ),
-    host: fc.constantFrom('host', '-', '', 'h'),
+    host: fc.oneof(fc.constantFrom('host', '-', '', 'h'), anyField),
     token: fc.constantFrom(TOKEN.toString(), TOKEN.toString(), TOKEN.toString(), 't.x', ''),
     dyno: word,
     msgid: word,
-    structured: fc.constantFrom(
-      '-',
-      '-',
-      '',
-      '[a@1 k="v"]',
-      '[a@1]',
-      '[info]',
-      '[a k="\\"]"][b@2 l="x"]',
-      '[a k="v',
-      '[',
-      '[]',
-      '-x',
+    structured: fc.oneof(
+      { weight: 3, arbitrary: validStructuredData },
+      { weight: 1, arbitrary: oddStructuredData },
+      fc.constantFrom(
+        '-',
+        '-',
+        '',
+        '[a@1 k="v"]',
+        '[a@1]',
+        '[info]',
+        '[a k="\\"]"][b@2 l="x"]',
+        '[a k="v',
+        '[',
+        '[]',
+        '-x',
+      ),
     ),
     message: fc.oneof(
       fc.string({ maxLength: 40 }),
       fc.constantFrom(
+        `[tailrace@32473 token="${FOREIGN_TOKEN}"] m`,
         '',
         '\n',
         '\r\n',
@@ -136,8 +149,73 @@ describe('decoding', () => {
           expect(taken.equals(slowly(bytes, position))).toBe(true);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 2_000 },
     );
+  });
+
+  it('fields as long as they may be, and names that only look a little like tokens: all of them', () => {
+    const field = (max: number): fc.Arbitrary<string> =>
+      fc.oneof(
+        fc
+          .string({ minLength: 1, maxLength: max, unit: fc.constantFrom(...'t.-0aZ~!') })
+          .filter((text) => text !== '-'),
+        fc.constantFrom(
+          'x'.repeat(max),
+          'd.0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d'.slice(0, max),
+          'ingest.example.com',
+        ),
+      );
+    fc.assert(
+      fc.property(
+        field(255),
+        field(128),
+        field(32),
+        fc.constantFrom('-', '[a@1 k="words \\]"][b l=""]'),
+        (host, dyno, msgid, data) => {
+          const bytes = Buffer.from(counted(`<190>1 ${T} ${host} ${TOKEN} ${dyno} ${msgid} ${data} m`));
+          const { position, taken } = decode(bytes);
+          expect(position).toBe(bytes.length);
+          expect(taken.equals(slowly(bytes, position))).toBe(true);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('a field that isn’t stored as it is: never', () => {
+    const fields = fc.tuple(
+      anyField,
+      anyField,
+      anyField,
+      fc.oneof(fc.constant('-'), validStructuredData, oddStructuredData),
+    );
+    fc.assert(
+      fc.property(fields, ([host, dyno, msgid, data]) => {
+        const line = `<190>1 ${T} ${host} ${TOKEN} ${dyno} ${msgid} ${data} m`;
+        const bytes = Buffer.from(counted(line));
+        const stored = slowly(bytes, bytes.length).subarray(12).toString();
+        if (stored !== line.replace(String(TOKEN), String(SOURCE))) expect(decode(bytes).position).toBe(0);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('any timestamp: exactly those that are kept', () => {
+    fc.assert(
+      fc.property(anyTimestamp, (time) => {
+        const bytes = Buffer.from(counted(`<190>1 ${time} host ${TOKEN} web.1 - - m`));
+        const kept = isTimestamp(Buffer.from(time), 0, time.length);
+        expect(decode(bytes).position).toBe(kept ? bytes.length : 0);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('a date of NULs: not even as the first one of all', async () => {
+    vi.resetModules();
+    const fresh = await import('../../../src/logs/syslog/wasm/wasm-codec.ts');
+    const bytes = Buffer.from(counted(`<190>1 ${'\0'.repeat(10)}T03:00:48Z host ${TOKEN} web.1 - - m`));
+    expect(fresh.decodeFrames(bytes, 0, TOKEN, SOURCE, { addRecords: () => {} })).toBe(0);
   });
 
   it('any bytes: never throws, never goes back, decodes only what the JavaScript path would', () => {

@@ -74,7 +74,7 @@ export class RedisSentinels {
   }
 }
 
-/** Three masters without replicas. */
+/** Three masters, each with as many replicas as wanted. */
 export class RedisCluster {
   readonly servers: readonly RedisServer[];
 
@@ -82,14 +82,24 @@ export class RedisCluster {
     this.servers = servers;
   }
 
-  static async start(config: readonly string[] = []): Promise<RedisCluster> {
+  /** @param config lines of the servers' redis.conf. */
+  static async start(config: readonly string[] = [], replicas = 0): Promise<RedisCluster> {
     const all = ['cluster-enabled yes', 'cluster-node-timeout 2000', ...config];
-    const servers = await Promise.all([1, 2, 3].map(() => RedisServer.start({ config: all })));
+    const servers = await Promise.all(
+      Array.from({ length: 3 * (1 + replicas) }, () => RedisServer.start({ config: all })),
+    );
     const nodes = servers.map(({ port }) => `127.0.0.1:${port}`);
-    execFileSync('redis-cli', ['--cluster', 'create', ...nodes, '--cluster-yes'], { stdio: 'ignore' });
+    const options = ['--cluster-replicas', `${replicas}`, '--cluster-yes'];
+    execFileSync('redis-cli', ['--cluster', 'create', ...nodes, ...options], { stdio: 'ignore' });
     await until('the Cluster is up', async () => {
-      for (const server of servers)
+      for (const server of servers) {
         if (!String(await server.command('cluster', 'info')).includes('cluster_state:ok')) return false;
+        const replication = String(await server.command('info', 'replication'));
+        if (replication.includes('role:slave') && !replication.includes('master_link_status:up'))
+          return false;
+        if (replication.includes('role:master') && !replication.includes(`connected_slaves:${replicas}`))
+          return false;
+      }
       return true;
     });
     return new RedisCluster(servers);
@@ -97,6 +107,27 @@ export class RedisCluster {
 
   get url(): string {
     return `redis+cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+  }
+
+  /** The master that holds a key. */
+  async masterOf(key: string): Promise<RedisServer> {
+    for (const server of this.servers) {
+      if (server.hasExited) continue;
+      const slot = Number(await server.command('cluster', 'keyslot', key));
+      const found = (await server.command('cluster', 'slots')) as [number, number, [string, number]][];
+      const [, , [, port]] = found.find(([first, last]) => first <= slot && slot <= last) ?? [0, 0, ['', 0]];
+      const master = this.servers.find((one) => one.port === port);
+      if (master) return master;
+    }
+    throw new Error(`no server of ours holds ${key}`);
+  }
+
+  /** Kills the master that holds a key; resolves when a replica has taken its place. */
+  async failOver(key: string): Promise<void> {
+    const old = await this.masterOf(key);
+    await old.signal('SIGKILL');
+    await until('another master', async () => (await this.masterOf(key)) !== old);
+    await old.start();
   }
 
   async remove(): Promise<void> {

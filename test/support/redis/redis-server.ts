@@ -58,6 +58,10 @@ export class RedisServer {
     return this.child?.pid ?? 0;
   }
 
+  get hasExited(): boolean {
+    return !this.child || this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
   /** Adds lines to redis.conf for the next start. */
   addConfig(...lines: string[]): void {
     this.added.push(...lines);
@@ -104,7 +108,7 @@ export class RedisServer {
   /** Sends a signal to the process, and waits for its exit unless the signal only pauses or continues it. */
   async signal(signal: NodeJS.Signals): Promise<void> {
     const { child } = this;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || this.hasExited) return;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.kill(signal);
     if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await gone;

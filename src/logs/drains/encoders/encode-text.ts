@@ -1,4 +1,10 @@
 /** Lines as text for destinations that take neither of Heroku's forms: strict RFC 5424, and JSON lines. */
+import {
+  APP_NAME_BYTES_MAX,
+  HOSTNAME_BYTES_MAX,
+  MSGID_BYTES_MAX,
+  PROCID_BYTES_MAX,
+} from '../../syslog/fields/header-field.ts';
 import { type LogRecord, recordLevel, toRecordJson } from '../../syslog/record.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
@@ -34,11 +40,13 @@ export function jsonLinesEncoder(app: string, framing: SyslogFraming = 'newline'
 }
 
 function formatRfc5424(line: LogRecord): string {
-  const { priority, timestamp, structuredData, message } = line;
-  const host = printable(line.hostname, 255);
-  const source = printable(line.source, 48);
-  const dyno = printable(line.dyno, 128);
-  const msgid = printable(line.msgid, 32);
+  const { priority, structuredData, message } = line;
+  // TIME-SECFRAC has six digits at the most.
+  const timestamp = line.timestamp.replace(/(\.\d{6})\d+/, '$1');
+  const host = printable(line.hostname, HOSTNAME_BYTES_MAX);
+  const source = printable(line.source, APP_NAME_BYTES_MAX);
+  const dyno = printable(line.dyno, PROCID_BYTES_MAX);
+  const msgid = printable(line.msgid, MSGID_BYTES_MAX);
   const text = message === '' ? '' : ` ${message}`;
   return `<${priority}>1 ${timestamp} ${host} ${source} ${dyno} ${msgid} ${structuredData}${text}`;
 }

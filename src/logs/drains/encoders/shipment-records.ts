@@ -1,6 +1,7 @@
 /** The lines of a shipment as records, for destinations that don't speak syslog. */
 import { RecordCursor } from '../../syslog/batch.ts';
-import { type LogRecord, platformRecord, readRecord } from '../../syslog/record.ts';
+import { type LogRecord, lineTimeStart, platformRecord, readRecord } from '../../syslog/record.ts';
+import { formatTimestamp, isReadableTimestamp } from '../../syslog/timestamp.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
 
@@ -10,7 +11,12 @@ export function readRecords(shipment: Shipment, notice?: LossNotice): LogRecord[
   for (const { batch, start, end } of shipment.slices) {
     const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
     const cursor = new RecordCursor(bytes, start, end);
-    while (cursor.advance()) records.push(readRecord(cursor, bytes));
+    while (cursor.advance()) {
+      const record = readRecord(cursor, bytes);
+      const isReadable = isReadableTimestamp(bytes, lineTimeStart(cursor, bytes), cursor.hostStart - 1);
+      // Of an older version's line: destinations would refuse it.
+      records.push(isReadable ? record : { ...record, timestamp: formatTimestamp(batch.storedAtMs) });
+    }
   }
   return records;
 }

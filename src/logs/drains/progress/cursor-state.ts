@@ -2,10 +2,10 @@ import type { Sequence } from '../../store/contract.ts';
 import type { DrainRecord } from '../options/drain-record.ts';
 import type { CursorRecord, LossSpan } from './cursor-record.ts';
 
-/** Another router has the drain's lease: this one has to stop. */
+/** Another router has the drain's lease, or the drain is gone: this one has to stop. */
 export class FencedError extends Error {
   constructor() {
-    super('another router works on this drain now');
+    super('another router works on this drain now, or it is gone');
     this.name = 'FencedError';
   }
 }

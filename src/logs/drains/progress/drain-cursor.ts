@@ -1,9 +1,12 @@
-import type { AppId, Store } from '../../store/contract.ts';
+import type { AppId, Store, StoredRecord } from '../../store/contract.ts';
 import type { DrainRecord } from '../options/drain-record.ts';
 import { type CursorRecord, cursorKey } from './cursor-record.ts';
 import { CursorState, FencedError } from './cursor-state.ts';
 
-/** Makes a drain's cursor durable. Every write checks that nobody else wrote meanwhile. */
+/**
+ * Makes a drain's cursor durable. A write is refused when the record isn't the one that is known here; then its fence tells who
+ * wrote it: another router, or this one, in a write whose answer was lost.
+ */
 export class DrainCursor {
   readonly state: CursorState;
   private readonly store: Store;
@@ -28,18 +31,13 @@ export class DrainCursor {
    * @throws FencedError
    */
   async load(): Promise<void> {
-    const stored = await this.store.get<CursorRecord>(this.app, this.key);
-    if (stored) {
-      if (stored.value.fence > this.fence) throw new FencedError();
-      this.recordVersion = stored.version;
-    }
-    this.state.restore(stored?.value, this.fence, this.replay);
-    await this.save();
+    do this.state.restore((await this.read())?.value, this.fence, this.replay);
+    while (!(await this.tryWrite()));
   }
 
   /**
    * Makes the cursor durable.
-   * @throws FencedError when somebody else wrote it.
+   * @throws FencedError when another router wrote it, or it was removed.
    */
   save(): Promise<void> {
     // One write after the other, each with the newest cursor.
@@ -48,13 +46,26 @@ export class DrainCursor {
   }
 
   private async write(): Promise<void> {
-    const { state } = this;
-    const { record } = state;
-    if (!state.isDirty && this.recordVersion > 0) return;
+    if (!this.state.isDirty && this.recordVersion > 0) return;
+    while (!(await this.tryWrite()))
+      // It was removed, with its drain, or with everything else: it must not be left behind.
+      if (!(await this.read())) throw new FencedError();
+  }
+
+  /** False when the record has another version than is known here. */
+  private async tryWrite(): Promise<boolean> {
+    const { record } = this.state;
     const change = { key: this.key, value: record, ifVersion: this.recordVersion };
-    const isWritten = await this.store.transact(this.app, [change], { quiet: true });
-    if (!isWritten) throw new FencedError();
+    if (!(await this.store.transact(this.app, [change], { quiet: true }))) return false;
     this.recordVersion++;
-    state.markSaved(record);
+    this.state.markSaved(record);
+    return true;
+  }
+
+  private async read(): Promise<StoredRecord<CursorRecord> | undefined> {
+    const stored = await this.store.get<CursorRecord>(this.app, this.key);
+    if (stored && stored.value.fence > this.fence) throw new FencedError();
+    this.recordVersion = stored?.version ?? 0;
+    return stored;
   }
 }

@@ -44,9 +44,10 @@ export class Dialer {
 
   /**
    * Connects, including the TLS handshake if there is one.
+   * @param signal ends the attempt.
    * @throws OutletError with `isCertificateError` set when a certificate was the reason.
    */
-  dial(target: DialTarget, onPhase: OnPhase = () => {}): Promise<Socket> {
+  dial(target: DialTarget, onPhase: OnPhase = () => {}, signal?: AbortSignal): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const { host, port, tls } = target;
       let beganMs = performance.now();
@@ -57,6 +58,7 @@ export class Dialer {
       };
       try {
         this.policy.assertAllowedAddress(host);
+        signal?.throwIfAborted();
       } catch (error) {
         return reject(toOutletError(error));
       }
@@ -64,6 +66,7 @@ export class Dialer {
       let current: Socket = socket;
       const fail = (error: unknown): void => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
         socket.destroy();
         current.destroy();
         reject(toOutletError(error));
@@ -72,8 +75,11 @@ export class Dialer {
         () => fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1_000} s`)),
         CONNECT_TIMEOUT_MS,
       );
+      const onAbort = (): void => fail(signal?.reason);
+      signal?.addEventListener('abort', onAbort);
       const done = (): void => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
         current.off('error', fail);
         current.off('close', onClose);
         current.on('error', () => {}); // the caller adds its own listener

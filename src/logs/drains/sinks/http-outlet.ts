@@ -32,6 +32,7 @@ export class HttpOutlet implements Outlet {
   private readonly client: Promise<Client>;
   private readonly path: string;
   private readonly headers: Record<string, string>;
+  private readonly closing = new AbortController();
   private acceptedUpTo: Sequence = 0;
   lastAnswer = '';
 
@@ -42,7 +43,7 @@ export class HttpOutlet implements Outlet {
     this.shipmentBytesMax = format.shipmentBytesMax;
     const settings: Client.Options = {
       connect: (_, connected) => {
-        dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase).then(
+        dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase, this.closing.signal).then(
           (socket: Socket) => connected(null, socket),
           (error: Error) => connected(error, null),
         );
@@ -90,6 +91,7 @@ export class HttpOutlet implements Outlet {
   }
 
   async close(): Promise<void> {
+    this.closing.abort(new OutletError('the connection was closed'));
     await (await this.client).destroy();
   }
 

@@ -8,8 +8,11 @@ import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { encodeShipment, type Shipment } from '../shipment.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
-/** High-water mark: the next shipment waits while more than this is buffered in the socket. */
-const WRITE_BUFFER_BYTES_MAX = 1_048_576;
+/**
+ * High-water mark: the next shipment waits while more than this, about one shipment, is buffered in the socket. What is there is sent even
+ * when the drain's lease is lost meanwhile.
+ */
+const WRITE_BUFFER_BYTES_MAX = 262_144;
 /**
  * TCP doesn't report what the destination has read. What was written this many bytes ago has left the buffers of both
  * systems (Linux: 4 MiB to send, 32 MiB to receive at the most by default, and far less in practice), and what was
@@ -21,6 +24,7 @@ const CONFIRMED_AFTER_MS = 1_000;
 const TIMER_EARLY_MS = 2;
 /** A connection on which nothing can be written for this long is closed. */
 const WRITE_TIMEOUT_MS = 30_000;
+const CLOSED = 'the connection was closed';
 /** More shipments are rarely buffered in the socket; a drain with little or no traffic keeps no memory. */
 const SHIPMENT_BUFFERS: BufferPoolOptions = { buffersMax: 4, pooledBytesMin: 65_536, stepBytes: 131_072 };
 
@@ -48,6 +52,7 @@ export class SyslogOutlet implements Outlet {
   private readonly unconfirmed: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
   private writtenBytes = 0;
   private readonly buffers = new BufferPool(SHIPMENT_BUFFERS);
+  private readonly closing = new AbortController();
 
   constructor(options: SyslogOutletOptions) {
     this.options = options;
@@ -85,6 +90,8 @@ export class SyslogOutlet implements Outlet {
   }
 
   async close(): Promise<void> {
+    this.failure ??= new OutletError(CLOSED);
+    this.closing.abort(this.failure);
     this.socket?.destroy();
   }
 
@@ -107,7 +114,11 @@ export class SyslogOutlet implements Outlet {
   private async connect(): Promise<Socket> {
     const { dialer, target, tls, onPhase } = this.options;
     const { host, port, secure } = target;
-    const socket = await dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase);
+    const socket = await dialer.dial(
+      { host, port, tls: secure ? tls : undefined },
+      onPhase,
+      this.closing.signal,
+    );
     const onConnectionLost = (error: OutletError): void => {
       socket.destroy();
       if (this.socket !== socket) return;
@@ -118,7 +129,7 @@ export class SyslogOutlet implements Outlet {
     socket.on('error', (error) => onConnectionLost(toOutletError(error)));
     // Syslog has no responses: when the destination closes, it may not have read everything.
     socket.on('end', () => onConnectionLost(new OutletError('the destination closed the connection')));
-    socket.on('close', () => onConnectionLost(new OutletError('the connection was closed')));
+    socket.on('close', () => onConnectionLost(new OutletError(CLOSED)));
     socket.resume();
     return socket;
   }
@@ -126,6 +137,7 @@ export class SyslogOutlet implements Outlet {
   /** Waits until the socket is writable again. */
   private waitForDrain(socket: Socket): Promise<void> {
     return new Promise((resolve) => {
+      if (socket.destroyed) return resolve();
       const timer = setTimeout(() => {
         this.failure ??= new OutletError(`the destination took nothing for ${WRITE_TIMEOUT_MS / 1_000} s`);
         done();
@@ -144,6 +156,7 @@ export class SyslogOutlet implements Outlet {
   /** Waits for a time, or until the connection closes. */
   private waitWhileOpen(socket: Socket, forMs: number): Promise<void> {
     return new Promise((resolve) => {
+      if (socket.destroyed) return resolve();
       const done = (): void => {
         clearTimeout(timer);
         socket.off('close', done);

@@ -1,5 +1,6 @@
 /** Lines in JSON: one object a line (NDJSON), or an array of them, with the field names of pino, bunyan and others. */
 import { TailraceError } from '../../../common/errors.ts';
+import { maskTokensInText } from '../../syslog/fields/token-text.ts';
 import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
 
 /** Lines in one request: an array of digits has millions of elements. */
@@ -112,7 +113,7 @@ function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undef
   const message = pick('message', 'msg');
   const rawTime = pick('time', 'timestamp', 'ts', '@timestamp');
   const time = parseTimestamp(rawTime);
-  if (rawTime !== undefined && time === undefined) rest.time = rawTime; // not parseable: kept as a field
+  if (rawTime !== undefined && time === undefined) rest.time = rawTime; // no time, or an impossible one: kept as a field
   const severity = severityOf(pick('level'), pick('severity'));
   const hostname = pick('hostname', 'host');
   const ownDyno = pick('dyno');
@@ -123,7 +124,7 @@ function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undef
     dyno: typeof ownDyno === 'string' ? ownDyno : dyno,
     element: ELEMENT,
     data: message === undefined ? {} : rest,
-    message: textOrJson(message ?? rest),
+    message: message === undefined ? maskTokensInText(textOrJson(rest)) : textOrJson(message),
   });
 }
 

@@ -1,12 +1,16 @@
 /** Formats a record with fields (JSON, OTLP) as an RFC 5424 line: what has no header field becomes structured data. */
-import { formatTimestamp } from '../../syslog/timestamp.ts';
+import { APP_NAME_BYTES_MAX } from '../../syslog/fields/header-field.ts';
+import { maskTokensInText } from '../../syslog/fields/token-text.ts';
+import { formatTimestamp, isCalendarDay, isTimestamp } from '../../syslog/timestamp.ts';
 
 /** local7, as for everything that a dyno writes. */
 const FACILITY = 23;
 /** Bytes of structured data: a header may take 8 KiB. */
 const DATA_BYTES_MAX = 6_000;
-/** RFC 5424 section 6: PARAM-NAME and SD-ID. */
+/** RFC 5424 section 6: PARAM-NAME. */
 const NAME_MAX = 32;
+/** More than is stored of any other field: a token is masked before a field is cut. */
+const FIELD_CHARACTERS_MAX = 1_000;
 
 export interface StructuredLine {
   /** Syslog's, 0 (emergency) to 7 (debug). */
@@ -23,26 +27,26 @@ export interface StructuredLine {
   readonly message: string;
 }
 
-/** The line's bytes. Data that don't fit into the header are appended to the message, as JSON. */
+/** The line's bytes. Data that don't fit into the header are appended to the message, as JSON; tokens in them are masked there. */
 export function formatStructuredLine(line: StructuredLine): Buffer {
   const { severity, time, hostname, source, dyno, msgid, element, data, message } = line;
   const structured = writeData(element, data);
-  const fits = structured.length <= DATA_BYTES_MAX;
+  const fits = Buffer.byteLength(structured) <= DATA_BYTES_MAX;
   const head = [
     `<${FACILITY * 8 + severity}>1`,
     time ?? '-',
-    word(hostname, 255),
-    word(source ?? 'token', 48),
-    word(dyno, 128),
-    word(msgid, NAME_MAX),
+    word(hostname),
+    word(source ?? 'token', APP_NAME_BYTES_MAX),
+    word(dyno),
+    word(msgid),
     fits ? structured : '-',
   ].join(' ');
-  return Buffer.from(`${head} ${fits ? message : `${message} ${JSON.stringify(data)}`}`);
+  return Buffer.from(`${head} ${fits ? message : `${message} ${maskTokensInText(JSON.stringify(data))}`}`);
 }
 
-/** A header field: one word of printable ASCII, `-` for none. */
-function word(text: string | undefined, max: number): string {
-  return (text ?? '').replace(/[^\x21-\x7e]/g, '_').slice(0, max) || '-';
+/** A header field: one word of printable ASCII, `-` for none. What is too long is cut where it is stored. */
+function word(text: string | undefined, max = FIELD_CHARACTERS_MAX): string {
+  return (text ?? '').replace(/[^\x21-\x7e]/gu, '_').slice(0, max) || '-';
 }
 
 function writeData(element: string, data: Readonly<Record<string, unknown>>): string {
@@ -66,10 +70,17 @@ export function textOrJson(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
-/** Seconds, milliseconds, microseconds or nanoseconds since 1970, distinguished by magnitude (until the year 5138); or a date. */
+/**
+ * Seconds, milliseconds, microseconds or nanoseconds since 1970, distinguished by magnitude; or a date. Undefined for what no calendar
+ * has, and for times that can't be right (see {@link isTimestamp}).
+ */
 export function parseTimestamp(value: unknown): string | undefined {
-  if (typeof value === 'string' && !/^\d{9,20}(?:\.\d+)?$/.test(value)) return isoTime(value);
-  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  const time = typeof value === 'string' || typeof value === 'number' ? readTime(value) : undefined;
+  return time !== undefined && isTimestamp(Buffer.from(time), 0, time.length) ? time : undefined;
+}
+
+function readTime(value: string | number): string | undefined {
+  if (typeof value === 'string' && !/^\d{9,20}(?:\.\d+)?$/.test(value)) return readDate(value);
   // Nanoseconds are beyond what a number holds exactly: their last digits are taken off before.
   const isNanos = typeof value === 'string' && /^\d{18,20}$/.test(value);
   const number = isNanos ? Number(value.slice(0, -3)) : Number(value);
@@ -86,14 +97,40 @@ function microTime(whole: number): string {
   return text.replace(/000\+00:00$/, `${String(whole - ms * 1_000).padStart(3, '0')}+00:00`);
 }
 
-/** RFC 3339, or what else `Date.parse` reads. */
-function isoTime(text: string): string | undefined {
-  const match = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d:?\d\d)$/i.exec(text);
-  if (match) {
-    const [, date, clock, fraction, zone] = match;
-    const offset = zone.toUpperCase().replace(/^([+-]\d\d)(\d\d)$/, '$1:$2');
-    return `${date}T${clock}${fraction ? `.${fraction.slice(0, 6)}` : ''}${offset}`;
+/** `2012-12-10T03:00:48.123456+01:00`, also with a space, a comma, small letters, `+0100`, without seconds or a zone. */
+const ISO_TIME =
+  /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?$/i;
+/** `Mon, 10 Dec 2012 03:00:48 GMT`, `Mon Dec 10 2012 03:00:48 GMT+0100 (CET)`, `Dec 10, 2012 3:00 PM`. */
+const NAMED_MONTH =
+  /^(?:[a-z]{3,9},? )?(?:(\d{1,2}) ([a-z]{3,9})|([a-z]{3,9}) (\d{1,2}),?) (\d{4}),? (\d{1,2}):(\d\d)(?::(\d\d))?(?: ?[ap]m)?(?: [a-z]{1,4})?(?: ?[+-]\d\d:?\d\d)?(?: \([^()]{1,40}\))?$/i;
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+
+/** RFC 3339 and its relatives, or a date with the name of its month, as `Date.parse` reads it. */
+function readDate(text: string): string | undefined {
+  const iso = ISO_TIME.exec(text);
+  if (iso) {
+    const [, date, clock, seconds = ':00', fraction, zone] = iso;
+    const exact = `${date}T${clock}${seconds}${fraction ? `.${fraction.slice(0, 6)}` : ''}`;
+    if (zone === undefined) return localTime(exact);
+    const offset = /^[a-z]/i.test(zone) ? 'Z' : zone.replace(/^([+-]\d\d)(\d\d)$/, '$1:$2');
+    return exact + offset;
   }
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) return `${text}T00:00:00Z`;
+  const named = NAMED_MONTH.exec(text);
+  if (!named) return undefined;
+  const [, dayFirst, monthLast, monthFirst, dayLast, year, hour, minute, second = '0'] = named;
+  const month = MONTHS.indexOf((monthLast ?? monthFirst).slice(0, 3).toLowerCase()) + 1;
+  // `Date.parse` would take the 30th of February for a day of March.
+  if (!isCalendarDay(Number(year), month, Number(dayFirst ?? dayLast))) return undefined;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
   const ms = Date.parse(text);
-  return Number.isNaN(ms) || Math.abs(ms) > 8e14 ? undefined : formatTimestamp(ms);
+  return Number.isNaN(ms) ? undefined : formatTimestamp(ms);
+}
+
+/** A time without a zone is this machine's; its fraction is kept. */
+function localTime(exact: string): string | undefined {
+  if (!isTimestamp(Buffer.from(`${exact}Z`), 0, exact.length + 1)) return undefined;
+  const ms = Date.parse(exact);
+  const fraction = /\.\d+$/.exec(exact)?.[0].padEnd(7, '0') ?? '.000000';
+  return formatTimestamp(ms).replace(/\.\d+/, fraction);
 }

@@ -5,18 +5,24 @@ import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
+import type { AppId } from '../../store/contract.ts';
 import { takeLogplexBody } from '../formats/logplex-body.ts';
 import type { LineReceiver } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 import { FastPathReader, type FastPathState, ReadStep } from './fast-path-reader.ts';
 import { acceptedResponse, rejectedResponse } from './fast-path-response.ts';
 import { rejectionFor } from './ingest-authorizer.ts';
+import { appsStoredInSpite, digestRequest, type RefusedRequests } from './refused-requests.ts';
 import { readFrameId, receiverForRequest } from './request-receiver.ts';
+
+/** As {@link digestRequest} is told by Node's path, so that either recognizes what the other has refused. */
+const URL_AND_TYPE = '/logs application/logplex-1';
 
 export interface FastPathOptions {
   readonly router: LogRouter;
   readonly rateLimiter: RateLimiter;
   readonly counters: ListenerCounters;
+  readonly refusedRequests: RefusedRequests;
   /** Called after every request, to check the counters. */
   readonly onResponse: () => void;
   readonly log: Log;
@@ -49,6 +55,8 @@ export class FastPathConnection {
   private handedOver = false;
   /** Reused for the requests without a frame id. */
   private receiver: LineReceiver | undefined;
+  /** Of the request, when it may have been refused before although it is stored. */
+  private digest: string | undefined;
 
   constructor(socket: Socket, options: FastPathOptions, hooks: FastPathHooks) {
     this.socket = socket;
@@ -65,10 +73,15 @@ export class FastPathConnection {
     return this.reader.waitsFor;
   }
 
-  /** Closes it, after the response if a request is being answered. */
-  close(): void {
+  /** It is closed after the response to the request that is being answered, or that comes next. */
+  expectLastRequest(): void {
     this.isLastRequest = true;
-    if (!this.reader.isBusy) this.socket.destroy();
+  }
+
+  /** Closes it unless a request has begun to come. */
+  closeIfIdle(): void {
+    const { waitsFor } = this.reader;
+    if (waitsFor === 'first request' || waitsFor === 'next request') this.socket.destroy();
   }
 
   private readonly onData = (bytes: Buffer): void => this.execute(this.reader.receive(bytes));
@@ -114,10 +127,7 @@ export class FastPathConnection {
   }
 
   private readonly onTokenLoaded = (): void => {
-    if (this.isLastRequest || this.socket.destroyed) {
-      this.socket.destroy();
-      return;
-    }
+    if (this.socket.destroyed) return;
     this.resolveSource();
     this.resumeReading();
   };
@@ -134,30 +144,52 @@ export class FastPathConnection {
   }
 
   private takeLines(): Promise<unknown> {
-    const { rejection, logSource, host, reader } = this;
+    const { rejection, reader } = this;
     if (rejection) throw rejection;
-    const { head, batchBytes } = reader;
+    const { refusedRequests } = this.options;
+    const frameId = readFrameId(reader.head.frameId);
+    if (frameId !== undefined || refusedRequests.isEmpty) return this.takeNow(frameId, undefined);
+    this.digest = this.makeDigest();
+    return refusedRequests
+      .storedAppsOf(this.digest)
+      .then((storedBefore) => this.takeNow(undefined, storedBefore));
+  }
+
+  /** @param storedBefore of an attempt of this request that was refused. */
+  private takeNow(
+    frameId: string | undefined,
+    storedBefore: ReadonlySet<AppId> | undefined,
+  ): Promise<unknown> {
+    const { logSource, host, reader } = this;
+    const { head, batchBytes: bytes } = reader;
     const { router, rateLimiter, counters } = this.options;
-    const frameId = readFrameId(head.frameId);
     const receiver = receiverForRequest(
-      { router, rateLimiter, counters, host, logSource, bytes: batchBytes, frameId },
+      { router, rateLimiter, counters, host, logSource, bytes, frameId, storedBefore },
       this.receiver,
     );
-    if (!frameId) this.receiver = receiver;
+    if (!frameId && !storedBefore) this.receiver = receiver;
     const loadingTokens = takeLogplexBody(reader.body, receiver, {
       msgCount: head.msgCount,
       tokenPerLine: false,
       counters,
     });
-    if (loadingTokens) return loadingTokens.then(() => receiver.whenStored());
-    reader.releaseBody();
-    return receiver.whenStored();
+    return loadingTokens ? loadingTokens.then(() => receiver.whenStored()) : receiver.whenStored();
   }
 
-  private readonly onStored = (): void => this.respond(acceptedResponse(this.keepAliveMs));
+  private makeDigest(): string {
+    return digestRequest(`${this.logSource?.token} ${URL_AND_TYPE}`, this.reader.body);
+  }
+
+  private readonly onStored = (): void => {
+    if (this.digest !== undefined) this.options.refusedRequests.forget(this.digest);
+    this.respond(acceptedResponse(this.keepAliveMs));
+  };
 
   private readonly onRejected = (error: unknown): void => {
     this.receiver = undefined;
+    const storedApps = appsStoredInSpite(error, this.logSource?.app);
+    if (storedApps && readFrameId(this.reader.head.frameId) === undefined)
+      this.options.refusedRequests.remember(this.digest ?? this.makeDigest(), storedApps);
     if (!(error instanceof TailraceError))
       this.options.log.warn({ err: error, method: 'POST', url: '/logs' }, 'a request failed unexpectedly');
     this.respond(rejectedResponse(error, this.keepAliveMs));
@@ -169,6 +201,8 @@ export class FastPathConnection {
 
   private respond(text: string): void {
     const { socket } = this;
+    this.digest = undefined;
+    this.reader.releaseBody();
     this.options.onResponse();
     socket.write(text, 'latin1');
     if (this.isLastRequest) {

@@ -9,6 +9,11 @@ import { overdueAction } from './fast-path-timeouts.ts';
 
 /** How often the timeouts of connections are checked, ms. */
 const CHECK_MS = 5_000;
+/**
+ * When the server closes, a connection that waits for a request stays open for so long: one may be on its way, and is answered as the
+ * last of its connection. A balancer that finds the connection closed instead can't know whether the lines were taken.
+ */
+const IDLE_MS = 500;
 /** When the server closes, requests may take so long; then their connections are closed: they are sent again elsewhere. */
 const GRACE_MS = 10_000;
 
@@ -27,16 +32,13 @@ export class FastPathServer {
     const [nodeListener] = server.listeners('connection') as ConnectionListener[];
     server.off('connection', nodeListener);
     server.prependListener('connection', (socket: Socket) => {
-      if (this.onAllClosed) {
-        socket.destroy();
-        return;
-      }
       const connection = new FastPathConnection(socket, options, {
         keepAliveMs: server.keepAliveTimeout,
         onDetached: () => this.onDetached(connection),
         handOverToNode: () => nodeListener.call(server, socket),
       });
       this.connections.add(connection);
+      if (this.onAllClosed) connection.expectLastRequest();
     });
     this.timer = setInterval(
       () => this.checkTimeouts(),
@@ -45,13 +47,16 @@ export class FastPathServer {
     this.timer.unref();
   }
 
-  /** Closes the connections that wait for a request, the others after their response; resolves when all are closed. */
+  /** The server doesn't listen any more: closes each connection after its next response, or when none comes; resolves when all are closed. */
   close(): Promise<void> {
     clearInterval(this.timer);
     return new Promise((resolve) => {
       this.onAllClosed = resolve;
-      for (const connection of this.connections) connection.close();
+      for (const connection of this.connections) connection.expectLastRequest();
       if (this.connections.size === 0) resolve();
+      setTimeout(() => {
+        for (const connection of this.connections) connection.closeIfIdle();
+      }, IDLE_MS).unref();
       setTimeout(() => {
         for (const { socket } of this.connections) socket.destroy();
       }, GRACE_MS).unref();

@@ -12,7 +12,7 @@ import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
-import { BATCH_BYTES, RECORD_HEADER } from '../../syslog/batch.ts';
+import { RECORD_HEADER } from '../../syslog/batch.ts';
 import { jsonToSyslogLine, readJson, readNdjson } from '../formats/json-lines.ts';
 import { estimateLogplexBatchBytes, takeLogplexBody } from '../formats/logplex-body.ts';
 import { otlpToSyslogLines } from '../formats/otlp.ts';
@@ -23,8 +23,8 @@ import { RejectionWarnings } from '../rejection-warnings.ts';
 import { FastPathServer } from './fast-path-server.ts';
 import { IngestAuthorizer } from './ingest-authorizer.ts';
 import { readBody } from './read-body.ts';
+import { appsStoredInSpite, digestRequest, RefusedRequests } from './refused-requests.ts';
 import { readFrameId, receiverForRequest } from './request-receiver.ts';
-import { RetryDeduplicator } from './retry-dedup.ts';
 
 /** Largest body of a request, decompressed. */
 const BODY_BYTES_MAX = 8_000_000;
@@ -77,12 +77,13 @@ export async function registerIngestRoutes(
   const otlpCounters = createListenerCounters('otlp');
   const authorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters });
   const otlpAuthorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters: otlpCounters });
-  const retryDedup = new RetryDeduplicator();
+  const refusedRequests = new RefusedRequests();
   const rejectionWarnings = [counters, otlpCounters].map((of) => new RejectionWarnings(of, log));
   const fastPath = new FastPathServer(server.server, {
     router,
     rateLimiter,
     counters,
+    refusedRequests,
     onResponse: () => rejectionWarnings[0].check(),
     log,
   });
@@ -134,10 +135,9 @@ export async function registerIngestRoutes(
     if (format === 'logplex') {
       const msgCount = request.headers['logplex-msg-count'];
       const bytes = estimateLogplexBatchBytes(body.length, msgCount);
-      await storeRequest({ request, reply, logSource, body, bytes, counters }, async (receiver) => {
-        await takeLogplexBody(body, receiver, { msgCount, tokenPerLine: !logSource, counters });
-        detachBuffer(body);
-      });
+      await storeRequest({ request, reply, logSource, body, bytes, counters }, (receiver) =>
+        takeLogplexBody(body, receiver, { msgCount, tokenPerLine: !logSource, counters }),
+      );
       return;
     }
     if (format === 'text') {
@@ -171,21 +171,18 @@ export async function registerIngestRoutes(
     return reply.type(isJson ? type : 'application/x-protobuf').send(isJson ? '{}' : Buffer.alloc(0));
   }
 
-  /** Stores a request's lines; resolves when they are stored. What fits into one batch is stored all or none. */
+  /** Stores a request's lines; resolves when they are stored. Those of an app are stored all or none. */
   async function storeRequest(
     { request, reply, logSource, body, bytes, counters: counted }: PushedRequest,
-    take: (receiver: LineReceiver) => void | Promise<void>,
+    take: (receiver: LineReceiver) => Promise<void> | undefined | void,
   ): Promise<void> {
-    const sentFrameId = readFrameId(request.headers['logplex-frame-id']);
-    const retry =
-      sentFrameId === undefined && bytes > BATCH_BYTES
-        ? retryDedup.frameIdFor(`${logSource?.token} ${request.url} ${contentType(request)}`, body)
-        : undefined;
-    const frameId = sentFrameId ?? retry?.frameId;
+    const frameId = readFrameId(request.headers['logplex-frame-id']);
     // Heroku's drains in other formats send this header, too.
     const fromHerokuDrain =
       request.headers['logplex-drain-token'] !== undefined &&
       contentType(request) === 'application/logplex-1';
+    const sender = `${logSource?.token} ${request.url} ${contentType(request)}`;
+    const known = frameId === undefined && !refusedRequests.isEmpty ? digestRequest(sender, body) : undefined;
     const receiver = receiverForRequest({
       router,
       rateLimiter,
@@ -194,14 +191,22 @@ export async function registerIngestRoutes(
       logSource,
       bytes,
       frameId,
+      storedBefore: known === undefined ? undefined : await refusedRequests.storedAppsOf(known),
       fromHerokuDrain,
     });
-    await take(receiver);
-    await receiver.whenStored();
-    if (!retry) return;
+    try {
+      const taking = take(receiver);
+      // Not after a turn of the event loop when nothing had to be waited for: others' lines may come.
+      await (taking ? taking.then(() => receiver.whenStored()) : receiver.whenStored());
+    } catch (error) {
+      const storedApps = appsStoredInSpite(error, logSource?.app);
+      if (storedApps && frameId === undefined)
+        refusedRequests.remember(known ?? digestRequest(sender, body), storedApps);
+      throw error;
+    }
+    detachBuffer(body);
     // A sender that disconnects before the response doesn't know, and sends it again.
-    const { forget } = retry;
-    reply.raw.once('finish', forget);
+    if (known !== undefined) reply.raw.once('finish', () => refusedRequests.forget(known));
   }
 }
 

@@ -1,14 +1,18 @@
 /**
- * The receiver of a request, whose lines belong together: they are stored under its frame id (`Logplex-Frame-Id`) when it has
- * one, else by the batcher of its app, with capacity reserved before, so that what fits into one batch is stored all or none.
+ * The receiver of a request, whose lines belong together: all that are for an app are stored, or none. Those of a small request go
+ * to their app's batcher, where they stay in one batch; those of others, and of one with a name (`Logplex-Frame-Id`), into batches
+ * of their own.
  */
 
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import type { LogSource } from '../../router/token-cache.ts';
+import type { AppId } from '../../store/contract.ts';
+import { BATCH_BYTES } from '../../syslog/batch.ts';
 import { LineReceiver } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
-import { frameIdBatches } from './frame-id-batch.ts';
+import { RequestBatches } from './request-batches.ts';
+import { RequestTally } from './request-tally.ts';
 
 const FRAME_ID_CHARACTERS = 128;
 
@@ -22,8 +26,10 @@ export interface RequestReceiverOptions {
   readonly logSource: LogSource | undefined;
   /** About what its lines take in a batch. */
   readonly bytes: number;
-  /** From {@link readFrameId}, or generated (retry-dedup.ts). */
+  /** From {@link readFrameId}. */
   readonly frameId: string | undefined;
+  /** Apps whose lines are stored from an attempt before, which was refused. */
+  readonly storedBefore?: ReadonlySet<AppId>;
   /** See {@link LineReceiverOptions.fromHerokuDrain}. */
   readonly fromHerokuDrain?: boolean;
 }
@@ -34,21 +40,39 @@ export function readFrameId(header: string | string[] | undefined): string | und
 }
 
 /**
- * A receiver for the request's lines; they are stored when its `whenStored()` has resolved.
+ * A receiver for the request's lines; they are stored when its `whenStored()` has resolved. When it shares its app's batcher
+ * ({@link sharesBatches}), all lines have to be taken in this turn of the event loop.
  *
- * @param spare of an earlier request of the same connection without a frame id: it is reused if possible.
+ * @param spare of an earlier request of the same connection that shared them: it is reused if possible.
  */
 export function receiverForRequest(options: RequestReceiverOptions, spare?: LineReceiver): LineReceiver {
   const { router, rateLimiter, counters, host, logSource, bytes, frameId, fromHerokuDrain } = options;
-  if (frameId === undefined && logSource) router.batcher(logSource.app).reserve(bytes);
-  if (frameId === undefined && spare && spare.authenticatedSource === logSource) return spare;
-  return new LineReceiver({
+  const common = { router, counters, host, authenticatedSource: logSource, fromHerokuDrain };
+  if (logSource && sharesBatches(options)) {
+    router.requestBatcher(logSource.app).beginRequest(bytes);
+    if (spare && spare.authenticatedSource === logSource) return spare;
+    return new LineReceiver({ ...common, rateLimiter, targetFor: (app) => router.requestBatcher(app) });
+  }
+  // Lines of several sources are admitted together, those of one before they are read.
+  const tally = logSource || rateLimiter.disabled ? undefined : new RequestTally(rateLimiter, counters);
+  const { storedBefore } = options;
+  const batches = new RequestBatches({
     router,
+    bodyBytes: bytes,
+    frameId: frameId ?? '',
+    storedBefore,
+    tally,
     counters,
-    rateLimiter,
-    host,
-    authenticatedSource: logSource,
-    fromHerokuDrain,
-    targetFor: frameId === undefined ? undefined : frameIdBatches(router, frameId, bytes, counters),
   });
+  return new LineReceiver({ ...common, rateLimiter: tally ?? rateLimiter, targetFor: batches.targetFor });
+}
+
+/** Do a request's lines go into batches together with those of others? */
+export function sharesBatches({
+  logSource,
+  bytes,
+  frameId,
+  storedBefore,
+}: Pick<RequestReceiverOptions, 'logSource' | 'bytes' | 'frameId' | 'storedBefore'>): boolean {
+  return logSource !== undefined && bytes <= BATCH_BYTES && frameId === undefined && !storedBefore;
 }

@@ -82,11 +82,9 @@ export class RulePortListeners {
       : listenOptions.rules.rulesWithPort().filter(({ port }) => !reservedPorts.has(port));
     const wanted = new Map(rules.reverse().map((rule) => [rule.port, rule])); // of several rules, the first is named in warnings
     for (const port of this.failedPorts) if (!wanted.has(port)) this.failedPorts.delete(port);
-    for (const [port, portListeners] of this.listeners) {
-      if (wanted.has(port)) continue;
-      this.listeners.delete(port);
-      await closeAll(portListeners);
-    }
+    const unwanted = [...this.listeners].filter(([port]) => !wanted.has(port));
+    for (const [port] of unwanted) this.listeners.delete(port);
+    await closeAll(unwanted.flatMap(([, portListeners]) => portListeners));
     for (const [port, rule] of wanted) if (!this.listeners.has(port)) await this.openPort(port, rule);
     if (this.failedPorts.size > 0)
       this.retryTimer = setTimeout(() => void this.reconcile(), this.options.retryMs ?? RETRY_MS).unref();

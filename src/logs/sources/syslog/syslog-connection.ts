@@ -10,6 +10,7 @@ import type { ListenerCounters } from '../listener-counters.ts';
 import type { RejectionWarnings } from '../rejection-warnings.ts';
 import { SourceResolver } from '../source-resolver.ts';
 import type { SyslogListenerOptions } from '../syslog-listener.ts';
+import type { OpenConnections } from './open-connections.ts';
 import { PartialFrameBuffer } from './partial-frame-buffer.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -45,14 +46,20 @@ export function trackConnection(
   return tracked;
 }
 
+/** What a listener's connections have in common, and how this one is tracked. */
+export interface ConnectionContext {
+  readonly counters: ListenerCounters;
+  readonly rejectionWarnings: RejectionWarnings;
+  readonly connections: OpenConnections;
+  readonly tracked: TrackedConnection;
+}
+
 /** Takes lines from a connection until it ends. */
 export function serveSyslogConnection(
   socket: Socket,
   peer: SyslogPeer,
   { router, rules, rateLimiter, connectionLimiter, log }: SyslogListenerOptions,
-  counters: ListenerCounters,
-  rejectionWarnings: RejectionWarnings,
-  tracked: TrackedConnection,
+  { counters, rejectionWarnings, connections, tracked }: ConnectionContext,
 ): void {
   socket.on('error', () => socket.destroy());
   connectionLimiter.handshakeFinished(tracked);
@@ -95,7 +102,7 @@ export function serveSyslogConnection(
     if (!takeFrames()) {
       loadingToken = true;
       socket.pause();
-      void loadTokenAndResume();
+      connections.addPending(loadTokenAndResume());
       return;
     }
     finishChunk();
@@ -121,10 +128,11 @@ export function serveSyslogConnection(
     const counted = bytes[scanner.start] >= 0x31 && bytes[scanner.start] <= 0x39;
     if (counted) counters.malformed++;
     else if (receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup) {
-      void loadTokenWithRetry(receiver).then(() => {
+      const taken = loadTokenWithRetry(receiver).then(() => {
         receiver.take(bytes, scanner.start, scanner.end);
         receiver.flushInBackground();
       });
+      connections.addPending(taken);
       return;
     }
     receiver.flushInBackground();

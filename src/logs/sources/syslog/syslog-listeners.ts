@@ -87,8 +87,7 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
       rateLimiter,
       requirePort: (port) => rulePorts.requirePort(port),
       close: async () => {
-        await rulePorts.close();
-        await closeAll();
+        await Promise.all([rulePorts.close(), closeAll()]);
       },
     };
   } catch (error) {

@@ -5,6 +5,7 @@ import { boundPort, listen } from '../listen.ts';
 import { createListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
+import { OpenConnections } from './open-connections.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 import { serveSyslogConnection, trackConnection } from './syslog-connection.ts';
 
@@ -18,15 +19,19 @@ const PROXY_HEADER_MS = 5_000;
 export async function listenTcp(options: SyslogListenerOptions): Promise<SyslogListener> {
   const counters = options.counters ?? createListenerCounters('tcp');
   const rejectionWarnings = new RejectionWarnings(counters, options.log);
-  const sockets = new Set<Socket>();
+  const connections = new OpenConnections();
   let port = options.port;
   const server: Server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    connections.add(socket);
     const tracked = trackConnection(socket, options, counters);
     if (!tracked) return;
     const serve = (address: string): void =>
-      serveSyslogConnection(socket, { address, port }, options, counters, rejectionWarnings, tracked);
+      serveSyslogConnection(socket, { address, port }, options, {
+        counters,
+        rejectionWarnings,
+        tracked,
+        connections,
+      });
     if (!options.proxyProtocol) serve(peerAddress(socket));
     else {
       options.connectionLimiter.handshakeStarted(tracked);
@@ -48,11 +53,10 @@ export async function listenTcp(options: SyslogListenerOptions): Promise<SyslogL
   return {
     port,
     counters,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
+    close: async () => {
+      server.close();
+      await connections.close();
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import { boundPort, listen } from '../listen.ts';
 import { createListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
+import { OpenConnections } from './open-connections.ts';
 import { serveSyslogConnection, trackConnection } from './syslog-connection.ts';
 import { peerAddress, stripProxyHeader } from './tcp.ts';
 
@@ -29,7 +30,9 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 export async function listenTls(options: SyslogListenerOptions, files: TlsFiles): Promise<SyslogListener> {
   const counters = options.counters ?? createListenerCounters('tls');
   const rejectionWarnings = new RejectionWarnings(counters, options.log);
+  /** Below the TLS connections. */
   const sockets = new Set<Socket>();
+  const connections = new OpenConnections();
   /** Clients by the connection's remote endpoint; behind a load balancer their addresses differ from it. */
   const clients = new Map<string, { address: string; tracked: TrackedConnection }>();
   let port = options.port;
@@ -59,14 +62,13 @@ export async function listenTls(options: SyslogListenerOptions, files: TlsFiles)
     }
     const { address, tracked } = client;
     const certificate = hasCertificate ? readCertificate(peerCertificate) : undefined;
-    serveSyslogConnection(
-      socket,
-      { address, port, certificate },
-      options,
+    connections.add(socket);
+    serveSyslogConnection(socket, { address, port, certificate }, options, {
       counters,
       rejectionWarnings,
       tracked,
-    );
+      connections,
+    });
   });
   secure.on('tlsClientError', (_error, socket: TLSSocket) => {
     countMalformed();
@@ -92,11 +94,11 @@ export async function listenTls(options: SyslogListenerOptions, files: TlsFiles)
   return {
     port,
     counters,
-    close: () =>
-      new Promise((resolve) => {
-        tcp.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
+    close: async () => {
+      tcp.close();
+      await connections.close();
+      for (const socket of sockets) socket.destroy();
+    },
   };
 }
 

@@ -16,6 +16,7 @@ import type {
   AppId,
   DamageListener,
   Lease,
+  NamedBatch,
   RecordChange,
   Retention,
   Sequence,
@@ -31,7 +32,7 @@ import { Subscriptions } from '../subscriptions.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
 import { assertFormat, writeMarker } from './records/format-marker.ts';
-import { FrameIdIndex } from './records/frame-ids.ts';
+import { FrameIdIndex, type FrameRange } from './records/frame-ids.ts';
 import { commitError, DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
 import { EmbeddedRecords } from './records/records.ts';
 import { appsWithLines, assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
@@ -148,7 +149,7 @@ export class EmbeddedStore implements Store {
     this.diskSpace.requireSpace(batch.bytes.length);
     const allocated = stream.allocate(batch, frameId);
     const { first, last } = allocated.stored;
-    const written = this.write(app, allocated);
+    const written = this.write(app, [allocated]);
     if (frameId !== undefined)
       this.frameIds.addPending(
         app,
@@ -159,6 +160,38 @@ export class EmbeddedStore implements Store {
     const retainedByReaders = this.subscriptions.hasSubscribers(app);
     this.subscriptions.notifyAppend(app, allocated.stored);
     return { first, last, duplicate: false, retainedByReaders };
+  }
+
+  async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
+    const ranges = new Map<NamedBatch, FrameRange>();
+    for (;;) {
+      const pending = this.findFrames(app, batches, ranges);
+      if (!pending) break;
+      ranges.set(pending[0], await pending[1]);
+    }
+    // No wait from here on until these are pending themselves.
+    const fresh = batches.filter((one) => !ranges.has(one));
+    this.diskSpace.requireSpace(fresh.reduce((sum, { batch }) => sum + batch.bytes.length, 0));
+    const stream = this.streams.get(app);
+    const allocated = fresh.map(({ batch, frameId }) => stream.allocate(batch, frameId || undefined));
+    const written = allocated.length > 0 ? this.write(app, allocated) : undefined;
+    for (const [i, { stored, frameId }] of allocated.entries()) {
+      const range = { first: stored.first, last: stored.last };
+      if (frameId !== undefined)
+        this.frameIds.addPending(
+          app,
+          frameId,
+          written!.then(() => range),
+        );
+      ranges.set(fresh[i], range);
+    }
+    await written;
+    const retainedByReaders = this.subscriptions.hasSubscribers(app);
+    for (const { stored } of allocated) this.subscriptions.notifyAppend(app, stored);
+    return batches.map((one) => {
+      const duplicate = !fresh.includes(one);
+      return { ...ranges.get(one)!, duplicate, retainedByReaders: retainedByReaders && !duplicate };
+    });
   }
 
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -183,7 +216,7 @@ export class EmbeddedStore implements Store {
 
   async restore(app: AppId, batch: StoredBatch): Promise<void> {
     this.diskSpace.requireSpace(batch.bytes.length);
-    await this.write(app, this.streams.get(app).restore(batch));
+    await this.write(app, [this.streams.get(app).restore(batch)]);
   }
 
   watchDamage(listener: DamageListener): () => void {
@@ -220,6 +253,14 @@ export class EmbeddedStore implements Store {
     return this.subscriptions.watchRecords(listener);
   }
 
+  async time(): Promise<number> {
+    return Date.now();
+  }
+
+  watchEmptied(): () => void {
+    return () => {}; // nobody else writes to its files
+  }
+
   async acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
     return this.leases.acquireLease(name, owner, ttlMs);
   }
@@ -227,6 +268,8 @@ export class EmbeddedStore implements Store {
   async releaseLease(lease: Lease): Promise<void> {
     this.leases.releaseLease(lease);
   }
+
+  onServerStarted(): void {}
 
   async status(): Promise<StoreStatus> {
     const { bsize, bavail } = statfsSync(this.folder);
@@ -268,7 +311,23 @@ export class EmbeddedStore implements Store {
     this.onProblem?.(message);
   }
 
-  private async write(app: AppId, allocated: AllocatedBatch): Promise<void> {
+  /** Adds where frames are that were stored before; returns one that is being written, which has to be waited for. */
+  private findFrames(
+    app: AppId,
+    batches: readonly NamedBatch[],
+    found: Map<NamedBatch, FrameRange>,
+  ): readonly [NamedBatch, Promise<FrameRange>] | undefined {
+    let pending: readonly [NamedBatch, Promise<FrameRange>] | undefined;
+    for (const one of batches) {
+      if (one.frameId === '' || found.has(one)) continue;
+      const range = this.frameIds.find(app, one.frameId);
+      if (range instanceof Promise) pending = [one, range];
+      else if (range) found.set(one, range);
+    }
+    return pending;
+  }
+
+  private async write(app: AppId, allocated: readonly AllocatedBatch[]): Promise<void> {
     try {
       await this.streams.append(app, allocated);
     } catch (error) {

@@ -9,11 +9,11 @@ export class EmbeddedLeases {
   acquireLease(name: string, owner: string, ttlMs: number): Lease | undefined {
     const now = Date.now();
     const current = this.held.get(name);
-    if (current && current.untilMs > now) {
-      if (current.lease.owner !== owner) return undefined;
+    if (current?.lease.owner === owner) {
       current.untilMs = now + ttlMs;
       return current.lease;
     }
+    if (current && current.untilMs > now) return undefined;
     const lease = { name, owner, fence: ++this.lastFence };
     this.held.set(name, { lease, untilMs: now + ttlMs });
     return lease;

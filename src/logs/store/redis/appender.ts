@@ -2,42 +2,48 @@
  * Appends: one call per app in flight at a time, with all batches that were queued meanwhile. So the order holds
  * whatever happens to a call (a redirection in a Cluster, a connection that breaks), and a long round trip costs latency,
  * not throughput.
+ *
+ * Every call has a name, this process and a number. When its answer doesn't come, the next call of the app is the question what
+ * became of it; so whatever fails, its batches are stored once or not at all (docs/decisions/0041).
  */
-import { BufferPool, type BufferPoolOptions } from '../../../common/buffers/buffer-pool.ts';
+import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import type { Batch } from '../../syslog/batch.ts';
-import type { AppendResult, AppId, Retention, Sequence, StoredBatch } from '../contract.ts';
+import type { AppId, NamedBatch, Retention, Sequence, StoredBatch } from '../contract.ts';
 import { restoreConflict } from '../restore-conflict.ts';
+import { UnansweredAppend } from '../unanswered-append.ts';
+import { AppendScript, type TimedAppendResult } from './append-script.ts';
 import type { BatchHeader } from './batch-header.ts';
-import type { RedisArgument, RedisConnection } from './connection/connection.ts';
+import type { RedisConnection } from './connection/connection.ts';
+import { UnansweredCommand } from './connection/redis-errors.ts';
 import type { ReplicaWaiter } from './connection/replica-waiter.ts';
 import { type StreamKeys, streamKeys } from './keys.ts';
 import { LUA_SCRIPTS } from './lua-scripts.ts';
 import { packRecords } from './packing.ts';
 
-/** Bytes and batches of one call at the most, unless the first batch is larger. */
+/** Bytes and batches of one call at the most, unless what comes first is larger. */
 const CALL_BYTES_MAX = 1_048_576;
 const CALL_BATCHES_MAX = 64;
-/** How long frame ids are kept at the least, and how many of them in each of the two generations at the most. */
-const FRAME_ID_TTL_MS = 10 * 60_000;
-const FRAME_IDS_MAX = 50_000;
 /** A stream that is restored is kept at least for this long, however old it is. */
 const RESTORED_TTL_MS = 60_000;
-/** Of a larger call most batches are small. */
-const PACK_BUFFERS: BufferPoolOptions = { buffersMax: 8, pooledBytesMin: 32_768, stepBytes: 131_072 };
 /** A queue that was unused for this long is removed. */
 const IDLE_QUEUE_MS = 60_000;
+/** Pauses before Redis is asked again what became of a call. */
+const SETTLE_RETRY: BackoffRange = { firstMs: 100, maxMs: 1_000 };
 
-/** An append with the time at which it was stored. */
-export interface TimedAppendResult extends Omit<AppendResult, 'retainedByReaders'> {
-  readonly storedAtMs: number;
+/** Batches that are stored together or not at all. */
+interface PendingAppend {
+  readonly batches: readonly NamedBatch[];
+  readonly resolve: (appended: readonly TimedAppendResult[]) => void;
+  readonly reject: (error: unknown) => void;
 }
 
-interface PendingAppend {
-  readonly batch: Batch;
-  readonly frameId: string;
-  readonly resolve: (appended: TimedAppendResult) => void;
-  readonly reject: (error: unknown) => void;
+/** A call whose answer never came. */
+interface UnansweredCall {
+  readonly number: number;
+  readonly batches: readonly NamedBatch[];
+  /** To be called with whether it was stored. */
+  readonly resolve: (stored: boolean) => void;
 }
 
 interface AppendQueue {
@@ -47,12 +53,15 @@ interface AppendQueue {
   last: Sequence;
   busy: boolean;
   usedAtMs: number;
+  unanswered: UnansweredCall | undefined;
+  /** How often Redis was asked in vain what became of it. */
+  askedInVain: number;
 }
 
 export interface RedisAppenderOptions {
   readonly connection: RedisConnection;
   readonly retention: Retention;
-  /** Identifies this process in notifications. */
+  /** Identifies this process in notifications, and in the names of its calls. */
   readonly origin: string;
   /** The newest sequence that this process has seen of an app: no line may get a lower one. */
   readonly newestSeen: (app: AppId) => Sequence;
@@ -63,28 +72,43 @@ export interface RedisAppenderOptions {
 export class RedisAppender {
   private readonly options: RedisAppenderOptions;
   private readonly queues = new Map<AppId, AppendQueue>();
-  /** Batches that are stored, and not acknowledged since too few replicas have them: a retry needn't store them again. */
-  private readonly storedUnconfirmed = new WeakMap<Batch, TimedAppendResult>();
-  /** To pack batches in; used again when Redis has answered. */
-  private readonly buffers = new BufferPool(PACK_BUFFERS);
+  /**
+   * Batches that are stored, and not acknowledged: the answer didn't come, or too few replicas have them. A retry needn't store
+   * them again.
+   */
+  private readonly unacknowledged = new WeakMap<Batch, TimedAppendResult>();
+  private readonly script: AppendScript;
   private readonly sweepTimer: NodeJS.Timeout;
+  /** The number of the newest call, of any app: each has one of its own. */
+  private lastCall = 0;
   private onIdle: (() => void) | undefined;
+  private closed = false;
 
   constructor(options: RedisAppenderOptions) {
     this.options = options;
+    this.script = new AppendScript(options);
     this.sweepTimer = setInterval(() => this.removeIdleQueues(), IDLE_QUEUE_MS);
     this.sweepTimer.unref();
   }
 
-  append(app: AppId, batch: Batch, frameId: string): Promise<TimedAppendResult> {
+  /** Appends all of these, in one call, or none of them. */
+  append(app: AppId, batches: readonly NamedBatch[]): Promise<readonly TimedAppendResult[]> {
     let queue = this.queues.get(app);
     if (!queue) {
-      queue = { keys: streamKeys(app), pending: [], last: 0, busy: false, usedAtMs: 0 };
+      queue = {
+        keys: streamKeys(app),
+        pending: [],
+        last: 0,
+        busy: false,
+        usedAtMs: 0,
+        unanswered: undefined,
+        askedInVain: 0,
+      };
       this.queues.set(app, queue);
     }
     const mine = queue;
     return new Promise((resolve, reject) => {
-      mine.pending.push({ batch, frameId, resolve, reject });
+      mine.pending.push({ batches, resolve, reject });
       if (!mine.busy) void this.sendQueued(app, mine);
     });
   }
@@ -94,7 +118,12 @@ export class RedisAppender {
     const { lines, index, state } = streamKeys(app);
     const keepMs = this.options.retention.ageMs + RESTORED_TTL_MS;
     const args = [first, count, bytes.length, storedAtMs, packRecords(bytes), keepMs];
-    const done = await this.options.connection.runScript(LUA_SCRIPTS.restore, [lines, index, state], args);
+    const done = await this.options.connection.runScript(
+      LUA_SCRIPTS.restore,
+      [lines, index, state],
+      args,
+      true,
+    );
     if (done !== 1) throw restoreConflict(first);
   }
 
@@ -106,6 +135,7 @@ export class RedisAppender {
 
   /** Resolves when nothing is in flight. */
   async close(): Promise<void> {
+    this.closed = true;
     clearInterval(this.sweepTimer);
     if (this.busy) await new Promise<void>((resolve) => (this.onIdle = resolve));
     this.options.replicas?.close();
@@ -115,124 +145,200 @@ export class RedisAppender {
     return [...this.queues.values()].some(({ busy }) => busy);
   }
 
+  /** Sends what is queued, call after call; what became of a call whose answer didn't come is asked first. */
   private async sendQueued(app: AppId, queue: AppendQueue): Promise<void> {
     queue.busy = true;
-    while (queue.pending.length > 0) {
-      const taken = takeFromQueue(queue);
+    do {
+      let taken: PendingAppend[] = [];
       try {
-        const stored = await (this.options.replicas
-          ? this.appendConfirmed(this.options.replicas, app, queue, taken)
-          : this.appendBatches(app, queue, taken));
-        for (const [i, { resolve }] of taken.entries()) resolve(stored[i]);
+        if (queue.unanswered) await this.settle(queue, queue.unanswered);
+        taken = takeFromQueue(queue);
+        if (taken.length > 0) await this.appendTaken(app, queue, taken);
       } catch (error) {
-        // What is queued after a failed batch fails with it, or it would overtake.
+        // Those that may be stored were told so before. What is queued behind them fails too, or it would overtake.
         for (const { reject } of [...taken, ...queue.pending.splice(0)]) reject(error);
       }
-    }
+    } while (queue.pending.length > 0);
     queue.busy = false;
     queue.usedAtMs = Date.now();
+    if (queue.unanswered) this.askLater(app, queue);
     if (this.onIdle && !this.busy) this.onIdle();
   }
 
-  private async appendBatches(
-    app: AppId,
-    queue: AppendQueue,
-    batches: readonly PendingAppend[],
-  ): Promise<TimedAppendResult[]> {
-    const [storedAtMs, ...reply] = await this.runAppendScript(app, queue, batches);
-    return batches.map(({ batch }, i) => {
-      const first = reply[i * 2];
-      const last = first + batch.count - 1;
-      queue.last = Math.max(queue.last, last);
-      return { first, last, duplicate: reply[i * 2 + 1] === 1, storedAtMs };
-    });
+  /** Stores what isn't stored yet, and resolves it when it is and enough replicas have it; the caller rejects what is left. */
+  private async appendTaken(app: AppId, queue: AppendQueue, taken: readonly PendingAppend[]): Promise<void> {
+    const { replicas } = this.options;
+    let fresh = taken;
+    if (taken.some(this.isStored)) {
+      const before = taken.filter(this.isStored);
+      const lost = await this.acknowledge(queue.keys, before);
+      fresh = taken.filter((append) => !before.includes(append) || lost.includes(append));
+      if (fresh.length === 0) return;
+    } else if (replicas?.lacksReplicas(queue.keys)) {
+      // Before anything is appended that could not be acknowledged.
+      await replicas.waitForReplicas(queue.keys, []);
+    }
+    const appended = await this.appendCall(app, queue, fresh);
+    if (!replicas) {
+      resolveAll(fresh, appended);
+      return;
+    }
+    this.remember(batchesOf(fresh), appended);
+    const lost = await this.acknowledge(queue.keys, fresh);
+    if (lost.length > 0) throw new TailraceError('unavailable', 'Redis failed over: send again.');
   }
 
-  /** Stores what isn't stored yet, and resolves when enough replicas have it. */
-  private async appendConfirmed(
+  /** Resolves appends that are stored, when enough replicas have them. Returns those that a failover has lost. */
+  private async acknowledge(
+    keys: StreamKeys,
+    appends: readonly PendingAppend[],
+  ): Promise<readonly PendingAppend[]> {
+    const { replicas } = this.options;
+    const headers = this.headersOf(batchesOf(appends));
+    if (replicas)
+      try {
+        const present = await replicas.waitForReplicas(keys, [...headers.values()]);
+        for (const [i, batch] of [...headers.keys()].entries())
+          if (!present[i]) this.unacknowledged.delete(batch);
+      } catch (error) {
+        const outcome = unanswered(error, this.whenConfirmed(replicas, keys, [...headers.values()]));
+        for (const { reject } of appends) reject(outcome);
+        throw error;
+      }
+    const lost: PendingAppend[] = [];
+    for (const append of appends) {
+      const appended = append.batches.flatMap(({ batch }) => this.unacknowledged.get(batch) ?? []);
+      if (appended.length < append.batches.length) lost.push(append);
+      else append.resolve(appended);
+      for (const { batch } of append.batches) this.unacknowledged.delete(batch);
+    }
+    return lost;
+  }
+
+  /** Whether batches of one call are still there when enough replicas answer again: a failover loses all of them or none. */
+  private async whenConfirmed(
     replicas: ReplicaWaiter,
+    keys: StreamKeys,
+    headers: readonly BatchHeader[],
+  ): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return !(await replicas.waitForReplicas(keys, headers)).includes(false);
+      } catch {
+        if (this.closed) return new Promise(() => {}); // nobody asks any more
+      }
+      await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, SETTLE_RETRY)).unref());
+    }
+  }
+
+  private readonly isStored = ({ batches }: PendingAppend): boolean =>
+    batches.every(({ batch }) => this.unacknowledged.has(batch));
+
+  /** The headers of batches that are stored; not of duplicates, which were stored under another one. */
+  private headersOf(batches: readonly NamedBatch[]): Map<Batch, BatchHeader> {
+    const headers = new Map<Batch, BatchHeader>();
+    for (const { batch } of batches) {
+      const appended = this.unacknowledged.get(batch);
+      if (!appended || appended.duplicate) continue;
+      const { last, storedAtMs } = appended;
+      headers.set(batch, { last, count: batch.count, bytes: batch.bytes.length, storedAtMs });
+    }
+    return headers;
+  }
+
+  private remember(batches: readonly NamedBatch[], stored: readonly TimedAppendResult[]): void {
+    for (const [i, { batch }] of batches.entries()) this.unacknowledged.set(batch, stored[i]);
+  }
+
+  /** Appends in one call; when its answer doesn't come, the appends are rejected here. */
+  private async appendCall(
     app: AppId,
     queue: AppendQueue,
-    batches: readonly PendingAppend[],
-  ): Promise<TimedAppendResult[]> {
-    const { keys } = queue;
-    const unconfirmed = batches.filter(({ batch }) => this.storedUnconfirmed.has(batch));
-    // Before anything is appended that could not be acknowledged.
-    if (unconfirmed.length > 0 || replicas.lacksReplicas(keys)) {
-      const present = await replicas.waitForReplicas(keys, this.headersOf(unconfirmed));
-      for (const [i, { batch }] of unconfirmed.entries())
-        if (!present[i]) this.storedUnconfirmed.delete(batch);
-    }
-    const fresh = batches.filter(({ batch }) => !this.storedUnconfirmed.has(batch));
-    if (fresh.length > 0) {
-      const stored = await this.appendBatches(app, queue, fresh);
-      for (const [i, { batch }] of fresh.entries()) this.storedUnconfirmed.set(batch, stored[i]);
-      const appended = fresh.filter((_, i) => !stored[i].duplicate);
-      const present = await replicas.waitForReplicas(keys, this.headersOf(appended));
-      // A failover between the two has lost them.
-      for (const [i, { batch }] of appended.entries()) if (!present[i]) this.storedUnconfirmed.delete(batch);
-      if (present.includes(false)) throw new TailraceError('unavailable', 'Redis failed over: send again.');
-    }
-    return batches.map(({ batch }) => {
-      const appended = this.storedUnconfirmed.get(batch);
-      if (!appended) throw new Error('a batch is neither stored nor unconfirmed');
-      this.storedUnconfirmed.delete(batch);
+    appends: readonly PendingAppend[],
+  ): Promise<readonly TimedAppendResult[]> {
+    const batches = batchesOf(appends);
+    const number = ++this.lastCall;
+    const lowest = Math.max(this.options.newestSeen(app), queue.last) + 1;
+    try {
+      const appended = await this.script.append(queue.keys, number, batches, lowest);
+      notePosition(queue, appended);
       return appended;
-    });
-  }
-
-  private headersOf(batches: readonly PendingAppend[]): BatchHeader[] {
-    return batches.flatMap(({ batch }) => {
-      const appended = this.storedUnconfirmed.get(batch);
-      if (!appended) return [];
-      const { last, storedAtMs } = appended;
-      return [{ last, count: batch.count, bytes: batch.bytes.length, storedAtMs }];
-    });
-  }
-
-  private async runAppendScript(
-    app: AppId,
-    { keys, last }: AppendQueue,
-    batches: readonly PendingAppend[],
-  ): Promise<number[]> {
-    const { connection, retention, origin, newestSeen } = this.options;
-    const args: RedisArgument[] = [
-      retention.lines,
-      retention.bytes,
-      retention.ageMs,
-      FRAME_ID_TTL_MS,
-      FRAME_IDS_MAX,
-      Math.max(newestSeen(app), last) + 1,
-      keys.channel,
-      origin,
-    ];
-    const acquired: Buffer[] = [];
-    for (const { batch, frameId } of batches) {
-      const buffer = this.buffers.acquire(batch.bytes.length);
-      acquired.push(buffer);
-      args.push(batch.count, batch.bytes.length, frameId, packRecords(batch.bytes, buffer));
+    } catch (error) {
+      if (error instanceof UnansweredCommand) {
+        let resolve: (stored: boolean) => void = () => {};
+        const stored = new Promise<boolean>((settle) => (resolve = settle));
+        queue.unanswered = { number, batches, resolve };
+        for (const { reject } of appends) reject(unanswered(error, stored));
+      }
+      throw error;
     }
-    const { lines, index, state, frameIds } = keys;
-    const reply = await connection.runScript(LUA_SCRIPTS.append, [lines, index, state, ...frameIds], args);
-    // Not after a failure: the command may still be in flight.
-    for (const buffer of acquired) this.buffers.release(buffer);
-    return reply as number[];
+  }
+
+  /** Asks what became of a call; from then on that is so. */
+  private async settle(queue: AppendQueue, { number, batches, resolve }: UnansweredCall): Promise<void> {
+    const { replicas } = this.options;
+    queue.askedInVain++;
+    const stored = await this.script.settle(queue.keys, number, batches);
+    queue.unanswered = undefined;
+    queue.askedInVain = 0;
+    if (!stored) {
+      resolve(false);
+      return;
+    }
+    notePosition(queue, stored);
+    this.remember(batches, stored);
+    if (!replicas) resolve(true);
+    else void this.whenConfirmed(replicas, queue.keys, [...this.headersOf(batches).values()]).then(resolve);
+  }
+
+  /** Asks again what became of a call, unless somebody appends before. */
+  private askLater(app: AppId, queue: AppendQueue): void {
+    setTimeout(
+      () => {
+        if (queue.unanswered && !queue.busy && !this.closed) void this.sendQueued(app, queue);
+      },
+      backoffMs(queue.askedInVain + 1, SETTLE_RETRY),
+    ).unref();
   }
 
   private removeIdleQueues(): void {
     const before = Date.now() - IDLE_QUEUE_MS;
     for (const [app, queue] of this.queues)
-      if (!queue.busy && queue.usedAtMs < before) this.queues.delete(app);
+      if (!queue.busy && !queue.unanswered && queue.usedAtMs < before) this.queues.delete(app);
   }
+}
+
+function notePosition(queue: AppendQueue, appended: readonly TimedAppendResult[]): void {
+  for (const { last } of appended) queue.last = Math.max(queue.last, last);
 }
 
 function takeFromQueue(queue: AppendQueue): PendingAppend[] {
   let bytes = 0;
+  let batchCount = 0;
   let count = 0;
-  for (const { batch } of queue.pending) {
-    if (count > 0 && (bytes + batch.bytes.length > CALL_BYTES_MAX || count >= CALL_BATCHES_MAX)) break;
-    bytes += batch.bytes.length;
+  for (const { batches } of queue.pending) {
+    for (const { batch } of batches) bytes += batch.bytes.length;
+    batchCount += batches.length;
+    if (count > 0 && (bytes > CALL_BYTES_MAX || batchCount > CALL_BATCHES_MAX)) break;
     count++;
   }
   return queue.pending.splice(0, count);
+}
+
+function batchesOf(appends: readonly PendingAppend[]): readonly NamedBatch[] {
+  return appends.length === 1 ? appends[0].batches : appends.flatMap(({ batches }) => batches);
+}
+
+function resolveAll(appends: readonly PendingAppend[], stored: readonly TimedAppendResult[]): void {
+  let at = 0;
+  for (const { batches, resolve } of appends) {
+    resolve(appends.length === 1 ? stored : stored.slice(at, at + batches.length));
+    at += batches.length;
+  }
+}
+
+function unanswered(error: unknown, stored: Promise<boolean>): UnansweredAppend {
+  const { code, message, cause } =
+    error instanceof TailraceError ? error : new TailraceError('unavailable', String(error));
+  return new UnansweredAppend(code, message, cause, stored);
 }

@@ -28,6 +28,7 @@ export class ChangeFeed {
   /** Apps that have subscribers, with the last sequence that these were notified of; -1: not reconciled yet. */
   private readonly notifiedUpTo = new Map<AppId, Sequence>();
   private revision = -1;
+  private storeId: string | undefined;
   private subscribing: AppId[] = [];
   private unsubscribing: AppId[] = [];
   private readonly timer: NodeJS.Timeout;
@@ -61,6 +62,10 @@ export class ChangeFeed {
 
   watchRecords(listener: (scope: string) => void): () => void {
     return this.subscriptions.watchRecords(listener);
+  }
+
+  watchEmptied(listener: () => void): () => void {
+    return this.subscriptions.watchEmptied(listener);
   }
 
   watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void {
@@ -176,11 +181,13 @@ export class ChangeFeed {
   }
 
   private async reconcileRecords(): Promise<void> {
-    const revision = await this.records.revision('');
-    if (revision === this.revision) return;
-    const first = this.revision === -1;
+    const [revision, storeId] = await Promise.all([this.records.revision(), this.records.storeId()]);
+    const isEmptied = this.storeId !== undefined && this.storeId !== storeId;
+    const isChanged = this.revision !== -1 && this.revision !== revision;
+    this.storeId = storeId;
     this.revision = revision;
-    if (!first) this.subscriptions.notifyRecordChange('');
+    if (isEmptied) this.subscriptions.notifyEmptied();
+    if (isEmptied || isChanged) this.subscriptions.notifyRecordChange('');
   }
 
   private async reconcileApps(apps: readonly AppId[]): Promise<void> {

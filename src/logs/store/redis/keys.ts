@@ -30,6 +30,17 @@ export function streamKeys(app: AppId): StreamKeys {
   };
 }
 
+/** Finds the index of every stream (`SCAN`). */
+export const STREAM_INDEX_PATTERN = `${PREFIX}:{*}:index`;
+
+/** The app whose stream has this index. */
+export function appOfIndexKey(key: string): AppId {
+  return key.slice(`${PREFIX}:{`.length, -'}:index'.length) as AppId;
+}
+
+/** Held by the router that removes what is too old. */
+export const SWEEP_KEY = `${PREFIX}:{platform}:sweep`;
+
 export function appendChannel(app: AppId): string {
   return `${PREFIX}:wake:${app}`;
 }
@@ -56,5 +67,15 @@ export function leaseKey(name: string): string {
 export const STORE_FORMAT_KEY = `${PREFIX}:{platform}:format`;
 export const STORE_FORMAT = '1';
 
+/** Holds a random id of the data: another one, or none, says that it was removed. */
+export const STORE_ID_KEY = `${PREFIX}:{platform}:id`;
+
 /** Written to find out whether Redis accepts writes. */
 export const WRITE_PROBE_KEY = `${PREFIX}:{platform}:probe`;
+
+/** Written to find out what the user may do: a stream, a hash, a sorted set, a string; and a channel that nobody listens to. */
+export function probeKeys(): readonly string[] {
+  return ['stream', 'hash', 'set', 'text'].map((kind) => `${WRITE_PROBE_KEY}:${kind}`);
+}
+
+export const PROBE_CHANNEL = `${PREFIX}:probe`;

@@ -29,4 +29,7 @@ export const LUA_SCRIPTS = {
   list: loadScript('list'),
   acquire: loadScript('acquire'),
   release: loadScript('release'),
+  clock: loadScript('clock'),
+  trim: loadScript('trim'),
+  probe: loadScript('probe'),
 } as const;

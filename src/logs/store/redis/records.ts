@@ -1,7 +1,8 @@
 /** The small records in Redis: a hash per scope, and a sorted set of its keys for listing them. */
+import { randomUUID } from 'node:crypto';
 import type { RecordChange, StoredRecord } from '../contract.ts';
 import type { RedisArgument, RedisConnection } from './connection/connection.ts';
-import { RECORDS_CHANNEL, recordKeys } from './keys.ts';
+import { RECORDS_CHANNEL, recordKeys, STORE_ID_KEY } from './keys.ts';
 import { LUA_SCRIPTS } from './lua-scripts.ts';
 
 /** Records that are listed with one call, which blocks Redis. */
@@ -40,7 +41,7 @@ export class RedisRecords {
     }
   }
 
-  /** Makes all changes or none; gives the number of the transaction, 0 when it was quiet, undefined when it wasn't made. */
+  /** Makes all changes or none; gives the number of the transaction, 0 when it isn't counted, undefined when it wasn't made. */
   async transact(
     scope: string,
     changes: readonly RecordChange[],
@@ -54,13 +55,22 @@ export class RedisRecords {
       LUA_SCRIPTS.transact,
       [values, keys, revision],
       args,
+      changes.some(({ ifVersion }) => ifVersion !== undefined),
     )) as number[];
     return made === 1 ? number : undefined;
   }
 
-  /** How many transactions of a scope were not quiet. */
-  async revision(scope: string): Promise<number> {
-    return Number((await this.connection.call('get', recordKeys(scope).revision)) ?? 0);
+  /** How many transactions in the scope of no app were not quiet. */
+  async revision(): Promise<number> {
+    return Number((await this.connection.call('get', recordKeys('').revision)) ?? 0);
+  }
+
+  /** The id of the data in this Redis; it gets one when it has none. */
+  async storeId(): Promise<string> {
+    const id = await this.connection.call('get', STORE_ID_KEY);
+    if (typeof id === 'string') return id;
+    await this.connection.call('set', STORE_ID_KEY, randomUUID(), 'NX');
+    return String(await this.connection.call('get', STORE_ID_KEY));
   }
 }
 

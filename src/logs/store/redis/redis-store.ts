@@ -5,7 +5,7 @@
  * Whatever has to be atomic is one Lua script (`lua/`); time is by Redis's clock; reads go to the master.
  */
 
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type Log, SILENT_LOG } from '../../../common/log.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type {
@@ -14,6 +14,7 @@ import type {
   AppendResult,
   AppId,
   Lease,
+  NamedBatch,
   RecordChange,
   Retention,
   Sequence,
@@ -24,10 +25,12 @@ import type {
   StreamBounds,
   TransactOptions,
 } from '../contract.ts';
+import type { TimedAppendResult } from './append-script.ts';
 import { RedisAppender } from './appender.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { RedisConnection } from './connection/connection.ts';
-import { redisStatus } from './connection/redis-status.ts';
+import { checkPermissions } from './connection/permissions.ts';
+import { redisStatus, redisTime } from './connection/redis-status.ts';
 import { parseRedisUrl, type RedisAddress } from './connection/redis-url.ts';
 import { ReplicaWaiter, type ReplicaWaitOptions } from './connection/replica-waiter.ts';
 import {
@@ -39,10 +42,13 @@ import {
 } from './connection/server-check.ts';
 import { RedisLeases } from './leases.ts';
 import { RedisRecords } from './records.ts';
+import { StreamAges } from './stream-ages.ts';
 import { RedisStreams } from './streams.ts';
 
 /** How long Redis may be unavailable when the store is opened. */
 const OPEN_TIMEOUT_MS = 10_000;
+/** Of the name of a process: every append carries it, and Redis keeps it for every app. */
+const ORIGIN_BYTES = 12;
 
 export interface RedisStoreOptions {
   readonly url: string;
@@ -52,6 +58,8 @@ export interface RedisStoreOptions {
   readonly log: Log;
   /** How long Redis may be unavailable when the store is opened, ms. */
   readonly openMs?: number;
+  /** A server opens it, and starts: Redis may be unavailable for so long until {@link Store.onServerStarted}. */
+  readonly forServer?: boolean;
   /** Replicas that must have a line before it is acknowledged; left out: none. */
   readonly wait?: ReplicaWaitOptions;
 }
@@ -72,21 +80,25 @@ export class RedisStore implements Store {
   private readonly leases: RedisLeases;
   private readonly changeFeed: ChangeFeed;
 
+  private readonly ages: StreamAges;
+
   private readonly wait: ReplicaWaitOptions | undefined;
+  private readonly waitConnection: RedisConnection | undefined;
 
   private constructor(connection: RedisConnection, { address, ca, retention, wait }: OpenOptions) {
-    const origin = randomUUID();
+    const origin = randomBytes(ORIGIN_BYTES).toString('base64url');
     this.connection = connection;
     this.streams = new RedisStreams(connection);
     this.records = new RedisRecords(connection, origin);
     this.leases = new RedisLeases(connection);
+    this.ages = new StreamAges(connection, retention.ageMs);
     this.changeFeed = new ChangeFeed(connection, this.records, origin);
     const newestSeen = (app: AppId): Sequence => this.changeFeed.newestSeen(app);
     this.wait = wait;
     // Without warnings: the other connection has the same ones.
-    const waitConnection =
+    this.waitConnection =
       wait && new RedisConnection({ address, ca, log: SILENT_LOG, waitMs: wait.timeoutMs });
-    const replicas = wait && waitConnection && new ReplicaWaiter(waitConnection, wait);
+    const replicas = wait && this.waitConnection && new ReplicaWaiter(this.waitConnection, wait);
     this.appender = new RedisAppender({ connection, retention, origin, newestSeen, replicas });
   }
 
@@ -97,12 +109,14 @@ export class RedisStore implements Store {
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const { ca, log } = options;
     const address = parseRedisUrl(options.url);
-    const connection = new RedisConnection({ address, ca, log });
+    const openMs = options.openMs ?? OPEN_TIMEOUT_MS;
+    const connection = new RedisConnection({ address, ca, log, startPatienceMs: openMs });
     let store: RedisStore | undefined;
     const wait = options.wait && options.wait.replicas > 0 ? options.wait : undefined;
     try {
       store = new RedisStore(connection, { address, ca, retention: options.retention, wait });
-      await connection.ready(options.openMs ?? OPEN_TIMEOUT_MS);
+      await connection.ready(openMs);
+      await checkPermissions(connection, wait !== undefined);
       const servers = await readServerInfo(connection);
       const missing = missingReplicas(servers, wait?.replicas ?? 0);
       if (missing) log.warn({ redis: address.text }, missing);
@@ -110,7 +124,14 @@ export class RedisStore implements Store {
       for (const warning of new Set(servers.flatMap(serverWarnings)))
         log.warn({ redis: address.text }, warning);
       await checkStoreFormat(connection);
+      store.watchEmptied(() => {
+        const message =
+          'Redis was emptied, or is another one now: apps, tokens, keys, drains and lines are gone';
+        log.warn({ redis: address.text }, message);
+        checkStoreFormat(connection).catch((error: unknown) => log.warn({ err: error }, message));
+      });
       await store.changeFeed.reconcile();
+      if (!options.forServer) store.endStart();
       return store;
     } catch (error) {
       await store?.close();
@@ -120,13 +141,13 @@ export class RedisStore implements Store {
   }
 
   async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
-    const { storedAtMs, first, last, duplicate } = await this.appender.append(
-      app,
-      batch,
-      options?.frameId ?? '',
-    );
-    if (!duplicate) this.changeFeed.onAppended(app, last, { ...batch, first, last, storedAtMs });
-    return { first, last, duplicate, retainedByReaders: !duplicate };
+    const [appended] = await this.appender.append(app, [{ batch, frameId: options?.frameId ?? '' }]);
+    return this.onAppended(app, batch, appended);
+  }
+
+  async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
+    const appended = await this.appender.append(app, batches);
+    return batches.map(({ batch }, i) => this.onAppended(app, batch, appended[i]));
   }
 
   read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -189,6 +210,10 @@ export class RedisStore implements Store {
     return this.changeFeed.watchRecords(listener);
   }
 
+  watchEmptied(listener: () => void): () => void {
+    return this.changeFeed.watchEmptied(listener);
+  }
+
   acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
     return this.leases.acquireLease(name, owner, ttlMs);
   }
@@ -197,13 +222,34 @@ export class RedisStore implements Store {
     return this.leases.releaseLease(lease);
   }
 
+  async time(): Promise<number> {
+    return redisTime(this.connection);
+  }
+
+  onServerStarted(): void {
+    this.endStart();
+    this.ages.start();
+  }
+
   status(): Promise<StoreStatus> {
     return redisStatus(this.connection, this.wait?.replicas ?? 0);
   }
 
   async close(): Promise<void> {
     this.changeFeed.close();
+    this.ages.stop();
     await this.appender.close();
     this.connection.close();
+  }
+
+  private endStart(): void {
+    this.connection.endStart();
+    this.waitConnection?.endStart();
+  }
+
+  private onAppended(app: AppId, batch: Batch, appended: TimedAppendResult): AppendResult {
+    const { storedAtMs, first, last, duplicate } = appended;
+    if (!duplicate) this.changeFeed.onAppended(app, last, { ...batch, first, last, storedAtMs });
+    return { first, last, duplicate, retainedByReaders: !duplicate };
   }
 }

@@ -15,15 +15,22 @@ export let lines: u32 = 0;
 /** The last day that a timestamp may name, as the number 20121210: set by the caller, see `latestDate` in timestamp.ts. */
 export let dateMax: u32 = 0;
 
-/** The date that was checked last: `2012-12-` and `10`. */
+/** The date that was checked last: `2012-12-` and `10`. Two bytes are never as much as in the beginning: no date was checked then. */
 let goodDate: u64 = 0;
-let goodDay: u32 = 0;
+let goodDay: u32 = 0x10000;
 
 const SPACE: u32 = 0x20;
 const DASH: u32 = 0x2d;
 const RECORD_HEADER: u32 = 12;
 const MESSAGE_BYTES_MAX: u32 = 10_000;
 const HEADER_BYTES_MAX: u32 = 8_192;
+const HOSTNAME_BYTES_MAX: u32 = 255;
+const PROCID_BYTES_MAX: u32 = 128;
+const MSGID_BYTES_MAX: u32 = 32;
+/** Of names in structured data. */
+const NAME_BYTES_MAX: u32 = 32;
+/** Bytes of `t.xxxxxxxx-xxxx-`: see `token-text.ts`. */
+const TOKEN_TEXT_BYTES_MIN: u32 = 16;
 /** Of Heroku's form, without the count. */
 const FRAME_BYTES_MAX: u32 = 10_240;
 const DATE_MIN: u32 = 20_000_101;
@@ -101,8 +108,8 @@ export function take(
       why = UNSUPPORTED;
       break;
     }
-    let p = hostStart;
-    while (p < limit && load<u8>(p) != SPACE) p++;
+    let p = skipField(hostStart, limit);
+    const hostEnd = p;
     const sourceStart = p + 1;
     let nameLength = tokenLength;
     if (nameLength == 0) while (sourceStart + nameLength < limit && load<u8>(sourceStart + nameLength) != SPACE) nameLength++;
@@ -110,8 +117,9 @@ export function take(
     // HOSTNAME must be there, and APP-NAME must be the token.
     if (
       rest >= limit ||
-      p == hostStart ||
-      (p - hostStart == 1 && load<u8>(hostStart) == DASH) ||
+      load<u8>(hostEnd) != SPACE ||
+      (hostEnd - hostStart == 1 && load<u8>(hostStart) == DASH) ||
+      !isClean(hostStart, hostEnd, HOSTNAME_BYTES_MAX) ||
       load<u8>(rest) != SPACE ||
       !isEqual(sourceStart, token, tokenLength)
     ) {
@@ -119,15 +127,23 @@ export function take(
       why = UNSUPPORTED;
       break;
     }
-    p = rest + 1;
-    while (p < limit && load<u8>(p) != SPACE) p++;
-    const msgidStart = p + 1;
-    p = msgidStart;
-    while (p < limit && load<u8>(p) != SPACE) p++;
-    const sdStart = p + 1;
-    const messageStart = skipStructuredData(sdStart, stop, limit);
-    // Two spaces in a row are an empty field, which has to be filled in.
-    if (messageStart == 0 || msgidStart - rest == 2 || p == msgidStart) {
+    const dynoEnd = skipField(rest + 1, limit);
+    const msgidStart = dynoEnd + 1;
+    let messageStart: u32 = 0;
+    // "- - ": neither MSGID nor structured data, which is most lines.
+    if (load<u32>(msgidStart) == 0x202d202d && msgidStart + 4 <= limit) messageStart = msgidStart + 4;
+    else {
+      const msgidEnd = skipField(msgidStart, limit);
+      if (load<u8>(msgidEnd) == SPACE && isClean(msgidStart, msgidEnd, MSGID_BYTES_MAX))
+        messageStart = skipStructuredData(msgidEnd + 1, stop, limit);
+    }
+    if (
+      messageStart == 0 ||
+      load<u8>(dynoEnd) != SPACE ||
+      !isClean(rest + 1, dynoEnd, PROCID_BYTES_MAX) ||
+      // An element of its own for the token, in front of the message: "[tailrac".
+      load<u64>(messageStart) == 0x6361726c6961745b
+    ) {
       i = frame;
       why = UNSUPPORTED;
       break;
@@ -255,6 +271,7 @@ function skipPriority(start: u32, end: u32): u32 {
     i++;
   }
   if (digits == 0 || priority > 191 || load<u8>(i) != 0x3e) return 0;
+  if (digits > 1 && load<u8>(start, 1) == 0x30) return 0;
   // "1 "
   return load<u16>(i, 1) == 0x2031 ? i + 3 : 0;
 }
@@ -270,19 +287,19 @@ function skipTime(start: u32, limit: u32): u32 {
   }
   if (load<u8>(start, 10) != 0x54) return 0;
   if (load<u8>(start, 13) != 0x3a || load<u8>(start, 16) != 0x3a) return 0;
-  if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 60) return 0;
+  if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 59) return 0;
   let i = start + 19;
   if (load<u8>(i) == 0x2e) {
     i++;
     const from = i;
     while (i < limit && isDigit(load<u8>(i))) i++;
-    if (i == from) return 0;
+    if (i == from || i - from > 9) return 0;
   }
   const zone: u32 = load<u8>(i);
   if (zone == 0x5a) i += 1;
   else {
     if (zone != 0x2b && zone != 0x2d) return 0;
-    if (pair(i + 1) > 99 || load<u8>(i, 3) != 0x3a || pair(i + 4) > 99) return 0;
+    if (pair(i + 1) > 23 || load<u8>(i, 3) != 0x3a || pair(i + 4) > 59) return 0;
     i += 6;
   }
   return i < limit && i - start <= 35 && load<u8>(i) == SPACE ? i + 1 : 0;
@@ -295,9 +312,18 @@ function isDate(start: u32): bool {
   const year = pair(start + 2);
   const month = pair(start + 5);
   const day = pair(start + 8);
-  if (century > 99 || year > 99 || month - 1 > 11 || day - 1 > 30) return false;
+  if (century > 99 || year > 99 || month - 1 > 11 || day - 1 >= monthDays(century, year, month)) return false;
   const date = century * 1_000_000 + year * 10_000 + month * 100 + day;
   return date >= DATE_MIN && date <= dateMax;
+}
+
+/** Days of a month from 1 to 12. */
+function monthDays(century: u32, year: u32, month: u32): u32 {
+  if (month == 2) {
+    const isLeapYear = year == 0 ? (century & 3) == 0 : (year & 3) == 0;
+    return isLeapYear ? 29 : 28;
+  }
+  return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
 }
 
 /** The two digits at `i` as a number; over 99 when they are none. */
@@ -311,7 +337,42 @@ function isDigit(byte: u32): bool {
   return byte - 0x30 <= 9;
 }
 
-/** Where the message starts, after structured data and a space, or 0 when there is none or it isn't complete. */
+/** Where the field that starts at `start` ends: at a space or another byte that no field has, or at `limit`. */
+function skipField(start: u32, limit: u32): u32 {
+  for (let i = start; i < limit; i += 16) {
+    const bytes = v128.load(i);
+    // Compared as signed numbers, what is beyond ASCII is below `!` as well.
+    const odd = v128.or(i8x16.lt_s(bytes, i8x16.splat(0x21)), i8x16.eq(bytes, i8x16.splat(0x7f)));
+    const found = i8x16.bitmask(odd);
+    if (found != 0) {
+      const end: u32 = i + ctz<i32>(found);
+      return end < limit ? end : limit;
+    }
+  }
+  return limit;
+}
+
+/** Is the field there, of at most `max` bytes, and without a token? It is PRINTUSASCII already. */
+function isClean(start: u32, end: u32, max: u32): bool {
+  const length = end - start;
+  if (length == 0 || length > max) return false;
+  return length < TOKEN_TEXT_BYTES_MIN || !mayHoldToken(start, end);
+}
+
+/** Is there something in `[start, end)` that begins as a token does, `t.xxxxxxxx-`? */
+function mayHoldToken(start: u32, end: u32): bool {
+  for (let i = start; i < end; i += 16) {
+    const letters = i8x16.eq(v128.or(v128.load(i), i8x16.splat(0x20)), i8x16.splat(0x74));
+    let found = i8x16.bitmask(v128.and(letters, i8x16.eq(v128.load(i, 1), i8x16.splat(0x2e))));
+    for (; found != 0; found &= found - 1) {
+      const at: u32 = i + ctz<i32>(found);
+      if (at + TOKEN_TEXT_BYTES_MIN <= end && load<u8>(at, 10) == DASH) return true;
+    }
+  }
+  return false;
+}
+
+/** Where the message starts, after structured data and a space, or 0 when there is none or it can't be stored as it is. */
 function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
   let i = sdStart;
   if (i + 1 >= limit) return 0;
@@ -323,19 +384,43 @@ function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
     const idStart = i;
     while (i < limit && isNameByte(load<u8>(i))) i++;
     // Without parameters it may as well be the message's first word.
-    if (i == idStart || i >= limit || load<u8>(i) == 0x5d) return 0;
+    if (i == idStart || i - idStart > NAME_BYTES_MAX || i >= limit || load<u8>(i) == 0x5d) return 0;
+    // "tailrace" at the front: it may be the element that holds the token.
+    if (load<u64>(idStart) == 0x656361726c696174) return 0;
     while (i < limit && load<u8>(i) == SPACE) {
       i++;
+      const nameStart = i;
       while (i < limit && isNameByte(load<u8>(i))) i++;
-      if (i + 1 >= limit || load<u8>(i) != 0x3d || load<u8>(i, 1) != 0x22) return 0;
-      i += 2;
-      while (i < limit && load<u8>(i) != 0x22) i += load<u8>(i) == 0x5c ? 2 : 1;
-      i++;
+      if (i == nameStart || i - nameStart > NAME_BYTES_MAX || i + 1 >= limit || load<u8>(i) != 0x3d || load<u8>(i, 1) != 0x22) return 0;
+      i = skipValue(i + 2, limit) + 1;
     }
     if (i >= limit || load<u8>(i) != 0x5d) return 0;
     i++;
   }
-  return i < limit && i < end && load<u8>(i) == SPACE ? i + 1 : 0;
+  if (i >= limit || i >= end || load<u8>(i) != SPACE || mayHoldToken(sdStart, i)) return 0;
+  return i + 1;
+}
+
+/** Where the value that starts at `start` ends: at a quote without a backslash before it; `limit` when it isn't ASCII up to there. */
+function skipValue(start: u32, limit: u32): u32 {
+  let i = start;
+  while (i < limit) {
+    const bytes = v128.load(i);
+    const marks = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
+    // The sign is the first bit of what is beyond ASCII, which has to be checked.
+    const found = i8x16.bitmask(v128.or(marks, bytes));
+    if (found == 0) {
+      i += 16;
+      continue;
+    }
+    i += ctz<i32>(found);
+    if (i >= limit) break;
+    const byte: u32 = load<u8>(i);
+    if (byte == 0x22) return i;
+    if (byte != 0x5c) break;
+    i += 2;
+  }
+  return limit;
 }
 
 function isNameByte(byte: u32): bool {

@@ -1,4 +1,4 @@
-import { isTerminalControl, utf8SequenceLength } from './utf8.ts';
+import { isHiddenCharacter, utf8SequenceLength } from './utf8.ts';
 
 const TAB = 0x09;
 const SPACE = 0x20;
@@ -64,8 +64,8 @@ export class ByteWriter {
 
   /**
    * Adds UTF-8 from elsewhere.
-   * @returns false, with nothing added, when something in it can't be copied: invalid UTF-8, or what a terminal would interpret (in
-   *   JSON, control characters are escaped).
+   * @returns false, with nothing added, when something in it can't be copied: invalid UTF-8, or what a terminal would interpret or
+   *   not show (in JSON, control characters are escaped).
    */
   writeEscaped(from: Uint8Array, start: number, end: number, mode: EscapeMode): boolean {
     this.ensureCapacity((end - start) * 2 + ESCAPE_BYTES_MAX);
@@ -80,7 +80,7 @@ export class ByteWriter {
         bytes[o++] = byte;
       } else if (byte > DELETE) {
         const length = utf8SequenceLength(from, i, end);
-        if (length === 0 || isTerminalControl(from, i)) return false;
+        if (length === 0 || isHiddenCharacter(from, i)) return false;
         for (let k = 0; k < length; k++) bytes[o++] = from[i + k];
         i += length - 1;
       } else if (byte === TAB && !isQuoted) bytes[o++] = TAB;

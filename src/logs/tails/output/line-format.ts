@@ -26,7 +26,7 @@ export function formatTextLine(line: RecordCursor, bytes: Buffer): string {
   const source = bytes.toString('utf8', line.sourceStart, sourceEnd);
   const dyno = bytes.toString('utf8', sourceEnd + 1, line.msgidStart - 1);
   const message = bytes.toString('utf8', line.messageStart, line.textEnd);
-  return `${timestamp} ${sanitize(source)}[${sanitize(dyno)}]: ${sanitize(message)}`;
+  return `${sanitize(timestamp)} ${sanitize(source)}[${sanitize(dyno)}]: ${sanitize(message)}`;
 }
 
 /** The line as JSON, on one line. */

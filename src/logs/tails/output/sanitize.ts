@@ -1,36 +1,69 @@
 /**
- * Makes a message safe for a terminal: escape sequences (ECMA-48) other than colors, and control
- * characters other than the tab, are shown instead of interpreted. A line feed within a message is kept, its
- * next line indented, so that no message can pass itself off as another line.
+ * Makes foreign text safe for a terminal: escape sequences (ECMA-48) other than colors, control characters other than the tab, and
+ * characters that nobody sees are shown instead of interpreted. A line feed within a message is kept, its next line indented, so
+ * that no message can pass itself off as another line.
  */
+import { hasHiddenCharacter, replaceHiddenCharacters } from '../../../common/text/hidden-characters.ts';
 
-const SAFE = /^[\t\x20-\x7e\u00a0-\u2027\u202f-\u2065\u206a-\ufeff]*$/;
-/** `ESC [ … m` (SGR: colors and styles) is kept; everything else that a terminal might interpret is not. */
-const CONTROL = /\x1b\[[0-9;:]*m|[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
+/** `ESC [ … m` (SGR: colors and styles) is kept. */
+const COLOR = /(\x1b\[[0-9;:]*m)/;
+const RESET = '\x1b[0m';
 
-/** The message with colors kept and everything else that a terminal would interpret shown as `\xNN`. */
+/** At the front of a text it says how the bytes are to be read, and hides nothing. */
+const BYTE_ORDER_MARK = '\ufeff';
+
+/** The message with colors kept and everything else that a terminal would interpret, or not show, as `\xNN` or `\uNNNN`. */
 export function sanitize(message: string): string {
-  if (SAFE.test(message)) return message;
-  let colored = false;
-  const clean = message.replace(CONTROL, (found) => {
-    if (found.length > 1) {
-      colored = true;
-      return found;
-    }
-    if (found === '\n') return '\n    ';
-    const code = found.charCodeAt(0);
-    return code > 0xff ? `\\u${code.toString(16)}` : `\\x${code.toString(16).padStart(2, '0')}`;
-  });
-  // A color that isn't reset would run on into other lines.
-  return colored && !clean.endsWith('\x1b[0m') ? `${clean}\x1b[0m` : clean;
+  return message.startsWith(BYTE_ORDER_MARK)
+    ? BYTE_ORDER_MARK + sanitizeLines(message.slice(1), '\n    ')
+    : sanitizeLines(message, '\n    ');
 }
 
-/** JSON that is safe for a terminal, too: `JSON.stringify` leaves DEL, C1 controls and bidirectional formatting characters as they are. */
-export function terminalSafeJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
-    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+/** The same for a text of which whoever calls has written some: its lines stay lines. */
+export function sanitizeText(text: string): string {
+  return sanitizeLines(text, '\n');
+}
+
+/** The same for a cell of a table: it has one line. */
+export function sanitizeCell(text: string): string {
+  return sanitizeLines(text, '\\n');
+}
+
+function sanitizeLines(text: string, lineFeed: string): string {
+  if (!hasHiddenCharacter(text)) return text;
+  // Every second piece is a color.
+  const pieces = text.split(COLOR);
+  const clean = pieces
+    .map((piece, i) =>
+      i % 2 === 1 ? piece : replaceHiddenCharacters(piece, (found) => showHidden(found, lineFeed)),
+    )
+    .join('');
+  // A color that isn't reset would run on into other lines.
+  return pieces.length > 1 && !clean.endsWith(RESET) ? `${clean}${RESET}` : clean;
+}
+
+function showHidden(character: string, lineFeed: string): string {
+  if (character === '\t') return character;
+  if (character === '\n') return lineFeed;
+  const code = character.codePointAt(0) ?? 0;
+  const digits = code.toString(16);
+  if (code > 0xffff) return `\\u{${digits}}`;
+  return code > 0xff ? `\\u${digits.padStart(4, '0')}` : `\\x${digits.padStart(2, '0')}`;
+}
+
+/** JSON that is safe for a terminal, too: `JSON.stringify` escapes control characters only as far as U+001F. */
+export function terminalSafeJson(value: unknown, indent?: number): string {
+  return replaceHiddenCharacters(JSON.stringify(value, null, indent), (found) =>
+    found === '\n' ? found : escapeUnits(found),
   );
+}
+
+/** As JSON has it: of a character beyond U+FFFF both halves (RFC 8259 section 7). */
+function escapeUnits(character: string): string {
+  let escaped = '';
+  for (let i = 0; i < character.length; i++)
+    escaped += `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`;
+  return escaped;
 }
 
 /** The text without any colors, for files, pipes and `NO_COLOR`. */

@@ -10,6 +10,9 @@ import { RowCache } from './row-cache.tsx';
 import { measureRows } from './row-metrics.ts';
 import { type RowRange, VirtualScroller } from './virtual-scroller.ts';
 
+/** So many lines are looked back over for one with a time. */
+const UNREADABLE_TIMES_MAX = 100;
+
 /** The list of lines. Only the rows around what is visible exist, however many lines there are. */
 export function LineList({ page, logView }: { page: PageState; logView: LogView }) {
   const box = useRef<HTMLDivElement>(null);
@@ -123,7 +126,14 @@ function setPointerDown(scroller: VirtualScroller | undefined, isDown: boolean):
 }
 
 function isNewDay(lines: readonly Line[], index: number): boolean {
-  return index === 0 || localDayNumber(lines[index].ms) !== localDayNumber(lines[index - 1].ms);
+  const day = localDayNumber(lines[index].ms);
+  if (Number.isNaN(day)) return false;
+  // Lines whose time nobody can read are of the day around them.
+  for (let i = index - 1; i >= 0 && i >= index - UNREADABLE_TIMES_MAX; i--) {
+    const before = localDayNumber(lines[i].ms);
+    if (!Number.isNaN(before)) return before !== day;
+  }
+  return true;
 }
 
 function onListClick(event: MouseEvent, page: PageState, lines: readonly Line[]): void {

@@ -3,6 +3,7 @@ import type { Line } from '../../stream/line.ts';
 import { dynoColor } from '../../text/dyno-color.ts';
 import { formatCount, formatDate, formatMilliseconds, formatTimeOfDay } from '../../text/format.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../text/parsed-message.ts';
+import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
 import { LineDetails } from '../line-details.tsx';
 import { StyledText } from './styled-text.tsx';
@@ -24,6 +25,8 @@ export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap 
   const spans = messageSpans(line, terms);
   const more = wrap ? 0 : countNewlines(text);
   const hidden = text.length - PREVIEW_CHARACTERS_MAX;
+  const timestamp = visibleText(line.timestamp);
+  const [source, dyno] = [visibleText(line.source), visibleText(line.dyno)];
   return (
     <div
       class={`row level-${line.level} dyno-${dynoColor(line.source, line.dyno)}`}
@@ -43,13 +46,13 @@ export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap 
         >
           <Icon name="expand" />
         </button>
-        <time dateTime={line.timestamp} title={line.timestamp}>
+        <time dateTime={timestamp} title={timestamp}>
           {formatTimeOfDay(line.ms)}
           <i>{formatMilliseconds(line.ms)}</i>
         </time>
-        <button type="button" class="origin" tabIndex={-1} title={`Show only ${line.source}[${line.dyno}]`}>
-          {line.source !== 'app' && <i>{line.source}/</i>}
-          {line.dyno}
+        <button type="button" class="origin" tabIndex={-1} title={`Show only ${source}[${dyno}]`}>
+          {source !== 'app' && <i>{source}/</i>}
+          {dyno}
         </button>
         <span class="text">
           <StyledText spans={spans} />

@@ -100,22 +100,49 @@ describe('a request that is sent again with the same Logplex-Frame-Id', () => {
   });
 });
 
-describe('a large request without a frame id', () => {
+describe('a request without a frame id', () => {
+  it.skipIf(missing('prlimit'))('that needs more room than there is is refused as a whole', async () => {
+    // A disk that is full in the middle of it, and has space again.
+    const own = await startServerForTest({ data: dataFolderForTest(), shell: 'ulimit -S -f 2500' });
+    const app = await own.createApp();
+    const messages = numberedMessages(8_000, 'x'.repeat(700));
+    const bytes = logplexBody(messages);
+    expect((await postLogs(own, app.token, bytes)).status).toBe(503);
+    expect(await own.readMessages(app)).toEqual([]);
+    await own.kill();
+    const again = await startServerForTest({ data: own.data });
+    expect(await again.readMessages(app)).toEqual([]);
+    expect((await postLogs(again, app.token, bytes)).status).toBe(204);
+    expectSameLines(await again.readMessages(app), messages);
+  });
+
   it.skipIf(missing('prlimit'))(
-    'that could be stored in part only is stored once when it is sent again',
+    'that could be stored for one of its apps only is stored once for each when it is sent again',
     async () => {
-      // A disk that is full in the middle of it, and has space again.
-      const own = await startServerForTest({ data: dataFolderForTest(), shell: 'ulimit -S -f 2500' });
-      const app = await own.createApp();
-      const messages = numberedMessages(8_000, 'x'.repeat(700));
-      const bytes = logplexBody(messages);
-      const type = { 'content-type': 'application/logplex-1' };
-      expect((await postLogs(own, app.token, bytes, type)).status).toBe(503);
+      const own = await startServerForTest({ data: dataFolderForTest(), shell: 'ulimit -S -f 1500' });
+      const [one, other] = [await own.createApp(), await own.createApp()];
+      const [few, many] = [numberedMessages(300), numberedMessages(3_000, 'x'.repeat(700))];
+      // Alternating at first.
+      const bytes = Buffer.concat(
+        many.flatMap((text, i) => [
+          octetCounted(logplexLine(text, other.token)),
+          ...(i < few.length ? [octetCounted(logplexLine(few[i], one.token))] : []),
+        ]),
+      );
+      const headers = { authorization: `Bearer ${own.key}` };
+      for (let i = 0; i < 2; i++) {
+        expect((await postLogs(own, '', bytes, headers)).status).toBe(503);
+        expect(await own.readMessages(one)).toEqual(few);
+        expect(await own.readMessages(other)).toEqual([]);
+      }
       await runProgram('prlimit', [`--pid=${own.program.pid}`, '--fsize=unlimited']);
-      await until('room', async () => (await postLogs(own, app.token, bytes, type)).status === 204);
-      expect((await own.sourceCounters('http')).duplicates).toBeGreaterThan(0);
-      const stored = await own.readMessages(app);
-      expectSameLines(stored, messages);
+      await until('room', async () => (await postLogs(own, '', bytes, headers)).status === 204);
+      expect((await own.sourceCounters('http')).duplicates).toBeGreaterThanOrEqual(few.length);
+      expect(await own.readMessages(one)).toEqual(few);
+      expectSameLines(await own.readMessages(other), many);
+      // Its sender knows that it is stored: the same again is another request.
+      expect((await postLogs(own, '', bytes, headers)).status).toBe(204);
+      expect(await own.readMessages(one)).toEqual([...few, ...few]);
     },
   );
 

@@ -38,6 +38,21 @@ export function leaseSuite(opener: StoreOpener): void {
       expect(await store.acquireLease(name, 'me', LONG_LEASE_MS)).toBeUndefined();
     });
 
+    it('is renewed too late by its owner with the same fence, unless another one had it meanwhile', async () => {
+      const store = await opener.open();
+      const [name, probe] = [randomUUID(), randomUUID()];
+      const lease = await store.acquireLease(name, 'me', 20);
+      await store.acquireLease(probe, 'me', 20);
+      await until('both have expired', () => store.acquireLease(probe, 'you', LONG_LEASE_MS));
+      expect(await store.acquireLease(name, 'me', 20)).toEqual(lease);
+      const next = await until('the lease is free', () => store.acquireLease(name, 'you', 20));
+      expect(next.fence).toBeGreaterThan(lease?.fence ?? Number.POSITIVE_INFINITY);
+      const again = await until('the lease is free again', () =>
+        store.acquireLease(name, 'me', LONG_LEASE_MS),
+      );
+      expect(again.fence).toBeGreaterThan(next.fence);
+    });
+
     it('is free once it is released, and has a higher fence then', async () => {
       const store = await opener.open();
       const name = randomUUID();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { batchOf, newAppId } from '../../../support/batches.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { until } from '../../../support/until.ts';
 import type { StoreOpener } from './store-suite.ts';
 import { readAll, sequenceRanges } from './streams.ts';
@@ -52,7 +52,7 @@ export function retentionSuite(opener: StoreOpener): void {
     });
 
     it('trims what is too old', async () => {
-      const store = await opener.open({ ageMs: 30 });
+      const store = await opener.open({ ageMs: 1_000 });
       const app = newAppId();
       await store.append(app, batchOf('old', 'older'));
       await until('the first batch is gone', async () => {
@@ -62,6 +62,34 @@ export function retentionSuite(opener: StoreOpener): void {
       const held = await readAll(store, app);
       expect(held[0].first).toBeGreaterThanOrEqual(3);
       expect(held.at(-1)?.last).toBe((await store.bounds(app)).last);
+    });
+
+    it('trims what is too old when nothing is added any more, all of it in the end, and counts on', async () => {
+      const store = await opener.open({ ageMs: 2_000 });
+      const [app, other] = [newAppId(), newAppId()];
+      for (let i = 1; i <= 20; i++) await store.append(app, batchOf(`old ${i}`, 'x'));
+      await store.append(other, batchOf('a single one'));
+      const { storedAtMs } = (await readAll(store, app))[0];
+      await until('half of the age is over', () => Date.now() > storedAtMs + 1_000);
+      await store.append(app, batchOf('young'));
+      // The young one keeps nothing: the others go at their time.
+      await until('the old ones are gone', async () => (await store.bounds(app)).first === 41);
+      expect(linesOf(await readAll(store, app))).toEqual(['young']);
+      await until('all is gone', async () => (await store.bounds(app)).first === 42);
+      await until('that of the other is gone', async () => (await store.bounds(other)).first === 2);
+      expect(await store.bounds(app)).toEqual({ first: 42, last: 41, bytes: 0 });
+      expect(await store.read(app, 0, 1e6)).toEqual([]);
+      expect(await store.readBefore(app, 42, 1e6)).toEqual([]);
+      expect(await store.sequenceAt(app, 0)).toBe(41);
+      await store.close();
+      const again = await opener.open();
+      expect(await again.bounds(app)).toEqual({ first: 42, last: 41, bytes: 0 });
+      await again.append(app, batchOf('new', 'newer'));
+      expect(sequenceRanges(await readAll(again, app))).toEqual([[42, 43]]);
+      expect(await again.bounds(app)).toMatchObject({
+        first: 42,
+        bytes: batchOf('new', 'newer').bytes.length,
+      });
     });
 
     it('keeps its newest batch, however large', async () => {

@@ -47,6 +47,7 @@ export function storeSuite(name: string, makeLocation: () => Promise<StoreLocati
         if (!location) throw new Error('there is no place to open a store on');
         const store = await location.open({ ...LARGE_RETENTION, ...retention });
         opened.add(store);
+        store.onServerStarted();
         // A test may close its store itself: then it isn't closed twice.
         const close = store.close.bind(store);
         store.close = () => {

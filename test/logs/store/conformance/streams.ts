@@ -127,6 +127,69 @@ export function streamSuite(opener: StoreOpener): void {
     });
   });
 
+  describe('appendAll', () => {
+    it('appends batches one after the other, with names or without', async () => {
+      const store = await opener.open();
+      const app = newAppId();
+      const seen: string[] = [];
+      store.subscribe(app, (batch) => batch && seen.push(...linesOf([batch])));
+      await store.append(app, batchOf('before'));
+      const frameId = randomUUID();
+      const appended = await store.appendAll(app, [
+        { batch: batchOf('1', '2'), frameId },
+        { batch: batchOf('3'), frameId: '' },
+        { batch: batchOf('4'), frameId: `${frameId}/2` },
+      ]);
+      expect(appended).toMatchObject([
+        { first: 2, last: 3, duplicate: false },
+        { first: 4, last: 4, duplicate: false },
+        { first: 5, last: 5, duplicate: false },
+      ]);
+      expect(linesOf(await readAll(store, app))).toEqual(['before', '1', '2', '3', '4']);
+      expect(seen).toEqual(['before', '1', '2', '3', '4']);
+    });
+
+    it('leaves out what was stored before, and stores the rest', async () => {
+      const store = await opener.open();
+      const app = newAppId();
+      const frameId = randomUUID();
+      await store.append(app, batchOf('1'), { frameId });
+      const all = ['1', '2', '3'].map((text, i) => ({ batch: batchOf(text), frameId: `${frameId}/${i}` }));
+      all[0] = { batch: batchOf('1'), frameId };
+      for (let round = 0; round < 2; round++)
+        expect((await store.appendAll(app, all)).map(({ first }) => first)).toEqual([1, 2, 3]);
+      const again = await store.appendAll(app, all);
+      expect(again.every(({ duplicate, retainedByReaders }) => duplicate && !retainedByReaders)).toBe(true);
+      expect(linesOf(await readAll(store, app))).toEqual(['1', '2', '3']);
+    });
+
+    it('is stored once when the copies come at the same time', async () => {
+      const store = await opener.open();
+      const app = newAppId();
+      const frameId = randomUUID();
+      const copy = () =>
+        ['1', '2', '3'].map((text, i) => ({ batch: batchOf(text), frameId: `${frameId}/${i}` }));
+      const results = await Promise.all(Array.from({ length: 10 }, () => store.appendAll(app, copy())));
+      for (const appended of results) expect(appended.map(({ first }) => first)).toEqual([1, 2, 3]);
+      expect((await store.bounds(app)).last).toBe(3);
+    });
+
+    it('keeps the order among other appends, also where it takes more than one call', async () => {
+      const store = await opener.open();
+      const app = newAppId();
+      const many = (name: string) =>
+        Array.from({ length: 150 }, (_, i) => ({ batch: batchOf(`${name} ${i}`), frameId: '' }));
+      await Promise.all([
+        store.append(app, batchOf('first')),
+        store.appendAll(app, many('a')),
+        store.append(app, batchOf('between')),
+        store.appendAll(app, many('b')),
+      ]);
+      const texts = (name: string) => Array.from({ length: 150 }, (_, i) => `${name} ${i}`);
+      expect(linesOf(await readAll(store, app))).toEqual(['first', ...texts('a'), 'between', ...texts('b')]);
+    });
+  });
+
   describe('read', () => {
     it('gives at least one batch, then about as many bytes as asked', async () => {
       const store = await opener.open();

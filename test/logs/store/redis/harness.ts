@@ -35,7 +35,7 @@ export async function openRedisStoreForTest(
   return { store, warnings };
 }
 
-/** Appends numbered lines one after the other, each again until it is acknowledged. */
+/** Appends numbered lines one after the other, each as the same batch again until it is acknowledged. */
 export class RetryingAppender {
   /** Text and sequence of every line that was acknowledged. */
   readonly acknowledged: { text: string; first: number }[] = [];
@@ -57,10 +57,11 @@ export class RetryingAppender {
   private async run(store: Store, app: AppId, name: string): Promise<void> {
     for (let number = 1; this.running; number++) {
       const text = `${name} ${number}`;
+      const batch = batchOf(text);
       while (this.running) {
         const startedMs = performance.now();
         try {
-          const { first } = await store.append(app, batchOf(text));
+          const { first } = await store.append(app, batch);
           this.acknowledged.push({ text, first });
           break;
         } catch (error) {

@@ -61,8 +61,11 @@ describe('what INFO reports', () => {
     ['Connection is closed.', 'unavailable'],
     ['ERR something new', 'unavailable'],
   ])('becomes one sentence: %s', (said, code) => {
-    const error = redisError(new Error(said), 'redis://h:1', true);
+    const error = redisError(new Error(said), 'redis://h:1', false);
     expect(error.code).toBe(code);
     expect(error.message.length).toBeGreaterThan(30);
+    // What worked before doesn't end a server, and senders wait.
+    const later = redisError(new Error(said), 'redis://h:1', true);
+    expect(later.code).toBe(code === 'settings' ? 'unavailable' : code);
   });
 });

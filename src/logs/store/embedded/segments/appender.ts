@@ -22,8 +22,9 @@ const SLOW_FOR_MS = 1_000;
 const BATCHES_MAX = 500;
 const BYTES_MAX = 8_388_608;
 
+/** Batches that are written together or not at all. */
 interface QueuedWrite {
-  readonly allocated: AllocatedBatch;
+  readonly allocated: readonly AllocatedBatch[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -43,6 +44,8 @@ export class Appender {
   private dirSyncedSegment: Segment | undefined;
   /** A sync is in progress: until it ends, the system may make writers wait for the disk. */
   private syncing = false;
+  /** The segment of a write that has begun, and not succeeded: it may have bytes behind its end. */
+  private writingTo: Segment | undefined;
   /** Segments that were written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
 
@@ -61,15 +64,19 @@ export class Appender {
     return this.queueWriter.idle();
   }
 
-  /** Resolves when the batch can be read. When it can't be written, it and all that were allocated after it are rolled back. */
-  async append(allocated: AllocatedBatch): Promise<void> {
-    const { bytes } = allocated.stored;
+  /**
+   * Resolves when the batches can be read. When they can't be written, none of them is kept, and nothing that was allocated after
+   * them.
+   */
+  async append(allocated: readonly AllocatedBatch[]): Promise<void> {
+    const { bytes, storedAtMs } = allocated[0].stored;
     if (
       this.idle &&
       !this.syncing &&
       this.durability === 'process' &&
+      allocated.length === 1 &&
       bytes.length <= BLOCKING_WRITE_BYTES_MAX &&
-      allocated.stored.storedAtMs >= this.slowUntilMs
+      storedAtMs >= this.slowUntilMs
     )
       return this.writeBlocking(allocated);
     return new Promise((resolve, reject) => {
@@ -103,27 +110,32 @@ export class Appender {
     }
   }
 
-  private writeBlocking(allocated: AllocatedBatch): void {
+  private writeBlocking(allocated: readonly AllocatedBatch[]): void {
     const startMs = performance.now();
     try {
-      const segment = this.stream.activeSegment(allocated.stored.first);
-      const buffers = buffersOf([allocated], this.stream.seed);
+      this.truncateLeftovers();
+      const segment = this.stream.activeSegment(allocated[0].stored.first);
+      const buffers = buffersOf(allocated, this.stream.seed);
+      this.writingTo = segment;
       const written = writevSync(this.files.descriptor(segment.path), buffers, segment.size);
-      this.commitWritten(segment, [allocated], written, totalLength(buffers));
+      this.commitWritten(segment, allocated, written, totalLength(buffers));
     } catch (error) {
-      this.stream.rollback();
+      this.rollback();
       throw error;
     }
-    if (performance.now() - startMs > SLOW_MS) this.slowUntilMs = allocated.stored.storedAtMs + SLOW_FOR_MS;
+    if (performance.now() - startMs > SLOW_MS)
+      this.slowUntilMs = allocated[0].stored.storedAtMs + SLOW_FOR_MS;
   }
 
   private async writeQueued(): Promise<void> {
     while (this.queue.length > 0) {
       const group = this.takeGroup();
-      const allocated = group.map((queued) => queued.allocated);
+      const allocated = group.flatMap((queued) => queued.allocated);
       try {
+        this.truncateLeftovers();
         const segment = this.stream.activeSegment(allocated[0].stored.first);
         const buffers = buffersOf(allocated, this.stream.seed);
+        this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
           if (this.durability === 'disk') await this.syncToDisk(segment, fd);
@@ -132,7 +144,7 @@ export class Appender {
         this.commitWritten(segment, allocated, written, totalLength(buffers));
         for (const { resolve } of group) resolve();
       } catch (error) {
-        this.stream.rollback();
+        this.rollback();
         for (const { reject } of [...group, ...this.queue.splice(0)]) reject(error);
       }
     }
@@ -154,9 +166,11 @@ export class Appender {
   private takeGroup(): QueuedWrite[] {
     let count = 0;
     let bytes = 0;
+    let batches = 0;
     for (const { allocated } of this.queue) {
-      if (count > 0 && (count >= BATCHES_MAX || bytes + allocated.stored.bytes.length > BYTES_MAX)) break;
-      bytes += allocated.stored.bytes.length;
+      for (const { stored } of allocated) bytes += stored.bytes.length;
+      batches += allocated.length;
+      if (count > 0 && (batches > BATCHES_MAX || bytes > BYTES_MAX)) break;
       count++;
     }
     return this.queue.splice(0, count);
@@ -168,13 +182,29 @@ export class Appender {
     written: number,
     expected: number,
   ): void {
-    if (written < expected) {
-      // None of it counts; without it there may be space for what comes next.
-      ftruncateSync(this.files.descriptor(segment.path), segment.size);
-      throw new Error('ENOSPC: the write was cut short');
-    }
+    if (written < expected) throw new Error('ENOSPC: the write was cut short');
+    this.writingTo = undefined;
     this.unsynced.add(segment);
     this.stream.commit(segment, allocated);
+  }
+
+  /** A write has failed: nothing of it counts, and none of its bytes may be there when the stream is opened again. */
+  private rollback(): void {
+    this.stream.rollback();
+    try {
+      this.truncateLeftovers();
+    } catch {
+      // Before the next write.
+    }
+  }
+
+  /** Removes what a write that failed has left; without it there may be space for what comes next, too. */
+  private truncateLeftovers(): void {
+    const segment = this.writingTo;
+    if (!segment) return;
+    if (this.stream.segments.includes(segment))
+      ftruncateSync(this.files.descriptor(segment.path), segment.size);
+    this.writingTo = undefined;
   }
 }
 

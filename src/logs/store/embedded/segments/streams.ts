@@ -68,8 +68,11 @@ export class EmbeddedStreams {
     return this.open(app).stream;
   }
 
-  /** Writes an allocated batch; resolves when it can be read. When that fails, it and all that were allocated after it are rolled back. */
-  append(app: AppId, allocated: AllocatedBatch): Promise<void> {
+  /**
+   * Writes allocated batches, all of them or none; resolves when they can be read. When that fails, they and all that were
+   * allocated after them are rolled back.
+   */
+  append(app: AppId, allocated: readonly AllocatedBatch[]): Promise<void> {
     return this.open(app).appender.append(allocated);
   }
 

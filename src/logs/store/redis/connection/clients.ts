@@ -5,7 +5,7 @@ import { type BackoffRange, backoffMs } from '../../../../common/backoff.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 /** A command that wasn't answered within this time has failed; the client reconnects. */
-const COMMAND_TIMEOUT_MS = 5_000;
+export const COMMAND_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A Sentinel that took longer to name the master hangs: the next one is queried. */
 const SENTINEL_TIMEOUT_MS = 2_000;
@@ -48,6 +48,8 @@ export function makeClients({ address, ca, waitMs }: RedisClientOptions): {
     const cluster = new Cluster([...address.nodes], {
       redisOptions: common,
       enableOfflineQueue: false,
+      // What is wrong is in the error of each command; when a client connects again and again, nobody is told.
+      enableReadyCheck: false,
       clusterRetryStrategy: retryStrategy,
       slotsRefreshTimeout: 2_000,
       retryDelayOnFailover: 100,

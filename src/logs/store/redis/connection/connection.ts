@@ -4,16 +4,23 @@
  */
 
 import { Cluster, Redis } from 'ioredis';
-import type { TailraceError } from '../../../../common/errors.ts';
+import { TailraceError } from '../../../../common/errors.ts';
 import type { Log } from '../../../../common/log.ts';
 import type { LuaScript } from '../lua-scripts.ts';
 import { hashSlot, makeClients, RECONNECT, type RedisClientOptions } from './clients.ts';
-import { isConnectionError, redisError } from './redis-errors.ts';
+import { isConnectionError, mayHaveRun, redisError, UnansweredCommand } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 export interface RedisConnectionOptions extends RedisClientOptions {
   readonly log: Log;
+  /** How long commands wait for a Redis that goes away before {@link RedisConnection.endStart}, ms; left out: not at all. */
+  readonly startPatienceMs?: number;
 }
+
+/** Keys that one `SCAN` looks at. */
+const SCAN_COUNT = 1_000;
+/** Between two attempts to send a command while the start waits for Redis. */
+const START_RETRY_MS = 50;
 
 export type RedisArgument = string | number | Buffer;
 
@@ -26,14 +33,19 @@ export class RedisConnection {
   private readonly connectListeners = new Set<() => void>();
   private lastError: unknown;
   private connected = false;
-  private hasConnected = false;
+  /** Whoever uses it has started: from now on what fails is told at once. */
+  private startEnded = false;
+  /** How long a Redis that goes away is waited for, ms; 0 when that was in vain. */
+  private startPatienceMs: number;
   private warned = false;
+  private isStartingOver = false;
   private closed = false;
 
   /** Starts to connect; {@link ready} resolves when it is connected. */
   constructor(options: RedisConnectionOptions) {
     this.address = options.address;
     this.log = options.log;
+    this.startPatienceMs = options.startPatienceMs ?? 0;
     const { commands, subscriber } = makeClients(options);
     this.commands = commands;
     this.subscriber = subscriber;
@@ -43,7 +55,10 @@ export class RedisConnection {
       client.on('end', () => this.reconnect(client));
     }
     commands.on('ready', () => this.onReady());
-    commands.on('close', () => this.onClose());
+    commands.on('close', () => {
+      this.isStartingOver = false;
+      this.onClose();
+    });
     if (subscriber !== commands) subscriber.on('ready', () => this.notifyConnected());
   }
 
@@ -78,21 +93,40 @@ export class RedisConnection {
     this.subscriber.on('message', listener);
   }
 
-  /** Sends a command; strings in its reply are strings. */
+  /**
+   * Sends a command; strings in its reply are strings.
+   * @throws UnansweredCommand, as all of these, when it may have run all the same.
+   */
   async call(command: string, ...args: RedisArgument[]): Promise<unknown> {
-    return this.translateErrors(() => this.commands.call(command, args));
+    return this.send(() => this.commands.call(command, args));
   }
 
   /** Sends a command to the server, or to every master of a Cluster. */
   async callMasters(command: string): Promise<unknown[]> {
     const { commands } = this;
-    const servers = commands instanceof Cluster ? commands.nodes('master') : [commands];
-    return this.translateErrors(() => Promise.all(servers.map((server) => server.call(command))));
+    return this.send(() => {
+      const servers = commands instanceof Cluster ? commands.nodes('master') : [commands];
+      return Promise.all(servers.map((server) => server.call(command)));
+    });
+  }
+
+  /** Gives all keys that match a pattern, of the server or of every master of a Cluster, in portions; some may come twice. */
+  async scan(pattern: string, onKeys: (keys: string[]) => Promise<void>): Promise<void> {
+    const { commands } = this;
+    for (const server of commands instanceof Cluster ? commands.nodes('master') : [commands])
+      for (let cursor = '0'; ; ) {
+        const scan = (): Promise<unknown> =>
+          server.call('scan', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
+        const [next, keys] = (await this.send(scan)) as [string, string[]];
+        if (keys.length > 0) await onKeys(keys);
+        if (next === '0') break;
+        cursor = next;
+      }
   }
 
   /** Sends a command; strings in its reply are bytes. */
   async callBytes(command: string, ...args: RedisArgument[]): Promise<unknown> {
-    return this.translateErrors(() => this.commands.callBuffer(command, args));
+    return this.send(() => this.commands.callBuffer(command, args));
   }
 
   /** Sends commands one after the other to the server of a key; strings in their replies are bytes. */
@@ -114,20 +148,24 @@ export class RedisConnection {
     return commands instanceof Cluster ? (commands.slots[hashSlot(key)]?.[0] ?? '') : '';
   }
 
-  /** Runs a script. */
+  /**
+   * Runs a script.
+   * @param once it does something else the second time: it is never repeated, also not when its answer didn't come.
+   */
   async runScript(
     script: LuaScript,
     keys: readonly string[],
     args: readonly RedisArgument[],
+    once = false,
   ): Promise<unknown> {
-    return this.translateErrors(async () => {
+    return this.send(async () => {
       try {
         return await this.commands.call('evalsha', [script.sha, keys.length, ...keys, ...args]);
       } catch (error) {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
         return this.commands.call('eval', [script.source, keys.length, ...keys, ...args]);
       }
-    });
+    }, once);
   }
 
   /**
@@ -160,11 +198,11 @@ export class RedisConnection {
   }
 
   async subscribe(channels: readonly string[]): Promise<void> {
-    await this.translateErrors(() => this.subscriber.subscribe(...channels));
+    await this.send(() => this.subscriber.subscribe(...channels));
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
-    await this.translateErrors(() => this.subscriber.unsubscribe(...channels));
+    await this.send(() => this.subscriber.unsubscribe(...channels));
   }
 
   close(): void {
@@ -172,15 +210,62 @@ export class RedisConnection {
     for (const client of new Set([this.commands, this.subscriber])) client.disconnect();
   }
 
+  /** Whoever uses it has started: from now on a command that can't be sent fails at once. */
+  endStart(): void {
+    this.startEnded = true;
+    this.startPatienceMs = 0;
+  }
+
+  /** Sends a command; while its user starts, again and again when Redis is away, for a while. */
+  private async send<T>(command: () => Promise<T>, once = false): Promise<T> {
+    let giveUpMs = Number.POSITIVE_INFINITY;
+    for (;;)
+      try {
+        return await this.translateErrors(command);
+      } catch (error) {
+        if (this.startPatienceMs === 0 || once || this.closed || !this.isTransient(error)) throw error;
+        const nowMs = performance.now();
+        giveUpMs = Math.min(giveUpMs, nowMs + this.startPatienceMs);
+        if (nowMs > giveUpMs) {
+          this.startPatienceMs = 0;
+          throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS));
+      }
+  }
+
+  /** Does a command fail for a reason that passes by itself? */
+  private isTransient(error: unknown): boolean {
+    if (!(error instanceof TailraceError) || error.code !== 'unavailable') return false;
+    const said = String(error.cause);
+    // One server that is a replica stays one; others name another master.
+    if (/\bREADONLY\b/.test(said)) return this.address.kind !== 'single';
+    return (
+      isConnectionError(said) ||
+      /\b(?:LOADING|CLUSTERDOWN|MASTERDOWN|TRYAGAIN)\b|slots cache|startup nodes|Cluster redirections|[Ss]entinel/.test(
+        said,
+      )
+    );
+  }
+
   private async translateErrors<T>(send: () => Promise<T>): Promise<T> {
     try {
       return await send();
     } catch (error) {
-      // A late reply would be taken for the next command's: reconnect.
-      if (error instanceof Error && error.message === 'Command timed out' && this.commands instanceof Redis)
-        this.commands.disconnect(true);
-      throw this.explain(isConnectionError(error) && !this.connected ? this.disconnectReason(error) : error);
+      if (error instanceof Error && error.message === 'Command timed out') this.startOver();
+      const explained = this.explain(
+        isConnectionError(error) && !this.connected ? this.disconnectReason(error) : error,
+      );
+      if (!mayHaveRun(error, this.isCluster)) throw explained;
+      throw new UnansweredCommand(explained.code, explained.message, { cause: explained.cause });
     }
+  }
+
+  /** A late reply would be taken for the next command's: reconnects, once for all commands that wait. */
+  private startOver(): void {
+    if (this.isStartingOver || !(this.commands instanceof Redis)) return;
+    this.isStartingOver = true;
+    this.commands.disconnect(true);
   }
 
   /** Why the connection is unavailable, as well as that is known; `error` says only that it is. */
@@ -191,7 +276,7 @@ export class RedisConnection {
   }
 
   private explain(error: unknown): TailraceError {
-    return redisError(error, this.address.text, this.hasConnected);
+    return redisError(error, this.address.text, this.startEnded);
   }
 
   private onError(error: unknown): void {
@@ -215,7 +300,6 @@ export class RedisConnection {
   private onReady(): void {
     if (this.warned) this.log.warn({ redis: this.address.text }, 'Redis answers again');
     this.connected = true;
-    this.hasConnected = true;
     this.warned = false;
     this.lastError = undefined;
     this.notifyConnected();
@@ -225,8 +309,9 @@ export class RedisConnection {
     if (!this.connected || this.closed) return;
     this.connected = false;
     this.warned = true;
-    const message =
-      'the connection to Redis is lost: lines wait, and senders are asked to wait, until it is back';
+    const message = this.startEnded
+      ? 'the connection to Redis is lost: lines wait, and senders are asked to wait, until it is back'
+      : 'the connection to Redis is lost: the start waits for it for a moment';
     this.log.warn({ redis: this.address.text }, message);
   }
 

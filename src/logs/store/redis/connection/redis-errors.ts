@@ -1,10 +1,11 @@
 /** Errors of Redis and of the connection to it, each as one sentence with what to do. */
 import { type ErrorCode, systemCode, TailraceError } from '../../../../common/errors.ts';
+import { missingRulesText, ruleFor } from './acl-rules.ts';
 
 interface ErrorRule {
   readonly pattern: RegExp;
   readonly code: ErrorCode;
-  readonly text: string;
+  readonly text: string | ((detail: string) => string);
 }
 
 /** In the order in which they are tried; errors of a script contain the original one in their text. */
@@ -40,9 +41,14 @@ const ERROR_RULES: readonly ErrorRule[] = [
     text: 'Redis asks for a password: put it into REDIS_URL (redis://user:password@host:port).',
   },
   {
-    pattern: /\bNOPERM\b/,
+    pattern: /\bNOPERM\b|user executing the script|ACL failure in script/i,
     code: 'settings',
-    text: "Redis doesn't let this user do what is needed: give it ~tailrace:* &tailrace:* +@all -@admin +info, or use another user.",
+    text: (detail) => {
+      const rule = ruleFor(detail);
+      return rule
+        ? missingRulesText([rule])
+        : "Redis doesn't let the user in REDIS_URL run all commands that are needed: tailrace doctor names those that are missing.";
+    },
   },
   {
     pattern: /\bCLUSTERDOWN\b|Failed to refresh slots cache|None of startup nodes/i,
@@ -66,21 +72,40 @@ const ERROR_RULES: readonly ErrorRule[] = [
   },
 ];
 
+/** A command was sent, or may have been, and no answer came: it may run, have run, or still run when the server goes on. */
+export class UnansweredCommand extends TailraceError {}
+
+/**
+ * May a command that failed like this have run? In a Cluster always: the client sends a command again when a connection breaks, and
+ * reports only how the last attempt went.
+ */
+export function mayHaveRun(error: unknown, isCluster: boolean): boolean {
+  if (isCluster) return true;
+  if (!(error instanceof Error)) return true;
+  return error.name !== 'ReplyError' && !/isn't writeable|isn't ready/.test(error.message);
+}
+
 /**
  * Any error of a Redis client as a TailraceError; `where` is the address as it may be printed. The original isn't kept as
  * its cause: it carries the command with all that was sent, passwords too.
- * @param hasAnswered was it connected before? Until then nothing is queued for it.
+ * @param hasStarted has the server started? Until then nothing waits for Redis, and what can't be used ends the start.
  */
-export function redisError(error: unknown, where: string, hasAnswered: boolean): TailraceError {
+export function redisError(error: unknown, where: string, hasStarted: boolean): TailraceError {
   if (error instanceof TailraceError) return error;
   const detail = errorText(error);
   const cause = detail;
   const rule = ERROR_RULES.find(({ pattern }) => pattern.test(detail));
-  if (rule) return new TailraceError(rule.code, rule.text, { cause });
+  if (rule) {
+    const text = typeof rule.text === 'string' ? rule.text : rule.text(detail);
+    // What was right once is so again when somebody has corrected it: senders wait.
+    return new TailraceError(hasStarted && rule.code === 'settings' ? 'unavailable' : rule.code, text, {
+      cause,
+    });
+  }
   const why = detail.slice(0, 160);
   if (error instanceof Error && error.name === 'ReplyError')
     return new TailraceError('unavailable', `Redis at ${where} refuses a command: ${why}`, { cause });
-  const then = hasAnswered
+  const then = hasStarted
     ? 'what waits is kept, and goes on by itself when Redis is back'
     : 'start it, or correct its address';
   return new TailraceError(

@@ -3,6 +3,7 @@ import { SILENT_LOG } from '../../../../common/log.ts';
 import type { StoreStatus } from '../../contract.ts';
 import { STORE_FORMAT, STORE_FORMAT_KEY, WRITE_PROBE_KEY } from '../keys.ts';
 import { RedisConnection } from './connection.ts';
+import { checkPermissions } from './permissions.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import { assertSupportedVersion, missingReplicas, readServerInfo, serverWarnings } from './server-check.ts';
 
@@ -17,10 +18,11 @@ const CONNECT_TIMEOUT_MS = 2_000;
  */
 export async function redisStatus(connection: RedisConnection, wait: number): Promise<StoreStatus> {
   const address = connection.address.text;
-  const startedMs = performance.now();
   try {
+    await checkPermissions(connection, wait > 0);
+    const askedMs = performance.now();
     const servers = await readServerInfo(connection);
-    const answer_ms = Math.round((performance.now() - startedMs) * 10) / 10;
+    const answer_ms = Math.round((performance.now() - askedMs) * 10) / 10;
     const [first] = servers;
     assertSupportedVersion(first);
     const skewMs = await clockSkewMs(connection);
@@ -77,11 +79,16 @@ async function writeError(connection: RedisConnection): Promise<string | undefin
   }
 }
 
+/** Whole milliseconds since 1970, by Redis' clock. */
+export async function redisTime(connection: RedisConnection): Promise<number> {
+  const [seconds, micros] = (await connection.call('time')) as [string, string];
+  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+}
+
 /** By how many milliseconds Redis' clock is ahead, less the time that the reply took. */
 async function clockSkewMs(connection: RedisConnection): Promise<number> {
   const before = Date.now();
-  const [seconds, micros] = (await connection.call('time')) as [string, string];
-  const redisMs = Number(seconds) * 1_000 + Number(micros) / 1_000;
+  const redisMs = await redisTime(connection);
   return redisMs > Date.now() ? redisMs - Date.now() : Math.min(0, redisMs - before);
 }
 

@@ -6,7 +6,8 @@ Acquires or renews a lease.
 
 Returns the fence (fencing token), or nothing while another owner holds the lease.
 
-A new owner's fence is above every earlier one and not below the clock, so that it grows even when the key has expired (a day
+An owner that renews too late keeps its fence, when nobody else had the lease meanwhile: what it wrote under it was right. A new owner's
+fence is above every earlier one and not below the clock, so that it grows even when the key has expired (a day
 after the lease) or was lost in a failover.
 ]]
 
@@ -15,9 +16,8 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'fence', 'until')
 local fence = tonumber(lease[2]) or 0
-if (tonumber(lease[3]) or 0) > now then
-  if lease[1] ~= ARGV[1] then return false end
-else
+if lease[1] ~= ARGV[1] then
+  if (tonumber(lease[3]) or 0) > now then return false end
   fence = math.max(fence + 1, now)
 end
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'fence', fence, 'until', now + tonumber(ARGV[2]))

@@ -5,7 +5,8 @@ beyond the stream's retention, notifies readers.
   KEYS[1]  stream of the batches: id `<last sequence>-0`, one field: header → the batch's packed records
   KEYS[2]  stream of their headers alone, same ids, for whatever must not read the lines themselves
   KEYS[3]  hash of the stream's state: next, first (sequences), total, before (bytes of the stream in all, and of what is trimmed),
-           newest_at, oldest_at (ms), generation (of KEYS[4] and KEYS[5]: 0 or 1), since (when it began, ms)
+           newest_at, oldest_at (ms), generation (of KEYS[4] and KEYS[5]: 0 or 1), since (when it began, ms); and for each origin
+           `p:<origin>`: the number of its last call, the first sequence of that (0: it was given up), when it was stored (ms)
   KEYS[4]  hash of the ids of frames that were stored: id → first sequence, one generation
   KEYS[5]  the other generation
 
@@ -14,9 +15,14 @@ beyond the stream's retention, notifies readers.
   ARGV[6]  lowest sequence that may be allocated: higher than the stream's own after a failover that lost lines
            which readers got already; what is skipped is a gap, and so a loss that readers count
   ARGV[7]  channel, ARGV[8] origin: the notification is `<origin> <last sequence>`
+  ARGV[9]  number of the call, which names it together with the origin: above that of every call of this origin before
+  ARGV[10] when the origin stops waiting for the answer, ms on this clock: after that nothing is stored, since it will have told
+           its senders that nothing is. 0: never. '-': the answer to the call of this number never came; if it wasn't stored by now,
+           it never will be
   then for each batch:  number of lines | bytes it counts for | frame id or '' | packed records
 
-Returns { stored at in ms, then for each batch: first sequence, 1 when the frame was stored before (else 0) }.
+Returns { clock in ms, stored at in ms, then for each batch: first sequence, 1 when the frame was stored before (else 0) }; for a
+call that was stored before, the same again. { clock } when it came too late, { clock, 0 } when it was given up: nothing is stored.
 
 A header is struct '<I4I4dd': lines, bytes, stored at in ms, bytes of the stream so far.
 The first write is one that Redis rejects when it is out of memory; after it nothing can fail.
@@ -27,6 +33,9 @@ local FORMAT = '<I4I4dd'
 local EXTRA = 32
 -- The keys of a stream that nobody appends to any more expire, this much after its last batch is too old.
 local SLACK_MS = 60000
+-- How long the last call of an origin is remembered, and of how many origins.
+local PRODUCER_MS = 86400000
+local PRODUCERS_MAX = 200
 
 local max_lines, max_bytes, max_age = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
@@ -39,25 +48,56 @@ local function sequence_of(entry)
 end
 
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local state = redis.call('HMGET', KEYS[3], 'next', 'first', 'total', 'before', 'newest_at', 'oldest_at', 'generation', 'since')
+local clock = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local deadline = tonumber(ARGV[10])
+if deadline and deadline > 0 and clock > deadline then return { clock } end
+local call, producer = tonumber(ARGV[9]), 'p:' .. ARGV[8]
+local state = redis.call('HMGET', KEYS[3], 'next', 'first', 'total', 'before', 'newest_at', 'oldest_at', 'generation', 'since', producer)
 local next = math.max(tonumber(state[1]) or 1, tonumber(ARGV[6]))
 local first = tonumber(state[2]) or next
 local total = tonumber(state[3]) or 0
 local before = tonumber(state[4]) or 0
 -- The clock may have been turned back, or be another server's: times in a stream never fall.
-now = math.max(now, tonumber(state[5]) or 0)
+local now = math.max(clock, tonumber(state[5]) or 0)
 local oldest_at = tonumber(state[6]) or now
 local generation = tonumber(state[7]) or 0
 local since = tonumber(state[8]) or now
 
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  first, before, oldest_at = next, total, now
-end
-
 local function find_frame(frame_id)
   local found = redis.call('HGET', KEYS[4], frame_id) or redis.call('HGET', KEYS[5], frame_id)
   return found and tonumber(found)
+end
+
+-- The answer to the last call of this origin.
+local function same_answer(start, at)
+  local reply = { clock, at }
+  for i = 11, #ARGV, 4 do
+    local named = ARGV[i + 2] ~= '' and find_frame(ARGV[i + 2])
+    local duplicate = named and named < start
+    reply[#reply + 1] = named or start
+    reply[#reply + 1] = duplicate and 1 or 0
+    if not duplicate then start = (named or start) + tonumber(ARGV[i]) end
+  end
+  return reply
+end
+
+-- `<number of the call> <first sequence, or 0> <stored at in ms>`
+local mine = state[9]
+if mine then
+  local last_call = tonumber(string.match(mine, '^%d+'))
+  if last_call >= call then
+    local start, at = string.match(mine, '(%d+) (%d+)$')
+    if last_call > call or start == '0' then return { clock, 0 } end
+    return same_answer(tonumber(start), tonumber(at))
+  end
+end
+if not deadline then
+  redis.call('HSET', KEYS[3], producer, call .. ' 0 ' .. clock)
+  return { clock, 0 }
+end
+
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  first, before, oldest_at = next, total, now
 end
 
 local function add_frame(frame_id, sequence)
@@ -72,9 +112,10 @@ local function add_frame(frame_id, sequence)
   end
 end
 
-local reply = { now }
+local reply = { clock, now }
+local start = next
 local added = 0
-for i = 9, #ARGV, 4 do
+for i = 11, #ARGV, 4 do
   local count, bytes, frame_id = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), ARGV[i + 2]
   local duplicate = frame_id ~= '' and find_frame(frame_id)
   if duplicate then
@@ -118,8 +159,27 @@ if exceeds_retention() then
   end
 end
 
+-- An origin that is new here: those of processes that have ended are forgotten.
+if not mine then
+  local fields = redis.call('HGETALL', KEYS[3])
+  local oldest, oldest_seen, producers = nil, now, 0
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 2) == 'p:' then
+      local at = tonumber(string.match(fields[i + 1], '%d+$')) or 0
+      if now - at > PRODUCER_MS then
+        redis.call('HDEL', KEYS[3], fields[i])
+      else
+        producers = producers + 1
+        if at < oldest_seen then oldest, oldest_seen = fields[i], at end
+      end
+    end
+  end
+  if producers >= PRODUCERS_MAX and oldest then redis.call('HDEL', KEYS[3], oldest) end
+end
+
 redis.call('HSET', KEYS[3], 'next', next, 'first', first, 'total', total, 'before', before,
-  'newest_at', now, 'oldest_at', oldest_at, 'generation', generation, 'since', since)
+  'newest_at', now, 'oldest_at', oldest_at, 'generation', generation, 'since', since,
+  producer, call .. ' ' .. start .. ' ' .. now)
 if redis.call('PTTL', KEYS[2]) < max_age + SLACK_MS / 2 then
   redis.call('PEXPIRE', KEYS[1], max_age + SLACK_MS)
   redis.call('PEXPIRE', KEYS[2], max_age + SLACK_MS)

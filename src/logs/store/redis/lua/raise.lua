@@ -8,7 +8,10 @@ the sequences of the lost ones.
 Returns the next sequence.
 ]]
 
+local HOUR_MS = 3600000
 local next = tonumber(redis.call('HGET', KEYS[1], 'next')) or 1
 if next >= tonumber(ARGV[1]) then return next end
 redis.call('HSET', KEYS[1], 'next', ARGV[1])
+-- Of a stream that was removed: whoever still follows it raises it again.
+if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], HOUR_MS) end
 return tonumber(ARGV[1])

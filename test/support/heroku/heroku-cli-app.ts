@@ -1,7 +1,7 @@
 /** An app with a web and a worker dyno on a real `tailrace start`, and the official `heroku` command for its user. */
 import { afterAll, beforeAll } from 'vitest';
+import { startApp } from '../start-app.ts';
 import { HerokuCli } from './heroku-cli.ts';
-import { startApp } from './start-app.ts';
 
 const WEB = `require('http').createServer((q, r) => r.end('A is ' + process.env.A)).listen(process.env.PORT)`;
 const FILES = {

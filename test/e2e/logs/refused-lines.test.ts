@@ -1,0 +1,219 @@
+/**
+ * What was refused is never stored, whatever else is sent at the same time and however the store fails: the sender sends it again, and
+ * it would be there twice. Senders of all kinds send numbered lines to one app while the store comes and goes; in the end each line
+ * that was acknowledged, or that nobody sends again, is there once, in the order of its sender.
+ */
+import type { Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { missing, runProgram } from '../../support/program.ts';
+import { RedisProxy } from '../../support/redis/redis-proxy.ts';
+import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
+import {
+  basicAuth,
+  connectTcp,
+  logplexBody,
+  logplexLine,
+  octetCounted,
+  postLogs,
+} from '../../support/senders/send-lines.ts';
+import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+
+interface Attempt {
+  readonly type: string;
+  readonly path?: string;
+  readonly headers?: Record<string, string>;
+  readonly body: (texts: readonly string[], app: App) => string | Buffer;
+}
+
+/** Every way in over HTTP. */
+const REQUESTS: Readonly<Record<string, Attempt>> = {
+  logplex: { type: 'application/logplex-1', body: (texts) => logplexBody(texts) },
+  named: {
+    type: 'application/logplex-1',
+    headers: { 'logplex-frame-id': 'named' },
+    body: (texts) => logplexBody(texts),
+  },
+  key: {
+    type: 'application/logplex-1',
+    headers: { authorization: 'key' },
+    body: (texts, app) => logplexBody(texts, app.token),
+  },
+  text: { type: 'text/plain', body: (texts) => texts.join('\n') },
+  json: {
+    type: 'application/json',
+    body: (texts) => JSON.stringify(texts.map((message) => ({ message }))),
+  },
+  ndjson: {
+    type: 'application/x-ndjson',
+    body: (texts) => texts.map((message) => JSON.stringify({ message })).join('\n'),
+  },
+  otlp: {
+    type: 'application/json',
+    path: '/v1/logs',
+    body: (texts) =>
+      JSON.stringify({
+        resourceLogs: [
+          { scopeLogs: [{ logRecords: texts.map((text) => ({ body: { stringValue: text } })) }] },
+        ],
+      }),
+  },
+};
+
+/** Sends numbered requests one after the other, each until it is taken. */
+class RetryingSender {
+  readonly acknowledged: string[] = [];
+  refusals = 0;
+  private stopping = false;
+  private readonly done: Promise<void>;
+
+  constructor(server: Server, app: App, name: string, lines = 3) {
+    this.done = this.run(server, app, name, lines);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.done;
+  }
+
+  private async run(server: Server, app: App, name: string, lines: number): Promise<void> {
+    const { type, path = '/logs', headers = {}, body } = REQUESTS[name];
+    for (let number = 1; !this.stopping; number++) {
+      const texts = Array.from({ length: lines }, (_, i) => `${name} ${number}.${i}`);
+      const bytes = body(texts, app);
+      for (;;) {
+        const status = await fetch(server.url + path, {
+          method: 'POST',
+          headers: {
+            ...headers,
+            authorization: headers.authorization ? `Bearer ${server.key}` : basicAuth(app.token),
+            'content-type': type,
+            ...(headers['logplex-frame-id'] ? { 'logplex-frame-id': `named-${number}` } : {}),
+          },
+          body: bytes,
+        }).then(
+          async (response) => {
+            await response.text();
+            return response.status;
+          },
+          () => 0,
+        );
+        if (status >= 200 && status < 300) break;
+        expect(status).toBe(503);
+        this.refusals++;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      this.acknowledged.push(...texts);
+    }
+  }
+}
+
+/** Writes numbered lines to a syslog connection all the time. */
+class SyslogSender {
+  count = 0;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(socket: Socket, app: App) {
+    this.timer = setInterval(() => {
+      for (let i = 0; i < 5; i++)
+        socket.write(octetCounted(logplexLine(`syslog ${++this.count}`, app.token)));
+    }, 2);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+}
+
+/** Sends by all ways while `disturb` runs, and checks what is stored in the end. */
+async function expectOnceInOrder(
+  server: Server,
+  disturb: (senders: readonly RetryingSender[], app: App) => Promise<void>,
+): Promise<void> {
+  const app = await server.createApp();
+  const socket = await connectTcp(server.syslogPort);
+  onTestFinished(() => void socket.destroy());
+  const syslog = new SyslogSender(socket, app);
+  const senders = Object.keys(REQUESTS).map((name) => new RetryingSender(server, app, name));
+  await until('each has sent some', () => senders.every(({ acknowledged }) => acknowledged.length > 30));
+  await disturb(senders, app);
+  const before = senders.map(({ acknowledged }) => acknowledged.length);
+  await until('each has sent more', () =>
+    senders.every(({ acknowledged }, i) => acknowledged.length > before[i] + 30),
+  );
+  syslog.stop();
+  await Promise.all(senders.map((sender) => sender.stop()));
+  await until('the last syslog line', async () =>
+    (await server.readMessages(app, 'lines=5000')).includes(`syslog ${syslog.count}`),
+  );
+  const stored = await server.readMessages(app);
+  for (const [i, name] of Object.keys(REQUESTS).entries())
+    expect(stored.filter((text) => text.startsWith(`${name} `))).toEqual(senders[i].acknowledged);
+  const numbers = Array.from({ length: syslog.count }, (_, i) => `syslog ${i + 1}`);
+  expect(stored.filter((text) => text.startsWith('syslog '))).toEqual(numbers);
+}
+
+describe.runIf(hasRedis)('lines that are refused are never stored', () => {
+  it('while Redis is killed and comes back', { timeout: 90_000 }, async () => {
+    const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] });
+    onTestFinished(() => redis.remove());
+    const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
+    await expectOnceInOrder(server, async (senders) => {
+      for (let round = 0; round < 4; round++) {
+        const before = senders.map(({ refusals }) => refusals);
+        await redis.signal('SIGKILL');
+        await until('all were refused', () => senders.every(({ refusals }, i) => refusals > before[i]));
+        await redis.start();
+        const taken = senders.map(({ acknowledged }) => acknowledged.length);
+        await until('all are taken again', () =>
+          senders.every(({ acknowledged }, i) => acknowledged.length > taken[i]),
+        );
+      }
+    });
+  });
+
+  it('while answers of Redis get lost, again and again', { timeout: 90_000 }, async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const proxy = await RedisProxy.start(redis.port);
+    onTestFinished(() => proxy.close());
+    const server = await startServerForTest({ env: { REDIS_URL: proxy.url } });
+    await expectOnceInOrder(server, async (senders, app) => {
+      for (let round = 0; round < 15; round++) {
+        const taken = senders.map(({ acknowledged }) => acknowledged.length);
+        await proxy.loseAnswerTo(`{${app.id}}:lines`);
+        await until('all are taken again', () =>
+          senders.every(({ acknowledged }, i) => acknowledged.length > taken[i]),
+        );
+      }
+    });
+  });
+
+  it('while Redis hangs for longer than anybody waits', { timeout: 90_000 }, async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
+    await expectOnceInOrder(server, async (senders) => {
+      const before = senders.map(({ refusals }) => refusals);
+      await redis.signal('SIGSTOP');
+      await until('all were refused', () => senders.every(({ refusals }, i) => refusals > before[i]));
+      await redis.signal('SIGCONT');
+    });
+  });
+});
+
+describe('lines that are refused are never stored, by the embedded store', () => {
+  it.skipIf(missing('prlimit'))('while its disk is full, and after a kill', { timeout: 90_000 }, async () => {
+    const data = dataFolderForTest();
+    const server = await startServerForTest({ data, shell: 'ulimit -S -f 1500' });
+    await expectOnceInOrder(server, async (senders) => {
+      const before = senders.map(({ refusals }) => refusals);
+      const filler = await server.createApp();
+      await until('all were refused', async () => {
+        await postLogs(server, filler.token, logplexBody(['x'.repeat(9_000)]));
+        return senders.every(({ refusals }, i) => refusals > before[i]);
+      });
+      await runProgram('prlimit', [`--pid=${server.program.pid}`, '--fsize=unlimited']);
+    });
+  });
+});
