@@ -89,7 +89,8 @@ export class DrainSupervisor {
       await this.reconcileOnce();
       this.isFailing = false;
     } catch (error) {
-      const message = 'the drains could not be looked up; they go on as they were';
+      const message =
+        'the drains could not be looked up: they go on under the leases that they have, and pause when these have run out';
       if (!this.isFailing) this.options.log.warn({ err: error }, message);
       this.isFailing = true;
     }

@@ -174,28 +174,3 @@ function startsFrame(bytes: Uint8Array, i: number): boolean | undefined {
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
-
-/**
- * Counts the frames of a body that is octet counted from end to end (`application/logplex-1`), or returns
- * -1 when it isn't: a length that is missing, not a number, zero-led, or reaches over the body's end.
- */
-export function countFrames(body: Uint8Array): number {
-  const length = body.length;
-  let i = 0;
-  let frames = 0;
-  while (i < length) {
-    let byte = body[i];
-    if (byte < 0x31 || byte > 0x39) return -1;
-    let count = 0;
-    const from = i;
-    while (i < length && byte >= 0x30 && byte <= 0x39) {
-      count = count * 10 + (byte - 0x30);
-      byte = body[++i];
-    }
-    if (byte !== SPACE || i - from > 10) return -1;
-    i += 1 + count;
-    if (i > length) return -1;
-    frames++;
-  }
-  return frames;
-}

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PartialFrameBuffer } from '../../../src/logs/sources/syslog/partial-frame-buffer.ts';
-import { countFrames, FRAME_BYTES_MAX, FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
+import { FRAME_BYTES_MAX, FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
 
 /** Scans chunks as the TCP listener does; gives the frames, and how many bytes were kept at the most. */
 function scan(chunks: readonly Buffer[]): { found: string[]; broken: number; keptMax: number } {
@@ -148,25 +148,5 @@ describe('any bytes', () => {
     const { found, broken, keptMax } = scan([...endless, Buffer.from('\n<13>after\n')]);
     expect(keptMax).toBeLessThanOrEqual(FRAME_BYTES_MAX);
     expect({ found, broken }).toEqual({ found: ['<13>after'], broken: 1 });
-  });
-});
-
-describe('counting the frames of a body', () => {
-  it.each([
-    ['', 0],
-    ['5 <13>a', 1],
-    ['5 <13>a6 <13>bb', 2],
-    ['5 <13>a\n', -1],
-    ['6 <13>a', -1],
-    ['4 <13>a', -1],
-    ['<13>a\n', -1],
-    ['05 <13>a', -1],
-    ['5<13>a', -1],
-    ['5', -1],
-    ['5 ', -1],
-    ['99999999999 <13>a', -1],
-    ['5 apple', 1],
-  ])('%j: %i', (text, count) => {
-    expect(countFrames(Buffer.from(text))).toBe(count);
   });
 });
