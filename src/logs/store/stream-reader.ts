@@ -74,6 +74,19 @@ export class StreamReader {
     return this.recentAfter(after) ?? this.store.read(this.app, after, READ_BYTES);
   }
 
+  /**
+   * A read of what comes after a sequence gave nothing, though there were lines: up to which of them is that so for good? The sequence
+   * itself when that isn't sure yet: a stream that has lost its end by a failover gives their numbers anew, until a reader that knows
+   * of them has told it ({@link Store.subscribe}'s part of the store does).
+   */
+  async missingEndAfter(after: Sequence): Promise<Sequence> {
+    const { newest } = this;
+    const { last } = await this.store.bounds(this.app);
+    const through = Math.min(newest, last);
+    // What has these numbers by now was stored between the two answers.
+    return through > after && (await this.readAfter(after)).length === 0 ? through : after;
+  }
+
   /** Batches with lines before a sequence, newest first. */
   readBefore(before: Sequence): Promise<StoredBatch[]> {
     return this.store.readBefore(this.app, before, READ_BYTES);
