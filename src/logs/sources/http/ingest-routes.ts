@@ -29,7 +29,7 @@ import type { LineReceiver } from '../line-receiver.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import { FastPathServer } from './fast-path-server.ts';
-import { HeldRequests, type HoldableRequest } from './held-requests.ts';
+import { HELD_REQUESTS, HeldRequests, type HoldableRequest } from './held-requests.ts';
 import { type AuthorizedSender, IngestAuthorizer } from './ingest-authorizer.ts';
 import { RefusedRequests } from './refused-requests.ts';
 import { readFrameId, sharesBatches } from './request-receiver.ts';
@@ -57,6 +57,8 @@ export interface IngestRoutesOptions {
   readonly rateLimiter: RateLimiter;
   /** May this API key write lines to any app? */
   readonly mayWrite: (key: string) => Promise<boolean>;
+  /** How long a request is held that the store can't take for now, milliseconds. */
+  readonly holdMs: number;
   readonly log: Log;
 }
 
@@ -85,13 +87,13 @@ interface PushedLines {
  */
 export async function registerIngestRoutes(
   server: FastifyInstance,
-  { router, rateLimiter, mayWrite, log }: IngestRoutesOptions,
+  { router, rateLimiter, mayWrite, holdMs, log }: IngestRoutesOptions,
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
   const authorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters });
   const otlpAuthorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters: otlpCounters });
-  const held = new HeldRequests();
+  const held = new HeldRequests({ ...HELD_REQUESTS, holdMs });
   const bodyMemory = new BodyMemory();
   const parsingThread = new ParsingThread();
   const refusedRequests = new RefusedRequests();
