@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type ErrorCode, TailraceError } from '../../../common/errors.ts';
+import { type ErrorCode, systemCode, TailraceError } from '../../../common/errors.ts';
 import { FairQueue } from '../../../common/limits/fair-queue.ts';
 import { PACKAGE_ROOT } from '../../../common/package-info.ts';
 import type { PackedLines } from '../formats/packed-lines.ts';
@@ -125,6 +125,10 @@ export class ParsingThread {
     const { current } = this;
     if (!current) return;
     this.done();
+    if (systemCode(failure) !== 'ERR_WORKER_OUT_OF_MEMORY') {
+      current.reject(new Error('the thread that parses bodies has ended', { cause: failure }));
+      return;
+    }
     current.reject(
       new TailraceError('too_large', 'Reading the body takes too much memory: send it in several requests.', {
         cause: failure,

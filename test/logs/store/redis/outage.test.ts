@@ -199,6 +199,27 @@ describe.runIf(hasRedis)('when Redis', () => {
     }
   });
 
+  it('has lost an append that the others had heard of before its reply came, its numbers aren’t given anew', async () => {
+    const server = await startRedisForTest();
+    const { store } = await openRedisStoreForTest(server.url);
+    const app = newAppId();
+    const tail = follow(store, app);
+    const { channel } = streamKeys(app);
+    const listener = new Redis(server.port);
+    onTestFinished(() => listener.disconnect());
+    const messages: string[] = [];
+    listener.on('message', (_channel, message) => messages.push(message));
+    await listener.subscribe(channel);
+    await store.append(app, batchOf('1'));
+    const [origin] = (await until('the notification', () => messages[0])).split(' ');
+    await until('the reader to have caught up', () => tail.newest() === 1);
+    // What is told of an append whose lines and whose reply are lost.
+    await server.command('publish', channel, `${origin} 8`);
+    await until('new numbers', async () => (await store.append(app, batchOf('x'))).first > 8);
+    expect((await store.read(app, 1, 1e6)).filter(({ first }) => first > 2 && first <= 8)).toEqual([]);
+    tail.close();
+  });
+
   it('has lost the end of a stream, new lines get new sequences and readers see the gap', async () => {
     const server = await startRedisForTest();
     const [{ store: here }, { store: there }] = [
