@@ -2,7 +2,7 @@
  * The composition root: the log router, what runs apps, and the API, each opened with what it needs of those before it, and closed in the
  * reverse order.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -242,7 +242,8 @@ function openRouter(
   const router = new LogRouter(store, {
     pendingBytesMax: settings.pendingBytes,
     onAppendFailed: (app, error) => {
-      if (warnings.allow())
+      // What is wrong with the store was said when it began.
+      if (store.trouble === undefined && warnings.allow())
         log.warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
     },
     onBatchStored: (app, batch, afterMs) => {
@@ -366,6 +367,7 @@ async function openApi(
     router,
     rateLimiter: syslog.rateLimiter,
     mayWrite: (credentials) => apiKeys.allows(credentials, 'ingest'),
+    holdMs: settings.holdMs,
     log: areaLog(log, 'sources'),
   });
   limitHttpConnections(http.server, {
@@ -433,10 +435,12 @@ async function listenHttpRouter(apps: RunningApps, settings: Settings, log: Log)
 /** Leaves a note in the data folder where clients on this machine find the server; returns how to take it away. */
 function writeServerFile(folder: string, url: string): () => void {
   const file = join(folder, 'server.json');
-  writeFileSync(file, `${JSON.stringify({ url, pid: process.pid, startTicks: ownStartTicks() })}\n`, {
-    mode: 0o600,
-  });
-  return () => rmSync(file, { force: true });
+  const note = `${JSON.stringify({ url, pid: process.pid, startTicks: ownStartTicks() })}\n`;
+  writeFileSync(file, note, { mode: 0o600 });
+  return () => {
+    // Another folder may be in this one's place by now, with the note of another server.
+    if (existsSync(file) && readFileSync(file, 'utf8') === note) rmSync(file, { force: true });
+  };
 }
 
 function urlHost(host: string): string {

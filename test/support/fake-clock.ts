@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { missing } from './program.ts';
+import { RedisServer } from './redis/redis-server.ts';
 
 const LIBRARY = ['x86_64', 'aarch64']
   .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`)
@@ -53,6 +54,14 @@ export function fakeClockForTest(): FakeClock {
   const clock = new FakeClock();
   onTestFinished(() => clock.remove());
   return clock;
+}
+
+/** A Redis for one test that runs by a clock, and keeps what it has over a restart. */
+export async function startRedisByClock(clock: FakeClock): Promise<RedisServer> {
+  const config = ['appendonly yes', 'appendfsync always'];
+  const redis = await RedisServer.start({ env: clock.env, config });
+  onTestFinished(() => redis.remove());
+  return redis;
 }
 
 function isReadable(file: string): boolean {

@@ -4,6 +4,7 @@
  */
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -181,7 +182,7 @@ const PRE_RECEIVE_HOOK = '#!/bin/sh\nexec "$HOOK_NODE" "$HOOK_PROGRAM"\n';
 async function ensureRepository(folder: string, app: AppId): Promise<string> {
   const path = join(folder, `${app}.git`);
   if (existsSync(path)) return path;
-  const unfinished = join(folder, `${app}.${process.pid}.${Date.now()}`);
+  const unfinished = join(folder, `${app}.${randomUUID()}`);
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
   await runGit(['init', '--quiet', '--bare', '--initial-branch=main', unfinished]);
   const settings = {

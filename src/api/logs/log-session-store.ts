@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { LruCache } from '../../common/lru-cache.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { TAIL_PARAMETERS, type TailQuery } from '../../logs/tails/tail-query.ts';
 
@@ -9,12 +10,23 @@ const SESSION_TTL_MS = 5 * 60_000;
 /** With a connection its record is renewed this often. */
 const RENEW_INTERVAL_MS = 2 * 60_000;
 
+/** Sessions whose expiry is remembered at the most. */
+const SEEN_MAX = 10_000;
+
 /** A log session's record, under `session/<secret>` in its app's scope. */
 interface SessionRecord {
   readonly query: TailQuery;
   /** Hash of the API key that made it: without that key it ends. */
   readonly keyHash?: string;
   readonly expiresAtMs: number;
+}
+
+/** Milliseconds on the clocks that a session's expiry is measured with. */
+export interface SessionClocks {
+  /** Since 1970. */
+  readonly wall: () => number;
+  /** Never set. */
+  readonly monotonic: () => number;
 }
 
 /** What a session's reader may read, and the key on which that depends. */
@@ -27,24 +39,32 @@ export interface ResolvedSession {
 export class LogSessionStore {
   private readonly store: Store;
   private readonly apiKeys: Pick<ApiKeys, 'grantOfHash'>;
-  private readonly now: () => number;
+  private readonly clocks: SessionClocks;
+  /** When sessions expire by the monotonic clock: the wall clock may be set after their records were written, or first seen, here. */
+  private readonly seen = new LruCache<string, { expiresAtMs: number; untilMs: number }>(SEEN_MAX);
 
-  constructor(store: Store, apiKeys: Pick<ApiKeys, 'grantOfHash'>, now: () => number = Date.now) {
+  constructor(
+    store: Store,
+    apiKeys: Pick<ApiKeys, 'grantOfHash'>,
+    clocks: SessionClocks = { wall: Date.now, monotonic: () => performance.now() },
+  ) {
     this.store = store;
     this.apiKeys = apiKeys;
-    this.now = now;
+    this.clocks = clocks;
   }
 
   /** Makes a session; returns its secret. Expired ones are deleted. */
   async create(app: AppId, query: TailQuery, keyHash: string | undefined): Promise<string> {
     const secret = randomBytes(24).toString('base64url');
-    const now = this.now();
-    const record: SessionRecord = { query, keyHash, expiresAtMs: now + SESSION_TTL_MS };
+    const record: SessionRecord = { query, keyHash, expiresAtMs: this.clocks.wall() + SESSION_TTL_MS };
     const old = await this.store.list<SessionRecord>(app, 'session/');
     await this.store.transact(app, [
       { key: sessionKey(secret), value: record },
-      ...old.filter(({ value }) => value.expiresAtMs < now).map(({ key }) => ({ key, value: undefined })),
+      ...old
+        .filter(({ key, value }) => this.hasExpired(key, value))
+        .map(({ key }) => ({ key, value: undefined })),
     ]);
+    this.expiryOf(sessionKey(secret), record);
     return secret;
   }
 
@@ -55,7 +75,7 @@ export class LogSessionStore {
    */
   async resolveQuery(app: AppId, secret: string, requested: TailQuery): Promise<ResolvedSession> {
     const record = await this.store.get<SessionRecord>(app, sessionKey(secret));
-    if (!record || record.value.expiresAtMs < this.now())
+    if (!record || this.hasExpired(record.key, record.value))
       throw new TailraceError('not_found', 'This log session has expired: ask for a new one.');
     const { keyHash } = record.value;
     if (keyHash !== undefined && !(await this.apiKeys.grantOfHash(keyHash)))
@@ -86,8 +106,24 @@ export class LogSessionStore {
   private async renew(app: AppId, secret: string): Promise<void> {
     const record = await this.store.get<SessionRecord>(app, sessionKey(secret));
     if (!record) return;
-    const value = { ...record.value, expiresAtMs: this.now() + SESSION_TTL_MS };
+    const value = { ...record.value, expiresAtMs: this.clocks.wall() + SESSION_TTL_MS };
     await this.store.transact(app, [{ key: record.key, value, ifVersion: record.version }]);
+    this.expiryOf(record.key, value);
+  }
+
+  private hasExpired(key: string, record: SessionRecord): boolean {
+    return this.expiryOf(key, record) < this.clocks.monotonic();
+  }
+
+  /** When a session expires by the monotonic clock: found out once for each date that its record gets. */
+  private expiryOf(key: string, { expiresAtMs }: SessionRecord): number {
+    const seen = this.seen.get(key);
+    if (seen?.expiresAtMs === expiresAtMs) return seen.untilMs;
+    const { wall, monotonic } = this.clocks;
+    // More than its full time left is what a clock that was set back makes of it.
+    const untilMs = monotonic() + Math.min(expiresAtMs - wall(), SESSION_TTL_MS);
+    this.seen.set(key, { expiresAtMs, untilMs });
+    return untilMs;
   }
 }
 

@@ -70,6 +70,7 @@ export function sourceRuleRoutes(
         app: app.id,
         source,
         ...conditions,
+        number: 1 + Math.max(0, ...all.map(({ number }) => number ?? 0)),
         createdAt: new Date().toISOString(),
       };
       await store.transact('', [{ key: ruleKey(rule.id), value: rule }]);

@@ -40,6 +40,9 @@ interface StatusView {
   readonly store: StoreStatus;
 }
 
+/** A server whose data folder is gone can only be found by its port. */
+const HEALTH_TIMEOUT_MS = 2_000;
+
 const serverResult = resultsOf('server');
 
 /** Runs all checks; never rejects. */
@@ -110,6 +113,9 @@ function checkProcess(pid: number, settings: Settings | undefined): CheckResult[
 /** Could a server be started here? */
 async function checkCanStart(settings: Settings): Promise<CheckResult[]> {
   const holder = lockHolderPid(settings.data);
+  const health = await askHealth(settings);
+  if (health?.message !== undefined)
+    return [serverResult('trouble', `The one on port ${settings.httpPort} says: ${health.message}`)];
   const text =
     holder === undefined
       ? 'none runs here: start one with `tailrace start` or `tailrace serve`.'
@@ -118,6 +124,23 @@ async function checkCanStart(settings: Settings): Promise<CheckResult[]> {
     serverResult(holder === undefined ? 'note' : 'trouble', text),
     ...(await checkPortsFree(settings.host, requiredPorts(settings))),
   ];
+}
+
+/** What a server on the port of the settings says of its health; undefined when none is there. */
+async function askHealth({ host, httpPort }: Settings): Promise<{ message?: string } | undefined> {
+  if (httpPort === 0) return undefined;
+  try {
+    const address = host.includes(':') ? `[${host}]` : host;
+    const signal = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
+    const health: unknown = await (await fetch(`http://${address}:${httpPort}/health`, { signal })).json();
+    const isOurs = typeof health === 'object' && health !== null && 'status' in health;
+    if (!isOurs) return undefined;
+    return {
+      message: 'message' in health && typeof health.message === 'string' ? health.message : undefined,
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 function requiredPorts(settings: Settings): RequiredPort[] {

@@ -44,7 +44,7 @@ export interface DrainWorkerOptions {
   /** Calls `listener` when somebody listens at the destination again, until the returned function is called. */
   readonly onReachable?: (listener: () => void) => () => void;
   /** What the drain's filters and redaction leave of a shipment; left out: everything. */
-  readonly transform?: (shipment: Shipment) => Shipment;
+  readonly transform?: (shipment: Shipment) => Promise<Shipment>;
   readonly logToApp: LogToApp;
   readonly random: () => number;
 }
@@ -60,7 +60,8 @@ export class DrainWorker {
   );
   private flushing: Promise<void> | undefined;
   private state: DrainState['state'] = 'starting';
-  private lastSavedAtMs = 0;
+  /** On the clock of `performance.now()`. */
+  private lastSavedAtMs = Number.NEGATIVE_INFINITY;
   /** How long the last shipment took. */
   private lastRequestMs = 0;
   private isStopping = false;
@@ -134,7 +135,7 @@ export class DrainWorker {
           ? Math.max(0, Math.round(this.options.time.now() - waitingSinceMs))
           : 0,
       nextAttemptAt:
-        this.state === 'retrying' ? new Date(this.health.nextAttemptAtMs).toISOString() : undefined,
+        this.state === 'retrying' ? new Date(Date.now() + this.health.retryInMs).toISOString() : undefined,
       ...this.health.snapshot(),
     };
   }
@@ -191,7 +192,7 @@ export class DrainWorker {
     const { newest } = reader;
     if (step === 'load') step = delivery.onLoaded(await this.readAfter(delivery.sentUpTo));
     if (step === 'wait') {
-      if (newest > delivery.sentUpTo) await this.skipMissingEnd(outlet, newest);
+      if (newest > delivery.sentUpTo) await this.skipMissingEnd(outlet);
       return undefined;
     }
     if (step === 'count-loss') {
@@ -207,12 +208,11 @@ export class DrainWorker {
     return reader.recentAfter(after) ?? this.untilStoreAnswers(() => reader.readAfter(after));
   }
 
-  /** The stream had lines up to `newest`, and gives none of them: they are lost, unless the store has lost count of them too. */
-  private async skipMissingEnd(outlet: Outlet, newest: Sequence): Promise<void> {
-    const { store, drain } = this.options;
-    const bounds = await this.untilStoreAnswers(() => store.bounds(drain.app));
-    const last = Math.min(newest, bounds.last);
-    if (last <= this.delivery.sentUpTo) return this.pause(MISSING_END_MS);
+  /** The stream had more lines, and gives none of them: they are lost, unless the store has lost count of them too. */
+  private async skipMissingEnd(outlet: Outlet): Promise<void> {
+    const { sentUpTo } = this.delivery;
+    const last = await this.untilStoreAnswers(() => this.options.reader.missingEndAfter(sentUpTo));
+    if (last <= sentUpTo) return this.pause(MISSING_END_MS);
     this.acknowledge(await outlet.flush());
     const loss = this.delivery.countLossUpTo(last, Date.now());
     if (loss) this.lossReporter.record(loss);
@@ -249,7 +249,8 @@ export class DrainWorker {
   private async processShipment(outlet: Outlet, loaded: Shipment): Promise<void> {
     const { delivery, cursor } = this;
     this.state = this.health.isFailing ? 'retrying' : 'delivering';
-    const shipment = this.options.transform?.(loaded) ?? loaded;
+    const { transform } = this.options;
+    const shipment = transform ? await transform(loaded) : loaded;
     const notice = delivery.canSendNotice ? this.lossReporter.notice : undefined;
     const isWithheld = delivery.begin(shipment, notice, outlet) === 'withheld';
     if (isWithheld) this.acknowledge(shipment.last);
@@ -262,7 +263,7 @@ export class DrainWorker {
       if (isTooLarge) return delivery.onTooLarge(loaded);
     }
     delivery.onSent(shipment);
-    const isSaveDue = Date.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
+    const isSaveDue = performance.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
     if (cursor.state.isDirty && isSaveDue && (isWithheld || !outlet.hasFrameIds)) await this.save();
   }
 
@@ -331,7 +332,7 @@ export class DrainWorker {
   }
 
   private async save(): Promise<void> {
-    this.lastSavedAtMs = Date.now();
+    this.lastSavedAtMs = performance.now();
     await this.untilStoreAnswers(() => this.cursor.save());
   }
 
@@ -388,7 +389,7 @@ export class DrainWorker {
     let timer: NodeJS.Timeout | undefined;
     let unsubscribe = (): void => {};
     const pause = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.max(0, this.health.nextAttemptAtMs - Date.now()));
+      timer = setTimeout(resolve, this.health.retryInMs);
       // It may listen again before that.
       if (this.isUnreachable && onReachable) unsubscribe = onReachable(resolve);
     });

@@ -11,8 +11,11 @@ import type { StoreTime } from './store-time.ts';
 
 /** A router that hasn't renewed its lease for this long is dead. */
 const ROUTER_LEASE_MS = 6_000;
-/** Two heartbeats are this far apart when one between them failed, or when this process or the store stood still. */
-const HEARTBEAT_GAP_MS = 4_000;
+/**
+ * Two heartbeats are two seconds apart, and a little more when drains are handed over. They are further apart than this when one between
+ * them failed, or when this process or the store stood still.
+ */
+const HEARTBEAT_GAP_MS = 3_000;
 /** How long the lease of a router that may be dead is acquired for, to find out. */
 const LIVENESS_CHECK_MS = 1_000;
 /** The routers' records have a scope of their own: watchers of other scopes aren't woken by them. */
@@ -56,11 +59,11 @@ export class Membership {
   /** Renews this router's lease; returns the ids of all that are alive. */
   async heartbeat(load: RouterLoad): Promise<string[]> {
     const { store, id } = this;
+    await this.time.update();
     if (!store.shared) {
       this.lastPublished = load;
       return [id];
     }
-    await this.time.update();
     this.lease = await store.acquireLease(routerKey(id), id, ROUTER_LEASE_MS);
     const renewedMs = performance.now();
     // The others may have been kept from renewing their leases as this one was: each is given the time to do so.

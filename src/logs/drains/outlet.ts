@@ -56,7 +56,7 @@ export interface Outlet {
   send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence>;
   /** Resolves when everything that was sent is acknowledged. Called when there is nothing to send for now. */
   flush(): Promise<Sequence>;
-  /** Closes the connection; what isn't acknowledged will be sent again. */
+  /** Closes the connection, and ends every wait for it; what isn't acknowledged will be sent again. */
   close(): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ import { createShipmentTransform } from './filter/transform.ts';
 import { LeaseHold } from './lease-hold.ts';
 import type { DrainRecord } from './options/drain-record.ts';
 import { FencedError } from './progress/cursor-state.ts';
+import { storedFence } from './progress/drain-cursor.ts';
 import type { DrainEventKind } from './progress/drain-events.ts';
 import type { OutletFactory } from './sinks/outlet-factory.ts';
 import type { StoreTime } from './store-time.ts';
@@ -52,8 +53,9 @@ export class RunningDrain {
     owner: string,
     options: RunningDrainOptions,
   ): Promise<RunningDrain | undefined> {
+    const above = await storedFence(options.store, drain);
     const requestedAtMs = performance.now();
-    const lease = await options.store.acquireLease(leaseName(drain), owner, DRAIN_LEASE_MS);
+    const lease = await options.store.acquireLease(leaseName(drain), owner, DRAIN_LEASE_MS, above);
     return lease && new RunningDrain(drain, lease, requestedAtMs + DRAIN_LEASE_MS, options);
   }
 
@@ -101,7 +103,8 @@ export class RunningDrain {
     const { store } = this.options;
     const { name, owner, fence } = this.hold.lease;
     const requestedAtMs = performance.now();
-    const lease = await store.acquireLease(name, owner, DRAIN_LEASE_MS);
+    // One that the store has lost keeps its fence.
+    const lease = await store.acquireLease(name, owner, DRAIN_LEASE_MS, fence - 1);
     if (lease?.fence === fence) this.hold.renewed(requestedAtMs + DRAIN_LEASE_MS);
     else {
       // It was lost, and is ours again, since nobody else wants it: what works under the old one has to end nevertheless.

@@ -64,8 +64,8 @@ export class Batcher {
   /** Where the lines of the request begin that is taken now: bytes and lines before them in the open batch. */
   private requestStart = 0;
   private requestFirst = 0;
-  /** When the last batch was closed, milliseconds since 1970. */
-  lastUsedMs = Date.now();
+  /** When the last batch was closed, on the clock of `performance.now()`. */
+  lastUsedMs = performance.now();
 
   constructor(app: AppId, store: Store, events: BatcherEvents, onFailure: FailurePolicy) {
     this.app = app;
@@ -131,8 +131,8 @@ export class Batcher {
 
   /** Closes and appends what is open; resolves when nothing is left, or after `graceMs`, with the number of lines that are left. */
   async flush(graceMs: number): Promise<number> {
-    const giveUpMs = Date.now() + graceMs;
-    while (!this.idle && Date.now() < giveUpMs) {
+    const giveUpMs = performance.now() + graceMs;
+    while (!this.idle && performance.now() < giveUpMs) {
       this.closeBatch();
       // A store that fails is given time to recover; what is kept is retried meanwhile.
       await Promise.all([...this.unstored].map(({ done }) => done)).catch(() => pause(APPEND_RETRY.firstMs));
@@ -186,10 +186,10 @@ export class Batcher {
     if (!batch) return;
     const pendingBatch = this.ensureOpenBatch();
     this.openBatch = undefined;
-    this.lastUsedMs = Date.now();
+    this.lastUsedMs = performance.now();
     pendingBatch.batch = batch;
     this.events.addPendingBytes(batch.bytes.length);
-    if (this.schedule.closed(pendingBatch, performance.now())) this.append(pendingBatch, batch);
+    if (this.schedule.closed(pendingBatch, this.lastUsedMs)) this.append(pendingBatch, batch);
   }
 
   private append(pendingBatch: PendingBatch, batch: Batch): void {

@@ -127,7 +127,7 @@ export class LogRouter implements BatcherEvents, TokenLookup {
   }
 
   private sweepUnused(): void {
-    const before = Date.now() - BATCHER_IDLE_MS;
+    const before = performance.now() - BATCHER_IDLE_MS;
     for (const batchers of Object.values(this.batchers))
       for (const [app, batcher] of batchers)
         if (batcher.idle && batcher.lastUsedMs < before) batchers.delete(app);

@@ -25,6 +25,8 @@ export interface RuleRecord extends RuleConditions {
   readonly id: string;
   readonly app: AppId;
   readonly source: string;
+  /** A later rule has a higher one; left out in those of earlier versions. */
+  readonly number?: number;
   readonly createdAt: string;
 }
 
@@ -97,7 +99,12 @@ export class SourceRules {
 
   private async read(): Promise<void> {
     const records = (await this.store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);
-    records.sort((a, b) => conditionCount(b) - conditionCount(a) || (a.createdAt < b.createdAt ? -1 : 1));
+    records.sort(
+      (a, b) =>
+        conditionCount(b) - conditionCount(a) ||
+        (a.number ?? 0) - (b.number ?? 0) ||
+        (a.createdAt < b.createdAt ? -1 : 1),
+    );
     if (JSON.stringify(records) === JSON.stringify(this.records)) return;
     this.records = records;
     this.version++;

@@ -46,13 +46,13 @@ export interface TokenLookup {
 export class TokenCache {
   private readonly store: Store;
   private readonly hits = new Map<string, LogSource>();
-  /** Until when a token stays unknown, on the clock of `now`. */
+  /** Until when a token stays unknown, on the clock of `now`, which is never set. */
   private readonly misses = new LruCache<string, number>(MISSES_MAX);
   private readonly now: () => number;
   /** Grows when tokens were made or revoked. */
   version = 0;
 
-  constructor(store: Store, now: () => number = Date.now) {
+  constructor(store: Store, now: () => number = () => performance.now()) {
     this.store = store;
     this.now = now;
     store.watchRecords((scope) => {

@@ -97,11 +97,11 @@ export interface TransactOptions {
   readonly quiet?: boolean;
 }
 
-/** A lock with a time limit, for one owner at a time. */
+/** A lock with a time limit, for one owner at a time. The limit holds whatever becomes of anybody's clock. */
 export interface Lease {
   readonly name: string;
   readonly owner: string;
-  /** A fencing token: grows with every new owner; a write with an older one is refused. */
+  /** A fencing token: a counter that grows with every new owner; a write with an older one is refused. */
   readonly fence: number;
 }
 
@@ -194,13 +194,18 @@ export interface Store {
   watchEmptied(listener: () => void): () => void;
 
   /**
-   * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. The fence of an owner that renews is the same, also
-   * when the lease has expired, as long as nobody else had it meanwhile.
+   * Acquires or renews a lease for `ttlMs`; undefined while another owner holds it. The fence of an owner that renews
+   * is the same, also when the lease has expired, as long as nobody else had it meanwhile.
+   * @param above the fence of the last write to what the lease protects: the lease's is higher, also when that was written in
+   * another store, or the store has lost its own count.
    */
-  acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
+  acquireLease(name: string, owner: string, ttlMs: number, above?: number): Promise<Lease | undefined>;
 
   /** Releases a lease, if it is still held. */
   releaseLease(lease: Lease): Promise<void>;
+
+  /** Why lines can't be kept now, or some are lost, as far as that can be told at once: a sentence, or undefined. */
+  readonly trouble: string | undefined;
 
   /** The store's time, milliseconds since 1970: one clock for all who share it, where theirs may differ. */
   time(): Promise<number>;

@@ -3,7 +3,13 @@ import type { StreamReader } from '../store/stream-reader.ts';
 
 /** Reads of one stream that are cached; each is about a megabyte. */
 const CACHED_READS_MAX = 4;
-const cache = new WeakMap<StreamReader, Map<Sequence, Promise<readonly StoredBatch[]>>>();
+const cache = new WeakMap<StreamReader, Map<Sequence, CachedRead>>();
+
+interface CachedRead {
+  readonly batches: Promise<readonly StoredBatch[]>;
+  /** When the oldest of them was stored, milliseconds since 1970, once that is known. */
+  storedAtMs: number;
+}
 
 /**
  * Batches after a sequence, from memory or the store. Tails that read the same history at the same time read it once, as the
@@ -16,20 +22,22 @@ export function cachedRead(reader: StreamReader, after: Sequence): Promise<reado
     cache.set(reader, reads);
   }
   const cached = reads.get(after);
-  if (cached) return cached;
-  const read = reader.readAfter(after);
+  if (cached && !reader.isTooOld(cached.storedAtMs)) return cached.batches;
+  const batches = reader.readAfter(after);
   for (const oldest of reads.keys()) {
     if (reads.size < CACHED_READS_MAX) break;
     reads.delete(oldest);
   }
+  const read = { batches, storedAtMs: Number.POSITIVE_INFINITY };
   reads.set(after, read);
   const own = reads;
   // A failure, or a read to the end (which may have grown), must not be what the next one gets.
-  read.then(
-    (batches) => {
-      if (batches.length === 0 || batches[batches.length - 1].last >= reader.newest) own.delete(after);
+  batches.then(
+    (found) => {
+      if (found.length === 0 || found[found.length - 1].last >= reader.newest) own.delete(after);
+      else read.storedAtMs = found[0].storedAtMs;
     },
     () => own.delete(after),
   );
-  return read;
+  return batches;
 }

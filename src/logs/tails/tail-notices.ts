@@ -24,9 +24,9 @@ export class OutageNotices {
 
   /**
    * @param notify gives the reader a message
-   * @param now milliseconds on any clock
+   * @param now milliseconds on a clock that is never set
    */
-  constructor(notify: (message: string) => void, now: () => number = Date.now) {
+  constructor(notify: (message: string) => void, now: () => number = () => performance.now()) {
     this.notify = notify;
     this.now = now;
   }

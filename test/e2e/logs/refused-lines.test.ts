@@ -15,6 +15,7 @@ import {
   logplexLine,
   octetCounted,
   postLogs,
+  pushLines,
 } from '../../support/senders/send-lines.ts';
 import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
@@ -90,7 +91,7 @@ class RetryingSender {
             'content-type': type,
             ...(headers['logplex-frame-id'] ? { 'logplex-frame-id': `named-${number}` } : {}),
           },
-          body: bytes,
+          body: typeof bytes === 'string' ? bytes : new Uint8Array(bytes),
         }).then(
           async (response) => {
             await response.text();
@@ -98,6 +99,7 @@ class RetryingSender {
           },
           () => 0,
         );
+        if (status === 0) return; // the server has ended
         if (status >= 200 && status < 300) break;
         expect(status).toBe(503);
         this.refusals++;
@@ -159,7 +161,7 @@ describe.runIf(hasRedis)('lines that are refused are never stored', () => {
     onTestFinished(() => redis.remove());
     const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
     await expectOnceInOrder(server, async (senders) => {
-      for (let round = 0; round < 4; round++) {
+      for (let round = 0; round < 2; round++) {
         const before = senders.map(({ refusals }) => refusals);
         await redis.signal('SIGKILL');
         await until('all were refused', () => senders.every(({ refusals }, i) => refusals > before[i]));
@@ -202,15 +204,56 @@ describe.runIf(hasRedis)('lines that are refused are never stored', () => {
   });
 });
 
+describe.runIf(hasRedis)('lines that are refused while a server stops', () => {
+  it('are never stored, also when Redis goes on after that', { timeout: 60_000 }, async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const env = { REDIS_URL: redis.url };
+    const server = await startServerForTest({ env });
+    const app = await server.createApp();
+    await pushLines(server, app.token, ['before']);
+    await redis.signal('SIGSTOP');
+    const sent = Object.entries(REQUESTS).map(async ([name, { type, path = '/logs', headers, body }]) => {
+      const text = `${name} in flight`;
+      const bytes = body([text], app);
+      const status = await fetch(server.url + path, {
+        method: 'POST',
+        headers: {
+          ...headers,
+          authorization: headers?.authorization ? `Bearer ${server.key}` : basicAuth(app.token),
+          'content-type': type,
+        },
+        body: typeof bytes === 'string' ? bytes : new Uint8Array(bytes),
+      }).then(
+        (response) => response.status,
+        () => 0,
+      );
+      return { text, status };
+    });
+    const stopped = server.program.stop('SIGTERM');
+    const answers = await Promise.all(sent);
+    await stopped;
+    await redis.signal('SIGCONT');
+    const again = await startServerForTest({ env });
+    await pushLines(again, app.token, ['after']);
+    const refused = answers.filter(({ status }) => status === 503).map(({ text }) => text);
+    expect(answers.filter(({ status }) => status !== 503 && status !== 0)).toEqual([]);
+    expect(refused.length).toBeGreaterThan(0);
+    const stored = await again.readMessages(app);
+    expect(stored.filter((text) => refused.includes(text))).toEqual([]);
+    expect([stored[0], stored.at(-1)]).toEqual(['before', 'after']);
+  });
+});
+
 describe('lines that are refused are never stored, by the embedded store', () => {
   it.skipIf(missing('prlimit'))('while its disk is full, and after a kill', { timeout: 90_000 }, async () => {
     const data = dataFolderForTest();
     const server = await startServerForTest({ data, shell: 'ulimit -S -f 1500' });
-    await expectOnceInOrder(server, async (senders) => {
+    await expectOnceInOrder(server, async (senders, app) => {
       const before = senders.map(({ refusals }) => refusals);
-      const filler = await server.createApp();
+      const large = logplexBody(Array.from({ length: 20 }, () => 'x'.repeat(9_000)));
       await until('all were refused', async () => {
-        await postLogs(server, filler.token, logplexBody(['x'.repeat(9_000)]));
+        await postLogs(server, app.token, large);
         return senders.every(({ refusals }, i) => refusals > before[i]);
       });
       await runProgram('prlimit', [`--pid=${server.program.pid}`, '--fsize=unlimited']);

@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { openWebSocketTail } from '../../support/receivers/tail-protocols.ts';
+import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
 import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
 import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
@@ -10,6 +14,13 @@ interface Field {
 
 async function fields(server: Server, app: App): Promise<Field[]> {
   return (await server.readLines(app, 'lines=100000&format=json')).map((text) => JSON.parse(text));
+}
+
+/** Its files, those that hold something. */
+function streamFiles(data: string, app: App): string[] {
+  const folder = join(data, 'streams', app.id);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => statSync(join(folder, name)).size > 0);
 }
 
 describe('a stream', () => {
@@ -52,6 +63,50 @@ describe('a stream', () => {
       return !(await server.readMessages(app)).includes('old');
     });
     expect(await server.readMessages(app)).toContain('new');
+  });
+
+  it.each(hasRedis ? ['embedded', 'Redis'] : ['embedded'])(
+    'holds no line longer than it may when its app has fallen silent: %s',
+    async (store) => {
+      const redis = store === 'Redis' ? await RedisServer.start() : undefined;
+      if (redis) onTestFinished(() => redis.remove());
+      const env = { TAILRACE_STREAM_AGE: '2s', ...(redis ? { REDIS_URL: redis.url } : {}) };
+      const server = await startServerForTest({ env });
+      const app = await server.createApp();
+      // What a tail and a drain keep in memory doesn't show them for longer, either.
+      const tail = openWebSocketTail(server, app, 'lines=100');
+      for (let i = 0; i < 30; i++) await pushLines(server, app.token, [`old ${i}`]);
+      const sentAtMs = performance.now();
+      await until('the tail has them', () => tail.messageTexts.length === 30);
+      await until('half of the time', async () => performance.now() - sentAtMs > 1_000);
+      await pushLines(server, app.token, ['younger']);
+      await until('the old ones are gone', async () => (await server.readMessages(app)).length < 30);
+      await until('all are', async () => (await server.readMessages(app)).length === 0);
+      expect(openWebSocketTail(server, app, 'lines=100&after=0').messageTexts).toEqual([]);
+      await until('nothing of it is kept', async () =>
+        redis
+          ? Number(await redis.command('exists', `tailrace:{${app.id}}:lines`)) === 0
+          : streamFiles(server.data, app).length === 0,
+      );
+      await pushLines(server, app.token, ['new']);
+      expect(await fields(server, app)).toMatchObject([{ position: '32', message: 'new' }]);
+      await server.kill();
+      const again = await startServerForTest({ env: { ...env, TAILRACE_STREAM_AGE: '1d' } });
+      if (redis) expect(await again.readMessages(app)).toEqual(['new']);
+    },
+  );
+
+  it('of an app that nobody has used since the start is too old at its time, too', async () => {
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data });
+    const app = await first.createApp();
+    await pushLines(first, app.token, ['old']);
+    await first.close();
+    const second = await startServerForTest({ data, env: { TAILRACE_STREAM_AGE: '2s' } });
+    expect(streamFiles(data, app)).toHaveLength(1);
+    await until('its files are gone', () => streamFiles(data, app).length === 0);
+    await pushLines(second, app.token, ['new']);
+    expect(await fields(second, app)).toMatchObject([{ position: '2', message: 'new' }]);
   });
 
   it('of one app is bounded by itself: another’s noise takes nothing from it', async () => {

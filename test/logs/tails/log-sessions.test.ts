@@ -111,7 +111,11 @@ describe('a session', () => {
   const MINUTE_MS = 60_000;
   const app = 'app' as AppId;
 
-  async function withClock(): Promise<{ sessions: LogSessionStore; wait: (ms: number) => void }> {
+  async function withClock(): Promise<{
+    sessions: LogSessionStore;
+    wait: (ms: number) => void;
+    setClock: (byMs: number) => void;
+  }> {
     const folder = temporaryFolder();
     const retention = { lines: 1_000, bytes: 1_000_000, ageMs: MINUTE_MS };
     const store = new EmbeddedStore({ folder: join(folder, 'data'), retention, durability: 'process' });
@@ -120,10 +124,15 @@ describe('a session', () => {
       rmSync(folder, { recursive: true });
     });
     let now = 1_000_000;
+    let offset = 0;
     const wait = (ms: number): void => {
       now += ms;
     };
-    return { sessions: new LogSessionStore(store, new ApiKeys(store), () => now), wait };
+    const setClock = (byMs: number): void => {
+      offset += byMs;
+    };
+    const clocks = { wall: () => now + offset, monotonic: () => now };
+    return { sessions: new LogSessionStore(store, new ApiKeys(store), clocks), wait, setClock };
   }
 
   it('ends when nobody used it for five minutes', async () => {
@@ -136,6 +145,33 @@ describe('a session', () => {
     wait(1);
     await expect(sessions.resolveQuery(app, secret, {})).rejects.toThrow(/has expired/);
   });
+
+  it.each([-60 * MINUTE_MS, 1_440 * MINUTE_MS])(
+    'ends then too when the clock is set by %i ms',
+    async (byMs) => {
+      const { sessions, wait, setClock } = await withClock();
+      const [secret, left] = [
+        await sessions.create(app, {}, undefined),
+        await sessions.create(app, {}, undefined),
+      ];
+      setClock(byMs);
+      wait(4 * MINUTE_MS);
+      await sessions.create(app, {}, undefined);
+      await sessions.resolveQuery(app, secret, {});
+      sessions.keepAlive(app, secret)();
+      await until('the renewal', async () => {
+        wait(2 * MINUTE_MS);
+        const alive = await sessions.resolveQuery(app, secret, {}).catch(() => undefined);
+        wait(-2 * MINUTE_MS);
+        return alive;
+      });
+      wait(1 * MINUTE_MS + 1);
+      await expect(sessions.resolveQuery(app, left, {})).rejects.toThrow(/has expired/);
+      await sessions.resolveQuery(app, secret, {});
+      wait(4 * MINUTE_MS);
+      await expect(sessions.resolveQuery(app, secret, {})).rejects.toThrow(/has expired/);
+    },
+  );
 
   it('counts the five minutes from when the last reader left', async () => {
     const { sessions, wait } = await withClock();

@@ -19,6 +19,8 @@ export interface RedisServerOptions {
   readonly sentinel?: boolean;
   readonly port?: number;
   readonly password?: string;
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Listen with TLS only, with the certificate of {@link makeCertificate}. */
   readonly tls?: Certificate;
 }
@@ -98,6 +100,7 @@ export class RedisServer {
     ];
     writeFileSync(file, `${lines.join('\n')}\n`);
     const child = spawn('redis-server', sentinel ? [file, '--sentinel'] : [file], {
+      env: { ...process.env, ...this.options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child.stdout.on('data', (text) => (this.log += text));

@@ -98,7 +98,10 @@ async function readIfExists(file: string): Promise<string | undefined> {
 function isFresh(pem: string | undefined): boolean {
   if (pem === undefined) return false;
   try {
-    return Date.parse(new X509Certificate(pem).validTo) - Date.now() > RENEW_BEFORE_MS;
+    const { validFrom, validTo } = new X509Certificate(pem);
+    const now = Date.now();
+    // One that isn't valid yet was made before the clock was set back.
+    return Date.parse(validFrom) <= now && Date.parse(validTo) - now > RENEW_BEFORE_MS;
   } catch {
     return false;
   }

@@ -69,3 +69,8 @@ export class DrainCursor {
     return stored;
   }
 }
+
+/** The fence under which a drain's cursor was written last; 0 when it wasn't. A lease with it, or a lower one, can't write the cursor. */
+export async function storedFence(store: Store, { app, id }: DrainRecord): Promise<number> {
+  return (await store.get<CursorRecord>(app, cursorKey(id)))?.value.fence ?? 0;
+}

@@ -25,13 +25,13 @@ export class DrainHealth {
   private readonly name: string;
   private readonly rateMeter = new RateMeter();
   private failedAttempts = 0;
-  /** When the first failure since the last success was, and whether it was reported. */
+  /** When the first failure since the last success was, and whether it was reported; all times are on `performance.now`'s clock. */
   private failingSinceMs = 0;
   private isReported = false;
-  private lastReportedAtMs = 0;
+  private lastReportedAtMs = Number.NEGATIVE_INFINITY;
   private lastError: { message: string; at: string } | undefined;
   private lastAnswer: { answer: string; at: string; ms: number } | undefined;
-  nextAttemptAtMs = 0;
+  private nextAttemptAtMs = 0;
 
   constructor(options: DrainHealthOptions) {
     this.options = options;
@@ -42,6 +42,11 @@ export class DrainHealth {
     return this.failedAttempts > 0;
   }
 
+  /** Milliseconds until the next attempt. */
+  get retryInMs(): number {
+    return Math.max(0, this.nextAttemptAtMs - performance.now());
+  }
+
   /** The destination accepted a shipment of `count` lines. */
   recordSuccess(count: number, answer: string, ms: number, lagLines: number): void {
     this.rateMeter.add(count);
@@ -49,7 +54,7 @@ export class DrainHealth {
     this.failedAttempts = 0;
     if (!this.isReported) return;
     this.isReported = false;
-    const forS = Math.round((Date.now() - this.failingSinceMs) / 1_000);
+    const forS = Math.round((performance.now() - this.failingSinceMs) / 1_000);
     this.options.logToApp(
       'recovery',
       `${this.name} accepts lines again after ${forS} s; ${lagLines} lines wait to be sent.`,
@@ -63,10 +68,10 @@ export class DrainHealth {
     this.failedAttempts = 0;
   }
 
-  /** An attempt failed, and is retried at {@link nextAttemptAtMs}. */
+  /** An attempt failed, and is retried in {@link retryInMs}. */
   recordFailure(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    const now = Date.now();
+    const now = performance.now();
     if (this.failedAttempts++ === 0) this.failingSinceMs = now;
     this.setLastError(message);
     const retryAfterMs = error instanceof OutletError ? error.retryAfterMs : undefined;

@@ -17,7 +17,8 @@ export class LossReporter {
   private readonly cursor: CursorState;
   private readonly logToApp: LogToApp;
   private pendingNotice: LossNotice | undefined;
-  private lastReportedAtMs = 0;
+  /** On the clock of `performance.now()`. */
+  private lastReportedAtMs = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(drainToken: string, cursor: CursorState, logToApp: LogToApp) {
@@ -67,7 +68,7 @@ export class LossReporter {
 
   /** Now, or when the interval since the last report is over. */
   private scheduleReport(): void {
-    const waitMs = this.lastReportedAtMs + REPORT_INTERVAL_MS - Date.now();
+    const waitMs = this.lastReportedAtMs + REPORT_INTERVAL_MS - performance.now();
     if (waitMs <= 0) this.report();
     else this.timer ??= setTimeout(() => this.report(), waitMs).unref();
   }
@@ -77,7 +78,7 @@ export class LossReporter {
     this.timer = undefined;
     const { forDrain, forApp } = this.cursor.record;
     if (!forApp) return;
-    this.lastReportedAtMs = Date.now();
+    this.lastReportedAtMs = performance.now();
     this.logToApp('loss', this.lossMessage(forApp));
     this.cursor.setPendingNotices(forDrain, undefined);
   }

@@ -1,18 +1,18 @@
 /** Seconds over which a rate is averaged. */
 const WINDOW_S = 10;
 
-/** Lines a second, averaged over a sliding window of ten buckets of a second. */
+/** Lines a second, averaged over a sliding window of ten buckets of a second; times are on `performance.now`'s clock. */
 export class RateMeter {
   private readonly buckets = new Array<number>(WINDOW_S).fill(0);
   private second = 0;
 
-  add(count: number, nowMs: number = Date.now()): void {
+  add(count: number, nowMs: number = performance.now()): void {
     this.advance(nowMs);
     this.buckets[this.second % WINDOW_S] += count;
   }
 
   /** Lines a second over the last ten seconds. */
-  perSecond(nowMs: number = Date.now()): number {
+  perSecond(nowMs: number = performance.now()): number {
     this.advance(nowMs);
     return this.buckets.reduce((sum, count) => sum + count, 0) / WINDOW_S;
   }

@@ -48,7 +48,7 @@ export class SyslogOutlet implements Outlet {
   private socket: Socket | undefined;
   private failure: OutletError | undefined;
   private acceptedUpTo: Sequence = 0;
-  /** What was written and isn't confirmed, oldest first. */
+  /** What was written and isn't confirmed, oldest first; `atMs` is on the clock of `performance.now()`. */
   private readonly unconfirmed: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
   private writtenBytes = 0;
   private readonly buffers = new BufferPool(SHIPMENT_BUFFERS);
@@ -75,7 +75,7 @@ export class SyslogOutlet implements Outlet {
         buffers.release(bytes);
         this.options.onPhase?.('send', performance.now() - beganMs);
       });
-    this.unconfirmed.push({ last: shipment.last, writtenUpTo: this.writtenBytes, atMs: Date.now() });
+    this.unconfirmed.push({ last: shipment.last, writtenUpTo: this.writtenBytes, atMs: performance.now() });
     if (socket.writableLength > WRITE_BUFFER_BYTES_MAX) await this.waitForDrain(socket);
     if (this.failure) throw this.failure;
     return this.confirm();
@@ -84,7 +84,10 @@ export class SyslogOutlet implements Outlet {
   async flush(): Promise<Sequence> {
     const newest = this.unconfirmed.at(-1);
     if (newest && this.socket)
-      await this.waitWhileOpen(this.socket, newest.atMs + CONFIRMED_AFTER_MS + TIMER_EARLY_MS - Date.now());
+      await this.waitWhileOpen(
+        this.socket,
+        newest.atMs + CONFIRMED_AFTER_MS + TIMER_EARLY_MS - performance.now(),
+      );
     if (this.failure) throw this.failure;
     return this.confirm();
   }
@@ -98,7 +101,7 @@ export class SyslogOutlet implements Outlet {
   /** Advances over what has certainly arrived. */
   private confirm(): Sequence {
     const { unconfirmed } = this;
-    const confirmedBefore = Date.now() - CONFIRMED_AFTER_MS;
+    const confirmedBefore = performance.now() - CONFIRMED_AFTER_MS;
     const flushedBytes = this.writtenBytes - (this.socket?.writableLength ?? 0);
     let count = 0;
     for (const { last, writtenUpTo, atMs } of unconfirmed) {

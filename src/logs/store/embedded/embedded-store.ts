@@ -29,20 +29,26 @@ import type {
 } from '../contract.ts';
 import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
+import { sweepIntervalMs } from '../sweep-interval.ts';
+import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
 import { assertFormat, writeMarker } from './records/format-marker.ts';
 import { FrameIdIndex, type FrameRange } from './records/frame-ids.ts';
 import { commitError, DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
-import { EmbeddedRecords } from './records/records.ts';
+import { EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
 import { appsWithLines, assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
 import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch } from './segments/app-stream.ts';
+import { SegmentGoneError } from './segments/appender.ts';
 import { EmbeddedStreams } from './segments/streams.ts';
+import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 
-/** How often streams are trimmed by age, and expired frame ids removed. */
-const SWEEP_MS = 60_000;
+/** How often somebody looks whether the folder and the files are in their places when nothing is appended. */
+const LOOK_MS = 1_000;
+const STREAMS_FOLDER = 'streams';
+const CLOCK_KEY = 'clock';
 /** A power cut costs no more than was written in this time. */
 const SYNC_MS = 5_000;
 
@@ -51,6 +57,8 @@ export interface EmbeddedStoreOptions {
   readonly retention: Retention;
   /** `process`: durable once the system has it, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
+  /** Left out: the system's. */
+  readonly time?: TimeSources;
   /** Called with a sentence about what doesn't work as it should. */
   readonly onProblem?: (message: string) => void;
 }
@@ -60,12 +68,14 @@ export class EmbeddedStore implements Store {
   private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
+  private readonly place: FolderIdentity;
   private readonly diskSpace: DiskSpaceGuard;
   private readonly durability: EmbeddedStoreOptions['durability'];
   private readonly streams: EmbeddedStreams;
   private readonly records: EmbeddedRecords;
   private readonly frameIds: FrameIdIndex;
-  private readonly leases = new EmbeddedLeases();
+  private readonly clock: StoreClock;
+  private readonly leases: EmbeddedLeases;
   private readonly subscriptions = new Subscriptions();
   private readonly damage = new DamageReports();
   /** Sentences about what isn't as it should be, besides lost lines. */
@@ -74,6 +84,9 @@ export class EmbeddedStore implements Store {
   private isClosed = false;
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly syncTimer: NodeJS.Timeout;
+  private readonly lookTimer: NodeJS.Timeout;
+  private readonly outageListeners = new Set<(unavailable: boolean) => void>();
+  private goneFiles: readonly string[] = [];
   /** Resolves when the streams were compared with what was noted of them. */
   readonly checked: Promise<void>;
   private runningSync: Promise<void> | undefined;
@@ -99,15 +112,27 @@ export class EmbeddedStore implements Store {
       // Before anything is written that an earlier version can't read.
       writeMarker(folder);
       upgradeStore(this.root, format);
+      makeDirectory(join(folder, STREAMS_FOLDER), 0o700);
+      this.place = new FolderIdentity(folder, [STREAMS_FOLDER, STORE_FILE], (trouble) =>
+        this.onPlaceChanged(trouble),
+      );
       this.records = new EmbeddedRecords(this.root);
-      this.frameIds = new FrameIdIndex(this.root);
+      this.clock = new StoreClock(
+        this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value,
+        options.time,
+      );
+      this.leases = new EmbeddedLeases(this.records);
+      this.frameIds = new FrameIdIndex(this.root, this.clock);
       this.streams = new EmbeddedStreams({
         ...options,
-        folder: join(folder, 'streams'),
+        folder: join(folder, STREAMS_FOLDER),
+        clock: this.clock,
+        place: this.place,
         onFrameId: (app, { frameId = '', first, last }) =>
           this.frameIds.recover(app, frameId, { first, last }),
         notes: new EmbeddedStreamNotes(this.root),
         onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
+        onFilesGone: (paths) => this.onFilesGone(paths),
         onUnusable: (app, error) =>
           this.reportProblem(`The stream of app ${app} can't be used (${reasonOf(error)}).`),
       });
@@ -124,11 +149,18 @@ export class EmbeddedStore implements Store {
     this.unlock = unlock;
     this.onProblem = options.onProblem;
     swallowInternalRejections(this.root);
+    this.clock.onStep = () => void this.saveClock();
+    void this.saveClock();
     this.checked = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.checkStreams());
     this.sweepTimer = setInterval(() => {
+      this.clock.forgetBefore(2 * options.retention.ageMs);
+      void this.saveClock();
       this.streams.trimAged();
       this.frameIds.removeExpired();
-    }, SWEEP_MS).unref();
+    }, sweepIntervalMs(options.retention.ageMs)).unref();
+    this.lookTimer = setInterval(() => {
+      if (this.place.check() === undefined) this.streams.checkFiles();
+    }, LOOK_MS).unref();
     // What can't be synced now is still in the page cache: appends will report the error.
     this.syncTimer = setInterval(() => {
       // A slow disk may need longer than that.
@@ -142,10 +174,14 @@ export class EmbeddedStore implements Store {
   }
 
   async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
+    this.place.require();
     const frameId = options?.frameId;
     const stream = this.streams.get(app);
     const stored = frameId === undefined ? undefined : this.frameIds.find(app, frameId);
-    if (stored) return { ...(await stored), duplicate: true, retainedByReaders: false };
+    if (stored) {
+      this.place.requireNow();
+      return { ...(await stored), duplicate: true, retainedByReaders: false };
+    }
     this.diskSpace.requireSpace(batch.bytes.length);
     const allocated = stream.allocate(batch, frameId);
     const { first, last } = allocated.stored;
@@ -163,6 +199,8 @@ export class EmbeddedStore implements Store {
   }
 
   async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
+    // Opened first: what the process before this one named is found in it.
+    const stream = this.streams.get(app);
     const ranges = new Map<NamedBatch, FrameRange>();
     for (;;) {
       const pending = this.findFrames(app, batches, ranges);
@@ -172,7 +210,6 @@ export class EmbeddedStore implements Store {
     // No wait from here on until these are pending themselves.
     const fresh = batches.filter((one) => !ranges.has(one));
     this.diskSpace.requireSpace(fresh.reduce((sum, { batch }) => sum + batch.bytes.length, 0));
-    const stream = this.streams.get(app);
     const allocated = fresh.map(({ batch, frameId }) => stream.allocate(batch, frameId || undefined));
     const written = allocated.length > 0 ? this.write(app, allocated) : undefined;
     for (const [i, { stored, frameId }] of allocated.entries()) {
@@ -215,6 +252,7 @@ export class EmbeddedStore implements Store {
   }
 
   async restore(app: AppId, batch: StoredBatch): Promise<void> {
+    this.place.require();
     this.diskSpace.requireSpace(batch.bytes.length);
     await this.write(app, [this.streams.get(app).restore(batch)]);
   }
@@ -223,8 +261,14 @@ export class EmbeddedStore implements Store {
     return this.damage.watch(listener);
   }
 
-  watchOutage(): () => void {
-    return () => {};
+  watchOutage(_app: AppId, listener: (unavailable: boolean) => void): () => void {
+    const own = (unavailable: boolean): void => listener(unavailable);
+    this.outageListeners.add(own);
+    if (this.place.trouble !== undefined)
+      queueMicrotask(() => {
+        if (this.outageListeners.has(own)) own(true);
+      });
+    return () => this.outageListeners.delete(own);
   }
 
   dropStream(app: AppId): Promise<void> {
@@ -244,6 +288,7 @@ export class EmbeddedStore implements Store {
     changes: readonly RecordChange[],
     options?: TransactOptions,
   ): Promise<boolean> {
+    this.place.require();
     const made = await this.commitDurably(this.records.transact(scope, changes));
     if (made && !options?.quiet) this.subscriptions.notifyRecordChange(scope);
     return made;
@@ -261,36 +306,77 @@ export class EmbeddedStore implements Store {
     return () => {}; // nobody else writes to its files
   }
 
-  async acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
-    return this.leases.acquireLease(name, owner, ttlMs);
+  acquireLease(name: string, owner: string, ttlMs: number, above?: number): Promise<Lease | undefined> {
+    return this.leases.acquireLease(name, owner, ttlMs, above);
   }
 
   async releaseLease(lease: Lease): Promise<void> {
     this.leases.releaseLease(lease);
   }
 
+  get trouble(): string | undefined {
+    const trouble = this.place.check();
+    if (trouble !== undefined) return trouble;
+    const [path] = this.goneFiles;
+    if (path === undefined) return undefined;
+    const more = this.goneFiles.length - 1;
+    const others = more === 0 ? '' : `, and ${more} more`;
+    return `${path} was removed or moved while tailrace used it${others}, and the lines in it are lost unless it is put back; new lines are stored.`;
+  }
+
   onServerStarted(): void {}
 
   async status(): Promise<StoreStatus> {
-    const { bsize, bavail } = statfsSync(this.folder);
-    const { size } = statSync(join(this.folder, 'store.mdb'));
-    const bytes = size + (await this.streams.diskBytes().catch(() => 0));
-    const facts = { durability: this.durability, bytes, free_bytes: bsize * bavail };
+    const { trouble } = this;
+    const facts = { durability: this.durability, ...(await this.diskFacts()) };
     const lost = this.damage.describe(
       (app) => this.records.get<{ name?: string }>('', `app/${app}`)?.value.name,
     );
-    return { kind: 'embedded', concerns: [...lost, ...this.problems], facts };
+    return { kind: 'embedded', trouble, concerns: [...lost, ...this.problems], facts };
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
     clearInterval(this.sweepTimer);
     clearInterval(this.syncTimer);
+    clearInterval(this.lookTimer);
     await this.runningSync;
     await this.streams.close();
+    await this.saveClock();
     await this.root.flushed;
     await this.root.close();
+    this.place.close();
     this.unlock();
+  }
+
+  private async diskFacts(): Promise<{ bytes: number; free_bytes: number }> {
+    try {
+      const { bsize, bavail } = statfsSync(this.folder);
+      const { size } = statSync(join(this.folder, STORE_FILE));
+      return { bytes: size + (await this.streams.diskBytes()), free_bytes: bsize * bavail };
+    } catch {
+      return { bytes: 0, free_bytes: 0 }; // there is no such disk
+    }
+  }
+
+  private onPlaceChanged(trouble: string | undefined): void {
+    this.onProblem?.(
+      trouble ?? `The data folder ${this.folder} is back in its place: lines are stored again.`,
+    );
+    if (trouble === undefined) this.streams.reopenFiles();
+    for (const listener of this.outageListeners) listener(trouble !== undefined);
+  }
+
+  private onFilesGone(paths: readonly string[]): void {
+    const isMore = paths.length > this.goneFiles.length;
+    this.goneFiles = paths;
+    if (isMore && this.trouble !== undefined) this.onProblem?.(this.trouble);
+  }
+
+  /** What can't be saved now is with the next sweep. */
+  private async saveClock(): Promise<void> {
+    const change = { key: CLOCK_KEY, value: this.clock.save() };
+    await this.records.transact(STORE_SCOPE, [change]).catch(() => {});
   }
 
   /** Looks for what is missing, in the background: it takes a second with ten thousand apps. */
@@ -331,7 +417,14 @@ export class EmbeddedStore implements Store {
     try {
       await this.streams.append(app, allocated);
     } catch (error) {
-      throw await commitError(error, this.folder);
+      this.place.requireNow();
+      if (!(error instanceof SegmentGoneError)) throw await commitError(error, this.folder);
+      this.streams.onSegmentGone(app, error.segment);
+      throw new TailraceError(
+        'unavailable',
+        'The file that these lines were written to was removed meanwhile: send them again, and they go to another one.',
+        { cause: error },
+      );
     }
   }
 
@@ -339,8 +432,10 @@ export class EmbeddedStore implements Store {
     try {
       const result = await committed;
       if (this.durability === 'disk') await this.root.flushed;
+      this.place.requireNow();
       return result;
     } catch (error) {
+      if (error instanceof TailraceError) throw error;
       throw await commitError(error, this.folder);
     }
   }

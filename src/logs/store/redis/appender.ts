@@ -52,6 +52,7 @@ interface AppendQueue {
   /** The newest sequence that a line got here. */
   last: Sequence;
   busy: boolean;
+  /** On the clock of `performance.now()`. */
   usedAtMs: number;
   unanswered: UnansweredCall | undefined;
   /** How often Redis was asked in vain what became of it. */
@@ -160,7 +161,7 @@ export class RedisAppender {
       }
     } while (queue.pending.length > 0);
     queue.busy = false;
-    queue.usedAtMs = Date.now();
+    queue.usedAtMs = performance.now();
     if (queue.unanswered) this.askLater(app, queue);
     if (this.onIdle && !this.busy) this.onIdle();
   }
@@ -302,7 +303,7 @@ export class RedisAppender {
   }
 
   private removeIdleQueues(): void {
-    const before = Date.now() - IDLE_QUEUE_MS;
+    const before = performance.now() - IDLE_QUEUE_MS;
     for (const [app, queue] of this.queues)
       if (!queue.busy && !queue.unanswered && queue.usedAtMs < before) this.queues.delete(app);
   }

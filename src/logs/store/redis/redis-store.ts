@@ -2,7 +2,7 @@
  * The Redis store: many routers on one Redis (or Valkey) 6.2 or newer, alone, behind Sentinels, or a Cluster. An append
  * is durable as far as Redis is: see docs/redis.md.
  *
- * Whatever has to be atomic is one Lua script (`lua/`); time is by Redis's clock; reads go to the master.
+ * Whatever has to be atomic is one Lua script (`lua/`); lines are stored at times of Redis's clock; reads go to the master.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -73,6 +73,8 @@ interface OpenOptions {
 
 export class RedisStore implements Store {
   readonly shared = true;
+  /** Only Redis itself knows. */
+  readonly trouble = undefined;
   private readonly connection: RedisConnection;
   private readonly appender: RedisAppender;
   private readonly streams: RedisStreams;
@@ -214,8 +216,8 @@ export class RedisStore implements Store {
     return this.changeFeed.watchEmptied(listener);
   }
 
-  acquireLease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
-    return this.leases.acquireLease(name, owner, ttlMs);
+  acquireLease(name: string, owner: string, ttlMs: number, above?: number): Promise<Lease | undefined> {
+    return this.leases.acquireLease(name, owner, ttlMs, above);
   }
 
   releaseLease(lease: Lease): Promise<void> {

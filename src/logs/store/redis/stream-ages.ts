@@ -3,15 +3,11 @@
  * share a Redis, one does it at a time.
  */
 import type { AppId } from '../contract.ts';
+import { sweepIntervalMs } from '../sweep-interval.ts';
 import type { RedisConnection } from './connection/connection.ts';
 import { appOfIndexKey, STREAM_INDEX_PATTERN, SWEEP_KEY, streamKeys } from './keys.ts';
 import { LUA_SCRIPTS } from './lua-scripts.ts';
 
-/** A stream holds what is too old for so much longer at the most, ms. */
-const SWEEP_MS_MAX = 60_000;
-const SWEEP_MS_MIN = 200;
-/** Of a short age, a sweep is due this often. */
-const SWEEPS_PER_AGE = 10;
 /** Entries that one call removes, and streams that are looked at together. */
 const ENTRIES_PER_CALL = 1_000;
 const STREAMS_AT_ONCE = 50;
@@ -31,7 +27,7 @@ export class StreamAges {
   constructor(connection: RedisConnection, ageMs: number) {
     this.connection = connection;
     this.ageMs = ageMs;
-    this.intervalMs = Math.min(SWEEP_MS_MAX, Math.max(SWEEP_MS_MIN, Math.floor(ageMs / SWEEPS_PER_AGE)));
+    this.intervalMs = sweepIntervalMs(ageMs);
   }
 
   start(): void {

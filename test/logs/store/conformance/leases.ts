@@ -53,6 +53,23 @@ export function leaseSuite(opener: StoreOpener): void {
       expect(again.fence).toBeGreaterThan(next.fence);
     });
 
+    it('has a fence above the one that is asked for, and fences go on from there', async () => {
+      const store = await opener.open();
+      const name = randomUUID();
+      const above = Date.now() + 1_000_000;
+      const lease = await store.acquireLease(name, 'me', LONG_LEASE_MS, above);
+      if (!lease) throw new Error('nobody holds it');
+      expect(lease.fence).toBeGreaterThan(above);
+      expect(await store.acquireLease(name, 'me', LONG_LEASE_MS)).toEqual(lease);
+      expect(await store.acquireLease(name, 'me', LONG_LEASE_MS, above)).toEqual(lease);
+      const raised = await store.acquireLease(name, 'me', LONG_LEASE_MS, lease.fence);
+      expect(raised?.fence).toBeGreaterThan(lease.fence);
+      expect(await store.acquireLease(name, 'you', LONG_LEASE_MS, above * 2)).toBeUndefined();
+      await store.releaseLease(raised!);
+      const next = await store.acquireLease(name, 'you', LONG_LEASE_MS);
+      expect(next?.fence).toBeGreaterThan(raised!.fence);
+    });
+
     it('is free once it is released, and has a higher fence then', async () => {
       const store = await opener.open();
       const name = randomUUID();

@@ -97,8 +97,10 @@ async function start(folder: string, mayLoseRecords = false): Promise<Outcome> {
     for (const [i, app] of APPS.entries()) {
       // Those of an app that a repair has made anew are gone.
       const notes = known.includes(app) ? await store.list<{ text: string }>(app, 'note/') : [];
-      for (const { key, value, version } of notes)
-        expect([key, value.text, version]).toEqual([key, noteOf(Number(key.slice(5))), 1]);
+      const changedNotes = notes.filter(
+        ({ key, value, version }) => version !== 1 || value.text !== noteOf(Number(key.slice(5))),
+      );
+      expect(changedNotes).toEqual([]);
       if (mayLoseRecords) expect(notes.length).toBeLessThanOrEqual(NOTES / 2);
       else expect(notes.map(({ key }) => Number(key.slice(5)) % 2)).toEqual(Array(NOTES / 2).fill(i));
       const batches = await readAll(store, app);
@@ -106,9 +108,10 @@ async function start(folder: string, mayLoseRecords = false): Promise<Outcome> {
         Array.from({ length: count }, (_, i) => first + i),
       );
       const texts = linesOf(batches);
-      for (const [i, number] of numbers.entries())
-        if (number <= LINES) expect(texts[i]).toBe(lineOf(app, number));
-        else expect(texts[i]).toBe('new');
+      const changed = numbers.filter(
+        (number, k) => texts[k] !== (number <= LINES ? lineOf(app, number) : 'new'),
+      );
+      expect(changed).toEqual([]);
       kept.push(numbers.filter((number) => number <= LINES));
       const { first } = await store.append(app, batchOf('new'));
       expect(first).toBeGreaterThan(LINES);
@@ -215,9 +218,9 @@ describe('a segment', () => {
   });
 
   it('that is emptied, or cut off anywhere, is said with its lines', async () => {
-    for (const segment of segments) {
+    for (const segment of segments.slice(0, 3)) {
       const bytes = size(base, segment);
-      for (const part of [0, 1 / bytes, 0.1, 0.5, 0.9, 1 - 1 / bytes]) {
+      for (const part of [0, 0.1, 0.6, 1 - 1 / bytes]) {
         const { damage } = await tryDamage((folder) =>
           truncateSync(join(folder, segment), Math.floor(bytes * part)),
         );
@@ -228,22 +231,9 @@ describe('a segment', () => {
 
   it('with a flipped bit anywhere gives no changed line, and all the others', async () => {
     const random = seededRandom(SEEDS);
-    for (const segment of [...segments.slice(0, 3), segments[5]]) {
+    for (const segment of segments.slice(0, 3)) {
       const bytes = size(base, segment);
-      const places = [
-        0,
-        1,
-        4,
-        8,
-        12,
-        16,
-        18,
-        25,
-        31,
-        32,
-        40,
-        ...Array.from({ length: 5 }, () => Math.floor(random() * bytes)),
-      ];
+      const places = [0, 1, 4, 8, 18, 25, 40, Math.floor(random() * bytes), bytes - 1];
       for (const at of places) {
         const { kept } = await tryDamage((folder) =>
           flip(join(folder, segment), at, 1 << Math.floor(random() * 8)),
@@ -257,7 +247,7 @@ describe('a segment', () => {
     const random = seededRandom(SEEDS + 1);
     const noise = (bytes: number): Buffer =>
       Buffer.from(Array.from({ length: bytes }, () => Math.floor(random() * 256)));
-    for (const segment of segments) {
+    for (const segment of segments.slice(0, 3)) {
       const bytes = readFileSync(join(base, segment));
       const write = (content: Buffer) => (folder: string) => writeFileSync(join(folder, segment), content);
       await tryDamage(write(noise(bytes.length)));
@@ -390,8 +380,8 @@ describe('store.mdb', () => {
 
   it('that is cut off, or of random bytes, is refused or whole', async () => {
     const bytes = size(base, 'store.mdb');
-    for (let i = 1; i < 24; i++)
-      await tryDamage((folder) => truncateSync(join(folder, 'store.mdb'), Math.floor((bytes * i) / 24)));
+    for (let i = 1; i < 12; i++)
+      await tryDamage((folder) => truncateSync(join(folder, 'store.mdb'), Math.floor((bytes * i) / 12)));
     const { refusal } = await tryDamage((folder) =>
       writeFileSync(join(folder, 'store.mdb'), Buffer.alloc(bytes, 7)),
     );
@@ -401,7 +391,7 @@ describe('store.mdb', () => {
   it('with flipped bits is refused, or its records are what they were', async () => {
     const random = seededRandom(SEEDS + 2);
     const bytes = size(base, 'store.mdb');
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 30; i++) {
       const at = Math.floor(random() * bytes);
       await tryDamage((folder) => flip(join(folder, 'store.mdb'), at, 1 << Math.floor(random() * 8)));
     }

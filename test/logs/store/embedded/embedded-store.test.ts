@@ -268,6 +268,23 @@ describe('a frame id', () => {
     await other.close();
   });
 
+  it('of each part of a request that was written last is found again, and the rest of it is stored', async () => {
+    await close(open());
+    const copy = copyAsKilled();
+    const store = open();
+    const parts = ['a', 'b', 'c'].map((text, i) => ({ batch: batchOf(text), frameId: `frame-1/${i}` }));
+    await store.appendAll(app, parts.slice(0, 2));
+    execFileSync('cp', ['-r', join(folder, 'streams'), copy]);
+    const other = new EmbeddedStore({ folder: copy, retention: ROOMY, durability: 'process' });
+    expect((await other.appendAll(app, parts)).map(({ duplicate }) => duplicate)).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(linesOf(await readAll(other, app))).toEqual(['a', 'b', 'c']);
+    await other.close();
+  });
+
   it('of hundreds that come at once, some twice, is stored once', async () => {
     const store = open();
     const all = Array.from({ length: 400 }, (_, i) => i % 200);

@@ -69,7 +69,7 @@ describe.runIf(hasRedis)('a user of Redis', () => {
     const nothing = await makeUser([server], []);
     expect(
       (await refusalOf(openRedisStoreForTest(`redis://${nothing}127.0.0.1:${server.port}`))).message,
-    ).toContain('give it +eval +evalsha +info +subscribe +unsubscribe with');
+    ).toContain('give it +eval +evalsha +info +subscribe +unsubscribe +scan with');
   });
 
   it('that loses one while it is used: what is refused is to be sent again, and it is in the status', async () => {

@@ -1,5 +1,6 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { AppId, Sequence } from '../../contract.ts';
+import type { StoreClock } from '../store-clock.ts';
 import { sealValue, unsealValue } from './sealed-value.ts';
 
 /** The database of frame ids: its keys are period, app and id. */
@@ -23,14 +24,16 @@ export class FrameIdIndex {
   private readonly db: Database<Buffer, FrameKey>;
   /** Frames that are being written to the stream, or to LMDB: a duplicate that comes meanwhile waits for the first one. */
   private readonly pending = new Map<string, Promise<FrameRange>>();
+  private readonly clock: StoreClock;
 
-  constructor(root: RootDatabase) {
+  constructor(root: RootDatabase, clock: StoreClock) {
+    this.clock = clock;
     this.db = root.openDB<Buffer, FrameKey>({ name: FRAMES_DATABASE, encoding: 'binary' });
   }
 
   /** Where the frame's lines are, if it was stored; a promise while it is being written. */
   find(app: AppId, frameId: string): FrameRange | Promise<FrameRange> | undefined {
-    const period = currentPeriod();
+    const period = this.currentPeriod();
     return (
       this.pending.get(app + frameId) ??
       this.get([period, app, frameId]) ??
@@ -45,7 +48,7 @@ export class FrameIdIndex {
     stored
       .then(
         (range) => {
-          const stored: FrameKey = [currentPeriod(), app, frameId];
+          const stored: FrameKey = [this.currentPeriod(), app, frameId];
           return this.db.put(stored, sealValue(sealedFrameKey(stored), range));
         },
         () => true,
@@ -69,16 +72,16 @@ export class FrameIdIndex {
 
   /** Removes frames of the periods before the last one. */
   removeExpired(): void {
-    for (const key of this.db.getKeys({ end: [currentPeriod() - 1, '', ''] }))
+    for (const key of this.db.getKeys({ end: [this.currentPeriod() - 1, '', ''] }))
       this.db.remove(key).catch(() => {}); // next time
+  }
+
+  private currentPeriod(): number {
+    return Math.floor(this.clock.now() / FRAME_ID_TTL_MS);
   }
 }
 
 /** Its key as its checksum counts it. */
 export function sealedFrameKey([period, app, frameId]: FrameKey): string[] {
   return [FRAMES_DATABASE, String(period), app, frameId];
-}
-
-function currentPeriod(): number {
-  return Math.floor(Date.now() / FRAME_ID_TTL_MS);
 }

@@ -15,8 +15,11 @@ const CHECK_INTERVAL_MS = 20;
  */
 export function swallowInternalRejections(root: RootDatabase): void {
   const ignore = (): void => {};
+  // The reason comes as a promise as well, which not every writer asks for.
+  const ignoreFailure = (error: { commitError?: Promise<unknown> }): void =>
+    void error.commitError?.catch(ignore);
   // Called before that promise is made, in the same task.
-  root.on('beforecommit', () => queueMicrotask(() => void root.committed.then(ignore, ignore)));
+  root.on('beforecommit', () => queueMicrotask(() => void root.committed.then(ignore, ignoreFailure)));
 }
 
 /**

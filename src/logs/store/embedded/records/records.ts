@@ -9,6 +9,9 @@ export interface VersionedData {
   readonly data: unknown;
 }
 
+/** The scope of the embedded store's own records: no app's, and not moved to another store. */
+export const STORE_SCOPE = 'store';
+
 /** The database of records: its keys are scope and key. */
 export const RECORDS_DATABASE = 'records';
 /** Orders after every character that keys are made of. */

@@ -15,6 +15,10 @@ export const FORMAT_DATABASE = 'format';
 /** Since when each value has a checksum. */
 export const FOLDER_FORMAT = 2;
 
+/** In lmdb-js's keys: what comes before a control character, and before one at the start of a string. */
+const ESCAPE = 4;
+const START_ESCAPE = 27;
+
 export interface ScopedRecord extends StoredRecord {
   readonly scope: string;
 }
@@ -156,12 +160,18 @@ function addNote(notes: Map<AppId, StreamNote>, key: Buffer, stored: Buffer): vo
 
 /** The strings of a key as lmdb-js writes it (ordered-binary): zeros between them, 4 before a control character, 27 before the first. */
 function decodeKey(key: Buffer): string[] {
+  if (key.includes(ESCAPE)) return decodeEscapedKey(key);
+  const parts = key.toString().split('\0');
+  return parts.map((part) => (part.charCodeAt(0) === START_ESCAPE ? part.slice(1) : part));
+}
+
+function decodeEscapedKey(key: Buffer): string[] {
   const parts: number[][] = [[]];
   for (let i = 0; i < key.length; i++) {
     const part = parts[parts.length - 1];
     if (key[i] === 0) parts.push([]);
-    else if (key[i] === 4) part.push(key[++i]);
-    else if (key[i] !== 27 || part.length > 0) part.push(key[i]);
+    else if (key[i] === ESCAPE) part.push(key[++i]);
+    else if (key[i] !== START_ESCAPE || part.length > 0) part.push(key[i]);
   }
   return parts.map((bytes) => Buffer.from(bytes).toString());
 }

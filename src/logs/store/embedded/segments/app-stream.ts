@@ -1,7 +1,10 @@
 import { mkdirSync, readSync, statSync } from 'node:fs';
+import { systemCode } from '../../../../common/errors.ts';
 import type { Batch } from '../../../syslog/batch.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
+import type { FolderIdentity } from '../folder-identity.ts';
+import type { StoreClock } from '../store-clock.ts';
 import {
   checksumSeed,
   frameIdEntryBytes,
@@ -47,6 +50,8 @@ export interface AppStreamOptions {
   readonly folder: string;
   readonly retention: Retention;
   readonly files: OpenFileCache;
+  readonly clock: StoreClock;
+  readonly place: FolderIdentity;
   readonly note: StreamNote | undefined;
   /** Called with each of the newest entries that has a frame id: the index may not have it. */
   readonly onFrameId: (entry: SegmentEntry) => void;
@@ -109,7 +114,7 @@ export class AppStream {
     this.oldestEntry = this.findOldest();
     this.firstSequence = this.oldestEntry?.first ?? end.next;
     for (const range of lostRanges) this.reportLost(range);
-    this.trim(Date.now());
+    this.trim();
   }
 
   get first(): Sequence {
@@ -160,9 +165,20 @@ export class AppStream {
       this.onUnreadable(segment, { after: undefined, before: undefined });
   }
 
+  /** The file of the newest segment is gone: the next batch begins another one. */
+  abandon(segment: Segment): void {
+    this.segmentIsGone(segment);
+    segment.seal();
+    // The next one may have its name.
+    if (segment.size === 0) {
+      this.options.files.close(segment.path);
+      this.segmentList = this.segmentList.filter((other) => other !== segment);
+    }
+  }
+
   /** Allocates the next sequences to a batch, and writes its header into its headroom. */
   allocate(batch: Batch, frameId: string | undefined): AllocatedBatch {
-    return this.allocateAt(batch, this.allocatedEnd.next, Date.now(), frameId);
+    return this.allocateAt(batch, this.allocatedEnd.next, this.options.clock.stamp(), frameId);
   }
 
   /**
@@ -186,8 +202,7 @@ export class AppStream {
     if (newest && newest.size < this.segmentBytes && !newest.sealed) return newest;
     const { bytesSoFar } = this.committedEnd;
     const segment = new Segment(this.folder, { first, bytesBefore: bytesSoFar }, this.segmentOptions);
-    if (!newest) mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    this.options.files.create(segment.path);
+    this.createFile(segment.path);
     this.segmentList.push(segment);
     this.options.onChanged();
     return segment;
@@ -216,24 +231,55 @@ export class AppStream {
       this.committedEnd = { next: last + 1, bytesSoFar };
       start = end;
     }
-    this.trim(Date.now());
+    this.trim();
   }
 
-  /** Removes the oldest batches until the stream is within its bounds; the newest batch always stays. */
-  trim(now: number): void {
+  /** When its oldest batch was stored, milliseconds since 1970; undefined when it is empty. */
+  get oldestStoredAtMs(): number | undefined {
+    this.oldestEntry ??= this.findOldest();
+    return this.oldestEntry?.storedAtMs;
+  }
+
+  /** Nothing is being written. */
+  get isSettled(): boolean {
+    return this.allocatedEnd.next === this.committedEnd.next;
+  }
+
+  /** Removes the oldest batches until the stream is within its bounds; the newest batch stays until it is too old. */
+  trim(): void {
+    const { clock } = this.options;
     const { lines, bytes, ageMs } = this.options.retention;
     for (;;) {
       const { next, bytesSoFar } = this.committedEnd;
       const tooMuch = next - this.firstSequence > lines || bytesSoFar - this.startOffset.bytesSoFar > bytes;
-      if (!tooMuch && this.oldestEntry && now - this.oldestEntry.storedAtMs <= ageMs) return;
+      if (!tooMuch && this.oldestEntry && clock.ageOf(this.oldestEntry.storedAtMs) <= ageMs) return;
       this.oldestEntry ??= this.findOldest();
       const { oldestEntry: oldest } = this;
-      if (!oldest || oldest.last >= next - 1) return;
-      if (!tooMuch && now - oldest.storedAtMs <= ageMs) return;
+      if (!oldest) return;
+      const isTooOld = clock.ageOf(oldest.storedAtMs) > ageMs;
+      if (oldest.last >= next - 1) {
+        if (isTooOld && this.isSettled) this.removeAll();
+        return;
+      }
+      if (!tooMuch && !isTooOld) return;
       this.firstSequence = oldest.last + 1;
       this.startOffset = { offset: oldest.end, bytesSoFar: oldest.bytesSoFar };
       this.oldestEntry = undefined;
     }
+  }
+
+  /** All that it holds is too old: what it counts goes on, and is noted. */
+  private removeAll(): void {
+    const { next, bytesSoFar } = this.committedEnd;
+    this.trimmed.push(...this.segmentList);
+    this.segmentList = [];
+    this.oldestEntry = undefined;
+    this.firstSequence = next;
+    this.startOffset = { offset: 0, bytesSoFar };
+    this.lostSegments = [];
+    this.told = [];
+    this.cleared = [];
+    this.options.onChanged();
   }
 
   /** The oldest entry; segments before it aren't needed any more. */
@@ -290,6 +336,20 @@ export class AppStream {
       this.options.onChanged();
     }
     this.options.onLost({ range, isNew });
+  }
+
+  private createFile(path: string): void {
+    const { files, place } = this.options;
+    // Not in another folder that has its name now.
+    place.requireNow();
+    try {
+      files.create(path);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      // Not the folders above it: without them the data folder is gone.
+      mkdirSync(this.folder, { mode: 0o700 });
+      files.create(path);
+    }
   }
 
   private allocateAt(

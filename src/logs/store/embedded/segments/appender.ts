@@ -1,8 +1,9 @@
-import { ftruncateSync, fdatasync as sync, writev, writevSync } from 'node:fs';
+import { fstatSync, ftruncateSync, statSync, fdatasync as sync, writev, writevSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
+import type { FolderIdentity } from '../folder-identity.ts';
 import type { AllocatedBatch, AppStream } from './app-stream.ts';
 import { encodeFrameIdEntry } from './entry-format.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
@@ -18,9 +19,28 @@ const BLOCKING_WRITE_BYTES_MAX = 65_536;
  */
 const SLOW_MS = 8;
 const SLOW_FOR_MS = 1_000;
+/** Whether everything is in its place is looked up no more often: it takes as long as some appends. */
+const LOOK_INTERVAL_MS = 1;
 /** In one write: below the system's limit of 1,024 buffers (IOV_MAX). */
 const BATCHES_MAX = 500;
 const BYTES_MAX = 8_388_608;
+
+/** The file that a batch was written to was removed, moved or replaced: nobody would find the batch there. */
+export class SegmentGoneError extends Error {
+  readonly segment: Segment;
+
+  constructor(segment: Segment) {
+    super(`${segment.path} is gone`);
+    this.name = 'SegmentGoneError';
+    this.segment = segment;
+  }
+}
+
+export interface AppenderOptions {
+  readonly files: OpenFileCache;
+  readonly durability: 'process' | 'disk';
+  readonly place: FolderIdentity;
+}
 
 /** Batches that are written together or not at all. */
 interface QueuedWrite {
@@ -37,9 +57,12 @@ export class Appender {
   private readonly stream: AppStream;
   private readonly files: OpenFileCache;
   private readonly durability: 'process' | 'disk';
+  private readonly place: FolderIdentity;
   private queue: QueuedWrite[] = [];
   private readonly queueWriter = new CoalescedRun(() => this.writeQueued());
+  /** On the clock of `performance.now()`. */
   private slowUntilMs = 0;
+  private lookedAtMs = 0;
   /** The newest segment whose directory entry is synced. */
   private dirSyncedSegment: Segment | undefined;
   /** A sync is in progress: until it ends, the system may make writers wait for the disk. */
@@ -49,7 +72,8 @@ export class Appender {
   /** Segments that were written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
 
-  constructor(stream: AppStream, files: OpenFileCache, durability: 'process' | 'disk') {
+  constructor(stream: AppStream, { files, durability, place }: AppenderOptions) {
+    this.place = place;
     this.stream = stream;
     this.files = files;
     this.durability = durability;
@@ -69,14 +93,14 @@ export class Appender {
    * them.
    */
   async append(allocated: readonly AllocatedBatch[]): Promise<void> {
-    const { bytes, storedAtMs } = allocated[0].stored;
+    const { bytes } = allocated[0].stored;
     if (
       this.idle &&
       !this.syncing &&
       this.durability === 'process' &&
       allocated.length === 1 &&
       bytes.length <= BLOCKING_WRITE_BYTES_MAX &&
-      storedAtMs >= this.slowUntilMs
+      (this.slowUntilMs === 0 || performance.now() >= this.slowUntilMs)
     )
       return this.writeBlocking(allocated);
     return new Promise((resolve, reject) => {
@@ -117,14 +141,16 @@ export class Appender {
       const segment = this.stream.activeSegment(allocated[0].stored.first);
       const buffers = buffersOf(allocated, this.stream.seed);
       this.writingTo = segment;
-      const written = writevSync(this.files.descriptor(segment.path), buffers, segment.size);
+      const fd = this.files.descriptor(segment.path);
+      const written = writevSync(fd, buffers, segment.size);
+      this.requireInPlace(segment, fd, startMs);
       this.commitWritten(segment, allocated, written, totalLength(buffers));
     } catch (error) {
       this.rollback();
       throw error;
     }
-    if (performance.now() - startMs > SLOW_MS)
-      this.slowUntilMs = allocated[0].stored.storedAtMs + SLOW_FOR_MS;
+    const endMs = performance.now();
+    this.slowUntilMs = endMs - startMs > SLOW_MS ? endMs + SLOW_FOR_MS : 0;
   }
 
   private async writeQueued(): Promise<void> {
@@ -139,6 +165,7 @@ export class Appender {
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
           if (this.durability === 'disk') await this.syncToDisk(segment, fd);
+          this.requireInPlace(segment, fd, performance.now());
           return count;
         });
         this.commitWritten(segment, allocated, written, totalLength(buffers));
@@ -160,6 +187,24 @@ export class Appender {
     if (!this.dirSyncedSegment)
       for (const above of [dirname(folder), dirname(dirname(folder))]) await syncDirectory(above);
     this.dirSyncedSegment = segment;
+  }
+
+  /**
+   * Is the file to which was written the one that the next start will find? Before anything is acknowledged: a file that was removed
+   * keeps nothing.
+   * @throws SegmentGoneError when it isn't
+   */
+  private requireInPlace(segment: Segment, fd: number, nowMs: number): void {
+    const { nlink, ino, dev } = fstatSync(fd);
+    let isInPlace = nlink > 0;
+    if (isInPlace && nowMs - this.lookedAtMs > LOOK_INTERVAL_MS) {
+      this.lookedAtMs = nowMs;
+      const found = statSync(segment.path, { throwIfNoEntry: false });
+      isInPlace = found?.ino === ino && found.dev === dev && this.place.check() === undefined;
+    }
+    if (isInPlace) return;
+    this.lookedAtMs = 0;
+    throw new SegmentGoneError(segment);
   }
 
   /** As much as fits into one write. */

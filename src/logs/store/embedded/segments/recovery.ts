@@ -99,6 +99,21 @@ export function isUntouched(folder: string, note: StreamNote | undefined, seed: 
   return isAsNoted(found, note) && found.every((one) => hasIntactStart(folder, one, seed));
 }
 
+/** When the oldest batch in a stream's files was stored, milliseconds since 1970, without opening it; undefined when there is none. */
+export function oldestStoredAtMs(folder: string): number | undefined {
+  const found = findSegments(folder).filter(({ size }) => size > 0);
+  if (found.length === 0) return undefined;
+  const oldest = found.reduce((first, other) => (other.first < first.first ? other : first));
+  const fd = openSync(join(folder, segmentFileName(oldest.first, oldest.bytesBefore)), 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(FIRST_READ_BYTES);
+    const held = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+    return parseEntry(held, 0, 0, oldest.bytesBefore)?.storedAtMs;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Opens a stream's segments. What a process that died left half written is truncated; damaged bytes stay where they are. */
 export function recoverSegments(options: RecoveryOptions): RecoveredStream {
   const { folder, note, seed } = options;
@@ -115,8 +130,9 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
   for (const [i, { found: one, isSuspect }] of used.entries()) {
     const segment = new Segment(folder, one, options);
     const isNewest = i === used.length - 1;
-    if (!isNewest && !isSuspect && one.mtimeMs < late && hasIntactStart(folder, one, seed))
-      segment.openExisting(one.size);
+    // The one before the newest may have been written to just before whatever the times say: the clock may have been set in between.
+    const isOld = i < used.length - 2 && one.mtimeMs < late;
+    if (isOld && !isSuspect && hasIntactStart(folder, one, seed)) segment.openExisting(one.size);
     else {
       const content = readContent(segment, options);
       if (

@@ -10,7 +10,8 @@ const INDEX_INTERVAL_BYTES = 65_536;
 /** An entry of the sparse index: where an entry of the file is. */
 interface IndexEntry extends SegmentOffset {
   readonly first: Sequence;
-  readonly storedAtMs: number;
+  /** The earliest time at which an entry from here up to the next index entry was stored: the clock may have been set back. */
+  earliestMs: number;
   /** Where the intact bytes before it end: at its offset, but behind damage. */
   readonly intactBefore: number;
 }
@@ -126,17 +127,11 @@ export class Segment {
     return found;
   }
 
-  /** When its first entry was stored, milliseconds since 1970. */
-  async storedAtMs(): Promise<number> {
-    await this.loadIndex();
-    return this.index[0]?.storedAtMs ?? Number.POSITIVE_INFINITY;
-  }
-
   /** The last sequence in it that was stored before a time; undefined when none was. */
   async sequenceAt(ms: number): Promise<Sequence | undefined> {
     await this.loadIndex();
-    if (this.index.length === 0) return undefined;
-    const i = this.findIndexEntry(({ storedAtMs }) => storedAtMs < ms);
+    const i = this.index.findLastIndex(({ earliestMs }) => earliestMs < ms);
+    if (i === -1) return undefined;
     let found: Sequence | undefined;
     for (const batch of await this.readBetween(i, i + 1)) if (batch.storedAtMs < ms) found = batch.last;
     return found;
@@ -247,7 +242,10 @@ function addIndexEntry(
   damagedFrom: number | undefined,
 ): void {
   const newest = index.at(-1);
-  if (newest && damagedFrom === undefined && start - newest.offset < INDEX_INTERVAL_BYTES) return;
+  if (newest && damagedFrom === undefined && start - newest.offset < INDEX_INTERVAL_BYTES) {
+    newest.earliestMs = Math.min(newest.earliestMs, storedAtMs);
+    return;
+  }
   const intactBefore = damagedFrom ?? start;
-  index.push({ offset: start, bytesSoFar: bytesBefore, first, storedAtMs, intactBefore });
+  index.push({ offset: start, bytesSoFar: bytesBefore, first, earliestMs: storedAtMs, intactBefore });
 }

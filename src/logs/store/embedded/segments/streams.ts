@@ -1,14 +1,17 @@
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import type { FolderIdentity } from '../folder-identity.ts';
+import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
 import { Appender } from './appender.ts';
 import { checksumSeed, type SegmentEntry } from './entry-format.ts';
 import { OpenFileCache } from './open-file-cache.ts';
-import { isUntouched } from './recovery.ts';
+import { isUntouched, oldestStoredAtMs } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import type { StreamNote, StreamNotes } from './stream-note.ts';
 
@@ -16,6 +19,8 @@ import type { StreamNote, StreamNotes } from './stream-note.ts';
 const DROPPED_PREFIX = '.dropped-';
 /** Streams that are checked at the start between two turns of the event loop. */
 const CHECKED_AT_ONCE = 16;
+/** Segments whose files are looked for with one call. */
+const LOOKED_FOR_AT_ONCE = 500;
 /** An app's id is its folder's name. */
 const APP_ID_LENGTH = 36;
 const APP_ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -25,11 +30,15 @@ export interface EmbeddedStreamsOptions {
   readonly folder: string;
   readonly retention: Retention;
   readonly durability: 'process' | 'disk';
+  readonly clock: StoreClock;
+  readonly place: FolderIdentity;
   /** Called for batches with a frame id that were written last, when a stream is opened. */
   readonly onFrameId: (app: AppId, entry: SegmentEntry) => void;
   readonly notes: StreamNotes;
   /** Called when lines turn out to be lost. */
   readonly onLost: (app: AppId, lost: LostLines) => void;
+  /** Called with the paths of segments that are gone, whenever there are more or fewer of them. */
+  readonly onFilesGone: (paths: readonly string[]) => void;
   /** Called for a stream that can't be opened when all are checked. */
   readonly onUnusable: (app: AppId, error: unknown) => void;
 }
@@ -51,11 +60,20 @@ export class EmbeddedStreams {
   /** Streams that have to be noted soon. */
   private readonly changed = new Set<AppId>();
   private readonly noting = new CoalescedRun(() => this.writeNotes());
+  /** Segments whose files are gone. */
+  private readonly goneSegments = new Map<Segment, AppStream>();
+  /** Segments whose files are looked for next. */
+  private unchecked: [AppId, Segment][] = [];
+  /** When the oldest batch was stored of a stream that isn't open, milliseconds since 1970. */
+  private readonly oldestAtMs = new Map<AppId, number>();
+  /** Segments whose files have to be removed once their streams are noted. */
+  private readonly trimmed: Segment[] = [];
+  /** Streams that were opened only to be trimmed. */
+  private readonly openedToTrim = new Set<AppId>();
   private isClosed = false;
 
   constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
-    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(options.folder))
       if (name.startsWith(DROPPED_PREFIX)) {
         const app = name.slice(DROPPED_PREFIX.length, DROPPED_PREFIX.length + APP_ID_LENGTH) as AppId;
@@ -76,6 +94,19 @@ export class EmbeddedStreams {
     return this.open(app).appender.append(allocated);
   }
 
+  /**
+   * The file of a segment is gone, while the data folder is in its place: its lines count as lost, and if it was the one that is
+   * written to, the next batch begins another.
+   */
+  onSegmentGone(app: AppId, segment: Segment): void {
+    const { stream } = this.open(app);
+    if (this.goneSegments.has(segment) || !stream.segments.includes(segment)) return;
+    this.goneSegments.set(segment, stream);
+    if (segment === stream.segments.at(-1) && !segment.sealed) stream.abandon(segment);
+    else stream.segmentIsGone(segment);
+    this.reportGone();
+  }
+
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
     const { stream } = this.open(app);
     const from = Math.max(after + 1, stream.first);
@@ -85,7 +116,7 @@ export class EmbeddedStreams {
       (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
     );
     for (const segment of segments) {
-      for (const batch of await emptyIfGone(stream, segment, segment.batchesFrom(from, bytes - size))) {
+      for (const batch of await this.emptyIfGone(app, segment, segment.batchesFrom(from, bytes - size))) {
         found.push(batch);
         size += batch.bytes.length;
       }
@@ -99,7 +130,7 @@ export class EmbeddedStreams {
     const found: StoredBatch[] = [];
     let size = 0;
     for (const segment of stream.segments.filter(({ first }) => first < before).reverse()) {
-      for (const batch of await emptyIfGone(stream, segment, segment.batchesBefore(before, bytes - size))) {
+      for (const batch of await this.emptyIfGone(app, segment, segment.batchesBefore(before, bytes - size))) {
         if (batch.last < stream.first) return found;
         found.push(batch);
         size += batch.bytes.length;
@@ -117,7 +148,6 @@ export class EmbeddedStreams {
     const { stream } = this.open(app);
     let found: Sequence | undefined;
     for (const segment of [...stream.segments].reverse()) {
-      if ((await segment.storedAtMs()) >= ms) continue;
       found = await segment.sequenceAt(ms);
       if (found !== undefined) break;
     }
@@ -126,22 +156,55 @@ export class EmbeddedStreams {
 
   /** Removes an app's stream. */
   async dropStream(app: AppId): Promise<void> {
+    this.options.place.requireNow();
     const { stream, appender } = this.open(app);
     while (!appender.idle) await appender.flush();
-    for (const { path } of stream.segments) this.files.close(path);
+    for (const segment of stream.segments) {
+      this.files.close(segment.path);
+      this.goneSegments.delete(segment);
+    }
     this.byApp.delete(app);
+    this.reportGone();
     // Atomically: what is half removed must not come back.
-    const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${Date.now()}`);
+    const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${randomUUID()}`);
     if (existsSync(stream.folder)) renameSync(stream.folder, aside);
     while (this.noting.isRunning) await this.noting.idle();
     this.changed.delete(app);
     await this.removeDropped(app, aside);
   }
 
-  /** Removes what is too old, in the streams that were used since the start. */
+  /** Removes what is too old. A stream that nobody uses is opened when something in it is, and not for longer. */
   trimAged(): void {
-    const now = Date.now();
-    for (const { stream } of this.byApp.values()) stream.trim(now);
+    if (this.options.place.check() !== undefined) return;
+    const { clock, retention } = this.options;
+    for (const app of this.openedToTrim) this.closeUnused(app);
+    for (const [app, storedAtMs] of this.oldestAtMs) {
+      if (!this.byApp.has(app) && clock.ageOf(storedAtMs) <= retention.ageMs) continue;
+      this.oldestAtMs.delete(app);
+      if (!this.byApp.has(app)) this.openToTrim(app);
+    }
+    for (const { stream } of this.byApp.values()) stream.trim();
+  }
+
+  /** The data folder is back in its place: what was opened meanwhile may be another one's. */
+  reopenFiles(): void {
+    this.files.closeAll();
+  }
+
+  /**
+   * Looks whether files of segments are there: some each time, so that what nobody reads or writes is missed too. Call it while the
+   * data folder is in its place.
+   */
+  checkFiles(): void {
+    const before = this.goneSegments.size;
+    for (const [segment, stream] of this.goneSegments)
+      if (existsSync(segment.path) || !stream.segments.includes(segment)) this.goneSegments.delete(segment);
+    if (this.goneSegments.size < before) this.reportGone();
+    if (this.unchecked.length === 0)
+      for (const [app, { stream }] of this.byApp)
+        for (const segment of stream.segments) this.unchecked.push([app, segment]);
+    for (const [app, segment] of this.unchecked.splice(-LOOKED_FOR_AT_ONCE))
+      if (this.byApp.has(app) && !existsSync(segment.path)) this.onSegmentGone(app, segment);
   }
 
   /** Bytes of all files on the disk. */
@@ -169,7 +232,7 @@ export class EmbeddedStreams {
     for (const app of this.isClosed ? [] : this.apps()) {
       if (this.isClosed) return;
       try {
-        if (!this.byApp.has(app) && !this.dropped.has(app) && !this.isUntouched(app)) this.open(app);
+        if (!this.byApp.has(app) && !this.dropped.has(app)) this.check(app);
       } catch (error) {
         this.options.onUnusable(app, error);
       }
@@ -179,6 +242,7 @@ export class EmbeddedStreams {
 
   /** Syncs everything that was written to the disk, and notes how far the streams are. */
   async sync(): Promise<void> {
+    if (this.options.place.check() !== undefined) return;
     for (const [app, open] of this.byApp) {
       await open.appender.sync();
       if (open.stream.bounds.last !== open.notedUpTo) this.changed.add(app);
@@ -194,24 +258,59 @@ export class EmbeddedStreams {
     this.files.closeAll();
   }
 
-  private isUntouched(app: AppId): boolean {
-    const { folder, notes } = this.options;
-    return isUntouched(join(folder, app), notes.get(app), checksumSeed(app));
+  private check(app: AppId): void {
+    const { notes } = this.options;
+    const folder = join(this.options.folder, app);
+    if (isUntouched(folder, notes.get(app), checksumSeed(app)))
+      this.noteOldest(app, oldestStoredAtMs(folder));
+    else this.open(app);
+  }
+
+  private noteOldest(app: AppId, storedAtMs: number | undefined): void {
+    if (storedAtMs !== undefined) this.oldestAtMs.set(app, storedAtMs);
+  }
+
+  private openToTrim(app: AppId): void {
+    try {
+      this.open(app);
+      this.openedToTrim.add(app);
+    } catch (error) {
+      this.options.onUnusable(app, error);
+    }
+  }
+
+  /** A stream was trimmed, and that is noted: unless somebody uses it, its memory is given back. */
+  private closeUnused(app: AppId): void {
+    const open = this.byApp.get(app);
+    if (open && (this.changed.has(app) || this.noting.isRunning)) return;
+    this.openedToTrim.delete(app);
+    if (!open?.appender.idle || !open.stream.isSettled || open.stream.bounds.last !== open.notedUpTo) return;
+    this.byApp.delete(app);
+    this.noteOldest(app, open.stream.oldestStoredAtMs);
+    for (const { path } of open.stream.segments) this.files.close(path);
   }
 
   private async writeNotes(): Promise<void> {
     const notes = new Map<AppId, StreamNote>();
-    const trimmed: Segment[] = [];
+    // In another folder of the same name there may be files of the same names.
+    const isInPlace = this.options.place.check() === undefined;
+    const trimmed = isInPlace ? this.trimmed.splice(0) : [];
     for (const app of this.changed) {
       const open = this.byApp.get(app);
       if (!open) continue;
       notes.set(app, open.stream.note());
       open.notedUpTo = open.stream.bounds.last;
-      trimmed.push(...open.stream.takeTrimmed());
+      if (isInPlace) trimmed.push(...open.stream.takeTrimmed());
     }
     this.changed.clear();
-    // When it can't be noted now, it is with the next change.
-    await this.options.notes.put(notes).catch(() => {});
+    try {
+      await this.options.notes.put(notes);
+    } catch {
+      // With the next change: until then the files stay, since without them a note would say that lines are lost.
+      this.trimmed.push(...trimmed);
+      for (const app of notes.keys()) this.changed.add(app);
+      return;
+    }
     for (const { path } of trimmed) {
       this.files.close(path);
       await unlink(path).catch(() => {}); // tried again at the next start
@@ -221,13 +320,17 @@ export class EmbeddedStreams {
   private open(app: AppId): OpenStream {
     let open = this.byApp.get(app);
     if (!open) {
-      const { folder, retention, durability, onFrameId, onLost, notes } = this.options;
+      const { folder, retention, durability, clock, place, onFrameId, onLost, notes } = this.options;
+      // A stream whose files can't be seen isn't an empty one.
+      place.requireNow();
       const note = this.dropped.has(app) ? undefined : notes.get(app);
       const stream = new AppStream({
         app,
         folder: join(folder, app),
         retention,
         files: this.files,
+        clock,
+        place,
         note,
         onFrameId: (entry) => onFrameId(app, entry),
         onLost: (lost) => onLost(app, lost),
@@ -241,7 +344,7 @@ export class EmbeddedStreams {
       });
       open = {
         stream,
-        appender: new Appender(stream, this.files, durability),
+        appender: new Appender(stream, { files: this.files, durability, place }),
         notedUpTo: (note?.next ?? 1) - 1,
       };
       this.byApp.set(app, open);
@@ -257,19 +360,23 @@ export class EmbeddedStreams {
     if (this.byApp.has(app)) this.changed.add(app);
     await rm(folder, { recursive: true, force: true }).catch(() => {}); // so is this
   }
-}
+  /** A segment that was trimmed while it was read gives nothing; one that is gone for another reason is a loss. */
+  private async emptyIfGone(
+    app: AppId,
+    segment: Segment,
+    batches: Promise<StoredBatch[]>,
+  ): Promise<StoredBatch[]> {
+    try {
+      return await batches;
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      this.options.place.requireNow();
+      this.onSegmentGone(app, segment);
+      return [];
+    }
+  }
 
-/** A segment that was trimmed while it was read gives nothing; one that is gone for another reason is a loss. */
-async function emptyIfGone(
-  stream: AppStream,
-  segment: Segment,
-  batches: Promise<StoredBatch[]>,
-): Promise<StoredBatch[]> {
-  try {
-    return await batches;
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    stream.segmentIsGone(segment);
-    return [];
+  private reportGone(): void {
+    this.options.onFilesGone([...this.goneSegments.keys()].map(({ path }) => path));
   }
 }

@@ -76,10 +76,10 @@ export class RedisConnection {
    * @throws TailraceError with the last error, when that takes longer than `limitMs` or can't succeed.
    */
   async ready(limitMs: number): Promise<void> {
-    const endMs = Date.now() + limitMs;
+    const endMs = performance.now() + limitMs;
     while (!this.connected) {
       const error = this.explain(this.disconnectReason(new Error(`no answer within ${limitMs} ms`)));
-      if (error.code === 'settings' || Date.now() > endMs) throw error;
+      if (error.code === 'settings' || performance.now() > endMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -217,13 +217,17 @@ export class RedisConnection {
   }
 
   /** Sends a command; while its user starts, again and again when Redis is away, for a while. */
-  private async send<T>(command: () => Promise<T>, once = false): Promise<T> {
+  private send<T>(command: () => Promise<T>, once = false): Promise<T> {
+    return this.startPatienceMs === 0 || once ? this.translateErrors(command) : this.sendPatiently(command);
+  }
+
+  private async sendPatiently<T>(command: () => Promise<T>): Promise<T> {
     let giveUpMs = Number.POSITIVE_INFINITY;
     for (;;)
       try {
         return await this.translateErrors(command);
       } catch (error) {
-        if (this.startPatienceMs === 0 || once || this.closed || !this.isTransient(error)) throw error;
+        if (this.startPatienceMs === 0 || this.closed || !this.isTransient(error)) throw error;
         const nowMs = performance.now();
         giveUpMs = Math.min(giveUpMs, nowMs + this.startPatienceMs);
         if (nowMs > giveUpMs) {

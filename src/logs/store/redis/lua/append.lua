@@ -5,7 +5,8 @@ beyond the stream's retention, notifies readers.
   KEYS[1]  stream of the batches: id `<last sequence>-0`, one field: header → the batch's packed records
   KEYS[2]  stream of their headers alone, same ids, for whatever must not read the lines themselves
   KEYS[3]  hash of the stream's state: next, first (sequences), total, before (bytes of the stream in all, and of what is trimmed),
-           newest_at, oldest_at (ms), generation (of KEYS[4] and KEYS[5]: 0 or 1), since (when it began, ms); and for each origin
+           newest_at, oldest_at (ms), generation (of KEYS[4] and KEYS[5]: 0 or 1), since (when it began, ms),
+           falls (sequences before which the clock was set back, and to which ms: `<sequence>:<ms>,…`, oldest first); and for each origin
            `p:<origin>`: the number of its last call, the first sequence of that (0: it was given up), when it was stored (ms)
   KEYS[4]  hash of the ids of frames that were stored: id → first sequence, one generation
   KEYS[5]  the other generation
@@ -31,8 +32,15 @@ The first write is one that Redis rejects when it is out of memory; after it not
 local FORMAT = '<I4I4dd'
 -- Entries that a call may remove beyond the number that it adds: the work of a call is bounded.
 local EXTRA = 32
+-- Times in a stream fall when Redis' clock was set back, and not for what clocks of servers differ in a failover.
+local FALL_MS = 60000
+local FALLS_MAX = 8
+-- A longer time between two appends counts as this much of how long frame ids are kept: the clock may have been set forward.
+local FRAME_GAP_MS = 60000
 -- The keys of a stream that nobody appends to any more expire, this much after its last batch is too old.
 local SLACK_MS = 60000
+-- What is known of a stream that was removed, or never was, is kept for so long.
+local HOUR_MS = 3600000
 -- How long the last call of an origin is remembered, and of how many origins.
 local PRODUCER_MS = 86400000
 local PRODUCERS_MAX = 200
@@ -52,16 +60,38 @@ local clock = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local deadline = tonumber(ARGV[10])
 if deadline and deadline > 0 and clock > deadline then return { clock } end
 local call, producer = tonumber(ARGV[9]), 'p:' .. ARGV[8]
-local state = redis.call('HMGET', KEYS[3], 'next', 'first', 'total', 'before', 'newest_at', 'oldest_at', 'generation', 'since', producer)
+local state = redis.call('HMGET', KEYS[3], 'next', 'first', 'total', 'before', 'newest_at', 'oldest_at', 'generation', 'since', producer, 'falls')
 local next = math.max(tonumber(state[1]) or 1, tonumber(ARGV[6]))
 local first = tonumber(state[2]) or next
 local total = tonumber(state[3]) or 0
 local before = tonumber(state[4]) or 0
--- The clock may have been turned back, or be another server's: times in a stream never fall.
-local now = math.max(clock, tonumber(state[5]) or 0)
+local newest_at = tonumber(state[5]) or clock
+local now = clock
+if now < newest_at and newest_at - now <= FALL_MS then now = newest_at end
 local oldest_at = tonumber(state[6]) or now
 local generation = tonumber(state[7]) or 0
 local since = tonumber(state[8]) or now
+local gap = now - newest_at
+if gap < 0 then
+  since = since + gap
+elseif gap > FRAME_GAP_MS then
+  since = since + gap - FRAME_GAP_MS
+end
+
+local falls = {}
+for sequence, at in string.gmatch(state[10] or '', '(%d+):(%d+)') do
+  falls[#falls + 1] = { tonumber(sequence), tonumber(at) }
+end
+if gap < 0 then falls[#falls + 1] = { next, now } end
+while #falls > 0 and (falls[1][1] <= first or #falls > FALLS_MAX) do table.remove(falls, 1) end
+
+-- What was stored before the clock was set back is as old as that at least, and may have a later time.
+local function since_when(sequence, at)
+  local fall = falls[#falls]
+  if fall and sequence < fall[1] then return math.min(at, fall[2]) end
+  return at
+end
+oldest_at = since_when(first, oldest_at)
 
 local function find_frame(frame_id)
   local found = redis.call('HGET', KEYS[4], frame_id) or redis.call('HGET', KEYS[5], frame_id)
@@ -93,11 +123,12 @@ if mine then
 end
 if not deadline then
   redis.call('HSET', KEYS[3], producer, call .. ' 0 ' .. clock)
+  if not state[3] then redis.call('PEXPIRE', KEYS[3], HOUR_MS) end
   return { clock, 0 }
 end
 
 if redis.call('EXISTS', KEYS[2]) == 0 then
-  first, before, oldest_at = next, total, now
+  first, before, oldest_at, falls = next, total, now, {}
 end
 
 local function add_frame(frame_id, sequence)
@@ -150,7 +181,7 @@ if exceeds_retention() then
     local count, _, at = struct.unpack(FORMAT, oldest[i + 1][2][2])
     before = so_far
     first = sequence_of(oldest[i + 1]) - count + 1
-    oldest_at = at
+    oldest_at = since_when(first, at)
     cut = sequence_of(oldest[i]) + 1
   end
   if cut then
@@ -180,6 +211,14 @@ end
 redis.call('HSET', KEYS[3], 'next', next, 'first', first, 'total', total, 'before', before,
   'newest_at', now, 'oldest_at', oldest_at, 'generation', generation, 'since', since,
   producer, call .. ' ' .. start .. ' ' .. now)
+-- The state of a stream that was removed may have been about to expire.
+if not state[3] then redis.call('PERSIST', KEYS[3]) end
+if #falls > 0 then
+  for i, fall in ipairs(falls) do falls[i] = string.format('%.0f:%.0f', fall[1], fall[2]) end
+  redis.call('HSET', KEYS[3], 'falls', table.concat(falls, ','))
+elseif state[10] then
+  redis.call('HDEL', KEYS[3], 'falls')
+end
 if redis.call('PTTL', KEYS[2]) < max_age + SLACK_MS / 2 then
   redis.call('PEXPIRE', KEYS[1], max_age + SLACK_MS)
   redis.call('PEXPIRE', KEYS[2], max_age + SLACK_MS)
