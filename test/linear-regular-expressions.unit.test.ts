@@ -17,8 +17,13 @@ const ROOT = join(import.meta.dirname, '..');
 /** From here on a bounded number of repetitions counts as unbounded. */
 const REPETITIONS_MAX = 600;
 
-/** Expressions that are linear all the same, or never see a long text. */
-const EXCEPTIONS: readonly (readonly [file: string, code: string, reason: string])[] = [
+/** Expressions that are linear all the same, or never see a long text, by how they begin. */
+const EXCEPTIONS: readonly (readonly [file: string, beginning: string, reason: string])[] = [
+  [
+    'src/common/text/hidden-characters.ts',
+    'new RegExp(`(?=',
+    'it matches one character, and looks at one before and one behind: nothing in it repeats',
+  ],
   [
     'src/logs/tails/search-query.ts',
     "new RegExp(literal, 'i')",
@@ -53,6 +58,9 @@ interface SyntaxNode {
   readonly callee?: SyntaxNode;
   readonly arguments?: readonly SyntaxNode[];
   readonly expressions?: readonly SyntaxNode[];
+  readonly operator?: string;
+  readonly left?: SyntaxNode;
+  readonly right?: SyntaxNode;
   readonly quasis?: readonly { readonly value: { readonly cooked: string } }[];
 }
 
@@ -84,16 +92,27 @@ function expressionsOf(file: string): RegularExpression[] {
   return found;
 }
 
-/** The text of a literal, or of a template of constants. */
+/** The text of a literal, of a constant, of a difference of two, or of a template of these. */
 function constantText(
   node: SyntaxNode | null | undefined,
   constants: ReadonlyMap<string, string>,
 ): string | undefined {
-  if (node?.type === 'Literal' && typeof node.value === 'string') return node.value;
-  if (node?.type !== 'TemplateLiteral' || !node.expressions || !node.quasis) return undefined;
-  const inserted = node.expressions.map(({ name }) => constants.get(name ?? ''));
-  if (inserted.includes(undefined)) return undefined;
-  return node.quasis.map(({ value }, i) => `${value.cooked}${inserted[i] ?? ''}`).join('');
+  switch (node?.type) {
+    case 'Literal':
+      return typeof node.value === 'string' || typeof node.value === 'number' ? `${node.value}` : undefined;
+    case 'Identifier':
+      return constants.get(node.name ?? '');
+    case 'BinaryExpression': {
+      const [left, right] = [node.left, node.right].map((side) => Number(constantText(side, constants)));
+      return node.operator === '-' && !Number.isNaN(left - right) ? `${left - right}` : undefined;
+    }
+    case 'TemplateLiteral': {
+      const inserted = node.expressions?.map((one) => constantText(one, constants)) ?? [];
+      if (inserted.includes(undefined)) return undefined;
+      return node.quasis?.map(({ value }, i) => `${value.cooked}${inserted[i] ?? ''}`).join('');
+    }
+  }
+  return undefined;
 }
 
 /** What is wrong with an expression. */
@@ -163,7 +182,7 @@ const files = ['src', 'drains'].flatMap((folder) =>
 );
 const all = files.flatMap(expressionsOf);
 const isExcepted = ({ file, code }: RegularExpression): boolean =>
-  EXCEPTIONS.some(([inFile, asWritten]) => file === inFile && code === asWritten);
+  EXCEPTIONS.some(([inFile, beginning]) => file === inFile && code.startsWith(beginning));
 
 describe('regular expressions', () => {
   it('are found', () => expect(all.length).toBeGreaterThan(200));
@@ -180,8 +199,8 @@ describe('regular expressions', () => {
   });
 
   it('that are excepted are there, and need it', () => {
-    const needless = EXCEPTIONS.filter(([file, code]) => {
-      const found = all.find((one) => one.file === file && one.code === code);
+    const needless = EXCEPTIONS.filter(([file, beginning]) => {
+      const found = all.find((one) => one.file === file && one.code.startsWith(beginning));
       return !found || (found.literal && faultsOf(found.literal).length === 0);
     });
     expect(needless).toEqual([]);

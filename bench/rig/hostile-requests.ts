@@ -226,6 +226,22 @@ export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
     times: 20,
     status: 204,
   },
+  {
+    name: 'an object with 6,000 keys in 64 KB, fifty at once',
+    path: '/logs',
+    type: JSON_TYPE,
+    body: () => packed(`{${numbered(6_000, (i) => `"k${i}":1`)}}`),
+    times: 50,
+    status: 204,
+  },
+  {
+    name: '990 objects, fifty at once',
+    path: '/logs',
+    type: NDJSON,
+    body: () => packed(Array.from({ length: 990 }, (_, i) => `{"level":30,"a":${i},"msg":"m"}`).join('\n')),
+    times: 50,
+    status: 204,
+  },
   // OTLP
   {
     name: 'OTLP in JSON: values, a hundred thousand deep',

@@ -14,6 +14,8 @@ import { StoreTime } from './store-time.ts';
 
 /** Leases that are acquired or renewed at a time. */
 const CONCURRENT_LEASES_MAX = 200;
+/** While the store is unavailable it is asked again this often: leases run out meanwhile. */
+const RETRY_MS = 250;
 /** Grace for shipments in flight when a drain is changed or moves to another router: syslog confirms them after a second. */
 const HANDOVER_GRACE_MS = 1_500;
 
@@ -37,6 +39,7 @@ export class DrainSupervisor {
   };
   private readonly reconciliation = new CoalescedRun(() => this.tryReconcile());
   private isFailing = false;
+  private retryTimer: NodeJS.Timeout | undefined;
   private isClosed = false;
 
   constructor(options: DrainSupervisorOptions) {
@@ -74,6 +77,7 @@ export class DrainSupervisor {
   async close(graceMs: number): Promise<void> {
     this.isClosed = true;
     clearInterval(this.timer);
+    clearTimeout(this.retryTimer);
     this.unwatch();
     await Promise.all([
       // The store may hang: nothing is started by a reconciliation that goes on.
@@ -93,6 +97,8 @@ export class DrainSupervisor {
         'the drains could not be looked up: they go on under the leases that they have, and pause when these have run out';
       if (!this.isFailing) this.options.log.warn({ err: error }, message);
       this.isFailing = true;
+      clearTimeout(this.retryTimer);
+      this.retryTimer = setTimeout(() => void this.reconcile(), RETRY_MS).unref();
     }
   }
 

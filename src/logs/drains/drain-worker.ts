@@ -192,7 +192,7 @@ export class DrainWorker {
     const { newest } = reader;
     if (step === 'load') step = delivery.onLoaded(await this.readAfter(delivery.sentUpTo));
     if (step === 'wait') {
-      if (newest > delivery.sentUpTo) await this.skipMissingEnd(outlet, newest);
+      if (newest > delivery.sentUpTo) await this.skipMissingEnd(outlet);
       return undefined;
     }
     if (step === 'count-loss') {
@@ -208,12 +208,11 @@ export class DrainWorker {
     return reader.recentAfter(after) ?? this.untilStoreAnswers(() => reader.readAfter(after));
   }
 
-  /** The stream had lines up to `newest`, and gives none of them: they are lost, unless the store has lost count of them too. */
-  private async skipMissingEnd(outlet: Outlet, newest: Sequence): Promise<void> {
-    const { store, drain } = this.options;
-    const bounds = await this.untilStoreAnswers(() => store.bounds(drain.app));
-    const last = Math.min(newest, bounds.last);
-    if (last <= this.delivery.sentUpTo) return this.pause(MISSING_END_MS);
+  /** The stream had more lines, and gives none of them: they are lost, unless the store has lost count of them too. */
+  private async skipMissingEnd(outlet: Outlet): Promise<void> {
+    const { sentUpTo } = this.delivery;
+    const last = await this.untilStoreAnswers(() => this.options.reader.missingEndAfter(sentUpTo));
+    if (last <= sentUpTo) return this.pause(MISSING_END_MS);
     this.acknowledge(await outlet.flush());
     const loss = this.delivery.countLossUpTo(last, Date.now());
     if (loss) this.lossReporter.record(loss);

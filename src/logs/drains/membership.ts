@@ -11,8 +11,11 @@ import type { StoreTime } from './store-time.ts';
 
 /** A router that hasn't renewed its lease for this long is dead. */
 const ROUTER_LEASE_MS = 6_000;
-/** Two heartbeats are this far apart when one between them failed, or when this process or the store stood still. */
-const HEARTBEAT_GAP_MS = 4_000;
+/**
+ * Two heartbeats are two seconds apart, and a little more when drains are handed over. They are further apart than this when one between
+ * them failed, or when this process or the store stood still.
+ */
+const HEARTBEAT_GAP_MS = 3_000;
 /** How long the lease of a router that may be dead is acquired for, to find out. */
 const LIVENESS_CHECK_MS = 1_000;
 /** The routers' records have a scope of their own: watchers of other scopes aren't woken by them. */

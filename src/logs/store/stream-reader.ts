@@ -10,6 +10,8 @@ const READER_CACHE_BYTES = 8 * 1_048_576;
 const TOTAL_CACHE_BYTES = 64 * 1_048_576;
 /** Bytes that are read from the store at a time. */
 const READ_BYTES = 1_048_576;
+/** The end of a stream on a shared store that is missing for so long won't come back: routers are back from a failover long before. */
+const SETTLED_AFTER_MS = 15_000;
 /** A store that is unavailable is asked again after this time. */
 const RETRY_MS = 250;
 
@@ -26,6 +28,8 @@ export class StreamReader {
   private recentBytes = 0;
   /** Reads what is new: a notification brought no batch, or not the next one, and the store has it. */
   private readonly catchUp = new CoalescedRun(() => this.fetchNew());
+  /** Up to which line the end of the stream was missing when that was asked the last time, and since when. */
+  private missing = { through: -1, sinceMs: 0 };
   private closed = false;
   /** The newest sequence that is known here. */
   newest: Sequence = 0;
@@ -72,6 +76,21 @@ export class StreamReader {
   /** Batches with lines after a sequence, from memory or the store; what was trimmed is skipped. */
   async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
     return this.recentAfter(after) ?? this.store.read(this.app, after, READ_BYTES);
+  }
+
+  /**
+   * A read of what comes after a sequence gave nothing, though there were lines: up to which of them is that so for good? The sequence
+   * itself when that isn't sure yet: after a failover, or several, their numbers may be given anew, to the same lines or to others.
+   */
+  async missingEndAfter(after: Sequence): Promise<Sequence> {
+    const { newest } = this;
+    const { last } = await this.store.bounds(this.app);
+    const through = Math.min(newest, last);
+    const nowMs = performance.now();
+    if (this.missing.through !== through) this.missing = { through, sinceMs: nowMs };
+    if (this.store.shared && nowMs - this.missing.sinceMs < SETTLED_AFTER_MS) return after;
+    // What has these numbers by now was stored between the two answers.
+    return through > after && (await this.readAfter(after)).length === 0 ? through : after;
   }
 
   /** Batches with lines before a sequence, newest first. */

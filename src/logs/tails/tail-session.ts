@@ -192,12 +192,22 @@ export class TailSession<T> {
   private async readFromStore(): Promise<void> {
     const slice = new TimeSlices(SEARCH_SLICE_MS);
     const { newest } = this.reader;
+    const { position } = this;
     const batches = await this.withRetry(() => cachedRead(this.reader, this.position));
-    if (batches.length === 0 && !this.closed) {
-      const overflow = this.cursor.skipMissingEnd(newest, Date.now());
-      if (overflow) this.reportLoss(overflow);
-    }
+    if (batches.length === 0 && newest > position) await this.skipMissingEnd(position);
     while (this.sendBatches(batches, slice)) await slice.next();
+  }
+
+  /** The stream had lines after the position, and gives none of them. */
+  private async skipMissingEnd(position: Sequence): Promise<void> {
+    const last = await this.withRetry(() => this.reader.missingEndAfter(position));
+    if (this.closed) return;
+    if (last === position) {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      return;
+    }
+    const overflow = this.cursor.skipMissingEnd(last, Date.now());
+    if (overflow) this.reportLoss(overflow);
   }
 
   /** Sends of the batches what the sink takes; true when it stopped because the time slice has expired. */

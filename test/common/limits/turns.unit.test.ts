@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { TimeSlices, Turns } from '../../../src/common/limits/turns.ts';
+import { TimeSlices, TurnBudget, Turns } from '../../../src/common/limits/turns.ts';
 
 /** The event loop, turn by turn. */
 let callbacks: (() => void)[] = [];
@@ -55,5 +55,46 @@ describe('work in slices', () => {
     expect(slices.isOver).toBe(false);
     now = 105;
     expect(slices.isOver).toBe(true);
+  });
+});
+
+describe('short works', () => {
+  it('of one turn take so much together, and the others have the next ones, in order', async () => {
+    const budget = new TurnBudget(
+      (callback) => callbacks.push(callback),
+      () => now,
+    );
+    const log: number[] = [];
+    for (let i = 0; i < 8; i++)
+      budget.run(() => {
+        now += 2;
+        log.push(i);
+      });
+    expect(log).toEqual([0, 1, 2]);
+    await turn();
+    expect(log).toEqual([0, 1, 2, 3, 4, 5]);
+    // One that comes meanwhile doesn't overtake.
+    budget.run(() => log.push(8));
+    expect(log).toHaveLength(6);
+    await turn();
+    expect(log).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    for (let i = 0; i < 3; i++) await turn();
+    expect(callbacks).toEqual([]);
+    budget.run(() => log.push(9));
+    expect(log.at(-1)).toBe(9);
+  });
+
+  it('may bring others', async () => {
+    const budget = new TurnBudget(
+      (callback) => callbacks.push(callback),
+      () => now,
+    );
+    const log: string[] = [];
+    budget.run(() => {
+      log.push('outer');
+      budget.run(() => log.push('inner'));
+    });
+    await turn();
+    expect(log).toEqual(['outer', 'inner']);
   });
 });

@@ -7,8 +7,19 @@ import { runTailrace } from '../../support/program.ts';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
 import { TailClient } from '../../support/receivers/tail-client.ts';
 import { logplexBody, numberedMessages, postLogs, pushLines } from '../../support/senders/send-lines.ts';
-import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
+import {
+  type App,
+  dataFolderForTest,
+  type ServeOptions,
+  type Server,
+  startServerForTest,
+} from '../../support/server.ts';
 import { until } from '../../support/until.ts';
+
+/** A server that answers at once what it can't store now. */
+function startServer(options: ServeOptions): Promise<Server> {
+  return startServerForTest({ ...options, env: { TAILRACE_HOLD_TIMEOUT: '1ms', ...options.env } });
+}
 
 /** A folder in another one that is removed with the test, so that it can be moved. */
 function movableFolder(): { data: string; away: string } {
@@ -30,8 +41,10 @@ function said(server: Server, pattern: RegExp): string[] {
 
 /** Expects what everybody is told while nothing can be kept. */
 async function expectRefusal(server: Server, app: App, pattern: RegExp): Promise<void> {
-  // It is held for a while: the folder might come back.
-  const refused = postLogs(server, app.token, logplexBody(['refused']));
+  const { status, text, headers } = await postLogs(server, app.token, logplexBody(['refused']));
+  expect(status).toBe(503);
+  expect(text).toMatch(pattern);
+  expect(headers['retry-after']).toBeDefined();
   const { status: healthStatus, body } = await health(server);
   expect(healthStatus).toBe(503);
   expect(body.message).toMatch(pattern);
@@ -41,10 +54,6 @@ async function expectRefusal(server: Server, app: App, pattern: RegExp): Promise
   expect(doctor.status).toBe(1);
   expect(doctor.stdout).toMatch(/✗ store/);
   expect(doctor.stdout).toMatch(pattern);
-  const { status, text, headers } = await refused;
-  expect(status).toBe(503);
-  expect(text).toMatch(pattern);
-  expect(headers['retry-after']).toBeDefined();
   expect(said(server, pattern)).toHaveLength(1);
 }
 
@@ -108,7 +117,7 @@ describe('the data folder, while the server runs,', () => {
     ],
   ])('%s: nothing is acknowledged any more, and everybody is told why', async (_, pattern, act) => {
     const { data, away } = movableFolder();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     act(data, away);
@@ -121,7 +130,7 @@ describe('the data folder, while the server runs,', () => {
   it('is gone when nobody sends anything: /health and the log say so, and a doctor who only knows the port', async () => {
     const { data, away } = movableFolder();
     const port = await freePort();
-    const server = await startServerForTest({ data, env: { TAILRACE_HTTP_PORT: String(port) } });
+    const server = await startServer({ data, env: { TAILRACE_HTTP_PORT: String(port) } });
     renameSync(data, away);
     await until('the health', async () => (await health(server)).status === 503);
     await until('the log', () => said(server, /is gone/).length === 1);
@@ -136,18 +145,20 @@ describe('the data folder, while the server runs,', () => {
 
   it('is moved and put back under load: what was acknowledged is there, and what was refused isn’t', async () => {
     const { data, away } = movableFolder();
-    const server = await startServerForTest({ data, env: { TAILRACE_STREAM_BYTES: '1MB' } });
+    const server = await startServer({ data, env: { TAILRACE_STREAM_BYTES: '1MB' } });
     const app = await server.createApp();
     const producer = new Producer(server, app);
     for (let round = 1; round <= 3; round++) {
       const before = producer.acknowledged.length;
       await until('lines', () => producer.acknowledged.length > before + 50);
       renameSync(data, away);
-      await until('the health', async () => (await health(server)).status === 503);
+      const refused = producer.refused.length;
+      await until('refusals', () => producer.refused.length > refused + 20);
       if (round === 2) {
-        // Another one takes its place, for longer than a request is held.
+        // Another one takes its place for a while.
         cpSync(away, data, { recursive: true });
-        await until('a refusal', () => producer.refused.length > 0);
+        const again = producer.refused.length;
+        await until('more refusals', () => producer.refused.length > again + 20);
         rmSync(data, { recursive: true });
       }
       renameSync(away, data);
@@ -158,14 +169,14 @@ describe('the data folder, while the server runs,', () => {
     const { acknowledged } = producer;
     expect(await server.readMessages(app)).toEqual(acknowledged);
     await server.kill();
-    const next = await startServerForTest({ data });
+    const next = await startServer({ data });
     expect(await next.readMessages(app)).toEqual(acknowledged);
   });
 
   it('is moved and put back: drains and tails go on, and miss nothing', async () => {
     const { data, away } = movableFolder();
     const http = await startHttpReceiver();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await server.createDrain(app, http.url);
     const tail = await new TailClient(server, app, { tail: true }).opened();
@@ -187,16 +198,16 @@ describe('the data folder, while the server runs,', () => {
 
   it('is moved, and the server killed: the refused lines aren’t in it', async () => {
     const { data, away } = movableFolder();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     const producer = new Producer(server, app);
     await until('lines', () => producer.acknowledged.length > 50);
     renameSync(data, away);
-    await until('a refusal', () => producer.refused.length > 0);
+    await until('refusals', () => producer.refused.length > 20);
     await producer.stop();
     await server.kill();
     renameSync(away, data);
-    const next = await startServerForTest({ data });
+    const next = await startServer({ data });
     expect(await next.readMessages(app)).toEqual(producer.acknowledged);
   });
 });
@@ -211,48 +222,57 @@ describe('a file of a stream, while the server runs,', () => {
     ],
     ['is removed with its folder', (data, app) => rmSync(streamFolder(data, app), { recursive: true })],
     ['is moved with its folder', (data, app) => renameSync(streamFolder(data, app), join(data, 'aside'))],
-  ])('%s: what comes is kept in another one, and the loss is told', async (_, act) => {
-    const { data } = movableFolder();
-    const server = await startServerForTest({ data });
-    const app = await server.createApp();
-    await pushLines(server, app.token, numberedMessages(10));
-    act(data, app);
-    // Refused for now, and held until they are in the next file.
-    await pushLines(server, app.token, ['next']);
-    await pushLines(server, app.token, numberedMessages(10, 'after'));
-    const { status: healthStatus, body } = await health(server);
-    expect(healthStatus).toBe(503);
-    expect(body.message).toMatch(/was removed or moved while tailrace used it/);
-    expect(said(server, /was removed or moved while tailrace used it/)).toHaveLength(1);
-    const doctor = await runTailrace(['doctor', '--no-color'], { env: server.env });
-    expect(doctor.stdout).toMatch(/✗ store .*was removed or moved while tailrace used it/);
-    await server.kill();
-    const next = await startServerForTest({ data });
-    const messages = (await next.readMessages(app)).filter((message) => /^(line|next|after)/.test(message));
-    expect(messages.slice(-11)).toEqual(['next', ...numberedMessages(10, 'after')]);
-    const { status: nextHealth } = await health(next);
-    expect(nextHealth).toBe(200);
-  });
+  ])(
+    '%s: the lines that were being written are refused, the next ones kept, and the loss is told',
+    async (_, act) => {
+      const { data } = movableFolder();
+      const server = await startServer({ data });
+      const app = await server.createApp();
+      await pushLines(server, app.token, numberedMessages(10));
+      act(data, app);
+      const { status, text } = await postLogs(server, app.token, logplexBody(['refused']));
+      expect(status).toBe(503);
+      expect(text).toMatch(/was removed meanwhile/);
+      await pushLines(server, app.token, numberedMessages(10, 'after'));
+      const { status: healthStatus, body } = await health(server);
+      expect(healthStatus).toBe(503);
+      expect(body.message).toMatch(/was removed or moved while tailrace used it/);
+      expect(said(server, /was removed or moved while tailrace used it/)).toHaveLength(1);
+      const doctor = await runTailrace(['doctor', '--no-color'], { env: server.env });
+      expect(doctor.stdout).toMatch(/✗ store .*was removed or moved while tailrace used it/);
+      await server.kill();
+      const next = await startServer({ data });
+      const messages = (await next.readMessages(app)).filter((message) =>
+        /^(line|after|refused) ?/.test(message),
+      );
+      expect(messages.slice(-10)).toEqual(numberedMessages(10, 'after'));
+      expect(messages).not.toContain('refused');
+      const { status: nextHealth } = await health(next);
+      expect(nextHealth).toBe(200);
+    },
+  );
 
-  it('is replaced by a copy: the copy counts, and what comes is kept in another file', async () => {
+  it('is replaced by a copy: lines that would be written to the other one are refused, and the copy counts', async () => {
     const { data } = movableFolder();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     renameSync(streamFolder(data, app), join(data, 'aside'));
     cpSync(join(data, 'aside'), streamFolder(data, app), { recursive: true });
-    await pushLines(server, app.token, ['next']);
+    expect((await postLogs(server, app.token, logplexBody(['refused']))).status).toBe(503);
     await pushLines(server, app.token, numberedMessages(10, 'after'));
     await until('the health', async () => (await health(server)).status === 200);
     await server.kill();
-    const next = await startServerForTest({ data });
-    const messages = (await next.readMessages(app)).filter((message) => /^(line|next|after)/.test(message));
-    expect(messages).toEqual([...numberedMessages(10), 'next', ...numberedMessages(10, 'after')]);
+    const next = await startServer({ data });
+    const messages = (await next.readMessages(app)).filter((message) =>
+      /^(line|after|refused)/.test(message),
+    );
+    expect(messages).toEqual([...numberedMessages(10), ...numberedMessages(10, 'after')]);
   });
 
   it('is removed when nobody writes to it: /health says so', async () => {
     const { data } = movableFolder();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     const [name] = readdirSync(streamFolder(data, app));
@@ -295,7 +315,7 @@ describe('the disk with the data folder, while the server runs,', () => {
     const data = mountedFolder();
     // As root there is one in CI.
     if (!data) return expect(process.env.CI).toBeUndefined();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     act(data);

@@ -125,6 +125,29 @@ describe('a drain', () => {
     expect(worker.snapshot()).toMatchObject({ delivered: 3, lost: 3, after: 6 });
   });
 
+  it('that reads nothing where lines are stored a moment later, as behind a failover, gets them', async () => {
+    await store.append(app, batchOf('one', 'two'));
+    const { read } = store;
+    let reads = 0;
+    store.read = (...args) => (reads++ === 0 ? Promise.resolve([]) : read.apply(store, args));
+    const { outlet, worker, reports } = await startWorker();
+    await until('the lines are there', () => outlet.lines.length === 2);
+    expect(worker.snapshot()).toMatchObject({ delivered: 2, lost: 0 });
+    expect(reports).toEqual([]);
+  });
+
+  it('of a shared store that has lost its end waits for a while whether its lines come again', async () => {
+    Object.defineProperty(store, 'shared', { value: true });
+    await store.append(app, batchOf('one', 'two'));
+    const { read } = store;
+    let reads = 0;
+    store.read = (...args) => (reads++ < 3 ? Promise.resolve([]) : read.apply(store, args));
+    const { outlet, worker, reports } = await startWorker();
+    await until('the lines are there', () => outlet.lines.length === 2);
+    expect(worker.snapshot()).toMatchObject({ delivered: 2, lost: 0 });
+    expect(reports).toEqual([]);
+  });
+
   it('ahead of its stream, which has lost its end, gets every line that comes', async () => {
     await store.append(app, batchOf('one', 'two'));
     const cursor = { after: 1_000, delivered: 1_000, lost: 0, fence: 0 };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type ErrorCode, TailraceError } from '../../../common/errors.ts';
+import { type ErrorCode, systemCode, TailraceError } from '../../../common/errors.ts';
 import { FairQueue } from '../../../common/limits/fair-queue.ts';
 import { PACKAGE_ROOT } from '../../../common/package-info.ts';
 import type { PackedLines } from '../formats/packed-lines.ts';
@@ -14,13 +14,6 @@ const IDLE_MS = 60_000;
 /** Of the thread's heap. What is within the limits of JSON and OTLP takes less. */
 const HEAP_MB_MAX = 512;
 
-/** What is sent to the thread. */
-export interface ParseRequest {
-  readonly job: ParseJob;
-  /** Whose body it is, when a digest is wanted; see digest.ts. */
-  readonly sender: string | undefined;
-}
-
 /** What it sends back: lines, an expected error, or an unexpected one. */
 export type ParseReply =
   | ParsedBody
@@ -30,12 +23,12 @@ export type ParseReply =
 /** A body's lines. */
 export interface ParsedBody {
   readonly lines: PackedLines;
-  /** Of the body, when one was wanted. */
-  readonly digest: string | undefined;
+  /** The body, which has come back. */
+  readonly body: Uint8Array;
 }
 
 interface WaitingJob {
-  readonly request: ParseRequest;
+  readonly job: ParseJob;
   readonly bytes: number;
   readonly resolve: (body: ParsedBody) => void;
   readonly reject: (error: unknown) => void;
@@ -54,12 +47,12 @@ export class ParsingThread {
   private isClosed = false;
 
   /**
-   * Parses a body. Its memory is given away: it must not be read any more.
+   * Parses a body. Its memory is given away, and comes back with the lines: until then it must not be read.
    *
    * @param owner whose turn it takes: the app.
    * @throws TailraceError as `parseBody`; `unavailable` when too much waits.
    */
-  parse(owner: string, job: ParseJob, sender: string | undefined): Promise<ParsedBody> {
+  parse(owner: string, job: ParseJob): Promise<ParsedBody> {
     const bytes = job.body.length;
     if (this.isClosed) throw stopping();
     if (this.waitingBytes > 0 && this.waitingBytes + bytes > WAITING_BYTES_MAX)
@@ -69,7 +62,7 @@ export class ParsingThread {
       );
     this.waitingBytes += bytes;
     return new Promise((resolve, reject) => {
-      this.queue.add(owner, { request: { job, sender }, bytes, resolve, reject });
+      this.queue.add(owner, { job, bytes, resolve, reject });
       this.sendNext();
     });
   }
@@ -90,10 +83,10 @@ export class ParsingThread {
       this.idleTimer = setTimeout(() => void this.stop(), IDLE_MS).unref();
       return;
     }
-    const { job, sender } = this.current.request;
+    const { job } = this.current;
     const body = ownMemory(job.body);
     this.worker ??= this.start();
-    this.worker.postMessage({ job: { ...job, body }, sender } satisfies ParseRequest, [body.buffer]);
+    this.worker.postMessage({ ...job, body } satisfies ParseJob, [body.buffer]);
   }
 
   private async stop(): Promise<void> {
@@ -132,6 +125,10 @@ export class ParsingThread {
     const { current } = this;
     if (!current) return;
     this.done();
+    if (systemCode(failure) !== 'ERR_WORKER_OUT_OF_MEMORY') {
+      current.reject(new Error('the thread that parses bodies has ended', { cause: failure }));
+      return;
+    }
     current.reject(
       new TailraceError('too_large', 'Reading the body takes too much memory: send it in several requests.', {
         cause: failure,

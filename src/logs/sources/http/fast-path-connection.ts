@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { TailraceError } from '../../../common/errors.ts';
+import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
@@ -152,12 +153,16 @@ export class FastPathConnection {
   private storeRequest(): void {
     this.storingSinceMs = performance.now();
     this.taken = undefined;
+    eventLoopBudget.run(this.storeInTurn);
+  }
+
+  private readonly storeInTurn = (): void => {
     try {
       this.takeLines().then(this.onStored, this.onNotStored);
     } catch (error) {
       this.onNotStored(error);
     }
-  }
+  };
 
   private takeLines(): Promise<unknown> {
     const { rejection, reader } = this;

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import { trimOws } from '../../../common/http/fields.ts';
+import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
@@ -28,7 +29,7 @@ import type { LineReceiver } from '../line-receiver.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import { FastPathServer } from './fast-path-server.ts';
-import { HeldRequests, type HoldableRequest } from './held-requests.ts';
+import { HELD_REQUESTS, HeldRequests, type HoldableRequest } from './held-requests.ts';
 import { type AuthorizedSender, IngestAuthorizer } from './ingest-authorizer.ts';
 import { RefusedRequests } from './refused-requests.ts';
 import { readFrameId, sharesBatches } from './request-receiver.ts';
@@ -56,6 +57,8 @@ export interface IngestRoutesOptions {
   readonly rateLimiter: RateLimiter;
   /** May this API key write lines to any app? */
   readonly mayWrite: (key: string) => Promise<boolean>;
+  /** How long a request is held that the store can't take for now, milliseconds. */
+  readonly holdMs: number;
   readonly log: Log;
 }
 
@@ -76,7 +79,7 @@ interface PushedLines {
   take(receiver: LineReceiver): void | Promise<void>;
   /** When they don't fit into a batch, or have tokens of their own. */
   takeInSlices(receiver: LineReceiver): Promise<void>;
-  digest(sender: string): string | Promise<string>;
+  digest(sender: string): Promise<string>;
 }
 
 /**
@@ -84,13 +87,13 @@ interface PushedLines {
  */
 export async function registerIngestRoutes(
   server: FastifyInstance,
-  { router, rateLimiter, mayWrite, log }: IngestRoutesOptions,
+  { router, rateLimiter, mayWrite, holdMs, log }: IngestRoutesOptions,
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
   const authorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters });
   const otlpAuthorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters: otlpCounters });
-  const held = new HeldRequests();
+  const held = new HeldRequests({ ...HELD_REQUESTS, holdMs });
   const bodyMemory = new BodyMemory();
   const parsingThread = new ParsingThread();
   const refusedRequests = new RefusedRequests();
@@ -233,8 +236,7 @@ export async function registerIngestRoutes(
     logSource: LogSource | undefined,
     job: ParseJob,
   ): Promise<void> {
-    const sender = senderOf(pushed, logSource);
-    const { lines, digest } = await parse(pushed, logSource, job, sender).catch((error: unknown) => {
+    const { lines, body } = await parse(pushed, logSource, job).catch((error: unknown) => {
       if (error instanceof TailraceError && error.code === 'bad_request') pushed.counters.malformed++;
       throw error;
     });
@@ -242,21 +244,17 @@ export async function registerIngestRoutes(
       batchBytes: estimatePackedBatchBytes(lines),
       take: (receiver) => takePackedLines(lines, receiver),
       takeInSlices: (receiver) => takePackedLinesInSlices(lines, receiver),
-      digest: async (from) => digest ?? digestRequestInSlices(from, job.body),
+      digest: (from) => digestRequestInSlices(from, body),
     });
   }
 
   async function parse(
-    { request, hold }: PushedRequest,
+    { hold }: PushedRequest,
     logSource: LogSource | undefined,
     job: ParseJob,
-    sender: string,
   ): Promise<ParsedBody> {
-    if (isQuicklyParsed(job)) return { lines: parseBody(job), digest: undefined };
-    const needsDigest = request.headers['logplex-frame-id'] === undefined;
-    return held.run(hold, () =>
-      parsingThread.parse(logSource?.app ?? '', job, needsDigest ? sender : undefined),
-    );
+    if (isQuicklyParsed(job)) return parseInTurn(job);
+    return held.run(hold, () => parsingThread.parse(logSource?.app ?? '', job));
   }
 
   /** Stores a request's lines; resolves when they are stored. What fits into one batch is stored all or none. */
@@ -271,7 +269,7 @@ export async function registerIngestRoutes(
     const fromHerokuDrain =
       request.headers['logplex-drain-token'] !== undefined &&
       contentType(request) === 'application/logplex-1';
-    const digest = (): string | Promise<string> => lines.digest(senderOf(pushed, logSource));
+    const digest = (): Promise<string> => lines.digest(senderOf(pushed, logSource));
     const known = frameId === undefined && !refusedRequests.isEmpty ? await digest() : undefined;
     const storedBefore = known === undefined ? undefined : await refusedRequests.storedAppsOf(known);
     const bytes = lines.batchBytes;
@@ -302,6 +300,19 @@ export async function registerIngestRoutes(
     // A sender that disconnects before the response doesn't know, and sends it again.
     if (known !== undefined) reply.raw.once('finish', () => refusedRequests.forget(known));
   }
+}
+
+/** Parses a small body, now or, when many have come at once, in a later turn of the event loop. */
+function parseInTurn(job: ParseJob): Promise<ParsedBody> {
+  return new Promise((resolve, reject) => {
+    eventLoopBudget.run(() => {
+      try {
+        resolve({ lines: parseBody(job), body: job.body });
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
 }
 
 /** Whose request it is, for the recognition of retries. */

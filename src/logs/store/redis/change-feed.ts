@@ -27,6 +27,8 @@ export class ChangeFeed {
   private readonly outages = new OutageMonitor();
   /** Apps that have subscribers, with the last sequence that these were notified of; -1: not reconciled yet. */
   private readonly notifiedUpTo = new Map<AppId, Sequence>();
+  /** Of apps that have subscribers: the last sequences of this process's own appends that the others were notified of. */
+  private readonly announcedUpTo = new Map<AppId, Sequence>();
   private revision = -1;
   private storeId: string | undefined;
   private subscribing: AppId[] = [];
@@ -56,6 +58,7 @@ export class ChangeFeed {
       unsubscribe();
       if (this.subscriptions.hasSubscribers(app)) return;
       this.notifiedUpTo.delete(app);
+      this.announcedUpTo.delete(app);
       this.queueUnsubscribe(app);
     };
   }
@@ -86,9 +89,9 @@ export class ChangeFeed {
     this.subscriptions.notifyRecordChange(scope);
   }
 
-  /** The newest sequence that a subscriber here was notified of. */
+  /** The newest sequence that a subscriber was notified of: here, or as far as is known elsewhere. */
   newestSeen(app: AppId): Sequence {
-    return Math.max(0, this.notifiedUpTo.get(app) ?? 0);
+    return Math.max(0, this.notifiedUpTo.get(app) ?? 0, this.announcedUpTo.get(app) ?? 0);
   }
 
   close(): void {
@@ -140,8 +143,10 @@ export class ChangeFeed {
       return;
     }
     const [origin, last] = message.split(' ');
-    // Of its own appends this process is notified with the batch itself, when the reply comes.
-    if (origin !== this.origin) this.notifyGrowth(appOfChannel(channel), Number(last));
+    const app = appOfChannel(channel);
+    if (origin !== this.origin) this.notifyGrowth(app, Number(last));
+    // Of its own appends this process is notified with the batch itself, when the reply comes; if it comes.
+    else if (Number(last) > (this.announcedUpTo.get(app) ?? 0)) this.announcedUpTo.set(app, Number(last));
   }
 
   private notifyGrowth(app: AppId, last: Sequence): void {

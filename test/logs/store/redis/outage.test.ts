@@ -199,6 +199,27 @@ describe.runIf(hasRedis)('when Redis', () => {
     }
   });
 
+  it('has lost an append that the others had heard of before its reply came, its numbers aren’t given anew', async () => {
+    const server = await startRedisForTest();
+    const { store } = await openRedisStoreForTest(server.url);
+    const app = newAppId();
+    const tail = follow(store, app);
+    const { channel } = streamKeys(app);
+    const listener = new Redis(server.port);
+    onTestFinished(() => listener.disconnect());
+    const messages: string[] = [];
+    listener.on('message', (_channel, message) => messages.push(message));
+    await listener.subscribe(channel);
+    await store.append(app, batchOf('1'));
+    const [origin] = (await until('the notification', () => messages[0])).split(' ');
+    await until('the reader to have caught up', () => tail.newest() === 1);
+    // What is told of an append whose lines and whose reply are lost.
+    await server.command('publish', channel, `${origin} 8`);
+    await until('new numbers', async () => (await store.append(app, batchOf('x'))).first > 8);
+    expect((await store.read(app, 1, 1e6)).filter(({ first }) => first > 2 && first <= 8)).toEqual([]);
+    tail.close();
+  });
+
   it('has lost the end of a stream, new lines get new sequences and readers see the gap', async () => {
     const server = await startRedisForTest();
     const [{ store: here }, { store: there }] = [
@@ -221,13 +242,18 @@ describe.runIf(hasRedis)('when Redis', () => {
     await third.append(app, batchOf('11'));
     await until('the new line is seen', () => tail.newest() === 11, 1_000);
     expect((await here.read(app, 6, 1e6)).map(({ first }) => first)).toEqual([11]);
+    expect(await server.command('pttl', state)).toBe(-1);
     tail.close();
     // A router that appended knows its own sequences, also without subscribers.
     const unread = newAppId();
     await there.append(unread, batchOf('1', '2', '3'));
     const keys = streamKeys(unread);
     await server.command('del', keys.lines, keys.index, keys.state);
+    // What others raise of a removed stream expires, and stays once something is appended.
+    await server.command('hset', keys.state, 'next', 2);
+    await server.command('pexpire', keys.state, 1_000_000);
     expect(await there.append(unread, batchOf('4'))).toMatchObject({ first: 4, last: 4 });
     expect(await there.bounds(unread)).toMatchObject({ first: 4, last: 4 });
+    expect(await server.command('pttl', keys.state)).toBe(-1);
   });
 });
