@@ -12,7 +12,8 @@ import * as drainRecovery from './drain-recovery.ts';
 import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
-import * as noisyNeighborApp from './noisy-neighbor-app.ts';
+import * as hostileRequests from './neighbors/hostile-requests.ts';
+import * as noisyNeighborApp from './neighbors/noisy-neighbor-app.ts';
 import * as protocols from './protocols.ts';
 import * as redisStore from './redis-store.ts';
 import { ROOT } from './rig/processes.ts';
@@ -42,6 +43,7 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   scaleDynos,
   protocols,
   noisyNeighborApp,
+  hostileRequests,
   redisStore,
   drainRecovery,
   idleApps,

@@ -15,6 +15,7 @@ export async function bundle(root) {
     input: {
       tailrace: program('cli', 'main.js'),
       'pre-receive': program('apps', 'build', 'pre-receive.js'),
+      'parsing-worker': program('logs', 'sources', 'bodies', 'parsing-worker.js'),
       'remove-ignored': program('apps', 'build', 'remove-ignored.js'),
     },
     platform: 'node',

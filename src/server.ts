@@ -358,6 +358,7 @@ async function openApi(
     router,
     rateLimiter: syslog.rateLimiter,
     mayWrite: (credentials) => apiKeys.allows(credentials, 'ingest'),
+    holdMs: settings.holdMs,
     log: areaLog(log, 'sources'),
   });
   limitHttpConnections(http.server, {

@@ -3,8 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
+import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
-import { discardRemainingBody } from '../logs/sources/http/read-body.ts';
+import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AddonRouteDependencies, addonRoutes } from './apps/addons.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
@@ -41,6 +42,9 @@ import { isSlowUpload } from './upload-timeout.ts';
 /** A valid `Request-Id` of the client is kept. */
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
+/** What the JSON of a request may have: more than any resource needs. */
+const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
+
 /** A request has to be complete after this time, and its header after that. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -75,14 +79,22 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
   });
   // Clients name JSON as the content type also without a body (DELETE).
   const parse = server.getDefaultJsonParser('error', 'ignore');
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body.length === 0) done(null, null);
-    else parse(request, String(body), done);
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (body.length === 0) {
+      done(null, null);
+      return;
+    }
+    try {
+      assertJsonWithinLimits(body, REQUEST_LIMITS);
+      parse(request, body.toString(), done);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+    }
   });
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
-        if (error.code === 'too_large') discardRemainingBody(request.raw);
+        if (error.code === 'too_large' || error.status === 503) discardRemainingBody(request.raw);
         if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
         // Senders of lines expect Logplex's responses, which are plain text.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))

@@ -4,7 +4,6 @@ import { TailraceError } from '../common/errors.ts';
 
 const PAGE_SIZE_MAX = 1_000;
 const PAGE_SIZE_DEFAULT = 200;
-const RANGE_HEADER = /^(\w+)(?:\s+(\]?)([^;\s]*?)\.\.(\]?)([^;\s]*?)(\[?))?\s*(?:;\s*(.*))?$/;
 
 interface PageRange {
   readonly field: string;
@@ -62,13 +61,13 @@ function parseRangeHeader(header: string, fields: readonly string[]): PageRange 
     descending: false,
   };
   if (header === '' || header.startsWith('bytes=')) return defaultRange;
-  const match = RANGE_HEADER.exec(header.trim());
-  if (!match || !fields.includes(match[1]))
+  const parts = splitRangeHeader(header);
+  if (!parts || !fields.includes(parts.field))
     throw new TailraceError(
       'requested_range_not_satisfiable',
       `The range "${header}" can't be had: write for example "${fields[0]} ..; max=10, order=desc", by ${fields.join(' or ')}.`,
     );
-  const [, field, exclusive = '', from = '', , to = '', , parameters = ''] = match;
+  const { field, fromExclusive, from, to, parameters } = parts;
   const options = new Map(
     parameters
       .split(/[,;]\s*/)
@@ -84,11 +83,30 @@ function parseRangeHeader(header: string, fields: readonly string[]): PageRange 
   return {
     field,
     from,
-    fromExclusive: exclusive === ']',
+    fromExclusive,
     to,
     max,
     descending: options.get('order') === 'desc',
   };
+}
+
+/** `field ]from..to[; parameters`, of which everything behind the field may be missing; undefined when it is something else. */
+function splitRangeHeader(
+  header: string,
+): (Omit<PageRange, 'max' | 'descending'> & { readonly parameters: string }) | undefined {
+  const semicolon = header.indexOf(';');
+  const [range, parameters] =
+    semicolon === -1 ? [header, ''] : [header.slice(0, semicolon), header.slice(semicolon + 1)];
+  const [field, bounds = '..', ...more] = range.trim().split(/\s+/);
+  const dots = bounds.indexOf('..');
+  if (more.length > 0 || dots === -1) return undefined;
+  const fromExclusive = bounds.startsWith(']');
+  const from = bounds.slice(fromExclusive ? 1 : 0, dots);
+  const to = bounds
+    .slice(dots + 2)
+    .replace(/^\]/, '')
+    .replace(/\[$/, '');
+  return { field, fromExclusive, from, to, parameters };
 }
 
 function compare(a: unknown, b: unknown): number {

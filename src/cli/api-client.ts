@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
+import { trimTrailing } from '../common/limits/trim-trailing.ts';
 import { isProcessRunning } from '../common/process-identity.ts';
 
 /** The git remote that leads to an app. */
@@ -49,8 +50,8 @@ export function findServer(): ServerAddress {
  * @throws TailraceError `invalid_params` when it is no address.
  */
 export function serverUrlFromEnvironment(): string | undefined {
-  const url = process.env.TAILRACE_URL?.replace(/\/+$/, '');
-  if (!url || (/^https?:/.test(url) && URL.canParse(url))) return url || undefined;
+  const url = trimTrailing(process.env.TAILRACE_URL ?? '', '/');
+  if (url === '' || (/^https?:/.test(url) && URL.canParse(url))) return url || undefined;
   throw new TailraceError(
     'invalid_params',
     `TAILRACE_URL is "${url}": it must be an address such as http://127.0.0.1:8601 or https://logs.example.com.`,
@@ -243,12 +244,11 @@ export async function resolveEndpoint(
 
 /** The default name of an app in a folder. */
 export function appNameFromFolder(folder: string): string {
-  const name = basename(folder)
+  const words = basename(folder)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^[^a-z]+|-+$/g, '')
-    .slice(0, 30)
-    .replace(/-+$/, '');
+    .replace(/^[^a-z]+/, '');
+  const name = trimTrailing(trimTrailing(words, '-').slice(0, 30), '-');
   return name.length >= 3 ? name : `app-${name || 'here'}`;
 }
 

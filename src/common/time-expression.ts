@@ -22,7 +22,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   ...unit(WEEK_MS, 'w', 'week', 'weeks'),
 };
 const DURATION = /^(?:\d{1,9}(?:\.\d{1,3})? ?[a-z]{1,12} ?)+$/;
-const DURATION_PART = /([\d.]+) ?([a-z]+)/g;
+/** From one part to the next, of what is a duration. */
+const DURATION_PART = /([\d.]+) ?([a-z]+) ?/gy;
 const AGO = /^(?:-(?<minus>.+)|(?<plain>.+?)(?: ago)?)$/s;
 const CLOCK = /^(\d{1,2})(?::(\d\d)(?::(\d\d))?)?(?: ?([ap])\.?m\.?)?$/i;
 const DAY_WORD = /^(today|yesterday)(?: (?:at )?(.+))?$/i;

@@ -69,6 +69,32 @@ describe('commands about a running app', () => {
   });
 });
 
+describe('tailrace log', () => {
+  it.each([
+    ['in a pipe', 'a\n\n\nb\r\n\n', ['a', '', '', 'b', '']],
+    ['alone', '\n', ['']],
+    ['and the last line without its end', '\na', ['', 'a']],
+  ])('keeps empty lines: %s', async (_name, input, expected) => {
+    const app = await server.createApp();
+    const log = ['log', '-a', app.name];
+    expect(
+      await runProgram(process.execPath, [TAILRACE, ...log], { env: server.env, cwd: '/', input }),
+    ).toMatchObject({ status: 0 });
+    expect(await server.readMessages(app)).toEqual(expected);
+  });
+
+  it('takes an empty message by hand', async () => {
+    const app = await server.createApp();
+    expect(
+      await runProgram(process.execPath, [TAILRACE, 'log', '-a', app.name, ''], {
+        env: server.env,
+        cwd: '/',
+      }),
+    ).toMatchObject({ status: 0 });
+    expect(await server.readMessages(app)).toEqual(['']);
+  });
+});
+
 describe('tailrace logs', () => {
   async function appWithLines() {
     const app = await server.createApp();

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { ApiKeys, KeyGrant } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
@@ -20,6 +20,9 @@ const SESSION_PATH = /^\/sessions\/([^/]+)\/([^/]+)$/;
 const CLOSE_TIMEOUT_MS = 500;
 /** Clients send nothing but control frames. */
 const PAYLOAD_BYTES_MAX = 4_096;
+/** Frames that a client may send in a time: signs of life, of which some browsers' programs make a message. */
+const FRAMES_MAX = 100;
+const FRAMES_WINDOW_MS = 10_000;
 
 /** What a client may read of an app's stream. */
 interface AuthorizedTail {
@@ -81,6 +84,7 @@ export function tailWebSocketRoutes(
     const options = parseTailQuery(query, { tail: true });
     const sockets = shouldCompress(request) ? compressed : uncompressed;
     sockets.handleUpgrade(request, socket, head, (connection) => {
+      limitFrames(connection);
       const sink = new WebSocketSink(connection, socket, options.format);
       const close = openTail(readers, app, options, sink, () =>
         connection.close(1011, 'the stream can not be read'),
@@ -123,6 +127,21 @@ export function tailWebSocketRoutes(
     const { id } = await appRegistry.getApp(decodePathSegment(tail[1]));
     return { app: id, query, keyHash: grant.hash, keepSessionAlive: () => () => {} };
   }
+}
+
+/** Ends the connection of a client that sends more than a tail's has to: each frame is work, and each ping an answer. */
+function limitFrames(connection: WebSocket): void {
+  let frames = 0;
+  let sinceMs = performance.now();
+  const count = (): void => {
+    frames++;
+    if (frames <= FRAMES_MAX) return;
+    const now = performance.now();
+    if (now - sinceMs < FRAMES_WINDOW_MS) connection.terminate();
+    frames = 1;
+    sinceMs = now;
+  };
+  for (const event of ['message', 'ping', 'pong'] as const) connection.on(event, count);
 }
 
 /**

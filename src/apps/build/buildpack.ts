@@ -108,8 +108,9 @@ function parseDefaultProcessTypes(yaml: string): Record<string, string> {
   if (start === -1) return {};
   const types = new Map<string, string>();
   for (const line of lines.slice(start + 1)) {
-    const [, type, command] = /^\s+["']?([\w-]+)["']?:\s*(.+?)\s*$/.exec(line) ?? [];
-    if (type === undefined) break;
+    const [, type, rest] = /^\s+["']?([\w-]+)["']?:(.*)$/s.exec(line) ?? [];
+    const command = rest?.trim();
+    if (type === undefined || !command) break;
     types.set(type, command.replace(/^(["'])(.*)\1$/, '$2'));
   }
   return Object.fromEntries(types);

@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { parseCount } from '../../common/http/fields.ts';
+import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import type { LineBatch } from './line-batch.ts';
 
 export interface IngestResponse {
@@ -27,7 +28,7 @@ export class IngestClient {
    */
   constructor(url: string, key: string) {
     this.#url = new URL(url);
-    this.#url.pathname = `${this.#url.pathname.replace(/\/+$/, '')}/logs`;
+    this.#url.pathname = `${trimTrailing(this.#url.pathname, '/')}/logs`;
     this.#authorization = `Bearer ${key}`;
     const settings = { keepAlive: true, maxSockets: 1 };
     this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(settings) : new Agent(settings);

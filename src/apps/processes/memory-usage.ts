@@ -60,5 +60,6 @@ async function residentMemory(pid: string): Promise<MemoryUsage> {
 }
 
 function kilobytes(text: string, field: string): number {
-  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
+  const line = text.split('\n').find((one) => one.startsWith(`${field}:`));
+  return Number(/\d+/.exec(line ?? '')?.[0] ?? 0);
 }

@@ -2,6 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
+import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
 import type { ExportResult, ExportSpec } from '../export/export-spec.ts';
@@ -65,7 +66,7 @@ async function makeExportSpec(format: string, options: ExportOptions): Promise<E
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_000)
     throw new TailraceError('invalid_params', `--port ${options.port} must be a port from 1 to 65000.`);
-  const url = (options.url ?? client.address.url).replace(/\/+$/, '');
+  const url = trimTrailing(options.url ?? client.address.url, '/');
   if (!URL.canParse(url))
     throw new TailraceError(
       'invalid_params',

@@ -33,7 +33,7 @@ export function logCommand(program: Command): void {
       }
       const client = new ApiClient();
       const token = await sourceToken(client, await resolveApp(client, options.app), options.source);
-      if (words.length > 0) await client.pushLines(token, options.dyno, Buffer.from(words.join(' ')));
+      if (words.length > 0) await client.pushLines(token, options.dyno, Buffer.from(`${words.join(' ')}\n`));
       else await pushStdin(client, token, options.dyno);
     });
 }
@@ -58,7 +58,8 @@ async function pushStdin(client: ApiClient, token: string, dyno: string): Promis
   const send = async (): Promise<void> => {
     while (queued.length > 0) {
       const lines = queued.splice(0, REQUEST_LINES_MAX);
-      await client.pushLines(token, dyno, Buffer.from(lines.join('\n'), 'latin1'));
+      // Each line with its end: the last one may be empty.
+      await client.pushLines(token, dyno, Buffer.from(`${lines.join('\n')}\n`, 'latin1'));
     }
     sending = undefined;
   };

@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** Smaller ones cost more to detach than to leave. */
-const MIN_BYTES = 2_048;
+export const DETACHED_BYTES_MIN = 2_048;
 
 type Transfer = (this: ArrayBufferLike, bytes: number) => unknown;
 
@@ -20,7 +20,7 @@ let transfer: Transfer | undefined;
  */
 export function detachBuffer(bytes: Uint8Array): void {
   const { buffer } = bytes;
-  if (bytes.length < MIN_BYTES || bytes.length !== buffer.byteLength) return;
+  if (bytes.length < DETACHED_BYTES_MIN || bytes.length !== buffer.byteLength) return;
   transfer ??= findTransfer();
   transfer.call(buffer, 0);
 }

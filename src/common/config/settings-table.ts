@@ -146,6 +146,12 @@ export const SETTINGS = {
     fallback: '60s',
     meaning: 'how long a syslog frame may take from its first byte to its last, and an HTTP request',
   },
+  holdMs: {
+    variable: 'TAILRACE_HOLD_TIMEOUT',
+    kind: 'duration',
+    fallback: '5s',
+    meaning: 'how long an HTTP request waits for a store that takes nothing, before it gets 503',
+  },
   partialBytes: {
     variable: 'TAILRACE_PARTIAL_BYTES',
     kind: 'bytes',

@@ -44,7 +44,7 @@ export interface DrainWorkerOptions {
   /** Calls `listener` when somebody listens at the destination again, until the returned function is called. */
   readonly onReachable?: (listener: () => void) => () => void;
   /** What the drain's filters and redaction leave of a shipment; left out: everything. */
-  readonly transform?: (shipment: Shipment) => Shipment;
+  readonly transform?: (shipment: Shipment) => Promise<Shipment>;
   readonly logToApp: LogToApp;
   readonly random: () => number;
 }
@@ -249,7 +249,8 @@ export class DrainWorker {
   private async processShipment(outlet: Outlet, loaded: Shipment): Promise<void> {
     const { delivery, cursor } = this;
     this.state = this.health.isFailing ? 'retrying' : 'delivering';
-    const shipment = this.options.transform?.(loaded) ?? loaded;
+    const { transform } = this.options;
+    const shipment = transform ? await transform(loaded) : loaded;
     const notice = delivery.canSendNotice ? this.lossReporter.notice : undefined;
     const isWithheld = delivery.begin(shipment, notice, outlet) === 'withheld';
     if (isWithheld) this.acknowledge(shipment.last);

@@ -28,36 +28,81 @@ const KINDS: readonly { kind: L2metKind; bytes: Buffer }[] = (['measure', 'count
     bytes: Buffer.from(kind),
   }),
 );
+/** So many bytes `#` are looked at for each value that is wanted: most have no value in front and behind. */
+const HASHES_PER_VALUE = 10;
 /** Longest name, number and unit that are parsed, together. */
 const PAIR_BYTES_MAX = 200;
 const NAME_AND_VALUE =
   /^([A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99})=(-?\d{1,20}(?:\.\d{1,20})?)([A-Za-z%]{0,12})(?=$|[\s,"}\]])/;
 const SOURCE = /(?:^|\s)source=([^\s"]{1,100})/;
 
-/** All values in the lines of a batch. A batch without a `#` costs one search for this byte. */
+/** All values in the lines of a batch. */
 export function parseL2met(batch: Uint8Array): L2metValue[] {
-  const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
-  const found: L2metValue[] = [];
-  let line: RecordCursor | undefined;
-  for (let at = bytes.indexOf(HASH, HEADROOM); at !== -1; at = bytes.indexOf(HASH, at + 1)) {
-    const before = bytes[at - 1];
-    if (before !== LAST_E && before !== LAST_T) continue;
-    const kind = kindBefore(bytes, at);
-    if (!kind) continue;
-    if (!line) {
-      line = new RecordCursor(bytes);
-      line.advance();
+  return new L2metScanner(batch).next(Number.POSITIVE_INFINITY);
+}
+
+/** Finds the values in the lines of a batch, some at a time. A batch without a `#` costs one search for this byte. */
+export class L2metScanner {
+  private readonly bytes: Buffer;
+  /** The next `#`; -1 behind the last one. */
+  private at: number;
+  private line: RecordCursor | undefined;
+  /** Of the line under the cursor, once it was looked for: a line may have many values. */
+  private source: string | undefined;
+
+  /** @param from where to begin: at the first line, or at a `#`. */
+  constructor(batch: Uint8Array, from: number = HEADROOM) {
+    this.bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
+    this.at = this.bytes.indexOf(HASH, from);
+  }
+
+  /** There are no more values. */
+  get isDone(): boolean {
+    return this.at === -1;
+  }
+
+  /** The same, at the same place, on memory of its own. */
+  copy(): L2metScanner {
+    return new L2metScanner(new Uint8Array(this.bytes), this.isDone ? this.bytes.length : this.at);
+  }
+
+  /** Up to `max` more values; fewer when they are rare. */
+  next(max: number): L2metValue[] {
+    const { bytes } = this;
+    const found: L2metValue[] = [];
+    for (let looks = max * HASHES_PER_VALUE; this.at !== -1 && looks > 0 && found.length < max; looks--) {
+      const value = this.valueAt(this.at);
+      if (value) found.push(value);
+      this.at = bytes.indexOf(HASH, this.at + 1);
     }
-    while (at >= line.textEnd && line.advance());
-    if (at < line.messageStart || at >= line.textEnd) continue;
+    return found;
+  }
+
+  private valueAt(at: number): L2metValue | undefined {
+    const { bytes } = this;
+    const before = bytes[at - 1];
+    if (before !== LAST_E && before !== LAST_T) return undefined;
+    const kind = kindBefore(bytes, at);
+    if (!kind) return undefined;
+    const line = this.lineAt(at);
+    if (at < line.messageStart || at >= line.textEnd) return undefined;
     const pair = NAME_AND_VALUE.exec(
       bytes.toString('latin1', at + 1, Math.min(line.textEnd, at + 1 + PAIR_BYTES_MAX)),
     );
-    if (!pair) continue;
+    if (!pair) return undefined;
     const [, name, number, unit] = pair;
-    found.push({ kind, name, value: Number(number), unit, source: valueSource(line, bytes) });
+    this.source ??= valueSource(line, bytes);
+    return { kind, name, value: Number(number), unit, source: this.source };
   }
-  return found;
+
+  private lineAt(at: number): RecordCursor {
+    if (!this.line) {
+      this.line = new RecordCursor(this.bytes);
+      this.line.advance();
+    }
+    while (at >= this.line.textEnd && this.line.advance()) this.source = undefined;
+    return this.line;
+  }
 }
 
 /** The kind in front of the `#` at `at`, if it is one and a whole word. */

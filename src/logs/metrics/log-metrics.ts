@@ -1,13 +1,20 @@
 /** Aggregates the values in lines as Prometheus metrics. Each router has those of the lines that it received itself. */
 import { Counter, Gauge, type Registry, Summary } from 'prom-client';
+import { TimeSlices } from '../../common/limits/turns.ts';
 import type { AppId } from '../store/contract.ts';
-import { type L2metValue, parseL2met } from './l2met.ts';
+import { L2metScanner, type L2metValue } from './l2met.ts';
 
 /** Series (combinations of name, unit and source) of one app, and in all: bounds the cardinality, and so the memory. */
 const APP_SERIES_MAX = 500;
 const SERIES_MAX = 5_000;
 /** Values that wait until an app's name is looked up. */
 const PENDING_MAX = 1_000;
+/** So many values of a batch are recorded at once, the others in slices. */
+const AT_ONCE = 200;
+/** Values between two looks at the clock. */
+const SLICE_VALUES = 50;
+/** Bytes of batches that may wait for that. */
+const WAITING_BYTES_MAX = 16_000_000;
 /** Window of quantiles, seconds. */
 const WINDOW_S = 600;
 
@@ -19,6 +26,7 @@ export class LogMetrics {
   private readonly pending = new Map<AppId, L2metValue[]>();
   private readonly series = new Map<string, Set<string>>();
   private seriesCount = 0;
+  private waitingBytes = 0;
   private readonly counts;
   private readonly samples;
   private readonly measures;
@@ -56,9 +64,28 @@ export class LogMetrics {
     });
   }
 
-  /** Records the values in a batch that was stored. */
+  /** Records the values in a batch that was stored; it isn't read any more afterwards. */
   recordBatch(app: AppId, batch: Uint8Array): void {
-    const values = parseL2met(batch);
+    const scanner = new L2metScanner(batch);
+    if (scanner.isDone) return;
+    this.recordValues(app, scanner.next(AT_ONCE));
+    if (scanner.isDone) return;
+    // How many there are isn't counted.
+    if (this.waitingBytes + batch.length > WAITING_BYTES_MAX) this.dropped.inc();
+    else void this.recordRest(app, scanner.copy(), batch.length);
+  }
+
+  private async recordRest(app: AppId, scanner: L2metScanner, bytes: number): Promise<void> {
+    this.waitingBytes += bytes;
+    const slices = new TimeSlices();
+    while (!scanner.isDone) {
+      if (slices.isOver) await slices.next();
+      this.recordValues(app, scanner.next(SLICE_VALUES));
+    }
+    this.waitingBytes -= bytes;
+  }
+
+  private recordValues(app: AppId, values: readonly L2metValue[]): void {
     if (values.length === 0) return;
     const name = this.appNames.get(app);
     if (name !== undefined) this.record(name, values);

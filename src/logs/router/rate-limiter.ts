@@ -1,6 +1,7 @@
 /** How much a token and an app may send. What is over is rejected, and logged to the app once a minute. */
 import type { AppId } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
+import { AppReports } from './app-reports.ts';
 import type { LogSource } from './token-cache.ts';
 
 /** Lines and bytes a second; undefined: as many as they like. */
@@ -15,10 +16,6 @@ export interface RateLimiterOptions {
   /** Adds a line to the app's stream. */
   readonly logToApp: (app: AppId, message: string) => void;
 }
-
-/** The first rejection is logged after this time, so that there is something to count; further ones once a minute. */
-const FIRST_REPORT_MS = 1_000;
-const REPORT_INTERVAL_MS = 60_000;
 
 /** A token bucket that holds what may be sent in one second; a request that is taken whole may overdraw it. */
 class TokenBucket {
@@ -50,18 +47,11 @@ interface Buckets {
   readonly bytes: TokenBucket | undefined;
 }
 
-interface LimitedLines {
-  count: number;
-  /** Milliseconds since 1970. */
-  sinceMs: number;
-  timer: NodeJS.Timeout | undefined;
-}
-
 export class RateLimiter {
   private readonly options: RateLimiterOptions;
   private readonly now: () => number;
   private readonly buckets = new Map<string, Buckets>();
-  private readonly limitedLines = new Map<AppId, LimitedLines>();
+  private readonly reports: AppReports;
   /** Nothing is limited: callers needn't ask. */
   readonly disabled: boolean;
 
@@ -69,6 +59,11 @@ export class RateLimiter {
     const { token, app } = options;
     this.options = options;
     this.now = now;
+    this.reports = new AppReports((app, count, sinceMs) => {
+      const since = formatTimestamp(sinceMs);
+      const message = `Rate limit: ${count} messages refused since ${since}. Allowed are ${formatLimits(options)}.`;
+      options.logToApp(app, message);
+    });
     this.disabled = [token.lines, token.bytes, app.lines, app.bytes].every((rate) => rate === undefined);
   }
 
@@ -104,45 +99,12 @@ export class RateLimiter {
 
   /** Counts lines that were rejected, for the report in the app's stream. */
   countLimited(app: AppId, lines: number): void {
-    let limited = this.limitedLines.get(app);
-    if (!limited) {
-      limited = { count: 0, sinceMs: Date.now(), timer: undefined };
-      this.limitedLines.set(app, limited);
-    }
-    limited.count += lines;
-    if (!limited.timer) this.scheduleReport(app, limited, FIRST_REPORT_MS);
+    this.reports.count(app, lines);
   }
 
   /** Logs what hasn't been logged yet. */
   close(): void {
-    for (const [app, limited] of this.limitedLines) {
-      clearTimeout(limited.timer);
-      if (limited.count > 0) this.report(app, limited);
-    }
-    this.limitedLines.clear();
-  }
-
-  private scheduleReport(app: AppId, limited: LimitedLines, afterMs: number): void {
-    limited.timer = setTimeout(() => {
-      if (limited.count === 0) {
-        this.limitedLines.delete(app);
-        return;
-      }
-      this.report(app, limited);
-      this.scheduleReport(app, limited, REPORT_INTERVAL_MS);
-    }, afterMs);
-    limited.timer.unref();
-  }
-
-  private report(app: AppId, limited: LimitedLines): void {
-    const since = formatTimestamp(limited.sinceMs);
-    const { count } = limited;
-    limited.count = 0;
-    limited.sinceMs = Date.now();
-    this.options.logToApp(
-      app,
-      `Rate limit: ${count} messages refused since ${since}. Allowed are ${formatLimits(this.options)}.`,
-    );
+    this.reports.close();
   }
 
   private takeFrom(allBuckets: readonly Buckets[], lines: number, bytes: number): void {

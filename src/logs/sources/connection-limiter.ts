@@ -18,8 +18,12 @@ export interface ConnectionLimiterOptions {
   readonly log: Log;
 }
 
-const CHECK_MS_MAX = 5_000;
+const CHECK_MS_MAX = 1_000;
 const CHECK_MS_MIN = 100;
+/** A frame whose rest hasn't come after this time may have a wrong count; it is looked at again after twice the time, and so on. */
+const STALLED_MS = 2_000;
+/** Bytes of such frames that are looked at in one turn of the event loop. */
+const STALLED_BYTES_MAX = 1_048_576;
 /** One warning in this time, however many connections are cut. */
 const WARN_INTERVAL_MS = 60_000;
 
@@ -32,6 +36,12 @@ export class TrackedConnection {
   /** When the partial frame, or the handshake, began, on the clock of `performance.now()`; 0: there is none. */
   partialSinceMs = 0;
   lastActivityMs = performance.now();
+  /** After which time its partial frame is looked at for the next time. */
+  stalledMs = STALLED_MS;
+  /** The rest of its partial frame hasn't come: takes what is there, if it isn't one frame. */
+  onStalled: (() => void) | undefined;
+  /** Nothing more is taken of it: takes what is there. */
+  onEnding: (() => void) | undefined;
 
   constructor(address: string, counters: ListenerCounters, destroy: () => void) {
     this.address = address;
@@ -95,8 +105,10 @@ export class ConnectionLimiter {
   onBytes(connection: TrackedConnection, partialBytes: number, isNewFrame: boolean): void {
     connection.lastActivityMs = performance.now();
     if (partialBytes === 0) connection.partialSinceMs = 0;
-    else if (isNewFrame || connection.partialSinceMs === 0)
+    else if (isNewFrame || connection.partialSinceMs === 0) {
       connection.partialSinceMs = connection.lastActivityMs;
+      connection.stalledMs = STALLED_MS;
+    }
     this.partialBytes += partialBytes - connection.partialBytes;
     connection.partialBytes = partialBytes;
     if (this.partialBytes > this.options.partialBytesMax)
@@ -113,7 +125,16 @@ export class ConnectionLimiter {
   private checkTimeouts(): void {
     const now = performance.now();
     const { idleMs, frameMs } = this.options;
-    for (const connection of this.connections)
+    let stalledBytes = 0;
+    for (const connection of this.connections) {
+      const { partialSinceMs, partialBytes } = connection;
+      const isStalled =
+        partialBytes > 0 && now - partialSinceMs > Math.min(connection.stalledMs, frameMs / 2);
+      if (isStalled && stalledBytes < STALLED_BYTES_MAX) {
+        stalledBytes += partialBytes;
+        connection.stalledMs *= 2;
+        connection.onStalled?.();
+      }
       if (connection.partialSinceMs > 0 && now - connection.partialSinceMs > frameMs)
         this.cut(
           connection,
@@ -121,11 +142,12 @@ export class ConnectionLimiter {
         );
       else if (now - connection.lastActivityMs > idleMs)
         this.cut(connection, `nothing came for ${idleMs / 1_000} s (TAILRACE_IDLE_TIMEOUT)`);
+    }
   }
 
   private cut(connection: TrackedConnection, reason: string): void {
-    if (connection.partialBytes > 0) connection.counters.malformed++;
     this.remove(connection);
+    connection.onEnding?.();
     this.countAndWarn(connection, reason);
     connection.destroy();
   }

@@ -12,14 +12,16 @@ import { RECORD_HEADER } from '../syslog/batch.ts';
 import { withDefaultHeader } from '../syslog/default-header.ts';
 import { HOSTNAME_BYTES_MAX, storedHeaderField } from '../syslog/fields/header-field.ts';
 import { maskTokens } from '../syslog/fields/token-text.ts';
+import { hasByteOrderMark, hasPriority, MARK_BYTES } from '../syslog/frame-boundary.ts';
 import { SyslogHeader, scanHeader, scanHerokuDrainHeader } from '../syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
 import { decodeFrames, type RecordSink } from '../syslog/wasm/wasm-codec.ts';
 import { type AppCounters, countersForApp } from './app-counters.ts';
+import { FollowUpHeader } from './follow-up-header.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 import { readHeaderField } from './rewrite-header.ts';
 import { SourceMatcher } from './source-matcher.ts';
-import { resolveToken, type SourceResolver } from './source-resolver.ts';
+import { resolveToken, type SourceResolution, type SourceResolver } from './source-resolver.ts';
 import { sourceForAppName } from './wildcard-token.ts';
 
 /** What became of a frame. */
@@ -80,6 +82,11 @@ export interface LineReceiverOptions {
   readonly rateLimiter?: LineAdmission;
   /** The lines are in the form of Heroku's HTTPS drains: without structured data. */
   readonly fromHerokuDrain?: boolean;
+  /**
+   * The lines come one behind the other from one sender, over a connection: one without a header is of the source of the line before,
+   * and of its host and dyno. When the line before was nobody's, so is what follows it.
+   */
+  readonly keepsFollowUps?: boolean;
   /** Where an app's lines go: its batcher, unless they must stay together. */
   readonly targetFor?: (app: AppId) => LineTarget;
 }
@@ -98,6 +105,12 @@ export class LineReceiver implements RecordSink {
   private target: LineTarget | undefined;
   private appCounters: AppCounters | undefined;
   private tokenToLoad = '';
+  /** The header of lines that follow the last one; undefined when they don't come one behind the other. */
+  private readonly followUp: FollowUpHeader | undefined;
+  /** The last line was taken: of {@link SourceMatcher.current}. */
+  private isKnown = false;
+  /** The version of the rules when the last line's source was found. */
+  private rulesVersion = 0;
   /** What got lines since the last {@link flushInBackground} or {@link whenStored}. */
   private pendingTargets: LineTarget[] = [];
 
@@ -110,6 +123,7 @@ export class LineReceiver implements RecordSink {
       sourceResolver,
       rateLimiter,
       fromHerokuDrain,
+      keepsFollowUps,
       targetFor,
     } = options;
     this.router = router;
@@ -120,12 +134,18 @@ export class LineReceiver implements RecordSink {
     this.rateLimiter = rateLimiter?.disabled ? undefined : rateLimiter;
     this.scan = fromHerokuDrain ? scanHerokuDrainHeader : scanHeader;
     this.fastPathAllowed = !fromHerokuDrain;
+    this.followUp = keepsFollowUps ? new FollowUpHeader() : undefined;
     this.targetFor = targetFor ?? ((app) => router.batcher(app));
   }
 
   /** The source of all lines, when the sender authenticated with a token. */
   get authenticatedSource(): LogSource | undefined {
     return this.matcher.authenticated;
+  }
+
+  /** The app of the last line, when that was taken. */
+  get lastApp(): AppId | undefined {
+    return this.isKnown ? this.matcher.current?.app : undefined;
   }
 
   /** Takes the frame `bytes[start, end)`. */
@@ -152,6 +172,7 @@ export class LineReceiver implements RecordSink {
     const lines = this.admit(current, count, lineBytes);
     if (lines === 0) return;
     if (!this.target) this.selectTarget(current);
+    this.followUp?.clear();
     this.target?.addRecords(lines === count ? records : firstRecords(records, lines), lines);
     this.countLines(lines, lines === count ? lineBytes : Math.round((lineBytes * lines) / count));
   }
@@ -161,6 +182,16 @@ export class LineReceiver implements RecordSink {
     // Others may flush the lines taken so far meanwhile, before anybody waits for them to be stored: have them kept.
     for (const target of this.pendingTargets) target.flushInBackground();
     await this.router.loadToken(this.tokenToLoad);
+  }
+
+  /** The bytes of the lines taken so far are about to be given back: what is needed of them is kept. */
+  letGoOfBytes(): void {
+    this.followUp?.letGo();
+  }
+
+  /** The same for `bytes`, whose end, from `offset` on, is a copy of `chunk`, which stays. */
+  letGoOfCopy(bytes: Uint8Array, chunk: Uint8Array, offset: number): void {
+    this.followUp?.moveTo(chunk, bytes, offset);
   }
 
   /** The lines taken so far are fire-and-forget: kept and retried until they are stored. */
@@ -180,23 +211,89 @@ export class LineReceiver implements RecordSink {
 
   /** Takes a line without an RFC 5424 header: one of RFC 3164, or, when the sender's source is known, any bytes. */
   private takeLegacy(bytes: Uint8Array, start: number, end: number): FrameOutcome {
-    const { authenticated } = this.matcher;
+    if (end - start > MARK_BYTES && hasByteOrderMark(bytes, start))
+      return this.takeBehindMark(bytes, start, end);
+    const isPriority = end > start && hasPriority(bytes, start) === true;
     const converted = rfc3164ToRfc5424(bytes, start, end, Date.now());
+    let outcome: FrameOutcome = FrameOutcome.malformed;
     if (converted && scanHeader(converted, 0, converted.length, this.header))
-      return this.takeScanned(converted, 0, converted.length);
-    this.counters.malformed++;
-    const known = end > start ? (authenticated ?? this.sourceResolver?.resolveHeaderless()) : authenticated;
-    if (!known) return FrameOutcome.malformed;
-    // Kept as a message without a header. What should have been one may hold a token.
-    const line = withDefaultHeader(maskTokens(bytes, start, end));
+      outcome = this.takeConverted(converted);
+    // Without a PRI it may as well be a line that begins with a time.
+    if (outcome === FrameOutcome.malformed || (outcome === FrameOutcome.unknownSource && !isPriority)) {
+      const asMessage = this.takeHeaderless(bytes, start, end, isPriority);
+      if (asMessage !== FrameOutcome.malformed) outcome = asMessage;
+    }
+    if (outcome === FrameOutcome.malformed || outcome === FrameOutcome.unknownSource) this.refuse(outcome);
+    return outcome;
+  }
+
+  private takeConverted(line: Buffer): FrameOutcome {
+    const logSource = this.matcher.match(line, this.header, line.length, this.router.tokensVersion);
+    return logSource ? this.add(line, 0, line.length, logSource) : this.resolveAndAdd(line, 0, line.length);
+  }
+
+  private takeBehindMark(bytes: Uint8Array, start: number, end: number): FrameOutcome {
+    const line = start + MARK_BYTES;
+    if (this.scan(bytes, line, end, this.header)) return this.takeScanned(bytes, line, end);
+    return this.takeLegacy(bytes, line, end);
+  }
+
+  /** Takes a message without a header. One with a PRI should have had one: it isn't the rest of the line before. */
+  private takeHeaderless(bytes: Uint8Array, start: number, end: number, isPriority: boolean): FrameOutcome {
+    const { authenticated } = this.matcher;
+    const before = isPriority || authenticated || end === start ? 'unknown' : this.sourceBefore();
+    if (before !== 'unknown' && 'tokenToLoad' in before) {
+      this.tokenToLoad = before.tokenToLoad;
+      return FrameOutcome.needsTokenLookup;
+    }
+    let logSource: LogSource | undefined;
+    let header: Buffer | undefined;
+    if (before !== 'unknown') {
+      logSource = before.logSource;
+      header = this.followUp?.header;
+    } else {
+      const known = authenticated ?? (end > start ? this.sourceResolver?.resolveHeaderless() : undefined);
+      logSource = known && sourceForAppName(known, '');
+    }
+    if (!logSource) return FrameOutcome.malformed;
+    // What should have been a header may hold a token.
+    const line = withDefaultHeader(maskTokens(bytes, start, end), header);
     scanHeader(line, 0, line.length, this.header);
-    return this.add(line, 0, line.length, sourceForAppName(known, ''));
+    const outcome = this.add(line, 0, line.length, logSource);
+    if (outcome === FrameOutcome.accepted) this.counters.headerless++;
+    return outcome;
+  }
+
+  /** The source of the line before, as far as a line without a header may be of it too. */
+  private sourceBefore(): SourceResolution {
+    const { matcher, router, sourceResolver } = this;
+    const { current } = matcher;
+    if (!this.followUp || !this.isKnown || !current) return 'unknown';
+    if (matcher.isCurrent(router.tokensVersion)) return { logSource: current };
+    // Tokens were made or revoked since.
+    if (current.token === '')
+      return sourceResolver?.rulesVersion === this.rulesVersion ? { logSource: current } : 'unknown';
+    const resolution = resolveToken(router, current.token);
+    if (resolution === 'unknown' || 'tokenToLoad' in resolution) return resolution;
+    return { logSource: sourceForAppName(resolution.logSource, current.source) };
+  }
+
+  /** Counts a line that isn't taken. What follows it isn't either, if it was somebody else's. */
+  private refuse(outcome: FrameOutcome): void {
+    if (outcome === FrameOutcome.malformed) this.counters.malformed++;
+    else this.counters.unknownToken++;
+    this.isKnown = false;
+    this.target = undefined; // the next line has it selected
+    this.followUp?.clear();
   }
 
   /** Takes a line whose header has been scanned. */
   private takeScanned(bytes: Uint8Array, start: number, end: number): FrameOutcome {
     const logSource = this.matcher.match(bytes, this.header, end, this.router.tokensVersion);
-    return logSource ? this.add(bytes, start, end, logSource) : this.resolveAndAdd(bytes, start, end);
+    if (logSource) return this.add(bytes, start, end, logSource);
+    const outcome = this.resolveAndAdd(bytes, start, end);
+    if (outcome === FrameOutcome.unknownSource) this.refuse(outcome);
+    return outcome;
   }
 
   private resolveAndAdd(bytes: Uint8Array, start: number, end: number): FrameOutcome {
@@ -204,10 +301,7 @@ export class LineReceiver implements RecordSink {
     const resolution = sourceResolver
       ? sourceResolver.resolve(bytes, start, end, header)
       : resolveToken(this.router, readHeaderField(bytes, header.sourceStart, end));
-    if (resolution === 'unknown') {
-      this.counters.unknownToken++;
-      return FrameOutcome.unknownSource;
-    }
+    if (resolution === 'unknown') return FrameOutcome.unknownSource;
     if ('tokenToLoad' in resolution) {
       this.tokenToLoad = resolution.tokenToLoad;
       return FrameOutcome.needsTokenLookup;
@@ -219,6 +313,7 @@ export class LineReceiver implements RecordSink {
   }
 
   private add(bytes: Uint8Array, start: number, end: number, logSource: LogSource): FrameOutcome {
+    this.followUp?.note(bytes, start, end);
     if (this.admit(logSource, 1, end - start) === 0) return FrameOutcome.rateLimited;
     if (!this.target || logSource !== this.matcher.current) this.selectTarget(logSource);
     this.target?.add(bytes, start, end, this.header, logSource, this.host);
@@ -254,6 +349,8 @@ export class LineReceiver implements RecordSink {
 
   private selectTarget(logSource: LogSource): void {
     this.matcher.remember(logSource, this.router.tokensVersion);
+    this.isKnown = true;
+    this.rulesVersion = this.sourceResolver?.rulesVersion ?? 0;
     this.target = this.targetFor(logSource.app);
     this.appCounters = countersForApp(this.counters, logSource.app);
     if (!this.pendingTargets.includes(this.target)) this.pendingTargets.push(this.target);

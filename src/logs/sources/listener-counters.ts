@@ -6,6 +6,10 @@ export interface ListenerCounters {
   bytes: number;
   /** Frames and bodies that weren't syslog lines. */
   malformed: number;
+  /** Lines without a header that were taken, since it is known whose they are. */
+  headerless: number;
+  /** Octet-counted frames whose count couldn't be right: what was found instead was taken. */
+  miscounted: number;
   /** Lines whose log source is unknown. */
   unknownToken: number;
   /** Lines rejected because too much waited to be stored. */
@@ -25,6 +29,8 @@ export function createListenerCounters(protocol: string): ListenerCounters {
     lines: 0,
     bytes: 0,
     malformed: 0,
+    headerless: 0,
+    miscounted: 0,
     unknownToken: 0,
     lost: 0,
     limited: 0,

@@ -81,6 +81,16 @@ export function registerListenerMetrics(
   };
   perListener('tailrace_in_malformed_total', 'Frames and bodies that were no lines.', (of) => of.malformed);
   perListener(
+    'tailrace_in_headerless_total',
+    'Lines without a header that were taken, since it was known whose they are.',
+    (of) => of.headerless,
+  );
+  perListener(
+    'tailrace_in_miscounted_total',
+    'Octet-counted frames whose count could not be right: what was found instead was taken.',
+    (of) => of.miscounted,
+  );
+  perListener(
     'tailrace_in_unknown_total',
     'Lines of which nobody knows whose they are.',
     (of) => of.unknownToken,

@@ -4,23 +4,31 @@ import type { ListenerCounters } from './listener-counters.ts';
 
 /** How often a listener warns of rejected lines. */
 const WARN_INTERVAL_MS = 60_000;
-type RejectionKind = 'malformed' | 'unknownToken' | 'lost';
+const KINDS = ['malformed', 'unknownToken', 'lost', 'miscounted'] as const;
+type RejectionKind = (typeof KINDS)[number];
 const EXPLANATION: Record<RejectionKind, string> = {
   malformed:
     'lines were malformed: expected syslog, `<PRI>1 TIME HOST TOKEN DYNO MSGID SD MESSAGE` or `<PRI>TIME HOST TOKEN: MESSAGE`',
   unknownToken:
     'lines had an unknown token, or none and no rule for their sender: see `tailrace tokens:add` and `tailrace sources:add`',
   lost: 'lines were turned away because too much waited to be stored',
+  miscounted:
+    "frames had an octet count that can't be right: what was found was taken, but their sender has to count bytes (RFC 6587)",
 };
 
 /** Of HTTP: the sender of each knows why. */
 const MALFORMED_BODIES = 'requests were malformed: each got a response that says why';
 
-/** Warns of lines that a listener rejected: at once the first time, then once a minute. */
+/** Warns of lines that a listener rejected, and of frames whose count is wrong: at once the first time, then once a minute. */
 export class RejectionWarnings {
   private readonly counters: ListenerCounters;
   private readonly log: Log;
-  private readonly reported: Record<RejectionKind, number> = { malformed: 0, unknownToken: 0, lost: 0 };
+  private readonly reported: Record<RejectionKind, number> = {
+    malformed: 0,
+    unknownToken: 0,
+    lost: 0,
+    miscounted: 0,
+  };
   private readonly warnings = new Throttle(WARN_INTERVAL_MS);
 
   constructor(counters: ListenerCounters, log: Log) {
@@ -34,11 +42,12 @@ export class RejectionWarnings {
     if (
       counters.malformed === reported.malformed &&
       counters.unknownToken === reported.unknownToken &&
-      counters.lost === reported.lost
+      counters.lost === reported.lost &&
+      counters.miscounted === reported.miscounted
     )
       return;
     if (!this.warnings.allow()) return;
-    for (const kind of ['malformed', 'unknownToken', 'lost'] as const) {
+    for (const kind of KINDS) {
       const count = counters[kind] - reported[kind];
       reported[kind] = counters[kind];
       if (count > 0) this.log.warn({ protocol: counters.protocol, count }, `${count} ${this.explain(kind)}`);

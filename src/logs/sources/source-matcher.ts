@@ -54,6 +54,11 @@ export class SourceMatcher {
     return current.tokenBytes;
   }
 
+  /** No token was made or revoked since {@link current} was looked up. */
+  isCurrent(tokensVersion: number): boolean {
+    return this.tokensVersion === tokensVersion;
+  }
+
   /** The last line was of this source. */
   remember(logSource: LogSource, tokensVersion: number): void {
     this.current = logSource;

@@ -29,7 +29,7 @@ export class SourceResolver {
   private readonly tokens: TokenLookup;
   private readonly rules: Pick<SourceRules, 'version' | 'candidatesFor'>;
   private readonly sender: SenderInfo;
-  private rulesVersion = -1;
+  private candidatesVersion = -1;
   private cachedCandidates: readonly CandidateRule[] = [];
 
   constructor(
@@ -40,6 +40,11 @@ export class SourceResolver {
     this.tokens = tokens;
     this.rules = rules;
     this.sender = sender;
+  }
+
+  /** Grows when rules were made or removed. */
+  get rulesVersion(): number {
+    return this.rules.version;
   }
 
   /** The source of the line `bytes[start, end)`, whose header has been scanned. */
@@ -88,8 +93,8 @@ export class SourceResolver {
   }
 
   private candidates(): readonly CandidateRule[] {
-    if (this.rulesVersion !== this.rules.version) {
-      this.rulesVersion = this.rules.version;
+    if (this.candidatesVersion !== this.rules.version) {
+      this.candidatesVersion = this.rules.version;
       this.cachedCandidates = this.rules.candidatesFor(this.sender);
     }
     return this.cachedCandidates;

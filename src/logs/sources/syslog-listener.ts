@@ -1,6 +1,7 @@
 /** Options and interface of every syslog listener. */
 
 import type { Log } from '../../common/log.ts';
+import type { AppReports } from '../router/app-reports.ts';
 import type { LogRouter } from '../router/log-router.ts';
 import type { RateLimiter } from '../router/rate-limiter.ts';
 import type { SourceRules } from '../router/source-rules.ts';
@@ -15,6 +16,8 @@ export interface SyslogListenerOptions {
   readonly rules: SourceRules;
   readonly rateLimiter: RateLimiter;
   readonly connectionLimiter: ConnectionLimiter;
+  /** Tells apps of frames whose count is wrong. */
+  readonly miscountReports: AppReports;
   /** Every connection begins with a PROXY protocol header. */
   readonly proxyProtocol: boolean;
   readonly log: Log;

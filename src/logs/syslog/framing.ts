@@ -4,17 +4,56 @@
  *
  * The trailer is a newline or a NUL: the first one that a connection sends decides. The other one then belongs to
  * the message (so NUL-framed messages may have several lines), unless what follows it can only be a new frame.
+ *
+ * A count is believed unless the bytes behind the frame can't begin another one. Then, and where a counted frame was due and none
+ * is there, the next place is looked for where a count and a PRI fit; what lies between is a line of its own. Nothing that a
+ * message contains can move the ends of frames that are counted right, or that end with the connection's trailer.
  */
+import {
+  Behind,
+  beginsWithPriority,
+  endsInHeader,
+  explainShortCount,
+  FRAME_BYTES_MAX,
+  findFittingCount,
+  findFrame,
+  findFramesToEnd,
+  findLineWithPriority,
+  hasByteOrderMark,
+  hasPriority,
+  isBehindCount,
+  isBeyondDoubt,
+  isContradicted,
+  isDigit,
+  isPriorityAt,
+  isSeparator,
+  lookBehind,
+  MARK_BYTES,
+  readCount,
+  realignCount,
+} from './frame-boundary.ts';
 
 const NUL = 0x00;
-const LESS_THAN = 0x3c;
-const GREATER_THAN = 0x3e;
-const SPACE = 0x20;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
-
-/** Longest frame that is taken; a longer one is skipped up to the next newline, and counted. */
-export const FRAME_BYTES_MAX = 1_048_576;
+const SPACE = 0x20;
+const ZERO = 0x30;
+/** The first byte of a byte order mark in UTF-8, EF BB BF. */
+const MARK = 0xef;
+/** More digits than this are no count, however wrong. */
+const DIGITS_MAX = 32;
+/** Spaces that are read over between a count and a PRI. */
+const SPACES_MAX = 8;
+/** `<191>` */
+const PRIORITY_BYTES_MAX = 5;
+/** While bytes are skipped so many stay: a count and a PRI may be among them, cut in two. */
+const SKIP_OVERLAP = 24;
+/** So many counted frames without PRIs, one behind the other, are no accident. */
+const BARE_FRAMES_MIN = 3;
+/** So many counted frames that end exactly where the bytes end, in what began as a line. */
+const FRAMES_IN_LINE_MIN = 2;
+/** The same in what began as a count. */
+const FRAMES_IN_COUNTED_MIN = 1;
 
 /** What {@link FrameScanner.next} found. */
 export const FrameStatus = {
@@ -22,14 +61,25 @@ export const FrameStatus = {
   complete: 0,
   /** The rest, from `pos` on, is the beginning of a frame: more bytes are needed. */
   partial: 1,
-  /** Bytes that belong to no frame were skipped up to the next newline, and counted. */
+  /** Bytes that belong to no frame were skipped; go on. */
   skipped: 2,
 } as const;
 export type FrameStatus = (typeof FrameStatus)[keyof typeof FrameStatus];
 
+/** What becomes of the beginning of a frame. */
+export const Patience = {
+  /** Its rest is waited for. */
+  wait: 0,
+  /** Its rest should have come by now: its count is given up if other frames are in it. */
+  stalled: 1,
+  /** Nothing more comes: what is there is taken. */
+  ended: 2,
+} as const;
+export type Patience = (typeof Patience)[keyof typeof Patience];
+
 /**
  * Scans one chunk after another for frames. The caller keeps what is left (from `pos` on) and puts it in front of the next chunk;
- * the scanner's own state is whether it is inside of bytes to be skipped, and which trailer the connection has.
+ * the scanner's own state is how the frames before were framed, and whether it is inside of bytes to be skipped.
  */
 export class FrameScanner {
   bytes: Uint8Array = new Uint8Array(0);
@@ -40,9 +90,16 @@ export class FrameScanner {
   end = 0;
   /** Frames that were skipped as malformed. */
   skippedCount = 0;
+  /** Frames whose count couldn't be right, or that should have had one: what was found instead was taken. */
+  resyncCount = 0;
+  patience: Patience = Patience.wait;
   private skipping = false;
-  /** No newline before here: a line that arrives byte by byte is searched once, not once a byte. */
+  /** The last frame was counted, or should have been; undefined before the first one. */
+  private isCounted: boolean | undefined;
+  /** No trailer before here: a line that arrives byte by byte is searched once, not once a byte. */
   private searchedUpTo = 0;
+  /** No frame with a PRI begins before here. */
+  private framesSearchedUpTo = 0;
   /** What ends this connection's lines; undefined before the first one. */
   private trailer: typeof NEWLINE | typeof NUL | undefined;
   /** Where the next NUL is, `bytes.length` when there is none: most streams have none, and it is searched once. */
@@ -51,6 +108,7 @@ export class FrameScanner {
   /** Sets the bytes to scan next: what was left from `pos` on, and what came after it. */
   setInput(bytes: Uint8Array): void {
     this.searchedUpTo = this.searchedUpTo > this.pos ? this.searchedUpTo - this.pos : 0;
+    this.framesSearchedUpTo = this.framesSearchedUpTo > this.pos ? this.framesSearchedUpTo - this.pos : 0;
     this.bytes = bytes;
     this.pos = 0;
     this.nulAt = -1;
@@ -61,76 +119,247 @@ export class FrameScanner {
     return !this.skipping;
   }
 
+  /** The counted frames before `pos` were taken by somebody else. */
+  advanceTo(pos: number): void {
+    if (pos === this.pos) return;
+    this.pos = pos;
+    this.isCounted = true;
+  }
+
   /** Finds the next frame. */
   next(): FrameStatus {
-    const bytes = this.bytes;
-    const length = bytes.length;
+    const { bytes } = this;
+    const { length } = bytes;
     let i = this.pos;
-    if (this.skipping) return this.skipToNewline(i);
-    // Line ends and NULs between frames are separators (RFC 6587 section 3.4.2 knows senders of both).
-    while (i < length && (bytes[i] === NEWLINE || bytes[i] === RETURN || bytes[i] === 0)) i++;
+    if (this.skipping) return this.skip(i);
+    while (i < length && isSeparator(bytes[i])) i++;
     this.pos = i;
     if (i >= length) return FrameStatus.partial;
     let byte = bytes[i];
-    if (byte < 0x31 || byte > 0x39) return this.scanLine(i);
-    let count = byte - 0x30;
+    if (!isDigit(byte)) {
+      if (byte !== MARK) return this.scanLine(i);
+      const isMark = hasByteOrderMark(bytes, i);
+      if (isMark === undefined && this.patience !== Patience.ended) return FrameStatus.partial;
+      if (!isMark || i + MARK_BYTES >= length || !isDigit(bytes[i + MARK_BYTES])) return this.scanLine(i);
+      i += MARK_BYTES;
+      this.pos = i;
+      byte = bytes[i];
+    }
+    let count = byte - ZERO;
     let digits = 1;
     while (++i < length) {
       byte = bytes[i];
-      if (byte < 0x30 || byte > 0x39) break;
-      count = count * 10 + (byte - 0x30);
-      if (++digits > 10) return this.skipToNewline(this.pos);
+      if (!isDigit(byte)) break;
+      count = count * 10 + (byte - ZERO);
+      if (++digits > DIGITS_MAX) return this.scanLine(this.pos);
     }
-    if (i >= length) return FrameStatus.partial;
+    if (i >= length) return this.takeDigits();
     if (byte !== SPACE) return this.scanLine(this.pos);
-    if (count > FRAME_BYTES_MAX) return this.skipToNewline(this.pos);
-    i++;
-    // A counted frame that doesn't start with a PRI: the count, or an earlier one, was wrong.
-    if (i < length && bytes[i] !== 0x3c) return this.scanLine(this.pos);
-    if (i + count > length) return FrameStatus.partial;
-    this.start = i;
-    this.end = i + count;
-    this.pos = i + count;
-    return FrameStatus.complete;
+    const content = ++i;
+    const end = content + count;
+    // Nearly all of them.
+    if (count >= PRIORITY_BYTES_MAX && end < length && isPriorityAt(bytes, content))
+      if (isBeyondDoubt(bytes, end, digits)) {
+        this.start = content;
+        this.end = end;
+        this.pos = end;
+        this.isCounted = true;
+        return FrameStatus.complete;
+      }
+    let isPriority = hasPriority(bytes, i);
+    if (isPriority) return this.takeCounted(i, count, digits);
+    // One space is the rule; some have more.
+    while (bytes[i] === SPACE && i - content < SPACES_MAX) i++;
+    if (i > content) isPriority = hasPriority(bytes, i);
+    if (isPriority) return this.takeCounted(i, count, digits);
+    if (isPriority === undefined && this.patience !== Patience.ended) return FrameStatus.partial;
+    return this.takeBare(content, count);
   }
 
-  /** The bytes that are left when the connection ends: the last line may come without its newline. */
-  takeFinalLine(): boolean {
-    if (this.skipping || this.pos >= this.bytes.length) return false;
-    this.start = this.pos;
-    this.end = this.bytes.length;
-    this.pos = this.end;
-    if (this.bytes[this.end - 1] === NUL) this.end--;
+  /** The frame with a PRI whose content begins at `content`. */
+  private takeCounted(content: number, count: number, digits: number): FrameStatus {
+    const { bytes } = this;
+    const end = content + count;
+    if (count === 0 || count > FRAME_BYTES_MAX) return this.scanLine(content, true);
+    if (end >= bytes.length) return end === bytes.length ? this.counted(content, end) : this.takeCut(content);
+    const behind = lookBehind(bytes, end);
+    if (behind === Behind.nothing) return this.takeMiscounted(content, count, digits);
+    if (behind === Behind.number) return this.takeBefore(content, count, digits);
+    let next = end;
+    if (isBehindCount(bytes, end)) next = findFittingCount(bytes, content + 1, end - 1, digits);
+    else if (isContradicted(bytes, end)) next = realignCount(bytes, content, end, digits);
+    return next === end || next === -1 ? this.counted(content, end) : this.miscounted(content, next);
+  }
+
+  /** A frame with a PRI that reaches over the end of the bytes. */
+  private takeCut(content: number): FrameStatus {
+    const { bytes, patience } = this;
+    const { length } = bytes;
+    if (patience === Patience.wait) return FrameStatus.partial;
+    const isLine = this.isCounted === false;
+    if (patience === Patience.stalled) {
+      const next = findFramesToEnd(bytes, this.pos, FRAMES_IN_COUNTED_MIN);
+      if (next !== -1) return this.miscounted(next < content ? this.pos : content, next);
+      return isLine && bytes[length - 1] === NEWLINE ? this.scanLine(content, true) : FrameStatus.partial;
+    }
+    if (isLine) return this.scanLine(content, true);
+    const own = findFittingCount(bytes, this.pos + 1, content - 1, 0);
+    if (own !== -1) return this.miscounted(this.pos, own);
+    const next = this.findBoundary(content, length, 0);
+    if (next !== -1) return this.miscounted(content, next);
+    if (!endsInHeader(bytes, content, length)) return this.miscounted(content, length);
+    this.skippedCount++;
+    this.pos = length;
+    return FrameStatus.skipped;
+  }
+
+  /** A frame behind which is a number, maybe the count of a frame without a PRI: whether its end fits isn't there yet. */
+  private takeBefore(content: number, count: number, digits: number): FrameStatus {
+    const end = content + count;
+    // Most could end nowhere else.
+    if (this.findBoundary(content, end, digits) === -1) return this.counted(content, end);
+    return this.patience === Patience.wait
+      ? FrameStatus.partial
+      : this.takeMiscounted(content, count, digits);
+  }
+
+  /** A frame with a PRI behind which no other one can begin. */
+  private takeMiscounted(content: number, count: number, digits: number): FrameStatus {
+    const { bytes, pos } = this;
+    const end = content + count;
+    const longer = explainShortCount(bytes, content, count, digits);
+    if (longer === undefined && this.patience === Patience.wait) return FrameStatus.partial;
+    if (longer !== undefined && longer !== -1) return this.miscounted(content, longer);
+    // The end of the message before, which was taken already, and then the count.
+    const own = findFittingCount(bytes, pos + 1, content - 1, 0);
+    if (own !== -1 && readCount(bytes, own, content - 1) !== count) return this.miscounted(pos, own);
+    const next = this.findBoundary(content, end, digits);
+    if (next !== -1) return this.miscounted(content, next);
+    if (endsInHeader(bytes, content, end)) return this.scanLine(content, true);
+    return this.counted(content, end);
+  }
+
+  /** A number and a space without a PRI behind them: a counted frame without a header, or a line that begins like that. */
+  private takeBare(content: number, count: number): FrameStatus {
+    const { bytes, pos, isCounted, patience } = this;
+    const { length } = bytes;
+    const end = content + count;
+    if (count === 0 && this.skipEmptyFrames(content)) return FrameStatus.skipped;
+    if (count === 0 || count > FRAME_BYTES_MAX || bytes[pos] === ZERO) return this.scanLine(pos);
+    // A count too many.
+    if (isCounted !== false && isDigit(bytes[content]) && beginsWithPriority(bytes, content))
+      return this.miscounted(pos, content);
+    // A connection whose lines end with newlines has lines that begin with numbers.
+    if (isCounted === false) return this.scanLine(pos);
+    if (isCounted) {
+      if (end > length) return patience === Patience.wait ? FrameStatus.partial : this.scanLine(pos);
+      const behind = lookBehind(bytes, end);
+      if (behind === Behind.frame) return this.counted(content, end);
+      if (behind === Behind.nothing || patience !== Patience.wait) return this.scanLine(pos);
+      return this.findBoundary(content, end, 0) === -1 ? this.counted(content, end) : FrameStatus.partial;
+    }
+    const newline = bytes.indexOf(NEWLINE, content);
+    const hasNewline = newline !== -1 && newline < end;
+    if (end < length) {
+      const isFollowed = beginsWithPriority(bytes, end);
+      if (!hasNewline && (isFollowed || this.isRunOfBareFrames(pos))) return this.counted(content, end);
+      // Several lines in a frame: not what a newline ends.
+      const hasLines = bytes[end - 1] !== NEWLINE && isDigit(bytes[end]);
+      if (hasLines && isFollowed) return this.counted(content, end);
+    } else if (end === length && !hasNewline && patience === Patience.stalled)
+      return this.counted(content, end);
+    return this.scanLine(pos);
+  }
+
+  /** Skips `0 `, a frame of nothing, and others behind it, when then comes a counted frame, or a separator; false when it doesn't. */
+  private skipEmptyFrames(content: number): boolean {
+    const { bytes, pos } = this;
+    if (content - pos !== 2) return false;
+    let i = content;
+    while (bytes[i] === ZERO && bytes[i + 1] === SPACE) i += 2;
+    const isEmpty = this.isCounted && i < bytes.length && isSeparator(bytes[i]);
+    if (!isEmpty && !(isDigit(bytes[i]) && beginsWithPriority(bytes, i))) return false;
+    this.pos = i;
     return true;
   }
 
-  private scanLine(from: number): FrameStatus {
+  /** Do several counted frames without PRIs follow each other from `at` on? */
+  private isRunOfBareFrames(at: number): boolean {
+    const { bytes } = this;
+    let i = at;
+    for (let frames = 0; frames < BARE_FRAMES_MIN; frames++) {
+      const first = i;
+      while (isDigit(bytes[i]) && i - first < 8) i++;
+      if (i === first || bytes[first] === ZERO || bytes[i] !== SPACE) return false;
+      i += 1 + readCount(bytes, first, i);
+      if (i > bytes.length) return false;
+    }
+    return true;
+  }
+
+  /** Nothing but digits: the beginning of a count, or, at the end, a line. */
+  private takeDigits(): FrameStatus {
+    if (this.patience !== Patience.ended) return FrameStatus.partial;
+    if (!this.isCounted) return this.scanLine(this.pos);
+    this.skippedCount++;
+    this.pos = this.bytes.length;
+    return FrameStatus.skipped;
+  }
+
+  /**
+   * Finds the end of a line that starts at `from`.
+   *
+   * @param isResync it should have been counted: it also ends where a counted frame begins
+   */
+  private scanLine(from: number, isMiscounted = false): FrameStatus {
+    const { bytes, patience } = this;
+    const { length } = bytes;
+    const isResync = isMiscounted || this.isCounted === true;
+    const trailerAt = this.findTrailer(from);
+    if (isResync) {
+      const limit = trailerAt === -1 ? length : trailerAt;
+      const next = findFrame(bytes, from, limit, 0, Math.max(from, this.framesSearchedUpTo));
+      if (next >= 0) return this.miscounted(from, next);
+      this.framesSearchedUpTo = next === -1 ? limit : ~next;
+    }
+    if (trailerAt !== -1) {
+      const isNewline = bytes[trailerAt] === NEWLINE;
+      // What a wrong count stands before says little of how lines end.
+      if (!isMiscounted) this.trailer = isNewline ? NEWLINE : NUL;
+      this.start = from;
+      this.end = isNewline && trailerAt > from && bytes[trailerAt - 1] === RETURN ? trailerAt - 1 : trailerAt;
+      this.pos = trailerAt + 1;
+      this.isCounted = false;
+      if (isMiscounted) this.resyncCount++;
+      return FrameStatus.complete;
+    }
+    if (patience !== Patience.wait) {
+      const framesMin = isDigit(bytes[from]) ? FRAMES_IN_COUNTED_MIN : FRAMES_IN_LINE_MIN;
+      const next = isResync ? -1 : findFramesToEnd(bytes, from, framesMin);
+      if (next !== -1) {
+        this.framesSearchedUpTo = from;
+        return this.scanLine(from, true);
+      }
+      if (patience === Patience.ended || isResync) return this.takeRest(from, isResync);
+    }
+    return length - from <= FRAME_BYTES_MAX ? FrameStatus.partial : this.skip(from);
+  }
+
+  /** Where the line that starts at `from` ends with the connection's trailer; -1 when that isn't there, or can't be told yet. */
+  private findTrailer(from: number): number {
     const { bytes } = this;
     for (let search = Math.max(this.searchedUpTo, from); ; ) {
       const newline = bytes.indexOf(NEWLINE, search);
       const nul = this.nextNul(search);
       const at = newline === -1 || nul < newline ? nul : newline;
-      if (at === bytes.length) {
-        this.searchedUpTo = at;
-        return bytes.length - from <= FRAME_BYTES_MAX ? FrameStatus.partial : this.skipToNewline(from);
-      }
+      this.searchedUpTo = at;
+      if (at === bytes.length) return -1;
       const trailer = at === nul ? NUL : NEWLINE;
-      if (this.trailer !== undefined && this.trailer !== trailer) {
-        const follows = startsFrame(bytes, at + 1);
-        if (follows === undefined) {
-          this.searchedUpTo = at;
-          return bytes.length - from <= FRAME_BYTES_MAX ? FrameStatus.partial : this.skipToNewline(from);
-        }
-        if (!follows) {
-          search = at + 1;
-          continue;
-        }
-      }
-      this.trailer = trailer;
-      this.start = from;
-      this.end = trailer === NEWLINE && at > from && bytes[at - 1] === RETURN ? at - 1 : at;
-      this.pos = at + 1;
-      return FrameStatus.complete;
+      if (this.trailer === undefined || this.trailer === trailer) return at;
+      const follows = startsFrame(bytes, at + 1);
+      if (follows === undefined) return -1;
+      if (follows) return at;
+      search = at + 1;
     }
   }
 
@@ -142,11 +371,52 @@ export class FrameScanner {
     return this.nulAt;
   }
 
-  private skipToNewline(from: number): FrameStatus {
+  /** Where something else begins in a frame whose count is wrong: a counted frame, or a line with a PRI; -1 when nothing does. */
+  private findBoundary(content: number, limit: number, digits: number): number {
+    const counted = findFrame(this.bytes, content, limit, digits);
+    const line = findLineWithPriority(this.bytes, content, counted < 0 ? limit : counted);
+    return line === -1 ? Math.max(counted, -1) : line;
+  }
+
+  private counted(start: number, end: number): FrameStatus {
+    this.start = start;
+    this.end = end;
+    this.pos = end;
+    this.isCounted = true;
+    return FrameStatus.complete;
+  }
+
+  /** A frame that ends where the next thing begins, instead of where its count says. */
+  private miscounted(start: number, next: number): FrameStatus {
+    this.resyncCount++;
+    this.counted(start, next);
+    this.trimEnd();
+    return FrameStatus.complete;
+  }
+
+  private takeRest(from: number, isResync: boolean): FrameStatus {
+    const { isCounted } = this;
+    this.counted(from, this.bytes.length);
+    this.trimEnd();
+    this.isCounted = isCounted;
+    if (isResync) this.resyncCount++;
+    return FrameStatus.complete;
+  }
+
+  private trimEnd(): void {
+    while (this.end > this.start && isSeparator(this.bytes[this.end - 1])) this.end--;
+  }
+
+  /** Skips what is too long for a frame, up to the next newline or counted frame. */
+  private skip(from: number): FrameStatus {
     if (!this.skipping) this.skippedCount++;
-    const at = this.bytes.indexOf(NEWLINE, from);
-    this.skipping = at === -1;
-    this.pos = at === -1 ? this.bytes.length : at + 1;
+    const { bytes } = this;
+    const newline = bytes.indexOf(NEWLINE, from);
+    const limit = newline === -1 ? bytes.length : newline;
+    const counted = this.isCounted ? findFrame(bytes, from, limit, 0) : -1;
+    const end = counted >= 0 ? counted : newline === -1 ? -1 : newline + 1;
+    this.skipping = end === -1;
+    this.pos = end !== -1 ? end : this.isCounted ? Math.max(from, bytes.length - SKIP_OVERLAP) : bytes.length;
     return this.skipping ? FrameStatus.partial : FrameStatus.skipped;
   }
 }
@@ -155,47 +425,11 @@ export class FrameScanner {
  * Do the bytes at `i` begin a frame, `<PRI>` with or without a count before it? Undefined when there are too few of them
  * to say.
  */
-function startsFrame(bytes: Uint8Array, i: number): boolean | undefined {
+function startsFrame(bytes: Uint8Array, at: number): boolean | undefined {
   const { length } = bytes;
-  let digits = 0;
-  while (i < length && isDigit(bytes[i]) && digits < 10) {
-    i++;
-    digits++;
-  }
+  let i = at;
+  while (i < length && isDigit(bytes[i]) && i - at < 10) i++;
   if (i === length) return undefined;
-  if (digits > 0 && bytes[i++] !== SPACE) return false;
-  if (i === length) return undefined;
-  if (bytes[i++] !== LESS_THAN) return false;
-  for (digits = 0; digits < 3 && i < length && isDigit(bytes[i]); digits++) i++;
-  if (i === length) return undefined;
-  return digits > 0 && bytes[i] === GREATER_THAN;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
-}
-
-/**
- * Counts the frames of a body that is octet counted from end to end (`application/logplex-1`), or returns
- * -1 when it isn't: a length that is missing, not a number, zero-led, or reaches over the body's end.
- */
-export function countFrames(body: Uint8Array): number {
-  const length = body.length;
-  let i = 0;
-  let frames = 0;
-  while (i < length) {
-    let byte = body[i];
-    if (byte < 0x31 || byte > 0x39) return -1;
-    let count = 0;
-    const from = i;
-    while (i < length && byte >= 0x30 && byte <= 0x39) {
-      count = count * 10 + (byte - 0x30);
-      byte = body[++i];
-    }
-    if (byte !== SPACE || i - from > 10) return -1;
-    i += 1 + count;
-    if (i > length) return -1;
-    frames++;
-  }
-  return frames;
+  if (i > at && bytes[i++] !== SPACE) return false;
+  return hasPriority(bytes, i);
 }

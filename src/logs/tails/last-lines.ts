@@ -1,10 +1,12 @@
+import { TimeSlices } from '../../common/limits/turns.ts';
 import type { Sequence } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import type { LineFilter } from '../syslog/line-filter.ts';
 import { forEachMatch } from './line-scan.ts';
 import type { EncodedLines, TailEncoding } from './output/encodings.ts';
-import { TimeSlice } from './time-slice.ts';
 
+/** A search works so long at a time, in milliseconds: lines are taken meanwhile, however many search. */
+export const SEARCH_SLICE_MS = 5;
 /** Lines that were found, in bytes of their batches, that are kept while the search goes on; if there are more, they are read again. */
 const CACHED_BYTES_MAX = 4 * 1_048_576;
 
@@ -41,7 +43,7 @@ export async function findLastLines<T>(
   if (lines === 0 || through <= after) return readFrom(Math.max(after, through));
   // Sequences have no gaps: without a filter there is nothing to search for.
   if (filter.matchesAll) return readFrom(Math.max(after, through - lines));
-  const slice = new TimeSlice();
+  const slice = new TimeSlices(SEARCH_SLICE_MS);
   const encoded: EncodedLines<T>[] = [];
   let bytes = 0;
   let count = 0;
@@ -71,7 +73,7 @@ export async function findLastLines<T>(
       }
       if (count >= lines) return result(start);
       if (before <= after + 1) break;
-      if (slice.expired) await slice.yieldNow();
+      if (slice.isOver) await slice.next();
       if (isCancelled()) return readFrom(through);
     }
   }

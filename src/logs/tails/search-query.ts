@@ -4,6 +4,7 @@
  */
 import { RE2JS, RE2JSException } from 're2js';
 import { TailraceError } from '../../common/errors.ts';
+import { PATTERN_SIZE_MAX, patternSize } from '../../common/limits/pattern-size.ts';
 import type { MessageMatcher } from '../syslog/line-filter.ts';
 import type { MessageText } from '../syslog/message-text.ts';
 
@@ -111,6 +112,11 @@ function regexTerm(text: string, negated: boolean, anyCase: boolean): Term {
     throw new TailraceError(
       'invalid_params',
       `q: a regular expression may have ${REGEX_LENGTH_MAX} characters at the most.`,
+    );
+  if (patternSize(text) > PATTERN_SIZE_MAX)
+    throw new TailraceError(
+      'invalid_params',
+      `q: /${text}/ repeats too much: ${PATTERN_SIZE_MAX} characters in all, at the most.`,
     );
   try {
     const expression = RE2JS.compile(text, anyCase ? RE2JS.CASE_INSENSITIVE : 0);

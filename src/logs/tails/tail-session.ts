@@ -4,11 +4,12 @@
  * `tail-cursor.ts`.
  */
 import { TailraceError } from '../../common/errors.ts';
+import { TimeSlices } from '../../common/limits/turns.ts';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import type { LineFilter } from '../syslog/line-filter.ts';
 import { hasOtherTails, onGrowth } from './growth-notifier.ts';
-import { findLastLines } from './last-lines.ts';
+import { findLastLines, SEARCH_SLICE_MS } from './last-lines.ts';
 import { type EncodedLines, encodeShared, type TailEncoding } from './output/encodings.ts';
 import { cachedRead } from './read-cache.ts';
 import {
@@ -21,7 +22,6 @@ import {
 } from './tail-cursor.ts';
 import { OutageNotices, platformLine } from './tail-notices.ts';
 import { type TailOverflow, tailOverflowLine } from './tail-overflow.ts';
-import { TimeSlice } from './time-slice.ts';
 
 /** Lines that a reader may ask for: more than a stream holds. */
 export const TAIL_LINES_MAX = 100_000_000;
@@ -113,7 +113,7 @@ export class TailSession<T> {
 
   /** Sends what there is, as long as the sink takes it. */
   resume(): void {
-    const slice = new TimeSlice();
+    const slice = new TimeSlices(SEARCH_SLICE_MS);
     while (!this.closed && !this.busy && this.sink.canWrite()) {
       if (this.cursor.isDone) {
         this.finish();
@@ -129,7 +129,7 @@ export class TailSession<T> {
         return;
       }
       this.sendBatches(batches, slice);
-      if (slice.expired) void this.runAsync(() => slice.yieldNow());
+      if (slice.isOver) void this.runAsync(() => slice.next());
     }
   }
 
@@ -190,12 +190,12 @@ export class TailSession<T> {
 
   /** Reads from the store what isn't in memory. */
   private async readFromStore(): Promise<void> {
-    const slice = new TimeSlice();
+    const slice = new TimeSlices(SEARCH_SLICE_MS);
     const { newest } = this.reader;
     const { position } = this;
     const batches = await this.withRetry(() => cachedRead(this.reader, this.position));
     if (batches.length === 0 && newest > position) await this.skipMissingEnd(position);
-    while (this.sendBatches(batches, slice)) await slice.yieldNow();
+    while (this.sendBatches(batches, slice)) await slice.next();
   }
 
   /** The stream had lines after the position, and gives none of them. */
@@ -211,10 +211,10 @@ export class TailSession<T> {
   }
 
   /** Sends of the batches what the sink takes; true when it stopped because the time slice has expired. */
-  private sendBatches(batches: readonly StoredBatch[], slice: TimeSlice): boolean {
+  private sendBatches(batches: readonly StoredBatch[], slice: TimeSlices): boolean {
     for (let from = 0; from < batches.length && !this.closed && this.sink.canWrite(); ) {
       if (this.cursor.isDone) return false;
-      if (slice.expired) return true;
+      if (slice.isOver) return true;
       this.sendChunk(batches, from);
       while (from < batches.length && batches[from].last <= this.position) from++;
     }

@@ -1,7 +1,8 @@
 /** What a search looks for, as far as the page has to know to highlight it: words and "phrases"; the server does the searching. */
 import type { StyledRange } from './text-spans.ts';
 
-const TERM = /(-?)(?:"([^"]*)"|\/(?:[^/\\]|\\.)*\/i?(?=\s|$)|(\S+))/g;
+/** One behind the other, as the server reads them: a phrase without its end goes to the end. */
+const TERM = /\s*(-?)(?:"([^"]*)"?|\/(?:[^/\\]|\\.)+\/i?(?=\s|$)|(\S+))/gsy;
 
 /** The words and phrases that have to be in a line, in lower case. Patterns aren't among them. */
 export function searchTerms(query: string): string[] {

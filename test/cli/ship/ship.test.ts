@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
@@ -5,6 +6,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -173,6 +175,32 @@ describe('ship --follow', () => {
       'after the cut',
     ]);
     expect(await server.readLines(app)).toContainEqual(expect.stringContaining(' app[late.log]: late'));
+  }, 60_000);
+
+  it('skips the hole that a writer leaves when its file is cut off, and says so', async () => {
+    const app = await server.createApp();
+    const folder = folderForTest();
+    const file = join(folder, 'a.log');
+    // A shell's `>` doesn't append: its offset stays where it was.
+    const writer = spawn('sh', ['-c', 'cat > a.log'], { cwd: folder, stdio: ['pipe', 'ignore', 'inherit'] });
+    onTestFinished(() => void writer.stdin.end());
+    const beginning = `${'x'.repeat(99)}\n`.repeat(20_000);
+    writer.stdin.write(`${beginning}begin\n`);
+    await until('the file', () => existsSync(file) && statSync(file).size > beginning.length);
+    const args = ['ship', '-a', app.name, '--from-start', '--follow', file];
+    const env = { ...server.env, XDG_STATE_HOME: folder };
+    const program = new Program(process.execPath, [TAILRACE, ...args], { env });
+    onTestFinished(async () => void (await program.stop('SIGKILL')));
+    await until('the beginning', async () => (await server.readMessages(app)).includes('begin'));
+    for (const after of ['one', 'two']) {
+      truncateSync(file, 0);
+      writer.stdin.write(`${after}\n`);
+      await until(after, async () => (await server.readMessages(app)).at(-1) === after);
+    }
+    await program.stop('SIGTERM');
+    const messages = await server.readMessages(app, 'lines=1000');
+    expect(messages.slice(messages.indexOf('begin'))).toEqual(['begin', 'one', 'two']);
+    expect(program.stderr).toMatch(/2000006 NUL bytes of \S+ were skipped: nobody wrote them/);
   }, 60_000);
 
   it('killed again and again while the file grows and rotates, ships every line once', async () => {

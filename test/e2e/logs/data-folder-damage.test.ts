@@ -123,11 +123,19 @@ describe('a server whose segment', () => {
     const again = await startServerForTest({ data, env: ENV });
     const drain = await until('the drain has the rest', async () => {
       const [one] = await again.listDrains(app);
-      return one.delivery.lagLines === 0 && one.delivery.lost > 0 ? one : undefined;
+      return one.delivery.lagLines === 0 && one.delivery.lost > LINES_A_BATCH ? one : undefined;
     });
-    expect(drain.delivery.lost).toBe(2 * LINES_A_BATCH);
-    const numbers = numbersIn(receiver.acceptedMessages());
-    expect(new Set(numbers).size).toBe(BATCHES * LINES_A_BATCH - 2 * LINES_A_BATCH);
+    const ranges = again.program.stderr
+      .split('\n')
+      .filter((line) => line.includes('lost: '))
+      .map((line) => JSON.parse(line) as { first: number; last: number });
+    const lost = ranges.reduce((sum, range) => sum + range.last - range.first + 1, 0);
+    expect(ranges.length).toBe(2);
+    expect(drain.delivery.lost).toBe(lost);
+    // One of the two may hold a line about the drain, and nothing else.
+    const missing = BATCHES * LINES_A_BATCH - new Set(numbersIn(receiver.acceptedMessages())).size;
+    expect(missing).toBeGreaterThanOrEqual(LINES_A_BATCH);
+    expect(missing).toBeLessThanOrEqual(lost);
     expect(receiver.acceptedMessages().filter((message) => message.includes('L10')).length).toBeGreaterThan(
       0,
     );

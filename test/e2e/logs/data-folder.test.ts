@@ -7,8 +7,19 @@ import { runTailrace } from '../../support/program.ts';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
 import { TailClient } from '../../support/receivers/tail-client.ts';
 import { logplexBody, numberedMessages, postLogs, pushLines } from '../../support/senders/send-lines.ts';
-import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
+import {
+  type App,
+  dataFolderForTest,
+  type ServeOptions,
+  type Server,
+  startServerForTest,
+} from '../../support/server.ts';
 import { until } from '../../support/until.ts';
+
+/** A server that answers at once what it can't store now. */
+function startServer(options: ServeOptions): Promise<Server> {
+  return startServerForTest({ ...options, env: { TAILRACE_HOLD_TIMEOUT: '1ms', ...options.env } });
+}
 
 /** A folder in another one that is removed with the test, so that it can be moved. */
 function movableFolder(): { data: string; away: string } {
@@ -106,7 +117,7 @@ describe('the data folder, while the server runs,', () => {
     ],
   ])('%s: nothing is acknowledged any more, and everybody is told why', async (_, pattern, act) => {
     const { data, away } = movableFolder();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     act(data, away);
@@ -119,7 +130,7 @@ describe('the data folder, while the server runs,', () => {
   it('is gone when nobody sends anything: /health and the log say so, and a doctor who only knows the port', async () => {
     const { data, away } = movableFolder();
     const port = await freePort();
-    const server = await startServerForTest({ data, env: { TAILRACE_HTTP_PORT: String(port) } });
+    const server = await startServer({ data, env: { TAILRACE_HTTP_PORT: String(port) } });
     renameSync(data, away);
     await until('the health', async () => (await health(server)).status === 503);
     await until('the log', () => said(server, /is gone/).length === 1);
@@ -134,7 +145,7 @@ describe('the data folder, while the server runs,', () => {
 
   it('is moved and put back under load: what was acknowledged is there, and what was refused isn’t', async () => {
     const { data, away } = movableFolder();
-    const server = await startServerForTest({ data, env: { TAILRACE_STREAM_BYTES: '1MB' } });
+    const server = await startServer({ data, env: { TAILRACE_STREAM_BYTES: '1MB' } });
     const app = await server.createApp();
     const producer = new Producer(server, app);
     for (let round = 1; round <= 3; round++) {
@@ -158,14 +169,14 @@ describe('the data folder, while the server runs,', () => {
     const { acknowledged } = producer;
     expect(await server.readMessages(app)).toEqual(acknowledged);
     await server.kill();
-    const next = await startServerForTest({ data });
+    const next = await startServer({ data });
     expect(await next.readMessages(app)).toEqual(acknowledged);
   });
 
   it('is moved and put back: drains and tails go on, and miss nothing', async () => {
     const { data, away } = movableFolder();
     const http = await startHttpReceiver();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await server.createDrain(app, http.url);
     const tail = await new TailClient(server, app, { tail: true }).opened();
@@ -187,7 +198,7 @@ describe('the data folder, while the server runs,', () => {
 
   it('is moved, and the server killed: the refused lines aren’t in it', async () => {
     const { data, away } = movableFolder();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     const producer = new Producer(server, app);
     await until('lines', () => producer.acknowledged.length > 50);
@@ -196,7 +207,7 @@ describe('the data folder, while the server runs,', () => {
     await producer.stop();
     await server.kill();
     renameSync(away, data);
-    const next = await startServerForTest({ data });
+    const next = await startServer({ data });
     expect(await next.readMessages(app)).toEqual(producer.acknowledged);
   });
 });
@@ -215,7 +226,7 @@ describe('a file of a stream, while the server runs,', () => {
     '%s: the lines that were being written are refused, the next ones kept, and the loss is told',
     async (_, act) => {
       const { data } = movableFolder();
-      const server = await startServerForTest({ data });
+      const server = await startServer({ data });
       const app = await server.createApp();
       await pushLines(server, app.token, numberedMessages(10));
       act(data, app);
@@ -230,7 +241,7 @@ describe('a file of a stream, while the server runs,', () => {
       const doctor = await runTailrace(['doctor', '--no-color'], { env: server.env });
       expect(doctor.stdout).toMatch(/✗ store .*was removed or moved while tailrace used it/);
       await server.kill();
-      const next = await startServerForTest({ data });
+      const next = await startServer({ data });
       const messages = (await next.readMessages(app)).filter((message) =>
         /^(line|after|refused) ?/.test(message),
       );
@@ -243,7 +254,7 @@ describe('a file of a stream, while the server runs,', () => {
 
   it('is replaced by a copy: lines that would be written to the other one are refused, and the copy counts', async () => {
     const { data } = movableFolder();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     renameSync(streamFolder(data, app), join(data, 'aside'));
@@ -252,7 +263,7 @@ describe('a file of a stream, while the server runs,', () => {
     await pushLines(server, app.token, numberedMessages(10, 'after'));
     await until('the health', async () => (await health(server)).status === 200);
     await server.kill();
-    const next = await startServerForTest({ data });
+    const next = await startServer({ data });
     const messages = (await next.readMessages(app)).filter((message) =>
       /^(line|after|refused)/.test(message),
     );
@@ -261,7 +272,7 @@ describe('a file of a stream, while the server runs,', () => {
 
   it('is removed when nobody writes to it: /health says so', async () => {
     const { data } = movableFolder();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     const [name] = readdirSync(streamFolder(data, app));
@@ -304,7 +315,7 @@ describe('the disk with the data folder, while the server runs,', () => {
     const data = mountedFolder();
     // As root there is one in CI.
     if (!data) return expect(process.env.CI).toBeUndefined();
-    const server = await startServerForTest({ data });
+    const server = await startServer({ data });
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     act(data);

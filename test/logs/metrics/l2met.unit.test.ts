@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { parseL2met } from '../../../src/logs/metrics/l2met.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { L2metScanner, parseL2met } from '../../../src/logs/metrics/l2met.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 
@@ -42,5 +42,45 @@ describe('values in lines', () => {
     expect(parseL2met(batchOf(...lines)).map(({ value, source }) => `${value} ${source}`)).toEqual(
       Array.from({ length: 100 }, (_, i) => `${i * 10} s${i * 10}`),
     );
+  });
+
+  it('are found some at a time, as many as all at once', () => {
+    const lines = Array.from(
+      { length: 300 },
+      (_, i) => `${'#'.repeat(i % 40)} source=s${i} count#a=${i} sample#b=1`,
+    );
+    const batch = batchOf(...lines);
+    const all = parseL2met(batch);
+    expect(all).toHaveLength(600);
+    let scanner = new L2metScanner(batch);
+    const found: unknown[] = [];
+    for (let calls = 0; !scanner.isDone; calls++) {
+      const some = scanner.next(7);
+      expect(some.length).toBeLessThanOrEqual(7);
+      found.push(...some);
+      if (calls % 5 === 0) scanner = scanner.copy();
+    }
+    expect(found).toEqual(all);
+  });
+
+  it('are looked for in so many places at a time, if there are none', () => {
+    const scanner = new L2metScanner(batchOf('#'.repeat(9_000)));
+    let calls = 0;
+    for (; !scanner.isDone; calls++) expect(scanner.next(10)).toEqual([]);
+    expect(calls).toBeGreaterThanOrEqual(90);
+  });
+
+  it('take the source of their line once, however many they are', () => {
+    const line = 'count#a=1 '.repeat(900);
+    const decoding = vi.spyOn(Buffer.prototype, 'toString');
+    let decoded = 0;
+    try {
+      expect(parseL2met(batchOf(line))).toHaveLength(900);
+      for (const { value } of decoding.mock.results) decoded += String(value).length;
+    } finally {
+      decoding.mockRestore();
+    }
+    // Each value is looked at in 200 bytes; the whole line once.
+    expect(decoded).toBeLessThan(900 * 200 + 2 * line.length);
   });
 });

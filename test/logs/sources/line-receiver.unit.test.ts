@@ -71,7 +71,7 @@ class FakeRouter implements LineRouter, TokenLookup {
   readonly loaded: string[] = [];
   private readonly known = new Map<string, LogSource | null>();
   private readonly lines = new Map<AppId, Lines>();
-  private readonly tokens: readonly LogSource[];
+  private tokens: readonly LogSource[];
 
   constructor(...tokens: LogSource[]) {
     this.tokens = tokens;
@@ -86,6 +86,13 @@ class FakeRouter implements LineRouter, TokenLookup {
     const found = this.tokens.find((source) => source.token === token) ?? null;
     this.known.set(token, found);
     return found;
+  }
+
+  /** Tokens were made or revoked: what is known of all of them has to be looked up again. */
+  forget(revoked?: string): void {
+    this.tokensVersion++;
+    this.known.clear();
+    this.tokens = this.tokens.filter(({ token }) => token !== revoked);
   }
 
   batcher(app: AppId): Lines {
@@ -162,7 +169,7 @@ describe('frames that are no lines', () => {
     expect(counters).toMatchObject({ lines: 0, malformed: 1 });
   });
 
-  it('are counted, and kept as messages, from one that authenticated or that a rule identifies', () => {
+  it('are kept as messages, and counted, from one that authenticated or that a rule identifies', () => {
     const source = logSource('t.a', APP, 'app');
     expect(take(receiver({ authenticatedSource: source }), 'hello')).toBe(FrameOutcome.accepted);
     const rules = {
@@ -176,7 +183,123 @@ describe('frames that are no lines', () => {
     expect(take(receiver({ sourceResolver }), '')).toBe(FrameOutcome.malformed);
     expect(router.batcher(APP).texts()).toEqual(['10.0.0.1 app - - - hello']);
     expect(router.batcher(OTHER).texts()).toEqual(['10.0.0.1 cisco - - - hello']);
-    expect(counters).toMatchObject({ lines: 2, malformed: 3 });
+    expect(counters).toMatchObject({ lines: 2, headerless: 2, malformed: 1 });
+  });
+});
+
+describe('lines without a header behind one that has a token, on one connection', () => {
+  const connection = (): LineReceiver => receiver({ keepsFollowUps: true });
+  const TRACE = [
+    '\tat foo.Bar(Bar.java:7)',
+    '1795858227 epoch',
+    '5000000 rows',
+    '<div>',
+    ' ',
+    '2026-01-02 03:04:05 x',
+  ];
+
+  it('are of its app, source, priority, host and dyno', async () => {
+    const into = connection();
+    await takeWithLookup(into, line('t.b', 'Exception'));
+    for (const text of TRACE) expect(await takeWithLookup(into, text)).toBe(FrameOutcome.accepted);
+    expect(router.batcher(OTHER).texts()).toEqual(
+      ['Exception', ...TRACE].map((text) => `h cron web.1 - - ${text}`),
+    );
+    expect(counters).toMatchObject({ lines: 7, headerless: 6, malformed: 0, unknownToken: 0 });
+  });
+
+  it('also when the chunk of that line is gone, whatever became of its bytes', async () => {
+    const into = connection();
+    const bytes = Buffer.from(line('t.a', 'Exception'));
+    await takeWithLookup(into, line('t.a', '0'));
+    expect(into.take(bytes, 0, bytes.length)).toBe(FrameOutcome.accepted);
+    into.flushInBackground();
+    into.letGoOfBytes();
+    bytes.fill('!');
+    expect(take(into, '\tat foo')).toBe(FrameOutcome.accepted);
+    expect(router.batcher(APP).texts().at(-1)).toBe('h app web.1 - - \tat foo');
+  });
+
+  it('behind lines of the fast path they are of the same app, with what is known of it', async () => {
+    const into = connection();
+    await takeWithLookup(into, line('t.a', '0'));
+    const bytes = frames(line('t.a', '1'));
+    expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
+    expect(take(into, 'no header')).toBe(FrameOutcome.accepted);
+    expect(router.batcher(APP).texts().at(-1)).toBe('10.0.0.1 app - - - no header');
+  });
+
+  it('behind a line that nobody knows they are nobody’s, whoever’s the one before that was', async () => {
+    const into = connection();
+    await takeWithLookup(into, line('t.a', '1'));
+    for (const unknown of [line('t.x', 'a'), line('nginx', 'a'), '<13>who: am I', '<192>1 x', '<13>1']) {
+      await takeWithLookup(into, unknown);
+      expect(take(into, '\tat secret')).toBe(FrameOutcome.malformed);
+      await takeWithLookup(into, line('t.a', '2'));
+      expect(take(into, '\tat foo')).toBe(FrameOutcome.accepted);
+    }
+    expect(router.batcher(APP).texts().join()).not.toContain('secret');
+    expect(into.lastApp).toBe(APP);
+  });
+
+  it('are refused when the token was revoked meanwhile; other tokens change nothing', async () => {
+    const tokens = [logSource('t.a', APP, 'app')];
+    router = new FakeRouter(...tokens);
+    const into = connection();
+    await takeWithLookup(into, line('t.a', '1'));
+    router.forget();
+    expect(await takeWithLookup(into, '\tat foo')).toBe(FrameOutcome.accepted);
+    router.forget('t.a');
+    expect(await takeWithLookup(into, '\tat bar')).toBe(FrameOutcome.malformed);
+    expect(router.batcher(APP).texts()).toEqual(['h app web.1 - - 1', 'h app web.1 - - \tat foo']);
+    expect(into.lastApp).toBeUndefined();
+  });
+
+  it('of RFC 3164 too; an empty line is none', async () => {
+    const into = connection();
+    await takeWithLookup(into, '<34>Oct 11 22:14:15 db t.a[7]: slow query');
+    expect(take(into, '\tselect 1')).toBe(FrameOutcome.accepted);
+    expect(take(into, '')).toBe(FrameOutcome.malformed);
+    expect(router.batcher(APP).texts()).toEqual(['db app 7 - - slow query', 'db app 7 - - \tselect 1']);
+  });
+
+  it('over UDP, where an address may be anybody’s, they are refused', async () => {
+    const into = receiver();
+    await takeWithLookup(into, line('t.a', '1'));
+    expect(take(into, '\tat foo')).toBe(FrameOutcome.malformed);
+  });
+
+  it('a line that a rule identified is followed as one with a token is, until rules change', () => {
+    const rules = {
+      version: 1,
+      candidatesFor: () => [{ tag: 'su', hostname: undefined, logSource: logSource('', OTHER, 'box') }],
+    };
+    const sourceResolver = new SourceResolver(router, rules, { address: '10.0.0.1', port: 514 });
+    const into = receiver({ sourceResolver, keepsFollowUps: true });
+    expect(take(into, '<34>Oct 11 22:14:15 db su[7]: failed')).toBe(FrameOutcome.accepted);
+    expect(take(into, '\tbecause')).toBe(FrameOutcome.accepted);
+    router.forget();
+    expect(take(into, '\tof')).toBe(FrameOutcome.accepted);
+    router.forget();
+    rules.version++;
+    expect(take(into, '\tthis')).toBe(FrameOutcome.malformed);
+    expect(router.batcher(OTHER).texts()).toEqual(
+      ['failed', '\tbecause', '\tof'].map((text) => `db box su.7 - - ${text}`),
+    );
+  });
+});
+
+describe('a byte order mark in front of a line', () => {
+  it('isn’t part of it', async () => {
+    const into = receiver({ keepsFollowUps: true });
+    await takeWithLookup(into, `\ufeff${line('t.a', '1')}`);
+    await takeWithLookup(into, '\ufeff<34>Oct 11 22:14:15 db t.a: 2');
+    expect(take(into, '\ufeffno header')).toBe(FrameOutcome.accepted);
+    expect(router.batcher(APP).texts()).toEqual([
+      'h app web.1 - - 1',
+      'db app - - - 2',
+      'db app - - - no header',
+    ]);
   });
 });
 

@@ -27,7 +27,7 @@ describe('GET /metrics', () => {
   it('counts lines and bytes by protocol and app, and what was rejected', async () => {
     const app = await server.createApp();
     const text = logplexLine('hello', app.token);
-    await sendOverTcp(server.syslogPort, `${text}\n${text}\njunk\n<13>who: am I\n`);
+    await sendOverTcp(server.syslogPort, `junk\n${text}\n${text}\n<13>who: am I\n`);
     for (let i = 0; i < 2; i++)
       await postLogs(server, app.token, logplexBody(numberedMessages(3)), { 'logplex-frame-id': 'f' });
     await until('the lines', async () => (await server.readMessages(app)).length === 5);

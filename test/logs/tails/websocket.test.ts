@@ -1,6 +1,8 @@
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TailClient } from '../../support/receivers/tail-client.ts';
 import {
+  connectTcp,
   logplexBody,
   logplexLine,
   numberedMessages,
@@ -189,3 +191,50 @@ async function upgrade(path: string, key: string): Promise<TailClient> {
   await until('an answer', () => reader.rejectedStatus);
   return reader;
 }
+
+describe('a client that sends', () => {
+  const frame = (opcode: number): Buffer => Buffer.from([0x80 | opcode, 0x80, 0, 0, 0, 0]);
+  const connected = async (): Promise<{ socket: Socket; ended: () => boolean }> => {
+    const app = await server.createApp();
+    const socket = await connectTcp(Number(new URL(server.url).port));
+    let came = '';
+    let hasEnded = false;
+    socket.on('data', (bytes) => {
+      came += bytes.toString('latin1');
+    });
+    socket.on('error', () => {}); // it is cut off while it writes
+    socket.on('close', () => {
+      hasEnded = true;
+    });
+    const fields = [
+      `GET /apps/${app.name}/tail HTTP/1.1`,
+      'Host: localhost',
+      `Authorization: Bearer ${server.key}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ];
+    socket.write(`${fields.join('\r\n')}\r\n\r\n`);
+    await until('the upgrade', () => came.includes(' 101 '));
+    return { socket, ended: () => hasEnded };
+  };
+
+  it.each([
+    ['messages', 1],
+    ['pings', 9],
+    ['pongs', 10],
+  ])('%s without end is cut off', async (_name, opcode) => {
+    const { socket, ended } = await connected();
+    socket.write(Buffer.concat(Array<Buffer>(10_000).fill(frame(opcode))));
+    await until('its end', ended);
+  });
+
+  it('a sign of life now and then reads on', async () => {
+    const { socket, ended } = await connected();
+    socket.write(Buffer.concat(Array<Buffer>(50).fill(frame(1))));
+    await server.request('GET', '/status');
+    expect(ended()).toBe(false);
+    socket.destroy();
+  });
+});

@@ -13,6 +13,8 @@ export interface FileCheckpoint {
   readonly offset: number;
   /** The file's first bytes, up to `FINGERPRINT_BYTES` and not beyond `offset`, in base64. */
   readonly head: string;
+  /** Where `head` begins, when the file begins with NULs, as many others do; default: 0. */
+  readonly headStart?: number;
 }
 
 /** A part of a file that is still to be read. */
@@ -67,22 +69,40 @@ async function matchesCheckpoint(
 ): Promise<boolean> {
   const fingerprint = Buffer.from(checkpoint.head, 'base64');
   if (!isSameInode && fingerprint.length === 0) return false;
+  const headStart = checkpoint.headStart ?? 0;
   const file = await open(path, 'r').catch(() => undefined);
   if (!file) return false;
   try {
     const { size, ino, dev } = await file.stat();
     if (size < checkpoint.offset) return false;
     if (isSameInode && (ino !== checkpoint.ino || dev !== checkpoint.dev)) return false;
-    return (await readFingerprint(file, fingerprint.length)).equals(fingerprint);
+    return (await readFingerprint(file, headStart, fingerprint.length)).equals(fingerprint);
   } finally {
     await file.close();
   }
 }
 
-/** The first bytes of a file, fewer when it is shorter. */
-export async function readFingerprint(file: FileHandle, byteCount = FINGERPRINT_BYTES): Promise<Buffer> {
+/**
+ * The copy that was made of a file before it was cut off, when it has bytes beyond the checkpoint's offset; undefined when there
+ * is none.
+ *
+ * @param sinceMs the file was read to its end then: what was written later is in a copy that is younger (milliseconds since 1970)
+ */
+export async function findCopy(
+  path: string,
+  checkpoint: FileCheckpoint,
+  sinceMs: number,
+): Promise<string | undefined> {
+  const siblings = await findRotatedFiles(path);
+  const young = siblings.filter(({ stats }) => stats.mtimeMs >= sinceMs && stats.size > checkpoint.offset);
+  const matches = await Promise.all(young.map((one) => matchesCheckpoint(one.path, checkpoint, false)));
+  return young[matches.lastIndexOf(true)]?.path;
+}
+
+/** Some bytes of a file, fewer when it is shorter. */
+export async function readFingerprint(file: FileHandle, start: number, byteCount: number): Promise<Buffer> {
   const fingerprint = Buffer.alloc(byteCount);
-  const { bytesRead } = await file.read(fingerprint, 0, byteCount, 0);
+  const { bytesRead } = await file.read(fingerprint, 0, byteCount, start);
   return fingerprint.subarray(0, bytesRead);
 }
 

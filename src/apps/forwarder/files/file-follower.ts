@@ -5,16 +5,27 @@ import { LineReader } from '../../processes/output/line-reader.ts';
 import {
   FINGERPRINT_BYTES,
   type FileCheckpoint,
+  findCopy,
   findUnread,
   readFingerprint,
   type UnreadPart,
 } from './file-checkpoint.ts';
+import { HoleFilter } from './hole-filter.ts';
 
 /** How often the file is polled. */
 const POLL_INTERVAL_MS = 250;
 /** A rotated file is still polled so often: its writer may have it open for a while. */
 const POLLS_AFTER_ROTATION = 4;
 const READ_BYTES = 65_536;
+/** Times of files may be so much behind the clock. */
+const FILE_TIME_SLACK_MS = 1_000;
+const NUL = 0x00;
+
+/** Bytes near the beginning of a file that tell it from another one. */
+interface FileHead {
+  start: number;
+  bytes: Buffer;
+}
 
 export interface FollowOptions {
   /** Reading resumes from here. */
@@ -23,7 +34,7 @@ export interface FollowOptions {
   readonly fromStart: boolean;
   /** Gets every line, without its line ending. */
   readonly onLine: (line: Buffer) => void;
-  /** One sentence for people: the file isn't there, was rotated, was truncated. */
+  /** One sentence for people: the file isn't there, was rotated, was truncated, has a hole. */
   readonly onNotice: (message: string) => void;
 }
 
@@ -39,6 +50,8 @@ export class FileFollower {
   #checkpoint: FileCheckpoint | undefined;
   #lineReader: LineReader | undefined;
   #paused = false;
+  /** The file was cut off, while it was followed or since: its writer may have left a hole. */
+  #isTruncated = false;
 
   constructor(path: string, options: FollowOptions) {
     this.#path = path;
@@ -100,6 +113,8 @@ export class FileFollower {
   async #findUnread(): Promise<UnreadPart[]> {
     if (!this.#checkpoint) return [];
     const unread = await findUnread(this.#path, this.#checkpoint);
+    const now = await stat(this.#path).catch(() => undefined);
+    this.#isTruncated = unread?.length !== 1 && now?.ino === this.#checkpoint.ino;
     if (unread) return unread;
     this.#options.onNotice(
       `The file that was ${this.#path} isn't there any more: what came behind byte ${this.#checkpoint.offset} of it is missing.`,
@@ -132,19 +147,25 @@ export class FileFollower {
   /** Emits the lines of one file, from `start` until it is replaced, truncated, or, unless it is live, at its end. */
   async #readFile(file: FileHandle, start: number, isLive: boolean, onOpened?: () => void): Promise<void> {
     const { ino, dev } = await file.stat();
-    const head = { bytes: await readFingerprint(file, Math.min(start, FINGERPRINT_BYTES)) };
-    let offset = start;
+    const head = await this.#readHead(file, start);
+    const holes = new HoleFilter(start, this.#isTruncated, (byteCount) =>
+      this.#options.onNotice(
+        `${byteCount} NUL bytes of ${this.#path} were skipped: nobody wrote them. A writer leaves such a hole when its file is cut off and it doesn't open it for appending.`,
+      ),
+    );
     const updateCheckpoint = (): void => {
+      const { offset } = holes;
       this.#checkpoint = {
         dev,
         ino,
         offset,
-        head: head.bytes.toString('base64', 0, Math.min(offset, FINGERPRINT_BYTES)),
+        head: head.bytes.toString('base64', 0, Math.max(0, Math.min(offset - head.start, FINGERPRINT_BYTES))),
+        ...(head.start > 0 && { headStart: head.start }),
       };
     };
     updateCheckpoint();
     onOpened?.();
-    const chunks = Readable.from(this.#readChunks(file, start, isLive, head), {
+    const chunks = Readable.from(this.#readChunks(file, start, isLive, head, holes), {
       objectMode: false,
       highWaterMark: READ_BYTES,
     });
@@ -154,7 +175,7 @@ export class FileFollower {
       // Without its newline it is a partial line, which may go on the next time.
       hasStopped ||= byteCount === bytes.length && signal.aborted && isLive;
       if (hasStopped) return;
-      offset += byteCount;
+      holes.advance(byteCount);
       this.#options.onLine(bytes);
       updateCheckpoint();
     };
@@ -165,40 +186,70 @@ export class FileFollower {
     this.#lineReader = undefined;
   }
 
+  /** What tells the file from others, of what is read of it already. */
+  async #readHead(file: FileHandle, start: number): Promise<FileHead> {
+    if (start === 0) return { start: 0, bytes: Buffer.alloc(0) };
+    const checkpoint = this.#options.checkpoint;
+    const read = async (from: number): Promise<FileHead> => ({
+      start: from,
+      bytes: await readFingerprint(file, from, Math.min(start - from, FINGERPRINT_BYTES)),
+    });
+    if (checkpoint?.offset === start) return read(checkpoint.headStart ?? 0);
+    const head = await read(0);
+    // It begins with a hole, which many files have alike.
+    return head.bytes.every((byte) => byte === NUL) ? read(Math.max(0, start - FINGERPRINT_BYTES)) : head;
+  }
+
   async *#readChunks(
     file: FileHandle,
     start: number,
     isLive: boolean,
-    head: { bytes: Buffer },
+    head: FileHead,
+    holes: HoleFilter,
   ): AsyncGenerator<Buffer> {
     const { signal } = this.#stop;
     let position = start;
+    /** When it was read to its end, and when it had been written then. */
+    let atEndMs = Date.now();
+    let atEndMtimeMs = 0;
     for (let pollsLeft = POLLS_AFTER_ROTATION; ; ) {
       const isLast = signal.aborted || !isLive;
-      const { size, ino, dev } = await file.stat();
+      const { size, ino, dev, mtimeMs } = await file.stat();
       let isTruncated = size < position;
       while (!isTruncated) {
         const buffer = Buffer.allocUnsafe(READ_BYTES);
         const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position);
-        if (bytesRead === 0) break;
-        // It may have been truncated and have grown beyond our position: checked after the read, or it could happen in between.
-        isTruncated = !(await readFingerprint(file, head.bytes.length)).equals(head.bytes);
+        // It may have been truncated and have grown to our position or beyond: checked after the read, or it could happen in between.
+        if (bytesRead > 0 || mtimeMs !== atEndMtimeMs)
+          isTruncated = !(await readFingerprint(file, head.start, head.bytes.length)).equals(head.bytes);
         if (isTruncated) break;
+        if (bytesRead === 0) {
+          atEndMs = Date.now();
+          atEndMtimeMs = mtimeMs;
+          break;
+        }
         const chunk = buffer.subarray(0, bytesRead);
-        if (position === head.bytes.length && position < FINGERPRINT_BYTES)
-          head.bytes = Buffer.concat([head.bytes, chunk.subarray(0, FINGERPRINT_BYTES - position)]);
+        extendHead(head, chunk, position);
         position += bytesRead;
         pollsLeft = POLLS_AFTER_ROTATION;
-        yield chunk;
+        yield* holes.filter(chunk);
       }
       if (isTruncated) {
+        this.#isTruncated = true;
+        yield* this.#readCopy({ dev, ino, offset: position, ...encodeHead(head) }, atEndMs, holes);
+        yield* holes.end();
         this.#options.onNotice(`${this.#path} was cut off: reading it from its start.`);
         return;
       }
-      if (isLast) return;
+      if (isLast) {
+        if (!isLive) yield* holes.end();
+        return;
+      }
       const now = await stat(this.#path).catch(() => undefined);
       // Without a new file the old one may still be written to, for ever.
       if (now && (now.ino !== ino || now.dev !== dev) && --pollsLeft === 0) {
+        yield* holes.end();
+        this.#isTruncated = false;
         this.#options.onNotice(`${this.#path} was replaced: following the new file.`);
         return;
       }
@@ -206,7 +257,46 @@ export class FileFollower {
     }
   }
 
+  /** What was written between the last look at a file and the copy that was made of it before it was cut off. */
+  async *#readCopy(unread: FileCheckpoint, atEndMs: number, holes: HoleFilter): AsyncGenerator<Buffer> {
+    const path = await findCopy(this.#path, unread, atEndMs - FILE_TIME_SLACK_MS);
+    const copy = path && (await open(path, 'r').catch(() => undefined));
+    if (!copy) return;
+    try {
+      for (let position = unread.offset; ; ) {
+        const { bytesRead, buffer } = await copy.read(
+          Buffer.allocUnsafe(READ_BYTES),
+          0,
+          READ_BYTES,
+          position,
+        );
+        if (bytesRead === 0) return;
+        position += bytesRead;
+        yield* holes.filter(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await copy.close();
+    }
+  }
+
   #waitForNextPoll(): Promise<void> {
     return wait(POLL_INTERVAL_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
   }
+}
+
+/** Takes what a chunk has of the bytes that tell the file from others: not the NULs that it begins with. */
+function extendHead(head: FileHead, chunk: Buffer, position: number): void {
+  if (head.bytes.length === 0) {
+    const first = chunk.findIndex((byte) => byte !== NUL);
+    head.start = position + (first === -1 ? chunk.length : first);
+  }
+  const end = head.start + head.bytes.length;
+  if (end < position || end >= position + chunk.length || head.bytes.length >= FINGERPRINT_BYTES) return;
+  const from = end - position;
+  const more = chunk.subarray(from, from + FINGERPRINT_BYTES - head.bytes.length);
+  head.bytes = Buffer.concat([head.bytes, more]);
+}
+
+function encodeHead({ start, bytes }: FileHead): Pick<FileCheckpoint, 'head' | 'headStart'> {
+  return { head: bytes.toString('base64'), headStart: start };
 }

@@ -18,7 +18,7 @@ const METHOD_BEGINNING = /^[A-Z][A-Z0-9_-]*(?: |$)/;
 /** No method is longer. */
 const METHOD_BYTES = 32;
 const CRLF = Buffer.from('\r\n');
-const ABSOLUTE = /^https?:\/\/([^/?]+)(.*)$/i;
+const ABSOLUTE = /^https?:\/\/([^/?]+)(.*)/is;
 const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/;
 const PORT_MAX = 65_535;
 const LENGTH = /^\d{1,15}$/;

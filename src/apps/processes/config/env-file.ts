@@ -14,7 +14,8 @@ export class EnvFileError extends Error {
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*/;
 /** What a quoted value ends with: the rest of its line holds at most a comment. */
 const AFTER_QUOTE = /^[ \t]*(?:#.*)?$/;
-const CLOSING = { "'": /^([^']*)'/, '"': /^([^"\\]*(?:\\[\s\S][^"\\]*)*)"/ } as const;
+/** A quoted value, from behind its quote on. */
+const QUOTED = { "'": /([^']*)'/y, '"': /([^"\\]*(?:\\[\s\S][^"\\]*)*)"/y } as const;
 
 /**
  * Reads an `.env` file as foreman does: `KEY=value`, `export KEY=value`, comments; 'single quotes' are literal, "double
@@ -25,43 +26,47 @@ const CLOSING = { "'": /^([^']*)'/, '"': /^([^"\\]*(?:\\[\s\S][^"\\]*)*)"/ } as 
  */
 export function parseEnvFile(text: string): Record<string, string> {
   const values = new Map<string, string>();
-  const lines = text
-    .replace(/^\uFEFF/, '')
-    .replaceAll('\r\n', '\n')
-    .split('\n');
-  for (let index = 0; index < lines.length; index += 1) {
-    const content = lines[index];
-    const line = index + 1;
-    if (/^\s*(#.*)?$/.test(content)) continue;
-    if (content.includes('\0')) throw new EnvFileError(line, 'there are NUL bytes; save the file as UTF-8.');
-    const assignment = ASSIGNMENT.exec(content);
+  const content = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
+  for (let at = 0, line = 1; at < content.length; line += 1) {
+    const newline = content.indexOf('\n', at);
+    let end = newline === -1 ? content.length : newline;
+    const entry = content.slice(at, end);
+    const entryAt = at;
+    at = end + 1;
+    if (/^\s*(?:#|$)/.test(entry)) continue;
+    if (entry.includes('\0')) throw new EnvFileError(line, 'there are NUL bytes; save the file as UTF-8.');
+    const assignment = ASSIGNMENT.exec(entry);
     if (assignment === null) throw new EnvFileError(line, 'this is no assignment; write KEY=value.');
-    const rest = content.slice(assignment[0].length);
-    const quote = rest[0];
+    const [start, key] = assignment;
+    const quote = entry[start.length];
     if (quote !== '"' && quote !== "'") {
-      values.set(assignment[1], parseUnquoted(content.slice(content.indexOf('=') + 1)));
+      values.set(key, parseUnquoted(entry.slice(entry.indexOf('=') + 1)));
       continue;
     }
-    const open = [rest.slice(1), ...lines.slice(index + 1)].join('\n');
-    const closed = CLOSING[quote].exec(open);
-    if (closed === null) throw new EnvFileError(line, `the quote ${quote} is never closed; close it.`);
-    const lineCount = closed[0].split('\n').length;
-    index += lineCount - 1;
-    const after = open.slice(closed[0].length).split('\n', 1)[0];
-    if (!AFTER_QUOTE.test(after)) {
+    const quoted = QUOTED[quote];
+    quoted.lastIndex = entryAt + start.length + 1;
+    const value = quoted.exec(content)?.[1];
+    if (value === undefined) throw new EnvFileError(line, `the quote ${quote} is never closed; close it.`);
+    for (let i = value.indexOf('\n'); i !== -1; i = value.indexOf('\n', i + 1)) line += 1;
+    end = content.indexOf('\n', quoted.lastIndex);
+    const after = content.slice(quoted.lastIndex, end === -1 ? content.length : end);
+    at = end === -1 ? content.length : end + 1;
+    if (!AFTER_QUOTE.test(after))
       throw new EnvFileError(
-        index + 1,
+        line,
         `there is text after the closing ${quote}; escape the quote or remove the text.`,
       );
-    }
-    values.set(assignment[1], quote === '"' ? resolveEscapes(closed[1]) : closed[1]);
+    values.set(key, quote === '"' ? resolveEscapes(value) : value);
   }
   // Not built by assignment, which would swallow a key named __proto__.
   return Object.fromEntries(values);
 }
 
+/** Up to a `#` behind white space. */
 function parseUnquoted(raw: string): string {
-  return raw.replace(/\s+#.*$/, '').trim();
+  for (let at = raw.indexOf('#'); at !== -1; at = raw.indexOf('#', at + 1))
+    if (/\s/.test(raw[at - 1] ?? '')) return raw.slice(0, at).trim();
+  return raw.trim();
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {

@@ -20,7 +20,7 @@ export class ProcfileError extends Error {
   }
 }
 
-const ENTRY = /^([A-Za-z0-9_-]+):\s*(.+)$/;
+const ENTRY = /^([A-Za-z0-9_-]+):(.*)$/s;
 
 /**
  * Reads a Procfile as foreman and `heroku local` do, except that a line they would silently ignore is an error here.
@@ -39,9 +39,9 @@ export function parseProcfile(text: string): ProcfileEntry[] {
     const line = index + 1;
     const content = raw.trimEnd();
     if (content === '' || content.trimStart().startsWith('#')) continue;
-    const [, type, command] = ENTRY.exec(content) ?? [];
-    if (type === undefined || command === undefined)
-      throw new ProcfileError(line, describeSyntaxError(content));
+    const [, type, rest] = ENTRY.exec(content) ?? [];
+    const command = rest?.trimStart();
+    if (type === undefined || !command) throw new ProcfileError(line, describeSyntaxError(content));
     const before = lineOf.get(type);
     if (before !== undefined) {
       throw new ProcfileError(

@@ -38,7 +38,7 @@ export function createRedactor(options: DrainOptions): ((text: string) => string
   const steps = (options.redact ?? []).map((rule) => BUILT_IN_RULES[rule]);
   for (const source of options.redact_patterns ?? []) {
     const pattern = RE2JS.compile(source);
-    steps.push((text) => pattern.matcher(text).replaceAll(REDACTION_MARK));
+    steps.push((text) => (pattern.test(text) ? pattern.matcher(text).replaceAll(REDACTION_MARK) : text));
   }
   if (steps.length === 0) return undefined;
   return (text) => steps.reduce((rest, step) => step(rest), text);

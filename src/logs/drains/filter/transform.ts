@@ -1,40 +1,80 @@
 /** Filters and redacts shipments by a drain's options: the same extent, fewer lines, messages without secrets. */
+import { TimeSlices } from '../../../common/limits/turns.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
 import type { DrainOptions } from '../options/drain-options.ts';
 import type { BatchSlice, Shipment } from '../shipment.ts';
-import { createDrainFilter, type LinePredicate } from './drain-filter.ts';
+import { createDrainFilter } from './drain-filter.ts';
 import { createRedactor } from './redaction.ts';
 
-/** Undefined when the options change nothing: then shipments are sent as they are stored, without a copy. */
+/** What is sent of a line, with its header; undefined for a line that isn't. */
+type LineEdit = (line: RecordCursor, bytes: Buffer, sequence: Sequence) => Buffer | undefined;
+
+/** Changes a shipment, in slices: patterns may take long for a line. Undefined when the options change nothing: then no copy is made. */
 export function createShipmentTransform(
   options: DrainOptions = {},
-): ((shipment: Shipment) => Shipment) | undefined {
+): ((shipment: Shipment) => Promise<Shipment>) | undefined {
   const isWanted = createDrainFilter(options);
   const redact = createRedactor(options);
   if (!isWanted && !redact) return undefined;
 
-  return (shipment) => transformShipment(shipment, isWanted, redact);
+  const edit: LineEdit = (line, bytes, sequence) => {
+    if (isWanted && !isWanted(line, bytes, sequence)) return undefined;
+    return redact ? redactRecord(line, bytes, redact) : recordBytes(line, bytes);
+  };
+  return (shipment) => transformShipment(shipment, edit, redact !== undefined);
 }
 
 /** The lines of a shipment whose index, counted from 0, is wanted. */
 export function selectLines(shipment: Shipment, isWanted: (index: number) => boolean): Shipment {
   let index = 0;
-  return transformShipment(shipment, () => isWanted(index++), undefined);
+  const slices = shipment.slices.map((slice) => {
+    const kept: Buffer[] = [];
+    for (const { cursor, bytes } of linesOf(slice))
+      if (isWanted(index++)) kept.push(recordBytes(cursor, bytes));
+    return sliceOf(slice, kept, false);
+  });
+  return withSlices(shipment, slices);
 }
 
-function transformShipment(
-  shipment: Shipment,
-  isWanted: LinePredicate | undefined,
-  redact: ((text: string) => string) | undefined,
-): Shipment {
-  let first = shipment.first;
-  const slices: BatchSlice[] = [];
+async function transformShipment(shipment: Shipment, edit: LineEdit, isEdited: boolean): Promise<Shipment> {
+  const time = new TimeSlices();
+  const slices: (BatchSlice | undefined)[] = [];
+  let sequence = shipment.first;
   for (const slice of shipment.slices) {
-    const transformed = transformSlice(slice, first, isWanted, redact);
-    first += slice.count;
-    if (transformed) slices.push(transformed);
+    const kept: Buffer[] = [];
+    for (const { cursor, bytes } of linesOf(slice)) {
+      const record = edit(cursor, bytes, sequence++);
+      if (record) kept.push(record);
+      if (time.isOver) await time.next();
+    }
+    slices.push(sliceOf(slice, kept, isEdited));
   }
+  return withSlices(shipment, slices);
+}
+
+/** The lines of a slice, one after the other under the same cursor. */
+function* linesOf({ batch, start, end }: BatchSlice): Generator<{ cursor: RecordCursor; bytes: Buffer }> {
+  const { buffer, byteOffset, length } = batch.bytes;
+  const bytes = Buffer.from(buffer, byteOffset, length);
+  const line = { cursor: new RecordCursor(bytes, start, end), bytes };
+  while (line.cursor.advance()) yield line;
+}
+
+function recordBytes(line: RecordCursor, bytes: Buffer): Buffer {
+  return bytes.subarray(line.textStart - RECORD_HEADER, line.textEnd);
+}
+
+/** A slice with these records; undefined when there are none, the same when they are all that it had. */
+function sliceOf(slice: BatchSlice, kept: readonly Buffer[], isEdited: boolean): BatchSlice | undefined {
+  if (kept.length === 0) return undefined;
+  if (kept.length === slice.count && !isEdited) return slice;
+  const records = Buffer.concat(kept);
+  return { batch: { ...slice.batch, bytes: records }, start: 0, end: records.length, count: kept.length };
+}
+
+function withSlices(shipment: Shipment, changed: readonly (BatchSlice | undefined)[]): Shipment {
+  const slices = changed.filter((slice) => slice !== undefined);
   return {
     ...shipment,
     slices,
@@ -43,26 +83,8 @@ function transformShipment(
   };
 }
 
-function transformSlice(
-  slice: BatchSlice,
-  first: Sequence,
-  isWanted: LinePredicate | undefined,
-  redact: ((text: string) => string) | undefined,
-): BatchSlice | undefined {
-  const source = slice.batch.bytes;
-  const bytes = Buffer.from(source.buffer, source.byteOffset, source.length);
-  const cursor = new RecordCursor(bytes, slice.start, slice.end);
-  const kept: Buffer[] = [];
-  for (let sequence = first; cursor.advance(); sequence++) {
-    if (isWanted && !isWanted(cursor, bytes, sequence)) continue;
-    if (redact) kept.push(redactRecord(cursor, bytes, redact));
-    else kept.push(bytes.subarray(cursor.textStart - RECORD_HEADER, cursor.textEnd));
-  }
-  if (kept.length === 0) return undefined;
-  if (kept.length === slice.count && !redact) return slice;
-  const records = Buffer.concat(kept);
-  return { batch: { ...slice.batch, bytes: records }, start: 0, end: records.length, count: kept.length };
-}
+/** In structured data every value has its end; elsewhere it would go on to the end of the text. */
+const QUOTED_VALUE = /"((?:[^"\\]|\\.)*)"?/gs;
 
 /** A copy of a record with the values of its structured data and its message redacted; the same memory when nothing is. */
 function redactRecord(line: RecordCursor, bytes: Buffer, redact: (text: string) => string): Buffer {
@@ -74,9 +96,11 @@ function redactRecord(line: RecordCursor, bytes: Buffer, redact: (text: string) 
   const redactedData =
     structuredData === '- '
       ? structuredData
-      : structuredData.replace(/"((?:[^"\\]|\\.)*)"/g, (_, value: string) => `"${redact(value)}"`);
-  if (redactedMessage === message && redactedData === structuredData)
-    return bytes.subarray(textStart - RECORD_HEADER, textEnd);
+      : structuredData.replace(QUOTED_VALUE, (all, value: string) => {
+          const end = all.length === value.length + 2 ? '"' : '';
+          return `"${redact(value)}${end}`;
+        });
+  if (redactedMessage === message && redactedData === structuredData) return recordBytes(line, bytes);
   const text = Buffer.concat([
     bytes.subarray(textStart, sdStart),
     Buffer.from(redactedData),

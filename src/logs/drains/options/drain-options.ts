@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { RE2JS } from 're2js';
 import { TailraceError } from '../../../common/errors.ts';
+import { PATTERN_SIZE_MAX, PATTERNS_SIZE_MAX, patternSize } from '../../../common/limits/pattern-size.ts';
 import { LOG_LEVELS, type LogLevel } from '../../syslog/level.ts';
 
 /** Formats of lines. The first of each scheme is the default. */
@@ -63,6 +64,8 @@ export interface DrainOptions {
 const QUERY_PREFIX = 'tailrace-';
 const PATTERN_MAX = 1_000;
 const LIST_MAX = 50;
+/** Of a list in one text. */
+const LIST_LENGTH_MAX = 8_192;
 const PEM_MAX = 65_536;
 
 type Validator = (name: string, value: unknown) => unknown;
@@ -216,12 +219,22 @@ function text(shape: RegExp, meaning: string): Validator {
 function list(validate: Validator): Validator {
   return (name, value) => {
     const values = Array.isArray(value) ? value : [value];
+    if (values.some((one) => typeof one === 'string' && one.length > LIST_LENGTH_MAX))
+      throw invalidOption(`${name} has an entry of more than ${LIST_LENGTH_MAX} characters.`);
     const split =
       validate === pattern
         ? values
         : values.flatMap((one) => (typeof one === 'string' ? one.split(',') : one));
     if (split.length > LIST_MAX) throw invalidOption(`${name} has more than ${LIST_MAX} entries.`);
-    return split.map((one) => validate(name, one));
+    const all = split.map((one) => validate(name, one));
+    if (
+      validate === pattern &&
+      all.reduce((sum: number, one) => sum + patternSize(String(one)), 0) > PATTERNS_SIZE_MAX
+    )
+      throw invalidOption(
+        `${name} are too many patterns, or too long ones: ${PATTERNS_SIZE_MAX} characters in all, at the most.`,
+      );
+    return all;
   };
 }
 
@@ -229,6 +242,10 @@ function list(validate: Validator): Validator {
 function pattern(name: string, value: unknown): string {
   if (typeof value !== 'string' || value === '') throw invalidOption(`${name} is a regular expression.`);
   if (value.length > PATTERN_MAX) throw invalidOption(`${name} is longer than ${PATTERN_MAX} characters.`);
+  if (patternSize(value) > PATTERN_SIZE_MAX)
+    throw invalidOption(
+      `${name}: "${value}" repeats too much: ${PATTERN_SIZE_MAX} characters in all, at the most.`,
+    );
   try {
     RE2JS.compile(value);
     return value;

@@ -42,6 +42,9 @@ const DEFAULT_PORTS: Record<string, number> = {
   'syslog+tls:': 6514,
 };
 
+/** As long as servers take them. */
+const URL_LENGTH_MAX = 8_192;
+
 /** A parsed drain URL. */
 export interface DrainTarget {
   readonly protocol: 'http:' | 'https:' | 'syslog:' | 'syslog+tls:';
@@ -58,6 +61,11 @@ export interface DrainTarget {
  * @throws TailraceError `invalid_params` with the reason when nothing can be sent there.
  */
 export function parseDrainUrl(text: string): DrainTarget {
+  if (text.length > URL_LENGTH_MAX)
+    throw new TailraceError(
+      'invalid_params',
+      `A drain URL may have ${URL_LENGTH_MAX} characters at the most.`,
+    );
   let url: URL;
   try {
     url = new URL(text);
@@ -92,12 +100,53 @@ export function parseDrainUrl(text: string): DrainTarget {
 }
 
 /** Names of query parameters that carry a credential. */
-const SECRET_PARAMETER = /([?&][^=&#]*(?:key|token|secret|passw|auth|sig|credential)[^=&#]*=)[^&#]+/gi;
+const SECRET_NAME = /key|token|secret|passw|auth|sig|credential/i;
+const PARAMETER = /[?&][^=&#?]*=/g;
+const AUTHORITY = '://';
+const REDACTED = '****';
 
 /** The URL as it may be printed: without passwords and keys. Everything that prints a URL goes through here. */
 export function redactUrl(text: string): string {
-  return text
-    .replace(/(:\/\/[^/?#@]*?):[^/?#]*@/, '$1:****@')
-    .replace(/(:\/\/)[^/?#@:]+@/, '$1****@')
-    .replace(SECRET_PARAMETER, '$1****');
+  return redactParameters(redactUserinfo(text));
+}
+
+/** `://user:****@host`, `://****@host`; in what is no URL as well, wherever there is one in it. */
+function redactUserinfo(text: string): string {
+  let redacted = '';
+  let done = 0;
+  for (let at = text.indexOf(AUTHORITY); at !== -1; at = text.indexOf(AUTHORITY, done)) {
+    const start = at + AUTHORITY.length;
+    const end = indexOfAny(text, '/?#', start);
+    const userinfo = text.slice(start, end);
+    const length = userinfo.lastIndexOf('@');
+    const colon = userinfo.indexOf(':');
+    redacted += text.slice(done, start);
+    done = start;
+    if (length <= 0) continue;
+    redacted += colon === -1 || colon > length ? REDACTED : `${userinfo.slice(0, colon)}:${REDACTED}`;
+    done = start + length;
+  }
+  return redacted + text.slice(done);
+}
+
+function redactParameters(text: string): string {
+  let redacted = '';
+  let done = 0;
+  PARAMETER.lastIndex = 0;
+  for (let match = PARAMETER.exec(text); match; match = PARAMETER.exec(text)) {
+    const start = PARAMETER.lastIndex;
+    const end = SECRET_NAME.test(match[0]) ? indexOfAny(text, '&#', start) : start;
+    if (end === start) continue;
+    redacted += `${text.slice(done, start)}${REDACTED}`;
+    done = end;
+    PARAMETER.lastIndex = end;
+  }
+  return redacted + text.slice(done);
+}
+
+/** The first of these characters from `start` on, or the end. */
+function indexOfAny(text: string, characters: string, start: number): number {
+  let at = start;
+  while (at < text.length && !characters.includes(text[at])) at++;
+  return at;
 }

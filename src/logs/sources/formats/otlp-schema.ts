@@ -2,7 +2,16 @@
 import { createRequire } from 'node:module';
 import type protobuf from 'protobufjs';
 
-const message = (fields: Record<string, readonly [number, string, ('repeated' | undefined)?]>) => ({
+/** A field of a message: its number and type. */
+interface OtlpField {
+  readonly id: number;
+  readonly type: string;
+  readonly rule?: 'repeated';
+}
+
+const message = (
+  fields: Record<string, readonly [number, string, 'repeated'?]>,
+): { readonly fields: Readonly<Record<string, OtlpField>> } => ({
   fields: Object.fromEntries(
     Object.entries(fields).map(([name, [id, type, rule]]) => [
       name,
@@ -11,52 +20,51 @@ const message = (fields: Record<string, readonly [number, string, ('repeated' | 
   ),
 });
 
-const SCHEMA = {
-  nested: {
-    ExportLogsServiceRequest: message({ resourceLogs: [1, 'ResourceLogs', 'repeated'] }),
-    ResourceLogs: message({ resource: [1, 'Resource'], scopeLogs: [2, 'ScopeLogs', 'repeated'] }),
-    Resource: message({ attributes: [1, 'KeyValue', 'repeated'] }),
-    ScopeLogs: message({ scope: [1, 'Scope'], logRecords: [2, 'LogRecord', 'repeated'] }),
-    Scope: message({ name: [1, 'string'] }),
-    LogRecord: message({
-      timeUnixNano: [1, 'fixed64'],
-      severityNumber: [2, 'int32'],
-      severityText: [3, 'string'],
-      body: [5, 'AnyValue'],
-      attributes: [6, 'KeyValue', 'repeated'],
-      traceId: [9, 'bytes'],
-      spanId: [10, 'bytes'],
-      observedTimeUnixNano: [11, 'fixed64'],
-      eventName: [12, 'string'],
-    }),
-    KeyValue: message({ key: [1, 'string'], value: [2, 'AnyValue'] }),
-    AnyValue: {
-      oneofs: {
-        value: {
-          oneof: [
-            'stringValue',
-            'boolValue',
-            'intValue',
-            'doubleValue',
-            'arrayValue',
-            'kvlistValue',
-            'bytesValue',
-          ],
-        },
+/** By name. */
+export const OTLP_MESSAGES = {
+  ExportLogsServiceRequest: message({ resourceLogs: [1, 'ResourceLogs', 'repeated'] }),
+  ResourceLogs: message({ resource: [1, 'Resource'], scopeLogs: [2, 'ScopeLogs', 'repeated'] }),
+  Resource: message({ attributes: [1, 'KeyValue', 'repeated'] }),
+  ScopeLogs: message({ scope: [1, 'Scope'], logRecords: [2, 'LogRecord', 'repeated'] }),
+  Scope: message({ name: [1, 'string'] }),
+  LogRecord: message({
+    timeUnixNano: [1, 'fixed64'],
+    severityNumber: [2, 'int32'],
+    severityText: [3, 'string'],
+    body: [5, 'AnyValue'],
+    attributes: [6, 'KeyValue', 'repeated'],
+    traceId: [9, 'bytes'],
+    spanId: [10, 'bytes'],
+    observedTimeUnixNano: [11, 'fixed64'],
+    eventName: [12, 'string'],
+  }),
+  KeyValue: message({ key: [1, 'string'], value: [2, 'AnyValue'] }),
+  AnyValue: {
+    oneofs: {
+      value: {
+        oneof: [
+          'stringValue',
+          'boolValue',
+          'intValue',
+          'doubleValue',
+          'arrayValue',
+          'kvlistValue',
+          'bytesValue',
+        ],
       },
-      ...message({
-        stringValue: [1, 'string'],
-        boolValue: [2, 'bool'],
-        intValue: [3, 'int64'],
-        doubleValue: [4, 'double'],
-        arrayValue: [5, 'ArrayValue'],
-        kvlistValue: [6, 'KeyValueList'],
-        bytesValue: [7, 'bytes'],
-      }),
     },
-    ArrayValue: message({ values: [1, 'AnyValue', 'repeated'] }),
-    KeyValueList: message({ values: [1, 'KeyValue', 'repeated'] }),
+    ...message({
+      stringValue: [1, 'string'],
+      boolValue: [2, 'bool'],
+      intValue: [3, 'int64'],
+      doubleValue: [4, 'double'],
+      arrayValue: [5, 'ArrayValue'],
+      kvlistValue: [6, 'KeyValueList'],
+      bytesValue: [7, 'bytes'],
+    }),
   },
+  ArrayValue: message({ values: [1, 'AnyValue', 'repeated'] }),
+  KeyValueList: message({ values: [1, 'KeyValue', 'repeated'] }),
 };
 
 let request: protobuf.Type | undefined;
@@ -65,7 +73,7 @@ let request: protobuf.Type | undefined;
 function requestType(): protobuf.Type {
   if (!request) {
     const { Root }: typeof protobuf = createRequire(import.meta.url)('protobufjs');
-    request = Root.fromJSON(SCHEMA).lookupType('ExportLogsServiceRequest');
+    request = Root.fromJSON({ nested: OTLP_MESSAGES }).lookupType('ExportLogsServiceRequest');
   }
   return request;
 }

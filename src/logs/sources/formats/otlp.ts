@@ -1,12 +1,15 @@
 /** OpenTelemetry's logs protocol, OTLP/HTTP: the log records of a request become RFC 5424 lines. */
+
 import { TailraceError } from '../../../common/errors.ts';
-import { isRecord } from './json-lines.ts';
+import { assertJsonWithinLimits, JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
+import { isRecord, namedSeverity } from './json-lines.ts';
+import { assertOtlpWithinLimits, hasFewOtlpMessages, notOtlp } from './otlp-scanner.ts';
 import { decodeOtlpLogs } from './otlp-schema.ts';
+import type { LinePacker } from './packed-lines.ts';
 import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
 
 const ELEMENT = 'otlp@32473';
 const INFO = 6;
-const LINES_MAX = 100_000;
 /** Resource attributes that identify the instance of a service; the first that is there counts. */
 const INSTANCES = [
   'heroku.dyno.name',
@@ -16,126 +19,192 @@ const INSTANCES = [
   'service.instance.id',
   'process.pid',
 ];
+/** Names of severity numbers in JSON (the enum SeverityNumber): `SEVERITY_NUMBER_WARN`, `SEVERITY_NUMBER_WARN2` … */
+const SEVERITY_NAMES = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
+const SEVERITY_NAME = /^SEVERITY_NUMBER_([A-Z]{4,5})([2-4]?)$/;
 
-/**
- * The lines of a request, without a token.
- *
- * @param source the name of the token's source; `service.name` becomes part of the dyno's name when it is another one.
- * @param keepService the token is valid for any source: `service.name` is the source.
- * @throws TailraceError `bad_request` when the body isn't an ExportLogsServiceRequest; `too_large` for too many lines.
- */
-export function otlpToSyslogLines(
-  body: Buffer,
-  isJson: boolean,
-  source: string | undefined,
-  keepService: boolean,
-): Buffer[] {
-  const request = decode(body, isJson);
-  const lines: Buffer[] = [];
-  try {
-    for (const resourceLogs of list(request, 'resourceLogs')) {
-      const resource = attributes(field(resourceLogs, 'resource'));
-      for (const scopeLogs of list(resourceLogs, 'scopeLogs'))
-        for (const record of list(scopeLogs, 'logRecords')) {
-          if (lines.length === LINES_MAX)
-            throw new TailraceError(
-              'too_large',
-              `The request has over ${LINES_MAX} lines: send several requests.`,
-            );
-          lines.push(recordToSyslogLine(record, resource, source, keepService));
-        }
-    }
-  } catch (error) {
-    if (error instanceof RangeError) throw notOtlp(error);
-    throw error;
-  }
-  return lines;
+/** Whose lines a request has. */
+export interface OtlpSource {
+  /** The name of the token's source; `service.name` becomes part of the dyno's name when it is another one. */
+  readonly source: string | undefined;
+  /** The token is valid for any source: `service.name` is the source. */
+  readonly keepService: boolean;
 }
 
-function decode(body: Buffer, isJson: boolean): unknown {
+/**
+ * Does a request have so many messages (records, attributes, values) at the most?
+ * @throws TailraceError as {@link packOtlpLines}
+ */
+export function isSmallOtlpRequest(body: Buffer, isJson: boolean, max: number): boolean {
+  if (!isJson) return hasFewOtlpMessages(body, max);
+  const scanner = new JsonScanner(body);
+  while (scanner.containers <= max && scanner.next());
+  return scanner.containers <= max;
+}
+
+/**
+ * Packs the lines of a request, without a token.
+ * @throws TailraceError `bad_request` when the body isn't an ExportLogsServiceRequest; `too_large` for too many lines.
+ */
+export function packOtlpLines(body: Buffer, isJson: boolean, source: OtlpSource, packer: LinePacker): void {
+  const request = decode(body, isJson);
+  for (const resourceLogs of listOf(request, 'resourceLogs')) {
+    const resource = attributes(field(resourceLogs, 'resource'));
+    for (const scopeLogs of listOf(resourceLogs, 'scopeLogs', 'resource', 'schemaUrl'))
+      for (const record of listOf(scopeLogs, 'logRecords', 'scope', 'schemaUrl'))
+        packer.add(recordToSyslogLine(record, resource, source));
+  }
+}
+
+function decode(body: Buffer, isJson: boolean): Readonly<Record<string, unknown>> {
+  if (isJson) assertJsonWithinLimits(body, JSON_LIMITS);
+  else assertOtlpWithinLimits(body);
   try {
     const request: unknown = isJson ? JSON.parse(body.toString('utf8')) : decodeOtlpLogs(body);
     if (isRecord(request)) return request;
   } catch (error) {
-    throw notOtlp(error);
+    throw notOtlp('', error);
   }
   throw notOtlp();
 }
 
-function notOtlp(cause?: unknown): TailraceError {
-  return new TailraceError('bad_request', 'Bad request: the body is no ExportLogsServiceRequest.', { cause });
-}
-
 function recordToSyslogLine(
-  record: unknown,
-  resource: Record<string, unknown>,
-  source: string | undefined,
-  keepService: boolean,
-): Buffer {
+  record: Readonly<Record<string, unknown>>,
+  resource: Readonly<Record<string, unknown>>,
+  { source, keepService }: OtlpSource,
+): string {
   const service = textOf(resource['service.name']);
   const instance = INSTANCES.map((name) => textOf(resource[name])).find((text) => text !== undefined);
   const names = keepService || service === source ? [instance] : [service, instance];
-  const body = anyValue(field(record, 'body'));
   const rawTime = field(record, 'timeUnixNano') ?? undefined;
-  const time = rawTime === '0' || rawTime === 0 ? undefined : rawTime;
+  const sentTime = rawTime === '0' || rawTime === 0 ? undefined : rawTime;
+  const time = parseTimestamp(sentTime);
+  const severityText = textOf(field(record, 'severityText'));
+  const severity = severityOf(field(record, 'severityNumber')) ?? namedSeverity(severityText ?? '');
+  const data = attributes(record);
+  const keep = (name: string, value: unknown): void => {
+    if (value !== undefined) data[name] = value;
+  };
+  // What has no place in a header is kept as it came.
+  if (severity === undefined) keep('severity_text', severityText);
+  if (time === undefined) keep('time_unix_nano', sentTime);
+  keep('trace_id', identifier(field(record, 'traceId')));
+  keep('span_id', identifier(field(record, 'spanId')));
   return formatStructuredLine({
-    severity: severityOf(Number(field(record, 'severityNumber') ?? 0)),
-    time: parseTimestamp(time ?? field(record, 'observedTimeUnixNano')),
+    severity: severity ?? INFO,
+    time: time ?? parseTimestamp(field(record, 'observedTimeUnixNano')),
     hostname: textOf(resource['host.name']),
     source: keepService ? service : undefined,
     dyno: names.filter((name) => name !== undefined).join('.') || undefined,
     msgid: textOf(field(record, 'eventName')),
     element: ELEMENT,
-    data: {
-      ...attributes(record),
-      trace_id: identifier(field(record, 'traceId')),
-      span_id: identifier(field(record, 'spanId')),
-    },
-    message: body === undefined ? '' : textOrJson(body),
+    data,
+    message: messageOf(field(record, 'body')),
   });
 }
 
-/** 1 to 24 (trace to fatal, four of each) as syslog's severities. */
-function severityOf(number: number): number {
-  if (!(number > 0)) return INFO;
+function messageOf(body: unknown): string {
+  const value = anyValue(body);
+  return value === undefined || value === null ? '' : textOrJson(value);
+}
+
+/** 1 to 24 (trace to fatal, four of each), or the name of one of them, as syslog's severities; undefined for none. */
+function severityOf(value: unknown): number | undefined {
+  const name = typeof value === 'string' ? SEVERITY_NAME.exec(value) : null;
+  const number = name ? SEVERITY_NAMES.indexOf(name[1]) * 4 + Number(name[2] || 1) : Number(value ?? 0);
+  if (!(number > 0)) return undefined;
   if (number <= 8) return 7;
   if (number <= 12) return INFO;
   if (number <= 16) return 4;
   return number <= 20 ? 3 : 2;
 }
 
+/** A field by its name in JSON, or by the one in the .proto file, which parsers of JSON have to know too. */
 function field(value: unknown, name: string): unknown {
-  return isRecord(value) ? value[name] : undefined;
+  if (!isRecord(value)) return undefined;
+  return value[name] ?? value[protoName(name)];
 }
 
-function list(value: unknown, name: string): readonly unknown[] {
-  const found = field(value, name);
-  return Array.isArray(found) ? found : [];
-}
+const protoNames = new Map<string, string>();
 
-function attributes(value: unknown): Record<string, unknown> {
-  const found: Record<string, unknown> = {};
-  for (const attribute of list(value, 'attributes')) {
-    const key = field(attribute, 'key');
-    if (typeof key === 'string') found[key] = anyValue(field(attribute, 'value'));
+/** `time_unix_nano` for `timeUnixNano` */
+function protoName(name: string): string {
+  let known = protoNames.get(name);
+  if (known === undefined) {
+    known = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    protoNames.set(name, known);
   }
+  return known;
+}
+
+/**
+ * The messages of a list. Fields that nobody knows are for later versions of the protocol; but where the list is missing, it is under
+ * one of these names, and would be lost.
+ * @param others fields that may be there without it.
+ * @throws TailraceError `bad_request`
+ */
+function listOf(
+  value: Readonly<Record<string, unknown>>,
+  name: string,
+  ...others: string[]
+): readonly Readonly<Record<string, unknown>>[] {
+  const found = field(value, name);
+  if (found === undefined || found === null) {
+    const known = [name, ...others].flatMap((one) => [one, protoName(one)]);
+    const stranger = Object.keys(value).find((key) => !known.includes(key));
+    if (stranger === undefined) return [];
+    throw notOtlp(`: instead of ${name} it has ${JSON.stringify(stranger.slice(0, 50))}`);
+  }
+  if (!Array.isArray(found)) throw notOtlp(`: ${name} is no list`);
+  if (!found.every(isRecord)) throw notOtlp(`: ${name} has an entry that is no object`);
   return found;
 }
 
+/** Attributes by their keys; what is there in another form is kept under `attributes`. */
+function attributes(value: unknown): Record<string, unknown> {
+  const list = field(value, 'attributes');
+  if (list === undefined || list === null) return {};
+  if (isRecord(list))
+    return Object.fromEntries(Object.entries(list).map(([key, one]) => [key, anyValue(one)]));
+  if (!Array.isArray(list)) return { attributes: list };
+  if (list.length > JSON_LIMITS.keys)
+    throw new TailraceError('bad_request', `Bad request: a record has over ${JSON_LIMITS.keys} attributes.`);
+  // Without a prototype: `__proto__` is a key as others.
+  const found: Record<string, unknown> = Object.create(null);
+  const strangers: unknown[] = [];
+  for (const attribute of list) {
+    const key = field(attribute, 'key');
+    if (typeof key === 'string') found[key] = anyValue(field(attribute, 'value'));
+    else strangers.push(attribute);
+  }
+  if (strangers.length > 0) found.attributes = strangers;
+  return found;
+}
+
+/** What an AnyValue holds; anything else, such as a text that isn't wrapped into one, as it is. */
 function anyValue(value: unknown): unknown {
-  if (!isRecord(value)) return undefined;
-  for (const name of ['stringValue', 'boolValue', 'doubleValue'])
-    if (value[name] !== undefined) return value[name];
-  const { intValue, bytesValue, arrayValue, kvlistValue } = value;
+  if (!isRecord(value)) return value ?? undefined;
+  for (const name of ['stringValue', 'boolValue', 'doubleValue']) {
+    const plain = field(value, name);
+    if (plain !== undefined) return plain;
+  }
+  const intValue = field(value, 'intValue');
   if (intValue !== undefined) return Number.isSafeInteger(Number(intValue)) ? Number(intValue) : intValue;
+  const bytesValue = field(value, 'bytesValue');
   if (bytesValue !== undefined)
     return Buffer.isBuffer(bytesValue) ? bytesValue.toString('base64') : bytesValue;
-  if (arrayValue !== undefined) return list(arrayValue, 'values').map(anyValue);
-  if (kvlistValue === undefined) return undefined;
-  const pairs = list(kvlistValue, 'values');
+  const arrayValue = field(value, 'arrayValue');
+  if (isRecord(arrayValue)) return valuesOf(arrayValue).map(anyValue);
+  const kvlistValue = field(value, 'kvlistValue');
+  if (!isRecord(kvlistValue)) return Object.keys(value).length === 0 ? undefined : value;
   return Object.fromEntries(
-    pairs.map((pair) => [String(field(pair, 'key')), anyValue(field(pair, 'value'))]),
+    valuesOf(kvlistValue).map((pair) => [String(field(pair, 'key')), anyValue(field(pair, 'value'))]),
   );
+}
+
+function valuesOf(value: unknown): readonly unknown[] {
+  const found = field(value, 'values');
+  return Array.isArray(found) ? found : [];
 }
 
 /** A trace or span id in hexadecimal digits; undefined for none, and for all zeros (invalid ids). */

@@ -27,11 +27,10 @@ export interface StructuredLine {
   readonly message: string;
 }
 
-/** The line's bytes. Data that don't fit into the header are appended to the message, as JSON; tokens in them are masked there. */
-export function formatStructuredLine(line: StructuredLine): Buffer {
+/** The line's text. Data that don't fit into the header are appended to the message, as JSON; tokens in them are masked there. */
+export function formatStructuredLine(line: StructuredLine): string {
   const { severity, time, hostname, source, dyno, msgid, element, data, message } = line;
   const structured = writeData(element, data);
-  const fits = Buffer.byteLength(structured) <= DATA_BYTES_MAX;
   const head = [
     `<${FACILITY * 8 + severity}>1`,
     time ?? '-',
@@ -39,25 +38,34 @@ export function formatStructuredLine(line: StructuredLine): Buffer {
     word(source ?? 'token', APP_NAME_BYTES_MAX),
     word(dyno),
     word(msgid),
-    fits ? structured : '-',
+    structured ?? '-',
   ].join(' ');
-  return Buffer.from(`${head} ${fits ? message : `${message} ${maskTokensInText(JSON.stringify(data))}`}`);
+  if (structured !== undefined) return `${head} ${message}`;
+  return `${head} ${message} ${maskTokensInText(JSON.stringify(data))}`;
 }
 
 /** A header field: one word of printable ASCII, `-` for none. What is too long is cut where it is stored. */
 function word(text: string | undefined, max = FIELD_CHARACTERS_MAX): string {
-  return (text ?? '').replace(/[^\x21-\x7e]/gu, '_').slice(0, max) || '-';
+  return (text ?? '').slice(0, max).replace(/[^\x21-\x7e]/gu, '_') || '-';
 }
 
-function writeData(element: string, data: Readonly<Record<string, unknown>>): string {
-  const params = Object.entries(data)
-    .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => ` ${paramName(name)}="${escapeValue(textOrJson(value))}"`);
-  return params.length === 0 ? '-' : `[${element}${params.join('')}]`;
+/** Undefined when it doesn't fit; what is too much isn't written first. */
+function writeData(element: string, data: Readonly<Record<string, unknown>>): string | undefined {
+  let params = '';
+  for (const name of Object.keys(data)) {
+    const value = data[name];
+    if (value === undefined || value === null) continue;
+    const text = textOrJson(value);
+    if (params.length + text.length > DATA_BYTES_MAX) return undefined;
+    params += ` ${paramName(name)}="${escapeValue(text)}"`;
+  }
+  if (params === '') return '-';
+  const written = `[${element}${params}]`;
+  return Buffer.byteLength(written) > DATA_BYTES_MAX ? undefined : written;
 }
 
 function paramName(name: string): string {
-  return name.replace(/[^\x21-\x7e]|[="\]]/g, '_').slice(0, NAME_MAX) || '_';
+  return name.slice(0, NAME_MAX).replace(/[^\x21-\x7e]|[="\]]/g, '_') || '_';
 }
 
 /** RFC 5424 section 6.3.3. */
@@ -70,11 +78,15 @@ export function textOrJson(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
+/** Longer than a date is in any form. */
+const TIME_LENGTH_MAX = 100;
+
 /**
  * Seconds, milliseconds, microseconds or nanoseconds since 1970, distinguished by magnitude; or a date. Undefined for what no calendar
  * has, and for times that can't be right (see {@link isTimestamp}).
  */
 export function parseTimestamp(value: unknown): string | undefined {
+  if (typeof value === 'string' && value.length > TIME_LENGTH_MAX) return undefined;
   const time = typeof value === 'string' || typeof value === 'number' ? readTime(value) : undefined;
   return time !== undefined && isTimestamp(Buffer.from(time), 0, time.length) ? time : undefined;
 }

@@ -1,27 +1,38 @@
 import type { Socket } from 'node:net';
 import { TailraceError } from '../../../common/errors.ts';
+import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
 import type { AppId } from '../../store/contract.ts';
-import { takeLogplexBody } from '../formats/logplex-body.ts';
+import { BATCH_BYTES } from '../../syslog/batch.ts';
+import { digestRequest } from '../bodies/digest.ts';
+import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../formats/logplex-body.ts';
 import type { LineReceiver } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 import { FastPathReader, type FastPathState, ReadStep } from './fast-path-reader.ts';
 import { acceptedResponse, rejectedResponse } from './fast-path-response.ts';
+import { type HeldRequests, isForNow } from './held-requests.ts';
 import { rejectionFor } from './ingest-authorizer.ts';
-import { appsStoredInSpite, digestRequest, type RefusedRequests } from './refused-requests.ts';
-import { readFrameId, receiverForRequest } from './request-receiver.ts';
+import { appsStoredInSpite, type RefusedRequests } from './refused-requests.ts';
+import {
+  type RequestReceiverOptions,
+  readFrameId,
+  receiverForRequest,
+  sharesBatches,
+} from './request-receiver.ts';
+import { RequestStorer } from './request-storer.ts';
 
-/** As {@link digestRequest} is told by Node's path, so that either recognizes what the other has refused. */
+/** As Node's path has it, so that either recognizes what the other has refused. */
 const URL_AND_TYPE = '/logs application/logplex-1';
 
 export interface FastPathOptions {
   readonly router: LogRouter;
   readonly rateLimiter: RateLimiter;
   readonly counters: ListenerCounters;
+  readonly held: HeldRequests;
   readonly refusedRequests: RefusedRequests;
   /** Called after every request, to check the counters. */
   readonly onResponse: () => void;
@@ -55,7 +66,11 @@ export class FastPathConnection {
   private handedOver = false;
   /** Reused for the requests without a frame id. */
   private receiver: LineReceiver | undefined;
-  /** Of the request, when it may have been refused before although it is stored. */
+  /** Of the request that is stored now: when that began. */
+  private storingSinceMs = 0;
+  /** What its lines are taken with, once they are. */
+  private taken: RequestReceiverOptions | undefined;
+  /** When it may have been refused before although it is stored. */
   private digest: string | undefined;
 
   constructor(socket: Socket, options: FastPathOptions, hooks: FastPathHooks) {
@@ -136,44 +151,58 @@ export class FastPathConnection {
 
   /** Takes the lines, and responds when they are stored. */
   private storeRequest(): void {
-    try {
-      this.takeLines().then(this.onStored, this.onRejected);
-    } catch (error) {
-      this.onRejected(error);
-    }
+    this.storingSinceMs = performance.now();
+    this.taken = undefined;
+    eventLoopBudget.run(this.storeInTurn);
   }
+
+  private readonly storeInTurn = (): void => {
+    try {
+      this.takeLines().then(this.onStored, this.onNotStored);
+    } catch (error) {
+      this.onNotStored(error);
+    }
+  };
 
   private takeLines(): Promise<unknown> {
     const { rejection, reader } = this;
     if (rejection) throw rejection;
-    const { refusedRequests } = this.options;
+    const { refusedRequests, counters } = this.options;
+    const { msgCount } = reader.head;
+    const bytes = checkLogplexBody(reader.body, { msgCount, tokenPerLine: false, counters });
     const frameId = readFrameId(reader.head.frameId);
-    if (frameId !== undefined || refusedRequests.isEmpty) return this.takeNow(frameId, undefined);
+    if (frameId !== undefined || refusedRequests.isEmpty) return this.takeNow(bytes, frameId, undefined);
     this.digest = this.makeDigest();
     return refusedRequests
       .storedAppsOf(this.digest)
-      .then((storedBefore) => this.takeNow(undefined, storedBefore));
+      .then((storedBefore) => this.takeNow(bytes, undefined, storedBefore));
   }
 
   /** @param storedBefore of an attempt of this request that was refused. */
   private takeNow(
+    bytes: number,
     frameId: string | undefined,
     storedBefore: ReadonlySet<AppId> | undefined,
   ): Promise<unknown> {
-    const { logSource, host, reader } = this;
-    const { head, batchBytes: bytes } = reader;
+    const { logSource, host } = this;
     const { router, rateLimiter, counters } = this.options;
-    const receiver = receiverForRequest(
-      { router, rateLimiter, counters, host, logSource, bytes, frameId, storedBefore },
-      this.receiver,
-    );
-    if (!frameId && !storedBefore) this.receiver = receiver;
-    const loadingTokens = takeLogplexBody(reader.body, receiver, {
-      msgCount: head.msgCount,
-      tokenPerLine: false,
-      counters,
-    });
-    return loadingTokens ? loadingTokens.then(() => receiver.whenStored()) : receiver.whenStored();
+    const options = { router, rateLimiter, counters, host, logSource, bytes, frameId, storedBefore };
+    this.taken = options;
+    const receiver = receiverForRequest(options, this.receiver);
+    if (sharesBatches(options)) this.receiver = receiver;
+    const taking = this.giveTo(receiver, options);
+    return taking ? taking.then(() => receiver.whenStored()) : receiver.whenStored();
+  }
+
+  /** Gives the lines to a receiver, at once where they share batches with others. */
+  private giveTo(
+    receiver: LineReceiver,
+    { bytes, counters }: RequestReceiverOptions,
+  ): Promise<void> | undefined {
+    const { body } = this.reader;
+    return bytes > BATCH_BYTES
+      ? takeLogplexBodyInSlices(body, receiver, { msgCount: undefined, tokenPerLine: false, counters })
+      : takeLogplexBody(body, receiver);
   }
 
   private makeDigest(): string {
@@ -185,11 +214,54 @@ export class FastPathConnection {
     this.respond(acceptedResponse(this.keepAliveMs));
   };
 
-  private readonly onRejected = (error: unknown): void => {
+  /** The first attempt failed: it is made again for a while. */
+  private readonly onNotStored = (error: unknown): void => {
     this.receiver = undefined;
-    const storedApps = appsStoredInSpite(error, this.logSource?.app);
+    if (isForNow(error)) {
+      this.hold(error);
+      return;
+    }
+    this.rememberStored(appsStoredInSpite(error, this.logSource?.app));
+    this.onRejected(error);
+  };
+
+  private hold(error: unknown): void {
+    const { held } = this.options;
+    const request = held.begin(() => this.socket.destroyed);
+    request.restMs -= performance.now() - this.storingSinceMs;
+    request.bytes = this.reader.body.length;
+    let storer = this.storerAfter(error);
+    const again = async (): Promise<unknown> => {
+      if (storer) return storer.store();
+      if (this.logSource)
+        this.rejection = rejectionFor(this.logSource, this.reader.head.msgCount, this.options);
+      try {
+        return await this.takeLines();
+      } catch (next) {
+        storer = this.storerAfter(next);
+        throw next;
+      }
+    };
+    held.retry(request, again, error).then(this.onStored, (last: unknown) => {
+      if (storer) this.rememberStored(storer.storedInSpite);
+      this.onRejected(last);
+    });
+  }
+
+  /** Stores lines that were taken once, and not stored. */
+  private storerAfter(error: unknown): RequestStorer | undefined {
+    const { taken } = this;
+    return taken && new RequestStorer(taken, (receiver) => this.giveTo(receiver, taken), error);
+  }
+
+  /** The request is refused, although lines of it are stored or may be. */
+  private rememberStored(storedApps: Promise<ReadonlySet<AppId>> | undefined): void {
     if (storedApps && readFrameId(this.reader.head.frameId) === undefined)
       this.options.refusedRequests.remember(this.digest ?? this.makeDigest(), storedApps);
+  }
+
+  private readonly onRejected = (error: unknown): void => {
+    this.receiver = undefined;
     if (!(error instanceof TailraceError))
       this.options.log.warn({ err: error, method: 'POST', url: '/logs' }, 'a request failed unexpectedly');
     this.respond(rejectedResponse(error, this.keepAliveMs));
@@ -202,6 +274,7 @@ export class FastPathConnection {
   private respond(text: string): void {
     const { socket } = this;
     this.digest = undefined;
+    this.taken = undefined;
     this.reader.releaseBody();
     this.options.onResponse();
     socket.write(text, 'latin1');

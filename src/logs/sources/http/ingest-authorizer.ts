@@ -52,23 +52,6 @@ export class IngestAuthorizer {
     );
   }
 
-  /**
-   * The same for formats whose lines have no token of their own.
-   * @throws TailraceError `unauthorized`; `bad_request` when there is no source token.
-   */
-  async authorizeSingleSource(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    format: string,
-  ): Promise<LogSource> {
-    const { logSource } = await this.authorize(request, reply);
-    if (logSource) return logSource;
-    throw new TailraceError(
-      'bad_request',
-      `${format} needs a source token: add ?token=t.… or authenticate with it.`,
-    );
-  }
-
   /** @throws TailraceError `rate_limited` when the sender has sent too much, `unavailable` when the router is congested. */
   admit(request: FastifyRequest, { logSource }: AuthorizedSender): void {
     const rejection = rejectionFor(logSource, request.headers['logplex-msg-count'], this.options);

@@ -7,31 +7,36 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import { trimOws } from '../../../common/http/fields.ts';
+import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
-import { RECORD_HEADER } from '../../syslog/batch.ts';
-import { jsonToSyslogLine, readJson, readNdjson } from '../formats/json-lines.ts';
-import { estimateLogplexBatchBytes, takeLogplexBody } from '../formats/logplex-body.ts';
-import { otlpToSyslogLines } from '../formats/otlp.ts';
+import { BodyMemory, type BodyReservation } from '../bodies/body-memory.ts';
+import { digestRequestInSlices } from '../bodies/digest.ts';
+import { isQuicklyParsed, type ParseJob, parseBody } from '../bodies/parse-body.ts';
+import { type ParsedBody, ParsingThread } from '../bodies/parsing-thread.ts';
+import { readBody } from '../bodies/read-body.ts';
+import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../formats/logplex-body.ts';
+import {
+  estimatePackedBatchBytes,
+  takePackedLines,
+  takePackedLinesInSlices,
+} from '../formats/packed-lines.ts';
 import { PlainTextBody } from '../formats/plain-text-body.ts';
 import type { LineReceiver } from '../line-receiver.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import { FastPathServer } from './fast-path-server.ts';
-import { IngestAuthorizer } from './ingest-authorizer.ts';
-import { readBody } from './read-body.ts';
-import { appsStoredInSpite, digestRequest, RefusedRequests } from './refused-requests.ts';
-import { readFrameId, receiverForRequest } from './request-receiver.ts';
+import { HELD_REQUESTS, HeldRequests, type HoldableRequest } from './held-requests.ts';
+import { type AuthorizedSender, IngestAuthorizer } from './ingest-authorizer.ts';
+import { RefusedRequests } from './refused-requests.ts';
+import { readFrameId, sharesBatches } from './request-receiver.ts';
+import { RequestStorer } from './request-storer.ts';
 
 /** Largest body of a request, decompressed. */
 const BODY_BYTES_MAX = 8_000_000;
-
-const NEWLINE = 0x0a;
-/** By so much a line without timestamp and host grows in a batch. */
-const LINE_GROWTH_BYTES = RECORD_HEADER + 96;
 
 /** The format of a body, by its content type. */
 const BODY_FORMATS: Readonly<Record<string, 'logplex' | 'text' | 'ndjson' | 'json'>> = {
@@ -52,18 +57,29 @@ export interface IngestRoutesOptions {
   readonly rateLimiter: RateLimiter;
   /** May this API key write lines to any app? */
   readonly mayWrite: (key: string) => Promise<boolean>;
+  /** How long a request is held that the store can't take for now, milliseconds. */
+  readonly holdMs: number;
   readonly log: Log;
 }
 
+/** A request on its way. */
 interface PushedRequest {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  /** The source of all lines. */
-  readonly logSource: LogSource | undefined;
-  readonly body: Buffer;
-  /** About what its lines take in a batch. */
-  readonly bytes: number;
   readonly counters: ListenerCounters;
+  readonly authorizer: IngestAuthorizer;
+  readonly hold: HoldableRequest;
+  readonly memory: BodyReservation;
+}
+
+/** The lines of a request, before they are given to a receiver. */
+interface PushedLines {
+  /** About what they take in a batch. */
+  readonly batchBytes: number;
+  take(receiver: LineReceiver): void | Promise<void>;
+  /** When they don't fit into a batch, or have tokens of their own. */
+  takeInSlices(receiver: LineReceiver): Promise<void>;
+  digest(sender: string): Promise<string>;
 }
 
 /**
@@ -71,23 +87,31 @@ interface PushedRequest {
  */
 export async function registerIngestRoutes(
   server: FastifyInstance,
-  { router, rateLimiter, mayWrite, log }: IngestRoutesOptions,
+  { router, rateLimiter, mayWrite, holdMs, log }: IngestRoutesOptions,
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
   const authorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters });
   const otlpAuthorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters: otlpCounters });
+  const held = new HeldRequests({ ...HELD_REQUESTS, holdMs });
+  const bodyMemory = new BodyMemory();
+  const parsingThread = new ParsingThread();
   const refusedRequests = new RefusedRequests();
   const rejectionWarnings = [counters, otlpCounters].map((of) => new RejectionWarnings(of, log));
   const fastPath = new FastPathServer(server.server, {
     router,
     rateLimiter,
     counters,
+    held,
     refusedRequests,
     onResponse: () => rejectionWarnings[0].check(),
     log,
   });
-  server.addHook('preClose', () => fastPath.close());
+  server.addHook('preClose', async () => {
+    held.close();
+    await fastPath.close();
+  });
+  server.addHook('onClose', () => parsingThread.close());
   await server.register(async (logs) => {
     logs.removeAllContentTypeParsers();
     logs.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -103,10 +127,17 @@ export async function registerIngestRoutes(
       for (const of of rejectionWarnings) of.check();
     });
     logs.post('/logs', async (request, reply) => {
-      await takeRequest(request, reply);
+      await withMemory(request, reply, authorizer, counters, takeRequest);
       return reply.code(204).send();
     });
-    logs.post('/v1/logs', takeOtlp);
+    logs.post('/v1/logs', async (request, reply) => {
+      const isJson = contentType(request) === 'application/json';
+      await withMemory(request, reply, otlpAuthorizer, otlpCounters, takeOtlp);
+      // An ExportLogsServiceResponse without a partial success: in protobuf, no bytes at all.
+      return reply
+        .type(isJson ? 'application/json' : 'application/x-protobuf')
+        .send(isJson ? '{}' : Buffer.alloc(0));
+    });
     for (const url of ['/logs', '/v1/logs'])
       logs.route({
         method: ['GET', 'PUT', 'PATCH', 'DELETE'],
@@ -119,121 +150,180 @@ export async function registerIngestRoutes(
   });
   return [counters, otlpCounters];
 
-  async function takeRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  /** Takes a request, and gives back what its body took. */
+  async function withMemory(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    authorizerOf: IngestAuthorizer,
+    countersOf: ListenerCounters,
+    take: (pushed: PushedRequest) => Promise<void>,
+  ): Promise<void> {
+    const memory = bodyMemory.reserve();
+    const hold = held.begin(() => request.raw.socket.destroyed);
+    try {
+      await take({ request, reply, counters: countersOf, authorizer: authorizerOf, hold, memory });
+    } finally {
+      memory.release();
+    }
+  }
+
+  async function takeRequest(pushed: PushedRequest): Promise<void> {
+    const { request } = pushed;
     const format = BODY_FORMATS[contentType(request)];
-    const sender = await authorizer.authorize(request, reply);
+    const sender = await authorize(pushed);
     if (!format) throw unsupportedContentType(request);
-    authorizer.admit(request, sender);
     const { logSource } = sender;
     if (format !== 'logplex' && !logSource)
       throw new TailraceError(
         'bad_request',
         `${format === 'text' ? 'Plain text' : 'JSON'} needs a source token: add ?token=t.… or authenticate with it.`,
       );
-    const body = await readBody(request.raw, BODY_BYTES_MAX);
-    const { dyno } = request.query as { dyno?: string };
+    const body = await admitAndRead(pushed, sender);
+    const dyno = queryText(request, 'dyno');
     if (format === 'logplex') {
       const msgCount = request.headers['logplex-msg-count'];
-      const bytes = estimateLogplexBatchBytes(body.length, msgCount);
-      await storeRequest({ request, reply, logSource, body, bytes, counters }, (receiver) =>
-        takeLogplexBody(body, receiver, { msgCount, tokenPerLine: !logSource, counters }),
-      );
-      return;
-    }
-    if (format === 'text') {
-      const bytes = body.length + countLines(body) * LINE_GROWTH_BYTES;
-      const take = (receiver: LineReceiver): void => new PlainTextBody(dyno).take(body, receiver);
-      await storeRequest({ request, reply, logSource, body, bytes, counters }, take);
-      return;
-    }
-    const lines = parseCounted(counters, () =>
-      (format === 'json' ? readJson(body) : readNdjson(body)).map((value) => jsonToSyslogLine(value, dyno)),
-    );
-    const bytes = estimateBatchBytes(lines);
-    await storeRequest({ request, reply, logSource, body, bytes, counters }, linesTaker(lines));
+      const options = { msgCount, tokenPerLine: !logSource, counters };
+      await store(pushed, logSource, {
+        batchBytes: checkLogplexBody(body, options),
+        take: (receiver) => takeLogplexBody(body, receiver),
+        takeInSlices: (receiver) => takeLogplexBodyInSlices(body, receiver, options),
+        digest: (from) => digestRequestInSlices(from, body),
+      });
+      detachBuffer(body);
+    } else if (format === 'text') {
+      const text = new PlainTextBody(body, dyno);
+      await store(pushed, logSource, {
+        batchBytes: text.batchBytes,
+        take: (receiver) => text.take(receiver),
+        takeInSlices: (receiver) => text.takeInSlices(receiver),
+        digest: (from) => digestRequestInSlices(from, body),
+      });
+    } else await parseAndStore(pushed, logSource, { format, body, dyno });
   }
 
-  async function takeOtlp(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  async function takeOtlp(pushed: PushedRequest): Promise<void> {
+    const { request } = pushed;
     const type = contentType(request);
     const isJson = type === 'application/json';
-    const logSource = await otlpAuthorizer.authorizeSingleSource(request, reply, 'OTLP');
+    const { logSource } = await authorize(pushed);
+    if (!logSource)
+      throw new TailraceError(
+        'bad_request',
+        'OTLP needs a source token: add ?token=t.… or authenticate with it.',
+      );
     if (!isJson && type !== 'application/x-protobuf' && type !== 'application/protobuf')
       throw unsupportedOtlpContentType(request);
-    otlpAuthorizer.admit(request, { logSource });
-    const body = await readBody(request.raw, BODY_BYTES_MAX);
-    const isWildcard = logSource.source === WILDCARD_SOURCE;
-    const lines = parseCounted(otlpCounters, () =>
-      otlpToSyslogLines(body, isJson, logSource.source, isWildcard),
-    );
-    const bytes = estimateBatchBytes(lines);
-    await storeRequest({ request, reply, logSource, body, bytes, counters: otlpCounters }, linesTaker(lines));
-    // An ExportLogsServiceResponse without a partial success: in protobuf, no bytes at all.
-    return reply.type(isJson ? type : 'application/x-protobuf').send(isJson ? '{}' : Buffer.alloc(0));
+    const body = await admitAndRead(pushed, { logSource });
+    const source = { source: logSource.source, keepService: logSource.source === WILDCARD_SOURCE };
+    await parseAndStore(pushed, logSource, { format: isJson ? 'otlp-json' : 'otlp-protobuf', body, source });
   }
 
-  /** Stores a request's lines; resolves when they are stored. Those of an app are stored all or none. */
-  async function storeRequest(
-    { request, reply, logSource, body, bytes, counters: counted }: PushedRequest,
-    take: (receiver: LineReceiver) => Promise<void> | undefined | void,
+  function authorize({ request, reply, authorizer: by, hold }: PushedRequest): Promise<AuthorizedSender> {
+    return held.run(hold, () => by.authorize(request, reply));
+  }
+
+  async function admitAndRead(pushed: PushedRequest, sender: AuthorizedSender): Promise<Buffer> {
+    const { request, authorizer: by, hold, memory } = pushed;
+    await held.run(hold, () => {
+      by.admit(request, sender);
+      bodyMemory.assertSpace();
+    });
+    return readBody(request.raw, BODY_BYTES_MAX, memory);
+  }
+
+  async function parseAndStore(
+    pushed: PushedRequest,
+    logSource: LogSource | undefined,
+    job: ParseJob,
   ): Promise<void> {
+    const { lines, body } = await parse(pushed, logSource, job).catch((error: unknown) => {
+      if (error instanceof TailraceError && error.code === 'bad_request') pushed.counters.malformed++;
+      throw error;
+    });
+    await store(pushed, logSource, {
+      batchBytes: estimatePackedBatchBytes(lines),
+      take: (receiver) => takePackedLines(lines, receiver),
+      takeInSlices: (receiver) => takePackedLinesInSlices(lines, receiver),
+      digest: (from) => digestRequestInSlices(from, body),
+    });
+  }
+
+  async function parse(
+    { hold }: PushedRequest,
+    logSource: LogSource | undefined,
+    job: ParseJob,
+  ): Promise<ParsedBody> {
+    if (isQuicklyParsed(job)) return parseInTurn(job);
+    return held.run(hold, () => parsingThread.parse(logSource?.app ?? '', job));
+  }
+
+  /** Stores a request's lines; resolves when they are stored. What fits into one batch is stored all or none. */
+  async function store(
+    pushed: PushedRequest,
+    logSource: LogSource | undefined,
+    lines: PushedLines,
+  ): Promise<void> {
+    const { request, reply, counters: counted, hold } = pushed;
     const frameId = readFrameId(request.headers['logplex-frame-id']);
     // Heroku's drains in other formats send this header, too.
     const fromHerokuDrain =
       request.headers['logplex-drain-token'] !== undefined &&
       contentType(request) === 'application/logplex-1';
-    const sender = `${logSource?.token} ${request.url} ${contentType(request)}`;
-    const known = frameId === undefined && !refusedRequests.isEmpty ? digestRequest(sender, body) : undefined;
-    const receiver = receiverForRequest({
-      router,
-      rateLimiter,
-      counters: counted,
-      host: normalizeAddress(request.ip),
-      logSource,
-      bytes,
-      frameId,
-      storedBefore: known === undefined ? undefined : await refusedRequests.storedAppsOf(known),
-      fromHerokuDrain,
-    });
+    const digest = (): Promise<string> => lines.digest(senderOf(pushed, logSource));
+    const known = frameId === undefined && !refusedRequests.isEmpty ? await digest() : undefined;
+    const storedBefore = known === undefined ? undefined : await refusedRequests.storedAppsOf(known);
+    const bytes = lines.batchBytes;
+    const shared = sharesBatches({ logSource, bytes, frameId, storedBefore });
+    const storer = new RequestStorer(
+      {
+        router,
+        rateLimiter,
+        counters: counted,
+        host: normalizeAddress(request.ip),
+        logSource,
+        bytes,
+        frameId,
+        storedBefore,
+        fromHerokuDrain,
+      },
+      (receiver) => (shared ? lines.take(receiver) : lines.takeInSlices(receiver)),
+    );
+    hold.bytes = bytes;
     try {
-      const taking = take(receiver);
-      // Not after a turn of the event loop when nothing had to be waited for: others' lines may come.
-      await (taking ? taking.then(() => receiver.whenStored()) : receiver.whenStored());
+      await held.run(hold, () => storer.store());
     } catch (error) {
-      const storedApps = appsStoredInSpite(error, logSource?.app);
-      if (storedApps && frameId === undefined)
-        refusedRequests.remember(known ?? digestRequest(sender, body), storedApps);
+      const { storedInSpite } = storer;
+      if (storedInSpite && frameId === undefined)
+        refusedRequests.remember(known ?? (await digest()), storedInSpite);
       throw error;
     }
-    detachBuffer(body);
     // A sender that disconnects before the response doesn't know, and sends it again.
     if (known !== undefined) reply.raw.once('finish', () => refusedRequests.forget(known));
   }
 }
 
-/** Parses a body; one that is malformed is counted. */
-function parseCounted(counters: ListenerCounters, parse: () => readonly Buffer[]): readonly Buffer[] {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof TailraceError && error.code === 'bad_request') counters.malformed++;
-    throw error;
-  }
+/** Parses a small body, now or, when many have come at once, in a later turn of the event loop. */
+function parseInTurn(job: ParseJob): Promise<ParsedBody> {
+  return new Promise((resolve, reject) => {
+    eventLoopBudget.run(() => {
+      try {
+        resolve({ lines: parseBody(job), body: job.body });
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
 }
 
-function linesTaker(lines: readonly Buffer[]): (receiver: LineReceiver) => void {
-  return (receiver) => {
-    for (const line of lines) receiver.take(line, 0, line.length);
-  };
+/** Whose request it is, for the recognition of retries. */
+function senderOf({ request }: PushedRequest, logSource: LogSource | undefined): string {
+  return `${logSource?.token} ${request.url} ${contentType(request)}`;
 }
 
-function estimateBatchBytes(lines: readonly Buffer[]): number {
-  return lines.reduce((sum, line) => sum + line.length + LINE_GROWTH_BYTES, 0);
-}
-
-function countLines(text: Buffer): number {
-  let count = 1;
-  for (let at = text.indexOf(NEWLINE); at !== -1; at = text.indexOf(NEWLINE, at + 1)) count++;
-  return count;
+/** A parameter of the query; of several with this name the first one. */
+function queryText(request: FastifyRequest, name: string): string | undefined {
+  const value = (request.query as Readonly<Record<string, string | string[] | undefined>>)[name];
+  return Array.isArray(value) ? value[0] : value;
 }
 
 function contentType(request: FastifyRequest): string {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { TailraceError } from '../../../common/errors.ts';
 import { waitWithTimeout } from '../../../common/wait-with-timeout.ts';
 import type { AppId } from '../../store/contract.ts';
@@ -10,11 +9,6 @@ const REMEMBERED_MAX = 1_000;
 const REMEMBERED_MS = 10 * 60_000;
 /** So long the same request waits until it is known what became of the first one. */
 const WAIT_MS = 5_000;
-
-/** What a request is recognized by that has no name: its sender, and all that it consists of. */
-export function digestRequest(sender: string, body: Uint8Array): string {
-  return createHash('sha256').update(`${sender}\n`).update(body).digest('base64');
-}
 
 /**
  * The apps whose lines of a request are stored although it was refused, as soon as that is known; undefined when none are.

@@ -5,20 +5,19 @@
  */
 
 import type { LogRouter } from '../../router/log-router.ts';
-import type { RateLimiter } from '../../router/rate-limiter.ts';
 import type { LogSource } from '../../router/token-cache.ts';
 import type { AppId } from '../../store/contract.ts';
 import { BATCH_BYTES } from '../../syslog/batch.ts';
 import { LineReceiver } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 import { RequestBatches } from './request-batches.ts';
-import { RequestTally } from './request-tally.ts';
+import { type RequestLimiter, RequestTally } from './request-tally.ts';
 
 const FRAME_ID_CHARACTERS = 128;
 
 export interface RequestReceiverOptions {
   readonly router: LogRouter;
-  readonly rateLimiter: RateLimiter;
+  readonly rateLimiter: RequestLimiter;
   readonly counters: ListenerCounters;
   /** The sender's address. */
   readonly host: string;

@@ -4,6 +4,18 @@ import type { LogSource } from '../../router/token-cache.ts';
 import type { LineAdmission } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 
+/** What is asked about requests. */
+export type RequestLimiter = LineAdmission & Pick<RateLimiter, 'allowsRequest' | 'countLimited'>;
+
+/** For lines that were admitted before. */
+export const ADMITTED: RequestLimiter = {
+  disabled: true,
+  admit: (_logSource, lines) => lines,
+  charge() {},
+  allowsRequest: () => true,
+  countLimited() {},
+};
+
 interface Amount {
   lines: number;
   bytes: number;
@@ -15,11 +27,11 @@ interface Amount {
  */
 export class RequestTally implements LineAdmission {
   readonly disabled = false;
-  private readonly rateLimiter: RateLimiter;
+  private readonly rateLimiter: RequestLimiter;
   private readonly counters: ListenerCounters;
   private readonly amounts = new Map<LogSource, Amount>();
 
-  constructor(rateLimiter: RateLimiter, counters: ListenerCounters) {
+  constructor(rateLimiter: RequestLimiter, counters: ListenerCounters) {
     this.rateLimiter = rateLimiter;
     this.counters = counters;
   }

@@ -1,9 +1,9 @@
 /** One connection of a sender, over TCP or TLS: its bytes are cut into frames, which a {@link LineReceiver} takes. */
 import type { Socket } from 'node:net';
 import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
-import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
+import { DETACHED_BYTES_MIN, detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { type ClientCertificate, normalizeAddress } from '../../router/source-rules.ts';
-import { FrameScanner, FrameStatus } from '../../syslog/framing.ts';
+import { FrameScanner, FrameStatus, Patience } from '../../syslog/framing.ts';
 import { TrackedConnection } from '../connection-limiter.ts';
 import { FrameOutcome, LineReceiver } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
@@ -58,20 +58,28 @@ export interface ConnectionContext {
 export function serveSyslogConnection(
   socket: Socket,
   peer: SyslogPeer,
-  { router, rules, rateLimiter, connectionLimiter, log }: SyslogListenerOptions,
+  { router, rules, rateLimiter, connectionLimiter, miscountReports, log }: SyslogListenerOptions,
   { counters, rejectionWarnings, connections, tracked }: ConnectionContext,
 ): void {
   socket.on('error', () => socket.destroy());
   connectionLimiter.handshakeFinished(tracked);
   counters.connections++;
   const sourceResolver = new SourceResolver(router, rules, peer);
-  const receiver = new LineReceiver({ router, counters, host: peer.address, sourceResolver, rateLimiter });
+  const receiver = new LineReceiver({
+    router,
+    counters,
+    host: peer.address,
+    sourceResolver,
+    rateLimiter,
+    keepsFollowUps: true,
+  });
   const scanner = new FrameScanner();
   const partialFrame = new PartialFrameBuffer();
   let chunk: Buffer = Buffer.alloc(0);
   /** The chunk, with what was left before it. */
   let bytes = chunk;
   let countedSkips = 0;
+  let countedResyncs = 0;
   let first = true;
   let loadingToken = false;
   let ended = false;
@@ -79,7 +87,7 @@ export function serveSyslogConnection(
   /** Takes frame after frame; false when a token has to be looked up first. */
   const takeFrames = (): boolean => {
     for (;;) {
-      if (scanner.isAtFrameStart) scanner.pos = receiver.takeFastPath(bytes, scanner.pos);
+      if (scanner.isAtFrameStart) scanner.advanceTo(receiver.takeFastPath(bytes, scanner.pos));
       const frame = scanner.next();
       if (frame === FrameStatus.partial) return true;
       if (
@@ -89,13 +97,24 @@ export function serveSyslogConnection(
         return false;
     }
   };
+  const countFramingErrors = (): void => {
+    const resyncs = scanner.resyncCount - countedResyncs;
+    counters.malformed += scanner.skippedCount - countedSkips;
+    counters.miscounted += resyncs;
+    countedSkips = scanner.skippedCount;
+    countedResyncs = scanner.resyncCount;
+    const { lastApp } = receiver;
+    if (resyncs > 0 && lastApp !== undefined) miscountReports.count(lastApp, resyncs);
+  };
   const finishChunk = (): void => {
     const isNewFrame = scanner.pos > 0;
-    partialFrame.keepFrom(bytes, scanner.pos);
     receiver.flushInBackground();
-    counters.malformed += scanner.skippedCount - countedSkips;
-    countedSkips = scanner.skippedCount;
-    connectionLimiter.onBytes(tracked, partialFrame.size, isNewFrame);
+    if (chunk.length >= DETACHED_BYTES_MIN) receiver.letGoOfBytes();
+    else if (bytes !== chunk) receiver.letGoOfCopy(bytes, chunk, bytes.length - chunk.length);
+    partialFrame.keepFrom(bytes, scanner.pos);
+    countFramingErrors();
+    if (scanner.patience === Patience.wait || isNewFrame)
+      connectionLimiter.onBytes(tracked, partialFrame.size, isNewFrame);
     rejectionWarnings.check();
   };
   const processChunk = (): void => {
@@ -106,8 +125,10 @@ export function serveSyslogConnection(
       return;
     }
     finishChunk();
-    detachBuffer(chunk);
-    if (ended) takeFinalLine();
+    if (chunk !== NOTHING) detachBuffer(chunk);
+    if (scanner.patience === Patience.ended) return;
+    scanner.patience = Patience.wait;
+    if (ended) takeRest(Patience.ended);
     else if (router.congested) {
       socket.pause();
       router.whenUncongested(() => socket.resume());
@@ -120,24 +141,24 @@ export function serveSyslogConnection(
     if (!ended) socket.resume();
     processChunk();
   };
-  /** The connection has ended: the last line may have come without its newline. */
-  const takeFinalLine = (): void => {
-    bytes = partialFrame.join(NOTHING); // what was left may have moved
+  /** Takes what there is of a frame whose rest hasn't come, or won't. */
+  const takeRest = (patience: Patience): void => {
+    scanner.patience = patience;
+    chunk = NOTHING;
+    bytes = partialFrame.join(chunk); // what was left may have moved
     scanner.setInput(bytes);
-    if (!scanner.takeFinalLine()) return;
-    const counted = bytes[scanner.start] >= 0x31 && bytes[scanner.start] <= 0x39;
-    if (counted) counters.malformed++;
-    else if (receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup) {
-      const taken = loadTokenWithRetry(receiver).then(() => {
-        receiver.take(bytes, scanner.start, scanner.end);
-        receiver.flushInBackground();
-      });
-      connections.addPending(taken);
-      return;
-    }
-    receiver.flushInBackground();
-    rejectionWarnings.check();
+    processChunk();
   };
+  const end = (): void => {
+    if (ended) return;
+    ended = true;
+    if (!loadingToken) takeRest(Patience.ended);
+  };
+  // Its rest waits in the system while this server doesn't read it.
+  tracked.onStalled = () => {
+    if (!ended && !loadingToken && !socket.isPaused()) takeRest(Patience.stalled);
+  };
+  tracked.onEnding = end;
 
   socket.on('data', (data: Buffer) => {
     chunk = data;
@@ -155,10 +176,7 @@ export function serveSyslogConnection(
     scanner.setInput(bytes);
     processChunk();
   });
-  socket.on('end', () => {
-    ended = true;
-    if (!loadingToken) takeFinalLine();
-  });
+  socket.on('end', end);
 }
 
 /** While the store is unavailable, the sender waits; it isn't rejected. */

@@ -6,10 +6,12 @@
 import type { Settings } from '../../../common/config/settings.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
+import { AppReports } from '../../router/app-reports.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import { RateLimiter } from '../../router/rate-limiter.ts';
 import { SourceRules } from '../../router/source-rules.ts';
 import type { AppId, Store } from '../../store/contract.ts';
+import { formatTimestamp } from '../../syslog/timestamp.ts';
 import { ConnectionLimiter } from '../connection-limiter.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
@@ -59,12 +61,28 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
     partialBytesMax: settings.partialBytes,
     log,
   });
+  const miscountReports = new AppReports((app, count, sinceMs) =>
+    logToApp(
+      app,
+      `Octet counting: ${count} frames since ${formatTimestamp(sinceMs)} had a count that can't be right: a frame's count is its length in bytes (RFC 6587). Nothing is lost, but a line may be in two pieces.`,
+    ),
+  );
   const { host, proxyProtocol } = settings;
-  const options = { host, router, rules, rateLimiter, connectionLimiter, proxyProtocol, log };
+  const options = {
+    host,
+    router,
+    rules,
+    rateLimiter,
+    connectionLimiter,
+    miscountReports,
+    proxyProtocol,
+    log,
+  };
   const listeners: SyslogListener[] = [];
   const closeAll = async (): Promise<void> => {
     connectionLimiter.close();
     rateLimiter.close();
+    miscountReports.close();
     await Promise.all(listeners.splice(0).map((listener) => listener.close()));
   };
   try {

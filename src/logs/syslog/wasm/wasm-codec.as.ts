@@ -12,6 +12,11 @@ import { copy, writeCount } from '../../../common/wasm/wasm-common.as';
 export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
+/** Where the last frame that `take` decoded begins, and its record; and those of the one before it. */
+export let lastFrame: u32 = 0;
+export let lastRecord: u32 = 0;
+export let frameBefore: u32 = 0;
+export let recordBefore: u32 = 0;
 /** The last day that a timestamp may name, as the number 20121210: set by the caller, see `latestDate` in timestamp.ts. */
 export let dateMax: u32 = 0;
 
@@ -60,6 +65,10 @@ export function take(
   let at = out;
   let count: u32 = 0;
   let why: u32 = PARTIAL;
+  let last = from;
+  let lastOut = out;
+  let before = from;
+  let beforeOut = out;
   while (i < end) {
     const frame = i;
     let byte: u32 = load<u8>(i);
@@ -169,6 +178,10 @@ export function take(
       why = FULL;
       break;
     }
+    before = last;
+    beforeOut = lastOut;
+    last = frame;
+    lastOut = at;
     store<u32>(at, textLength);
     store<u16>(at, hostStart - start, 4);
     store<u16>(at, sourceStart - start, 6);
@@ -187,6 +200,10 @@ export function take(
   position = i;
   produced = at;
   lines = count;
+  lastFrame = last;
+  lastRecord = lastOut;
+  frameBefore = before;
+  recordBefore = beforeOut;
   return why;
 }
 

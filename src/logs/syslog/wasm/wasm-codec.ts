@@ -4,11 +4,16 @@
  */
 
 import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm/wasm-module.ts';
+import { framesInDoubt } from '../frame-boundary.ts';
 import { latestDate } from '../timestamp.ts';
 import { CODEC_WASM } from './wasm-codec-binary.ts';
 
 interface CodecExports extends WasmExports {
   readonly dateMax: WebAssembly.Global;
+  readonly lastFrame: WebAssembly.Global;
+  readonly lastRecord: WebAssembly.Global;
+  readonly frameBefore: WebAssembly.Global;
+  readonly recordBefore: WebAssembly.Global;
   take(
     from: number,
     end: number,
@@ -49,7 +54,8 @@ const {
 /** Bytes of a connection that are decoded in one call, and of the records made of them: less than a batch. */
 const WINDOW_BYTES = 131_072;
 const RECORDS_BYTES = 200_000;
-/** Results of `take`, beside 0 (the window ends in the middle of a frame): the next frame isn't supported; the output is full. */
+/** Results of `take`: the window ends in the middle of a frame; the next frame isn't supported; the output is full. */
+const PARTIAL = 0;
 const UNSUPPORTED = 1;
 const FULL = 2;
 
@@ -106,9 +112,19 @@ export function decodeFrames(
       SOURCE,
       source.length,
     );
-    const reached = wasm.position.value - shift;
-    const count = wasm.lines.value;
-    if (count > 0) sink.addRecords(memory.subarray(OUTPUT, wasm.produced.value), count, reached - pos);
+    let reached = wasm.position.value - shift;
+    let count = wasm.lines.value;
+    if (count > 0) {
+      let end = wasm.produced.value;
+      const doubtful = countDoubtful(bytes, reached, status);
+      if (doubtful > 0) {
+        // The end of a frame may be wrong: see `framing.ts`, which takes it.
+        reached = (doubtful === 1 ? wasm.lastFrame : wasm.frameBefore).value - shift;
+        end = (doubtful === 1 ? wasm.lastRecord : wasm.recordBefore).value;
+        count -= doubtful;
+      }
+      if (count > 0) sink.addRecords(memory.subarray(OUTPUT, end), count, reached - pos);
+    }
     const moved = reached > pos;
     pos = reached;
     if (status === UNSUPPORTED || (!moved && loadedStart === pos) || pos >= bytes.length) return pos;
@@ -117,6 +133,14 @@ export function decodeFrames(
     if (loadedEnd === bytes.length) return pos;
     loadInput(bytes, pos);
   }
+}
+
+/** How many of the frames that were decoded before `reached` have to be looked at again, for what is behind them. */
+function countDoubtful(bytes: Uint8Array, reached: number, status: number): number {
+  if (reached === bytes.length) return 0;
+  // The window's end, or the output's, says nothing of the frame behind it: the next call does.
+  if (status === FULL || (status === PARTIAL && loadedEnd < bytes.length)) return 1;
+  return framesInDoubt(bytes, reached);
 }
 
 /**

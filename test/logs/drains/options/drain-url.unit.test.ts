@@ -34,5 +34,28 @@ describe('a drain’s URL', () => {
     ['https://host/a:b@c', 'https://host/a:b@c'],
     ['https://token@host/', 'https://****@host/'],
     ['https://host/v1?dd-api-key=secret&a=b#x', 'https://host/v1?dd-api-key=****&a=b#x'],
+    ['https://a@b:secret@h/', 'https://a@b:****@h/'],
+    ['no url http://u:p@h and https://v:q@i', 'no url http://u:****@h and https://v:****@i'],
+    ['https://h/?next=http://u:p@h/', 'https://h/?next=http://u:****@h/'],
+    ['https://h/?a?token=x&b=1', 'https://h/?a?token=****&b=1'],
+    ['https://h/?api_key=x?y&TOKEN=z#f', 'https://h/?api_key=****&TOKEN=****#f'],
   ])('%s is printed as %s', (url, shown) => expect(redactUrl(url)).toBe(shown));
+});
+
+describe('an address without end', () => {
+  it.each([
+    ['colons', '://', ':'],
+    ['question marks', 'https://h/', '?'],
+    ['names', 'https://h/?', 'key'],
+    ['beginnings', '', '://'],
+    ['users', '://', 'u@'],
+  ])('of %s is printed in time that is linear in it', (_name, start, unit) => {
+    const text = start + unit.repeat(1_000_000);
+    expect(redactUrl(text).length).toBeLessThanOrEqual(text.length + 10);
+  });
+
+  it('is refused before it is looked at', () =>
+    expect(() => parseDrainUrl(`https://h/${':'.repeat(90_000)}`)).toThrow(
+      'A drain URL may have 8192 characters at the most.',
+    ));
 });

@@ -8,7 +8,12 @@ import { type Server, startServer } from '../../../support/server.ts';
 const NOT_OTLP: ExpectedOutcome = [400, 'Bad request: the body is no ExportLogsServiceRequest.'];
 const NOT_GZIP: ExpectedOutcome = [400, 'Bad request: the body is not valid gzip.'];
 const TOO_LARGE: ExpectedOutcome = [413, 'The body is over 8000000 bytes: send it in several requests.'];
-const TOO_MANY: ExpectedOutcome = [413, 'The request has over 100000 lines: send several requests.'];
+const TOO_MANY: ExpectedOutcome = [413, 'The body has over 100000 lines: send them in several requests.'];
+const TOO_DEEP: ExpectedOutcome = [400, 'Bad request: the JSON is nested too deep.'];
+const notOtlp = (detail: string): ExpectedOutcome => [
+  400,
+  `Bad request: the body is no ExportLogsServiceRequest: ${detail}.`,
+];
 const gzip = { 'content-encoding': 'gzip' };
 const type = (name: string): [ExpectedOutcome, Record<string, string>] => [
   [415, `Content-Type ${name} isn't supported: send application/x-protobuf or application/json.`],
@@ -80,10 +85,11 @@ const JSON_BODIES: BodyCase[] = [
   [
     'values, 20,000 deep',
     `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":${deepBody}}]}]}]}`,
-    NOT_OTLP,
+    TOO_DEEP,
   ],
-  ['brackets, 200,000 deep', '['.repeat(200_000) + ']'.repeat(200_000), NOT_OTLP],
-  ['too many records', JSON.stringify(request(...Array(100_001).fill(0))), TOO_MANY],
+  ['brackets, 200,000 deep', '['.repeat(200_000) + ']'.repeat(200_000), TOO_DEEP],
+  ['brackets that are only opened', '['.repeat(1_000_000), TOO_DEEP],
+  ['too many records', JSON.stringify(request(...Array(100_001).fill({}))), TOO_MANY],
   ['too large', `{"a":"${'x'.repeat(8_000_000)}"}`, TOO_LARGE],
   ['a gzip bomb', gzipSync(Buffer.alloc(50_000_000, 0x20)), TOO_LARGE, gzip],
   ['no gzip', '{}', NOT_GZIP, gzip],
@@ -93,11 +99,44 @@ const JSON_BODIES: BodyCase[] = [
   ['gRPC', whole, ...type('application/grpc')],
   // Odd, but read as far as it goes.
   ['an empty object', '{}', 0],
-  ['other fields alone', '{"resourceSpans":[{"scopeSpans":[]}]}', 0],
-  ['lists that are none', '{"resourceLogs":{"a":1}}', 0],
-  ['lists of nothing', '{"resourceLogs":[null,7,"x",[]]}', 0],
-  ['scopes that are none', '{"resourceLogs":[{"scopeLogs":"x"}]}', 0],
-  ['records that are none', JSON.stringify(request(7, null, 'x')), 3],
+  ['empty lists', '{"resourceLogs":[{"resource":{},"schemaUrl":"x","scopeLogs":[{"scope":{}}]}]}', 0],
+  ['null for lists', '{"resourceLogs":null}', 0],
+  ['fields of a later version beside the list', '{"resourceLogs":[],"later":[1]}', 0],
+  // Nothing of these would be stored: they are refused.
+  [
+    'traces',
+    '{"resourceSpans":[{"scopeSpans":[]}]}',
+    notOtlp('instead of resourceLogs it has "resourceSpans"'),
+  ],
+  [
+    'metrics',
+    '{"resource_metrics":[{"scope_metrics":[]}]}',
+    notOtlp('instead of resourceLogs it has "resource_metrics"'),
+  ],
+  ['a line', '{"timestamp":1,"body":"x"}', notOtlp('instead of resourceLogs it has "timestamp"')],
+  ['lines', '{"logs":[{"body":"x"}]}', notOtlp('instead of resourceLogs it has "logs"')],
+  [
+    'a record right in a resource',
+    '{"resourceLogs":[{"logRecords":[{}]}]}',
+    notOtlp('instead of scopeLogs it has "logRecords"'),
+  ],
+  [
+    'a scope with spans',
+    '{"resourceLogs":[{"scopeLogs":[{"spans":[{}]}]}]}',
+    notOtlp('instead of logRecords it has "spans"'),
+  ],
+  ['lists that are none', '{"resourceLogs":{"a":1}}', notOtlp('resourceLogs is no list')],
+  [
+    'lists of nothing',
+    '{"resourceLogs":[null,7,"x",[]]}',
+    notOtlp('resourceLogs has an entry that is no object'),
+  ],
+  ['scopes that are none', '{"resourceLogs":[{"scopeLogs":"x"}]}', notOtlp('scopeLogs is no list')],
+  [
+    'records that are none',
+    JSON.stringify(request(7, null, 'x')),
+    notOtlp('logRecords has an entry that is no object'),
+  ],
   ['an empty record', one({}), 1],
   ['a body that is no value', one({ body: 7 }), 1],
   ['a body of no kind', one({ body: {} }), 1],
@@ -140,7 +179,17 @@ const PROTOBUF_BODIES: BodyCase[] = [
   ['a body longer than its record', record(0x2a, 50, 0x0a), NOT_OTLP],
   ['a text that is no UTF-8', record(0x2a, 4, 0x0a, 2, 0xff, 0xfe), NOT_OTLP],
   ['a megabyte of ones', Buffer.alloc(1_000_000, 0xff), NOT_OTLP],
-  ['values, 50,000 deep', nested(50_000), NOT_OTLP],
+  ['values, 50,000 deep', nested(50_000), [400, 'Bad request: the values are nested too deep.']],
+  [
+    'traces',
+    field(1, field(2, field(2, field(1, Buffer.alloc(16, 7))))),
+    notOtlp('its fields are those of something else, such as traces or metrics'),
+  ],
+  [
+    'metrics',
+    field(1, field(2, field(2, field(1, Buffer.from('requests'))))),
+    notOtlp('its fields are those of something else, such as traces or metrics'),
+  ],
   ['gzip without Content-Encoding', gzipSync(whole), NOT_OTLP],
   ['gzip cut short', gzipSync(whole).subarray(0, 20), NOT_GZIP, gzip],
   ...[1, 2, 5, 20, 40].map(

@@ -84,6 +84,16 @@ describe('JSON', () => {
     expect(await server.readMessages(app)).toEqual(['once']);
   });
 
+  it('a list of lines under a name is these lines, with what is beside it in each of them', async () => {
+    const app = await server.createApp();
+    const body = { service: 'shop', level: 'warn', logs: [{ message: 'a', service: 'own' }, 'b'] };
+    expect((await postLogs(server, app.token, JSON.stringify(body), json)).status).toBe(204);
+    expect(await lines(app)).toMatchObject([
+      { message: 'a', severity: 4, structured_data: '[json@32473 service="own"]' },
+      { message: 'b', severity: 4, structured_data: '[json@32473 service="shop"]' },
+    ]);
+  });
+
   it('fields that don’t fit into a header are appended to the message', async () => {
     const app = await server.createApp();
     const big = 'x'.repeat(7_000);
@@ -165,6 +175,60 @@ describe('OTLP', () => {
         '[otlp@32473 retries="3" tags="[\\"a\\",true\\]" trace_id="5b8efff798038103d269b633813fc60c"]',
     });
     expect(other).toMatchObject({ severity: 6, message: '{"k":1.5}' });
+  });
+
+  it('with the names of the .proto file, as every parser of its JSON has to take them', async () => {
+    const app = await server.createApp();
+    const snake = JSON.stringify(REQUEST).replace(
+      /"([a-z]+[A-Z]\w*)":/g,
+      (_, name: string) => `"${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}":`,
+    );
+    for (const name of ['resource_logs', 'scope_logs', 'log_records', 'time_unix_nano', 'severity_number'])
+      expect(snake).toContain(`"${name}":`);
+    expect((await otlp(app.token, snake, json)).status).toBe(200);
+    expect((await otlp(app.token, JSON.stringify(REQUEST), json)).status).toBe(200);
+    const found = (await lines(app)).map(({ id, position, timestamp, ...line }) => line);
+    expect((await lines(app))[0].timestamp).toBe('2012-12-10T03:00:48.123456+00:00');
+    expect(found.slice(0, 2)).toEqual(found.slice(2));
+    expect(found[0]).toMatchObject({ message: 'it broke', severity: 3, hostname: 'box-7' });
+  });
+
+  it.each([
+    ['a text', 'plain', 'plain'],
+    ['a number', 7, '7'],
+    ['an object', { a: 1 }, '{"a":1}'],
+    ['a list', ['a', 1], '["a",1]'],
+    ['a value of no kind that is known', { dateValue: 'a' }, '{"dateValue":"a"}'],
+    ['nothing', null, ''],
+  ])('a body that is %s is stored', async (_name, body, expected) => {
+    const app = await server.createApp();
+    const request = { resourceLogs: [{ scopeLogs: [{ logRecords: [{ body }] }] }] };
+    expect((await otlp(app.token, JSON.stringify(request), json)).status).toBe(200);
+    expect(await server.readMessages(app)).toEqual([expected]);
+  });
+
+  it('attributes, severities and times in other forms are stored', async () => {
+    const app = await server.createApp();
+    const logRecords = [
+      { attributes: { plain: 'x', n: { intValue: '3' } } },
+      { attributes: [{ value: { stringValue: 'no key' } }, { key: 'k', value: 'unwrapped' }] },
+      { severityText: 'ERROR' },
+      { severityText: 'SEVERE2' },
+      { severityNumber: 'SEVERITY_NUMBER_WARN2' },
+      { timeUnixNano: 'yesterday' },
+      { attributes: [{ key: '__proto__', value: { stringValue: 'p' } }] },
+    ];
+    const request = { resourceLogs: [{ scopeLogs: [{ logRecords }] }] };
+    expect((await otlp(app.token, JSON.stringify(request), json)).status).toBe(200);
+    expect((await lines(app)).map(({ severity, structured_data }) => [severity, structured_data])).toEqual([
+      [6, '[otlp@32473 plain="x" n="3"]'],
+      [6, '[otlp@32473 k="unwrapped" attributes="[{\\"value\\":{\\"stringValue\\":\\"no key\\"}}\\]"]'],
+      [3, undefined],
+      [6, '[otlp@32473 severity_text="SEVERE2"]'],
+      [4, undefined],
+      [6, '[otlp@32473 time_unix_nano="yesterday"]'],
+      [6, '[otlp@32473 __proto__="p"]'],
+    ]);
   });
 
   it('a token for any source: the service is the source', async () => {

@@ -152,15 +152,54 @@ describe('POST /logs', () => {
 });
 
 describe('plain text', () => {
-  it('is one line a line, without empty ones', async () => {
+  it('is one line a line, empty ones too', async () => {
     await freshApp();
     const answer = await postLogs(server, app.token, 'one\r\n\ntwo\nthree', { 'content-type': 'text/plain' });
     expect(answer.status).toBe(204);
     expect((await server.readLines(app)).map((text) => text.slice(text.indexOf(' ') + 1))).toEqual([
       'app[log]: one',
+      'app[log]: ',
       'app[log]: two',
       'app[log]: three',
     ]);
+  });
+
+  it.each([
+    ['nothing', '', []],
+    ['a newline', '\n', ['']],
+    ['line ends alone', '\r\n\n', ['', '']],
+    ['an empty line at the end', 'a\n\n', ['a', '']],
+    ['an empty line first', '\n\na', ['', '', 'a']],
+  ])('%s', async (_name, body, expected) => {
+    await freshApp();
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded'])
+      expect((await postLogs(server, app.token, body, { 'content-type': type })).status).toBe(204);
+    expect(await server.readMessages(app)).toEqual([...expected, ...expected]);
+  });
+
+  it('of more lines than a request may have: 413, and nothing is stored', async () => {
+    await freshApp();
+    const body = gzipSync('\n'.repeat(8_000_000));
+    const answer = await postLogs(server, app.token, body, {
+      'content-type': 'text/plain',
+      'content-encoding': 'gzip',
+    });
+    expect(answer).toMatchObject({
+      status: 413,
+      text: 'The body has over 100000 lines: send them in several requests.',
+    });
+    expect(await server.readMessages(app)).toEqual([]);
+  });
+
+  it('takes the first of several dynos in the address', async () => {
+    await freshApp();
+    const { statusCode } = await request(`${server.url}/logs?dyno=a.1&dyno=b.2`, {
+      method: 'POST',
+      headers: { authorization: basicAuth(app.token), 'content-type': 'text/plain' },
+      body: 'x',
+    });
+    expect(statusCode).toBe(204);
+    expect(await server.readMessages(app, 'dyno=a.1')).toEqual(['x']);
   });
 
   it.skipIf(missing('curl'))(

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { SILENT_LOG } from '../../../../src/common/log.ts';
+import { AppReports } from '../../../../src/logs/router/app-reports.ts';
 import { LogRouter } from '../../../../src/logs/router/log-router.ts';
 import { RateLimiter } from '../../../../src/logs/router/rate-limiter.ts';
 import { ruleKey, SourceRules } from '../../../../src/logs/router/source-rules.ts';
@@ -69,6 +70,7 @@ async function follow(retryMs: number): Promise<RulePortListeners> {
       rules,
       rateLimiter,
       connectionLimiter,
+      miscountReports: new AppReports(() => {}),
       proxyProtocol: false,
       log,
     },

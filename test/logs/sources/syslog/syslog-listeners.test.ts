@@ -105,7 +105,7 @@ describe('syslog over TCP', () => {
     expect(await server.readMessages(app)).toEqual(['first', 'second', last]);
   });
 
-  it('resynchronizes at the next newline after malformed framing, and counts it', async () => {
+  it('resynchronizes after malformed framing, and counts what is nobody’s', async () => {
     const app = await server.createApp();
     const other = await server.createApp();
     const neighbour = await connectTcp(server.syslogPort);
@@ -126,12 +126,19 @@ describe('syslog over TCP', () => {
     );
     neighbour.write(octetCounted(logplexLine('before', other.token)).subarray(20));
     neighbour.end(octetCounted(logplexLine('after', other.token)));
-    await until('the lines', async () => (await server.readMessages(app)).length === 3);
+    await until('the lines', async () => (await server.readMessages(app)).length === 4);
     await until('the neighbour’s lines', async () => (await server.readMessages(other)).length === 2);
-    expect(await server.readMessages(app)).toEqual(['good', 'good again', 'and again']);
+    expect(await server.readMessages(app)).toEqual([
+      'good',
+      'good again',
+      'not syslog at all', // it follows a line of the app
+      'and again',
+    ]);
     expect(await server.readMessages(other)).toEqual(['before', 'after']);
     const after = await server.sourceCounters('tcp');
-    expect(after.malformed - before.malformed).toBe(2);
+    expect(after.malformed - before.malformed).toBe(2); // a NUL ends a line as well
+    expect(after.headerless - before.headerless).toBe(1);
+    expect(after.miscounted - before.miscounted).toBe(1);
     expect(after.unknownToken - before.unknownToken).toBe(1); // an old line that says nothing of whose it is
   });
 

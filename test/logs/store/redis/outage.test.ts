@@ -242,13 +242,18 @@ describe.runIf(hasRedis)('when Redis', () => {
     await third.append(app, batchOf('11'));
     await until('the new line is seen', () => tail.newest() === 11, 1_000);
     expect((await here.read(app, 6, 1e6)).map(({ first }) => first)).toEqual([11]);
+    expect(await server.command('pttl', state)).toBe(-1);
     tail.close();
     // A router that appended knows its own sequences, also without subscribers.
     const unread = newAppId();
     await there.append(unread, batchOf('1', '2', '3'));
     const keys = streamKeys(unread);
     await server.command('del', keys.lines, keys.index, keys.state);
+    // What others raise of a removed stream expires, and stays once something is appended.
+    await server.command('hset', keys.state, 'next', 2);
+    await server.command('pexpire', keys.state, 1_000_000);
     expect(await there.append(unread, batchOf('4'))).toMatchObject({ first: 4, last: 4 });
     expect(await there.bounds(unread)).toMatchObject({ first: 4, last: 4 });
+    expect(await server.command('pttl', keys.state)).toBe(-1);
   });
 });

@@ -168,7 +168,8 @@ class Repair {
       this.steps.push(
         `${STORE_FILE} is damaged (${damage}): a new one gets the ${records.length} records that can be read${deleted}.`,
       );
-    } else if (state !== 'intact') this.steps.push(`${STORE_FILE} is ${state}: a new one is made.`);
+    } else if (state !== 'intact' && unknown !== '')
+      this.steps.push(`${STORE_FILE} is ${state}: a new one is made.`);
     for (const name of damagedRecords) {
       this.setAside = true;
       this.steps.push(

@@ -285,9 +285,9 @@ export class EmbeddedStreams {
     if (open && (this.changed.has(app) || this.noting.isRunning)) return;
     this.openedToTrim.delete(app);
     if (!open?.appender.idle || !open.stream.isSettled || open.stream.bounds.last !== open.notedUpTo) return;
-    for (const { path } of open.stream.segments) this.files.close(path);
     this.byApp.delete(app);
     this.noteOldest(app, open.stream.oldestStoredAtMs);
+    for (const { path } of open.stream.segments) this.files.close(path);
   }
 
   private async writeNotes(): Promise<void> {

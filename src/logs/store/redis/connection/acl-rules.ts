@@ -10,7 +10,7 @@ export type CommandNeed = 'always' | 'wait' | 'database' | 'cluster' | 'label';
 const REQUIRED_COMMANDS: Readonly<Record<CommandNeed, readonly string[]>> = {
   always: [
     ...['eval', 'evalsha', 'info', 'time', 'subscribe', 'unsubscribe', 'publish'],
-    ...['get', 'set', 'incr', 'exists', 'unlink', 'pexpire', 'pttl', 'scan'],
+    ...['get', 'set', 'incr', 'exists', 'unlink', 'pexpire', 'persist', 'pttl', 'scan'],
     ...['hget', 'hmget', 'hgetall', 'hset', 'hdel', 'hlen', 'zadd', 'zrem', 'zrangebylex'],
     ...['xadd', 'xrange', 'xrevrange', 'xtrim'],
   ],

@@ -217,13 +217,17 @@ export class RedisConnection {
   }
 
   /** Sends a command; while its user starts, again and again when Redis is away, for a while. */
-  private async send<T>(command: () => Promise<T>, once = false): Promise<T> {
+  private send<T>(command: () => Promise<T>, once = false): Promise<T> {
+    return this.startPatienceMs === 0 || once ? this.translateErrors(command) : this.sendPatiently(command);
+  }
+
+  private async sendPatiently<T>(command: () => Promise<T>): Promise<T> {
     let giveUpMs = Number.POSITIVE_INFINITY;
     for (;;)
       try {
         return await this.translateErrors(command);
       } catch (error) {
-        if (this.startPatienceMs === 0 || once || this.closed || !this.isTransient(error)) throw error;
+        if (this.startPatienceMs === 0 || this.closed || !this.isTransient(error)) throw error;
         const nowMs = performance.now();
         giveUpMs = Math.min(giveUpMs, nowMs + this.startPatienceMs);
         if (nowMs > giveUpMs) {

@@ -87,6 +87,7 @@ function scriptedCommands([stream, hash, set, text]: readonly string[]): (string
     ['xtrim', stream, 'MINID', 0],
     ['exists', hash],
     ['pttl', hash],
+    ['persist', hash],
     ...expiring,
     ['publish', PROBE_CHANNEL, ''],
     ['unlink', stream, hash, set, text],

@@ -39,6 +39,8 @@ local FALLS_MAX = 8
 local FRAME_GAP_MS = 60000
 -- The keys of a stream that nobody appends to any more expire, this much after its last batch is too old.
 local SLACK_MS = 60000
+-- What is known of a stream that was removed, or never was, is kept for so long.
+local HOUR_MS = 3600000
 -- How long the last call of an origin is remembered, and of how many origins.
 local PRODUCER_MS = 86400000
 local PRODUCERS_MAX = 200
@@ -121,6 +123,7 @@ if mine then
 end
 if not deadline then
   redis.call('HSET', KEYS[3], producer, call .. ' 0 ' .. clock)
+  if not state[3] then redis.call('PEXPIRE', KEYS[3], HOUR_MS) end
   return { clock, 0 }
 end
 
@@ -208,6 +211,8 @@ end
 redis.call('HSET', KEYS[3], 'next', next, 'first', first, 'total', total, 'before', before,
   'newest_at', now, 'oldest_at', oldest_at, 'generation', generation, 'since', since,
   producer, call .. ' ' .. start .. ' ' .. now)
+-- The state of a stream that was removed may have been about to expire.
+if not state[3] then redis.call('PERSIST', KEYS[3]) end
 if #falls > 0 then
   for i, fall in ipairs(falls) do falls[i] = string.format('%.0f:%.0f', fall[1], fall[2]) end
   redis.call('HSET', KEYS[3], 'falls', table.concat(falls, ','))

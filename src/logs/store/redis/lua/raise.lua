@@ -9,9 +9,10 @@ Returns the next sequence.
 ]]
 
 local HOUR_MS = 3600000
-local next = tonumber(redis.call('HGET', KEYS[1], 'next')) or 1
+local state = redis.call('HMGET', KEYS[1], 'next', 'total')
+local next = tonumber(state[1]) or 1
 if next >= tonumber(ARGV[1]) then return next end
 redis.call('HSET', KEYS[1], 'next', ARGV[1])
--- Of a stream that was removed: whoever still follows it raises it again.
-if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], HOUR_MS) end
+-- Of a stream that was removed: whoever still follows it raises it again. When something is appended, it stays.
+if not state[2] then redis.call('PEXPIRE', KEYS[1], HOUR_MS) end
 return tonumber(ARGV[1])

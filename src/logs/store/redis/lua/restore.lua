@@ -21,5 +21,6 @@ redis.call('XADD', KEYS[1], id, header, ARGV[5])
 redis.call('XADD', KEYS[2], id, '', header)
 redis.call('HSET', KEYS[3], 'next', first + count, 'total', total, 'newest_at', at)
 if fresh then redis.call('HSET', KEYS[3], 'first', first, 'before', total - bytes, 'oldest_at', at) end
+if not state[2] then redis.call('PERSIST', KEYS[3]) end
 for i = 1, 2 do redis.call('PEXPIRE', KEYS[i], ARGV[6]) end
 return 1

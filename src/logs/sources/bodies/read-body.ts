@@ -2,13 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import * as zlib from 'node:zlib';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
+import type { BodyReservation } from './body-memory.ts';
 import { zstdFrames } from './zstd-frame.ts';
 
 type Decompress = (
   body: Buffer,
-  options: { maxOutputLength: number },
+  options: zlib.ZlibOptions,
   done: (error: Error | null, unpacked: Buffer) => void,
 ) => void;
+
+/** Bytes that are unpacked at a time: each time the main thread takes them over. */
+const UNPACKED_BYTES = 131_072;
+/** Zstandard frames in a body: each is unpacked on its own. */
+const ZSTD_FRAMES_MAX = 1_000;
 
 /** Bytes of a rejected body that are still read. */
 const DISCARD_BYTES_MAX = 64 * 1_048_576;
@@ -27,20 +33,38 @@ function isDecompress(value: unknown): value is Decompress {
 
 /**
  * Reads a request's body, decompressed.
+ * @param memory counts what it takes.
  * @throws TailraceError `too_large` as soon as it is known to be over `maxBytes`, compressed or not;
  * `bad_request` when it isn't valid in its Content-Encoding; `unsupported_type` for other encodings.
  */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export async function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  memory: BodyReservation,
+): Promise<Buffer> {
   const encoding = request.headers['content-encoding']?.toLowerCase();
   const isCompressed = encoding !== undefined && encoding !== 'identity';
   const decompressor = isCompressed ? DECOMPRESSORS[encoding] : undefined;
   if (isCompressed && !decompressor) throw unsupportedEncoding(encoding);
   if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
-  const body = await collect(request, maxBytes);
+  const body = await collect(request, maxBytes, memory);
   if (!decompressor) return body;
-  if (encoding !== 'zstd') return decompress(body, maxBytes, decompressor, String(encoding));
+  const unpacked = await unpack(body, maxBytes, decompressor, String(encoding));
+  memory.add(unpacked.length);
+  return unpacked;
+}
+
+async function unpack(
+  body: Buffer,
+  maxBytes: number,
+  decompressor: Decompress,
+  encoding: string,
+): Promise<Buffer> {
+  if (encoding !== 'zstd') return decompress(body, maxBytes, decompressor, encoding);
   const frames = zstdFrames(body);
   if (!frames) throw invalidEncoding(encoding);
+  if (frames.length > ZSTD_FRAMES_MAX)
+    throw new TailraceError('too_large', `The body has over ${ZSTD_FRAMES_MAX} zstd frames: send fewer.`);
   const parts: Buffer[] = [];
   let left = maxBytes;
   for (const frame of frames) {
@@ -64,16 +88,19 @@ export function discardRemainingBody(request: IncomingMessage, maxBytes = DISCAR
   });
 }
 
-function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+function collect(request: IncomingMessage, maxBytes: number, memory: BodyReservation): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let first: Buffer | undefined;
     let more: Buffer[] | undefined;
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > maxBytes) {
+      try {
+        if (size > maxBytes) throw tooLarge(maxBytes);
+        memory.add(chunk.length);
+      } catch (error) {
         request.removeAllListeners('data'); // the rest is for `discardRemainingBody`
-        reject(tooLarge(maxBytes));
+        reject(error);
         return;
       }
       if (!first) first = chunk;
@@ -103,12 +130,21 @@ function decompress(
   encoding: string,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    decompressor(body, { maxOutputLength: maxBytes }, (error, unpacked) => {
-      if (!error) resolve(unpacked);
-      else if (error instanceof RangeError) reject(tooLarge(maxBytes));
-      else reject(invalidEncoding(encoding, error));
-    });
+    decompressor(
+      body,
+      { maxOutputLength: maxBytes, chunkSize: chunkSizeFor(body, maxBytes) },
+      (error, unpacked) => {
+        if (!error) resolve(unpacked);
+        else if (error instanceof RangeError) reject(tooLarge(maxBytes));
+        else reject(invalidEncoding(encoding, error));
+      },
+    );
   });
+}
+
+/** A small body stays small in most cases. */
+function chunkSizeFor({ length }: Buffer, maxBytes: number): number {
+  return Math.max(1_024, Math.min(UNPACKED_BYTES, maxBytes, length * 8));
 }
 
 function invalidEncoding(encoding: string, cause?: unknown): TailraceError {

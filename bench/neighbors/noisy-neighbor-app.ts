@@ -1,14 +1,14 @@
 /**
  * One app sends ten times what it may; how long do another app's requests take, beside a quiet server?
  *
- *   node dist/bench/noisy-neighbor-app.js [--limit 10000] [--requests 500]
+ *   node dist/bench/neighbors/noisy-neighbor-app.js [--limit 10000] [--requests 500]
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
-import { startServer } from './rig/bench-server.ts';
-import { cpuSeconds } from './rig/proc.ts';
-import { formatDecimal, formatInteger, parseFlags, quantile, runIfMain, type Table } from './rig/report.ts';
+import { startServer } from '../rig/bench-server.ts';
+import { cpuSeconds } from '../rig/proc.ts';
+import { formatDecimal, formatInteger, parseFlags, quantile, runIfMain, type Table } from '../rig/report.ts';
 
 const LINE =
   '<190>1 2012-12-10T03:00:48.123456+00:00 host TOKEN web.1 - - at=info method=GET path="/" status=200';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { zstdFrames } from '../../../../src/logs/sources/http/zstd-frame.ts';
+import { zstdFrames } from '../../../../src/logs/sources/bodies/zstd-frame.ts';
 
 const MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
 const text = [...Buffer.from('hello')];

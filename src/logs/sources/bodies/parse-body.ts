@@ -1,0 +1,46 @@
+/** Bodies whose lines have to be made first: JSON and OTLP. The same on the main thread, for small ones, and on that for large ones. */
+import { countJsonLines, jsonToSyslogLine, readJson, readNdjson } from '../formats/json-lines.ts';
+import { isSmallOtlpRequest, type OtlpSource, packOtlpLines } from '../formats/otlp.ts';
+import { LinePacker, type PackedLines } from '../formats/packed-lines.ts';
+
+/** A body, and how it is read. */
+export interface ParseJob {
+  readonly format: 'json' | 'ndjson' | 'otlp-json' | 'otlp-protobuf';
+  readonly body: Buffer;
+  /** The dyno of lines that name none. */
+  readonly dyno?: string;
+  /** For OTLP. */
+  readonly source?: OtlpSource;
+}
+
+/** A larger body is parsed on another thread; so is one with more lines, since a line can be two bytes. */
+const QUICK_BYTES = 65_536;
+const QUICK_LINES = 1_000;
+/** Records, attributes and values of OTLP. */
+const QUICK_MESSAGES = 2_000;
+
+const NO_SOURCE: OtlpSource = { source: undefined, keepService: false };
+
+/**
+ * Is it parsed in a millisecond or two?
+ * @throws TailraceError as {@link parseBody}
+ */
+export function isQuicklyParsed({ format, body }: ParseJob): boolean {
+  if (body.length > QUICK_BYTES) return false;
+  if (format === 'json' || format === 'ndjson')
+    return countJsonLines(body, format === 'ndjson', QUICK_LINES) <= QUICK_LINES;
+  return isSmallOtlpRequest(body, format === 'otlp-json', QUICK_MESSAGES);
+}
+
+/**
+ * The lines of a body, without a token.
+ * @throws TailraceError `bad_request` when it can't be read, `too_large` when it has too much of something.
+ */
+export function parseBody({ format, body, dyno, source = NO_SOURCE }: ParseJob): PackedLines {
+  const packer = new LinePacker();
+  if (format === 'json' || format === 'ndjson')
+    for (const value of format === 'json' ? readJson(body) : readNdjson(body))
+      packer.add(jsonToSyslogLine(value, dyno));
+  else packOtlpLines(body, format === 'otlp-json', source, packer);
+  return packer.pack();
+}

@@ -1,0 +1,118 @@
+/** Requests to the API that are small to send and much work to read: refused in one sentence, before they are parsed or compiled. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type App, type Server, startServer } from '../support/server.ts';
+
+let server: Server;
+let app: App;
+beforeAll(async () => {
+  server = await startServer();
+  app = await server.createApp();
+});
+afterAll(() => server.close());
+
+async function ask(
+  method: string,
+  path: string,
+  body?: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; message: string }> {
+  const answer = await fetch(server.url + path.replace('APP', app.name), {
+    method,
+    headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json', ...headers },
+    body,
+  });
+  const text = await answer.text();
+  return { status: answer.status, message: text.startsWith('{') ? JSON.parse(text).message : '' };
+}
+
+const keys = (count: number, value = '"v"'): string =>
+  `{${Array.from({ length: count }, (_, i) => `"K${i}":${value}`).join(',')}}`;
+
+describe('JSON', () => {
+  it.each([
+    ['brackets', '['.repeat(1_000_000), 400, 'Bad request: the JSON is nested too deep.'],
+    ['objects', '{"a":'.repeat(200_000), 400, 'Bad request: the JSON is nested too deep.'],
+    [
+      'thirty-three arrays',
+      '['.repeat(33) + ']'.repeat(33),
+      400,
+      'Bad request: the JSON is nested too deep.',
+    ],
+    ['keys', keys(70_000, '1'), 400, 'Bad request: an object in it has over 5000 keys.'],
+    [
+      'empty arrays',
+      `{"a":[${'[],'.repeat(300_000)}[]]}`,
+      413,
+      'The JSON has over 20000 objects and arrays.',
+    ],
+  ])('of %s without end is refused', async (_name, body, status, message) => {
+    for (const [method, path] of [
+      ['POST', '/apps'],
+      ['PATCH', '/apps/APP/config-vars'],
+      ['PATCH', '/apps/APP/formation'],
+      ['POST', '/apps/APP/log-drains'],
+      ['POST', '/apps/APP/log-sessions'],
+    ])
+      expect(await ask(method, path, body)).toEqual({ status, message });
+  });
+
+  it('that is valid is taken as before', async () => {
+    expect((await ask('PATCH', '/apps/APP/config-vars', keys(2_000))).status).toBe(200);
+    expect((await ask('PATCH', '/apps/APP/config-vars', keys(2_000, 'null'))).status).toBe(200);
+    expect((await ask('POST', '/apps/APP/log-sessions', '')).status).toBe(201);
+    expect((await ask('POST', '/apps', '{')).status).toBe(400);
+  });
+});
+
+describe('drains', () => {
+  const drain = (options: object, url = 'https://127.0.0.1:1/'): string => JSON.stringify({ url, options });
+
+  it.each([
+    [
+      'a long address',
+      drain({}, `https://h/${':'.repeat(90_000)}`),
+      'A drain URL may have 8192 characters at the most.',
+    ],
+    [
+      'a pattern that repeats',
+      drain({ match: ['(?:a?){1000}'] }),
+      'match: "(?:a?){1000}" repeats too much: 500 characters in all, at the most.',
+    ],
+    [
+      'repetitions in repetitions',
+      drain({ redact_patterns: ['((x{10}){10}){10}'] }),
+      'redact_patterns: "((x{10}){10}){10}" repeats too much: 500 characters in all, at the most.',
+    ],
+    [
+      'many patterns',
+      drain({ exclude: Array(10).fill('(?:a?){200}') }),
+      'exclude are too many patterns, or too long ones: 2000 characters in all, at the most.',
+    ],
+    [
+      'a long list',
+      drain({ sources: 'a,'.repeat(400_000) }),
+      'sources has an entry of more than 8192 characters.',
+    ],
+  ])('with %s are refused', async (_name, body, message) => {
+    expect(await ask('POST', '/apps/APP/log-drains', body)).toEqual({ status: 422, message });
+  });
+});
+
+describe('a header or an address', () => {
+  it('is read, or refused, however long it is', async () => {
+    const range = (value: string) => ask('GET', '/apps/APP/releases', undefined, { range: value });
+    expect((await range(`version ${'.'.repeat(15_000)}`)).status).toBe(200);
+    expect((await range(`version${' '.repeat(7_000)}x`)).status).toBe(416);
+    expect((await range(`version ..; ${'max=1,'.repeat(2_000)}`)).status).toBe(206);
+    expect((await ask('GET', `/apps/APP/logs?since=${'1s'.repeat(5_000)}!`)).status).toBe(422);
+    expect((await ask('GET', `/apps/APP/logs?${'a=b&'.repeat(3_900)}`)).status).toBe(200);
+  });
+
+  it('a search that repeats too much is refused', async () => {
+    const q = encodeURIComponent('/(?:a?){1000}/');
+    expect(await ask('GET', `/apps/APP/logs?q=${q}`)).toEqual({
+      status: 422,
+      message: 'q: /(?:a?){1000}/ repeats too much: 500 characters in all, at the most.',
+    });
+  });
+});

@@ -1,0 +1,100 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { TimeSlices, TurnBudget, Turns } from '../../../src/common/limits/turns.ts';
+
+/** The event loop, turn by turn. */
+let callbacks: (() => void)[] = [];
+let now = 0;
+let turns: Turns;
+beforeEach(() => {
+  callbacks = [];
+  now = 0;
+  turns = new Turns((callback) => callbacks.push(callback));
+});
+
+async function turn(): Promise<void> {
+  for (const callback of callbacks.splice(0)) callback();
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Work that takes so many milliseconds, one after the other. */
+async function work(name: string, ms: number, log: string[]): Promise<void> {
+  const slices = new TimeSlices(1, turns, () => now);
+  for (let done = 0; done < ms; done++) {
+    now += 1;
+    log.push(name);
+    if (slices.isOver) await slices.next();
+  }
+}
+
+describe('work in slices', () => {
+  it('goes on one slice a turn, and all that wait in turns', async () => {
+    const log: string[] = [];
+    const all = [work('a', 3, log), work('b', 3, log), work('c', 1, log)];
+    expect(log).toEqual(['a', 'b', 'c']);
+    for (let i = 0; i < 7; i++) {
+      const before = log.length;
+      expect(callbacks.length).toBeLessThanOrEqual(1);
+      await turn();
+      expect(log.length - before).toBeLessThanOrEqual(1);
+    }
+    await Promise.all(all);
+    expect(log).toEqual(['a', 'b', 'c', 'a', 'b', 'a', 'b']);
+    expect(callbacks).toEqual([]);
+  });
+
+  it('does as much in a slice as its time allows', async () => {
+    const slices = new TimeSlices(5, turns, () => now);
+    now = 4.9;
+    expect(slices.isOver).toBe(false);
+    now = 5;
+    expect(slices.isOver).toBe(true);
+    const next = slices.next();
+    now = 100;
+    await turn();
+    await next;
+    expect(slices.isOver).toBe(false);
+    now = 105;
+    expect(slices.isOver).toBe(true);
+  });
+});
+
+describe('short works', () => {
+  it('of one turn take so much together, and the others have the next ones, in order', async () => {
+    const budget = new TurnBudget(
+      (callback) => callbacks.push(callback),
+      () => now,
+    );
+    const log: number[] = [];
+    for (let i = 0; i < 8; i++)
+      budget.run(() => {
+        now += 2;
+        log.push(i);
+      });
+    expect(log).toEqual([0, 1, 2]);
+    await turn();
+    expect(log).toEqual([0, 1, 2, 3, 4, 5]);
+    // One that comes meanwhile doesn't overtake.
+    budget.run(() => log.push(8));
+    expect(log).toHaveLength(6);
+    await turn();
+    expect(log).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    for (let i = 0; i < 3; i++) await turn();
+    expect(callbacks).toEqual([]);
+    budget.run(() => log.push(9));
+    expect(log.at(-1)).toBe(9);
+  });
+
+  it('may bring others', async () => {
+    const budget = new TurnBudget(
+      (callback) => callbacks.push(callback),
+      () => now,
+    );
+    const log: string[] = [];
+    budget.run(() => {
+      log.push('outer');
+      budget.run(() => log.push('inner'));
+    });
+    await turn();
+    expect(log).toEqual(['outer', 'inner']);
+  });
+});
