@@ -40,6 +40,12 @@ const REQUESTS: Readonly<Record<string, Attempt>> = {
     headers: { authorization: 'key' },
     body: (texts, app) => logplexBody(texts, app.token),
   },
+  // As the forwarder of dynos' lines sends them.
+  forwarder: {
+    type: 'application/logplex-1',
+    headers: { authorization: 'key', 'logplex-frame-id': 'named' },
+    body: (texts, app) => logplexBody(texts, app.token),
+  },
   text: { type: 'text/plain', body: (texts) => texts.join('\n') },
   json: {
     type: 'application/json',
@@ -89,7 +95,7 @@ class RetryingSender {
             ...headers,
             authorization: headers.authorization ? `Bearer ${server.key}` : basicAuth(app.token),
             'content-type': type,
-            ...(headers['logplex-frame-id'] ? { 'logplex-frame-id': `named-${number}` } : {}),
+            ...(headers['logplex-frame-id'] ? { 'logplex-frame-id': `${name}-${number}` } : {}),
           },
           body: typeof bytes === 'string' ? bytes : new Uint8Array(bytes),
         }).then(

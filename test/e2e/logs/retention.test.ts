@@ -102,8 +102,8 @@ describe('a stream', () => {
     const app = await first.createApp();
     await pushLines(first, app.token, ['old']);
     await first.close();
-    const second = await startServerForTest({ data, env: { TAILRACE_STREAM_AGE: '2s' } });
     expect(streamFiles(data, app)).toHaveLength(1);
+    const second = await startServerForTest({ data, env: { TAILRACE_STREAM_AGE: '2s' } });
     await until('its files are gone', () => streamFiles(data, app).length === 0);
     await pushLines(second, app.token, ['new']);
     expect(await fields(second, app)).toMatchObject([{ position: '2', message: 'new' }]);

@@ -178,8 +178,9 @@ class Scene {
 
   /**
    * Every line is at every destination, in order, and so many changes of a lease repeated no more than what was on its way.
+   * @param mayLose replication is asynchronous, so failovers may lose lines or progress: what is missing is counted as lost.
    */
-  async expectRepeats(changes: number): Promise<void> {
+  async expectRepeats(changes: number, mayLose = false): Promise<void> {
     await this.untilCurrent();
     const from = this.producer.next;
     await until('a thousand lines more', () => this.producer.next > from + 1_000);
@@ -189,12 +190,16 @@ class Scene {
     for (const destination of this.destinations) {
       const { name, receiver } = destination;
       const received = linesOf(destination);
-      // A failover may lose what a drain has got already.
+      const got = new Set(received);
+      const due = [...new Set(stored)].filter((line) => !mayLose || got.has(line));
       const known = new Set(stored);
       expect(
-        [...new Set(received)].filter((line) => known.has(line)),
+        [...got].filter((line) => !mayLose || known.has(line)),
         name,
-      ).toEqual([...known]);
+      ).toEqual(due);
+      const drains = await this.target.listDrains(this.app);
+      const lost = drains.find(({ url }) => url === destination.url)?.delivery.lost;
+      expect(known.size - due.length, name).toBeLessThanOrEqual(lost ?? 0);
       const repeated = repeats(received, stored);
       const times = Math.max(0, ...repeated.values());
       expect(times, name).toBeLessThanOrEqual(changes);
@@ -318,30 +323,30 @@ describe.runIf(hasRedis)('the drains of routers on one Redis', { timeout: 120_00
     await scene.expectEnd();
   });
 
-  it('when Sentinels fail over, stay where they are', async () => {
+  it('when Sentinels fail over, go on soon', async () => {
     const sentinels = await RedisSentinels.start(['appendonly yes']);
     onTestFinished(() => sentinels.remove());
     const scene = await Scene.start({ REDIS_URL: sentinels.url }, 2);
-    for (let round = 0; round < 2; round++) {
+    const rounds = 2;
+    for (let round = 0; round < rounds; round++) {
       await sentinels.failOver();
       await scene.untilCurrent(RECOVERY_MS);
     }
-    await scene.expectRepeats(0);
-    expectNobodyDeclaredDead(scene);
+    await scene.expectRepeats(rounds, true);
     await scene.expectEnd();
   });
 
-  it('when masters of a Cluster fail over, stay where they are', async () => {
+  it('when masters of a Cluster fail over, go on soon', async () => {
     const cluster = await RedisCluster.start(['appendonly yes'], 1);
     onTestFinished(() => cluster.remove());
     const scene = await Scene.start({ REDIS_URL: cluster.url }, 2);
     const id = scene.app.id as AppId;
-    for (const held of [streamKeys(id).lines, 'tailrace:{platform}:records', 'tailrace:{routers}:records']) {
+    const keys = [streamKeys(id).lines, 'tailrace:{platform}:records', 'tailrace:{routers}:records'];
+    for (const held of keys) {
       await cluster.failOver(held);
       await scene.untilCurrent(RECOVERY_MS);
     }
-    await scene.expectRepeats(0);
-    expectNobodyDeclaredDead(scene);
+    await scene.expectRepeats(keys.length, true);
     await scene.expectEnd();
   });
 });
