@@ -111,7 +111,7 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
 
 describe('API keys', { timeout: 180_000 }, () => {
   it('are made with a scope, work, and are revoked', async () => {
-    const made = await shop.heroku.runOk('authorizations:create -d reader -s read -e 600');
+    const made = await shop.heroku.runOk('authorizations:create -d reader -s read-protected -e 600');
     const key = /Token:\s+(\S+)/.exec(made)?.[1] ?? '';
     const id = /ID:\s+(\S+)/.exec(made)?.[1] ?? '';
     const reader = new HerokuCli({ url: shop.server.url, key });
