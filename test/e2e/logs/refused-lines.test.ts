@@ -236,6 +236,8 @@ describe.runIf(hasRedis)('lines that are refused while a server stops', () => {
       );
       return { text, status };
     });
+    // They have arrived when what came after them is answered.
+    for (let i = 0; i < 3; i++) await (await fetch(`${server.url}/nothing`)).text();
     const stopped = server.program.stop('SIGTERM');
     const answers = await Promise.all(sent);
     await stopped;

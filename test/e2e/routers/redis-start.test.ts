@@ -66,7 +66,7 @@ describe.runIf(hasRedis)('a start during which Redis goes away', () => {
     const redis = await redisForTest();
     const requests = await countRequests(redis);
     const outcomes = await Promise.all(
-      [0.1, 0.3, 0.5, 0.8].map(async (part) => {
+      [0.1, 0.2, 0.35, 0.5].map(async (part) => {
         const proxy = await proxyForTest(redis);
         breakAt(proxy, Math.max(1, Math.round(requests * part)));
         const program: Program = spawnServer(dataFolderForTest(), { env: { REDIS_URL: proxy.url } });
