@@ -231,7 +231,7 @@ function beginsHeader(bytes: Uint8Array, at: number): boolean | undefined {
 }
 
 /** How well a count fits what is there, by {@link rankCount}. */
-export const CountRank = { impossible: 0, notThere: 1, possible: 2, fitting: 3 } as const;
+const CountRank = { impossible: 0, notThere: 1, possible: 2, fitting: 3 } as const;
 
 /** @param digits counts have, as far as is known; 0: it isn't */
 function rankCount(bytes: Uint8Array, start: number, space: number, digits: number): number {

@@ -48,6 +48,8 @@ const SPACES_MAX = 8;
 const PRIORITY_BYTES_MAX = 5;
 /** While bytes are skipped so many stay: a count and a PRI may be among them, cut in two. */
 const SKIP_OVERLAP = 24;
+/** A frame that is there waits for what comes behind it, to tell where it ends, only when it isn't longer: it is looked at with each chunk. */
+const WAIT_BYTES_MAX = 65_536;
 /** So many counted frames without PRIs, one behind the other, are no accident. */
 const BARE_FRAMES_MIN = 3;
 /** So many counted frames that end exactly where the bytes end, in what began as a line. */
@@ -217,7 +219,8 @@ export class FrameScanner {
   private takeBefore(content: number, count: number, digits: number): FrameStatus {
     const end = content + count;
     // Most could end nowhere else.
-    if (this.findBoundary(content, end, digits) === -1) return this.counted(content, end);
+    if (count > WAIT_BYTES_MAX || this.findBoundary(content, end, digits) === -1)
+      return this.counted(content, end);
     return this.patience === Patience.wait
       ? FrameStatus.partial
       : this.takeMiscounted(content, count, digits);
@@ -227,14 +230,16 @@ export class FrameScanner {
   private takeMiscounted(content: number, count: number, digits: number): FrameStatus {
     const { bytes, pos } = this;
     const end = content + count;
-    const longer = explainShortCount(bytes, content, count, digits);
-    if (longer === undefined && this.patience === Patience.wait) return FrameStatus.partial;
-    if (longer !== undefined && longer !== -1) return this.miscounted(content, longer);
     // The end of the message before, which was taken already, and then the count.
     const own = findFittingCount(bytes, pos + 1, content - 1, 0);
-    if (own !== -1 && readCount(bytes, own, content - 1) !== count) return this.miscounted(pos, own);
+    if (own !== -1 && isDigit(bytes[content + readCount(bytes, own, content - 1)]))
+      return this.miscounted(pos, own);
     const next = this.findBoundary(content, end, digits);
     if (next !== -1) return this.miscounted(content, next);
+    const longer = explainShortCount(bytes, content, count, digits);
+    if (longer === undefined && count <= WAIT_BYTES_MAX && this.patience === Patience.wait)
+      return FrameStatus.partial;
+    if (longer !== undefined && longer !== -1) return this.miscounted(content, longer);
     if (endsInHeader(bytes, content, end)) return this.scanLine(content, true);
     return this.counted(content, end);
   }
@@ -244,7 +249,7 @@ export class FrameScanner {
     const { bytes, pos, isCounted, patience } = this;
     const { length } = bytes;
     const end = content + count;
-    if (count === 0 && this.skipEmptyFrames(content)) return FrameStatus.skipped;
+    if (count === 0 && this.skipEmptyFrame(content)) return FrameStatus.skipped;
     if (count === 0 || count > FRAME_BYTES_MAX || bytes[pos] === ZERO) return this.scanLine(pos);
     // A count too many.
     if (isCounted !== false && isDigit(bytes[content]) && beginsWithPriority(bytes, content))
@@ -256,7 +261,8 @@ export class FrameScanner {
       const behind = lookBehind(bytes, end);
       if (behind === Behind.frame) return this.counted(content, end);
       if (behind === Behind.nothing || patience !== Patience.wait) return this.scanLine(pos);
-      return this.findBoundary(content, end, 0) === -1 ? this.counted(content, end) : FrameStatus.partial;
+      const isDoubtful = count <= WAIT_BYTES_MAX && this.findBoundary(content, end, 0) !== -1;
+      return isDoubtful ? FrameStatus.partial : this.counted(content, end);
     }
     const newline = bytes.indexOf(NEWLINE, content);
     const hasNewline = newline !== -1 && newline < end;
@@ -271,16 +277,16 @@ export class FrameScanner {
     return this.scanLine(pos);
   }
 
-  /** Skips `0 `, a frame of nothing, and others behind it, when then comes a counted frame, or a separator; false when it doesn't. */
-  private skipEmptyFrames(content: number): boolean {
+  /** Skips `0 `, a frame of nothing, when a counted frame or a separator comes behind it; false when it doesn't. */
+  private skipEmptyFrame(content: number): boolean {
     const { bytes, pos } = this;
-    if (content - pos !== 2) return false;
-    let i = content;
-    while (bytes[i] === ZERO && bytes[i + 1] === SPACE) i += 2;
-    const isEmpty = this.isCounted && i < bytes.length && isSeparator(bytes[i]);
-    if (!isEmpty && !(isDigit(bytes[i]) && beginsWithPriority(bytes, i))) return false;
-    this.pos = i;
-    return true;
+    if (content - pos !== 2 || content >= bytes.length) return false;
+    const byte = bytes[content];
+    const isFollowed =
+      (isDigit(byte) && beginsWithPriority(bytes, content)) ||
+      (this.isCounted && (isSeparator(byte) || (byte === ZERO && bytes[content + 1] === SPACE)));
+    if (isFollowed) this.pos = content;
+    return isFollowed === true;
   }
 
   /** Do several counted frames without PRIs follow each other from `at` on? */
@@ -309,7 +315,7 @@ export class FrameScanner {
   /**
    * Finds the end of a line that starts at `from`.
    *
-   * @param isResync it should have been counted: it also ends where a counted frame begins
+   * @param isMiscounted it had a count: it also ends where a frame with a PRI begins
    */
   private scanLine(from: number, isMiscounted = false): FrameStatus {
     const { bytes, patience } = this;
@@ -334,7 +340,8 @@ export class FrameScanner {
       return FrameStatus.complete;
     }
     if (patience !== Patience.wait) {
-      const framesMin = isDigit(bytes[from]) ? FRAMES_IN_COUNTED_MIN : FRAMES_IN_LINE_MIN;
+      const mayBeCounted = this.isCounted === undefined && isDigit(bytes[from]);
+      const framesMin = mayBeCounted ? FRAMES_IN_COUNTED_MIN : FRAMES_IN_LINE_MIN;
       const next = isResync ? -1 : findFramesToEnd(bytes, from, framesMin);
       if (next !== -1) {
         this.framesSearchedUpTo = from;
@@ -348,8 +355,10 @@ export class FrameScanner {
   /** Where the line that starts at `from` ends with the connection's trailer; -1 when that isn't there, or can't be told yet. */
   private findTrailer(from: number): number {
     const { bytes } = this;
-    for (let search = Math.max(this.searchedUpTo, from); ; ) {
-      const newline = bytes.indexOf(NEWLINE, search);
+    let search = Math.max(this.searchedUpTo, from);
+    let newline = bytes.indexOf(NEWLINE, search);
+    for (;;) {
+      if (newline !== -1 && newline < search) newline = bytes.indexOf(NEWLINE, search);
       const nul = this.nextNul(search);
       const at = newline === -1 || nul < newline ? nul : newline;
       this.searchedUpTo = at;

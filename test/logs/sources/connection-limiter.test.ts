@@ -58,6 +58,27 @@ describe('connections', () => {
     expect(await server.sourceCounters('tcp')).toMatchObject({ cut: 2 });
   });
 
+  it('what is there of their last frame is taken, counted or not', async () => {
+    const server = await startServerForTest({ env: { TAILRACE_FRAME_TIMEOUT: '1s' } });
+    const app = await server.createApp();
+    const lasts = ['500000 COUNTED', '\ufeff500000 MARKED', 'LINE', '1000 <13>1 2012-12-10T03:00:48Z h t.0'];
+    for (const last of lasts) {
+      const socket = await connectTcp(server.syslogPort);
+      onTestFinished(() => void socket.destroy());
+      socket.write(octetCounted(logplexLine('good', app.token)));
+      socket.write(last.replace(/[A-Z]+$/, (name) => logplexLine(name, app.token)));
+    }
+    await until('the last ones', async () => (await server.readMessages(app)).length >= 7);
+    expect((await server.readMessages(app)).filter((text) => /^[A-Z]+$/.test(text)).sort()).toEqual([
+      'COUNTED',
+      'LINE',
+      'MARKED',
+    ]);
+    // The one whose header isn't all there is none. One that should have been counted ends no connection.
+    await until('the ends', async () => (await server.sourceCounters('tcp')).cut === 3);
+    expect(await server.sourceCounters('tcp')).toMatchObject({ malformed: 1, unknownToken: 0 });
+  });
+
   it('whose partial frames together take too much: the one that goes over the limit is closed', async () => {
     const server = await startServerForTest({ env: { TAILRACE_PARTIAL_BYTES: '1MB' } });
     const app = await server.createApp();

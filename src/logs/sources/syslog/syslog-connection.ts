@@ -17,6 +17,8 @@ const NOTHING = Buffer.alloc(0);
 /** A TLS handshake's record: content type 22, version 3.x (RFC 8446 section 5.1). */
 const TLS_HANDSHAKE = 0x16;
 const TLS_MAJOR = 0x03;
+/** Frames that are taken one behind the other before others get their turn; those of the fast path don't count. */
+const FRAMES_A_TURN = 2_000;
 /** Pauses before a token is looked up again that the store couldn't tell. */
 const TOKEN_RETRY: BackoffRange = { firstMs: 50, maxMs: 2_000 };
 
@@ -81,21 +83,23 @@ export function serveSyslogConnection(
   let countedSkips = 0;
   let countedResyncs = 0;
   let first = true;
-  let loadingToken = false;
+  /** For a token, or for this connection's next turn. */
+  let waiting = false;
   let ended = false;
 
-  /** Takes frame after frame; false when a token has to be looked up first. */
-  const takeFrames = (): boolean => {
-    for (;;) {
+  /** Takes frame after frame, until all are taken, a token has to be looked up first, or it is the others' turn. */
+  const takeFrames = (): 'all' | 'lookup' | 'turn' => {
+    for (let left = FRAMES_A_TURN; left > 0; left--) {
       if (scanner.isAtFrameStart) scanner.advanceTo(receiver.takeFastPath(bytes, scanner.pos));
       const frame = scanner.next();
-      if (frame === FrameStatus.partial) return true;
+      if (frame === FrameStatus.partial) return 'all';
       if (
         frame === FrameStatus.complete &&
         receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup
       )
-        return false;
+        return 'lookup';
     }
+    return 'turn';
   };
   const countFramingErrors = (): void => {
     const resyncs = scanner.resyncCount - countedResyncs;
@@ -118,10 +122,11 @@ export function serveSyslogConnection(
     rejectionWarnings.check();
   };
   const processChunk = (): void => {
-    if (!takeFrames()) {
-      loadingToken = true;
+    const reached = takeFrames();
+    if (reached !== 'all') {
+      waiting = true;
       socket.pause();
-      connections.addPending(loadTokenAndResume());
+      connections.addPending(reached === 'lookup' ? loadTokenAndGoOn() : goOnNextTurn());
       return;
     }
     finishChunk();
@@ -134,10 +139,18 @@ export function serveSyslogConnection(
       router.whenUncongested(() => socket.resume());
     }
   };
-  const loadTokenAndResume = async (): Promise<void> => {
+  const loadTokenAndGoOn = async (): Promise<void> => {
     await loadTokenWithRetry(receiver);
-    loadingToken = false;
     receiver.take(bytes, scanner.start, scanner.end);
+    goOn();
+  };
+  const goOnNextTurn = async (): Promise<void> => {
+    receiver.flushInBackground();
+    await new Promise((resolve) => setImmediate(resolve));
+    goOn();
+  };
+  const goOn = (): void => {
+    waiting = false;
     if (!ended) socket.resume();
     processChunk();
   };
@@ -152,11 +165,11 @@ export function serveSyslogConnection(
   const end = (): void => {
     if (ended) return;
     ended = true;
-    if (!loadingToken) takeRest(Patience.ended);
+    if (!waiting) takeRest(Patience.ended);
   };
   // Its rest waits in the system while this server doesn't read it.
   tracked.onStalled = () => {
-    if (!ended && !loadingToken && !socket.isPaused()) takeRest(Patience.stalled);
+    if (!ended && !waiting && !socket.isPaused()) takeRest(Patience.stalled);
   };
   tracked.onEnding = end;
 

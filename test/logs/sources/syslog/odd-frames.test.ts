@@ -200,6 +200,18 @@ describe('lines without a header, from a sender who is known', () => {
     expect((await arrived(app, STACK.length + 3)).at(-1)).toBe('\tin another chunk');
   });
 
+  it('thousands of them at once are all taken, in order, while others are', async () => {
+    const app = await server.createApp();
+    const other = await server.createApp();
+    const rows = Array.from({ length: 8_000 }, (_, i) => String(i));
+    await Promise.all([
+      sendOverTcp(server.syslogPort, `${[logplexLine('first', app.token), ...rows].join('\n')}\n`),
+      sendOverTcp(server.syslogPort, frame('theirs', other)),
+    ]);
+    expect(await arrived(app, rows.length + 1)).toEqual(['first', ...rows]);
+    expect(await arrived(other, 1)).toEqual(['theirs']);
+  });
+
   it('by a rule, also before any other line', async () => {
     const app = await server.createApp();
     const port = await freePort();

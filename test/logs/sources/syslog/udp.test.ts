@@ -29,6 +29,30 @@ describe('syslog over UDP', () => {
     expect(await server.readMessages(app)).toEqual(numberedMessages(200));
   });
 
+  it('a datagram is one line, with all that is in it; one without a header is nobody’s, whatever came before it', async () => {
+    const app = await server.createApp();
+    const send = sender();
+    const before = await server.sourceCounters('udp');
+    const second = logplexLine('not a line of its own', 't.none');
+    const messages = [
+      'Exception\n\tat foo\n\tat bar',
+      `two\n${second}`,
+      '5000000 rows',
+      'counted 36 <13>1 2012-12-10T',
+    ];
+    for (const message of messages) await send(logplexLine(message, app.token));
+    await send(`\ufeff${logplexLine('behind a byte order mark', app.token)}`);
+    await send('\tat baz');
+    await send('5000000 rows');
+    await send(logplexLine('the end', app.token));
+    await until('the end', async () => (await server.readMessages(app)).includes('the end'));
+    const stored = (await server.readLines(app, 'format=json')).map((line) => JSON.parse(line).message);
+    expect(stored).toEqual([...messages, 'behind a byte order mark', 'the end']);
+    const after = await server.sourceCounters('udp');
+    expect(after.malformed - before.malformed).toBe(2);
+    expect(after.headerless).toBe(before.headerless);
+  });
+
   it('counts what is malformed or has an unknown token, and goes on', async () => {
     const app = await server.createApp();
     const send = sender();
