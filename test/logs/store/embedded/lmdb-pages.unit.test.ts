@@ -103,13 +103,13 @@ describe('a file of LMDB', () => {
     const { file } = await writeFile(7);
     const random = seededRandom(1);
     let damaged = 0;
-    for (let i = 0; i < 3_000; i++) {
+    for (let i = 0; i < 1_000; i++) {
       const copy = Buffer.from(file);
       for (let flips = 0; flips < 1 + (i % 3); flips++)
         copy[Math.floor(random() * copy.length)] ^= 1 << Math.floor(random() * 8);
       if (readLmdb(copy, bootId).damage !== undefined) damaged++;
     }
-    expect(damaged).toBeGreaterThan(50);
+    expect(damaged).toBeGreaterThan(15);
   });
 
   it('of random bytes, or none, is damaged', () => {
