@@ -22,6 +22,8 @@ export const MARK_BYTES = 3;
 export const FRAME_BYTES_MAX = 1_048_576;
 /** `1048576`: a count with more digits is over the limit. */
 const COUNT_DIGITS_MAX = 7;
+/** A count of any length will do. */
+const ANY_DIGITS = -1;
 /** Digits that may still be a count, of a sender that counts wrong. */
 const DIGITS_MAX = 10;
 /** So many frames without a PRI, one behind the other, are no accident. */
@@ -83,7 +85,7 @@ export type Behind = (typeof Behind)[keyof typeof Behind];
  * Is what is at `at`, behind a counted frame, beyond doubt: the end of the bytes, or another counted frame with a PRI? Nearly always; it
  * is asked for every frame. With a count of another length than `digits` the same has to be behind that one as well.
  *
- * @param digits the frame's own count has; 0: that isn't known
+ * @param digits the frame's own count has; 0: that isn't known; {@link ANY_DIGITS}
  */
 export function isBeyondDoubt(bytes: Uint8Array, at: number, digits: number): boolean {
   const { length } = bytes;
@@ -99,8 +101,8 @@ export function isBeyondDoubt(bytes: Uint8Array, at: number, digits: number): bo
   }
   const found = i - at;
   if (byte !== SPACE || found === 0 || ++i >= length || bytes[i] !== LESS_THAN) return false;
-  if (found === digits) return true;
-  return found < COUNT_DIGITS_MAX && (i + count >= length || isBeyondDoubt(bytes, i + count, found));
+  if (found === digits || digits === ANY_DIGITS) return true;
+  return found < COUNT_DIGITS_MAX && isBeyondDoubt(bytes, i + count, ANY_DIGITS);
 }
 
 /** Does a PRI begin at `at`? There have to be five bytes; a byte order mark isn't read over. */
