@@ -45,7 +45,11 @@ const FILES_MAX = 15;
 const SERVER_MODULES =
   /^(?:node:(?:child_process|cluster|dgram|https?|http2|net|tls|worker_threads)|@lydell\/node-pty|fastify|ioredis|playwright-core|undici|ws)$/;
 /** Tests that start programs through what they import of src/, or take longer than all unit tests together. */
-const STARTS_PROGRAMS = ['test/apps/processes/formation.test.ts', 'test/logs/store/embedded/damage.test.ts'];
+const STARTS_PROGRAMS = [
+  'test/apps/processes/formation.test.ts',
+  'test/logs/store/conformance/embedded-disk.test.ts',
+  'test/logs/store/embedded/damage.test.ts',
+];
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'misc'];
 
 interface SourceFile {

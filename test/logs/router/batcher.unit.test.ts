@@ -170,7 +170,7 @@ describe('a batcher', () => {
     const given: Batch[] = [];
     const sent: string[] = [];
     const watched: string[] = [];
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 30; round++) {
       // Batches of all sizes, nearly full ones too; every third round somebody reads.
       const lines = numberedMessages(round % 2 === 0 ? 3 : 400).map(
         (text) => `${round} ${text} ${'x'.repeat(500)}`,

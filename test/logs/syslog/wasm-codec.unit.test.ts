@@ -150,7 +150,7 @@ describe('decoding', () => {
           expect(taken.equals(slowly(bytes, position))).toBe(true);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -179,7 +179,7 @@ describe('decoding', () => {
           expect(taken.equals(slowly(bytes, position))).toBe(true);
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -197,7 +197,7 @@ describe('decoding', () => {
         const stored = slowly(bytes, bytes.length).subarray(12).toString();
         if (stored !== line.replace(String(TOKEN), String(SOURCE))) expect(decode(bytes).position).toBe(0);
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -208,7 +208,7 @@ describe('decoding', () => {
         const kept = isTimestamp(Buffer.from(time), 0, time.length);
         expect(decode(bytes).position).toBe(kept ? bytes.length : 0);
       }),
-      { numRuns: 5_000 },
+      { numRuns: 2_000 },
     );
   });
 
@@ -230,7 +230,7 @@ describe('decoding', () => {
         expect([0, Buffer.byteLength(counted(line))]).toContain(position);
         expect(taken.length > 0).toBe(position > 0);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -313,7 +313,7 @@ describe('frames whose counts are wrong', () => {
           expect(takeAll(bytes, true)).toEqual(takeAll(bytes, false));
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
