@@ -212,20 +212,15 @@ export class DrainWorker {
   private async skipMissingEnd(outlet: Outlet): Promise<void> {
     const { sentUpTo } = this.delivery;
     const last = await this.untilStoreAnswers(() => this.options.reader.missingEndAfter(sentUpTo));
-    if (last <= sentUpTo) return this.pause(MISSING_END_MS);
+    if (last <= sentUpTo)
+      // Or until there is something new.
+      return this.waitUpTo(MISSING_END_MS, (wake) => {
+        this.endWait = wake;
+        return () => {};
+      });
     this.acknowledge(await outlet.flush());
     const loss = this.delivery.countLossUpTo(last, Date.now());
     if (loss) this.lossReporter.record(loss);
-  }
-
-  /** Waits, or until there is something new. */
-  private async pause(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-      this.endWait = resolve;
-    });
-    clearTimeout(timer);
   }
 
   /**
@@ -346,17 +341,20 @@ export class DrainWorker {
         return await operation();
       } catch (error) {
         if (failureStep(error) === 'stop' || this.isStopping) throw error;
-        await this.waitForStore(backoffMs(attempt, STORE_RETRY, this.options.random));
+        // Or until it is known to answer again.
+        await this.waitUpTo(backoffMs(attempt, STORE_RETRY, this.options.random), (wake) =>
+          this.options.reader.onOutage((unavailable) => unavailable || wake()),
+        );
       }
   }
 
-  /** Waits so long, or until the store is known to answer again. */
-  private async waitForStore(ms: number): Promise<void> {
+  /** Waits so long, until `wake` is called, or until the worker is to stop. `subscribe` returns how to end what may call it. */
+  private async waitUpTo(ms: number, subscribe: (wake: () => void) => () => void): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     let unsubscribe = (): void => {};
     const pause = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms);
-      unsubscribe = this.options.reader.onOutage((unavailable) => unavailable || resolve());
+      unsubscribe = subscribe(resolve);
     });
     await Promise.race([pause, this.stopRequested]);
     clearTimeout(timer);
@@ -386,15 +384,9 @@ export class DrainWorker {
   private async waitForRetry(): Promise<void> {
     if (this.cursor.state.isDirty) await this.save();
     const { onReachable } = this.options;
-    let timer: NodeJS.Timeout | undefined;
-    let unsubscribe = (): void => {};
-    const pause = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.health.retryInMs);
-      // It may listen again before that.
-      if (this.isUnreachable && onReachable) unsubscribe = onReachable(resolve);
-    });
-    await Promise.race([pause, this.stopRequested]);
-    clearTimeout(timer);
-    unsubscribe();
+    // Or until somebody listens again.
+    await this.waitUpTo(this.health.retryInMs, (wake) =>
+      this.isUnreachable && onReachable ? onReachable(wake) : () => {},
+    );
   }
 }
