@@ -22,7 +22,7 @@ import { LocalKey } from './apps/records/local-key.ts';
 import { OWNER } from './apps/records/owner.ts';
 import { Releases } from './apps/records/release-history.ts';
 import type { Settings } from './common/config/settings.ts';
-import { createDataFolder } from './common/data-folder.ts';
+import { type CreatedDataFolder, createDataFolder } from './common/data-folder.ts';
 import type { Log } from './common/log.ts';
 import { VERSION } from './common/package-info.ts';
 import { ownStartTicks } from './common/process-identity.ts';
@@ -57,6 +57,8 @@ export interface RunningServer
     Pick<Apps, 'ingestKey' | 'releases' | 'runningApps' | 'dynoManager' | 'routerPort' | 'webUrl'> {
   /** An API key that may do everything, for clients on this machine; it may change. */
   readonly key: string;
+  /** What this start has made of it: for a start that fails after all. */
+  readonly dataFolder: CreatedDataFolder;
   readonly url: string;
   readonly syslogPort: number;
   /** Undefined without a certificate. */
@@ -102,6 +104,7 @@ export async function startServer(
     return {
       ...logs,
       ...apps,
+      dataFolder: folder,
       get key() {
         return apps.localKey.key;
       },
@@ -150,7 +153,8 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
-    const store = await openStore(settings, areaLog(log, 'store'));
+    const storeLog = areaLog(log, 'store');
+    const store = await openStore(settings, storeLog);
     closers.add(() => store.close());
     const readers = new StreamReaders(store, settings.streamAgeMs);
     const appRegistry = new AppRegistry(store);
@@ -165,7 +169,6 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
     );
     closers.add(closeRouter);
     const platformLog = new PlatformLog(router);
-    const storeLog = areaLog(log, 'store');
     closers.add(
       store.watchDamage((damage) => {
         void appName(damage.app)

@@ -223,7 +223,7 @@ export function isLocal({ local, description }: ApiKeyRecord): boolean {
   return local !== undefined || description === undefined;
 }
 
-export function hasExpired({ expiresAt }: Pick<ApiKeyRecord, 'expiresAt'>): boolean {
+function hasExpired({ expiresAt }: Pick<ApiKeyRecord, 'expiresAt'>): boolean {
   return expiresAt !== undefined && Date.parse(expiresAt) <= Date.now();
 }
 

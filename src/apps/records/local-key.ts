@@ -41,7 +41,7 @@ export class LocalKey {
    */
   static async open(options: LocalKeyOptions): Promise<LocalKey> {
     const { folder, apiKeys, log } = options;
-    // The embedded store has made the folder already; with another store there is only this in it.
+    // It is there already, unless it couldn't be made: then this says why.
     makeDirectory(folder, 0o700);
     const folderId = readText(join(folder, ID_FILE)) ?? writePrivateFile(join(folder, ID_FILE), randomUUID());
     const written = readText(join(folder, KEY_FILE));

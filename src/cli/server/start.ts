@@ -5,7 +5,6 @@ import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
 import { parseFormation } from '../../apps/processes/config/formation-counts.ts';
 import { type ProcfileEntry, parseProcfile } from '../../apps/processes/config/procfile.ts';
 import { readSettings } from '../../common/config/settings.ts';
-import { createDataFolder } from '../../common/data-folder.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { RunningServer } from '../../server.ts';
 import type { LocalApp } from '../../start-local-app.ts';
@@ -67,15 +66,11 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     import('../../common/logger.ts'),
   ]);
   requireAppName(name);
-  const dataFolder = createDataFolder(settings.data);
   const runningServer = await startServer(
     settings,
     createLogger({ level: settings.logLevel, format: 'text' }),
     true,
-  ).catch((error: unknown) => {
-    dataFolder.removeIfNew();
-    throw error;
-  });
+  );
   server = runningServer;
   const color = wantsColor(process.stdout, options.color);
   const colorizer = new Colorizer(color);
@@ -94,7 +89,7 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     paint: color ? (line) => colorizer.colorizeLine(line) : undefined,
   }).catch(async (error: unknown) => {
     await runningServer.close();
-    dataFolder.removeIfNew();
+    runningServer.dataFolder.removeIfNew();
     throw error;
   });
   runningServer.store.onServerStarted();
