@@ -25,6 +25,7 @@ import { chooseAttachmentName, parseAddonName, parseAttachmentName } from './mod
 import type {
   AddonFacts,
   AddonInfoRow,
+  AddonPage,
   AddonProvider,
   AddonReports,
   OpenContext,
@@ -152,6 +153,11 @@ export class Addons implements AddonReports {
     );
   }
 
+  page(addon: AddonRecord): AddonPage | undefined {
+    return addon.state === 'provisioned' ? this.provider(addon).page?.(addon) : undefined;
+  }
+
+  /** Of a page that is elsewhere. */
   pageUrl(addon: AddonRecord, context: OpenContext): Promise<string | undefined> {
     return Promise.resolve(this.provider(addon).open?.(addon, context));
   }

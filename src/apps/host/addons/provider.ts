@@ -40,6 +40,8 @@ export interface AddonProvider {
   deprovision(addon: AddonRecord): Promise<void>;
   /** Runs the add-ons of this server, at its start. One that can't run is reported in the app's stream, and holds up nothing else. */
   resume(addons: readonly AddonRecord[]): Promise<void>;
+  /** Its page, when it is on this machine; see {@link open} for those elsewhere. */
+  page?(addon: AddonRecord): AddonPage | undefined;
   /**
    * Where a user's browser is sent to for its page, signed on there: for one use. Undefined: it has no page.
    */
@@ -53,6 +55,14 @@ export interface AddonProvider {
 /** A service of a provider; `missing`: the sentence that says what has to be installed first. */
 export interface ProvidedService extends CatalogService {
   readonly missing?: string;
+}
+
+/** A page on this machine: this server asks for it in the browser's place. */
+export interface AddonPage {
+  /** On loopback. */
+  readonly port: number;
+  /** Sent to it as `Authorization: Bearer …`. */
+  readonly key: string;
 }
 
 /** From where a page is opened. */
