@@ -1,3 +1,4 @@
+import { useRef, useState } from 'preact/hooks';
 import { formatDate, formatTimeOfDay } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
@@ -149,13 +150,7 @@ function TabContent({
               : 'Nothing in it runs or loads. '}
             Its links are not followed here{mail.links.length > 0 ? ': see Links' : ''}.
           </p>
-          <iframe
-            key={mail.id}
-            title="The mail's HTML"
-            sandbox=""
-            referrerpolicy="no-referrer"
-            src={`api/messages/${mail.id}/html`}
-          />
+          <MailFrame key={mail.id} id={mail.id} />
         </>
       );
     case 'text':
@@ -192,6 +187,27 @@ function TabContent({
     case 'source':
       return <pre class="mail-source">{visibleText(source?.replaceAll('\r\n', '\n') ?? '')}</pre>;
   }
+}
+
+/** A link that was followed leads to nothing, since no other address may be framed: the mail is shown again. */
+function MailFrame({ id }: { id: string }) {
+  const [version, setVersion] = useState(0);
+  const loads = useRef(0);
+  return (
+    <iframe
+      key={version}
+      title="The mail's HTML"
+      sandbox=""
+      referrerpolicy="no-referrer"
+      src={`api/messages/${id}/html`}
+      onLoad={() => {
+        loads.current += 1;
+        if (loads.current === 1) return;
+        loads.current = 0;
+        setVersion(version + 1);
+      }}
+    />
+  );
 }
 
 function Attachments({ mail }: { mail: OpenedMailJson }) {
