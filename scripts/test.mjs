@@ -21,6 +21,7 @@ const programs = {
   'lmnsd_ossl.so': 'rsyslog-openssl',
   nginx: 'nginx-light',
   'redis-server': 'redis-server',
+  swaks: 'swaks',
   haproxy: 'haproxy',
   'systemd-cat': 'systemd',
   pg_ctlcluster: 'postgresql',
