@@ -1,10 +1,13 @@
 /** The pages of add-ons: opened with a link that works once, and then served below `/addons/ID/page/`, wherever they are listening. */
+import type { IncomingMessage } from 'node:http';
+import { PassThrough, type Readable } from 'node:stream';
 import replyFrom from '@fastify/reply-from';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { discardBody } from '../../common/http/discard-body.ts';
 import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
 import { authorizedGrant } from '../authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
@@ -83,7 +86,8 @@ export async function addonPageRoutes(
     }
     const app = await appRegistry.findApp(addon.app);
     const target = await addons.pageUrl(addon, { appName: app?.name ?? '', email: OWNER.email });
-    if (target === undefined) throw new TailraceError('not_found', `${addon.name} has no page.`);
+    if (target === undefined)
+      throw new TailraceError('not_found', `${addon.name} has no page on this server.`);
     return reply.redirect(target, 303);
   });
 
@@ -95,7 +99,8 @@ export async function addonPageRoutes(
     });
     // Bodies go on as they come: the service limits them.
     pages.removeAllContentTypeParsers();
-    pages.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    pages.addContentTypeParser('*', (request, _payload, done) => done(null, detachedBody(request.raw)));
+    pages.addHook('onError', async ({ body }) => discardDetached(body));
     // Nothing that is answered here may be made something else of: the live page, with its key, is of the same origin.
     pages.addHook('onRequest', async (_request, reply) => {
       reply.headers({ ...PAGE_SECURITY_HEADERS, 'Cache-Control': 'no-store' });
@@ -117,6 +122,13 @@ export async function addonPageRoutes(
           authorization: `Bearer ${page.key}`,
         }),
         rewriteHeaders: (headers) => without(headers, RESPONSE_HEADERS_LEFT_OUT),
+        onResponse: (_request, answer, response) => {
+          // Of a request that was refused before it was read, the browser gets the answer once it has sent everything.
+          void endOf(request.raw).then(() => {
+            answer.removeHeader('connection');
+            answer.send((response as unknown as { stream: Readable }).stream);
+          });
+        },
         onError: (answer) => {
           answer.code(503).send({
             id: 'unavailable',
@@ -140,13 +152,41 @@ export async function addonPageRoutes(
   }
 }
 
+/**
+ * A request's body for the service. When that doesn't take it, the connection to the browser stays; when the browser goes away in the
+ * middle of it, the service learns that.
+ */
+function detachedBody(request: IncomingMessage): Readable {
+  const body = new PassThrough();
+  body.on('error', () => undefined);
+  body.on('close', () => void discardBody(request));
+  request.on('close', () => {
+    if (!request.complete) body.destroy(new Error('The request ended in the middle of its body.'));
+  });
+  return request.pipe(body);
+}
+
+/** Reads what nobody wants. */
+function discardDetached(body: unknown): void {
+  if (body instanceof PassThrough) body.destroy();
+}
+
+function endOf(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    request.once('end', resolve);
+    request.once('close', resolve);
+  });
+}
+
 /** Somebody who has opened an address of the page reads a sentence; programs, and the page itself, get the error of the API. */
-function refuse({ headers }: FastifyRequest, reply: FastifyReply): FastifyReply {
+function refuse({ headers, body }: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = new TailraceError(
     'unauthorized',
     'Open this page with tailrace addons:open: its link signs a browser on.',
   );
   if (!headers.accept?.includes('text/html')) throw error;
+  discardDetached(body);
   return reply.code(error.status).type('text/plain; charset=utf-8').send(error.message);
 }
 
