@@ -4,6 +4,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { LOCAL_PLAN } from '../../../../src/apps/host/addons/catalog/catalog-entry.ts';
+import { mailService } from '../../../../src/apps/host/addons/services/mail.ts';
 import {
   apiOf,
   createMailAddon,
@@ -219,6 +221,37 @@ describe.skipIf(missing('openssl', 'python3', 'swaks'))('an e-mail add-on', { ti
     );
   });
 
+  it('keeps nothing of a mail that breaks off in the middle, and no file of it', async () => {
+    const { port, login, password } = addon;
+    const before = (await api().list()).length;
+    const commands = [
+      'EHLO x\r\n',
+      plain(login, password),
+      'MAIL FROM:<breaks-off@example.com>\r\n',
+      'RCPT TO:<b@example.com>\r\n',
+    ];
+    const breakOff = async (): Promise<void> => {
+      const socket = connect(port, '127.0.0.1');
+      const left = [...commands, 'DATA\r\n', `Subject: broken off\r\n\r\n${'x'.repeat(100_000)}`];
+      await new Promise<void>((resolve) => {
+        socket.setEncoding('utf8').on('data', (chunk: string) => {
+          if (!/^\d{3} [^\n]*\n$/m.test(chunk)) return;
+          const next = left.shift() ?? '';
+          socket.write(next, () => {
+            if (left.length === 0) socket.destroy();
+          });
+        });
+        socket.on('error', () => undefined).on('close', () => resolve());
+      });
+    };
+    await Promise.all(Array.from({ length: 20 }, breakOff));
+    const incoming = join(server.data, 'host', 'addons', addon.id, 'incoming');
+    await until('no file of them', () => readdirSync(incoming).length === 0);
+    await streamLine('a mail from <breaks-off@example.com> was not taken');
+    expect(await api().list()).toHaveLength(before);
+    expect(await sendRaw(addon, 'Subject: after those\r\n\r\nx\r\n')).toMatch(/^250 /);
+  });
+
   it('shows mails to programs with an API key: lists, finds, marks, gives as they were sent, deletes', async () => {
     const raw =
       'From: "A\u202eB" <a@example.com>\r\nTo: found@example.com\r\nSubject: api one\r\nX-Own: 1\r\n\r\n.dot\r\nend\r\n';
@@ -431,6 +464,14 @@ describe('a mail that was accepted', { timeout: 120_000 }, () => {
     expect(new Set(listed).size).toBe(listed.length);
     expect(accepted.filter((subject) => !listed.includes(subject))).toEqual([]);
     expect(listed.length).toBeLessThanOrEqual(sent);
+    const instance = { ...settings, id: 'box', number: 1, folder, plan: LOCAL_PLAN };
+    const samples = await mailService.samples?.(instance);
+    expect(samples).toEqual({
+      messages: listed.length,
+      unread: listed.length,
+      mailbox_size: expect.stringMatching(/^\d+bytes$/),
+      dropped: 0,
+    });
     expect(readdirSync(join(folder, 'incoming'))).toEqual([]);
     const files = readdirSync(join(folder, 'mails')).filter((name) => name.endsWith('.eml'));
     expect(files).toHaveLength(listed.length);
