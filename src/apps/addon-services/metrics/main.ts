@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
-import { parseTimeOrAgo } from '../../../common/time-expression.ts';
+import { explainTime, parseTime } from '../../../common/time-expression.ts';
 import type { OwnProgramSettings } from '../../host/addons/local/own-program.ts';
 import { createServiceServer, requireKey, servePage } from '../runtime/page-server.ts';
 import { logLine, runService } from '../runtime/run-service.ts';
@@ -83,8 +83,7 @@ function reportRoutes(pages: FastifyInstance, store: IntervalStore): void {
 
 function timeOf(text: string | undefined, name: string, nowMs: number): number | undefined {
   if (text === undefined || text === '') return undefined;
-  const parsed = parseTimeOrAgo(text, nowMs);
-  if (parsed === undefined)
-    throw new TailraceError('invalid_params', `${name} is no time: give 2h, 30m, or 2026-11-28T12:00Z.`);
+  const parsed = parseTime(text, nowMs);
+  if (parsed === undefined) throw new TailraceError('invalid_params', `${name}: ${explainTime(text)}`);
   return parsed;
 }

@@ -41,19 +41,21 @@ export function readDrainLine(frame: Buffer, nowMs: number): DrainLine | undefin
 /** @returns undefined when it is no line of the HTTP router */
 export function readRouterRequest({ source, dyno, message }: DrainLine): RouterRequest | undefined {
   if (source !== 'heroku' || dyno !== 'router') return undefined;
-  const method = fieldOf(message, 'method');
-  const path = fieldOf(message, 'path');
-  const status = Number(fieldOf(message, 'status'));
-  if (method === undefined || path === undefined || !Number.isInteger(status)) return undefined;
-  const connect = millisecondsOf(message, 'connect');
-  const service = millisecondsOf(message, 'service');
+  const fields = readFields(message);
+  const method = fields.get('method');
+  const path = fields.get('path');
+  const status = Number(fields.get('status'));
+  if (method === undefined || path === undefined || !Number.isInteger(status) || status < 100)
+    return undefined;
+  const connect = milliseconds(fields.get('connect'));
+  const service = milliseconds(fields.get('service'));
   return {
     method,
     path,
     status,
-    code: fieldOf(message, 'code') || undefined,
+    code: fields.get('code') || undefined,
     durationMs: service === undefined ? undefined : service + (connect ?? 0),
-    bytes: Number(fieldOf(message, 'bytes')) || 0,
+    bytes: Number(fields.get('bytes')) || 0,
   };
 }
 
@@ -67,21 +69,17 @@ export function readValues({ dyno, message }: DrainLine): L2metValue[] {
   return message.includes('#') ? parseL2metText(message, dyno) : [];
 }
 
-/** The value of `name=value` or `name="value"`; quotes inside are never there: the router escapes them. */
-function fieldOf(message: string, name: string): string | undefined {
-  const at = message.startsWith(`${name}=`) ? 0 : message.indexOf(` ${name}=`) + 1;
-  if (at === 0 && !message.startsWith(`${name}=`)) return undefined;
-  const from = at + name.length + 1;
-  if (message[from] === '"') return message.slice(from + 1, endOf(message, '"', from + 1));
-  return message.slice(from, endOf(message, ' ', from));
+/** `name=value` and `name="value"`, one after the other: what is inside of quotes is no name. */
+const FIELD = /([a-z_]{1,30})=(?:"([^"]*)"|(\S*))/g;
+
+function readFields(message: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (const [, name, quoted, plain] of message.matchAll(FIELD))
+    if (!fields.has(name)) fields.set(name, quoted ?? plain);
+  return fields;
 }
 
-function endOf(message: string, mark: string, from: number): number {
-  const end = message.indexOf(mark, from);
-  return end === -1 ? message.length : end;
-}
-
-function millisecondsOf(message: string, name: string): number | undefined {
-  const ms = Number.parseInt(fieldOf(message, name) ?? '', 10);
+function milliseconds(text: string | undefined): number | undefined {
+  const ms = Number.parseInt(text ?? '', 10);
   return Number.isNaN(ms) ? undefined : ms;
 }

@@ -8,7 +8,7 @@ export const metricsService: ProcessService = {
   ...ownProgram('addon-metrics'),
   service: 'newrelic',
   facts: (instance) => ({ url: url(instance) }),
-  drainUrl: (instance) => `${url(instance)}/logs`,
+  logDrainUrl: (instance) => `${url(instance)}/logs`,
   message: () =>
     'Its page opens with addons:open; Prometheus reads /metrics at the address in its config var.',
 };
