@@ -24,7 +24,7 @@ await runService<OwnProgramSettings>(async ({ name, port, password }) => {
   const exporter = new PrometheusExporter(name);
   const server = createServiceServer(BODY_MAX);
   drainRoutes(server, store, exporter, password);
-  await servePage(server, { page: 'metrics', key: password }, (pages) => reportRoutes(pages, store));
+  await servePage(server, { page: 'metrics', key: password }, (pages) => reportRoutes(pages, store, name));
   const expire = () =>
     void store.expire(Date.now()).catch((error: unknown) => logLine('warning', `old figures stay: ${error}`));
   const timer = setInterval(expire, HOUR_MS);
@@ -71,13 +71,13 @@ function drainRoutes(
 }
 
 /** `GET api/report?from=&to=`: times as everywhere, `2h` or RFC 3339; the last hour when none is given. */
-function reportRoutes(pages: FastifyInstance, store: IntervalStore): void {
+function reportRoutes(pages: FastifyInstance, store: IntervalStore, name: string): void {
   pages.get<{ Querystring: { from?: string; to?: string } }>('/api/report', async ({ query }) => {
     const nowMs = Date.now();
     const toMs = timeOf(query.to, 'to', nowMs) ?? nowMs;
     const fromMs = timeOf(query.from, 'from', nowMs) ?? toMs - HOUR_MS;
     if (fromMs >= toMs) throw new TailraceError('invalid_params', '`from` has to be before `to`.');
-    return metricsReport(store.read(fromMs, toMs, nowMs), fromMs, toMs);
+    return { addon: name, ...metricsReport(store.read(fromMs, toMs, nowMs), fromMs, toMs) };
   });
 }
 

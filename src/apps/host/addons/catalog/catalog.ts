@@ -195,6 +195,7 @@ export const CATALOG: readonly CatalogService[] = [
     namePrefix: 'metrics',
     process: 'metrics',
     plans: [{ ...LOCAL_PLAN, aliases: [...(LOCAL_PLAN.aliases ?? []), 'standard', 'wayne'] }],
+    samplesDynos: true,
     docsUrl: `${DEV_CENTER}newrelic`,
     hasPage: true,
   },
