@@ -10,15 +10,15 @@ const STEPS_MS = [1, 2, 5, 10, 30, 60, 180, 360, 720].map((minutes) => minutes *
 const ROUTES_SHOWN = 100;
 
 /** A value for each step; null where there is none. */
-export type Curve = readonly (number | null)[];
+type Curve = readonly (number | null)[];
 
-export interface QuantileCurves {
+interface QuantileCurves {
   readonly p50: Curve;
   readonly p95: Curve;
   readonly p99: Curve;
 }
 
-export interface RouteReport {
+interface RouteReport {
   /** `GET /users/:id` */
   readonly route: string;
   readonly count: number;
@@ -30,7 +30,7 @@ export interface RouteReport {
   readonly share: number;
 }
 
-export interface MetricsReport {
+interface MetricsReport {
   /** Milliseconds since 1970: beginnings of the steps. */
   readonly times: readonly number[];
   readonly stepMs: number;

@@ -6,6 +6,7 @@ import { formatValue, type PlottedFigure } from './report.ts';
 
 const HEIGHT = 180;
 const SYNC_KEY = 'metrics';
+const DAY_FORMAT = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short' });
 
 export interface PlotProps {
   readonly figure: PlottedFigure;
@@ -65,14 +66,17 @@ function optionsOf(
     width: element.clientWidth,
     height: HEIGHT,
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
-    axes: [axis, { ...axis, size: 48, values: (_plot, ticks) => ticks.map(formatValue) }],
+    axes: [
+      { ...axis, size: 30, values: (_plot, ticks) => timeLabels(ticks) },
+      { ...axis, size: 48, values: (_plot, ticks) => ticks.map(formatValue) },
+    ],
     series: [
       { value: '{YYYY}-{MM}-{DD} {HH}:{mm}' },
       ...curves.map(({ label, color }) => ({
         label,
         stroke: colorOf(element, color),
         width: 1.5,
-        points: { size: 4 },
+        points: { size: 4, filter: lonePoints },
         value: (_plot: uPlot, value: number | null) => formatValue(value),
       })),
     ],
@@ -99,6 +103,22 @@ function optionsOf(
       ],
     },
   };
+}
+
+/** Points without neighbors, which no line shows. */
+function lonePoints(plot: uPlot, series: number): number[] {
+  const values = plot.data[series];
+  const isThere = (i: number): boolean => values[i] !== null && values[i] !== undefined;
+  return [...values.keys()].filter((i) => isThere(i) && !isThere(i - 1) && !isThere(i + 1));
+}
+
+/** `14:05`; the day where one begins. @param ticks seconds */
+function timeLabels(ticks: readonly number[]): string[] {
+  return ticks.map((seconds) => {
+    const date = new Date(seconds * 1_000);
+    const clock = [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, '0')).join(':');
+    return clock === '00:00' ? DAY_FORMAT.format(date) : clock;
+  });
 }
 
 /** The color that a class gives: a canvas doesn't know custom properties. */

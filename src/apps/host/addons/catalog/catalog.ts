@@ -202,7 +202,7 @@ export const CATALOG: readonly CatalogService[] = [
   {
     name: 'papertrail',
     humanName: 'Papertrail',
-    description: "the app's log, searchable, on this machine",
+    description: "the app's log in files on this machine, by the day",
     provider: 'local',
     spellings: {
       logging: { prefix: 'LOGGING' },
@@ -215,6 +215,5 @@ export const CATALOG: readonly CatalogService[] = [
     process: 'papertrail',
     plans: [{ ...LOCAL_PLAN, aliases: [...(LOCAL_PLAN.aliases ?? []), 'choklad', 'fixa'] }],
     docsUrl: `${DEV_CENTER}papertrail`,
-    hasPage: true,
   },
 ];
