@@ -17,7 +17,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../../common/errors.ts';
-import { LISTED_BYTES_MAX, readMailHead } from './mail-head.ts';
+import { MAIL_HEAD_BYTES_MAX, readMailHead } from './mail-head.ts';
 import type { MailEnvelope, MailHead, StoredMail } from './stored-mail.ts';
 
 export interface MailboxOptions {
@@ -195,7 +195,7 @@ export class Mailbox {
       const notes = await readJson<Notes>(this.notesPath(id));
       let start = await readStart(path, FILE_HEAD_BYTES);
       if (!notes || !start.includes(LINE_FEED))
-        start = await readStart(path, FILE_HEAD_BYTES_MAX + LISTED_BYTES_MAX);
+        start = await readStart(path, FILE_HEAD_BYTES_MAX + MAIL_HEAD_BYTES_MAX);
       const end = start.subarray(0, FILE_HEAD_BYTES_MAX).indexOf(LINE_FEED);
       const fileHead = parseFileHead(start.subarray(0, Math.max(0, end)).toString('utf8'), mtimeMs);
       const offset = end + 1;
@@ -228,7 +228,7 @@ export class Mailbox {
       await append(fileHead);
       // To its end, also when it can't be kept: its sender reads an answer only then.
       for await (const chunk of chunks) {
-        if (size < LISTED_BYTES_MAX) start.push(chunk);
+        if (size < MAIL_HEAD_BYTES_MAX) start.push(chunk);
         size += chunk.length;
         if (size <= messageBytesMax) await append(chunk);
       }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LISTED_BYTES_MAX, readMailHead } from '../../../../src/apps/addon-services/mail/mail-head.ts';
+import { MAIL_HEAD_BYTES_MAX, readMailHead } from '../../../../src/apps/addon-services/mail/mail-head.ts';
 import { mailLine } from '../../../../src/apps/addon-services/mail/mail-line.ts';
 import {
   frameDocument,
@@ -39,7 +39,7 @@ describe('the head of a mail', () => {
       contentType: 'multipart/mixed',
     });
     const long = await readMailHead(
-      Buffer.from(`Subject: ${'x'.repeat(LISTED_BYTES_MAX)}\r\nFrom: a@b.c\r\n`),
+      Buffer.from(`Subject: ${'x'.repeat(MAIL_HEAD_BYTES_MAX)}\r\nFrom: a@b.c\r\n`),
     );
     expect(long.subject.length).toBeLessThanOrEqual(1_001);
     expect(long.from).toBe('');
