@@ -389,6 +389,59 @@ describe.skipIf(missing('openssl', 'python3', 'swaks'))('an e-mail add-on', { ti
     expect((await server.readLines(app)).filter((one) => one.includes('app[web.1]: forged'))).toEqual([line]);
   });
 
+  it('survives what is no SMTP, and mails one after the other on one connection', async () => {
+    const { port, login, password } = addon;
+    const garbage = [
+      Buffer.alloc(3_000_000, 'x'),
+      Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 256)),
+      Buffer.from('NOOP\r\n'.repeat(50_000)),
+      Buffer.from(`EHLO ${'x'.repeat(100_000)}\r\nMAIL FROM:<${'y'.repeat(100_000)}>\r\n`),
+      Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+      Buffer.from('AUTH PLAIN\r\n****\r\nAUTH CRAM-MD5\r\n\0\r\nAUTH LOGIN\r\n=\r\n=\r\n'),
+      Buffer.from('STARTTLS\r\nnot a client hello\r\n'),
+    ];
+    for (const bytes of garbage) {
+      const socket = connect(port, '127.0.0.1');
+      await new Promise<void>((resolve) => {
+        socket.on('error', () => undefined).on('close', () => resolve());
+        socket.resume();
+        socket.end(bytes, () => undefined);
+        socket.setTimeout(2_000, () => socket.destroy());
+      });
+    }
+    const pooled = createTransport({
+      host: 'localhost',
+      port,
+      pool: true,
+      maxConnections: 1,
+      auth: { user: login, pass: password },
+      tls: { ca: addon.ca },
+    });
+    await Promise.all(
+      Array.from({ length: 30 }, (_, i) =>
+        pooled.sendMail({ from: 'a@example.com', to: 'b@example.com', subject: `pooled ${i}`, text: 'x' }),
+      ),
+    );
+    pooled.close();
+    const found = (await api().list('q=pooled')).map(({ subject }) => subject);
+    expect(found).toEqual(Array.from({ length: 30 }, (_, i) => `pooled ${29 - i}`));
+  });
+
+  it('without TLS by its plan has its mails still, and no certificate', async () => {
+    const owner = await server.createApp();
+    const box = await createMailAddon(server, owner);
+    await sendRaw(box, 'Subject: kept\r\n\r\nx\r\n');
+    await server.request('PATCH', `/addons/${box.id}`, { plan: 'no-tls' });
+    const { ca, ...same } = await mailVars(server, owner);
+    expect([ca, same]).toEqual([undefined, { port: box.port, login: box.login, password: box.password }]);
+    const [, hello] = await talk(box.port, ['EHLO x\r\n', 'QUIT\r\n']);
+    expect(hello).not.toContain('STARTTLS');
+    expect((await apiOf(server, box).list()).map(({ subject }) => subject)).toEqual(['kept']);
+    await server.request('PATCH', `/addons/${box.id}`, { plan: 'local' });
+    expect((await mailVars(server, owner)).ca).toBe(box.ca);
+    await server.request('DELETE', `/apps/${owner.name}`);
+  });
+
   it('has the config vars of the service that was named, and goes with its app', async () => {
     const other = await server.createApp();
     const names: Record<string, string[]> = {
@@ -421,6 +474,34 @@ describe.skipIf(missing('openssl', 'python3', 'swaks'))('an e-mail add-on', { ti
 });
 
 describe('a mail that was accepted', { timeout: 120_000 }, () => {
+  it('was stored: one that finds no room is to be sent again, and leaves nothing', async () => {
+    const folder = dataFolderForTest();
+    const [port, pagePort] = [await freePort(), await freePort()];
+    const settings = {
+      name: 'box',
+      port,
+      pagePort,
+      login: 'a',
+      password: 'p',
+      loginPassword: 'b',
+      hasTls: false,
+    };
+    writeFileSync(join(folder, 'service.json'), JSON.stringify(settings));
+    const service = new Program('bash', ['-c', 'ulimit -f 50 && exec "$0" "$1"', process.execPath, SERVICE], {
+      cwd: folder,
+    });
+    onTestFinished(() => void service.stop('SIGKILL'));
+    const send = (raw: string) => sendRaw({ port, login: 'a', password: 'b' }, raw).catch(() => undefined);
+    expect(await until('an answer', () => send('Subject: small\r\n\r\nx\r\n'))).toMatch(/^250 /);
+    expect(await send(`Subject: large\r\n\r\n${'x'.repeat(200_000)}\r\n`)).toMatch(
+      /^452 It could not be stored, try again: EFBIG/,
+    );
+    expect(await send('Subject: small again\r\n\r\nx\r\n')).toMatch(/^250 /);
+    expect(readdirSync(join(folder, 'incoming'))).toEqual([]);
+    expect(readdirSync(join(folder, 'mails')).filter((name) => name.endsWith('.eml'))).toHaveLength(2);
+    expect(service.stdout).toContain('<4>a mail from <from@example.com> was not taken: EFBIG');
+  });
+
   it('is there once, however often the service is killed with kill -9', async () => {
     const folder = dataFolderForTest();
     const [port, pagePort] = [await freePort(), await freePort()];
