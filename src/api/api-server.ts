@@ -6,10 +6,10 @@ import { TailraceError } from '../common/errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
-import { AddonLinks } from './addons/addon-links.ts';
 import { type AddonRouteDependencies, addonPageRoutes, addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import { SingleUseTickets } from './addons/single-use-tickets.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
@@ -51,6 +51,9 @@ const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 
 /** A request has to be complete after this time, and its header after that. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
+
+/** A link to an add-on's page: from the answer that gave it until it is opened. */
+const ADDON_LINK_MS = 5 * 60_000;
 
 /** A Fastify server that responds with the API's errors; without routes. */
 export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS): FastifyInstance {
@@ -152,7 +155,11 @@ export async function registerApiRoutes(
   server: FastifyInstance,
   apiDependencies: ApiDependencies,
 ): Promise<void> {
-  const dependencies = { ...apiDependencies, sourceNames: new SourceNames(), addonLinks: new AddonLinks() };
+  const dependencies = {
+    ...apiDependencies,
+    sourceNames: new SourceNames(),
+    addonLinks: new SingleUseTickets<string>({ lifetimeMs: ADDON_LINK_MS }),
+  };
   const { apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async (_request, reply) => {
     const { trouble } = store;

@@ -7,8 +7,7 @@ import { TailraceError } from '../../common/errors.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import type { AddonLinks } from './addon-links.ts';
-import { type AddonSceneDependencies, addonScene } from './addon-scene.ts';
+import { type AddonLinks, type AddonSceneDependencies, addonScene } from './addon-scene.ts';
 import { matchAddons, requireAddon } from './find-addon.ts';
 import { type AddonScene, addonView, planView, serviceView } from './views.ts';
 
