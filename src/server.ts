@@ -11,6 +11,7 @@ import { randomAppName } from './api/apps/apps.ts';
 import { rollOutRelease } from './api/apps/config-vars.ts';
 import { finishRequestsOnClose } from './api/finish-requests.ts';
 import { removeAddonDrains } from './api/logs/addon-drains.ts';
+import { addonLogAccess } from './api/logs/addon-log-access.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
@@ -282,7 +283,7 @@ interface Apps {
 
 async function openApps(
   settings: Settings,
-  { store, appRegistry, platformLog, drains: deliveries }: Logs,
+  { store, appRegistry, platformLog, drains: deliveries, targetPolicy }: Logs,
   log: Logger,
   url: () => string,
 ): Promise<Apps> {
@@ -318,6 +319,10 @@ async function openApps(
       rollOut: (app, release) => rollOutRelease({ platformLog, dynoRunner: dynoManager }, app, release),
       logToApp: (app, message) => platformLog.write(app, 'app', 'api', PlatformLinePriority.api, message),
       onRemoved: ({ app, id }) => removeAddonDrains({ appRegistry, deliveries }, app, id),
+      logs: addonLogAccess({ appRegistry, deliveries, targetPolicy }),
+      policy: new TargetPolicy(settings.allowPrivateDrains, 'partners of add-ons may not be at'),
+      provisionMs: settings.addonProvisionMs,
+      version: VERSION,
     },
     isolation,
     memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },

@@ -9,6 +9,8 @@ import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
 import { type AddonRouteDependencies, addonPageRoutes, addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import { authorizeKeyOrPartner } from './addons/partner-access.ts';
+import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
 import { SingleUseTickets } from './addons/single-use-tickets.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
@@ -119,6 +121,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
     },
   );
   server.decorateRequest('keyGrant', undefined);
+  server.decorateRequest('partnerAddon', undefined);
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
   );
@@ -160,7 +163,7 @@ export async function registerApiRoutes(
     sourceNames: new SourceNames(),
     addonLinks: new SingleUseTickets<string>({ lifetimeMs: ADDON_LINK_MS }),
   };
-  const { apiKeys, appRegistry, store, version, log } = dependencies;
+  const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async (_request, reply) => {
     const { trouble } = store;
     return trouble === undefined
@@ -176,7 +179,7 @@ export async function registerApiRoutes(
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
-      await authorize(request, apiKeys).catch((error) => {
+      await authorizeKeyOrPartner(request, apiKeys, addons.partners.tokens).catch((error) => {
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
@@ -197,6 +200,7 @@ export async function registerApiRoutes(
       configVarRoutes,
       releaseRoutes,
       addonRoutes,
+      partnerRoutes,
       attachmentRoutes,
       dataServiceRoutes,
       buildRoutes,
@@ -221,6 +225,7 @@ export async function registerApiRoutes(
     authorize(request, apiKeys, 'read'),
   );
   addonPageRoutes(server, dependencies);
+  await partnerTokenRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   gitRoutes(
     server,

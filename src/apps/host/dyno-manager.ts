@@ -54,7 +54,10 @@ interface DynoManagerOptions {
   /** Where clients of attached dynos connect to. */
   readonly rendezvous: { readonly host: string; readonly port: number };
   /** What add-ons need of the rest of the server. */
-  readonly addons: Pick<CreateAddonsOptions, 'logToApp' | 'onRemoved' | 'randomName' | 'rollOut'>;
+  readonly addons: Pick<
+    CreateAddonsOptions,
+    'logToApp' | 'logs' | 'onRemoved' | 'policy' | 'provisionMs' | 'randomName' | 'rollOut' | 'version'
+  >;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
