@@ -185,13 +185,13 @@ export class PartnerService {
       return;
     }
     if (typeof planned === 'object') {
-      if (planned.makes) this.apply(seen, id);
+      if (planned.makes) this.make(seen, id);
       response.writeHead(planned.status, { 'content-type': 'application/json', ...planned.headers });
       response.end(planned.text);
       return;
     }
     const known = this.resources.has(id);
-    this.apply(seen, id);
+    this.make(seen, id);
     if (method === 'DELETE') {
       response.writeHead(known ? 204 : 410).end();
       return;
@@ -209,7 +209,7 @@ export class PartnerService {
   }
 
   /** By the uuid, so that the same asked twice is done once. */
-  private apply({ method, body = {} }: PartnerRequest, id: string): void {
+  make({ method, body = {} }: PartnerRequest, id: string): void {
     if (method === 'DELETE') this.resources.delete(id);
     else if (method === 'PUT') this.resource(id).plan = String(body.plan);
     else

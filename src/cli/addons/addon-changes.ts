@@ -70,7 +70,7 @@ export function addonChangeCommands(program: Command): void {
       .command('addons:destroy <addon...>')
       .alias('addons:remove')
       .option('-c, --confirm <app>', 'the name of the app')
-      .option('-f, --force', 'also when other apps use it')
+      .option('-f, --force', 'also when other apps use it, or its partner is no more')
       .description('end an add-on, and remove what it holds'),
   ).action(async (names: string[], options: Options & { confirm?: string; force?: boolean }) => {
     const { app, client } = await resolveEndpoint(options);
@@ -93,7 +93,11 @@ export function addonChangeCommands(program: Command): void {
         `/apps/${encodeURIComponent(app)}/addons/${id}`,
         body,
       );
-      printResult(options.json, gone, () => `Destroying ${name} on ${app}... done`);
+      printResult(options.json, gone, () =>
+        gone.state === 'deprovisioned'
+          ? `Destroying ${name} on ${app}... done`
+          : `Destroying ${name} on ${app}... pending\n${name} is off the app, and is removed in the background: tailrace addons:info ${name} says what it waits for.`,
+      );
     }
   });
   addClientOptions(

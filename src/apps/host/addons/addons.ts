@@ -106,16 +106,19 @@ export class Addons implements AddonReports {
     const { addons } = await this.snapshot();
     const apps = await this.options.appRegistry.appNames();
     const own = addons.filter((addon) => addon.server === server);
+    const later: (() => Promise<unknown>)[] = [];
     for (const addon of own) {
       const isResumed =
         addon.state === 'creating' && apps.has(addon.app) && this.provider(addon).resumesCreation;
       const isHalfDone =
         addon.state === 'creating' || addon.state === 'deprovisioning' || !apps.has(addon.app);
       // What somebody else has to be asked for holds up no start.
-      if (isResumed) void this.resumeCreation(addon);
-      else if (isHalfDone && addon.provider === 'partner')
-        void this.detachAll(addon).then(() => this.removeOrRetry(addon));
-      else if (isHalfDone) await this.removeOrRetry(addon);
+      if (isResumed) later.push(() => this.resumeCreation(addon));
+      else if (isHalfDone) {
+        const removed = (await this.markRemoved(addon)) ?? addon;
+        if (addon.provider === 'partner') later.push(() => this.removeOrRetry(removed));
+        else await this.removeOrRetry(removed);
+      }
     }
     const { addons: left } = await this.snapshot();
     for (const name of Object.keys(providers) as AddonProviderName[])
@@ -133,6 +136,7 @@ export class Addons implements AddonReports {
         .catch((error: unknown) =>
           log.warn({ app: name, err: error }, "an app's add-ons could not be released"),
         );
+    for (const work of later) void work();
   }
 
   async close(): Promise<void> {
@@ -256,15 +260,16 @@ export class Addons implements AddonReports {
 
   /** Goes on with a creation that a server died over. Its user has no answer any more: the app's stream says what came of it. */
   private async resumeCreation(addon: AddonRecord): Promise<void> {
+    // Whether the service is still there is for the provider to say.
+    const plan = await this.serviceOf(addon)
+      .then((service) => planOf(service, addon.plan))
+      .catch((): AddonPlan => ({ name: addon.plan, description: addon.plan }));
     try {
-      const service = await this.serviceOf(addon);
-      await this.finishCreation(addon, planOf(service, addon.plan));
-      this.options.logToApp(addon.app, `Add-on ${addon.name} was created, after a restart of this server`);
+      await this.finishCreation(addon, plan);
+      this.tellApp(addon, `Add-on ${addon.name} was asked for once more after a restart of this server`);
     } catch (error) {
-      if (this.isClosing) return;
-      this.options.logToApp(addon.app, `Add-on ${addon.name} could not be created: ${messageOf(error)}`);
-      const latest = await this.markRemoved(addon);
-      if (latest) await this.removeOrRetry(latest);
+      if (!this.isClosing)
+        this.tellApp(addon, `Add-on ${addon.name} could not be created: ${messageOf(error)}`);
     }
   }
 
@@ -413,7 +418,7 @@ export class Addons implements AddonReports {
   async markFailed(id: string, reason: string): Promise<void> {
     const addon = (await this.options.records.get(id))?.value;
     if (!addon || (addon.state !== 'provisioning' && addon.state !== 'creating')) return;
-    this.options.logToApp(addon.app, `Add-on ${addon.name} could not be created: ${reason}`);
+    this.tellApp(addon, `Add-on ${addon.name} could not be created: ${reason}`);
     const removed = await this.markRemoved(addon);
     if (removed) await this.removeOrRetry(removed);
   }
@@ -564,13 +569,22 @@ export class Addons implements AddonReports {
         { addon: addon.name, err: error },
         'an add-on that is being removed is still there; its removal is tried again',
       );
-      this.options.logToApp(
-        addon.app,
-        `Add-on ${addon.name} is not removed yet, which is tried again: ${messageOf(error)}`,
-      );
+      if (!this.isClosing)
+        this.tellApp(
+          addon,
+          `Add-on ${addon.name} is not removed yet, which is tried again: ${messageOf(error)}`,
+        );
       this.retries.failed(addon.id, error);
       return false;
     }
+  }
+
+  /** A line in its app's stream, unless the app is gone: that has no stream any more. */
+  private tellApp({ app, name }: AddonRecord, message: string): void {
+    this.options.appRegistry.findApp(app).then(
+      (found) => found && this.options.logToApp(app, message),
+      (error: unknown) => this.options.log.warn({ addon: name, err: error }, message),
+    );
   }
 
   private async retryRemoval(id: string): Promise<void> {

@@ -176,16 +176,10 @@ describe('a partner’s service', { timeout: 60_000 }, () => {
   });
 
   it('has reported before its own answer arrived', async () => {
-    partner.answer = async ({ method, body }) => {
-      if (method !== 'POST') return 'provide';
-      const uuid = String(body?.uuid);
-      partner.resources.set(uuid, {
-        plan: '',
-        name: '',
-        options: {},
-        callbackUrl: String(body?.callback_url),
-        grantCode: (body?.oauth_grant as { code: string }).code,
-      });
+    partner.answer = async (request) => {
+      if (request.method !== 'POST') return 'provide';
+      const uuid = String(request.body?.uuid);
+      partner.make(request, uuid);
       await partner.finish(uuid);
       return 'pending';
     };
