@@ -197,13 +197,14 @@ async function waitFor(client: ApiClient, addon: AddonView): Promise<AddonView> 
     await wait(WAIT_INTERVAL_MS);
     now = await client.request<AddonView>('GET', `/addons/${addon.id}`).catch((error: unknown) => {
       if (!(error instanceof TailraceError) || error.code !== 'not_found') throw error;
-      throw new TailraceError(
-        'unavailable',
-        `${addon.name} was not created: the app's log says why (tailrace logs).`,
-      );
+      return { ...addon, state: 'deprovisioned' };
     });
   }
-  return now;
+  if (now.state === 'provisioned') return now;
+  throw new TailraceError(
+    'unavailable',
+    `${addon.name} was not created: the app's log says why (tailrace logs).`,
+  );
 }
 
 /** What follows `--`: `--fork DATABASE --version=15 --flag`. @throws TailraceError `invalid_params` */
