@@ -251,7 +251,12 @@ export class Addons implements AddonReports {
       return provisioned;
     } catch (error) {
       // Whoever resumes creations does so after the next start.
-      if (this.isClosing && this.provider(addon).resumesCreation) throw error;
+      if (this.isClosing && this.provider(addon).resumesCreation)
+        throw new TailraceError(
+          'unavailable',
+          `This server stops while ${addon.name} is being created: it goes on with that at its next start.`,
+          { cause: error },
+        );
       const latest = (await this.markRemoved(addon)) ?? addon;
       await this.removeOrRetry(latest);
       throw error;
@@ -416,11 +421,14 @@ export class Addons implements AddonReports {
   }
 
   async markFailed(id: string, reason: string): Promise<void> {
-    const addon = (await this.options.records.get(id))?.value;
-    if (!addon || (addon.state !== 'provisioning' && addon.state !== 'creating')) return;
+    let isFailed = false;
+    const addon = await this.options.records.update(id, ({ state }) => {
+      isFailed = state === 'provisioning' || state === 'creating';
+      return isFailed ? { state: 'deprovisioning' } : undefined;
+    });
+    if (!addon || !isFailed) return;
     this.tellApp(addon, `Add-on ${addon.name} could not be created: ${reason}`);
-    const removed = await this.markRemoved(addon);
-    if (removed) await this.removeOrRetry(removed);
+    await this.removeOrRetry(addon);
   }
 
   /** A provider has ended an add-on that is being removed, or that it can't make. @throws TailraceError `conflict` for one that is there */
@@ -643,7 +651,9 @@ export class Addons implements AddonReports {
 
   private async rejectSecond(app: AppRecord, service: CatalogService): Promise<void> {
     const { addons } = await this.snapshot();
-    const first = addons.find((one) => one.app === app.id && one.service === service.name);
+    const first = addons.find(
+      (one) => one.app === app.id && one.service === service.name && one.state !== 'deprovisioning',
+    );
     if (first)
       throw new TailraceError(
         'conflict',

@@ -272,10 +272,12 @@ describe('a server that dies', { timeout: 60_000 }, () => {
     const pending = await create(before, shop, 'pending-one');
     partner.answer = () => 'never';
     const posts = partner.count('POST');
-    const lost = create(before, shop, 'stopped-one').catch(() => undefined);
+    const lost = create(before, shop, 'stopped-one').catch((error: Error) => error.message);
     await until('the request', () => partner.count('POST') === posts + 1);
     await before.close();
-    await lost;
+    expect(await lost).toMatch(
+      /503 .*This server stops while stopped-one is being created: it goes on with that/,
+    );
     // At the next start the partner refuses what it was asked for; the other one is still waited for.
     partner.answer = (request) =>
       request.method === 'POST' ? json(422, { message: 'Sold out.' }, false) : 'provide';
@@ -293,6 +295,22 @@ describe('a server that dies', { timeout: 60_000 }, () => {
     expect(await configOf(after, shop)).toEqual(partner.config(pending.id));
     await after.request('DELETE', `/addons/${pending.id}`);
     expect(partner.faults).toEqual([]);
+  });
+});
+
+describe('a pending add-on', { timeout: 60_000 }, () => {
+  it('whose time ran out while the server was down is taken back at its start', async () => {
+    const data = dataFolderForTest();
+    const before = await startServerForTest({ data });
+    await register(before);
+    const shop = await before.createApp();
+    partner.answer = answerPost('pending');
+    const made = await create(before, shop);
+    await before.kill();
+    const after = await startServerForTest({ data, env: { TAILRACE_ADDON_PROVISION_TIMEOUT: '1ms' } });
+    await until('its removal', async () => (await addonsOf(after, shop)).length === 0);
+    expect(partner.count('DELETE', made.id)).toBe(1);
+    expect(partner.resources.size).toBe(0);
   });
 });
 
