@@ -6,9 +6,10 @@ import { TailraceError } from '../common/errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
-import { type AddonRouteDependencies, addonPageRoutes, addonRoutes } from './addons/addons.ts';
+import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import { addonPageRoutes } from './addons/pages.ts';
 import { authorizeKeyOrPartner } from './addons/partner-access.ts';
 import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
 import { SingleUseTickets } from './addons/single-use-tickets.ts';
@@ -224,7 +225,7 @@ export async function registerApiRoutes(
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
-  addonPageRoutes(server, dependencies);
+  await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   gitRoutes(

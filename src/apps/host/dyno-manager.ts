@@ -23,6 +23,7 @@ import type { Releases } from '../records/release-history.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import type { Addons } from './addons/addons.ts';
 import { type CreateAddonsOptions, createAddons } from './addons/create-addons.ts';
+import { addonFolder } from './addons/server-id.ts';
 import { AppDeployment } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
@@ -56,7 +57,15 @@ interface DynoManagerOptions {
   /** What add-ons need of the rest of the server. */
   readonly addons: Pick<
     CreateAddonsOptions,
-    'logToApp' | 'logs' | 'onRemoved' | 'policy' | 'provisionMs' | 'randomName' | 'rollOut' | 'version'
+    | 'logInput'
+    | 'logToApp'
+    | 'onRemoved'
+    | 'policy'
+    | 'provisionMs'
+    | 'randomName'
+    | 'rollOut'
+    | 'setLogDrain'
+    | 'version'
   >;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
@@ -94,7 +103,7 @@ export class DynoManager implements DynoRunner {
     this.addons = createAddons({
       ...options,
       ...options.addons,
-      folder: join(this.stateFolder, 'addons'),
+      folder: addonFolder(options.folder),
       ports: this.ports,
       pidFile: () => this.pidFile,
       lines: (app) => this.lineSink(app),
@@ -104,6 +113,7 @@ export class DynoManager implements DynoRunner {
       ...options.memory,
       dynos: () => this.options.runningApps.processesByApp((app) => this.oneOffs.processes(app)),
       lines: (app) => this.lineSink(app),
+      wantSamples: () => this.addons.appsThatSampleDynos(),
     });
   }
 

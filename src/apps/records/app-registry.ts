@@ -222,7 +222,7 @@ export class AppRegistry {
   async addDrain(
     app: AppId,
     url: string,
-    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon'> & { readonly token?: string } = {},
+    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon' | 'server'> & { readonly token?: string } = {},
   ): Promise<DrainRecord> {
     parseDrainUrl(url);
     const drains = await this.listDrains(app);

@@ -1,7 +1,4 @@
 /** Add-ons with their providers, put together. */
-import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { Addons, type AddonsOptions } from './addons.ts';
 import { CATALOG } from './catalog/catalog.ts';
 import { ExternalProvider } from './external/external-provider.ts';
@@ -14,11 +11,12 @@ import { PartnerRegistration } from './partner/partner-registration.ts';
 import { PartnerTokens } from './partner/partner-tokens.ts';
 import { Partners } from './partner/partners.ts';
 import type { AddonReports } from './provider.ts';
+import { requireServerId } from './server-id.ts';
 import { LOCAL_SERVICES } from './services/local-services.ts';
 
 export type CreateAddonsOptions = Omit<AddonsOptions, 'partners' | 'providers' | 'records' | 'server'> &
   Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'> &
-  Pick<PartnerProviderOptions, 'logs' | 'provisionMs' | 'url'> &
+  Pick<PartnerProviderOptions, 'logInput' | 'provisionMs' | 'url'> &
   Pick<PartnerClientOptions, 'policy' | 'version'>;
 
 /** @param options `folder` for the data of local add-ons, `policy` for where partners may be */
@@ -28,6 +26,7 @@ export function createAddons(options: CreateAddonsOptions): Addons {
     markFailed: (id, reason) => addons.markFailed(id, reason),
     updateFacts: (id, facts, resource) => addons.updateFacts(id, facts, resource),
     keepResource: (id, resource) => addons.keepResource(id, resource),
+    updateLogDrain: (id, url, token) => addons.updateLogDrain(id, url, token),
   };
   const { store, policy } = options;
   const manifests = new PartnerManifests(store);
@@ -42,7 +41,7 @@ export function createAddons(options: CreateAddonsOptions): Addons {
     records,
     partners: new Partners({ manifests, registration, tokens, findAddon }),
     server: () => {
-      server ??= serverId(`${options.folder}-server`);
+      server ??= requireServerId(options.folder);
       return server;
     },
     providers: {
@@ -58,18 +57,4 @@ export function createAddons(options: CreateAddonsOptions): Addons {
     },
   });
   return addons;
-}
-
-/** What tells this data folder from those of other servers on the same store, for good. */
-function serverId(file: string): string {
-  try {
-    const known = readFileSync(file, 'utf8').trim();
-    if (known) return known;
-  } catch {
-    // The first time.
-  }
-  const id = randomUUID();
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${id}\n`, { mode: 0o600 });
-  return id;
 }

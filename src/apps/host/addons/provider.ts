@@ -21,6 +21,8 @@ export interface ProvisionedAddon {
   readonly resource?: unknown;
   /** For the user. */
   readonly message?: string;
+  /** Where it wants the app's lines to be sent to. */
+  readonly logDrainUrl?: string;
 }
 
 /** A row of `pg:info` and `redis:info`, in the shape that Heroku's CLI reads. */
@@ -53,6 +55,8 @@ export interface AddonProvider {
   deprovision(addon: AddonRecord, isForced?: boolean): Promise<void>;
   /** Runs the add-ons of this server, at its start. One that can't run is reported in the app's stream, and holds up nothing else. */
   resume(addons: readonly AddonRecord[]): Promise<void>;
+  /** Its page, when it is on this machine; see {@link open} for those elsewhere. */
+  page?(addon: AddonRecord): AddonPage | undefined;
   /**
    * Where a user's browser is sent to for its page, signed on there: for one use. Undefined: it has no page.
    */
@@ -77,6 +81,14 @@ export interface SignOnForm {
   readonly fields: Readonly<Record<string, string>>;
 }
 
+/** A page on this machine: this server asks for it in the browser's place. */
+export interface AddonPage {
+  /** On loopback. */
+  readonly port: number;
+  /** Sent to it as `Authorization: Bearer …`. */
+  readonly key: string;
+}
+
 /** From where a page is opened. */
 export interface OpenContext {
   readonly appName: string;
@@ -93,4 +105,10 @@ export interface AddonReports {
   updateFacts(id: string, facts: AddonFacts, resource?: unknown): Promise<AddonRecord>;
   /** What the provider wants to find in the record again, before it asks for anything that has to be taken back. */
   keepResource(id: string, resource: unknown): Promise<void>;
+  /**
+   * It wants the app's lines, or wants them elsewhere.
+   * @param token of the drain; left out: a new one
+   * @throws TailraceError for an address that can't be drained to
+   */
+  updateLogDrain(id: string, url: string, token?: string): Promise<void>;
 }

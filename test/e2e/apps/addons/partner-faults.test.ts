@@ -106,18 +106,18 @@ describe('an add-on that a partner doesn’t make', { timeout: 60_000 }, () => {
 
   it('since it never says that it is there', async () => {
     partner.answer = answerPost('pending');
-    const made = await create(server, app, 'endless-one');
-    expect(made.state).toBe('provisioning');
-    const waiting = await runTailrace(['addons:wait', 'endless-one', '--app', app.name], { env: server.env });
-    expect([waiting.status, waiting.stderr]).toEqual([
+    const args = ['addons:create', 'flaky', '--name', 'endless-one', '--wait', '--app', app.name];
+    const waited = await runTailrace(args, { env: server.env });
+    expect([waited.status, waited.stderr]).toEqual([
       1,
       expect.stringMatching(/endless-one was not created: the app's log says why/),
     ]);
+    const uuid = String(partner.requests.findLast(({ method }) => method === 'POST')?.body?.uuid);
     const lines = await server.readLines(app);
     expect(lines.find((line) => line.includes('endless-one'))).toMatch(
       /app\[api\]: Add-on endless-one could not be created: The flaky did not say within 1 seconds? that it is there\. It was removed: create it again/,
     );
-    await until('its removal there', () => partner.count('DELETE', made.id) === 1);
+    await until('its removal there', () => partner.count('DELETE', uuid) === 1);
     expect(await addonsOf(server, app)).toEqual([]);
     // What it says now is too late, and does no harm.
     expect(partner.faults).toEqual([]);

@@ -22,20 +22,18 @@ import type { PartnerManifests, PartnerRecord } from './partner-manifests.ts';
 import type { PartnerTokens } from './partner-tokens.ts';
 import { partnerSignOn } from './sign-on.ts';
 
-/** An app's log, as far as its add-ons have to do with it. Each call does what is still to be done. */
-export interface PartnerLogs {
+/** Who may write into an app's log. Each call does what is still to be done. */
+export interface AddonLogInput {
   /** Lets whoever has the token write lines under a source's name. */
-  allowInput(app: AppId, source: string, token: string): Promise<void>;
-  revokeInput(app: AppId, token: string): Promise<void>;
-  /** Sends the app's lines there, as a drain that goes with the add-on. @throws TailraceError for an address that can't be drained to */
-  addDrain(addon: AddonRecord, url: string, token: string): Promise<void>;
+  allow(app: AppId, source: string, token: string): Promise<void>;
+  revoke(app: AppId, token: string): Promise<void>;
 }
 
 export interface PartnerProviderOptions {
   readonly manifests: PartnerManifests;
   readonly tokens: PartnerTokens;
   readonly client: PartnerClient;
-  readonly logs: PartnerLogs;
+  readonly logInput: AddonLogInput;
   /** This server, as partners reach it. */
   readonly url: () => string;
   /** How long a pending add-on may take, milliseconds. */
@@ -74,13 +72,13 @@ export class PartnerProvider implements AddonProvider {
   }
 
   async provision(addon: AddonRecord, plan: AddonPlan): Promise<ProvisionedAddon> {
-    const { tokens, logs, reports, url } = this.options;
+    const { tokens, logInput, reports, url } = this.options;
     const manifest = await this.manifestOf(addon);
     const resource = newResource(manifest, addon.resource as PartnerResource | undefined);
     // Before anything is asked for: whatever becomes of it, it can be taken back.
     await reports.keepResource(addon.id, resource);
     const { logToken, logDrainToken } = resource;
-    if (logToken) await logs.allowInput(addon.app, manifest.id, logToken);
+    if (logToken) await logInput.allow(addon.app, manifest.id, logToken);
     const answer = await this.request(manifest, 'create it', 'POST', undefined, {
       name: addon.name,
       uuid: addon.id,
@@ -119,11 +117,11 @@ export class PartnerProvider implements AddonProvider {
   }
 
   async deprovision(addon: AddonRecord, isForced = false): Promise<void> {
-    const { tokens, logs, log } = this.options;
+    const { tokens, logInput, log } = this.options;
     clearTimeout(this.deadlines.get(addon.id));
     this.deadlines.delete(addon.id);
     const { logToken } = (addon.resource ?? {}) as PartnerResource;
-    if (logToken) await logs.revokeInput(addon.app, logToken);
+    if (logToken) await logInput.revoke(addon.app, logToken);
     if (!this.refused.has(addon.id))
       try {
         const manifest = await this.manifestOf(addon);
@@ -185,7 +183,7 @@ export class PartnerProvider implements AddonProvider {
     url: string,
     token: string,
   ): Promise<void> {
-    await this.options.logs.addDrain(addon, url, token).catch((error: unknown) => {
+    await this.options.reports.updateLogDrain(addon.id, url, token).catch((error: unknown) => {
       if (!(error instanceof TailraceError)) throw error;
       throw new TailraceError(
         error.code,
