@@ -327,6 +327,7 @@ async function openApps(
         }),
       onRemoved: ({ app, id }) => removeAddonDrains({ appRegistry, deliveries }, app, id),
       logInput: addonLogInput(appRegistry),
+      publicUrl: () => settings.publicUrl || url(),
       policy: new TargetPolicy(settings.allowPrivateDrains, 'partners of add-ons may not be at'),
       provisionMs: settings.addonProvisionMs,
       version: VERSION,

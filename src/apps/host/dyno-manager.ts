@@ -62,6 +62,7 @@ interface DynoManagerOptions {
     | 'onRemoved'
     | 'policy'
     | 'provisionMs'
+    | 'publicUrl'
     | 'randomName'
     | 'rollOut'
     | 'setLogDrain'

@@ -189,6 +189,13 @@ export const SETTINGS = {
     meaning:
       'may drains, and partners of add-ons, be at loopback and in private networks? `serve`: no, `start`: yes',
   },
+  publicUrl: {
+    variable: 'TAILRACE_PUBLIC_URL',
+    kind: 'url',
+    fallback: '',
+    meaning:
+      'where partners of add-ons reach this server, such as `https://logs.example.com`; unset: where it listens',
+  },
   addonProvisionMs: {
     variable: 'TAILRACE_ADDON_PROVISION_TIMEOUT',
     kind: 'interval',

@@ -291,7 +291,7 @@ export class Addons implements AddonReports {
       await this.finishCreation(addon, plan);
       this.tellApp(addon, `Add-on ${addon.name} was asked for once more after a restart of this server`);
     } catch (error) {
-      if (!this.isClosing)
+      if (!this.isClosing && how.endingApp !== addon.app)
         this.tellApp(addon, `Add-on ${addon.name} could not be created: ${messageOf(error)}`);
     }
   }
@@ -600,7 +600,7 @@ export class Addons implements AddonReports {
         { addon: addon.name, err: error },
         'an add-on that is being removed is still there; its removal is tried again',
       );
-      if (!this.isClosing)
+      if (!this.isClosing && how.endingApp !== addon.app)
         this.tellApp(
           addon,
           `Add-on ${addon.name} is not removed yet, which is tried again: ${messageOf(error)}`,

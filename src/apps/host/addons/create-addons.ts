@@ -16,7 +16,7 @@ import { LOCAL_SERVICES } from './services/local-services.ts';
 
 export type CreateAddonsOptions = Omit<AddonsOptions, 'partners' | 'providers' | 'records' | 'server'> &
   Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'> &
-  Pick<PartnerProviderOptions, 'logInput' | 'provisionMs' | 'url'> &
+  Pick<PartnerProviderOptions, 'logInput' | 'provisionMs' | 'publicUrl'> &
   Pick<PartnerClientOptions, 'policy' | 'version'>;
 
 /** @param options `folder` for the data of local add-ons, `policy` for where partners may be */

@@ -1,8 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RemovalRetries } from '../../../../src/apps/host/addons/removal-retries.ts';
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
-afterEach(() => void vi.useRealTimers());
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  // Each pause at its longest.
+  vi.spyOn(Math, 'random').mockReturnValue(1);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
 const RANGE = { firstMs: 1_000, maxMs: 8_000 };
 
@@ -17,8 +24,8 @@ describe('a removal that failed', () => {
     retries.failed('a', new Error('down'));
     expect(retries.reason('a')).toBe('down');
     for (const [ms, count] of [
-      [499, 0],
-      [501, 1],
+      [999, 0],
+      [1, 1],
       [2_000, 2],
       [4_000, 3],
       [8_000, 4],

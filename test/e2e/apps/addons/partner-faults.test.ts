@@ -301,11 +301,19 @@ describe('a server that dies', { timeout: 60_000 }, () => {
 describe('a pending add-on', { timeout: 60_000 }, () => {
   it('whose time ran out while the server was down is taken back at its start', async () => {
     const data = dataFolderForTest();
-    const before = await startServerForTest({ data });
+    const before = await startServerForTest({
+      data,
+      env: { TAILRACE_PUBLIC_URL: 'https://logs.example.com' },
+    });
     await register(before);
     const shop = await before.createApp();
     partner.answer = answerPost('pending');
     const made = await create(before, shop);
+    // The server is behind something, and elsewhere for its partners.
+    expect(partner.resource(made.id)).toMatchObject({
+      callbackUrl: `https://logs.example.com/addons/${made.id}`,
+      logInputUrl: expect.stringMatching(/^https:\/\/token:t\.[0-9a-f-]{36}@logs\.example\.com\/logs$/),
+    });
     await before.kill();
     const after = await startServerForTest({ data, env: { TAILRACE_ADDON_PROVISION_TIMEOUT: '1ms' } });
     await until('its removal', async () => (await addonsOf(after, shop)).length === 0);

@@ -35,7 +35,7 @@ export interface PartnerProviderOptions {
   readonly client: PartnerClient;
   readonly logInput: AddonLogInput;
   /** This server, as partners reach it. */
-  readonly url: () => string;
+  readonly publicUrl: () => string;
   /** How long a pending add-on may take, milliseconds. */
   readonly provisionMs: number;
   readonly reports: AddonReports;
@@ -72,7 +72,7 @@ export class PartnerProvider implements AddonProvider {
   }
 
   async provision(addon: AddonRecord, plan: AddonPlan): Promise<ProvisionedAddon> {
-    const { tokens, logInput, reports, url } = this.options;
+    const { tokens, logInput, reports, publicUrl } = this.options;
     const manifest = await this.manifestOf(addon);
     const resource = newResource(manifest, addon.resource as PartnerResource | undefined);
     // Before anything is asked for: whatever becomes of it, it can be taken back.
@@ -84,10 +84,10 @@ export class PartnerProvider implements AddonProvider {
       uuid: addon.id,
       plan: plan.name,
       region: regionOf(manifest),
-      callback_url: `${url()}/addons/${addon.id}`,
+      callback_url: `${publicUrl()}/addons/${addon.id}`,
       oauth_grant: await tokens.grant(addon.id),
       options: addon.options,
-      ...(logToken ? { log_input_url: logInputUrl(url(), logToken) } : {}),
+      ...(logToken ? { log_input_url: logInputUrl(publicUrl(), logToken) } : {}),
       ...(logDrainToken ? { log_drain_token: logDrainToken } : {}),
     });
     if (isRefusal(answer)) this.refused.add(addon.id);
