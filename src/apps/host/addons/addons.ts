@@ -10,6 +10,7 @@ import type { Log } from '../../../common/log.ts';
 import type { AppId, Store } from '../../../logs/store/contract.ts';
 import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
 import type { Releases } from '../../records/release-history.ts';
+import { AddonRemovals } from './addon-removals.ts';
 import { AttachedConfig } from './attached-config.ts';
 import { CATALOG } from './catalog/catalog.ts';
 import type { AddonPlan, AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
@@ -36,7 +37,6 @@ import type {
   ProvisionedAddon,
   SignOnForm,
 } from './provider.ts';
-import { RemovalRetries } from './removal-retries.ts';
 
 /** When two servers choose the same free name at once, the later one chooses again. */
 const ATTEMPTS_MAX = 10;
@@ -89,14 +89,24 @@ export interface AddonsOptions {
 export class Addons implements AddonReports {
   private readonly options: AddonsOptions;
   private readonly config: AttachedConfig;
-  private readonly retries = new RemovalRetries((id) => this.retryRemoval(id));
-  /** Removals under way, by id. */
-  private readonly removals = new Map<string, Promise<void>>();
+  private readonly removals: AddonRemovals;
   private isClosing = false;
 
   constructor(options: AddonsOptions) {
     this.options = options;
     this.config = new AttachedConfig(options);
+    this.removals = new AddonRemovals({
+      ...options,
+      config: this.config,
+      provider: (addon) => this.provider(addon),
+      onFailed: (addon, error, endingApp) => {
+        if (!this.isClosing && endingApp !== addon.app)
+          this.tellApp(
+            addon,
+            `Add-on ${addon.name} is not removed yet, which is tried again: ${messageOf(error)}`,
+          );
+      },
+    });
   }
 
   /**
@@ -119,9 +129,9 @@ export class Addons implements AddonReports {
       // What somebody else has to be asked for holds up no start.
       if (isResumed) later.push(() => this.resumeCreation(addon));
       else if (isHalfDone) {
-        const removed = (await this.markRemoved(addon)) ?? addon;
-        if (addon.provider === 'partner') later.push(() => this.removeOrRetry(removed));
-        else await this.removeOrRetry(removed);
+        const removed = (await this.removals.mark(addon)) ?? addon;
+        if (addon.provider === 'partner') later.push(() => this.removals.remove(removed));
+        else await this.removals.remove(removed);
       }
     }
     const { addons: left } = await this.snapshot();
@@ -145,7 +155,7 @@ export class Addons implements AddonReports {
 
   async close(): Promise<void> {
     this.isClosing = true;
-    this.retries.close();
+    this.removals.close();
     await Promise.all(Object.values(this.options.providers).map((provider) => provider.close()));
   }
 
@@ -163,7 +173,7 @@ export class Addons implements AddonReports {
   }
 
   async info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
-    const reason = this.retries.reason(addon.id);
+    const reason = this.removals.reason(addon.id);
     const rows = (await this.provider(addon).info?.(addon)) ?? [];
     return reason === undefined ? rows : [...rows, { name: 'Not removed yet', values: [reason] }];
   }
@@ -242,6 +252,7 @@ export class Addons implements AddonReports {
 
   /** Has an add-on made that is written down; takes it back when that fails. */
   private async finishCreation(addon: AddonRecord, plan: AddonPlan): Promise<AddonRecord> {
+    const release = this.removals.hold(addon.id);
     try {
       const made = await this.provider(addon).provision(addon, plan);
       const provisioned = await this.options.records.update(addon.id, (before) =>
@@ -259,15 +270,16 @@ export class Addons implements AddonReports {
               message: made.message,
             },
       );
-      if (!provisioned || provisioned.state === 'deprovisioning')
-        throw new TailraceError(
-          'conflict',
-          `${addon.name} was taken back while it was created; the app's log may say why.`,
-        );
+      if (!provisioned || provisioned.state === 'deprovisioning') throw takenBack(addon);
       if (made.logDrainUrl !== undefined) await this.options.setLogDrain(addon, made.logDrainUrl);
       await this.config.sync(addon.app, (names) => `Attach ${names.join(', ')} (@ref:${addon.name})`);
+      release();
+      // Whoever has destroyed it meanwhile left its removal to this.
+      if ((await this.options.records.get(addon.id))?.value.state === 'deprovisioning')
+        throw takenBack(addon);
       return provisioned;
     } catch (error) {
+      release();
       // Whoever resumes creations does so after the next start.
       if (this.isClosing && this.provider(addon).resumesCreation)
         throw new TailraceError(
@@ -275,8 +287,8 @@ export class Addons implements AddonReports {
           `This server stops while ${addon.name} is being created: it goes on with that at its next start.`,
           { cause: error },
         );
-      const latest = (await this.markRemoved(addon)) ?? addon;
-      await this.removeOrRetry(latest);
+      const latest = (await this.removals.mark(addon)) ?? addon;
+      await this.removals.remove(latest);
       throw error;
     }
   }
@@ -291,7 +303,7 @@ export class Addons implements AddonReports {
       await this.finishCreation(addon, plan);
       this.tellApp(addon, `Add-on ${addon.name} was asked for once more after a restart of this server`);
     } catch (error) {
-      if (!this.isClosing && how.endingApp !== addon.app)
+      if (!this.isClosing)
         this.tellApp(addon, `Add-on ${addon.name} could not be created: ${messageOf(error)}`);
     }
   }
@@ -316,7 +328,7 @@ export class Addons implements AddonReports {
       );
     }
     const removed = await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
-    return this.removeOrRetry(removed, { isForced: force && addon.provider === 'partner' });
+    return this.removals.remove(removed, { isForced: force && addon.provider === 'partner' });
   }
 
   /** Changes the plan. @throws TailraceError `invalid_params` */
@@ -352,7 +364,7 @@ export class Addons implements AddonReports {
     await this.rejectAppRemoval(app);
     for (const addon of snapshot.addons.filter((one) => one.app === app.id)) {
       const removed = await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
-      await this.removeOrRetry(removed, { endingApp: app.id });
+      await this.removals.remove(removed, { endingApp: app.id });
     }
     await this.options.records.detach(attachmentsOfApp(await this.snapshot(), app.id));
   }
@@ -446,14 +458,14 @@ export class Addons implements AddonReports {
     });
     if (!addon || !isFailed) return;
     this.tellApp(addon, `Add-on ${addon.name} could not be created: ${reason}`);
-    await this.removeOrRetry(addon);
+    await this.removals.remove(addon);
   }
 
   /** A provider has ended an add-on that is being removed, or that it can't make. @throws TailraceError `conflict` for one that is there */
   async markDeprovisioned(addon: AddonRecord): Promise<void> {
     if (addon.state === 'provisioned')
       throw new TailraceError('conflict', `${addon.name} is provisioned: whoever owns it destroys it.`);
-    if (addon.state === 'deprovisioning') await this.removeOrRetry(addon);
+    if (addon.state === 'deprovisioning') await this.removals.remove(addon);
     else await this.markFailed(addon.id, `${addon.service} says that it can't be`);
   }
 
@@ -577,90 +589,12 @@ export class Addons implements AddonReports {
     };
   }
 
-  /** From now on it is being removed, whatever happens. */
-  private markRemoved({ id }: AddonRecord): Promise<AddonRecord | undefined> {
-    return this.options.records.update(id, () => ({ state: 'deprovisioning' }));
-  }
-
-  /**
-   * Removes an add-on that is marked so; what fails is tried again until it is done.
-   * @param how `endingApp`: an app that is being destroyed, which isn't released any more; `isForced`: what can't be reached is left
-   * @returns is it gone?
-   */
-  private async removeOrRetry(
-    addon: AddonRecord,
-    how: { readonly endingApp?: AppId; readonly isForced?: boolean } = {},
-  ): Promise<boolean> {
-    try {
-      await this.finishRemoval(addon, how);
-      this.retries.done(addon.id);
-      return true;
-    } catch (error) {
-      this.options.log.warn(
-        { addon: addon.name, err: error },
-        'an add-on that is being removed is still there; its removal is tried again',
-      );
-      if (!this.isClosing && how.endingApp !== addon.app)
-        this.tellApp(
-          addon,
-          `Add-on ${addon.name} is not removed yet, which is tried again: ${messageOf(error)}`,
-        );
-      this.retries.failed(addon.id, error);
-      return false;
-    }
-  }
-
   /** A line in its app's stream, unless the app is gone: that has no stream any more. */
   private tellApp({ app, name }: AddonRecord, message: string): void {
     this.options.appRegistry.findApp(app).then(
       (found) => found && this.options.logToApp(app, message),
       (error: unknown) => this.options.log.warn({ addon: name, err: error }, message),
     );
-  }
-
-  private async retryRemoval(id: string): Promise<void> {
-    const addon = (await this.options.records.get(id))?.value;
-    if (addon?.state === 'deprovisioning') await this.finishRemoval(addon, {});
-  }
-
-  /** Takes an add-on away: from its apps' config, from its provider, from the records. Does what is still to be done of it, once at a time. */
-  private finishRemoval(
-    addon: AddonRecord,
-    how: { readonly endingApp?: AppId; readonly isForced?: boolean },
-  ): Promise<void> {
-    const underWay = this.removals.get(addon.id);
-    if (underWay && !how.isForced) return underWay;
-    const removal = (underWay ?? Promise.resolve())
-      .catch(() => undefined)
-      .then(() => this.finishRemovalNow(addon, how));
-    this.removals.set(addon.id, removal);
-    const ended = (): void => {
-      if (this.removals.get(addon.id) === removal) this.removals.delete(addon.id);
-    };
-    removal.then(ended, ended);
-    return removal;
-  }
-
-  private async finishRemovalNow(
-    addon: AddonRecord,
-    { endingApp, isForced = false }: { readonly endingApp?: AppId; readonly isForced?: boolean },
-  ): Promise<void> {
-    await this.detachAll(addon, endingApp);
-    await this.options.onRemoved(addon);
-    if (addon.server === this.options.server() || addon.provider !== 'local')
-      await this.provider(addon).deprovision(addon, isForced);
-    await this.options.records.remove(await this.latest(addon), []);
-  }
-
-  private async detachAll(addon: AddonRecord, endingApp?: AppId): Promise<void> {
-    const attachments = attachmentsOfAddon(await this.snapshot(), addon.id);
-    if (attachments.length === 0) return;
-    await this.options.records.detach(attachments);
-    for (const app of new Set(attachments.map((one) => one.app).filter((one) => one !== endingApp)))
-      await this.config.sync(app, () => {
-        const names = attachments.filter((one) => one.app === app).map(({ name }) => name);
-        return `Detach ${names.join(', ')} (@ref:${addon.name})`;
-      });
   }
 
   /** Releases all apps that have an add-on with its config vars as they are now. */
@@ -735,6 +669,13 @@ function configAfter(
   };
   return Object.fromEntries(
     Object.entries(config).filter((entry): entry is [string, string] => entry[1] !== null),
+  );
+}
+
+function takenBack({ name }: AddonRecord): TailraceError {
+  return new TailraceError(
+    'conflict',
+    `${name} was taken back while it was created; the app's log may say why.`,
   );
 }
 

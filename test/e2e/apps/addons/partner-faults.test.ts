@@ -139,9 +139,13 @@ describe('an add-on that a partner doesn’t make', { timeout: 60_000 }, () => {
     const posts = partner.count('POST');
     const late = refusal('late-one');
     await until('the request', () => partner.count('POST') === posts + 1);
-    await server.request('DELETE', '/addons/late-one');
+    const uuid = String(partner.requests.at(-1)?.body?.uuid);
+    // What becomes of the request is known first.
+    const destroyed = await server.request('DELETE', '/addons/late-one');
+    expect([destroyed, partner.count('DELETE', uuid)]).toMatchObject([{ state: 'deprovisioning' }, 0]);
     answered('provide');
     expect(await late).toMatch(/409 .*late-one was taken back while it was created/);
+    expect(partner.count('DELETE', uuid)).toBe(1);
     await until('its removal there', () => partner.resources.size === 0);
     expect(await addonsOf(server, app)).toEqual([]);
   });
