@@ -196,7 +196,13 @@ describe('a removal', { timeout: 60_000 }, () => {
     });
     expect(logInputUrl).not.toBe('');
     await until('another try', () => partner.count('DELETE', made.id) >= 2);
+    // And while nobody listens there.
+    await partner.close();
+    const reason = async () =>
+      (await server.request<{ values: string[] }[]>('GET', `/addons/${made.id}/details`)).at(-1)?.values[0];
+    await until('another try', async () => (await reason())?.includes('ECONNREFUSED'));
     partner.answer = () => 'provide';
+    await partner.listen();
     await until('its end', async () => (await addonsOf(server, app)).length === 0);
     expect(partner.resources.size).toBe(0);
   });
@@ -235,13 +241,18 @@ describe('a server that dies', { timeout: 60_000 }, () => {
     const before = await startServerForTest({ data });
     await register(before);
     const shop = await before.createApp();
-    partner.answer = () => 'never';
+    // It has made it, and its answer is lost.
+    partner.answer = (request) => {
+      partner.make(request, String(request.body?.uuid));
+      return 'never';
+    };
     const posts = partner.count('POST');
     const lost = create(before, shop, 'lost-answer').catch(() => undefined);
     await until('the request', () => partner.count('POST') === posts + 1);
     await before.kill();
     await lost;
     const uuid = String(partner.requests.at(-1)?.body?.uuid);
+    expect(partner.resources.has(uuid)).toBe(true);
 
     partner.answer = () => 'provide';
     const second = await startServerForTest({ data });
