@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { ComponentChild, VNode } from 'preact';
 import { describe, expect, it } from 'vitest';
 import { type LineJson, parseLine } from '../../src/web/stream/line.ts';
-import { propertyRuns } from '../support/property-runs.ts';
+import { propertyRuns } from '../support/properties/property-runs.ts';
 import { anyTimestamp } from '../support/senders/odd-fields.ts';
 
 /** Not known to the compiler here: what it imports needs the browser's types. */

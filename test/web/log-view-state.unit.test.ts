@@ -9,7 +9,7 @@ import {
   LogViewState,
   PAGE_LINES,
 } from '../../src/web/stream/log-view-state.ts';
-import { propertyRuns } from '../support/property-runs.ts';
+import { propertyRuns } from '../support/properties/property-runs.ts';
 
 const TEMPLATE = parseLine({
   position: '0',

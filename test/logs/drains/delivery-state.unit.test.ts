@@ -6,7 +6,7 @@ import { CursorState, FencedError } from '../../../src/logs/drains/progress/curs
 import type { Shipment } from '../../../src/logs/drains/shipment.ts';
 import type { StoredBatch } from '../../../src/logs/store/contract.ts';
 import { batchOf } from '../../support/batches.ts';
-import { propertyRuns } from '../../support/property-runs.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const HTTP = { shipmentBytesMax: 1_000_000, hasFrameIds: true };
 const SYSLOG = { shipmentBytesMax: 1_000_000, hasFrameIds: false };

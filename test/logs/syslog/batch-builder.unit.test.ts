@@ -4,7 +4,7 @@ import { type Batch, MESSAGE_BYTES_MAX, RecordCursor } from '../../../src/logs/s
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { type LineEncoder, syslogLineEncoder } from '../../../src/logs/syslog/encode.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
-import { propertyRuns } from '../../support/property-runs.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 import { parseFrames } from '../../support/senders/frames.ts';
 import {
   anyField,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PartialFrameBuffer } from '../../../src/logs/sources/syslog/partial-frame-buffer.ts';
 import { FRAME_BYTES_MAX } from '../../../src/logs/syslog/frame-boundary.ts';
 import { FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
-import { propertyRuns } from '../../support/property-runs.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 /** Scans chunks as the TCP listener does; gives the frames, and how many bytes were kept at the most. */
 function scan(chunks: readonly Buffer[]): {

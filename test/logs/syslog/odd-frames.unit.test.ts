@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PartialFrameBuffer } from '../../../src/logs/sources/syslog/partial-frame-buffer.ts';
 import { FrameScanner, FrameStatus, Patience } from '../../../src/logs/syslog/framing.ts';
-import { propertyRuns } from '../../support/property-runs.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 import { ODD_FRAMES } from '../../support/senders/odd-frames.ts';
 
 const TIME = '2012-12-10T03:00:48.123456+00:00';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatTimestamp, isTimestamp, timestampBytes } from '../../../src/logs/syslog/timestamp.ts';
-import { propertyRuns } from '../../support/property-runs.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 import { anyTimestamp } from '../../support/senders/odd-fields.ts';
 
 const is = (text: string): boolean => isTimestamp(Buffer.from(`xx${text}xx`), 2, 2 + text.length);

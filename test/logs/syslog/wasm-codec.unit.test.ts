@@ -7,7 +7,7 @@ import { FrameScanner, FrameStatus, Patience } from '../../../src/logs/syslog/fr
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { isTimestamp } from '../../../src/logs/syslog/timestamp.ts';
 import { decodeFrames, encodeFrames } from '../../../src/logs/syslog/wasm/wasm-codec.ts';
-import { propertyRuns } from '../../support/property-runs.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 import {
   anyField,
   anyTimestamp,

@@ -13,7 +13,7 @@ import {
   WEBSOCKET_ENCODINGS,
 } from '../../../src/logs/tails/output/encodings.ts';
 import { formatJsonLine, formatTextLine } from '../../../src/logs/tails/output/line-format.ts';
-import { propertyRuns } from '../../support/property-runs.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const ALL = { after: 0, through: Number.MAX_SAFE_INTEGER, count: Number.POSITIVE_INFINITY };
 

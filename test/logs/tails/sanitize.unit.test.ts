@@ -8,7 +8,7 @@ import {
   terminalSafeJson,
 } from '../../../src/logs/tails/output/sanitize.ts';
 import { isHiddenCharacter } from '../../../src/logs/tails/output/utf8.ts';
-import { propertyRuns } from '../../support/property-runs.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const ESC = '\x1b';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HoleFilter } from '../../../../src/apps/forwarder/files/hole-filter.ts';
-import { propertyRuns } from '../../../support/property-runs.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 const HOLE = '\0'.repeat(5_000);
 

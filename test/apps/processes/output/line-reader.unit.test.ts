@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LineReader } from '../../../../src/apps/processes/output/line-reader.ts';
-import { propertyRuns } from '../../../support/property-runs.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 /** A stream that reads everything into the same memory, as the dynos' pipes do. */
 class Reused extends Readable {

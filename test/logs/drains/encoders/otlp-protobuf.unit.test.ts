@@ -6,7 +6,7 @@ import {
   encodeOtlpProtobuf,
 } from '../../../../src/logs/drains/encoders/otlp-protobuf.ts';
 import { decodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
-import { propertyRuns } from '../../../support/property-runs.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { comparable } from './comparable-otlp.ts';
 
 const attribute = fc.record({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { writeHeaderField } from '../../../../src/logs/syslog/fields/header-field.ts';
-import { propertyRuns } from '../../../support/property-runs.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { anyField, FOREIGN_TOKEN } from '../../../support/senders/odd-fields.ts';
 
 function stored(text: string | Buffer, max = 255): string {

@@ -5,7 +5,7 @@ import {
   StructuredDataScan,
   writeStructuredData,
 } from '../../../../src/logs/syslog/fields/structured-data.ts';
-import { propertyRuns } from '../../../support/property-runs.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import {
   FOREIGN_TOKEN,
   oddStructuredData,

@@ -6,7 +6,7 @@ import {
   maskTokensInText,
   tokenEnd,
 } from '../../../../src/logs/syslog/fields/token-text.ts';
-import { propertyRuns } from '../../../support/property-runs.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { FOREIGN_TOKEN } from '../../../support/senders/odd-fields.ts';
 
 const masked = (text: string): string => {
