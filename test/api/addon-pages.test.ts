@@ -319,6 +319,11 @@ describe('a page', () => {
       id: 'unavailable',
       message: "mail-down doesn't answer: see its lines in the stream.",
     });
+    const person = { cookie: other, accept: 'text/html' };
+    expect(await send('/addons/down/page/', { headers: person })).toMatchObject({
+      status: 503,
+      body: "mail-down doesn't answer: see its lines in the stream.",
+    });
     const before = answers;
     expect(await send('/addons/one/page/busy', { headers: { cookie } })).toMatchObject({
       status: 503,

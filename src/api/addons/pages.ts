@@ -114,10 +114,18 @@ export async function addonPageRoutes(
     );
     pages.all<PageParams>('/addons/:addon/page/*', async (request, reply) => {
       const { addon: id } = request.params;
-      if (!(await mayOpen(request, id))) return refuse(request, reply);
+      if (!(await mayOpen(request, id)))
+        return refuse(
+          request,
+          reply,
+          new TailraceError(
+            'unauthorized',
+            'Open this page with tailrace addons:open: its link signs a browser on.',
+          ),
+        );
       const addon = await findAddon(id);
       const page = addon && addons.page(addon);
-      if (!page) throw new TailraceError('not_found', 'There is no such page here.');
+      if (!page) return refuse(request, reply, new TailraceError('not_found', 'There is no such page here.'));
       return reply.from(`http://127.0.0.1:${page.port}${pathInPage(request.url)}`, {
         // The client sees that a service is busy, and decides itself.
         retryDelay: () => null,
@@ -133,11 +141,9 @@ export async function addonPageRoutes(
             answer.send((response as unknown as { stream: Readable }).stream);
           });
         },
-        onError: (answer) => {
-          answer.code(503).send({
-            id: 'unavailable',
-            message: `${addon.name} doesn't answer: see its lines in the stream.`,
-          });
+        onError: () => {
+          const sentence = `${addon.name} doesn't answer: see its lines in the stream.`;
+          refuse(request, reply, new TailraceError('unavailable', sentence));
         },
       });
     });
@@ -184,14 +190,15 @@ function endOf(request: IncomingMessage): Promise<void> {
 }
 
 /** Somebody who has opened an address of the page reads a sentence; programs, and the page itself, get the error of the API. */
-function refuse({ headers, body }: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = new TailraceError(
-    'unauthorized',
-    'Open this page with tailrace addons:open: its link signs a browser on.',
-  );
-  if (!headers.accept?.includes('text/html')) throw error;
+function refuse(
+  { headers, body }: FastifyRequest,
+  reply: FastifyReply,
+  { status, code, message }: TailraceError,
+): FastifyReply {
   discardDetached(body);
-  return reply.code(error.status).type('text/plain; charset=utf-8').send(error.message);
+  reply.code(status);
+  if (!headers.accept?.includes('text/html')) return reply.send({ id: code, message });
+  return reply.type('text/plain; charset=utf-8').send(message);
 }
 
 /**
