@@ -16,6 +16,7 @@ export async function bundle(root) {
       tailrace: program('cli', 'main.js'),
       'pre-receive': program('apps', 'build', 'pre-receive.js'),
       'parsing-worker': program('logs', 'sources', 'bodies', 'parsing-worker.js'),
+      'addon-errors': program('apps', 'addon-services', 'errors', 'main.js'),
       'remove-ignored': program('apps', 'build', 'remove-ignored.js'),
     },
     platform: 'node',

@@ -2,5 +2,6 @@
 import type { LocalService } from '../local/local-service.ts';
 import { postgresService } from './postgres.ts';
 import { redisService } from './redis.ts';
+import { sentryService } from './sentry.ts';
 
-export const LOCAL_SERVICES: readonly LocalService[] = [postgresService, redisService];
+export const LOCAL_SERVICES: readonly LocalService[] = [postgresService, redisService, sentryService];
