@@ -35,7 +35,11 @@ const KEYS_FIRST = [
   'tags',
   'user',
   'request',
+  'breadcrumbs',
+  'contexts',
 ];
+/** Of what is left of the space, a part of the event takes no more: something is there of each. */
+const SHARE_MAX = 0.6;
 /** The newest are at the end of these: where there are too many, that is kept. */
 const NEWEST_LAST = ['frames', 'values', 'breadcrumbs'];
 
@@ -73,9 +77,19 @@ class Cleaner {
         this.text(key, KEY_CHARACTERS_MAX),
         SECRET.test(key.slice(0, KEY_CHARACTERS_MAX)) && hasContent(value)
           ? FILTERED
-          : this.value(value, depth, key),
+          : depth === 1
+            ? this.part(value, key)
+            : this.value(value, depth, key),
       ]),
     );
+  }
+
+  private part(value: unknown, key: string): unknown {
+    const reserved = Math.floor(Math.max(0, this.left) * (1 - SHARE_MAX));
+    this.left -= reserved;
+    const kept = this.value(value, 1, key);
+    this.left = Math.max(0, this.left) + reserved;
+    return kept;
   }
 
   private value(value: unknown, depth: number, key: string): unknown {

@@ -4,6 +4,8 @@ import type { ErrorEvent, StackFrame } from './error-event.ts';
 
 /** Of a list's row; whole texts are in the event. */
 const TITLE_MAX = 300;
+/** The end of it tells more. */
+const LOCATION_MAX = 100;
 
 export interface EventTitle {
   /** `ValueError`; empty for a message. */
@@ -23,7 +25,7 @@ export function titleOf(event: ErrorEvent): EventTitle {
     type: shorten(exception?.type ?? ''),
     value: shorten(firstLine(exception ? exception.value : (event.message ?? '(no message)'))),
     culprit: shorten(event.transaction ?? (frame ? functionOf(frame) : (event.logger ?? ''))),
-    location: frame ? shorten(locationOf(frame)) : '',
+    location: frame ? locationOf(frame).slice(-LOCATION_MAX) : '',
   };
 }
 

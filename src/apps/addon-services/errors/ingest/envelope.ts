@@ -49,7 +49,7 @@ export function readEnvelope(body: Buffer): Envelope {
       type: textOf(memberOf(itemHeader, 'type')) ?? '',
       payload: body.subarray(start, payloadEnd),
     });
-    at = payloadEnd + 1;
+    at = lineEnd(body, payloadEnd) + 1;
   }
   return { header, items };
 }
@@ -67,7 +67,7 @@ function itemEnd(body: Buffer, start: number, length: unknown): number {
       400,
       'invalid envelope: missing newline behind an item, it is longer than its length',
     );
-  return body[end] === CARRIAGE_RETURN ? end + 1 : end;
+  return end;
 }
 
 function parseHeader(line: Buffer, what: string): JsonObject {

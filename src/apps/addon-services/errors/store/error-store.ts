@@ -158,9 +158,7 @@ export class ErrorStore {
     this.waitingBytes += bytes;
     return new Promise<T>((resolve, reject) => {
       this.waiting.push({ bytes, run, resolve: resolve as (result: unknown) => void, reject });
-      this.working ??= this.work().finally(() => {
-        this.working = undefined;
-      });
+      this.working ??= this.work();
     });
   }
 
@@ -183,6 +181,8 @@ export class ErrorStore {
         this.waitingBytes -= bytes;
       }
     }
+    // At once: whoever comes next begins anew.
+    this.working = undefined;
   }
 
   private async run(batch: readonly WaitingChange[]): Promise<unknown[]> {
