@@ -1,11 +1,12 @@
 /** Sentry's part in an app: takes the events of its SDKs, groups them, tells the stream of new ones, and shows them on a page. */
 import type { OwnProgramSettings } from '../../host/addons/local/own-program.ts';
+import { EventStream } from '../runtime/event-stream.ts';
 import { createServiceServer, servePage } from '../runtime/page-server.ts';
 import { logLine } from '../runtime/run-service.ts';
 import { ErrorAnnouncer } from './announcer.ts';
 import { ErrorIntake } from './ingest/error-intake.ts';
 import { ingestRoutes, PROJECT } from './ingest/ingest-routes.ts';
-import { LiveUpdates } from './page/live-updates.ts';
+import { GroupChanges } from './page/group-changes.ts';
 import { errorPageRoutes } from './page/page-routes.ts';
 import { ErrorStore } from './store/error-store.ts';
 
@@ -16,6 +17,7 @@ export interface ErrorsSettings extends OwnProgramSettings {
 
 /** Starts it in the current folder. */
 export async function startErrorsService({
+  name,
   port,
   password,
   publicKey,
@@ -24,24 +26,28 @@ export async function startErrorsService({
     logLine('error', `its store is damaged (${what}): it begins anew; what there was is kept as ${kept}`),
   );
   const announcer = new ErrorAnnouncer(logLine);
-  const live = new LiveUpdates();
+  const stream = new EventStream<{ readonly groups: readonly string[] }>();
+  const changes = new GroupChanges(stream);
   const intake = new ErrorIntake(store, (added) => {
     announcer.announce(added);
-    live.tell(added.group.id);
+    changes.add(added.group.id);
   });
   const server = createServiceServer();
   await server.register(async (scope) => ingestRoutes(scope, intake, publicKey));
   const dsn = `http://${publicKey}@localhost:${port}/${PROJECT}`;
   await servePage(server, { page: 'errors', key: password }, (pages) =>
-    errorPageRoutes(pages, { store, intake, live, dsn }),
+    errorPageRoutes(pages, { store, intake, changes, stream, name, dsn }),
   );
   // On both addresses that the name has.
   await server.listen({ host: 'localhost', port });
-  const { length } = [...store.groups.keys()];
-  logLine('info', `listens on port ${port}; ${length} errors, ${store.eventCount} of their events`);
+  logLine(
+    'info',
+    `listens on port ${port}; ${store.groups.size} errors, ${store.eventCount} events of them kept`,
+  );
   return {
     close: async () => {
-      live.close();
+      changes.close();
+      stream.close();
       await server.close();
       announcer.close();
       await store.close();

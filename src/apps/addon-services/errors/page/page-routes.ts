@@ -1,11 +1,13 @@
 /** What the page and programs ask: `/addons/ID/page/api/…` at the API. */
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../../../common/errors.ts';
+import type { EventStream } from '../../runtime/event-stream.ts';
 import { readEventId } from '../event/error-event.ts';
 import type { JsonObject } from '../event/json-access.ts';
 import type { ErrorIntake } from '../ingest/error-intake.ts';
 import { type ErrorGroup, GROUP_STATUSES, type GroupStatus } from '../store/error-group.ts';
 import type { ErrorStore } from '../store/error-store.ts';
+import type { GroupChanges } from './group-changes.ts';
 import {
   eventToJson,
   GROUP_SORTS,
@@ -14,14 +16,16 @@ import {
   groupToJson,
   selectGroups,
 } from './group-json.ts';
-import type { LiveUpdates } from './live-updates.ts';
 
 const PAGE_MAX = 1_000;
 
 interface ErrorPageDependencies {
   readonly store: ErrorStore;
   readonly intake: ErrorIntake;
-  readonly live: LiveUpdates;
+  readonly changes: GroupChanges;
+  readonly stream: EventStream<unknown>;
+  /** The add-on's. */
+  readonly name: string;
   readonly dsn: string;
 }
 
@@ -34,7 +38,7 @@ interface GroupQuery {
 }
 
 export function errorPageRoutes(server: FastifyInstance, dependencies: ErrorPageDependencies): void {
-  const { store, live } = dependencies;
+  const { store, changes, stream } = dependencies;
   const find = (id: string): ErrorGroup => {
     const group = store.groups.get(id);
     if (group) return group;
@@ -71,7 +75,7 @@ export function errorPageRoutes(server: FastifyInstance, dependencies: ErrorPage
       const status = oneOf('status', String(body?.status), GROUP_STATUSES) as GroupStatus;
       find(params.id);
       const group = (await store.setStatus(params.id, status, Date.now())) ?? find(params.id);
-      live.tell(group.id);
+      changes.add(group.id);
       return groupDetailsToJson(group, Date.now());
     },
   );
@@ -79,7 +83,7 @@ export function errorPageRoutes(server: FastifyInstance, dependencies: ErrorPage
   server.delete<{ Params: { id: string } }>('/api/groups/:id', async ({ params }) => {
     find(params.id);
     const group = (await store.remove(params.id)) ?? find(params.id);
-    live.tell(group.id);
+    changes.add(group.id);
     return groupToJson(group, Date.now());
   });
 
@@ -104,13 +108,15 @@ export function errorPageRoutes(server: FastifyInstance, dependencies: ErrorPage
     return answerEvent(find(store.groupOfEvent(number) ?? ''), number);
   });
 
-  server.get('/api/live', (_request, reply) => live.connect(reply));
+  // `{"groups": [ids]}` whenever some have changed.
+  server.get('/api/live', (request, reply) => stream.open(request, reply));
 }
 
-function summaryOf({ store, intake, dsn }: ErrorPageDependencies): JsonObject {
+function summaryOf({ store, intake, name, dsn }: ErrorPageDependencies): JsonObject {
   const groups: Record<GroupStatus, number> = { unresolved: 0, resolved: 0, ignored: 0 };
   for (const { status } of store.groups.values()) groups[status]++;
   return {
+    name,
     dsn,
     groups,
     events: store.counters.events,

@@ -1,9 +1,6 @@
-import { createHash } from 'node:crypto';
-import { reasonOf, TailraceError } from '../../../../common/errors.ts';
 import type { LocalInstance, ProcessService } from '../local/local-service.ts';
-import { ownProgram } from '../local/own-program.ts';
+import { askOwnProgram, derivedSecret, ownProgram } from '../local/own-program.ts';
 
-const ASK_TIMEOUT_MS = 3_000;
 const MEGABYTE = 1_048_576;
 
 /** Of `GET /api/summary`, what is needed here. */
@@ -22,7 +19,7 @@ export const sentryService: ProcessService = {
   message: ({ name }) =>
     `Sentry's SDKs report to it by themselves: they read SENTRY_DSN. See the errors with tailrace addons:open ${name}`,
   async info(instance) {
-    const { groups, events, kept_events, kept_bytes } = await ask(instance);
+    const { groups, events, kept_events, kept_bytes } = await summaryOf(instance);
     return [
       { name: 'Plan', values: [instance.plan.description] },
       { name: 'Status', values: ['available'] },
@@ -37,7 +34,7 @@ export const sentryService: ProcessService = {
     ];
   },
   async samples(instance) {
-    const { groups, events, kept_bytes, evicted_events } = await ask(instance);
+    const { groups, events, kept_bytes, evicted_events } = await summaryOf(instance);
     return {
       events,
       errors: groups.unresolved + groups.resolved + groups.ignored,
@@ -48,20 +45,5 @@ export const sentryService: ProcessService = {
   },
 };
 
-/** Of the DSN, which browsers may have: the key of the page doesn't follow from it. */
-function publicKeyOf({ password }: LocalInstance): string {
-  return createHash('sha256').update(`sentry ${password}`).digest('hex').slice(0, 32);
-}
-
-async function ask({ port, password, name }: LocalInstance): Promise<ErrorSummary> {
-  try {
-    const answer = await fetch(`http://127.0.0.1:${port}/api/summary`, {
-      headers: { authorization: `Bearer ${password}` },
-      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
-    });
-    if (!answer.ok) throw new Error(`it answered ${answer.status}`);
-    return (await answer.json()) as ErrorSummary;
-  } catch (error) {
-    throw new TailraceError('unavailable', `${name} doesn't answer: ${reasonOf(error)}`, { cause: error });
-  }
-}
+const publicKeyOf = ({ password }: LocalInstance): string => derivedSecret(password, 'sentry public key');
+const summaryOf = (instance: LocalInstance): Promise<ErrorSummary> => askOwnProgram(instance, 'api/summary');

@@ -1,0 +1,31 @@
+import type { EventStream } from '../../runtime/event-stream.ts';
+
+/** Changes within this time are told together. */
+const GATHER_MS = 300;
+
+/** Tells open pages which groups have changed: not each event, in a storm of them. */
+export class GroupChanges {
+  private readonly stream: EventStream<{ readonly groups: readonly string[] }>;
+  private changed = new Set<string>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(stream: EventStream<{ readonly groups: readonly string[] }>) {
+    this.stream = stream;
+  }
+
+  add(group: string): void {
+    this.changed.add(group);
+    this.timer ??= setTimeout(() => this.tell(), GATHER_MS).unref();
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+  }
+
+  private tell(): void {
+    const groups = [...this.changed];
+    this.timer = undefined;
+    this.changed = new Set();
+    this.stream.send({ groups });
+  }
+}
