@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import { formatDate, formatMilliseconds, formatTimeOfDay } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import type { BreadcrumbJson, EventJson, JsonMap } from './errors-json.ts';
@@ -30,12 +31,7 @@ export function EventView({ event: shown, errors }: { event: EventJson; errors: 
       <MapPart title="User" values={event.user} />
       <MapPart title="Extra" values={event.extra} />
       <MapPart title="Contexts" values={event.contexts} />
-      <details class="part raw">
-        <summary>
-          <h3>JSON</h3>
-        </summary>
-        <pre>{visibleText(JSON.stringify(raw, null, 2))}</pre>
-      </details>
+      <RawEvent raw={raw} />
     </div>
   );
 }
@@ -64,6 +60,19 @@ function MapPart({ title, values }: { title: string; values: JsonMap | undefined
     <Part title={title} isShown={true}>
       <JsonTable values={values} label={title} />
     </Part>
+  );
+}
+
+/** The whole event, as it is kept: written out when somebody wants to see it. */
+function RawEvent({ raw }: { raw: JsonMap }) {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <details class="part raw" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
+      <summary>
+        <h3>JSON</h3>
+      </summary>
+      {isOpen && <pre>{visibleText(JSON.stringify(raw, null, 2))}</pre>}
+    </details>
   );
 }
 

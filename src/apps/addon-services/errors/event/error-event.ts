@@ -62,7 +62,7 @@ export interface Breadcrumb {
   /** Milliseconds since 1970. */
   readonly atMs: number | undefined;
   readonly category: string;
-  readonly level: string;
+  readonly level: ErrorLevel;
   readonly message: string;
   readonly data: JsonObject | undefined;
 }
@@ -111,7 +111,7 @@ export function readEvent(event: JsonObject): ErrorEvent {
   return {
     id: readEventId(get('event_id')),
     atMs: readTime(get('timestamp')),
-    level: LEVELS.get((textOf(get('level')) ?? '').toLowerCase()) ?? 'error',
+    level: readLevel(get('level')) ?? 'error',
     platform: textOf(get('platform')) ?? 'other',
     sdk: [textOf(memberOf(sdk, 'name')), textOf(memberOf(sdk, 'version'))].filter(Boolean).join(' '),
     logger: textOf(get('logger')),
@@ -137,6 +137,10 @@ export function readEvent(event: JsonObject): ErrorEvent {
     contexts: objectOf(get('contexts')),
     extra: objectOf(get('extra')),
   };
+}
+
+function readLevel(value: unknown): ErrorLevel | undefined {
+  return LEVELS.get((textOf(value) ?? '').toLowerCase());
 }
 
 /** 32 hexadecimal digits of a UUID, with or without its dashes. */
@@ -238,7 +242,7 @@ function readBreadcrumb(value: unknown): Breadcrumb[] {
     {
       atMs: readTime(memberOf(value, 'timestamp')),
       category: textOf(memberOf(value, 'category')) ?? textOf(memberOf(value, 'type')) ?? '',
-      level: textOf(memberOf(value, 'level')) ?? 'info',
+      level: readLevel(memberOf(value, 'level')) ?? 'info',
       message: textOf(memberOf(value, 'message')) ?? '',
       data: objectOf(memberOf(value, 'data')),
     },
