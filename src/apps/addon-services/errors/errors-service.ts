@@ -1,4 +1,5 @@
 /** Sentry's part in an app: takes the events of its SDKs, groups them, tells the stream of new ones, and shows them on a page. */
+import { Throttle } from '../../../common/throttle.ts';
 import type { OwnProgramSettings } from '../../host/addons/local/own-program.ts';
 import { EventStream } from '../runtime/event-stream.ts';
 import { createServiceServer, servePage } from '../runtime/page-server.ts';
@@ -9,6 +10,8 @@ import { ingestRoutes, PROJECT } from './ingest/ingest-routes.ts';
 import { GroupChanges } from './page/group-changes.ts';
 import { errorPageRoutes } from './page/page-routes.ts';
 import { ErrorStore } from './store/error-store.ts';
+
+const TROUBLE_INTERVAL_MS = 60_000;
 
 export interface ErrorsSettings extends OwnProgramSettings {
   /** Of the DSN. Browsers may know it; it is not the key of the page. */
@@ -28,9 +31,15 @@ export async function startErrorsService({
   const announcer = new ErrorAnnouncer(logLine);
   const stream = new EventStream<{ readonly groups: readonly string[] }>();
   const changes = new GroupChanges(stream);
-  const intake = new ErrorIntake(store, (added) => {
-    announcer.announce(added);
-    changes.add(added.group.id);
+  const troubles = new Throttle(TROUBLE_INTERVAL_MS);
+  const intake = new ErrorIntake(store, {
+    onAdded: (added) => {
+      announcer.announce(added);
+      changes.add(added.group.id);
+    },
+    onTrouble: ({ message }) => {
+      if (troubles.allow()) logLine('error', `events of the app are refused for now: ${message}`);
+    },
   });
   const server = createServiceServer();
   await server.register(async (scope) => ingestRoutes(scope, intake, publicKey));

@@ -25,7 +25,7 @@ const NODE_CLIENT = `
     setInterval(() => Sentry.withScope((scope) => {
       scope.setFingerprint([String(i++ % 500)]);
       report(i);
-    }), 5);
+    }), 10);
   } else {
     Sentry.setUser({ id: 'u1', email: 'ann@example.com' });
     Sentry.addBreadcrumb({ category: 'cart', message: 'added a book' });
@@ -64,9 +64,10 @@ export class ErrorsProgram {
     return `http://${PUBLIC_KEY}@localhost:${this.port}/1`;
   }
 
-  /** Resolves when it listens. */
-  async start(): Promise<void> {
-    this.program = new Program(process.execPath, [PROGRAM], { cwd: this.folder });
+  /** Resolves when it listens. @param shell a command that runs before it, such as `ulimit -f 100` */
+  async start(shell = ''): Promise<void> {
+    const command = `${shell && `${shell} && `}exec "$0" "$1"`;
+    this.program = new Program('bash', ['-c', command, process.execPath, PROGRAM], { cwd: this.folder });
     await this.program.waitForOutput(/listens on port/);
   }
 

@@ -2,11 +2,13 @@
 import { connect } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sentryService } from '../../../../src/apps/host/addons/services/sentry.ts';
 import { until } from '../../../support/until.ts';
 import {
   closeErrorsProgram,
   type ErrorsProgram,
   envelopeOf,
+  PAGE_KEY,
   PUBLIC_KEY,
   startErrorsProgram,
   startErrorsProgramForTest,
@@ -259,6 +261,66 @@ describe('10,000 different errors', { timeout: 90_000 }, () => {
     expect(limited.status).toBe(429);
     expect(limited.headers.get('retry-after')).toBe('10');
     expect(limited.headers.get('x-sentry-rate-limits')).toMatch(/^10:error;default/);
+  });
+});
+
+describe('without space for more', { timeout: 60_000 }, () => {
+  it('it says so, answers that clients shall wait, and keeps what it has answered', async () => {
+    const own = await startErrorsProgramForTest();
+    await own.program.stop();
+    await own.start('ulimit -f 1000');
+    const send = (i: number) => {
+      const noise = Array.from({ length: 4_000 }, () => Math.random().toString(36)).join('');
+      const parts = Object.fromEntries(noise.match(/.{8000}/g)!.map((part, at) => [`k${at}`, part]));
+      return own.sendEvent({
+        message: 'm',
+        fingerprint: [String(i)],
+        event_id: String(i).padStart(32, '0'),
+        extra: parts,
+      });
+    };
+    let answered = 0;
+    const refused = await until('a refusal', async () => {
+      const answer = await send(answered);
+      if (answer.status !== 200) return answer;
+      answered++;
+      return undefined;
+    });
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '10']);
+    expect(refused.headers.get('x-sentry-rate-limits')).toMatch(/^10:error/);
+    for (let i = 0; i < 20; i++) expect((await send(10_000 + i)).status).toBe(503);
+    expect(own.program.stdout.match(/<3>events of the app are refused for now: /g)).toHaveLength(1);
+    expect(answered).toBeGreaterThan(3);
+    await own.program.stop();
+    await own.start();
+    expect(await own.ask<Summary>('/summary')).toMatchObject({ events: answered, kept_events: answered });
+    expect((await send(10_000)).status).toBe(200);
+  });
+});
+
+describe('what the server asks of it', () => {
+  it('is answered: samples of each minute, and rows of addons:info', async () => {
+    const instance = {
+      ...{
+        id: 'id',
+        name: 'sentry-test',
+        folder: errors.folder,
+        number: 1,
+        port: errors.port,
+        password: PAGE_KEY,
+      },
+      plan: { name: 'local', description: 'no limits' },
+    };
+    await errors.sendEvent({ message: 'a sample' });
+    expect(await sentryService.samples?.(instance)).toMatchObject({
+      events: expect.any(Number),
+      errors: expect.any(Number),
+      'kept-size': expect.stringMatching(/^\d+bytes$/),
+    });
+    expect(await sentryService.info?.(instance)).toContainEqual({ name: 'Status', values: ['available'] });
+    await expect(sentryService.samples?.({ ...instance, password: 'wrong' })).rejects.toThrow(
+      /doesn't answer/,
+    );
   });
 });
 

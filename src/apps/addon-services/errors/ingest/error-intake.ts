@@ -42,9 +42,16 @@ const OTHER_ITEMS = [
   'feedback',
 ];
 
+export interface IntakeEvents {
+  /** It is on disk. */
+  readonly onAdded: (added: AddedEvent) => void;
+  /** The store takes nothing. */
+  readonly onTrouble: (error: TailraceError) => void;
+}
+
 export class ErrorIntake {
   private readonly store: ErrorStore;
-  private readonly onAdded: (added: AddedEvent) => void;
+  private readonly events: IntakeEvents;
   private readonly now: () => number;
   private readonly budget = new TokenBucket(RATE, performance.now(), BURST);
   /** Since the service was started: items that are no errors, by type. */
@@ -55,9 +62,9 @@ export class ErrorIntake {
   refusedEvents = 0;
 
   /** @param now milliseconds since 1970 */
-  constructor(store: ErrorStore, onAdded: (added: AddedEvent) => void, now: () => number = Date.now) {
+  constructor(store: ErrorStore, events: IntakeEvents, now: () => number = Date.now) {
     this.store = store;
-    this.onAdded = onAdded;
+    this.events = events;
     this.now = now;
   }
 
@@ -90,6 +97,11 @@ export class ErrorIntake {
     const adding: Promise<AddedEvent>[] = [];
     for (const [i, raw] of events.entries()) {
       if (i > 0) await eventLoopTurns.next();
+      // As old SDKs sent it to `store`.
+      if (raw.type === 'transaction') {
+        this.countDropped(raw.type);
+        continue;
+      }
       const { event: cleaned, cut } = cleanEvent(raw);
       const event = readEvent(cleaned);
       id = event.id ?? idIfNone ?? randomBytes(16).toString('hex');
@@ -100,9 +112,12 @@ export class ErrorIntake {
       adding.push(this.store.add(incoming, stored));
     }
     const added = await Promise.allSettled(adding);
-    for (const one of added) if (one.status === 'fulfilled') this.onAdded(one.value);
+    for (const one of added) if (one.status === 'fulfilled') this.events.onAdded(one.value);
     const failed = added.find((one) => one.status === 'rejected');
-    if (failed) throw asSentryError(failed.reason);
+    if (failed) {
+      if (failed.reason instanceof TailraceError) this.events.onTrouble(failed.reason);
+      throw asSentryError(failed.reason);
+    }
     return id;
   }
 

@@ -2,6 +2,8 @@ import type { EventStream } from '../../runtime/event-stream.ts';
 
 /** Changes within this time are told together. */
 const GATHER_MS = 300;
+/** Of one message; whoever gets so many reads everything anyway. */
+const GROUPS_MAX = 100;
 
 /** Tells open pages which groups have changed: not each event, in a storm of them. */
 export class GroupChanges {
@@ -23,7 +25,7 @@ export class GroupChanges {
   }
 
   private tell(): void {
-    const groups = [...this.changed];
+    const groups = [...this.changed].slice(0, GROUPS_MAX);
     this.timer = undefined;
     this.changed = new Set();
     this.stream.send({ groups });

@@ -32,6 +32,8 @@ const COUNTERS = 'counters';
 const BATCH_MAX = 500;
 /** Of events that wait for a commit. */
 const WAITING_BYTES_MAX = 32 * 1_048_576;
+/** After a commit that failed, no other is tried for so long: LMDB fares badly when many fail in a row. */
+const PAUSE_AFTER_FAILURE_MS = 1_000;
 /** Fast: events are gone through in the hundreds at times. */
 const PACK = { level: 3 };
 /** An event is cut to less before it is packed. */
@@ -67,6 +69,7 @@ export class ErrorStore {
   private waiting: WaitingChange[] = [];
   private waitingBytes = 0;
   private working: Promise<void> | undefined;
+  private lastFailure: { readonly error: TailraceError; readonly atMs: number } | undefined;
 
   /**
    * Opens the store in a folder. A damaged file is set aside, and `onDamage` told its new name.
@@ -172,7 +175,7 @@ export class ErrorStore {
       const bytes = batch.reduce((sum, one) => sum + one.bytes, 0);
       try {
         // Without space an error can still be removed.
-        if (bytes > 0) this.diskSpace.requireSpace(bytes);
+        if (bytes > 0) this.requireUsable(bytes);
         const results = await this.run(batch);
         for (const [i, { resolve }] of batch.entries()) resolve(results[i]);
       } catch (error) {
@@ -193,8 +196,16 @@ export class ErrorStore {
     } catch (error) {
       // Memory has what the disk hasn't: it is read anew.
       this.state = this.load();
-      throw await commitError(error, this.folder);
+      const failure = await commitError(error, this.folder);
+      this.lastFailure = { error: failure, atMs: performance.now() };
+      throw failure;
     }
+  }
+
+  private requireUsable(bytes: number): void {
+    this.diskSpace.requireSpace(bytes);
+    const failure = this.lastFailure;
+    if (failure && performance.now() - failure.atMs < PAUSE_AFTER_FAILURE_MS) throw failure.error;
   }
 
   private async commit(): Promise<void> {
