@@ -105,6 +105,7 @@ export class DynoManager implements DynoRunner {
       ...options.memory,
       dynos: () => this.options.runningApps.processesByApp((app) => this.oneOffs.processes(app)),
       lines: (app) => this.lineSink(app),
+      wantSamples: () => this.addons.appsThatSampleDynos(),
     });
   }
 

@@ -3,7 +3,7 @@ import { simpleParser } from 'mailparser';
 import type { MailHead } from './stored-mail.ts';
 
 /** Of a mail, this much is looked at. */
-export const HEAD_BYTES_MAX = 65_536;
+export const MAIL_HEAD_BYTES_MAX = 65_536;
 /** Of a field, as it was sent; and of its decoded text. */
 const FIELD_BYTES_MAX = 8_192;
 const TEXT_LENGTH_MAX = 1_000;
@@ -18,9 +18,9 @@ const NOTHING: MailHead = {
   contentType: '',
 };
 
-/** @param start at least its first {@link HEAD_BYTES_MAX} bytes, or all of it. Never rejects. */
+/** @param start at least its first {@link MAIL_HEAD_BYTES_MAX} bytes, or all of it. Never rejects. */
 export async function readMailHead(start: Buffer): Promise<MailHead> {
-  const fields = wantedFields(start.subarray(0, HEAD_BYTES_MAX).toString('latin1'));
+  const fields = wantedFields(start.subarray(0, MAIL_HEAD_BYTES_MAX).toString('latin1'));
   const contentType = /^\s*([\w.+-]+\/[\w.+-]+)/.exec(fields.get('content-type') ?? '')?.[1] ?? '';
   const lines = FIELDS.flatMap((name) => (fields.has(name) ? [`${name}:${fields.get(name)}\r\n`] : []));
   try {

@@ -17,7 +17,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../../common/errors.ts';
-import { HEAD_BYTES_MAX, readMailHead } from './mail-head.ts';
+import { MAIL_HEAD_BYTES_MAX, readMailHead } from './mail-head.ts';
 import type { MailEnvelope, MailHead, StoredMail } from './stored-mail.ts';
 
 export interface MailboxOptions {
@@ -195,7 +195,7 @@ export class Mailbox {
       const notes = await readJson<Notes>(this.notesPath(id));
       let start = await readStart(path, FILE_HEAD_BYTES);
       if (!notes || !start.includes(LINE_FEED))
-        start = await readStart(path, FILE_HEAD_BYTES_MAX + HEAD_BYTES_MAX);
+        start = await readStart(path, FILE_HEAD_BYTES_MAX + MAIL_HEAD_BYTES_MAX);
       const end = start.subarray(0, FILE_HEAD_BYTES_MAX).indexOf(LINE_FEED);
       const fileHead = parseFileHead(start.subarray(0, Math.max(0, end)).toString('utf8'), mtimeMs);
       const offset = end + 1;
@@ -223,7 +223,7 @@ export class Mailbox {
       failure = error;
     }
     for await (const chunk of chunks) {
-      if (size < HEAD_BYTES_MAX) start.push(chunk);
+      if (size < MAIL_HEAD_BYTES_MAX) start.push(chunk);
       size += chunk.length;
       if (size > messageBytesMax || failure || !file) continue;
       await writeAll(file, chunk).catch((error: unknown) => {

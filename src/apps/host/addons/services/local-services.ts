@@ -1,6 +1,8 @@
 /** The services of this machine. A new one: a file here, a line below, and an entry in ../catalog/catalog.ts. */
 import type { LocalService } from '../local/local-service.ts';
 import { mailService } from './mail.ts';
+import { metricsService } from './metrics.ts';
+import { papertrailService } from './papertrail.ts';
 import { postgresService } from './postgres.ts';
 import { redisService } from './redis.ts';
 import { sentryService } from './sentry.ts';
@@ -10,4 +12,6 @@ export const LOCAL_SERVICES: readonly LocalService[] = [
   redisService,
   mailService,
   sentryService,
+  metricsService,
+  papertrailService,
 ];
