@@ -1,13 +1,13 @@
 /** Errors as their service shows them. */
 
-export type GroupStatus = 'unresolved' | 'resolved' | 'ignored';
-export type GroupSort = 'last_seen' | 'first_seen' | 'count' | 'users';
-export type ErrorLevel = 'fatal' | 'error' | 'warning' | 'info' | 'debug';
+export type GroupStatusJson = 'unresolved' | 'resolved' | 'ignored';
+export type GroupSortJson = 'last_seen' | 'first_seen' | 'count' | 'users';
+export type ErrorLevelJson = 'fatal' | 'error' | 'warning' | 'info' | 'debug';
 
 export interface GroupJson {
   readonly id: string;
-  readonly status: GroupStatus;
-  readonly level: ErrorLevel;
+  readonly status: GroupStatusJson;
+  readonly level: ErrorLevelJson;
   readonly type: string;
   readonly value: string;
   readonly culprit: string;
@@ -34,7 +34,7 @@ export interface GroupListJson {
 export interface SummaryJson {
   readonly name: string;
   readonly dsn: string;
-  readonly groups: Readonly<Record<GroupStatus, number>>;
+  readonly groups: Readonly<Record<GroupStatusJson, number>>;
   readonly events: number;
   readonly kept_events: number;
   readonly evicted_groups: number;
@@ -89,7 +89,7 @@ export interface EventJson {
   readonly event: {
     readonly id?: string;
     readonly atMs?: number;
-    readonly level: ErrorLevel;
+    readonly level: ErrorLevelJson;
     readonly platform: string;
     readonly sdk: string;
     readonly logger?: string;

@@ -7,14 +7,14 @@ import type {
   EventJson,
   GroupJson,
   GroupListJson,
-  GroupSort,
-  GroupStatus,
+  GroupSortJson,
+  GroupStatusJson,
   SummaryJson,
 } from './errors-json.ts';
 
 export interface GroupFilter {
-  readonly status: GroupStatus | 'all';
-  readonly sort: GroupSort;
+  readonly status: GroupStatusJson | 'all';
+  readonly sort: GroupSortJson;
   readonly query: string;
 }
 
@@ -86,7 +86,7 @@ export class ErrorsState {
   async toggleStatus(status: 'resolved' | 'ignored'): Promise<void> {
     const { value: group } = this.group;
     if (!group) return;
-    const wanted: GroupStatus = group.status === status ? 'unresolved' : status;
+    const wanted: GroupStatusJson = group.status === status ? 'unresolved' : status;
     await this.try(async () => {
       const answer = await requestService(`api/groups/${group.id}`, 'PATCH', { status: wanted });
       const changed = (await answer.json()) as GroupJson;

@@ -2,17 +2,17 @@ import { formatGroupedNumber } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Logo } from '../../view/icon.tsx';
 import { RelativeTime } from '../shared/relative-time.tsx';
-import type { GroupJson, GroupSort, GroupStatus } from './errors-json.ts';
+import type { GroupJson, GroupSortJson, GroupStatusJson } from './errors-json.ts';
 import type { ErrorsState } from './errors-state.ts';
 import { HourChart } from './hour-chart.tsx';
 
-const STATUSES: readonly (readonly [GroupStatus | 'all', string])[] = [
+const STATUSES: readonly (readonly [GroupStatusJson | 'all', string])[] = [
   ['unresolved', 'Unresolved'],
   ['resolved', 'Resolved'],
   ['ignored', 'Ignored'],
   ['all', 'All'],
 ];
-const SORTS: readonly (readonly [GroupSort, string])[] = [
+const SORTS: readonly (readonly [GroupSortJson, string])[] = [
   ['last_seen', 'last event'],
   ['first_seen', 'first event'],
   ['count', 'most events'],
@@ -44,7 +44,7 @@ export function GroupList({ errors }: { errors: ErrorsState }) {
           <select
             aria-label="Order"
             value={sort}
-            onChange={(event) => errors.changeFilter({ sort: event.currentTarget.value as GroupSort })}
+            onChange={(event) => errors.changeFilter({ sort: event.currentTarget.value as GroupSortJson })}
           >
             {SORTS.map(([name, label]) => (
               <option key={name} value={name}>
