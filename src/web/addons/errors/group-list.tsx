@@ -13,10 +13,10 @@ const STATUSES: readonly (readonly [GroupStatusJson | 'all', string])[] = [
   ['all', 'All'],
 ];
 const SORTS: readonly (readonly [GroupSortJson, string])[] = [
-  ['last_seen', 'last event'],
-  ['first_seen', 'first event'],
-  ['count', 'most events'],
-  ['users', 'most users'],
+  ['last_seen', 'last seen'],
+  ['first_seen', 'first seen'],
+  ['count', 'events'],
+  ['users', 'users'],
 ];
 
 /** All errors, or those that were searched for. */

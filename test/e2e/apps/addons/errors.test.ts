@@ -175,7 +175,7 @@ describe('the add-on sentry', { timeout: 90_000 }, () => {
     await refused(`/groups/${group.id}`, 'DELETE');
     expect(await groupsOf(server, addon)).toEqual([]);
 
-    const { stdout } = await runTailrace(['addons:info', addon.name], { env: server.env });
+    const { stdout } = await runTailrace(['addons:info', addon.name, '-a', app.name], { env: server.env });
     expect(stdout).toMatch(/0 unresolved, 0 resolved, 0 ignored/);
   });
 
