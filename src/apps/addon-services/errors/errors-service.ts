@@ -28,6 +28,8 @@ export async function startErrorsService({
   const store = new ErrorStore('.', (what, kept) =>
     logLine('error', `its store is damaged (${what}): it begins anew; what there was is kept as ${kept}`),
   );
+  if (store.damagedGroups > 0)
+    logLine('error', `${store.damagedGroups} errors are left out: their records are damaged`);
   const announcer = new ErrorAnnouncer(logLine);
   const stream = new EventStream<{ readonly groups: readonly string[] }>();
   const changes = new GroupChanges(stream);

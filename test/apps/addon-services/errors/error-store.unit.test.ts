@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { open } from 'lmdb';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readEvent } from '../../../../src/apps/addon-services/errors/event/error-event.ts';
 import { titleOf } from '../../../../src/apps/addon-services/errors/event/event-title.ts';
@@ -56,6 +57,24 @@ describe('the store of errors', () => {
     // Numbers go on.
     await add(again, 'g0', 'next');
     expect(again.numberOf('next')).toBeGreaterThan(number);
+    await again.close();
+  });
+
+  it('leaves out a group whose record is damaged, with its events', async () => {
+    const folder = folderForTest();
+    const store = new ErrorStore(folder, refuseDamage);
+    for (const group of ['a', 'b']) await add(store, group, `of ${group}`);
+    const number = store.numberOf('of a') ?? 0;
+    await store.close();
+    const root = open({ path: join(folder, ERRORS_FILE), maxDbs: 4, encoding: 'binary' });
+    await root.openDB({ name: 'groups', encoding: 'binary' }).put('a', Buffer.from('nonsense'));
+    await root.close();
+    const again = new ErrorStore(folder, refuseDamage);
+    expect([...again.groups.keys()]).toEqual(['b']);
+    expect(again.damagedGroups).toBe(1);
+    expect(await again.event(number)).toBeUndefined();
+    // It begins anew.
+    expect((await add(again, 'a', 'of a')).kind).toBe('new');
     await again.close();
   });
 

@@ -58,8 +58,8 @@ export class ErrorIntake {
   readonly droppedItems = new Map<string, number>();
   /** Since the service was started: events over the rate limit. */
   limitedEvents = 0;
-  /** Since the service was started: events, or whole requests, that can't be read. */
-  refusedEvents = 0;
+  /** Since the service was started: for whatever reason. */
+  refusedRequests = 0;
 
   /** @param now milliseconds since 1970 */
   constructor(store: ErrorStore, events: IntakeEvents, now: () => number = Date.now) {

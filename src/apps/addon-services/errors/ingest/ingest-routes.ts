@@ -67,7 +67,7 @@ export function ingestRoutes(server: FastifyInstance, intake: ErrorIntake, publi
         if (key === undefined) requireKey(envelopeKeyOf(readEnvelopeHeader(body)), publicKey);
         return await handle(request)(body);
       } catch (error) {
-        intake.refusedEvents++;
+        intake.refusedRequests++;
         throw asSentryError(error);
       } finally {
         reservation.release();

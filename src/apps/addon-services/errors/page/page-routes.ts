@@ -126,7 +126,7 @@ function summaryOf({ store, intake, name, dsn }: ErrorPageDependencies): JsonObj
     evicted_groups: store.counters.evictedGroups,
     // Since its start.
     limited_events: intake.limitedEvents,
-    refused_requests: intake.refusedEvents,
+    refused_requests: intake.refusedRequests,
     dropped_items: Object.fromEntries(intake.droppedItems),
   };
 }

@@ -69,6 +69,8 @@ export class ErrorStore {
   private waiting: WaitingChange[] = [];
   private waitingBytes = 0;
   private working: Promise<void> | undefined;
+  /** Groups whose records are damaged: they are left out. */
+  damagedGroups = 0;
   private lastFailure: { readonly error: TailraceError; readonly atMs: number } | undefined;
 
   /**
@@ -91,6 +93,7 @@ export class ErrorStore {
     this.notes = this.root.openDB({ name: COUNTERS, encoding: 'binary' });
     this.diskSpace = new DiskSpaceGuard(folder);
     this.state = this.load();
+    this.removeStrays();
   }
 
   get groups(): ReadonlyMap<string, ErrorGroup> {
@@ -225,11 +228,24 @@ export class ErrorStore {
     await this.root.flushed;
   }
 
+  /** Events that no group knows, as those of a damaged one: nothing else would ever remove them. */
+  private removeStrays(): void {
+    const strays: number[] = [];
+    for (const number of this.eventRecords.getKeys({}))
+      if (this.state.groupOfEvent(number) === undefined) strays.push(number);
+    if (strays.length > 0)
+      this.root.transactionSync(() => {
+        for (const number of strays) this.eventRecords.removeSync(number);
+      });
+  }
+
   private load(): ErrorState {
     const groups: ErrorGroup[] = [];
+    this.damagedGroups = 0;
     for (const { key, value } of this.groupRecords.getRange({})) {
       const group = unsealValue<ErrorGroup>([GROUPS, key], value)?.value;
       if (group) groups.push(group);
+      else this.damagedGroups++;
     }
     const stored = this.notes.get(COUNTERS);
     const counters = stored && unsealValue<ErrorCounters>([COUNTERS], stored)?.value;
