@@ -5,7 +5,7 @@ import { EventStream } from '../runtime/event-stream.ts';
 import { createServiceServer, servePage } from '../runtime/page-server.ts';
 import { logLine } from '../runtime/run-service.ts';
 import { ErrorAnnouncer } from './announcer.ts';
-import { ErrorIntake } from './ingest/error-intake.ts';
+import { ErrorIntake, type EventRate } from './ingest/error-intake.ts';
 import { ingestRoutes, PROJECT } from './ingest/ingest-routes.ts';
 import { GroupChanges } from './page/group-changes.ts';
 import { errorPageRoutes } from './page/page-routes.ts';
@@ -16,6 +16,8 @@ const TROUBLE_INTERVAL_MS = 60_000;
 export interface ErrorsSettings extends OwnProgramSettings {
   /** Of the DSN. Browsers may know it; it is not the key of the page. */
   readonly publicKey: string;
+  /** Left out: {@link EVENT_RATE}. */
+  readonly eventRate?: EventRate;
 }
 
 /** Starts it in the current folder. */
@@ -24,6 +26,7 @@ export async function startErrorsService({
   port,
   password,
   publicKey,
+  eventRate,
 }: ErrorsSettings): Promise<{ close(): Promise<void> }> {
   const store = new ErrorStore('.', (what, kept) =>
     logLine('error', `its store is damaged (${what}): it begins anew; what there was is kept as ${kept}`),
@@ -34,15 +37,19 @@ export async function startErrorsService({
   const stream = new EventStream<{ readonly groups: readonly string[] }>();
   const changes = new GroupChanges(stream);
   const troubles = new Throttle(TROUBLE_INTERVAL_MS);
-  const intake = new ErrorIntake(store, {
-    onAdded: (added) => {
-      announcer.announce(added);
-      changes.add(added.group.id);
+  const intake = new ErrorIntake(
+    store,
+    {
+      onAdded: (added) => {
+        announcer.announce(added);
+        changes.add(added.group.id);
+      },
+      onTrouble: ({ message }) => {
+        if (troubles.allow()) logLine('error', `events of the app are refused for now: ${message}`);
+      },
     },
-    onTrouble: ({ message }) => {
-      if (troubles.allow()) logLine('error', `events of the app are refused for now: ${message}`);
-    },
-  });
+    eventRate,
+  );
   const server = createServiceServer();
   await server.register(async (scope) => ingestRoutes(scope, intake, publicKey));
   const dsn = `http://${publicKey}@localhost:${port}/${PROJECT}`;

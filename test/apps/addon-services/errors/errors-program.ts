@@ -25,7 +25,7 @@ const NODE_CLIENT = `
     setInterval(() => Sentry.withScope((scope) => {
       scope.setFingerprint([String(i++ % 500)]);
       report(i);
-    }), 10);
+    }), 30);
   } else {
     Sentry.setUser({ id: 'u1', email: 'ann@example.com' });
     Sentry.addBreadcrumb({ category: 'cart', message: 'added a book' });
@@ -105,11 +105,18 @@ export function envelopeOf(event: object): string {
   return `{}\n{"type":"event","length":${Buffer.byteLength(payload)}}\n${payload}\n`;
 }
 
-/** A program in a new folder, ready; the caller closes it. */
-export async function startErrorsProgram(): Promise<ErrorsProgram> {
+/** A program in a new folder, ready; the caller closes it. @param more settings of its own */
+export async function startErrorsProgram(more: object = {}): Promise<ErrorsProgram> {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-test-'));
   const port = await freePort();
-  const settings = { name: 'sentry-test', port, pagePort: port, password: PAGE_KEY, publicKey: PUBLIC_KEY };
+  const settings = {
+    name: 'sentry-test',
+    port,
+    pagePort: port,
+    password: PAGE_KEY,
+    publicKey: PUBLIC_KEY,
+    ...more,
+  };
   writeFileSync(join(folder, 'service.json'), JSON.stringify(settings));
   const errors = new ErrorsProgram(folder, port);
   await errors.start();
@@ -121,8 +128,8 @@ export async function closeErrorsProgram(errors: ErrorsProgram | undefined): Pro
   if (errors) rmSync(errors.folder, { recursive: true, force: true });
 }
 
-export async function startErrorsProgramForTest(): Promise<ErrorsProgram> {
-  const errors = await startErrorsProgram();
+export async function startErrorsProgramForTest(more?: object): Promise<ErrorsProgram> {
+  const errors = await startErrorsProgram(more);
   onTestFinished(() => closeErrorsProgram(errors));
   return errors;
 }

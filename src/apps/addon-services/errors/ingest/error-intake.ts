@@ -17,9 +17,14 @@ import { SentryError } from './sentry-error.ts';
 /** Sentry's own limit (https://develop.sentry.dev/sdk/data-model/envelopes/#size-limits). */
 export const EVENT_BYTES_MAX = 1_048_576;
 const EVENT_JSON_LIMITS: JsonLimits = { depth: 100, keys: 5_000, containers: 50_000 };
-/** Events a second, in the long run and at once. */
-const RATE = 300;
-const BURST = 20_000;
+export interface EventRate {
+  /** Events a second, in the long run. */
+  readonly rate: number;
+  /** Events at once, after a while without any. */
+  readonly burst: number;
+}
+
+export const EVENT_RATE: EventRate = { rate: 300, burst: 20_000 };
 /** So long a client that sends more is told to wait. */
 const RETRY_AFTER_S = 10;
 /** What is counted by name; clients may send items of any name. */
@@ -53,7 +58,7 @@ export class ErrorIntake {
   private readonly store: ErrorStore;
   private readonly events: IntakeEvents;
   private readonly now: () => number;
-  private readonly budget = new TokenBucket(RATE, performance.now(), BURST);
+  private readonly budget: TokenBucket;
   /** Since the service was started: items that are no errors, by type. */
   readonly droppedItems = new Map<string, number>();
   /** Since the service was started: events over the rate limit. */
@@ -62,7 +67,13 @@ export class ErrorIntake {
   refusedRequests = 0;
 
   /** @param now milliseconds since 1970 */
-  constructor(store: ErrorStore, events: IntakeEvents, now: () => number = Date.now) {
+  constructor(
+    store: ErrorStore,
+    events: IntakeEvents,
+    { rate, burst }: EventRate = EVENT_RATE,
+    now: () => number = Date.now,
+  ) {
+    this.budget = new TokenBucket(rate, performance.now(), burst);
     this.store = store;
     this.events = events;
     this.now = now;
