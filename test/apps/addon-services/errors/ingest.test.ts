@@ -81,6 +81,14 @@ describe('an event is taken', { timeout: 60_000 }, () => {
     expect(await errors.ask(`/events/${event.event_id}`)).toMatchObject({ event: { message: 'only once' } });
   });
 
+  it('each of an envelope, also when only the envelope has an id', async () => {
+    const item = '{"type":"event"}\n{"message":"in company"}\n';
+    const body = `{"event_id":"${'b'.repeat(32)}"}\n${item.repeat(3)}`;
+    for (let i = 0; i < 2; i++) expect((await errors.post('/api/1/envelope/', body)).status).toBe(200);
+    // The first one has that id.
+    expect(await groupsWith('in company')).toMatchObject([{ count: 5 }]);
+  });
+
   it('beside what is no error, which is counted and dropped', async () => {
     const items = [
       'session',
@@ -299,6 +307,11 @@ describe('without space for more', { timeout: 60_000 }, () => {
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '10']);
     expect(refused.headers.get('x-sentry-rate-limits')).toMatch(/^10:error/);
     for (let i = 0; i < 5; i++) expect((await send(10_000 + i)).status).toBe(503);
+    const several = await own.post(
+      '/api/1/envelope/',
+      `{}\n${envelopeOf({ message: 'x' }).slice(3).repeat(30)}`,
+    );
+    expect(several.status).toBe(503);
     expect(own.program.stdout.match(/<3>events of the app are refused for now: /g)).toHaveLength(1);
     expect(answered).toBeGreaterThan(3);
     await own.program.stop();

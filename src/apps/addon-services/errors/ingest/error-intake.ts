@@ -17,6 +17,7 @@ import { SentryError } from './sentry-error.ts';
 /** Sentry's own limit (https://develop.sentry.dev/sdk/data-model/envelopes/#size-limits). */
 export const EVENT_BYTES_MAX = 1_048_576;
 const EVENT_JSON_LIMITS: JsonLimits = { depth: 100, keys: 5_000, containers: 50_000 };
+
 export interface EventRate {
   /** Events a second, in the long run. */
   readonly rate: number;
@@ -115,12 +116,16 @@ export class ErrorIntake {
       }
       const { event: cleaned, cut } = cleanEvent(raw);
       const event = readEvent(cleaned);
-      id = event.id ?? idIfNone ?? randomBytes(16).toString('hex');
+      // The envelope's is that of its only event.
+      id = event.id ?? (i === 0 ? idIfNone : undefined) ?? randomBytes(16).toString('hex');
       const receivedAt = this.now();
       const group = groupIdOf(event);
       const incoming = { group, id, event, title: titleOf(event), receivedAt };
       const stored = { receivedAt, cut, event: { ...cleaned, event_id: id } };
-      adding.push(this.store.add(incoming, stored));
+      const one = this.store.add(incoming, stored);
+      // It may be refused before all of them are waited for.
+      one.catch(() => undefined);
+      adding.push(one);
     }
     const added = await Promise.allSettled(adding);
     for (const one of added) if (one.status === 'fulfilled') this.events.onAdded(one.value);
