@@ -50,14 +50,14 @@ describe('the next start of a service', () => {
   });
 
   it('is told to the app’s owner in one sentence', () => {
-    expect(describeEnd('redis.1', 137, 0, [])).toBe(
+    expect(describeEnd('redis.1', 137, 0, false)).toBe(
       'redis.1 was killed (SIGKILL); it is started again at once.',
     );
-    expect(describeEnd('redis.1', 139, 4_000, ['x'])).toBe(
+    expect(describeEnd('redis.1', 139, 4_000, false)).toBe(
       'redis.1 was ended by signal 11; it is started again in 4 seconds.',
     );
-    expect(describeEnd('redis.1', 1, 60_000, ['…: No space left on device', 'bye'])).toBe(
-      "redis.1 ended by itself (exit status 1), since the server's disk is full: make space there. What it confirmed is kept; it is started again in 60 seconds.",
+    expect(describeEnd('redis.1', 1, 60_000, true)).toBe(
+      "redis.1 ended by itself (exit status 1) while the server's disk is full: make space there. What it confirmed is kept; it is started again in 60 seconds.",
     );
   });
 });

@@ -48,22 +48,19 @@ function wasKilled(status: number): boolean {
   return status === 128 + 9 || status === 128 + 15;
 }
 
-/** What the app's owner is told of the end of a run: one sentence. */
-export function describeEnd(
-  name: string,
-  status: number,
-  delayMs: number,
-  lastLines: readonly string[],
-): string {
+/**
+ * What the app's owner is told of the end of a run: one sentence.
+ * @param isDiskFull when that may be the reason
+ */
+export function describeEnd(name: string, status: number, delayMs: number, isDiskFull: boolean): string {
   const how =
     status === 128 + 9
       ? 'was killed (SIGKILL)'
       : status > 128
         ? `was ended by signal ${status - 128}`
         : `ended by itself (exit status ${status})`;
-  const isDiskFull = lastLines.some((line) => /No space left on device|Disk quota exceeded/i.test(line));
   const advice = isDiskFull
-    ? ", since the server's disk is full: make space there. What it confirmed is kept"
+    ? " while the server's disk is full: make space there. What it confirmed is kept"
     : '';
   const when = delayMs < 1_500 ? 'at once' : `in ${Math.round(delayMs / 1_000)} seconds`;
   return `${name} ${how}${advice}; it is started again ${when}.`;

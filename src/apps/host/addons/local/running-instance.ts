@@ -15,7 +15,7 @@ import type {
   ProcessService,
 } from './local-service.ts';
 import { describeEnd, RestartBackoff } from './restart-backoff.ts';
-import { writeServiceFiles } from './service-files.ts';
+import { isFolderFull, writeServiceFiles } from './service-files.ts';
 
 const GRACE_MS = 10_000;
 /** How long a start may take until its port accepts connections. */
@@ -223,7 +223,8 @@ export class RunningInstance {
     }
     log.warn(ids, 'an add-on has exited, and is started again');
     const delayMs = backoff.afterRun({ wasReady, status, ranMs: performance.now() - startedAt });
-    this.addonLines.write(describeEnd(name, status, delayMs, this.lastLines), ERROR_PRIORITY);
+    const isDiskFull = await isFolderFull(folder, this.lastLines);
+    this.addonLines.write(describeEnd(name, status, delayMs, isDiskFull), ERROR_PRIORITY);
     return delayMs;
   }
 

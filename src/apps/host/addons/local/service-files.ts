@@ -1,6 +1,9 @@
-/** The files that a service's program reads: its configuration. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+/** A service's folder: the files that its program reads, and the room that it has. */
+import { readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
+/** With less than this a program can't write what it has to. */
+const ROOM_MIN_BYTES = 1_048_576;
 
 /**
  * Writes those that are new or have changed, each in one step: a program is started again on a full disk with the files that are there.
@@ -22,4 +25,12 @@ export async function writeServiceFiles(
       throw error;
     }
   }
+}
+
+/** @param lastLines what its program said last: a quota is a full disk, too */
+export async function isFolderFull(folder: string, lastLines: readonly string[]): Promise<boolean> {
+  if (lastLines.some((line) => /No space left on device|Disk quota exceeded|File too large/i.test(line)))
+    return true;
+  const { bavail, bsize } = await statfs(folder).catch(() => ({ bavail: 1, bsize: ROOM_MIN_BYTES }));
+  return bavail * bsize < ROOM_MIN_BYTES;
 }
