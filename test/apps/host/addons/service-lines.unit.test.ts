@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parseMemcachedLine } from '../../../../src/apps/host/addons/services/memcached-lines.ts';
-import { readRedisLines } from '../../../../src/apps/host/addons/services/redis-lines.ts';
+import { parseMemcachedLine } from '../../../../src/apps/host/addons/services/lines/memcached-lines.ts';
+import { parseMongodLine } from '../../../../src/apps/host/addons/services/lines/mongodb-lines.ts';
+import { readRedisLines } from '../../../../src/apps/host/addons/services/lines/redis-lines.ts';
+import { mongodbService, mongodConfig } from '../../../../src/apps/host/addons/services/mongodb.ts';
 
 /** As `[severity, message]`. */
 function readRedis(...lines: string[]): [number, string][] {
@@ -96,4 +98,63 @@ describe('lines of memcached', () => {
     'sasl result code:  0',
     'Unknown sasl response:  -13',
   ])('nothing is said with %s', (line) => expect(parseMemcachedLine(line)).toBeUndefined());
+});
+
+describe('mongod', () => {
+  it.each([
+    [
+      '{"t":{"$date":"2026-05-20T19:18:40.604+00:00"},"s":"I","c":"NETWORK","id":23016,"ctx":"listener","msg":"Waiting for connections","attr":{"port":28000,"ssl":"off"}}',
+      6,
+      'NETWORK Waiting for connections {"port":28000,"ssl":"off"}',
+    ],
+    [
+      '{"t":{"$date":"2026-05-20T19:18:40.604+00:00"},"s":"E","c":"STORAGE","id":1,"ctx":"x","msg":"Failed"}',
+      3,
+      'STORAGE Failed',
+    ],
+    ['{"s":"D2","c":"-","msg":"m"}', 7, '- m'],
+    [
+      '2020-05-01T15:16:17.180+0000 W  STORAGE  [initandlisten] a warning',
+      4,
+      'STORAGE [initandlisten] a warning',
+    ],
+    ['{"not": "its', 6, '{"not": "its'],
+    ['{"s":1}', 6, '{"s":1}'],
+    ['Illegal instruction', 6, 'Illegal instruction'],
+  ])('its line %s', (line, severity, text) => {
+    expect(parseMongodLine(line)).toEqual({ severity, text });
+  });
+
+  it('has a configuration without its password, an address that confirms what is on the disk, and a port on loopback alone', () => {
+    const instance = {
+      id: 'x',
+      name: 'mongodb-clear-1',
+      folder: '/x',
+      plan: { name: 'local', description: '', connections: 50 },
+      port: 28_001,
+      password: 'c0ffee',
+      number: 1,
+    };
+    expect(mongodConfig(instance, ['127.0.0.1', '::1'])).toBe(
+      `systemLog:
+  quiet: true
+storage:
+  dbPath: data
+net:
+  port: 28001
+  bindIp: 127.0.0.1,::1
+  ipv6: true
+  maxIncomingConnections: 50
+  unixDomainSocket:
+    enabled: false
+security:
+  authorization: enabled
+`,
+    );
+    expect(mongodConfig(instance, ['127.0.0.1'])).toContain('  ipv6: false\n');
+    expect(mongodbService.command(instance)).toBe('exec mongod --config mongod.conf');
+    expect(mongodbService.facts(instance)).toEqual({
+      url: 'mongodb://app:c0ffee@localhost:28001/app?authSource=admin&journal=true',
+    });
+  });
 });

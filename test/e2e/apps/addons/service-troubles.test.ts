@@ -1,5 +1,5 @@
 /** What goes wrong with the programs behind add-ons: the app's stream says a sentence, nothing is lost, and others are not held up. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -218,5 +218,23 @@ describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('a program 
       /503 .*memcached with passwords \(SASL\) is not installed on the server: apt-get install memcached sasl2-bin/,
     );
     expect(await server.request('GET', `/apps/${app}/addons`)).toEqual([]);
+  });
+});
+
+describe('MongoDB', () => {
+  it('that isn’t here is said with how to get it, and one that runs elsewhere is attached', {
+    timeout: 60_000,
+  }, async () => {
+    const server = await startServerForTest();
+    const { name: app } = await server.createApp();
+    const isInstalled = spawnSync('mongod', ['--version']).status === 0;
+    if (!isInstalled)
+      await expect(createAddon(server, app, 'mongohq')).rejects.toThrow(
+        /503 .*mongod is not installed on the server, .*install-on-linux.*--url mongodb:\/\/USER/,
+      );
+    expect(await server.request('GET', `/apps/${app}/addons`)).toEqual([]);
+    const url = 'mongodb://me:secret@db.example.com:27017/shop';
+    await createAddon(server, app, 'mongohq', { config: { url } });
+    expect(await configOf(server, app)).toEqual({ MONGOHQ_URL: url });
   });
 });

@@ -128,7 +128,7 @@ export class RunningInstance {
   /** Says why it could not be started, once for the same reason. */
   private noteFailure(error: unknown): void {
     const { app, process } = this.options;
-    const hasBeenSaid = this.failure instanceof Error && this.failure.message === reasonOf(error);
+    const hasBeenSaid = this.failure instanceof Error && this.failure.message === (error as Error).message;
     this.failure = error;
     if (hasBeenSaid) return;
     this.options.log.warn({ app, addon: this.instance.name, err: error }, 'an add-on could not be started');
@@ -283,7 +283,7 @@ export class RunningInstance {
       // One that ends meanwhile is reported as that.
       if (this.isSilent || !this.isReady || this.abort.signal.aborted) return;
       this.isSilent = true;
-      this.addonLines.write(reasonOf(error), ERROR_PRIORITY);
+      this.addonLines.write(error instanceof Error ? error.message : String(error), ERROR_PRIORITY);
     }
   }
 }

@@ -5,20 +5,20 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { reasonOf, TailraceError } from '../../../../common/errors.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
+import { askService } from '../local/ask-service.ts';
 import { findProgram } from '../local/find-program.ts';
 import type { LocalInstance, ProcessService } from '../local/local-service.ts';
+import { loopbackAddresses } from '../local/loopback-addresses.ts';
 import { machineSamples } from '../local/machine-samples.ts';
 import { hitRate } from './hit-rate.ts';
-import { readMemcachedLines } from './memcached-lines.ts';
+import { readMemcachedLines } from './lines/memcached-lines.ts';
 
 const USER = 'app';
 const MEMORY_MB = 64;
 const CONNECTIONS = 1_024;
-const ASK_TIMEOUT_SECONDS = 3;
 const SASLPASSWD_TIMEOUT_MS = 10_000;
 
 export const memcachedService: ProcessService = {
@@ -135,39 +135,29 @@ function lacksPlainMechanism(): boolean {
   return has('sasldb') && !has('plain');
 }
 
-/** Clients may take either for `localhost`; memcached ends when it can't have one that it was told. */
-function loopbackAddresses(): string[] {
-  const addresses = Object.values(networkInterfaces()).flatMap((all) =>
-    (all ?? []).map((one) => one.address),
-  );
-  return ['127.0.0.1', ...(addresses.includes('::1') ? ['::1'] : [])];
-}
-
 type MemcachedStats = Readonly<Record<string, string>>;
 
 /** The answer to `stat`, by name. @throws TailraceError */
-async function askMemcached({ port, password, name }: LocalInstance): Promise<MemcachedStats> {
-  const { Client } = await import('memjs');
-  const client = Client.create(`127.0.0.1:${port}`, {
-    username: USER,
-    password,
-    timeout: ASK_TIMEOUT_SECONDS,
-    conntimeout: ASK_TIMEOUT_SECONDS,
+function askMemcached({ port, password, name }: LocalInstance): Promise<MemcachedStats> {
+  return askService(name, async (late) => {
+    const { Client } = await import('memjs');
     // Errors are those of the command.
-    logger: { log: () => undefined },
-  });
-  try {
-    return await new Promise((resolve, reject) => {
-      client.stats((error, _server, stats) => {
-        if (error) reject(error);
-        else resolve(stats ?? {});
-      });
+    const logger = { log: () => undefined };
+    const client = Client.create(`127.0.0.1:${port}`, { username: USER, password, logger });
+    late.addEventListener('abort', () => {
+      for (const server of client.servers) server.error(new Error('nobody waits any more'));
     });
-  } catch (error) {
-    throw new TailraceError('unavailable', `${name} doesn't answer: ${reasonOf(error)}`, { cause: error });
-  } finally {
-    client.close();
-  }
+    try {
+      return await new Promise<MemcachedStats>((resolve, reject) => {
+        client.stats((error, _server, stats) => {
+          if (error) reject(error);
+          else resolve(stats ?? {});
+        });
+      });
+    } finally {
+      client.close();
+    }
+  });
 }
 
 /** Its own isn't one of the app's. */

@@ -1,11 +1,9 @@
-import { reasonOf, TailraceError } from '../../../../common/errors.ts';
+import { askService } from '../local/ask-service.ts';
 import { findProgram } from '../local/find-program.ts';
 import type { LocalInstance, ProcessService } from '../local/local-service.ts';
 import { machineSamples } from '../local/machine-samples.ts';
 import { hitRate } from './hit-rate.ts';
-import { readRedisLines } from './redis-lines.ts';
-
-const ASK_TIMEOUT_MS = 3_000;
+import { readRedisLines } from './lines/redis-lines.ts';
 
 export const redisService: ProcessService = {
   kind: 'process',
@@ -61,28 +59,27 @@ export const redisService: ProcessService = {
   readLines: readRedisLines,
 };
 
-/** The answer to INFO, by name. */
-async function askRedis({ port, password, name }: LocalInstance): Promise<Record<string, string>> {
-  const { Redis } = await import('ioredis');
-  const client = new Redis({
-    host: '127.0.0.1',
-    port,
-    password,
-    lazyConnect: true,
-    connectTimeout: ASK_TIMEOUT_MS,
-    commandTimeout: ASK_TIMEOUT_MS,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
+/** The answer to INFO, by name. @throws TailraceError */
+function askRedis({ port, password, name }: LocalInstance): Promise<Record<string, string>> {
+  return askService(name, async (late) => {
+    const { Redis } = await import('ioredis');
+    const client = new Redis({
+      host: '127.0.0.1',
+      port,
+      password,
+      lazyConnect: true,
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+    });
+    // Errors of its connection are those of the command.
+    client.on('error', () => undefined);
+    late.addEventListener('abort', () => client.disconnect());
+    try {
+      await client.connect();
+      const lines = (await client.info()).split('\r\n').filter((line) => line.includes(':'));
+      return Object.fromEntries(lines.map((line) => line.split(/:(.*)/s).slice(0, 2)));
+    } finally {
+      client.disconnect();
+    }
   });
-  // Errors of its connection are those of the command.
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    const lines = (await client.info()).split('\r\n').filter((line) => line.includes(':'));
-    return Object.fromEntries(lines.map((line) => line.split(/:(.*)/s).slice(0, 2)));
-  } catch (error) {
-    throw new TailraceError('unavailable', `${name} doesn't answer: ${reasonOf(error)}`, { cause: error });
-  } finally {
-    client.disconnect();
-  }
 }

@@ -1,6 +1,6 @@
 /** What memcached writes with `-v`, as a reader of the app's stream needs it. */
-import type { AddonLines } from '../local/local-service.ts';
-import { linePriority, SEVERITY } from './line-severity.ts';
+import type { AddonLines } from '../../local/local-service.ts';
+import { SEVERITY, servicePriority } from './line-severity.ts';
 
 const SASL_LINE = /^SASL \(severity (\d)\): (.*)$/;
 /** The levels of libsasl (SASL_LOG_…): 1 is an error of its own, 2 a refused password, 3 a warning, 4 a note; the others are for its developers. */
@@ -11,7 +11,7 @@ const SASL_SEVERITIES: Readonly<Record<string, number>> = {
   4: SEVERITY.notice,
 };
 const FAILURE =
-  /^(?:failed to|failure|ERROR|error|can't|bind\(\)|Fatal|could not|unable|out of memory)|Assertion .*failed|: Permission denied$/i;
+  /^(?:failed to|failure|ERROR|error|can't|bind\(\)|Fatal|could not|unable|out of memory)|: Assertion |: Permission denied$/i;
 const WARNING = /^(?:WARNING|warn)|Too many open connections/i;
 /** Where it reads its files from is the same every time, and each client that logs in has two of these; libsasl says why one couldn't. */
 const SILENT = /^(?:Reading configuration from: |mech: |sasl result code: |Unknown sasl response: )/;
@@ -33,7 +33,7 @@ export function readMemcachedLines(lines: AddonLines): { line(text: string): voi
   return {
     line(text) {
       const parsed = parseMemcachedLine(text);
-      if (parsed) lines.write(parsed.text, linePriority(parsed.severity));
+      if (parsed) lines.write(parsed.text, servicePriority(parsed.severity));
     },
     end() {},
   };

@@ -1,6 +1,6 @@
 /** What Redis writes to its log, as a reader of the app's stream needs it. */
-import type { AddonLines } from '../local/local-service.ts';
-import { linePriority, SEVERITY } from './line-severity.ts';
+import type { AddonLines } from '../../local/local-service.ts';
+import { SEVERITY, servicePriority } from './line-severity.ts';
 
 /** `28926:M 28 Nov 2026 17:53:39.151 * Ready to accept connections`: process, role, time (the line has its own), level. */
 const LOG_LINE = /^\d+:[A-Z] \d\d [A-Z][a-z]{2} \d{4} [\d:.]{12} ([.*#-]) (.*)$/;
@@ -48,7 +48,7 @@ export function readRedisLines(lines: AddonLines): { line(text: string): void; e
     line(text) {
       isReport ||= text.startsWith('=== REDIS BUG REPORT START');
       const parsed = parseRedisLine(text, isReport);
-      if (parsed) lines.write(parsed.text, linePriority(parsed.severity));
+      if (parsed) lines.write(parsed.text, servicePriority(parsed.severity));
       if (text.startsWith('=== REDIS BUG REPORT END')) isReport = false;
     },
     end() {},
