@@ -11,6 +11,7 @@ import type { AppId, Store } from '../../../logs/store/contract.ts';
 import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
 import type { Releases } from '../../records/release-history.ts';
 import { AttachedConfig } from './attached-config.ts';
+import { CATALOG } from './catalog/catalog.ts';
 import type { AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
 import { attachedConfigVars, configOfFacts, planOf, requirePlan } from './catalog/find-service.ts';
 import { migrateReleasedAddons } from './migrate-released-addons.ts';
@@ -25,6 +26,7 @@ import { chooseAttachmentName, parseAddonName, parseAttachmentName } from './mod
 import type {
   AddonFacts,
   AddonInfoRow,
+  AddonPage,
   AddonProvider,
   AddonReports,
   OpenContext,
@@ -70,6 +72,8 @@ export interface AddonsOptions {
   ) => Promise<void>;
   /** Tells an app's owner in its stream. */
   readonly logToApp: (app: AppId, message: string) => void;
+  /** Sends the app's lines to its add-on; another address of the same add-on takes the place of the one before. @throws TailraceError */
+  readonly setLogDrain: (addon: AddonRecord, url: string) => Promise<void>;
   /** What else belongs to an add-on, such as drains, is to be removed. */
   readonly onRemoved: (addon: AddonRecord) => Promise<void>;
   readonly log: Log;
@@ -145,6 +149,14 @@ export class Addons implements AddonReports {
     return Promise.resolve(this.provider(addon).info?.(addon) ?? []);
   }
 
+  /** Apps with an add-on that wants the memory and load of their dynos in the stream. */
+  async appsThatSampleDynos(): Promise<ReadonlySet<AppId>> {
+    const { addons, attachments } = await this.snapshot();
+    const wanting = new Set(CATALOG.filter(({ samplesDynos }) => samplesDynos).map(({ name }) => name));
+    const ids = new Set(addons.filter(({ service }) => wanting.has(service)).map(({ id }) => id));
+    return new Set(attachments.filter(({ addon }) => ids.has(addon)).map(({ app }) => app));
+  }
+
   /** Has it a page that can be opened? */
   hasPage(addon: AddonRecord, services: readonly ProvidedService[]): boolean {
     return (
@@ -152,6 +164,11 @@ export class Addons implements AddonReports {
     );
   }
 
+  page(addon: AddonRecord): AddonPage | undefined {
+    return addon.state === 'provisioned' ? this.provider(addon).page?.(addon) : undefined;
+  }
+
+  /** Of a page that is elsewhere. */
   pageUrl(addon: AddonRecord, context: OpenContext): Promise<string | undefined> {
     return Promise.resolve(this.provider(addon).open?.(addon, context));
   }
@@ -200,6 +217,7 @@ export class Addons implements AddonReports {
         config: { ...configOfFacts(before.configVars, made.facts ?? {}), ...before.config },
         message: made.message,
       }));
+      if (made.logDrainUrl !== undefined) await this.options.setLogDrain(addon, made.logDrainUrl);
       await this.config.sync(app.id, (names) => `Attach ${names.join(', ')} (@ref:${addon.name})`);
       return provisioned;
     } catch (error) {
@@ -361,6 +379,11 @@ export class Addons implements AddonReports {
     }));
     await this.syncAll(addon);
     return addon;
+  }
+
+  async updateLogDrain(id: string, url: string): Promise<void> {
+    const addon = (await this.options.records.get(id))?.value;
+    if (addon) await this.options.setLogDrain(addon, url);
   }
 
   // --- parts ---

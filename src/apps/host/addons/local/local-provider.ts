@@ -15,9 +15,9 @@ import { planOf } from '../catalog/find-service.ts';
 import type { AddonRecord } from '../model/addon-record.ts';
 import type {
   AddonInfoRow,
+  AddonPage,
   AddonProvider,
   AddonReports,
-  OpenContext,
   ProvidedService,
   ProvisionedAddon,
 } from '../provider.ts';
@@ -69,6 +69,7 @@ export class LocalProvider implements AddonProvider {
     const port = await this.options.ports.allocate(this.firstPort());
     const before: LocalResource = {
       port,
+      pagePort: service.hasPagePort ? await this.options.ports.allocate(this.firstPort()) : undefined,
       password: randomBytes(18).toString('hex'),
       number: this.takeNumber(addon),
     };
@@ -79,9 +80,13 @@ export class LocalProvider implements AddonProvider {
       const running = this.start(addon, service, prepared);
       // The app may connect at once.
       const instance = await running.waitUntilReady();
-      const message = service.message?.(instance);
-      const resource = { ...before, port: instance.port };
-      return { state: 'provisioned', facts: service.facts(instance), resource, message };
+      return {
+        state: 'provisioned',
+        facts: service.facts(instance),
+        resource: { ...before, port: instance.port },
+        message: service.message?.(instance),
+        logDrainUrl: service.logDrainUrl?.(instance),
+      };
     } catch (error) {
       await this.end({ ...addon, resource: before });
       throw error;
@@ -120,8 +125,10 @@ export class LocalProvider implements AddonProvider {
     );
   }
 
-  async open(addon: AddonRecord, context: OpenContext): Promise<string | undefined> {
-    return this.requireService(addon).open?.(this.instanceOf(addon), context);
+  page(addon: AddonRecord): AddonPage | undefined {
+    // One of another server has the port of something else here.
+    if (!this.running.has(addon.id)) return undefined;
+    return this.service(addon.service)?.page?.(this.instanceOf(addon));
   }
 
   async info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
@@ -138,11 +145,12 @@ export class LocalProvider implements AddonProvider {
     if (missing) throw new TailraceError('unavailable', missing);
     const before = resourceOf(addon);
     const port = await this.options.ports.allocate(before.port);
-    const resource = { ...before, port };
+    const pagePort = before.pagePort && (await this.options.ports.allocate(before.pagePort));
+    const resource = { ...before, port, pagePort };
     const instance = await this.prepare(addon, this.planOf(addon), resource);
     this.start(addon, service, instance);
-    if (port === before.port) return;
-    await this.reportPort(addon, service, instance, resource, before.port);
+    if (port === before.port && pagePort === before.pagePort) return;
+    await this.reportPort(addon, service, instance, before.port);
   }
 
   private start(addon: AddonRecord, service: LocalService, instance: LocalInstance): RunningInstance {
@@ -171,13 +179,11 @@ export class LocalProvider implements AddonProvider {
     this.options.ports.release(before.port);
     const instance = { ...before, port };
     if (this.provisioning.has(addon.id)) return instance;
-    const { password, number } = before;
-    this.reportPort(addon, service, instance, { port, password, number }, before.port).catch(
-      (error: unknown) =>
-        this.options.log.warn(
-          { addon: before.name, err: error },
-          "an add-on's apps could not be told its port",
-        ),
+    this.reportPort(addon, service, instance, before.port).catch((error: unknown) =>
+      this.options.log.warn(
+        { addon: before.name, err: error },
+        "an add-on's apps could not be told its port",
+      ),
     );
     return instance;
   }
@@ -186,26 +192,31 @@ export class LocalProvider implements AddonProvider {
     addon: AddonRecord,
     service: LocalService,
     instance: LocalInstance,
-    resource: LocalResource,
     before: number,
   ): Promise<void> {
+    const { port, pagePort, password, number } = instance;
+    const resource: LocalResource = { port, pagePort, password, number };
     this.options.log.warn(
-      { addon: addon.name, before, port: instance.port },
+      { addon: addon.name, before, port },
       "an add-on's port is taken by another program: it listens on another one",
     );
-    this.write(
-      { ...addon, resource },
-      `Another program on the server has port ${before}: ${addon.name} listens on ${instance.port} from now on, and the apps that have it are released with its new address.`,
-    );
+    if (port !== before)
+      this.write(
+        { ...addon, resource },
+        `Another program on the server has port ${before}: ${addon.name} listens on ${port} from now on, and the apps that have it are released with its new address.`,
+      );
     await this.options.reports.updateFacts(addon.id, service.facts(instance), resource);
+    const logDrainUrl = service.logDrainUrl?.(instance);
+    if (logDrainUrl !== undefined) await this.options.reports.updateLogDrain(addon.id, logDrainUrl);
   }
 
   /** Stops it, and deletes what it holds. */
   private async end(addon: AddonRecord): Promise<void> {
     await this.running.get(addon.id)?.stop();
     this.running.delete(addon.id);
-    const { port, number } = resourceOf(addon);
+    const { port, pagePort, number } = resourceOf(addon);
     this.options.ports.release(port);
+    if (pagePort !== undefined) this.options.ports.release(pagePort);
     this.numbersOf(addon).delete(number);
     const folder = join(this.options.folder, addon.id);
     await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) => {
@@ -291,6 +302,6 @@ export class LocalProvider implements AddonProvider {
 const ERROR_PRIORITY = 11;
 
 function resourceOf({ resource }: AddonRecord): LocalResource {
-  const { port = 0, password = '', number = 0 } = (resource ?? {}) as Partial<LocalResource>;
-  return { port, password, number };
+  const { port = 0, pagePort, password = '', number = 0 } = (resource ?? {}) as Partial<LocalResource>;
+  return { port, pagePort, password, number };
 }
