@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Server } from '../server.ts';
+import { until } from '../until.ts';
 
 export interface MadeAddon {
   readonly id: string;
@@ -24,6 +25,13 @@ export function configOf(server: Server, app: string): Promise<Readonly<Record<s
 
 export function addonFolder(server: Server, addon: MadeAddon): string {
   return join(server.data, 'host', 'addons', addon.id);
+}
+
+/** Kills a program of an add-on with SIGKILL, when it runs. @returns its process */
+export async function killProgram(server: Server, addon: MadeAddon, program: string): Promise<number> {
+  const pid = await until(`${program} runs`, () => processOf(server, addon, program));
+  process.kill(pid, 'SIGKILL');
+  return pid;
 }
 
 /** The process of a program in an add-on's folder; undefined while there is none. */

@@ -20,9 +20,12 @@ interface Written {
   readonly message: string;
 }
 
-async function run(
-  service: ProcessService,
-): Promise<{ running: RunningInstance; instance: LocalInstance; lines: Written[]; pid: () => number }> {
+async function run(service: ProcessService): Promise<{
+  running: RunningInstance;
+  instance: LocalInstance;
+  lines: Written[];
+  pid: () => number | undefined;
+}> {
   const folder = dataFolderForTest();
   const lines: Written[] = [];
   const instance: LocalInstance = {
@@ -56,7 +59,7 @@ async function run(
   running.start();
   onTestFinished(() => running.stop());
   await running.waitUntilReady();
-  const pid = () => readPidFile(folder)?.dynos[0]?.pid ?? 0;
+  const pid = () => readPidFile(folder)?.dynos[0]?.pid;
   return { running, instance, lines, pid };
 }
 
@@ -94,7 +97,7 @@ describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))(
           process.kill(pid(), 'SIGSTOP');
           const said = await until('a sentence', () => find(lines, hangs));
           expect(said.severity).toBe(3);
-          process.kill(pid(), 'SIGCONT');
+          process.kill(id, 'SIGCONT');
           await until('another one', () => find(lines, /^cache-clear-1 answers again\.$/));
           expect(lines.filter(({ message }) => hangs.test(message))).toHaveLength(1);
 

@@ -4,9 +4,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   configOf,
   createAddon,
+  killProgram,
   linesOf,
   type MadeAddon,
-  processOf,
 } from '../../../support/addons/addon-server.ts';
 import { missing, Program } from '../../../support/program.ts';
 import { type Server, startServerForTest } from '../../../support/server.ts';
@@ -62,7 +62,7 @@ async function killRepeatedly(
     await until(`${program} takes writes before kill ${kill}`, () =>
       confirmed.every((count, i) => count() > before[i] + 5),
     );
-    process.kill(await until(`${program} runs`, () => processOf(server, addon, program)), 'SIGKILL');
+    await killProgram(server, addon, program);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   addonFolder,
   configOf,
   createAddon,
+  killProgram,
   linesOf,
   type MadeAddon,
   processOf,
@@ -47,14 +48,13 @@ async function waitForMessage(
 
 /** Kills it as soon as it has been started again: then it is down for most of a second. */
 async function killTwice(server: Server, addon: MadeAddon, url: string): Promise<void> {
-  const first = processOf(server, addon, 'redis-server');
-  process.kill(first ?? 0, 'SIGKILL');
-  const second = await until('it is started again', () => {
+  const first = await killProgram(server, addon, 'redis-server');
+  await until('it is started again', () => {
     const pid = processOf(server, addon, 'redis-server');
     return pid !== first && pid;
   });
   await until('it answers', () => redisCli(url, ['PING']) === 'PONG');
-  process.kill(second, 'SIGKILL');
+  await killProgram(server, addon, 'redis-server');
 }
 
 /** Mounts a disk of its own, as small as it was asked for; false when this machine doesn't let us. */
@@ -122,7 +122,7 @@ describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () =
     const manifest = join(addonFolder(server, broken), 'appendonlydir', 'appendonly.aof.manifest');
     const good = readFileSync(manifest);
     writeFileSync(manifest, 'nonsense\n');
-    process.kill(processOf(server, broken, 'redis-server') ?? 0, 'SIGKILL');
+    await killProgram(server, broken, 'redis-server');
     for (const seconds of [2, 4])
       await waitForMessage(
         server,
