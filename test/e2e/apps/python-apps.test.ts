@@ -37,87 +37,80 @@ async function page(path = '/'): Promise<{ status: number; text: string }> {
   return { status: answer.statusCode, text: await answer.body.text() };
 }
 
-describe.skipIf(
-  missing(
-    'django-admin',
-    'celery',
-    'redis-server',
-    'pg_ctlcluster',
-    'openssl',
-    'memcached',
-    'pylibmc/__init__.py',
-    'sentry_sdk/__init__.py',
-  ),
-)('the talks’ demo', { timeout: 240_000 }, () => {
-  it('create, push, scale, migrate, requests, logs --tail, run bash', async () => {
-    const repository = new GitRepository(server, { '.slugignore': 'README.md\n' });
-    cpSync(EXAMPLE, repository.folder, { recursive: true });
-    repository.commit({});
-    const t = (...args: string[]) => repository.tailrace(...args);
-    expect((await t('create', APP)).stdout).toMatch(/Git remote tailrace added/);
-    const added = await Promise.all(ADDONS.map((addon) => t('addons:add', addon)));
-    expect(added.map(({ stdout }) => /Created \S+ as (.*)/.exec(stdout)?.[1])).toEqual([
-      'REDIS_URL',
-      'DATABASE_URL',
-      'MEMCACHE_SERVERS, MEMCACHE_USERNAME, MEMCACHE_PASSWORD',
-      expect.stringContaining('MAILGUN_SMTP_SERVER'),
-      'SENTRY_DSN',
-    ]);
-    // Debian's packages: no index is asked.
-    await t('config:add', 'PYTHON=/usr/bin/python3', 'PYTHON_SYSTEM_PACKAGES=yes');
+describe.skipIf(missing('django-admin', 'celery', 'redis-server', 'pg_ctlcluster', 'openssl', 'memcached'))(
+  'the talks’ demo',
+  { timeout: 240_000 },
+  () => {
+    it('create, push, scale, migrate, requests, logs --tail, run bash', async () => {
+      const repository = new GitRepository(server, { '.slugignore': 'README.md\n' });
+      cpSync(EXAMPLE, repository.folder, { recursive: true });
+      repository.commit({});
+      const t = (...args: string[]) => repository.tailrace(...args);
+      expect((await t('create', APP)).stdout).toMatch(/Git remote tailrace added/);
+      const added = await Promise.all(ADDONS.map((addon) => t('addons:add', addon)));
+      expect(added.map(({ stdout }) => /Created \S+ as (.*)/.exec(stdout)?.[1])).toEqual([
+        'REDIS_URL',
+        'DATABASE_URL',
+        'MEMCACHE_SERVERS, MEMCACHE_USERNAME, MEMCACHE_PASSWORD',
+        expect.stringContaining('MAILGUN_SMTP_SERVER'),
+        'SENTRY_DSN',
+      ]);
+      // Debian's packages: no index is asked.
+      await t('config:add', 'PYTHON=/usr/bin/python3', 'PYTHON_SYSTEM_PACKAGES=yes');
 
-    const pushed = await repository.push();
-    expect(pushed.stderr).toMatch(/remote: -----> Python app detected/);
-    expect(pushed.stderr).toMatch(/remote: -----> Python 3\.\S+, with the packages of the system/);
-    expect(pushed.stderr).toMatch(/Procfile declares types {5}-> web, worker, celery/);
-    expect(pushed.status).toBe(0);
-    const scaled = await t('scale', 'web=2', 'worker=4', 'celery=1');
-    expect(scaled.stdout).toMatch(/now running web=2 worker=4 celery=1/);
+      const pushed = await repository.push();
+      expect(pushed.stderr).toMatch(/remote: -----> Python app detected/);
+      expect(pushed.stderr).toMatch(/remote: -----> Python 3\.\S+, with the packages of the system/);
+      expect(pushed.stderr).toMatch(/Procfile declares types {5}-> web, worker, celery/);
+      expect(pushed.status).toBe(0);
+      const scaled = await t('scale', 'web=2', 'worker=4', 'celery=1');
+      expect(scaled.stdout).toMatch(/now running web=2 worker=4 celery=1/);
 
-    const tail = new Program(process.execPath, [TAILRACE, 'log', '--tail'], {
-      cwd: repository.folder,
-      env: server.env,
+      const tail = new Program(process.execPath, [TAILRACE, 'log', '--tail'], {
+        cwd: repository.folder,
+        env: server.env,
+      });
+      onTestFinished(async () => void (await tail.stop()));
+      const migrated = await t('run', 'python', 'app/manage.py', 'migrate');
+      expect(migrated.stdout).toMatch(/Applying guestbook\.0001_initial\.\.\. OK/);
+      expect(migrated.status).toBe(0);
+
+      await until('seven dynos', async () => (await up()).length === 7);
+      expect((await page('/?text=from+the+test')).text).toContain('<li>from the test</li>');
+      await until('both web dynos', async () => /web\.1/.test((await page()).text));
+      await until('both web dynos', async () => /web\.2/.test((await page()).text));
+      await tail.waitForOutput(
+        /heroku\[router\]: at=info method=GET path="\/\?text=from\+the\+test".* status=200/,
+      );
+      await tail.waitForOutput(/app\[web\.[12]\]: .*"GET \/\?text=from\+the\+test HTTP\/1\.1" 200/);
+      await tail.waitForOutput(/app\[celery\.1\]: .*Scheduler: Sending due task count/);
+      await tail.waitForOutput(/app\[worker\.[1-4]\]: .*1 entries/);
+
+      expect((await page()).text).toMatch(/from the test.*from the cache/);
+      expect((await page('/broken?page=twelve')).status).toBe(500);
+      await tail.waitForOutput(/app\[mail\.1\]: .*owner@example\.com.*A new entry/);
+      await tail.waitForOutput(/app\[sentry\.1\]: New error: ValueError: invalid literal for int/);
+      expect(await pageOfAddon('mailgun', 'api/messages')).toMatch(/A new entry/);
+      expect(await pageOfAddon('sentry', 'api/groups')).toMatch(/ValueError/);
+      await everyVoiceInOrder(tail);
+
+      await bash(repository.folder);
+      // What was deleted there is gone there alone.
+      expect((await page()).status).toBe(200);
+      expect((await up()).sort()).toEqual(
+        ['celery.1', 'web.1', 'web.2', 'worker.1', 'worker.2', 'worker.3', 'worker.4'].sort(),
+      );
+      const lines = await server.readLines({ id: '', name: APP, token: '' });
+      expect(
+        lines.filter((line) => / app\[postgres\.1\]: .*ready to accept connections/.test(line)),
+      ).toHaveLength(1);
+      expect(
+        lines.filter((line) => / app\[redis\.1\]: .*Ready to accept connections/.test(line)),
+      ).toHaveLength(1);
+      expect(lines.join('\n')).not.toMatch(/heroku\[\w+\.\d\]: State changed from up to crashed/);
     });
-    onTestFinished(async () => void (await tail.stop()));
-    const migrated = await t('run', 'python', 'app/manage.py', 'migrate');
-    expect(migrated.stdout).toMatch(/Applying guestbook\.0001_initial\.\.\. OK/);
-    expect(migrated.status).toBe(0);
-
-    await until('seven dynos', async () => (await up()).length === 7);
-    expect((await page('/?text=from+the+test')).text).toContain('<li>from the test</li>');
-    await until('both web dynos', async () => /web\.1/.test((await page()).text));
-    await until('both web dynos', async () => /web\.2/.test((await page()).text));
-    await tail.waitForOutput(
-      /heroku\[router\]: at=info method=GET path="\/\?text=from\+the\+test".* status=200/,
-    );
-    await tail.waitForOutput(/app\[web\.[12]\]: .*"GET \/\?text=from\+the\+test HTTP\/1\.1" 200/);
-    await tail.waitForOutput(/app\[celery\.1\]: .*Scheduler: Sending due task count/);
-    await tail.waitForOutput(/app\[worker\.[1-4]\]: .*1 entries/);
-
-    expect((await page()).text).toMatch(/from the test.*from the cache/);
-    expect((await page('/broken?page=twelve')).status).toBe(500);
-    await tail.waitForOutput(/app\[mail\.1\]: .*owner@example\.com.*A new entry/);
-    await tail.waitForOutput(/app\[sentry\.1\]: New error: ValueError: invalid literal for int/);
-    expect(await pageOfAddon('mailgun', 'api/messages')).toMatch(/A new entry/);
-    expect(await pageOfAddon('sentry', 'api/groups')).toMatch(/ValueError/);
-    await everyVoiceInOrder(tail);
-
-    await bash(repository.folder);
-    // What was deleted there is gone there alone.
-    expect((await page()).status).toBe(200);
-    expect((await up()).sort()).toEqual(
-      ['celery.1', 'web.1', 'web.2', 'worker.1', 'worker.2', 'worker.3', 'worker.4'].sort(),
-    );
-    const lines = await server.readLines({ id: '', name: APP, token: '' });
-    expect(
-      lines.filter((line) => / app\[postgres\.1\]: .*ready to accept connections/.test(line)),
-    ).toHaveLength(1);
-    expect(lines.filter((line) => / app\[redis\.1\]: .*Ready to accept connections/.test(line))).toHaveLength(
-      1,
-    );
-    expect(lines.join('\n')).not.toMatch(/heroku\[\w+\.\d\]: State changed from up to crashed/);
-  });
-});
+  },
+);
 
 interface AddonView {
   readonly id: string;
@@ -135,8 +128,14 @@ async function pageOfAddon(service: string, path: string): Promise<string> {
 async function everyVoiceInOrder(tail: Program): Promise<void> {
   const seen = tail.stdout.split('\n').filter((line) => /^\d{4}-\d\d-\d\dT\S+ \S+\[/.test(line));
   const stored = await server.readLines({ id: '', name: APP, token: '' });
-  const places = seen.map((line) => stored.indexOf(line));
-  expect(places.every((place, i) => place >= 0 && (i === 0 || place > places[i - 1]))).toBe(true);
+  // Each is found behind the one before it: some lines are there twice.
+  let place = -1;
+  const lost = seen.filter((line) => {
+    const next = stored.indexOf(line, place + 1);
+    if (next !== -1) place = next;
+    return next === -1;
+  });
+  expect(lost).toEqual([]);
   const voices = new Set(stored.map((line) => /^\S+ (\S+?)(?:\.\d+)?\]/.exec(line)?.[1]));
   for (const voice of [
     'app[web',
