@@ -7,6 +7,7 @@ import { mongodbService } from './mongodb.ts';
 import { papertrailService } from './papertrail.ts';
 import { postgresService } from './postgres.ts';
 import { redisService } from './redis.ts';
+import { sentryService } from './sentry.ts';
 
 export const LOCAL_SERVICES: readonly LocalService[] = [
   postgresService,
@@ -14,6 +15,7 @@ export const LOCAL_SERVICES: readonly LocalService[] = [
   memcachedService,
   mongodbService,
   mailService,
+  sentryService,
   metricsService,
   papertrailService,
 ];
