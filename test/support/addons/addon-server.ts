@@ -1,13 +1,21 @@
 /** Add-ons of a test's server, and the programs behind them. */
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Server } from '../server.ts';
+import { onTestFinished } from 'vitest';
+import { type ServeOptions, type Server, startServerForTest } from '../server.ts';
 import { until } from '../until.ts';
 
 export interface MadeAddon {
   readonly id: string;
   readonly name: string;
   readonly config_vars: readonly string[];
+}
+
+/** A server for one test that ends as it should, with its add-ons: one that is killed leaves their programs to the next start. */
+export async function startAddonServerForTest(options: ServeOptions = {}): Promise<Server> {
+  const server = await startServerForTest(options);
+  onTestFinished(() => server.close());
+  return server;
 }
 
 export function createAddon(

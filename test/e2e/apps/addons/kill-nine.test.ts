@@ -7,9 +7,10 @@ import {
   killProgram,
   linesOf,
   type MadeAddon,
+  startAddonServerForTest,
 } from '../../../support/addons/addon-server.ts';
 import { missing, Program } from '../../../support/program.ts';
-import { type Server, startServerForTest } from '../../../support/server.ts';
+import type { Server } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 const KILLS = 20;
@@ -68,7 +69,7 @@ async function killRepeatedly(
 
 describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('kill -9', { timeout: 180_000 }, () => {
   it('twenty times of Redis and of memcached, while clients write', async () => {
-    const server = await startServerForTest();
+    const server = await startAddonServerForTest();
     const { name: app } = await server.createApp();
     const redis = await createAddon(server, app, 'redis');
     const memcached = await createAddon(server, app, 'memcachier');

@@ -12,9 +12,10 @@ import {
   linesOf,
   type MadeAddon,
   processOf,
+  startAddonServerForTest,
 } from '../../../support/addons/addon-server.ts';
 import { missing } from '../../../support/program.ts';
-import { dataFolderForTest, type Server, startServerForTest } from '../../../support/server.ts';
+import { dataFolderForTest, type Server } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 /** @returns undefined when it isn't there */
@@ -72,7 +73,7 @@ function mountSmallDisk(folder: string, megabytes: number): boolean {
 
 describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () => {
   it('whose port another program has taken gets another one, and its apps are released with that', async () => {
-    const server = await startServerForTest();
+    const server = await startAddonServerForTest();
     const { name: app } = await server.createApp();
     const addon = await createAddon(server, app, 'redis');
     const { REDIS_URL: before } = await configOf(server, app);
@@ -113,7 +114,7 @@ describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () =
 
   it('that can’t start is tried less and less often, says so, and holds up no other; mended, it is there again', async () => {
     const data = dataFolderForTest();
-    const server = await startServerForTest({ data });
+    const server = await startAddonServerForTest({ data });
     const { name: app } = await server.createApp();
     const broken = await createAddon(server, app, 'redis');
     await createAddon(server, app, 'redistogo');
@@ -139,7 +140,7 @@ describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () =
 
     // A server starts, and stops, all the same.
     await server.close();
-    const again = await startServerForTest({ data });
+    const again = await startAddonServerForTest({ data });
     await isThere(otherUrl);
     writeFileSync(manifest, good);
     await isThere(url);
@@ -149,7 +150,7 @@ describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () =
     // Half a command at the end was never confirmed: it is left out, and the rest is there.
     const log = readdirSync(join(manifest, '..')).filter((name) => name.endsWith('.incr.aof'));
     appendFileSync(join(manifest, '..', log[0]), '*3\r\n$3\r\nSET\r\n$4\r\nkept\r\n$2\r\nn');
-    await startServerForTest({ data });
+    await startAddonServerForTest({ data });
     await isThere(url);
     expect(redisCli(url, ['GET', 'kept'])).toBe('yes');
   });
@@ -158,7 +159,7 @@ describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () =
     const data = dataFolderForTest();
     const disk = join(data, 'host', 'addons');
     if (!mountSmallDisk(disk, 6)) return context.skip('a small disk can’t be mounted here');
-    const server = await startServerForTest({ data });
+    const server = await startAddonServerForTest({ data });
     const { name: app } = await server.createApp();
     await createAddon(server, app, 'redis');
     const { REDIS_URL: url } = await configOf(server, app);
@@ -182,7 +183,7 @@ describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () =
     const lost = () => confirmed.filter((i) => redisCli(url, ['STRLEN', `key:${i}`]) !== '50000');
     expect(lost()).toEqual([]);
     await server.kill();
-    await startServerForTest({ data });
+    await startAddonServerForTest({ data });
     await isThere(url);
     expect(lost()).toEqual([]);
     expect(redisCli(url, ['GET', 'again'])).toBe('yes');
@@ -204,7 +205,7 @@ describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('a program 
       return context.skip('programs can’t be hidden here');
     }
     const shell = `exec unshare --mount sh -c '${hide} && exec "$0" "$@"' "$0" "$@"; true`;
-    const server = await startServerForTest({ shell });
+    const server = await startAddonServerForTest({ shell });
     const { name: app } = await server.createApp();
     const refused = (plan: string) =>
       createAddon(server, app, plan).then(
@@ -225,7 +226,7 @@ describe('MongoDB', () => {
   it('that isn’t here is said with how to get it, and one that runs elsewhere is attached', {
     timeout: 60_000,
   }, async () => {
-    const server = await startServerForTest();
+    const server = await startAddonServerForTest();
     const { name: app } = await server.createApp();
     const isInstalled = spawnSync('mongod', ['--version']).status === 0;
     if (!isInstalled)

@@ -56,6 +56,8 @@ export class RunningInstance {
   private embedded: EmbeddedInstance | undefined;
   private failure: unknown;
   private lastLines: string[] = [];
+  /** Are they of an earlier run? They are kept until this one says something: somebody may ask why it doesn't start. */
+  private areLinesOld = false;
   private cancelDelay = (): void => {};
   private sampleTimer: NodeJS.Timeout | undefined;
   private isReady = false;
@@ -197,8 +199,9 @@ export class RunningInstance {
     });
     if (this.abort.signal.aborted) return 0;
     this.dyno = dyno;
-    dyno.start();
     this.failure = undefined;
+    this.areLinesOld = true;
+    dyno.start();
     const startedAt = performance.now();
     let wasReady = false;
     const ended = new AbortController();
@@ -223,7 +226,7 @@ export class RunningInstance {
     }
     log.warn(ids, 'an add-on has exited, and is started again');
     const delayMs = backoff.afterRun({ wasReady, status, ranMs: performance.now() - startedAt });
-    const isDiskFull = await isFolderFull(folder, this.lastLines);
+    const isDiskFull = await isFolderFull(folder, this.areLinesOld ? [] : this.lastLines);
     this.addonLines.write(describeEnd(name, status, delayMs, isDiskFull), ERROR_PRIORITY);
     return delayMs;
   }
@@ -254,7 +257,8 @@ export class RunningInstance {
   }
 
   private remember(lines: readonly string[]): void {
-    this.lastLines = [...this.lastLines, ...lines].slice(-LAST_LINES_MAX);
+    this.lastLines = [...(this.areLinesOld ? [] : this.lastLines), ...lines].slice(-LAST_LINES_MAX);
+    this.areLinesOld = false;
   }
 
   private get addonLines(): AddonLines {
