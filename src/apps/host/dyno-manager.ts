@@ -12,18 +12,22 @@ import type { AppId, Store } from '../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
 import type { Isolation } from '../processes/bubblewrap.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
+import { type DynoInfo, STOP_GRACE_MS } from '../processes/dyno.ts';
+import { groupMemory, totalMemory } from '../processes/memory-usage.ts';
 import { reapOrphans } from '../processes/orphans.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
 import { DynoPidFile } from '../processes/pid-file.ts';
 import { firstPortOf, PortAllocator } from '../processes/ports.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
 import type { DynoSizesRecord } from '../records/dyno-sizes.ts';
+import { hasFeature } from '../records/features.ts';
 import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
+import { isSameRelease } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import type { Addons } from './addons/addons.ts';
 import { type CreateAddonsOptions, createAddons } from './addons/create-addons.ts';
-import { AppDeployment } from './app-deployment.ts';
+import { AppDeployment, type StuckRelease } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
 import { errorPageUrls } from './custom-error-pages.ts';
@@ -31,13 +35,16 @@ import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
 import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
 import { removeStaleFiles } from './remove-stale-files.ts';
+import { hasMemoryForBoth } from './rollout.ts';
 import type { RoutingInfo, RunningApps } from './running-apps.ts';
 
 /** First port of the dynos of deployed apps (`tailrace start` begins at foreman's 5000), and how many servers begin apart. */
 const BASE_PORT = 20_000;
 const PORT_RANGES = 70;
-/** A stopping dyno waits no longer than this for requests in flight. */
-const DRAIN_TIMEOUT_MS = 10_000;
+/** A stopping dyno waits no longer than this for requests in flight: as long as it may take after SIGTERM. */
+const DRAIN_TIMEOUT_MS = STOP_GRACE_MS;
+/** The same when the server stops: whoever stops it has a limit of their own, systemd 90 seconds for all. */
+const CLOSING_DRAIN_TIMEOUT_MS = 10_000;
 
 interface DynoManagerOptions {
   readonly store: Store;
@@ -57,6 +64,8 @@ interface DynoManagerOptions {
   readonly addons: Pick<CreateAddonsOptions, 'logToApp' | 'onRemoved' | 'randomName' | 'rollOut'>;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
+  /** Goes back to an earlier release: a new one that runs the same. */
+  readonly rollBack: (app: AppRecord, version: number) => Promise<unknown>;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
   readonly log: Log;
@@ -254,7 +263,10 @@ export class DynoManager implements DynoRunner {
 
   /** Waits for requests in flight, but not forever: a WebSocket is one too. */
   readonly drainConnections = (port: number): Promise<void> =>
-    waitWithTimeout(DRAIN_TIMEOUT_MS, this.options.waitForInFlight(port));
+    waitWithTimeout(
+      this.closing ? CLOSING_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS,
+      this.options.waitForInFlight(port),
+    );
 
   async routingInfo({ id, name, maintenance }: AppRecord): Promise<RoutingInfo> {
     const domains = (await this.options.appRegistry.listDomains(id)).map(({ hostname }) => hostname);
@@ -281,7 +293,8 @@ export class DynoManager implements DynoRunner {
       pidFile: this.pidFile,
       basePort: firstPortOf(this.stateFolder, BASE_PORT, PORT_RANGES),
       color: false,
-      preboot: true,
+      preboot: (dynos) => this.mayPreboot(record, dynos),
+      onStuck: (stuck) => this.runInBackground(record, this.handleStuckRelease(record, stuck)),
       drainConnections: this.drainConnections,
       onChange: () => notifyChanged(),
     });
@@ -291,6 +304,41 @@ export class DynoManager implements DynoRunner {
       await this.routingInfo(record),
     );
     return app;
+  }
+
+  /** May new web dynos start beside these? Not without the memory for both. */
+  private async mayPreboot({ id, name }: AppRecord, dynos: readonly DynoInfo[]): Promise<boolean> {
+    if (!(await hasFeature(this.options.store, id, 'preboot').catch(() => true))) return false;
+    const groups = new Set(dynos.flatMap(({ type, pid }) => (type === 'web' && pid ? [pid] : [])));
+    const used = [...(await groupMemory(groups)).values()].reduce((sum, one) => sum + totalMemory(one), 0);
+    if (hasMemoryForBoth(process.availableMemory(), used)) return true;
+    this.options.log.warn(
+      { app: name, used },
+      'too little memory to start new web dynos beside the old ones',
+    );
+    this.options.addons.logToApp(
+      id,
+      'There is too little memory for the new web dynos beside the old ones: the old ones stop first, and requests wait meanwhile',
+    );
+    return false;
+  }
+
+  /** Says what goes on, and rolls back if the app wants that. */
+  private async handleStuckRelease(record: AppRecord, stuck: StuckRelease): Promise<void> {
+    const { store, releases, log, addons, rollBack } = this.options;
+    const { version, servedBefore, isServed } = stuck;
+    log.warn({ app: record.name, version }, 'the web dynos of a release do not come up');
+    const whichServe = servedBefore === version ? 'the old dynos go on' : `v${servedBefore} goes on`;
+    addons.logToApp(
+      record.id,
+      `The web dynos of v${version} do not come up${isServed ? `: ${whichServe} serving requests` : ''}`,
+    );
+    if (servedBefore === version || !(await hasFeature(store, record.id, 'auto-rollback'))) return;
+    const failed = await releases.current(record.id);
+    const before = await releases.get(record.id, String(servedBefore));
+    // Another release is on its way, or this one is the same as the one before: it isn't the release that is at fault.
+    if (failed.version !== version || isSameRelease(failed, before)) return;
+    await rollBack(record, servedBefore);
   }
 
   private async releaseSpec(app: AppId): Promise<ReleaseSpec> {

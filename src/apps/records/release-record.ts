@@ -77,6 +77,15 @@ export function rolledBackConfig(to: ReleaseRecord, current: ReleaseRecord): Con
   );
 }
 
+/** Would their dynos be the same? */
+export function isSameRelease(
+  a: Pick<ReleaseRecord, 'slug' | 'config'>,
+  b: Pick<ReleaseRecord, 'slug' | 'config'>,
+): boolean {
+  const names = new Set([...Object.keys(a.config), ...Object.keys(b.config)]);
+  return a.slug === b.slug && [...names].every((name) => a.config[name] === b.config[name]);
+}
+
 /** By version (`2`, `v2`) or id. */
 export function findRelease(releases: readonly ReleaseRecord[], which: string): ReleaseRecord | undefined {
   const version = /^v?(\d{1,8})$/.exec(which)?.[1];
