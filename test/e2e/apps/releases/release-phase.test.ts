@@ -1,8 +1,9 @@
 /** The release phase: it runs with every release, and decides whether that counts. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { APP_FILES, fetchFromApp, GitRepository } from '../../../support/git-repository.ts';
+import { HerokuCli } from '../../../support/heroku/heroku-cli.ts';
 import { dataFolderForTest, type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
@@ -134,6 +135,22 @@ describe('the release command runs with every release', { timeout: 120_000 }, ()
     const attachments = await server.request<{ name: string }[]>('GET', `/apps/${name}/addon-attachments`);
     expect(attachments.map((one) => one.name)).toEqual(['FINE']);
   });
+});
+
+it('the official command line refuses, follows and shows it', { timeout: 300_000 }, async () => {
+  const { name } = await deployed();
+  const heroku = new HerokuCli(server);
+  onTestFinished(() => heroku.close());
+  const refused = await heroku.run(`config:set FAIL=7 A=2 -a ${name}`);
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toMatch(/The release command failed \(status 7\)[\s\S]*release_failed/);
+  expect(await heroku.runOk(`releases:output v3 -a ${name}`)).toMatch(/^release 2$/m);
+  expect(await heroku.runOk(`releases -a ${name}`)).toMatch(/v3 .*release command failed/);
+  await setConfig(name, { A: '3' });
+  expect(await heroku.runOk(`rollback v2 -a ${name}`)).toMatch(
+    /done, v5[\s\S]*Running release command...\s+release $/m,
+  );
+  expect(await heroku.runOk(`features -a ${name}`)).toMatch(/\[\+\] preboot/);
 });
 
 describe('while the release command runs', { timeout: 120_000 }, () => {
