@@ -61,8 +61,8 @@ describe('a release is pending', () => {
 test('two releases are the same when their dynos would be', () => {
   const a = release(2, { slug: 's', config: { A: '1', B: '2' } });
   expect(isSameRelease(a, { slug: 's', config: { B: '2', A: '1' } })).toBe(true);
-  for (const config of [{ A: '1' }, { A: '1', B: '3' }, { A: '1', B: '2', C: '' }])
-    expect(isSameRelease(a, { slug: 's', config })).toBe(false);
+  const others: Record<string, string>[] = [{ A: '1' }, { A: '1', B: '3' }, { A: '1', B: '2', C: '' }];
+  for (const config of others) expect(isSameRelease(a, { slug: 's', config })).toBe(false);
   expect(isSameRelease(a, { ...a, slug: 't' })).toBe(false);
 });
 

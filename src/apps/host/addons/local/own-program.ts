@@ -1,5 +1,7 @@
 /** Add-on services that are programs of this package: `src/apps/addon-services`. */
+import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
+import { reasonOf, TailraceError } from '../../../../common/errors.ts';
 import { PACKAGE_ROOT } from '../../../../common/package-info.ts';
 import { APP_PRIORITY } from '../../../processes/output/line-sink.ts';
 import type { AddonLines, LocalInstance, ProcessService } from './local-service.ts';
@@ -12,9 +14,9 @@ const SEVERITY_PREFIX = /^<([0-7])>/;
 export interface OwnProgramSettings {
   readonly name: string;
   readonly port: number;
-  /** Of its page; the same as `port` unless the service has a port for it. */
+  /** Of its page, which has to listen before `port` does; the same as `port` unless the service has a port for it. */
   readonly pagePort: number;
-  /** Of the app's client; and the key of its page, which only this server knows besides. */
+  /** The key of its page, which only this server knows besides. What an app's client gets is derived from it: {@link derivedSecret}. */
   readonly password: string;
 }
 
@@ -42,6 +44,34 @@ export function ownProgram(
   };
 }
 
+const ASK_TIMEOUT_MS = 5_000;
+
+/**
+ * What its page answers with, as JSON.
+ * @param path `api/status`
+ * @throws TailraceError `unavailable`
+ */
+export async function askOwnProgram<T>(
+  { name, port, pagePort = port, password }: LocalInstance,
+  path: string,
+): Promise<T> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${pagePort}/${path}`, {
+      headers: { authorization: `Bearer ${password}` },
+      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+    });
+    if (!response.ok) throw new Error(`it answers ${response.status}`);
+    return (await response.json()) as T;
+  } catch (error) {
+    throw new TailraceError('unavailable', `${name} doesn't answer: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** A secret of an add-on for one purpose, from which its others can't be guessed: 32 hexadecimal digits. */
+export function derivedSecret(password: string, purpose: string): string {
+  return createHmac('sha256', password).update(purpose).digest('hex').slice(0, 32);
+}
+
 /** Takes the severity off the beginning of each line (sd-daemon(3)). */
 function severityReader(lines: AddonLines): { line(text: string): void; end(): void } {
   return {
@@ -54,6 +84,7 @@ function severityReader(lines: AddonLines): { line(text: string): void; end(): v
   };
 }
 
-function shellQuote(text: string): string {
+/** A word for a shell, whatever is in it. */
+export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
