@@ -259,7 +259,7 @@ export class DynoManager implements DynoRunner {
     const app = this.deployments.get(record.id);
     this.options.log.info({ app: record.name }, 'app deleted');
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
-    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.stop(record.id)]);
+    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.removeApp(record.id)]);
     if (app) {
       this.deployments.delete(record.id);
       await app.stop();

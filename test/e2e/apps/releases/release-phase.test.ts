@@ -1,7 +1,8 @@
 /** The release phase: it runs with every release, and decides whether that counts. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { processStat } from '../../../../src/common/process-identity.ts';
 import { APP_FILES, fetchFromApp, GitRepository } from '../../../support/git-repository.ts';
 import { HerokuCli } from '../../../support/heroku/heroku-cli.ts';
 import { dataFolderForTest, type Server, startServer } from '../../../support/server.ts';
@@ -23,7 +24,7 @@ interface ReleaseView {
 
 /** Says which release it is, fails as `FAIL` says, and waits while the file `HOLD` names isn't there. */
 const RELEASE =
-  'release: echo "release $A"; until [ -z "$HOLD" ] || [ -e "$HOLD" ]; do sleep 0.05; done; exit $((FAIL))\n';
+  'release: [ -z "$PIDFILE" ] || echo $$ >"$PIDFILE"; echo "release $A"; until [ -z "$HOLD" ] || [ -e "$HOLD" ]; do sleep 0.05; done; exit $((FAIL))\n';
 
 let number = 0;
 async function deployed(on = server, files: Readonly<Record<string, string>> = {}) {
@@ -230,8 +231,10 @@ describe('while the release command runs', { timeout: 120_000 }, () => {
         (dyno) => dyno.name === 'release.1',
       ),
     );
+    const waiting = setConfig(name, { B: '1' }).catch((error: Error) => error.message);
     expect((await repository.tailrace('destroy', name, '--confirm', name)).status).toBe(0);
     expect((await setting).status).toBe(1);
+    expect(await waiting).toMatch(/422.*being destroyed|404/);
     await expect(releases(name)).rejects.toThrow(/404/);
   });
 
@@ -240,18 +243,27 @@ describe('while the release command runs', { timeout: 120_000 }, () => {
     const first = await startServer({ data });
     const { name } = await deployed(first);
     await setConfig(name, { A: 'before' }, first);
-    const setting = setConfig(name, { A: 'after', HOLD: join(data, 'never') }, first).catch(() => 'gone');
+    const vars = { A: 'after', HOLD: join(data, 'never'), PIDFILE: join(data, 'pid') };
+    const setting = setConfig(name, vars, first).catch(() => 'gone');
     await until('a pending release', async () => (await statuses(name, first)).at(-1) === 'v4 pending');
     await until('it runs', async () =>
       (await first.request<{ name: string }[]>('GET', `/apps/${name}/dynos`)).some(
         (dyno) => dyno.name === 'release.1',
       ),
     );
+    const pid = await until(
+      'its process',
+      () => existsSync(vars.PIDFILE) && (Number(readFileSync(vars.PIDFILE, 'utf8')) || undefined),
+    );
+    // Where nobody reaps it, a zombie stays.
+    const isRunning = () => !['Z', undefined].includes(processStat(pid)?.state);
     await first.kill();
     expect(await setting).toBe('gone');
+    expect(isRunning()).toBe(true);
     const second = await startServer({ data });
     try {
       expect((await statuses(name, second)).at(-1)).toBe('v4 failed');
+      expect(isRunning()).toBe(false);
       expect(await outputOf(name, 4, second)).toMatch(/The server died during the release command of v4/);
       expect(await config(name, second)).toEqual({ A: 'before' });
       await until(
