@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { processStat } from '../../../../src/common/process-identity.ts';
 import { APP_FILES, fetchFromApp, GitRepository } from '../../../support/git-repository.ts';
 import { HerokuCli } from '../../../support/heroku/heroku-cli.ts';
-import { dataFolderForTest, type Server, startServer } from '../../../support/server.ts';
+import { hasRedis, RedisServer } from '../../../support/redis/redis-server.ts';
+import { dataFolderForTest, type Server, startServer, startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 let server: Server;
@@ -278,3 +279,33 @@ describe('while the release command runs', { timeout: 120_000 }, () => {
     }
   });
 });
+
+it.runIf(hasRedis)(
+  'servers that share a Redis: one refuses while the other’s command runs',
+  {
+    timeout: 180_000,
+  },
+  async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const data = dataFolderForTest();
+    const env = { REDIS_URL: redis.url };
+    const first = await startServer({ data, env });
+    const other = await startServerForTest({ env });
+    const { name } = await deployed(first);
+    const setting = setConfig(name, { A: '1', HOLD: '/nonexistent/never' }, first).catch(() => 'gone');
+    await until('a pending release', async () => (await statuses(name, other)).at(-1) === 'v3 pending');
+    await expect(setConfig(name, { B: '1' }, other)).rejects.toThrow(
+      /409.*The release command of v3 is running/,
+    );
+    await first.kill();
+    await setting;
+    // Nobody knows yet whether its server comes back.
+    await expect(setConfig(name, { B: '1' }, other)).rejects.toThrow(/409/);
+    const again = await startServer({ data, env });
+    onTestFinished(() => again.kill());
+    expect((await statuses(name, other)).at(-1)).toBe('v3 failed');
+    await setConfig(name, { B: '1' }, other);
+    expect(await config(name, again)).toEqual({ B: '1' });
+  },
+);
