@@ -30,6 +30,7 @@ const programs = {
   'redis/__init__.py': 'python3-redis',
   'psycopg2/__init__.py': 'python3-psycopg2',
   'ensurepip/__init__.py': 'python3-venv',
+  'sentry_sdk/__init__.py': 'python3-sentry-sdk',
   'yaml/__init__.py': 'python3-yaml',
   'systemd-analyze': 'systemd',
   bwrap: 'bubblewrap',
