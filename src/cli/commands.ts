@@ -56,11 +56,11 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ],
   ],
   'Dynos:': [
-    ['ps', async () => (await import('./apps/ps.ts')).psCommand],
-    ['ps:scale scale', async () => (await import('./apps/scale.ts')).scaleCommand],
-    ['ps:restart restart', async () => (await import('./apps/restart.ts')).restartCommand],
-    ['ps:stop stop ps:kill', async () => (await import('./apps/stop.ts')).stopCommand],
-    ['run run:detached', async () => (await import('./apps/run.ts')).runCommands],
+    ['ps', async () => (await import('./dynos/ps.ts')).psCommand],
+    ['ps:scale scale', async () => (await import('./dynos/scale.ts')).scaleCommand],
+    ['ps:restart restart', async () => (await import('./dynos/restart.ts')).restartCommand],
+    ['ps:stop stop ps:kill', async () => (await import('./dynos/stop.ts')).stopCommand],
+    ['run run:detached', async () => (await import('./dynos/run.ts')).runCommands],
   ],
   'Drains:': [
     ['drains', async () => (await import('./drains/drains.ts')).drainsCommand],
