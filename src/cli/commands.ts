@@ -60,7 +60,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['ps:scale scale', async () => (await import('./dynos/scale.ts')).scaleCommand],
     ['ps:restart restart', async () => (await import('./dynos/restart.ts')).restartCommand],
     ['ps:stop stop ps:kill', async () => (await import('./dynos/stop.ts')).stopCommand],
-    ['run run:detached', async () => (await import('./dynos/run.ts')).runCommands],
+    ['run run:detached run:inside', async () => (await import('./dynos/run.ts')).runCommands],
   ],
   'Drains:': [
     ['drains', async () => (await import('./drains/drains.ts')).drainsCommand],

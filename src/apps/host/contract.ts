@@ -17,12 +17,15 @@ export interface DynoSummary {
   readonly exitStatus?: number;
   /** `:port/secret` of a one-off dyno that waits for its client to attach. */
   readonly attachPath?: string;
+  /** Of a one-off dyno that has a size of its own. */
+  readonly size?: string;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
 
 /** A one-off dyno to run. */
 export interface OneOffDynoRequest {
+  /** Its first word may be a process type, which stands for that type's command. */
   readonly command: string;
   /** Of the type `run` it is named `run.1234`. */
   readonly type: string;
@@ -31,6 +34,8 @@ export interface OneOffDynoRequest {
   /** Undefined: no terminal, only pipes. */
   readonly terminalSize: { readonly columns: number; readonly rows: number } | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** Undefined: the size of its type. */
+  readonly size?: string;
 }
 
 /** The desired quantity of a process type. */

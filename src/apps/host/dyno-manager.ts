@@ -29,6 +29,7 @@ import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from 
 import { errorPageUrls } from './custom-error-pages.ts';
 import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
+import { substituteProcessType } from './one-off/process-type-command.ts';
 import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
 import { removeStaleFiles } from './remove-stale-files.ts';
 import type { RoutingInfo, RunningApps } from './running-apps.ts';
@@ -174,7 +175,9 @@ export class DynoManager implements DynoRunner {
   async run(record: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary> {
     const { releaseSpec } = this.options.runningApps.requireApp(record.id).deployment;
     if (!releaseSpec) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
-    const dyno = await this.oneOffs.run(record.id, releaseSpec, request, this.lineSink(record.id));
+    const command = substituteProcessType(request.command, releaseSpec.entries);
+    const lines = this.lineSink(record.id);
+    const dyno = await this.oneOffs.run(record.id, releaseSpec, { ...request, command }, lines);
     this.options.log.info(
       { app: record.name, dyno: dyno.name, attached: request.attach },
       'one-off dyno started',

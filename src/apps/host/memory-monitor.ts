@@ -65,7 +65,8 @@ export class MemoryMonitor {
         const dyno = current.get(id);
         const memory = pid === undefined ? undefined : used.get(pid);
         if (!dyno || !memory || dyno.pid !== pid) continue;
-        const quotaBytes = quota === undefined ? undefined : quota * memoryMultiplier(sizes[dyno.type]);
+        const quotaBytes =
+          quota === undefined ? undefined : quota * memoryMultiplier(dyno.size ?? sizes[dyno.type]);
         this.checkQuota(app, dyno, memory, quotaBytes, wantsSamples);
       }
     }
