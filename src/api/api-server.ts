@@ -22,6 +22,7 @@ import { type FormationRouteDependencies, formationRoutes } from './apps/formati
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
 import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts';
+import { unsupportedRoutes } from './apps/unsupported.ts';
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
@@ -195,6 +196,7 @@ export async function registerApiRoutes(
       buildRoutes,
       domainRoutes,
       emptyListRoutes,
+      unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
       logDrainRoutes,

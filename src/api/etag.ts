@@ -6,7 +6,7 @@ export function addEtags(api: FastifyInstance): void {
   api.addHook('onSend', async (request, reply, payload) => {
     if (request.method !== 'GET' || typeof payload !== 'string') return payload;
     if (reply.statusCode !== 200 && reply.statusCode !== 206) return payload;
-    const etag = `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
+    const etag = entityTag(payload);
     reply.header('ETag', etag);
     if (!matchesEtag(request.headers['if-none-match'], etag)) return payload;
     reply.code(304).removeHeader('content-length').removeHeader('content-type');
@@ -14,7 +14,12 @@ export function addEtags(api: FastifyInstance): void {
   });
 }
 
-/** Does `If-None-Match` (RFC 9110 section 13.1.2), a list or `*`, name this entity tag? */
+/** The entity tag of a response with this body. */
+export function entityTag(payload: string): string {
+  return `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
+}
+
+/** Does `If-None-Match` (RFC 9110 section 13.1.2) or `If-Match` (13.1.1), a list or `*`, name this entity tag? */
 export function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));

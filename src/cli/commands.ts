@@ -14,7 +14,7 @@ const NEEDS_ALL_COMMANDS = '';
 /** In the order of the help, under its headings. */
 const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   'Run and look:': [
-    ['start', async () => (await import('./server/start.ts')).startCommand],
+    ['start local', async () => (await import('./server/start.ts')).startCommand],
     ['serve', async () => (await import('./server/serve.ts')).serveCommand],
     ['logs log:tail', async () => (await import('./logs/logs.ts')).logsCommand],
     [NEEDS_ALL_COMMANDS, async () => (await import('./logs/log.ts')).logCommand],
@@ -27,6 +27,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'info apps:info destroy apps:destroy maintenance maintenance:on maintenance:off',
       async () => (await import('./apps/app-info.ts')).appInfoCommands,
     ],
+    ['apps:rename rename', async () => (await import('./apps/rename.ts')).renameCommand],
     ['push deploy', async () => (await import('./apps/push.ts')).pushCommand],
     ['git:remote git:credentials', async () => (await import('./apps/git-remote.ts')).gitCommands],
     [
@@ -37,8 +38,16 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'config config:get config:set config:add config:unset config:remove',
       async () => (await import('./apps/config.ts')).configCommands,
     ],
-    ['domains domains:add domains:remove', async () => (await import('./apps/domains.ts')).domainCommands],
+    ['config:edit', async () => (await import('./apps/config-edit.ts')).configEditCommand],
+    [
+      'domains domains:add domains:remove domains:clear',
+      async () => (await import('./apps/domains.ts')).domainCommands,
+    ],
     ['labs labs:enable labs:disable', async () => (await import('./apps/labs.ts')).labsCommands],
+    [
+      'certs certs:add certs:update certs:remove certs:auto certs:auto:enable pipelines',
+      async () => (await import('./apps/unsupported.ts')).unsupportedCommands,
+    ],
     ['export', async () => (await import('./apps/export.ts')).exportCommand],
   ],
   'Add-ons:': [
@@ -57,6 +66,11 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   ],
   'Dynos:': [
     ['ps', async () => (await import('./dynos/ps.ts')).psCommand],
+    ['ps:wait', async () => (await import('./dynos/ps-wait.ts')).psWaitCommand],
+    [
+      'ps:type ps:resize dyno:type dyno:resize resize',
+      async () => (await import('./dynos/ps-type.ts')).psTypeCommand,
+    ],
     ['ps:scale scale', async () => (await import('./dynos/scale.ts')).scaleCommand],
     ['ps:restart restart', async () => (await import('./dynos/restart.ts')).restartCommand],
     ['ps:stop stop ps:kill', async () => (await import('./dynos/stop.ts')).stopCommand],

@@ -13,6 +13,7 @@ import { attachedNames, type ReleaseRecord } from '../../apps/records/release-re
 import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
+import { entityTag, matchesEtag } from '../etag.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
@@ -42,14 +43,24 @@ export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRou
   const requestBody = { type: 'object', additionalProperties: { type: ['string', 'null'] } };
   api.patch<AppParams & { Body: ConfigChange }>(
     '/apps/:app/config-vars',
-    routeSchema('Change config vars: all of these or none; null takes one away', 'ConfigVars', {
-      body: requestBody,
-    }),
+    routeSchema(
+      'Change config vars: all of these or none; null takes one away. With If-Match (the ETag of a GET) only if nobody else has',
+      'ConfigVars',
+      {
+        body: requestBody,
+      },
+    ),
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const change = request.body;
+      const expected = request.headers['if-match'];
       let changed = false;
       const release = await releases.add(app.id, (current) => {
+        if (expected !== undefined && !matchesEtag(expected, entityTag(JSON.stringify(current.config))))
+          throw new TailraceError(
+            'precondition_failed',
+            `Somebody else has changed the config vars of ${app.name} meanwhile: nothing was changed, read them again.`,
+          );
         rejectAttachedChange(current, change);
         const config = applyConfigChange(current.config, change);
         changed = isConfigChanged(current.config, change);
