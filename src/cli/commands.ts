@@ -35,6 +35,11 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       async () => (await import('./apps/releases.ts')).releaseCommands,
     ],
     [
+      'releases:output releases:retry',
+      async () => (await import('./apps/release-phase.ts')).releasePhaseCommands,
+    ],
+    ['promote pipelines:promote', async () => (await import('./apps/promote.ts')).promoteCommand],
+    [
       'config config:get config:set config:add config:unset config:remove',
       async () => (await import('./apps/config.ts')).configCommands,
     ],
