@@ -7,9 +7,10 @@ import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-s
 import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
 import { AddonLinks } from './addons/addon-links.ts';
-import { type AddonRouteDependencies, addonPageRoutes, addonRoutes } from './addons/addons.ts';
+import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import { addonPageRoutes } from './addons/pages.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
@@ -213,7 +214,7 @@ export async function registerApiRoutes(
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
-  addonPageRoutes(server, dependencies);
+  await addonPageRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   gitRoutes(
     server,

@@ -27,6 +27,7 @@ import { isSameRelease } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import type { Addons } from './addons/addons.ts';
 import { type CreateAddonsOptions, createAddons } from './addons/create-addons.ts';
+import { addonFolder } from './addons/server-id.ts';
 import { AppDeployment, type StuckRelease } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
@@ -61,7 +62,10 @@ interface DynoManagerOptions {
   /** Where clients of attached dynos connect to. */
   readonly rendezvous: { readonly host: string; readonly port: number };
   /** What add-ons need of the rest of the server. */
-  readonly addons: Pick<CreateAddonsOptions, 'logToApp' | 'onRemoved' | 'randomName' | 'rollOut'>;
+  readonly addons: Pick<
+    CreateAddonsOptions,
+    'logToApp' | 'onRemoved' | 'randomName' | 'rollOut' | 'setLogDrain'
+  >;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
   /** Goes back to an earlier release: a new one that runs the same. */
@@ -100,7 +104,7 @@ export class DynoManager implements DynoRunner {
     this.addons = createAddons({
       ...options,
       ...options.addons,
-      folder: join(this.stateFolder, 'addons'),
+      folder: addonFolder(options.folder),
       ports: this.ports,
       pidFile: () => this.pidFile,
       lines: (app) => this.lineSink(app),

@@ -25,6 +25,7 @@ import { chooseAttachmentName, parseAddonName, parseAttachmentName } from './mod
 import type {
   AddonFacts,
   AddonInfoRow,
+  AddonPage,
   AddonProvider,
   AddonReports,
   OpenContext,
@@ -70,6 +71,8 @@ export interface AddonsOptions {
   ) => Promise<void>;
   /** Tells an app's owner in its stream. */
   readonly logToApp: (app: AppId, message: string) => void;
+  /** Sends the app's lines to its add-on; another address of the same add-on takes the place of the one before. @throws TailraceError */
+  readonly setLogDrain: (addon: AddonRecord, url: string) => Promise<void>;
   /** What else belongs to an add-on, such as drains, is to be removed. */
   readonly onRemoved: (addon: AddonRecord) => Promise<void>;
   readonly log: Log;
@@ -152,6 +155,11 @@ export class Addons implements AddonReports {
     );
   }
 
+  page(addon: AddonRecord): AddonPage | undefined {
+    return addon.state === 'provisioned' ? this.provider(addon).page?.(addon) : undefined;
+  }
+
+  /** Of a page that is elsewhere. */
   pageUrl(addon: AddonRecord, context: OpenContext): Promise<string | undefined> {
     return Promise.resolve(this.provider(addon).open?.(addon, context));
   }
@@ -200,6 +208,7 @@ export class Addons implements AddonReports {
         config: { ...configOfFacts(before.configVars, made.facts ?? {}), ...before.config },
         message: made.message,
       }));
+      if (made.logDrainUrl !== undefined) await this.options.setLogDrain(addon, made.logDrainUrl);
       await this.config.sync(app.id, (names) => `Attach ${names.join(', ')} (@ref:${addon.name})`);
       return provisioned;
     } catch (error) {
@@ -361,6 +370,11 @@ export class Addons implements AddonReports {
     }));
     await this.syncAll(addon);
     return addon;
+  }
+
+  async updateLogDrain(id: string, url: string): Promise<void> {
+    const addon = (await this.options.records.get(id))?.value;
+    if (addon) await this.options.setLogDrain(addon, url);
   }
 
   // --- parts ---
