@@ -203,7 +203,7 @@ export class AppDeployment {
       if (!wasServing) await Promise.all([...stopped, this.stopDraining(old.formation)]);
     }
     this.notifyChanged();
-    if (!wasServing) return undefined;
+    if (!wasServing || !this.options.preboot) return undefined;
     this.rollout = { old, next, overlaps, superseded: false };
     return this.rollout;
   }

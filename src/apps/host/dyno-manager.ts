@@ -27,13 +27,15 @@ import { isSameRelease } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import type { Addons } from './addons/addons.ts';
 import { type CreateAddonsOptions, createAddons } from './addons/create-addons.ts';
-import { addonFolder } from './addons/server-id.ts';
+import { addonFolder, requireServerId } from './addons/server-id.ts';
 import { AppDeployment, type StuckRelease } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
 import { errorPageUrls } from './custom-error-pages.ts';
 import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
+import { ReleasePhases } from './release/release-phases.ts';
+import type { Releaser } from './release/releaser.ts';
 import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
 import { removeStaleFiles } from './remove-stale-files.ts';
 import { hasMemoryForBoth } from './rollout.ts';
@@ -64,12 +66,12 @@ interface DynoManagerOptions {
   /** What add-ons need of the rest of the server. */
   readonly addons: Pick<
     CreateAddonsOptions,
-    'logToApp' | 'onRemoved' | 'randomName' | 'rollOut' | 'setLogDrain'
+    'logToApp' | 'onRemoved' | 'randomName' | 'release' | 'setLogDrain'
   >;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
-  /** Goes back to an earlier release: a new one that runs the same. */
-  readonly rollBack: (app: AppRecord, version: number) => Promise<unknown>;
+  /** Makes the releases that it decides on itself. */
+  readonly releaser: () => Releaser;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
   readonly log: Log;
@@ -82,6 +84,7 @@ export class DynoManager implements DynoRunner {
   private readonly stateFolder: string;
   private lazyPidFile: DynoPidFile | undefined;
   readonly addons: Addons;
+  readonly releasePhases: ReleasePhases;
   private readonly oneOffs: OneOffRunner;
   private readonly deployments = new Map<AppId, AppDeployment>();
   private readonly shippers: AppShippers;
@@ -100,6 +103,11 @@ export class DynoManager implements DynoRunner {
       certificateFolder: join(options.folder, 'tls'),
       listen: options.rendezvous,
       pidFile: () => this.pidFile,
+    });
+    this.releasePhases = new ReleasePhases({
+      slugFiles: this.slugFiles,
+      pidFile: () => this.pidFile,
+      lines: (app) => this.lineSink(app),
     });
     this.addons = createAddons({
       ...options,
@@ -125,6 +133,7 @@ export class DynoManager implements DynoRunner {
     await this.slugFiles.open();
     const apps = await appRegistry.listApps();
     await removeStaleFiles(this.options.folder, await this.slugIds(apps));
+    await this.options.releaser().open(apps);
     await this.addons.open();
     for (const app of apps)
       await this.deployRelease(app).catch((error: unknown) =>
@@ -136,7 +145,11 @@ export class DynoManager implements DynoRunner {
   async close(): Promise<void> {
     this.closing = true;
     this.memoryMonitor.close();
-    await Promise.all([this.oneOffs.close(), ...[...this.deployments.values()].map((app) => app.stop())]);
+    await Promise.all([
+      this.oneOffs.close(),
+      this.releasePhases.close(),
+      ...[...this.deployments.values()].map((app) => app.stop()),
+    ]);
     await this.addons.close();
     await this.shippers.closeAll();
   }
@@ -146,13 +159,19 @@ export class DynoManager implements DynoRunner {
     this.closing = true;
     this.memoryMonitor.close();
     const deployments = [...this.deployments.values()];
-    await Promise.all([this.oneOffs.close(), this.addons.close(), ...deployments.map((app) => app.kill())]);
+    await Promise.all([
+      this.oneOffs.close(),
+      this.releasePhases.close(),
+      this.addons.close(),
+      ...deployments.map((app) => app.kill()),
+    ]);
   }
 
   // --- the API ---
 
   dynos(app: AppId): readonly DynoSummary[] {
-    return [...this.options.runningApps.dynos(app), ...this.oneOffs.list(app)];
+    const { runningApps } = this.options;
+    return [...runningApps.dynos(app), ...this.oneOffs.list(app), ...this.releasePhases.list(app)];
   }
 
   formation(app: AppId): readonly FormationEntry[] {
@@ -181,6 +200,7 @@ export class DynoManager implements DynoRunner {
 
   async stop(app: AppId, which: string): Promise<void> {
     if ((await this.oneOffs.stop(app, which)) > 0) return;
+    if (/^release(\.1)?$/.test(which) && (await this.releasePhases.stop(app)) > 0) return;
     await this.options.runningApps.requireApp(app).deployment.stopDyno(which);
   }
 
@@ -238,7 +258,7 @@ export class DynoManager implements DynoRunner {
     const app = this.deployments.get(record.id);
     this.options.log.info({ app: record.name }, 'app deleted');
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
-    await this.oneOffs.stop(record.id, 'run');
+    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.stop(record.id)]);
     if (app) {
       this.deployments.delete(record.id);
       await app.stop();
@@ -281,6 +301,11 @@ export class DynoManager implements DynoRunner {
   /** Sends lines to an app's stream; they may come before its tokens are known. */
   lineSink(app: AppId): ChunkSink {
     return this.shippers.sink(app);
+  }
+
+  /** What tells this data folder from those of other servers on the same store. */
+  get serverId(): string {
+    return requireServerId(addonFolder(this.options.folder));
   }
 
   private async slugIds(apps: readonly AppRecord[]): Promise<Set<string>> {
@@ -329,7 +354,7 @@ export class DynoManager implements DynoRunner {
 
   /** Says what goes on, and rolls back if the app wants that. */
   private async handleStuckRelease(record: AppRecord, stuck: StuckRelease): Promise<void> {
-    const { store, releases, log, addons, rollBack } = this.options;
+    const { store, appRegistry, releases, log, addons, releaser } = this.options;
     const { version, servedBefore, isServed } = stuck;
     log.warn({ app: record.name, version }, 'the web dynos of a release do not come up');
     const whichServe = servedBefore === version ? 'the old dynos go on' : `v${servedBefore} goes on`;
@@ -342,7 +367,10 @@ export class DynoManager implements DynoRunner {
     const before = await releases.get(record.id, String(servedBefore));
     // Another release is on its way, or this one is the same as the one before: it isn't the release that is at fault.
     if (failed.version !== version || isSameRelease(failed, before)) return;
-    await rollBack(record, servedBefore);
+    const app = await appRegistry.findApp(record.id);
+    if (!app) return;
+    addons.logToApp(app.id, `Rolling back to v${servedBefore}`);
+    await releaser().rollBack(app, before);
   }
 
   private async releaseSpec(app: AppId): Promise<ReleaseSpec> {

@@ -17,12 +17,7 @@ export function TimeForm({ page }: { page: PageState }) {
     void page.jumpToTime(wanted);
   };
   return (
-    <Modal
-      title="Jump to a time"
-      onClose={() => {
-        page.overlay.value = '';
-      }}
-    >
+    <Modal page={page} title="Jump to a time">
       <form
         class="time-form"
         onSubmit={(event) => {
