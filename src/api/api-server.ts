@@ -7,9 +7,10 @@ import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-s
 import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
 import { AddonLinks } from './addons/addon-links.ts';
-import { type AddonRouteDependencies, addonPageRoutes, addonRoutes } from './addons/addons.ts';
+import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import { addonPageRoutes } from './addons/pages.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
@@ -21,7 +22,7 @@ import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
-import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts';
+import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
 import { unsupportedRoutes } from './apps/unsupported.ts';
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
@@ -215,8 +216,9 @@ export async function registerApiRoutes(
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
-  addonPageRoutes(server, dependencies);
+  await addonPageRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
+  releaseOutputRoutes(server, dependencies);
   gitRoutes(
     server,
     dependencies,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import { matchesEtag } from '../common/http/static-files.ts';
 
 /** Adds an `ETag` to responses to GET, and responds 304 to a client that has this version (RFC 9110, 8.8.3 and 13.1.2). */
 export function addEtags(api: FastifyInstance): void {
@@ -17,10 +18,4 @@ export function addEtags(api: FastifyInstance): void {
 /** The entity tag of a response with this body. */
 export function entityTag(payload: string): string {
   return `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
-}
-
-/** Does `If-None-Match` (RFC 9110 section 13.1.2) or `If-Match` (13.1.1), a list or `*`, name this entity tag? */
-export function matchesEtag(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
 }

@@ -32,13 +32,13 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['git:remote git:credentials', async () => (await import('./apps/git-remote.ts')).gitCommands],
     [
       'releases releases:info rollback releases:rollback',
-      async () => (await import('./apps/releases.ts')).releaseCommands,
+      async () => (await import('./releases/releases.ts')).releaseCommands,
     ],
     [
       'releases:output releases:retry',
-      async () => (await import('./apps/release-phase.ts')).releasePhaseCommands,
+      async () => (await import('./releases/release-phase.ts')).releasePhaseCommands,
     ],
-    ['promote pipelines:promote', async () => (await import('./apps/promote.ts')).promoteCommand],
+    ['promote pipelines:promote', async () => (await import('./releases/promote.ts')).promoteCommand],
     [
       'config config:get config:set config:add config:unset config:remove',
       async () => (await import('./apps/config.ts')).configCommands,
@@ -48,10 +48,13 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'domains domains:add domains:remove domains:clear',
       async () => (await import('./apps/domains.ts')).domainCommands,
     ],
-    ['labs labs:enable labs:disable', async () => (await import('./apps/labs.ts')).labsCommands],
     [
       'certs certs:add certs:update certs:remove certs:auto certs:auto:enable pipelines',
       async () => (await import('./apps/unsupported.ts')).unsupportedCommands,
+    ],
+    [
+      'labs features labs:enable features:enable labs:disable features:disable',
+      async () => (await import('./apps/labs.ts')).labsCommands,
     ],
     ['export', async () => (await import('./apps/export.ts')).exportCommand],
   ],

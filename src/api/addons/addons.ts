@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { planOf, requirePlan, requireService } from '../../apps/host/addons/catalog/find-service.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import type { AppRecord } from '../../apps/records/app-registry.ts';
-import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
 import { paginate } from '../pagination.ts';
@@ -223,28 +222,6 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
     const record: AppRecord | undefined = app === undefined ? undefined : await appRegistry.getApp(app);
     return requireAddon(scene, addon, record?.id);
   }
-}
-
-/** The pages of add-ons: a link opens one of them, once. Whoever has the link may; it needs no key. */
-export function addonPageRoutes(server: FastifyInstance, dependencies: AddonRouteDependencies): void {
-  const { appRegistry, addons, addonLinks } = dependencies;
-  server.get<{ Params: { secret: string } }>('/addons/sign-on/:secret', async (request, reply) => {
-    const id = addonLinks.redeem(request.params.secret);
-    const addon =
-      id === undefined ? undefined : (await addons.snapshot()).addons.find((one) => one.id === id);
-    if (!addon)
-      throw new TailraceError(
-        'not_found',
-        'This link was used already, or is too old: get another one with addons:open.',
-      );
-    const app = await appRegistry.findApp(addon.app);
-    const url = await addons.pageUrl(addon, { appName: app?.name ?? '', email: OWNER.email });
-    if (url === undefined) throw new TailraceError('not_found', `${addon.name} has no page.`);
-    return reply
-      .header('Cache-Control', 'no-store')
-      .header('Referrer-Policy', 'no-referrer')
-      .redirect(url, 303);
-  });
 }
 
 function planName(plan: PlanRequest): string {

@@ -13,6 +13,7 @@ import {
   fetchBuildpack,
   type StepContext,
 } from './buildpack.ts';
+import { findLinkOut } from './linked-out.ts';
 import { hostEnvironment } from './slug-files.ts';
 import { extractTar } from './tar-extract.ts';
 import { TarError } from './tar-header.ts';
@@ -84,6 +85,7 @@ async function unpackSource(source: string, folder: string, context: StepContext
     if (error instanceof TarError) throw new BuildError(error.message, { cause: error });
     throw error;
   }
+  await rejectLinkOut(folder);
   // As if they had never been there: no buildpack sees them.
   if (!existsSync(join(folder, '.slugignore'))) return;
   const args = [REMOVE_IGNORED, folder];
@@ -92,8 +94,16 @@ async function unpackSource(source: string, folder: string, context: StepContext
   if (status !== 0) throw new BuildError('What .slugignore names can’t be taken out.');
 }
 
+/** @throws BuildError when something that is read for a build leads out of its folder */
+async function rejectLinkOut(folder: string, paths?: readonly string[]): Promise<void> {
+  const message = await findLinkOut(folder, paths);
+  if (message !== undefined) throw new BuildError(message);
+}
+
 async function readProcfile(folder: string): Promise<Record<string, string>> {
   const file = join(folder, 'Procfile');
+  // A buildpack may have made one.
+  await rejectLinkOut(folder, ['Procfile']);
   if (!existsSync(file)) return {};
   try {
     const entries = parseProcfile(await readFile(file, 'utf8'));

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import {
   AppDeployment,
-  type AppDeploymentOptions,
   type ReleaseFormation,
+  type StuckRelease,
 } from '../../../src/apps/host/app-deployment.ts';
 import type { ReleaseSpec } from '../../../src/apps/host/release-spec.ts';
 import type { DynoInfo, DynoState } from '../../../src/apps/processes/dyno.ts';
@@ -66,10 +66,12 @@ function specOf(
   return { version, entries, counts, env: { VERSION: `v${version}` }, cwd: '/' };
 }
 
-function deployment(options: Pick<AppDeploymentOptions, 'preboot'>) {
+/** @param overlap may the dynos of two releases run side by side? */
+function deployment({ overlap, ...options }: { overlap: boolean; isLocal?: boolean }) {
   const log: string[] = [];
   const formations: FakeFormation[] = [];
   const changes: (() => void)[] = [];
+  const stuck: StuckRelease[] = [];
   const app = new AppDeployment(
     {
       lines: { writeLine() {} },
@@ -77,7 +79,8 @@ function deployment(options: Pick<AppDeploymentOptions, 'preboot'>) {
       pidFile: new DynoPidFile(dataFolderForTest()),
       color: false,
       onChange() {},
-      ...options,
+      preboot: options.isLocal ? undefined : async () => overlap,
+      onStuck: (release) => stuck.push(release),
     },
     ({ env, counts, onChange }) => {
       const made = new FakeFormation(env.VERSION ?? '', log, counts ?? {});
@@ -92,12 +95,12 @@ function deployment(options: Pick<AppDeploymentOptions, 'preboot'>) {
     changes[release - 1]();
   };
   const serving = () => app.allDynos().map(({ id }) => id);
-  return { app, log, formations, setWeb, serving };
+  return { app, log, formations, setWeb, serving, stuck };
 }
 
 describe('a release that replaces another on a server', () => {
   async function replacing() {
-    const all = deployment({ preboot: true });
+    const all = deployment({ overlap: true });
     await all.app.apply(specOf(1));
     all.setWeb(1, 'up');
     all.log.length = 0;
@@ -116,28 +119,57 @@ describe('a release that replaces another on a server', () => {
     await done;
   });
 
-  test.each(['up', 'crashed'] as const)('takes over when its web dynos are %s', async (state) => {
+  test('takes over when its web dynos are up', async () => {
     const { log, serving, setWeb, done } = await replacing();
-    setWeb(2, state);
+    setWeb(2, 'up');
     await done;
     expect(log.slice(2)).toEqual(['stop v1']);
     expect(serving()).toEqual(['v2 web.1', 'v2 worker.1']);
   });
 
+  test('doesn’t take over while they crash, and is reported once', async () => {
+    const { app, log, setWeb, stuck, done } = await replacing();
+    setWeb(2, 'crashed');
+    await expect
+      .poll(() => stuck, { timeout: 5_000 })
+      .toEqual([{ version: 2, servedBefore: 1, isServed: true }]);
+    expect(app.webUpstreams().map(({ state }) => state)).toEqual(['crashed', 'up']);
+    expect(log.slice(2)).toEqual([]);
+    setWeb(2, 'starting');
+    setWeb(2, 'up');
+    await done;
+    expect(log.slice(2)).toEqual(['stop v1']);
+    expect(stuck.length).toBe(1);
+  });
+
   test('takes over at once when the old one serves nothing', async () => {
-    const { app, log, setWeb } = deployment({ preboot: true });
+    const { app, log, setWeb } = deployment({ overlap: true });
     await app.apply(specOf(1));
     setWeb(1, 'crashed');
     await app.apply(specOf(2));
     expect(log.slice(1)).toEqual(['start v2', 'scale worker=0 of v1', 'stop v1']);
   });
 
-  test('waits for its turn while another takes over', async () => {
-    const { app, log, setWeb, done } = await replacing();
+  test('takes the place of one that isn’t up yet: what serves goes on', async () => {
+    const { app, log, serving, setWeb, done } = await replacing();
     const third = app.apply(specOf(3));
-    setWeb(2, 'crashed');
-    await Promise.all([done, third]);
-    expect(log.slice(2)).toEqual(['stop v1', 'start v3', 'scale worker=0 of v2', 'stop v2']);
+    await done;
+    await expect.poll(() => log.length).toBe(5);
+    expect(log.slice(2)).toEqual(['stop v2', 'start v3', 'scale worker=0 of v1']);
+    expect(serving()).toEqual(['v3 web.1', 'v3 worker.1', 'v1 web.1']);
+    setWeb(3, 'up');
+    await third;
+    expect(log.slice(5)).toEqual(['stop v1']);
+  });
+
+  test('doesn’t keep others from scaling and stopping', async () => {
+    const { app, log, done } = await replacing();
+    await app.scale({ web: 2 });
+    await app.stopDyno('worker.1');
+    expect(log.slice(2)).toEqual(['scale web=2 of v2', 'stop worker.1 of v2']);
+    await app.scale({ web: 0 });
+    await done;
+    expect(log.slice(4)).toEqual(['scale web=0 of v2', 'stop v1']);
   });
 
   test('is given up when the server stops', async () => {
@@ -145,13 +177,13 @@ describe('a release that replaces another on a server', () => {
     const stopped = app.stop();
     setWeb(2, 'starting');
     await Promise.all([done, stopped]);
-    expect(log.slice(2)).toEqual(['stop v2', 'stop v1', 'stop v1']);
+    expect(log.slice(2)).toEqual(['stop v2', 'stop v1']);
     await app.apply(specOf(3));
     expect(log).not.toContain('start v3');
   });
 
   test('is paused as the old one is', async () => {
-    const { app, log, setWeb } = deployment({ preboot: true });
+    const { app, log, setWeb } = deployment({ overlap: true });
     await app.apply(specOf(1));
     setWeb(1, 'crashed');
     app.setPaused(true);
@@ -161,7 +193,7 @@ describe('a release that replaces another on a server', () => {
 });
 
 test('a release of a local app starts when the old one has stopped', async () => {
-  const { app, log, setWeb, serving } = deployment({ preboot: false });
+  const { app, log, setWeb, serving } = deployment({ overlap: false, isLocal: true });
   await app.apply(specOf(1));
   setWeb(1, 'up');
   await app.apply(specOf(2));
@@ -169,9 +201,25 @@ test('a release of a local app starts when the old one has stopped', async () =>
   expect(serving()).toEqual(['v2 web.1', 'v2 worker.1']);
 });
 
+test('without memory for both the old one stops first, and is known to have served', async () => {
+  const { app, log, setWeb, stuck } = deployment({ overlap: false });
+  await app.apply(specOf(1));
+  setWeb(1, 'up');
+  const done = app.apply(specOf(2));
+  await expect.poll(() => log).toEqual(['start v1', 'stop v1', 'start v2']);
+  setWeb(2, 'crashed');
+  await expect
+    .poll(() => stuck, { timeout: 5_000 })
+    .toEqual([{ version: 2, servedBefore: 1, isServed: false }]);
+  const third = app.apply(specOf(3));
+  await done;
+  await expect.poll(() => log.slice(3)).toEqual(['stop v2', 'start v3']);
+  await third;
+});
+
 describe('a restart', () => {
   test('of everything is a rollout of the same release, with the dynos that are wanted now', async () => {
-    const { app, log, formations, setWeb } = deployment({ preboot: true });
+    const { app, log, formations, setWeb } = deployment({ overlap: true });
     await app.apply(specOf(1));
     await app.scale({ worker: 3 });
     setWeb(1, 'crashed');
@@ -182,11 +230,11 @@ describe('a restart', () => {
   });
 
   test('of one dyno, or of a local app, is left to the formation', async () => {
-    const server = deployment({ preboot: true });
+    const server = deployment({ overlap: true });
     await server.app.apply(specOf(1));
     await server.app.restart('web.1');
     expect(server.log).toEqual(['start v1', 'restart web.1 of v1']);
-    const local = deployment({ preboot: false });
+    const local = deployment({ overlap: false, isLocal: true });
     await local.app.apply(specOf(1));
     await local.app.restart(undefined);
     expect(local.log).toEqual(['start v1', 'restart all of v1']);
@@ -194,7 +242,7 @@ describe('a restart', () => {
 });
 
 test('a process type is stopped dyno by dyno', async () => {
-  const { app, log } = deployment({ preboot: true });
+  const { app, log } = deployment({ overlap: true });
   await app.apply(specOf(1, { web: 2, worker: 1 }));
   await app.stopDyno('web');
   await app.stopDyno('worker.1');
@@ -202,6 +250,6 @@ test('a process type is stopped dyno by dyno', async () => {
 });
 
 test('an app that was never deployed has nothing to scale', async () => {
-  const { app } = deployment({ preboot: true });
+  const { app } = deployment({ overlap: true });
   await expect(app.scale({ web: 1 })).rejects.toMatchObject({ code: 'conflict' });
 });

@@ -10,6 +10,7 @@ import type { Log } from '../../../common/log.ts';
 import type { AppId, Store } from '../../../logs/store/contract.ts';
 import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
 import type { Releases } from '../../records/release-history.ts';
+import type { ReleaseMaker, ReleaseOptions } from '../contract.ts';
 import { AttachedConfig } from './attached-config.ts';
 import type { AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
 import { attachedConfigVars, configOfFacts, planOf, requirePlan } from './catalog/find-service.ts';
@@ -25,6 +26,7 @@ import { chooseAttachmentName, parseAddonName, parseAttachmentName } from './mod
 import type {
   AddonFacts,
   AddonInfoRow,
+  AddonPage,
   AddonProvider,
   AddonReports,
   OpenContext,
@@ -63,13 +65,12 @@ export interface AddonsOptions {
   readonly server: () => string;
   /** Makes up the end of a name: `clear-brook-48213`. */
   readonly randomName: () => string;
-  /** Runs a new release of an app. */
-  readonly rollOut: (
-    app: AppRecord,
-    release: { readonly version: number; readonly description: string },
-  ) => Promise<void>;
+  /** Makes a release of an app. */
+  readonly release: ReleaseMaker['release'];
   /** Tells an app's owner in its stream. */
   readonly logToApp: (app: AppId, message: string) => void;
+  /** Sends the app's lines to its add-on; another address of the same add-on takes the place of the one before. @throws TailraceError */
+  readonly setLogDrain: (addon: AddonRecord, url: string) => Promise<void>;
   /** What else belongs to an add-on, such as drains, is to be removed. */
   readonly onRemoved: (addon: AddonRecord) => Promise<void>;
   readonly log: Log;
@@ -118,7 +119,7 @@ export class Addons implements AddonReports {
       );
     for (const [app, name] of apps)
       await this.config
-        .sync(app, (names) => `Update ${names.join(', ')}`, { quiet: true })
+        .sync(app, (names) => `Update ${names.join(', ')}`, { isQuiet: true, skipsPhase: true })
         .catch((error: unknown) =>
           log.warn({ app: name, err: error }, "an app's add-ons could not be released"),
         );
@@ -152,6 +153,11 @@ export class Addons implements AddonReports {
     );
   }
 
+  page(addon: AddonRecord): AddonPage | undefined {
+    return addon.state === 'provisioned' ? this.provider(addon).page?.(addon) : undefined;
+  }
+
+  /** Of a page that is elsewhere. */
   pageUrl(addon: AddonRecord, context: OpenContext): Promise<string | undefined> {
     return Promise.resolve(this.provider(addon).open?.(addon, context));
   }
@@ -200,6 +206,7 @@ export class Addons implements AddonReports {
         config: { ...configOfFacts(before.configVars, made.facts ?? {}), ...before.config },
         message: made.message,
       }));
+      if (made.logDrainUrl !== undefined) await this.options.setLogDrain(addon, made.logDrainUrl);
       await this.config.sync(app.id, (names) => `Attach ${names.join(', ')} (@ref:${addon.name})`);
       return provisioned;
     } catch (error) {
@@ -311,12 +318,18 @@ export class Addons implements AddonReports {
         throw new TailraceError('conflict', `${addon.name} is being destroyed.`);
       }
       const previous = replaced && (await this.options.records.get(replaced.addon))?.value;
-      await this.config.sync(app.id, () =>
-        [
-          ...(previous ? [`Detach ${attachment.name} (@ref:${previous.name})`] : []),
-          `Attach ${attachment.name} (@ref:${addon.name})`,
-        ].join(', '),
-      );
+      await this.config
+        .sync(app.id, () =>
+          [
+            ...(previous ? [`Detach ${attachment.name} (@ref:${previous.name})`] : []),
+            `Attach ${attachment.name} (@ref:${addon.name})`,
+          ].join(', '),
+        )
+        .catch(async (error: unknown) => {
+          if (replaced) await this.options.records.attach(replaced, attachment);
+          else await this.options.records.detach([attachment]);
+          throw error;
+        });
       return attachment;
     }
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
@@ -328,10 +341,12 @@ export class Addons implements AddonReports {
     const addon = snapshot.addons.find(({ id }) => id === attachment.addon);
     if (addon) rejectLastAttachment(snapshot, addon, attachment);
     await this.options.records.detach([attachment]);
-    await this.config.sync(
-      attachment.app,
-      () => `Detach ${attachment.name} (@ref:${addon?.name ?? attachment.addon})`,
-    );
+    await this.config
+      .sync(attachment.app, () => `Detach ${attachment.name} (@ref:${addon?.name ?? attachment.addon})`)
+      .catch(async (error: unknown) => {
+        await this.options.records.attach(attachment, undefined);
+        throw error;
+      });
   }
 
   // --- what providers report ---
@@ -361,6 +376,11 @@ export class Addons implements AddonReports {
     }));
     await this.syncAll(addon);
     return addon;
+  }
+
+  async updateLogDrain(id: string, url: string): Promise<void> {
+    const addon = (await this.options.records.get(id))?.value;
+    if (addon) await this.options.setLogDrain(addon, url);
   }
 
   // --- parts ---
@@ -444,21 +464,27 @@ export class Addons implements AddonReports {
     const attachments = attachmentsOfAddon(await this.snapshot(), addon.id);
     await this.options.records.detach(attachments);
     for (const app of new Set(attachments.map((one) => one.app).filter((one) => one !== endingApp)))
-      await this.config.sync(app, () => {
-        const names = attachments.filter((one) => one.app === app).map(({ name }) => name);
-        return `Detach ${names.join(', ')} (@ref:${addon.name})`;
-      });
+      await this.config.sync(
+        app,
+        () => {
+          const names = attachments.filter((one) => one.app === app).map(({ name }) => name);
+          return `Detach ${names.join(', ')} (@ref:${addon.name})`;
+        },
+        // A command that fails without the add-on would keep it for ever.
+        { skipsPhase: true },
+      );
     await this.options.onRemoved(addon);
     if (addon.server === this.options.server() || addon.provider !== 'local')
       await this.provider(addon).deprovision(addon);
     await this.options.records.remove(addon, []);
   }
 
-  /** Releases all apps that have an add-on with its config vars as they are now. */
+  /** Releases all apps that have an add-on with its config vars as they are now, which is what has happened already. */
   private async syncAll(addon: AddonRecord): Promise<void> {
     const apps = attachmentsOfAddon(await this.snapshot(), addon.id).map(({ app }) => app);
+    const options: ReleaseOptions = { skipsPhase: true };
     for (const app of new Set(apps))
-      await this.config.sync(app, (names) => `Update ${names.join(', ')} by ${addon.service}`);
+      await this.config.sync(app, (names) => `Update ${names.join(', ')} by ${addon.service}`, options);
   }
 
   private async requireUpdate(

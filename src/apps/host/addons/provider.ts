@@ -14,6 +14,8 @@ export interface ProvisionedAddon {
   readonly resource?: unknown;
   /** For the user. */
   readonly message?: string;
+  /** Where it wants the app's lines to be sent to. */
+  readonly logDrainUrl?: string;
 }
 
 /** A row of `pg:info` and `redis:info`, in the shape that Heroku's CLI reads. */
@@ -40,6 +42,8 @@ export interface AddonProvider {
   deprovision(addon: AddonRecord): Promise<void>;
   /** Runs the add-ons of this server, at its start. One that can't run is reported in the app's stream, and holds up nothing else. */
   resume(addons: readonly AddonRecord[]): Promise<void>;
+  /** Its page, when it is on this machine; see {@link open} for those elsewhere. */
+  page?(addon: AddonRecord): AddonPage | undefined;
   /**
    * Where a user's browser is sent to for its page, signed on there: for one use. Undefined: it has no page.
    */
@@ -53,6 +57,14 @@ export interface AddonProvider {
 /** A service of a provider; `missing`: the sentence that says what has to be installed first. */
 export interface ProvidedService extends CatalogService {
   readonly missing?: string;
+}
+
+/** A page on this machine: this server asks for it in the browser's place. */
+export interface AddonPage {
+  /** On loopback. */
+  readonly port: number;
+  /** Sent to it as `Authorization: Bearer …`. */
+  readonly key: string;
 }
 
 /** From where a page is opened. */
@@ -69,4 +81,6 @@ export interface AddonReports {
   markFailed(id: string, reason: string): Promise<void>;
   /** Its config vars are others now: the apps that have it are released with them. */
   updateFacts(id: string, facts: AddonFacts, resource?: unknown): Promise<AddonRecord>;
+  /** It wants the app's lines, or wants them elsewhere. */
+  updateLogDrain(id: string, url: string): Promise<void>;
 }

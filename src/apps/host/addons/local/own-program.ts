@@ -1,0 +1,59 @@
+/** Add-on services that are programs of this package: `src/apps/addon-services`. */
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../../../../common/package-info.ts';
+import { APP_PRIORITY } from '../../../processes/output/line-sink.ts';
+import type { AddonLines, LocalInstance, ProcessService } from './local-service.ts';
+
+/** `user` (RFC 5424 section 6.2.1). */
+const FACILITY = 8;
+const SEVERITY_PREFIX = /^<([0-7])>/;
+
+/** What such a program finds in `service.json`, in its folder, beside what is its own. */
+export interface OwnProgramSettings {
+  readonly name: string;
+  readonly port: number;
+  /** Of its page; the same as `port` unless the service has a port for it. */
+  readonly pagePort: number;
+  /** Of the app's client; and the key of its page, which only this server knows besides. */
+  readonly password: string;
+}
+
+/**
+ * How one of them is run: with its settings in a file, and its output read as sd-daemon(3) has it: `<3>` before a line is its severity.
+ *
+ * @param program of `dist/bundle`: `addon-mail`
+ * @param more settings of its own
+ */
+export function ownProgram(
+  program: string,
+  more: (instance: LocalInstance) => object = () => ({}),
+): Pick<ProcessService, 'kind' | 'files' | 'command' | 'readLines' | 'page'> {
+  return {
+    kind: 'process',
+    files: (instance) => {
+      const { name, port, pagePort = port, password } = instance;
+      const settings: OwnProgramSettings = { name, port, pagePort, password };
+      return { 'service.json': JSON.stringify({ ...settings, ...more(instance) }, undefined, 2) };
+    },
+    command: () =>
+      `exec ${shellQuote(process.execPath)} ${shellQuote(join(PACKAGE_ROOT, 'dist', 'bundle', `${program}.js`))}`,
+    readLines: severityReader,
+    page: ({ port, pagePort = port, password }) => ({ port: pagePort, key: password }),
+  };
+}
+
+/** Takes the severity off the beginning of each line (sd-daemon(3)). */
+function severityReader(lines: AddonLines): { line(text: string): void; end(): void } {
+  return {
+    line: (text) => {
+      const severity = SEVERITY_PREFIX.exec(text)?.[1];
+      if (severity === undefined) lines.write(text, APP_PRIORITY);
+      else lines.write(text.slice(3), FACILITY + Number(severity));
+    },
+    end: () => undefined,
+  };
+}
+
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
