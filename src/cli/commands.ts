@@ -35,6 +35,10 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       async () => (await import('./releases/releases.ts')).releaseCommands,
     ],
     [
+      'builds builds:info builds:output builds:cancel',
+      async () => (await import('./releases/builds.ts')).buildCommands,
+    ],
+    [
       'releases:output releases:retry',
       async () => (await import('./releases/release-phase.ts')).releasePhaseCommands,
     ],

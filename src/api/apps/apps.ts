@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { Builds, DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
@@ -31,6 +31,7 @@ export interface AppRouteDependencies {
   readonly releases: Releases;
   readonly store: Store;
   readonly dynoRunner: DynoRunner;
+  readonly builds: Builds;
   readonly deliveries: DrainSupervisor;
   readonly platformLog: PlatformLog;
   /** `http://…/<app>.git` */
@@ -41,7 +42,7 @@ export interface AppRouteDependencies {
 
 /** `/apps`: create, list, show, rename, put under maintenance, destroy. */
 export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependencies): void {
-  const { appRegistry, deliveries, dynoRunner, platformLog, releases } = dependencies;
+  const { appRegistry, builds, deliveries, dynoRunner, platformLog, releases } = dependencies;
   const view = (app: AppRecord) => appView(app, dependencies);
 
   for (const path of ['/apps', '/users/:user/apps'])
@@ -100,6 +101,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       );
     const shown = await view(app);
     await dynoRunner.deleteApp(app);
+    await builds.deleteApp(app.id);
     await appRegistry.destroyApp(app);
     await deliveries.reconcile();
     return shown;

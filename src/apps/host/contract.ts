@@ -113,10 +113,12 @@ export interface ReleaseMaker {
 /** The builds of apps. */
 export interface Builds {
   /** The latest builds of an app, the oldest first. */
-  list(app: AppId): readonly Build[];
+  list(app: AppId): Promise<readonly Build[]>;
+  /** Ends the build of an app that is to be destroyed, and forgets all of its builds. */
+  deleteApp(app: AppId): Promise<void>;
   /**
    * Begins to build an archive, which is removed afterwards.
    * @throws TailraceError `conflict` while another build of the app runs
    */
-  begin(app: AppRecord, source: string, commit: string): Build;
+  begin(app: AppRecord, source: string, commit: string): Promise<Build>;
 }

@@ -35,6 +35,7 @@ import { errorPageUrls } from './custom-error-pages.ts';
 import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
 import { substituteProcessType } from './one-off/process-type-command.ts';
+import { adoptSlug } from './release/adopt-slug.ts';
 import { ReleasePhases } from './release/release-phases.ts';
 import type { Releaser } from './release/releaser.ts';
 import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
@@ -279,6 +280,16 @@ export class DynoManager implements DynoRunner {
     const found = await this.options.store.get<SlugRecord>(app, slugRecordKey(id));
     if (!found || !this.slugFiles.has(id)) throw new TailraceError('not_found', "Couldn't find that slug.");
     return found.value;
+  }
+
+  /** @throws TailraceError `not_found` when no app has it, `conflict` for an app that runs in its own folder */
+  async adoptSlug(app: AppId, id: string): Promise<string> {
+    if (this.isLocalApp(app))
+      throw new TailraceError(
+        'conflict',
+        'This app runs in its own folder by `tailrace start`: it takes no slug of another.',
+      );
+    return adoptSlug({ ...this.options, slugFiles: this.slugFiles }, app, id);
   }
 
   // --- parts ---
