@@ -121,7 +121,9 @@ export class LocalProvider implements AddonProvider {
   }
 
   page(addon: AddonRecord): AddonPage | undefined {
-    return this.requireService(addon).page?.(this.instanceOf(addon));
+    // One of another server has the port of something else here.
+    if (!this.running.has(addon.id)) return undefined;
+    return this.service(addon.service)?.page?.(this.instanceOf(addon));
   }
 
   async info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
