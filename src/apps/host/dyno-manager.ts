@@ -124,6 +124,7 @@ export class DynoManager implements DynoRunner {
       ...options.memory,
       dynos: () => this.options.runningApps.processesByApp((app) => this.oneOffs.processes(app)),
       lines: (app) => this.lineSink(app),
+      wantSamples: () => this.addons.appsThatSampleDynos(),
     });
   }
 

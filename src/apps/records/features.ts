@@ -13,7 +13,8 @@ interface Feature {
 /** Heroku's names, where it has them. */
 export const FEATURES = {
   'log-runtime-metrics': {
-    description: 'Lines with the memory of each dyno, every 20 seconds (sample#memory_total=…)',
+    description:
+      'Lines with memory and load of each dyno, every 20 seconds (sample#memory_total=…, sample#load_avg_1m=…)',
     state: 'beta',
     enabled: false,
   },

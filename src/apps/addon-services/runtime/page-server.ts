@@ -73,7 +73,8 @@ export async function servePage(
   });
 }
 
-function requireKey(request: FastifyRequest, key: string): void {
+/** @throws TailraceError `unauthorized` for a request without the key, as Bearer or as a password */
+export function requireKey(request: FastifyRequest, key: string): void {
   const credentials = readAuthorization(request.headers.authorization);
   const given = Buffer.from(credentials.kind === 'key' ? credentials.key : '');
   const wanted = Buffer.from(key);

@@ -12,6 +12,7 @@ import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
 import type { Releases } from '../../records/release-history.ts';
 import type { ReleaseMaker, ReleaseOptions } from '../contract.ts';
 import { AttachedConfig } from './attached-config.ts';
+import { CATALOG } from './catalog/catalog.ts';
 import type { AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
 import { attachedConfigVars, configOfFacts, planOf, requirePlan } from './catalog/find-service.ts';
 import { migrateReleasedAddons } from './migrate-released-addons.ts';
@@ -144,6 +145,14 @@ export class Addons implements AddonReports {
 
   info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
     return Promise.resolve(this.provider(addon).info?.(addon) ?? []);
+  }
+
+  /** Apps with an add-on that wants the memory and load of their dynos in the stream. */
+  async appsThatSampleDynos(): Promise<ReadonlySet<AppId>> {
+    const { addons, attachments } = await this.snapshot();
+    const wanting = new Set(CATALOG.filter(({ samplesDynos }) => samplesDynos).map(({ name }) => name));
+    const ids = new Set(addons.filter(({ service }) => wanting.has(service)).map(({ id }) => id));
+    return new Set(attachments.filter(({ addon }) => ids.has(addon)).map(({ app }) => app));
   }
 
   /** Has it a page that can be opened? */

@@ -60,6 +60,7 @@ function severityReader(lines: AddonLines): { line(text: string): void; end(): v
   };
 }
 
-function shellQuote(text: string): string {
+/** A word for a shell, whatever is in it. */
+export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
