@@ -67,8 +67,9 @@ export const ISOLATED_GIT = { GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev
 export function redactGitUrls(text: string): string {
   const [first, ...rest] = text.split('://');
   const redacted = rest.map((part) => {
-    const end = part.search(/[/@\s']/);
-    return part[end] === '@' ? part.slice(end + 1) : part;
+    const end = part.search(/[/\s']/);
+    const at = part.slice(0, end === -1 ? part.length : end).lastIndexOf('@');
+    return part.slice(at + 1);
   });
   return [first, ...redacted].join('://');
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { redactGitUrls } from '../../../../src/apps/build/git/git-command.ts';
 import {
   parseGitmodules,
   parseStages,
@@ -26,6 +27,12 @@ test('what .gitmodules says, by path', () => {
     ['vendor/lib', { url: 'https://example.com/lib.git' }],
     ['other', { update: 'none' }],
   ]);
+});
+
+test('URLs are shown without names and passwords', () => {
+  expect(redactGitUrls("fatal: 'https://me:p@ss@example.com/a@b' at ssh://git@example.com: no")).toBe(
+    "fatal: 'https://example.com/a@b' at ssh://example.com: no",
+  );
 });
 
 describe('where a submodule is fetched from', () => {
