@@ -4,6 +4,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { findEmptySubmodules } from '../../apps/build/git/submodules.ts';
 import { findLinkOut } from '../../apps/build/linked-out.ts';
 import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
@@ -47,6 +48,12 @@ async function pack(folder: string, file: string): Promise<void> {
   const linkOut = await findLinkOut(folder, ['.slugignore']);
   if (linkOut !== undefined) throw new TailraceError('invalid_params', linkOut);
   const slugIgnore = await readSlugIgnore(folder);
+  const empty = (await findEmptySubmodules(folder)).filter((path) => !slugIgnore(path, true));
+  if (empty.length > 0)
+    throw new TailraceError(
+      'invalid_params',
+      `${empty.join(', ')}: submodules that aren't checked out. Run \`git submodule update --init --recursive\` first, or name them in .slugignore.`,
+    );
   const { kept } = await listTree(
     folder,
     (path, isDirectory) =>
