@@ -282,7 +282,7 @@ interface Apps {
 
 async function openApps(
   settings: Settings,
-  { store, appRegistry, platformLog, drains: deliveries }: Logs,
+  { store, appRegistry, platformLog, drains: deliveries, targetPolicy }: Logs,
   log: Logger,
   url: () => string,
 ): Promise<Apps> {
@@ -328,6 +328,7 @@ async function openApps(
     releases,
     dynoManager,
     cacheFolder: join(settings.data, 'caches'),
+    targetPolicy,
     webUrl,
     logToApp: (app, priority, message) => platformLog.write(app, 'app', 'api', priority, message),
     owner: OWNER.email,

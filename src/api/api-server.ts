@@ -13,6 +13,11 @@ import { dataServiceRoutes } from './addons/data-services.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
+import {
+  type BuildpackRouteDependencies,
+  buildpackRegistryRoutes,
+  buildpackRoutes,
+} from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
 import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
@@ -128,6 +133,7 @@ export interface ApiDependencies
     Omit<AddonRouteDependencies, 'addonLinks'>,
     AppRouteDependencies,
     AuthorizationRouteDependencies,
+    BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
     DomainRouteDependencies,
@@ -193,6 +199,7 @@ export async function registerApiRoutes(
       attachmentRoutes,
       dataServiceRoutes,
       buildRoutes,
+      buildpackRoutes,
       domainRoutes,
       emptyListRoutes,
       telemetryDrainRoutes,
@@ -213,6 +220,7 @@ export async function registerApiRoutes(
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
+  buildpackRegistryRoutes(server);
   addonPageRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   gitRoutes(
