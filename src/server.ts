@@ -285,7 +285,7 @@ interface Apps {
 
 async function openApps(
   settings: Settings,
-  { store, appRegistry, platformLog, targetPolicy, drains: deliveries }: Logs,
+  { store, appRegistry, platformLog, drains: deliveries, targetPolicy }: Logs,
   log: Logger,
   url: () => string,
 ): Promise<Apps> {
@@ -353,6 +353,7 @@ async function openApps(
     releaser,
     cacheFolder: join(settings.data, 'caches'),
     outputFolder: join(settings.data, 'builds'),
+    targetPolicy,
     webUrl,
     logToApp: (app, priority, message) => platformLog.write(app, 'app', 'api', priority, message),
     owner: OWNER.email,

@@ -14,6 +14,11 @@ import { addonPageRoutes } from './addons/pages.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
+import {
+  type BuildpackRouteDependencies,
+  buildpackRegistryRoutes,
+  buildpackRoutes,
+} from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
 import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
@@ -130,6 +135,7 @@ export interface ApiDependencies
     Omit<AddonRouteDependencies, 'addonLinks'>,
     AppRouteDependencies,
     AuthorizationRouteDependencies,
+    BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
     DomainRouteDependencies,
@@ -195,6 +201,7 @@ export async function registerApiRoutes(
       attachmentRoutes,
       dataServiceRoutes,
       buildRoutes,
+      buildpackRoutes,
       domainRoutes,
       emptyListRoutes,
       unsupportedRoutes,
@@ -216,6 +223,7 @@ export async function registerApiRoutes(
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
+  buildpackRegistryRoutes(server);
   await addonPageRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   releaseOutputRoutes(server, dependencies);

@@ -91,7 +91,7 @@ function readLocalServer(folder: string): ServerAddress | undefined {
   }
 }
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
 /** A client of one server. */
 export class ApiClient {

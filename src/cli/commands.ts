@@ -47,6 +47,10 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'config config:get config:set config:add config:unset config:remove',
       async () => (await import('./apps/config.ts')).configCommands,
     ],
+    [
+      'buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear',
+      async () => (await import('./apps/buildpacks.ts')).buildpackCommands,
+    ],
     ['config:edit', async () => (await import('./apps/config-edit.ts')).configEditCommand],
     [
       'domains domains:add domains:remove domains:clear',

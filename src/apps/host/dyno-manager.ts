@@ -13,7 +13,7 @@ import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.
 import type { Isolation } from '../processes/bubblewrap.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
 import { type DynoInfo, STOP_GRACE_MS } from '../processes/dyno.ts';
-import { groupMemory, totalMemory } from '../processes/memory-usage.ts';
+import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
 import { reapOrphans } from '../processes/orphans.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
 import { DynoPidFile } from '../processes/pid-file.ts';
@@ -354,7 +354,7 @@ export class DynoManager implements DynoRunner {
   private async mayPreboot({ id, name }: AppRecord, dynos: readonly DynoInfo[]): Promise<boolean> {
     if (!(await hasFeature(this.options.store, id, 'preboot').catch(() => true))) return false;
     const groups = new Set(dynos.flatMap(({ type, pid }) => (type === 'web' && pid ? [pid] : [])));
-    const used = [...(await groupMemory(groups)).values()].reduce((sum, one) => sum + totalMemory(one), 0);
+    const used = [...(await groupUsage(groups)).values()].reduce((sum, one) => sum + totalMemory(one), 0);
     if (hasMemoryForBoth(process.availableMemory(), used)) return true;
     this.options.log.warn(
       { app: name, used },

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { Environment } from '../processes/config/dyno-env.ts';
-import { signalGroup } from '../processes/process-group.ts';
+import type { Environment } from '../../processes/config/dyno-env.ts';
+import { signalGroup } from '../../processes/process-group.ts';
 
 export interface BuildStep {
   readonly program: string;
