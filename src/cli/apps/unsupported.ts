@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { UNSUPPORTED } from '../../apps/records/unsupported-features.ts';
+import { UNSUPPORTED } from '../../apps/host/unsupported-features.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { APP_OPTION, addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
