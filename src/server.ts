@@ -16,6 +16,7 @@ import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
 import { Releaser } from './apps/host/release/releaser.ts';
 import { RunningApps } from './apps/host/running-apps.ts';
+import { AppSetup } from './apps/host/setup/app-setup.ts';
 import { type HttpRouter, startHttpRouter } from './apps/http-router/http-router.ts';
 import { ApiKeys } from './apps/records/api-keys.ts';
 import { AppRegistry } from './apps/records/app-registry.ts';
@@ -276,6 +277,7 @@ interface Apps {
   readonly dynoManager: DynoManager;
   readonly builder: Builder;
   readonly releaser: Releaser;
+  readonly appSetup: AppSetup;
   readonly routerPort: number;
   webUrl(appName: string): string;
   /** Stops builds and dynos. */
@@ -333,6 +335,7 @@ async function openApps(
     },
     isolation,
     releaser: () => releaser,
+    beforeRemoval: (app) => appSetup.runPredestroy(app),
     memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
     log: areaLog(log, 'apps'),
   });
@@ -346,7 +349,9 @@ async function openApps(
     owner: OWNER.email,
     log: areaLog(log, 'apps'),
   });
+  const appSetup = new AppSetup({ store, releases, releaser, dynoManager, log: areaLog(log, 'apps') });
   const builder = new Builder({
+    appSetup,
     store,
     releases,
     dynoManager,
@@ -367,6 +372,7 @@ async function openApps(
     runningApps,
     dynoManager,
     builder,
+    appSetup,
     releaser,
     routerPort: httpRouter.port,
     webUrl,
@@ -419,6 +425,7 @@ async function openApi(
     localKey: apps.localKey,
     releases: apps.releases,
     releaser: apps.releaser,
+    appSetup: apps.appSetup,
     readers: logs.readers,
     deliveries: logs.drains,
     targetPolicy: logs.targetPolicy,

@@ -12,6 +12,7 @@ import { attachmentRoutes } from './addons/attachments.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
 import { addonPageRoutes } from './addons/pages.ts';
 import { accountRoutes } from './apps/account.ts';
+import { type AppSetupRouteDependencies, appSetupRoutes } from './apps/app-setups.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
 import {
@@ -134,6 +135,7 @@ export interface ApiDependencies
   extends AddonDrainRouteDependencies,
     Omit<AddonRouteDependencies, 'addonLinks'>,
     AppRouteDependencies,
+    AppSetupRouteDependencies,
     AuthorizationRouteDependencies,
     BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
@@ -191,6 +193,7 @@ export async function registerApiRoutes(
     for (const registerRoutes of [
       accountRoutes,
       appRoutes,
+      appSetupRoutes,
       dynoRoutes,
       oneOffDynoRoutes,
       formationRoutes,

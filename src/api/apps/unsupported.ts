@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { UNSUPPORTED } from '../../apps/host/unsupported-features.ts';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 

@@ -20,6 +20,7 @@ import type { ReleaseRecord } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
 import type { Builds, ReleaseMaker } from './contract.ts';
 import type { DynoManager } from './dyno-manager.ts';
+import type { AppSetup } from './setup/app-setup.ts';
 
 /** Heroku's limit. */
 const BUILD_TIMEOUT_MS = 15 * 60_000;
@@ -31,6 +32,7 @@ interface BuilderOptions {
   readonly releases: Releases;
   readonly dynoManager: DynoManager;
   readonly releaser: ReleaseMaker;
+  readonly appSetup: AppSetup;
   /** For the caches of buildpacks. */
   readonly cacheFolder: string;
   /** For what builds said. */
@@ -151,17 +153,17 @@ export class Builder implements Builds {
   }
 
   private async buildAndRelease(app: AppRecord, source: string, build: Build): Promise<void> {
-    const { store, dynoManager, releases, cacheFolder, webUrl, logToApp, owner } = this.options;
+    const { store, dynoManager, cacheFolder, webUrl, logToApp, owner } = this.options;
     logToApp(app.id, PlatformLinePriority.api, `Build started by user ${owner}`);
     const work = await dynoManager.slugFiles.createWorkFolder();
     try {
-      const { config } = await releases.current(app.id);
       const built = await buildApp({
         source,
         work,
         cache: join(cacheFolder, app.id),
         tools: join(cacheFolder, 'tools'),
-        config,
+        prepare: (folder) =>
+          this.options.appSetup.prepareFirstDeploy(app, folder, (line) => this.log(app, build, line)),
         buildpacks: await loadBuildpacks(store, app.id),
         fetchPolicy: this.options.targetPolicy,
         commit: build.commit,
@@ -181,6 +183,7 @@ export class Builder implements Builds {
       const release = await this.createRelease(app, slug, build);
       build.release = { id: release.id, version: release.version };
       logToApp(app.id, PlatformLinePriority.api, 'Build succeeded');
+      await this.options.appSetup.runPostdeploy(app, release, (line) => this.log(app, build, line));
       this.log(app, build, '-----> Launching...');
       this.log(app, build, `       Released v${release.version}`);
       this.log(app, build, `       ${webUrl(app.name)} deployed to Tailrace`);

@@ -76,6 +76,8 @@ interface DynoManagerOptions {
   readonly releaser: () => Releaser;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
+  /** What runs while the app and its add-ons still do. Never rejects. */
+  readonly beforeRemoval: (app: AppRecord) => Promise<void>;
   readonly log: Log;
 }
 
@@ -260,6 +262,7 @@ export class DynoManager implements DynoRunner {
   /** Stops everything that an app runs, and deletes its files. */
   async deleteApp(record: AppRecord): Promise<void> {
     await this.addons.rejectAppRemoval(record);
+    await this.options.beforeRemoval(record);
     const app = this.deployments.get(record.id);
     this.options.log.info({ app: record.name }, 'app deleted');
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));

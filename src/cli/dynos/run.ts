@@ -3,7 +3,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { APP_OPTION, ApiClient, resolveApp, resolveEndpoint } from '../api-client.ts';
-import { collectValues } from '../repeated-option.ts';
+import { collectValues, parseVariables } from '../repeated-option.ts';
 
 interface DynoView {
   readonly name: string;
@@ -162,20 +162,4 @@ function shellCommandLine(words: readonly string[]): string {
   return words
     .map((word) => (/^[\w@%+=:,./~*-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(' ');
-}
-
-/** @throws TailraceError `invalid_params` for what sets nothing */
-function parseVariables(given: readonly string[] = []): Record<string, string> {
-  const parts = given.flatMap((text) => text.split(';')).filter((part) => part.trim() !== '');
-  return Object.fromEntries(
-    parts.map((part) => {
-      const at = part.indexOf('=');
-      if (at < 1)
-        throw new TailraceError(
-          'invalid_params',
-          `"${part}" sets nothing: write --env "A=1;B=2", and give a value that has a semicolon in it with config:set.`,
-        );
-      return [part.slice(0, at).trim(), part.slice(at + 1)];
-    }),
-  );
 }
