@@ -17,6 +17,8 @@ export async function bundle(root) {
       'pre-receive': program('apps', 'build', 'pre-receive.js'),
       'parsing-worker': program('logs', 'sources', 'bodies', 'parsing-worker.js'),
       'addon-metrics': program('apps', 'addon-services', 'metrics', 'main.js'),
+      'addon-mail': program('apps', 'addon-services', 'mail', 'main.js'),
+      'addon-mail-parser': program('apps', 'addon-services', 'mail', 'parsing', 'mail-worker.js'),
       'remove-ignored': program('apps', 'build', 'remove-ignored.js'),
     },
     platform: 'node',
@@ -32,15 +34,4 @@ export async function bundle(root) {
     cleanDir: true,
   });
   await built.close();
-  // It goes into slugs, alone.
-  const single = await rolldown({
-    input: { 'static-server': program('apps', 'build', 'static', 'static-server.js') },
-    platform: 'node',
-  });
-  await single.write({
-    dir: join(root, 'dist', 'bundle', 'static-server'),
-    format: 'esm',
-    entryFileNames: '[name].js',
-  });
-  await single.close();
 }

@@ -123,6 +123,8 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
   }
 }
 
+const APP_ID = /^[0-9a-f-]{36}$/;
+
 /** What these routes work with. */
 export type ReleaseOutputDependencies = Pick<ReleaseRouteDependencies, 'releases' | 'releaser'>;
 
@@ -136,7 +138,8 @@ export function releaseOutputRoutes(server: FastifyInstance, dependencies: Relea
     '/releases/:app/:version/:secret',
     async (request, reply) => {
       const { app, version, secret } = request.params;
-      const release = (await releases.list(app)).find((one) => String(one.version) === version);
+      const all = APP_ID.test(app) ? await releases.list(app) : [];
+      const release = all.find((one) => String(one.version) === version);
       if (!release?.output || !isSame(secret, release.output))
         throw new TailraceError('not_found', "Couldn't find that output.");
       reply.type('text/plain; charset=utf-8');

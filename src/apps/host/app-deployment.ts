@@ -27,7 +27,8 @@ export interface AppDeploymentOptions {
   readonly preboot?: (running: readonly DynoInfo[]) => Promise<boolean>;
   /** The web dynos of a release don't come up; `serving` is the one before, which did. Called once for a release at most. */
   readonly onStuck?: (stuck: StuckRelease) => void;
-  readonly drainConnections?: (port: number) => Promise<void>;
+  /** Waits until a dyno has no requests any more. @param isAwaited briefly, since somebody waits for its end */
+  readonly drainConnections?: (port: number, isAwaited: boolean) => Promise<void>;
   /** A dyno has changed: its state, or its process. */
   readonly onChange: () => void;
 }
@@ -69,6 +70,8 @@ export class AppDeployment {
   /** Formations of earlier releases that still run. */
   private readonly draining = new Set<ReleaseFormation>();
   private rollout: Rollout | undefined;
+  /** The old dynos stop first, and nothing starts before they have. */
+  private isReplacing = false;
   private changeWaiters: (() => void)[] = [];
   /** Changes are made one at a time. */
   private lastChange: Promise<unknown> = Promise.resolve();
@@ -195,7 +198,12 @@ export class AppDeployment {
     const overlaps = (await this.options.preboot?.(old.formation.dynos())) ?? false;
     this.draining.add(old.formation);
     this.current = next;
-    if (!overlaps) await this.stopDraining(old.formation);
+    if (!overlaps) {
+      this.isReplacing = true;
+      await this.stopDraining(old.formation).finally(() => {
+        this.isReplacing = false;
+      });
+    }
     if (this.stopped) return undefined;
     await next.formation.start();
     if (overlaps) {
@@ -261,7 +269,7 @@ export class AppDeployment {
       cwd,
       createWorkspace,
       profileScript,
-      drainConnections,
+      drainConnections: drainConnections && ((port) => drainConnections(port, this.isAwaited(port))),
       lines,
       ports,
       pidFile,
@@ -271,6 +279,14 @@ export class AppDeployment {
     });
     if (this.paused) formation.pause();
     return formation;
+  }
+
+  /** Do requests wait for the successor of a dyno that leaves service, or somebody for the end of all? */
+  private isAwaited(port: number): boolean {
+    if (this.stopped) return true;
+    if (this.webUpstreams().some((other) => other.state === 'up' && other.port !== port)) return false;
+    const leaving = this.allDynos().find((dyno) => dyno.port === port);
+    return this.isReplacing || leaving?.state === 'starting';
   }
 
   private formations(): ReleaseFormation[] {

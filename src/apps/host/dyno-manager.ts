@@ -48,8 +48,8 @@ const BASE_PORT = 20_000;
 const PORT_RANGES = 70;
 /** A stopping dyno waits no longer than this for requests in flight: as long as it may take after SIGTERM. */
 const DRAIN_TIMEOUT_MS = STOP_GRACE_MS;
-/** The same when the server stops: whoever stops it has a limit of their own, systemd 90 seconds for all. */
-const CLOSING_DRAIN_TIMEOUT_MS = 10_000;
+/** The same when its successor can't start before, or when the server stops: requests wait, and so does systemd. */
+const AWAITED_DRAIN_TIMEOUT_MS = 10_000;
 
 interface DynoManagerOptions {
   readonly store: Store;
@@ -266,7 +266,7 @@ export class DynoManager implements DynoRunner {
     const app = this.deployments.get(record.id);
     this.options.log.info({ app: record.name }, 'app deleted');
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
-    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.stop(record.id)]);
+    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.removeApp(record.id)]);
     if (app) {
       this.deployments.delete(record.id);
       await app.stop();
@@ -304,9 +304,9 @@ export class DynoManager implements DynoRunner {
   }
 
   /** Waits for requests in flight, but not forever: a WebSocket is one too. */
-  readonly drainConnections = (port: number): Promise<void> =>
+  readonly drainConnections = (port: number, isAwaited: boolean): Promise<void> =>
     waitWithTimeout(
-      this.closing ? CLOSING_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS,
+      isAwaited || this.closing ? AWAITED_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS,
       this.options.waitForInFlight(port),
     );
 

@@ -10,6 +10,8 @@ import { DynoPidFile } from '../../../src/apps/processes/pid-file.ts';
 import { PortAllocator } from '../../../src/apps/processes/ports.ts';
 import { dataFolderForTest } from '../../support/server.ts';
 
+const portOf = (release: number, i = 0): number => 20_000 + 100 * release + i;
+
 /** Dynos without processes: they are in the state that the test sets, and log what is done with them. */
 class FakeFormation implements ReleaseFormation {
   readonly version: string;
@@ -50,7 +52,7 @@ class FakeFormation implements ReleaseFormation {
         type,
         command: type,
         state: this.webState,
-        port: type === 'web' ? 20_000 + i : undefined,
+        port: type === 'web' ? portOf(Number(this.version.slice(1)), i) : undefined,
         createdAt,
         updatedAt: createdAt,
       })),
@@ -72,6 +74,8 @@ function deployment({ overlap, ...options }: { overlap: boolean; isLocal?: boole
   const formations: FakeFormation[] = [];
   const changes: (() => void)[] = [];
   const stuck: StuckRelease[] = [];
+  const drains: ((port: number) => Promise<void> | undefined)[] = [];
+  let isAwaited: boolean | undefined;
   const app = new AppDeployment(
     {
       lines: { writeLine() {} },
@@ -81,8 +85,12 @@ function deployment({ overlap, ...options }: { overlap: boolean; isLocal?: boole
       onChange() {},
       preboot: options.isLocal ? undefined : async () => overlap,
       onStuck: (release) => stuck.push(release),
+      drainConnections: async (_port, awaited) => {
+        isAwaited = awaited;
+      },
     },
-    ({ env, counts, onChange }) => {
+    ({ env, counts, onChange, drainConnections }) => {
+      drains.push((port) => drainConnections?.(port));
       const made = new FakeFormation(env.VERSION ?? '', log, counts ?? {});
       formations.push(made);
       changes.push(() => onChange?.(made.dynos()[0]));
@@ -95,7 +103,12 @@ function deployment({ overlap, ...options }: { overlap: boolean; isLocal?: boole
     changes[release - 1]();
   };
   const serving = () => app.allDynos().map(({ id }) => id);
-  return { app, log, formations, setWeb, serving, stuck };
+  /** Does somebody wait for the end of this release's first web dyno, should it leave service now? */
+  const isDrainAwaited = (release: number): boolean | undefined => {
+    void drains[release - 1](portOf(release));
+    return isAwaited;
+  };
+  return { app, log, formations, setWeb, serving, stuck, isDrainAwaited };
 }
 
 describe('a release that replaces another on a server', () => {
@@ -215,6 +228,43 @@ test('without memory for both the old one stops first, and is known to have serv
   await done;
   await expect.poll(() => log.slice(3)).toEqual(['stop v2', 'start v3']);
   await third;
+});
+
+describe('a dyno that leaves service', () => {
+  test('takes its time while others serve, or nobody is to', async () => {
+    const { app, setWeb, isDrainAwaited } = deployment({ overlap: true });
+    await app.apply(specOf(1));
+    setWeb(1, 'up');
+    const done = app.apply(specOf(2));
+    await expect.poll(() => app.version).toBe(2);
+    setWeb(2, 'up');
+    await done;
+    setWeb(1, 'down');
+    expect(isDrainAwaited(1)).toBe(false);
+    setWeb(2, 'down');
+    expect(isDrainAwaited(2)).toBe(false);
+  });
+
+  test('hurries when requests wait for its successor, or the server for all', async () => {
+    const { app, formations, setWeb, isDrainAwaited } = deployment({ overlap: false });
+    await app.apply(specOf(1));
+    setWeb(1, 'starting');
+    expect(isDrainAwaited(1)).toBe(true);
+    setWeb(1, 'up');
+    let whileReplaced: boolean | undefined;
+    formations[0].stop = async () => {
+      formations[0].webState = 'down';
+      whileReplaced = isDrainAwaited(1);
+    };
+    const done = app.apply(specOf(2));
+    await expect.poll(() => whileReplaced).toBe(true);
+    await expect.poll(() => formations.length).toBe(2);
+    setWeb(2, 'up');
+    await done;
+    expect(isDrainAwaited(2)).toBe(false);
+    await app.stop();
+    expect(isDrainAwaited(2)).toBe(true);
+  });
 });
 
 describe('a restart', () => {

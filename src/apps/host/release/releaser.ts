@@ -111,6 +111,8 @@ export class Releaser implements ReleaseMaker {
   ): Promise<ReleaseRecord> {
     const { releases, appRegistry, dynoManager, logToApp, owner } = this.options;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      // While this waited for its turn it may have been destroyed.
+      await appRegistry.getApp(app.id);
       const current = await releases.current(app.id);
       const requested = change(current);
       if (!requested) return current;

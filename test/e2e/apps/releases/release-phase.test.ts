@@ -1,9 +1,12 @@
 /** The release phase: it runs with every release, and decides whether that counts. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { processStat } from '../../../../src/common/process-identity.ts';
 import { APP_FILES, fetchFromApp, GitRepository } from '../../../support/git-repository.ts';
-import { dataFolderForTest, type Server, startServer } from '../../../support/server.ts';
+import { HerokuCli } from '../../../support/heroku/heroku-cli.ts';
+import { hasRedis, RedisServer } from '../../../support/redis/redis-server.ts';
+import { dataFolderForTest, type Server, startServer, startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 let server: Server;
@@ -22,7 +25,7 @@ interface ReleaseView {
 
 /** Says which release it is, fails as `FAIL` says, and waits while the file `HOLD` names isn't there. */
 const RELEASE =
-  'release: echo "release $A"; until [ -z "$HOLD" ] || [ -e "$HOLD" ]; do sleep 0.05; done; exit $((FAIL))\n';
+  'release: [ -z "$PIDFILE" ] || echo $$ >"$PIDFILE"; echo "release $A"; until [ -z "$HOLD" ] || [ -e "$HOLD" ]; do sleep 0.05; done; exit $((FAIL))\n';
 
 let number = 0;
 async function deployed(on = server, files: Readonly<Record<string, string>> = {}) {
@@ -136,6 +139,22 @@ describe('the release command runs with every release', { timeout: 120_000 }, ()
   });
 });
 
+it('the official command line refuses, follows and shows it', { timeout: 300_000 }, async () => {
+  const { name } = await deployed();
+  const heroku = new HerokuCli(server);
+  onTestFinished(() => heroku.close());
+  const refused = await heroku.run(`config:set FAIL=7 A=2 -a ${name}`);
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toMatch(/The release command failed \(status 7\)[\s\S]*release_failed/);
+  expect(await heroku.runOk(`releases:output v3 -a ${name}`)).toMatch(/^release 2$/m);
+  expect(await heroku.runOk(`releases -a ${name}`)).toMatch(/v3 .*release command failed/);
+  await setConfig(name, { A: '3' });
+  expect(await heroku.runOk(`rollback v2 -a ${name}`)).toMatch(
+    /done, v5[\s\S]*Running release command...\s+release $/m,
+  );
+  expect(await heroku.runOk(`features -a ${name}`)).toMatch(/\[\+\] preboot/);
+});
+
 describe('while the release command runs', { timeout: 120_000 }, () => {
   it('the release is pending, its output can be followed, and what ran goes on', async () => {
     const { name } = await deployed();
@@ -213,8 +232,10 @@ describe('while the release command runs', { timeout: 120_000 }, () => {
         (dyno) => dyno.name === 'release.1',
       ),
     );
+    const waiting = setConfig(name, { B: '1' }).catch((error: Error) => error.message);
     expect((await repository.tailrace('destroy', name, '--confirm', name)).status).toBe(0);
     expect((await setting).status).toBe(1);
+    expect(await waiting).toMatch(/422.*being destroyed|404/);
     await expect(releases(name)).rejects.toThrow(/404/);
   });
 
@@ -223,18 +244,27 @@ describe('while the release command runs', { timeout: 120_000 }, () => {
     const first = await startServer({ data });
     const { name } = await deployed(first);
     await setConfig(name, { A: 'before' }, first);
-    const setting = setConfig(name, { A: 'after', HOLD: join(data, 'never') }, first).catch(() => 'gone');
+    const vars = { A: 'after', HOLD: join(data, 'never'), PIDFILE: join(data, 'pid') };
+    const setting = setConfig(name, vars, first).catch(() => 'gone');
     await until('a pending release', async () => (await statuses(name, first)).at(-1) === 'v4 pending');
     await until('it runs', async () =>
       (await first.request<{ name: string }[]>('GET', `/apps/${name}/dynos`)).some(
         (dyno) => dyno.name === 'release.1',
       ),
     );
+    const pid = await until(
+      'its process',
+      () => existsSync(vars.PIDFILE) && (Number(readFileSync(vars.PIDFILE, 'utf8')) || undefined),
+    );
+    // Where nobody reaps it, a zombie stays.
+    const isRunning = () => !['Z', undefined].includes(processStat(pid)?.state);
     await first.kill();
     expect(await setting).toBe('gone');
+    expect(isRunning()).toBe(true);
     const second = await startServer({ data });
     try {
       expect((await statuses(name, second)).at(-1)).toBe('v4 failed');
+      expect(isRunning()).toBe(false);
       expect(await outputOf(name, 4, second)).toMatch(/The server died during the release command of v4/);
       expect(await config(name, second)).toEqual({ A: 'before' });
       await until(
@@ -249,3 +279,33 @@ describe('while the release command runs', { timeout: 120_000 }, () => {
     }
   });
 });
+
+it.runIf(hasRedis)(
+  'servers that share a Redis: one refuses while the other’s command runs',
+  {
+    timeout: 180_000,
+  },
+  async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const data = dataFolderForTest();
+    const env = { REDIS_URL: redis.url };
+    const first = await startServer({ data, env });
+    const other = await startServerForTest({ env });
+    const { name } = await deployed(first);
+    const setting = setConfig(name, { A: '1', HOLD: '/nonexistent/never' }, first).catch(() => 'gone');
+    await until('a pending release', async () => (await statuses(name, other)).at(-1) === 'v3 pending');
+    await expect(setConfig(name, { B: '1' }, other)).rejects.toThrow(
+      /409.*The release command of v3 is running/,
+    );
+    await first.kill();
+    await setting;
+    // Nobody knows yet whether its server comes back.
+    await expect(setConfig(name, { B: '1' }, other)).rejects.toThrow(/409/);
+    const again = await startServer({ data, env });
+    onTestFinished(() => again.kill());
+    expect((await statuses(name, other)).at(-1)).toBe('v3 failed');
+    await setConfig(name, { B: '1' }, other);
+    expect(await config(name, again)).toEqual({ B: '1' });
+  },
+);
