@@ -1,12 +1,13 @@
 /** The buildpack of apps with a package.json. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import semver from 'semver';
 import type { BuildFolders, Buildpack } from '../buildpacks/buildpack.ts';
 import { listTopFolder, readAppText } from '../steps/app-files.ts';
 import { BuildError } from '../steps/build-error.ts';
 import { type BuildShell, buildEnvironment } from '../steps/build-shell.ts';
+import { copyTree } from '../steps/copy-tree.ts';
 import { addProfileScript } from '../steps/profile-script.ts';
 import { chooseManager, findLockFiles, type ManagerChoice } from './choose-manager.ts';
 import { chooseNode, npmRangeFor, npmRunsOn } from './choose-node.ts';
@@ -127,7 +128,10 @@ async function install(
   const keptCache = join(cache, 'yarn-pnp');
   const keepsProjectCache =
     manager.npmPackage === '@yarnpkg/cli-dist' && !hasNodeModules && !existsSync(projectCache);
-  if (keepsProjectCache && existsSync(keptCache)) await cp(keptCache, projectCache, { recursive: true });
+  if (keepsProjectCache && existsSync(keptCache)) {
+    await mkdir(dirname(projectCache), { recursive: true });
+    await copyTree(shell, keptCache, projectCache);
+  }
   let isOutdated = false;
   const status = await shell.run(manager.name, plan.install, { env: plan.env }, (line) => {
     isOutdated ||= plan.outdated.test(line);
@@ -142,7 +146,7 @@ async function install(
   }
   if (keepsProjectCache && existsSync(projectCache)) {
     await rm(keptCache, { recursive: true, force: true });
-    await cp(projectCache, keptCache, { recursive: true });
+    await copyTree(shell, projectCache, keptCache);
   }
 }
 
@@ -211,7 +215,7 @@ class NodeRuntime {
     const folder = join(shell.folder, RUNTIME_FOLDER, name);
     await rm(folder, { recursive: true, force: true });
     await mkdir(join(shell.folder, RUNTIME_FOLDER), { recursive: true });
-    await cp(tool.folder, folder, { recursive: true, verbatimSymlinks: true });
+    await copyTree(shell, tool.folder, folder);
     const bin = join(RUNTIME_FOLDER, name, 'node_modules', '.bin');
     shell.prependPath(join(shell.folder, bin));
     return tool.version;
