@@ -163,6 +163,7 @@ async function pruneDevPackages(shell: BuildShell, plan: InstallPlan, manager: M
 class NodeRuntime {
   private readonly shell: BuildShell;
   private readonly tools: NpmTools;
+  private npmVersion = '';
 
   constructor(shell: BuildShell, folders: BuildFolders) {
     this.shell = shell;
@@ -174,6 +175,8 @@ class NodeRuntime {
   async useNode(range: string | undefined): Promise<void> {
     const { shell } = this;
     const installed = await shell.capture('node', ['--version']);
+    // By the server's own Node.js: on another one it may not even start.
+    this.npmVersion = (await shell.capture('npm', ['--version'])).stdout.trim();
     const choice = chooseNode(range, installed.stdout);
     if (choice.kind === 'invalid')
       shell.warn(
@@ -195,13 +198,13 @@ class NodeRuntime {
     shell.heading(
       `Node.js ${version}${range === undefined ? ', the server’s own (engines.node in package.json isn’t set)' : ''}`,
     );
-    const npm = (await shell.capture('npm', ['--version'])).stdout.trim();
-    if (!npmRunsOn(npm, version)) await this.add('npm', 'npm', npmRangeFor(version));
+    if (!npmRunsOn(this.npmVersion, version))
+      this.npmVersion = await this.add('npm', 'npm', npmRangeFor(version));
   }
 
   async useManager({ name, npmPackage, version }: ManagerChoice): Promise<void> {
     const { shell } = this;
-    const installed = name === 'npm' ? (await shell.capture('npm', ['--version'])).stdout.trim() : undefined;
+    const installed = name === 'npm' ? this.npmVersion : undefined;
     const isInstalled =
       installed !== undefined && (version === undefined || semver.satisfies(installed, version));
     const used = isInstalled ? installed : await this.add(name, npmPackage, version ?? '*');
