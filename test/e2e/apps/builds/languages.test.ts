@@ -59,7 +59,11 @@ describe.skipIf(missing('go'))('a Go module', { timeout: 180_000 }, () => {
     expect(broken.output).toMatch(/undefined: x[\s\S]* ! {5}go install failed/);
     const later = await app.push({ 'go.mod': GO_FILES['go.mod'].replace('1.19', '9.9') });
     expect(later.output).toMatch(/ ! {5}go\.mod asks for Go 9\.9, and the server has 1\./);
-    const library = await app.push({ 'go.mod': 'module shop\n', 'main.go': 'package shop\n' });
+    const library = await app.push({
+      'go.mod': 'module shop\n',
+      'main.go': 'package shop\n',
+      'vendor/modules.txt': '',
+    });
     expect(library.output).toMatch(/There is no main package in this module/);
   });
 
