@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Server } from '../../../support/server.ts';
+import { until } from '../../../support/until.ts';
 import { PushedApp, startBuildServer } from './pushed-app.ts';
 
 let server: Server;
@@ -267,6 +268,12 @@ describe('a Node.js build', { timeout: 120_000 }, () => {
     await app.config({ WEB_MEMORY: '128' });
     expect((await app.push()).status).toBe(0);
     expect(JSON.parse((await app.fetch()).text).concurrency).toBe('4');
+    await app.repository.tailrace('ps:scale', '-a', app.name, 'web=1:standard-2x');
+    await app.repository.tailrace('ps:restart', '-a', app.name);
+    await until(
+      'a dyno with more memory',
+      async () => JSON.parse((await app.fetch()).text).concurrency === '8',
+    );
     const run = (...vars: string[]) =>
       app.repository.tailrace(
         'run',
