@@ -18,8 +18,9 @@ const ARCHIVE_BYTES_MAX = 256 * 1_048_576;
 const UNPACKED_LIMITS = { byteCountMax: 1024 ** 3, entryCountMax: 100_000 };
 const REDIRECTS_MAX = 5;
 const FETCH_TIMEOUT_MS = 180_000;
-/** What git may use, for submodules too. */
-const GIT_PROTOCOLS = 'https:ssh:file';
+/** What git may use, for submodules too: what comes from elsewhere names no files of this machine. */
+const GIT_PROTOCOLS = 'https:ssh';
+const LOCAL_GIT_PROTOCOLS = `${GIT_PROTOCOLS}:file`;
 
 /**
  * @param target a folder of its own, which doesn't exist yet
@@ -61,7 +62,7 @@ async function cloneRepository(
   if (host !== '') await allowHost(host, policy);
   await mkdir(target, { recursive: true, mode: 0o700 });
   const env = {
-    GIT_ALLOW_PROTOCOL: GIT_PROTOCOLS,
+    GIT_ALLOW_PROTOCOL: url.startsWith('file:') ? LOCAL_GIT_PROTOCOLS : GIT_PROTOCOLS,
     GIT_TERMINAL_PROMPT: '0',
     GIT_SSH_COMMAND: 'ssh -o BatchMode=yes',
     GIT_CONFIG_NOSYSTEM: '1',

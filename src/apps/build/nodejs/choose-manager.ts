@@ -86,7 +86,7 @@ function parsePackageManager(field: string): { name: ManagerName | 'bun'; versio
   const [, name, version = ''] = /^(npm|pnpm|yarn|bun)@([^+]+)(?:\+.*)?$/.exec(field.trim()) ?? [];
   if (name === undefined || !semver.valid(version))
     throw new BuildError(
-      `packageManager in package.json is "${field.slice(0, 100)}": write npm, pnpm, yarn or bun with a version, such as "pnpm@10.12.1".`,
+      `packageManager in package.json is "${field.slice(0, 100)}": write npm, pnpm or yarn with a version, such as "pnpm@10.12.1".`,
     );
   return { name: name as ManagerName | 'bun', version };
 }

@@ -1,12 +1,13 @@
 /** The buildpack of apps with a package.json. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import semver from 'semver';
 import type { BuildFolders, Buildpack } from '../buildpacks/buildpack.ts';
 import { listTopFolder, readAppText } from '../steps/app-files.ts';
 import { BuildError } from '../steps/build-error.ts';
 import { type BuildShell, buildEnvironment } from '../steps/build-shell.ts';
+import { copyTree } from '../steps/copy-tree.ts';
 import { addProfileScript } from '../steps/profile-script.ts';
 import { chooseManager, findLockFiles, type ManagerChoice } from './choose-manager.ts';
 import { chooseNode, npmRangeFor, npmRunsOn } from './choose-node.ts';
@@ -127,7 +128,10 @@ async function install(
   const keptCache = join(cache, 'yarn-pnp');
   const keepsProjectCache =
     manager.npmPackage === '@yarnpkg/cli-dist' && !hasNodeModules && !existsSync(projectCache);
-  if (keepsProjectCache && existsSync(keptCache)) await cp(keptCache, projectCache, { recursive: true });
+  if (keepsProjectCache && existsSync(keptCache)) {
+    await mkdir(dirname(projectCache), { recursive: true });
+    await copyTree(shell, keptCache, projectCache);
+  }
   let isOutdated = false;
   const status = await shell.run(manager.name, plan.install, { env: plan.env }, (line) => {
     isOutdated ||= plan.outdated.test(line);
@@ -142,7 +146,7 @@ async function install(
   }
   if (keepsProjectCache && existsSync(projectCache)) {
     await rm(keptCache, { recursive: true, force: true });
-    await cp(projectCache, keptCache, { recursive: true });
+    await copyTree(shell, projectCache, keptCache);
   }
 }
 
@@ -159,6 +163,7 @@ async function pruneDevPackages(shell: BuildShell, plan: InstallPlan, manager: M
 class NodeRuntime {
   private readonly shell: BuildShell;
   private readonly tools: NpmTools;
+  private npmVersion = '';
 
   constructor(shell: BuildShell, folders: BuildFolders) {
     this.shell = shell;
@@ -170,6 +175,8 @@ class NodeRuntime {
   async useNode(range: string | undefined): Promise<void> {
     const { shell } = this;
     const installed = await shell.capture('node', ['--version']);
+    // By the server's own Node.js: on another one it may not even start.
+    this.npmVersion = (await shell.capture('npm', ['--version'])).stdout.trim();
     const choice = chooseNode(range, installed.stdout);
     if (choice.kind === 'invalid')
       shell.warn(
@@ -191,13 +198,13 @@ class NodeRuntime {
     shell.heading(
       `Node.js ${version}${range === undefined ? ', the server’s own (engines.node in package.json isn’t set)' : ''}`,
     );
-    const npm = (await shell.capture('npm', ['--version'])).stdout.trim();
-    if (!npmRunsOn(npm, version)) await this.add('npm', 'npm', npmRangeFor(version));
+    if (!npmRunsOn(this.npmVersion, version))
+      this.npmVersion = await this.add('npm', 'npm', npmRangeFor(version));
   }
 
   async useManager({ name, npmPackage, version }: ManagerChoice): Promise<void> {
     const { shell } = this;
-    const installed = name === 'npm' ? (await shell.capture('npm', ['--version'])).stdout.trim() : undefined;
+    const installed = name === 'npm' ? this.npmVersion : undefined;
     const isInstalled =
       installed !== undefined && (version === undefined || semver.satisfies(installed, version));
     const used = isInstalled ? installed : await this.add(name, npmPackage, version ?? '*');
@@ -211,7 +218,7 @@ class NodeRuntime {
     const folder = join(shell.folder, RUNTIME_FOLDER, name);
     await rm(folder, { recursive: true, force: true });
     await mkdir(join(shell.folder, RUNTIME_FOLDER), { recursive: true });
-    await cp(tool.folder, folder, { recursive: true, verbatimSymlinks: true });
+    await copyTree(shell, tool.folder, folder);
     const bin = join(RUNTIME_FOLDER, name, 'node_modules', '.bin');
     shell.prependPath(join(shell.folder, bin));
     return tool.version;

@@ -1,10 +1,11 @@
 /** The virtual environment of an app: part of its slug, and usable in whatever folder a dyno runs. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildError } from '../steps/build-error.ts';
 import type { BuildShell } from '../steps/build-shell.ts';
+import { copyTree } from '../steps/copy-tree.ts';
 import { BUILD_SCRIPTS } from '../steps/profile-script.ts';
 
 export const VENV_FOLDER = '.venv';
@@ -36,7 +37,7 @@ export async function createVirtualEnvironment(
   }
   const folder = join(shell.folder, VENV_FOLDER);
   await rm(folder, { recursive: true, force: true });
-  await cp(empty, folder, { recursive: true, verbatimSymlinks: true });
+  await copyTree(shell, empty, folder);
 }
 
 /** Makes the environment independent of the folder that it is in. @throws BuildError */
