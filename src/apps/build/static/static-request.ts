@@ -90,7 +90,7 @@ export function headersFor(
 }
 
 /** A single range of bytes (RFC 9110 section 14.2). */
-export type ByteRange = { readonly start: number; readonly end: number } | 'unsatisfiable' | undefined;
+type ByteRange = { readonly start: number; readonly end: number } | 'unsatisfiable' | undefined;
 
 /** @returns undefined: the whole file, also for what isn't understood */
 export function parseByteRange(header: string | undefined, size: number): ByteRange {
