@@ -79,7 +79,10 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
   // `heroku run:inside`; its dynos of a newer generation have a shell to enter.
   api.post<{ Params: { app: string; dyno: string } }>(
     '/apps/:app/dynos/:dyno',
-    routeSchema('Refused: no command runs inside a dyno that is there', 'Dyno', { status: 201 }),
+    routeSchema('Refused: no command runs inside a dyno that is there', 'Dyno', {
+      status: 201,
+      body: bodySchema({}),
+    }),
     async (request) => {
       const { name } = await appRegistry.getApp(request.params.app);
       throw new TailraceError(

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { UNSUPPORTED } from '../../apps/host/unsupported-features.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { routeSchema } from '../schemas-heroku.ts';
+import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 /** What these routes work with. */
 export interface UnsupportedRouteDependencies {
@@ -15,7 +15,7 @@ export function unsupportedRoutes(api: FastifyInstance, { appRegistry }: Unsuppo
     api.route<{ Params: { app?: string } }>({
       method,
       url,
-      ...routeSchema(`Refused: ${message}`, 'Empty'),
+      ...routeSchema(`Refused: ${message}`, 'Empty', method === 'GET' ? {} : { body: bodySchema({}) }),
       handler: async ({ params: { app } }) => {
         if (app !== undefined) await appRegistry.getApp(app);
         throw new TailraceError(method === 'GET' ? 'not_found' : 'invalid_params', message);
