@@ -30,6 +30,7 @@ const programs = {
   'redis/__init__.py': 'python3-redis',
   'psycopg2/__init__.py': 'python3-psycopg2',
   'ensurepip/__init__.py': 'python3-venv',
+  'sentry_sdk/__init__.py': 'python3-sentry-sdk',
   'yaml/__init__.py': 'python3-yaml',
   'flask/__init__.py': 'python3-flask',
   'whitenoise/__init__.py': 'python3-whitenoise',

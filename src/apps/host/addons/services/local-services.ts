@@ -5,11 +5,13 @@ import { metricsService } from './metrics.ts';
 import { papertrailService } from './papertrail.ts';
 import { postgresService } from './postgres.ts';
 import { redisService } from './redis.ts';
+import { sentryService } from './sentry.ts';
 
 export const LOCAL_SERVICES: readonly LocalService[] = [
   postgresService,
   redisService,
   mailService,
+  sentryService,
   metricsService,
   papertrailService,
 ];
