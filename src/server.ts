@@ -10,6 +10,7 @@ import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { randomAppName } from './api/apps/apps.ts';
 import { finishRequestsOnClose } from './api/finish-requests.ts';
 import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
+import { addonLogInput } from './api/logs/addon-log-input.ts';
 import { addonFolder, findServerId } from './apps/host/addons/server-id.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
@@ -324,14 +325,17 @@ async function openApps(
       randomName: randomAppName,
       release: (app, change, options) => releaser.release(app, change, options),
       logToApp,
-      setLogDrain: (addon, url) =>
-        setAddonDrain(
-          { appRegistry, deliveries, targetPolicy },
-          addon,
-          url,
-          addon.provider === 'local' ? addon.server : undefined,
-        ),
+      setLogDrain: (addon, url, token) =>
+        setAddonDrain({ appRegistry, deliveries, targetPolicy }, addon, url, {
+          server: addon.provider === 'local' ? addon.server : undefined,
+          token,
+        }),
       onRemoved: ({ app, id }) => removeAddonDrains({ appRegistry, deliveries }, app, id),
+      logInput: addonLogInput(appRegistry),
+      publicUrl: () => settings.publicUrl || url(),
+      policy: new TargetPolicy(settings.allowPrivateDrains, 'partners of add-ons may not be at'),
+      provisionMs: settings.addonProvisionMs,
+      version: VERSION,
     },
     isolation,
     releaser: () => releaser,

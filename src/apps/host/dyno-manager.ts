@@ -69,7 +69,16 @@ interface DynoManagerOptions {
   /** What add-ons need of the rest of the server. */
   readonly addons: Pick<
     CreateAddonsOptions,
-    'logToApp' | 'onRemoved' | 'randomName' | 'release' | 'setLogDrain'
+    | 'logInput'
+    | 'logToApp'
+    | 'onRemoved'
+    | 'policy'
+    | 'provisionMs'
+    | 'publicUrl'
+    | 'randomName'
+    | 'release'
+    | 'setLogDrain'
+    | 'version'
   >;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
