@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { EnvFileError, formatEnvFile, parseEnvFile } from '../../../../src/apps/processes/config/env-file.ts';
-import { seededRandom } from '../../../support/seeded-random.ts';
+import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
 test.each([
   ['A=1\nB=two words\n', { A: '1', B: 'two words' }],
