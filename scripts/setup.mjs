@@ -30,12 +30,7 @@ if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < new
   for (const folder of ['src', 'drains', 'bench'])
     rmSync(join(root, 'dist', folder), { recursive: true, force: true });
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root]);
-  run(process.execPath, [
-    join(root, 'node_modules', 'vite', 'bin', 'vite.js'),
-    'build',
-    join(root, 'src', 'web'),
-    '--logLevel=warn',
-  ]);
+  run(process.execPath, [join(root, 'scripts', 'build-pages.mjs')]);
   // The compiler takes only TypeScript along.
   const scripts = join('src', 'logs', 'store', 'redis', 'lua');
   cpSync(join(root, scripts), join(root, 'dist', scripts), { recursive: true });

@@ -6,10 +6,13 @@ import { TailraceError } from '../common/errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
-import { AddonLinks } from './addons/addon-links.ts';
-import { type AddonRouteDependencies, addonPageRoutes, addonRoutes } from './addons/addons.ts';
+import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import { addonPageRoutes } from './addons/pages.ts';
+import { authorizeKeyOrPartner } from './addons/partner-access.ts';
+import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
+import { SingleUseTickets } from './addons/single-use-tickets.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
@@ -56,6 +59,9 @@ const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 
 /** A request has to be complete after this time, and its header after that. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
+
+/** A link to an add-on's page: from the answer that gave it until it is opened. */
+const ADDON_LINK_MS = 5 * 60_000;
 
 /** A Fastify server that responds with the API's errors; without routes. */
 export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS): FastifyInstance {
@@ -121,6 +127,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
     },
   );
   server.decorateRequest('keyGrant', undefined);
+  server.decorateRequest('partnerAddon', undefined);
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
   );
@@ -158,8 +165,12 @@ export async function registerApiRoutes(
   server: FastifyInstance,
   apiDependencies: ApiDependencies,
 ): Promise<void> {
-  const dependencies = { ...apiDependencies, sourceNames: new SourceNames(), addonLinks: new AddonLinks() };
-  const { apiKeys, appRegistry, store, version, log } = dependencies;
+  const dependencies = {
+    ...apiDependencies,
+    sourceNames: new SourceNames(),
+    addonLinks: new SingleUseTickets<string>({ lifetimeMs: ADDON_LINK_MS }),
+  };
+  const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async (_request, reply) => {
     const { trouble } = store;
     return trouble === undefined
@@ -175,7 +186,7 @@ export async function registerApiRoutes(
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
-      await authorize(request, apiKeys).catch((error) => {
+      await authorizeKeyOrPartner(request, apiKeys, addons.partners.tokens).catch((error) => {
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
@@ -196,6 +207,7 @@ export async function registerApiRoutes(
       configVarRoutes,
       releaseRoutes,
       addonRoutes,
+      partnerRoutes,
       attachmentRoutes,
       dataServiceRoutes,
       buildRoutes,
@@ -221,7 +233,8 @@ export async function registerApiRoutes(
     authorize(request, apiKeys, 'read'),
   );
   buildpackRegistryRoutes(server);
-  addonPageRoutes(server, dependencies);
+  await addonPageRoutes(server, dependencies);
+  await partnerTokenRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   gitRoutes(
     server,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import { matchesEtag } from '../common/http/static-files.ts';
 
 /** Adds an `ETag` to responses to GET, and responds 304 to a client that has this version (RFC 9110, 8.8.3 and 13.1.2). */
 export function addEtags(api: FastifyInstance): void {
@@ -12,10 +13,4 @@ export function addEtags(api: FastifyInstance): void {
     reply.code(304).removeHeader('content-length').removeHeader('content-type');
     return '';
   });
-}
-
-/** Does `If-None-Match` (RFC 9110 section 13.1.2), a list or `*`, name this entity tag? */
-export function matchesEtag(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
 }

@@ -2,15 +2,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { planOf, requirePlan, requireService } from '../../apps/host/addons/catalog/find-service.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import type { AppRecord } from '../../apps/records/app-registry.ts';
-import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import type { AddonLinks } from './addon-links.ts';
-import { type AddonSceneDependencies, addonScene } from './addon-scene.ts';
+import { type AddonLinks, type AddonSceneDependencies, addonScene } from './addon-scene.ts';
 import { matchAddons, requireAddon } from './find-addon.ts';
-import { type AddonScene, addonView, planView, serviceView } from './views.ts';
+import { PARTNER_ROUTE } from './partner-access.ts';
+import { type AddonScene, addonConfigView, addonView, planView, serviceView } from './views.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -149,10 +148,14 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
     return { scene, addon: await addonOf(request.params, scene) };
   };
   for (const path of ['/addons/:addon', '/apps/:app/addons/:addon']) {
-    api.get<AddonParams>(path, routeSchema('Look at an add-on', 'Addon'), async (request) => {
-      const { scene, addon } = await found(request);
-      return addonView(scene, addon);
-    });
+    api.get<AddonParams>(
+      path,
+      { ...routeSchema('Look at an add-on', 'Addon'), ...PARTNER_ROUTE },
+      async (request) => {
+        const { scene, addon } = await found(request);
+        return addonView(scene, addon);
+      },
+    );
     api.patch<AddonParams & { Body: AddonChange | null }>(
       path,
       routeSchema('Change the plan or the name of an add-on', 'Addon', { body: addonChange }),
@@ -173,18 +176,19 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
       }),
       async (request) => {
         const { scene, addon } = await found(request);
-        await addons.destroy(addon, request.body?.force ?? false);
-        return { ...addonView(scene, addon), state: 'deprovisioned', web_url: null };
+        const isGone = await addons.destroy(addon, request.body?.force ?? false);
+        const state = isGone ? 'deprovisioned' : 'deprovisioning';
+        return { ...addonView(scene, addon), state, web_url: null };
       },
     );
   }
   api.get<AddonParams>(
     '/addons/:addon/config',
-    { ...routeSchema("An add-on's config", 'AddonConfig', { many: true }), ...PROTECTED_ROUTE },
-    async (request) => {
-      const { addon } = await found(request);
-      return Object.entries(addon.config).map(([name, value]) => ({ name, value }));
+    {
+      ...routeSchema("An add-on's config", 'AddonConfig', { many: true }),
+      config: { ...PROTECTED_ROUTE.config, ...PARTNER_ROUTE.config },
     },
+    async (request) => addonConfigView((await found(request)).addon),
   );
   api.get<AddonParams>(
     '/addons/:addon/details',
@@ -223,28 +227,6 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
     const record: AppRecord | undefined = app === undefined ? undefined : await appRegistry.getApp(app);
     return requireAddon(scene, addon, record?.id);
   }
-}
-
-/** The pages of add-ons: a link opens one of them, once. Whoever has the link may; it needs no key. */
-export function addonPageRoutes(server: FastifyInstance, dependencies: AddonRouteDependencies): void {
-  const { appRegistry, addons, addonLinks } = dependencies;
-  server.get<{ Params: { secret: string } }>('/addons/sign-on/:secret', async (request, reply) => {
-    const id = addonLinks.redeem(request.params.secret);
-    const addon =
-      id === undefined ? undefined : (await addons.snapshot()).addons.find((one) => one.id === id);
-    if (!addon)
-      throw new TailraceError(
-        'not_found',
-        'This link was used already, or is too old: get another one with addons:open.',
-      );
-    const app = await appRegistry.findApp(addon.app);
-    const url = await addons.pageUrl(addon, { appName: app?.name ?? '', email: OWNER.email });
-    if (url === undefined) throw new TailraceError('not_found', `${addon.name} has no page.`);
-    return reply
-      .header('Cache-Control', 'no-store')
-      .header('Referrer-Policy', 'no-referrer')
-      .redirect(url, 303);
-  });
 }
 
 function planName(plan: PlanRequest): string {

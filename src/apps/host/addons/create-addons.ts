@@ -1,53 +1,60 @@
 /** Add-ons with their providers, put together. */
-import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { Addons, type AddonsOptions } from './addons.ts';
 import { CATALOG } from './catalog/catalog.ts';
 import { ExternalProvider } from './external/external-provider.ts';
 import { LocalProvider, type LocalProviderOptions } from './local/local-provider.ts';
 import { AddonRecords } from './model/addon-records.ts';
-import { PartnerProvider } from './partner/partner-provider.ts';
+import { PartnerClient, type PartnerClientOptions } from './partner/partner-client.ts';
+import { PartnerManifests } from './partner/partner-manifests.ts';
+import { PartnerProvider, type PartnerProviderOptions } from './partner/partner-provider.ts';
+import { PartnerRegistration } from './partner/partner-registration.ts';
+import { PartnerTokens } from './partner/partner-tokens.ts';
+import { Partners } from './partner/partners.ts';
 import type { AddonReports } from './provider.ts';
+import { requireServerId } from './server-id.ts';
 import { LOCAL_SERVICES } from './services/local-services.ts';
 
-export type CreateAddonsOptions = Omit<AddonsOptions, 'providers' | 'records' | 'server'> &
-  Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'>;
+export type CreateAddonsOptions = Omit<AddonsOptions, 'partners' | 'providers' | 'records' | 'server'> &
+  Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'> &
+  Pick<PartnerProviderOptions, 'logInput' | 'provisionMs' | 'publicUrl'> &
+  Pick<PartnerClientOptions, 'policy' | 'version'>;
 
-/** @param options `folder` for the data of local add-ons */
+/** @param options `folder` for the data of local add-ons, `policy` for where partners may be */
 export function createAddons(options: CreateAddonsOptions): Addons {
   const reports: AddonReports = {
     markProvisioned: (id, facts) => addons.markProvisioned(id, facts),
     markFailed: (id, reason) => addons.markFailed(id, reason),
     updateFacts: (id, facts, resource) => addons.updateFacts(id, facts, resource),
+    keepResource: (id, resource) => addons.keepResource(id, resource),
+    updateLogDrain: (id, url, token) => addons.updateLogDrain(id, url, token),
   };
+  const { store, policy } = options;
+  const manifests = new PartnerManifests(store);
+  const tokens = new PartnerTokens(store);
+  const records = new AddonRecords(store);
+  const listAddons = async () => (await records.snapshot()).addons;
+  const findAddon = async (id: string) => (await records.get(id))?.value;
+  const registration = new PartnerRegistration({ manifests, catalog: CATALOG, policy, listAddons });
   let server: string | undefined;
   const addons: Addons = new Addons({
     ...options,
-    records: new AddonRecords(options.store),
+    records,
+    partners: new Partners({ manifests, registration, tokens, findAddon }),
     server: () => {
-      server ??= serverId(`${options.folder}-server`);
+      server ??= requireServerId(options.folder);
       return server;
     },
     providers: {
       local: new LocalProvider({ ...options, catalog: CATALOG, services: LOCAL_SERVICES, reports }),
-      partner: new PartnerProvider(),
+      partner: new PartnerProvider({
+        ...options,
+        manifests,
+        tokens,
+        client: new PartnerClient(options),
+        reports,
+      }),
       external: new ExternalProvider(),
     },
   });
   return addons;
-}
-
-/** What tells this data folder from those of other servers on the same store, for good. */
-function serverId(file: string): string {
-  try {
-    const known = readFileSync(file, 'utf8').trim();
-    if (known) return known;
-  } catch {
-    // The first time.
-  }
-  const id = randomUUID();
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${id}\n`, { mode: 0o600 });
-  return id;
 }

@@ -53,8 +53,16 @@ export interface CatalogService {
   /** How to get the program where it isn't one package. */
   readonly installHint?: string;
   readonly docsUrl: string;
+  /** Are the memory and load of its apps' dynos written to the stream for it? */
+  readonly samplesDynos?: boolean;
   /** Has it a page that `addons:open` opens? */
   readonly hasPage?: boolean;
+  /** Whoever makes its add-ons says which plans there are: any name is one. */
+  readonly takesAnyPlan?: boolean;
+  /** An app can have one add-on of it. */
+  readonly isOnePerApp?: boolean;
+  /** Other apps than its owner can't be attached to an add-on of it. */
+  readonly isUnshared?: boolean;
 }
 
 /** What everything is called that has one size: what the machine gives. */

@@ -15,9 +15,9 @@ import { planOf } from '../catalog/find-service.ts';
 import type { AddonRecord } from '../model/addon-record.ts';
 import type {
   AddonInfoRow,
+  AddonPage,
   AddonProvider,
   AddonReports,
-  OpenContext,
   ProvidedService,
   ProvisionedAddon,
 } from '../provider.ts';
@@ -67,6 +67,7 @@ export class LocalProvider implements AddonProvider {
     const port = await this.options.ports.allocate(this.firstPort());
     const resource: LocalResource = {
       port,
+      pagePort: service.hasPagePort ? await this.options.ports.allocate(this.firstPort()) : undefined,
       password: randomBytes(18).toString('hex'),
       number: this.takeNumber(addon),
     };
@@ -76,8 +77,13 @@ export class LocalProvider implements AddonProvider {
       const running = this.start(addon, service, instance);
       // The app may connect at once.
       await running.waitUntilReady();
-      const message = service.message?.(instance);
-      return { state: 'provisioned', facts: service.facts(instance), resource, message };
+      return {
+        state: 'provisioned',
+        facts: service.facts(instance),
+        resource,
+        message: service.message?.(instance),
+        logDrainUrl: service.logDrainUrl?.(instance),
+      };
     } catch (error) {
       await this.end({ ...addon, resource });
       throw error;
@@ -114,8 +120,10 @@ export class LocalProvider implements AddonProvider {
     );
   }
 
-  async open(addon: AddonRecord, context: OpenContext): Promise<string | undefined> {
-    return this.requireService(addon).open?.(this.instanceOf(addon), context);
+  page(addon: AddonRecord): AddonPage | undefined {
+    // One of another server has the port of something else here.
+    if (!this.running.has(addon.id)) return undefined;
+    return this.service(addon.service)?.page?.(this.instanceOf(addon));
   }
 
   async info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
@@ -132,15 +140,18 @@ export class LocalProvider implements AddonProvider {
     if (missing) throw new TailraceError('unavailable', missing);
     const before = resourceOf(addon);
     const port = await this.options.ports.allocate(before.port);
-    const resource = { ...before, port };
+    const pagePort = before.pagePort && (await this.options.ports.allocate(before.pagePort));
+    const resource = { ...before, port, pagePort };
     const instance = await this.prepare(addon, this.planOf(addon), resource);
     this.start(addon, service, instance);
-    if (port === before.port) return;
+    if (port === before.port && pagePort === before.pagePort) return;
     this.options.log.warn(
       { addon: addon.name, before: before.port, port },
       "an add-on's port is taken by another program: it listens on another one",
     );
     await this.options.reports.updateFacts(addon.id, service.facts(instance), resource);
+    const logDrainUrl = service.logDrainUrl?.(instance);
+    if (logDrainUrl !== undefined) await this.options.reports.updateLogDrain(addon.id, logDrainUrl);
   }
 
   private start(addon: AddonRecord, service: LocalService, instance: LocalInstance): RunningInstance {
@@ -162,8 +173,9 @@ export class LocalProvider implements AddonProvider {
   private async end(addon: AddonRecord): Promise<void> {
     await this.running.get(addon.id)?.stop();
     this.running.delete(addon.id);
-    const { port, number } = resourceOf(addon);
+    const { port, pagePort, number } = resourceOf(addon);
     this.options.ports.release(port);
+    if (pagePort !== undefined) this.options.ports.release(pagePort);
     this.numbersOf(addon).delete(number);
     const folder = join(this.options.folder, addon.id);
     await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) => {
@@ -249,6 +261,6 @@ export class LocalProvider implements AddonProvider {
 const ERROR_PRIORITY = 11;
 
 function resourceOf({ resource }: AddonRecord): LocalResource {
-  const { port = 0, password = '', number = 0 } = (resource ?? {}) as Partial<LocalResource>;
-  return { port, password, number };
+  const { port = 0, pagePort, password = '', number = 0 } = (resource ?? {}) as Partial<LocalResource>;
+  return { port, pagePort, password, number };
 }

@@ -1,6 +1,6 @@
 /** A service that runs on this machine: what an add-on of it is made from. One file a service, in ../services. */
 import type { AddonPlan } from '../catalog/catalog-entry.ts';
-import type { AddonFacts, AddonInfoRow, OpenContext } from '../provider.ts';
+import type { AddonFacts, AddonInfoRow, AddonPage } from '../provider.ts';
 
 /** What the record of a local add-on keeps, as its `resource`. */
 export interface LocalResource {
@@ -8,6 +8,8 @@ export interface LocalResource {
   readonly password: string;
   /** Of its process: `redis.1` is the first of its app. */
   readonly number: number;
+  /** A second one, for the page of a service that {@link LocalServiceBasics.hasPagePort}. */
+  readonly pagePort?: number;
 }
 
 /** A local add-on, as its service sees it. */
@@ -35,6 +37,8 @@ interface LocalServiceBasics {
   initialize?(instance: LocalInstance): Promise<void>;
   /** What its config vars are made of. Hosts are named `localhost`: Heroku's CLI leaves TLS out for that name alone. */
   facts(instance: LocalInstance): AddonFacts;
+  /** Where it takes the app's lines, as an HTTPS drain sends them; left out: it wants none. */
+  logDrainUrl?(instance: LocalInstance): string;
   /** What is said to the user who created it. */
   message?(instance: LocalInstance): string;
   /** Rows of `addons:info` and of `pg:info` or `redis:info`. @throws when it can't be asked */
@@ -44,8 +48,10 @@ interface LocalServiceBasics {
    * @throws when it can't be asked: that minute has no such line
    */
   samples?(instance: LocalInstance): Promise<Readonly<Record<string, string | number>>>;
-  /** Where the user's browser is sent to, signed on. */
-  open?(instance: LocalInstance, context: OpenContext): Promise<string | undefined>;
+  /** Does its page have a port of its own? Left out: it is on the port that apps talk to, if there is one at all. */
+  readonly hasPagePort?: boolean;
+  /** Where this server finds its page: browsers see it below `/addons/ID/page/`, and never the key. */
+  page?(instance: LocalInstance): AddonPage;
 }
 
 /** A program that listens on the instance's port: started, started again when it ends, and stopped with SIGTERM. */
