@@ -29,7 +29,7 @@ import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
-import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts';
+import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
@@ -236,6 +236,7 @@ export async function registerApiRoutes(
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
+  releaseOutputRoutes(server, dependencies);
   gitRoutes(
     server,
     dependencies,

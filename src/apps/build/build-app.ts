@@ -9,6 +9,10 @@ import { ProcfileError, parseProcfile } from '../processes/config/procfile.ts';
 import type { BuildFolders, Buildpack } from './buildpacks/buildpack.ts';
 import { glibcVersion, stackFor } from './buildpacks/stack.ts';
 import { chooseBuildpacks } from './choose-buildpacks.ts';
+import { describeLfsPointers } from './lfs-pointers.ts';
+import { findLinkOut } from './linked-out.ts';
+import { locate } from './slugignore.ts';
+import { SOURCE_LIMITS } from './source-limits.ts';
 import { BuildError } from './steps/build-error.ts';
 import { BuildShell, buildEnvironment } from './steps/build-shell.ts';
 import { runStep } from './steps/build-step.ts';
@@ -43,9 +47,6 @@ export interface BuildResult {
   /** `Node.js`, of several buildpacks `Node.js, Static`. */
   readonly buildpack: string;
 }
-
-/** Unpacked source at the most. */
-const SOURCE_LIMITS = { byteCountMax: 2 * 1024 ** 3, entryCountMax: 500_000 };
 
 const REMOVE_IGNORED = join(PACKAGE_ROOT, 'dist', 'bundle', 'remove-ignored.js');
 
@@ -115,14 +116,23 @@ async function discoverProcessTypes(
 }
 
 async function unpackSource(source: string, shell: BuildShell): Promise<void> {
-  const { folder, signal } = shell;
+  const { folder } = shell;
+  let lfsPointers: readonly string[];
   try {
-    await extractTar(source, folder, SOURCE_LIMITS);
+    ({ lfsPointers } = await extractTar(source, folder, SOURCE_LIMITS));
   } catch (error) {
     if (error instanceof TarError) throw new BuildError(error.message, { cause: error });
     throw error;
   }
-  // As if they had never been there: no buildpack sees them.
+  await rejectLinkOut(folder);
+  await removeIgnored(shell);
+  for (const line of describeLfsPointers(lfsPointers.filter((path) => existsSync(locate(folder, path)))))
+    shell.raw(line);
+}
+
+/** As if they had never been there: no buildpack sees them. */
+async function removeIgnored(shell: BuildShell): Promise<void> {
+  const { folder, signal } = shell;
   if (!existsSync(join(folder, '.slugignore'))) return;
   const args = [REMOVE_IGNORED, folder];
   const { status } = await runStep({
@@ -137,8 +147,16 @@ async function unpackSource(source: string, shell: BuildShell): Promise<void> {
   if (status !== 0) throw new BuildError('What .slugignore names can’t be taken out.');
 }
 
+/** @throws BuildError when something that is read for a build leads out of its folder */
+async function rejectLinkOut(folder: string, paths?: readonly string[]): Promise<void> {
+  const message = await findLinkOut(folder, paths);
+  if (message !== undefined) throw new BuildError(message);
+}
+
 async function readProcfile(folder: string): Promise<Record<string, string>> {
   const file = join(folder, 'Procfile');
+  // A buildpack may have made one.
+  await rejectLinkOut(folder, ['Procfile']);
   if (!existsSync(file)) return {};
   try {
     const entries = parseProcfile(await readFile(file, 'utf8'));
