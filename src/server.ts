@@ -288,7 +288,7 @@ interface Apps {
 
 async function openApps(
   settings: Settings,
-  { store, appRegistry, platformLog, drains: deliveries, targetPolicy }: Logs,
+  { store, appRegistry, platformLog, targetPolicy, drains: deliveries }: Logs,
   log: Logger,
   url: () => string,
 ): Promise<Apps> {

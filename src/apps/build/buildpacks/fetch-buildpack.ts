@@ -65,7 +65,6 @@ async function cloneRepository(
     GIT_ALLOW_PROTOCOL: url.startsWith('file:') ? LOCAL_GIT_PROTOCOLS : GIT_PROTOCOLS,
     GIT_TERMINAL_PROMPT: '0',
     GIT_SSH_COMMAND: 'ssh -o BatchMode=yes',
-    GIT_CONFIG_NOSYSTEM: '1',
   };
   const slow = [
     '-c',

@@ -94,14 +94,18 @@ async function buildPackages(shell: BuildShell, input: PackagesToBuild): Promise
   };
   await runScript('heroku-prebuild');
   const hasPackages = app.hasPackages || files.has('pnpm-workspace.yaml');
-  const isVendored = files.has('node_modules');
-  if (hasPackages && isVendored && manager.name === 'npm') {
+  // What a lock file says is what is deployed, whatever has been committed beside it.
+  const isVendored = files.has('node_modules') && manager.lockFile === undefined;
+  if (hasPackages && isVendored) {
     shell.warn(
-      'node_modules is in the source: it is used as it is, and rebuilt. Better leave it out (.gitignore).',
+      'node_modules is in the source, without a lock file: it is used as it is, and rebuilt. Better commit a lock file instead.',
     );
     await shell.runOrFail('npm rebuild failed', 'npm', ['rebuild'], { env: plan.env });
   } else if (hasPackages) {
-    if (isVendored) await rm(join(shell.folder, 'node_modules'), { recursive: true, force: true });
+    if (files.has('node_modules')) {
+      shell.line(`node_modules is in the source: it is replaced by what ${manager.lockFile} says.`);
+      await rm(join(shell.folder, 'node_modules'), { recursive: true, force: true });
+    }
     await install(shell, input);
   }
   const flags = shell.config.NODE_BUILD_FLAGS?.split(/\s+/).filter(Boolean) ?? [];
@@ -177,6 +181,8 @@ class NodeRuntime {
     const installed = await shell.capture('node', ['--version']);
     // By the server's own Node.js: on another one it may not even start.
     this.npmVersion = (await shell.capture('npm', ['--version'])).stdout.trim();
+    if (this.npmVersion === '')
+      throw new BuildError('There is no npm on the server: install it so that it is on its PATH.');
     const choice = chooseNode(range, installed.stdout);
     if (choice.kind === 'invalid')
       shell.warn(

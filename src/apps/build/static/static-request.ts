@@ -90,10 +90,10 @@ export function headersFor(
 }
 
 /** A single range of bytes (RFC 9110 section 14.2). */
-type ByteRange = { readonly start: number; readonly end: number } | 'unsatisfiable' | undefined;
+export type FileRange = { readonly start: number; readonly end: number } | 'unsatisfiable' | undefined;
 
 /** @returns undefined: the whole file, also for what isn't understood */
-export function parseByteRange(header: string | undefined, size: number): ByteRange {
+export function parseFileRange(header: string | undefined, size: number): FileRange {
   const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? [];
   if (first === undefined || (first === '' && last === '')) return undefined;
   const start = first === '' ? Math.max(size - Number(last), 0) : Number(first);

@@ -15,7 +15,7 @@ import {
   candidateFiles,
   cleanPath,
   headersFor,
-  parseByteRange,
+  parseFileRange,
   readStaticRequest,
   redirectFor,
   routeFor,
@@ -155,7 +155,7 @@ async function sendFile(
     return;
   }
   const ranges = headers['if-range'] === undefined || headers['if-range'] === etag;
-  const range = gzip || status !== 200 || !ranges ? undefined : parseByteRange(headers.range, size);
+  const range = gzip || status !== 200 || !ranges ? undefined : parseFileRange(headers.range, size);
   if (range === 'unsatisfiable') {
     response.writeHead(416, { 'Content-Range': `bytes */${size}` }).end();
     return;

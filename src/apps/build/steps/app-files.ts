@@ -1,7 +1,8 @@
-/** What a build looks at in the app's folder. Links aren't followed out of it: the archive was checked when it was unpacked. */
+/** What a build looks at in the app's folder. Links aren't followed out of it: a buildpack may have made one. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../common/errors.ts';
+import { findLinkOut } from '../linked-out.ts';
 import { BuildError } from './build-error.ts';
 
 /** More than any file that says how an app is built. */
@@ -15,6 +16,8 @@ export async function listTopFolder(folder: string): Promise<ReadonlySet<string>
 /** A file's text without byte order mark; undefined when there is none. @throws BuildError when it is no small file */
 export async function readAppText(folder: string, name: string): Promise<string | undefined> {
   const file = join(folder, name);
+  const linkOut = await findLinkOut(folder, [name]);
+  if (linkOut !== undefined) throw new BuildError(linkOut);
   try {
     const found = await stat(file);
     if (!found.isFile()) throw new BuildError(`${name} must be a file.`);

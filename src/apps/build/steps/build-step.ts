@@ -23,7 +23,7 @@ export interface StepResult {
   readonly stdout: string;
 }
 
-const STDOUT_MAX = 65_536;
+const STDOUT_MAX = 1_048_576;
 
 /** Runs one program of a build, in a process group of its own, which ends with it. Never rejects. */
 export async function runStep(step: BuildStep): Promise<StepResult> {

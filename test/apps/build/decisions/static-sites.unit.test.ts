@@ -5,7 +5,7 @@ import { matchesPattern, parseStaticConfig } from '../../../../src/apps/build/st
 import {
   candidateFiles,
   cleanPath,
-  parseByteRange,
+  parseFileRange,
   readStaticRequest,
   redirectFor,
   routeFor,
@@ -146,7 +146,7 @@ describe('a request', () => {
     ['lines=1-2', 10, undefined],
     [undefined, 10, undefined],
   ])('for %s of %i bytes', (header, size, range) => {
-    expect(parseByteRange(header, size)).toEqual(range);
+    expect(parseFileRange(header, size)).toEqual(range);
   });
 
   it('is answered with the type of the file', () => {

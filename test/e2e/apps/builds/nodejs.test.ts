@@ -157,7 +157,7 @@ describe('a lock file', { timeout: 180_000 }, () => {
       expect(first.output).toMatch(/Default types for buildpack -> web/);
       expect(first.status).toBe(0);
       // The newest is 2.1.3.
-      expect(JSON.parse((await app.fetch()).text)).toMatchObject({
+      expect(await app.json()).toMatchObject({
         ms: '2.1.0',
         env: 'production',
         concurrency: '1',
@@ -188,6 +188,25 @@ describe('a lock file', { timeout: 180_000 }, () => {
     expect(two.status).not.toBe(0);
   });
 
+  it('counts more than node_modules in the source', async () => {
+    const vendored = { 'node_modules/ms/package.json': '{"name":"ms","version":"2.0.9"}', 'web.js': WEB };
+    const app = await PushedApp.create(server, { 'package.json': packageJson(), ...vendored });
+    const push = async (files: Readonly<Record<string, string>>) => {
+      app.repository.commit(files);
+      return app.repository.push();
+    };
+    await app.repository.tailrace('git:remote', '-a', app.name);
+    expect((await push({ 'README.md': 'x' })).stderr).toMatch(
+      /node_modules is in the source, without a lock file: it is used/,
+    );
+    expect(await app.json()).toMatchObject({ ms: '2.0.9' });
+    const locked = await push({ 'package-lock.json': NPM_LOCK });
+    expect(locked.stderr).toMatch(
+      /node_modules is in the source: it is replaced by what package-lock\.json says/,
+    );
+    await until('the locked version', async () => (await app.json()).ms === '2.1.0');
+  });
+
   it('Plug’n’Play: the packages are in the slug, and found without the cache that they came by', async () => {
     const app = await PushedApp.create(server, {
       'package.json': packageJson({
@@ -198,7 +217,7 @@ describe('a lock file', { timeout: 180_000 }, () => {
       'yarn.lock': YARN_LOCK,
     });
     expect((await app.push()).status).toBe(0);
-    expect(JSON.parse((await app.fetch()).text)).toMatchObject({ ms: '2.1.0' });
+    expect(await app.json()).toMatchObject({ ms: '2.1.0' });
   });
 });
 
@@ -216,7 +235,7 @@ describe('engines.node', { timeout: 180_000 }, () => {
     expect(pushed.output).toMatch(/-----> Node\.js 14\.21\.\d+\n-----> npm 9\./);
     expect(pushed.output).toMatch(/^ +by v14\./m);
     expect(pushed.status).toBe(0);
-    expect(JSON.parse((await app.fetch()).text).node).toMatch(/^v14\./);
+    expect((await app.json()).node).toMatch(/^v14\./);
     // Fetched for all apps, once.
     const tools = readdirSync(join(server.data, 'caches', 'tools', 'npm'));
     expect(tools.filter((name) => /^node-linux-\w+@14\./.test(name))).toHaveLength(1);
@@ -231,7 +250,7 @@ describe('engines.node', { timeout: 180_000 }, () => {
       / ! {5}engines\.node in package\.json is "999\.x": this server has Node\.js v\S+ only, .*There is no node-\S+ 999\.x/,
     );
     expect(pushed.status).toBe(0);
-    expect(JSON.parse((await app.fetch()).text).node).toBe(process.version);
+    expect((await app.json()).node).toBe(process.version);
     const odd = await app.push({ 'package.json': '{"engines":{"node":"the newest"}}' });
     expect(odd.output).toMatch(
       / ! {5}engines\.node in package\.json is "the newest", which is no range of versions/,
@@ -267,13 +286,10 @@ describe('a Node.js build', { timeout: 120_000 }, () => {
     });
     await app.config({ WEB_MEMORY: '128' });
     expect((await app.push()).status).toBe(0);
-    expect(JSON.parse((await app.fetch()).text).concurrency).toBe('4');
+    expect((await app.json()).concurrency).toBe('4');
     await app.repository.tailrace('ps:scale', '-a', app.name, 'web=1:standard-2x');
     await app.repository.tailrace('ps:restart', '-a', app.name);
-    await until(
-      'a dyno with more memory',
-      async () => JSON.parse((await app.fetch()).text).concurrency === '8',
-    );
+    await until('a dyno with more memory', async () => (await app.json()).concurrency === '8');
     const run = (...vars: string[]) =>
       app.repository.tailrace(
         'run',

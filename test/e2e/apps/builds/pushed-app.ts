@@ -55,6 +55,15 @@ export class PushedApp {
     return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
   }
 
+  /** What its web dyno answers as JSON, when it is up. */
+  json(): Promise<Record<string, string>> {
+    return until(`an answer of ${this.name}`, async () => {
+      const { status, text } = await this.fetch();
+      if (status !== 200 || text === '') throw new Error(`${status} ${text}`);
+      return JSON.parse(text) as Record<string, string>;
+    });
+  }
+
   /** Waits until a line of its dynos has come. */
   async waitForLine(pattern: RegExp): Promise<RegExpExecArray> {
     return until(`${pattern} of ${this.name}`, async () => {
