@@ -14,8 +14,14 @@ import { authorizeKeyOrPartner } from './addons/partner-access.ts';
 import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
 import { SingleUseTickets } from './addons/single-use-tickets.ts';
 import { accountRoutes } from './apps/account.ts';
+import { type AppSetupRouteDependencies, appSetupRoutes } from './apps/app-setups.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
+import {
+  type BuildpackRouteDependencies,
+  buildpackRegistryRoutes,
+  buildpackRoutes,
+} from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
 import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
@@ -25,6 +31,7 @@ import { type FormationRouteDependencies, formationRoutes } from './apps/formati
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
 import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
+import { unsupportedRoutes } from './apps/unsupported.ts';
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
@@ -134,7 +141,9 @@ export interface ApiDependencies
   extends AddonDrainRouteDependencies,
     Omit<AddonRouteDependencies, 'addonLinks'>,
     AppRouteDependencies,
+    AppSetupRouteDependencies,
     AuthorizationRouteDependencies,
+    BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
     DomainRouteDependencies,
@@ -194,6 +203,7 @@ export async function registerApiRoutes(
     for (const registerRoutes of [
       accountRoutes,
       appRoutes,
+      appSetupRoutes,
       dynoRoutes,
       oneOffDynoRoutes,
       formationRoutes,
@@ -205,8 +215,10 @@ export async function registerApiRoutes(
       attachmentRoutes,
       dataServiceRoutes,
       buildRoutes,
+      buildpackRoutes,
       domainRoutes,
       emptyListRoutes,
+      unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
       logDrainRoutes,
@@ -225,6 +237,7 @@ export async function registerApiRoutes(
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
+  buildpackRegistryRoutes(server);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);

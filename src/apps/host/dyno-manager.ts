@@ -11,6 +11,7 @@ import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
 import type { Isolation } from '../processes/bubblewrap.ts';
+import type { Environment } from '../processes/config/dyno-env.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
 import { type DynoInfo, STOP_GRACE_MS } from '../processes/dyno.ts';
 import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
@@ -19,7 +20,7 @@ import type { ChunkSink } from '../processes/output/line-sink.ts';
 import { DynoPidFile } from '../processes/pid-file.ts';
 import { firstPortOf, PortAllocator } from '../processes/ports.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
-import type { DynoSizesRecord } from '../records/dyno-sizes.ts';
+import { type DynoSizesRecord, loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
 import { hasFeature } from '../records/features.ts';
 import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
@@ -34,6 +35,8 @@ import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from 
 import { errorPageUrls } from './custom-error-pages.ts';
 import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
+import { substituteProcessType } from './one-off/process-type-command.ts';
+import { adoptSlug } from './release/adopt-slug.ts';
 import { ReleasePhases } from './release/release-phases.ts';
 import type { Releaser } from './release/releaser.ts';
 import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
@@ -83,6 +86,8 @@ interface DynoManagerOptions {
   readonly releaser: () => Releaser;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
+  /** What runs while the app and its add-ons still do. Never rejects. */
+  readonly beforeRemoval: (app: AppRecord) => Promise<void>;
   readonly log: Log;
 }
 
@@ -217,7 +222,9 @@ export class DynoManager implements DynoRunner {
   async run(record: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary> {
     const { releaseSpec } = this.options.runningApps.requireApp(record.id).deployment;
     if (!releaseSpec) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
-    const dyno = await this.oneOffs.run(record.id, releaseSpec, request, this.lineSink(record.id));
+    const command = substituteProcessType(request.command, releaseSpec.entries);
+    const lines = this.lineSink(record.id);
+    const dyno = await this.oneOffs.run(record.id, releaseSpec, { ...request, command }, lines);
     this.options.log.info(
       { app: record.name, dyno: dyno.name, attached: request.attach },
       'one-off dyno started',
@@ -265,6 +272,7 @@ export class DynoManager implements DynoRunner {
   /** Stops everything that an app runs, and deletes its files. */
   async deleteApp(record: AppRecord): Promise<void> {
     await this.addons.rejectAppRemoval(record);
+    await this.options.beforeRemoval(record);
     const app = this.deployments.get(record.id);
     this.options.log.info({ app: record.name }, 'app deleted');
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
@@ -286,6 +294,16 @@ export class DynoManager implements DynoRunner {
     const found = await this.options.store.get<SlugRecord>(app, slugRecordKey(id));
     if (!found || !this.slugFiles.has(id)) throw new TailraceError('not_found', "Couldn't find that slug.");
     return found.value;
+  }
+
+  /** @throws TailraceError `not_found` when no app has it, `conflict` for an app that runs in its own folder */
+  async adoptSlug(app: AppId, id: string): Promise<string> {
+    if (this.isLocalApp(app))
+      throw new TailraceError(
+        'conflict',
+        'This app runs in its own folder by `tailrace start`: it takes no slug of another.',
+      );
+    return adoptSlug({ ...this.options, slugFiles: this.slugFiles }, app, id);
   }
 
   // --- parts ---
@@ -392,9 +410,20 @@ export class DynoManager implements DynoRunner {
     return slugReleaseSpec(release, record.value, await loadFormation(store, app), {
       env: hostEnvironment(process.env),
       cwd: this.stateFolder,
-      createWorkspace: (dynoId) => this.slugFiles.createWorkspace(record.value.id, dynoId),
+      createWorkspace: async (dynoId, type) => {
+        const workspace = await this.slugFiles.createWorkspace(record.value.id, dynoId);
+        return { ...workspace, env: { ...workspace.env, ...(await this.memoryVariables(app, type)) } };
+      },
       profileScript: PROFILE_SCRIPT,
     });
+  }
+
+  /** What a dyno's programs know of its memory, as on Heroku: `DYNO_RAM`, in MB. */
+  private async memoryVariables(app: AppId, type: string): Promise<Environment> {
+    const { store, memory } = this.options;
+    if (memory.quota === undefined) return {};
+    const sizes = await loadDynoSizes(store, app);
+    return { DYNO_RAM: String(Math.floor((memory.quota * memoryMultiplier(sizes[type])) / 1_048_576)) };
   }
 
   private runInBackground({ name }: AppRecord, work: Promise<void>): void {

@@ -17,6 +17,8 @@ export interface DynoInfo {
   name: string;
   type: string;
   command: string;
+  /** When it isn't the size of its type. */
+  size?: string;
   state: DynoState;
   port?: number;
   /** The loopback address on which its port accepts connections. */
@@ -48,6 +50,7 @@ export interface DynoOptions {
   killDaemonized?: boolean;
   lines: LineSink;
   id?: string;
+  size?: string;
   port?: number;
   /** Is it up only when its port accepts connections? Default: if it is a web dyno with a port. */
   awaitPort?: boolean;
@@ -84,10 +87,10 @@ export class Dyno {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: DynoOptions) {
-    const { id = randomUUID(), name, type, command, port } = options;
+    const { id = randomUUID(), name, type, command, size, port } = options;
     const now = new Date();
     this.#options = options;
-    this.#info = { id, name, type, command, state: 'starting', port, createdAt: now, updatedAt: now };
+    this.#info = { id, name, type, command, size, state: 'starting', port, createdAt: now, updatedAt: now };
     this.exited = new Promise((resolve) => {
       this.#resolveExited = resolve;
     });
