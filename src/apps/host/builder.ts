@@ -11,6 +11,7 @@ import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { type BuildResult, buildApp } from '../build/build-app.ts';
 import { BuildError } from '../build/steps/build-error.ts';
+import { killByVariable } from '../processes/kill-daemonized.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import { BUILDS_MAX, BuildHistory } from '../records/build-history.ts';
 import { Build } from '../records/build-record.ts';
@@ -149,7 +150,9 @@ export class Builder implements Builds {
 
   /** Aborts the builds that run. */
   close(): void {
-    this.abort.abort();
+    this.abort.abort(
+      new BuildError('The server is stopping: nothing was released. Push again when it is back.'),
+    );
   }
 
   private async buildAndRelease(app: AppRecord, source: string, build: Build): Promise<void> {
@@ -189,6 +192,7 @@ export class Builder implements Builds {
       this.log(app, build, `       ${webUrl(app.name)} deployed to Tailrace`);
       await this.deleteOldSlugs(app.id);
     } finally {
+      await killByVariable(`REQUEST_ID=${build.id}`);
       await rm(work, { recursive: true, force: true, maxRetries: 3 });
     }
   }

@@ -1,15 +1,24 @@
-/** Processes that have left their dyno's group (daemons): they are found by the dyno's id in their environment. */
+/** Processes that have left their group (daemons): they are found by a variable in their environment. */
 import { readdir, readFile } from 'node:fs/promises';
 
 /**
  * Kills every process with a dyno's id in its environment, when the dyno itself has ended. Without `/proc` none is found.
  * @returns how many there were
  */
-export async function killDaemonized(dynoId: string): Promise<number> {
+export function killDaemonized(dynoId: string): Promise<number> {
+  return killByVariable(`HEROKU_DYNO_ID=${dynoId}`);
+}
+
+/**
+ * Kills every process with a variable in its environment. Without `/proc` none is found.
+ * @param variable `NAME=value`, which only those have
+ * @returns how many there were
+ */
+export async function killByVariable(variable: string): Promise<number> {
   let killed = 0;
   // A daemon may fork during a scan; a third scan finds only what forks for ever.
   for (let pass = 0; pass < 3; pass++) {
-    const found = await pidsWithDynoId(dynoId);
+    const found = await pidsWithVariable(variable);
     if (found.length === 0) break;
     for (const pid of found) {
       try {
@@ -23,14 +32,13 @@ export async function killDaemonized(dynoId: string): Promise<number> {
   return killed;
 }
 
-async function pidsWithDynoId(dynoId: string): Promise<number[]> {
+async function pidsWithVariable(variable: string): Promise<number[]> {
   const names = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const marker = `HEROKU_DYNO_ID=${dynoId}`;
   const found: number[] = [];
   for (const name of names) {
     // Somebody else's can't be read. A zombie's is empty.
     const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
-    if (environment.split('\0').includes(marker)) found.push(Number(name));
+    if (environment.split('\0').includes(variable)) found.push(Number(name));
   }
   return found;
 }

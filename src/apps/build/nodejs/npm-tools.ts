@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import semver from 'semver';
-import { BuildError } from '../steps/build-error.ts';
+import { BuildError, throwIfStopped } from '../steps/build-error.ts';
 import { runStep } from '../steps/build-step.ts';
 
 /** So long the newest version of a range counts as the newest. */
@@ -112,7 +112,7 @@ export class NpmTools {
       signal,
       onLine: (line) => lines.push(line),
     });
-    if (signal.aborted) throw new BuildError('The build took too long, and was stopped.');
+    throwIfStopped(signal);
     return result;
   }
 }

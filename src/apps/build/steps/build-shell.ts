@@ -1,7 +1,7 @@
 /** What the steps of one build have in common: its output, its environment, and how its programs are run. */
 import type { Environment } from '../../processes/config/dyno-env.ts';
 import { hostEnvironment } from '../slug-files.ts';
-import { BuildError } from './build-error.ts';
+import { BuildError, throwIfStopped } from './build-error.ts';
 import { runStep, type StepResult } from './build-step.ts';
 
 interface BuildShellOptions {
@@ -22,7 +22,7 @@ interface RunOptions {
 
 /** Config vars that would break the programs of a build rather than set them up. */
 const NOT_FOR_BUILDS =
-  /^(PATH|HOME|TMPDIR|SHELL|STACK|IFS|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|GIT_.*|LD_.*|DYLD_.*|NODE_OPTIONS|PYTHONHOME|PYTHONPATH|PIP_TARGET|PIP_PREFIX|PIP_USER|GEM_HOME|GEM_PATH|RUBYOPT|RUBYLIB|GOROOT|GOPATH|GOBIN)$/;
+  /^(PATH|HOME|TMPDIR|SHELL|STACK|REQUEST_ID|SOURCE_VERSION|IFS|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|GIT_.*|LD_.*|DYLD_.*|NODE_OPTIONS|PYTHONHOME|PYTHONPATH|PIP_TARGET|PIP_PREFIX|PIP_USER|GEM_HOME|GEM_PATH|RUBYOPT|RUBYLIB|GOROOT|GOPATH|GOBIN)$/;
 
 /** Of the server: how it reaches registries from where it is. */
 const NETWORK_VARIABLES = [
@@ -148,9 +148,9 @@ export class BuildShell {
     return result;
   }
 
-  /** @throws BuildError when the build has taken too long, or the server ends */
+  /** @throws BuildError when the build has been stopped */
   throwIfAborted(): void {
-    if (this.signal.aborted) throw new BuildError('The build took too long, and was stopped.');
+    throwIfStopped(this.signal);
   }
 
   private step(program: string, args: readonly string[], { env, cwd }: RunOptions) {

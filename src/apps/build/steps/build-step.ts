@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { Environment } from '../../processes/config/dyno-env.ts';
+import { LineReader } from '../../processes/output/line-reader.ts';
 import { signalGroup } from '../../processes/process-group.ts';
 
 export interface BuildStep {
@@ -24,8 +25,13 @@ export interface StepResult {
 }
 
 const STDOUT_MAX = 1_048_576;
+/** What a dead program left in its pipes is read in microseconds; this is for daemons, which hold them open. */
+const READ_TO_END_MS = 1_000;
 
-/** Runs one program of a build, in a process group of its own, which ends with it. Never rejects. */
+/**
+ * Runs one program of a build, in a process group of its own, which ends with it. What has left the group goes on, and isn't
+ * waited for. Never rejects.
+ */
 export async function runStep(step: BuildStep): Promise<StepResult> {
   const { program, args, cwd, env, onLine, capturesStdout = false, signal } = step;
   if (signal.aborted) return { status: 137, stdout: '' };
@@ -46,17 +52,35 @@ export async function runStep(step: BuildStep): Promise<StepResult> {
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       stdout = (stdout + text).slice(0, STDOUT_MAX);
     });
-  else if (child.stdout) createInterface({ input: child.stdout }).on('line', onLine);
-  if (child.stderr) createInterface({ input: child.stderr }).on('line', onLine);
+  else if (child.stdout) readLines(child.stdout, onLine);
+  if (child.stderr) readLines(child.stderr, onLine);
+  let timer: NodeJS.Timeout | undefined;
   const status = await new Promise<number>((resolve) => {
     child.once('error', (error) => {
       onLine(error.message);
       resolve(127);
     });
-    // What it left in the background is killed, which closes the pipes.
-    child.once('exit', killGroup);
+    child.once('exit', () => {
+      // What it left in the background is killed, which closes the pipes.
+      killGroup();
+      timer = setTimeout(() => {
+        for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+      }, READ_TO_END_MS);
+    });
     child.once('close', (code) => resolve(code ?? 137));
   });
+  clearTimeout(timer);
   signal.removeEventListener('abort', killGroup);
   return { status, stdout };
+}
+
+/** In pieces, when a line has no end. What comes between carriage returns are lines, too: progress bars. */
+function readLines(stream: Readable, onLine: (line: string) => void): void {
+  new LineReader(stream, {
+    onLine: (bytes) => {
+      const line = bytes.toString('utf8');
+      if (!line.includes('\r')) return onLine(line);
+      for (const part of line.split('\r')) if (part !== '') onLine(part);
+    },
+  });
 }
