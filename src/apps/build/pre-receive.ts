@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { request } from 'undici';
 import { checkOutCommit } from './git/checkout.ts';
+import { runGit } from './git/git-command.ts';
 import { packFolder } from './tar.ts';
 
 const BRANCHES = ['refs/heads/main', 'refs/heads/master'];
@@ -20,6 +21,8 @@ const {
   HOOK_HOME,
 } = process.env;
 const authorization = HOOK_AUTHORIZATION;
+// Its client has gone: the build goes on, and what is here is removed at its end.
+process.stdout.on('error', () => {});
 
 const updates = (await text(process.stdin))
   .split('\n')
@@ -47,6 +50,7 @@ async function deploy(commit: string): Promise<number> {
   const work = await mkdtemp(join(HOOK_FOLDER, 'push-'));
   const file = join(work, 'source.tgz');
   try {
+    await requireCommit(commit);
     await packCommit(commit, work, file);
     const { source_blob: source } = await callApi<{
       source_blob: { put_url: string; get_url: string; max_bytes: number };
@@ -71,6 +75,16 @@ async function deploy(commit: string): Promise<number> {
   } finally {
     await rm(work, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** Git refuses a branch that is something else, but only after this hook. @throws Error */
+async function requireCommit(object: string): Promise<void> {
+  const { stdout } = await runGit(['cat-file', '-t', object], process.env);
+  const type = stdout.toString().trim();
+  if (type !== 'commit')
+    throw new Error(
+      `That is a ${type || 'missing object'}, and a branch needs a commit: push what it stands for (git push tailrace NAME^{commit}:main).`,
+    );
 }
 
 /** Git's environment lets this see objects which aren't accepted yet. */

@@ -68,10 +68,19 @@ export class Builder implements Builds {
   }
 
   /**
-   * Begins to build, and removes the archive afterwards.
+   * Begins to build, and removes the archive afterwards, or when it can't.
    * @throws TailraceError `conflict` while another build of the app runs, or for a local app
    */
   async begin(app: AppRecord, source: string, commit: string): Promise<Build> {
+    try {
+      return await this.beginOne(app, source, commit);
+    } catch (error) {
+      await rm(source, { force: true });
+      throw error;
+    }
+  }
+
+  private async beginOne(app: AppRecord, source: string, commit: string): Promise<Build> {
     const { dynoManager, log } = this.options;
     if (dynoManager.isLocalApp(app.id))
       throw new TailraceError(

@@ -21,7 +21,10 @@ export class GrowingText {
 
   append(line: string): void {
     const charCount = this.charCount + line.length + 1;
-    if (this.isFull || charCount > this.charCountMax) return this.appendLast(line);
+    if (this.isFull || charCount > this.charCountMax) {
+      this.appendLast(line);
+      return;
+    }
     this.charCount = charCount;
     this.lines.push(line);
     this.notifyReaders();

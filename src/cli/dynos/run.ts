@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { APP_OPTION, ApiClient, resolveApp, resolveEndpoint } from '../api-client.ts';
 import { collectValues, parseVariables } from '../repeated-option.ts';
+import { splitTrailingApp } from './trailing-app.ts';
 
 interface DynoView {
   readonly name: string;
@@ -35,10 +36,12 @@ export function runCommands(program: Command): void {
     .option('--no-tty', 'no terminal, only pipes')
     .option('-x, --exit-code', "end with the command's status; it always does")
     .action(async (words: string[], options: RunOptions) => {
-      process.exitCode = await runAttached(words, options);
+      const wanted = await withTrailingApp(words, options);
+      process.exitCode = await runAttached(wanted.words, wanted.options);
     });
   common('run:detached', `run ${command} in the background; what it says is in the stream`).action(
-    async (words: string[], options: RunOptions) => {
+    async (given: string[], givenOptions: RunOptions) => {
+      const { words, options } = await withTrailingApp(given, givenOptions);
       const client = new ApiClient();
       const app = await resolveApp(client, options.app);
       const { size, type } = options;
@@ -59,6 +62,24 @@ export function runCommands(program: Command): void {
       const { client, path } = await resolveEndpoint(options, `/dynos/${encodeURIComponent(dyno)}`);
       await client.request('POST', path, { command: words.length > 0 ? shellCommandLine(words) : 'bash' });
     });
+}
+
+/** `run bash -a shop`, as Heroku's users write it: the app, if there is one of that name, and not two words of the command. */
+async function withTrailingApp(
+  words: readonly string[],
+  options: RunOptions,
+): Promise<{ words: readonly string[]; options: RunOptions }> {
+  const isMarked = process.argv.includes('--');
+  const split = options.app === undefined && !isMarked ? splitTrailingApp(words) : undefined;
+  if (split === undefined) return { words, options };
+  try {
+    await new ApiClient().request('GET', `/apps/${encodeURIComponent(split.app)}`);
+  } catch (error) {
+    if (error instanceof TailraceError && error.code === 'not_found') return { words, options };
+    throw error;
+  }
+  const { app, noTty } = split;
+  return { words: split.words, options: { ...options, app, ...(noTty ? { tty: false } : {}) } };
 }
 
 async function runAttached(words: readonly string[], options: RunOptions): Promise<number> {

@@ -130,6 +130,17 @@ describe('git push', { timeout: 180_000 }, () => {
     expect(await versions(name)).toEqual(['v1 succeeded']);
   });
 
+  it('a tag is no commit: refused before anything is built', async () => {
+    const { name, repository } = await created();
+    repository.git('tag', '-a', '-m', 'first', 'v1.0');
+    const pushed = await repository.push('v1.0:refs/heads/main');
+    expect(pushed.stderr).toMatch(/That is a tag, and a branch needs a commit: push what it stands for/);
+    expect(pushed.status).not.toBe(0);
+    expect(await versions(name)).toEqual(['v1 succeeded']);
+    expect((await repository.push('v1.0^{commit}:refs/heads/main')).status).toBe(0);
+    expect(await versions(name)).toEqual(['v1 succeeded', 'v2 succeeded']);
+  });
+
   it('two at once: one of them is told to wait', async () => {
     const go = join(server.data, 'go');
     const { name, repository } = await created({
@@ -149,6 +160,9 @@ describe('git push', { timeout: 180_000 }, () => {
     expect(second.status).not.toBe(0);
     writeFileSync(go, '');
     expect((await first).status).toBe(0);
+    // Neither the one that was built nor the one that wasn't leaves its archive behind.
+    const uploads = join(server.data, 'uploads');
+    await until('the end of the uploads', async () => readdirSync(uploads).length === 0);
   });
 
   it('the release command runs before, and when it fails the old release stays', async () => {

@@ -50,6 +50,17 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     expect((await run(['no-such-program'])).status).toBe(127);
   });
 
+  it('takes the app behind the command, as Heroku’s users write it, if there is such an app', async () => {
+    await deploy();
+    const env = { ...server.env };
+    const behind = await runTailrace(['run', 'echo $A', '-a', APP, '--exit-code'], { env });
+    expect(behind.stdout).toMatch(/^one\n/);
+    const own = await run(['printf', '%s\\n', '-a', 'no-such-app']);
+    expect(own.stdout).toMatch(/^-a\nno-such-app\n/);
+    const marked = await runTailrace(['run', '-a', APP, '--', 'echo', '-a', APP], { env });
+    expect(marked.stdout).toMatch(new RegExp(`^-a ${APP}\n`));
+  });
+
   it('pipes input through, byte by byte', async () => {
     const input = randomBytes(2_000_000).toString('base64');
     const { stdout, status } = await run(['cat'], input);

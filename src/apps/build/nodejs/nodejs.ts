@@ -90,7 +90,14 @@ async function buildPackages(shell: BuildShell, input: PackagesToBuild): Promise
   const runScript = async (name: string, ...flags: string[]): Promise<void> => {
     if (app.scripts[name] === undefined) return;
     shell.heading(`Running the script ${name}`);
-    await shell.runOrFail(`The script ${name} in package.json failed`, manager.name, ['run', name, ...flags]);
+    await shell.runOrFail(
+      `The script ${name} in package.json failed`,
+      manager.name,
+      ['run', name, ...flags],
+      {
+        env: { npm_config_update_notifier: 'false' },
+      },
+    );
   };
   await runScript('heroku-prebuild');
   const hasPackages = app.hasPackages || files.has('pnpm-workspace.yaml');
