@@ -1,6 +1,6 @@
 /** One build: a source archive in, a folder that is ready to run and its process types out. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import { redactUrl } from '../../logs/drains/options/drain-record.ts';
@@ -13,6 +13,7 @@ import { describeLfsPointers } from './lfs-pointers.ts';
 import { findLinkOut } from './linked-out.ts';
 import { locate } from './slugignore.ts';
 import { SOURCE_LIMITS } from './source-limits.ts';
+import { readAppText } from './steps/app-files.ts';
 import { BuildError } from './steps/build-error.ts';
 import { BuildShell, buildEnvironment } from './steps/build-shell.ts';
 import { runStep } from './steps/build-step.ts';
@@ -160,12 +161,11 @@ async function rejectLinkOut(folder: string, paths?: readonly string[]): Promise
 }
 
 async function readProcfile(folder: string): Promise<Record<string, string>> {
-  const file = join(folder, 'Procfile');
   // A buildpack may have made one.
-  await rejectLinkOut(folder, ['Procfile']);
-  if (!existsSync(file)) return {};
+  const text = await readAppText(folder, 'Procfile');
+  if (text === undefined) return {};
   try {
-    const entries = parseProcfile(await readFile(file, 'utf8'));
+    const entries = parseProcfile(text);
     return Object.fromEntries(entries.map(({ type, command }) => [type, command]));
   } catch (error) {
     if (error instanceof ProcfileError) throw new BuildError(error.message, { cause: error });

@@ -23,6 +23,12 @@ async function refused(method: string, path: string, body: unknown): Promise<[nu
 }
 
 describe('pushes', { timeout: 90_000 }, () => {
+  it('of a Procfile that is a folder', async () => {
+    const repository = new GitRepository(server, { 'Procfile/x': 'web: sleep 1000\n' });
+    await repository.tailrace('create', `folder-${process.pid}`);
+    expect((await repository.push()).stderr).toMatch(/Procfile must be a file\./);
+  });
+
   it('of nothing, of no app at all, and of a Procfile in UTF-16', async () => {
     const repository = new GitRepository(server, { 'README.md': 'no Procfile\n' });
     await repository.tailrace('create', APP);

@@ -74,5 +74,8 @@ export function unknownAppSentence(files: ReadonlySet<string>): string {
     return 'This looks like Python, but says nowhere which packages it needs: add a requirements.txt, uv.lock, poetry.lock or Pipfile.lock, and commit it.';
   if (files.has('Dockerfile'))
     return 'There is a Dockerfile, and images aren’t built here: add a Procfile ("web: ./server") and what its language needs, or name a buildpack (tailrace buildpacks:set URL).';
+  const misspelled = [...files].find((name) => /^procfile(\.txt)?$/i.test(name));
+  if (misspelled !== undefined)
+    return `There is a ${misspelled}, but its name must be Procfile: git mv ${misspelled} Procfile, and commit.`;
   return 'No language is recognized, and there is no Procfile: add a Procfile ("web: node server.js"), a package.json, requirements.txt, Gemfile, go.mod or index.html to the top folder, and commit it; or name a buildpack (tailrace buildpacks:set URL).';
 }

@@ -31,6 +31,8 @@ describe('an app that isn’t built here is refused with what to do', () => {
     [['pyproject.toml'], /looks like Python/],
     [['Dockerfile'], /There is a Dockerfile/],
     [['README.md'], /No language is recognized, and there is no Procfile: add a Procfile/],
+    [['procfile'], /There is a procfile, but its name must be Procfile: git mv procfile Procfile/],
+    [['Procfile.txt'], /git mv Procfile.txt Procfile/],
   ] as const)('nor is anything else: %j', (files, message) => {
     expect(unknownAppSentence(new Set(files))).toMatch(message);
   });
