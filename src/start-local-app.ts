@@ -10,8 +10,8 @@ import { APP_NAME_PATTERN } from './apps/records/app-registry.ts';
 import type { Config } from './apps/records/release-record.ts';
 import { TailraceError } from './common/errors.ts';
 import { LineFilter } from './logs/syslog/line-filter.ts';
+import { stripColors } from './logs/syslog/message-text.ts';
 import { PLAIN_TEXT_ENCODINGS, STRING_ENCODING } from './logs/tails/output/encodings.ts';
-import { stripColors } from './logs/tails/output/sanitize.ts';
 import { TailSession, type TailSink } from './logs/tails/tail-session.ts';
 import type { RunningServer } from './server.ts';
 

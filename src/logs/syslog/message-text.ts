@@ -1,5 +1,19 @@
 import type { RecordCursor } from './batch.ts';
 
+const ESCAPE = '\u001b';
+/** SGR of ECMA-48 section 8.3.117, which terminals color text by. */
+const COLORS = /\u001b\[[\d;:]*m/g;
+
+/** May there be color codes in a text? */
+export function hasColors(text: string): boolean {
+  return text.includes(ESCAPE);
+}
+
+/** A text without color codes: for files and pipes, and for searches, where what they stand between are words of one piece. */
+export function stripColors(text: string): string {
+  return hasColors(text) ? text.replace(COLORS, '') : text;
+}
+
 /** One line's message as text, decoded when it is read; one object is reused for line after line. */
 export class MessageText {
   private bytes: Buffer = Buffer.alloc(0);
@@ -26,5 +40,15 @@ export class MessageText {
   get utf8(): string {
     this.utf8Text ??= this.bytes.toString('utf8', this.start, this.end);
     return this.utf8Text;
+  }
+
+  /** {@link latin1} without its colors; undefined when it has none. */
+  get plainLatin1(): string | undefined {
+    return hasColors(this.latin1) ? stripColors(this.latin1) : undefined;
+  }
+
+  /** {@link utf8} without its colors; undefined when it has none. */
+  get plainUtf8(): string | undefined {
+    return hasColors(this.utf8) ? stripColors(this.utf8) : undefined;
   }
 }

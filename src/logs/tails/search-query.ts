@@ -1,12 +1,12 @@
 /**
  * The query of a search box: `timeout "could not connect" -healthcheck /status=5\d\d/`. All terms have to match
- * the message, those with a dash must not.
+ * the message, those with a dash must not. Color codes in it count for nothing, unless they are searched for.
  */
 import { RE2JS, RE2JSException } from 're2js';
 import { TailraceError } from '../../common/errors.ts';
 import { PATTERN_SIZE_MAX, patternSize } from '../../common/limits/pattern-size.ts';
 import type { MessageMatcher } from '../syslog/line-filter.ts';
-import type { MessageText } from '../syslog/message-text.ts';
+import { hasColors, type MessageText, stripColors } from '../syslog/message-text.ts';
 
 /** Longest query, in characters, and most terms in it: every line of a stream is matched against each of them. */
 const QUERY_LENGTH_MAX = 1_000;
@@ -63,7 +63,8 @@ export class SearchQuery implements MessageMatcher {
   mayMatch(bytes: Buffer): boolean {
     if (this.prefilters.length === 0) return true;
     const text = bytes.toString('latin1', 0, bytes.length);
-    return this.prefilters.every((prefilter) => prefilter.test(text));
+    const plain = hasColors(text) ? stripColors(text) : undefined;
+    return this.prefilters.every((prefilter) => prefilter.test(text) || (plain && prefilter.test(plain)));
   }
 }
 
@@ -102,9 +103,14 @@ function wordTerm(text: string, negated: boolean): Term {
   const literal = text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
   const pattern = new RegExp(literal, 'i');
   if (/^[\x20-\x7e]*$/.test(text))
-    return { negated, matches: (message) => pattern.test(message.latin1), prefilter: pattern };
+    return {
+      negated,
+      matches: (message) => pattern.test(message.latin1) || pattern.test(message.plainLatin1 ?? ''),
+      prefilter: pattern,
+    };
   const lower = text.toLowerCase();
-  return { negated, matches: (message) => message.utf8.toLowerCase().includes(lower) };
+  const isIn = (searched: string | undefined): boolean => searched?.toLowerCase().includes(lower) === true;
+  return { negated, matches: (message) => isIn(message.utf8) || isIn(message.plainUtf8) };
 }
 
 function regexTerm(text: string, negated: boolean, anyCase: boolean): Term {
@@ -120,7 +126,14 @@ function regexTerm(text: string, negated: boolean, anyCase: boolean): Term {
     );
   try {
     const expression = RE2JS.compile(text, anyCase ? RE2JS.CASE_INSENSITIVE : 0);
-    return { negated, matches: (message) => expression.test(message.utf8) };
+    return {
+      negated,
+      matches: (message) => {
+        if (expression.test(message.utf8)) return true;
+        const plain = message.plainUtf8;
+        return plain !== undefined && expression.test(plain);
+      },
+    };
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error;
     throw new TailraceError(

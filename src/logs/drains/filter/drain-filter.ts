@@ -3,6 +3,7 @@ import { RE2JS } from 're2js';
 import type { Sequence } from '../../store/contract.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
 import { LineFilter } from '../../syslog/line-filter.ts';
+import { hasColors, stripColors } from '../../syslog/message-text.ts';
 import type { DrainOptions } from '../options/drain-options.ts';
 
 /** Decides line by line; the line is under the cursor. */
@@ -28,7 +29,10 @@ export function createDrainFilter(options: DrainOptions): LinePredicate | undefi
 function matchesAny(patterns: readonly string[]): LinePredicate {
   const pattern = RE2JS.compile(patterns.map((one) => `(?:${one})`).join('|'));
   // Not with a matcher: that looks for where a match is, step by step.
-  return (line, bytes) => pattern.test(bytes.toString('utf8', line.messageStart, line.textEnd));
+  return (line, bytes) => {
+    const message = bytes.toString('utf8', line.messageStart, line.textEnd);
+    return pattern.test(message) || (hasColors(message) && pattern.test(stripColors(message)));
+  };
 }
 
 /** A number from 0 to 1 for a line, always the same one: a retry has to have the same lines. */
