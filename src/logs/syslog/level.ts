@@ -28,8 +28,6 @@ const FIELD = new RegExp(
 const WORD = new RegExp(`^(?:${NAME})$`, 'i');
 /** What some write instead, behind a time only: `[08:00:00 ERR]` (Serilog), `8:00AM WRN` (zerolog), `[erro]` (RabbitMQ). */
 const SHORT_WORD = /^(?:ERR|WRN|INF|DBG|TRC|VRB|FTL|PNC|erro|noti|debu)$/;
-/** Ruby's logger (`E, [2012-12-10T03:00:48 #7] ERROR -- : …`) and klog (`E1210 03:00:48.1 7 main.go:1] …`). */
-const INITIAL = /^([DIWEF])(?:, \[|\d{4}(?:\d\d)? \d\d:)/;
 /** Heroku's own error codes (`Error R14 (…)`), the name of an exception. */
 const FAILURE =
   /^(?:Error [A-Z]\d+\b|(?:Uncaught )?(?!(?:[Nn]o|has|last|Last)(?:Error|Exception)\b)[\w.$:]{0,80}(?:Error|Exception)(?::|$))/;
@@ -49,6 +47,12 @@ const FORMS: readonly (readonly [first: string, form: RegExp, level?: LogLevel])
   ['t', /^thread '[^']{1,80}' panicked at /, 'error'],
   ['*', /^\*\* \(\w/, 'error'],
   ['(', /^\(node:\d{1,10}\) Unhandled/, 'error'],
+  // Ruby's logger (`E, [2012-12-10T03:00:48 #7] ERROR -- : …`) and klog (`E1210 03:00:48.1 7 main.go:1] …`).
+  ['E', /^(E)(?:, \[|\d{4}(?:\d\d)? \d\d:)/],
+  ['W', /^(W)(?:, \[|\d{4}(?:\d\d)? \d\d:)/],
+  ['F', /^(F)(?:, \[|\d{4}(?:\d\d)? \d\d:)/],
+  ['I', /^(I)(?:, \[|\d{4}(?:\d\d)? \d\d:)/],
+  ['D', /^(D)(?:, \[|\d{4}(?:\d\d)? \d\d:)/],
   // sd-daemon(3): a severity before the text.
   ['<', /^<([0-7])>/],
   // Apache: `[Sat Nov 21 08:00:00.123 2026] [core:error] [pid 7] …`.
@@ -135,8 +139,7 @@ export function messageLevel(message: string): LogLevel | undefined {
   const level = formLevel(text);
   if (level) return level;
   if (mayNameFailure(text) && FAILURE.test(text)) return NOTHING_FAILED.test(text) ? undefined : 'error';
-  const initial = INITIAL.exec(text);
-  return initial ? levelFromWord(initial[1]) : leadingWordLevel(text);
+  return leadingWordLevel(text);
 }
 
 /** The level of one of {@link FORMS}, and of others that can't be told by how they begin. */
