@@ -61,7 +61,7 @@ export function withOffset(exact: string, offset: string | undefined): string {
     const ms = Date.parse(exact);
     return exact + formatOffset(-new Date(Number.isNaN(ms) ? 0 : ms).getTimezoneOffset());
   }
-  return exact + offset.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2').toUpperCase();
+  return exact + offset.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
 }
 
 /** `+05:30` for 330 minutes. */
@@ -77,8 +77,8 @@ export function offsetMinutes(offset: string): number {
   return offset[0] === '-' ? -minutes : minutes;
 }
 
-/** RFC 3339 as many write it: without an offset, or without its colon, with a comma, in small letters, with too many digits. */
-const ALMOST_RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:[.,](\d{1,24}))?([Zz]|[+-]\d\d:?\d\d)?$/;
+/** RFC 3339 as many write it: without an offset, or without its colon, with a comma. */
+const ALMOST_RFC3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?$/;
 
 /**
  * What the time `bytes[start, end)` of a header must have been meant to be, as RFC 5424 has it; undefined when that can't be right
@@ -90,7 +90,7 @@ export function mendTimestamp(bytes: Uint8Array, start: number, end: number): Ui
   const match = ALMOST_RFC3339.exec(written);
   if (!match) return undefined;
   const [, date, clock, fraction, offset] = match;
-  const exact = `${date}T${clock}${fraction ? `.${fraction.slice(0, FRACTION_DIGITS_MAX)}` : ''}`;
+  const exact = `${date}T${clock}${fraction ? `.${fraction}` : ''}`;
   const mended = encoder.encode(withOffset(exact, offset));
   return isTimestamp(mended, 0, mended.length) ? mended : undefined;
 }

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freePort } from '../../../support/free-port.ts';
-import { octetCounted, sendOverTcp } from '../../../support/senders/send-lines.ts';
+import { connectTcp, octetCounted, sendOverTcp } from '../../../support/senders/send-lines.ts';
 import { isSameTime, readSpellings, type Spelling, storedTime } from '../../../support/senders/spellings.ts';
 import { type App, type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
@@ -28,6 +28,12 @@ interface Stored {
 async function portOf(app: App): Promise<number> {
   const port = await freePort();
   await server.request('POST', `/apps/${app.name}/source-rules`, { source: 'senders', port });
+  const isOpen = (): Promise<boolean> =>
+    connectTcp(port).then(
+      (socket) => !!socket.destroy(),
+      () => false,
+    );
+  await until('the port', isOpen);
   return port;
 }
 
