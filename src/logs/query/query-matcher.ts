@@ -9,7 +9,6 @@ import { FieldPath, someDataField, someMessageField, type ValueTest } from './fi
 import { LiteralScanner } from './literal-scanner.ts';
 import { QueryLine } from './query-line.ts';
 import { queryLiterals } from './query-literals.ts';
-import { parseQuery } from './query-parser.ts';
 import {
   type AttributeValue,
   facilityName,
@@ -18,9 +17,9 @@ import {
   type LineAttribute,
   type Query,
   type QueryNode,
-  QuerySyntaxError,
   severityNumber,
 } from './query-syntax.ts';
+import { readQuery } from './read-query.ts';
 import { isAscii, literalSource, roughSource } from './text-pattern.ts';
 import { compareTest, globTest, holds, wordsTest } from './value-tests.ts';
 
@@ -67,21 +66,11 @@ export interface PreparedQuery extends Query {
 
 /**
  * Reads an expression, and prepares to match lines.
- * @param name of the parameter, for the error
  * @throws TailraceError `invalid_params` with a sentence that says where the fault is.
  */
-export function prepareQuery(text: string, name = 'q'): PreparedQuery {
-  const query = readQuery(text, name);
+export function prepareQuery(text: string): PreparedQuery {
+  const query = readQuery(text);
   return { ...query, matcher: query.expression && new QueryMatcher(query.expression, text) };
-}
-
-function readQuery(text: string, name: string): Query {
-  try {
-    return parseQuery(text);
-  } catch (error) {
-    if (!(error instanceof QuerySyntaxError)) throw error;
-    throw new TailraceError('invalid_params', `${name}: ${error.message}`, { cause: error });
-  }
 }
 
 class Compiler {
