@@ -141,9 +141,9 @@ function SearchBox({ page }: { page: PageState }) {
       />
       <kbd>/</kbd>
       {fault !== '' && (
-        <output id="search-fault" class="search-fault">
+        <p id="search-fault" class="search-fault" role="alert">
           {visibleText(fault)}
-        </output>
+        </p>
       )}
     </form>
   );
