@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TIME_FORMS } from '../../common/time-expression.ts';
-import { printQuery } from '../../logs/query/query-printer.ts';
-import type { Query } from '../../logs/query/query-syntax.ts';
+import { withTimes } from '../../logs/query/query-times.ts';
 import { readQuery } from '../../logs/query/read-query.ts';
 import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
 import { printText } from '../format.ts';
@@ -77,7 +76,8 @@ async function showLogs(options: LogsOptions): Promise<void> {
     source: options.source,
     dyno: options.dyno ?? options.ps,
     level: options.level,
-    q: search && withTimesOfHere(options.query ?? '', search),
+    // Times such as 03:00 are in this machine's zone.
+    q: options.query && withTimes(options.query, parseTimeOption),
     since: options.since,
     until: options.until,
     format: options.json ? 'json' : 'text',
@@ -129,20 +129,6 @@ async function showLogs(options: LogsOptions): Promise<void> {
   } finally {
     progress.finish();
   }
-}
-
-/** The search as the server has to get it: times such as 03:00 are in this machine's zone. */
-function withTimesOfHere(text: string, search: Query): string {
-  const { expression, since, until } = search;
-  if (since === undefined && until === undefined) return text;
-  const printed = printQuery({
-    expression,
-    ...(since !== undefined && { since: parseTimeOption(since) }),
-    ...(until !== undefined && { until: parseTimeOption(until) }),
-  });
-  // What has quotes of both kinds can't be written in every place.
-  const isSame = JSON.stringify(readQuery(printed).expression) === JSON.stringify(expression);
-  return isSame ? printed : text;
 }
 
 function parseCount(text: string): number {

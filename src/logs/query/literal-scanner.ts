@@ -67,5 +67,6 @@ export class LiteralScanner {
       }
     }
     this.foundEnd = Number.POSITIVE_INFINITY;
+    this.piece = '';
   }
 }

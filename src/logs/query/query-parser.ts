@@ -250,7 +250,6 @@ class QueryParser {
       const why = explainTime(time);
       throw new QuerySyntaxError(`${name}: at character ${startAt + 1}: ${why}`, startAt + 1);
     }
-    if (this.listName !== undefined) throw this.error(`${name}: is no value`, startAt);
     this[name] = time;
   }
 

@@ -1,4 +1,6 @@
 /** The grammar of searches: what is read from what, and what is said where nothing can be. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseQuery } from '../../../src/logs/query/query-parser.ts';
 import { printQuery } from '../../../src/logs/query/query-printer.ts';
@@ -377,4 +379,31 @@ it('whatever is written is read, or refused with a sentence', () => {
       expect(error, `seed ${seed}: ${text}`).toMatchObject({ name: 'QuerySyntaxError' });
     }
   }
+});
+
+describe('docs/search.md', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../../docs/search.md'), 'utf8');
+
+  it('has only searches that can be read', () => {
+    const rows = text.split('\n').filter((line) => line.startsWith('| `'));
+    const searches = rows.flatMap((row) =>
+      [...row.split(' | ')[0].matchAll(/`([^`]+)`/g)].map(([, one]) => one),
+    );
+    expect(searches.length).toBeGreaterThan(40);
+    for (const search of searches) expect(() => parseQuery(search), search).not.toThrow();
+    for (const [, search] of text.matchAll(/ -q '([^']+)'/g))
+      expect(() => parseQuery(search), search).not.toThrow();
+  });
+
+  it('shows refusals as they are', () => {
+    const shown = [...text.matchAll(/^ {4}q: (.+)$/gm)].map(([, sentence]) => sentence);
+    const given = ['program:(a', 'a OR', 'status:>x'].map((search) => {
+      try {
+        return parseQuery(search);
+      } catch (error) {
+        return (error as Error).message;
+      }
+    });
+    expect(given).toEqual(shown);
+  });
 });
