@@ -16,6 +16,7 @@ export async function bundle(root) {
       tailrace: program('cli', 'main.js'),
       'pre-receive': program('apps', 'build', 'pre-receive.js'),
       'parsing-worker': program('logs', 'sources', 'bodies', 'parsing-worker.js'),
+      'addon-errors': program('apps', 'addon-services', 'errors', 'main.js'),
       'addon-metrics': program('apps', 'addon-services', 'metrics', 'main.js'),
       'addon-mail': program('apps', 'addon-services', 'mail', 'main.js'),
       'addon-mail-parser': program('apps', 'addon-services', 'mail', 'parsing', 'mail-worker.js'),
@@ -34,4 +35,15 @@ export async function bundle(root) {
     cleanDir: true,
   });
   await built.close();
+  // It goes into slugs, alone.
+  const single = await rolldown({
+    input: { 'static-server': program('apps', 'build', 'static', 'static-server.js') },
+    platform: 'node',
+  });
+  await single.write({
+    dir: join(root, 'dist', 'bundle', 'static-server'),
+    format: 'esm',
+    entryFileNames: '[name].js',
+  });
+  await single.close();
 }

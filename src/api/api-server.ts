@@ -3,9 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
+import { discardBody } from '../common/http/discard-body.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
-import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
 import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
@@ -16,6 +16,11 @@ import { SingleUseTickets } from './addons/single-use-tickets.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
+import {
+  type BuildpackRouteDependencies,
+  buildpackRegistryRoutes,
+  buildpackRoutes,
+} from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
 import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
@@ -24,7 +29,7 @@ import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
-import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts';
+import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
@@ -103,7 +108,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
-        if (error.code === 'too_large' || error.status === 503) discardRemainingBody(request.raw);
+        if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
         if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
         // Senders of lines expect Logplex's responses, which are plain text.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
@@ -135,6 +140,7 @@ export interface ApiDependencies
     Omit<AddonRouteDependencies, 'addonLinks'>,
     AppRouteDependencies,
     AuthorizationRouteDependencies,
+    BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
     DomainRouteDependencies,
@@ -205,6 +211,7 @@ export async function registerApiRoutes(
       attachmentRoutes,
       dataServiceRoutes,
       buildRoutes,
+      buildpackRoutes,
       domainRoutes,
       emptyListRoutes,
       telemetryDrainRoutes,
@@ -225,9 +232,11 @@ export async function registerApiRoutes(
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
+  buildpackRegistryRoutes(server);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
+  releaseOutputRoutes(server, dependencies);
   gitRoutes(
     server,
     dependencies,

@@ -108,7 +108,11 @@ export class ApiClient {
    * Sends a request to the API; `T` is the shape of the response.
    * @throws TailraceError with the server's own sentence.
    */
-  async request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  async request<T>(
+    method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<T> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const { statusCode, text } = await this.send(method, path, json, 'application/json');
     const { local } = this.address;
@@ -135,7 +139,7 @@ export class ApiClient {
   }
 
   private async send(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
     path: string,
     body: string | Buffer | undefined,
     type: string,
@@ -148,7 +152,9 @@ export class ApiClient {
     const { request } = await import('undici'); // `serve` has no need of it
     try {
       const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
-      const response = await request(this.address.url + path, { method, headers, body, signal });
+      // A release waits for its release command, which may take long.
+      const options = { method, headers, body, signal, headersTimeout: 0 };
+      const response = await request(this.address.url + path, options);
       return { statusCode: response.statusCode, text: await response.body.text() };
     } catch (error) {
       throw new TailraceError(

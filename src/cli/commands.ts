@@ -37,8 +37,15 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'config config:get config:set config:add config:unset config:remove',
       async () => (await import('./apps/config.ts')).configCommands,
     ],
+    [
+      'buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear',
+      async () => (await import('./apps/buildpacks.ts')).buildpackCommands,
+    ],
     ['domains domains:add domains:remove', async () => (await import('./apps/domains.ts')).domainCommands],
-    ['labs labs:enable labs:disable', async () => (await import('./apps/labs.ts')).labsCommands],
+    [
+      'labs features labs:enable features:enable labs:disable features:disable',
+      async () => (await import('./apps/labs.ts')).labsCommands,
+    ],
     ['export', async () => (await import('./apps/export.ts')).exportCommand],
   ],
   'Add-ons:': [

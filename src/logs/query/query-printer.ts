@@ -6,7 +6,8 @@ export function printQuery({ expression, since, until }: Query): string {
   const parts: string[] = [];
   if (since !== undefined) parts.push(`since:${printPhrase(since)}`);
   if (until !== undefined) parts.push(`until:${printPhrase(until)}`);
-  if (expression) parts.push(parts.length > 0 ? printTerm(expression) : printNode(expression));
+  if (expression)
+    parts.push(parts.length > 0 && expression.kind === 'or' ? printTerm(expression) : printNode(expression));
   return parts.join(' ');
 }
 

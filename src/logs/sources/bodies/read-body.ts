@@ -5,7 +5,8 @@ import { TailraceError } from '../../../common/errors.ts';
 import type { BodyReservation } from './body-memory.ts';
 import { zstdFrames } from './zstd-frame.ts';
 
-type Decompress = (
+/** As Node's zlib has them. */
+export type Decompress = (
   body: Buffer,
   options: zlib.ZlibOptions,
   done: (error: Error | null, unpacked: Buffer) => void,
@@ -16,12 +17,9 @@ const UNPACKED_BYTES = 131_072;
 /** Zstandard frames in a body: each is unpacked on its own. */
 const ZSTD_FRAMES_MAX = 1_000;
 
-/** Bytes of a rejected body that are still read. */
-const DISCARD_BYTES_MAX = 64 * 1_048_576;
-
 /** Zstandard is in Node 22.15 and later. */
 const zstd: unknown = 'zstdDecompress' in zlib ? zlib.zstdDecompress : undefined;
-const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
+export const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
   gzip: zlib.gunzip,
   'x-gzip': zlib.gunzip,
   ...(isDecompress(zstd) ? { zstd } : {}),
@@ -34,6 +32,7 @@ function isDecompress(value: unknown): value is Decompress {
 /**
  * Reads a request's body, decompressed.
  * @param memory counts what it takes.
+ * @param decompressors by Content-Encoding.
  * @throws TailraceError `too_large` as soon as it is known to be over `maxBytes`, compressed or not;
  * `bad_request` when it isn't valid in its Content-Encoding; `unsupported_type` for other encodings.
  */
@@ -41,11 +40,13 @@ export async function readBody(
   request: IncomingMessage,
   maxBytes: number,
   memory: BodyReservation,
+  decompressors = DECOMPRESSORS,
 ): Promise<Buffer> {
   const encoding = request.headers['content-encoding']?.toLowerCase();
   const isCompressed = encoding !== undefined && encoding !== 'identity';
-  const decompressor = isCompressed ? DECOMPRESSORS[encoding] : undefined;
-  if (isCompressed && !decompressor) throw unsupportedEncoding(encoding);
+  const decompressor =
+    isCompressed && Object.hasOwn(decompressors, encoding) ? decompressors[encoding] : undefined;
+  if (isCompressed && !decompressor) throw unsupportedEncoding(encoding, decompressors);
   if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
   const body = await collect(request, maxBytes, memory);
   if (!decompressor) return body;
@@ -76,18 +77,6 @@ async function unpack(
   return parts.length === 1 ? parts[0] : Buffer.concat(parts);
 }
 
-/**
- * Reads and discards what is left of a rejected body: a connection that is closed while the sender still writes is reset, and the
- * sender never reads the response. One that sends more than `maxBytes` is disconnected all the same.
- */
-export function discardRemainingBody(request: IncomingMessage, maxBytes = DISCARD_BYTES_MAX): void {
-  let left = maxBytes;
-  request.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) request.destroy();
-  });
-}
-
 function collect(request: IncomingMessage, maxBytes: number, memory: BodyReservation): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let first: Buffer | undefined;
@@ -99,7 +88,7 @@ function collect(request: IncomingMessage, maxBytes: number, memory: BodyReserva
         if (size > maxBytes) throw tooLarge(maxBytes);
         memory.add(chunk.length);
       } catch (error) {
-        request.removeAllListeners('data'); // the rest is for `discardRemainingBody`
+        request.removeAllListeners('data'); // the rest is for `discardBody`
         reject(error);
         return;
       }
@@ -151,11 +140,11 @@ function invalidEncoding(encoding: string, cause?: unknown): TailraceError {
   return new TailraceError('bad_request', `Bad request: the body is not valid ${encoding}.`, { cause });
 }
 
-function unsupportedEncoding(encoding: string): TailraceError {
+function unsupportedEncoding(encoding: string, supported: object): TailraceError {
   const sentence =
     encoding === 'zstd'
       ? `Content-Encoding zstd isn't supported by Node.js ${process.versions.node.split('.')[0]}: send gzip or none, or run tailrace on Node.js 22.15 or later.`
-      : `Content-Encoding ${encoding} isn't supported: send ${Object.keys(DECOMPRESSORS)
+      : `Content-Encoding ${encoding} isn't supported: send ${Object.keys(supported)
           .filter((name) => !name.startsWith('x-'))
           .join(' or ')}, or none.`;
   return new TailraceError('unsupported_type', sentence);

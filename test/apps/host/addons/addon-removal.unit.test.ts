@@ -55,7 +55,7 @@ function start(): { addons: Addons; appRegistry: AppRegistry; releases: Releases
     providers: { local: PROVIDER, partner: PROVIDER, external: PROVIDER },
     server: () => 'this-one',
     randomName: () => 'clear-brook-1',
-    rollOut: async () => {},
+    release: ({ id }, change) => releases.add(id, change),
     logToApp: (_app, message) => void said.push(message),
     setLogDrain: async () => {},
     onRemoved: async () => void removedDrains++,

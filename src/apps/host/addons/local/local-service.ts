@@ -45,7 +45,7 @@ interface LocalServiceBasics {
   info?(instance: LocalInstance): Promise<readonly AddonInfoRow[]>;
   /**
    * What it is like now, written to the stream each minute as `source=DATABASE addon=NAME sample#name=value …`.
-   * @throws when it can't be asked: that minute has no such line
+   * @throws TailraceError when it can't be asked, which is said in the stream, once until it answers again
    */
   samples?(instance: LocalInstance): Promise<Readonly<Record<string, string | number>>>;
   /** Does its page have a port of its own? Left out: it is on the port that apps talk to, if there is one at all. */
@@ -63,6 +63,8 @@ export interface ProcessService extends LocalServiceBasics {
   command(instance: LocalInstance): string;
   /** Looks at the folder before every start. @throws TailraceError when it must not be started on these data, with what to do */
   checkData?(instance: LocalInstance): Promise<void>;
+  /** Makes what isn't a plain file, before every start, after `files`. @throws when it can't: tried again later */
+  prepare?(instance: LocalInstance): Promise<void>;
   /**
    * Takes the lines that it writes, to say their severity and to join those that are one message. Made anew for every start; what it still
    * holds when the program has ended is written by `end`. Left out: each line is a message of its own.
