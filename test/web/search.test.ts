@@ -1,7 +1,7 @@
 /** The search box of the live page. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pushLines } from '../support/senders/send-lines.ts';
+import { postLogs, pushLines } from '../support/senders/send-lines.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
@@ -96,6 +96,26 @@ describe.skipIf(noBrowser)('the search box', { timeout: 90_000 }, () => {
     );
     await tab.waitForLineCount(1);
     expect(await tab.page.locator('.match').allInnerTexts()).toEqual(['first line']);
+    expect(tab.consoleErrors).toEqual([]);
+  });
+
+  it('searches for a field of structured data with its key', async () => {
+    const app = await server.createApp();
+    const lines = ['o-77', 'o-771'].map((id) =>
+      JSON.stringify({ message: `order ${id}`, order: { id }, took: 5 }),
+    );
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const { status, text } = await postLogs(server, app.token, `${lines.join('\n')}\n`, headers);
+    expect(status, text).toBeLessThan(300);
+    await pushLines(server, app.token, ['order.id is not o-77 here']);
+    const tab = await openApp(browser, server, app);
+    await tab.waitForLineCount(3);
+    await tab.page.locator('#search').fill('order.id:o-77');
+    await tab.waitForLineCount(1);
+    await tab.page.locator('.row').first().locator('.expand-button').click();
+    await tab.page.getByRole('button', { name: 'Search for took' }).click();
+    await tab.waitForLineCount(2);
+    expect(await tab.page.locator('#search').inputValue()).toBe('took:5');
     expect(tab.consoleErrors).toEqual([]);
   });
 });

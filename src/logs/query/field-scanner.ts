@@ -10,6 +10,8 @@ export type ValueTest = (value: string) => boolean;
 
 /** Objects and arrays within each other. */
 const DEPTH_MAX = 64;
+/** Characters of what l2met has before a name. */
+const PREFIX_MAX = 40;
 /** PARAM-NAME, RFC 5424 section 6: longer names were cut when they were stored. */
 const PARAM_NAME_MAX = 32;
 
@@ -19,7 +21,7 @@ export class FieldPath {
   readonly path: string;
   /** Behind the last dot. */
   private readonly lastPart: string;
-  /** Its name in logfmt; `sample#memory_total` is `memory_total` as well (l2met). */
+  /** Its name in logfmt, up to the value. */
   readonly pairPattern: RegExp;
 
   constructor(name: string) {
@@ -27,7 +29,7 @@ export class FieldPath {
       .toLowerCase()
       .replace(/\[(\d{0,9})\]/g, (_all, index: string) => (index === '' ? '' : `.${index}`));
     this.lastPart = this.path.slice(this.path.lastIndexOf('.') + 1);
-    this.pairPattern = new RegExp(`(?:^|\\s)[({[]?(?:[\\w.]{1,32}#)?${literalSource(this.path)}=`, 'gi');
+    this.pairPattern = new RegExp(`${literalSource(this.path)}=`, 'gi');
   }
 
   /** Is it this path, with or without the indexes of arrays? Each part is a key, or an index. */
@@ -146,6 +148,10 @@ function somePair(text: string, path: FieldPath, test: ValueTest): boolean {
       at = quoteClose;
       continue;
     }
+    if (!isKeyStart(text, match.index)) {
+      at = valueAt;
+      continue;
+    }
     let value: string;
     if (text[valueAt] === '"') {
       const close = quoteEnd(text, valueAt + 1);
@@ -159,6 +165,20 @@ function somePair(text: string, path: FieldPath, test: ValueTest): boolean {
     if (test(value)) return true;
   }
   return false;
+}
+
+const PREFIX_CHARACTER = /[\w.]/;
+
+/** Behind a space, or a bracket and a space; `sample#memory_total` is `memory_total` as well (l2met). */
+function isKeyStart(text: string, at: number): boolean {
+  let i = at;
+  if (text[i - 1] === '#') {
+    i--;
+    // Letters, digits and dots alone: `path=/a#status=500` has no status.
+    while (i > 0 && at - i < PREFIX_MAX && PREFIX_CHARACTER.test(text[i - 1])) i--;
+  }
+  if (i > 0 && '({['.includes(text[i - 1])) i--;
+  return i === 0 || isSpace(text.charCodeAt(i - 1));
 }
 
 function unescapeText(raw: string): string {

@@ -33,6 +33,18 @@ export function queryLiterals(node: QueryNode): readonly Literal[] | undefined {
   }
 }
 
+/**
+ * Alternatives without any of which a line matches: of exclusions, those of what is left out. Undefined when there are none, or when
+ * something besides them has to be in a line.
+ */
+export function exclusionLiterals(node: QueryNode): readonly Literal[] | undefined {
+  if (node.kind === 'not') return queryLiterals(node.child);
+  if (node.kind !== 'and') return undefined;
+  const all = node.children.map(exclusionLiterals);
+  const literals = all.flatMap((one) => one ?? []);
+  return all.includes(undefined) || literals.length > LITERALS_MAX ? undefined : literals;
+}
+
 /** Of two that are both needed the one that is in fewer lines, probably. */
 function better(
   one: readonly Literal[] | undefined,

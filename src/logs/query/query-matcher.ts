@@ -8,7 +8,7 @@ import type { LineMatcher } from '../syslog/line-filter.ts';
 import { FieldPath, someDataField, someMessageField, type ValueTest } from './field-scanner.ts';
 import { LiteralScanner } from './literal-scanner.ts';
 import { QueryLine } from './query-line.ts';
-import { queryLiterals } from './query-literals.ts';
+import { exclusionLiterals, queryLiterals } from './query-literals.ts';
 import {
   type AttributeValue,
   facilityName,
@@ -33,6 +33,8 @@ export class QueryMatcher implements LineMatcher {
   readonly key: string;
   private readonly predicate: LinePredicate;
   private readonly scanner: LiteralScanner | undefined;
+  /** Does a line in which the scanner finds nothing match? */
+  private readonly excludes: boolean;
   private readonly line = new QueryLine();
 
   /**
@@ -42,17 +44,20 @@ export class QueryMatcher implements LineMatcher {
   constructor(expression: QueryNode, key: string) {
     this.key = key;
     this.predicate = new Compiler().compile(expression);
-    const literals = queryLiterals(expression);
+    const needed = queryLiterals(expression);
+    const literals = needed ?? exclusionLiterals(expression);
+    this.excludes = needed === undefined;
     this.scanner = literals && new LiteralScanner(literals);
   }
 
   mayMatch(batch: Buffer): boolean {
-    return this.scanner?.startBatch(batch) ?? true;
+    const isFound = this.scanner?.startBatch(batch) ?? true;
+    return isFound || this.excludes;
   }
 
   matches(line: RecordCursor, bytes: Buffer): boolean {
     const { scanner } = this;
-    if (scanner?.isIn(bytes) && !scanner.mayMatch(line.textStart, line.textEnd)) return false;
+    if (scanner?.isIn(bytes) && !scanner.mayMatch(line.textStart, line.textEnd)) return this.excludes;
     this.line.setLine(line, bytes);
     return this.predicate(this.line);
   }

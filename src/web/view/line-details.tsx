@@ -1,3 +1,4 @@
+import { dataParameters } from '../../logs/query/field-scanner.ts';
 import type { PageState } from '../page-state.ts';
 import { isFiltered } from '../stream/filters.ts';
 import { type Line, SEVERITIES } from '../stream/line.ts';
@@ -11,7 +12,8 @@ import { StyledText } from './list/styled-text.tsx';
 
 /** An expanded line: its fields, its metadata, and actions. */
 export function LineDetails({ line, page }: { line: Line; page: PageState }) {
-  const { text, fields } = parseMessage(line);
+  const { text, fields: messageFields } = parseMessage(line);
+  const fields = [...messageFields, ...dataFields(line.structured_data)];
   const isTruncated = text.length > PREVIEW_CHARACTERS_MAX || !page.preferences.wrap.value;
   return (
     <div class="details">
@@ -84,6 +86,15 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
       </div>
     </div>
   );
+}
+
+/** The fields of structured data, as senders of NDJSON and OTLP name them. */
+function dataFields(data: string | undefined): MessageField[] {
+  return dataParameters(data ?? '').map(({ name, value }) => ({
+    key: name,
+    value,
+    kind: /^[{[]/.test(value) ? 'list' : /^-?\d+(?:\.\d+)?$/.test(value) ? 'number' : 'text',
+  }));
 }
 
 /** With the name of the field; of an object or a list by its text. */
