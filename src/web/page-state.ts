@@ -198,7 +198,7 @@ export class PageState {
     } catch (error) {
       return error instanceof ApiError
         ? error.message
-        : 'The server doesn’t answer: the search waits for it.';
+        : 'The server doesn’t answer: search again when it is back.';
     }
   }
 
@@ -214,6 +214,7 @@ export class PageState {
     const at = target.at ? Number(target.at) : undefined;
     this.selectedPosition.value = at ?? 0;
     this.expanded.value = new Set();
+    this.wantedSearch = target.filters.q;
     this.searchFault.value = searchFault(target.filters.q);
     previousView?.close();
     const logView = new LogView(this.api, app, target.filters, (lines) => this.facets.value.add(lines));
