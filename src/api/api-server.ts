@@ -3,9 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
+import { discardBody } from '../common/http/discard-body.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
-import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
 import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
@@ -110,7 +110,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
-        if (error.code === 'too_large' || error.status === 503) discardRemainingBody(request.raw);
+        if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
         if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
         // Senders of lines expect Logplex's responses, which are plain text.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
