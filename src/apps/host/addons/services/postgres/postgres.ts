@@ -3,10 +3,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { reasonOf, TailraceError } from '../../../../common/errors.ts';
-import { hostEnvironment } from '../../../build/slug-files.ts';
-import { findProgram } from '../local/find-program.ts';
-import type { LocalInstance, ProcessService } from '../local/local-service.ts';
+import { reasonOf, TailraceError } from '../../../../../common/errors.ts';
+import { hostEnvironment } from '../../../../build/slug-files.ts';
+import { findProgram } from '../../local/find-program.ts';
+import type { LocalInstance, ProcessService } from '../../local/local-service.ts';
 
 const INITIALIZE_TIMEOUT_MS = 60_000;
 const ASK_TIMEOUT_MS = 10_000;
