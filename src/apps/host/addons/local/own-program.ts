@@ -1,6 +1,7 @@
 /** Add-on services that are programs of this package: `src/apps/addon-services`. */
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../../../common/package-info.ts';
+import { shellQuote } from '../../../../common/text/shell-quote.ts';
 import { APP_PRIORITY } from '../../../processes/output/line-sink.ts';
 import type { AddonLines, LocalInstance, ProcessService } from './local-service.ts';
 
@@ -52,8 +53,4 @@ function severityReader(lines: AddonLines): { line(text: string): void; end(): v
     },
     end: () => undefined,
   };
-}
-
-function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -68,11 +68,13 @@ export class RunningInstance {
 
   /** Resolves when its port accepts connections. @throws TailraceError with its last words when it doesn't in time */
   async waitUntilReady(): Promise<void> {
-    const { port, name } = this.options.instance;
+    const { service, instance } = this.options;
+    const { port, name } = instance;
     const timeout = AbortSignal.any([this.abort.signal, AbortSignal.timeout(READY_TIMEOUT_MS)]);
     const host = await waitForPort(port, timeout);
     if (this.failure) throw this.failure;
-    if (host !== undefined) return;
+    if (host !== undefined && service.kind === 'process') await service.waitUntilReady?.(instance, timeout);
+    if (host !== undefined && !timeout.aborted) return;
     const said = this.lastLines.join(' ').trim();
     throw new TailraceError(
       'unavailable',
@@ -84,7 +86,8 @@ export class RunningInstance {
     clearInterval(this.sampleTimer);
     this.abort.abort();
     this.cancelDelay();
-    void this.dyno?.stop(GRACE_MS);
+    const { service } = this.options;
+    void this.dyno?.stop((service.kind === 'process' ? service.stopGraceMs : undefined) ?? GRACE_MS);
     await this.ended;
     await this.embedded?.close();
     this.embedded = undefined;
@@ -114,15 +117,18 @@ export class RunningInstance {
     const { folder, id } = instance;
     for (let failedStarts = 0; !this.abort.signal.aborted; ) {
       await service.checkData?.(instance);
+      await service.prepareStart?.(instance, this.addonLines);
       for (const [file, text] of Object.entries(service.files(instance)))
         await writeFile(join(folder, file), text, { mode: 0o600 });
       const reader = service.readLines?.(this.addonLines);
       const dyno = new Dyno({
         name,
         type: name.split('.')[0],
-        command: service.command(instance),
+        command: await service.command(instance),
         cwd: folder,
         env: hostEnvironment(process.env),
+        user: await service.user?.(),
+        leaderStopSignal: service.stopSignal,
         lines: reader ? this.readingSink(reader) : this.plainSink(),
         id,
       });
@@ -132,11 +138,13 @@ export class RunningInstance {
       const startedAt = Date.now();
       let wasReady = false;
       void waitForPort(instance.port, this.abort.signal).then((host) => {
-        wasReady ||= host !== undefined && this.dyno === dyno;
+        if (host === undefined || this.dyno !== dyno) return;
+        wasReady = true;
+        void this.writeSamples();
       });
       const { pid } = dyno.info();
       log.info({ app, addon: id, service: service.service, pid }, 'add-on started');
-      if (pid !== undefined) this.options.pidFile().add(pid, id, name);
+      if (pid !== undefined) this.options.pidFile().add(pid, id, name, service.stopSignal);
       const { status } = await dyno.exited;
       reader?.end();
       if (pid !== undefined) this.options.pidFile().remove(pid);

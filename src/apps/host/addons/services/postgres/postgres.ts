@@ -1,16 +1,29 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { reasonOf, TailraceError } from '../../../../../common/errors.ts';
+import { shellQuote } from '../../../../../common/text/shell-quote.ts';
 import { hostEnvironment } from '../../../../build/slug-files.ts';
-import { findProgram } from '../../local/find-program.ts';
-import type { LocalInstance, ProcessService } from '../../local/local-service.ts';
+import type { ProcessService } from '../../local/local-service.ts';
+import {
+  becomeError,
+  dataWord,
+  giveData,
+  openDataScript,
+  type PostgresAccount,
+  postgresAccount,
+} from './account.ts';
+import { askPostgres, postgresSamples, queryInstance } from './facts.ts';
+import { endLeftovers } from './leftovers.ts';
+import { LOG_LINE_PREFIX, postgresLogReader } from './log-lines.ts';
+import { dataVersionOf, findPostgresProgram, majorVersionOf, requirePostgresProgram } from './programs.ts';
 
 const INITIALIZE_TIMEOUT_MS = 60_000;
-const ASK_TIMEOUT_MS = 10_000;
 const CONNECTIONS_DEFAULT = 100;
+/** A shutdown writes what is in memory, which may be much. */
+const STOP_GRACE_MS = 30_000;
 
 export const postgresService: ProcessService = {
   kind: 'process',
@@ -19,175 +32,125 @@ export const postgresService: ProcessService = {
     findPostgresProgram('postgres')
       ? undefined
       : 'postgres is not installed on the server: apt-get install postgresql (or the package of your system).',
-  command: () =>
-    `exec ${unprivilegedPrefix()}${shellQuote(requirePostgresProgram('postgres'))} -D data --config-file=postgresql.conf`,
-  files: ({ port, plan }) => ({
-    'postgresql.conf': [
-      `data_directory = 'data'`,
-      `hba_file = 'data/pg_hba.conf'`,
-      `ident_file = 'data/pg_ident.conf'`,
-      `port = ${port}`,
+  user: postgresAccount,
+  // The fast shutdown: it doesn't wait until clients leave by themselves, as it would for SIGTERM, and leaves nothing to be recovered.
+  stopSignal: 'SIGINT',
+  stopGraceMs: STOP_GRACE_MS,
+  readLines: postgresLogReader,
+  files: () => ({}),
+  async command({ folder, port, plan }) {
+    const account = await postgresAccount();
+    // On the command line they win over what ALTER SYSTEM has written.
+    const settings = {
+      port,
       // Both: clients may take either for localhost. Where there is no IPv6, it says so and goes on.
-      `listen_addresses = 'localhost'`,
+      listen_addresses: 'localhost',
       // A socket's path may have 107 bytes: data folders can be deeper.
-      `unix_socket_directories = ''`,
-      `max_connections = ${plan.connections ?? CONNECTIONS_DEFAULT}`,
+      unix_socket_directories: '',
+      max_connections: plan.connections ?? CONNECTIONS_DEFAULT,
       // To stderr, and so into the app's stream; the time is the line's own.
-      `log_destination = 'stderr'`,
-      `logging_collector = off`,
-      `log_line_prefix = '[%p] %q%u@%d '`,
-      '',
-    ].join('\n'),
-  }),
+      log_destination: 'stderr',
+      logging_collector: 'off',
+      log_line_prefix: LOG_LINE_PREFIX,
+      lc_messages: 'C',
+      // As on Heroku.
+      log_min_duration_statement: '2s',
+      log_lock_waits: 'on',
+    };
+    const words = Object.entries(settings).map(([name, value]) => `-c ${shellQuote(`${name}=${value}`)}`);
+    const postgres = requirePostgresProgram('postgres', dataVersionOf(folder));
+    return `${openDataScript(account)}exec ${shellQuote(postgres)} -D ${dataWord(account)} ${words.join(' ')}`;
+  },
   async initialize({ folder, password }) {
+    const account = await postgresAccount();
+    await giveData(folder, account);
     const passwordFile = join(folder, 'password');
     await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
     try {
-      const initdbOptions =
-        '--username=app --pwfile=password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync';
+      if (account) await chown(passwordFile, account.uid, account.gid);
+      const options = '--username=app --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8';
+      const open = account ? `exec 8<password; ${openDataScript(account)}` : '';
       await runInShell(
         folder,
-        `${unprivilegedPrefix()}${shellQuote(requirePostgresProgram('initdb'))} ${initdbOptions} data`,
+        account,
+        `${open}exec ${shellQuote(requirePostgresProgram('initdb'))} ${options} --pwfile=${account ? '/proc/self/fd/8' : 'password'} -D ${dataWord(account)}`,
       );
-      const single = `${unprivilegedPrefix()}${shellQuote(requirePostgresProgram('postgres'))} --single -D data postgres`;
-      await runInShell(folder, `echo 'CREATE DATABASE app' | ${single}`);
+      const single = `${shellQuote(requirePostgresProgram('postgres', dataVersionOf(folder)))} --single -D ${dataWord(account)} postgres`;
+      await runInShell(folder, account, `${openDataScript(account)}echo 'CREATE DATABASE app' | ${single}`);
     } finally {
       await rm(passwordFile, { force: true });
     }
   },
   async checkData({ folder, name }) {
-    const dataVersion = (await readFile(join(folder, 'data', 'PG_VERSION'), 'utf8').catch(() => '')).trim();
-    const programVersion = await majorVersion(requirePostgresProgram('postgres'));
-    if (dataVersion === programVersion || dataVersion === '' || programVersion === '') return;
+    const dataVersion = dataVersionOf(folder);
+    if (dataVersion === '')
+      throw new TailraceError(
+        'unavailable',
+        `The data of ${name} are gone: there are none in ${join(folder, 'data')}. Put them back and restart tailrace, or destroy the add-on and create another one.`,
+      );
+    const programVersion = await majorVersionOf(requirePostgresProgram('postgres', dataVersion));
+    if (dataVersion === programVersion || programVersion === '') return;
     throw new TailraceError(
       'unavailable',
       `The data of ${name} are of PostgreSQL ${dataVersion}, and the server has ${programVersion}: install PostgreSQL ${dataVersion} beside it (postgresql-${dataVersion}), and restart tailrace. Nothing was changed.`,
     );
   },
+  async prepareStart({ folder }, lines) {
+    await endLeftovers(folder);
+    const account = await postgresAccount();
+    await giveData(folder, account);
+    if (account) lines.write(`PostgreSQL runs as the user ${account.name}: it refuses to run as root.`);
+  },
+  async waitUntilReady(instance, signal) {
+    while (!signal.aborted) {
+      const isReady = await queryInstance(instance, 'SELECT 1').then(
+        () => true,
+        () => false,
+      );
+      if (isReady) return;
+      await wait(100);
+    }
+  },
   async info(instance) {
-    const { version, connections, connectionsMax, size, tables } = await askPostgres(instance);
+    const [facts, account] = await Promise.all([askPostgres(instance), postgresAccount()]);
     return [
       { name: 'Plan', values: [instance.plan.description] },
       { name: 'Status', values: ['Available'] },
-      { name: 'Connections', values: [`${connections}/${connectionsMax}`] },
-      { name: 'PG Version', values: [version] },
-      { name: 'Data Size', values: [size] },
-      { name: 'Tables', values: [String(tables)] },
+      { name: 'Connections', values: [`${facts.connections}/${facts.connectionsMax}`] },
+      { name: 'PG Version', values: [facts.version] },
+      { name: 'Data Size', values: [facts.size] },
+      { name: 'Tables', values: [String(facts.tables)] },
+      // Heroku's CLI looks for it before it makes a backup.
+      { name: 'Continuous Protection', values: ['Off'] },
+      ...(account ? [{ name: 'Runs as', values: [account.name] }] : []),
     ];
   },
-  async samples(instance) {
-    const { bytes, tables, connections } = await askPostgres(instance);
-    return { db_size: `${bytes}bytes`, tables, 'active-connections': connections };
-  },
+  samples: async (instance) => postgresSamples(await askPostgres(instance)),
   facts: ({ port, password }) => ({ url: `postgres://app:${password}@localhost:${port}/app` }),
 };
 
-/** Size in bytes, tables, connections, version. */
-const FACTS_QUERY = `SELECT pg_database_size(current_database()), (SELECT count(*) FROM pg_stat_user_tables),
-  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), current_setting('server_version'),
-  current_setting('max_connections'), pg_size_pretty(pg_database_size(current_database()))`;
-
-interface DatabaseFacts {
-  readonly bytes: number;
-  readonly tables: number;
-  readonly connections: number;
-  readonly version: string;
-  readonly connectionsMax: number;
-  readonly size: string;
-}
-
-async function askPostgres({ port, password, name }: LocalInstance): Promise<DatabaseFacts> {
-  const psql = findPostgresProgram('psql');
-  if (!psql)
-    throw new TailraceError(
-      'unavailable',
-      'psql is not installed on the server: apt-get install postgresql-client.',
-    );
+/** Runs one of PostgreSQL's programs in an add-on's folder, as who runs it. @throws TailraceError with what it said */
+async function runInShell(
+  folder: string,
+  account: PostgresAccount | undefined,
+  script: string,
+): Promise<void> {
   try {
-    const { stdout } = await promisify(execFile)(
-      psql,
-      [
-        '--no-psqlrc',
-        '--tuples-only',
-        '--no-align',
-        '--field-separator=|',
-        '-h',
-        '127.0.0.1',
-        '-p',
-        String(port),
-        '-U',
-        'app',
-        '-c',
-        FACTS_QUERY,
-        'app',
-      ],
-      {
-        env: { ...hostEnvironment(process.env), PGPASSWORD: password, PGCONNECT_TIMEOUT: '3' },
-        timeout: ASK_TIMEOUT_MS,
-      },
-    );
-    const [bytes, tables, connections, version, connectionsMax, size] = stdout.trim().split('|');
-    return {
-      bytes: Number(bytes),
-      tables: Number(tables),
-      // Its own isn't one of the app's.
-      connections: Number(connections) - 1,
-      version,
-      connectionsMax: Number(connectionsMax),
-      size,
-    };
+    await promisify(execFile)('sh', ['-c', script], {
+      cwd: folder,
+      env: { ...hostEnvironment(process.env), LC_ALL: 'C' },
+      timeout: INITIALIZE_TIMEOUT_MS,
+      uid: account?.uid,
+      gid: account?.gid,
+    });
   } catch (error) {
-    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : reasonOf(error);
-    throw new TailraceError('unavailable', `${name} doesn't answer: ${said}`, { cause: error });
-  }
-}
-
-/** `15`; '' when the program doesn't say. */
-async function majorVersion(program: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(program, ['--version']).catch(() => ({ stdout: '' }));
-  return /(\d+)/.exec(stdout)?.[1] ?? '';
-}
-
-/** PostgreSQL's programs: Debian keeps those of each version in a folder of its own; the newest is used. */
-function findPostgresProgram(name: string): string | undefined {
-  const debian = '/usr/lib/postgresql';
-  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
-  const found = versions.map((version) => join(debian, version, 'bin', name)).find(existsSync);
-  return found ?? findProgram(name);
-}
-
-function requirePostgresProgram(name: string): string {
-  const found = findPostgresProgram(name);
-  if (found) return found;
-  throw new TailraceError(
-    'unavailable',
-    `PostgreSQL's program ${name} is not on the server: install PostgreSQL.`,
-  );
-}
-
-/**
- * PostgreSQL refuses to run as root. If this server does, PostgreSQL runs in a user namespace in which root has another
- * user id; the owner of its files stays the same.
- */
-function unprivilegedPrefix(): string {
-  if (process.getuid?.() !== 0) return '';
-  return 'unshare --map-user="$(id -u postgres 2>/dev/null || id -u nobody)" -- ';
-}
-
-async function runInShell(cwd: string, script: string): Promise<void> {
-  try {
-    const env = { ...hostEnvironment(process.env) };
-    await promisify(execFile)('sh', ['-c', script], { cwd, env, timeout: INITIALIZE_TIMEOUT_MS });
-  } catch (error) {
-    const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+    if (account && said === '' && error instanceof Error && 'syscall' in error)
+      throw becomeError(account, error);
     throw new TailraceError(
-      'unavailable',
-      `PostgreSQL could not be set up on the server: ${stderr.split('\n').slice(-3).join(' ') || 'it said nothing'}`,
+      /No space left on device/.test(said) ? 'store_full' : 'unavailable',
+      `PostgreSQL could not be set up on the server: ${said.split('\n').slice(-3).join(' ') || reasonOf(error)}`,
       { cause: error },
     );
   }
-}
-
-function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
