@@ -32,8 +32,8 @@ interface ResolvedAddress {
 
 /** Thrown, or passed to a callback, for a target that isn't allowed. */
 class ForbiddenTargetError extends Error {
-  constructor(host: string, place: string) {
-    super(`drains may not point at ${host}, which is ${place}: ${WHAT_TO_DO}`);
+  constructor(host: string, place: string, what = 'drains may not point at') {
+    super(`${what} ${host}, which is ${place}: ${WHAT_TO_DO}`);
     this.name = 'ForbiddenTarget';
   }
 }
@@ -73,19 +73,20 @@ export class TargetPolicy {
   };
 
   /** @throws ForbiddenTargetError when `host` is an address that isn't allowed. */
-  assertAllowedAddress(host: string): void {
+  assertAllowedAddress(host: string, what?: string): void {
     const place = isIP(host) ? this.forbiddenRange(host) : undefined;
-    if (place) throw new ForbiddenTargetError(host, place);
+    if (place) throw new ForbiddenTargetError(host, place, what);
   }
 
   /**
    * Checks a drain's host when it is added, as every connection will. A name that can't be resolved now is allowed: it may be
    * created later.
+   * @param what beginning of the sentence; left out: "drains may not point at"
    * @throws TailraceError `invalid_params`
    */
-  async assertAllowedHost(host: string): Promise<void> {
+  async assertAllowedHost(host: string, what?: string): Promise<void> {
     try {
-      this.assertAllowedAddress(host);
+      this.assertAllowedAddress(host, what);
       if (!isIP(host))
         await new Promise<void>((resolve, reject) => {
           this.lookup(host, { all: true }, (error) =>
