@@ -16,6 +16,7 @@ export async function bundle(root) {
       tailrace: program('cli', 'main.js'),
       'pre-receive': program('apps', 'build', 'pre-receive.js'),
       'parsing-worker': program('logs', 'sources', 'bodies', 'parsing-worker.js'),
+      'addon-metrics': program('apps', 'addon-services', 'metrics', 'main.js'),
       'remove-ignored': program('apps', 'build', 'remove-ignored.js'),
     },
     platform: 'node',

@@ -10,7 +10,8 @@ import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { randomAppName } from './api/apps/apps.ts';
 import { rollOutRelease } from './api/apps/config-vars.ts';
 import { finishRequestsOnClose } from './api/finish-requests.ts';
-import { removeAddonDrains } from './api/logs/addon-drains.ts';
+import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
+import { addonFolder, findServerId } from './apps/host/addons/server-id.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
@@ -183,6 +184,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
       readers,
       outlets,
       version: VERSION,
+      serverId: () => findServerId(addonFolder(settings.data)),
       logToApp: (app, kind, message) =>
         platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority[kind], message),
       log: areaLog(log, 'drains'),
@@ -282,7 +284,7 @@ interface Apps {
 
 async function openApps(
   settings: Settings,
-  { store, appRegistry, platformLog, drains: deliveries }: Logs,
+  { store, appRegistry, platformLog, targetPolicy, drains: deliveries }: Logs,
   log: Logger,
   url: () => string,
 ): Promise<Apps> {
@@ -315,8 +317,16 @@ async function openApps(
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
     addons: {
       randomName: randomAppName,
+      targetPolicy,
       rollOut: (app, release) => rollOutRelease({ platformLog, dynoRunner: dynoManager }, app, release),
       logToApp: (app, message) => platformLog.write(app, 'app', 'api', PlatformLinePriority.api, message),
+      setLogDrain: (addon, url) =>
+        setAddonDrain(
+          { appRegistry, deliveries, targetPolicy },
+          addon,
+          url,
+          addon.provider === 'local' ? addon.server : undefined,
+        ),
       onRemoved: ({ app, id }) => removeAddonDrains({ appRegistry, deliveries }, app, id),
     },
     isolation,

@@ -2,7 +2,7 @@
 /**
  * The archive: a program that receives an HTTPS drain and writes its lines to files. This file composes its parts:
  *
- *     receiver (HTTP) ─► octet-counting ─► syslog-header ─► format-frames ─► archive ─► drain-folder (log + journal) ─► rotation ─► compressor
+ *     receiver (HTTP) ─► octet-counting ─► drain-header ─► format-frames ─► archive ─► drain-folder (log + journal) ─► rotation ─► compressor
  *
  * A response of 204 promises that the lines are in the file, exactly once, whatever crashes next.
  */

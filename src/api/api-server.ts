@@ -7,9 +7,15 @@ import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-s
 import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
 import { AddonLinks } from './addons/addon-links.ts';
-import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
+import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
+import { BackupLinks } from './addons/backup-links.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import {
+  backupFileRoutes,
+  databaseTransferRoutes,
+  type TransferRouteDependencies,
+} from './addons/database-transfers.ts';
 import { addonPageRoutes } from './addons/pages.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
@@ -126,7 +132,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
 /** What all resources together work with: each file of routes declares its own. */
 export interface ApiDependencies
   extends AddonDrainRouteDependencies,
-    Omit<AddonRouteDependencies, 'addonLinks'>,
+    Omit<TransferRouteDependencies, 'addonLinks' | 'backupLinks'>,
     AppRouteDependencies,
     AuthorizationRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
@@ -153,7 +159,12 @@ export async function registerApiRoutes(
   server: FastifyInstance,
   apiDependencies: ApiDependencies,
 ): Promise<void> {
-  const dependencies = { ...apiDependencies, sourceNames: new SourceNames(), addonLinks: new AddonLinks() };
+  const dependencies = {
+    ...apiDependencies,
+    sourceNames: new SourceNames(),
+    addonLinks: new AddonLinks(),
+    backupLinks: new BackupLinks(),
+  };
   const { apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async (_request, reply) => {
     const { trouble } = store;
@@ -193,6 +204,7 @@ export async function registerApiRoutes(
       addonRoutes,
       attachmentRoutes,
       dataServiceRoutes,
+      databaseTransferRoutes,
       buildRoutes,
       domainRoutes,
       emptyListRoutes,
@@ -215,6 +227,7 @@ export async function registerApiRoutes(
     authorize(request, apiKeys, 'read'),
   );
   await addonPageRoutes(server, dependencies);
+  backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   gitRoutes(
     server,

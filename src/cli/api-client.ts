@@ -108,7 +108,11 @@ export class ApiClient {
    * Sends a request to the API; `T` is the shape of the response.
    * @throws TailraceError with the server's own sentence.
    */
-  async request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  async request<T>(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<T> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const { statusCode, text } = await this.send(method, path, json, 'application/json');
     const { local } = this.address;
@@ -135,7 +139,7 @@ export class ApiClient {
   }
 
   private async send(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     body: string | Buffer | undefined,
     type: string,

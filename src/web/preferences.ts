@@ -1,7 +1,6 @@
 /** Preferences of whoever reads; the browser stores them. */
 import { effect, type Signal, signal } from '@preact/signals';
-
-export type Theme = 'auto' | 'light' | 'dark';
+import { loadTheme, type Theme } from './theme.ts';
 
 export interface Preferences {
   readonly wrap: Signal<boolean>;
@@ -18,17 +17,12 @@ export function loadPreferences(): Preferences {
   const wide = matchMedia('(min-width: 60rem)');
   const isWide = wide.matches;
   const wrap = signal(load('wrap') !== 'no');
-  const stored = load('theme');
-  const theme = signal<Theme>(stored === 'light' || stored === 'dark' ? stored : 'auto');
+  const theme = loadTheme();
   // On a phone the panel covers the lines: it opens on request.
   const panel = signal(isWide && load('panel') !== 'no');
   const app = signal(load('app'));
   effect(() => store('app', app.value));
   effect(() => store('wrap', wrap.value ? 'yes' : 'no'));
-  effect(() => {
-    store('theme', theme.value);
-    document.documentElement.dataset.theme = theme.value;
-  });
   effect(() => {
     if (isWide) store('panel', panel.value ? 'yes' : 'no');
     else void panel.value;

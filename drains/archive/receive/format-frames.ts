@@ -4,8 +4,12 @@
  * control characters as `\x1b`, so that a message can neither forge a line (log injection) nor control a terminal.
  */
 
+import {
+  type ByteRange,
+  type DrainHeader,
+  parseDrainHeader,
+} from '../../../src/logs/syslog/drain-frames/drain-header.ts';
 import { EscapingWriter } from './escaping-writer.ts';
-import { type Header, parseHeader, type Span } from './syslog-header.ts';
 
 const DASH = 0x2d;
 const NEWLINE = 0x0a;
@@ -15,7 +19,7 @@ export function formatFrames(frames: Buffer[], form: 'heroku' | 'rfc5424', recei
   const receivedAt = new Date(receivedMs).toISOString().replace('Z', '+00:00');
   const text = new EscapingWriter(byteCountOf(frames) + frames.length);
   for (const frame of frames) {
-    const header = parseHeader(frame, form);
+    const header = parseDrainHeader(frame, form);
     if (header === undefined) formatUnparsed(text, frame, receivedAt);
     else formatLine(text, frame, header, receivedAt);
   }
@@ -32,7 +36,7 @@ export function formatRawFrames(frames: Buffer[]): Buffer {
   return text.bytes;
 }
 
-function formatLine(text: EscapingWriter, frame: Buffer, header: Header, receivedAt: string): void {
+function formatLine(text: EscapingWriter, frame: Buffer, header: DrainHeader, receivedAt: string): void {
   // NILVALUE of RFC 5424: the time of arrival instead.
   if (isNil(frame, header.time)) text.writeAscii(receivedAt);
   else text.copyEscapingControls(frame, header.time.from, header.time.to);
@@ -52,7 +56,7 @@ function formatUnparsed(text: EscapingWriter, frame: Buffer, receivedAt: string)
   text.writeAscii('\n');
 }
 
-function isNil(frame: Buffer, span: Span): boolean {
+function isNil(frame: Buffer, span: ByteRange): boolean {
   return span.to - span.from === 1 && frame[span.from] === DASH;
 }
 

@@ -5,10 +5,13 @@
 
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  DRAIN_FRAMES_MAX,
+  splitCountedFrames,
+} from '../../../src/logs/syslog/drain-frames/octet-counting.ts';
 import { type Credentials, isAuthorized } from '../config/basic-auth.ts';
 import { type Archive, WriteError } from '../storage/archive.ts';
 import { formatFrames, formatRawFrames } from './format-frames.ts';
-import { FRAME_COUNT_MAX, splitFrames } from './octet-counting.ts';
 import { type BodyError, MemoryBudget, readBody } from './request-body.ts';
 
 /** Bodies of the largest size that may be in memory at once. */
@@ -90,11 +93,11 @@ export class Receiver {
   }
 
   async #store(request: IncomingMessage, body: Buffer): Promise<ReceiverResponse> {
-    const split = splitFrames(body);
+    const split = splitCountedFrames(body);
     if ('error' in split) {
       return split.error === 'malformed'
         ? { status: 400, sentence: `Malformed frame at byte ${split.atByte}: expected "<length> <message>".` }
-        : { status: 413, sentence: `A request may hold at most ${FRAME_COUNT_MAX} frames.` };
+        : { status: 413, sentence: `A request may hold at most ${DRAIN_FRAMES_MAX} frames.` };
     }
     const { frames } = split;
     const claimedCount = headerText(request, 'logplex-msg-count');

@@ -1,10 +1,11 @@
 /** The pages of add-ons: opened with a link that works once, and then served below `/addons/ID/page/`, wherever they are listening. */
 import replyFrom from '@fastify/reply-from';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
 import { authorizedGrant } from '../authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
 import { PageSessions } from './page-sessions.ts';
@@ -13,11 +14,44 @@ export interface AddonPageRouteDependencies extends AddonRouteDependencies {
   readonly apiKeys: ApiKeys;
 }
 
+interface PageParams {
+  Params: { addon: string };
+}
+
 const COOKIE = 'tailrace_page';
-/** Mails and source maps are larger than what the API takes. */
-const BODY_MAX = 32 * 1_048_576;
+/** How long a service may think about an answer. Its end may take any time: events are sent as they come. */
+const ANSWER_TIMEOUT_MS = 60_000;
 /** Those that change something come from the page itself. */
 const SAFE_METHODS = ['GET', 'HEAD'];
+/** Of one connection alone (RFC 9110 section 7.6.1), and what this server says itself. */
+const REQUEST_HEADERS_LEFT_OUT = [
+  'cookie',
+  'authorization',
+  'connection',
+  'expect',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+/** A service's cookies would be those of every page of this server; so would what it says about its whole origin. */
+const RESPONSE_HEADERS_LEFT_OUT = [
+  'set-cookie',
+  'clear-site-data',
+  'service-worker-allowed',
+  'strict-transport-security',
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'www-authenticate',
+];
 
 /**
  * `/addons/sign-on/:secret`, `/addons/:addon/page/*`. A page is for browsers that were signed on, and for programs with an API key: with the
@@ -54,46 +88,46 @@ export async function addonPageRoutes(
   });
 
   await server.register(async (pages) => {
-    await pages.register(replyFrom, { disableCache: true });
-    // Bodies go on as they come.
+    await pages.register(replyFrom, {
+      disableCache: true,
+      disableRequestLogging: true,
+      undici: { headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: 0 },
+    });
+    // Bodies go on as they come: the service limits them.
     pages.removeAllContentTypeParsers();
-    pages.addContentTypeParser('*', { bodyLimit: BODY_MAX }, (_request, payload, done) =>
-      done(null, payload),
+    pages.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    // Nothing that is answered here may be made something else of: the live page, with its key, is of the same origin.
+    pages.addHook('onRequest', async (_request, reply) => {
+      reply.headers({ ...PAGE_SECURITY_HEADERS, 'Cache-Control': 'no-store' });
+    });
+    pages.get<PageParams>('/addons/:addon/page', async (request, reply) =>
+      reply.redirect(`/addons/${encodeURIComponent(request.params.addon)}/page/`, 308),
     );
-    pages.all<{ Params: { addon: string; '*': string } }>(
-      '/addons/:addon/page/*',
-      { bodyLimit: BODY_MAX },
-      async (request, reply) => {
-        const addon = await findAddon(request.params.addon);
-        const page = addon && addons.page(addon);
-        if (!(await mayOpen(request, addon?.id)))
-          throw new TailraceError(
-            'unauthorized',
-            'Open this page with tailrace addons:open: its link signs a browser on.',
-          );
-        if (!addon || !page) throw new TailraceError('not_found', 'There is no such page.');
-        const query = request.url.indexOf('?');
-        const path = request.url.slice(
-          request.url.indexOf('/page/') + '/page'.length,
-          query === -1 ? undefined : query,
-        );
-        return reply.from(`http://127.0.0.1:${page.port}${path}`, {
-          rewriteRequestHeaders: (_request, { cookie: _cookie, ...headers }) => ({
-            ...headers,
-            authorization: `Bearer ${page.key}`,
-          }),
-          onError: (answer) => {
-            answer.code(503).send({
-              id: 'unavailable',
-              message: `${addon.name} doesn't answer: see its lines in the stream.`,
-            });
-          },
-        });
-      },
-    );
+    pages.all<PageParams>('/addons/:addon/page/*', async (request, reply) => {
+      const { addon: id } = request.params;
+      if (!(await mayOpen(request, id))) return refuse(request, reply);
+      const addon = await findAddon(id);
+      const page = addon && addons.page(addon);
+      if (!page) throw new TailraceError('not_found', 'There is no such page here.');
+      return reply.from(`http://127.0.0.1:${page.port}${pathInPage(request.url)}`, {
+        // The client sees that a service is busy, and decides itself.
+        retryDelay: () => null,
+        rewriteRequestHeaders: (_request, headers) => ({
+          ...without(headers, REQUEST_HEADERS_LEFT_OUT),
+          authorization: `Bearer ${page.key}`,
+        }),
+        rewriteHeaders: (headers) => without(headers, RESPONSE_HEADERS_LEFT_OUT),
+        onError: (answer) => {
+          answer.code(503).send({
+            id: 'unavailable',
+            message: `${addon.name} doesn't answer: see its lines in the stream.`,
+          });
+        },
+      });
+    });
   });
 
-  async function mayOpen(request: FastifyRequest, addon: string | undefined): Promise<boolean> {
+  async function mayOpen(request: FastifyRequest, addon: string): Promise<boolean> {
     const isSafe = SAFE_METHODS.includes(request.method);
     const { authorization, cookie } = request.headers;
     if (authorization !== undefined) {
@@ -102,8 +136,35 @@ export async function addonPageRoutes(
     }
     if (!isSafe && !isFromOwnPage(request)) return false;
     const secret = cookieValue(cookie, COOKIE);
-    return addon !== undefined && secret !== undefined && sessions.isValid(secret, addon);
+    return secret !== undefined && sessions.isValid(secret, addon);
   }
+}
+
+/** Somebody who has opened an address of the page reads a sentence; programs, and the page itself, get the error of the API. */
+function refuse({ headers }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = new TailraceError(
+    'unauthorized',
+    'Open this page with tailrace addons:open: its link signs a browser on.',
+  );
+  if (!headers.accept?.includes('text/html')) throw error;
+  return reply.code(error.status).type('text/plain; charset=utf-8').send(error.message);
+}
+
+/**
+ * What follows `/addons/ID/page`, as it was sent, without the query.
+ * @throws TailraceError `not_found` for what leads out of it
+ */
+function pathInPage(url: string): string {
+  const path = /^(?:\/[^/?]*){3}(\/[^?]*)/.exec(url)?.[1] ?? '/';
+  // Routes are matched decoded: what can't be decoded has come to none.
+  if (/(^|[/\\])\.\.?([/\\]|$)/.test(decodeURIComponent(path)))
+    throw new TailraceError('not_found', 'There is no such page here.');
+  return path;
+}
+
+function without<Headers extends object>(headers: Headers, names: readonly string[]): Headers {
+  const left = Object.entries(headers).filter(([name]) => !names.includes(name.toLowerCase()));
+  return Object.fromEntries(left) as Headers;
 }
 
 /** Browsers say which page a request comes from, as Fetch Metadata and as `Origin` (RFC 6454 section 7): those of others are refused. */

@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { Addons } from '../../apps/host/addons/addons.ts';
 import { findService } from '../../apps/host/addons/catalog/find-service.ts';
+import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { DrainRecord } from '../../logs/drains/options/drain-record.ts';
+import { type DrainRecord, parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
+import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 import { type DrainViewDependencies, drainView } from './drain-view.ts';
@@ -62,6 +64,36 @@ export async function rejectAddonDrainRemoval(addons: Addons, { addon }: DrainRe
     'forbidden',
     `This drain belongs to the add-on ${existing.name} and goes away with it: tailrace addons:destroy ${existing.name}`,
   );
+}
+
+/**
+ * Sends an app's lines to an add-on, from now on; one of another address, which it had before, goes on there where it is.
+ *
+ * @param server of an add-on on this machine; undefined for addresses that somebody else has given: they are subject to the policy
+ * @throws TailraceError `invalid_params`
+ */
+export async function setAddonDrain(
+  {
+    appRegistry,
+    deliveries,
+    targetPolicy,
+  }: Pick<AddonDrainRouteDependencies, 'appRegistry' | 'deliveries'> & {
+    readonly targetPolicy: TargetPolicy;
+  },
+  { app, id, name }: AddonRecord,
+  url: string,
+  server: string | undefined,
+): Promise<void> {
+  const target = parseDrainUrl(url);
+  if (server === undefined) await targetPolicy.assertAllowedHost(target.host);
+  const known = (await appRegistry.listDrains(app)).find(({ addon }) => addon?.id === id);
+  if (known?.url === url) return;
+  if (known) await appRegistry.updateDrain(app, known.id, { url });
+  else {
+    const appName = (await appRegistry.findApp(app))?.name;
+    await appRegistry.addDrain(app, url, { appName, addon: { id, name }, server });
+  }
+  await deliveries.reconcile();
 }
 
 /** The add-on is gone: so are its drains. */

@@ -23,6 +23,7 @@ import type { Releases } from '../records/release-history.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import type { Addons } from './addons/addons.ts';
 import { type CreateAddonsOptions, createAddons } from './addons/create-addons.ts';
+import { addonFolder } from './addons/server-id.ts';
 import { AppDeployment } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
@@ -54,7 +55,10 @@ interface DynoManagerOptions {
   /** Where clients of attached dynos connect to. */
   readonly rendezvous: { readonly host: string; readonly port: number };
   /** What add-ons need of the rest of the server. */
-  readonly addons: Pick<CreateAddonsOptions, 'logToApp' | 'onRemoved' | 'randomName' | 'rollOut'>;
+  readonly addons: Pick<
+    CreateAddonsOptions,
+    'logToApp' | 'onRemoved' | 'randomName' | 'rollOut' | 'setLogDrain' | 'targetPolicy'
+  >;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
@@ -91,7 +95,7 @@ export class DynoManager implements DynoRunner {
     this.addons = createAddons({
       ...options,
       ...options.addons,
-      folder: join(this.stateFolder, 'addons'),
+      folder: addonFolder(options.folder),
       ports: this.ports,
       pidFile: () => this.pidFile,
       lines: (app) => this.lineSink(app),
@@ -101,6 +105,7 @@ export class DynoManager implements DynoRunner {
       ...options.memory,
       dynos: () => this.options.runningApps.processesByApp((app) => this.oneOffs.processes(app)),
       lines: (app) => this.lineSink(app),
+      wantSamples: () => this.addons.appsThatSampleDynos(),
     });
   }
 

@@ -1,4 +1,4 @@
-/** How much memory groups of processes use, from `/proc`. */
+/** How much memory and processor time groups of processes use, from `/proc`. */
 import { readdir, readFile } from 'node:fs/promises';
 
 /** Bytes. What several processes share counts once: by the part that falls to each (PSS). */
@@ -10,24 +10,35 @@ export interface MemoryUsage {
   readonly swap: number;
 }
 
+/** What a group of processes uses. */
+export interface GroupUsage extends MemoryUsage {
+  /** Milliseconds of processor time that its processes have taken since they began, with children that have ended. */
+  readonly cpuMs: number;
+}
+
+/** proc(5)'s clock ticks: a hundred a second on every Linux that Node.js runs on. */
+const TICK_MS = 10;
+
 /**
  * Measures all of these process groups in one pass. Groups that are gone are missing in the result; without `/proc`
  * (macOS) it is empty. Asynchronous all the way: the kernel may take a millisecond for a large process.
  */
-export async function groupMemory(groups: ReadonlySet<number>): Promise<Map<number, MemoryUsage>> {
-  const all = new Map<number, MemoryUsage>();
+export async function groupUsage(groups: ReadonlySet<number>): Promise<Map<number, GroupUsage>> {
+  const all = new Map<number, GroupUsage>();
   if (groups.size === 0) return all;
   const names = await readdir('/proc').catch(() => []);
   for (const name of names) {
     if (!/^\d+$/.test(name)) continue;
-    const group = groupOf(await readFile(`/proc/${name}/stat`, 'latin1').catch(() => ''));
-    if (group === undefined || !groups.has(group)) continue;
+    const fields = statFields(await readFile(`/proc/${name}/stat`, 'latin1').catch(() => ''));
+    const group = Number(fields[2]);
+    if (!groups.has(group)) continue;
     const own = await processMemory(name);
-    const before = all.get(group) ?? { rss: 0, cache: 0, swap: 0 };
+    const before = all.get(group) ?? { rss: 0, cache: 0, swap: 0, cpuMs: 0 };
     all.set(group, {
       rss: before.rss + own.rss,
       cache: before.cache + own.cache,
       swap: before.swap + own.swap,
+      cpuMs: before.cpuMs + cpuMsOf(fields),
     });
   }
   return all;
@@ -38,10 +49,14 @@ export function totalMemory({ rss, cache, swap }: MemoryUsage): number {
   return rss + cache + swap;
 }
 
-/** The fifth field of proc(5)'s `stat`; the second, a name in brackets, may hold anything. */
-function groupOf(stat: string): number | undefined {
-  const group = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2];
-  return group === undefined ? undefined : Number(group);
+/** The fields of proc(5)'s `stat` from the third on; the second, a name in brackets, may hold anything. */
+function statFields(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** utime, stime, cutime and cstime: the 14th to 17th. */
+function cpuMsOf(fields: readonly string[]): number {
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * TICK_MS, 0);
 }
 
 async function processMemory(pid: string): Promise<MemoryUsage> {

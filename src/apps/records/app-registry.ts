@@ -221,7 +221,7 @@ export class AppRegistry {
   async addDrain(
     app: AppId,
     url: string,
-    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon'> = {},
+    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon' | 'server'> = {},
   ): Promise<DrainRecord> {
     parseDrainUrl(url);
     const drains = await this.listDrains(app);

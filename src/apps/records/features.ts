@@ -4,7 +4,8 @@ import type { AppId, Store } from '../../logs/store/contract.ts';
 
 /** Heroku's names. */
 export const FEATURES = {
-  'log-runtime-metrics': 'Lines with the memory of each dyno, every 20 seconds (sample#memory_total=…)',
+  'log-runtime-metrics':
+    'Lines with memory and load of each dyno, every 20 seconds (sample#memory_total=…, sample#load_avg_1m=…)',
 } as const;
 export type FeatureName = keyof typeof FEATURES;
 

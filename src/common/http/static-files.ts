@@ -9,7 +9,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
  * Nothing but this server's own files and connections, nothing inline, no way to make HTML out of a text (Trusted Types),
  * and no other page may frame it.
  */
-const CONTENT_SECURITY_POLICY = [
+const DIRECTIVES = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
@@ -20,16 +20,22 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
   "trusted-types 'none'",
-].join('; ');
+];
 
 /** Headers of every page. */
 export const PAGE_SECURITY_HEADERS = {
-  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  'Content-Security-Policy': DIRECTIVES.join('; '),
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
+} as const;
+
+/** Of a page that frames what it got from others, with a policy of its own, from this server. */
+export const FRAMING_PAGE_SECURITY_HEADERS = {
+  ...PAGE_SECURITY_HEADERS,
+  'Content-Security-Policy': [...DIRECTIVES, "frame-src 'self'"].join('; '),
 } as const;
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -48,9 +54,14 @@ export interface StaticFile {
 }
 
 /** Answers with a file, or with 304 (RFC 9110 section 13.1.2) to whom has it. */
-export function sendStaticFile(file: StaticFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function sendStaticFile(
+  file: StaticFile,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  securityHeaders: Readonly<Record<string, string>> = PAGE_SECURITY_HEADERS,
+): FastifyReply {
   reply.headers({
-    ...PAGE_SECURITY_HEADERS,
+    ...securityHeaders,
     ETag: file.etag,
     'Cache-Control': file.cache,
     Vary: 'Accept-Encoding',

@@ -21,6 +21,8 @@ const HANDOVER_GRACE_MS = 1_500;
 
 export interface DrainSupervisorOptions extends Omit<RunningDrainOptions, 'time'> {
   readonly version: string;
+  /** Of this server: drains of other servers' add-ons are left to them. Undefined: it has no add-ons. */
+  readonly serverId: () => string | undefined;
 }
 
 export class DrainSupervisor {
@@ -151,7 +153,10 @@ export class DrainSupervisor {
     this.drains = empty;
     try {
       const records = await this.options.store.list<DrainRecord>('', 'drain/');
-      const active = records.map(({ value }) => value).filter(({ paused }) => !paused);
+      const own = this.options.serverId();
+      const active = records
+        .map(({ value }) => value)
+        .filter(({ paused, server }) => !paused && (server === undefined || server === own));
       const drains = new Map(active.map((drain) => [drain.id, drain]));
       // A change that was reported meanwhile has reset them: they are loaded again next time.
       if (this.drains === empty) this.drains = drains;
@@ -162,16 +167,19 @@ export class DrainSupervisor {
     }
   }
 
-  /** The drains that are assigned to this router. */
+  /** The drains that are assigned to this router: of those that any may deliver its share, and its own. */
   private ownDrainIds(
     drains: ReadonlyMap<string, DrainRecord>,
     routers: readonly string[],
   ): ReadonlySet<string> {
-    const ids = [...drains.keys()];
-    const inputs = [...[...routers].sort(), ...ids.sort()].join(' ');
+    const all = [...drains.values()];
+    const own = all.filter(({ server }) => server !== undefined).map(({ id }) => id);
+    const shared = all.filter(({ server }) => server === undefined).map(({ id }) => id);
+    const inputs = [...[...routers].sort(), ...shared.sort(), '', ...own.sort()].join(' ');
     if (inputs !== this.assignment.inputs) {
-      const assigned = assignDrains(ids, routers);
-      this.assignment = { inputs, ids: new Set(ids.filter((id) => assigned.get(id) === this.membership.id)) };
+      const assigned = assignDrains(shared, routers);
+      const share = shared.filter((id) => assigned.get(id) === this.membership.id);
+      this.assignment = { inputs, ids: new Set([...share, ...own]) };
     }
     return this.assignment.ids;
   }

@@ -34,7 +34,21 @@ const HASHES_PER_VALUE = 10;
 const PAIR_BYTES_MAX = 200;
 const NAME_AND_VALUE =
   /^([A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99})=(-?\d{1,20}(?:\.\d{1,20})?)([A-Za-z%]{0,12})(?=$|[\s,"}\]])/;
+const VALUES = /(?<=[ ",]|^)(measure|count|sample)#([^\s"]{1,200})/g;
 const SOURCE = /(?:^|\s)source=([^\s"]{1,100})/;
+
+/** The values in one line's text. @param dyno their source, when the line names none */
+export function parseL2metText(message: string, dyno: string): L2metValue[] {
+  const found: L2metValue[] = [];
+  let source: string | undefined;
+  for (const [, kind, pair] of message.matchAll(VALUES)) {
+    const [, name, number, unit] = NAME_AND_VALUE.exec(pair) ?? [];
+    if (name === undefined) continue;
+    source ??= SOURCE.exec(message)?.[1] ?? dyno;
+    found.push({ kind: kind as L2metKind, name, value: Number(number), unit, source });
+  }
+  return found;
+}
 
 /** All values in the lines of a batch. */
 export function parseL2met(batch: Uint8Array): L2metValue[] {

@@ -111,7 +111,8 @@ export class LogMetrics {
     this.findAppName(app).then(nameFound, () => nameFound(undefined));
   }
 
-  private record(app: string, values: readonly L2metValue[]): void {
+  /** Records values of an app whose name is known. */
+  record(app: string, values: readonly L2metValue[]): void {
     for (const { kind, name, value, unit, source } of values) {
       const labels = { app, name, unit, source };
       if (!this.admitSeries(app, `${kind} ${name} ${unit} ${source}`)) this.dropped.inc();

@@ -1,22 +1,18 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import type { PageState } from '../page-state.ts';
 import { Icon } from './icon.tsx';
 
 /** Something over the page that is closed again. */
 export function Modal({
-  page,
   title,
+  onClose,
   children,
 }: {
-  page: PageState;
   title: string;
+  onClose: () => void;
   children: ComponentChildren;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const close = (): void => {
-    page.overlay.value = '';
-  };
   useEffect(() => {
     dialog.current?.showModal();
     // Not the button that closes it, which is where a browser would begin.
@@ -24,10 +20,10 @@ export function Modal({
     first?.focus();
   }, []);
   return (
-    <dialog ref={dialog} class="modal" aria-label={title} tabIndex={-1} onClose={close}>
+    <dialog ref={dialog} class="modal" aria-label={title} tabIndex={-1} onClose={onClose}>
       <header>
         <h2>{title}</h2>
-        <button type="button" class="toolbar-button" aria-label="Close" onClick={close}>
+        <button type="button" class="toolbar-button" aria-label="Close" onClick={onClose}>
           <Icon name="close" />
         </button>
       </header>

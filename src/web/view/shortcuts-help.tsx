@@ -18,22 +18,34 @@ const SHORTCUTS: readonly (readonly [string, string])[] = [
   ['?', 'this'],
 ];
 
+/** Keys, those of one action apart by two spaces, and what they do. */
+export function KeyList({ keys }: { keys: readonly (readonly [string, string])[] }) {
+  return (
+    <dl class="shortcuts">
+      {keys.map(([names, meaning]) => (
+        <div key={names}>
+          <dt>
+            {names.split('  ').map((name) => (
+              <kbd key={name}>{name}</kbd>
+            ))}
+          </dt>
+          <dd>{meaning}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 /** All keyboard shortcuts. */
 export function ShortcutsHelp({ page }: { page: PageState }) {
   return (
-    <Modal page={page} title="Keys">
-      <dl class="shortcuts">
-        {SHORTCUTS.map(([keys, meaning]) => (
-          <div key={keys}>
-            <dt>
-              {keys.split('  ').map((key) => (
-                <kbd key={key}>{key}</kbd>
-              ))}
-            </dt>
-            <dd>{meaning}</dd>
-          </div>
-        ))}
-      </dl>
+    <Modal
+      title="Keys"
+      onClose={() => {
+        page.overlay.value = '';
+      }}
+    >
+      <KeyList keys={SHORTCUTS} />
       <p class="hint">
         A search is <code>words</code> that all have to be there, <code>"a phrase"</code>,{' '}
         <code>-without</code>, <code>/pattern/</code>. It looks through the whole stream, and through what

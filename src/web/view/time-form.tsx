@@ -17,7 +17,12 @@ export function TimeForm({ page }: { page: PageState }) {
     void page.jumpToTime(wanted);
   };
   return (
-    <Modal page={page} title="Jump to a time">
+    <Modal
+      title="Jump to a time"
+      onClose={() => {
+        page.overlay.value = '';
+      }}
+    >
       <form
         class="time-form"
         onSubmit={(event) => {

@@ -2,20 +2,15 @@ import type { Signal } from '@preact/signals';
 import type { ComponentProps } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
-import type { Theme } from '../preferences.ts';
 import { processTypes } from '../stream/facets.ts';
 import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import { LINE_LEVELS } from '../stream/line.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { Icon, Logo } from './icon.tsx';
+import { ThemeButton } from './theme-button.tsx';
 
 /** How long somebody has to stop typing before it is searched. */
 const SEARCH_DEBOUNCE_MS = 350;
-const THEMES: Record<Theme, { next: Theme; icon: 'auto' | 'moon' | 'sun'; label: string }> = {
-  auto: { next: 'dark', icon: 'auto', label: 'Colors: as the system has them' },
-  dark: { next: 'light', icon: 'moon', label: 'Colors: dark' },
-  light: { next: 'auto', icon: 'sun', label: 'Colors: light' },
-};
 
 /** A level stands for itself and everything more serious; `debug` would be all lines. */
 const LEVEL_OPTIONS = [
@@ -28,7 +23,6 @@ const LEVEL_OPTIONS = [
 export function Toolbar({ page }: { page: PageState }) {
   const { wrap, theme, panel } = page.preferences;
   const { app } = page.viewLocation.value;
-  const themeButton = THEMES[theme.value];
   const open = (overlay: 'time' | 'help'): void => {
     page.overlay.value = overlay;
   };
@@ -57,13 +51,7 @@ export function Toolbar({ page }: { page: PageState }) {
       <div class="toolbar-buttons">
         <ToolbarButton icon="clock" label="Jump to a time" keys="t" onClick={() => open('time')} />
         <ToolbarButton icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
-        <ToolbarButton
-          icon={themeButton.icon}
-          label={themeButton.label}
-          onClick={() => {
-            theme.value = themeButton.next;
-          }}
-        />
+        <ThemeButton theme={theme} />
         <ToolbarButton icon="help" label="Keys" keys="?" name="help-button" onClick={() => open('help')} />
         <ToolbarButton
           icon="panel"

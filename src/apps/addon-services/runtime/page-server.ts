@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
 import { readAuthorization } from '../../../common/http/authorization.ts';
-import { loadStaticFiles, PAGE_SECURITY_HEADERS, sendStaticFile } from '../../../common/http/static-files.ts';
+import {
+  FRAMING_PAGE_SECURITY_HEADERS,
+  loadStaticFiles,
+  PAGE_SECURITY_HEADERS,
+  sendStaticFile,
+} from '../../../common/http/static-files.ts';
 import { PACKAGE_ROOT } from '../../../common/package-info.ts';
 import { logLine } from './run-service.ts';
 
@@ -40,6 +45,8 @@ export interface PageOptions {
   readonly page: string;
   /** Whoever asks for anything needs it, as Bearer. */
   readonly key: string;
+  /** Does it frame documents of its service, which have a Content-Security-Policy of their own? */
+  readonly hasFrames?: boolean;
 }
 
 /**
@@ -48,9 +55,10 @@ export interface PageOptions {
  */
 export async function servePage(
   server: FastifyInstance,
-  { page, key }: PageOptions,
+  { page, key, hasFrames }: PageOptions,
   routes: (server: FastifyInstance) => void,
 ): Promise<void> {
+  const headers = hasFrames ? FRAMING_PAGE_SECURITY_HEADERS : PAGE_SECURITY_HEADERS;
   const files = loadStaticFiles(join(PACKAGE_ROOT, 'dist', 'addon-pages', page));
   await server.register(async (pages) => {
     pages.addHook('onRequest', async (request, reply) => {
@@ -58,12 +66,15 @@ export async function servePage(
       reply.headers({ ...PAGE_SECURITY_HEADERS, 'Cache-Control': 'no-store' });
     });
     for (const [path, file] of files)
-      pages.get(path, (request: FastifyRequest, reply: FastifyReply) => sendStaticFile(file, request, reply));
+      pages.get(path, (request: FastifyRequest, reply: FastifyReply) =>
+        sendStaticFile(file, request, reply, headers),
+      );
     routes(pages);
   });
 }
 
-function requireKey(request: FastifyRequest, key: string): void {
+/** @throws TailraceError `unauthorized` for a request without the key, as Bearer or as a password */
+export function requireKey(request: FastifyRequest, key: string): void {
   const credentials = readAuthorization(request.headers.authorization);
   const given = Buffer.from(credentials.kind === 'key' ? credentials.key : '');
   const wanted = Buffer.from(key);

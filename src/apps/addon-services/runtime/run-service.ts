@@ -11,6 +11,9 @@ export function logLine(severity: ServiceSeverity, text: string): void {
   process.stdout.write(`<${SEVERITIES[severity]}>${text.replace(/[\r\n]+/g, ' ')}\n`);
 }
 
+/** How often it is looked whether the server is still there. */
+const PARENT_CHECK_MS = 500;
+
 /**
  * Runs a service in the current folder until SIGTERM or SIGINT, or until the server that started it is gone.
  *
@@ -19,12 +22,19 @@ export function logLine(severity: ServiceSeverity, text: string): void {
 export async function runService<Settings extends OwnProgramSettings>(
   start: (settings: Settings) => Promise<{ close(): Promise<void> }>,
 ): Promise<void> {
+  const parent = process.ppid;
+  // Nobody reads what it says any more: the check below ends it.
+  process.stdout.on('error', () => undefined);
   try {
     const service = await start(JSON.parse(readFileSync('service.json', 'utf8')) as Settings);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => {
-        void service.close().finally(() => process.exit(0));
-      });
+    let isEnding = false;
+    const end = (): void => {
+      if (isEnding) return;
+      isEnding = true;
+      void service.close().finally(() => process.exit(0));
+    };
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
+    setInterval(() => process.ppid !== parent && end(), PARENT_CHECK_MS).unref();
   } catch (error) {
     logLine('error', error instanceof Error ? error.message : String(error));
     process.exit(1);

@@ -11,8 +11,10 @@ import type { AppId, Store } from '../../../logs/store/contract.ts';
 import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
 import type { Releases } from '../../records/release-history.ts';
 import { AttachedConfig } from './attached-config.ts';
+import { CATALOG } from './catalog/catalog.ts';
 import type { AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
 import { attachedConfigVars, configOfFacts, planOf, requirePlan } from './catalog/find-service.ts';
+import type { DatabaseTransfers } from './databases/transfers.ts';
 import { migrateReleasedAddons } from './migrate-released-addons.ts';
 import type { AddonRecord, AttachmentRecord } from './model/addon-record.ts';
 import {
@@ -60,6 +62,7 @@ export interface AddonsOptions {
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
   readonly providers: Readonly<Record<AddonProviderName, AddonProvider>>;
+  readonly transfers: DatabaseTransfers;
   /** This server, for good: `AddonRecord.server`. */
   readonly server: () => string;
   /** Makes up the end of a name: `clear-brook-48213`. */
@@ -71,17 +74,22 @@ export interface AddonsOptions {
   ) => Promise<void>;
   /** Tells an app's owner in its stream. */
   readonly logToApp: (app: AppId, message: string) => void;
+  /** Sends the app's lines to its add-on; another address of the same add-on takes the place of the one before. @throws TailraceError */
+  readonly setLogDrain: (addon: AddonRecord, url: string) => Promise<void>;
   /** What else belongs to an add-on, such as drains, is to be removed. */
   readonly onRemoved: (addon: AddonRecord) => Promise<void>;
   readonly log: Log;
 }
 
 export class Addons implements AddonReports {
+  /** Backups of databases, and restores. */
+  readonly transfers: DatabaseTransfers;
   private readonly options: AddonsOptions;
   private readonly config: AttachedConfig;
 
   constructor(options: AddonsOptions) {
     this.options = options;
+    this.transfers = options.transfers;
     this.config = new AttachedConfig(options);
   }
 
@@ -92,6 +100,7 @@ export class Addons implements AddonReports {
   async open(): Promise<void> {
     const { providers, log } = this.options;
     const server = this.options.server();
+    await this.transfers.open();
     await migrateReleasedAddons(this.options, server);
     const { addons } = await this.snapshot();
     const apps = await this.options.appRegistry.appNames();
@@ -126,6 +135,7 @@ export class Addons implements AddonReports {
   }
 
   async close(): Promise<void> {
+    await this.transfers.close();
     await Promise.all(Object.values(this.options.providers).map((provider) => provider.close()));
   }
 
@@ -144,6 +154,14 @@ export class Addons implements AddonReports {
 
   info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
     return Promise.resolve(this.provider(addon).info?.(addon) ?? []);
+  }
+
+  /** Apps with an add-on that wants the memory and load of their dynos in the stream. */
+  async appsThatSampleDynos(): Promise<ReadonlySet<AppId>> {
+    const { addons, attachments } = await this.snapshot();
+    const wanting = new Set(CATALOG.filter(({ samplesDynos }) => samplesDynos).map(({ name }) => name));
+    const ids = new Set(addons.filter(({ service }) => wanting.has(service)).map(({ id }) => id));
+    return new Set(attachments.filter(({ addon }) => ids.has(addon)).map(({ app }) => app));
   }
 
   /** Has it a page that can be opened? */
@@ -206,6 +224,7 @@ export class Addons implements AddonReports {
         config: { ...configOfFacts(before.configVars, made.facts ?? {}), ...before.config },
         message: made.message,
       }));
+      if (made.logDrainUrl !== undefined) await this.options.setLogDrain(addon, made.logDrainUrl);
       await this.config.sync(app.id, (names) => `Attach ${names.join(', ')} (@ref:${addon.name})`);
       return provisioned;
     } catch (error) {
@@ -275,6 +294,7 @@ export class Addons implements AddonReports {
       await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
       await this.finishRemoval(addon, app.id);
     }
+    await this.transfers.removeApp(app.id);
     await this.options.records.detach(attachmentsOfApp(await this.snapshot(), app.id));
   }
 
@@ -367,6 +387,11 @@ export class Addons implements AddonReports {
     }));
     await this.syncAll(addon);
     return addon;
+  }
+
+  async updateLogDrain(id: string, url: string): Promise<void> {
+    const addon = (await this.options.records.get(id))?.value;
+    if (addon) await this.options.setLogDrain(addon, url);
   }
 
   // --- parts ---

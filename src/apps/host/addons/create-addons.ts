@@ -1,18 +1,22 @@
 /** Add-ons with their providers, put together. */
-import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { TargetPolicy } from '../../../logs/drains/options/target-policy.ts';
 import { Addons, type AddonsOptions } from './addons.ts';
 import { CATALOG } from './catalog/catalog.ts';
+import { DatabaseTransfers } from './databases/transfers.ts';
 import { ExternalProvider } from './external/external-provider.ts';
 import { LocalProvider, type LocalProviderOptions } from './local/local-provider.ts';
 import { AddonRecords } from './model/addon-records.ts';
 import { PartnerProvider } from './partner/partner-provider.ts';
 import type { AddonReports } from './provider.ts';
+import { requireServerId } from './server-id.ts';
 import { LOCAL_SERVICES } from './services/local-services.ts';
 
-export type CreateAddonsOptions = Omit<AddonsOptions, 'providers' | 'records' | 'server'> &
-  Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'>;
+export type CreateAddonsOptions = Omit<AddonsOptions, 'providers' | 'records' | 'server' | 'transfers'> &
+  Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'> & {
+    /** What may be fetched from elsewhere for a restore. */
+    readonly targetPolicy: TargetPolicy;
+  };
 
 /** @param options `folder` for the data of local add-ons */
 export function createAddons(options: CreateAddonsOptions): Addons {
@@ -20,15 +24,24 @@ export function createAddons(options: CreateAddonsOptions): Addons {
     markProvisioned: (id, facts) => addons.markProvisioned(id, facts),
     markFailed: (id, reason) => addons.markFailed(id, reason),
     updateFacts: (id, facts, resource) => addons.updateFacts(id, facts, resource),
+    updateLogDrain: (id, url) => addons.updateLogDrain(id, url),
   };
-  let server: string | undefined;
+  let serverId: string | undefined;
+  const server = (): string => {
+    serverId ??= requireServerId(options.folder);
+    return serverId;
+  };
   const addons: Addons = new Addons({
     ...options,
     records: new AddonRecords(options.store),
-    server: () => {
-      server ??= serverId(`${options.folder}-server`);
-      return server;
-    },
+    server,
+    transfers: new DatabaseTransfers({
+      ...options,
+      server,
+      // Beside the data, so that a database that is destroyed leaves its backups.
+      folder: join(dirname(options.folder), 'backups'),
+      addonFolder: (id) => join(options.folder, id),
+    }),
     providers: {
       local: new LocalProvider({ ...options, catalog: CATALOG, services: LOCAL_SERVICES, reports }),
       partner: new PartnerProvider(),
@@ -36,18 +49,4 @@ export function createAddons(options: CreateAddonsOptions): Addons {
     },
   });
   return addons;
-}
-
-/** What tells this data folder from those of other servers on the same store, for good. */
-function serverId(file: string): string {
-  try {
-    const known = readFileSync(file, 'utf8').trim();
-    if (known) return known;
-  } catch {
-    // The first time.
-  }
-  const id = randomUUID();
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${id}\n`, { mode: 0o600 });
-  return id;
 }

@@ -14,6 +14,8 @@ export interface ProvisionedAddon {
   readonly resource?: unknown;
   /** For the user. */
   readonly message?: string;
+  /** Where it wants the app's lines to be sent to. */
+  readonly logDrainUrl?: string;
 }
 
 /** A row of `pg:info` and `redis:info`, in the shape that Heroku's CLI reads. */
@@ -79,4 +81,6 @@ export interface AddonReports {
   markFailed(id: string, reason: string): Promise<void>;
   /** Its config vars are others now: the apps that have it are released with them. */
   updateFacts(id: string, facts: AddonFacts, resource?: unknown): Promise<AddonRecord>;
+  /** It wants the app's lines, or wants them elsewhere. */
+  updateLogDrain(id: string, url: string): Promise<void>;
 }

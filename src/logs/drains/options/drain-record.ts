@@ -14,6 +14,11 @@ export interface DrainRecord {
   readonly options?: DrainOptions;
   /** The add-on that it was added for: it is removed with it. */
   readonly addon?: { readonly id: string; readonly name: string };
+  /**
+   * Left out: any. It leads to an add-on on the machine of the server with this id: no other one delivers it, and the target policy, which
+   * is for addresses that users give, doesn't hold.
+   */
+  readonly server?: string;
   readonly createdAt: string;
   readonly updatedAt: string;
   /** Lines up to here were stored before the drain was added, and aren't sent. */

@@ -8,7 +8,7 @@ import { jsonLinesFormat, rfc5424Format, webhookFormat } from '../encoders/text-
 import type { HttpFormat } from '../http-format.ts';
 import { type DrainOptions, stripOptionParameters } from '../options/drain-options.ts';
 import { type DrainRecord, type DrainTarget, parseDrainUrl } from '../options/drain-record.ts';
-import type { TargetPolicy } from '../options/target-policy.ts';
+import { TargetPolicy } from '../options/target-policy.ts';
 import type { Outlet } from '../outlet.ts';
 import { Dialer, type OnPhase } from './dialer.ts';
 import { HttpOutlet } from './http-outlet.ts';
@@ -17,24 +17,29 @@ import { SyslogOutlet } from './syslog-outlet.ts';
 
 /** Creates the outlet for a drain's URL and options, and wraps its format. */
 export class OutletFactory {
-  private readonly dialer: Dialer;
   private readonly version: string;
+  private readonly dialer: Dialer;
   private readonly reachability: ReachabilityProbe;
+  /** For this server's own add-ons. */
+  private readonly ownDialer = new Dialer(new TargetPolicy(true));
+  private readonly ownReachability = new ReachabilityProbe(this.ownDialer);
 
   constructor(policy: TargetPolicy, version: string) {
-    this.dialer = new Dialer(policy);
     this.version = version;
+    this.dialer = new Dialer(policy);
     this.reachability = new ReachabilityProbe(this.dialer);
   }
 
   /** Calls `listener` when the destination accepts connections, unless the returned function was called before. */
   onReachable(drain: DrainRecord, listener: () => void): () => void {
-    return this.reachability.onReachable(parseDrainUrl(drain.url), listener);
+    const reachability = drain.server === undefined ? this.reachability : this.ownReachability;
+    return reachability.onReachable(parseDrainUrl(drain.url), listener);
   }
 
   /** @param onPhase called after each phase of a delivery. */
   create(drain: DrainRecord, onPhase?: OnPhase): Outlet {
-    const { dialer, version } = this;
+    const { version } = this;
+    const dialer = drain.server === undefined ? this.dialer : this.ownDialer;
     const { options = {} } = drain;
     const target = targetWithoutOptions(parseDrainUrl(drain.url));
     const tls = {

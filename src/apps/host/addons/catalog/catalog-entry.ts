@@ -53,6 +53,8 @@ export interface CatalogService {
   /** How to get the program where it isn't one package. */
   readonly installHint?: string;
   readonly docsUrl: string;
+  /** Are the memory and load of its apps' dynos written to the stream for it? */
+  readonly samplesDynos?: boolean;
   /** Has it a page that `addons:open` opens? */
   readonly hasPage?: boolean;
 }

@@ -195,13 +195,14 @@ export const CATALOG: readonly CatalogService[] = [
     namePrefix: 'metrics',
     process: 'metrics',
     plans: [{ ...LOCAL_PLAN, aliases: [...(LOCAL_PLAN.aliases ?? []), 'standard', 'wayne'] }],
+    samplesDynos: true,
     docsUrl: `${DEV_CENTER}newrelic`,
     hasPage: true,
   },
   {
     name: 'papertrail',
     humanName: 'Papertrail',
-    description: "the app's log, searchable, on this machine",
+    description: "the app's log in files on this machine, by the day",
     provider: 'local',
     spellings: {
       logging: { prefix: 'LOGGING' },
@@ -214,6 +215,5 @@ export const CATALOG: readonly CatalogService[] = [
     process: 'papertrail',
     plans: [{ ...LOCAL_PLAN, aliases: [...(LOCAL_PLAN.aliases ?? []), 'choklad', 'fixa'] }],
     docsUrl: `${DEV_CENTER}papertrail`,
-    hasPage: true,
   },
 ];

@@ -61,7 +61,7 @@ async function follow(url: string, policy: TargetPolicy, signal: AbortSignal): P
     const { statusCode = 0, headers } = response;
     if (statusCode === 200) return response;
     response.destroy();
-    if (statusCode < 300 || statusCode >= 400 || !headers.location || !URL.canParse(headers.location, next))
+    if (statusCode < 300 || statusCode >= 400 || !headers.location || !URL.canParse(headers.location, next.href))
       throw fetchError(url, `it answered ${statusCode}`);
     next = await assertDumpUrl(new URL(headers.location, next).href, policy);
   }
@@ -71,18 +71,20 @@ async function follow(url: string, policy: TargetPolicy, signal: AbortSignal): P
 function request(url: URL, policy: TargetPolicy, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const get = url.protocol === 'https:' ? getHttps : getHttp;
-    get(url, { lookup: policy.lookup, signal, agent: false }, resolve)
-      .setTimeout(IDLE_MS, function onIdle() {
-        this.destroy(new Error(`it sent nothing for ${IDLE_MS / 1_000} s`));
-      })
-      .on('error', reject);
+    const sent = get(url, { lookup: policy.lookup, signal, agent: false }, resolve);
+    sent.setTimeout(IDLE_MS, () => sent.destroy(new Error(`it sent nothing for ${IDLE_MS / 1_000} s`)));
+    sent.on('error', reject);
   });
 }
 
 /** Without what is behind the path: links to backups have their keys there. */
 function fetchError(url: string, reason: string, cause?: unknown): TailraceError {
   const { origin, pathname } = new URL(url);
-  return new TailraceError('unavailable', `The backup can't be fetched from ${origin}${pathname}: ${reason}.`, {
-    cause,
-  });
+  return new TailraceError(
+    'unavailable',
+    `The backup can't be fetched from ${origin}${pathname}: ${reason}.`,
+    {
+      cause,
+    },
+  );
 }

@@ -32,7 +32,11 @@ export async function runPostgresTool(
   name: 'pg_dump' | 'pg_restore' | 'psql',
   args: readonly string[],
   { url, version }: DatabaseAddress,
-  options: { readonly database?: string; readonly output?: NodeJS.WritableStream[]; readonly signal?: AbortSignal },
+  options: {
+    readonly database?: string;
+    readonly output?: NodeJS.WritableStream[];
+    readonly signal?: AbortSignal;
+  },
 ): Promise<ToolResult> {
   const { database, output, signal } = options;
   signal?.throwIfAborted();
@@ -77,7 +81,16 @@ export async function runSql(
   statements: readonly string[],
   signal?: AbortSignal,
 ): Promise<string> {
-  const args = ['-X', '-w', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', ...statements.flatMap((sql) => ['-c', sql])];
+  const args = [
+    '-X',
+    '-w',
+    '-q',
+    '-A',
+    '-t',
+    '-v',
+    'ON_ERROR_STOP=1',
+    ...statements.flatMap((sql) => ['-c', sql]),
+  ];
   const { status, stdout, stderr } = await runPostgresTool('psql', args, address, { database, signal });
   if (status === 0) return stdout.trim();
   throw new TailraceError('unavailable', lastSentence(stderr, 'psql'));

@@ -1,5 +1,6 @@
 /** Kinds of entries that a database is whole without: what another server has in its own way, or this one hasn't at all. */
-const DISPENSABLE = /^(?:EXTENSION|COMMENT|ACL|DEFAULT ACL|EVENT TRIGGER|SECURITY LABEL|PUBLICATION|SUBSCRIPTION)\b/;
+const DISPENSABLE =
+  /^(?:EXTENSION|COMMENT|ACL|DEFAULT ACL|EVENT TRIGGER|SECURITY LABEL|PUBLICATION|SUBSCRIPTION)\b/;
 
 /** What pg_restore has said, told apart by what it was about. */
 export interface RestoreErrors {

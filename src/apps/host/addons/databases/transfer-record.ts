@@ -40,7 +40,10 @@ export function isUsableBackup({ kind, succeeded, deletedAt }: TransferRecord): 
 }
 
 /** The transfer that is meant: by its number, name (`b001`) or id. */
-export function findTransfer(transfers: readonly TransferRecord[], which: string): TransferRecord | undefined {
+export function findTransfer(
+  transfers: readonly TransferRecord[],
+  which: string,
+): TransferRecord | undefined {
   const name = /^[abr](\d+)$/.exec(which)?.[1] ?? which;
   return transfers.find(({ uuid, num }) => uuid === which || (/^\d+$/.test(name) && num === Number(name)));
 }

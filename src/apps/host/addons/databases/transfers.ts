@@ -112,7 +112,11 @@ export class DatabaseTransfers {
    * @param source `tailrace-backup:<id>`, or an address
    * @throws TailraceError `invalid_params`, `not_found`, `conflict`
    */
-  async restore(addon: AddonRecord, source: string, extensions?: readonly string[] | null): Promise<TransferRecord> {
+  async restore(
+    addon: AddonRecord,
+    source: string,
+    extensions?: readonly string[] | null,
+  ): Promise<TransferRecord> {
     const parsed = parseExtensions(extensions);
     const id = BACKUP_URL.exec(source)?.[1];
     if (id !== undefined) {
@@ -132,12 +136,21 @@ export class DatabaseTransfers {
   }
 
   /** The same from a file on this server, which is taken. */
-  restoreFile(addon: AddonRecord, path: string, extensions?: readonly string[] | null): Promise<TransferRecord> {
-    return this.beginRestore(addon, 'an uploaded file', parseExtensions(extensions), async (_transfer, file) => {
-      // It may be on another disk.
-      await rename(path, file).catch(() => copyFile(path, file));
-      return file;
-    });
+  restoreFile(
+    addon: AddonRecord,
+    path: string,
+    extensions?: readonly string[] | null,
+  ): Promise<TransferRecord> {
+    return this.beginRestore(
+      addon,
+      'an uploaded file',
+      parseExtensions(extensions),
+      async (_transfer, file) => {
+        // It may be on another disk.
+        await rename(path, file).catch(() => copyFile(path, file));
+        return file;
+      },
+    );
   }
 
   /** Makes a database empty. @throws TailraceError `conflict`, `unavailable` */
@@ -160,7 +173,10 @@ export class DatabaseTransfers {
     const record = await this.get(app, which);
     const active = this.active.get(record.uuid);
     if (!active)
-      throw new TailraceError('conflict', `${transferName(record)} has ended already: there is nothing to cancel.`);
+      throw new TailraceError(
+        'conflict',
+        `${transferName(record)} has ended already: there is nothing to cancel.`,
+      );
     change(active, { canceledAt: new Date().toISOString() });
     active.abort.abort(new Error('It was canceled.'));
     await active.ended;
@@ -236,7 +252,10 @@ export class DatabaseTransfers {
     const { warnings, errors } = readRestoreErrors(stderr);
     if (errors.length > 0 || warnings.length === 0) {
       const reason = errors[0] ?? stderr.split('\n').slice(-3).join(' ');
-      throw new TailraceError('unavailable', `${reason || 'pg_restore was ended'}. The database is as it was before.`);
+      throw new TailraceError(
+        'unavailable',
+        `${reason || 'pg_restore was ended'}. The database is as it was before.`,
+      );
     }
     change(transfer, { warnings: warnings.length });
     for (const warning of warnings.slice(0, WARNINGS_MAX)) say(transfer, `warning: ${warning}`);
@@ -313,7 +332,10 @@ export class DatabaseTransfers {
       if (!isUsableBackup(transfer.record)) await this.files.removeDump(app, transfer.record.num);
       await this.files.update(app, transfer.record);
     } catch (broken) {
-      log.warn({ app, transfer: name, err: broken }, 'the end of a backup or restore could not be written down');
+      log.warn(
+        { app, transfer: name, err: broken },
+        'the end of a backup or restore could not be written down',
+      );
     } finally {
       this.active.delete(transfer.record.uuid);
     }
@@ -344,9 +366,15 @@ export class DatabaseTransfers {
     if (service !== SERVICE) throw new TailraceError('not_found', `${name} is no ${SERVICE}.`);
     const url = Object.values(config).find((value) => /^postgres(?:ql)?:/.test(value) && URL.canParse(value));
     if (state !== 'provisioned' || url === undefined)
-      throw new TailraceError('conflict', `${name} is ${state}: wait until it is provisioned (addons:wait ${name}).`);
+      throw new TailraceError(
+        'conflict',
+        `${name} is ${state}: wait until it is provisioned (addons:wait ${name}).`,
+      );
     if (provider === 'local' && server !== this.options.server())
-      throw new TailraceError('conflict', `${name} runs on another server that shares this store: ask that one.`);
+      throw new TailraceError(
+        'conflict',
+        `${name} runs on another server that shares this store: ask that one.`,
+      );
     if (isChanged && provider !== 'local')
       throw new TailraceError(
         'invalid_params',

@@ -77,8 +77,13 @@ export class LocalProvider implements AddonProvider {
       const running = this.start(addon, service, instance);
       // The app may connect at once.
       await running.waitUntilReady();
-      const message = service.message?.(instance);
-      return { state: 'provisioned', facts: service.facts(instance), resource, message };
+      return {
+        state: 'provisioned',
+        facts: service.facts(instance),
+        resource,
+        message: service.message?.(instance),
+        logDrainUrl: service.logDrainUrl?.(instance),
+      };
     } catch (error) {
       await this.end({ ...addon, resource });
       throw error;
@@ -116,7 +121,9 @@ export class LocalProvider implements AddonProvider {
   }
 
   page(addon: AddonRecord): AddonPage | undefined {
-    return this.requireService(addon).page?.(this.instanceOf(addon));
+    // One of another server has the port of something else here.
+    if (!this.running.has(addon.id)) return undefined;
+    return this.service(addon.service)?.page?.(this.instanceOf(addon));
   }
 
   async info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
@@ -143,6 +150,8 @@ export class LocalProvider implements AddonProvider {
       "an add-on's port is taken by another program: it listens on another one",
     );
     await this.options.reports.updateFacts(addon.id, service.facts(instance), resource);
+    const logDrainUrl = service.logDrainUrl?.(instance);
+    if (logDrainUrl !== undefined) await this.options.reports.updateLogDrain(addon.id, logDrainUrl);
   }
 
   private start(addon: AddonRecord, service: LocalService, instance: LocalInstance): RunningInstance {

@@ -38,6 +38,8 @@ interface LocalServiceBasics {
   initialize?(instance: LocalInstance): Promise<void>;
   /** What its config vars are made of. Hosts are named `localhost`: Heroku's CLI leaves TLS out for that name alone. */
   facts(instance: LocalInstance): AddonFacts;
+  /** Where it takes the app's lines, as an HTTPS drain sends them; left out: it wants none. */
+  logDrainUrl?(instance: LocalInstance): string;
   /** What is said to the user who created it. */
   message?(instance: LocalInstance): string;
   /** Rows of `addons:info` and of `pg:info` or `redis:info`. @throws when it can't be asked */

@@ -1,4 +1,5 @@
 /** Add-on services that are programs of this package: `src/apps/addon-services`. */
+import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../../../common/package-info.ts';
 import { shellQuote } from '../../../../common/text/shell-quote.ts';
@@ -13,9 +14,9 @@ const SEVERITY_PREFIX = /^<([0-7])>/;
 export interface OwnProgramSettings {
   readonly name: string;
   readonly port: number;
-  /** Of its page; the same as `port` unless the service has a port for it. */
+  /** Of its page, which has to listen before `port` does; the same as `port` unless the service has a port for it. */
   readonly pagePort: number;
-  /** Of the app's client; and the key of its page, which only this server knows besides. */
+  /** The key of its page, which only this server knows besides. What an app's client gets is derived from it: {@link derivedSecret}. */
   readonly password: string;
 }
 
@@ -41,6 +42,11 @@ export function ownProgram(
     readLines: severityReader,
     page: ({ port, pagePort = port, password }) => ({ port: pagePort, key: password }),
   };
+}
+
+/** A secret of an add-on for one purpose, from which its others can't be guessed: 32 hexadecimal digits. */
+export function derivedSecret(password: string, purpose: string): string {
+  return createHmac('sha256', password).update(purpose).digest('hex').slice(0, 32);
 }
 
 /** Takes the severity off the beginning of each line (sd-daemon(3)). */

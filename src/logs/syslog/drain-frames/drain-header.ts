@@ -12,24 +12,25 @@ const OPEN = 0x5b;
 const CLOSE = 0x5d;
 
 /** Offsets into the frame; `to` is the first byte after. */
-export interface Span {
+export interface ByteRange {
   from: number;
   to: number;
 }
 
-export interface Header {
-  time: Span;
-  source: Span;
-  dyno: Span;
+/** Where the fields of a received line are. */
+export interface DrainHeader {
+  time: ByteRange;
+  source: ByteRange;
+  dyno: ByteRange;
   /** Where the message begins; it ends with the frame. */
   messageFrom: number;
 }
 
-/** `undefined` when this is no syslog header: the frame is then kept whole, see format-frames.ts. */
-export function parseHeader(frame: Buffer, form: 'heroku' | 'rfc5424'): Header | undefined {
+/** `undefined` when this is no syslog header: the frame is then kept whole, and has no fields. */
+export function parseDrainHeader(frame: Buffer, form: 'heroku' | 'rfc5424'): DrainHeader | undefined {
   const timeFrom = afterPriorityAndVersion(frame);
   if (timeFrom === undefined) return undefined;
-  const spans: Span[] = [];
+  const spans: ByteRange[] = [];
   let from = timeFrom;
   // TIMESTAMP HOSTNAME APP-NAME PROCID MSGID; only the last may be followed by nothing.
   for (let field = 0; field < 5; field++) {

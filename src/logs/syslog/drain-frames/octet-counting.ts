@@ -9,15 +9,15 @@ const NINE = 0x39;
 const DIGITS_MAX = 9;
 
 /** Frames of a few bytes each would cost far more memory than the body they came in. */
-export const FRAME_COUNT_MAX = 250_000;
+export const DRAIN_FRAMES_MAX = 250_000;
 
 export type SplitResult = { frames: Buffer[] } | { error: 'malformed' | 'too many'; atByte: number };
 
-export function splitFrames(body: Buffer): SplitResult {
+export function splitCountedFrames(body: Buffer): SplitResult {
   const frames: Buffer[] = [];
   let at = 0;
   while (at < body.length) {
-    if (frames.length === FRAME_COUNT_MAX) return { error: 'too many', atByte: at };
+    if (frames.length === DRAIN_FRAMES_MAX) return { error: 'too many', atByte: at };
     let length = 0;
     let from = at;
     while (from < body.length && from - at < DIGITS_MAX && body[from] >= ZERO && body[from] <= NINE) {

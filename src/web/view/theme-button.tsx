@@ -1,0 +1,27 @@
+import type { Signal } from '@preact/signals';
+import type { Theme } from '../theme.ts';
+import { Icon } from './icon.tsx';
+
+const THEMES: Record<Theme, { next: Theme; icon: 'auto' | 'moon' | 'sun'; label: string }> = {
+  auto: { next: 'dark', icon: 'auto', label: 'Colors: as the system has them' },
+  dark: { next: 'light', icon: 'moon', label: 'Colors: dark' },
+  light: { next: 'auto', icon: 'sun', label: 'Colors: light' },
+};
+
+/** Goes from one choice of colors to the next. */
+export function ThemeButton({ theme }: { theme: Signal<Theme> }) {
+  const { next, icon, label } = THEMES[theme.value];
+  return (
+    <button
+      type="button"
+      class="toolbar-button"
+      title={label}
+      aria-label={label}
+      onClick={() => {
+        theme.value = next;
+      }}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}
