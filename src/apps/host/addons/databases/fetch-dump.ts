@@ -61,7 +61,12 @@ async function follow(url: string, policy: TargetPolicy, signal: AbortSignal): P
     const { statusCode = 0, headers } = response;
     if (statusCode === 200) return response;
     response.destroy();
-    if (statusCode < 300 || statusCode >= 400 || !headers.location || !URL.canParse(headers.location, next.href))
+    if (
+      statusCode < 300 ||
+      statusCode >= 400 ||
+      !headers.location ||
+      !URL.canParse(headers.location, next.href)
+    )
       throw fetchError(url, `it answered ${statusCode}`);
     next = await assertDumpUrl(new URL(headers.location, next).href, policy);
   }
