@@ -26,6 +26,7 @@ export const TAILRACE_SCHEMAS = {
     resource_url: string,
     info: { type: 'array', items: objectSchema({ name: string, values: { type: 'array', items: string } }) },
   }),
+  BackupSchedule: objectSchema({ uuid: string, name: string, hour: integer, timezone: string }),
   DataServiceMessage: objectSchema({ message: string }),
   BackupLink: objectSchema({ url: string, expires_at: dateTime }),
   /** A backup of a database (from pg_dump to an archive), or a restore (from there to pg_restore). */

@@ -55,7 +55,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       async () => (await import('./addons/databases.ts')).databaseCommands,
     ],
     [
-      'pg:backups pg:backups:capture pg:backups:restore pg:backups:download pg:backups:info pg:backups:delete pg:backups:cancel pg:backups:url',
+      'pg:backups pg:backups:capture pg:backups:restore pg:backups:download pg:backups:info pg:backups:delete pg:backups:cancel pg:backups:url pg:backups:schedule pg:backups:schedules pg:backups:unschedule',
       async () => (await import('./addons/backups.ts')).backupCommands,
     ],
     [

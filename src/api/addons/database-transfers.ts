@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { fileError } from '../../apps/host/addons/databases/postgres-tools.ts';
+import type { BackupSchedule } from '../../apps/host/addons/databases/schedule.ts';
 import { type TransferRecord, transferName } from '../../apps/host/addons/databases/transfer-record.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { TailraceError } from '../../common/errors.ts';
@@ -42,7 +43,7 @@ const extensions = { type: ['array', 'null'], items: { type: 'string' } };
 
 export function databaseTransferRoutes(api: FastifyInstance, dependencies: TransferRouteDependencies): void {
   const { addons, addonLinks, appRegistry, backupLinks, uploadFolder, url } = dependencies;
-  const { transfers } = addons;
+  const { transfers, schedules } = addons;
   const addonOf = async (request: FastifyRequest<AddonParams>): Promise<AddonRecord> => {
     const addon = requireAddon(await addonScene(dependencies, addonLinks, request), request.params.addon);
     if (addon.service === 'heroku-postgresql') return addon;
@@ -163,6 +164,35 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
   );
 
   api.get<AddonParams>(
+    '/client/v11/databases/:addon/transfer-schedules',
+    routeSchema('List the daily backups of a database', 'BackupSchedule', { many: true }),
+    async (request) => schedules.list(await addonOf(request)).map(scheduleView),
+  );
+  const scheduleBody = bodySchema(
+    {
+      hour: { type: ['string', 'integer'] },
+      timezone: { type: 'string' },
+      schedule_name: { type: 'string', maxLength: 200 },
+    },
+    ['hour', 'timezone', 'schedule_name'],
+  );
+  api.post<AddonParams & { Body: { hour: string | number; timezone: string; schedule_name: string } }>(
+    '/client/v11/databases/:addon/transfer-schedules',
+    routeSchema('Back up a database every day', 'BackupSchedule', { status: 201, body: scheduleBody }),
+    async (request, reply) => {
+      const { hour, timezone, schedule_name: name } = request.body;
+      const schedule = await schedules.add(await addonOf(request), { hour, timezone, name });
+      reply.code(201);
+      return scheduleView(schedule);
+    },
+  );
+  api.delete<{ Params: { addon: string; schedule: string } }>(
+    '/client/v11/databases/:addon/transfer-schedules/:schedule',
+    routeSchema('End the daily backups of a database', 'BackupSchedule'),
+    async (request) => scheduleView(await schedules.remove(await addonOf(request), request.params.schedule)),
+  );
+
+  api.get<AddonParams>(
     '/postgres/v0/databases/:addon/credentials',
     {
       ...routeSchema('Who may connect to a database', 'DatabaseCredential', { many: true }),
@@ -234,6 +264,10 @@ function transferView(record: TransferRecord) {
     canceled_at: canceledAt ?? null,
     deleted_at: deletedAt ?? null,
   };
+}
+
+function scheduleView({ uuid, name, hour, timezone }: BackupSchedule) {
+  return { uuid, name, hour, timezone };
 }
 
 function credentialView({ id, config }: AddonRecord) {

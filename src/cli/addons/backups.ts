@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { type ApiClient, addClientOptions, errorFromResponse, resolveEndpoint } from '../api-client.ts';
 import { formatByteCount, formatTable, printResult, printText } from '../format.ts';
-import { type DatabaseOptions, findAttachment, POSTGRES } from './find-database.ts';
+import { attachmentsOf, type DatabaseOptions, findAttachment, POSTGRES } from './find-database.ts';
 
 interface Transfer {
   readonly uuid: string;
@@ -27,6 +27,13 @@ interface Transfer {
   readonly canceled_at: string | null;
 }
 
+interface Schedule {
+  readonly uuid: string;
+  readonly name: string;
+  readonly hour: number;
+  readonly timezone: string;
+}
+
 interface ConfirmOptions extends DatabaseOptions {
   readonly confirm?: string;
 }
@@ -35,6 +42,7 @@ const POLL_MS = 300;
 const DEFAULT_FILE = 'latest.dump';
 
 export function backupCommands(program: Command): void {
+  scheduleCommands(program);
   addClientOptions(
     program
       .command('pg:backups')
@@ -191,6 +199,59 @@ export function backupCommands(program: Command): void {
       which === undefined && active ? active : await transferOf(client, app, which ?? '');
     const ended = await client.request<Transfer>('POST', `${transferPath(app, uuid)}/actions/cancel`, {});
     printResult(options.json, ended, () => `Canceling ${name}... done`);
+  });
+}
+
+function scheduleCommands(program: Command): void {
+  const pathOf = (addon: { readonly id: string }) => `/client/v11/databases/${addon.id}/transfer-schedules`;
+  addClientOptions(
+    program
+      .command('pg:backups:schedule [database]')
+      .requiredOption(
+        '--at <time>',
+        "an hour, and a time zone: '02:00 Europe/Berlin'; UTC when none is named",
+      )
+      .description('back up a PostgreSQL database every day; the last seven are kept'),
+  ).action(async (which: string | undefined, options: DatabaseOptions & { at: string }) => {
+    const [, hour, zone] = /^(\d{1,2}):00 ?(\S*)$/.exec(options.at) ?? [];
+    if (hour === undefined)
+      throw new TailraceError(
+        'invalid_params',
+        `"${options.at}" is no full hour: write it as '02:00 Europe/Berlin'.`,
+      );
+    const { client, attachment } = await findAttachment(options, which, POSTGRES);
+    const body = { hour, timezone: zone || 'UTC', schedule_name: `${attachment.name}_URL` };
+    const made = await client.request('POST', pathOf(attachment.addon), body);
+    const text = `Scheduling automatic daily backups of ${attachment.addon.name} at ${hour}:00 ${body.timezone}... done`;
+    printResult(options.json, made, () => text);
+  });
+  const schedulesOf = async (client: ApiClient, addon: { readonly id: string }) =>
+    client.request<Schedule[]>('GET', pathOf(addon));
+  addClientOptions(
+    program.command('pg:backups:schedules').description("list the daily backups of the app's databases"),
+  ).action(async (options: DatabaseOptions) => {
+    const { client, app } = await resolveEndpoint(options);
+    const addons = new Map(
+      (await attachmentsOf(client, app, POSTGRES)).map(({ addon }) => [addon.id, addon]),
+    );
+    const all = (await Promise.all([...addons.values()].map((addon) => schedulesOf(client, addon)))).flat();
+    printResult(options.json, all, () =>
+      all.length === 0
+        ? `No backup schedules for ${app}. Make one with: tailrace pg:backups:schedule --at '02:00 UTC'`
+        : all.map(({ name, hour, timezone }) => `${name}: daily at ${hour}:00 ${timezone}`).join('\n'),
+    );
+  });
+  addClientOptions(
+    program
+      .command('pg:backups:unschedule [database]')
+      .description('end the daily backups of a PostgreSQL database'),
+  ).action(async (which: string | undefined, options: DatabaseOptions) => {
+    const { client, attachment } = await findAttachment(options, which, POSTGRES);
+    const { addon } = attachment;
+    const [schedule] = await schedulesOf(client, addon);
+    if (!schedule) throw new TailraceError('not_found', `${addon.name} has no daily backups.`);
+    const gone = await client.request('DELETE', `${pathOf(addon)}/${schedule.uuid}`);
+    printResult(options.json, gone, () => `Unscheduling ${addon.name} daily backups... done`);
   });
 }
 

@@ -14,6 +14,7 @@ import { AttachedConfig } from './attached-config.ts';
 import { CATALOG } from './catalog/catalog.ts';
 import type { AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
 import { attachedConfigVars, configOfFacts, planOf, requirePlan } from './catalog/find-service.ts';
+import type { BackupSchedules } from './databases/schedules.ts';
 import type { DatabaseTransfers } from './databases/transfers.ts';
 import { migrateReleasedAddons } from './migrate-released-addons.ts';
 import type { AddonRecord, AttachmentRecord } from './model/addon-record.ts';
@@ -63,6 +64,7 @@ export interface AddonsOptions {
   readonly releases: Releases;
   readonly providers: Readonly<Record<AddonProviderName, AddonProvider>>;
   readonly transfers: DatabaseTransfers;
+  readonly schedules: BackupSchedules;
   /** This server, for good: `AddonRecord.server`. */
   readonly server: () => string;
   /** Makes up the end of a name: `clear-brook-48213`. */
@@ -84,12 +86,14 @@ export interface AddonsOptions {
 export class Addons implements AddonReports {
   /** Backups of databases, and restores. */
   readonly transfers: DatabaseTransfers;
+  readonly schedules: BackupSchedules;
   private readonly options: AddonsOptions;
   private readonly config: AttachedConfig;
 
   constructor(options: AddonsOptions) {
     this.options = options;
     this.transfers = options.transfers;
+    this.schedules = options.schedules;
     this.config = new AttachedConfig(options);
   }
 
@@ -101,6 +105,7 @@ export class Addons implements AddonReports {
     const { providers, log } = this.options;
     const server = this.options.server();
     await this.transfers.open();
+    await this.schedules.open();
     await migrateReleasedAddons(this.options, server);
     const { addons } = await this.snapshot();
     const apps = await this.options.appRegistry.appNames();
@@ -135,6 +140,7 @@ export class Addons implements AddonReports {
   }
 
   async close(): Promise<void> {
+    await this.schedules.close();
     await this.transfers.close();
     await Promise.all(Object.values(this.options.providers).map((provider) => provider.close()));
   }

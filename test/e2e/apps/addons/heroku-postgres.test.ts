@@ -83,6 +83,17 @@ describe.skipIf(missing('pg_ctlcluster', 'psql'))('heroku pg', { timeout: 300_00
     expect(gone.stderr).toMatch(/Backup b001 not found for/);
   });
 
+  it('pg:backups:schedule, schedules, unschedule', async () => {
+    expect(await h(['pg:backups:schedule', 'DATABASE_URL', '--at', '02:00 Europe/Berlin'])).toMatch(
+      /Scheduling automatic daily backups of \S*shop-db\S* at 0?2:00 Europe\/Berlin\.\.\. done/,
+    );
+    expect(await h('pg:backups:schedules')).toMatch(/DATABASE_URL: daily at 2:00 Europe\/Berlin/);
+    expect(await h('pg:backups:unschedule')).toMatch(
+      /Unscheduling \S*DATABASE_URL\S* daily backups\.\.\. done/,
+    );
+    expect(await h('pg:backups:schedules')).toMatch(/No backup schedules found/);
+  });
+
   it('pg:promote and pg:reset', async () => {
     await h('addons:create heroku-postgresql --name shop-two --as SECOND');
     expect(await h('pg:promote SECOND')).toMatch(/Promoting \S+ to DATABASE_URL on \S*shop... done/);

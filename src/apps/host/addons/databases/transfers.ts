@@ -202,6 +202,10 @@ export class DatabaseTransfers {
     throw new TailraceError('not_found', `${transferName(record)} is no finished backup: see pg:backups.`);
   }
 
+  tell(app: AppId, message: string): void {
+    this.options.logToApp(app, message);
+  }
+
   /** Deletes an app's backups, with it. */
   async removeApp(app: AppId): Promise<void> {
     const active = [...this.active.values()].filter((one) => one.app === app);

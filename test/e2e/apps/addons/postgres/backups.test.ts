@@ -1,11 +1,21 @@
 /** `tailrace pg:backups …`, `pg:reset` and the other tools on a real PostgreSQL, and what goes wrong with them. */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { fakeClockForTest, missingFakeClock } from '../../../../support/fake-clock.ts';
 import { missing, runTailrace } from '../../../../support/program.ts';
 import {
   dataFolderForTest,
@@ -238,13 +248,11 @@ describe.skipIf(!isThere)('backups', { timeout: 120_000 }, () => {
     onTestFinished(() => void locker.kill('SIGKILL'));
     locker.stdin.on('error', () => {});
     locker.stdin.write("CREATE TABLE t (a int); BEGIN; LOCK TABLE t; SELECT 'locked';\n");
-    await until(
-      'the lock',
-      () =>
-        new Promise<boolean>((resolve) => {
-          locker.stdout.on('data', (text) => resolve(String(text).includes('locked')));
-        }),
-    );
+    let said = '';
+    locker.stdout.on('data', (text) => {
+      said += String(text);
+    });
+    await until('the lock', () => said.includes('locked'));
     await first.request('POST', `/client/v11/databases/${name}/backups`, {});
     await first.kill();
     const second = await startServerForTest({ data });
@@ -265,6 +273,77 @@ describe.skipIf(!isThere)('backups', { timeout: 120_000 }, () => {
     ]);
     await second.request('DELETE', `/apps/${APP}`);
     expect(readdirSync(join(data, 'host', 'backups'))).toEqual([]);
+  });
+
+  it('on a full disk fail, with a sentence and no file; so does a new database', async (context) => {
+    const data = dataFolderForTest();
+    const small = await startServerForTest({ data });
+    const { id } = await small.createApp(APP);
+    await small.request('POST', `/apps/${APP}/addons`, { plan: 'postgresql', name: 'small-db' });
+    const own = (await small.request<Record<string, string>>('GET', `/apps/${APP}/config-vars`)).DATABASE_URL;
+    const table = 'CREATE TABLE things AS SELECT md5(n::text) FROM generate_series(1, 20000) n';
+    execFileSync('psql', ['-X', own, '-c', table], { stdio: 'pipe' });
+    const backups = join(data, 'host', 'backups', id);
+    if (!mountSmallDisk(backups, '200k')) return context.skip('a small disk can’t be mounted here');
+    await small.request('POST', '/client/v11/databases/small-db/backups', {});
+    const path = `/client/v11/apps/${APP}/transfers/b001`;
+    const ended = await until('its end', async () => {
+      const one = await small.request<Transfer>('GET', path);
+      return one.finished_at !== null && one;
+    });
+    expect(ended).toMatchObject({ succeeded: false });
+    expect(ended.logs.at(-1)?.message).toBe("The server's disk is full: make space, and try again.");
+    await until('no more than its record', () => readdirSync(backups).join() === '1.json');
+
+    mountSmallDisk(join(data, 'host', 'addons'), '10m');
+    await expect(small.request('POST', `/apps/${APP}/addons`, { plan: 'postgresql' })).rejects.toThrow(
+      /503 .*store_full.*No space left on device/,
+    );
+    expect(await small.request('GET', '/addons')).toMatchObject([{ name: 'small-db' }]);
+    expect(readdirSync(join(data, 'host', 'addons'))).toEqual([]);
+  });
+
+  it('are made of a database elsewhere, too, which is left alone otherwise', async () => {
+    const external = { plan: 'postgresql', name: 'far-db', config: { url } };
+    await server.createApp('far');
+    await server.request('POST', '/apps/far/addons', external);
+    await server.request('POST', '/client/v11/databases/far-db/backups', {});
+    await until('its end', async () => (await transfers('far'))[0].succeeded);
+    for (const [method, path] of [
+      ['PUT', 'reset'],
+      ['POST', 'restores'],
+      ['POST', 'connection_reset'],
+    ])
+      await expect(
+        server.request(method, `/client/v11/databases/far-db/${path}`, {
+          backup_url: `tailrace-backup:${(await transfers('far'))[0].uuid}`,
+        }),
+      ).rejects.toThrow(/422 .*far-db runs elsewhere/);
+  });
+
+  it.skipIf(missingFakeClock())('are made every day, at their hour', async () => {
+    const clock = fakeClockForTest();
+    const daily = await startServerForTest({ env: clock.env });
+    await daily.createApp(APP);
+    await daily.request('POST', `/apps/${APP}/addons`, { plan: 'postgresql', name: 'daily-db' });
+    const run = (...words: string[]) => runTailrace([...words, '-a', APP], { env: daily.env });
+    expect((await run('pg:backups:schedules')).stdout).toMatch(/No backup schedules for shop/);
+    expect((await run('pg:backups:schedule', '--at', 'noon')).stderr).toMatch(/"noon" is no full hour/);
+    expect((await run('pg:backups:schedule', '--at', '02:00 Mars/X')).stderr).toMatch(
+      /no time zone "Mars\/X"/,
+    );
+    const hour = (new Date().getUTCHours() + 2) % 24;
+    expect((await run('pg:backups:schedule', '--at', `${hour}:00 UTC`)).stdout).toBe(
+      `Scheduling automatic daily backups of daily-db at ${hour}:00 UTC... done\n`,
+    );
+    expect((await run('pg:backups:schedules')).stdout).toBe(`DATABASE_URL: daily at ${hour}:00 UTC\n`);
+    const list = () => daily.request<Transfer[]>('GET', `/client/v11/apps/${APP}/transfers`);
+    expect(await list()).toEqual([]);
+    clock.set(2 * 3_600_000);
+    await until('the backup', async () => (await list())[0]?.succeeded, 40_000);
+    expect(await list()).toMatchObject([{ name: 'a001' }]);
+    expect((await run('pg:backups:unschedule')).stdout).toBe('Unscheduling daily-db daily backups... done\n');
+    expect((await run('pg:backups:unschedule')).stderr).toMatch(/has no daily backups/);
   });
 
   it('pg:reset, and the tools', async () => {
@@ -288,3 +367,16 @@ describe.skipIf(!isThere)('backups', { timeout: 120_000 }, () => {
     expect(existsSync(join(server.data, 'host', 'backups'))).toBe(true);
   });
 });
+
+/** A disk of its own, which other files don't fill. False where this machine doesn't let us have one. */
+function mountSmallDisk(folder: string, size: string): boolean {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    const options = `size=${size},mode=700`;
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tailrace-test', folder], { stdio: 'ignore' });
+  } catch {
+    return false;
+  }
+  onTestFinished(() => void execFileSync('umount', ['-l', folder]));
+  return true;
+}
