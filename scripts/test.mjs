@@ -30,6 +30,7 @@ const programs = {
   'redis/__init__.py': 'python3-redis',
   'psycopg2/__init__.py': 'python3-psycopg2',
   'ensurepip/__init__.py': 'python3-venv',
+  'sentry_sdk/__init__.py': 'python3-sentry-sdk',
   'yaml/__init__.py': 'python3-yaml',
   'systemd-analyze': 'systemd',
   bwrap: 'bubblewrap',
@@ -54,6 +55,8 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 step(bin('biome'), ['ci', '--colors=off', '.']);
 step(bin('tsc'), ['--noEmit', '-p', 'tsconfig.test.json']);
 step(bin('tsc'), ['--noEmit', '-p', 'src/web']);
+// Every run of every property; `npm run unit` makes a part of them.
+process.env.PROPERTY_RUNS ??= '1';
 step(bin('vitest'), ['run', ...process.argv.slice(2)]);
 
 function installPrograms() {

@@ -11,6 +11,7 @@ import { randomAppName } from './api/apps/apps.ts';
 import { rollOutRelease } from './api/apps/config-vars.ts';
 import { finishRequestsOnClose } from './api/finish-requests.ts';
 import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
+import { addonLogInput } from './api/logs/addon-log-input.ts';
 import { addonFolder, findServerId } from './apps/host/addons/server-id.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
@@ -317,17 +318,20 @@ async function openApps(
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
     addons: {
       randomName: randomAppName,
-      targetPolicy,
+      backupPolicy: new TargetPolicy(settings.allowPrivateDrains, 'backups may not be fetched from'),
       rollOut: (app, release) => rollOutRelease({ platformLog, dynoRunner: dynoManager }, app, release),
       logToApp: (app, message) => platformLog.write(app, 'app', 'api', PlatformLinePriority.api, message),
-      setLogDrain: (addon, url) =>
-        setAddonDrain(
-          { appRegistry, deliveries, targetPolicy },
-          addon,
-          url,
-          addon.provider === 'local' ? addon.server : undefined,
-        ),
+      setLogDrain: (addon, url, token) =>
+        setAddonDrain({ appRegistry, deliveries, targetPolicy }, addon, url, {
+          server: addon.provider === 'local' ? addon.server : undefined,
+          token,
+        }),
       onRemoved: ({ app, id }) => removeAddonDrains({ appRegistry, deliveries }, app, id),
+      logInput: addonLogInput(appRegistry),
+      publicUrl: () => settings.publicUrl || url(),
+      policy: new TargetPolicy(settings.allowPrivateDrains, 'partners of add-ons may not be at'),
+      provisionMs: settings.addonProvisionMs,
+      version: VERSION,
     },
     isolation,
     memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },

@@ -6,7 +6,6 @@ import { TailraceError } from '../common/errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
 import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
-import { AddonLinks } from './addons/addon-links.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { BackupLinks } from './addons/backup-links.ts';
@@ -17,6 +16,9 @@ import {
   type TransferRouteDependencies,
 } from './addons/database-transfers.ts';
 import { addonPageRoutes } from './addons/pages.ts';
+import { authorizeKeyOrPartner } from './addons/partner-access.ts';
+import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
+import { SingleUseTickets } from './addons/single-use-tickets.ts';
 import { accountRoutes } from './apps/account.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
@@ -58,6 +60,9 @@ const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 
 /** A request has to be complete after this time, and its header after that. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
+
+/** A link to an add-on's page: from the answer that gave it until it is opened. */
+const ADDON_LINK_MS = 5 * 60_000;
 
 /** A Fastify server that responds with the API's errors; without routes. */
 export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS): FastifyInstance {
@@ -123,6 +128,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
     },
   );
   server.decorateRequest('keyGrant', undefined);
+  server.decorateRequest('partnerAddon', undefined);
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
   );
@@ -162,10 +168,10 @@ export async function registerApiRoutes(
   const dependencies = {
     ...apiDependencies,
     sourceNames: new SourceNames(),
-    addonLinks: new AddonLinks(),
     backupLinks: new BackupLinks(),
+    addonLinks: new SingleUseTickets<string>({ lifetimeMs: ADDON_LINK_MS }),
   };
-  const { apiKeys, appRegistry, store, version, log } = dependencies;
+  const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async (_request, reply) => {
     const { trouble } = store;
     return trouble === undefined
@@ -181,7 +187,7 @@ export async function registerApiRoutes(
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
-      await authorize(request, apiKeys).catch((error) => {
+      await authorizeKeyOrPartner(request, apiKeys, addons.partners.tokens).catch((error) => {
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
@@ -202,6 +208,7 @@ export async function registerApiRoutes(
       configVarRoutes,
       releaseRoutes,
       addonRoutes,
+      partnerRoutes,
       attachmentRoutes,
       dataServiceRoutes,
       databaseTransferRoutes,
@@ -227,6 +234,7 @@ export async function registerApiRoutes(
     authorize(request, apiKeys, 'read'),
   );
   await addonPageRoutes(server, dependencies);
+  await partnerTokenRoutes(server, dependencies);
   backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   gitRoutes(

@@ -11,12 +11,27 @@ import {
   objectSchema,
   string,
   stringOrNull,
+  strings,
 } from './schema-builder.ts';
 
 const reference = objectSchema({ id: string, name: string });
 
 export const TAILRACE_SCHEMAS = {
   AddonConfig: objectSchema({ name: string, value: string }),
+  /** `client_secret` where secrets may be seen. */
+  AddonManifest: objectSchema({
+    id: string,
+    name: string,
+    environment: { enum: ['production', 'test'] },
+    base_url: string,
+    sso_url: string,
+    config_vars: strings,
+    regions: strings,
+    requires: strings,
+    plans: strings,
+    created_at: dateTime,
+    updated_at: dateTime,
+  }),
   AddonDetail: objectSchema({ name: string, values: { type: 'array', items: string } }),
   /** What Heroku's CLI asks its data service about a database. */
   DataService: objectSchema({

@@ -51,6 +51,10 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       async () => (await import('./addons/addon-changes.ts')).addonChangeCommands,
     ],
     [
+      'addons:register addons:unregister addons:manifests',
+      async () => (await import('./addons/partners.ts')).partnerCommands,
+    ],
+    [
       'pg:psql redis:cli pg:info pg pg:promote redis:info redis redis:promote',
       async () => (await import('./addons/databases.ts')).databaseCommands,
     ],

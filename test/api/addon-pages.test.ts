@@ -2,8 +2,8 @@
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AddonLinks } from '../../src/api/addons/addon-links.ts';
 import { type AddonPageRouteDependencies, addonPageRoutes } from '../../src/api/addons/pages.ts';
+import { SingleUseTickets } from '../../src/api/addons/single-use-tickets.ts';
 import { createApiServer } from '../../src/api/api-server.ts';
 import { SILENT_LOG } from '../../src/common/log.ts';
 import { until } from '../support/until.ts';
@@ -22,7 +22,7 @@ let url: string;
 let api: ReturnType<typeof createApiServer>;
 let openStreams = 0;
 let answers = 0;
-const links = new AddonLinks();
+const links = new SingleUseTickets<string>();
 
 beforeAll(async () => {
   service = createServer((request, response) => {

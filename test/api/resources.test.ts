@@ -62,7 +62,19 @@ describe('responses', () => {
     await send('POST', `/apps/${app.name}/log-drains`, { url: 'https://logs.example.com/' });
     const a = `/apps/${app.name}`;
     await send('POST', `${a}/source-rules`, { source: 'nginx', tag: 'nginx' });
+    const api = {
+      config_vars: ['SHAPES_URL'],
+      password: 'secret',
+      sso_salt: 'salt',
+      regions: ['us'],
+      production: { base_url: 'https://shapes.example.com/', sso_url: 'https://shapes.example.com/sso' },
+    };
+    await send('POST', '/addon-manifests', { manifest: { id: 'shapes', api } });
     const wanted: [string, SchemaName][] = [
+      ['/addon-manifests', 'AddonManifest'],
+      ['/addon-manifests/shapes', 'AddonManifest'],
+      ['/addon-services', 'AddonService'],
+      ['/addon-services/shapes/plans', 'Plan'],
       ['/account', 'Account'],
       ['/apps', 'App'],
       [a, 'App'],

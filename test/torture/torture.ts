@@ -2,8 +2,9 @@
  * Numbered lines from several producers, through several routers, to a recording drain, while routers, Redis and the
  * drain are killed at random; afterwards every promise is checked.
  */
+
+import { seededRandom } from '../support/properties/seeded-random.ts';
 import { RedisServer } from '../support/redis/redis-server.ts';
-import { seededRandom } from '../support/seeded-random.ts';
 import { until } from '../support/until.ts';
 import { type CheckResult, checkDelivery } from './delivery-check.ts';
 import { TortureProducer } from './producer.ts';

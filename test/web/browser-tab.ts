@@ -172,3 +172,18 @@ export async function openApp(
   await tab.waitUntilLive();
   return tab;
 }
+
+/** Opens the page of an add-on with a link of its own, in a new context. */
+export async function openAddonPage(
+  browser: Browser,
+  server: Server,
+  addon: string,
+  options: BrowserContextOptions = {},
+): Promise<Tab> {
+  const { web_url: link } = await server.request<{ web_url: string }>('GET', `/addons/${addon}`);
+  const own = await browser.newContext({ viewport: { width: 1360, height: 820 }, ...options });
+  onTestFinished(() => own.close());
+  const tab = new Tab(await own.newPage(), server);
+  await tab.page.goto(server.url + new URL(link).pathname);
+  return tab;
+}

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { ComponentChild, VNode } from 'preact';
 import { describe, expect, it } from 'vitest';
 import { type LineJson, parseLine } from '../../src/web/stream/line.ts';
+import { propertyRuns } from '../support/properties/property-runs.ts';
 import { anyTimestamp } from '../support/senders/odd-fields.ts';
 
 /** Not known to the compiler here: what it imports needs the browser's types. */
@@ -110,7 +111,7 @@ describe('a row', () => {
             /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069]/,
           );
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 });

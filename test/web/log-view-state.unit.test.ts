@@ -9,6 +9,7 @@ import {
   LogViewState,
   PAGE_LINES,
 } from '../../src/web/stream/log-view-state.ts';
+import { propertyRuns } from '../support/properties/property-runs.ts';
 
 const TEMPLATE = parseLine({
   position: '0',
@@ -243,7 +244,7 @@ describe('whatever happens', () => {
         state.addLive(lines(tailAfter + 1, newest));
         if (newest > 0) expect(state.window.last?.at).toBe(newest);
       }),
-      { numRuns: 60 },
+      { numRuns: propertyRuns(60) },
     );
   });
 });

@@ -7,6 +7,7 @@ import { withoutUrlSecrets } from '../../src/web/text/format.ts';
 import { RowHeights } from '../../src/web/view/list/row-heights.ts';
 import { RowLayout } from '../../src/web/view/list/row-layout.ts';
 import { formatViewLocation, parseViewLocation } from '../../src/web/view-location.ts';
+import { propertyRuns } from '../support/properties/property-runs.ts';
 
 function line(at: number, fields: Partial<Line> = {}): Line {
   const read = parseLine({
@@ -69,7 +70,7 @@ describe('row heights', () => {
           if (model.length > 0) expect(tested.indexAt(sum(index))).toBe(index);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: propertyRuns(60) },
     );
   });
 });

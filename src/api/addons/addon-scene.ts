@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Addons } from '../../apps/host/addons/addons.ts';
 import { includesScope } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
-import type { AddonLinks } from './addon-links.ts';
+import type { SingleUseTickets } from './single-use-tickets.ts';
 import type { AddonScene } from './views.ts';
 
 /** What routes of add-ons look things up with. */
@@ -12,6 +12,9 @@ export interface AddonSceneDependencies {
   /** This server. */
   readonly url: () => string;
 }
+
+/** Links to pages of add-ons, by the add-on's id. Every list of add-ons gives one for each. */
+export type AddonLinks = SingleUseTickets<string>;
 
 /** All add-ons as they are now. Whose key may not read what is protected gets no links to their pages. */
 export async function addonScene(

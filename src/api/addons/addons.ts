@@ -6,10 +6,10 @@ import { TailraceError } from '../../common/errors.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import type { AddonLinks } from './addon-links.ts';
-import { type AddonSceneDependencies, addonScene } from './addon-scene.ts';
+import { type AddonLinks, type AddonSceneDependencies, addonScene } from './addon-scene.ts';
 import { matchAddons, requireAddon } from './find-addon.ts';
-import { type AddonScene, addonView, planView, serviceView } from './views.ts';
+import { PARTNER_ROUTE } from './partner-access.ts';
+import { type AddonScene, addonConfigView, addonView, planView, serviceView } from './views.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -148,10 +148,14 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
     return { scene, addon: await addonOf(request.params, scene) };
   };
   for (const path of ['/addons/:addon', '/apps/:app/addons/:addon']) {
-    api.get<AddonParams>(path, routeSchema('Look at an add-on', 'Addon'), async (request) => {
-      const { scene, addon } = await found(request);
-      return addonView(scene, addon);
-    });
+    api.get<AddonParams>(
+      path,
+      { ...routeSchema('Look at an add-on', 'Addon'), ...PARTNER_ROUTE },
+      async (request) => {
+        const { scene, addon } = await found(request);
+        return addonView(scene, addon);
+      },
+    );
     api.patch<AddonParams & { Body: AddonChange | null }>(
       path,
       routeSchema('Change the plan or the name of an add-on', 'Addon', { body: addonChange }),
@@ -172,18 +176,19 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
       }),
       async (request) => {
         const { scene, addon } = await found(request);
-        await addons.destroy(addon, request.body?.force ?? false);
-        return { ...addonView(scene, addon), state: 'deprovisioned', web_url: null };
+        const isGone = await addons.destroy(addon, request.body?.force ?? false);
+        const state = isGone ? 'deprovisioned' : 'deprovisioning';
+        return { ...addonView(scene, addon), state, web_url: null };
       },
     );
   }
   api.get<AddonParams>(
     '/addons/:addon/config',
-    { ...routeSchema("An add-on's config", 'AddonConfig', { many: true }), ...PROTECTED_ROUTE },
-    async (request) => {
-      const { addon } = await found(request);
-      return Object.entries(addon.config).map(([name, value]) => ({ name, value }));
+    {
+      ...routeSchema("An add-on's config", 'AddonConfig', { many: true }),
+      config: { ...PROTECTED_ROUTE.config, ...PARTNER_ROUTE.config },
     },
+    async (request) => addonConfigView((await found(request)).addon),
   );
   api.get<AddonParams>(
     '/addons/:addon/details',

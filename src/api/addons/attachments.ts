@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import type { AddonLinks } from './addon-links.ts';
-import { type AddonSceneDependencies, addonScene } from './addon-scene.ts';
+import { type AddonLinks, type AddonSceneDependencies, addonScene } from './addon-scene.ts';
 import { matchAttachments, requireAddon, requireAttachment } from './find-addon.ts';
 import { attachmentView } from './views.ts';
 

@@ -9,6 +9,7 @@ import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
 import { authorizedGrant } from '../authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
 import { PageSessions } from './page-sessions.ts';
+import { sendSignOnPage } from './sign-on-page.ts';
 
 export interface AddonPageRouteDependencies extends AddonRouteDependencies {
   readonly apiKeys: ApiKeys;
@@ -82,7 +83,10 @@ export async function addonPageRoutes(
       return reply.header('Set-Cookie', cookie).redirect(`${path}/`, 303);
     }
     const app = await appRegistry.findApp(addon.app);
-    const target = await addons.pageUrl(addon, { appName: app?.name ?? '', email: OWNER.email });
+    const context = { appName: app?.name ?? '', email: OWNER.email };
+    const form = await addons.signOnForm(addon, context);
+    if (form) return sendSignOnPage(reply, form);
+    const target = await addons.pageUrl(addon, context);
     if (target === undefined) throw new TailraceError('not_found', `${addon.name} has no page.`);
     return reply.redirect(target, 303);
   });

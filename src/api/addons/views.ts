@@ -1,6 +1,6 @@
 /** Add-ons, attachments, services and plans in the Platform API's shape. */
 import type { AddonPlan, CatalogService } from '../../apps/host/addons/catalog/catalog-entry.ts';
-import { attachedConfigVars } from '../../apps/host/addons/catalog/find-service.ts';
+import { attachedConfigVars, configVarName } from '../../apps/host/addons/catalog/find-service.ts';
 import type { AddonRecord, AttachmentRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { type AddonSnapshot, attachmentsOfAddon } from '../../apps/host/addons/model/addon-records.ts';
 import type { ProvidedService } from '../../apps/host/addons/provider.ts';
@@ -51,6 +51,14 @@ export function addonView(scene: AddonScene, addon: AddonRecord) {
   };
 }
 
+/** Its config vars: those of a partner as its manifest names them, others by what follows the attachment's name. */
+export function addonConfigView({ config, provider, prefix }: AddonRecord) {
+  return Object.entries(config).map(([suffix, value]) => ({
+    name: provider === 'partner' ? configVarName(prefix, suffix) : suffix,
+    value,
+  }));
+}
+
 export function attachmentView(scene: AddonScene, attachment: AttachmentRecord) {
   const addon = scene.addons.find(({ id }) => id === attachment.addon);
   const app = appReference(scene, attachment.app);
@@ -87,8 +95,8 @@ export function serviceView(service: ProvidedService) {
     available: service.missing === undefined,
     state: 'ga',
     cli_plugin_name: null,
-    supports_multiple_installations: true,
-    supports_sharing: true,
+    supports_multiple_installations: !service.isOnePerApp,
+    supports_sharing: !service.isUnshared,
     created_at: BEGINNING,
     updated_at: BEGINNING,
   };

@@ -69,7 +69,7 @@ export async function rejectAddonDrainRemoval(addons: Addons, { addon }: DrainRe
 /**
  * Sends an app's lines to an add-on, from now on; one of another address, which it had before, goes on there where it is.
  *
- * @param server of an add-on on this machine; undefined for addresses that somebody else has given: they are subject to the policy
+ * @param options `token` of a new drain, left out: one is made; `server` of an add-on on this machine; undefined for addresses that somebody else has given: they are subject to the policy
  * @throws TailraceError `invalid_params`
  */
 export async function setAddonDrain(
@@ -82,7 +82,7 @@ export async function setAddonDrain(
   },
   { app, id, name }: AddonRecord,
   url: string,
-  server: string | undefined,
+  { server, token }: { readonly server: string | undefined; readonly token?: string },
 ): Promise<void> {
   const target = parseDrainUrl(url);
   if (server === undefined) await targetPolicy.assertAllowedHost(target.host);
@@ -91,7 +91,12 @@ export async function setAddonDrain(
   if (known) await appRegistry.updateDrain(app, known.id, { url });
   else {
     const appName = (await appRegistry.findApp(app))?.name;
-    await appRegistry.addDrain(app, url, { appName, addon: { id, name }, server });
+    await appRegistry.addDrain(app, url, {
+      appName,
+      addon: { id, name },
+      server,
+      ...(token ? { token } : {}),
+    });
   }
   await deliveries.reconcile();
 }

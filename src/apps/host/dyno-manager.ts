@@ -57,7 +57,17 @@ interface DynoManagerOptions {
   /** What add-ons need of the rest of the server. */
   readonly addons: Pick<
     CreateAddonsOptions,
-    'logToApp' | 'onRemoved' | 'randomName' | 'rollOut' | 'setLogDrain' | 'targetPolicy'
+    | 'backupPolicy'
+    | 'logInput'
+    | 'logToApp'
+    | 'onRemoved'
+    | 'policy'
+    | 'provisionMs'
+    | 'publicUrl'
+    | 'randomName'
+    | 'rollOut'
+    | 'setLogDrain'
+    | 'version'
   >;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;

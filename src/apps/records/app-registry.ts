@@ -185,15 +185,16 @@ export class AppRegistry {
 
   /**
    * Creates a token for a source of the app.
+   * @param token left out: a new one; one that exists stays as it is
    * @throws TailraceError `invalid_params` for a bad source name.
    */
-  async addToken(app: AppId, source: string): Promise<TokenRecord> {
+  async addToken(app: AppId, source: string, token?: string): Promise<TokenRecord> {
     if (source !== WILDCARD_SOURCE && !SOURCE_NAME_PATTERN.test(source))
       throw new TailraceError(
         'invalid_params',
         `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores (or * for another router's drain).`,
       );
-    const change = newTokenChange(app, source);
+    const change = newTokenChange(app, source, token);
     await this.store.transact('', [change]);
     return change.value;
   }
@@ -221,7 +222,7 @@ export class AppRegistry {
   async addDrain(
     app: AppId,
     url: string,
-    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon' | 'server'> = {},
+    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon' | 'server'> & { readonly token?: string } = {},
   ): Promise<DrainRecord> {
     parseDrainUrl(url);
     const drains = await this.listDrains(app);
@@ -236,9 +237,9 @@ export class AppRegistry {
     const { last } = await this.store.bounds(app);
     const id = randomUUID();
     const drain = {
+      token: `d.${randomUUID()}`,
       ...extra,
       id,
-      token: `d.${randomUUID()}`,
       app,
       url,
       createdAt: now,
@@ -310,7 +311,10 @@ function rejectInvalidAppName(name: string): void {
   );
 }
 
-function newTokenChange(app: AppId, source: string): RecordChange & { value: TokenRecord } {
-  const token = `t.${randomUUID()}`;
+function newTokenChange(
+  app: AppId,
+  source: string,
+  token = `t.${randomUUID()}`,
+): RecordChange & { value: TokenRecord } {
   return { key: tokenKey(token), value: { token, app, source, createdAt: new Date().toISOString() } };
 }

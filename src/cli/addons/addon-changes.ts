@@ -70,7 +70,7 @@ export function addonChangeCommands(program: Command): void {
       .command('addons:destroy <addon...>')
       .alias('addons:remove')
       .option('-c, --confirm <app>', 'the name of the app')
-      .option('-f, --force', 'also when other apps use it')
+      .option('-f, --force', 'also when other apps use it, or its partner is no more')
       .description('end an add-on, and remove what it holds'),
   ).action(async (names: string[], options: Options & { confirm?: string; force?: boolean }) => {
     const { app, client } = await resolveEndpoint(options);
@@ -93,7 +93,11 @@ export function addonChangeCommands(program: Command): void {
         `/apps/${encodeURIComponent(app)}/addons/${id}`,
         body,
       );
-      printResult(options.json, gone, () => `Destroying ${name} on ${app}... done`);
+      printResult(options.json, gone, () =>
+        gone.state === 'deprovisioned'
+          ? `Destroying ${name} on ${app}... done`
+          : `Destroying ${name} on ${app}... pending\n${name} is off the app, and is removed in the background: tailrace addons:info ${name} says what it waits for.`,
+      );
     }
   });
   addClientOptions(
@@ -193,13 +197,14 @@ async function waitFor(client: ApiClient, addon: AddonView): Promise<AddonView> 
     await wait(WAIT_INTERVAL_MS);
     now = await client.request<AddonView>('GET', `/addons/${addon.id}`).catch((error: unknown) => {
       if (!(error instanceof TailraceError) || error.code !== 'not_found') throw error;
-      throw new TailraceError(
-        'unavailable',
-        `${addon.name} was not created: the app's log says why (tailrace logs).`,
-      );
+      return { ...addon, state: 'deprovisioned' };
     });
   }
-  return now;
+  if (now.state === 'provisioned') return now;
+  throw new TailraceError(
+    'unavailable',
+    `${addon.name} was not created: the app's log says why (tailrace logs).`,
+  );
 }
 
 /** What follows `--`: `--fork DATABASE --version=15 --flag`. @throws TailraceError `invalid_params` */

@@ -27,6 +27,8 @@ export const SETTING_READERS = {
     text === '' ? undefined : readCount(variable, text),
   'count-or-zero': (variable: string, text: string): number => (text === '0' ? 0 : readCount(variable, text)),
   bytes: readByteCount,
+  /** `https://host`, without a slash at its end; '' when unset. */
+  url: readUrl,
   /** Milliseconds. */
   duration: readDurationMs,
   /** Milliseconds that a timer takes. */
@@ -76,6 +78,14 @@ const TIMER_MS_MAX = 2_147_483_647;
 function readIntervalMs(variable: string, text: string): number {
   const ms = readDurationMs(variable, text);
   return ms <= TIMER_MS_MAX ? ms : rejectSetting(variable, text, 'at most 24d');
+}
+
+function readUrl(variable: string, text: string): string {
+  if (text === '') return '';
+  const url = URL.canParse(text) && /^https?:/i.test(text) ? new URL(text) : undefined;
+  if (url?.pathname !== '/' || url.search || url.hash || url.username)
+    return rejectSetting(variable, text, 'an address such as https://logs.example.com, without a path');
+  return url.origin;
 }
 
 function readFlag(variable: string, text: string): boolean {

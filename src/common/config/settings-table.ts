@@ -186,7 +186,21 @@ export const SETTINGS = {
     variable: 'TAILRACE_ALLOW_PRIVATE_DRAINS',
     kind: 'flag',
     fallback: '',
-    meaning: 'may drains point at loopback and private networks? `serve`: no, `start`: yes',
+    meaning:
+      'may drains, and partners of add-ons, be at loopback and in private networks? `serve`: no, `start`: yes',
+  },
+  publicUrl: {
+    variable: 'TAILRACE_PUBLIC_URL',
+    kind: 'url',
+    fallback: '',
+    meaning:
+      'where partners of add-ons reach this server, such as `https://logs.example.com`; unset: where it listens',
+  },
+  addonProvisionMs: {
+    variable: 'TAILRACE_ADDON_PROVISION_TIMEOUT',
+    kind: 'interval',
+    fallback: '12h',
+    meaning: 'how long a partner may take to make an add-on that it has accepted',
   },
   sourceBytes: {
     variable: 'TAILRACE_SOURCE_BYTES',

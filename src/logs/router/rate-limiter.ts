@@ -1,4 +1,5 @@
 /** How much a token and an app may send. What is over is rejected, and logged to the app once a minute. */
+import { TokenBucket } from '../../common/limits/token-bucket.ts';
 import type { AppId } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
 import { AppReports } from './app-reports.ts';
@@ -15,31 +16,6 @@ export interface RateLimiterOptions {
   readonly app: RateLimit;
   /** Adds a line to the app's stream. */
   readonly logToApp: (app: AppId, message: string) => void;
-}
-
-/** A token bucket that holds what may be sent in one second; a request that is taken whole may overdraw it. */
-class TokenBucket {
-  private readonly rate: number;
-  private remaining: number;
-  private refilledMs: number;
-
-  constructor(rate: number, now: number) {
-    this.rate = rate;
-    this.remaining = rate;
-    this.refilledMs = now;
-  }
-
-  available(now: number): number {
-    if (now > this.refilledMs) {
-      this.remaining = Math.min(this.rate, this.remaining + ((now - this.refilledMs) * this.rate) / 1_000);
-      this.refilledMs = now;
-    }
-    return this.remaining;
-  }
-
-  take(amount: number): void {
-    this.remaining -= amount;
-  }
 }
 
 interface Buckets {

@@ -6,6 +6,7 @@ import { CursorState, FencedError } from '../../../src/logs/drains/progress/curs
 import type { Shipment } from '../../../src/logs/drains/shipment.ts';
 import type { StoredBatch } from '../../../src/logs/store/contract.ts';
 import { batchOf } from '../../support/batches.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const HTTP = { shipmentBytesMax: 1_000_000, hasFrameIds: true };
 const SYSLOG = { shipmentBytesMax: 1_000_000, hasFrameIds: false };
@@ -285,7 +286,7 @@ describe('whatever happens', () => {
         expect(received.length + lost.size).toBe(newest);
         expect(record).toMatchObject({ delivered: received.length, lost: lost.size });
       }),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 
@@ -300,7 +301,7 @@ describe('whatever happens', () => {
         expect(record.delivered + record.lost).toBe(newest);
         expect(record.lost).toBe(lost.size);
       }),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 });

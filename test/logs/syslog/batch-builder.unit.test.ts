@@ -4,6 +4,7 @@ import { type Batch, MESSAGE_BYTES_MAX, RecordCursor } from '../../../src/logs/s
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { type LineEncoder, syslogLineEncoder } from '../../../src/logs/syslog/encode.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 import { parseFrames } from '../../support/senders/frames.ts';
 import {
   anyField,
@@ -263,7 +264,7 @@ describe('a stored header', () => {
         expect(from(cursor.messageStart)).toBe(message);
         expect(found.slice(0, found.length - message.length)).not.toMatch(/t\.[\da-f]{8}-[\da-f]{4}-/i);
       }),
-      { numRuns: 3_000 },
+      { numRuns: propertyRuns(3_000) },
     );
   });
 });
@@ -290,7 +291,7 @@ describe('a message that is too long', () => {
         expect(parts.join('')).not.toContain('\ufffd');
         for (const part of parts) expect(Buffer.byteLength(part)).toBeLessThanOrEqual(MESSAGE_BYTES_MAX);
       }),
-      { numRuns: 30 },
+      { numRuns: propertyRuns(30) },
     );
   });
 
@@ -339,7 +340,7 @@ describe('wire formats', () => {
           );
         },
       ),
-      { numRuns: 100 },
+      { numRuns: propertyRuns(100) },
     );
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PartialFrameBuffer } from '../../../src/logs/sources/syslog/partial-frame-buffer.ts';
 import { FRAME_BYTES_MAX } from '../../../src/logs/syslog/frame-boundary.ts';
 import { FrameScanner, FrameStatus } from '../../../src/logs/syslog/framing.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 /** Scans chunks as the TCP listener does; gives the frames, and how many bytes were kept at the most. */
 function scan(chunks: readonly Buffer[]): {
@@ -114,7 +115,7 @@ describe('any chunks', () => {
           expect(broken).toBe(0);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
@@ -128,7 +129,7 @@ describe('any chunks', () => {
         expect(kept(found.join('') + rest)).toBe(kept(bytes.toString('latin1')));
         expect(broken).toBe(0);
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(2_000) },
     );
   });
 });
@@ -145,7 +146,7 @@ describe('any bytes', () => {
         const { found } = scan([garbage, Buffer.from(tail)]);
         expect(found.slice(-3)).toEqual(lines);
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HEADER_BYTES_MAX, SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 /** The fields of a line, or undefined when it is malformed. */
 function fields(line: string | Buffer): Record<string, string | number> | undefined {
@@ -161,7 +162,7 @@ describe('any bytes', () => {
         ];
         expect(places).toEqual([...places].sort((a, b) => a - b));
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(2_000) },
     );
   });
 });

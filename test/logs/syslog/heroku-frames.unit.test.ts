@@ -5,6 +5,7 @@ import { buildShipment, type Shipment } from '../../../src/logs/drains/shipment.
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import type { MultilineMode } from '../../../src/logs/syslog/heroku-frames.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const T = '2012-12-10T03:00:48.123456+00:00';
 const NOTICE = { drainToken: 'd.1', count: 3, message: 'Error L10', timestamp: T };
@@ -115,7 +116,7 @@ describe('a line in the form of Heroku’s HTTPS drains', () => {
           .join('');
         expect(frames.map((frame) => String(messageOf(frame))).join('')).toBe(expected.replaceAll('\n', ''));
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 });

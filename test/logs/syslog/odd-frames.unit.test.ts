@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PartialFrameBuffer } from '../../../src/logs/sources/syslog/partial-frame-buffer.ts';
 import { FrameScanner, FrameStatus, Patience } from '../../../src/logs/syslog/framing.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 import { ODD_FRAMES } from '../../support/senders/odd-frames.ts';
 
 const TIME = '2012-12-10T03:00:48.123456+00:00';
@@ -169,7 +170,7 @@ describe('what is framed right', () => {
         expect(found).toEqual(frames.map(([text]) => text));
         expect(resyncs).toBe(0);
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 
@@ -188,7 +189,7 @@ describe('what is framed right', () => {
         expect(found).toEqual(['<13>first', ...sent]);
         expect(resyncs).toBe(0);
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 });

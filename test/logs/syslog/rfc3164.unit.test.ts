@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../../../src/logs/syslog/rfc3164.ts';
 import { formatTimestamp, isTimestamp } from '../../../src/logs/syslog/timestamp.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const NOW = new Date(2026, 10, 21, 9).getTime();
 /** A time of this machine's clock, as it is stored. */
@@ -165,7 +166,7 @@ describe('lines of RFC 3164', () => {
         const timeEnd = header.hostStart - 1;
         expect(made[header.timeStart] === 0x2d || isTimestamp(made, header.timeStart, timeEnd)).toBe(true);
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 });

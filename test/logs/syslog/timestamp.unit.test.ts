@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatTimestamp, isTimestamp, timestampBytes } from '../../../src/logs/syslog/timestamp.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 import { anyTimestamp } from '../../support/senders/odd-fields.ts';
 
 const is = (text: string): boolean => isTimestamp(Buffer.from(`xx${text}xx`), 2, 2 + text.length);
@@ -80,7 +81,7 @@ describe('a timestamp', () => {
         const offsetMs = (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
         expect(new Date(ms + offsetMs).toISOString().slice(0, 19)).toBe(text.slice(0, 19));
       }),
-      { numRuns: 5_000 },
+      { numRuns: propertyRuns(5_000) },
     );
   });
 });

@@ -7,6 +7,7 @@ import { FrameScanner, FrameStatus, Patience } from '../../../src/logs/syslog/fr
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { isTimestamp } from '../../../src/logs/syslog/timestamp.ts';
 import { decodeFrames, encodeFrames } from '../../../src/logs/syslog/wasm/wasm-codec.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 import {
   anyField,
   anyTimestamp,
@@ -126,7 +127,7 @@ describe('decoding', () => {
         expect(position).toBe(bytes.length);
         expect(taken.equals(slowly(bytes, position))).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
@@ -150,7 +151,7 @@ describe('decoding', () => {
           expect(taken.equals(slowly(bytes, position))).toBe(true);
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 
@@ -179,7 +180,7 @@ describe('decoding', () => {
           expect(taken.equals(slowly(bytes, position))).toBe(true);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 
@@ -197,7 +198,7 @@ describe('decoding', () => {
         const stored = slowly(bytes, bytes.length).subarray(12).toString();
         if (stored !== line.replace(String(TOKEN), String(SOURCE))) expect(decode(bytes).position).toBe(0);
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 
@@ -208,7 +209,7 @@ describe('decoding', () => {
         const kept = isTimestamp(Buffer.from(time), 0, time.length);
         expect(decode(bytes).position).toBe(kept ? bytes.length : 0);
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(2_000) },
     );
   });
 
@@ -230,7 +231,7 @@ describe('decoding', () => {
         expect([0, Buffer.byteLength(counted(line))]).toContain(position);
         expect(taken.length > 0).toBe(position > 0);
       }),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 
@@ -313,7 +314,7 @@ describe('frames whose counts are wrong', () => {
           expect(takeAll(bytes, true)).toEqual(takeAll(bytes, false));
         },
       ),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 
@@ -382,7 +383,7 @@ describe('encoding', () => {
         const end = encodeFrames(batch.bytes, 32, batch.bytes.length, batch.count, form, out, 0);
         expect(out.toString('utf8', 0, end)).toBe(plainly(batch, head, heroku, keepHost));
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 });

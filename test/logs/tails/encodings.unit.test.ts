@@ -13,6 +13,7 @@ import {
   WEBSOCKET_ENCODINGS,
 } from '../../../src/logs/tails/output/encodings.ts';
 import { formatJsonLine, formatTextLine } from '../../../src/logs/tails/output/line-format.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const ALL = { after: 0, through: Number.MAX_SAFE_INTEGER, count: Number.POSITIVE_INFINITY };
 
@@ -125,7 +126,7 @@ describe('encoded lines', () => {
         ).toEqual(objects);
         expect(plain).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/);
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(2_000) },
     );
   });
 

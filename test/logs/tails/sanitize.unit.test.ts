@@ -8,6 +8,7 @@ import {
   terminalSafeJson,
 } from '../../../src/logs/tails/output/sanitize.ts';
 import { isHiddenCharacter } from '../../../src/logs/tails/output/utf8.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const ESC = '\x1b';
 
@@ -86,7 +87,7 @@ describe('a message for a terminal', () => {
           );
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 

@@ -5,14 +5,15 @@
  * Every change is written down before it is made and finished at the next start when the server died over it: {@link Addons.open}.
  */
 import { randomUUID } from 'node:crypto';
-import { TailraceError } from '../../../common/errors.ts';
+import { reasonOf, TailraceError } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
 import type { AppId, Store } from '../../../logs/store/contract.ts';
 import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
 import type { Releases } from '../../records/release-history.ts';
+import { AddonRemovals } from './addon-removals.ts';
 import { AttachedConfig } from './attached-config.ts';
 import { CATALOG } from './catalog/catalog.ts';
-import type { AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
+import type { AddonPlan, AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
 import { attachedConfigVars, configOfFacts, planOf, requirePlan } from './catalog/find-service.ts';
 import type { BackupSchedules } from './databases/schedules.ts';
 import type { DatabaseTransfers } from './databases/transfers.ts';
@@ -25,7 +26,9 @@ import {
   attachmentsOfApp,
 } from './model/addon-records.ts';
 import { chooseAttachmentName, parseAddonName, parseAttachmentName } from './model/attachment-names.ts';
+import type { Partners } from './partner/partners.ts';
 import type {
+  AddonConfigChange,
   AddonFacts,
   AddonInfoRow,
   AddonPage,
@@ -33,6 +36,8 @@ import type {
   AddonReports,
   OpenContext,
   ProvidedService,
+  ProvisionedAddon,
+  SignOnForm,
 } from './provider.ts';
 
 /** When two servers choose the same free name at once, the later one chooses again. */
@@ -65,6 +70,8 @@ export interface AddonsOptions {
   readonly providers: Readonly<Record<AddonProviderName, AddonProvider>>;
   readonly transfers: DatabaseTransfers;
   readonly schedules: BackupSchedules;
+  /** Partners' services, and what they may do here. */
+  readonly partners: Partners;
   /** This server, for good: `AddonRecord.server`. */
   readonly server: () => string;
   /** Makes up the end of a name: `clear-brook-48213`. */
@@ -77,7 +84,7 @@ export interface AddonsOptions {
   /** Tells an app's owner in its stream. */
   readonly logToApp: (app: AppId, message: string) => void;
   /** Sends the app's lines to its add-on; another address of the same add-on takes the place of the one before. @throws TailraceError */
-  readonly setLogDrain: (addon: AddonRecord, url: string) => Promise<void>;
+  readonly setLogDrain: (addon: AddonRecord, url: string, token?: string) => Promise<void>;
   /** What else belongs to an add-on, such as drains, is to be removed. */
   readonly onRemoved: (addon: AddonRecord) => Promise<void>;
   readonly log: Log;
@@ -89,12 +96,26 @@ export class Addons implements AddonReports {
   readonly schedules: BackupSchedules;
   private readonly options: AddonsOptions;
   private readonly config: AttachedConfig;
+  private readonly removals: AddonRemovals;
+  private isClosing = false;
 
   constructor(options: AddonsOptions) {
     this.options = options;
     this.transfers = options.transfers;
     this.schedules = options.schedules;
     this.config = new AttachedConfig(options);
+    this.removals = new AddonRemovals({
+      ...options,
+      config: this.config,
+      provider: (addon) => this.provider(addon),
+      onFailed: (addon, error, endingApp) => {
+        if (!this.isClosing && endingApp !== addon.app)
+          this.tellApp(
+            addon,
+            `Add-on ${addon.name} is not removed yet, which is tried again: ${messageOf(error)}`,
+          );
+      },
+    });
   }
 
   /**
@@ -110,16 +131,19 @@ export class Addons implements AddonReports {
     const { addons } = await this.snapshot();
     const apps = await this.options.appRegistry.appNames();
     const own = addons.filter((addon) => addon.server === server);
+    const later: (() => Promise<unknown>)[] = [];
     for (const addon of own) {
+      const isResumed =
+        addon.state === 'creating' && apps.has(addon.app) && this.provider(addon).resumesCreation;
       const isHalfDone =
         addon.state === 'creating' || addon.state === 'deprovisioning' || !apps.has(addon.app);
-      if (isHalfDone)
-        await this.finishRemoval(addon).catch((error: unknown) =>
-          log.warn(
-            { addon: addon.name, err: error },
-            'an add-on that was being removed is still there; it is removed at the next start',
-          ),
-        );
+      // What somebody else has to be asked for holds up no start.
+      if (isResumed) later.push(() => this.resumeCreation(addon));
+      else if (isHalfDone) {
+        const removed = (await this.removals.mark(addon)) ?? addon;
+        if (addon.provider === 'partner') later.push(() => this.removals.remove(removed));
+        else await this.removals.remove(removed);
+      }
     }
     const { addons: left } = await this.snapshot();
     for (const name of Object.keys(providers) as AddonProviderName[])
@@ -137,9 +161,12 @@ export class Addons implements AddonReports {
         .catch((error: unknown) =>
           log.warn({ app: name, err: error }, "an app's add-ons could not be released"),
         );
+    for (const work of later) void work();
   }
 
   async close(): Promise<void> {
+    this.isClosing = true;
+    this.removals.close();
     await this.schedules.close();
     await this.transfers.close();
     await Promise.all(Object.values(this.options.providers).map((provider) => provider.close()));
@@ -158,8 +185,15 @@ export class Addons implements AddonReports {
     return this.options.records.snapshot();
   }
 
-  info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
-    return Promise.resolve(this.provider(addon).info?.(addon) ?? []);
+  async info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
+    const reason = this.removals.reason(addon.id);
+    const rows = (await this.provider(addon).info?.(addon)) ?? [];
+    return reason === undefined ? rows : [...rows, { name: 'Not removed yet', values: [reason] }];
+  }
+
+  /** Partners' services, and what they may do here. */
+  get partners(): Partners {
+    return this.options.partners;
   }
 
   /** Apps with an add-on that wants the memory and load of their dynos in the stream. */
@@ -186,6 +220,11 @@ export class Addons implements AddonReports {
     return Promise.resolve(this.provider(addon).open?.(addon, context));
   }
 
+  /** What its page is opened with when that isn't an address alone. */
+  async signOnForm(addon: AddonRecord, context: OpenContext): Promise<SignOnForm | undefined> {
+    return this.provider(addon).signOn?.(addon, context);
+  }
+
   // --- the life of an add-on ---
 
   /**
@@ -201,6 +240,7 @@ export class Addons implements AddonReports {
     const missing = services.find(({ name }) => name === service.name)?.missing;
     const provider: AddonProviderName = isExternal ? 'external' : service.provider;
     if (missing && !isExternal) throw new TailraceError('unavailable', missing);
+    if (service.isOnePerApp && !isExternal) await this.rejectSecond(app, service);
     const addon = await this.reserve(app, request, (now) => ({
       id: randomUUID(),
       name: request.name
@@ -220,35 +260,73 @@ export class Addons implements AddonReports {
       createdAt: now,
       updatedAt: now,
     }));
+    return this.finishCreation(addon, plan);
+  }
+
+  /** Has an add-on made that is written down; takes it back when that fails. */
+  private async finishCreation(addon: AddonRecord, plan: AddonPlan): Promise<AddonRecord> {
+    const release = this.removals.hold(addon.id);
     try {
-      const made = await this.options.providers[provider].provision(addon, plan);
-      const provisioned = await this.requireUpdate(addon.id, (before) => ({
-        resource: made.resource ?? before.resource,
-        // A quick provider has reported already what it only promised here.
-        state:
-          before.state === 'provisioned' || made.state === 'provisioned' ? 'provisioned' : 'provisioning',
-        config: { ...configOfFacts(before.configVars, made.facts ?? {}), ...before.config },
-        message: made.message,
-      }));
+      const made = await this.provider(addon).provision(addon, plan);
+      const provisioned = await this.options.records.update(addon.id, (before) =>
+        before.state === 'deprovisioning'
+          ? undefined
+          : {
+              resource: made.resource ?? before.resource,
+              // A quick provider has reported already what it only promised here.
+              state:
+                before.state === 'provisioned' || made.state === 'provisioned'
+                  ? 'provisioned'
+                  : 'provisioning',
+              configVars: made.configVars ?? before.configVars,
+              config: { ...configAfter({ ...before, config: {} }, made), ...before.config },
+              message: made.message,
+            },
+      );
+      if (!provisioned || provisioned.state === 'deprovisioning') throw takenBack(addon);
       if (made.logDrainUrl !== undefined) await this.options.setLogDrain(addon, made.logDrainUrl);
-      await this.config.sync(app.id, (names) => `Attach ${names.join(', ')} (@ref:${addon.name})`);
+      await this.config.sync(addon.app, (names) => `Attach ${names.join(', ')} (@ref:${addon.name})`);
+      release();
+      // Whoever has destroyed it meanwhile left its removal to this.
+      if ((await this.options.records.get(addon.id))?.value.state === 'deprovisioning')
+        throw takenBack(addon);
       return provisioned;
     } catch (error) {
-      await this.finishRemoval(await this.latest(addon)).catch((cause: unknown) =>
-        this.options.log.warn(
-          { addon: addon.name, err: cause },
-          'an add-on that was not made could not be taken back',
-        ),
-      );
+      release();
+      // Whoever resumes creations does so after the next start.
+      if (this.isClosing && this.provider(addon).resumesCreation)
+        throw new TailraceError(
+          'unavailable',
+          `This server stops while ${addon.name} is being created: it goes on with that at its next start.`,
+          { cause: error },
+        );
+      const latest = (await this.removals.mark(addon)) ?? addon;
+      await this.removals.remove(latest);
       throw error;
     }
   }
 
+  /** Goes on with a creation that a server died over. Its user has no answer any more: the app's stream says what came of it. */
+  private async resumeCreation(addon: AddonRecord): Promise<void> {
+    // Whether the service is still there is for the provider to say.
+    const plan = await this.serviceOf(addon)
+      .then((service) => planOf(service, addon.plan))
+      .catch((): AddonPlan => ({ name: addon.plan, description: addon.plan }));
+    try {
+      await this.finishCreation(addon, plan);
+      this.tellApp(addon, `Add-on ${addon.name} was asked for once more after a restart of this server`);
+    } catch (error) {
+      if (!this.isClosing)
+        this.tellApp(addon, `Add-on ${addon.name} could not be created: ${messageOf(error)}`);
+    }
+  }
+
   /**
-   * @param force also when other apps use it, or the server that it was on is no more
+   * @param force also when other apps use it, or the server or the partner that it was at is no more
+   * @returns is it gone? Otherwise its provider can't remove it now, and is asked again until it has.
    * @throws TailraceError `conflict`
    */
-  async destroy(addon: AddonRecord, force = false): Promise<void> {
+  async destroy(addon: AddonRecord, force = false): Promise<boolean> {
     this.rejectOtherServer(addon, force);
     const snapshot = await this.snapshot();
     const apps = await this.options.appRegistry.appNames();
@@ -262,8 +340,8 @@ export class Addons implements AddonReports {
         `${addon.name} is attached to other apps (${names}): detach it there first (addons:detach), or add --force`,
       );
     }
-    await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
-    await this.finishRemoval(addon);
+    const removed = await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
+    return this.removals.remove(removed, { isForced: force && addon.provider === 'partner' });
   }
 
   /** Changes the plan. @throws TailraceError `invalid_params` */
@@ -277,7 +355,8 @@ export class Addons implements AddonReports {
     const changed = await this.requireUpdate(addon.id, (before) => ({
       plan: plan.name,
       resource: made.resource ?? before.resource,
-      config: made.facts ? configOfFacts(before.configVars, made.facts) : before.config,
+      configVars: made.configVars ?? before.configVars,
+      config: configAfter(before, made),
       message: made.message,
     }));
     await this.syncAll(changed);
@@ -297,8 +376,8 @@ export class Addons implements AddonReports {
     const snapshot = await this.snapshot();
     await this.rejectAppRemoval(app);
     for (const addon of snapshot.addons.filter((one) => one.app === app.id)) {
-      await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
-      await this.finishRemoval(addon, app.id);
+      const removed = await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
+      await this.removals.remove(removed, { endingApp: app.id });
     }
     await this.transfers.removeApp(app.id);
     await this.options.records.detach(attachmentsOfApp(await this.snapshot(), app.id));
@@ -334,6 +413,11 @@ export class Addons implements AddonReports {
   ): Promise<AttachmentRecord> {
     if (addon.state === 'deprovisioning')
       throw new TailraceError('conflict', `${addon.name} is being destroyed.`);
+    if (app.id !== addon.app && (await this.serviceOf(addon)).isUnshared)
+      throw new TailraceError(
+        'invalid_params',
+        `${addon.name} can't be attached to another app: its service, ${addon.service}, doesn't allow that.`,
+      );
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const { attachment, replaced } = await this.planAttachment(app, addon, request);
       if (!(await this.options.records.attach(attachment, replaced))) continue;
@@ -374,16 +458,62 @@ export class Addons implements AddonReports {
         ? { state: 'provisioned', config: facts ? configOfFacts(before.configVars, facts) : before.config }
         : undefined,
     );
-    await this.syncAll(addon);
+    if (addon.state === 'deprovisioning')
+      throw new TailraceError('conflict', `${addon.name} is being destroyed.`);
+    await this.syncAll(addon, (names) => `Attach ${names.join(', ')} (@ref:${addon.name})`);
     return addon;
   }
 
   async markFailed(id: string, reason: string): Promise<void> {
-    const addon = (await this.options.records.get(id))?.value;
-    if (!addon || addon.state === 'provisioned') return;
-    this.options.logToApp(addon.app, `Add-on ${addon.name} could not be created: ${reason}`);
-    await this.requireUpdate(id, () => ({ state: 'deprovisioning' }));
-    await this.finishRemoval(addon);
+    let isFailed = false;
+    const addon = await this.options.records.update(id, ({ state }) => {
+      isFailed = state === 'provisioning' || state === 'creating';
+      return isFailed ? { state: 'deprovisioning' } : undefined;
+    });
+    if (!addon || !isFailed) return;
+    this.tellApp(addon, `Add-on ${addon.name} could not be created: ${reason}`);
+    await this.removals.remove(addon);
+  }
+
+  /** A provider has ended an add-on that is being removed, or that it can't make. @throws TailraceError `conflict` for one that is there */
+  async markDeprovisioned(addon: AddonRecord): Promise<void> {
+    if (addon.state === 'provisioned')
+      throw new TailraceError('conflict', `${addon.name} is provisioned: whoever owns it destroys it.`);
+    if (addon.state === 'deprovisioning') await this.removals.remove(addon);
+    else await this.markFailed(addon.id, `${addon.service} says that it can't be`);
+  }
+
+  /**
+   * A provider changes an add-on's config vars: the apps that have it are released with them, once it is there.
+   * @throws TailraceError `conflict` for one that is being removed, `invalid_params` for what an app can't have
+   */
+  async updateConfig(
+    id: string,
+    change: AddonConfigChange,
+    configVars: AddonRecord['configVars'],
+  ): Promise<AddonRecord> {
+    let before: AddonRecord | undefined;
+    const addon = await this.requireUpdate(id, (record) => {
+      before = record;
+      if (record.state === 'deprovisioning')
+        throw new TailraceError('conflict', `${record.name} is being destroyed.`);
+      return { configVars, config: configAfter(record, { configChange: change }) };
+    });
+    try {
+      await this.syncAll(addon);
+    } catch (error) {
+      // Nothing of it can be released, and nothing of others while it is there.
+      const { config } = before ?? addon;
+      await this.options.records.update(id, (now) =>
+        JSON.stringify(now.config) === JSON.stringify(addon.config) ? { config } : undefined,
+      );
+      throw error;
+    }
+    return addon;
+  }
+
+  async keepResource(id: string, resource: unknown): Promise<void> {
+    await this.requireUpdate(id, () => ({ resource }));
   }
 
   async updateFacts(id: string, facts: AddonFacts, resource?: unknown): Promise<AddonRecord> {
@@ -395,9 +525,9 @@ export class Addons implements AddonReports {
     return addon;
   }
 
-  async updateLogDrain(id: string, url: string): Promise<void> {
+  async updateLogDrain(id: string, url: string, token?: string): Promise<void> {
     const addon = (await this.options.records.get(id))?.value;
-    if (addon) await this.options.setLogDrain(addon, url);
+    if (addon) await this.options.setLogDrain(addon, url, token);
   }
 
   // --- parts ---
@@ -473,29 +603,33 @@ export class Addons implements AddonReports {
     };
   }
 
-  /**
-   * Takes an add-on away: from its apps' config, from its provider, from the records. Does what is still to be done of it.
-   * @param endingApp an app that is being destroyed: it isn't released any more
-   */
-  private async finishRemoval(addon: AddonRecord, endingApp?: AppId): Promise<void> {
-    const attachments = attachmentsOfAddon(await this.snapshot(), addon.id);
-    await this.options.records.detach(attachments);
-    for (const app of new Set(attachments.map((one) => one.app).filter((one) => one !== endingApp)))
-      await this.config.sync(app, () => {
-        const names = attachments.filter((one) => one.app === app).map(({ name }) => name);
-        return `Detach ${names.join(', ')} (@ref:${addon.name})`;
-      });
-    await this.options.onRemoved(addon);
-    if (addon.server === this.options.server() || addon.provider !== 'local')
-      await this.provider(addon).deprovision(addon);
-    await this.options.records.remove(addon, []);
+  /** A line in its app's stream, unless the app is gone: that has no stream any more. */
+  private tellApp({ app, name }: AddonRecord, message: string): void {
+    this.options.appRegistry.findApp(app).then(
+      (found) => found && this.options.logToApp(app, message),
+      (error: unknown) => this.options.log.warn({ addon: name, err: error }, message),
+    );
   }
 
   /** Releases all apps that have an add-on with its config vars as they are now. */
-  private async syncAll(addon: AddonRecord): Promise<void> {
+  private async syncAll(
+    addon: AddonRecord,
+    describe = (names: readonly string[]): string => `Update ${names.join(', ')} by ${addon.service}`,
+  ): Promise<void> {
     const apps = attachmentsOfAddon(await this.snapshot(), addon.id).map(({ app }) => app);
-    for (const app of new Set(apps))
-      await this.config.sync(app, (names) => `Update ${names.join(', ')} by ${addon.service}`);
+    for (const app of new Set(apps)) await this.config.sync(app, describe);
+  }
+
+  private async rejectSecond(app: AppRecord, service: CatalogService): Promise<void> {
+    const { addons } = await this.snapshot();
+    const first = addons.find(
+      (one) => one.app === app.id && one.service === service.name && one.state !== 'deprovisioning',
+    );
+    if (first)
+      throw new TailraceError(
+        'conflict',
+        `${app.name} has ${first.name} already, and can have one add-on of ${service.name}.`,
+      );
   }
 
   private async requireUpdate(
@@ -536,6 +670,31 @@ export class Addons implements AddonReports {
       `${name} runs on another server that shares this store: ask that one, or destroy it with --force if that server is no more.`,
     );
   }
+}
+
+/** An add-on's config after what a provider gave. */
+function configAfter(
+  before: Pick<AddonRecord, 'config' | 'configVars'>,
+  { facts, configChange }: Pick<ProvisionedAddon, 'facts' | 'configChange'>,
+): Record<string, string> {
+  const config: Record<string, string | null> = {
+    ...(facts ? configOfFacts(before.configVars, facts) : before.config),
+    ...configChange,
+  };
+  return Object.fromEntries(
+    Object.entries(config).filter((entry): entry is [string, string] => entry[1] !== null),
+  );
+}
+
+function takenBack({ name }: AddonRecord): TailraceError {
+  return new TailraceError(
+    'conflict',
+    `${name} was taken back while it was created; the app's log may say why.`,
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof TailraceError ? error.message : reasonOf(error);
 }
 
 /** @throws TailraceError when an add-on would have no attachment to its owner any more */

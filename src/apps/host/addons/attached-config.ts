@@ -88,7 +88,8 @@ function attachedTo(
   const addons = new Map<string, ReleasedAddon>();
   for (const attachment of attachmentsOfApp(snapshot, app)) {
     const addon = snapshot.addons.find(({ id }) => id === attachment.addon);
-    if (!addon || addon.state === 'creating') continue;
+    // What is being made changes no app: it becomes one release, when it is there.
+    if (!addon || addon.state === 'creating' || addon.state === 'provisioning') continue;
     const vars = attachedConfigVars(attachment.name, addon.config);
     Object.assign(config, vars);
     const { id, name, service, plan, createdAt } = addon;

@@ -8,28 +8,43 @@ import { DatabaseTransfers } from './databases/transfers.ts';
 import { ExternalProvider } from './external/external-provider.ts';
 import { LocalProvider, type LocalProviderOptions } from './local/local-provider.ts';
 import { AddonRecords } from './model/addon-records.ts';
-import { PartnerProvider } from './partner/partner-provider.ts';
+import { PartnerClient, type PartnerClientOptions } from './partner/partner-client.ts';
+import { PartnerManifests } from './partner/partner-manifests.ts';
+import { PartnerProvider, type PartnerProviderOptions } from './partner/partner-provider.ts';
+import { PartnerRegistration } from './partner/partner-registration.ts';
+import { PartnerTokens } from './partner/partner-tokens.ts';
+import { Partners } from './partner/partners.ts';
 import type { AddonReports } from './provider.ts';
 import { requireServerId } from './server-id.ts';
 import { LOCAL_SERVICES } from './services/local-services.ts';
 
 export type CreateAddonsOptions = Omit<
   AddonsOptions,
-  'providers' | 'records' | 'schedules' | 'server' | 'transfers'
+  'partners' | 'providers' | 'records' | 'schedules' | 'server' | 'transfers'
 > &
-  Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'> & {
-    /** What may be fetched from elsewhere for a restore. */
-    readonly targetPolicy: TargetPolicy;
+  Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'> &
+  Pick<PartnerProviderOptions, 'logInput' | 'provisionMs' | 'publicUrl'> &
+  Pick<PartnerClientOptions, 'policy' | 'version'> & {
+    /** From where the backup of a database may be fetched. */
+    readonly backupPolicy: TargetPolicy;
   };
 
-/** @param options `folder` for the data of local add-ons */
+/** @param options `folder` for the data of local add-ons, `policy` for where partners may be */
 export function createAddons(options: CreateAddonsOptions): Addons {
   const reports: AddonReports = {
     markProvisioned: (id, facts) => addons.markProvisioned(id, facts),
     markFailed: (id, reason) => addons.markFailed(id, reason),
     updateFacts: (id, facts, resource) => addons.updateFacts(id, facts, resource),
-    updateLogDrain: (id, url) => addons.updateLogDrain(id, url),
+    keepResource: (id, resource) => addons.keepResource(id, resource),
+    updateLogDrain: (id, url, token) => addons.updateLogDrain(id, url, token),
   };
+  const { store, policy } = options;
+  const manifests = new PartnerManifests(store);
+  const tokens = new PartnerTokens(store);
+  const records = new AddonRecords(store);
+  const listAddons = async () => (await records.snapshot()).addons;
+  const findAddon = async (id: string) => (await records.get(id))?.value;
+  const registration = new PartnerRegistration({ manifests, catalog: CATALOG, policy, listAddons });
   let serverId: string | undefined;
   const server = (): string => {
     serverId ??= requireServerId(options.folder);
@@ -45,18 +60,25 @@ export function createAddons(options: CreateAddonsOptions): Addons {
   });
   const addons: Addons = new Addons({
     ...options,
-    records: new AddonRecords(options.store),
+    records,
+    partners: new Partners({ manifests, registration, tokens, findAddon }),
     server,
     transfers,
     schedules: new BackupSchedules({
       file: `${backupFolder}.json`,
       transfers,
-      findAddon: async (id) => (await addons.snapshot()).addons.find((addon) => addon.id === id),
+      findAddon,
       log: options.log,
     }),
     providers: {
       local: new LocalProvider({ ...options, catalog: CATALOG, services: LOCAL_SERVICES, reports }),
-      partner: new PartnerProvider(),
+      partner: new PartnerProvider({
+        ...options,
+        manifests,
+        tokens,
+        client: new PartnerClient(options),
+        reports,
+      }),
       external: new ExternalProvider(),
     },
   });

@@ -8,9 +8,9 @@ import type { DynoPidFile } from '../../processes/pid-file.ts';
 import type { DynoSummary, OneOffDynoRequest } from '../contract.ts';
 import type { ReleaseSpec } from '../release-spec.ts';
 import { toDynoView } from '../running-apps.ts';
+import { loadOrCreateCertificates } from '../server-certificates.ts';
 import { AttachedDyno, ONE_OFF_GRACE_MS, type OneOffDyno, type OneOffDynoOptions } from './attached-dyno.ts';
 import { RendezvousServer } from './rendezvous.ts';
-import { loadOrCreateCertificates } from './rendezvous-certificates.ts';
 
 /** How long the exit status is kept. */
 const ENDED_TTL_MS = 60_000;
@@ -165,7 +165,7 @@ export class OneOffRunner {
 
   private async listen(): Promise<OpenRendezvous> {
     const { certificateFolder, listen } = this.options;
-    const certificates = await loadOrCreateCertificates(certificateFolder);
+    const certificates = await loadOrCreateCertificates(certificateFolder, 'Attached dynos');
     const server = new RendezvousServer(certificates);
     const port = await server.listen(listen.host, listen.port);
     return { server, port, caCertificate: certificates.caCertificate };

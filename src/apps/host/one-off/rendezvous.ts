@@ -1,7 +1,7 @@
 /** Where clients connect to attached dynos: TLS, then a line with a secret, then the terminal, both ways. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { RendezvousCertificates } from './rendezvous-certificates.ts';
+import type { ServerCertificates } from '../server-certificates.ts';
 
 /** A client that has sent the secret. */
 export interface AttachedClient {
@@ -22,7 +22,7 @@ export class RendezvousServer {
   private readonly expectedClients = new Map<string, OnAttach>();
   private readonly sockets = new Set<TLSSocket>();
 
-  constructor({ certificate, key }: RendezvousCertificates) {
+  constructor({ certificate, key }: ServerCertificates) {
     this.server = createServer({ cert: certificate, key }, (socket) => this.accept(socket));
     this.server.on('tlsClientError', (_error, socket) => socket.destroy());
   }

@@ -32,18 +32,23 @@ interface ResolvedAddress {
 
 /** Thrown, or passed to a callback, for a target that isn't allowed. */
 class ForbiddenTargetError extends Error {
-  constructor(host: string, place: string, what = 'drains may not point at') {
-    super(`${what} ${host}, which is ${place}: ${WHAT_TO_DO}`);
+  constructor(rule: string, host: string, place: string) {
+    super(`${rule} ${host}, which is ${place}: ${WHAT_TO_DO}`);
     this.name = 'ForbiddenTarget';
   }
 }
 
 export class TargetPolicy {
   private readonly allowPrivate: boolean;
+  private readonly rule: string;
 
-  /** @param allowPrivate every address is allowed (`TAILRACE_ALLOW_PRIVATE_DRAINS`). */
-  constructor(allowPrivate: boolean) {
+  /**
+   * @param allowPrivate every address is allowed (`TAILRACE_ALLOW_PRIVATE_DRAINS`).
+   * @param rule for messages, up to the address.
+   */
+  constructor(allowPrivate: boolean, rule = 'drains may not point at') {
     this.allowPrivate = allowPrivate;
+    this.rule = rule;
   }
 
   /** The range of an address that isn't allowed, for messages; undefined when it is. */
@@ -62,7 +67,7 @@ export class TargetPolicy {
       if (allowed.length === 0) {
         const { address } = found[0] ?? { address: 'no address' };
         return callback(
-          new ForbiddenTargetError(`${hostname} (${address})`, specialRange(address) ?? 'nowhere'),
+          new ForbiddenTargetError(this.rule, `${hostname} (${address})`, specialRange(address) ?? 'nowhere'),
           '',
           0,
         );
@@ -73,20 +78,19 @@ export class TargetPolicy {
   };
 
   /** @throws ForbiddenTargetError when `host` is an address that isn't allowed. */
-  assertAllowedAddress(host: string, what?: string): void {
+  assertAllowedAddress(host: string): void {
     const place = isIP(host) ? this.forbiddenRange(host) : undefined;
-    if (place) throw new ForbiddenTargetError(host, place, what);
+    if (place) throw new ForbiddenTargetError(this.rule, host, place);
   }
 
   /**
    * Checks a drain's host when it is added, as every connection will. A name that can't be resolved now is allowed: it may be
    * created later.
-   * @param what beginning of the sentence; left out: "drains may not point at"
    * @throws TailraceError `invalid_params`
    */
-  async assertAllowedHost(host: string, what?: string): Promise<void> {
+  async assertAllowedHost(host: string): Promise<void> {
     try {
-      this.assertAllowedAddress(host, what);
+      this.assertAllowedAddress(host);
       if (!isIP(host))
         await new Promise<void>((resolve, reject) => {
           this.lookup(host, { all: true }, (error) =>

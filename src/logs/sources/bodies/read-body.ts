@@ -5,7 +5,8 @@ import { TailraceError } from '../../../common/errors.ts';
 import type { BodyReservation } from './body-memory.ts';
 import { zstdFrames } from './zstd-frame.ts';
 
-type Decompress = (
+/** As Node's zlib has them. */
+export type Decompress = (
   body: Buffer,
   options: zlib.ZlibOptions,
   done: (error: Error | null, unpacked: Buffer) => void,
@@ -21,7 +22,7 @@ const DISCARD_BYTES_MAX = 64 * 1_048_576;
 
 /** Zstandard is in Node 22.15 and later. */
 const zstd: unknown = 'zstdDecompress' in zlib ? zlib.zstdDecompress : undefined;
-const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
+export const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
   gzip: zlib.gunzip,
   'x-gzip': zlib.gunzip,
   ...(isDecompress(zstd) ? { zstd } : {}),
@@ -34,6 +35,7 @@ function isDecompress(value: unknown): value is Decompress {
 /**
  * Reads a request's body, decompressed.
  * @param memory counts what it takes.
+ * @param decompressors by Content-Encoding.
  * @throws TailraceError `too_large` as soon as it is known to be over `maxBytes`, compressed or not;
  * `bad_request` when it isn't valid in its Content-Encoding; `unsupported_type` for other encodings.
  */
@@ -41,11 +43,13 @@ export async function readBody(
   request: IncomingMessage,
   maxBytes: number,
   memory: BodyReservation,
+  decompressors = DECOMPRESSORS,
 ): Promise<Buffer> {
   const encoding = request.headers['content-encoding']?.toLowerCase();
   const isCompressed = encoding !== undefined && encoding !== 'identity';
-  const decompressor = isCompressed ? DECOMPRESSORS[encoding] : undefined;
-  if (isCompressed && !decompressor) throw unsupportedEncoding(encoding);
+  const decompressor =
+    isCompressed && Object.hasOwn(decompressors, encoding) ? decompressors[encoding] : undefined;
+  if (isCompressed && !decompressor) throw unsupportedEncoding(encoding, decompressors);
   if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
   const body = await collect(request, maxBytes, memory);
   if (!decompressor) return body;
@@ -151,11 +155,11 @@ function invalidEncoding(encoding: string, cause?: unknown): TailraceError {
   return new TailraceError('bad_request', `Bad request: the body is not valid ${encoding}.`, { cause });
 }
 
-function unsupportedEncoding(encoding: string): TailraceError {
+function unsupportedEncoding(encoding: string, supported: object): TailraceError {
   const sentence =
     encoding === 'zstd'
       ? `Content-Encoding zstd isn't supported by Node.js ${process.versions.node.split('.')[0]}: send gzip or none, or run tailrace on Node.js 22.15 or later.`
-      : `Content-Encoding ${encoding} isn't supported: send ${Object.keys(DECOMPRESSORS)
+      : `Content-Encoding ${encoding} isn't supported: send ${Object.keys(supported)
           .filter((name) => !name.startsWith('x-'))
           .join(' or ')}, or none.`;
   return new TailraceError('unsupported_type', sentence);

@@ -14,11 +14,12 @@ export class ServiceError extends Error {
 
 const TIMEOUT_MS = 20_000;
 
-/** @throws ServiceError */
-export async function requestService(path: string, method = 'GET'): Promise<Response> {
+/** @param body is sent as JSON. @throws ServiceError */
+export async function requestService(path: string, method = 'GET', body?: object): Promise<Response> {
+  const json = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   let response: Response;
   try {
-    response = await fetch(path, { method, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    response = await fetch(path, { method, ...json, signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch {
     throw new ServiceError(0, 'The server is unreachable.');
   }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HoleFilter } from '../../../../src/apps/forwarder/files/hole-filter.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 const HOLE = '\0'.repeat(5_000);
 
@@ -44,7 +45,7 @@ describe('holes between lines', () => {
         if (starts.length > 0) expect(offsets).toEqual([...starts.slice(1), total]);
         expect(skipped.reduce((sum, one) => sum + one, 0)).toBe(total - text.length);
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LineReader } from '../../../../src/apps/processes/output/line-reader.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 /** A stream that reads everything into the same memory, as the dynos' pipes do. */
 class Reused extends Readable {
@@ -75,7 +76,7 @@ test('however the chunks are cut, and whenever the handler is writable, each lin
         expect(got).toEqual(wanted.map(shown));
       },
     ),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(300) },
   );
 });
 

@@ -20,6 +20,7 @@ import {
   WEBSOCKET_ENCODINGS,
 } from '../../../../src/logs/tails/output/encodings.ts';
 import { batchOfOldLines, type OldLine } from '../../../support/old-lines.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { anyField, anyTimestamp } from '../../../support/senders/odd-fields.ts';
 
 const STORED_AT_MS = Date.UTC(2026, 10, 28, 9, 21);
@@ -121,7 +122,7 @@ describe('old lines', () => {
           lines.length,
         );
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 });

@@ -6,6 +6,7 @@ import {
   encodeOtlpProtobuf,
 } from '../../../../src/logs/drains/encoders/otlp-protobuf.ts';
 import { decodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { comparable } from './comparable-otlp.ts';
 
 const attribute = fc.record({
@@ -47,7 +48,7 @@ describe('OTLP in protobuf', () => {
       fc.property(request, fc.integer({ min: 1, max: 500 }), (wanted, size) => {
         expect(comparable(decodeOtlpLogs(encodeOtlpProtobuf(wanted, size)))).toEqual(comparable(wanted));
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 

@@ -125,6 +125,8 @@ const PACKED: BodyCase[] = [
   ['Brotli', good, ...encoding('br')],
   ['two encodings', gzipSync(good), ...encoding('gzip, gzip')],
   ['an encoding that isn’t one', good, ...encoding('none')],
+  ['an encoding named as what every object has', good, ...encoding('constructor')],
+  ['an encoding named as the prototype', good, ...encoding('__proto__')],
 ];
 
 let server: Server;

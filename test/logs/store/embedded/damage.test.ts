@@ -23,7 +23,7 @@ import type { AppId, Retention, StreamDamage } from '../../../../src/logs/store/
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
 import { repairFolder } from '../../../../src/logs/store/embedded/repair/repair.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
-import { seededRandom } from '../../../support/seeded-random.ts';
+import { seededRandom } from '../../../support/properties/seeded-random.ts';
 import { readAll } from '../conformance/streams.ts';
 
 /** Segments of 64 KiB: the smallest. */

@@ -9,7 +9,7 @@ import {
   readBootId,
   readLmdb,
 } from '../../../../src/logs/store/embedded/records/lmdb-pages.ts';
-import { seededRandom } from '../../../support/seeded-random.ts';
+import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
 const bootId = readBootId();
 let folder: string;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { writeHeaderField } from '../../../../src/logs/syslog/fields/header-field.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { anyField, FOREIGN_TOKEN } from '../../../support/senders/odd-fields.ts';
 
 function stored(text: string | Buffer, max = 255): string {
@@ -44,7 +45,7 @@ describe('a header field', () => {
         if (/^[!-~]+$/.test(text) && !/t\.[\da-f]{8}-/i.test(text) && text !== '-')
           expect(field).toBe(text.slice(0, max) === '-' ? '' : text.slice(0, max));
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(2_000) },
     );
   });
 });

@@ -5,6 +5,7 @@ import {
   StructuredDataScan,
   writeStructuredData,
 } from '../../../../src/logs/syslog/fields/structured-data.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import {
   FOREIGN_TOKEN,
   oddStructuredData,
@@ -116,7 +117,7 @@ describe('structured data', () => {
         if (/="|@[\d.]+\]/.test(data)) expect(found?.data).toBe(data);
         else expect(found).toBeUndefined();
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 
@@ -135,7 +136,7 @@ describe('structured data', () => {
         if (found.stored !== '' && /="|@[\d.]+\]/.test(found.stored))
           expect(read(found.stored)).toMatchObject({ stored: found.stored, isClean: true });
       }),
-      { numRuns: 3_000 },
+      { numRuns: propertyRuns(3_000) },
     );
   });
 });

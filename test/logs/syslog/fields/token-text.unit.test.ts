@@ -6,6 +6,7 @@ import {
   maskTokensInText,
   tokenEnd,
 } from '../../../../src/logs/syslog/fields/token-text.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { FOREIGN_TOKEN } from '../../../support/senders/odd-fields.ts';
 
 const masked = (text: string): string => {
@@ -68,7 +69,7 @@ describe('a token', () => {
         if (found) expect(tokenEnd(bytes, at, bytes.length)).toBe(found.index + found[0].length);
         expect(masked(text)).toBe(maskTokensInText(text));
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(2_000) },
     );
   });
 });

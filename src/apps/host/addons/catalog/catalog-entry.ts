@@ -57,6 +57,12 @@ export interface CatalogService {
   readonly samplesDynos?: boolean;
   /** Has it a page that `addons:open` opens? */
   readonly hasPage?: boolean;
+  /** Whoever makes its add-ons says which plans there are: any name is one. */
+  readonly takesAnyPlan?: boolean;
+  /** An app can have one add-on of it. */
+  readonly isOnePerApp?: boolean;
+  /** Other apps than its owner can't be attached to an add-on of it. */
+  readonly isUnshared?: boolean;
 }
 
 /** What everything is called that has one size: what the machine gives. */

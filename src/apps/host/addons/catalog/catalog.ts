@@ -8,6 +8,7 @@ const SMTP_VARS = {
   SMTP_PORT: 'port',
   SMTP_LOGIN: 'username',
   SMTP_PASSWORD: 'password',
+  SMTP_CA_CERT: 'ca',
 } as const;
 const MEMCACHE_VARS = { SERVERS: 'servers', USERNAME: 'username', PASSWORD: 'password' } as const;
 
@@ -147,7 +148,13 @@ export const CATALOG: readonly CatalogService[] = [
       mail: { prefix: 'MAIL' },
       sendgrid: {
         prefix: 'SENDGRID',
-        configVars: { USERNAME: 'username', PASSWORD: 'password', SMTP_SERVER: 'host', SMTP_PORT: 'port' },
+        configVars: {
+          USERNAME: 'username',
+          PASSWORD: 'password',
+          SMTP_SERVER: 'host',
+          SMTP_PORT: 'port',
+          SMTP_CA_CERT: 'ca',
+        },
       },
       mandrill: {
         prefix: 'MANDRILL',
@@ -155,18 +162,36 @@ export const CATALOG: readonly CatalogService[] = [
       },
       postmark: {
         prefix: 'POSTMARK',
-        configVars: { SMTP_SERVER: 'host', SMTP_PORT: 'port', API_KEY: 'username', API_TOKEN: 'username' },
+        configVars: {
+          SMTP_SERVER: 'host',
+          SMTP_PORT: 'port',
+          API_KEY: 'username',
+          API_TOKEN: 'username',
+          SMTP_CA_CERT: 'ca',
+        },
       },
       mailtrap: {
         prefix: 'MAILTRAP',
-        configVars: { HOST: 'host', PORT: 'port', USER: 'username', PASSWORD: 'password' },
+        configVars: {
+          HOST: 'host',
+          PORT: 'port',
+          USER: 'username',
+          PASSWORD: 'password',
+          CA_CERT: 'ca',
+        },
       },
     },
     prefix: 'MAILGUN',
     configVars: SMTP_VARS,
     namePrefix: 'mail',
     process: 'mail',
-    plans: [LOCAL_PLAN],
+    plans: [
+      LOCAL_PLAN,
+      {
+        name: 'no-tls',
+        description: 'without STARTTLS, for clients that know no certificate but public ones',
+      },
+    ],
     docsUrl: `${DEV_CENTER}mailgun`,
     hasPage: true,
   },

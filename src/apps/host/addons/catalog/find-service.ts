@@ -2,6 +2,9 @@
 import { TailraceError } from '../../../../common/errors.ts';
 import type { AddonPlan, CatalogService, ConfigVarMap } from './catalog-entry.ts';
 
+/** What a plan can be called that only its service knows. */
+const ANY_PLAN = /^[a-z0-9][a-z0-9._-]{0,98}$/;
+
 /** A service, with what the typed name of it stands for. */
 export interface FoundService {
   readonly service: CatalogService;
@@ -53,7 +56,7 @@ export function requirePlan(services: readonly CatalogService[], typed: string):
 
 /** @throws TailraceError `invalid_params` */
 export function planOf(
-  { name: service, plans }: CatalogService,
+  { name: service, plans, takesAnyPlan }: CatalogService,
   typed = '',
   whole = `${service}:${typed}`,
 ): AddonPlan {
@@ -61,6 +64,7 @@ export function planOf(
   const name = typed.toLowerCase();
   const found = plans.find((plan) => plan.name === name || plan.aliases?.includes(name));
   if (found) return found;
+  if (takesAnyPlan && ANY_PLAN.test(name)) return { name, description: name };
   throw new TailraceError(
     'invalid_params',
     `Couldn't find either the add-on service or the add-on plan of "${whole}". ${service} has the plans ${plans.map((plan) => plan.name).join(', ')}.`,

@@ -20,7 +20,7 @@ export async function assertDumpUrl(url: string, policy: TargetPolicy): Promise<
       'invalid_params',
       'Name a backup (b001, or app::b001), or the https:// address of a file that pg_dump -Fc has written.',
     );
-  await policy.assertAllowedHost(parsed.hostname.replace(/^\[|\]$/g, ''), 'backups may not be fetched from');
+  await policy.assertAllowedHost(parsed.hostname.replace(/^\[|\]$/g, ''));
   return parsed;
 }
 

@@ -30,7 +30,7 @@ export interface DatabaseTransfersOptions {
   readonly addonFolder: (id: string) => string;
   /** This server: `AddonRecord.server`. */
   readonly server: () => string;
-  readonly targetPolicy: TargetPolicy;
+  readonly backupPolicy: TargetPolicy;
   /** Tells an app's owner in its stream. */
   readonly logToApp: (app: AppId, message: string) => void;
   readonly log: Log;
@@ -125,12 +125,12 @@ export class DatabaseTransfers {
         this.files.dump(backup.app, backup.record.num),
       );
     }
-    const { targetPolicy } = this.options;
-    const { origin, pathname } = await assertDumpUrl(source, targetPolicy);
+    const { backupPolicy } = this.options;
+    const { origin, pathname } = await assertDumpUrl(source, backupPolicy);
     return this.beginRestore(addon, `${origin}${pathname}`, parsed, async (transfer, file) => {
       const onBytes = (count: number): void =>
         change(transfer, { sourceBytes: transfer.record.sourceBytes + count });
-      await fetchDump(source, file, targetPolicy, onBytes, transfer.abort.signal);
+      await fetchDump(source, file, backupPolicy, onBytes, transfer.abort.signal);
       return file;
     });
   }

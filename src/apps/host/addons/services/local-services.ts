@@ -1,13 +1,17 @@
 /** The services of this machine. A new one: a file here, a line below, and an entry in ../catalog/catalog.ts. */
 import type { LocalService } from '../local/local-service.ts';
+import { mailService } from './mail.ts';
 import { metricsService } from './metrics.ts';
 import { papertrailService } from './papertrail.ts';
 import { postgresService } from './postgres/postgres.ts';
 import { redisService } from './redis.ts';
+import { sentryService } from './sentry.ts';
 
 export const LOCAL_SERVICES: readonly LocalService[] = [
   postgresService,
   redisService,
+  mailService,
+  sentryService,
   metricsService,
   papertrailService,
 ];

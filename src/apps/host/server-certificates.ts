@@ -1,13 +1,13 @@
-/** This server's own certificate authority and certificate, for attached one-off dynos (rendezvous speaks TLS). */
+/** A certificate authority and a certificate of this server's own, for what speaks TLS on this machine: attached one-off dynos, e-mail. */
 import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { TailraceError } from '../../../common/errors.ts';
+import { TailraceError } from '../../common/errors.ts';
 
-export interface RendezvousCertificates {
+export interface ServerCertificates {
   /** PEM of the certificate authority that clients have to trust. */
   readonly caCertificate: string;
   readonly certificate: string;
@@ -21,10 +21,14 @@ const RENEW_BEFORE_MS = 30 * 86_400_000;
 
 /**
  * Reads them from a folder, and creates what is missing, or about to expire, with `openssl`.
+ * @param needing who needs them, for the sentence that says so: `Attached dynos`
  * @throws TailraceError `unavailable` when `openssl` isn't installed
  */
-export async function loadOrCreateCertificates(folder: string): Promise<RendezvousCertificates> {
+export async function loadOrCreateCertificates(folder: string, needing: string): Promise<ServerCertificates> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  const openssl = (args: readonly string[]): Promise<void> => runOpenssl(args, needing);
+  const createKey = (path: string): Promise<void> =>
+    openssl(['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', path]);
   const file = (name: string): string => join(folder, name);
   if (!isFresh(await readIfExists(file('authority.pem')))) {
     await createAtomically(folder, ['authority.key', 'authority.pem'], async (work) => {
@@ -107,11 +111,7 @@ function isFresh(pem: string | undefined): boolean {
   }
 }
 
-function createKey(file: string): Promise<void> {
-  return openssl(['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', file]);
-}
-
-async function openssl(args: readonly string[]): Promise<void> {
+async function runOpenssl(args: readonly string[], needing: string): Promise<void> {
   const child = spawn('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -125,7 +125,7 @@ async function openssl(args: readonly string[]): Promise<void> {
   throw new TailraceError(
     'unavailable',
     status === 'missing'
-      ? 'Attached dynos need the program openssl on the server: install it (apt-get install openssl).'
+      ? `${needing} need the program openssl on the server: install it (apt-get install openssl).`
       : `openssl could not make a certificate: ${stderr.trim().split('\n').pop()}`,
   );
 }

@@ -1,0 +1,275 @@
+/** Keeps the state in LMDB: an event and what it changes in its group are one transaction, on disk before anybody is told so. */
+import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { deflate, inflate } from 'node:zlib';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { readBootId, readLmdb } from '../../../../logs/store/embedded/records/lmdb-pages.ts';
+import {
+  commitError,
+  DiskSpaceGuard,
+  swallowInternalRejections,
+} from '../../../../logs/store/embedded/records/lmdb-safety.ts';
+import { sealValue, unsealValue } from '../../../../logs/store/embedded/records/sealed-value.ts';
+import type { JsonObject } from '../event/json-access.ts';
+import type { ErrorGroup, GroupStatus } from './error-group.ts';
+import {
+  type AddedEvent,
+  type ErrorCounters,
+  ErrorState,
+  type IncomingEvent,
+  KEEP_LIMITS,
+  type KeepLimits,
+  NO_ERRORS,
+} from './error-state.ts';
+
+export const ERRORS_FILE = 'errors.mdb';
+const GROUPS = 'groups';
+const EVENTS = 'events';
+const COUNTERS = 'counters';
+/** Of one commit. */
+const BATCH_MAX = 500;
+/** Of events that wait for a commit. */
+const WAITING_BYTES_MAX = 32 * 1_048_576;
+/** After a commit that failed, no other is tried for so long: LMDB fares badly when many fail in a row. */
+const PAUSE_AFTER_FAILURE_MS = 1_000;
+/** Fast: events are gone through in the hundreds at times. */
+const PACK = { level: 3 };
+/** An event is cut to less before it is packed. */
+const UNPACKED_MAX = 16 * 1_048_576;
+
+const pack = promisify(deflate) as (bytes: Buffer, options: object) => Promise<Buffer>;
+const unpack = promisify(inflate) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
+
+/** An event as it is stored: cleaned, with what the service knows of it. */
+export interface StoredEvent {
+  readonly receivedAt: number;
+  /** Values that were cut short or left out. */
+  readonly cut: number;
+  readonly event: JsonObject;
+}
+
+interface WaitingChange {
+  readonly bytes: number;
+  readonly run: () => unknown;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class ErrorStore {
+  private readonly folder: string;
+  private readonly limits: KeepLimits;
+  private readonly root: RootDatabase;
+  private readonly groupRecords: Database<Buffer, string>;
+  private readonly eventRecords: Database<Buffer, number>;
+  private readonly notes: Database<Buffer, string>;
+  private readonly diskSpace: DiskSpaceGuard;
+  private state: ErrorState;
+  private waiting: WaitingChange[] = [];
+  private waitingBytes = 0;
+  private working: Promise<void> | undefined;
+  /** Groups whose records are damaged: they are left out. */
+  damagedGroups = 0;
+  private lastFailure: { readonly error: TailraceError; readonly atMs: number } | undefined;
+
+  /**
+   * Opens the store in a folder. A damaged file is set aside, and `onDamage` told its new name.
+   * @throws Error when the folder can't be used
+   */
+  constructor(
+    folder: string,
+    onDamage: (what: string, kept: string) => void,
+    limits: KeepLimits = KEEP_LIMITS,
+  ) {
+    this.folder = folder;
+    this.limits = limits;
+    const file = join(folder, ERRORS_FILE);
+    setAsideIfDamaged(file, onDamage);
+    this.root = open({ path: file, maxDbs: 4, encoding: 'binary' });
+    swallowInternalRejections(this.root);
+    this.groupRecords = this.root.openDB({ name: GROUPS, encoding: 'binary' });
+    this.eventRecords = this.root.openDB({ name: EVENTS, encoding: 'binary' });
+    this.notes = this.root.openDB({ name: COUNTERS, encoding: 'binary' });
+    this.diskSpace = new DiskSpaceGuard(folder);
+    this.state = this.load();
+    this.removeStrays();
+  }
+
+  get groups(): ReadonlyMap<string, ErrorGroup> {
+    return this.state.groups;
+  }
+
+  get counters(): ErrorCounters {
+    return this.state.counters;
+  }
+
+  get eventCount(): number {
+    return this.state.eventCount;
+  }
+
+  get keptBytes(): number {
+    return this.state.keptBytes;
+  }
+
+  numberOf(eventId: string): number | undefined {
+    return this.state.numberOf(eventId);
+  }
+
+  groupOfEvent(number: number): string | undefined {
+    return this.state.groupOfEvent(number);
+  }
+
+  /** A kept event; undefined when it isn't kept any more, or is damaged. */
+  async event(number: number): Promise<StoredEvent | undefined> {
+    const stored = this.eventRecords.get(number);
+    if (!stored) return undefined;
+    try {
+      return JSON.parse((await unpack(stored, { maxOutputLength: UNPACKED_MAX })).toString()) as StoredEvent;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * Adds an event; resolves when it is on disk.
+   * @throws TailraceError `unavailable` when too many wait, `store_full` without space
+   */
+  async add(incoming: Omit<IncomingEvent, 'packed'>, stored: StoredEvent): Promise<AddedEvent> {
+    const packed = await pack(Buffer.from(JSON.stringify(stored)), PACK);
+    return this.change(packed.length, () => this.state.add({ ...incoming, packed }));
+  }
+
+  /** @returns undefined when there is no such group (any more) */
+  setStatus(id: string, status: GroupStatus, now: number): Promise<ErrorGroup | undefined> {
+    return this.change(0, () => this.state.setStatus(id, status, now));
+  }
+
+  /** Removes a group with its events. @returns undefined when there is no such group (any more) */
+  remove(id: string): Promise<ErrorGroup | undefined> {
+    return this.change(0, () => this.state.remove(id));
+  }
+
+  /** Finishes what waits. */
+  async close(): Promise<void> {
+    await this.working;
+    await this.root.close();
+  }
+
+  private change<T>(bytes: number, run: () => T): Promise<T> {
+    if (this.waitingBytes > WAITING_BYTES_MAX)
+      return Promise.reject(
+        new TailraceError('unavailable', 'Too many events come at once: try again in a moment.'),
+      );
+    this.waitingBytes += bytes;
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.push({ bytes, run, resolve: resolve as (result: unknown) => void, reject });
+      this.working ??= this.work();
+    });
+  }
+
+  /** What comes while a commit is under way shares the next one. */
+  private async work(): Promise<void> {
+    // Whoever comes in this turn of the event loop comes along.
+    await Promise.resolve();
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.slice(0, BATCH_MAX);
+      this.waiting = this.waiting.slice(BATCH_MAX);
+      const bytes = batch.reduce((sum, one) => sum + one.bytes, 0);
+      try {
+        // Without space an error can still be removed.
+        if (bytes > 0) this.requireUsable(bytes);
+        const results = await this.run(batch);
+        for (const [i, { resolve }] of batch.entries()) resolve(results[i]);
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      } finally {
+        this.waitingBytes -= bytes;
+      }
+    }
+    // At once: whoever comes next begins anew.
+    this.working = undefined;
+  }
+
+  private async run(batch: readonly WaitingChange[]): Promise<unknown[]> {
+    try {
+      const results = batch.map(({ run }) => run());
+      await this.commit();
+      return results;
+    } catch (error) {
+      // Memory has what the disk hasn't: it is read anew.
+      this.state = this.load();
+      const failure = await commitError(error, this.folder);
+      this.lastFailure = { error: failure, atMs: performance.now() };
+      throw failure;
+    }
+  }
+
+  private requireUsable(bytes: number): void {
+    this.diskSpace.requireSpace(bytes);
+    const failure = this.lastFailure;
+    if (failure && performance.now() - failure.atMs < PAUSE_AFTER_FAILURE_MS) throw failure.error;
+  }
+
+  private async commit(): Promise<void> {
+    const { groups, events } = this.state.takeChanges();
+    if (groups.size === 0) return;
+    await this.root.transaction(() => {
+      for (const id of groups) {
+        const group = this.state.groups.get(id);
+        if (group) this.groupRecords.put(id, sealValue([GROUPS, id], group));
+        else this.groupRecords.remove(id);
+      }
+      for (const [number, packed] of events)
+        if (packed) this.eventRecords.put(number, Buffer.from(packed));
+        else this.eventRecords.remove(number);
+      this.notes.put(COUNTERS, sealValue([COUNTERS], this.state.counters));
+    });
+    await this.root.flushed;
+  }
+
+  /** Events that no group knows, as those of a damaged one: nothing else would ever remove them. */
+  private removeStrays(): void {
+    const strays: number[] = [];
+    for (const number of this.eventRecords.getKeys({}))
+      if (this.state.groupOfEvent(number) === undefined) strays.push(number);
+    if (strays.length > 0)
+      this.root.transactionSync(() => {
+        for (const number of strays) this.eventRecords.removeSync(number);
+      });
+  }
+
+  private load(): ErrorState {
+    const groups: ErrorGroup[] = [];
+    this.damagedGroups = 0;
+    for (const { key, value } of this.groupRecords.getRange({})) {
+      const group = unsealValue<ErrorGroup>([GROUPS, key], value)?.value;
+      if (group) groups.push(group);
+      else this.damagedGroups++;
+    }
+    const stored = this.notes.get(COUNTERS);
+    const counters = stored && unsealValue<ErrorCounters>([COUNTERS], stored)?.value;
+    return new ErrorState(groups, counters ?? NO_ERRORS, this.limits);
+  }
+}
+
+/** LMDB ends the process when it meets a damaged file. */
+function setAsideIfDamaged(file: string, onDamage: (what: string, kept: string) => void): void {
+  const content = readIfThere(file);
+  if (!content || content.length === 0) return;
+  const { damage } = readLmdb(content, readBootId());
+  if (damage === undefined) return;
+  const kept = `${file}.damaged`;
+  renameSync(file, kept);
+  rmSync(`${file}-lock`, { force: true });
+  onDamage(damage, kept);
+}
+
+function readIfThere(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
