@@ -39,7 +39,7 @@ export class PortAllocator {
       if (this.#allocated.has(port)) continue;
       // Before the probe, which others might be doing at the same time.
       this.#allocated.add(port);
-      if (await isFree(port)) return port;
+      if (await isPortFree(port)) return port;
       this.#allocated.delete(port);
     }
     throw new Error(`There is no free TCP port from ${firstPort} upwards; choose a lower base port.`);
@@ -51,7 +51,7 @@ export class PortAllocator {
 }
 
 /** Probes by listening, on all addresses: a listener on any of them makes that fail. */
-function isFree(port: number): Promise<boolean> {
+export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(false));

@@ -1,4 +1,4 @@
-/** The loop of the talks, with a real Django app, real Celery workers, and a real Redis and PostgreSQL as its add-ons. */
+/** The loop of the talks, with a real Django app, real Celery workers, and real servers as its add-ons. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,8 @@ import { until } from '../../support/until.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', '..', 'examples', 'guestbook');
 const APP = 'guestbook';
+/** As on the slides. */
+const ADDONS = ['redis', 'postgresql', 'memcache', 'mailgun', 'sentry'];
 let server: Server;
 
 beforeAll(async () => {
@@ -35,7 +37,7 @@ async function page(path = '/'): Promise<{ status: number; text: string }> {
   return { status: answer.statusCode, text: await answer.body.text() };
 }
 
-describe.skipIf(missing('django-admin', 'celery', 'redis-server', 'pg_ctlcluster', 'openssl'))(
+describe.skipIf(missing('django-admin', 'celery', 'redis-server', 'pg_ctlcluster', 'openssl', 'memcached'))(
   'the talks’ demo',
   { timeout: 240_000 },
   () => {
@@ -45,9 +47,14 @@ describe.skipIf(missing('django-admin', 'celery', 'redis-server', 'pg_ctlcluster
       repository.commit({});
       const t = (...args: string[]) => repository.tailrace(...args);
       expect((await t('create', APP)).stdout).toMatch(/Git remote tailrace added/);
-      const [redis, postgres] = await Promise.all([t('addons:add', 'redis'), t('addons:add', 'postgres')]);
-      expect(redis.stdout).toMatch(/Created \S+ as REDIS_URL/);
-      expect(postgres.stdout).toMatch(/Created \S+ as DATABASE_URL/);
+      const added = await Promise.all(ADDONS.map((addon) => t('addons:add', addon)));
+      expect(added.map(({ stdout }) => /Created \S+ as (.*)/.exec(stdout)?.[1])).toEqual([
+        'REDIS_URL',
+        'DATABASE_URL',
+        'MEMCACHE_SERVERS, MEMCACHE_USERNAME, MEMCACHE_PASSWORD',
+        expect.stringContaining('MAILGUN_SMTP_SERVER'),
+        'SENTRY_DSN',
+      ]);
       // Debian's packages: no index is asked.
       await t('config:add', 'PYTHON=/usr/bin/python3', 'PYTHON_SYSTEM_PACKAGES=yes');
 
@@ -79,6 +86,14 @@ describe.skipIf(missing('django-admin', 'celery', 'redis-server', 'pg_ctlcluster
       await tail.waitForOutput(/app\[celery\.1\]: .*Scheduler: Sending due task count/);
       await tail.waitForOutput(/app\[worker\.[1-4]\]: .*1 entries/);
 
+      expect((await page()).text).toMatch(/from the test.*from the cache/);
+      expect((await page('/broken?page=twelve')).status).toBe(500);
+      await tail.waitForOutput(/app\[mail\.1\]: .*owner@example\.com.*A new entry/);
+      await tail.waitForOutput(/app\[sentry\.1\]: New error: ValueError: invalid literal for int/);
+      expect(await pageOfAddon('mailgun', 'api/messages')).toMatch(/A new entry/);
+      expect(await pageOfAddon('sentry', 'api/groups')).toMatch(/ValueError/);
+      await everyVoiceInOrder(tail);
+
       await bash(repository.folder);
       // What was deleted there is gone there alone.
       expect((await page()).status).toBe(200);
@@ -96,6 +111,47 @@ describe.skipIf(missing('django-admin', 'celery', 'redis-server', 'pg_ctlcluster
     });
   },
 );
+
+interface AddonView {
+  readonly id: string;
+  readonly addon_service: { readonly name: string };
+}
+
+/** What an add-on's own API answers, over the server's. */
+async function pageOfAddon(service: string, path: string): Promise<string> {
+  const addons = await server.request<AddonView[]>('GET', `/apps/${APP}/addons`);
+  const id = addons.find(({ addon_service: { name } }) => name === service)?.id;
+  return JSON.stringify(await server.request('GET', `/addons/${id}/page/${path}`));
+}
+
+/** One tail has the lines of all, in the order in which they are stored. */
+async function everyVoiceInOrder(tail: Program): Promise<void> {
+  const seen = tail.stdout.split('\n').filter((line) => /^\d{4}-\d\d-\d\dT\S+ \S+\[/.test(line));
+  const stored = await server.readLines({ id: '', name: APP, token: '' });
+  // Each is found behind the one before it: some lines are there twice.
+  let place = -1;
+  const lost = seen.filter((line) => {
+    const next = stored.indexOf(line, place + 1);
+    if (next !== -1) place = next;
+    return next === -1;
+  });
+  expect(lost).toEqual([]);
+  const voices = new Set(stored.map((line) => /^\S+ (\S+?)(?:\.\d+)?\]/.exec(line)?.[1]));
+  for (const voice of [
+    'app[web',
+    'app[worker',
+    'app[celery',
+    'app[postgres',
+    'app[redis',
+    'app[memcached',
+    'app[mail',
+    'app[sentry',
+    'app[api',
+    'heroku[router',
+    'heroku[web',
+  ])
+    expect(voices).toContain(voice);
+}
 
 /** `run bash` at a terminal: looks around, deletes everything, leaves. */
 async function bash(cwd: string): Promise<void> {

@@ -26,3 +26,33 @@ DATABASES = {
 
 CELERY_BROKER_URL = os.environ.get("REDIS_URL", "redis://localhost")
 CELERY_BEAT_SCHEDULE = {"count": {"task": "guestbook.celery.count", "schedule": 2.0}}
+
+# A cache between all web dynos, where there is one: memcached with SASL, as MemCachier has it.
+if servers := os.environ.get("MEMCACHE_SERVERS"):
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.memcached.PyLibMCCache",
+            "LOCATION": servers.split(","),
+            "OPTIONS": {
+                "binary": True,
+                "username": os.environ["MEMCACHE_USERNAME"],
+                "password": os.environ["MEMCACHE_PASSWORD"],
+            },
+        }
+    }
+
+if server := os.environ.get("MAILGUN_SMTP_SERVER"):
+    EMAIL_HOST = server
+    EMAIL_PORT = int(os.environ["MAILGUN_SMTP_PORT"])
+    EMAIL_HOST_USER = os.environ["MAILGUN_SMTP_LOGIN"]
+    EMAIL_HOST_PASSWORD = os.environ["MAILGUN_SMTP_PASSWORD"]
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# Reads SENTRY_DSN; without it, nothing is sent.
+try:
+    import sentry_sdk
+
+    sentry_sdk.init(send_default_pii=False)
+except ImportError:
+    pass

@@ -44,6 +44,8 @@ export interface LocalProviderOptions {
 export class LocalProvider implements AddonProvider {
   private readonly options: LocalProviderOptions;
   private readonly running = new Map<string, RunningInstance>();
+  /** Add-ons that are being made: nobody has their addresses yet. */
+  private readonly provisioning = new Set<string>();
   /** Process numbers in use, by app and process type: `<app> redis` → 1, 2. */
   private readonly numbers = new Map<string, Set<number>>();
 
@@ -65,28 +67,31 @@ export class LocalProvider implements AddonProvider {
   async provision(addon: AddonRecord, plan: AddonPlan): Promise<ProvisionedAddon> {
     const service = this.requireService(addon);
     const port = await this.options.ports.allocate(this.firstPort());
-    const resource: LocalResource = {
+    const before: LocalResource = {
       port,
       pagePort: service.hasPagePort ? await this.options.ports.allocate(this.firstPort()) : undefined,
       password: randomBytes(18).toString('hex'),
       number: this.takeNumber(addon),
     };
+    this.provisioning.add(addon.id);
     try {
-      const instance = await this.prepare(addon, plan, resource);
-      await service.initialize?.(instance);
-      const running = this.start(addon, service, instance);
+      const prepared = await this.prepare(addon, plan, before);
+      await service.initialize?.(prepared);
+      const running = this.start(addon, service, prepared);
       // The app may connect at once.
-      await running.waitUntilReady();
+      const instance = await running.waitUntilReady();
       return {
         state: 'provisioned',
         facts: service.facts(instance),
-        resource,
+        resource: { ...before, port: instance.port },
         message: service.message?.(instance),
         logDrainUrl: service.logDrainUrl?.(instance),
       };
     } catch (error) {
-      await this.end({ ...addon, resource });
+      await this.end({ ...addon, resource: before });
       throw error;
+    } finally {
+      this.provisioning.delete(addon.id);
     }
   }
 
@@ -95,8 +100,8 @@ export class LocalProvider implements AddonProvider {
     const resource = resourceOf(addon);
     await this.running.get(addon.id)?.stop();
     const instance = await this.prepare(addon, plan, resource);
-    await this.start(addon, service, instance).waitUntilReady();
-    return { state: 'provisioned', facts: service.facts(instance) };
+    const started = await this.start(addon, service, instance).waitUntilReady();
+    return { state: 'provisioned', facts: service.facts(started) };
   }
 
   async deprovision(addon: AddonRecord): Promise<void> {
@@ -145,13 +150,7 @@ export class LocalProvider implements AddonProvider {
     const instance = await this.prepare(addon, this.planOf(addon), resource);
     this.start(addon, service, instance);
     if (port === before.port && pagePort === before.pagePort) return;
-    this.options.log.warn(
-      { addon: addon.name, before: before.port, port },
-      "an add-on's port is taken by another program: it listens on another one",
-    );
-    await this.options.reports.updateFacts(addon.id, service.facts(instance), resource);
-    const logDrainUrl = service.logDrainUrl?.(instance);
-    if (logDrainUrl !== undefined) await this.options.reports.updateLogDrain(addon.id, logDrainUrl);
+    await this.reportPort(addon, service, instance, before.port);
   }
 
   private start(addon: AddonRecord, service: LocalService, instance: LocalInstance): RunningInstance {
@@ -161,12 +160,54 @@ export class LocalProvider implements AddonProvider {
       service,
       instance,
       process: `${this.catalogEntry(addon).process}.${instance.number}`,
+      movePort: (before) => this.movePort(addon, service, before),
       label: Object.keys(addon.configVars).length > 0 ? addon.prefix : addon.name,
       lines: this.options.lines(addon.app),
     });
     this.running.set(addon.id, running);
     running.start();
     return running;
+  }
+
+  /** Its program is to be started again, and another one has its port meanwhile. */
+  private async movePort(
+    addon: AddonRecord,
+    service: LocalService,
+    before: LocalInstance,
+  ): Promise<LocalInstance> {
+    const port = await this.options.ports.allocate(before.port);
+    this.options.ports.release(before.port);
+    const instance = { ...before, port };
+    if (this.provisioning.has(addon.id)) return instance;
+    this.reportPort(addon, service, instance, before.port).catch((error: unknown) =>
+      this.options.log.warn(
+        { addon: before.name, err: error },
+        "an add-on's apps could not be told its port",
+      ),
+    );
+    return instance;
+  }
+
+  private async reportPort(
+    addon: AddonRecord,
+    service: LocalService,
+    instance: LocalInstance,
+    before: number,
+  ): Promise<void> {
+    const { port, pagePort, password, number } = instance;
+    const resource: LocalResource = { port, pagePort, password, number };
+    this.options.log.warn(
+      { addon: addon.name, before, port },
+      "an add-on's port is taken by another program: it listens on another one",
+    );
+    if (port !== before)
+      this.write(
+        { ...addon, resource },
+        `Another program on the server has port ${before}: ${addon.name} listens on ${port} from now on, and the apps that have it are released with its new address.`,
+      );
+    await this.options.reports.updateFacts(addon.id, service.facts(instance), resource);
+    const logDrainUrl = service.logDrainUrl?.(instance);
+    if (logDrainUrl !== undefined) await this.options.reports.updateLogDrain(addon.id, logDrainUrl);
   }
 
   /** Stops it, and deletes what it holds. */

@@ -46,7 +46,7 @@ interface LocalServiceBasics {
   info?(instance: LocalInstance): Promise<readonly AddonInfoRow[]>;
   /**
    * What it is like now, written to the stream each minute as `source=DATABASE addon=NAME sample#name=value …`.
-   * @throws when it can't be asked: that minute has no such line
+   * @throws TailraceError when it can't be asked, which is said in the stream, once until it answers again
    */
   samples?(instance: LocalInstance): Promise<Readonly<Record<string, string | number>>>;
   /** Does its page have a port of its own? Left out: it is on the port that apps talk to, if there is one at all. */
@@ -64,11 +64,13 @@ export interface ProcessService extends LocalServiceBasics {
   command(instance: LocalInstance): string | Promise<string>;
   /** Looks at the folder before every start. @throws TailraceError when it must not be started on these data, with what to do */
   checkData?(instance: LocalInstance): Promise<void>;
+  /** Makes what isn't a plain file, before every start, after `files`. @throws when it can't: tried again later */
+  prepare?(instance: LocalInstance): Promise<void>;
   /**
-   * Done before every start, after {@link checkData}: what a former one left running on the same data is ended.
+   * Done before every start, right after {@link checkData}: what a former one left running on the same data is ended, so that its port is free.
    * @throws TailraceError when it can't be started, with what to do
    */
-  prepareStart?(instance: LocalInstance, lines: AddonLines): Promise<void>;
+  prepareData?(instance: LocalInstance, lines: AddonLines): Promise<void>;
   /** Resolves when it answers, after its port accepts connections, or when that has lasted too long. Never rejects. */
   waitUntilReady?(instance: LocalInstance, signal: AbortSignal): Promise<void>;
   /** Who runs it; undefined, or left out: who runs this server. What such a user is to read or write is given to it by the service. */

@@ -1,15 +1,12 @@
 /** One local add-on that runs: its process, started again after every exit until it is stopped, or the part of this process that it is. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { reasonOf, TailraceError } from '../../../../common/errors.ts';
+import { reasonOf, systemCode, TailraceError } from '../../../../common/errors.ts';
 import type { Log } from '../../../../common/log.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
-import { restartDelayMs } from '../../../processes/config/restart-delay.ts';
 import { Dyno } from '../../../processes/dyno.ts';
 import { APP_PRIORITY, type ChunkSink, type LineSink } from '../../../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../../../processes/pid-file.ts';
-import { waitForPort } from '../../../processes/ports.ts';
+import { isPortFree, waitForPort } from '../../../processes/ports.ts';
 import type {
   AddonLines,
   EmbeddedInstance,
@@ -17,13 +14,17 @@ import type {
   LocalService,
   ProcessService,
 } from './local-service.ts';
+import { describeEnd, RestartBackoff } from './restart-backoff.ts';
+import { isFolderFull, writeServiceFiles } from './service-files.ts';
 
 const GRACE_MS = 10_000;
 /** How long a start may take until its port accepts connections. */
 const READY_TIMEOUT_MS = 20_000;
-/** One that worked and was killed is started again at once, but not more often than this. */
-const RESTART_INTERVAL_MS = 1_000;
 const SAMPLE_INTERVAL_MS = 60_000;
+/** Its port is looked at anew this often while somebody waits for it: it may have another one. */
+const PORT_LOOK_MS = 2_000;
+/** A port that is still in use after a program's end may be so for a moment: it is looked at again before another one is taken. */
+const PORT_RECHECK_MS = 500;
 /** Its last words, for the user whose add-on doesn't start. */
 const LAST_LINES_MAX = 5;
 
@@ -37,49 +38,83 @@ interface RunningInstanceOptions {
   readonly label: string;
   readonly lines: ChunkSink;
   readonly pidFile: () => DynoPidFile;
+  /** Another program has its port: gives it another one, and tells its apps. */
+  readonly movePort: (instance: LocalInstance) => Promise<LocalInstance>;
+  /** Unset: a minute. */
+  readonly sampleIntervalMs?: number;
   readonly log: Log;
 }
 
 export class RunningInstance {
   private readonly options: RunningInstanceOptions;
   private readonly abort = new AbortController();
+  /** A start was given up before there was a process. It may be tried again, but nobody should wait for that. */
+  private readonly startFailed = new AbortController();
+  private instance: LocalInstance;
   private ended: Promise<void> = Promise.resolve();
   private dyno: Dyno | undefined;
   private embedded: EmbeddedInstance | undefined;
   private failure: unknown;
   private lastLines: string[] = [];
+  /** Are they of an earlier run? They are kept until this one says something: somebody may ask why it doesn't start. */
+  private areLinesOld = false;
   private cancelDelay = (): void => {};
   private sampleTimer: NodeJS.Timeout | undefined;
+  private isReady = false;
+  /** Was it said that it doesn't answer? */
+  private isSilent = false;
 
   constructor(options: RunningInstanceOptions) {
     this.options = options;
+    this.instance = options.instance;
   }
 
   start(): void {
-    const { service } = this.options;
+    const { service, sampleIntervalMs = SAMPLE_INTERVAL_MS } = this.options;
     this.ended = (service.kind === 'process' ? this.runProcess(service) : this.runEmbedded(service)).catch(
       (error: unknown) => this.fail(error),
     );
     if (service.samples) {
-      this.sampleTimer = setInterval(() => void this.writeSamples(), SAMPLE_INTERVAL_MS);
+      this.sampleTimer = setInterval(() => void this.writeSamples(), sampleIntervalMs);
       this.sampleTimer.unref();
     }
   }
 
-  /** Resolves when its port accepts connections. @throws TailraceError with its last words when it doesn't in time */
-  async waitUntilReady(): Promise<void> {
-    const { service, instance } = this.options;
-    const { port, name } = instance;
-    const timeout = AbortSignal.any([this.abort.signal, AbortSignal.timeout(READY_TIMEOUT_MS)]);
-    const host = await waitForPort(port, timeout);
-    if (this.failure) throw this.failure;
-    if (host !== undefined && service.kind === 'process') await service.waitUntilReady?.(instance, timeout);
-    if (host !== undefined && !timeout.aborted) return;
+  /**
+   * Resolves when its port accepts connections, with what it is then: its port may be another one.
+   * @throws TailraceError with its last words when it doesn't in time
+   */
+  async waitUntilReady(): Promise<LocalInstance> {
+    const timeout = AbortSignal.any([
+      this.abort.signal,
+      this.startFailed.signal,
+      AbortSignal.timeout(READY_TIMEOUT_MS),
+    ]);
+    while (!timeout.aborted) {
+      const instance = this.instance;
+      const look = AbortSignal.any([timeout, AbortSignal.timeout(PORT_LOOK_MS)]);
+      if ((await waitForPort(instance.port, look)) === undefined || instance !== this.instance) continue;
+      await this.waitForAnswer(instance, timeout);
+      if (!timeout.aborted) return instance;
+    }
+    const { name } = this.instance;
+    if (this.failure instanceof TailraceError) throw this.failure;
+    if (this.failure)
+      throw new TailraceError(
+        systemCode(this.failure) === 'ENOSPC' ? 'store_full' : 'unavailable',
+        `${name} could not be started: ${reasonOf(this.failure)}`,
+        { cause: this.failure },
+      );
     const said = this.lastLines.join(' ').trim();
     throw new TailraceError(
       'unavailable',
       `${name} did not start within ${READY_TIMEOUT_MS / 1_000} seconds; ${said ? `it said: ${said}` : 'it said nothing'}`,
     );
+  }
+
+  private async waitForAnswer(instance: LocalInstance, signal: AbortSignal): Promise<void> {
+    const { service } = this.options;
+    if (service.kind === 'process') await service.waitUntilReady?.(instance, signal);
   }
 
   async stop(): Promise<void> {
@@ -94,73 +129,120 @@ export class RunningInstance {
   }
 
   private fail(error: unknown): void {
-    const { app, instance, process } = this.options;
-    this.failure = error;
-    this.options.log.warn({ app, addon: instance.name, err: error }, 'an add-on could not be started');
-    this.addonLines.write(
-      error instanceof TailraceError ? error.message : `${process} could not be started: ${reasonOf(error)}`,
-      ERROR_PRIORITY,
-    );
+    this.noteFailure(error);
     // Whoever waits for it is told why.
     this.abort.abort();
   }
 
+  /** Says why it could not be started, once for the same reason. */
+  private noteFailure(error: unknown): void {
+    const { app, process } = this.options;
+    const hasBeenSaid = this.failure instanceof Error && this.failure.message === (error as Error).message;
+    this.failure = error;
+    if (hasBeenSaid) return;
+    this.options.log.warn({ app, addon: this.instance.name, err: error }, 'an add-on could not be started');
+    this.addonLines.write(
+      error instanceof TailraceError ? error.message : `${process} could not be started: ${reasonOf(error)}`,
+      ERROR_PRIORITY,
+    );
+  }
+
   private async runEmbedded(service: Extract<LocalService, { kind: 'embedded' }>): Promise<void> {
-    const embedded = await service.start(this.options.instance, this.addonLines);
+    const embedded = await service.start(this.instance, this.addonLines);
+    this.isReady = true;
     if (this.abort.signal.aborted) await embedded.close();
     else this.embedded = embedded;
   }
 
   /** Runs the program, again after every exit, until it is stopped. */
   private async runProcess(service: ProcessService): Promise<void> {
-    const { app, instance, process: name, log } = this.options;
-    const { folder, id } = instance;
-    for (let failedStarts = 0; !this.abort.signal.aborted; ) {
-      await service.checkData?.(instance);
-      await service.prepareStart?.(instance, this.addonLines);
-      for (const [file, text] of Object.entries(service.files(instance)))
-        await writeFile(join(folder, file), text, { mode: 0o600 });
-      const reader = service.readLines?.(this.addonLines);
-      const dyno = new Dyno({
-        name,
-        type: name.split('.')[0],
-        command: await service.command(instance),
-        cwd: folder,
-        env: hostEnvironment(process.env),
-        user: await service.user?.(),
-        leaderStopSignal: service.stopSignal,
-        lines: reader ? this.readingSink(reader) : this.plainSink(),
-        id,
-      });
+    const backoff = new RestartBackoff();
+    while (!this.abort.signal.aborted) {
+      const delayMs = await this.prepareStart(service).then(
+        () => this.runOnce(service, backoff),
+        (error: unknown) => {
+          // What says what to do waits until that is done; a full disk, say, may have room by itself.
+          if (error instanceof TailraceError) throw error;
+          this.noteFailure(error);
+          this.startFailed.abort();
+          return backoff.afterFailedStart();
+        },
+      );
       if (this.abort.signal.aborted) return;
-      this.dyno = dyno;
-      dyno.start();
-      const startedAt = Date.now();
-      let wasReady = false;
-      void waitForPort(instance.port, this.abort.signal).then((host) => {
-        if (host === undefined || this.dyno !== dyno) return;
-        wasReady = true;
-        void this.writeSamples();
-      });
-      const { pid } = dyno.info();
-      log.info({ app, addon: id, service: service.service, pid }, 'add-on started');
-      if (pid !== undefined) this.options.pidFile().add(pid, id, name, service.stopSignal);
-      const { status } = await dyno.exited;
-      reader?.end();
-      if (pid !== undefined) this.options.pidFile().remove(pid);
-      const ids = { app, addon: id, service: service.service, status };
-      if (this.abort.signal.aborted) return log.info(ids, 'add-on stopped');
-      log.warn(ids, 'an add-on has exited, and is started again');
-      // Clients wait for one that worked; one that can't start would be tried all the time.
-      failedStarts = wasReady ? 0 : failedStarts + 1;
-      const delayMs = wasReady
-        ? Math.max(0, RESTART_INTERVAL_MS - (Date.now() - startedAt))
-        : restartDelayMs(failedStarts);
       await new Promise<void>((resolve) => {
         this.cancelDelay = resolve;
         setTimeout(resolve, delayMs).unref();
       });
     }
+  }
+
+  private async prepareStart(service: ProcessService): Promise<void> {
+    await service.checkData?.(this.instance);
+    await service.prepareData?.(this.instance, this.addonLines);
+    if (!(await this.hasFreePort())) this.instance = await this.options.movePort(this.instance);
+    await writeServiceFiles(this.instance.folder, service.files(this.instance));
+    await service.prepare?.(this.instance);
+  }
+
+  private async hasFreePort(): Promise<boolean> {
+    if (await isPortFree(this.instance.port)) return true;
+    await new Promise((resolve) => setTimeout(resolve, PORT_RECHECK_MS));
+    return isPortFree(this.instance.port);
+  }
+
+  /** Runs the program until it ends. @returns milliseconds until it should be started again */
+  private async runOnce(service: ProcessService, backoff: RestartBackoff): Promise<number> {
+    const { app, process: name, log } = this.options;
+    const instance = this.instance;
+    const { folder, id } = instance;
+    const reader = service.readLines?.(this.addonLines);
+    const dyno = new Dyno({
+      name,
+      type: name.split('.')[0],
+      command: await service.command(instance),
+      cwd: folder,
+      env: hostEnvironment(process.env),
+      user: await service.user?.(),
+      leaderStopSignal: service.stopSignal,
+      lines: reader ? this.readingSink(reader) : this.plainSink(),
+      id,
+    });
+    if (this.abort.signal.aborted) return 0;
+    this.dyno = dyno;
+    this.failure = undefined;
+    this.areLinesOld = true;
+    dyno.start();
+    const startedAt = performance.now();
+    let wasReady = false;
+    const ended = new AbortController();
+    const over = AbortSignal.any([this.abort.signal, ended.signal]);
+    void waitForPort(instance.port, over).then(async (host) => {
+      if (host === undefined) return;
+      wasReady = true;
+      await this.waitForAnswer(instance, over);
+      if (over.aborted) return;
+      this.isReady = true;
+      await this.writeSamples();
+    });
+    const { pid } = dyno.info();
+    log.info({ app, addon: id, service: service.service, pid }, 'add-on started');
+    if (pid !== undefined) this.options.pidFile().add(pid, id, name, service.stopSignal);
+    const { status } = await dyno.exited;
+    ended.abort();
+    this.isReady = false;
+    this.isSilent = false;
+    reader?.end();
+    if (pid !== undefined) this.options.pidFile().remove(pid);
+    const ids = { app, addon: id, service: service.service, status };
+    if (this.abort.signal.aborted) {
+      log.info(ids, 'add-on stopped');
+      return 0;
+    }
+    log.warn(ids, 'an add-on has exited, and is started again');
+    const delayMs = backoff.afterRun({ wasReady, status, ranMs: performance.now() - startedAt });
+    const isDiskFull = await isFolderFull(folder, this.areLinesOld ? [] : this.lastLines);
+    this.addonLines.write(describeEnd(name, status, delayMs, isDiskFull), ERROR_PRIORITY);
+    return delayMs;
   }
 
   /** Each line of it as one message. Platform lines about its process are of no use to the app's owner. */
@@ -189,7 +271,8 @@ export class RunningInstance {
   }
 
   private remember(lines: readonly string[]): void {
-    this.lastLines = [...this.lastLines, ...lines].slice(-LAST_LINES_MAX);
+    this.lastLines = [...(this.areLinesOld ? [] : this.lastLines), ...lines].slice(-LAST_LINES_MAX);
+    this.areLinesOld = false;
   }
 
   private get addonLines(): AddonLines {
@@ -197,11 +280,17 @@ export class RunningInstance {
     return { write: (text, priority = APP_PRIORITY) => lines.writeLine('app', name, priority, text) };
   }
 
+  /** Nobody else notices that a program hangs: its clients wait, and it writes nothing. */
   private async writeSamples(): Promise<void> {
-    const { service, instance, label } = this.options;
+    const { service, label } = this.options;
+    const { instance } = this;
+    if (!this.isReady) return;
     try {
       const samples = Object.entries((await service.samples?.(instance)) ?? {});
-      if (samples.length === 0 || this.abort.signal.aborted) return;
+      if (this.abort.signal.aborted) return;
+      if (this.isSilent) this.addonLines.write(`${instance.name} answers again.`);
+      this.isSilent = false;
+      if (samples.length === 0) return;
       const words = samples.map(([name, value]) => `sample#${name}=${value}`);
       this.addonLines.write(`source=${label} addon=${instance.name} ${words.join(' ')}`);
     } catch (error) {
@@ -209,6 +298,10 @@ export class RunningInstance {
         { addon: instance.name, err: error },
         'an add-on could not be asked what it is like',
       );
+      // One that ends meanwhile is reported as that.
+      if (this.isSilent || !this.isReady || this.abort.signal.aborted) return;
+      this.isSilent = true;
+      this.addonLines.write(error instanceof Error ? error.message : String(error), ERROR_PRIORITY);
     }
   }
 }

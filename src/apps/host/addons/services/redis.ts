@@ -1,8 +1,9 @@
-import { reasonOf, TailraceError } from '../../../../common/errors.ts';
+import { askService } from '../local/ask-service.ts';
 import { findProgram } from '../local/find-program.ts';
 import type { LocalInstance, ProcessService } from '../local/local-service.ts';
-
-const ASK_TIMEOUT_MS = 3_000;
+import { machineSamples } from '../local/machine-samples.ts';
+import { hitRate } from './hit-rate.ts';
+import { readRedisLines } from './lines/redis-lines.ts';
 
 export const redisService: ProcessService = {
   kind: 'process',
@@ -17,6 +18,12 @@ export const redisService: ProcessService = {
       // Where there is no IPv6, it is left out.
       'bind 127.0.0.1 -::1',
       'appendonly yes',
+      // An answer says that it is on the disk: with `everysec` it may still be in the process, which can be killed.
+      'appendfsync always',
+      // What a kill cut off was never confirmed.
+      'aof-load-truncated yes',
+      // The append-only file is all that is needed; without room for a snapshot Redis would refuse writes.
+      'save ""',
       `requirepass ${password}`,
       ...(plan.memoryMb === undefined ? [] : [`maxmemory ${plan.memoryMb}mb`, 'maxmemory-policy noeviction']),
       ...(plan.connections === undefined ? [] : [`maxclients ${plan.connections}`]),
@@ -39,38 +46,40 @@ export const redisService: ProcessService = {
   },
   async samples(instance) {
     const facts = await askRedis(instance);
-    const [hits, misses] = [Number(facts.keyspace_hits), Number(facts.keyspace_misses)];
     return {
-      'active-connections': facts.connected_clients,
+      // Its own isn't one of the app's.
+      'active-connections': Number(facts.connected_clients) - 1,
+      'max-connections': facts.maxclients,
+      ...machineSamples(instance.folder),
       'memory-redis': `${facts.used_memory}bytes`,
-      'hit-rate': hits + misses === 0 ? 0 : Number((hits / (hits + misses)).toFixed(5)),
+      'hit-rate': hitRate(facts.keyspace_hits, facts.keyspace_misses),
       'evicted-keys': facts.evicted_keys,
     };
   },
+  readLines: readRedisLines,
 };
 
-/** The answer to INFO, by name. */
-async function askRedis({ port, password, name }: LocalInstance): Promise<Record<string, string>> {
-  const { Redis } = await import('ioredis');
-  const client = new Redis({
-    host: '127.0.0.1',
-    port,
-    password,
-    lazyConnect: true,
-    connectTimeout: ASK_TIMEOUT_MS,
-    commandTimeout: ASK_TIMEOUT_MS,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
+/** The answer to INFO, by name. @throws TailraceError */
+function askRedis({ port, password, name }: LocalInstance): Promise<Record<string, string>> {
+  return askService(name, async (late) => {
+    const { Redis } = await import('ioredis');
+    const client = new Redis({
+      host: '127.0.0.1',
+      port,
+      password,
+      lazyConnect: true,
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+    });
+    // Errors of its connection are those of the command.
+    client.on('error', () => undefined);
+    late.addEventListener('abort', () => client.disconnect());
+    try {
+      await client.connect();
+      const lines = (await client.info()).split('\r\n').filter((line) => line.includes(':'));
+      return Object.fromEntries(lines.map((line) => line.split(/:(.*)/s).slice(0, 2)));
+    } finally {
+      client.disconnect();
+    }
   });
-  // Errors of its connection are those of the command.
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    const lines = (await client.info()).split('\r\n').filter((line) => line.includes(':'));
-    return Object.fromEntries(lines.map((line) => line.split(/:(.*)/s).slice(0, 2)));
-  } catch (error) {
-    throw new TailraceError('unavailable', `${name} doesn't answer: ${reasonOf(error)}`, { cause: error });
-  } finally {
-    client.disconnect();
-  }
 }

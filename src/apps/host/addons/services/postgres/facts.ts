@@ -1,10 +1,10 @@
 /** What a PostgreSQL server is like now: asked with psql, in one query. */
 import { execFile } from 'node:child_process';
-import { freemem, loadavg, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import { reasonOf, TailraceError } from '../../../../../common/errors.ts';
 import { hostEnvironment } from '../../../../build/slug-files.ts';
 import type { LocalInstance } from '../../local/local-service.ts';
+import { machineSamples } from '../../local/machine-samples.ts';
 import { dataVersionOf, requirePostgresProgram } from './programs.ts';
 
 const ASK_TIMEOUT_MS = 10_000;
@@ -54,9 +54,7 @@ export async function askPostgres(instance: LocalInstance): Promise<DatabaseFact
 }
 
 /** Named as Heroku names them, in its units. */
-export function postgresSamples(facts: DatabaseFacts): Record<string, string | number> {
-  const [load1, load5, load15] = loadavg();
-  const kilobytes = (bytes: number): string => `${Math.round(bytes / 1_024)}kB`;
+export function postgresSamples(facts: DatabaseFacts, folder: string): Record<string, string | number> {
   return {
     current_transaction: facts.transaction,
     db_size: `${facts.bytes}bytes`,
@@ -65,16 +63,8 @@ export function postgresSamples(facts: DatabaseFacts): Record<string, string | n
     'waiting-connections': facts.waiting,
     'index-cache-hit-rate': facts.indexHitRate,
     'table-cache-hit-rate': facts.tableHitRate,
-    'load-avg-1m': round(load1),
-    'load-avg-5m': round(load5),
-    'load-avg-15m': round(load15),
-    'memory-total': kilobytes(totalmem()),
-    'memory-free': kilobytes(freemem()),
+    ...machineSamples(folder),
   };
-}
-
-function round(load: number): number {
-  return Math.round(load * 100) / 100;
 }
 
 /** One row, its columns with `|` between. @throws TailraceError `unavailable`, with what psql said */

@@ -1,5 +1,6 @@
 /** PostgreSQL's own log: which of its lines are one message, how severe that is, and what must not be in it. */
 import type { AddonLines } from '../../local/local-service.ts';
+import { servicePriority } from '../lines/line-severity.ts';
 
 /** `log_line_prefix` as the lines below are read: process, and the user and database of a session. */
 export const LOG_LINE_PREFIX = '[%p] %q%u@%d ';
@@ -15,9 +16,6 @@ const SEVERITIES: Readonly<Record<string, number>> = {
   INFO: 6,
   DEBUG: 7,
 };
-/** local7, as a dyno's lines. */
-const FACILITY = 23 * 8;
-
 /** `[12] app@app ERROR:  …` begins a message, `[12] app@app DETAIL:  …` goes on with it. */
 const FIRST = /^\[\d+\] (?:.*? )?(PANIC|FATAL|ERROR|WARNING|NOTICE|LOG|INFO|DEBUG)[1-5]?: {2}/;
 const FURTHER = /^\[\d+\] (?:.*? )?((?:DETAIL|HINT|QUERY|CONTEXT|STATEMENT|LOCATION|BACKTRACE): {2}.*)$/;
@@ -52,7 +50,7 @@ export function postgresLogReader(lines: AddonLines): { line(text: string): void
       else {
         flush();
         const said = severity ?? ANYWHERE.exec(text)?.[1];
-        priority = said === undefined ? undefined : FACILITY + SEVERITIES[said];
+        priority = said === undefined ? undefined : servicePriority(SEVERITIES[said]);
         message = text.slice(0, MESSAGE_CHARACTERS_MAX);
       }
       timer ??= setTimeout(flush, REST_MS);

@@ -95,20 +95,20 @@ export const postgresService: ProcessService = {
       `The data of ${name} are of PostgreSQL ${dataVersion}, and the server has ${programVersion}: install PostgreSQL ${dataVersion} beside it (postgresql-${dataVersion}), and restart tailrace. Nothing was changed.`,
     );
   },
-  async prepareStart({ folder }, lines) {
+  async prepareData({ folder }, lines) {
     await endLeftovers(folder);
     const account = await postgresAccount();
     await giveData(folder, account);
     if (account) lines.write(`PostgreSQL runs as the user ${account.name}: it refuses to run as root.`);
   },
   async waitUntilReady(instance, signal) {
-    while (!signal.aborted) {
+    for (let pauseMs = 50; !signal.aborted; pauseMs = Math.min(1_000, pauseMs * 2)) {
       const isReady = await queryInstance(instance, 'SELECT 1').then(
         () => true,
         () => false,
       );
       if (isReady) return;
-      await wait(100);
+      await wait(pauseMs);
     }
   },
   async info(instance) {
@@ -125,7 +125,7 @@ export const postgresService: ProcessService = {
       ...(account ? [{ name: 'Runs as', values: [account.name] }] : []),
     ];
   },
-  samples: async (instance) => postgresSamples(await askPostgres(instance)),
+  samples: async (instance) => postgresSamples(await askPostgres(instance), instance.folder),
   facts: ({ port, password }) => ({ url: `postgres://app:${password}@localhost:${port}/app` }),
 };
 
