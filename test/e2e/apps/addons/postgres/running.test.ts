@@ -13,10 +13,18 @@ import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { missing, runTailrace } from '../../../../support/program.ts';
-import { dataFolderForTest, type Server, startServerForTest } from '../../../../support/server.ts';
+import {
+  dataFolderForTest,
+  type ServeOptions,
+  type Server,
+  startServerForTest,
+} from '../../../../support/server.ts';
 import { until } from '../../../../support/until.ts';
 
 const isRoot = process.getuid?.() === 0;
+/** What root of a container has by default: it is told nothing of others' processes, and mounts nothing. */
+const CONTAINER_ROOT = `exec setpriv --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap "$0" "$@"`;
+const container = isRoot ? { shell: CONTAINER_ROOT } : {};
 const APP = 'shop';
 const stream = { id: '', name: APP, token: '' };
 
@@ -27,9 +35,9 @@ interface Addon {
 
 async function withDatabase(
   data: string,
-  env: Readonly<Record<string, string>> = {},
+  options: ServeOptions = {},
 ): Promise<{ server: Server; addon: Addon; url: string; folder: string }> {
-  const server = await startServerForTest({ data, env });
+  const server = await startServerForTest({ data, ...options });
   await server.createApp(APP);
   const addon = await server.request<Addon>('POST', `/apps/${APP}/addons`, { plan: 'postgresql' });
   return {
@@ -127,7 +135,7 @@ describe.skipIf(missing('pg_ctlcluster', 'psql'))('PostgreSQL', { timeout: 120_0
       chmodSync(join(refusing, 'unshare'), 0o755);
       chmodSync(data, 0o700);
       const env = { PATH: `${refusing}${delimiter}${process.env.PATH}` };
-      const { server, url, folder } = await withDatabase(data, env);
+      const { server, url, folder } = await withDatabase(data, { env, ...container });
       const uid = Number(execFileSync('id', ['-u', 'postgres'], { encoding: 'utf8' }));
       const leader = leaderOf(folder);
       expect(statusOf(leader)).toMatch(new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t`, 'm'));
@@ -143,7 +151,7 @@ describe.skipIf(missing('pg_ctlcluster', 'psql'))('PostgreSQL', { timeout: 120_0
 
       // As a server before this one left them.
       execFileSync('chown', ['-R', 'root:root', join(folder, '..')]);
-      const again = await startServerForTest({ data, env });
+      const again = await startServerForTest({ data, env, ...container });
       await until('an answer', () => answers(url));
       expect(lstatSync(join(folder, 'base')).uid).toBe(uid);
       await again.request('DELETE', `/apps/${APP}`);
@@ -182,7 +190,7 @@ describe.skipIf(missing('pg_ctlcluster', 'psql'))('PostgreSQL', { timeout: 120_0
 
   it('starts again when its first process is killed and another is at work on a query, whatever its lock file says', async () => {
     const data = dataFolderForTest();
-    const { server, url, folder } = await withDatabase(data);
+    const { server, url, folder } = await withDatabase(data, container);
     const busy = spawn('psql', ['-X', url, '-c', 'SELECT pg_sleep(600)'], { stdio: 'ignore' });
     onTestFinished(() => void busy.kill('SIGKILL'));
     const backend = await until(
@@ -205,7 +213,7 @@ describe.skipIf(missing('pg_ctlcluster', 'psql'))('PostgreSQL', { timeout: 120_0
     onTestFinished(() => void other.kill('SIGKILL'));
     const lock = `${other.pid}\n${folder}\n1\n${new URL(url).port}\n\nlocalhost\n  1 1\nready\n`;
     writeFileSync(join(folder, 'postmaster.pid'), lock);
-    await startServerForTest({ data });
+    await startServerForTest({ data, ...container });
     await until('an answer', () => answers(url));
     expect(other.exitCode).toBeNull();
   });

@@ -96,9 +96,11 @@ export const postgresService: ProcessService = {
     );
   },
   async prepareData({ folder }, lines) {
-    await endLeftovers(folder);
     const account = await postgresAccount();
     await giveData(folder, account);
+    await endLeftovers(folder, account).catch((error: unknown) => {
+      throw account && !(error instanceof TailraceError) ? becomeError(account, error) : error;
+    });
     if (account) lines.write(`PostgreSQL runs as the user ${account.name}: it refuses to run as root.`);
   },
   async waitUntilReady(instance, signal) {
