@@ -21,6 +21,7 @@ const programs = {
   'lmnsd_ossl.so': 'rsyslog-openssl',
   nginx: 'nginx-light',
   'redis-server': 'redis-server',
+  swaks: 'swaks',
   memcached: 'memcached',
   saslpasswd2: 'sasl2-bin',
   'sasl2/libplain.so': 'libsasl2-modules',

@@ -85,7 +85,6 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
     pidFile: new DynoPidFile(options.data),
     basePort: options.basePort,
     color: options.color,
-    preboot: false,
     drainConnections: server.dynoManager.drainConnections,
     onChange: () => changed(),
   });

@@ -3,9 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
+import { discardBody } from '../common/http/discard-body.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
-import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { BackupLinks } from './addons/backup-links.ts';
@@ -30,7 +30,7 @@ import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
-import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts';
+import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
@@ -109,7 +109,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
-        if (error.code === 'too_large' || error.status === 503) discardRemainingBody(request.raw);
+        if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
         if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
         // Senders of lines expect Logplex's responses, which are plain text.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
@@ -237,6 +237,7 @@ export async function registerApiRoutes(
   await partnerTokenRoutes(server, dependencies);
   backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
+  releaseOutputRoutes(server, dependencies);
   gitRoutes(
     server,
     dependencies,

@@ -152,7 +152,9 @@ export class ApiClient {
     const { request } = await import('undici'); // `serve` has no need of it
     try {
       const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
-      const response = await request(this.address.url + path, { method, headers, body, signal });
+      // A release waits for its release command, which may take long.
+      const options = { method, headers, body, signal, headersTimeout: 0 };
+      const response = await request(this.address.url + path, options);
       return { statusCode: response.statusCode, text: await response.body.text() };
     } catch (error) {
       throw new TailraceError(

@@ -38,7 +38,10 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       async () => (await import('./apps/config.ts')).configCommands,
     ],
     ['domains domains:add domains:remove', async () => (await import('./apps/domains.ts')).domainCommands],
-    ['labs labs:enable labs:disable', async () => (await import('./apps/labs.ts')).labsCommands],
+    [
+      'labs features labs:enable features:enable labs:disable features:disable',
+      async () => (await import('./apps/labs.ts')).labsCommands,
+    ],
     ['export', async () => (await import('./apps/export.ts')).exportCommand],
   ],
   'Add-ons:': [

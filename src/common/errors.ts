@@ -43,6 +43,10 @@ export const ERROR_CODES = {
     status: 423,
     meaning: 'it would overwrite something: the same request with `confirm`, the name of the app, does it',
   },
+  release_failed: {
+    status: 422,
+    meaning: 'the release command failed: what was asked for isn’t released, and what ran goes on',
+  },
   multiple_matches: {
     status: 422,
     meaning: 'a name that several add-ons have: the message has names that are one’s own',

@@ -13,7 +13,11 @@ import {
   fetchBuildpack,
   type StepContext,
 } from './buildpack.ts';
+import { describeLfsPointers } from './lfs-pointers.ts';
+import { findLinkOut } from './linked-out.ts';
 import { hostEnvironment } from './slug-files.ts';
+import { locate } from './slugignore.ts';
+import { SOURCE_LIMITS } from './source-limits.ts';
 import { extractTar } from './tar-extract.ts';
 import { TarError } from './tar-header.ts';
 
@@ -36,9 +40,6 @@ export interface BuildResult {
   readonly processTypes: Readonly<Record<string, string>>;
   readonly buildpack: string;
 }
-
-/** Unpacked source at the most. */
-const SOURCE_LIMITS = { byteCountMax: 2 * 1024 ** 3, entryCountMax: 500_000 };
 
 const REMOVE_IGNORED = join(PACKAGE_ROOT, 'dist', 'bundle', 'remove-ignored.js');
 
@@ -78,13 +79,21 @@ export async function buildApp(options: BuildOptions): Promise<BuildResult> {
 }
 
 async function unpackSource(source: string, folder: string, context: StepContext): Promise<void> {
+  let lfsPointers: readonly string[];
   try {
-    await extractTar(source, folder, SOURCE_LIMITS);
+    ({ lfsPointers } = await extractTar(source, folder, SOURCE_LIMITS));
   } catch (error) {
     if (error instanceof TarError) throw new BuildError(error.message, { cause: error });
     throw error;
   }
-  // As if they had never been there: no buildpack sees them.
+  await rejectLinkOut(folder);
+  await removeIgnored(folder, context);
+  for (const line of describeLfsPointers(lfsPointers.filter((path) => existsSync(locate(folder, path)))))
+    context.onLine(line);
+}
+
+/** As if they had never been there: no buildpack sees them. */
+async function removeIgnored(folder: string, context: StepContext): Promise<void> {
   if (!existsSync(join(folder, '.slugignore'))) return;
   const args = [REMOVE_IGNORED, folder];
   const { status } = await runStep({ program: process.execPath, args, cwd: folder, ...context });
@@ -92,8 +101,16 @@ async function unpackSource(source: string, folder: string, context: StepContext
   if (status !== 0) throw new BuildError('What .slugignore names can’t be taken out.');
 }
 
+/** @throws BuildError when something that is read for a build leads out of its folder */
+async function rejectLinkOut(folder: string, paths?: readonly string[]): Promise<void> {
+  const message = await findLinkOut(folder, paths);
+  if (message !== undefined) throw new BuildError(message);
+}
+
 async function readProcfile(folder: string): Promise<Record<string, string>> {
   const file = join(folder, 'Procfile');
+  // A buildpack may have made one.
+  await rejectLinkOut(folder, ['Procfile']);
   if (!existsSync(file)) return {};
   try {
     const entries = parseProcfile(await readFile(file, 'utf8'));

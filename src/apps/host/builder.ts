@@ -10,15 +10,12 @@ import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { type BuildResult, buildApp } from '../build/build-app.ts';
 import { BuildError } from '../build/buildpack.ts';
-import { hostEnvironment, PROFILE_SCRIPT } from '../build/slug-files.ts';
-import { dynoEnv } from '../processes/config/dyno-env.ts';
-import { Dyno } from '../processes/dyno.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import { Build } from '../records/build-record.ts';
 import type { Releases } from '../records/release-history.ts';
 import type { ReleaseRecord } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
-import type { Builds } from './contract.ts';
+import type { Builds, ReleaseMaker } from './contract.ts';
 import type { DynoManager } from './dyno-manager.ts';
 
 /** Heroku's limit. */
@@ -30,6 +27,7 @@ interface BuilderOptions {
   readonly store: Store;
   readonly releases: Releases;
   readonly dynoManager: DynoManager;
+  readonly releaser: ReleaseMaker;
   /** For the caches of buildpacks. */
   readonly cacheFolder: string;
   readonly webUrl: (appName: string) => string;
@@ -117,9 +115,6 @@ export class Builder implements Builds {
       build.slug = slug.id;
       const release = await this.createRelease(app, slug, build);
       build.release = { id: release.id, version: release.version };
-      logToApp(app.id, PlatformLinePriority.api, `Deploy ${deployLabel(build)} by user ${owner}`);
-      logToApp(app.id, PlatformLinePriority.api, `Release v${release.version} created by user ${owner}`);
-      await dynoManager.deployRelease(app);
       logToApp(app.id, PlatformLinePriority.api, 'Build succeeded');
       this.log(app, build, '-----> Launching...');
       this.log(app, build, `       Released v${release.version}`);
@@ -146,64 +141,13 @@ export class Builder implements Builds {
     return record;
   }
 
-  /** Runs the `release` process type, if there is one, and creates the release. @throws BuildError when that fails */
-  private async createRelease(app: AppRecord, slug: SlugRecord, build: Build): Promise<ReleaseRecord> {
-    const { releases } = this.options;
+  /** Makes the release, and rolls it out. @throws TailraceError when its release command fails */
+  private createRelease(app: AppRecord, slug: SlugRecord, build: Build): Promise<ReleaseRecord> {
     const description = `Deploy ${deployLabel(build)}`;
-    const command = slug.processTypes.release;
-    if (command !== undefined) {
-      this.log(app, build, '-----> Release command: running');
-      const status = await this.runReleasePhase(app, slug, command, build);
-      if (status !== 0) {
-        await releases.add(app.id, () => ({ description, slug: slug.id, status: 'failed' }));
-        throw new BuildError(
-          `The release command failed (status ${status}): the app stays at its last release.`,
-        );
-      }
-    }
-    return releases.add(app.id, () => ({ description, slug: slug.id }));
-  }
-
-  private async runReleasePhase(
-    app: AppRecord,
-    slug: SlugRecord,
-    command: string,
-    build: Build,
-  ): Promise<number> {
-    const { dynoManager, releases } = this.options;
-    const { config } = await releases.current(app.id);
-    const id = randomUUID();
-    const workspace = await dynoManager.slugFiles.createWorkspace(slug.id, id);
-    const lines = dynoManager.lineSink(app.id);
-    const name = 'release.1';
-    const base = { ...hostEnvironment(process.env), ...config, ...workspace.env };
-    const dyno = new Dyno({
-      name,
-      type: 'release',
-      command,
-      profileScript: PROFILE_SCRIPT,
-      cwd: workspace.folder,
-      sandboxCommand: workspace.sandboxCommand,
-      killDaemonized: true,
-      env: dynoEnv({ base, name, id, port: undefined, color: false }),
-      lines: {
-        writeLine: (source, of, priority, text) => {
-          lines.writeLine(source, of, priority, text);
-          if (source === 'app') build.appendOutput(`       ${Buffer.from(text).toString('utf8')}`);
-        },
-      },
-      id,
-      oneOff: true,
+    return this.options.releaser.release(app, () => ({ description, slug: slug.id }), {
+      onPhase: () => this.log(app, build, '-----> Release command: running'),
+      onLine: (line) => build.appendOutput(`       ${line}`),
     });
-    const stop = (): void => void dyno.stop(5_000);
-    const timer = setTimeout(stop, BUILD_TIMEOUT_MS);
-    this.abort.signal.addEventListener('abort', stop);
-    dyno.start();
-    const { status } = await dyno.exited;
-    clearTimeout(timer);
-    this.abort.signal.removeEventListener('abort', stop);
-    await workspace.remove();
-    return status;
   }
 
   private log(app: AppRecord, build: Build, line: string): void {

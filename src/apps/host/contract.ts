@@ -2,6 +2,7 @@
 import type { AppId } from '../../logs/store/contract.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import type { Build } from '../records/build-record.ts';
+import type { ReleaseChange, ReleaseRecord } from '../records/release-record.ts';
 
 /** One dyno, as the API shows it. */
 export interface DynoSummary {
@@ -70,6 +71,38 @@ export interface DynoRunner {
   updateRoute(app: AppRecord): Promise<void>;
   /** Stops all dynos and add-ons of an app that is to be destroyed, and deletes its slugs. */
   deleteApp(app: AppRecord): Promise<void>;
+}
+
+/** How a release is made. */
+export interface ReleaseOptions {
+  /** Its release command is about to run. */
+  readonly onPhase?: () => void;
+  /** A line that the release command wrote. */
+  readonly onLine?: (line: string) => void;
+  /** Its release command doesn't run: the change has happened already, and can't be refused. */
+  readonly skipsPhase?: boolean;
+  /** It isn't rolled out, since the app will be started anyway. */
+  readonly isQuiet?: boolean;
+}
+
+/** Makes releases of apps. */
+export interface ReleaseMaker {
+  /**
+   * Makes a release, and rolls it out: all of the change or none of it, behind the changes of the same app that came before. If its
+   * slug has a release command, that runs first, which may take long.
+   * @param change what is different from the current release; may be called again; undefined: nothing to do
+   * @returns the release; the current one if there was nothing to do
+   * @throws TailraceError `release_failed` when the release command fails: then nothing is changed; what `change` throws
+   */
+  release(
+    app: AppRecord,
+    change: (current: ReleaseRecord) => ReleaseChange | undefined,
+    options?: ReleaseOptions,
+  ): Promise<ReleaseRecord>;
+  /** Makes a release that runs what an earlier one ran. @throws TailraceError, as {@link release} does */
+  rollBack(app: AppRecord, to: ReleaseRecord): Promise<ReleaseRecord>;
+  /** What a release command says, from its beginning, until it ends; undefined if it doesn't run. */
+  output(app: AppId, version: number): AsyncGenerator<string> | undefined;
 }
 
 /** The builds of apps. */

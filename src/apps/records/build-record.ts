@@ -1,4 +1,5 @@
 import { TailraceError } from '../../common/errors.ts';
+import { GrowingText } from './growing-text.ts';
 
 /** One build, from its beginning: its output can be followed while it runs, and read afterwards. */
 export class Build {
@@ -10,9 +11,7 @@ export class Build {
   buildpack = '';
   slug: string | null = null;
   release: { readonly id: string; readonly version: number } | null = null;
-  private readonly lines: string[] = [];
-  private byteCount = 0;
-  private waitingReaders: (() => void)[] = [];
+  private readonly text = new GrowingText(OUTPUT_CHARS_MAX);
 
   constructor(id: string, commit: string) {
     this.id = id;
@@ -21,29 +20,18 @@ export class Build {
 
   /** Adds a line to its output. */
   appendOutput(line: string): void {
-    this.byteCount += line.length;
-    if (this.byteCount > OUTPUT_CHARS_MAX) return;
-    this.lines.push(line);
-    this.notifyReaders();
+    this.text.append(line);
   }
 
   finish(status: 'succeeded' | 'failed'): void {
     this.status = status;
     this.updatedAt = new Date().toISOString();
-    this.notifyReaders();
+    this.text.end();
   }
 
   /** Every line from the first on, until it has finished. */
-  async *output(): AsyncGenerator<string> {
-    for (let at = 0; ; ) {
-      while (at < this.lines.length) yield `${this.lines[at++]}\n`;
-      if (this.status !== 'pending') return;
-      await new Promise<void>((resolve) => this.waitingReaders.push(resolve));
-    }
-  }
-
-  private notifyReaders(): void {
-    for (const wake of this.waitingReaders.splice(0)) wake();
+  output(): AsyncGenerator<string> {
+    return this.text.read();
   }
 }
 

@@ -26,7 +26,7 @@ export function releaseCommands(program: Command): void {
       printResult(options.json, releases, () => {
         const rows = releases.map(({ version, description, status, created_at: createdAt }) => [
           `v${version}`,
-          status === 'failed' ? `${description} (failed)` : description,
+          status === 'succeeded' ? description : `${description} (${status})`,
           `${formatElapsed(Date.now() - Date.parse(createdAt))} ago`,
         ]);
         const current = releases.find((release) => release.current);

@@ -10,6 +10,7 @@ import type { Log } from '../../../common/log.ts';
 import type { AppId, Store } from '../../../logs/store/contract.ts';
 import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
 import type { Releases } from '../../records/release-history.ts';
+import type { ReleaseMaker } from '../contract.ts';
 import { AddonRemovals } from './addon-removals.ts';
 import { AttachedConfig } from './attached-config.ts';
 import { CATALOG } from './catalog/catalog.ts';
@@ -76,11 +77,8 @@ export interface AddonsOptions {
   readonly server: () => string;
   /** Makes up the end of a name: `clear-brook-48213`. */
   readonly randomName: () => string;
-  /** Runs a new release of an app. */
-  readonly rollOut: (
-    app: AppRecord,
-    release: { readonly version: number; readonly description: string },
-  ) => Promise<void>;
+  /** Makes a release of an app. */
+  readonly release: ReleaseMaker['release'];
   /** Tells an app's owner in its stream. */
   readonly logToApp: (app: AppId, message: string) => void;
   /** Sends the app's lines to its add-on; another address of the same add-on takes the place of the one before. @throws TailraceError */
@@ -157,7 +155,7 @@ export class Addons implements AddonReports {
       );
     for (const [app, name] of apps)
       await this.config
-        .sync(app, (names) => `Update ${names.join(', ')}`, { quiet: true })
+        .sync(app, (names) => `Update ${names.join(', ')}`, { isQuiet: true, skipsPhase: true })
         .catch((error: unknown) =>
           log.warn({ app: name, err: error }, "an app's add-ons could not be released"),
         );
@@ -427,12 +425,18 @@ export class Addons implements AddonReports {
         throw new TailraceError('conflict', `${addon.name} is being destroyed.`);
       }
       const previous = replaced && (await this.options.records.get(replaced.addon))?.value;
-      await this.config.sync(app.id, () =>
-        [
-          ...(previous ? [`Detach ${attachment.name} (@ref:${previous.name})`] : []),
-          `Attach ${attachment.name} (@ref:${addon.name})`,
-        ].join(', '),
-      );
+      await this.config
+        .sync(app.id, () =>
+          [
+            ...(previous ? [`Detach ${attachment.name} (@ref:${previous.name})`] : []),
+            `Attach ${attachment.name} (@ref:${addon.name})`,
+          ].join(', '),
+        )
+        .catch(async (error: unknown) => {
+          if (replaced) await this.options.records.attach(replaced, attachment);
+          else await this.options.records.detach([attachment]);
+          throw error;
+        });
       return attachment;
     }
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
@@ -444,10 +448,12 @@ export class Addons implements AddonReports {
     const addon = snapshot.addons.find(({ id }) => id === attachment.addon);
     if (addon) rejectLastAttachment(snapshot, addon, attachment);
     await this.options.records.detach([attachment]);
-    await this.config.sync(
-      attachment.app,
-      () => `Detach ${attachment.name} (@ref:${addon?.name ?? attachment.addon})`,
-    );
+    await this.config
+      .sync(attachment.app, () => `Detach ${attachment.name} (@ref:${addon?.name ?? attachment.addon})`)
+      .catch(async (error: unknown) => {
+        await this.options.records.attach(attachment, undefined);
+        throw error;
+      });
   }
 
   // --- what providers report ---
@@ -611,13 +617,13 @@ export class Addons implements AddonReports {
     );
   }
 
-  /** Releases all apps that have an add-on with its config vars as they are now. */
+  /** Releases all apps that have an add-on with its config vars as they are now, which is what has happened already. */
   private async syncAll(
     addon: AddonRecord,
     describe = (names: readonly string[]): string => `Update ${names.join(', ')} by ${addon.service}`,
   ): Promise<void> {
     const apps = attachmentsOfAddon(await this.snapshot(), addon.id).map(({ app }) => app);
-    for (const app of new Set(apps)) await this.config.sync(app, describe);
+    for (const app of new Set(apps)) await this.config.sync(app, describe, { skipsPhase: true });
   }
 
   private async rejectSecond(app: AppRecord, service: CatalogService): Promise<void> {

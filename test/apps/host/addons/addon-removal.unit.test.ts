@@ -59,7 +59,7 @@ function start(): { addons: Addons; appRegistry: AppRegistry; releases: Releases
     schedules: NO_BACKUPS as Partial<AddonsOptions['schedules']> as AddonsOptions['schedules'],
     server: () => 'this-one',
     randomName: () => 'clear-brook-1',
-    rollOut: async () => {},
+    release: ({ id }, change) => releases.add(id, change),
     logToApp: (_app, message) => void said.push(message),
     setLogDrain: async () => {},
     onRemoved: async () => void removedDrains++,
