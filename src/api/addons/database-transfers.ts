@@ -120,6 +120,7 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
       {
         ...routeSchema('Replace what is in a database by the backup in the body', 'DatabaseTransfer', {
           status: 201,
+          body: { format: 'binary' },
         }),
         bodyLimit: Number.MAX_SAFE_INTEGER,
       },
