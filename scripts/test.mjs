@@ -39,6 +39,12 @@ const programs = {
   'yaml/__init__.py': 'python3-yaml',
   'systemd-analyze': 'systemd',
   bwrap: 'bubblewrap',
+  go: 'golang-go',
+  ruby: 'ruby',
+  bundle: 'bundler',
+  rake: 'rake',
+  poetry: 'python3-poetry',
+  pipenv: 'pipenv',
   faketime: 'faketime',
   'libnss_wrapper.so': 'libnss-wrapper',
 };

@@ -357,6 +357,7 @@ async function openApps(
     dynoManager,
     releaser,
     cacheFolder: join(settings.data, 'caches'),
+    targetPolicy,
     webUrl,
     logToApp: (app, priority, message) => platformLog.write(app, 'app', 'api', priority, message),
     owner: OWNER.email,

@@ -105,6 +105,10 @@ export const TAILRACE_SCHEMAS = {
     created_at: dateTime,
     updated_at: dateTime,
   }),
+  BuildpackInstallation: objectSchema({
+    ordinal: integer,
+    buildpack: objectSchema({ name: string, url: string }),
+  }),
   CertificateAuthority: objectSchema({ certificate: string }),
   Dropped: objectSchema({ batches: integer }),
   /** A list that is always empty here. */

@@ -109,7 +109,7 @@ export class ApiClient {
    * @throws TailraceError with the server's own sentence.
    */
   async request<T>(
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
     path: string,
     body?: unknown,
   ): Promise<T> {
@@ -139,7 +139,7 @@ export class ApiClient {
   }
 
   private async send(
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
     path: string,
     body: string | Buffer | undefined,
     type: string,

@@ -37,6 +37,10 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'config config:get config:set config:add config:unset config:remove',
       async () => (await import('./apps/config.ts')).configCommands,
     ],
+    [
+      'buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear',
+      async () => (await import('./apps/buildpacks.ts')).buildpackCommands,
+    ],
     ['domains domains:add domains:remove', async () => (await import('./apps/domains.ts')).domainCommands],
     [
       'labs features labs:enable features:enable labs:disable features:disable',

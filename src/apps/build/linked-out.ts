@@ -5,7 +5,7 @@
 import { readlink, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 
-/** What a build reads, from the top folder: the platform itself and its buildpacks. */
+/** What a build reads or writes, from the top folder: the platform itself and its buildpacks. */
 const READ_BY_BUILDS = [
   '.slugignore',
   'Procfile',
@@ -37,6 +37,18 @@ const READ_BY_BUILDS = [
   'go.sum',
   'Gemfile',
   'Gemfile.lock',
+  'Rakefile',
+  'bin/go-pre-compile',
+  'bin/go-post-compile',
+  'vendor/cache',
+  // Buildpacks write there.
+  '.profile.d',
+  '.heroku',
+  '.tailrace',
+  '.venv',
+  '.yarn',
+  'bin',
+  'vendor',
 ];
 
 /** The first of these paths that lead out of a folder through a link, as a sentence; undefined if none does. */

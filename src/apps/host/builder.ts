@@ -6,12 +6,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
+import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { type BuildResult, buildApp } from '../build/build-app.ts';
-import { BuildError } from '../build/buildpack.ts';
+import { BuildError } from '../build/steps/build-error.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import { Build } from '../records/build-record.ts';
+import { loadBuildpacks } from '../records/buildpack-installations.ts';
 import type { Releases } from '../records/release-history.ts';
 import type { ReleaseRecord } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
@@ -30,6 +32,8 @@ interface BuilderOptions {
   readonly releaser: ReleaseMaker;
   /** For the caches of buildpacks. */
   readonly cacheFolder: string;
+  /** What buildpacks may be fetched from. */
+  readonly targetPolicy: TargetPolicy;
   readonly webUrl: (appName: string) => string;
   readonly logToApp: (app: AppId, priority: number, message: string) => void;
   readonly owner: string;
@@ -94,7 +98,7 @@ export class Builder implements Builds {
   }
 
   private async buildAndRelease(app: AppRecord, source: string, build: Build): Promise<void> {
-    const { dynoManager, releases, cacheFolder, webUrl, logToApp, owner } = this.options;
+    const { store, dynoManager, releases, cacheFolder, webUrl, logToApp, owner } = this.options;
     logToApp(app.id, PlatformLinePriority.api, `Build started by user ${owner}`);
     const work = await dynoManager.slugFiles.createWorkFolder();
     try {
@@ -103,8 +107,12 @@ export class Builder implements Builds {
         source,
         work,
         cache: join(cacheFolder, app.id),
+        tools: join(cacheFolder, 'tools'),
         config,
+        buildpacks: await loadBuildpacks(store, app.id),
+        fetchPolicy: this.options.targetPolicy,
         commit: build.commit,
+        id: build.id,
         onLine: (line) => this.log(app, build, line),
         signal: AbortSignal.any([this.abort.signal, AbortSignal.timeout(BUILD_TIMEOUT_MS)]),
       });

@@ -11,6 +11,7 @@ import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
 import type { Isolation } from '../processes/bubblewrap.ts';
+import type { Environment } from '../processes/config/dyno-env.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
 import { type DynoInfo, STOP_GRACE_MS } from '../processes/dyno.ts';
 import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
@@ -19,7 +20,7 @@ import type { ChunkSink } from '../processes/output/line-sink.ts';
 import { DynoPidFile } from '../processes/pid-file.ts';
 import { firstPortOf, PortAllocator } from '../processes/ports.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
-import type { DynoSizesRecord } from '../records/dyno-sizes.ts';
+import { type DynoSizesRecord, loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
 import { hasFeature } from '../records/features.ts';
 import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
@@ -393,9 +394,20 @@ export class DynoManager implements DynoRunner {
     return slugReleaseSpec(release, record.value, await loadFormation(store, app), {
       env: hostEnvironment(process.env),
       cwd: this.stateFolder,
-      createWorkspace: (dynoId) => this.slugFiles.createWorkspace(record.value.id, dynoId),
+      createWorkspace: async (dynoId, type) => {
+        const workspace = await this.slugFiles.createWorkspace(record.value.id, dynoId);
+        return { ...workspace, env: { ...workspace.env, ...(await this.memoryVariables(app, type)) } };
+      },
       profileScript: PROFILE_SCRIPT,
     });
+  }
+
+  /** What a dyno's programs know of its memory, as on Heroku: `DYNO_RAM`, in MB. */
+  private async memoryVariables(app: AppId, type: string): Promise<Environment> {
+    const { store, memory } = this.options;
+    if (memory.quota === undefined) return {};
+    const sizes = await loadDynoSizes(store, app);
+    return { DYNO_RAM: String(Math.floor((memory.quota * memoryMultiplier(sizes[type])) / 1_048_576)) };
   }
 
   private runInBackground({ name }: AppRecord, work: Promise<void>): void {

@@ -89,7 +89,7 @@ describe('git push', { timeout: 180_000 }, () => {
       [{ Procfile: '\u0000w\u0000e' }, /save the file as UTF-8/],
       [
         { Procfile: 'web: true\n', 'package.json': '{"scripts":{"build":"echo oh no; exit 3"}}' },
-        /Failed to compile Node\.js app/,
+        /The script build in package\.json failed \(status 3\)/,
       ],
     ] as const;
     for (const [files, message] of broken) {
