@@ -35,4 +35,15 @@ export async function bundle(root) {
     cleanDir: true,
   });
   await built.close();
+  // It goes into slugs, alone.
+  const single = await rolldown({
+    input: { 'static-server': program('apps', 'build', 'static', 'static-server.js') },
+    platform: 'node',
+  });
+  await single.write({
+    dir: join(root, 'dist', 'bundle', 'static-server'),
+    format: 'esm',
+    entryFileNames: '[name].js',
+  });
+  await single.close();
 }

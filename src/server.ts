@@ -8,7 +8,6 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { randomAppName } from './api/apps/apps.ts';
-import { rollOutRelease } from './api/apps/config-vars.ts';
 import { finishRequestsOnClose } from './api/finish-requests.ts';
 import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
 import { addonLogInput } from './api/logs/addon-log-input.ts';
@@ -16,7 +15,9 @@ import { addonFolder, findServerId } from './apps/host/addons/server-id.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
+import { Releaser } from './apps/host/release/releaser.ts';
 import { RunningApps } from './apps/host/running-apps.ts';
+import { AppSetup } from './apps/host/setup/app-setup.ts';
 import { type HttpRouter, startHttpRouter } from './apps/http-router/http-router.ts';
 import { ApiKeys } from './apps/records/api-keys.ts';
 import { AppRegistry } from './apps/records/app-registry.ts';
@@ -276,6 +277,8 @@ interface Apps {
   readonly runningApps: RunningApps;
   readonly dynoManager: DynoManager;
   readonly builder: Builder;
+  readonly releaser: Releaser;
+  readonly appSetup: AppSetup;
   readonly routerPort: number;
   webUrl(appName: string): string;
   /** Stops builds and dynos. */
@@ -306,6 +309,8 @@ async function openApps(
   const isolation = await isolationFromSettings(settings);
   const httpRouter = await listenHttpRouter(runningApps, settings, areaLog(log, 'http-router'));
   const webUrl = (name: string): string => `http://${name}.localhost:${httpRouter.port}/`;
+  const logToApp = (app: AppId, message: string): void =>
+    platformLog.write(app, 'app', 'api', PlatformLinePriority.api, message);
   const dynoManager: DynoManager = new DynoManager({
     store,
     appRegistry,
@@ -318,8 +323,9 @@ async function openApps(
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
     addons: {
       randomName: randomAppName,
-      rollOut: (app, release) => rollOutRelease({ platformLog, dynoRunner: dynoManager }, app, release),
-      logToApp: (app, message) => platformLog.write(app, 'app', 'api', PlatformLinePriority.api, message),
+      backupPolicy: new TargetPolicy(settings.allowPrivateDrains, 'backups may not be fetched from'),
+      release: (app, change, options) => releaser.release(app, change, options),
+      logToApp,
       setLogDrain: (addon, url, token) =>
         setAddonDrain({ appRegistry, deliveries, targetPolicy }, addon, url, {
           server: addon.provider === 'local' ? addon.server : undefined,
@@ -333,14 +339,31 @@ async function openApps(
       version: VERSION,
     },
     isolation,
+    releaser: () => releaser,
+    beforeRemoval: (app) => appSetup.runPredestroy(app),
     memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
     log: areaLog(log, 'apps'),
   });
+  const releaser = new Releaser({
+    store,
+    appRegistry,
+    releases,
+    dynoManager,
+    server: () => dynoManager.serverId,
+    logToApp,
+    owner: OWNER.email,
+    log: areaLog(log, 'apps'),
+  });
+  const appSetup = new AppSetup({ store, releases, releaser, dynoManager, log: areaLog(log, 'apps') });
   const builder = new Builder({
+    appSetup,
     store,
     releases,
     dynoManager,
+    releaser,
     cacheFolder: join(settings.data, 'caches'),
+    outputFolder: join(settings.data, 'builds'),
+    targetPolicy,
     webUrl,
     logToApp: (app, priority, message) => platformLog.write(app, 'app', 'api', priority, message),
     owner: OWNER.email,
@@ -354,6 +377,8 @@ async function openApps(
     runningApps,
     dynoManager,
     builder,
+    appSetup,
+    releaser,
     routerPort: httpRouter.port,
     webUrl,
     close: async () => {
@@ -404,6 +429,8 @@ async function openApi(
     apiKeys,
     localKey: apps.localKey,
     releases: apps.releases,
+    releaser: apps.releaser,
+    appSetup: apps.appSetup,
     readers: logs.readers,
     deliveries: logs.drains,
     targetPolicy: logs.targetPolicy,
@@ -418,6 +445,7 @@ async function openApi(
     repositoryFolder: join(settings.data, 'repositories'),
     url,
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
+    adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
     counters,
     requirePort: syslog.requirePort,
     webUrl: apps.webUrl,

@@ -3,19 +3,31 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { TailraceError } from '../common/errors.ts';
+import { discardBody } from '../common/http/discard-body.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
-import { discardRemainingBody } from '../logs/sources/bodies/read-body.ts';
-import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
+import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
+import { BackupLinks } from './addons/backup-links.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import {
+  backupFileRoutes,
+  databaseTransferRoutes,
+  type TransferRouteDependencies,
+} from './addons/database-transfers.ts';
 import { addonPageRoutes } from './addons/pages.ts';
 import { authorizeKeyOrPartner } from './addons/partner-access.ts';
 import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
 import { SingleUseTickets } from './addons/single-use-tickets.ts';
 import { accountRoutes } from './apps/account.ts';
+import { type AppSetupRouteDependencies, appSetupRoutes } from './apps/app-setups.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
+import {
+  type BuildpackRouteDependencies,
+  buildpackRegistryRoutes,
+  buildpackRoutes,
+} from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
 import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
@@ -24,7 +36,8 @@ import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
-import { type ReleaseRouteDependencies, releaseRoutes } from './apps/releases.ts';
+import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
+import { unsupportedRoutes } from './apps/unsupported.ts';
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
@@ -103,7 +116,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
-        if (error.code === 'too_large' || error.status === 503) discardRemainingBody(request.raw);
+        if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
         if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
         // Senders of lines expect Logplex's responses, which are plain text.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
@@ -132,9 +145,11 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
 /** What all resources together work with: each file of routes declares its own. */
 export interface ApiDependencies
   extends AddonDrainRouteDependencies,
-    Omit<AddonRouteDependencies, 'addonLinks'>,
+    Omit<TransferRouteDependencies, 'addonLinks' | 'backupLinks'>,
     AppRouteDependencies,
+    AppSetupRouteDependencies,
     AuthorizationRouteDependencies,
+    BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
     DomainRouteDependencies,
@@ -162,6 +177,7 @@ export async function registerApiRoutes(
   const dependencies = {
     ...apiDependencies,
     sourceNames: new SourceNames(),
+    backupLinks: new BackupLinks(),
     addonLinks: new SingleUseTickets<string>({ lifetimeMs: ADDON_LINK_MS }),
   };
   const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
@@ -194,6 +210,7 @@ export async function registerApiRoutes(
     for (const registerRoutes of [
       accountRoutes,
       appRoutes,
+      appSetupRoutes,
       dynoRoutes,
       oneOffDynoRoutes,
       formationRoutes,
@@ -204,9 +221,12 @@ export async function registerApiRoutes(
       partnerRoutes,
       attachmentRoutes,
       dataServiceRoutes,
+      databaseTransferRoutes,
       buildRoutes,
+      buildpackRoutes,
       domainRoutes,
       emptyListRoutes,
+      unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
       logDrainRoutes,
@@ -225,9 +245,12 @@ export async function registerApiRoutes(
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
     authorize(request, apiKeys, 'read'),
   );
+  buildpackRegistryRoutes(server);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
+  backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
+  releaseOutputRoutes(server, dependencies);
   gitRoutes(
     server,
     dependencies,

@@ -26,6 +26,10 @@ export const ERROR_CODES = {
     status: 409,
     meaning: 'it is taken, exists already, or is in use: choose another, or end what uses it',
   },
+  precondition_failed: {
+    status: 412,
+    meaning: '`If-Match` names another version: somebody else has changed it meanwhile, so read it again',
+  },
   too_large: { status: 413, meaning: 'the body is over its limit, which the message names' },
   unsupported_type: {
     status: 415,
@@ -42,6 +46,10 @@ export const ERROR_CODES = {
   confirmation_required: {
     status: 423,
     meaning: 'it would overwrite something: the same request with `confirm`, the name of the app, does it',
+  },
+  release_failed: {
+    status: 422,
+    meaning: 'the release command failed: what was asked for isn’t released, and what ran goes on',
   },
   multiple_matches: {
     status: 422,

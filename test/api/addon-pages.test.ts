@@ -1,5 +1,5 @@
 /** What passes between a browser and an add-on's page, and what doesn't, with a service that does as it likes. */
-import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
+import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AddonPageRouteDependencies, addonPageRoutes } from '../../src/api/addons/pages.ts';
@@ -22,6 +22,7 @@ let url: string;
 let api: ReturnType<typeof createApiServer>;
 let openStreams = 0;
 let answers = 0;
+let brokenOff = 0;
 const links = new SingleUseTickets<string>();
 
 beforeAll(async () => {
@@ -37,7 +38,16 @@ beforeAll(async () => {
       response.writeHead(503, { 'Retry-After': '1' }).end('busy');
       return;
     }
+    if (request.url === '/refuses') {
+      request.on('error', () => undefined).resume();
+      response.writeHead(413).end('too large');
+      return;
+    }
     let bytes = 0;
+    request.on('close', () => {
+      if (!request.complete) brokenOff++;
+    });
+    request.on('error', () => undefined);
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
     });
@@ -83,11 +93,11 @@ afterAll(async () => {
 /** The path goes out as it is. */
 function send(
   path: string,
-  options: { method?: string; headers?: Record<string, string>; body?: string | Buffer } = {},
+  options: { method?: string; headers?: Record<string, string>; body?: string | Buffer; agent?: Agent } = {},
 ): Promise<Answer> {
-  const { method = 'GET', headers = {}, body } = options;
+  const { method = 'GET', headers = {}, body, agent } = options;
   return new Promise((resolve, reject) => {
-    const request = httpRequest(url, { path, method, headers }, (response) => {
+    const request = httpRequest(url, { path, method, headers, agent }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk) => {
         text += chunk;
@@ -256,6 +266,38 @@ describe('a page', () => {
     expect(JSON.parse(answer.body)).toMatchObject({ method: 'PUT', bytes: 3 });
   });
 
+  it('that refuses a body before it has read it has its answer seen, and the connection goes on', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const own = { cookie, 'sec-fetch-site': 'same-origin', 'content-type': 'x/y' };
+    const body = Buffer.alloc(20_000_000, 'x');
+    for (const [path, headers, status] of [
+      ['/addons/one/page/refuses', own, 413],
+      ['/addons/one/page/x', { ...own, 'sec-fetch-site': 'cross-site' }, 401],
+      ['/addons/one/page/x', { ...own, 'sec-fetch-site': 'cross-site', accept: 'text/html' }, 401],
+      ['/addons/one/page/..%2f', own, 404],
+    ] as const) {
+      const answer = await send(path, { method: 'POST', headers, body, agent });
+      expect([path, answer.status]).toEqual([path, status]);
+      expect(await send('/addons/one/page/x', { headers: { cookie }, agent })).toMatchObject({ status: 200 });
+    }
+    agent.destroy();
+  });
+
+  it('learns that a browser went away in the middle of a body', async () => {
+    const before = brokenOff;
+    const request = httpRequest(url, {
+      path: '/addons/one/page/x',
+      method: 'POST',
+      headers: { cookie, 'sec-fetch-site': 'same-origin', 'content-type': 'x/y', 'content-length': '1000' },
+    });
+    request.on('error', () => undefined);
+    const seen = answers;
+    request.write('x');
+    await until('the beginning', () => answers > seen);
+    request.destroy();
+    await until('its end', () => brokenOff === before + 1);
+  });
+
   it('sends events as they come, and ends them with the browser', async () => {
     const abort = new AbortController();
     const response = await fetch(`${url}/addons/one/page/events`, {
@@ -276,6 +318,11 @@ describe('a page', () => {
     expect(JSON.parse(down.body)).toEqual({
       id: 'unavailable',
       message: "mail-down doesn't answer: see its lines in the stream.",
+    });
+    const person = { cookie: other, accept: 'text/html' };
+    expect(await send('/addons/down/page/', { headers: person })).toMatchObject({
+      status: 503,
+      body: "mail-down doesn't answer: see its lines in the stream.",
     });
     const before = answers;
     expect(await send('/addons/one/page/busy', { headers: { cookie } })).toMatchObject({

@@ -59,6 +59,7 @@ describe('responses', () => {
   it('have every field that Heroku’s have', async () => {
     await send('PATCH', `/apps/${app.name}/config-vars`, { A: '1' });
     await send('POST', `/apps/${app.name}/domains`, { hostname: 'shapes.example.com' });
+    await send('PUT', `/apps/${app.name}/buildpack-installations`, { updates: [{ buildpack: 'heroku/go' }] });
     await send('POST', `/apps/${app.name}/log-drains`, { url: 'https://logs.example.com/' });
     const a = `/apps/${app.name}`;
     await send('POST', `${a}/source-rules`, { source: 'nginx', tag: 'nginx' });
@@ -82,6 +83,7 @@ describe('responses', () => {
       [`${a}/releases/2`, 'Release'],
       [`${a}/config-vars`, 'ConfigVars'],
       [`${a}/domains`, 'Domain'],
+      [`${a}/buildpack-installations`, 'BuildpackInstallation'],
       [`${a}/log-drains`, 'LogDrain'],
       [`${a}/collaborators`, 'Collaborator'],
       ['/oauth/authorizations', 'Authorization'],
@@ -264,6 +266,7 @@ describe('requests', () => {
       ['PATCH', formation, {}],
       ['PATCH', `/apps/${app.name}`, { maintenance: 'perhaps' }],
       ['POST', `/apps/${app.name}/domains`, {}],
+      ['PUT', `/apps/${app.name}/buildpack-installations`, { updates: 'heroku/go' }],
       ['POST', '/telemetry-drains', { owner: {} }],
     ] as const)
       expect(await errorOf(await send(method, path, body)), path).toEqual([422, 'invalid_params']);

@@ -1,5 +1,7 @@
 /** The inbox of an e-mail add-on in a real browser. */
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server as TcpServer } from 'node:net';
+import { join } from 'node:path';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -237,6 +239,8 @@ describe.skipIf(noBrowser || missing('openssl'))('the inbox', { timeout: 90_000 
     await tab.page.keyboard.press('d');
     await row(tab, 'Report 7').waitFor({ state: 'detached' });
     await tab.page.getByRole('heading', { name: 'Report 6' }).waitFor();
+    const unread = tab.page.locator('li[data-unread="true"]');
+    await unread.filter({ hasText: 'Report 6' }).waitFor({ state: 'detached' });
     const other = await open();
     await row(other, 'Report 8').waitFor();
     await tab.page.getByRole('button', { name: 'Delete all mails' }).click();
@@ -247,5 +251,28 @@ describe.skipIf(noBrowser || missing('openssl'))('the inbox', { timeout: 90_000 
     await other.screenshot('mail-empty');
     expect(await apiOf(server, addon).list()).toEqual([]);
     expect([...tab.consoleErrors, ...other.consoleErrors]).toEqual([]);
+  });
+
+  it('says when it can’t be live, and is again as soon as it can', async () => {
+    const tab = await open();
+    await tab.waitUntilLive();
+    const kill = (): void => {
+      const { dynos } = JSON.parse(readFileSync(join(server.data, 'host', 'dynos.json'), 'utf8'));
+      process.kill(dynos[0].pid, 'SIGKILL');
+    };
+    kill();
+    await tab.page.locator('.state[data-state=unreachable]').waitFor();
+    await tab.page.getByRole('alert').getByText("doesn't answer: see its lines in the stream").waitFor();
+    await tab.screenshot('mail-unreachable');
+    await tab.waitUntilLive();
+    await tab.page.getByRole('alert').waitFor({ state: 'detached' });
+    await sendRaw(addon, 'Subject: after it\r\n\r\nx\r\n');
+    await row(tab, 'after it').waitFor();
+    // Signed off, as by a restart of the server.
+    await tab.page.context().clearCookies();
+    kill();
+    await tab.page.getByRole('alert').getByText('Open this page with tailrace addons:open').waitFor();
+    await tab.page.locator('.state[data-state=refused]').waitFor();
+    expect(await row(tab, 'after it').count()).toBe(1);
   });
 });

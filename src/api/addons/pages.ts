@@ -1,10 +1,13 @@
 /** The pages of add-ons: opened with a link that works once, and then served below `/addons/ID/page/`, wherever they are listening. */
+import type { IncomingMessage } from 'node:http';
+import { PassThrough, type Readable } from 'node:stream';
 import replyFrom from '@fastify/reply-from';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { discardBody } from '../../common/http/discard-body.ts';
 import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
 import { authorizedGrant } from '../authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
@@ -87,7 +90,8 @@ export async function addonPageRoutes(
     const form = await addons.signOnForm(addon, context);
     if (form) return sendSignOnPage(reply, form);
     const target = await addons.pageUrl(addon, context);
-    if (target === undefined) throw new TailraceError('not_found', `${addon.name} has no page.`);
+    if (target === undefined)
+      throw new TailraceError('not_found', `${addon.name} has no page on this server.`);
     return reply.redirect(target, 303);
   });
 
@@ -99,7 +103,8 @@ export async function addonPageRoutes(
     });
     // Bodies go on as they come: the service limits them.
     pages.removeAllContentTypeParsers();
-    pages.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    pages.addContentTypeParser('*', (request, _payload, done) => done(null, detachedBody(request.raw)));
+    pages.addHook('onError', async ({ body }) => discardDetached(body));
     // Nothing that is answered here may be made something else of: the live page, with its key, is of the same origin.
     pages.addHook('onRequest', async (_request, reply) => {
       reply.headers({ ...PAGE_SECURITY_HEADERS, 'Cache-Control': 'no-store' });
@@ -109,10 +114,18 @@ export async function addonPageRoutes(
     );
     pages.all<PageParams>('/addons/:addon/page/*', async (request, reply) => {
       const { addon: id } = request.params;
-      if (!(await mayOpen(request, id))) return refuse(request, reply);
+      if (!(await mayOpen(request, id)))
+        return refuse(
+          request,
+          reply,
+          new TailraceError(
+            'unauthorized',
+            'Open this page with tailrace addons:open: its link signs a browser on.',
+          ),
+        );
       const addon = await findAddon(id);
       const page = addon && addons.page(addon);
-      if (!page) throw new TailraceError('not_found', 'There is no such page here.');
+      if (!page) return refuse(request, reply, new TailraceError('not_found', 'There is no such page here.'));
       return reply.from(`http://127.0.0.1:${page.port}${pathInPage(request.url)}`, {
         // The client sees that a service is busy, and decides itself.
         retryDelay: () => null,
@@ -121,11 +134,16 @@ export async function addonPageRoutes(
           authorization: `Bearer ${page.key}`,
         }),
         rewriteHeaders: (headers) => without(headers, RESPONSE_HEADERS_LEFT_OUT),
-        onError: (answer) => {
-          answer.code(503).send({
-            id: 'unavailable',
-            message: `${addon.name} doesn't answer: see its lines in the stream.`,
+        onResponse: (_request, answer, response) => {
+          // Of a request that was refused before it was read, the browser gets the answer once it has sent everything.
+          void endOf(request.raw).then(() => {
+            answer.removeHeader('connection');
+            answer.send((response as unknown as { stream: Readable }).stream);
           });
+        },
+        onError: () => {
+          const sentence = `${addon.name} doesn't answer: see its lines in the stream.`;
+          refuse(request, reply, new TailraceError('unavailable', sentence));
         },
       });
     });
@@ -144,14 +162,43 @@ export async function addonPageRoutes(
   }
 }
 
+/**
+ * A request's body for the service. When that doesn't take it, the connection to the browser stays; when the browser goes away in the
+ * middle of it, the service learns that.
+ */
+function detachedBody(request: IncomingMessage): Readable {
+  const body = new PassThrough();
+  body.on('error', () => undefined);
+  body.on('close', () => void discardBody(request));
+  request.on('close', () => {
+    if (!request.complete) body.destroy(new Error('The request ended in the middle of its body.'));
+  });
+  return request.pipe(body);
+}
+
+/** Reads what nobody wants. */
+function discardDetached(body: unknown): void {
+  if (body instanceof PassThrough) body.destroy();
+}
+
+function endOf(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    request.once('end', resolve);
+    request.once('close', resolve);
+  });
+}
+
 /** Somebody who has opened an address of the page reads a sentence; programs, and the page itself, get the error of the API. */
-function refuse({ headers }: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = new TailraceError(
-    'unauthorized',
-    'Open this page with tailrace addons:open: its link signs a browser on.',
-  );
-  if (!headers.accept?.includes('text/html')) throw error;
-  return reply.code(error.status).type('text/plain; charset=utf-8').send(error.message);
+function refuse(
+  { headers, body }: FastifyRequest,
+  reply: FastifyReply,
+  { status, code, message }: TailraceError,
+): FastifyReply {
+  discardDetached(body);
+  reply.code(status);
+  if (!headers.accept?.includes('text/html')) return reply.send({ id: code, message });
+  return reply.type('text/plain; charset=utf-8').send(message);
 }
 
 /**

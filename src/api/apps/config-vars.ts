@@ -1,18 +1,18 @@
 import type { FastifyInstance } from 'fastify';
-import type { DynoRunner } from '../../apps/host/contract.ts';
-import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
+import type { ReleaseMaker } from '../../apps/host/contract.ts';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import {
   applyConfigChange,
   type ConfigChange,
   describeConfigChange,
   isConfigChanged,
 } from '../../apps/records/config-change.ts';
-import { OWNER } from '../../apps/records/owner.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
 import { attachedNames, type ReleaseRecord } from '../../apps/records/release-record.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
+import { matchesEtag } from '../../common/http/static-files.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
+import { entityTag } from '../etag.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
@@ -20,14 +20,15 @@ interface AppParams {
 }
 
 /** What these routes work with. */
-export interface ConfigVarRouteDependencies extends RolloutDependencies {
+export interface ConfigVarRouteDependencies {
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
+  readonly releaser: ReleaseMaker;
 }
 
 /** `/apps/:app/config-vars`: read them, or change several at once, which makes a release. */
 export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRouteDependencies): void {
-  const { appRegistry, releases } = dependencies;
+  const { appRegistry, releases, releaser } = dependencies;
 
   const summary = "An app's config vars";
   api.get<AppParams>(
@@ -42,21 +43,29 @@ export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRou
   const requestBody = { type: 'object', additionalProperties: { type: ['string', 'null'] } };
   api.patch<AppParams & { Body: ConfigChange }>(
     '/apps/:app/config-vars',
-    routeSchema('Change config vars: all of these or none; null takes one away', 'ConfigVars', {
-      body: requestBody,
-    }),
+    routeSchema(
+      'Change config vars: all of these or none; null takes one away. With If-Match (the ETag of a GET) only if nobody else has',
+      'ConfigVars',
+      {
+        body: requestBody,
+      },
+    ),
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const change = request.body;
-      let changed = false;
-      const release = await releases.add(app.id, (current) => {
+      const expected = request.headers['if-match'];
+      const { config } = await releaser.release(app, (current) => {
+        if (expected !== undefined && !matchesEtag(expected, entityTag(JSON.stringify(current.config))))
+          throw new TailraceError(
+            'precondition_failed',
+            `Somebody else has changed the config vars of ${app.name} meanwhile: nothing was changed, read them again.`,
+          );
         rejectAttachedChange(current, change);
-        const config = applyConfigChange(current.config, change);
-        changed = isConfigChanged(current.config, change);
-        return changed ? { description: describeConfigChange(change), config } : undefined;
+        const changed = applyConfigChange(current.config, change);
+        if (!isConfigChanged(current.config, change)) return undefined;
+        return { description: describeConfigChange(change), config: changed };
       });
-      if (changed) await rollOutRelease(dependencies, app, release);
-      return release.config;
+      return config;
     },
   );
 }
@@ -73,28 +82,4 @@ function rejectAttachedChange(current: ReleaseRecord, change: ConfigChange): voi
     'invalid_params',
     `Cannot overwrite attachment values ${names.join(', ')}. They are those of ${addons.map(({ name }) => name).join(', ')}: detach it first (addons:detach).`,
   );
-}
-
-/** What a new release is rolled out with. */
-export interface RolloutDependencies {
-  readonly platformLog: PlatformLog;
-  readonly dynoRunner: DynoRunner;
-}
-
-/** Logs a new release to the app's stream, and replaces the dynos by those of it. */
-export async function rollOutRelease(
-  { platformLog, dynoRunner }: RolloutDependencies,
-  app: AppRecord,
-  release: { version: number; description: string },
-): Promise<void> {
-  const byUser = `by user ${OWNER.email}`;
-  platformLog.write(app.id, 'app', 'api', PlatformLinePriority.api, `${release.description} ${byUser}`);
-  platformLog.write(
-    app.id,
-    'app',
-    'api',
-    PlatformLinePriority.api,
-    `Release v${release.version} created ${byUser}`,
-  );
-  await dynoRunner.deployRelease(app);
 }

@@ -59,20 +59,19 @@ export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDepe
   );
 }
 
-/** Lists that are always empty here, but that clients request: certificates, buildpacks. */
+/** A list that is always empty here, but that clients request: certificates. */
 export function emptyListRoutes(
   api: FastifyInstance,
   { appRegistry }: Pick<DomainRouteDependencies, 'appRegistry'>,
 ): void {
-  for (const path of ['sni-endpoints', 'buildpack-installations'])
-    api.get<AppParams>(
-      `/apps/:app/${path}`,
-      routeSchema('An empty list', 'Nothing', { many: true }),
-      async (request) => {
-        await appRegistry.getApp(request.params.app);
-        return [];
-      },
-    );
+  api.get<AppParams>(
+    '/apps/:app/sni-endpoints',
+    routeSchema('An empty list', 'Nothing', { many: true }),
+    async (request) => {
+      await appRegistry.getApp(request.params.app);
+      return [];
+    },
+  );
 }
 
 function defaultDomain(app: AppRecord) {

@@ -1,6 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
-import { FEATURES, type FeatureName, hasFeature, switchFeature } from '../../apps/records/features.ts';
+import {
+  FEATURE_NAMES,
+  FEATURES,
+  type FeatureName,
+  hasFeature,
+  switchFeature,
+} from '../../apps/records/features.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
@@ -18,7 +24,7 @@ export interface FeatureRouteDependencies {
   readonly platformLog: PlatformLog;
 }
 
-/** `/apps/:app/features`: switches (`heroku labs`). */
+/** `/apps/:app/features`: switches (`heroku labs`, `heroku features`). */
 export function featureRoutes(
   api: FastifyInstance,
   { appRegistry, store, platformLog }: FeatureRouteDependencies,
@@ -28,7 +34,7 @@ export function featureRoutes(
     routeSchema('List what can be switched on', 'Feature', { many: true }),
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      return Promise.all(featureNames().map((name) => featureView(app, name)));
+      return Promise.all(FEATURE_NAMES.map((name) => featureView(app, name)));
     },
   );
   api.get<Params>(
@@ -61,26 +67,19 @@ export function featureRoutes(
       id: name,
       name,
       display_name: name,
-      description: FEATURES[name],
+      description: FEATURES[name].description,
       doc_url: '',
       enabled: await hasFeature(store, app.id, name),
       feedback_email: '',
-      state: 'beta',
+      state: FEATURES[name].state,
       created_at: app.createdAt,
       updated_at: app.updatedAt,
     };
   }
 }
 
-function featureNames(): FeatureName[] {
-  return ['log-runtime-metrics'];
-}
-
 function requireFeatureName(name: string): FeatureName {
-  const found = featureNames().find((one) => one === name);
+  const found = FEATURE_NAMES.find((one) => one === name);
   if (found) return found;
-  throw new TailraceError(
-    'not_found',
-    `Couldn't find that feature; there are: ${featureNames().join(', ')}.`,
-  );
+  throw new TailraceError('not_found', `Couldn't find that feature; there are: ${FEATURE_NAMES.join(', ')}.`);
 }

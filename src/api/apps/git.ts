@@ -32,6 +32,8 @@ export interface GitRouteDependencies {
   readonly appRegistry: AppRegistry;
   /** Folder of the apps' git repositories. */
   readonly repositoryFolder: string;
+  /** Where pushed commits are packed. */
+  readonly uploadFolder: string;
   /** What a source may hold, packed. */
   readonly sourceBytesMax: number;
   /** This server's own URL. */
@@ -45,7 +47,7 @@ export function gitRoutes(
   dependencies: GitRouteDependencies,
   isAuthorizedToWrite: (authorization: string | undefined) => Promise<boolean>,
 ): void {
-  const { appRegistry, repositoryFolder, sourceBytesMax, url, log } = dependencies;
+  const { appRegistry, repositoryFolder, uploadFolder, sourceBytesMax, url, log } = dependencies;
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -165,6 +167,9 @@ export function gitRoutes(
       HOOK_NODE: process.execPath,
       HOOK_URL: url(),
       HOOK_APP: app ?? '',
+      HOOK_FOLDER: uploadFolder,
+      // Git of the repository itself has nobody's settings; submodules are fetched with the credentials of whoever runs this.
+      HOOK_HOME: process.env.HOME ?? '',
       HOOK_AUTHORIZATION: request.headers.authorization ?? '',
     };
   }

@@ -1,15 +1,17 @@
-import type { FastifyInstance } from 'fastify';
+import { timingSafeEqual } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ReleaseMaker } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
-import { type ReleaseRecord, rolledBackConfig } from '../../apps/records/release-record.ts';
+import type { ReleaseRecord } from '../../apps/records/release-record.ts';
 import type { SlugRecord } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { type RolloutDependencies, rollOutRelease } from './config-vars.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -26,16 +28,19 @@ interface NewReleaseRequest {
 }
 
 /** What these routes work with. */
-export interface ReleaseRouteDependencies extends RolloutDependencies {
+export interface ReleaseRouteDependencies {
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
+  readonly releaser: ReleaseMaker;
   /** @throws TailraceError `not_found` unless the app has this slug */
   readonly requireSlug: (app: AppId, id: string) => Promise<SlugRecord>;
+  /** A slug of any app, for this one. @throws TailraceError `not_found` when there is none */
+  readonly adoptSlug: (app: AppId, id: string) => Promise<string>;
 }
 
 /** `/apps/:app/releases`: list, show, roll back. */
 export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDependencies): void {
-  const { appRegistry, releases, requireSlug } = dependencies;
+  const { adoptSlug, appRegistry, releases, releaser, requireSlug } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/releases',
@@ -43,7 +48,8 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const current = await releases.current(app.id);
-      const all = (await releases.list(app.id)).map((release) => releaseView(release, app, current));
+      const origin = originOf(request);
+      const all = (await releases.list(app.id)).map((release) => releaseView(release, app, current, origin));
       return paginate(request, reply, all, ['version', 'id']);
     },
   );
@@ -54,7 +60,8 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const current = await releases.current(app.id);
-      return releaseView(await releases.get(app.id, request.params.release), app, current);
+      const release = await releases.get(app.id, request.params.release);
+      return releaseView(release, app, current, originOf(request));
     },
   );
 
@@ -82,30 +89,20 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
         throw new TailraceError('invalid_params', 'Name either a release to roll back to, or a slug.');
       const release =
         id !== undefined ? await rollBack(app, id) : await releaseSlug(app, slug ?? '', description);
-      await rollOutRelease(dependencies, app, release);
       reply.code(201);
-      return releaseView(release, app, release);
+      return releaseView(release, app, release, originOf(request));
     },
   );
 
   async function rollBack(app: AppRecord, id: string): Promise<ReleaseRecord> {
     const to = await releases.get(app.id, id);
     if (to.status !== 'succeeded')
-      throw new TailraceError('invalid_params', `v${to.version} failed: choose a release that succeeded.`);
+      throw new TailraceError(
+        'invalid_params',
+        `v${to.version} ${to.status === 'failed' ? 'failed' : 'isn’t released yet'}: choose a release that succeeded.`,
+      );
     if (to.slug !== null) await requireSlugOf(app, to, to.slug);
-    return releases.add(app.id, (current) => {
-      if (current.version === to.version)
-        throw new TailraceError(
-          'invalid_params',
-          `v${to.version} is the current release already: choose an earlier one.`,
-        );
-      // What add-ons give is of now: a database isn't rolled back.
-      return {
-        description: `Rollback to v${to.version}`,
-        slug: to.slug,
-        config: rolledBackConfig(to, current),
-      };
-    });
+    return releaser.rollBack(app, to);
   }
 
   /** Old slugs are removed: what ran then can't be started any more. */
@@ -119,14 +116,55 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
     });
   }
 
-  async function releaseSlug(app: AppRecord, slug: string, description?: string): Promise<ReleaseRecord> {
-    await requireSlug(app.id, slug);
-    return releases.add(app.id, () => ({ description: description ?? `Deploy ${slug.slice(0, 8)}`, slug }));
+  /** Also of another app: that is how Heroku's pipelines promote. */
+  async function releaseSlug(app: AppRecord, id: string, description?: string): Promise<ReleaseRecord> {
+    const slug = await adoptSlug(app.id, id);
+    return releaser.release(app, () => ({ description: description ?? `Deploy ${slug.slice(0, 8)}`, slug }));
   }
 }
 
+const APP_ID = /^[0-9a-f-]{36}$/;
+
+/** What these routes work with. */
+export type ReleaseOutputDependencies = Pick<ReleaseRouteDependencies, 'releases' | 'releaser'>;
+
+/**
+ * `/releases/<app>/<version>/<secret>`: what a release command says, as text, while it runs and afterwards. Without a key, as on
+ * Heroku: clients that follow `output_stream_url` send none.
+ */
+export function releaseOutputRoutes(server: FastifyInstance, dependencies: ReleaseOutputDependencies): void {
+  const { releases, releaser } = dependencies;
+  server.get<{ Params: { app: AppId; version: string; secret: string } }>(
+    '/releases/:app/:version/:secret',
+    async (request, reply) => {
+      const { app, version, secret } = request.params;
+      const all = APP_ID.test(app) ? await releases.list(app) : [];
+      const release = all.find((one) => String(one.version) === version);
+      if (!release?.output || !isSame(secret, release.output))
+        throw new TailraceError('not_found', "Couldn't find that output.");
+      reply.type('text/plain; charset=utf-8');
+      const live = releaser.output(app, release.version);
+      if (live) return reply.send(Readable.from(live));
+      return (await releases.output(app, release.version)) ?? 'What it said is no longer kept.\n';
+    },
+  );
+}
+
+function outputPath(app: AppRecord, { version, output }: ReleaseRecord): string {
+  return `/releases/${app.id}/${version}/${output}`;
+}
+
+function isSame(a: string, b: string): boolean {
+  const [given, wanted] = [Buffer.from(a), Buffer.from(b)];
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+function originOf({ protocol, host }: FastifyRequest): string {
+  return `${protocol}://${host}`;
+}
+
 /** A release in the Platform API's shape. */
-function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRecord) {
+function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRecord, origin: string) {
   return {
     id: release.id,
     version: release.version,
@@ -137,7 +175,7 @@ function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRec
     app: { id: app.id, name: app.name },
     slug: release.slug === null ? null : { id: release.slug },
     addon_plan_names: release.addons.map(({ plan }) => plan),
-    output_stream_url: null,
+    output_stream_url: release.output === undefined ? null : `${origin}${outputPath(app, release)}`,
     eligible_for_rollback: release.status === 'succeeded',
     created_at: release.createdAt,
     updated_at: release.createdAt,

@@ -1,6 +1,6 @@
 /**
  * What an archive's members become on the disk: decided before anything is written, without touching it. Files are only ever
- * below real directories: symbolic links come last, when all of them are known to stay within the tree.
+ * below real directories. Symbolic links come last and are never followed, so that it doesn't matter where they lead.
  */
 import { TarError } from './tar-header.ts';
 import { readable, type TarMember } from './tar-reader.ts';
@@ -32,14 +32,10 @@ interface TreeNode {
   /** A link's. */
   target: string;
   mtimeMs: number;
-  /** Where a link leads, once that has been looked up; nowhere if it leads back to itself. */
-  destination: TreeNode | 'unknown' | 'being looked up' | 'nowhere';
 }
 
-/** Of all links together: looking them up takes as long as they are. */
+/** Of all links together: they are kept until the end. */
 const LINK_BYTES_MAX = 16 * 1_048_576;
-/** Links on the way of one: Linux follows no more. */
-const LINK_DEPTH_MAX = 40;
 
 export class ArchiveTree {
   readonly #root = createNode('directory', '', undefined);
@@ -103,20 +99,21 @@ export class ArchiveTree {
     return { ...placement, write: undefined };
   }
 
-  /** The links, which are to be made when everything else is there. @throws TarError if one leads out of the tree */
+  /** The links, which are to be made when everything else is there. */
   links(): SymbolicLink[] {
     const links = this.#links.filter(({ kind }) => kind === 'link');
-    return [...new Set(links)].map((node) => {
-      lookUp(node, 0);
-      return { path: pathOf(node), target: node.target, mtimeMs: node.mtimeMs };
-    });
+    return [...new Set(links)].map((node) => ({
+      path: pathOf(node),
+      target: node.target,
+      mtimeMs: node.mtimeMs,
+    }));
   }
 
   #becomeLink(node: TreeNode, target: string, mtimeMs: number): void {
     this.#linkBytes += target.length;
     if (this.#linkBytes > LINK_BYTES_MAX) throw new TarError('There are too many links in the archive.');
-    if (target.startsWith('/') || target.includes('\0') || target === '')
-      throw outsideLink(pathOf(node), target);
+    if (target.includes('\0') || target === '')
+      throw new TarError(`${readable(pathOf(node))} is a link to nothing.`);
     node.kind = 'link';
     node.target = target;
     node.mtimeMs = mtimeMs;
@@ -150,7 +147,7 @@ export class ArchiveTree {
 
 function createNode(kind: TreeNode['kind'], name: string, parent: TreeNode | undefined): TreeNode {
   const children = kind === 'directory' ? new Map<string, TreeNode>() : undefined;
-  return { kind, name, parent, children, target: '', mtimeMs: 0, destination: 'unknown' };
+  return { kind, name, parent, children, target: '', mtimeMs: 0 };
 }
 
 /** The names on the way, without `.` and `..`; undefined when it leads out of the folder. */
@@ -163,32 +160,6 @@ function namesWithin(path: string): string[] | undefined {
     else if (names.pop() === undefined) return undefined;
   }
   return names;
-}
-
-/**
- * Where a link leads, other links on the way followed. Below what isn't in the archive, names are taken as they are.
- *
- * @throws TarError when that is outside of the tree
- */
-function lookUp(link: TreeNode, depth: number): TreeNode | 'nowhere' {
-  if (link.destination === 'being looked up') return 'nowhere';
-  if (link.destination !== 'unknown') return link.destination;
-  if (depth === LINK_DEPTH_MAX) throw new TarError('There are too many links in the archive.');
-  link.destination = 'being looked up';
-  let at: TreeNode | 'nowhere' | undefined = link.parent;
-  for (const name of link.target.split('/')) {
-    if (name === '' || name === '.') continue;
-    if (name === '..') {
-      at = at?.parent;
-    } else if (at) {
-      const next: TreeNode = at.children?.get(name) ?? createNode('file', name, at);
-      at = next.kind === 'link' ? lookUp(next, depth + 1) : next;
-    }
-    if (at === undefined) throw outsideLink(pathOf(link), link.target);
-    if (at === 'nowhere') break;
-  }
-  link.destination = at ?? 'nowhere';
-  return link.destination;
 }
 
 function pathOf(node: TreeNode): string {

@@ -1,18 +1,24 @@
 /**
- * The pre-receive hook of an app's repository: packs the pushed commit, has it built and released by the server, and
+ * The pre-receive hook of an app's repository: checks the pushed commit out, packs it, has it built and released by the server, and
  * prints the build's output, which git shows as `remote: …`. Its status decides whether git accepts the push.
  */
-import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { request } from 'undici';
+import { checkOutCommit } from './git/checkout.ts';
+import { packFolder } from './tar.ts';
 
 const BRANCHES = ['refs/heads/main', 'refs/heads/master'];
-const { HOOK_URL = '', HOOK_APP = '', HOOK_AUTHORIZATION = '' } = process.env;
+const {
+  HOOK_URL = '',
+  HOOK_APP = '',
+  HOOK_AUTHORIZATION = '',
+  HOOK_FOLDER = tmpdir(),
+  HOOK_HOME,
+} = process.env;
 const authorization = HOOK_AUTHORIZATION;
 
 const updates = (await text(process.stdin))
@@ -37,9 +43,11 @@ function print(line: string): void {
 }
 
 async function deploy(commit: string): Promise<number> {
-  const file = join(tmpdir(), `tailrace-${randomUUID()}.tgz`);
+  await mkdir(HOOK_FOLDER, { recursive: true, mode: 0o700 });
+  const work = await mkdtemp(join(HOOK_FOLDER, 'push-'));
+  const file = join(work, 'source.tgz');
   try {
-    await archiveCommit(commit, file);
+    await packCommit(commit, work, file);
     const { source_blob: source } = await callApi<{
       source_blob: { put_url: string; get_url: string; max_bytes: number };
     }>('POST', '/sources', {});
@@ -61,17 +69,25 @@ async function deploy(commit: string): Promise<number> {
     const { status } = await callApi<{ status: string }>('GET', path);
     return status === 'succeeded' ? 0 : 1;
   } finally {
-    await rm(file, { force: true });
+    await rm(work, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
 /** Git's environment lets this see objects which aren't accepted yet. */
-async function archiveCommit(commit: string, file: string): Promise<void> {
-  const child = spawn('git', ['archive', '--format=tar.gz', '-o', file, commit], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+async function packCommit(commit: string, work: string, file: string): Promise<void> {
+  const folder = join(work, 'app');
+  await mkdir(folder);
+  await checkOutCommit({
+    commit,
+    folder,
+    work,
+    repositoryEnv: process.env,
+    fetchEnv: { ...process.env, HOME: HOOK_HOME },
+    onLine: print,
   });
-  const status = await new Promise((resolve) => child.on('close', resolve));
-  if (status !== 0) throw new Error('The commit can’t be read.');
+  await packFolder(folder, file);
+  // Before it is built: what is unpacked there takes the same space again.
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
 async function callApi<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {

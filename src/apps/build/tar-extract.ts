@@ -8,6 +8,11 @@ import { locate } from './slugignore.ts';
 import { TarError } from './tar-header.ts';
 import { readable, type TarMember, TarReader } from './tar-reader.ts';
 
+export interface Extracted {
+  /** Files that are pointers of Git LFS instead of their content. */
+  readonly lfsPointers: readonly string[];
+}
+
 export interface ExtractLimits {
   /** Of all files: small archives can hold very much. */
   readonly byteCountMax: number;
@@ -21,6 +26,10 @@ const PIECE_BYTES = 1_048_576;
 const WRITES_MAX = 16;
 const UNZIPPED_CHUNK_BYTES = 65_536;
 
+/** Begins a pointer file, which is shorter than 1,024 bytes (Git LFS specification, "The Pointer"). */
+const LFS_POINTER = Buffer.from('version https://git-lfs.github.com/spec/');
+const LFS_POINTER_BYTES_MAX = 1_024;
+
 /**
  * Unpacks a gzipped tar file. What is read is what is written: regular files, directories, and links that stay within the
  * folder; no owners, and no setuid, setgid or sticky bits.
@@ -28,7 +37,7 @@ const UNZIPPED_CHUNK_BYTES = 65_536;
  * @param folder an empty one. When this rejects, some of the files may be there, none of them outside of it
  * @throws TarError when the archive is damaged, too large, or has something else in it
  */
-export async function extractTar(file: string, folder: string, limits: ExtractLimits): Promise<void> {
+export async function extractTar(file: string, folder: string, limits: ExtractLimits): Promise<Extracted> {
   const input = createReadStream(file);
   const unzipped = createGunzip({ chunkSize: UNZIPPED_CHUNK_BYTES });
   input.on('error', (error) => unzipped.destroy(error));
@@ -38,6 +47,7 @@ export async function extractTar(file: string, folder: string, limits: ExtractLi
     for (let member = await reader.next(); member; member = await reader.next())
       await writer.write(member, reader);
     await writer.finish();
+    return { lfsPointers: writer.lfsPointers };
   } finally {
     await writer.settle();
     input.destroy();
@@ -45,7 +55,14 @@ export async function extractTar(file: string, folder: string, limits: ExtractLi
   }
 }
 
+function isLfsPointer(content: Buffer): boolean {
+  return (
+    content.length < LFS_POINTER_BYTES_MAX && content.subarray(0, LFS_POINTER.length).equals(LFS_POINTER)
+  );
+}
+
 class TreeWriter {
+  readonly lfsPointers: string[] = [];
   readonly #folder: string;
   readonly #tree: ArchiveTree;
   readonly #directories: { readonly path: string; readonly mtimeMs: number }[] = [];
@@ -97,6 +114,7 @@ class TreeWriter {
       pieces.push(piece);
       piece = await reader.readBody(SMALL_FILE_BYTES);
     }
+    if (pieces.length === 1 && isLfsPointer(pieces[0])) this.lfsPointers.push(path);
     if (this.#writes.size >= WRITES_MAX) await Promise.race(this.#writes);
     if (this.#failure) throw this.#failure.error;
     const writing = this.#writeBody(path, member, async () => pieces.shift())

@@ -1,7 +1,8 @@
 /**
  * The dynos of one app on this machine. Every release gets a formation of its own: the new one starts, and when its web
- * dynos are up the old one stops, so that there is always a dyno to serve requests. Where both would share a folder and
- * ports (`tailrace start`), the old one stops first.
+ * dynos are up the old one stops, so that there is always a dyno to serve requests. If they never come up, the old one goes on
+ * serving until another release takes over. Where both would share a folder and ports (`tailrace start`), or the memory isn't
+ * enough for both, the old one stops first.
  */
 import { TailraceError } from '../../common/errors.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
@@ -12,7 +13,7 @@ import type { LineSink } from '../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../processes/pid-file.ts';
 import type { PortAllocator } from '../processes/ports.ts';
 import type { ReleaseSpec } from './release-spec.ts';
-import { canTakeOver, formationCounts, isServing, typesStoppedAtOnce } from './rollout.ts';
+import { formationCounts, isServing, rolloutStep, typesStoppedAtOnce } from './rollout.ts';
 
 export interface AppDeploymentOptions {
   readonly lines: LineSink;
@@ -20,9 +21,14 @@ export interface AppDeploymentOptions {
   readonly pidFile: DynoPidFile;
   readonly basePort?: number;
   readonly color: boolean;
-  /** Can an old and a new formation run at the same time? */
-  readonly preboot: boolean;
-  readonly drainConnections?: (port: number) => Promise<void>;
+  /**
+   * Do the dynos of a new release start beside these? Rejects never. Unset: they can't, since all run in the same folder.
+   */
+  readonly preboot?: (running: readonly DynoInfo[]) => Promise<boolean>;
+  /** The web dynos of a release don't come up; `serving` is the one before, which did. Called once for a release at most. */
+  readonly onStuck?: (stuck: StuckRelease) => void;
+  /** Waits until a dyno has no requests any more. @param isAwaited briefly, since somebody waits for its end */
+  readonly drainConnections?: (port: number, isAwaited: boolean) => Promise<void>;
   /** A dyno has changed: its state, or its process. */
   readonly onChange: () => void;
 }
@@ -38,12 +44,34 @@ interface RunningRelease {
   readonly formation: ReleaseFormation;
 }
 
+/** A release that doesn't come up. */
+export interface StuckRelease {
+  readonly version: number;
+  /** The version before it. */
+  readonly servedBefore: number;
+  /** Does that one go on serving? */
+  readonly isServed: boolean;
+}
+
+/** The dynos of a release are about to take over from those of another. */
+interface Rollout {
+  readonly old: RunningRelease;
+  readonly next: RunningRelease;
+  /** Do the old dynos run until the new ones are up? */
+  readonly overlaps: boolean;
+  /** Another release came meanwhile. */
+  superseded: boolean;
+}
+
 export class AppDeployment {
   private readonly options: AppDeploymentOptions;
   private readonly makeFormation: (options: FormationOptions) => ReleaseFormation;
   private current: RunningRelease | undefined;
   /** Formations of earlier releases that still run. */
   private readonly draining = new Set<ReleaseFormation>();
+  private rollout: Rollout | undefined;
+  /** The old dynos stop first, and nothing starts before they have. */
+  private isReplacing = false;
   private changeWaiters: (() => void)[] = [];
   /** Changes are made one at a time. */
   private lastChange: Promise<unknown> = Promise.resolve();
@@ -69,9 +97,13 @@ export class AppDeployment {
     return this.formations().flatMap((formation) => formation.dynos());
   }
 
-  /** Every web dyno that has a port, of any release. */
+  /** Every web dyno that has a port, of any release; of earlier ones those that are still in service. */
   webUpstreams(): Upstream[] {
-    return this.formations().flatMap((formation) => formation.dynos().filter(isListening).map(toUpstream));
+    const current = this.dynos();
+    const earlier = [...this.draining].flatMap((formation) => formation.dynos());
+    return [...current, ...earlier.filter(({ state }) => state !== 'down')]
+      .filter(isListening)
+      .map(toUpstream);
   }
 
   /** Process types, commands and desired quantities, in the order of the Procfile. */
@@ -94,20 +126,13 @@ export class AppDeployment {
     return this.current?.spec;
   }
 
-  /** Replaces the dynos by those of another release. Resolves when they have taken over. */
-  apply(spec: ReleaseSpec): Promise<void> {
-    return this.serialize(async () => {
-      if (this.stopped) return;
-      const old = this.current;
-      if (old && !this.options.preboot) await old.formation.stop();
-      const next: RunningRelease = { spec, formation: this.createFormation(spec) };
-      if (old && this.options.preboot) await this.rollOver(old, next);
-      else {
-        this.current = next;
-        await next.formation.start();
-      }
-      this.notifyChanged();
-    });
+  /**
+   * Replaces the dynos by those of another release. Resolves when they have taken over, or another release takes their place.
+   * Rejects if they can't be started.
+   */
+  async apply(spec: ReleaseSpec): Promise<void> {
+    const begun = await this.serialize(async () => ({ rollout: await this.begin(spec) }));
+    if (begun.rollout) await this.finishRollout(begun.rollout);
   }
 
   /** @throws FormationError for an unknown type or an impossible number */
@@ -124,7 +149,7 @@ export class AppDeployment {
   /** Restarts a dyno, all of a type, or all. */
   restart(which: string | undefined): Promise<void> {
     const { spec } = this.requireCurrent();
-    if (which === undefined && this.options.preboot)
+    if (which === undefined && this.options.preboot !== undefined)
       return this.apply({ ...spec, counts: this.requireCurrent().formation.counts() });
     return this.serialize(() => this.requireCurrent().formation.restart(which));
   }
@@ -159,21 +184,79 @@ export class AppDeployment {
     }
   }
 
-  private async rollOver(old: RunningRelease, next: RunningRelease): Promise<void> {
+  private async begin(spec: ReleaseSpec): Promise<Rollout | undefined> {
+    if (this.stopped) return undefined;
+    const old = this.abandonRollout() ?? this.current;
+    const next: RunningRelease = { spec, formation: this.createFormation(spec) };
+    if (!old) {
+      this.current = next;
+      await next.formation.start();
+      this.notifyChanged();
+      return undefined;
+    }
+    const wasServing = isServing(old.formation.dynos());
+    const overlaps = (await this.options.preboot?.(old.formation.dynos())) ?? false;
     this.draining.add(old.formation);
     this.current = next;
+    if (!overlaps) {
+      this.isReplacing = true;
+      await this.stopDraining(old.formation).finally(() => {
+        this.isReplacing = false;
+      });
+    }
+    if (this.stopped) return undefined;
     await next.formation.start();
-    const scaledDown = typesStoppedAtOnce(old.spec.entries).map((type) => old.formation.scale(type, 0));
-    await this.waitUntilWebReady(next.formation, old.formation);
-    await Promise.all([...scaledDown, old.formation.stop()]);
-    this.draining.delete(old.formation);
+    if (overlaps) {
+      const stopped = typesStoppedAtOnce(old.spec.entries).map((type) => old.formation.scale(type, 0));
+      if (!wasServing) await Promise.all([...stopped, this.stopDraining(old.formation)]);
+    }
+    this.notifyChanged();
+    if (!wasServing || !this.options.preboot) return undefined;
+    this.rollout = { old, next, overlaps, superseded: false };
+    return this.rollout;
   }
 
-  private async waitUntilWebReady(formation: ReleaseFormation, old: ReleaseFormation): Promise<void> {
-    if (!isServing(old.dynos())) return;
+  /** Waits until the new web dynos are up. However long that takes: there are old ones that serve, or nothing to lose. */
+  private async finishRollout(rollout: Rollout): Promise<void> {
+    const { old, next, overlaps } = rollout;
     const startMs = performance.now();
-    while (!this.stopped && !canTakeOver(formation.dynos(), performance.now() - startMs))
+    let isStuck = false;
+    for (;;) {
+      if (this.stopped || rollout.superseded) return;
+      const step = rolloutStep(next.formation.dynos(), performance.now() - startMs);
+      if (step === 'take over') break;
+      if (step === 'stuck' && !isStuck) {
+        isStuck = true;
+        this.options.onStuck?.({
+          version: next.spec.version,
+          servedBefore: old.spec.version,
+          isServed: overlaps,
+        });
+      }
       await waitWithTimeout(1_000, new Promise<void>((resolve) => this.changeWaiters.push(resolve)));
+    }
+    this.rollout = undefined;
+    if (overlaps) await this.stopDraining(old.formation);
+    this.notifyChanged();
+  }
+
+  /** Ends a rollout under way. @returns the release that serves, if the new one was to take over from it */
+  private abandonRollout(): RunningRelease | undefined {
+    const { rollout } = this;
+    this.rollout = undefined;
+    if (!rollout) return undefined;
+    rollout.superseded = true;
+    this.notifyChanged();
+    if (!rollout.overlaps) return undefined;
+    const { formation } = rollout.next;
+    this.draining.add(formation);
+    void this.stopDraining(formation);
+    return rollout.old;
+  }
+
+  private async stopDraining(formation: ReleaseFormation): Promise<void> {
+    await formation.stop();
+    this.draining.delete(formation);
   }
 
   private createFormation(spec: ReleaseSpec): ReleaseFormation {
@@ -186,7 +269,7 @@ export class AppDeployment {
       cwd,
       createWorkspace,
       profileScript,
-      drainConnections,
+      drainConnections: drainConnections && ((port) => drainConnections(port, this.isAwaited(port))),
       lines,
       ports,
       pidFile,
@@ -196,6 +279,14 @@ export class AppDeployment {
     });
     if (this.paused) formation.pause();
     return formation;
+  }
+
+  /** Do requests wait for the successor of a dyno that leaves service, or somebody for the end of all? */
+  private isAwaited(port: number): boolean {
+    if (this.stopped) return true;
+    if (this.webUpstreams().some((other) => other.state === 'up' && other.port !== port)) return false;
+    const leaving = this.allDynos().find((dyno) => dyno.port === port);
+    return this.isReplacing || leaving?.state === 'starting';
   }
 
   private formations(): ReleaseFormation[] {

@@ -6,20 +6,21 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
+import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { type BuildResult, buildApp } from '../build/build-app.ts';
-import { BuildError } from '../build/buildpack.ts';
-import { hostEnvironment, PROFILE_SCRIPT } from '../build/slug-files.ts';
-import { dynoEnv } from '../processes/config/dyno-env.ts';
-import { Dyno } from '../processes/dyno.ts';
+import { BuildError } from '../build/steps/build-error.ts';
 import type { AppRecord } from '../records/app-registry.ts';
+import { BUILDS_MAX, BuildHistory } from '../records/build-history.ts';
 import { Build } from '../records/build-record.ts';
+import { loadBuildpacks } from '../records/buildpack-installations.ts';
 import type { Releases } from '../records/release-history.ts';
 import type { ReleaseRecord } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
-import type { Builds } from './contract.ts';
+import type { Builds, ReleaseMaker } from './contract.ts';
 import type { DynoManager } from './dyno-manager.ts';
+import type { AppSetup } from './setup/app-setup.ts';
 
 /** Heroku's limit. */
 const BUILD_TIMEOUT_MS = 15 * 60_000;
@@ -30,8 +31,14 @@ interface BuilderOptions {
   readonly store: Store;
   readonly releases: Releases;
   readonly dynoManager: DynoManager;
+  readonly releaser: ReleaseMaker;
+  readonly appSetup: AppSetup;
   /** For the caches of buildpacks. */
   readonly cacheFolder: string;
+  /** For what builds said. */
+  readonly outputFolder: string;
+  /** What buildpacks may be fetched from. */
+  readonly targetPolicy: TargetPolicy;
   readonly webUrl: (appName: string) => string;
   readonly logToApp: (app: AppId, priority: number, message: string) => void;
   readonly owner: string;
@@ -40,54 +47,104 @@ interface BuilderOptions {
 
 export class Builder implements Builds {
   private readonly options: BuilderOptions;
-  private readonly builds = new Map<AppId, Build[]>();
+  /** Of the apps that somebody has asked for. */
+  private readonly builds = new Map<AppId, Promise<Build[]>>();
+  private readonly history: BuildHistory;
   private readonly abort = new AbortController();
 
   constructor(options: BuilderOptions) {
     this.options = options;
+    this.history = new BuildHistory({
+      store: options.store,
+      folder: options.outputFolder,
+      server: () => options.dynoManager.serverId,
+    });
     setMaxListeners(0, this.abort.signal); // one for each build
   }
 
-  list(app: AppId): readonly Build[] {
-    return this.builds.get(app) ?? [];
+  list(app: AppId): Promise<readonly Build[]> {
+    return this.buildsOf(app);
   }
 
   /**
    * Begins to build, and removes the archive afterwards.
    * @throws TailraceError `conflict` while another build of the app runs, or for a local app
    */
-  begin(app: AppRecord, source: string, commit: string): Build {
+  async begin(app: AppRecord, source: string, commit: string): Promise<Build> {
     const { dynoManager, log } = this.options;
     if (dynoManager.isLocalApp(app.id))
       throw new TailraceError(
         'conflict',
         `${app.name} runs in its own folder by \`tailrace start\`: change its files there, or push to another app.`,
       );
-    const all = this.builds.get(app.id) ?? [];
+    const all = await this.buildsOf(app.id);
     if (all.some(({ status }) => status === 'pending'))
       throw new TailraceError(
         'conflict',
         `Another build of ${app.name} is in progress: try again when it is done.`,
       );
     const build = new Build(randomUUID(), commit);
-    this.builds.set(app.id, [...all.slice(-HISTORY_MAX), build]);
+    const stale = all.splice(0, all.length - BUILDS_MAX + 1);
+    all.push(build);
     log.info({ app: app.name, build: build.id, commit }, 'build started');
-    this.buildAndRelease(app, source, build)
+    this.keep(app, build, stale)
+      .then(() => this.buildAndRelease(app, source, build))
       .then(() => {
         log.info({ app: app.name, build: build.id, release: build.release?.version }, 'build succeeded');
-        build.finish('succeeded');
+        return this.finish(app, build, 'succeeded');
       })
       .catch((error: unknown) => {
-        const known = error instanceof BuildError || error instanceof TailraceError;
+        const { aborted: isCanceled } = build.canceled;
+        const known = isCanceled || error instanceof BuildError || error instanceof TailraceError;
         if (!known) log.warn({ app: app.name, err: error }, 'a build failed unexpectedly');
         log.info({ app: app.name, build: build.id }, 'build failed');
-        const reason = known ? error.message : 'The server failed; its own log says how.';
-        this.log(app, build, ` !     ${reason}`);
+        this.log(app, build, ` !     ${describeFailure(error, known, isCanceled)}`);
         this.log(app, build, ' !     Push failed');
-        build.finish('failed');
+        return this.finish(app, build, 'failed');
       })
       .finally(() => rm(source, { force: true }));
     return build;
+  }
+
+  async deleteApp(app: AppId): Promise<void> {
+    const all = await this.buildsOf(app);
+    for (const build of all.filter(({ status }) => status === 'pending'))
+      try {
+        build.cancel();
+      } catch {
+        // It is being released: what it runs ends with the app.
+      }
+    all.length = 0;
+    this.builds.delete(app);
+    await this.history.removeAll(app);
+  }
+
+  /** Writes down that it has begun, and forgets the oldest. */
+  private async keep(app: AppRecord, build: Build, stale: readonly Build[]): Promise<void> {
+    await this.history.save(app.id, build);
+    for (const old of stale) await this.history.remove(app.id, old);
+  }
+
+  private async finish(app: AppRecord, build: Build, status: 'succeeded' | 'failed'): Promise<void> {
+    build.finish(status);
+    try {
+      // Of an app that was destroyed meanwhile nothing is kept.
+      if ((await this.builds.get(app.id))?.includes(build)) await this.history.save(app.id, build);
+    } catch (error) {
+      this.options.log.warn(
+        { app: app.name, build: build.id, err: error },
+        'what a build said could not be kept',
+      );
+    }
+  }
+
+  private buildsOf(app: AppId): Promise<Build[]> {
+    const known = this.builds.get(app);
+    if (known) return known;
+    const loaded = this.history.load(app);
+    this.builds.set(app, loaded);
+    loaded.catch(() => this.builds.delete(app)); // the store may be there at the next attempt
+    return loaded;
   }
 
   /** Aborts the builds that run. */
@@ -96,31 +153,37 @@ export class Builder implements Builds {
   }
 
   private async buildAndRelease(app: AppRecord, source: string, build: Build): Promise<void> {
-    const { dynoManager, releases, cacheFolder, webUrl, logToApp, owner } = this.options;
+    const { store, dynoManager, cacheFolder, webUrl, logToApp, owner } = this.options;
     logToApp(app.id, PlatformLinePriority.api, `Build started by user ${owner}`);
     const work = await dynoManager.slugFiles.createWorkFolder();
     try {
-      const { config } = await releases.current(app.id);
       const built = await buildApp({
         source,
         work,
         cache: join(cacheFolder, app.id),
-        config,
+        tools: join(cacheFolder, 'tools'),
+        prepare: (folder) =>
+          this.options.appSetup.prepareFirstDeploy(app, folder, (line) => this.log(app, build, line)),
+        buildpacks: await loadBuildpacks(store, app.id),
+        fetchPolicy: this.options.targetPolicy,
         commit: build.commit,
+        id: build.id,
         onLine: (line) => this.log(app, build, line),
-        signal: AbortSignal.any([this.abort.signal, AbortSignal.timeout(BUILD_TIMEOUT_MS)]),
+        signal: AbortSignal.any([build.canceled, this.abort.signal, AbortSignal.timeout(BUILD_TIMEOUT_MS)]),
       });
       build.buildpack = built.buildpack;
       this.log(app, build, '-----> Compressing...');
       const slug = await this.storeSlug(app.id, built, build);
+      if (!build.beginRelease()) {
+        await this.deleteSlug(app.id, slug);
+        throw new BuildError('The build was canceled.');
+      }
       this.log(app, build, `       Done: ${formatSize(slug.byteCount)}`);
       build.slug = slug.id;
       const release = await this.createRelease(app, slug, build);
       build.release = { id: release.id, version: release.version };
-      logToApp(app.id, PlatformLinePriority.api, `Deploy ${deployLabel(build)} by user ${owner}`);
-      logToApp(app.id, PlatformLinePriority.api, `Release v${release.version} created by user ${owner}`);
-      await dynoManager.deployRelease(app);
       logToApp(app.id, PlatformLinePriority.api, 'Build succeeded');
+      await this.options.appSetup.runPostdeploy(app, release, (line) => this.log(app, build, line));
       this.log(app, build, '-----> Launching...');
       this.log(app, build, `       Released v${release.version}`);
       this.log(app, build, `       ${webUrl(app.name)} deployed to Tailrace`);
@@ -146,64 +209,13 @@ export class Builder implements Builds {
     return record;
   }
 
-  /** Runs the `release` process type, if there is one, and creates the release. @throws BuildError when that fails */
-  private async createRelease(app: AppRecord, slug: SlugRecord, build: Build): Promise<ReleaseRecord> {
-    const { releases } = this.options;
+  /** Makes the release, and rolls it out. @throws TailraceError when its release command fails */
+  private createRelease(app: AppRecord, slug: SlugRecord, build: Build): Promise<ReleaseRecord> {
     const description = `Deploy ${deployLabel(build)}`;
-    const command = slug.processTypes.release;
-    if (command !== undefined) {
-      this.log(app, build, '-----> Release command: running');
-      const status = await this.runReleasePhase(app, slug, command, build);
-      if (status !== 0) {
-        await releases.add(app.id, () => ({ description, slug: slug.id, status: 'failed' }));
-        throw new BuildError(
-          `The release command failed (status ${status}): the app stays at its last release.`,
-        );
-      }
-    }
-    return releases.add(app.id, () => ({ description, slug: slug.id }));
-  }
-
-  private async runReleasePhase(
-    app: AppRecord,
-    slug: SlugRecord,
-    command: string,
-    build: Build,
-  ): Promise<number> {
-    const { dynoManager, releases } = this.options;
-    const { config } = await releases.current(app.id);
-    const id = randomUUID();
-    const workspace = await dynoManager.slugFiles.createWorkspace(slug.id, id);
-    const lines = dynoManager.lineSink(app.id);
-    const name = 'release.1';
-    const base = { ...hostEnvironment(process.env), ...config, ...workspace.env };
-    const dyno = new Dyno({
-      name,
-      type: 'release',
-      command,
-      profileScript: PROFILE_SCRIPT,
-      cwd: workspace.folder,
-      sandboxCommand: workspace.sandboxCommand,
-      killDaemonized: true,
-      env: dynoEnv({ base, name, id, port: undefined, color: false }),
-      lines: {
-        writeLine: (source, of, priority, text) => {
-          lines.writeLine(source, of, priority, text);
-          if (source === 'app') build.appendOutput(`       ${Buffer.from(text).toString('utf8')}`);
-        },
-      },
-      id,
-      oneOff: true,
+    return this.options.releaser.release(app, () => ({ description, slug: slug.id }), {
+      onPhase: () => this.log(app, build, '-----> Release command: running'),
+      onLine: (line) => build.appendOutput(`       ${line}`),
     });
-    const stop = (): void => void dyno.stop(5_000);
-    const timer = setTimeout(stop, BUILD_TIMEOUT_MS);
-    this.abort.signal.addEventListener('abort', stop);
-    dyno.start();
-    const { status } = await dyno.exited;
-    clearTimeout(timer);
-    this.abort.signal.removeEventListener('abort', stop);
-    await workspace.remove();
-    return status;
   }
 
   private log(app: AppRecord, build: Build, line: string): void {
@@ -213,13 +225,22 @@ export class Builder implements Builds {
 
   /** Slugs of old releases only take space. */
   private async deleteOldSlugs(app: AppId): Promise<void> {
-    const { store, releases, dynoManager } = this.options;
+    const { store, releases } = this.options;
     const slugs = (await store.list<SlugRecord>(app, slugRecordKey(''))).map(({ value }) => value);
-    for (const { id } of unusedSlugs(slugs, await releases.list(app), HISTORY_MAX)) {
-      await store.transact(app, [{ key: slugRecordKey(id), value: undefined }]);
-      await dynoManager.slugFiles.remove(id);
-    }
+    for (const slug of unusedSlugs(slugs, await releases.list(app), HISTORY_MAX))
+      await this.deleteSlug(app, slug);
   }
+
+  private async deleteSlug(app: AppId, { id }: SlugRecord): Promise<void> {
+    const { store, dynoManager } = this.options;
+    await store.transact(app, [{ key: slugRecordKey(id), value: undefined }]);
+    await dynoManager.slugFiles.remove(id);
+  }
+}
+
+function describeFailure(error: unknown, isKnown: boolean, isCanceled: boolean): string {
+  if (isCanceled) return 'The build was canceled: nothing was released.';
+  return isKnown && error instanceof Error ? error.message : 'The server failed; its own log says how.';
 }
 
 function deployLabel({ commit, id }: Build): string {

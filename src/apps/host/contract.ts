@@ -2,6 +2,7 @@
 import type { AppId } from '../../logs/store/contract.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import type { Build } from '../records/build-record.ts';
+import type { ReleaseChange, ReleaseRecord } from '../records/release-record.ts';
 
 /** One dyno, as the API shows it. */
 export interface DynoSummary {
@@ -17,12 +18,15 @@ export interface DynoSummary {
   readonly exitStatus?: number;
   /** `:port/secret` of a one-off dyno that waits for its client to attach. */
   readonly attachPath?: string;
+  /** Of a one-off dyno that has a size of its own. */
+  readonly size?: string;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
 
 /** A one-off dyno to run. */
 export interface OneOffDynoRequest {
+  /** Its first word may be a process type, which stands for that type's command. */
   readonly command: string;
   /** Of the type `run` it is named `run.1234`. */
   readonly type: string;
@@ -31,6 +35,8 @@ export interface OneOffDynoRequest {
   /** Undefined: no terminal, only pipes. */
   readonly terminalSize: { readonly columns: number; readonly rows: number } | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** Undefined: the size of its type. */
+  readonly size?: string;
 }
 
 /** The desired quantity of a process type. */
@@ -72,13 +78,47 @@ export interface DynoRunner {
   deleteApp(app: AppRecord): Promise<void>;
 }
 
+/** How a release is made. */
+export interface ReleaseOptions {
+  /** Its release command is about to run. */
+  readonly onPhase?: () => void;
+  /** A line that the release command wrote. */
+  readonly onLine?: (line: string) => void;
+  /** Its release command doesn't run: the change has happened already, and can't be refused. */
+  readonly skipsPhase?: boolean;
+  /** It isn't rolled out, since the app will be started anyway. */
+  readonly isQuiet?: boolean;
+}
+
+/** Makes releases of apps. */
+export interface ReleaseMaker {
+  /**
+   * Makes a release, and rolls it out: all of the change or none of it, behind the changes of the same app that came before. If its
+   * slug has a release command, that runs first, which may take long.
+   * @param change what is different from the current release; may be called again; undefined: nothing to do
+   * @returns the release; the current one if there was nothing to do
+   * @throws TailraceError `release_failed` when the release command fails: then nothing is changed; what `change` throws
+   */
+  release(
+    app: AppRecord,
+    change: (current: ReleaseRecord) => ReleaseChange | undefined,
+    options?: ReleaseOptions,
+  ): Promise<ReleaseRecord>;
+  /** Makes a release that runs what an earlier one ran. @throws TailraceError, as {@link release} does */
+  rollBack(app: AppRecord, to: ReleaseRecord): Promise<ReleaseRecord>;
+  /** What a release command says, from its beginning, until it ends; undefined if it doesn't run. */
+  output(app: AppId, version: number): AsyncGenerator<string> | undefined;
+}
+
 /** The builds of apps. */
 export interface Builds {
   /** The latest builds of an app, the oldest first. */
-  list(app: AppId): readonly Build[];
+  list(app: AppId): Promise<readonly Build[]>;
+  /** Ends the build of an app that is to be destroyed, and forgets all of its builds. */
+  deleteApp(app: AppId): Promise<void>;
   /**
    * Begins to build an archive, which is removed afterwards.
    * @throws TailraceError `conflict` while another build of the app runs
    */
-  begin(app: AppRecord, source: string, commit: string): Build;
+  begin(app: AppRecord, source: string, commit: string): Promise<Build>;
 }

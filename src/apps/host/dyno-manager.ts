@@ -11,34 +11,46 @@ import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
 import type { Isolation } from '../processes/bubblewrap.ts';
+import type { Environment } from '../processes/config/dyno-env.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
+import { type DynoInfo, STOP_GRACE_MS } from '../processes/dyno.ts';
+import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
 import { reapOrphans } from '../processes/orphans.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
 import { DynoPidFile } from '../processes/pid-file.ts';
 import { firstPortOf, PortAllocator } from '../processes/ports.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
-import type { DynoSizesRecord } from '../records/dyno-sizes.ts';
+import { type DynoSizesRecord, loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
+import { hasFeature } from '../records/features.ts';
 import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
+import { isSameRelease } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import type { Addons } from './addons/addons.ts';
 import { type CreateAddonsOptions, createAddons } from './addons/create-addons.ts';
-import { addonFolder } from './addons/server-id.ts';
-import { AppDeployment } from './app-deployment.ts';
+import { addonFolder, requireServerId } from './addons/server-id.ts';
+import { AppDeployment, type StuckRelease } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
 import { errorPageUrls } from './custom-error-pages.ts';
 import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
+import { substituteProcessType } from './one-off/process-type-command.ts';
+import { adoptSlug } from './release/adopt-slug.ts';
+import { ReleasePhases } from './release/release-phases.ts';
+import type { Releaser } from './release/releaser.ts';
 import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
 import { removeStaleFiles } from './remove-stale-files.ts';
+import { hasMemoryForBoth } from './rollout.ts';
 import type { RoutingInfo, RunningApps } from './running-apps.ts';
 
 /** First port of the dynos of deployed apps (`tailrace start` begins at foreman's 5000), and how many servers begin apart. */
 const BASE_PORT = 20_000;
 const PORT_RANGES = 70;
-/** A stopping dyno waits no longer than this for requests in flight. */
-const DRAIN_TIMEOUT_MS = 10_000;
+/** A stopping dyno waits no longer than this for requests in flight: as long as it may take after SIGTERM. */
+const DRAIN_TIMEOUT_MS = STOP_GRACE_MS;
+/** The same when its successor can't start before, or when the server stops: requests wait, and so does systemd. */
+const AWAITED_DRAIN_TIMEOUT_MS = 10_000;
 
 interface DynoManagerOptions {
   readonly store: Store;
@@ -57,6 +69,7 @@ interface DynoManagerOptions {
   /** What add-ons need of the rest of the server. */
   readonly addons: Pick<
     CreateAddonsOptions,
+    | 'backupPolicy'
     | 'logInput'
     | 'logToApp'
     | 'onRemoved'
@@ -64,14 +77,18 @@ interface DynoManagerOptions {
     | 'provisionMs'
     | 'publicUrl'
     | 'randomName'
-    | 'rollOut'
+    | 'release'
     | 'setLogDrain'
     | 'version'
   >;
   /** The isolation of dynos; undefined: none. */
   readonly isolation: Isolation | undefined;
+  /** Makes the releases that it decides on itself. */
+  readonly releaser: () => Releaser;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
+  /** What runs while the app and its add-ons still do. Never rejects. */
+  readonly beforeRemoval: (app: AppRecord) => Promise<void>;
   readonly log: Log;
 }
 
@@ -82,6 +99,7 @@ export class DynoManager implements DynoRunner {
   private readonly stateFolder: string;
   private lazyPidFile: DynoPidFile | undefined;
   readonly addons: Addons;
+  readonly releasePhases: ReleasePhases;
   private readonly oneOffs: OneOffRunner;
   private readonly deployments = new Map<AppId, AppDeployment>();
   private readonly shippers: AppShippers;
@@ -100,6 +118,11 @@ export class DynoManager implements DynoRunner {
       certificateFolder: join(options.folder, 'tls'),
       listen: options.rendezvous,
       pidFile: () => this.pidFile,
+    });
+    this.releasePhases = new ReleasePhases({
+      slugFiles: this.slugFiles,
+      pidFile: () => this.pidFile,
+      lines: (app) => this.lineSink(app),
     });
     this.addons = createAddons({
       ...options,
@@ -126,6 +149,7 @@ export class DynoManager implements DynoRunner {
     await this.slugFiles.open();
     const apps = await appRegistry.listApps();
     await removeStaleFiles(this.options.folder, await this.slugIds(apps));
+    await this.options.releaser().open(apps);
     await this.addons.open();
     for (const app of apps)
       await this.deployRelease(app).catch((error: unknown) =>
@@ -137,7 +161,11 @@ export class DynoManager implements DynoRunner {
   async close(): Promise<void> {
     this.closing = true;
     this.memoryMonitor.close();
-    await Promise.all([this.oneOffs.close(), ...[...this.deployments.values()].map((app) => app.stop())]);
+    await Promise.all([
+      this.oneOffs.close(),
+      this.releasePhases.close(),
+      ...[...this.deployments.values()].map((app) => app.stop()),
+    ]);
     await this.addons.close();
     await this.shippers.closeAll();
   }
@@ -147,13 +175,19 @@ export class DynoManager implements DynoRunner {
     this.closing = true;
     this.memoryMonitor.close();
     const deployments = [...this.deployments.values()];
-    await Promise.all([this.oneOffs.close(), this.addons.close(), ...deployments.map((app) => app.kill())]);
+    await Promise.all([
+      this.oneOffs.close(),
+      this.releasePhases.close(),
+      this.addons.close(),
+      ...deployments.map((app) => app.kill()),
+    ]);
   }
 
   // --- the API ---
 
   dynos(app: AppId): readonly DynoSummary[] {
-    return [...this.options.runningApps.dynos(app), ...this.oneOffs.list(app)];
+    const { runningApps } = this.options;
+    return [...runningApps.dynos(app), ...this.oneOffs.list(app), ...this.releasePhases.list(app)];
   }
 
   formation(app: AppId): readonly FormationEntry[] {
@@ -182,13 +216,16 @@ export class DynoManager implements DynoRunner {
 
   async stop(app: AppId, which: string): Promise<void> {
     if ((await this.oneOffs.stop(app, which)) > 0) return;
+    if (/^release(\.1)?$/.test(which) && (await this.releasePhases.stop(app)) > 0) return;
     await this.options.runningApps.requireApp(app).deployment.stopDyno(which);
   }
 
   async run(record: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary> {
     const { releaseSpec } = this.options.runningApps.requireApp(record.id).deployment;
     if (!releaseSpec) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
-    const dyno = await this.oneOffs.run(record.id, releaseSpec, request, this.lineSink(record.id));
+    const command = substituteProcessType(request.command, releaseSpec.entries);
+    const lines = this.lineSink(record.id);
+    const dyno = await this.oneOffs.run(record.id, releaseSpec, { ...request, command }, lines);
     this.options.log.info(
       { app: record.name, dyno: dyno.name, attached: request.attach },
       'one-off dyno started',
@@ -236,10 +273,11 @@ export class DynoManager implements DynoRunner {
   /** Stops everything that an app runs, and deletes its files. */
   async deleteApp(record: AppRecord): Promise<void> {
     await this.addons.rejectAppRemoval(record);
+    await this.options.beforeRemoval(record);
     const app = this.deployments.get(record.id);
     this.options.log.info({ app: record.name }, 'app deleted');
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
-    await this.oneOffs.stop(record.id, 'run');
+    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.removeApp(record.id)]);
     if (app) {
       this.deployments.delete(record.id);
       await app.stop();
@@ -259,6 +297,16 @@ export class DynoManager implements DynoRunner {
     return found.value;
   }
 
+  /** @throws TailraceError `not_found` when no app has it, `conflict` for an app that runs in its own folder */
+  async adoptSlug(app: AppId, id: string): Promise<string> {
+    if (this.isLocalApp(app))
+      throw new TailraceError(
+        'conflict',
+        'This app runs in its own folder by `tailrace start`: it takes no slug of another.',
+      );
+    return adoptSlug({ ...this.options, slugFiles: this.slugFiles }, app, id);
+  }
+
   // --- parts ---
 
   private get pidFile(): DynoPidFile {
@@ -267,8 +315,11 @@ export class DynoManager implements DynoRunner {
   }
 
   /** Waits for requests in flight, but not forever: a WebSocket is one too. */
-  readonly drainConnections = (port: number): Promise<void> =>
-    waitWithTimeout(DRAIN_TIMEOUT_MS, this.options.waitForInFlight(port));
+  readonly drainConnections = (port: number, isAwaited: boolean): Promise<void> =>
+    waitWithTimeout(
+      isAwaited || this.closing ? AWAITED_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS,
+      this.options.waitForInFlight(port),
+    );
 
   async routingInfo({ id, name, maintenance }: AppRecord): Promise<RoutingInfo> {
     const domains = (await this.options.appRegistry.listDomains(id)).map(({ hostname }) => hostname);
@@ -279,6 +330,11 @@ export class DynoManager implements DynoRunner {
   /** Sends lines to an app's stream; they may come before its tokens are known. */
   lineSink(app: AppId): ChunkSink {
     return this.shippers.sink(app);
+  }
+
+  /** What tells this data folder from those of other servers on the same store. */
+  get serverId(): string {
+    return requireServerId(addonFolder(this.options.folder));
   }
 
   private async slugIds(apps: readonly AppRecord[]): Promise<Set<string>> {
@@ -295,7 +351,8 @@ export class DynoManager implements DynoRunner {
       pidFile: this.pidFile,
       basePort: firstPortOf(this.stateFolder, BASE_PORT, PORT_RANGES),
       color: false,
-      preboot: true,
+      preboot: (dynos) => this.mayPreboot(record, dynos),
+      onStuck: (stuck) => this.runInBackground(record, this.handleStuckRelease(record, stuck)),
       drainConnections: this.drainConnections,
       onChange: () => notifyChanged(),
     });
@@ -307,6 +364,44 @@ export class DynoManager implements DynoRunner {
     return app;
   }
 
+  /** May new web dynos start beside these? Not without the memory for both. */
+  private async mayPreboot({ id, name }: AppRecord, dynos: readonly DynoInfo[]): Promise<boolean> {
+    if (!(await hasFeature(this.options.store, id, 'preboot').catch(() => true))) return false;
+    const groups = new Set(dynos.flatMap(({ type, pid }) => (type === 'web' && pid ? [pid] : [])));
+    const used = [...(await groupUsage(groups)).values()].reduce((sum, one) => sum + totalMemory(one), 0);
+    if (hasMemoryForBoth(process.availableMemory(), used)) return true;
+    this.options.log.warn(
+      { app: name, used },
+      'too little memory to start new web dynos beside the old ones',
+    );
+    this.options.addons.logToApp(
+      id,
+      'There is too little memory for the new web dynos beside the old ones: the old ones stop first, and requests wait meanwhile',
+    );
+    return false;
+  }
+
+  /** Says what goes on, and rolls back if the app wants that. */
+  private async handleStuckRelease(record: AppRecord, stuck: StuckRelease): Promise<void> {
+    const { store, appRegistry, releases, log, addons, releaser } = this.options;
+    const { version, servedBefore, isServed } = stuck;
+    log.warn({ app: record.name, version }, 'the web dynos of a release do not come up');
+    const whichServe = servedBefore === version ? 'the old dynos go on' : `v${servedBefore} goes on`;
+    addons.logToApp(
+      record.id,
+      `The web dynos of v${version} do not come up${isServed ? `: ${whichServe} serving requests` : ''}`,
+    );
+    if (servedBefore === version || !(await hasFeature(store, record.id, 'auto-rollback'))) return;
+    const failed = await releases.current(record.id);
+    const before = await releases.get(record.id, String(servedBefore));
+    // Another release is on its way, or this one is the same as the one before: it isn't the release that is at fault.
+    if (failed.version !== version || isSameRelease(failed, before)) return;
+    const app = await appRegistry.findApp(record.id);
+    if (!app) return;
+    addons.logToApp(app.id, `Rolling back to v${servedBefore}`);
+    await releaser().rollBack(app, before);
+  }
+
   private async releaseSpec(app: AppId): Promise<ReleaseSpec> {
     const { store, releases } = this.options;
     const release = await releases.current(app);
@@ -316,9 +411,20 @@ export class DynoManager implements DynoRunner {
     return slugReleaseSpec(release, record.value, await loadFormation(store, app), {
       env: hostEnvironment(process.env),
       cwd: this.stateFolder,
-      createWorkspace: (dynoId) => this.slugFiles.createWorkspace(record.value.id, dynoId),
+      createWorkspace: async (dynoId, type) => {
+        const workspace = await this.slugFiles.createWorkspace(record.value.id, dynoId);
+        return { ...workspace, env: { ...workspace.env, ...(await this.memoryVariables(app, type)) } };
+      },
       profileScript: PROFILE_SCRIPT,
     });
+  }
+
+  /** What a dyno's programs know of its memory, as on Heroku: `DYNO_RAM`, in MB. */
+  private async memoryVariables(app: AppId, type: string): Promise<Environment> {
+    const { store, memory } = this.options;
+    if (memory.quota === undefined) return {};
+    const sizes = await loadDynoSizes(store, app);
+    return { DYNO_RAM: String(Math.floor((memory.quota * memoryMultiplier(sizes[type])) / 1_048_576)) };
   }
 
   private runInBackground({ name }: AppRecord, work: Promise<void>): void {

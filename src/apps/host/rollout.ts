@@ -2,8 +2,12 @@
 import type { ProcfileEntry } from '../processes/config/procfile.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
 
-/** A release whose web dynos aren't up by then takes over anyway: what is wrong with it is in the stream. */
+/** As long as a web dyno may take to listen on its port. */
 const PREBOOT_TIMEOUT_MS = 60_000;
+/** A dyno that crashes is started again at once: only what happens then says that it won't come up. */
+const FIRST_CRASH_MS = 1_000;
+/** The new dynos may need more than the old ones did. */
+const MEMORY_MARGIN = 1.25;
 
 type DynoStatus = Pick<DynoInfo, 'type' | 'state'>;
 
@@ -28,11 +32,21 @@ export function isServing(dynos: readonly DynoStatus[]): boolean {
   return dynos.some(({ type, state }) => type === 'web' && state === 'up');
 }
 
+/** What comes next in a rollout; `stuck`: the new web dynos don't come up by themselves. */
+export type RolloutStep = 'take over' | 'wait' | 'stuck';
+
 /**
- * May the new dynos take over from old ones that serve requests? Once no web dyno of theirs is starting: waiting
- * doesn't help those that crashed.
+ * Do the new dynos take over from old ones that serve requests? Once all of their web dynos are up, or, after a minute, some.
+ * Until then the old ones stay, however long it takes. Dynos that somebody has stopped aren't waited for.
  */
-export function canTakeOver(next: readonly DynoStatus[], waitedMs: number): boolean {
-  if (waitedMs >= PREBOOT_TIMEOUT_MS) return true;
-  return !next.some(({ type, state }) => type === 'web' && state === 'starting');
+export function rolloutStep(next: readonly DynoStatus[], waitedMs: number): RolloutStep {
+  const web = next.filter(({ type, state }) => type === 'web' && state !== 'down');
+  if (web.every(({ state }) => state === 'up')) return 'take over';
+  if (waitedMs >= PREBOOT_TIMEOUT_MS) return isServing(web) ? 'take over' : 'stuck';
+  return waitedMs >= FIRST_CRASH_MS && web.every(({ state }) => state === 'crashed') ? 'stuck' : 'wait';
+}
+
+/** Is there memory for the new web dynos beside the old ones? @param usedBytes what the old ones use */
+export function hasMemoryForBoth(availableBytes: number, usedBytes: number): boolean {
+  return usedBytes * MEMORY_MARGIN <= availableBytes;
 }

@@ -4,7 +4,7 @@ export type Upstream = {
   readonly name: string;
   /** Where it listens on 127.0.0.1. */
   readonly port: number;
-  /** `up` gets requests; when every one is `crashed` the response is H10; any other state is worth waiting for. */
+  /** `up` gets requests; when every one is `crashed` or `down` the response is H10; any other state is worth waiting for. */
   readonly state: string;
 };
 

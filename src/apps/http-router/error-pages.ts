@@ -3,11 +3,11 @@ import type { Failure } from './error-codes.ts';
 
 /** What the page says, by code: a title, and what to do. */
 export const FAILURE_ADVICE: Record<string, readonly [string, string]> = {
-  H10: ['The app crashed', 'Its last lines say why. After a fix, restart it.'],
+  H10: ['The app crashed', 'Its last lines say why; or it was stopped. After a fix, restart it.'],
   H11: ['Too many requests are waiting', 'The app is still starting, or needs more web dynos.'],
   H12: ['The app took too long to answer', 'Find the slow request in the log; move long work to a worker.'],
   H13: ['The app hung up without an answer', 'Its process probably died during the request.'],
-  H14: ['No web process is running', 'Start one with: tailrace ps scale web=1'],
+  H14: ['No web process is running', 'Start one with: tailrace scale web=1'],
   H15: ['The connection was idle for too long', 'Send something from time to time, or answer earlier.'],
   H17: ['The app’s answer was not HTTP', 'Look for what it writes to its connection.'],
   H18: ['The app broke off its answer', 'Its process probably died during the request.'],

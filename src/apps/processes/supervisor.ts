@@ -11,7 +11,7 @@ import type { PortAllocator } from './ports.ts';
 export interface SupervisorOptions {
   cwd: string;
   /** A folder of its own for each dyno; unset: all run in `cwd`. Rejects with a message for the owner. */
-  createWorkspace?: (id: string) => Promise<Workspace>;
+  createWorkspace?: (id: string, type: string) => Promise<Workspace>;
   profileScript?: string;
   /** See `DynoOptions`. */
   drainConnections?: (port: number) => Promise<void>;
@@ -144,7 +144,7 @@ export class DynoSupervisor {
       return this.#runOnce(port, id, { folder: cwd, env: {}, remove: async () => {} });
     let workspace: Workspace;
     try {
-      workspace = await createWorkspace(id);
+      workspace = await createWorkspace(id, this.#spec.type);
     } catch (error) {
       this.#log(`The dyno can't be prepared: ${error instanceof Error ? error.message : String(error)}`);
       this.#setState('crashed');

@@ -2,19 +2,42 @@
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 
-/** Heroku's names. */
-export const FEATURES = {
-  'log-runtime-metrics':
-    'Lines with memory and load of each dyno, every 20 seconds (sample#memory_total=…, sample#load_avg_1m=…)',
-} as const;
-export type FeatureName = keyof typeof FEATURES;
+/** A switch; `state` is Heroku's: `beta` is listed by `labs`, `general` by `features`. */
+interface Feature {
+  readonly description: string;
+  readonly state: 'beta' | 'general';
+  /** Before anybody has switched it. */
+  readonly enabled: boolean;
+}
 
-/** Enabled features, under this key in an app's scope. */
+/** Heroku's names, where it has them. */
+export const FEATURES = {
+  'log-runtime-metrics': {
+    description:
+      'Lines with memory and load of each dyno, every 20 seconds (sample#memory_total=…, sample#load_avg_1m=…)',
+    state: 'beta',
+    enabled: false,
+  },
+  preboot: {
+    description: 'New web dynos start beside the old ones, which stop when the new ones are up',
+    state: 'general',
+    enabled: true,
+  },
+  'auto-rollback': {
+    description: 'A release whose web dynos do not come up is rolled back, if the one before it served',
+    state: 'beta',
+    enabled: false,
+  },
+} as const satisfies Record<string, Feature>;
+export type FeatureName = keyof typeof FEATURES;
+export const FEATURE_NAMES = Object.keys(FEATURES) as readonly FeatureName[];
+
+/** What was switched, under this key in an app's scope. */
 const FEATURES_KEY = 'features';
 type FeaturesRecord = Partial<Record<string, boolean>>;
 
 export async function hasFeature(store: Store, app: AppId, name: FeatureName): Promise<boolean> {
-  return (await store.get<FeaturesRecord>(app, FEATURES_KEY))?.value[name] ?? false;
+  return (await store.get<FeaturesRecord>(app, FEATURES_KEY))?.value[name] ?? FEATURES[name].enabled;
 }
 
 /** @throws TailraceError `conflict` when somebody else changed the app's features meanwhile */

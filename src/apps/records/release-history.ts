@@ -6,6 +6,7 @@ import {
   findRelease,
   initialRelease,
   nextRelease,
+  pendingRelease,
   type ReleaseChange,
   type ReleaseRecord,
 } from './release-record.ts';
@@ -52,6 +53,7 @@ export class Releases {
   /**
    * Adds a release: all of the change or none of it, also when others change the app at the same time.
    * @param change what is different from the current release; called again after a conflict; undefined: nothing to do
+   * @throws TailraceError `conflict` while the release command of another runs, which may become the current one
    */
   async add(
     app: AppId,
@@ -62,6 +64,12 @@ export class Releases {
       const current = currentRelease(all);
       const requested = change(current);
       if (!requested) return current;
+      const pending = pendingRelease(all, Date.now());
+      if (pending)
+        throw new TailraceError(
+          'conflict',
+          `The release command of v${pending.version} is running: try again when it has ended (see \`tailrace releases\`).`,
+        );
       const next = nextRelease(all, requested, { id: randomUUID(), createdAt: new Date().toISOString() });
       // The first release of an app made by an older version becomes a record together with the second.
       const first = next.version === 2 ? [{ key: releaseKey(1), value: all[0] }] : [];
@@ -73,6 +81,42 @@ export class Releases {
     }
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
+
+  /**
+   * A pending release has ended.
+   * @param output what its command said; kept as long as the release is one of the newest
+   * @returns false if it isn't pending any more
+   */
+  async finish(
+    app: AppId,
+    version: number,
+    status: 'succeeded' | 'failed',
+    output: string,
+  ): Promise<boolean> {
+    const record = await this.store.get<ReleaseRecord>(app, releaseKey(version));
+    if (record?.value.status !== 'pending') return false;
+    const old = await this.store.list(app, OUTPUT_KEY_PREFIX);
+    const { server: _, ...release } = record.value;
+    return this.store.transact(app, [
+      { key: releaseKey(version), value: { ...release, status }, ifVersion: record.version },
+      { key: outputKey(version), value: output.slice(-OUTPUT_CHARS_MAX) },
+      ...old.slice(0, 1 - OUTPUTS_MAX).map(({ key }) => ({ key, value: undefined })),
+    ]);
+  }
+
+  /** What a release's command said; undefined if that isn't known. */
+  async output(app: AppId, version: number): Promise<string | undefined> {
+    return (await this.store.get<string>(app, outputKey(version)))?.value;
+  }
+}
+
+/** What release commands said, of an app's newest releases, the end of each. */
+const OUTPUT_KEY_PREFIX = 'release-output/';
+const OUTPUTS_MAX = 20;
+const OUTPUT_CHARS_MAX = 65_536;
+
+function outputKey(version: number): string {
+  return OUTPUT_KEY_PREFIX + String(version).padStart(8, '0');
 }
 
 function releaseKey(version: number): string {

@@ -16,12 +16,19 @@ export interface ReleasedAddon {
   readonly createdAt: string;
 }
 
-/** One release, under `release/<version, eight digits>` in its app's scope. Never changed once it is there. */
+/** `pending`: its release command runs. */
+export type ReleaseStatus = 'succeeded' | 'failed' | 'pending';
+
+/** One release, under `release/<version, eight digits>` in its app's scope. Only one that is pending is ever changed. */
 export interface ReleaseRecord {
   readonly id: string;
   readonly version: number;
   readonly description: string;
-  readonly status: 'succeeded' | 'failed';
+  readonly status: ReleaseStatus;
+  /** The server that runs its release command, while it is pending. */
+  readonly server?: string;
+  /** Had it a release command? Then this secret names what that said. */
+  readonly output?: string;
   /** The id of its slug; null before the first deploy. */
   readonly slug: string | null;
   readonly config: Config;
@@ -32,7 +39,9 @@ export interface ReleaseRecord {
 /** What a new release does differently. */
 export interface ReleaseChange {
   readonly description: string;
-  readonly status?: 'succeeded' | 'failed';
+  readonly status?: ReleaseStatus;
+  readonly server?: string;
+  readonly output?: string;
   readonly slug?: string | null;
   readonly config?: Config;
   readonly addons?: readonly ReleasedAddon[];
@@ -57,6 +66,20 @@ export function currentRelease(releases: readonly ReleaseRecord[]): ReleaseRecor
   return releases.findLast(({ status }) => status === 'succeeded') ?? releases[0];
 }
 
+/** How long a release command may run, as on Heroku, and how much longer its server may need to say how it ended. */
+export const RELEASE_COMMAND_TIMEOUT_MS = 3_600_000;
+const PENDING_MARGIN_MS = 300_000;
+
+/** The release whose command runs, as far as one can know: its server may be gone. */
+export function pendingRelease(releases: readonly ReleaseRecord[], nowMs: number): ReleaseRecord | undefined {
+  return releases.findLast(
+    ({ status, createdAt }) =>
+      status === 'pending' &&
+      // Either way: clocks are set.
+      Math.abs(nowMs - Date.parse(createdAt)) < RELEASE_COMMAND_TIMEOUT_MS + PENDING_MARGIN_MS,
+  );
+}
+
 /** The config vars of a release that its add-ons gave. */
 export function attachedNames({ addons }: Pick<ReleaseRecord, 'addons'>): ReadonlySet<string> {
   return new Set(addons.flatMap(({ configVars }) => configVars));
@@ -75,6 +98,15 @@ export function rolledBackConfig(to: ReleaseRecord, current: ReleaseRecord): Con
   return Object.fromEntries(
     [...Object.entries(ownConfig(to)), ...given].sort(([a], [b]) => (a < b ? -1 : 1)),
   );
+}
+
+/** Would their dynos be the same? */
+export function isSameRelease(
+  a: Pick<ReleaseRecord, 'slug' | 'config'>,
+  b: Pick<ReleaseRecord, 'slug' | 'config'>,
+): boolean {
+  const names = new Set([...Object.keys(a.config), ...Object.keys(b.config)]);
+  return a.slug === b.slug && [...names].every((name) => a.config[name] === b.config[name]);
 }
 
 /** By version (`2`, `v2`) or id. */
@@ -98,6 +130,8 @@ export function nextRelease(
     version: releases[releases.length - 1].version + 1,
     description: change.description,
     status: change.status ?? 'succeeded',
+    server: change.server,
+    output: change.output,
     slug: change.slug === undefined ? current.slug : change.slug,
     config: change.config ?? current.config,
     addons: change.addons ?? current.addons,

@@ -12,25 +12,26 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** `tailrace labs`, `labs:enable log-runtime-metrics`, `labs:disable …` */
+/** `tailrace labs`, `labs:enable log-runtime-metrics`, `labs:disable …`; the same as `features…` */
 export function labsCommands(program: Command): void {
-  addClientOptions(program.command('labs').description('list what can be switched on for an app')).action(
-    async (options: Options) => {
-      const { client, path } = await resolveEndpoint(options, '/features');
-      const all = await client.request<FeatureView[]>('GET', path);
-      printResult(options.json, all, () =>
-        formatTable(
-          all.map(({ name, description, enabled }) => [enabled ? '[+]' : '[ ]', name, description]),
-        ),
-      );
-    },
-  );
+  addClientOptions(
+    program.command('labs').alias('features').description('list what can be switched on for an app'),
+  ).action(async (options: Options) => {
+    const { client, path } = await resolveEndpoint(options, '/features');
+    const all = await client.request<FeatureView[]>('GET', path);
+    printResult(options.json, all, () =>
+      formatTable(all.map(({ name, description, enabled }) => [enabled ? '[+]' : '[ ]', name, description])),
+    );
+  });
   for (const [command, enabled] of [
     ['enable', true],
     ['disable', false],
   ] as const)
     addClientOptions(
-      program.command(`labs:${command} <feature>`).description(`${command} something for an app`),
+      program
+        .command(`labs:${command} <feature>`)
+        .alias(`features:${command}`)
+        .description(`${command} something for an app`),
     ).action(async (feature: string, options: Options) => {
       const { app, client, path } = await resolveEndpoint(options, '/features');
       const view = await client.request<FeatureView>('PATCH', `${path}/${encodeURIComponent(feature)}`, {

@@ -4,6 +4,8 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { findEmptySubmodules } from '../../apps/build/git/submodules.ts';
+import { findLinkOut } from '../../apps/build/linked-out.ts';
 import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
 import { APP_OPTION, ApiClient, errorFromResponse, resolveApp } from '../api-client.ts';
@@ -38,15 +40,24 @@ export function pushCommand(program: Command): void {
     });
 }
 
-/** What is never part of an app, in its top folder. */
+/** What is never part of an app, in its top folder; `.git` neither below it, where submodules have one. */
 const ALWAYS_IGNORED = ['.git', 'node_modules', '.tailrace', '.venv', '__pycache__'];
 
 async function pack(folder: string, file: string): Promise<void> {
   if (!existsSync(folder)) throw new TailraceError('not_found', `There is no folder ${folder}.`);
+  const linkOut = await findLinkOut(folder, ['.slugignore']);
+  if (linkOut !== undefined) throw new TailraceError('invalid_params', linkOut);
   const slugIgnore = await readSlugIgnore(folder);
+  const empty = (await findEmptySubmodules(folder)).filter((path) => !slugIgnore(path, true));
+  if (empty.length > 0)
+    throw new TailraceError(
+      'invalid_params',
+      `${empty.join(', ')}: submodules that aren't checked out. Run \`git submodule update --init --recursive\` first, or name them in .slugignore.`,
+    );
   const { kept } = await listTree(
     folder,
-    (path, isDirectory) => ALWAYS_IGNORED.includes(path) || slugIgnore(path, isDirectory),
+    (path, isDirectory) =>
+      ALWAYS_IGNORED.includes(path) || path.endsWith('/.git') || slugIgnore(path, isDirectory),
   );
   const names = ['./', ...kept.map((path) => `./${path}`)];
   const args = ['-czf', file, '-C', folder, '--null', '--no-recursion', '-T', '-'];

@@ -2,7 +2,7 @@
  * The level of a line. Its severity gives it where the sender has set one; but apps write to their standard output, where every
  * line gets the same `<190>`, so for those the message is searched for a level.
  */
-import { stripColors } from './message-text.ts';
+import { stripColors } from '../../common/text/colors.ts';
 
 /** Highest severity first. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;

@@ -8,7 +8,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -339,36 +338,6 @@ describe('nothing leaves the folder', () => {
       ],
       /no file before it/,
     ],
-    'a link to an absolute path': [
-      [{ path: 'l', type: '2', link: '/etc/passwd' }],
-      /^l is a link out of the folder, to \/etc\/passwd$/,
-    ],
-    'a link above it': [[{ path: 'd/l', type: '2', link: '../../up' }], /^d\/l is a link out of the folder/],
-    'a link above it through another link': [
-      [
-        { path: 'a/up', type: '2', link: '..' },
-        { path: 'l', type: '2', link: 'a/up/../x' },
-      ],
-      /^l is a link out of the folder, to a\/up\/\.\.\/x$/,
-    ],
-    'a link above it through a link that comes later': [
-      [
-        { path: 'l', type: '2', link: 'a/up/../x' },
-        { path: 'a/up', type: '2', link: '..' },
-      ],
-      /^l is a link out of the folder/,
-    ],
-    'another name of a link that leads out from there': [
-      [
-        { path: 'a/b/l', type: '2', link: '../../x' },
-        { path: 'l', type: '1', link: 'a/b/l' },
-      ],
-      /^l is a link out of the folder/,
-    ],
-    'a chain of links that nobody follows': [
-      Array.from({ length: 45 }, (_, i) => ({ path: `l${i}`, type: '2', link: `l${i + 1}` })),
-      /too many links/,
-    ],
     'a file through a link': [
       [{ path: 'l', type: '2', link: 'd' }, { path: 'l/f' }],
       /^l\/f is behind the link l$/,
@@ -399,6 +368,68 @@ describe('nothing leaves the folder', () => {
     );
   });
 
+  it.each([
+    ['an absolute path', [{ path: 'l', type: '2', link: '/etc/passwd' }], { l: '→ /etc/passwd' }],
+    ['above it', [{ path: 'd/l', type: '2', link: '../../../up' }], { 'd/l': '→ ../../../up' }],
+    [
+      'above it through another link, which comes later',
+      [
+        { path: 'l', type: '2', link: 'a/up/../x' },
+        { path: 'a/up', type: '2', link: '..' },
+      ],
+      { 'a/up': '→ ..', l: '→ a/up/../x' },
+    ],
+    [
+      'above it, as another name of a link within it',
+      [
+        { path: 'a/b/l', type: '2', link: '../../x' },
+        { path: 'l', type: '1', link: 'a/b/l' },
+      ],
+      { 'a/b/l': '→ ../../x', l: '→ ../../x' },
+    ],
+    [
+      'above it, and then a file of that name',
+      [
+        { path: 'l', type: '2', link: '../../victim' },
+        { path: 'l', body: 'a file' },
+      ],
+      { l: 'a file' },
+    ],
+    [
+      'the folder itself, and a file that isn’t below it',
+      [
+        { path: 'l', type: '2', link: '.' },
+        { path: 'f', body: 'x' },
+      ],
+      { l: '→ .', f: 'x' },
+    ],
+    [
+      'each other, longer than anything follows',
+      Array.from({ length: 45 }, (_, i) => ({ path: `l${i}`, type: '2', link: `l${(i + 1) % 45}` })),
+      { l0: '→ l1', l44: '→ l0' },
+    ],
+  ])('a link stays a link to %s', async (_, members, made) => {
+    expect(await extract(archive(...members))).toBe('');
+    expect(contents()).toMatchObject(made);
+    expect(readdirSync(join(folder, '..'))).toEqual(['app']);
+    expect(readdirSync(join(folder, '..', '..')).sort()).toEqual(['source.tgz', 'up']);
+  });
+
+  it.each([
+    ['a file below it', [{ path: 'l/f', body: 'evil' }]],
+    ['a directory below it', [{ path: 'l/d/', type: '5' }]],
+    ['a link below it', [{ path: 'l/m', type: '2', link: 'x' }]],
+    ['a hard link below it', [{ path: 'f' }, { path: 'l/m', type: '1', link: 'f' }]],
+    ['a file through a hard link to it', [{ path: 'm', type: '1', link: 'l' }, { path: 'm/f' }]],
+  ] as [string, TestMember[]][])('nothing is written through a link out of it: %s', async (_, members) => {
+    for (const target of ['..', '/tmp', '../../up']) {
+      const packed = archive({ path: 'l', type: '2', link: target }, ...members);
+      expect(await extract(packed, LIMITS, folder)).toMatch(/is behind the link/);
+      expect(readdirSync(join(folder, '..'))).toEqual(['app']);
+      folder = emptyFolder();
+    }
+  });
+
   it('links within it are made, those to nowhere too', async () => {
     const packed = archive(
       { path: 'd/f', body: 'x' },
@@ -415,9 +446,8 @@ describe('nothing leaves the folder', () => {
 });
 
 describe('whatever is made of an archive', () => {
-  /** All that may be there: files, directories, links to nowhere or within, and no more bytes than were counted. */
+  /** All that may be there: files, directories, links, and no more bytes than were counted. */
   function expectHarmless(into: string, byteCountMax: number): void {
-    const real = realpathSync(into);
     const bytesOfFiles = new Map<number, number>();
     let entryCount = 0;
     const directories = [Buffer.from(into)];
@@ -426,10 +456,7 @@ describe('whatever is made of an archive', () => {
         entryCount += 1;
         const path = Buffer.concat([directory, Buffer.from('/'), name]);
         const stats = lstatSync(path);
-        if (stats.isSymbolicLink()) {
-          if (existsSync(path)) expect(`${realpathSync(path)}/`).toContain(`${real}/`);
-          continue;
-        }
+        if (stats.isSymbolicLink()) continue;
         expect(stats.mode & 0o7000).toBe(0);
         if (stats.isFile()) bytesOfFiles.set(stats.ino, stats.size);
         else {

@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import {
   AppDeployment,
-  type AppDeploymentOptions,
   type ReleaseFormation,
+  type StuckRelease,
 } from '../../../src/apps/host/app-deployment.ts';
 import type { ReleaseSpec } from '../../../src/apps/host/release-spec.ts';
 import type { DynoInfo, DynoState } from '../../../src/apps/processes/dyno.ts';
 import { DynoPidFile } from '../../../src/apps/processes/pid-file.ts';
 import { PortAllocator } from '../../../src/apps/processes/ports.ts';
 import { dataFolderForTest } from '../../support/server.ts';
+
+const portOf = (release: number, i = 0): number => 20_000 + 100 * release + i;
 
 /** Dynos without processes: they are in the state that the test sets, and log what is done with them. */
 class FakeFormation implements ReleaseFormation {
@@ -50,7 +52,7 @@ class FakeFormation implements ReleaseFormation {
         type,
         command: type,
         state: this.webState,
-        port: type === 'web' ? 20_000 + i : undefined,
+        port: type === 'web' ? portOf(Number(this.version.slice(1)), i) : undefined,
         createdAt,
         updatedAt: createdAt,
       })),
@@ -66,10 +68,14 @@ function specOf(
   return { version, entries, counts, env: { VERSION: `v${version}` }, cwd: '/' };
 }
 
-function deployment(options: Pick<AppDeploymentOptions, 'preboot'>) {
+/** @param overlap may the dynos of two releases run side by side? */
+function deployment({ overlap, ...options }: { overlap: boolean; isLocal?: boolean }) {
   const log: string[] = [];
   const formations: FakeFormation[] = [];
   const changes: (() => void)[] = [];
+  const stuck: StuckRelease[] = [];
+  const drains: ((port: number) => Promise<void> | undefined)[] = [];
+  let isAwaited: boolean | undefined;
   const app = new AppDeployment(
     {
       lines: { writeLine() {} },
@@ -77,9 +83,14 @@ function deployment(options: Pick<AppDeploymentOptions, 'preboot'>) {
       pidFile: new DynoPidFile(dataFolderForTest()),
       color: false,
       onChange() {},
-      ...options,
+      preboot: options.isLocal ? undefined : async () => overlap,
+      onStuck: (release) => stuck.push(release),
+      drainConnections: async (_port, awaited) => {
+        isAwaited = awaited;
+      },
     },
-    ({ env, counts, onChange }) => {
+    ({ env, counts, onChange, drainConnections }) => {
+      drains.push((port) => drainConnections?.(port));
       const made = new FakeFormation(env.VERSION ?? '', log, counts ?? {});
       formations.push(made);
       changes.push(() => onChange?.(made.dynos()[0]));
@@ -92,12 +103,17 @@ function deployment(options: Pick<AppDeploymentOptions, 'preboot'>) {
     changes[release - 1]();
   };
   const serving = () => app.allDynos().map(({ id }) => id);
-  return { app, log, formations, setWeb, serving };
+  /** Does somebody wait for the end of this release's first web dyno, should it leave service now? */
+  const isDrainAwaited = (release: number): boolean | undefined => {
+    void drains[release - 1](portOf(release));
+    return isAwaited;
+  };
+  return { app, log, formations, setWeb, serving, stuck, isDrainAwaited };
 }
 
 describe('a release that replaces another on a server', () => {
   async function replacing() {
-    const all = deployment({ preboot: true });
+    const all = deployment({ overlap: true });
     await all.app.apply(specOf(1));
     all.setWeb(1, 'up');
     all.log.length = 0;
@@ -116,28 +132,57 @@ describe('a release that replaces another on a server', () => {
     await done;
   });
 
-  test.each(['up', 'crashed'] as const)('takes over when its web dynos are %s', async (state) => {
+  test('takes over when its web dynos are up', async () => {
     const { log, serving, setWeb, done } = await replacing();
-    setWeb(2, state);
+    setWeb(2, 'up');
     await done;
     expect(log.slice(2)).toEqual(['stop v1']);
     expect(serving()).toEqual(['v2 web.1', 'v2 worker.1']);
   });
 
+  test('doesn’t take over while they crash, and is reported once', async () => {
+    const { app, log, setWeb, stuck, done } = await replacing();
+    setWeb(2, 'crashed');
+    await expect
+      .poll(() => stuck, { timeout: 5_000 })
+      .toEqual([{ version: 2, servedBefore: 1, isServed: true }]);
+    expect(app.webUpstreams().map(({ state }) => state)).toEqual(['crashed', 'up']);
+    expect(log.slice(2)).toEqual([]);
+    setWeb(2, 'starting');
+    setWeb(2, 'up');
+    await done;
+    expect(log.slice(2)).toEqual(['stop v1']);
+    expect(stuck.length).toBe(1);
+  });
+
   test('takes over at once when the old one serves nothing', async () => {
-    const { app, log, setWeb } = deployment({ preboot: true });
+    const { app, log, setWeb } = deployment({ overlap: true });
     await app.apply(specOf(1));
     setWeb(1, 'crashed');
     await app.apply(specOf(2));
     expect(log.slice(1)).toEqual(['start v2', 'scale worker=0 of v1', 'stop v1']);
   });
 
-  test('waits for its turn while another takes over', async () => {
-    const { app, log, setWeb, done } = await replacing();
+  test('takes the place of one that isn’t up yet: what serves goes on', async () => {
+    const { app, log, serving, setWeb, done } = await replacing();
     const third = app.apply(specOf(3));
-    setWeb(2, 'crashed');
-    await Promise.all([done, third]);
-    expect(log.slice(2)).toEqual(['stop v1', 'start v3', 'scale worker=0 of v2', 'stop v2']);
+    await done;
+    await expect.poll(() => log.length).toBe(5);
+    expect(log.slice(2)).toEqual(['stop v2', 'start v3', 'scale worker=0 of v1']);
+    expect(serving()).toEqual(['v3 web.1', 'v3 worker.1', 'v1 web.1']);
+    setWeb(3, 'up');
+    await third;
+    expect(log.slice(5)).toEqual(['stop v1']);
+  });
+
+  test('doesn’t keep others from scaling and stopping', async () => {
+    const { app, log, done } = await replacing();
+    await app.scale({ web: 2 });
+    await app.stopDyno('worker.1');
+    expect(log.slice(2)).toEqual(['scale web=2 of v2', 'stop worker.1 of v2']);
+    await app.scale({ web: 0 });
+    await done;
+    expect(log.slice(4)).toEqual(['scale web=0 of v2', 'stop v1']);
   });
 
   test('is given up when the server stops', async () => {
@@ -145,13 +190,13 @@ describe('a release that replaces another on a server', () => {
     const stopped = app.stop();
     setWeb(2, 'starting');
     await Promise.all([done, stopped]);
-    expect(log.slice(2)).toEqual(['stop v2', 'stop v1', 'stop v1']);
+    expect(log.slice(2)).toEqual(['stop v2', 'stop v1']);
     await app.apply(specOf(3));
     expect(log).not.toContain('start v3');
   });
 
   test('is paused as the old one is', async () => {
-    const { app, log, setWeb } = deployment({ preboot: true });
+    const { app, log, setWeb } = deployment({ overlap: true });
     await app.apply(specOf(1));
     setWeb(1, 'crashed');
     app.setPaused(true);
@@ -161,7 +206,7 @@ describe('a release that replaces another on a server', () => {
 });
 
 test('a release of a local app starts when the old one has stopped', async () => {
-  const { app, log, setWeb, serving } = deployment({ preboot: false });
+  const { app, log, setWeb, serving } = deployment({ overlap: false, isLocal: true });
   await app.apply(specOf(1));
   setWeb(1, 'up');
   await app.apply(specOf(2));
@@ -169,9 +214,62 @@ test('a release of a local app starts when the old one has stopped', async () =>
   expect(serving()).toEqual(['v2 web.1', 'v2 worker.1']);
 });
 
+test('without memory for both the old one stops first, and is known to have served', async () => {
+  const { app, log, setWeb, stuck } = deployment({ overlap: false });
+  await app.apply(specOf(1));
+  setWeb(1, 'up');
+  const done = app.apply(specOf(2));
+  await expect.poll(() => log).toEqual(['start v1', 'stop v1', 'start v2']);
+  setWeb(2, 'crashed');
+  await expect
+    .poll(() => stuck, { timeout: 5_000 })
+    .toEqual([{ version: 2, servedBefore: 1, isServed: false }]);
+  const third = app.apply(specOf(3));
+  await done;
+  await expect.poll(() => log.slice(3)).toEqual(['stop v2', 'start v3']);
+  await third;
+});
+
+describe('a dyno that leaves service', () => {
+  test('takes its time while others serve, or nobody is to', async () => {
+    const { app, setWeb, isDrainAwaited } = deployment({ overlap: true });
+    await app.apply(specOf(1));
+    setWeb(1, 'up');
+    const done = app.apply(specOf(2));
+    await expect.poll(() => app.version).toBe(2);
+    setWeb(2, 'up');
+    await done;
+    setWeb(1, 'down');
+    expect(isDrainAwaited(1)).toBe(false);
+    setWeb(2, 'down');
+    expect(isDrainAwaited(2)).toBe(false);
+  });
+
+  test('hurries when requests wait for its successor, or the server for all', async () => {
+    const { app, formations, setWeb, isDrainAwaited } = deployment({ overlap: false });
+    await app.apply(specOf(1));
+    setWeb(1, 'starting');
+    expect(isDrainAwaited(1)).toBe(true);
+    setWeb(1, 'up');
+    let whileReplaced: boolean | undefined;
+    formations[0].stop = async () => {
+      formations[0].webState = 'down';
+      whileReplaced = isDrainAwaited(1);
+    };
+    const done = app.apply(specOf(2));
+    await expect.poll(() => whileReplaced).toBe(true);
+    await expect.poll(() => formations.length).toBe(2);
+    setWeb(2, 'up');
+    await done;
+    expect(isDrainAwaited(2)).toBe(false);
+    await app.stop();
+    expect(isDrainAwaited(2)).toBe(true);
+  });
+});
+
 describe('a restart', () => {
   test('of everything is a rollout of the same release, with the dynos that are wanted now', async () => {
-    const { app, log, formations, setWeb } = deployment({ preboot: true });
+    const { app, log, formations, setWeb } = deployment({ overlap: true });
     await app.apply(specOf(1));
     await app.scale({ worker: 3 });
     setWeb(1, 'crashed');
@@ -182,11 +280,11 @@ describe('a restart', () => {
   });
 
   test('of one dyno, or of a local app, is left to the formation', async () => {
-    const server = deployment({ preboot: true });
+    const server = deployment({ overlap: true });
     await server.app.apply(specOf(1));
     await server.app.restart('web.1');
     expect(server.log).toEqual(['start v1', 'restart web.1 of v1']);
-    const local = deployment({ preboot: false });
+    const local = deployment({ overlap: false, isLocal: true });
     await local.app.apply(specOf(1));
     await local.app.restart(undefined);
     expect(local.log).toEqual(['start v1', 'restart all of v1']);
@@ -194,7 +292,7 @@ describe('a restart', () => {
 });
 
 test('a process type is stopped dyno by dyno', async () => {
-  const { app, log } = deployment({ preboot: true });
+  const { app, log } = deployment({ overlap: true });
   await app.apply(specOf(1, { web: 2, worker: 1 }));
   await app.stopDyno('web');
   await app.stopDyno('worker.1');
@@ -202,6 +300,6 @@ test('a process type is stopped dyno by dyno', async () => {
 });
 
 test('an app that was never deployed has nothing to scale', async () => {
-  const { app } = deployment({ preboot: true });
+  const { app } = deployment({ overlap: true });
   await expect(app.scale({ web: 1 })).rejects.toMatchObject({ code: 'conflict' });
 });

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import {
-  canTakeOver,
   formationCounts,
+  hasMemoryForBoth,
   isServing,
+  rolloutStep,
   typesStoppedAtOnce,
 } from '../../../src/apps/host/rollout.ts';
 import type { DynoState } from '../../../src/apps/processes/dyno.ts';
@@ -27,18 +28,34 @@ test('an app serves requests while one web dyno is up', () => {
   expect(isServing([...web('starting', 'crashed', 'down'), worker('up')])).toBe(false);
 });
 
-test('new dynos take over when none of their web dynos is starting', () => {
-  expect(canTakeOver(web('up', 'starting'), 0)).toBe(false);
-  expect(canTakeOver(web('up', 'up'), 0)).toBe(true);
-  expect(canTakeOver([...web('up'), worker('starting')], 0)).toBe(true);
+test('new dynos take over when all of their web dynos are up', () => {
+  expect(rolloutStep(web('up', 'starting'), 5_000)).toBe('wait');
+  expect(rolloutStep(web('up', 'crashed'), 5_000)).toBe('wait');
+  expect(rolloutStep(web('up', 'up'), 0)).toBe('take over');
+  expect(rolloutStep([...web('up'), worker('starting')], 0)).toBe('take over');
 });
 
-test('new dynos take over when they crashed, or weren’t up within a minute', () => {
-  expect(canTakeOver(web('crashed'), 0)).toBe(true);
-  expect(canTakeOver(web('starting'), 59_999)).toBe(false);
-  expect(canTakeOver(web('starting'), 60_000)).toBe(true);
+test('after a minute some are enough, and none never', () => {
+  expect(rolloutStep(web('up', 'crashed'), 59_999)).toBe('wait');
+  expect(rolloutStep(web('up', 'crashed'), 60_000)).toBe('take over');
+  expect(rolloutStep(web('starting'), 59_999)).toBe('wait');
+  expect(rolloutStep(web('starting'), 60_000)).toBe('stuck');
+  expect(rolloutStep(web('crashed'), 3_600_000)).toBe('stuck');
 });
 
-test('a release without web dynos takes over at once', () => {
-  expect(canTakeOver([worker('starting')], 0)).toBe(true);
+test('new dynos that all crash are stuck, but not for their first crash', () => {
+  expect(rolloutStep(web('crashed'), 999)).toBe('wait');
+  expect(rolloutStep(web('crashed', 'crashed'), 1_000)).toBe('stuck');
+  expect(rolloutStep(web('crashed', 'starting'), 1_000)).toBe('wait');
+});
+
+test('what was stopped, or isn’t there, is not waited for', () => {
+  expect(rolloutStep(web('down'), 0)).toBe('take over');
+  expect(rolloutStep(web('down', 'starting'), 0)).toBe('wait');
+  expect(rolloutStep([worker('starting')], 0)).toBe('take over');
+});
+
+test('two releases run side by side when the new one may need somewhat more than the old one uses', () => {
+  expect(hasMemoryForBoth(100, 80)).toBe(true);
+  expect(hasMemoryForBoth(100, 81)).toBe(false);
 });

@@ -20,7 +20,6 @@ function runningApps(...routes: (Partial<RoutingInfo> & { name: string })[]): Ru
       ports: new PortAllocator(),
       pidFile,
       color: false,
-      preboot: true,
     };
     const app = new AppDeployment({ ...options, onChange() {} });
     all.add(

@@ -3,7 +3,9 @@ import {
   currentRelease,
   findRelease,
   initialRelease,
+  isSameRelease,
   nextRelease,
+  pendingRelease,
   type ReleaseRecord,
 } from '../../../src/apps/records/release-record.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
@@ -26,6 +28,42 @@ describe('the current release', () => {
     const failed = release(1, { status: 'failed' });
     expect(currentRelease([failed, release(2, { status: 'failed' })])).toBe(failed);
   });
+});
+
+describe('a release is pending', () => {
+  const at = Date.parse(AT.createdAt);
+  const pending = release(3, { status: 'pending', createdAt: AT.createdAt });
+
+  test('while its command may run, and isn’t the current one', () => {
+    expect(pendingRelease([FIRST, pending], at + 3_600_000)).toBe(pending);
+    expect(pendingRelease([FIRST, pending, release(4)], at)).toBe(pending);
+    expect(pendingRelease([FIRST, release(2)], at)).toBeUndefined();
+    expect(currentRelease([FIRST, release(2), pending]).version).toBe(2);
+  });
+
+  test('no longer than that, whichever way the clock was set', () => {
+    expect(pendingRelease([pending], at + 4_000_000)).toBeUndefined();
+    expect(pendingRelease([pending], at - 60_000)).toBe(pending);
+    expect(pendingRelease([pending], at - 4_000_000)).toBeUndefined();
+  });
+
+  test('and the next one doesn’t begin with it', () => {
+    const next = nextRelease(
+      [FIRST, { ...pending, config: { A: '1' }, server: 's', output: 'o' }],
+      { description: 'x' },
+      AT,
+    );
+    expect(next).toMatchObject({ version: 4, config: {}, status: 'succeeded' });
+    expect([next.server, next.output]).toEqual([undefined, undefined]);
+  });
+});
+
+test('two releases are the same when their dynos would be', () => {
+  const a = release(2, { slug: 's', config: { A: '1', B: '2' } });
+  expect(isSameRelease(a, { slug: 's', config: { B: '2', A: '1' } })).toBe(true);
+  const others: Record<string, string>[] = [{ A: '1' }, { A: '1', B: '3' }, { A: '1', B: '2', C: '' }];
+  for (const config of others) expect(isSameRelease(a, { slug: 's', config })).toBe(false);
+  expect(isSameRelease(a, { ...a, slug: 't' })).toBe(false);
 });
 
 describe('a release is found', () => {

@@ -27,7 +27,7 @@ describe('pushes', { timeout: 90_000 }, () => {
     const repository = new GitRepository(server, { 'README.md': 'no Procfile\n' });
     await repository.tailrace('create', APP);
     const none = await repository.push();
-    expect(none.stderr).toMatch(/No buildpack takes this app: add a Procfile/);
+    expect(none.stderr).toMatch(/No language is recognized, and there is no Procfile: add a Procfile/);
     expect(none.status).not.toBe(0);
     const utf16 = await (async () => {
       repository.commit({ Procfile: '\uFEFFw\0e\0b\0:\0' });

@@ -53,6 +53,23 @@ describe('apps', { timeout: 180_000 }, () => {
   });
 });
 
+describe('buildpacks', { timeout: 120_000 }, () => {
+  it('are added by name and URL, listed, replaced and cleared', async () => {
+    expect(await h('buildpacks:add heroku/nodejs')).toMatch(/Buildpack added[\s\S]*will use heroku\/nodejs/);
+    expect(await h('buildpacks:add https://example.com/pack.git#v2')).toMatch(
+      /will use:\s+1\. heroku\/nodejs\s+2\. https:\/\/example\.com\/pack\.git#v2/,
+    );
+    expect(await h('buildpacks:set heroku/python')).toMatch(/Buildpack set/);
+    expect(await h('buildpacks:remove --index 2')).toMatch(/Buildpack removed/);
+    expect(await h('buildpacks')).toMatch(/heroku\/python/);
+    const path = '/apps/shop/buildpack-installations';
+    expect(await shop.server.request('GET', path)).toEqual([
+      { ordinal: 0, buildpack: { name: 'heroku/python', url: 'urn:buildpack:heroku/python' } },
+    ]);
+    expect(await h('buildpacks:clear')).toMatch(/will detect buildpacks normally/);
+  });
+});
+
 describe('config vars and releases', { timeout: 180_000 }, () => {
   it('config vars are set several at once, reach the dynos, and are taken away', async () => {
     expect(await h('config:set A=one B=two')).toMatch(/Setting A, B and restarting shop... done, v2/);
@@ -93,6 +110,16 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
     );
     expect(await h('domains:remove www.example.com')).toMatch(/Removing www\.example\.com from shop... done/);
     expect((await shop.heroku.run('domains:add http://x/ -a shop')).stderr).toMatch(/is no host name/);
+    await shop.server.request('POST', '/apps/shop/domains', { hostname: 'a.example.com' });
+    expect(await h('domains:clear')).toMatch(/Removing all domains from shop... done/);
+    expect(await shop.server.request('GET', '/apps/shop/domains')).toHaveLength(1);
+  });
+
+  it('certificates are none, and adding one says what to use', async () => {
+    expect(await h('certs')).toMatch(/shop has no SSL certificates/);
+    expect((await shop.heroku.run('certs:auto:enable -a shop')).stderr).toMatch(
+      /The HTTP router has no certificates/,
+    );
   });
 
   it('maintenance is switched on and off', async () => {

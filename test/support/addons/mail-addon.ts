@@ -71,10 +71,14 @@ export function apiOf(server: Server, addon: MailAddon) {
  * @param raw with CRLF; dots are doubled here
  * @returns the last answer
  */
-export function sendRaw(addon: MailAddon, raw: string | Buffer, to = ['to@example.com']): Promise<string> {
+export function sendRaw(
+  addon: Pick<MailAddon, 'port' | 'login' | 'password'>,
+  raw: string | Buffer,
+  to = ['to@example.com'],
+): Promise<string> {
   const text = typeof raw === 'string' ? raw : raw.toString('latin1');
   const data = Buffer.from(
-    `${text.replace(/^\./gm, '..')}\r\n.\r\n`,
+    `${text.replace(/^\./gm, '..')}${text.endsWith('\r\n') ? '' : '\r\n'}.\r\n`,
     typeof raw === 'string' ? 'utf8' : 'latin1',
   );
   const plain = Buffer.from(`\0${addon.login}\0${addon.password}`).toString('base64');

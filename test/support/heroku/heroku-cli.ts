@@ -29,6 +29,7 @@ export class HerokuCli {
       DISABLE_TELEMETRY: 'true',
       // It requests the billing state from another server of Heroku's, with retries for seconds where there is no network.
       HEROKU_PARTICLEBOARD_URL: server.url,
+      HEROKU_BUILDPACK_REGISTRY_URL: server.url,
       // It prints tables with React, whose development build is several times as large.
       NODE_ENV: 'production',
       ...env,

@@ -215,22 +215,23 @@ export class Mailbox {
     const start: Buffer[] = [];
     let size = 0;
     let failure: unknown;
-    let file: FileHandle | undefined;
-    try {
-      file = await open(path, 'wx', 0o600);
-      await writeAll(file, fileHead);
-    } catch (error) {
+    const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
       failure = error;
-    }
-    for await (const chunk of chunks) {
-      if (size < MAIL_HEAD_BYTES_MAX) start.push(chunk);
-      size += chunk.length;
-      if (size > messageBytesMax || failure || !file) continue;
-      await writeAll(file, chunk).catch((error: unknown) => {
+    });
+    const append = async (bytes: Buffer): Promise<void> => {
+      if (!file || failure) return;
+      await writeAll(file, bytes).catch((error: unknown) => {
         failure = error;
       });
-    }
+    };
     try {
+      await append(fileHead);
+      // To its end, also when it can't be kept: its sender reads an answer only then.
+      for await (const chunk of chunks) {
+        if (size < MAIL_HEAD_BYTES_MAX) start.push(chunk);
+        size += chunk.length;
+        if (size <= messageBytesMax) await append(chunk);
+      }
       if (failure) throw failure;
       if (size > messageBytesMax)
         throw new TailraceError(

@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { systemCode, TailraceError } from '../../../common/errors.ts';
-import { Throttle } from '../../../common/throttle.ts';
+import { RepeatedWarning } from '../runtime/repeated-warning.ts';
 import { logLine } from '../runtime/run-service.ts';
 import { mailLine, visible } from './mail-line.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -24,8 +24,6 @@ const CONNECTIONS_MAX = 100;
 const IDLE_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 const NAME_LENGTH_MAX = 60;
-/** An app that tries all the time doesn't fill its stream. */
-const WARNING_INTERVAL_MS = 1_000;
 /** Where there is no IPv6, there is no `::1`. */
 const HOSTS = ['127.0.0.1', '::1'];
 
@@ -65,16 +63,8 @@ function listen(server: SMTPServer, port: number, host: string): Promise<void> {
 
 function serverOptions(options: SmtpListenerOptions): SMTPServerOptions {
   const { login, password, messageBytesMax, tls, mailbox } = options;
-  const warnings = new Throttle(WARNING_INTERVAL_MS);
-  let unwritten = 0;
-  const warn = (text: string): void => {
-    if (!warnings.allow()) {
-      unwritten += 1;
-      return;
-    }
-    logLine('warning', unwritten > 0 ? `${text} (and ${unwritten} more like it)` : text);
-    unwritten = 0;
-  };
+  const refusedLogins = new RepeatedWarning();
+  const refusedMails = new RepeatedWarning();
   return {
     name: 'localhost',
     banner: 'Tailrace: every mail is kept here, and goes nowhere',
@@ -99,7 +89,7 @@ function serverOptions(options: SmtpListenerOptions): SMTPServerOptions {
       const who = isSame(given, login)
         ? 'the right name and a wrong password'
         : `"${visible(given, NAME_LENGTH_MAX)}", which is not its login`;
-      warn(`refused a login with ${who}: the app's config vars have both`);
+      refusedLogins.write(`refused a login with ${who}: the app's config vars have both`);
       done(refusal(535, "Authentication failed: use the login of the add-on's config vars"));
     },
     onMailFrom: (_address, _session, done) => done(),
@@ -121,7 +111,9 @@ function serverOptions(options: SmtpListenerOptions): SMTPServerOptions {
         (error: unknown) => {
           const isTooLarge = error instanceof TailraceError && error.code === 'too_large';
           const said = error instanceof Error ? error.message : String(error);
-          warn(`a mail from <${visible(envelope.from, NAME_LENGTH_MAX)}> was not taken: ${said}`);
+          refusedMails.write(
+            `a mail from <${visible(envelope.from, NAME_LENGTH_MAX)}> was not taken: ${said}`,
+          );
           if (isTooLarge) done(refusal(552, said));
           else
             done(refusal(452, `It could not be stored, try again: ${systemCode(error) || 'unknown error'}`));

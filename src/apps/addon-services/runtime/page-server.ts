@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
 import { readAuthorization } from '../../../common/http/authorization.ts';
+import { discardBody } from '../../../common/http/discard-body.ts';
 import {
   FRAMING_PAGE_SECURITY_HEADERS,
   loadStaticFiles,
@@ -25,7 +26,9 @@ export function createServiceServer(bodyLimit = 1_048_576): FastifyInstance {
     forceCloseConnections: true,
     return503OnClosing: false,
   });
-  server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {
+  server.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
+    await discardBody(request.raw);
+    reply.removeHeader('connection');
     if (error instanceof TailraceError)
       return reply.code(error.status).send({ id: error.code, message: error.message });
     const status = error.statusCode ?? 500;

@@ -117,9 +117,14 @@ export class AddonRemovals {
     if (attachments.length === 0) return;
     await records.detach(attachments);
     for (const app of new Set(attachments.map((one) => one.app).filter((one) => one !== endingApp)))
-      await config.sync(app, () => {
-        const names = attachments.filter((one) => one.app === app).map(({ name }) => name);
-        return `Detach ${names.join(', ')} (@ref:${addon.name})`;
-      });
+      await config.sync(
+        app,
+        () => {
+          const names = attachments.filter((one) => one.app === app).map(({ name }) => name);
+          return `Detach ${names.join(', ')} (@ref:${addon.name})`;
+        },
+        // A release command that fails without the add-on would keep it for ever.
+        { skipsPhase: true },
+      );
   }
 }

@@ -10,11 +10,14 @@ import type { Log } from '../../../common/log.ts';
 import type { AppId, Store } from '../../../logs/store/contract.ts';
 import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
 import type { Releases } from '../../records/release-history.ts';
+import type { ReleaseMaker } from '../contract.ts';
 import { AddonRemovals } from './addon-removals.ts';
 import { AttachedConfig } from './attached-config.ts';
 import { CATALOG } from './catalog/catalog.ts';
 import type { AddonPlan, AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
 import { attachedConfigVars, configOfFacts, planOf, requirePlan } from './catalog/find-service.ts';
+import type { BackupSchedules } from './databases/schedules.ts';
+import type { DatabaseTransfers } from './databases/transfers.ts';
 import { migrateReleasedAddons } from './migrate-released-addons.ts';
 import type { AddonRecord, AttachmentRecord } from './model/addon-record.ts';
 import {
@@ -66,17 +69,16 @@ export interface AddonsOptions {
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
   readonly providers: Readonly<Record<AddonProviderName, AddonProvider>>;
+  readonly transfers: DatabaseTransfers;
+  readonly schedules: BackupSchedules;
   /** Partners' services, and what they may do here. */
   readonly partners: Partners;
   /** This server, for good: `AddonRecord.server`. */
   readonly server: () => string;
   /** Makes up the end of a name: `clear-brook-48213`. */
   readonly randomName: () => string;
-  /** Runs a new release of an app. */
-  readonly rollOut: (
-    app: AppRecord,
-    release: { readonly version: number; readonly description: string },
-  ) => Promise<void>;
+  /** Makes a release of an app. */
+  readonly release: ReleaseMaker['release'];
   /** Tells an app's owner in its stream. */
   readonly logToApp: (app: AppId, message: string) => void;
   /** Sends the app's lines to its add-on; another address of the same add-on takes the place of the one before. @throws TailraceError */
@@ -87,6 +89,9 @@ export interface AddonsOptions {
 }
 
 export class Addons implements AddonReports {
+  /** Backups of databases, and restores. */
+  readonly transfers: DatabaseTransfers;
+  readonly schedules: BackupSchedules;
   private readonly options: AddonsOptions;
   private readonly config: AttachedConfig;
   private readonly removals: AddonRemovals;
@@ -94,6 +99,8 @@ export class Addons implements AddonReports {
 
   constructor(options: AddonsOptions) {
     this.options = options;
+    this.transfers = options.transfers;
+    this.schedules = options.schedules;
     this.config = new AttachedConfig(options);
     this.removals = new AddonRemovals({
       ...options,
@@ -116,6 +123,8 @@ export class Addons implements AddonReports {
   async open(): Promise<void> {
     const { providers, log } = this.options;
     const server = this.options.server();
+    await this.transfers.open();
+    await this.schedules.open();
     await migrateReleasedAddons(this.options, server);
     const { addons } = await this.snapshot();
     const apps = await this.options.appRegistry.appNames();
@@ -146,7 +155,7 @@ export class Addons implements AddonReports {
       );
     for (const [app, name] of apps)
       await this.config
-        .sync(app, (names) => `Update ${names.join(', ')}`, { quiet: true })
+        .sync(app, (names) => `Update ${names.join(', ')}`, { isQuiet: true, skipsPhase: true })
         .catch((error: unknown) =>
           log.warn({ app: name, err: error }, "an app's add-ons could not be released"),
         );
@@ -156,6 +165,8 @@ export class Addons implements AddonReports {
   async close(): Promise<void> {
     this.isClosing = true;
     this.removals.close();
+    await this.schedules.close();
+    await this.transfers.close();
     await Promise.all(Object.values(this.options.providers).map((provider) => provider.close()));
   }
 
@@ -366,6 +377,7 @@ export class Addons implements AddonReports {
       const removed = await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
       await this.removals.remove(removed, { endingApp: app.id });
     }
+    await this.transfers.removeApp(app.id);
     await this.options.records.detach(attachmentsOfApp(await this.snapshot(), app.id));
   }
 
@@ -413,12 +425,18 @@ export class Addons implements AddonReports {
         throw new TailraceError('conflict', `${addon.name} is being destroyed.`);
       }
       const previous = replaced && (await this.options.records.get(replaced.addon))?.value;
-      await this.config.sync(app.id, () =>
-        [
-          ...(previous ? [`Detach ${attachment.name} (@ref:${previous.name})`] : []),
-          `Attach ${attachment.name} (@ref:${addon.name})`,
-        ].join(', '),
-      );
+      await this.config
+        .sync(app.id, () =>
+          [
+            ...(previous ? [`Detach ${attachment.name} (@ref:${previous.name})`] : []),
+            `Attach ${attachment.name} (@ref:${addon.name})`,
+          ].join(', '),
+        )
+        .catch(async (error: unknown) => {
+          if (replaced) await this.options.records.attach(replaced, attachment);
+          else await this.options.records.detach([attachment]);
+          throw error;
+        });
       return attachment;
     }
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
@@ -430,10 +448,12 @@ export class Addons implements AddonReports {
     const addon = snapshot.addons.find(({ id }) => id === attachment.addon);
     if (addon) rejectLastAttachment(snapshot, addon, attachment);
     await this.options.records.detach([attachment]);
-    await this.config.sync(
-      attachment.app,
-      () => `Detach ${attachment.name} (@ref:${addon?.name ?? attachment.addon})`,
-    );
+    await this.config
+      .sync(attachment.app, () => `Detach ${attachment.name} (@ref:${addon?.name ?? attachment.addon})`)
+      .catch(async (error: unknown) => {
+        await this.options.records.attach(attachment, undefined);
+        throw error;
+      });
   }
 
   // --- what providers report ---
@@ -597,13 +617,13 @@ export class Addons implements AddonReports {
     );
   }
 
-  /** Releases all apps that have an add-on with its config vars as they are now. */
+  /** Releases all apps that have an add-on with its config vars as they are now, which is what has happened already. */
   private async syncAll(
     addon: AddonRecord,
     describe = (names: readonly string[]): string => `Update ${names.join(', ')} by ${addon.service}`,
   ): Promise<void> {
     const apps = attachmentsOfAddon(await this.snapshot(), addon.id).map(({ app }) => app);
-    for (const app of new Set(apps)) await this.config.sync(app, describe);
+    for (const app of new Set(apps)) await this.config.sync(app, describe, { skipsPhase: true });
   }
 
   private async rejectSecond(app: AppRecord, service: CatalogService): Promise<void> {

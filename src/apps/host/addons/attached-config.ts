@@ -1,9 +1,16 @@
 /** The config vars that add-ons give to apps, brought into the apps' releases. */
 import type { AppId } from '../../../logs/store/contract.ts';
-import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
+import type { AppRegistry } from '../../records/app-registry.ts';
 import { applyConfigChange } from '../../records/config-change.ts';
 import type { Releases } from '../../records/release-history.ts';
-import { attachedNames, ownConfig, type ReleasedAddon } from '../../records/release-record.ts';
+import {
+  attachedNames,
+  ownConfig,
+  type ReleaseChange,
+  type ReleasedAddon,
+  type ReleaseRecord,
+} from '../../records/release-record.ts';
+import type { ReleaseMaker, ReleaseOptions } from '../contract.ts';
 import { attachedConfigVars } from './catalog/find-service.ts';
 import { type AddonRecords, type AddonSnapshot, attachmentsOfApp } from './model/addon-records.ts';
 
@@ -11,10 +18,7 @@ interface AttachedConfigOptions {
   readonly records: AddonRecords;
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
-  readonly rollOut: (
-    app: AppRecord,
-    release: { readonly version: number; readonly description: string },
-  ) => Promise<void>;
+  readonly release: ReleaseMaker['release'];
 }
 
 export class AttachedConfig {
@@ -34,10 +38,14 @@ export class AttachedConfig {
   /**
    * Makes a release of an app, unless its current one has the config vars of its add-ons as they are.
    * @param describe from the names of the attachments that it is about: those whose config vars differ
-   * @param quiet it isn't rolled out, since the app will be started anyway
+   * @throws TailraceError `release_failed` when the release command of the app fails: then its config vars are as before
    */
-  sync(app: AppId, describe: (names: readonly string[]) => string, { quiet = false } = {}): Promise<void> {
-    const work = (this.queues.get(app) ?? Promise.resolve()).then(() => this.syncNow(app, describe, quiet));
+  sync(
+    app: AppId,
+    describe: (names: readonly string[]) => string,
+    options: ReleaseOptions = {},
+  ): Promise<void> {
+    const work = (this.queues.get(app) ?? Promise.resolve()).then(() => this.syncNow(app, describe, options));
     const settled = work.catch(() => undefined);
     this.queues.set(app, settled);
     void settled.then(() => {
@@ -49,23 +57,21 @@ export class AttachedConfig {
   private async syncNow(
     app: AppId,
     describe: (names: readonly string[]) => string,
-    quiet: boolean,
+    options: ReleaseOptions,
   ): Promise<void> {
-    const { records, appRegistry, releases, rollOut } = this.options;
+    const { records, appRegistry, release } = this.options;
     const record = await appRegistry.findApp(app);
     if (!record) return;
     const snapshot = await records.snapshot();
     const attached = attachedTo(snapshot, app);
-    let changed = false;
-    const release = await releases.add(app, (current) => {
+    const change = (current: ReleaseRecord): ReleaseChange | undefined => {
       const before = attachedNames(current);
       const names = Object.keys(attached.config);
       const differing = [
         ...names.filter((name) => !before.has(name) || current.config[name] !== attached.config[name]),
         ...[...before].filter((name) => !(name in attached.config)),
       ];
-      changed = differing.length > 0;
-      if (!changed) return undefined;
+      if (differing.length === 0) return undefined;
       const attachmentNames = attachmentsOfApp(snapshot, app)
         .map(({ name }) => name)
         .filter((name) => differing.some((one) => one === name || one.startsWith(`${name}_`)));
@@ -74,8 +80,8 @@ export class AttachedConfig {
         config: applyConfigChange(ownConfig(current), attached.config),
         addons: attached.addons,
       };
-    });
-    if (changed && !quiet) await rollOut(record, release);
+    };
+    await release(record, change, options);
   }
 }
 

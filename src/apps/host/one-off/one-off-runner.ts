@@ -91,7 +91,7 @@ export class OneOffRunner {
     const id = randomUUID();
     const name = `${request.type}.${this.nextNumber++}`;
     const rendezvous = request.attach ? await this.openRendezvous() : undefined;
-    const workspace = await (releaseSpec.createWorkspace?.(id) ?? {
+    const workspace = await (releaseSpec.createWorkspace?.(id, request.type) ?? {
       folder: releaseSpec.cwd,
       env: {},
       remove: async () => {},
@@ -118,6 +118,7 @@ export class OneOffRunner {
       name,
       type: request.type,
       command: request.command,
+      size: request.size,
       profileScript: releaseSpec.profileScript,
       cwd: workspace.folder,
       env,

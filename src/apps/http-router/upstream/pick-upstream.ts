@@ -29,7 +29,8 @@ export function pickUpstream(
   const candidates = healthy.length > 0 ? healthy : up;
   if (candidates.length > 0) return candidates[Math.floor(random() * candidates.length)];
   if (app.desiredWebDynos() === 0) return failures.noDynos;
-  if (dynos.length === 0 || dynos.some((dyno) => dyno.state !== 'up' && dyno.state !== 'crashed'))
-    return 'wait';
-  return dynos.every((dyno) => dyno.state === 'crashed') ? failures.crashed : lastFailure;
+  // One that crashed is started again, but who knows when; one that was stopped isn't.
+  const hasEnded = ({ state }: Upstream): boolean => state === 'crashed' || state === 'down';
+  if (dynos.length === 0 || dynos.some((dyno) => dyno.state !== 'up' && !hasEnded(dyno))) return 'wait';
+  return dynos.every(hasEnded) ? failures.crashed : lastFailure;
 }

@@ -1,9 +1,9 @@
 /** Which lines a drain gets: by source, dyno and level (syslog/line-filter.ts), by a sample, and by patterns. */
 import { RE2JS } from 're2js';
+import { hasColors, stripColors } from '../../../common/text/colors.ts';
 import type { Sequence } from '../../store/contract.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
 import { LineFilter } from '../../syslog/line-filter.ts';
-import { hasColors, stripColors } from '../../syslog/message-text.ts';
 import type { DrainOptions } from '../options/drain-options.ts';
 
 /** Decides line by line; the line is under the cursor. */

@@ -17,9 +17,6 @@ const UNPACKED_BYTES = 131_072;
 /** Zstandard frames in a body: each is unpacked on its own. */
 const ZSTD_FRAMES_MAX = 1_000;
 
-/** Bytes of a rejected body that are still read. */
-const DISCARD_BYTES_MAX = 64 * 1_048_576;
-
 /** Zstandard is in Node 22.15 and later. */
 const zstd: unknown = 'zstdDecompress' in zlib ? zlib.zstdDecompress : undefined;
 export const DECOMPRESSORS: Readonly<Record<string, Decompress>> = {
@@ -80,18 +77,6 @@ async function unpack(
   return parts.length === 1 ? parts[0] : Buffer.concat(parts);
 }
 
-/**
- * Reads and discards what is left of a rejected body: a connection that is closed while the sender still writes is reset, and the
- * sender never reads the response. One that sends more than `maxBytes` is disconnected all the same.
- */
-export function discardRemainingBody(request: IncomingMessage, maxBytes = DISCARD_BYTES_MAX): void {
-  let left = maxBytes;
-  request.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) request.destroy();
-  });
-}
-
 function collect(request: IncomingMessage, maxBytes: number, memory: BodyReservation): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let first: Buffer | undefined;
@@ -103,7 +88,7 @@ function collect(request: IncomingMessage, maxBytes: number, memory: BodyReserva
         if (size > maxBytes) throw tooLarge(maxBytes);
         memory.add(chunk.length);
       } catch (error) {
-        request.removeAllListeners('data'); // the rest is for `discardRemainingBody`
+        request.removeAllListeners('data'); // the rest is for `discardBody`
         reject(error);
         return;
       }

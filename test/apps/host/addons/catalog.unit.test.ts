@@ -34,7 +34,13 @@ describe('the catalog', () => {
     [
       'sendgrid',
       'mailgun',
-      ['SENDGRID_USERNAME', 'SENDGRID_PASSWORD', 'SENDGRID_SMTP_SERVER', 'SENDGRID_SMTP_PORT'],
+      [
+        'SENDGRID_USERNAME',
+        'SENDGRID_PASSWORD',
+        'SENDGRID_SMTP_SERVER',
+        'SENDGRID_SMTP_PORT',
+        'SENDGRID_SMTP_CA_CERT',
+      ],
     ],
   ])('%s is %s', (typed, service, vars) => {
     expect(requirePlan(CATALOG, typed).service.name).toBe(service);

@@ -57,5 +57,9 @@ test('a dyno that starts or stops, or that does not exist yet, is worth waiting 
 test('what is wrong is named when no dyno is left', () => {
   expect(pick([], { desired: 0 })).toBe(failures.noDynos);
   expect(pick(['crashed', 'crashed'])).toBe(failures.crashed);
+  expect(pick(['down'])).toBe(failures.crashed);
+  expect(pick(['down', 'crashed'])).toBe(failures.crashed);
+  expect(pick(['down', 'starting'])).toBe('wait');
+  expect(pick(['down', 'up'])).toBe('web.2');
   expect(pick(['up', 'crashed'], { tried: ['web.1'] })).toBe(failures.connectTimeout);
 });

@@ -1,8 +1,9 @@
 /** What SDKs talk to: `/api/1/envelope/`, `/api/1/store/`, `/api/1/security/`, with the public key of the DSN. */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { discardBody } from '../../../../common/http/discard-body.ts';
 import { BodyMemory } from '../../../../logs/sources/bodies/body-memory.ts';
-import { discardRemainingBody, readBody } from '../../../../logs/sources/bodies/read-body.ts';
+import { readBody } from '../../../../logs/sources/bodies/read-body.ts';
 import { readEventId } from '../event/error-event.ts';
 import { EVENT_DECOMPRESSORS, readPackedEvent } from './body-codings.ts';
 import { envelopeKeyOf, requestKeyOf } from './credentials.ts';
@@ -48,7 +49,7 @@ export function ingestRoutes(server: FastifyInstance, intake: ErrorIntake, publi
     reply.headers(CORS_HEADERS);
   });
   server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
-    discardRemainingBody(request.raw);
+    void discardBody(request.raw);
     return sendError(error, reply);
   });
 

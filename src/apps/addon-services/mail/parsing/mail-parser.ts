@@ -9,6 +9,8 @@ const PROGRAM = join(PACKAGE_ROOT, 'dist', 'bundle', 'addon-mail-parser.js');
 const TIMEOUT_MS = 10_000;
 const HEAP_MB_MAX = 256;
 const WAITING_MAX = 100;
+/** A thread without work ends after this time: it holds the last mail. */
+const IDLE_MS = 60_000;
 
 /** A mail in a file, and what is wanted of it. */
 export interface MailJob {
@@ -63,8 +65,13 @@ export class MailParser {
 
   private sendNext(): void {
     if (this.current) return;
+    clearTimeout(this.timer);
     this.current = this.queue.shift();
-    if (!this.current) return;
+    if (!this.current) {
+      this.timer = setTimeout(() => this.stop(), IDLE_MS);
+      this.timer.unref();
+      return;
+    }
     this.worker ??= this.startWorker();
     this.timer = setTimeout(() => this.fail('its parts are too many, or too deep in each other'), TIMEOUT_MS);
     this.worker.postMessage(this.current.job);
@@ -79,7 +86,6 @@ export class MailParser {
     worker.on('message', (reply: MailReply) => {
       const done = this.current;
       if (this.worker !== worker || !done) return;
-      clearTimeout(this.timer);
       this.current = undefined;
       if ('failure' in reply) done.reject(unreadable(reply.failure));
       else done.resolve(reply.result);
@@ -93,11 +99,16 @@ export class MailParser {
     return worker;
   }
 
-  /** Ends the thread; the next mail gets a new one. */
-  private fail(reason: string): void {
+  /** The next mail gets a new one. */
+  private stop(): void {
     clearTimeout(this.timer);
     void this.worker?.terminate();
     this.worker = undefined;
+  }
+
+  /** Ends the thread over the mail that it has. */
+  private fail(reason: string): void {
+    this.stop();
     const failed = this.current;
     this.current = undefined;
     failed?.reject(unreadable(reason));

@@ -1,9 +1,10 @@
 /** Add-on services that are programs of this package: `src/apps/addon-services`. */
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
-import { reasonOf, TailraceError } from '../../../../common/errors.ts';
 import { PACKAGE_ROOT } from '../../../../common/package-info.ts';
+import { shellQuote } from '../../../../common/text/shell-quote.ts';
 import { APP_PRIORITY } from '../../../processes/output/line-sink.ts';
+import { askService } from './ask-service.ts';
 import type { AddonLines, LocalInstance, ProcessService } from './local-service.ts';
 
 /** `user` (RFC 5424 section 6.2.1). */
@@ -44,27 +45,23 @@ export function ownProgram(
   };
 }
 
-const ASK_TIMEOUT_MS = 5_000;
-
 /**
  * What its page answers with, as JSON.
  * @param path `api/status`
  * @throws TailraceError `unavailable`
  */
-export async function askOwnProgram<T>(
+export function askOwnProgram<T>(
   { name, port, pagePort = port, password }: LocalInstance,
   path: string,
 ): Promise<T> {
-  try {
+  return askService(name, async (late) => {
     const response = await fetch(`http://127.0.0.1:${pagePort}/${path}`, {
       headers: { authorization: `Bearer ${password}` },
-      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+      signal: late,
     });
     if (!response.ok) throw new Error(`it answers ${response.status}`);
     return (await response.json()) as T;
-  } catch (error) {
-    throw new TailraceError('unavailable', `${name} doesn't answer: ${reasonOf(error)}`, { cause: error });
-  }
+  });
 }
 
 /** A secret of an add-on for one purpose, from which its others can't be guessed: 32 hexadecimal digits. */
@@ -82,9 +79,4 @@ function severityReader(lines: AddonLines): { line(text: string): void; end(): v
     },
     end: () => undefined,
   };
-}
-
-/** A word for a shell, whatever is in it. */
-export function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -50,7 +50,11 @@ export const mailService: ProcessService = {
     password: loginPassword(instance),
     ...(hasTls(instance) ? { ca: authorityOf(instance) } : {}),
   }),
-  message: ({ name }) => `Every mail sent to it stays there: look with tailrace addons:open ${name}.`,
+  message: (instance) => {
+    const kept = `Every mail sent to it stays there: look with tailrace addons:open ${instance.name}.`;
+    if (!hasTls(instance)) return kept;
+    return `${kept} It offers STARTTLS; a client that checks certificates needs the config var that ends with CA_CERT, or the plan ${PLAN_WITHOUT_TLS}.`;
+  },
   async info(instance) {
     const status = await statusOf(instance);
     return [

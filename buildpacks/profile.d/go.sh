@@ -1,0 +1,2 @@
+# The programs that the app was built to.
+export PATH="$HOME/bin:$PATH"

@@ -1,0 +1,53 @@
+/** What a build looks at in the app's folder. Links aren't followed out of it: a buildpack may have made one. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from '../../../common/errors.ts';
+import { findLinkOut } from '../linked-out.ts';
+import { BuildError } from './build-error.ts';
+
+/** More than any file that says how an app is built. */
+const TEXT_BYTES_MAX = 64 * 1_048_576;
+
+/** Names of what is in the app's top folder. */
+export async function listTopFolder(folder: string): Promise<ReadonlySet<string>> {
+  return new Set(await readdir(folder));
+}
+
+/** A file's text without byte order mark; undefined when there is none. @throws BuildError when it is no small file */
+export async function readAppText(folder: string, name: string): Promise<string | undefined> {
+  const file = join(folder, name);
+  const linkOut = await findLinkOut(folder, [name]);
+  if (linkOut !== undefined) throw new BuildError(linkOut);
+  try {
+    const found = await stat(file);
+    if (!found.isFile()) throw new BuildError(`${name} must be a file.`);
+    if (found.size > TEXT_BYTES_MAX) throw new BuildError(`${name} is larger than 64 MB.`);
+    return (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
+  } catch (error) {
+    if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes(systemCode(error))) return undefined;
+    throw error;
+  }
+}
+
+/** An object in a file of JSON; undefined when there is no file. @throws BuildError when it is something else */
+export async function readAppJson(
+  folder: string,
+  name: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const text = await readAppText(folder, name);
+  return text === undefined ? undefined : parseJsonObject(text, name);
+}
+
+/** @throws BuildError when the text of the file `name` is no object */
+export function parseJsonObject(text: string, name: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BuildError(`${name} is no JSON (${reason}): correct it, and commit it.`, { cause: error });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new BuildError(`${name} must hold one object, {…}.`);
+  return value as Readonly<Record<string, unknown>>;
+}

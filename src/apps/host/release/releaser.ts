@@ -1,0 +1,199 @@
+/**
+ * Makes releases: every change of an app's code, config vars or add-ons goes through here. If its slug has a `release` process type,
+ * that command runs before the release counts, and decides whether it does.
+ */
+import { randomBytes } from 'node:crypto';
+import { TailraceError } from '../../../common/errors.ts';
+import type { Log } from '../../../common/log.ts';
+import type { AppId, Store } from '../../../logs/store/contract.ts';
+import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
+import { GrowingText } from '../../records/growing-text.ts';
+import type { Releases } from '../../records/release-history.ts';
+import {
+  RELEASE_COMMAND_TIMEOUT_MS,
+  type ReleaseChange,
+  type ReleaseRecord,
+  rolledBackConfig,
+} from '../../records/release-record.ts';
+import { type SlugRecord, slugRecordKey } from '../../records/slug-record.ts';
+import type { ReleaseMaker, ReleaseOptions } from '../contract.ts';
+import type { ReleasePhases } from './release-phases.ts';
+
+/** What a release command says, as far as it is kept while it runs. */
+const OUTPUT_CHARS_MAX = 1_000_000;
+/** When others change the app at once. */
+const ATTEMPTS_MAX = 20;
+
+/** What runs the apps. */
+interface ReleaseHost {
+  readonly slugFiles: { has(id: string): boolean };
+  readonly releasePhases: ReleasePhases;
+  isLocalApp(app: AppId): boolean;
+  deployRelease(app: AppRecord): Promise<void>;
+}
+
+interface ReleaserOptions {
+  readonly store: Store;
+  readonly appRegistry: AppRegistry;
+  readonly releases: Releases;
+  readonly dynoManager: ReleaseHost;
+  /** This server, for good. */
+  readonly server: () => string;
+  readonly logToApp: (app: AppId, message: string) => void;
+  readonly owner: string;
+  readonly log: Log;
+}
+
+/** A slug's release command. */
+interface ReleaseCommand {
+  readonly slug: string;
+  readonly command: string;
+}
+
+export class Releaser implements ReleaseMaker {
+  private readonly options: ReleaserOptions;
+  /** The last release of each app that is being made: the next one begins with its result. */
+  private readonly queues = new Map<AppId, Promise<unknown>>();
+  /** By app and version. */
+  private readonly running = new Map<string, GrowingText>();
+
+  constructor(options: ReleaserOptions) {
+    this.options = options;
+  }
+
+  /** Releases whose command ran when the server died have failed. To be called before any are made. */
+  async open(apps: readonly AppRecord[]): Promise<void> {
+    const { releases, logToApp, server } = this.options;
+    for (const app of apps)
+      for (const release of await releases.list(app.id)) {
+        if (release.status !== 'pending' || release.server !== server()) continue;
+        const text = `The server died during the release command of v${release.version}: it isn't released.`;
+        if (await releases.finish(app.id, release.version, 'failed', `${text}\n`)) logToApp(app.id, text);
+      }
+  }
+
+  release(
+    app: AppRecord,
+    change: (current: ReleaseRecord) => ReleaseChange | undefined,
+    options: ReleaseOptions = {},
+  ): Promise<ReleaseRecord> {
+    const before = this.queues.get(app.id) ?? Promise.resolve();
+    const work = before.then(() => this.releaseNow(app, change, options));
+    const settled = work.catch(() => undefined);
+    this.queues.set(app.id, settled);
+    void settled.then(() => {
+      if (this.queues.get(app.id) === settled) this.queues.delete(app.id);
+    });
+    return work;
+  }
+
+  rollBack(app: AppRecord, to: ReleaseRecord): Promise<ReleaseRecord> {
+    return this.release(app, (current) => {
+      if (current.version === to.version)
+        throw new TailraceError(
+          'invalid_params',
+          `v${to.version} is the current release already: choose an earlier one.`,
+        );
+      // What add-ons give is of now: a database isn't rolled back.
+      const config = rolledBackConfig(to, current);
+      return { description: `Rollback to v${to.version}`, slug: to.slug, config };
+    });
+  }
+
+  output(app: AppId, version: number): AsyncGenerator<string> | undefined {
+    return this.running.get(`${app} ${version}`)?.read();
+  }
+
+  private async releaseNow(
+    app: AppRecord,
+    change: (current: ReleaseRecord) => ReleaseChange | undefined,
+    options: ReleaseOptions,
+  ): Promise<ReleaseRecord> {
+    const { releases, appRegistry, dynoManager, logToApp, owner } = this.options;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      // While this waited for its turn it may have been destroyed.
+      await appRegistry.getApp(app.id);
+      const current = await releases.current(app.id);
+      const requested = change(current);
+      if (!requested) return current;
+      const slug = requested.slug === undefined ? current.slug : requested.slug;
+      const command = options.skipsPhase ? undefined : await this.commandOf(app.id, slug);
+      const pending = command && {
+        status: 'pending' as const,
+        server: this.options.server(),
+        output: randomBytes(24).toString('base64url'),
+      };
+      let isMade = false;
+      const release = await releases.add(app.id, (now) => {
+        isMade = now.id === current.id;
+        return isMade ? { ...requested, ...pending } : undefined;
+      });
+      // Another server has made one meanwhile.
+      if (!isMade) continue;
+      if (command) await this.runPhase(app, release, command, options);
+      if (options.isQuiet) return release;
+      logToApp(app.id, `${release.description} by user ${owner}`);
+      logToApp(app.id, `Release v${release.version} created by user ${owner}`);
+      // It may have been renamed or destroyed while the command ran.
+      const latest = command ? await appRegistry.findApp(app.id) : app;
+      if (latest) await dynoManager.deployRelease(latest);
+      return command ? releases.get(app.id, String(release.version)) : release;
+    }
+    throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
+  }
+
+  /** @throws TailraceError `release_failed` */
+  private async runPhase(
+    app: AppRecord,
+    release: ReleaseRecord,
+    { slug, command }: ReleaseCommand,
+    options: ReleaseOptions,
+  ): Promise<void> {
+    const { releases, dynoManager, logToApp, owner, log } = this.options;
+    const { version, config } = release;
+    const text = new GrowingText(OUTPUT_CHARS_MAX);
+    const key = `${app.id} ${version}`;
+    this.running.set(key, text);
+    logToApp(app.id, `Running release v${version} commands by user ${owner}`);
+    options.onPhase?.();
+    log.info({ app: app.name, version }, 'release command started');
+    let reason: string;
+    try {
+      const status = await dynoManager.releasePhases.run({
+        app: app.id,
+        version,
+        slug,
+        command,
+        config,
+        timeoutMs: RELEASE_COMMAND_TIMEOUT_MS,
+        onLine: (line) => {
+          text.append(line);
+          options.onLine?.(line);
+        },
+      });
+      reason = status === 0 ? '' : `status ${status}`;
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error);
+    }
+    log.info({ app: app.name, version, reason }, 'release command ended');
+    const status = reason === '' ? 'succeeded' : 'failed';
+    const isFinished = await releases.finish(app.id, version, status, text.toString()).finally(() => {
+      text.end();
+      this.running.delete(key);
+    });
+    if (isFinished && reason === '') return;
+    logToApp(app.id, `Release v${version} failed: ${release.description} by user ${owner}`);
+    throw new TailraceError(
+      'release_failed',
+      `The release command failed (${reason || 'its release was given up meanwhile'}): v${version} isn't released, and the app stays as it is.`,
+    );
+  }
+
+  /** The command that a slug wants to have run; undefined for none, or if the slug isn't on this machine. */
+  private async commandOf(app: AppId, slug: string | null): Promise<ReleaseCommand | undefined> {
+    const { store, dynoManager } = this.options;
+    if (slug === null || dynoManager.isLocalApp(app) || !dynoManager.slugFiles.has(slug)) return undefined;
+    const command = (await store.get<SlugRecord>(app, slugRecordKey(slug)))?.value.processTypes.release;
+    return command === undefined ? undefined : { slug, command };
+  }
+}
