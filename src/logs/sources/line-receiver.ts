@@ -107,6 +107,7 @@ export class LineReceiver implements RecordSink {
   private readonly sourceResolver: SourceResolver | undefined;
   private readonly rateLimiter: LineAdmission | undefined;
   private readonly targetFor: (app: AppId) => LineTarget;
+  /** The lines have structured data, and times as RFC 5424 has them: they are not in the form of Heroku's drains. */
   private readonly fastPathAllowed: boolean;
   private target: LineTarget | undefined;
   private appCounters: AppCounters | undefined;
@@ -296,7 +297,7 @@ export class LineReceiver implements RecordSink {
   /** Takes a line whose header has been scanned. */
   private takeScanned(bytes: Uint8Array, start: number, end: number): FrameOutcome {
     const { header } = this;
-    if (header.hostStart - header.timeStart === DATE_FIELD_BYTES) {
+    if (header.hostStart - header.timeStart === DATE_FIELD_BYTES && this.fastPathAllowed) {
       const joined = joinDateAndTime(bytes, start, end, header);
       if (joined) return this.takeScanned(joined, 0, joined.length);
     }
