@@ -323,6 +323,7 @@ async function openApps(
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
     addons: {
       randomName: randomAppName,
+      backupPolicy: new TargetPolicy(settings.allowPrivateDrains, 'backups may not be fetched from'),
       release: (app, change, options) => releaser.release(app, change, options),
       logToApp,
       setLogDrain: (addon, url, token) =>

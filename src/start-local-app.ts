@@ -9,9 +9,9 @@ import { DynoPidFile } from './apps/processes/pid-file.ts';
 import { APP_NAME_PATTERN } from './apps/records/app-registry.ts';
 import type { Config } from './apps/records/release-record.ts';
 import { TailraceError } from './common/errors.ts';
+import { stripColors } from './common/text/colors.ts';
 import { LineFilter } from './logs/syslog/line-filter.ts';
 import { PLAIN_TEXT_ENCODINGS, STRING_ENCODING } from './logs/tails/output/encodings.ts';
-import { stripColors } from './logs/tails/output/sanitize.ts';
 import { TailSession, type TailSink } from './logs/tails/tail-session.ts';
 import type { RunningServer } from './server.ts';
 

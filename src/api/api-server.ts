@@ -6,9 +6,15 @@ import { TailraceError } from '../common/errors.ts';
 import { discardBody } from '../common/http/discard-body.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
-import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
+import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
+import { BackupLinks } from './addons/backup-links.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import {
+  backupFileRoutes,
+  databaseTransferRoutes,
+  type TransferRouteDependencies,
+} from './addons/database-transfers.ts';
 import { addonPageRoutes } from './addons/pages.ts';
 import { authorizeKeyOrPartner } from './addons/partner-access.ts';
 import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
@@ -139,7 +145,7 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
 /** What all resources together work with: each file of routes declares its own. */
 export interface ApiDependencies
   extends AddonDrainRouteDependencies,
-    Omit<AddonRouteDependencies, 'addonLinks'>,
+    Omit<TransferRouteDependencies, 'addonLinks' | 'backupLinks'>,
     AppRouteDependencies,
     AppSetupRouteDependencies,
     AuthorizationRouteDependencies,
@@ -171,6 +177,7 @@ export async function registerApiRoutes(
   const dependencies = {
     ...apiDependencies,
     sourceNames: new SourceNames(),
+    backupLinks: new BackupLinks(),
     addonLinks: new SingleUseTickets<string>({ lifetimeMs: ADDON_LINK_MS }),
   };
   const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
@@ -214,6 +221,7 @@ export async function registerApiRoutes(
       partnerRoutes,
       attachmentRoutes,
       dataServiceRoutes,
+      databaseTransferRoutes,
       buildRoutes,
       buildpackRoutes,
       domainRoutes,
@@ -240,6 +248,7 @@ export async function registerApiRoutes(
   buildpackRegistryRoutes(server);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
+  backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   releaseOutputRoutes(server, dependencies);
   gitRoutes(

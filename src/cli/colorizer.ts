@@ -1,4 +1,4 @@
-import { stripColors } from '../logs/tails/output/sanitize.ts';
+import { stripColors } from '../common/text/colors.ts';
 
 const RESET = '\x1b[0m';
 const DIM = '\x1b[2m';

@@ -83,6 +83,14 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'pg:psql redis:cli pg:info pg pg:promote redis:info redis redis:promote',
       async () => (await import('./addons/databases.ts')).databaseCommands,
     ],
+    [
+      'pg:backups pg:backups:capture pg:backups:restore pg:backups:download pg:backups:info pg:backups:delete pg:backups:cancel pg:backups:url pg:backups:schedule pg:backups:schedules pg:backups:unschedule',
+      async () => (await import('./addons/backups.ts')).backupCommands,
+    ],
+    [
+      'pg:reset pg:wait pg:credentials:url pg:ps pg:locks pg:kill pg:killall',
+      async () => (await import('./addons/database-tools.ts')).databaseToolCommands,
+    ],
   ],
   'Dynos:': [
     ['ps', async () => (await import('./dynos/ps.ts')).psCommand],

@@ -69,6 +69,7 @@ interface DynoManagerOptions {
   /** What add-ons need of the rest of the server. */
   readonly addons: Pick<
     CreateAddonsOptions,
+    | 'backupPolicy'
     | 'logInput'
     | 'logToApp'
     | 'onRemoved'

@@ -13,7 +13,13 @@ import { withDefaultHeader } from '../syslog/default-header.ts';
 import { HOSTNAME_BYTES_MAX, storedHeaderField } from '../syslog/fields/header-field.ts';
 import { maskTokens } from '../syslog/fields/token-text.ts';
 import { hasByteOrderMark, hasPriority, MARK_BYTES } from '../syslog/frame-boundary.ts';
-import { SyslogHeader, scanHeader, scanHerokuDrainHeader } from '../syslog/header.ts';
+import {
+  DATE_FIELD_BYTES,
+  joinDateAndTime,
+  SyslogHeader,
+  scanHeader,
+  scanHerokuDrainHeader,
+} from '../syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
 import { decodeFrames, type RecordSink } from '../syslog/wasm/wasm-codec.ts';
 import { type AppCounters, countersForApp } from './app-counters.ts';
@@ -101,6 +107,7 @@ export class LineReceiver implements RecordSink {
   private readonly sourceResolver: SourceResolver | undefined;
   private readonly rateLimiter: LineAdmission | undefined;
   private readonly targetFor: (app: AppId) => LineTarget;
+  /** The lines have structured data, and times as RFC 5424 has them: they are not in the form of Heroku's drains. */
   private readonly fastPathAllowed: boolean;
   private target: LineTarget | undefined;
   private appCounters: AppCounters | undefined;
@@ -289,7 +296,12 @@ export class LineReceiver implements RecordSink {
 
   /** Takes a line whose header has been scanned. */
   private takeScanned(bytes: Uint8Array, start: number, end: number): FrameOutcome {
-    const logSource = this.matcher.match(bytes, this.header, end, this.router.tokensVersion);
+    const { header } = this;
+    if (header.hostStart - header.timeStart === DATE_FIELD_BYTES && this.fastPathAllowed) {
+      const joined = joinDateAndTime(bytes, start, end, header);
+      if (joined) return this.takeScanned(joined, 0, joined.length);
+    }
+    const logSource = this.matcher.match(bytes, header, end, this.router.tokensVersion);
     if (logSource) return this.add(bytes, start, end, logSource);
     const outcome = this.resolveAndAdd(bytes, start, end);
     if (outcome === FrameOutcome.unknownSource) this.refuse(outcome);

@@ -11,7 +11,7 @@ import {
 import { STRUCTURED_DATA_BYTES_MAX, writeStructuredData } from './fields/structured-data.ts';
 import { maskTokens } from './fields/token-text.ts';
 import type { SyslogHeader } from './header.ts';
-import { isTimestamp, timestampBytes } from './timestamp.ts';
+import { isTimestamp, mendTimestamp, timestampBytes } from './timestamp.ts';
 
 const SPACE = 0x20;
 const DASH = 0x2d;
@@ -248,7 +248,7 @@ export class BatchBuilder {
     this.end = text;
     this.putPriority(header.priority);
     if (isTimestamp(from, timeStart, hostStart - 1)) this.put(from, timeStart, hostStart);
-    else this.putField(timestampBytes(Date.now()));
+    else this.putField(mendTimestamp(from, timeStart, hostStart - 1) ?? timestampBytes(Date.now()));
     const hostAt = this.end - text;
     this.putHeaderField(from, hostStart, sourceStart - 1, HOSTNAME_BYTES_MAX, host);
     const sourceAt = this.end - text;

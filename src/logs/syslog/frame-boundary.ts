@@ -126,6 +126,14 @@ export function lookBehind(bytes: Uint8Array, at: number): Behind {
   return byte === MARK && hasByteOrderMark(bytes, at) !== false ? Behind.frame : Behind.nothing;
 }
 
+/** Is there a count at `at`, and a frame, or the end of the bytes, where it says that its own frame ends? */
+export function fitsCount(bytes: Uint8Array, at: number): boolean {
+  const countEnd = digitsEnd(bytes, at);
+  if (countEnd === at || countEnd - at > COUNT_DIGITS_MAX || bytes[countEnd] !== SPACE) return false;
+  const end = countEnd + 1 + readCount(bytes, at, countEnd);
+  return end <= bytes.length && lookBehind(bytes, end) === Behind.frame;
+}
+
 /** What is at the digits at `from`: behind a frame without a PRI another one has to begin, or what separates frames. */
 function lookAtCounts(bytes: Uint8Array, from: number): Behind {
   const { length } = bytes;

@@ -19,6 +19,7 @@ import {
   findFrame,
   findFramesToEnd,
   findLineWithPriority,
+  fitsCount,
   hasByteOrderMark,
   hasPriority,
   isBehindCount,
@@ -173,9 +174,21 @@ export class FrameScanner {
     // One space is the rule; some have more.
     while (bytes[i] === SPACE && i - content < SPACES_MAX) i++;
     if (i > content) isPriority = hasPriority(bytes, i);
+    if (isPriority && this.areSpacesCounted(content, i, count)) return this.counted(i, content + count);
     if (isPriority) return this.takeCounted(i, count, digits);
     if (isPriority === undefined && this.patience !== Patience.ended) return FrameStatus.partial;
     return this.takeBare(content, count);
+  }
+
+  /** Are the spaces before the PRI at `priorityAt` the frame's own? Only with them is a frame, or nothing more, behind it. */
+  private areSpacesCounted(content: number, priorityAt: number, count: number): boolean {
+    const { bytes } = this;
+    const end = content + count;
+    if (end <= priorityAt || end > bytes.length) return false;
+    if (end === bytes.length) return this.patience !== Patience.wait;
+    if (lookBehind(bytes, end) !== Behind.frame) return false;
+    // A digit of the message may look like one of the next count, and the other way round.
+    return lookBehind(bytes, priorityAt + count) !== Behind.frame || fitsCount(bytes, end);
   }
 
   /** The frame with a PRI whose content begins at `content`. */

@@ -13,6 +13,8 @@ const ZERO = 0x30;
 const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;
 const DASH = 0x2d;
+const COLON = 0x3a;
+const CAPITAL_T = 0x54;
 const DELETE = 0x7f;
 const OPEN_BRACKET = 0x5b;
 
@@ -133,6 +135,30 @@ export function scanHerokuDrainHeader(
   header.hasCleanData = false;
   header.mayHoldToken = false;
   return true;
+}
+
+/** Bytes of a date and the space behind it: a line whose time is so short has no clock in it, see {@link joinDateAndTime}. */
+export const DATE_FIELD_BYTES = 11;
+
+/**
+ * The line with one word as its time, when its date and clock are two, `>1 2012-12-10 03:00:48 host`, so that the clock was taken for the
+ * host; `header` is scanned again then. Undefined for other lines.
+ */
+export function joinDateAndTime(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  header: SyslogHeader,
+): Buffer | undefined {
+  const { timeStart, hostStart, sourceStart } = header;
+  if (bytes[timeStart + 4] !== DASH || bytes[timeStart + 7] !== DASH) return undefined;
+  if (sourceStart - hostStart < 9 || bytes[hostStart + 2] !== COLON || bytes[hostStart + 5] !== COLON)
+    return undefined;
+  const line = Buffer.from(bytes.subarray(start, end));
+  line[hostStart - 1 - start] = CAPITAL_T;
+  if (scanHeader(line, 0, line.length, header)) return line;
+  scanHeader(bytes, start, end, header);
+  return undefined;
 }
 
 /** The byte order mark of RFC 5424 section 6.4 says that the message is UTF-8; it isn't part of the text. */

@@ -55,6 +55,46 @@ const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 /** TIME-SECFRAC has up to six digits; the nanoseconds of many senders are kept. */
 const FRACTION_DIGITS_MAX = 9;
 
+/** `2012-12-10T03:00:48` with an offset, `+0100` or `+01:00` or `Z`; without one it is a time of this machine's zone. */
+export function withOffset(exact: string, offset: string | undefined): string {
+  if (offset === undefined) {
+    const ms = Date.parse(exact);
+    return exact + formatOffset(-new Date(Number.isNaN(ms) ? 0 : ms).getTimezoneOffset());
+  }
+  return exact + offset.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
+}
+
+/** `+05:30` for 330 minutes. */
+export function formatOffset(minutes: number): string {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const all = Math.abs(minutes);
+  return `${minutes < 0 ? '-' : '+'}${two(Math.floor(all / 60))}:${two(all % 60)}`;
+}
+
+/** 330 for `+05:30` and `+0530`. */
+export function offsetMinutes(offset: string): number {
+  const minutes = Number(offset.slice(1, 3)) * 60 + Number(offset.slice(-2));
+  return offset[0] === '-' ? -minutes : minutes;
+}
+
+/** RFC 3339 as many write it: without an offset, or without its colon, with a comma. */
+const ALMOST_RFC3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?$/;
+
+/**
+ * What the time `bytes[start, end)` of a header must have been meant to be, as RFC 5424 has it; undefined when that can't be right
+ * either. For what {@link isTimestamp} refuses.
+ */
+export function mendTimestamp(bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
+  if (end - start < 19 || end - start > 64) return undefined;
+  const written = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+  const match = ALMOST_RFC3339.exec(written);
+  if (!match) return undefined;
+  const [, date, clock, fraction, offset] = match;
+  const exact = `${date}T${clock}${fraction ? `.${fraction}` : ''}`;
+  const mended = encoder.encode(withOffset(exact, offset));
+  return isTimestamp(mended, 0, mended.length) ? mended : undefined;
+}
+
 /** Is there such a day? `month` is from 1 to 12. */
 export function isCalendarDay(year: number, month: number, day: number): boolean {
   if (month < 1 || month > 12 || day < 1) return false;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { type LogLevel, logLevelOf, messageLevel } from '../../../src/logs/syslog/level.ts';
 
@@ -47,6 +48,14 @@ const MESSAGES: [string, LogLevel | undefined][] = [
 
 it.each(MESSAGES)('%j is %s', (message, level) => {
   expect(messageLevel(message)).toBe(level);
+});
+
+/** Messages as frameworks and servers write them, and messages that only look like them: null. */
+const FIXTURES: { message: string; level: LogLevel | null }[] = JSON.parse(
+  readFileSync(new URL('../../fixtures/levels.json', import.meta.url), 'utf8'),
+);
+it.each(FIXTURES)('$message is $level', ({ message, level }) => {
+  expect(messageLevel(message) ?? null).toBe(level);
 });
 
 it('uses a severity that was set, and searches the message otherwise', () => {

@@ -89,7 +89,7 @@ describe('lines of RFC 3164', () => {
     [
       'Cisco ASA',
       '<166>Nov 21 2026 08:00:00 fw1 : %ASA-6-302013: Built',
-      `<166>1 ${T} fw1 - - - - : %ASA-6-302013: Built`,
+      `<166>1 ${T} fw1 %ASA-6-302013 - - - Built`,
     ],
     [
       'Cisco IOS',

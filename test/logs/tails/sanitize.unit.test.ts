@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stripColors } from '../../../src/common/text/colors.ts';
 import { hasHiddenCharacter } from '../../../src/common/text/hidden-characters.ts';
-import {
-  sanitize,
-  sanitizeText,
-  stripColors,
-  terminalSafeJson,
-} from '../../../src/logs/tails/output/sanitize.ts';
+import { sanitize, sanitizeText, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
 import { isHiddenCharacter } from '../../../src/logs/tails/output/utf8.ts';
 import { propertyRuns } from '../../support/properties/property-runs.ts';
 

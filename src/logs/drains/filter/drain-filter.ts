@@ -1,5 +1,6 @@
 /** Which lines a drain gets: by source, dyno and level (syslog/line-filter.ts), by a sample, and by patterns. */
 import { RE2JS } from 're2js';
+import { hasColors, stripColors } from '../../../common/text/colors.ts';
 import type { Sequence } from '../../store/contract.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
 import { LineFilter } from '../../syslog/line-filter.ts';
@@ -28,7 +29,10 @@ export function createDrainFilter(options: DrainOptions): LinePredicate | undefi
 function matchesAny(patterns: readonly string[]): LinePredicate {
   const pattern = RE2JS.compile(patterns.map((one) => `(?:${one})`).join('|'));
   // Not with a matcher: that looks for where a match is, step by step.
-  return (line, bytes) => pattern.test(bytes.toString('utf8', line.messageStart, line.textEnd));
+  return (line, bytes) => {
+    const message = bytes.toString('utf8', line.messageStart, line.textEnd);
+    return pattern.test(message) || (hasColors(message) && pattern.test(stripColors(message)));
+  };
 }
 
 /** A number from 0 to 1 for a line, always the same one: a retry has to have the same lines. */

@@ -2,38 +2,15 @@
 import { TailraceError } from '../../../common/errors.ts';
 import { JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { maskTokensInText } from '../../syslog/fields/token-text.ts';
+import { isRecord, readFields } from './json-fields.ts';
 import { LINES_MAX, tooManyLines } from './packed-lines.ts';
-import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
+import { formatStructuredLine, textOrJson } from './structured-line.ts';
 
 const NEWLINE = 0x0a;
 const OPEN_BRACKET = 0x5b;
 const OPEN_BRACE = 0x7b;
 const ELEMENT = 'json@32473';
 const INFO = 6;
-
-/** Names of levels, as syslog's severities. */
-const LEVELS: ReadonlyMap<string, number> = new Map([
-  ['emerg', 0],
-  ['emergency', 0],
-  ['panic', 0],
-  ['alert', 1],
-  ['crit', 2],
-  ['critical', 2],
-  ['fatal', 2],
-  ['err', 3],
-  ['error', 3],
-  ['severe', 3],
-  ['warn', 4],
-  ['warning', 4],
-  ['notice', 5],
-  ['info', INFO],
-  ['information', INFO],
-  ['log', INFO],
-  ['debug', 7],
-  ['fine', 7],
-  ['trace', 7],
-  ['verbose', 7],
-]);
 
 /** An object with nothing but a list under one of these names holds lines, rather than being one. */
 const LIST_NAMES = ['logs', 'events', 'records', 'lines', 'entries', 'messages'];
@@ -148,56 +125,16 @@ export function jsonToSyslogLine(value: unknown, dyno: string | undefined): stri
   });
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undefined): string {
-  const rest = { ...value };
-  const pick = (...names: string[]): unknown => {
-    for (const name of names) {
-      const found = rest[name];
-      if (found === undefined || found === null) continue;
-      delete rest[name];
-      return found;
-    }
-    return undefined;
-  };
-  const message = pick('message', 'msg');
-  const rawTime = pick('time', 'timestamp', 'ts', '@timestamp');
-  const time = parseTimestamp(rawTime);
-  if (rawTime !== undefined && time === undefined) rest.time = rawTime; // no time, or an impossible one: kept as a field
-  const severity = severityOf(pick('level'), pick('severity'));
-  const hostname = pick('hostname', 'host');
-  const ownDyno = pick('dyno');
+  const fields = readFields(value);
+  const { message, data } = fields;
   return formatStructuredLine({
-    severity,
-    time,
-    hostname: typeof hostname === 'string' ? hostname : undefined,
-    dyno: typeof ownDyno === 'string' ? ownDyno : dyno,
+    ...fields,
+    dyno: fields.dyno ?? dyno,
     element: ELEMENT,
-    data: message === undefined ? {} : rest,
-    message: message === undefined ? maskTokensInText(textOrJson(rest)) : textOrJson(message),
+    data: message === undefined ? {} : data,
+    message: message ?? maskTokensInText(textOrJson(data)),
   });
-}
-
-/** `level` is a name or a number of pino's and bunyan's (10 to 60); `severity` a name or syslog's number. */
-function severityOf(level: unknown, severity: unknown): number {
-  for (const value of [level, severity])
-    if (typeof value === 'string') {
-      const known = namedSeverity(value);
-      if (known !== undefined) return known;
-    }
-  const number = typeof level === 'number' ? level : undefined;
-  if (number !== undefined && number >= 10) {
-    if (number >= 60) return 2;
-    if (number >= 50) return 3;
-    if (number >= 40) return 4;
-    return number >= 30 ? INFO : 7;
-  }
-  for (const value of [severity, level])
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 7) return value;
-  return INFO;
 }
 
 function parse(body: Buffer, start: number, end: number, what: string): unknown {
@@ -206,11 +143,6 @@ function parse(body: Buffer, start: number, end: number, what: string): unknown 
   } catch (error) {
     throw noJson(what, error);
   }
-}
-
-/** Syslog's severity for the name of a level, in any case; undefined when it is none. */
-export function namedSeverity(level: string): number | undefined {
-  return LEVELS.get(level.toLowerCase());
 }
 
 function noJson(what: string, cause?: unknown): TailraceError {

@@ -2,7 +2,7 @@
 
 import { TailraceError } from '../../../common/errors.ts';
 import { assertJsonWithinLimits, JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
-import { isRecord, namedSeverity } from './json-lines.ts';
+import { isRecord, namedSeverity } from './json-fields.ts';
 import { assertOtlpWithinLimits, hasFewOtlpMessages, notOtlp } from './otlp-scanner.ts';
 import { decodeOtlpLogs } from './otlp-schema.ts';
 import type { LinePacker } from './packed-lines.ts';

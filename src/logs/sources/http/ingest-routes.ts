@@ -3,6 +3,7 @@
  * crashes next, they are not lost.
  */
 
+import type { TextDecoder } from 'node:util';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
@@ -13,6 +14,7 @@ import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
+import { declaredDecoder, decodeToUtf8, detectDecoder } from '../bodies/body-charset.ts';
 import { BodyMemory, type BodyReservation } from '../bodies/body-memory.ts';
 import { digestRequestInSlices } from '../bodies/digest.ts';
 import { isQuicklyParsed, type ParseJob, parseBody } from '../bodies/parse-body.ts';
@@ -128,6 +130,8 @@ export async function registerIngestRoutes(
     });
     logs.post('/logs', async (request, reply) => {
       await withMemory(request, reply, authorizer, counters, takeRequest);
+      // Winston's HTTP transport, for one, takes anything but 200 for a failure.
+      if (isJsonRequest(request)) return reply.code(200).type('application/json').send('{}');
       return reply.code(204).send();
     });
     logs.post('/v1/logs', async (request, reply) => {
@@ -169,7 +173,9 @@ export async function registerIngestRoutes(
 
   async function takeRequest(pushed: PushedRequest): Promise<void> {
     const { request } = pushed;
-    const format = BODY_FORMATS[contentType(request)];
+    const type = contentType(request);
+    // Without a type it may be JSON, which shows in the body.
+    const format = type === '' ? 'json' : BODY_FORMATS[type];
     const sender = await authorize(pushed);
     if (!format) throw unsupportedContentType(request);
     const { logSource } = sender;
@@ -178,7 +184,11 @@ export async function registerIngestRoutes(
         'bad_request',
         `${format === 'text' ? 'Plain text' : 'JSON'} needs a source token: add ?token=t.… or authenticate with it.`,
       );
-    const body = await admitAndRead(pushed, sender);
+    const declared = format === 'logplex' ? undefined : declaredDecoder(request.headers['content-type']);
+    const received = await admitAndRead(pushed, sender);
+    const decoder = format === 'logplex' ? undefined : (declared ?? detectDecoder(received));
+    const body = decoder ? await decode(pushed, received, decoder) : received;
+    if (type === '' && !beginsAsJson(body)) throw unsupportedContentType(request);
     const dyno = queryText(request, 'dyno');
     if (format === 'logplex') {
       const msgCount = request.headers['logplex-msg-count'];
@@ -229,6 +239,13 @@ export async function registerIngestRoutes(
       bodyMemory.assertSpace();
     });
     return readBody(request.raw, BODY_BYTES_MAX, memory);
+  }
+
+  /** A body in UTF-8. */
+  async function decode({ memory }: PushedRequest, body: Buffer, decoder: TextDecoder): Promise<Buffer> {
+    const decoded = await decodeToUtf8(body, decoder, BODY_BYTES_MAX);
+    memory.add(decoded.length);
+    return decoded;
   }
 
   async function parseAndStore(
@@ -328,6 +345,21 @@ function queryText(request: FastifyRequest, name: string): string | undefined {
 
 function contentType(request: FastifyRequest): string {
   return trimOws(request.headers['content-type']?.split(';', 1)[0] ?? '').toLowerCase();
+}
+
+/** A request that is answered in JSON. */
+function isJsonRequest(request: FastifyRequest): boolean {
+  const type = contentType(request);
+  return type === '' || type === 'application/json';
+}
+
+/** Does a body begin as an object or an array does? */
+function beginsAsJson(body: Buffer): boolean {
+  const text = body
+    .toString('latin1', 0, 64)
+    .replace(/^\xef\xbb\xbf/, '')
+    .trimStart();
+  return text[0] === '{' || text[0] === '[';
 }
 
 function unsupportedContentType(request: FastifyRequest): TailraceError {

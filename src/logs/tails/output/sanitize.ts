@@ -65,8 +65,3 @@ function escapeUnits(character: string): string {
     escaped += `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`;
   return escaped;
 }
-
-/** The text without any colors, for files, pipes and `NO_COLOR`. */
-export function stripColors(text: string): string {
-  return text.includes('\x1b') ? text.replace(/\x1b\[[0-9;:]*m/g, '') : text;
-}

@@ -1,0 +1,257 @@
+/**
+ * Which fields of a JSON object are a line's message, time, level, host and dyno: the names of pino, bunyan, Winston, zap, fluent-bit, GELF,
+ * structlog, journald, OpenTelemetry, Google Cloud, Serilog, .NET, Monolog and ECS. What is taken is taken out; the rest stays data.
+ */
+import { parseTimestamp, type StructuredLine, textOrJson } from './structured-line.ts';
+
+const INFO = 6;
+
+/** Names of levels, as syslog's severities. */
+const LEVELS: ReadonlyMap<string, number> = new Map([
+  ['emerg', 0],
+  ['emergency', 0],
+  ['panic', 0],
+  ['alert', 1],
+  ['crit', 2],
+  ['critical', 2],
+  ['fatal', 2],
+  ['dpanic', 2],
+  ['err', 3],
+  ['error', 3],
+  ['severe', 3],
+  ['warn', 4],
+  ['warning', 4],
+  ['notice', 5],
+  ['info', INFO],
+  ['information', INFO],
+  ['informational', INFO],
+  ['default', INFO],
+  ['log', INFO],
+  ['http', INFO],
+  ['debug', 7],
+  ['fine', 7],
+  ['finer', 7],
+  ['finest', 7],
+  ['config', 7],
+  ['trace', 7],
+  ['verbose', 7],
+  ['silly', 7],
+]);
+
+/** Beside `time`, `timestamp`, `ts` and `@timestamp`, these are times when they can be read as such; else they are data. */
+const MORE_TIMES = [
+  '@t',
+  'date',
+  'datetime',
+  'Timestamp',
+  'eventTime',
+  'timeUnixNano',
+  '_SOURCE_REALTIME_TIMESTAMP',
+  '__REALTIME_TIMESTAMP',
+];
+/** Beside `level` and `severity`, these are levels when they are known ones. */
+const MORE_LEVELS = [
+  'log.level',
+  'severityText',
+  'severity_text',
+  'level_name',
+  'levelname',
+  'loglevel',
+  'logLevel',
+  'LogLevel',
+  'Level',
+  'lvl',
+  '@l',
+  'PRIORITY',
+];
+/** Messages, when they are texts. */
+const MORE_MESSAGES = [
+  'MESSAGE',
+  '@m',
+  'RenderedMessage',
+  'Message',
+  'textPayload',
+  'event',
+  'log',
+  'body',
+  'Body',
+];
+
+type Fields = Record<string, unknown>;
+/** What {@link readFields} finds; `data` is all else. */
+export type JsonFields = Pick<StructuredLine, 'severity' | 'time' | 'hostname' | 'dyno' | 'data'> & {
+  /** Undefined when none of the fields is one. */
+  readonly message: string | undefined;
+};
+
+export function isRecord(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Syslog's severity for the name of a level, in any case; undefined when it is none. */
+export function namedSeverity(level: string): number | undefined {
+  return LEVELS.get(level.toLowerCase());
+}
+
+export function readFields(value: Fields): JsonFields {
+  const rest: Fields = { ...value };
+  const pick = (...names: string[]): unknown => {
+    for (const name of names) {
+      const found = rest[name];
+      if (found === undefined || found === null) continue;
+      delete rest[name];
+      return found;
+    }
+    return undefined;
+  };
+  const message = pickMessage(rest, pick);
+  const rawTime = pick('time', 'timestamp', 'ts', '@timestamp');
+  let time = parseTimestamp(rawTime);
+  if (rawTime === undefined) time = pickFirst(rest, MORE_TIMES, parseTimestamp);
+  else if (time === undefined) rest.time = rawTime; // no time, or an impossible one: kept as a field
+  const severity = pickSeverity(rest, pick);
+  const hostname =
+    pickText(rest, ['hostname', 'host', 'host.name', '_HOSTNAME']) ?? nestedText(rest.host, 'name');
+  const dyno = pick('dyno');
+  return {
+    severity,
+    time,
+    hostname,
+    dyno: typeof dyno === 'string' ? dyno : journaldUnit(rest, pick),
+    data: rest,
+    message,
+  };
+}
+
+function pickMessage(rest: Fields, pick: (...names: string[]) => unknown): string | undefined {
+  const own = pick('message', 'msg');
+  if (own !== undefined) return textOrJson(own);
+  if (typeof rest.short_message === 'string') return gelfMessage(rest);
+  if (isRecord(rest.jsonPayload)) unwrapPayload(rest, rest.jsonPayload);
+  const unwrapped = rest.message ?? rest.msg;
+  if (unwrapped !== undefined && unwrapped !== null) return textOrJson(pick('message', 'msg'));
+  const bytes = journaldText(rest.MESSAGE);
+  if (bytes !== undefined) rest.MESSAGE = bytes;
+  const text = pickText(rest, MORE_MESSAGES) ?? renderTemplate(rest);
+  // Serilog's exception, with its stack.
+  if (text === undefined || typeof rest['@x'] !== 'string') return text;
+  return `${text}\n${textOrJson(pick('@x'))}`;
+}
+
+/** GELF: the long message when it has the short one in it; the underscores of additional fields are no part of their names. */
+function gelfMessage(rest: Fields): string {
+  const { short_message: short, full_message: full, version } = rest;
+  const message = String(short);
+  delete rest.short_message;
+  if (version === '1.0' || version === '1.1') delete rest.version;
+  for (const name of Object.keys(rest)) {
+    const bare = name.slice(1);
+    if (name[0] !== '_' || bare === '' || Object.hasOwn(rest, bare)) continue;
+    rest[bare] = rest[name];
+    delete rest[name];
+  }
+  if (typeof full !== 'string' || !full.startsWith(message)) return message;
+  delete rest.full_message;
+  return full;
+}
+
+/** Google Cloud's entries: the fields of the payload are the line's own. */
+function unwrapPayload(rest: Fields, payload: Fields): void {
+  delete rest.jsonPayload;
+  for (const name of Object.keys(payload)) if (!Object.hasOwn(rest, name)) rest[name] = payload[name];
+}
+
+/** A text that isn't UTF-8 is a list of bytes in journald's JSON. */
+function journaldText(value: unknown): string | undefined {
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  const isBytes = value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255);
+  return isBytes ? Buffer.from(value).toString('utf8') : undefined;
+}
+
+/** `backup.99` of the unit `backup`, process 99. */
+function journaldUnit(rest: Fields, pick: (...names: string[]) => unknown): string | undefined {
+  if (typeof rest.SYSLOG_IDENTIFIER !== 'string') return undefined;
+  const identifier = pick('SYSLOG_IDENTIFIER');
+  const pid = pick('SYSLOG_PID', '_PID');
+  return pid === undefined ? String(identifier) : `${identifier}.${textOrJson(pid)}`;
+}
+
+/** Serilog's `@mt` or `MessageTemplate`, with the values that it names; it stays among the data, too. */
+function renderTemplate(rest: Fields): string | undefined {
+  const template = rest['@mt'] ?? rest.MessageTemplate;
+  if (typeof template !== 'string') return undefined;
+  const values = isRecord(rest.Properties) ? rest.Properties : rest;
+  return template.replace(/\{[@$]?(\w{1,100})[^{}\n]{0,40}\}/g, (hole, name: string) =>
+    Object.hasOwn(values, name) ? textOrJson(values[name]) : hole,
+  );
+}
+
+/**
+ * `level` is a name or a number of pino's and bunyan's (10 to 60); `severity` a name or syslog's number; under other names it has to be one
+ * of these.
+ */
+function pickSeverity(rest: Fields, pick: (...names: string[]) => unknown): number {
+  const level = pick('level');
+  const severity = pick('severity');
+  const own = severityOf(level, severity);
+  if (own !== undefined) return own;
+  const other = pickFirst(rest, MORE_LEVELS, (value) => severityOf(value, undefined));
+  if (other !== undefined) return other;
+  const nested = nestedText(rest.log, 'level');
+  const fromNested = nested === undefined ? undefined : namedSeverity(nested);
+  if (fromNested !== undefined) return fromNested;
+  return openTelemetrySeverity(rest.severityNumber ?? rest.severity_number) ?? INFO;
+}
+
+function severityOf(level: unknown, severity: unknown): number | undefined {
+  for (const value of [level, severity])
+    if (typeof value === 'string') {
+      const known = namedSeverity(value);
+      if (known !== undefined) return known;
+    }
+  const number = typeof level === 'string' && /^\d{1,3}$/.test(level) ? Number(level) : level;
+  if (typeof number === 'number' && number >= 10) {
+    // Monolog's begin at 100.
+    if (number >= 100)
+      return number >= 500 ? 2 : number >= 400 ? 3 : number >= 300 ? 4 : number >= 200 ? INFO : 7;
+    if (number >= 60) return 2;
+    if (number >= 50) return 3;
+    if (number >= 40) return 4;
+    return number >= 30 ? INFO : 7;
+  }
+  for (const value of [severity, number])
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 7) return value;
+  return undefined;
+}
+
+/** 1 to 24, in steps of four: trace, debug, info, warn, error, fatal. */
+function openTelemetrySeverity(value: unknown): number | undefined {
+  if (typeof value !== 'number' || !(value >= 1 && value <= 24)) return undefined;
+  return [7, 7, INFO, 4, 3, 2][Math.floor((value - 1) / 4)];
+}
+
+/** The first field that can be read; it is taken out. */
+function pickFirst<T>(
+  rest: Fields,
+  names: readonly string[],
+  read: (value: unknown) => T | undefined,
+): T | undefined {
+  for (const name of names) {
+    if (rest[name] === undefined) continue;
+    const found = read(rest[name]);
+    if (found === undefined) continue;
+    delete rest[name];
+    return found;
+  }
+  return undefined;
+}
+
+function pickText(rest: Fields, names: readonly string[]): string | undefined {
+  return pickFirst(rest, names, (value) => (typeof value === 'string' ? value : undefined));
+}
+
+function nestedText(value: unknown, name: string): string | undefined {
+  if (!isRecord(value)) return undefined;
+  const text = value[name];
+  return typeof text === 'string' ? text : undefined;
+}
