@@ -7,9 +7,12 @@ export interface PackageJson {
   readonly engines: Readonly<Record<string, string>>;
   /** `pnpm@9.15.9+sha512.…` */
   readonly packageManager: string | undefined;
-  /** Does it name any package, or have workspaces that may? */
+  /** Does it name any package, have workspaces that may, or scripts that an install runs? */
   readonly hasPackages: boolean;
 }
+
+/** An app of several folders installs the others in one of these: `cd server && npm ci`. */
+const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
 
 /** @throws BuildError when the file is no JSON; undefined when there is none */
 export async function readPackageJson(folder: string): Promise<PackageJson | undefined> {
@@ -20,12 +23,14 @@ export async function readPackageJson(folder: string): Promise<PackageJson | und
 /** Fields of the wrong type count as unset, as they do for package managers. */
 export function parsePackageJson(json: Readonly<Record<string, unknown>>): PackageJson {
   const packages = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
+  const scripts = stringsOf(json.scripts);
   return {
-    scripts: stringsOf(json.scripts),
+    scripts,
     engines: stringsOf(json.engines),
     packageManager: typeof json.packageManager === 'string' ? json.packageManager : undefined,
     hasPackages:
       json.workspaces !== undefined ||
+      INSTALL_SCRIPTS.some((name) => scripts[name] !== undefined) ||
       packages.some((field) => Object.keys(stringsOf(json[field])).length > 0),
   };
 }

@@ -57,6 +57,8 @@ describe('the package manager', () => {
     expect(parsePackageJson({ dependencies: {}, devDependencies: {} }).hasPackages).toBe(false);
     expect(parsePackageJson({ devDependencies: { a: '1' } }).hasPackages).toBe(true);
     expect(parsePackageJson({ workspaces: ['a'] }).hasPackages).toBe(true);
+    expect(parsePackageJson({ scripts: { postinstall: 'cd server && npm ci' } }).hasPackages).toBe(true);
+    expect(parsePackageJson({ scripts: { start: 'node .' } }).hasPackages).toBe(false);
   });
 });
 
