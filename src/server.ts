@@ -435,6 +435,7 @@ async function openApi(
     sourceBytesMax: settings.sourceBytes,
     repositoryFolder: join(settings.data, 'repositories'),
     url,
+    publicUrl: settings.publicUrl,
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
     counters,
     requirePort: syslog.requirePort,
