@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../../../common/package-info.ts';
+import { shellQuote } from '../../../../common/text/shell-quote.ts';
 import { APP_PRIORITY } from '../../../processes/output/line-sink.ts';
 import { askService } from './ask-service.ts';
 import type { AddonLines, LocalInstance, ProcessService } from './local-service.ts';
@@ -78,9 +79,4 @@ function severityReader(lines: AddonLines): { line(text: string): void; end(): v
     },
     end: () => undefined,
   };
-}
-
-/** A word for a shell, whatever is in it. */
-export function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

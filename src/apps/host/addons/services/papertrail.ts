@@ -1,9 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../../../common/package-info.ts';
-
+import { shellQuote } from '../../../../common/text/shell-quote.ts';
 import type { LocalInstance, ProcessService } from '../local/local-service.ts';
-import { shellQuote } from '../local/own-program.ts';
 
 /** Within the add-on's folder. */
 const LINES_FOLDER = 'lines';

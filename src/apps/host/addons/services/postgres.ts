@@ -4,6 +4,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { reasonOf, TailraceError } from '../../../../common/errors.ts';
+import { shellQuote } from '../../../../common/text/shell-quote.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
 import { findProgram } from '../local/find-program.ts';
 import type { LocalInstance, ProcessService } from '../local/local-service.ts';
@@ -186,8 +187,4 @@ async function runInShell(cwd: string, script: string): Promise<void> {
       { cause: error },
     );
   }
-}
-
-function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
