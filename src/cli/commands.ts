@@ -22,7 +22,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['open apps:open', async () => (await import('./server/open.ts')).openCommand],
   ],
   'Apps:': [
-    ['apps create apps:create', async () => (await import('./apps/apps.ts')).appsCommands],
+    ['apps create apps:create rename apps:rename', async () => (await import('./apps/apps.ts')).appsCommands],
     [
       'info apps:info destroy apps:destroy maintenance maintenance:on maintenance:off',
       async () => (await import('./apps/app-info.ts')).appInfoCommands,

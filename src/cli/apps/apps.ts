@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient } from '../api-client.ts';
+import { ApiClient, addClientOptions, appNameFromGitRemote, resolveApp } from '../api-client.ts';
 import { printResult } from '../format.ts';
 import { addGitRemote } from './git-remote.ts';
 
@@ -10,7 +10,7 @@ interface AppView {
   readonly git_url: string;
 }
 
-/** `tailrace apps`, `tailrace create [name]` */
+/** `tailrace apps`, `tailrace create [name]`, `tailrace rename <name>` */
 export function appsCommands(program: Command): void {
   program
     .command('apps')
@@ -50,6 +50,22 @@ export function appsCommands(program: Command): void {
         );
       },
     );
+  addClientOptions(
+    program.command('rename <name>').alias('apps:rename').description('give an app another name'),
+  ).action(async (name: string, options: { app?: string; json?: boolean }) => {
+    const client = new ApiClient();
+    const before = await resolveApp(client, options.app);
+    const isRemote = appNameFromGitRemote() === before;
+    const app = await client.request<AppView>('PATCH', `/apps/${encodeURIComponent(before)}`, { name });
+    const changed = isRemote && addGitRemote(app.git_url);
+    printResult(options.json, app, () =>
+      [
+        `Renaming ${before} to ${app.name}... done`,
+        `${app.web_url} | ${app.git_url}`,
+        ...(changed ? ['Git remote tailrace changed'] : []),
+      ].join('\n'),
+    );
+  });
 }
 
 /** All of them, or no app. @returns what to say */
