@@ -17,6 +17,7 @@ import { DynoManager } from './apps/host/dyno-manager.ts';
 import { isolationFromSettings } from './apps/host/isolation-settings.ts';
 import { Releaser } from './apps/host/release/releaser.ts';
 import { RunningApps } from './apps/host/running-apps.ts';
+import { AppSetup } from './apps/host/setup/app-setup.ts';
 import { type HttpRouter, startHttpRouter } from './apps/http-router/http-router.ts';
 import { ApiKeys } from './apps/records/api-keys.ts';
 import { AppRegistry } from './apps/records/app-registry.ts';
@@ -277,6 +278,7 @@ interface Apps {
   readonly dynoManager: DynoManager;
   readonly builder: Builder;
   readonly releaser: Releaser;
+  readonly appSetup: AppSetup;
   readonly routerPort: number;
   webUrl(appName: string): string;
   /** Stops builds and dynos. */
@@ -321,6 +323,7 @@ async function openApps(
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
     addons: {
       randomName: randomAppName,
+      backupPolicy: new TargetPolicy(settings.allowPrivateDrains, 'backups may not be fetched from'),
       release: (app, change, options) => releaser.release(app, change, options),
       logToApp,
       setLogDrain: (addon, url, token) =>
@@ -337,6 +340,7 @@ async function openApps(
     },
     isolation,
     releaser: () => releaser,
+    beforeRemoval: (app) => appSetup.runPredestroy(app),
     memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
     log: areaLog(log, 'apps'),
   });
@@ -350,12 +354,15 @@ async function openApps(
     owner: OWNER.email,
     log: areaLog(log, 'apps'),
   });
+  const appSetup = new AppSetup({ store, releases, releaser, dynoManager, log: areaLog(log, 'apps') });
   const builder = new Builder({
+    appSetup,
     store,
     releases,
     dynoManager,
     releaser,
     cacheFolder: join(settings.data, 'caches'),
+    outputFolder: join(settings.data, 'builds'),
     targetPolicy,
     webUrl,
     logToApp: (app, priority, message) => platformLog.write(app, 'app', 'api', priority, message),
@@ -370,6 +377,7 @@ async function openApps(
     runningApps,
     dynoManager,
     builder,
+    appSetup,
     releaser,
     routerPort: httpRouter.port,
     webUrl,
@@ -422,6 +430,7 @@ async function openApi(
     localKey: apps.localKey,
     releases: apps.releases,
     releaser: apps.releaser,
+    appSetup: apps.appSetup,
     readers: logs.readers,
     deliveries: logs.drains,
     targetPolicy: logs.targetPolicy,
@@ -437,6 +446,7 @@ async function openApi(
     url,
     publicUrl: settings.publicUrl,
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
+    adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
     counters,
     requirePort: syslog.requirePort,
     webUrl: apps.webUrl,

@@ -6,14 +6,21 @@ import { TailraceError } from '../common/errors.ts';
 import { discardBody } from '../common/http/discard-body.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
 import type { Log } from '../common/log.ts';
-import { type AddonRouteDependencies, addonRoutes } from './addons/addons.ts';
+import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
+import { BackupLinks } from './addons/backup-links.ts';
 import { dataServiceRoutes } from './addons/data-services.ts';
+import {
+  backupFileRoutes,
+  databaseTransferRoutes,
+  type TransferRouteDependencies,
+} from './addons/database-transfers.ts';
 import { addonPageRoutes } from './addons/pages.ts';
 import { authorizeKeyOrPartner } from './addons/partner-access.ts';
 import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
 import { SingleUseTickets } from './addons/single-use-tickets.ts';
 import { accountRoutes } from './apps/account.ts';
+import { type AppSetupRouteDependencies, appSetupRoutes } from './apps/app-setups.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
 import {
@@ -30,6 +37,7 @@ import { type FormationRouteDependencies, formationRoutes } from './apps/formati
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
 import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
+import { unsupportedRoutes } from './apps/unsupported.ts';
 import { authorize, authorizedGrant } from './authorize.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
@@ -137,8 +145,9 @@ export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS)
 /** What all resources together work with: each file of routes declares its own. */
 export interface ApiDependencies
   extends AddonDrainRouteDependencies,
-    Omit<AddonRouteDependencies, 'addonLinks'>,
+    Omit<TransferRouteDependencies, 'addonLinks' | 'backupLinks'>,
     AppRouteDependencies,
+    AppSetupRouteDependencies,
     AuthorizationRouteDependencies,
     BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
@@ -168,6 +177,7 @@ export async function registerApiRoutes(
   const dependencies = {
     ...apiDependencies,
     sourceNames: new SourceNames(),
+    backupLinks: new BackupLinks(),
     addonLinks: new SingleUseTickets<string>({ lifetimeMs: ADDON_LINK_MS }),
   };
   const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
@@ -200,6 +210,7 @@ export async function registerApiRoutes(
     for (const registerRoutes of [
       accountRoutes,
       appRoutes,
+      appSetupRoutes,
       dynoRoutes,
       oneOffDynoRoutes,
       formationRoutes,
@@ -210,10 +221,12 @@ export async function registerApiRoutes(
       partnerRoutes,
       attachmentRoutes,
       dataServiceRoutes,
+      databaseTransferRoutes,
       buildRoutes,
       buildpackRoutes,
       domainRoutes,
       emptyListRoutes,
+      unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
       logDrainRoutes,
@@ -235,6 +248,7 @@ export async function registerApiRoutes(
   buildpackRegistryRoutes(server);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
+  backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   releaseOutputRoutes(server, dependencies);
   gitRoutes(

@@ -7,10 +7,15 @@ export function addEtags(api: FastifyInstance): void {
   api.addHook('onSend', async (request, reply, payload) => {
     if (request.method !== 'GET' || typeof payload !== 'string') return payload;
     if (reply.statusCode !== 200 && reply.statusCode !== 206) return payload;
-    const etag = `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
+    const etag = entityTag(payload);
     reply.header('ETag', etag);
     if (!matchesEtag(request.headers['if-none-match'], etag)) return payload;
     reply.code(304).removeHeader('content-length').removeHeader('content-type');
     return '';
   });
+}
+
+/** The entity tag of a response with this body. */
+export function entityTag(payload: string): string {
+  return `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
 }

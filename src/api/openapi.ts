@@ -104,7 +104,7 @@ function operation(names: readonly string[], { summary, body, response = { 200: 
   return {
     summary,
     parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
-    ...(body ? { requestBody: { content: jsonContent(body) } } : {}),
+    ...(body ? { requestBody: { content: isBinary(body) ? binaryContent : jsonContent(body) } } : {}),
     responses: {
       ...Object.fromEntries(
         Object.entries(response).map(([status, schema]) => [
@@ -118,6 +118,12 @@ function operation(names: readonly string[], { summary, body, response = { 200: 
       default: error,
     },
   };
+}
+
+const binaryContent = { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
+
+function isBinary(schema: unknown): boolean {
+  return typeof schema === 'object' && schema !== null && 'format' in schema && schema.format === 'binary';
 }
 
 function isText(schema: unknown): boolean {

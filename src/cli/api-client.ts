@@ -91,6 +91,8 @@ function readLocalServer(folder: string): ServerAddress | undefined {
   }
 }
 
+type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+
 /** A client of one server. */
 export class ApiClient {
   readonly address: ServerAddress;
@@ -108,13 +110,23 @@ export class ApiClient {
    * Sends a request to the API; `T` is the shape of the response.
    * @throws TailraceError with the server's own sentence.
    */
-  async request<T>(
-    method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
+  async request<T>(method: Method, path: string, body?: unknown, ifMatch?: string): Promise<T> {
+    return (await this.requestTagged<T>(method, path, body, ifMatch)).value;
+  }
+
+  /**
+   * The same, with the entity tag of the response ('' for none).
+   * @param ifMatch a tag that the resource must still have; the server refuses with `precondition_failed` when it hasn't
+   */
+  async requestTagged<T>(
+    method: Method,
     path: string,
     body?: unknown,
-  ): Promise<T> {
+    ifMatch?: string,
+  ): Promise<{ value: T; etag: string }> {
     const json = body === undefined ? undefined : JSON.stringify(body);
-    const { statusCode, text } = await this.send(method, path, json, 'application/json');
+    const condition = ifMatch === undefined ? undefined : { 'if-match': ifMatch };
+    const { statusCode, text, etag } = await this.send(method, path, json, 'application/json', condition);
     const { local } = this.address;
     if (statusCode === 401 && local && !process.env.TAILRACE_API_KEY)
       throw new TailraceError(
@@ -123,7 +135,7 @@ export class ApiClient {
       );
     if (statusCode >= 400)
       throw errorFromResponse(statusCode, text, statusCode === 404 ? this.notFoundHint : '');
-    return (text === '' ? undefined : JSON.parse(text)) as T;
+    return { value: (text === '' ? undefined : JSON.parse(text)) as T, etag };
   }
 
   /** Where the app's name came from, since it may be gone. */
@@ -139,12 +151,14 @@ export class ApiClient {
   }
 
   private async send(
-    method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
+    method: Method,
     path: string,
     body: string | Buffer | undefined,
     type: string,
-  ): Promise<{ statusCode: number; text: string }> {
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<{ statusCode: number; text: string; etag: string }> {
     const headers = {
+      ...more,
       authorization: `Bearer ${this.address.key}`,
       accept: 'application/json',
       ...(body === undefined ? {} : { 'content-type': type }),
@@ -155,7 +169,12 @@ export class ApiClient {
       // A release waits for its release command, which may take long.
       const options = { method, headers, body, signal, headersTimeout: 0 };
       const response = await request(this.address.url + path, options);
-      return { statusCode: response.statusCode, text: await response.body.text() };
+      const { etag } = response.headers;
+      return {
+        statusCode: response.statusCode,
+        text: await response.body.text(),
+        etag: typeof etag === 'string' ? etag : '',
+      };
     } catch (error) {
       throw new TailraceError(
         'unavailable',
@@ -181,6 +200,7 @@ export function errorFromResponse(status: number, body: string, hint = ''): Tail
 function codeOfStatus(status: number): ErrorCode {
   if (status === 401) return 'unauthorized';
   if (status === 404) return 'not_found';
+  if (status === 412) return 'precondition_failed';
   if (status === 423) return 'confirmation_required';
   return status >= 500 ? 'unavailable' : 'bad_request';
 }

@@ -14,7 +14,7 @@ const NEEDS_ALL_COMMANDS = '';
 /** In the order of the help, under its headings. */
 const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   'Run and look:': [
-    ['start', async () => (await import('./server/start.ts')).startCommand],
+    ['start local', async () => (await import('./server/start.ts')).startCommand],
     ['serve', async () => (await import('./server/serve.ts')).serveCommand],
     ['logs log:tail', async () => (await import('./logs/logs.ts')).logsCommand],
     [NEEDS_ALL_COMMANDS, async () => (await import('./logs/log.ts')).logCommand],
@@ -22,17 +22,27 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['open apps:open', async () => (await import('./server/open.ts')).openCommand],
   ],
   'Apps:': [
-    ['apps create apps:create rename apps:rename', async () => (await import('./apps/apps.ts')).appsCommands],
+    ['apps create apps:create', async () => (await import('./apps/apps.ts')).appsCommands],
     [
       'info apps:info destroy apps:destroy maintenance maintenance:on maintenance:off',
       async () => (await import('./apps/app-info.ts')).appInfoCommands,
     ],
+    ['apps:rename rename', async () => (await import('./apps/rename.ts')).renameCommand],
     ['push deploy', async () => (await import('./apps/push.ts')).pushCommand],
     ['git:remote git:credentials', async () => (await import('./apps/git-remote.ts')).gitCommands],
     [
       'releases releases:info rollback releases:rollback',
-      async () => (await import('./apps/releases.ts')).releaseCommands,
+      async () => (await import('./releases/releases.ts')).releaseCommands,
     ],
+    [
+      'builds builds:info builds:output builds:cancel',
+      async () => (await import('./releases/builds.ts')).buildCommands,
+    ],
+    [
+      'releases:output releases:retry',
+      async () => (await import('./releases/release-phase.ts')).releasePhaseCommands,
+    ],
+    ['promote pipelines:promote', async () => (await import('./releases/promote.ts')).promoteCommand],
     [
       'config config:get config:set config:add config:unset config:remove',
       async () => (await import('./apps/config.ts')).configCommands,
@@ -41,7 +51,15 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear',
       async () => (await import('./apps/buildpacks.ts')).buildpackCommands,
     ],
-    ['domains domains:add domains:remove', async () => (await import('./apps/domains.ts')).domainCommands],
+    ['config:edit', async () => (await import('./apps/config-edit.ts')).configEditCommand],
+    [
+      'domains domains:add domains:remove domains:clear',
+      async () => (await import('./apps/domains.ts')).domainCommands,
+    ],
+    [
+      'certs certs:add certs:update certs:remove certs:auto certs:auto:enable pipelines',
+      async () => (await import('./apps/unsupported.ts')).unsupportedCommands,
+    ],
     [
       'labs features labs:enable features:enable labs:disable features:disable',
       async () => (await import('./apps/labs.ts')).labsCommands,
@@ -65,13 +83,26 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'pg:psql redis:cli pg:info pg pg:promote redis:info redis redis:promote',
       async () => (await import('./addons/databases.ts')).databaseCommands,
     ],
+    [
+      'pg:backups pg:backups:capture pg:backups:restore pg:backups:download pg:backups:info pg:backups:delete pg:backups:cancel pg:backups:url pg:backups:schedule pg:backups:schedules pg:backups:unschedule',
+      async () => (await import('./addons/backups.ts')).backupCommands,
+    ],
+    [
+      'pg:reset pg:wait pg:credentials:url pg:ps pg:locks pg:kill pg:killall',
+      async () => (await import('./addons/database-tools.ts')).databaseToolCommands,
+    ],
   ],
   'Dynos:': [
-    ['ps', async () => (await import('./apps/ps.ts')).psCommand],
-    ['ps:scale scale', async () => (await import('./apps/scale.ts')).scaleCommand],
-    ['ps:restart restart', async () => (await import('./apps/restart.ts')).restartCommand],
-    ['ps:stop stop ps:kill', async () => (await import('./apps/stop.ts')).stopCommand],
-    ['run run:detached', async () => (await import('./apps/run.ts')).runCommands],
+    ['ps', async () => (await import('./dynos/ps.ts')).psCommand],
+    ['ps:wait', async () => (await import('./dynos/ps-wait.ts')).psWaitCommand],
+    [
+      'ps:type ps:resize dyno:type dyno:resize resize',
+      async () => (await import('./dynos/ps-type.ts')).psTypeCommand,
+    ],
+    ['ps:scale scale', async () => (await import('./dynos/scale.ts')).scaleCommand],
+    ['ps:restart restart', async () => (await import('./dynos/restart.ts')).restartCommand],
+    ['ps:stop stop ps:kill', async () => (await import('./dynos/stop.ts')).stopCommand],
+    ['run run:detached run:inside', async () => (await import('./dynos/run.ts')).runCommands],
   ],
   'Drains:': [
     ['drains', async () => (await import('./drains/drains.ts')).drainsCommand],

@@ -9,9 +9,11 @@ export function completionCommand(program: Command): void {
     .description('print a script that completes commands: source <(tailrace completion bash)')
     .addArgument(new Argument('<shell>').choices(SHELLS))
     .action((shell: string) => {
-      const hidden = ['git:credentials'];
-      const names = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
-      process.stdout.write(completionScript(shell, names.filter((name) => !hidden.includes(name)).sort()));
+      const names = program
+        .createHelp()
+        .visibleCommands(program)
+        .flatMap((command) => [command.name(), ...command.aliases()]);
+      process.stdout.write(completionScript(shell, names.sort()));
     });
 }
 

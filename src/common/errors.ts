@@ -26,6 +26,10 @@ export const ERROR_CODES = {
     status: 409,
     meaning: 'it is taken, exists already, or is in use: choose another, or end what uses it',
   },
+  precondition_failed: {
+    status: 412,
+    meaning: '`If-Match` names another version: somebody else has changed it meanwhile, so read it again',
+  },
   too_large: { status: 413, meaning: 'the body is over its limit, which the message names' },
   unsupported_type: {
     status: 415,

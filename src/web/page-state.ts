@@ -7,6 +7,7 @@ import { Facets } from './stream/facets.ts';
 import { type Filters, isFiltered, NO_FILTERS } from './stream/filters.ts';
 import type { Line } from './stream/line.ts';
 import { LogView } from './stream/log-view.ts';
+import { hasRegex, searchFault } from './stream/search-expression.ts';
 import { visibleText } from './text/visible-text.ts';
 import { formatViewLocation, parseViewLocation, type ViewLocation } from './view-location.ts';
 
@@ -32,11 +33,15 @@ export class PageState {
   readonly overlay = signal<'' | 'help' | 'time'>('');
   /** What was just done, shown shortly; or ''. */
   readonly notice = signal('');
+  /** Why what is in the search box can't be searched for, or ''. */
+  readonly searchFault = signal('');
   /** Does the server not answer? */
   readonly unreachable = signal(false);
   private api = new WebApiClient(this.key.value);
   private noticeTimer: number | undefined;
   private scrollFraction: number | undefined;
+  /** The search that was wanted last: one that the server has checked too late counts no more. */
+  private wantedSearch = '';
   private scrollToStartListener = (): void => {};
 
   /** Does a dyno or a drain need somebody to look at it? */
@@ -74,6 +79,15 @@ export class PageState {
   async changeFilters(change: Partial<Filters>, historyAction: 'push' | 'replace' = 'push'): Promise<void> {
     const { app, filters } = this.viewLocation.value;
     await this.navigate({ app, filters: { ...filters, ...change }, at: '' }, historyAction);
+  }
+
+  /** Searches for what is in the search box. One that can't be read, or isn't finished, leaves the lines that are shown as they are. */
+  async search(q: string): Promise<void> {
+    this.wantedSearch = q;
+    const fault = searchFault(q) || (hasRegex(q) ? await this.serversFault(q) : '');
+    if (this.wantedSearch !== q) return;
+    this.searchFault.value = fault;
+    if (fault === '' && q !== this.viewLocation.value.filters.q) await this.changeFilters({ q }, 'replace');
   }
 
   /** From a line that a filter found to everything around it; the browser's way back leads to the filter again. */
@@ -176,6 +190,18 @@ export class PageState {
     if (app) await this.navigate({ ...viewLocation, app }, 'replace');
   }
 
+  /** What the server says against a search, or ''. */
+  private async serversFault(q: string): Promise<string> {
+    try {
+      await this.api.checkSearch(this.viewLocation.value.app, q);
+      return '';
+    } catch (error) {
+      return error instanceof ApiError
+        ? error.message
+        : 'The server doesn’t answer: search again when it is back.';
+    }
+  }
+
   private async navigate(target: ViewLocation, historyAction?: 'push' | 'replace'): Promise<void> {
     const previousView = this.logView.value;
     const app = target.app || this.viewLocation.value.app;
@@ -188,6 +214,8 @@ export class PageState {
     const at = target.at ? Number(target.at) : undefined;
     this.selectedPosition.value = at ?? 0;
     this.expanded.value = new Set();
+    this.wantedSearch = target.filters.q;
+    this.searchFault.value = searchFault(target.filters.q);
     previousView?.close();
     const logView = new LogView(this.api, app, target.filters, (lines) => this.facets.value.add(lines));
     if (at !== undefined) {

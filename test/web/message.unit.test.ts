@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { endsInThePast, hasRegex, searchFault } from '../../src/web/stream/search-expression.ts';
 import { parseAnsi } from '../../src/web/text/ansi.ts';
 import { parseFields } from '../../src/web/text/message-fields.ts';
-import { highlightTerms, searchTerms, toSearchPhrase } from '../../src/web/text/search-terms.ts';
+import {
+  highlightTerms,
+  searchTerms,
+  toFieldSearch,
+  toSearchPhrase,
+} from '../../src/web/text/search-terms.ts';
 import { splitIntoSpans } from '../../src/web/text/text-spans.ts';
 
 const pairs = (text: string) => parseFields(text).fields.map(({ key, value }) => [key, value]);
@@ -88,6 +94,40 @@ describe('a search', () => {
     expect(toSearchPhrase('12ms')).toBe('12ms');
     expect(toSearchPhrase('/orders')).toBe('"/orders"');
     expect(toSearchPhrase('two words')).toBe('"two words"');
+    expect(toSearchPhrase('say "x"')).toBe(`'say "x"'`);
+    expect(toSearchPhrase('-5')).toBe('"-5"');
+    expect(toSearchPhrase('a:b')).toBe('"a:b"');
+    expect(toSearchPhrase('OR')).toBe('"OR"');
+    expect(toSearchPhrase(`it's "x"`)).toBe(`"it's  x "`);
+  });
+
+  it('for a field keeps its key, where that is read again as what it is', () => {
+    expect(toFieldSearch('user.id', '7')).toBe('user.id:7');
+    expect(toFieldSearch('msg', 'two words')).toBe('msg:"two words"');
+    expect(toFieldSearch('path', '/api/')).toBe('path:"/api/"');
+    expect(toFieldSearch('x', '>=5')).toBe('x:">=5"');
+    expect(toFieldSearch('x', '*')).toBe('x:"*"');
+    expect(toFieldSearch('x', '(a')).toBe('x:"(a"');
+    expect(toFieldSearch('url', 'http://x/y')).toBe('url:"http://x/y"');
+    expect(toFieldSearch('my key', '7')).toBe('7');
+    expect(toFieldSearch('7', 'x')).toBe('x');
+    expect(toFieldSearch('level', 'warn')).toBe('warn');
+    expect(toFieldSearch('since', '1h')).toBe('1h');
+    expect(toFieldSearch('x', `it's "y"`)).toBe(`"it's  y "`);
+  });
+
+  it('highlights what may be there of alternatives and fields', () => {
+    expect(searchTerms(`(a OR 'b c') -d msg:e program:f x:>5 y:* /z/ -(g OR h)`)).toEqual(['a', 'b c', 'e']);
+    expect(searchTerms('(unfinished')).toEqual([]);
+  });
+
+  it('says what is wrong with it, and what only the server can say', () => {
+    expect(searchFault('a OR b')).toBe('');
+    expect(searchFault('(a')).toMatch(/^The parenthesis at character 1 isn't closed/);
+    expect(hasRegex('a -x:/b/')).toBe(true);
+    expect(hasRegex('"/b/" (')).toBe(false);
+    expect(endsInThePast('a until:1h')).toBe(true);
+    expect(endsInThePast('a since:1h')).toBe(false);
   });
 });
 

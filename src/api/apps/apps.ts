@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { Builds, DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
@@ -31,6 +31,7 @@ export interface AppRouteDependencies {
   readonly releases: Releases;
   readonly store: Store;
   readonly dynoRunner: DynoRunner;
+  readonly builds: Builds;
   readonly deliveries: DrainSupervisor;
   readonly platformLog: PlatformLog;
   /** `http://…/<app>.git` */
@@ -41,7 +42,7 @@ export interface AppRouteDependencies {
 
 /** `/apps`: create, list, show, rename, put under maintenance, destroy. */
 export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependencies): void {
-  const { appRegistry, deliveries, dynoRunner, platformLog, releases } = dependencies;
+  const { appRegistry, dynoRunner, platformLog } = dependencies;
   const view = (app: AppRecord) => appView(app, dependencies);
 
   for (const path of ['/apps', '/users/:user/apps'])
@@ -58,8 +59,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
     '/apps',
     routeSchema('Create an app', 'App', { status: 201, body: newApp }),
     async (request, reply) => {
-      const app = await appRegistry.createApp(request.body?.name || randomAppName());
-      await releases.createInitial(app.id, app.createdAt);
+      const app = await createNewApp(dependencies, request.body?.name);
       reply.code(201);
       return view(app);
     },
@@ -99,9 +99,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
         `${app.name} is running here: stop it first (Ctrl-C in its \`tailrace start\`).`,
       );
     const shown = await view(app);
-    await dynoRunner.deleteApp(app);
-    await appRegistry.destroyApp(app);
-    await deliveries.reconcile();
+    await destroyApp(dependencies, app);
     return shown;
   });
 
@@ -123,6 +121,27 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       ];
     },
   );
+}
+
+/** Makes an app with its first release. @param name left out: one is made up */
+export async function createNewApp(
+  { appRegistry, releases }: Pick<AppRouteDependencies, 'appRegistry' | 'releases'>,
+  name: string | null | undefined,
+): Promise<AppRecord> {
+  const app = await appRegistry.createApp(name || randomAppName());
+  await releases.createInitial(app.id, app.createdAt);
+  return app;
+}
+
+/** Destroys an app with everything that it has. */
+export async function destroyApp(
+  { appRegistry, builds, deliveries, dynoRunner }: AppRouteDependencies,
+  app: AppRecord,
+): Promise<void> {
+  await dynoRunner.deleteApp(app);
+  await builds.deleteApp(app.id);
+  await appRegistry.destroyApp(app);
+  await deliveries.reconcile();
 }
 
 /** An app in the Platform API's shape. */

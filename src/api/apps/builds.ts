@@ -92,7 +92,7 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
           'invalid_params',
           'There is no such source: PUT the archive where POST /sources says first.',
         );
-      const build = builds.begin(app, file, version ?? '');
+      const build = await builds.begin(app, file, version ?? '');
       reply.code(201);
       return buildView(build, app, `${request.protocol}://${request.host}`);
     },
@@ -103,13 +103,13 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const origin = `${request.protocol}://${request.host}`;
-      const views = builds.list(app.id).map((build) => buildView(build, app, origin));
+      const views = (await builds.list(app.id)).map((build) => buildView(build, app, origin));
       return paginate(request, reply, views, ['created_at', 'id']);
     },
   );
   const requireBuild = async ({ app: which, build: id }: { app: string; build: string }) => {
     const app = await appRegistry.getApp(which);
-    const build = builds.list(app.id).find((one) => one.id === id);
+    const build = (await builds.list(app.id)).find((one) => one.id === id);
     if (!build) throw new TailraceError('not_found', "Couldn't find that build.");
     return { app, build };
   };
@@ -118,6 +118,15 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
     routeSchema('Look at a build', 'Build'),
     async (request) => {
       const { app, build } = await requireBuild(request.params);
+      return buildView(build, app, `${request.protocol}://${request.host}`);
+    },
+  );
+  api.delete<AppParams & { Params: { build: string } }>(
+    '/apps/:app/builds/:build',
+    routeSchema('Cancel a build that runs: nothing of it is released', 'Build'),
+    async (request) => {
+      const { app, build } = await requireBuild(request.params);
+      build.cancel();
       return buildView(build, app, `${request.protocol}://${request.host}`);
     },
   );

@@ -10,7 +10,9 @@ import {
 import type { Releases } from '../../apps/records/release-history.ts';
 import { attachedNames, type ReleaseRecord } from '../../apps/records/release-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { matchesEtag } from '../../common/http/static-files.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
+import { entityTag } from '../etag.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {
@@ -41,13 +43,23 @@ export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRou
   const requestBody = { type: 'object', additionalProperties: { type: ['string', 'null'] } };
   api.patch<AppParams & { Body: ConfigChange }>(
     '/apps/:app/config-vars',
-    routeSchema('Change config vars: all of these or none; null takes one away', 'ConfigVars', {
-      body: requestBody,
-    }),
+    routeSchema(
+      'Change config vars: all of these or none; null takes one away. With If-Match (the ETag of a GET) only if nobody else has',
+      'ConfigVars',
+      {
+        body: requestBody,
+      },
+    ),
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const change = request.body;
+      const expected = request.headers['if-match'];
       const { config } = await releaser.release(app, (current) => {
+        if (expected !== undefined && !matchesEtag(expected, entityTag(JSON.stringify(current.config))))
+          throw new TailraceError(
+            'precondition_failed',
+            `Somebody else has changed the config vars of ${app.name} meanwhile: nothing was changed, read them again.`,
+          );
         rejectAttachedChange(current, change);
         const changed = applyConfigChange(current.config, change);
         if (!isConfigChanged(current.config, change)) return undefined;

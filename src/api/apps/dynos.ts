@@ -113,7 +113,7 @@ export function dynoView(
     name: dyno.name,
     type: dyno.type,
     command: dyno.command,
-    size: sizes[dyno.type] ?? DEFAULT_DYNO_SIZE,
+    size: dyno.size ?? sizes[dyno.type] ?? DEFAULT_DYNO_SIZE,
     state: dyno.state,
     attach_url: attachUrl,
     exit_status: dyno.exitStatus ?? null,

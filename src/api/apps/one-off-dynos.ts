@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import { applyConfigChange } from '../../apps/records/config-change.ts';
+import { parseDynoSize } from '../../apps/records/dyno-sizes.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { dynoView } from './dynos.ts';
@@ -11,6 +13,7 @@ interface NewOneOffRequest {
   readonly force_no_tty?: boolean | null;
   readonly env?: Readonly<Record<string, string | number>> | null;
   readonly type?: string | null;
+  readonly size?: string | null;
 }
 interface TerminalSizeRequest {
   readonly columns: number;
@@ -36,6 +39,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
       attach: nullable('boolean'),
       force_no_tty: nullable('boolean'),
       type: nullable('string'),
+      size: nullable('string'),
       env: { type: ['object', 'null'], additionalProperties: { type: ['string', 'number'] } },
     },
     ['command'],
@@ -45,13 +49,15 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
     routeSchema('Run a command in a dyno of its own', 'Dyno', { status: 201, body: requestBody }),
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
-      const { command, attach, force_no_tty: noTerminal, env, type } = request.body;
+      const { command, attach, force_no_tty: noTerminal, env, type, size } = request.body;
       if (command.includes('\0'))
         throw new TailraceError('invalid_params', 'There is a NUL byte in the command.');
       if (type && !PROCESS_TYPE_NAME.test(type))
         throw new TailraceError('invalid_params', `"${type}" can't be a process type.`);
-      const stringEnv = Object.fromEntries(
-        Object.entries(env ?? {}).map(([name, value]) => [name, String(value)]),
+      // The rules for config vars: what a shell can export, and how much.
+      const stringEnv = applyConfigChange(
+        {},
+        Object.fromEntries(Object.entries(env ?? {}).map(([name, value]) => [name, String(value)])),
       );
       const window = {
         columns: parseDimension(stringEnv.COLUMNS, 80),
@@ -63,10 +69,26 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
         attach: attach ?? false,
         terminalSize: noTerminal ? undefined : window,
         env: stringEnv,
+        size: size ? parseDynoSize(size) : undefined,
       });
       reply.code(201);
       const attachUrl = dyno.attachPath && `rendezvous://${request.hostname}${dyno.attachPath}`;
       return dynoView(dyno, app, {}, attachUrl ?? null);
+    },
+  );
+  // `heroku run:inside`; its dynos of a newer generation have a shell to enter.
+  api.post<{ Params: { app: string; dyno: string } }>(
+    '/apps/:app/dynos/:dyno',
+    routeSchema('Refused: no command runs inside a dyno that is there', 'Dyno', {
+      status: 201,
+      body: bodySchema({}),
+    }),
+    async (request) => {
+      const { name } = await appRegistry.getApp(request.params.app);
+      throw new TailraceError(
+        'invalid_params',
+        `No command runs inside a dyno that is there: \`tailrace run -a ${name} bash\` starts another with the same files and config vars.`,
+      );
     },
   );
   const window = bodySchema({ columns: { type: 'integer' }, lines: { type: 'integer' } }, [

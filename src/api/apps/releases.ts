@@ -34,11 +34,13 @@ export interface ReleaseRouteDependencies {
   readonly releaser: ReleaseMaker;
   /** @throws TailraceError `not_found` unless the app has this slug */
   readonly requireSlug: (app: AppId, id: string) => Promise<SlugRecord>;
+  /** A slug of any app, for this one. @throws TailraceError `not_found` when there is none */
+  readonly adoptSlug: (app: AppId, id: string) => Promise<string>;
 }
 
 /** `/apps/:app/releases`: list, show, roll back. */
 export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDependencies): void {
-  const { appRegistry, releases, releaser, requireSlug } = dependencies;
+  const { adoptSlug, appRegistry, releases, releaser, requireSlug } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/releases',
@@ -114,8 +116,9 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
     });
   }
 
-  async function releaseSlug(app: AppRecord, slug: string, description?: string): Promise<ReleaseRecord> {
-    await requireSlug(app.id, slug);
+  /** Also of another app: that is how Heroku's pipelines promote. */
+  async function releaseSlug(app: AppRecord, id: string, description?: string): Promise<ReleaseRecord> {
+    const slug = await adoptSlug(app.id, id);
     return releaser.release(app, () => ({ description: description ?? `Deploy ${slug.slice(0, 8)}`, slug }));
   }
 }

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { parseTime } from '../../common/time-expression.ts';
+import { withTimes } from '../../logs/query/query-times.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
@@ -50,7 +52,8 @@ export function logSessionRoutes(
       // `10m` counts from now, not from when a client connects.
       const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
       const until = untilMs === undefined ? undefined : new Date(untilMs).toISOString();
-      const sessionQuery = { ...query, ...(since && { since }), ...(until && { until }) };
+      const q = query.q && withTimes(query.q, toIsoTime);
+      const sessionQuery = { ...query, ...(q && { q }), ...(since && { since }), ...(until && { until }) };
       const secret = await sessionStore.create(app.id, sessionQuery, request.keyGrant?.hash);
       reply.code(201);
       const createdAt = new Date().toISOString();
@@ -110,6 +113,12 @@ export function logSessionRoutes(
 }
 
 /** @throws TailraceError `invalid_params` for what is neither text, number nor flag. */
+/** A time that can be read, as one that means the same later. */
+function toIsoTime(text: string): string {
+  const ms = parseTime(text, Date.now());
+  return ms === undefined ? text : new Date(ms).toISOString();
+}
+
 function parseSessionBody(body: LogSessionRequest): TailQuery {
   const query: { [name in TailParameter]?: string } = {};
   for (const name of TAIL_PARAMETERS) {

@@ -28,7 +28,8 @@ export interface BuildOptions {
   readonly cache: string;
   /** Runtimes and package managers of all apps. */
   readonly tools: string;
-  readonly config: Readonly<Record<string, string>>;
+  /** Sees the unpacked source. @returns the app's config vars */
+  readonly prepare: (folder: string) => Promise<Readonly<Record<string, string>>>;
   /** Buildpacks that were set for the app; none: they are detected. */
   readonly buildpacks: readonly string[];
   /** What buildpacks may be fetched from. */
@@ -50,14 +51,15 @@ export interface BuildResult {
 
 const REMOVE_IGNORED = join(PACKAGE_ROOT, 'dist', 'bundle', 'remove-ignored.js');
 
+const HEROKU_YML =
+  'There is a heroku.yml, which has Docker images built, and that can’t be done here. Write what its `run` says into a Procfile ("web: …", `release.command` as "release: …"), and what its `setup` says into an app.json; then remove heroku.yml, or name it in .slugignore.';
+
 /** Builds an app. @throws BuildError with what its owner has to do */
 export async function buildApp(options: BuildOptions): Promise<BuildResult> {
-  const { source, work, cache, tools, config, commit, id, onLine, signal } = options;
+  const { source, work, cache, tools, commit, id, onLine, signal } = options;
   const folder = join(work, 'app');
   const folders: BuildFolders = { cache, tools, env: join(work, 'env') };
   for (const needed of [folder, folders.env, cache]) await mkdir(needed, { recursive: true, mode: 0o700 });
-  for (const [name, value] of Object.entries(config))
-    await writeFile(join(folders.env, name), value, { mode: 0o600 });
   const buildVariables = {
     HOME: work,
     TMPDIR: work,
@@ -66,8 +68,12 @@ export async function buildApp(options: BuildOptions): Promise<BuildResult> {
     REQUEST_ID: id,
   };
   const env = { ...buildEnvironment(process.env), ...buildVariables };
+  await unpackSource(source, new BuildShell({ folder, env, config: {}, onLine, signal }));
+  if (existsSync(join(folder, 'heroku.yml'))) throw new BuildError(HEROKU_YML);
+  const config = await options.prepare(folder);
+  for (const [name, value] of Object.entries(config))
+    await writeFile(join(folders.env, name), value, { mode: 0o600 });
   const shell = new BuildShell({ folder, env, config, onLine, signal });
-  await unpackSource(source, shell);
   onLine('-----> Building on the local stack');
   // Before the long work; a buildpack may still write another one.
   await readProcfile(folder);

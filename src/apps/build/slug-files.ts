@@ -1,7 +1,7 @@
 /** The files of slugs, one gzipped tar each, and the folders that dynos run in. */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bubblewrap, type Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
@@ -51,6 +51,14 @@ export class SlugFiles {
     await packFolder(folder, temporary);
     await rename(temporary, this.path(id));
     return (await stat(this.path(id))).size;
+  }
+
+  /** Another slug of the same files: both can be removed without the other. */
+  async copy(id: string, copyId: string): Promise<void> {
+    const temporary = join(this.work, `${copyId}.tgz`);
+    // A second name of the same file needs no space, where the file system has them.
+    await link(this.path(id), temporary).catch(() => copyFile(this.path(id), temporary));
+    await rename(temporary, this.path(copyId));
   }
 
   async remove(id: string): Promise<void> {

@@ -12,6 +12,7 @@ import type { AppId, Store } from '../../logs/store/contract.ts';
 import { type BuildResult, buildApp } from '../build/build-app.ts';
 import { BuildError } from '../build/steps/build-error.ts';
 import type { AppRecord } from '../records/app-registry.ts';
+import { BUILDS_MAX, BuildHistory } from '../records/build-history.ts';
 import { Build } from '../records/build-record.ts';
 import { loadBuildpacks } from '../records/buildpack-installations.ts';
 import type { Releases } from '../records/release-history.ts';
@@ -19,6 +20,7 @@ import type { ReleaseRecord } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
 import type { Builds, ReleaseMaker } from './contract.ts';
 import type { DynoManager } from './dyno-manager.ts';
+import type { AppSetup } from './setup/app-setup.ts';
 
 /** Heroku's limit. */
 const BUILD_TIMEOUT_MS = 15 * 60_000;
@@ -30,8 +32,11 @@ interface BuilderOptions {
   readonly releases: Releases;
   readonly dynoManager: DynoManager;
   readonly releaser: ReleaseMaker;
+  readonly appSetup: AppSetup;
   /** For the caches of buildpacks. */
   readonly cacheFolder: string;
+  /** For what builds said. */
+  readonly outputFolder: string;
   /** What buildpacks may be fetched from. */
   readonly targetPolicy: TargetPolicy;
   readonly webUrl: (appName: string) => string;
@@ -42,54 +47,104 @@ interface BuilderOptions {
 
 export class Builder implements Builds {
   private readonly options: BuilderOptions;
-  private readonly builds = new Map<AppId, Build[]>();
+  /** Of the apps that somebody has asked for. */
+  private readonly builds = new Map<AppId, Promise<Build[]>>();
+  private readonly history: BuildHistory;
   private readonly abort = new AbortController();
 
   constructor(options: BuilderOptions) {
     this.options = options;
+    this.history = new BuildHistory({
+      store: options.store,
+      folder: options.outputFolder,
+      server: () => options.dynoManager.serverId,
+    });
     setMaxListeners(0, this.abort.signal); // one for each build
   }
 
-  list(app: AppId): readonly Build[] {
-    return this.builds.get(app) ?? [];
+  list(app: AppId): Promise<readonly Build[]> {
+    return this.buildsOf(app);
   }
 
   /**
    * Begins to build, and removes the archive afterwards.
    * @throws TailraceError `conflict` while another build of the app runs, or for a local app
    */
-  begin(app: AppRecord, source: string, commit: string): Build {
+  async begin(app: AppRecord, source: string, commit: string): Promise<Build> {
     const { dynoManager, log } = this.options;
     if (dynoManager.isLocalApp(app.id))
       throw new TailraceError(
         'conflict',
         `${app.name} runs in its own folder by \`tailrace start\`: change its files there, or push to another app.`,
       );
-    const all = this.builds.get(app.id) ?? [];
+    const all = await this.buildsOf(app.id);
     if (all.some(({ status }) => status === 'pending'))
       throw new TailraceError(
         'conflict',
         `Another build of ${app.name} is in progress: try again when it is done.`,
       );
     const build = new Build(randomUUID(), commit);
-    this.builds.set(app.id, [...all.slice(-HISTORY_MAX), build]);
+    const stale = all.splice(0, all.length - BUILDS_MAX + 1);
+    all.push(build);
     log.info({ app: app.name, build: build.id, commit }, 'build started');
-    this.buildAndRelease(app, source, build)
+    this.keep(app, build, stale)
+      .then(() => this.buildAndRelease(app, source, build))
       .then(() => {
         log.info({ app: app.name, build: build.id, release: build.release?.version }, 'build succeeded');
-        build.finish('succeeded');
+        return this.finish(app, build, 'succeeded');
       })
       .catch((error: unknown) => {
-        const known = error instanceof BuildError || error instanceof TailraceError;
+        const { aborted: isCanceled } = build.canceled;
+        const known = isCanceled || error instanceof BuildError || error instanceof TailraceError;
         if (!known) log.warn({ app: app.name, err: error }, 'a build failed unexpectedly');
         log.info({ app: app.name, build: build.id }, 'build failed');
-        const reason = known ? error.message : 'The server failed; its own log says how.';
-        this.log(app, build, ` !     ${reason}`);
+        this.log(app, build, ` !     ${describeFailure(error, known, isCanceled)}`);
         this.log(app, build, ' !     Push failed');
-        build.finish('failed');
+        return this.finish(app, build, 'failed');
       })
       .finally(() => rm(source, { force: true }));
     return build;
+  }
+
+  async deleteApp(app: AppId): Promise<void> {
+    const all = await this.buildsOf(app);
+    for (const build of all.filter(({ status }) => status === 'pending'))
+      try {
+        build.cancel();
+      } catch {
+        // It is being released: what it runs ends with the app.
+      }
+    all.length = 0;
+    this.builds.delete(app);
+    await this.history.removeAll(app);
+  }
+
+  /** Writes down that it has begun, and forgets the oldest. */
+  private async keep(app: AppRecord, build: Build, stale: readonly Build[]): Promise<void> {
+    await this.history.save(app.id, build);
+    for (const old of stale) await this.history.remove(app.id, old);
+  }
+
+  private async finish(app: AppRecord, build: Build, status: 'succeeded' | 'failed'): Promise<void> {
+    build.finish(status);
+    try {
+      // Of an app that was destroyed meanwhile nothing is kept.
+      if ((await this.builds.get(app.id))?.includes(build)) await this.history.save(app.id, build);
+    } catch (error) {
+      this.options.log.warn(
+        { app: app.name, build: build.id, err: error },
+        'what a build said could not be kept',
+      );
+    }
+  }
+
+  private buildsOf(app: AppId): Promise<Build[]> {
+    const known = this.builds.get(app);
+    if (known) return known;
+    const loaded = this.history.load(app);
+    this.builds.set(app, loaded);
+    loaded.catch(() => this.builds.delete(app)); // the store may be there at the next attempt
+    return loaded;
   }
 
   /** Aborts the builds that run. */
@@ -98,32 +153,37 @@ export class Builder implements Builds {
   }
 
   private async buildAndRelease(app: AppRecord, source: string, build: Build): Promise<void> {
-    const { store, dynoManager, releases, cacheFolder, webUrl, logToApp, owner } = this.options;
+    const { store, dynoManager, cacheFolder, webUrl, logToApp, owner } = this.options;
     logToApp(app.id, PlatformLinePriority.api, `Build started by user ${owner}`);
     const work = await dynoManager.slugFiles.createWorkFolder();
     try {
-      const { config } = await releases.current(app.id);
       const built = await buildApp({
         source,
         work,
         cache: join(cacheFolder, app.id),
         tools: join(cacheFolder, 'tools'),
-        config,
+        prepare: (folder) =>
+          this.options.appSetup.prepareFirstDeploy(app, folder, (line) => this.log(app, build, line)),
         buildpacks: await loadBuildpacks(store, app.id),
         fetchPolicy: this.options.targetPolicy,
         commit: build.commit,
         id: build.id,
         onLine: (line) => this.log(app, build, line),
-        signal: AbortSignal.any([this.abort.signal, AbortSignal.timeout(BUILD_TIMEOUT_MS)]),
+        signal: AbortSignal.any([build.canceled, this.abort.signal, AbortSignal.timeout(BUILD_TIMEOUT_MS)]),
       });
       build.buildpack = built.buildpack;
       this.log(app, build, '-----> Compressing...');
       const slug = await this.storeSlug(app.id, built, build);
+      if (!build.beginRelease()) {
+        await this.deleteSlug(app.id, slug);
+        throw new BuildError('The build was canceled.');
+      }
       this.log(app, build, `       Done: ${formatSize(slug.byteCount)}`);
       build.slug = slug.id;
       const release = await this.createRelease(app, slug, build);
       build.release = { id: release.id, version: release.version };
       logToApp(app.id, PlatformLinePriority.api, 'Build succeeded');
+      await this.options.appSetup.runPostdeploy(app, release, (line) => this.log(app, build, line));
       this.log(app, build, '-----> Launching...');
       this.log(app, build, `       Released v${release.version}`);
       this.log(app, build, `       ${webUrl(app.name)} deployed to Tailrace`);
@@ -165,13 +225,22 @@ export class Builder implements Builds {
 
   /** Slugs of old releases only take space. */
   private async deleteOldSlugs(app: AppId): Promise<void> {
-    const { store, releases, dynoManager } = this.options;
+    const { store, releases } = this.options;
     const slugs = (await store.list<SlugRecord>(app, slugRecordKey(''))).map(({ value }) => value);
-    for (const { id } of unusedSlugs(slugs, await releases.list(app), HISTORY_MAX)) {
-      await store.transact(app, [{ key: slugRecordKey(id), value: undefined }]);
-      await dynoManager.slugFiles.remove(id);
-    }
+    for (const slug of unusedSlugs(slugs, await releases.list(app), HISTORY_MAX))
+      await this.deleteSlug(app, slug);
   }
+
+  private async deleteSlug(app: AppId, { id }: SlugRecord): Promise<void> {
+    const { store, dynoManager } = this.options;
+    await store.transact(app, [{ key: slugRecordKey(id), value: undefined }]);
+    await dynoManager.slugFiles.remove(id);
+  }
+}
+
+function describeFailure(error: unknown, isKnown: boolean, isCanceled: boolean): string {
+  if (isCanceled) return 'The build was canceled: nothing was released.';
+  return isKnown && error instanceof Error ? error.message : 'The server failed; its own log says how.';
 }
 
 function deployLabel({ commit, id }: Build): string {

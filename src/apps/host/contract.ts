@@ -18,12 +18,15 @@ export interface DynoSummary {
   readonly exitStatus?: number;
   /** `:port/secret` of a one-off dyno that waits for its client to attach. */
   readonly attachPath?: string;
+  /** Of a one-off dyno that has a size of its own. */
+  readonly size?: string;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
 
 /** A one-off dyno to run. */
 export interface OneOffDynoRequest {
+  /** Its first word may be a process type, which stands for that type's command. */
   readonly command: string;
   /** Of the type `run` it is named `run.1234`. */
   readonly type: string;
@@ -32,6 +35,8 @@ export interface OneOffDynoRequest {
   /** Undefined: no terminal, only pipes. */
   readonly terminalSize: { readonly columns: number; readonly rows: number } | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** Undefined: the size of its type. */
+  readonly size?: string;
 }
 
 /** The desired quantity of a process type. */
@@ -108,10 +113,12 @@ export interface ReleaseMaker {
 /** The builds of apps. */
 export interface Builds {
   /** The latest builds of an app, the oldest first. */
-  list(app: AppId): readonly Build[];
+  list(app: AppId): Promise<readonly Build[]>;
+  /** Ends the build of an app that is to be destroyed, and forgets all of its builds. */
+  deleteApp(app: AppId): Promise<void>;
   /**
    * Begins to build an archive, which is removed afterwards.
    * @throws TailraceError `conflict` while another build of the app runs
    */
-  begin(app: AppRecord, source: string, commit: string): Build;
+  begin(app: AppRecord, source: string, commit: string): Promise<Build>;
 }

@@ -35,6 +35,8 @@ import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from 
 import { errorPageUrls } from './custom-error-pages.ts';
 import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
+import { substituteProcessType } from './one-off/process-type-command.ts';
+import { adoptSlug } from './release/adopt-slug.ts';
 import { ReleasePhases } from './release/release-phases.ts';
 import type { Releaser } from './release/releaser.ts';
 import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
@@ -67,6 +69,7 @@ interface DynoManagerOptions {
   /** What add-ons need of the rest of the server. */
   readonly addons: Pick<
     CreateAddonsOptions,
+    | 'backupPolicy'
     | 'logInput'
     | 'logToApp'
     | 'onRemoved'
@@ -84,6 +87,8 @@ interface DynoManagerOptions {
   readonly releaser: () => Releaser;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
+  /** What runs while the app and its add-ons still do. Never rejects. */
+  readonly beforeRemoval: (app: AppRecord) => Promise<void>;
   readonly log: Log;
 }
 
@@ -218,7 +223,9 @@ export class DynoManager implements DynoRunner {
   async run(record: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary> {
     const { releaseSpec } = this.options.runningApps.requireApp(record.id).deployment;
     if (!releaseSpec) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
-    const dyno = await this.oneOffs.run(record.id, releaseSpec, request, this.lineSink(record.id));
+    const command = substituteProcessType(request.command, releaseSpec.entries);
+    const lines = this.lineSink(record.id);
+    const dyno = await this.oneOffs.run(record.id, releaseSpec, { ...request, command }, lines);
     this.options.log.info(
       { app: record.name, dyno: dyno.name, attached: request.attach },
       'one-off dyno started',
@@ -266,6 +273,7 @@ export class DynoManager implements DynoRunner {
   /** Stops everything that an app runs, and deletes its files. */
   async deleteApp(record: AppRecord): Promise<void> {
     await this.addons.rejectAppRemoval(record);
+    await this.options.beforeRemoval(record);
     const app = this.deployments.get(record.id);
     this.options.log.info({ app: record.name }, 'app deleted');
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
@@ -287,6 +295,16 @@ export class DynoManager implements DynoRunner {
     const found = await this.options.store.get<SlugRecord>(app, slugRecordKey(id));
     if (!found || !this.slugFiles.has(id)) throw new TailraceError('not_found', "Couldn't find that slug.");
     return found.value;
+  }
+
+  /** @throws TailraceError `not_found` when no app has it, `conflict` for an app that runs in its own folder */
+  async adoptSlug(app: AppId, id: string): Promise<string> {
+    if (this.isLocalApp(app))
+      throw new TailraceError(
+        'conflict',
+        'This app runs in its own folder by `tailrace start`: it takes no slug of another.',
+      );
+    return adoptSlug({ ...this.options, slugFiles: this.slugFiles }, app, id);
   }
 
   // --- parts ---

@@ -72,7 +72,8 @@ export class MemoryMonitor {
         const dyno = current.get(id);
         const usage = pid === undefined ? undefined : used.get(pid);
         if (!dyno || !usage || dyno.pid !== pid) continue;
-        const quotaBytes = quota === undefined ? undefined : quota * memoryMultiplier(sizes[dyno.type]);
+        const quotaBytes =
+          quota === undefined ? undefined : quota * memoryMultiplier(dyno.size ?? sizes[dyno.type]);
         this.checkQuota(app, dyno, usage, quotaBytes, wantsSamples);
       }
     }

@@ -168,12 +168,13 @@ export class RunningApps implements AppLookup {
 
 /** A dyno as the API shows it. */
 export function toDynoView(dyno: DynoInfo, version: number): DynoSummary {
-  const { id, name, type, command, state, createdAt, updatedAt } = dyno;
+  const { id, name, type, command, size, state, createdAt, updatedAt } = dyno;
   return {
     id,
     name,
     type,
     command,
+    size,
     state,
     version,
     createdAt: createdAt.toISOString(),

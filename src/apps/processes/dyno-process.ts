@@ -8,12 +8,20 @@ import { createPipes, type Pipe } from './output/pipes.ts';
 import { signalGroup, waitForGroupExit } from './process-group.ts';
 import { findShell } from './shell.ts';
 
+/** A user of the system, by numbers. */
+export interface ProcessUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface DynoProcessOptions {
   command: string;
   cwd: string;
   env: Environment;
   /** Sandboxes it. */
   sandboxCommand?: SandboxCommand;
+  /** Who it is run as, without further groups; unset: as this process. Only root may set another one. */
+  user?: ProcessUser;
   /** Takes what it writes. */
   lineHandler: LineHandler;
 }
@@ -31,11 +39,12 @@ export class DynoProcess {
   startError: Error | undefined;
   #readers: LineReader[] = [];
   #groupExited = false;
+  #leaderExited = false;
   #paused = false;
   /** Since the last check of `readToEnd()`. */
   #resumedRecently = false;
 
-  constructor({ command, cwd, env, sandboxCommand = unsandboxed, lineHandler }: DynoProcessOptions) {
+  constructor({ command, cwd, env, sandboxCommand = unsandboxed, user, lineHandler }: DynoProcessOptions) {
     let pipes: Pipe[] = [];
     try {
       pipes = createPipes(2);
@@ -44,6 +53,8 @@ export class DynoProcess {
       const child = spawn(program, args, {
         cwd,
         env: { ...env },
+        // The folder is entered before the user changes: it may be one that only this process can get to.
+        ...user,
         // A session, and so a process group, of its own: signals reach all of the dyno, and a terminal's ^C none of it.
         detached: true,
         stdio: ['ignore', ...pipes.map((pipe) => pipe.writeFd)],
@@ -62,6 +73,16 @@ export class DynoProcess {
   /** Signals all of the group. Does nothing once it is gone: its number may belong to others by then. */
   signal(signal: NodeJS.Signals): void {
     if (this.pid !== undefined && !this.#groupExited) signalGroup(this.pid, signal);
+  }
+
+  /** Signals its first process alone. */
+  signalLeader(signal: NodeJS.Signals): void {
+    if (this.pid === undefined || this.#leaderExited) return;
+    try {
+      process.kill(this.pid, signal);
+    } catch {
+      // It has just ended.
+    }
   }
 
   /** Waits, at most that long, until all of the group has ended. To be called after `status` has resolved. */
@@ -119,6 +140,7 @@ export class DynoProcess {
         resolve(STATUS_NOT_STARTED);
       });
       child.once('exit', (code, signal) => {
+        this.#leaderExited = true;
         resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
       });
     });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { platformErrorTitle } from '../../common/platform-errors.ts';
 import type { SandboxCommand } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
-import { DynoProcess } from './dyno-process.ts';
+import { DynoProcess, type ProcessUser } from './dyno-process.ts';
 import { killDaemonized } from './kill-daemonized.ts';
 import type { LineHandler } from './output/line-reader.ts';
 import { APP_PRIORITY, isChunkSink, type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
@@ -17,6 +17,8 @@ export interface DynoInfo {
   name: string;
   type: string;
   command: string;
+  /** When it isn't the size of its type. */
+  size?: string;
   state: DynoState;
   port?: number;
   /** The loopback address on which its port accepts connections. */
@@ -44,10 +46,15 @@ export interface DynoOptions {
   env: Environment;
   /** Sandboxes it. */
   sandboxCommand?: SandboxCommand;
+  /** Who it is run as; unset: as this process. */
+  user?: ProcessUser;
+  /** How its first process alone is asked to end, which then ends the others. Unset: SIGTERM to all of them. */
+  leaderStopSignal?: NodeJS.Signals;
   /** Kill also its daemons when it ends. Unset for dynos in a developer's own folder. */
   killDaemonized?: boolean;
   lines: LineSink;
   id?: string;
+  size?: string;
   port?: number;
   /** Is it up only when its port accepts connections? Default: if it is a web dyno with a port. */
   awaitPort?: boolean;
@@ -84,10 +91,10 @@ export class Dyno {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: DynoOptions) {
-    const { id = randomUUID(), name, type, command, port } = options;
+    const { id = randomUUID(), name, type, command, size, port } = options;
     const now = new Date();
     this.#options = options;
-    this.#info = { id, name, type, command, state: 'starting', port, createdAt: now, updatedAt: now };
+    this.#info = { id, name, type, command, size, state: 'starting', port, createdAt: now, updatedAt: now };
     this.exited = new Promise((resolve) => {
       this.#resolveExited = resolve;
     });
@@ -99,7 +106,7 @@ export class Dyno {
 
   /** Starts the process. To be called once. A command that can't be started crashes with status 127. */
   start(): void {
-    const { name, type, command, profileScript, cwd, env, sandboxCommand, lines, port } = this.#options;
+    const { name, type, command, profileScript, cwd, env, sandboxCommand, user, lines, port } = this.#options;
     this.#log(`Starting process with command \`${command}\``);
     const lineHandler: LineHandler = {
       onLine: (line) => lines.writeLine('app', name, APP_PRIORITY, line),
@@ -108,7 +115,7 @@ export class Dyno {
         : undefined,
     };
     const script = profileScript === undefined ? command : `${profileScript}\n${command}`;
-    this.#process = new DynoProcess({ command: script, cwd, env, sandboxCommand, lineHandler });
+    this.#process = new DynoProcess({ command: script, cwd, env, sandboxCommand, user, lineHandler });
     this.#info.pid = this.#process.pid;
     void this.#waitForExit(this.#process);
     if (this.#process.pid === undefined) return;
@@ -117,7 +124,7 @@ export class Dyno {
   }
 
   /**
-   * Asks every process of the dyno to end (SIGTERM), and ends them (SIGKILL) when the time is over.
+   * Asks every process of the dyno to end (SIGTERM, unless `leaderStopSignal` says otherwise), and ends them (SIGKILL) when the time is over.
    *
    * @param nextState `starting` if another will take its place at once: Heroku's word for a restart
    * @returns how it ended, when it has
@@ -138,8 +145,10 @@ export class Dyno {
 
   #terminate(graceMs: number): void {
     if (this.#ended || this.#killed) return;
-    this.#log('Stopping all processes with SIGTERM');
-    this.#process?.signal('SIGTERM');
+    const { leaderStopSignal } = this.#options;
+    this.#log(`Stopping all processes with ${leaderStopSignal ?? 'SIGTERM'}`);
+    if (leaderStopSignal) this.#process?.signalLeader(leaderStopSignal);
+    else this.#process?.signal('SIGTERM');
     this.#graceUntil = performance.now() + graceMs;
     this.#setTimer(graceMs, () => {
       const text = `Process failed to exit within ${graceMs / 1000} seconds of SIGTERM`;

@@ -43,11 +43,20 @@ export async function reapOrphans(stateFolder: string, graceMs = ORPHAN_GRACE_MS
 }
 
 async function terminate(orphan: PidFileEntry, graceMs: number): Promise<void> {
-  signalGroup(orphan.pid, 'SIGTERM');
+  if (orphan.leaderStopSignal) signalLeader(orphan.pid, orphan.leaderStopSignal);
+  else signalGroup(orphan.pid, 'SIGTERM');
   if (await waitForGroupExit(orphan.pid, graceMs)) return;
   // Checked again: in the meantime the group may have ended and its id been reused.
   if (isOwnDyno(orphan)) signalGroup(orphan.pid, 'SIGKILL');
   await waitForGroupExit(orphan.pid, KILL_TIMEOUT_MS);
+}
+
+function signalLeader(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has just ended, or only others of its group are left.
+  }
 }
 
 function isOwnDyno(entry: PidFileEntry): boolean {

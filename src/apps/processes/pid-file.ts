@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { ownStartTicks, processStat } from '../../common/process-identity.ts';
 
@@ -13,6 +14,8 @@ export interface PidFileEntry extends ProcessIdentity {
   /** The dyno's UUID, which its processes carry as `HEROKU_DYNO_ID`. */
   id: string;
   name: string;
+  /** How its first process alone is asked to end; unset: SIGTERM to the group. */
+  leaderStopSignal?: NodeJS.Signals;
 }
 
 /** What `dynos.json` holds. */
@@ -33,11 +36,11 @@ export class DynoPidFile {
     mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   }
 
-  add(pid: number, id: string, name: string): void {
+  add(pid: number, id: string, name: string, leaderStopSignal?: NodeJS.Signals): void {
     const startTicks = processStat(pid)?.startTicks;
     // Without /proc (macOS), or when it has ended already, it couldn't be identified later.
     if (startTicks === undefined) return;
-    this.#entries.set(pid, { pid, startTicks, id, name });
+    this.#entries.set(pid, { pid, startTicks, id, name, leaderStopSignal });
     this.#write();
   }
 
@@ -90,5 +93,7 @@ function isProcessIdentity(value: unknown): value is ProcessIdentity {
 
 function isPidFileEntry(value: unknown): value is PidFileEntry {
   if (!isProcessIdentity(value)) return false;
+  const { leaderStopSignal } = value as Partial<PidFileEntry>;
+  if (leaderStopSignal !== undefined && !Object.hasOwn(constants.signals, leaderStopSignal)) return false;
   return 'id' in value && typeof value.id === 'string' && 'name' in value && typeof value.name === 'string';
 }

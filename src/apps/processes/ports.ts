@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { systemCode } from '../../common/errors.ts';
 
 /** Foreman's distance between the first ports of two process types. */
 const PORTS_PER_TYPE = 100;
@@ -26,9 +27,12 @@ export function firstPortOf(folder: string, basePort: number, rangeCount: number
   return basePort + (hash % rangeCount) * PORTS_PER_TYPE;
 }
 
-/** Gives out TCP ports, none of them twice, none that something else listens on. */
+/**
+ * Gives out TCP ports, none of them twice, none that something else listens on, and none that another server on this machine has given out:
+ * what it was given to may not listen yet.
+ */
 export class PortAllocator {
-  readonly #allocated = new Set<number>();
+  readonly #claims = new Map<number, Server | undefined>();
 
   /**
    * @param firstPort the first free port from here upwards is taken
@@ -36,18 +40,39 @@ export class PortAllocator {
    */
   async allocate(firstPort: number): Promise<number> {
     for (let port = firstPort; port <= 65_535; port += 1) {
-      if (this.#allocated.has(port)) continue;
+      if (this.#claims.has(port)) continue;
       // Before the probe, which others might be doing at the same time.
-      this.#allocated.add(port);
-      if (await isPortFree(port)) return port;
-      this.#allocated.delete(port);
+      this.#claims.set(port, undefined);
+      const claim = await claimPort(port);
+      if (claim !== 'taken') {
+        this.#claims.set(port, claim);
+        if (await isPortFree(port)) return port;
+      }
+      this.release(port);
     }
     throw new Error(`There is no free TCP port from ${firstPort} upwards; choose a lower base port.`);
   }
 
   release(port: number): void {
-    this.#allocated.delete(port);
+    this.#claims.get(port)?.close();
+    this.#claims.delete(port);
   }
+}
+
+/**
+ * Claims a port among the servers of this machine: with an abstract socket of its number (unix(7)), which belongs to the same network
+ * namespace as the port, and which ends with this process, however it ends.
+ *
+ * @returns undefined where there are none: on systems other than Linux
+ */
+function claimPort(port: number): Promise<Server | 'taken' | undefined> {
+  if (process.platform !== 'linux') return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    const claim = createServer((socket) => socket.destroy());
+    claim.once('error', (error) => resolve(systemCode(error) === 'EADDRINUSE' ? 'taken' : undefined));
+    claim.listen(`\0tailrace-port-${port}`, () => resolve(claim));
+    claim.unref();
+  });
 }
 
 /** Probes by listening, on all addresses: a listener on any of them makes that fail. */

@@ -36,6 +36,8 @@ export const APP_NAME_PATTERN = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
 /** Source names are part of every line: short, and without anything that a header can't hold. */
 export const SOURCE_NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 const DRAINS_MAX = 20;
+/** When two change the same app at once, the later one reads again. */
+const ATTEMPTS_MAX = 20;
 /** RFC 1123 host names, with a wildcard for the first label. */
 const HOSTNAME_PATTERN =
   /^(?=.{4,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -95,27 +97,37 @@ export class AppRegistry {
    * Changes an app's name or maintenance.
    * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
    */
-  async updateApp(app: AppRecord, change: { name?: string; maintenance?: boolean }): Promise<AppRecord> {
-    const name = change.name ?? app.name;
-    rejectInvalidAppName(name);
-    const before = await this.store.get<AppRecord>('', `app/${app.id}`);
-    const next: AppRecord = {
-      ...app,
-      name,
-      maintenance: change.maintenance ?? app.maintenance,
-      updatedAt: new Date().toISOString(),
-    };
-    const committed = await this.store.transact('', [
-      { key: `app/${app.id}`, value: next, ifVersion: before?.version ?? 0 },
-      ...(name === app.name
-        ? []
-        : [
-            { key: `name/${name}`, value: app.id, ifVersion: 0 },
-            { key: `name/${app.name}`, value: undefined },
-          ]),
-    ]);
-    if (!committed) throw new TailraceError('conflict', `Name ${name} is already taken.`);
-    return next;
+  async updateApp(
+    { id }: Pick<AppRecord, 'id'>,
+    change: { name?: string; maintenance?: boolean },
+  ): Promise<AppRecord> {
+    if (change.name !== undefined) rejectInvalidAppName(change.name);
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      // Read again: what the caller knows of the app may have changed, its name too.
+      const before = await this.store.get<AppRecord>('', `app/${id}`);
+      if (!before) throw new TailraceError('not_found', "Couldn't find that app.");
+      const app = before.value;
+      const name = change.name ?? app.name;
+      if (name !== app.name && (await this.store.get('', `name/${name}`)))
+        throw new TailraceError('conflict', `Name ${name} is already taken.`);
+      const next: AppRecord = {
+        ...app,
+        name,
+        maintenance: change.maintenance ?? app.maintenance,
+        updatedAt: new Date().toISOString(),
+      };
+      const committed = await this.store.transact('', [
+        { key: `app/${id}`, value: next, ifVersion: before.version },
+        ...(name === app.name
+          ? []
+          : [
+              { key: `name/${name}`, value: id, ifVersion: 0 },
+              { key: `name/${app.name}`, value: undefined },
+            ]),
+      ]);
+      if (committed) return next;
+    }
+    throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
 
   async listDomains(app: AppId): Promise<DomainRecord[]> {

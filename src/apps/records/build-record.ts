@@ -1,21 +1,71 @@
 import { TailraceError } from '../../common/errors.ts';
 import { GrowingText } from './growing-text.ts';
 
+/** A build as it is kept, under `build/<id>` in its app's scope. */
+export interface BuildRecord {
+  readonly id: string;
+  readonly commit: string;
+  readonly status: 'pending' | 'succeeded' | 'failed';
+  readonly buildpack: string;
+  readonly slug: string | null;
+  readonly release: { readonly id: string; readonly version: number } | null;
+  /** The server that made it, and has what it said. */
+  readonly server: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
 /** One build, from its beginning: its output can be followed while it runs, and read afterwards. */
 export class Build {
   readonly id: string;
   readonly commit: string;
-  readonly createdAt = new Date().toISOString();
+  createdAt = new Date().toISOString();
   updatedAt = this.createdAt;
-  status: 'pending' | 'succeeded' | 'failed' = 'pending';
+  status: BuildRecord['status'] = 'pending';
   buildpack = '';
   slug: string | null = null;
-  release: { readonly id: string; readonly version: number } | null = null;
-  private readonly text = new GrowingText(OUTPUT_CHARS_MAX);
+  release: BuildRecord['release'] = null;
+  private readonly cancellation = new AbortController();
+  private isReleasing = false;
+  private text = new GrowingText(OUTPUT_CHARS_MAX);
+  private readStored: (() => AsyncGenerator<string>) | undefined;
 
   constructor(id: string, commit: string) {
     this.id = id;
     this.commit = commit;
+  }
+
+  /** A build that was kept. */
+  static restore({ id, commit, status, buildpack, slug, release, createdAt, updatedAt }: BuildRecord): Build {
+    return Object.assign(new Build(id, commit), { status, buildpack, slug, release, createdAt, updatedAt });
+  }
+
+  toRecord(server: string): BuildRecord {
+    const { id, commit, status, buildpack, slug, release, createdAt, updatedAt } = this;
+    return { id, commit, status, buildpack, slug, release, server, createdAt, updatedAt };
+  }
+
+  /** Aborted when it is canceled. */
+  get canceled(): AbortSignal {
+    return this.cancellation.signal;
+  }
+
+  /** @throws TailraceError `conflict` when it is over, or its release is being made */
+  cancel(): void {
+    if (this.status !== 'pending')
+      throw new TailraceError('conflict', `This build is over: it has ${this.status}.`);
+    if (this.isReleasing)
+      throw new TailraceError(
+        'conflict',
+        'This build is done, and is being released: `tailrace ps:stop release` stops a release command, `tailrace rollback` takes a release back.',
+      );
+    this.cancellation.abort();
+  }
+
+  /** From now on it can't be canceled any more. @returns false when it was */
+  beginRelease(): boolean {
+    this.isReleasing = !this.canceled.aborted;
+    return this.isReleasing;
   }
 
   /** Adds a line to its output. */
@@ -31,7 +81,18 @@ export class Build {
 
   /** Every line from the first on, until it has finished. */
   output(): AsyncGenerator<string> {
-    return this.text.read();
+    return this.readStored?.() ?? this.text.read();
+  }
+
+  /** What it has said so far, while it isn't read from elsewhere. */
+  outputText(): string {
+    return this.text.toString();
+  }
+
+  /** Its output is kept elsewhere from now on. */
+  readOutputFrom(read: () => AsyncGenerator<string>): void {
+    this.readStored = read;
+    this.text = new GrowingText(0);
   }
 }
 

@@ -13,6 +13,11 @@ export async function loadFormation(store: Store, app: AppId): Promise<Counts> {
   return (await store.get<Counts>(app, FORMATION_KEY))?.value ?? DEFAULT_COUNTS;
 }
 
+/** Was the app ever scaled? */
+export async function hasFormation(store: Store, app: AppId): Promise<boolean> {
+  return (await store.get<Counts>(app, FORMATION_KEY)) !== undefined;
+}
+
 /** Changes both, or nothing; what isn't named stays. */
 export async function saveFormation(
   store: Store,

@@ -19,7 +19,7 @@ export interface AttachmentView {
   readonly id: string;
   readonly name: string;
   readonly app: { readonly name: string };
-  readonly addon: { readonly id: string; readonly name: string };
+  readonly addon: { readonly id: string; readonly name: string; readonly app: { readonly name: string } };
   readonly addon_service: { readonly name: string };
   readonly config_vars: readonly string[];
 }

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, appNameFromGitRemote, resolveApp } from '../api-client.ts';
+import { ApiClient } from '../api-client.ts';
 import { printResult } from '../format.ts';
+import { collectValues } from '../repeated-option.ts';
+import { createFromManifest, type ManifestOptions } from './create-from.ts';
 import { addGitRemote } from './git-remote.ts';
 
 interface AppView {
@@ -10,7 +12,7 @@ interface AppView {
   readonly git_url: string;
 }
 
-/** `tailrace apps`, `tailrace create [name]`, `tailrace rename <name>` */
+/** `tailrace apps`, `tailrace create [name]` */
 export function appsCommands(program: Command): void {
   program
     .command('apps')
@@ -30,19 +32,32 @@ export function appsCommands(program: Command): void {
     .description('make an app')
     .option('--no-remote', 'leave the git repository of this folder alone')
     .option('--addons <list>', 'add-ons to create with it, with commas between them: redis,postgresql')
+    .option('--from <file>', 'make it as an app.json says: config vars, add-ons, formation, postdeploy')
+    .option('-e, --env <vars>', 'with --from: config vars that app.json asks for: "A=1;B=2"', collectValues)
+    .option('--environment <name>', 'with --from: what app.json says for this environment, such as review')
     .option('--json', 'print JSON')
     .action(
-      async (name: string | undefined, options: { addons?: string; json?: boolean; remote: boolean }) => {
+      async (
+        name: string | undefined,
+        options: Partial<ManifestOptions> & { addons?: string; json?: boolean; remote: boolean },
+      ) => {
         const client = new ApiClient();
         const plans = (options.addons ?? '').split(',').flatMap((plan) => plan.trim() || []);
         // An app without what it needs would have to be made up for: what can't be added is said before.
         for (const plan of plans) await client.request('GET', `/plans/${encodeURIComponent(plan)}`);
-        const app = await client.request<AppView>('POST', '/apps', { name });
+        const { from } = options;
+        if (from === undefined && (options.env || options.environment))
+          throw new TailraceError('invalid_params', '--env and --environment are for --from: an app.json.');
+        const { app, said } =
+          from === undefined
+            ? { app: await client.request<AppView>('POST', '/apps', { name }), said: [] }
+            : await makeFromManifest(client, name, { ...options, from });
         const created = await addAddons(client, app.name, plans);
         const added = options.remote && addGitRemote(app.git_url);
         printResult(options.json, app, () =>
           [
             `Creating ${app.name}... done`,
+            ...said,
             ...created,
             `${app.web_url} | ${app.git_url}`,
             ...(added ? ['Git remote tailrace added; deploy with: git push tailrace main'] : []),
@@ -50,22 +65,11 @@ export function appsCommands(program: Command): void {
         );
       },
     );
-  addClientOptions(
-    program.command('rename <name>').alias('apps:rename').description('give an app another name'),
-  ).action(async (name: string, options: { app?: string; json?: boolean }) => {
-    const client = new ApiClient();
-    const before = await resolveApp(client, options.app);
-    const isRemote = appNameFromGitRemote() === before;
-    const app = await client.request<AppView>('PATCH', `/apps/${encodeURIComponent(before)}`, { name });
-    const changed = isRemote && addGitRemote(app.git_url);
-    printResult(options.json, app, () =>
-      [
-        `Renaming ${before} to ${app.name}... done`,
-        `${app.web_url} | ${app.git_url}`,
-        ...(changed ? ['Git remote tailrace changed'] : []),
-      ].join('\n'),
-    );
-  });
+}
+
+async function makeFromManifest(client: ApiClient, wanted: string | undefined, options: ManifestOptions) {
+  const { name, said } = await createFromManifest(client, wanted, options);
+  return { app: await client.request<AppView>('GET', `/apps/${encodeURIComponent(name)}`), said };
 }
 
 /** All of them, or no app. @returns what to say */

@@ -1,16 +1,18 @@
 import type { Command } from 'commander';
+import { TailraceError } from '../../common/errors.ts';
 import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 
 interface DomainView {
   readonly hostname: string;
+  readonly kind: string;
 }
 interface Options {
   readonly app?: string;
   readonly json?: boolean;
 }
 
-/** `tailrace domains`, `domains:add www.example.com`, `domains:remove …` */
+/** `tailrace domains`, `domains:add www.example.com`, `domains:remove …`, `domains:clear` */
 export function domainCommands(program: Command): void {
   addClientOptions(program.command('domains').description("list an app's host names")).action(
     async (options: Options) => {
@@ -33,4 +35,21 @@ export function domainCommands(program: Command): void {
       printResult(options.json, domain, () => `Removing ${domain.hostname} from ${app}... done`);
     },
   );
+  addClientOptions(
+    program.command('domains:clear').description('take all host names away that were added'),
+  ).action(async (options: Options) => {
+    const { app, client, path } = await resolveEndpoint(options, '/domains');
+    const own = (await client.request<DomainView[]>('GET', path)).filter(({ kind }) => kind === 'custom');
+    // One that somebody else has taken away meanwhile is gone, as was wanted.
+    for (const { hostname } of own)
+      await client.request('DELETE', `${path}/${encodeURIComponent(hostname)}`).catch((error: unknown) => {
+        if (!(error instanceof TailraceError) || error.code !== 'not_found') throw error;
+      });
+    const names = own.map(({ hostname }) => hostname);
+    printResult(options.json, own, () =>
+      names.length === 0
+        ? `${app} has no host names that were added.`
+        : `Removing ${names.join(', ')} from ${app}... done`,
+    );
+  });
 }

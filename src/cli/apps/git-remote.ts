@@ -21,6 +21,13 @@ export function removeGitRemote(app: string): boolean {
   return appNameFromGitRemote() === app && runGit(['remote', 'remove', GIT_REMOTE]);
 }
 
+/** Lets the remotes of this folder's repository that lead to one URL lead to another. @returns their names */
+export function redirectGitRemotes(from: string, to: string): string[] {
+  return remoteNames().filter(
+    (name) => readRemoteUrl(name) === from && runGit(['remote', 'set-url', name, to]),
+  );
+}
+
 /** `tailrace git:remote`, and `git:credentials`, which git runs. */
 export function gitCommands(program: Command): void {
   program
@@ -44,6 +51,25 @@ export function gitCommands(program: Command): void {
   program.command('git:credentials [operation]', { hidden: true }).action((operation?: string) => {
     if (operation === 'get') process.stdout.write(`username=key\npassword=${findServer().key}\n`);
   });
+}
+
+function remoteNames(): string[] {
+  return readGit(['remote'])
+    .split('\n')
+    .filter((name) => name !== '');
+}
+
+function readRemoteUrl(name: string): string {
+  return readGit(['remote', 'get-url', name]).trim();
+}
+
+/** What git prints; '' when it fails: this folder may be no repository. */
+function readGit(args: readonly string[]): string {
+  try {
+    return execFileSync('git', args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
+  } catch {
+    return '';
+  }
 }
 
 function runGit(args: readonly string[]): boolean {

@@ -10,6 +10,7 @@ import { checkDataFolder, lockHolderPid } from './data-folder.ts';
 import { type CheckedDrain, checkDrains } from './drains.ts';
 import { checkNodeVersion, checkServerProcess } from './node.ts';
 import { checkListeningPorts, checkPortsFree, type RequiredPort } from './ports.ts';
+import { checkPostgres } from './postgres.ts';
 import { checkPrograms } from './programs.ts';
 import { checkStore, checkStoreStatus } from './store.ts';
 import { checkStreams } from './streams.ts';
@@ -60,7 +61,7 @@ export async function runChecks({ settings, server }: DoctorTarget): Promise<Che
     results.push(...(await checkStreams(data, server?.local !== undefined)));
   if (settings && !server) results.push(...(await checkCanStart(settings)));
   if (settings) results.push(...checkCertificate(settings.syslogTlsCert, settings.syslogTlsKey));
-  results.push(...checkPrograms());
+  results.push(...checkPrograms(), ...(await checkPostgres()));
   return results;
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { systemCode, TailraceError } from '../../common/errors.ts';
+import { collectValues } from '../repeated-option.ts';
 
 export interface DrainFlags {
   format?: string;
@@ -54,11 +55,6 @@ export function addDrainFlags(command: Command): Command {
       collectValues,
     )
     .option('--redact-pattern <regex>', 'take out of messages what matches (RE2)', collectValues);
-}
-
-/** An option that may be given several times. */
-export function collectValues(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }
 
 const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'];

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { printResult } from '../format.ts';
-import { addDrainFlags, collectValues, type DrainFlags, drainOptionsFromFlags } from './drain-flags.ts';
+import { collectValues } from '../repeated-option.ts';
+import { addDrainFlags, type DrainFlags, drainOptionsFromFlags } from './drain-flags.ts';
 import { addDrainCommand, formatLag, resolveDrain } from './drains.ts';
 
 interface Flags extends DrainFlags {

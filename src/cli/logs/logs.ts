@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TIME_FORMS } from '../../common/time-expression.ts';
+import { withTimes } from '../../logs/query/query-times.ts';
+import { readQuery } from '../../logs/query/read-query.ts';
 import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
 import { printText } from '../format.ts';
 import { parseTimeOption } from '../time-options.ts';
@@ -53,8 +55,8 @@ export function logsCommand(program: Command): void {
       ]),
     )
     .option(
-      '-q, --query <words>',
-      'only messages with these words, "phrases", /regular expressions/; without -these',
+      '-q, --query <search>',
+      'only lines with these words, "phrases", -without, this OR that, program:web.1, status:>=500, since:1h, /regular expressions/ (docs/search.md)',
     )
     .option('--since <time>', `from then on: ${TIME_FORMS}`, parseTimeOption)
     .option('--until <time>', 'up to then', parseTimeOption)
@@ -65,14 +67,17 @@ export function logsCommand(program: Command): void {
 
 async function showLogs(options: LogsOptions): Promise<void> {
   const client = new ApiClient();
-  const num = options.num ?? (options.since ? undefined : DEFAULT_LINE_COUNT);
+  const search = options.query === undefined ? undefined : readQuery(options.query, '--query');
+  const hasStart = options.since !== undefined || search?.since !== undefined;
+  const num = options.num ?? (hasStart ? undefined : DEFAULT_LINE_COUNT);
   const query = {
     lines: num?.toString(),
     tail: String(options.tail ?? false),
     source: options.source,
     dyno: options.dyno ?? options.ps,
     level: options.level,
-    q: options.query,
+    // Times such as 03:00 are in this machine's zone.
+    q: options.query && withTimes(options.query, parseTimeOption),
     since: options.since,
     until: options.until,
     format: options.json ? 'json' : 'text',

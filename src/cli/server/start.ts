@@ -27,6 +27,7 @@ interface StartOptions {
 export function startCommand(program: Command): void {
   program
     .command('start [types...]')
+    .alias('local')
     .description(
       'run the Procfile of this folder, with router, store, API and HTTP router in the same process',
     )

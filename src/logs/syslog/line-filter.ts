@@ -1,16 +1,16 @@
 import type { RecordCursor } from './batch.ts';
 import { PROCID_BYTES_MAX, storedHeaderField } from './fields/header-field.ts';
 import { LOG_LEVELS, type LogLevel } from './level.ts';
-import { MessageText } from './message-text.ts';
 import { headerFieldEnd, lineLevel } from './record.ts';
 
 const DOT = 0x2e;
 
-/** Decides on the message of a line. */
-export interface MessageMatcher {
+/** Decides on a line by what is in it. */
+export interface LineMatcher {
   /** Equal for matchers that decide alike. */
   readonly key: string;
-  matches(message: MessageText): boolean;
+  /** Does the line under the cursor match? Of a batch that {@link mayMatch} was asked for, lines have to come in their order. */
+  matches(line: RecordCursor, bytes: Buffer): boolean;
   /** False when no line of a batch can match; true says nothing. */
   mayMatch(batch: Buffer): boolean;
 }
@@ -23,7 +23,7 @@ export interface LineFilterOptions {
   readonly dynos?: readonly string[];
   /** Lines at least as serious as this. */
   readonly level?: LogLevel;
-  readonly message?: MessageMatcher;
+  readonly matcher?: LineMatcher;
 }
 
 /** Which lines a tail or a drain gets. Decides line by line, on bytes as far as it can. */
@@ -36,17 +36,16 @@ export class LineFilter {
   private readonly dynos: readonly Uint8Array[] | undefined;
   /** The index in {@link LOG_LEVELS} of the least serious level that matches. */
   private readonly levelIndex: number;
-  private readonly matcher: MessageMatcher | undefined;
-  private readonly message = new MessageText();
+  private readonly matcher: LineMatcher | undefined;
 
-  constructor({ sources, dynos, level, message }: LineFilterOptions = {}) {
+  constructor({ sources, dynos, level, matcher }: LineFilterOptions = {}) {
     this.sources = sources?.map((name) => Buffer.from(name));
     // As they are stored, so that a name is found by what its sender calls it.
     this.dynos = dynos?.map((name) => storedHeaderField(name, PROCID_BYTES_MAX));
     this.levelIndex = level === undefined ? LOG_LEVELS.length - 1 : LOG_LEVELS.indexOf(level);
-    this.matcher = message;
-    this.key = JSON.stringify([sources, dynos, this.levelIndex, message?.key]);
-    this.matchesAll = !sources && !dynos && this.levelIndex === LOG_LEVELS.length - 1 && !message;
+    this.matcher = matcher;
+    this.key = JSON.stringify([sources, dynos, this.levelIndex, matcher?.key]);
+    this.matchesAll = !sources && !dynos && this.levelIndex === LOG_LEVELS.length - 1 && !matcher;
   }
 
   /** False when no line of a batch can match; true says nothing. */
@@ -56,17 +55,14 @@ export class LineFilter {
 
   /** Does the line under the cursor match? */
   matches(line: RecordCursor, bytes: Buffer): boolean {
-    const { sources, dynos, matcher, message } = this;
+    const { sources, dynos, matcher } = this;
     if (sources || dynos) {
       const sourceEnd = headerFieldEnd(bytes, line.sourceStart, line.msgidStart);
       if (sources && !sources.some((name) => isEqual(bytes, line.sourceStart, sourceEnd, name))) return false;
       const end = line.msgidStart - 1;
       if (dynos && !dynos.some((name) => matchesDyno(bytes, sourceEnd + 1, end, name))) return false;
     }
-    if (matcher) {
-      message.setLine(line, bytes);
-      if (!matcher.matches(message)) return false;
-    }
+    if (matcher && !matcher.matches(line, bytes)) return false;
     return (
       this.levelIndex === LOG_LEVELS.length - 1 ||
       LOG_LEVELS.indexOf(lineLevel(line, bytes)) <= this.levelIndex

@@ -1,9 +1,9 @@
 import { TailraceError } from '../../common/errors.ts';
 import { explainTime, parseTime } from '../../common/time-expression.ts';
+import { type PreparedQuery, prepareQuery } from '../query/query-matcher.ts';
 import { LOG_LEVELS } from '../syslog/level.ts';
 import { LineFilter } from '../syslog/line-filter.ts';
 import type { TailFormat } from './output/line-format.ts';
-import { SearchQuery } from './search-query.ts';
 import { TAIL_LINES_MAX, type TailSessionOptions } from './tail-session.ts';
 
 /** Stored lines that a reader gets when the query has no range. */
@@ -48,15 +48,22 @@ export function parseTailQuery(
     if (query[name] !== undefined && typeof query[name] !== 'string')
       throw new TailraceError('invalid_params', `${name} must be given once.`);
   const tail = parseBoolean('tail', query.tail) ?? defaults.tail;
+  const search = prepareQuery(query.q ?? '');
   const options: TailRequest = {
     lines: parseLines('lines', query.lines),
     first: parseLines('first', query.first),
     after: parsePosition('after', query.after),
     before: parsePosition('before', query.before),
-    sinceMs: parseTimeParameter('since', query.since, nowMs),
-    untilMs: parseTimeParameter('until', query.until, nowMs),
+    sinceMs: latest(
+      parseTimeParameter('since', query.since, nowMs),
+      parseTimeParameter('since', search.since, nowMs),
+    ),
+    untilMs: earliest(
+      parseTimeParameter('until', query.until, nowMs),
+      parseTimeParameter('until', search.until, nowMs),
+    ),
     tail,
-    filter: parseFilter(query),
+    filter: parseFilter(query, search),
     format: parseFormat(query.format),
   };
   const { lines, first, after, before, sinceMs, untilMs } = options;
@@ -75,13 +82,21 @@ export function parseTailQuery(
   return { ...options, lines: LINES_DEFAULT };
 }
 
-function parseFilter({ source, dyno, level, q }: TailQuery): LineFilter {
-  const search = new SearchQuery(q ?? '');
+/** Of two bounds the one that leaves fewer lines. */
+function latest(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
+}
+
+function earliest(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}
+
+function parseFilter({ source, dyno, level }: TailQuery, { matcher }: PreparedQuery): LineFilter {
   return new LineFilter({
     sources: splitNames(source),
     dynos: splitNames(dyno),
     level: parseLevel(level),
-    message: search.empty ? undefined : search,
+    matcher,
   });
 }
 

@@ -60,6 +60,13 @@ export class WebApiClient {
     return this.getJson(`${appPath(app)}/log-drains`);
   }
 
+  /** @throws ApiError when a search can't be read: its message says why. */
+  async checkSearch(app: string, q: string): Promise<void> {
+    const params = new URLSearchParams({ q, lines: '0', tail: 'false' });
+    const response = await this.send(`${appPath(app)}/logs?${params}`, { headers: { accept: 'text/plain' } });
+    await response.body?.cancel();
+  }
+
   /** Makes a log session: the path of an address that can be read without the key, as WebSockets have to. */
   async createLogSession(app: string, signal: AbortSignal): Promise<string> {
     const response = await this.send(`${appPath(app)}/log-sessions`, {

@@ -3,10 +3,13 @@ import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { ApiError, type WebApiClient } from './api-client.ts';
 import { type Filters, filterParams } from './filters.ts';
 import { type Line, type LineJson, parseLine } from './line.ts';
+import { endsInThePast } from './search-expression.ts';
 
 export type TailState =
   | { readonly name: 'connecting' }
   | { readonly name: 'live' }
+  /** What is searched for ends before what is still to come. */
+  | { readonly name: 'past' }
   /** The server doesn't answer; the next attempt is at this time. */
   | { readonly name: 'unreachable'; readonly retryAtMs: number }
   /** The server rejected the request, and another attempt would not help. */
@@ -52,6 +55,10 @@ export class LiveTail {
   /** Connects anew, and resumes where it was. */
   reconnect(): void {
     this.attempts = 0;
+    if (endsInThePast(this.options.filters.q)) {
+      this.options.onState({ name: 'past' });
+      return;
+    }
     this.options.onState({ name: 'connecting' });
     void this.openConnection();
   }

@@ -1,16 +1,17 @@
-/** What a search looks for, as far as the page has to know to highlight it: words and "phrases"; the server does the searching. */
+/** Search expressions, as far as the page has to know: what it highlights, and how it asks for a value. The server does the searching. */
+import { printPhrase, printQuery } from '../../logs/query/query-printer.ts';
+import { isLineAttribute, type QueryNode, QuerySyntaxError } from '../../logs/query/query-syntax.ts';
+import { readSearch } from '../stream/search-expression.ts';
 import type { StyledRange } from './text-spans.ts';
 
-/** One behind the other, as the server reads them: a phrase without its end goes to the end. */
-const TERM = /\s*(-?)(?:"([^"]*)"?|\/(?:[^/\\]|\\.)+\/i?(?=\s|$)|(\S+))/gsy;
+/** Longer values are searched for by their beginning. */
+const VALUE_LENGTH_MAX = 400;
 
-/** The words and phrases that have to be in a line, in lower case. Patterns aren't among them. */
-export function searchTerms(query: string): string[] {
+/** The words and phrases that have to be in a line, and the values of its fields, in lower case. Patterns aren't among them. */
+export function searchTerms(text: string): string[] {
+  const query = readSearch(text);
   const terms: string[] = [];
-  for (const [, minus, phrase, word] of query.matchAll(TERM)) {
-    const term = phrase ?? word;
-    if (!minus && term) terms.push(term.toLowerCase());
-  }
+  if (!(query instanceof QuerySyntaxError)) collectTerms(query.expression, terms);
   return terms;
 }
 
@@ -31,5 +32,33 @@ export function highlightTerms(text: string, terms: readonly string[]): StyledRa
 
 /** A search for exactly this text. */
 export function toSearchPhrase(text: string): string {
-  return /^[^\s"/-][^\s"]*$/.test(text) ? text : `"${text.replaceAll('"', ' ')}"`;
+  const shortened = text.slice(0, VALUE_LENGTH_MAX);
+  return printPhrase(shortened.includes("'") ? shortened.replaceAll('"', ' ') : shortened);
+}
+
+/** A search for a field with this value; for the value alone where its name can't be written, or means something else. */
+export function toFieldSearch(key: string, value: string): string {
+  const expression: QueryNode = { kind: 'attribute', name: key, value: { kind: 'text', text: value } };
+  const text = printQuery({ expression });
+  const query =
+    value.length > VALUE_LENGTH_MAX || isLineAttribute(key.toLowerCase()) ? undefined : readSearch(text);
+  return JSON.stringify(query) === JSON.stringify({ expression }) ? text : toSearchPhrase(value);
+}
+
+function collectTerms(node: QueryNode | undefined, terms: string[]): void {
+  if (node?.kind === 'and' || node?.kind === 'or')
+    for (const child of node.children) collectTerms(child, terms);
+  else if (node?.kind === 'text') terms.push(node.text.toLowerCase());
+  else if (
+    node?.kind === 'attribute' &&
+    node.value.kind === 'text' &&
+    isInMessage(node.name) &&
+    node.value.text
+  )
+    terms.push(node.value.text.toLowerCase());
+}
+
+/** Is its value in the message, probably? */
+function isInMessage(name: string): boolean {
+  return name === 'message' || !isLineAttribute(name);
 }

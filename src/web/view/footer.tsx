@@ -4,6 +4,7 @@ import { Icon } from './icon.tsx';
 
 const STATE_LABELS = {
   live: 'live',
+  past: 'the past',
   connecting: 'connecting',
   unreachable: 'server unreachable',
   refused: 'refused',

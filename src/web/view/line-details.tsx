@@ -1,16 +1,19 @@
+import { dataParameters } from '../../logs/query/field-scanner.ts';
 import type { PageState } from '../page-state.ts';
 import { isFiltered } from '../stream/filters.ts';
 import { type Line, SEVERITIES } from '../stream/line.ts';
 import { formatDurationMs } from '../text/format.ts';
+import type { MessageField } from '../text/message-fields.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../text/parsed-message.ts';
-import { toSearchPhrase } from '../text/search-terms.ts';
+import { toFieldSearch, toSearchPhrase } from '../text/search-terms.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { Icon } from './icon.tsx';
 import { StyledText } from './list/styled-text.tsx';
 
 /** An expanded line: its fields, its metadata, and actions. */
 export function LineDetails({ line, page }: { line: Line; page: PageState }) {
-  const { text, fields } = parseMessage(line);
+  const { text, fields: messageFields } = parseMessage(line);
+  const fields = [...messageFields, ...dataFields(line.structured_data)];
   const isTruncated = text.length > PREVIEW_CHARACTERS_MAX || !page.preferences.wrap.value;
   return (
     <div class="details">
@@ -32,7 +35,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
                     title="Search for this value"
                     aria-label={`Search for ${visibleText(key)}`}
                     disabled={value === ''}
-                    onClick={() => void page.changeFilters({ q: toSearchPhrase(value.split('\n')[0]) })}
+                    onClick={() => void page.changeFilters({ q: valueSearch(key, value, kind) })}
                   >
                     <Icon name="search" />
                   </button>
@@ -83,6 +86,21 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
       </div>
     </div>
   );
+}
+
+/** The fields of structured data, as senders of NDJSON and OTLP name them. */
+function dataFields(data: string | undefined): MessageField[] {
+  return dataParameters(data ?? '').map(({ name, value }) => ({
+    key: name,
+    value,
+    kind: /^[{[]/.test(value) ? 'list' : /^-?\d+(?:\.\d+)?$/.test(value) ? 'number' : 'text',
+  }));
+}
+
+/** With the name of the field; of an object or a list by its text. */
+function valueSearch(key: string, value: string, kind: MessageField['kind']): string {
+  const [line] = value.split('\n', 1);
+  return kind === 'list' || line !== value ? toSearchPhrase(line) : toFieldSearch(key, line);
 }
 
 function DetailRow({ name, value }: { name: string; value: string }) {

@@ -48,7 +48,9 @@ export function ShortcutsHelp({ page }: { page: PageState }) {
       <KeyList keys={SHORTCUTS} />
       <p class="hint">
         A search is <code>words</code> that all have to be there, <code>"a phrase"</code>,{' '}
-        <code>-without</code>, <code>/pattern/</code>. It looks through the whole stream, and through what
+        <code>-without</code>, <code>this OR that</code>, <code>program:web.1</code>,{' '}
+        <code>severity:error</code>, <code>status:&gt;=500</code>, any field as <code>user.id:7</code>,{' '}
+        <code>since:1h</code>, <code>/pattern/</code>. It looks through the whole stream, and through what
         comes.
       </p>
     </Modal>

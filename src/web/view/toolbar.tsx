@@ -108,8 +108,9 @@ function SearchBox({ page }: { page: PageState }) {
   const search = (): void => {
     clearTimeout(timer.current);
     const wanted = box.current?.value.trim() ?? '';
-    if (wanted !== page.viewLocation.value.filters.q) void page.changeFilters({ q: wanted }, 'replace');
+    void page.search(wanted);
   };
+  const fault = page.searchFault.value;
   return (
     <form
       class="search"
@@ -129,7 +130,9 @@ function SearchBox({ page }: { page: PageState }) {
         spellcheck={false}
         enterkeyhint="search"
         aria-label="Search all lines"
-        placeholder={'search: words "a phrase" -without /pattern/'}
+        placeholder={'search: words "a phrase" -without status:>=500 a OR b'}
+        aria-invalid={fault !== ''}
+        aria-describedby={fault === '' ? undefined : 'search-fault'}
         defaultValue={q}
         onInput={() => {
           clearTimeout(timer.current);
@@ -137,6 +140,11 @@ function SearchBox({ page }: { page: PageState }) {
         }}
       />
       <kbd>/</kbd>
+      {fault !== '' && (
+        <p id="search-fault" class="search-fault" role="alert">
+          {visibleText(fault)}
+        </p>
+      )}
     </form>
   );
 }

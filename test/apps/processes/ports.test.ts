@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { expect, test } from 'vitest';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { defaultPort, firstPortOf, PortAllocator, waitForPort } from '../../../src/apps/processes/ports.ts';
+import { freePort } from '../../support/free-port.ts';
+import { Program } from '../../support/program.ts';
 
 /** A listener on loopback only: also that makes a port unusable for a dyno. */
 async function listener(host = '127.0.0.1') {
@@ -41,6 +44,26 @@ test('a port that something listens on is skipped, and none is given out twice',
   expect(await ports.allocate(port)).toBe(port);
   ports.release(port);
   expect(await ports.allocate(port)).toBe(port);
+});
+
+test('a port that another server has given out is skipped, until that one is gone', async () => {
+  const first = await freePort();
+  const [one, other] = [new PortAllocator(), new PortAllocator()];
+  const [a, b] = await Promise.all([one.allocate(first), other.allocate(first)]);
+  expect(a).not.toBe(b);
+  const program = join(import.meta.dirname, '..', '..', '..', 'dist', 'src', 'apps', 'processes', 'ports.js');
+  const script = `const { PortAllocator } = await import(${JSON.stringify(program)});
+    console.log(await new PortAllocator().allocate(${first}));
+    setInterval(() => {}, 1_000);`;
+  const server = new Program(process.execPath, ['--input-type=module', '-e', script]);
+  onTestFinished(async () => void (await server.stop('SIGKILL')));
+  const [text] = await server.waitForOutput(/\d+/);
+  const theirs = Number(text);
+  expect([a, b]).not.toContain(theirs);
+  one.release(a);
+  expect(await other.allocate(a)).toBe(a);
+  await server.stop('SIGKILL');
+  expect(await other.allocate(theirs)).toBe(theirs);
 });
 
 test('no free port is an error', async () => {

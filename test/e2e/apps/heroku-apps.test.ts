@@ -110,6 +110,16 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
     );
     expect(await h('domains:remove www.example.com')).toMatch(/Removing www\.example\.com from shop... done/);
     expect((await shop.heroku.run('domains:add http://x/ -a shop')).stderr).toMatch(/is no host name/);
+    await shop.server.request('POST', '/apps/shop/domains', { hostname: 'a.example.com' });
+    expect(await h('domains:clear')).toMatch(/Removing all domains from shop... done/);
+    expect(await shop.server.request('GET', '/apps/shop/domains')).toHaveLength(1);
+  });
+
+  it('certificates are none, and adding one says what to use', async () => {
+    expect(await h('certs')).toMatch(/shop has no SSL certificates/);
+    expect((await shop.heroku.run('certs:auto:enable -a shop')).stderr).toMatch(
+      /The HTTP router has no certificates/,
+    );
   });
 
   it('maintenance is switched on and off', async () => {

@@ -30,7 +30,9 @@ describe('dynos', { timeout: 180_000 }, () => {
     expect(await h('ps:scale')).toMatch(/web=2:Basic worker=2:Basic/);
     await until('two web dynos', () => idOf('web.2'), 20_000);
     expect(await idOf('web.1')).toBeDefined();
+    expect(await h('ps:wait')).toBe('\n');
     expect(await h('scale worker-1')).toMatch(/worker at 1:Basic/);
+    expect(await h('ps:type worker=standard-2x')).toMatch(/worker\s+Standard-2X\s+1/);
   });
 
   it('what can’t be is refused with Heroku’s errors', async () => {

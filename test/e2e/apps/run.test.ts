@@ -24,7 +24,7 @@ let deployed: Promise<void> | undefined;
 function deploy(): Promise<void> {
   deployed ??= (async () => {
     const repository = new GitRepository(server, {
-      Procfile: 'worker: sleep 1000\n',
+      Procfile: `worker: sleep 1000\nclock: printf '<%s>\\n' "$B" tick\n`,
       'file.txt': 'in the slug\n',
     });
     const pushed = await repository.tailrace('push', '-a', APP);
@@ -141,6 +141,57 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     );
   });
 
+  it('a process type stands for its command, with what follows', async () => {
+    expect((await run(['clock'])).stdout).toBe('<>\n<tick>\n');
+    expect((await run(['clock', '--once', 'a b'])).stdout).toBe('<>\n<tick>\n<--once>\n<a b>\n');
+    expect((await run(['-e', 'B=two;C=3', 'clock 1 2; echo $C'])).stdout).toBe(
+      '<two>\n<tick>\n<1>\n<2>\n3\n',
+    );
+    expect((await run(['--env', 'B=1', '--env', 'C=2', 'echo $B$C'])).stdout).toBe('12\n');
+    await runTailrace(['run:detached', '-a', APP, '-e', 'B=far away', 'clock', '--once'], {
+      env: server.env,
+    });
+    await until('its line', async () => (await appLines()).includes('<far away>'));
+    expect(await appLines()).toContain(`Starting process with command \`printf '<%s>\\n' "$B" tick --once\``);
+  });
+
+  it('has a size and a type of its own', async () => {
+    await deploy();
+    const started = await runTailrace(
+      ['run:detached', '-a', APP, '--size', 'standard-2x', '--type', 'worker', 'sleep 1000'],
+      { env: server.env },
+    );
+    const [, name] = /done, (worker\.\d+)/.exec(started.stdout) ?? [];
+    expect(await server.request('GET', `/apps/${APP}/dynos/${name}`)).toMatchObject({
+      size: 'Standard-2X',
+      type: 'worker',
+      command: 'sleep 1000',
+    });
+    await runTailrace(['ps:stop', name, '-a', APP], { env: server.env });
+    expect((await run(['--no-tty', '--exit-code', '-s', 'basic', '--', 'exit 5'])).status).toBe(5);
+  });
+
+  it.each([
+    [['--size', 'huge', 'true'], /No such size as huge/],
+    [['--type', 'Web!', 'true'], /"Web!" can't be a process type/],
+    [['-e', 'A=1;rubbish', 'true'], /"rubbish" sets nothing: write --env "A=1;B=2"/],
+    [['-e', '=1', 'true'], /"=1" sets nothing/],
+    [['-e', '1A=1', 'true'], /"1A" can't be a config var's name/],
+  ])('%j is refused', async (args, sentence) => {
+    const refused = await run(args);
+    expect(refused.stderr).toMatch(sentence);
+    expect(refused.status).toBe(1);
+  });
+
+  it('run:inside says what to use', async () => {
+    await deploy();
+    const refused = await runTailrace(['run:inside', 'worker.1', 'bash', '-a', APP], { env: server.env });
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/`tailrace run -a runner bash` starts another/);
+    const unknown = await runTailrace(['run:inside', 'web.1', 'bash', '-a', 'nowhere'], { env: server.env });
+    expect(unknown.stderr).toMatch(/Couldn't find that app/);
+  });
+
   it('an app that runs nothing here says what to do', async () => {
     await server.request('POST', '/apps', { name: 'empty-app' });
     const refused = await runTailrace(['run', '-a', 'empty-app', 'true'], { env: server.env });
@@ -171,6 +222,25 @@ describe.skipIf(missing('openssl'))('heroku run', { timeout: 240_000 }, () => {
     expect(piped.stdout).toMatch(/^through a pipe$/m);
     expect(piped.status).toBe(0);
     expect((await heroku.run(['run', '-a', APP, '--', 'tty'])).stdout).toMatch(/\/dev\/pts\/\d+/);
+    const clock = await heroku.run([
+      'run',
+      '--no-tty',
+      '-x',
+      '-e',
+      'B=2',
+      '-s',
+      'basic',
+      '-a',
+      APP,
+      '--',
+      'clock',
+      '--once',
+    ]);
+    expect(clock.stdout).toMatch(/<2>\n<tick>\n<--once>\n/);
+    expect(clock.status).toBe(0);
+    expect((await heroku.run(['run:inside', 'worker.1', 'ls', '-a', APP])).stderr).toMatch(
+      /runs inside a dyno that is there: `tailrace run/,
+    );
     expect(await heroku.runOk(['run:detached', '-a', APP, '--', 'echo from afar'])).toMatch(/run\.\d+/);
     await until('its line', async () => (await appLines()).includes('from afar'));
   });

@@ -76,12 +76,13 @@ it('a level is all that are at least as serious, by severity or, where that says
 
 it('what is asked for together has to match together', () => {
   const lines = [{}, { dyno: 'worker.1' }, { source: 'db' }, { message: 'by' }, { priority: 191 }];
-  const message = {
+  const matcher = {
     key: 'hello',
-    matches: ({ latin1 }: { latin1: string }) => latin1 === 'hello',
+    matches: (line: RecordCursor, bytes: Buffer) =>
+      bytes.toString('latin1', line.messageStart, line.textEnd) === 'hello',
     mayMatch: () => true,
   };
-  expect(matching({ sources: ['app'], dynos: ['web'], level: 'info', message }, lines)).toEqual([0]);
+  expect(matching({ sources: ['app'], dynos: ['web'], level: 'info', matcher }, lines)).toEqual([0]);
 });
 
 it('knows when everything matches, and has the same key as one that decides alike', () => {

@@ -28,6 +28,7 @@ const STDOUT_MAX = 1_048_576;
 /** Runs one program of a build, in a process group of its own, which ends with it. Never rejects. */
 export async function runStep(step: BuildStep): Promise<StepResult> {
   const { program, args, cwd, env, onLine, capturesStdout = false, signal } = step;
+  if (signal.aborted) return { status: 137, stdout: '' };
   let child: ChildProcess;
   try {
     child = spawn(program, args, { cwd, env: { ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });

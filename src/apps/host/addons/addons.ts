@@ -16,6 +16,8 @@ import { AttachedConfig } from './attached-config.ts';
 import { CATALOG } from './catalog/catalog.ts';
 import type { AddonPlan, AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
 import { attachedConfigVars, configOfFacts, planOf, requirePlan } from './catalog/find-service.ts';
+import type { BackupSchedules } from './databases/schedules.ts';
+import type { DatabaseTransfers } from './databases/transfers.ts';
 import { migrateReleasedAddons } from './migrate-released-addons.ts';
 import type { AddonRecord, AttachmentRecord } from './model/addon-record.ts';
 import {
@@ -68,6 +70,8 @@ export interface AddonsOptions {
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
   readonly providers: Readonly<Record<AddonProviderName, AddonProvider>>;
+  readonly transfers: DatabaseTransfers;
+  readonly schedules: BackupSchedules;
   /** Partners' services, and what they may do here. */
   readonly partners: Partners;
   /** This server, for good: `AddonRecord.server`. */
@@ -86,6 +90,9 @@ export interface AddonsOptions {
 }
 
 export class Addons implements AddonReports {
+  /** Backups of databases, and restores. */
+  readonly transfers: DatabaseTransfers;
+  readonly schedules: BackupSchedules;
   private readonly options: AddonsOptions;
   private readonly config: AttachedConfig;
   private readonly removals: AddonRemovals;
@@ -93,6 +100,8 @@ export class Addons implements AddonReports {
 
   constructor(options: AddonsOptions) {
     this.options = options;
+    this.transfers = options.transfers;
+    this.schedules = options.schedules;
     this.config = new AttachedConfig(options);
     this.removals = new AddonRemovals({
       ...options,
@@ -115,6 +124,8 @@ export class Addons implements AddonReports {
   async open(): Promise<void> {
     const { providers, log } = this.options;
     const server = this.options.server();
+    await this.transfers.open();
+    await this.schedules.open();
     await migrateReleasedAddons(this.options, server);
     const { addons } = await this.snapshot();
     const apps = await this.options.appRegistry.appNames();
@@ -155,6 +166,8 @@ export class Addons implements AddonReports {
   async close(): Promise<void> {
     this.isClosing = true;
     this.removals.close();
+    await this.schedules.close();
+    await this.transfers.close();
     await Promise.all(Object.values(this.options.providers).map((provider) => provider.close()));
   }
 
@@ -365,6 +378,7 @@ export class Addons implements AddonReports {
       const removed = await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
       await this.removals.remove(removed, { endingApp: app.id });
     }
+    await this.transfers.removeApp(app.id);
     await this.options.records.detach(attachmentsOfApp(await this.snapshot(), app.id));
   }
 

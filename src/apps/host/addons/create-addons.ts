@@ -1,6 +1,10 @@
 /** Add-ons with their providers, put together. */
+import { dirname, join } from 'node:path';
+import type { TargetPolicy } from '../../../logs/drains/options/target-policy.ts';
 import { Addons, type AddonsOptions } from './addons.ts';
 import { CATALOG } from './catalog/catalog.ts';
+import { BackupSchedules } from './databases/schedules.ts';
+import { DatabaseTransfers } from './databases/transfers.ts';
 import { ExternalProvider } from './external/external-provider.ts';
 import { LocalProvider, type LocalProviderOptions } from './local/local-provider.ts';
 import { AddonRecords } from './model/addon-records.ts';
@@ -14,10 +18,16 @@ import type { AddonReports } from './provider.ts';
 import { requireServerId } from './server-id.ts';
 import { LOCAL_SERVICES } from './services/local-services.ts';
 
-export type CreateAddonsOptions = Omit<AddonsOptions, 'partners' | 'providers' | 'records' | 'server'> &
+export type CreateAddonsOptions = Omit<
+  AddonsOptions,
+  'partners' | 'providers' | 'records' | 'schedules' | 'server' | 'transfers'
+> &
   Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'> &
   Pick<PartnerProviderOptions, 'logInput' | 'provisionMs' | 'publicUrl'> &
-  Pick<PartnerClientOptions, 'policy' | 'version'>;
+  Pick<PartnerClientOptions, 'policy' | 'version'> & {
+    /** From where the backup of a database may be fetched. */
+    readonly backupPolicy: TargetPolicy;
+  };
 
 /** @param options `folder` for the data of local add-ons, `policy` for where partners may be */
 export function createAddons(options: CreateAddonsOptions): Addons {
@@ -36,15 +46,31 @@ export function createAddons(options: CreateAddonsOptions): Addons {
   const listAddons = async () => (await records.snapshot()).addons;
   const findAddon = async (id: string) => (await records.get(id))?.value;
   const registration = new PartnerRegistration({ manifests, catalog: CATALOG, policy, listAddons });
-  let server: string | undefined;
+  let serverId: string | undefined;
+  const server = (): string => {
+    serverId ??= requireServerId(options.folder);
+    return serverId;
+  };
+  // Beside the data, so that a database that is destroyed leaves its backups.
+  const backupFolder = join(dirname(options.folder), 'backups');
+  const transfers = new DatabaseTransfers({
+    ...options,
+    server,
+    folder: backupFolder,
+    addonFolder: (id) => join(options.folder, id),
+  });
   const addons: Addons = new Addons({
     ...options,
     records,
     partners: new Partners({ manifests, registration, tokens, findAddon }),
-    server: () => {
-      server ??= requireServerId(options.folder);
-      return server;
-    },
+    server,
+    transfers,
+    schedules: new BackupSchedules({
+      file: `${backupFolder}.json`,
+      transfers,
+      findAddon,
+      log: options.log,
+    }),
     providers: {
       local: new LocalProvider({ ...options, catalog: CATALOG, services: LOCAL_SERVICES, reports }),
       partner: new PartnerProvider({

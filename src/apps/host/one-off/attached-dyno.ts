@@ -62,8 +62,8 @@ export class AttachedDyno implements OneOffDyno {
     this.options = options;
     this.pidFile = pidFile;
     const now = new Date();
-    const { command, type } = request;
-    this.dynoInfo = { id, name, type, command, state: 'starting', createdAt: now, updatedAt: now };
+    const { command, type, size } = request;
+    this.dynoInfo = { id, name, type, command, size, state: 'starting', createdAt: now, updatedAt: now };
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });

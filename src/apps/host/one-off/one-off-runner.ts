@@ -118,6 +118,7 @@ export class OneOffRunner {
       name,
       type: request.type,
       command: request.command,
+      size: request.size,
       profileScript: releaseSpec.profileScript,
       cwd: workspace.folder,
       env,

@@ -14,6 +14,8 @@ import { toDynoView } from '../running-apps.ts';
 export interface ReleasePhase {
   readonly app: AppId;
   readonly version: number;
+  /** Of the dyno: `release` unless it is another script. */
+  readonly type?: string;
   readonly slug: string;
   readonly command: string;
   readonly config: Config;
@@ -43,7 +45,16 @@ export class ReleasePhases {
   }
 
   /** @returns the command's exit status. Rejects if the slug can't be unpacked */
-  async run({ app, version, slug, command, config, onLine, timeoutMs }: ReleasePhase): Promise<number> {
+  async run({
+    app,
+    version,
+    type = 'release',
+    slug,
+    command,
+    config,
+    onLine,
+    timeoutMs,
+  }: ReleasePhase): Promise<number> {
     const { slugFiles } = this.options;
     const id = randomUUID();
     const workspace = await slugFiles.createWorkspace(slug, id);
@@ -51,11 +62,11 @@ export class ReleasePhases {
       if (this.closing) throw new Error('the server is stopping');
       if (this.removedApps.has(app)) throw new Error('the app is being destroyed');
       const lines = this.options.lines(app);
-      const name = 'release.1';
+      const name = `${type}.1`;
       const base = { ...hostEnvironment(process.env), ...config, ...workspace.env };
       const dyno = new Dyno({
         name,
-        type: 'release',
+        type,
         command,
         profileScript: PROFILE_SCRIPT,
         cwd: workspace.folder,

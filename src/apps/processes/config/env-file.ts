@@ -83,3 +83,21 @@ const ESCAPES: Readonly<Record<string, string>> = {
 function resolveEscapes(quoted: string): string {
   return quoted.replace(/\\([\s\S])/g, (both, character: string) => ESCAPES[character] ?? both);
 }
+
+/** A value that needs no quotes. */
+const PLAIN_VALUE = /^[\w@%+:,./=-]*$/;
+
+/** Lines that {@link parseEnvFile} reads as these values, whatever is in them but NUL bytes. */
+export function formatEnvFile(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([key, value]) => `${key}=${PLAIN_VALUE.test(value) ? value : quoteValue(value)}\n`)
+    .join('');
+}
+
+function quoteValue(value: string): string {
+  const escaped = value
+    .replaceAll(/["\\$`]/g, '\\$&')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r');
+  return `"${escaped}"`;
+}

@@ -44,6 +44,8 @@ const PROVIDER: AddonProvider = {
 };
 
 /** A server, as if it were started on the store. */
+const NO_BACKUPS = { open: async () => {}, close: async () => {}, removeApp: async () => {} };
+
 function start(): { addons: Addons; appRegistry: AppRegistry; releases: Releases } {
   const appRegistry = new AppRegistry(store);
   const releases = new Releases(store);
@@ -53,6 +55,8 @@ function start(): { addons: Addons; appRegistry: AppRegistry; releases: Releases
     appRegistry,
     releases,
     providers: { local: PROVIDER, partner: PROVIDER, external: PROVIDER },
+    transfers: NO_BACKUPS as Partial<AddonsOptions['transfers']> as AddonsOptions['transfers'],
+    schedules: NO_BACKUPS as Partial<AddonsOptions['schedules']> as AddonsOptions['schedules'],
     server: () => 'this-one',
     randomName: () => 'clear-brook-1',
     release: ({ id }, change) => releases.add(id, change),

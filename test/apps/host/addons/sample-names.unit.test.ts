@@ -25,6 +25,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const NO_BACKUPS = { open: async () => {}, close: async () => {}, removeApp: async () => {} };
+
 const PROVIDER: AddonProvider = {
   services: async () => CATALOG,
   provision: async () => ({ state: 'provisioned', facts: { url: 'redis://x' } }),
@@ -44,6 +46,8 @@ function start(): { addons: Addons; appRegistry: AppRegistry; releases: Releases
     appRegistry,
     releases,
     providers: { local: PROVIDER, partner: PROVIDER, external: PROVIDER },
+    transfers: NO_BACKUPS as Partial<AddonsOptions['transfers']> as AddonsOptions['transfers'],
+    schedules: NO_BACKUPS as Partial<AddonsOptions['schedules']> as AddonsOptions['schedules'],
     server: () => 'this-one',
     randomName: () => 'clear-brook-1',
     release: ({ id }, change) => releases.add(id, change),

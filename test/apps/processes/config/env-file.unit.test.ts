@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { EnvFileError, parseEnvFile } from '../../../../src/apps/processes/config/env-file.ts';
+import { EnvFileError, formatEnvFile, parseEnvFile } from '../../../../src/apps/processes/config/env-file.ts';
+import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
 test.each([
   ['A=1\nB=two words\n', { A: '1', B: 'two words' }],
@@ -44,4 +45,38 @@ test.each([
 
 test('an error never shows the line, which may hold a secret', () => {
   expect(() => parseEnvFile('password hunter2')).toThrow(expect.not.stringContaining('hunter2'));
+});
+
+test('what is written is read again, whatever the values are', () => {
+  const random = seededRandom(7);
+  const pieces = [
+    'a',
+    '1',
+    ' ',
+    '"',
+    "'",
+    '\\',
+    '$',
+    '`',
+    '\n',
+    '\r',
+    '\r\n',
+    '\t',
+    '#',
+    ' #',
+    '=',
+    '\\n',
+    'é',
+    '😀',
+    '\u2028',
+  ];
+  for (let round = 0; round < 500; round++) {
+    const value = () =>
+      Array.from(
+        { length: Math.floor(random() * 8) },
+        () => pieces[Math.floor(random() * pieces.length)],
+      ).join('');
+    const values = { A: value(), B_2: value(), __proto: value() };
+    expect(parseEnvFile(formatEnvFile(values))).toEqual(values);
+  }
 });

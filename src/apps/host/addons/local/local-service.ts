@@ -1,4 +1,5 @@
 /** A service that runs on this machine: what an add-on of it is made from. One file a service, in ../services. */
+import type { ProcessUser } from '../../../processes/dyno-process.ts';
 import type { AddonPlan } from '../catalog/catalog-entry.ts';
 import type { AddonFacts, AddonInfoRow, AddonPage } from '../provider.ts';
 
@@ -59,17 +60,30 @@ interface LocalServiceBasics {
   page?(instance: LocalInstance): AddonPage;
 }
 
-/** A program that listens on the instance's port: started, started again when it ends, and stopped with SIGTERM. */
+/** A program that listens on the instance's port: started, started again when it ends, and stopped with a signal. */
 export interface ProcessService extends LocalServiceBasics {
   readonly kind: 'process';
   /** Files for its folder, written before every start. Passwords belong there: every user can read command lines. */
   files(instance: LocalInstance): Readonly<Record<string, string>>;
   /** The shell command that runs it in its folder; with `exec`, so that signals arrive. */
-  command(instance: LocalInstance): string;
+  command(instance: LocalInstance): string | Promise<string>;
   /** Looks at the folder before every start. @throws TailraceError when it must not be started on these data, with what to do */
   checkData?(instance: LocalInstance): Promise<void>;
   /** Makes what isn't a plain file, before every start, after `files`. @throws when it can't: tried again later */
   prepare?(instance: LocalInstance): Promise<void>;
+  /**
+   * Done before every start, right after {@link checkData}: what a former one left running on the same data is ended, so that its port is free.
+   * @throws TailraceError when it can't be started, with what to do
+   */
+  prepareData?(instance: LocalInstance, lines: AddonLines): Promise<void>;
+  /** Resolves when it answers, after its port accepts connections, or when that has lasted too long. Never rejects. */
+  waitUntilReady?(instance: LocalInstance, signal: AbortSignal): Promise<void>;
+  /** Who runs it; undefined, or left out: who runs this server. What such a user is to read or write is given to it by the service. */
+  user?(): Promise<ProcessUser | undefined>;
+  /** How its first process alone is asked to end, which then ends the others. Left out: SIGTERM to all of them. */
+  readonly stopSignal?: NodeJS.Signals;
+  /** How long it may take to end. Left out: 10 seconds. */
+  readonly stopGraceMs?: number;
   /**
    * Takes the lines that it writes, to say their severity and to join those that are one message. Made anew for every start; what it still
    * holds when the program has ended is written by `end`. Left out: each line is a message of its own.

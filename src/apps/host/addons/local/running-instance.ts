@@ -99,8 +99,9 @@ export class RunningInstance {
     while (!timeout.aborted) {
       const instance = this.instance;
       const look = AbortSignal.any([timeout, AbortSignal.timeout(PORT_LOOK_MS)]);
-      if ((await waitForPort(instance.port, look)) !== undefined && instance === this.instance)
-        return instance;
+      if ((await waitForPort(instance.port, look)) === undefined || instance !== this.instance) continue;
+      await this.waitForAnswer(instance, timeout);
+      if (!timeout.aborted) return instance;
     }
     const { name } = this.instance;
     if (this.failure instanceof TailraceError) throw this.failure;
@@ -117,11 +118,17 @@ export class RunningInstance {
     );
   }
 
+  private async waitForAnswer(instance: LocalInstance, signal: AbortSignal): Promise<void> {
+    const { service } = this.options;
+    if (service.kind === 'process') await service.waitUntilReady?.(instance, signal);
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.sampleTimer);
     this.abort.abort();
     this.cancelDelay();
-    void this.dyno?.stop(GRACE_MS);
+    const { service } = this.options;
+    void this.dyno?.stop((service.kind === 'process' ? service.stopGraceMs : undefined) ?? GRACE_MS);
     await this.ended;
     await this.embedded?.close();
     this.embedded = undefined;
@@ -179,8 +186,9 @@ export class RunningInstance {
     // It may be installed meanwhile: no error that ends all tries.
     const missing = service.missing?.();
     if (missing !== undefined) throw new Error(missing);
-    if (!(await this.hasFreePort())) this.instance = await this.options.movePort(this.instance);
     await service.checkData?.(this.instance);
+    await service.prepareData?.(this.instance, this.addonLines);
+    if (!(await this.hasFreePort())) this.instance = await this.options.movePort(this.instance);
     await writeServiceFiles(this.instance.folder, service.files(this.instance));
     await service.prepare?.(this.instance);
   }
@@ -200,9 +208,11 @@ export class RunningInstance {
     const dyno = new Dyno({
       name,
       type: name.split('.')[0],
-      command: service.command(instance),
+      command: await service.command(instance),
       cwd: folder,
       env: hostEnvironment(process.env),
+      user: await service.user?.(),
+      leaderStopSignal: service.stopSignal,
       lines: reader ? this.readingSink(reader) : this.plainSink(),
       id,
     });
@@ -214,14 +224,18 @@ export class RunningInstance {
     const startedAt = performance.now();
     let wasReady = false;
     const ended = new AbortController();
-    void waitForPort(instance.port, AbortSignal.any([this.abort.signal, ended.signal])).then((host) => {
+    const over = AbortSignal.any([this.abort.signal, ended.signal]);
+    void waitForPort(instance.port, over).then(async (host) => {
       if (host === undefined) return;
       wasReady = true;
+      await this.waitForAnswer(instance, over);
+      if (over.aborted) return;
       this.isReady = true;
+      await this.writeSamples();
     });
     const { pid } = dyno.info();
     log.info({ app, addon: id, service: service.service, pid }, 'add-on started');
-    if (pid !== undefined) this.options.pidFile().add(pid, id, name);
+    if (pid !== undefined) this.options.pidFile().add(pid, id, name, service.stopSignal);
     const { status } = await dyno.exited;
     ended.abort();
     this.isReady = false;

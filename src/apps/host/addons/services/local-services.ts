@@ -5,7 +5,7 @@ import { memcachedService } from './memcached.ts';
 import { metricsService } from './metrics.ts';
 import { mongodbService } from './mongodb.ts';
 import { papertrailService } from './papertrail.ts';
-import { postgresService } from './postgres.ts';
+import { postgresService } from './postgres/postgres.ts';
 import { redisService } from './redis.ts';
 import { sentryService } from './sentry.ts';
 

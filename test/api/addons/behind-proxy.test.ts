@@ -4,11 +4,11 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request as sendRequest } from 'node:https';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../../../support/free-port.ts';
-import { missing, Program, TAILRACE } from '../../../support/program.ts';
-import { CertificateAuthority } from '../../../support/senders/certificate-authority.ts';
-import { type Server, startServerForTest, temporaryFolder } from '../../../support/server.ts';
-import { until } from '../../../support/until.ts';
+import { freePort } from '../../support/free-port.ts';
+import { missing, Program, TAILRACE } from '../../support/program.ts';
+import { CertificateAuthority } from '../../support/senders/certificate-authority.ts';
+import { type Server, startServerForTest, temporaryFolder } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
 
 const HEADERS_PASSED_ON = 'proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto https;';
 

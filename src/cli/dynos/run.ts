@@ -3,6 +3,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { APP_OPTION, ApiClient, resolveApp, resolveEndpoint } from '../api-client.ts';
+import { collectValues, parseVariables } from '../repeated-option.ts';
 
 interface DynoView {
   readonly name: string;
@@ -11,7 +12,9 @@ interface DynoView {
 }
 interface RunOptions {
   readonly app?: string;
-  readonly env?: string;
+  readonly env?: readonly string[];
+  readonly size?: string;
+  readonly type?: string;
   readonly tty: boolean;
 }
 
@@ -22,28 +25,44 @@ export function runCommands(program: Command): void {
       .command(`${name} <command...>`)
       .description(text)
       .option(...APP_OPTION)
-      .option('-e, --env <vars>', 'variables for this dyno alone: A=1;B=2')
+      .option('-e, --env <vars>', 'variables for this dyno alone: "A=1;B=2"', collectValues)
+      .option('-s, --size <size>', 'its size: standard-2x, performance-m …')
+      .option('--type <type>', 'name it after a process type, which it has the size of')
       // What follows the command belongs to it: `run ls -l`.
       .passThroughOptions();
-  common('run', 'run a command in a dyno of its own, with this terminal')
+  const command = 'a command, or a process type and its arguments,';
+  common('run', `run ${command} in a dyno of its own, with this terminal`)
     .option('--no-tty', 'no terminal, only pipes')
+    .option('-x, --exit-code', "end with the command's status; it always does")
     .action(async (words: string[], options: RunOptions) => {
       process.exitCode = await runAttached(words, options);
     });
-  common('run:detached', 'the same in the background; what it says is in the stream').action(
+  common('run:detached', `run ${command} in the background; what it says is in the stream`).action(
     async (words: string[], options: RunOptions) => {
       const client = new ApiClient();
       const app = await resolveApp(client, options.app);
-      const wanted = { attach: false, command: shellCommandLine(words), env: parseVariables(options.env) };
+      const { size, type } = options;
+      const env = parseVariables(options.env);
+      const wanted = { attach: false, command: shellCommandLine(words), env, size, type };
       const dyno = await client.request<DynoView>('POST', `/apps/${encodeURIComponent(app)}/dynos`, wanted);
       process.stdout.write(
         `Running ${wanted.command} on ${app}... done, ${dyno.name}\nRun tailrace logs -a ${app} --dyno ${dyno.name} to view the output.\n`,
       );
     },
   );
+  program
+    .command('run:inside <dyno> [command...]')
+    .description('says what to use: no command runs inside a dyno that is there')
+    .option(...APP_OPTION)
+    .allowUnknownOption()
+    .action(async (dyno: string, words: string[], options: { app?: string }) => {
+      const { client, path } = await resolveEndpoint(options, `/dynos/${encodeURIComponent(dyno)}`);
+      await client.request('POST', path, { command: words.length > 0 ? shellCommandLine(words) : 'bash' });
+    });
 }
 
 async function runAttached(words: readonly string[], options: RunOptions): Promise<number> {
+  const variables = parseVariables(options.env);
   const { app, client, path } = await resolveEndpoint(options, '/dynos');
   const { stdin, stdout } = process;
   const terminal = options.tty && Boolean(stdin.isTTY && stdout.isTTY);
@@ -53,10 +72,9 @@ async function runAttached(words: readonly string[], options: RunOptions): Promi
     attach: true,
     force_no_tty: !terminal,
     command: shellCommandLine(words),
-    env: {
-      ...(terminal ? { TERM: process.env.TERM ?? 'xterm', ...window } : {}),
-      ...parseVariables(options.env),
-    },
+    env: { ...(terminal ? { TERM: process.env.TERM ?? 'xterm', ...window } : {}), ...variables },
+    size: options.size,
+    type: options.type,
   });
   if (!dyno.attach_url) throw new TailraceError('unavailable', 'The server gave no address to attach to.');
   if (terminal) process.stderr.write(`Running ${words.join(' ')} on ${app}... up, ${dyno.name}\n`);
@@ -144,13 +162,4 @@ function shellCommandLine(words: readonly string[]): string {
   return words
     .map((word) => (/^[\w@%+=:,./~*-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(' ');
-}
-
-function parseVariables(text: string | undefined): Record<string, string> {
-  return Object.fromEntries(
-    (text ?? '')
-      .split(';')
-      .filter((part) => part.includes('='))
-      .map((part) => [part.slice(0, part.indexOf('=')).trim(), part.slice(part.indexOf('=') + 1)]),
-  );
 }

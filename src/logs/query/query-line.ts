@@ -1,0 +1,108 @@
+import type { RecordCursor } from '../syslog/batch.ts';
+import { headerFieldEnd, lineLevel, linePriority } from '../syslog/record.ts';
+import { dataParameters } from './field-scanner.ts';
+
+const DASH = 0x2d;
+const SPACE = 0x20;
+/** Severities that say nothing (syslog/level.ts), and those that a message's level stands for. */
+const NOTICE = 5;
+const INFORMATIONAL = 6;
+const LEVEL_SEVERITIES = { error: 3, warn: 4, info: INFORMATIONAL, debug: 7 };
+
+/** What an expression asks of one line, read when it is asked for; one object is reused for line after line. */
+export class QueryLine {
+  private line: RecordCursor | undefined;
+  private bytes: Buffer = Buffer.alloc(0);
+  private wholeText: string | undefined;
+  private latin1Text: string | undefined;
+  private utf8Text: string | undefined;
+  private originText: string | undefined;
+  private values: readonly string[] | undefined;
+
+  setLine(line: RecordCursor, bytes: Buffer): void {
+    this.line = line;
+    this.bytes = bytes;
+    this.wholeText = undefined;
+    this.latin1Text = undefined;
+    this.utf8Text = undefined;
+    this.originText = undefined;
+    this.values = undefined;
+  }
+
+  /** From HOST on to the end, a character a byte: enough to see that some ASCII isn't in it. */
+  get whole(): string {
+    this.wholeText ??= this.bytes.toString('latin1', this.cursor.hostStart, this.cursor.textEnd);
+    return this.wholeText;
+  }
+
+  /** The message, a character a byte. */
+  get latin1(): string {
+    this.latin1Text ??= this.whole.slice(this.cursor.messageStart - this.cursor.hostStart);
+    return this.latin1Text;
+  }
+
+  /** The message. */
+  get message(): string {
+    this.utf8Text ??= this.bytes.toString('utf8', this.cursor.messageStart, this.cursor.textEnd);
+    return this.utf8Text;
+  }
+
+  get host(): string {
+    const { hostStart, sourceStart } = this.cursor;
+    return this.bytes.toString('latin1', hostStart, sourceStart - 1);
+  }
+
+  get source(): string {
+    const { sourceStart, msgidStart } = this.cursor;
+    return this.bytes.toString('latin1', sourceStart, headerFieldEnd(this.bytes, sourceStart, msgidStart));
+  }
+
+  get dyno(): string {
+    const { sourceStart, msgidStart } = this.cursor;
+    const sourceEnd = headerFieldEnd(this.bytes, sourceStart, msgidStart);
+    return this.bytes.toString('latin1', sourceEnd + 1, msgidStart - 1);
+  }
+
+  /** The program, as Papertrail writes it and as it is shown here: `app/web.1 app[web.1]`. */
+  get program(): string {
+    const { source, dyno } = this;
+    return `${source}/${dyno} ${source}[${dyno}]`;
+  }
+
+  /** Sender and program. */
+  get origin(): string {
+    this.originText ??= `${this.host} ${this.program}`;
+    return this.originText;
+  }
+
+  /** Structured data as they are stored; empty when there are none. */
+  get data(): string {
+    const { msgidStart, messageStart } = this.cursor;
+    const start = headerFieldEnd(this.bytes, msgidStart, messageStart) + 1;
+    if (this.bytes[start] === DASH && this.bytes[start + 1] === SPACE) return '';
+    return this.bytes.toString('utf8', start, messageStart - 1);
+  }
+
+  /** The values of structured data. */
+  get dataValues(): readonly string[] {
+    this.values ??= dataParameters(this.data).map(({ value }) => value);
+    return this.values;
+  }
+
+  get facility(): number {
+    return linePriority(this.cursor, this.bytes) >> 3;
+  }
+
+  /** 0 to 7; where the sender's says nothing, what the message's level stands for. */
+  get severity(): number {
+    const severity = linePriority(this.cursor, this.bytes) & 7;
+    if (severity !== NOTICE && severity !== INFORMATIONAL) return severity;
+    const level = lineLevel(this.cursor, this.bytes);
+    return level === 'info' ? severity : LEVEL_SEVERITIES[level];
+  }
+
+  private get cursor(): RecordCursor {
+    if (!this.line) throw new Error('A line has to be set first.');
+    return this.line;
+  }
+}

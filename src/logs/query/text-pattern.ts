@@ -1,0 +1,25 @@
+/** Patterns of a text that is searched for, to be matched in any case on what was decoded as Latin-1. */
+
+/** Can it be searched for without decoding UTF-8? */
+export function isAscii(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
+}
+
+/** Nothing but literal characters. */
+export function literalSource(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+}
+
+/** In a stored line a space is between source and dyno, and a backslash before these in structured data (RFC 5424 section 6.3.3). */
+const ROUGH: Readonly<Record<string, string>> = {
+  '/': '[/ ]',
+  '[': '[[ ]',
+  ']': '(?:\\\\?\\]| )',
+  '"': '\\\\?"',
+  '\\': '\\\\{1,2}',
+};
+
+/** Matches wherever the text may be in a stored line, also as `app/web.1` or escaped. */
+export function roughSource(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/"]/g, (one) => ROUGH[one] ?? `\\${one}`);
+}

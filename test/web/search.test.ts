@@ -1,0 +1,121 @@
+/** The search box of the live page. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { postLogs, pushLines } from '../support/senders/send-lines.ts';
+import { type Server, startServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
+
+describe.skipIf(noBrowser)('the search box', { timeout: 90_000 }, () => {
+  let browser: Browser;
+  let server: Server;
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([launchBrowser(), startServer()]);
+  });
+  afterAll(() => Promise.all([browser?.close(), server?.close()]));
+
+  it('takes the whole grammar, for the past and for what comes', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, [
+      'status=200 a',
+      'status=500 b',
+      '{"user":{"id":7},"msg":"two words"}',
+    ]);
+    const tab = await openApp(browser, server, app);
+    await tab.waitForLineCount(3);
+    const box = tab.page.locator('#search');
+    await box.fill('(status:>=500 OR user.id:7) since:1h');
+    await tab.waitForLineCount(2);
+    expect(new URL(tab.page.url()).searchParams.get('q')).toBe('(status:>=500 OR user.id:7) since:1h');
+    await tab.waitUntilLive();
+    await pushLines(server, app.token, ['status=201 c', 'status=503 d']);
+    await tab.waitForMessage('status=503 d');
+    await tab.waitForLineCount(3);
+    // What ends in the past isn't waited for.
+    await box.fill('status:* until:2100-01-01');
+    await tab.waitForLineCount(4);
+    expect(await tab.page.locator('.state').getAttribute('data-state')).toBe('past');
+    expect(await tab.page.locator('.error-banner').count()).toBe(0);
+    expect(tab.consoleErrors).toEqual([]);
+  });
+
+  it('keeps the rows while a search is unfinished, and says what is missing', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, ['one xx', 'two b', 'three xx']);
+    const tab = await openApp(browser, server, app);
+    await tab.waitForLineCount(3);
+    const box = tab.page.locator('#search');
+    const fault = tab.page.locator('#search-fault');
+    await box.fill('xx');
+    await tab.waitForLineCount(2);
+    await box.fill('(xx OR');
+    await fault.waitFor();
+    expect(await fault.textContent()).toBe(
+      '"OR" at character 5 has nothing behind it: write what is the alternative, or "OR" in quotes.',
+    );
+    expect(await box.getAttribute('aria-invalid')).toBe('true');
+    expect(await box.getAttribute('aria-describedby')).toBe('search-fault');
+    expect(await tab.lineCount()).toBe(2);
+    expect(await tab.messages()).toEqual(['one xx', 'three xx']);
+    expect(await tab.page.locator('.error-banner').count()).toBe(0);
+    await tab.screenshot('search-fault');
+    await box.fill('(xx OR two)');
+    await tab.waitForLineCount(3);
+    expect(await fault.count()).toBe(0);
+    expect(await box.getAttribute('aria-invalid')).toBe('false');
+    expect(tab.consoleErrors).toEqual([]);
+    // What only the server can tell.
+    await box.fill('/(/');
+    await fault.waitFor();
+    expect(await fault.textContent()).toMatch(/is not a regular expression/);
+    expect(await tab.lineCount()).toBe(3);
+    await box.fill('/^t/');
+    await tab.waitForLineCount(2);
+    expect(await fault.count()).toBe(0);
+  });
+
+  it('searches for a field of a line with its key', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, [
+      '{"user":{"id":7},"msg":"first line"}',
+      '{"order":7,"msg":"other"}',
+      '{"user":{"id":77},"msg":"third"}',
+    ]);
+    const tab = await openApp(browser, server, app);
+    await tab.waitForLineCount(3);
+    await tab.page.locator('.row').first().locator('.expand-button').click();
+    await tab.page.getByRole('button', { name: 'Search for user.id' }).click();
+    await tab.waitForLineCount(1);
+    expect(await tab.page.locator('#search').inputValue()).toBe('user.id:7');
+    await until('the address has it', () => new URL(tab.page.url()).searchParams.get('q') === 'user.id:7');
+    await tab.page.locator('.row').first().locator('.expand-button').click();
+    await tab.page.getByRole('button', { name: 'Search for msg' }).click();
+    await until(
+      'the box has it',
+      async () => (await tab.page.locator('#search').inputValue()) === 'msg:"first line"',
+    );
+    await tab.waitForLineCount(1);
+    expect(await tab.page.locator('.match').allInnerTexts()).toEqual(['first line']);
+    expect(tab.consoleErrors).toEqual([]);
+  });
+
+  it('searches for a field of structured data with its key', async () => {
+    const app = await server.createApp();
+    const lines = ['o-77', 'o-771'].map((id) =>
+      JSON.stringify({ message: `order ${id}`, order: { id }, took: 5 }),
+    );
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const { status, text } = await postLogs(server, app.token, `${lines.join('\n')}\n`, headers);
+    expect(status, text).toBeLessThan(300);
+    await pushLines(server, app.token, ['order.id is not o-77 here']);
+    const tab = await openApp(browser, server, app);
+    await tab.waitForLineCount(3);
+    await tab.page.locator('#search').fill('order.id:o-77');
+    await tab.waitForLineCount(1);
+    await tab.page.locator('.row').first().locator('.expand-button').click();
+    await tab.page.getByRole('button', { name: 'Search for took' }).click();
+    await tab.waitForLineCount(2);
+    expect(await tab.page.locator('#search').inputValue()).toBe('took:5');
+    expect(tab.consoleErrors).toEqual([]);
+  });
+});
