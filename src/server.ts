@@ -444,6 +444,7 @@ async function openApi(
     sourceBytesMax: settings.sourceBytes,
     repositoryFolder: join(settings.data, 'repositories'),
     url,
+    publicUrl: settings.publicUrl,
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
     adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
     counters,

@@ -8,7 +8,11 @@ import { type Server, startServer } from '../support/server.ts';
 let server: Server;
 let app: string;
 const said = async (...args: string[]): Promise<string> => {
-  const { stdout, stderr, status } = await runTailrace([...args, '-a', app], { env: server.env });
+  // In no git repository, whose remotes would be changed.
+  const { stdout, stderr, status } = await runTailrace([...args, '-a', app], {
+    env: server.env,
+    cwd: server.data,
+  });
   return status === 0 ? stdout : `${status}${stderr}`;
 };
 
@@ -54,6 +58,51 @@ describe('addons', { timeout: 60_000 }, () => {
       'Destroying near on shop... done\n',
     );
     expect(await said('config')).not.toMatch(/REDIS/);
+  });
+
+  it('are found by their names without an app, as names are one on all apps', async () => {
+    const anyApp = async (args: readonly string[], env = {}): Promise<string> => {
+      const { stdout, stderr, status } = await runTailrace([...args], {
+        env: { ...server.env, ...env },
+        cwd: server.data,
+      });
+      return status === 0 ? stdout : `${status}${stderr}`;
+    };
+    const url = ['--url', 'redis://cache.example.com:6379'];
+    await said('addons:add', 'redis', ...url, '--name', 'one-cache');
+    app = 'shop-two';
+    await said('addons:add', 'redis', ...url, '--name', 'two-cache');
+    app = 'shop';
+    expect(await anyApp(['addons:info', 'two-cache'])).toMatch(/^=== two-cache\n.*Owning app: +shop-two\n/s);
+    // What one app calls REDIS isn't what another does.
+    const inShop = { TAILRACE_APP: 'shop' };
+    expect(await anyApp(['addons:info', 'REDIS'], inShop)).toMatch(/^=== one-cache\n/);
+    expect(await anyApp(['addons:info', 'two-cache'], inShop)).toMatch(/^=== two-cache\n/);
+    expect(await anyApp(['addons:info', 'REDIS'])).toMatch(/Several add-ons match REDIS/);
+    expect(await anyApp(['addons:info', 'two-cache', '-a', 'shop'])).toMatch(/Couldn't find that add-on/);
+    expect(await anyApp(['addons:info', 'CACHE'], inShop)).toMatch(/Couldn't find that add-on/);
+    expect(await anyApp(['addons:docs', 'two-cache', '--show-url'])).toMatch(/^https:/);
+    expect(await anyApp(['addons:rename', 'two-cache', 'second-cache'], inShop)).toBe(
+      'two-cache successfully renamed to second-cache.\n',
+    );
+    const destroy = ['addons:destroy', 'second-cache', '--confirm'];
+    expect(await anyApp([...destroy, 'shop'], inShop)).toMatch(/add --confirm shop-two/);
+    expect(await anyApp([...destroy, 'shop-two'])).toBe('Destroying second-cache on shop-two... done\n');
+    await said('addons:destroy', 'one-cache', '--confirm', 'shop');
+  });
+
+  it('stay with their app when that is renamed', async () => {
+    await said('addons:add', 'redis', '--url', 'redis://cache.example.com:6379', '--name', 'one-cache');
+    expect(await said('apps:rename', 'shop-two')).toMatch(/Name shop-two is already taken/);
+    expect(await said('apps:rename', 'Shop!')).toMatch(/Name must start with a letter/);
+    expect(await said('apps:rename', 'store')).toMatch(
+      /^Renaming shop to store\.\.\. done\nhttp:\/\/store\.localhost/,
+    );
+    app = 'store';
+    expect(await said('addons:info', 'REDIS')).toMatch(/Attachments: +store::REDIS\nOwning app: +store\n/);
+    expect(await said('rename', 'shop')).toMatch(/^Renaming store to shop/);
+    app = 'shop';
+    await said('addons:destroy', 'one-cache', '--confirm', 'shop');
   });
 
   it('that would overwrite something say what to add', async () => {

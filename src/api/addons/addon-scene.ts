@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Addons } from '../../apps/host/addons/addons.ts';
 import { includesScope } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import { addressFor } from '../address-for.ts';
 import type { SingleUseTickets } from './single-use-tickets.ts';
 import type { AddonScene } from './views.ts';
 
@@ -9,8 +10,10 @@ import type { AddonScene } from './views.ts';
 export interface AddonSceneDependencies {
   readonly appRegistry: AppRegistry;
   readonly addons: Addons;
-  /** This server. */
+  /** Where this server listens. */
   readonly url: () => string;
+  /** Where browsers reach it, in place of the address that a request was sent to; '' when that isn't known. */
+  readonly publicUrl: string;
 }
 
 /** Links to pages of add-ons, by the add-on's id. Every list of add-ons gives one for each. */
@@ -18,7 +21,7 @@ export type AddonLinks = SingleUseTickets<string>;
 
 /** All add-ons as they are now. Whose key may not read what is protected gets no links to their pages. */
 export async function addonScene(
-  { appRegistry, addons, url }: AddonSceneDependencies,
+  { appRegistry, addons, url, publicUrl }: AddonSceneDependencies,
   links: AddonLinks,
   request: FastifyRequest,
 ): Promise<AddonScene> {
@@ -28,13 +31,15 @@ export async function addonScene(
     addons.services(),
   ]);
   const mayOpen = request.keyGrant !== undefined && includesScope(request.keyGrant.scopes, 'read-protected');
+  // Cookies of 127.0.0.1 aren't those of localhost.
+  const address = publicUrl || (addressFor(request) ?? url()).replace('//127.0.0.1', '//localhost');
   return {
     ...snapshot,
     appNames,
     services,
     webUrl: (addon) =>
       mayOpen && addon.state === 'provisioned' && addons.hasPage(addon, services)
-        ? `${url().replace('127.0.0.1', 'localhost')}/addons/sign-on/${links.issue(addon.id)}`
+        ? `${address}/addons/sign-on/${links.issue(addon.id)}`
         : null,
   };
 }

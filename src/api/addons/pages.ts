@@ -9,6 +9,7 @@ import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { discardBody } from '../../common/http/discard-body.ts';
 import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
+import { isBehindTls } from '../address-for.ts';
 import { authorizedGrant } from '../authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
 import { PageSessions } from './page-sessions.ts';
@@ -65,7 +66,7 @@ export async function addonPageRoutes(
   server: FastifyInstance,
   dependencies: AddonPageRouteDependencies,
 ): Promise<void> {
-  const { appRegistry, addons, addonLinks, apiKeys, url } = dependencies;
+  const { appRegistry, addons, addonLinks, apiKeys, publicUrl } = dependencies;
   const sessions = new PageSessions();
   const findAddon = async (id: string | undefined): Promise<AddonRecord | undefined> =>
     id === undefined ? undefined : (await addons.snapshot()).addons.find((addon) => addon.id === id);
@@ -82,7 +83,8 @@ export async function addonPageRoutes(
     if (addons.page(addon)) {
       const path = `/addons/${addon.id}/page`;
       // Lax: the browser may come from anywhere; what changes something asks for more.
-      const cookie = `${COOKIE}=${sessions.start(addon.id)}; Path=${path}; HttpOnly; SameSite=Lax${url().startsWith('https:') ? '; Secure' : ''}`;
+      const isSecure = publicUrl.startsWith('https:') || isBehindTls(request);
+      const cookie = `${COOKIE}=${sessions.start(addon.id)}; Path=${path}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
       return reply.header('Set-Cookie', cookie).redirect(`${path}/`, 303);
     }
     const app = await appRegistry.findApp(addon.app);
@@ -156,7 +158,7 @@ export async function addonPageRoutes(
       const scope = isSafe ? 'read-protected' : 'write';
       return (await authorizedGrant(authorization, scope, apiKeys)) !== undefined;
     }
-    if (!isSafe && !isFromOwnPage(request)) return false;
+    if (!isSafe && !isFromOwnPage(request, publicUrl)) return false;
     const secret = cookieValue(cookie, COOKIE);
     return secret !== undefined && sessions.isValid(secret, addon);
   }
@@ -219,11 +221,12 @@ function without<Headers extends object>(headers: Headers, names: readonly strin
 }
 
 /** Browsers say which page a request comes from, as Fetch Metadata and as `Origin` (RFC 6454 section 7): those of others are refused. */
-function isFromOwnPage({ headers }: FastifyRequest): boolean {
+function isFromOwnPage({ headers }: FastifyRequest, publicUrl: string): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== undefined) return site === 'same-origin';
   const { origin = '', host } = headers;
-  return URL.canParse(origin) && new URL(origin).host === host;
+  // A proxy may have put its own name for this server in the place of `Host`.
+  return URL.canParse(origin) && (new URL(origin).host === host || new URL(origin).origin === publicUrl);
 }
 
 /** RFC 6265 section 4.2.1. */

@@ -14,6 +14,7 @@ import {
   type TailParameter,
   type TailQuery,
 } from '../../logs/tails/tail-query.ts';
+import { isBehindTls } from '../address-for.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
@@ -58,7 +59,7 @@ export function logSessionRoutes(
       const createdAt = new Date().toISOString();
       return {
         id: secret,
-        logplex_url: `${request.protocol}://${request.host}/sessions/${app.id}/${secret}`,
+        logplex_url: `${isBehindTls(request) ? 'https' : 'http'}://${request.host}/sessions/${app.id}/${secret}`,
         created_at: createdAt,
         updated_at: createdAt,
       };

@@ -6,6 +6,7 @@ import { printResult } from '../format.ts';
 import {
   type AddonView,
   type AttachmentView,
+  findAddon,
   newestRelease,
   resolveAddon,
   withConfirmationHint,
@@ -73,8 +74,9 @@ export function addonChangeCommands(program: Command): void {
       .option('-f, --force', 'also when other apps use it, or its partner is no more')
       .description('end an add-on, and remove what it holds'),
   ).action(async (names: string[], options: Options & { confirm?: string; force?: boolean }) => {
-    const { app, client } = await resolveEndpoint(options);
-    const addons = await Promise.all(names.map((which) => resolveAddon(client, app, which)));
+    const found = await Promise.all(names.map((which) => findAddon(options, which)));
+    const [{ app, client }] = found;
+    const addons = found.map(({ addon }) => addon);
     for (const { name, app: owner } of addons)
       if (owner.name !== app)
         throw new TailraceError(
@@ -143,8 +145,8 @@ export function addonChangeCommands(program: Command): void {
   });
   addClientOptions(program.command('addons:rename <addon> <name>').description('rename an add-on')).action(
     async (which: string, name: string, options: Options) => {
-      const { app, client } = await resolveEndpoint(options);
-      const { id, name: before } = await resolveAddon(client, app, which);
+      const { client, addon: found } = await findAddon(options, which);
+      const { id, name: before } = found;
       const addon = await client.request<AddonView>('PATCH', `/addons/${id}`, { name });
       printResult(options.json, addon, () => `${before} successfully renamed to ${addon.name}.`);
     },
@@ -162,8 +164,7 @@ export function addonChangeCommands(program: Command): void {
         'invalid_params',
         `No plan specified: addons:upgrade ${which} PLAN (addons:plans ${which} lists them).`,
       );
-    const { app, client } = await resolveEndpoint(options);
-    const before = await resolveAddon(client, app, name);
+    const { client, addon: before } = await findAddon(options, name);
     const service = before.addon_service.name;
     const body = { plan: { name: `${service}:${plan.split(':').at(-1)}` } };
     const addon = await client.request<AddonView>('PATCH', `/addons/${before.id}`, body);

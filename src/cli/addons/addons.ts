@@ -3,7 +3,7 @@ import { TailraceError } from '../../common/errors.ts';
 import { ApiClient, addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { openInBrowser } from '../browser.ts';
 import { formatTable, printResult } from '../format.ts';
-import { type AddonView, type AttachmentView, resolveAddon } from './addon-client.ts';
+import { type AddonView, type AttachmentView, findAddon } from './addon-client.ts';
 
 interface Options {
   readonly app?: string;
@@ -44,8 +44,7 @@ export function addonCommands(program: Command): void {
       .command('addons:info <addon>')
       .description('show what is known of an add-on, and what it is like now'),
   ).action(async (which: string, options: Options) => {
-    const { app, client } = await resolveEndpoint(options);
-    const addon = await resolveAddon(client, app, which);
+    const { client, addon } = await findAddon(options, which);
     const path = `/addons/${addon.id}`;
     const attachments = await client.request<AttachmentView[]>('GET', `${path}/addon-attachments`);
     const rows = await client
@@ -103,17 +102,22 @@ export function addonCommands(program: Command): void {
     });
   program
     .command('addons:docs <service>')
-    .description("open a service's documentation in a browser")
+    .description("open the documentation of a service, or of an add-on's, in a browser")
     .option('--show-url', 'print its address and open nothing')
     .action(async (service: string, options: { showUrl?: boolean }) => {
-      const path = `/addon-services/${encodeURIComponent(service.split(':')[0])}`;
-      show((await new ApiClient().request<ServiceView>('GET', path)).docs_url, options);
+      const ask = (name: string) =>
+        new ApiClient().request<ServiceView>('GET', `/addon-services/${encodeURIComponent(name)}`);
+      const view = await ask(service.split(':')[0]).catch(async (error: unknown) => {
+        const found = await findAddon({}, service).catch(() => undefined);
+        if (!found) throw error;
+        return ask(found.addon.addon_service.name);
+      });
+      show(view.docs_url, options);
     });
   addClientOptions(program.command('addons:open <addon>').description("open an add-on's page in a browser"))
     .option('--show-url', 'print its address, which is good for one use, and open nothing')
     .action(async (which: string, options: Options & { showUrl?: boolean }) => {
-      const { app, client } = await resolveEndpoint(options);
-      const addon = await resolveAddon(client, app, which);
+      const { addon } = await findAddon(options, which);
       if (addon.web_url === null)
         throw new TailraceError(
           'not_found',

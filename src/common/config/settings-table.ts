@@ -194,7 +194,7 @@ export const SETTINGS = {
     kind: 'url',
     fallback: '',
     meaning:
-      'where partners of add-ons reach this server, such as `https://logs.example.com`; unset: where it listens',
+      'where browsers and partners of add-ons reach this server, such as `https://logs.example.com`; unset: where a request was sent to, and for partners where it listens',
   },
   addonProvisionMs: {
     variable: 'TAILRACE_ADDON_PROVISION_TIMEOUT',

@@ -108,7 +108,21 @@ describe('a disk that is full', () => {
       expect(
         (await postLogs(server, app.token, logplexBody(numberedMessages(100, 'x'.repeat(400))))).status,
       ).toBe(503);
+    // Records are no exception: what can't be written isn't tried, as LMDB doesn't survive that.
+    const changes = Array.from({ length: 200 }, (_, i) =>
+      server.request('PATCH', `/apps/${app.name}/config-vars`, { [`VAR_${i}`]: 'x'.repeat(10_000) }),
+    );
+    for (const change of await Promise.allSettled([...changes, server.request('POST', '/apps', {})]))
+      expect(change).toMatchObject({
+        reason: { message: expect.stringMatching(/: 503 .*store_full/) },
+      });
     rmSync(filler);
+    await until('records are written again', () =>
+      server.request('PATCH', `/apps/${app.name}/config-vars`, { VAR: 'x' }).then(
+        () => true,
+        () => false,
+      ),
+    );
     await until(
       'lines are taken again',
       async () => (await postLogs(server, app.token, logplexBody(['again']))).status === 204,

@@ -21,6 +21,8 @@ export class EventStream<Event> {
     raw.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
       'Content-Type': 'text/event-stream; charset=utf-8',
+      // nginx, say, would keep them until it has a buffer full.
+      'X-Accel-Buffering': 'no',
     });
     raw.on('error', () => undefined);
     raw.on('close', () => this.clients.delete(raw));

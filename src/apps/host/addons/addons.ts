@@ -38,6 +38,7 @@ import type {
   OpenContext,
   ProvidedService,
   ProvisionedAddon,
+  SampleNames,
   SignOnForm,
 } from './provider.ts';
 
@@ -457,6 +458,17 @@ export class Addons implements AddonReports {
   }
 
   // --- what providers report ---
+
+  async sampleNames(addon: AddonRecord): Promise<SampleNames> {
+    const snapshot = await this.snapshot();
+    const { name } = snapshot.addons.find(({ id }) => id === addon.id) ?? addon;
+    if (Object.keys(addon.configVars).length === 0) return { source: name, addon: name };
+    const attached = attachmentsOfAddon(snapshot, addon.id)
+      .filter(({ app }) => app === addon.app)
+      .map((attachment) => attachment.name);
+    const source = attached.includes(addon.prefix) ? addon.prefix : (attached[0] ?? addon.prefix);
+    return { source, addon: name };
+  }
 
   async markProvisioned(id: string, facts?: AddonFacts): Promise<AddonRecord> {
     const addon = await this.requireUpdate(id, (before) =>

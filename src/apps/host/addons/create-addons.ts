@@ -32,6 +32,7 @@ export type CreateAddonsOptions = Omit<
 /** @param options `folder` for the data of local add-ons, `policy` for where partners may be */
 export function createAddons(options: CreateAddonsOptions): Addons {
   const reports: AddonReports = {
+    sampleNames: (addon) => addons.sampleNames(addon),
     markProvisioned: (id, facts) => addons.markProvisioned(id, facts),
     markFailed: (id, reason) => addons.markFailed(id, reason),
     updateFacts: (id, facts, resource) => addons.updateFacts(id, facts, resource),

@@ -95,8 +95,18 @@ export interface OpenContext {
   readonly email: string;
 }
 
+/** How an add-on is named in its samples. */
+export interface SampleNames {
+  /** `REDIS`, `HEROKU_REDIS_AMBER`: the attachment to its app. */
+  readonly source: string;
+  /** Add-ons can be renamed. */
+  readonly addon: string;
+}
+
 /** What a provider reports by itself, after it has answered: the add-ons' class takes it. */
 export interface AddonReports {
+  /** What its samples are named after now. */
+  sampleNames(addon: AddonRecord): Promise<SampleNames>;
   /** A pending add-on is there. */
   markProvisioned(id: string, facts?: AddonFacts): Promise<AddonRecord>;
   /** A pending add-on won't be there: its record is taken back, and the app's stream says why. */

@@ -116,13 +116,13 @@ export class EmbeddedStore implements Store {
       this.place = new FolderIdentity(folder, [STREAMS_FOLDER, STORE_FILE], (trouble) =>
         this.onPlaceChanged(trouble),
       );
-      this.records = new EmbeddedRecords(this.root);
+      this.records = new EmbeddedRecords(this.root, this.diskSpace);
       this.clock = new StoreClock(
         this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value,
         options.time,
       );
       this.leases = new EmbeddedLeases(this.records);
-      this.frameIds = new FrameIdIndex(this.root, this.clock);
+      this.frameIds = new FrameIdIndex(this.root, this.clock, this.diskSpace);
       this.streams = new EmbeddedStreams({
         ...options,
         folder: join(folder, STREAMS_FOLDER),
@@ -130,7 +130,7 @@ export class EmbeddedStore implements Store {
         place: this.place,
         onFrameId: (app, { frameId = '', first, last }) =>
           this.frameIds.recover(app, frameId, { first, last }),
-        notes: new EmbeddedStreamNotes(this.root),
+        notes: new EmbeddedStreamNotes(this.root, this.diskSpace),
         onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
         onFilesGone: (paths) => this.onFilesGone(paths),
         onUnusable: (app, error) =>
@@ -436,7 +436,9 @@ export class EmbeddedStore implements Store {
       return result;
     } catch (error) {
       if (error instanceof TailraceError) throw error;
-      throw await commitError(error, this.folder);
+      const failure = await commitError(error, this.folder);
+      if (failure.code === 'store_full') this.diskSpace.noteFull();
+      throw failure;
     }
   }
 }

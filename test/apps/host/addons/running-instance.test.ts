@@ -20,7 +20,11 @@ interface Written {
   readonly message: string;
 }
 
-async function run(service: ProcessService): Promise<{
+/** @param waits for its start */
+async function run(
+  service: ProcessService,
+  waits = true,
+): Promise<{
   running: RunningInstance;
   instance: LocalInstance;
   lines: Written[];
@@ -44,7 +48,7 @@ async function run(service: ProcessService): Promise<{
     service,
     instance,
     process: 'cache.1',
-    label: 'CACHE',
+    names: async () => ({ source: 'CACHE', addon: 'cache-clear-1' }),
     lines: {
       writeLine: (_source, _dyno, priority, message) => {
         lines.push({ severity: priority % 8, message: String(message) });
@@ -58,7 +62,7 @@ async function run(service: ProcessService): Promise<{
   });
   running.start();
   onTestFinished(() => running.stop());
-  await running.waitUntilReady();
+  if (waits) await running.waitUntilReady();
   const pid = () => readPidFile(folder)?.dynos[0]?.pid;
   return { running, instance, lines, pid };
 }
@@ -78,6 +82,25 @@ describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))(
       );
       expect(find(lines, /^Ready to accept connections$/)?.severity).toBe(5);
       expect(find(lines, /^WARNING|oO0/)?.message).not.toMatch(/oO0/);
+    });
+
+    it('that isn’t installed any more says so once, and starts when it is', async () => {
+      const sentence = 'redis-server is not installed on the server: apt-get install redis-server.';
+      let isInstalled = false;
+      let looks = 0;
+      const service: ProcessService = {
+        ...redisService,
+        missing: () => {
+          looks++;
+          return isInstalled ? undefined : sentence;
+        },
+      };
+      const { running, lines } = await run(service, false);
+      await expect(running.waitUntilReady()).rejects.toThrow(sentence);
+      await until('it was tried again', () => looks > 1);
+      expect(lines).toEqual([{ severity: 3, message: `cache.1 could not be started: ${sentence}` }]);
+      isInstalled = true;
+      await until('it is there', () => find(lines, /^Ready to accept connections$/));
     });
 
     it('memcached tells the same of itself', async () => {

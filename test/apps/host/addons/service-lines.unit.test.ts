@@ -152,7 +152,7 @@ security:
 `,
     );
     expect(mongodConfig(instance, ['127.0.0.1'])).toContain('  ipv6: false\n');
-    expect(mongodbService.command(instance)).toBe('exec mongod --config mongod.conf');
+    expect(mongodbService.command(instance)).toMatch(/^exec '\S*mongod' --config mongod\.conf$/);
     expect(mongodbService.facts(instance)).toEqual({
       url: 'mongodb://app:c0ffee@localhost:28001/app?authSource=admin&journal=true',
     });

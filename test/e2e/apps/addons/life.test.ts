@@ -210,6 +210,17 @@ describe.skipIf(missing('redis-server'))('an add-on', { timeout: 60_000 }, () =>
       /runs elsewhere/,
     );
     await expect(server.request('PATCH', `/addons/${id}`, {})).rejects.toThrow(/422/);
+
+    // A plan that is too small for what it holds would make it useless.
+    const fill = `for i = 1, 40 do redis.call('SET', 'k' .. i, string.rep('x', 1000000)) end return 'full'`;
+    expect(redisCli(url, 'EVAL', fill, '0')).toBe('full');
+    await expect(server.request('PATCH', `/addons/${id}`, { plan: 'heroku-redis:mini' })).rejects.toThrow(
+      /422 .*renamed-one holds \d+ MB, and with mini \(25 MB, 20 connections\) it would refuse every write: make it smaller first/,
+    );
+    expect(await server.request('GET', `/addons/${id}`)).toMatchObject({
+      plan: { name: 'heroku-redis:premium-1' },
+    });
+    expect(redisCli(url, 'SET', 'more', 'yes')).toBe('OK');
   });
 
   it('is found by its name, its attachments, its config vars, its service, and refused when that says too little', async () => {

@@ -1,6 +1,14 @@
 /** What goes wrong with the programs behind add-ons: the app's stream says a sentence, nothing is lost, and others are not held up. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -189,6 +197,26 @@ describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () =
     expect(redisCli(url, ['GET', 'again'])).toBe('yes');
   });
 });
+
+describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))(
+  'a program outside of the server’s PATH',
+  () => {
+    it('is found where systems have it, and started from there', { timeout: 60_000 }, async () => {
+      const folder = dataFolderForTest();
+      for (const name of ['bash', 'sh', 'mkfifo'])
+        symlinkSync(
+          execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(),
+          join(folder, name),
+        );
+      const server = await startAddonServerForTest({ env: { PATH: folder } });
+      const { name: app } = await server.createApp();
+      await createAddon(server, app, 'redis');
+      await createAddon(server, app, 'memcache');
+      const { REDIS_URL: url } = await configOf(server, app);
+      expect(redisCli(url, ['PING'])).toBe('PONG');
+    });
+  },
+);
 
 describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('a program that isn’t installed', () => {
   it('is named with its package, and nothing is left of the add-on', { timeout: 60_000 }, async (context) => {

@@ -1,5 +1,11 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { shellQuote } from '../../../../common/text/shell-quote.ts';
+
+/** What a shell starts for a program: the one that was found, also where this server's PATH doesn't lead. */
+export function programWord(name: string): string {
+  return shellQuote(findProgram(name) ?? name);
+}
 
 /** The path of a program; undefined when it isn't installed. */
 export function findProgram(name: string): string | undefined {

@@ -97,11 +97,21 @@ export class LocalProvider implements AddonProvider {
 
   async changePlan(addon: AddonRecord, plan: AddonPlan): Promise<ProvisionedAddon> {
     const service = this.requireService(addon);
-    const resource = resourceOf(addon);
-    await this.running.get(addon.id)?.stop();
-    const instance = await this.prepare(addon, plan, resource);
-    const started = await this.start(addon, service, instance).waitUntilReady();
-    return { state: 'provisioned', facts: service.facts(started) };
+    const running = this.running.get(addon.id);
+    const before = running?.plan ?? plan;
+    await service.checkPlan?.({ ...this.instanceOf(addon), plan: before }, plan);
+    const restart = async (plan: AddonPlan): Promise<RunningInstance> => {
+      await this.running.get(addon.id)?.stop();
+      return this.start(addon, service, await this.prepare(addon, plan, resourceOf(addon)));
+    };
+    try {
+      const started = await (await restart(plan)).waitUntilReady();
+      return { state: 'provisioned', facts: service.facts(started) };
+    } catch (error) {
+      // Its record keeps the plan that it had.
+      if (before.name !== plan.name) await restart(before);
+      throw error;
+    }
   }
 
   async deprovision(addon: AddonRecord): Promise<void> {
@@ -141,8 +151,6 @@ export class LocalProvider implements AddonProvider {
 
   private async resumeOne(addon: AddonRecord): Promise<void> {
     const service = this.requireService(addon);
-    const missing = service.missing?.();
-    if (missing) throw new TailraceError('unavailable', missing);
     const before = resourceOf(addon);
     const port = await this.options.ports.allocate(before.port);
     const pagePort = before.pagePort && (await this.options.ports.allocate(before.pagePort));
@@ -161,7 +169,7 @@ export class LocalProvider implements AddonProvider {
       instance,
       process: `${this.catalogEntry(addon).process}.${instance.number}`,
       movePort: (before) => this.movePort(addon, service, before),
-      label: Object.keys(addon.configVars).length > 0 ? addon.prefix : addon.name,
+      names: () => this.options.reports.sampleNames(addon),
       lines: this.options.lines(addon.app),
     });
     this.running.set(addon.id, running);

@@ -36,6 +36,11 @@ interface LocalServiceBasics {
   missing?(): string | undefined;
   /** Done once, before the first start: a database is created. @throws TailraceError with what to do */
   initialize?(instance: LocalInstance): Promise<void>;
+  /**
+   * Looks whether another plan holds what it has.
+   * @throws TailraceError `invalid_params` with what to do
+   */
+  checkPlan?(instance: LocalInstance, plan: AddonPlan): Promise<void>;
   /** What its config vars are made of. Hosts are named `localhost`: Heroku's CLI leaves TLS out for that name alone. */
   facts(instance: LocalInstance): AddonFacts;
   /** Where it takes the app's lines, as an HTTPS drain sends them; left out: it wants none. */

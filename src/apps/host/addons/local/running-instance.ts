@@ -7,6 +7,8 @@ import { Dyno } from '../../../processes/dyno.ts';
 import { APP_PRIORITY, type ChunkSink, type LineSink } from '../../../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../../../processes/pid-file.ts';
 import { isPortFree, waitForPort } from '../../../processes/ports.ts';
+import type { AddonPlan } from '../catalog/catalog-entry.ts';
+import type { SampleNames } from '../provider.ts';
 import type {
   AddonLines,
   EmbeddedInstance,
@@ -34,8 +36,8 @@ interface RunningInstanceOptions {
   readonly instance: LocalInstance;
   /** `redis.1` */
   readonly process: string;
-  /** What its samples are named after: `REDIS`. */
-  readonly label: string;
+  /** What it is called now. */
+  readonly names: () => Promise<SampleNames>;
   readonly lines: ChunkSink;
   readonly pidFile: () => DynoPidFile;
   /** Another program has its port: gives it another one, and tells its apps. */
@@ -67,6 +69,10 @@ export class RunningInstance {
   constructor(options: RunningInstanceOptions) {
     this.options = options;
     this.instance = options.instance;
+  }
+
+  get plan(): AddonPlan {
+    return this.instance.plan;
   }
 
   start(): void {
@@ -177,6 +183,9 @@ export class RunningInstance {
   }
 
   private async prepareStart(service: ProcessService): Promise<void> {
+    // It may be installed meanwhile: no error that ends all tries.
+    const missing = service.missing?.();
+    if (missing !== undefined) throw new Error(missing);
     await service.checkData?.(this.instance);
     await service.prepareData?.(this.instance, this.addonLines);
     if (!(await this.hasFreePort())) this.instance = await this.options.movePort(this.instance);
@@ -282,7 +291,7 @@ export class RunningInstance {
 
   /** Nobody else notices that a program hangs: its clients wait, and it writes nothing. */
   private async writeSamples(): Promise<void> {
-    const { service, label } = this.options;
+    const { service, names } = this.options;
     const { instance } = this;
     if (!this.isReady) return;
     try {
@@ -292,7 +301,8 @@ export class RunningInstance {
       this.isSilent = false;
       if (samples.length === 0) return;
       const words = samples.map(([name, value]) => `sample#${name}=${value}`);
-      this.addonLines.write(`source=${label} addon=${instance.name} ${words.join(' ')}`);
+      const { source, addon } = await names();
+      this.addonLines.write(`source=${source} addon=${addon} ${words.join(' ')}`);
     } catch (error) {
       this.options.log.debug(
         { addon: instance.name, err: error },

@@ -9,7 +9,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { hostEnvironment } from '../../../build/slug-files.ts';
 import { askService } from '../local/ask-service.ts';
-import { findProgram } from '../local/find-program.ts';
+import { findProgram, programWord } from '../local/find-program.ts';
 import type { LocalInstance, ProcessService } from '../local/local-service.ts';
 import { loopbackAddresses } from '../local/loopback-addresses.ts';
 import { machineSamples } from '../local/machine-samples.ts';
@@ -55,7 +55,7 @@ export const memcachedService: ProcessService = {
       // It refuses to run as root unless it is told to; its folder is for the server's user alone.
       ...(process.getuid?.() === 0 ? ['-u root'] : []),
     ];
-    return `SASL_CONF_PATH="$PWD" exec memcached ${options.join(' ')}`;
+    return `SASL_CONF_PATH="$PWD" exec ${programWord('memcached')} ${options.join(' ')}`;
   },
   facts: ({ port, password }) => ({ servers: `localhost:${port}`, username: USER, password }),
   async info(instance) {

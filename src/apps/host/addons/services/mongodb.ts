@@ -9,7 +9,7 @@ import { reasonOf, TailraceError } from '../../../../common/errors.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
 import { waitForPort } from '../../../processes/ports.ts';
 import { askService } from '../local/ask-service.ts';
-import { findProgram } from '../local/find-program.ts';
+import { findProgram, programWord } from '../local/find-program.ts';
 import type { LocalInstance, ProcessService } from '../local/local-service.ts';
 import { loopbackAddresses } from '../local/loopback-addresses.ts';
 import { machineSamples } from '../local/machine-samples.ts';
@@ -29,7 +29,7 @@ export const mongodbService: ProcessService = {
       ? undefined
       : "mongod is not installed on the server, and is in no package of Debian's: get mongodb-org as https://www.mongodb.com/docs/manual/administration/install-on-linux/ says, or attach one that runs elsewhere with --url mongodb://USER:PASSWORD@HOST:PORT/DATABASE.",
   files: (instance) => ({ [CONFIG_FILE]: mongodConfig(instance, loopbackAddresses()) }),
-  command: () => `exec mongod --config ${CONFIG_FILE}`,
+  command: () => `exec ${programWord('mongod')} --config ${CONFIG_FILE}`,
   initialize: createUser,
   /** `journal`: an answer says that it is on the disk; mongod's own default is to write its journal ten times a second. */
   facts: ({ port, password }) => ({

@@ -1,5 +1,6 @@
+import { TailraceError } from '../../../../common/errors.ts';
 import { askService } from '../local/ask-service.ts';
-import { findProgram } from '../local/find-program.ts';
+import { findProgram, programWord } from '../local/find-program.ts';
 import type { LocalInstance, ProcessService } from '../local/local-service.ts';
 import { machineSamples } from '../local/machine-samples.ts';
 import { hitRate } from './hit-rate.ts';
@@ -30,7 +31,7 @@ export const redisService: ProcessService = {
       '',
     ].join('\n'),
   }),
-  command: () => 'exec redis-server redis.conf',
+  command: () => `exec ${programWord('redis-server')} redis.conf`,
   // With the name of its only user: an empty one is sent as a name by redis-cli.
   facts: ({ port, password }) => ({ url: `redis://default:${password}@localhost:${port}` }),
   async info(instance) {
@@ -43,6 +44,16 @@ export const redisService: ProcessService = {
       { name: 'Memory', values: [facts.used_memory_human ?? '?'] },
       { name: 'Maxmemory', values: [facts.maxmemory_policy ?? '?'] },
     ];
+  },
+  async checkPlan(instance, plan) {
+    const limitMb = plan.memoryMb ?? Number.POSITIVE_INFINITY;
+    if (limitMb >= (instance.plan.memoryMb ?? Number.POSITIVE_INFINITY)) return;
+    const usedMb = Number((await askRedis(instance)).used_memory) / 1_048_576;
+    if (usedMb < limitMb) return;
+    throw new TailraceError(
+      'invalid_params',
+      `${instance.name} holds ${Math.ceil(usedMb)} MB, and with ${plan.name} (${plan.description}) it would refuse every write: make it smaller first, or choose a larger plan.`,
+    );
   },
   async samples(instance) {
     const facts = await askRedis(instance);

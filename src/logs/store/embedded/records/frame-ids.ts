@@ -1,6 +1,7 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { AppId, Sequence } from '../../contract.ts';
 import type { StoreClock } from '../store-clock.ts';
+import type { DiskSpaceGuard } from './lmdb-safety.ts';
 import { sealValue, unsealValue } from './sealed-value.ts';
 
 /** The database of frame ids: its keys are period, app and id. */
@@ -25,8 +26,10 @@ export class FrameIdIndex {
   /** Frames that are being written to the stream, or to LMDB: a duplicate that comes meanwhile waits for the first one. */
   private readonly pending = new Map<string, Promise<FrameRange>>();
   private readonly clock: StoreClock;
+  private readonly diskSpace: DiskSpaceGuard;
 
-  constructor(root: RootDatabase, clock: StoreClock) {
+  constructor(root: RootDatabase, clock: StoreClock, diskSpace: DiskSpaceGuard) {
+    this.diskSpace = diskSpace;
     this.clock = clock;
     this.db = root.openDB<Buffer, FrameKey>({ name: FRAMES_DATABASE, encoding: 'binary' });
   }
@@ -48,6 +51,7 @@ export class FrameIdIndex {
     stored
       .then(
         (range) => {
+          this.diskSpace.requireRoomForRecords();
           const stored: FrameKey = [this.currentPeriod(), app, frameId];
           return this.db.put(stored, sealValue(sealedFrameKey(stored), range));
         },
@@ -72,6 +76,7 @@ export class FrameIdIndex {
 
   /** Removes frames of the periods before the last one. */
   removeExpired(): void {
+    if (!this.diskSpace.hasRoomForRecords()) return; // next time
     for (const key of this.db.getKeys({ end: [this.currentPeriod() - 1, '', ''] }))
       this.db.remove(key).catch(() => {}); // next time
   }

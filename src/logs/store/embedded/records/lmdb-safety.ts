@@ -3,8 +3,12 @@ import { statfsSync } from 'node:fs';
 import type { RootDatabase } from 'lmdb';
 import { TailraceError } from '../../../../common/errors.ts';
 
-/** With less than this the disk counts as full. */
+/** With less than this the disk counts as full, for lines. */
 const FREE_BYTES_MIN = 8 * 1_048_576;
+/** With less than this it does for records too: those that lines need, and those of whoever makes room, have what is between. */
+const RECORD_FREE_BYTES_MIN = 2 * 1_048_576;
+/** A disk can be full whatever it says, by a quota: after a write that failed so, none is made for this long. */
+const FULL_MS = 1_000;
 /** Disk space is checked when so much was written, or so much time has passed, since the last time. */
 const CHECK_BYTES = 1_048_576;
 const CHECK_INTERVAL_MS = 20;
@@ -30,7 +34,8 @@ export class DiskSpaceGuard {
   private readonly folder: string;
   private writtenBytes = 0;
   private checkedAtMs = 0;
-  private full = false;
+  private freeBytes = Number.POSITIVE_INFINITY;
+  private fullUntilMs = 0;
 
   constructor(folder: string) {
     this.folder = folder;
@@ -38,14 +43,37 @@ export class DiskSpaceGuard {
 
   /** @throws TailraceError `store_full` when there is no space for so many bytes more. */
   requireSpace(bytes: number): void {
+    this.require(bytes, FREE_BYTES_MIN);
+  }
+
+  /** Before every other write to LMDB. @throws TailraceError `store_full` */
+  requireRoomForRecords(): void {
+    this.require(0, RECORD_FREE_BYTES_MIN);
+  }
+
+  hasRoomForRecords(): boolean {
+    try {
+      this.requireRoomForRecords();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** A write has failed as on a full disk. */
+  noteFull(): void {
+    this.fullUntilMs = performance.now() + FULL_MS;
+  }
+
+  private require(bytes: number, freeBytesMin: number): void {
     this.writtenBytes += bytes;
     const now = performance.now();
     if (this.writtenBytes > CHECK_BYTES || now - this.checkedAtMs > CHECK_INTERVAL_MS) {
-      this.full = freeBytes(this.folder) < FREE_BYTES_MIN;
+      this.freeBytes = freeBytes(this.folder);
       this.writtenBytes = 0;
       this.checkedAtMs = now;
     }
-    if (this.full) throw storeFull();
+    if (this.freeBytes < freeBytesMin || now < this.fullUntilMs) throw storeFull();
   }
 }
 

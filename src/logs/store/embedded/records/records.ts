@@ -1,6 +1,7 @@
 import type { Database, RootDatabase } from 'lmdb';
 import { TailraceError } from '../../../../common/errors.ts';
 import type { RecordChange, StoredRecord } from '../../contract.ts';
+import type { DiskSpaceGuard } from './lmdb-safety.ts';
 import { recordName, sealValue, unsealValue } from './sealed-value.ts';
 
 /** What is stored of a record: its version and its value. */
@@ -20,8 +21,10 @@ const KEY_MAX = '\uffff';
 /** The small records in LMDB, under `[scope, key]`, each with a checksum. */
 export class EmbeddedRecords {
   private readonly db: Database<Buffer, [string, string]>;
+  private readonly diskSpace: DiskSpaceGuard;
 
-  constructor(root: RootDatabase) {
+  constructor(root: RootDatabase, diskSpace: DiskSpaceGuard) {
+    this.diskSpace = diskSpace;
     this.db = root.openDB<Buffer, [string, string]>({ name: RECORDS_DATABASE, encoding: 'binary' });
   }
 
@@ -46,8 +49,9 @@ export class EmbeddedRecords {
     return found;
   }
 
-  /** All changes or none; resolves when they are durable. @throws TailraceError `unavailable` when one is damaged */
+  /** All changes or none; resolves when they are durable. @throws TailraceError `unavailable` when one is damaged, `store_full` */
   async transact(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
+    this.diskSpace.requireRoomForRecords();
     return this.db.transaction(() => {
       const versions = changes.map((change) => this.get(scope, change.key)?.version ?? 0);
       const holds = changes.every(

@@ -1,6 +1,7 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { AppId } from '../../contract.ts';
 import type { StreamNote, StreamNotes } from '../segments/stream-note.ts';
+import type { DiskSpaceGuard } from './lmdb-safety.ts';
 import { sealValue, unsealValue } from './sealed-value.ts';
 
 /** The database of notes: its key is an app's id. */
@@ -9,10 +10,12 @@ export const NOTES_DATABASE = 'streams';
 /** The notes of streams in LMDB. */
 export class EmbeddedStreamNotes implements StreamNotes {
   private readonly root: RootDatabase;
+  private readonly diskSpace: DiskSpaceGuard;
   private readonly db: Database<Buffer, AppId>;
 
-  constructor(root: RootDatabase) {
+  constructor(root: RootDatabase, diskSpace: DiskSpaceGuard) {
     this.root = root;
+    this.diskSpace = diskSpace;
     this.db = root.openDB<Buffer, AppId>({ name: NOTES_DATABASE, encoding: 'binary' });
   }
 
@@ -23,12 +26,14 @@ export class EmbeddedStreamNotes implements StreamNotes {
 
   async put(notes: ReadonlyMap<AppId, StreamNote>): Promise<void> {
     if (notes.size === 0) return;
+    this.diskSpace.requireRoomForRecords();
     const written = [...notes].map(([app, note]) => this.db.put(app, sealValue([NOTES_DATABASE, app], note)));
     await Promise.all(written);
     await this.root.flushed;
   }
 
   async remove(app: AppId): Promise<void> {
+    this.diskSpace.requireRoomForRecords();
     await this.db.remove(app);
     await this.root.flushed;
   }
