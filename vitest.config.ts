@@ -14,7 +14,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
           setupFiles: ['test/support/no-servers.ts'],
-          maxWorkers: 4,
+          // Each loads all modules anew: as many as there are cores.
+          maxWorkers: 2,
         },
       },
       {

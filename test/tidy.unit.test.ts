@@ -51,11 +51,20 @@ const FILES_MAX = 15;
 /** What opens sockets or starts programs: a test that imports one of them, itself or through what it imports of test/, is no unit test. */
 const SERVER_MODULES =
   /^(?:node:(?:child_process|cluster|dgram|https?|http2|net|tls|worker_threads)|@lydell\/node-pty|fastify|ioredis|playwright-core|undici|ws)$/;
-/** Tests that start programs through what they import of src/, or take longer than all unit tests together. */
+/** Tests that start programs through what they import of src/, or wait for a disk or a clock for seconds: unit tests are for while one works. */
 const STARTS_PROGRAMS = [
+  'test/apps/addon-services/errors/error-state.test.ts',
+  'test/apps/addon-services/errors/error-store.test.ts',
+  'test/apps/forwarder/files/file-follower.test.ts',
+  'test/apps/host/addons/addon-removal.test.ts',
   'test/apps/processes/formation.test.ts',
+  'test/logs/drains/damaged-stream.test.ts',
+  'test/logs/router/batcher.test.ts',
   'test/logs/store/conformance/embedded-disk.test.ts',
+  'test/logs/store/conformance/embedded.test.ts',
   'test/logs/store/embedded/damage.test.ts',
+  'test/logs/store/embedded/lmdb-pages.test.ts',
+  'test/logs/syslog/wasm-codec.test.ts',
 ];
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'misc'];
 

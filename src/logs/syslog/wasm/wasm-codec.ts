@@ -1,6 +1,6 @@
 /**
  * The WebAssembly fast path for common lines: the same results as those of `header.ts`, `batch-builder.ts` and `encode.ts`, several
- * times as fast. It leaves alone what it doesn't support; `test/logs/syslog/wasm-codec.unit.test.ts` compares the two.
+ * times as fast. It leaves alone what it doesn't support; `test/logs/syslog/wasm-codec.test.ts` compares the two.
  */
 
 import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm/wasm-module.ts';
