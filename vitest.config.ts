@@ -14,8 +14,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
           setupFiles: ['test/support/no-servers.ts'],
-          // Each loads all modules anew: as many as there are cores.
-          maxWorkers: 2,
+          maxWorkers: 4,
         },
       },
       {
