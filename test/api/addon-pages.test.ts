@@ -80,6 +80,7 @@ beforeAll(async () => {
     appRegistry: {},
     apiKeys: { grantOf: async (key: string) => scopes[key] && { scopes: scopes[key] } },
     url: () => url,
+    publicUrl: '',
   } as unknown as AddonPageRouteDependencies;
   await addonPageRoutes(api, dependencies);
   url = await api.listen({ port: 0, host: '127.0.0.1' });
@@ -142,16 +143,11 @@ describe('a link', () => {
   });
 
   it('over https makes a cookie that goes nowhere else', async () => {
-    const before = url;
-    const secret = links.issue('one');
-    const path = `${before}/addons/sign-on/${secret}`;
-    try {
-      url = 'https://logs.example.com';
-      const { headers } = await fetch(path, { redirect: 'manual' });
-      expect(headers.get('set-cookie')).toMatch(/; Secure$/);
-    } finally {
-      url = before;
-    }
+    const over = (proto: string) =>
+      send(`/addons/sign-on/${links.issue('one')}`, { headers: { 'x-forwarded-proto': proto } });
+    const cookieOf = ({ headers }: Answer): string | undefined => headers['set-cookie']?.[0];
+    expect(cookieOf(await over('https'))).toMatch(/; Secure$/);
+    expect(cookieOf(await over('http'))).not.toMatch(/Secure/);
   });
 });
 
