@@ -124,7 +124,7 @@ export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
     path: '/logs',
     type: JSON_TYPE,
     body: () => packed(`[${numbered(100, () => `{${numbered(6_000, (i) => `"k${i}":1`)}}`)}]`),
-    status: 204,
+    status: 200,
   },
   {
     name: 'an array of 2.6 million objects',
@@ -139,7 +139,7 @@ export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
     type: JSON_TYPE,
     body: () => packed(`[${numbered(99_000, () => '{}')}]`),
     times: 4,
-    status: 204,
+    status: 200,
   },
   {
     name: 'a line with 2.6 million empty arrays',
@@ -153,35 +153,35 @@ export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
     path: '/logs',
     type: JSON_TYPE,
     body: () => packed(between('{"msg":[', '0,', '0]}')),
-    status: 204,
+    status: 200,
   },
   {
     name: 'a text of escapes',
     path: '/logs',
     type: JSON_TYPE,
     body: () => packed(between('{"msg":"', '\\u0041', '"}')),
-    status: 204,
+    status: 200,
   },
   {
     name: 'a field of what has to be escaped',
     path: '/logs',
     type: JSON_TYPE,
     body: () => packed(between('{"msg":"a","k":"', '\\"]', '"}')),
-    status: 204,
+    status: 200,
   },
   {
     name: 'a time of eight million digits',
     path: '/logs',
     type: JSON_TYPE,
     body: () => packed(between('{"msg":"a","time":"', '1', '"}')),
-    status: 204,
+    status: 200,
   },
   {
     name: 'a time of eight million brackets',
     path: '/logs',
     type: JSON_TYPE,
     body: () => packed(between('{"msg":"a","time":"', '(', '"}')),
-    status: 204,
+    status: 200,
   },
   {
     name: 'a million blank lines',
@@ -216,7 +216,7 @@ export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
     path: '/logs',
     type: JSON_TYPE,
     body: () => packed(`{"logs":[${numbered(90_000, () => '{"message":"a"}')}]}`),
-    status: 204,
+    status: 200,
   },
   {
     name: '21,000 objects in 64 KB, twenty at once',
@@ -224,7 +224,7 @@ export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
     type: JSON_TYPE,
     body: () => packed(`[${numbered(21_000, () => '{}')}]`),
     times: 20,
-    status: 204,
+    status: 200,
   },
   {
     name: 'an object with 6,000 keys in 64 KB, fifty at once',
@@ -232,7 +232,7 @@ export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
     type: JSON_TYPE,
     body: () => packed(`{${numbered(6_000, (i) => `"k${i}":1`)}}`),
     times: 50,
-    status: 204,
+    status: 200,
   },
   {
     name: '990 objects, fifty at once',
@@ -474,7 +474,7 @@ export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
     path: '/logs',
     type: JSON_TYPE,
     body: () => deflatedMembers(390_000),
-    status: 204,
+    status: 200,
   },
   {
     name: 'a file name of seven million letters',
@@ -487,6 +487,6 @@ export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
         Buffer.from([0]),
         gzipSync('{}').subarray(10),
       ]),
-    status: 204,
+    status: 200,
   },
 ];

@@ -5,9 +5,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
+/** Slugs are read from this machine's disk soon: a third of the processor time, for a sixth more bytes. */
+const FAST_GZIP = '--use-compress-program=gzip -1';
+
 /** Packs a folder into a gzipped tar file. Rejects with what `tar` said. */
 export async function packFolder(folder: string, file: string): Promise<void> {
-  await runTar(['-czf', file, '-C', folder, '.']);
+  await runTar([FAST_GZIP, '-cf', file, '-C', folder, '.']);
 }
 
 /** Unpacks what `packFolder` has packed into a folder that is there. */

@@ -93,7 +93,10 @@ describe('a disk that is full', () => {
   it('filled to the last byte by somebody else: 503, and the server lives', async (context) => {
     const data = smallDisk(24);
     if (!data) return context.skip('a small disk can’t be mounted here');
-    const server = await startServerForTest({ data, env: { TAILRACE_STREAM_LINES: '500' } });
+    const server = await startServerForTest({
+      data,
+      env: { TAILRACE_STREAM_LINES: '500', TAILRACE_HOLD_TIMEOUT: '1ms' },
+    });
     const app = await server.createApp();
     for (let i = 0; i < 20; i++)
       await postLogs(server, app.token, logplexBody(numberedMessages(100, 'x'.repeat(400))));

@@ -363,7 +363,7 @@ describe('killed with kill -9 while a client reports', { timeout: 120_000 }, () 
       await client.stop();
     }
     const ids = answered();
-    expect(ids.length).toBeGreaterThan(60);
+    expect(ids.length).toBeGreaterThanOrEqual(60);
     expect(client.stderr).toBe('');
     for (const id of ids) expect(await own.ask(`/events/${id}`)).toMatchObject({ event: { id } });
     // Those that were stored and not answered are there besides.

@@ -77,10 +77,12 @@ export class DatabaseTransfers {
 
   /** Those of an app, oldest first, as they are now. */
   async list(app: AppId): Promise<TransferRecord[]> {
+    // One may end while the files are read, which are as they were before then.
+    const active = new Map(this.active);
     const records = await this.files.list(app);
     return records
       .filter(({ deletedAt }) => deletedAt === undefined)
-      .map((record) => this.active.get(record.uuid)?.record ?? record);
+      .map((record) => (active.get(record.uuid) ?? this.active.get(record.uuid))?.record ?? record);
   }
 
   /** @throws TailraceError `not_found` */
