@@ -10,12 +10,13 @@ import { isAlive, RecordingSink } from '../forwarder/recording-sink.ts';
 
 const formations: Formation[] = [];
 const WAITS = 'echo here PORT=$PORT DYNO=$DYNO PS=$PS COLOR=$FORCE_COLOR; exec sleep 1000';
-let basePort = 21_000;
+/** Below all ports that servers give out themselves. */
+let basePort = 6_500;
 
 function form(procfile: string, options: Partial<FormationOptions> = {}) {
   const lines = new RecordingSink();
   const changes: DynoInfo[] = [];
-  basePort += 1_000;
+  basePort += 300;
   const formation = new Formation({
     entries: parseProcfile(procfile),
     env: { PATH: process.env.PATH },

@@ -28,6 +28,10 @@ interface DynoPids {
 const report = (server: Server, { id }: Addon, query = '') =>
   server.request<Report>('GET', `/addons/${id}/page/api/report${query}`);
 
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}
+
 async function addMetrics(server: Server, app: string, plan = 'metrics'): Promise<Addon> {
   return server.request<Addon>('POST', `/apps/${app}/addons`, { plan });
 }
@@ -95,14 +99,13 @@ describe('app performance', { timeout: 120_000 }, () => {
     const app = await server.createApp();
     const addon = await addMetrics(server, app.name);
     let sent = 0;
+    const counted = async (): Promise<number> => {
+      const all = await report(server, addon).catch(() => undefined);
+      return all ? sumOf(Object.values(all.counts).flat()) : -1;
+    };
     for (let kills = 0; kills < 20; kills++) {
-      // One that never worked would be started again after a while only.
-      await until('the service', () =>
-        report(server, addon).then(
-          () => true,
-          () => false,
-        ),
-      );
+      // One that never worked, as far as the server has seen, would be started again after a while only.
+      await until('what was sent', async () => (await counted()) >= sent);
       const pid = await pidOfService(server, addon);
       await pushLines(server, app.token, ['count#n=1', 'count#n=1', 'count#n=1']);
       process.kill(pid, 'SIGKILL');
@@ -110,15 +113,8 @@ describe('app performance', { timeout: 120_000 }, () => {
       sent += 5;
       await until('another process', async () => (await pidOfService(server, addon)) !== pid);
     }
-    let counted = 0;
-    await until('all lines', async () => {
-      const all = await report(server, addon).catch(() => undefined);
-      counted = Object.values(all?.counts ?? {})
-        .flat()
-        .reduce((sum, count) => sum + count, 0);
-      return counted >= sent;
-    });
-    expect(counted).toBe(sent);
+    await until('all lines', async () => (await counted()) >= sent);
+    expect(await counted()).toBe(sent);
   });
 
   it('refuses ranges that are none, with what to write', async () => {
