@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
+import { shellQuote } from '../../common/text/shell-quote.ts';
 import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult, printValues } from '../format.ts';
 
@@ -17,7 +18,7 @@ export function configCommands(program: Command): void {
       const { app, client, path } = await resolveEndpoint(options, '/config-vars');
       const vars = await client.request<Vars>('GET', path);
       const lines = Object.entries(vars).map(([name, value]) =>
-        options.shell ? `${name}=${shellQuote(value)}` : `${name}: ${value}`,
+        options.shell ? `${name}=${quoteIfNeeded(value)}` : `${name}: ${value}`,
       );
       if (options.shell) printValues(options.json, vars, () => lines.join('\n'));
       else printResult(options.json, vars, () => [`=== ${app} Config Vars`, '', ...lines].join('\n'));
@@ -95,6 +96,7 @@ function parseAssignment(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function shellQuote(value: string): string {
-  return /^[\w@%+:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
+/** A value as one would type it. */
+function quoteIfNeeded(value: string): string {
+  return /^[\w@%+:,./-]+$/.test(value) ? value : shellQuote(value);
 }

@@ -1,11 +1,11 @@
 import type { Signal } from '@preact/signals';
 import type { ComponentProps } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
 import { processTypes } from '../stream/facets.ts';
 import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import { LINE_LEVELS } from '../stream/line.ts';
 import { visibleText } from '../text/visible-text.ts';
+import { SearchField } from './controls/search-field.tsx';
 import { Icon, Logo } from './icon.tsx';
 import { ThemeButton } from './theme-button.tsx';
 
@@ -98,54 +98,15 @@ function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick 
 }
 
 function SearchBox({ page }: { page: PageState }) {
-  const box = useRef<HTMLInputElement>(null);
-  const timer = useRef<number>(0);
-  const { q } = page.viewLocation.value.filters;
-  useEffect(() => {
-    // What somebody is typing isn't taken from under their hands.
-    if (box.current && box.current !== document.activeElement) box.current.value = q;
-  }, [q]);
-  const search = (): void => {
-    clearTimeout(timer.current);
-    const wanted = box.current?.value.trim() ?? '';
-    void page.search(wanted);
-  };
-  const fault = page.searchFault.value;
   return (
-    <form
-      class="search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        search();
-        box.current?.blur();
-      }}
-    >
-      <Icon name="search" />
-      <input
-        ref={box}
-        id="search"
-        type="search"
-        autocomplete="off"
-        autocapitalize="off"
-        spellcheck={false}
-        enterkeyhint="search"
-        aria-label="Search all lines"
-        placeholder={'search: words "a phrase" -without status:>=500 a OR b'}
-        aria-invalid={fault !== ''}
-        aria-describedby={fault === '' ? undefined : 'search-fault'}
-        defaultValue={q}
-        onInput={() => {
-          clearTimeout(timer.current);
-          timer.current = setTimeout(search, SEARCH_DEBOUNCE_MS);
-        }}
-      />
-      <kbd>/</kbd>
-      {fault !== '' && (
-        <p id="search-fault" class="search-fault" role="alert">
-          {visibleText(fault)}
-        </p>
-      )}
-    </form>
+    <SearchField
+      value={page.viewLocation.value.filters.q}
+      label="Search all lines"
+      placeholder={'search: words "a phrase" -without status:>=500 a OR b'}
+      debounceMs={SEARCH_DEBOUNCE_MS}
+      fault={page.searchFault.value}
+      onSearch={(text) => void page.search(text)}
+    />
   );
 }
 

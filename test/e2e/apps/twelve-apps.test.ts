@@ -1,9 +1,4 @@
-/**
- * Twelve small real apps, as a team that moves in has them: each is pushed by git and by `push`, requested, scaled, rolled back and
- * destroyed, under load all the while, and no request fails.
- */
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -12,6 +7,7 @@ import { GitRepository } from '../../support/git-repository.ts';
 import { missing } from '../../support/program.ts';
 import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
+import { packGems } from './builds/pack-gems.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'apps');
 /** Requests that are under way at a time, and the pause behind each. */
@@ -56,7 +52,7 @@ const APPS: readonly TakenApp[] = [
     look: lookAtStaticFilesAndTasks,
   },
   { name: 'go', programs: ['go'] },
-  { name: 'ruby', programs: ['bundle'], prepare: packGems },
+  { name: 'ruby', programs: ['bundle'], prepare: lockGems },
   { name: 'bash' },
   { name: 'monorepo' },
 ];
@@ -214,28 +210,9 @@ async function lookAtStaticFilesAndTasks(): Promise<void> {
   expect(await fetchPage('django-app', '/sum')).toEqual({ status: 200, text: 'sum 5' });
 }
 
-/** Packs Debian's own gems as the app's `vendor/cache`, so that Bundler needs no index. */
-const PACK_GEMS = `
-require 'rubygems/package'
-%w[rake webrick].each do |name|
-  root = Dir["/usr/share/rubygems-integration/all/gems/#{name}-*"].first
-  spec = Gem::Specification.load("/usr/share/rubygems-integration/all/specifications/#{File.basename(root)}.gemspec")
-  target = File.expand_path("vendor/cache/#{File.basename(root)}.gem")
-  Dir.chdir(root) do
-    spec.files = Dir['exe/*', 'lib/**/*'].select { |file| File.file?(file) }
-    spec.extra_rdoc_files = []
-    $stderr.reopen(File::NULL)
-    Gem::Package.build(spec, true, false, target)
-  end
-  puts "    #{name} (#{spec.version})"
-end
-`;
-
-function packGems(folder: string): void {
-  mkdirSync(join(folder, 'vendor', 'cache'), { recursive: true });
-  const specs = execFileSync('ruby', ['-e', PACK_GEMS], { cwd: folder, encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line.startsWith('    '));
+/** Gems of Debian as the app's own, and a lock file that names them. */
+function lockGems(folder: string): void {
+  const specs = packGems(folder);
   writeFileSync(
     join(folder, 'Gemfile.lock'),
     `GEM

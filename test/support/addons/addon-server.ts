@@ -56,6 +56,13 @@ export function processOf(server: Server, addon: MadeAddon, program: string): nu
   return undefined;
 }
 
+/** The process of an add-on, as the server has noted it down; undefined while there is none. */
+export function notedProcess(server: Server, addonId: string): number | undefined {
+  const text = readFileSync(join(server.data, 'host', 'dynos.json'), 'utf8');
+  const { dynos } = JSON.parse(text) as { dynos: { pid: number; id: string }[] };
+  return dynos.find(({ id }) => id === addonId)?.pid;
+}
+
 export interface StoredLine {
   readonly level: string;
   readonly message: string;

@@ -1,9 +1,9 @@
 import { useEffect } from 'preact/hooks';
 import { formatCount } from '../../text/format.ts';
+import { SearchField } from '../../view/controls/search-field.tsx';
 import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';
 import { PageFrame } from '../shared/page-frame.tsx';
-import { SearchField } from '../shared/search-field.tsx';
 import type { ErrorsState } from './errors-state.ts';
 import { GroupList } from './group-list.tsx';
 import { GroupView } from './group-view.tsx';
@@ -44,7 +44,9 @@ export function ErrorsPage({ errors }: { errors: ErrorsState }) {
           value={errors.filter.value.query}
           label="Search errors"
           placeholder="search: type, text, place, release"
-          onSearch={(query) => errors.changeFilter({ query })}
+          onSearch={(query) => {
+            if (query !== errors.filter.value.query) errors.changeFilter({ query });
+          }}
         />
       }
       onHelp={() => {

@@ -1,10 +1,10 @@
 import { useEffect } from 'preact/hooks';
 import { formatCount } from '../../text/format.ts';
+import { SearchField } from '../../view/controls/search-field.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';
 import { PageFrame } from '../shared/page-frame.tsx';
-import { SearchField } from '../shared/search-field.tsx';
 import type { InboxState } from './inbox-state.ts';
 import { formatBytes } from './mail-json.ts';
 import { MailList } from './mail-list.tsx';
@@ -44,7 +44,9 @@ export function Inbox({ inbox }: { inbox: InboxState }) {
           value={inbox.query.value}
           label="Search mails"
           placeholder="search: sender, recipient, subject"
-          onSearch={(query) => void inbox.search(query)}
+          onSearch={(query) => {
+            if (query !== inbox.query.value) void inbox.search(query);
+          }}
         />
       }
       buttons={

@@ -3,14 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Addons, type AddonsOptions } from '../../../../src/apps/host/addons/addons.ts';
-import { CATALOG } from '../../../../src/apps/host/addons/catalog/catalog.ts';
-import { AddonRecords } from '../../../../src/apps/host/addons/model/addon-records.ts';
-import type { AddonProvider } from '../../../../src/apps/host/addons/provider.ts';
-import { AppRegistry } from '../../../../src/apps/records/app-registry.ts';
-import { Releases } from '../../../../src/apps/records/release-history.ts';
-import { SILENT_LOG } from '../../../../src/common/log.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
+import { addonsOnStore } from './addons-on-store.ts';
 
 let folder: string;
 let store: EmbeddedStore;
@@ -32,41 +26,17 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const PROVIDER: AddonProvider = {
-  services: async () => CATALOG,
-  provision: async () => ({ state: 'provisioned', facts: { url: 'redis://x' } }),
-  changePlan: async () => ({ state: 'provisioned' }),
-  deprovision: async () => {
-    if (isStuck) throw new Error('EBUSY: its folder is in use');
-  },
-  resume: async () => {},
-  close: async () => {},
-};
+const deprovision = vi.fn(async () => {
+  if (isStuck) throw new Error('EBUSY: its folder is in use');
+});
 
 /** A server, as if it were started on the store. */
-const NO_BACKUPS = { open: async () => {}, close: async () => {}, removeApp: async () => {} };
-
-function start(): { addons: Addons; appRegistry: AppRegistry; releases: Releases } {
-  const appRegistry = new AppRegistry(store);
-  const releases = new Releases(store);
-  const addons = new Addons({
-    store,
-    records: new AddonRecords(store),
-    appRegistry,
-    releases,
-    providers: { local: PROVIDER, partner: PROVIDER, external: PROVIDER },
-    transfers: NO_BACKUPS as Partial<AddonsOptions['transfers']> as AddonsOptions['transfers'],
-    schedules: NO_BACKUPS as Partial<AddonsOptions['schedules']> as AddonsOptions['schedules'],
-    server: () => 'this-one',
-    randomName: () => 'clear-brook-1',
-    release: ({ id }, change) => releases.add(id, change),
+const start = () =>
+  addonsOnStore(store, {
+    deprovision,
     logToApp: (_app, message) => void said.push(message),
-    setLogDrain: async () => {},
     onRemoved: async () => void removedDrains++,
-    log: SILENT_LOG,
-  } as Partial<AddonsOptions> as AddonsOptions);
-  return { addons, appRegistry, releases };
-}
+  });
 
 describe('an add-on that can’t be removed now', () => {
   it('is off its app at once, and is removed as soon as it can be', async () => {
@@ -128,7 +98,7 @@ describe('an add-on that can’t be removed now', () => {
     const { addons, appRegistry } = start();
     const app = await appRegistry.createApp('shop');
     const addon = await addons.create(app, { plan: 'redis' });
-    const deprovision = vi.spyOn(PROVIDER, 'deprovision');
+    deprovision.mockClear();
     const gone = await Promise.allSettled([
       addons.destroy(addon),
       addons.destroy(addon),

@@ -3,14 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Addons, type AddonsOptions } from '../../../../src/apps/host/addons/addons.ts';
-import { CATALOG } from '../../../../src/apps/host/addons/catalog/catalog.ts';
-import { AddonRecords } from '../../../../src/apps/host/addons/model/addon-records.ts';
-import type { AddonProvider } from '../../../../src/apps/host/addons/provider.ts';
-import { AppRegistry } from '../../../../src/apps/records/app-registry.ts';
-import { Releases } from '../../../../src/apps/records/release-history.ts';
-import { SILENT_LOG } from '../../../../src/common/log.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
+import { addonsOnStore } from './addons-on-store.ts';
 
 let folder: string;
 let store: EmbeddedStore;
@@ -25,39 +19,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const NO_BACKUPS = { open: async () => {}, close: async () => {}, removeApp: async () => {} };
-
-const PROVIDER: AddonProvider = {
-  services: async () => CATALOG,
-  provision: async () => ({ state: 'provisioned', facts: { url: 'redis://x' } }),
-  changePlan: async () => ({ state: 'provisioned' }),
-  deprovision: async () => {},
-  resume: async () => {},
-  close: async () => {},
-};
-
 /** A server, as if it were started on the store. */
-function start(): { addons: Addons; appRegistry: AppRegistry; releases: Releases } {
-  const appRegistry = new AppRegistry(store);
-  const releases = new Releases(store);
-  const addons = new Addons({
-    store,
-    records: new AddonRecords(store),
-    appRegistry,
-    releases,
-    providers: { local: PROVIDER, partner: PROVIDER, external: PROVIDER },
-    transfers: NO_BACKUPS as Partial<AddonsOptions['transfers']> as AddonsOptions['transfers'],
-    schedules: NO_BACKUPS as Partial<AddonsOptions['schedules']> as AddonsOptions['schedules'],
-    server: () => 'this-one',
-    randomName: () => 'clear-brook-1',
-    release: ({ id }, change) => releases.add(id, change),
-    logToApp: () => {},
-    setLogDrain: async () => {},
-    onRemoved: async () => {},
-    log: SILENT_LOG,
-  } as Partial<AddonsOptions> as AddonsOptions);
-  return { addons, appRegistry, releases };
-}
+const start = () => addonsOnStore(store);
 
 describe('the samples of an add-on', () => {
   it('are named after its attachment to its app as it is now', async () => {

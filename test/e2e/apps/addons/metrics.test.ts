@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { notedProcess } from '../../../support/addons/addon-server.ts';
 import { APP_FILES, fetchFromApp, GitRepository } from '../../../support/git-repository.ts';
 import { logplexLine, octetCounted, postLogs, pushLines } from '../../../support/senders/send-lines.ts';
 import { type App, dataFolderForTest, type Server, startServerForTest } from '../../../support/server.ts';
@@ -21,10 +22,6 @@ interface Report {
   readonly counts: Readonly<Record<string, readonly number[]>>;
 }
 
-interface DynoPids {
-  readonly dynos: readonly { readonly pid: number; readonly id: string }[];
-}
-
 const report = (server: Server, { id }: Addon, query = '') =>
   server.request<Report>('GET', `/addons/${id}/page/api/report${query}`);
 
@@ -36,14 +33,8 @@ async function addMetrics(server: Server, app: string, plan = 'metrics'): Promis
   return server.request<Addon>('POST', `/apps/${app}/addons`, { plan });
 }
 
-async function pidOfService(server: Server, { id }: Addon): Promise<number> {
-  let pid = 0;
-  await until('the process of the add-on', () => {
-    const { dynos } = JSON.parse(readFileSync(join(server.data, 'host', 'dynos.json'), 'utf8')) as DynoPids;
-    pid = dynos.find((dyno) => dyno.id === id)?.pid ?? 0;
-    return pid > 0;
-  });
-  return pid;
+function pidOfService(server: Server, { id }: Addon): Promise<number> {
+  return until('the process of the add-on', () => notedProcess(server, id));
 }
 
 describe('app performance', { timeout: 120_000 }, () => {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { notedProcess } from '../../../support/addons/addon-server.ts';
 import { createMailAddon, type MailAddon, sendRaw } from '../../../support/addons/mail-addon.ts';
 import { missing, Program, TAILRACE } from '../../../support/program.ts';
 import { RedisServer } from '../../../support/redis/redis-server.ts';
@@ -38,13 +39,6 @@ function browse(
 ): Promise<Response> {
   const headers = { cookie, 'sec-fetch-site': 'same-origin', ...init.headers };
   return fetch(`${server.url}/addons/${addon}/page/${path}`, { ...init, headers });
-}
-
-/** Its process, as the server has noted it down. */
-function pidOf(server: Server, addon: string): number | undefined {
-  const text = readFileSync(join(server.data, 'host', 'dynos.json'), 'utf8');
-  const { dynos } = JSON.parse(text) as { dynos: { pid: number; id: string }[] };
-  return dynos.find(({ id }) => id === addon)?.pid;
 }
 
 describe.skipIf(missing('openssl'))('the page of an add-on', { timeout: 120_000 }, () => {
@@ -147,7 +141,7 @@ describe.skipIf(missing('openssl'))('the page of an add-on', { timeout: 120_000 
     const events = await browse(server, addon.id, cookie, 'api/events');
     const reader = events.body!.getReader();
     await reader.read();
-    const pid = pidOf(server, addon.id);
+    const pid = notedProcess(server, addon.id);
     if (pid === undefined) throw new Error('it has no process');
     process.kill(pid, 'SIGKILL');
     const answer = await until('its absence', async () => {
@@ -188,7 +182,7 @@ describe.skipIf(missing('openssl'))('the page of an add-on', { timeout: 120_000 
     await sendRaw(box, 'Subject: kept\r\n\r\nx\r\n');
     const cookie = await cookieFor(before, box.id);
     const link = await linkTo(before, box.id);
-    const pid = pidOf(before, box.id)!;
+    const pid = notedProcess(before, box.id)!;
     await before.kill();
     // Nothing of it is left behind, though nobody could end it.
     await until('the end of the service', () => !isRunning(pid));

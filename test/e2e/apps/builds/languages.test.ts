@@ -1,7 +1,3 @@
-/** Go, Ruby, and files alone; and apps that can't be built here. */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { missing } from '../../../support/program.ts';
 import type { Server } from '../../../support/server.ts';
@@ -29,6 +25,9 @@ func main() {
 	http.ListenAndServe(":"+os.Getenv("PORT"), nil)
 }
 `;
+
+import { packGems } from './pack-gems.ts';
+
 const GO_FILES = {
   'go.mod': 'module example.com/me/shop/v2\n\ngo 1.19\n\nrequire example.com/tiny v1.0.0\n',
   'main.go': GO_WEB,
@@ -82,22 +81,6 @@ describe.skipIf(missing('go'))('a Go module', { timeout: 180_000 }, () => {
   });
 });
 
-/** Packs Debian's own gems as a `vendor/cache` of an app, so that Bundler needs no index. */
-const PACK_GEMS = `
-require 'rubygems/package'
-%w[rake webrick].each do |name|
-  root = Dir["/usr/share/rubygems-integration/all/gems/#{name}-*"].first
-  spec = Gem::Specification.load("/usr/share/rubygems-integration/all/specifications/#{File.basename(root)}.gemspec")
-  target = File.expand_path("vendor/cache/#{File.basename(root)}.gem")
-  Dir.chdir(root) do
-    spec.files = Dir['exe/*', 'lib/**/*'].select { |file| File.file?(file) }
-    spec.extra_rdoc_files = []
-    $stderr.reopen(File::NULL)
-    Gem::Package.build(spec, true, false, target)
-  end
-  puts "    #{name} (#{spec.version})"
-end
-`;
 const RUBY_FILES = {
   Procfile: 'web: bundle exec ruby server.rb\n',
   Gemfile: "source 'https://index.invalid'\ngem 'rake'\ngem 'webrick'\ngem 'tiny', group: :development\n",
@@ -114,11 +97,7 @@ describe.skipIf(missing('bundle'))('a Ruby app', { timeout: 180_000 }, () => {
   it('gets the gems of Gemfile.lock from vendor/cache, and its assets', async () => {
     const app = await PushedApp.create(server, RUBY_FILES);
     expect((await app.push()).output).toMatch(/There is no Gemfile\.lock: run bundle install, and commit/);
-    mkdirSync(join(app.repository.folder, 'vendor', 'cache'), { recursive: true });
-    const specs = execFileSync('ruby', ['-e', PACK_GEMS], { cwd: app.repository.folder, encoding: 'utf8' })
-      .split('\n')
-      .filter((line) => line.startsWith('    '));
-    const [rake, webrick] = specs;
+    const [rake, webrick] = packGems(app.repository.folder);
     const lock = `GEM
   remote: https://index.invalid/
   specs:

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { Icon } from '../../view/icon.tsx';
+import { visibleText } from '../../text/visible-text.ts';
+import { Icon } from '../icon.tsx';
 
 /** How long somebody has to stop typing before it is searched. */
 const DEBOUNCE_MS = 250;
@@ -8,11 +9,17 @@ export interface SearchFieldProps {
   readonly value: string;
   readonly label: string;
   readonly placeholder: string;
+  /** Milliseconds; see {@link DEBOUNCE_MS}. */
+  readonly debounceMs?: number;
+  /** What is wrong with it: one sentence, or ''. */
+  readonly fault?: string;
+  /** Is called with the text that stands there, also when it is the one that was searched already. */
   readonly onSearch: (text: string) => void;
 }
 
 /** The search of a page's toolbar; `/` leads to it, as everywhere. */
-export function SearchField({ value, label, placeholder, onSearch }: SearchFieldProps) {
+export function SearchField(props: SearchFieldProps) {
+  const { value, label, placeholder, debounceMs = DEBOUNCE_MS, fault = '', onSearch } = props;
   const box = useRef<HTMLInputElement>(null);
   const timer = useRef<number>(0);
   useEffect(() => {
@@ -21,8 +28,7 @@ export function SearchField({ value, label, placeholder, onSearch }: SearchField
   }, [value]);
   const search = (): void => {
     clearTimeout(timer.current);
-    const wanted = box.current?.value.trim() ?? '';
-    if (wanted !== value) onSearch(wanted);
+    onSearch(box.current?.value.trim() ?? '');
   };
   return (
     <form
@@ -44,13 +50,20 @@ export function SearchField({ value, label, placeholder, onSearch }: SearchField
         enterkeyhint="search"
         aria-label={label}
         placeholder={placeholder}
+        aria-invalid={fault !== ''}
+        aria-describedby={fault === '' ? undefined : 'search-fault'}
         defaultValue={value}
         onInput={() => {
           clearTimeout(timer.current);
-          timer.current = setTimeout(search, DEBOUNCE_MS);
+          timer.current = setTimeout(search, debounceMs);
         }}
       />
       <kbd>/</kbd>
+      {fault !== '' && (
+        <p id="search-fault" class="search-fault" role="alert">
+          {visibleText(fault)}
+        </p>
+      )}
     </form>
   );
 }
