@@ -10,7 +10,7 @@ import { TypedCommand, unknownCommand } from './typed-command.ts';
 
 const program = new TypedCommand('tailrace')
   .description('A log router: every line of an app in one stream, out to live tails and drains.')
-  .version(VERSION)
+  .version(VERSION, '-v, --version')
   .showSuggestionAfterError(true)
   .enablePositionalOptions()
   .exitOverride();
