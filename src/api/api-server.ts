@@ -30,7 +30,7 @@ import {
 } from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
-import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
+import { type DomainRouteDependencies, domainRoutes } from './apps/domains.ts';
 import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
 import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts';
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
@@ -225,7 +225,6 @@ export async function registerApiRoutes(
       buildRoutes,
       buildpackRoutes,
       domainRoutes,
-      emptyListRoutes,
       unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
