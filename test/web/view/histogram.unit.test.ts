@@ -7,16 +7,16 @@ import {
   type BrushState,
   NO_BRUSH,
   nextBrush,
-} from '../../src/web/view/histogram/brush-state.ts';
-import { barPaths, highestCount, niceMaximum } from '../../src/web/view/histogram/count-scale.ts';
+} from '../../../src/web/view/histogram/brush-state.ts';
+import { barPaths, highestCount, niceMaximum } from '../../../src/web/view/histogram/count-scale.ts';
 import {
   bucketAt,
   type HistogramCounts,
   rangeOfBuckets,
   summarize,
-} from '../../src/web/view/histogram/histogram-counts.ts';
-import { formatBucketTime, stepFor, timeTicks } from '../../src/web/view/histogram/time-axis.ts';
-import { propertyRuns } from '../support/properties/property-runs.ts';
+} from '../../../src/web/view/histogram/histogram-counts.ts';
+import { formatBucketTime, stepFor, timeTicks } from '../../../src/web/view/histogram/time-axis.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
