@@ -1,6 +1,7 @@
 /** The HTTP server of this project's programs: limits, errors, and nothing else. */
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyInstance } from 'fastify';
+import type { Server } from 'node:http';
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
@@ -24,26 +25,28 @@ export interface HttpServerOptions {
   readonly requestTimeoutMs?: number;
   /** Certificate and key in PEM form; left out: without TLS. */
   readonly https?: { readonly cert: Buffer; readonly key: Buffer };
+  /** Is there a proxy in front that is believed what it says of the client? Not what others told it. */
+  readonly trustProxy?: boolean;
 }
 
 /** A Fastify server, without routes, that responds with this project's errors: `{id, message}`. */
 export function createHttpServer(
   log: Log,
-  { requestTimeoutMs = REQUEST_TIMEOUT_MS, https }: HttpServerOptions = {},
+  { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustProxy = false }: HttpServerOptions = {},
 ): FastifyInstance {
   const timeouts = {
     headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
     connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
   };
-  const server: FastifyInstance = Fastify({
+  const options: FastifyServerOptions<Server> = {
     // Of the request alone: a response (a tail) may take any time.
     requestTimeout: requestTimeoutMs,
-    ...(https ? { https: { ...https, ...timeouts } } : { http: timeouts }),
     clientErrorHandler: (error, socket) => {
       if (!isSlowUpload(error, socket)) sendClientErrorResponse(error, socket);
     },
     logger: false,
-    trustProxy: false,
+    // The address that it was reached from, the last one in `X-Forwarded-For`.
+    trustProxy: trustProxy ? (_address, hop) => hop === 0 : false,
     bodyLimit: 1_048_576,
     genReqId: (request) => {
       // Requests that push lines need no id, and there are thousands a second.
@@ -57,7 +60,11 @@ export function createHttpServer(
     // Requests that come while it closes are answered, as the last ones of their connections.
     return503OnClosing: false,
     forceCloseConnections: true,
-  });
+  };
+  // A server with TLS is one without it, as far as routes go.
+  const server = https
+    ? (Fastify({ ...options, https: { ...https, ...timeouts } } as typeof options) as FastifyInstance)
+    : (Fastify({ ...options, http: timeouts } as typeof options) as FastifyInstance);
   // Clients name JSON as the content type also without a body (DELETE).
   const parse = server.getDefaultJsonParser('error', 'ignore');
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
