@@ -44,6 +44,7 @@ import { addEtags } from './etag.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { type AddonDrainRouteDependencies, addonDrainRoutes } from './logs/addon-drains.ts';
 import { type DrainActionRouteDependencies, drainActionRoutes } from './logs/drain-actions.ts';
+import { type LogCountRouteDependencies, logCountRoutes } from './logs/log-counts.ts';
 import { type LogDrainRouteDependencies, logDrainRoutes } from './logs/log-drains.ts';
 import { LogSessionStore } from './logs/log-session-store.ts';
 import { type LogSessionRouteDependencies, logSessionRoutes } from './logs/log-sessions.ts';
@@ -158,6 +159,7 @@ export interface ApiDependencies
     FeatureRouteDependencies,
     FormationRouteDependencies,
     GitRouteDependencies,
+    LogCountRouteDependencies,
     LogDrainRouteDependencies,
     LogSessionRouteDependencies,
     MetricsRouteDependencies,
@@ -229,6 +231,7 @@ export async function registerApiRoutes(
       unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
+      logCountRoutes,
       logDrainRoutes,
       addonDrainRoutes,
       drainActionRoutes,

@@ -9,6 +9,7 @@ import type { Line } from './stream/line.ts';
 import { LogView } from './stream/log-view.ts';
 import { hasRegex, searchFault } from './stream/search-expression.ts';
 import { visibleText } from './text/visible-text.ts';
+import type { LineListHost } from './view/list/list-host.ts';
 import { formatViewLocation, parseViewLocation, type ViewLocation } from './view-location.ts';
 
 /** How often dynos and drains are requested, and the apps of a server that is unreachable. */
@@ -16,7 +17,7 @@ const REFRESH_MS = 4_000;
 /** A line that was jumped to stands at this part of the visible height. */
 const JUMP_SCROLL_FRACTION = 0.35;
 
-export class PageState {
+export class PageState implements LineListHost {
   readonly preferences = loadPreferences();
   readonly key = signal(loadApiKey());
   /** Why the key form is shown again, or ''. */
@@ -88,6 +89,27 @@ export class PageState {
     if (this.wantedSearch !== q) return;
     this.searchFault.value = fault;
     if (fault === '' && q !== this.viewLocation.value.filters.q) await this.changeFilters({ q }, 'replace');
+  }
+
+  /** Are there lines that the filters don't let through? */
+  get hasHiddenLines(): boolean {
+    return isFiltered(this.viewLocation.value.filters);
+  }
+
+  /** A click beside a panel that covers the lines closes it. */
+  onListClick(): boolean {
+    const { panel } = this.preferences;
+    if (!this.preferences.isPanelOverlay() || !panel.value) return false;
+    panel.value = false;
+    return true;
+  }
+
+  showOnlyOrigin({ source, dyno }: Line): void {
+    void this.changeFilters({ source, dyno });
+  }
+
+  searchFor(q: string): void {
+    void this.changeFilters({ q });
   }
 
   /** From a line that a filter found to everything around it; the browser's way back leads to the filter again. */

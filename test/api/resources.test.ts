@@ -87,6 +87,7 @@ describe('responses', () => {
       [`${a}/log-drains`, 'LogDrain'],
       [`${a}/collaborators`, 'Collaborator'],
       ['/oauth/authorizations', 'Authorization'],
+      [`${a}/log-counts`, 'LogCounts'],
       [`${a}/tokens`, 'Token'],
       [`${a}/source-rules`, 'SourceRule'],
       [`${a}/features`, 'Feature'],

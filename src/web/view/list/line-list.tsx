@@ -1,11 +1,10 @@
+import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks';
-import type { PageState } from '../../page-state.ts';
 import type { Line } from '../../stream/line.ts';
-import type { LogView } from '../../stream/log-view.ts';
 import { formatCount, localDayNumber } from '../../text/format.ts';
 import { searchTerms } from '../../text/search-terms.ts';
-import { NoLinesState } from '../empty-state.tsx';
 import { Icon } from '../icon.tsx';
+import type { LineFeed, LineListHost } from './list-host.ts';
 import { RowCache } from './row-cache.tsx';
 import { measureRows } from './row-metrics.ts';
 import { type RowRange, VirtualScroller } from './virtual-scroller.ts';
@@ -13,8 +12,15 @@ import { type RowRange, VirtualScroller } from './virtual-scroller.ts';
 /** So many lines are looked back over for one with a time. */
 const UNREADABLE_TIMES_MAX = 100;
 
+export interface LineListProps {
+  readonly page: LineListHost;
+  readonly logView: LineFeed;
+  /** Is shown when there is no line. */
+  readonly empty: ComponentChildren;
+}
+
 /** The list of lines. Only the rows around what is visible exist, however many lines there are. */
-export function LineList({ page, logView }: { page: PageState; logView: LogView }) {
+export function LineList({ page, logView, empty }: LineListProps) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLDivElement>(null);
   const rows = useRef<HTMLDivElement>(null);
@@ -95,7 +101,7 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
           </div>
         </div>
       </div>
-      {lines.length === 0 && <NoLinesState page={page} logView={logView} />}
+      {lines.length === 0 && empty}
       {logView.loading.value === 'all' && <p class="loading">reading …</p>}
       <ResumeButton page={page} logView={logView} />
     </>
@@ -103,7 +109,7 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
 }
 
 /** How many lines came since the view was paused, and the way back. */
-function ResumeButton({ page, logView }: { page: PageState; logView: LogView }) {
+function ResumeButton({ page, logView }: { page: LineListHost; logView: LineFeed }) {
   const unseenCount = logView.unseenCount.value;
   if (logView.following.value) return null;
   return (
@@ -136,18 +142,15 @@ function isNewDay(lines: readonly Line[], index: number): boolean {
   return true;
 }
 
-function onListClick(event: MouseEvent, page: PageState, lines: readonly Line[]): void {
-  if (page.preferences.isPanelOverlay() && page.preferences.panel.value) {
-    page.preferences.panel.value = false;
-    return;
-  }
+function onListClick(event: MouseEvent, page: LineListHost, lines: readonly Line[]): void {
+  if (page.onListClick()) return;
   const target = event.target instanceof Element ? event.target : undefined;
   const row = target?.closest('.row');
   if (!target || !row || target.closest('.details')) return;
   const at = Number(row.getAttribute('data-at'));
   const line = lines.find((one) => one.at === at);
   if (!line) return;
-  if (target.closest('.origin')) void page.changeFilters({ source: line.source, dyno: line.dyno });
+  if (target.closest('.origin')) page.showOnlyOrigin(line);
   else if (target.closest('.expand-button')) {
     page.selectLine(at);
     page.toggleExpanded(at);
