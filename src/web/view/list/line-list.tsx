@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/
 import type { PageState } from '../../page-state.ts';
 import type { Line } from '../../stream/line.ts';
 import type { LogView } from '../../stream/log-view.ts';
-import { formatCount, localDayNumber } from '../../text/format.ts';
+import { formatCount, localDayNumber, type TimeZone } from '../../text/format.ts';
 import { searchTerms } from '../../text/search-terms.ts';
 import { NoLinesState } from '../empty-state.tsx';
 import { Icon } from '../icon.tsx';
@@ -21,6 +21,7 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
   const scroller = useRef<VirtualScroller | undefined>(undefined);
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const wrap = page.preferences.wrap.value;
+  const zone = page.preferences.zone.value;
   const expanded = page.expanded.value;
   const selected = page.selectedPosition.value;
   void logView.version.value;
@@ -86,17 +87,18 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
                 line,
                 page,
                 terms,
-                isNewDay: isNewDay(lines, range.from + i),
+                isNewDay: isNewDay(lines, range.from + i, zone),
                 isSelected: line.at === selected,
                 isExpanded: expanded.has(line.at),
                 wrap,
+                zone,
               })),
             )}
           </div>
         </div>
       </div>
       {lines.length === 0 && <NoLinesState page={page} logView={logView} />}
-      {logView.loading.value === 'all' && <p class="loading">reading …</p>}
+      {(logView.loading.value === 'all' || page.openingView.value) && <p class="loading">reading …</p>}
       <ResumeButton page={page} logView={logView} />
     </>
   );
@@ -125,12 +127,12 @@ function setPointerDown(scroller: VirtualScroller | undefined, isDown: boolean):
   if (scroller) scroller.pointerDown = isDown;
 }
 
-function isNewDay(lines: readonly Line[], index: number): boolean {
-  const day = localDayNumber(lines[index].ms);
+function isNewDay(lines: readonly Line[], index: number, zone: TimeZone): boolean {
+  const day = localDayNumber(lines[index].ms, zone);
   if (Number.isNaN(day)) return false;
   // Lines whose time nobody can read are of the day around them.
   for (let i = index - 1; i >= 0 && i >= index - UNREADABLE_TIMES_MAX; i--) {
-    const before = localDayNumber(lines[i].ms);
+    const before = localDayNumber(lines[i].ms, zone);
     if (!Number.isNaN(before)) return before !== day;
   }
   return true;
