@@ -115,7 +115,17 @@ export class PageState {
     const text = searchFault(q) || (hasRegex(q) ? await this.serversFault(q) : '');
     if (this.wantedSearch !== q) return;
     this.fault.value = text === '' ? undefined : { field: 'search', text };
-    if (text === '' && q !== this.viewLocation.value.filters.q) await this.changeFilters({ q }, 'replace');
+    if (text !== '') return;
+    const shown = this.viewLocation.value;
+    const { filters } = this.wantedLocation.value;
+    if (
+      showSameLines(
+        { ...shown, at: '' },
+        { ...this.wantedLocation.value, at: '', filters: { ...filters, q } },
+      )
+    )
+      this.stayHere();
+    else if (q !== filters.q) await this.changeFilters({ q }, 'replace');
   }
 
   /** Shows another range of time in the histogram: `1h`, or two times with a slash. */
@@ -305,6 +315,14 @@ export class PageState {
     this.preferences.app.value = app;
     document.title = `${visibleText(app)}${isFiltered(filters) ? ' (filtered)' : ''} · Tailrace`;
     void this.refresh();
+  }
+
+  /** What was asked for and isn't shown yet isn't wanted any more. */
+  private stayHere(): void {
+    this.openingView.value?.close();
+    this.openingView.value = undefined;
+    this.wantedLocation.value = this.viewLocation.value;
+    writeAddress(this.viewLocation.value, 'replace');
   }
 
   /** Which field asks for what can't be shown. */

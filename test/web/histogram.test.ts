@@ -112,7 +112,7 @@ describe.skipIf(noBrowser)('the histogram', { timeout: 90_000 }, () => {
       ((await selected.textContent()) ?? '').includes('minute=60 line 0'),
     );
     await tab.screenshot('histogram-zoomed');
-    await tab.page.getByRole('button', { name: 'zoom out' }).click();
+    await tab.page.getByRole('button', { name: 'Zoom out' }).click();
     await waitForSum(tab, total(minutes(54, 70)));
     await tab.page.goBack();
     await waitForSum(tab, lines);

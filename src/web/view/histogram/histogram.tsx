@@ -154,9 +154,14 @@ export function Histogram(props: HistogramProps) {
         ))}
       </div>
       {onZoomOut && (
-        <button type="button" class="histogram-zoom-out" title="A longer range (-)" onClick={onZoomOut}>
+        <button
+          type="button"
+          class="histogram-zoom-out"
+          title="A longer range (-)"
+          aria-label="Zoom out"
+          onClick={onZoomOut}
+        >
           <Icon name="zoom-out" />
-          <span>zoom out</span>
         </button>
       )}
     </div>
